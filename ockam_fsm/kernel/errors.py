@@ -1,0 +1,63 @@
+"""The three families of errors, and nothing else.
+
+`DefinitionError`     the author of a machine, a world or a property made a mistake; raised when it is defined.
+`LocalSessionError`   our own caller asked for something that is not possible now.
+`RemoteSessionError`  a peer sent something that is not acceptable; the peer is to blame, never the caller.
+
+Inside the core everything raises the local family; only the entry point that takes a peer's bytes may turn it into
+the remote one. Anything else that leaves the core is a bug of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class DefinitionError(ValueError):
+    """A machine, world or property is wrong; `problems` lists everything that is, not just the first thing."""
+
+    def __init__(self, subject: str, problems: Sequence[str]) -> None:
+        self.subject = subject
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        lines = "".join(f"\n  - {problem}" for problem in self.problems)
+        super().__init__(f"{subject}: {count} problem{'s' if count != 1 else ''}{lines}")
+
+
+class LocalSessionError(RuntimeError):
+    """The caller's order cannot be carried out now. Nothing has changed."""
+
+
+class EventRefused(LocalSessionError):
+    """An event is refused in the state in which the machine is.
+
+    Attributes name the facts that the message states: `machine`, `state`, `event`, `allowed` (the events that the
+    state does handle), `because` and `remedy`.
+    """
+
+    def __init__(
+        self, machine: str, state: str, event: str, *, allowed: Sequence[str], because: str, remedy: str
+    ) -> None:
+        self.machine = machine
+        self.state = state
+        self.event = event
+        self.allowed = tuple(allowed)
+        self.because = because
+        self.remedy = remedy
+        options = ", ".join(self.allowed) or "nothing"
+        advice = f"\n{remedy[0].upper()}{remedy[1:]}." if remedy else ""
+        super().__init__(f"{machine}: {event} refused in {state} (allowed here: {options}): {because}.{advice}")
+
+
+class RemoteSessionError(RuntimeError):
+    """A peer sent something unacceptable.
+
+    `reason` is one of a small set of words fit for a dead letter; `reply` is the payload that the peer may be sent,
+    or None where silence is right.
+    """
+
+    def __init__(self, reason: str, detail: str = "", *, reply: bytes | None = None) -> None:
+        self.reason = reason
+        self.detail = detail
+        self.reply = reply
+        super().__init__(f"{reason}: {detail}" if detail else reason)

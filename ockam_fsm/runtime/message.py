@@ -1,0 +1,45 @@
+"""Addresses, routes and messages: what Ockam Routing moves about. No bytes here (see `wire.py`), no I/O.
+
+Source: the discussion, "Session routes"; Ockam's routing protocol as observed (spec/sessions.md, wire clauses).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+LOCAL = 0
+TCP = 1
+UDP = 2
+
+
+class Address(NamedTuple):
+    """One step of a route: a type (0 local worker, 1 TCP, 2 UDP) and its value in bytes."""
+
+    type: int
+    value: bytes
+
+    def __str__(self) -> str:
+        text = self.value.decode("utf-8", "backslashreplace")
+        return text if self.type == LOCAL else f"{self.type}#{text}"
+
+
+Route: TypeAlias = tuple[Address, ...]
+
+
+def local(value: str | bytes) -> Address:
+    """The address of a local worker; text is encoded as UTF-8."""
+    return Address(LOCAL, value.encode() if isinstance(value, str) else value)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message on its way: where it still has to go, how to answer it, and what it carries.
+
+    `tracing_context` is passed through untouched (None where there is none).
+    """
+
+    onward_route: Route
+    return_route: Route
+    payload: bytes
+    tracing_context: str | None = None

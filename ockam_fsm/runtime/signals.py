@@ -1,0 +1,103 @@
+"""What two session workers say to each other, as values. How each profile writes them in bytes: `handshake.py`.
+
+Rule 1: a signal is immutable and hashable; it is what the explorer interns and what a trace prints.
+Rule 2: nothing here knows a state. Judging a signal is the session's business.
+Source: semantics of generations, `spec/sessions.md` section 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple, TypeAlias
+
+from ockam_fsm.runtime.message import Address, Route
+
+
+class Role(IntEnum):
+    """Which side of a session an endpoint is; the order settles collisions (responder < initiator)."""
+
+    RESPONDER = 0
+    INITIATOR = 1
+
+
+class Generation(NamedTuple):
+    """One negotiation of a session. Ordered by (number, starter); `address` is the starter's inner address."""
+
+    number: int
+    starter: Role
+    address: Address
+
+    @property
+    def rank(self) -> tuple[int, Role]:
+        return (self.number, self.starter)
+
+    def __str__(self) -> str:
+        return f"{self.number}{'i' if self.starter is Role.INITIATOR else 'r'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """First message of a negotiation. `initialization_route` (two-sided sessions only) leads back to the starter's
+    static address, for the peer's own negotiations; it is empty where the peer was given one at its start."""
+
+    session_id: bytes
+    generation: Generation
+    initialization_route: Route = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Completes the starter's side. `generation` is None in profile `ockam`, where the address that the answer
+    reached says which attempt it belongs to. `resumed`: the answerer still has the session's state."""
+
+    session_id: bytes
+    generation: Generation | None
+    worker: Address
+    resumed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """`hello` named by its starter's `address` was not newer than `number`, the largest number the sender has seen."""
+
+    session_id: bytes
+    number: int
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Keepalive:
+    """A synchronous request: are you still in this generation?"""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepaliveAnswer:
+    """Yes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A message of the application. In profile `generation` the peer forwards it along `onward_route` (empty: it is
+    for the peer's own application) and `return_route` says where a reply goes from there."""
+
+    payload: bytes
+    onward_route: Route = ()
+    return_route: Route = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The sender has closed its side (best effort: it may never arrive)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """Something that the receiver sent could not be delivered."""
+
+    reason: str
+
+
+Signal: TypeAlias = Hello | Answer | Superseded | Keepalive | KeepaliveAnswer | Data | Close | Error
