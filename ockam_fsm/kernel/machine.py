@@ -1,0 +1,343 @@
+"""What a machine is: a page of rows, and the proof, made when it is defined, that the page decides everything.
+
+Rule 1: every (state, event) cell is decided for every value of the counters: by a `Row` (handled), an `Ignore` (nothing
+        changes, with a reason) or a `Refuse` (the sender is told why). A cell that nobody thought about is an error.
+Rule 2: guards read bounded counters and nothing else; they are written once and read as Python, English and TLA+.
+Rule 3: `Machine.resolve` is the one place that finds the row for an event. `step` and the driver both ask it.
+Rule 4: a bad table cannot be made; the error lists all of its problems.
+Left out: time, bytes and routes. They are judged before the table and arrive here as events.
+
+No `slots=True` here: generic slotted dataclasses fail when called through an alias before Python 3.13.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from itertools import product
+from typing import Generic, TypeAlias, TypeVar
+
+from ockam_fsm.kernel.errors import DefinitionError, EventRefused
+
+S = TypeVar("S", bound=Enum)
+E = TypeVar("E", bound=Enum)
+F = TypeVar("F", bound=Enum)
+
+Limits: TypeAlias = Mapping[str, int | None]
+"""The largest value of each counter; None where the counter is unlimited and therefore never moves."""
+
+
+class Threshold(Enum):
+    """A threshold that each machine instance sets for itself."""
+
+    LIMIT = "limit"
+
+
+LIMIT = Threshold.LIMIT
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`counter < threshold` or `counter >= threshold`."""
+
+    counter: str
+    at_least: bool
+    threshold: int | Threshold
+
+    def holds(self, value: int, limit: int | None) -> bool:
+        bound = limit if isinstance(self.threshold, Threshold) else self.threshold
+        reached = bound is not None and value >= bound
+        return reached is self.at_least
+
+    def __str__(self) -> str:
+        bound = f"{self.counter} limit" if isinstance(self.threshold, Threshold) else str(self.threshold)
+        return f"{self.counter} {'≥' if self.at_least else '<'} {bound}"
+
+
+Guard: TypeAlias = tuple[Comparison, ...]
+"""All of the comparisons hold; the empty guard always does."""
+
+
+class Change(Enum):
+    """What an update does to its counter."""
+
+    INCREMENT = "increment"
+    RESET = "reset"
+
+
+@dataclass(frozen=True)
+class Update:
+    """One counter moves: up by one (never past its limit) or back to zero."""
+
+    counter: str
+    change: Change
+
+    def apply(self, value: int, limit: int | None) -> int:
+        if self.change is Change.RESET or limit is None:
+            return 0
+        return min(value + 1, limit)
+
+    def __str__(self) -> str:
+        return f"{self.counter} := {'0' if self.change is Change.RESET else f'{self.counter} + 1'}"
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A bounded number that guards may read. `limit` is a default: every machine instance may set its own.
+
+    `meaning` is one phrase for people. `unlimited_allowed`: an instance may set the limit to None, and then the counter
+    never moves, so it may be compared with its limit only.
+    """
+
+    name: str
+    limit: int
+    meaning: str
+    unlimited_allowed: bool = False
+
+    def below(self, threshold: int | Threshold = LIMIT) -> Comparison:
+        return Comparison(self.name, False, threshold)
+
+    def at_least(self, threshold: int | Threshold = LIMIT) -> Comparison:
+        return Comparison(self.name, True, threshold)
+
+    @property
+    def increment(self) -> Update:
+        return Update(self.name, Change.INCREMENT)
+
+    @property
+    def reset(self) -> Update:
+        return Update(self.name, Change.RESET)
+
+
+@dataclass(frozen=True)
+class Row(Generic[S, E, F]):
+    """One handled event. `cites` names the discussion or a clause of spec/sessions.md."""
+
+    id: str
+    source: S
+    event: E
+    target: S
+    effects: tuple[F, ...] = ()
+    when: Guard = ()
+    updates: tuple[Update, ...] = ()
+    cites: str = ""
+
+
+@dataclass(frozen=True)
+class Ignore(Generic[S, E]):
+    """The event changes nothing; a message that caused it is a dead letter whose reason is `because`.
+
+    `sources` empty: every state in which the event is not decided otherwise.
+    """
+
+    event: E
+    sources: tuple[S, ...] = ()
+    because: str = ""
+    when: Guard = ()
+
+
+@dataclass(frozen=True)
+class Refuse(Generic[S, E]):
+    """The event is an error of whoever caused it. `remedy` says what to do instead. `sources` as in `Ignore`."""
+
+    event: E
+    sources: tuple[S, ...] = ()
+    because: str = ""
+    remedy: str = ""
+    when: Guard = ()
+
+
+Decision: TypeAlias = Row[S, E, F] | Ignore[S, E] | Refuse[S, E]
+Cell: TypeAlias = tuple[Decision[S, E, F], ...]
+
+
+@dataclass(frozen=True)
+class Part(Generic[S, E, F]):
+    """A set of decisions that machines are composed of; `title` says what it adds."""
+
+    title: str
+    decisions: tuple[Decision[S, E, F], ...]
+
+
+@dataclass(frozen=True)
+class Machine(Generic[S, E, F]):
+    """A complete, validated table.
+
+    Raises:
+        DefinitionError: the table is wrong; every problem is listed.
+    """
+
+    name: str
+    initial: S
+    final: tuple[S, ...]
+    events: tuple[E, ...]
+    counters: tuple[Counter, ...]
+    parts: tuple[Part[S, E, F], ...]
+    states: tuple[S, ...] = field(init=False)
+    rows: tuple[Row[S, E, F], ...] = field(init=False)
+    cells: Mapping[tuple[S, E], Cell[S, E, F]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        rows = tuple(d for d in self.decisions() if isinstance(d, Row))
+        mentioned = {self.initial, *self.final, *(s for row in rows for s in (row.source, row.target))}
+        object.__setattr__(self, "rows", rows)
+        object.__setattr__(self, "states", tuple(s for s in type(self.initial) if s in mentioned))
+        object.__setattr__(self, "cells", self._cells())
+        if problems := list(self._problems()):
+            raise DefinitionError(self.name, problems)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.rows))
+
+    def decisions(self) -> Iterator[Decision[S, E, F]]:
+        for part in self.parts:
+            yield from part.decisions
+
+    def default_limits(self) -> dict[str, int | None]:
+        return {counter.name: counter.limit for counter in self.counters}
+
+    def zeros(self) -> dict[str, int]:
+        return {counter.name: 0 for counter in self.counters}
+
+    def resolve(self, state: S, event: E, counters: Mapping[str, int], limits: Limits) -> Decision[S, E, F]:
+        """The one decision for `event` in `state`.
+
+        Raises:
+            KeyError: the event is not one of this machine's, or the state is not.
+        """
+        for decision in self.cells[state, event]:
+            if all(c.holds(counters[c.counter], limits[c.counter]) for c in decision.when):
+                return decision
+        raise AssertionError(f"{self.name}: {state.name} x {event.name} matches nothing; validation has a hole")
+
+    def refusal(self, state: S, event: E, decision: Refuse[S, E]) -> EventRefused:
+        """The error that says in `state` why `event` is refused and what is possible instead."""
+        allowed = [e.name for e in self.events if any(isinstance(d, Row) for d in self.cells[state, e])]
+        return EventRefused(
+            self.name, state.name, event.name, allowed=allowed, because=decision.because, remedy=decision.remedy
+        )
+
+    def with_rows(self, name: str, *changed: Row[S, E, F], without: Iterable[str] = ()) -> Machine[S, E, F]:
+        """A variant: each row of `changed` replaces the row of the same id; those `without` are taken out.
+
+        An emptied cell is refused. Known-bad machines and mutants are made with this.
+        """
+        by_id = {row.id: row for row in changed}
+        gone = frozenset(without)
+        unknown = (by_id.keys() | gone) - {row.id for row in self.rows}
+        if unknown:
+            raise DefinitionError(name, [f"no row {row_id} in {self.name}" for row_id in sorted(unknown)])
+        parts = tuple(replace(part, decisions=tuple(_varied(part, by_id, gone))) for part in self.parts)
+        return Machine(name, self.initial, self.final, self.events, self.counters, parts)
+
+    def _cells(self) -> dict[tuple[S, E], Cell[S, E, F]]:
+        explicit: dict[tuple[S, E], list[Decision[S, E, F]]] = {(s, e): [] for s in self.states for e in self.events}
+        elsewhere: dict[E, list[Decision[S, E, F]]] = {event: [] for event in self.events}
+        for decision in self.decisions():
+            sources = (decision.source,) if isinstance(decision, Row) else decision.sources
+            for source in sources:
+                explicit.setdefault((source, decision.event), []).append(decision)
+            if not sources:
+                elsewhere.setdefault(decision.event, []).append(decision)
+        return {cell: tuple(found or elsewhere[cell[1]]) for cell, found in explicit.items()}
+
+    def _problems(self) -> Iterator[str]:
+        yield from self._id_problems()
+        yield from self._mention_problems()
+        yield from self._counter_problems()
+        yield from self._reachability_problems()
+        for (state, event), cell in self.cells.items():
+            yield from self._coverage_problems(state, event, cell)
+
+    def _id_problems(self) -> Iterator[str]:
+        seen: set[str] = set()
+        for row in self.rows:
+            if row.id in seen:
+                yield f"{row.id} is the id of two rows"
+            seen.add(row.id)
+            if not row.cites:
+                yield f"{row.id} cites nothing"
+        for decision in self.decisions():
+            if not isinstance(decision, Row) and not decision.because:
+                yield f"{type(decision).__name__} of {decision.event.name} gives no reason"
+
+    def _mention_problems(self) -> Iterator[str]:
+        for decision in self.decisions():
+            name = decision.id if isinstance(decision, Row) else type(decision).__name__
+            if decision.event not in self.events:
+                yield f"{name} names event {decision.event.name}, which the machine does not have"
+            if not isinstance(decision, Row):
+                for source in decision.sources:
+                    if source not in self.states:
+                        yield f"{name} of {decision.event.name} names state {source.name}, which no row leads to"
+        for row in self.rows:
+            if row.source in self.final:
+                yield f"{row.id} leaves final state {row.source.name}"
+
+    def _counter_problems(self) -> Iterator[str]:
+        known = {counter.name: counter for counter in self.counters}
+        read = {c.counter for d in self.decisions() for c in d.when}
+        written = {u.counter for row in self.rows for u in row.updates}
+        for name in sorted((read | written) - known.keys()):
+            yield f"counter {name} is not declared"
+        for name in sorted(known.keys() & (written - read)):
+            yield f"counter {name} is updated and never read"
+        for name in sorted(known.keys() - written):
+            yield f"counter {name} never moves"
+        for decision in self.decisions():
+            for c in decision.when:
+                if c.counter in known and known[c.counter].unlimited_allowed and c.threshold is not LIMIT:
+                    yield f"{decision.event.name}: {c} compares a counter that may be unlimited with a number"
+
+    def _reachability_problems(self) -> Iterator[str]:
+        reached = {self.initial}
+        while new := {row.target for row in self.rows if row.source in reached} - reached:
+            reached |= new
+        for state in self.states:
+            if state not in reached:
+                yield f"state {state.name} is unreachable"
+
+    def _coverage_problems(self, state: S, event: E, cell: Cell[S, E, F]) -> Iterator[str]:
+        if not cell:
+            yield f"{state.name} x {event.name} is not decided"
+        names = sorted({c.counter for d in cell for c in d.when} & {c.name for c in self.counters})
+        for limits in self.limit_choices(names):
+            for values in counter_values(limits):
+                matching = [d for d in cell if all(_holds(c, values, limits) for c in d.when)]
+                if cell and len(matching) != 1:
+                    what = "no row" if not matching else f"{len(matching)} rows"
+                    place = ", ".join(f"{n}={v} (limit {limits[n]})" for n, v in values.items())
+                    yield f"{state.name} x {event.name} at {place or 'any value'} matches {what}"
+                    return
+
+    def limit_choices(self, names: Iterable[str]) -> Iterator[dict[str, int | None]]:
+        """The limits that an instance may set, up to the point where larger ones decide nothing new."""
+        wanted = [counter for counter in self.counters if counter.name in set(names)]
+        choices = [
+            (*sorted({0, 1, 2, counter.limit}), *((None,) if counter.unlimited_allowed else ())) for counter in wanted
+        ]
+        for combination in product(*choices):
+            yield {counter.name: limit for counter, limit in zip(wanted, combination, strict=True)}
+
+
+def counter_values(limits: Limits) -> Iterator[dict[str, int]]:
+    """Every combination of values that counters with these limits can have."""
+    for values in product(*(range(1 if limit is None else limit + 1) for limit in limits.values())):
+        yield dict(zip(limits, values, strict=True))
+
+
+def _holds(comparison: Comparison, values: Mapping[str, int], limits: Limits) -> bool:
+    return comparison.counter not in values or comparison.holds(values[comparison.counter], limits[comparison.counter])
+
+
+def _varied(
+    part: Part[S, E, F], changed: Mapping[str, Row[S, E, F]], gone: frozenset[str]
+) -> Iterator[Decision[S, E, F]]:
+    for decision in part.decisions:
+        if not isinstance(decision, Row):
+            yield decision
+        elif decision.id in gone:
+            yield Refuse(decision.event, (decision.source,), because=f"{decision.id} is missing", when=decision.when)
+        else:
+            yield changed.get(decision.id, decision)
