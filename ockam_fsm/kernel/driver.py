@@ -1,0 +1,347 @@
+"""The machine that runs: one shared `transitions.Machine` per table, and sessions that are never registered with it.
+
+A session is any object with a `state`, its counters, its limits and one method per effect (`Model`). It costs no
+machine, no trigger methods and no registration, all of which `transitions` would otherwise build per session.
+
+Rule 1: the table decides. Every decision of a cell is a transition of the library: a `Row` goes to its target, an
+        `Ignore` is an internal transition, a `Refuse` raises before anything has moved. The table was proved to decide
+        each cell exactly once, so no silent default of the library (a false guard, the first of two matches) decides.
+Rule 2: one step is, in this order: guards, updates of counters, exit hooks, the new state, entry hooks, effects in
+        the order of the row. That is the library's order of conditions, before, exit, state, enter, after. A row that
+        leads back to its source leaves and enters it (an external self-transition); an `Ignore` does neither.
+Rule 3: two paths take that step: the library's own (`fire_stock`) and one that is compiled from the rows once per
+        cell (`fire`). They agree on every cell, counter and limit; tests/kernel proves it exhaustively.
+Rule 4: an effect or entry hook may fire another event: it is decided in the new state and runs to its end before the
+        next effect of the outer row. An exit hook may not, because the outer step would overwrite where it led.
+Left out: queues, `on_exception` and models known to the library; a refusal has to reach the caller, at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any, Generic, NoReturn, Protocol, TypeAlias, cast
+
+import transitions
+
+from ockam_fsm.kernel.machine import (
+    Change,
+    Decision,
+    E,
+    F,
+    Guard,
+    Ignore,
+    Limits,
+    Machine,
+    Refuse,
+    Row,
+    S,
+    Threshold,
+    Update,
+)
+
+
+class Model(Protocol[S]):
+    """What a session has to offer, besides one `int` per counter and one method per effect.
+
+    A counter is the attribute of that name. An effect is the method of that name in lower case, called with the
+    cause that `fire` was given. `__slots__` will do; a session with hooks of its own needs a slot `hooks` as well.
+    """
+
+    state: S
+
+    @property
+    def limits(self) -> Limits: ...
+
+
+Hook: TypeAlias = Callable[[Any, Any], object]
+"""Called with the session and the cause."""
+
+Run: TypeAlias = Callable[[Any, Any], Any]
+"""A compiled cell, or one decision of it: called with the session and the cause, returns the decision or raises."""
+
+
+class Driver(Generic[S, E, F]):
+    """Runs any number of sessions of one machine. `driver_for` shares one driver per table.
+
+    `library` is the machine of `transitions` itself. Whoever adds callbacks there (`prepare_event`,
+    `before_state_change`, `after_state_change`, `finalize_event`, or on a state) calls `recompile` afterwards; cells
+    with such callbacks take the library's own path from then on.
+    """
+
+    def __init__(self, machine: Machine[S, E, F]) -> None:
+        self.machine = machine
+        self.library = _Library(
+            model=None,
+            states=list(machine.states),
+            initial=cast(Any, None),
+            name=machine.name,
+            auto_transitions=False,
+            send_event=True,
+            finalize_event=_report,
+        )
+        for (state, event), cell in machine.cells.items():
+            for decision in cell:
+                self.library.add_transition(event.name, state, **_as_transition(machine, state, decision))
+        self._events = cast("dict[str, _Event]", self.library.events)
+
+    def fire(self, model: Model[S], event: E, cause: object = None) -> Row[S, E, F] | Ignore[S, E]:
+        """Take one step and return the decision.
+
+        Raises:
+            EventRefused: the event is refused in this state; nothing has changed.
+            KeyError: the machine does not have the event, or the state.
+        """
+        # `_name_` is a plain attribute whose hash is kept; hashing a member of an Enum calls into Python.
+        lib_event = self._events[event._name_]
+        try:
+            run = lib_event.compiled[model.state._name_]
+        except KeyError:
+            run = lib_event.compile(model.state._name_)
+        return cast("Row[S, E, F] | Ignore[S, E]", run(model, cause))
+
+    def fire_stock(self, model: Model[S], event: E, cause: object = None) -> Row[S, E, F] | Ignore[S, E]:
+        """`fire` along the library's own path, more than ten times slower: the second opinion."""
+        return cast("Row[S, E, F] | Ignore[S, E]", self._events[event._name_].stock(model, cause))
+
+    def on_enter(self, state: S, callback: Hook, *, only: Any = None) -> None:
+        """Call `callback` whenever a session (or `only` this one) has entered `state`.
+
+        Hooks of the machine run before those of the session, each in the order in which they were attached.
+        """
+        self._attach("enter", state, callback, only)
+
+    def on_exit(self, state: S, callback: Hook, *, only: Any = None) -> None:
+        """Call `callback` whenever a session (or `only` this one) is about to leave `state`; order as `on_enter`."""
+        self._attach("exit", state, partial(_staying, state, callback), only)
+
+    def recompile(self) -> None:
+        """Forget the compiled cells; each is compiled again when it is next used."""
+        for event in self._events.values():
+            event.compiled.clear()
+
+    def _attach(self, kind: str, state: S, hook: Hook, only: Any) -> None:
+        lib_state = self.library.get_state(state)
+        callbacks = lib_state.on_enter if kind == "enter" else lib_state.on_exit
+        own = _Listener(_OwnHooks(f"{kind} {state.name}"))
+        if only is not None:
+            _keep(only, f"{kind} {state.name}", hook)
+            if own in callbacks:
+                return
+            lib_state.add_callback(kind, own)
+        elif own in callbacks:
+            callbacks.insert(callbacks.index(own), _Listener(hook))
+        else:
+            lib_state.add_callback(kind, _Listener(hook))
+        self.recompile()
+
+
+@cache
+def driver_for(machine: Machine[S, E, F]) -> Driver[S, E, F]:
+    """The driver that all sessions of `machine` share."""
+    return Driver(machine)
+
+
+# Hooks as callbacks of the library.
+
+
+@dataclass(frozen=True)
+class _Listener:
+    hook: Hook
+
+    def __call__(self, data: transitions.EventData) -> None:
+        (cause,) = data.args
+        self.hook(data.model, cause)
+
+
+@dataclass(frozen=True)
+class _OwnHooks:
+    """The one hook that calls the hooks of single sessions; a state has it from the first of them on."""
+
+    place: str
+
+    def __call__(self, model: Any, cause: Any) -> None:
+        for hook in (getattr(model, "hooks", None) or {}).get(self.place, ()):
+            hook(model, cause)
+
+
+def _keep(model: Any, place: str, hook: Hook) -> None:
+    hooks = getattr(model, "hooks", None) or {}
+    model.hooks = {**hooks, place: (*hooks.get(place, ()), hook)}
+
+
+def _staying(state: Any, hook: Hook, model: Any, cause: Any) -> None:
+    hook(model, cause)
+    assert model.state is state, f"a hook on leaving {state.name} fired an event that led to {model.state.name}"
+
+
+# The library's own path: every decision as a transition.
+
+
+def _as_transition(machine: Machine[S, E, F], state: S, decision: Decision[S, E, F]) -> dict[str, Any]:
+    conditions: list[Callable[[transitions.EventData], bool]] = [partial(_holds, decision.when)]
+    if isinstance(decision, Refuse):
+        # As a condition it runs before every callback, so that nothing has moved when it raises.
+        conditions.append(partial(_refuse, machine, state, decision))
+    if not isinstance(decision, Row):
+        return {"dest": None, "conditions": conditions, "decision": decision, "machine": machine}
+    return {
+        "dest": decision.target,
+        "conditions": conditions,
+        "before": [partial(_update, update) for update in decision.updates],
+        "after": [partial(_effect, effect.name.lower()) for effect in decision.effects],
+        "decision": decision,
+        "machine": machine,
+    }
+
+
+def _holds(when: Guard, data: transitions.EventData) -> bool:
+    model: Any = data.model
+    return all(c.holds(getattr(model, c.counter), model.limits[c.counter]) for c in when)
+
+
+def _refuse(machine: Machine[S, E, F], state: S, decision: Refuse[S, E], _: object) -> NoReturn:
+    raise machine.refusal(state, decision.event, decision)
+
+
+def _update(update: Update, data: transitions.EventData) -> None:
+    model: Any = data.model
+    value = update.apply(getattr(model, update.counter), model.limits[update.counter])
+    setattr(model, update.counter, value)
+
+
+def _effect(method: str, data: transitions.EventData) -> None:
+    (cause,) = data.args
+    getattr(data.model, method)(cause)
+
+
+def _report(data: transitions.EventData) -> None:
+    """Makes the decision the result of `trigger`: a finalizer is the last to touch it."""
+    if data.result:
+        data.result = cast("_Transition", data.transition).decision
+
+
+# The compiled path: every cell as a function.
+
+
+class _Transition(transitions.Transition):
+    """A transition that knows its machine and the decision that it stands for."""
+
+    def __init__(self, *args: Any, machine: Machine[Any, Any, Any], decision: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.machine = machine
+        self.decision = decision
+
+
+class _Event(transitions.Event):
+    """An event that keeps, by the name of the state, one function for the whole cell."""
+
+    def __init__(self, name: str, machine: transitions.Machine) -> None:
+        super().__init__(name, machine)
+        self.compiled: dict[str, Run] = {}
+
+    def stock(self, model: Any, cause: Any) -> Any:
+        if model.state._name_ not in self.transitions:
+            raise KeyError((model.state, self.name))
+        decision = self.trigger(model, cause)
+        if decision is False:
+            raise AssertionError(f"{model.state.name} x {self.name}: no guard holds; a counter is out of its range")
+        return decision
+
+    def compile(self, state: str) -> Run:
+        """The function for this event in `state`; `stock` where callbacks are about that only the library can call."""
+        self.compiled[state] = run = self._compiled(state) or self.stock
+        return run
+
+    def _compiled(self, state: str) -> Run | None:
+        lib = self.machine
+        if lib.prepare_event or lib.before_state_change or lib.after_state_change or lib.finalize_event != [_report]:
+            return None
+        branches: list[tuple[Guard, Run]] = []
+        for transition in cast("list[_Transition]", self.transitions.get(state, ())):
+            exits = lib.get_state(transition.source).on_exit if transition.dest else []
+            entries = lib.get_state(transition.dest).on_enter if transition.dest else []
+            if not all(isinstance(callback, _Listener) for callback in (*exits, *entries)):
+                return None
+            action = _action(transition, _hooks(exits), _hooks(entries))
+            branches.append((transition.decision.when, action))
+        return _choice(branches)
+
+
+class _Library(transitions.Machine):
+    event_cls = _Event
+    transition_cls = _Transition
+
+
+def _hooks(callbacks: Sequence[Any]) -> tuple[Hook, ...]:
+    return tuple(callback.hook for callback in callbacks)
+
+
+def _choice(branches: Sequence[tuple[Guard, Run]]) -> Run:
+    if len(branches) == 1 and not branches[0][0]:
+        return branches[0][1]
+    tests = tuple((_test(when), run) for when, run in branches)
+
+    def run(model: Any, cause: Any) -> Any:
+        for holds, action in tests:
+            if holds(model):
+                return action(model, cause)
+        raise AssertionError("no guard holds; a counter is out of its range")
+
+    return run
+
+
+def _action(transition: _Transition, exits: tuple[Hook, ...], entries: tuple[Hook, ...]) -> Run:
+    decision = transition.decision
+    if isinstance(decision, Ignore):
+        return lambda model, cause: decision
+    if isinstance(decision, Refuse):
+        return lambda model, cause: _refuse(transition.machine, model.state, decision, cause)
+    moves = tuple(_move(update) for update in decision.updates)
+    methods = tuple(effect.name.lower() for effect in decision.effects)
+    target = decision.target
+
+    def run(model: Any, cause: Any) -> Any:
+        for move in moves:
+            move(model)
+        for hook in exits:
+            hook(model, cause)
+        model.state = target
+        for hook in entries:
+            hook(model, cause)
+        for method in methods:
+            getattr(model, method)(cause)
+        return decision
+
+    return run
+
+
+def _test(when: Guard) -> Callable[[Any], bool]:
+    if len(when) != 1:
+        parts = tuple(_test((comparison,)) for comparison in when)
+        return lambda model: all(part(model) for part in parts)
+    (comparison,) = when
+    name, at_least, threshold = comparison.counter, comparison.at_least, comparison.threshold
+    if not isinstance(threshold, Threshold):
+        return lambda model: (getattr(model, name) >= threshold) is at_least
+
+    def reached(model: Any) -> bool:
+        limit = model.limits[name]
+        return (limit is not None and getattr(model, name) >= limit) is at_least
+
+    return reached
+
+
+def _move(update: Update) -> Callable[[Any], None]:
+    name = update.counter
+
+    def reset(model: Any) -> None:
+        setattr(model, name, 0)
+
+    def increment(model: Any) -> None:
+        limit = model.limits[name]
+        value = getattr(model, name)
+        setattr(model, name, 0 if limit is None else value + 1 if value < limit else limit)
+
+    return reset if update.change is Change.RESET else increment
