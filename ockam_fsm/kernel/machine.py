@@ -63,12 +63,13 @@ class Change(Enum):
     """What an update does to its counter."""
 
     INCREMENT = "increment"
+    DECREMENT = "decrement"
     RESET = "reset"
 
 
 @dataclass(frozen=True)
 class Update:
-    """One counter moves: up by one (never past its limit) or back to zero."""
+    """One counter moves: up by one (never past its limit), down by one (never below zero) or back to zero."""
 
     counter: str
     change: Change
@@ -76,10 +77,11 @@ class Update:
     def apply(self, value: int, limit: int | None) -> int:
         if self.change is Change.RESET or limit is None:
             return 0
-        return min(value + 1, limit)
+        return min(value + 1, limit) if self.change is Change.INCREMENT else max(value - 1, 0)
 
     def __str__(self) -> str:
-        return f"{self.counter} := {'0' if self.change is Change.RESET else f'{self.counter} + 1'}"
+        moved = {Change.INCREMENT: f"{self.counter} + 1", Change.DECREMENT: f"{self.counter} - 1", Change.RESET: "0"}
+        return f"{self.counter} := {moved[self.change]}"
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,10 @@ class Counter:
     @property
     def increment(self) -> Update:
         return Update(self.name, Change.INCREMENT)
+
+    @property
+    def decrement(self) -> Update:
+        return Update(self.name, Change.DECREMENT)
 
     @property
     def reset(self) -> Update:

@@ -8,17 +8,10 @@ Source: semantics of generations, `spec/sessions.md` section 4.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import NamedTuple, TypeAlias
 
+from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.message import Address, Route
-
-
-class Role(IntEnum):
-    """Which side of a session an endpoint is; the order settles collisions (responder < initiator)."""
-
-    RESPONDER = 0
-    INITIATOR = 1
 
 
 class Generation(NamedTuple):

@@ -1,0 +1,450 @@
+"""The rows of the session machines, one part for each thing that a dimension adds. `session.py` composes them.
+
+Rule 1: no clocks, no bytes, no routes. The core judges those and hands a table one event.
+Rule 2: both roles are composed from the same parts, so neither side is judged by a rule that the other is spared.
+Rule 3: a row id means the same row in every table. A part that does something else in another dimension is made under
+        another prefix; the letters after the first name the variant:
+
+    T transient      P persistent      I implicit
+    O this end renegotiates            W this end waits to be asked again (one-sided responder)
+
+Left out: identity and encryption, which are layers of their own.
+Source: the discussion, "Sessions", "Implicit and explicit sessions", "Re-negotiating sessions"; spec/sessions.md.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from ockam_fsm.kernel import machine as kernel
+from ockam_fsm.kernel.machine import Ignore, Refuse, Row, Update
+from ockam_fsm.machines.vocabulary import ATTEMPTS, HELD, MISSES, RESTING, USABLE, Effect, Event, State
+
+Part: TypeAlias = kernel.Part[State, Event, Effect]
+Effects: TypeAlias = tuple[Effect, ...]
+Updates: TypeAlias = tuple[Update, ...]
+
+IDLE, NEGOTIATING, ESTABLISHED = State.IDLE, State.NEGOTIATING, State.ESTABLISHED
+TIMED_OUT, RENEGOTIATING, CLOSED = State.TIMED_OUT, State.RENEGOTIATING, State.CLOSED
+
+WATCH_BY_KEEPALIVE: Effects = (Effect.START_KEEPALIVE,)
+WATCH_BY_KEEPALIVE_AND_USE: Effects = (Effect.START_KEEPALIVE, Effect.START_IDLE)
+WATCH_BY_SILENCE: Effects = (Effect.START_IDLE,)
+"""How an established end finds out that its peer is gone, or that nobody uses the session."""
+
+ASK: Effects = (Effect.START_ATTEMPT, Effect.SEND_HELLO, Effect.START_NEGOTIATION)
+ANSWER: Effects = (Effect.STOP_TIMERS, Effect.ACCEPT_ATTEMPT, Effect.SEND_ANSWER, Effect.START_NEGOTIATION)
+ADOPT: Effects = (Effect.STOP_TIMERS, Effect.ADOPT_LINK, Effect.NOTIFY_ESTABLISHED)
+END: Effects = (Effect.FAIL_REQUESTS, Effect.DISCARD_HELD, Effect.NOTIFY_CLOSED)
+LEAVE: Effects = (Effect.STOP_TIMERS, Effect.FORGET_ROUTE, *END)
+ESTABLISHED_AFRESH: Updates = (MISSES.reset, HELD.reset)
+
+
+def fail(wait: Effect) -> Effects:
+    """A failure is decided: the messaging route is forgotten, the owner told, and `wait` begins."""
+    return (Effect.STOP_TIMERS, Effect.FORGET_ROUTE, Effect.RETIRE_REQUESTS, Effect.NOTIFY_TIMED_OUT, wait)
+
+
+def established_by_answer(watch: Effects) -> Effects:
+    """The starter is established; its first keepalive confirms the answer to the peer."""
+    return (*ADOPT, Effect.SEND_KEEPALIVE, *watch, Effect.FORWARD_HELD)
+
+
+def established_by_confirmation(watch: Effects) -> Effects:
+    return (*ADOPT, *watch, Effect.FORWARD_HELD)
+
+
+def created_by_order(prefix: str, counted: Updates) -> Part:
+    return Part(
+        "explicit creation: an API call opens the session",
+        (
+            Row(f"{prefix}1", IDLE, Event.OPEN, NEGOTIATING, ASK, updates=counted, cites="discussion: explicit; 2.2"),
+            Refuse(Event.OPEN, because="the session is open already", remedy="make a new session to open another one"),
+            Refuse(Event.SEND, (IDLE,), because="the session is not open", remedy="open the session first"),
+        ),
+    )
+
+
+def created_by_message(prefix: str, counted: Updates) -> Part:
+    effects = (Effect.HOLD, *ASK)
+    updates = (HELD.increment, *counted)
+    return Part(
+        "implicit creation: the first message that is forwarded creates the session",
+        (
+            Row(
+                f"{prefix}1", IDLE, Event.SEND, NEGOTIATING, effects, updates=updates, cites="discussion: implicit; 2.2"
+            ),
+            Refuse(Event.OPEN, because="a message creates an implicit session", remedy="send a message through it"),
+        ),
+    )
+
+
+def created_by_hello() -> Part:
+    return Part(
+        "a responder is created by its host when a hello arrives",
+        (
+            Row("A1", IDLE, Event.HELLO_NEWER, NEGOTIATING, ANSWER, cites="discussion: negotiation; 4.2"),
+            Refuse(Event.OPEN, because="a responder waits for a hello", remedy="open the initiator"),
+            Refuse(Event.SEND, (IDLE,), because="nobody has asked for a session yet", remedy="wait for a hello"),
+        ),
+    )
+
+
+def restarted_with_memory() -> Part:
+    return Part(
+        "a persistent responder that restarted still knows which generations are old",
+        (Row("AP1", IDLE, Event.HELLO_OLDER, IDLE, (Effect.SEND_SUPERSEDED,), cites="4.2"),),
+    )
+
+
+def own_negotiation(prefix: str, watch: Effects, wait: Effect, attempts: Updates) -> Part:
+    failed = fail(wait)
+    adopted = established_by_answer(watch)
+    updates = (*attempts, *ESTABLISHED_AFRESH)
+    return Part(
+        "the first negotiation, started by this end",
+        (
+            Row(f"{prefix}1", NEGOTIATING, Event.ANSWER_CURRENT, ESTABLISHED, adopted, updates=updates, cites="4.3"),
+            Row(f"{prefix}2", NEGOTIATING, Event.SUPERSEDED, TIMED_OUT, (Effect.CATCH_UP, *failed), cites="4.2"),
+            Row(f"{prefix}3", NEGOTIATING, Event.ERROR_RECEIVED, TIMED_OUT, failed, cites="discussion: error messages"),
+        ),
+    )
+
+
+def judging_answers(prefix: str, wait: Effect) -> Part:
+    return Part(
+        "answers that this end's attempt does not wait for",
+        (
+            Row(f"{prefix}1", ESTABLISHED, Event.ANSWER_CHANGED, TIMED_OUT, fail(wait), cites="4.3"),
+            Ignore(Event.ANSWER_CURRENT, because="no attempt waits for this answer"),
+            Ignore(Event.ANSWER_CHANGED, because="the generation that it answers is not established"),
+            Ignore(Event.ANSWER_STALE, because="late answer"),
+            Ignore(Event.SUPERSEDED, because="the attempt that it names is over"),
+        ),
+    )
+
+
+def answering(prefix: str, watch: Effects, attempts: Updates) -> Part:
+    confirmed = established_by_confirmation(watch)
+    updates = (*attempts, *_fresh(watch))
+    repeat, supersede = (Effect.SEND_ANSWER,), (Effect.SEND_SUPERSEDED,)
+    return Part(
+        "answering a hello: not yet a session until the peer is heard in it",
+        (
+            Row(f"{prefix}1", NEGOTIATING, Event.CONFIRMED, ESTABLISHED, confirmed, updates=updates, cites="4.4"),
+            Row(f"{prefix}2", NEGOTIATING, Event.HELLO_REPEATED, NEGOTIATING, repeat, cites="4.2"),
+            Row(f"{prefix}3", ESTABLISHED, Event.HELLO_REPEATED, ESTABLISHED, repeat, cites="4.2"),
+            Row(f"{prefix}4", NEGOTIATING, Event.HELLO_OLDER, NEGOTIATING, supersede, cites="4.2, 4.6"),
+            Row(f"{prefix}5", ESTABLISHED, Event.HELLO_OLDER, ESTABLISHED, supersede, cites="4.2"),
+            Ignore(Event.HELLO_NEWER, because="this session answers no hello now"),
+            Ignore(Event.HELLO_REPEATED, because="this session answers no hello now"),
+            Ignore(Event.HELLO_OLDER, because="this session answers no hello now"),
+            Ignore(Event.CONFIRMED, because="no answer waits to be confirmed"),
+        ),
+    )
+
+
+def answering_again(prefix: str, watch: Effects, wait: Effect, attempts: Updates) -> Part:
+    confirmed = established_by_confirmation(watch)
+    fall_back = (Effect.STOP_TIMERS, Effect.DROP_ATTEMPT, *watch, Effect.FORWARD_HELD)
+    updates = (*attempts, *_fresh(watch))
+    still_usable = (USABLE.at_least(1),)
+    return Part(
+        "answering again: the old generation stays usable until the new one is confirmed",
+        (
+            Row(f"{prefix}1", NEGOTIATING, Event.HELLO_NEWER, NEGOTIATING, ANSWER, cites="4.2, 4.6"),
+            Row(f"{prefix}2", ESTABLISHED, Event.HELLO_NEWER, RENEGOTIATING, ANSWER,
+                updates=(USABLE.increment,), cites="4.2, 4.4"),
+            Row(f"{prefix}3", RENEGOTIATING, Event.HELLO_NEWER, RENEGOTIATING, ANSWER, cites="4.2, 4.6"),
+            Row(f"{prefix}4", RENEGOTIATING, Event.CONFIRMED, ESTABLISHED, confirmed, updates=updates, cites="4.4"),
+            Row(f"{prefix}5", RENEGOTIATING, Event.HELLO_REPEATED, RENEGOTIATING, (Effect.SEND_ANSWER,), cites="4.2"),
+            Row(f"{prefix}6", RENEGOTIATING, Event.HELLO_OLDER, RENEGOTIATING, (Effect.SEND_SUPERSEDED,), cites="4.2"),
+            Row(f"{prefix}7", TIMED_OUT, Event.HELLO_OLDER, TIMED_OUT, (Effect.SEND_SUPERSEDED,), cites="4.2"),
+            Row(f"{prefix}8", RENEGOTIATING, Event.NEGOTIATION_EXPIRED, ESTABLISHED, fall_back,
+                when=still_usable, updates=(USABLE.reset, *_fresh(watch)), cites="4.4"),
+            Row(f"{prefix}9", RENEGOTIATING, Event.NEGOTIATION_EXPIRED, TIMED_OUT, fail(wait),
+                when=(USABLE.below(1),), cites="3.9"),
+        ),
+    )  # fmt: skip
+
+
+def previous_generation(prefix: str) -> Part:
+    ended = (Effect.END_CURRENT, Effect.RETIRE_REQUESTS)
+    usable, gone = (USABLE.at_least(1),), (USABLE.below(1),)
+    none_usable = "no generation is usable"
+    return Part(
+        "while a new generation waits to be confirmed, the old one may still deliver, and may end",
+        (
+            Row(f"{prefix}1", RENEGOTIATING, Event.DATA_RECEIVED, RENEGOTIATING, (Effect.DELIVER,),
+                when=usable, cites="4.4, 7.3"),
+            Row(f"{prefix}2", RENEGOTIATING, Event.KEEPALIVE_RECEIVED, RENEGOTIATING, (Effect.ANSWER_KEEPALIVE,),
+                when=usable, cites="4.4"),
+            Row(f"{prefix}3", RENEGOTIATING, Event.PREVIOUS_ENDED, RENEGOTIATING, ended,
+                when=usable, updates=(USABLE.reset,), cites="4.4"),
+            Row(f"{prefix}4", RENEGOTIATING, Event.ERROR_RECEIVED, RENEGOTIATING, ended,
+                when=usable, updates=(USABLE.reset,), cites="discussion: error messages; 4.4"),
+            Row(f"{prefix}5", RENEGOTIATING, Event.CLOSE_RECEIVED, RENEGOTIATING, ended,
+                when=usable, updates=(USABLE.reset,), cites="3.8, 4.4"),
+            Row(f"{prefix}6", RENEGOTIATING, Event.REQUEST_EXPIRED, RENEGOTIATING, ended,
+                when=usable, updates=(USABLE.reset,), cites="discussion: request timeouts; 4.4"),
+            Ignore(Event.DATA_RECEIVED, (RENEGOTIATING,), because=none_usable, when=gone),
+            Ignore(Event.KEEPALIVE_RECEIVED, (RENEGOTIATING,), because=none_usable, when=gone),
+            Refuse(Event.PREVIOUS_ENDED, (RENEGOTIATING,), because=none_usable, when=gone),
+            Refuse(Event.PREVIOUS_ENDED, because=none_usable),
+            Refuse(Event.REQUEST_EXPIRED, (RENEGOTIATING,), because=none_usable, when=gone),
+        ),
+    )  # fmt: skip
+
+
+def waiting_to_be_asked(prefix: str) -> Part:
+    gone = (USABLE.below(1),)
+    failed = fail(Effect.START_RETENTION)
+    because = "only the initiator of a one-sided session renegotiates"
+    return Part(
+        "a one-sided responder keeps its state for a while and waits to be asked again",
+        (
+            Row(f"{prefix}1", TIMED_OUT, Event.HELLO_NEWER, RENEGOTIATING, ANSWER, cites="3.6, 4.2"),
+            Row(f"{prefix}2", TIMED_OUT, Event.RETENTION_EXPIRED, CLOSED, END, cites="3.6"),
+            Row(f"{prefix}3", RENEGOTIATING, Event.LOWER_LAYER_LOST, TIMED_OUT, failed, updates=(USABLE.reset,),
+                cites="3.11"),
+            Ignore(Event.ERROR_RECEIVED, (RENEGOTIATING,), because="nothing of this end is on its way", when=gone),
+            Ignore(Event.CLOSE_RECEIVED, (RENEGOTIATING,), because="the generation that it closes is over", when=gone),
+            Refuse(Event.RENEGOTIATE, because=because, remedy="let the initiator renegotiate"),
+            Refuse(Event.RETENTION_EXPIRED, because="the retention timer runs in TIMED_OUT only"),
+        ),
+    )  # fmt: skip
+
+
+def asked_while_waiting(prefix: str, updates: Updates) -> Part:
+    return Part(
+        "two-sided: the peer may ask while this end waits for its back-off, or rests",
+        (Row(f"{prefix}1", TIMED_OUT, Event.HELLO_NEWER, RENEGOTIATING, ANSWER, updates=updates, cites="4.2"),),
+    )
+
+
+def resting_responder(prefix: str) -> Part:
+    return Part(
+        "a responder that rests is reaped when nobody wants it for too long",
+        (
+            Row(f"{prefix}1", TIMED_OUT, Event.RETENTION_EXPIRED, CLOSED, END, cites="3.6"),
+            Refuse(Event.RETENTION_EXPIRED, because="the retention timer runs in TIMED_OUT only"),
+        ),
+    )
+
+
+def renegotiating_after_back_off(prefix: str) -> Part:
+    return Part(
+        "explicit persistent: the end of the back-off starts the next attempt",
+        (
+            Row(f"{prefix}1", TIMED_OUT, Event.BACK_OFF_EXPIRED, RENEGOTIATING, ASK,
+                when=(ATTEMPTS.below(),), updates=(ATTEMPTS.increment,), cites="3.5"),
+            Row(f"{prefix}2", TIMED_OUT, Event.BACK_OFF_EXPIRED, CLOSED, (Effect.NOTE_EXHAUSTED, *END),
+                when=(ATTEMPTS.at_least(),), cites="3.4"),
+        ),
+    )  # fmt: skip
+
+
+def renegotiating_on_demand(prefix: str, rest: Effects) -> Part:
+    waiting, nothing = HELD.at_least(1), HELD.below(1)
+    return Part(
+        "implicit persistent: the end of the back-off starts an attempt only for a message that waits",
+        (
+            Row(f"{prefix}1", TIMED_OUT, Event.BACK_OFF_EXPIRED, RENEGOTIATING, ASK,
+                when=(ATTEMPTS.below(), waiting), updates=(ATTEMPTS.increment,), cites="3.5"),
+            Row(f"{prefix}2", TIMED_OUT, Event.BACK_OFF_EXPIRED, CLOSED, (Effect.NOTE_EXHAUSTED, *END),
+                when=(ATTEMPTS.at_least(),), cites="3.4"),
+            Row(f"{prefix}3", TIMED_OUT, Event.BACK_OFF_EXPIRED, TIMED_OUT, rest,
+                when=(ATTEMPTS.below(), nothing), updates=(RESTING.increment,), cites="3.5"),
+            Row(f"{prefix}4", TIMED_OUT, Event.SEND, RENEGOTIATING, (Effect.STOP_TIMERS, Effect.HOLD, *ASK),
+                when=(RESTING.at_least(1),), updates=(RESTING.reset, HELD.increment, ATTEMPTS.increment), cites="3.5"),
+        ),
+    )  # fmt: skip
+
+
+def own_renegotiation(prefix: str, watch: Effects, *, guarded: bool) -> Part:
+    """`guarded`: this end also answers hellos, so that a previous generation may be usable and is judged first."""
+    failed, adopted = fail(Effect.START_BACK_OFF), established_by_answer(watch)
+    updates = (ATTEMPTS.reset, *ESTABLISHED_AFRESH)
+    when = (USABLE.below(1),) if guarded else ()
+    ended = (USABLE.reset,) if guarded else ()
+    expiry = (
+        ()
+        if guarded
+        else (Row(f"{prefix}7", RENEGOTIATING, Event.NEGOTIATION_EXPIRED, TIMED_OUT, failed, cites="3.4, 3.9"),)
+    )
+    return Part(
+        "this end's own renegotiation, and the order to start one",
+        (
+            Row(f"{prefix}1", RENEGOTIATING, Event.ANSWER_CURRENT, ESTABLISHED, adopted, updates=updates, cites="4.3"),
+            Row(f"{prefix}2", RENEGOTIATING, Event.SUPERSEDED, TIMED_OUT, (Effect.CATCH_UP, *failed), cites="4.2"),
+            Row(f"{prefix}3", RENEGOTIATING, Event.ERROR_RECEIVED, TIMED_OUT, failed, when=when,
+                cites="discussion: error messages"),
+            Row(f"{prefix}4", RENEGOTIATING, Event.CLOSE_RECEIVED, TIMED_OUT, failed, when=when, cites="3.8"),
+            Row(f"{prefix}5", RENEGOTIATING, Event.LOWER_LAYER_LOST, TIMED_OUT, failed, updates=ended, cites="3.11"),
+            Row(f"{prefix}6", ESTABLISHED, Event.RENEGOTIATE, TIMED_OUT, fail(Effect.START_ZERO_BACK_OFF),
+                cites="discussion: an API call; 3.2"),
+            *expiry,
+            Refuse(Event.RENEGOTIATE, because="there is no established session to renegotiate",
+                   remedy="wait: the back-off or the negotiation that runs ends in a session"),
+            Refuse(Event.BACK_OFF_EXPIRED, because="the back-off runs in TIMED_OUT only"),
+        ),
+    )  # fmt: skip
+
+
+def talking(prefix: str, watch: Effects) -> Part:
+    in_use = (Effect.START_IDLE,) if watch == WATCH_BY_KEEPALIVE_AND_USE else ()
+    heard = (Effect.START_IDLE,) if Effect.START_IDLE in watch else ()
+    asked = (Effect.START_IDLE,) if watch == WATCH_BY_SILENCE else ()
+    alive = (MISSES.reset,) if Effect.START_KEEPALIVE in watch else ()
+    return Part(
+        "established: data both ways, and answers to keepalives",
+        (
+            Row(f"{prefix}1", ESTABLISHED, Event.SEND, ESTABLISHED, (Effect.SEND_DATA, *in_use), cites="7.3"),
+            Row(f"{prefix}2", ESTABLISHED, Event.DATA_RECEIVED, ESTABLISHED, (Effect.DELIVER, *heard),
+                updates=alive, cites="7.3"),
+            Row(f"{prefix}3", ESTABLISHED, Event.KEEPALIVE_RECEIVED, ESTABLISHED, (Effect.ANSWER_KEEPALIVE, *asked),
+                updates=alive, cites="4.7"),
+            Ignore(Event.DATA_RECEIVED, because="no session is established"),
+            Ignore(Event.KEEPALIVE_RECEIVED, because="no session is established"),
+            Ignore(Event.STRAY, because="it belongs to no generation, address or request of this session"),
+        ),
+    )  # fmt: skip
+
+
+def asking_whether_alive(prefix: str, wait: Effect) -> Part:
+    again = (Effect.SEND_KEEPALIVE, Effect.START_KEEPALIVE)
+    return Part(
+        "keepalives: a bounded number of misses in a row is a failure",
+        (
+            Row(f"{prefix}1", ESTABLISHED, Event.KEEPALIVE_DUE, ESTABLISHED, again,
+                when=(MISSES.below(),), updates=(MISSES.increment,), cites="4.7, 6.5"),
+            Row(f"{prefix}2", ESTABLISHED, Event.KEEPALIVE_DUE, TIMED_OUT, fail(wait),
+                when=(MISSES.at_least(),), cites="4.7, 6.5"),
+            Row(f"{prefix}3", ESTABLISHED, Event.KEEPALIVE_ANSWERED, ESTABLISHED, (), updates=(MISSES.reset,),
+                cites="4.7"),
+            Ignore(Event.KEEPALIVE_ANSWERED, because="no keepalive waits for it"),
+            Refuse(Event.KEEPALIVE_DUE, because="the keepalive timer runs in ESTABLISHED only"),
+        ),
+    )  # fmt: skip
+
+
+def noticing_silence(prefix: str, wait: Effect) -> Part:
+    return Part(
+        "a responder that hears nothing for too long gives the peer up",
+        (
+            Row(f"{prefix}1", ESTABLISHED, Event.IDLE_EXPIRED, TIMED_OUT, fail(wait), cites="3.7"),
+            Refuse(Event.IDLE_EXPIRED, because="the idle timer runs in ESTABLISHED only"),
+        ),
+    )
+
+
+def closing_unused(prefix: str) -> Part:
+    return Part(
+        "an implicit transient session that nobody uses closes",
+        (
+            Row(f"{prefix}1", ESTABLISHED, Event.IDLE_EXPIRED, CLOSED, (Effect.SEND_CLOSE, *LEAVE), cites="3.7"),
+            Refuse(Event.IDLE_EXPIRED, because="the idle timer runs in ESTABLISHED only"),
+        ),
+    )
+
+
+def failing(prefix: str, wait: Effect) -> Part:
+    failed = fail(wait)
+    return Part(
+        "failures that every end decides in TIMED_OUT",
+        (
+            Row(f"{prefix}1", NEGOTIATING, Event.NEGOTIATION_EXPIRED, TIMED_OUT, failed, cites="3.4, 3.9"),
+            Row(f"{prefix}2", NEGOTIATING, Event.LOWER_LAYER_LOST, TIMED_OUT, failed, cites="3.11"),
+            Row(f"{prefix}3", ESTABLISHED, Event.LOWER_LAYER_LOST, TIMED_OUT, failed, cites="3.11"),
+            Row(f"{prefix}4", ESTABLISHED, Event.ERROR_RECEIVED, TIMED_OUT, failed, cites="discussion: error messages"),
+            Row(f"{prefix}5", ESTABLISHED, Event.REQUEST_EXPIRED, TIMED_OUT, failed,
+                cites="discussion: request timeouts"),
+            Ignore(Event.LOWER_LAYER_LOST, because="no route leads over it now"),
+            Ignore(Event.ERROR_RECEIVED, because="what it speaks of is over"),
+            Refuse(Event.REQUEST_EXPIRED, because="no request is pending"),
+            Refuse(Event.NEGOTIATION_EXPIRED, because="the negotiation timer runs during negotiations only"),
+        ),
+    )  # fmt: skip
+
+
+def ending_with_failure(prefix: str) -> Part:
+    return Part(
+        "transient: a failure ends the session",
+        (
+            Row(f"{prefix}1", TIMED_OUT, Event.BACK_OFF_EXPIRED, CLOSED, END, cites="3.3"),
+            Row(f"{prefix}2", NEGOTIATING, Event.CLOSE_RECEIVED, CLOSED, LEAVE, cites="3.8"),
+            Row(f"{prefix}3", ESTABLISHED, Event.CLOSE_RECEIVED, CLOSED, LEAVE, cites="3.8"),
+            Ignore(Event.CLOSE_RECEIVED, because="the session is over"),
+            Refuse(Event.BACK_OFF_EXPIRED, because="the back-off runs in TIMED_OUT only"),
+            Refuse(Event.SEND, (TIMED_OUT,), because="the session has failed", remedy="make a new session"),
+            Refuse(Event.RENEGOTIATE, because="a transient session never renegotiates", remedy="make a new session"),
+        ),
+    )
+
+
+def surviving_failure(prefix: str, wait: Effect) -> Part:
+    failed = fail(wait)
+    return Part(
+        "persistent: the peer's close is a failure like others",
+        (
+            Row(f"{prefix}1", ESTABLISHED, Event.CLOSE_RECEIVED, TIMED_OUT, failed, cites="3.8"),
+            Row(f"{prefix}2", NEGOTIATING, Event.CLOSE_RECEIVED, TIMED_OUT, failed, cites="3.8"),
+            Ignore(Event.CLOSE_RECEIVED, because="the generation that it closes is over"),
+        ),
+    )
+
+
+def holding(prefix: str, *states: State, resting: bool = False) -> Part:
+    """Hold messages of the application in `states`. `resting`: a message that comes at rest is another row's."""
+    awake = (RESTING.below(1),) if resting else ()
+    full = "the session is not established and can hold no more messages"
+    rows = tuple(
+        Row(f"{prefix}{number}", state, Event.SEND, state, (Effect.HOLD,),
+            when=(*awake, HELD.below()), updates=(HELD.increment,), cites="7.2")
+        for number, state in enumerate(states, 1)
+    )  # fmt: skip
+    refusals = tuple(
+        Refuse(Event.SEND, (state,), because=full, when=(*awake, HELD.at_least()),
+               remedy="wait until the session is established, or give it a larger hold capacity")
+        for state in states
+    )  # fmt: skip
+    return Part("messages wait for the session, in order and within its capacity", (*rows, *refusals))
+
+
+def reissuing(prefix: str) -> Part:
+    reserved = "a place is reserved when a request that may be reissued is accepted"
+    states = (TIMED_OUT, RENEGOTIATING)
+    rows = tuple(
+        Row(f"{prefix}{number}", state, Event.REISSUE, state, (Effect.HOLD_AGAIN,),
+            when=(HELD.below(),), updates=(HELD.increment,), cites="6.6, 7.4")
+        for number, state in enumerate(states, 1)
+    )  # fmt: skip
+    return Part(
+        "requests to be reissued wait before everything else",
+        (
+            *rows,
+            Refuse(Event.REISSUE, states, because=reserved, when=(HELD.at_least(),)),
+            Refuse(Event.REISSUE, because="a request is reissued after a failure only"),
+        ),
+    )
+
+
+def closing(prefix: str, *states: State) -> Part:
+    rows = tuple(
+        Row(f"{prefix}{number}", state, Event.CLOSE, CLOSED, (Effect.SEND_CLOSE, *LEAVE), cites="3.8")
+        for number, state in enumerate(states, 1)
+    )
+    over = "the session is closed"
+    return Part(
+        "closing, by order",
+        (
+            *rows,
+            Ignore(Event.CLOSE, (CLOSED,), because=over),
+            Refuse(Event.SEND, (CLOSED,), because=over, remedy="make a new session"),
+        ),
+    )
+
+
+def _fresh(watch: Effects) -> Updates:
+    """What establishment resets: held messages leave, and keepalives, where this end sends any, start anew."""
+    return ESTABLISHED_AFRESH if Effect.START_KEEPALIVE in watch else (HELD.reset,)

@@ -1,0 +1,80 @@
+"""The synchronous request: a message whose sender expects a response.
+
+Rule 1: sent, then exactly one of response, error, timeout; a late or unknown response is a dead letter.
+Rule 2: what becomes of a pending request when the session below it fails is its caller's policy: `ABANDONED` (default)
+        or `REISSUED`, which puts it back before it was sent, under the same identifier.
+Left out: the correlation identifier. The session core matches it and names the request that an event is for.
+Source: the discussion, "Synchronous requests"; spec/sessions.md section 6; Request-Reply and Correlation Identifier of
+Enterprise Integration Patterns.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TypeAlias
+
+from ockam_fsm.kernel.machine import Ignore, Machine, Part, Refuse, Row
+
+
+class RequestState(Enum):
+    READY = "accepted, and waiting for its turn to be sent"
+    PENDING = "sent, and waiting for its response"
+    RESPONDED = "final: the response was handed over"
+    FAILED = "final: an error was reported"
+    EXPIRED = "final: the timeout was reported"
+
+
+class RequestEvent(Enum):
+    SENT = "the request leaves on the messaging route"
+    RESPONSE_RECEIVED = "the response arrived"
+    REQUEST_EXPIRED = "timer: no response in time"
+    ABANDONED = "the session failed or closed, and the request goes with it"
+    REISSUED = "the session failed, and the request is to be sent again"
+
+
+class RequestEffect(Enum):
+    START_REQUEST = "start the request timer"
+    STOP_REQUEST = "stop the request timer"
+    REPORT_RESPONSE = "hand the response to the caller"
+    REPORT_FAILURE = "tell the caller that the request failed, and why"
+    REPORT_TIMEOUT = "tell the caller that no response came in time"
+
+
+RequestMachine: TypeAlias = Machine[RequestState, RequestEvent, RequestEffect]
+
+_FINAL = (RequestState.RESPONDED, RequestState.FAILED, RequestState.EXPIRED)
+_S, _E, _F = RequestState, RequestEvent, RequestEffect
+_CITE = "discussion: synchronous requests"
+
+REQUEST: RequestMachine = Machine(
+    name="synchronous request",
+    initial=_S.READY,
+    final=_FINAL,
+    events=tuple(RequestEvent),
+    counters=(),
+    parts=(
+        Part(
+            "sent, followed by exactly one outcome",
+            (
+                Row("RQ1", _S.READY, _E.SENT, _S.PENDING, (_F.START_REQUEST,), cites=_CITE),
+                Row(
+                    "RQ2",
+                    _S.PENDING,
+                    _E.RESPONSE_RECEIVED,
+                    _S.RESPONDED,
+                    (_F.STOP_REQUEST, _F.REPORT_RESPONSE),
+                    cites=_CITE,
+                ),
+                Row("RQ3", _S.PENDING, _E.REQUEST_EXPIRED, _S.EXPIRED, (_F.REPORT_TIMEOUT,), cites=_CITE),
+                Row("RQ4", _S.PENDING, _E.ABANDONED, _S.FAILED, (_F.STOP_REQUEST, _F.REPORT_FAILURE), cites="6.6"),
+                Row("RQ5", _S.PENDING, _E.REISSUED, _S.READY, (_F.STOP_REQUEST,), cites="6.6"),
+                Row("RQ6", _S.READY, _E.ABANDONED, _S.FAILED, (_F.REPORT_FAILURE,), cites="6.6"),
+                Ignore(_E.RESPONSE_RECEIVED, because="late response"),
+                Ignore(_E.ABANDONED, _FINAL, because="the outcome is reported already"),
+                Ignore(_E.REISSUED, because="it is not pending"),
+                Refuse(_E.SENT, because="a request is sent once in each generation"),
+                Refuse(_E.REQUEST_EXPIRED, because="the request timer runs in PENDING only"),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,168 @@
+"""The six session types and their twelve tables, composed from the parts.
+
+The composition reads like the definition of a type: what creates it, how it starts or answers, how it watches its peer,
+where a failure leads, what waits. `spec/tables/` prints the results whole.
+Source: the discussion, "Session types"; spec/sessions.md section 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from ockam_fsm.kernel import machine as kernel
+from ockam_fsm.kernel.machine import Row
+from ockam_fsm.machines import parts
+from ockam_fsm.machines.parts import Part
+from ockam_fsm.machines.vocabulary import (
+    ATTEMPTS,
+    HELD,
+    MISSES,
+    RESTING,
+    USABLE,
+    Creation,
+    Effect,
+    Event,
+    Renegotiation,
+    Role,
+    SessionType,
+    State,
+)
+
+SessionMachine: TypeAlias = kernel.Machine[State, Event, Effect]
+
+EXPLICIT_TRANSIENT = SessionType(
+    Creation.EXPLICIT, Renegotiation.NONE, "opened by an API call, ends with its first failure: a secure channel"
+)
+IMPLICIT_TRANSIENT = SessionType(
+    Creation.IMPLICIT, Renegotiation.NONE, "created by the message it forwards, ends with its first failure: TCP"
+)
+EXPLICIT_PERSISTENT_ONE_SIDED = SessionType(
+    Creation.EXPLICIT, Renegotiation.ONE_SIDED, "opened by an API call, renewed by its initiator: a stream publisher"
+)
+IMPLICIT_PERSISTENT_ONE_SIDED = SessionType(
+    Creation.IMPLICIT, Renegotiation.ONE_SIDED, "created and renewed by the messages it forwards: a reconnecting client"
+)
+EXPLICIT_PERSISTENT_TWO_SIDED = SessionType(
+    Creation.EXPLICIT, Renegotiation.TWO_SIDED, "opened by an API call, renewed by either end: a relay"
+)
+IMPLICIT_PERSISTENT_TWO_SIDED = SessionType(
+    Creation.IMPLICIT, Renegotiation.TWO_SIDED, "created by a message, renewed by whichever end has one to send"
+)
+TYPES: tuple[SessionType, ...] = (
+    EXPLICIT_TRANSIENT,
+    IMPLICIT_TRANSIENT,
+    EXPLICIT_PERSISTENT_ONE_SIDED,
+    IMPLICIT_PERSISTENT_ONE_SIDED,
+    EXPLICIT_PERSISTENT_TWO_SIDED,
+    IMPLICIT_PERSISTENT_TWO_SIDED,
+)
+
+
+def table(session_type: SessionType, role: Role) -> SessionMachine:
+    """The machine of one role of one session type (made once, shared by every session of it)."""
+    return _TABLES[session_type.name, role]
+
+
+def compose(session_type: SessionType, role: Role) -> SessionMachine:
+    chosen = _persistent(session_type, role) if session_type.persistent else _transient(session_type.creation, role)
+    composed = tuple(chosen)
+    name = f"{session_type.name} {role.name.lower()}"
+    decisions = [decision for part in composed for decision in part.decisions]
+    mentioned = {decision.event for decision in decisions}
+    moved = {update.counter for d in decisions if isinstance(d, Row) for update in d.updates}
+    events = tuple(event for event in Event if event in mentioned)
+    counters = tuple(c for c in (ATTEMPTS, HELD, MISSES, USABLE, RESTING) if c.name in moved)
+    return kernel.Machine(name, State.IDLE, (State.CLOSED,), events, counters, composed)
+
+
+def _transient(creation: Creation, role: Role) -> Iterator[Part]:
+    wait = Effect.START_ZERO_BACK_OFF
+    if role is Role.RESPONDER:
+        yield parts.created_by_hello()
+        yield parts.answering("QT", parts.WATCH_BY_SILENCE, ())
+        yield parts.talking("ES", parts.WATCH_BY_SILENCE)
+        yield parts.noticing_silence("ST", wait)
+    elif creation is Creation.EXPLICIT:
+        yield parts.created_by_order("XT", ())
+        yield parts.own_negotiation("NT", parts.WATCH_BY_KEEPALIVE, wait, ())
+        yield parts.talking("EK", parts.WATCH_BY_KEEPALIVE)
+    else:
+        yield parts.created_by_message("MT", ())
+        yield parts.own_negotiation("NTI", parts.WATCH_BY_KEEPALIVE_AND_USE, wait, ())
+        yield parts.talking("EU", parts.WATCH_BY_KEEPALIVE_AND_USE)
+        yield parts.closing_unused("UT")
+    if role is Role.INITIATOR:
+        yield parts.judging_answers("YT", wait)
+        yield parts.asking_whether_alive("KT", wait)
+    yield parts.failing("FT", wait)
+    yield parts.ending_with_failure("TT")
+    yield parts.holding("HT", State.NEGOTIATING)
+    yield parts.closing("ZT", State.IDLE, State.NEGOTIATING, State.ESTABLISHED, State.TIMED_OUT)
+
+
+def _persistent(session_type: SessionType, role: Role) -> Iterator[Part]:
+    yield from _beginning(session_type.creation, role)
+    if session_type.renegotiated_by(role):
+        two_sided = session_type.renegotiation is Renegotiation.TWO_SIDED
+        yield from _renegotiating(session_type.creation, role, answers=two_sided)
+    else:
+        yield from _waiting()
+    yield parts.holding("HP", State.NEGOTIATING, State.RENEGOTIATING)
+    yield parts.reissuing("J")
+    yield parts.closing("ZP", *(state for state in State if state is not State.CLOSED))
+
+
+def _beginning(creation: Creation, role: Role) -> Iterator[Part]:
+    if role is Role.RESPONDER:
+        yield parts.created_by_hello()
+        yield parts.restarted_with_memory()
+        return
+    counted = (ATTEMPTS.increment,)
+    explicit = creation is Creation.EXPLICIT
+    yield parts.created_by_order("XP", counted) if explicit else parts.created_by_message("MP", counted)
+    yield parts.own_negotiation("NP", parts.WATCH_BY_KEEPALIVE, Effect.START_BACK_OFF, (ATTEMPTS.reset,))
+
+
+def _renegotiating(creation: Creation, role: Role, *, answers: bool) -> Iterator[Part]:
+    watch, wait, implicit = parts.WATCH_BY_KEEPALIVE, Effect.START_BACK_OFF, creation is Creation.IMPLICIT
+    if answers:
+        yield parts.answering("QO", watch, (ATTEMPTS.reset,))
+        yield parts.answering_again("RO", watch, wait, (ATTEMPTS.reset,))
+        yield parts.previous_generation("V")
+        yield parts.asked_while_waiting("WI", (RESTING.reset,)) if implicit else parts.asked_while_waiting("WX", ())
+    yield parts.judging_answers("YO", wait)
+    yield parts.talking("EK", watch)
+    yield parts.asking_whether_alive("KO", wait)
+    yield parts.failing("FO", wait)
+    yield parts.surviving_failure("PO", wait)
+    yield parts.own_renegotiation("GB" if answers else "GO", watch, guarded=answers)
+    if not implicit:
+        yield parts.renegotiating_after_back_off("BX")
+        yield parts.holding("HX", State.TIMED_OUT)
+    else:
+        responder = role is Role.RESPONDER
+        yield (
+            parts.renegotiating_on_demand("BR", (Effect.START_RETENTION,))
+            if responder
+            else (parts.renegotiating_on_demand("BM", ()))
+        )
+        yield parts.holding("HM", State.TIMED_OUT, resting=True)
+        if responder:
+            yield parts.resting_responder("BS")
+
+
+def _waiting() -> Iterator[Part]:
+    watch, wait = parts.WATCH_BY_SILENCE, Effect.START_RETENTION
+    yield parts.answering("QW", watch, ())
+    yield parts.answering_again("RW", watch, wait, ())
+    yield parts.previous_generation("V")
+    yield parts.waiting_to_be_asked("DW")
+    yield parts.talking("ES", watch)
+    yield parts.noticing_silence("SW", wait)
+    yield parts.failing("FW", wait)
+    yield parts.surviving_failure("PW", wait)
+    yield parts.holding("HX", State.TIMED_OUT)
+
+
+_TABLES = {(session_type.name, role): compose(session_type, role) for session_type in TYPES for role in Role}

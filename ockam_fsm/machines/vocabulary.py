@@ -1,0 +1,145 @@
+"""The words of the session machines: types, states, events, effects, counters.
+
+Rule 1: one thing, one word, the same in Python, in the pictures, in the specification and in the logs.
+Rule 2: a state says what the session is or awaits; an event is a fact or a user's order; an effect orders the world.
+Source: the discussion's glossary; `spec/sessions.md` sections 1 to 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+from ockam_fsm.kernel.machine import Counter
+
+
+class Role(IntEnum):
+    """Which side of a session an endpoint is; the order settles collisions (responder < initiator)."""
+
+    RESPONDER = 0
+    INITIATOR = 1
+
+
+class Creation(Enum):
+    """Who creates the session: an API call, or the first message that is forwarded through it."""
+
+    EXPLICIT = "explicit"
+    IMPLICIT = "implicit"
+
+
+class Renegotiation(Enum):
+    """Who may negotiate again after a failure. Nobody: the session is transient."""
+
+    NONE = "none"
+    ONE_SIDED = "one-sided"
+    TWO_SIDED = "two-sided"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionType:
+    """One of the six types; lifetime follows from renegotiation (none: transient)."""
+
+    creation: Creation
+    renegotiation: Renegotiation
+    summary: str
+
+    @property
+    def persistent(self) -> bool:
+        return self.renegotiation is not Renegotiation.NONE
+
+    @property
+    def name(self) -> str:
+        lifetime = f"persistent-{self.renegotiation.value}" if self.persistent else "transient"
+        return f"{self.creation.value}-{lifetime}"
+
+    def renegotiated_by(self, role: Role) -> bool:
+        """Whether the endpoint of this role may start a negotiation after the first one."""
+        one_sided = self.renegotiation is Renegotiation.ONE_SIDED and role is Role.INITIATOR
+        return one_sided or self.renegotiation is Renegotiation.TWO_SIDED
+
+
+class State(Enum):
+    """Control states of a session worker."""
+
+    IDLE = "nothing negotiated yet"
+    NEGOTIATING = "the first negotiation is under way"
+    ESTABLISHED = "messages travel on the messaging route"
+    TIMED_OUT = "a failure was decided; the messaging route is forgotten"
+    RENEGOTIATING = "a further negotiation is under way"
+    CLOSED = "final"
+
+
+class Event(Enum):
+    """Facts and orders, as the session core classifies them."""
+
+    OPEN = "order: open the session"
+    SEND = "order: send a message of the application"
+    RENEGOTIATE = "order: renegotiate now"
+    CLOSE = "order: close the session"
+    HELLO_NEWER = "a hello of a newer generation arrived"
+    HELLO_REPEATED = "the hello that this end has answered arrived again"
+    HELLO_OLDER = "a hello that is not newer arrived"
+    ANSWER_CURRENT = "the answer to this end's own attempt arrived"
+    ANSWER_CHANGED = "the current generation was answered again from another address: the peer restarted"
+    ANSWER_STALE = "an answer to something else arrived"
+    SUPERSEDED = "this end's own attempt was not new to the peer"
+    PREVIOUS_ENDED = "the generation that was still usable has ended: its successor is confirmed"
+    CONFIRMED = "the peer was heard in the generation that this end has answered"
+    DATA_RECEIVED = "a message of the application arrived in the current generation"
+    KEEPALIVE_RECEIVED = "the peer asks whether this end is still there"
+    KEEPALIVE_ANSWERED = "the peer is still there"
+    CLOSE_RECEIVED = "the peer closed its side"
+    ERROR_RECEIVED = "an error message came back"
+    STRAY = "a message that belongs to no generation, address or request of this session arrived"
+    LOWER_LAYER_LOST = "the session below reports that it is gone"
+    REQUEST_EXPIRED = "a synchronous request got no response in time"
+    REISSUE = "a pending request is to be sent again in the next generation"
+    NEGOTIATION_EXPIRED = "timer: the negotiation took too long"
+    BACK_OFF_EXPIRED = "timer: the back-off is over"
+    KEEPALIVE_DUE = "timer: time for the next keepalive"
+    IDLE_EXPIRED = "timer: nothing was heard, or nothing was used, for too long"
+    RETENTION_EXPIRED = "timer: the state of a silent peer was kept long enough"
+
+
+class Effect(Enum):
+    """Orders to the world, carried out by the session core in the order of the row."""
+
+    START_ATTEMPT = "make the next generation, with a fresh inner address"
+    ACCEPT_ATTEMPT = "take the hello's generation as the attempt, with a fresh inner address"
+    DROP_ATTEMPT = "forget the attempt; its address vanishes"
+    ADOPT_LINK = "the attempt becomes the current generation; the previous one ends"
+    END_CURRENT = "the current generation ends; its address vanishes"
+    FORGET_ROUTE = "forget the messaging route and any attempt; their addresses vanish"
+    CATCH_UP = "remember the largest number that the peer has seen"
+    SEND_HELLO = "send the hello of the attempt on the initialization route"
+    SEND_ANSWER = "answer the hello"
+    SEND_SUPERSEDED = "tell the sender of the hello the largest number seen"
+    SEND_DATA = "send the message on the messaging route"
+    SEND_KEEPALIVE = "ask the peer whether it is still there"
+    ANSWER_KEEPALIVE = "tell the peer that this end is still there"
+    SEND_CLOSE = "tell the peer, best effort, that this end closes"
+    HOLD = "put the message at the end of the held ones"
+    HOLD_AGAIN = "put the request before the held messages, behind those reissued already"
+    FORWARD_HELD = "send everything held, in order"
+    DISCARD_HELD = "everything held becomes a dead letter"
+    DELIVER = "hand the message to the application, or the response to its request"
+    RETIRE_REQUESTS = "pending requests fail, or are reissued if their caller chose that"
+    FAIL_REQUESTS = "every open request fails"
+    START_NEGOTIATION = "start the negotiation timer"
+    START_BACK_OFF = "start the back-off timer"
+    START_ZERO_BACK_OFF = "start the back-off timer with no delay"
+    START_KEEPALIVE = "start the keepalive timer"
+    START_IDLE = "start the idle timer afresh"
+    START_RETENTION = "start the retention timer"
+    STOP_TIMERS = "stop every timer of the session"
+    NOTE_EXHAUSTED = "the reason is: the budget of attempts is spent"
+    NOTIFY_ESTABLISHED = "tell the owner: established"
+    NOTIFY_TIMED_OUT = "tell the owner: timed out"
+    NOTIFY_CLOSED = "tell the owner: closed, and why"
+
+
+ATTEMPTS = Counter("attempts", 3, "attempts of this end since it was last established", unlimited_allowed=True)
+HELD = Counter("held", 2, "messages that wait for the session; the capacity is the limit (0: nothing is held)")
+MISSES = Counter("misses", 2, "keepalives sent in a row with nothing heard since")
+USABLE = Counter("usable", 1, "1 while the previous generation is still usable")
+RESTING = Counter("resting", 1, "1 while the back-off is over and nothing waits to be sent")
