@@ -12,10 +12,12 @@ No `slots=True` here: generic slotted dataclasses fail when called through an al
 
 from __future__ import annotations
 
+from collections import Counter as Counted
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import product
+from keyword import iskeyword
 from typing import Generic, TypeAlias, TypeVar
 
 from ockam_fsm.kernel.errors import DefinitionError, EventRefused
@@ -23,6 +25,10 @@ from ockam_fsm.kernel.errors import DefinitionError, EventRefused
 S = TypeVar("S", bound=Enum)
 E = TypeVar("E", bound=Enum)
 F = TypeVar("F", bound=Enum)
+T = TypeVar("T")
+
+_RESERVED = ("state", "limits", "hooks")
+"""What a running session is asked for besides its counters and effects (driver.py)."""
 
 Limits: TypeAlias = Mapping[str, int | None]
 """The largest value of each counter; None where the counter is unlimited and therefore never moves."""
@@ -194,7 +200,8 @@ class Machine(Generic[S, E, F]):
             raise DefinitionError(self.name, problems)
 
     def __hash__(self) -> int:
-        return hash((self.name, self.rows))
+        # The name alone: it tells machines apart, and every look-up of a shared driver asks for the hash.
+        return hash(self.name)
 
     def decisions(self) -> Iterator[Decision[S, E, F]]:
         for part in self.parts:
@@ -249,6 +256,7 @@ class Machine(Generic[S, E, F]):
         return {cell: tuple(found or elsewhere[cell[1]]) for cell, found in explicit.items()}
 
     def _problems(self) -> Iterator[str]:
+        yield from self._name_problems()
         yield from self._id_problems()
         yield from self._mention_problems()
         yield from self._counter_problems()
@@ -256,12 +264,25 @@ class Machine(Generic[S, E, F]):
         for (state, event), cell in self.cells.items():
             yield from self._coverage_problems(state, event, cell)
 
+    def _name_problems(self) -> Iterator[str]:
+        """A running session has one attribute per counter and one method per effect: no two may share a name."""
+        effects = dict.fromkeys(effect.name.lower() for row in self.rows for effect in row.effects)
+        names = [*_RESERVED, *(counter.name for counter in self.counters), *effects]
+        for name in names:
+            if not name.isidentifier() or iskeyword(name):
+                yield f"{name!r} cannot be a name in Python"
+        for name in _repeated(names):
+            yield f"{name} names two things: counters, effects and {', '.join(_RESERVED)} share the session's names"
+        for event in _repeated(self.events):
+            yield f"event {event.name} is listed twice"
+        for counter in self.counters:
+            if counter.limit < 0:
+                yield f"counter {counter.name} has limit {counter.limit}"
+
     def _id_problems(self) -> Iterator[str]:
-        seen: set[str] = set()
+        for row_id in _repeated(row.id for row in self.rows):
+            yield f"{row_id} is the id of two rows"
         for row in self.rows:
-            if row.id in seen:
-                yield f"{row.id} is the id of two rows"
-            seen.add(row.id)
             if not row.cites:
                 yield f"{row.id} cites nothing"
         for decision in self.decisions():
@@ -270,7 +291,7 @@ class Machine(Generic[S, E, F]):
 
     def _mention_problems(self) -> Iterator[str]:
         for decision in self.decisions():
-            name = decision.id if isinstance(decision, Row) else type(decision).__name__
+            name = _label(decision)
             if decision.event not in self.events:
                 yield f"{name} names event {decision.event.name}, which the machine does not have"
             if not isinstance(decision, Row):
@@ -307,22 +328,35 @@ class Machine(Generic[S, E, F]):
     def _coverage_problems(self, state: S, event: E, cell: Cell[S, E, F]) -> Iterator[str]:
         if not cell:
             yield f"{state.name} x {event.name} is not decided"
-        names = sorted({c.counter for d in cell for c in d.when} & {c.name for c in self.counters})
+        if not cell or [decision.when for decision in cell] == [()]:
+            return
+        known = {counter.name for counter in self.counters}
+        names = sorted({c.counter for d in cell for c in d.when} & known)
+        chosen: set[int] = set()
         for limits in self.limit_choices(names):
             for values in counter_values(limits):
-                matching = [d for d in cell if all(_holds(c, values, limits) for c in d.when)]
-                if cell and len(matching) != 1:
-                    what = "no row" if not matching else f"{len(matching)} rows"
+                matching = [i for i, d in enumerate(cell) if all(_holds(c, values, limits) for c in d.when)]
+                if len(matching) != 1:
+                    what = ", ".join(_label(cell[i]) for i in matching) or "nothing"
                     place = ", ".join(f"{n}={v} (limit {limits[n]})" for n, v in values.items())
                     yield f"{state.name} x {event.name} at {place or 'any value'} matches {what}"
                     return
+                chosen.update(matching)
+        for i in sorted(set(range(len(cell))) - chosen):
+            yield f"{state.name} x {event.name} never matches {_label(cell[i])}"
 
     def limit_choices(self, names: Iterable[str]) -> Iterator[dict[str, int | None]]:
-        """The limits that an instance may set, up to the point where larger ones decide nothing new."""
+        """The limits that an instance may set, up to the point where larger ones decide nothing new.
+
+        Guards see the order of value, limit and thresholds, and nothing else. A limit beyond every threshold leaves
+        the same values to tell apart (at each threshold, between them, at the limit) as any larger one does.
+        """
         wanted = [counter for counter in self.counters if counter.name in set(names)]
-        choices = [
-            (*sorted({0, 1, 2, counter.limit}), *((None,) if counter.unlimited_allowed else ())) for counter in wanted
-        ]
+        beyond = {counter.name: 2 for counter in wanted}
+        for c in (c for decision in self.decisions() for c in decision.when if c.counter in beyond):
+            if not isinstance(c.threshold, Threshold):
+                beyond[c.counter] = max(beyond[c.counter], c.threshold + 1)
+        choices = [(*range(beyond[c.name] + 1), *((None,) if c.unlimited_allowed else ())) for c in wanted]
         for combination in product(*choices):
             yield {counter.name: limit for counter, limit in zip(wanted, combination, strict=True)}
 
@@ -335,6 +369,14 @@ def counter_values(limits: Limits) -> Iterator[dict[str, int]]:
 
 def _holds(comparison: Comparison, values: Mapping[str, int], limits: Limits) -> bool:
     return comparison.counter not in values or comparison.holds(values[comparison.counter], limits[comparison.counter])
+
+
+def _label(decision: Decision[S, E, F]) -> str:
+    return decision.id if isinstance(decision, Row) else type(decision).__name__
+
+
+def _repeated(items: Iterable[T]) -> Iterator[T]:
+    return (item for item, count in Counted(items).items() if count > 1)
 
 
 def _varied(
