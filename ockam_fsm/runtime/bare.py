@@ -1,0 +1,166 @@
+"""BARE, as much of it as Ockam's handshakes and streams need: a reader that trusts nobody, and its writers.
+
+Source: BARE, draft-devault-bare, and what a real Ockam Elixir node sends (`tests/vectors/ockam-elixir-wire.json`).
+
+    uint       little-endian base-128 varint of at most 64 bits, shortest form only
+    u8, bool   one byte; bool is 00 or 01
+    data       uint length, bytes; `fixed` has no length
+    string     data that is UTF-8
+    optional   00, or 01 and the value
+    list       uint count, the elements
+    struct     its fields one after the other: read them, or concatenate them, in order
+    enum       uint, one of the declared numbers
+    union      uint tag, then the body of that member
+
+Rule 1: every value has exactly one encoding; the reader refuses all others, so that bytes that were accepted can be
+        written again and are the same bytes.
+Rule 2: a declared size is compared with what is really there before anything of that size is made.
+Rule 3: the reader blames the peer (`RemoteSessionError`), the writers blame the caller (`LocalSessionError`).
+
+Left out, because nothing here uses it: signed and fixed-width numbers, floats, maps, void. Own code, because the two
+BARE packages that exist accept non-canonical varints or stop in a debugger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from typing import TypeVar
+
+from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+
+MALFORMED = "malformed"
+MAX_UINT = 2**64 - 1
+MAX_UINT_BYTES = 10
+
+T = TypeVar("T")
+E = TypeVar("E", bound=IntEnum)
+
+
+def malformed(detail: str) -> RemoteSessionError:
+    return RemoteSessionError(MALFORMED, detail)
+
+
+class Reader:
+    """Reads values off the front of `payload`; whoever has read the last one calls `end`."""
+
+    __slots__ = ("_at", "_payload")
+
+    def __init__(self, payload: bytes) -> None:
+        self._payload = payload
+        self._at = 0
+
+    def fixed(self, size: int) -> bytes:
+        end = self._at + size
+        if end > len(self._payload):
+            raise malformed(f"{size} bytes announced at offset {self._at}, {len(self._payload) - self._at} there")
+        taken = self._payload[self._at : end]
+        self._at = end
+        return taken
+
+    def u8(self) -> int:
+        return self.fixed(1)[0]
+
+    def uint(self) -> int:
+        value = 0
+        for position in range(MAX_UINT_BYTES):
+            byte = self.u8()
+            value |= (byte & 0x7F) << (7 * position)
+            if byte < 0x80:
+                if byte == 0 and position > 0:
+                    raise malformed(f"varint with a useless last byte before offset {self._at}")
+                if value > MAX_UINT:
+                    break
+                return value
+        raise malformed(f"varint of more than 64 bits before offset {self._at}")
+
+    def boolean(self) -> bool:
+        byte = self.u8()
+        if byte > 1:
+            raise malformed(f"{byte:#04x} where a bool or an optional begins")
+        return byte == 1
+
+    def data(self, limit: int | None = None) -> bytes:
+        size = self.uint()
+        if limit is not None and size > limit:
+            raise malformed(f"data of {size} bytes, limit {limit}")
+        return self.fixed(size)
+
+    def string(self, limit: int | None = None) -> str:
+        try:
+            return self.data(limit).decode()
+        except UnicodeDecodeError as error:
+            raise malformed(f"string is not UTF-8: {error.reason}") from None
+
+    def optional(self, read: Callable[[], T]) -> T | None:
+        return read() if self.boolean() else None
+
+    def sequence(self, read: Callable[[], T], limit: int | None = None) -> tuple[T, ...]:
+        count = self.uint()
+        # No element that is used here is shorter than one byte, so a count beyond the rest is a lie.
+        allowed = len(self._payload) - self._at if limit is None else limit
+        if count > allowed:
+            raise malformed(f"list of {count} elements, at most {allowed} possible")
+        return tuple(read() for _ in range(count))
+
+    def enum(self, kind: type[E]) -> E:
+        number = self.uint()
+        try:
+            return kind(number)
+        except ValueError:
+            raise malformed(f"{number} is no {kind.__name__}") from None
+
+    def end(self) -> None:
+        rest = len(self._payload) - self._at
+        if rest:
+            raise malformed(f"{rest} bytes after the end of the value")
+
+
+def uint(value: int) -> bytes:
+    if not 0 <= value <= MAX_UINT:
+        raise LocalSessionError(f"{value} does not fit a uint of 64 bits")
+    written = bytearray()
+    while value > 0x7F:
+        written.append(value & 0x7F | 0x80)
+        value >>= 7
+    written.append(value)
+    return bytes(written)
+
+
+def u8(value: int) -> bytes:
+    if not 0 <= value <= 0xFF:
+        raise LocalSessionError(f"{value} does not fit one byte")
+    return bytes((value,))
+
+
+def boolean(value: bool) -> bytes:
+    return b"\x01" if value else b"\x00"
+
+
+def data(value: bytes, limit: int | None = None) -> bytes:
+    if limit is not None and len(value) > limit:
+        raise LocalSessionError(f"{len(value)} bytes, limit {limit}")
+    return uint(len(value)) + value
+
+
+def fixed(value: bytes, size: int) -> bytes:
+    if len(value) != size:
+        raise LocalSessionError(f"{len(value)} bytes where exactly {size} belong")
+    return value
+
+
+def string(value: str, limit: int | None = None) -> bytes:
+    try:
+        return data(value.encode(), limit)
+    except UnicodeEncodeError as error:
+        raise LocalSessionError(f"text that UTF-8 cannot write: {error.reason}") from None
+
+
+def optional(value: T | None, write: Callable[[T], bytes]) -> bytes:
+    return b"\x00" if value is None else b"\x01" + write(value)
+
+
+def sequence(values: Sequence[T], write: Callable[[T], bytes], limit: int | None = None) -> bytes:
+    if limit is not None and len(values) > limit:
+        raise LocalSessionError(f"{len(values)} elements, limit {limit}")
+    return uint(len(values)) + b"".join(map(write, values))

@@ -1,0 +1,60 @@
+"""The three ways in which every decoder is fed: whole, byte by byte, followed by garbage. And the captured bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ockam_fsm.kernel.errors import RemoteSessionError
+from ockam_fsm.runtime.wire import FRAME_TOO_LARGE, FrameDecoder
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "ockam-elixir-wire.json"
+GARBAGE = b"\xff" * 9
+
+
+def records() -> list[dict[str, Any]]:
+    loaded: list[dict[str, Any]] = json.loads(VECTORS.read_text(encoding="utf-8"))["records"]
+    return loaded
+
+
+def drain(decoder: FrameDecoder, chunks: Iterable[bytes]) -> tuple[list[bytes], str | None]:
+    """The frame bodies that came out, and the reason of the refusal that ended it (None: the connection is fine)."""
+    bodies: list[bytes] = []
+    try:
+        for chunk in chunks:
+            for body in decoder.feed(chunk):  # one by one: the frames before a refused one arrive
+                bodies.append(body)  # noqa: PERF402
+    except RemoteSessionError as error:
+        return bodies, error.reason
+    return bodies, None
+
+
+def bytewise(data: bytes) -> list[bytes]:
+    return [data[i : i + 1] for i in range(len(data))]
+
+
+def frames_three_ways(data: bytes, max_frame_bytes: int = 1 << 16) -> tuple[list[bytes], str | None]:
+    whole = FrameDecoder(max_frame_bytes)
+    result = drain(whole, [data])
+    dribble = FrameDecoder(max_frame_bytes)
+    assert drain(dribble, bytewise(data)) == result
+    assert dribble.idle == whole.idle
+    bodies, reason = result
+    if reason is None and whole.started and whole.idle:
+        assert drain(FrameDecoder(max_frame_bytes), [data + GARBAGE]) == (bodies, FRAME_TOO_LARGE)
+    return result
+
+
+def value_three_ways(decode: Callable[[bytes], object], data: bytes) -> object:
+    """A value has one end: each proper prefix is refused, and so is anything behind it."""
+    value = decode(data)
+    for end in range(len(data)):
+        with pytest.raises(RemoteSessionError):
+            decode(data[:end])
+    with pytest.raises(RemoteSessionError):
+        decode(data + GARBAGE)
+    return value
