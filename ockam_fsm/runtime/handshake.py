@@ -1,0 +1,245 @@
+"""The two handshake profiles: how the signals of `signals.py` are written in the payload of a message.
+
+`ockam` is what real Ockam nodes speak. The place that a message reaches says what it is, the payload says little:
+
+    place               signal   payload
+    NEGOTIATION_START   Hello    BARE string: value of the starter's worker address
+    HANDSHAKE           Answer   BARE string: value of the answerer's worker address
+    WORKER              Data     the payload itself, nothing around it
+
+Nothing else can be said in it: no generation, no session id, no `resumed` (each answer comes from a new responder),
+no close. These are dropped on the way out, since the peer assumes just that. A route of a Data's own, or the
+initialization route of a two-sided session, would be lost where someone counts on it, and is refused: in this profile
+routes travel in the Message, whose onward route is the messaging route followed by Data's.
+
+`generation` is ours: one tag byte (a BARE union tag), then BARE fields. It carries everything and means the same at
+every place; whether a signal is welcome there is the session's business.
+
+    tag  signal            fields
+    01   Hello             session_id, generation, initialization_route: route
+    02   Answer            session_id, generation, worker: address, resumed: bool
+    03   Superseded        session_id, number: uint, address
+    04   Keepalive         -
+    05   KeepaliveAnswer   -
+    06   Data              onward_route: route, return_route: route, payload: data
+    07   Close             reason: string
+    08   Error             reason: string
+
+    session_id   data[16]
+    address      type: u8, value: data of at most `MAX_ADDRESS_BYTES`
+    route        list of at most `MAX_ROUTE_LENGTH` addresses
+    generation   number: uint, starter: enum (0 responder, 1 initiator), address
+    reason       at most `MAX_REASON_BYTES` in UTF-8
+
+Rule 1: decode(encode(x)) == x, and in both profiles encode(decode(b)) == b for every b that is accepted.
+Rule 2: decode ends in a signal or in `RemoteSessionError`; encode refuses with `LocalSessionError` and writes nothing
+        that the peer's decode would refuse.
+
+Source: semantics of generations, `spec/sessions.md` section 4; `ockam` from captured bytes, its wire clauses.
+Left out: a version field. A new signal gets a new tag, and an old node refuses the tag that it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Protocol
+
+from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.runtime import bare
+from ockam_fsm.runtime.message import LOCAL, Address, Route, local
+from ockam_fsm.runtime.signals import (
+    Answer,
+    Close,
+    Data,
+    Error,
+    Generation,
+    Hello,
+    Keepalive,
+    KeepaliveAnswer,
+    Signal,
+    Superseded,
+)
+from ockam_fsm.runtime.wire import MAX_ADDRESS_BYTES, MAX_ROUTE_LENGTH, check_route
+
+SESSION_ID_BYTES = 16
+MAX_REASON_BYTES = 1024
+
+NO_RETURN_ROUTE = "no-return-route"
+
+
+class Place(Enum):
+    """Which kind of our addresses a message reached."""
+
+    NEGOTIATION_START = "negotiation start"
+    """The address of a spawner or of a static responder."""
+    HANDSHAKE = "handshake"
+    """The handshake address of one attempt to negotiate."""
+    WORKER = "worker"
+    """An inner address."""
+
+
+class Profile(Protocol):
+    name: str
+    keeps_alive: bool
+    """Keepalives can be said in it."""
+
+    def speaks(self, signal: Signal) -> bool: ...
+    def encode(self, signal: Signal) -> bytes: ...
+    def decode(self, payload: bytes, place: Place, return_route: Route) -> Signal: ...
+
+
+def worker_route(return_route: Route, worker: Address) -> Route:
+    """The way to the worker that a handshake message names: its return route with the last address replaced."""
+    if not return_route:
+        raise RemoteSessionError(NO_RETURN_ROUTE, "a handshake message that cannot be answered")
+    return (*return_route[:-1], worker)
+
+
+class OckamProfile:
+    name = "ockam"
+    keeps_alive = False
+
+    def speaks(self, signal: Signal) -> bool:
+        return isinstance(signal, Hello | Answer | Data)
+
+    def encode(self, signal: Signal) -> bytes:
+        match signal:
+            case Hello(generation=generation, initialization_route=()):
+                return _ockam_worker(generation.address)
+            case Answer(worker=worker):
+                return _ockam_worker(worker)
+            case Data(payload=payload, onward_route=(), return_route=()):
+                return payload
+        if self.speaks(signal):
+            raise LocalSessionError("profile ockam writes no routes in a payload: put them in the Message")
+        raise LocalSessionError(f"profile ockam has no {type(signal).__name__}")
+
+    def decode(self, payload: bytes, place: Place, return_route: Route) -> Signal:
+        if place is Place.WORKER:
+            return Data(payload)
+        reader = bare.Reader(payload)
+        worker = local(reader.string(MAX_ADDRESS_BYTES))
+        reader.end()
+        worker_route(return_route, worker)  # refused here, before a session hears of it
+        if place is Place.HANDSHAKE:
+            return Answer(session_id=b"", generation=None, worker=worker, resumed=False)
+        return Hello(session_id=b"", generation=Generation(1, Role.INITIATOR, worker))
+
+
+def _ockam_worker(worker: Address) -> bytes:
+    check_route((worker,))
+    if worker.type != LOCAL:
+        raise LocalSessionError(f"profile ockam names local workers only, not {worker}")
+    try:
+        return bare.string(worker.value.decode())
+    except UnicodeDecodeError:
+        raise LocalSessionError(f"profile ockam names workers in UTF-8 only, not {worker.value!r}") from None
+
+
+class GenerationProfile:
+    name = "generation"
+    keeps_alive = True
+
+    def speaks(self, signal: Signal) -> bool:
+        return True
+
+    def encode(self, signal: Signal) -> bytes:
+        match signal:
+            case Hello(session_id, generation, route):
+                return b"\x01" + _session_id(session_id) + _generation(generation) + _route(route)
+            case Answer(session_id, generation, worker, resumed):
+                body = _session_id(session_id) + _generation(generation) + _address(worker)
+                return b"\x02" + body + bare.boolean(resumed)
+            case Superseded(session_id, number, address):
+                return b"\x03" + _session_id(session_id) + bare.uint(number) + _address(address)
+            case Keepalive():
+                return b"\x04"
+            case KeepaliveAnswer():
+                return b"\x05"
+            case Data(payload, onward_route, return_route):
+                return b"\x06" + _route(onward_route) + _route(return_route) + bare.data(payload)
+            case Close(reason):
+                return b"\x07" + _reason(reason)
+        return b"\x08" + _reason(signal.reason)
+
+    def decode(self, payload: bytes, place: Place, return_route: Route) -> Signal:
+        reader = bare.Reader(payload)
+        tag = reader.u8()
+        if tag not in _READ:
+            raise bare.malformed(f"{tag:#04x} is no signal")
+        signal = _READ[tag](reader)
+        reader.end()
+        return signal
+
+
+def _session_id(session_id: bytes) -> bytes:
+    return bare.fixed(session_id, SESSION_ID_BYTES)
+
+
+def _generation(generation: Generation | None) -> bytes:
+    if generation is None:
+        raise LocalSessionError("an answer in profile generation names the generation that it answers")
+    return bare.uint(generation.number) + bare.uint(generation.starter) + _address(generation.address)
+
+
+def _address(address: Address) -> bytes:
+    check_route((address,))
+    return bare.u8(address.type) + bare.data(address.value)
+
+
+def _route(route: Route) -> bytes:
+    check_route(route)
+    return bare.sequence(route, _address)
+
+
+def _reason(reason: str) -> bytes:
+    return bare.string(reason, MAX_REASON_BYTES)
+
+
+def _read_hello(reader: bare.Reader) -> Hello:
+    return Hello(reader.fixed(SESSION_ID_BYTES), _read_generation(reader), _read_route(reader))
+
+
+def _read_answer(reader: bare.Reader) -> Answer:
+    return Answer(
+        reader.fixed(SESSION_ID_BYTES), _read_generation(reader), worker=_read_address(reader), resumed=reader.boolean()
+    )
+
+
+def _read_superseded(reader: bare.Reader) -> Superseded:
+    return Superseded(reader.fixed(SESSION_ID_BYTES), reader.uint(), _read_address(reader))
+
+
+def _read_data(reader: bare.Reader) -> Data:
+    onward_route, return_route = _read_route(reader), _read_route(reader)
+    return Data(reader.data(), onward_route, return_route)
+
+
+def _read_generation(reader: bare.Reader) -> Generation:
+    return Generation(reader.uint(), reader.enum(Role), _read_address(reader))
+
+
+def _read_address(reader: bare.Reader) -> Address:
+    return Address(reader.u8(), reader.data(MAX_ADDRESS_BYTES))
+
+
+def _read_route(reader: bare.Reader) -> Route:
+    return reader.sequence(lambda: _read_address(reader), MAX_ROUTE_LENGTH)
+
+
+_READ: Mapping[int, Callable[[bare.Reader], Signal]] = {
+    1: _read_hello,
+    2: _read_answer,
+    3: _read_superseded,
+    4: lambda reader: Keepalive(),
+    5: lambda reader: KeepaliveAnswer(),
+    6: _read_data,
+    7: lambda reader: Close(reader.string(MAX_REASON_BYTES)),
+    8: lambda reader: Error(reader.string(MAX_REASON_BYTES)),
+}
+
+OCKAM: Profile = OckamProfile()
+GENERATION: Profile = GenerationProfile()
+PROFILES: Mapping[str, Profile] = {profile.name: profile for profile in (OCKAM, GENERATION)}
