@@ -1,0 +1,109 @@
+"""Stream messages that were not captured; those that were are in `test_vectors.py`."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.runtime import bare
+from ockam_fsm.runtime.bare import MALFORMED
+from ockam_fsm.runtime.stream_messages import (
+    MAX_PULLED_MESSAGES,
+    CreateStream,
+    GetIndex,
+    Pull,
+    Pulled,
+    Push,
+    Pushed,
+    SaveIndex,
+    Status,
+    StoredMessage,
+    StreamCreated,
+    StreamError,
+    StreamIndex,
+    StreamRequest,
+    StreamResponse,
+    decode_request,
+    decode_response,
+    encode_request,
+    encode_response,
+)
+from tests.runtime.wire_helpers import value_three_ways
+
+uints = st.integers(0, 2**64 - 1)
+names = st.text(max_size=8)
+partitions = st.none() | uints
+data = st.binary(max_size=8)
+requests = st.one_of(
+    st.builds(CreateStream, st.none() | names, partitions),
+    st.builds(Push, uints, data),
+    st.builds(Pull, uints, uints, uints),
+    st.builds(GetIndex, names, names, partitions),
+    st.builds(SaveIndex, names, names, uints, partitions),
+)
+responses = st.one_of(
+    st.builds(StreamCreated, names, partitions),
+    st.builds(Pushed, uints, st.sampled_from(Status), uints),
+    st.builds(Pulled, uints, st.lists(st.builds(StoredMessage, uints, data), max_size=3).map(tuple)),
+    st.builds(StreamIndex, names, names, st.none() | uints, partitions),
+    st.builds(StreamError, names),
+)
+stable = settings(derandomize=True, database=None, deadline=None, max_examples=100)
+
+
+@stable
+@given(requests)
+def test_requests_survive_the_round_trip(request: StreamRequest) -> None:
+    assert value_three_ways(decode_request, encode_request(request)) == request
+
+
+@stable
+@given(responses)
+def test_responses_survive_the_round_trip(response: StreamResponse) -> None:
+    assert value_three_ways(decode_response, encode_response(response)) == response
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (encode_request(SaveIndex("c", "s", index=5, partition=1)), "016301730105"),
+        (encode_request(GetIndex("c", "s", partition=1)), "0163017301"),
+        (encode_response(StreamIndex("c", "s", index=5, partition=1)), "01630173010105"),
+    ],
+)
+def test_the_partition_stands_before_the_index(written: bytes, expected: str) -> None:
+    assert b"\x18stream_index_partitioned" in written
+    assert written.hex().endswith(expected)
+
+
+def wrapped(protocol: str, body: bytes) -> bytes:
+    return bare.string(protocol) + bare.data(body)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        wrapped("stream_drop", b""),
+        wrapped("", b""),
+        wrapped("error", b"\x00\x00"),
+        wrapped("error", b"\x00") + b"\x00",
+        wrapped("stream_index", b"\x02\x00\x00\x00"),
+        wrapped("stream_push", b"\x01\x02\x00"),
+        wrapped("stream_create", b"\x02"),
+        wrapped("stream_pull", b"\x01" + bare.uint(MAX_PULLED_MESSAGES + 1) + bytes(2 * (MAX_PULLED_MESSAGES + 1))),
+    ],
+)
+def test_anything_else_is_refused(payload: bytes) -> None:
+    for decode in (decode_request, decode_response):
+        with pytest.raises(RemoteSessionError) as caught:
+            decode(payload)
+        assert caught.value.reason == MALFORMED
+
+
+def test_an_error_is_no_request_and_more_messages_than_the_limit_are_not_written() -> None:
+    with pytest.raises(RemoteSessionError, match="no such stream protocol"):
+        decode_request(encode_response(StreamError("no")))
+    with pytest.raises(LocalSessionError, match="limit"):
+        encode_response(Pulled(1, (StoredMessage(0, b""),) * (MAX_PULLED_MESSAGES + 1)))
