@@ -1,0 +1,49 @@
+"""Which search to use. numba is imported in `search_numba` only, and that module only when it is wanted."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from ockam_fsm.checking.moves import Moves
+from ockam_fsm.checking.search import Search
+from ockam_fsm.checking.search_stdlib import StdlibSearch
+
+WORTH_NUMBA_STATES = 300_000
+"""Loading numba and its compiled code costs about a second; the standard library searches this many in the same
+time."""
+
+WORD_BITS = 63
+REMEDY = "pip install 'ockam-fsm[fast]', or backend='stdlib'"
+
+
+class BackendUnavailable(RuntimeError):
+    """The back end that was asked for cannot search this world; says why and what to do."""
+
+
+class Outgrown(Exception):
+    """The world is large enough for numba to pay."""
+
+
+def why_not_numba(moves: Moves) -> str | None:
+    if find_spec("numba") is None:
+        return f"numba is not installed: {REMEDY}"
+    if moves.folding is not None:
+        return "a normalised world is folded in Python after every step: use backend='stdlib' (or 'auto')"
+    if moves.layout.bits > WORD_BITS:
+        return (
+            f"a packed state takes {moves.layout.bits} bits and a machine word has {WORD_BITS}: "
+            "lower in_flight or the budgets, or use backend='stdlib'"
+        )
+    return None
+
+
+def choose(moves: Moves, wanted: str) -> Search:
+    obstacle = why_not_numba(moves)
+    match wanted:
+        case "stdlib":
+            return StdlibSearch(moves)
+        case "auto":
+            return StdlibSearch(moves)
+        case "numba":
+            raise BackendUnavailable(f"backend 'numba' cannot search {moves.world.name}: {obstacle or 'not built yet'}")
+    raise ValueError(f"backend {wanted!r} is none of auto, stdlib, numba")

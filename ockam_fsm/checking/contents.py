@@ -1,0 +1,67 @@
+"""The messages in flight, as tuples of ids in slot order; both network orders.
+
+Unordered: slots sorted by id, equal networks are equal tuples. Ordered: slots grouped by link, in order of sending
+within one. What both share: messages are in *groups* (a message, or a link), and only the first of each group can be
+received.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from ockam_fsm.checking.tables import Tables
+from ockam_fsm.checking.world import Network
+
+Messages = tuple[int, ...]
+
+
+class Posted(NamedTuple):
+    messages: Messages
+    lost: bool
+
+
+class Contents:
+    def __init__(self, network: Network, tables: Tables) -> None:
+        self.ordered = network.order == "ordered"
+        self.capacity = network.in_flight
+        self.lossy = "drop" in network.budgets
+        self._tables = tables
+
+    def group(self, message: int) -> int:
+        if not self.ordered:
+            return message
+        return self._tables.sender[message] * len(self._tables.names) + self._tables.receiver[message]
+
+    def firsts(self, messages: Messages) -> Iterator[tuple[int, int]]:
+        """(slot, message) of the messages that give steps: each different one, or the first of each link."""
+        previous = None
+        for slot, message in enumerate(messages):
+            group = self.group(message)
+            if group != previous:
+                yield slot, message
+            previous = group
+
+    def insert(self, messages: Messages, message: int) -> Messages:
+        group = self.group(message)
+        slot = len(messages)
+        while slot and self.group(messages[slot - 1]) > group:
+            slot -= 1
+        return (*messages[:slot], message, *messages[slot:])
+
+    def post(self, messages: Messages, outputs: Iterable[int]) -> Posted | None:
+        """With what a step sends. The surplus is lost in a lossy network, the last sent first; else None."""
+        lost = False
+        for message in outputs:
+            if len(messages) < self.capacity:
+                messages = self.insert(messages, message)
+            elif self.lossy:
+                lost = True
+            else:
+                return None
+        return Posted(messages, lost)
+
+
+def without(messages: Messages, slot: int) -> Messages:
+    """One message used up; slot -1 is none."""
+    return messages if slot < 0 else messages[:slot] + messages[slot + 1 :]

@@ -1,0 +1,251 @@
+"""Exhaustive exploration of a world: every reachable state, every property, shortest counterexamples.
+
+Theory: breadth first, so the first violation is a shortest one. State properties are judged level by level, once per
+distinct combination of what they read; step properties once per row of the tables that was really taken;
+recoverability when the graph is complete. Two back ends run the same search, `search_stdlib` and `search_numba`.
+
+Counterexamples are a function of the world: among the shortest ones the path (positions among the enabled actions) that
+comes first. To find it the levels are walked backwards once from all targets, then forwards along the first action that
+stays on a way.
+
+Limits: a `state_limit` or `seconds_limit` that is hit gives UNDETERMINED and says which; the level in which it was
+hit is given up, so counts stay a function of the world and the state limit. Safety and "remains possible" only: no
+claims that something happens inevitably, no fairness.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
+
+from ockam_fsm.checking.backends import Outgrown, choose
+from ockam_fsm.checking.layout import TooNarrow
+from ockam_fsm.checking.moves import Move, Moves, Part
+from ockam_fsm.checking.properties import Kind, Property
+from ockam_fsm.checking.replay import network_view, replay
+from ockam_fsm.checking.result import Progress, PropertyResult, Result, Verdict
+from ockam_fsm.checking.search import Search
+from ockam_fsm.checking.tables import Row, Tables
+from ockam_fsm.checking.ways import Hit, Ways
+from ockam_fsm.checking.world import NETWORK, World
+
+__all__ = ["DEFAULT_STATE_LIMIT", "Backend", "Progress", "PropertyResult", "Result", "Verdict", "explore", "replay"]
+
+Backend = Literal["auto", "stdlib", "numba"]
+DEFAULT_STATE_LIMIT = 20_000_000
+INERT = Property("inert", "whatever is dropped as inert changes nothing", Kind.NEVER_STEP, lambda step: False)
+
+
+def explore(
+    world: World,
+    *,
+    backend: Backend = "auto",
+    state_limit: int = DEFAULT_STATE_LIMIT,
+    seconds_limit: float | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    stop_at_first: bool = True,
+) -> Result:
+    """Search the whole world.
+
+    `stop_at_first`: stop when a safety property is violated (everything violated at that depth is reported, what is
+    not settled by then is UNDETERMINED); False goes on and settles every property.
+    `backend`: "auto" starts with the standard library and changes to numba, if it can be used, when the world turns out
+    to be large.
+    """
+    limits = _Limits(state_limit, seconds_limit, progress)
+    tables = Tables(world)
+    wanted: str = backend
+    while True:
+        tables.forget_uses()
+        moves = Moves(world, tables)
+        try:
+            return _Exploration(world, moves, choose(moves, wanted), limits, stop_at_first).run()
+        except TooNarrow:
+            continue
+        except Outgrown:
+            wanted = "numba"
+
+
+class _Limits:
+    def __init__(self, states: int, seconds: float | None, progress: Callable[[Progress], None] | None) -> None:
+        self.states, self.seconds, self._progress = states, seconds, progress
+        self._began = time.perf_counter()
+        self.hit: str | None = None
+
+    def elapsed(self) -> float:
+        return time.perf_counter() - self._began
+
+    def allow(self, depth: int, states: int, transitions: int) -> bool:
+        if states > self.states:
+            self.hit = f"state_limit {self.states}"
+        elif self.seconds is not None and self.elapsed() > self.seconds:
+            self.hit = f"seconds_limit {self.seconds}"
+        if self._progress is not None:
+            self._progress(Progress(states, transitions, depth, self.elapsed()))
+        return self.hit is None
+
+
+@dataclass
+class _Reading:
+    """The state properties that read the same bits."""
+
+    mask: int
+    properties: list[Property] = field(default_factory=list)
+    known: set[int] = field(default_factory=set)
+
+
+class _Exploration:
+    def __init__(self, world: World, moves: Moves, search: Search, limits: _Limits, stop_at_first: bool) -> None:
+        self.world, self.moves, self.search, self.limits = world, moves, search, limits
+        self.stop_at_first = stop_at_first
+        self.hits: dict[str, Hit] = {}
+        self.excused: dict[str, int] = {}
+        self.complete = False
+        self.reached: set[str] = set()
+        self.properties = (*world.properties, INERT) if world.normaliser else world.properties
+        self._steps = [one for one in world.properties if one.reads_steps]
+        self._readings: dict[int, _Reading] = {}
+        for one in world.properties:
+            if not one.reads_steps and one.kind is not Kind.RECOVERABLE:
+                mask = self._mask(one)
+                self._readings.setdefault(mask, _Reading(mask)).properties.append(one)
+
+    def run(self) -> Result:
+        self._judge_states(0)
+        while not self._stop():
+            depth = self.search.depth
+            if not self.search.advance(partial(self.limits.allow, depth)):
+                break
+            self.reached = set(self.moves.bounds)
+            self._judge_steps(depth)
+            if self.search.depth == depth:
+                self.complete = True
+                break
+            self._judge_states(self.search.depth)
+        if self.complete and not self._stop():
+            self._judge_recovery()
+        return self._result()
+
+    def _stop(self) -> bool:
+        return self.stop_at_first and any(not one.is_witness and one.id in self.hits for one in self.properties)
+
+    # Reading states
+
+    def _mask(self, one: Property) -> int:
+        layout, mask = self.moves.layout, 0
+        for name in one.over:
+            mask |= layout.network_mask if name == NETWORK else layout.local_mask(self.moves.tables.number[name])
+        return mask
+
+    def _arguments(self, one: Property, key: int) -> Iterator[object]:
+        tables = self.moves.tables
+        for name in one.over:
+            if name == NETWORK:
+                yield network_view(self.moves, key)
+            else:
+                actor = tables.number[name]
+                yield tables.locals[actor][self.moves.layout.local(key, actor)].state
+
+    def _holds(self, one: Property, predicate: Callable[..., object], key: int) -> bool:
+        return bool(predicate(*self._arguments(one, key)))
+
+    # Judging
+
+    def _judge_states(self, depth: int) -> None:
+        for reading in self._readings.values():
+            fresh = set(self.search.combinations(depth, reading.mask)) - reading.known
+            reading.known |= fresh
+            for one in [one for one in reading.properties if one.id not in self.hits]:
+                keys = {key for key in fresh if one.is_hit(self._holds(one, one.predicate, key))}
+                if keys:
+                    self.hits[one.id] = Hit(depth, partial(self.search.select, depth, reading.mask, keys.__contains__))
+
+    def _judge_steps(self, depth: int) -> None:
+        tables = self.moves.tables
+        steps = [(row, tables.step(row)) for row in tables.fresh]
+        tables.fresh.clear()
+        for one in [one for one in self._steps if one.id not in self.hits]:
+            rows = [row for row, step in steps if one.is_hit(one.predicate(step))]
+            if rows:
+                self.hits[one.id] = self._row_hit(depth, rows)
+        if self.moves.breached and INERT.id not in self.hits:
+            self.hits[INERT.id] = self._step_hit(depth, range(len(self.moves.parts)), lambda move: move.breach)
+
+    def _row_hit(self, depth: int, rows: list[Row]) -> Hit:
+        indices = {row.index for row in rows}
+        actors = sorted({row.actor for row in rows}) if self.moves.folding is None else [0]
+        return self._step_hit(depth, actors, lambda move: move.row is not None and move.row.index in indices)
+
+    def _step_hit(self, depth: int, parts: Iterable[int], ends: Callable[[Move], bool]) -> Hit:
+        def taken(move: Move) -> bool:
+            return move.successor is not None and ends(move)
+
+        def leaves(part: Part, key: int) -> bool:
+            return any(map(taken, part.moves(key)))
+
+        def states() -> Collection[int]:
+            chosen = [self.moves.parts[position] for position in parts]
+            return {s for part in chosen for s in self.search.select(depth, part.mask, partial(leaves, part))}
+
+        return Hit(depth, states, taken)
+
+    def _judge_recovery(self) -> None:
+        for one in self.world.properties:
+            if one.kind is Kind.RECOVERABLE:
+                goal = partial(self._holds, one, one.predicate)
+                given = partial(self._holds, one, one.given or _anywhere)
+                found = self.search.unrecovered(self._mask(one), goal, given)
+                self.excused[one.id] = found.excused
+                if found.depth is not None:
+                    self.hits[one.id] = Hit(found.depth, partial(_same, found.states))
+
+    # Reporting
+
+    def _result(self) -> Result:
+        seconds = self.limits.elapsed()
+        reached = tuple(sorted(self.reached))
+        traces = Ways(self.moves, self.search).traces(self.hits)
+        results = tuple(
+            PropertyResult(
+                one.id, one.sentence, one.kind, self._verdict(one), traces.get(one.id), self.excused.get(one.id, 0)
+            )
+            for one in self.properties
+        )
+        return Result(
+            self.world.name,
+            self.world.bounds,
+            self.search.states,
+            self.search.transitions,
+            self.search.depth,
+            _overall(results),
+            results,
+            seconds,
+            self.search.name,
+            reached,
+            self.limits.hit,
+        )
+
+    def _verdict(self, one: Property) -> Verdict:
+        if one.id in self.hits:
+            return Verdict.HOLDS if one.is_witness else Verdict.REFUTED
+        if not self.complete or (one.kind is Kind.RECOVERABLE and one.id not in self.excused):
+            return Verdict.UNDETERMINED
+        return Verdict.MISSING if one.is_witness else Verdict.HOLDS
+
+
+def _anywhere(*states: object) -> bool:
+    return True
+
+
+def _same(states: Collection[int]) -> Collection[int]:
+    return states
+
+
+def _overall(results: tuple[PropertyResult, ...]) -> Verdict:
+    verdicts = {one.verdict for one in results}
+    if Verdict.REFUTED in verdicts or Verdict.MISSING in verdicts:
+        return Verdict.REFUTED
+    return Verdict.UNDETERMINED if Verdict.UNDETERMINED in verdicts else Verdict.PROVED

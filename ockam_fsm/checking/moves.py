@@ -1,0 +1,344 @@
+"""The semantics of a world: every step that is enabled in a packed state. The one place where they are written in
+Python.
+
+| kind | steps |
+|---|---|
+| system | deliver a message, fire a timer, heal a link |
+| user | an order |
+| fault | a fault of an actor; duplicate, corrupt or drop a message; cut a link |
+
+Rule 1: each generator reads only the bits under its mask, so its moves are the same for every state that agrees on
+them, and `successor - state` is the same constant (`Part`). In a normalised world folding looks at everything, so there
+is a single part whose mask is the whole state.
+Rule 2: two messages that are equal (unordered) or not first on their link (ordered) give no step of their own.
+Rule 3: `enabled` lists steps in an order that depends on the world alone; a path is a list of positions in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+from ockam_fsm.checking.contents import Contents, Messages, without
+from ockam_fsm.checking.layout import Layout, plan
+from ockam_fsm.checking.naming import canonical, spoken
+from ockam_fsm.checking.normal import Folding
+from ockam_fsm.checking.tables import Row, Tables
+from ockam_fsm.checking.world import CORRUPT, Fault, Fire, Order, World
+from ockam_fsm.kernel.errors import DefinitionError
+
+
+class Action(IntEnum):
+    """The kinds of step, in the order in which `enabled` lists them."""
+
+    DELIVER = 0
+    FIRE = 1
+    ORDER = 2
+    HEAL = 3
+    FAULT = 4
+    DUPLICATE = 5
+    CORRUPT = 6
+    DROP = 7
+    CUT = 8
+
+    @property
+    def kind(self) -> str:
+        if self in (Action.DELIVER, Action.FIRE, Action.HEAL):
+            return "system"
+        return "user" if self is Action.ORDER else "fault"
+
+
+SYSTEM = (Action.DELIVER, Action.FIRE, Action.HEAL)
+
+
+class Move(NamedTuple):
+    """One step. `subject` is a message id, an event id or a link; `successor` is None where a bound suppressed it.
+    `breach`: folding dropped a message that was not inert."""
+
+    action: Action
+    actor: int
+    subject: int
+    successor: int | None
+    row: Row | None
+    breach: bool = False
+
+
+@dataclass(frozen=True)
+class Part:
+    """Moves that depend on `mask` alone."""
+
+    mask: int
+    moves: Callable[[int], list[Move]]
+
+
+class Budgets:
+    """The finite budgets of a world, numbered; unlimited ones need no bits."""
+
+    def __init__(self, world: World, tables: Tables) -> None:
+        self.limits: list[int] = []
+        self.network = {fault: self._add(limit) for fault, limit in world.network.budgets.items()}
+        self.events: list[dict[int, int | None]] = []
+        for position, name in enumerate(tables.names):
+            declared = [(world.orders.get(name, {}), tables.orders), (world.faults.get(name, {}), tables.faults)]
+            found = {event: self._add(table[what]) for table, ids in declared for event, what in ids[position]}
+            self.events.append(found)
+
+    def _add(self, limit: int | None) -> int | None:
+        if limit is None:
+            return None
+        self.limits.append(limit)
+        return len(self.limits) - 1
+
+
+class Moves:
+    """All steps of one world in one layout. `bounds` collects the names of the bounds that were reached."""
+
+    def __init__(self, world: World, tables: Tables) -> None:
+        self.world, self.tables = world, tables
+        self.budgets = Budgets(world, tables)
+        self.contents = Contents(world.network, tables)
+        self.folding = Folding(world, tables, world.normaliser) if world.normaliser else None
+        count = len(tables.names)
+        pairs = [(a, b) for a in range(count) for b in range(count) if a != b]
+        self.links = pairs if "partition" in self.budgets.network else []
+        self._link_bit = {pair: position for position, pair in enumerate(self.links)}
+        self.bounds: set[str] = set()
+        self.breached = False
+        self._begin = [tables.start(actor) for actor in range(count)]
+        sizes = [len(known) for known in tables.locals]
+        slots = world.network.in_flight
+        self.layout: Layout = plan(sizes, len(tables.envelopes), slots, self.budgets.limits, len(self.links))
+        self._messages_of: dict[int, Messages] = {}
+        self._posted: dict[tuple[int, int, Messages], tuple[int, bool] | None] = {}
+        self.parts = self._parts()
+
+    def initial(self) -> int:
+        locals_ = tuple(local for local, _ in self._begin)
+        messages = tuple(message for _, sent in self._begin for message in sent)
+        layout = self.layout
+        full = zip(self.budgets.limits, layout.budget_at, strict=True)
+        rest = sum(limit << place for limit, place in full)
+        if self.folding:
+            locals_, messages, _ = self.folding.fold(locals_, messages, lambda actor: ())
+        posted = self.contents.post((), [message for message in messages if message])
+        if posted is None or posted.lost:
+            problem = f"the actors send {len(messages)} messages at the start, but in_flight is {layout.slots}"
+            raise DefinitionError(f"world {self.world.name}", [problem])
+        return self._pack(locals_, posted.messages) + rest
+
+    def _pack(self, locals_: Sequence[int], messages: Messages) -> int:
+        packed = self.layout.network(messages)
+        for actor, local in enumerate(locals_):
+            packed += self.layout.placed(actor, local)
+        return packed
+
+    # What depends on what
+
+    def _parts(self) -> tuple[Part, ...]:
+        if self.folding:
+            return (Part(self.layout.full_mask, lambda state: list(self.all(state))),)
+        found = [Part(self._actor_mask(a), self._of_actor(a)) for a in range(len(self.tables.names))]
+        if "drop" in self.budgets.network or self.links:
+            found.append(Part(self._network_mask("drop", "partition"), lambda state: list(self.of_network(state))))
+        return tuple(found)
+
+    def _of_actor(self, actor: int) -> Callable[[int], list[Move]]:
+        return lambda state: list(self.of_actor(actor, state))
+
+    def _network_mask(self, *faults: str) -> int:
+        mask = self.layout.network_mask | self.layout.cut_mask
+        for budget in map(self.budgets.network.get, faults):
+            mask |= 0 if budget is None else self.layout.budget_mask(budget)
+        return mask
+
+    def _actor_mask(self, actor: int) -> int:
+        mask = self._network_mask("duplicate", "corrupt") | self.layout.local_mask(actor)
+        for budget in self.budgets.events[actor].values():
+            mask |= 0 if budget is None else self.layout.budget_mask(budget)
+        return mask
+
+    # The steps
+
+    def all(self, state: int) -> Iterator[Move]:
+        for actor in range(len(self.tables.names)):
+            yield from self.of_actor(actor, state)
+        yield from self.of_network(state)
+
+    def of_actor(self, actor: int, state: int) -> Iterator[Move]:
+        for position, message in self._deliverable(state, actor):
+            yield from self._deliveries(actor, state, position, message)
+        local = self.tables.locals[actor][self.layout.local(state, actor)]
+        for timer in local.timers:
+            yield from self._event(Action.FIRE, actor, state, self.tables.event(Fire(timer)), None)
+        for action, declared in ((Action.ORDER, self.tables.orders), (Action.FAULT, self.tables.faults)):
+            for event, _ in declared[actor]:
+                budget = self.budgets.events[actor][event]
+                if self._left(state, budget):
+                    yield from self._event(action, actor, state, event, budget)
+
+    def of_network(self, state: int) -> Iterator[Move]:
+        if "drop" in self.budgets.network and self._left(state, self.budgets.network["drop"]):
+            paid = state - self._cost(self.budgets.network["drop"])
+            for slot, message in self.contents.firsts(self.messages_of(state)):
+                successor, breach = self._lose(paid, slot)
+                self.breached |= breach
+                yield Move(Action.DROP, self.tables.receiver[message], message, successor, None, breach)
+        for link in range(len(self.links)):
+            bit = 1 << self.layout.cut_at + link
+            if state & bit:
+                yield Move(Action.HEAL, -1, link, state - bit, None)
+            elif self._left(state, self.budgets.network["partition"]):
+                yield Move(Action.CUT, -1, link, state + bit - self._cost(self.budgets.network["partition"]), None)
+
+    def _deliveries(self, actor: int, state: int, position: int, message: int) -> Iterator[Move]:
+        faults, event = self.budgets.network, self.tables.delivery[message]
+        yield from self._step(Action.DELIVER, message, state, self._row(actor, state, event), position)
+        if "duplicate" in faults and self._left(state, faults["duplicate"]):
+            paid = state - self._cost(faults["duplicate"])
+            yield from self._step(Action.DUPLICATE, message, paid, self._row(actor, state, event), -1)
+        if "corrupt" in faults and self._left(state, faults["corrupt"]):
+            row = self._row(actor, state, self.tables.corrupted[self.tables.sender[message]])
+            yield from self._step(Action.CORRUPT, message, state - self._cost(faults["corrupt"]), row, position)
+
+    def _event(self, action: Action, actor: int, state: int, event: int, budget: int | None) -> Iterator[Move]:
+        yield from self._step(action, event, state - self._cost(budget), self._row(actor, state, event), -1)
+
+    def _row(self, actor: int, state: int, event: int) -> Row:
+        return self.tables.row(actor, self.layout.local(state, actor), event)
+
+    def _step(self, action: Action, subject: int, state: int, row: Row, removed: int) -> Iterator[Move]:
+        """Zero or one move: `row` taken in `state` (budgets already paid), the message in slot `removed` used up."""
+        if not row.possible:
+            if row.bound is not None:
+                self.bounds.add(row.bound)
+                yield Move(action, row.actor, subject, None, None)
+            return
+        successor, breach = self._land(state, row, removed)
+        if successor is not None:
+            self.tables.use(row)
+            self.breached |= breach
+        yield Move(action, row.actor, subject, successor, row, breach)
+
+    # Landing: the state after a step
+
+    def _land(self, state: int, row: Row, removed: int) -> tuple[int | None, bool]:
+        if self.folding is not None:
+            locals_ = list(self.locals_of(state))
+            locals_[row.actor] = row.after
+            return self._land_folded(self.folding, state, tuple(locals_), removed, row.outputs)
+        network = self._post(state & self.layout.network_mask, removed, row.outputs)
+        if network is None:
+            return None, False
+        place = self.layout.placed
+        change = place(row.actor, row.after) - place(row.actor, row.before)
+        return state + change + network - (state & self.layout.network_mask), False
+
+    def _lose(self, state: int, slot: int) -> tuple[int | None, bool]:
+        """The state without one message."""
+        if self.folding is not None:
+            return self._land_folded(self.folding, state, self.locals_of(state), slot, ())
+        network = self._post(state & self.layout.network_mask, slot, ())
+        assert network is not None
+        return state + network - (state & self.layout.network_mask), False
+
+    def _post(self, network: int, removed: int, outputs: Messages) -> int | None:
+        """The bits of a network after one message was used up and others were sent; None if they do not fit."""
+        key = (network, removed, outputs)
+        if key not in self._posted:
+            posted = self.contents.post(without(self.messages_of(network), removed), outputs)
+            self._posted[key] = None if posted is None else (self.layout.network(posted.messages), posted.lost)
+        found = self._posted[key]
+        if found is None or found[1]:
+            self.bounds.add("in_flight")
+        return None if found is None else found[0]
+
+    def _land_folded(
+        self, folding: Folding, state: int, locals_: tuple[int, ...], removed: int, outputs: Messages
+    ) -> tuple[int | None, bool]:
+        """Fold first, then see what fits: a message that is dropped as inert takes no room."""
+        kept = without(self.messages_of(state), removed)
+        folded = folding.fold(locals_, kept + outputs, lambda actor: self._own_events(actor, state))
+        old, new = folded.messages[: len(kept)], folded.messages[len(kept) :]
+        settled = self.contents.post((), [message for message in old if message])
+        assert settled is not None
+        posted = self.contents.post(settled.messages, [message for message in new if message])
+        if posted is None or posted.lost:
+            self.bounds.add("in_flight")
+        if posted is None:
+            return None, folded.breach
+        return self._pack(folded.locals_, posted.messages) + (state & self.layout.rest_mask), folded.breach
+
+    def _own_events(self, actor: int, state: int) -> tuple[int, ...]:
+        return tuple(event for event, budget in self.budgets.events[actor].items() if self._left(state, budget))
+
+    # Reading a state
+
+    def locals_of(self, state: int) -> tuple[int, ...]:
+        return tuple(self.layout.local(state, actor) for actor in range(len(self.tables.names)))
+
+    def messages_of(self, state: int) -> Messages:
+        network = state & self.layout.network_mask
+        found = self._messages_of.get(network)
+        if found is None:
+            found = self._messages_of[network] = self.layout.messages(network)
+        return found
+
+    def _deliverable(self, state: int, actor: int) -> Iterator[tuple[int, int]]:
+        for slot, message in self.contents.firsts(self.messages_of(state)):
+            if self.tables.receiver[message] == actor and not self._is_cut(state, message):
+                yield slot, message
+
+    def _is_cut(self, state: int, message: int) -> bool:
+        bit = self._link_bit.get((self.tables.sender[message], self.tables.receiver[message]))
+        return bit is not None and bool(state >> self.layout.cut_at + bit & 1)
+
+    def _left(self, state: int, budget: int | None) -> bool:
+        return budget is None or bool(state & self.layout.budget_mask(budget))
+
+    def _cost(self, budget: int | None) -> int:
+        return 0 if budget is None else 1 << self.layout.budget_at[budget]
+
+    # In the order that users see
+
+    def enabled(self, state: int) -> list[Move]:
+        """Every step that exists in this state, in an order that is a function of the world."""
+        moves = [move for move in self.all(state) if move.successor is not None]
+        return sorted(moves, key=self._rank)
+
+    def _rank(self, move: Move) -> tuple[int, int, int, str]:
+        match move.action:
+            case Action.DELIVER | Action.DUPLICATE | Action.CORRUPT | Action.DROP:
+                return (move.action, *self.tables.rank[move.subject])
+            case Action.FIRE:
+                return (move.action, move.actor, 0, canonical(self.tables.events[move.subject]))
+            case _:
+                return (move.action, move.actor, move.subject, "")
+
+    def label(self, move: Move) -> str:
+        names = self.tables.names
+        if move.action in (Action.CUT, Action.HEAL):
+            sender, receiver = (names[end] for end in self.links[move.subject])
+            return f"{move.action.name.lower()} the link from {sender} to {receiver}"
+        if move.action in (Action.DELIVER, Action.DUPLICATE, Action.CORRUPT, Action.DROP):
+            message = self.tables.envelopes[move.subject]
+            payload = f"{spoken(message.payload)} from {message.sender} to {message.receiver}"
+            return _MESSAGE_LABELS[move.action].format(payload)
+        name, event = names[move.actor], self.tables.events[move.subject]
+        match event:
+            case Fire(timer):
+                return f"{name}: timer {spoken(timer)} fires"
+            case Order(order):
+                return f"{name}: order {spoken(order)}"
+            case Fault(fault):
+                return f"{name}: fault {spoken(fault)}"
+        raise AssertionError(event)
+
+
+_MESSAGE_LABELS = {
+    Action.DELIVER: "deliver {}",
+    Action.DUPLICATE: "deliver {} and keep a copy",
+    Action.CORRUPT: f"deliver {CORRUPT} for {{}}",
+    Action.DROP: "drop {}",
+}

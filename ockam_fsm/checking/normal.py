@@ -1,0 +1,145 @@
+"""Folding: states that differ by a shift of their counters become one state.
+
+After every step: (1) messages that are inert - their receiver can only ever turn them into nothing - are dropped; (2)
+the smallest floor present is subtracted from every local state and message. Then a world whose numbers grow without
+end can still be closed (`spec/sessions.md`, section 4 rule 8).
+
+What the engine checks of the author's duties, for every case that occurs:
+* dropping: the real handler, called with the dropped message, leaves its state and timers unchanged, and whatever it
+  sends is inert in the same states; with the fault `corrupt` the same holds for `CORRUPT`. If not, the world is REFUTED
+  under the id "inert".
+* shifting: for each local state that is shifted and each event possible there, handling the shifted event in the
+  shifted state gives the shifted outcome (timers as they are, records by number). If not: `DefinitionError` with the
+  pair.
+What it cannot check: that a message which is inert now stays inert in every later state. That is the author's to argue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from ockam_fsm.checking.naming import canonical
+from ockam_fsm.checking.tables import Local, Row, Tables
+from ockam_fsm.checking.world import Fire, Normaliser, World
+from ockam_fsm.kernel.errors import DefinitionError
+
+
+class Folded(NamedTuple):
+    """`messages` is as given, with 0 for each that was dropped. `breach`: one that was dropped was not inert."""
+
+    locals_: tuple[int, ...]
+    messages: tuple[int, ...]
+    breach: bool
+
+
+class Folding:
+    def __init__(self, world: World, tables: Tables, normaliser: Normaliser) -> None:
+        self._tables, self._world, self._by = tables, world, normaliser
+        self._corrupts = "corrupt" in world.network.budgets
+        self._shifted: dict[tuple[int, int, int], int] = {}
+        self._commuting: set[tuple[int, int, int, int]] = set()
+        self._honest: dict[tuple[int, tuple[int, ...]], bool] = {}
+
+    def fold(
+        self, locals_: tuple[int, ...], messages: Sequence[int], own_events: Callable[[int], Sequence[int]]
+    ) -> Folded:
+        """`own_events(actor)`: the orders and faults still possible for it."""
+        gone = [self._is_inert(message, locals_) for message in messages]
+        breach = not all(self._may_drop(m, locals_) for m, inert in zip(messages, gone, strict=True) if inert)
+        kept = tuple(0 if inert else message for message, inert in zip(messages, gone, strict=True))
+        k = self._smallest_floor(locals_, kept)
+        if k == 0:
+            return Folded(locals_, kept, breach)
+        for actor, local in enumerate(locals_):
+            for event in self._possible(actor, local, kept, own_events):
+                self._check_commutes(actor, local, event, k)
+        shifted = tuple(self._shift_local(actor, local, k) for actor, local in enumerate(locals_))
+        return Folded(shifted, tuple(message and self._shift_message(message, k) for message in kept), breach)
+
+    def _state(self, actor: int, local: int) -> object:
+        return self._tables.locals[actor][local].state
+
+    def _is_inert(self, message: int, locals_: tuple[int, ...]) -> bool:
+        to, by = self._tables.receiver[message], self._tables.sender[message]
+        receiver, sender = self._state(to, locals_[to]), self._state(by, locals_[by])
+        return self._by.inert(self._tables.envelopes[message], receiver, sender)
+
+    def _may_drop(self, message: int, locals_: tuple[int, ...]) -> bool:
+        key = (message, locals_)
+        if key not in self._honest:
+            events = [self._tables.delivery[message]]
+            if self._corrupts:
+                events.append(self._tables.corrupted[self._tables.sender[message]])
+            self._honest[key] = all(self._does_nothing(message, event, locals_) for event in events)
+        return self._honest[key]
+
+    def _does_nothing(self, message: int, event: int, locals_: tuple[int, ...]) -> bool:
+        to = self._tables.receiver[message]
+        row = self._tables.row(to, locals_[to], event)
+        if not row.possible:
+            return row.bound is None
+        return row.after == row.before and all(self._is_inert(output, locals_) for output in row.outputs)
+
+    def _smallest_floor(self, locals_: tuple[int, ...], messages: Sequence[int]) -> int:
+        names, envelopes = self._tables.names, self._tables.envelopes
+        floors = [self._by.floor(names[a], self._state(a, local)) for a, local in enumerate(locals_)]
+        floors += [self._by.floor_message(envelopes[message]) for message in messages if message]
+        return min((floor for floor in floors if floor is not None), default=0)
+
+    def _shift_local(self, actor: int, local: int, k: int) -> int:
+        key = (actor, local, k)
+        if key not in self._shifted:
+            state, timers = self._tables.locals[actor][local]
+            moved = Local(self._by.shift(self._tables.names[actor], state, k), timers)
+            self._shifted[key] = self._tables.local(actor, moved)
+        return self._shifted[key]
+
+    def _shift_message(self, message: int, k: int) -> int:
+        key = (-1, message, k)
+        if key not in self._shifted:
+            before = self._tables.envelopes[message]
+            after = self._by.shift_message(before, k)
+            if (after.sender, after.receiver) != (before.sender, before.receiver):
+                self._refuse(f"shift_message moves {canonical(before)} to another link")
+            self._shifted[key] = self._tables.envelope(after)
+        return self._shifted[key]
+
+    def _possible(
+        self, actor: int, local: int, messages: Sequence[int], own_events: Callable[[int], Sequence[int]]
+    ) -> list[tuple[int, int]]:
+        """(message or 0, event) of what can happen to this actor here."""
+        mine = [message for message in messages if message and self._tables.receiver[message] == actor]
+        found = [(message, self._tables.delivery[message]) for message in mine]
+        found += [(0, self._tables.event(Fire(timer))) for timer in self._tables.locals[actor][local].timers]
+        return found + [(0, event) for event in own_events(actor)]
+
+    def _check_commutes(self, actor: int, local: int, cause: tuple[int, int], k: int) -> None:
+        message, event = cause
+        key = (actor, local, event, k)
+        if key in self._commuting:
+            return
+        self._commuting.add(key)
+        moved_event = self._tables.delivery[self._shift_message(message, k)] if message else event
+        plain = self._tables.row(actor, local, event)
+        moved = self._tables.row(actor, self._shift_local(actor, local, k), moved_event)
+        if not self._same_when_shifted(plain, moved, k):
+            state, what = canonical(self._tables.locals[actor][local].state), canonical(self._tables.events[event])
+            self._refuse(f"shifting by {k} does not commute with handling {what} in {state} of {self._name(actor)}")
+
+    def _same_when_shifted(self, plain: Row, moved: Row, k: int) -> bool:
+        if (plain.possible, plain.bound) != (moved.possible, moved.bound):
+            return False
+        if not plain.possible:
+            return True
+        return (
+            self._shift_local(plain.actor, plain.after, k) == moved.after
+            and tuple(self._shift_message(output, k) for output in plain.outputs) == moved.outputs
+            and len(plain.records) == len(moved.records)
+        )
+
+    def _name(self, actor: int) -> str:
+        return self._tables.names[actor]
+
+    def _refuse(self, problem: str) -> None:
+        raise DefinitionError(f"normaliser of world {self._world.name}", [problem])

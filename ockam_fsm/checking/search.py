@@ -1,0 +1,47 @@
+"""What the explorer asks of a search, whichever way it is done. Both back ends answer every question alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import NamedTuple, Protocol, TypeAlias
+
+Guard: TypeAlias = Callable[[int, int], bool]
+"""(states so far, transitions so far) -> may the search go on?"""
+
+
+class Unrecovered(NamedTuple):
+    """The least deep states that break a recoverability property, at `depth` (None: there are none). `excused`: how
+    many states satisfy it only because a bound cut what they lead to."""
+
+    depth: int | None
+    states: Collection[int]
+    excused: int
+
+
+class Search(Protocol):
+    """A breadth-first search that keeps its levels. Level 0 is the initial state."""
+
+    name: str
+    states: int
+    transitions: int
+
+    @property
+    def depth(self) -> int: ...
+
+    def level(self, depth: int) -> Collection[int]: ...
+
+    def advance(self, guard: Guard) -> bool:
+        """Expand the deepest level; False if the guard stopped it, and then the counts are those before it. When
+        nothing new is found, `depth` stays."""
+
+    def combinations(self, depth: int, mask: int) -> Iterable[int]:
+        """The distinct values of `state & mask` in a level."""
+
+    def select(self, depth: int, mask: int, test: Callable[[int], bool]) -> Collection[int]:
+        """The states of a level whose `state & mask` passes."""
+
+    def leading(self, states: Collection[int], targets: Collection[int]) -> Collection[int]:
+        """Those of `states` that have one of `targets` among their successors."""
+
+    def unrecovered(self, mask: int, goal: Callable[[int], bool], given: Callable[[int], bool]) -> Unrecovered:
+        """Where `given` holds and no `goal` can be reached by system steps."""

@@ -1,0 +1,68 @@
+"""Shortest ways to what was found: among the shortest, the path that comes first.
+
+Levels are walked backwards from all targets together (one sweep of the search, however many targets), then for each
+target alone through what that sweep kept, then forwards along the first enabled action that stays on a way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from ockam_fsm.checking.moves import Move, Moves
+from ockam_fsm.checking.replay import trace
+from ockam_fsm.checking.result import Trace
+from ockam_fsm.checking.search import Search
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A property settled at a depth: by these states, or by a move out of one of them that `ends` recognises."""
+
+    depth: int
+    states: Callable[[], Collection[int]]
+    ends: Callable[[Move], bool] | None = None
+
+
+class Ways:
+    def __init__(self, moves: Moves, search: Search) -> None:
+        self._moves, self._search = moves, search
+
+    def traces(self, hits: Mapping[str, Hit]) -> dict[str, Trace]:
+        targets = {id: set(hit.states()) for id, hit in hits.items()}
+        kept = self._sweep([(hit.depth, targets[id]) for id, hit in hits.items()])
+        return {id: self._trace(hit, targets[id], kept) for id, hit in hits.items()}
+
+    def _sweep(self, targets: list[tuple[int, set[int]]]) -> list[set[int]]:
+        """Per level, the states from which some target is reached in exactly as many steps as it is deeper."""
+        deepest = max((depth for depth, _ in targets), default=-1)
+        kept: list[set[int]] = [set() for _ in range(deepest + 1)]
+        for depth, states in targets:
+            kept[depth] |= states
+        for depth in reversed(range(deepest)):
+            kept[depth] |= set(self._search.leading(self._search.level(depth), kept[depth + 1]))
+        return kept
+
+    def _trace(self, hit: Hit, targets: set[int], kept: list[set[int]]) -> Trace:
+        ways = [targets]
+        for depth in reversed(range(hit.depth)):
+            ways.append(set(self._search.leading(kept[depth], ways[-1])))
+        state, path = self._moves.initial(), []
+        for way in ways[-2::-1]:
+            index, state = self._first(state, partial(_leads_into, way))
+            path.append(index)
+        if hit.ends is not None:
+            path.append(self._first(state, hit.ends)[0])
+        return trace(self._moves.world, path)
+
+    def _first(self, state: int, wanted: Callable[[Move], bool]) -> tuple[int, int]:
+        for index, move in enumerate(self._moves.enabled(state)):
+            if wanted(move):
+                assert move.successor is not None
+                return index, move.successor
+        raise AssertionError("the sweep kept a state from which nothing leads on")
+
+
+def _leads_into(way: Collection[int], move: Move) -> bool:
+    return move.successor in way

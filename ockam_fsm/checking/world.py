@@ -1,0 +1,263 @@
+"""A closed world as data: actors, the network between them, what may go wrong, what must hold.
+
+Theory: an actor is a pure function from (its state, one event) to (its next state, what it puts in its outbox).
+Because a handler depends on nothing else, the explorer calls it once per distinct pair and never again, however many
+global states contain the pair. A world adds everything a handler does not decide: how messages travel, which faults
+exist and how many.
+
+Rule 1: states, payloads, timers, orders and faults are immutable and hashable; two that compare equal are the same one.
+Rule 2: bounds belong to the world, never to the actor. A handler that must stop counting raises `BoundReached`.
+Rule 3: nothing here knows Ockam.
+
+    ping = World("ping", (Client(), Server()), Network("unordered", in_flight=2, faults=("drop",)),
+    properties=(answered,))
+
+Left out: clocks (a timer is armed or not; when it fires is the explorer's choice) and processes that appear or vanish
+(give such an actor an "absent" state).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
+
+from ockam_fsm.kernel.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from ockam_fsm.checking.properties import Property
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """A message arrives."""
+
+    payload: Hashable
+    sender: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """An armed timer fires; it is disarmed before the handler is called."""
+
+    timer: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The user orders something."""
+
+    order: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something bad happens to this actor: a restart, a lower layer that is gone."""
+
+    fault: Hashable
+
+
+Event: TypeAlias = Deliver | Fire | Order | Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A message in the network."""
+
+    sender: str
+    receiver: str
+    payload: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Corrupt:
+    """The type of `CORRUPT`."""
+
+    def __repr__(self) -> str:
+        return "CORRUPT"
+
+
+CORRUPT = Corrupt()
+"""What the fault `corrupt` turns a payload into."""
+
+
+class Disabled(Exception):
+    """Raised by a handler: this event is not possible here, so the step does not exist."""
+
+
+class BoundReached(Exception):
+    """Raised by a handler with a bound's name: the step is suppressed and the state counts as cut by that bound."""
+
+    def __init__(self, bound: str) -> None:
+        self.bound = bound
+        super().__init__(bound)
+
+
+class Outbox:
+    """What a handler may do besides returning its next state. One outbox per call; the engine reads it afterwards."""
+
+    def __init__(self, actor: str, timers: Iterable[Hashable] = ()) -> None:
+        self.actor = actor
+        self.timers = set(timers)
+        self.sent: list[Envelope] = []
+        self.records: list[Hashable] = []
+
+    def send(self, receiver: str, payload: Hashable) -> None:
+        self.sent.append(Envelope(self.actor, receiver, payload))
+
+    def set_timer(self, name: Hashable) -> None:
+        """Arm a timer; arming an armed timer changes nothing."""
+        self.timers.add(name)
+
+    def cancel_timer(self, name: Hashable) -> None:
+        self.timers.discard(name)
+
+    def cancel_all_timers(self) -> None:
+        self.timers.clear()
+
+    def record(self, fact: Hashable) -> None:
+        """State a fact about this step, for step properties to read. Facts are not part of any state."""
+        self.records.append(fact)
+
+
+class Actor(Protocol):
+    """One participant. `state` is whatever `start` returned; the engine only compares and hashes it."""
+
+    @property
+    def name(self) -> str: ...
+
+    def start(self, out: Outbox) -> Hashable: ...
+
+    def handle(self, state: Any, event: Event, out: Outbox) -> Hashable: ...
+
+
+NetworkFault = Literal["drop", "duplicate", "corrupt", "partition"]
+NETWORK_FAULTS: tuple[str, ...] = get_args(NetworkFault)
+NETWORK_ORDERS = ("ordered", "unordered")
+NETWORK = "network"
+"""The name that stands for the messages in flight in a property's `over`; no actor may have it."""
+
+Budget: TypeAlias = int | None
+"""How often something may happen; None is without bound."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """How messages travel. *ordered*: first in, first out per (sender, receiver). *unordered*: a bag.
+
+    `drop` removes a message; `duplicate` delivers it and keeps the copy; `corrupt` delivers `CORRUPT` in its place;
+    `partition` cuts a link (one way, from one actor to another) or heals it: nothing is delivered over a cut link.
+    `in_flight` is the most messages under way at once. What a step sends beyond it is lost if `drop` is among the
+    faults, else the step is suppressed; either way the bound `in_flight` is reported.
+    """
+
+    order: Literal["ordered", "unordered"] = "ordered"
+    in_flight: int = 4
+    faults: Iterable[str | tuple[str, Budget]] | Mapping[str, Budget] = ()
+
+    @property
+    def budgets(self) -> dict[str, Budget]:
+        """Every fault that may happen, and how often."""
+        if isinstance(self.faults, Mapping):
+            return dict(self.faults)
+        return dict((fault, None) if isinstance(fault, str) else fault for fault in self.faults)
+
+
+class Normaliser(Protocol):
+    """Folds states that differ by a shift of their counters into one, so that a world with counters can be closed.
+
+    After every step messages that are inert are dropped, then the smallest floor present is subtracted from
+    everything. The engine checks what it can of the author's duties (`normal.py`).
+    """
+
+    def floor(self, actor: str, state: Any) -> int | None: ...
+
+    def shift(self, actor: str, state: Any, k: int) -> Hashable: ...
+
+    def floor_message(self, envelope: Envelope) -> int | None: ...
+
+    def shift_message(self, envelope: Envelope, k: int) -> Envelope: ...
+
+    def inert(self, envelope: Envelope, receiver_state: Any, sender_state: Any) -> bool: ...
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything the explorer needs. `orders` and `faults` say per actor what may happen to it and how often."""
+
+    name: str
+    actors: tuple[Actor, ...]
+    network: Network = field(default_factory=Network)
+    orders: Mapping[str, Mapping[Any, Budget]] = field(default_factory=dict)
+    faults: Mapping[str, Mapping[Any, Budget]] = field(default_factory=dict)
+    properties: tuple[Property, ...] = ()
+    normaliser: Normaliser | None = None
+    title: str = ""
+    description: str = ""
+    extra_bounds: Mapping[str, int | str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        problems = [*_actor_problems(self), *_network_problems(self.network), *_budget_problems(self)]
+        problems += _property_problems(self)
+        if problems:
+            raise DefinitionError(f"world {self.name}", problems)
+
+    @property
+    def actor_names(self) -> tuple[str, ...]:
+        return tuple(actor.name for actor in self.actors)
+
+    @property
+    def bounds(self) -> dict[str, int | str]:
+        """Every bound by name, for reports: PROVED means within these."""
+        found: dict[str, int | str] = {"in_flight": self.network.in_flight}
+        found |= {fault: _spoken(budget) for fault, budget in self.network.budgets.items()}
+        for kind, table in (("order", self.orders), ("fault", self.faults)):
+            for actor, budgets in table.items():
+                found |= {f"{kind} {actor}.{what}": _spoken(budget) for what, budget in budgets.items()}
+        return found | dict(self.extra_bounds)
+
+
+def _spoken(budget: Budget) -> int | str:
+    return "unlimited" if budget is None else budget
+
+
+def _actor_problems(world: World) -> Iterator[str]:
+    names = world.actor_names
+    if not names:
+        yield "a world needs at least one actor"
+    yield from (f"two actors are called {name!r}" for name in sorted({n for n in names if names.count(n) > 1}))
+    if NETWORK in names:
+        yield f"an actor is called {NETWORK!r}, which stands for the messages in flight"
+
+
+def _network_problems(network: Network) -> Iterator[str]:
+    if network.order not in NETWORK_ORDERS:
+        yield f"network order {network.order!r} is none of {', '.join(NETWORK_ORDERS)}"
+    if network.in_flight < 0:
+        yield f"in_flight is {network.in_flight}; it must be 0 or more"
+    for fault, budget in network.budgets.items():
+        if fault not in NETWORK_FAULTS:
+            yield f"network fault {fault!r} is none of {', '.join(NETWORK_FAULTS)}"
+        if budget is not None and budget < 0:
+            yield f"the budget of network fault {fault!r} is {budget}; it must be 0 or more, or None"
+
+
+def _budget_problems(world: World) -> Iterator[str]:
+    for kind, table in (("orders", world.orders), ("faults", world.faults)):
+        for actor, budgets in table.items():
+            if actor not in world.actor_names:
+                yield f"{kind} are given for {actor!r}, which is no actor"
+            for what, budget in budgets.items():
+                if budget is not None and budget < 0:
+                    yield f"the budget of {actor}'s {what!r} in {kind} is {budget}; it must be 0 or more, or None"
+
+
+def _property_problems(world: World) -> Iterator[str]:
+    ids = [one.id for one in world.properties]
+    yield from (f"two properties have the id {one!r}" for one in sorted({i for i in ids if ids.count(i) > 1}))
+    if world.normaliser is not None and "inert" in ids:
+        yield "a normalised world may not have a property 'inert'; the engine reports the normaliser's duty under it"
+    known = {*world.actor_names, NETWORK}
+    for one in world.properties:
+        unknown = [name for name in one.over if name not in known]
+        yield from (f"property {one.id} reads {name!r}, which is no actor of this world" for name in unknown)
