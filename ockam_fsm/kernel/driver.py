@@ -12,7 +12,8 @@ Rule 2: one step is, in this order: guards, updates of counters, exit hooks, the
 Rule 3: two paths take that step: the library's own (`fire_stock`) and one that is compiled from the rows once per
         cell (`fire`). They agree on every cell, counter and limit; tests/kernel proves it exhaustively.
 Rule 4: an effect or entry hook may fire another event: it is decided in the new state and runs to its end before the
-        next effect of the outer row. An exit hook may not, because the outer step would overwrite where it led.
+        next effect of the outer row; its refusal is caught by whoever fired it, or it would look like the outer
+        one's. An exit hook may not fire, because the outer step would overwrite where it led.
 Left out: queues, `on_exception` and models known to the library; a refusal has to reach the caller, at once.
 """
 
@@ -62,9 +63,6 @@ Hook: TypeAlias = Callable[[Any, Any], object]
 
 Run: TypeAlias = Callable[[Any, Any], Any]
 """A compiled cell, or one decision of it: called with the session and the cause, returns the decision or raises."""
-
-
-_MISSED = "no guard of the cell holds: a counter is out of its range"
 
 
 class Driver(Generic[S, E, F]):
@@ -250,10 +248,9 @@ class _Event(transitions.Event):
 
     def stock(self, model: Any, cause: Any) -> Any:
         if model.state._name_ not in self.transitions:
-            raise KeyError(model.state._name_)
+            raise KeyError(model.state)
         decision = self.trigger(model, cause)
-        if decision is False:
-            raise AssertionError(_MISSED)
+        assert decision is not False, "validation has a hole"
         return decision
 
     def compile(self, state: str) -> Run:
@@ -317,8 +314,8 @@ class _Branch:
 def _function(branches: Sequence[_Branch]) -> Run:
     # Generated text, as in `dataclasses`: the same cell made of closures takes two and a half times as long.
     body = [line for number, branch in enumerate(branches) for line in branch.lines(number)]
-    text = "\n    ".join(["def cell(model, cause):", *body, "raise AssertionError(MISSED)"])
-    names: dict[str, Any] = {"MISSED": _MISSED}
+    text = "\n    ".join(["def cell(model, cause):", *body, "raise AssertionError('validation has a hole')"])
+    names: dict[str, Any] = {}
     for number, branch in enumerate(branches):
         names |= {f"{name}{number}": value for name, value in branch.constants().items()}
     exec(_code(text), names)
@@ -335,14 +332,18 @@ def _test(comparison: Comparison) -> str:
     value = f"model.{comparison.counter}"
     if not isinstance(comparison.threshold, Threshold):
         return f"{value} {'>=' if comparison.at_least else '<'} {comparison.threshold}"
-    limit = f"model.limits[{comparison.counter!r}]"
+    limit = f"(limit := model.limits[{comparison.counter!r}])"
     if comparison.at_least:
-        return f"{limit} is not None and {value} >= {limit}"
-    return f"({limit} is None or {value} < {limit})"
+        return f"{limit} is not None and {value} >= limit"
+    return f"({limit} is None or {value} < limit)"
 
 
 def _moved(update: Update) -> str:
     if update.change is Change.RESET:
         return "0"
-    value, limit = f"model.{update.counter}", f"model.limits[{update.counter!r}]"
-    return f"0 if {limit} is None else {value} + 1 if {value} < {limit} else {limit}"
+    value = f"model.{update.counter}"
+    bounded = {
+        Change.INCREMENT: f"{value} + 1 if {value} < limit else limit",
+        Change.DECREMENT: f"{value} - 1 if {value} > 0 else 0",
+    }
+    return f"0 if (limit := model.limits[{update.counter!r}]) is None else {bounded[update.change]}"
