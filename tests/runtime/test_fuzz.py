@@ -36,7 +36,17 @@ STREAMS = [bytes.fromhex(record["hex"]) for record in records() if len(record["h
 BODIES = [body for stream in STREAMS for body in drain(FrameDecoder(), [b"\x01" + stream.removeprefix(b"\x01")])[0]]
 
 
-def _payloads() -> list[bytes]:
+def _captured_payloads() -> list[bytes]:
+    captured = []
+    for body in BODIES:
+        try:
+            captured.append(decode_message(body).payload)
+        except RemoteSessionError:
+            continue
+    return captured
+
+
+def _signals() -> list[bytes]:
     worker, session_id = local("inner"), bytes(range(16))
     generation = Generation(300, Role.INITIATOR, worker)
     signals = (
@@ -48,16 +58,11 @@ def _payloads() -> list[bytes]:
         Close("idle"),
         Error("no such worker"),
     )
-    captured = []
-    for body in BODIES:
-        try:
-            captured.append(decode_message(body).payload)
-        except RemoteSessionError:
-            continue
-    return [*captured, *(GENERATION.encode(signal) for signal in signals)]
+    return [GENERATION.encode(signal) for signal in signals]
 
 
-PAYLOADS = _payloads()
+PAYLOADS = _captured_payloads()
+SIGNALS = _signals()
 STREAM_PAYLOADS = [payload for payload in PAYLOADS if b"stream_" in payload]
 
 
@@ -105,8 +110,8 @@ Check = Callable[[bytes, Random], None]
 TARGETS: list[tuple[Check, list[bytes], int]] = [
     (check_frames, STREAMS, 3),
     (check_message, BODIES, 6),
-    (check_ockam, PAYLOADS, 1),
-    (check_generation, PAYLOADS, 4),
+    (check_ockam, PAYLOADS + SIGNALS, 1),
+    (check_generation, SIGNALS, 4),
     (check_stream_request, STREAM_PAYLOADS, 2),
     (check_stream_response, STREAM_PAYLOADS, 2),
 ]

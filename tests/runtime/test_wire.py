@@ -164,7 +164,9 @@ def test_what_real_nodes_may_send_is_understood(body: str, message: Message) -> 
         ("no array", "00"),
         ("a map", "a180 80"),
         ("2 elements", "828080"),
+        ("2 elements announced, 3 there", "8280804161"),
         ("5 elements", "8580804161f6f6"),
+        ("5 elements announced, 3 there", "8580804161"),
         ("5 elements, indefinite", "9f80804161f6f6ff"),
         ("no end", "9f80804161f6"),
         ("no end after three", "9f80804161"),
@@ -174,6 +176,7 @@ def test_what_real_nodes_may_send_is_understood(body: str, message: Message) -> 
         ("route is null", "84f68040f6"),
         ("route is a map", "84a08040f6"),
         ("address of 1", "8481810080 40f6"),
+        ("address of 3 announced, 2 there", "84818300416180 40f6"),
         ("address of 3", "84818300416100 8040f6"),
         ("address of 3, indefinite", "84819f00416100ff8040f6"),
         ("address is a number", "8481008040f6"),
@@ -203,6 +206,8 @@ def test_what_real_nodes_may_send_is_understood(body: str, message: Message) -> 
         ("shared reference", "84d81c80d81d004161f6"),
         ("string reference", "d901008480804161f6"),
         ("reserved head 1c", "9c"),
+        ("reserved head 1c, 16 bytes behind it", "8481821c" + "00" * 16 + "4161" + "8040f6"),
+        ("reserved head 5e, 64 bytes behind it", "8480805e" + "00" * 63 + "01" + "61" + "f6"),
         ("reserved head 1d", "849d"),
         ("reserved head 5e", "8480805ef6"),
         ("a break alone", "ffffff"),
@@ -213,6 +218,11 @@ def test_anything_else_is_refused(why: str, body: str) -> None:
     with pytest.raises(RemoteSessionError) as caught:
         decode_message(bytes.fromhex(body))
     assert caught.value.reason == MALFORMED
+
+
+def test_a_refusal_says_what_was_announced_and_what_was_there() -> None:
+    with pytest.raises(RemoteSessionError, match="malformed: 5 bytes announced at offset 4, 2 there"):
+        decode_message(bytes.fromhex("848080456162"))
 
 
 @pytest.mark.parametrize(("number", "accepted"), [(wire.MAX_ROUTE_LENGTH, True), (wire.MAX_ROUTE_LENGTH + 1, False)])
