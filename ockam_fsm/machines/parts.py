@@ -412,21 +412,20 @@ def holding(prefix: str, *states: State, resting: bool = False) -> Part:
 
 
 def reissuing(prefix: str) -> Part:
-    reserved = "a place is reserved when a request that may be reissued is accepted"
-    states = (TIMED_OUT, RENEGOTIATING)
-    rows = tuple(
-        Row(f"{prefix}{number}", state, Event.REISSUE, state, (Effect.HOLD_AGAIN,),
-            when=(HELD.below(),), updates=(HELD.increment,), cites="6.6, 7.4")
-        for number, state in enumerate(states, 1)
-    )  # fmt: skip
+    room, full = (HELD.below(),), (HELD.at_least(),)
+    again, abandon = (Effect.HOLD_AGAIN,), (Effect.ABANDON_REQUEST,)
     return Part(
-        "requests to be reissued wait before everything else",
+        "requests to be reissued wait before everything else; without room they fail",
         (
-            *rows,
-            Refuse(Event.REISSUE, states, because=reserved, when=(HELD.at_least(),)),
+            Row(f"{prefix}1", TIMED_OUT, Event.REISSUE, TIMED_OUT, again,
+                when=room, updates=(HELD.increment,), cites="6.6, 7.4"),
+            Row(f"{prefix}2", TIMED_OUT, Event.REISSUE, TIMED_OUT, abandon, when=full, cites="6.6"),
+            Row(f"{prefix}3", RENEGOTIATING, Event.REISSUE, RENEGOTIATING, again,
+                when=room, updates=(HELD.increment,), cites="6.6, 7.4"),
+            Row(f"{prefix}4", RENEGOTIATING, Event.REISSUE, RENEGOTIATING, abandon, when=full, cites="6.6"),
             Refuse(Event.REISSUE, because="a request is reissued after a failure only"),
         ),
-    )
+    )  # fmt: skip
 
 
 def closing(prefix: str, *states: State) -> Part:

@@ -124,6 +124,7 @@ class Effect(Enum):
     DISCARD_HELD = "everything held becomes a dead letter"
     DELIVER = "hand the message to the application, or the response to its request"
     RETIRE_REQUESTS = "pending requests fail, or are reissued if their caller chose that"
+    ABANDON_REQUEST = "the request fails: there is no room to hold it"
     FAIL_REQUESTS = "every open request fails"
     START_NEGOTIATION = "start the negotiation timer"
     START_BACK_OFF = "start the back-off timer"

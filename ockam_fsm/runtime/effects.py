@@ -1,0 +1,408 @@
+"""What the effects of the session tables do: each is the method of its name, in lower case.
+
+Rule 1: an effect decides nothing. Whether it happens is the table's business, what it is about is its cause's.
+Rule 2: an effect changes what the endpoint knows and emits commands. It touches neither the state nor a counter.
+Source: `ockam_fsm/machines/vocabulary.py`, class Effect; spec/sessions.md sections 3, 4, 6 and 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from ockam_fsm.machines.request import RequestEvent
+from ockam_fsm.machines.vocabulary import Event, Role, State
+from ockam_fsm.runtime.commands import (
+    CancelTimer,
+    Closed,
+    Command,
+    DeadLetter,
+    Deliver,
+    Established,
+    Notify,
+    Register,
+    Remember,
+    Send,
+    SetTimer,
+    TimedOut,
+    Timer,
+    Unregister,
+)
+from ockam_fsm.runtime.handshake import worker_route
+from ockam_fsm.runtime.link import Entropy, Link, Purpose
+from ockam_fsm.runtime.message import Address, Message, Route
+from ockam_fsm.runtime.request import Outgoing, Request, RequestRecord
+from ockam_fsm.runtime.settings import MAX_BACK_OFF_STEPS, Settings
+from ockam_fsm.runtime.signals import (
+    Answer,
+    Close,
+    Data,
+    Generation,
+    Hello,
+    Keepalive,
+    KeepaliveAnswer,
+    Signal,
+    Superseded,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What one session was started with.
+
+    `outer` is the address that the application talks to; it never changes. `contact` is where hellos for this end
+    arrive: the host's address at a responder, an address of its own at an initiator that answers hellos, else None.
+    `own_route` is the initialization route that a two-sided starter gives its peer (empty: the peer has one already).
+    """
+
+    session_id: bytes
+    outer: Address
+    contact: Address | None = None
+    own_route: Route = ()
+
+
+class Inbound(NamedTuple):
+    """A message of the peer, and what it says."""
+
+    message: Message
+    signal: Signal
+
+
+class Response(NamedTuple):
+    """A message of the peer that answers a request of this end."""
+
+    message: Message
+    request: Hashable
+    payload: bytes
+
+
+Cause: TypeAlias = Inbound | Response | Outgoing | None
+
+_REASONS = {
+    Event.CLOSE: "closed by order",
+    Event.CLOSE_RECEIVED: "closed by the peer",
+    Event.RENEGOTIATE: "renegotiation by order",
+    Event.NEGOTIATION_EXPIRED: "negotiation timed out",
+    Event.KEEPALIVE_DUE: "keepalives missed",
+    Event.IDLE_EXPIRED: "idle for too long",
+    Event.RETENTION_EXPIRED: "reaped",
+    Event.REQUEST_EXPIRED: "request timed out",
+    Event.ERROR_RECEIVED: "error message",
+    Event.LOWER_LAYER_LOST: "lower layer lost",
+    Event.SUPERSEDED: "superseded",
+    Event.ANSWER_CHANGED: "peer restarted",
+}
+"""Why a session failed or closed. A back-off that ends has no reason of its own: what it follows has one."""
+
+EXHAUSTED = "attempts exhausted"
+
+
+class Effects:
+    """The knowledge of one end of a session, and the effects that change it."""
+
+    __slots__ = (
+        "armed",
+        "attempt",
+        "attempts",
+        "back_off_step",
+        "commands",
+        "current",
+        "entropy",
+        "event",
+        "follow_up",
+        "has_state",
+        "held",
+        "initialization_route",
+        "limits",
+        "misses",
+        "reason",
+        "requests",
+        "resting",
+        "seen",
+        "settings",
+        "state",
+        "terms",
+        "usable",
+        "waiting",
+    )
+
+    def __init__(
+        self,
+        settings: Settings,
+        terms: Terms,
+        entropy: Entropy,
+        initialization_route: Route = (),
+        *,
+        remembered: int = 0,
+        has_state: bool = False,
+    ) -> None:
+        """`remembered`: the number that durable state holds; `has_state`: it holds the session's state as well."""
+        self.settings = settings
+        self.limits: Mapping[str, int | None] = settings.limits
+        self.terms = terms
+        self.entropy = entropy
+        self.initialization_route = initialization_route
+        self.state = State.IDLE
+        self.attempts = self.held = self.misses = self.usable = self.resting = 0
+        self.seen: tuple[int, int] = (remembered, Role.INITIATOR if remembered else Role.RESPONDER)
+        self.attempt: Link | None = None
+        self.current: Link | None = None
+        self.waiting: list[tuple[Outgoing, bool]] = []
+        self.requests: dict[Hashable, Request] = {}
+        self.has_state = has_state
+        self.reason = ""
+        self.back_off_step = 0
+        self.armed: frozenset[Timer] = frozenset()
+        self.event: Event | None = None
+        self.commands: list[Command] = []
+        self.follow_up: list[Outgoing] = []
+
+    def emit(self, command: Command) -> None:
+        self.commands.append(command)
+
+    def is_own(self, link: Link) -> bool:
+        """Whether this end started the negotiation of `link`."""
+        return link.generation.starter is self.settings.role
+
+    # Generations ------------------------------------------------------------------------------------------------------
+
+    def start_attempt(self, cause: Cause) -> None:
+        role, profile = self.settings.role, self.settings.profile
+        number = self.seen[0] + 1
+        inner = self.entropy.address(number, role, Purpose.WORKER)
+        handshake = None if profile.keeps_alive else self.entropy.address(number, role, Purpose.HANDSHAKE)
+        self.seen = (number, role)
+        self.attempt = Link(Generation(number, role, inner), inner, handshake)
+        self.emit(Remember(number))
+        self._register(inner, handshake)
+
+    def accept_attempt(self, cause: Cause) -> None:
+        message, hello = _hello(cause)
+        self.drop_attempt(cause)
+        generation = hello.generation
+        inner = self.entropy.address(generation.number, generation.starter, Purpose.WORKER)
+        route = worker_route(message.return_route, generation.address)
+        self.seen = generation.rank
+        self.attempt = Link(generation, inner, None, route, resumed=self.has_state)
+        self.initialization_route = self.initialization_route or hello.initialization_route
+        self.emit(Remember(generation.number))
+        self._register(inner)
+
+    def drop_attempt(self, cause: Cause) -> None:
+        self._vanish(self.attempt)
+        self.attempt = None
+
+    def end_current(self, cause: Cause) -> None:
+        self._vanish(self.current)
+        self.current = None
+
+    def forget_route(self, cause: Cause) -> None:
+        self.drop_attempt(cause)
+        self.end_current(cause)
+
+    def adopt_link(self, cause: Cause) -> None:
+        assert self.attempt is not None
+        link = self.attempt
+        if isinstance(cause, Inbound) and isinstance(cause.signal, Answer):
+            route = worker_route(cause.message.return_route, cause.signal.worker)
+            link = link._replace(route=route, resumed=cause.signal.resumed, handshake=None)
+            self._unregister(self.attempt.handshake)
+        self.attempt, self.current = None, link
+        self.has_state = True
+        self.reason = ""
+        self.back_off_step = 0
+
+    def catch_up(self, cause: Cause) -> None:
+        assert isinstance(cause, Inbound)
+        assert isinstance(cause.signal, Superseded)
+        self.seen = max(self.seen, (cause.signal.number, Role.RESPONDER))
+        self.emit(Remember(self.seen[0]))
+
+    def send_hello(self, cause: Cause) -> None:
+        assert self.attempt is not None
+        hello = Hello(self.terms.session_id, self.attempt.generation, self.terms.own_route)
+        back = self.attempt.handshake or self.attempt.inner
+        self._send(self.initialization_route, (back,), hello)
+
+    def send_answer(self, cause: Cause) -> None:
+        message, hello = _hello(cause)
+        link = next(x for x in (self.attempt, self.current) if x is not None and x.generation == hello.generation)
+        answer = Answer(self.terms.session_id, link.generation, link.inner, link.resumed)
+        self._send(message.return_route, (link.inner,), answer)
+
+    def send_superseded(self, cause: Cause) -> None:
+        message, hello = _hello(cause)
+        superseded = Superseded(self.terms.session_id, self.seen[0], hello.generation.address)
+        self._send(message.return_route, (self.terms.outer,), superseded)
+
+    # Talking ----------------------------------------------------------------------------------------------------------
+
+    def send_data(self, cause: Cause) -> None:
+        assert isinstance(cause, Outgoing)
+        self._transmit(cause)
+
+    def forward_held(self, cause: Cause) -> None:
+        waiting, self.waiting = self.waiting, []
+        for outgoing, _ in waiting:
+            self._transmit(outgoing)
+
+    def send_keepalive(self, cause: Cause) -> None:
+        self._say(Keepalive())
+
+    def answer_keepalive(self, cause: Cause) -> None:
+        self._say(KeepaliveAnswer())
+
+    def send_close(self, cause: Cause) -> None:
+        self._say(Close(_REASONS.get(self.event, "") if self.event else ""))
+
+    def deliver(self, cause: Cause) -> None:
+        if isinstance(cause, Response):
+            self.requests.pop(cause.request).fire(RequestEvent.RESPONSE_RECEIVED, cause.payload)
+            return
+        assert isinstance(cause, Inbound)
+        assert isinstance(cause.signal, Data)
+        data = cause.signal
+        if self.settings.profile.keeps_alive:
+            self.emit(Deliver(data.payload, data.onward_route, (self.terms.outer, *data.return_route)))
+        else:
+            self.emit(Deliver(data.payload, cause.message.onward_route[1:], cause.message.return_route))
+
+    def hold(self, cause: Cause) -> None:
+        assert isinstance(cause, Outgoing)
+        self.waiting.append((cause, False))
+
+    def hold_again(self, cause: Cause) -> None:
+        assert isinstance(cause, Outgoing)
+        place = sum(1 for _, reissued in self.waiting if reissued)
+        self.waiting.insert(place, (cause, True))
+
+    def discard_held(self, cause: Cause) -> None:
+        waiting, self.waiting = self.waiting, []
+        for outgoing, _ in waiting:
+            self.emit(DeadLetter(self._reason(), outgoing))
+
+    # Requests ---------------------------------------------------------------------------------------------------------
+
+    def retire_requests(self, cause: Cause) -> None:
+        for identifier, request in tuple(self.requests.items()):
+            if request.pending and request.reissue and self.settings.session_type.persistent:
+                request.fire(RequestEvent.REISSUED)
+                self.follow_up.append(request.outgoing)
+            elif request.pending:
+                self._abandon(identifier, self._reason())
+
+    def abandon_request(self, cause: Cause) -> None:
+        assert isinstance(cause, Outgoing)
+        self._abandon(cause.request, "no room to hold it")
+
+    def fail_requests(self, cause: Cause) -> None:
+        for identifier in tuple(self.requests):
+            self._abandon(identifier, self._reason())
+
+    def _abandon(self, identifier: Hashable, reason: str) -> None:
+        self.requests.pop(identifier).fire(RequestEvent.ABANDONED, reason)
+
+    def _request(self, record: RequestRecord) -> Request:
+        return Request(record, self.emit)
+
+    # Timers -----------------------------------------------------------------------------------------------------------
+
+    def start_negotiation(self, cause: Cause) -> None:
+        self._set(Timer.NEGOTIATION, self.settings.durations.negotiation_seconds)
+
+    def start_back_off(self, cause: Cause) -> None:
+        delay = self.settings.durations.back_off.delay_seconds(self.back_off_step, self.entropy.fraction())
+        self.back_off_step = min(self.back_off_step + 1, MAX_BACK_OFF_STEPS)
+        self._set(Timer.BACK_OFF, delay)
+
+    def start_zero_back_off(self, cause: Cause) -> None:
+        self._set(Timer.BACK_OFF, 0.0)
+
+    def start_keepalive(self, cause: Cause) -> None:
+        if self.settings.profile.keeps_alive:
+            self._set(Timer.KEEPALIVE, self.settings.durations.keepalive_seconds)
+
+    def start_idle(self, cause: Cause) -> None:
+        if self.settings.durations.idle_seconds is not None:
+            self._set(Timer.IDLE, self.settings.durations.idle_seconds)
+
+    def start_retention(self, cause: Cause) -> None:
+        self._set(Timer.RETENTION, self.settings.durations.retention_seconds)
+
+    def stop_timers(self, cause: Cause) -> None:
+        for timer in Timer:
+            if timer in self.armed:
+                self.emit(CancelTimer(timer))
+        self.armed = frozenset()
+
+    def _set(self, timer: Timer, after_seconds: float) -> None:
+        self.armed |= {timer}
+        self.emit(SetTimer(timer, after_seconds))
+
+    # The owner --------------------------------------------------------------------------------------------------------
+
+    def note_exhausted(self, cause: Cause) -> None:
+        self.reason = EXHAUSTED
+
+    def notify_established(self, cause: Cause) -> None:
+        assert self.current is not None
+        self.emit(Notify(Established(self.current.generation, self.current.resumed)))
+
+    def notify_timed_out(self, cause: Cause) -> None:
+        self.reason = self._reason()
+        self.emit(Notify(TimedOut(self.reason)))
+
+    def notify_closed(self, cause: Cause) -> None:
+        self.reason = self._reason()
+        self.emit(Notify(Closed(self.reason)))
+
+    def _reason(self) -> str:
+        """Why this event ends something; where it says nothing by itself, what was decided before it."""
+        return _REASONS.get(self.event, self.reason) if self.event is not None else self.reason
+
+    # Bytes ------------------------------------------------------------------------------------------------------------
+
+    def _transmit(self, outgoing: Outgoing) -> None:
+        assert self.current is not None
+        return_route = outgoing.return_route
+        if outgoing.request is not None:
+            reply, self.current = self.current.next_reply()
+            self.requests[outgoing.request].sent(reply)
+            return_route = (reply,)
+        if self.settings.profile.keeps_alive:
+            self._say(Data(outgoing.payload, outgoing.onward_route, return_route))
+            return
+        back = return_route or (self.current.inner,)
+        self._send((*self.current.route, *outgoing.onward_route), back, Data(outgoing.payload))
+
+    def _say(self, signal: Signal) -> None:
+        """Say something to the peer, on the current generation, or on the attempt that this end has answered."""
+        link = self.current or self.attempt
+        if link is not None and link.route:
+            self._send(link.route, (link.inner,), signal)
+
+    def _send(self, onward_route: Route, return_route: Route, signal: Signal) -> None:
+        profile = self.settings.profile
+        if profile.speaks(signal):
+            self.emit(Send(Message(onward_route, return_route, profile.encode(signal))))
+
+    def _register(self, *addresses: Address | None) -> None:
+        for address in addresses:
+            if address is not None:
+                self.emit(Register(address))
+
+    def _unregister(self, *addresses: Address | None) -> None:
+        for address in addresses:
+            if address is not None:
+                self.emit(Unregister(address))
+
+    def _vanish(self, link: Link | None) -> None:
+        if link is not None:
+            self._unregister(link.inner, link.handshake)
+
+
+def _hello(cause: Cause) -> tuple[Message, Hello]:
+    assert isinstance(cause, Inbound)
+    assert isinstance(cause.signal, Hello)
+    return cause.message, cause.signal

@@ -1,0 +1,162 @@
+"""The worker at a spawner's or a static responder's address: it finds or makes the responder that a hello is for.
+
+Rule 1: the spawner table decides; `responders` is its counter, the declared capacity its limit.
+Rule 2: all responders of a host live in it. One that closes is dropped with everything it knew, and the next hello for
+        its session finds a fresh one.
+Rule 3: what comes out is owned: each command says which responder asked for it.
+Source: spec/sessions.md clauses 2.3 and 4.9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import NamedTuple, TypeAlias
+
+from ockam_fsm.kernel.driver import driver_for
+from ockam_fsm.kernel.errors import RemoteSessionError
+from ockam_fsm.kernel.machine import Ignore
+from ockam_fsm.machines.spawner import SPAWNER, SpawnerEvent, SpawnerState
+from ockam_fsm.machines.vocabulary import State
+from ockam_fsm.runtime.commands import AnyTimer, Command, DeadLetter, Register, Unregister
+from ockam_fsm.runtime.handshake import Place, Profile
+from ockam_fsm.runtime.link import inner_of_reply
+from ockam_fsm.runtime.message import Address, Message
+from ockam_fsm.runtime.session import UNKNOWN_ADDRESS, Session, Snapshot
+from ockam_fsm.runtime.signals import Hello
+
+Key: TypeAlias = Hashable
+"""Names a responder within its host: the session id, or in profile `ockam` the ordinal of its making."""
+
+Owned: TypeAlias = tuple[Key, Command]
+
+_DRIVER = driver_for(SPAWNER)
+
+
+class HostSnapshot(NamedTuple):
+    state: SpawnerState
+    spawned: int
+    sessions: tuple[tuple[Key, Snapshot], ...]
+
+
+class Host:
+    """Responders by key, and the addresses that lead to them. `make(key, session_id)` makes the session of a key."""
+
+    def __init__(
+        self, address: Address, profile: Profile, make: Callable[[Key, bytes], Session], capacity: int = 1000
+    ) -> None:
+        self.address = address
+        self.profile = profile
+        self.make = make
+        self.limits: Mapping[str, int | None] = {"responders": capacity}
+        self.state = SpawnerState.LISTENING
+        self.responders = 0
+        self.spawned = 0
+        self.sessions: dict[Key, Session] = {}
+        self.owners: dict[Address, Key] = {}
+        self.owned: list[Owned] = []
+        self.key: Key = None
+
+    def receive(self, message: Message) -> list[Owned]:
+        """A message reached the host's address, or one of its responders'. It never raises."""
+        address = message.onward_route[0] if message.onward_route else None
+        if address == self.address:
+            self._receive_hello(message)
+        elif (key := self._owner(address)) is not None:
+            self._collect(key, self.sessions[key].receive(message))
+        else:
+            self.owned.append((None, DeadLetter(UNKNOWN_ADDRESS, message)))
+        return self._take()
+
+    def fire(self, key: Key, timer: AnyTimer) -> list[Owned]:
+        """A timer of one responder is due; if that responder is gone, it is no event."""
+        if key in self.sessions:
+            self._collect(key, self.sessions[key].fire(timer))
+        return self._take()
+
+    def order(self, key: Key, order: Callable[[Session], list[Command]]) -> list[Owned]:
+        """Give one responder an order of the application.
+
+        Raises:
+            EventRefused: the session refuses it.
+            KeyError: there is no such responder.
+        """
+        self._collect(key, order(self.sessions[key]))
+        return self._take()
+
+    def stop(self) -> list[Owned]:
+        """Close every responder and accept no more."""
+        _DRIVER.fire(self, SpawnerEvent.STOP)
+        return self._take()
+
+    def snapshot(self) -> HostSnapshot:
+        sessions = tuple((key, session.snapshot()) for key, session in self.sessions.items())
+        return HostSnapshot(self.state, self.spawned, sessions)
+
+    def restore(self, snapshot: HostSnapshot) -> None:
+        self.state, self.spawned, sessions = snapshot
+        self.sessions, self.owners, self.owned = {}, {}, []
+        for key, image in sessions:
+            session = self.make(key, key if isinstance(key, bytes) else b"")
+            session.restore(image)
+            self.sessions[key] = session
+            links = [link for link in (session.attempt, session.current) if link is not None]
+            self.owners |= {a: key for link in links for a in (link.inner, link.handshake) if a is not None}
+        self.responders = len(self.sessions)
+
+    def pass_on(self, message: Message) -> None:
+        self._collect(self.key, self.sessions[self.key].receive(message))
+
+    def spawn(self, message: Message) -> None:
+        key = self.key
+        self.spawned += 1
+        self.sessions[key] = self.make(key, key if isinstance(key, bytes) else b"")
+
+    def forget_responder(self, cause: object) -> None:
+        del self.sessions[self.key]
+
+    def close_responders(self, cause: object) -> None:
+        for key, session in tuple(self.sessions.items()):
+            self._collect(key, session.close())
+        self.sessions.clear()
+
+    def _receive_hello(self, message: Message) -> None:
+        try:
+            self.key = self._key(message)
+        except RemoteSessionError as error:
+            self.owned.append((None, DeadLetter(error.reason, message)))
+            return
+        known = self.key in self.sessions
+        event = SpawnerEvent.HELLO_FOR_KNOWN if known else SpawnerEvent.HELLO_FOR_UNKNOWN
+        decision = _DRIVER.fire(self, event, message)
+        if isinstance(decision, Ignore):
+            self.owned.append((None, DeadLetter(decision.because, message)))
+
+    def _key(self, message: Message) -> Key:
+        """Whose hello this is. A hello that no responder could ever answer makes none."""
+        signal = self.profile.decode(message.payload, Place.NEGOTIATION_START, message.return_route)
+        if not isinstance(signal, Hello):
+            raise RemoteSessionError("misplaced", f"{type(signal).__name__} at an address for hellos")
+        return signal.session_id or self.spawned
+
+    def _owner(self, address: Address | None) -> Key | None:
+        if address is None:
+            return None
+        key = self.owners.get(address)
+        return self.owners.get(inner_of_reply(address)) if key is None else key
+
+    def _collect(self, key: Key, commands: list[Command]) -> None:
+        for command in commands:
+            if isinstance(command, Register):
+                self.owners[command.address] = key
+            elif isinstance(command, Unregister):
+                self.owners.pop(command.address, None)
+            self.owned.append((key, command))
+        session = self.sessions.get(key)
+        # A responder that is idle after its hello was never asked for: the hello was not acceptable.
+        if session is not None and session.state in (State.CLOSED, State.IDLE):
+            self.key = key
+            _DRIVER.fire(self, SpawnerEvent.RESPONDER_CLOSED)
+
+    def _take(self) -> list[Owned]:
+        owned, self.owned = self.owned, []
+        return owned

@@ -1,0 +1,62 @@
+"""What an endpoint knows of one generation: its own addresses in it, and the way to the peer.
+
+Rule 1: an inner address is fresh in every generation and belongs to it alone (spec/sessions.md clause 4.5).
+Rule 2: a link is a value. Learning the messaging route makes a new one.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from ockam_fsm.runtime.message import Address, Route
+from ockam_fsm.runtime.signals import Generation
+
+
+class Purpose(Enum):
+    """What a fresh address is for."""
+
+    WORKER = "worker"
+    HANDSHAKE = "handshake"
+
+
+class Entropy(Protocol):
+    """Where what must not be guessed comes from. An edge draws it at random, a world derives it."""
+
+    def address(self, number: int, starter: int, purpose: Purpose) -> Address:
+        """A local address that was never used before, with 128 random bits where an edge draws it."""
+        ...
+
+    def fraction(self) -> float:
+        """A number in [0, 1) for jitter."""
+        ...
+
+
+class Link(NamedTuple):
+    """One generation as one endpoint knows it.
+
+    `handshake` is the one-shot address of profile `ockam`, while the answer is awaited. `route` is the messaging
+    route, empty until it is learned. `resumed` is what the answer says. `requests_sent` numbers the reply addresses.
+    """
+
+    generation: Generation
+    inner: Address
+    handshake: Address | None = None
+    route: Route = ()
+    resumed: bool = False
+    requests_sent: int = 0
+
+    @property
+    def reply_prefix(self) -> bytes:
+        return self.inner.value + b"."
+
+    def next_reply(self) -> tuple[Address, Link]:
+        """A reply address for one request of this generation, and the link that has used it."""
+        number = self.requests_sent + 1
+        reply = Address(self.inner.type, self.reply_prefix + str(number).encode())
+        return reply, self._replace(requests_sent=number)
+
+
+def inner_of_reply(address: Address) -> Address:
+    """The inner address that a reply address was made from."""
+    return Address(address.type, address.value.rpartition(b".")[0])

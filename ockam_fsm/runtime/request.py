@@ -1,0 +1,98 @@
+"""One synchronous request over a session, driven by the request table.
+
+Rule 1: exactly one outcome is reported, once; then the request is gone, and a later response is a dead letter.
+Rule 2: the reply address names the request and the generation that it was sent in: it is the generation's inner
+        address and a number. So it is as hard to guess as that address, and it dies with the generation (S9).
+Source: the discussion, "Synchronous requests"; spec/sessions.md section 6; Return Address and Correlation Identifier of
+Enterprise Integration Patterns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ockam_fsm.kernel.driver import driver_for
+from ockam_fsm.machines.request import REQUEST, RequestEvent, RequestState
+from ockam_fsm.runtime.commands import (
+    CancelTimer,
+    Command,
+    Notify,
+    RequestFailed,
+    RequestTimedOut,
+    RequestTimer,
+    Responded,
+    SetTimer,
+)
+from ockam_fsm.runtime.message import Address, Route
+
+_DRIVER = driver_for(REQUEST)
+_NO_LIMITS: Mapping[str, int | None] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message of the application, accepted by the session. `request` names the request that it is, if it is one.
+
+    `onward_route` leads on from the peer's session worker (empty: the message is for the peer's application).
+    """
+
+    payload: bytes
+    onward_route: Route = ()
+    return_route: Route = ()
+    request: Hashable = None
+
+
+class RequestRecord(NamedTuple):
+    """The hashable image of a request, for snapshots."""
+
+    identifier: Hashable
+    state: RequestState
+    outgoing: Outgoing
+    reissue: bool
+    timeout_seconds: float
+    reply: Address | None
+
+
+class Request:
+    """A model of the request table. `emit` takes the commands that its effects ask for."""
+
+    __slots__ = ("emit", "identifier", "outgoing", "reissue", "reply", "state", "timeout_seconds")
+
+    def __init__(self, record: RequestRecord, emit: Callable[[Command], None]) -> None:
+        self.identifier, self.state, self.outgoing, self.reissue, self.timeout_seconds, self.reply = record
+        self.emit = emit
+
+    @property
+    def limits(self) -> Mapping[str, int | None]:
+        return _NO_LIMITS
+
+    @property
+    def pending(self) -> bool:
+        return self.state is RequestState.PENDING
+
+    def record(self) -> RequestRecord:
+        return RequestRecord(self.identifier, self.state, self.outgoing, self.reissue, self.timeout_seconds, self.reply)
+
+    def fire(self, event: RequestEvent, cause: object = None) -> None:
+        _DRIVER.fire(self, event, cause)
+
+    def sent(self, reply: Address) -> None:
+        self.reply = reply
+        self.fire(RequestEvent.SENT)
+
+    def start_request(self, cause: object) -> None:
+        self.emit(SetTimer(RequestTimer(self.identifier), self.timeout_seconds))
+
+    def stop_request(self, cause: object) -> None:
+        self.emit(CancelTimer(RequestTimer(self.identifier)))
+
+    def report_response(self, payload: bytes) -> None:
+        self.emit(Notify(Responded(self.identifier, payload)))
+
+    def report_failure(self, reason: str) -> None:
+        self.emit(Notify(RequestFailed(self.identifier, reason)))
+
+    def report_timeout(self, cause: object) -> None:
+        self.emit(Notify(RequestTimedOut(self.identifier)))

@@ -1,0 +1,335 @@
+"""One session worker, without I/O: it classifies what comes in, drives the table, and returns commands.
+
+Rule 1: classify before the table. `_judge*` judges payloads, addresses and generations; the table sees an event.
+Rule 2: no clock, no chance, no socket. Fresh addresses and jitter come from `Entropy`, durations from the settings.
+Rule 3: a refused order changes nothing; a message of a peer is never an exception, only a dead letter with a reason.
+Rule 4: `snapshot` is exact and hashable, `restore` undoes everything since. The explorer runs this very class.
+
+How a generation lives here: `attempt` is the negotiation under way, this end's own or the peer's that it answered;
+`current` is the generation that data travels in. While an answered attempt waits to be confirmed, `current` is the
+previous generation and stays usable.
+
+Left out: which worker of the node a message is for (`node.py`), and bytes (`handshake.py`, `wire.py`).
+Source: the discussion; spec/sessions.md sections 3, 4, 6 and 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import NamedTuple
+
+from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.kernel.machine import Ignore
+from ockam_fsm.machines.request import RequestEvent, RequestState
+from ockam_fsm.machines.vocabulary import Event, State
+from ockam_fsm.runtime.commands import AnyTimer, Command, DeadLetter, RequestTimer, Timer
+from ockam_fsm.runtime.effects import Cause, Effects, Inbound, Response
+from ockam_fsm.runtime.handshake import Place, worker_route
+from ockam_fsm.runtime.link import Link
+from ockam_fsm.runtime.message import Message, Route
+from ockam_fsm.runtime.request import Outgoing, RequestRecord
+from ockam_fsm.runtime.signals import Answer, Close, Data, Error, Hello, Keepalive, KeepaliveAnswer, Superseded
+
+MAX_NUMBER_JUMP = 2**20
+"""Numbers come from peers: one that jumps further than this is refused (clause 4.2)."""
+
+UNKNOWN_ADDRESS = "unknown address"
+LATE_RESPONSE = "late or unknown response"
+
+_EXPIRED = {
+    Timer.NEGOTIATION: Event.NEGOTIATION_EXPIRED,
+    Timer.BACK_OFF: Event.BACK_OFF_EXPIRED,
+    Timer.KEEPALIVE: Event.KEEPALIVE_DUE,
+    Timer.IDLE: Event.IDLE_EXPIRED,
+    Timer.RETENTION: Event.RETENTION_EXPIRED,
+}
+
+
+class Snapshot(NamedTuple):
+    """Everything that a session is, as a hashable value."""
+
+    state: State
+    attempts: int
+    held: int
+    misses: int
+    usable: int
+    resting: int
+    seen: tuple[int, int]
+    attempt: Link | None
+    current: Link | None
+    waiting: tuple[tuple[Outgoing, bool], ...]
+    requests: tuple[RequestRecord, ...]
+    has_state: bool
+    reason: str
+    back_off_step: int
+    armed: frozenset[Timer]
+    initialization_route: Route
+
+
+class Session(Effects):
+    """One end of a session. Every method that takes an input returns the commands that follow from it, in order."""
+
+    __slots__ = ()
+
+    def open(self) -> list[Command]:
+        """Open an explicit session (an initiator).
+
+        Raises:
+            EventRefused: it is open already, or it is not opened by an order.
+        """
+        return self._ordered(Event.OPEN)
+
+    def send(self, outgoing: Outgoing) -> list[Command]:
+        """Accept a message of the application: sent, held, or refused.
+
+        Raises:
+            EventRefused: this state neither sends nor holds it; nothing has changed.
+        """
+        return self._ordered(Event.SEND, outgoing)
+
+    def request(
+        self, identifier: Hashable, outgoing: Outgoing, *, reissue: bool = False, timeout_seconds: float | None = None
+    ) -> list[Command]:
+        """Accept a synchronous request; its one outcome is a notice that carries `identifier`.
+
+        `reissue`: after a renegotiation send it again under the same identifier, instead of failing it.
+
+        Raises:
+            LocalSessionError: the identifier is None or in use, or too many requests are open.
+            EventRefused: as `send`.
+        """
+        if identifier is None or identifier in self.requests:
+            raise LocalSessionError(f"request {identifier!r}: choose an identifier that no open request has")
+        if len(self.requests) >= self.settings.requests:
+            raise LocalSessionError(f"{len(self.requests)} requests are open, which is the declared capacity: wait")
+        named = Outgoing(outgoing.payload, outgoing.onward_route, (), identifier)
+        after = self.settings.durations.request_seconds if timeout_seconds is None else timeout_seconds
+        self.requests[identifier] = self._request(
+            RequestRecord(identifier, RequestState.READY, named, reissue, after, None)
+        )
+        try:
+            return self._ordered(Event.SEND, named)
+        except LocalSessionError:
+            del self.requests[identifier]
+            raise
+
+    def renegotiate(self) -> list[Command]:
+        """Give the current generation up and negotiate another one.
+
+        Raises:
+            EventRefused: nothing is established, or this end never renegotiates.
+        """
+        return self._ordered(Event.RENEGOTIATE)
+
+    def close(self) -> list[Command]:
+        """Close the session, from any state; closing a closed one changes nothing."""
+        return self._ordered(Event.CLOSE)
+
+    def lower_layer_lost(self) -> list[Command]:
+        """The session below this one has ended: the messaging route leads nowhere any more."""
+        return self._ordered(Event.LOWER_LAYER_LOST)
+
+    def fire(self, timer: AnyTimer) -> list[Command]:
+        """A timer is due. One that was cancelled, or set anew, in the meantime is no event: edges may be late."""
+        if isinstance(timer, RequestTimer):
+            self._request_expired(timer.request)
+        elif timer in self.armed:
+            self.armed -= {timer}
+            self._fire(_EXPIRED[timer])
+        return self._take()
+
+    def receive(self, message: Message) -> list[Command]:
+        """A message of a peer reached one of this session's addresses. It never raises."""
+        try:
+            self._judge(message)
+        except RemoteSessionError as error:
+            self._stray(message, error.reason)
+        return self._take()
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(
+            self.state,
+            self.attempts,
+            self.held,
+            self.misses,
+            self.usable,
+            self.resting,
+            self.seen,
+            self.attempt,
+            self.current,
+            tuple(self.waiting),
+            tuple(request.record() for request in self.requests.values()),
+            self.has_state,
+            self.reason,
+            self.back_off_step,
+            self.armed,
+            self.initialization_route,
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        (
+            self.state,
+            self.attempts,
+            self.held,
+            self.misses,
+            self.usable,
+            self.resting,
+            self.seen,
+            self.attempt,
+            self.current,
+            waiting,
+            requests,
+            self.has_state,
+            self.reason,
+            self.back_off_step,
+            self.armed,
+            self.initialization_route,
+        ) = snapshot
+        self.waiting = list(waiting)
+        self.requests = {record.identifier: self._request(record) for record in requests}
+        self.commands = []
+
+    def _take(self) -> list[Command]:
+        commands, self.commands = self.commands, []
+        return commands
+
+    def _ordered(self, event: Event, cause: Cause = None) -> list[Command]:
+        self._fire(event, cause)
+        return self._take()
+
+    def _fire(self, event: Event, cause: Cause = None) -> None:
+        """Drive the table, and after it whatever its effects found out (requests to be reissued)."""
+        self.event = event
+        decision = self.settings.driver.fire(self, event, cause)
+        if isinstance(decision, Ignore) and isinstance(cause, Inbound | Response):
+            self.emit(DeadLetter(decision.because, cause.message))
+        while self.follow_up:
+            request = self.follow_up.pop(0)
+            self.settings.driver.fire(self, Event.REISSUE, request)
+
+    def _request_expired(self, identifier: Hashable) -> None:
+        request = self.requests.get(identifier)
+        if request is None or not request.pending:
+            return
+        if not request.reissue:
+            del self.requests[identifier]
+            request.fire(RequestEvent.REQUEST_EXPIRED)
+        self._fire(Event.REQUEST_EXPIRED)
+
+    # What a message is ------------------------------------------------------------------------------------------------
+
+    def _judge(self, message: Message) -> None:
+        place, link = self._place(message)
+        signal = self.settings.profile.decode(message.payload, place, message.return_route)
+        inbound = Inbound(message, signal)
+        match signal:
+            case Hello():
+                self._judge_hello(inbound, signal, place)
+            case Answer():
+                self._fire(self._judge_answer(inbound, signal), inbound)
+            case Superseded():
+                self._fire(self._judge_superseded(signal), inbound)
+            case _ if link is None:
+                raise RemoteSessionError("misplaced", f"{type(signal).__name__} at an address for hellos")
+            case _:
+                self._judge_talk(inbound, link)
+
+    def _place(self, message: Message) -> tuple[Place, Link | None]:
+        address = message.onward_route[0] if message.onward_route else None
+        for link in (self.attempt, self.current):
+            if link is None or address is None:
+                continue
+            if address == link.handshake:
+                return Place.HANDSHAKE, link
+            if address == link.inner or address.value.startswith(link.reply_prefix):
+                return Place.WORKER, link
+        if address is not None and address == self.terms.contact:
+            return Place.NEGOTIATION_START, None
+        raise RemoteSessionError(UNKNOWN_ADDRESS)
+
+    def _judge_hello(self, inbound: Inbound, hello: Hello, place: Place) -> None:
+        if Event.HELLO_NEWER not in self.settings.events:
+            raise RemoteSessionError("a one-sided initiator answers no hello")
+        if place is not Place.NEGOTIATION_START or hello.session_id != self.terms.session_id:
+            raise RemoteSessionError("misplaced", "a hello for another session or at an inner address")
+        self._fire(self._judge_generation(inbound, hello), inbound)
+
+    def _judge_generation(self, inbound: Inbound, hello: Hello) -> Event:
+        generation = hello.generation
+        worker_route(inbound.message.return_route, generation.address)
+        if generation.starter is self.settings.role:
+            raise RemoteSessionError("reflection", "a hello that carries this end's own role")
+        if generation.number - self.seen[0] > MAX_NUMBER_JUMP:
+            raise RemoteSessionError("number jumps too far", str(generation.number))
+        if any(link is not None and link.generation == generation for link in (self.attempt, self.current)):
+            return Event.HELLO_REPEATED
+        return Event.HELLO_NEWER if generation.rank > self.seen else Event.HELLO_OLDER
+
+    def _judge_answer(self, inbound: Inbound, answer: Answer) -> Event:
+        worker_route(inbound.message.return_route, answer.worker)
+        attempt, current = self.attempt, self.current
+        if answer.session_id != self.terms.session_id and answer.generation is not None:
+            return Event.ANSWER_STALE
+        if attempt is not None and self.is_own(attempt) and answer.generation in (attempt.generation, None):
+            return Event.ANSWER_CURRENT
+        if current is not None and self.is_own(current) and answer.generation == current.generation:
+            return Event.ANSWER_STALE if answer.worker == current.route[-1] else Event.ANSWER_CHANGED
+        return Event.ANSWER_STALE
+
+    def _judge_superseded(self, superseded: Superseded) -> Event:
+        attempt = self.attempt
+        if superseded.number - self.seen[0] > MAX_NUMBER_JUMP:
+            raise RemoteSessionError("number jumps too far", str(superseded.number))
+        if attempt is None or not self.is_own(attempt) or superseded.address != attempt.generation.address:
+            raise RemoteSessionError("superseded names no attempt of this end")
+        return Event.SUPERSEDED
+
+    def _judge_talk(self, inbound: Inbound, link: Link) -> None:
+        """Keepalives, data, close and error, at an inner address."""
+        if link is self.attempt:
+            if self.is_own(link):
+                self._judge_end_of_attempt(inbound)
+                return
+            if self.current is not None:
+                self._fire(Event.PREVIOUS_ENDED)
+            self._fire(Event.CONFIRMED, inbound)
+        match inbound.signal:
+            case Data():
+                self._fire(Event.DATA_RECEIVED, self._judge_data(inbound, link))
+            case Keepalive():
+                self._fire(Event.KEEPALIVE_RECEIVED, inbound)
+            case KeepaliveAnswer() if Event.KEEPALIVE_ANSWERED in self.settings.events:
+                self._fire(Event.KEEPALIVE_ANSWERED, inbound)
+            case KeepaliveAnswer():
+                raise RemoteSessionError("this end sends no keepalives")
+            case Close():
+                self._fire(Event.CLOSE_RECEIVED, inbound)
+            case Error():
+                self._fire(Event.ERROR_RECEIVED, inbound)
+
+    def _judge_end_of_attempt(self, inbound: Inbound) -> None:
+        """Until the answer is here, the peer can only say that there will be none."""
+        match inbound.signal:
+            case Close():
+                self._fire(Event.CLOSE_RECEIVED, inbound)
+            case Error():
+                self._fire(Event.ERROR_RECEIVED, inbound)
+            case signal:
+                raise RemoteSessionError("before the answer", type(signal).__name__)
+
+    def _judge_data(self, inbound: Inbound, link: Link) -> Inbound | Response:
+        """Data of the peer's application, or the response to one of this end's requests."""
+        data = inbound.signal
+        assert isinstance(data, Data)
+        addresses = (*inbound.message.onward_route[:1], *data.onward_route[:1])
+        replies = [address for address in addresses if address.value.startswith(link.reply_prefix)]
+        if not replies:
+            return inbound
+        for request in self.requests.values():
+            if request.pending and request.reply in replies:
+                return Response(inbound.message, request.identifier, data.payload)
+        raise RemoteSessionError(LATE_RESPONSE)
+
+    def _stray(self, message: Message, reason: str) -> None:
+        self.settings.driver.fire(self, Event.STRAY, message)
+        self.emit(DeadLetter(reason, message))

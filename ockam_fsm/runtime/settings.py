@@ -1,0 +1,111 @@
+"""What is declared once for all sessions of a kind: type, role, profile, limits and durations.
+
+Rule 1: every capacity is declared here and held by the tables' counters; nothing grows without one.
+Rule 2: a wrong declaration is a `DefinitionError` that lists every problem.
+Source: spec/sessions.md sections 2 and 3; the default back-off is gRPC's (1 s, x 1.6, 20 % jitter, at most 120 s).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from ockam_fsm.kernel.driver import Driver, driver_for
+from ockam_fsm.kernel.errors import DefinitionError
+from ockam_fsm.machines.session import SessionMachine, table
+from ockam_fsm.machines.vocabulary import Creation, Effect, Event, Renegotiation, Role, SessionType, State
+from ockam_fsm.runtime.handshake import GENERATION, Profile
+
+MAX_BACK_OFF_STEPS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class BackOff:
+    """Exponential back-off: `initial_seconds` times `factor` to the power of the failures before, never more than
+    `max_seconds`, moved by at most `jitter` of itself either way."""
+
+    initial_seconds: float = 1.0
+    factor: float = 1.6
+    max_seconds: float = 120.0
+    jitter: float = 0.2
+
+    def delay_seconds(self, failures_before: int, fraction: float) -> float:
+        """`fraction` in [0, 1) is the chance that the jitter takes; `failures_before` counts from 0."""
+        plain = min(self.initial_seconds * self.factor ** min(failures_before, MAX_BACK_OFF_STEPS), self.max_seconds)
+        return plain * (1.0 + self.jitter * (2.0 * fraction - 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """How long the timers run, in seconds. `idle_seconds` None: this end never gives up a silent peer by itself."""
+
+    negotiation_seconds: float = 10.0
+    keepalive_seconds: float = 15.0
+    idle_seconds: float | None = 90.0
+    retention_seconds: float = 600.0
+    request_seconds: float = 10.0
+    back_off: BackOff = BackOff()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One kind of session at one end.
+
+    `attempts` None is unlimited, which only a persistent initiator may be. `held` is the capacity for messages that
+    wait (0: they are refused); None takes the default, which holds in implicit and in persistent sessions and refuses
+    in explicit transient ones. `variant` is a table to run instead of the type's own: checks need wrong ones.
+
+    Raises:
+        DefinitionError: the declaration is wrong; every problem is listed.
+    """
+
+    session_type: SessionType
+    role: Role
+    profile: Profile = GENERATION
+    durations: Durations = Durations()
+    attempts: int | None = 5
+    held: int | None = None
+    misses: int = 3
+    requests: int = 1000
+    variant: SessionMachine | None = None
+
+    def __post_init__(self) -> None:
+        if problems := list(self._problems()):
+            raise DefinitionError(f"settings of {self.machine.name}", problems)
+
+    @cached_property
+    def machine(self) -> SessionMachine:
+        return self.variant or table(self.session_type, self.role)
+
+    @cached_property
+    def driver(self) -> Driver[State, Event, Effect]:
+        return driver_for(self.machine)
+
+    @cached_property
+    def events(self) -> frozenset[Event]:
+        return frozenset(self.machine.events)
+
+    @cached_property
+    def limits(self) -> Mapping[str, int | None]:
+        return {"attempts": self.attempts, "held": self.held_limit, "misses": self.misses, "usable": 1, "resting": 1}
+
+    @property
+    def held_limit(self) -> int:
+        if self.held is not None:
+            return self.held
+        waits = self.session_type.persistent or self.session_type.creation is Creation.IMPLICIT
+        return 1000 if waits else 0
+
+    def _problems(self) -> Iterator[str]:
+        implicit = self.session_type.creation is Creation.IMPLICIT
+        if self.attempts is None and not (self.session_type.persistent and self.role is Role.INITIATOR):
+            yield "attempts: only a persistent initiator may be unlimited; give a number"
+        if self.attempts is not None and self.attempts < 1:
+            yield f"attempts: {self.attempts} is less than 1"
+        if implicit and self.held_limit < 1:
+            yield "held: an implicit session has to hold the message that creates it; give at least 1"
+        if min(self.held_limit, self.misses, self.requests) < 0:
+            yield "held, misses and requests: a capacity is not negative"
+        if self.session_type.renegotiation is Renegotiation.TWO_SIDED and not self.profile.keeps_alive:
+            yield f"profile {self.profile.name} has no generations: a two-sided session needs profile generation"
