@@ -19,6 +19,7 @@ from ockam_fsm.kernel.machine import Limits, Machine, Row, counter_values
 from ockam_fsm.kernel.step import Configuration, Outcome, step
 
 AnyMachine: TypeAlias = Machine[Any, Any, Any]
+Expected: TypeAlias = Outcome[Any, Any, Any] | EventRefused
 Seen: TypeAlias = tuple[str, object, object, tuple[int, ...]]
 """What was called, with which cause, and the state and the counters that it saw."""
 
@@ -72,9 +73,10 @@ def assert_paths_agree(machine: AnyMachine) -> int:
     for state, event in machine.cells:
         for at, limits in configurations(machine, state, event):
             steps += 1
+            expected = _expected(machine, at, event, limits)
             for driver in (plain, hooked):
                 for fire in (driver.fire, driver.fire_stock):
-                    _assert_step(machine, fire, Probe(machine, at, limits), event, hooks=driver is hooked)
+                    _assert_step(fire, Probe(machine, at, limits), event, expected, hooks=driver is hooked)
     return steps
 
 
@@ -82,10 +84,9 @@ def _hook(what: str, model: Probe, cause: object) -> None:
     model.note(what, cause)
 
 
-def _assert_step(machine: AnyMachine, fire: Callable[..., object], probe: Probe, event: Any, *, hooks: bool) -> None:
+def _assert_step(fire: Callable[..., object], probe: Probe, event: Any, expected: Expected, *, hooks: bool) -> None:
     before, cause = probe.configuration, object()
     place = f"{before} {event} {probe.limits} {fire}"
-    expected = _expected(machine, before, event, probe.limits)
     if isinstance(expected, EventRefused):
         with pytest.raises(EventRefused) as refused:
             fire(probe, event, cause)
@@ -97,9 +98,7 @@ def _assert_step(machine: AnyMachine, fire: Callable[..., object], probe: Probe,
     assert probe.seen == list(_calls(before, expected, cause, hooks=hooks)), place
 
 
-def _expected(
-    machine: AnyMachine, before: Configuration[Any], event: Any, limits: Limits
-) -> Outcome[Any, Any, Any] | EventRefused:
+def _expected(machine: AnyMachine, before: Configuration[Any], event: Any, limits: Limits) -> Expected:
     try:
         return step(machine, before, event, limits)
     except EventRefused as refused:

@@ -56,15 +56,15 @@ SWITCHING = LightPart(
     ),
 )
 FLICKERING = LightPart(
-    "wear",
+    "wear; the row for a limit that is reached comes first, so that no other one hides it where there is no limit",
     (
-        LightRow(
-            "L3", Light.LIT, Event.FLICKER, Light.LIT, (Effect.BLINK, Effect.COMPLAIN),
-            when=(WEAR.below(),), updates=(WEAR.increment,), cites="test",
-        ),
         LightRow(
             "L4", Light.LIT, Event.FLICKER, Light.BROKEN, (Effect.COMPLAIN, Effect.SWITCH_OFF),
             when=(WEAR.at_least(),), updates=(WEAR.reset, STEPS.reset), cites="test",
+        ),
+        LightRow(
+            "L3", Light.LIT, Event.FLICKER, Light.LIT, (Effect.BLINK, Effect.COMPLAIN),
+            when=(WEAR.below(),), updates=(WEAR.increment,), cites="test",
         ),
         Ignore(Event.FLICKER, because="it is dark"),
         LightRow("L5", Light.LIT, Event.BREAK, Light.BROKEN, cites="test"),

@@ -163,6 +163,17 @@ def test_hooks_of_one_session_run_after_those_of_the_machine_and_for_it_alone(
     assert names(other) == ["all 1", "all 2", "SWITCH_ON", "SWITCH_OFF"]
 
 
+def test_a_hook_of_one_session_reaches_cells_that_are_compiled_already(
+    driver: Driver[Light, Event, Effect], path: str
+) -> None:
+    fire = getattr(driver, path)
+    session = probe(Light.LIT)
+    fire(session, Event.FLICKER)
+    driver.on_exit(Light.LIT, partial(_note, "exit"), only=session)
+    fire(session, Event.FLICKER)
+    assert names(session) == ["BLINK", "COMPLAIN", "exit", "BLINK", "COMPLAIN"]
+
+
 def test_a_session_with_slots_needs_one_for_hooks_of_its_own(driver: Driver[Light, Event, Effect], path: str) -> None:
     session = Slotted()
     assert getattr(driver, path)(session, Event.PRESS).id == "L1"
@@ -201,7 +212,7 @@ def test_callbacks_on_a_state_of_the_library_are_honoured_after_recompile(
     state.add_callback(trigger, lambda data: data.model.note(trigger, None))
     driver.recompile()
     session = probe(Light.LIT)
-    assert driver.fire(session, Event.FLICKER) is LIGHT.rows[2]
+    assert driver.fire(session, Event.FLICKER) is LIGHT.rows[3]
     assert names(session)[0] == trigger
 
 

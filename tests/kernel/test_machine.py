@@ -296,7 +296,7 @@ def test_a_variant_refuses_where_a_row_was_taken_out() -> None:
     decision = variant.resolve(S.LIT, E.FLICKER, {"wear": 0}, {"wear": 4})
     assert isinstance(decision, Refuse)
     assert str(variant.refusal(S.LIT, E.FLICKER, decision)).endswith("L3 is missing.")
-    assert variant.resolve(S.LIT, E.FLICKER, {"wear": 4}, {"wear": 4}) is LIGHT.rows[3]
+    assert variant.resolve(S.LIT, E.FLICKER, {"wear": 4}, {"wear": 4}) is LIGHT.rows[2]
 
 
 def test_a_variant_of_rows_that_are_not_there() -> None:

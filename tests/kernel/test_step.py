@@ -17,7 +17,7 @@ def test_a_machine_starts_in_its_initial_state_with_its_counters_at_zero() -> No
 def test_a_row_moves_the_state_and_its_counters_and_leaves_the_others() -> None:
     outcome = step(LIGHT, Configuration(Light.LIT, (1, 2)), Event.FLICKER)
     assert outcome.configuration == Configuration(Light.LIT, (2, 2))
-    assert outcome.decision is LIGHT.rows[2]
+    assert outcome.decision is LIGHT.rows[3]
 
 
 def test_updates_apply_in_their_order_and_stop_at_the_limit() -> None:
