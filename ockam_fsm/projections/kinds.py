@@ -1,0 +1,118 @@
+"""What kind of thing a state or an event is, and the one colour of each kind in every picture.
+
+Rule 1: colour never carries meaning alone. States have their names, lines have a style, labels have row ids.
+Rule 2: the palette stays apart for the three common kinds of colour blindness (after Okabe and Ito); every ink has a
+        contrast of at least 4.5 to 1 on white and on the paper of its states.
+Left out: a machine does not say what kind its states and events are. Grammar does (house style, "grammar carries
+kind"): an event whose meaning starts with `order:` or `timer:` is one, and the words of a name decide the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from ockam_fsm.kernel.machine import E, F, Machine, Row, S
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a kind is drawn: `ink` for text and lines, `paper` for areas, `line` for the style of an edge."""
+
+    caption: str
+    ink: str
+    paper: str
+    line: str = "solid"
+
+
+class StateKind(Enum):
+    """What a state means to somebody who looks at the picture for the first time."""
+
+    INITIAL = Look("initial", "#4A5866", "#EEF1F4")
+    UNDER_WAY = Look("waiting for the peer", "#0B5394", "#E3EFFA")
+    SETTLED = Look("established", "#00664F", "#DDF3EA")
+    FAILURE = Look("failure", "#A3330A", "#FCE8DE")
+    FINAL = Look("final", "#FFFFFF", "#37424D")
+
+
+class EventKind(Enum):
+    """Where an event comes from."""
+
+    ORDER = Look("order of the application", "#26303A", "#E4E8EC", "bold")
+    HANDSHAKE = Look("handshake", "#0B5394", "#E3EFFA", "solid")
+    DATA = Look("data and keepalive", "#00664F", "#DDF3EA", "solid")
+    TIMER = Look("timer", "#7A4B00", "#FAEFD8", "dashed")
+    FAILURE = Look("failure", "#A3330A", "#FCE8DE", "dotted")
+
+
+_HANDSHAKE_WORDS = frozenset({"HELLO", "ANSWER", "ACCEPT", "SUPERSEDED", "CONFIRMED"})
+_TIMER_WORDS = frozenset({"EXPIRED", "DUE"})
+_FAILURE_WORDS = frozenset({"LOST", "ERROR", "CLOSE", "FAILED", "STRAY", "REFUSED"})
+_INITIAL_WORDS = frozenset({"IDLE", "READY", "LISTENING"})
+_FINAL_WORDS = frozenset({"CLOSED", "RESPONDED", "STOPPED"})
+_UNDER_WAY_WORDS = frozenset({"NEGOTIATING", "RENEGOTIATING", "PENDING", "AWAITING", "OPENING", "STARTING"})
+_FAILED_WORDS = frozenset({"TIMED", "FAILED", "EXPIRED", "LOST", "FULL"})
+
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset(name.upper().split("_"))
+
+
+def state_kind(machine: Machine[S, E, F], state: S) -> StateKind:
+    """The kind of `state`: its place in the machine first, then the words of its name."""
+    if state in machine.final:
+        return StateKind.FINAL
+    return StateKind.INITIAL if state is machine.initial else _kind_within(state.name)
+
+
+def state_kind_by_name(name: str) -> StateKind:
+    """The kind of a state of which only the name is known, as in the record of a run."""
+    words = _words(name)
+    if words & _FINAL_WORDS:
+        return StateKind.FINAL
+    return StateKind.INITIAL if words & _INITIAL_WORDS else _kind_within(name)
+
+
+def _kind_within(name: str) -> StateKind:
+    words = _words(name)
+    if words & _UNDER_WAY_WORDS:
+        return StateKind.UNDER_WAY
+    return StateKind.FAILURE if words & _FAILED_WORDS else StateKind.SETTLED
+
+
+def event_kind(event: Enum) -> EventKind:
+    """The kind of `event`: what its meaning starts with, then the words of its name; what is left is data."""
+    words, meaning = _words(event.name), meaning_of(event)
+    if meaning.startswith("order:"):
+        return EventKind.ORDER
+    if meaning.startswith("timer:") or words & _TIMER_WORDS:
+        return EventKind.TIMER
+    if words & _HANDSHAKE_WORDS:
+        return EventKind.HANDSHAKE
+    return EventKind.FAILURE if words & _FAILURE_WORDS else EventKind.DATA
+
+
+def meaning_of(member: Enum) -> str:
+    """The phrase that an enumeration gives as the value of `member`; empty where the value is not a phrase."""
+    return member.value if isinstance(member.value, str) else ""
+
+
+def guard_text(row: Any) -> str:
+    """The guard of a row, an ignore or a refusal as people read it; empty where there is none."""
+    return " and ".join(str(comparison) for comparison in row.when)
+
+
+def grouped(machine: Machine[S, E, F]) -> dict[tuple[S, S], tuple[Row[S, E, F], ...]]:
+    """The rows between each two states, in the order of the states; within a group, in the order of the table."""
+    groups: dict[tuple[S, S], list[Row[S, E, F]]] = {}
+    for row in machine.rows:
+        groups.setdefault((row.source, row.target), []).append(row)
+    place = {state: index for index, state in enumerate(machine.states)}
+    ordered = sorted(groups, key=lambda ends: (place[ends[0]], place[ends[1]]))
+    return {ends: tuple(groups[ends]) for ends in ordered}
+
+
+def generated(page: str) -> str:
+    """The label on the first line of every generated file."""
+    return f"GENERATED from {page}; edit the table"

@@ -1,0 +1,61 @@
+"""The machine as a Mermaid `stateDiagram-v2`, for pages that draw it themselves.
+
+One arrow for each two states, its label one row per line. Colours are those of the kinds of states. Mermaid ends a
+statement at a semicolon and reads `#` as the start of an entity, so both are written as entities; a state whose name is
+a word of Mermaid's own grammar is given another identifier and shows its name.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ockam_fsm.kernel.machine import E, F, Machine, Row, S
+from ockam_fsm.projections.kinds import StateKind, generated, grouped, guard_text, state_kind
+
+_ENTITIES = {"#": "#35;", ";": "#59;", "<": "#lt;", ">": "#gt;", '"': "#quot;", ":": "#58;", "{": "#123;", "}": "#125;"}
+_PLAIN = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+def to_mermaid(machine: Machine[S, E, F], page: str) -> str:
+    """`machine` as the text of one diagram."""
+    lines = [f"%% {generated(page)}", "stateDiagram-v2", "    direction LR"]
+    lines += [f'    state "{mermaid_text(s.name)}" as {_identifier(s)}' for s in machine.states if _renamed(s)]
+    lines.append(f"    [*] --> {_identifier(machine.initial)}")
+    for (source, target), rows in grouped(machine).items():
+        label = "<br/>".join(_row(row) for row in rows)
+        lines.append(f"    {_identifier(source)} --> {_identifier(target)} : {label}")
+    lines += [f"    {_identifier(state)} --> [*]" for state in machine.states if state in machine.final]
+    return "\n".join([*lines, *_colours(machine), ""])
+
+
+def mermaid_text(text: str) -> str:
+    """`text` with every character that means something to Mermaid written as an entity."""
+    return "".join(_ENTITIES.get(c, c) for c in " ".join(text.split()))
+
+
+def _row(row: Row[S, E, F]) -> str:
+    guard = f" [{guard_text(row)}]" if row.when else ""
+    return mermaid_text(f"{row.id} {row.event.name}{guard}")
+
+
+def _renamed(state: S) -> bool:
+    # Mermaid's own words are lower-case, and its identifiers end at a hyphen, a colon or a space.
+    return not _PLAIN.fullmatch(state.name)
+
+
+def _identifier(state: S) -> str:
+    if not _renamed(state):
+        return state.name
+    return "s_" + "".join(c if c.isascii() and c.isalnum() else f"_{ord(c):x}_" for c in state.name)
+
+
+def _colours(machine: Machine[S, E, F]) -> list[str]:
+    lines = []
+    for kind in StateKind:
+        look, states = kind.value, [s for s in machine.states if state_kind(machine, s) is kind]
+        if states:
+            edge = look.paper if kind is StateKind.FINAL else look.ink
+            name = kind.name.lower()
+            lines.append(f"    classDef {name} fill:{look.paper},color:{look.ink},stroke:{edge}")
+            lines.append(f"    class {','.join(_identifier(s) for s in states)} {name}")
+    return lines

@@ -1,0 +1,81 @@
+"""The machine as SCXML (W3C Recommendation, 1 September 2015): for the many tools that read it.
+
+A state is a `state` or a `final`, a row is a `transition`, in the order of the table. A counter is a `data` element,
+its limit is another (`attempts` and `attempts_limit`; the value given is the default). A guard is a `cond`, an update
+an `assign`, an effect a `raise` of the internal event `effect.NAME`, which no transition takes. Expressions
+are written so that ECMAScript and Python read them alike. A row id is the attribute `row` of our own namespace.
+
+Left out: ignored and refused events. SCXML discards an event that no transition takes, so both come to the same there
+and their reasons are in the JSON. A limit of None is `Infinity`, which whoever loads the file may assign.
+"""
+
+from __future__ import annotations
+
+from xml.sax.saxutils import quoteattr
+
+from ockam_fsm.kernel.machine import LIMIT, Change, E, F, Guard, Machine, Row, S, Update
+from ockam_fsm.projections.kinds import generated
+
+NAMESPACE = "http://www.w3.org/2005/07/scxml"
+ROW_NAMESPACE = "urn:ockam-fsm:table"
+
+
+def to_scxml(machine: Machine[S, E, F], page: str) -> str:
+    """`machine` as one SCXML document."""
+    root = (
+        f'<scxml xmlns={quoteattr(NAMESPACE)} xmlns:table={quoteattr(ROW_NAMESPACE)} version="1.0" '
+        f'datamodel="ecmascript" name={quoteattr(machine.name)} initial={quoteattr(machine.initial.name)}>'
+    )
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<!-- {generated(page)} -->", root, *_datamodel(machine)]
+    for state in machine.states:
+        lines += _state(machine, state)
+    return "\n".join([*lines, "</scxml>", ""])
+
+
+def _datamodel(machine: Machine[S, E, F]) -> list[str]:
+    if not machine.counters:
+        return []
+    lines = []
+    for counter in machine.counters:
+        lines.append(f'    <data id="{counter.name}" expr="0"/>')
+        lines.append(f'    <data id="{counter.name}_limit" expr="{counter.limit}"/>')
+    return ["  <datamodel>", *lines, "  </datamodel>"]
+
+
+def _state(machine: Machine[S, E, F], state: S) -> list[str]:
+    if state in machine.final:
+        return [f"  <final id={quoteattr(state.name)}/>"]
+    rows = [line for row in machine.rows if row.source is state for line in _transition(row)]
+    return [f"  <state id={quoteattr(state.name)}>", *rows, "  </state>"]
+
+
+def _transition(row: Row[S, E, F]) -> list[str]:
+    cond = f" cond={quoteattr(_condition(row.when))}" if row.when else ""
+    opening = (
+        f"    <transition event={quoteattr(row.event.name)}{cond} target={quoteattr(row.target.name)} "
+        f"table:row={quoteattr(row.id)}"
+    )
+    inside = [line for update in row.updates for line in _assign(update)]
+    inside += [f"      <raise event={quoteattr(f'effect.{effect.name}')}/>" for effect in row.effects]
+    return [f"{opening}>", *inside, "    </transition>"] if inside else [f"{opening}/>"]
+
+
+def _condition(guard: Guard) -> str:
+    terms = []
+    for comparison in guard:
+        bound = f"{comparison.counter}_limit" if comparison.threshold is LIMIT else comparison.threshold
+        terms.append(f"{comparison.counter} {'>=' if comparison.at_least else '<'} {bound}")
+    # ECMAScript says `&&`, Python says `and`: a product of truths is read by both.
+    return terms[0] if len(terms) == 1 else " * ".join(f"({term})" for term in terms)
+
+
+def _assign(update: Update) -> list[str]:
+    name = update.counter
+    if update.change is Change.RESET:
+        return [f'      <assign location="{name}" expr="0"/>']
+    cond, sign = (f"{name} &lt; {name}_limit", "+") if update.change is Change.INCREMENT else (f"{name} &gt; 0", "-")
+    return [
+        f'      <if cond="{cond}">',
+        f'        <assign location="{name}" expr="{name} {sign} 1"/>',
+        "      </if>",
+    ]
