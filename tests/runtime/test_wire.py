@@ -179,6 +179,7 @@ def test_what_real_nodes_may_send_is_understood(body: str, message: Message) -> 
         ("address of 3 announced, 2 there", "84818300416180 40f6"),
         ("address of 3", "84818300416100 8040f6"),
         ("address of 3, indefinite", "84819f00416100ff8040f6"),
+        ("address with something for its end", "84819f004161008040f6"),
         ("address is a number", "8481008040f6"),
         ("address type 256", "84818219010041618040f6"),
         ("address type 2**64-1", "8481821bffffffffffffffff41618040f6"),
