@@ -167,8 +167,10 @@ class _OwnHooks:
     place: str
 
     def __call__(self, model: Any, cause: Any) -> None:
-        for hook in (getattr(model, "hooks", None) or {}).get(self.place, ()):
-            hook(model, cause)
+        hooks = getattr(model, "hooks", None)
+        if hooks:
+            for hook in hooks.get(self.place, ()):
+                hook(model, cause)
 
 
 def _keep(model: Any, place: str, hook: Hook) -> None:
