@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from itertools import pairwise
 
 import graphviz
 
@@ -152,8 +153,13 @@ def legend_rows(
     """Two rows under the node `above`: the kinds of states, the kinds of events. Invisible lines keep them there."""
     captions = [_legend_state(graph, kind) for kind in StateKind if kind in states]
     strokes = [_legend_event(graph, kind) for kind in EventKind if kind in events]
+    for names in (captions, strokes):
+        with graph.subgraph() as row:
+            row.attr(rank="same")
+            for left, right in pairwise(names):
+                row.edge(left, right, style="invis")
     for name in captions:
-        graph.edge(above, name, style="invis", minlen="1")
+        graph.edge(above, name, style="invis")
     for index, name in enumerate(strokes):
         graph.edge(captions[index % len(captions)], name, style="invis")
 

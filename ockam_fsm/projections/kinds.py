@@ -18,9 +18,13 @@ from ockam_fsm.kernel.machine import E, F, Machine, Row, S
 
 @dataclass(frozen=True)
 class Look:
-    """How a kind is drawn: `ink` for text and lines, `paper` for areas, `line` for the style of an edge."""
+    """How a kind is drawn: `ink` for text and lines, `paper` for areas, `line` for the style of an edge.
+
+    `colour` is the word for both in a text.
+    """
 
     caption: str
+    colour: str
     ink: str
     paper: str
     line: str = "solid"
@@ -29,21 +33,21 @@ class Look:
 class StateKind(Enum):
     """What a state means to somebody who looks at the picture for the first time."""
 
-    INITIAL = Look("initial", "#4A5866", "#EEF1F4")
-    UNDER_WAY = Look("waiting for the peer", "#0B5394", "#E3EFFA")
-    SETTLED = Look("established", "#00664F", "#DDF3EA")
-    FAILURE = Look("failure", "#A3330A", "#FCE8DE")
-    FINAL = Look("final", "#FFFFFF", "#37424D")
+    INITIAL = Look("initial", "grey", "#4A5866", "#EEF1F4")
+    UNDER_WAY = Look("waiting for the peer", "blue", "#0B5394", "#E3EFFA")
+    SETTLED = Look("established", "green", "#00664F", "#DDF3EA")
+    FAILURE = Look("failure", "red", "#A3330A", "#FCE8DE")
+    FINAL = Look("final", "black", "#FFFFFF", "#37424D")
 
 
 class EventKind(Enum):
     """Where an event comes from."""
 
-    ORDER = Look("order of the application", "#26303A", "#E4E8EC", "bold")
-    HANDSHAKE = Look("handshake", "#0B5394", "#E3EFFA", "solid")
-    DATA = Look("data and keepalive", "#00664F", "#DDF3EA", "solid")
-    TIMER = Look("timer", "#7A4B00", "#FAEFD8", "dashed")
-    FAILURE = Look("failure", "#A3330A", "#FCE8DE", "dotted")
+    ORDER = Look("order of the application", "black", "#26303A", "#E4E8EC", "bold")
+    HANDSHAKE = Look("handshake", "blue", "#0B5394", "#E3EFFA", "solid")
+    DATA = Look("data and the rest", "green", "#00664F", "#DDF3EA", "solid")
+    TIMER = Look("timer", "brown", "#7A4B00", "#FAEFD8", "dashed")
+    FAILURE = Look("failure", "red", "#A3330A", "#FCE8DE", "dotted")
 
 
 _HANDSHAKE_WORDS = frozenset({"HELLO", "ANSWER", "ACCEPT", "SUPERSEDED", "CONFIRMED"})
@@ -96,6 +100,13 @@ def event_kind(event: Enum) -> EventKind:
 def meaning_of(member: Enum) -> str:
     """The phrase that an enumeration gives as the value of `member`; empty where the value is not a phrase."""
     return member.value if isinstance(member.value, str) else ""
+
+
+def effects_of(machine: Machine[Any, Any, Any]) -> list[Enum]:
+    """The effects that `machine` has, in the order of their enumeration."""
+    used = {effect for row in machine.rows for effect in row.effects}
+    kinds = sorted({type(effect) for effect in used}, key=lambda kind: kind.__name__)
+    return [effect for kind in kinds for effect in kind if effect in used]
 
 
 def guard_text(row: Any) -> str:

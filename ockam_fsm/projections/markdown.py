@@ -11,10 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from enum import Enum
-from typing import Any
 
 from ockam_fsm.kernel.machine import Decision, E, F, Ignore, Machine, Row, S
-from ockam_fsm.projections.kinds import generated, guard_text, meaning_of
+from ockam_fsm.projections.kinds import effects_of, generated, guard_text, meaning_of
 
 _SPECIAL = re.compile(r"[\\`*|<>\[\]]|(?<!\w)_|_(?!\w)|~~")
 
@@ -35,7 +34,7 @@ def to_markdown(machine: Machine[S, E, F], page: str, summary: str = "") -> str:
         "## Words",
         _words("State", machine.states),
         _words("Event", machine.events),
-        _words("Effect", _effects(machine)),
+        _words("Effect", effects_of(machine)),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -107,10 +106,6 @@ def _facts(machine: Machine[S, E, F]) -> str:
         ids = ", ".join(escaped(d.id) for d in part.decisions if isinstance(d, Row)) or "no rows"
         lines.append(f"* part *{escaped(part.title)}*: {ids}")
     return "\n".join(lines)
-
-
-def _effects(machine: Machine[Any, Any, Any]) -> list[Enum]:
-    return sorted({effect for row in machine.rows for effect in row.effects}, key=lambda effect: effect.name)
 
 
 def _words(kind: str, members: Sequence[Enum]) -> str:

@@ -24,7 +24,7 @@ from ockam_fsm.projections.kinds import StateKind, event_kind, guard_text, state
 
 EXPLANATION = "Dashed: a message, from the rows that send it to the rows that hear it. Rows that stay are left out."
 
-Messages: TypeAlias = Mapping[Enum, Sequence[Enum]]
+Messages: TypeAlias = Mapping[Any, Sequence[Any]]
 """An effect that sends something -> the events that this may be where it arrives."""
 
 AnyMachine: TypeAlias = Machine[Any, Any, Any]

@@ -41,7 +41,7 @@ from ockam_fsm.kernel.machine import (
     S,
     Update,
 )
-from ockam_fsm.projections.kinds import generated, meaning_of
+from ockam_fsm.projections.kinds import effects_of, generated, meaning_of
 
 Json: TypeAlias = Any
 """What `json.loads` returns."""
@@ -60,7 +60,7 @@ def to_json(machine: Machine[S, E, F]) -> dict[str, Json]:
         "final": [state.name for state in machine.final],
         "states": _meanings(machine.states),
         "events": _meanings(machine.events),
-        "effects": _meanings(_effects(machine)),
+        "effects": _meanings(effects_of(machine)),
         "counters": [
             {"name": c.name, "limit": c.limit, "meaning": c.meaning, "unlimited_allowed": c.unlimited_allowed}
             for c in machine.counters
@@ -104,12 +104,6 @@ def from_json(
 def document(machines: Iterable[Machine[Any, Any, Any]], page: str) -> str:
     """A file with several machines: `{"generated": ..., "machines": [...]}`."""
     return f"{_pretty({'generated': generated(page), 'machines': [to_json(m) for m in machines]})}\n"
-
-
-def _effects(machine: Machine[Any, Any, Any]) -> list[Enum]:
-    used = {effect for row in machine.rows for effect in row.effects}
-    kinds = sorted({type(effect) for effect in used}, key=lambda kind: kind.__name__)
-    return [effect for kind in kinds for effect in kind if effect in used]
 
 
 def _meanings(members: Sequence[Enum]) -> dict[str, str]:

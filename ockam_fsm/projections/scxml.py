@@ -5,12 +5,16 @@ its limit is another (`attempts` and `attempts_limit`; the value given is the de
 an `assign`, an effect a `raise` of the internal event `effect.NAME`, which no transition takes. Expressions
 are written so that ECMAScript and Python read them alike. A row id is the attribute `row` of our own namespace.
 
+A name that XML or SCXML could misread (an id with a space, an event with a dot) has those characters replaced.
+
 Left out: ignored and refused events. SCXML discards an event that no transition takes, so both come to the same there
 and their reasons are in the JSON. A limit of None is `Infinity`, which whoever loads the file may assign.
 """
 
 from __future__ import annotations
 
+import re
+from enum import Enum
 from xml.sax.saxutils import quoteattr
 
 from ockam_fsm.kernel.machine import LIMIT, Change, E, F, Guard, Machine, Row, S, Update
@@ -24,7 +28,7 @@ def to_scxml(machine: Machine[S, E, F], page: str) -> str:
     """`machine` as one SCXML document."""
     root = (
         f'<scxml xmlns={quoteattr(NAMESPACE)} xmlns:table={quoteattr(ROW_NAMESPACE)} version="1.0" '
-        f'datamodel="ecmascript" name={quoteattr(machine.name)} initial={quoteattr(machine.initial.name)}>'
+        f'datamodel="ecmascript" name={quoteattr(machine.name)} initial={_name(machine.initial)}>'
     )
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<!-- {generated(page)} -->", root, *_datamodel(machine)]
     for state in machine.states:
@@ -44,20 +48,26 @@ def _datamodel(machine: Machine[S, E, F]) -> list[str]:
 
 def _state(machine: Machine[S, E, F], state: S) -> list[str]:
     if state in machine.final:
-        return [f"  <final id={quoteattr(state.name)}/>"]
+        return [f"  <final id={_name(state)}/>"]
     rows = [line for row in machine.rows if row.source is state for line in _transition(row)]
-    return [f"  <state id={quoteattr(state.name)}>", *rows, "  </state>"]
+    return [f"  <state id={_name(state)}>", *rows, "  </state>"]
 
 
 def _transition(row: Row[S, E, F]) -> list[str]:
     cond = f" cond={quoteattr(_condition(row.when))}" if row.when else ""
     opening = (
-        f"    <transition event={quoteattr(row.event.name)}{cond} target={quoteattr(row.target.name)} "
+        f"    <transition event={_name(row.event)}{cond} target={_name(row.target)} "
         f"table:row={quoteattr(row.id)}"
     )
     inside = [line for update in row.updates for line in _assign(update)]
-    inside += [f"      <raise event={quoteattr(f'effect.{effect.name}')}/>" for effect in row.effects]
+    inside += [f"      <raise event="effect.{effect.name}"/>" for effect in row.effects]
     return [f"{opening}>", *inside, "    </transition>"] if inside else [f"{opening}/>"]
+
+
+def _name(member: Enum) -> str:
+    """The name as an attribute that is an XML name and one event descriptor."""
+    name = re.sub(r"[^\w-]", lambda found: f"_{ord(found[0]):x}_", member.name)
+    return quoteattr(name if re.match(r"[^\W\d]", name) else f"_{name}")
 
 
 def _condition(guard: Guard) -> str:

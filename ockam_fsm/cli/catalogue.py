@@ -1,0 +1,63 @@
+"""Which machines there are, and how they belong together: what `types`, `show` and `render` all start from."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from functools import cache
+
+from ockam_fsm.machines import MACHINES, TYPES, table
+from ockam_fsm.machines.vocabulary import Creation, Effect, Event, Renegotiation, Role, SessionType
+from ockam_fsm.projections.gallery import AnyMachine, Catalogue, Pair, Subject
+from ockam_fsm.projections.overview import Member
+from ockam_fsm.projections.sequence import Chart
+
+PAGE = "ockam_fsm/machines/session.py"
+
+MESSAGES: Mapping[Effect, tuple[Event, ...]] = {
+    Effect.SEND_HELLO: (Event.HELLO_NEWER, Event.HELLO_REPEATED, Event.HELLO_OLDER),
+    Effect.SEND_ANSWER: (Event.ANSWER_CURRENT, Event.ANSWER_CHANGED),
+    Effect.SEND_SUPERSEDED: (Event.SUPERSEDED,),
+    Effect.SEND_KEEPALIVE: (Event.KEEPALIVE_RECEIVED, Event.CONFIRMED),
+    Effect.ANSWER_KEEPALIVE: (Event.KEEPALIVE_ANSWERED,),
+    Effect.SEND_DATA: (Event.DATA_RECEIVED, Event.CONFIRMED),
+    Effect.SEND_CLOSE: (Event.CLOSE_RECEIVED,),
+}
+"""What each message is where it arrives; the first event is its kind. FORWARD_HELD is SEND_DATA many times."""
+
+
+@cache
+def catalogue(charts: tuple[Chart, ...] = ()) -> Catalogue:
+    """Every machine that `ockam_fsm.machines` has."""
+    pairs = tuple(_pair(session_type) for session_type in TYPES)
+    paired = {subject.machine.name for pair in pairs for subject in (pair.left, pair.right)}
+    return Catalogue(
+        page=PAGE,
+        pairs=pairs,
+        family=tuple(_member(session_type) for session_type in TYPES),
+        family_title="The six session types",
+        family_summary="what each dimension adds, in the words of the parts that the tables are composed of",
+        alone=tuple(_alone(machine) for machine in MACHINES if machine.name not in paired),
+        messages=MESSAGES,
+        charts=charts,
+    )
+
+
+def _pair(session_type: SessionType) -> Pair:
+    left, right = (
+        Subject(table(session_type, role), session_type.summary, PAGE) for role in (Role.INITIATOR, Role.RESPONDER)
+    )
+    return Pair(session_type.name, session_type.summary, left, right)
+
+
+def _member(session_type: SessionType) -> Member:
+    place = (list(Renegotiation).index(session_type.renegotiation), list(Creation).index(session_type.creation))
+    machines = tuple(table(session_type, role) for role in (Role.INITIATOR, Role.RESPONDER))
+    return Member(session_type.name, session_type.summary, *place, machines)
+
+
+def _alone(machine: AnyMachine) -> Subject:
+    """A machine with a page of its own: the page's first sentence is its summary."""
+    module = type(machine.initial).__module__
+    sentence = (sys.modules[module].__doc__ or "").partition("\n")[0].rstrip(".")
+    return Subject(machine, sentence, f"{module.replace('.', '/')}.py")

@@ -1,0 +1,124 @@
+"""`ockam-fsm render`: everything that is generated from the tables, written or compared.
+
+Rule 1: comparing draws nothing. Texts are made in memory and compared byte by byte; a picture that Graphviz drew is
+        compared by the digest of its source, since layouts differ between versions of Graphviz.
+Rule 2: only files that carry the label of generated files are ever removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import track
+
+from ockam_fsm.cli.app import DIFFERS, JsonOption, app, err, fail, out, print_json
+from ockam_fsm.cli.catalogue import catalogue
+from ockam_fsm.cli.drawing import drawn
+from ockam_fsm.projections import gallery, svg
+from ockam_fsm.projections.gallery import Catalogue, Picture
+from ockam_fsm.projections.sequence import Chart
+
+LABEL = "GENERATED from "
+PLACES = ((gallery.DIAGRAMS, "*"), (gallery.TABLES, "*.md"))
+"""Folders that hold nothing but generated files of ours, and which of their files those are."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How the files in a folder differ from what the tables say; paths, in order."""
+
+    missing: tuple[str, ...]
+    stale: tuple[str, ...]
+    left_over: tuple[str, ...]
+
+    @property
+    def differs(self) -> bool:
+        return bool(self.missing or self.stale or self.left_over)
+
+
+@app.command()
+def render(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if a file differs.")] = False,
+    into: Annotated[Path, typer.Option(help="The folder that has `diagrams` and `spec`.")] = Path("."),
+    as_json: JsonOption = False,
+) -> None:
+    """Draw and print every machine: `diagrams/`, `spec/tables/` and `spec/machines.json`.
+
+    Examples:
+
+    * `ockam-fsm render` writes what has changed, and removes what is no longer generated
+    * `ockam-fsm render --check` lists what is missing, stale or left over, and draws nothing
+    * `ockam-fsm render --into /tmp/pictures`
+    """
+    book = catalogue(recorded_charts())
+    if not into.is_dir():
+        fail(f"{into} is not a folder.", "Name one that exists with --into, or create it.")
+    found = compared(book, into)
+    if not check:
+        try:
+            _write(book, into, found)
+        except OSError as error:
+            fail(f"cannot write {error.filename}: {error.strerror}.", "Choose another folder with --into.")
+    _report(found, check, as_json)
+    if check and found.differs:
+        raise typer.Exit(DIFFERS)
+
+
+def recorded_charts() -> tuple[Chart, ...]:
+    """The runs that are drawn as sequence charts."""
+    return ()
+
+
+def compared(book: Catalogue, root: Path) -> Comparison:
+    """What differs under `root`."""
+    texts, pictures = gallery.texts(book), {f"{p.stem}.svg": p for p in gallery.pictures(book)}
+    expected = sorted({*texts, *pictures})
+    missing = tuple(path for path in expected if not (root / path).is_file())
+    there = [path for path in expected if path not in missing]
+    stale = tuple(path for path in there if not _same(root / path, texts.get(path), pictures.get(path)))
+    return Comparison(missing, stale, tuple(path for path in _labelled(root) if path not in expected))
+
+
+def _same(file: Path, text: str | None, picture: Picture | None) -> bool:
+    content = file.read_bytes()
+    if picture is not None:
+        return svg.digest_in(content.decode(errors="replace")) == svg.digest(picture.dot)
+    return content == (text or "").encode()
+
+
+def _labelled(root: Path) -> Iterator[str]:
+    """The generated files that are there, in order."""
+    for folder, pattern in PLACES:
+        for file in sorted((root / folder).glob(pattern)):
+            if file.is_file() and LABEL in file.read_bytes()[:400].decode(errors="replace").partition("\n")[0]:
+                yield f"{folder}/{file.name}"
+
+
+def _write(book: Catalogue, root: Path, found: Comparison) -> None:
+    texts, pictures = gallery.texts(book), {f"{p.stem}.svg": p for p in gallery.pictures(book)}
+    console = err()
+    due = [*found.missing, *found.stale]
+    for path in track(due, "rendering", console=console, transient=True, disable=not console.is_terminal):
+        text = texts[path] if path in texts else drawn(pictures[path])
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8", newline="\n")
+    for path in found.left_over:
+        (root / path).unlink()
+
+
+def _report(found: Comparison, check: bool, as_json: bool) -> None:
+    if as_json:
+        print_json({"checked": check, "differs": found.differs, **asdict(found)})
+        return
+    words = ("missing", "stale", "left over") if check else ("new", "changed", "removed")
+    for word, paths in zip(words, (found.missing, found.stale, found.left_over), strict=True):
+        for path in paths:
+            out().print(f"{word:<9} {path}", soft_wrap=True, markup=False)
+    if not found.differs:
+        out().print("everything is as the tables say")
+    elif check:
+        err().print("Run `ockam-fsm render` and commit what it writes.", markup=False)

@@ -1,0 +1,152 @@
+"""`ockam-fsm show`: one machine, in the form you want."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ockam_fsm.cli.app import JsonOption, app, err, fail, out, unknown
+from ockam_fsm.cli.catalogue import catalogue
+from ockam_fsm.cli.drawing import drawn
+from ockam_fsm.kernel.machine import Ignore, Refuse
+from ockam_fsm.projections import portable
+from ockam_fsm.projections.gallery import AnyMachine, Pair, Subject, machine_picture, pair_picture
+from ockam_fsm.projections.kinds import event_kind, guard_text
+from ockam_fsm.projections.markdown import to_markdown
+from ockam_fsm.projections.mermaid import to_mermaid
+from ockam_fsm.projections.scxml import to_scxml
+
+
+class Format(StrEnum):
+    """How a machine is shown."""
+
+    TABLE = "table"
+    DOT = "dot"
+    MERMAID = "mermaid"
+    SVG = "svg"
+    SCXML = "scxml"
+    JSON = "json"
+
+
+class RoleName(StrEnum):
+    """One side of a session."""
+
+    INITIATOR = "initiator"
+    RESPONDER = "responder"
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="TYPE", help="A session type or another machine; `types` lists them.")],
+    role: Annotated[RoleName | None, typer.Option(help="One side only; without it both are shown.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TABLE,
+    output: Annotated[Path | None, typer.Option(help="Write to this file; a table is written as Markdown.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a machine as a table, a picture, or a file for other tools.
+
+    Without `--role`, `dot` and `svg` show both roles side by side with the messages between them.
+
+    Examples:
+
+    * `ockam-fsm show explicit-transient`
+    * `ockam-fsm show implicit-persistent-two-sided --role responder`
+    * `ockam-fsm show explicit-transient --format svg --output session.svg`
+    * `ockam-fsm show "synchronous request" --format mermaid`
+    """
+    pair, subjects = _chosen(name, role)
+    wanted = Format.JSON if as_json else form
+    if wanted is Format.TABLE and output is None:
+        for subject in subjects:
+            out().print(_printed(subject))
+        return
+    text = _text(wanted, pair, subjects)
+    if output is None:
+        print(text, end="")
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        fail(f"cannot write {output}: {error.strerror}.", "Choose another file with --output.")
+    err().print(f"wrote {output}", soft_wrap=True)
+
+
+def _chosen(name: str, role: RoleName | None) -> tuple[Pair | None, tuple[Subject, ...]]:
+    """The subjects that are asked for, and their pair if it is both sides of one."""
+    pairs = {pair.name: pair for pair in catalogue().pairs}
+    single = {subject.machine.name: subject for subject in catalogue().subjects()}
+    if pair := pairs.get(name):
+        if role is None:
+            return pair, (pair.left, pair.right)
+        return None, (single[f"{name} {role.value}"],)
+    if name not in single:
+        unknown("type", name, [*pairs, *(subject.machine.name for subject in catalogue().alone)])
+    if role is not None:
+        fail(f"{name!r} is one machine, so it has no role to choose.", "Leave --role out.")
+    return None, (single[name],)
+
+
+def _text(form: Format, pair: Pair | None, subjects: tuple[Subject, ...]) -> str:
+    first = subjects[0]
+    if form is Format.JSON:
+        return portable.document([subject.machine for subject in subjects], first.page)
+    if form is Format.TABLE:
+        return "\n".join(to_markdown(subject.machine, subject.page, subject.summary) for subject in subjects)
+    if form in (Format.DOT, Format.SVG):
+        picture = machine_picture(first) if pair is None else pair_picture(pair, catalogue().messages)
+        return picture.dot if form is Format.DOT else drawn(picture)
+    if pair is not None:
+        fail(f"{form.value} shows one machine, and {pair.name} has two.", "Add --role initiator or --role responder.")
+    return (to_mermaid if form is Format.MERMAID else to_scxml)(first.machine, first.page)
+
+
+def _printed(subject: Subject) -> RenderableType:
+    machine = subject.machine
+    title = Text.assemble((machine.name, "bold"), f"  {subject.summary}")
+    return Group(title, Text(), _rows(machine), Text(), _otherwise(machine), Text())
+
+
+def _rows(machine: AnyMachine) -> Table:
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("state", "id", "event", "guard", "target", "effects, in order"):
+        grid.add_column(heading, overflow="fold")
+    for state in machine.states:
+        rows = [row for row in machine.rows if row.source is state]
+        for index, row in enumerate(rows):
+            grid.add_row(
+                Text(state.name if index == 0 else "", "bold"),
+                Text(row.id, "bold"),
+                Text(row.event.name, _COLOURS[event_kind(row.event).value.colour]),
+                guard_text(row),
+                "stays" if row.target is state else row.target.name,
+                Text(", ".join(effect.name for effect in row.effects), "dim"),
+                end_section=index == len(rows) - 1,
+            )
+    return grid
+
+
+_COLOURS = {"black": "bold", "blue": "blue", "green": "green", "brown": "yellow", "red": "red"}
+"""The colours of the pictures, in those that every terminal has."""
+
+
+def _otherwise(machine: AnyMachine) -> Table:
+    """What is ignored or refused: every cell that no row handles, the states of one reason together."""
+    reasons: dict[tuple[str, str, str, str], list[str]] = {}
+    for (state, event), cell in machine.cells.items():
+        for decision in cell:
+            if isinstance(decision, Ignore | Refuse):
+                word = "ignored" if isinstance(decision, Ignore) else "refused"
+                reasons.setdefault((event.name, word, decision.because, guard_text(decision)), []).append(state.name)
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("event", "is", "in", "if", "because"):
+        grid.add_column(heading, overflow="fold")
+    order = {event.name: index for index, event in enumerate(machine.events)}
+    for (event, word, because, guard), states in sorted(reasons.items(), key=lambda item: order[item[0][0]]):
+        grid.add_row(event, word, ", ".join(states), guard, because)
+    return grid

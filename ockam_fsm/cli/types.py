@@ -1,0 +1,63 @@
+"""`ockam-fsm types`: which machines there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from ockam_fsm.cli.app import JsonOption, app, out, print_json
+from ockam_fsm.cli.catalogue import catalogue
+from ockam_fsm.machines import TYPES
+from ockam_fsm.projections.gallery import AnyMachine, Pair
+
+
+@app.command()
+def types(as_json: JsonOption = False) -> None:
+    """List the six session types and the other machines.
+
+    Examples:
+
+    * `ockam-fsm types`
+    * `ockam-fsm types --json`
+    """
+    if as_json:
+        print_json({"types": [_facts(pair) for pair in catalogue().pairs], "others": _others()})
+    else:
+        out().print(_table())
+
+
+def _facts(pair: Pair) -> dict[str, Any]:
+    session_type = next(t for t in TYPES if t.name == pair.name)
+    return {
+        "name": pair.name,
+        "creation": session_type.creation.value,
+        "lifetime": "persistent" if session_type.persistent else "transient",
+        "renegotiation": session_type.renegotiation.value,
+        "summary": pair.summary,
+        "machines": [_size(subject.machine) for subject in (pair.left, pair.right)],
+    }
+
+
+def _others() -> list[dict[str, Any]]:
+    return [{"summary": subject.summary, **_size(subject.machine)} for subject in catalogue().alone]
+
+
+def _size(machine: AnyMachine) -> dict[str, Any]:
+    return {
+        "name": machine.name,
+        "states": len(machine.states),
+        "events": len(machine.events),
+        "rows": len(machine.rows),
+    }
+
+
+def _table() -> Table:
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for title, style in (("type", "bold cyan"), ("rows", ""), ("what it is", "")):
+        grid.add_column(title, style=style, no_wrap=title != "what it is")
+    for pair in catalogue().pairs:
+        grid.add_row(pair.name, f"{len(pair.left.machine.rows)} + {len(pair.right.machine.rows)}", pair.summary)
+    for subject in catalogue().alone:
+        grid.add_row(subject.machine.name, str(len(subject.machine.rows)), subject.summary)
+    return grid
