@@ -55,12 +55,9 @@ def _state(machine: Machine[S, E, F], state: S) -> list[str]:
 
 def _transition(row: Row[S, E, F]) -> list[str]:
     cond = f" cond={quoteattr(_condition(row.when))}" if row.when else ""
-    opening = (
-        f"    <transition event={_name(row.event)}{cond} target={_name(row.target)} "
-        f"table:row={quoteattr(row.id)}"
-    )
+    opening = f"    <transition event={_name(row.event)}{cond} target={_name(row.target)} table:row={quoteattr(row.id)}"
     inside = [line for update in row.updates for line in _assign(update)]
-    inside += [f"      <raise event="effect.{effect.name}"/>" for effect in row.effects]
+    inside += [f'      <raise event="effect.{effect.name}"/>' for effect in row.effects]
     return [f"{opening}>", *inside, "    </transition>"] if inside else [f"{opening}/>"]
 
 
