@@ -38,6 +38,7 @@ ADOPT: Effects = (Effect.STOP_TIMERS, Effect.ADOPT_LINK, Effect.NOTIFY_ESTABLISH
 END: Effects = (Effect.FAIL_REQUESTS, Effect.DISCARD_HELD, Effect.NOTIFY_CLOSED)
 LEAVE: Effects = (Effect.STOP_TIMERS, Effect.FORGET_ROUTE, *END)
 ESTABLISHED_AFRESH: Updates = (MISSES.reset, HELD.reset)
+EMPTIED: Updates = (HELD.reset,)
 
 
 def fail(wait: Effect) -> Effects:
@@ -204,7 +205,7 @@ def waiting_to_be_asked(prefix: str) -> Part:
         "a one-sided responder keeps its state for a while and waits to be asked again",
         (
             Row(f"{prefix}1", TIMED_OUT, Event.HELLO_NEWER, RENEGOTIATING, ANSWER, cites="3.6, 4.2"),
-            Row(f"{prefix}2", TIMED_OUT, Event.RETENTION_EXPIRED, CLOSED, END, cites="3.6"),
+            Row(f"{prefix}2", TIMED_OUT, Event.RETENTION_EXPIRED, CLOSED, END, updates=EMPTIED, cites="3.6"),
             Row(f"{prefix}3", RENEGOTIATING, Event.LOWER_LAYER_LOST, TIMED_OUT, failed, updates=(USABLE.reset,),
                 cites="3.11"),
             Ignore(Event.ERROR_RECEIVED, (RENEGOTIATING,), because="nothing of this end is on its way", when=gone),
@@ -226,7 +227,7 @@ def resting_responder(prefix: str) -> Part:
     return Part(
         "a responder that rests is reaped when nobody wants it for too long",
         (
-            Row(f"{prefix}1", TIMED_OUT, Event.RETENTION_EXPIRED, CLOSED, END, cites="3.6"),
+            Row(f"{prefix}1", TIMED_OUT, Event.RETENTION_EXPIRED, CLOSED, END, updates=EMPTIED, cites="3.6"),
             Refuse(Event.RETENTION_EXPIRED, because="the retention timer runs in TIMED_OUT only"),
         ),
     )
@@ -239,7 +240,7 @@ def renegotiating_after_back_off(prefix: str) -> Part:
             Row(f"{prefix}1", TIMED_OUT, Event.BACK_OFF_EXPIRED, RENEGOTIATING, ASK,
                 when=(ATTEMPTS.below(),), updates=(ATTEMPTS.increment,), cites="3.5"),
             Row(f"{prefix}2", TIMED_OUT, Event.BACK_OFF_EXPIRED, CLOSED, (Effect.NOTE_EXHAUSTED, *END),
-                when=(ATTEMPTS.at_least(),), cites="3.4"),
+                when=(ATTEMPTS.at_least(),), updates=EMPTIED, cites="3.4"),
         ),
     )  # fmt: skip
 
@@ -252,7 +253,7 @@ def renegotiating_on_demand(prefix: str, rest: Effects) -> Part:
             Row(f"{prefix}1", TIMED_OUT, Event.BACK_OFF_EXPIRED, RENEGOTIATING, ASK,
                 when=(ATTEMPTS.below(), waiting), updates=(ATTEMPTS.increment,), cites="3.5"),
             Row(f"{prefix}2", TIMED_OUT, Event.BACK_OFF_EXPIRED, CLOSED, (Effect.NOTE_EXHAUSTED, *END),
-                when=(ATTEMPTS.at_least(),), cites="3.4"),
+                when=(ATTEMPTS.at_least(),), updates=EMPTIED, cites="3.4"),
             Row(f"{prefix}3", TIMED_OUT, Event.BACK_OFF_EXPIRED, TIMED_OUT, rest,
                 when=(ATTEMPTS.below(), nothing), updates=(RESTING.increment,), cites="3.5"),
             Row(f"{prefix}4", TIMED_OUT, Event.SEND, RENEGOTIATING, (Effect.STOP_TIMERS, Effect.HOLD, *ASK),
@@ -342,7 +343,15 @@ def closing_unused(prefix: str) -> Part:
     return Part(
         "an implicit transient session that nobody uses closes",
         (
-            Row(f"{prefix}1", ESTABLISHED, Event.IDLE_EXPIRED, CLOSED, (Effect.SEND_CLOSE, *LEAVE), cites="3.7"),
+            Row(
+                f"{prefix}1",
+                ESTABLISHED,
+                Event.IDLE_EXPIRED,
+                CLOSED,
+                (Effect.SEND_CLOSE, *LEAVE),
+                updates=EMPTIED,
+                cites="3.7",
+            ),
             Refuse(Event.IDLE_EXPIRED, because="the idle timer runs in ESTABLISHED only"),
         ),
     )
@@ -371,9 +380,9 @@ def ending_with_failure(prefix: str) -> Part:
     return Part(
         "transient: a failure ends the session",
         (
-            Row(f"{prefix}1", TIMED_OUT, Event.BACK_OFF_EXPIRED, CLOSED, END, cites="3.3"),
-            Row(f"{prefix}2", NEGOTIATING, Event.CLOSE_RECEIVED, CLOSED, LEAVE, cites="3.8"),
-            Row(f"{prefix}3", ESTABLISHED, Event.CLOSE_RECEIVED, CLOSED, LEAVE, cites="3.8"),
+            Row(f"{prefix}1", TIMED_OUT, Event.BACK_OFF_EXPIRED, CLOSED, END, updates=EMPTIED, cites="3.3"),
+            Row(f"{prefix}2", NEGOTIATING, Event.CLOSE_RECEIVED, CLOSED, LEAVE, updates=EMPTIED, cites="3.8"),
+            Row(f"{prefix}3", ESTABLISHED, Event.CLOSE_RECEIVED, CLOSED, LEAVE, updates=EMPTIED, cites="3.8"),
             Ignore(Event.CLOSE_RECEIVED, because="the session is over"),
             Refuse(Event.BACK_OFF_EXPIRED, because="the back-off runs in TIMED_OUT only"),
             Refuse(Event.SEND, (TIMED_OUT,), because="the session has failed", remedy="make a new session"),
@@ -430,7 +439,7 @@ def reissuing(prefix: str) -> Part:
 
 def closing(prefix: str, *states: State) -> Part:
     rows = tuple(
-        Row(f"{prefix}{number}", state, Event.CLOSE, CLOSED, (Effect.SEND_CLOSE, *LEAVE), cites="3.8")
+        Row(f"{prefix}{number}", state, Event.CLOSE, CLOSED, (Effect.SEND_CLOSE, *LEAVE), updates=EMPTIED, cites="3.8")
         for number, state in enumerate(states, 1)
     )
     over = "the session is closed"

@@ -1,0 +1,366 @@
+"""The two ends of a session as actors of a world: the real `Session` and the real `Host`, bytes included.
+
+Theory: an actor's state is a snapshot plus ghosts. Only properties see a ghost: which incarnation this is, whether
+a back-off has expired since the last attempt, how many messages were accepted. Handling an event restores the
+snapshot, calls the session, and turns its commands into sends, timers and records.
+
+Rule 1: addresses are derived, not drawn: actor, incarnation, ordinal, number and starter make each fresh in its world.
+Rule 2: durations do not exist here. A timer is armed or not, so the step of the back-off is left out of the state.
+Rule 3: what a check must not depend on is left out of the state as well: `reason` is kept only where a world asks.
+Left out: transports, hops and other workers; they are the node's. The application of the responder answers requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ockam_fsm.checking.world import CORRUPT, BoundReached, Deliver, Disabled, Event, Fault, Fire, Order, Outbox
+from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
+from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, SessionMachine
+from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
+from ockam_fsm.runtime.commands import CancelTimer, Command, RequestTimer, Send, SetTimer, Timer
+from ockam_fsm.runtime.commands import Deliver as Delivered
+from ockam_fsm.runtime.effects import Terms
+from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.host import Host, HostSnapshot, Key, Owned
+from ockam_fsm.runtime.link import Purpose
+from ockam_fsm.runtime.message import Address, Message, local
+from ockam_fsm.runtime.request import Outgoing
+from ockam_fsm.runtime.session import Session, Snapshot
+from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.runtime.signals import Data, Error
+
+INITIATOR, RESPONDER = "initiator", "responder"
+SESSION_ID = bytes(16)
+HOST_ADDRESS = local("host")
+CONTACT = local("contact")
+REOPEN = "reopen"
+"""The timer of the supervisor that opens a restarted explicit initiator again: a system step (section 8, R)."""
+
+OPEN, SEND, REQUEST, RENEGOTIATE, CLOSE = "open", "send", "request", "renegotiate", "close"
+RESTART_KEEPING, RESTART_LOSING, LOWER_LAYER_LOST, ERROR = (
+    "restart-with-state",
+    "restart-without-state",
+    "lower-layer-lost",
+    "error-message",
+)
+RESTARTS = (RESTART_KEEPING, RESTART_LOSING)
+DATA_TAG = GENERATION.encode(Data(b""))[:1]
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """A message in the network of a world. `sent_in` is a ghost: the generation that its data was sent in."""
+
+    message: Message
+    sent_in: Hashable = None
+
+
+class End(NamedTuple):
+    """What an actor is between two events.
+
+    `memory` is what durable storage holds per session: its number, and whether its state is there. `rested` says that
+    a back-off has expired since this end's last attempt. `accepted` counts messages of the application.
+    """
+
+    sessions: tuple[tuple[Key, Snapshot], ...] = ()
+    incarnation: int = 0
+    spawned: int = 0
+    memory: tuple[tuple[Key, int, bool], ...] = ()
+    rested: bool = True
+    accepted: int = 0
+
+    @property
+    def session(self) -> Snapshot | None:
+        return self.sessions[0][1] if self.sessions else None
+
+
+@dataclass(frozen=True)
+class DerivedEntropy:
+    """Addresses that say whose they are. A number beyond `generations` is where the world ends."""
+
+    prefix: str
+    generations: int | None
+
+    def address(self, number: int, starter: int, purpose: Purpose) -> Address:
+        if self.generations is not None and number > self.generations:
+            raise BoundReached("generations")
+        return local(f"{self.prefix}/{number}{'ri'[starter]}{purpose.value[0]}")
+
+    def fraction(self) -> float:
+        return 0.5
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What both ends of a world's session have in common.
+
+    `distinct` makes every message of the application a different one; without it they are all alike, which keeps
+    worlds with any number of messages finite. `reissue`: the initiator's requests ask to be reissued.
+    """
+
+    session_type: SessionType
+    profile: Profile = GENERATION
+    attempts: int | None = 2
+    held: int | None = 1
+    misses: int = 1
+    generations: int | None = 3
+    spawns: int = 2
+    capacity: int = 1
+    distinct: bool = False
+    reissue: bool = False
+    reasons: bool = False
+    make: Callable[..., Session] = Session
+    variants: tuple[tuple[Role, SessionMachine], ...] = ()
+
+    def settings(self, role: Role) -> Settings:
+        """Declared limits of one end. In profile `ockam` every responder is a transient one (clause 2.4)."""
+        fresh_responders = role is Role.RESPONDER and self.profile is OCKAM
+        return Settings(
+            EXPLICIT_TRANSIENT if fresh_responders else self.session_type,
+            role,
+            self.profile,
+            attempts=self.attempts,
+            held=0 if fresh_responders else self.held,
+            misses=self.misses,
+            requests=2,
+            variant=dict(self.variants).get(role),
+        )
+
+    def session_id(self, incarnation: int) -> bytes:
+        """A transient session that is opened again after a restart is another session."""
+        if self.profile is OCKAM:
+            return b""
+        return SESSION_ID if self.session_type.persistent else bytes(15) + bytes([incarnation])
+
+
+@dataclass(frozen=True)
+class InitiatorActor:
+    """The initiator and the application that owns it."""
+
+    setting: Setting
+    name: str = INITIATOR
+    peer: str = RESPONDER
+
+    def start(self, out: Outbox) -> End:
+        return End(((None, _stripped(self._session(End()).snapshot(), self.setting)),))
+
+    def handle(self, end: End, event: Event, out: Outbox) -> End:
+        if isinstance(event, Fault) and event.fault in RESTARTS:
+            return self._restarted(end, event.fault, out)
+        session = self._session(end)
+        commands = _act(session, event, end, self.setting)
+        _perform(self.name, [(None, command) for command in commands], {None: session}, self.peer, out)
+        after = ((None, _stripped(session.snapshot(), self.setting)),)
+        return _moved(end, event, end._replace(sessions=after))
+
+    def _session(self, end: End) -> Session:
+        setting = self.setting
+        settings = setting.settings(Role.INITIATOR)
+        two_sided = settings.session_type.renegotiated_by(Role.RESPONDER)
+        contact, own_route = (CONTACT, (CONTACT,)) if two_sided else (None, ())
+        terms = Terms(setting.session_id(end.incarnation), local(self.name), contact, own_route)
+        entropy = DerivedEntropy(f"{self.name}{end.incarnation}", setting.generations)
+        _, remembered, has_state = end.memory[0] if end.memory else (None, 0, False)
+        session = setting.make(settings, terms, entropy, (HOST_ADDRESS,), remembered=remembered, has_state=has_state)
+        if end.session is not None:
+            session.restore(end.session)
+        return session
+
+    def _restarted(self, end: End, fault: Hashable, out: Outbox) -> End:
+        session = end.session
+        if session is None or session.state in (State.IDLE, State.CLOSED):
+            raise Disabled
+        out.cancel_all_timers()
+        if self.setting.session_type.creation is Creation.EXPLICIT:
+            out.set_timer(REOPEN)
+        keeps = fault == RESTART_KEEPING and self.setting.session_type.persistent
+        memory = ((None, session.seen[0], session.has_state),) if keeps else ()
+        fresh = End(incarnation=end.incarnation + 1, memory=memory, accepted=end.accepted)
+        return fresh._replace(sessions=((None, _stripped(self._session(fresh).snapshot(), self.setting)),))
+
+
+@dataclass(frozen=True)
+class ResponderActor:
+    """The host of the responders and their application, which answers every request."""
+
+    setting: Setting
+    name: str = RESPONDER
+    peer: str = INITIATOR
+
+    def start(self, out: Outbox) -> End:
+        return End()
+
+    def handle(self, end: End, event: Event, out: Outbox) -> End:
+        if isinstance(event, Fault) and event.fault in RESTARTS:
+            return self._restarted(end, event.fault, out)
+        host = self._host(end)
+        owned = self._act(host, event, end)
+        if host.spawned > self.setting.spawns:
+            raise BoundReached("spawns")
+        _perform(self.name, owned, host.sessions, self.peer, out)
+        sessions = tuple((key, _stripped(image, self.setting)) for key, image in host.snapshot().sessions)
+        return _moved(end, event, end._replace(sessions=sessions, spawned=host.spawned))
+
+    def _host(self, end: End) -> Host:
+        setting = self.setting
+        settings = setting.settings(Role.RESPONDER)
+        memory = {key: (number, has_state) for key, number, has_state in end.memory}
+
+        def make(key: Key, session_id: bytes) -> Session:
+            remembered, has_state = memory.get(key, (0, False))
+            entropy = DerivedEntropy(f"{self.name}{end.incarnation}.{host.spawned}", setting.generations)
+            terms = Terms(session_id, local(self.name), HOST_ADDRESS)
+            return setting.make(settings, terms, entropy, (), remembered=remembered, has_state=has_state)
+
+        host = Host(HOST_ADDRESS, setting.profile, make, setting.capacity)
+        host.restore(HostSnapshot(host.state, end.spawned, end.sessions))
+        return host
+
+    def _act(self, host: Host, event: Event, end: End) -> list[Owned]:
+        match event:
+            case Deliver(payload=Packet(message)):
+                return self._answered(host, host.receive(message))
+            case Fire(timer):
+                key, timer = timer if isinstance(timer, tuple) else (next(iter(host.sessions)), timer)
+                assert isinstance(timer, Timer | RequestTimer)
+                return host.fire(key, timer)
+        if not host.sessions:
+            if event == Deliver(CORRUPT, self.peer):
+                return []
+            raise Disabled
+        key = next(iter(host.sessions))
+        return host.order(key, lambda session: _act(session, event, end, self.setting))
+
+    def _answered(self, host: Host, owned: list[Owned]) -> list[Owned]:
+        """The application answers what asks for an answer: its return route goes on behind this end."""
+        answers: list[Owned] = []
+        for key, command in owned:
+            if not isinstance(command, Delivered):
+                continue
+            back, outer = command.return_route, local(self.name)
+            if back[0] != outer and b"." in back[0].value.rpartition(b"/")[2]:
+                answers.append((key, Send(Message(back, (), b"re:" + command.payload))))
+            elif len(back) > 1:
+                try:
+                    reply = Outgoing(b"re:" + command.payload, back[1:])
+                    answers += host.order(key, lambda session, reply=reply: session.send(reply))  # type: ignore[misc]
+                except EventRefused:
+                    continue
+        return owned + answers
+
+    def _restarted(self, end: End, fault: Hashable, out: Outbox) -> End:
+        if not end.sessions:
+            raise Disabled
+        out.cancel_all_timers()
+        keeps = fault == RESTART_KEEPING and self.setting.session_type.persistent
+        memory = tuple((key, image.seen[0], image.has_state) for key, image in end.sessions) if keeps else ()
+        return End(incarnation=end.incarnation + 1, spawned=end.spawned, memory=memory, accepted=end.accepted)
+
+
+def _act(session: Session, event: Event, end: End, setting: Setting) -> list[Command]:
+    """Hand one event of the world to the real session."""
+    match event:
+        case Deliver(payload=Packet(message)):
+            return session.receive(message)
+        case Deliver():
+            address = _live_address(session)
+            garbled = address is not None and setting.profile is not OCKAM
+            return session.receive(Message((address,), (), b"\xff")) if garbled and address is not None else []
+        case Fire(timer) if timer == REOPEN:
+            return session.open()
+        case Fire(timer):
+            assert isinstance(timer, Timer | RequestTimer)
+            return session.fire(timer)
+        case Order(order):
+            return _order(session, order, end, setting)
+        case Fault(fault):
+            return _fault(session, fault, setting)
+
+
+def _order(session: Session, order: Hashable, end: End, setting: Setting) -> list[Command]:
+    label = str(end.accepted + 1) if setting.distinct else ""
+    try:
+        match order:
+            case "open":
+                return session.open()
+            case "send":
+                return session.send(Outgoing(f"m{label}".encode()))
+            case "request":
+                return session.request(f"q{label}", Outgoing(f"q{label}".encode()), reissue=setting.reissue)
+            case "renegotiate":
+                return session.renegotiate()
+            case _:
+                return session.close() if session.state is not State.CLOSED else _impossible()
+    except LocalSessionError:
+        raise Disabled from None
+
+
+def _fault(session: Session, fault: Hashable, setting: Setting) -> list[Command]:
+    if fault == LOWER_LAYER_LOST:
+        commands = session.lower_layer_lost()
+        return commands or _impossible()
+    address = _live_address(session)
+    if address is None or not setting.profile.speaks(Error("")):
+        raise Disabled
+    return session.receive(Message((address,), (), setting.profile.encode(Error("undeliverable"))))
+
+
+def _impossible() -> list[Command]:
+    raise Disabled
+
+
+def _live_address(session: Session) -> Address | None:
+    link = session.current or session.attempt
+    return link.inner if link is not None else None
+
+
+def _perform(name: str, owned: list[Owned], sessions: Mapping[Key, Session], peer: str, out: Outbox) -> None:
+    """Carry the commands out, and record them for the properties."""
+    for key, command in owned:
+        match command:
+            case Send(message):
+                out.send(peer, Packet(message, _sent_in(sessions.get(key), message)))
+            case SetTimer(timer, _):
+                out.set_timer(timer if isinstance(key, bytes | None) else (key, timer))
+            case CancelTimer(timer):
+                out.cancel_timer(timer if isinstance(key, bytes | None) else (key, timer))
+        out.record((key, command))
+
+
+def _sent_in(session: Session | None, message: Message) -> Hashable:
+    """The generation that data is sent in, named so that both ends of either profile name it alike."""
+    link = session.current if session is not None else None
+    if session is None or link is None or not session.settings.profile.keeps_alive:
+        return None
+    tag = message.payload[:1]
+    return link.generation.rank if tag == DATA_TAG and message.onward_route == link.route else None
+
+
+def _moved(before: End, event: Event, after: End) -> End:
+    """Move the ghosts along."""
+    expired = isinstance(event, Fire) and _timer(event) is Timer.BACK_OFF
+    accepted = isinstance(event, Order) and event.order in (SEND, REQUEST)
+    rested = (before.rested or expired) and not started_attempt(before, after)
+    return after._replace(rested=rested or not after.sessions, accepted=after.accepted + accepted)
+
+
+def _timer(event: Fire) -> Hashable:
+    return event.timer[1] if isinstance(event.timer, tuple) else event.timer
+
+
+def started_attempt(before: End, after: End) -> bool:
+    """Whether this step began a negotiation of this end's own."""
+    old = {key: image.attempt for key, image in before.sessions}
+    for key, image in after.sessions:
+        attempt = image.attempt
+        if attempt is not None and attempt.generation.address == attempt.inner and attempt != old.get(key):
+            return True
+    return False
+
+
+def _stripped(image: Snapshot, setting: Setting) -> Snapshot:
+    reason = image.reason if setting.reasons else ""
+    return image._replace(back_off_step=0, reason=reason)

@@ -1,0 +1,165 @@
+"""Witnesses and recoverability of sessions as predicates over the ends of a world (`session_properties.py` names them).
+
+A witness is a kind of event that must have happened, so that no safety property holds for lack of it. Recoverability is
+judged on the whole graph: from a state where the premise holds, the goal stays reachable by system steps alone.
+Source: spec/sessions.md section 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ockam_fsm.checking.properties import Step
+from ockam_fsm.checking.session_actor import End, Setting
+from ockam_fsm.checking.session_safety import arrival, changes, owned, signal_of, transmitted
+from ockam_fsm.checking.world import Fire
+from ockam_fsm.machines.vocabulary import Creation, State
+from ockam_fsm.runtime import commands
+from ockam_fsm.runtime.effects import EXHAUSTED
+from ockam_fsm.runtime.handshake import Profile
+from ockam_fsm.runtime.session import LATE_RESPONSE, Snapshot
+from ockam_fsm.runtime.signals import Answer, Hello, Superseded
+
+StepPredicate = Callable[[Step], bool]
+
+
+def established_together(initiator: End, responder: End) -> bool:
+    mine = initiator.session
+    if mine is None or mine.state is not State.ESTABLISHED or mine.current is None:
+        return False
+    address = mine.current.generation.address
+    return any(
+        image.state is State.ESTABLISHED and image.current is not None and image.current.generation.address == address
+        for _, image in responder.sessions
+    )
+
+
+def renegotiated_after(reason: str) -> StepPredicate:
+    def shows(step: Step) -> bool:
+        return any(
+            before is not None
+            and after is not None
+            and before.state is State.RENEGOTIATING
+            and before.reason == reason
+            and after.state is State.ESTABLISHED
+            for _, before, after in changes(step)
+        )
+
+    return shows
+
+
+def collision(profile: Profile) -> StepPredicate:
+    """A hello meets an end that has a negotiation of its own under way."""
+
+    def shows(step: Step) -> bool:
+        packet = arrival(step)
+        if packet is None or not isinstance(signal_of(packet.message, profile), Hello):
+            return False
+        own = [before.attempt for _, before, _ in changes(step) if before is not None and before.attempt is not None]
+        return any(link.generation.address == link.inner for link in own)
+
+    return shows
+
+
+def stale_response(profile: Profile) -> StepPredicate:
+    """An answer, or the response to a request, came too late and became a dead letter."""
+
+    def shows(step: Step) -> bool:
+        packet = arrival(step)
+        letters = [command for _, command in owned(step) if isinstance(command, commands.DeadLetter)]
+        if packet is None or not letters:
+            return False
+        late_answer = isinstance(signal_of(packet.message, profile), Answer)
+        return late_answer or any(letter.reason == LATE_RESPONSE for letter in letters)
+
+    return shows
+
+
+def forwards_held(step: Step) -> bool:
+    for key, before, _ in changes(step):
+        held = [outgoing.payload for outgoing, _ in before.waiting] if before is not None else []
+        if any(payload in held for payload in transmitted(step, key)):
+            return True
+    return False
+
+
+def exhausted(step: Step) -> bool:
+    closed = [n.notice for _, n in owned(step) if isinstance(n, commands.Notify)]
+    return any(isinstance(notice, commands.Closed) and notice.reason == EXHAUSTED for notice in closed)
+
+
+def reaped(step: Step) -> bool:
+    """A timer, not a message and not an order, ended a responder."""
+    alone = isinstance(step.event, Fire) and step.actor == "responder"
+    return alone and any(before is not None and after is None for _, before, after in changes(step))
+
+
+def catches_up(profile: Profile) -> StepPredicate:
+    """A superseded end learns the number from which its next attempt starts."""
+
+    def shows(step: Step) -> bool:
+        packet = arrival(step)
+        if packet is None or not isinstance(signal_of(packet.message, profile), Superseded):
+            return False
+        return any(before and after and before.seen < after.seen for _, before, after in changes(step))
+
+    return shows
+
+
+def opened(initiator: End, responder: End) -> bool:
+    """The initiator was opened, by its user or, after a restart, by its supervisor."""
+    return initiator.session is not None and initiator.session.state not in (State.IDLE, State.CLOSED)
+
+
+def settled(initiator: End, responder: End) -> bool:
+    image = initiator.session
+    if image is None:
+        return False
+    resting = image.state is State.TIMED_OUT and bool(image.resting) and not image.waiting
+    return image.state in (State.ESTABLISHED, State.CLOSED) or resting
+
+
+def has_budget(setting: Setting) -> Callable[[End, End], bool]:
+    """Opened, and two attempts left: one may go to an end that has lost its state and has to catch up first.
+
+    An implicit session wants nothing unless a message waits for it. In profile `ockam` nothing is on the wire until a
+    request is made.
+    """
+    implicit = setting.session_type.creation is Creation.IMPLICIT
+
+    def holds(initiator: End, responder: End) -> bool:
+        image = initiator.session
+        if image is None or not opened(initiator, responder) or not _attempts_left(image, setting):
+            return False
+        if not setting.profile.keeps_alive:
+            return bool(image.requests)
+        return bool(image.waiting) or not implicit
+
+    return holds
+
+
+def _attempts_left(image: Snapshot, setting: Setting) -> bool:
+    return setting.attempts is None or image.attempts + 2 <= setting.attempts
+
+
+def has_request(initiator: End, responder: End) -> bool:
+    return initiator.session is not None and bool(initiator.session.requests)
+
+
+def no_request(initiator: End, responder: End) -> bool:
+    return not has_request(initiator, responder)
+
+
+def orphaned(initiator: End, responder: End) -> bool:
+    """Some responder has no live peer: the initiator is not there, or knows another session."""
+    image = initiator.session
+    alone = image is None or image.state in (State.IDLE, State.CLOSED)
+    return bool(responder.sessions) and (alone or any(_unknown(key, initiator) for key, _ in responder.sessions))
+
+
+def _unknown(key: object, initiator: End) -> bool:
+    return isinstance(key, bytes) and any(key) and key[-1] != initiator.incarnation
+
+
+def not_orphaned(initiator: End, responder: End) -> bool:
+    return not orphaned(initiator, responder)

@@ -1,0 +1,105 @@
+"""The properties of sessions: an id for life, one sentence, and the worlds that each applies to.
+
+What a world of a setting must hold. `spec/properties.md` is generated from this.
+Left out: S10 and S14, which need more than two workers; S15 and R4, which need a stream.
+Source: spec/sessions.md section 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ockam_fsm.checking import session_liveness as live
+from ockam_fsm.checking import session_safety as safe
+from ockam_fsm.checking.properties import (
+    Property,
+    always,
+    always_step,
+    never_step,
+    recoverable,
+    sometimes,
+    sometimes_step,
+)
+from ockam_fsm.checking.session_actor import INITIATOR, RESPONDER, Setting
+from ockam_fsm.machines.vocabulary import Role
+
+BOTH = (INITIATOR, RESPONDER)
+
+
+def safety(setting: Setting) -> Iterator[Property]:
+    """The S properties that apply to a type and profile."""
+    profile, kind = setting.profile, setting.session_type
+    concerned = safe.only_its_generation_changes_it(profile)
+    on_route = safe.route_belongs_to_generation(profile)
+    yield always_step("S1", "data is delivered only when established, or in a still usable generation", safe.in_time)
+    yield always_step(
+        "S2",
+        "a transient session never renegotiates; CLOSED is final",
+        lambda step: safe.closed_is_final(step) and (kind.persistent or safe.negotiates_once(step)),
+    )
+    if kind.persistent:
+        yield always_step("S3", "a persistent session keeps its outer address and its state", safe.keeps_its_state)
+    yield always_step(
+        "S4",
+        "numbers only grow; apart from a newer hello no message of another generation changes an end",
+        lambda step: safe.numbers_grow(step) and concerned(step),
+    )
+    yield always_step(
+        "S5",
+        "a messaging route is used only in the generation that learned it, and not after TIMED_OUT",
+        lambda step: safe.routes_are_forgotten(step) and on_route(step),
+    )
+    if not kind.renegotiated_by(Role.RESPONDER):
+        yield never_step("S6", "a one-sided responder never starts a negotiation", safe.responder_starts)
+    yield always(
+        "S7", "established ends of one generation route to each other; a collision has one winner",
+        safe.ends_agree, over=BOTH,
+    )  # fmt: skip
+    yield always_step(
+        "S8",
+        "a request has at most one outcome; an end has at most one negotiation of its own under way",
+        lambda step: safe.one_outcome(step) and safe.one_negotiation(step),
+    )
+    yield always_step("S9", "data is delivered in the generation it was sent in", safe.delivered_in_its_generation)
+    yield always_step("S11", "every accepted message is somewhere, or a named fault took it", safe.nothing_is_lost)
+    yield always_step("S12", "buffers, attempts and responders stay within capacity", safe.within_capacity(setting))
+    yield always_step("S13", "reissued, held and new messages leave in that order, each once", safe.leaves_in_order)
+    yield always_step("S16", "between two attempts of an end a back-off has expired", safe.rested_before_attempt)
+
+
+def recoverability(setting: Setting) -> Iterator[Property]:
+    """The R properties that apply to a type and profile."""
+    yield recoverable(
+        "R1", "an opened initiator becomes established, closed, or rests with nothing held",
+        live.settled, over=BOTH, given=live.opened,
+    )  # fmt: skip
+    if setting.session_type.persistent:
+        yield recoverable(
+            "R2", "an opened persistent pair with budget left becomes established in one generation",
+            live.established_together, over=BOTH, given=live.has_budget(setting),
+        )  # fmt: skip
+    yield recoverable("R3", "every request is resolved", live.no_request, over=BOTH, given=live.has_request)
+    yield recoverable(
+        "R5", "no responder stays for ever without a live peer",
+        live.not_orphaned, over=BOTH, given=live.orphaned,
+    )  # fmt: skip
+
+
+def witness(name: str, setting: Setting) -> Property:
+    """One W property by name; `W2:REASON` asks for a renegotiation after a failure with that reason."""
+    profile = setting.profile
+    if name.startswith("W2:"):
+        reason = name.removeprefix("W2:")
+        return sometimes_step(name, f"renegotiated after: {reason}", live.renegotiated_after(reason))
+    steps = {
+        "W3": ("a collision happened", live.collision(profile)),
+        "W4": ("a stale response arrived and was ignored", live.stale_response(profile)),
+        "W5": ("a held message was forwarded", live.forwards_held),
+        "W6": ("the budget of attempts ran out", live.exhausted),
+        "W7": ("an orphaned responder was reaped", live.reaped),
+        "W9": ("a superseded end caught up", live.catches_up(profile)),
+    }
+    if name == "W1":
+        return sometimes("W1", "both ends are established in one generation", live.established_together, over=BOTH)
+    sentence, predicate = steps[name]
+    return sometimes_step(name, sentence, predicate)

@@ -1,0 +1,344 @@
+"""The safety properties of sessions as predicates over the ends of a world (`session_properties.py` names them).
+
+Rule 1: a predicate reads snapshots, events and commands, never a table and never the code that it judges.
+Rule 2: step properties see one step of one end; state properties see both ends. What a message was sent in is a ghost
+        that travels with it (`Packet.sent_in`).
+Rule 3: every S and R has a machine of its own that breaks it (`known_bad.py`); every S has a witness that it was tried.
+Left out: S10 and S14, which need more than two workers; S15 and R4, which need a stream.
+Source: spec/sessions.md section 8, generated from the sentences below.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any, TypeAlias, cast
+
+from ockam_fsm.checking.properties import Step
+from ockam_fsm.checking.session_actor import (
+    CONTACT,
+    DATA_TAG,
+    HOST_ADDRESS,
+    INITIATOR,
+    REQUEST,
+    RESPONDER,
+    RESTARTS,
+    SEND,
+    End,
+    Packet,
+    Setting,
+    started_attempt,
+)
+from ockam_fsm.checking.world import Deliver, Fault, Fire, Order
+from ockam_fsm.kernel.errors import RemoteSessionError
+from ockam_fsm.machines.vocabulary import Role, State
+from ockam_fsm.runtime import commands
+from ockam_fsm.runtime.handshake import GENERATION, Place, Profile
+from ockam_fsm.runtime.host import Owned
+from ockam_fsm.runtime.link import Link
+from ockam_fsm.runtime.message import Address, Message
+from ockam_fsm.runtime.session import Snapshot
+from ockam_fsm.runtime.signals import Answer, Data, Hello, Keepalive, KeepaliveAnswer, Signal, Superseded
+
+BOTH = (INITIATOR, RESPONDER)
+Key: TypeAlias = Any
+Change: TypeAlias = tuple[Key, Snapshot | None, Snapshot | None]
+
+
+def changes(step: Step) -> Iterator[Change]:
+    """Each session of the end: its key, what it was (None: it was made in this step), what it is (None: closed)."""
+    before, after = dict(step.before.sessions), dict(step.after.sessions)
+    for key in {**before, **after}:
+        yield key, before.get(key), after.get(key)
+
+
+def owned(step: Step) -> tuple[Owned, ...]:
+    """Every command of this step, with the session that asked for it."""
+    return cast("tuple[Owned, ...]", step.records)
+
+
+def emitted(step: Step, key: Key, kind: type[Any]) -> list[Any]:
+    return [command for owner, command in owned(step) if owner == key and isinstance(command, kind)]
+
+
+def arrival(step: Step) -> Packet | None:
+    """The packet that this step delivers, if it delivers one that can be read."""
+    event = step.event
+    return event.payload if isinstance(event, Deliver) and isinstance(event.payload, Packet) else None
+
+
+def signal_of(message: Message, profile: Profile) -> Signal | None:
+    """What a message says; None for bytes that say nothing."""
+    handshake = message.onward_route[-1].value.endswith(b"h")
+    static = message.onward_route[-1] in (HOST_ADDRESS, CONTACT)
+    place = Place.NEGOTIATION_START if static else Place.HANDSHAKE if handshake else Place.WORKER
+    try:
+        return profile.decode(message.payload, place, message.return_route)
+    except RemoteSessionError:
+        return None
+
+
+def live_links(image: Snapshot | None) -> list[Link]:
+    return [] if image is None else [link for link in (image.attempt, image.current) if link is not None]
+
+
+def reaches(link: Link, address: Address) -> bool:
+    return address in (link.inner, link.handshake) or address.value.startswith(link.reply_prefix)
+
+
+def restarted(step: Step) -> bool:
+    return isinstance(step.event, Fault) and step.event.fault in RESTARTS
+
+
+# Safety ---------------------------------------------------------------------------------------------------------------
+
+
+def in_time(step: Step) -> bool:
+    packet = arrival(step)
+    for key, before, after in changes(step):
+        if not emitted(step, key, commands.Deliver):
+            continue
+        established = any(image is not None and image.state is State.ESTABLISHED for image in (before, after))
+        if not established and not _reaches_previous(before, packet):
+            return False
+    return True
+
+
+def _reaches_previous(before: Snapshot | None, packet: Packet | None) -> bool:
+    if before is None or packet is None or before.current is None or not before.usable:
+        return False
+    return before.state is State.RENEGOTIATING and reaches(before.current, packet.message.onward_route[0])
+
+
+def closed_is_final(step: Step) -> bool:
+    for key, before, after in changes(step):
+        if before is not None and before.state is State.CLOSED and not restarted(step):
+            silent = not emitted(step, key, commands.Send)
+            if after is None or after.state is not State.CLOSED or not silent:
+                return False
+    return True
+
+
+def negotiates_once(step: Step) -> bool:
+    own = started_attempt(step.before, step.after)
+    sessions = step.before.sessions
+    return not own or restarted(step) or not sessions or sessions[0][1].state is State.IDLE
+
+
+def keeps_its_state(step: Step) -> bool:
+    for key, before, after in changes(step):
+        if before is None or after is None or restarted(step):
+            continue
+        if before.has_state and not after.has_state:
+            return False
+        outer = step.actor.encode()
+        if any(d.return_route[0].value != outer for d in emitted(step, key, commands.Deliver)):
+            return False
+    return True
+
+
+def numbers_grow(step: Step) -> bool:
+    both = ((b, a) for _, b, a in changes(step) if b is not None and a is not None)
+    return restarted(step) or all(before.seen <= after.seen for before, after in both)
+
+
+def only_its_generation_changes_it(profile: Profile) -> Any:
+    def holds(step: Step) -> bool:
+        packet = arrival(step)
+        if packet is None:
+            return True
+        signal = signal_of(packet.message, profile)
+        for _, before, after in changes(step):
+            if before is not None and before != after and not _concerns(before, packet, signal):
+                return False
+        return True
+
+    return holds
+
+
+def _concerns(image: Snapshot, packet: Packet, signal: Signal | None) -> bool:
+    """Whether the message belongs to a generation that this end has under way, or is a newer hello."""
+    links = live_links(image)
+    match signal:
+        case Hello(generation=generation):
+            return generation.rank > image.seen
+        case Answer(generation=None):
+            return any(packet.message.onward_route[0] == link.handshake for link in links)
+        case Answer(generation=generation):
+            return any(link.generation == generation for link in links)
+        case Superseded(address=address):
+            return image.attempt is not None and image.attempt.generation.address == address
+        case Data() if packet.sent_in is not None:
+            return any(link.generation.rank == packet.sent_in for link in links)
+    return any(reaches(link, packet.message.onward_route[0]) for link in links)
+
+
+def routes_are_forgotten(step: Step) -> bool:
+    away = (State.IDLE, State.TIMED_OUT, State.CLOSED)
+    return not any(live_links(image) for _, image in step.after.sessions if image.state in away)
+
+
+def route_belongs_to_generation(profile: Profile) -> Any:
+    talk = (Data, Keepalive, KeepaliveAnswer)
+
+    def holds(step: Step) -> bool:
+        for key, before, after in changes(step):
+            links = [link for image in (before, after) if image is not None for link in live_links(image)]
+            for send in emitted(step, key, commands.Send):
+                route = send.message.onward_route
+                if not isinstance(signal_of(send.message, profile), talk) or not send.message.return_route:
+                    continue
+                if not any(link.route == route[: len(link.route)] and _same_generation(link, route) for link in links):
+                    return False
+        return True
+
+    def _same_generation(link: Link, route: tuple[Address, ...]) -> bool:
+        if not profile.keeps_alive or not link.route:
+            return bool(link.route)
+        named = re.search(rb"/(\d+)([ir])w$", route[len(link.route) - 1].value)
+        starter = "i" if link.generation.starter is Role.INITIATOR else "r"
+        return named is not None and named[1] + named[2] == f"{link.generation.number}{starter}".encode()
+
+    return holds
+
+
+def responder_starts(step: Step) -> bool:
+    return step.actor == RESPONDER and started_attempt(step.before, step.after)
+
+
+def ends_agree(initiator: End, responder: End) -> bool:
+    mine = initiator.session
+    for _, theirs in responder.sessions:
+        if mine is None or mine.state is not State.ESTABLISHED or theirs.state is not State.ESTABLISHED:
+            continue
+        here, there = mine.current, theirs.current
+        assert here is not None
+        assert there is not None
+        ours, yours = here.generation, there.generation
+        same = ours.address == yours.address
+        if same and (here.route[-1] != there.inner or there.route[-1] != here.inner):
+            return False
+        if not same and ours.number == yours.number and ours.starter is not yours.starter:
+            return False
+    return True
+
+
+def one_outcome(step: Step) -> bool:
+    kinds = (commands.Responded, commands.RequestFailed, commands.RequestTimedOut)
+    for key, before, after in changes(step):
+        open_before = {request.identifier for request in before.requests} if before is not None else set()
+        open_after = {request.identifier for request in after.requests} if after is not None else set()
+        accepted = {r for r in (_accepted(step),) if r is not None}
+        outcomes = [n.notice.request for n in emitted(step, key, commands.Notify) if isinstance(n.notice, kinds)]
+        if len(outcomes) != len(set(outcomes)) or not set(outcomes) <= open_before | accepted:
+            return False
+        if set(outcomes) & open_after or (not restarted(step) and (open_before - open_after) != set(outcomes)):
+            return False
+    return True
+
+
+def _accepted(step: Step) -> str | None:
+    """The request that this step accepted and did not keep open."""
+    return f"q{step.before.accepted + 1}" if step.event == Order(REQUEST) else None
+
+
+def one_negotiation(step: Step) -> bool:
+    sent = [command.message.onward_route[0] for _, command in owned(step) if isinstance(command, commands.Send)]
+    return sum(1 for address in sent if address in (HOST_ADDRESS, CONTACT)) <= 1
+
+
+def delivered_in_its_generation(step: Step) -> bool:
+    packet = arrival(step)
+    if packet is None or packet.sent_in is None:
+        return True
+    for key, before, after in changes(step):
+        notices = [n for n in emitted(step, key, commands.Notify) if isinstance(n.notice, commands.Responded)]
+        if not emitted(step, key, commands.Deliver) and not notices:
+            continue
+        links = [*live_links(before), *live_links(after)]
+        address = packet.message.onward_route[0]
+        if not any(link.generation.rank == packet.sent_in and reaches(link, address) for link in links):
+            return False
+    return True
+
+
+def nothing_is_lost(step: Step) -> bool:
+    """Held and accepted messages go somewhere, and so does data that arrives."""
+    if restarted(step):
+        return True
+    packet = arrival(step)
+    for key, before, after in changes(step):
+        kept = [outgoing for outgoing, _ in after.waiting] if after is not None else []
+        gone = [letter.message for letter in emitted(step, key, commands.DeadLetter)]
+        sent = transmitted(step, key)
+        was = [outgoing for outgoing, _ in before.waiting] if before is not None else []
+        if any(o not in kept and o not in gone and o.payload not in sent for o in was):
+            return False
+        if _new_message(step) and len(was) + 1 > len(kept) + len(gone) + len(sent):
+            return False
+    return packet is None or not _is_data(packet) or _received(step)
+
+
+def _new_message(step: Step) -> bool:
+    return isinstance(step.event, Order) and step.event.order in (SEND, REQUEST)
+
+
+def _is_data(packet: Packet) -> bool:
+    return packet.sent_in is not None
+
+
+def _received(step: Step) -> bool:
+    kinds = (commands.Deliver, commands.DeadLetter)
+    return any(
+        isinstance(command, kinds)
+        or (isinstance(command, commands.Notify) and isinstance(command.notice, commands.Responded))
+        for _, command in owned(step)
+    )
+
+
+def transmitted(step: Step, key: Key) -> list[bytes]:
+    """Payloads of the application that left in this step, in order."""
+    found = []
+    for send in emitted(step, key, commands.Send):
+        payload = send.message.payload
+        if payload[:1] == DATA_TAG:
+            data = GENERATION.decode(payload, Place.WORKER, send.message.return_route)
+            assert isinstance(data, Data)
+            payload = data.payload
+        if payload[:1] in (b"m", b"q"):
+            found.append(payload)
+    return found
+
+
+def within_capacity(setting: Setting) -> Any:
+    def holds(step: Step) -> bool:
+        sessions = step.after.sessions
+        return len(sessions) <= max(setting.capacity, 1) and all(_fits(setting, image) for _, image in sessions)
+
+    return holds
+
+
+def _fits(setting: Setting, image: Snapshot) -> bool:
+    limits = setting.settings(Role.INITIATOR).limits
+    values = {"attempts": image.attempts, "held": len(image.waiting), "misses": image.misses}
+    bounded = all(limits[name] is None or value <= (limits[name] or 0) for name, value in values.items())
+    return bounded and len(image.waiting) == image.held and len(image.requests) <= 2
+
+
+def leaves_in_order(step: Step) -> bool:
+    """Numbered payloads leave in the order in which they were accepted: reissued, held, new; each once."""
+    for key, _, after in changes(step):
+        numbers = [int(payload[1:] or b"0") for payload in transmitted(step, key)]
+        if any(later <= earlier for earlier, later in pairwise(numbers)):
+            return False
+        if after is not None and after.state is State.ESTABLISHED and after.waiting:
+            return False
+    return True
+
+
+def rested_before_attempt(step: Step) -> bool:
+    if not started_attempt(step.before, step.after) or restarted(step):
+        return True
+    expired = isinstance(step.event, Fire) and "BACK_OFF" in str(step.event.timer)
+    return bool(step.before.rested) or expired
