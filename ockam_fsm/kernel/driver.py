@@ -8,7 +8,8 @@ Rule 1: the table decides. Every decision of a cell is a transition of the libra
         each cell exactly once, so no silent default of the library (a false guard, the first of two matches) decides.
 Rule 2: one step is, in this order: guards, updates of counters, exit hooks, the new state, entry hooks, effects in
         the order of the row. That is the library's order of conditions, before, exit, state, enter, after. A row that
-        leads back to its source leaves and enters it (an external self-transition); an `Ignore` does neither.
+        leads back to its source leaves and enters it (an external self-transition); an `Ignore` does neither. What a
+        hook or an effect raises reaches the caller and ends the step there: only a refusal means that nothing changed.
 Rule 3: two paths take that step: the library's own (`fire_stock`) and one that is compiled from the rows once per
         cell (`fire`). They agree on every cell, counter and limit; tests/kernel proves it exhaustively.
 Rule 4: an effect or entry hook may fire another event: it is decided in the new state and runs to its end before the
@@ -314,7 +315,8 @@ class _Branch:
 
 
 def _function(branches: Sequence[_Branch]) -> Run:
-    # Generated text, as in `dataclasses`: the same cell made of closures takes two and a half times as long.
+    # Generated text, as in `dataclasses`: the same cell made of closures takes two and a half times as long. Only names
+    # of counters and effects go into it, and a table in which one is not a plain name cannot be made.
     body = [line for number, branch in enumerate(branches) for line in branch.lines(number)]
     text = "\n    ".join(["def cell(model, cause):", *body, "raise AssertionError('validation has a hole')"])
     names: dict[str, Any] = {}

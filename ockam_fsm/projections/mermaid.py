@@ -1,6 +1,6 @@
 """The machine as a Mermaid `stateDiagram-v2`, for pages that draw it themselves.
 
-One arrow for each two states, its label one row per line. Colours are those of the kinds of states. Mermaid ends a
+One arrow for each two states, its label one row per line; rows that stay in a state are listed in its box. Colours are those of the kinds of states. Mermaid ends a
 statement at a semicolon and reads `#` as the start of an entity, so both are written as entities; a state whose name is
 a word of Mermaid's own grammar is given another identifier and shows its name.
 """
@@ -18,10 +18,14 @@ _PLAIN = re.compile(r"[A-Z][A-Z0-9_]*")
 
 def to_mermaid(machine: Machine[S, E, F], page: str) -> str:
     """`machine` as the text of one diagram."""
-    lines = [f"%% {generated(page)}", "stateDiagram-v2", "    direction LR"]
-    lines += [f'    state "{mermaid_text(s.name)}" as {_identifier(s)}' for s in machine.states if _renamed(s)]
+    groups = grouped(machine)
+    lines = [f"%% {generated(page)}", "stateDiagram-v2", "    direction TB"]
+    for state in machine.states:
+        # Mermaid draws the first description as the title, and the others under a line.
+        stays = [_row(row) for row in groups.pop((state, state), ())]
+        lines += [f"    {_identifier(state)} : {text}" for text in (mermaid_text(state.name), *stays)]
     lines.append(f"    [*] --> {_identifier(machine.initial)}")
-    for (source, target), rows in grouped(machine).items():
+    for (source, target), rows in groups.items():
         label = "<br/>".join(_row(row) for row in rows)
         lines.append(f"    {_identifier(source)} --> {_identifier(target)} : {label}")
     lines += [f"    {_identifier(state)} --> [*]" for state in machine.states if state in machine.final]
