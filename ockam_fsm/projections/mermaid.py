@@ -1,8 +1,9 @@
 """The machine as a Mermaid `stateDiagram-v2`, for pages that draw it themselves.
 
-One arrow for each two states, its label one row per line; rows that stay in a state are listed in its box. Colours are those of the kinds of states. Mermaid ends a
-statement at a semicolon and reads `#` as the start of an entity, so both are written as entities; a state whose name is
-a word of Mermaid's own grammar is given another identifier and shows its name.
+One arrow for each two states, its label one row per line; rows that stay in a state are listed in its box. Colours are
+those of the kinds of states. Mermaid ends a statement at a semicolon and reads `#` as the start of an entity, so both
+are written as entities; a state whose name is a word of Mermaid's own grammar is given another identifier and shows its
+name.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import atan2, degrees
 
 from ockam_fsm.projections.kinds import EventKind, StateKind, generated, state_kind_by_name
@@ -115,13 +115,10 @@ class _Drawing:
 
     def _states(self, name: str, x: float, bottom: float) -> Iterator[str]:
         changes = [(i, m) for i, m in enumerate(self.chart.moments) if m.kind is MomentKind.STATE and m.who == name]
-        ends = [self.y(i) for i, _ in changes[1:]] + [bottom]
-        for (index, moment), end in zip(changes, ends, strict=True):
+        heights = [*(self.y(i) for i, _ in changes), bottom]
+        for (_, moment), (top, end) in zip(changes, pairwise(heights), strict=True):
             paper, ink = _paint(moment.label)
-            yield (
-                f'<rect x="{x - 4}" y="{self.y(index)}" width="8" height="{end - self.y(index)}" fill="{paper}" '
-                f'stroke="{ink}"/>'
-            )
+            yield (f'<rect x="{x - 4}" y="{top}" width="8" height="{end - top}" fill="{paper}" stroke="{ink}"/>')
 
     def moments(self) -> Iterator[str]:
         for index, moment in enumerate(self.chart.moments):
