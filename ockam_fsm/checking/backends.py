@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from ockam_fsm.checking.moves import Moves
-from ockam_fsm.checking.search import Search
+from ockam_fsm.checking.search import Guard, Search
 from ockam_fsm.checking.search_stdlib import StdlibSearch
 
 WORTH_NUMBA_STATES = 300_000
@@ -43,7 +43,23 @@ def choose(moves: Moves, wanted: str) -> Search:
         case "stdlib":
             return StdlibSearch(moves)
         case "auto":
-            return StdlibSearch(moves)
+            return StdlibSearch(moves) if obstacle else _Outgrowing(moves)
         case "numba":
-            raise BackendUnavailable(f"backend 'numba' cannot search {moves.world.name}: {obstacle or 'not built yet'}")
+            if obstacle:
+                raise BackendUnavailable(f"backend 'numba' cannot search {moves.world.name}: {obstacle}")
+            from ockam_fsm.checking.search_numba import NumbaSearch
+
+            return NumbaSearch(moves)
     raise ValueError(f"backend {wanted!r} is none of auto, stdlib, numba")
+
+
+class _Outgrowing(StdlibSearch):
+    """The standard library's search, until the world turns out to be large."""
+
+    def advance(self, guard: Guard) -> bool:
+        def small(states: int, transitions: int) -> bool:
+            if states > WORTH_NUMBA_STATES:
+                raise Outgrown
+            return guard(states, transitions)
+
+        return super().advance(small)

@@ -291,8 +291,13 @@ class Moves:
                 yield slot, message
 
     def _is_cut(self, state: int, message: int) -> bool:
+        place = self.link_place(message)
+        return place >= 0 and bool(state >> place & 1)
+
+    def link_place(self, message: int) -> int:
+        """The bit that says whether a message's link is cut; -1 if it cannot be."""
         bit = self._link_bit.get((self.tables.sender[message], self.tables.receiver[message]))
-        return bit is not None and bool(state >> self.layout.cut_at + bit & 1)
+        return -1 if bit is None else self.layout.cut_at + bit
 
     def _left(self, state: int, budget: int | None) -> bool:
         return budget is None or bool(state & self.layout.budget_mask(budget))

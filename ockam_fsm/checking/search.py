@@ -43,5 +43,7 @@ class Search(Protocol):
     def leading(self, states: Collection[int], targets: Collection[int]) -> Collection[int]:
         """Those of `states` that have one of `targets` among their successors."""
 
+    def union(self, some: Collection[int], others: Collection[int]) -> Collection[int]: ...
+
     def unrecovered(self, mask: int, goal: Callable[[int], bool], given: Callable[[int], bool]) -> Unrecovered:
         """Where `given` holds and no `goal` can be reached by system steps."""

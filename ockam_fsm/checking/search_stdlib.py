@@ -111,6 +111,9 @@ class StdlibSearch:
             constants.trim()
         return found
 
+    def union(self, some: Collection[int], others: Collection[int]) -> Collection[int]:
+        return {*some, *others}
+
     def unrecovered(self, mask: int, goal: Callable[[int], bool], given: Callable[[int], bool]) -> Unrecovered:
         """Marks what reaches a goal, pass after pass over what is left, alternating direction: deep states usually
         point back to shallow ones or the other way round, so few passes are needed."""

@@ -30,24 +30,25 @@ class Ways:
         self._moves, self._search = moves, search
 
     def traces(self, hits: Mapping[str, Hit]) -> dict[str, Trace]:
-        targets = {id: set(hit.states()) for id, hit in hits.items()}
+        targets = {id: hit.states() for id, hit in hits.items()}
         kept = self._sweep([(hit.depth, targets[id]) for id, hit in hits.items()])
         return {id: self._trace(hit, targets[id], kept) for id, hit in hits.items()}
 
-    def _sweep(self, targets: list[tuple[int, set[int]]]) -> list[set[int]]:
+    def _sweep(self, targets: list[tuple[int, Collection[int]]]) -> list[Collection[int]]:
         """Per level, the states from which some target is reached in exactly as many steps as it is deeper."""
         deepest = max((depth for depth, _ in targets), default=-1)
-        kept: list[set[int]] = [set() for _ in range(deepest + 1)]
+        kept: list[Collection[int]] = [() for _ in range(deepest + 1)]
         for depth, states in targets:
-            kept[depth] |= states
+            kept[depth] = self._search.union(kept[depth], states)
         for depth in reversed(range(deepest)):
-            kept[depth] |= set(self._search.leading(self._search.level(depth), kept[depth + 1]))
+            found = self._search.leading(self._search.level(depth), kept[depth + 1])
+            kept[depth] = self._search.union(kept[depth], found)
         return kept
 
-    def _trace(self, hit: Hit, targets: set[int], kept: list[set[int]]) -> Trace:
+    def _trace(self, hit: Hit, targets: Collection[int], kept: list[Collection[int]]) -> Trace:
         ways = [targets]
         for depth in reversed(range(hit.depth)):
-            ways.append(set(self._search.leading(kept[depth], ways[-1])))
+            ways.append(self._search.leading(kept[depth], ways[-1]))
         state, path = self._moves.initial(), []
         for way in ways[-2::-1]:
             index, state = self._first(state, partial(_leads_into, way))
