@@ -1,0 +1,180 @@
+"""Connections of a transport as implicit transient sessions, without I/O: both edges use this.
+
+The tables are those of the session workers. A hello is the request to connect with our version byte, the answer is the
+connection that stands with the peer's version byte; a frame is data. What an edge does about it is `Connect`,
+`Transmit` and `Disconnect`; what it finds out it tells the node (`connected`, `connection_lost`, `receive`).
+
+Rule 1: a message creates the session of its destination, and only a message does (S10). While it lives it is the only
+        one; messages wait for it in order, within its capacity; nothing else waits for them.
+Rule 2: a connection that fails is not repaired: it is closed, what it held are dead letters, and every session whose
+        messages travel over it is told that its lower layer is lost.
+Source: the discussion, "An example of implicit session is transport sessions like in TCP"; spec/sessions.md section 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ockam_fsm.kernel.driver import Driver, driver_for
+from ockam_fsm.kernel.errors import EventRefused
+from ockam_fsm.machines.session import IMPLICIT_TRANSIENT, table
+from ockam_fsm.machines.vocabulary import Effect, Event, Role, State
+from ockam_fsm.runtime.commands import Timer
+from ockam_fsm.runtime.message import Address, Message
+from ockam_fsm.runtime.node_commands import Connect, Disconnect, StateChanged, Transmit
+from ockam_fsm.runtime.router import Dependent, Envelope, Resident, Router
+
+HELD_BYTES = "held bytes"
+
+_DRIVERS: Mapping[Role, Driver[State, Event, Effect]] = {
+    role: driver_for(table(IMPLICIT_TRANSIENT, role)) for role in Role
+}
+_EXPIRED = {
+    Timer.NEGOTIATION: Event.NEGOTIATION_EXPIRED,
+    Timer.BACK_OFF: Event.BACK_OFF_EXPIRED,
+    Timer.IDLE: Event.IDLE_EXPIRED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """Limits of every connection. `idle_seconds` None: an unused connection stays."""
+
+    connect_seconds: float = 10.0
+    idle_seconds: float | None = None
+    held: int = 1000
+    held_bytes: int = 16 * 1024 * 1024
+
+
+class Connection:
+    """One connection: a resident at `via`, and the model of the implicit transient tables."""
+
+    __slots__ = ("_bytes", "_closed", "_settings", "armed", "dependents", "destination", "held", "limits", "misses",
+                 "reason", "role", "router", "state", "via", "waiting")  # fmt: skip
+    replies = False
+
+    def __init__(
+        self,
+        router: Router,
+        settings: ConnectionSettings,
+        via: Address,
+        destination: Address | None,
+        closed: Callable[[Connection], None],
+    ) -> None:
+        """`destination` None: the peer has connected to us."""
+        self.router = router
+        self.via = via
+        self.destination = destination
+        self.role = Role.RESPONDER if destination is None else Role.INITIATOR
+        self.limits: Mapping[str, int | None] = {"held": settings.held, "misses": 0}
+        self.state = State.IDLE
+        self.held = self.misses = 0
+        self.waiting: list[Message] = []
+        self.armed: set[Timer] = set()
+        self.dependents: dict[Dependent, None] = {}
+        self.reason = ""
+        self._bytes = 0
+        self._settings = settings
+        self._closed = closed
+
+    def carries(self, address: Address) -> bool:
+        return True
+
+    def sent(self, address: Address, carrier: Resident) -> None:
+        """Nothing: a connection begins no messages."""
+
+    def relied_on_by(self, dependent: Dependent) -> None:
+        self.dependents[dependent] = None
+
+    def dropped_by(self, dependent: Dependent) -> None:
+        self.dependents.pop(dependent, None)
+
+    def take(self, envelope: Envelope) -> None:
+        whole = envelope.message
+        message = Message(whole.onward_route[1:], whole.return_route, whole.payload, whole.tracing_context)
+        self.router.leaves(message, self)
+        if self._bytes + len(message.payload) > self._settings.held_bytes:
+            self.router.bury(HELD_BYTES, message, self.via)
+            return
+        try:
+            self.step(Event.SEND, message)
+        except EventRefused as refusal:
+            self.router.bury(refusal.because, message, self.via, self.reason)
+
+    def fire(self, timer: object) -> None:
+        if timer in self.armed:
+            assert isinstance(timer, Timer)
+            self.armed.discard(timer)
+            self.step(_EXPIRED[timer])
+
+    def step(self, event: Event, cause: object = None) -> None:
+        before = self.state
+        _DRIVERS[self.role].fire(self, event, cause)
+        if self.state is not before and self.router.observers:
+            self.router.observe(StateChanged(self.via, IMPLICIT_TRANSIENT.name, before.name, self.state.name))
+
+    def _set(self, timer: Timer, after_seconds: float) -> None:
+        self.armed.add(timer)
+        self.router.set_timer(self.via, timer, after_seconds)
+
+    # Effects ----------------------------------------------------------------------------------------------------------
+
+    def hold(self, message: Message) -> None:
+        self.waiting.append(message)
+        self._bytes += len(message.payload)
+
+    def send_hello(self, cause: object) -> None:
+        assert self.destination is not None
+        self.router.emit(Connect(self.via, self.destination))
+
+    def start_negotiation(self, cause: object) -> None:
+        self._set(Timer.NEGOTIATION, self._settings.connect_seconds)
+
+    def send_data(self, message: Message) -> None:
+        self.router.emit(Transmit(self.via, message))
+
+    def forward_held(self, cause: object) -> None:
+        waiting, self.waiting, self._bytes = self.waiting, [], 0
+        for message in waiting:
+            self.router.emit(Transmit(self.via, message))
+
+    def discard_held(self, cause: object) -> None:
+        waiting, self.waiting, self._bytes = self.waiting, [], 0
+        for message in waiting:
+            self.router.bury("connection lost", message, self.via, self.reason)
+
+    def start_idle(self, cause: object) -> None:
+        if self._settings.idle_seconds is not None and self.role is Role.INITIATOR:
+            self._set(Timer.IDLE, self._settings.idle_seconds)
+
+    def start_zero_back_off(self, cause: object) -> None:
+        self._set(Timer.BACK_OFF, 0.0)
+
+    def stop_timers(self, cause: object) -> None:
+        for timer in Timer:
+            if timer in self.armed:
+                self.router.cancel_timer(self.via, timer)
+        self.armed.clear()
+
+    def forget_route(self, cause: object) -> None:
+        self.router.emit(Disconnect(self.via))
+
+    def notify_timed_out(self, cause: object) -> None:
+        self.lose_dependents()
+
+    def notify_closed(self, cause: object) -> None:
+        self._closed(self)
+        self.lose_dependents()
+
+    def lose_dependents(self) -> None:
+        dependents, self.dependents = self.dependents, {}
+        for dependent in dependents:
+            dependent.lower_layer_lost()
+
+    def nothing(self, cause: object) -> None:
+        """What the tables ask of a session worker and a connection has done already, or has no need of."""
+
+    accept_attempt = send_answer = start_attempt = adopt_link = notify_established = nothing
+    send_keepalive = start_keepalive = answer_keepalive = deliver = nothing
+    send_close = fail_requests = retire_requests = catch_up = send_superseded = nothing

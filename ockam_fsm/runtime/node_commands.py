@@ -1,0 +1,129 @@
+"""What a node asks of its edge, and what it tells its observers. Values, and nothing else.
+
+Rule 1: commands are carried out in their order. Durations are in seconds from now.
+Rule 2: a timer is named by who set it; a timer of the same name that runs is replaced.
+Rule 3: an observer hears everything and decides nothing: metrics, traces and logs are attached here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeAlias
+
+from ockam_fsm.runtime.commands import Notice
+from ockam_fsm.runtime.message import Address, Message
+
+
+class WorkerTimer(NamedTuple):
+    """A timer of one worker: of a session (its outer address), of a connection, of a worker of the application."""
+
+    worker: Address
+    timer: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Open a connection to `destination` (`host:port`). What comes of it is told about `via`."""
+
+    via: Address
+    destination: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Transmit:
+    """Write one frame with this message to the connection `via`."""
+
+    via: Address
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """Close the connection `via`, or stop opening it, after what was written before."""
+
+    via: Address
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    timer: WorkerTimer
+    after_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTimer:
+    timer: WorkerTimer
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """Store `number` durably before the next command is carried out, if this session has durable state.
+
+    `worker` is the session's outer address. `session_id` is empty in profile `ockam`.
+    """
+
+    worker: Address
+    session_id: bytes
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """News of a session (named by its outer address) for whoever opened it."""
+
+    worker: Address
+    notice: Notice
+
+
+NodeCommand: TypeAlias = Connect | Transmit | Disconnect | SetTimer | CancelTimer | Remember | Notify
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter: what will not be delivered, why, and whose it was (None: nobody's)."""
+
+    reason: str
+    message: object
+    worker: Address | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """A worker (a session, a connection, a worker of the application) went from one state to another, by name.
+
+    `generation` is the number of a session's newest generation; 0 where there is none.
+    """
+
+    worker: Address
+    machine: str
+    before: str
+    after: str
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted:
+    """A session negotiates; `attempt` counts since it was last established (1: the first try, more: a retry)."""
+
+    worker: Address
+    generation: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFailed:
+    """A handler raised."""
+
+    worker: Address
+    error: Exception
+
+
+Observation: TypeAlias = StateChanged | AttemptStarted | WorkerFailed | Letter | Notify
+
+
+class Observer(Protocol):
+    """Something that hears what happens in a node. One that raises is heard no more."""
+
+    def observe(self, observation: Observation) -> None: ...

@@ -1,0 +1,260 @@
+"""Session workers as residents of a node: where their messages come from, and what becomes of their commands.
+
+Rule 1: the outer address is for this node (unless it is declared public): a message there is sent through the session.
+        An inner address is for the peer: it takes only what arrives over the carrier of the session's route, that is
+        the connection or lower session that this route leads over.
+Rule 2: until an answer has taught the route, the carrier is the one over which the hello left the node. So an answer
+        over another connection is refused, whatever return route it claims.
+Rule 3: a handshake message whose return route ends here is refused: its last address is replaced by one of the peer's
+        choice, which would then be looked for among our own workers.
+Rule 4: when a carrier is gone, the sessions that rely on it are told at once (`lower_layer_lost`).
+Source: spec/sessions.md sections 3.11 and 5, wire clauses; the discussion, "Session routes".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
+
+from ockam_fsm.kernel.errors import EventRefused
+from ockam_fsm.machines.vocabulary import State
+from ockam_fsm.runtime import commands as core
+from ockam_fsm.runtime.commands import AnyTimer, Command
+from ockam_fsm.runtime.link import Link
+from ockam_fsm.runtime.message import Address, Message
+from ockam_fsm.runtime.node_commands import AttemptStarted, Notify, Remember, StateChanged
+from ockam_fsm.runtime.request import Outgoing
+from ockam_fsm.runtime.router import Access, Dependent, Envelope, Resident, Router
+from ockam_fsm.runtime.session import Session
+from ockam_fsm.runtime.workers import Worker
+
+NOT_OVER_ITS_ROUTE = "not over the session's route"
+ROUTE_ENDS_HERE = "handshake whose return route ends here"
+NO_APPLICATION = "no application"
+
+Order: TypeAlias = Callable[[Session], list[Command]]
+
+
+class SessionWorker:
+    """One end of a session as a resident of the node. `application` is the address of the worker that gets its data."""
+
+    __slots__ = ("_attempt", "_current", "_hello_carrier", "application", "carrier", "dependents", "drive",
+                 "ends_application", "router", "session")  # fmt: skip
+    replies = True
+
+    def __init__(
+        self,
+        router: Router,
+        session: Session,
+        application: Address | None,
+        drive: Drive | None,
+        *,
+        ends_application: bool = False,
+    ) -> None:
+        """`drive` carries out orders in the place of this worker: a responder's host does. `ends_application`: the
+        application's worker was made for this session alone, and stops with it."""
+        self.router = router
+        self.session = session
+        self.application = application
+        self.drive = drive or _drive
+        self.ends_application = ends_application
+        self.carrier: Resident | None = None
+        self.dependents: dict[Dependent, None] | None = None
+        self._attempt: Link | None = None
+        self._current: Link | None = None
+        self._hello_carrier: Resident | None = None
+
+    @property
+    def outer(self) -> Address:
+        return self.session.terms.outer
+
+    def carries(self, address: Address) -> bool:
+        return address == self.session.terms.outer
+
+    # In ---------------------------------------------------------------------------------------------------------------
+
+    def take(self, envelope: Envelope) -> None:
+        address = envelope.message.onward_route[0]
+        terms = self.session.terms
+        if address == terms.outer:
+            self._send_through(envelope)
+        elif reason := self.refusal(envelope, address):
+            self.router.bury(reason, envelope.message, terms.outer)
+        else:
+            self.order(lambda session: session.receive(envelope.message), envelope)
+
+    def fire(self, timer: object) -> None:
+        assert isinstance(timer, core.Timer | core.RequestTimer)
+        due: AnyTimer = timer
+        self.order(lambda session: session.fire(due))
+
+    def lower_layer_lost(self) -> None:
+        self.carrier = None
+        self.order(lambda session: session.lower_layer_lost())
+
+    def sent(self, address: Address, carrier: Resident) -> None:
+        attempt = self.session.attempt
+        if attempt is not None and not attempt.route and address in (attempt.handshake or attempt.inner, attempt.inner):
+            self._hello_carrier = carrier
+            self._rely_on(carrier)
+
+    def order(self, order: Order, envelope: Envelope | None = None) -> None:
+        """Give the session an input, and carry out what follows from it.
+
+        Raises:
+            LocalSessionError: the session refuses it; nothing has changed.
+        """
+        before = self.session.state
+        self.drive(self, order, envelope)
+        self.settle(before)
+
+    def settle(self, before: State) -> None:
+        """After an input: keep account of what the session relies on, and tell observers."""
+        session = self.session
+        if session.attempt is not self._attempt or session.current is not self._current:
+            self._links_changed()
+        if session.state is not before and self.router.observers:
+            number, machine = session.seen[0], session.settings.machine.name
+            self.router.observe(StateChanged(self.outer, machine, before.name, session.state.name, number))
+
+    def refusal(self, envelope: Envelope, address: Address) -> str:
+        """Why this message is not for the session to hear, if so (rules 1 to 3)."""
+        session, arrived = self.session, envelope.arrived
+        ends_here = arrived is not None and not self.router.leads_out(envelope.message.return_route)
+        if address == session.terms.contact:
+            return ROUTE_ENDS_HERE if ends_here else ""
+        link = _link_of(session, address)
+        if link is None:
+            return ""
+        carrier = self.router.carrier(link.route) if link.route else self._hello_carrier
+        if arrived is not carrier:
+            return NOT_OVER_ITS_ROUTE
+        return ROUTE_ENDS_HERE if ends_here and not link.route else ""
+
+    def _send_through(self, envelope: Envelope) -> None:
+        message, session = envelope.message, self.session
+        self.router.leaves(message, self)
+        outgoing = Outgoing(message.payload, message.onward_route[1:], message.return_route)
+        try:
+            self.order(lambda session: session.send(outgoing), envelope)
+        except EventRefused as refusal:
+            self.router.bury(refusal.because, message, session.terms.outer)
+
+    # Out --------------------------------------------------------------------------------------------------------------
+
+    def carry_out(self, command: Command, envelope: Envelope | None) -> None:
+        match command:
+            case core.Send(message):
+                self.router.route(Envelope(self._traced(message, envelope)))
+            case core.SetTimer(timer, after_seconds):
+                self.router.set_timer(self.outer, timer, after_seconds)
+            case core.CancelTimer(timer):
+                self.router.cancel_timer(self.outer, timer)
+            case core.Deliver():
+                assert envelope is not None
+                self._deliver(command, envelope)
+            case core.Register(address):
+                self.router.register(address, self, Access.SECRET)
+            case core.Unregister(address):
+                (self.router.vanish if self.session.settings.profile.keeps_alive else self.router.unregister)(address)
+            case core.Remember(number):
+                self.router.emit(Remember(self.outer, self.session.terms.session_id, number))
+            case core.DeadLetter(reason, message):
+                self.router.bury(reason, message, self.outer)
+            case core.Notify(notice):
+                self._notify(Notify(self.outer, notice))
+
+    def retire(self) -> None:
+        """The session is over: its lasting addresses vanish, and whatever relied on it is told."""
+        terms = self.session.terms
+        self._rely_on(None)
+        self.router.unregister(terms.outer)
+        if terms.contact is not None and self.router.residents.get(terms.contact) is self:
+            self.router.unregister(terms.contact)
+        if self.ends_application and self.application is not None:
+            application = self.router.residents.get(self.application)
+            if isinstance(application, Worker):
+                application.stop()
+        dependents, self.dependents = self.dependents or {}, None
+        for dependent in dependents:
+            dependent.lower_layer_lost()
+
+    def _notify(self, notify: Notify) -> None:
+        self.router.emit(notify)
+        self.router.observe(notify)
+        if isinstance(notify.notice, core.Closed):
+            self.retire()
+
+    def _deliver(self, deliver: core.Deliver, envelope: Envelope) -> None:
+        """To the application, or along the way that the peer asked for. Either way it is from outside.
+
+        In profile `generation` a reply goes back through this session, and this session has brought the message. In
+        profile `ockam` it is as if the session was not there: the return route is the message's own.
+        """
+        session = self.session
+        traced = session.settings.profile.keeps_alive
+        arrived = self if traced else envelope.arrived
+        alias = session.terms.outer if traced else envelope.message.onward_route[0]
+        tracing_context = envelope.message.tracing_context
+        if deliver.onward_route:
+            message = Message(deliver.onward_route, deliver.return_route, deliver.payload, tracing_context)
+            self.router.route(Envelope(message, arrived))
+        elif self.application is None:
+            self.router.bury(NO_APPLICATION, envelope.message, session.terms.outer)
+        else:
+            message = Message((self.application,), deliver.return_route, deliver.payload, tracing_context)
+            self.router.route(Envelope(message, arrived, alias, invited=True))
+
+    def _traced(self, message: Message, envelope: Envelope | None) -> Message:
+        """With the tracing context of the message that is sent through. One that was held has lost it (`Outgoing`)."""
+        if envelope is None or envelope.message.tracing_context is None or self.session.state is not State.ESTABLISHED:
+            return message
+        return replace(message, tracing_context=envelope.message.tracing_context)
+
+    # Carriers ---------------------------------------------------------------------------------------------------------
+
+    def _links_changed(self) -> None:
+        session, attempt = self.session, self.session.attempt
+        if attempt is not None and attempt is not self._attempt and session.is_own(attempt):
+            self._hello_carrier = None
+            self.router.observe(AttemptStarted(self.outer, attempt.generation.number, session.back_off_step + 1))
+        self._attempt, self._current = attempt, session.current
+        link = attempt or session.current
+        if link is None or link.route:
+            self._rely_on(self.router.carrier(link.route) if link is not None else None)
+
+    def _rely_on(self, carrier: Resident | None) -> None:
+        if carrier is self.carrier:
+            return
+        if self.carrier is not None:
+            self.carrier.dropped_by(self)
+        self.carrier = carrier
+        if carrier is not None:
+            carrier.relied_on_by(self)
+
+    def relied_on_by(self, dependent: Dependent) -> None:
+        self.dependents = self.dependents or {}
+        self.dependents[dependent] = None
+
+    def dropped_by(self, dependent: Dependent) -> None:
+        if self.dependents is not None:
+            self.dependents.pop(dependent, None)
+
+
+Drive: TypeAlias = Callable[[SessionWorker, Order, Envelope | None], None]
+
+
+def _drive(worker: SessionWorker, order: Order, envelope: Envelope | None) -> None:
+    for command in order(worker.session):
+        worker.carry_out(command, envelope)
+
+
+def _link_of(session: Session, address: Address) -> Link | None:
+    """The generation that an address of the session belongs to."""
+    for link in (session.attempt, session.current):
+        if link is None:
+            continue
+        if address in (link.inner, link.handshake) or address.value.startswith(link.reply_prefix):
+            return link
+    return None

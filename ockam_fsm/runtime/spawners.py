@@ -1,0 +1,94 @@
+"""Spawners and static responders as residents of a node: a `Host`, and one session worker for each responder in it.
+
+Rule 1: the host decides (find, make, refuse, forget); this file moves messages and addresses.
+Rule 2: every responder has an outer address of its own, with 128 random bits, that ends with it.
+Source: spec/sessions.md clauses 2.3 and 4.9; runtime/host.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from ockam_fsm.machines.vocabulary import State
+from ockam_fsm.runtime.commands import DeadLetter
+from ockam_fsm.runtime.effects import Terms
+from ockam_fsm.runtime.host import Host, Key, Owned
+from ockam_fsm.runtime.message import Address
+from ockam_fsm.runtime.router import Access, Envelope, Inner, Router
+from ockam_fsm.runtime.session import Session
+from ockam_fsm.runtime.session_workers import ROUTE_ENDS_HERE, Order, SessionWorker
+from ockam_fsm.runtime.settings import Settings
+
+Durable: TypeAlias = Callable[[bytes], tuple[int, bool]]
+"""What durable state says of a session id: the number to remember (0: none), and whether its state is there too."""
+
+
+def nothing_durable(session_id: bytes) -> tuple[int, bool]:
+    return 0, False
+
+
+class HostWorker(Inner):
+    """The resident at a host's address."""
+
+    def __init__(
+        self,
+        router: Router,
+        address: Address,
+        settings: Settings,
+        application: Address | None,
+        capacity: int,
+        durable: Durable,
+    ) -> None:
+        self.router = router
+        self.address = address
+        self.settings = settings
+        self.application = application
+        self.durable = durable
+        self.responders: dict[Key, SessionWorker] = {}
+        self.host = Host(address, settings.profile, self._make, capacity)
+
+    def take(self, envelope: Envelope) -> None:
+        message = envelope.message
+        if envelope.arrived is not None and not self.router.leads_out(message.return_route):
+            self.router.bury(ROUTE_ENDS_HERE, message, self.address)
+            return
+        self._dispatch(self.host.receive(message), envelope)
+        worker = self.responders.get(self.host.key)
+        if worker is not None:
+            worker.settle(State.IDLE)
+
+    def fire(self, timer: object) -> None:
+        """Nothing: a host has no timers, its responders have theirs."""
+
+    def stop(self) -> None:
+        self._dispatch(self.host.stop(), None)
+        self.router.unregister(self.address)
+
+    def _make(self, key: Key, session_id: bytes) -> Session:
+        outer = self.router.fresh_address()
+        number, has_state = self.durable(session_id)
+        terms = Terms(session_id, outer, self.address)
+        session = Session(self.settings, terms, self.router.entropy, remembered=number, has_state=has_state)
+
+        def drive(worker: SessionWorker, order: Order, envelope: Envelope | None) -> None:
+            if key in self.host.sessions:
+                self._dispatch(self.host.order(key, order), envelope)
+
+        worker = SessionWorker(self.router, session, self.application, drive)
+        self.responders[key] = worker
+        self.router.register(outer, worker, Access.SECRET)
+        return session
+
+    def _dispatch(self, owned: Iterable[Owned], envelope: Envelope | None) -> None:
+        touched: dict[Key, SessionWorker] = {}
+        for key, command in owned:
+            if key is not None:
+                worker = touched[key] = self.responders[key]
+                worker.carry_out(command, envelope)
+            elif isinstance(command, DeadLetter):
+                self.router.bury(command.reason, command.message, self.address)
+        for key, worker in touched.items():
+            if key not in self.host.sessions:
+                del self.responders[key]
+                worker.retire()
