@@ -54,13 +54,13 @@ def render(
     * `ockam-fsm render --check` lists what is missing, stale or left over, and draws nothing
     * `ockam-fsm render --into /tmp/pictures`
     """
-    book = catalogue(recorded_charts())
     if not into.is_dir():
         fail(f"{into} is not a folder.", "Name one that exists with --into, or create it.")
-    found = compared(book, into)
+    generated = Generated.of(catalogue(recorded_charts()))
+    found = compared(generated, into)
     if not check:
         try:
-            _write(book, into, found)
+            _write(generated, into, found)
         except OSError as error:
             fail(f"cannot write {error.filename}: {error.strerror}.", "Choose another folder with --into.")
     _report(found, check, as_json)
@@ -73,21 +73,33 @@ def recorded_charts() -> tuple[Chart, ...]:
     return ()
 
 
-def compared(book: Catalogue, root: Path) -> Comparison:
+@dataclass(frozen=True)
+class Generated:
+    """What the tables say: texts by path, and the pictures that Graphviz draws, by path."""
+
+    texts: dict[str, str]
+    pictures: dict[str, Picture]
+
+    @classmethod
+    def of(cls, book: Catalogue) -> Generated:
+        return cls(gallery.texts(book), {f"{picture.stem}.svg": picture for picture in gallery.pictures(book)})
+
+    def text(self, path: str) -> str:
+        return self.texts[path] if path in self.texts else drawn(self.pictures[path])
+
+    def agrees(self, path: str, content: bytes) -> bool:
+        if path in self.texts:
+            return content == self.texts[path].encode()
+        return svg.digest_in(content.decode(errors="replace")) == svg.digest(self.pictures[path].dot)
+
+
+def compared(generated: Generated, root: Path) -> Comparison:
     """What differs under `root`."""
-    texts, pictures = gallery.texts(book), {f"{p.stem}.svg": p for p in gallery.pictures(book)}
-    expected = sorted({*texts, *pictures})
+    expected = sorted({*generated.texts, *generated.pictures})
     missing = tuple(path for path in expected if not (root / path).is_file())
     there = [path for path in expected if path not in missing]
-    stale = tuple(path for path in there if not _same(root / path, texts.get(path), pictures.get(path)))
+    stale = tuple(path for path in there if not generated.agrees(path, (root / path).read_bytes()))
     return Comparison(missing, stale, tuple(path for path in _labelled(root) if path not in expected))
-
-
-def _same(file: Path, text: str | None, picture: Picture | None) -> bool:
-    content = file.read_bytes()
-    if picture is not None:
-        return svg.digest_in(content.decode(errors="replace")) == svg.digest(picture.dot)
-    return content == (text or "").encode()
 
 
 def _labelled(root: Path) -> Iterator[str]:
@@ -98,12 +110,11 @@ def _labelled(root: Path) -> Iterator[str]:
                 yield f"{folder}/{file.name}"
 
 
-def _write(book: Catalogue, root: Path, found: Comparison) -> None:
-    texts, pictures = gallery.texts(book), {f"{p.stem}.svg": p for p in gallery.pictures(book)}
+def _write(generated: Generated, root: Path, found: Comparison) -> None:
     console = err()
     due = [*found.missing, *found.stale]
     for path in track(due, "rendering", console=console, transient=True, disable=not console.is_terminal):
-        text = texts[path] if path in texts else drawn(pictures[path])
+        text = generated.text(path)
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8", newline="\n")
     for path in found.left_over:

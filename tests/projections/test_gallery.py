@@ -14,6 +14,7 @@ from tests.projections.test_sequence import CHART
 
 BOOK = replace(catalogue(), charts=(CHART,))
 TEXTS = gallery.texts(BOOK)
+PICTURES = gallery.pictures(BOOK)
 
 
 def test_every_file_is_labelled_on_its_first_line() -> None:
@@ -29,14 +30,14 @@ def test_every_machine_has_a_picture_and_a_table() -> None:
         name = gallery.slug(machine.name)
         assert f"diagrams/{name}.dot" in TEXTS
         assert f"spec/tables/{name}.md" in TEXTS
-    assert len(gallery.pictures(BOOK)) == 1 + 6 + len(MACHINES)
-    assert len({picture.stem for picture in gallery.pictures(BOOK)}) == len(gallery.pictures(BOOK))
+    assert len(PICTURES) == 1 + 6 + len(MACHINES)
+    assert len({picture.stem for picture in PICTURES}) == len(PICTURES)
 
 
 def test_the_index_shows_every_picture_with_a_sentence() -> None:
     index = TEXTS["diagrams/index.md"]
     shown = re.findall(r"\n\n([^\n]+)\n\n!\[[^\]]+\]\(([^)]+)\)", index)
-    drawn = {PurePosixPath(picture.stem).name + ".svg" for picture in gallery.pictures(BOOK)}
+    drawn = {PurePosixPath(picture.stem).name + ".svg" for picture in PICTURES}
     assert {file for _, file in shown} == drawn | {"stale-answer.svg"}
     assert all(sentence.endswith((".", ").")) for sentence, _ in shown)
 

@@ -1,0 +1,115 @@
+"""Drawing: with the system's Graphviz, with ours, with neither; never for ever."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from xml.etree import ElementTree
+
+import pytest
+
+from ockam_fsm.edges import process
+from ockam_fsm.edges.process import RenderingError, render_svg, render_with_program, render_with_wasm
+
+SOURCE = 'digraph { a [label="≥ ü <b>"]; a -> b }'
+
+
+def program(folder: Path, script: str) -> str:
+    """A `dot` in `folder` that does what `script` says."""
+    file = folder / "dot"
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+    return str(file)
+
+
+@pytest.mark.slow
+def test_ours_draws_where_there_is_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    root = ElementTree.fromstring(render_svg(SOURCE))
+    assert "≥ ü <b>" in [
+        "".join(t.itertext()).replace("\xa0", " ") for t in root.iter("{http://www.w3.org/2000/svg}text")
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for dot is a shell script")
+def test_the_program_of_the_system_is_preferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path, 'read -r line; echo "<svg>$1 $line</svg>"')
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert render_svg("digraph {}\n") == "<svg>-Tsvg digraph {}</svg>\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for dot is a shell script")
+def test_what_the_program_complains_of_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(RenderingError, match=r"cannot read this: syntax error in line 1\.\n.*nothing was drawn"):
+        render_with_program(program(tmp_path, "echo syntax error in line 1 >&2; exit 1"), SOURCE)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for dot is a shell script")
+def test_a_program_that_hangs_is_stopped(tmp_path: Path) -> None:
+    with pytest.raises(RenderingError, match=r"took longer than 0.05 s"):
+        render_with_program(program(tmp_path, "while :; do :; done"), SOURCE, limit_seconds=0.05)
+
+
+def test_a_program_that_does_not_start_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(RenderingError, match="does not start"):
+        render_with_program(str(tmp_path), SOURCE)
+
+
+@pytest.mark.slow
+def test_what_is_not_dot_is_refused() -> None:
+    with pytest.raises(RenderingError, match="cannot read this"):
+        render_with_wasm("digraph { a -")
+
+
+def instead(monkeypatch: pytest.MonkeyPatch, render: object) -> None:
+    monkeypatch.setattr(process, "_instance", lambda: SimpleNamespace(render=render))
+
+
+def test_a_drawing_that_hangs_is_abandoned_and_no_other_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    instead(monkeypatch, lambda _source, format: str(released.wait(60)).encode())
+    monkeypatch.setattr(process._Call, "abandoned", False)
+    try:
+        with pytest.raises(RenderingError, match=r"took longer than 0.01 s"):
+            render_with_wasm(SOURCE, limit_seconds=0.01)
+        with pytest.raises(RenderingError, match="still being drawn"):
+            render_with_wasm(SOURCE)
+    finally:
+        released.set()
+
+
+def test_a_trap_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def trap(_source: str, format: str) -> bytes:
+        raise RuntimeError("wasm trap: unreachable")
+
+    instead(monkeypatch, trap)
+    with pytest.raises(RenderingError, match="failed: wasm trap: unreachable"):
+        render_with_wasm(SOURCE)
+
+
+def test_neither_program_nor_runtime_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> object:
+        raise ImportError("No module named 'wasmtime'")
+
+    monkeypatch.setattr(process, "_instance", missing)
+    with pytest.raises(RenderingError, match="Install the package wasmtime") as caught:
+        render_with_wasm(SOURCE)
+    assert caught.value.fact.startswith("There is no Graphviz")
+
+
+@pytest.mark.slow
+def test_a_process_of_its_own_draws_and_ends_quietly(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ockam_fsm.cli", "show", "spawner", "--format", "svg"],
+        capture_output=True,
+        env=os.environ | {"PATH": str(tmp_path)},
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"<!-- GENERATED from ockam_fsm/machines/spawner.py; edit the table; drawn from DOT ")
+    assert done.stdout.rstrip().endswith(b"</svg>")

@@ -1,0 +1,86 @@
+"""`ockam-fsm types`, and what every command shares."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+from typer.testing import CliRunner
+
+from ockam_fsm.cli import COMMANDS, app, types
+from ockam_fsm.cli.app import OK, USAGE
+from ockam_fsm.machines import MACHINES, TYPES
+
+RUN = CliRunner()
+
+
+def test_types_lists_every_type_and_machine() -> None:
+    result = RUN.invoke(app, ["types"])
+    assert result.exit_code == OK
+    for session_type in TYPES:
+        assert session_type.name in result.stdout
+    assert "spawner" in result.stdout
+
+
+def test_types_as_json_has_the_dimensions_and_the_sizes() -> None:
+    result = RUN.invoke(app, ["types", "--json"])
+    data = json.loads(result.stdout)
+    assert [entry["name"] for entry in data["types"]] == [session_type.name for session_type in TYPES]
+    first = data["types"][0]
+    assert (first["creation"], first["lifetime"], first["renegotiation"]) == ("explicit", "transient", "none")
+    named = [machine["name"] for entry in data["types"] for machine in entry["machines"]]
+    assert named + [entry["name"] for entry in data["others"]] == [machine.name for machine in MACHINES]
+
+
+def test_the_version_is_printed() -> None:
+    result = RUN.invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (OK, f"ockam-fsm {version('ockam-fsm')}\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_teaches_with_examples(command: str) -> None:
+    result = RUN.invoke(app, [command, "--help"])
+    assert result.exit_code == OK
+    assert "Examples" in result.stdout
+    assert f"ockam-fsm {command}" in result.stdout
+
+
+def test_every_command_is_in_the_help() -> None:
+    result = RUN.invoke(app, ["--help"])
+    assert all(command in result.stdout for command in COMMANDS)
+
+
+def test_wrong_usage_is_2_and_goes_to_standard_error() -> None:
+    for arguments in (["nonsense"], ["types", "--nonsense"], ["show"]):
+        result = RUN.invoke(app, arguments)
+        assert (result.exit_code, result.stdout) == (USAGE, "")
+        assert result.stderr
+
+
+def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(types, "catalogue", interrupted)
+    assert RUN.invoke(app, ["types"]).exit_code == 130
+
+
+@pytest.mark.slow
+def test_the_program_itself_runs_without_colours_when_piped() -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "COLUMNS")}
+    done = subprocess.run(
+        [sys.executable, "-m", "ockam_fsm.cli", "show", "no-such-type"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (USAGE, "")
+    assert done.stderr.startswith("error: there is no type 'no-such-type'.")
+    assert "\x1b" not in done.stderr
+    assert "Traceback" not in done.stderr
