@@ -13,6 +13,8 @@ A new command is a module of this package with a function under `@app.command()`
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib.metadata import version
@@ -23,6 +25,7 @@ from rich.console import Console
 from rich.text import Text
 
 OK, DIFFERS, USAGE = 0, 1, 2
+PIPED_WIDTH = 160
 
 app = typer.Typer(
     name="ockam-fsm",
@@ -52,8 +55,12 @@ def root(
 
 
 def out() -> Console:
-    """The console for results; made anew, because tests exchange the streams."""
-    return Console(highlight=False)
+    """The console for results; made anew, because tests exchange the streams.
+
+    What is piped has room: only a terminal, or COLUMNS, makes lines break early.
+    """
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, width=PIPED_WIDTH if piped else None)
 
 
 def err() -> Console:

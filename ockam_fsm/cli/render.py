@@ -52,7 +52,7 @@ def render(
 
     * `ockam-fsm render` writes what has changed, and removes what is no longer generated
     * `ockam-fsm render --check` lists what is missing, stale or left over, and draws nothing
-    * `ockam-fsm render --into /tmp/pictures`
+    * `ockam-fsm render --into pictures`
     """
     if not into.is_dir():
         fail(f"{into} is not a folder.", "Name one that exists with --into, or create it.")

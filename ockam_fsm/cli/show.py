@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Iterator
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from ockam_fsm.cli.drawing import drawn
 from ockam_fsm.kernel.machine import Ignore, Refuse
 from ockam_fsm.projections import portable
 from ockam_fsm.projections.gallery import AnyMachine, Pair, Subject, machine_picture, pair_picture
-from ockam_fsm.projections.kinds import event_kind, guard_text
+from ockam_fsm.projections.kinds import EventKind, StateKind, event_kind, guard_text, state_kind
 from ockam_fsm.projections.markdown import to_markdown
 from ockam_fsm.projections.mermaid import to_mermaid
 from ockam_fsm.projections.scxml import to_scxml
@@ -109,30 +110,46 @@ def _text(form: Format, pair: Pair | None, subjects: tuple[Subject, ...]) -> str
 def _printed(subject: Subject) -> RenderableType:
     machine = subject.machine
     title = Text.assemble((machine.name, "bold"), f"  {subject.summary}")
-    return Group(title, Text(), _rows(machine), Text(), _otherwise(machine), Text())
+    states = [part for state in machine.states for part in _state(machine, state)]
+    return Group(title, Text(), *states, _otherwise(machine), Text())
 
 
-def _rows(machine: AnyMachine) -> Table:
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("state", "id", "event", "guard", "target", "effects, in order"):
-        grid.add_column(heading, overflow="fold")
-    for state in machine.states:
-        rows = [row for row in machine.rows if row.source is state]
-        for index, row in enumerate(rows):
-            grid.add_row(
-                Text(state.name if index == 0 else "", "bold"),
-                Text(row.id, "bold"),
-                Text(row.event.name, _COLOURS[event_kind(row.event).value.colour]),
-                guard_text(row),
-                "stays" if row.target is state else row.target.name,
-                Text(", ".join(effect.name for effect in row.effects), "dim"),
-                end_section=index == len(rows) - 1,
-            )
-    return grid
+def _state(machine: AnyMachine, state: Enum) -> Iterator[RenderableType]:
+    """The rows of a state, if it has any; the columns of all states are below each other."""
+    rows = [row for row in machine.rows if row.source is state]
+    if not rows:
+        return
+    yield Text(state.name, f"bold reverse {_STATE_COLOURS[state_kind(machine, state)]}")
+    grid = Table(box=None, pad_edge=False, show_header=False)
+    grid.add_column(style="bold", no_wrap=True, min_width=max(len(row.id) for row in machine.rows))
+    grid.add_column(width=max(28, *(len(event.name) for event in machine.events)))
+    grid.add_column(no_wrap=True, min_width=max(len(other.name) for other in machine.states) + 2)
+    grid.add_column(style="dim", overflow="fold")
+    for row in rows:
+        event = Text(row.event.name, _EVENT_COLOURS[event_kind(row.event)])
+        if row.when:
+            event.append(f"\nif {guard_text(row)}", "default not bold")
+        target = "stays" if row.target is state else f"→ {row.target.name}"
+        grid.add_row(row.id, event, target, ", ".join(effect.name for effect in row.effects))
+    yield grid
+    yield Text()
 
 
-_COLOURS = {"black": "bold", "blue": "blue", "green": "green", "brown": "yellow", "red": "red"}
-"""The colours of the pictures, in those that every terminal has."""
+# The colours of the pictures, in those that every terminal has.
+_STATE_COLOURS = {
+    StateKind.INITIAL: "white",
+    StateKind.UNDER_WAY: "blue",
+    StateKind.SETTLED: "green",
+    StateKind.FAILURE: "red",
+    StateKind.FINAL: "white",
+}
+_EVENT_COLOURS = {
+    EventKind.ORDER: "bold",
+    EventKind.HANDSHAKE: "blue",
+    EventKind.DATA: "green",
+    EventKind.TIMER: "yellow",
+    EventKind.FAILURE: "red",
+}
 
 
 def _otherwise(machine: AnyMachine) -> Table:
