@@ -154,7 +154,7 @@ class InitiatorActor:
         commands = _act(session, event, end, self.setting)
         _perform(self.name, [(None, command) for command in commands], {None: session}, self.peer, out)
         after = ((None, _stripped(session.snapshot(), self.setting)),)
-        return _moved(end, event, end._replace(sessions=after))
+        return _moved(end, event, end._replace(sessions=after), self.setting)
 
     def _session(self, end: End) -> Session:
         setting = self.setting
@@ -202,7 +202,7 @@ class ResponderActor:
             raise BoundReached("spawns")
         _perform(self.name, owned, host.sessions, self.peer, out)
         sessions = tuple((key, _stripped(image, self.setting)) for key, image in host.snapshot().sessions)
-        return _moved(end, event, end._replace(sessions=sessions, spawned=host.spawned))
+        return _moved(end, event, end._replace(sessions=sessions, spawned=host.spawned), self.setting)
 
     def _host(self, end: End) -> Host:
         setting = self.setting
@@ -339,10 +339,10 @@ def _sent_in(session: Session | None, message: Message) -> Hashable:
     return link.generation.rank if tag == DATA_TAG and message.onward_route == link.route else None
 
 
-def _moved(before: End, event: Event, after: End) -> End:
-    """Move the ghosts along."""
+def _moved(before: End, event: Event, after: End, setting: Setting) -> End:
+    """Move the ghosts along. Messages are counted only where they are told apart, or no world would be finite."""
     expired = isinstance(event, Fire) and _timer(event) is Timer.BACK_OFF
-    accepted = isinstance(event, Order) and event.order in (SEND, REQUEST)
+    accepted = setting.distinct and isinstance(event, Order) and event.order in (SEND, REQUEST)
     rested = (before.rested or expired) and not started_attempt(before, after)
     return after._replace(rested=rested or not after.sessions, accepted=after.accepted + accepted)
 

@@ -14,6 +14,7 @@ Source: the discussion, "Sessions", "Implicit and explicit sessions", "Re-negoti
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from ockam_fsm.kernel import machine as kernel
@@ -39,6 +40,18 @@ END: Effects = (Effect.FAIL_REQUESTS, Effect.DISCARD_HELD, Effect.NOTIFY_CLOSED)
 LEAVE: Effects = (Effect.STOP_TIMERS, Effect.FORGET_ROUTE, *END)
 ESTABLISHED_AFRESH: Updates = (MISSES.reset, HELD.reset)
 EMPTIED: Updates = (HELD.reset,)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What follows when the peer is heard in the current generation: its answer alone proves nothing (clause 3.4)."""
+
+    effects: Effects = ()
+    updates: Updates = ()
+
+
+NO_PROOF = Proof()
+PROOF = Proof((Effect.RESET_BACK_OFF,), (ATTEMPTS.reset,))
 
 
 def fail(wait: Effect) -> Effects:
@@ -98,10 +111,9 @@ def restarted_with_memory() -> Part:
     )
 
 
-def own_negotiation(prefix: str, watch: Effects, wait: Effect, attempts: Updates) -> Part:
+def own_negotiation(prefix: str, watch: Effects, wait: Effect) -> Part:
     failed = fail(wait)
-    adopted = established_by_answer(watch)
-    updates = (*attempts, *ESTABLISHED_AFRESH)
+    adopted, updates = established_by_answer(watch), ESTABLISHED_AFRESH
     return Part(
         "the first negotiation, started by this end",
         (
@@ -125,9 +137,9 @@ def judging_answers(prefix: str, wait: Effect) -> Part:
     )
 
 
-def answering(prefix: str, watch: Effects, attempts: Updates) -> Part:
-    confirmed = established_by_confirmation(watch)
-    updates = (*attempts, *_fresh(watch))
+def answering(prefix: str, watch: Effects, proof: Proof = NO_PROOF) -> Part:
+    confirmed = (*established_by_confirmation(watch), *proof.effects)
+    updates = (*proof.updates, *_fresh(watch))
     repeat, supersede = (Effect.SEND_ANSWER,), (Effect.SEND_SUPERSEDED,)
     return Part(
         "answering a hello: not yet a session until the peer is heard in it",
@@ -145,10 +157,10 @@ def answering(prefix: str, watch: Effects, attempts: Updates) -> Part:
     )
 
 
-def answering_again(prefix: str, watch: Effects, wait: Effect, attempts: Updates) -> Part:
-    confirmed = established_by_confirmation(watch)
+def answering_again(prefix: str, watch: Effects, wait: Effect, proof: Proof = NO_PROOF) -> Part:
+    confirmed = (*established_by_confirmation(watch), *proof.effects)
     fall_back = (Effect.STOP_TIMERS, Effect.DROP_ATTEMPT, *watch, Effect.FORWARD_HELD)
-    updates = (*attempts, *_fresh(watch))
+    updates = (*proof.updates, *_fresh(watch))
     still_usable = (USABLE.at_least(1),)
     return Part(
         "answering again: the old generation stays usable until the new one is confirmed",
@@ -265,7 +277,7 @@ def renegotiating_on_demand(prefix: str, rest: Effects) -> Part:
 def own_renegotiation(prefix: str, watch: Effects, *, guarded: bool) -> Part:
     """`guarded`: this end also answers hellos, so that a previous generation may be usable and is judged first."""
     failed, adopted = fail(Effect.START_BACK_OFF), established_by_answer(watch)
-    updates = (ATTEMPTS.reset, *ESTABLISHED_AFRESH)
+    updates = ESTABLISHED_AFRESH
     when = (USABLE.below(1),) if guarded else ()
     ended = (USABLE.reset,) if guarded else ()
     expiry = (
@@ -292,16 +304,16 @@ def own_renegotiation(prefix: str, watch: Effects, *, guarded: bool) -> Part:
     )  # fmt: skip
 
 
-def talking(prefix: str, watch: Effects) -> Part:
+def talking(prefix: str, watch: Effects, proof: Proof = NO_PROOF) -> Part:
     in_use = (Effect.START_IDLE,) if watch == WATCH_BY_KEEPALIVE_AND_USE else ()
     heard = (Effect.START_IDLE,) if Effect.START_IDLE in watch else ()
-    asked = (Effect.START_IDLE,) if watch == WATCH_BY_SILENCE else ()
-    alive = (MISSES.reset,) if Effect.START_KEEPALIVE in watch else ()
+    asked = (*((Effect.START_IDLE,) if watch == WATCH_BY_SILENCE else ()), *proof.effects)
+    alive = (*proof.updates, MISSES.reset) if Effect.START_KEEPALIVE in watch else ()
     return Part(
         "established: data both ways, and answers to keepalives",
         (
             Row(f"{prefix}1", ESTABLISHED, Event.SEND, ESTABLISHED, (Effect.SEND_DATA, *in_use), cites="7.3"),
-            Row(f"{prefix}2", ESTABLISHED, Event.DATA_RECEIVED, ESTABLISHED, (Effect.DELIVER, *heard),
+            Row(f"{prefix}2", ESTABLISHED, Event.DATA_RECEIVED, ESTABLISHED, (Effect.DELIVER, *heard, *proof.effects),
                 updates=alive, cites="7.3"),
             Row(f"{prefix}3", ESTABLISHED, Event.KEEPALIVE_RECEIVED, ESTABLISHED, (Effect.ANSWER_KEEPALIVE, *asked),
                 updates=alive, cites="4.7"),
@@ -312,7 +324,7 @@ def talking(prefix: str, watch: Effects) -> Part:
     )  # fmt: skip
 
 
-def asking_whether_alive(prefix: str, wait: Effect) -> Part:
+def asking_whether_alive(prefix: str, wait: Effect, proof: Proof = NO_PROOF) -> Part:
     again = (Effect.SEND_KEEPALIVE, Effect.START_KEEPALIVE)
     return Part(
         "keepalives: a bounded number of misses in a row is a failure",
@@ -321,8 +333,8 @@ def asking_whether_alive(prefix: str, wait: Effect) -> Part:
                 when=(MISSES.below(),), updates=(MISSES.increment,), cites="4.7, 6.5"),
             Row(f"{prefix}2", ESTABLISHED, Event.KEEPALIVE_DUE, TIMED_OUT, fail(wait),
                 when=(MISSES.at_least(),), cites="4.7, 6.5"),
-            Row(f"{prefix}3", ESTABLISHED, Event.KEEPALIVE_ANSWERED, ESTABLISHED, (), updates=(MISSES.reset,),
-                cites="4.7"),
+            Row(f"{prefix}3", ESTABLISHED, Event.KEEPALIVE_ANSWERED, ESTABLISHED, proof.effects,
+                updates=(*proof.updates, MISSES.reset), cites="4.7"),
             Ignore(Event.KEEPALIVE_ANSWERED, because="no keepalive waits for it"),
             Refuse(Event.KEEPALIVE_DUE, because="the keepalive timer runs in ESTABLISHED only"),
         ),

@@ -80,16 +80,16 @@ def _transient(creation: Creation, role: Role) -> Iterator[Part]:
     wait = Effect.START_ZERO_BACK_OFF
     if role is Role.RESPONDER:
         yield parts.created_by_hello()
-        yield parts.answering("QT", parts.WATCH_BY_SILENCE, ())
+        yield parts.answering("QT", parts.WATCH_BY_SILENCE)
         yield parts.talking("ES", parts.WATCH_BY_SILENCE)
         yield parts.noticing_silence("ST", wait)
     elif creation is Creation.EXPLICIT:
         yield parts.created_by_order("XT", ())
-        yield parts.own_negotiation("NT", parts.WATCH_BY_KEEPALIVE, wait, ())
+        yield parts.own_negotiation("NT", parts.WATCH_BY_KEEPALIVE, wait)
         yield parts.talking("EK", parts.WATCH_BY_KEEPALIVE)
     else:
         yield parts.created_by_message("MT", ())
-        yield parts.own_negotiation("NTI", parts.WATCH_BY_KEEPALIVE_AND_USE, wait, ())
+        yield parts.own_negotiation("NTI", parts.WATCH_BY_KEEPALIVE_AND_USE, wait)
         yield parts.talking("EU", parts.WATCH_BY_KEEPALIVE_AND_USE)
         yield parts.closing_unused("UT")
     if role is Role.INITIATOR:
@@ -121,19 +121,19 @@ def _beginning(creation: Creation, role: Role) -> Iterator[Part]:
     counted = (ATTEMPTS.increment,)
     explicit = creation is Creation.EXPLICIT
     yield parts.created_by_order("XP", counted) if explicit else parts.created_by_message("MP", counted)
-    yield parts.own_negotiation("NP", parts.WATCH_BY_KEEPALIVE, Effect.START_BACK_OFF, (ATTEMPTS.reset,))
+    yield parts.own_negotiation("NP", parts.WATCH_BY_KEEPALIVE, Effect.START_BACK_OFF)
 
 
 def _renegotiating(creation: Creation, role: Role, *, answers: bool) -> Iterator[Part]:
     watch, wait, implicit = parts.WATCH_BY_KEEPALIVE, Effect.START_BACK_OFF, creation is Creation.IMPLICIT
     if answers:
-        yield parts.answering("QO", watch, (ATTEMPTS.reset,))
-        yield parts.answering_again("RO", watch, wait, (ATTEMPTS.reset,))
+        yield parts.answering("QO", watch, parts.PROOF)
+        yield parts.answering_again("RO", watch, wait, parts.PROOF)
         yield parts.previous_generation("V")
         yield parts.asked_while_waiting("WI", (RESTING.reset,)) if implicit else parts.asked_while_waiting("WX", ())
     yield parts.judging_answers("YO", wait)
-    yield parts.talking("EK", watch)
-    yield parts.asking_whether_alive("KO", wait)
+    yield parts.talking("EP", watch, parts.PROOF)
+    yield parts.asking_whether_alive("KO", wait, parts.PROOF)
     yield parts.failing("FO", wait)
     yield parts.surviving_failure("PO", wait)
     yield parts.own_renegotiation("GB" if answers else "GO", watch, guarded=answers)
@@ -154,8 +154,8 @@ def _renegotiating(creation: Creation, role: Role, *, answers: bool) -> Iterator
 
 def _waiting() -> Iterator[Part]:
     watch, wait = parts.WATCH_BY_SILENCE, Effect.START_RETENTION
-    yield parts.answering("QW", watch, ())
-    yield parts.answering_again("RW", watch, wait, ())
+    yield parts.answering("QW", watch)
+    yield parts.answering_again("RW", watch, wait)
     yield parts.previous_generation("V")
     yield parts.waiting_to_be_asked("DW")
     yield parts.talking("ES", watch)

@@ -128,6 +128,7 @@ class Effect(Enum):
     FAIL_REQUESTS = "every open request fails"
     START_NEGOTIATION = "start the negotiation timer"
     START_BACK_OFF = "start the back-off timer"
+    RESET_BACK_OFF = "the next back-off is the first again"
     START_ZERO_BACK_OFF = "start the back-off timer with no delay"
     START_KEEPALIVE = "start the keepalive timer"
     START_IDLE = "start the idle timer afresh"
@@ -139,7 +140,9 @@ class Effect(Enum):
     NOTIFY_CLOSED = "tell the owner: closed, and why"
 
 
-ATTEMPTS = Counter("attempts", 3, "attempts of this end since it was last established", unlimited_allowed=True)
+ATTEMPTS = Counter(
+    "attempts", 3, "attempts of this end since it last heard its peer in a current generation", unlimited_allowed=True
+)
 HELD = Counter("held", 2, "messages that wait for the session; the capacity is the limit (0: nothing is held)")
 MISSES = Counter("misses", 2, "keepalives sent in a row with nothing heard since")
 USABLE = Counter("usable", 1, "1 while the previous generation is still usable")

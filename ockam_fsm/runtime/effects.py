@@ -211,7 +211,6 @@ class Effects:
         self.attempt, self.current = None, link
         self.has_state = True
         self.reason = ""
-        self.back_off_step = 0
 
     def catch_up(self, cause: Cause) -> None:
         assert isinstance(cause, Inbound)
@@ -315,6 +314,9 @@ class Effects:
         delay = self.settings.durations.back_off.delay_seconds(self.back_off_step, self.entropy.fraction())
         self.back_off_step = min(self.back_off_step + 1, MAX_BACK_OFF_STEPS)
         self._set(Timer.BACK_OFF, delay)
+
+    def reset_back_off(self, cause: Cause) -> None:
+        self.back_off_step = 0
 
     def start_zero_back_off(self, cause: Cause) -> None:
         self._set(Timer.BACK_OFF, 0.0)

@@ -226,7 +226,7 @@ class Session(Effects):
             case Hello():
                 self._judge_hello(inbound, signal, place)
             case Answer():
-                self._fire(self._judge_answer(inbound, signal), inbound)
+                self._judge_and_prove(inbound, signal)
             case Superseded():
                 self._fire(self._judge_superseded(signal), inbound)
             case _ if link is None:
@@ -264,6 +264,13 @@ class Session(Effects):
         if any(link is not None and link.generation == generation for link in (self.attempt, self.current)):
             return Event.HELLO_REPEATED
         return Event.HELLO_NEWER if generation.rank > self.seen else Event.HELLO_OLDER
+
+    def _judge_and_prove(self, inbound: Inbound, answer: Answer) -> None:
+        event = self._judge_answer(inbound, answer)
+        self._fire(event, inbound)
+        # Profile `ockam` has no keepalives: its answer is all that this end may ever hear, so it has to count as one.
+        if event is Event.ANSWER_CURRENT and not self.settings.profile.keeps_alive:
+            self._fire(Event.KEEPALIVE_ANSWERED)
 
     def _judge_answer(self, inbound: Inbound, answer: Answer) -> Event:
         worker_route(inbound.message.return_route, answer.worker)

@@ -1,0 +1,150 @@
+"""Folds worlds of sessions that differ only in how many generations they have seen (spec/sessions.md clause 4.8).
+
+Theory: an endpoint compares numbers and adds one; nothing else depends on them. So the smallest number present may be
+subtracted from everything, addresses included, since a derived address is fresh because of its number. What keeps old
+numbers present are messages that nobody will ever act on; those are inert and dropped. With a bounded budget of
+attempts the world is then finite, however often the session is renegotiated.
+
+Rule 1: inert means that the receiver can only ever make a dead letter of it, or reply with one. The engine calls the
+real
+        handler for every message that is dropped, and refutes the world where that is not so.
+Rule 2: not for worlds in which a restart loses state, or in which a second responder is spawned: a fresh responder
+        knows no number, so nothing is old to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ockam_fsm.checking.session_actor import CONTACT, HOST_ADDRESS, End, Packet
+from ockam_fsm.checking.session_safety import live_links, reaches, signal_of
+from ockam_fsm.checking.world import Envelope
+from ockam_fsm.runtime.handshake import Profile
+from ockam_fsm.runtime.link import Link
+from ockam_fsm.runtime.message import Address, Message, Route
+from ockam_fsm.runtime.session import Snapshot
+from ockam_fsm.runtime.signals import Answer, Generation, Hello, Signal, Superseded
+
+_NUMBERED = re.compile(rb"(?s)(.*/)(\d+)([ir][wh].*)")
+
+
+class SessionNormaliser:
+    """The normaliser of worlds whose actors are the two ends of a session of one profile."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+
+    def floor(self, actor: str, state: End) -> int | None:
+        numbers = [number for _, image in state.sessions for number in _numbers_of(image)]
+        return min(numbers, default=None)
+
+    def shift(self, actor: str, state: End, k: int) -> End:
+        return state._replace(sessions=tuple((key, _shifted(image, k)) for key, image in state.sessions))
+
+    def floor_message(self, envelope: Envelope) -> int | None:
+        message = _packet(envelope).message
+        numbers = [*_in_route(message.onward_route), *_in_route(message.return_route)]
+        match signal_of(message, self.profile):
+            case Hello(generation=generation) | Answer(generation=Generation() as generation):
+                numbers.append(generation.number)
+            case Superseded(number=number):
+                numbers.append(number)
+        return min(numbers, default=None)
+
+    def shift_message(self, envelope: Envelope, k: int) -> Envelope:
+        packet = _packet(envelope)
+        message = packet.message
+        signal = signal_of(message, self.profile)
+        assert signal is not None
+        payload = self.profile.encode(_shifted_signal(signal, k))
+        moved = Message(_shifted_route(message.onward_route, k), _shifted_route(message.return_route, k), payload)
+        sent_in = packet.sent_in
+        if isinstance(sent_in, tuple):
+            sent_in = (sent_in[0] - k, *sent_in[1:])
+        return Envelope(envelope.sender, envelope.receiver, Packet(moved, sent_in))
+
+    def inert(self, envelope: Envelope, receiver_state: End, sender_state: End) -> bool:
+        message = _packet(envelope).message
+        image, starter = receiver_state.session, sender_state.session
+        match signal_of(message, self.profile):
+            case Hello(generation=generation):
+                return image is not None and _is_old(generation, image) and not _awaited(generation.address, starter)
+            case Superseded(address=address):
+                return not _awaited(address, image)
+        return image is None or not any(reaches(link, message.onward_route[0]) for link in live_links(image))
+
+
+def _packet(envelope: Envelope) -> Packet:
+    assert isinstance(envelope.payload, Packet)
+    return envelope.payload
+
+
+def _is_old(generation: Generation, image: Snapshot) -> bool:
+    known = any(link.generation == generation for link in live_links(image))
+    return generation.rank <= image.seen and not known
+
+
+def _awaited(address: Address, starter: Snapshot | None) -> bool:
+    """Whether the starter's attempt under way is the one that `address` names."""
+    return starter is not None and starter.attempt is not None and starter.attempt.generation.address == address
+
+
+def _numbers_of(image: Snapshot) -> Iterator[int]:
+    yield image.seen[0]
+    for link in live_links(image):
+        yield link.generation.number
+
+
+def _in_route(route: Route) -> Iterator[int]:
+    for address in route:
+        found = _NUMBERED.fullmatch(address.value)
+        if found:
+            yield int(found[2])
+
+
+def _shifted_address(address: Address, k: int) -> Address:
+    found = _NUMBERED.fullmatch(address.value)
+    if not found or address in (HOST_ADDRESS, CONTACT):
+        return address
+    return Address(address.type, found[1] + str(int(found[2]) - k).encode() + found[3])
+
+
+def _shifted_route(route: Route, k: int) -> Route:
+    return tuple(_shifted_address(address, k) for address in route)
+
+
+def _shifted_generation(generation: Generation, k: int) -> Generation:
+    return Generation(generation.number - k, generation.starter, _shifted_address(generation.address, k))
+
+
+def _shifted_link(link: Link | None, k: int) -> Link | None:
+    if link is None:
+        return None
+    return link._replace(
+        generation=_shifted_generation(link.generation, k),
+        inner=_shifted_address(link.inner, k),
+        handshake=_shifted_address(link.handshake, k) if link.handshake is not None else None,
+        route=_shifted_route(link.route, k),
+    )
+
+
+def _shifted(image: Snapshot, k: int) -> Snapshot:
+    return image._replace(
+        seen=(image.seen[0] - k, image.seen[1]),
+        attempt=_shifted_link(image.attempt, k),
+        current=_shifted_link(image.current, k),
+    )
+
+
+def _shifted_signal(signal: Signal, k: int) -> Signal:
+    match signal:
+        case Hello(generation=generation):
+            return replace(signal, generation=_shifted_generation(generation, k))
+        case Answer(generation=Generation() as generation):
+            moved = _shifted_generation(generation, k)
+            return replace(signal, generation=moved, worker=_shifted_address(signal.worker, k))
+        case Superseded(number=number, address=address):
+            return replace(signal, number=number - k, address=_shifted_address(address, k))
+    return signal
