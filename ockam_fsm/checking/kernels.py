@@ -3,14 +3,17 @@
 Rule 1: what a step does was decided by `moves.py` and the tables; here it is only repeated, and the tests compare the
 two on random worlds. A (local state, event) that is not tabulated yet is reported as a miss and the state is done
 again.
-Rule 2: no allocation and no Python object in a kernel; arrays come in a `Plan` (the world) and a `Work` (scratch).
-Rule 3: numba turns a mixture of signed and unsigned words into floats: casts are explicit wherever a hash is taken.
+Rule 2: no allocation and no Python object in a kernel, and few arguments: every array that is handed on costs a
+reference count, so the world is one array, the *plan*: a header of numbers (`H`) and of places where tables begin
+(`At`).
+Rule 3: numba turns a mixture of signed and unsigned words into floats: casts are explicit where a hash is taken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numba
 import numpy as np
@@ -18,70 +21,64 @@ from numpy.typing import NDArray
 
 Ints: TypeAlias = NDArray[np.int64]
 Bytes: TypeAlias = NDArray[np.uint8]
-Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 EMPTY = -1
 ABSENT, UNLIMITED = -2, -1
 SUPPRESSED = -1
-FOUND, MISSES, MISSED, CUT = 0, 1, 2, 3
+POSSIBLE, DISABLED, BOUND = 0, 1, 2
+BATCH = 1 << 9
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+class H(IntEnum):
+    """Positions in the head of a plan. Budgets are numbers in the table of budgets, or UNLIMITED, or ABSENT."""
+
+    SLOTS = 0
+    SLOT_BITS = 1
+    LOSSY = 2
+    DROP = 3
+    DUPLICATE = 4
+    CORRUPT = 5
+    PARTITION = 6
+    CUT_AT = 7
+    LINKS = 8
+    ACTORS = 9
+    INDEX_SIZE = 10
+    LOCALS_WIDTH = 11
+    AT_ACTORS = 12
+    AT_BUDGETS = 13
+    AT_OWN = 14
+    AT_MESSAGES = 15
+    AT_LOCALS = 16
+    AT_TIMERS = 17
+    AT_ROWS = 18
+    AT_OUTPUTS = 19
+    AT_INDEX = 20
+
+
+class W(IntEnum):
+    """Positions in the scratch array."""
+
+    MISSES = 0
+    MISSED = 1
+    CUT = 2
+    OVERFLOWED = 3
+    TOUCHED = 4
+
 
 if TYPE_CHECKING:
 
-    def kernel(function: Kernel) -> Kernel: ...
+    def kernel(function: Function) -> Function: ...
 else:
-    kernel = numba.njit(cache=True, boundscheck=False)
-
-
-class Plan(NamedTuple):
-    """A world as arrays. Budgets are positions in `unit` and `budget_mask`, or UNLIMITED, or ABSENT: no such fault."""
-
-    slots: int
-    slot_bits: int
-    lossy: bool
-    drop: int
-    duplicate: int
-    corrupt: int
-    partition: int
-    cut_at: int
-    links: int
-    local_at: Ints
-    local_mask: Ints
-    unit: Ints
-    budget_mask: Ints
-    receiver: Ints
-    group: Ints
-    delivery: Ints
-    corrupted: Ints
-    link: Ints
-    own_at: Ints
-    own_event: Ints
-    own_budget: Ints
-    timers_at: Ints
-    timers_end: Ints
-    timers: Ints
-    row_key: Ints
-    row_value: Ints
-    status: Ints
-    change: Ints
-    output_at: Ints
-    outputs: Ints
-    used: Bytes
-    overflowed: Bytes
-
-
-class Work(NamedTuple):
-    """Scratch: the successors found, the misses, and counters at FOUND, MISSES, MISSED, CUT."""
-
-    successors: Ints
-    misses: Ints
-    counters: Ints
+    kernel = numba.njit(cache=True)
 
 
 @kernel
 def hashed(key: int, size: int) -> int:
-    mixed = np.uint64(key) * _GOLDEN
-    mixed ^= mixed >> np.uint64(29)
+    mixed = np.uint64(key)
+    mixed = (mixed ^ (mixed >> np.uint64(32))) * _GOLDEN
+    mixed ^= mixed >> np.uint64(32)
     found: int = np.int64(mixed & np.uint64(size - 1))  # type: ignore[assignment]  # inside a kernel both are words
     return found
 
@@ -102,251 +99,201 @@ def fill(table: Ints, keys: Ints) -> None:
 
 
 @kernel
-def store_row(keys: Ints, values: Ints, key: int, value: int) -> None:
-    at = place(keys, key)
-    keys[at] = key
-    values[at] = value
+def index_rows(index: Ints, keys: Ints, first: int) -> None:
+    """Enters rows `first`, `first + 1`, ... into a table of (key, row) pairs."""
+    size = index.size >> 1
+    for position in range(keys.size):
+        at = hashed(keys[position], size)
+        while index[2 * at] != EMPTY:
+            at = (at + 1) & (size - 1)
+        index[2 * at] = keys[position]
+        index[2 * at + 1] = first + position
 
 
 @kernel
-def _insert(network: int, count: int, message: int, plan: Plan) -> int:
-    bits = plan.slot_bits
+def _group(message: int, plan: Ints) -> int:
+    found: int = plan[plan[H.AT_MESSAGES] + 5 * message + 1]
+    return found
+
+
+@kernel
+def _insert(network: int, count: int, message: int, plan: Ints) -> int:
+    bits = plan[H.SLOT_BITS]
     mask = (1 << bits) - 1
+    group = _group(message, plan)
     at = count
-    while at > 0 and plan.group[(network >> (at - 1) * bits) & mask] > plan.group[message]:
+    while at > 0 and _group((network >> (at - 1) * bits) & mask, plan) > group:
         at -= 1
     low = network & ((1 << at * bits) - 1)
     high = network >> at * bits
-    return low | message << at * bits | (high << at * bits) << bits
+    inserted: int = low | message << at * bits | (high << at * bits) << bits
+    return inserted
 
 
 @kernel
-def _land(paid: int, network: int, kept: int, count: int, row: int, plan: Plan) -> int:
-    for position in range(plan.output_at[row], plan.output_at[row + 1]):
-        if count < plan.slots:
-            kept = _insert(kept, count, plan.outputs[position], plan)
+def _land(paid: int, network: int, kept: int, count: int, row: int, plan: Ints, work: Ints) -> int:
+    """The state after a row was taken: `kept` are the bits of the `count` messages that stay."""
+    at = plan[H.AT_ROWS] + 4 * row
+    outputs = plan[H.AT_OUTPUTS]
+    for position in range(outputs + plan[at + 2], outputs + plan[at + 3]):
+        if count < plan[H.SLOTS]:
+            kept = _insert(kept, count, plan[position], plan)
             count += 1
         else:
-            plan.overflowed[0] = 1
-            if not plan.lossy:
+            work[W.OVERFLOWED] = 1
+            if not plan[H.LOSSY]:
                 return SUPPRESSED
-    plan.used[row] = 1
-    after: int = paid - network + kept + plan.change[row]
+    after: int = paid - network + kept + plan[at + 1]
     return after
 
 
 @kernel
-def _attempt(
-    paid: int, network: int, kept: int, count: int, actor: int, local: int, event: int, plan: Plan, work: Work
-) -> None:
-    """One event of one actor: a successor, nothing (disabled), a cut by a bound, or a miss."""
-    key = (event * plan.local_at.size + actor) << 32 | local
-    at = place(plan.row_key, key)
-    if plan.row_key[at] == EMPTY:
-        work.counters[MISSED] = 1
-        if work.counters[MISSES] < work.misses.size:
-            work.misses[work.counters[MISSES]] = key
-            work.counters[MISSES] += 1
-        return
-    row = plan.row_value[at]
-    successor = SUPPRESSED
-    if plan.status[row] == 0:
-        successor = _land(paid, network, kept, count, row, plan)
-    elif plan.status[row] == 1:
-        return
-    else:
-        plan.used[row] = 1
+def _row(key: int, plan: Ints) -> int:
+    size, index = plan[H.INDEX_SIZE], plan[H.AT_INDEX]
+    at = hashed(key, size)
+    while plan[index + 2 * at] != key:
+        if plan[index + 2 * at] == EMPTY:
+            return EMPTY
+        at = (at + 1) & (size - 1)
+    found: int = plan[index + 2 * at + 1]
+    return found
+
+
+@kernel
+def _find(actor: int, local: int, event: int, plan: Ints, work: Ints, misses: Ints) -> int:
+    """The row of one event of one actor; EMPTY, and a miss, if it is not tabulated."""
+    key = (event * plan[H.ACTORS] + actor) << 32 | local
+    row = _row(key, plan)
+    if row == EMPTY:
+        work[W.MISSED] = 1
+        if work[W.MISSES] < misses.size:
+            misses[work[W.MISSES]] = key
+            work[W.MISSES] += 1
+    return row
+
+
+@kernel
+def _take(
+    paid: int, network: int, kept: int, count: int, row: int,
+    plan: Ints, used: Bytes, work: Ints, found: Ints, known: int,
+) -> int:  # fmt: skip
+    """One row taken: a successor, nothing (disabled or not tabulated), or a cut by a bound."""
+    status = DISABLED if row == EMPTY else plan[plan[H.AT_ROWS] + 4 * row]
+    if status == DISABLED:
+        return known
+    successor = SUPPRESSED if status == BOUND else _land(paid, network, kept, count, row, plan, work)
+    if successor != SUPPRESSED or status == BOUND:
+        used[row] = 1
     if successor == SUPPRESSED:
-        work.counters[CUT] = 1
-    else:
-        work.successors[work.counters[FOUND]] = successor
-        work.counters[FOUND] += 1
+        work[W.CUT] = 1
+        return known
+    found[known] = successor
+    return known + 1
 
 
 @kernel
-def _can_pay(state: int, budget: int, plan: Plan) -> bool:
-    return budget == UNLIMITED or (budget >= 0 and (state & plan.budget_mask[budget]) != 0)
+def _can_pay(state: int, budget: int, plan: Ints) -> bool:
+    return budget == UNLIMITED or (budget >= 0 and (state & plan[plan[H.AT_BUDGETS] + 2 * budget + 1]) != 0)
 
 
 @kernel
-def _pay(state: int, budget: int, plan: Plan) -> int:
-    return state if budget < 0 else state - plan.unit[budget]
+def _pay(state: int, budget: int, plan: Ints) -> int:
+    paid: int = state if budget < 0 else state - plan[plan[H.AT_BUDGETS] + 2 * budget]
+    return paid
 
 
 @kernel
-def _messages(state: int, network: int, system_only: bool, plan: Plan, work: Work) -> None:
-    bits = plan.slot_bits
+def _local(state: int, actor: int, plan: Ints) -> int:
+    at = plan[H.AT_ACTORS] + 4 * actor
+    local: int = (state >> plan[at]) & plan[at + 1]
+    return local
+
+
+@kernel
+def _message(
+    state: int, network: int, at: int, message: int, count: int, system_only: bool,
+    plan: Ints, used: Bytes, work: Ints, misses: Ints, found: Ints, known: int,
+) -> int:  # fmt: skip
+    """All steps with the message in slot `at` of `count`."""
+    bits, facts = plan[H.SLOT_BITS], plan[H.AT_MESSAGES] + 5 * message
+    kept = (network & ((1 << at * bits) - 1)) | ((network >> at * bits) >> bits) << at * bits
+    if not system_only and _can_pay(state, plan[H.DROP], plan):
+        found[known] = _pay(state, plan[H.DROP], plan) - network + kept
+        known += 1
+    link = plan[facts + 4]
+    if link >= 0 and (state >> link) & 1:
+        return known
+    actor, event = plan[facts], plan[facts + 2]
+    local = _local(state, actor, plan)
+    row = _find(actor, local, event, plan, work, misses)
+    known = _take(state, network, kept, count - 1, row, plan, used, work, found, known)
+    if not system_only and _can_pay(state, plan[H.DUPLICATE], plan):
+        paid = _pay(state, plan[H.DUPLICATE], plan)
+        known = _take(paid, network, network, count, row, plan, used, work, found, known)
+    if not system_only and _can_pay(state, plan[H.CORRUPT], plan):
+        row = _find(actor, local, plan[facts + 3], plan, work, misses)
+        paid = _pay(state, plan[H.CORRUPT], plan)
+        known = _take(paid, network, kept, count - 1, row, plan, used, work, found, known)
+    return known
+
+
+@kernel
+def _own(
+    state: int, network: int, count: int, actor: int, system_only: bool,
+    plan: Ints, used: Bytes, work: Ints, misses: Ints, found: Ints, known: int,
+) -> int:  # fmt: skip
+    """An actor's timers, orders and faults."""
+    local = _local(state, actor, plan)
+    armed = plan[H.AT_LOCALS] + 2 * (actor * plan[H.LOCALS_WIDTH] + local)
+    timers = plan[H.AT_TIMERS]
+    for at in range(timers + plan[armed], timers + plan[armed + 1]):
+        row = _find(actor, local, plan[at], plan, work, misses)
+        known = _take(state, network, network, count, row, plan, used, work, found, known)
+    if system_only:
+        return known
+    facts, own = plan[H.AT_ACTORS] + 4 * actor, plan[H.AT_OWN]
+    for at in range(own + 2 * plan[facts + 2], own + 2 * plan[facts + 3], 2):
+        budget = plan[at + 1]
+        if _can_pay(state, budget, plan):
+            row = _find(actor, local, plan[at], plan, work, misses)
+            paid = _pay(state, budget, plan)
+            known = _take(paid, network, network, count, row, plan, used, work, found, known)
+    return known
+
+
+@kernel
+def _links(state: int, system_only: bool, plan: Ints, found: Ints, known: int) -> int:
+    for link in range(plan[H.LINKS]):
+        bit = 1 << (plan[H.CUT_AT] + link)
+        if state & bit:
+            found[known] = state - bit
+            known += 1
+        elif not system_only and _can_pay(state, plan[H.PARTITION], plan):
+            found[known] = _pay(state, plan[H.PARTITION], plan) + bit
+            known += 1
+    return known
+
+
+@kernel
+def successors(
+    state: int, system_only: bool, plan: Ints, used: Bytes, work: Ints, misses: Ints, found: Ints, known: int
+) -> int:
+    """All steps of a state, or only its system steps, to `found` from `known` on; returns where they end."""
+    work[W.MISSED] = 0
+    work[W.CUT] = 0
+    bits = plan[H.SLOT_BITS]
     mask = (1 << bits) - 1
+    network = state & ((1 << plan[H.SLOTS] * bits) - 1)
     count = 0
-    while count < plan.slots and (network >> count * bits) & mask:
+    while count < plan[H.SLOTS] and (network >> count * bits) & mask:
         count += 1
     previous = -1
     for at in range(count):
         message = (network >> at * bits) & mask
-        if plan.group[message] == previous:
-            continue
-        previous = plan.group[message]
-        kept = (network & ((1 << at * bits) - 1)) | ((network >> at * bits) >> bits) << at * bits
-        if not system_only and _can_pay(state, plan.drop, plan):
-            work.successors[work.counters[FOUND]] = _pay(state, plan.drop, plan) - network + kept
-            work.counters[FOUND] += 1
-        if plan.link[message] >= 0 and (state >> plan.link[message]) & 1:
-            continue
-        actor = plan.receiver[message]
-        local = (state >> plan.local_at[actor]) & plan.local_mask[actor]
-        event = plan.delivery[message]
-        _attempt(state, network, kept, count - 1, actor, local, event, plan, work)
-        if system_only:
-            continue
-        if _can_pay(state, plan.duplicate, plan):
-            _attempt(_pay(state, plan.duplicate, plan), network, network, count, actor, local, event, plan, work)
-        if _can_pay(state, plan.corrupt, plan):
-            paid = _pay(state, plan.corrupt, plan)
-            _attempt(paid, network, kept, count - 1, actor, local, plan.corrupted[message], plan, work)
-
-
-@kernel
-def _own_events(state: int, network: int, system_only: bool, plan: Plan, work: Work) -> None:
-    bits = plan.slot_bits
-    mask = (1 << bits) - 1
-    count = 0
-    while count < plan.slots and (network >> count * bits) & mask:
-        count += 1
-    for actor in range(plan.local_at.size):
-        local = (state >> plan.local_at[actor]) & plan.local_mask[actor]
-        for at in range(plan.timers_at[actor, local], plan.timers_end[actor, local]):
-            _attempt(state, network, network, count, actor, local, plan.timers[at], plan, work)
-        if system_only:
-            continue
-        for at in range(plan.own_at[actor], plan.own_at[actor + 1]):
-            budget = plan.own_budget[at]
-            if _can_pay(state, budget, plan):
-                paid = _pay(state, budget, plan)
-                _attempt(paid, network, network, count, actor, local, plan.own_event[at], plan, work)
-
-
-@kernel
-def _links(state: int, system_only: bool, plan: Plan, work: Work) -> None:
-    for link in range(plan.links):
-        bit = 1 << (plan.cut_at + link)
-        if state & bit:
-            work.successors[work.counters[FOUND]] = state - bit
-            work.counters[FOUND] += 1
-        elif not system_only and _can_pay(state, plan.partition, plan):
-            work.successors[work.counters[FOUND]] = _pay(state, plan.partition, plan) + bit
-            work.counters[FOUND] += 1
-
-
-@kernel
-def successors(state: int, system_only: bool, plan: Plan, work: Work) -> None:
-    """All steps of a state, or only its system steps; the misses add up over calls."""
-    work.counters[FOUND] = 0
-    work.counters[MISSED] = 0
-    work.counters[CUT] = 0
-    network = state & ((1 << plan.slots * plan.slot_bits) - 1)
-    _messages(state, network, system_only, plan, work)
-    _own_events(state, network, system_only, plan, work)
-    _links(state, system_only, plan, work)
-
-
-@kernel
-def expand(
-    source: Ints,
-    begin: int,
-    end: int,
-    room: int,
-    table: Ints,
-    order: Ints,
-    known: int,
-    redo: Ints,
-    plan: Plan,
-    work: Work,
-) -> tuple[int, int, int, int]:
-    """Expand `source[begin:end]`: new states go to `table` and to the end of `order`. Stops early when `known` reaches
-    `room` or the misses fill up. Returns (where it stopped, states known, steps, how many are to be done again)."""
-    steps = 0
-    again = 0
-    for at in range(begin, end):
-        if known >= room or again >= redo.size:
-            return at, known, steps, again
-        successors(source[at], False, plan, work)
-        if work.counters[MISSED]:
-            redo[again] = source[at]
-            again += 1
-            continue
-        steps += work.counters[FOUND]
-        for position in range(work.counters[FOUND]):
-            successor = work.successors[position]
-            where = place(table, successor)
-            if table[where] == EMPTY:
-                table[where] = successor
-                order[known] = successor
-                known += 1
-    return end, known, steps, again
-
-
-@kernel
-def distinct(states: Ints, mask: int, table: Ints, found: Ints) -> int:
-    """The distinct values of `state & mask`, to `found`; EMPTY if they are more than fit."""
-    count = 0
-    for state in states:
-        key = state & mask
-        at = place(table, key)
-        if table[at] == EMPTY:
-            if count == found.size:
-                return EMPTY
-            table[at] = key
-            found[count] = key
-            count += 1
-    return count
-
-
-@kernel
-def matching(states: Ints, mask: int, table: Ints, chosen: Bytes) -> None:
-    """Marks the states whose `state & mask` is in the table."""
-    for at in range(states.size):
-        key = states[at] & mask
-        chosen[at] = table[place(table, key)] == key
-
-
-@kernel
-def leading(states: Ints, targets: Ints, chosen: Bytes, plan: Plan, work: Work) -> None:
-    """Marks the states that have a successor in the table `targets`."""
-    for at in range(states.size):
-        successors(states[at], False, plan, work)
-        chosen[at] = 0
-        for position in range(work.counters[FOUND]):
-            successor = work.successors[position]
-            if targets[place(targets, successor)] == successor:
-                chosen[at] = 1
-                break
-
-
-@kernel
-def await_all(order: Ints, left: Ints, table: Ints, waiting: Bytes) -> None:
-    for at in left:
-        waiting[place(table, order[at])] = 1
-
-
-@kernel
-def drain(
-    order: Ints, left: Ints, size: int, cut_only: bool, table: Ints, waiting: Bytes, plan: Plan, work: Work
-) -> int:
-    """One pass over `left[:size]`, last first: what has a system step out of `waiting` leaves it (or, `cut_only`,
-    what a bound cut). What stays is at the front of `left`, reversed by the caller. Returns how many stay."""
-    stay = size
-    for at in range(size - 1, -1, -1):
-        state = order[left[at]]
-        successors(state, True, plan, work)
-        leaves = work.counters[CUT] == 1 and cut_only
-        if not cut_only:
-            for position in range(work.counters[FOUND]):
-                if waiting[place(table, work.successors[position])] == 0:
-                    leaves = True
-                    break
-        if leaves:
-            waiting[place(table, state)] = 0
-        else:
-            stay -= 1
-            left[stay] = left[at]
-    return size - stay
+        group = _group(message, plan)
+        if group != previous:
+            known = _message(state, network, at, message, count, system_only, plan, used, work, misses, found, known)
+        previous = group
+    for actor in range(plan[H.ACTORS]):
+        known = _own(state, network, count, actor, system_only, plan, used, work, misses, found, known)
+    return _links(state, system_only, plan, found, known)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable
 
 import numpy as np
 
-from ockam_fsm.checking import kernels
+from ockam_fsm.checking import kernels, sweeps
 from ockam_fsm.checking.arrays import Arrays
 from ockam_fsm.checking.kernels import EMPTY, Bytes, Ints
 from ockam_fsm.checking.moves import Moves
@@ -65,24 +65,21 @@ class NumbaSearch:
     def _expand(self, source: Ints | None, begin: int, end: int, known: int) -> tuple[int, int, int]:
         """(where it stopped, states known, steps). `source`: states to do again; None: the order of discovery."""
         self._make_room(known)
-        arrays = self._arrays
         redo: Ints = np.empty(_REDO, np.int64)
-        arrays.work.counters[kernels.MISSES] = 0
         states = self._order if source is None else source
-        room = self._order.size - arrays.work.successors.size
-        begin, known, steps, again = kernels.expand(
-            states, begin, end, room, self._table, self._order, known, redo, arrays.plan, arrays.work
+        begin, known, steps, again = sweeps.expand(
+            states, begin, end, self._table, self._order, known, redo, *self._arrays.for_kernels
         )
-        arrays.learn()
+        self._arrays.learn()
         position = 0
         while position < again:
-            position, known, more = self._expand(redo[:again].copy(), position, again, known)
+            position, known, more = self._expand(redo[:again], position, again, known)
             steps += more
         return begin, known, steps
 
     def _make_room(self, known: int) -> None:
         """The order takes half as many states as the table has cells."""
-        if known + 2 * self._arrays.work.successors.size + 1 >= self._order.size:
+        if known + 2 * self._arrays.found.size >= self._order.size:
             grown: Ints = np.empty(self._order.size * 2, np.int64)
             grown[:known] = self._order[:known]
             self._order = grown
@@ -99,7 +96,7 @@ class NumbaSearch:
     def leading(self, states: Collection[int], targets: Collection[int]) -> Collection[int]:
         candidates = _array(states)
         chosen: Bytes = np.empty(candidates.size, np.uint8)
-        kernels.leading(candidates, _table(_array(targets)), chosen, self._arrays.plan, self._arrays.work)
+        sweeps.leading(candidates, _table(_array(targets)), chosen, *self._arrays.for_kernels)
         return self._among(candidates, chosen)
 
     def union(self, some: Collection[int], others: Collection[int]) -> Collection[int]:
@@ -113,7 +110,7 @@ class NumbaSearch:
         order = self._order[: self.states]
         left: Ints = np.flatnonzero(_matching(order, mask, lambda key: not goal(key)))
         waiting: Bytes = np.zeros(self._table.size, np.uint8)
-        kernels.await_all(order, left, self._table, waiting)
+        sweeps.await_all(order, left, self._table, waiting)
         left = self._drain(left, waiting)
         strictly = self._premise(left, mask, given).size
         left = self._pass(left, waiting, cut_only=True)
@@ -137,8 +134,7 @@ class NumbaSearch:
 
     def _pass(self, left: Ints, waiting: Bytes, *, cut_only: bool) -> Ints:
         """The kernel leaves what stays at the end, in its order; reversed, so that passes alternate direction."""
-        arrays = self._arrays
-        stay = kernels.drain(self._order, left, left.size, cut_only, self._table, waiting, arrays.plan, arrays.work)
+        stay = sweeps.drain(self._order, left, cut_only, self._table, waiting, *self._arrays.for_kernels)
         return left[left.size - stay :][::-1].copy()
 
 
@@ -158,7 +154,7 @@ def _distinct(states: Ints, mask: int) -> Ints:
     size = 1 << 10
     while True:
         found: Ints = np.empty(size // 2, np.int64)
-        count = kernels.distinct(states, mask, _table([], size), found)
+        count = sweeps.distinct(states, mask, _table([], size), found)
         if count != EMPTY:
             return found[:count]
         size *= 8
@@ -167,5 +163,5 @@ def _distinct(states: Ints, mask: int) -> Ints:
 def _matching(states: Ints, mask: int, test: Callable[[int], bool]) -> Bytes:
     passing = [key for key in _distinct(states, mask).tolist() if test(key)]
     chosen: Bytes = np.empty(states.size, np.uint8)
-    kernels.matching(states, mask, _table(passing), chosen)
+    sweeps.matching(states, mask, _table(passing), chosen)
     return chosen

@@ -1,0 +1,121 @@
+"""Loops over many states, compiled: expanding a level, choosing states, draining towards goals. Used by `search_numba`.
+
+Looking a state up in a table that is larger than the caches takes as long as computing dozens of successors. `expand`
+therefore computes a batch, then reads all their places at once (the processor overlaps those reads), then enters them.
+"""
+
+from __future__ import annotations
+
+from ockam_fsm.checking.kernels import BATCH, EMPTY, Bytes, Ints, W, hashed, kernel, place, successors
+
+
+@kernel
+def enter(table: Ints, order: Ints, known: int, found: Ints, count: int, work: Ints) -> int:
+    """Enter `found[:count]`; what is new goes to the end of `order`."""
+    touched = 0
+    for position in range(count):
+        touched ^= table[hashed(found[position], table.size)]
+    work[W.TOUCHED] = touched
+    for position in range(count):
+        where = place(table, found[position])
+        if table[where] == EMPTY:
+            table[where] = found[position]
+            order[known] = found[position]
+            known += 1
+    return known
+
+
+@kernel
+def expand(
+    source: Ints, begin: int, end: int, table: Ints, order: Ints, known: int, redo: Ints,
+    plan: Ints, used: Bytes, work: Ints, misses: Ints, found: Ints,
+) -> tuple[int, int, int, int]:  # fmt: skip
+    """Expand `source[begin:end]`: new states go to `table` and to the end of `order`. Stops early when `order` or
+    `redo` might get full. Returns (where it stopped, states known, steps, how many are to be done again)."""
+    steps, again, at, pending = 0, 0, begin, 0
+    while at < end and again < redo.size and known + found.size < order.size:
+        state = source[at]
+        at += 1
+        upto = successors(state, False, plan, used, work, misses, found, pending)
+        if work[W.MISSED]:
+            redo[again] = state
+            again += 1
+            continue
+        steps += upto - pending
+        for position in range(pending, upto):
+            if found[position] != state:
+                found[pending] = found[position]
+                pending += 1
+        if pending >= BATCH:
+            known = enter(table, order, known, found, pending, work)
+            pending = 0
+    known = enter(table, order, known, found, pending, work)
+    return at, known, steps, again
+
+
+@kernel
+def distinct(states: Ints, mask: int, table: Ints, found: Ints) -> int:
+    """The distinct values of `state & mask`, to `found`; EMPTY if they are more than fit."""
+    count = 0
+    for state in states:
+        key = state & mask
+        at = place(table, key)
+        if table[at] == EMPTY:
+            if count == found.size:
+                return EMPTY
+            table[at] = key
+            found[count] = key
+            count += 1
+    return count
+
+
+@kernel
+def matching(states: Ints, mask: int, table: Ints, chosen: Bytes) -> None:
+    """Marks the states whose `state & mask` is in the table."""
+    for at in range(states.size):
+        key = states[at] & mask
+        chosen[at] = table[place(table, key)] == key
+
+
+@kernel
+def leading(
+    states: Ints, targets: Ints, chosen: Bytes, plan: Ints, used: Bytes, work: Ints, misses: Ints, found: Ints
+) -> None:
+    """Marks the states that have a successor in the table `targets`."""
+    for at in range(states.size):
+        chosen[at] = 0
+        for position in range(successors(states[at], False, plan, used, work, misses, found, 0)):
+            if targets[place(targets, found[position])] == found[position]:
+                chosen[at] = 1
+                break
+
+
+@kernel
+def await_all(order: Ints, left: Ints, table: Ints, waiting: Bytes) -> None:
+    for at in left:
+        waiting[place(table, order[at])] = 1
+
+
+@kernel
+def drain(
+    order: Ints, left: Ints, cut_only: bool, table: Ints, waiting: Bytes,
+    plan: Ints, used: Bytes, work: Ints, misses: Ints, found: Ints,
+) -> int:  # fmt: skip
+    """One pass over `left`, last first: what has a system step out of `waiting` leaves it (or, `cut_only`, what a bound
+    cut). What stays is moved to the end of `left`, in its order. Returns how many stay."""
+    first = left.size
+    for at in range(left.size - 1, -1, -1):
+        state = order[left[at]]
+        count = successors(state, True, plan, used, work, misses, found, 0)
+        leaves = cut_only and work[W.CUT] == 1
+        if not cut_only:
+            for position in range(count):
+                if waiting[place(table, found[position])] == 0:
+                    leaves = True
+                    break
+        if leaves:
+            waiting[place(table, state)] = 0
+        else:
+            first -= 1
+            left[first] = left[at]
+    return left.size - first
