@@ -38,7 +38,7 @@ ODD: Machine[Any, Any, Any] = Machine(
                 Row("<B>", _colon, _dot, _state, when=(_tries.below(),), updates=(_tries.increment,), cites="*x*"),
                 Row("C|2", _colon, _dot, _final, when=(_tries.at_least(),), cites="[x]"),
                 Row("D;#", _state, _lost, _colon, (OddEffect.SEND_IT,) * 2, updates=(_tries.reset,), cites="_x_"),
-                Row("E{}", _colon, _note, _colon, cites="`"),
+                Row("E|{}<>", _colon, _note, _colon, cites="`"),
                 Row("F\\", _state, _note, _final, updates=(_tries.decrement,), cites="\\"),
                 Ignore(_go, because="a | reason; with <marks> & *stars* #1 \\ {x}"),
                 Ignore(_note, because='"quoted"'),

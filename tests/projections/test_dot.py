@@ -14,6 +14,7 @@ from ockam_fsm.edges.process import render_with_wasm
 from ockam_fsm.kernel.machine import Machine
 from ockam_fsm.machines.vocabulary import Effect, Event
 from ockam_fsm.projections import dot, svg
+from ockam_fsm.projections.gallery import Pair
 from ockam_fsm.projections.kinds import EventKind
 from ockam_fsm.projections.overview import LESS, MORE, difference, overview_to_dot
 from ockam_fsm.projections.pair import pair_to_dot
@@ -56,6 +57,15 @@ def test_there_is_one_card_for_each_two_states(machine: AnyMachine) -> None:
     assert source == dot.to_dot(machine, PAGE)
 
 
+def test_an_arrow_that_goes_up_is_laid_out_as_if_it_went_down() -> None:
+    source = dot.to_dot(ODD, PAGE)
+    up = 'b_3a_c _5c_N" -> "state to b_3a_c _5c_N" \\[([^]]*)\\]'
+    (first,), (second,) = re.findall(up, source), re.findall(r'"state to b_3a_c _5c_N" -> state \[([^]]*)\]', source)
+    assert "dir=back" in first
+    assert "arrowhead=none" in second
+    assert '"b_3a_c _5c_N to state" -> state' in source
+
+
 def test_the_arrow_of_several_kinds_has_a_strand_of_each() -> None:
     kinds = [EventKind.TIMER, EventKind.FAILURE]
     assert dot.strands(iter(kinds)) == {"color": f"{kinds[0].value.ink}:{kinds[1].value.ink}", "style": "solid"}
@@ -75,6 +85,21 @@ def test_a_pair_shows_who_sends_and_who_hears() -> None:
     sent = re.findall(rf'"initiator IDLE":r0:e -> {hello}', source)
     heard = re.findall(rf'{hello} -> "responder IDLE":r0:w', source)
     assert (len(sent), len(heard)) == (1, 1)
+    answers = re.findall(r'"initiator NEGOTIATING":r\d+:e -> "SEND_ANSWER of the responder" \[([^]]*)\]', source)
+    assert len(answers) == 1
+    assert "dir=back" in answers[0]
+
+
+@pytest.mark.parametrize("pair", catalogue().pairs, ids=lambda pair: pair.name)
+def test_every_line_of_a_pair_ends_at_a_row_that_is_there(pair: Pair) -> None:
+    source = pair_to_dot(pair.left.machine, pair.right.machine, MESSAGES, PAGE, pair.name, pair.summary)
+    boxes = dict(re.findall(r'^\t\t"?([\w ]+)"? \[label="([^"]+)"', source, re.MULTILINE))
+    ends = re.findall(r'"([\w ]+)":(r\d+):([ew])', source)
+    assert len(ends) > 10
+    assert all(f"<{port}> " in boxes[name] for name, port, _ in ends)
+    assert {(name.startswith("initiator"), side) for name, _, side in ends} == {(True, "e"), (False, "w")}
+    shown = {(name, port) for name, label in boxes.items() for port in re.findall(r"<(r\d+)> ", label)}
+    assert {(name, port) for name, port, _ in ends} == shown
 
 
 def test_a_pair_asks_the_mapping_and_nothing_else() -> None:
