@@ -1,0 +1,275 @@
+"""The safety properties of sessions, judged at every step of a run: S1 to S9, S11 to S14, S16.
+
+`WatchedSession` is the real session; after each input it hands the monitor what it was, what came in, what follows and
+what it is now. A predicate sees only that, as the step properties of the explorer do (checking/session_safety.py).
+What the explorer's properties read off derived addresses is kept here: which generation and address a payload was sent
+to (S9), which requests have had their outcome (S8; an identifier is used once in a run), where each accepted message
+is (S11).
+
+Rule 1: a broken property ends the run with `Broken`, which names it.
+Rule 2: payloads of the application are marked (`MARK`): letter and number, at the end of the bytes, each used once.
+Left out: S10, which the transport's table and `Node.destinations` hold by construction and a test checks; S15 needs a
+stream.
+Source: spec/sessions.md section 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from ockam_fsm.machines.vocabulary import Renegotiation, Role, State
+from ockam_fsm.runtime.commands import (
+    Command,
+    DeadLetter,
+    Deliver,
+    Notify,
+    RequestFailed,
+    RequestTimedOut,
+    Responded,
+    Send,
+    Timer,
+)
+from ockam_fsm.runtime.link import Link
+from ockam_fsm.runtime.message import Address, Message, Route
+from ockam_fsm.runtime.session import Session
+
+MARK = 10
+"""Bytes of a mark: one letter and nine digits."""
+
+REMEMBERED = 10_000
+"""How many messages' targets are remembered, the latest: what is older has long arrived or been lost."""
+
+_OUTCOMES = (Responded, RequestFailed, RequestTimedOut)
+_AWAY = (State.IDLE, State.TIMED_OUT, State.CLOSED)
+
+
+class Broken(Exception):
+    """A property does not hold. `property_id` names it."""
+
+    def __init__(self, property_id: str, detail: str) -> None:
+        self.property_id = property_id
+        self.detail = detail
+        super().__init__(f"{property_id}: {detail}")
+
+
+def mark(letter: str, number: int) -> bytes:
+    return b"%s%09d" % (letter.encode(), number)
+
+
+def mark_of(payload: bytes) -> bytes | None:
+    """The mark that a payload ends with, bare or in a signal; None for other bytes."""
+    found = payload[-MARK:]
+    return found if found[:1] in (b"m", b"q", b"r") and found[1:].isdigit() and len(found) == MARK else None
+
+
+class Image(NamedTuple):
+    """What a session is, for its monitor: the snapshot's fields that properties read, without copies."""
+
+    state: State
+    attempts: int
+    held: int
+    misses: int
+    usable: int
+    seen: tuple[int, int]
+    attempt: Link | None
+    current: Link | None
+    waiting: tuple[Any, ...]
+    requests: tuple[Any, ...]
+    has_state: bool
+    armed: frozenset[Timer]
+
+
+class WatchedSession(Session):
+    """The real session, and a monitor that sees each of its steps."""
+
+    __slots__ = ("monitor", "rested", "tried")
+
+    monitor: Monitor
+    rested: bool
+    """A back-off has expired since its last attempt."""
+    tried: bool
+
+    def image(self) -> Image:
+        return Image(
+            self.state, self.attempts, self.held, self.misses, self.usable, self.seen, self.attempt, self.current,
+            tuple(self.waiting), tuple(self.requests), self.has_state, self.armed,
+        )  # fmt: skip
+
+    def _ordered(self, event: Any, cause: Any = None) -> list[Command]:
+        before = self.image()
+        return self.monitor.judge(self, before, cause, super()._ordered(event, cause))
+
+    def fire(self, timer: Any) -> list[Command]:
+        before = self.image()
+        self.rested = self.rested or (timer is Timer.BACK_OFF and timer in self.armed)
+        return self.monitor.judge(self, before, timer, super().fire(timer))
+
+    def receive(self, message: Message) -> list[Command]:
+        before = self.image()
+        return self.monitor.judge(self, before, message, super().receive(message))
+
+
+class Monitor:
+    """One for each run: it sees every session of every node, and keeps account of every marked message."""
+
+    def __init__(self) -> None:
+        self.judged = 0
+        self.accepted: dict[bytes, None] = {}
+        self.sent_to: dict[bytes, set[Address]] = {}
+        self.outcomes: set[Any] = set()
+        self.by_inner: dict[Address, WatchedSession] = {}
+
+    def maker(self, base: type[WatchedSession] = WatchedSession) -> Callable[..., Session]:
+        """Makes watched sessions: what a `Node` is given as `make`."""
+
+        def make(*args: Any, **options: Any) -> Session:
+            session = base(*args, **options)
+            session.monitor, session.rested, session.tried = self, True, False
+            return session
+
+        return make
+
+    # Steps ------------------------------------------------------------------------------------------------------------
+
+    def judge(self, session: WatchedSession, before: Image, cause: Any, commands: list[Command]) -> list[Command]:
+        self.judged += 1
+        after = session.image()
+        if before.state is State.CLOSED and (before != after or any(isinstance(c, Send) for c in commands)):
+            raise Broken("S2", "a closed session did something")
+        if commands or before != after:
+            self._judge_change(session, before, after, cause, commands)
+        return commands
+
+    def _judge_change(
+        self, session: WatchedSession, before: Image, after: Image, cause: Any, commands: list[Command]
+    ) -> None:
+        self._judge_generations(session, before, after)
+        self._judge_capacities(session, after)
+        for command in commands:
+            if type(command) is Send:
+                self._judge_send(command.message, before, after)
+            elif type(command) is Deliver:
+                self._judge_delivery(command, before, after, cause)
+            elif type(command) is Notify and isinstance(command.notice, _OUTCOMES):
+                self._judge_outcome(command.notice, after)
+        self._judge_order(before, after, commands)
+        if len(commands) == 1 and type(commands[0]) is DeadLetter and commands[0].message is cause and before != after:
+            raise Broken("S4", "a message that became a dead letter changed the session")
+
+    def _judge_generations(self, session: WatchedSession, before: Image, after: Image) -> None:
+        kind, role = session.settings.session_type, session.settings.role
+        if after.seen < before.seen:
+            raise Broken("S4", f"seen went from {before.seen} to {after.seen}")
+        if before.has_state and not after.has_state:
+            raise Broken("S3", "the session's state was lost")
+        if after.state in _AWAY and (after.attempt or after.current):
+            raise Broken("S5", f"a route is kept in {after.state.name}")
+        attempt = after.attempt
+        if attempt is not None and attempt is not before.attempt and session.is_own(attempt):
+            self._judge_attempt(session, kind.renegotiation, role)
+        if after.current is not before.current and after.current is not None:
+            self._judge_current(session, after.current, after.state)
+
+    def _judge_attempt(self, session: WatchedSession, sides: Renegotiation, role: Role) -> None:
+        if role is Role.RESPONDER and sides is not Renegotiation.TWO_SIDED:
+            raise Broken("S6", "a responder started a negotiation")
+        if session.tried and sides is Renegotiation.NONE:
+            raise Broken("S2", "a transient session negotiated again")
+        if not session.rested:
+            raise Broken("S16", "an attempt without a back-off before it")
+        session.rested, session.tried = False, True
+
+    def _judge_current(self, session: WatchedSession, link: Link, state: State) -> None:
+        owner = self.by_inner.setdefault(link.inner, session)
+        if owner is not session:
+            raise Broken("S9", f"the inner address {link.inner} is not fresh")
+        peer = self.by_inner.get(link.route[-1])
+        if state is not State.ESTABLISHED or peer is None or peer.state is not State.ESTABLISHED:
+            return
+        theirs = peer.current
+        same = theirs is not None and theirs.generation.address == link.generation.address
+        if same and theirs is not None and (theirs.route[-1] != link.inner or link.route[-1] != theirs.inner):
+            raise Broken("S7", f"both are established in {link.generation}, and do not route to each other")
+
+    def _judge_capacities(self, session: WatchedSession, after: Image) -> None:
+        limits = session.limits
+        if len(after.waiting) > (limits["held"] or 0):
+            raise Broken("S12", f"{len(after.waiting)} messages held")
+        attempts = limits["attempts"]
+        if attempts is not None and after.attempts > attempts:
+            raise Broken("S12", f"{after.attempts} attempts")
+        if len(after.requests) > session.settings.requests:
+            raise Broken("S12", f"{len(after.requests)} requests open")
+
+    def _judge_send(self, message: Message, before: Image, after: Image) -> None:
+        found = mark_of(message.payload)
+        if found is None:
+            return
+        route, links = message.onward_route, [x for x in (before.current, after.current) if x is not None]
+        target = next((x.route[-1] for x in links if _begins(route, x.route)), None)
+        if target is None or before.state is State.TIMED_OUT:
+            raise Broken("S5", f"data left on {route}, which no generation of now has learned")
+        if after.state is not State.ESTABLISHED and before.state is not State.ESTABLISHED:
+            raise Broken("S5", f"data left in {before.state.name}")
+        self.sent_to.setdefault(found, set()).add(target)
+        if len(self.sent_to) > REMEMBERED:
+            del self.sent_to[next(iter(self.sent_to))]
+
+    def _judge_delivery(self, deliver: Deliver, before: Image, after: Image, cause: Any) -> None:
+        established = State.ESTABLISHED in (before.state, after.state)
+        if not established and not (before.state is State.RENEGOTIATING and before.usable):
+            raise Broken("S1", f"data was delivered in {before.state.name}")
+        self._judge_arrival(mark_of(deliver.payload), cause)
+
+    def _judge_arrival(self, found: bytes | None, cause: Any) -> None:
+        if found is None or not isinstance(cause, Message):
+            return
+        reached = cause.onward_route[0]
+        inner = Address(reached.type, reached.value.partition(b".")[0])
+        if inner not in self.sent_to.get(found, (inner,)):
+            raise Broken("S9", f"{found!r} was sent in another generation")
+
+    def _judge_outcome(self, notice: Any, after: Image) -> None:
+        if notice.request in self.outcomes:
+            raise Broken("S8", f"a second outcome of request {notice.request!r}")
+        self.outcomes.add(notice.request)
+        if notice.request in after.requests:
+            raise Broken("S8", f"request {notice.request!r} is still open after its outcome")
+
+    def _judge_order(self, before: Image, after: Image, commands: list[Command]) -> None:
+        if any(again and not ahead for (_, ahead), (_, again) in zip(after.waiting, after.waiting[1:], strict=False)):
+            raise Broken("S13", "a held message waits before a reissued one")
+        if after.state is not State.ESTABLISHED:
+            return
+        if after.waiting:
+            raise Broken("S13", "messages wait in an established session")
+        if before.waiting:
+            marks = [mark_of(c.message.payload) for c in commands if type(c) is Send]
+            left = [found for found in marks if found is not None]
+            waited = [mark_of(outgoing.payload) for outgoing, _ in before.waiting]
+            reissued = left[: len(left) - len(waited)]  # where the end of the previous generation is in the same step
+            if left[len(reissued) :] != waited or not set(reissued) <= set(before.requests):
+                raise Broken("S13", f"{waited} waited, {left} left")
+
+    # Accounts ---------------------------------------------------------------------------------------------------------
+
+    def accept(self, found: bytes) -> None:
+        self.accepted[found] = None
+
+    def settled(self, payload: bytes) -> None:
+        """This message was delivered, is a dead letter, or was taken by a named fault."""
+        found = mark_of(payload)
+        if found is not None:
+            self.accepted.pop(found, None)
+
+    def account(self, present: Iterable[bytes]) -> None:
+        """Everything accepted and not settled must be among what is held or in flight (S11)."""
+        here = {mark_of(payload) for payload in present}
+        lost = [found for found in self.accepted if found not in here]
+        if lost:
+            raise Broken("S11", f"{len(lost)} accepted messages are nowhere, the first is {lost[0]!r}")
+
+
+def _begins(route: Route, with_route: Route) -> bool:
+    return bool(with_route) and route[: len(with_route)] == with_route

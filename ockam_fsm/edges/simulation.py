@@ -1,0 +1,364 @@
+"""One session type under faults: two nodes, some sessions, an application that uses them, every property watched.
+
+    initiators   `PAIRS` sessions on node `a`, each opened (explicit) or used (implicit) again when it has closed
+    responders   one host on node `b`; two-sided sessions are also renegotiated from there
+    application  sends and requests both ways, orders renegotiations and closings, and a handler that sometimes raises
+
+Rule 1: everything is drawn from the seed. The same arguments give the same run, bit for bit.
+Rule 2: after `run`, `settle` stops the faults and the user, and lets timers and deliveries do the rest (R).
+Left out: what is made of a run (runs.py).
+Source: spec/sessions.md sections 8, 10 and 13.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ockam_fsm.edges.delivery import Delivery
+from ockam_fsm.edges.faults import NO_FAULTS, RATES, Faults
+from ockam_fsm.edges.monitors import Broken, Monitor, WatchedSession, mark, mark_of
+from ockam_fsm.edges.simulated import SimulatedNetwork, SimulatedNode, tcp, waiting_in
+from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES, SessionMachine
+from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType, State
+from ockam_fsm.runtime.commands import Closed
+from ockam_fsm.runtime.handshake import GENERATION, PROFILES, Profile
+from ockam_fsm.runtime.message import Address, Message, local
+from ockam_fsm.runtime.node_commands import Letter, Notify, Observation, WorkerFailed
+from ockam_fsm.runtime.session import Session, Snapshot
+from ockam_fsm.runtime.session_workers import SessionWorker
+from ockam_fsm.runtime.settings import BackOff, Durations, Settings
+from ockam_fsm.runtime.workers import Context, RestartPolicy
+
+PAIRS = 2
+ACCOUNT_EVERY_STEPS = 2_000
+SETTLE_SECONDS = 120.0
+HOST = local("host")
+DURATIONS = Durations(2.0, 1.0, 8.0, 20.0, 2.0, BackOff(0.5, 1.6, 5.0, 0.2))
+"""Short, so that much happens in few steps."""
+
+RESTARTS = RestartPolicy(1_000_000, 5.0, BackOff(0.01, 1.6, 0.5, 0.2))
+"""The application's handlers raise by order of the simulation, for ever."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything that a run depends on besides the number of its steps."""
+
+    session_type: SessionType
+    seed: int = 0
+    profile: Profile = GENERATION
+    faults: Faults = field(default_factory=Faults)
+    make: type[WatchedSession] = WatchedSession
+    variants: Mapping[Role, SessionMachine] = field(default_factory=dict)
+
+    def settings(self, role: Role) -> Settings:
+        """In profile `ockam` every responder is a transient one, made for one generation."""
+        fresh = role is Role.RESPONDER and not self.profile.keeps_alive
+        kind = EXPLICIT_TRANSIENT if fresh else self.session_type
+        return Settings(kind, role, self.profile, DURATIONS, held=0 if fresh else None, requests=50,
+                        variant=self.variants.get(role))  # fmt: skip
+
+    def header(self) -> dict[str, Any]:
+        return {
+            "type": self.session_type.name,
+            "seed": self.seed,
+            "profile": self.profile.name,
+            "faults": dict(self.faults.rates),
+        }
+
+    @classmethod
+    def from_header(cls, header: Mapping[str, Any]) -> Setup:
+        kind = next(t for t in TYPES if t.name == header["type"])
+        return cls(kind, header["seed"], PROFILES[header["profile"]], Faults(header["faults"]))
+
+
+class Simulation:
+    """One run."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.monitor = Monitor()
+        self.there, self.back = Delivery(), Delivery()
+        self.numbered = 0
+        self.using = True
+        self.bystanders: list[Snapshot] = []
+        self.neighbours_changed = False
+        self.network = SimulatedNetwork(
+            setup.seed,
+            setup.faults,
+            taken=self._taken,
+            notified=self._notified,
+            restarting=self._restarting,
+            spoils_payload=setup.profile.keeps_alive,
+            make=self.monitor.maker(setup.make),
+        )
+        self.random = self.network.random
+        self.b = self.network.add_node("b", self._start_host)
+        self.a = self.network.add_node("a", self._start_initiators)
+        self._schedule_use()
+        for fault in sorted(RATES):
+            self._schedule_fault(fault)
+
+    # The two nodes ----------------------------------------------------------------------------------------------------
+
+    def _start_initiators(self, node: SimulatedNode) -> None:
+        node.node.add_observer(self)
+        application = node.node.start_worker(local("application"), handler=self._on_a, restart=RESTARTS)
+        for pair in range(PAIRS):
+            self._start_initiator(node, pair, application)
+
+    def _start_initiator(self, node: SimulatedNode, pair: int, application: Address) -> None:
+        setup = self.setup
+        two_sided = setup.session_type.renegotiation is Renegotiation.TWO_SIDED
+        contact = local(f"contact-{pair}") if two_sided else None
+        session_id = None
+        if setup.profile.keeps_alive and setup.session_type.persistent:
+            session_id = bytes(15) + bytes([pair])
+        node.node.start_session(
+            setup.settings(Role.INITIATOR),
+            (tcp("b"), HOST),
+            outer=local(f"outer-{pair}"),
+            application=application,
+            contact=contact,
+            own_route=(tcp("a"), contact) if contact is not None else (),
+            session_id=session_id,
+            remembered=node.numbers.get(session_id or b"", 0),
+            has_state=session_id in node.numbers,
+        )
+        if setup.session_type.creation is Creation.EXPLICIT:
+            node.node.open(local(f"outer-{pair}"))
+
+    def _start_host(self, node: SimulatedNode) -> None:
+        node.node.add_observer(self)
+        application = node.node.start_worker(local("application"), handler=self._on_b, restart=RESTARTS)
+        node.node.start_host(
+            HOST,
+            self.setup.settings(Role.RESPONDER),
+            application=application,
+            capacity=20,
+            durable=lambda session_id: (node.numbers.get(session_id, 0), session_id in node.numbers),
+        )
+
+    # The application --------------------------------------------------------------------------------------------------
+
+    def _schedule_use(self) -> None:
+        self.network.after(self.random.expovariate(10.0), "use", self._use)
+
+    def _use(self) -> None:
+        if not self.using:
+            return
+        draw = self.random.random()
+        try:
+            if draw < 0.6:
+                self._use_initiator(local(f"outer-{self.random.randrange(PAIRS)}"), draw)
+            elif draw < 0.9:
+                self._use_responder()
+            else:
+                self._order(draw)
+        except LocalSessionError:
+            pass  # refused, and nothing has changed: that is an answer, too
+        self._schedule_use()
+
+    def _use_initiator(self, outer: Address, draw: float) -> None:
+        node = self.a.node
+        self.numbered += 1
+        if draw < 0.4:
+            found = mark("m", self.numbered)
+            node.send(outer, found)
+            self.there.send(self.numbered, outer)
+        else:
+            found = mark("q", self.numbered)
+            node.request(outer, found, found, reissue=draw < 0.5)
+        self.monitor.accept(found)
+        self.a.run()
+
+    def _use_responder(self) -> None:
+        responders = list(self.b.node.host(HOST).responders.values())
+        if responders:
+            worker = responders[self.random.randrange(len(responders))]
+            self.numbered += 1
+            found = mark("m", self.numbered)
+            self.b.node.send(worker.outer, found)
+            self.monitor.accept(found)
+            self.back.send(self.numbered, worker.outer)
+            self.b.run()
+
+    def _order(self, draw: float) -> None:
+        outer = local(f"outer-{self.random.randrange(PAIRS)}")
+        if draw < 0.93:
+            self.a.node.renegotiate(outer)
+        elif draw < 0.96:
+            responders = list(self.b.node.host(HOST).responders.values())
+            if responders:
+                self.b.node.renegotiate(responders[self.random.randrange(len(responders))].outer)
+                self.b.run()
+        elif draw < 0.97:
+            self.a.node.close(outer)
+        self.a.run()
+
+    def _on_a(self, message: Message, context: Context) -> None:
+        self._handle(message, self.back)
+
+    def _on_b(self, message: Message, context: Context) -> None:
+        self._handle(message, self.there)
+        found = mark_of(message.payload)
+        if found is not None and found[:1] == b"q":
+            context.reply(b"r" + found[1:])
+
+    def _handle(self, message: Message, delivery: Delivery) -> None:
+        if self.network.hit("handler-raises"):
+            self.bystanders = self._bystanders()
+            raise RuntimeError("by order of the simulation")
+        found = mark_of(message.payload)
+        if found is not None:
+            self.monitor.settled(found)
+            if found[:1] == b"m":
+                delivery.receive(int(found[1:]))
+
+    # Accounts ---------------------------------------------------------------------------------------------------------
+
+    def _taken(self, fault: str, message: Message) -> None:
+        self.monitor.settled(message.payload)
+
+    def observe(self, observation: Observation) -> None:
+        if isinstance(observation, Letter):
+            payload = getattr(observation.message, "payload", b"")
+            self.monitor.settled(payload if isinstance(payload, bytes) else b"")
+        elif isinstance(observation, WorkerFailed) and self._bystanders() != self.bystanders:
+            self.neighbours_changed = True  # judged in `account`: what an observer raises is not heard
+
+    def _notified(self, node: SimulatedNode, notify: Notify) -> None:
+        request = getattr(notify.notice, "request", None)
+        if isinstance(request, bytes):
+            self.monitor.settled(request)
+        if isinstance(notify.notice, Closed) and node is self.a:
+            pair = int(notify.worker.value.rpartition(b"-")[2])
+            self.network.after(1.0, "reopen", self._reopen, node.incarnation, pair)
+
+    def _reopen(self, incarnation: int, pair: int) -> None:
+        if self.a.incarnation == incarnation:
+            self._start_initiator(self.a, pair, local("application"))
+            self.a.run()
+
+    def _restarting(self, node: SimulatedNode, with_state: bool) -> None:
+        for payload in self._held_in(node):
+            self.monitor.settled(payload)
+
+    def _held_in(self, node: SimulatedNode) -> Iterator[bytes]:
+        for message in waiting_in(node.node):
+            yield message.payload
+        for session in sessions_of(node):
+            yield from (outgoing.payload for outgoing, _ in session.waiting)
+            yield from (request.outgoing.payload for request in session.requests.values())
+
+    def _bystanders(self) -> list[Snapshot]:
+        return [session.snapshot() for node in self.network.nodes.values() for session in sessions_of(node)]
+
+    def account(self) -> None:
+        """S11, S12 and S14 of the whole."""
+        if self.neighbours_changed:
+            raise Broken("S14", "a handler that raised has changed a session")
+        present = [payload for node in self.network.nodes.values() for payload in self._held_in(node)]
+        self.monitor.account([*present, *(message.payload for message in self.network.in_flight())])
+        host = self.b.node.host(HOST).host
+        if len(host.sessions) > (host.limits["responders"] or 0):
+            raise Broken("S12", f"{len(host.sessions)} responders")
+
+    # Faults that strike by themselves ---------------------------------------------------------------------------------
+
+    def _schedule_fault(self, fault: str) -> None:
+        rate = self.network.faults.chance(fault) * len(self.network.nodes)
+        if rate and self.using:
+            self.network.after(self.random.expovariate(rate), fault, self._strike, fault)
+
+    def _strike(self, fault: str) -> None:
+        if not self.using:
+            return
+        network, node = self.network, self.random.choice((self.a, self.b))
+        other = self.b if node is self.a else self.a
+        if fault.endswith("partition"):
+            seconds = self.random.uniform(0.5, 8.0)
+            network.partition(node.name, other.name, seconds)
+            if fault == "two-way-partition":
+                network.partition(other.name, node.name, seconds)
+        elif fault.startswith("restart"):
+            network.restart(node, with_state=fault == "restart-with-state")
+        elif fault == "worker-stops":
+            self._stop_worker(node)
+        elif node.links:
+            via = self.random.choice(list(node.links))
+            {"reset": network.reset, "half-open": network.half_open, "slow-reader": network.slow_reader}[fault](
+                node, via
+            )
+        self._schedule_fault(fault)
+
+    def _stop_worker(self, node: SimulatedNode) -> None:
+        """A session worker is closed by its own node; on `b` that is one responder."""
+        if node is self.b:
+            workers = list(node.node.host(HOST).responders.values())
+            if workers:
+                node.node.close(workers[self.random.randrange(len(workers))].outer)
+        elif any(session.state is not State.CLOSED for session in sessions_of(node)):
+            node.node.close(self.random.choice([session.terms.outer for session in sessions_of(node)]))
+        node.run()
+
+    # Running ----------------------------------------------------------------------------------------------------------
+
+    def run(self, steps: int, progress: Callable[[int], None] | None = None) -> None:
+        """Raises Broken when a property does not hold."""
+        network = self.network
+        while steps > 0:
+            chunk = min(steps, ACCOUNT_EVERY_STEPS)
+            for _ in range(chunk):
+                network.step()
+            self.account()
+            steps -= chunk
+            if progress is not None:
+                progress(chunk)
+
+    def settle(self) -> None:
+        """No more faults, no more orders: everything comes to rest by itself (R1, R2, R3, R5)."""
+        self.using = False
+        self.network.faults = NO_FAULTS
+        self.network.cuts.clear()
+        self.network.run_until(self.network.now + SETTLE_SECONDS)
+        self.account()
+        for session in sessions_of(self.a):
+            self._judge_settled(session)
+        self._judge_responders()
+
+    def _judge_settled(self, session: Session) -> None:
+        rests = bool(session.resting) or session.state is State.IDLE
+        implicit = self.setup.session_type.creation is Creation.IMPLICIT
+        if session.state is not State.ESTABLISHED and not (implicit and rests and not session.waiting):
+            raise Broken("R1", f"{session.terms.outer} is {session.state.name} at the end")
+        if session.requests:
+            raise Broken("R3", f"{len(session.requests)} requests are open at the end")
+        if self.setup.session_type.persistent and self.setup.profile.keeps_alive and session.current is not None:
+            peer = self.monitor.by_inner.get(session.current.route[-1])
+            if peer is None or peer.state is not State.ESTABLISHED or peer.current is None:
+                raise Broken("R2", f"{session.terms.outer} is established, and its peer is not")
+            if peer.current.generation != session.current.generation:
+                raise Broken("R2", f"{session.current.generation} here, {peer.current.generation} there")
+
+    def _judge_responders(self) -> None:
+        if self.setup.session_type.creation is Creation.IMPLICIT and self.setup.session_type.persistent:
+            return  # they rest until a message comes
+        live = {session.current.route[-1] for session in sessions_of(self.a) if session.current is not None}
+        for session in sessions_of(self.b):
+            if session.current is None or session.current.inner not in live:
+                raise Broken("R5", f"a responder is {session.state.name} at the end, and nobody is at its other end")
+
+    def figures(self) -> dict[str, Any]:
+        return {"there": self.there.figures(), "back": self.back.figures()}
+
+
+def sessions_of(node: SimulatedNode) -> list[Session]:
+    found: dict[int, Session] = {}
+    for resident in node.node.router.residents.values():
+        if isinstance(resident, SessionWorker):
+            found[id(resident)] = resident.session
+    return list(found.values())
