@@ -69,8 +69,12 @@ class Node:
         destinations: int = 1000,
         deliveries: int = 10_000,
         dead_letters: int = 1000,
+        make: Callable[..., Session] = Session,
     ) -> None:
-        """`destinations`: how many connections of our own may live at once. `deliveries`: see router.py, rule 5."""
+        """`destinations`: how many connections of our own may live at once. `deliveries`: see router.py, rule 5.
+
+        `make` makes the sessions; checks watch them, and need wrong ones.
+        """
         self.router = Router(entropy, deliveries, dead_letters)
         self.router.gateway = self._gateway
         self.router.on_unknown = self._on_unknown
@@ -78,6 +82,7 @@ class Node:
         self.destinations: dict[Address, Connection] = {}
         self._max_destinations = destinations
         self._errors = 0
+        self._make = make
 
     @property
     def dead_letters(self) -> DeadLetters:
@@ -207,7 +212,7 @@ class Node:
         if session_id is None:
             session_id = self._session_id() if settings.profile.keeps_alive else b""
         terms = Terms(session_id, outer, contact, own_route)
-        session = Session(settings, terms, self.router.entropy, initialization_route,
+        session = self._make(settings, terms, self.router.entropy, initialization_route,
                           remembered=remembered, has_state=has_state)  # fmt: skip
         if handler is not None:
             application = self.start_worker(handler=handler)
@@ -232,9 +237,8 @@ class Node:
         self._require_free(address)
         if handler is not None:
             application = self.start_worker(handler=handler)
-        self.router.register(
-            address, HostWorker(self.router, address, settings, application, capacity, durable), access
-        )
+        worker = HostWorker(self.router, address, settings, application, capacity, durable, self._make)
+        self.router.register(address, worker, access)
         return address
 
     def open(self, session: Address) -> None:

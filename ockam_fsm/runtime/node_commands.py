@@ -60,7 +60,7 @@ class CancelTimer:
 class Remember:
     """Store `number` durably before the next command is carried out, if this session has durable state.
 
-    `worker` is the session's outer address. `session_id` is empty in profile `ockam`.
+    `worker` is the session's outer address. Profile `ockam` has no session ids, and nothing is remembered there.
     """
 
     worker: Address

@@ -159,7 +159,8 @@ class SessionWorker:
             case core.Unregister(address):
                 (self.router.vanish if self.session.settings.profile.keeps_alive else self.router.unregister)(address)
             case core.Remember(number):
-                self.router.emit(Remember(self.outer, self.session.terms.session_id, number))
+                if session_id := self.session.terms.session_id:
+                    self.router.emit(Remember(self.outer, session_id, number))
             case core.DeadLetter(reason, message):
                 self.router.bury(reason, message, self.outer)
             case core.Notify(notice):

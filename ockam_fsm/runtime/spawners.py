@@ -39,12 +39,14 @@ class HostWorker(Inner):
         application: Address | None,
         capacity: int,
         durable: Durable,
+        make: Callable[..., Session],
     ) -> None:
         self.router = router
         self.address = address
         self.settings = settings
         self.application = application
         self.durable = durable
+        self.make = make
         self.responders: dict[Key, SessionWorker] = {}
         self.host = Host(address, settings.profile, self._make, capacity)
 
@@ -67,9 +69,10 @@ class HostWorker(Inner):
 
     def _make(self, key: Key, session_id: bytes) -> Session:
         outer = self.router.fresh_address()
-        number, has_state = self.durable(session_id)
+        # Profile `ockam` has no session id: every responder is a new one, with nothing to remember.
+        number, has_state = self.durable(session_id) if session_id else (0, False)
         terms = Terms(session_id, outer, self.address)
-        session = Session(self.settings, terms, self.router.entropy, remembered=number, has_state=has_state)
+        session = self.make(self.settings, terms, self.router.entropy, remembered=number, has_state=has_state)
 
         def drive(worker: SessionWorker, order: Order, envelope: Envelope | None) -> None:
             if key in self.host.sessions:
