@@ -19,10 +19,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from typing import NamedTuple
 
 from ockam_fsm.checking.contents import Contents, Messages, without
-from ockam_fsm.checking.layout import Layout, plan
+from ockam_fsm.checking.layout import Layout, TooNarrow, plan
 from ockam_fsm.checking.naming import canonical, spoken
 from ockam_fsm.checking.normal import Folding
 from ockam_fsm.checking.tables import Row, Tables
@@ -50,6 +51,7 @@ class Action(IntEnum):
         return "user" if self is Action.ORDER else "fault"
 
 
+MEMO_LIMIT = 1 << 20
 SYSTEM = (Action.DELIVER, Action.FIRE, Action.HEAL)
 
 
@@ -111,8 +113,18 @@ class Moves:
         slots = world.network.in_flight
         self.layout: Layout = plan(sizes, len(tables.envelopes), slots, self.budgets.limits, len(self.links))
         self._messages_of: dict[int, Messages] = {}
-        self._posted: dict[tuple[int, int, Messages], tuple[int, bool] | None] = {}
+        self._posted: dict[tuple[int, int, Messages], tuple[int | None, bool]] = {}
+        self._firsts: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
+        self._local_masks = [self.layout.local_mask(actor) for actor in range(count)]
+        self._budget_masks = [self.layout.budget_mask(budget) for budget in range(len(self.budgets.limits))]
+        self._own = [self._own_of(actor) for actor in range(count)]
         self.parts = self._parts()
+
+    def _own_of(self, actor: int) -> list[tuple[Action, list[tuple[int, int | None]]]]:
+        """An actor's orders and faults, each with its budget."""
+        budgets = self.budgets.events[actor]
+        kinds = ((Action.ORDER, self.tables.orders[actor]), (Action.FAULT, self.tables.faults[actor]))
+        return [(action, [(event, budgets[event]) for event, _ in declared]) for action, declared in kinds if declared]
 
     def initial(self) -> int:
         locals_ = tuple(local for local, _ in self._begin)
@@ -138,14 +150,11 @@ class Moves:
 
     def _parts(self) -> tuple[Part, ...]:
         if self.folding:
-            return (Part(self.layout.full_mask, lambda state: list(self.all(state))),)
-        found = [Part(self._actor_mask(a), self._of_actor(a)) for a in range(len(self.tables.names))]
+            return (Part(self.layout.full_mask, self.all),)
+        found = [Part(self._actor_mask(a), partial(self.of_actor, a)) for a in range(len(self.tables.names))]
         if "drop" in self.budgets.network or self.links:
             found.append(Part(self._network_mask("drop", "partition"), lambda state: list(self.of_network(state))))
         return tuple(found)
-
-    def _of_actor(self, actor: int) -> Callable[[int], list[Move]]:
-        return lambda state: list(self.of_actor(actor, state))
 
     def _network_mask(self, *faults: str) -> int:
         mask = self.layout.network_mask | self.layout.cut_mask
@@ -161,22 +170,38 @@ class Moves:
 
     # The steps
 
-    def all(self, state: int) -> Iterator[Move]:
+    def all(self, state: int) -> list[Move]:
+        found = list(self.of_network(state))
         for actor in range(len(self.tables.names)):
-            yield from self.of_actor(actor, state)
-        yield from self.of_network(state)
+            found += self.of_actor(actor, state)
+        return found
 
-    def of_actor(self, actor: int, state: int) -> Iterator[Move]:
-        for position, message in self._deliverable(state, actor):
-            yield from self._deliveries(actor, state, position, message)
-        local = self.tables.locals[actor][self.layout.local(state, actor)]
-        for timer in local.timers:
-            yield from self._event(Action.FIRE, actor, state, self.tables.event(Fire(timer)), None)
-        for action, declared in ((Action.ORDER, self.tables.orders), (Action.FAULT, self.tables.faults)):
-            for event, _ in declared[actor]:
-                budget = self.budgets.events[actor][event]
+    def of_actor(self, actor: int, state: int) -> list[Move]:
+        found: list[Move] = []
+        local = (state & self._local_masks[actor]) >> self.layout.local_at[actor]
+        for slot, message in self._receivable(actor, state & self.layout.network_mask):
+            if not (self.links and self._is_cut(state, message)):
+                self._deliveries(found, state, slot, message, local)
+        rows = self.tables.row
+        for timer in self.tables.locals[actor][local].timers:
+            event = self.tables.event(Fire(timer))
+            self._step(found, Action.FIRE, event, state, rows(actor, local, event), -1)
+        for action, declared in self._own[actor]:
+            for event, budget in declared:
                 if self._left(state, budget):
-                    yield from self._event(action, actor, state, event, budget)
+                    self._step(found, action, event, state - self._cost(budget), rows(actor, local, event), -1)
+        return found
+
+    def _deliveries(self, found: list[Move], state: int, slot: int, message: int, local: int) -> None:
+        tables, faults = self.tables, self.budgets.network
+        actor = tables.receiver[message]
+        row = tables.row(actor, local, tables.delivery[message])
+        self._step(found, Action.DELIVER, message, state, row, slot)
+        if "duplicate" in faults and self._left(state, faults["duplicate"]):
+            self._step(found, Action.DUPLICATE, message, state - self._cost(faults["duplicate"]), row, -1)
+        if "corrupt" in faults and self._left(state, faults["corrupt"]):
+            row = tables.row(actor, local, tables.corrupted[tables.sender[message]])
+            self._step(found, Action.CORRUPT, message, state - self._cost(faults["corrupt"]), row, slot)
 
     def of_network(self, state: int) -> Iterator[Move]:
         if "drop" in self.budgets.network and self._left(state, self.budgets.network["drop"]):
@@ -192,34 +217,18 @@ class Moves:
             elif self._left(state, self.budgets.network["partition"]):
                 yield Move(Action.CUT, -1, link, state + bit - self._cost(self.budgets.network["partition"]), None)
 
-    def _deliveries(self, actor: int, state: int, position: int, message: int) -> Iterator[Move]:
-        faults, event = self.budgets.network, self.tables.delivery[message]
-        yield from self._step(Action.DELIVER, message, state, self._row(actor, state, event), position)
-        if "duplicate" in faults and self._left(state, faults["duplicate"]):
-            paid = state - self._cost(faults["duplicate"])
-            yield from self._step(Action.DUPLICATE, message, paid, self._row(actor, state, event), -1)
-        if "corrupt" in faults and self._left(state, faults["corrupt"]):
-            row = self._row(actor, state, self.tables.corrupted[self.tables.sender[message]])
-            yield from self._step(Action.CORRUPT, message, state - self._cost(faults["corrupt"]), row, position)
-
-    def _event(self, action: Action, actor: int, state: int, event: int, budget: int | None) -> Iterator[Move]:
-        yield from self._step(action, event, state - self._cost(budget), self._row(actor, state, event), -1)
-
-    def _row(self, actor: int, state: int, event: int) -> Row:
-        return self.tables.row(actor, self.layout.local(state, actor), event)
-
-    def _step(self, action: Action, subject: int, state: int, row: Row, removed: int) -> Iterator[Move]:
-        """Zero or one move: `row` taken in `state` (budgets already paid), the message in slot `removed` used up."""
+    def _step(self, found: list[Move], action: Action, subject: int, state: int, row: Row, removed: int) -> None:
+        """`row` taken in `state` (budgets already paid), the message in slot `removed` used up."""
         if not row.possible:
             if row.bound is not None:
                 self.bounds.add(row.bound)
-                yield Move(action, row.actor, subject, None, None)
+                found.append(Move(action, row.actor, subject, None, None))
             return
         successor, breach = self._land(state, row, removed)
-        if successor is not None:
+        if successor is not None and not (row.used and not breach):
             self.tables.use(row)
             self.breached |= breach
-        yield Move(action, row.actor, subject, successor, row, breach)
+        found.append(Move(action, row.actor, subject, successor, row, breach))
 
     # Landing: the state after a step
 
@@ -228,12 +237,13 @@ class Moves:
             locals_ = list(self.locals_of(state))
             locals_[row.actor] = row.after
             return self._land_folded(self.folding, state, tuple(locals_), removed, row.outputs)
-        network = self._post(state & self.layout.network_mask, removed, row.outputs)
-        if network is None:
+        network = state & self.layout.network_mask
+        posted = self._post(network, removed, row.outputs)
+        if posted is None:
             return None, False
-        place = self.layout.placed
-        change = place(row.actor, row.after) - place(row.actor, row.before)
-        return state + change + network - (state & self.layout.network_mask), False
+        if row.after >> self.layout.local_bits[row.actor]:
+            raise TooNarrow
+        return state + ((row.after - row.before) << self.layout.local_at[row.actor]) + posted - network, False
 
     def _lose(self, state: int, slot: int) -> tuple[int | None, bool]:
         """The state without one message."""
@@ -246,13 +256,14 @@ class Moves:
     def _post(self, network: int, removed: int, outputs: Messages) -> int | None:
         """The bits of a network after one message was used up and others were sent; None if they do not fit."""
         key = (network, removed, outputs)
-        if key not in self._posted:
+        found = self._posted.get(key)
+        if found is None:
             posted = self.contents.post(without(self.messages_of(network), removed), outputs)
-            self._posted[key] = None if posted is None else (self.layout.network(posted.messages), posted.lost)
-        found = self._posted[key]
-        if found is None or found[1]:
+            found = (None, True) if posted is None else (self.layout.network(posted.messages), posted.lost)
+            self._posted[key] = found
+        if found[1]:
             self.bounds.add("in_flight")
-        return None if found is None else found[0]
+        return found[0]
 
     def _land_folded(
         self, folding: Folding, state: int, locals_: tuple[int, ...], removed: int, outputs: Messages
@@ -285,10 +296,20 @@ class Moves:
             found = self._messages_of[network] = self.layout.messages(network)
         return found
 
-    def _deliverable(self, state: int, actor: int) -> Iterator[tuple[int, int]]:
-        for slot, message in self.contents.firsts(self.messages_of(state)):
-            if self.tables.receiver[message] == actor and not self._is_cut(state, message):
-                yield slot, message
+    def _receivable(self, actor: int, network: int) -> tuple[tuple[int, int], ...]:
+        """(slot, message) of what an actor may receive next, cut links apart."""
+        found = self._firsts.get((actor, network))
+        if found is None:
+            firsts, receiver = self.contents.firsts(self.messages_of(network)), self.tables.receiver
+            found = tuple((slot, message) for slot, message in firsts if receiver[message] == actor)
+            self._firsts[actor, network] = found
+        return found
+
+    def trim(self) -> None:
+        """Forget memos that have grown large; a search calls it now and then."""
+        for memo in (self._posted, self._messages_of, self._firsts):
+            if len(memo) > MEMO_LIMIT:
+                memo.clear()
 
     def _is_cut(self, state: int, message: int) -> bool:
         place = self.link_place(message)
@@ -300,7 +321,7 @@ class Moves:
         return -1 if bit is None else self.layout.cut_at + bit
 
     def _left(self, state: int, budget: int | None) -> bool:
-        return budget is None or bool(state & self.layout.budget_mask(budget))
+        return budget is None or bool(state & self._budget_masks[budget])
 
     def _cost(self, budget: int | None) -> int:
         return 0 if budget is None else 1 << self.layout.budget_at[budget]

@@ -60,7 +60,7 @@ class StdlibSearch:
     name = "stdlib"
 
     def __init__(self, moves: Moves) -> None:
-        self._parts = moves.parts
+        self._parts, self._moves = moves.parts, moves
         self._constants = [_Constants(part) for part in moves.parts]
         initial = moves.initial()
         self._visited = {initial}
@@ -86,6 +86,7 @@ class StdlibSearch:
                 steps += sum(map(constants.count.__getitem__, [state & mask for state in chunk]))
                 constants.trim()
                 new |= found - self._visited
+            self._moves.trim()
             if not guard(self.states + len(new), self.transitions + steps):
                 return False
         self.transitions += steps
