@@ -13,9 +13,9 @@ Source: spec/sessions.md sections 3.11 and 5, wire clauses; the discussion, "Ses
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.machines.vocabulary import State
@@ -144,27 +144,30 @@ class SessionWorker:
     # Out --------------------------------------------------------------------------------------------------------------
 
     def carry_out(self, command: Command, envelope: Envelope | None) -> None:
-        match command:
-            case core.Send(message):
-                self.router.route(Envelope(self._traced(message, envelope)))
-            case core.SetTimer(timer, after_seconds):
-                self.router.set_timer(self.outer, timer, after_seconds)
-            case core.CancelTimer(timer):
-                self.router.cancel_timer(self.outer, timer)
-            case core.Deliver():
-                assert envelope is not None
-                self._deliver(command, envelope)
-            case core.Register(address):
-                self.router.register(address, self, Access.SECRET)
-            case core.Unregister(address):
-                (self.router.vanish if self.session.settings.profile.keeps_alive else self.router.unregister)(address)
-            case core.Remember(number):
-                if session_id := self.session.terms.session_id:
-                    self.router.emit(Remember(self.outer, session_id, number))
-            case core.DeadLetter(reason, message):
-                self.router.bury(reason, message, self.outer)
-            case core.Notify(notice):
-                self._notify(Notify(self.outer, notice))
+        _CARRY_OUT[type(command)](self, command, envelope)
+
+    def _route(self, send: core.Send, envelope: Envelope | None) -> None:
+        self.router.route(Envelope(self._traced(send.message, envelope)))
+
+    def _set_timer(self, command: core.SetTimer, envelope: Envelope | None) -> None:
+        self.router.set_timer(self.session.terms.outer, command.timer, command.after_seconds)
+
+    def _cancel_timer(self, command: core.CancelTimer, envelope: Envelope | None) -> None:
+        self.router.cancel_timer(self.session.terms.outer, command.timer)
+
+    def _register(self, command: core.Register, envelope: Envelope | None) -> None:
+        self.router.register(command.address, self, Access.SECRET)
+
+    def _unregister(self, command: core.Unregister, envelope: Envelope | None) -> None:
+        talks = self.session.settings.profile.keeps_alive
+        (self.router.vanish if talks else self.router.unregister)(command.address)
+
+    def _remember(self, command: core.Remember, envelope: Envelope | None) -> None:
+        if session_id := self.session.terms.session_id:
+            self.router.emit(Remember(self.outer, session_id, command.number))
+
+    def _bury(self, letter: core.DeadLetter, envelope: Envelope | None) -> None:
+        self.router.bury(letter.reason, letter.message, self.outer)
 
     def retire(self) -> None:
         """The session is over: its lasting addresses vanish, and whatever relied on it is told."""
@@ -181,18 +184,20 @@ class SessionWorker:
         for dependent in dependents:
             dependent.lower_layer_lost()
 
-    def _notify(self, notify: Notify) -> None:
+    def _notify(self, command: core.Notify, envelope: Envelope | None) -> None:
+        notify = Notify(self.outer, command.notice)
         self.router.emit(notify)
         self.router.observe(notify)
         if isinstance(notify.notice, core.Closed):
             self.retire()
 
-    def _deliver(self, deliver: core.Deliver, envelope: Envelope) -> None:
+    def _deliver(self, deliver: core.Deliver, envelope: Envelope | None) -> None:
         """To the application, or along the way that the peer asked for. Either way it is from outside.
 
         In profile `generation` a reply goes back through this session, and this session has brought the message. In
         profile `ockam` it is as if the session was not there: the return route is the message's own.
         """
+        assert envelope is not None
         session = self.session
         traced = session.settings.profile.keeps_alive
         arrived = self if traced else envelope.arrived
@@ -244,6 +249,19 @@ class SessionWorker:
 
 
 Drive: TypeAlias = Callable[[SessionWorker, Order, Envelope | None], None]
+
+
+_CARRY_OUT: Mapping[type, Callable[[SessionWorker, Any, Envelope | None], None]] = {
+    core.Send: SessionWorker._route,
+    core.SetTimer: SessionWorker._set_timer,
+    core.CancelTimer: SessionWorker._cancel_timer,
+    core.Deliver: SessionWorker._deliver,
+    core.Register: SessionWorker._register,
+    core.Unregister: SessionWorker._unregister,
+    core.Remember: SessionWorker._remember,
+    core.DeadLetter: SessionWorker._bury,
+    core.Notify: SessionWorker._notify,
+}
 
 
 def _drive(worker: SessionWorker, order: Order, envelope: Envelope | None) -> None:

@@ -80,6 +80,11 @@ class Context:
         """Pass a message on: from outside stays from outside."""
         self._route(self.envelope._replace(message=message, alias=None, invited=False))
 
+    def dead_letter(self, reason: str, detail: str = "") -> None:
+        """This message goes nowhere, by no fault of the handler's. `reason` is one of few, `detail` is free."""
+        message, address = self.envelope.message, self._worker.addresses[0]
+        self._orders.append(lambda: self._worker.router.bury(reason, message, address, detail))
+
     def set_timer(self, timer: Hashable, after_seconds: float) -> None:
         self._orders.append(lambda: self._worker.start_own(timer, after_seconds))
 
@@ -222,13 +227,3 @@ def hop(message: Message, context: Context) -> None:
     `tracing_through_hop`)."""
     onward, back = message.onward_route[1:], (message.onward_route[0], *message.return_route)
     context.forward(replace(message, onward_route=onward, return_route=back))
-
-
-def static_forwarder(route: Route, *, traced: bool = False) -> Handler:
-    """Passes every message on along `route`. `traced`: replies come back this way too."""
-
-    def forward(message: Message, context: Context) -> None:
-        back = (message.onward_route[0], *message.return_route) if traced else message.return_route
-        context.forward(replace(message, onward_route=(*route, *message.onward_route[1:]), return_route=back))
-
-    return forward

@@ -1,0 +1,101 @@
+"""A relay: two ends that cannot reach each other both register at a node that both can reach.
+
+    registration   onward [relay], payload BARE {alias: string, token: data[16]}; confirmed with BARE string alias
+    message        onward [relay, alias, ...]: goes on to where `alias` registered, and there along the rest
+
+Rule 1: the registered way is the return route of the registration without its last address. It leads over the
+        connection that the registration came by; when that is gone the end registers again, which it does every
+        `refresh_seconds` anyway.
+Rule 2: an alias is taken over by its token only, and there is a declared number of aliases.
+A session between the ends is two-sided: either may find its way gone, register again and renegotiate (tests/runtime).
+Source: the discussion, comment on sessions renegotiated from both sides; Ockam's remote forwarder, which also registers
+again at a fixed interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import replace
+
+from ockam_fsm.kernel.errors import RemoteSessionError
+from ockam_fsm.runtime import bare
+from ockam_fsm.runtime.message import Address, Message, Route, local
+from ockam_fsm.runtime.wire import MAX_ADDRESS_BYTES
+from ockam_fsm.runtime.workers import Context
+
+TOKEN_BYTES = 16
+NOT_REGISTERED = "alias not registered"
+ALIAS_TAKEN = "alias taken"
+NO_ROOM = "no room for another alias"
+
+
+class Relay:
+    """The handler at the relay's address."""
+
+    def __init__(self, capacity: int = 1000) -> None:
+        self.capacity = capacity
+        self.routes: dict[Address, Route] = {}
+        self.tokens: dict[Address, bytes] = {}
+
+    def __call__(self, message: Message, context: Context) -> None:
+        if len(message.onward_route) == 1:
+            self._register(message, context)
+            return
+        route = self.routes.get(message.onward_route[1])
+        if route is None:
+            context.dead_letter(NOT_REGISTERED, str(message.onward_route[1]))
+        else:
+            context.forward(replace(message, onward_route=(*route, *message.onward_route[2:])))
+
+    def _register(self, message: Message, context: Context) -> None:
+        try:
+            alias, token = _read(message.payload)
+        except RemoteSessionError as error:
+            context.dead_letter(error.reason, error.detail)
+            return
+        if self.tokens.get(alias, token) != token:
+            context.dead_letter(ALIAS_TAKEN, str(alias))
+        elif alias not in self.tokens and len(self.tokens) >= self.capacity:
+            context.dead_letter(NO_ROOM, str(alias))
+        else:
+            self.tokens[alias] = token
+            self.routes[alias] = message.return_route[:-1]
+            context.reply(bare.string(alias.value.decode()))
+
+
+class Registrar:
+    """The handler of an end: it registers when it is started (`start`), and again every `refresh_seconds`."""
+
+    def __init__(self, relay: Route, alias: str, token: bytes, refresh_seconds: float = 5.0) -> None:
+        self.relay = relay
+        self.payload = bare.string(alias) + bare.fixed(token, TOKEN_BYTES)
+        self.confirmation = bare.string(alias)
+        self.refresh_seconds = refresh_seconds
+        self.confirmed = 0
+
+    def __call__(self, message: Message, context: Context) -> None:
+        if message.payload == self.confirmation:
+            self.confirmed += 1
+        elif context.envelope.arrived is None:
+            self._register(context)
+        else:
+            context.dead_letter("not a confirmation")
+
+    def on_timer(self, timer: Hashable, context: Context) -> None:
+        self._register(context)
+
+    def _register(self, context: Context) -> None:
+        context.send(self.relay, self.payload)
+        context.set_timer("refresh", self.refresh_seconds)
+
+
+def start(registrar: Address) -> Message:
+    """The message that starts a registrar, from its own node: `node.route(start(address))`."""
+    return Message((registrar,), (), b"")
+
+
+def _read(payload: bytes) -> tuple[Address, bytes]:
+    reader = bare.Reader(payload)
+    alias, token = local(reader.string(MAX_ADDRESS_BYTES)), reader.fixed(TOKEN_BYTES)
+    reader.end()
+    return alias, token

@@ -1,0 +1,75 @@
+"""Workers that pass messages on: forwarders and discovery. Each is a handler for `Node.start_worker`.
+
+Rule 1: they `forward`: a message from outside stays one, and reaches no private worker through them.
+Rule 2: what they cannot pass on is a dead letter with a reason, not a failure of theirs.
+Rule 3: `traced` puts the worker's own address onto the return route, so that replies come back through it.
+Source: the discussion, "Session routes" and "implicit sessions ... endpoint discovery"; spec/sessions.md section 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ockam_fsm.kernel.errors import RemoteSessionError
+from ockam_fsm.runtime.message import Address, Message, Route
+from ockam_fsm.runtime.wire import decode_message, encode_message
+from ockam_fsm.runtime.workers import Context, Handler, hop
+
+UNKNOWN_NAME = "unknown name"
+
+
+def static_forwarder(route: Route, *, traced: bool = False) -> Handler:
+    """Passes every message on along `route`."""
+
+    def forward(message: Message, context: Context) -> None:
+        _pass_on(message, context, (*route, *message.onward_route[1:]), traced=traced)
+
+    return forward
+
+
+def discovery(directory: Mapping[Address, Route], *, proxy: bool) -> Handler:
+    """Finds the way to a name: the address after its own in the onward route is looked up in `directory`.
+
+    As a proxy it stays on the way, and passes on what comes back. Otherwise it hands the route over: the peer's answer
+    goes past it, and so does everything after. An entry that appears later is found from then on.
+    """
+
+    def discover(message: Message, context: Context) -> None:
+        name = message.onward_route[1] if len(message.onward_route) > 1 else None
+        if name is not None and name in directory:
+            _pass_on(message, context, (*directory[name], *message.onward_route[2:]), traced=proxy)
+        elif proxy and name is not None:
+            hop(message, context)
+        else:
+            context.dead_letter(UNKNOWN_NAME, str(name))
+
+    return discover
+
+
+def metadata_forwarder(route: Route) -> Handler:
+    """Passes messages on whole, as the payload of another message along `route`.
+
+    Routes and tracing context survive a carrier that keeps payloads only (a stream). `metadata_receiver` unpacks.
+    """
+
+    def pack(message: Message, context: Context) -> None:
+        whole = encode_message(replace(message, onward_route=message.onward_route[1:]))
+        context.forward(Message(route, (), whole, message.tracing_context))
+
+    return pack
+
+
+def metadata_receiver(message: Message, context: Context) -> None:
+    """Unpacks what `metadata_forwarder` has packed; replies go the way it came, then the way that it brought."""
+    try:
+        whole = decode_message(message.payload)
+    except RemoteSessionError as error:
+        context.dead_letter(error.reason, error.detail)
+    else:
+        context.forward(replace(whole, return_route=(*message.return_route, *whole.return_route)))
+
+
+def _pass_on(message: Message, context: Context, onward_route: Route, *, traced: bool) -> None:
+    own = (message.onward_route[0],) if traced else ()
+    context.forward(replace(message, onward_route=onward_route, return_route=(*own, *message.return_route)))
