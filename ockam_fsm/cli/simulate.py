@@ -1,0 +1,141 @@
+"""`ockam-fsm simulate`: session types under faults, every property watched, and how well each delivers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.progress import Progress
+from rich.table import Table
+
+from ockam_fsm.cli.app import DIFFERS, JsonOption, app, err, fail, out, print_json, unknown
+
+if TYPE_CHECKING:
+    from ockam_fsm.edges.faults import Faults
+    from ockam_fsm.edges.simulation import Setup
+
+
+@app.command()
+def simulate(
+    session_type: Annotated[
+        str, typer.Option("--type", metavar="TYPE", help="One type only; without it all six.")
+    ] = "",
+    profile: Annotated[str, typer.Option(help="Handshake profile: generation or ockam.")] = "generation",
+    seed: Annotated[int, typer.Option(help="The seed of the first run; the next runs count on from it.")] = 0,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of each run.")] = 50_000,
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each type.")] = 1,
+    faults: Annotated[str, typer.Option(help="`all`, `none`, or names with commas between.")] = "all",
+    trace: Annotated[Path | None, typer.Option(help="Write the trace of the first failing run to this file.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run real sessions in a simulated network, with every fault, and judge every step.
+
+    One seed is one run, bit for bit. Exit code 1 means that a property does not hold.
+
+    Examples:
+
+    * `ockam-fsm simulate`
+    * `ockam-fsm simulate --type implicit-persistent-two-sided --seed 7 --steps 1000000`
+    * `ockam-fsm simulate --faults drop,duplicate,reset --runs 10 --json`
+    """
+    setups = list(_setups(session_type, profile, seed, runs, _faults(faults)))
+    rows = list(_run(setups, steps, quiet=as_json))
+    broken = [(setup, row) for setup, row in zip(setups, rows, strict=True) if row["broken"]]
+    if as_json:
+        print_json({"steps": steps, "runs": rows})
+    else:
+        out().print(_table(rows))
+    for setup, row in broken:
+        err().print(f"{row['type']}, seed {setup.seed}: {row['broken']} does not hold: {row['detail']}", soft_wrap=True)
+    if broken and trace is not None:
+        _write(broken[0][0], steps, trace)
+    if broken:
+        raise typer.Exit(DIFFERS)
+
+
+def _faults(given: str) -> Faults:
+    from ockam_fsm.edges.faults import ALL, NO_FAULTS, Faults
+
+    if given in ("all", "none"):
+        return Faults() if given == "all" else NO_FAULTS
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    for name in names:
+        if name not in ALL:
+            unknown("fault", name, ALL)
+    return Faults.of(*names)
+
+
+def _setups(session_type: str, profile: str, seed: int, runs: int, faults: Faults) -> Iterator[Setup]:
+    from ockam_fsm.edges.simulation import Setup
+    from ockam_fsm.machines.session import TYPES
+    from ockam_fsm.machines.vocabulary import Renegotiation
+    from ockam_fsm.runtime.handshake import PROFILES
+
+    if profile not in PROFILES:
+        unknown("profile", profile, PROFILES)
+    if session_type and session_type not in [kind.name for kind in TYPES]:
+        unknown("session type", session_type, [kind.name for kind in TYPES])
+    speaks_generations = PROFILES[profile].keeps_alive
+    for kind in TYPES:
+        if session_type not in ("", kind.name):
+            continue
+        if kind.renegotiation is Renegotiation.TWO_SIDED and not speaks_generations:
+            if session_type:
+                fail(f"{kind.name} needs generations.", "Leave out --profile ockam.")
+            continue
+        for run in range(runs):
+            yield Setup(kind, seed + run, PROFILES[profile], faults)
+
+
+def _run(setups: Iterable[Setup], steps: int, *, quiet: bool) -> Iterator[dict[str, Any]]:
+    from ockam_fsm.edges.runs import simulate as run_one
+
+    setups = list(setups)
+    with Progress(console=err(), disable=quiet, transient=True) as progress:
+        for setup in setups:
+            name = f"{setup.session_type.name}, seed {setup.seed}"
+            task = progress.add_task(name, total=steps)
+            began = perf_counter()
+            outcome = run_one(setup, steps, progress=partial(progress.advance, task))
+            progress.remove_task(task)
+            yield {
+                "type": setup.session_type.name,
+                "profile": setup.profile.name,
+                "seed": setup.seed,
+                "steps": outcome.steps,
+                "virtual_seconds": round(outcome.virtual_seconds, 3),
+                "steps_per_second": round(outcome.steps / (perf_counter() - began)),
+                "broken": outcome.broken,
+                "detail": outcome.detail,
+                "delivery": dict(outcome.figures),
+            }
+
+
+def _table(rows: Iterable[dict[str, Any]]) -> Table:
+    table = Table(title="Delivery under faults: initiator to responder, and back", title_justify="left")
+    for name in ("type", "seed", "steps", "steps/s", "holds", "way", "sent", "reliability", "uniqueness", "orderings"):
+        table.add_column(name, no_wrap=True)
+    for row in rows:
+        first = [row["type"], str(row["seed"]), str(row["steps"]), str(row["steps_per_second"]), row["broken"] or "all"]
+        for way, figures in row["delivery"].items():
+            orderings = ", ".join(figures["orderings"]) or "none"
+            table.add_row(
+                *first, way, str(figures["sent"]), f"{figures['reliability']:.4f}", f"{figures['uniqueness']:.4f}",
+                orderings,
+            )  # fmt: skip
+            first = [""] * len(first)
+    return table
+
+
+def _write(setup: Setup, steps: int, path: Path) -> None:
+    from ockam_fsm.edges.runs import write_trace
+
+    try:
+        write_trace(setup, steps, path)
+    except OSError as error:
+        fail(f"cannot write {path}: {error.strerror}.", "Choose another file with --trace.")
+    err().print(f"wrote {path}", soft_wrap=True)
