@@ -51,7 +51,7 @@ class Step:
     timers_before: frozenset[Hashable]
     timers_after: frozenset[Hashable]
     sent: tuple[Envelope, ...]
-    records: tuple[Hashable, ...]
+    records: tuple[Any, ...]
 
 
 @dataclass(frozen=True)

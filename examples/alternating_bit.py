@@ -1,0 +1,109 @@
+"""The alternating-bit protocol: right on a channel that loses and duplicates, wrong on one that reorders.
+
+Run it: `python examples/alternating_bit.py`.
+
+The sender numbers its items 0, 1, 2, 0, ... but puts only one bit on the wire besides the item; the receiver tells a
+new item from a repeated one by the bit alone. On a first-in first-out channel that is enough (Bartlett, Scantlebury
+and Wilkinson 1969). When an old message can overtake a new one, its bit is current again two items later: the engine
+finds the shortest such story.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from ockam_fsm.checking.explore import explore
+from ockam_fsm.checking.properties import always_step, recoverable, sometimes_step
+from ockam_fsm.checking.result import Result
+from ockam_fsm.checking.world import Deliver, Event, Fire, Network, Outbox, World
+
+ITEMS = 3
+
+
+class Data(NamedTuple):
+    bit: int
+    item: int
+
+
+class Ack(NamedTuple):
+    bit: int
+
+
+@dataclass(frozen=True)
+class Sender:
+    name: str = "sender"
+
+    def start(self, out: Outbox) -> Hashable:
+        return self._send(Data(0, 0), out)
+
+    def handle(self, state: Data, event: Event, out: Outbox) -> Hashable:
+        match event:
+            case Deliver(Ack(bit)) if bit == state.bit:
+                return self._send(Data(1 - bit, (state.item + 1) % ITEMS), out)
+            case Fire("retransmission"):
+                return self._send(state, out)
+        return state
+
+    def _send(self, data: Data, out: Outbox) -> Data:
+        out.send("receiver", data)
+        out.set_timer("retransmission")
+        return data
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Its state is what it expects next."""
+
+    name: str = "receiver"
+
+    def start(self, out: Outbox) -> Hashable:
+        return Data(0, 0)
+
+    def handle(self, state: Data, event: Event, out: Outbox) -> Hashable:
+        match event:
+            case Deliver(Data(bit, item)):
+                out.send("sender", Ack(bit))
+                if bit == state.bit:
+                    out.record(("accepted", item))
+                    return Data(1 - bit, (state.item + 1) % ITEMS)
+        return state
+
+
+IN_ORDER = always_step(
+    "S1",
+    "what the receiver accepts is the item it has not had yet",
+    lambda step: all(item == step.before.item for _, item in step.records),
+)
+LAST_ITEM = sometimes_step("W1", "the last item is accepted", lambda step: ("accepted", ITEMS - 1) in step.records)
+PROGRESS = recoverable(
+    "R1",
+    "whatever was lost, sender and receiver can come to agree on the first item again",
+    lambda sender, receiver: sender == receiver == Data(0, 0),
+    over=("sender", "receiver"),
+)
+
+
+def world(order: Literal["ordered", "unordered"], in_flight: int = 3) -> World:
+    network = Network(order, in_flight, faults=("drop", "duplicate"))
+    return World(
+        f"alternating bit, {order}", (Sender(), Receiver()), network, properties=(IN_ORDER, LAST_ITEM, PROGRESS)
+    )
+
+
+def check() -> tuple[Result, Result]:
+    return explore(world("ordered")), explore(world("unordered"))
+
+
+def main() -> None:
+    for result in check():
+        print(result)
+        for one in result.properties:
+            if one.verdict.value == "REFUTED" and one.trace is not None:
+                print(f"\n  {one.id} is violated after {len(one.trace)} steps (path {one.trace.path}):\n{one.trace}")
+        print()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""What cannot be right is refused when it is defined, or at the first call that shows it; all problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from itertools import count
+from typing import Any, NamedTuple
+
+import pytest
+
+from ockam_fsm.checking.explore import explore
+from ockam_fsm.checking.naming import canonical, spoken
+from ockam_fsm.checking.properties import Kind, Property, always, never_step
+from ockam_fsm.checking.world import CORRUPT, Event, Network, Outbox, World
+from ockam_fsm.kernel.errors import DefinitionError
+from tests.checking.small import Scripted, idle, sends
+
+
+def test_all_problems_of_a_world_are_listed() -> None:
+    one = always("S1", "x", bool, over=("a", "nobody"))
+    with pytest.raises(DefinitionError) as caught:
+        World(
+            "bad",
+            (Scripted("a", idle), Scripted("a", idle), Scripted("network", idle)),
+            Network("sideways", -1, {"gremlins": 1, "drop": -2}),  # type: ignore[arg-type]
+            orders={"c": {"open": -1}},
+            properties=(one, one),
+        )
+    assert list(caught.value.problems) == [
+        "two actors are called 'a'",
+        "an actor is called 'network', which stands for the messages in flight",
+        "network order 'sideways' is none of ordered, unordered",
+        "in_flight is -1; it must be 0 or more",
+        "network fault 'gremlins' is none of drop, duplicate, corrupt, partition",
+        "the budget of network fault 'drop' is -2; it must be 0 or more, or None",
+        "orders are given for 'c', which is no actor",
+        "the budget of c's 'open' in orders is -1; it must be 0 or more, or None",
+        "two properties have the id 'S1'",
+        "property S1 reads 'nobody', which is no actor of this world",
+        "property S1 reads 'nobody', which is no actor of this world",
+    ]
+
+
+def test_a_world_has_actors_and_a_normalised_one_no_property_called_inert() -> None:
+    one = never_step("inert", "x", bool)
+    with pytest.raises(DefinitionError, match="2 problems"):
+        World("empty", (), properties=(one,), normaliser=object())  # type: ignore[arg-type]
+
+
+def test_a_property_says_what_it_claims_and_reads() -> None:
+    with pytest.raises(DefinitionError, match="3 problems"):
+        Property("", "", Kind.ALWAYS, bool)
+
+
+def run(*actors: Any, **network: Any) -> None:
+    explore(World("run", actors, Network(**network)))
+
+
+def test_sending_to_a_stranger() -> None:
+    with pytest.raises(DefinitionError, match="sends 1 to 'b', which is no actor of run"):
+        run(Scripted("a", idle, sends(1)))
+
+
+def test_sending_too_much_at_the_start() -> None:
+    with pytest.raises(DefinitionError, match="send 2 messages at the start, but in_flight is 1"):
+        run(Scripted("a", idle, sends(1, 2)), Scripted("b", idle), in_flight=1)
+
+
+def test_two_payloads_that_print_the_same() -> None:
+    class Blank:
+        def __repr__(self) -> str:
+            return "blank"
+
+    with pytest.raises(DefinitionError, match="two different payloads print the same: blank"):
+        run(Scripted("a", idle, sends(Blank(), Blank())), Scripted("b", idle))
+
+
+def test_a_handler_that_remembers() -> None:
+    calls: Iterator[int] = count()
+
+    def impure(state: Any, event: Event, out: Outbox) -> Hashable:
+        return next(calls)
+
+    with pytest.raises(DefinitionError, match="gave two different outcomes"):
+        run(Scripted("a", idle, sends(1)), Scripted("b", impure))
+
+
+def test_a_handler_that_fails_says_where() -> None:
+    def broken(state: Any, event: Event, out: Outbox) -> Hashable:
+        raise KeyError(event)
+
+    with pytest.raises(KeyError) as caught:
+        run(Scripted("a", idle, sends(1)), Scripted("b", broken))
+    assert caught.value.__notes__ == ["raised by actor b at Local(0, {}), Deliver(payload=1, sender='a')"]
+
+
+def test_a_state_that_cannot_be_interned() -> None:
+    with pytest.raises(TypeError, match="unhashable"):
+        run(Scripted("a", idle, lambda out: []))  # type: ignore[arg-type, return-value]
+
+
+def test_bounds_of_a_world_name_every_budget() -> None:
+    world = World(
+        "w", (Scripted("a", idle),), Network(in_flight=2, faults=("drop", ("corrupt", 3))), {"a": {"open": 1}}
+    )
+    assert world.bounds == {"in_flight": 2, "drop": "unlimited", "corrupt": 3, "order a.open": 1}
+
+
+class Colour(Enum):
+    RED = 1
+
+
+class Pair(NamedTuple):
+    x: Any
+    y: Any
+
+
+@dataclass(frozen=True)
+class Box:
+    inside: Any
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (frozenset({"b", "a"}), "{'a', 'b'}"),
+        (Box(frozenset({2, 1})), "Box(inside={1, 2})"),
+        (Pair(Colour.RED, (1,)), "Pair(Colour.RED, (1,))"),
+        ((), "()"),
+        (CORRUPT, "CORRUPT"),
+    ],
+)
+def test_canonical_text(value: Any, text: str) -> None:
+    assert canonical(value) == text
+
+
+def test_words_are_spoken_without_quotes() -> None:
+    assert (spoken("open"), spoken(Colour.RED), spoken(("open",))) == ("open", "Colour.RED", "('open',)")
