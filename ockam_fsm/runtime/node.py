@@ -306,6 +306,9 @@ class Node:
     def _gateway(self, destination: Address) -> Resident | None:
         """The live connection to a destination, or a new one, unconnected until it takes a message."""
         connection = self.destinations.get(destination)
+        if connection is not None and connection.state is State.TIMED_OUT:
+            del self.destinations[destination]  # it is not live any more, and who comes now need not fail with it
+            connection = None
         if connection is None and len(self.destinations) < self._max_destinations:
             connection = self.destinations[destination] = self._connection(self.fresh_address(), destination)
         return connection
@@ -317,8 +320,8 @@ class Node:
 
     def _closed(self, connection: Connection) -> None:
         self.router.unregister(connection.via)
-        if connection.destination is not None:
-            self.destinations.pop(connection.destination, None)
+        if connection.destination is not None and self.destinations.get(connection.destination) is connection:
+            del self.destinations[connection.destination]
 
     def _on_unknown(self, envelope: Envelope) -> None:
         """Rule 4."""

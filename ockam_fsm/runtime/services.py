@@ -2,7 +2,8 @@
 
 Rule 1: they `forward`: a message from outside stays one, and reaches no private worker through them.
 Rule 2: what they cannot pass on is a dead letter with a reason, not a failure of theirs.
-Rule 3: `traced` puts the worker's own address onto the return route, so that replies come back through it.
+Rule 3: a worker that puts its own address onto the return route passes on what comes back; the others are not on the
+        way back.
 Source: the discussion, "Session routes" and "implicit sessions ... endpoint discovery"; spec/sessions.md section 2.
 """
 
@@ -19,11 +20,11 @@ from ockam_fsm.runtime.workers import Context, Handler, hop
 UNKNOWN_NAME = "unknown name"
 
 
-def static_forwarder(route: Route, *, traced: bool = False) -> Handler:
-    """Passes every message on along `route`."""
+def static_forwarder(route: Route) -> Handler:
+    """Passes every message on along `route`. Replies do not come this way: they would be passed on like the rest."""
 
     def forward(message: Message, context: Context) -> None:
-        _pass_on(message, context, (*route, *message.onward_route[1:]), traced=traced)
+        _pass_on(message, context, (*route, *message.onward_route[1:]), traced=False)
 
     return forward
 

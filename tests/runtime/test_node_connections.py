@@ -1,0 +1,138 @@
+"""Connections as implicit transient sessions: one live one for each destination, in order, in nobody's way."""
+
+from __future__ import annotations
+
+from ockam_fsm.machines.vocabulary import State
+from ockam_fsm.runtime.commands import Timer
+from ockam_fsm.runtime.connections import ConnectionSettings
+from ockam_fsm.runtime.message import Message, local
+from ockam_fsm.runtime.node import Node
+from ockam_fsm.runtime.node_commands import Connect, Disconnect, NodeCommand, SetTimer, Transmit, WorkerTimer
+from tests.runtime.node_helpers import Counted, tcp
+
+
+def node_with(**options: object) -> Node:
+    return Node(Counted("n"), connections=ConnectionSettings(**options))  # type: ignore[arg-type]
+
+
+def send(node: Node, to: str, *payloads: bytes) -> list[NodeCommand]:
+    for payload in payloads:
+        node.route(Message((tcp(to), local("x")), (), payload))
+    return node.run()
+
+
+def connects(commands: list[NodeCommand]) -> list[Connect]:
+    return [command for command in commands if isinstance(command, Connect)]
+
+
+def written(commands: list[NodeCommand]) -> list[bytes]:
+    return [command.message.payload for command in commands if isinstance(command, Transmit)]
+
+
+def test_a_message_makes_the_connection_and_what_comes_next_waits_for_it_in_order() -> None:
+    node = node_with()
+    commands = send(node, "a", b"1", b"2")
+    (connect,) = connects(commands)
+    assert connect.destination == tcp("a")
+    assert written(commands) == []
+    assert connects(send(node, "a", b"3")) == []
+    node.connected(connect.via)
+    assert written(node.run()) == [b"1", b"2", b"3"]
+    assert written(send(node, "a", b"4")) == [b"4"]
+
+
+def test_destinations_do_not_wait_for_each_other() -> None:
+    node = node_with()
+    send(node, "slow", b"1")
+    (connect,) = connects(send(node, "fast", b"2"))
+    node.connected(connect.via)
+    assert written(node.run()) == [b"2"]
+
+
+def test_a_refused_connection_is_closed_and_the_next_message_makes_another() -> None:
+    node = node_with()
+    (connect,) = connects(send(node, "a", b"1"))
+    node.connection_lost(connect.via, "refused")
+    commands = node.run()
+    assert Disconnect(connect.via) in commands
+    assert [c.timer for c in commands if isinstance(c, SetTimer)] == [WorkerTimer(connect.via, Timer.BACK_OFF)]
+    (again,) = connects(send(node, "a", b"2"))
+    assert again.via != connect.via
+    node.fire(WorkerTimer(connect.via, Timer.BACK_OFF))
+    assert node.dead_letters.counts == {"connection lost": 1}
+    assert node.dead_letters.letters[-1].detail == "refused"
+    assert connects(send(node, "a", b"3")) == []
+
+
+def test_connecting_takes_no_longer_than_is_declared() -> None:
+    node = node_with(connect_seconds=3.0)
+    commands = send(node, "a", b"1")
+    (connect,) = connects(commands)
+    timer = WorkerTimer(connect.via, Timer.NEGOTIATION)
+    assert SetTimer(timer, 3.0) in commands
+    node.fire(timer)
+    assert Disconnect(connect.via) in node.run()
+    node.connected(connect.via)
+    assert node.run() == []
+
+
+def test_an_unused_connection_is_closed() -> None:
+    node = node_with(idle_seconds=30.0)
+    (connect,) = connects(send(node, "a", b"1"))
+    node.connected(connect.via)
+    timer = WorkerTimer(connect.via, Timer.IDLE)
+    assert SetTimer(timer, 30.0) in node.run()
+    node.receive(Message((local("y"),), (), b""), connect.via)
+    assert SetTimer(timer, 30.0) in node.run()
+    node.fire(timer)
+    assert node.run() == [Disconnect(connect.via)]
+    assert node.destinations == {}
+
+
+def test_what_waits_is_bounded_in_messages_and_in_bytes() -> None:
+    node = node_with(held=2, held_bytes=10)
+    send(node, "a", b"1", b"2", b"3")
+    send(node, "b", b"12345", b"123456")
+    assert node.dead_letters.counts == {
+        "the session is not established and can hold no more messages": 1,
+        "held bytes": 1,
+    }
+
+
+def test_connections_of_our_own_are_bounded() -> None:
+    node = Node(Counted("n"), destinations=1)
+    send(node, "a", b"1")
+    assert connects(send(node, "b", b"1")) == []
+    assert node.dead_letters.counts == {"unknown address": 1}
+
+
+def test_what_is_told_of_a_connection_that_is_gone_is_no_event() -> None:
+    node = node_with()
+    (connect,) = connects(send(node, "a", b"1"))
+    node.connection_lost(connect.via)
+    node.run()
+    node.fire(WorkerTimer(connect.via, Timer.BACK_OFF))
+    node.run()
+    node.connected(connect.via)
+    node.connection_lost(connect.via)
+    node.fire(WorkerTimer(connect.via, Timer.IDLE))
+    assert node.run() == []
+
+
+def test_an_accepted_connection_carries_replies_until_it_ends() -> None:
+    node = node_with()
+    via = node.accepted()
+    node.run()
+    node.route(Message((via, local("x")), (), b"1"))
+    assert written(node.run()) == [b"1"]
+    connection = node.router.residents[via]
+    node.connection_lost(via)
+    node.run()
+    assert getattr(connection, "state", None) is State.TIMED_OUT
+    node.route(Message((via, local("x")), (), b"2"))
+    node.run()
+    node.fire(WorkerTimer(via, Timer.BACK_OFF))
+    node.run()
+    node.route(Message((via, local("x")), (), b"3"))
+    node.run()
+    assert node.dead_letters.counts == {"the session has failed": 1, "unknown address": 1}

@@ -1,0 +1,416 @@
+"""Sessions in nodes: every type, on both ends, over connections, over each other, and against who spoofs."""
+
+from __future__ import annotations
+
+import pytest
+
+from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
+from ockam_fsm.machines.session import (
+    EXPLICIT_PERSISTENT_ONE_SIDED,
+    EXPLICIT_PERSISTENT_TWO_SIDED,
+    EXPLICIT_TRANSIENT,
+    IMPLICIT_TRANSIENT,
+    TYPES,
+)
+from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType, State
+from ockam_fsm.runtime import relay
+from ockam_fsm.runtime.commands import Closed, Established, RequestFailed, Responded, TimedOut, Timer
+from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.message import Address, Message, local
+from ockam_fsm.runtime.node import ERRORS_PER_WINDOW, WINDOW_SECONDS, Node
+from ockam_fsm.runtime.node_commands import SetTimer, Transmit
+from ockam_fsm.runtime.router import Access
+from ockam_fsm.runtime.services import discovery
+from ockam_fsm.runtime.signals import Keepalive
+from ockam_fsm.runtime.workers import echo
+from tests.runtime.node_helpers import HOST, Counted, Inbox, Wires, pair, settings, tcp
+
+COMBINATIONS = [
+    (kind, profile)
+    for kind in TYPES
+    for profile in (GENERATION, OCKAM)
+    if profile.keeps_alive or kind.renegotiation is not Renegotiation.TWO_SIDED
+]
+
+
+def begin(wires: Wires, session: Address, kind: SessionType) -> None:
+    """Open it, or use it."""
+    if kind.creation is Creation.EXPLICIT:
+        wires["a"].open(session)
+    else:
+        wires["a"].route(Message((session,), (), b"first"))
+    wires.pump()
+
+
+def responder(wires: Wires, name: str = "b") -> Address:
+    (worker,) = wires[name].host(HOST).responders.values()
+    return worker.outer
+
+
+def states(wires: Wires, session: Address) -> tuple[State, State]:
+    return wires["a"].session(session).state, wires["b"].session(responder(wires)).state
+
+
+@pytest.mark.parametrize(("kind", "profile"), COMBINATIONS)
+def test_every_type_carries_data_both_ways(kind: SessionType, profile: Profile) -> None:
+    wires, session, here, there = pair(kind, profile)
+    begin(wires, session, kind)
+    wires["a"].send(session, b"to b")
+    wires.pump()
+    assert states(wires, session) == (State.ESTABLISHED, State.ESTABLISHED)
+    wires["b"].send(responder(wires), b"to a")
+    wires.pump()
+    assert there.payloads[-1] == b"to b"
+    assert here.payloads == [b"to a"]
+    assert wires["a"].dead_letters.total == wires["b"].dead_letters.total == 0
+
+
+@pytest.mark.parametrize(("kind", "profile"), COMBINATIONS)
+def test_a_lost_connection_ends_a_transient_session_and_a_persistent_one_comes_back(
+    kind: SessionType, profile: Profile
+) -> None:
+    wires, session, _, there = pair(kind, profile)
+    begin(wires, session, kind)
+    wires.cut("a")
+    assert wires["a"].session(session).state is State.TIMED_OUT
+    if kind.creation is Creation.IMPLICIT and kind.persistent:
+        wires["a"].route(Message((session,), (), b"again"))
+        wires.pump()
+    for name in ("b", "a"):
+        wires.fire(name, Timer.BACK_OFF)
+    if kind.persistent:
+        assert wires["a"].session(session).state is State.ESTABLISHED
+        wires["a"].send(session, b"later")
+        wires.pump()
+        assert there.payloads[-1] == b"later"
+        return
+    with pytest.raises(LocalSessionError, match="no session"):
+        wires["a"].session(session)
+    assert wires["b"].host(HOST).responders == {}
+
+
+@pytest.mark.parametrize("profile", [GENERATION, OCKAM])
+def test_requests_are_answered(profile: Profile) -> None:
+    wires, session, _, _ = pair(EXPLICIT_TRANSIENT, profile)
+    wires["b"].stop(HOST)
+    wires["b"].start_host(HOST, settings(EXPLICIT_TRANSIENT, Role.RESPONDER, profile), handler=echo)
+    begin(wires, session, EXPLICIT_TRANSIENT)
+    wires["a"].request(session, "q", b"question")
+    wires.pump()
+    assert ("a", session, Responded("q", b"question")) in wires.notices
+    wires["b"].close(responder(wires))
+    wires["a"].request(session, "r", b"lost")
+    wires.pump()
+    told = [notice for name, _, notice in wires.notices if name == "a" and isinstance(notice, RequestFailed)]
+    assert [notice.request for notice in told] == (["r"] if profile.keeps_alive else [])
+
+
+@pytest.mark.parametrize("profile", [GENERATION, OCKAM])
+def test_a_session_is_a_step_in_a_route(profile: Profile) -> None:
+    """The application's message goes on from the peer, and the reply comes back; the tracing context goes along."""
+    wires, session, _, _ = pair(IMPLICIT_TRANSIENT, profile)
+    inbox, far = Inbox(), Inbox()
+    me = wires["a"].start_worker(handler=inbox)
+    wires["b"].start_worker(local("echo"), handler=echo, access=Access.PUBLIC)
+    wires["b"].start_worker(local("far"), handler=far, access=Access.PUBLIC)
+    wires["a"].route(Message((session, local("echo")), (me,), b"held"))
+    wires.pump()
+    wires["a"].route(Message((session, local("far")), (me,), b"traced", "00-t"))
+    wires.pump()
+    assert inbox.payloads == [b"held"]
+    assert far.messages[0].tracing_context == "00-t"
+
+
+def test_no_session_leads_to_a_private_worker_or_is_private_itself() -> None:
+    wires, session, _, _ = pair(IMPLICIT_TRANSIENT)
+    private = Inbox()
+    wires["b"].start_worker(local("private"), handler=private)
+    wires["a"].route(Message((session, local("private")), (), b"x"))
+    wires.pump()
+    assert (private.payloads, wires["b"].dead_letters.counts) == ([], {"private address": 1})
+    wires["b"].route(Message((tcp("a"), session), (), b"x"))
+    wires["a"].start_session(settings(IMPLICIT_TRANSIENT, Role.INITIATOR), (tcp("b"), HOST), outer=local("open"),
+                             access=Access.PUBLIC)  # fmt: skip
+    wires["b"].route(Message((tcp("a"), local("open")), (), b"through"))
+    wires.pump()
+    assert wires["a"].dead_letters.counts == {"private address": 1}
+    assert wires["a"].session(local("open")).state is State.ESTABLISHED
+
+
+@pytest.mark.parametrize("profile", [GENERATION, OCKAM])
+def test_an_inner_address_takes_nothing_from_another_connection(profile: Profile) -> None:
+    wires, session, here, _ = pair(EXPLICIT_TRANSIENT, profile)
+    wires.nodes["c"], wires.timers["c"] = Node(Counted("c")), {}
+    begin(wires, session, EXPLICIT_TRANSIENT)
+    current = wires["a"].session(session).current
+    assert current is not None
+    before = wires["a"].session(session).snapshot()
+    wires["c"].route(Message((tcp("a"), current.inner), (local("x"),), profile.encode(Keepalive()) if
+                             profile.keeps_alive else b"spoofed"))  # fmt: skip
+    wires.pump()
+    wires["a"].route(Message((current.inner,), (local("x"),), b"from our own node"))
+    wires.pump()
+    assert wires["a"].dead_letters.counts == {"not over the session's route": 2}
+    assert wires["a"].session(session).snapshot() == before
+    assert here.payloads == []
+
+
+@pytest.mark.parametrize("profile", [GENERATION, OCKAM])
+def test_an_answer_over_another_connection_is_refused(profile: Profile) -> None:
+    """The hello has left over one connection; whoever else knows the addresses answers in vain."""
+    wires, session, _, _ = pair(EXPLICIT_TRANSIENT, profile)
+    wires.nodes["c"], wires.timers["c"] = Node(Counted("c")), {}
+    wires["b"].stop(HOST)
+    wires["b"].start_worker(HOST, handler=Inbox(), access=Access.PUBLIC)
+    begin(wires, session, EXPLICIT_TRANSIENT)
+    hello = wires.frames[-1][1]
+    wires["c"].route(Message((tcp("a"), *hello.return_route), (local("c"),), b"\x01c"))
+    wires.pump()
+    assert wires["a"].dead_letters.counts == {"not over the session's route": 1}
+    assert wires["a"].session(session).state is State.NEGOTIATING
+    wires["b"].route(Message((tcp("a"), *hello.return_route), (), b"\x04echo"))
+    wires.pump()
+    assert wires["a"].session(session).state is State.NEGOTIATING
+
+
+@pytest.mark.parametrize("profile", [GENERATION, OCKAM])
+def test_handshakes_whose_return_route_ends_here_are_refused(profile: Profile) -> None:
+    """Their last address is replaced by one that the peer names: it would be a worker of ours."""
+    wires, session, _, _ = pair(EXPLICIT_TRANSIENT, profile)
+    private = Inbox()
+    wires["b"].start_worker(local("victim"), handler=private)
+    wires["a"].route(Message((tcp("b"), HOST), (), b"\x06victim"))
+    wires.pump()
+    assert wires["b"].dead_letters.counts == {"handshake whose return route ends here": 1}
+    wires["b"].stop(HOST)
+    wires["b"].start_worker(HOST, handler=Inbox(), access=Access.PUBLIC)
+    begin(wires, session, EXPLICIT_TRANSIENT)
+    (via,) = [end for name, end in wires.ends if name == "b"]
+    hello = wires.frames[-1][1]
+    wires["b"].route(Message((via, *hello.return_route), (), b"\x06victim"))
+    wires.pump()
+    assert wires["a"].dead_letters.counts == {"handshake whose return route ends here": 1}
+    assert private.payloads == []
+
+
+def test_both_ends_may_live_on_one_node() -> None:
+    wires, inbox = Wires("a"), Inbox()
+    wires["a"].start_host(HOST, settings(EXPLICIT_TRANSIENT, Role.RESPONDER), handler=inbox)
+    session = wires["a"].start_session(settings(EXPLICIT_TRANSIENT, Role.INITIATOR), (HOST,))
+    wires["a"].open(session)
+    wires["a"].run()
+    wires["a"].send(session, b"x")
+    wires["a"].run()
+    assert inbox.payloads == [b"x"]
+
+
+def test_a_peer_that_writes_to_an_ended_generation_is_told() -> None:
+    """So a failure is noticed at once, not when keepalives are missed; errors answer no errors and are bounded."""
+    wires, session, _, _ = pair(EXPLICIT_PERSISTENT_ONE_SIDED)
+    begin(wires, session, EXPLICIT_PERSISTENT_ONE_SIDED)
+    worker = wires["b"].host(HOST).responders[wires["a"].session(session).terms.session_id]
+    for address in [a for a, resident in wires["b"].router.residents.items() if resident is worker]:
+        wires["b"].router.vanish(address)
+    wires["a"].send(session, b"nobody there")
+    wires.pump()
+    assert ("a", session, TimedOut("error message")) in wires.notices
+
+
+def test_errors_to_peers_are_bounded() -> None:
+    node = Node(Counted("n"))
+    via, gone = node.accepted(), local("gone")
+    node.router.vanish(gone)
+    for _ in range(ERRORS_PER_WINDOW + 1):
+        node.receive(Message((gone,), (local("you"),), b"\x04"), via)
+    commands = node.run()
+    assert sum(isinstance(command, Transmit) for command in commands) == ERRORS_PER_WINDOW
+    (window,) = [c.timer for c in commands if isinstance(c, SetTimer) and c.after_seconds == WINDOW_SECONDS]
+    node.fire(window)
+    node.receive(Message((gone,), (local("you"),), b"\x04"), via)
+    assert any(isinstance(command, Transmit) for command in node.run())
+
+
+@pytest.mark.parametrize(
+    ("address", "back", "payload"),
+    [("gone", (), b"\x08\x00"), ("gone", (local("you"),), b"\x08\x00"), ("never", (local("you"),), b"\x04")],
+)
+def test_no_error_answers_an_error_or_speaks_of_an_address_that_never_was(
+    address: str, back: tuple[Address, ...], payload: bytes
+) -> None:
+    node = Node(Counted("n"))
+    via = node.accepted()
+    node.router.vanish(local("gone"))
+    node.receive(Message((local(address),), back, payload), via)
+    assert not any(isinstance(command, Transmit) for command in node.run())
+    assert node.dead_letters.counts == {"unknown address": 1}
+
+
+def test_few_ended_addresses_are_remembered() -> None:
+    node = Node(Counted("n"))
+    for number in range(2000):
+        node.router.vanish(local(str(number)))
+    assert len(node.router.vanished) == 1000
+
+
+def test_the_population_of_responders_is_bounded() -> None:
+    wires = Wires("a", "b")
+    wires["b"].start_host(HOST, settings(EXPLICIT_TRANSIENT, Role.RESPONDER), capacity=1)
+    for _ in range(2):
+        wires["a"].open(wires["a"].start_session(settings(EXPLICIT_TRANSIENT, Role.INITIATOR), (tcp("b"), HOST)))
+    wires.pump()
+    assert len(wires["b"].host(HOST).responders) == 1
+    assert wires["b"].dead_letters.counts == {"the host has no room for another responder": 1}
+    wires["b"].stop(HOST)
+    wires.pump()
+    with pytest.raises(LocalSessionError, match="no host"):
+        wires["b"].host(HOST)
+
+
+def test_a_closed_session_leaves_nothing_behind() -> None:
+    wires, session, _, _ = pair(EXPLICIT_PERSISTENT_TWO_SIDED)
+    empty = len(wires["a"].router.residents), len(wires["b"].router.residents)
+    begin(wires, session, EXPLICIT_PERSISTENT_TWO_SIDED)
+    wires["a"].close(session)
+    wires["b"].close(responder(wires))
+    wires.pump()
+    assert ("a", session, Closed("closed by order")) in wires.notices
+    connections = 1
+    assert len(wires["a"].router.residents) == empty[0] - 3 + connections  # outer, contact, the handler's worker
+    assert len(wires["b"].router.residents) == empty[1] + connections
+
+
+def test_what_cannot_be_started_is_refused() -> None:
+    node = Node(Counted("n"))
+    kind = settings(EXPLICIT_TRANSIENT, Role.INITIATOR)
+    with pytest.raises(LocalSessionError, match="initialization route"):
+        node.start_session(kind, ())
+    session = node.start_session(kind, (tcp("b"), HOST))
+    with pytest.raises(LocalSessionError, match="taken"):
+        node.start_session(kind, (tcp("b"), HOST), outer=session)
+    with pytest.raises(EventRefused):
+        node.send(session, b"not open")
+    node.route(Message((session,), (), b"not open either"))
+    node.run()
+    assert node.dead_letters.counts == {"the session is not open": 1}
+
+
+def test_data_without_an_application_is_a_dead_letter() -> None:
+    wires = Wires("a", "b")
+    wires["b"].start_host(HOST, settings(IMPLICIT_TRANSIENT, Role.RESPONDER))
+    session = wires["a"].start_session(settings(IMPLICIT_TRANSIENT, Role.INITIATOR), (tcp("b"), HOST))
+    wires["a"].send(session, b"x")
+    wires.pump()
+    assert wires["b"].dead_letters.counts == {"no application": 1}
+
+
+def test_a_two_sided_session_is_renegotiated_from_either_end() -> None:
+    wires, session, _, _ = pair(EXPLICIT_PERSISTENT_TWO_SIDED)
+    begin(wires, session, EXPLICIT_PERSISTENT_TWO_SIDED)
+    wires["b"].renegotiate(responder(wires))
+    wires.pump()
+    wires.fire("b", Timer.BACK_OFF)
+    assert states(wires, session) == (State.ESTABLISHED, State.ESTABLISHED)
+    assert wires["a"].session(session).seen == wires["b"].session(responder(wires)).seen == (2, Role.RESPONDER)
+
+
+# Layers ---------------------------------------------------------------------------------------------------------------
+
+
+def layered() -> tuple[Wires, Address, Address, Inbox]:
+    """A transient session whose messages travel through a persistent one."""
+    wires, lower, _, _ = pair(EXPLICIT_PERSISTENT_ONE_SIDED)
+    inbox, upper_host = Inbox(), local("upper host")
+    wires["b"].start_host(upper_host, settings(EXPLICIT_TRANSIENT, Role.RESPONDER), handler=inbox)
+    upper = wires["a"].start_session(settings(EXPLICIT_TRANSIENT, Role.INITIATOR), (lower, upper_host))
+    begin(wires, lower, EXPLICIT_PERSISTENT_ONE_SIDED)
+    wires["a"].open(upper)
+    wires.pump()
+    wires["a"].send(upper, b"through both")
+    wires.pump()
+    assert inbox.payloads == [b"through both"]
+    return wires, lower, upper, inbox
+
+
+def test_a_persistent_lower_session_hides_its_failures() -> None:
+    wires, lower, upper, inbox = layered()
+    wires.cut("a")
+    wires["a"].send(upper, b"while it is down")
+    wires.pump()
+    assert wires["a"].session(upper).state is State.ESTABLISHED
+    wires.fire("a", Timer.BACK_OFF)
+    assert wires["a"].session(lower).state is State.ESTABLISHED
+    assert inbox.payloads == [b"through both", b"while it is down"]
+
+
+def test_a_lower_session_that_closes_ends_what_travels_over_it() -> None:
+    wires, lower, upper, _ = layered()
+    wires["a"].close(lower)
+    wires.pump()
+    assert ("a", upper, TimedOut("lower layer lost")) in wires.notices
+
+
+def test_a_persistent_session_over_a_transient_one_survives_it() -> None:
+    """The other arrangement: the lower implicit session ends, the upper one negotiates again through a new one."""
+    wires, lower, _, _ = pair(IMPLICIT_TRANSIENT)
+    inbox, upper_host = Inbox(), local("upper host")
+    wires["b"].start_host(upper_host, settings(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER), handler=inbox)
+    upper = wires["a"].start_session(settings(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR), (lower, upper_host))
+    wires["a"].open(upper)
+    wires.pump()
+    assert wires["a"].session(upper).state is State.ESTABLISHED
+    wires.cut("a")
+    wires.fire("a", Timer.BACK_OFF)
+    assert ("a", upper, TimedOut("lower layer lost")) in wires.notices
+    wires["a"].start_session(settings(IMPLICIT_TRANSIENT, Role.INITIATOR), (tcp("b"), HOST), outer=lower)
+    wires.fire("a", Timer.NEGOTIATION)
+    wires.fire("a", Timer.BACK_OFF)
+    wires["a"].send(upper, b"again")
+    wires.pump()
+    assert inbox.payloads == [b"again"]
+
+
+# Discovery and relay --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("proxy", [True, False])
+def test_a_session_is_discovered(proxy: bool) -> None:
+    """Handed over, the discovery worker may stop and the session goes on; as a proxy it is part of the way."""
+    name, service = local("name"), local("discovery")
+    wires, session, _, there = pair(EXPLICIT_TRANSIENT, GENERATION, (tcp("d"), service, name))
+    wires.nodes["d"], wires.timers["d"] = Node(Counted("d")), {}
+    wires["d"].start_worker(service, handler=discovery({name: (tcp("b"), HOST)}, proxy=proxy), access=Access.PUBLIC)
+    begin(wires, session, EXPLICIT_TRANSIENT)
+    assert states(wires, session) == (State.ESTABLISHED, State.ESTABLISHED)
+    wires["d"].stop(service)
+    wires["a"].send(session, b"x")
+    wires.pump()
+    assert there.payloads == ([] if proxy else [b"x"])
+
+
+def test_a_two_sided_session_through_a_relay_recovers_from_both_ends() -> None:
+    wires, inbox = Wires("r", "a", "b"), Inbox()
+    hub = (tcp("r"), local("relay"))
+    wires["r"].start_worker(local("relay"), handler=relay.Relay(), access=Access.PUBLIC)
+    for name in ("a", "b"):
+        registrar = relay.Registrar(hub, name, name.encode() * 16)
+        wires[name].route(relay.start(wires[name].start_worker(handler=registrar)))
+    wires.pump()
+    kind = EXPLICIT_PERSISTENT_TWO_SIDED
+    wires["b"].start_host(HOST, settings(kind, Role.RESPONDER), handler=inbox)
+    session = wires["a"].start_session(
+        settings(kind, Role.INITIATOR), (*hub, local("b"), HOST),
+        contact=local("contact"), own_route=(*hub, local("a"), local("contact")),
+    )  # fmt: skip
+    wires["a"].open(session)
+    wires.pump()
+    assert states(wires, session) == (State.ESTABLISHED, State.ESTABLISHED)
+    for name in ("b", "a"):
+        wires.cut(name)
+        registering = [t.timer for t in wires.timers[name] if not isinstance(t.timer, Timer)]
+        wires.fire(name, *registering)  # the way to this end is known again
+        wires.fire(name, Timer.BACK_OFF)
+        assert states(wires, session) == (State.ESTABLISHED, State.ESTABLISHED)
+    wires["a"].send(session, b"x")
+    wires.pump()
+    assert inbox.payloads == [b"x"]
+    assert sum(isinstance(notice, Established) for _, _, notice in wires.notices) >= 6
