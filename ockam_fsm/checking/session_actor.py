@@ -133,7 +133,7 @@ class Setting:
         """A transient session that is opened again after a restart is another session."""
         if self.profile is OCKAM:
             return b""
-        return SESSION_ID if self.session_type.persistent else bytes(15) + bytes([incarnation])
+        return SESSION_ID if self.session_type.persistent else bytes(15) + bytes([incarnation + 1])
 
 
 @dataclass(frozen=True)
@@ -324,10 +324,15 @@ def _perform(name: str, owned: list[Owned], sessions: Mapping[Key, Session], pee
             case Send(message):
                 out.send(peer, Packet(message, _sent_in(sessions.get(key), message)))
             case SetTimer(timer, _):
-                out.set_timer(timer if isinstance(key, bytes | None) else (key, timer))
+                out.set_timer(_named(key, timer))
             case CancelTimer(timer):
-                out.cancel_timer(timer if isinstance(key, bytes | None) else (key, timer))
+                out.cancel_timer(_named(key, timer))
         out.record((key, command))
+
+
+def _named(key: Key, timer: Hashable) -> Hashable:
+    """A responder's timer carries its key, unless there can only be one responder."""
+    return timer if key in (None, SESSION_ID) else (key, timer)
 
 
 def _sent_in(session: Session | None, message: Message) -> Hashable:

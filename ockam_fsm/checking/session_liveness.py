@@ -106,9 +106,16 @@ def catches_up(profile: Profile) -> StepPredicate:
     return shows
 
 
-def opened(initiator: End, responder: End) -> bool:
-    """The initiator was opened, by its user or, after a restart, by its supervisor."""
-    return initiator.session is not None and initiator.session.state not in (State.IDLE, State.CLOSED)
+def opened(setting: Setting) -> Callable[[End, End], bool]:
+    """The initiator was opened by its user, or its supervisor is about to open it again after a restart."""
+    reopened = setting.session_type.creation is Creation.EXPLICIT
+
+    def holds(initiator: End, responder: End) -> bool:
+        image = initiator.session
+        waits = reopened and initiator.incarnation > 0
+        return image is not None and image.state is not State.CLOSED and (waits or image.state is not State.IDLE)
+
+    return holds
 
 
 def settled(initiator: End, responder: End) -> bool:
@@ -122,18 +129,19 @@ def settled(initiator: End, responder: End) -> bool:
 def has_budget(setting: Setting) -> Callable[[End, End], bool]:
     """Opened, and two attempts left: one may go to an end that has lost its state and has to catch up first.
 
-    An implicit session wants nothing unless a message waits for it. In profile `ockam` nothing is on the wire until a
-    request is made.
+    An implicit session wants nothing unless a message waits for it that no previous generation may still take. In
+    profile `ockam` nothing is on the wire until a request is made.
     """
     implicit = setting.session_type.creation is Creation.IMPLICIT
+    is_opened = opened(setting)
 
     def holds(initiator: End, responder: End) -> bool:
         image = initiator.session
-        if image is None or not opened(initiator, responder) or not _attempts_left(image, setting):
+        if image is None or not is_opened(initiator, responder) or not _attempts_left(image, setting):
             return False
         if not setting.profile.keeps_alive:
             return bool(image.requests)
-        return bool(image.waiting) or not implicit
+        return not implicit or (bool(image.waiting) and not image.usable)
 
     return holds
 
@@ -158,7 +166,7 @@ def orphaned(initiator: End, responder: End) -> bool:
 
 
 def _unknown(key: object, initiator: End) -> bool:
-    return isinstance(key, bytes) and any(key) and key[-1] != initiator.incarnation
+    return isinstance(key, bytes) and any(key) and key[-1] != initiator.incarnation + 1
 
 
 def not_orphaned(initiator: End, responder: End) -> bool:

@@ -30,6 +30,7 @@ def safety(setting: Setting) -> Iterator[Property]:
     """The S properties that apply to a type and profile."""
     profile, kind = setting.profile, setting.session_type
     concerned = safe.only_its_generation_changes_it(profile)
+    keeps = safe.keeps_its_state(profile)
     on_route = safe.route_belongs_to_generation(profile)
     yield always_step("S1", "data is delivered only when established, or in a still usable generation", safe.in_time)
     yield always_step(
@@ -38,7 +39,7 @@ def safety(setting: Setting) -> Iterator[Property]:
         lambda step: safe.closed_is_final(step) and (kind.persistent or safe.negotiates_once(step)),
     )
     if kind.persistent:
-        yield always_step("S3", "a persistent session keeps its outer address and its state", safe.keeps_its_state)
+        yield always_step("S3", "a persistent session keeps its outer address and its state", keeps)
     yield always_step(
         "S4",
         "numbers only grow; apart from a newer hello no message of another generation changes an end",
@@ -71,7 +72,7 @@ def recoverability(setting: Setting) -> Iterator[Property]:
     """The R properties that apply to a type and profile."""
     yield recoverable(
         "R1", "an opened initiator becomes established, closed, or rests with nothing held",
-        live.settled, over=BOTH, given=live.opened,
+        live.settled, over=BOTH, given=live.opened(setting),
     )  # fmt: skip
     if setting.session_type.persistent:
         yield recoverable(

@@ -11,7 +11,8 @@ Source: spec/sessions.md section 8, generated from the sentences below.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import pairwise
 from typing import Any, TypeAlias, cast
 
@@ -34,7 +35,7 @@ from ockam_fsm.checking.world import Deliver, Fault, Fire, Order
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime import commands
-from ockam_fsm.runtime.handshake import GENERATION, Place, Profile
+from ockam_fsm.runtime.handshake import GENERATION, PROFILES, Place, Profile
 from ockam_fsm.runtime.host import Owned
 from ockam_fsm.runtime.link import Link
 from ockam_fsm.runtime.message import Address, Message
@@ -43,6 +44,7 @@ from ockam_fsm.runtime.signals import Answer, Data, Hello, Keepalive, KeepaliveA
 
 BOTH = (INITIATOR, RESPONDER)
 Key: TypeAlias = Any
+StepPredicate: TypeAlias = Callable[[Step], bool]
 Change: TypeAlias = tuple[Key, Snapshot | None, Snapshot | None]
 
 
@@ -70,11 +72,18 @@ def arrival(step: Step) -> Packet | None:
 
 def signal_of(message: Message, profile: Profile) -> Signal | None:
     """What a message says; None for bytes that say nothing."""
+    return _signal_of(message, profile.name)
+
+
+@cache
+def _signal_of(message: Message, name: str) -> Signal | None:
+    if not message.onward_route:
+        return None
     handshake = message.onward_route[-1].value.endswith(b"h")
     static = message.onward_route[-1] in (HOST_ADDRESS, CONTACT)
     place = Place.NEGOTIATION_START if static else Place.HANDSHAKE if handshake else Place.WORKER
     try:
-        return profile.decode(message.payload, place, message.return_route)
+        return PROFILES[name].decode(message.payload, place, message.return_route)
     except RemoteSessionError:
         return None
 
@@ -126,16 +135,18 @@ def negotiates_once(step: Step) -> bool:
     return not own or restarted(step) or not sessions or sessions[0][1].state is State.IDLE
 
 
-def keeps_its_state(step: Step) -> bool:
-    for key, before, after in changes(step):
-        if before is None or after is None or restarted(step):
-            continue
-        if before.has_state and not after.has_state:
-            return False
+def keeps_its_state(profile: Profile) -> StepPredicate:
+    def holds(step: Step) -> bool:
         outer = step.actor.encode()
-        if any(d.return_route[0].value != outer for d in emitted(step, key, commands.Deliver)):
-            return False
-    return True
+        for key, before, after in changes(step):
+            lost = before is not None and after is not None and before.has_state and not after.has_state
+            backs = [deliver.return_route[0].value for deliver in emitted(step, key, commands.Deliver)]
+            moved = profile.keeps_alive and any(back != outer for back in backs)
+            if moved or (lost and not restarted(step)):
+                return False
+        return True
+
+    return holds
 
 
 def numbers_grow(step: Step) -> bool:
@@ -143,7 +154,7 @@ def numbers_grow(step: Step) -> bool:
     return restarted(step) or all(before.seen <= after.seen for before, after in both)
 
 
-def only_its_generation_changes_it(profile: Profile) -> Any:
+def only_its_generation_changes_it(profile: Profile) -> StepPredicate:
     def holds(step: Step) -> bool:
         packet = arrival(step)
         if packet is None:
@@ -179,7 +190,7 @@ def routes_are_forgotten(step: Step) -> bool:
     return not any(live_links(image) for _, image in step.after.sessions if image.state in away)
 
 
-def route_belongs_to_generation(profile: Profile) -> Any:
+def route_belongs_to_generation(profile: Profile) -> StepPredicate:
     talk = (Data, Keepalive, KeepaliveAnswer)
 
     def holds(step: Step) -> bool:
@@ -198,7 +209,7 @@ def route_belongs_to_generation(profile: Profile) -> Any:
             return bool(link.route)
         named = re.search(rb"/(\d+)([ir])w$", route[len(link.route) - 1].value)
         starter = "i" if link.generation.starter is Role.INITIATOR else "r"
-        return named is not None and named[1] + named[2] == f"{link.generation.number}{starter}".encode()
+        return named is None or named[1] + named[2] == f"{link.generation.number}{starter}".encode()
 
     return holds
 
@@ -251,8 +262,8 @@ def _accepted(step: Step) -> set[str]:
 
 
 def one_negotiation(step: Step) -> bool:
-    sent = [command.message.onward_route[0] for _, command in owned(step) if isinstance(command, commands.Send)]
-    return sum(1 for address in sent if address in (HOST_ADDRESS, CONTACT)) <= 1
+    sent = [command.message.onward_route[:1] for _, command in owned(step) if isinstance(command, commands.Send)]
+    return sum(1 for first in sent if first in ((HOST_ADDRESS,), (CONTACT,))) <= 1
 
 
 def delivered_in_its_generation(step: Step) -> bool:
@@ -313,12 +324,12 @@ def transmitted(step: Step, key: Key) -> list[bytes]:
             data = GENERATION.decode(payload, Place.WORKER, send.message.return_route)
             assert isinstance(data, Data)
             payload = data.payload
-        if payload[:1] in (b"m", b"q"):
+        if payload.startswith((b"m", b"q", b"re:")):
             found.append(payload)
     return found
 
 
-def within_capacity(setting: Setting) -> Any:
+def within_capacity(setting: Setting) -> StepPredicate:
     def holds(step: Step) -> bool:
         sessions = step.after.sessions
         return len(sessions) <= max(setting.capacity, 1) and all(_fits(setting, image) for _, image in sessions)
@@ -336,7 +347,8 @@ def _fits(setting: Setting, image: Snapshot) -> bool:
 def leaves_in_order(step: Step) -> bool:
     """Numbered payloads leave in the order in which they were accepted: reissued, held, new; each once."""
     for key, _, after in changes(step):
-        numbers = [int(payload[1:] or b"0") for payload in transmitted(step, key)]
+        own = [payload for payload in transmitted(step, key) if not payload.startswith(b"re:")]
+        numbers = [int(payload[1:] or b"0") for payload in own]
         if any(later <= earlier for earlier, later in pairwise(numbers)):
             return False
         if after is not None and after.state is State.ESTABLISHED and after.waiting:

@@ -1,0 +1,179 @@
+"""Our worlds, as data: for each session type the ways in which it is tried.
+
+    lossy      loses, duplicates and reorders messages; timers fire whenever they like
+    restarts   either end restarts and has lost its state
+    faults     the lower layer goes, errors come back, ends restart with their state, the API orders a renegotiation
+    data       messages and requests of the application, held and reissued, under loss
+    closed     lossy, folded by normalisation: any number of renegotiations
+    ockam      profile `ockam`: no generations and no keepalives on the wire
+
+Rule 1: every world of a type holds every S and R property that applies to the type; the witnesses are named per world.
+Rule 2: bounds are here and nowhere else. What they are is printed with every verdict.
+Source: spec/sessions.md sections 8 and 10; the sizes are pinned in spec/manifest.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from ockam_fsm.checking.properties import Property
+from ockam_fsm.checking.session_actor import (
+    CLOSE,
+    ERROR,
+    INITIATOR,
+    LOWER_LAYER_LOST,
+    OPEN,
+    RENEGOTIATE,
+    REQUEST,
+    RESPONDER,
+    RESTART_KEEPING,
+    RESTART_LOSING,
+    SEND,
+    InitiatorActor,
+    ResponderActor,
+    Setting,
+)
+from ockam_fsm.checking.session_normal import SessionNormaliser
+from ockam_fsm.checking.session_properties import recoverability, safety, witness
+from ockam_fsm.checking.world import Budget, Network, World
+from ockam_fsm.machines.session import TYPES
+from ockam_fsm.machines.vocabulary import Creation, Renegotiation, SessionType
+from ockam_fsm.runtime.handshake import OCKAM
+
+Orders = Mapping[str, Mapping[Any, Budget]]
+Build = Callable[[Setting], World]
+
+
+def begin(setting: Setting, messages: Budget = 1) -> dict[Any, Budget]:
+    """The order that creates a session of this type, and for an implicit one, that renews it."""
+    return {OPEN: 1} if setting.session_type.creation is Creation.EXPLICIT else {SEND: messages}
+
+
+def world_of(
+    setting: Setting,
+    name: str,
+    network: Network,
+    orders: Orders,
+    faults: Orders | None = None,
+    witnesses: tuple[str, ...] = ("W1",),
+) -> World:
+    """Both ends of a session, everything that must hold for them, and what must have happened."""
+    bounds = {"attempts": setting.attempts, "misses": setting.misses, "held": setting.held, "spawns": setting.spawns}
+    properties: tuple[Property, ...] = (
+        *safety(setting),
+        *recoverability(setting),
+        *(witness(one, setting) for one in witnesses),
+    )
+    return World(
+        name=f"{setting.session_type.name}:{name}",
+        actors=(InitiatorActor(setting), ResponderActor(setting)),
+        network=network,
+        orders=orders,
+        faults=faults or {},
+        properties=properties,
+        title=f"{setting.session_type.name}, {name}",
+        description=setting.session_type.summary,
+        extra_bounds={k: "unlimited" if v is None else v for k, v in bounds.items()}
+        | {"generations": "unlimited" if setting.generations is None else setting.generations},
+    )
+
+
+def lossy(setting: Setting) -> World:
+    kind = setting.session_type
+    witnesses = ["W1", "W4", "W7"]
+    orders: dict[str, dict[Any, Budget]] = {INITIATOR: begin(setting, 2)}
+    if kind.persistent:
+        witnesses.append("W6")
+    if kind.renegotiation is Renegotiation.TWO_SIDED:
+        witnesses.append("W3")
+        setting = replace(setting, misses=0)
+        if kind.creation is Creation.IMPLICIT:
+            orders[RESPONDER] = {SEND: 1}
+    network = Network("unordered", 2, ("drop", "duplicate"))
+    return world_of(setting, "lossy", network, orders, witnesses=tuple(witnesses))
+
+
+def restarts(setting: Setting) -> World:
+    two_sided = setting.session_type.renegotiation is Renegotiation.TWO_SIDED
+    setting = replace(setting, misses=0, generations=2 if two_sided else 3)
+    network = Network("unordered", 2, ("drop", "duplicate"))
+    witnesses = ("W1", "W9") if setting.session_type.persistent else ("W1",)
+    losing = {INITIATOR: {RESTART_LOSING: 1}, RESPONDER: {RESTART_LOSING: 1}}
+    return world_of(setting, "restarts", network, {INITIATOR: begin(setting, 2)}, losing, witnesses)
+
+
+FAILURES = (
+    "negotiation timed out",
+    "keepalives missed",
+    "error message",
+    "lower layer lost",
+    "closed by the peer",
+    "renegotiation by order",
+)
+
+
+def faults(setting: Setting) -> World:
+    kind = setting.session_type
+    network = Network("ordered", 2, ("drop", "corrupt"))
+    orders: dict[str, dict[Any, Budget]] = {INITIATOR: begin(setting, 2), RESPONDER: {CLOSE: 1}}
+    witnesses = ["W1"]
+    if kind.persistent:
+        orders[INITIATOR] |= {RENEGOTIATE: 1}
+        witnesses += [f"W2:{reason}" for reason in FAILURES]
+    either: dict[Any, Budget] = {LOWER_LAYER_LOST: 1, RESTART_KEEPING: 1}
+    happening = {INITIATOR: {**either, ERROR: 1}, RESPONDER: either}
+    setting = replace(setting, reasons=True, misses=0, generations=2)
+    return world_of(setting, "faults", network, orders, happening, tuple(witnesses))
+
+
+def data(setting: Setting) -> World:
+    kind = setting.session_type
+    setting = replace(setting, distinct=True, held=2, reissue=kind.persistent, generations=2, misses=0)
+    explicit: dict[Any, Budget] = {OPEN: 1} if kind.creation is Creation.EXPLICIT else {}
+    orders: Orders = {INITIATOR: {**explicit, SEND: 1, REQUEST: 1, CLOSE: 1}, RESPONDER: {SEND: 1}}
+    return world_of(setting, "data", Network("ordered", 2, ("drop",)), orders, witnesses=("W1", "W5"))
+
+
+def closed(setting: Setting) -> World:
+    setting = replace(setting, generations=None, spawns=1)
+    network = Network("unordered", 2, ("drop", "duplicate"))
+    world = world_of(setting, "closed", network, {INITIATOR: begin(setting, None)})
+    return replace(world, normaliser=SessionNormaliser(setting.profile))
+
+
+def ockam(setting: Setting) -> World:
+    setting = replace(
+        setting, profile=OCKAM, capacity=2, spawns=3, generations=2, reissue=setting.session_type.persistent
+    )
+    network = Network("unordered", 2, ("drop", "duplicate"))
+    orders = {INITIATOR: {**begin(setting), REQUEST: 1}}
+    return world_of(setting, "ockam", network, orders, {INITIATOR: {LOWER_LAYER_LOST: 1}}, ("W1", "W4", "W7"))
+
+
+WAYS: Mapping[str, Build] = {
+    "lossy": lossy,
+    "restarts": restarts,
+    "faults": faults,
+    "data": data,
+    "closed": closed,
+    "ockam": ockam,
+}
+
+
+def setting_of(kind: SessionType) -> Setting:
+    """The declared limits that a type's worlds share."""
+    return Setting(kind, capacity=1 if kind.persistent else 2)
+
+
+@cache
+def worlds_of(kind: SessionType) -> tuple[World, ...]:
+    """Every world of a type. Two-sided sessions have no `ockam` world: that profile cannot say a generation."""
+    two_sided = kind.renegotiation is Renegotiation.TWO_SIDED
+    return tuple(build(setting_of(kind)) for way, build in WAYS.items() if not (two_sided and way == "ockam"))
+
+
+def all_worlds() -> tuple[World, ...]:
+    return tuple(world for kind in TYPES for world in worlds_of(kind))
