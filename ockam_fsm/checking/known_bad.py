@@ -22,7 +22,7 @@ from ockam_fsm.checking.session_actor import (
     Setting,
 )
 from ockam_fsm.checking.world import Network, World
-from ockam_fsm.checking.worlds import closed, data, lossy, restarts, setting_of, world_of
+from ockam_fsm.checking.worlds import closed, data, lossy, ockam, restarts, setting_of, world_of
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.kernel.machine import Row
 from ockam_fsm.machines.parts import ASK, Effects
@@ -301,7 +301,10 @@ def _members() -> Iterator[KnownBad]:
         closed(_dropping(ONE_SIDED, "no-keepalive", Effect.START_KEEPALIVE)),
     )  # fmt: skip
     yield KnownBad(
-        "no-request-timer", "a lost response would be waited for, for ever", "R3", _requests(_session(NoRequestTimer))
+        "no-request-timer",
+        "a lost response would be waited for, for ever",
+        "R3",
+        ockam(_session(NoRequestTimer, EXPLICIT_TRANSIENT)),
     )
     yield KnownBad(
         "retry-without-back-off", "a peer that is gone would be asked without pause", "S16",
