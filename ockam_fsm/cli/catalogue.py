@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from functools import cache
 
 from ockam_fsm.machines import MACHINES, TYPES, table
-from ockam_fsm.machines.vocabulary import Creation, Effect, Event, Renegotiation, Role, SessionType
+from ockam_fsm.machines.vocabulary import MESSAGES, Creation, Renegotiation, Role, SessionType
 from ockam_fsm.projections.gallery import AnyMachine, Catalogue, Pair, Subject
 from ockam_fsm.projections.overview import Member
 from ockam_fsm.projections.sequence import Chart
 
 PAGE = "ockam_fsm/machines/session.py"
-
-MESSAGES: Mapping[Effect, tuple[Event, ...]] = {
-    Effect.SEND_HELLO: (Event.HELLO_NEWER, Event.HELLO_REPEATED, Event.HELLO_OLDER),
-    Effect.SEND_ANSWER: (Event.ANSWER_CURRENT, Event.ANSWER_CHANGED),
-    Effect.SEND_SUPERSEDED: (Event.SUPERSEDED,),
-    Effect.SEND_KEEPALIVE: (Event.KEEPALIVE_RECEIVED, Event.CONFIRMED),
-    Effect.ANSWER_KEEPALIVE: (Event.KEEPALIVE_ANSWERED,),
-    Effect.SEND_DATA: (Event.DATA_RECEIVED, Event.CONFIRMED),
-    Effect.SEND_CLOSE: (Event.CLOSE_RECEIVED,),
-}
-"""What each message is where it arrives; the first event is its kind. FORWARD_HELD is SEND_DATA many times."""
 
 
 @cache

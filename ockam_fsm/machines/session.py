@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from ockam_fsm.kernel import machine as kernel
 from ockam_fsm.kernel.machine import Row
-from ockam_fsm.machines import parts
+from ockam_fsm.machines import parts, persistence
 from ockam_fsm.machines.parts import Part
 from ockam_fsm.machines.vocabulary import (
     ATTEMPTS,
@@ -109,14 +109,14 @@ def _persistent(session_type: SessionType, role: Role) -> Iterator[Part]:
     else:
         yield from _waiting()
     yield parts.holding("HP", State.NEGOTIATING, State.RENEGOTIATING)
-    yield parts.reissuing("J")
+    yield persistence.reissuing("J")
     yield parts.closing("ZP", *(state for state in State if state is not State.CLOSED))
 
 
 def _beginning(creation: Creation, role: Role) -> Iterator[Part]:
     if role is Role.RESPONDER:
         yield parts.created_by_hello()
-        yield parts.restarted_with_memory()
+        yield persistence.restarted_with_memory()
         return
     counted = (ATTEMPTS.increment,)
     explicit = creation is Creation.EXPLICIT
@@ -128,40 +128,44 @@ def _renegotiating(creation: Creation, role: Role, *, answers: bool) -> Iterator
     watch, wait, implicit = parts.WATCH_BY_KEEPALIVE, Effect.START_BACK_OFF, creation is Creation.IMPLICIT
     if answers:
         yield parts.answering("QO", watch, parts.PROOF)
-        yield parts.answering_again("RO", watch, wait, parts.PROOF)
-        yield parts.previous_generation("V")
-        yield parts.asked_while_waiting("WI", (RESTING.reset,)) if implicit else parts.asked_while_waiting("WX", ())
+        yield persistence.answering_again("RO", watch, wait, parts.PROOF)
+        yield persistence.previous_generation("V")
+        yield (
+            persistence.asked_while_waiting("WI", (RESTING.reset,))
+            if implicit
+            else persistence.asked_while_waiting("WX", ())
+        )
     yield parts.judging_answers("YO", wait)
     yield parts.talking("EP", watch, parts.PROOF)
     yield parts.asking_whether_alive("KO", wait, parts.PROOF)
     yield parts.failing("FO", wait)
-    yield parts.surviving_failure("PO", wait)
-    yield parts.own_renegotiation("GB" if answers else "GO", watch, guarded=answers)
+    yield persistence.surviving_failure("PO", wait)
+    yield persistence.own_renegotiation("GB" if answers else "GO", watch, guarded=answers)
     if not implicit:
-        yield parts.renegotiating_after_back_off("BX")
+        yield persistence.renegotiating_after_back_off("BX")
         yield parts.holding("HX", State.TIMED_OUT)
     else:
         responder = role is Role.RESPONDER
         yield (
-            parts.renegotiating_on_demand("BR", (Effect.START_RETENTION,))
+            persistence.renegotiating_on_demand("BR", (Effect.START_RETENTION,))
             if responder
-            else (parts.renegotiating_on_demand("BM", ()))
+            else (persistence.renegotiating_on_demand("BM", ()))
         )
         yield parts.holding("HM", State.TIMED_OUT, resting=True)
         if responder:
-            yield parts.resting_responder("BS")
+            yield persistence.resting_responder("BS")
 
 
 def _waiting() -> Iterator[Part]:
     watch, wait = parts.WATCH_BY_SILENCE, Effect.START_RETENTION
     yield parts.answering("QW", watch)
-    yield parts.answering_again("RW", watch, wait)
-    yield parts.previous_generation("V")
-    yield parts.waiting_to_be_asked("DW")
+    yield persistence.answering_again("RW", watch, wait)
+    yield persistence.previous_generation("V")
+    yield persistence.waiting_to_be_asked("DW")
     yield parts.talking("ES", watch)
     yield parts.noticing_silence("SW", wait)
     yield parts.failing("FW", wait)
-    yield parts.surviving_failure("PW", wait)
+    yield persistence.surviving_failure("PW", wait)
     yield parts.holding("HX", State.TIMED_OUT)
 
 

@@ -7,6 +7,7 @@ Source: the discussion's glossary; `spec/sessions.md` sections 1 to 3.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
@@ -147,3 +148,14 @@ HELD = Counter("held", 2, "messages that wait for the session; the capacity is t
 MISSES = Counter("misses", 2, "keepalives sent in a row with nothing heard since")
 USABLE = Counter("usable", 1, "1 while the previous generation is still usable")
 RESTING = Counter("resting", 1, "1 while the back-off is over and nothing waits to be sent")
+
+MESSAGES: Mapping[Effect, tuple[Event, ...]] = {
+    Effect.SEND_HELLO: (Event.HELLO_NEWER, Event.HELLO_REPEATED, Event.HELLO_OLDER),
+    Effect.SEND_ANSWER: (Event.ANSWER_CURRENT, Event.ANSWER_CHANGED),
+    Effect.SEND_SUPERSEDED: (Event.SUPERSEDED,),
+    Effect.SEND_KEEPALIVE: (Event.KEEPALIVE_RECEIVED, Event.CONFIRMED),
+    Effect.ANSWER_KEEPALIVE: (Event.KEEPALIVE_ANSWERED,),
+    Effect.SEND_DATA: (Event.DATA_RECEIVED, Event.CONFIRMED),
+    Effect.SEND_CLOSE: (Event.CLOSE_RECEIVED,),
+}
+"""What each message is where it arrives; the first event is its kind. FORWARD_HELD is SEND_DATA many times."""
