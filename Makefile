@@ -1,0 +1,61 @@
+# Every target does its own set-up: a fresh clone needs Python 3.11 or newer, pip and make, nothing else.
+# `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all bench mutants fuzz clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "ockam_fsm needs Python 3.11 or newer; $(PYTHON) is older. Name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "Creating the environment $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing ockam_fsm (with numba, so that the checks are fast; without it they only take longer) ..."
+	@$(PIP) -e '.[fast]' || $(PIP) -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing ockam_fsm with everything that its tests need ..."
+	@$(PIP) -e '.[dev]'
+	@touch $@
+
+$(VENV)/.all: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing ockam_fsm with its tests and the fast back ends ..."
+	@$(PIP) -e '.[dev,fast]'
+	@touch $@ $(VENV)/.dev $(VENV)/.demo
+
+demo: $(VENV)/.demo ## install, draw every machine, check every type, show the result
+	@$(BIN)/ockam-fsm types
+	@$(BIN)/ockam-fsm render
+	@$(BIN)/ockam-fsm check all
+	@echo
+	@echo "Every session type as a picture:   diagrams/index.md"
+	@echo "Every session type as a table:     spec/tables/        (or: $(BIN)/ockam-fsm show explicit-transient)"
+	@echo "What was checked, and within what: spec/properties.md  (or: $(BIN)/ockam-fsm check explicit-transient)"
+
+test: $(VENV)/.dev ## ruff, mypy --strict, the generated files, and every test that needs nothing but Python
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/ockam-fsm render --check
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage report --include='ockam_fsm/kernel/*,ockam_fsm/machines/*,ockam_fsm/runtime/*' --fail-under=100
+
+test-all: $(VENV)/.all ## what takes longer: both back ends on every world, long simulations, long fuzzing, table mutants
+	$(BIN)/pytest tests/checking tests/test_manifest.py
+
+bench: $(VENV)/.all ## the figures of benchmarks/README.md
+	$(BIN)/python benchmarks/driver.py
+	$(BIN)/python benchmarks/engine.py
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
