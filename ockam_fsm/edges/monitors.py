@@ -20,16 +20,20 @@ from typing import Any, NamedTuple
 
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, State
 from ockam_fsm.runtime.commands import (
+    Closed,
     Command,
     DeadLetter,
     Deliver,
+    Established,
     Notify,
     RequestFailed,
     RequestTimedOut,
     Responded,
     Send,
+    TimedOut,
     Timer,
 )
+from ockam_fsm.runtime.effects import EXHAUSTED
 from ockam_fsm.runtime.link import Link
 from ockam_fsm.runtime.message import Address, Message, Route
 from ockam_fsm.runtime.session import Session
@@ -41,6 +45,8 @@ REMEMBERED = 10_000
 """How many messages' targets are remembered, the latest: what is older has long arrived or been lost."""
 
 _OUTCOMES = (Responded, RequestFailed, RequestTimedOut)
+_STALE = ("late answer", "late or unknown response", "no attempt waits for this answer")
+_ENDS = {EXHAUSTED: "W6", "reaped": "W7", "idle for too long": "W7"}
 _AWAY = (State.IDLE, State.TIMED_OUT, State.CLOSED)
 
 
@@ -83,12 +89,14 @@ class Image(NamedTuple):
 class WatchedSession(Session):
     """The real session, and a monitor that sees each of its steps."""
 
-    __slots__ = ("monitor", "rested", "tried")
+    __slots__ = ("failed", "monitor", "rested", "tried")
 
     monitor: Monitor
     rested: bool
     """A back-off has expired since its last attempt."""
     tried: bool
+    failed: str
+    """Why it last failed, until it is established again."""
 
     def image(self) -> Image:
         return Image(
@@ -118,14 +126,16 @@ class Monitor:
         self.accepted: dict[bytes, None] = {}
         self.sent_to: dict[bytes, set[Address]] = {}
         self.outcomes: set[Any] = set()
+        self.ends: dict[tuple[bytes, Role], WatchedSession] = {}
         self.by_inner: dict[Address, WatchedSession] = {}
+        self.witnesses: dict[str, int] = {}
 
     def maker(self, base: type[WatchedSession] = WatchedSession) -> Callable[..., Session]:
         """Makes watched sessions: what a `Node` is given as `make`."""
 
         def make(*args: Any, **options: Any) -> Session:
             session = base(*args, **options)
-            session.monitor, session.rested, session.tried = self, True, False
+            session.monitor, session.rested, session.tried, session.failed = self, True, False, ""
             return session
 
         return make
@@ -146,13 +156,16 @@ class Monitor:
     ) -> None:
         self._judge_generations(session, before, after)
         self._judge_capacities(session, after)
+        passed = any(type(c) is Notify and type(c.notice) is Established for c in commands)
         for command in commands:
             if type(command) is Send:
-                self._judge_send(command.message, before, after)
+                self._judge_send(command.message, before, after, passed)
             elif type(command) is Deliver:
                 self._judge_delivery(command, before, after, cause)
-            elif type(command) is Notify and isinstance(command.notice, _OUTCOMES):
-                self._judge_outcome(command.notice, after)
+            elif type(command) is Notify:
+                self._judge_notice(session, command.notice, after)
+            elif type(command) is DeadLetter and command.reason in _STALE:
+                self.witness("W4")
         self._judge_order(before, after, commands)
         if len(commands) == 1 and type(commands[0]) is DeadLetter and commands[0].message is cause and before != after:
             raise Broken("S4", "a message that became a dead letter changed the session")
@@ -166,8 +179,12 @@ class Monitor:
         if after.state in _AWAY and (after.attempt or after.current):
             raise Broken("S5", f"a route is kept in {after.state.name}")
         attempt = after.attempt
+        if attempt is not None and attempt is not before.attempt:
+            self._claim(attempt, session)
         if attempt is not None and attempt is not before.attempt and session.is_own(attempt):
             self._judge_attempt(session, kind.renegotiation, role)
+        elif attempt is not None and not session.is_own(attempt) and before.attempt and session.is_own(before.attempt):
+            self.witness("W3")  # it has given its own attempt up for the peer's
         if after.current is not before.current and after.current is not None:
             self._judge_current(session, after.current, after.state)
 
@@ -181,16 +198,37 @@ class Monitor:
         session.rested, session.tried = False, True
 
     def _judge_current(self, session: WatchedSession, link: Link, state: State) -> None:
-        owner = self.by_inner.setdefault(link.inner, session)
-        if owner is not session:
-            raise Broken("S9", f"the inner address {link.inner} is not fresh")
-        peer = self.by_inner.get(link.route[-1])
-        if state is not State.ESTABLISHED or peer is None or peer.state is not State.ESTABLISHED:
+        self._claim(link, session)
+        if state is not State.ESTABLISHED:
             return
-        theirs = peer.current
-        same = theirs is not None and theirs.generation.address == link.generation.address
-        if same and theirs is not None and (theirs.route[-1] != link.inner or link.route[-1] != theirs.inner):
-            raise Broken("S7", f"both are established in {link.generation}, and do not route to each other")
+        session_id, role = session.terms.session_id, session.settings.role
+        self.ends[session_id, role] = session
+        peer = self.ends.get((session_id, Role(1 - role))) if session_id else self.by_inner.get(link.route[-1])
+        theirs = peer.current if peer is not None and peer.state is State.ESTABLISHED else None
+        if peer is not None and theirs is not None:
+            self._judge_pair(session, link, peer, theirs)
+
+    def _judge_pair(self, session: WatchedSession, link: Link, peer: WatchedSession, theirs: Link) -> None:
+        mine, yours = link.generation, theirs.generation
+        if mine.address == yours.address:
+            self.witness("W1")
+            if theirs.route[-1] != link.inner or link.route[-1] != theirs.inner:
+                raise Broken("S7", f"both are established in {mine}, and do not route to each other")
+        elif mine.number == yours.number and mine.starter is not yours.starter:
+            # What an earlier incarnation negotiated collides with nothing.
+            know = (
+                self.by_inner.get(link.route[-1], peer) is peer,
+                self.by_inner.get(theirs.route[-1], session) is session,
+            )
+            if all(know):
+                raise Broken("S7", f"a collision has two winners, {mine} and {yours}")
+
+    def _claim(self, link: Link, session: WatchedSession) -> None:
+        """An inner address is fresh in every generation."""
+        if self.by_inner.setdefault(link.inner, session) is not session:
+            raise Broken("S9", f"the inner address {link.inner} is not fresh")
+        if len(self.by_inner) > REMEMBERED:
+            del self.by_inner[next(iter(self.by_inner))]
 
     def _judge_capacities(self, session: WatchedSession, after: Image) -> None:
         limits = session.limits
@@ -202,15 +240,17 @@ class Monitor:
         if len(after.requests) > session.settings.requests:
             raise Broken("S12", f"{len(after.requests)} requests open")
 
-    def _judge_send(self, message: Message, before: Image, after: Image) -> None:
+    def _judge_send(self, message: Message, before: Image, after: Image, passed: bool) -> None:
+        """`passed`: it was established in this step, if only for a moment (the peer's close may come that early)."""
         found = mark_of(message.payload)
         if found is None:
             return
-        route, links = message.onward_route, [x for x in (before.current, after.current) if x is not None]
-        target = next((x.route[-1] for x in links if _begins(route, x.route)), None)
+        route = message.onward_route
+        links = (before.current, after.current, before.attempt if passed else None)
+        target = next((x.route[-1] for x in links if x is not None and _begins(route, x.route)), None)
         if target is None or before.state is State.TIMED_OUT:
             raise Broken("S5", f"data left on {route}, which no generation of now has learned")
-        if after.state is not State.ESTABLISHED and before.state is not State.ESTABLISHED:
+        if not passed and State.ESTABLISHED not in (before.state, after.state):
             raise Broken("S5", f"data left in {before.state.name}")
         self.sent_to.setdefault(found, set()).add(target)
         if len(self.sent_to) > REMEMBERED:
@@ -229,6 +269,19 @@ class Monitor:
         inner = Address(reached.type, reached.value.partition(b".")[0])
         if inner not in self.sent_to.get(found, (inner,)):
             raise Broken("S9", f"{found!r} was sent in another generation")
+
+    def _judge_notice(self, session: WatchedSession, notice: Any, after: Image) -> None:
+        if isinstance(notice, _OUTCOMES):
+            self._judge_outcome(notice, after)
+        elif isinstance(notice, TimedOut):
+            session.failed = notice.reason
+        elif isinstance(notice, Established) and session.failed:
+            self.witness(f"W2:{session.failed}")
+            if session.failed == "superseded":
+                self.witness("W9")
+            session.failed = ""
+        elif isinstance(notice, Closed) and notice.reason in _ENDS:
+            self.witness(_ENDS[notice.reason])
 
     def _judge_outcome(self, notice: Any, after: Image) -> None:
         if notice.request in self.outcomes:
@@ -249,8 +302,13 @@ class Monitor:
             left = [found for found in marks if found is not None]
             waited = [mark_of(outgoing.payload) for outgoing, _ in before.waiting]
             reissued = left[: len(left) - len(waited)]  # where the end of the previous generation is in the same step
+            self.witness("W5")
             if left[len(reissued) :] != waited or not set(reissued) <= set(before.requests):
                 raise Broken("S13", f"{waited} waited, {left} left")
+
+    def witness(self, name: str) -> None:
+        """Something happened that a property would be true without, for lack of it."""
+        self.witnesses[name] = self.witnesses.get(name, 0) + 1
 
     # Accounts ---------------------------------------------------------------------------------------------------------
 

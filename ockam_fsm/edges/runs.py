@@ -71,6 +71,7 @@ class Outcome:
     broken: str
     detail: str
     figures: Mapping[str, Any]
+    witnesses: Mapping[str, int]
 
 
 def simulate(
@@ -86,12 +87,20 @@ def simulate(
         simulation.network.trace = Tracing(simulation.network, trace)
     broken = detail = ""
     try:
+        simulation.begin()
         simulation.run(steps, progress)
         simulation.settle()
     except Broken as found:
         broken, detail = found.property_id, found.detail
     network = simulation.network
-    return Outcome(network.steps, network.now, broken, detail, simulation.figures())
+    return Outcome(
+        network.steps,
+        network.now,
+        broken,
+        detail,
+        simulation.figures(),
+        dict(sorted(simulation.monitor.witnesses.items())),
+    )
 
 
 def write_trace(setup: Setup, steps: int, path: Path) -> Outcome:

@@ -62,7 +62,7 @@ class SeededEntropy:
 
     def address(self, number: int, starter: int, purpose: Purpose) -> Address:
         self.made += 1
-        return local(f"{self.name}-{number}{'ri'[starter]}{purpose.value[0]}{self.made}")
+        return local(f"{self.name}/{number}{'ri'[starter]}{purpose.value[0]}{self.made}")
 
 
 @dataclass

@@ -35,6 +35,9 @@ from ockam_fsm.runtime.workers import Context, RestartPolicy
 PAIRS = 2
 ACCOUNT_EVERY_STEPS = 2_000
 SETTLE_SECONDS = 120.0
+HELD = 20
+"""Small enough to be reached."""
+
 HOST = local("host")
 DURATIONS = Durations(2.0, 1.0, 8.0, 20.0, 2.0, BackOff(0.5, 1.6, 5.0, 0.2))
 """Short, so that much happens in few steps."""
@@ -58,8 +61,9 @@ class Setup:
         """In profile `ockam` every responder is a transient one, made for one generation."""
         fresh = role is Role.RESPONDER and not self.profile.keeps_alive
         kind = EXPLICIT_TRANSIENT if fresh else self.session_type
-        return Settings(kind, role, self.profile, DURATIONS, held=0 if fresh else None, requests=50,
-                        variant=self.variants.get(role))  # fmt: skip
+        held = 0 if kind is EXPLICIT_TRANSIENT else HELD
+        variant = self.variants.get(role)
+        return Settings(kind, role, self.profile, DURATIONS, held=held, requests=50, variant=variant)
 
     def header(self) -> dict[str, Any]:
         return {
@@ -84,6 +88,7 @@ class Simulation:
         self.there, self.back = Delivery(), Delivery()
         self.numbered = 0
         self.using = True
+        self.lives = [0] * PAIRS
         self.bystanders: list[Snapshot] = []
         self.neighbours_changed = False
         self.network = SimulatedNetwork(
@@ -96,6 +101,9 @@ class Simulation:
             make=self.monitor.maker(setup.make),
         )
         self.random = self.network.random
+
+    def begin(self) -> None:
+        """Start the nodes, their users and what may strike them."""
         self.b = self.network.add_node("b", self._start_host)
         self.a = self.network.add_node("a", self._start_initiators)
         self._schedule_use()
@@ -116,7 +124,7 @@ class Simulation:
         contact = local(f"contact-{pair}") if two_sided else None
         session_id = None
         if setup.profile.keeps_alive and setup.session_type.persistent:
-            session_id = bytes(15) + bytes([pair])
+            session_id = self.lives[pair].to_bytes(15, "big") + bytes([pair])
         node.node.start_session(
             setup.settings(Role.INITIATOR),
             (tcp("b"), HOST),
@@ -234,7 +242,7 @@ class Simulation:
         request = getattr(notify.notice, "request", None)
         if isinstance(request, bytes):
             self.monitor.settled(request)
-        if isinstance(notify.notice, Closed) and node is self.a:
+        if isinstance(notify.notice, Closed) and node.name == "a":
             pair = int(notify.worker.value.rpartition(b"-")[2])
             self.network.after(1.0, "reopen", self._reopen, node.incarnation, pair)
 
@@ -244,6 +252,9 @@ class Simulation:
             self.a.run()
 
     def _restarting(self, node: SimulatedNode, with_state: bool) -> None:
+        """What the node held is lost. An application that lost its state may come back under another session id."""
+        if node.name == "a" and not with_state:
+            self.lives = [life + (self.random.random() < 0.5) for life in self.lives]
         for payload in self._held_in(node):
             self.monitor.settled(payload)
 

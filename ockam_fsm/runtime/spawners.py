@@ -7,7 +7,7 @@ Source: spec/sessions.md clauses 2.3 and 4.9; runtime/host.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 from ockam_fsm.machines.vocabulary import State
@@ -56,9 +56,11 @@ class HostWorker(Inner):
             self.router.bury(ROUTE_ENDS_HERE, message, self.address)
             return
         self._dispatch(self.host.receive(message), envelope)
-        worker = self.responders.get(self.host.key)
+        key = self.host.key
+        worker = self.responders.get(key)
         if worker is not None:
             worker.settle(State.IDLE)
+            self._forget_ended({key: worker})
 
     def fire(self, timer: object) -> None:
         """Nothing: a host has no timers, its responders have theirs."""
@@ -75,7 +77,7 @@ class HostWorker(Inner):
         session = self.make(self.settings, terms, self.router.entropy, remembered=number, has_state=has_state)
 
         def drive(worker: SessionWorker, order: Order, envelope: Envelope | None) -> None:
-            if key in self.host.sessions:
+            if key in self.host.sessions:  # what it relied on may be lost just when it has ended
                 self._dispatch(self.host.order(key, order), envelope)
 
         worker = SessionWorker(self.router, session, self.application, drive)
@@ -91,7 +93,9 @@ class HostWorker(Inner):
                 worker.carry_out(command, envelope)
             elif isinstance(command, DeadLetter):
                 self.router.bury(command.reason, command.message, self.address)
+        self._forget_ended(touched)
+
+    def _forget_ended(self, touched: Mapping[Key, SessionWorker]) -> None:
         for key, worker in touched.items():
-            if key not in self.host.sessions:
-                del self.responders[key]
+            if key not in self.host.sessions and self.responders.pop(key, None) is not None:
                 worker.retire()

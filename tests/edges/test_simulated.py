@@ -1,0 +1,343 @@
+"""The simulated edge: one seed is one run, every fault happens, every property holds, known-bad machines fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ockam_fsm.checking.known_bad import KnownBad, known_bad
+from ockam_fsm.checking.session_actor import InitiatorActor
+from ockam_fsm.edges.faults import ALL, CHANCES, NO_FAULTS, RATES, Faults
+from ockam_fsm.edges.monitors import Broken, Monitor, WatchedSession, mark, mark_of
+from ockam_fsm.edges.runs import replay, simulate, write_trace
+from ockam_fsm.edges.simulated import SimulatedNetwork, SimulatedNode, tcp
+from ockam_fsm.edges.simulation import Setup, Simulation, sessions_of
+from ockam_fsm.kernel.errors import DefinitionError
+from ockam_fsm.machines.session import (
+    EXPLICIT_PERSISTENT_ONE_SIDED,
+    EXPLICIT_PERSISTENT_TWO_SIDED,
+    EXPLICIT_TRANSIENT,
+    IMPLICIT_PERSISTENT_ONE_SIDED,
+    TYPES,
+)
+from ockam_fsm.machines.vocabulary import Renegotiation, SessionType
+from ockam_fsm.runtime.effects import Cause
+from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.message import Message, local
+from ockam_fsm.runtime.router import Access
+from ockam_fsm.runtime.session import Session
+from ockam_fsm.runtime.workers import Context, echo
+
+COMBINATIONS = [
+    (kind, profile)
+    for kind in TYPES
+    for profile in (GENERATION, OCKAM)
+    if profile.keeps_alive or kind.renegotiation is not Renegotiation.TWO_SIDED
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "profile"), COMBINATIONS)
+def test_every_property_holds_under_every_fault(kind: SessionType, profile: Profile) -> None:
+    """Long runs meet rare states; short ones come to rest more often."""
+    outcomes = [simulate(Setup(kind, 0, profile), 10_000)]
+    outcomes += [simulate(Setup(kind, seed, profile), 600) for seed in range(6)]
+    assert [(outcome.broken, outcome.detail) for outcome in outcomes if outcome.broken] == []
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_without_faults_everything_that_is_not_refused_arrives_once_and_in_order(kind: SessionType) -> None:
+    outcome = simulate(Setup(kind, 1, faults=NO_FAULTS), 1_500)
+    assert outcome.broken == ""
+    there = outcome.figures["there"]
+    assert there["uniqueness"] == 1.0
+    assert there["backward"] == there["again"] == 0
+
+
+@pytest.mark.slow
+def test_the_witnesses_are_reached() -> None:
+    seen: set[str] = set()
+    for kind in (EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_PERSISTENT_TWO_SIDED):
+        for seed in range(2):
+            seen |= simulate(Setup(kind, seed), 10_000).witnesses.keys()
+    assert {"W1", "W3", "W4", "W5", "W6", "W7", "W9"} <= seen
+    reasons = {name.removeprefix("W2:") for name in seen if name.startswith("W2:")}
+    assert reasons >= {
+        "negotiation timed out", "lower layer lost", "error message", "keepalives missed", "request timed out",
+        "renegotiation by order", "closed by the peer", "superseded",
+    }  # fmt: skip
+
+
+# One seed is one run --------------------------------------------------------------------------------------------------
+
+
+def records(setup: Setup, steps: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    simulate(setup, steps, trace=found.append)
+    return found
+
+
+def test_one_seed_is_one_run() -> None:
+    setup = Setup(EXPLICIT_PERSISTENT_TWO_SIDED, 3)
+    assert records(setup, 1_000) == records(setup, 1_000)
+    assert records(setup, 1_000) != records(Setup(EXPLICIT_PERSISTENT_TWO_SIDED, 4), 1_000)
+
+
+@pytest.mark.slow
+def test_a_run_is_the_same_in_another_process(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from ockam_fsm.edges.runs import write_trace;"
+        "from ockam_fsm.edges.simulation import Setup; from ockam_fsm.machines.session import TYPES;"
+        "write_trace(Setup(TYPES[4], 5), 1500, Path(sys.argv[1]))"
+    )
+    traces = []
+    for hash_seed in ("0", "1"):
+        path = tmp_path / f"{hash_seed}.jsonl"
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        subprocess.run([sys.executable, "-c", code, str(path)], check=True, env=environment)
+        traces.append(path.read_bytes())
+    assert traces[0] == traces[1]
+
+
+def test_a_trace_is_replayed_and_a_changed_one_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    outcome = write_trace(Setup(IMPLICIT_PERSISTENT_ONE_SIDED, 2, faults=Faults.of("drop", "reset")), 300, path)
+    lines = path.read_text().splitlines()
+    assert len(lines) == outcome.steps + 2
+    assert replay(path) == 0
+    changed = json.loads(lines[10])
+    changed["event"] = "?"
+    path.write_text("\n".join([*lines[:10], json.dumps(changed, sort_keys=True), *lines[11:]]) + "\n")
+    assert replay(path) == 11
+    path.write_text("\n".join(lines[:-1]) + "\n")
+    assert replay(path) == len(lines)
+
+
+def test_records_are_in_order_and_numbered_in_each_node() -> None:
+    found = records(Setup(EXPLICIT_TRANSIENT, 1), 300)
+    assert [record["time"] for record in found] == sorted(record["time"] for record in found)
+    for node in ("", "a", "b"):
+        numbers = [record["sequence"] for record in found if record["node"] == node]
+        assert numbers == list(range(1, len(numbers) + 1))
+
+
+# Known-bad machines ---------------------------------------------------------------------------------------------------
+
+
+class _Registered(Session):
+    """The node learns of the address that a wrong session has in place of a fresh one."""
+
+    __slots__ = ()
+
+    def start_attempt(self, cause: Cause) -> None:
+        super().start_attempt(cause)
+        assert self.attempt is not None
+        self._register(self.attempt.inner)
+
+    def accept_attempt(self, cause: Cause) -> None:
+        super().accept_attempt(cause)
+        assert self.attempt is not None
+        self._register(self.attempt.inner)
+
+
+def setup_of(bad: KnownBad, seed: int) -> Setup:
+    actor = bad.world.actors[0]
+    assert isinstance(actor, InitiatorActor)
+    setting = actor.setting
+    bases: tuple[type, ...] = (WatchedSession,)
+    if isinstance(setting.make, type) and setting.make is not Session:
+        readdressed = bad.name in ("no-generation", "reuse-inner-address")
+        bases = (WatchedSession, _Registered, setting.make) if readdressed else (WatchedSession, setting.make)
+    make = type(bad.name, bases, {"__slots__": ()})
+    return Setup(setting.session_type, seed, make=make, variants=dict(setting.variants))
+
+
+CAUGHT_AS: dict[str, set[str]] = {
+    "no-generation": {"S9", "S4"},
+    "established-on-answering": {"S5", "S7"},
+}
+"""Where another property than the explorer's shortest counterexample is the first to break."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bad", known_bad(), ids=lambda bad: str(bad.name))
+def test_known_bad_machines_are_caught(bad: KnownBad) -> None:
+    if bad.property.startswith("W"):  # nothing breaks, but what should happen never does (compare with the witnesses)
+        assert not any(bad.property in simulate(setup_of(bad, seed), 10_000).witnesses for seed in range(2))
+        return
+    for seed in range(40):
+        for steps in (600, 3_000):
+            outcome = simulate(setup_of(bad, seed), steps)
+            if outcome.broken:
+                assert outcome.broken in CAUGHT_AS.get(bad.name, {bad.property}), outcome.detail
+                return
+    pytest.fail(f"{bad.name} was not caught")
+
+
+def test_a_failing_run_is_replayed(tmp_path: Path) -> None:
+    (bad,) = [one for one in known_bad() if one.name == "retry-without-back-off"]
+    setup, path = setup_of(bad, 0), tmp_path / "bad.jsonl"
+    assert write_trace(setup, 600, path).broken == "S16"
+    assert json.loads(path.read_text().splitlines()[-1])["broken"] == "S16"
+    assert replay(path, setup) == 0
+    assert replay(path) > 0
+
+
+def test_a_neighbour_that_a_failing_handler_changes_is_noticed() -> None:
+    """Known-bad `crash-takes-neighbours`: S14 has teeth, too."""
+    simulation = Simulation(Setup(EXPLICIT_TRANSIENT, 0, faults=Faults({"handler-raises": 1.0})))
+    simulation.begin()
+    remember = simulation._bystanders
+
+    def and_crash() -> Any:
+        images = remember()
+        for session in sessions_of(simulation.a):
+            session.misses += 1
+        return images
+
+    simulation._bystanders = and_crash  # type: ignore[method-assign]
+    with pytest.raises(Broken, match="S14"):
+        simulation.run(2_000)
+
+
+# The network ----------------------------------------------------------------------------------------------------------
+
+
+def echoing(
+    faults: Faults = NO_FAULTS, **hooks: Callable[..., None]
+) -> tuple[SimulatedNetwork, SimulatedNode, list[bytes]]:
+    """Node a sends to the echo of node b; what comes back."""
+    network = SimulatedNetwork(0, faults, **hooks)  # type: ignore[arg-type]
+    heard: list[bytes] = []
+
+    def start_b(node: SimulatedNode) -> None:
+        node.node.start_worker(local("echo"), handler=echo, access=Access.PUBLIC)
+
+    def start_a(node: SimulatedNode) -> None:
+        def hear(message: Message, context: Context) -> None:
+            heard.append(message.payload)
+
+        node.node.start_worker(local("me"), handler=hear, access=Access.PUBLIC)
+
+    network.add_node("b", start_b)
+    return network, network.add_node("a", start_a), heard
+
+
+def send(network: SimulatedNetwork, node: SimulatedNode, *payloads: bytes) -> None:
+    for payload in payloads:
+        node.node.route(Message((tcp("b"), local("echo")), (local("me"),), payload))
+    node.run()
+    network.run_until(network.now + 30.0)
+
+
+def test_a_connection_keeps_order_and_loses_nothing() -> None:
+    network, a, heard = echoing()
+    send(network, a, *[bytes([n]) for n in range(20)])
+    assert heard == [bytes([n]) for n in range(20)]
+    assert len(a.links) == 1
+    assert network.in_flight() == []
+    assert not network.step()
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [("drop", []), ("duplicate", [b"x"] * 4), ("delay", [b"x"]), ("reorder", [b"x"]), ("early-timer", [b"x"]),
+     ("late-timer", [b"x"]), ("connection-refused", [])],
+)  # fmt: skip
+def test_faults_of_the_network(fault: str, expected: list[bytes]) -> None:
+    taken: list[str] = []
+    network, a, heard = echoing(Faults({fault: 1.0}), taken=lambda fault, message: taken.append(fault))
+    send(network, a, b"x")
+    assert heard == expected
+    assert taken == (["drop"] if fault == "drop" else [])
+
+
+@pytest.mark.parametrize("spoils", [True, False])
+def test_corrupt_spoils_the_payload_or_resets_the_connection(spoils: bool) -> None:
+    taken: list[str] = []
+    network, a, heard = echoing(Faults({"corrupt": 1.0}), taken=lambda fault, message: taken.append(fault))
+    network.spoils_payload = spoils
+    send(network, a, b"x")
+    assert heard == ([b"\xff"] if spoils else [])
+    assert len(taken) == (2 if spoils else 1)
+    assert bool(a.links) is spoils
+
+
+def test_a_partition_takes_what_is_on_its_way_and_heals() -> None:
+    taken: list[str] = []
+    network, a, heard = echoing(taken=lambda fault, message: taken.append(fault))
+    send(network, a, b"1")
+    network.partition("a", "b", 10.0)
+    send(network, a, b"2")
+    send(network, a, b"3")
+    assert (heard, taken) == ([b"1", b"3"], ["partition"])
+
+
+def test_reset_half_open_and_slow_reader() -> None:
+    taken: list[str] = []
+    network, a, heard = echoing(taken=lambda fault, message: taken.append(fault))
+    send(network, a, b"1")
+    (via,) = a.links
+    network.slow_reader(a, via)
+    a.node.route(Message((tcp("b"), local("echo")), (local("me"),), b"2"))
+    a.run()
+    network.run_until(network.now + 0.9)
+    assert heard == [b"1"]
+    network.run_until(network.now + 10.0)
+    network.reset(a, via)
+    network.run_until(network.now)
+    send(network, a, b"3")
+    b = network.nodes["b"]
+    (via,) = b.links
+    network.half_open(b, via)
+    send(network, a, b"4")
+    send(network, a, b"5")
+    assert (heard, taken) == ([b"1", b"2", b"3", b"5"], ["half-open"])
+    for gone in (network.reset, network.half_open, network.slow_reader):
+        gone(a, local("no such connection"))
+
+
+def test_a_node_restarts_and_is_found_again() -> None:
+    network, a, heard = echoing()
+    for number in range(6):
+        send(network, a, bytes([number]))
+        network.restart(network.nodes["b"], with_state=bool(number % 2))
+    assert heard
+    assert network.nodes["b"].incarnation == 7
+
+
+def test_storage_faults_stop_the_node_there() -> None:
+    for fault in ("write-fails", "confirmation-lost", "slow-storage"):
+        outcome = simulate(Setup(EXPLICIT_PERSISTENT_ONE_SIDED, 0, faults=Faults({fault: 0.3})), 1_000)
+        assert outcome.broken == "", fault
+
+
+def test_faults_are_declared_by_name() -> None:
+    assert ALL.keys() == CHANCES.keys() | RATES.keys()
+    assert Faults.of("drop").rates == {"drop": CHANCES["drop"]}
+    with pytest.raises(DefinitionError, match="drap") as raised:
+        Faults({"drap": 0.1, "drop": 2.0})
+    assert len(raised.value.problems) == 2
+
+
+def test_marks() -> None:
+    assert mark_of(b"whatever" + mark("m", 7)) == b"m000000007"
+    assert mark_of(b"m7") is None
+    assert mark_of(b"m00000000x") is None
+
+
+def test_what_is_accepted_and_nowhere_is_noticed() -> None:
+    monitor = Monitor()
+    monitor.accept(mark("m", 1))
+    monitor.account([mark("m", 1)])
+    with pytest.raises(Broken, match="S11"):
+        monitor.account([])
+    monitor.settled(mark("m", 1))
+    monitor.account([])
