@@ -67,6 +67,7 @@ SESSION_ID_BYTES = 16
 MAX_REASON_BYTES = 1024
 
 NO_RETURN_ROUTE = "no-return-route"
+FOREIGN_WORKER = "foreign-worker"
 
 
 class Place(Enum):
@@ -94,6 +95,9 @@ def worker_route(return_route: Route, worker: Address) -> Route:
     """The way to the worker that a handshake message names: its return route with the last address replaced."""
     if not return_route:
         raise RemoteSessionError(NO_RETURN_ROUTE, "a handshake message that cannot be answered")
+    if worker.type != LOCAL:
+        # Else a peer could make this node open a connection to wherever it likes.
+        raise RemoteSessionError(FOREIGN_WORKER, f"a session worker is local to its node, {worker} is not")
     return (*return_route[:-1], worker)
 
 

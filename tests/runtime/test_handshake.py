@@ -13,6 +13,7 @@ from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime import wire
 from ockam_fsm.runtime.bare import MALFORMED
 from ockam_fsm.runtime.handshake import (
+    FOREIGN_WORKER,
     GENERATION,
     MAX_REASON_BYTES,
     NO_RETURN_ROUTE,
@@ -89,6 +90,13 @@ def test_no_return_route_no_worker_route() -> None:
     with pytest.raises(RemoteSessionError) as caught:
         worker_route((), INNER)
     assert caught.value.reason == NO_RETURN_ROUTE
+
+
+@pytest.mark.parametrize("kind", [1, 2, 99])
+def test_a_worker_that_is_not_local_would_make_us_connect_elsewhere(kind: int) -> None:
+    with pytest.raises(RemoteSessionError) as caught:
+        worker_route(BACK, Address(kind, b"victim:22"))
+    assert caught.value.reason == FOREIGN_WORKER
 
 
 # Profile ockam.
