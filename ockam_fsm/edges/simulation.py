@@ -24,6 +24,7 @@ from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES, SessionMachine
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType, State
 from ockam_fsm.runtime.commands import Closed
+from ockam_fsm.runtime.connections import Connection
 from ockam_fsm.runtime.handshake import GENERATION, PROFILES, Profile
 from ockam_fsm.runtime.message import Address, Message, local
 from ockam_fsm.runtime.node_commands import Letter, Notify, Observation, WorkerFailed
@@ -38,6 +39,7 @@ SETTLE_SECONDS = 120.0
 HELD = 20
 """Small enough to be reached."""
 
+LIVE = (State.NEGOTIATING, State.ESTABLISHED)
 HOST = local("host")
 DURATIONS = Durations(2.0, 1.0, 8.0, 20.0, 2.0, BackOff(0.5, 1.6, 5.0, 0.2))
 """Short, so that much happens in few steps."""
@@ -269,7 +271,11 @@ class Simulation:
         return [session.snapshot() for node in self.network.nodes.values() for session in sessions_of(node)]
 
     def account(self) -> None:
-        """S11, S12 and S14 of the whole."""
+        """S10, S11, S12 and S14 of the whole."""
+        for node in self.network.nodes.values():
+            live = [c.destination for c in connections_of(node) if c.destination and c.state in LIVE]
+            if len(live) != len(set(live)):
+                raise Broken("S10", f"{node.name} has two live connections to one destination")
         if self.neighbours_changed:
             raise Broken("S14", "a handler that raised has changed a session")
         present = [payload for node in self.network.nodes.values() for payload in self._held_in(node)]
@@ -365,6 +371,10 @@ class Simulation:
 
     def figures(self) -> dict[str, Any]:
         return {"there": self.there.figures(), "back": self.back.figures()}
+
+
+def connections_of(node: SimulatedNode) -> list[Connection]:
+    return [resident for resident in node.node.router.residents.values() if isinstance(resident, Connection)]
 
 
 def sessions_of(node: SimulatedNode) -> list[Session]:

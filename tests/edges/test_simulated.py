@@ -30,8 +30,8 @@ from ockam_fsm.machines.session import (
 from ockam_fsm.machines.vocabulary import Renegotiation, SessionType
 from ockam_fsm.runtime.effects import Cause
 from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
-from ockam_fsm.runtime.message import Message, local
-from ockam_fsm.runtime.router import Access
+from ockam_fsm.runtime.message import Address, Message, local
+from ockam_fsm.runtime.router import Access, Resident
 from ockam_fsm.runtime.session import Session
 from ockam_fsm.runtime.workers import Context, echo
 
@@ -204,6 +204,21 @@ def test_a_neighbour_that_a_failing_handler_changes_is_noticed() -> None:
 
     simulation._bystanders = and_crash  # type: ignore[method-assign]
     with pytest.raises(Broken, match="S14"):
+        simulation.run(2_000)
+
+
+def test_two_connections_to_one_destination_are_noticed() -> None:
+    """A node that makes a connection for every message, as real nodes do, breaks S10."""
+    simulation = Simulation(Setup(EXPLICIT_TRANSIENT, 0))
+    simulation.begin()
+    gateway = simulation.a.node.router.gateway
+
+    def forgetful(destination: Address) -> Resident | None:
+        simulation.a.node.destinations.clear()
+        return gateway(destination)
+
+    simulation.a.node.router.gateway = forgetful
+    with pytest.raises(Broken, match="S10"):
         simulation.run(2_000)
 
 

@@ -1,0 +1,78 @@
+"""`ockam-fsm simulate`: figures, exit codes, traces."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from ockam_fsm.cli import app
+from ockam_fsm.edges import runs, simulation
+from ockam_fsm.edges.monitors import Broken
+from ockam_fsm.edges.runs import Outcome
+from ockam_fsm.machines.session import TYPES
+
+RUN = ["simulate", "--type", "explicit-transient", "--steps", "300"]
+
+
+def invoke(*arguments: str) -> Any:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_one_type_as_json() -> None:
+    result = invoke(*RUN, "--seed", "3", "--runs", "2", "--faults", "drop,reset", "--json")
+    assert result.exit_code == 0
+    told = json.loads(result.stdout)
+    assert [(run["type"], run["seed"]) for run in told["runs"]] == [
+        ("explicit-transient", 3),
+        ("explicit-transient", 4),
+    ]
+    assert {"there", "back"} == told["runs"][0]["delivery"].keys()
+
+
+@pytest.mark.parametrize("profile", ["generation", "ockam"])
+def test_all_types_as_a_table(profile: str) -> None:
+    result = invoke("simulate", "--steps", "100", "--faults", "none", "--profile", profile)
+    assert result.exit_code == 0
+    missing = [kind.name for kind in TYPES if kind.name not in result.stdout]
+    assert all("two-sided" in name for name in missing) and bool(missing) is (profile == "ockam")  # noqa: PT018
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--type", "explicit-transeint"], "Did you mean explicit-transient?"),
+        (["--faults", "drap"], "Did you mean drop?"),
+        (["--profile", "noise"], "ockam, generation"),
+        (["--type", "explicit-persistent-two-sided", "--profile", "ockam"], "needs generations"),
+    ],
+)
+def test_what_is_unknown_is_said_with_the_options(arguments: list[str], told: str) -> None:
+    result = invoke("simulate", *arguments)
+    assert result.exit_code == 2
+    assert told in result.stderr
+
+
+def test_a_broken_property_is_exit_code_1_and_its_trace_is_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def judge(self: Any, *args: Any) -> None:
+        raise Broken("S0", "by order of the test")
+
+    monkeypatch.setattr(simulation.Simulation, "account", judge)
+    path = tmp_path / "trace.jsonl"
+    result = invoke(*RUN, "--trace", str(path))
+    assert result.exit_code == 1
+    assert "S0 does not hold: by order of the test" in result.stderr
+    assert json.loads(path.read_text().splitlines()[-1])["broken"] == "S0"
+    result = invoke(*RUN, "--trace", str(tmp_path / "no folder" / "x"))
+    assert result.exit_code == 2
+
+
+def test_an_outcome_is_what_the_command_prints() -> None:
+    outcome = runs.simulate(simulation.Setup(TYPES[0]), 100)
+    assert isinstance(outcome, Outcome)
+    assert outcome.steps >= 100
