@@ -27,7 +27,7 @@ from ockam_fsm.checking.moves import Move, Moves, Part
 from ockam_fsm.checking.properties import Kind, Property
 from ockam_fsm.checking.replay import network_view, replay
 from ockam_fsm.checking.result import Progress, PropertyResult, Result, Verdict
-from ockam_fsm.checking.search import Search
+from ockam_fsm.checking.search import Goal, Search
 from ockam_fsm.checking.tables import Row, Tables
 from ockam_fsm.checking.ways import Hit, Ways
 from ockam_fsm.checking.world import NETWORK, World
@@ -193,14 +193,16 @@ class _Exploration:
         return Hit(depth, states, taken)
 
     def _judge_recovery(self) -> None:
-        for one in self.world.properties:
-            if one.kind is Kind.RECOVERABLE:
-                goal = partial(self._holds, one, one.predicate)
-                given = partial(self._holds, one, one.given or _anywhere)
-                found = self.search.unrecovered(self._mask(one), goal, given)
-                self.excused[one.id] = found.excused
-                if found.depth is not None:
-                    self.hits[one.id] = Hit(found.depth, partial(_same, found.states))
+        claims = [one for one in self.world.properties if one.kind is Kind.RECOVERABLE]
+        goals = [self._goal(one) for one in claims]
+        for one, found in zip(claims, self.search.unrecovered(goals), strict=True):
+            self.excused[one.id] = found.excused
+            if found.depth is not None:
+                self.hits[one.id] = Hit(found.depth, partial(_same, found.states))
+
+    def _goal(self, one: Property) -> Goal:
+        given = partial(self._holds, one, one.given or _anywhere)
+        return Goal(self._mask(one), partial(self._holds, one, one.predicate), given)
 
     # Reporting
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 Guard: TypeAlias = Callable[[int, int], bool]
 """(states so far, transitions so far) -> may the search go on?"""
+
+
+class Goal(NamedTuple):
+    """What must stay within reach, and where that is claimed; both read `state & mask`."""
+
+    mask: int
+    reached: Callable[[int], bool]
+    given: Callable[[int], bool]
 
 
 class Unrecovered(NamedTuple):
@@ -45,5 +53,5 @@ class Search(Protocol):
 
     def union(self, some: Collection[int], others: Collection[int]) -> Collection[int]: ...
 
-    def unrecovered(self, mask: int, goal: Callable[[int], bool], given: Callable[[int], bool]) -> Unrecovered:
-        """Where `given` holds and no `goal` can be reached by system steps."""
+    def unrecovered(self, goals: Sequence[Goal]) -> list[Unrecovered]:
+        """For each goal, where it is claimed and cannot be reached by system steps."""

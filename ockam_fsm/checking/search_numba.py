@@ -11,7 +11,7 @@ doubled when full; both tables exist during doubling); recoverability adds 8 per
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -19,10 +19,11 @@ from ockam_fsm.checking import kernels, sweeps
 from ockam_fsm.checking.arrays import Arrays
 from ockam_fsm.checking.kernels import EMPTY, Bytes, Ints
 from ockam_fsm.checking.moves import Moves
-from ockam_fsm.checking.search import Guard, Unrecovered
+from ockam_fsm.checking.search import Goal, Guard, Unrecovered
 
 _CHUNK = 1 << 16
 _REDO = 1 << 12
+_GOALS = 4
 _FIRST_TABLE = 1 << 16
 
 
@@ -105,37 +106,41 @@ class NumbaSearch:
     def _among(self, states: Ints, chosen: Bytes) -> Collection[int]:
         return states[chosen.view(np.bool_)]
 
-    def unrecovered(self, mask: int, goal: Callable[[int], bool], given: Callable[[int], bool]) -> Unrecovered:
-        """As `StdlibSearch.unrecovered`, on positions in the order of discovery."""
-        order = self._order[: self.states]
-        left: Ints = np.flatnonzero(_matching(order, mask, lambda key: not goal(key)))
-        waiting: Bytes = np.zeros(self._table.size, np.uint8)
-        sweeps.await_all(order, left, self._table, waiting)
-        left = self._drain(left, waiting)
-        strictly = self._premise(left, mask, given).size
-        left = self._pass(left, waiting, cut_only=True)
-        refuting = self._premise(self._drain(left, waiting), mask, given)
+    def unrecovered(self, goals: Sequence[Goal]) -> list[Unrecovered]:
+        """As in `StdlibSearch`, on positions in the order of discovery, four goals at a time: a state has one byte."""
+        batches = [goals[begin : begin + _GOALS] for begin in range(0, len(goals), _GOALS)]
+        return [found for batch in batches for found in self._batch(batch)]
+
+    def _batch(self, goals: Sequence[Goal]) -> list[Unrecovered]:
+        count, order = len(goals), self._order[: self.states]
+        full, cut = (1 << 2 * count) - 1, ((1 << count) - 1) << count
+        reach: Bytes = np.zeros(self._table.size, np.uint8)
+        for position, goal in enumerate(goals):
+            bits = 1 << position | 1 << count + position
+            sweeps.mark(order, goal.mask, _passing(order, goal.mask, goal.reached), bits, self._table, reach)
+        left: Ints = np.arange(self.states)
+        changed = True
+        while changed:
+            stay, changed = sweeps.spread(self._order, left, cut, full, self._table, reach, *self._arrays.for_kernels)
+            left = left[left.size - stay :][::-1].copy()
+        left.sort()
+        bits_left: Bytes = np.empty(left.size, np.uint8)
+        sweeps.gather(order, left, self._table, reach, bits_left)
+        return [self._unrecovered(goal, left, bits_left >> np.uint8(at), count) for at, goal in enumerate(goals)]
+
+    def _unrecovered(self, goal: Goal, left: Ints, bits: Bytes, count: int) -> Unrecovered:
+        """Bit 0 of `bits`: the goal can be reached; bit `count`: it or a cut can."""
+        short = bits & 1 == 0
+        left, bits = left[short], bits[short]
+        claimed = _matching(self._order[left], goal.mask, goal.given).view(np.bool_)
+        left, bits = left[claimed], bits[claimed]
+        refuting = left[bits >> count & 1 == 0]
+        excused = int(left.size - refuting.size)
         if refuting.size == 0:
-            return Unrecovered(None, (), strictly)
-        depth = int(np.searchsorted(self._begins, refuting.min(), side="right")) - 1
+            return Unrecovered(None, (), excused)
+        depth = int(np.searchsorted(self._begins, refuting[0], side="right")) - 1
         end = self._begins[depth] + self.level(depth).size
-        states: list[int] = order[refuting[refuting < end]].tolist()
-        return Unrecovered(depth, states, strictly - refuting.size)
-
-    def _premise(self, positions: Ints, mask: int, given: Callable[[int], bool]) -> Ints:
-        return positions[_matching(self._order[positions], mask, given).view(np.bool_)]
-
-    def _drain(self, left: Ints, waiting: Bytes) -> Ints:
-        while True:
-            remaining = self._pass(left, waiting, cut_only=False)
-            if remaining.size == left.size:
-                return remaining
-            left = remaining
-
-    def _pass(self, left: Ints, waiting: Bytes, *, cut_only: bool) -> Ints:
-        """The kernel leaves what stays at the end, in its order; reversed, so that passes alternate direction."""
-        stay = sweeps.drain(self._order, left, cut_only, self._table, waiting, *self._arrays.for_kernels)
-        return left[left.size - stay :][::-1].copy()
+        return Unrecovered(depth, self._order[refuting[refuting < end]].tolist(), excused)
 
 
 def _array(states: Collection[int]) -> Ints:
@@ -160,8 +165,11 @@ def _distinct(states: Ints, mask: int) -> Ints:
         size *= 8
 
 
+def _passing(states: Ints, mask: int, test: Callable[[int], bool]) -> Ints:
+    return _table([key for key in _distinct(states, mask).tolist() if test(key)])
+
+
 def _matching(states: Ints, mask: int, test: Callable[[int], bool]) -> Bytes:
-    passing = [key for key in _distinct(states, mask).tolist() if test(key)]
     chosen: Bytes = np.empty(states.size, np.uint8)
-    sweeps.matching(states, mask, _table(passing), chosen)
+    sweeps.matching(states, mask, _passing(states, mask, test), chosen)
     return chosen

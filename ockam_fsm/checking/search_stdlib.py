@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ockam_fsm.checking.moves import SYSTEM, Moves, Part
-from ockam_fsm.checking.search import Guard, Unrecovered
+from ockam_fsm.checking.search import Goal, Guard, Unrecovered
 
 _CHUNK = 1 << 14
 _MEMO_LIMIT = 1 << 19
@@ -38,19 +38,18 @@ class _Constants(dict[int, tuple[int, ...]]):
             self.count.clear()
 
 
-class _SystemConstants(dict[int, tuple[int, ...]]):
-    """The same for system steps; `cut` holds the keys in which a bound suppressed one."""
+class _SystemConstants(dict[int, tuple[bool, tuple[int, ...]]]):
+    """The same for system steps, after whether a bound suppressed one."""
 
     def __init__(self, part: Part) -> None:
         super().__init__()
         self.mask, self.moves = part.mask, part.moves
-        self.cut: set[int] = set()
 
-    def __missing__(self, key: int) -> tuple[int, ...]:
+    def __missing__(self, key: int) -> tuple[bool, tuple[int, ...]]:
         moves = [move for move in self.moves(key) if move.action in SYSTEM]
-        if any(move.successor is None for move in moves):
-            self.cut.add(key)
-        found = self[key] = tuple({move.successor - key for move in moves if move.successor is not None} - {0})
+        successors = {move.successor for move in moves}
+        constants = tuple(successor - key for successor in successors - {key} if successor is not None)
+        found = self[key] = (None in successors, constants)
         return found
 
 
@@ -75,25 +74,27 @@ class StdlibSearch:
         return self._levels[depth]
 
     def advance(self, guard: Guard) -> bool:
-        new: set[int] = set()
+        new: list[int] = []
         steps = 0
         frontier = self._levels[-1]
         for begin in range(0, len(frontier), _CHUNK):
             chunk = frontier[begin : begin + _CHUNK]
+            found: set[int] = set()
             for constants in self._constants:
                 mask = constants.mask
-                found = {state + constant for state in chunk for constant in constants[state & mask]}
+                found.update([state + constant for state in chunk for constant in constants[state & mask]])
                 steps += sum(map(constants.count.__getitem__, [state & mask for state in chunk]))
                 constants.trim()
-                new |= found - self._visited
+            found = found - self._visited
+            self._visited |= found
+            new += found
             self._moves.trim()
             if not guard(self.states + len(new), self.transitions + steps):
                 return False
         self.transitions += steps
         self.states += len(new)
-        self._visited |= new
         if new:
-            self._levels.append(list(new))
+            self._levels.append(new)
         return True
 
     def combinations(self, depth: int, mask: int) -> Iterable[int]:
@@ -115,39 +116,64 @@ class StdlibSearch:
     def union(self, some: Collection[int], others: Collection[int]) -> Collection[int]:
         return {*some, *others}
 
-    def unrecovered(self, mask: int, goal: Callable[[int], bool], given: Callable[[int], bool]) -> Unrecovered:
-        """Marks what reaches a goal, pass after pass over what is left, alternating direction: deep states usually
-        point back to shallow ones or the other way round, so few passes are needed."""
-        keys = {state & mask for state in self._visited}
-        short = {key for key in keys if not goal(key)}
-        premise = {key for key in keys if given(key)}
-        waiting = {state for level in self._levels for state in level if state & mask in short}
+    def unrecovered(self, goals: Sequence[Goal]) -> list[Unrecovered]:
+        """Marks what reaches a goal, pass after pass over what is left, all goals at once: bit j of a state says that
+        goal j can be reached, bit n + j that it or a cut can. Passes alternate direction: deep states usually point
+        back to shallow ones or the other way round, so few are needed."""
+        count = len(goals)
+        full, cut = (1 << 2 * count) - 1, ((1 << count) - 1) << count
+        bits = [_Bits(goal.mask, goal.reached, 1 << at | 1 << count + at) for at, goal in enumerate(goals)]
+        reach = {state: sum(one[state & one.mask] for one in bits) for level in self._levels for state in level}
+        reach = {state: found for state, found in reach.items() if found != full}
         system = [_SystemConstants(part) for part in self._parts]
-        left = _drain(waiting, [s for level in self._levels for s in level if s in waiting], system)
-        strictly = sum(1 for state in left if state & mask in premise)
-        waiting -= {state for part in system for state in left if state & part.mask in part.cut}
-        left = _drain(waiting, [state for state in left if state in waiting], system)
-        refuting = {state for state in left if state & mask in premise}
+        left, changed = list(reach), True
+        while changed:
+            left, changed = _spread(reach, left, system, cut, full)
+        return [self._unrecovered(goal, position, count, reach) for position, goal in enumerate(goals)]
+
+    def _unrecovered(self, goal: Goal, position: int, count: int, reach: dict[int, int]) -> Unrecovered:
+        given = _Bits(goal.mask, goal.given, 1)
+        strictly = [s for s, found in reach.items() if not found >> position & 1 and given[s & goal.mask]]
+        refuting = {state for state in strictly if not reach[state] >> count + position & 1}
         for depth, level in enumerate(self._levels):
-            found = [state for state in level if state in refuting]
-            if found:
-                return Unrecovered(depth, found, strictly - len(refuting))
-        return Unrecovered(None, (), strictly)
+            states = [state for state in level if state in refuting]
+            if states:
+                return Unrecovered(depth, states, len(strictly) - len(refuting))
+        return Unrecovered(None, (), len(strictly))
 
 
-def _drain(waiting: set[int], left: list[int], system: list[_SystemConstants]) -> list[int]:
-    """Take out of `waiting` every state with a system step out of it, until none is left that has one."""
-    while True:
-        remaining = [state for state in reversed(left) if not _leaves(state, waiting, system)]
-        if len(remaining) == len(left):
-            return remaining
-        left = remaining
+class _Bits(dict[int, int]):
+    """A predicate's answers, as `bits` or 0, asked once per key."""
+
+    def __init__(self, mask: int, predicate: Callable[[int], bool], bits: int) -> None:
+        super().__init__()
+        self.mask, self._predicate, self._bits = mask, predicate, bits
+
+    def __missing__(self, key: int) -> int:
+        found = self[key] = self._bits if self._predicate(key) else 0
+        return found
 
 
-def _leaves(state: int, waiting: set[int], system: list[_SystemConstants]) -> bool:
-    for constants in system:
-        for constant in constants[state & constants.mask]:
-            if state + constant not in waiting:
-                waiting.discard(state)
-                return True
-    return False
+def _spread(
+    reach: dict[int, int], left: list[int], system: list[_SystemConstants], cut: int, full: int
+) -> tuple[list[int], bool]:
+    """One pass, last first. A state that reaches everything leaves `reach`; returns those that do not yet, and whether
+    any bit changed."""
+    remaining = []
+    changed = False
+    get = reach.get
+    for state in reversed(left):
+        before = found = reach[state]
+        for constants in system:
+            is_cut, steps = constants[state & constants.mask]
+            if is_cut:
+                found |= cut
+            for step in steps:
+                found |= get(state + step, full)
+        changed |= found != before
+        if found == full:
+            del reach[state]
+        else:
+            reach[state] = found
+            remaining.append(state)
+    return remaining, changed

@@ -91,31 +91,46 @@ def leading(
 
 
 @kernel
-def await_all(order: Ints, left: Ints, table: Ints, waiting: Bytes) -> None:
-    for at in left:
-        waiting[place(table, order[at])] = 1
-
-
-@kernel
-def drain(
-    order: Ints, left: Ints, cut_only: bool, table: Ints, waiting: Bytes,
+def spread(
+    order: Ints, left: Ints, cut: int, full: int, table: Ints, reach: Bytes,
     plan: Ints, used: Bytes, work: Ints, misses: Ints, found: Ints,
-) -> int:  # fmt: skip
-    """One pass over `left`, last first: what has a system step out of `waiting` leaves it (or, `cut_only`, what a bound
-    cut). What stays is moved to the end of `left`, in its order. Returns how many stay."""
+) -> tuple[int, bool]:  # fmt: skip
+    """One pass over `left`, last first: a state's bits in `reach` (by place in `table`) take in those of its system
+    successors, and the bits `cut` if a bound suppressed one. What does not reach everything is moved to the end of
+    `left`, in its order. Returns how many that are, and whether any bit changed."""
     first = left.size
+    changed = False
     for at in range(left.size - 1, -1, -1):
         state = order[left[at]]
         count = successors(state, True, plan, used, work, misses, found, 0)
-        leaves = cut_only and work[W.CUT] == 1
-        if not cut_only:
-            for position in range(count):
-                if waiting[place(table, found[position])] == 0:
-                    leaves = True
-                    break
-        if leaves:
-            waiting[place(table, state)] = 0
-        else:
+        where = place(table, state)
+        bits = reach[where]
+        before = bits
+        if work[W.CUT]:
+            bits |= cut
+        for position in range(count):
+            bits |= reach[place(table, found[position])]
+            if bits == full:
+                break
+        if bits != before:
+            reach[where] = bits
+            changed = True
+        if bits != full:
             first -= 1
             left[first] = left[at]
-    return left.size - first
+    return left.size - first, changed
+
+
+@kernel
+def mark(states: Ints, mask: int, passing: Ints, bits: int, table: Ints, reach: Bytes) -> None:
+    """Adds `bits` to every state whose `state & mask` is in the table `passing`."""
+    for state in states:
+        key = state & mask
+        if passing[place(passing, key)] == key:
+            reach[place(table, state)] |= bits
+
+
+@kernel
+def gather(order: Ints, left: Ints, table: Ints, reach: Bytes, bits: Bytes) -> None:
+    for at in range(left.size):
+        bits[at] = reach[place(table, order[left[at]])]
