@@ -80,6 +80,11 @@ class FrameDecoder:
         """Nothing of a frame is waiting for its rest: a connection that ends here loses nothing."""
         return not self._expecting_body and not self._buffer
 
+    @property
+    def buffered(self) -> int:
+        """How many bytes wait for the rest of their frame."""
+        return len(self._buffer)
+
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         if self._refusal is not None:
             raise RemoteSessionError(self._refusal.reason, self._refusal.detail)

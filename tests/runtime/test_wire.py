@@ -62,6 +62,15 @@ def test_an_oversized_frame_is_refused_at_its_length_and_nothing_after_it_is_rea
     assert drain(decoder, [encode_frame(b"ab")]) == ([], wire.FRAME_TOO_LARGE)
 
 
+def test_what_waits_for_the_rest_of_its_frame_is_counted() -> None:
+    decoder = FrameDecoder()
+    waiting = []
+    for byte in bytewise(b"\x01\0\0\0\x02ab"):
+        drain(decoder, [byte])
+        waiting.append(decoder.buffered)
+    assert waiting == [0, 1, 2, 3, 0, 1, 0]
+
+
 def test_idle_means_that_nothing_is_lost_when_the_connection_ends() -> None:
     decoder = FrameDecoder()
     idle = []
