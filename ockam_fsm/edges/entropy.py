@@ -1,0 +1,21 @@
+"""Where a real node gets what must not be guessed: the operating system."""
+
+from __future__ import annotations
+
+import secrets
+from random import random
+
+from ockam_fsm.runtime.link import Purpose
+from ockam_fsm.runtime.message import LOCAL, Address
+
+ADDRESS_BYTES = 16
+
+
+class SystemEntropy:
+    """Addresses of 128 random bits, as text (profile `ockam` names workers in UTF-8). Jitter need not be secret."""
+
+    def address(self, number: int, starter: int, purpose: Purpose) -> Address:
+        return Address(LOCAL, secrets.token_hex(ADDRESS_BYTES).encode())
+
+    def fraction(self) -> float:
+        return random()

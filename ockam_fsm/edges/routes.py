@@ -1,0 +1,86 @@
+"""Routes as a person writes them: `tcp://127.0.0.1:4000/echo`.
+
+    route   step { "/" step }
+    step    "tcp://" HOST ":" PORT      a node, over TCP; an IPv6 address stands in brackets
+            NAME                        a local worker of the node that the steps before it lead to
+            TYPE "#" VALUE              any address, as messages and logs print it
+`%2F` and `%23` stand for `/` and `#` within a name.
+
+Rule 1: `parse_route(format_route(route)) == route` for every route of text.
+Rule 2: a text that is no route is a `LocalSessionError` that says what one looks like.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote, unquote_to_bytes
+
+from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.runtime.message import LOCAL, TCP, Address, Route
+
+EXAMPLE = "tcp://127.0.0.1:4000/echo"
+_SCHEME = "tcp://"
+
+
+def tcp(host_and_port: str) -> Address:
+    """The address of a node: `127.0.0.1:4000`, `[::1]:4000`, `hub.example:4000`."""
+    split_host(host_and_port)
+    return Address(TCP, host_and_port.encode())
+
+
+def split_host(host_and_port: str) -> tuple[str, int]:
+    """Host and port of `HOST:PORT`, the brackets of an IPv6 address taken off.
+
+    Raises:
+        LocalSessionError: it is not of that form.
+    """
+    host, colon, port = host_and_port.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if bracketed:
+        host = host[1:-1]
+    right = bool(colon) and bool(host) and (bracketed or ":" not in host) and host.isprintable() and " " not in host
+    if not right or not (port.isascii() and port.isdigit()) or int(port) > 0xFFFF:
+        raise LocalSessionError(f"{host_and_port!r} is not HOST:PORT; write 127.0.0.1:4000, [::1]:4000 or name:4000")
+    return host, int(port)
+
+
+def join_host(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def parse_route(text: str) -> Route:
+    """Raises LocalSessionError where the text is no route."""
+    route: list[Address] = []
+    rest = text
+    while rest:
+        start = len(_SCHEME) if rest.startswith(_SCHEME) else 0
+        step, _, rest = rest[start:].partition("/")
+        if not step:
+            break
+        route.append(tcp(step) if start else _step(step))
+    else:
+        if route and not text.endswith("/"):
+            return tuple(route)
+    raise LocalSessionError(f"{text!r} is no route: it has an empty step. A route looks like {EXAMPLE}")
+
+
+def format_route(route: Route) -> str:
+    return "/".join(_format(address) for address in route)
+
+
+def _step(step: str) -> Address:
+    kind, sharp, value = step.partition("#")
+    if not sharp:
+        return Address(LOCAL, unquote_to_bytes(step))
+    if not (kind.isascii() and kind.isdigit()) or int(kind) > 0xFF:
+        raise LocalSessionError(f"{step!r} is no address: write TYPE#VALUE with a type of 0 to 255, or %23 for a #")
+    return Address(int(kind), unquote_to_bytes(value))
+
+
+def _format(address: Address) -> str:
+    if address.type == TCP:
+        try:
+            return _SCHEME + join_host(*split_host(address.value.decode()))
+        except (LocalSessionError, UnicodeDecodeError):
+            pass
+    value = quote(address.value, safe=":[]@")
+    return value if address.type == LOCAL and value else f"{address.type}#{value}"
