@@ -20,8 +20,9 @@ Rule 1: one live connection per destination, made by the first message to it (co
         closes what it is told, and keeps no list of its own by destination.
 Rule 2: `receive` prepends `via` to the return route. That makes the return route of everything from outside begin with
         something that is ours, and true.
-Rule 3: nothing is dropped without a dead letter: `node.dead_letters`, and every observer hears of it.
-Rule 4: an error goes back for an undeliverable message only where the address was an inner one of profile `generation`
+Rule 3: inputs take effect in their order: what was received is delivered before an order, a timer or a lost connection.
+Rule 4: nothing is dropped without a dead letter: `node.dead_letters`, and every observer hears of it.
+Rule 5: an error goes back for an undeliverable message only where the address was an inner one of profile `generation`
         that has ended here, only for what such a session says while it talks, never for an error, and at most
         `ERRORS_PER_WINDOW` in a window. A peer of profile `ockam` therefore never gets one.
 Left out: bytes and sockets (edges/), what a session says (session.py).
@@ -128,6 +129,7 @@ class Node:
 
     def connection_lost(self, via: Address, reason: str = "") -> None:
         """The connection is gone, or was refused. One that is not known (any more) is no event."""
+        self.router.drain()
         connection = self.router.residents.get(via)
         if isinstance(connection, Connection):
             connection.reason = reason
@@ -135,6 +137,7 @@ class Node:
 
     def fire(self, timer: WorkerTimer) -> None:
         """A timer is due. One of a worker that is gone is no event."""
+        self.router.drain()
         resident = self.router.residents.get(timer.worker)
         if resident is not None:
             resident.fire(timer.timer)
@@ -170,6 +173,7 @@ class Node:
         Raises:
             LocalSessionError: nothing there can be stopped.
         """
+        self.router.drain()
         resident = self.router.residents.get(address)
         if not isinstance(resident, Worker | HostWorker):
             raise LocalSessionError(f"{address}: no worker and no host is here (sessions are closed, not stopped)")
@@ -243,12 +247,12 @@ class Node:
 
     def open(self, session: Address) -> None:
         """Raises LocalSessionError if the session refuses, as do the other orders below."""
-        self._session(session).order(Session.open)
+        self._ordered(session).order(Session.open)
 
     def send(self, session: Address, payload: bytes, onward_route: Route = (), return_route: Route = ()) -> None:
         """Send through a session. `onward_route` leads on from the peer's session worker."""
         outgoing = Outgoing(payload, onward_route, return_route)
-        self._session(session).order(lambda one: one.send(outgoing))
+        self._ordered(session).order(lambda one: one.send(outgoing))
 
     def request(
         self,
@@ -262,15 +266,15 @@ class Node:
     ) -> None:
         """Send a synchronous request; its one outcome is a `Notify` that carries `identifier`."""
         outgoing = Outgoing(payload, onward_route)
-        self._session(session).order(
+        self._ordered(session).order(
             lambda one: one.request(identifier, outgoing, reissue=reissue, timeout_seconds=timeout_seconds)
         )
 
     def renegotiate(self, session: Address) -> None:
-        self._session(session).order(Session.renegotiate)
+        self._ordered(session).order(Session.renegotiate)
 
     def close(self, session: Address) -> None:
-        self._session(session).order(Session.close)
+        self._ordered(session).order(Session.close)
 
     def session(self, outer: Address) -> Session:
         """The session of this outer address, to look at.
@@ -288,6 +292,10 @@ class Node:
         return resident
 
     # Within -----------------------------------------------------------------------------------------------------------
+
+    def _ordered(self, outer: Address) -> SessionWorker:
+        self.router.drain()
+        return self._session(outer)
 
     def _session(self, outer: Address) -> SessionWorker:
         resident = self.router.residents.get(outer)
@@ -324,7 +332,7 @@ class Node:
             del self.destinations[connection.destination]
 
     def _on_unknown(self, envelope: Envelope) -> None:
-        """Rule 4."""
+        """Rule 5."""
         message = envelope.message
         told = message.onward_route[0] in self.router.vanished and message.payload[:1] in _TALK
         if not told or not message.return_route or self._errors >= ERRORS_PER_WINDOW:

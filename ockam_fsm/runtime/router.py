@@ -139,6 +139,7 @@ class Router:
         self.gateway: Callable[[Address], Resident | None] = lambda destination: None
         self.on_unknown: Callable[[Envelope], None] = lambda envelope: None
         self.vanished: dict[Address, None] = {}
+        self._draining = False
 
     # Addresses --------------------------------------------------------------------------------------------------------
 
@@ -204,16 +205,24 @@ class Router:
 
     def run(self) -> list[NodeCommand]:
         """Deliver what is queued, and return every command that has gathered."""
-        queue = self.queue
-        for _ in range(self.deliveries):
-            if not queue:
-                break
-            self._deliver(queue.popleft())
-        else:
-            if queue:
-                self.emit(SetTimer(WorkerTimer(ROUTER, "resume"), 0.0))
+        self.drain()
+        if self.queue:
+            self.emit(SetTimer(WorkerTimer(ROUTER, "resume"), 0.0))
         commands, self.commands = self.commands, []
         return commands
+
+    def drain(self) -> None:
+        """Deliver what is queued. Within a delivery this does nothing: what it sends waits for its turn."""
+        if self._draining:
+            return
+        self._draining, queue = True, self.queue
+        try:
+            for _ in range(self.deliveries):
+                if not queue:
+                    break
+                self._deliver(queue.popleft())
+        finally:
+            self._draining = False
 
     def _deliver(self, envelope: Envelope) -> None:
         route = envelope.message.onward_route

@@ -27,7 +27,7 @@ from ockam_fsm.runtime.node_commands import AttemptStarted, Notify, Remember, St
 from ockam_fsm.runtime.request import Outgoing
 from ockam_fsm.runtime.router import Access, Dependent, Envelope, Resident, Router
 from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.workers import Worker
+from ockam_fsm.runtime.workers import Farewell
 
 NOT_OVER_ITS_ROUTE = "not over the session's route"
 ROUTE_ENDS_HERE = "handshake whose return route ends here"
@@ -121,16 +121,19 @@ class SessionWorker:
     def refusal(self, envelope: Envelope, address: Address) -> str:
         """Why this message is not for the session to hear, if so (rules 1 to 3)."""
         session, arrived = self.session, envelope.arrived
-        ends_here = arrived is not None and not self.router.leads_out(envelope.message.return_route)
         if address == session.terms.contact:
-            return ROUTE_ENDS_HERE if ends_here else ""
+            return self._ends_here(envelope)
         link = _link_of(session, address)
         if link is None:
-            return ""
+            return ""  # the session says what it makes of that
         carrier = self.router.carrier(link.route) if link.route else self._hello_carrier
         if arrived is not carrier:
             return NOT_OVER_ITS_ROUTE
-        return ROUTE_ENDS_HERE if ends_here and not link.route else ""
+        return "" if link.route else self._ends_here(envelope)
+
+    def _ends_here(self, envelope: Envelope) -> str:
+        beyond = envelope.arrived is None or self.router.leads_out(envelope.message.return_route)
+        return "" if beyond else ROUTE_ENDS_HERE
 
     def _send_through(self, envelope: Envelope) -> None:
         message, session = envelope.message, self.session
@@ -176,10 +179,10 @@ class SessionWorker:
         self.router.unregister(terms.outer)
         if terms.contact is not None and self.router.residents.get(terms.contact) is self:
             self.router.unregister(terms.contact)
-        if self.ends_application and self.application is not None:
-            application = self.router.residents.get(self.application)
-            if isinstance(application, Worker):
-                application.stop()
+        if self.ends_application and self.application in self.router.residents:
+            assert self.application is not None
+            self.router.route(Envelope(Farewell((self.application,), (), b"")))
+            self.ends_application = False
         dependents, self.dependents = self.dependents or {}, None
         for dependent in dependents:
             dependent.lower_layer_lost()

@@ -99,6 +99,11 @@ class Context:
         self._orders.append(lambda: self._worker.router.route(envelope))
 
 
+@dataclass(frozen=True, slots=True)
+class Farewell(Message):
+    """The last message of a worker: it stops when it has handled what came before."""
+
+
 class Worker(Inner):
     """A resident that calls a handler: the model of the supervision table."""
 
@@ -124,6 +129,9 @@ class Worker(Inner):
         self.timers: set[Hashable] = set()
 
     def take(self, envelope: Envelope) -> None:
+        if type(envelope.message) is Farewell:
+            self.stop()
+            return
         decision = _DRIVER.fire(self, WorkerEvent.MESSAGE_RECEIVED, envelope)
         if isinstance(decision, Ignore):
             self.router.bury(decision.because, envelope.message, self.addresses[0])

@@ -22,7 +22,7 @@ from ockam_fsm.runtime.node_commands import SetTimer, Transmit
 from ockam_fsm.runtime.router import Access
 from ockam_fsm.runtime.services import discovery
 from ockam_fsm.runtime.signals import Keepalive
-from ockam_fsm.runtime.workers import echo
+from ockam_fsm.runtime.workers import Context, echo
 from tests.runtime.node_helpers import HOST, Counted, Inbox, Wires, pair, settings, tcp
 
 COMBINATIONS = [
@@ -292,6 +292,41 @@ def test_what_cannot_be_started_is_refused() -> None:
     node.route(Message((session,), (), b"not open either"))
     node.run()
     assert node.dead_letters.counts == {"the session is not open": 1}
+
+
+@pytest.mark.parametrize("last", ["close", "lost"])
+def test_what_came_before_the_end_is_still_delivered(last: str) -> None:
+    """An edge may give everything of one read to the node, and the end with it."""
+    wires, session, here, _ = pair(EXPLICIT_TRANSIENT)
+    begin(wires, session, EXPLICIT_TRANSIENT)
+    wires["b"].send(responder(wires), b"last words")
+    if last == "close":
+        wires["b"].close(responder(wires))
+    frames = [command.message for command in wires["b"].run() if isinstance(command, Transmit)]
+    (via,) = [end for name, end in wires.ends if name == "a"]
+    for frame in frames:
+        wires["a"].receive(frame, via)
+    if last == "lost":
+        wires["a"].connection_lost(via)
+    wires.pump()
+    assert here.payloads == [b"last words"]
+    assert wires["a"].dead_letters.counts == {}
+
+
+def test_a_handler_may_give_orders_to_its_node() -> None:
+    """They are carried out at once, and what follows from them waits for its turn."""
+    wires, session, _, there = pair(IMPLICIT_TRANSIENT)
+    node, order = wires["a"], []
+
+    def sends(message: Message, context: Context) -> None:
+        node.send(session, message.payload)
+        order.append(message.payload)
+
+    node.start_worker(local("sends"), handler=sends)
+    for payload in (b"1", b"2"):
+        node.route(Message((local("sends"),), (), payload))
+    wires.pump()
+    assert order == there.payloads == [b"1", b"2"]
 
 
 def test_data_without_an_application_is_a_dead_letter() -> None:
