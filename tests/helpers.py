@@ -1,0 +1,270 @@
+"""Two ends of a session and the messages between them, for tests that read as sequence charts.
+
+    i, r = open_pair()      the initiator has sent its hello
+    transfer(i, r)          the next message of `i` arrives at `r`
+    drop(r)                 the next message of `r` is lost
+    tick(i, seconds=15)     time passes at `i`; what is due there fires
+    settle(i, r)            messages travel, both ways, until none is left
+
+The cores are the real ones. Each end has a clock of its own, since timers may be late or early relative to each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
+from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
+from ockam_fsm.runtime.commands import (
+    AnyTimer,
+    CancelTimer,
+    Command,
+    DeadLetter,
+    Deliver,
+    Notify,
+    Register,
+    Send,
+    SetTimer,
+    Unregister,
+)
+from ockam_fsm.runtime.effects import Terms
+from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Place, Profile
+from ockam_fsm.runtime.host import Host, Key, Owned
+from ockam_fsm.runtime.link import Purpose
+from ockam_fsm.runtime.message import TCP, Address, Message, Route, local
+from ockam_fsm.runtime.request import Outgoing
+from ockam_fsm.runtime.session import Session
+from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.runtime.signals import Signal
+
+HOST, CONTACT = local("host"), local("contact")
+HOP_TO_RESPONDER, HOP_TO_INITIATOR = Address(TCP, b"r:4000"), Address(TCP, b"i:4000")
+SESSION_ID = b"one session of 2"
+K = TypeVar("K")
+
+
+class Counted:
+    """Entropy that counts, and says whose address it is. Jitter is none: the middle of its range."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.drawn = 0
+
+    def address(self, number: int, starter: int, purpose: Purpose) -> Address:
+        self.drawn += 1
+        return local(f"{self.name}{self.drawn}.{number}{'ri'[starter]}{purpose.value[0]}")
+
+    def fraction(self) -> float:
+        return 0.5
+
+
+class End:
+    """One end: a session, or the host of the responders, and what its commands have asked for."""
+
+    def __init__(self, core: Session | Host) -> None:
+        self.core = core
+        self.clock_seconds = 0.0
+        self.timers: dict[tuple[Key, AnyTimer], float] = {}
+        self.outbox: list[Message] = []
+        self.addresses: set[Address] = set()
+        self.log: list[Command] = []
+
+    @property
+    def session(self) -> Session:
+        """The session; at a host, the newest."""
+        return self.core if isinstance(self.core, Session) else list(self.core.sessions.values())[-1]
+
+    @property
+    def state(self) -> State:
+        """Where the session is; a responder that is gone is closed."""
+        if isinstance(self.core, Host) and not self.core.sessions:
+            return State.CLOSED
+        return self.session.state
+
+    @property
+    def armed(self) -> set[AnyTimer]:
+        return {timer for _, timer in self.timers}
+
+    @property
+    def notices(self) -> list[Any]:
+        return [command.notice for command in self.of(Notify)]
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why messages became dead letters here."""
+        return [letter.reason for letter in self.of(DeadLetter)]
+
+    @property
+    def delivered(self) -> list[bytes]:
+        return [deliver.payload for deliver in self.of(Deliver)]
+
+    def of(self, kind: type[K]) -> list[K]:
+        return [command for command in self.log if isinstance(command, kind)]
+
+    def order(self, order: Callable[[Session], list[Command]]) -> None:
+        """What the application or the layer below tells the session."""
+        if isinstance(self.core, Session):
+            self.perform([(None, command) for command in order(self.core)])
+        else:
+            self.perform(self.core.order(next(reversed(self.core.sessions)), order))
+
+    def send(self, payload: bytes, *onward: Address) -> None:
+        self.order(lambda session: session.send(Outgoing(payload, onward)))
+
+    def request(self, identifier: str, **options: Any) -> None:
+        outgoing = Outgoing(identifier.encode())
+        self.order(lambda session: session.request(identifier, outgoing, **options))
+
+    def reply(self, payload: bytes) -> None:
+        """The application answers what was delivered last, as Ockam does: along its return route."""
+        back = self.of(Deliver)[-1].return_route
+        if self.session.settings.profile.keeps_alive:
+            self.send(payload, *back[1:])
+        else:
+            self.outbox.append(Message(back, (), payload))
+
+    def receive(self, message: Message) -> None:
+        if isinstance(self.core, Session):
+            self.perform([(None, command) for command in self.core.receive(message)])
+        else:
+            self.perform(self.core.receive(message))
+
+    def perform(self, owned: list[Owned]) -> None:
+        for key, command in owned:
+            self.log.append(command)
+            match command:
+                case Send(message):
+                    self.outbox.append(message)
+                case SetTimer(timer, after_seconds):
+                    self.timers[key, timer] = self.clock_seconds + after_seconds
+                case CancelTimer(timer):
+                    del self.timers[key, timer]
+                case Register(address):
+                    self.addresses.add(address)
+                case Unregister(address):
+                    self.addresses.remove(address)
+
+    def fire(self, key: Key, timer: AnyTimer) -> None:
+        if isinstance(self.core, Session):
+            self.perform([(None, command) for command in self.core.fire(timer)])
+        else:
+            self.perform(self.core.fire(key, timer))
+
+
+# The five verbs -------------------------------------------------------------------------------------------------------
+
+
+def open_pair(
+    kind: SessionType = EXPLICIT_PERSISTENT_ONE_SIDED, profile: Profile = GENERATION, **limits: Any
+) -> tuple[End, End]:
+    """Both ends; the initiator was opened, or an implicit one was sent `b"first"`, and its hello is on its way."""
+    initiator, responder = make_initiator(kind, profile, **limits), make_host(kind, profile, **limits)
+    if kind.creation is Creation.EXPLICIT:
+        initiator.order(Session.open)
+    else:
+        initiator.send(b"first")
+    return initiator, responder
+
+
+def transfer(sender: End, receiver: End, position: int = 0) -> Message:
+    """The next message of `sender` arrives (or the one at `position`: it overtakes)."""
+    message = sender.outbox.pop(position)
+    receiver.receive(_travelled(message))
+    return message
+
+
+def drop(sender: End, count: int = 1) -> None:
+    """The next messages of `sender` are lost."""
+    assert len(sender.outbox) >= count, "there is nothing to lose"
+    del sender.outbox[:count]
+
+
+def tick(end: End, seconds: float) -> None:
+    """Time passes at one end; its timers fire in the order in which they are due."""
+    until = end.clock_seconds + seconds
+    while due := [(at, position, name) for position, (name, at) in enumerate(end.timers.items()) if at <= until]:
+        at, _, name = min(due, key=lambda one: one[:2])
+        del end.timers[name]
+        end.clock_seconds = at
+        end.fire(*name)
+    end.clock_seconds = until
+
+
+def settle(one: End, other: End) -> None:
+    """Messages travel both ways until none is left. No time passes."""
+    for _ in range(100):
+        if not one.outbox and not other.outbox:
+            return
+        for sender, receiver in ((one, other), (other, one)):
+            while sender.outbox:
+                transfer(sender, receiver)
+    raise AssertionError("the two ends never stop talking")
+
+
+# What is given before a test begins -----------------------------------------------------------------------------------
+
+
+def established_pair(*args: Any, **limits: Any) -> tuple[End, End]:
+    i, r = open_pair(*args, **limits)
+    settle(i, r)
+    return i, r
+
+
+def make_initiator(
+    kind: SessionType,
+    profile: Profile = GENERATION,
+    *,
+    name: str = "i",
+    remembered: int = 0,
+    has_state: bool = False,
+    **limits: Any,
+) -> End:
+    """An initiator with nothing sent. `name` begins its addresses; the rest is what durable state holds."""
+    two_sided = kind.renegotiated_by(Role.RESPONDER)
+    contact, own_route = (CONTACT, (HOP_TO_INITIATOR, CONTACT)) if two_sided else (None, ())
+    settings = Settings(kind, Role.INITIATOR, profile, **limits)
+    terms = Terms(SESSION_ID if profile is GENERATION else b"", local("initiator"), contact, own_route)
+    route = (HOP_TO_RESPONDER, HOST)
+    return End(Session(settings, terms, Counted(name), route, remembered=remembered, has_state=has_state))
+
+
+def make_host(
+    kind: SessionType,
+    profile: Profile = GENERATION,
+    capacity: int = 3,
+    *,
+    name: str = "r",
+    remembered: int = 0,
+    has_state: bool = False,
+    **limits: Any,
+) -> End:
+    """The host of the responders. In profile `ockam` every generation finds a new one, so they are transient."""
+    limits = {**limits, "attempts": limits.get("attempts") or 5}
+    settings = Settings(kind if profile is GENERATION else EXPLICIT_TRANSIENT, Role.RESPONDER, profile, **limits)
+    entropy = Counted(name)
+
+    def make(key: Key, session_id: bytes) -> Session:
+        terms = Terms(session_id, local("responder"), HOST)
+        return Session(settings, terms, entropy, remembered=remembered, has_state=has_state)
+
+    return End(Host(HOST, profile, make, capacity))
+
+
+def _travelled(message: Message) -> Message:
+    """What a message is when it arrives: the hop to the node is taken off, the way back to the sender's is put on."""
+    first, *onward = message.onward_route
+    if first == HOP_TO_RESPONDER:
+        back: Route = (HOP_TO_INITIATOR, *message.return_route) if message.return_route else ()
+    else:
+        assert first == HOP_TO_INITIATOR, f"{first} leads to neither end"
+        back = (HOP_TO_RESPONDER, *message.return_route) if message.return_route else ()
+    return Message(tuple(onward), back, message.payload)
+
+
+def said(message: Message, profile: Profile = GENERATION) -> Signal:
+    """What a message says."""
+    place = Place.NEGOTIATION_START if message.onward_route[-1] in (HOST, CONTACT) else Place.WORKER
+    if profile is OCKAM and message.onward_route[-1].value.endswith(b"h"):
+        place = Place.HANDSHAKE
+    return profile.decode(message.payload, place, message.return_route)
