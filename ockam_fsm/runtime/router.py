@@ -230,7 +230,7 @@ class Router:
             self.bury(EMPTY_ROUTE, envelope.message)
             return
         address = route[0]
-        resident = self.residents.get(address) or self.resolve(address)
+        resident = self.resolve(address)
         if resident is None:
             self.bury(UNKNOWN_ADDRESS if address.type in (LOCAL, TCP) else UNROUTABLE, envelope.message)
             self.on_unknown(envelope)

@@ -138,7 +138,9 @@ class SessionWorker:
     def _send_through(self, envelope: Envelope) -> None:
         message, session = envelope.message, self.session
         self.router.leaves(message, self)
-        outgoing = Outgoing(message.payload, message.onward_route[1:], message.return_route)
+        outgoing = Outgoing(
+            message.payload, message.onward_route[1:], message.return_route, tracing_context=message.tracing_context
+        )
         try:
             self.order(lambda session: session.send(outgoing), envelope)
         except EventRefused as refusal:
@@ -150,7 +152,7 @@ class SessionWorker:
         _CARRY_OUT[type(command)](self, command, envelope)
 
     def _route(self, send: core.Send, envelope: Envelope | None) -> None:
-        self.router.route(Envelope(self._traced(send.message, envelope)))
+        self.router.route(Envelope(send.message))
 
     def _set_timer(self, command: core.SetTimer, envelope: Envelope | None) -> None:
         self.router.set_timer(self.session.terms.outer, command.timer, command.after_seconds)
@@ -215,12 +217,6 @@ class SessionWorker:
             message = Message((self.application,), deliver.return_route, deliver.payload, tracing_context)
             self.router.route(Envelope(message, arrived, alias, invited=True))
 
-    def _traced(self, message: Message, envelope: Envelope | None) -> Message:
-        """With the tracing context of the message that is sent through. One that was held has lost it (`Outgoing`)."""
-        if envelope is None or envelope.message.tracing_context is None or self.session.state is not State.ESTABLISHED:
-            return message
-        return replace(message, tracing_context=envelope.message.tracing_context)
-
     # Carriers ---------------------------------------------------------------------------------------------------------
 
     def _links_changed(self) -> None:
@@ -247,8 +243,7 @@ class SessionWorker:
         self.dependents[dependent] = None
 
     def dropped_by(self, dependent: Dependent) -> None:
-        if self.dependents is not None:
-            self.dependents.pop(dependent, None)
+        (self.dependents or {}).pop(dependent, None)
 
 
 Drive: TypeAlias = Callable[[SessionWorker, Order, Envelope | None], None]

@@ -55,8 +55,9 @@ class HostWorker(Inner):
         if envelope.arrived is not None and not self.router.leads_out(message.return_route):
             self.router.bury(ROUTE_ENDS_HERE, message, self.address)
             return
-        self._dispatch(self.host.receive(message), envelope)
-        key = self.host.key
+        owned = self.host.receive(message)
+        key = self.host.key  # what follows from the commands may bring other responders into play
+        self._dispatch(owned, envelope)
         worker = self.responders.get(key)
         if worker is not None:
             worker.settle(State.IDLE)
@@ -91,7 +92,8 @@ class HostWorker(Inner):
             if key is not None:
                 worker = touched[key] = self.responders[key]
                 worker.carry_out(command, envelope)
-            elif isinstance(command, DeadLetter):
+            else:
+                assert isinstance(command, DeadLetter)
                 self.router.bury(command.reason, command.message, self.address)
         self._forget_ended(touched)
 

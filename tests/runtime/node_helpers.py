@@ -15,6 +15,7 @@ from ockam_fsm.runtime.node_commands import (
     Disconnect,
     NodeCommand,
     Notify,
+    Remember,
     SetTimer,
     Transmit,
     WorkerTimer,
@@ -68,6 +69,7 @@ class Wires:
         self.ends: dict[tuple[str, Address], tuple[str, Address]] = {}
         self.timers: dict[str, dict[WorkerTimer, float]] = {name: {} for name in names}
         self.notices: list[tuple[str, Address, Notice]] = []
+        self.remembered: list[Remember] = []
         self.frames: list[tuple[str, Message]] = []
 
     def __getitem__(self, name: str) -> Node:
@@ -119,6 +121,8 @@ class Wires:
                 self.timers[name][timer] = seconds
             case CancelTimer(timer):
                 self.timers[name].pop(timer, None)
+            case Remember():
+                self.remembered.append(command)
             case Notify(worker, notice):
                 self.notices.append((name, worker, notice))
 

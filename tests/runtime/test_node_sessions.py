@@ -22,7 +22,7 @@ from ockam_fsm.runtime.node_commands import SetTimer, Transmit
 from ockam_fsm.runtime.router import Access
 from ockam_fsm.runtime.services import discovery
 from ockam_fsm.runtime.signals import Keepalive
-from ockam_fsm.runtime.workers import Context, echo
+from ockam_fsm.runtime.workers import Context, echo, hop
 from tests.runtime.node_helpers import HOST, Counted, Inbox, Wires, pair, settings, tcp
 
 COMBINATIONS = [
@@ -191,6 +191,63 @@ def test_handshakes_whose_return_route_ends_here_are_refused(profile: Profile) -
     wires.pump()
     assert wires["a"].dead_letters.counts == {"handshake whose return route ends here": 1}
     assert private.payloads == []
+
+
+def test_a_contact_address_refuses_the_same() -> None:
+    wires, session, _, _ = pair(EXPLICIT_PERSISTENT_TWO_SIDED)
+    begin(wires, session, EXPLICIT_PERSISTENT_TWO_SIDED)
+    wires["b"].route(Message((tcp("a"), local("contact")), (), b"\x01"))
+    wires["b"].route(Message((tcp("a"), local("contact")), (local("x"),), b"\x01"))
+    wires.pump()
+    assert wires["a"].dead_letters.counts == {"handshake whose return route ends here": 1, "malformed": 1}
+
+
+def test_what_names_no_generation_of_a_session_is_a_dead_letter() -> None:
+    wires, session, _, _ = pair(EXPLICIT_TRANSIENT)
+    begin(wires, session, EXPLICIT_TRANSIENT)
+    wires["a"].route(Message((local(session.value + b".1"),), (), b"x"))
+    wires.pump()
+    assert wires["a"].dead_letters.counts == {"unknown address": 1}
+
+
+def test_a_session_is_started_again_from_durable_state() -> None:
+    wires, session, _, _ = pair(EXPLICIT_PERSISTENT_ONE_SIDED)
+    begin(wires, session, EXPLICIT_PERSISTENT_ONE_SIDED)
+    remembered = [command for command in wires.remembered if command.worker == session]
+    assert [command.number for command in remembered] == [1]
+    again = wires["a"].start_session(
+        settings(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR), (tcp("b"), HOST),
+        session_id=remembered[0].session_id, remembered=1, has_state=True,
+    )  # fmt: skip
+    begin(wires, again, EXPLICIT_PERSISTENT_ONE_SIDED)
+    notice = next(n for _, worker, n in wires.notices if worker == again)
+    assert isinstance(notice, Established)
+    assert (notice.generation.number, notice.resumed) == (2, True)
+
+
+def test_a_hello_that_has_lost_its_way_back_is_refused() -> None:
+    wires = Wires("a", "b")
+    wires["b"].start_host(HOST, settings(EXPLICIT_TRANSIENT, Role.RESPONDER))
+
+    def careless(message: Message, context: Context) -> None:
+        context.forward(Message((HOST,), (), message.payload))
+
+    wires["b"].start_worker(local("careless"), handler=careless, access=Access.PUBLIC)
+    wires["a"].route(Message((tcp("b"), local("careless")), (local("x"),), b"\x01"))
+    wires.pump()
+    assert wires["b"].dead_letters.counts == {"handshake whose return route ends here": 1}
+
+
+def test_a_responder_that_has_ended_hears_no_more() -> None:
+    wires, session, _, _ = pair(EXPLICIT_TRANSIENT)
+    begin(wires, session, EXPLICIT_TRANSIENT)
+    (worker,) = wires["b"].host(HOST).responders.values()
+    wires["b"].stop(HOST)
+    wires.pump()
+    before = worker.session.snapshot()
+    worker.lower_layer_lost()
+    assert worker.session.snapshot() == before
+    assert wires["b"].run() == []
 
 
 def test_both_ends_may_live_on_one_node() -> None:
@@ -402,6 +459,36 @@ def test_a_persistent_session_over_a_transient_one_survives_it() -> None:
     wires["a"].send(upper, b"again")
     wires.pump()
     assert inbox.payloads == [b"again"]
+
+
+def test_a_session_leads_over_a_worker_of_its_own_node() -> None:
+    """The carrier is the connection behind the hop; an answer that comes another way is still refused."""
+    wires, session, here, there = pair(EXPLICIT_TRANSIENT, OCKAM, (local("hop"), tcp("b"), HOST))
+    wires.nodes["c"], wires.timers["c"] = Node(Counted("c")), {}
+    wires["a"].start_worker(local("hop"), handler=hop, access=Access.PUBLIC)
+    begin(wires, session, EXPLICIT_TRANSIENT)
+    wires["a"].send(session, b"x")
+    wires.pump()
+    wires["b"].send(responder(wires), b"y")
+    wires.pump()
+    assert (there.payloads, here.payloads) == ([b"x"], [b"y"])
+    current = wires["a"].session(session).current
+    assert current is not None
+    wires["c"].route(Message((tcp("a"), local("hop"), current.inner), (local("x"),), b"spoofed"))
+    wires.pump()
+    assert wires["a"].dead_letters.counts == {"not over the session's route": 1}
+
+
+def test_two_sessions_over_one_lower_session_end_one_after_the_other() -> None:
+    wires, lower, upper, _ = layered()
+    other = wires["a"].start_session(settings(EXPLICIT_TRANSIENT, Role.INITIATOR), (lower, local("upper host")))
+    wires["a"].open(other)
+    wires.pump()
+    wires["a"].close(other)
+    wires["a"].close(lower)
+    wires.pump()
+    lost = [worker for name, worker, notice in wires.notices if name == "a" and notice == TimedOut("lower layer lost")]
+    assert lost == [upper]
 
 
 # Discovery and relay --------------------------------------------------------------------------------------------------
