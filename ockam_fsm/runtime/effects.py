@@ -285,7 +285,7 @@ class Effects:
 
     def retire_requests(self, cause: Cause) -> None:
         for identifier, request in tuple(self.requests.items()):
-            if request.pending and request.reissue and self.settings.session_type.persistent:
+            if request.pending and request.reissue:
                 request.fire(RequestEvent.REISSUED)
                 self.follow_up.append(request.outgoing)
             elif request.pending:
@@ -373,21 +373,24 @@ class Effects:
             self.requests[outgoing.request].sent(reply)
             return_route = (reply,)
         if self.settings.profile.keeps_alive:
-            self._say(Data(outgoing.payload, outgoing.onward_route, return_route))
+            self._say(Data(outgoing.payload, outgoing.onward_route, return_route), outgoing.tracing_context)
             return
         back = return_route or (self.current.inner,)
-        self._send((*self.current.route, *outgoing.onward_route), back, Data(outgoing.payload))
+        onward = (*self.current.route, *outgoing.onward_route)
+        self._send(onward, back, Data(outgoing.payload), outgoing.tracing_context)
 
-    def _say(self, signal: Signal) -> None:
+    def _say(self, signal: Signal, tracing_context: str | None = None) -> None:
         """Say something to the peer, on the current generation, or on the attempt that this end has answered."""
         link = self.current or self.attempt
         if link is not None and link.route:
-            self._send(link.route, (link.inner,), signal)
+            self._send(link.route, (link.inner,), signal, tracing_context)
 
-    def _send(self, onward_route: Route, return_route: Route, signal: Signal) -> None:
+    def _send(
+        self, onward_route: Route, return_route: Route, signal: Signal, tracing_context: str | None = None
+    ) -> None:
         profile = self.settings.profile
         if profile.speaks(signal):
-            self.emit(Send(Message(onward_route, return_route, profile.encode(signal))))
+            self.emit(Send(Message(onward_route, return_route, profile.encode(signal), tracing_context)))
 
     def _register(self, *addresses: Address | None) -> None:
         for address in addresses:

@@ -249,9 +249,17 @@ class Node:
         """Raises LocalSessionError if the session refuses, as do the other orders below."""
         self._ordered(session).order(Session.open)
 
-    def send(self, session: Address, payload: bytes, onward_route: Route = (), return_route: Route = ()) -> None:
+    def send(
+        self,
+        session: Address,
+        payload: bytes,
+        onward_route: Route = (),
+        return_route: Route = (),
+        *,
+        tracing_context: str | None = None,
+    ) -> None:
         """Send through a session. `onward_route` leads on from the peer's session worker."""
-        outgoing = Outgoing(payload, onward_route, return_route)
+        outgoing = Outgoing(payload, onward_route, return_route, tracing_context=tracing_context)
         self._ordered(session).order(lambda one: one.send(outgoing))
 
     def request(
@@ -263,9 +271,10 @@ class Node:
         *,
         reissue: bool = False,
         timeout_seconds: float | None = None,
+        tracing_context: str | None = None,
     ) -> None:
         """Send a synchronous request; its one outcome is a `Notify` that carries `identifier`."""
-        outgoing = Outgoing(payload, onward_route)
+        outgoing = Outgoing(payload, onward_route, tracing_context=tracing_context)
         self._ordered(session).order(
             lambda one: one.request(identifier, outgoing, reissue=reissue, timeout_seconds=timeout_seconds)
         )

@@ -36,12 +36,14 @@ class Outgoing:
     """A message of the application, accepted by the session. `request` names the request that it is, if it is one.
 
     `onward_route` leads on from the peer's session worker (empty: the message is for the peer's application).
+    `tracing_context` goes with it, through holding and reissuing too.
     """
 
     payload: bytes
     onward_route: Route = ()
     return_route: Route = ()
     request: Hashable = None
+    tracing_context: str | None = None
 
 
 class RequestRecord(NamedTuple):

@@ -92,7 +92,8 @@ class Session(Effects):
     ) -> list[Command]:
         """Accept a synchronous request; its one outcome is a notice that carries `identifier`.
 
-        `reissue`: after a renegotiation send it again under the same identifier, instead of failing it.
+        `reissue`: after a renegotiation send it again under the same identifier, instead of failing it. A transient
+        session has no next generation to send it in, so there a request fails or expires all the same.
 
         Raises:
             LocalSessionError: the identifier is None or in use, or too many requests are open.
@@ -102,11 +103,11 @@ class Session(Effects):
             raise LocalSessionError(f"request {identifier!r}: choose an identifier that no open request has")
         if len(self.requests) >= self.settings.requests:
             raise LocalSessionError(f"{len(self.requests)} requests are open, which is the declared capacity: wait")
-        named = Outgoing(outgoing.payload, outgoing.onward_route, (), identifier)
+        named = Outgoing(outgoing.payload, outgoing.onward_route, (), identifier, outgoing.tracing_context)
         after = self.settings.durations.request_seconds if timeout_seconds is None else timeout_seconds
-        self.requests[identifier] = self._request(
-            RequestRecord(identifier, RequestState.READY, named, reissue, after, None)
-        )
+        again = reissue and self.settings.session_type.persistent
+        record = RequestRecord(identifier, RequestState.READY, named, again, after, None)
+        self.requests[identifier] = self._request(record)
         try:
             return self._ordered(Event.SEND, named)
         except LocalSessionError:

@@ -13,8 +13,7 @@ Source: spec/sessions.md sections 3.11 and 5, wire clauses; the discussion, "Ses
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeAlias
 
 from ockam_fsm.kernel.errors import EventRefused
@@ -40,7 +39,7 @@ class SessionWorker:
     """One end of a session as a resident of the node. `application` is the address of the worker that gets its data."""
 
     __slots__ = ("_attempt", "_current", "_hello_carrier", "application", "carrier", "dependents", "drive",
-                 "ends_application", "router", "session")  # fmt: skip
+                 "ends_application", "key", "router", "session")  # fmt: skip
     replies = True
 
     def __init__(
@@ -58,6 +57,8 @@ class SessionWorker:
         self.session = session
         self.application = application
         self.drive = drive or _drive
+        self.key: Hashable = None
+        """A responder's name in its host."""
         self.ends_application = ends_application
         self.carrier: Resident | None = None
         self.dependents: dict[Dependent, None] | None = None

@@ -91,6 +91,14 @@ class Context:
     def cancel_timer(self, timer: Hashable) -> None:
         self._orders.append(lambda: self._worker.stop_own(timer))
 
+    def fail(self, error: Exception) -> None:
+        """The handler went on after it had returned, as a coroutine does, and has failed then.
+
+        Raises:
+            EventRefused: the worker was not running any more; the dead letter is written all the same.
+        """
+        self._worker.failed(self.envelope.message, error)
+
     def commit(self) -> None:
         for order in self._orders:
             order()
@@ -174,7 +182,7 @@ class Worker(Inner):
         try:
             self.handler(envelope.message, context)
         except Exception as error:  # whatever the application raises, it raises for this worker only (S14)
-            self._failed(envelope.message, error)
+            self.failed(envelope.message, error)
         else:
             context.commit()
 
@@ -184,7 +192,7 @@ class Worker(Inner):
             if isinstance(self.handler, TimerHandler):
                 self.handler.on_timer(timer, context)
         except Exception as error:
-            self._failed(timer, error)
+            self.failed(timer, error)
         else:
             context.commit()
 
@@ -192,7 +200,7 @@ class Worker(Inner):
         try:
             self.handler = self.make() if self.make is not None else self.handler
         except Exception as error:
-            self._failed(WorkerEvent.RESTART_DUE, error)
+            self.failed(WorkerEvent.RESTART_DUE, error)
 
     def start_back_off(self, cause: object) -> None:
         delay = self.policy.back_off.delay_seconds(self.failures - 1, self.router.entropy.fraction())
@@ -210,7 +218,7 @@ class Worker(Inner):
         for address in self.addresses:
             self.router.unregister(address)
 
-    def _failed(self, lost: object, error: Exception) -> None:
+    def failed(self, lost: object, error: Exception) -> None:
         self.router.bury(HANDLER_RAISED, lost, self.addresses[0], repr(error))
         self.router.observe(WorkerFailed(self.addresses[0], error))
         self._step(WorkerEvent.HANDLER_RAISED, error)
