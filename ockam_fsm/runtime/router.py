@@ -131,7 +131,7 @@ class Router:
         self.entropy = entropy
         self.deliveries = deliveries
         self.residents: dict[Address, Resident] = {}
-        self.access: dict[Address, Access] = {}
+        self.private: set[Address] = set()
         self.queue: deque[Envelope] = deque()
         self.commands: list[NodeCommand] = []
         self.dead_letters = DeadLetters(kept_dead_letters)
@@ -149,11 +149,12 @@ class Router:
 
     def register(self, address: Address, resident: Resident, access: Access) -> None:
         self.residents[address] = resident
-        self.access[address] = access
+        if access is Access.PRIVATE:
+            self.private.add(address)
 
     def unregister(self, address: Address) -> None:
         self.residents.pop(address, None)
-        self.access.pop(address, None)
+        self.private.discard(address)
 
     def vanish(self, address: Address) -> None:
         """An inner address of profile `generation` has ended: who still writes to it may be told so."""
@@ -234,7 +235,7 @@ class Router:
         if resident is None:
             self.bury(UNKNOWN_ADDRESS if address.type in (LOCAL, TCP) else UNROUTABLE, envelope.message)
             self.on_unknown(envelope)
-        elif envelope.arrived is not None and not envelope.invited and self.access.get(address) is Access.PRIVATE:
+        elif envelope.arrived is not None and not envelope.invited and address in self.private:
             self.bury(PRIVATE_ADDRESS, envelope.message)
         else:
             resident.take(envelope)

@@ -48,6 +48,7 @@ class HostWorker(Inner):
         self.durable = durable
         self.make = make
         self.responders: dict[Key, SessionWorker] = {}
+        self._drive = self._drive_one  # one bound method for all of them
         self.host = Host(address, settings.profile, self._make, capacity)
 
     def take(self, envelope: Envelope) -> None:
@@ -77,14 +78,15 @@ class HostWorker(Inner):
         terms = Terms(session_id, outer, self.address)
         session = self.make(self.settings, terms, self.router.entropy, remembered=number, has_state=has_state)
 
-        def drive(worker: SessionWorker, order: Order, envelope: Envelope | None) -> None:
-            if key in self.host.sessions:  # what it relied on may be lost just when it has ended
-                self._dispatch(self.host.order(key, order), envelope)
-
-        worker = SessionWorker(self.router, session, self.application, drive)
+        worker = SessionWorker(self.router, session, self.application, self._drive)
+        worker.key = key
         self.responders[key] = worker
         self.router.register(outer, worker, Access.SECRET)
         return session
+
+    def _drive_one(self, worker: SessionWorker, order: Order, envelope: Envelope | None) -> None:
+        if worker.key in self.host.sessions:  # what it relied on may be lost just when it has ended
+            self._dispatch(self.host.order(worker.key, order), envelope)
 
     def _dispatch(self, owned: Iterable[Owned], envelope: Envelope | None) -> None:
         touched: dict[Key, SessionWorker] = {}
