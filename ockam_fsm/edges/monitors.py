@@ -155,7 +155,9 @@ class Monitor:
     ) -> None:
         self._judge_generations(session, before, after)
         self._judge_capacities(session, after)
-        passed = any(type(c) is Notify and type(c.notice) is Established for c in commands)
+        passed = before.state is not State.ESTABLISHED and any(
+            type(c) is Notify and type(c.notice) is Established for c in commands
+        )
         for command in commands:
             if type(command) is Send:
                 self._judge_send(command.message, before, after, passed)

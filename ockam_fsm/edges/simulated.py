@@ -23,7 +23,6 @@ from random import Random
 from typing import Any, TypeAlias
 
 from ockam_fsm.edges.faults import Faults
-from ockam_fsm.runtime.connections import Connection
 from ockam_fsm.runtime.link import Purpose
 from ockam_fsm.runtime.message import TCP, Address, Message, local
 from ockam_fsm.runtime.node import Node
@@ -173,6 +172,16 @@ class SimulatedNetwork:
         chance = self.faults.rates.get(fault)
         return chance is not None and self.random.random() < chance
 
+    def pick(self, *faults: str) -> str:
+        """At most one of these faults, in one draw; "" for none."""
+        draw, rates = self.random.random(), self.faults.rates
+        for fault in faults:
+            chance = rates.get(fault, 0.0)
+            if draw < chance:
+                return fault
+            draw -= chance
+        return ""
+
     # Commands ---------------------------------------------------------------------------------------------------------
 
     def perform(self, node: SimulatedNode, commands: list[NodeCommand]) -> None:
@@ -209,9 +218,10 @@ class SimulatedNetwork:
 
     def _set_timer(self, node: SimulatedNode, command: SetTimer) -> None:
         seconds = command.after_seconds
-        if self.hit("early-timer"):
+        fault = self.pick("early-timer", "late-timer")
+        if fault == "early-timer":
             seconds *= self.random.uniform(0.5, 1.0)
-        elif self.hit("late-timer"):
+        elif fault:
             seconds *= self.random.uniform(1.0, 2.0)
         self.after(seconds, "timer", self._fire, node, command.timer, self._made)
         node.timers[command.timer] = self._made - 1
@@ -268,14 +278,19 @@ class SimulatedNetwork:
             self.taken("reset", message)
         elif link.silent:
             self._unheard(link, command)
-        elif self.hit("drop"):
-            self.taken("drop", message)
-        elif self.hit("corrupt"):
+        else:
+            self._write(link, command)
+
+    def _write(self, link: Link, command: Transmit) -> None:
+        fault = self.pick("drop", "corrupt", "duplicate")
+        if fault == "drop":
+            self.taken("drop", command.message)
+        elif fault == "corrupt":
             self._corrupt(link, command)
         else:
-            self._send(link, message)
-            if self.hit("duplicate"):
-                self._send(link, message)
+            self._send(link, command.message)
+            if fault:
+                self._send(link, command.message)
 
     def _unheard(self, link: Link, command: Transmit) -> None:
         """What is sent to an end that is gone is lost; some time after the first of it the transport gives up."""
@@ -295,9 +310,10 @@ class SimulatedNetwork:
 
     def _send(self, link: Link, message: Message) -> None:
         arrival = max(link.arrival, self.now + LATENCY_SECONDS)
-        if self.hit("reorder"):
+        fault = self.pick("reorder", "delay")
+        if fault == "reorder":
             arrival = self.now + self.random.uniform(0.0, 0.5)
-        elif self.hit("delay"):
+        elif fault:
             link.arrival = arrival = arrival + self.random.uniform(0.0, 1.0)
         else:
             link.arrival = arrival
@@ -378,9 +394,3 @@ class SimulatedNetwork:
             node.numbers.clear()
         node.boot()
         node.run()
-
-
-def waiting_in(node: Node) -> list[Message]:
-    """What waits in a node for a connection."""
-    found = [m for c in node.router.residents.values() if isinstance(c, Connection) for m in c.waiting]
-    return found + [envelope.message for envelope in node.router.queue]

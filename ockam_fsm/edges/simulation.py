@@ -19,7 +19,7 @@ from typing import Any
 from ockam_fsm.edges.delivery import Delivery
 from ockam_fsm.edges.faults import NO_FAULTS, RATES, Faults
 from ockam_fsm.edges.monitors import Broken, Monitor, WatchedSession, mark, mark_of
-from ockam_fsm.edges.simulated import SimulatedNetwork, SimulatedNode, tcp, waiting_in
+from ockam_fsm.edges.simulated import SimulatedNetwork, SimulatedNode, tcp
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES, SessionMachine
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType, State
@@ -261,7 +261,7 @@ class Simulation:
             self.monitor.settled(payload)
 
     def _held_in(self, node: SimulatedNode) -> Iterator[bytes]:
-        for message in waiting_in(node.node):
+        for message in waiting_in(node):
             yield message.payload
         for session in sessions_of(node):
             yield from (outgoing.payload for outgoing, _ in session.waiting)
@@ -375,6 +375,12 @@ class Simulation:
 
 def connections_of(node: SimulatedNode) -> list[Connection]:
     return [resident for resident in node.node.router.residents.values() if isinstance(resident, Connection)]
+
+
+def waiting_in(node: SimulatedNode) -> list[Message]:
+    """What waits in a node for a connection, or for its turn."""
+    held = [message for connection in connections_of(node) for message in connection.waiting]
+    return held + [envelope.message for envelope in node.node.router.queue]
 
 
 def sessions_of(node: SimulatedNode) -> list[Session]:

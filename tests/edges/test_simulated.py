@@ -63,16 +63,19 @@ def test_without_faults_everything_that_is_not_refused_arrives_once_and_in_order
 
 @pytest.mark.slow
 def test_the_witnesses_are_reached() -> None:
-    seen: set[str] = set()
-    for kind in (EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_PERSISTENT_TWO_SIDED):
-        for seed in range(2):
-            seen |= simulate(Setup(kind, seed), 10_000).witnesses.keys()
-    assert {"W1", "W3", "W4", "W5", "W6", "W7", "W9"} <= seen
-    reasons = {name.removeprefix("W2:") for name in seen if name.startswith("W2:")}
-    assert reasons >= {
-        "negotiation timed out", "lower layer lost", "error message", "keepalives missed", "request timed out",
-        "renegotiation by order", "closed by the peer", "superseded",
+    """Every kind of thing happens; how many runs that takes depends on the seeds."""
+    missing = {"W1", "W3", "W4", "W5", "W6", "W7", "W9"} | {
+        f"W2:{reason}" for reason in (
+            "negotiation timed out", "lower layer lost", "error message", "keepalives missed", "request timed out",
+            "renegotiation by order", "closed by the peer", "superseded",
+        )
     }  # fmt: skip
+    for seed in range(10):
+        for kind in (EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_PERSISTENT_TWO_SIDED):
+            missing -= simulate(Setup(kind, seed), 5_000).witnesses.keys()
+        if not missing:
+            break
+    assert missing == set()
 
 
 # One seed is one run --------------------------------------------------------------------------------------------------
@@ -86,8 +89,8 @@ def records(setup: Setup, steps: int) -> list[dict[str, Any]]:
 
 def test_one_seed_is_one_run() -> None:
     setup = Setup(EXPLICIT_PERSISTENT_TWO_SIDED, 3)
-    assert records(setup, 1_000) == records(setup, 1_000)
-    assert records(setup, 1_000) != records(Setup(EXPLICIT_PERSISTENT_TWO_SIDED, 4), 1_000)
+    assert records(setup, 500) == records(setup, 500)
+    assert records(setup, 500) != records(Setup(EXPLICIT_PERSISTENT_TWO_SIDED, 4), 500)
 
 
 @pytest.mark.slow
@@ -170,7 +173,7 @@ CAUGHT_AS: dict[str, set[str]] = {
 @pytest.mark.parametrize("bad", known_bad(), ids=lambda bad: str(bad.name))
 def test_known_bad_machines_are_caught(bad: KnownBad) -> None:
     if bad.property.startswith("W"):  # nothing breaks, but what should happen never does (compare with the witnesses)
-        assert not any(bad.property in simulate(setup_of(bad, seed), 10_000).witnesses for seed in range(2))
+        assert not any(bad.property in simulate(setup_of(bad, seed), 5_000).witnesses for seed in range(4))
         return
     for seed in range(40):
         for steps in (600, 3_000):
@@ -219,7 +222,12 @@ def test_two_connections_to_one_destination_are_noticed() -> None:
 
     simulation.a.node.router.gateway = forgetful
     with pytest.raises(Broken, match="S10"):
-        simulation.run(2_000)
+        _run_with_accounts(simulation)
+
+
+def _run_with_accounts(simulation: Simulation) -> None:
+    for _ in range(200):
+        simulation.run(20)
 
 
 # The network ----------------------------------------------------------------------------------------------------------
