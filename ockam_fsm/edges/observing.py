@@ -1,0 +1,123 @@
+"""What can be attached to a node: structured logs, and counters for Prometheus or OpenTelemetry.
+
+Rule 1: an observer hears everything and decides nothing; one that raises is heard no more (node_commands.py).
+Rule 2: labels have few values: machine, states, reasons. Addresses are in logs only, payloads nowhere.
+
+To attach something else, write `observe(observation)` and give it to `TcpNode(observers=...)`: an OpenTelemetry meter
+adds 1 where `Metrics` does, with the same names and labels.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+from ockam_fsm.runtime.commands import Closed, TimedOut
+from ockam_fsm.runtime.node_commands import (
+    AttemptStarted,
+    Letter,
+    Notify,
+    Observation,
+    StateChanged,
+    WorkerFailed,
+)
+
+Labels: TypeAlias = tuple[tuple[str, str], ...]
+
+HELP: Mapping[str, str] = {
+    "ockam_state_changes_total": "State changes, by machine and states.",
+    "ockam_workers": "Workers that are in a state now, by machine and state.",
+    "ockam_negotiations_total": "Negotiations that were started.",
+    "ockam_retries_total": "Negotiations that were not the first attempt.",
+    "ockam_generation": "The largest number of a generation that was seen.",
+    "ockam_dead_letters_total": "Messages that will not be delivered, by reason.",
+    "ockam_handler_failures_total": "Handlers that raised.",
+}
+_NOW = ("ockam_workers", "ockam_generation")
+_UNBORN, _GONE = "IDLE", ("CLOSED", "STOPPED")
+
+
+class LogObserver:
+    """Every observation as one log record whose `extra` has the facts as fields."""
+
+    def __init__(self, logger: logging.Logger | None = None) -> None:
+        self.logger = logger or logging.getLogger("ockam_fsm.node")
+
+    def observe(self, observation: Observation) -> None:
+        level = logging.WARNING if isinstance(observation, WorkerFailed) else logging.INFO
+        if isinstance(observation, Letter):
+            level = logging.DEBUG  # a peer that floods a node with nonsense shall not flood its log
+        if self.logger.isEnabledFor(level):
+            text, facts = described(observation)
+            self.logger.log(level, text, extra=facts)
+
+
+def described(observation: Observation) -> tuple[str, dict[str, Any]]:
+    """What a log says of it: a sentence, and the fields."""
+    facts: dict[str, Any] = {"kind": type(observation).__name__, "worker": str(observation.worker or "")}
+    match observation:
+        case StateChanged(worker, machine, before, after, generation):
+            facts |= {"machine": machine, "before": before, "after": after, "generation": generation}
+            return f"{machine} {worker}: {before} -> {after}", facts
+        case AttemptStarted(worker, generation, attempt):
+            facts |= {"generation": generation, "attempt": attempt}
+            return f"{worker}: attempt {attempt} of generation {generation}", facts
+        case WorkerFailed(worker, error):
+            return f"{worker}: handler raised {error!r}", facts | {"error": repr(error)}
+        case Letter(reason, _, worker, detail):
+            return f"dead letter: {reason}", facts | {"reason": reason, "detail": detail}
+        case Notify(worker, notice):
+            reason = notice.reason if isinstance(notice, Closed | TimedOut) else ""
+            return f"{worker}: {type(notice).__name__} {reason}".rstrip(), facts | {"reason": reason}
+
+
+class Metrics:
+    """Counters by name and labels; `exposition` is what Prometheus scrapes."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, dict[Labels, int]] = {name: {} for name in HELP}
+
+    def observe(self, observation: Observation) -> None:
+        match observation:
+            case StateChanged(_, machine, before, after, generation):
+                self._changed(machine, before, after)
+                self._at_least("ockam_generation", generation)
+            case AttemptStarted(_, generation, attempt):
+                self._add("ockam_negotiations_total")
+                self._add("ockam_retries_total", 1 if attempt > 1 else 0)
+                self._at_least("ockam_generation", generation)
+            case WorkerFailed():
+                self._add("ockam_handler_failures_total")
+            case Letter(reason):
+                self._add("ockam_dead_letters_total", reason=reason)
+
+    def exposition(self) -> str:
+        """The text format of Prometheus."""
+        return "".join(f"{line}\n" for line in self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        for name, values in self.values.items():
+            yield f"# HELP {name} {HELP[name]}"
+            yield f"# TYPE {name} {'gauge' if name in _NOW else 'counter'}"
+            for labels, value in sorted(values.items()):
+                written = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels)
+                yield f"{name}{{{written}}} {value}" if written else f"{name} {value}"
+
+    def _changed(self, machine: str, before: str, after: str) -> None:
+        self._add("ockam_state_changes_total", machine=machine, before=before, after=after)
+        if before != _UNBORN:
+            self._add("ockam_workers", -1, machine=machine, state=before)
+        if after not in _GONE:
+            self._add("ockam_workers", 1, machine=machine, state=after)
+
+    def _add(self, name: str, amount: int = 1, **labels: str) -> None:
+        values, key = self.values[name], tuple(labels.items())
+        values[key] = values.get(key, 0) + amount
+
+    def _at_least(self, name: str, value: int) -> None:
+        self.values[name][()] = max(self.values[name].get((), 0), value)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

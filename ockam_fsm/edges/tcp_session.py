@@ -1,0 +1,326 @@
+"""A session as a Python object: what `TcpNode.session` gives, and what `TcpNode.responders` lists.
+
+    async with node.session("tcp://127.0.0.1:4000/responder", "explicit-persistent-one-sided") as session:
+        await session.send(b"hello")
+        reply = await session.request(b"question", timeout_seconds=1.0)
+        async for change in session.changes():
+            print(change.before, change.after, change.generation)
+
+Rule 1: `send` and `request` wait while the connection under the session is slow (back-pressure); `post` does not.
+Rule 2: what cannot be done now is a `LocalSessionError`; what the peer or the network did is a `RemoteSessionError`,
+        and no answer in time is a `TimeoutError`. A message that was accepted is delivered, held, or a dead letter.
+Rule 3: callbacks and iterators observe. One that raises is heard no more, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from ockam_fsm.kernel.errors import RemoteSessionError
+from ockam_fsm.machines.vocabulary import Creation, State
+from ockam_fsm.runtime.commands import (
+    Closed,
+    Established,
+    Notice,
+    RequestFailed,
+    RequestTimedOut,
+    Responded,
+    TimedOut,
+)
+from ockam_fsm.runtime.connections import Connection
+from ockam_fsm.runtime.message import Address, Message, Route
+from ockam_fsm.runtime.node_commands import StateChanged
+from ockam_fsm.runtime.session_workers import SessionWorker
+from ockam_fsm.runtime.workers import Context
+
+if TYPE_CHECKING:
+    from ockam_fsm.edges.tcp_node import TcpNode
+
+SESSION_CLOSED = "session closed"
+KEPT_CHANGES = 1000
+"""How many changes wait for a slow iterator; the oldest go first."""
+
+
+class Inbox:
+    """The handler of a session that was given none: it keeps messages for `receive`, up to a capacity."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.messages: deque[Message] = deque()
+        self.arrived = asyncio.Event()
+
+    def __call__(self, message: Message, context: Context) -> None:
+        if len(self.messages) >= self.capacity:
+            context.dead_letter("inbox full")
+            return
+        self.messages.append(message)
+        self.arrived.set()
+
+
+class TcpSession:
+    """One end of a session. It is made by a `TcpNode`; `address` is its outer address, which never changes."""
+
+    __slots__ = ("__weakref__", "_callbacks", "_inbox", "_node", "_requests", "_waiters", "address", "creation",
+                 "generation", "reason", "resumed")  # fmt: skip
+
+    def __init__(self, node: TcpNode, address: Address, creation: Creation, inbox: Inbox | None = None) -> None:
+        self._node = node
+        self._inbox = inbox
+        self._callbacks: tuple[Callable[[StateChanged], None], ...] = ()
+        self._requests: dict[object, asyncio.Future[bytes]] = {}
+        self._waiters: list[asyncio.Future[Notice]] = []
+        self.address = address
+        self.creation = creation
+        self.generation = 0
+        """The number of the newest generation that this end knows."""
+        self.reason = ""
+        """Why the session failed or closed, the last time."""
+        self.resumed = False
+        """Whether the end that answered still had the session's state, the last time."""
+
+    async def __aenter__(self) -> TcpSession:
+        """Open an explicit session, and wait until it is established. An implicit one waits for its first message."""
+        if self.creation is Creation.EXPLICIT and self.state is State.IDLE:
+            try:
+                await self.open()
+            except BaseException:
+                await self.close()
+                raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def state(self) -> State:
+        worker = self._worker()
+        return State.CLOSED if worker is None else worker.session.state
+
+    async def open(self, timeout_seconds: float | None = None) -> None:
+        """Open it and wait until it is established.
+
+        Raises:
+            EventRefused: it is open already, or it is an implicit session.
+            RemoteSessionError: it closed instead.
+            TimeoutError: neither in time; it goes on trying.
+        """
+        self._node.order(lambda node: node.open(self.address))
+        await self.established(timeout_seconds)
+
+    async def established(self, timeout_seconds: float | None = None) -> None:
+        """Wait until the session is established. Errors as `open`."""
+        if self.state is not State.ESTABLISHED:
+            await self._next(Established, timeout_seconds)
+
+    async def closed(self, timeout_seconds: float | None = None) -> str:
+        """Wait until the session is closed, and say why it is."""
+        if self.state is not State.CLOSED:
+            await self._next(Closed, timeout_seconds)
+        return self.reason
+
+    async def renegotiate(self, timeout_seconds: float | None = None) -> None:
+        """Give the current generation up and wait for the next one. Errors as `open`.
+
+        An implicit session rests until its next message, which makes it negotiate: this does not wait for that.
+        """
+        self._node.order(lambda node: node.renegotiate(self.address))
+        if self.creation is Creation.EXPLICIT:
+            await self._next(Established, timeout_seconds)
+
+    async def close(self) -> None:
+        """Close the session and tell the peer, best effort; closing a closed one changes nothing."""
+        if self._worker() is not None:
+            self._node.order(lambda node: node.close(self.address))
+
+    # Messages ---------------------------------------------------------------------------------------------------------
+
+    async def send(self, payload: bytes, onward_route: Route = (), *, tracing_context: str | None = None) -> None:
+        """Send a message, and wait while the connection is slow. `onward_route` leads on from the peer's worker.
+
+        Raises:
+            EventRefused: this state neither sends nor holds it.
+        """
+        await self.writable()
+        self.post(payload, onward_route, tracing_context=tracing_context)
+
+    def post(self, payload: bytes, onward_route: Route = (), *, tracing_context: str | None = None) -> None:
+        """As `send`, without waiting: from handlers and callbacks. The connection holds a bounded amount."""
+        self._node.order(
+            lambda node: node.send(self.address, payload, onward_route, tracing_context=tracing_context)
+        )  # fmt: skip
+
+    async def request(
+        self,
+        payload: bytes,
+        onward_route: Route = (),
+        *,
+        timeout_seconds: float | None = None,
+        reissue: bool = False,
+        tracing_context: str | None = None,
+    ) -> bytes:
+        """Send a synchronous request and wait for its one outcome. `reissue`: a renegotiation sends it again.
+
+        Raises:
+            LocalSessionError: it was refused, and nothing was sent.
+            RemoteSessionError: an error came back, or the session failed.
+            TimeoutError: no response in time.
+        """
+        if self._is_slow() is not None:
+            await self.writable()
+        identifier = self._node.next_identifier()
+        future: asyncio.Future[bytes] = self._node.loop.create_future()
+        self._requests[identifier] = future
+        try:
+            self._node.order(
+                lambda node: node.request(
+                    self.address, identifier, payload, onward_route,
+                    reissue=reissue, timeout_seconds=timeout_seconds, tracing_context=tracing_context,
+                )
+            )  # fmt: skip
+            return await future
+        finally:
+            self._requests.pop(identifier, None)
+
+    async def receive(self, timeout_seconds: float | None = None) -> Message:
+        """The next message of the peer, for a session without a handler.
+
+        Raises:
+            RemoteSessionError: the session is closed, and nothing waits.
+            TimeoutError: none in time.
+        """
+        inbox = self._inbox
+        if inbox is None:
+            raise TypeError("this session has a handler: its messages go there")
+        async with asyncio.timeout(timeout_seconds):
+            while not inbox.messages:
+                if self.state is State.CLOSED:
+                    raise RemoteSessionError(SESSION_CLOSED, self.reason)
+                inbox.arrived.clear()
+                await inbox.arrived.wait()
+        return inbox.messages.popleft()
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """The messages of the peer until the session is closed, for a session without a handler."""
+        while True:
+            try:
+                yield await self.receive()
+            except RemoteSessionError:
+                return
+
+    async def writable(self) -> None:
+        """Wait while the connection under this session is slow."""
+        while (via := self._is_slow()) is not None:
+            await self._node.edge.connections[via].writable()
+
+    # Observing --------------------------------------------------------------------------------------------------------
+
+    def on_change(self, callback: Callable[[StateChanged], None]) -> Callable[[], None]:
+        """Call back at every state change from now on. The result ends that."""
+        self._callbacks = (*self._callbacks, callback)
+
+        def forget() -> None:
+            self._callbacks = tuple(known for known in self._callbacks if known is not callback)
+
+        return forget
+
+    async def changes(self) -> AsyncIterator[StateChanged]:
+        """Every state change from now on, until the session is closed."""
+        kept: deque[StateChanged] = deque(maxlen=KEPT_CHANGES)
+        arrived = asyncio.Event()
+
+        def keep(change: StateChanged) -> None:
+            kept.append(change)
+            arrived.set()
+
+        forget = self.on_change(keep)
+        try:
+            while kept or self.state is not State.CLOSED:
+                if not kept:
+                    arrived.clear()
+                    await arrived.wait()
+                yield kept.popleft()
+        finally:
+            forget()
+
+    # From the node ----------------------------------------------------------------------------------------------------
+
+    def changed(self, change: StateChanged) -> None:
+        self.generation = max(self.generation, change.generation)
+        for callback in self._callbacks:
+            try:
+                callback(change)
+            except Exception as error:  # an observer decides nothing, not even by failing
+                self._callbacks = tuple(known for known in self._callbacks if known is not callback)
+                self._node.loop.call_exception_handler(
+                    {"message": "a callback of on_change raised", "exception": error}
+                )
+
+    def notified(self, notice: Notice) -> None:
+        match notice:
+            case Responded(request, payload):
+                self._settle(request, payload)
+            case RequestFailed(request, reason):
+                self._settle(request, RemoteSessionError("request failed", reason))
+            case RequestTimedOut(request):
+                self._settle(request, TimeoutError("no response in time"))
+            case Established(generation, resumed):
+                self.generation, self.resumed = generation.number, resumed
+                self._tell(notice)
+            case TimedOut(reason):
+                self.reason = reason
+            case Closed(reason):
+                self.reason = reason
+                self._tell(notice)
+                if self._inbox is not None:
+                    self._inbox.arrived.set()
+
+    def _settle(self, identifier: object, outcome: bytes | Exception) -> None:
+        future = self._requests.get(identifier)
+        if future is None or future.done():  # its caller was cancelled
+            return
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+
+    def _tell(self, notice: Notice) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(notice)
+
+    async def _next(self, wanted: type[Established | Closed], timeout_seconds: float | None) -> None:
+        """Wait for the next notice of this kind; one of the other kind in its place is an error, if it is the end."""
+        async with asyncio.timeout(timeout_seconds):
+            while True:
+                if self.state is State.CLOSED and wanted is Established:
+                    raise RemoteSessionError(SESSION_CLOSED, self.reason)
+                waiter: asyncio.Future[Notice] = self._node.loop.create_future()
+                self._waiters.append(waiter)
+                try:
+                    if isinstance(await waiter, wanted):
+                        return
+                finally:
+                    if waiter in self._waiters:
+                        self._waiters.remove(waiter)
+
+    def _worker(self) -> SessionWorker | None:
+        resident = self._node.node.router.residents.get(self.address)
+        return resident if isinstance(resident, SessionWorker) else None
+
+    def _is_slow(self) -> Address | None:
+        """The connection that this session's messages leave by, if it is slow."""
+        worker = self._worker()
+        carrier = None if worker is None else worker.carrier
+        while isinstance(carrier, SessionWorker):
+            carrier = carrier.carrier
+        if not isinstance(carrier, Connection):
+            return None
+        connection = self._node.edge.connections.get(carrier.via)
+        return carrier.via if connection is not None and connection.slow else None
