@@ -24,6 +24,7 @@ from ockam_fsm.runtime.commands import (
     Deliver,
     Notify,
     Register,
+    RequestTimer,
     Send,
     SetTimer,
     Unregister,
@@ -138,6 +139,8 @@ class End:
                     self.outbox.append(message)
                 case SetTimer(timer, after_seconds):
                     self.timers[key, timer] = self.clock_seconds + after_seconds
+                case CancelTimer(RequestTimer() as timer):
+                    self.timers.pop((key, timer), None)  # the request that expired may be the one that is reissued
                 case CancelTimer(timer):
                     del self.timers[key, timer]
                 case Register(address):

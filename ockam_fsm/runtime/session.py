@@ -267,6 +267,8 @@ class Session(Effects):
         return Event.HELLO_NEWER if generation.rank > self.seen else Event.HELLO_OLDER
 
     def _judge_and_prove(self, inbound: Inbound, answer: Answer) -> None:
+        if Event.ANSWER_CURRENT not in self.settings.events:
+            raise RemoteSessionError("this end asks nobody")
         event = self._judge_answer(inbound, answer)
         self._fire(event, inbound)
         # Profile `ockam` has no keepalives: its answer is all that this end may ever hear, so it has to count as one.
