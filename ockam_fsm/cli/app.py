@@ -73,6 +73,11 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def print_json_line(value: Any) -> None:
+    """One JSON object on one line, at once: for commands that report while they run."""
+    print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
 def fail(fact: str, remedy: str = "", code: int = USAGE) -> NoReturn:
     """Say on standard error what is wrong and what to do, and leave with `code`."""
     err().print(Text.assemble(("error: ", "bold red"), fact), soft_wrap=True)

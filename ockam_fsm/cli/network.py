@@ -1,0 +1,103 @@
+"""What the commands that use the network share: routes and durations as options, and how they end.
+
+Exit codes here: 0 it worked, 1 the network or the peer said no, 2 usage, 130 Ctrl-C (after cleaning up).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ockam_fsm.cli.app import DIFFERS, fail, unknown
+
+if TYPE_CHECKING:
+    from ockam_fsm.machines.vocabulary import SessionType
+    from ockam_fsm.runtime.message import Route
+    from ockam_fsm.runtime.settings import Durations
+
+INTERRUPTED = 130
+
+ROUTE_HELP = (
+    "Steps joined by `/`: `tcp://HOST:PORT` for a node, then a worker's NAME. More steps lead on: "
+    "`tcp://127.0.0.1:4000/hop/echo`, `tcp://[::1]:4000/echo`, `tcp://a:4000/tcp://b:4000/echo`."
+)
+DURATIONS_HELP = (
+    "Session timers in seconds, `name=seconds` with commas between: negotiation, keepalive, idle, retention, request, "
+    "back-off. Example: `keepalive=1,idle=5`."
+)
+
+DurationsOption = Annotated[str, typer.Option("--durations", metavar="NAME=SECONDS,...", help=DURATIONS_HELP)]
+
+
+def the_route(text: str) -> Route:
+    from ockam_fsm.edges.routes import EXAMPLE, parse_route
+    from ockam_fsm.kernel.errors import LocalSessionError
+
+    try:
+        return parse_route(text)
+    except LocalSessionError as error:
+        fail(f"{error}.", f"Write for example {EXAMPLE}.")
+
+
+def the_type(name: str) -> SessionType:
+    from ockam_fsm.machines.session import TYPES
+
+    known = {kind.name: kind for kind in TYPES}
+    if name not in known:
+        unknown("session type", name, known)
+    return known[name]
+
+
+def the_durations(text: str) -> Durations:
+    from ockam_fsm.runtime.settings import BackOff, Durations
+
+    durations = Durations()
+    known = [field.name.removesuffix("_seconds") for field in fields(Durations) if field.name != "back_off"]
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = part.partition("=")
+        if name not in (*known, "back-off"):
+            unknown("duration", name, (*known, "back-off"))
+        seconds = _seconds(name, value)
+        change: Any = {f"{name}_seconds": seconds} if name in known else {"back_off": BackOff(seconds)}
+        durations = replace(durations, **change)
+    return durations
+
+
+def _seconds(name: str, value: str) -> float:
+    seconds = 0.0
+    with suppress(ValueError):
+        seconds = float(value)
+    if not 0.0 < seconds < 1e9:
+        fail(f"{name} of {value!r} is no number of seconds.", f"Write for example {name}=1.5.")
+    return seconds
+
+
+def run_to_the_end(main: Coroutine[Any, Any, int]) -> None:
+    """Run a command, and leave with its exit code. Errors of peer and network say what to do."""
+    from ockam_fsm.edges.loop import run
+    from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+
+    code = INTERRUPTED
+    try:
+        code = run(main)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        pass
+    except RemoteSessionError as error:
+        fail(f"{error}.", _remedy(str(error)), DIFFERS)
+    except TimeoutError:
+        fail("no reply in time.", "Check the last address of the route, or wait longer with --timeout.", DIFFERS)
+    except LocalSessionError as error:
+        fail(f"{error}")
+    if code:
+        raise typer.Exit(code)
+
+
+def _remedy(text: str) -> str:
+    if "connection lost" in text or "Connect" in text:
+        return "Check that a node listens there: start one with `ockam-fsm node --listen HOST:PORT`."
+    return "Check the route, and the peer's log."

@@ -1,0 +1,90 @@
+"""`ockam-fsm node`: a node with workers to talk to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ockam_fsm.cli.app import DIFFERS, JsonOption, app, err, fail, print_json_line
+from ockam_fsm.cli.network import DurationsOption, run_to_the_end, the_durations, the_type
+
+if TYPE_CHECKING:
+    from ockam_fsm.edges.tcp_node import TcpNode
+    from ockam_fsm.machines.vocabulary import SessionType
+    from ockam_fsm.runtime.settings import Durations
+
+WORKERS = {
+    "echo": "sends every message back",
+    "hop": "passes every message on along its route",
+    "session_spawner": "profile ockam: a transient session each, which echoes data back",
+    "generation_spawner": "profile generation: a session each, which echoes data back",
+    "responder": "profile generation: the static responder, whose sessions echo data back",
+}
+
+
+@app.command()
+def node(
+    listen: Annotated[list[str], typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")],
+    session_type: Annotated[
+        str, typer.Option("--type", metavar="TYPE", help="Type of the sessions of the generation profile.")
+    ] = "explicit-persistent-one-sided",
+    capacity: Annotated[int, typer.Option(min=1, help="How many responders each spawner may hold.")] = 200_000,
+    durations: DurationsOption = "",
+    log: Annotated[str, typer.Option(help="Log this level and above: debug, info, warning.")] = "warning",
+    as_json: JsonOption = False,
+) -> None:
+    """Run a node until Ctrl-C or SIGTERM. It prints one line when it is ready.
+
+    Its workers: `echo`; `hop`; `session_spawner` (profile ockam, its sessions echo data back); `generation_spawner`;
+    `responder` (static, profile generation).
+
+    Examples:
+
+    * `ockam-fsm node --listen 127.0.0.1:4000`
+    * `ockam-fsm node --listen '[::1]:0' --type explicit-persistent-two-sided --durations keepalive=1,idle=5`
+    """
+    kind, waits = the_type(session_type), the_durations(durations)
+    level = logging.getLevelName(log.upper())
+    if not isinstance(level, int):
+        fail(f"there is no log level {log!r}.", "Known: debug, info, warning, error.")
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    run_to_the_end(_serve(listen, kind, capacity, waits, as_json))
+
+
+async def _serve(listen: list[str], kind: SessionType, capacity: int, durations: Durations, as_json: bool) -> int:
+    from ockam_fsm.edges.tcp_node import TcpNode
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    async with TcpNode() as running:
+        _start_workers(running, kind, capacity, durations)
+        for address in listen:
+            try:
+                await running.listen(address)
+            except OSError as error:
+                reason = error.strerror or str(error)
+                fail(f"cannot listen at {address}: {reason}.", "Choose another HOST:PORT; port 0 takes a free one.",
+                     DIFFERS)  # fmt: skip
+        where = running.addresses
+        if as_json:
+            print_json_line({"ready": True, "listening": where, "workers": list(WORKERS)})
+        else:
+            print(f"ready: listening at {', '.join(where)}; workers {', '.join(WORKERS)}", flush=True)
+        await stop.wait()
+    err().print("stopped")
+    return 0
+
+
+def _start_workers(running: TcpNode, kind: SessionType, capacity: int, durations: Durations) -> None:
+    from ockam_fsm.runtime.workers import echo, hop
+
+    running.worker("echo", echo, public=True)
+    running.worker("hop", hop, public=True)
+    running.spawner("session_spawner", handler=echo, profile="ockam", capacity=capacity, durations=durations)
+    for name in ("generation_spawner", "responder"):
+        running.spawner(name, kind, handler=echo, capacity=capacity, durations=durations)

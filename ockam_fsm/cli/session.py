@@ -1,0 +1,123 @@
+"""`ockam-fsm session`: open a session and watch its states."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from ockam_fsm.cli.app import JsonOption, app, fail, out, print_json_line, unknown
+from ockam_fsm.cli.network import (
+    ROUTE_HELP,
+    DurationsOption,
+    run_to_the_end,
+    the_durations,
+    the_route,
+    the_type,
+)
+
+if TYPE_CHECKING:
+    from ockam_fsm.runtime.message import Route
+    from ockam_fsm.runtime.node_commands import StateChanged
+    from ockam_fsm.runtime.settings import Settings
+
+_STYLES = {"ESTABLISHED": "green", "TIMED_OUT": "yellow", "CLOSED": "red"}
+
+
+@app.command()
+def session(
+    route: Annotated[str, typer.Argument(metavar="ROUTE", help=ROUTE_HELP)],
+    session_type: Annotated[
+        str, typer.Option("--type", metavar="TYPE", help="One of the six types; `ockam-fsm types` lists them.")
+    ] = "explicit-transient",
+    profile: Annotated[str, typer.Option(help="Handshake profile: generation or ockam.")] = "generation",
+    message: Annotated[
+        list[str] | None, typer.Option(help="Request this when established, and print the reply; may be repeated.")
+    ] = None,
+    stay: Annotated[bool, typer.Option("--stay", help="Stay and watch until the session is closed.")] = False,
+    own_address: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Listen here, so that the peer of a two-sided session can call.")
+    ] = "127.0.0.1:0",
+    timeout: Annotated[float, typer.Option(min=0.001, help="How many seconds to wait for each step.")] = 10.0,
+    durations: DurationsOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Open a session along a route and show its states live.
+
+    Without `--message` it stays until it is closed; Ctrl-C closes it. With `--json`: one object in each line. Exit
+    codes: 0 it was established, 1 it was not or a request failed, 2 wrong usage.
+
+    Examples:
+
+    * `ockam-fsm session tcp://127.0.0.1:4000/session_spawner --profile ockam --message hello`
+    * `ockam-fsm session tcp://127.0.0.1:4000/responder --type explicit-persistent-one-sided`
+    """
+    from ockam_fsm.machines.vocabulary import Renegotiation, Role
+    from ockam_fsm.runtime.handshake import PROFILES
+    from ockam_fsm.runtime.settings import Settings
+
+    kind = the_type(session_type)
+    if profile not in PROFILES:
+        unknown("profile", profile, PROFILES)
+    two_sided = kind.renegotiation is Renegotiation.TWO_SIDED
+    if two_sided and not PROFILES[profile].keeps_alive:
+        fail(f"{kind.name} needs generations.", "Leave out --profile ockam.")
+    attempts = None if kind.persistent else 5
+    settings = Settings(kind, Role.INITIATOR, PROFILES[profile], the_durations(durations), attempts)
+    shown = _Shown(as_json)
+    listen = own_address if two_sided else ""
+    run_to_the_end(_watch(the_route(route), settings, message or [], stay or not message, listen, timeout, shown))
+
+
+async def _watch(
+    route: Route, settings: Settings, messages: list[str], stay: bool, listen: str, timeout: float, shown: _Shown
+) -> int:
+    from ockam_fsm.edges.tcp_node import TcpNode
+    from ockam_fsm.machines.vocabulary import Creation
+
+    async with TcpNode() as node:
+        if listen:
+            await node.listen(listen)
+        session = node.session(route, settings=settings)
+        session.on_change(shown.change)
+        try:
+            if settings.session_type.creation is Creation.EXPLICIT:
+                await session.open(timeout)
+            for message in messages:
+                reply = await session.request(message.encode(), timeout_seconds=timeout)
+                shown.reply(message, reply)
+            if stay:
+                shown.reason(await session.closed())
+        finally:
+            await session.close()
+    return 0
+
+
+class _Shown:
+    """What is printed, as lines for people or as JSON lines."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+        self.began = perf_counter()
+
+    def change(self, change: StateChanged) -> None:
+        facts = {"state": change.after, "before": change.before, "generation": change.generation}
+        style = _STYLES.get(change.after, "")
+        self._line(facts, f"{change.before} -> [{style}]{change.after}[/]" if style else
+                   f"{change.before} -> {change.after}", f"generation {change.generation}")  # fmt: skip
+
+    def reply(self, message: str, reply: bytes) -> None:
+        text = reply.decode("utf-8", "backslashreplace")
+        self._line({"message": message, "reply": text}, escape(f"{message} -> {text}"), "reply")
+
+    def reason(self, reason: str) -> None:
+        self._line({"closed": reason}, escape(f"closed: {reason}"), "")
+
+    def _line(self, facts: dict[str, Any], text: str, remark: str) -> None:
+        seconds = perf_counter() - self.began
+        if self.as_json:
+            print_json_line({"seconds": round(seconds, 6), **facts})
+        else:
+            out().print(f"{seconds:9.3f} s  {text}  [dim]{remark}[/]", soft_wrap=True)
