@@ -1,0 +1,87 @@
+"""One synchronous request: sent, followed by exactly one outcome."""
+
+from __future__ import annotations
+
+import pytest
+
+from ockam_fsm.kernel.errors import EventRefused
+from ockam_fsm.machines.request import RequestEvent, RequestState
+from ockam_fsm.runtime.commands import (
+    CancelTimer,
+    Command,
+    Notify,
+    RequestFailed,
+    RequestTimedOut,
+    RequestTimer,
+    Responded,
+    SetTimer,
+)
+from ockam_fsm.runtime.message import local
+from ockam_fsm.runtime.request import Outgoing, Request, RequestRecord
+
+STARTED, STOPPED = SetTimer(RequestTimer("q"), 5.0), CancelTimer(RequestTimer("q"))
+
+
+def request() -> tuple[Request, list[Command]]:
+    commands: list[Command] = []
+    record = RequestRecord("q", RequestState.READY, Outgoing(b"?", request="q"), False, 5.0, None)
+    return Request(record, commands.append), commands
+
+
+def sent() -> tuple[Request, list[Command]]:
+    one, commands = request()
+    one.sent(local("reply"))
+    return one, commands
+
+
+def test_a_request_that_is_sent_waits_for_its_response() -> None:
+    one, commands = sent()
+    assert (one.pending, one.reply, commands) == (True, local("reply"), [STARTED])
+
+
+OUTCOMES = [
+    (RequestEvent.RESPONSE_RECEIVED, b"!", RequestState.RESPONDED, [STOPPED, Notify(Responded("q", b"!"))]),
+    (RequestEvent.REQUEST_EXPIRED, None, RequestState.EXPIRED, [Notify(RequestTimedOut("q"))]),
+    (RequestEvent.ABANDONED, "why", RequestState.FAILED, [STOPPED, Notify(RequestFailed("q", "why"))]),
+]
+
+
+@pytest.mark.parametrize(("event", "cause", "state", "expected"), OUTCOMES)
+def test_each_outcome_is_reported_once(
+    event: RequestEvent, cause: object, state: RequestState, expected: list[Command]
+) -> None:
+    one, commands = sent()
+    one.fire(event, cause)
+    assert (one.state, one.pending, commands[1:]) == (state, False, expected)
+    for late in (RequestEvent.RESPONSE_RECEIVED, RequestEvent.ABANDONED, RequestEvent.REISSUED):
+        one.fire(late)
+    with pytest.raises(EventRefused, match="runs in PENDING only"):
+        one.fire(RequestEvent.REQUEST_EXPIRED)
+    assert (one.state, commands[1:]) == (state, expected)
+
+
+def test_a_request_that_is_reissued_may_be_sent_again() -> None:
+    one, commands = sent()
+    one.fire(RequestEvent.REISSUED)
+    assert (one.state, commands[1:]) == (RequestState.READY, [STOPPED])
+    one.sent(local("another reply"))
+    assert (one.reply, commands[2:]) == (local("another reply"), [STARTED])
+
+
+def test_a_request_that_was_never_sent_fails_without_a_timer() -> None:
+    one, commands = request()
+    one.fire(RequestEvent.ABANDONED, "closed")
+    assert commands == [Notify(RequestFailed("q", "closed"))]
+
+
+def test_a_request_is_sent_once_in_each_generation() -> None:
+    one, commands = sent()
+    with pytest.raises(EventRefused, match="once in each generation"):
+        one.fire(RequestEvent.SENT)
+    assert commands == [STARTED]
+
+
+def test_the_record_of_a_request_is_all_that_it_is() -> None:
+    one, commands = sent()
+    twin = Request(one.record(), commands.append)
+    assert (hash(twin.record()), twin.record()) == (hash(one.record()), one.record())

@@ -1,0 +1,96 @@
+"""What is declared: back-off arithmetic, defaults, and declarations that are wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ockam_fsm.kernel.errors import DefinitionError
+from ockam_fsm.machines.session import (
+    EXPLICIT_PERSISTENT_ONE_SIDED,
+    EXPLICIT_PERSISTENT_TWO_SIDED,
+    EXPLICIT_TRANSIENT,
+    IMPLICIT_TRANSIENT,
+    TYPES,
+    table,
+)
+from ockam_fsm.machines.vocabulary import Event, Role, SessionType
+from ockam_fsm.runtime.handshake import OCKAM
+from ockam_fsm.runtime.settings import MAX_BACK_OFF_STEPS, BackOff, Settings
+
+MIDDLE = 0.5
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds"), [(0, 1.0), (1, 1.6), (2, 2.56), (3, 4.096), (10, 109.951), (11, 120.0), (1000, 120.0)]
+)
+def test_the_default_back_off_is_the_one_of_grpc(failures: int, seconds: float) -> None:
+    assert BackOff().delay_seconds(failures, MIDDLE) == pytest.approx(seconds, rel=1e-4)
+
+
+@given(st.integers(0, 10_000), st.floats(0, 1, exclude_max=True))
+def test_jitter_moves_a_delay_by_a_fifth_either_way(failures: int, fraction: float) -> None:
+    plain = BackOff().delay_seconds(failures, MIDDLE)
+    assert 0.8 * plain <= BackOff().delay_seconds(failures, fraction) <= 1.2 * plain
+
+
+def test_jitter_takes_its_whole_range() -> None:
+    assert BackOff().delay_seconds(0, 0.0) == pytest.approx(0.8)
+    assert BackOff().delay_seconds(0, 1.0) == pytest.approx(1.2)
+    assert BackOff(jitter=0.0).delay_seconds(3, 0.9) == pytest.approx(4.096)
+
+
+def test_a_back_off_that_doubles_for_ever_stays_finite() -> None:
+    back_off = BackOff(factor=1e9, max_seconds=float("inf"))
+    assert back_off.delay_seconds(10**9, MIDDLE) == back_off.delay_seconds(MAX_BACK_OFF_STEPS, MIDDLE)
+
+
+def problems(kind: SessionType, role: Role = Role.INITIATOR, **options: Any) -> tuple[str, ...]:
+    with pytest.raises(DefinitionError) as error:
+        Settings(kind, role, **options)
+    return error.value.problems
+
+
+@pytest.mark.parametrize(
+    ("kind", "role"), [(EXPLICIT_TRANSIENT, Role.INITIATOR), (EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER)]
+)
+def test_only_a_persistent_initiator_may_try_for_ever(kind: SessionType, role: Role) -> None:
+    assert "unlimited" in problems(kind, role, attempts=None)[0]
+    assert Settings(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR, attempts=None).limits["attempts"] is None
+
+
+def test_a_wrong_declaration_lists_every_problem() -> None:
+    found = problems(IMPLICIT_TRANSIENT, attempts=0, held=0, misses=-1)
+    assert [problem.split(":")[0] for problem in found] == ["attempts", "held", "held, misses and requests"]
+
+
+@pytest.mark.parametrize("capacity", [{"held": -1}, {"misses": -1}, {"requests": -1}])
+def test_no_capacity_is_negative(capacity: dict[str, Any]) -> None:
+    assert "not negative" in problems(EXPLICIT_TRANSIENT, **capacity)[0]
+
+
+def test_profile_ockam_has_no_two_sided_sessions() -> None:
+    assert "profile generation" in problems(EXPLICIT_PERSISTENT_TWO_SIDED, profile=OCKAM)[0]
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_messages_are_held_unless_the_session_is_explicit_and_transient(kind: SessionType) -> None:
+    settings = Settings(kind, Role.INITIATOR)
+    assert settings.held_limit == settings.limits["held"] == (0 if kind is EXPLICIT_TRANSIENT else 1000)
+    assert Settings(kind, Role.INITIATOR, held=3).held_limit == 3
+
+
+def test_a_variant_is_run_in_place_of_the_types_own_table() -> None:
+    machine = table(EXPLICIT_TRANSIENT, Role.INITIATOR).with_rows("variant", without=("ZT1",))
+    settings = Settings(EXPLICIT_TRANSIENT, Role.INITIATOR, variant=machine)
+    assert (settings.machine, settings.driver.machine) == (machine, machine)
+    assert settings.events == frozenset(machine.events)
+
+
+def test_sessions_of_one_table_share_one_driver() -> None:
+    one, other = Settings(EXPLICIT_TRANSIENT, Role.INITIATOR), Settings(EXPLICIT_TRANSIENT, Role.INITIATOR, misses=9)
+    assert one.driver is other.driver
+    assert Event.HELLO_NEWER not in one.events
