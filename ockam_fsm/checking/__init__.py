@@ -1,0 +1,88 @@
+"""Closed worlds, explored completely: what anyone needs to check actors of his own.
+
+    world = World("ping", (Client(), Server()), Network("unordered", in_flight=2, faults=("drop",)), properties=(asked,))
+    print(explore(world))
+
+Sessions are one user of it; their worlds are in `worlds.py`, and are not imported here.
+"""
+
+from __future__ import annotations
+
+from ockam_fsm.checking.backends import BackendUnavailable
+from ockam_fsm.checking.explore import DEFAULT_STATE_LIMIT, Backend, explore
+from ockam_fsm.checking.naming import canonical, spoken
+from ockam_fsm.checking.properties import (
+    Kind,
+    Property,
+    Step,
+    always,
+    always_step,
+    never_step,
+    recoverable,
+    sometimes,
+    sometimes_step,
+)
+from ockam_fsm.checking.replay import replay, trace
+from ockam_fsm.checking.result import Choice, Moment, Progress, PropertyResult, Result, State, Trace, Verdict
+from ockam_fsm.checking.world import (
+    CORRUPT,
+    NETWORK,
+    Actor,
+    BoundReached,
+    Budget,
+    Deliver,
+    Disabled,
+    Envelope,
+    Event,
+    Fault,
+    Fire,
+    Network,
+    Normaliser,
+    Order,
+    Outbox,
+    World,
+)
+
+__all__ = [
+    "CORRUPT",
+    "DEFAULT_STATE_LIMIT",
+    "NETWORK",
+    "Actor",
+    "Backend",
+    "BackendUnavailable",
+    "BoundReached",
+    "Budget",
+    "Choice",
+    "Deliver",
+    "Disabled",
+    "Envelope",
+    "Event",
+    "Fault",
+    "Fire",
+    "Kind",
+    "Moment",
+    "Network",
+    "Normaliser",
+    "Order",
+    "Outbox",
+    "Progress",
+    "Property",
+    "PropertyResult",
+    "Result",
+    "State",
+    "Step",
+    "Trace",
+    "Verdict",
+    "World",
+    "always",
+    "always_step",
+    "canonical",
+    "explore",
+    "never_step",
+    "recoverable",
+    "replay",
+    "sometimes",
+    "sometimes_step",
+    "spoken",
+    "trace",
+]

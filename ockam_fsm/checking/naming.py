@@ -1,13 +1,16 @@
-"""One text per value, the same in every process: it orders actions and labels traces.
+"""One text per value, the same in every process: `canonical` orders actions, `spoken` labels them.
 
 `repr` will not do: the order inside a frozenset changes with the hash seed. Values that compare different must print
-different, or the order of two messages would depend on which one was met first (the tables check that for messages).
+different in `canonical`, or the order of two messages would depend on which one was met first (the tables check that
+for messages). Nothing is decided by what is spoken, so two values may sound alike: an author gives his values a
+`label`, or registers how values of a type that he does not own are said: `spoken.register(Type)`.
 """
 
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import singledispatch
 from typing import Any
 
 
@@ -32,6 +35,10 @@ def _canonical_tuple(value: tuple[Any, ...]) -> str:
     return f"({inside},)" if len(value) == 1 else f"({inside})"
 
 
+@singledispatch
 def spoken(value: Any) -> str:
-    """For people: words without quotes, everything else as `canonical`."""
+    """For people: a value's `label` if it has one, words without quotes, everything else as `canonical`."""
+    label = getattr(value, "label", None)
+    if isinstance(label, str):
+        return label
     return value if isinstance(value, str) and not isinstance(value, Enum) else canonical(value)

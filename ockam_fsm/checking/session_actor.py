@@ -16,6 +16,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ockam_fsm.checking.naming import spoken
+from ockam_fsm.checking.session_speech import said, state_of
 from ockam_fsm.checking.world import CORRUPT, BoundReached, Deliver, Disabled, Event, Fault, Fire, Order, Outbox
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, SessionMachine
@@ -57,6 +59,22 @@ class Packet:
     message: Message
     sent_in: Hashable = None
 
+    @property
+    def label(self) -> str:
+        return said(self.message)
+
+
+class KeyedTimer(NamedTuple):
+    """The timer of one responder among several."""
+
+    key: Key
+    timer: Hashable
+
+    @property
+    def label(self) -> str:
+        number = self.key[-1] if isinstance(self.key, bytes) else self.key
+        return f"{spoken(self.timer)} of session {number}"
+
 
 class End(NamedTuple):
     """What an actor is between two events.
@@ -71,6 +89,13 @@ class End(NamedTuple):
     memory: tuple[tuple[Key, int, bool], ...] = ()
     rested: bool = True
     accepted: int = 0
+
+    @property
+    def label(self) -> str:
+        """For people: ghosts are left out, but for how often this end has been restarted."""
+        images = [image for _, image in self.sessions]
+        words = " and ".join(map(state_of, images)) if images else "no session"
+        return words + (f", restarted {self.incarnation}x" if self.incarnation else "")
 
     @property
     def session(self) -> Snapshot | None:
@@ -224,7 +249,7 @@ class ResponderActor:
             case Deliver(payload=Packet(message)):
                 return self._answered(host, host.receive(message))
             case Fire(timer):
-                key, timer = timer if isinstance(timer, tuple) else (next(iter(host.sessions)), timer)
+                key, timer = timer if isinstance(timer, KeyedTimer) else (next(iter(host.sessions)), timer)
                 assert isinstance(timer, Timer | RequestTimer)
                 return host.fire(key, timer)
         if not host.sessions:
@@ -332,7 +357,7 @@ def _perform(name: str, owned: list[Owned], sessions: Mapping[Key, Session], pee
 
 def _named(key: Key, timer: Hashable) -> Hashable:
     """A responder's timer carries its key, unless there can only be one responder."""
-    return timer if key in (None, SESSION_ID) else (key, timer)
+    return timer if key in (None, SESSION_ID) else KeyedTimer(key, timer)
 
 
 def _sent_in(session: Session | None, message: Message) -> Hashable:
@@ -353,7 +378,7 @@ def _moved(before: End, event: Event, after: End, setting: Setting) -> End:
 
 
 def _timer(event: Fire) -> Hashable:
-    return event.timer[1] if isinstance(event.timer, tuple) else event.timer
+    return event.timer.timer if isinstance(event.timer, KeyedTimer) else event.timer
 
 
 def started_attempt(before: End, after: End) -> bool:

@@ -1,0 +1,120 @@
+"""How people say what travels and fires in a world of sessions: `hello 1i`, `answer 2r`, `data m1 (2i)`, `back-off`.
+
+Theory: a world derives every address from its owner, incarnation, generation number and starter, so the addresses of a
+message say which generation it belongs to, in profile `ockam` as well, where the wire does not.
+
+Rule 1: only people read this. Two messages that differ may sound alike; what orders them is `naming.canonical`.
+Rule 2: a generation is its number and its starter's letter, with a prime for each time that the starter was restarted:
+        `hello 1i'`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ockam_fsm.checking.naming import spoken
+from ockam_fsm.kernel.errors import RemoteSessionError
+from ockam_fsm.machines.vocabulary import State
+from ockam_fsm.runtime.commands import RequestTimer, Timer
+from ockam_fsm.runtime.handshake import GENERATION, Place
+from ockam_fsm.runtime.message import Address, Message
+from ockam_fsm.runtime.session import Snapshot
+from ockam_fsm.runtime.signals import (
+    Answer,
+    Close,
+    Data,
+    Error,
+    Generation,
+    Hello,
+    Keepalive,
+    KeepaliveAnswer,
+    Signal,
+    Superseded,
+)
+
+_DERIVED = re.compile(rb"(?s)[a-z]+(\d+)(?:\.\d+)?/(\d+[ir])(w|h).*")
+_TAGS = range(1, 9)
+"""First bytes of profile `generation`. In `ockam` a payload begins with the length of an address, or with a letter."""
+
+
+def generation_of(address: Address) -> str:
+    """`2i` from the address that an end derived for generation 2i."""
+    found = _DERIVED.fullmatch(address.value)
+    return found[2].decode() if found else ""
+
+
+def _started_by(address: Address) -> str:
+    """The generation that a starter's address names, with a prime for each restart of the starter."""
+    found = _DERIVED.fullmatch(address.value)
+    return found[2].decode() + "'" * int(found[1]) if found else ""
+
+
+def said(message: Message) -> str:
+    """One message, as people call it."""
+    if not message.onward_route:
+        return "a message to nowhere"
+    if message.payload[:1] and message.payload[0] in _TAGS:
+        try:
+            signal = GENERATION.decode(message.payload, Place.WORKER, message.return_route)
+        except RemoteSessionError:
+            return "unreadable bytes"
+        return _signal(signal, generation_of(message.onward_route[0]))
+    return _in_profile_ockam(message)
+
+
+def _signal(signal: Signal, heard_in: str) -> str:
+    within = f" ({heard_in})" if heard_in else ""
+    match signal:
+        case Hello(generation=generation):
+            return f"hello {_started_by(generation.address) or generation}"
+        case Answer(generation=Generation() as generation, worker=worker):
+            found = _DERIVED.fullmatch(worker.value)
+            again = " by a restarted end" if found and int(found[1]) else ""
+            return f"answer {_started_by(generation.address) or generation}{again}"
+        case Superseded(number=number):
+            return f"superseded {number}"
+        case Keepalive():
+            return f"keepalive{within}"
+        case KeepaliveAnswer():
+            return f"keepalive answer{within}"
+        case Data(payload=payload):
+            return f"data {_text(payload)}{within}"
+        case Close():
+            return f"close{within}"
+        case Error():
+            return f"error{within}"
+    raise AssertionError(signal)
+
+
+def _in_profile_ockam(message: Message) -> str:
+    """The place that it goes to says what it is; numbers are known to the world alone."""
+    last = message.onward_route[-1]
+    if b"/" not in last.value:
+        return f"hello {_started_by(Address(last.type, message.payload[1:]))}"
+    if last.value.endswith(b"h"):
+        return f"answer {generation_of(last)}"
+    return f"data {_text(message.payload)} ({generation_of(last)})"
+
+
+def _text(payload: bytes) -> str:
+    return payload.decode("utf-8", "backslashreplace")
+
+
+@spoken.register
+def _timer(timer: Timer) -> str:
+    return timer.value
+
+
+@spoken.register
+def _request_timer(timer: RequestTimer) -> str:
+    return f"request {spoken(timer.request)}"
+
+
+def state_of(image: Snapshot | None) -> str:
+    """The control state of a session, with the generations it knows."""
+    if image is None:
+        return State.IDLE.name
+    links = {"current": image.current, "attempt": image.attempt}
+    known = [f"{name} {_started_by(link.generation.address)}" for name, link in links.items() if link is not None]
+    held = [f"{len(image.waiting)} held"] if image.waiting else []
+    return " ".join([image.state.name, *([f"({', '.join(known + held)})"] if known or held else [])])
