@@ -98,7 +98,7 @@ class Arrays:
         self._grow_rows(self._tables.rows[self._keys.size :])
         self.plan = self._plan()
         most = 4 * self._moves.layout.slots + sum(self._most_timers) + sum(map(len, self._own))
-        self.found: Ints = np.zeros(kernels.BATCH + most + len(self._moves.links), np.int64)
+        self.found: Ints = np.zeros(most + len(self._moves.links) + 1, np.int64)
 
     def _grow_messages(self) -> None:
         tables, known = self._tables, self._messages.size // 5
@@ -169,6 +169,7 @@ class Arrays:
         head[H.PARTITION] = _limited(network["partition"]) if "partition" in network else ABSENT
         head[H.SLOTS], head[H.SLOT_BITS], head[H.LOSSY] = layout.slots, layout.slot_bits, moves.contents.lossy
         head[H.CUT_AT], head[H.LINKS], head[H.ACTORS] = layout.cut_at, len(moves.links), len(self._own)
+        head[H.ORDERED] = moves.contents.ordered
         head[H.INDEX_SIZE], head[H.LOCALS_WIDTH] = self._index.size // 2, self._locals.shape[1]
         return head
 

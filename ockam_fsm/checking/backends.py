@@ -8,9 +8,9 @@ from ockam_fsm.checking.moves import Moves
 from ockam_fsm.checking.search import Guard, Search
 from ockam_fsm.checking.search_stdlib import StdlibSearch
 
-WORTH_NUMBA_STATES = 300_000
-"""Loading numba and its compiled code costs about a second; the standard library searches this many in the same
-time."""
+WORTH_NUMBA_STATES = 100_000
+"""Loading numba and its compiled code costs a second (the very first time, ten to compile); the standard library
+searches this many states in one to four."""
 
 WORD_BITS = 63
 REMEDY = "pip install 'ockam-fsm[fast]', or backend='stdlib'"

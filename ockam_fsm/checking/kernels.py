@@ -6,6 +6,7 @@ again.
 Rule 2: no allocation and no Python object in a kernel, and few arguments: every array that is handed on costs a
 reference count, so the world is one array, the *plan*: a header of numbers (`H`) and of places where tables begin
 (`At`).
+What is called per step is `inlined`: that makes steps half again as fast.
 Rule 3: numba turns a mixture of signed and unsigned words into floats: casts are explicit where a hash is taken.
 """
 
@@ -27,7 +28,6 @@ EMPTY = -1
 ABSENT, UNLIMITED = -2, -1
 SUPPRESSED = -1
 POSSIBLE, DISABLED, BOUND = 0, 1, 2
-BATCH = 1 << 9
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -55,6 +55,7 @@ class H(IntEnum):
     AT_ROWS = 18
     AT_OUTPUTS = 19
     AT_INDEX = 20
+    ORDERED = 21
 
 
 class W(IntEnum):
@@ -64,14 +65,15 @@ class W(IntEnum):
     MISSED = 1
     CUT = 2
     OVERFLOWED = 3
-    TOUCHED = 4
 
 
 if TYPE_CHECKING:
 
     def kernel(function: Function) -> Function: ...
+    def inlined(function: Function) -> Function: ...
 else:
     kernel = numba.njit(cache=True)
+    inlined = numba.njit(cache=True, inline="always")
 
 
 @kernel
@@ -110,13 +112,16 @@ def index_rows(index: Ints, keys: Ints, first: int) -> None:
         index[2 * at + 1] = first + position
 
 
-@kernel
+@inlined
 def _group(message: int, plan: Ints) -> int:
+    """As `Contents.group`: in an unordered network a message is its own group."""
+    if not plan[H.ORDERED]:
+        return message
     found: int = plan[plan[H.AT_MESSAGES] + 5 * message + 1]
     return found
 
 
-@kernel
+@inlined
 def _insert(network: int, count: int, message: int, plan: Ints) -> int:
     bits = plan[H.SLOT_BITS]
     mask = (1 << bits) - 1
@@ -130,7 +135,7 @@ def _insert(network: int, count: int, message: int, plan: Ints) -> int:
     return inserted
 
 
-@kernel
+@inlined
 def _land(paid: int, network: int, kept: int, count: int, row: int, plan: Ints, work: Ints) -> int:
     """The state after a row was taken: `kept` are the bits of the `count` messages that stay."""
     at = plan[H.AT_ROWS] + 4 * row
@@ -147,7 +152,7 @@ def _land(paid: int, network: int, kept: int, count: int, row: int, plan: Ints, 
     return after
 
 
-@kernel
+@inlined
 def _row(key: int, plan: Ints) -> int:
     size, index = plan[H.INDEX_SIZE], plan[H.AT_INDEX]
     at = hashed(key, size)
@@ -159,7 +164,7 @@ def _row(key: int, plan: Ints) -> int:
     return found
 
 
-@kernel
+@inlined
 def _find(actor: int, local: int, event: int, plan: Ints, work: Ints, misses: Ints) -> int:
     """The row of one event of one actor; EMPTY, and a miss, if it is not tabulated."""
     key = (event * plan[H.ACTORS] + actor) << 32 | local
@@ -172,7 +177,7 @@ def _find(actor: int, local: int, event: int, plan: Ints, work: Ints, misses: In
     return row
 
 
-@kernel
+@inlined
 def _take(
     paid: int, network: int, kept: int, count: int, row: int,
     plan: Ints, used: Bytes, work: Ints, found: Ints, known: int,
@@ -191,25 +196,25 @@ def _take(
     return known + 1
 
 
-@kernel
+@inlined
 def _can_pay(state: int, budget: int, plan: Ints) -> bool:
     return budget == UNLIMITED or (budget >= 0 and (state & plan[plan[H.AT_BUDGETS] + 2 * budget + 1]) != 0)
 
 
-@kernel
+@inlined
 def _pay(state: int, budget: int, plan: Ints) -> int:
     paid: int = state if budget < 0 else state - plan[plan[H.AT_BUDGETS] + 2 * budget]
     return paid
 
 
-@kernel
+@inlined
 def _local(state: int, actor: int, plan: Ints) -> int:
     at = plan[H.AT_ACTORS] + 4 * actor
     local: int = (state >> plan[at]) & plan[at + 1]
     return local
 
 
-@kernel
+@inlined
 def _message(
     state: int, network: int, at: int, message: int, count: int, system_only: bool,
     plan: Ints, used: Bytes, work: Ints, misses: Ints, found: Ints, known: int,
@@ -237,7 +242,7 @@ def _message(
     return known
 
 
-@kernel
+@inlined
 def _own(
     state: int, network: int, count: int, actor: int, system_only: bool,
     plan: Ints, used: Bytes, work: Ints, misses: Ints, found: Ints, known: int,
@@ -261,7 +266,7 @@ def _own(
     return known
 
 
-@kernel
+@inlined
 def _links(state: int, system_only: bool, plan: Ints, found: Ints, known: int) -> int:
     for link in range(plan[H.LINKS]):
         bit = 1 << (plan[H.CUT_AT] + link)

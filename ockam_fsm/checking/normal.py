@@ -37,6 +37,8 @@ class Folding:
     def __init__(self, world: World, tables: Tables, normaliser: Normaliser) -> None:
         self._tables, self._world, self._by = tables, world, normaliser
         self._corrupts = "corrupt" in world.network.budgets
+        self._inert: dict[tuple[int, int, int], bool] = {}
+        self._floors: dict[tuple[int, int], int | None] = {}
         self._shifted: dict[tuple[int, int, int], int] = {}
         self._commuting: set[tuple[int, int, int, int]] = set()
         self._honest: dict[tuple[int, tuple[int, ...]], bool] = {}
@@ -62,8 +64,11 @@ class Folding:
 
     def _is_inert(self, message: int, locals_: tuple[int, ...]) -> bool:
         to, by = self._tables.receiver[message], self._tables.sender[message]
-        receiver, sender = self._state(to, locals_[to]), self._state(by, locals_[by])
-        return self._by.inert(self._tables.envelopes[message], receiver, sender)
+        key = (message, locals_[to], locals_[by])
+        if key not in self._inert:
+            receiver, sender = self._state(to, locals_[to]), self._state(by, locals_[by])
+            self._inert[key] = bool(self._by.inert(self._tables.envelopes[message], receiver, sender))
+        return self._inert[key]
 
     def _may_drop(self, message: int, locals_: tuple[int, ...]) -> bool:
         key = (message, locals_)
@@ -82,10 +87,19 @@ class Folding:
         return row.after == row.before and all(self._is_inert(output, locals_) for output in row.outputs)
 
     def _smallest_floor(self, locals_: tuple[int, ...], messages: Sequence[int]) -> int:
-        names, envelopes = self._tables.names, self._tables.envelopes
-        floors = [self._by.floor(names[a], self._state(a, local)) for a, local in enumerate(locals_)]
-        floors += [self._by.floor_message(envelopes[message]) for message in messages if message]
+        floors = [self._floor(actor, local) for actor, local in enumerate(locals_)]
+        floors += [self._floor(-1, message) for message in messages if message]
         return min((floor for floor in floors if floor is not None), default=0)
+
+    def _floor(self, actor: int, which: int) -> int | None:
+        """Of an actor's local state, or (actor -1) of a message."""
+        key = (actor, which)
+        if key not in self._floors:
+            if actor < 0:
+                self._floors[key] = self._by.floor_message(self._tables.envelopes[which])
+            else:
+                self._floors[key] = self._by.floor(self._tables.names[actor], self._state(actor, which))
+        return self._floors[key]
 
     def _shift_local(self, actor: int, local: int, k: int) -> int:
         key = (actor, local, k)

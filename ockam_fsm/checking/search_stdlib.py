@@ -4,7 +4,8 @@ Theory: a part's moves depend on `state & mask` alone, so their constants are co
 and the inner loop is `{state + constant ...}`, which the interpreter runs without calling anything of ours.
 
 Memory: about 100 bytes per state (an int, its place in the set of visited states, its place in its level), so 10^7
-states are 1 GB; the memos are bounded. What needs more belongs to `search_numba`.
+states are 1 GB, and recoverability doubles that while it is judged; the memos are bounded. What needs more belongs to
+`search_numba`.
 """
 
 from __future__ import annotations
@@ -19,38 +20,34 @@ _MEMO_LIMIT = 1 << 19
 
 
 class _Constants(dict[int, tuple[int, ...]]):
-    """`state & mask` -> the distinct constants that lead to other states; `count` -> how many steps there are."""
+    """`state & mask` -> the distinct constants that lead to other states. Beside it under the same keys: `count`, how
+    many steps there are, and `system`, the same for system steps, after whether a bound suppressed one."""
 
     def __init__(self, part: Part) -> None:
         super().__init__()
         self.mask, self.moves = part.mask, part.moves
         self.count: dict[int, int] = {}
+        self.system: dict[int, tuple[bool, tuple[int, ...]]] = {}
 
     def __missing__(self, key: int) -> tuple[int, ...]:
-        successors = [move.successor for move in self.moves(key) if move.successor is not None]
-        self.count[key] = len(successors)
-        found = self[key] = tuple({successor - key for successor in successors} - {0})
+        moves = self.moves(key)
+        after = [move.successor for move in moves if move.successor is not None]
+        system = {move.successor for move in moves if move.action in SYSTEM}
+        self.count[key] = len(after)
+        self.system[key] = (None in system, tuple(one - key for one in system if one is not None and one != key))
+        found = self[key] = tuple({one - key for one in after} - {0})
         return found
+
+    def system_of(self, key: int) -> tuple[bool, tuple[int, ...]]:
+        if key not in self.system:
+            self.__missing__(key)
+        return self.system[key]
 
     def trim(self) -> None:
         if len(self) > _MEMO_LIMIT:
             self.clear()
             self.count.clear()
-
-
-class _SystemConstants(dict[int, tuple[bool, tuple[int, ...]]]):
-    """The same for system steps, after whether a bound suppressed one."""
-
-    def __init__(self, part: Part) -> None:
-        super().__init__()
-        self.mask, self.moves = part.mask, part.moves
-
-    def __missing__(self, key: int) -> tuple[bool, tuple[int, ...]]:
-        moves = [move for move in self.moves(key) if move.action in SYSTEM]
-        successors = {move.successor for move in moves}
-        constants = tuple(successor - key for successor in successors - {key} if successor is not None)
-        found = self[key] = (None in successors, constants)
-        return found
+            self.system.clear()
 
 
 class StdlibSearch:
@@ -117,24 +114,33 @@ class StdlibSearch:
         return {*some, *others}
 
     def unrecovered(self, goals: Sequence[Goal]) -> list[Unrecovered]:
-        """Marks what reaches a goal, pass after pass over what is left, all goals at once: bit j of a state says that
-        goal j can be reached, bit n + j that it or a cut can. Passes alternate direction: deep states usually point
-        back to shallow ones or the other way round, so few are needed."""
-        count = len(goals)
-        full, cut = (1 << 2 * count) - 1, ((1 << count) - 1) << count
-        bits = [_Bits(goal.mask, goal.reached, 1 << at | 1 << count + at) for at, goal in enumerate(goals)]
-        reach = {state: sum(one[state & one.mask] for one in bits) for level in self._levels for state in level}
-        reach = {state: found for state, found in reach.items() if found != full}
-        system = [_SystemConstants(part) for part in self._parts]
-        left, changed = list(reach), True
-        while changed:
-            left, changed = _spread(reach, left, system, cut, full)
-        return [self._unrecovered(goal, position, count, reach) for position, goal in enumerate(goals)]
+        """Turns the system steps round once, then floods backwards from each goal, and from the cut states after it."""
+        before, cut = self._backwards() if goals else ({}, [])
+        return [self._unrecovered(goal, before, cut) for goal in goals]
 
-    def _unrecovered(self, goal: Goal, position: int, count: int, reach: dict[int, int]) -> Unrecovered:
-        given = _Bits(goal.mask, goal.given, 1)
-        strictly = [s for s, found in reach.items() if not found >> position & 1 and given[s & goal.mask]]
-        refuting = {state for state in strictly if not reach[state] >> count + position & 1}
+    def _backwards(self) -> tuple[dict[int, list[int]], list[int]]:
+        """The states from which system steps lead to a state, and the states in which a bound suppressed one."""
+        before: dict[int, list[int]] = {state: [] for state in self._visited}
+        cut: list[int] = []
+        for constants in self._constants:
+            mask, system = constants.mask, constants.system_of
+            for state in self._visited:
+                is_cut, steps = system(state & mask)
+                if is_cut:
+                    cut.append(state)
+                for step in steps:
+                    before[state + step].append(state)
+            constants.trim()
+        return before, cut
+
+    def _unrecovered(self, goal: Goal, before: dict[int, list[int]], cut: list[int]) -> Unrecovered:
+        keys = {state & goal.mask for state in self._visited}
+        reached, given = ({key for key in keys if test(key)} for test in (goal.reached, goal.given))
+        found: set[int] = set()
+        _flood(found, (state for state in self._visited if state & goal.mask in reached), before)
+        strictly = [state for state in self._visited if state not in found and state & goal.mask in given]
+        _flood(found, cut, before)
+        refuting = {state for state in strictly if state not in found}
         for depth, level in enumerate(self._levels):
             states = [state for state in level if state in refuting]
             if states:
@@ -142,38 +148,11 @@ class StdlibSearch:
         return Unrecovered(None, (), len(strictly))
 
 
-class _Bits(dict[int, int]):
-    """A predicate's answers, as `bits` or 0, asked once per key."""
-
-    def __init__(self, mask: int, predicate: Callable[[int], bool], bits: int) -> None:
-        super().__init__()
-        self.mask, self._predicate, self._bits = mask, predicate, bits
-
-    def __missing__(self, key: int) -> int:
-        found = self[key] = self._bits if self._predicate(key) else 0
-        return found
-
-
-def _spread(
-    reach: dict[int, int], left: list[int], system: list[_SystemConstants], cut: int, full: int
-) -> tuple[list[int], bool]:
-    """One pass, last first. A state that reaches everything leaves `reach`; returns those that do not yet, and whether
-    any bit changed."""
-    remaining = []
-    changed = False
-    get = reach.get
-    for state in reversed(left):
-        before = found = reach[state]
-        for constants in system:
-            is_cut, steps = constants[state & constants.mask]
-            if is_cut:
-                found |= cut
-            for step in steps:
-                found |= get(state + step, full)
-        changed |= found != before
-        if found == full:
-            del reach[state]
-        else:
-            reach[state] = found
-            remaining.append(state)
-    return remaining, changed
+def _flood(found: set[int], seeds: Iterable[int], before: dict[int, list[int]]) -> None:
+    queue = [state for state in seeds if state not in found]
+    found.update(queue)
+    for state in queue:
+        for earlier in before[state]:
+            if earlier not in found:
+                found.add(earlier)
+                queue.append(earlier)
