@@ -72,6 +72,27 @@ def test_a_broken_property_is_exit_code_1_and_its_trace_is_written(
     assert result.exit_code == 2
 
 
+def test_a_trace_is_replayed(tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    runs.write_trace(simulation.Setup(TYPES[0], 1), 200, path)
+    assert invoke("replay", str(path)).exit_code == 0
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:-2]) + "\n")
+    result = invoke("replay", str(path))
+    assert result.exit_code == 1
+    assert f"line {len(lines) - 1} differs" in result.stdout
+
+
+@pytest.mark.parametrize("content", ["", "no JSON", "{}", "[]", '{"type": "nope", "seed": 0}'])
+def test_what_is_no_trace_is_refused(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    path.write_text(content)
+    result = invoke("replay", str(path))
+    assert result.exit_code == 2
+    assert "is no trace" in result.stderr
+    assert invoke("replay", str(tmp_path / "nowhere")).exit_code == 2
+
+
 def test_an_outcome_is_what_the_command_prints() -> None:
     outcome = runs.simulate(simulation.Setup(TYPES[0]), 100)
     assert isinstance(outcome, Outcome)
