@@ -1,6 +1,6 @@
 """Closed worlds, explored completely: what anyone needs to check actors of his own.
 
-    world = World("ping", (Client(), Server()), Network("unordered", in_flight=2, faults=("drop",)), properties=(asked,))
+    world = World("ping", (Client(), Server()), Network("unordered", in_flight=2, faults=("drop",)), properties=(pong,))
     print(explore(world))
 
 Sessions are one user of it; their worlds are in `worlds.py`, and are not imported here.

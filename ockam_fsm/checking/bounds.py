@@ -1,0 +1,105 @@
+"""Other bounds for a world that exists: `in_flight=3`, `initiator.send=2`, `drop=1`, `attempts=3`.
+
+Theory: a world's bounds are data of the world, so another bound makes another world of the same name; what its verdict
+holds within is printed with the verdict. Budgets and `in_flight` belong to every world. A world of sessions has more
+(`Setting`): those are replaced in the setting of both its ends and the world is built again, since its properties read
+the declared limits as well.
+
+Left out: orders and faults that a world does not have. Adding one is a new world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ockam_fsm.checking.naming import spoken
+from ockam_fsm.checking.session_actor import InitiatorActor, Setting
+from ockam_fsm.checking.world import Budget, Network, World
+from ockam_fsm.checking.worlds import world_of
+
+SETTING_BOUNDS = ("attempts", "generations", "held", "misses", "spawns")
+UNLIMITED = "unlimited"
+ALWAYS_LIMITED = ("in_flight", "misses", "spawns")
+
+
+class UnknownBound(ValueError):
+    """The world has no bound of that name."""
+
+
+class WrongBound(ValueError):
+    """The value is no bound; says which values are."""
+
+
+def possible_bounds(world: World) -> tuple[str, ...]:
+    """Names of the bounds that `bounded` takes, in order."""
+    setting = SETTING_BOUNDS if setting_in(world) is not None else ()
+    return ("in_flight", *setting, *world.network.budgets, *_budgets(world))
+
+
+def parsed_bound(text: str) -> tuple[str, Budget]:
+    """`K=V` as a name and a number, None for `unlimited`."""
+    name, equals, value = text.partition("=")
+    if not equals or not (value == UNLIMITED or value.isdecimal()):
+        raise WrongBound(f"{text!r} is no bound: write NAME=NUMBER, or NAME={UNLIMITED}")
+    limit = None if value == UNLIMITED else int(value)
+    if limit is None and name in ALWAYS_LIMITED:
+        raise WrongBound(f"{name} must have a limit")
+    return name, limit
+
+
+def bounded(world: World, bounds: Mapping[str, Budget]) -> World:
+    """`world` within other bounds.
+
+    Raises:
+        UnknownBound: it has no bound of such a name.
+    """
+    for name in bounds:
+        if name not in possible_bounds(world):
+            raise UnknownBound(f"{world.name} has no bound {name!r}")
+    setting = setting_in(world)
+    inside = {name: limit for name, limit in bounds.items() if name in SETTING_BOUNDS}
+    if setting is not None and inside:
+        world = _rebuilt(world, replace(setting, **inside))  # type: ignore[arg-type]
+    return replace(
+        world,
+        network=_network(world.network, bounds),
+        orders=_replaced(world.orders, bounds),
+        faults=_replaced(world.faults, bounds),
+    )
+
+
+def setting_in(world: World) -> Setting | None:
+    """What both ends of a world of sessions have in common; None where the actors are others."""
+    return next((actor.setting for actor in world.actors if isinstance(actor, InitiatorActor)), None)
+
+
+def _rebuilt(world: World, setting: Setting) -> World:
+    witnesses = tuple(one.id for one in world.properties if one.is_witness)
+    fresh = world_of(setting, world.name, world.network, world.orders, world.faults, witnesses)
+    return replace(fresh, name=world.name, title=world.title, normaliser=world.normaliser)
+
+
+def _budgets(world: World) -> dict[str, Budget]:
+    tables = (world.orders, world.faults)
+    return {
+        f"{actor}.{spoken(what)}": budget
+        for table in tables
+        for actor, budgets in table.items()
+        for what, budget in budgets.items()
+    }
+
+
+def _network(network: Network, bounds: Mapping[str, Budget]) -> Network:
+    faults = {fault: bounds.get(fault, budget) for fault, budget in network.budgets.items()}
+    in_flight = bounds.get("in_flight")
+    return replace(network, in_flight=network.in_flight if in_flight is None else in_flight, faults=faults)
+
+
+def _replaced(
+    table: Mapping[str, Mapping[object, Budget]], bounds: Mapping[str, Budget]
+) -> dict[str, dict[object, Budget]]:
+    return {
+        actor: {what: bounds.get(f"{actor}.{spoken(what)}", budget) for what, budget in budgets.items()}
+        for actor, budgets in table.items()
+    }
