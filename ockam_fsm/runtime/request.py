@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from ockam_fsm.kernel.driver import driver_for
 from ockam_fsm.machines.request import REQUEST, RequestEvent, RequestState
@@ -28,7 +28,6 @@ from ockam_fsm.runtime.commands import (
 from ockam_fsm.runtime.message import Address, Route
 
 _DRIVER = driver_for(REQUEST)
-_NO_LIMITS: Mapping[str, int | None] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +60,11 @@ class Request:
     """A model of the request table. `emit` takes the commands that its effects ask for."""
 
     __slots__ = ("emit", "identifier", "outgoing", "reissue", "reply", "state", "timeout_seconds")
+    limits: ClassVar[Mapping[str, int | None]] = {}
 
     def __init__(self, record: RequestRecord, emit: Callable[[Command], None]) -> None:
         self.identifier, self.state, self.outgoing, self.reissue, self.timeout_seconds, self.reply = record
         self.emit = emit
-
-    @property
-    def limits(self) -> Mapping[str, int | None]:
-        return _NO_LIMITS
 
     @property
     def pending(self) -> bool:

@@ -314,7 +314,8 @@ class Session(Effects):
                 raise RemoteSessionError("this end sends no keepalives")
             case Close():
                 self._fire(Event.CLOSE_RECEIVED, inbound)
-            case Error():
+            case signal:
+                assert isinstance(signal, Error), "whatever else is said is judged elsewhere"
                 self._fire(Event.ERROR_RECEIVED, inbound)
 
     def _judge_end_of_attempt(self, inbound: Inbound) -> None:
