@@ -17,7 +17,6 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeAlias
 
 from ockam_fsm.kernel.errors import EventRefused
-from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime import commands as core
 from ockam_fsm.runtime.commands import AnyTimer, Command
 from ockam_fsm.runtime.link import Link
@@ -38,7 +37,7 @@ Order: TypeAlias = Callable[[Session], list[Command]]
 class SessionWorker:
     """One end of a session as a resident of the node. `application` is the address of the worker that gets its data."""
 
-    __slots__ = ("_attempt", "_current", "_hello_carrier", "application", "carrier", "dependents", "drive",
+    __slots__ = ("_attempt", "_current", "_hello_carrier", "_told", "application", "carrier", "dependents", "drive",
                  "ends_application", "key", "router", "session")  # fmt: skip
     replies = True
 
@@ -65,6 +64,7 @@ class SessionWorker:
         self._attempt: Link | None = None
         self._current: Link | None = None
         self._hello_carrier: Resident | None = None
+        self._told = session.state
 
     @property
     def outer(self) -> Address:
@@ -106,16 +106,18 @@ class SessionWorker:
         Raises:
             LocalSessionError: the session refuses it; nothing has changed.
         """
-        before = self.session.state
         self.drive(self, order, envelope)
-        self.settle(before)
+        self.settle()
 
-    def settle(self, before: State) -> None:
+    def settle(self) -> None:
         """After an input: keep account of what the session relies on, and tell observers."""
-        session = self.session
+        session, before = self.session, self._told
         if session.attempt is not self._attempt or session.current is not self._current:
             self._links_changed()
-        if session.state is not before and self.router.observers:
+        if session.state is before:
+            return
+        self._told = session.state
+        if self.router.observers:
             number, machine = session.seen[0], session.settings.machine.name
             self.router.observe(StateChanged(self.outer, machine, before.name, session.state.name, number))
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
-from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.commands import DeadLetter
 from ockam_fsm.runtime.effects import Terms
 from ockam_fsm.runtime.host import Host, Key, Owned
@@ -61,7 +60,7 @@ class HostWorker(Inner):
         self._dispatch(owned, envelope)
         worker = self.responders.get(key)
         if worker is not None:
-            worker.settle(State.IDLE)
+            worker.settle()
             self._forget_ended({key: worker})
 
     def fire(self, timer: object) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.machines.supervised import WorkerEvent, WorkerState
 from ockam_fsm.machines.vocabulary import State
-from ockam_fsm.runtime.commands import Established
+from ockam_fsm.runtime.commands import Established, Timer
 from ockam_fsm.runtime.dead_letters import MAX_REASONS, OTHER, DeadLetters
 from ockam_fsm.runtime.message import Message, local
 from ockam_fsm.runtime.node import Node
@@ -226,6 +226,23 @@ def test_observers_hear_states_attempts_notices_and_dead_letters() -> None:
     notices = [o.notice for o in seen.observations if isinstance(o, Notify)]
     assert [type(notice) for notice in notices] == [Established]
     assert Letter("empty onward route", Message((), (), b"")) in seen.observations
+
+
+def test_observers_of_a_host_hear_where_each_responder_was() -> None:
+    wires, session, _, _ = pair(EXPLICIT_PERSISTENT_ONE_SIDED)
+    seen = Seen()
+    wires["b"].add_observer(seen)
+    wires["a"].open(session)
+    wires.pump()
+    wires["a"].renegotiate(session)
+    wires.pump()
+    wires.fire("a", Timer.BACK_OFF)
+    told = [o for o in seen.observations if isinstance(o, StateChanged) and "responder" in o.machine]
+    changes = [(o.before, o.after) for o in told]
+    assert changes == [
+        ("IDLE", "NEGOTIATING"), ("NEGOTIATING", "ESTABLISHED"), ("ESTABLISHED", "RENEGOTIATING"),
+        ("RENEGOTIATING", "ESTABLISHED"),
+    ]  # fmt: skip
 
 
 def test_an_observer_that_raises_is_heard_no_more() -> None:
