@@ -1,0 +1,209 @@
+"""`ockam-fsm check`: every reachable state of a world, every property, and the machines that must be rejected.
+
+Rule 1: PROVED means within the bounds that are printed beside it. A limit of the search that is hit proves nothing.
+Rule 2: a known-bad machine is as it should be if the property that it is known for rejects it; another one will not do.
+Rule 3: worlds are independent, so they are searched on all cores; what is printed is in the order of the list, and
+        everything but the seconds is a function of the worlds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress as Bar
+from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from ockam_fsm.cli.app import DIFFERS, OK, USAGE, JsonOption, app, err, fail, out, print_json
+from ockam_fsm.cli.subjects import ALL, BoundOption, Candidate, FromOption, bounds_of, chosen, require_bounds, single
+from ockam_fsm.cli.subjects import within as within_bounds
+from ockam_fsm.cli.verdicts import as_json, is_good, is_open, say
+
+REPORT_SECONDS = 0.2
+SLOW_WAYS = ("restarts", "lossy", "ockam", "closed")
+"""Ways whose worlds are large where sessions are persistent; they are begun first, so that no core waits at the end."""
+
+
+class BackendName(StrEnum):
+    """Which search."""
+
+    AUTO = "auto"
+    STDLIB = "stdlib"
+    NUMBA = "numba"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One exploration, as a worker process is told about it. `lenient`: a world that numba cannot search is searched
+    by the standard library."""
+
+    name: str
+    source: str
+    bounds: tuple[tuple[str, int | None], ...]
+    backend: str
+    states: int
+    seconds: float | None
+    lenient: bool
+
+
+@app.command()
+def check(
+    name: Annotated[
+        str, typer.Argument(metavar="[WORLD|TYPE|all]", help="A world, all worlds of a type, or a known-bad machine.")
+    ] = ALL,
+    source: FromOption = "",
+    backend: Annotated[
+        BackendName, typer.Option(help="Which search; auto takes numba where it pays.")
+    ] = BackendName.AUTO,
+    bound: BoundOption = None,
+    limit_states: Annotated[int, typer.Option(min=1, help="Give a world up beyond this many states.")] = 20_000_000,
+    limit_seconds: Annotated[float | None, typer.Option(min=0, help="Give a world up after this long.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes to search with.")] = os.cpu_count() or 1,
+    pin: Annotated[Path | None, typer.Option(help="Write the results of `all` to this file, without times.")] = None,
+    json_wanted: JsonOption = False,
+) -> None:
+    """Search every reachable state of a world, and judge every property.
+
+    `check all` searches every world of every session type, which must be PROVED within its bounds, and every known-bad
+    machine, which must be rejected by the property that it is known for. Exit code 0: all of that holds; 1: something
+    is refuted; 2: wrong usage, or a limit was hit.
+
+    Examples:
+
+    * `ockam-fsm check all`
+    * `ockam-fsm check explicit-transient`, all its worlds
+    * `ockam-fsm check implicit-persistent-two-sided:lossy --bound in_flight=3 --bound generations=2`
+    * `ockam-fsm check no-generation`, a machine that must be rejected
+    * `ockam-fsm check --from my_protocol:WORLD`, a World of your own
+    """
+    bounds = bounds_of(bound)
+    candidates = chosen(name, source)
+    require_bounds(candidates, bounds)
+    if backend is BackendName.NUMBA and find_spec("numba") is None:
+        fail("numba is not installed.", "pip install 'ockam-fsm[fast]', or leave out --backend.")
+    if pin is not None and (name != ALL or source or bounds):
+        fail("only the whole is pinned.", "ockam-fsm check all --pin spec/manifest.json")
+    jobs = [
+        Job(one.name, one.source, tuple(bounds.items()), backend, limit_states, limit_seconds, len(candidates) > 1)
+        for one in candidates
+    ]
+    if len(candidates) > 1 and name != ALL and not json_wanted:
+        err().print(f"{name} is a type: checking all {len(candidates)} worlds of it.", highlight=False)
+    found = run(jobs, workers)
+    _report(candidates, found, json_wanted)
+    _finish(candidates, found, pin)
+
+
+def _report(candidates: Sequence[Candidate], found: Sequence[dict[str, Any]], json_wanted: bool) -> None:
+    pairs = list(zip(candidates, found, strict=True))
+    if json_wanted:
+        print_json(as_json(pairs))
+    else:
+        say(pairs, out())
+
+
+def _finish(candidates: Sequence[Candidate], found: Sequence[dict[str, Any]], pin: Path | None) -> None:
+    pairs = list(zip(candidates, found, strict=True))
+    refuted = [one for one, result in pairs if not is_good(one, result) and not is_open(one, result)]
+    undetermined = [one for one, result in pairs if is_open(one, result)]
+    if pin is not None and not refuted and not undetermined:
+        from ockam_fsm.cli.pins import write
+
+        write(pin, pairs)
+    raise typer.Exit(DIFFERS if refuted else USAGE if undetermined else OK)
+
+
+# Searching ------------------------------------------------------------------------------------------------------------
+
+
+def run(jobs: Sequence[Job], workers: int) -> list[dict[str, Any]]:
+    """The results as JSON has them, in the order of the jobs; the heavy ones are searched first."""
+    order = sorted(range(len(jobs)), key=lambda at: (-_weight(jobs[at]), at))
+    console = err()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        listener = _Listener(bar, [jobs[at].name for at in order])
+        _search([jobs[at] for at in order], workers, listener.hear)
+    found = dict(zip(order, (listener.found[at] for at in range(len(jobs))), strict=True))
+    for at in sorted(found):
+        if "error" in found[at]:
+            fail(found[at]["error"])
+    return [found[at] for at in range(len(jobs))]
+
+
+class _Listener:
+    """Shows what is heard of the jobs, and keeps their results."""
+
+    def __init__(self, bar: Bar, names: Sequence[str]) -> None:
+        self.bar, self.names = bar, names
+        self.found: dict[int, dict[str, Any]] = {}
+        self._lines: dict[int, TaskID] = {}
+        self._total = bar.add_task("", visible=len(names) > 1)
+
+    def hear(self, at: int, done: bool, value: Any) -> None:
+        if done:
+            self.found[at] = value
+            self.bar.update(self._total, description=f"{len(self.found)} of {len(self.names)} done")
+            if at in self._lines:
+                self.bar.remove_task(self._lines.pop(at))
+            return
+        if at not in self._lines:
+            self._lines[at] = self.bar.add_task("")
+        rate = value.states / value.seconds if value.seconds else 0.0
+        words = f"{value.states:>9,} {rate / 1000:>5,.0f}k/s {value.depth:>3} deep"
+        self.bar.update(self._lines[at], description=f"{self.names[at]:<38} {words}")
+
+
+def _search(jobs: Sequence[Job], workers: int, hear: Callable[[int, bool, Any], None]) -> None:
+    """Search them all; a single one needs no other process."""
+    if len(jobs) > 1 and workers > 1:
+        from ockam_fsm.edges.crew import crew
+
+        with closing(crew(explored, jobs, workers)) as words:
+            for word in words:
+                hear(*word)
+        return
+    for at, job in enumerate(jobs):
+        hear(at, True, explored(job, partial(hear, at, False)))
+
+
+def _weight(job: Job) -> int:
+    kind, _, way = job.name.partition(":")
+    if not way:
+        return 1
+    return 2 * ("persistent" in kind and way in SLOW_WAYS) + ("two-sided" in kind and way == "lossy")
+
+
+def explored(job: Job, report: Callable[[Any], None]) -> dict[str, Any]:
+    """Search one world; what cannot be searched is an `error`."""
+    from ockam_fsm.checking import BackendUnavailable, Progress, explore
+    from ockam_fsm.kernel.errors import DefinitionError
+
+    last = [0.0]
+
+    def progress(heard: Progress) -> None:
+        if heard.seconds - last[0] >= REPORT_SECONDS:
+            last[0] = heard.seconds
+            report(heard)
+
+    world = within_bounds(single(job.name, job.source), dict(job.bounds))
+    backend: Any = job.backend
+    while True:
+        try:
+            return explore(
+                world, backend=backend, state_limit=job.states, seconds_limit=job.seconds, progress=progress
+            ).to_json()
+        except BackendUnavailable as error:
+            if not job.lenient:
+                return {"error": f"{error}."}
+            backend = "stdlib"
+        except DefinitionError as error:
+            return {"error": str(error)}

@@ -1,0 +1,178 @@
+"""What the searches found, for people and as JSON. A result is what `Result.to_json` gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ockam_fsm.cli.subjects import Candidate
+
+Pair: TypeAlias = tuple[Candidate, dict[str, Any]]
+
+MANY = 8
+"""A longer table says of each world which bounds cut the search only; a shorter one says all."""
+
+STYLES = {"PROVED": "green", "HOLDS": "green", "REFUTED": "red", "MISSING": "red", "UNDETERMINED": "yellow"}
+
+
+def is_good(one: Candidate, result: Mapping[str, Any]) -> bool:
+    """Whether a world is proved; whether a known-bad machine is rejected by its own property."""
+    if one.rejected_by:
+        return known_bad_verdict(one, result) == "REFUTED"
+    return bool(result["verdict"] == "PROVED")
+
+
+def is_open(one: Candidate, result: Mapping[str, Any]) -> bool:
+    """Whether a limit kept the search from settling it."""
+    verdict = known_bad_verdict(one, result) if one.rejected_by else result["verdict"]
+    return result["limit_hit"] is not None and bool(verdict == "UNDETERMINED")
+
+
+def judged(one: Candidate, result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The property that a known-bad machine is known for."""
+    found: Mapping[str, Any] = next(p for p in result["properties"] if p["id"] == one.rejected_by)
+    return found
+
+
+def known_bad_verdict(one: Candidate, result: Mapping[str, Any]) -> str:
+    """REFUTED if its own property rejects it (a missing witness rejects as well), else what became of the property."""
+    verdict = str(judged(one, result)["verdict"])
+    return "REFUTED" if verdict == "MISSING" else verdict
+
+
+def trace_length(found: Mapping[str, Any]) -> int | None:
+    """The number of steps of the counterexample; a witness that is missing has none."""
+    return len(found["labels"]) if found["verdict"] == "REFUTED" else None
+
+
+# JSON -----------------------------------------------------------------------------------------------------------------
+
+WORLD_FIELDS = ("bounds", "states", "transitions", "depth", "verdict", "properties", "seconds")
+
+
+def as_json(pairs: Sequence[Pair]) -> dict[str, Any]:
+    """The object of `check --json`."""
+    return {
+        "worlds": [
+            {"name": one.name, "type": one.type} | {field: result[field] for field in WORLD_FIELDS}
+            for one, result in pairs
+            if not one.rejected_by
+        ],
+        "known_bad": [
+            {
+                "name": one.name,
+                "verdict": known_bad_verdict(one, result),
+                "property": one.rejected_by,
+                "trace_length": trace_length(judged(one, result)),
+            }
+            for one, result in pairs
+            if one.rejected_by
+        ],
+    }
+
+
+# Words ----------------------------------------------------------------------------------------------------------------
+
+
+def say(pairs: Sequence[Pair], console: Console) -> None:
+    """Tables, then whatever is not as it should be, then one line that sums up."""
+    worlds = [pair for pair in pairs if not pair[0].rejected_by]
+    bad = [pair for pair in pairs if pair[0].rejected_by]
+    if worlds:
+        console.print(_worlds_table(worlds))
+    if bad:
+        console.print(_known_bad_table(bad))
+    for one, result in pairs:
+        if not is_good(one, result) or (one.rejected_by and len(pairs) == 1):
+            for line in _story(one, result):
+                console.print(line, soft_wrap=True)
+    console.print(_summary(worlds, bad))
+
+
+def _verdict(word: str) -> Text:
+    return Text(word, style=STYLES[word])
+
+
+def _worlds_table(pairs: Sequence[Pair]) -> Table:
+    table = Table(title="Worlds: every reachable state", title_justify="left", box=None, pad_edge=False)
+    table.add_column("world", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for name in ("states", "transitions", "depth", "seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    many = len(pairs) > MANY
+    table.add_column("bounds reached" if many else "bounds", style="dim", min_width=24)
+    for one, result in pairs:
+        counts = (f"{result['states']:,}", f"{result['transitions']:,}", str(result["depth"]))
+        bounds = result["bounds"]
+        shown = {name: bounds[name] for name in result["bounds_reached"] if name in bounds} if many else bounds
+        row = (*counts, f"{result['seconds']:.1f}", bounds_text(shown))
+        table.add_row(one.name, _verdict(result["verdict"]), *row)
+    return table
+
+
+def bounds_text(bounds: Mapping[str, Any]) -> str:
+    """`in_flight=2 drop initiator.open=1`: what is not limited stands without a number."""
+    named = [(name.removeprefix("order ").removeprefix("fault "), limit) for name, limit in bounds.items()]
+    return " ".join(name if limit == "unlimited" else f"{name}={limit}" for name, limit in named)
+
+
+def _known_bad_table(pairs: Sequence[Pair]) -> Table:
+    table = Table(title="Known-bad machines: each must be rejected", title_justify="left", box=None, pad_edge=False)
+    for name in ("machine", "verdict", "by"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("steps", justify="right", no_wrap=True)
+    table.add_column("without the rule that it breaks")
+    for one, result in pairs:
+        found = judged(one, result)
+        steps = trace_length(found)
+        counted = "never" if found["verdict"] == "MISSING" else "-" if steps is None else str(steps)
+        table.add_row(one.name, _verdict(found["verdict"]), one.rejected_by, counted, one.because)
+    return table
+
+
+def _story(one: Candidate, result: Mapping[str, Any]) -> Iterator[Text]:
+    """Why a result is what it is: shortest counterexamples, missing witnesses, limits."""
+    wrong = [p for p in result["properties"] if p["verdict"] in ("REFUTED", "MISSING")]
+    if one.rejected_by and is_good(one, result):
+        wrong = [found for found in wrong if found["id"] == one.rejected_by]
+    for found in wrong:
+        yield Text.assemble("\n", (f"{one.name}: {found['id']} ", "bold"), _verdict(found["verdict"]))
+        yield Text(f"  {found['sentence']}")
+        if found["verdict"] == "MISSING":
+            yield Text("  no reachable state or step shows it")
+            continue
+        yield from (Text(f"  {number:3}. {label}") for number, label in enumerate(found["labels"], start=1))
+        yield Text(f"  see it: {replay_command(one, result, found['path'])}", style="cyan")
+    if result["limit_hit"]:
+        yield Text(f"\n{one.name}: stopped by {result['limit_hit'].replace('_', ' ')}; raise it, or lower a bound.")
+    elif one.rejected_by and not is_good(one, result):
+        yield Text(f"\n{one.name} should be rejected by {one.rejected_by}, and is not.", style="red")
+
+
+def replay_command(one: Candidate, result: Mapping[str, Any], path: str) -> str:
+    """The command that shows a counterexample again."""
+    name = f"--from {one.source}" if one.source else one.name
+    before, after = one.world.bounds, result["bounds"]
+    changed = [(bound, limit) for bound, limit in after.items() if before[bound] != limit]
+    flags = "".join(f" --bound {bounds_flag(bound, limit)}" for bound, limit in changed)
+    return f"ockam-fsm replay {name} {path}{flags}"
+
+
+def bounds_flag(name: str, limit: object) -> str:
+    return f"{name.removeprefix('order ').removeprefix('fault ')}={limit}"
+
+
+def _summary(worlds: Sequence[Pair], bad: Sequence[Pair]) -> Text:
+    parts = []
+    if worlds:
+        proved = sum(is_good(*pair) for pair in worlds)
+        states = sum(result["states"] for _, result in worlds)
+        parts.append(f"{proved} of {len(worlds)} worlds proved within their bounds ({states:,} states)")
+    if bad:
+        parts.append(f"{sum(is_good(*pair) for pair in bad)} of {len(bad)} known-bad machines rejected")
+    good = all(is_good(*pair) for pair in (*worlds, *bad))
+    return Text("\n" + "; ".join(parts) + ".", style="bold green" if good else "bold red")
