@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -205,7 +205,7 @@ class TcpSession:
                 await inbox.arrived.wait()
         return inbox.messages.popleft()
 
-    async def messages(self) -> AsyncIterator[Message]:
+    async def messages(self) -> AsyncGenerator[Message, None]:
         """The messages of the peer until the session is closed, for a session without a handler."""
         while True:
             try:
@@ -229,7 +229,7 @@ class TcpSession:
 
         return forget
 
-    async def changes(self) -> AsyncIterator[StateChanged]:
+    async def changes(self) -> AsyncGenerator[StateChanged, None]:
         """Every state change from now on, until the session is closed."""
         kept: deque[StateChanged] = deque(maxlen=KEPT_CHANGES)
         arrived = asyncio.Event()

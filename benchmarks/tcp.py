@@ -1,0 +1,308 @@
+"""Sessions over TCP: two processes on loopback, 64-byte payloads, beside a bare asyncio echo that does CBOR only.
+
+    echo, sequential      one message in flight to the worker `echo`, and back
+    echo, 100 in flight   the same, pipelined
+    request               `await session.request(...)` through an established session, one after the other
+    sessions              opened through a spawner and established, 1000 at a time
+    renegotiation         from the reset of the connection under a session until it is established again; the back-off
+                          is 1 ms, so this is what the machinery costs
+    memory                growth of the resident set for each idle session, in the process of the responders and in
+                          that of the initiators
+
+Ours and the bare echo take turns in every round, because the clock of a shared machine drifts; a ratio is the median of
+the ratios within rounds. Both have client and server in two processes and the same event loop.
+    python benchmarks/tcp.py [--rounds 7] [--idle 100000] [--profile] [--json]
+`--profile` says where the time of the node's process goes while it echoes, by function.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import platform
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median, quantiles
+from time import perf_counter
+from typing import Any
+
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks import tcp_bare
+from ockam_fsm.edges.loop import run
+from ockam_fsm.edges.routes import parse_route
+from ockam_fsm.edges.tcp_node import TcpNode
+from ockam_fsm.runtime.message import Message
+from ockam_fsm.runtime.settings import BackOff, Durations
+from ockam_fsm.runtime.workers import Context, echo
+
+PAYLOAD = b"x" * 64
+IN_FLIGHT = 100
+OPENING = 1000
+IDLE = Durations(60.0, 36_000.0, None, 36_000.0, 60.0)
+"""Nothing stirs while the memory of idle sessions is looked at."""
+
+QUICK = Durations(back_off=BackOff(0.001, 1.0, 0.001, 0.0))
+GOALS = {"echo, sequential": 0.7, "echo, 100 in flight": 0.4, "request": 0.6}
+
+
+# The process of the servers -------------------------------------------------------------------------------------------
+
+
+async def serve(what: str, profile: bool) -> None:
+    if what == "bare":
+        print(await tcp_bare.serve(), flush=True)
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+        return
+    async with TcpNode() as node:
+        node.worker("echo", echo, public=True)
+        node.spawner("ockam", handler=echo, profile="ockam", durations=IDLE, capacity=1_000_000)
+        node.spawner("idle", handler=echo, durations=IDLE, capacity=1_000_000)
+        node.spawner("quick", "explicit-persistent-one-sided", handler=echo, durations=QUICK)
+        print(await node.listen(), flush=True)
+        with profiled(profile):
+            while (await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)).strip() == "memory":
+                print(resident_bytes(), flush=True)
+        await node.abort()
+
+
+@contextmanager
+def profiled(wanted: bool) -> Iterator[None]:
+    """Print where the time went, when it is over."""
+    if not wanted:
+        yield
+        return
+    import cProfile
+    import pstats
+
+    with cProfile.Profile() as profile:
+        yield
+    pstats.Stats(profile, stream=sys.stderr).sort_stats("tottime").print_stats(25)
+
+
+@contextmanager
+def server(what: str, fast: bool, profile: bool = False) -> Iterator[tuple[str, Callable[[str], int]]]:
+    """A server in another process: where it listens, and how to ask it something."""
+    command = [sys.executable, __file__, "--serve", what, *(["--fast"] if fast else []),
+               *(["--profile"] if profile else [])]  # fmt: skip
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        into, out = process.stdin, process.stdout
+
+        def ask(question: str) -> int:
+            into.write(f"{question}\n")
+            into.flush()
+            return int(out.readline())
+
+        try:
+            yield out.readline().strip(), ask
+        finally:
+            into.close()
+
+
+def resident_bytes() -> int:
+    gc.collect()
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * 4096
+
+
+# The process of the clients -------------------------------------------------------------------------------------------
+
+
+class Echoing:
+    """A worker of ours that keeps messages in flight until enough replies are here."""
+
+    def __init__(self, node: TcpNode, where: str) -> None:
+        self.node = node
+        self.route = parse_route(f"tcp://{where}/echo")
+        self.to_send = self.missing = 0
+        self.done: asyncio.Future[None] | None = None
+        self.address = node.worker(None, self)
+
+    def __call__(self, message: Message, context: Context) -> None:
+        assert message.payload == PAYLOAD
+        self.missing -= 1
+        if self.to_send:
+            self.to_send -= 1
+            context.send(self.route, PAYLOAD)
+        elif not self.missing and self.done is not None:
+            self.done.set_result(None)
+
+    async def echo(self, wanted: int, window: int) -> None:
+        window = min(window, wanted)
+        self.to_send, self.missing = wanted - window, wanted
+        self.done = self.node.loop.create_future()
+        for _ in range(window):
+            self.node.node.route(Message(self.route, (self.address,), PAYLOAD))
+        self.node.edge.pump()
+        await self.done
+
+
+async def rate(many: int, work: Awaitable[None]) -> float:
+    gc.collect()
+    began = perf_counter()
+    await work
+    return many / (perf_counter() - began)
+
+
+async def beside_bare(node_at: str, bare_at: str, rounds: int, many: int) -> dict[str, Any]:
+    host, _, port = bare_at.rpartition(":")
+    loop = asyncio.get_running_loop()
+    _, bare = await loop.create_connection(lambda: tcp_bare.BareClient(PAYLOAD), host, int(port))
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in GOALS}
+    async with TcpNode() as node, node.session(f"tcp://{node_at}/quick", "explicit-persistent-one-sided") as session:
+        ours = Echoing(node, node_at)
+
+        async def requests() -> None:
+            for _ in range(many):
+                await session.request(PAYLOAD)
+
+        await ours.echo(many, IN_FLIGHT)
+        for _ in range(rounds):
+            sequential = await rate(many, bare.echo(many, 1))
+            taken["echo, sequential"].append((await rate(many, ours.echo(many, 1)), sequential))
+            taken["request"].append((await rate(many, requests()), sequential))
+            pipelined = await rate(10 * many, bare.echo(10 * many, IN_FLIGHT))
+            taken["echo, 100 in flight"].append((await rate(10 * many, ours.echo(10 * many, IN_FLIGHT)), pipelined))
+    bare.transport.abort()
+    return {name: compared(name, pairs) for name, pairs in taken.items()}
+
+
+def compared(name: str, pairs: list[tuple[float, float]]) -> dict[str, Any]:
+    ratio = median(ours / bare for ours, bare in pairs)
+    return {
+        "per_second": round(median(ours for ours, _ in pairs)),
+        "bare_per_second": round(median(bare for _, bare in pairs)),
+        "ratio": round(ratio, 3),
+        "goal": GOALS[name],
+    }
+
+
+async def opened(node: TcpNode, where: str, spawner: str, profile: str, many: int) -> None:
+    """Open so many sessions, `OPENING` at a time, and keep them."""
+    for first in range(0, many, OPENING):
+        sessions = [
+            node.session(f"tcp://{where}/{spawner}", profile=profile, durations=IDLE, handler=echo)
+            for _ in range(min(OPENING, many - first))
+        ]
+        waiting = [asyncio.ensure_future(session.open(60.0)) for session in sessions]
+        await asyncio.gather(*waiting)
+
+
+async def established(where: str, rounds: int, many: int) -> dict[str, Any]:
+    found = {}
+    for spawner, profile in (("idle", "generation"), ("ockam", "ockam")):
+        rates = []
+        for _ in range(rounds):
+            async with TcpNode() as node:
+                rates.append(await rate(many, opened(node, where, spawner, profile, many)))
+        found[profile] = {"per_second": round(median(rates)), "goal": 10_000}
+    return found
+
+
+async def renegotiations(where: str, many: int) -> dict[str, Any]:
+    taken = []
+    async with (
+        TcpNode() as node,
+        node.session(
+            f"tcp://{where}/quick", "explicit-persistent-one-sided", durations=QUICK, attempts=None
+        ) as session,
+    ):
+        for _ in range(many):
+            await session.request(PAYLOAD)
+            (connection,) = node.edge.connections.values()
+            assert connection.transport is not None
+            raw = connection.transport.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            changes = session.changes()
+            failed = asyncio.ensure_future(anext(changes))
+            await asyncio.sleep(0)
+            began = perf_counter()
+            connection.transport.abort()
+            await failed
+            await session.established(10.0)
+            taken.append(1000 * (perf_counter() - began))
+            await changes.aclose()
+    return {"resets": many, "median_ms": round(median(taken), 3), "p99_ms": round(quantiles(taken, n=100)[98], 3)}
+
+
+async def idle(where: str, ask: Callable[[str], int], many: int) -> dict[str, Any]:
+    async with TcpNode() as node:
+        await opened(node, where, "idle", "generation", OPENING)
+        before = (ask("memory"), resident_bytes())
+        began = perf_counter()
+        await opened(node, where, "idle", "generation", many)
+        seconds = perf_counter() - began
+        after = (ask("memory"), resident_bytes())
+        still = await node.request(f"tcp://{where}/echo", PAYLOAD)
+        assert still.payload == PAYLOAD
+        await node.abort()
+    responder, initiator = ((late - early) / many for early, late in zip(before, after, strict=True))
+    return {
+        "sessions": many,
+        "seconds_to_open": round(seconds, 1),
+        "responder_bytes": round(responder),
+        "initiator_bytes": round(initiator),
+        "goal_bytes": 2048,
+    }
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    found: dict[str, Any] = {"python": platform.python_version(), "rounds": options.rounds, "payload_bytes": 64}
+    for loop, fast in (("asyncio", False), ("uvloop", True)):
+        with server("node", fast, options.profile) as (node_at, _), server("bare", fast) as (bare_at, _):
+            found[loop] = run(beside_bare(node_at, bare_at, options.rounds, options.many), fast=fast)
+        with server("node", fast) as (node_at, _):
+            found[loop]["sessions"] = run(established(node_at, 3, 5 * OPENING), fast=fast)
+            found[loop]["renegotiation"] = run(renegotiations(node_at, 300), fast=fast)
+    with server("node", False) as (node_at, ask):
+        found["memory"] = run(idle(node_at, ask, options.idle), fast=False)
+    return found
+
+
+def printed(found: dict[str, Any]) -> Iterator[str]:
+    yield f"Python {found['python']}, {found['rounds']} rounds, payloads of {found['payload_bytes']} bytes"
+    yield "| | loop | ours | bare | ratio | goal |\n|---|---|---:|---:|---:|---:|"
+    for loop in ("asyncio", "uvloop"):
+        for name in GOALS:
+            row = found[loop][name]
+            yield (f"| {name}, per second | {loop} | {row['per_second']:,} | {row['bare_per_second']:,} "
+                   f"| {row['ratio']} | {row['goal']} |")  # fmt: skip
+        for profile, row in found[loop]["sessions"].items():
+            yield f"| sessions per second, {profile} | {loop} | {row['per_second']:,} | | | {row['goal']:,} |"
+        row = found[loop]["renegotiation"]
+        yield f"| renegotiation, median / p99 ms | {loop} | {row['median_ms']} / {row['p99_ms']} | | | |"
+    row = found["memory"]
+    for end in ("responder", "initiator"):
+        yield (f"| bytes per idle session, {end} ({row['sessions']:,} of them) | asyncio | {row[end + '_bytes']:,} "
+               f"| | | {row['goal_bytes']:,} |")  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="sessions over TCP, beside a bare echo")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--many", type=int, default=3000, help="round trips of one turn (pipelined: ten times)")
+    parser.add_argument("--idle", type=int, default=100_000, help="idle sessions in one process")
+    parser.add_argument("--profile", action="store_true", help="profile the node's process")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    parser.add_argument("--serve", choices=("bare", "node"), help=argparse.SUPPRESS)
+    parser.add_argument("--fast", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        run(serve(options.serve, options.profile), fast=options.fast)
+        return
+    found = measure(options)
+    print(json.dumps(found, indent=2) if options.json else "\n".join(printed(found)))
+
+
+if __name__ == "__main__":
+    main()
