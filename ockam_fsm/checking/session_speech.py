@@ -43,10 +43,10 @@ def generation_of(address: Address) -> str:
     return found[2].decode() if found else ""
 
 
-def _started_by(address: Address) -> str:
-    """The generation that a starter's address names, with a prime for each restart of the starter."""
-    found = _DERIVED.fullmatch(address.value)
-    return found[2].decode() + "'" * int(found[1]) if found else ""
+def _spoken_generation(generation: Generation) -> str:
+    """With a prime for each restart of its starter, whom the address names."""
+    found = re.match(rb"[a-z]+(\d+)", generation.address.value)
+    return f"{generation}" + _primes(found[1] if found else b"0")
 
 
 def said(message: Message) -> str:
@@ -66,11 +66,11 @@ def _signal(signal: Signal, heard_in: str) -> str:
     within = f" ({heard_in})" if heard_in else ""
     match signal:
         case Hello(generation=generation):
-            return f"hello {_started_by(generation.address) or generation}"
+            return f"hello {_spoken_generation(generation)}"
         case Answer(generation=Generation() as generation, worker=worker):
             found = _DERIVED.fullmatch(worker.value)
             again = " by a restarted end" if found and int(found[1]) else ""
-            return f"answer {_started_by(generation.address) or generation}{again}"
+            return f"answer {_spoken_generation(generation)}{again}"
         case Superseded(number=number):
             return f"superseded {number}"
         case Keepalive():
@@ -90,10 +90,15 @@ def _in_profile_ockam(message: Message) -> str:
     """The place that it goes to says what it is; numbers are known to the world alone."""
     last = message.onward_route[-1]
     if b"/" not in last.value:
-        return f"hello {_started_by(Address(last.type, message.payload[1:]))}"
+        found = re.fullmatch(rb"(?s).[a-z]+(\d+)/(\d+[ir])w", message.payload)
+        return f"hello {found[2].decode()}{_primes(found[1])}" if found else "hello"
     if last.value.endswith(b"h"):
         return f"answer {generation_of(last)}"
     return f"data {_text(message.payload)} ({generation_of(last)})"
+
+
+def _primes(restarts: bytes) -> str:
+    return "'" * int(restarts)
 
 
 def _text(payload: bytes) -> str:
@@ -115,6 +120,6 @@ def state_of(image: Snapshot | None) -> str:
     if image is None:
         return State.IDLE.name
     links = {"current": image.current, "attempt": image.attempt}
-    known = [f"{name} {_started_by(link.generation.address)}" for name, link in links.items() if link is not None]
+    known = [f"{name} {_spoken_generation(link.generation)}" for name, link in links.items() if link is not None]
     held = [f"{len(image.waiting)} held"] if image.waiting else []
     return " ".join([image.state.name, *([f"({', '.join(known + held)})"] if known or held else [])])
