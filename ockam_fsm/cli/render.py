@@ -70,7 +70,10 @@ def render(
 
 def recorded_charts() -> tuple[Chart, ...]:
     """The runs that are drawn as sequence charts."""
-    return ()
+    from ockam_fsm.checking.scenarios import record, scenarios
+    from ockam_fsm.cli.charts import chart_of
+
+    return tuple(chart_of(one.name, one.title, one.sentence, one.world, record(one)) for one in scenarios())
 
 
 @dataclass(frozen=True)
