@@ -36,7 +36,7 @@ from ockam_fsm.runtime.node_commands import (
     WorkerTimer,
 )
 
-CHECK_SECONDS = 1.0
+MOST_CHECK_SECONDS = 1.0
 BACKLOG = 1024
 
 logger = logging.getLogger("ockam_fsm.tcp")
@@ -79,6 +79,7 @@ class TcpEdge:
         self._pumping = self._stopped = False
         self._empty: asyncio.Future[None] | None = None
         self._checking: asyncio.TimerHandle | None = None
+        self._check_seconds = min(MOST_CHECK_SECONDS, self.limits.frame_seconds / 4, self.limits.stalled_seconds / 4)
         self._perform: dict[type, Callable[[Any], None]] = {
             Transmit: self._transmit,
             SetTimer: lambda command: self._timers.set(command.timer, command.after_seconds),
@@ -154,7 +155,7 @@ class TcpEdge:
         self._open.add(connection)
         set_patience(connection.transport.get_extra_info("socket"), self.limits.silent_seconds)
         if self._checking is None:
-            self._checking = self.loop.call_later(CHECK_SECONDS, self._check)
+            self._checking = self.loop.call_later(self._check_seconds, self._check)
         return True
 
     def accepted(self, connection: TcpConnection) -> None:
@@ -248,7 +249,7 @@ class TcpEdge:
         now = self.loop.time()
         for connection in tuple(self._open):
             connection.check(now)
-        self._checking = self.loop.call_later(CHECK_SECONDS, self._check) if self._open else None
+        self._checking = self.loop.call_later(self._check_seconds, self._check) if self._open else None
 
     def _stop(self) -> None:
         self._stopped = True

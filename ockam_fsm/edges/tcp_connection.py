@@ -129,6 +129,8 @@ class TcpConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._unread_since = None
+        if self._frame_since is not None:  # it was we who did not read its rest
+            self._frame_since = self._edge.loop.time()
         self._edge.account(self, self._decoder.buffered)
         if self.transport is not None and not self.transport.is_closing():
             self.transport.resume_reading()
@@ -189,11 +191,12 @@ class TcpConnection(asyncio.Protocol):
     def check(self, now: float) -> None:
         """Called from time to time: a wait that has lasted too long ends the connection."""
         limits = self._edge.limits
-        if self._frame_since is not None and now - self._frame_since > limits.frame_seconds:
+        if self._unread_since is not None:
+            if now - self._unread_since > limits.stalled_seconds:
+                self.fail(NOT_READING)
+                self.abort()
+        elif self._frame_since is not None and now - self._frame_since > limits.frame_seconds:
             self.fail("a frame was not finished in time")
-        elif self._unread_since is not None and now - self._unread_since > limits.stalled_seconds:
-            self.fail(NOT_READING)
-            self.abort()
 
     async def writable(self) -> None:
         """Wait until the peer reads again, or is gone."""

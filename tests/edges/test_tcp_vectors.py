@@ -3,7 +3,8 @@
 A conversation is what the client sent, record by record, and what must come back: the same messages, nothing, or the
 end of the connection. Addresses that the real node drew at random are another's here; the handshakes and the route
 through the transport worker put ours in their place. Left out are the stream conversations (their worker is not part of
-this node) and `no_version`, which has its own test; `three_elements` is a declared departure (tests/runtime/test_vectors.py).
+this node) and `no_version`, which has its own test; `three_elements` is a departure that tests/runtime/test_vectors.py
+declares.
 """
 
 from __future__ import annotations
