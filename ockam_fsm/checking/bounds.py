@@ -77,7 +77,9 @@ def setting_in(world: World) -> Setting | None:
 def _rebuilt(world: World, setting: Setting) -> World:
     witnesses = tuple(one.id for one in world.properties if one.is_witness)
     fresh = world_of(setting, world.name, world.network, world.orders, world.faults, witnesses)
-    return replace(fresh, name=world.name, title=world.title, normaliser=world.normaliser)
+    had = [one.id for one in world.properties]
+    properties = tuple(one for one in fresh.properties if one.id in had)
+    return replace(fresh, name=world.name, title=world.title, properties=properties, normaliser=world.normaliser)
 
 
 def _budgets(world: World) -> dict[str, Budget]:

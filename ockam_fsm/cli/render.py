@@ -18,6 +18,7 @@ from rich.progress import track
 from ockam_fsm.cli.app import DIFFERS, JsonOption, app, err, fail, out, print_json
 from ockam_fsm.cli.catalogue import catalogue
 from ockam_fsm.cli.drawing import drawn
+from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.projections import gallery, svg
 from ockam_fsm.projections.gallery import Catalogue, Picture
 from ockam_fsm.projections.sequence import Chart
@@ -46,7 +47,7 @@ def render(
     into: Annotated[Path, typer.Option(help="The folder that has `diagrams` and `spec`.")] = Path("."),
     as_json: JsonOption = False,
 ) -> None:
-    """Draw and print every machine: `diagrams/`, `spec/tables/` and `spec/machines.json`.
+    """Draw and print every machine: `diagrams/`, `spec/tables/`, `spec/machines.json`, `spec/properties.md`.
 
     Examples:
 
@@ -56,7 +57,10 @@ def render(
     """
     if not into.is_dir():
         fail(f"{into} is not a folder.", "Name one that exists with --into, or create it.")
-    generated = Generated.of(catalogue(recorded_charts()))
+    try:
+        generated = Generated.of(catalogue(recorded_charts()))
+    except DefinitionError as error:
+        fail(str(error), "Every S and R property needs a machine in checking/known_bad.py that it rejects.")
     found = compared(generated, into)
     if not check:
         try:
@@ -85,7 +89,10 @@ class Generated:
 
     @classmethod
     def of(cls, book: Catalogue) -> Generated:
-        return cls(gallery.texts(book), {f"{picture.stem}.svg": picture for picture in gallery.pictures(book)})
+        from ockam_fsm.checking import document
+
+        texts = gallery.texts(book) | {document.PATH: document.document()}
+        return cls(texts, {f"{picture.stem}.svg": picture for picture in gallery.pictures(book)})
 
     def text(self, path: str) -> str:
         return self.texts[path] if path in self.texts else drawn(self.pictures[path])

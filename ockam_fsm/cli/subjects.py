@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from ockam_fsm.checking.bounds import WrongBound, bounded, parsed_bound, possible_bounds
-from ockam_fsm.checking.known_bad import known_bad
+from ockam_fsm.checking.known_bad import KnownBad, known_bad
 from ockam_fsm.checking.world import Budget, World
 from ockam_fsm.checking.worlds import all_worlds
 from ockam_fsm.cli.app import fail, unknown
@@ -52,8 +52,14 @@ class Candidate:
 def ours() -> dict[str, Candidate]:
     """Every world of every type, then every known-bad machine."""
     worlds = [Candidate(world.name, world, world.name.partition(":")[0]) for world in all_worlds()]
-    bad = [Candidate(one.name, one.world, None, one.property, one.because) for one in known_bad()]
+    bad = [Candidate(one.name, _judged(one), None, one.property, one.because) for one in known_bad()]
     return {candidate.name: candidate for candidate in (*worlds, *bad)}
+
+
+def _judged(bad: KnownBad) -> World:
+    """Its world with the property that must reject it alone: others may speak earlier, and prove nothing about it."""
+    only = tuple(one for one in bad.world.properties if one.id == bad.property)
+    return replace(bad.world, properties=only)
 
 
 def chosen(name: str, source: str) -> tuple[Candidate, ...]:

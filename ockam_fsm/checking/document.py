@@ -1,0 +1,129 @@
+"""`spec/properties.md`: what is checked, where, within which bounds, and the machine that each property rejects.
+
+Everything is read from the worlds and the known-bad machines; no sentence about a property is written here.
+
+Rule 1: a safety or recoverability property that no known-bad machine is named for has not been shown to bite, so the
+        page is not generated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ockam_fsm.checking.known_bad import KnownBad, known_bad
+from ockam_fsm.checking.properties import Kind, Property
+from ockam_fsm.checking.world import World
+from ockam_fsm.checking.worlds import all_worlds
+from ockam_fsm.kernel.errors import DefinitionError
+
+PATH = "spec/properties.md"
+PAGE = "ockam_fsm/checking/session_properties.py, worlds.py and known_bad.py"
+LATER = {
+    "S10": "the node: a destination of implicit sessions needs a router",
+    "S14": "the node: a neighbour needs more than two workers",
+    "S15": "the streams",
+    "R4": "the streams",
+    "W8": "the streams",
+}
+"""What the two ends of one session cannot show, and what it comes with."""
+
+
+def document(worlds: Sequence[World] | None = None, bad: Sequence[KnownBad] | None = None) -> str:
+    """The page.
+
+    Raises:
+        DefinitionError: some properties reject no known-bad machine.
+    """
+    worlds = all_worlds() if worlds is None else worlds
+    bad = known_bad() if bad is None else bad
+    by_id = {one.id: one for world in worlds for one in world.properties}
+    rejects = {one.property: one for one in reversed(bad)}
+    toothless = [name for name, one in by_id.items() if not one.is_witness and name not in rejects]
+    if toothless:
+        raise DefinitionError("properties", [f"{name} rejects no known-bad machine" for name in sorted(toothless)])
+    claims = [one for one in by_id.values() if not one.is_witness]
+    return "\n".join([
+        f"<!-- GENERATED from {PAGE}; edit those -->",
+        "# Properties",
+        "",
+        "What a property means, and why it is there: [sessions.md](sessions.md) section 8. What was found, with the",
+        "number of states: `ockam-fsm check all`, pinned in [manifest.json](manifest.json).",
+        "",
+        "## Safety: in every reachable state and step",
+        "",
+        *_claims([one for one in claims if one.kind is not Kind.RECOVERABLE], worlds, rejects),
+        "",
+        "## Recoverability: from every reachable state, by system steps and deliveries alone",
+        "",
+        *_claims([one for one in claims if one.kind is Kind.RECOVERABLE], worlds, rejects),
+        "",
+        "## Witnesses: each reached at least once, so that no safety property holds for lack of events",
+        "",
+        *_table(("id", "what is reached", "in the worlds"), _witnesses(worlds, by_id)),
+        "",
+        "## What comes with more than one session",
+        "",
+        *_table(("id", "comes with"), ([name, where] for name, where in LATER.items())),
+        "",
+        "## Known-bad machines",
+        "",
+        "Each differs from the real thing in one respect, and is rejected by the property named here.",
+        "",
+        *_table(("machine", "rejected by", "without the rule that it breaks"),
+                ([f"`{one.name}`", one.property, one.because] for one in bad)),
+        "",
+        "## Worlds and their bounds",
+        "",
+        "A bound without a number is unlimited. PROVED means within these.",
+        "",
+        *_table(("world", "network", "bounds"), map(_bounds, worlds)),
+        "",
+    ])  # fmt: skip
+
+
+def _claims(claims: Sequence[Property], worlds: Sequence[World], rejects: dict[str, KnownBad]) -> Iterator[str]:
+    rows = ([one.id, one.sentence, _types(one.id, worlds), f"`{rejects[one.id].name}`"] for one in _sorted(claims))
+    yield from _table(("id", "sentence", "types", "rejects"), rows)
+
+
+def _witnesses(worlds: Sequence[World], by_id: dict[str, Property]) -> Iterator[list[str]]:
+    for one in _sorted([one for one in by_id.values() if one.is_witness]):
+        names = [world.name for world in worlds if one.id in _ids(world)]
+        ways = list(dict.fromkeys(name.partition(":")[2] for name in names))
+        yield [one.id, one.sentence, f"{', '.join(ways)} ({len(names)})"]
+
+
+def _types(name: str, worlds: Sequence[World]) -> str:
+    every = list(dict.fromkeys(_type(world) for world in worlds))
+    having = list(dict.fromkeys(_type(world) for world in worlds if name in _ids(world)))
+    if having in (every, [kind for kind in every if "persistent" in kind]):
+        return "all" if having == every else "persistent"
+    return ", ".join(having)
+
+
+def _type(world: World) -> str:
+    return world.name.partition(":")[0]
+
+
+def _ids(world: World) -> list[str]:
+    return [one.id for one in world.properties]
+
+
+def _sorted(found: Sequence[Property]) -> list[Property]:
+    """By letter, then by number: S2 before S11; W2 with all its reasons."""
+
+    def key(one: Property) -> tuple[str, int]:
+        return one.id[0], int(one.id[1:].partition(":")[0])
+
+    return sorted(found, key=key)
+
+
+def _bounds(world: World) -> list[str]:
+    bounds = [name if limit == "unlimited" else f"{name} {limit}" for name, limit in world.bounds.items()]
+    return [f"`{world.name}`", world.network.order, ", ".join(bounds)]
+
+
+def _table(heads: Sequence[str], rows: Iterator[list[str]] | map[list[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{' --- |' * len(heads)}"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
