@@ -59,7 +59,7 @@ def described(observation: Observation) -> tuple[str, dict[str, Any]]:
     match observation:
         case StateChanged(worker, machine, before, after, generation):
             facts |= {"machine": machine, "before": before, "after": after, "generation": generation}
-            return f"{machine} {worker}: {before} -> {after}", facts
+            return f"{machine} {worker}: {before} -> {after} (generation {generation})", facts
         case AttemptStarted(worker, generation, attempt):
             facts |= {"generation": generation, "attempt": attempt}
             return f"{worker}: attempt {attempt} of generation {generation}", facts

@@ -1,9 +1,10 @@
 """One TCP connection of a node: bytes to messages and back, and everything that a hostile peer can do to it.
 
 Rule 1: bytes end in messages, or the connection is closed with the reason logged. Nothing else is affected.
-Rule 2: a peer that does not read is not read from: no answer of ours waits anywhere but in its own connection. What
-        others send to it waits within `held_bytes`; what is more is a dead letter, since holding the sender up would
-        hold up everything else that it sends.
+Rule 2: a peer that connected to us and does not read is not read from, so that answers wait nowhere but in its own
+        connection. Whom we connected to is read from even so: if both ends did the same, two of ours that flood each
+        other would both stop for ever. What else is sent to a slow peer waits within `held_bytes`; what is more is a
+        dead letter, since holding its sender up would hold up everything else that it sends.
 Rule 3: every wait for a peer has an end: the version byte, the rest of a frame, the reading of what was written, the
         last bytes before closing.
 Rule 4: messages of one read are handed to the node together, and what they lead to is written at once (`TcpEdge.pump`).
@@ -124,15 +125,15 @@ class TcpConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._unread_since = self._edge.loop.time()
-        assert self.transport is not None
-        self.transport.pause_reading()
+        if self.inbound and self.transport is not None:
+            self.transport.pause_reading()
 
     def resume_writing(self) -> None:
         self._unread_since = None
         if self._frame_since is not None:  # it was we who did not read its rest
             self._frame_since = self._edge.loop.time()
         self._edge.account(self, self._decoder.buffered)
-        if self.transport is not None and not self.transport.is_closing():
+        if self.inbound and self.transport is not None and not self.transport.is_closing():
             self.transport.resume_reading()
         self._wake()
 
