@@ -1,0 +1,135 @@
+"""`ockam-fsm node`, `send` and `session`: against a node in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from typer.testing import CliRunner
+
+from ockam_fsm.cli import app
+from tests.edges.node_process import NodeProcess, free_port
+
+COMMAND = [sys.executable, "-m", "ockam_fsm.cli"]
+
+
+@pytest.fixture(scope="module")
+def where() -> Iterator[str]:
+    loop = asyncio.new_event_loop()
+    process = NodeProcess()
+    loop.run_until_complete(process.start())
+    yield process.where
+    loop.run_until_complete(process.kill())
+    loop.close()
+
+
+def call(*arguments: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, arguments)
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.mark.slow
+def test_send_prints_the_reply(where: str) -> None:
+    assert call("send", f"tcp://{where}/echo", "hello [red]") == (0, "hello [red]\n", "")
+    code, out, _ = call("send", f"tcp://{where}/hop/echo", "hello", "--json")
+    found = json.loads(out)
+    assert (code, found["reply"], found["payload_hex"]) == (0, "hello", b"hello".hex())
+    assert found["return_route"].endswith("/hop/echo")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("profile", "spawner", "kind"),
+    [
+        ("ockam", "session_spawner", "explicit-transient"),
+        ("generation", "generation_spawner", "implicit-persistent-one-sided"),
+        ("generation", "responder", "explicit-persistent-one-sided"),
+    ],
+)
+def test_session_shows_its_states(where: str, profile: str, spawner: str, kind: str) -> None:
+    options = ["--profile", profile, "--type", kind, "--message", "hello", "--message", "again"]
+    code, out, _ = call("session", f"tcp://{where}/{spawner}", *options)
+    assert code == 0
+    for shown in ("IDLE -> NEGOTIATING", "NEGOTIATING -> ESTABLISHED", "hello -> hello", "ESTABLISHED -> CLOSED"):
+        assert shown in out
+    code, out, _ = call("session", f"tcp://{where}/{spawner}", *options, "--json")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["state"] for line in lines if "state" in line] == ["NEGOTIATING", "ESTABLISHED", "CLOSED"]
+    assert [line["reply"] for line in lines if "reply" in line] == ["hello", "again"]
+
+
+@pytest.mark.slow
+def test_when_nobody_answers_the_exit_code_is_1_and_the_remedy_is_said(where: str) -> None:
+    code, out, err = call("send", f"tcp://127.0.0.1:{free_port()}/echo", "x")
+    assert (code, out) == (1, "")
+    assert "connection lost" in err
+    assert "ockam-fsm node" in err
+    code, _, err = call("send", f"tcp://{where}/nobody", "x", "--timeout", "0.1")
+    assert (code, "--timeout" in err) == (1, True)
+    code, _, err = call("session", f"tcp://{where}/nobody", "--durations", "negotiation=0.1,back-off=0.1")
+    assert code == 1
+    assert "negotiation timed out" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["send", "tcp://127.0.0.1/echo", "x"], "HOST:PORT"),
+        (["send", "a//b", "x"], "route looks like"),
+        (["session", "tcp://127.0.0.1:1/x", "--type", "transient"], "session type"),
+        (["session", "tcp://127.0.0.1:1/x", "--profile", "okcam"], "Did you mean ockam?"),
+        (["session", "tcp://127.0.0.1:1/x", "--profile", "ockam", "--type", "explicit-persistent-two-sided"], "needs"),
+        (["session", "tcp://127.0.0.1:1/x", "--durations", "keepalife=1"], "keepalive"),
+        (["session", "tcp://127.0.0.1:1/x", "--durations", "keepalive=soon"], "keepalive=1.5"),
+        (["session", "tcp://127.0.0.1:1/x", "--durations", "keepalive=-1"], "keepalive=1.5"),
+        (["node", "--listen", "nowhere"], "HOST:PORT"),
+        (["node", "--listen", "127.0.0.1:0", "--log", "loud"], "log level"),
+    ],
+)
+def test_wrong_usage_has_exit_code_2_and_says_what_is_right(arguments: list[str], said: str) -> None:
+    code, out, err = call(*arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+@pytest.mark.parametrize("command", ["node", "send", "session"])
+def test_help_has_examples(command: str) -> None:
+    code, out, _ = call(command, "--help")
+    assert code == 0
+    assert "Examples" in out
+    assert command == "node" or "tcp://HOST:PORT" in out
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_is_said(where: str) -> None:
+    code, _, err = call("node", "--listen", where)
+    assert code == 1
+    assert "cannot listen" in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "number", "code"),
+    [
+        (["node", "--listen", "127.0.0.1:0"], signal.SIGTERM, 0),
+        (["node", "--listen", "127.0.0.1:0"], signal.SIGINT, 130),
+        (["session", "tcp://WHERE/responder", "--type", "explicit-persistent-one-sided"], signal.SIGINT, 130),
+    ],
+)
+def test_signals_clean_up(where: str, arguments: list[str], number: signal.Signals, code: int) -> None:
+    command = [*COMMAND, *(argument.replace("WHERE", where) for argument in arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while not any(word in process.stdout.readline() for word in ("ready", "ESTABLISHED")):
+            assert process.poll() is None
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "Traceback" not in err
+    if arguments[0] == "session":
+        assert "ESTABLISHED -> CLOSED" in out
