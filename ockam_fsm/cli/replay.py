@@ -26,7 +26,7 @@ KIND_STYLES = {"system": "", "user": "cyan", "fault": "red"}
 
 @app.command()
 def replay(
-    what: Annotated[str, typer.Argument(metavar="WORLD|TRACE", help="A world, or a trace of `simulate --trace`.")],
+    what: Annotated[str, typer.Argument(metavar="WORLD|TRACE", help="A world, or a trace of `simulate --trace`.")] = "",
     path: Annotated[str, typer.Argument(metavar="PATH", help="Which action at each step: 0/2/1.")] = "",
     source: FromOption = "",
     bound: BoundOption = None,
@@ -49,6 +49,8 @@ def replay(
     """
     if source:
         what, path = "", path or what
+    elif not what:
+        fail("replay what?", "ockam-fsm replay WORLD PATH, ockam-fsm replay TRACE; see --help.")
     elif what not in ours() and not path:
         _run_again(Path(what))
         return

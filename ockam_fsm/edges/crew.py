@@ -5,7 +5,8 @@ at the other end of a pipe. Whoever iterates `crew` is the only one who waits.
 
 Rule 1: no orphans. Leaving the iteration in any way - done, an exception, Ctrl-C - ends and joins every worker. If the
         parent is killed, its end of the pipe closes, and a worker stops at its next word to it.
-Rule 2: workers ignore SIGINT: a terminal sends Ctrl-C to them as well, and the parent decides.
+Rule 2: workers never hear SIGINT: a terminal sends Ctrl-C to them as well, and the parent decides. It is held back
+        while they are started; they inherit that, so that no moment of their life is without it.
 Limit: jobs, reports and results are pickled, and `work` is a function of a module.
 """
 
@@ -14,10 +15,12 @@ from __future__ import annotations
 import signal
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.resource_tracker import ensure_running
 from typing import Any, NamedTuple, TypeAlias
 
 Report: TypeAlias = Callable[[Any], None]
@@ -46,8 +49,10 @@ class _Worker:
 def crew(work: Work, jobs: Sequence[Any], workers: int) -> Generator[Word, None, None]:
     """Do the jobs in order of the sequence, `workers` at a time, and pass on what is said about them."""
     waiting = iter(enumerate(jobs))
-    team = [_hired(work) for _ in range(min(workers, len(jobs)))]
+    team: list[_Worker] = []
     try:
+        with _interrupts_held():
+            team += [_hired(work) for _ in range(min(workers, len(jobs)))]
         busy = [worker for worker in team if _next(worker, waiting)]
         while busy:
             for pipe in wait([worker.pipe for worker in busy]):
@@ -58,6 +63,19 @@ def crew(work: Work, jobs: Sequence[Any], workers: int) -> Generator[Word, None,
                     busy.remove(worker)
     finally:
         _dismiss(team)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):  # Windows: a worker may say goodbye with a traceback of its own
+        yield
+        return
+    ensure_running()  # starting the tracker would let interrupts through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _hired(work: Work) -> _Worker:

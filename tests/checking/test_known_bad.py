@@ -1,0 +1,54 @@
+"""Each known-bad machine breaks its own property, and its counterexample can be walked to the place where it does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ockam_fsm.checking import Kind, PropertyResult, Verdict, World, explore, replay
+from ockam_fsm.checking.known_bad import KnownBad, known_bad
+from ockam_fsm.checking.worlds import all_worlds
+
+REFUTED = [one for one in known_bad() if not one.property.startswith("W")]
+
+
+def only(bad: KnownBad) -> World:
+    return replace(bad.world, properties=tuple(one for one in bad.world.properties if one.id == bad.property))
+
+
+def violated(world: World, found: PropertyResult) -> bool:
+    """Walk the counterexample again and judge its end with the property itself, not with the engine."""
+    assert found.trace is not None
+    run = list(replay(world, found.trace.indices))
+    rule = world.properties[0]
+    if rule.reads_steps:
+        steps = [point.step for point in run if point.step is not None]
+        judged = [bool(rule.predicate(step)) is (rule.kind is Kind.NEVER_STEP) for step in steps]
+        return judged[-1] and not any(judged[:-1])
+    states = [[point.state.locals[name] for name in rule.over] for point in run]
+    if rule.kind is Kind.RECOVERABLE:
+        assert rule.given is not None
+        return bool(rule.given(*states[-1])) and not rule.predicate(*states[-1])
+    judged = [not rule.predicate(*state) for state in states]
+    return judged[-1] and not any(judged[:-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bad", REFUTED, ids=lambda one: one.name)
+def test_its_counterexample_leads_to_the_violation(bad: KnownBad) -> None:
+    world = only(bad)
+    found = explore(world, backend="stdlib")[bad.property]
+    assert found.verdict is Verdict.REFUTED
+    assert violated(world, found)
+
+
+def test_every_safety_and_recoverability_property_has_a_machine_of_its_own() -> None:
+    claimed = {one.id for world in all_worlds() for one in world.properties if not one.is_witness}
+    assert claimed <= {one.property for one in known_bad()}
+
+
+def test_names_are_taken_once() -> None:
+    names = [one.name for one in known_bad()]
+    assert len(set(names)) == len(names)
+    assert [one.world.name for one in known_bad()] == names

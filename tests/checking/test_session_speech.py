@@ -1,0 +1,117 @@
+"""What a world of sessions says in its traces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ockam_fsm.checking.naming import canonical, spoken
+from ockam_fsm.checking.session_actor import HOST_ADDRESS, End, KeyedTimer, Packet
+from ockam_fsm.checking.session_speech import said
+from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.runtime.commands import RequestTimer, Timer
+from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.message import Address, Message, local
+from ockam_fsm.runtime.signals import (
+    Answer,
+    Close,
+    Data,
+    Error,
+    Generation,
+    Hello,
+    Keepalive,
+    KeepaliveAnswer,
+    Signal,
+    Superseded,
+)
+
+FIRST = Generation(1, Role.INITIATOR, local("initiator0/1iw"))
+AGAIN = Generation(2, Role.INITIATOR, local("initiator1/2iw"))
+THEIRS = Generation(2, Role.RESPONDER, local("responder0.1/2rw"))
+WORKER, RESTARTED = local("responder0.1/1iw"), local("responder1.1/2iw")
+ID = bytes(16)
+
+
+def message(signal: Signal, to: Address = WORKER, profile: Profile = GENERATION) -> Message:
+    return Message((to,), (local("initiator"),), profile.encode(signal))
+
+
+@pytest.mark.parametrize(
+    ("signal", "words"),
+    [
+        (Hello(ID, FIRST), "hello 1i"),
+        (Hello(ID, AGAIN), "hello 2i'"),
+        (Hello(ID, THEIRS, (local("x"),)), "hello 2r"),
+        (Answer(ID, FIRST, WORKER, False), "answer 1i"),
+        (Answer(ID, AGAIN, RESTARTED, True), "answer 2i' by a restarted end"),
+        (Superseded(ID, 3, FIRST.address), "superseded 3"),
+        (Keepalive(), "keepalive (1i)"),
+        (KeepaliveAnswer(), "keepalive answer (1i)"),
+        (Data(b"m1"), "data m1 (1i)"),
+        (Close("done"), "close (1i)"),
+        (Error("gone"), "error (1i)"),
+    ],
+)
+def test_signals_of_profile_generation(signal: Signal, words: str) -> None:
+    assert said(message(signal)) == words
+    assert spoken(Packet(message(signal))) == words
+
+
+@pytest.mark.parametrize(
+    ("signal", "to", "words"),
+    [
+        (Hello(b"", FIRST), HOST_ADDRESS, "hello 1i"),
+        (Hello(b"", AGAIN), HOST_ADDRESS, "hello 2i'"),
+        (Answer(b"", None, WORKER, False), local("initiator0/1ih"), "answer 1i"),
+        (Data(b"q1"), WORKER, "data q1 (1i)"),
+        (Data(b"re:q1"), local("initiator0/1iw.1"), "data re:q1 (1i)"),
+    ],
+)
+def test_signals_of_profile_ockam(signal: Signal, to: Address, words: str) -> None:
+    assert said(message(signal, to, OCKAM)) == words
+
+
+@pytest.mark.parametrize(
+    ("odd", "words"),
+    [
+        (Message((), (), b"x"), "a message to nowhere"),
+        (Message((WORKER,), (), b"\x02short"), "unreadable bytes"),
+        (Message((local("elsewhere"),), (), b"\x04"), "keepalive"),
+        (Message((local("elsewhere"),), (), b"raw"), "hello"),
+    ],
+)
+def test_odd_messages_are_said_as_well(odd: Message, words: str) -> None:
+    assert said(odd) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (Timer.BACK_OFF, "back-off"),
+        (RequestTimer("q1"), "request q1"),
+        (KeyedTimer(bytes(15) + b"\x02", Timer.IDLE), "idle of session 2"),
+        (KeyedTimer(0, RequestTimer("q")), "request q of session 0"),
+        (End(), "no session"),
+        (End(incarnation=2), "no session, restarted 2x"),
+    ],
+)
+def test_timers_and_states(value: Any, words: str) -> None:
+    assert spoken(value) == words
+
+
+def test_what_sounds_alike_is_still_told_apart() -> None:
+    one, other = Packet(message(Keepalive())), Packet(message(Keepalive(), RESTARTED))
+    again = Packet(message(Keepalive()), sent_in=(1, 0))
+    assert len({canonical(packet) for packet in (one, other, again)}) == 3
+    assert spoken(one) == spoken(again)
+
+
+def test_a_label_of_a_users_own_is_spoken_and_orders_nothing() -> None:
+    class Coin:
+        label = "a coin"
+
+        def __repr__(self) -> str:
+            return "Coin()"
+
+    assert (spoken(Coin()), canonical(Coin())) == ("a coin", "Coin()")

@@ -1,0 +1,52 @@
+"""A user's own worlds: a counter that must stay small. `check --from tests.cli.own_worlds:WORLD`."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from ockam_fsm.checking import Deliver, Event, Network, Order, Outbox, World, always
+
+
+@dataclass(frozen=True)
+class Asker:
+    name: str = "asker"
+
+    def start(self, out: Outbox) -> Hashable:
+        return "idle"
+
+    def handle(self, state: str, event: Event, out: Outbox) -> Hashable:
+        if event == Order("ask"):
+            out.send("counter", "one more")
+            return "asked"
+        return state
+
+
+@dataclass(frozen=True)
+class Counter:
+    name: str = "counter"
+
+    def start(self, out: Outbox) -> Hashable:
+        return 0
+
+    def handle(self, state: int, event: Event, out: Outbox) -> Hashable:
+        return state + 1 if isinstance(event, Deliver) else state
+
+
+def counting_to(limit: int, questions: int = 2) -> World:
+    small = always("S1", f"the counter stays below {limit}", lambda count: count < limit, over=("counter",))
+    network = Network("unordered", 2, {"duplicate": 1, "partition": 1})
+    orders = {"asker": {"ask": questions}}
+    return World("counting", (Asker(), Counter()), network, orders=orders, properties=(small,))
+
+
+WORLD = counting_to(2)
+NO_WORLD = "a string"
+
+
+def made() -> World:
+    return counting_to(9)
+
+
+def wrong() -> World:
+    return World("wrong", (Asker(), Asker()))

@@ -1,0 +1,319 @@
+"""`ockam-fsm check`: names, verdicts, exit codes, JSON, bounds, limits, interruption."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from ockam_fsm.checking.known_bad import known_bad
+from ockam_fsm.checking.worlds import all_worlds
+from ockam_fsm.cli import app, check, subjects
+from ockam_fsm.cli.app import DIFFERS, OK, USAGE
+
+SMALL = "explicit-transient:closed"
+OWN = "tests.cli.own_worlds"
+
+
+@pytest.fixture(autouse=True)
+def wide_and_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(Path(__file__).parents[2])
+
+
+def invoke(*arguments: str) -> Any:  # typer's runner has no public name for it
+    return CliRunner().invoke(app, ["check", *arguments])
+
+
+def as_json(*arguments: str) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(invoke(*arguments, "--json").stdout)
+    return data
+
+
+# Names and verdicts
+
+
+def test_a_world_that_holds_is_0_and_says_within_which_bounds() -> None:
+    result = invoke(SMALL)
+    assert result.exit_code == OK
+    assert "PROVED" in result.stdout
+    assert "in_flight=2 drop duplicate initiator.open=1 attempts=2" in result.stdout
+    assert "1 of 1 worlds proved within their bounds (138 states)." in result.stdout
+
+
+def test_a_known_bad_machine_is_as_it_should_be_when_it_is_rejected() -> None:
+    result = invoke("late-response-counts")
+    assert result.exit_code == OK
+    assert "late-response-counts: S8 REFUTED" in result.stdout
+    assert "1. initiator: order open" in result.stdout
+    assert "ockam-fsm replay late-response-counts 0" in result.stdout
+
+
+def test_a_type_means_all_its_worlds_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    two = {name: one for name, one in subjects.ours().items() if name in (SMALL, "explicit-transient:lossy")}
+    monkeypatch.setattr(subjects, "ours", lambda: two)
+    result = invoke("explicit-transient", "--workers", "1")
+    assert result.exit_code == OK
+    assert "explicit-transient is a type: checking all 2 worlds of it." in result.stderr
+    assert "2 of 2 worlds proved" in result.stdout
+
+
+def test_all_means_every_world_and_every_known_bad_machine() -> None:
+    names = [candidate.name for candidate in subjects.chosen("all", "")]
+    assert names == [*(world.name for world in all_worlds()), *(bad.name for bad in known_bad())]
+
+
+def test_a_known_bad_machine_that_its_property_does_not_reject_is_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    innocent = next(world for world in all_worlds() if world.name == SMALL)
+    candidate = subjects.Candidate("innocent", innocent, None, "S1", "nothing")
+    monkeypatch.setattr(subjects, "ours", lambda: {"innocent": candidate})
+    result = invoke("innocent")
+    assert result.exit_code == DIFFERS
+    assert "innocent should be rejected by S1, and is not." in result.stdout
+
+
+def test_rejection_by_another_property_will_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = next(one for one in known_bad() if one.name == "route-outlives-failure")
+    candidate = subjects.Candidate("wrong-name", bad.world, None, "S2", "nothing")
+    monkeypatch.setattr(subjects, "ours", lambda: {"wrong-name": candidate})
+    assert invoke("wrong-name").exit_code == DIFFERS
+
+
+# JSON
+
+
+def test_json_is_one_object_with_the_promised_shape() -> None:
+    found = as_json(SMALL)
+    assert list(found) == ["worlds", "known_bad"]
+    (world,) = found["worlds"]
+    assert list(world) == [
+        "name", "type", "bounds", "states", "transitions", "depth", "verdict", "properties", "seconds",
+    ]  # fmt: skip
+    assert (world["name"], world["type"], world["verdict"], world["states"]) == (
+        SMALL, "explicit-transient", "PROVED", 138,
+    )  # fmt: skip
+    assert {one["verdict"] for one in world["properties"]} == {"HOLDS"}
+    assert found["known_bad"] == []
+
+
+def test_json_of_a_known_bad_machine() -> None:
+    assert as_json("forget-held-messages") == {
+        "worlds": [],
+        "known_bad": [
+            {"name": "forget-held-messages", "verdict": "REFUTED", "property": "S11", "trace_length": 3}
+        ],
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_missing_witness_has_no_trace() -> None:
+    (found,) = as_json("no-superseded", "--bound", "generations=1")["known_bad"]
+    assert found == {"name": "no-superseded", "verdict": "REFUTED", "property": "W9", "trace_length": None}
+
+
+# A user's own world
+
+
+def test_a_users_world_that_is_refuted_is_1_and_prints_the_shortest_counterexample() -> None:
+    result = invoke("--from", f"{OWN}:WORLD")
+    assert result.exit_code == DIFFERS
+    assert "counting: S1 REFUTED" in result.stdout
+    assert "the counter stays below 2" in result.stdout
+    assert "see it: ockam-fsm replay --from tests.cli.own_worlds:WORLD 0/" in result.stdout
+    (world,) = as_json("--from", f"{OWN}:WORLD")["worlds"]
+    (claim,) = world["properties"]
+    assert (world["verdict"], len(claim["labels"])) == ("REFUTED", 3)
+
+
+def test_a_function_that_makes_a_world_will_do() -> None:
+    assert invoke("--from", f"{OWN}:made").exit_code == OK
+
+
+@pytest.mark.parametrize(
+    ("source", "fact"),
+    [
+        ("nonsense", "is not MODULE:WORLD"),
+        ("no_such_module:WORLD", "there is no module 'no_such_module'"),
+        (f"{OWN}:NOTHING", "has no 'NOTHING'"),
+        (f"{OWN}:NO_WORLD", "is a str, not a World"),
+        (f"{OWN}:wrong", "two actors are called 'asker'"),
+    ],
+)
+def test_a_world_that_cannot_be_had_is_2(source: str, fact: str) -> None:
+    result = invoke("--from", source)
+    assert result.exit_code == USAGE
+    assert fact in result.stderr
+
+
+# Bounds and limits
+
+
+def test_a_bound_is_replaced_and_printed() -> None:
+    (world,) = as_json(SMALL, "--bound", "in_flight=1", "--bound", "order initiator.open=0")["worlds"]
+    assert (world["bounds"]["in_flight"], world["bounds"]["order initiator.open"]) == (1, 0)
+    assert world["states"] == 1
+
+
+def test_a_counterexample_under_another_bound_is_replayed_under_it() -> None:
+    result = invoke("--from", f"{OWN}:made", "--bound", "duplicate=9")
+    assert result.exit_code == DIFFERS
+    assert "--bound duplicate=9" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("in_flite=3", "Did you mean in_flight?"),
+        ("in_flight=x", "write NAME=NUMBER"),
+        ("in_flight=unlimited", "in_flight must have a limit"),
+    ],
+)
+def test_a_wrong_bound_is_2_and_lists_what_there_is(text: str, words: str) -> None:
+    result = invoke(SMALL, "--bound", text)
+    assert (result.exit_code, result.stdout) == (USAGE, "")
+    assert words in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [(("--limit-states", "10"), "stopped by state limit 10"), (("--limit-seconds", "0"), "stopped by seconds limit 0")],
+)
+def test_a_limit_that_is_hit_is_2_and_says_which(limit: tuple[str, str], words: str) -> None:
+    result = invoke("explicit-transient:lossy", *limit)
+    assert result.exit_code == USAGE
+    assert "UNDETERMINED" in result.stdout
+    assert words in result.stdout
+
+
+def test_a_known_bad_machine_beyond_a_limit_is_2() -> None:
+    result = invoke("no-generation", "--limit-states", "3")
+    assert result.exit_code == USAGE
+
+
+def test_an_unknown_name_is_2_and_names_the_closest() -> None:
+    result = invoke("explicit-transiet")
+    assert (result.exit_code, result.stdout) == (USAGE, "")
+    assert "Did you mean explicit-transient?" in result.stderr
+
+
+# Back ends
+
+
+def test_numba_that_is_not_there_is_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "find_spec", lambda _name: None)
+    result = invoke(SMALL, "--backend", "numba")
+    assert result.exit_code == USAGE
+    assert "pip install 'ockam-fsm[fast]'" in result.stderr
+
+
+def test_a_world_that_numba_cannot_search_is_2_alone_and_searched_otherwise_among_others() -> None:
+    pytest.importorskip("numba", reason="numba (extra 'fast') is not installed")
+    result = invoke(SMALL, "--backend", "numba")
+    assert result.exit_code == USAGE
+    assert "cannot search" in result.stderr
+    job = check.Job(SMALL, "", (), "numba", 10**6, None, lenient=True)
+    assert check.explored(job, lambda _: None)["backend"] == "stdlib"
+
+
+# Pins
+
+
+def test_pins_are_written_for_all_only(tmp_path: Path) -> None:
+    result = invoke(SMALL, "--pin", str(tmp_path / "m.json"))
+    assert result.exit_code == USAGE
+    assert "check all --pin spec/manifest.json" in result.stderr
+
+
+def test_pins_have_no_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = {name: one for name, one in subjects.ours().items() if name in (SMALL, "forget-held-messages")}
+    monkeypatch.setattr(subjects, "ours", lambda: few)
+    file = tmp_path / "m.json"
+    assert invoke("all", "--workers", "1", "--pin", str(file)).exit_code == OK
+    pinned = json.loads(file.read_text())
+    assert "seconds" not in file.read_text()
+    assert pinned["worlds"][0]["states"] == 138
+    assert len(pinned["known_bad"][0]["trace"]) == pinned["known_bad"][0]["trace_length"] == 3
+    assert invoke("all", "--workers", "1", "--pin", str(tmp_path / "no" / "m.json")).exit_code == USAGE
+
+
+# Processes
+
+
+@pytest.mark.slow
+def test_a_type_on_two_processes_gives_the_same_as_on_one() -> None:
+    def without_times(workers: str) -> list[dict[str, Any]]:
+        worlds: list[dict[str, Any]] = as_json("explicit-transient", "--workers", workers)["worlds"]
+        return [{key: value for key, value in world.items() if key != "seconds"} for world in worlds]
+
+    assert without_times("2") == without_times("1")
+
+
+@pytest.fixture
+def running() -> Iterator[subprocess.Popen[str]]:
+    """A check that takes long, on two processes, in a process group of its own as a terminal makes it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ockam_fsm.cli", "check", "explicit-persistent-two-sided", "--backend", "stdlib",
+         "--workers", "2", "--bound", "in_flight=4"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    yield process
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def members(group: int) -> list[int]:
+    """The processes of a group, zombies apart."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, member = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(member) == group and state != "Z":
+            found.append(int(folder.name))
+    return found
+
+
+LOOKS = 100_000
+"""At the processes; each takes longer than it takes one to start or to end."""
+
+
+def started(group: int) -> bool:
+    """Whether the parent and two more are there."""
+    return any(len(members(group)) >= 3 for _ in range(LOOKS))
+
+
+def ended(group: int) -> bool:
+    """Whether nobody is left; the kernel closes a process's files a moment before it is gone."""
+    return any(not members(group) for _ in range(LOOKS))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc to see that no process is left")
+@pytest.mark.parametrize("everyone", [True, False], ids=["as a terminal sends it", "to the parent alone"])
+def test_an_interrupt_leaves_no_process(running: subprocess.Popen[str], everyone: bool) -> None:
+    assert started(running.pid)
+    (os.killpg if everyone else os.kill)(running.pid, signal.SIGINT)
+    output, errors = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert output == ""
+    assert "Traceback" not in errors
+    assert ended(running.pid)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc to see that no process is left")
+def test_workers_whose_parent_was_killed_end(running: subprocess.Popen[str]) -> None:
+    assert started(running.pid)
+    running.kill()
+    running.communicate(timeout=60)  # the pipes are closed once the last process that has them has gone
+    assert ended(running.pid)

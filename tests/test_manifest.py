@@ -1,0 +1,68 @@
+"""Every world explored again, and compared with its pins. A commit that moves a number explains it.
+
+To pin anew: `ockam-fsm check all --pin spec/manifest.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ockam_fsm.checking import Backend, BackendUnavailable, explore
+from ockam_fsm.checking.known_bad import known_bad
+from ockam_fsm.checking.worlds import all_worlds
+from ockam_fsm.cli.pins import LABEL, pins
+from ockam_fsm.cli.subjects import Candidate, ours
+
+ROOT = Path(__file__).parents[1]
+PINNED: dict[str, Any] = json.loads((ROOT / "spec" / "manifest.json").read_text())
+BY_NAME: dict[str, dict[str, Any]] = {
+    entry["name"]: entry for part in ("worlds", "known_bad") for entry in PINNED[part]
+}
+
+
+def found(candidate: Candidate, backend: Backend) -> dict[str, Any]:
+    try:
+        result = explore(candidate.world, backend=backend)
+    except BackendUnavailable as reason:
+        pytest.skip(str(reason))
+    both = pins([(candidate, result.to_json())])
+    entry: dict[str, Any] = [*both["worlds"], *both["known_bad"]][0]
+    return entry
+
+
+def test_everything_is_pinned_in_its_order() -> None:
+    assert PINNED["label"] == LABEL
+    assert [entry["name"] for entry in PINNED["worlds"]] == [world.name for world in all_worlds()]
+    assert [entry["name"] for entry in PINNED["known_bad"]] == [one.name for one in known_bad()]
+
+
+def test_what_is_pinned_is_what_is_claimed() -> None:
+    assert {entry["verdict"] for entry in PINNED["worlds"]} == {"PROVED"}
+    assert {verdict for entry in PINNED["worlds"] for verdict in entry["properties"].values()} == {"HOLDS"}
+    assert {entry["verdict"] for entry in PINNED["known_bad"]} == {"REFUTED"}
+    for entry in PINNED["known_bad"]:
+        missing = entry["property"].startswith("W")
+        assert (entry["trace_length"] is None) is missing
+        assert len(entry["trace"]) == (entry["trace_length"] or 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BY_NAME)
+def test_the_standard_library_finds_what_is_pinned(name: str) -> None:
+    assert found(ours()[name], "stdlib") == BY_NAME[name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BY_NAME)
+def test_numba_finds_the_same(name: str) -> None:
+    pytest.importorskip("numba", reason="numba (extra 'fast') is not installed: the pins were not compared with it")
+    assert found(ours()[name], "numba") == BY_NAME[name]
+
+
+@pytest.mark.parametrize("name", ["explicit-transient:closed", "late-response-counts", "route-outlives-failure"])
+def test_small_ones_are_compared_always(name: str) -> None:
+    assert found(ours()[name], "stdlib") == BY_NAME[name]
