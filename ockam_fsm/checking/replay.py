@@ -1,7 +1,7 @@
 """Walking a world along a path: a list of positions among the enabled actions.
 
 The order of enabled actions is a function of the world, so a path is a counterexample that can be sent to a colleague:
-`ockam-fsm explore <world> --replay 0/2/1`.
+`ockam-fsm replay WORLD 0/2/1`.
 """
 
 from __future__ import annotations

@@ -87,10 +87,7 @@ def check(
     bounds = bounds_of(bound)
     candidates = chosen(name, source)
     require_bounds(candidates, bounds)
-    if backend is BackendName.NUMBA and find_spec("numba") is None:
-        fail("numba is not installed.", "pip install 'ockam-fsm[fast]', or leave out --backend.")
-    if pin is not None and (name != ALL or source or bounds):
-        fail("only the whole is pinned.", "ockam-fsm check all --pin spec/manifest.json")
+    _require(backend, pin is None or (name == ALL and not source and not bounds))
     jobs = [
         Job(one.name, one.source, tuple(bounds.items()), backend, limit_states, limit_seconds, len(candidates) > 1)
         for one in candidates
@@ -100,6 +97,13 @@ def check(
     found = run(jobs, workers)
     _report(candidates, found, json_wanted)
     _finish(candidates, found, pin)
+
+
+def _require(backend: BackendName, may_pin: bool) -> None:
+    if backend is BackendName.NUMBA and find_spec("numba") is None:
+        fail("numba is not installed.", "pip install 'ockam-fsm[fast]', or leave out --backend.")
+    if not may_pin:
+        fail("only the whole is pinned.", "ockam-fsm check all --pin spec/manifest.json")
 
 
 def _report(candidates: Sequence[Candidate], found: Sequence[dict[str, Any]], json_wanted: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ockam_fsm.checking.bounds import UnknownBound, WrongBound, bounded, parsed_bound, possible_bounds, setting_in
@@ -47,6 +49,11 @@ def test_every_bound_is_replaced_and_no_other(name: str, limit: int, reported: s
 def test_a_declared_limit_reaches_both_ends() -> None:
     changed = bounded(LOSSY, {"attempts": 5})
     assert [actor.setting.attempts for actor in changed.actors] == [5, 5]  # type: ignore[attr-defined]
+
+
+def test_a_world_with_fewer_properties_keeps_to_them() -> None:
+    few = replace(LOSSY, properties=LOSSY.properties[:2])
+    assert [one.id for one in bounded(few, {"attempts": 5}).properties] == ["S1", "S2"]
 
 
 def test_a_budget_without_limit_is_unlimited() -> None:

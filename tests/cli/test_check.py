@@ -71,6 +71,11 @@ def test_all_means_every_world_and_every_known_bad_machine() -> None:
     assert names == [*(world.name for world in all_worlds()), *(bad.name for bad in known_bad())]
 
 
+def test_a_known_bad_machine_is_judged_by_its_own_property_alone() -> None:
+    judged = {one.name: [rule.id for rule in one.world.properties] for one in subjects.ours().values() if one.because}
+    assert judged == {bad.name: [bad.property] for bad in known_bad()}
+
+
 def test_a_known_bad_machine_that_its_property_does_not_reject_is_1(monkeypatch: pytest.MonkeyPatch) -> None:
     innocent = next(world for world in all_worlds() if world.name == SMALL)
     candidate = subjects.Candidate("innocent", innocent, None, "S1", "nothing")
