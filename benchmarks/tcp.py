@@ -10,7 +10,8 @@
                           that of the initiators
 
 Ours and the bare echo take turns in every round, because the clock of a shared machine drifts; a ratio is the median of
-the ratios within rounds. Both have client and server in two processes and the same event loop.
+the ratios within rounds. Both have client and server in two processes and the same event loop. Where other work runs
+beside this the processor time of both processes says more than the rate; both are given.
     python benchmarks/tcp.py [--rounds 7] [--idle 100000] [--profile] [--json]
 `--profile` says where the time of the node's process goes while it echoes, by function.
 """
@@ -30,8 +31,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
-from time import perf_counter
-from typing import Any
+from time import perf_counter, process_time_ns
+from typing import Any, TypeAlias
 
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -51,6 +52,9 @@ IDLE = Durations(60.0, 36_000.0, None, 36_000.0, 60.0)
 """Nothing stirs while the memory of idle sessions is looked at."""
 
 QUICK = Durations(back_off=BackOff(0.001, 1.0, 0.001, 0.0))
+Ask: TypeAlias = Callable[[str], int]
+Server: TypeAlias = tuple[str, Ask]
+Pair: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
 GOALS = {"echo, sequential": 0.7, "echo, 100 in flight": 0.4, "request": 0.6}
 
 
@@ -60,7 +64,7 @@ GOALS = {"echo, sequential": 0.7, "echo, 100 in flight": 0.4, "request": 0.6}
 async def serve(what: str, profile: bool) -> None:
     if what == "bare":
         print(await tcp_bare.serve(), flush=True)
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+        await answer_questions()
         return
     async with TcpNode() as node:
         node.worker("echo", echo, public=True)
@@ -69,9 +73,16 @@ async def serve(what: str, profile: bool) -> None:
         node.spawner("quick", "explicit-persistent-one-sided", handler=echo, durations=QUICK)
         print(await node.listen(), flush=True)
         with profiled(profile):
-            while (await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)).strip() == "memory":
-                print(resident_bytes(), flush=True)
+            await answer_questions()
         await node.abort()
+
+
+async def answer_questions() -> None:
+    """Until there are no more: how much memory this process has, and how many nanoseconds it has worked."""
+    loop = asyncio.get_running_loop()
+    answers: dict[str, Callable[[], int]] = {"memory": resident_bytes, "cpu": process_time_ns}
+    while question := (await loop.run_in_executor(None, sys.stdin.readline)).strip():
+        print(answers[question](), flush=True)
 
 
 @contextmanager
@@ -89,7 +100,7 @@ def profiled(wanted: bool) -> Iterator[None]:
 
 
 @contextmanager
-def server(what: str, fast: bool, profile: bool = False) -> Iterator[tuple[str, Callable[[str], int]]]:
+def server(what: str, fast: bool, profile: bool = False) -> Iterator[Server]:
     """A server in another process: where it listens, and how to ask it something."""
     command = [sys.executable, __file__, "--serve", what, *(["--fast"] if fast else []),
                *(["--profile"] if profile else [])]  # fmt: skip
@@ -154,11 +165,19 @@ async def rate(many: int, work: Awaitable[None]) -> float:
     return many / (perf_counter() - began)
 
 
-async def beside_bare(node_at: str, bare_at: str, rounds: int, many: int) -> dict[str, Any]:
+async def rate_and_cost(many: int, work: Awaitable[None], ask: Ask) -> tuple[float, float]:
+    """How many for each second, and the microseconds that both processes work for each."""
+    before = ask("cpu") + process_time_ns()
+    per_second = await rate(many, work)
+    return per_second, (ask("cpu") + process_time_ns() - before) / many / 1000
+
+
+async def beside_bare(servers: tuple[Server, Server], rounds: int, many: int) -> dict[str, Any]:
+    (node_at, ask_node), (bare_at, ask_bare) = servers
     host, _, port = bare_at.rpartition(":")
     loop = asyncio.get_running_loop()
     _, bare = await loop.create_connection(lambda: tcp_bare.BareClient(PAYLOAD), host, int(port))
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in GOALS}
+    taken: dict[str, list[Pair]] = {name: [] for name in GOALS}
     async with TcpNode() as node, node.session(f"tcp://{node_at}/quick", "explicit-persistent-one-sided") as session:
         ours = Echoing(node, node_at)
 
@@ -168,21 +187,24 @@ async def beside_bare(node_at: str, bare_at: str, rounds: int, many: int) -> dic
 
         await ours.echo(many, IN_FLIGHT)
         for _ in range(rounds):
-            sequential = await rate(many, bare.echo(many, 1))
-            taken["echo, sequential"].append((await rate(many, ours.echo(many, 1)), sequential))
-            taken["request"].append((await rate(many, requests()), sequential))
-            pipelined = await rate(10 * many, bare.echo(10 * many, IN_FLIGHT))
-            taken["echo, 100 in flight"].append((await rate(10 * many, ours.echo(10 * many, IN_FLIGHT)), pipelined))
+            sequential = await rate_and_cost(many, bare.echo(many, 1), ask_bare)
+            taken["echo, sequential"].append((await rate_and_cost(many, ours.echo(many, 1), ask_node), sequential))
+            taken["request"].append((await rate_and_cost(many, requests(), ask_node), sequential))
+            pipelined = await rate_and_cost(10 * many, bare.echo(10 * many, IN_FLIGHT), ask_bare)
+            echoed = await rate_and_cost(10 * many, ours.echo(10 * many, IN_FLIGHT), ask_node)
+            taken["echo, 100 in flight"].append((echoed, pipelined))
     bare.transport.abort()
     return {name: compared(name, pairs) for name, pairs in taken.items()}
 
 
-def compared(name: str, pairs: list[tuple[float, float]]) -> dict[str, Any]:
-    ratio = median(ours / bare for ours, bare in pairs)
+def compared(name: str, pairs: list[Pair]) -> dict[str, Any]:
     return {
-        "per_second": round(median(ours for ours, _ in pairs)),
-        "bare_per_second": round(median(bare for _, bare in pairs)),
-        "ratio": round(ratio, 3),
+        "per_second": round(median(ours[0] for ours, _ in pairs)),
+        "bare_per_second": round(median(bare[0] for _, bare in pairs)),
+        "ratio": round(median(ours[0] / bare[0] for ours, bare in pairs), 3),
+        "cpu_us": round(median(ours[1] for ours, _ in pairs), 1),
+        "bare_cpu_us": round(median(bare[1] for _, bare in pairs), 1),
+        "cpu_ratio": round(median(bare[1] / ours[1] for ours, bare in pairs), 3),
         "goal": GOALS[name],
     }
 
@@ -235,7 +257,7 @@ async def renegotiations(where: str, many: int) -> dict[str, Any]:
     return {"resets": many, "median_ms": round(median(taken), 3), "p99_ms": round(quantiles(taken, n=100)[98], 3)}
 
 
-async def idle(where: str, ask: Callable[[str], int], many: int) -> dict[str, Any]:
+async def idle(where: str, ask: Ask, many: int) -> dict[str, Any]:
     async with TcpNode() as node:
         await opened(node, where, "idle", "generation", OPENING)
         before = (ask("memory"), resident_bytes())
@@ -259,8 +281,8 @@ async def idle(where: str, ask: Callable[[str], int], many: int) -> dict[str, An
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {"python": platform.python_version(), "rounds": options.rounds, "payload_bytes": 64}
     for loop, fast in (("asyncio", False), ("uvloop", True)):
-        with server("node", fast, options.profile) as (node_at, _), server("bare", fast) as (bare_at, _):
-            found[loop] = run(beside_bare(node_at, bare_at, options.rounds, options.many), fast=fast)
+        with server("node", fast, options.profile) as ours, server("bare", fast) as bare:
+            found[loop] = run(beside_bare((ours, bare), options.rounds, options.many), fast=fast)
         with server("node", fast) as (node_at, _):
             found[loop]["sessions"] = run(established(node_at, 3, 5 * OPENING), fast=fast)
             found[loop]["renegotiation"] = run(renegotiations(node_at, 300), fast=fast)
@@ -271,12 +293,12 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 def printed(found: dict[str, Any]) -> Iterator[str]:
     yield f"Python {found['python']}, {found['rounds']} rounds, payloads of {found['payload_bytes']} bytes"
-    yield "| | loop | ours | bare | ratio | goal |\n|---|---|---:|---:|---:|---:|"
+    yield "| | loop | ours | bare | ratio | goal | CPU us ours | bare | ratio |\n|---|---|---:|---:|---:|---:|---:|---:|---:|"
     for loop in ("asyncio", "uvloop"):
         for name in GOALS:
             row = found[loop][name]
             yield (f"| {name}, per second | {loop} | {row['per_second']:,} | {row['bare_per_second']:,} "
-                   f"| {row['ratio']} | {row['goal']} |")  # fmt: skip
+                   f"| {row['ratio']} | {row['goal']} | {row['cpu_us']} | {row['bare_cpu_us']} | {row['cpu_ratio']} |")  # fmt: skip
         for profile, row in found[loop]["sessions"].items():
             yield f"| sessions per second, {profile} | {loop} | {row['per_second']:,} | | | {row['goal']:,} |"
         row = found[loop]["renegotiation"]

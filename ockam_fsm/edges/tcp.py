@@ -76,7 +76,7 @@ class TcpEdge:
         self._connecting: dict[Address, asyncio.Task[None]] = {}
         self._dirty: dict[TcpConnection, None] = {}
         self._timers = Timers(self.loop, self._due)
-        self._pumping = self._stopped = False
+        self._pumping = self._gathering = self._stopped = False
         self._empty: asyncio.Future[None] | None = None
         self._checking: asyncio.TimerHandle | None = None
         self._check_seconds = min(MOST_CHECK_SECONDS, self.limits.frame_seconds / 4, self.limits.stalled_seconds / 4)
@@ -104,8 +104,12 @@ class TcpEdge:
         self._servers.append(server)
         return join_host(*server.sockets[0].getsockname()[:2])
 
-    def pump(self) -> None:
-        """Deliver what is under way in the node, and carry out what it asks for."""
+    def pump(self, *, gather: bool = False) -> None:
+        """Deliver what is under way in the node, and carry out what it asks for.
+
+        `gather`, for orders of the application: the first of a turn of the loop is written at once, and the others
+        together at its end. A system call costs more than all that leads to it.
+        """
         if self._pumping:
             self.loop.call_soon(self.pump)
             return
@@ -119,10 +123,12 @@ class TcpEdge:
             raise
         finally:
             self._pumping = False
-        if self._dirty:
-            dirty, self._dirty = self._dirty, {}
-            for connection in dirty:
-                connection.flush()
+        if not gather:
+            self._flush()
+        elif not self._gathering:
+            self._gathering = True
+            self._flush()
+            self.loop.call_soon(self._end_turn)
 
     async def close(self, grace_seconds: float = 5.0) -> None:
         """Stop listening, write what is to be written, and end every connection."""
@@ -237,6 +243,16 @@ class TcpEdge:
         self.pump()
 
     # Within -----------------------------------------------------------------------------------------------------------
+
+    def _end_turn(self) -> None:
+        self._gathering = False
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._dirty:
+            dirty, self._dirty = self._dirty, {}
+            for connection in dirty:
+                connection.flush()
 
     async def _ended(self, seconds: float) -> bool:
         """Whether every socket is closed within this time."""

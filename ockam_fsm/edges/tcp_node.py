@@ -195,7 +195,7 @@ class TcpNode:
     ) -> None:
         """Send one message along a route. What cannot be delivered is a dead letter, here or where it fails."""
         self.node.route(Message(_route(route), return_route, payload, tracing_context))
-        self.edge.pump()
+        self.edge.pump(gather=True)
 
     async def request(
         self, route: TextOrRoute, payload: bytes, *, timeout_seconds: float = 10.0, tracing_context: str | None = None
@@ -274,7 +274,7 @@ class TcpNode:
         """Give the node an order, and carry out what follows from it."""
         edge = self.edge
         order(self.node)
-        edge.pump()
+        edge.pump(gather=True)
 
     def next_identifier(self) -> int:
         self._identifier += 1
