@@ -8,7 +8,7 @@ Rule 1: a safety or recoverability property that no known-bad machine is named f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ockam_fsm.checking.known_bad import KnownBad, known_bad
 from ockam_fsm.checking.properties import Kind, Property
@@ -42,47 +42,44 @@ def document(worlds: Sequence[World] | None = None, bad: Sequence[KnownBad] | No
     if toothless:
         raise DefinitionError("properties", [f"{name} rejects no known-bad machine" for name in sorted(toothless)])
     claims = [one for one in by_id.values() if not one.is_witness]
-    return "\n".join([
-        f"<!-- GENERATED from {PAGE}; edit those -->",
-        "# Properties",
-        "",
-        "What a property means, and why it is there: [sessions.md](sessions.md) section 8. What was found, with the",
-        "number of states: `ockam-fsm check all`, pinned in [manifest.json](manifest.json).",
-        "",
-        "## Safety: in every reachable state and step",
-        "",
-        *_claims([one for one in claims if one.kind is not Kind.RECOVERABLE], worlds, rejects),
-        "",
-        "## Recoverability: from every reachable state, by system steps and deliveries alone",
-        "",
-        *_claims([one for one in claims if one.kind is Kind.RECOVERABLE], worlds, rejects),
-        "",
-        "## Witnesses: each reached at least once, so that no safety property holds for lack of events",
-        "",
-        *_table(("id", "what is reached", "in the worlds"), _witnesses(worlds, by_id)),
-        "",
-        "## What comes with more than one session",
-        "",
-        *_table(("id", "comes with"), ([name, where] for name, where in LATER.items())),
-        "",
-        "## Known-bad machines",
-        "",
-        "Each differs from the real thing in one respect, and is rejected by the property named here.",
-        "",
-        *_table(("machine", "rejected by", "without the rule that it breaks"),
-                ([f"`{one.name}`", one.property, one.because] for one in bad)),
-        "",
-        "## Worlds and their bounds",
-        "",
-        "A bound without a number is unlimited. PROVED means within these.",
-        "",
-        *_table(("world", "network", "bounds"), map(_bounds, worlds)),
-        "",
-    ])  # fmt: skip
+    safety = _sorted([one for one in claims if one.kind is not Kind.RECOVERABLE])
+    recoverability = _sorted([one for one in claims if one.kind is Kind.RECOVERABLE])
+    sections = [
+        _INTRODUCTION,
+        ["## Safety: in every reachable state and step", "", *_claims(safety, worlds, rejects)],
+        [_RECOVERABILITY, "", *_claims(recoverability, worlds, rejects)],
+        [_WITNESSES, "", *_table(("id", "what is reached", "in the worlds"), _witnesses(worlds, by_id))],
+        ["## What comes with more than one session", "", *_table(("id", "comes with"), map(list, LATER.items()))],
+        [*_KNOWN_BAD, *_table(("machine", "rejected by", "without the rule that it breaks"), map(_known_bad, bad))],
+        [*_WORLDS, *_table(("world", "network", "bounds"), map(_bounds, worlds))],
+    ]
+    return "\n".join(line for section in sections for line in (*section, ""))
+
+
+_INTRODUCTION = (
+    f"<!-- GENERATED from {PAGE}; edit those -->",
+    "# Properties",
+    "",
+    "What a property means, and why it is there: [sessions.md](sessions.md) section 8. What was found, with the",
+    "number of states: `ockam-fsm check all`, pinned in [manifest.json](manifest.json).",
+)
+_RECOVERABILITY = "## Recoverability: from every reachable state, by system steps and deliveries alone"
+_WITNESSES = "## Witnesses: each reached at least once, so that no safety property holds for lack of events"
+_KNOWN_BAD = (
+    "## Known-bad machines",
+    "",
+    "Each differs from the real thing in one respect, and is rejected by the property named here.",
+    "",
+)
+_WORLDS = ("## Worlds and their bounds", "", "A bound without a number is unlimited. PROVED means within these.", "")
+
+
+def _known_bad(one: KnownBad) -> list[str]:
+    return [f"`{one.name}`", one.property, one.because]
 
 
 def _claims(claims: Sequence[Property], worlds: Sequence[World], rejects: dict[str, KnownBad]) -> Iterator[str]:
-    rows = ([one.id, one.sentence, _types(one.id, worlds), f"`{rejects[one.id].name}`"] for one in _sorted(claims))
+    rows = ([one.id, one.sentence, _types(one.id, worlds), f"`{rejects[one.id].name}`"] for one in claims)
     yield from _table(("id", "sentence", "types", "rejects"), rows)
 
 
@@ -123,7 +120,7 @@ def _bounds(world: World) -> list[str]:
     return [f"`{world.name}`", world.network.order, ", ".join(bounds)]
 
 
-def _table(heads: Sequence[str], rows: Iterator[list[str]] | map[list[str]]) -> Iterator[str]:
+def _table(heads: Sequence[str], rows: Iterable[list[str]]) -> Iterator[str]:
     yield f"| {' | '.join(heads)} |"
     yield f"|{' --- |' * len(heads)}"
     yield from (f"| {' | '.join(row)} |" for row in rows)
