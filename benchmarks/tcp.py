@@ -293,12 +293,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 def printed(found: dict[str, Any]) -> Iterator[str]:
     yield f"Python {found['python']}, {found['rounds']} rounds, payloads of {found['payload_bytes']} bytes"
-    yield "| | loop | ours | bare | ratio | goal | CPU us ours | bare | ratio |\n|---|---|---:|---:|---:|---:|---:|---:|---:|"
+    yield "| | loop | ours | bare | ratio | goal | CPU us ours | bare | ratio |"
+    yield "|---|---|---:|---:|---:|---:|---:|---:|---:|"
     for loop in ("asyncio", "uvloop"):
         for name in GOALS:
             row = found[loop][name]
             yield (f"| {name}, per second | {loop} | {row['per_second']:,} | {row['bare_per_second']:,} "
-                   f"| {row['ratio']} | {row['goal']} | {row['cpu_us']} | {row['bare_cpu_us']} | {row['cpu_ratio']} |")  # fmt: skip
+                   f"| {row['ratio']} | {row['goal']} "
+                   f"| {row['cpu_us']} | {row['bare_cpu_us']} | {row['cpu_ratio']} |")  # fmt: skip
         for profile, row in found[loop]["sessions"].items():
             yield f"| sessions per second, {profile} | {loop} | {row['per_second']:,} | | | {row['goal']:,} |"
         row = found[loop]["renegotiation"]

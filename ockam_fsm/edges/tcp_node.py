@@ -17,9 +17,10 @@ Left out: decisions; those are in the tables, the node and its sessions (runtime
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from types import TracebackType
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from ockam_fsm.edges.async_workers import AnyHandler, synchronous
 from ockam_fsm.edges.entropy import SystemEntropy
@@ -46,6 +47,7 @@ from ockam_fsm.runtime.workers import Context, Handler, RestartPolicy
 
 NameOrAddress: TypeAlias = str | Address
 TextOrRoute: TypeAlias = str | Route
+T = TypeVar("T")
 
 
 class TcpNode:
@@ -330,7 +332,12 @@ def _address(name: NameOrAddress) -> Address:
 
 
 def _route(route: TextOrRoute) -> Route:
-    return parse_route(route) if isinstance(route, str) else route
+    return _parsed(route) if isinstance(route, str) else route
+
+
+_parsed = lru_cache(maxsize=256)(parse_route)
+_shared: Callable[..., Settings] = lru_cache(maxsize=256)(Settings)
+"""One for all sessions of a kind: they are values, and what they look up once is then looked up once for all."""
 
 
 def _settings(
@@ -340,15 +347,18 @@ def _settings(
     durations: Durations | None,
     attempts: int | None = 5,
 ) -> Settings:
-    kind = session_type if isinstance(session_type, SessionType) else _named(session_type, TYPES)
-    spoken = PROFILES[profile] if isinstance(profile, str) else profile
+    types = {kind.name: kind for kind in TYPES}
+    kind = _named("session type", session_type, types) if isinstance(session_type, str) else session_type
+    spoken = _named("profile", profile, PROFILES) if isinstance(profile, str) else profile
     if role is Role.RESPONDER and not spoken.keeps_alive:
         kind = EXPLICIT_TRANSIENT
-    return Settings(kind, role, spoken, durations or Durations(), attempts)
+    return _shared(kind, role, spoken, durations or _DURATIONS, attempts)
 
 
-def _named(name: str, types: Iterable[SessionType]) -> SessionType:
-    known = {kind.name: kind for kind in types}
+def _named(what: str, name: str, known: Mapping[str, T]) -> T:
     if name not in known:
-        raise LocalSessionError(f"there is no session type {name!r}; there are {', '.join(known)}")
+        raise LocalSessionError(f"there is no {what} {name!r}; there are {', '.join(known)}")
     return known[name]
+
+
+_DURATIONS = Durations()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple, TypeAlias
 
 from ockam_fsm.machines.request import RequestEvent
@@ -96,6 +97,17 @@ _REASONS = {
 """Why a session failed or closed. A back-off that ends has no reason of its own: what it follows has one."""
 
 EXHAUSTED = "attempts exhausted"
+
+
+@cache
+def with_timer(armed: frozenset[Timer], timer: Timer) -> frozenset[Timer]:
+    """A set of its own for every session would be a tenth of an idle one's memory."""
+    return armed | {timer}
+
+
+@cache
+def without_timer(armed: frozenset[Timer], timer: Timer) -> frozenset[Timer]:
+    return armed - {timer}
 
 
 class Effects:
@@ -339,7 +351,7 @@ class Effects:
         self.armed = frozenset()
 
     def _set(self, timer: Timer, after_seconds: float) -> None:
-        self.armed |= {timer}
+        self.armed = with_timer(self.armed, timer)
         self.emit(SetTimer(timer, after_seconds))
 
     # The owner --------------------------------------------------------------------------------------------------------

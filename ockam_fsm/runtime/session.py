@@ -23,7 +23,7 @@ from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.machines.request import RequestEvent, RequestState
 from ockam_fsm.machines.vocabulary import Event, State
 from ockam_fsm.runtime.commands import AnyTimer, Command, DeadLetter, RequestTimer, Timer
-from ockam_fsm.runtime.effects import Cause, Effects, Inbound, Response
+from ockam_fsm.runtime.effects import Cause, Effects, Inbound, Response, without_timer
 from ockam_fsm.runtime.handshake import Place, worker_route
 from ockam_fsm.runtime.link import Link
 from ockam_fsm.runtime.message import Message, Route
@@ -135,7 +135,7 @@ class Session(Effects):
         if isinstance(timer, RequestTimer):
             self._request_expired(timer.request)
         elif timer in self.armed:
-            self.armed -= {timer}
+            self.armed = without_timer(self.armed, timer)
             self._fire(_EXPIRED[timer])
         return self._take()
 

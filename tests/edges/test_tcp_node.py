@@ -167,6 +167,8 @@ def test_wrong_use_says_what_is_right() -> None:
         async with node:
             with pytest.raises(LocalSessionError, match="there are explicit-transient"):
                 node.session("tcp://127.0.0.1:1/x", "transient")
+            with pytest.raises(LocalSessionError, match="there are ockam, generation"):
+                node.session("tcp://127.0.0.1:1/x", profile="okcam")
             with pytest.raises(LocalSessionError, match="called back"):
                 node.session("tcp://127.0.0.1:1/x", "explicit-persistent-two-sided")
             session = node.session("tcp://127.0.0.1:1/x", "implicit-persistent-two-sided", own_route="tcp://a:1/relay")
