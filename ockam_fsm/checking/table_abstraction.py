@@ -1,0 +1,105 @@
+"""What the core world is in the words of the table world: each end, its timers and each message, translated.
+
+Theory: the translation forgets bytes, never knowledge. In the worlds `lossy` it is one to one: the real core and the
+table world reach the same number of states, and the same states.
+
+Rule 1: addresses are read back as they were derived (`session_actor.DerivedEntropy`): "responder0.2/1iw" is the inner
+        address of the second responder in generation 1, which the initiator started.
+Left out: what the table world leaves out. A restart, a request or a second responder fails an assertion here.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ockam_fsm.checking.session_actor import End, Packet
+from ockam_fsm.checking.table_world import (
+    ANSWER,
+    CLOSING,
+    DATA,
+    HELLO,
+    KEEPALIVE,
+    KEEPALIVE_ANSWER,
+    SUPERSEDED,
+    TIMERS,
+    Counters,
+    Symbol,
+    SymbolicLink,
+    TableEnd,
+)
+from ockam_fsm.machines.vocabulary import Effect, Event, Role
+from ockam_fsm.runtime.commands import Timer
+from ockam_fsm.runtime.handshake import GENERATION, Place
+from ockam_fsm.runtime.link import Link
+from ockam_fsm.runtime.message import Address, Message
+from ockam_fsm.runtime.signals import Answer, Close, Data, Hello, Keepalive, KeepaliveAnswer, Superseded
+
+_INNER = re.compile(rb"(initiator|responder)0(?:\.(\d+))?/(\d+)([ir])w")
+_TALK = {Data: DATA, Keepalive: KEEPALIVE, KeepaliveAnswer: KEEPALIVE_ANSWER, Close: CLOSING}
+_TIMERS = {timer: TIMERS[Effect[f"START_{timer.name}"]] for timer in Timer}
+
+
+def table_end(end: End, role: Role) -> TableEnd:
+    """One end, without its timers."""
+    assert not end.memory
+    assert end.incarnation == 0
+    ordinal = 1 if role is Role.INITIATOR else end.spawned
+    image = end.session
+    if image is None:
+        return TableEnd(ordinal, rested=end.rested)
+    assert len(end.sessions) == 1
+    assert not image.requests
+    assert len(image.waiting) == image.held
+    return TableEnd(
+        ordinal,
+        image.state,
+        Counters(image.attempts, image.held, image.misses, image.usable, image.resting),
+        (image.seen[0], Role(image.seen[1])),
+        _link(image.attempt),
+        _link(image.current),
+        image.has_state,
+        end.rested,
+    )
+
+
+def table_timers(end: End) -> frozenset[Event]:
+    """The timers that an end has armed."""
+    return frozenset(_TIMERS[timer] for _, image in end.sessions for timer in image.armed)
+
+
+def symbol(packet: Packet) -> Symbol:
+    """One message."""
+    message = packet.message
+    said = GENERATION.decode(message.payload, Place.WORKER, message.return_route)
+    match said:
+        case Hello(generation=generation):
+            return Symbol(HELLO, generation.number, generation.starter, sender=_ordinal(generation.address))
+        case Answer(worker=worker, resumed=resumed):
+            return _between(ANSWER, message)._replace(sender=_ordinal(worker), resumed=resumed)
+        case Superseded(number=number, address=address):
+            _, count, starter = _read(address)
+            return Symbol(SUPERSEDED, count, starter, 0, _ordinal(address), seen=number)
+    return _between(_TALK[type(said)], message)
+
+
+def _between(kind: str, message: Message) -> Symbol:
+    receiver, number, starter = _read(message.onward_route[-1])
+    return Symbol(kind, number, starter, _ordinal(message.return_route[0]), receiver)
+
+
+def _link(link: Link | None) -> SymbolicLink | None:
+    if link is None:
+        return None
+    peer = _ordinal(link.route[-1]) if link.route else 0
+    return SymbolicLink(link.generation.number, link.generation.starter, peer, link.resumed)
+
+
+def _ordinal(address: Address) -> int:
+    return _read(address)[0]
+
+
+def _read(address: Address) -> tuple[int, int, Role]:
+    """Ordinal, number and starter of an inner address."""
+    found = _INNER.fullmatch(address.value)
+    assert found is not None, address
+    return int(found[2] or b"1"), int(found[3]), Role.INITIATOR if found[4] == b"i" else Role.RESPONDER

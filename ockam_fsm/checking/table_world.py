@@ -1,0 +1,322 @@
+"""The table world: two ends that are nothing but their tables, and messages that are symbols.
+
+Theory: what a session core adds to its table is small, and all of it is here: which generation an end has under way and
+which it talks in, the largest number that it has seen, where its peer listens, which timers run. That much can be said
+again in TLA+ or in Promela, in the same terms, so that other model checkers can count the same states. The real core
+is bound to it by `table_abstraction.py`: it reaches exactly these states.
+
+Rule 1: no bytes, no routes, no session code. `kernel.step` decides; `_Run` says what an effect does.
+Rule 2: an inner address is (side, ordinal, number, starter). The ordinal tells the responders of one host apart; there
+        is one initiator, its ordinal is 1. Fresh addresses are fresh because numbers and ordinals only grow.
+Rule 3: a responder that closes is forgotten: it is IDLE again, and only the ordinal remembers it.
+Rule 4: `classify` and `_Run` are the only places where a symbol or an effect means something.
+Left out: requests, error messages, restarts and profile `ockam`: the worlds `lossy` have none of them.
+Source: spec/sessions.md sections 3, 4 and 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from ockam_fsm.checking.session_actor import CLOSE, INITIATOR, OPEN, RENEGOTIATE, RESPONDER, SEND, Setting
+from ockam_fsm.checking.world import BoundReached, Deliver, Disabled, Fire, Order, Outbox, World
+from ockam_fsm.checking.world import Event as WorldEvent
+from ockam_fsm.kernel.errors import EventRefused
+from ockam_fsm.kernel.machine import Row
+from ockam_fsm.kernel.step import Configuration, step
+from ockam_fsm.machines.vocabulary import ATTEMPTS, HELD, MISSES, RESTING, USABLE, Effect, Event, Role, State
+
+HELLO, ANSWER, SUPERSEDED = "hello", "answer", "superseded"
+DATA, KEEPALIVE, KEEPALIVE_ANSWER, CLOSING = "data", "keepalive", "keepalive-answer", "close"
+
+TALK: Mapping[str, Event] = {
+    DATA: Event.DATA_RECEIVED,
+    KEEPALIVE: Event.KEEPALIVE_RECEIVED,
+    KEEPALIVE_ANSWER: Event.KEEPALIVE_ANSWERED,
+    CLOSING: Event.CLOSE_RECEIVED,
+}
+"""What is said on a messaging route, and what it is where it arrives."""
+
+SAYS: Mapping[Effect, str] = {
+    Effect.SEND_DATA: DATA,
+    Effect.SEND_KEEPALIVE: KEEPALIVE,
+    Effect.ANSWER_KEEPALIVE: KEEPALIVE_ANSWER,
+    Effect.SEND_CLOSE: CLOSING,
+}
+TIMERS: Mapping[Effect, Event] = {
+    Effect.START_NEGOTIATION: Event.NEGOTIATION_EXPIRED,
+    Effect.START_BACK_OFF: Event.BACK_OFF_EXPIRED,
+    Effect.START_ZERO_BACK_OFF: Event.BACK_OFF_EXPIRED,
+    Effect.START_KEEPALIVE: Event.KEEPALIVE_DUE,
+    Effect.START_IDLE: Event.IDLE_EXPIRED,
+    Effect.START_RETENTION: Event.RETENTION_EXPIRED,
+}
+"""A timer is named after what happens when it is due."""
+
+ORDERS = {OPEN: Event.OPEN, SEND: Event.SEND, RENEGOTIATE: Event.RENEGOTIATE, CLOSE: Event.CLOSE}
+
+
+class Symbol(NamedTuple):
+    """A message. `number` and `starter` name the generation; `sender` and `receiver` are ordinals, 0 where the address
+    has none: a host's, a contact's, an outer one. `resumed` is an answer's, `seen` a superseded's."""
+
+    kind: str
+    number: int
+    starter: Role
+    sender: int = 0
+    receiver: int = 0
+    resumed: bool = False
+    seen: int = 0
+
+    @property
+    def label(self) -> str:
+        return f"{self.kind} {self.number}{self.starter.name[0].lower()}"
+
+
+class SymbolicLink(NamedTuple):
+    """A generation as one end knows it. `peer` is the peer's ordinal, 0 until the messaging route is learned."""
+
+    number: int
+    starter: Role
+    peer: int = 0
+    resumed: bool = False
+
+
+class Counters(NamedTuple):
+    """The counters of every table; one that a table does not have stays 0."""
+
+    attempts: int = 0
+    held: int = 0
+    misses: int = 0
+    usable: int = 0
+    resting: int = 0
+
+
+COUNTERS = (ATTEMPTS, HELD, MISSES, USABLE, RESTING)
+
+
+class TableEnd(NamedTuple):
+    """One end between two events; its armed timers are the engine's. `rested` is a ghost for S16: a back-off has
+    expired since this end's last attempt."""
+
+    ordinal: int
+    state: State = State.IDLE
+    counters: Counters = Counters()
+    seen: tuple[int, Role] = (0, Role.RESPONDER)
+    attempt: SymbolicLink | None = None
+    current: SymbolicLink | None = None
+    has_state: bool = False
+    rested: bool = True
+
+
+@dataclass(frozen=True)
+class TableActor:
+    """One end of the session. The settings give it its table and its limits, and nothing else."""
+
+    setting: Setting
+    role: Role
+
+    @property
+    def name(self) -> str:
+        return INITIATOR if self.role is Role.INITIATOR else RESPONDER
+
+    @property
+    def peer(self) -> str:
+        return RESPONDER if self.role is Role.INITIATOR else INITIATOR
+
+    def start(self, out: Outbox) -> TableEnd:
+        return TableEnd(ordinal=1 if self.role is Role.INITIATOR else 0)
+
+    def handle(self, end: TableEnd, event: WorldEvent, out: Outbox) -> TableEnd:
+        run = _Run(self, end, out)
+        match event:
+            case Deliver(payload=Symbol() as symbol):
+                run.receive(symbol)
+            case Fire(Event() as timer):
+                run.fire(timer)
+            case Order(order):
+                run.order(ORDERS[str(order)])
+        return run.ended(rested=end.rested or event == Fire(Event.BACK_OFF_EXPIRED))
+
+
+def classify(end: TableEnd, role: Role, events: frozenset[Event], symbol: Symbol) -> tuple[Event, ...]:
+    """What a message is to an end, in the order in which the table hears of it (clauses 4.2, 4.3, 4.4)."""
+    stray = (Event.STRAY,)
+    if symbol.kind == HELLO:
+        return (judge_hello(end, symbol),) if Event.HELLO_NEWER in events else stray
+    link = link_at(end, symbol)
+    if link is None:
+        return stray
+    own_attempt = link is end.attempt and link.starter is role
+    if symbol.kind == ANSWER:
+        return (judge_answer(end, role, symbol),) if Event.ANSWER_CURRENT in events else stray
+    if symbol.kind == SUPERSEDED:
+        return (Event.SUPERSEDED,) if own_attempt else stray
+    if own_attempt:
+        return (Event.CLOSE_RECEIVED,) if symbol.kind == CLOSING else stray
+    heard = TALK[symbol.kind] if TALK[symbol.kind] in events else Event.STRAY
+    if link is end.attempt:
+        return (*((Event.PREVIOUS_ENDED,) if end.current else ()), Event.CONFIRMED, heard)
+    return (heard,)
+
+
+def link_at(end: TableEnd, symbol: Symbol) -> SymbolicLink | None:
+    """The generation whose inner address the message reached."""
+    if symbol.receiver != end.ordinal:
+        return None
+    links = (link for link in (end.attempt, end.current) if link is not None)
+    return next((link for link in links if (link.number, link.starter) == (symbol.number, symbol.starter)), None)
+
+
+def judge_hello(end: TableEnd, hello: Symbol) -> Event:
+    asked = (hello.number, hello.starter, hello.sender)
+    links = (link for link in (end.attempt, end.current) if link is not None)
+    if any((link.number, link.starter, link.peer) == asked for link in links):
+        return Event.HELLO_REPEATED
+    return Event.HELLO_NEWER if (hello.number, hello.starter) > end.seen else Event.HELLO_OLDER
+
+
+def judge_answer(end: TableEnd, role: Role, answer: Symbol) -> Event:
+    generation = (answer.number, role)
+    if end.attempt is not None and (end.attempt.number, end.attempt.starter) == generation:
+        return Event.ANSWER_CURRENT
+    if end.current is not None and (end.current.number, end.current.starter) == generation:
+        return Event.ANSWER_STALE if end.current.peer == answer.sender else Event.ANSWER_CHANGED
+    return Event.ANSWER_STALE
+
+
+class _Run:
+    """One handling of one event: the table decides, and its effects are carried out on an end that may change."""
+
+    def __init__(self, actor: TableActor, end: TableEnd, out: Outbox) -> None:
+        settings = actor.setting.settings(actor.role)
+        self.machine, self.limits = settings.machine, settings.limits
+        self.actor, self.before, self.end, self.out = actor, end, end, out
+
+    def receive(self, symbol: Symbol) -> None:
+        for event in classify(self.end, self.actor.role, frozenset(self.machine.events), symbol):
+            if event is Event.HELLO_NEWER and self.actor.role is Role.RESPONDER and self.end.state is State.IDLE:
+                self._spawn()
+            self.fire(event, symbol)
+
+    def order(self, event: Event) -> None:
+        """An order that the table refuses, or ignores, is not possible here."""
+        try:
+            if event not in self.machine.events or not self.fire(event):
+                raise Disabled
+        except EventRefused:
+            raise Disabled from None
+
+    def fire(self, event: Event, cause: Symbol | None = None) -> bool:
+        """One step of the table; whether a row was taken."""
+        names = [counter.name for counter in self.machine.counters]
+        values = tuple(getattr(self.end.counters, name) for name in names)
+        outcome = step(self.machine, Configuration(self.end.state, values), event, self.limits)
+        if not isinstance(outcome.decision, Row):
+            return False
+        moved = dict(zip(names, outcome.configuration.counters, strict=True))
+        held = self.end.counters.held
+        self.end = self.end._replace(state=outcome.configuration.state, counters=self.end.counters._replace(**moved))
+        for effect in outcome.decision.effects:
+            self._perform(effect, cause, held)
+        return True
+
+    def ended(self, rested: bool) -> TableEnd:
+        """The end after the event. A responder that closed, or was never asked for, is forgotten."""
+        if self.actor.role is Role.RESPONDER and self.end.state in (State.CLOSED, State.IDLE):
+            return TableEnd(self.end.ordinal)
+        return self.end._replace(rested=rested and not started(self.before, self.end, self.actor.role))
+
+    def _spawn(self) -> None:
+        if self.end.ordinal == self.actor.setting.spawns:
+            raise BoundReached("spawns")
+        self.end = self.end._replace(ordinal=self.end.ordinal + 1)
+
+    # What an effect does. Effects that are not here change nothing that this world knows of.
+
+    def _perform(self, effect: Effect, cause: Symbol | None, held: int) -> None:
+        if effect in TIMERS:
+            self.out.set_timer(TIMERS[effect])
+        elif effect is Effect.STOP_TIMERS:
+            self.out.cancel_all_timers()
+        elif effect in SAYS:
+            self._say(SAYS[effect])
+        elif effect is Effect.FORWARD_HELD:
+            for _ in range(held):
+                self._say(DATA)
+        else:
+            self._negotiate(effect, cause)
+
+    def _negotiate(self, effect: Effect, cause: Symbol | None) -> None:
+        match effect:
+            case Effect.START_ATTEMPT:
+                self._start_attempt()
+            case Effect.SEND_HELLO:
+                assert self.end.attempt is not None
+                self._send(Symbol(HELLO, *self.end.attempt[:2], sender=self.end.ordinal))
+            case Effect.DROP_ATTEMPT:
+                self.end = self.end._replace(attempt=None)
+            case Effect.END_CURRENT:
+                self.end = self.end._replace(current=None)
+            case Effect.FORGET_ROUTE:
+                self.end = self.end._replace(attempt=None, current=None)
+            case _ if cause is not None:
+                self._respond(effect, cause)
+
+    def _respond(self, effect: Effect, cause: Symbol) -> None:
+        """Effects that are about the message that caused them."""
+        end = self.end
+        match effect:
+            case Effect.ACCEPT_ATTEMPT:
+                link = SymbolicLink(cause.number, cause.starter, cause.sender, end.has_state)
+                self.end = end._replace(attempt=link, seen=(cause.number, cause.starter))
+            case Effect.SEND_ANSWER:
+                known = (end.attempt, end.current)
+                link = next(x for x in known if x and (x.number, x.starter) == (cause.number, cause.starter))
+                self._send(Symbol(ANSWER, *link[:2], end.ordinal, cause.sender, resumed=link.resumed))
+            case Effect.SEND_SUPERSEDED:
+                self._send(Symbol(SUPERSEDED, cause.number, cause.starter, 0, cause.sender, seen=end.seen[0]))
+            case Effect.CATCH_UP:
+                self.end = end._replace(seen=max(end.seen, (cause.seen, Role.RESPONDER)))
+            case Effect.ADOPT_LINK:
+                assert end.attempt is not None
+                link = end.attempt
+                if cause.kind == ANSWER:
+                    link = link._replace(peer=cause.sender, resumed=cause.resumed)
+                self.end = end._replace(attempt=None, current=link, has_state=True)
+
+    def _start_attempt(self) -> None:
+        number, most = self.end.seen[0] + 1, self.actor.setting.generations
+        if most is not None and number > most:
+            raise BoundReached("generations")
+        attempt = SymbolicLink(number, self.actor.role)
+        self.end = self.end._replace(attempt=attempt, seen=(number, self.actor.role))
+
+    def _say(self, kind: str) -> None:
+        """Say something to the peer in the current generation, or in the attempt that this end has answered."""
+        link = self.end.current or self.end.attempt
+        if link is not None and link.peer:
+            self._send(Symbol(kind, link.number, link.starter, self.end.ordinal, link.peer))
+
+    def _send(self, symbol: Symbol) -> None:
+        self.out.send(self.actor.peer, symbol)
+
+
+def started(before: TableEnd, after: TableEnd, role: Role) -> bool:
+    """Whether this end began a negotiation of its own between the two."""
+    own = after.attempt is not None and after.attempt.starter is role
+    return own and after.attempt != before.attempt
+
+
+def table_world(world: World) -> World:
+    """The table world of a world of two session actors: the same network, orders and bounds."""
+    actors = tuple(TableActor(_setting_of(world), role) for role in (Role.INITIATOR, Role.RESPONDER))
+    return replace(world, actors=actors, properties=())
+
+
+def _setting_of(world: World) -> Setting:
+    found = getattr(world.actors[0], "setting", None)
+    assert isinstance(found, Setting)
+    return found
