@@ -280,6 +280,17 @@ def _overtaking(machine: SessionMachine) -> SessionMachine:
     return with_row(machine, "held-overtakes-reissued", "J3", State.RENEGOTIATING, hold) if "J3" in rows else machine
 
 
+def _deaf(machine: SessionMachine) -> SessionMachine:
+    rows = {row.id for row in machine.rows}
+    answer = (Effect.ANSWER_KEEPALIVE,)
+    return with_row(machine, "deaf-responder", "ES3", State.ESTABLISHED, answer) if "ES3" in rows else machine
+
+
+def _uncounted(machine: SessionMachine) -> SessionMachine:
+    changed = [replace(row, updates=()) for row in machine.rows if row.id == "BX1"]
+    return machine.with_rows(f"uncounted-attempts {machine.name}", *changed)
+
+
 def _members() -> Iterator[KnownBad]:
     yield KnownBad(
         "no-generation", "an answer to an earlier attempt would be believed", "S4", lossy(_session(NoGeneration))
@@ -356,6 +367,24 @@ def _members() -> Iterator[KnownBad]:
     yield KnownBad(
         "lose-state-on-renegotiation", "a persistent session would forget what persists", "S3",
         closed(_session(LoseStateOnRenegotiation)),
+    )  # fmt: skip
+    yield KnownBad(
+        "closing-untold", "an owner would go on with a session that is over", "S17",
+        lossy(_dropping(EXPLICIT_TRANSIENT, "closing-untold", Effect.NOTIFY_CLOSED)),
+    )  # fmt: skip
+    yield KnownBad(
+        "unwatched-peer", "a responder would never notice that its peer is gone", "S18",
+        lossy(_dropping(ONE_SIDED, "unwatched-peer", Effect.START_IDLE)),
+    )  # fmt: skip
+    yield KnownBad(
+        "deaf-responder", "a peer that is alive would be given up", "S19", lossy(_table(ONE_SIDED, _deaf))
+    )  # fmt: skip
+    yield KnownBad(
+        "uncounted-attempts", "a peer that is gone would be asked for ever", "S20", lossy(_table(ONE_SIDED, _uncounted))
+    )  # fmt: skip
+    yield KnownBad(
+        "unanswered-keepalive", "a session that is alive would be taken for dead", "S21",
+        lossy(_dropping(ONE_SIDED, "unanswered-keepalive", Effect.ANSWER_KEEPALIVE)),
     )  # fmt: skip
 
 

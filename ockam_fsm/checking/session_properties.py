@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ockam_fsm.checking import session_conduct as owes
 from ockam_fsm.checking import session_liveness as live
 from ockam_fsm.checking import session_safety as safe
 from ockam_fsm.checking.properties import (
@@ -21,6 +22,7 @@ from ockam_fsm.checking.properties import (
     sometimes_step,
 )
 from ockam_fsm.checking.session_actor import INITIATOR, RESPONDER, Setting
+from ockam_fsm.checking.session_deeds import every_deed
 from ockam_fsm.machines.vocabulary import Role
 
 BOTH = (INITIATOR, RESPONDER)
@@ -66,6 +68,28 @@ def safety(setting: Setting) -> Iterator[Property]:
     yield always_step("S12", "buffers, attempts and responders stay within capacity", safe.within_capacity(setting))
     yield always_step("S13", "reissued, held and new messages leave in that order, each once", safe.leaves_in_order)
     yield always_step("S16", "between two attempts of an end a back-off has expired", safe.rested_before_attempt)
+
+
+def conduct(setting: Setting) -> Iterator[Property]:
+    """What an end owes in every step."""
+    told = every_deed(setting, owes.owner_is_told)
+    yield always_step("S17", "the owner is told of every establishment, failure and closing, once", told)
+    belongs = every_deed(setting, owes.state_has_what_belongs_to_it)
+    yield always_step("S18", "each state has the attempt, route, addresses and timers that belong to it, only", belongs)
+    heard = every_deed(setting, owes.hearing_counts)
+    yield always_step("S19", "whatever is heard in the current generation is a sign of life", heard)
+    counted = every_deed(setting, owes.counters_tell_the_truth)
+    yield always_step(
+        "S20", "attempts, misses, usable generations and numbers seen are counted where they happen", counted
+    )
+    said = every_deed(setting, owes.peer_is_told)
+    yield always_step("S21", "what the peer waits for is said, once", said)
+
+
+def refusals(setting: Setting) -> Iterator[Property]:
+    """For worlds in which a refused order is a step (`strangers.py`)."""
+    allowed = every_deed(setting, owes.orders_are_taken)
+    yield always_step("S22", "an order is refused exactly where sections 3 and 7 say so", allowed)
 
 
 def recoverability(setting: Setting) -> Iterator[Property]:

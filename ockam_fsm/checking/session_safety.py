@@ -224,8 +224,8 @@ def ends_agree(initiator: End, responder: End) -> bool:
         if mine is None or mine.state is not State.ESTABLISHED or theirs.state is not State.ESTABLISHED:
             continue
         here, there = mine.current, theirs.current
-        assert here is not None
-        assert there is not None
+        if here is None or there is None:
+            return False
         ours, yours = here.generation, there.generation
         same = ours.address == yours.address
         if same and (here.route[-1] != there.inner or there.route[-1] != here.inner):
@@ -250,6 +250,8 @@ def one_outcome(step: Step) -> bool:
         open_after = {request.identifier for request in after.requests} if after is not None else set()
         outcomes = [n.notice.request for n in emitted(step, key, commands.Notify) if isinstance(n.notice, kinds)]
         if len(outcomes) != len(set(outcomes)) or not set(outcomes) <= open_before | _accepted(step):
+            return False
+        if after is not None and after.state is State.CLOSED and open_after:
             return False
         if set(outcomes) & open_after or (not restarted(step) and (open_before - open_after) != set(outcomes)):
             return False

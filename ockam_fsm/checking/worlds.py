@@ -37,7 +37,7 @@ from ockam_fsm.checking.session_actor import (
     Setting,
 )
 from ockam_fsm.checking.session_normal import SessionNormaliser
-from ockam_fsm.checking.session_properties import recoverability, safety, witness
+from ockam_fsm.checking.session_properties import conduct, recoverability, safety, witness
 from ockam_fsm.checking.world import Budget, Network, World
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, SessionType
@@ -64,6 +64,7 @@ def world_of(
     bounds = {"attempts": setting.attempts, "misses": setting.misses, "held": setting.held, "spawns": setting.spawns}
     properties: tuple[Property, ...] = (
         *safety(setting),
+        *conduct(setting),
         *recoverability(setting),
         *(witness(one, setting) for one in witnesses),
     )

@@ -97,6 +97,7 @@ _REASONS = {
 """Why a session failed or closed. A back-off that ends has no reason of its own: what it follows has one."""
 
 EXHAUSTED = "attempts exhausted"
+NO_ROOM = "no room to hold it"
 
 
 @cache
@@ -168,7 +169,7 @@ class Effects:
         self.armed: frozenset[Timer] = frozenset()
         self.event: Event | None = None
         self.commands: list[Command] = []
-        self.follow_up: list[Outgoing] = []
+        self.follow_up: tuple[Outgoing, ...] = ()
 
     def emit(self, command: Command) -> None:
         self.commands.append(command)
@@ -299,13 +300,13 @@ class Effects:
         for identifier, request in tuple(self.requests.items()):
             if request.pending and request.reissue:
                 request.fire(RequestEvent.REISSUED)
-                self.follow_up.append(request.outgoing)
+                self.follow_up = (*self.follow_up, request.outgoing)
             elif request.pending:
                 self._abandon(identifier, self._reason())
 
     def abandon_request(self, cause: Cause) -> None:
         assert isinstance(cause, Outgoing)
-        self._abandon(cause.request, "no room to hold it")
+        self._abandon(cause.request, NO_ROOM)
 
     def fail_requests(self, cause: Cause) -> None:
         for identifier in tuple(self.requests):

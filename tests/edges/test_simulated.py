@@ -169,8 +169,14 @@ CAUGHT_AS: dict[str, set[str]] = {
 """Where another property than the explorer's shortest counterexample is the first to break."""
 
 
+EXPLORED_ONLY = ("S17", "S18", "S19", "S20", "S21")
+"""What an end owes in every step is judged by the explorer; the monitors judge what a run shows from outside."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("bad", known_bad(), ids=lambda bad: str(bad.name))
+@pytest.mark.parametrize(
+    "bad", [bad for bad in known_bad() if bad.property not in EXPLORED_ONLY], ids=lambda bad: str(bad.name)
+)
 def test_known_bad_machines_are_caught(bad: KnownBad) -> None:
     if bad.property.startswith("W"):  # nothing breaks, but what should happen never does (compare with the witnesses)
         assert not any(bad.property in simulate(setup_of(bad, seed), 5_000).witnesses for seed in range(4))

@@ -1,0 +1,323 @@
+"""What an end owes, step by step: to its owner, to its peer, and to its own timers and counters (S17 to S22).
+
+Theory: a table that forgets a notice, a timer or a count may go on for a long time before anything breaks, and some of
+what it owes nobody in a world of two ends ever misses. So it is judged at once, from the snapshots before and after a
+step and from its commands.
+
+Rule 1: as in `session_safety.py`: no table is read, and none of the code that is judged. What is expected is written
+        here once more, from the semantics alone.
+Left out: how long a back-off is; worlds have no durations, so that they stay small.
+Source: spec/sessions.md sections 3, 4 and 6.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+
+from ockam_fsm.checking.session_actor import (
+    CLOSE,
+    OPEN,
+    RENEGOTIATE,
+    REOPEN,
+    REQUEST,
+    SEND,
+    SESSION_ID,
+)
+from ockam_fsm.checking.session_deeds import Deed, is_own
+from ockam_fsm.checking.session_safety import (
+    live_links,
+    signal_of,
+)
+from ockam_fsm.checking.world import Order
+from ockam_fsm.machines.request import RequestState
+from ockam_fsm.machines.vocabulary import Creation, Role, State
+from ockam_fsm.runtime import commands
+from ockam_fsm.runtime.commands import RequestTimer, Timer
+from ockam_fsm.runtime.effects import NO_ROOM
+from ockam_fsm.runtime.message import Address
+from ockam_fsm.runtime.session import Snapshot
+from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.runtime.signals import (
+    Answer,
+    Close,
+    Data,
+    Hello,
+    Keepalive,
+    KeepaliveAnswer,
+    Signal,
+    Superseded,
+)
+
+NEGOTIATIONS = (State.NEGOTIATING, State.RENEGOTIATING)
+
+
+# S17 ------------------------------------------------------------------------------------------------------------------
+
+
+def owner_is_told(deed: Deed) -> bool:
+    """Every establishment, failure and closing is told, once, and after the requests that fail with it."""
+    kinds = (commands.Established, commands.TimedOut, commands.Closed)
+    notices = [command.notice for command in deed.did(commands.Notify) if isinstance(command, commands.Notify)]
+    expected: list[type] = [commands.Established] * deed.adopts
+    expected += [commands.TimedOut] * (deed.came_to is State.TIMED_OUT is not deed.was)
+    expected += [commands.Closed] * (deed.came_to is State.CLOSED is not deed.was)
+    told = [type(notice) for notice in notices if isinstance(notice, kinds)]
+    ended = [n for n, notice in enumerate(notices) if isinstance(notice, commands.TimedOut | commands.Closed)]
+    later = notices[ended[0] :] if ended else []
+    failed = [n for n in later if isinstance(n, commands.RequestFailed) and n.reason != NO_ROOM]
+    return told == expected and not failed
+
+
+# S18 ------------------------------------------------------------------------------------------------------------------
+
+
+def state_has_what_belongs_to_it(deed: Deed) -> bool:
+    """A negotiation has an attempt, an established end a route, and each state its timers; nothing else runs."""
+    image = deed.after
+    if not _timers_are_those_of_the_sessions(deed) or not _addresses_live_with_their_links(deed):
+        return False
+    if image is None:
+        return True
+    if image.state in NEGOTIATIONS and image.attempt is None:
+        return False
+    known = image.current is not None and bool(image.current.route) and image.attempt is None
+    if image.state is State.ESTABLISHED and not known:
+        return False
+    return image.armed == _timers_of(image, deed.settings) and _follows(deed.was, image.state)
+
+
+def _timers_are_those_of_the_sessions(deed: Deed) -> bool:
+    expected: set[Hashable] = set(deed.step.timers_after).intersection([REOPEN])
+    for key, image in deed.step.after.sessions:
+        pending = [RequestTimer(one.identifier) for one in image.requests if one.state is RequestState.PENDING]
+        for name in (*image.armed, *pending):
+            expected.add(name if key in (None, SESSION_ID) else (key, name))
+    return expected == deed.step.timers_after
+
+
+def _addresses_live_with_their_links(deed: Deed) -> bool:
+    known = _addresses(deed.before)
+    for command in deed.did(object):
+        if isinstance(command, commands.Register):
+            known.add(command.address)
+        elif isinstance(command, commands.Unregister):
+            known.discard(command.address)
+    return known == _addresses(deed.after)
+
+
+def _addresses(image: Snapshot | None) -> set[Address]:
+    return {one for link in live_links(image) for one in (link.inner, link.handshake) if one is not None}
+
+
+def _timers_of(image: Snapshot, settings: Settings) -> set[Timer]:
+    kind, role = settings.session_type, settings.role
+    if image.state in NEGOTIATIONS:
+        return {Timer.NEGOTIATION}
+    if image.state is State.ESTABLISHED and asks(settings):
+        unused = kind.creation is Creation.IMPLICIT and not kind.persistent
+        asked = settings.profile.keeps_alive
+        return ({Timer.KEEPALIVE} if asked else set()) | ({Timer.IDLE} if unused else set())
+    if image.state is State.ESTABLISHED:
+        return {Timer.IDLE}
+    if image.state is State.TIMED_OUT:
+        waits = kind.persistent and not kind.renegotiated_by(role)
+        if waits or (image.resting and role is Role.RESPONDER):
+            return {Timer.RETENTION}
+        return set() if image.resting else {Timer.BACK_OFF}
+    return set()
+
+
+def asks(settings: Settings) -> bool:
+    """Whether this end asks its peer whether it is alive; the other one listens for silence."""
+    return settings.role is Role.INITIATOR or settings.session_type.renegotiated_by(settings.role)
+
+
+_NEXT = {
+    State.IDLE: (State.NEGOTIATING, State.CLOSED),
+    State.NEGOTIATING: (State.ESTABLISHED, State.TIMED_OUT, State.CLOSED),
+    State.ESTABLISHED: (State.TIMED_OUT, State.RENEGOTIATING, State.CLOSED),
+    State.TIMED_OUT: (State.RENEGOTIATING, State.CLOSED),
+    State.RENEGOTIATING: (State.ESTABLISHED, State.TIMED_OUT, State.CLOSED),
+    State.CLOSED: (),
+}
+"""Section 3: which state may follow. One message may both confirm an answer and end what it has confirmed."""
+
+
+def _follows(was: State, is_now: State) -> bool:
+    return was is is_now or is_now in _NEXT[was]
+
+
+# S19 ------------------------------------------------------------------------------------------------------------------
+
+
+def hearing_counts(deed: Deed) -> bool:
+    """Whatever is heard in the current generation is a sign of life; using an implicit transient session is one too."""
+    settings, image = deed.settings, deed.after
+    restarts = any(command == commands.SetTimer(Timer.IDLE, _idle_seconds(settings))
+                   for command in deed.did(commands.SetTimer))  # fmt: skip
+    kind = settings.session_type
+    used = deed.ordered(SEND) or deed.ordered(REQUEST) or isinstance(deed.signal, Data)
+    if deed.heard and not asks(settings):
+        return restarts
+    if asks(settings) and kind.creation is Creation.IMPLICIT and not kind.persistent and used:
+        stays = deed.was is State.ESTABLISHED is deed.came_to
+        if stays and (deed.heard or not isinstance(deed.signal, Data)) and not restarts:
+            return False
+    if not (deed.heard or deed.confirms) or image is None or image.state is not State.ESTABLISHED:
+        return True
+    return image.misses == 0 and image.attempts == 0
+
+
+def _idle_seconds(settings: Settings) -> float:
+    assert settings.durations.idle_seconds is not None
+    return settings.durations.idle_seconds
+
+
+# S20 ------------------------------------------------------------------------------------------------------------------
+
+
+def counters_tell_the_truth(deed: Deed) -> bool:
+    """Attempts, unanswered keepalives and usable generations are counted, each where it happens and only there."""
+    image, limit = deed.after, deed.settings.limits["attempts"]
+    spent = limit is not None and deed.before is not None and deed.before.attempts >= limit
+    if deed.settings.session_type.persistent and deed.fired(Timer.BACK_OFF) and deed.came_to is State.CLOSED:
+        return spent
+    if image is None or image.state is State.CLOSED:  # nothing reads a counter any more
+        return True
+    usable = image.state is State.RENEGOTIATING and image.current is not None
+    resting = image.state is State.TIMED_OUT and Timer.BACK_OFF not in image.armed
+    counted = deed.settings.session_type.renegotiated_by(deed.settings.role)
+    if image.usable != usable or image.resting != (resting and counted):
+        return False
+    signal, attempt = deed.signal, deed.before.attempt if deed.before is not None else None
+    if isinstance(signal, Superseded) and is_own(attempt) and attempt.generation.address == signal.address:
+        return image.seen[0] >= signal.number
+    return _attempts_are_counted(deed, image) and _misses_are_counted(deed, image)
+
+
+def _attempts_are_counted(deed: Deed, image: Snapshot) -> bool:
+    before = deed.before.attempts if deed.before is not None else 0
+    limit = deed.settings.limits["attempts"]
+    if not deed.settings.session_type.persistent or limit is None:
+        return image.attempts == 0
+    if deed.fired(Timer.BACK_OFF) and before >= limit:
+        return False
+    if deed.starts:
+        return image.attempts == before + 1
+    cleared = image.attempts == 0 and (deed.signal is not None)
+    return image.attempts == before or cleared
+
+
+def _misses_are_counted(deed: Deed, image: Snapshot) -> bool:
+    before = deed.before.misses if deed.before is not None else 0
+    if deed.fired(Timer.KEEPALIVE):
+        missed = before >= (deed.settings.limits["misses"] or 0)
+        if missed:
+            return image.state is State.TIMED_OUT
+        return image.state is State.ESTABLISHED and image.misses == before + 1
+    falls_back = deed.was is State.RENEGOTIATING and not deed.adopts
+    if image.state is State.ESTABLISHED and (deed.adopts or falls_back):
+        return image.misses == 0
+    return image.misses == before or (image.misses == 0 and deed.signal is not None)
+
+
+# S21 ------------------------------------------------------------------------------------------------------------------
+
+
+def peer_is_told(deed: Deed) -> bool:
+    """Hello, answer, superseded, keepalive, its answer and close are said where the peer waits for them, once."""
+    profile = deed.settings.profile
+    sent = [signal_of(send.message, profile) for send in deed.did(commands.Send) if isinstance(send, commands.Send)]
+    said = Counter(type(signal) for signal in sent if not isinstance(signal, Data | None))
+    expected = Counter(kind for kind in _owed(deed) if profile.keeps_alive or kind in (Hello, Answer))
+    return said == expected and all(_fits(deed, signal) for signal in sent)
+
+
+def _fits(deed: Deed, signal: Signal | None) -> bool:
+    """What is said names the generation that it is about."""
+    match signal:
+        case Hello(generation=generation):
+            return any(link.generation.address == generation.address for link in live_links(deed.after))
+        case Answer(worker=worker):
+            return any(link.inner == worker for link in live_links(deed.after))
+        case Superseded(number=number):
+            return deed.before is not None and number == deed.before.seen[0]
+    return True
+
+
+def _owed(deed: Deed) -> Iterator[type[Signal]]:
+    before, after = deed.before, deed.after
+    if deed.starts:
+        yield Hello
+    elif isinstance(deed.signal, Hello):
+        yield from _owed_to_a_hello(deed, deed.signal)
+    if isinstance(deed.signal, Keepalive) and (deed.heard or deed.confirms or _heard_in_previous(deed)):
+        yield KeepaliveAnswer
+    began = isinstance(deed.signal, Answer) and deed.adopts
+    if began or (deed.fired(Timer.KEEPALIVE) and after is not None and after.state is State.ESTABLISHED):
+        yield Keepalive
+    closes = deed.came_to is State.CLOSED is not deed.was
+    by_itself = deed.ordered(CLOSE) or (deed.fired(Timer.IDLE) and deed.was is State.ESTABLISHED)
+    link = (before.current or before.attempt) if before is not None else None
+    if closes and by_itself and link is not None and link.route:
+        yield Close
+
+
+def _heard_in_previous(deed: Deed) -> bool:
+    return deed.before is not None and deed.was is State.RENEGOTIATING and deed.arrived_at(deed.before.current)
+
+
+def _owed_to_a_hello(deed: Deed, hello: Hello) -> Iterator[type[Signal]]:
+    before, kind = deed.before, deed.settings.session_type
+    if before is None or deed.was is State.IDLE:
+        known = before.seen if before is not None else (0, Role.RESPONDER)
+        answers = deed.settings.role is Role.RESPONDER and hello.generation.rank > known
+        yield from (Answer,) * (answers and deed.after is not None)
+        return
+    over = deed.was is State.CLOSED or (deed.was is State.TIMED_OUT and not kind.persistent)
+    answers = deed.settings.role is Role.RESPONDER or kind.renegotiated_by(Role.RESPONDER)
+    if over or not answers or hello.generation.starter is deed.settings.role:
+        return
+    if any(link.generation == hello.generation for link in live_links(before)):
+        yield Answer
+    elif hello.generation.rank <= before.seen:
+        yield Superseded
+    elif kind.persistent:
+        yield Answer
+
+
+# S22 ------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The record of an order that was refused; nothing else happened in that step."""
+
+    order: Hashable
+
+
+def orders_are_taken(deed: Deed) -> bool:
+    """An order is refused exactly where the semantics say so."""
+    event = deed.step.event
+    if not isinstance(event, Order) or deed.before is None:
+        return True
+    return bool(deed.did(Refused)) is not _allowed(event.order, deed.before, deed.settings)
+
+
+def _allowed(order: Hashable, image: Snapshot, settings: Settings) -> bool:
+    kind, role, state = settings.session_type, settings.role, image.state
+    explicit, room = kind.creation is Creation.EXPLICIT, image.held < settings.held_limit
+    if order == CLOSE:
+        return state is not State.CLOSED
+    if order == OPEN:
+        return explicit and role is Role.INITIATOR and state is State.IDLE
+    if order == RENEGOTIATE:
+        return state is State.ESTABLISHED and kind.renegotiated_by(role)
+    if order == REQUEST and len(image.requests) >= settings.requests:
+        return False
+    if state is State.IDLE:
+        return not explicit and role is Role.INITIATOR
+    waits = state in NEGOTIATIONS or (state is State.TIMED_OUT and kind.persistent)
+    return state is State.ESTABLISHED or (waits and room)

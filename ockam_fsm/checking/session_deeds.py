@@ -1,0 +1,137 @@
+"""What one session did in one step, in the words that properties of conduct are written in (`session_conduct.py`).
+
+Rule 1: everything is read from the snapshots before and after, the event and the commands; nothing is asked of the code
+        that is judged.
+Rule 2: a restart is no deed of a session: whoever was owed something is gone as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from typing import NamedTuple, TypeGuard
+
+from ockam_fsm.checking.properties import Step
+from ockam_fsm.checking.session_actor import ERROR, INITIATOR, SESSION_ID, Setting
+from ockam_fsm.checking.session_safety import (
+    Key,
+    StepPredicate,
+    arrival,
+    changes,
+    emitted,
+    live_links,
+    reaches,
+    restarted,
+    signal_of,
+)
+from ockam_fsm.checking.world import Fault, Fire, Order
+from ockam_fsm.machines.vocabulary import Role, State
+from ockam_fsm.runtime import commands
+from ockam_fsm.runtime.commands import Timer
+from ockam_fsm.runtime.link import Link
+from ockam_fsm.runtime.message import Address
+from ockam_fsm.runtime.session import Snapshot
+from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.runtime.signals import Close, Data, Error, Hello, Keepalive, KeepaliveAnswer, Signal
+
+TALK = (Data, Keepalive, KeepaliveAnswer)
+
+
+class Deed(NamedTuple):
+    """What one session did in one step: all that the predicates below read."""
+
+    step: Step
+    key: Key
+    before: Snapshot | None
+    after: Snapshot | None
+    settings: Settings
+    signal: Signal | None
+    """What arrived, as far as it can be read."""
+    address: Address | None
+    """Where it arrived."""
+
+    @property
+    def was(self) -> State:
+        return State.IDLE if self.before is None else self.before.state
+
+    @property
+    def came_to(self) -> State:
+        """A session that its host has dropped is closed; one that never was anything is idle."""
+        if self.after is not None:
+            return self.after.state
+        return State.IDLE if self.before is None else State.CLOSED
+
+    def fired(self, timer: Timer) -> bool:
+        event = self.step.event
+        name = event.timer if isinstance(event, Fire) else None
+        return name == (timer if self.key in (None, SESSION_ID) else (self.key, timer))
+
+    def ordered(self, order: Hashable) -> bool:
+        return self.step.event == Order(order)
+
+    def did(self, kind: type[object]) -> list[object]:
+        return emitted(self.step, self.key, kind)
+
+    def arrived_at(self, link: Link | None) -> bool:
+        return link is not None and self.address is not None and reaches(link, self.address)
+
+    @property
+    def confirms(self) -> bool:
+        """The peer was heard at the address of the answer that this end gave it."""
+        attempt = self.before.attempt if self.before is not None else None
+        return self.arrived_at(attempt) and not is_own(attempt) and isinstance(self.signal, (*TALK, Close, Error))
+
+    @property
+    def adopts(self) -> bool:
+        """A generation became the current one."""
+        current = self.after.current if self.after is not None else None
+        before = self.before.current if self.before is not None else None
+        new = current is not None and (before is None or before.generation != current.generation)
+        return new or self.confirms
+
+    @property
+    def heard(self) -> bool:
+        """The peer was heard in the generation that is established before and after."""
+        if self.before is None or self.after is None or self.was is not State.ESTABLISHED is not self.came_to:
+            return False
+        stays = self.came_to is State.ESTABLISHED and not self.adopts
+        counts = isinstance(self.signal, TALK) and not self.did(commands.DeadLetter)
+        return stays and counts and self.arrived_at(self.before.current)
+
+    @property
+    def starts(self) -> bool:
+        """A negotiation of this end's own began."""
+        attempt = self.after.attempt if self.after is not None else None
+        return is_own(attempt) and (self.before is None or attempt != self.before.attempt)
+
+
+def is_own(link: Link | None) -> TypeGuard[Link]:
+    return link is not None and link.generation.address == link.inner
+
+
+def every_deed(setting: Setting, holds: Callable[[Deed], bool]) -> StepPredicate:
+    """The step predicate that asks `holds` of each session that a step touches."""
+    declared = {role: setting.settings(role) for role in Role}
+
+    def deeds(step: Step) -> Iterator[Deed]:
+        settings = declared[Role.INITIATOR if step.actor == INITIATOR else Role.RESPONDER]
+        packet = arrival(step)
+        for key, before, after in changes(step):
+            signal = signal_of(packet.message, setting.profile) if packet is not None else None
+            address = packet.message.onward_route[0] if packet is not None else None
+            if step.event == Fault(ERROR):
+                link = (before.current or before.attempt) if before is not None else None
+                signal, address = Error(""), link.inner if link is not None else None
+            if not _is_for(key, before, signal, address):
+                signal = address = None
+            yield Deed(step, key, before, after, settings, signal, address)
+
+    return lambda step: restarted(step) or all(map(holds, deeds(step)))
+
+
+def _is_for(key: Key, image: Snapshot | None, signal: Signal | None, address: Address | None) -> bool:
+    """Whether this session of its end is the one that a message is for: a host has several."""
+    if key is None or address is None:
+        return True
+    if isinstance(signal, Hello):
+        return signal.session_id == key if signal.session_id else image is None
+    return any(reaches(link, address) for link in live_links(image))
