@@ -205,7 +205,8 @@ class Session(Effects):
         if isinstance(decision, Ignore) and isinstance(cause, Inbound | Response):
             self.emit(DeadLetter(decision.because, cause.message))
         while self.follow_up:
-            request = self.follow_up.pop(0)
+            request, *rest = self.follow_up
+            self.follow_up = tuple(rest)
             self.settings.driver.fire(self, Event.REISSUE, request)
 
     def _request_expired(self, identifier: Hashable) -> None:
