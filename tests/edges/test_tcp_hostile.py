@@ -80,19 +80,17 @@ def test_bad_bytes_close_their_connection_with_the_reason_logged(name: str, capl
 @pytest.mark.slow
 def test_slowloris_of_every_kind_is_closed_in_time(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
-        async with (
-            attacked() as (node, where, _),
-            await Client.to(where, version=False) as silent,
-            await Client.to(where) as unfinished,
-        ):
-            unfinished.write(b"\x00\x00\x00\x10abc")
-            assert await silent.closed() == VERSION
-            await until(lambda: len(node.edge.connections) == 2)
-            now = node.loop.time()
-            while len(node.edge.connections) == 2:  # a byte now and then does not help
-                unfinished.write(b"d" if node.loop.time() - now < 0.1 else b"")
-                await asyncio.sleep(0.02)
-            assert await unfinished.closed() == VERSION
+        async with attacked() as (node, where, _):
+            async with await Client.to(where, version=False) as silent:
+                assert await silent.closed() == VERSION
+            async with await Client.to(where) as unfinished:
+                unfinished.write(b"\x00\x00\x00\x10abc")
+                await until(lambda: len(node.edge.connections) == 2)
+                began = node.loop.time()
+                while len(node.edge.connections) == 2:  # a byte now and then does not help
+                    unfinished.write(b"d" if node.loop.time() - began < 0.1 else b"")
+                    await asyncio.sleep(0.02)
+                assert await unfinished.closed() == VERSION
 
     over_tcp(main())
     assert sorted(reasons(caplog)) == ["a frame was not finished in time", "no version byte in time"]
