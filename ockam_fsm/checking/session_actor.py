@@ -6,7 +6,8 @@ snapshot, calls the session, and turns its commands into sends, timers and recor
 
 Rule 1: addresses are derived, not drawn: actor, incarnation, ordinal, number and starter make each fresh in its world.
 Rule 2: durations do not exist here. A timer is armed or not, so the step of the back-off is left out of the state.
-Rule 3: what a check must not depend on is left out of the state as well: `reason` is kept only where a world asks.
+Rule 3: what a check must not depend on is left out of the state as well: `reason`, and whether the next back-off is the
+        first again (`back_offs`), are kept only where a world asks.
 Left out: transports, hops and other workers; they are the node's. The application of the responder answers requests.
 """
 
@@ -137,6 +138,7 @@ class Setting:
     distinct: bool = False
     reissue: bool = False
     reasons: bool = False
+    back_offs: bool = False
     make: Callable[..., Session] = Session
     variants: tuple[tuple[Role, SessionMachine], ...] = ()
 
@@ -393,4 +395,5 @@ def started_attempt(before: End, after: End) -> bool:
 
 def _stripped(image: Snapshot, setting: Setting) -> Snapshot:
     reason = image.reason if setting.reasons else ""
-    return image._replace(back_off_step=0, reason=reason)
+    step = min(image.back_off_step, 1) if setting.back_offs else 0
+    return image._replace(back_off_step=step, reason=reason)

@@ -13,7 +13,7 @@ Source: spec/sessions.md sections 3, 4 and 6.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ockam_fsm.checking.session_actor import (
@@ -35,8 +35,9 @@ from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.vocabulary import Creation, Role, State
 from ockam_fsm.runtime import commands
 from ockam_fsm.runtime.commands import RequestTimer, Timer
-from ockam_fsm.runtime.effects import NO_ROOM
+from ockam_fsm.runtime.effects import EXHAUSTED, NO_ROOM
 from ockam_fsm.runtime.message import Address
+from ockam_fsm.runtime.request import Outgoing
 from ockam_fsm.runtime.session import Snapshot
 from ockam_fsm.runtime.settings import Settings
 from ockam_fsm.runtime.signals import (
@@ -64,10 +65,32 @@ def owner_is_told(deed: Deed) -> bool:
     expected += [commands.TimedOut] * (deed.came_to is State.TIMED_OUT is not deed.was)
     expected += [commands.Closed] * (deed.came_to is State.CLOSED is not deed.was)
     told = [type(notice) for notice in notices if isinstance(notice, kinds)]
-    ended = [n for n, notice in enumerate(notices) if isinstance(notice, commands.TimedOut | commands.Closed)]
-    later = notices[ended[0] :] if ended else []
-    failed = [n for n in later if isinstance(n, commands.RequestFailed) and n.reason != NO_ROOM]
-    return told == expected and not failed
+    spent = deed.fired(Timer.BACK_OFF) and deed.settings.session_type.persistent
+    why = any(isinstance(notice, commands.Closed) and (notice.reason == EXHAUSTED) is not spent for notice in notices)
+    return told == expected and not why and _failures_are_told(deed, notices)
+
+
+def _failures_are_told(deed: Deed, notices: Sequence[commands.Notice]) -> bool:
+    """Requests, and what was held, fail with the reason of what ended them, before that is told itself."""
+    ends = [notice for notice in notices if isinstance(notice, commands.TimedOut | commands.Closed)]
+    place = notices.index(ends[0]) if ends else len(notices)
+    for number, notice in enumerate(notices):
+        if not isinstance(notice, commands.RequestFailed):
+            continue
+        if notice.reason == NO_ROOM:
+            told = _is_full(deed)
+        else:
+            told = not ends or (number < place and notice.reason == ends[0].reason)
+        if not told:
+            return False
+    letters = [letter for letter in deed.did(commands.DeadLetter) if isinstance(letter, commands.DeadLetter)]
+    discarded = [letter.reason for letter in letters if isinstance(letter.message, Outgoing)]
+    return not ends or set(discarded) <= {ends[-1].reason}
+
+
+def _is_full(deed: Deed) -> bool:
+    """Whether there was no room in this step; what was held may have left by its end."""
+    return deed.adopts or (deed.after is not None and deed.after.held >= deed.settings.held_limit)
 
 
 # S18 ------------------------------------------------------------------------------------------------------------------
@@ -167,7 +190,7 @@ def hearing_counts(deed: Deed) -> bool:
             return False
     if not (deed.heard or deed.confirms) or image is None or image.state is not State.ESTABLISHED:
         return True
-    return image.misses == 0 and image.attempts == 0
+    return image.misses == 0 and image.attempts == 0 and image.back_off_step == 0
 
 
 def _idle_seconds(settings: Settings) -> float:
@@ -243,7 +266,7 @@ def _fits(deed: Deed, signal: Signal | None) -> bool:
         case Answer(worker=worker):
             return any(link.inner == worker for link in live_links(deed.after))
         case Superseded(number=number):
-            return deed.before is not None and number == deed.before.seen[0]
+            return number == deed.seen[0]
     return True
 
 
@@ -271,10 +294,11 @@ def _heard_in_previous(deed: Deed) -> bool:
 
 def _owed_to_a_hello(deed: Deed, hello: Hello) -> Iterator[type[Signal]]:
     before, kind = deed.before, deed.settings.session_type
+    newer = hello.generation.rank > deed.seen
     if before is None or deed.was is State.IDLE:
-        known = before.seen if before is not None else (0, Role.RESPONDER)
-        answers = deed.settings.role is Role.RESPONDER and hello.generation.rank > known
-        yield from (Answer,) * (answers and deed.after is not None)
+        asked = deed.settings.role is Role.RESPONDER
+        yield from (Answer,) * (asked and newer and deed.after is not None)
+        yield from (Superseded,) * (asked and not newer)
         return
     over = deed.was is State.CLOSED or (deed.was is State.TIMED_OUT and not kind.persistent)
     answers = deed.settings.role is Role.RESPONDER or kind.renegotiated_by(Role.RESPONDER)
@@ -282,7 +306,7 @@ def _owed_to_a_hello(deed: Deed, hello: Hello) -> Iterator[type[Signal]]:
         return
     if any(link.generation == hello.generation for link in live_links(before)):
         yield Answer
-    elif hello.generation.rank <= before.seen:
+    elif not newer:
         yield Superseded
     elif kind.persistent:
         yield Answer

@@ -75,6 +75,14 @@ class Deed(NamedTuple):
         return link is not None and self.address is not None and reaches(link, self.address)
 
     @property
+    def seen(self) -> tuple[int, Role]:
+        """The largest generation that the session knew, or that durable state kept of it while it was not there."""
+        if self.before is not None:
+            return self.before.seen[0], Role(self.before.seen[1])
+        number = next((number for key, number, _ in self.step.before.memory if key == self.key), 0)
+        return number, Role.INITIATOR if number else Role.RESPONDER
+
+    @property
     def confirms(self) -> bool:
         """The peer was heard at the address of the answer that this end gave it."""
         attempt = self.before.attempt if self.before is not None else None

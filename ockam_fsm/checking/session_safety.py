@@ -33,6 +33,7 @@ from ockam_fsm.checking.session_actor import (
 )
 from ockam_fsm.checking.world import Deliver, Fault, Fire, Order
 from ockam_fsm.kernel.errors import RemoteSessionError
+from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime import commands
 from ockam_fsm.runtime.handshake import GENERATION, PROFILES, Place, Profile
@@ -251,9 +252,20 @@ def one_outcome(step: Step) -> bool:
         outcomes = [n.notice.request for n in emitted(step, key, commands.Notify) if isinstance(n.notice, kinds)]
         if len(outcomes) != len(set(outcomes)) or not set(outcomes) <= open_before | _accepted(step):
             return False
-        if after is not None and after.state is State.CLOSED and open_after:
+        if after is not None and not _requests_wait_somewhere(after):
             return False
         if set(outcomes) & open_after or (not restarted(step) and (open_before - open_after) != set(outcomes)):
+            return False
+    return True
+
+
+def _requests_wait_somewhere(image: Snapshot) -> bool:
+    """A pending request waits in the current generation, one that is not sent is held, and a closed end has none."""
+    held = [outgoing.request for outgoing, _ in image.waiting]
+    for request in image.requests:
+        pending = request.state is RequestState.PENDING
+        waits = image.current is not None and request.reply is not None and reaches(image.current, request.reply)
+        if image.state is State.CLOSED or (not waits if pending else request.identifier not in held):
             return False
     return True
 

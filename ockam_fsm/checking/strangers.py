@@ -130,11 +130,11 @@ class Alone:
             return state
 
 
-def strangers(role: Role, setting: Setting, messages: int = 3) -> World:
+def strangers(role: Role, setting: Setting, messages: int = 2, held: int = 1) -> World:
     """The end of `role` among strangers, with every step property that its type has. `messages`: how many the
     application may say in all, requests included."""
-    setting = replace(setting, distinct=True, held=2, misses=1, generations=2, spawns=2, capacity=1,
-                      reissue=setting.session_type.persistent)  # fmt: skip
+    setting = replace(setting, distinct=True, held=held, misses=2, generations=2, spawns=2, capacity=1,
+                      reissue=setting.session_type.persistent, back_offs=True)  # fmt: skip
     end: InitiatorActor | ResponderActor = (
         InitiatorActor(setting, peer=STRANGER) if role is Role.INITIATOR else ResponderActor(setting, peer=STRANGER)
     )
@@ -148,7 +148,7 @@ def strangers(role: Role, setting: Setting, messages: int = 3) -> World:
     name = f"{setting.session_type.name}:{end.name}-among-strangers"
     judged = tuple(_of(end.name, one) for one in properties)
     actors = (Alone(end, messages), Stranger(end.name))
-    return World(name, actors, network, orders, faults, judged, extra_bounds={"messages": messages})
+    return World(name, actors, network, orders, faults, judged, extra_bounds={"messages": messages, "held": held})
 
 
 def _of(name: str, one: Property) -> Property:
@@ -176,7 +176,8 @@ def sayings(role: Role, setting: Setting) -> Iterator[Saying]:
                 for worker in (peer, "elsewhere"):
                     answer = Answer(session_id, generation, local(f"{worker}/{number}{'ri'[starter]}w"), True)
                     yield _saying(f"answer {number} of {worker}", here, answer)
-                yield _saying(f"superseded {number}", here, Superseded(session_id, number, here))
+                for seen in (number, number + 1):
+                    yield _saying(f"superseded {number} by {seen}", here, Superseded(session_id, seen, here))
             else:
                 for name in (peer, "another"):
                     generation = Generation(number, starter, local(f"{name}/{number}{'ri'[starter]}w"))
