@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ockam_fsm.cli.catalogue import MESSAGES, catalogue
+from ockam_fsm.cli.catalogue import catalogue
 from ockam_fsm.edges.process import render_with_wasm
 from ockam_fsm.kernel.machine import Machine
-from ockam_fsm.machines.vocabulary import Effect, Event
+from ockam_fsm.machines.vocabulary import MESSAGES, Effect, Event
 from ockam_fsm.projections import dot, svg
 from ockam_fsm.projections.gallery import Pair
 from ockam_fsm.projections.kinds import EventKind
