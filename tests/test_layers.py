@@ -27,7 +27,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checking": {"kernel", "machines", "runtime"},
     # Departure: edges name session types and their states, which are machines'; they read no table.
     "edges": {"kernel", "machines", "runtime"},
-    "conformance": {"kernel", "machines", "runtime", "checking", "edges"},
+    # Departure: a finding carries the sequence chart that reproduces it, so conformance draws.
+    "conformance": {"kernel", "machines", "projections", "runtime", "checking", "edges"},
     "cli": set(INNER),
 }
 

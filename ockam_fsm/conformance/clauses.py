@@ -1,0 +1,88 @@
+"""The clauses of `spec/sessions.md` that an implementation can keep or break: what every verdict is about.
+
+Rule 1: the number is the clause's, for life; title and level are read off its text, and a test compares them.
+Rule 2: every clause that says what an end does is here. Left out: the informative ones, words (section 1), properties
+        (section 8: they follow from the other clauses), and the names of faults (10.1, which is for testers).
+Limit: a level belongs to a whole clause. It is the strongest word in capitals that the clause has; a clause that has
+       none says plainly what an end does, and who does otherwise cannot be talked to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+SPECIFICATION = "spec/sessions.md"
+
+
+class Level(Enum):
+    """How strongly a clause binds (clause 1.1)."""
+
+    MUST = "MUST"
+    SHOULD = "SHOULD"
+    PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    id: str
+    title: str
+    level: Level
+
+    @property
+    def link(self) -> str:
+        """Its text, from the root of the repository."""
+        heading = f"{self.id} {self.title}".lower()
+        return f"{SPECIFICATION}#{re.sub(r'[^a-z0-9_ -]', '', heading).replace(' ', '-')}"
+
+
+CLAUSES: tuple[Clause, ...] = (
+    Clause("2.1", "Three dimensions", Level.MUST),
+    Clause("2.2", "Creation", Level.MUST),
+    Clause("2.3", "Responders: static and spawned", Level.MUST),
+    Clause("2.4", "Valid combinations", Level.MUST),
+    Clause("3.1", "States", Level.MUST),
+    Clause("3.2", "TIMED_OUT decides failures", Level.MUST),
+    Clause("3.3", "Transient sessions", Level.MUST),
+    Clause("3.4", "Attempts and the budget", Level.MUST),
+    Clause("3.5", "The end of the back-off", Level.PLAIN),
+    Clause("3.6", "Waiting to be asked, and retention", Level.MUST),
+    Clause("3.7", "Idle", Level.PLAIN),
+    Clause("3.8", "Closing", Level.MUST),
+    Clause("3.9", "The negotiation timer", Level.MUST),
+    Clause("3.10", "Triggers", Level.PLAIN),
+    Clause("3.11", "Lower layer, error messages, a restarted peer", Level.SHOULD),
+    Clause("4.1", "Numbers", Level.MUST),
+    Clause("4.2", "Hellos", Level.PLAIN),
+    Clause("4.3", "Answers", Level.PLAIN),
+    Clause("4.4", "An answer is not yet a session for the answerer", Level.MUST),
+    Clause("4.5", "A route belongs to its generation", Level.MUST),
+    Clause("4.6", "Collision", Level.PLAIN),
+    Clause("4.7", "Keepalives", Level.MUST),
+    Clause("4.9", "Hosts and capacity", Level.MUST),
+    Clause("5.1", "Messaging routes", Level.MUST),
+    Clause("5.2", "Initialization routes", Level.PLAIN),
+    Clause("5.3", "Two-sided sessions", Level.MUST),
+    Clause("5.4", "Over which carrier", Level.MUST),
+    Clause("6.1", "One request, one outcome", Level.MUST),
+    Clause("6.2", "Correlation", Level.PLAIN),
+    Clause("6.3", "Timeouts and late responses", Level.PLAIN),
+    Clause("6.4", "Negotiation messages", Level.PLAIN),
+    Clause("6.5", "Keepalives are missed", Level.SHOULD),
+    Clause("6.6", "Pending requests when the session fails", Level.PLAIN),
+    Clause("7.1", "Overview", Level.PLAIN),
+    Clause("7.2", "Holding", Level.PLAIN),
+    Clause("7.3", "Established", Level.PLAIN),
+    Clause("7.4", "Order", Level.PLAIN),
+    Clause("7.5", "Closing", Level.PLAIN),
+    Clause("10.2", "A handler that raises", Level.MUST),
+    Clause("11.1", "A session over a session", Level.PLAIN),
+    Clause("14.1", "Connections and frames", Level.MUST),
+    Clause("14.2", "Profile `ockam`", Level.MUST),
+    Clause("14.3", "Profile `generation`", Level.MUST),
+    Clause("14.4", "What cannot be read", Level.PLAIN),
+)
+
+BY_ID: Mapping[str, Clause] = {clause.id: clause for clause in CLAUSES}
