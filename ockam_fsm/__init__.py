@@ -20,9 +20,9 @@ from ockam_fsm.machines.session import (
     IMPLICIT_TRANSIENT,
 )
 from ockam_fsm.machines.vocabulary import Creation, Effect, Event, Renegotiation, Role, SessionType, State
-from ockam_fsm.runtime.effects import Terms
 from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
 from ockam_fsm.runtime.host import Host
+from ockam_fsm.runtime.knowledge import Terms
 from ockam_fsm.runtime.message import Address, Message, Route, local
 from ockam_fsm.runtime.request import Outgoing
 from ockam_fsm.runtime.session import Session

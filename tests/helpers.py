@@ -29,9 +29,9 @@ from ockam_fsm.runtime.commands import (
     SetTimer,
     Unregister,
 )
-from ockam_fsm.runtime.effects import Terms
 from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Place, Profile
 from ockam_fsm.runtime.host import Host, Key, Owned
+from ockam_fsm.runtime.knowledge import Terms
 from ockam_fsm.runtime.link import Purpose
 from ockam_fsm.runtime.message import TCP, Address, Message, Route, local
 from ockam_fsm.runtime.request import Outgoing

@@ -22,7 +22,7 @@ from ockam_fsm.kernel.machine import Counter, Row
 from ockam_fsm.machines import MACHINES, parts, session, spawner, vocabulary
 from ockam_fsm.machines.supervised import SUPERVISED
 from ockam_fsm.machines.vocabulary import Effect, Event, State
-from ockam_fsm.runtime import commands, effects, handshake, host, link, request, services, settings, signals
+from ockam_fsm.runtime import commands, handshake, host, knowledge, link, request, services, settings, signals
 from ockam_fsm.runtime import session as core
 from ockam_fsm.runtime.commands import Timer
 from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Place
@@ -44,7 +44,7 @@ from ockam_fsm.runtime.signals import (
 ROOT = Path(__file__).parent.parent
 SESSIONS = ROOT / "spec" / "sessions.md"
 WORDS: tuple[ModuleType, ...] = (
-    vocabulary, session, spawner, parts, core, effects, handshake, host, link, request, settings, signals, commands,
+    vocabulary, session, spawner, parts, core, knowledge, handshake, host, link, request, settings, signals, commands,
 )  # fmt: skip
 
 CLAUSE = r"\d{1,2}\.\d{1,2}"

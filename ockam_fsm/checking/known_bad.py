@@ -161,7 +161,7 @@ class ForgetHeldMessages(Session):
     __slots__ = ()
 
     def discard_held(self, cause: Cause) -> None:
-        self.waiting = []
+        self.waiting = ()
 
 
 class DeliverBeforeEstablished(Session):
@@ -187,7 +187,7 @@ class UnboundedHold(Session):
         except EventRefused:
             if self.state in (State.IDLE, State.CLOSED):
                 raise
-            self.waiting.append((outgoing, False))
+            self._wait(len(self.waiting), outgoing, reissued=False)
             return []
 
 

@@ -25,9 +25,9 @@ from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, SessionMachine
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
 from ockam_fsm.runtime.commands import CancelTimer, Command, RequestTimer, Send, SetTimer, Timer
 from ockam_fsm.runtime.commands import Deliver as Delivered
-from ockam_fsm.runtime.effects import Terms
 from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
 from ockam_fsm.runtime.host import Host, HostSnapshot, Key, Owned
+from ockam_fsm.runtime.knowledge import Terms
 from ockam_fsm.runtime.link import Purpose
 from ockam_fsm.runtime.message import Address, Message, local
 from ockam_fsm.runtime.request import Outgoing

@@ -7,17 +7,14 @@ Source: `ockam_fsm/machines/vocabulary.py`, class Effect; spec/sessions.md secti
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Hashable
 from typing import NamedTuple, TypeAlias
 
 from ockam_fsm.machines.request import RequestEvent
-from ockam_fsm.machines.vocabulary import Event, Role, State
+from ockam_fsm.machines.vocabulary import Event, Role
 from ockam_fsm.runtime.commands import (
     CancelTimer,
     Closed,
-    Command,
     DeadLetter,
     Deliver,
     Established,
@@ -25,16 +22,16 @@ from ockam_fsm.runtime.commands import (
     Register,
     Remember,
     Send,
-    SetTimer,
     TimedOut,
     Timer,
     Unregister,
 )
 from ockam_fsm.runtime.handshake import worker_route
-from ockam_fsm.runtime.link import Entropy, Link, Purpose
+from ockam_fsm.runtime.knowledge import Knowledge, ranked
+from ockam_fsm.runtime.link import Link, Purpose
 from ockam_fsm.runtime.message import Address, Message, Route
-from ockam_fsm.runtime.request import Outgoing, Request, RequestRecord
-from ockam_fsm.runtime.settings import MAX_BACK_OFF_STEPS, Settings
+from ockam_fsm.runtime.request import Outgoing
+from ockam_fsm.runtime.settings import MAX_BACK_OFF_STEPS
 from ockam_fsm.runtime.signals import (
     Answer,
     Close,
@@ -46,21 +43,6 @@ from ockam_fsm.runtime.signals import (
     Signal,
     Superseded,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What one session was started with.
-
-    `outer` is the address that the application talks to; it never changes. `contact` is where hellos for this end
-    arrive: the host's address at a responder, an address of its own at an initiator that answers hellos, else None.
-    `own_route` is the initialization route that a two-sided starter gives its peer (empty: the peer has one already).
-    """
-
-    session_id: bytes
-    outer: Address
-    contact: Address | None = None
-    own_route: Route = ()
 
 
 class Inbound(NamedTuple):
@@ -100,83 +82,10 @@ EXHAUSTED = "attempts exhausted"
 NO_ROOM = "no room to hold it"
 
 
-@cache
-def with_timer(armed: frozenset[Timer], timer: Timer) -> frozenset[Timer]:
-    """A set of its own for every session would be a tenth of an idle one's memory."""
-    return armed | {timer}
+class Effects(Knowledge):
+    """The effects that change what one end knows."""
 
-
-@cache
-def without_timer(armed: frozenset[Timer], timer: Timer) -> frozenset[Timer]:
-    return armed - {timer}
-
-
-class Effects:
-    """The knowledge of one end of a session, and the effects that change it."""
-
-    __slots__ = (
-        "armed",
-        "attempt",
-        "attempts",
-        "back_off_step",
-        "commands",
-        "current",
-        "entropy",
-        "event",
-        "follow_up",
-        "has_state",
-        "held",
-        "initialization_route",
-        "limits",
-        "misses",
-        "reason",
-        "requests",
-        "resting",
-        "seen",
-        "settings",
-        "state",
-        "terms",
-        "usable",
-        "waiting",
-    )
-
-    def __init__(
-        self,
-        settings: Settings,
-        terms: Terms,
-        entropy: Entropy,
-        initialization_route: Route = (),
-        *,
-        remembered: int = 0,
-        has_state: bool = False,
-    ) -> None:
-        """`remembered`: the number that durable state holds; `has_state`: it holds the session's state as well."""
-        self.settings = settings
-        self.limits: Mapping[str, int | None] = settings.limits
-        self.terms = terms
-        self.entropy = entropy
-        self.initialization_route = initialization_route
-        self.state = State.IDLE
-        self.attempts = self.held = self.misses = self.usable = self.resting = 0
-        self.seen: tuple[int, int] = (remembered, Role.INITIATOR if remembered else Role.RESPONDER)
-        self.attempt: Link | None = None
-        self.current: Link | None = None
-        self.waiting: list[tuple[Outgoing, bool]] = []
-        self.requests: dict[Hashable, Request] = {}
-        self.has_state = has_state
-        self.reason = ""
-        self.back_off_step = 0
-        self.armed: frozenset[Timer] = frozenset()
-        self.event: Event | None = None
-        self.commands: list[Command] = []
-        self.follow_up: tuple[Outgoing, ...] = ()
-
-    def emit(self, command: Command) -> None:
-        self.commands.append(command)
-
-    def is_own(self, link: Link) -> bool:
-        """Whether this end started the negotiation of `link`."""
-        return link.generation.starter is self.settings.role
+    __slots__ = ()
 
     # Generations ------------------------------------------------------------------------------------------------------
 
@@ -185,7 +94,7 @@ class Effects:
         number = self.seen[0] + 1
         inner = self.entropy.address(number, role, Purpose.WORKER)
         handshake = None if profile.keeps_alive else self.entropy.address(number, role, Purpose.HANDSHAKE)
-        self.seen = (number, role)
+        self.seen = ranked(number, role)
         self.attempt = Link(Generation(number, role, inner), inner, handshake)
         self.emit(Remember(number))
         self._register(inner, handshake)
@@ -196,7 +105,7 @@ class Effects:
         generation = hello.generation
         inner = self.entropy.address(generation.number, generation.starter, Purpose.WORKER)
         route = worker_route(message.return_route, generation.address)
-        self.seen = generation.rank
+        self.seen = ranked(*generation.rank)
         self.attempt = Link(generation, inner, None, route, resumed=self.has_state)
         self.initialization_route = self.initialization_route or hello.initialization_route
         self.emit(Remember(generation.number))
@@ -228,7 +137,7 @@ class Effects:
     def catch_up(self, cause: Cause) -> None:
         assert isinstance(cause, Inbound)
         assert isinstance(cause.signal, Superseded)
-        self.seen = max(self.seen, (cause.signal.number, Role.RESPONDER))
+        self.seen = max(self.seen, ranked(cause.signal.number, Role.RESPONDER))
         self.emit(Remember(self.seen[0]))
 
     def send_hello(self, cause: Cause) -> None:
@@ -255,7 +164,7 @@ class Effects:
         self._transmit(cause)
 
     def forward_held(self, cause: Cause) -> None:
-        waiting, self.waiting = self.waiting, []
+        waiting, self.waiting = self.waiting, ()
         for outgoing, _ in waiting:
             self._transmit(outgoing)
 
@@ -270,7 +179,7 @@ class Effects:
 
     def deliver(self, cause: Cause) -> None:
         if isinstance(cause, Response):
-            self.requests.pop(cause.request).fire(RequestEvent.RESPONSE_RECEIVED, cause.payload)
+            self._end_request(cause.request).fire(RequestEvent.RESPONSE_RECEIVED, cause.payload)
             return
         assert isinstance(cause, Inbound)
         assert isinstance(cause.signal, Data)
@@ -282,15 +191,15 @@ class Effects:
 
     def hold(self, cause: Cause) -> None:
         assert isinstance(cause, Outgoing)
-        self.waiting.append((cause, False))
+        self._wait(len(self.waiting), cause, reissued=False)
 
     def hold_again(self, cause: Cause) -> None:
         assert isinstance(cause, Outgoing)
         place = sum(1 for _, reissued in self.waiting if reissued)
-        self.waiting.insert(place, (cause, True))
+        self._wait(place, cause, reissued=True)
 
     def discard_held(self, cause: Cause) -> None:
-        waiting, self.waiting = self.waiting, []
+        waiting, self.waiting = self.waiting, ()
         for outgoing, _ in waiting:
             self.emit(DeadLetter(self._reason(), outgoing))
 
@@ -313,10 +222,7 @@ class Effects:
             self._abandon(identifier, self._reason())
 
     def _abandon(self, identifier: Hashable, reason: str) -> None:
-        self.requests.pop(identifier).fire(RequestEvent.ABANDONED, reason)
-
-    def _request(self, record: RequestRecord) -> Request:
-        return Request(record, self.emit)
+        self._end_request(identifier).fire(RequestEvent.ABANDONED, reason)
 
     # Timers -----------------------------------------------------------------------------------------------------------
 
@@ -350,10 +256,6 @@ class Effects:
             if timer in self.armed:
                 self.emit(CancelTimer(timer))
         self.armed = frozenset()
-
-    def _set(self, timer: Timer, after_seconds: float) -> None:
-        self.armed = with_timer(self.armed, timer)
-        self.emit(SetTimer(timer, after_seconds))
 
     # The owner --------------------------------------------------------------------------------------------------------
 

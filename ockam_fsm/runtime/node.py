@@ -38,8 +38,8 @@ from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Event, State
 from ockam_fsm.runtime.connections import Connection, ConnectionSettings
 from ockam_fsm.runtime.dead_letters import DeadLetters
-from ockam_fsm.runtime.effects import Terms
 from ockam_fsm.runtime.handshake import GENERATION, SESSION_ID_BYTES
+from ockam_fsm.runtime.knowledge import Terms
 from ockam_fsm.runtime.link import Entropy
 from ockam_fsm.runtime.message import Address, Message, Route
 from ockam_fsm.runtime.node_commands import NodeCommand, Observer, WorkerTimer

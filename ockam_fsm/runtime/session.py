@@ -23,8 +23,9 @@ from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.machines.request import RequestEvent, RequestState
 from ockam_fsm.machines.vocabulary import Event, State
 from ockam_fsm.runtime.commands import AnyTimer, Command, DeadLetter, RequestTimer, Timer
-from ockam_fsm.runtime.effects import Cause, Effects, Inbound, Response, without_timer
+from ockam_fsm.runtime.effects import Cause, Effects, Inbound, Response
 from ockam_fsm.runtime.handshake import Place, worker_route
+from ockam_fsm.runtime.knowledge import NO_REQUESTS, without_timer
 from ockam_fsm.runtime.link import Link
 from ockam_fsm.runtime.message import Message, Route
 from ockam_fsm.runtime.request import Outgoing, RequestRecord
@@ -107,11 +108,11 @@ class Session(Effects):
         after = self.settings.durations.request_seconds if timeout_seconds is None else timeout_seconds
         again = reissue and self.settings.session_type.persistent
         record = RequestRecord(identifier, RequestState.READY, named, again, after, None)
-        self.requests[identifier] = self._request(record)
+        self._begin_request(record)
         try:
             return self._ordered(Event.SEND, named)
         except LocalSessionError:
-            del self.requests[identifier]
+            self._end_request(identifier)
             raise
 
     def renegotiate(self) -> list[Command]:
@@ -186,13 +187,15 @@ class Session(Effects):
             self.armed,
             self.initialization_route,
         ) = snapshot
-        self.waiting = list(waiting)
-        self.requests = {record.identifier: self._request(record) for record in requests}
-        self.commands = []
+        self.waiting = list(waiting) or ()
+        self.requests = NO_REQUESTS
+        for record in requests:
+            self._begin_request(record)
+        self.commands = None
 
     def _take(self) -> list[Command]:
-        commands, self.commands = self.commands, []
-        return commands
+        commands, self.commands = self.commands, None
+        return commands or []
 
     def _ordered(self, event: Event, cause: Cause = None) -> list[Command]:
         self._fire(event, cause)
@@ -214,8 +217,7 @@ class Session(Effects):
         if request is None or not request.pending:
             return
         if not request.reissue:
-            del self.requests[identifier]
-            request.fire(RequestEvent.REQUEST_EXPIRED)
+            self._end_request(identifier).fire(RequestEvent.REQUEST_EXPIRED)
         self._fire(Event.REQUEST_EXPIRED)
 
     # What a message is ------------------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 from ockam_fsm.runtime.commands import DeadLetter
-from ockam_fsm.runtime.effects import Terms
 from ockam_fsm.runtime.host import Host, Key, Owned
+from ockam_fsm.runtime.knowledge import Terms
 from ockam_fsm.runtime.message import Address
 from ockam_fsm.runtime.router import Access, Envelope, Inner, Router
 from ockam_fsm.runtime.session import Session

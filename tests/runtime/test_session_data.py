@@ -78,7 +78,7 @@ def test_messages_wait_and_leave_in_order_once_it_is_established(kind: SessionTy
         i.send(payload)
     settle(i, r)
     assert r.delivered[-3:] == [b"1", b"2", b"3"]
-    assert (i.session.held, i.session.waiting) == (0, [])
+    assert (i.session.held, list(i.session.waiting)) == (0, [])
 
 
 @pytest.mark.parametrize("kind", PERSISTENT)
@@ -225,7 +225,7 @@ def test_what_waits_when_a_session_closes_becomes_dead_letters(kind: SessionType
     i.send(b"held")
     i.order(Session.close)
     assert i.of(DeadLetter)[-1] == DeadLetter("closed by order", Outgoing(b"held"))
-    assert (i.session.held, i.session.waiting) == (0, [])
+    assert (i.session.held, list(i.session.waiting)) == (0, [])
 
 
 def test_what_waits_when_the_budget_is_spent_becomes_dead_letters() -> None:

@@ -173,7 +173,7 @@ def test_every_refused_order_changes_nothing(kind: SessionType) -> None:
                 try:
                     order(session, name, number)
                 except EventRefused as refused:
-                    assert (session.snapshot(), session.commands) == (before, [])
+                    assert (session.snapshot(), session.commands) == (before, None)
                     cells.add((session.settings.role, session.state, refused.event))
             session.restore(began)
     for role in Role:

@@ -1,0 +1,156 @@
+"""What one end of a session knows between two inputs.
+
+Rule 1: what is empty in an idle session is no object of its own, and what is alike in most sessions is shared. A live
+        session costs less than 1 kB so (`benchmarks/memory.py`). What is shared cannot be changed.
+Left out: what changes it, which are the effects (`effects.py`) and the judging of messages (`session.py`).
+Source: spec/sessions.md sections 3, 4, 6 and 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from types import MappingProxyType
+from typing import TypeAlias
+
+from ockam_fsm.machines.vocabulary import Event, Role, State
+from ockam_fsm.runtime.commands import Command, SetTimer, Timer
+from ockam_fsm.runtime.link import Entropy, Link
+from ockam_fsm.runtime.message import Address, Route
+from ockam_fsm.runtime.request import Outgoing, Request, RequestRecord
+from ockam_fsm.runtime.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What one session was started with.
+
+    `outer` is the address that the application talks to; it never changes. `contact` is where hellos for this end
+    arrive: the host's address at a responder, an address of its own at an initiator that answers hellos, else None.
+    `own_route` is the initialization route that a two-sided starter gives its peer (empty: the peer has one already).
+    """
+
+    session_id: bytes
+    outer: Address
+    contact: Address | None = None
+    own_route: Route = ()
+
+
+Waiting: TypeAlias = list[tuple[Outgoing, bool]] | tuple[()]
+"""What is held, in order, each with whether it is reissued."""
+
+NO_REQUESTS: Mapping[Hashable, Request] = MappingProxyType({})
+
+
+@lru_cache(maxsize=1024)
+def ranked(number: int, role: Role) -> tuple[int, Role]:
+    """The largest generation that an end has seen. Most ends are in their first few, so they share it; the numbers are
+    the peers', so not all of them are kept."""
+    return number, role
+
+
+@cache
+def with_timer(armed: frozenset[Timer], timer: Timer) -> frozenset[Timer]:
+    """A set of its own for every session would be a tenth of an idle one's memory."""
+    return armed | {timer}
+
+
+@cache
+def without_timer(armed: frozenset[Timer], timer: Timer) -> frozenset[Timer]:
+    return armed - {timer}
+
+
+class Knowledge:
+    """What one end of a session knows. The tables drive it: `state`, `limits` and the counters are theirs."""
+
+    __slots__ = (
+        "armed",
+        "attempt",
+        "attempts",
+        "back_off_step",
+        "commands",
+        "current",
+        "entropy",
+        "event",
+        "follow_up",
+        "has_state",
+        "held",
+        "initialization_route",
+        "limits",
+        "misses",
+        "reason",
+        "requests",
+        "resting",
+        "seen",
+        "settings",
+        "state",
+        "terms",
+        "usable",
+        "waiting",
+    )
+
+    def __init__(
+        self,
+        settings: Settings,
+        terms: Terms,
+        entropy: Entropy,
+        initialization_route: Route = (),
+        *,
+        remembered: int = 0,
+        has_state: bool = False,
+    ) -> None:
+        """`remembered`: the number that durable state holds; `has_state`: it holds the session's state as well."""
+        self.settings = settings
+        self.limits: Mapping[str, int | None] = settings.limits
+        self.terms = terms
+        self.entropy = entropy
+        self.initialization_route = initialization_route
+        self.state = State.IDLE
+        self.attempts = self.held = self.misses = self.usable = self.resting = 0
+        self.seen: tuple[int, int] = ranked(remembered, Role.INITIATOR if remembered else Role.RESPONDER)
+        self.attempt: Link | None = None
+        self.current: Link | None = None
+        self.waiting: Waiting = ()
+        self.requests: Mapping[Hashable, Request] = NO_REQUESTS
+        self.has_state = has_state
+        self.reason = ""
+        self.back_off_step = 0
+        self.armed: frozenset[Timer] = frozenset()
+        self.event: Event | None = None
+        self.commands: list[Command] | None = None
+        self.follow_up: tuple[Outgoing, ...] = ()
+
+    def emit(self, command: Command) -> None:
+        if self.commands is None:
+            self.commands = []
+        self.commands.append(command)
+
+    def is_own(self, link: Link) -> bool:
+        """Whether this end started the negotiation of `link`."""
+        return link.generation.starter is self.settings.role
+
+    def _wait(self, place: int, outgoing: Outgoing, *, reissued: bool) -> None:
+        waiting = self.waiting or []
+        waiting.insert(place, (outgoing, reissued))
+        self.waiting = waiting
+
+    def _request(self, record: RequestRecord) -> Request:
+        return Request(record, self.emit)
+
+    def _begin_request(self, record: RequestRecord) -> None:
+        request = self._request(record)
+        if isinstance(self.requests, dict):
+            self.requests[record.identifier] = request
+        else:
+            self.requests = {record.identifier: request}
+
+    def _end_request(self, identifier: Hashable) -> Request:
+        assert isinstance(self.requests, dict)
+        request: Request = self.requests.pop(identifier)
+        self.requests = self.requests or NO_REQUESTS
+        return request
+
+    def _set(self, timer: Timer, after_seconds: float) -> None:
+        self.armed = with_timer(self.armed, timer)
+        self.emit(SetTimer(timer, after_seconds))
