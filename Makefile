@@ -4,6 +4,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+FUZZ_INPUTS ?= 1000000
+# These tests alone reach every branch of kernel, machines and runtime; tracing the others as well would double their time.
+COVERED := tests/kernel tests/machines tests/runtime
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
@@ -47,15 +50,21 @@ test: $(VENV)/.dev ## ruff, mypy --strict, the generated files, and every test t
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/ockam-fsm render --check
-	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage report --include='ockam_fsm/kernel/*,ockam_fsm/machines/*,ockam_fsm/runtime/*' --fail-under=100
+	$(BIN)/coverage run -m pytest $(COVERED)
+	$(BIN)/coverage report --fail-under=100
+	$(BIN)/pytest $(addprefix --ignore=,$(COVERED))
 
-test-all: $(VENV)/.all ## what takes longer: both back ends on every world, long simulations, long fuzzing, table mutants
-	$(BIN)/pytest tests/checking tests/test_manifest.py
+test-all: $(VENV)/.all fuzz ## what takes longer: both back ends on every world, a million fault steps for each type, long fuzzing
+	$(BIN)/pytest tests/checking tests/spec tests/test_manifest.py
+	$(BIN)/pytest tests/edges/million_steps.py
+
+fuzz: $(VENV)/.all ## decoders against FUZZ_INPUTS hostile inputs (default: a million)
+	OCKAM_FSM_FUZZ_INPUTS=$(FUZZ_INPUTS) $(BIN)/pytest tests/runtime/test_fuzz.py
 
 bench: $(VENV)/.all ## the figures of benchmarks/README.md
-	$(BIN)/python benchmarks/driver.py
-	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python -m benchmarks.driver
+	$(BIN)/python -m benchmarks.engine --peers
+	$(BIN)/python -m benchmarks.tcp
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
