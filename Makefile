@@ -55,8 +55,8 @@ test: $(VENV)/.dev ## ruff, mypy --strict, the generated files, and every test t
 	$(BIN)/pytest $(addprefix --ignore=,$(COVERED))
 
 test-all: $(VENV)/.all fuzz ## what takes longer: both back ends on every world, a million fault steps for each type, long fuzzing
-	$(BIN)/pytest tests/checking tests/spec tests/test_manifest.py
-	$(BIN)/pytest tests/edges/million_steps.py
+	$(BIN)/pytest -n 2 tests/checking tests/spec tests/test_manifest.py
+	$(BIN)/pytest -n 2 tests/edges/million_steps.py
 
 fuzz: $(VENV)/.all ## decoders against FUZZ_INPUTS hostile inputs (default: a million)
 	OCKAM_FSM_FUZZ_INPUTS=$(FUZZ_INPUTS) $(BIN)/pytest tests/runtime/test_fuzz.py

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import Progress
-from rich.table import Table
 
 from ockam_fsm.cli.app import DIFFERS, JsonOption, app, err, fail, out, print_json, unknown
 
@@ -48,7 +47,8 @@ def simulate(
     if as_json:
         print_json({"steps": steps, "runs": rows})
     else:
-        out().print(_table(rows))
+        for line in _told(rows):
+            out().print(line, highlight=False)
     for setup, row in broken:
         err().print(f"{row['type']}, seed {setup.seed}: {row['broken']} does not hold: {row['detail']}", soft_wrap=True)
     if broken and trace is not None:
@@ -115,20 +115,22 @@ def _run(setups: Iterable[Setup], steps: int, *, quiet: bool) -> Iterator[dict[s
             }
 
 
-def _table(rows: Iterable[dict[str, Any]]) -> Table:
-    table = Table(title="Delivery under faults: initiator to responder, and back", title_justify="left")
-    for name in ("type", "seed", "steps", "steps/s", "holds", "way", "sent", "reliability", "uniqueness", "orderings"):
-        table.add_column(name, no_wrap=True)
+def _told(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Lines that fit into 80 columns."""
+    yield "[bold]Delivery under faults[/]: from the initiator to the responder (there), and back"
     for row in rows:
-        first = [row["type"], str(row["seed"]), str(row["steps"]), str(row["steps_per_second"]), row["broken"] or "all"]
+        holds = f"[red]{row['broken']} does not hold[/]" if row["broken"] else "[green]every property holds[/]"
+        yield ""
+        yield f"[bold]{row['type']}[/]  seed {row['seed']}  {row['steps']:,} steps, {row['steps_per_second']:,}/s"
+        yield f"  {holds}"
         for way, figures in row["delivery"].items():
-            orderings = ", ".join(figures["orderings"]) or "none"
-            table.add_row(
-                *first, way, str(figures["sent"]), f"{figures['reliability']:.4f}", f"{figures['uniqueness']:.4f}",
-                orderings,
-            )  # fmt: skip
-            first = [""] * len(first)
-    return table
+            shares = f"reliability {figures['reliability']:.4f}  uniqueness {figures['uniqueness']:.4f}"
+            yield f"  {way:5} {figures['sent']:>7,} sent  {shares}  {_orderings(figures['orderings'])}"
+
+
+def _orderings(held: list[str]) -> str:
+    """The strongest ones: the absolute ordering is all of them, a strict or continuous one is monotonic."""
+    return "absolute" if "absolute" in held else ", ".join(held[1:] or held) or "no ordering"
 
 
 def _write(setup: Setup, steps: int, path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -83,7 +84,8 @@ def say(pairs: Sequence[Pair], console: Console) -> None:
     worlds = [pair for pair in pairs if not pair[0].rejected_by]
     bad = [pair for pair in pairs if pair[0].rejected_by]
     if worlds:
-        console.print(_worlds_table(worlds))
+        for line in _worlds_told(worlds):
+            console.print(line)
     if bad:
         console.print(_known_bad_table(bad))
     for one, result in pairs:
@@ -97,21 +99,30 @@ def _verdict(word: str) -> Text:
     return Text(word, style=STYLES[word])
 
 
-def _worlds_table(pairs: Sequence[Pair]) -> Table:
-    table = Table(title="Worlds: every reachable state", title_justify="left", box=None, pad_edge=False)
-    table.add_column("world", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    for name in ("states", "transitions", "depth", "seconds"):
-        table.add_column(name, justify="right", no_wrap=True)
-    many = len(pairs) > MANY
-    table.add_column("bounds reached" if many else "bounds", style="dim", min_width=24)
+def _worlds_told(pairs: Sequence[Pair]) -> Iterator[RenderableType]:
+    """One line for each world, under its type, and its bounds beneath: 80 columns are enough for the figures."""
+    width = max(len(_within_type(one)) for one, _ in pairs) + 2
+    heads = f"{'states':>10}{'transitions':>13}{'depth':>7}{'seconds':>9}"
+    yield Text.assemble(("Worlds: every reachable state".ljust(width + 14), "italic"), (heads, "bold"))
+    heading = None
     for one, result in pairs:
-        counts = (f"{result['states']:,}", f"{result['transitions']:,}", str(result["depth"]))
-        bounds = result["bounds"]
-        shown = {name: bounds[name] for name in result["bounds_reached"] if name in bounds} if many else bounds
-        row = (*counts, f"{result['seconds']:.1f}", bounds_text(shown))
-        table.add_row(one.name, _verdict(result["verdict"]), *row)
-    return table
+        if one.type != heading:
+            heading = one.type
+            yield Text(one.type or "", style="bold")
+        counts = f"{result['states']:>10,}{result['transitions']:>13,}{result['depth']:>7}{result['seconds']:>9.1f}"
+        name = f"  {_within_type(one)}".ljust(width + 2)
+        yield Text.assemble(name, (result["verdict"].ljust(12), STYLES[result["verdict"]]), counts)
+        if bounds := _bounds_to_tell(result, only_reached=len(pairs) > MANY):
+            yield Padding(Text(bounds, style="dim"), (0, 0, 0, 4))
+
+
+def _within_type(one: Candidate) -> str:
+    return one.name.removeprefix(f"{one.type}:")
+
+
+def _bounds_to_tell(result: Mapping[str, Any], *, only_reached: bool) -> str:
+    bounds, reached = result["bounds"], result["bounds_reached"]
+    return bounds_text({name: bounds[name] for name in reached if name in bounds} if only_reached else bounds)
 
 
 def bounds_text(bounds: Mapping[str, Any]) -> str:
