@@ -5,12 +5,13 @@ which it talks in, the largest number that it has seen, where its peer listens, 
 again in TLA+ or in Promela, in the same terms, so that other model checkers can count the same states. The real core
 is bound to it by `table_abstraction.py`: it reaches exactly these states.
 
-Rule 1: no bytes, no routes, no session code. `kernel.step` decides; `_Run` says what an effect does.
+Rule 1: no bytes, no routes, no session code. `kernel.step` decides; `Run` says what an effect does.
 Rule 2: an inner address is (side, ordinal, number, starter). The ordinal tells the responders of one host apart; there
         is one initiator, its ordinal is 1. Fresh addresses are fresh because numbers and ordinals only grow.
 Rule 3: a responder that closes is forgotten: it is IDLE again, and only the ordinal remembers it.
-Rule 4: `classify` and `_Run` are the only places where a symbol or an effect means something.
-Left out: requests, error messages, restarts and profile `ockam`: the worlds `lossy` have none of them.
+Rule 4: `classify` and `Run` are the only places where a symbol or an effect means something.
+Left out: requests, error messages, restarts and profile `ockam`: the worlds `lossy` have none of them. A run of the
+real thing has the first three, and `trace_ends.py` adds them.
 Source: spec/sessions.md sections 3, 4 and 7.
 """
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 from ockam_fsm.checking.session_actor import CLOSE, INITIATOR, OPEN, RENEGOTIATE, RESPONDER, SEND, Setting
@@ -27,17 +29,19 @@ from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.kernel.machine import Row
 from ockam_fsm.kernel.step import Configuration, step
 from ockam_fsm.machines.vocabulary import ATTEMPTS, HELD, MISSES, RESTING, USABLE, Effect, Event, Role, State
+from ockam_fsm.runtime.settings import Settings
 
 HELLO, ANSWER, SUPERSEDED = "hello", "answer", "superseded"
-DATA, KEEPALIVE, KEEPALIVE_ANSWER, CLOSING = "data", "keepalive", "keepalive-answer", "close"
+DATA, KEEPALIVE, KEEPALIVE_ANSWER, CLOSING, ERROR = "data", "keepalive", "keepalive-answer", "close", "error"
 
 TALK: Mapping[str, Event] = {
     DATA: Event.DATA_RECEIVED,
     KEEPALIVE: Event.KEEPALIVE_RECEIVED,
     KEEPALIVE_ANSWER: Event.KEEPALIVE_ANSWERED,
     CLOSING: Event.CLOSE_RECEIVED,
+    ERROR: Event.ERROR_RECEIVED,
 }
-"""What is said on a messaging route, and what it is where it arrives."""
+"""What is said on a messaging route, and what it is where it arrives. No end says `ERROR`: nodes do (clause 14.4)."""
 
 SAYS: Mapping[Effect, str] = {
     Effect.SEND_DATA: DATA,
@@ -126,11 +130,15 @@ class TableActor:
     def peer(self) -> str:
         return RESPONDER if self.role is Role.INITIATOR else INITIATOR
 
+    @cached_property
+    def settings(self) -> Settings:
+        return self.setting.settings(self.role)
+
     def start(self, out: Outbox) -> TableEnd:
         return TableEnd(ordinal=1 if self.role is Role.INITIATOR else 0)
 
     def handle(self, end: TableEnd, event: WorldEvent, out: Outbox) -> TableEnd:
-        run = _Run(self, end, out)
+        run = Run(self, end, out)
         match event:
             case Deliver(payload=Symbol() as symbol):
                 run.receive(symbol)
@@ -155,7 +163,7 @@ def classify(end: TableEnd, role: Role, events: frozenset[Event], symbol: Symbol
     if symbol.kind == SUPERSEDED:
         return (Event.SUPERSEDED,) if own_attempt else stray
     if own_attempt:
-        return (Event.CLOSE_RECEIVED,) if symbol.kind == CLOSING else stray
+        return (TALK[symbol.kind],) if symbol.kind in (CLOSING, ERROR) else stray
     heard = TALK[symbol.kind] if TALK[symbol.kind] in events else Event.STRAY
     if link is end.attempt:
         return (*((Event.PREVIOUS_ENDED,) if end.current else ()), Event.CONFIRMED, heard)
@@ -187,13 +195,14 @@ def judge_answer(end: TableEnd, role: Role, answer: Symbol) -> Event:
     return Event.ANSWER_STALE
 
 
-class _Run:
+class Run:
     """One handling of one event: the table decides, and its effects are carried out on an end that may change."""
 
     def __init__(self, actor: TableActor, end: TableEnd, out: Outbox) -> None:
-        settings = actor.setting.settings(actor.role)
+        settings = actor.settings
         self.machine, self.limits = settings.machine, settings.limits
         self.actor, self.before, self.end, self.out = actor, end, end, out
+        self.performed: list[Effect] = []
 
     def receive(self, symbol: Symbol) -> None:
         for event in classify(self.end, self.actor.role, frozenset(self.machine.events), symbol):
@@ -237,6 +246,7 @@ class _Run:
     # What an effect does. Effects that are not here change nothing that this world knows of.
 
     def _perform(self, effect: Effect, cause: Symbol | None, held: int) -> None:
+        self.performed.append(effect)
         if effect in TIMERS:
             self.out.set_timer(TIMERS[effect])
         elif effect is Effect.STOP_TIMERS:

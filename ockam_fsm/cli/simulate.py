@@ -28,7 +28,9 @@ def simulate(
     steps: Annotated[int, typer.Option(min=1, help="Steps of each run.")] = 50_000,
     runs: Annotated[int, typer.Option(min=1, help="Runs of each type.")] = 1,
     faults: Annotated[str, typer.Option(help="`all`, `none`, or names with commas between.")] = "all",
-    trace: Annotated[Path | None, typer.Option(help="Write the trace of the first failing run to this file.")] = None,
+    trace: Annotated[
+        Path | None, typer.Option(help="Write the trace of the first run that fails, else of the first, to this file.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run real sessions in a simulated network, with every fault, and judge every step.
@@ -51,8 +53,8 @@ def simulate(
             out().print(line, highlight=False)
     for setup, row in broken:
         err().print(f"{row['type']}, seed {setup.seed}: {row['broken']} does not hold: {row['detail']}", soft_wrap=True)
-    if broken and trace is not None:
-        _write(broken[0][0], steps, trace)
+    if trace is not None:
+        _write(broken[0][0] if broken else setups[0], steps, trace)
     if broken:
         raise typer.Exit(DIFFERS)
 

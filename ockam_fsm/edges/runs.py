@@ -1,9 +1,12 @@
 """Runs of a simulation: their outcome, their trace, and the same run again.
 
-Rule 1: a trace is one JSON object a line. The first says how to run it, then one record for each step in the order in
-        which they happened (so causes come before effects; `sequence` counts the steps of one node), last the outcome.
-Rule 2: a trace is never needed to repeat a run, only to read it and to compare with it.
-Source: spec/sessions.md section 8; architecture of traces.
+Rule 1: a trace is one JSON object a line. The first says how to run it; then, in the order in which they happened (so
+        causes come before effects; `sequence` counts the records of one node), one record for each event of the
+        network, followed by the steps of sessions that it led to (`recording.py`); last the outcome.
+Rule 2: a trace is never needed to repeat a run, only to read it, to compare with it, and to judge it: `validate` asks
+        whether the steps of its sessions are a behaviour of the specification.
+Left out: steps of sessions in profile `ockam`, which says no generations.
+Source: spec/traces/README.md; spec/sessions.md section 8.
 """
 
 from __future__ import annotations
@@ -13,37 +16,49 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from ockam_fsm.edges.monitors import Broken
-from ockam_fsm.edges.simulated import Link, SimulatedNetwork, SimulatedNode
-from ockam_fsm.edges.simulation import Setup, Simulation, sessions_of
+from ockam_fsm.edges.monitors import Broken, WatchedSession
+from ockam_fsm.edges.recording import Facts, RecordedSession, header, recorded
+from ockam_fsm.edges.simulated import Link, SeededEntropy, SimulatedNetwork, SimulatedNode
+from ockam_fsm.edges.simulation import Setup, Simulation
+from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.message import Message
 from ockam_fsm.runtime.node_commands import WorkerTimer
 
 
 class Tracing:
-    """Turns every step into one record: when, what, where, and what the sessions of that node are now."""
+    """Turns every event of the network into one record (when, what, where), and adds the steps of sessions."""
 
-    def __init__(self, network: SimulatedNetwork, write: Callable[[dict[str, Any]], None]) -> None:
-        self.network = network
+    def __init__(self, write: Callable[[dict[str, Any]], None]) -> None:
         self.write = write
         self.counts: dict[str, int] = {}
+        self.steps: list[tuple[str, Facts]] = []
+
+    def hear(self, session: RecordedSession, facts: Facts) -> None:
+        assert isinstance(session.entropy, SeededEntropy)
+        self.steps.append((session.entropy.name, facts))
+
+    def watch(self, network: SimulatedNetwork) -> None:
+        """From now on; what has happened so far is how the run began."""
+        self.network = network
+        network.trace = self
+        self.flush()
 
     def __call__(self, kind: str, args: tuple[Any, ...]) -> None:
         node = next((_node_of(arg) for arg in args if _node_of(arg) is not None), None)
-        name = node.name if node is not None else ""
+        facts = {"time": round(self.network.now, 6), "event": kind, "what": [_told(arg) for arg in args]}
+        self._write(node.name if node is not None else "", facts | {"step": self.network.steps})
+        self.flush()
+
+    def flush(self) -> None:
+        for name, facts in self.steps:
+            self._write(name, facts)
+        self.steps.clear()
+
+    def _write(self, name: str, facts: Facts) -> None:
         self.counts[name] = self.counts.get(name, 0) + 1
-        sessions = sessions_of(node) if node is not None else []
-        self.write({
-            "step": self.network.steps,
-            "time": round(self.network.now, 6),
-            "node": name,
-            "sequence": self.counts[name],
-            "event": kind,
-            "what": [_told(arg) for arg in args],
-            "sessions": {str(s.terms.outer): f"{s.state.name} {s.seen[0]}{'ri'[s.seen[1]]}" for s in sessions},
-        })  # fmt: skip
+        self.write({"node": name, "sequence": self.counts[name]} | facts)
 
 
 def _node_of(arg: Any) -> SimulatedNode | None:
@@ -82,16 +97,19 @@ def simulate(
     progress: Callable[[int], None] | None = None,
 ) -> Outcome:
     """Run, settle, and say what came of it."""
-    simulation = Simulation(setup)
-    if trace is not None:
-        simulation.network.trace = Tracing(simulation.network, trace)
+    tracing = Tracing(trace) if trace is not None else None
+    simulation = Simulation(setup, _make(setup, tracing))
     broken = detail = ""
     try:
         simulation.begin()
+        if tracing is not None:
+            tracing.watch(simulation.network)
         simulation.run(steps, progress)
         simulation.settle()
     except Broken as found:
         broken, detail = found.property_id, found.detail
+        if tracing is not None:
+            tracing.flush()
     network = simulation.network
     return Outcome(
         network.steps,
@@ -103,13 +121,24 @@ def simulate(
     )
 
 
+def _make(setup: Setup, tracing: Tracing | None) -> type[WatchedSession]:
+    if tracing is None or not setup.profile.keeps_alive:
+        return setup.make
+    return cast(type[WatchedSession], recorded(setup.make, tracing.hear))
+
+
 def write_trace(setup: Setup, steps: int, path: Path) -> Outcome:
     """Run again, with a record of each step, one JSON object a line; the first line says how to run it."""
     with path.open("w", encoding="utf-8") as file:
-        print(json.dumps(setup.header() | {"steps": steps}, sort_keys=True), file=file)
+        print(json.dumps(_header(setup, steps), sort_keys=True), file=file)
         outcome = simulate(setup, steps, trace=lambda record: print(json.dumps(record, sort_keys=True), file=file))
         print(json.dumps({"broken": outcome.broken, "detail": outcome.detail}, sort_keys=True), file=file)
     return outcome
+
+
+def _header(setup: Setup, steps: int) -> dict[str, Any]:
+    """How to run it again, and what a validator has to know."""
+    return header(map(setup.settings, Role), setup.faults.rates) | setup.header() | {"steps": steps}
 
 
 def replay(path: Path, setup: Setup | None = None) -> int:
@@ -126,7 +155,7 @@ def replay(path: Path, setup: Setup | None = None) -> int:
         trace=lambda record: found.append(json.dumps(record, sort_keys=True)),
     )
     found.append(json.dumps({"broken": outcome.broken, "detail": outcome.detail}, sort_keys=True))
-    for number, (recorded, repeated) in enumerate(zip_longest(lines, found), 1):
-        if recorded != repeated:
+    for number, (line, repeated) in enumerate(zip_longest(lines, found), 1):
+        if line != repeated:
             return number
     return 0

@@ -84,7 +84,8 @@ class Setup:
 class Simulation:
     """One run."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, make: type[WatchedSession] | None = None) -> None:
+        """`make` instead of the setup's own: sessions that are recorded."""
         self.setup = setup
         self.monitor = Monitor()
         self.there, self.back = Delivery(), Delivery()
@@ -100,7 +101,7 @@ class Simulation:
             notified=self._notified,
             restarting=self._restarting,
             spoils_payload=setup.profile.keeps_alive,
-            make=self.monitor.maker(setup.make),
+            make=self.monitor.maker(make or setup.make),
         )
         self.random = self.network.random
 

@@ -40,6 +40,7 @@ from ockam_fsm.runtime.message import Address, Message, Route, local
 from ockam_fsm.runtime.node import Node
 from ockam_fsm.runtime.node_commands import Letter, Notify, Observation, Observer, Remember, StateChanged
 from ockam_fsm.runtime.router import Access
+from ockam_fsm.runtime.session import Session
 from ockam_fsm.runtime.session_workers import SessionWorker
 from ockam_fsm.runtime.settings import Durations, Settings
 from ockam_fsm.runtime.spawners import Durable, HostWorker, nothing_durable
@@ -62,9 +63,13 @@ class TcpNode:
         remember: Callable[[Remember], None] = lambda command: None,
         entropy: Entropy | None = None,
         mailbox: int = 1000,
+        make: Callable[..., Session] = Session,
     ) -> None:
-        """`mailbox`: how many messages may wait for a coroutine handler, or in a session without a handler."""
-        self.node = Node(entropy or SystemEntropy(), connections=connections)
+        """`mailbox`: how many messages may wait for a coroutine handler, or in a session without a handler.
+
+        `make` makes the sessions; a `Recorder` has one whose steps are written down (recording.py).
+        """
+        self.node = Node(entropy or SystemEntropy(), connections=connections, make=make)
         self.addresses: list[str] = []
         """Where this node listens, as HOST:PORT."""
         attached: tuple[Observer, ...] = (self, LogObserver(), *observers)

@@ -37,7 +37,7 @@ MAX_NUMBER_JUMP = 2**20
 UNKNOWN_ADDRESS = "unknown address"
 LATE_RESPONSE = "late or unknown response"
 
-_EXPIRED = {
+EXPIRED = {
     Timer.NEGOTIATION: Event.NEGOTIATION_EXPIRED,
     Timer.BACK_OFF: Event.BACK_OFF_EXPIRED,
     Timer.KEEPALIVE: Event.KEEPALIVE_DUE,
@@ -137,7 +137,7 @@ class Session(Effects):
             self._request_expired(timer.request)
         elif timer in self.armed:
             self.armed = without_timer(self.armed, timer)
-            self._fire(_EXPIRED[timer])
+            self._fire(EXPIRED[timer])
         return self._take()
 
     def receive(self, message: Message) -> list[Command]:

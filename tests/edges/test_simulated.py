@@ -113,7 +113,7 @@ def test_a_trace_is_replayed_and_a_changed_one_is_noticed(tmp_path: Path) -> Non
     path = tmp_path / "run.jsonl"
     outcome = write_trace(Setup(IMPLICIT_PERSISTENT_ONE_SIDED, 2, faults=Faults.of("drop", "reset")), 300, path)
     lines = path.read_text().splitlines()
-    assert len(lines) == outcome.steps + 2
+    assert len([line for line in lines if '"step": ' in line]) == outcome.steps
     assert replay(path) == 0
     changed = json.loads(lines[10])
     changed["event"] = "?"
@@ -125,7 +125,8 @@ def test_a_trace_is_replayed_and_a_changed_one_is_noticed(tmp_path: Path) -> Non
 
 def test_records_are_in_order_and_numbered_in_each_node() -> None:
     found = records(Setup(EXPLICIT_TRANSIENT, 1), 300)
-    assert [record["time"] for record in found] == sorted(record["time"] for record in found)
+    times = [record["time"] for record in found if "time" in record]
+    assert times == sorted(times)
     for node in ("", "a", "b"):
         numbers = [record["sequence"] for record in found if record["node"] == node]
         assert numbers == list(range(1, len(numbers) + 1))

@@ -1,0 +1,160 @@
+"""One end of a session while its trace is read: what it may be, and what each event may make of it.
+
+Theory: a trace shows messages, timers, orders, what the owner is told, and states. It shows neither counters nor which
+requests are to be reissued. So an end is a set of possibilities (the subset construction): an event leads from each to
+some others, and what the record shows leaves those that agree with it.
+
+Rule 1: the table world decides (`table_world.Run`). Added here is what its worlds leave out and real runs have:
+        requests, the loss of the lower layer, error messages, and restarts, by which an end gets another ordinal.
+Rule 2: every number of requests that may be reissued is tried: from none to as many as may be pending.
+Left out: which of the data were requests that are still held; those that leave show it (`request`).
+Source: spec/traces/README.md; spec/sessions.md sections 3, 4, 6 and 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ockam_fsm.checking.session_actor import Setting
+from ockam_fsm.checking.table_world import DATA, Run, Symbol, TableActor, TableEnd, classify
+from ockam_fsm.checking.trace_reading import ORDERS, Record
+from ockam_fsm.checking.world import Outbox
+from ockam_fsm.kernel.errors import EventRefused
+from ockam_fsm.machines.vocabulary import Effect, Event, Role, State
+from ockam_fsm.runtime.settings import Settings
+
+RESPONSE = "response"
+_TOLD = {
+    Effect.NOTIFY_ESTABLISHED: "established",
+    Effect.NOTIFY_TIMED_OUT: "timed out",
+    Effect.NOTIFY_CLOSED: "closed",
+}
+
+
+class Possible(NamedTuple):
+    """What an end may be. `pending`: how many requests may wait for a response."""
+
+    end: TableEnd
+    timers: frozenset[Event] = frozenset()
+    pending: int = 0
+
+
+class Shown(NamedTuple):
+    """What a record shows of a step."""
+
+    state: State
+    sent: tuple[Symbol, ...] = ()
+    told: tuple[str, ...] = ()
+    delivered: int = 0
+    refused: bool = False
+    armed: frozenset[Event] = frozenset()
+
+    @property
+    def label(self) -> str:
+        sent = ", ".join(one.label for one in self.sent) or "nothing"
+        told = ", ".join(self.told) or "nothing"
+        refused = "refused, " if self.refused else ""
+        armed = ", ".join(sorted(timer.name for timer in self.armed)) or "nothing"
+        return f"{refused}{self.state.name}, sent {sent}, told {told}, delivered {self.delivered}, armed {armed}"
+
+
+def actor_of(settings: Settings) -> TableActor:
+    """An end with these limits, in a world without bounds."""
+    setting = Setting(
+        settings.session_type,
+        attempts=settings.attempts,
+        held=settings.held_limit,
+        misses=settings.misses,
+        generations=None,
+    )
+    return TableActor(setting, settings.role)
+
+
+def begun(ordinal: int, record: Record) -> Possible:
+    """An end that starts, with what its durable state holds (clause 4.1)."""
+    seen = (record.remembered, Role.INITIATOR if record.remembered else Role.RESPONDER)
+    return Possible(TableEnd(ordinal, seen=seen, has_state=record.has_state))
+
+
+def outcomes(
+    actor: TableActor, was: Possible, event: Event, symbol: Symbol | None = None, *, response: bool = False
+) -> Iterator[tuple[Possible, Shown]]:
+    """Everything that an event may make of an end. Nothing: the event is not possible here."""
+    if symbol is not None:
+        for events, answered in _classified(actor, was, symbol, response):
+            yield from _stepped(actor, was._replace(pending=was.pending - answered), events, symbol)
+    elif event in ORDERS:
+        try:
+            yield from _stepped(actor, was, (event,))
+        except EventRefused:
+            yield was, Shown(was.end.state, refused=True, armed=was.timers)
+    elif event in (Event.STRAY, Event.LOWER_LAYER_LOST):
+        yield from _stepped(actor, was, (event,))
+    elif event is Event.REQUEST_EXPIRED:
+        yield from _expired(actor, was)
+    elif event in was.timers:
+        yield from _stepped(actor, was._replace(timers=was.timers - {event}), (event,))
+
+
+def _expired(actor: TableActor, was: Possible) -> Iterator[tuple[Possible, Shown]]:
+    if was.pending:
+        try:
+            yield from _stepped(actor, was, (Event.REQUEST_EXPIRED,))
+        except EventRefused:
+            return
+
+
+def _classified(
+    actor: TableActor, was: Possible, symbol: Symbol, response: bool
+) -> Iterator[tuple[tuple[Event, ...], int]]:
+    """What a message is, and how many requests it answers. A response may have come too late (clause 6.3)."""
+    events = classify(was.end, actor.role, actor.settings.events, symbol)
+    if not response or events[-1] is not Event.DATA_RECEIVED:
+        yield events, 0
+        return
+    yield (*events[:-1], Event.STRAY), 0
+    if was.pending:
+        yield events, 1
+
+
+def _stepped(
+    actor: TableActor, was: Possible, events: Sequence[Event], cause: Symbol | None = None
+) -> Iterator[tuple[Possible, Shown]]:
+    first = Run(actor, was.end, Outbox(actor.name, was.timers))
+    for run, pending in _runs(first, events, cause, was.pending):
+        told = tuple(_TOLD[effect] for effect in run.performed if effect in _TOLD)
+        sent = tuple(envelope.payload for envelope in run.out.sent if isinstance(envelope.payload, Symbol))
+        timers = frozenset(timer for timer in run.out.timers if isinstance(timer, Event))
+        shown = Shown(run.end.state, sent, told, run.performed.count(Effect.DELIVER), armed=timers)
+        yield Possible(run.end, timers, pending), shown
+
+
+def _runs(run: Run, events: Sequence[Event], cause: Symbol | None, pending: int) -> Iterator[tuple[Run, int]]:
+    """The table hears of `events`, and of requests to be reissued right after the row that retires them."""
+    if not events:
+        yield run, pending
+        return
+    performed, sent = len(run.performed), len(run.out.sent)
+    run.fire(events[0], cause)
+    effects = run.performed[performed:]
+    if Effect.RETIRE_REQUESTS in effects:
+        most = pending if Event.REISSUE in run.machine.events else 0
+        for reissued in range(most + 1):
+            yield from _runs(_reissued(run, reissued), events[1:], cause, 0)
+        return
+    if Effect.FAIL_REQUESTS in effects:
+        pending = 0
+    left = sum(isinstance(one.payload, Symbol) and one.payload.kind == DATA for one in run.out.sent[sent:])
+    yield from _runs(run, events[1:], cause, pending + left)
+
+
+def _reissued(run: Run, many: int) -> Run:
+    """Another run that has come as far, and then hears `REISSUE` so many times."""
+    out = Outbox(run.out.actor, run.out.timers)
+    out.sent = [*run.out.sent]
+    copy = Run(run.actor, run.end, out)
+    copy.performed = [*run.performed]
+    for _ in range(many):
+        copy.fire(Event.REISSUE)
+    return copy

@@ -1,0 +1,276 @@
+"""Whether a trace is a behaviour of the specification; if not, the first line that none explains.
+
+Theory: both ends are functions of what reaches them, and a trace shows what they send. So the two ends of a session are
+judged apart, each as a set of possibilities (`trace_ends.py`), and the network joins them: what arrives was sent.
+
+Rule 1: accepted means that after every record something is possible; a refused trace names the first record where
+        nothing is, and says what would have been possible there.
+Rule 2: the network may lose and delay anything. It repeats, spoils or restarts only where the header names that fault.
+Rule 3: an address means a generation of one end from the message on that tells of it, and never another.
+Rule 4: an error comes from the node where something of this end found its address gone (clause 14.4): something was
+        sent from the address that the error reaches, to one that is no longer in use.
+Left out: time. That a timer fires too early or too late is nothing that the specification speaks of.
+Source: spec/traces/README.md; spec/sessions.md sections 3 to 7.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ockam_fsm.checking.table_world import DATA, ERROR, HELLO, SUPERSEDED, Symbol
+from ockam_fsm.checking.trace_ends import Possible, Shown, actor_of, begun, outcomes
+from ockam_fsm.checking.trace_reading import ORDERS, TIMERS, Header, Record, Said, read
+from ockam_fsm.machines.vocabulary import Event, Role, State
+from ockam_fsm.runtime.settings import Settings
+
+RESTARTS = {"restart-with-state", "restart-without-state", "write-fails", "confirmation-lost"}
+DUPLICATE, CORRUPT = "duplicate", "corrupt"
+_OVER = (State.IDLE, State.CLOSED)
+_BOUNCES = ("keepalive", "keepalive-answer", "data", "request", "response")
+"""Only what a session says while it talks is answered with an error."""
+
+_KINDS = {"request": DATA, "response": DATA}
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """The first record that no behaviour explains."""
+
+    line: int
+    node: str
+    sequence: int
+    why: str
+    possible: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What was read, and where it stopped to make sense, if it did. `steps` are those of sessions."""
+
+    records: int
+    steps: int
+    sessions: int
+    rejection: Rejection | None = None
+
+    @property
+    def accepted(self) -> bool:
+        return self.rejection is None
+
+
+class _Unexplained(Exception):
+    def __init__(self, why: str, possible: Iterable[str] = ()) -> None:
+        self.why = why
+        self.possible = tuple(sorted(set(possible)))
+        super().__init__(why)
+
+
+class _Place(NamedTuple):
+    """Whose an inner address is."""
+
+    role: Role
+    ordinal: int
+    generation: tuple[int, Role]
+    session: str
+
+
+def validate(lines: Iterable[bytes]) -> Validation:
+    """Judge a trace, line by line.
+
+    Raises:
+        TraceError: a line cannot be read.
+    """
+    header, records = read(lines)
+    sequences: Counter[str] = Counter()
+    pairs: dict[str, _Pair] = {}
+    places: dict[str, _Place] = {}
+    read_so_far = steps = 0
+    for record in records:
+        read_so_far += 1
+        try:
+            _in_sequence(sequences, record)
+            if record.session:
+                steps += 1
+                if record.session not in pairs:
+                    pairs[record.session] = _Pair(header, pairs, places)
+                pairs[record.session].judge(record)
+        except _Unexplained as found:
+            why = Rejection(record.line, record.node, record.sequence, found.why, found.possible)
+            return Validation(read_so_far, steps, len(pairs), why)
+    return Validation(read_so_far, steps, len(pairs))
+
+
+def _in_sequence(sequences: Counter[str], record: Record) -> None:
+    sequences[record.node] += 1
+    expected = sequences[record.node]
+    if record.sequence != expected:
+        told = f"sequence {expected} of node {record.node!r}"
+        raise _Unexplained(f"the sequence of node {record.node!r} has a gap or goes back", [told])
+
+
+class _Pair:
+    """One session: what its ends may be, what is under way between them, whose addresses are whose."""
+
+    def __init__(self, header: Header, others: Mapping[str, _Pair], places: dict[str, _Place]) -> None:
+        """`others` are all sessions of the trace by name: what reaches an end may be for another one. `places` are
+        all addresses that any of them has told of."""
+        self.faults = header.faults
+        self.others = others
+        self.actors = {role: actor_of(settings) for role, settings in header.settings.items()}
+        self.off = {role: _switched_off(settings) for role, settings in header.settings.items()}
+        self.ends: dict[Role, set[Possible]] = {}
+        self.largest: dict[Role, int] = dict.fromkeys(Role, 0)
+        self.ordinals: dict[Role, int] = dict.fromkeys(Role, 0)
+        self.flying: Counter[tuple[Role, Said]] = Counter()
+        self.places = places
+
+    def judge(self, record: Record) -> None:
+        if record.event is None:
+            self._start(record)
+            return
+        if record.role not in self.ends:
+            raise _Unexplained(f"this {record.role.name.lower()} has not started", ["start"])
+        led = self._led(record)
+        for said in record.sent:
+            self._note(record, said)
+        sent = tuple(map(self._symbol, record.sent))
+        shown = Shown(record.state, sent, record.told, record.delivered, record.refused)
+        agree = {possible for possible, seen in led if self._agrees(record, seen, shown)}
+        if not agree:
+            raise _Unexplained(f"{_named(record)} does not lead to this", (seen.label for _, seen in led))
+        asked = sum(said.kind == "request" for said in record.sent)
+        data = sum(symbol.kind == DATA for symbol in sent)
+        self.ends[record.role] = {one._replace(pending=max(0, one.pending - data + asked)) for one in agree}
+        self.largest[record.role] = max(one.end.seen[0] for one in agree)
+        self.flying.update((Role(1 - record.role), said) for said in record.sent)
+
+    def _agrees(self, record: Record, seen: Shown, shown: Shown) -> bool:
+        """A trace need not show its timers; an idle timer may be switched off (clause 3.7)."""
+        armed = seen.armed if record.armed is None else record.armed
+        return seen._replace(armed=seen.armed - self.off[record.role]) == shown._replace(
+            armed=armed - self.off[record.role]
+        )
+
+    def _start(self, record: Record) -> None:
+        role = record.role
+        if not self.faults & RESTARTS and any(one.end.state not in _OVER for one in self.ends.get(role, ())):
+            raise _Unexplained("an end starts while the one before it is there", self._possible(role))
+        if record.remembered > self.largest[role]:
+            raise _Unexplained("it remembers a number that it never had", [f"at most {self.largest[role]}"])
+        self.ordinals[role] += 1
+        self.ends[role] = {begun(self.ordinals[role], record)}
+
+    # What comes in ----------------------------------------------------------------------------------------------------
+
+    def _led(self, record: Record) -> list[tuple[Possible, Shown]]:
+        """Everything that the event of this record may have led to."""
+        assert record.event is not None
+        said = record.message
+        symbol = self._arrived(record.role, said) if said is not None else None
+        response = said is not None and said.kind == "response"
+        actor = self.actors[record.role]
+        led = [
+            found
+            for possible in self.ends[record.role]
+            for found in outcomes(actor, possible, record.event, symbol, response=response)
+        ]
+        if not led:
+            raise _Unexplained(f"{_named(record)} is not possible here", self._possible(record.role))
+        return led
+
+    def _arrived(self, role: Role, said: Said) -> Symbol | None:
+        """The message in the words of the table world; None where nothing in it is for this session to read."""
+        if said.kind == "unreadable":
+            if CORRUPT not in self.faults:
+                raise _Unexplained("nothing spoils messages here", self._possible(role))
+            return None
+        if said.kind == ERROR:
+            return self._bounced(role, said)
+        flying, wanted = self._flying(said.session), (role, said._replace(session=""))
+        if not flying[wanted]:
+            raise _Unexplained(f"{_spoken(said)} is not under way: never sent, or here already", self._possible(role))
+        if DUPLICATE not in self.faults:
+            flying[wanted] -= 1
+        return None if said.session else self._symbol(said)
+
+    def _flying(self, session: str) -> Counter[tuple[Role, Said]]:
+        """What is under way in this session, or in another one."""
+        if not session:
+            return self.flying
+        return self.others[session].flying if session in self.others else Counter()
+
+    def _bounced(self, role: Role, said: Said) -> Symbol:
+        """Rule 4."""
+        sent = (one for (to, one), many in self.flying.items() if many and to is not role and one.kind in _BOUNCES)
+        gone = (one for one in sent if one.sender == said.receiver and self._is_gone(one.receiver))
+        if next(gone, None) is None:
+            raise _Unexplained("nothing that was sent from there can have come back", self._possible(role))
+        place = self._place(said.receiver)
+        return Symbol(ERROR, *place.generation, receiver=place.ordinal)
+
+    def _is_gone(self, address: str) -> bool:
+        place = self._place(address)
+        return not any(
+            (link.number, link.starter) == place.generation and possible.end.ordinal == place.ordinal
+            for possible in self.ends.get(place.role, ())
+            for link in (possible.end.attempt, possible.end.current)
+            if link is not None
+        )
+
+    # What goes out ----------------------------------------------------------------------------------------------------
+
+    def _note(self, record: Record, said: Said) -> None:
+        """Rule 3: a hello and an answer tell of an address of their sender."""
+        if said.starter is None:
+            return
+        generation = (said.number, said.starter)
+        place = _Place(record.role, self.ordinals[record.role], generation, record.session)
+        if self.places.setdefault(said.sender, place) != place:
+            raise _Unexplained(f"{said.sender} is the address of something else", ["an address never used before"])
+
+    def _place(self, address: str) -> _Place:
+        if address not in self.places:
+            raise _Unexplained(f"nobody has told of the address {address}")
+        return self.places[address]
+
+    def _symbol(self, said: Said) -> Symbol:
+        """A message with its addresses read as ends and generations."""
+        sender = self._place(said.sender) if said.sender else None
+        receiver = self._place(said.receiver) if said.receiver else None
+        if sender is None:
+            assert receiver is not None
+            return Symbol(SUPERSEDED, *receiver.generation, receiver=receiver.ordinal, seen=said.number)
+        if receiver is None:
+            return Symbol(HELLO, *sender.generation, sender=sender.ordinal)
+        if sender.generation != receiver.generation or sender.role is receiver.role:
+            raise _Unexplained(f"{_spoken(said)} goes from one generation to another")
+        kind = _KINDS.get(said.kind, said.kind)
+        return Symbol(kind, *sender.generation, sender.ordinal, receiver.ordinal, resumed=said.resumed)
+
+    # What else would have been possible -------------------------------------------------------------------------------
+
+    def _possible(self, role: Role) -> Iterator[str]:
+        for possible in self.ends.get(role, ()):
+            for event in (*ORDERS, *TIMERS):
+                yield from (event.name for _, seen in outcomes(self.actors[role], possible, event) if not seen.refused)
+        yield from (_spoken(said) for (to, said), many in self.flying.items() if many and to is role)
+
+
+def _switched_off(settings: Settings) -> frozenset[Event]:
+    return frozenset() if settings.durations.idle_seconds is not None else frozenset({Event.IDLE_EXPIRED})
+
+
+def _named(record: Record) -> str:
+    assert record.event is not None
+    return record.event.name if record.message is None else _spoken(record.message)
+
+
+def _spoken(said: Said) -> str:
+    words = [said.kind]
+    if said.starter is not None:
+        words.append(f"{said.number}{said.starter.name[0].lower()}")
+    words += [f"from {said.sender}"] if said.sender else []
+    words += [f"to {said.receiver}"] if said.receiver else []
+    return " ".join(words)

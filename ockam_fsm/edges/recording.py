@@ -1,0 +1,205 @@
+"""What sessions do, one record a step: the lines of a trace that `ockam-fsm validate` judges (spec/traces/README.md).
+
+Theory: a record says what came in, what went out, what the owner was told, and the state and the armed timers after it.
+It says nothing of counters, routes and payloads; the validator finds out what the counters must have been.
+
+Rule 1: a recorded session is the real one, and its recorder hears of each step after it happened.
+Rule 2: addresses and session ids are secrets, so a trace has digests of them: the same one, the same digest.
+Rule 3: an input that is no event for the session (a timer that was stopped, an answer of a request that is gone before
+        its timer) is no step.
+Left out: profile `ockam`, which says no generations. `RecordedSession` refuses it.
+Source: spec/traces/README.md.
+
+    async with TcpNode(make=Recorder("a", write).session) as node: ...
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
+from typing import Any, ClassVar, TextIO, TypeAlias
+
+from ockam_fsm.kernel.errors import EventRefused, LocalSessionError, RemoteSessionError
+from ockam_fsm.machines.vocabulary import Event, Role
+from ockam_fsm.runtime.commands import (
+    AnyTimer,
+    Closed,
+    Command,
+    Deliver,
+    Established,
+    Notify,
+    RequestTimer,
+    Responded,
+    Send,
+    TimedOut,
+)
+from ockam_fsm.runtime.handshake import Place
+from ockam_fsm.runtime.message import Address, Message
+from ockam_fsm.runtime.session import EXPIRED, Session
+from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.runtime.signals import Answer, Close, Data, Error, Hello, Keepalive, KeepaliveAnswer, Superseded
+
+FORMAT, VERSION = "ockam-fsm trace", 1
+DIGEST_BYTES = 6
+_ROLES = {role: role.name.lower() for role in Role}
+_KINDS = {Keepalive: "keepalive", KeepaliveAnswer: "keepalive-answer", Close: "close", Error: "error"}
+_TOLD = {Established: "established", TimedOut: "timed out", Closed: "closed"}
+
+Facts: TypeAlias = dict[str, Any]
+Hear: TypeAlias = Callable[["RecordedSession", Facts], None]
+
+
+def header(settings: Iterable[Settings], faults: Iterable[str]) -> Facts:
+    """The first line of a trace: the settings of both ends, and what may have happened on the way, by name."""
+    both = {one.role: one for one in settings}
+    names = ("attempts", "held", "misses")
+    return {
+        "trace": FORMAT,
+        "version": VERSION,
+        "type": both[Role.INITIATOR].session_type.name,
+        "limits": {
+            _ROLES[role]: {name: one.limits[name] for name in names} | {"idle": one.durations.idle_seconds is not None}
+            for role, one in both.items()
+        },
+        "faults": list(faults),
+    }
+
+
+class RecordedSession(Session):
+    """The real session; `recorded` makes a class of it whose steps somebody hears of."""
+
+    __slots__ = ()
+    hear: ClassVar[Hear]
+
+    def __init__(self, settings: Settings, *args: Any, **options: Any) -> None:
+        super().__init__(settings, *args, **options)
+        if not settings.profile.keeps_alive:
+            raise LocalSessionError(f"profile {settings.profile.name} says no generations: there is nothing to record")
+        self._told({"event": "start", "remembered": self.seen[0], "has_state": self.has_state})
+
+    def _ordered(self, event: Event, cause: Any = None) -> list[Command]:
+        try:
+            commands = super()._ordered(event, cause)
+        except EventRefused:
+            self._stepped({"event": event.name, "refused": True}, [])
+            raise
+        return self._stepped({"event": event.name}, commands)
+
+    def fire(self, timer: AnyTimer) -> list[Command]:
+        event = _event_of(self, timer)
+        commands = super().fire(timer)
+        return commands if event is None else self._stepped({"event": event.name}, commands)
+
+    def receive(self, message: Message) -> list[Command]:
+        came = arrived(self, message)
+        return self._stepped({"event": "message", "message": came}, super().receive(message))
+
+    def _stepped(self, facts: Facts, commands: list[Command]) -> list[Command]:
+        notices = [command.notice for command in commands if isinstance(command, Notify)]
+        delivered = sum(isinstance(command, Deliver) for command in commands)
+        facts |= {
+            "state": self.state.name,
+            "sent": [_sent(self, command.message) for command in commands if isinstance(command, Send)],
+            "told": [_TOLD[type(notice)] for notice in notices if type(notice) in _TOLD],
+            "delivered": delivered + sum(isinstance(notice, Responded) for notice in notices),
+            "armed": sorted(EXPIRED[timer].name for timer in self.armed),
+        }
+        self._told(facts)
+        return commands
+
+    def _told(self, facts: Facts) -> None:
+        who = {"session": digest(self.terms.session_id), "role": _ROLES[self.settings.role]}
+        type(self).hear(self, who | facts)
+
+
+def recorded(base: type[Session], hear: Hear) -> type[RecordedSession]:
+    """A class of sessions that are `base` in everything, and whose steps are told to `hear`."""
+    bases = (RecordedSession,) if base is Session else (base, RecordedSession)
+    return type(f"Recorded{base.__name__}", bases, {"__slots__": (), "hear": staticmethod(hear)})
+
+
+class Recorder:
+    """Numbers the records of one node and writes them; nodes that share `write` share a trace."""
+
+    def __init__(self, node: str, write: Callable[[Facts], None], base: type[Session] = Session) -> None:
+        self.node = node
+        self.write = write
+        self.sequence = 0
+        self.session = recorded(base, self._hear)
+
+    def _hear(self, session: RecordedSession, facts: Facts) -> None:
+        self.sequence += 1
+        self.write({"node": self.node, "sequence": self.sequence} | facts)
+
+
+def line_writer(file: TextIO) -> Callable[[Facts], None]:
+    """Writes one JSON object a line."""
+
+    def write(facts: Facts) -> None:
+        file.write(json.dumps(facts, sort_keys=True) + "\n")
+
+    return write
+
+
+# Messages -------------------------------------------------------------------------------------------------------------
+
+
+def digest(secret: bytes) -> str:
+    return blake2b(secret, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def arrived(session: Session, message: Message) -> Facts:
+    """A message as the session sees it that it reached."""
+    reached = message.onward_route[0]
+    links = [link for link in (session.attempt, session.current) if link is not None]
+    inner = next((link.inner for link in links if reached.value.startswith(link.reply_prefix)), reached)
+    try:
+        return _said(session, message, inner, answered=inner != reached)
+    except RemoteSessionError:
+        return {"kind": "unreadable", "to": digest(inner.value)}
+
+
+def _sent(session: Session, message: Message) -> Facts:
+    route = message.onward_route or (session.terms.outer,)  # a hello of a wrong machine may have nowhere to go
+    return _said(session, message, route[-1])
+
+
+def _said(session: Session, message: Message, to: Address, *, answered: bool = False) -> Facts:
+    signal = session.settings.profile.decode(message.payload, Place.WORKER, message.return_route)
+    ends = {"to": digest(to.value)}
+    if message.return_route:
+        ends["from"] = digest(message.return_route[-1].value)
+    match signal:
+        case Hello(session_id=session_id, generation=generation):
+            hello = {"kind": "hello", "from": digest(generation.address.value)} | _generation(generation)
+            return hello if session_id == session.terms.session_id else hello | {"session": digest(session_id)}
+        case Answer(generation=generation, worker=worker, resumed=resumed):
+            ends["from"] = digest(worker.value)
+            return {"kind": "answer", "resumed": resumed} | ends | _generation(generation)
+        case Superseded(number=number, address=address):
+            return {"kind": "superseded", "number": number, "to": digest(address.value)}
+        case Data():
+            return {"kind": "response" if answered else _kind_of(signal, message, to)} | ends
+    return {"kind": _KINDS[type(signal)]} | ends
+
+
+def _generation(generation: Any) -> Facts:
+    return {"number": generation.number, "starter": _ROLES[generation.starter]}
+
+
+def _kind_of(data: Data, message: Message, to: Address) -> str:
+    """Requests and responses are data that names a reply address: an inner address, a dot, a number."""
+    if data.onward_route and data.onward_route[0].value.startswith(to.value + b"."):
+        return "response"
+    sender = message.return_route[-1].value if message.return_route else b""
+    asks = data.return_route and data.return_route[-1].value.startswith(sender + b".")
+    return "request" if asks else "data"
+
+
+def _event_of(session: Session, timer: AnyTimer) -> Event | None:
+    """What a timer is to the session now; None where it is nothing."""
+    if isinstance(timer, RequestTimer):
+        request = session.requests.get(timer.request)
+        return Event.REQUEST_EXPIRED if request is not None and request.pending else None
+    return EXPIRED[timer] if timer in session.armed else None
