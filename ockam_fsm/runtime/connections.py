@@ -8,6 +8,8 @@ Rule 1: a message creates the session of its destination, and only a message doe
         one; messages wait for it in order, within its capacity; nothing else waits for them.
 Rule 2: a connection that fails is not repaired: it is closed, what it held are dead letters, and every session whose
         messages travel over it is told that its lower layer is lost.
+Rule 3: one that takes messages and brings none is worse than a lost one, since nothing reports it. A session that asked
+        over it in vain gives it up if nothing at all came since; what is sent next opens another one.
 Source: the discussion, "An example of implicit session is transport sessions like in TCP"; spec/sessions.md section 7.
 """
 
@@ -26,6 +28,7 @@ from ockam_fsm.runtime.node_commands import Connect, Disconnect, StateChanged, T
 from ockam_fsm.runtime.router import Dependent, Envelope, Resident, Router
 
 HELD_BYTES = "held bytes"
+SILENT = "it brings no answer"
 
 _DRIVERS: Mapping[Role, Driver[State, Event, Effect]] = {
     role: driver_for(table(IMPLICIT_TRANSIENT, role)) for role in Role
@@ -50,8 +53,8 @@ class ConnectionSettings:
 class Connection:
     """One connection: a resident at `via`, and the model of the implicit transient tables."""
 
-    __slots__ = ("_bytes", "_closed", "_settings", "armed", "dependents", "destination", "held", "limits", "misses",
-                 "reason", "role", "router", "state", "via", "waiting")  # fmt: skip
+    __slots__ = ("_bytes", "_closed", "_settings", "armed", "dependents", "destination", "heard", "held", "limits",
+                 "misses", "reason", "role", "router", "state", "via", "waiting")  # fmt: skip
     replies = False
 
     def __init__(
@@ -70,6 +73,8 @@ class Connection:
         self.limits: Mapping[str, int | None] = {"held": settings.held, "misses": 0}
         self.state = State.IDLE
         self.held = self.misses = 0
+        self.heard = 0
+        """How many messages it has brought."""
         self.waiting: list[Message] = []
         self.armed: set[Timer] = set()
         self.dependents: dict[Dependent, None] = {}
@@ -89,6 +94,12 @@ class Connection:
 
     def dropped_by(self, dependent: Dependent) -> None:
         self.dependents.pop(dependent, None)
+
+    def give_up(self, heard: int) -> None:
+        """Nobody answered over it. Give it up if it has brought nothing since `heard`, and can be opened again."""
+        if self.heard == heard and self.role is Role.INITIATOR and self.state is State.ESTABLISHED:
+            self.reason = SILENT
+            self.step(Event.LOWER_LAYER_LOST)
 
     def take(self, envelope: Envelope) -> None:
         whole = envelope.message

@@ -110,6 +110,7 @@ class Node:
         if not isinstance(connection, Connection) or connection.state is not State.ESTABLISHED:
             self.router.bury(UNKNOWN_CONNECTION, arrived, via)
             return
+        connection.heard += 1
         connection.step(Event.DATA_RECEIVED)
         self.router.route(Envelope(arrived, connection))
 

@@ -8,6 +8,7 @@ Rule 2: until an answer has taught the route, the carrier is the one over which 
 Rule 3: a handshake message whose return route ends here is refused: its last address is replaced by one of the peer's
         choice, which would then be looked for among our own workers.
 Rule 4: when a carrier is gone, the sessions that rely on it are told at once (`lower_layer_lost`).
+Rule 5: a hello that was not answered in time is reported to the connection that it left over (connections.py, rule 3).
 Source: spec/sessions.md sections 3.11 and 5, wire clauses; the discussion, "Session routes".
 """
 
@@ -19,6 +20,7 @@ from typing import Any, TypeAlias
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.runtime import commands as core
 from ockam_fsm.runtime.commands import AnyTimer, Command
+from ockam_fsm.runtime.connections import Connection
 from ockam_fsm.runtime.link import Link
 from ockam_fsm.runtime.message import Address, Message
 from ockam_fsm.runtime.node_commands import AttemptStarted, Notify, Remember, StateChanged
@@ -37,8 +39,8 @@ Order: TypeAlias = Callable[[Session], list[Command]]
 class SessionWorker:
     """One end of a session as a resident of the node. `application` is the address of the worker that gets its data."""
 
-    __slots__ = ("_attempt", "_current", "_hello_carrier", "_told", "application", "carrier", "dependents", "drive",
-                 "ends_application", "key", "router", "session")  # fmt: skip
+    __slots__ = ("_attempt", "_current", "_heard", "_hello_carrier", "_told", "application", "carrier", "dependents",
+                 "drive", "ends_application", "key", "router", "session")  # fmt: skip
     replies = True
 
     def __init__(
@@ -64,6 +66,8 @@ class SessionWorker:
         self._attempt: Link | None = None
         self._current: Link | None = None
         self._hello_carrier: Resident | None = None
+        self._heard = 0
+        """What that carrier had brought when the hello left."""
         self._told = session.state
 
     @property
@@ -88,7 +92,10 @@ class SessionWorker:
     def fire(self, timer: object) -> None:
         assert isinstance(timer, core.Timer | core.RequestTimer)
         due: AnyTimer = timer
+        attempt, asked = self.session.attempt, self._hello_carrier
         self.order(lambda session: session.fire(due))
+        if due is core.Timer.NEGOTIATION and self.session.attempt is not attempt and isinstance(asked, Connection):
+            asked.give_up(self._heard)
 
     def lower_layer_lost(self) -> None:
         self.carrier = None
@@ -98,6 +105,7 @@ class SessionWorker:
         attempt = self.session.attempt
         if attempt is not None and not attempt.route and address in (attempt.handshake or attempt.inner, attempt.inner):
             self._hello_carrier = carrier
+            self._heard = carrier.heard if isinstance(carrier, Connection) else 0
             self._rely_on(carrier)
 
     def order(self, order: Order, envelope: Envelope | None = None) -> None:
@@ -224,9 +232,10 @@ class SessionWorker:
 
     def _links_changed(self) -> None:
         session, attempt = self.session, self.session.attempt
-        if attempt is not None and attempt is not self._attempt and session.is_own(attempt):
+        if attempt is not None and attempt is not self._attempt:
             self._hello_carrier = None
-            self.router.observe(AttemptStarted(self.outer, attempt.generation.number, session.back_off_step + 1))
+            if session.is_own(attempt):
+                self.router.observe(AttemptStarted(self.outer, attempt.generation.number, session.back_off_step + 1))
         self._attempt, self._current = attempt, session.current
         link = attempt or session.current
         if link is None or link.route:

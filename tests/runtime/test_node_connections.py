@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from ockam_fsm.machines.vocabulary import State
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
+from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.commands import Timer
 from ockam_fsm.runtime.connections import ConnectionSettings
-from ockam_fsm.runtime.message import Message, local
+from ockam_fsm.runtime.message import Address, Message, local
 from ockam_fsm.runtime.node import Node
 from ockam_fsm.runtime.node_commands import Connect, Disconnect, NodeCommand, SetTimer, Transmit, WorkerTimer
+from ockam_fsm.runtime.settings import Settings
 from tests.runtime.node_helpers import Counted, tcp
 
 
@@ -138,3 +140,39 @@ def test_an_accepted_connection_carries_replies_until_it_ends() -> None:
     node.route(Message((via, local("x")), (), b"3"))
     node.run()
     assert node.dead_letters.counts == {"the session has failed": 1, "unknown address": 1}
+
+
+def asking_node() -> tuple[Node, Address, Address]:
+    """A node whose session has sent its hello over a connection that stands, and nothing has come back."""
+    node = node_with()
+    session = node.start_session(Settings(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR), (tcp("a"), local("host")))
+    node.open(session)
+    (connect,) = connects(node.run())
+    node.connected(connect.via)
+    assert len(written(node.run())) == 1
+    return node, session, connect.via
+
+
+def test_a_connection_that_brings_no_answer_is_given_up_and_the_next_hello_opens_another() -> None:
+    node, session, via = asking_node()
+    node.fire(WorkerTimer(session, Timer.NEGOTIATION))
+    assert Disconnect(via) in node.run()
+    node.fire(WorkerTimer(session, Timer.BACK_OFF))
+    (again,) = connects(node.run())
+    assert (again.destination, again.via == via) == (tcp("a"), False)
+
+
+def test_a_connection_that_brings_something_for_anyone_is_kept() -> None:
+    node, session, via = asking_node()
+    node.receive(Message((local("x"),), (), b"for another one"), via)
+    node.fire(WorkerTimer(session, Timer.NEGOTIATION))
+    assert Disconnect(via) not in node.run()
+    node.fire(WorkerTimer(session, Timer.BACK_OFF))
+    commands = node.run()
+    assert (connects(commands), len(written(commands))) == ([], 1)
+
+
+def test_a_timer_that_is_late_gives_no_connection_up() -> None:
+    node, session, via = asking_node()
+    node.fire(WorkerTimer(session, Timer.BACK_OFF))
+    assert Disconnect(via) not in node.run()
