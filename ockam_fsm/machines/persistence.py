@@ -180,7 +180,7 @@ def own_renegotiation(prefix: str, watch: Effects, *, guarded: bool) -> Part:
                 cites="discussion: an API call; 3.2"),
             *expiry,
             Refuse(Event.RENEGOTIATE, because="there is no established session to renegotiate",
-                   remedy="wait: the back-off or the negotiation that runs ends in a session"),
+                   remedy="wait until it is established; a message wakes an implicit session that rests"),
             Refuse(Event.BACK_OFF_EXPIRED, because="the back-off runs in TIMED_OUT only"),
         ),
     )  # fmt: skip

@@ -256,6 +256,9 @@ class Session(Effects):
             raise RemoteSessionError("a one-sided initiator answers no hello")
         if place is not Place.NEGOTIATION_START or hello.session_id != self.terms.session_id:
             raise RemoteSessionError("misplaced", "a hello for another session or at an inner address")
+        asks = self.settings.session_type.renegotiated_by(self.settings.role)
+        if asks and not (self.initialization_route or hello.initialization_route):
+            raise RemoteSessionError("no way back", "a two-sided session whose responder could never ask")
         self._fire(self._judge_generation(inbound, hello), inbound)
 
     def _judge_generation(self, inbound: Inbound, hello: Hello) -> Event:

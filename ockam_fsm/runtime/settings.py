@@ -109,3 +109,5 @@ class Settings:
             yield "held, misses and requests: a capacity is not negative"
         if self.session_type.renegotiation is Renegotiation.TWO_SIDED and not self.profile.keeps_alive:
             yield f"profile {self.profile.name} has no generations: a two-sided session needs profile generation"
+        elif self.session_type.persistent and self.role is Role.RESPONDER and not self.profile.keeps_alive:
+            yield f"profile {self.profile.name} names no session again: its responders are transient (clause 2.4)"

@@ -68,6 +68,12 @@ def test_garbage_is_a_dead_letter_and_changes_nothing(kind: SessionType, payload
         assert len(end.reasons) == letters + 1
 
 
+def test_a_two_sided_responder_without_a_way_back_is_not_made() -> None:
+    r = make_host(EXPLICIT_PERSISTENT_TWO_SIDED)
+    r.receive(Message((HOST,), FORGER, hello()))
+    assert (r.reasons, r.addresses, r.state) == (["no way back"], set(), State.CLOSED)
+
+
 @pytest.mark.parametrize("payload", [b"", b"\x05ab", b"\x02\xff\xff", b"\x02okay"])
 def test_garbage_in_profile_ockam_is_a_dead_letter(payload: bytes) -> None:
     i, _ = open_pair(profile=OCKAM)

@@ -94,3 +94,8 @@ def test_sessions_of_one_table_share_one_driver() -> None:
     one, other = Settings(EXPLICIT_TRANSIENT, Role.INITIATOR), Settings(EXPLICIT_TRANSIENT, Role.INITIATOR, misses=9)
     assert one.driver is other.driver
     assert Event.HELLO_NEWER not in one.events
+
+
+def test_a_persistent_responder_has_to_know_its_session_again() -> None:
+    (problem,) = problems(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER, profile=OCKAM)
+    assert "transient" in problem
