@@ -1,4 +1,29 @@
 """Does another implementation keep the clauses of `spec/sessions.md`? Kits that judge it, and the report they fill.
 
 Every kit makes `Finding`s (findings.py) about `Clause`s (clauses.py); a `Report` gathers them, one verdict a clause.
+In process: make a `Target` (target.py) and ask `check_initiator`, `check_responder` or `check_pair` (kit.py).
 """
+
+from __future__ import annotations
+
+from ockam_fsm.conformance.findings import Report
+from ockam_fsm.conformance.judge import Effort
+from ockam_fsm.conformance.kit import again, check_initiator, check_pair, check_responder
+from ockam_fsm.conformance.ours import our_end
+from ockam_fsm.conformance.target import Declaration, Feature, Order, Ordered, Target, Unsupported
+
+__all__ = [
+    "Declaration",
+    "Effort",
+    "Feature",
+    "Order",
+    "Ordered",
+    "Report",
+    "Target",
+    "Unsupported",
+    "again",
+    "check_initiator",
+    "check_pair",
+    "check_responder",
+    "our_end",
+]

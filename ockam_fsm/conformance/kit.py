@@ -1,0 +1,110 @@
+"""The kit for implementations that can be called, or reached through a pipe: ask `check_*`, read the `Report`.
+
+    from ockam_fsm.conformance import check_responder
+
+    report = check_responder(MyEnd)      # MyEnd(declaration) is a Target (target.py)
+    print(report.summary)
+
+Rule 1: one kind of end after another; what is not supported is not applicable, and says why.
+Rule 2: a target that does not come back from one call is given up (`Effort.patience_seconds`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ockam_fsm.conformance.clauses import CLAUSES
+from ockam_fsm.conformance.findings import Report
+from ockam_fsm.conformance.judge import Effort, Judge
+from ockam_fsm.conformance.pair import PairOfJudges
+from ockam_fsm.conformance.target import Declaration, Make
+from ockam_fsm.edges.watchdog import watched
+from ockam_fsm.machines.session import TYPES
+from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
+from ockam_fsm.runtime.handshake import GENERATION, PROFILES, Profile
+
+USUAL = Effort()
+
+
+def check_initiator(
+    make: Make,
+    kinds: Iterable[SessionType] = TYPES,
+    profile: Profile = GENERATION,
+    effort: Effort = USUAL,
+    target: str = "an initiator",
+) -> Report:
+    """Does what `make` makes behave as an initiator of these types?"""
+    return _checked(_judges(make, kinds, Role.INITIATOR, profile, effort), target)
+
+
+def check_responder(
+    make: Make,
+    kinds: Iterable[SessionType] = TYPES,
+    profile: Profile = GENERATION,
+    effort: Effort = USUAL,
+    target: str = "a responder",
+) -> Report:
+    """Does what `make` makes behave as the host of responders of these types?"""
+    return _checked(_judges(make, kinds, Role.RESPONDER, profile, effort), target)
+
+
+def check_pair(
+    make_initiator: Make,
+    make_responder: Make,
+    kinds: Iterable[SessionType] = TYPES,
+    profile: Profile = GENERATION,
+    effort: Effort = USUAL,
+    target: str = "a pair",
+) -> Report:
+    """Do the two understand each other, over a network that loses, repeats, reorders and damages, and after restarts?
+
+    Both may be the same, and one of them may be ours (`our_end`).
+    """
+    judges: list[Judge] = []
+    for kind in _spoken(kinds, profile):
+        ends = PairOfJudges(
+            Judge(Declaration(kind, Role.INITIATOR, profile), make_initiator, effort),
+            Judge(Declaration(kind, Role.RESPONDER, profile), make_responder, effort),
+        )
+        judges += ends.judges
+        if not watched(ends.check, lambda ends=ends: ends.beats, effort.patience_seconds):  # type: ignore[misc]
+            ends.stall()
+            break
+    return report(target, judges)
+
+
+def _judges(make: Make, kinds: Iterable[SessionType], role: Role, profile: Profile, effort: Effort) -> list[Judge]:
+    return [Judge(Declaration(kind, role, profile), make, effort) for kind in _spoken(kinds, profile)]
+
+
+def _spoken(kinds: Iterable[SessionType], profile: Profile) -> list[SessionType]:
+    """Profile `ockam` cannot order two hellos that meet (clause 2.4)."""
+    two_sided = Renegotiation.TWO_SIDED
+    return [kind for kind in kinds if profile.keeps_alive or kind.renegotiation is not two_sided]
+
+
+def _checked(judges: Sequence[Judge], target: str) -> Report:
+    for judge in judges:
+        if not watched(judge.check, lambda judge=judge: judge.beats, judge.effort.patience_seconds):  # type: ignore[misc]
+            judge.stall()
+            break
+    return report(target, judges)
+
+
+def report(target: str, judges: Sequence[Judge]) -> Report:
+    """One report of all the ends that were judged."""
+    findings = tuple(finding for judge in judges for finding in judge.verdicts())
+    reasons = [f"{judge.declaration.name}: {judge.unsupported}" for judge in judges if judge.unsupported]
+    why = "; ".join(reasons) or "no step of these ends is about it"
+    judged = {finding.clause for finding in findings}
+    return Report(target, findings, {clause.id: why for clause in CLAUSES if clause.id not in judged})
+
+
+def again(make: Make, kind: str, role: str, profile: str, stimuli: Sequence[str]) -> str:
+    """Run one reproduction once more: what a report's program calls."""
+    found = next(one for one in TYPES if one.name == kind)
+    judge = Judge(Declaration(found, Role[role], PROFILES[profile]), make, USUAL)
+    judge.settle(judge.run([judge.stimuli[name] for name in stimuli]))
+    if judge.stopped:
+        return judge.stopped
+    return "\n".join(f"{one.clause}: {one.reason}" for one in judge.findings) or "nothing differs"

@@ -1,0 +1,174 @@
+"""Our own end behind the kit's interface: the real `Session`, or the real `Host` with its responders, and a clock.
+
+It is two things: the reference that a target is compared with, and, since the kit has to pass us as well, a target.
+
+Rule 1: nothing is decided here. Commands are sorted into outputs and timers.
+Left out: carriers and own addresses, which are the node's (`node_target.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from ockam_fsm.conformance.target import (
+    HOST,
+    SESSION_ID,
+    Declaration,
+    Feature,
+    Order,
+    Ordered,
+    Output,
+)
+from ockam_fsm.edges.entropy import SystemEntropy
+from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.runtime.commands import AnyTimer, CancelTimer, Command, DeadLetter, Deliver, Notify, Send, SetTimer
+from ockam_fsm.runtime.host import Host, HostSnapshot, Key, Owned
+from ockam_fsm.runtime.link import Entropy
+from ockam_fsm.runtime.message import Message
+from ockam_fsm.runtime.request import Outgoing
+from ockam_fsm.runtime.session import Session, Snapshot
+from ockam_fsm.runtime.settings import Settings
+
+MakeSession: TypeAlias = Callable[..., Session]
+Due: TypeAlias = tuple[float, int]
+
+
+class OurEnd:
+    """One end: an initiator's session, or a host. `make` and `settings` are the real ones unless a check has others."""
+
+    features = frozenset({Feature.DEAD_LETTERS})
+
+    def __init__(
+        self,
+        declaration: Declaration,
+        entropy: Entropy,
+        make: MakeSession = Session,
+        settings: Settings | None = None,
+    ) -> None:
+        self.declaration = declaration
+        self.entropy = entropy
+        self.make = make
+        self.settings = settings or declaration.settings
+        self.now = 0.0
+        self.timers: dict[tuple[Key, AnyTimer], Due] = {}
+        self.started = 0
+        self.responders = 0
+        self.outputs: list[Output] = []
+        self.core: Session | Host = self._initiator() if declaration.role is Role.INITIATOR else self._host()
+
+    def _initiator(self) -> Session:
+        declared = self.declaration
+        return self.make(
+            self.settings,
+            declared.terms(declared.session_id),
+            self.entropy,
+            declared.initialization_route,
+            remembered=declared.remembered,
+            has_state=declared.has_state,
+        )
+
+    def _host(self) -> Host:
+        return Host(HOST, self.declaration.profile, self._responder, self.declaration.capacity)
+
+    def _responder(self, key: Key, session_id: bytes) -> Session:
+        declared, known = self.declaration, session_id == SESSION_ID
+        remembered, has_state = (declared.remembered, declared.has_state) if known else (0, False)
+        self.responders += 1
+        terms = declared.terms(session_id, self.responders)
+        return self.make(self.settings, terms, self.entropy, (), remembered=remembered, has_state=has_state)
+
+    @property
+    def session(self) -> Session | None:
+        """The session that orders are for: the newest of a host's."""
+        if isinstance(self.core, Session):
+            return self.core
+        return next(reversed(self.core.sessions.values()), None)
+
+    # What a target offers ---------------------------------------------------------------------------------------------
+
+    def deliver(self, message: Message, carrier: str) -> None:
+        if isinstance(self.core, Session):
+            self._perform([(None, command) for command in self.core.receive(message)])
+        else:
+            self._perform(self.core.receive(message))
+
+    def advance(self, seconds: float) -> None:
+        until = self.now + seconds
+        while (due := self.next_due()) is not None and due <= until:
+            self.now = max(self.now, due)
+            key, timer = min(self.timers, key=self.timers.__getitem__)
+            del self.timers[key, timer]
+            if isinstance(self.core, Session):
+                self._perform([(None, command) for command in self.core.fire(timer)])
+            else:
+                self._perform(self.core.fire(key, timer))
+        self.now = until
+
+    def order(self, order: Order) -> None:
+        if isinstance(self.core, Session):
+            self._perform([(None, command) for command in _ORDERS[order.what](self.core, order)])
+            return
+        if not self.core.sessions:
+            raise LocalSessionError("there is no responder: wait for a hello")
+        key = next(reversed(self.core.sessions))
+        self._perform(self.core.order(key, lambda session: _ORDERS[order.what](session, order)))
+
+    def take_outputs(self) -> Sequence[Output]:
+        outputs, self.outputs = self.outputs, []
+        return outputs
+
+    # What only the kit asks for ---------------------------------------------------------------------------------------
+
+    def next_due(self) -> float | None:
+        """When the next timer is due."""
+        return min((due for due, _ in self.timers.values()), default=None)
+
+    def tied(self) -> bool:
+        """Whether two timers are due next at the same time: which is first, nobody says."""
+        dues = sorted(due for due, _ in self.timers.values())
+        return len(dues) > 1 and dues[0] == dues[1]
+
+    def snapshot(self) -> tuple[Snapshot | HostSnapshot, float, dict[tuple[Key, AnyTimer], Due], int]:
+        return (self.core.snapshot(), self.now, dict(self.timers), self.started)
+
+    def restore(self, snapshot: tuple[Snapshot | HostSnapshot, float, dict[tuple[Key, AnyTimer], Due], int]) -> None:
+        core, self.now, timers, self.started = snapshot
+        self.timers = dict(timers)
+        if isinstance(self.core, Session):
+            assert isinstance(core, Snapshot)
+            self.core.restore(core)
+        else:
+            assert isinstance(core, HostSnapshot)
+            self.core.restore(core)
+
+    def _perform(self, owned: list[Owned]) -> None:
+        for key, command in owned:
+            match command:
+                case SetTimer(timer, after_seconds):
+                    self.started += 1
+                    self.timers[key, timer] = (self.now + after_seconds, self.started)
+                case CancelTimer(timer):
+                    self.timers.pop((key, timer), None)
+                case Send() | Deliver() | Notify() | DeadLetter():
+                    self.outputs.append(command)
+
+
+def _outgoing(order: Order) -> Outgoing:
+    return Outgoing(order.payload, order.onward_route, tracing_context=order.tracing_context)
+
+
+_ORDERS: Mapping[Ordered, Callable[[Session, Order], list[Command]]] = {
+    Ordered.OPEN: lambda session, order: session.open(),
+    Ordered.SEND: lambda session, order: session.send(_outgoing(order)),
+    Ordered.REQUEST: lambda session, order: session.request(order.request, _outgoing(order), reissue=order.reissue),
+    Ordered.RENEGOTIATE: lambda session, order: session.renegotiate(),
+    Ordered.CLOSE: lambda session, order: session.close(),
+    Ordered.LOWER_LAYER_LOST: lambda session, order: session.lower_layer_lost(),
+}
+
+
+def our_end(declaration: Declaration) -> OurEnd:
+    """Our own implementation, as a target: what passes, and what the other half of a pair may be."""
+    return OurEnd(declaration, SystemEntropy())

@@ -1,0 +1,143 @@
+"""The end that a target is compared with: our own, whose fresh addresses are those that the target has said.
+
+Theory: a specification leaves one thing to chance, the addresses of a generation. The target acts first; where our
+session would draw an address, the kit looks up which one the target has just put into its hello or its answer. From
+then on the two ends are in the same state, and whatever they say has to be equal. Reply addresses and the outer
+addresses of responders are the target's choice too; they are bound when they are first seen, and have to stay.
+
+Rule 1: an address that the target has used before, in any session, is no fresh one (clause 4.1).
+Rule 2: what decided is recorded (`decisions`): the rows say which clauses a step was about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from ockam_fsm.conformance.target import HOST, Output
+from ockam_fsm.kernel.driver import driver_for
+from ockam_fsm.kernel.errors import EventRefused, RemoteSessionError
+from ockam_fsm.kernel.machine import Decision
+from ockam_fsm.machines.session import SessionMachine
+from ockam_fsm.machines.vocabulary import Effect, Event, State
+from ockam_fsm.runtime.commands import Send
+from ockam_fsm.runtime.handshake import Place, Profile
+from ockam_fsm.runtime.link import Purpose
+from ockam_fsm.runtime.message import Address, Message, local
+from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.runtime.signals import Answer, Hello, Signal
+
+Decided: TypeAlias = Decision[State, Event, Effect]
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """The table saw an event in a state; `decision` None: it refused it."""
+
+    state: State
+    event: Event
+    decision: Decided | None
+
+
+class Watcher:
+    """The shared driver of a table, and what it decided for the sessions of one end."""
+
+    def __init__(self, machine: SessionMachine) -> None:
+        self.driver = driver_for(machine)
+        self.fired: list[Fired] = []
+
+    def fire(self, model: Any, event: Event, cause: object = None) -> Any:
+        state, place = model.state, len(self.fired)
+        try:
+            decision = self.driver.fire(model, event, cause)
+        except EventRefused:
+            self.fired.insert(place, Fired(state, event, None))
+            raise
+        self.fired.insert(place, Fired(state, event, decision))
+        return decision
+
+
+class WatchedSettings(Settings):
+    """Settings whose sessions run on a driver that is watched."""
+
+    @cached_property
+    def driver(self) -> Any:
+        return Watcher(self.machine)
+
+
+def watched(settings: Settings) -> WatchedSettings:
+    """The same settings, watched."""
+    return WatchedSettings(**{one.name: getattr(settings, one.name) for one in fields(settings)})
+
+
+@dataclass
+class Heard:
+    """Entropy that finds its addresses in what the target has said. `repeated`: addresses that were not fresh."""
+
+    profile: Profile
+    used: dict[Address, None] = field(default_factory=dict)
+    said: Sequence[Output] = ()
+    repeated: list[Address] = field(default_factory=list)
+    unspoken: int = 0
+
+    def address(self, number: int, starter: int, purpose: Purpose) -> Address:
+        for message, signal in self._handshakes():
+            found = _drawn(message, signal, number, starter, purpose, self.profile)
+            if found is not None:
+                if found in self.used:
+                    self.repeated.append(found)
+                self.used[found] = None
+                return found
+        self.unspoken += 1
+        return local(f"unspoken/{self.unspoken}")
+
+    def fraction(self) -> float:
+        return 0.5
+
+    def _handshakes(self) -> Iterator[tuple[Message, Hello | Answer]]:
+        for output in self.said:
+            if isinstance(output, Send):
+                signal = read(output.message, self.profile)
+                if isinstance(signal, Hello | Answer):
+                    yield output.message, signal
+
+
+def _drawn(
+    message: Message, signal: Hello | Answer, number: int, starter: int, purpose: Purpose, profile: Profile
+) -> Address | None:
+    generation = signal.generation
+    if profile.keeps_alive and (generation is None or generation.rank != (number, starter)):
+        return None
+    if isinstance(signal, Answer):
+        return signal.worker
+    if purpose is Purpose.HANDSHAKE:
+        return message.return_route[-1] if message.return_route else None
+    return signal.generation.address
+
+
+PEER_HANDSHAKE = b"peer-handshake"
+"""Begins the kit's own handshake addresses: in profile `ockam` the place says what a message is."""
+
+
+def read(message: Message, profile: Profile) -> Signal | None:
+    """What an end says to the kit; None where it cannot be read."""
+    last = message.onward_route[-1] if message.onward_route else local(b"")
+    start = last == HOST
+    handshake = last.value.startswith(PEER_HANDSHAKE)
+    place = Place.NEGOTIATION_START if start else Place.HANDSHAKE if handshake else Place.WORKER
+    try:
+        return profile.decode(message.payload, place, message.return_route)
+    except RemoteSessionError:
+        return None
+
+
+def clauses_of(fired: Sequence[Fired]) -> tuple[str, ...]:
+    """The clauses that the rows of a step cite, in their order."""
+    found: dict[str, None] = {}
+    for one in fired:
+        for cite in getattr(one.decision, "cites", "").replace(";", ",").split(","):
+            if cite.strip()[:1].isdigit():
+                found[cite.strip()] = None
+    return tuple(found)

@@ -1,0 +1,465 @@
+"""Everything that can happen to an end, made from the events of its table, as somebody who plays its peer would do it.
+
+Theory: a table sees events; who plays the peer has messages, orders and time. For each event of a table there are here
+the messages, orders and waits that our session would judge to be that event, in the situation in which it is now. A
+stimulus is a name and a function of that situation; where the event is not possible now, there is none.
+
+Rule 1: a name says everything: a list of names is a test, on any implementation, and a reproduction.
+Rule 2: nothing is drawn. The same names in the same situation are the same bytes, but for the target's own addresses.
+Left out: what only damages bytes (`hostile.py`).
+Source: spec/sessions.md, Appendix A.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ockam_fsm.conformance.ours import OurEnd
+from ockam_fsm.conformance.reference import PEER_HANDSHAKE
+from ockam_fsm.conformance.target import (
+    CONTACT,
+    HOP,
+    HOST,
+    OTHER_SESSION_ID,
+    OUR_CARRIER,
+    Order,
+    Ordered,
+)
+from ockam_fsm.machines.request import RequestState
+from ockam_fsm.machines.vocabulary import Event, Role
+from ockam_fsm.runtime.host import Host
+from ockam_fsm.runtime.link import Link
+from ockam_fsm.runtime.message import Address, Message, Route, local
+from ockam_fsm.runtime.session import MAX_NUMBER_JUMP, Session
+from ockam_fsm.runtime.signals import (
+    Answer,
+    Close,
+    Data,
+    Error,
+    Generation,
+    Hello,
+    Keepalive,
+    KeepaliveAnswer,
+    Signal,
+    Superseded,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrive:
+    """A message arrives. `unheard`: it is not for the end to hear, whatever it says: nothing may follow."""
+
+    message: Message
+    carrier: str = OUR_CARRIER
+    unheard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Time passes."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    """The application, or the layer below, orders something."""
+
+    order: Order
+
+
+Action: TypeAlias = Arrive | Wait | Do
+
+
+class Peer:
+    """Whoever plays the other end: it knows what our reference knows, and what it has said itself."""
+
+    def __init__(self, end: OurEnd) -> None:
+        self.end = end
+        self.declaration = end.declaration
+        self.profile = end.declaration.profile
+        self.made = 0
+        self.numbered = 0
+        self.ended: list[Address] = []
+        """Inner addresses that the target has had."""
+        self.asked: list[tuple[Generation, Address]] = []
+        """Its attempts, and where their answers arrive."""
+        self.live: dict[Address, None] = {}
+        self.greeted: Generation | None = None
+        """The generation of the peer's that the target has answered last."""
+
+    @property
+    def session(self) -> Session | None:
+        return self.end.session
+
+    @property
+    def session_id(self) -> bytes:
+        """That of the newest session: a host may have several."""
+        return self.session.terms.session_id if self.session is not None else self.declaration.session_id
+
+    @property
+    def role(self) -> Role:
+        """The peer's own."""
+        return Role(1 - self.declaration.role)
+
+    @property
+    def seen(self) -> tuple[int, int]:
+        session, remembered = self.session, self.declaration.remembered
+        if session is not None:
+            return session.seen
+        return (remembered, Role.INITIATOR if remembered else Role.RESPONDER)
+
+    def links(self) -> Iterator[Link]:
+        session = self.session
+        if session is not None:
+            yield from (link for link in (session.attempt, session.current) if link is not None)
+
+    def own_attempt(self) -> Link | None:
+        """The negotiation that the target has started."""
+        session = self.session
+        attempt = session.attempt if session is not None else None
+        return attempt if session is not None and attempt is not None and session.is_own(attempt) else None
+
+    def answered(self) -> Link | None:
+        """The negotiation of the peer's that the target has answered, and that nothing has confirmed."""
+        session = self.session
+        attempt = session.attempt if session is not None else None
+        return attempt if session is not None and attempt is not None and not session.is_own(attempt) else None
+
+    def current(self) -> Link | None:
+        return self.session.current if self.session is not None else None
+
+    def fresh(self, what: str = "peer") -> Address:
+        self.made += 1
+        return local(f"{what}/{self.made}")
+
+    def label(self, letter: str) -> bytes:
+        self.numbered += 1
+        return f"{letter}{self.numbered}".encode()
+
+    def observe(self) -> None:
+        """After a step: which addresses the target has now, and which it has no more."""
+        live = {link.inner: None for link in self.links()}
+        self.ended += [address for address in self.live if address not in live]
+        self.live = live
+        if (answered := self.answered()) is not None:
+            self.greeted = answered.generation
+        attempt = self.own_attempt()
+        if attempt is not None and (not self.asked or self.asked[-1][0] != attempt.generation):
+            self.asked.append((attempt.generation, attempt.handshake or attempt.inner))
+
+    def say(self, to: Address, signal: Signal, back: Route) -> Arrive | None:
+        """Nothing, if the profile cannot say it."""
+        if not self.profile.speaks(signal):
+            return None
+        return Arrive(Message((to,), back, self.profile.encode(signal)))
+
+    def talk(self, link: Link | None, signal: Signal) -> Arrive | None:
+        """At an inner address."""
+        if link is None:
+            return None
+        return self.say(link.inner, signal, (HOP, link.route[-1] if link.route else local("peer/0")))
+
+
+Build: TypeAlias = Callable[[Peer], Action | None]
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """`event`: what our session takes it for, where that is one event. `clause`: which one says what must follow."""
+
+    name: str
+    event: Event | None
+    clause: str
+    build: Build
+
+
+# Hellos ---------------------------------------------------------------------------------------------------------------
+
+
+def hello_of(
+    peer: Peer, number: int, *, starter: Role | None = None, address: Address | None = None,
+    session_id: bytes | None = None, proxied: bool = False,
+) -> Arrive | None:  # fmt: skip
+    """A hello of the peer's. Where no contact address is declared, it is tried at the host's."""
+    inner = address or peer.fresh()
+    own_route: Route = (HOP, HOST) if peer.declaration.role is Role.RESPONDER and peer.declaration.two_sided else ()
+    generation = Generation(number, peer.role if starter is None else starter, inner)
+    hello = Hello(session_id or peer.session_id, generation, own_route)
+    back = (HOP, _answer_address(peer, inner, proxied=proxied))
+    return peer.say(peer.declaration.contact or CONTACT, hello, back)
+
+
+def _answer_address(peer: Peer, inner: Address, *, proxied: bool) -> Address:
+    """Where the answer arrives; in profile `ockam` that place says that it is one."""
+    if not peer.profile.keeps_alive:
+        return peer.fresh(PEER_HANDSHAKE.decode())
+    return peer.fresh("proxy") if proxied else inner
+
+
+def _newer(peer: Peer, ahead: int = 1, *, proxied: bool = False) -> Arrive | None:
+    return hello_of(peer, peer.seen[0] + ahead, proxied=proxied)
+
+
+def _repeated(peer: Peer) -> Arrive | None:
+    for link in peer.links():
+        if link.generation.starter is peer.role and peer.profile.keeps_alive:
+            return hello_of(peer, link.generation.number, address=link.generation.address)
+    return None
+
+
+def _another(peer: Peer, *, fits: bool) -> Arrive | None:
+    """A hello for a session that the host does not have."""
+    core = peer.end.core
+    if not isinstance(core, Host) or (len(core.sessions) < peer.declaration.capacity) is not fits:
+        return None
+    peer.made += 1
+    session_id = OTHER_SESSION_ID[:-1] + bytes([peer.made % 256]) if peer.profile.keeps_alive else b""
+    return hello_of(peer, 1, session_id=session_id)
+
+
+def _ended(peer: Peer) -> Arrive | None:
+    """The hello that was answered last, when what it began is over: it is known, and it is older."""
+    greeted = peer.greeted
+    if greeted is None or not peer.profile.keeps_alive or any(link.generation == greeted for link in peer.links()):
+        return None
+    return hello_of(peer, greeted.number, address=greeted.address)
+
+
+def _older(peer: Peer) -> Arrive | None:
+    """The same number, from another address: for an initiator's collision it is the very number of its own attempt."""
+    number, role = peer.seen
+    if not peer.profile.keeps_alive or (number, role) < (1, 0) or (number == 1 and peer.role > role):
+        return None
+    return hello_of(peer, number if peer.role <= role else number - 1)
+
+
+# Answers --------------------------------------------------------------------------------------------------------------
+
+
+def _answer(peer: Peer, generation: Generation, to: Address, worker: Address | None = None, *, resumed: bool = True,
+            proxied: bool = False) -> Arrive | None:  # fmt: skip
+    worker = worker or peer.fresh()
+    if not peer.profile.keeps_alive:
+        return peer.say(to, Answer(b"", None, worker, resumed=False), (HOP, worker))
+    back = (HOP, peer.fresh("proxy") if proxied else worker)
+    return peer.say(to, Answer(peer.session_id, generation, worker, resumed), back)
+
+
+def _current_answer(peer: Peer, *, resumed: bool = True, proxied: bool = False) -> Arrive | None:
+    link = peer.own_attempt()
+    if link is None:
+        return None
+    return _answer(peer, link.generation, link.handshake or link.inner, resumed=resumed, proxied=proxied)
+
+
+def _own_current(peer: Peer) -> Link | None:
+    session, link = peer.session, peer.current()
+    return link if session is not None and link is not None and session.is_own(link) else None
+
+
+def _changed_answer(peer: Peer) -> Arrive | None:
+    link = _own_current(peer)
+    return _answer(peer, link.generation, link.inner) if link is not None and peer.profile.keeps_alive else None
+
+
+def _repeated_answer(peer: Peer) -> Arrive | None:
+    link = _own_current(peer)
+    if link is None or not peer.profile.keeps_alive:
+        return None
+    return _answer(peer, link.generation, link.inner, link.route[-1])
+
+
+def _earlier_answer(peer: Peer) -> Arrive | None:
+    """The answer to an attempt that was given up, at the address that lives now if there is one."""
+    attempt = peer.own_attempt()
+    earlier = [one for one in peer.asked if attempt is None or one[0] != attempt.generation]
+    if not earlier or (peer.current() is not None and earlier[-1][0] == peer.current().generation):  # type: ignore[union-attr]
+        return None
+    generation, address = earlier[-1]
+    to = attempt.inner if attempt is not None and peer.profile.keeps_alive else address
+    return _answer(peer, generation, to)
+
+
+def _superseded(peer: Peer, ahead: int = 0) -> Arrive | None:
+    link = peer.own_attempt()
+    if link is None:
+        return None
+    number = link.generation.number + ahead
+    return peer.say(link.inner, Superseded(peer.session_id, number, link.inner), (HOP, local("peer-outer")))
+
+
+# Talk -----------------------------------------------------------------------------------------------------------------
+
+
+def _data(peer: Peer, link: Link | None, *, routed: bool = False) -> Arrive | None:
+    """`routed`: with a way back beyond the peer's end, which profile `ockam` writes into the message itself."""
+    if link is None:
+        return None
+    if routed and not peer.profile.keeps_alive:
+        return peer.say(link.inner, Data(peer.label("d")), (HOP, local("beyond")))
+    return peer.talk(link, Data(peer.label("d"), (), (local("beyond"),) if routed else ()))
+
+
+def _of_attempt(signal: Signal) -> Build:
+    return lambda peer: peer.talk(peer.own_attempt(), signal)
+
+
+def _of_current(signal: Signal) -> Build:
+    return lambda peer: peer.talk(peer.current(), signal)
+
+
+def _confirming(signal: Signal) -> Build:
+    return lambda peer: peer.talk(peer.answered(), signal)
+
+
+def _response(peer: Peer) -> Arrive | None:
+    session, link = peer.session, peer.current()
+    if session is None or link is None:
+        return None
+    for request in session.requests.values():
+        if request.state is RequestState.PENDING and request.reply is not None:
+            return peer.say(request.reply, Data(b"re:" + request.outgoing.payload), (HOP, link.route[-1]))
+    return None
+
+
+# Orders and time ------------------------------------------------------------------------------------------------------
+
+
+def _order(what: Ordered) -> Build:
+    return lambda peer: Do(Order(what))
+
+
+def _send(peer: Peer, *, traced: bool = False) -> Do:
+    onward = (local("beyond"),) if traced else ()
+    return Do(Order(Ordered.SEND, peer.label("m"), onward, tracing_context="a trace" if traced else None))
+
+
+def _request(peer: Peer, *, reissue: bool) -> Do:
+    payload = peer.label("q")
+    return Do(Order(Ordered.REQUEST, payload, request=payload.decode(), reissue=reissue))
+
+
+def _elapse(peer: Peer) -> Wait | None:
+    """Until the next timer is due."""
+    due = peer.end.next_due()
+    return None if due is None or peer.end.tied() else Wait(due - peer.end.now)
+
+
+def _nearly(peer: Peer) -> Wait | None:
+    """Until shortly before: nothing happens."""
+    due = peer.end.next_due()
+    return None if due is None or due - peer.end.now <= 1 / 16 else Wait(due - peer.end.now - 1 / 16)
+
+
+def _moment(peer: Peer) -> Wait | None:
+    """A second, if no timer is due within it."""
+    due = peer.end.next_due()
+    return Wait(1.0) if due is None or due - peer.end.now > 1.0 else None
+
+
+_TIMED = {
+    Event.NEGOTIATION_EXPIRED: "3.9",
+    Event.BACK_OFF_EXPIRED: "3.5",
+    Event.KEEPALIVE_DUE: "6.5",
+    Event.IDLE_EXPIRED: "3.7",
+    Event.RETENTION_EXPIRED: "3.6",
+    Event.REQUEST_EXPIRED: "6.3",
+}
+"""The clause of each timer."""
+
+ELAPSE = Stimulus("the next timer expires", None, "3.1", _elapse)
+NOT_YET = Stimulus("the next timer does not expire yet", None, "3.1", _nearly)
+MOMENT = Stimulus("a moment passes", None, "3.1", _moment)
+
+_OF_EVENT: Mapping[Event, tuple[Stimulus, ...]] = {
+    Event.OPEN: (Stimulus("open", Event.OPEN, "2.2", _order(Ordered.OPEN)),),
+    Event.SEND: (
+        Stimulus("send", Event.SEND, "7.1", _send),
+        Stimulus("send beyond", Event.SEND, "7.3", lambda peer: _send(peer, traced=True)),
+        Stimulus("request", Event.SEND, "6.1", lambda peer: _request(peer, reissue=False)),
+        Stimulus("request to be reissued", Event.SEND, "6.6", lambda peer: _request(peer, reissue=True)),
+    ),
+    Event.RENEGOTIATE: (Stimulus("renegotiate", Event.RENEGOTIATE, "3.2", _order(Ordered.RENEGOTIATE)),),
+    Event.CLOSE: (Stimulus("close", Event.CLOSE, "3.8", _order(Ordered.CLOSE)),),
+    Event.LOWER_LAYER_LOST: (
+        Stimulus("lower layer lost", Event.LOWER_LAYER_LOST, "3.11", _order(Ordered.LOWER_LAYER_LOST)),
+    ),
+    Event.HELLO_NEWER: (
+        Stimulus("newer hello", Event.HELLO_NEWER, "4.2", _newer),
+        Stimulus("newer hello by proxy", Event.HELLO_NEWER, "5.1", lambda peer: _newer(peer, proxied=True)),
+        Stimulus("newer hello far ahead", Event.HELLO_NEWER, "4.2", lambda peer: _newer(peer, MAX_NUMBER_JUMP)),
+    ),
+    Event.HELLO_REPEATED: (Stimulus("repeated hello", Event.HELLO_REPEATED, "4.2", _repeated),),
+    Event.HELLO_OLDER: (
+        Stimulus("older hello", Event.HELLO_OLDER, "4.2", _older),
+        Stimulus("hello of a generation that has ended", Event.HELLO_OLDER, "3.2", _ended),
+    ),
+    Event.ANSWER_CURRENT: (
+        Stimulus("answer", Event.ANSWER_CURRENT, "4.3", _current_answer),
+        Stimulus("answer, not resumed", Event.ANSWER_CURRENT, "4.3", lambda p: _current_answer(p, resumed=False)),
+        Stimulus("answer by proxy", Event.ANSWER_CURRENT, "5.1", lambda p: _current_answer(p, proxied=True)),
+    ),
+    Event.ANSWER_CHANGED: (Stimulus("answer of a restarted peer", Event.ANSWER_CHANGED, "4.3", _changed_answer),),
+    Event.ANSWER_STALE: (
+        Stimulus("repeated answer", Event.ANSWER_STALE, "4.3", _repeated_answer),
+        Stimulus("answer to an earlier attempt", Event.ANSWER_STALE, "4.3", _earlier_answer),
+    ),
+    Event.SUPERSEDED: (
+        Stimulus("superseded", Event.SUPERSEDED, "4.2", _superseded),
+        Stimulus("superseded by three more", Event.SUPERSEDED, "4.2", lambda peer: _superseded(peer, 3)),
+    ),
+    Event.CONFIRMED: (
+        Stimulus("confirming keepalive", Event.CONFIRMED, "4.4", _confirming(Keepalive())),
+        Stimulus("confirming keepalive answer", Event.CONFIRMED, "4.4", _confirming(KeepaliveAnswer())),
+        Stimulus("confirming data", Event.CONFIRMED, "4.4", lambda peer: _data(peer, peer.answered())),
+        Stimulus("confirming close", Event.CONFIRMED, "4.4", _confirming(Close("done"))),
+        Stimulus("confirming error", Event.CONFIRMED, "4.4", _confirming(Error("lost"))),
+    ),
+    Event.DATA_RECEIVED: (
+        Stimulus("data", Event.DATA_RECEIVED, "7.3", lambda peer: _data(peer, peer.current())),
+        Stimulus("data with a way back", Event.DATA_RECEIVED, "7.3", lambda p: _data(p, p.current(), routed=True)),
+        Stimulus("response", Event.DATA_RECEIVED, "6.2", _response),
+    ),
+    Event.KEEPALIVE_RECEIVED: (Stimulus("keepalive", Event.KEEPALIVE_RECEIVED, "4.7", _of_current(Keepalive())),),
+    Event.KEEPALIVE_ANSWERED: (
+        Stimulus("keepalive answer", Event.KEEPALIVE_ANSWERED, "4.7", _of_current(KeepaliveAnswer())),
+    ),
+    Event.CLOSE_RECEIVED: (
+        Stimulus("close of the peer", Event.CLOSE_RECEIVED, "3.8", _of_current(Close("done"))),
+        Stimulus("close for the attempt", Event.CLOSE_RECEIVED, "3.8", _of_attempt(Close("done"))),
+    ),
+    Event.ERROR_RECEIVED: (
+        Stimulus("error", Event.ERROR_RECEIVED, "3.11", _of_current(Error("lost"))),
+        Stimulus("error for the attempt", Event.ERROR_RECEIVED, "3.11", _of_attempt(Error("lost"))),
+    ),
+}
+"""Left out: PREVIOUS_ENDED and REISSUE, which follow from others; the timers, which `ELAPSE` lets expire in their
+order; STRAY, which is everything else."""
+
+HOSTS: tuple[Stimulus, ...] = (
+    Stimulus("hello for another session", None, "2.3", lambda peer: _another(peer, fits=True)),
+    Stimulus("hello beyond the capacity", None, "4.9", lambda peer: _another(peer, fits=False)),
+)
+"""What only a host of responders can be asked. The newest responder is the one that everything else is for."""
+
+
+def stimuli_of(events: frozenset[Event]) -> tuple[Stimulus, ...]:
+    """The stimuli for the events of a table, in the order of the events, and the passing of time."""
+    found = [stimulus for event in Event if event in events for stimulus in _OF_EVENT.get(event, ())]
+    return (*found, ELAPSE, NOT_YET, MOMENT)
+
+
+_BY_ORDER = (Event.OPEN, Event.SEND, Event.RENEGOTIATE, Event.CLOSE, Event.LOWER_LAYER_LOST)
+
+
+def orders_of(events: frozenset[Event]) -> tuple[Stimulus, ...]:
+    """What the application, and the layer below, may want of an end with this table."""
+    return tuple(stimulus for event in _BY_ORDER if event in events for stimulus in _OF_EVENT[event])
+
+
+def clause_of_timer(event: Event, persistent: bool) -> str:
+    """A transient session's back-off has no delay, and closes it."""
+    return "3.3" if event is Event.BACK_OFF_EXPIRED and not persistent else _TIMED[event]

@@ -1,0 +1,284 @@
+"""Implementations that are wrong on purpose, each in one respect, and the clause that the kit has to lay it at.
+
+The known-bad machines of the explorer are here as they are: a real session with one rule broken. The others are what a
+kit for strangers has to find besides.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import count
+
+from ockam_fsm.checking.known_bad import known_bad
+from ockam_fsm.conformance.ours import OurEnd
+from ockam_fsm.conformance.target import Declaration, Make
+from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.machines.request import RequestState
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
+from ockam_fsm.machines.vocabulary import Role, SessionType
+from ockam_fsm.runtime.commands import Deliver, Send
+from ockam_fsm.runtime.effects import Cause, Inbound, Response
+from ockam_fsm.runtime.handshake import GENERATION, Place
+from ockam_fsm.runtime.link import Link, Purpose
+from ockam_fsm.runtime.message import Address, Message, local
+from ockam_fsm.runtime.session import Session
+from ockam_fsm.runtime.signals import Data, Hello
+
+INITIATOR, RESPONDER = Role.INITIATOR, Role.RESPONDER
+
+CLAUSES: Mapping[str, tuple[Role, str]] = {
+    "no-generation": (INITIATOR, "4.3"),
+    "established-on-answering": (RESPONDER, "4.4"),
+    "no-superseded": (RESPONDER, "4.2"),
+    "no-negotiation-timer": (INITIATOR, "3.9"),
+    "no-keepalive": (INITIATOR, "4.7"),
+    "no-request-timer": (INITIATOR, "6.3"),
+    "retry-without-back-off": (INITIATOR, "3.2"),
+    "reuse-inner-address": (INITIATOR, "4.1"),
+    "never-reap": (RESPONDER, "3.6"),
+    "first-established-wins": (INITIATOR, "4.6"),
+    "late-response-counts": (INITIATOR, "6.3"),
+    "forget-held-messages": (INITIATOR, "7.5"),
+    "held-overtakes-reissued": (RESPONDER, "7.4"),
+    "transient-renegotiates": (INITIATOR, "3.3"),
+    "responder-renegotiates": (RESPONDER, "3.6"),
+    "deliver-before-established": (RESPONDER, "4.4"),
+    "route-outlives-failure": (INITIATOR, "4.5"),
+    "unbounded-hold": (INITIATOR, "7.2"),
+    "lose-state-on-renegotiation": (RESPONDER, "2.1"),
+    "closing-untold": (INITIATOR, "3.3"),
+    "unwatched-peer": (RESPONDER, "3.7"),
+    "deaf-responder": (RESPONDER, "3.7"),
+    "uncounted-attempts": (INITIATOR, "3.4"),
+    "unanswered-keepalive": (INITIATOR, "4.7"),
+}
+"""At which end each known-bad machine of spec/sessions.md shows, and the rule of section 9 that it breaks."""
+
+
+@dataclass(frozen=True)
+class Defect:
+    name: str
+    kind: SessionType
+    role: Role
+    clause: str
+    make: Make
+
+
+class Labelled:
+    """Addresses of 128 random bits behind the end's own label, so that a machine that keeps one address can be made."""
+
+    def __init__(self) -> None:
+        self.label = secrets.token_hex(16)
+
+    def address(self, number: int, starter: int, purpose: Purpose) -> Address:
+        return local(f"{self.label}/{secrets.token_hex(16)}")
+
+    def fraction(self) -> float:
+        return 0.5
+
+
+class Guessable:
+    """Addresses that are counted."""
+
+    made = count(1)
+
+    def address(self, number: int, starter: int, purpose: Purpose) -> Address:
+        return local(f"a fairly long inner address {next(self.made)}")
+
+    def fraction(self) -> float:
+        return 0.5
+
+
+def _known() -> Iterator[Defect]:
+    for bad in known_bad():
+        setting = bad.world.actors[0].setting  # type: ignore[attr-defined]
+        role, clause = CLAUSES[bad.name]
+        variant = dict(setting.variants).get(role)
+
+        def make(declared: Declaration, setting=setting, variant=variant) -> OurEnd:  # type: ignore[no-untyped-def]
+            return OurEnd(declared, Labelled(), setting.make, replace(declared.settings, variant=variant))
+
+        yield Defect(bad.name, setting.session_type, role, clause, make)
+
+
+# What a kit for strangers has to find besides -------------------------------------------------------------------------
+
+
+class HelloAsData(Session):
+    """Whatever reaches an inner address is data for the application."""
+
+    __slots__ = ()
+
+    def _judge_hello(self, inbound: Inbound, hello: Hello, place: Place) -> None:
+        if place is Place.WORKER:
+            self.emit(Deliver(inbound.message.payload, (), (self.terms.outer,)))
+        else:
+            super()._judge_hello(inbound, hello, place)
+
+
+class AnyResponse(Session):
+    """The oldest request takes any response."""
+
+    __slots__ = ()
+
+    def _judge_data(self, inbound: Inbound, link: Link) -> Inbound | Response:
+        try:
+            return super()._judge_data(inbound, link)
+        except RemoteSessionError:
+            data = inbound.signal
+            assert isinstance(data, Data)
+            for request in self.requests.values():
+                if request.state is RequestState.PENDING:
+                    return Response(inbound.message, request.identifier, data.payload)
+            raise
+
+
+class LastFirst(Session):
+    """What was held leaves in the opposite order."""
+
+    __slots__ = ()
+
+    def forward_held(self, cause: Cause) -> None:
+        self.waiting = list(reversed(self.waiting))
+        super().forward_held(cause)
+
+
+class AlwaysResumed(Session):
+    """An end that knows nothing says that it has resumed."""
+
+    __slots__ = ()
+
+    def accept_attempt(self, cause: Cause) -> None:
+        self.has_state = True
+        super().accept_attempt(cause)
+
+
+class AnyJump(Session):
+    """A number may be as large as the peer likes."""
+
+    __slots__ = ()
+
+    def _judge_hello(self, inbound: Inbound, hello: Hello, place: Place) -> None:
+        number, role = self.seen
+        self.seen = (max(number, hello.generation.number - 1), role)
+        super()._judge_hello(inbound, hello, place)
+
+
+class AnswersAnywhere(Session):
+    """The last address of the return route is not replaced by the worker's."""
+
+    __slots__ = ()
+
+    def adopt_link(self, cause: Cause) -> None:
+        super().adopt_link(cause)
+        if isinstance(cause, Inbound) and self.current is not None and self.is_own(self.current):
+            self.current = self.current._replace(route=cause.message.return_route)
+
+
+class EveryEnd(OurEnd):
+    """Our end with the real address source; subclasses break one thing around the session."""
+
+    def __init__(self, declaration: Declaration) -> None:
+        super().__init__(declaration, Labelled())
+
+
+class Crashes(EveryEnd):
+    """It raises when it cannot read something."""
+
+    def deliver(self, message: Message, carrier: str) -> None:
+        if message.payload[:1] == b"\xff":
+            raise ValueError("cannot read this")
+        super().deliver(message, carrier)
+
+
+class KillsOthers(EveryEnd):
+    """A message that cannot be read ends every responder."""
+
+    def deliver(self, message: Message, carrier: str) -> None:
+        if message.payload[:1] == b"\xff" and not isinstance(self.core, Session):
+            self.core, self.timers = self._host(), {}
+        super().deliver(message, carrier)
+
+
+class LeaksPerDuplicate(EveryEnd):
+    """Every hello takes room, also one that was answered before."""
+
+    def deliver(self, message: Message, carrier: str) -> None:
+        core = self.core
+        assert not isinstance(core, Session)
+        known = len(core.sessions)
+        super().deliver(message, carrier)
+        if message.payload[:1] == b"\x01" and len(core.sessions) == known:
+            core.responders += 1
+
+
+class NoCapacity(EveryEnd):
+    """The number of responders is not bounded."""
+
+    def __init__(self, declaration: Declaration) -> None:
+        super().__init__(replace(declaration, capacity=1000))
+
+
+class Lenient(EveryEnd):
+    """Bytes after the end of a message are not looked at."""
+
+    def deliver(self, message: Message, carrier: str) -> None:
+        payload = message.payload
+        while payload and payload[-1] == 0:
+            try:
+                GENERATION.decode(payload, Place.WORKER, message.return_route)
+                break
+            except RemoteSessionError:
+                payload = payload[:-1]
+        super().deliver(replace(message, payload=payload), carrier)
+
+
+class ForgetsTracing(EveryEnd):
+    """The tracing context is dropped."""
+
+    def take_outputs(self) -> list:  # type: ignore[type-arg]
+        outputs = super().take_outputs()
+        return [Send(replace(o.message, tracing_context=None)) if isinstance(o, Send) else o for o in outputs]
+
+
+class RefusesToClose(EveryEnd):
+    """A closed session raises when it is closed again."""
+
+    def order(self, order) -> None:  # type: ignore[no-untyped-def]
+        if order.what.value == "close" and self.session is not None and self.session.state.name == "CLOSED":
+            raise LocalSessionError("closed already")
+        super().order(order)
+
+
+class CountsAddresses(OurEnd):
+    """Inner addresses can be guessed."""
+
+    def __init__(self, declaration: Declaration) -> None:
+        super().__init__(declaration, Guessable())
+
+
+def _session(make: type[Session]) -> Make:
+    return lambda declared: OurEnd(declared, Labelled(), make)
+
+
+def _others() -> Iterator[Defect]:
+    one_sided = EXPLICIT_PERSISTENT_ONE_SIDED
+    yield Defect("hello-as-data", one_sided, RESPONDER, "4.2", _session(HelloAsData))
+    yield Defect("any-response", one_sided, INITIATOR, "6.2", _session(AnyResponse))
+    yield Defect("last-first", one_sided, INITIATOR, "7.4", _session(LastFirst))
+    yield Defect("always-resumed", EXPLICIT_TRANSIENT, RESPONDER, "2.1", _session(AlwaysResumed))
+    yield Defect("any-jump", one_sided, RESPONDER, "4.2", _session(AnyJump))
+    yield Defect("answers-anywhere", EXPLICIT_TRANSIENT, INITIATOR, "5.1", _session(AnswersAnywhere))
+    yield Defect("crashes", EXPLICIT_TRANSIENT, RESPONDER, "14.4", Crashes)
+    yield Defect("kills-others", EXPLICIT_TRANSIENT, RESPONDER, "14.4", KillsOthers)
+    yield Defect("leaks-per-duplicate", one_sided, RESPONDER, "2.3", LeaksPerDuplicate)
+    yield Defect("no-capacity", one_sided, RESPONDER, "4.9", NoCapacity)
+    yield Defect("lenient", EXPLICIT_TRANSIENT, RESPONDER, "14.3", Lenient)
+    yield Defect("forgets-tracing", EXPLICIT_TRANSIENT, INITIATOR, "7.2", ForgetsTracing)
+    yield Defect("refuses-to-close", EXPLICIT_TRANSIENT, INITIATOR, "3.8", RefusesToClose)
+    yield Defect("counts-addresses", EXPLICIT_TRANSIENT, INITIATOR, "4.1", CountsAddresses)
+
+
+DEFECTS: tuple[Defect, ...] = (*_known(), *_others())

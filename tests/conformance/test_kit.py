@@ -1,0 +1,205 @@
+"""The kit in process: our own ends pass, every wrong one is rejected for the right clause, and it always comes back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from ockam_fsm.conformance import (
+    Declaration,
+    Effort,
+    Feature,
+    Order,
+    Report,
+    Unsupported,
+    again,
+    check_initiator,
+    check_pair,
+    check_responder,
+    our_end,
+)
+from ockam_fsm.conformance.findings import Verdict
+from ockam_fsm.conformance.target import Output
+from ockam_fsm.machines.session import (
+    EXPLICIT_PERSISTENT_ONE_SIDED,
+    EXPLICIT_PERSISTENT_TWO_SIDED,
+    EXPLICIT_TRANSIENT,
+    IMPLICIT_PERSISTENT_ONE_SIDED,
+    IMPLICIT_TRANSIENT,
+    TYPES,
+)
+from ockam_fsm.machines.vocabulary import Role, SessionType
+from ockam_fsm.runtime.commands import Send
+from ockam_fsm.runtime.handshake import OCKAM
+from ockam_fsm.runtime.message import Message, local
+from tests.conformance.defects import CLAUSES, DEFECTS, Defect
+
+SMALL = (EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT, EXPLICIT_PERSISTENT_ONE_SIDED, IMPLICIT_PERSISTENT_ONE_SIDED)
+COVER = Effort(examples=0)
+"""Words alone: they are what has to find a defect; chance only helps."""
+
+
+def failed(report: Report) -> set[str]:
+    return {line.clause.id for line in report.lines if line.verdict is Verdict.FAIL}
+
+
+def reasons(report: Report) -> list[str]:
+    return [f"{one.clause} {one.case}: {one.reason}" for one in report.findings if one.verdict is not Verdict.PASS]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", SMALL, ids=lambda kind: str(kind.name))
+@pytest.mark.parametrize("check", [check_initiator, check_responder])
+def test_our_own_ends_pass(check, kind: SessionType) -> None:  # type: ignore[no-untyped-def]
+    report = check(our_end, [kind], effort=Effort(examples=20))
+    assert reasons(report) == []
+    assert report.exit_code == 0
+    assert report.counts["PASS"] >= 28
+
+
+@pytest.mark.slow
+def test_our_own_ends_pass_in_profile_ockam() -> None:
+    for check in (check_initiator, check_responder):
+        report = check(our_end, SMALL, OCKAM, Effort(examples=20))
+        assert reasons(report) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: str(kind.name))
+def test_our_own_pairs_pass(kind: SessionType) -> None:
+    report = check_pair(our_end, our_end, [kind], effort=Effort(examples=20))
+    assert reasons(report) == []
+    assert report.exit_code == 0
+
+
+def check_of(defect: Defect) -> Report:
+    check = check_initiator if defect.role is Role.INITIATOR else check_responder
+    return check(defect.make, [defect.kind], effort=Effort(examples=0, until=defect.clause))
+
+
+def test_every_known_bad_machine_is_among_the_defects() -> None:
+    assert set(CLAUSES) <= {defect.name for defect in DEFECTS}
+    assert len({defect.name for defect in DEFECTS}) == len(DEFECTS) >= 20
+
+
+ONE_SIDED = [defect for defect in DEFECTS if defect.kind is not EXPLICIT_PERSISTENT_TWO_SIDED]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("defect", ONE_SIDED, ids=lambda defect: str(defect.name))
+def test_a_defect_is_rejected_for_its_clause(defect: Defect) -> None:
+    """Those of two-sided sessions are in `whole_kit.py`: their automata are large."""
+    report = check_of(defect)
+    assert defect.clause in failed(report), reasons(report)
+    assert report.exit_code == 1
+
+
+# Whatever a target does, the kit comes back ---------------------------------------------------------------------------
+
+
+class Odd:
+    """A target that does nothing at all."""
+
+    features: frozenset[Feature] = frozenset()
+
+    def __init__(self, declaration: Declaration) -> None: ...
+
+    def deliver(self, message: Message, carrier: str) -> None: ...
+
+    def advance(self, seconds: float) -> None: ...
+
+    def order(self, order: Order) -> None: ...
+
+    def take_outputs(self) -> Sequence[Output]:
+        return ()
+
+
+class Flood(Odd):
+    def take_outputs(self) -> Iterator[Output]:  # type: ignore[override]
+        while True:
+            yield Send(Message((local("nowhere"),), (), b""))
+
+
+class Hangs(Odd):
+    def order(self, order: Order) -> None:
+        threading.Event().wait(60.0)
+
+
+class Raises(Odd):
+    def advance(self, seconds: float) -> None:
+        raise RuntimeError("no")
+
+
+def test_a_target_that_does_nothing_fails() -> None:
+    report = check_initiator(Odd, [EXPLICIT_TRANSIENT], effort=COVER)
+    assert "4.1" in failed(report)
+
+
+@pytest.mark.parametrize("make", [Flood, Raises])
+def test_a_target_that_floods_or_raises_fails(make: type[Odd]) -> None:
+    report = check_initiator(make, [EXPLICIT_TRANSIENT], effort=COVER)
+    assert report.exit_code == 1
+
+
+def test_a_target_that_never_comes_back_is_given_up() -> None:
+    report = check_initiator(Hangs, [EXPLICIT_TRANSIENT], effort=Effort(patience_seconds=0.05))
+    assert failed(report) == {"14.4"}
+    assert "did not come back" in report.findings[0].reason
+
+
+def test_what_is_not_supported_is_not_applicable() -> None:
+    def none(declaration: Declaration) -> Odd:
+        raise Unsupported("no such sessions here")
+
+    report = check_initiator(none, [EXPLICIT_TRANSIENT], effort=COVER)
+    assert report.counts["NOT APPLICABLE"] == len(report.lines)
+    assert "no such sessions here" in report.lines[0].reason
+
+
+def test_when_time_is_over_nothing_passes() -> None:
+    calls = iter(range(1000))
+    report = check_initiator(our_end, [EXPLICIT_TRANSIENT], effort=Effort(over=lambda: next(calls) > 20))
+    assert report.counts["PASS"] == 0
+    assert report.exit_code == 2
+
+
+# Reproductions --------------------------------------------------------------------------------------------------------
+
+
+def test_a_reproduction_is_a_chart_bytes_and_a_program() -> None:
+    defect = next(one for one in DEFECTS if one.name == "unanswered-keepalive")
+    report = check_of(defect)
+    shown = next(line.reproduction for line in report.lines if line.clause.id == "4.7")
+    assert shown is not None
+    assert shown.said[-1].data == b"\x04"
+    assert "missing: keepalive answer" in shown.to_json()["chart"]
+    printed: list[str] = []
+    exec(shown.program, {"make": defect.make, "print": printed.append})
+    assert printed[0].startswith("4.7: keepalive: missing: keepalive answer")
+
+
+def test_a_reproduction_says_nothing_of_an_end_that_is_right() -> None:
+    assert again(our_end, "explicit-transient", "INITIATOR", "generation", ["open", "answer"]) == "nothing differs"
+
+
+def test_without_hypothesis_the_kit_imports_and_names_the_extra() -> None:
+    program = """
+import sys
+sys.modules["hypothesis"] = sys.modules["pytest"] = None
+from ockam_fsm.conformance import Effort, check_initiator, our_end
+from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
+assert check_initiator(our_end, [EXPLICIT_TRANSIENT], effort=Effort(examples=0)).exit_code == 0
+try:
+    check_initiator(our_end, [EXPLICIT_TRANSIENT])
+except LocalSessionError as error:
+    assert "ockam-fsm[conformance]" in str(error), error
+else:
+    raise SystemExit("no error")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
