@@ -6,6 +6,8 @@
     duplicate      a frame passes twice
     reorder        a frame passes after the one behind it (or alone, a little later)
 
+and, when told, `swallow`: the connections of now take everything and pass on nothing, later ones are as before.
+
 Rule 1: what is drawn depends on the seed and on the order of the frames, which real time moves: a seed makes a run
         likely to be repeated, not certain. The simulator is where runs are repeated.
 Rule 2: what the proxy takes is told to `taken`.
@@ -45,6 +47,7 @@ class FaultProxy:
         self.where = ""
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._swallowing: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> FaultProxy:
@@ -67,6 +70,9 @@ class FaultProxy:
         """Reset every connection now."""
         for writer in tuple(self._writers):
             self._reset(writer)
+
+    def swallow(self) -> None:
+        self._swallowing |= self._writers
 
     def _hit(self, fault: str) -> bool:
         if self.random.random() < self.rates.get(fault, 0.0):
@@ -119,10 +125,13 @@ class FaultProxy:
     async def _frame(self, frame: bytes, body: bytes, sink: asyncio.StreamWriter, late: list[bytes]) -> None:
         if self._hit("stall"):
             await asyncio.sleep(self.random.uniform(0.0, MOST_STALL_SECONDS))
-        if self._hit("cut") or self._hit("cut-in-frame"):
+        if sink in self._swallowing:
             self.taken.append(decode_message(body))
-            if self.struck.get("cut-in-frame"):
-                sink.write(frame[: len(frame) // 2])
+            return
+        in_frame = self._hit("cut-in-frame")
+        if in_frame or self._hit("cut"):
+            self.taken.append(decode_message(body))
+            sink.write(frame[: len(frame) // 2] if in_frame else b"")
             raise Cut
         if not late and self._hit("reorder"):
             late.append(frame)

@@ -98,6 +98,8 @@ class Case:
     def __init__(self, node: TcpNode, session: TcpSession, accounts: Accounts, process: NodeProcess) -> None:
         self.node, self.session, self.accounts, self.process = node, session, accounts, process
         self.written = Written(node)
+        self.swallowed: list[Message] = []
+        """What a proxy between the two took without a word, on a connection that may still stand."""
 
     async def use(self, many: int = 20) -> None:
         for _ in range(many):
@@ -144,7 +146,7 @@ class Case:
         for number in missing:
             assert number in self.written.on, f"{number!r} was accepted, and nobody knows what became of it"
         gone = {number for number in missing if any(c.transport is None for c in self.written.on[number])}
-        return sorted(missing - gone)
+        return sorted(missing - gone - {_number(message.payload) for message in self.swallowed})
 
 
 @asynccontextmanager
@@ -339,6 +341,28 @@ def test_a_frame_cut_in_the_middle(rates: dict[str, float]) -> None:
             await until(lambda: case.session.state is not State.ESTABLISHED)
             proxy.heal()
             await case.established_again(before)
+
+    over_tcp(main())
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
+def test_a_connection_that_swallows_everything_is_replaced(kind: SessionType) -> None:
+    """What a middlebox does that has lost its state: it acknowledges, and nothing arrives."""
+
+    async def main() -> None:
+        async with (
+            NodeProcess(kind.name) as process,
+            FaultProxy(process.where) as proxy,
+            session_with(process, kind, where=proxy.where) as case,
+        ):
+            before, case.swallowed = case.session.generation, proxy.taken
+            proxy.swallow()
+            await case.use()
+            if kind.persistent:
+                await case.established_again(before)
+            else:
+                await until(lambda: case.session.state is State.CLOSED)
+            assert proxy.taken
 
     over_tcp(main())
 
