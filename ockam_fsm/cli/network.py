@@ -6,7 +6,7 @@ Exit codes here: 0 it worked, 1 the network or the peer said no, 2 usage, 130 Ct
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -66,6 +66,13 @@ def the_durations(text: str) -> Durations:
         change: Any = {f"{name}_seconds": seconds} if name in known else {"back_off": BackOff(seconds)}
         durations = replace(durations, **change)
     return durations
+
+
+def durations_text(durations: Durations, names: Iterable[str]) -> str:
+    """What `the_durations` reads, of the durations of these names."""
+    back_off = {"back-off": durations.back_off.initial_seconds}
+    seconds = {field.name.removesuffix("_seconds"): getattr(durations, field.name) for field in fields(durations)}
+    return ",".join(f"{name}={(seconds | back_off)[name]:g}" for name in sorted(names))
 
 
 def _seconds(name: str, value: str) -> float:

@@ -1,0 +1,168 @@
+"""`ockam-fsm conform`: judge any node by what it says over TCP."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import Progress
+
+from ockam_fsm.cli.app import JsonOption, app, err, fail, out, print_json, unknown
+from ockam_fsm.cli.network import DURATIONS_HELP, run_to_the_end, the_durations, the_type
+
+if TYPE_CHECKING:
+    from ockam_fsm.conformance.findings import Expected, Report
+    from ockam_fsm.conformance.wire.target import Target
+
+SCHEME = "tcp://"
+ROLES = ("initiator", "responder")
+
+
+@app.command()
+def conform(
+    target: Annotated[str, typer.Argument(metavar="tcp://HOST:PORT", help="The node under test.")],
+    spawner: Annotated[str, typer.Option(metavar="ADDRESS", help="Its spawner or static responder.")],
+    echo: Annotated[str, typer.Option(metavar="ADDRESS", help="Its echo worker.")] = "",
+    stream: Annotated[str, typer.Option(metavar="ADDRESS", help="Its stream service.")] = "",
+    profile: Annotated[str, typer.Option(help="Handshake profile: ockam or generation.")] = "ockam",
+    session_type: Annotated[
+        str, typer.Option("--type", metavar="TYPE", help="Type of its sessions; `ockam-fsm types` lists them.")
+    ] = "",
+    durations: Annotated[
+        str,
+        typer.Option(metavar="NAME=SECONDS,...", help=f"Its time-outs; without them none is judged. {DURATIONS_HELP}"),
+    ] = "",
+    capacity: Annotated[int, typer.Option(min=0, help="How many responders its spawner may hold; 0: unknown.")] = 0,
+    own_address: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where the node can reach this kit; `none`: nowhere.")
+    ] = "",
+    patience: Annotated[float, typer.Option(min=0.05, help="How many seconds an answer may take.")] = 5.0,
+    limit: Annotated[float, typer.Option(min=1.0, help="How many seconds the whole run may take.")] = 300.0,
+    only: Annotated[list[str] | None, typer.Option(metavar="CASE", help="Try this case; may be repeated.")] = None,
+    expect: Annotated[Path | None, typer.Option(metavar="FILE", help="Expected deviations, in TOML.")] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as JUnit XML.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one HTML page.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Show the clauses that are not applicable, too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge a node by what it says over TCP: which clauses of `spec/sessions.md` does it keep?
+
+    It needs nothing of the node but a spawner whose sessions answer, and better an echo worker. Exit codes: 0 it
+    conforms, 1 it deviates, 2 wrong usage or undetermined (the node could not be reached). Ctrl-C ends it cleanly.
+
+    Examples:
+
+    * `ockam-fsm conform tcp://127.0.0.1:4000 --spawner session_spawner --echo echo`
+    * `ockam-fsm conform tcp://127.0.0.1:4000 --spawner responder --echo echo --profile generation --html report.html`
+    """
+    from ockam_fsm.conformance.wire.target import Pace, Target
+    from ockam_fsm.runtime.handshake import PROFILES
+
+    if profile not in PROFILES:
+        unknown("profile", profile, PROFILES)
+    speaks = PROFILES[profile]
+    kind = the_type(session_type or ("explicit-persistent-one-sided" if speaks.keeps_alive else "explicit-transient"))
+    declared = frozenset(part.partition("=")[0].strip() for part in durations.split(",") if part)
+    pace = Pace(patience, run_seconds=limit)
+    waits = the_durations(durations)
+    node = Target(the_address(target), spawner, echo, stream, speaks, kind, waits, declared, capacity or None,
+                  own_address, pace)  # fmt: skip
+    expected = the_expected(expect)
+    the_cases(node, only or [])
+    run_to_the_end(_judge(node, only or [], expected, _Written(as_json, every, junit, html)))
+
+
+class _Written:
+    """Where the report goes."""
+
+    def __init__(self, as_json: bool, every: bool, junit: Path | None, html: Path | None) -> None:
+        self.as_json, self.every, self.junit, self.html = as_json, every, junit, html
+
+    def write(self, report: Report) -> None:
+        from ockam_fsm.cli.conform_shown import show_report
+        from ockam_fsm.conformance.page import to_html
+        from ockam_fsm.conformance.reports import to_junit
+
+        for path, make in ((self.junit, to_junit), (self.html, to_html)):
+            if path is not None:
+                _write(path, make(report))
+        if self.as_json:
+            print_json(report.to_json())
+        else:
+            show_report(out(), report, every=self.every)
+
+
+async def _judge(node: Target, only: Iterable[str], expected: tuple[Expected, ...], written: _Written) -> int:
+    from ockam_fsm.conformance.wire.kit import Kit
+
+    with Progress(console=err(), transient=True, disable=not err().is_terminal) as bar:
+        task = bar.add_task("cases", total=None)
+
+        def progress(done: int, total: int, name: str) -> None:
+            bar.update(task, completed=done, total=total, description=name)
+
+        report = await Kit(node, the_command(node), progress, only).judge(expected)
+    written.write(report)
+    return report.exit_code
+
+
+def the_address(text: str) -> str:
+    from ockam_fsm.edges.routes import split_host
+    from ockam_fsm.kernel.errors import LocalSessionError
+
+    where = text.removeprefix(SCHEME).rstrip("/")
+    try:
+        split_host(where)
+    except LocalSessionError as error:
+        fail(f"{error}.", "Write for example tcp://127.0.0.1:4000.")
+    return where
+
+
+def the_expected(path: Path | None) -> tuple[Expected, ...]:
+    from ockam_fsm.conformance.expected import read_expected
+    from ockam_fsm.kernel.errors import DefinitionError
+
+    if path is None:
+        return ()
+    try:
+        return read_expected(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"cannot read {path}: {error}.")
+    except DefinitionError as error:
+        fail(str(error))
+
+
+def the_cases(node: Target, only: Iterable[str]) -> None:
+    from ockam_fsm.conformance.wire.kit import chosen
+
+    known = [one.name for one in chosen(node)]
+    for name in only:
+        if name not in known:
+            unknown(f"case of profile {node.profile.name}", name, known)
+
+
+def the_command(node: Target) -> str:
+    """How to run it again."""
+    from ockam_fsm.cli.network import durations_text
+
+    options = {
+        "--spawner": node.spawner,
+        "--echo": node.echo,
+        "--profile": node.profile.name,
+        "--type": node.session_type.name,
+        "--durations": durations_text(node.durations, node.declared),
+        "--capacity": str(node.capacity or ""),
+        "--own-address": node.own_address,
+    }
+    words = [f"{name} {shlex.quote(value)}" for name, value in options.items() if value]
+    return " ".join([f"ockam-fsm conform {SCHEME}{node.where}", *words])
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        fail(f"cannot write {path}: {error.strerror or error}.")

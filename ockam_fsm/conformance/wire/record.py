@@ -1,0 +1,49 @@
+"""What was said in one case, in order: the bytes and the sequence chart of its reproduction.
+
+Rule 1: everything that matters is recorded as it is sent and received. What only asks whether the node still answers is
+        a remark, so that a chart shows the case and nothing else.
+Rule 2: a flood is recorded by its beginning and its size.
+"""
+
+from __future__ import annotations
+
+from ockam_fsm.conformance.findings import Reproduction, Said
+from ockam_fsm.projections.sequence import Chart, Moment, MomentKind
+
+NODE = "node under test"
+MAX_MOMENTS = 60
+MAX_BYTES = 4096
+"""Of one message; of a longer one the beginning is kept, and its length is in the meaning."""
+
+
+class Record:
+    def __init__(self) -> None:
+        self.moments: list[Moment] = []
+        self.said: list[Said] = []
+        self.left_out = 0
+
+    def sent(self, who: str, data: bytes, meaning: str) -> None:
+        self._message(who, NODE, data, meaning)
+
+    def received(self, who: str, data: bytes, meaning: str) -> None:
+        self._message(NODE, who, data, meaning)
+
+    def note(self, text: str, who: str = "") -> None:
+        if len(self.moments) < MAX_MOMENTS:
+            self.moments.append(Moment(MomentKind.NOTE, who, text))
+
+    def reproduction(self, name: str, title: str, sentence: str, command: str) -> Reproduction:
+        moments = list(self.moments)
+        if self.left_out:
+            moments.append(Moment(MomentKind.NOTE, "", f"and {self.left_out} more messages"))
+        seen = [name for moment in moments for name in (moment.who, moment.whom) if name and name != NODE]
+        chart = Chart(name, title, sentence, tuple(dict.fromkeys([*(seen or ["kit"]), NODE])), tuple(moments))
+        return Reproduction(chart, tuple(self.said), command)
+
+    def _message(self, who: str, whom: str, data: bytes, meaning: str) -> None:
+        if len(self.moments) >= MAX_MOMENTS:
+            self.left_out += 1
+            return
+        cut = f" ({len(data)} bytes, the first {MAX_BYTES} are shown)" if len(data) > MAX_BYTES else ""
+        self.moments.append(Moment(MomentKind.MESSAGE, who, meaning, whom))
+        self.said.append(Said(who, whom, data[:MAX_BYTES], meaning + cut))

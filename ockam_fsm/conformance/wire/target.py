@@ -1,0 +1,59 @@
+"""What is known of the node under test: where it is, what it offers, and what its operator declares of it.
+
+Rule 1: nothing is assumed that could be declared. A clause about time or capacity is judged only against a declaration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
+from ockam_fsm.machines.vocabulary import SessionType
+from ockam_fsm.runtime.handshake import OCKAM, Profile
+from ockam_fsm.runtime.message import Address, local
+from ockam_fsm.runtime.settings import Durations
+
+NOWHERE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """`patience_seconds`: how long an answer may take before it is missing. `settle_seconds`: how long to listen on
+    after a later message was answered, for nodes that do not keep order. `run_seconds`: the whole run at most."""
+
+    patience_seconds: float = 5.0
+    settle_seconds: float = 0.05
+    run_seconds: float = 300.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """`where`: HOST:PORT of the node under test; where it initiates, that of the kit. `durations`: as declared; those
+    named in `declared` may be judged. `capacity`: how many responders its spawner may hold, None if undeclared.
+    `own_address`: where the kit can be reached from the node (HOST:PORT, port 0: a free one); empty: where its
+    connections come from; `NOWHERE`: it cannot."""
+
+    where: str
+    spawner: str
+    echo: str = ""
+    stream: str = ""
+    profile: Profile = OCKAM
+    session_type: SessionType = EXPLICIT_TRANSIENT
+    durations: Durations = field(default_factory=Durations)
+    declared: frozenset[str] = frozenset()
+    capacity: int | None = None
+    own_address: str = ""
+    pace: Pace = Pace()
+
+    @property
+    def generations(self) -> bool:
+        return self.profile.keeps_alive
+
+    @property
+    def host(self) -> Address:
+        """The spawner's or static responder's address."""
+        return local(self.spawner)
+
+    @property
+    def name(self) -> str:
+        return f"tcp://{self.where}/{self.spawner} ({self.profile.name}, {self.session_type.name})"

@@ -1,0 +1,224 @@
+"""A peer of its own making: TCP connections that carry whatever bytes it is told to, and every wait has an end.
+
+The conformance kit speaks through this. A node of ours (tcp.py) would not do: it refuses to say what a broken or a
+hostile peer says, and it judges what comes in before anybody sees it.
+
+Rule 1: nothing is sent by itself, not even the version byte; nothing that arrives is interpreted, only cut into frames.
+Rule 2: reading happens only while somebody waits, so a peer that floods is slowed down by TCP and fills no memory here.
+Rule 3: every wait is bounded by its caller, in seconds.
+Left out: what bytes mean (conformance/wire).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections import deque
+from collections.abc import Awaitable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+from ockam_fsm.edges.routes import join_host, split_host
+from ockam_fsm.runtime.wire import FrameDecoder
+
+READ_BYTES = 65_536
+
+T = TypeVar("T")
+
+
+class Unreachable(Exception):
+    """No connection could be made."""
+
+
+class Ended(Exception):
+    """The peer has closed the connection."""
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def pause(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+
+
+async def together(jobs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Run them at the same time; the first error ends all of them."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(job) for job in jobs]
+    return [task.result() for task in tasks]
+
+
+async def at_most(seconds: float, job: Awaitable[T]) -> T:
+    """Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        return await job
+
+
+class WirePeer:
+    """One connection, whoever made it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self._decoder = FrameDecoder()
+        self._frames: deque[bytes] = deque()
+        self.ended = ""
+        """Why nothing more will arrive, once that is so."""
+        self.first: bytes = b""
+        """The first byte that arrived: the version byte."""
+
+    @classmethod
+    async def to(cls, where: str, seconds: float) -> WirePeer:
+        """Connect to HOST:PORT.
+
+        Raises:
+            Unreachable: refused, or not within `seconds`.
+        """
+        host, port = split_host(where)
+        try:
+            return cls(*await at_most(seconds, asyncio.open_connection(host, port)))
+        except TimeoutError:
+            raise Unreachable(f"{where} accepts no connection within {seconds:g} s") from None
+        except OSError as error:
+            raise Unreachable(f"{where}: {error.strerror or error}") from None
+
+    @property
+    def own_host(self) -> str:
+        """The address of this end, as the peer can reach it."""
+        return str(self._writer.get_extra_info("sockname")[0])
+
+    def send(self, data: bytes) -> None:
+        if not self._writer.transport.is_closing():
+            self._writer.write(data)
+
+    async def flushed(self, seconds: float) -> bool:
+        """Whether the peer takes what was written within this time."""
+        try:
+            await at_most(seconds, self._writer.drain())
+        except TimeoutError:
+            return False
+        except ConnectionError:
+            return True
+        return True
+
+    async def frame(self, seconds: float) -> bytes:
+        """The body of the next frame.
+
+        Raises:
+            TimeoutError: none in time.
+            Ended: the peer has closed, or sent what is no frame.
+        """
+        await self._read_until(lambda: bool(self._frames), seconds)
+        return self._frames.popleft()
+
+    async def version(self, seconds: float) -> bytes:
+        """The first byte of the peer. Raises as `frame`."""
+        await self._read_until(lambda: bool(self.first), seconds)
+        return self.first
+
+    async def closed(self, seconds: float) -> bool:
+        """Whether the peer closes within this time; what it sends before is kept."""
+        try:
+            await self._read_until(lambda: False, seconds)
+        except Ended:
+            return True
+        except TimeoutError:
+            return False
+        raise AssertionError("nothing else ends this")
+
+    def finish(self) -> None:
+        """Say that nothing more will be sent."""
+        if self._writer.can_write_eof() and not self._writer.transport.is_closing():
+            self._writer.write_eof()
+
+    def abort(self) -> None:
+        self._writer.transport.abort()
+
+    def reset(self) -> None:
+        """End the connection with a reset, without a goodbye."""
+        raw: socket.socket = self._writer.transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.abort()
+
+    async def _read_until(self, satisfied: Any, seconds: float) -> None:
+        async with asyncio.timeout(seconds):
+            while not satisfied():
+                if self.ended:
+                    raise Ended(self.ended)
+                await self._read()
+
+    async def _read(self) -> None:
+        try:
+            data = await self._reader.read(READ_BYTES)
+        except OSError as error:
+            self.ended = f"the connection broke: {error.strerror or error}"
+            return
+        if not data:
+            self.ended = "the peer closed the connection"
+            return
+        self.first = self.first or data[:1]
+        try:
+            self._frames.extend(self._decoder.feed(data))
+        except Exception as error:
+            self.ended = f"what arrived is no frame: {error}"
+
+
+class WireListener:
+    """Where others connect to. Whatever connects is accepted, and waits until somebody asks for it.
+
+    Not an `asyncio.Server`, nor `sock_accept`: closed while a connection arrives, both lose it, open (Python 3.11).
+    """
+
+    def __init__(self, listening: socket.socket) -> None:
+        self.where = join_host(*listening.getsockname()[:2])
+        self.accepted = 0
+        """How many connections were made to it, ever."""
+        self._waiting: asyncio.Queue[WirePeer] = asyncio.Queue()
+        self._all: list[WirePeer] = []
+        self._listening = listening
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(listening.fileno(), self._accept)
+        self._greeting: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    async def at(cls, address: str) -> WireListener:
+        """Raises OSError."""
+        host, port = split_host(address)
+        return cls(_listening(host, port))
+
+    async def next(self, seconds: float) -> WirePeer:
+        """The next connection that is made to this. Raises TimeoutError."""
+        return await at_most(seconds, self._waiting.get())
+
+    def close(self) -> None:
+        if self._listening.fileno() >= 0:
+            self._loop.remove_reader(self._listening.fileno())
+            self._listening.close()
+        for peer in self._all:
+            peer.abort()
+
+    def _accept(self) -> None:
+        try:
+            connected, _ = self._listening.accept()
+        except OSError:  # it went away again
+            return
+        connected.setblocking(False)
+        task = self._loop.create_task(self._greet(connected))
+        self._greeting.add(task)
+        task.add_done_callback(self._greeting.discard)
+
+    async def _greet(self, connected: socket.socket) -> None:
+        peer = WirePeer(*await asyncio.open_connection(sock=connected))
+        if self._listening.fileno() < 0:
+            peer.abort()
+            return
+        self.accepted += 1
+        self._all.append(peer)
+        self._waiting.put_nowait(peer)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=128)
+    listening.setblocking(False)
+    return listening

@@ -1,0 +1,77 @@
+"""The process of defective_node.py, and the kit run against many of its nodes at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from ockam_fsm.conformance.findings import Report
+from ockam_fsm.conformance.wire.kit import Kit
+from ockam_fsm.conformance.wire.target import Pace, Target
+from ockam_fsm.edges.loop import run
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
+from ockam_fsm.runtime.handshake import GENERATION, OCKAM
+from tests.conformance.defective_node import CAPACITY, DURATIONS
+
+ROOT = Path(__file__).parents[2]
+AT_ONCE = 12
+DECLARED = frozenset({"negotiation", "idle", "retention", "keepalive"})
+
+
+@contextmanager
+def defective_nodes(*names: str) -> Iterator[Mapping[str, str]]:
+    """Where each of these nodes is (none named: all of them)."""
+    command = [sys.executable, "-m", "tests.conformance.defective_node", *names]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        try:
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.stdin.close()
+            process.wait(20)
+
+
+@contextmanager
+def our_node(*options: str) -> Iterator[str]:
+    """`ockam-fsm node`, and where it is."""
+    command = [sys.executable, "-m", "ockam_fsm.cli", "node", "--listen", "127.0.0.1:0", "--json", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        try:
+            yield json.loads(process.stdout.readline())["listening"][0]
+        finally:
+            process.kill()
+
+
+def target(where: str, profile: str, *, patience: float = 5.0, spawner: str = "") -> Target:
+    ours = GENERATION if profile == "generation" else OCKAM
+    kind = EXPLICIT_PERSISTENT_ONE_SIDED if ours.keeps_alive else EXPLICIT_TRANSIENT
+    name = spawner or ("generation_spawner" if ours.keeps_alive else "session_spawner")
+    pace = Pace(patience, run_seconds=120.0)
+    return Target(where, name, "echo", "", ours, kind, DURATIONS, DECLARED, CAPACITY, "", pace)
+
+
+def judged(targets: Mapping[str, tuple[Target, tuple[str, ...]]]) -> dict[str, Report]:
+    """The report of each target, of all cases or of those named."""
+
+    async def main() -> dict[str, Report]:
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def one(node: Target, only: tuple[str, ...]) -> Report:
+            async with room:
+                return await Kit(node, "ockam-fsm conform", lambda done, total, name: None, only).judge()
+
+        reports = await asyncio.gather(*(one(*pair) for pair in targets.values()))
+        return dict(zip(targets, reports, strict=True))
+
+    return run(main(), fast=False)
+
+
+def failures(report: Report) -> set[str]:
+    return {line.clause.id for line in report.lines if line.deviates}

@@ -1,0 +1,445 @@
+"""Nodes of ours with one defect each, in a process of their own: what the black-box kit has to reject.
+
+    python -m tests.conformance.defective_node
+
+prints one JSON line, {"defect": "HOST:PORT", ...}, and runs until its standard input is closed. The node `none` is ours
+as it is. Each offers `echo`, `session_spawner` (profile ockam) and `generation_spawner`.
+
+Rule 1: a defect is one respect in which a node differs. Where there is a seam it goes through it; where there is none,
+        a method is replaced, for its own node only: all of them share the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ockam_fsm.checking.known_bad import EstablishedOnAnswering, without_effect
+from ockam_fsm.edges import tcp
+from ockam_fsm.edges.entropy import SystemEntropy
+from ockam_fsm.edges.loop import run
+from ockam_fsm.edges.tcp_connection import TcpConnection
+from ockam_fsm.edges.tcp_node import TcpNode
+from ockam_fsm.kernel.errors import RemoteSessionError
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, table
+from ockam_fsm.machines.vocabulary import Effect, Event, Role
+from ockam_fsm.runtime import session_workers
+from ockam_fsm.runtime.commands import Command, Deliver
+from ockam_fsm.runtime.connections import Connection
+from ockam_fsm.runtime.effects import Cause, Inbound
+from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Place, Profile
+from ockam_fsm.runtime.link import Link, Purpose
+from ockam_fsm.runtime.message import Address, Message, Route, local
+from ockam_fsm.runtime.router import Envelope, Resident, Router
+from ockam_fsm.runtime.session import Session
+from ockam_fsm.runtime.session_workers import SessionWorker
+from ockam_fsm.runtime.settings import BackOff, Durations, Settings
+from ockam_fsm.runtime.signals import Close, Data, Error, Hello
+from ockam_fsm.runtime.wire import FrameDecoder, decode_message, encode_frame, encode_message
+from ockam_fsm.runtime.workers import echo
+
+DURATIONS = Durations(1.0, 0.3, 2.0, 1.0, 2.0, BackOff(0.05))
+CAPACITY = 600
+Spoil = Callable[[TcpNode], None]
+
+
+@dataclass(frozen=True)
+class Defect:
+    """`spoil` runs when the node has its workers; the other fields are ways to make it wrong from the beginning."""
+
+    name: str
+    spoil: Spoil = lambda node: None
+    make: type[Session] = Session
+    without: tuple[Effect, ...] = ()
+    connection: type[TcpConnection] = TcpConnection
+    entropy: SystemEntropy | None = None
+    capacity: int = CAPACITY
+
+
+# Sessions that are wrong ----------------------------------------------------------------------------------------------
+
+
+class HandshakeAsData(Session):
+    __slots__ = ()
+
+    def _judge_hello(self, inbound: Inbound, hello: Hello, place: Place) -> None:
+        if place is Place.WORKER and self.current is not None:
+            self._judge_talk(Inbound(inbound.message, Data(inbound.message.payload)), self.current)
+        else:
+            super()._judge_hello(inbound, hello, place)
+
+
+class IgnoresIdentifiers(Session):
+    """A reply goes to the session, not to the reply address of its request."""
+
+    __slots__ = ()
+
+    def deliver(self, cause: Cause) -> None:
+        assert isinstance(cause, Inbound)
+        assert isinstance(cause.signal, Data)
+        if self.settings.profile.keeps_alive:
+            self.emit(Deliver(cause.signal.payload, cause.signal.onward_route, (self.terms.outer,)))
+        else:
+            assert self.current is not None
+            self.emit(Deliver(cause.signal.payload, cause.message.onward_route[1:], self.current.route))
+
+
+class DeliversTwice(Session):
+    __slots__ = ()
+
+    def deliver(self, cause: Cause) -> None:
+        super().deliver(cause)
+        super().deliver(cause)
+
+
+class BelievesOldHellos(Session):
+    __slots__ = ()
+
+    def _judge_generation(self, inbound: Inbound, hello: Hello) -> Event:
+        event = super()._judge_generation(inbound, hello)
+        return Event.HELLO_NEWER if event is Event.HELLO_OLDER else event
+
+
+class Credulous(Session):
+    """Numbers that jump, and reflections, are taken."""
+
+    __slots__ = ()
+
+    def _judge_generation(self, inbound: Inbound, hello: Hello) -> Event:
+        try:
+            return super()._judge_generation(inbound, hello)
+        except RemoteSessionError as error:
+            if error.reason in ("number jumps too far", "reflection"):
+                return Event.HELLO_NEWER
+            raise
+
+
+class ForeignWorker(Session):
+    """A worker at a TCP address is taken."""
+
+    __slots__ = ()
+
+    def _judge_generation(self, inbound: Inbound, hello: Hello) -> Event:
+        return Event.HELLO_NEWER
+
+    def accept_attempt(self, cause: Cause) -> None:
+        assert isinstance(cause, Inbound)
+        assert isinstance(cause.signal, Hello)
+        generation = cause.signal.generation
+        inner = self.entropy.address(generation.number, generation.starter, Purpose.WORKER)
+        self.seen = generation.rank
+        self.attempt = Link(generation, inner, None, (*cause.message.return_route[:-1], generation.address))
+        self._register(inner)
+
+
+class ForgetsState(Session):
+    __slots__ = ()
+
+    def accept_attempt(self, cause: Cause) -> None:
+        self.has_state = False
+        super().accept_attempt(cause)
+
+
+class ReusesAddress(Session):
+    """One worker address for all generations."""
+
+    __slots__ = ()
+
+    def accept_attempt(self, cause: Cause) -> None:
+        super().accept_attempt(cause)
+        assert self.attempt is not None
+        inner = local(self.terms.outer.value + b"-inner")
+        self._register(inner)
+        self.attempt = self.attempt._replace(inner=inner)
+
+
+KEPT: dict[int, Address] = {}
+
+
+class KeepsPrevious(Session):
+    """Data of the previous generation is taken as well."""
+
+    __slots__ = ()
+
+    def end_current(self, cause: Cause) -> None:
+        if self.current is not None:
+            KEPT[id(self)] = self.current.inner
+        self.current = None  # its address stays
+
+    def _place(self, message: Message) -> tuple[Place, Link | None]:
+        if message.onward_route[0] == KEPT.get(id(self)) and self.current is not None:
+            return Place.WORKER, self.current
+        return super()._place(message)
+
+
+class IgnoresClose(Session):
+    __slots__ = ()
+
+    def _judge_talk(self, inbound: Inbound, link: Link) -> None:
+        if not isinstance(inbound.signal, Close):
+            super()._judge_talk(inbound, link)
+
+
+class ForgetsLowerLayer(Session):
+    __slots__ = ()
+
+    def lower_layer_lost(self) -> list[Command]:
+        return []
+
+
+# Connections that are wrong -------------------------------------------------------------------------------------------
+
+
+class ThreeElements(TcpConnection):
+    def write(self, message: Message) -> str:
+        self._out.append(encode_frame(b"\x83" + encode_message(message)[1:-1]))
+        return ""
+
+
+class AnyVersion(TcpConnection):
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data if self._decoder.started else b"\x01" + data[1:])
+
+
+class SilentStart(TcpConnection):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+        if self._edge.admit(self):
+            self._deadline = self._edge.loop.call_later(5.0, self.fail, "no version byte in time")
+
+
+class Patient(TcpConnection):
+    """Waits for the body of a frame, however large."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._decoder = FrameDecoder(2**32)
+
+
+class Lenient(TcpConnection):
+    """What is wrong in a message, but understandable, is understood."""
+
+    def data_received(self, data: bytes) -> None:
+        if not self._decoder.started:
+            super().data_received(data[:1])
+            data = data[1:]
+        try:
+            for body in self._decoder.feed(data):
+                self._take(body)
+        except RemoteSessionError as error:
+            self.fail(str(error))
+        self._edge.pump()
+
+    def _take(self, body: bytes) -> None:
+        assert self.via is not None
+        for attempt in (body, body[:-1], b"\x84" + body[1:-1]):
+            try:
+                self._edge.node.receive(decode_message(attempt), self.via)
+            except RemoteSessionError:
+                continue
+            return
+
+
+class Infectious(TcpConnection):
+    """A malformed frame ends every connection."""
+
+    def fail(self, reason: str) -> None:
+        super().fail(reason)
+        for connection in tuple(self._edge.connections.values()):
+            connection.abort()
+
+
+class Reordering(Connection):
+    """What waited for the connection leaves backwards."""
+
+    __slots__ = ()
+
+    def forward_held(self, cause: object) -> None:
+        self.waiting.reverse()
+        super().forward_held(cause)
+
+
+# Nodes that are wrong -------------------------------------------------------------------------------------------------
+
+
+class Counting(SystemEntropy):
+    """Addresses are numbered."""
+
+    def __init__(self) -> None:
+        self.number = 1000
+
+    def address(self, number: int, starter: int, purpose: Purpose) -> Address:
+        self.number += 1
+        return local(f"worker{self.number}")
+
+
+TOLERANT: list[Router] = []
+_refusal = SessionWorker.refusal
+
+
+def refusal(self: SessionWorker, envelope: Envelope, address: Address) -> str:
+    found = _refusal(self, envelope, address)
+    tolerated = found == session_workers.NOT_OVER_ITS_ROUTE and any(self.router is one for one in TOLERANT)
+    return "" if tolerated else found
+
+
+def takes_from_anywhere(node: TcpNode) -> None:
+    TOLERANT.append(node.node.router)
+
+
+def names_local_workers(node: TcpNode) -> None:
+    node.node.router.leads_out = lambda return_route: True  # type: ignore[method-assign]
+
+
+def dies_of_malformed(node: TcpNode) -> None:
+    """A hello that cannot be read takes every session and worker with it."""
+    router = node.node.router
+    for name in ("session_spawner", "generation_spawner"):
+        host = node.node.host(local(name))
+
+        def take(envelope: Envelope, host: Any = host, whole: Callable[[Envelope], None] = host.take) -> None:
+            try:
+                host.host._key(envelope.message)
+            except RemoteSessionError:
+                keep = [address for address, one in router.residents.items() if isinstance(one, Connection)]
+                for address in [one for one in router.residents if one not in keep]:
+                    router.unregister(address)
+            else:
+                whole(envelope)
+
+        host.take = take  # type: ignore[method-assign]
+
+
+class Unique(bytes):
+    """Equal to its like, and found by nobody."""
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+def leaks_per_duplicate(node: TcpNode) -> None:
+    host = node.node.host(local("generation_spawner")).host
+    key: Callable[[Message], Any] = host._key
+    host._key = lambda message: Unique(key(message))  # type: ignore[method-assign]
+
+
+def connects_per_message(node: TcpNode) -> None:
+    inner = node.node
+
+    def gateway(destination: Address) -> Resident | None:
+        return inner._connection(inner.fresh_address(), destination)
+
+    inner.router.gateway = gateway
+
+
+def reorders(node: TcpNode) -> None:
+    inner = node.node
+
+    def connection(via: Address, destination: Address | None) -> Connection:
+        made = Reordering(inner.router, inner.connection_settings, via, destination, inner._closed)
+        inner.router.residents[via] = made
+        return made
+
+    inner._connection = connection  # type: ignore[method-assign]
+
+
+def answers_strangers(node: TcpNode) -> None:
+    router = node.node.router
+
+    def tell(envelope: Envelope) -> None:
+        back: Route = envelope.message.return_route
+        if back:
+            router.route(Envelope(Message(back, (), GENERATION.encode(Error("unknown address")))))
+
+    router.on_unknown = tell
+
+
+DEFECTS = (
+    Defect("none"),
+    Defect("malformed-handshake-kills", dies_of_malformed),
+    Defect("takes-from-any-connection", takes_from_anywhere),
+    Defect("handshake-as-data", make=HandshakeAsData),
+    Defect("responder-leaked-per-duplicate", leaks_per_duplicate),
+    Defect("return-route-names-local-worker", names_local_workers),
+    Defect("no-negotiation-timeout", without=(Effect.START_NEGOTIATION,)),
+    Defect("never-idle", without=(Effect.START_IDLE,)),
+    Defect("never-reaped", without=(Effect.START_RETENTION,)),
+    Defect("connection-per-message", connects_per_message),
+    Defect("reordered-on-reconnect", reorders),
+    Defect("identifiers-ignored", make=IgnoresIdentifiers),
+    Defect("established-on-answering", make=EstablishedOnAnswering),
+    Defect("three-elements", connection=ThreeElements),
+    Defect("any-version", connection=AnyVersion),
+    Defect("no-version-byte", connection=SilentStart),
+    Defect("waits-for-oversized-frames", connection=Patient),
+    Defect("lenient-reader", connection=Lenient),
+    Defect("malformed-frame-ends-all", connection=Infectious),
+    Defect("guessable-addresses", entropy=Counting()),
+    Defect("reused-address", make=ReusesAddress),
+    Defect("unanswered-keepalive", without=(Effect.ANSWER_KEEPALIVE,)),
+    Defect("no-superseded", without=(Effect.SEND_SUPERSEDED,)),
+    Defect("believes-old-hellos", make=BelievesOldHellos),
+    Defect("credulous", make=Credulous),
+    Defect("foreign-worker", make=ForeignWorker),
+    Defect("forgets-state", make=ForgetsState),
+    Defect("keeps-previous-generation", make=KeepsPrevious),
+    Defect("ignores-close", make=IgnoresClose),
+    Defect("forgets-lower-layer", make=ForgetsLowerLayer),
+    Defect("delivers-twice", make=DeliversTwice),
+    Defect("unbounded-responders", capacity=100_000),
+    Defect("answers-strangers", answers_strangers),
+)
+
+
+def settings(defect: Defect, profile: Profile) -> Settings:
+    kind = EXPLICIT_PERSISTENT_ONE_SIDED if profile.keeps_alive else EXPLICIT_TRANSIENT
+    machine = table(kind, Role.RESPONDER)
+    wanted = Settings(kind, Role.RESPONDER, profile, DURATIONS)
+    return replace(wanted, variant=without_effect(machine, defect.name, *defect.without)) if defect.without else wanted
+
+
+async def start(defect: Defect, node: TcpNode) -> str:
+    CONNECTIONS.append((node.edge, defect.connection))
+    node.node._make = defect.make
+    node.worker("echo", echo, public=True)
+    for name, profile in (("session_spawner", OCKAM), ("generation_spawner", GENERATION)):
+        node.spawner(name, handler=echo, settings=settings(defect, profile), capacity=defect.capacity)
+    defect.spoil(node)
+    return await node.listen()
+
+
+CONNECTIONS: list[tuple[tcp.TcpEdge, type[TcpConnection]]] = []
+
+
+def connection_for(edge: tcp.TcpEdge, *rest: Any) -> TcpConnection:
+    return next(kind for one, kind in CONNECTIONS if one is edge)(edge, *rest)
+
+
+def wanted() -> Iterator[Defect]:
+    names = sys.argv[1:]
+    yield from (defect for defect in DEFECTS if not names or defect.name in names)
+
+
+async def main() -> None:
+    logging.disable(logging.CRITICAL)
+    tcp.TcpConnection = connection_for  # type: ignore[assignment, attr-defined]
+    SessionWorker.refusal = refusal  # type: ignore[method-assign]
+    async with AsyncExitStack() as stack:
+        where, nodes = {}, []
+        for defect in wanted():
+            nodes.append(await stack.enter_async_context(TcpNode(entropy=defect.entropy)))
+            where[defect.name] = await start(defect, nodes[-1])
+        print(json.dumps(where), flush=True)
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+        for node in nodes:
+            await node.abort()
+
+
+if __name__ == "__main__":
+    run(main(), fast=False)

@@ -1,0 +1,41 @@
+"""Our own node, started as a user starts it, conforms: both profiles, spawners and the static responder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from ockam_fsm.conformance.findings import Report, Verdict
+from ockam_fsm.conformance.wire.kit import NOT_JUDGED
+from tests.conformance.defective import judged, our_node, target
+
+DURATIONS = "negotiation=1,keepalive=0.3,idle=2,retention=1,request=2,back-off=0.05"
+SPAWNERS = {"session_spawner": "ockam", "generation_spawner": "generation", "responder": "generation"}
+
+
+@pytest.fixture(scope="module")
+def reports() -> Iterator[dict[str, Report]]:
+    """All at once, so that their waits overlap."""
+    with our_node("--durations", DURATIONS) as where:
+        nodes = {name: target(where, profile, spawner=name) for name, profile in SPAWNERS.items()}
+        yield judged({name: (replace(node, capacity=None), ()) for name, node in nodes.items()})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SPAWNERS)
+def test_our_node_passes_everything(reports: dict[str, Report], name: str) -> None:
+    report = reports[name]
+    decided = {line.verdict for line in report.lines}
+    assert decided == {Verdict.PASS, Verdict.NOT_APPLICABLE}, [f for f in report.findings if f.verdict.value == "FAIL"]
+    assert report.exit_code == 0
+    assert report.counts["PASS"] >= 14
+
+
+@pytest.mark.slow
+def test_what_is_not_judged_says_why(reports: dict[str, Report]) -> None:
+    for report in reports.values():
+        for line in report.lines:
+            assert line.findings or line.reason
+            assert not (line.findings and line.clause.id in NOT_JUDGED), f"{line.clause.id} is judged after all"

@@ -1,0 +1,75 @@
+"""Nodes with one defect each, in another process, over TCP: each is rejected, and for the clause that it breaks.
+
+Here each is tried with the cases that are about it, to be quick; `every_defect.py` tries all cases on all nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ockam_fsm.conformance.findings import Report
+from tests.conformance.defective import defective_nodes, failures, judged, target
+from tests.conformance.defective_node import DEFECTS
+
+TEETH: dict[str, tuple[str, tuple[str, ...], set[str]]] = {
+    # defect: profile, the cases that are about it, the clauses that it breaks
+    "malformed-handshake-kills": ("ockam", ("malformed-hello",), {"14.4"}),
+    "takes-from-any-connection": ("ockam", ("foreign-connection",), {"5.4"}),
+    "handshake-as-data": ("generation", ("misplaced-signals",), {"4.2"}),
+    "responder-leaked-per-duplicate": ("generation", ("repeated-hello",), {"4.2"}),
+    "return-route-names-local-worker": ("ockam", ("names-a-local-worker",), {"5.1"}),
+    "no-negotiation-timeout": ("ockam", ("negotiation-timeout",), {"3.9"}),
+    "never-idle": ("ockam", ("idle",), {"3.7"}),
+    "never-reaped": ("generation", ("retention",), {"3.6"}),
+    "connection-per-message": ("ockam", ("one-connection",), {"14.1"}),
+    "reordered-on-reconnect": ("ockam", ("order-on-reconnect",), {"14.1"}),
+    "identifiers-ignored": ("ockam", ("reply-addresses",), {"6.2"}),
+    "established-on-answering": ("generation", ("unconfirmed-generation",), {"4.4"}),
+    "three-elements": ("ockam", ("echo",), {"14.1"}),
+    "any-version": ("ockam", ("wrong-version",), {"14.1"}),
+    "no-version-byte": ("ockam", ("version-byte",), {"14.1"}),
+    "waits-for-oversized-frames": ("ockam", ("oversized-frame",), {"14.1"}),
+    "lenient-reader": ("ockam", ("unreadable-frames",), {"14.1"}),
+    "malformed-frame-ends-all": ("ockam", ("wrong-version",), {"14.4"}),
+    "guessable-addresses": ("ockam", ("fresh-addresses",), {"4.1"}),
+    "reused-address": ("generation", ("renegotiation",), {"4.1"}),
+    "unanswered-keepalive": ("generation", ("keepalive",), {"4.7"}),
+    "no-superseded": ("generation", ("older-hello",), {"4.2"}),
+    "believes-old-hellos": ("generation", ("older-hello", "late-hello"), {"4.2", "4.3"}),
+    "credulous": ("generation", ("jumping-number", "reflected-hello"), {"4.2"}),
+    "foreign-worker": ("generation", ("names-a-foreign-worker",), {"5.1"}),
+    "forgets-state": ("generation", ("renegotiation",), {"2.1"}),
+    "keeps-previous-generation": ("generation", ("previous-generation",), {"4.5"}),
+    "ignores-close": ("generation", ("close",), {"3.8"}),
+    "forgets-lower-layer": ("ockam", ("lost-connection-frees",), {"3.11"}),
+    "delivers-twice": ("ockam", ("order",), {"7.4"}),
+    "unbounded-responders": ("ockam", ("capacity",), {"4.9"}),
+    "answers-strangers": ("ockam", ("unknown-addresses",), {"14.4"}),
+}
+
+
+@pytest.fixture(scope="module")
+def reports() -> Iterator[dict[str, Report]]:
+    with defective_nodes() as where:
+        tried = {name: (target(where[name], profile, patience=2.0), only) for name, (profile, only, _) in TEETH.items()}
+        yield judged(tried)
+
+
+def test_every_defect_is_tried() -> None:
+    assert {defect.name for defect in DEFECTS} == {"none", *TEETH}
+    assert len(TEETH) >= 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TEETH)
+def test_a_defect_is_rejected_for_its_clause(reports: dict[str, Report], name: str) -> None:
+    report = reports[name]
+    assert failures(report) == TEETH[name][2], [line.reason for line in report.lines if line.deviates]
+    assert report.exit_code == 1
+    for line in report.lines:
+        if line.deviates and name not in ("three-elements", "no-version-byte"):  # there no message can be shown
+            assert line.reproduction is not None
+            assert line.reproduction.said
+            assert "--only" in line.reproduction.command
