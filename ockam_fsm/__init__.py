@@ -1,10 +1,13 @@
 """Ockam sessions as explicit state machines: drawn, printed, model-checked and run from one table.
 
 Start with `TYPES` and `table(type, role)`. `step` takes one step of a table, pure; `driver_for` runs sessions of it;
-`Session` is one end of a session without I/O. The checking engine, for actors of any kind, is `ockam_fsm.checking`.
+`Session` is one end of a session without I/O, `TcpNode` a node with sessions over TCP. The checking engine, for actors
+of any kind, is `ockam_fsm.checking`.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from ockam_fsm.kernel.driver import Driver, driver_for
 from ockam_fsm.kernel.errors import DefinitionError, EventRefused, LocalSessionError, RemoteSessionError
@@ -27,6 +30,12 @@ from ockam_fsm.runtime.message import Address, Message, Route, local
 from ockam_fsm.runtime.request import Outgoing
 from ockam_fsm.runtime.session import Session
 from ockam_fsm.runtime.settings import BackOff, Durations, Settings
+
+if TYPE_CHECKING:
+    from ockam_fsm.edges.observing import Metrics
+    from ockam_fsm.edges.tcp_connection import TcpLimits
+    from ockam_fsm.edges.tcp_node import TcpNode
+    from ockam_fsm.edges.tcp_session import TcpSession
 
 __all__ = [
     "EXPLICIT_PERSISTENT_ONE_SIDED",
@@ -59,6 +68,7 @@ __all__ = [
     "LocalSessionError",
     "Machine",
     "Message",
+    "Metrics",
     "Outcome",
     "Outgoing",
     "Part",
@@ -73,6 +83,9 @@ __all__ = [
     "SessionType",
     "Settings",
     "State",
+    "TcpLimits",
+    "TcpNode",
+    "TcpSession",
     "Terms",
     "Update",
     "driver_for",
@@ -81,3 +94,19 @@ __all__ = [
     "step",
     "table",
 ]
+
+_OVER_TCP = {
+    "Metrics": "observing",
+    "TcpLimits": "tcp_connection",
+    "TcpNode": "tcp_node",
+    "TcpSession": "tcp_session",
+}
+"""Imported when first used: who only draws or checks machines does not pay for asyncio."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OVER_TCP:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.edges.{_OVER_TCP[name]}"), name)

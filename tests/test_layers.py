@@ -19,7 +19,7 @@ PACKAGE = "ockam_fsm"
 INNER = ("kernel", "machines", "projections", "runtime", "checking", "edges", "conformance", "cli")
 
 MAY_IMPORT: dict[str, set[str]] = {
-    "": {"kernel", "machines", "runtime", "checking"},  # __init__.py: the public names
+    "": {"kernel", "machines", "runtime", "checking", "edges"},  # __init__.py: the public names
     "kernel": set(),
     "machines": {"kernel"},
     "projections": {"kernel"},

@@ -21,9 +21,24 @@ def test_every_public_name_is_there_once() -> None:
 
 
 def test_nothing_public_is_left_unlisted() -> None:
-    modules = {"kernel", "machines", "runtime", "annotations"}
-    found = {name for name in vars(ockam_fsm) if not name.startswith("_")} - modules
-    assert found - {"checking", "cli", "edges", "projections", "conformance"} == set(ockam_fsm.__all__)
+    """What is imported when first used is known to the module by name only."""
+    helpers = {"annotations", "Any", "TYPE_CHECKING"}
+    folders = {"kernel", "machines", "runtime", "checking", "cli", "edges", "projections", "conformance"}
+    found = {name for name in vars(ockam_fsm) if not name.startswith("_")} - helpers - folders
+    assert found | set(ockam_fsm._OVER_TCP) == set(ockam_fsm.__all__)
+
+
+def test_who_only_checks_machines_does_not_pay_for_asyncio() -> None:
+    told = (
+        "import sys, ockam_fsm; print('asyncio' in sys.modules, ockam_fsm.TcpNode.__name__, 'asyncio' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "TcpNode", "True"]
+
+
+def test_a_name_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(AttributeError, match="TcpNoed"):
+        ockam_fsm.TcpNoed  # noqa: B018
 
 
 def test_the_readme_has_snippets() -> None:
