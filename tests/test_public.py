@@ -29,7 +29,7 @@ def test_nothing_public_is_left_unlisted() -> None:
 
 
 def test_who_only_checks_machines_does_not_pay_for_asyncio() -> None:
-    told = "import sys, ockam_fsm; print('asyncio' in sys.modules, o.TcpNode.__name__, 'asyncio' in sys.modules)"
+    told = "import sys, ockam_fsm as o; print('asyncio' in sys.modules, o.TcpNode.__name__, 'asyncio' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "TcpNode", "True"]
 
