@@ -30,11 +30,10 @@ from ockam_fsm.conformance.stimuli import Action, Arrive, Do, Peer, Stimulus, Wa
 from ockam_fsm.conformance.target import Declaration, Output
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime.commands import DeadLetter, Deliver, Established, Notify, Send, Timer
+from ockam_fsm.runtime.commands import Deliver, Established, Notify, Send, Timer
 from ockam_fsm.runtime.handshake import Profile
 from ockam_fsm.runtime.link import Link, Purpose
 from ockam_fsm.runtime.message import Address, local
-from ockam_fsm.runtime.request import Outgoing
 from ockam_fsm.runtime.session import Session
 from ockam_fsm.runtime.signals import Answer
 
@@ -157,9 +156,7 @@ def _kind(output: Output, profile: Profile) -> tuple[Hashable, ...]:
             return (type(notice).__name__,)
         case Deliver():
             return ("delivery",)
-        case DeadLetter(_, Outgoing()):
-            return ("dead letter",)
-    return ()
+    return ("dead letter",)
 
 
 _Image: TypeAlias = tuple[Any, dict[str, Any]]

@@ -243,7 +243,7 @@ class Lockstep:
                     yield Said("delivered", "delivery", (payload, onward_route, names(return_route, b"")))
                 case Notify(notice):
                     yield _told(notice)
-                case DeadLetter(_, Outgoing(payload)) if Feature.DEAD_LETTERS in self.target.features:
+                case DeadLetter(message=Outgoing(payload)) if Feature.DEAD_LETTERS in self.target.features:
                     yield Said("dead", "dead letter", (payload,))
 
     def _sent(self, message: Message, names: Names) -> Said:

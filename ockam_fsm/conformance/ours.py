@@ -151,7 +151,7 @@ class OurEnd:
                     self.timers[key, timer] = (self.now + after_seconds, self.started)
                 case CancelTimer(timer):
                     self.timers.pop((key, timer), None)
-                case Send() | Deliver() | Notify() | DeadLetter():
+                case Send() | Deliver() | Notify() | DeadLetter(message=Outgoing()):
                     self.outputs.append(command)
 
 

@@ -1,0 +1,23 @@
+"""An implementation in Python behind the pipe of spec/conformance-pipe.md: run it with `ockam-fsm conform --pipe`.
+
+    python examples/conformance/adapter.py
+
+Put your own class in the place of `our_end`: anything that makes a `Target` of a `Declaration`. In the same process
+`check_initiator(MyEnd)` does as well; a program of its own can crash, hang and leak without harm to the kit.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from ockam_fsm.conformance import our_end
+from ockam_fsm.conformance.pipe import serve
+
+
+def write(line: str) -> None:
+    sys.stdout.write(line)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    serve(our_end, sys.stdin, write)

@@ -1,0 +1,317 @@
+"""A target in any language: a program that is spoken to in JSON lines (`spec/conformance-pipe.md`).
+
+Both sides of the pipe are here: `Program` is the kit's, `serve` is a target's that is written in Python.
+
+Rule 1: one command, one line; one answer, one line. What is due at once has happened before the answer.
+Rule 2: a program that does not keep to it is lost, with the reason; the next run starts it again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ockam_fsm.conformance.target import (
+    Declaration,
+    Feature,
+    Make,
+    Order,
+    Ordered,
+    Output,
+    Target,
+    TargetLost,
+    Unsupported,
+)
+from ockam_fsm.edges.lines import LineProgram, ProgramLost
+from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.machines.session import TYPES
+from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.runtime.commands import (
+    Closed,
+    DeadLetter,
+    Deliver,
+    Established,
+    Notice,
+    Notify,
+    RequestFailed,
+    RequestTimedOut,
+    Responded,
+    Send,
+    TimedOut,
+)
+from ockam_fsm.runtime.handshake import PROFILES
+from ockam_fsm.runtime.message import Address, Message, Route, local
+from ockam_fsm.runtime.request import Outgoing
+from ockam_fsm.runtime.settings import BackOff, Durations
+from ockam_fsm.runtime.signals import Generation
+
+Json = Mapping[str, Any]
+
+
+# Words ----------------------------------------------------------------------------------------------------------------
+
+
+def route_to_json(route: Route) -> list[list[Any]]:
+    return [[address.type, address.value.hex()] for address in route]
+
+
+def route_of(found: Any) -> Route:
+    return tuple(Address(int(kind), bytes.fromhex(value)) for kind, value in found)
+
+
+def message_to_json(message: Message) -> dict[str, Any]:
+    return {
+        "onward_route": route_to_json(message.onward_route),
+        "return_route": route_to_json(message.return_route),
+        "payload": message.payload.hex(),
+        "tracing_context": message.tracing_context,
+    }
+
+
+def message_of(found: Json) -> Message:
+    onward, back = route_of(found["onward_route"]), route_of(found["return_route"])
+    return Message(onward, back, bytes.fromhex(found["payload"]), found.get("tracing_context"))
+
+
+def declaration_to_json(declared: Declaration) -> dict[str, Any]:
+    durations = declared.durations
+    back_off = durations.back_off
+    outer = declared.terms(declared.session_id).outer if declared.role is Role.INITIATOR else None
+    return {
+        "type": declared.session_type.name,
+        "role": declared.role.name.lower(),
+        "profile": declared.profile.name,
+        "session_id": declared.session_id.hex(),
+        "outer": route_to_json((outer,))[0] if outer else None,
+        "contact": route_to_json((declared.contact,))[0] if declared.contact else None,
+        "own_route": route_to_json(declared.own_route),
+        "initialization_route": route_to_json(declared.initialization_route),
+        "attempts": declared.attempts,
+        "held": declared.held,
+        "misses": declared.misses,
+        "requests": declared.requests,
+        "capacity": declared.capacity,
+        "negotiation_seconds": durations.negotiation_seconds,
+        "keepalive_seconds": durations.keepalive_seconds,
+        "idle_seconds": durations.idle_seconds,
+        "retention_seconds": durations.retention_seconds,
+        "request_seconds": durations.request_seconds,
+        "back_off": [back_off.initial_seconds, back_off.factor, back_off.max_seconds],
+        "remembered": declared.remembered,
+        "has_state": declared.has_state,
+    }
+
+
+def declaration_of(found: Json) -> Declaration:
+    """What a target in Python is told; the addresses are the kit's own constants."""
+    initial, factor, largest = found["back_off"]
+    names = ("negotiation_seconds", "keepalive_seconds", "idle_seconds", "retention_seconds", "request_seconds")
+    durations = Durations(**{name: found[name] for name in names}, back_off=BackOff(initial, factor, largest, 0.0))
+    limits = {name: found[name] for name in ("attempts", "held", "misses", "requests", "capacity")}
+    memory = {name: found[name] for name in ("remembered", "has_state")}
+    kind = next(one for one in TYPES if one.name == found["type"])
+    role, profile = Role[found["role"].upper()], PROFILES[found["profile"]]
+    return Declaration(kind, role, profile, durations=durations, **limits, **memory)
+
+
+def order_to_json(order: Order) -> dict[str, Any]:
+    return {
+        "order": order.what.value,
+        "payload": order.payload.hex(),
+        "onward_route": route_to_json(order.onward_route),
+        "request": order.request,
+        "reissue": order.reissue,
+        "tracing_context": order.tracing_context,
+    }
+
+
+def order_of(found: Json) -> Order:
+    return Order(
+        Ordered(found["order"]),
+        bytes.fromhex(found["payload"]),
+        route_of(found["onward_route"]),
+        found["request"],
+        found["reissue"],
+        found["tracing_context"],
+    )
+
+
+def output_to_json(output: Output) -> dict[str, Any]:
+    match output:
+        case Send(message):
+            return {"send": message_to_json(message)}
+        case Deliver(payload, onward, back):
+            found = {"payload": payload.hex(), "onward_route": route_to_json(onward)}
+            return {"deliver": {**found, "return_route": route_to_json(back)}}
+        case DeadLetter(reason, message):
+            return {"dead_letter": message.payload.hex() if isinstance(message, Outgoing) else "", "reason": reason}
+        case Notify(notice):
+            return _notice_to_json(notice)
+
+
+def _notice_to_json(notice: Notice) -> dict[str, Any]:
+    match notice:
+        case Established(generation, resumed):
+            starter = generation.starter.name.lower()
+            return {"tell": "established", "number": generation.number, "starter": starter, "resumed": resumed}
+        case TimedOut(reason):
+            return {"tell": "timed out", "reason": reason}
+        case Closed(reason):
+            return {"tell": "closed", "reason": reason}
+        case Responded(request, payload):
+            return {"outcome": "response", "request": request, "payload": payload.hex()}
+        case RequestFailed(request, reason):
+            return {"outcome": "error", "request": request, "reason": reason}
+        case RequestTimedOut(request):
+            return {"outcome": "timeout", "request": request}
+
+
+def output_of(found: Json) -> Output:
+    if "send" in found:
+        return Send(message_of(found["send"]))
+    if "deliver" in found:
+        said = found["deliver"]
+        return Deliver(bytes.fromhex(said["payload"]), route_of(said["onward_route"]), route_of(said["return_route"]))
+    if "dead_letter" in found:
+        return DeadLetter(found.get("reason", ""), Outgoing(bytes.fromhex(found["dead_letter"])))
+    return Notify(_OUTCOMES[found["outcome"]](found) if "outcome" in found else _TOLD[found["tell"]](found))
+
+
+def _established(found: Json) -> Notice:
+    generation = Generation(found["number"], Role[found["starter"].upper()], local(b""))
+    return Established(generation, found["resumed"])
+
+
+_TOLD: Mapping[str, Callable[[Json], Notice]] = {
+    "established": _established,
+    "timed out": lambda found: TimedOut(found.get("reason", "")),
+    "closed": lambda found: Closed(found.get("reason", "")),
+}
+_OUTCOMES: Mapping[str, Callable[[Json], Notice]] = {
+    "response": lambda found: Responded(found["request"], bytes.fromhex(found["payload"])),
+    "error": lambda found: RequestFailed(found["request"], found.get("reason", "")),
+    "timeout": lambda found: RequestTimedOut(found["request"]),
+}
+
+
+# The kit's side -------------------------------------------------------------------------------------------------------
+
+
+class Program:
+    """A program that is a target again and again: `program.make` is what `check_initiator` and the others want."""
+
+    def __init__(self, command: Sequence[str], patience_seconds: float = 5.0) -> None:
+        self.command = tuple(command)
+        self.patience_seconds = patience_seconds
+        self.running: LineProgram | None = None
+
+    def make(self, declaration: Declaration) -> Target:
+        """Raises Unsupported, or TargetLost."""
+        answer = self.ask({"start": declaration_to_json(declaration)})
+        if "unsupported" in answer:
+            raise Unsupported(str(answer["unsupported"]))
+        known = {feature.value: feature for feature in Feature}
+        claimed = answer.get("ready") or []
+        return PipeTarget(self, frozenset(known[name] for name in claimed if name in known))
+
+    def ask(self, command: Json) -> Json:
+        try:
+            if self.running is None:
+                self.running = LineProgram(self.command, self.patience_seconds)
+            line = self.running.ask(json.dumps(command).encode())
+            answer = json.loads(line)
+        except ProgramLost as lost:
+            self.close()
+            raise TargetLost(str(lost)) from None
+        except ValueError:
+            self.close()
+            raise TargetLost(f"not a line of JSON: {line[:80]!r}") from None
+        if not isinstance(answer, dict):
+            self.close()
+            raise TargetLost(f"not an object: {line[:80]!r}")
+        return answer
+
+    def close(self) -> None:
+        """End the program. It is started again when it is needed again."""
+        if self.running is not None:
+            self.running.close()
+            self.running = None
+
+    def __enter__(self) -> Program:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+class PipeTarget:
+    """One end in a program."""
+
+    def __init__(self, program: Program, features: frozenset[Feature]) -> None:
+        self.program = program
+        self.features = features
+        self.outputs: list[Output] = []
+
+    def deliver(self, message: Message, carrier: str) -> None:
+        self._ask({"deliver": message_to_json(message), "carrier": carrier})
+
+    def advance(self, seconds: float) -> None:
+        if seconds:
+            self._ask({"advance": seconds})
+
+    def order(self, order: Order) -> None:
+        answer = self._ask(order_to_json(order))
+        if "refused" in answer:
+            raise LocalSessionError(str(answer["refused"]))
+
+    def take_outputs(self) -> Sequence[Output]:
+        outputs, self.outputs = self.outputs, []
+        return outputs
+
+    def _ask(self, command: Json) -> Json:
+        answer = self.program.ask(command)
+        try:
+            self.outputs += [output_of(one) for one in answer.get("outputs", ())]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            self.program.close()
+            raise TargetLost(f"an output that cannot be read: {type(error).__name__}: {error}") from None
+        return answer
+
+
+# A target's side ------------------------------------------------------------------------------------------------------
+
+
+def serve(make: Make, lines: Iterable[str], write: Callable[[str], object]) -> None:
+    """Be the program: hand each command to a target that `make` makes, and answer it. Ends with the input."""
+    target: Target | None = None
+    for line in lines:
+        command = json.loads(line)
+        answer: dict[str, Any] = {}
+        if "start" in command:
+            target = None
+            try:
+                target = make(declaration_of(command["start"]))
+                answer["ready"] = sorted(feature.value for feature in target.features)
+            except Unsupported as reason:
+                answer["unsupported"] = str(reason)
+        else:
+            assert target is not None, "a command before a start"
+            answer = _carried_out(target, command)
+        write(json.dumps(answer) + "\n")
+
+
+def _carried_out(target: Target, command: Json) -> dict[str, Any]:
+    answer: dict[str, Any] = {}
+    try:
+        if "deliver" in command:
+            target.deliver(message_of(command["deliver"]), command["carrier"])
+        elif "advance" in command:
+            target.advance(command["advance"])
+        else:
+            target.order(order_of(command))
+    except LocalSessionError as refused:
+        answer["refused"] = str(refused)
+    target.advance(0.0)
+    answer["outputs"] = [output_to_json(output) for output in target.take_outputs()]
+    return answer

@@ -1,0 +1,115 @@
+"""A program of others that is spoken to in lines: one line in, one line out, and never for longer than it is allowed.
+
+Rule 1: nothing here waits without a limit: not for an answer, not for a program that does not read, not for its end.
+Rule 2: what is not one line for one line is the end of the conversation: silence, a flood, a closed pipe, a crash.
+Limit: POSIX. Pipes that do not block do not exist elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+
+MAX_LINE_BYTES = 32 * 2**20
+READ_BYTES = 2**16
+END_SECONDS = 0.5
+TAIL_BYTES = 500
+
+
+class ProgramLost(RuntimeError):
+    """The program does not answer any more; the message says why, with the end of what it wrote to its stderr."""
+
+
+class LineProgram:
+    """One running program."""
+
+    def __init__(self, command: Sequence[str], patience_seconds: float) -> None:
+        """Raises ProgramLost if it does not start."""
+        self.patience_seconds = patience_seconds
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the program
+        self.pending, self._said = b"", ""
+        try:
+            self.process = subprocess.Popen(
+                list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors
+            )
+        except OSError as error:
+            self.errors.close()
+            raise ProgramLost(f"{command[0]} does not start: {error.strerror}") from None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.to, self.of = self.process.stdin.fileno(), self.process.stdout.fileno()
+        os.set_blocking(self.to, False)
+        os.set_blocking(self.of, False)
+
+    def ask(self, line: bytes) -> bytes:
+        """Its answer to one line.
+
+        Raises:
+            ProgramLost: there is none, in time, in one line; the program has been ended.
+        """
+        try:
+            return self._ask(line)
+        except ProgramLost:
+            self.close()
+            raise
+        except OSError:  # the pipe broke while we wrote
+            self.close()
+            raise ProgramLost(f"it ended{self._why()}") from None
+
+    def close(self) -> None:
+        """End it, as gently as it allows. Closing twice changes nothing."""
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+        try:
+            self.process.wait(0.0 if self.process.poll() is not None else END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if not self.errors.closed:
+            self._said = self._tail()
+            self.errors.close()
+
+    def _ask(self, line: bytes) -> bytes:
+        if self.pending or self._readable():
+            raise ProgramLost("it said something that it was not asked for, or it ended")
+        until, unwritten = time.monotonic() + self.patience_seconds, line + b"\n"
+        while b"\n" not in self.pending:
+            left = until - time.monotonic()
+            readable, writable, _ = select.select([self.of], [self.to] if unwritten else [], [], max(left, 0.0))
+            if writable:
+                unwritten = unwritten[os.write(self.to, unwritten[:READ_BYTES]) :]
+            if readable:
+                self._read()
+            if left <= 0:
+                raise ProgramLost(f"no answer within {self.patience_seconds:g} s")
+        answer, _, self.pending = self.pending.partition(b"\n")
+        return answer
+
+    def _readable(self) -> bool:
+        return bool(select.select([self.of], [], [], 0.0)[0])
+
+    def _read(self) -> None:
+        chunk = os.read(self.of, READ_BYTES)
+        if not chunk:
+            raise ProgramLost(f"it closed its output{self._why()}")
+        self.pending += chunk
+        if len(self.pending) > MAX_LINE_BYTES:
+            raise ProgramLost(f"a line of more than {MAX_LINE_BYTES} bytes")
+
+    def _why(self) -> str:
+        tail = self._tail()
+        return f": {tail}" if tail else ""
+
+    def _tail(self) -> str:
+        """The end of what it wrote to its stderr, in one line."""
+        if self.errors.closed:
+            return self._said
+        self.errors.seek(0, os.SEEK_END)
+        self.errors.seek(max(0, self.errors.tell() - TAIL_BYTES))
+        text = self.errors.read().decode(errors="replace")
+        return " ".join(text.split())
