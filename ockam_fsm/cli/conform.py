@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,6 +40,16 @@ def conform(
     own_address: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Where the node can reach this kit; `none`: nowhere.")
     ] = "",
+    role: Annotated[str, typer.Option("--as", help="What the kit is: initiator, or responder (then it listens).")] = (
+        "initiator"
+    ),
+    run: Annotated[
+        str, typer.Option(metavar="COMMAND", help="--as responder: opens a session of the node; {route} is where to.")
+    ] = "",
+    wait: Annotated[float, typer.Option(min=0.1, help="--as responder: seconds until a hello has to come.")] = 60.0,
+    node_address: Annotated[
+        str, typer.Option("--node", metavar="HOST:PORT", help="--as responder: where the node listens, if it does.")
+    ] = "",
     patience: Annotated[float, typer.Option(min=0.05, help="How many seconds an answer may take.")] = 5.0,
     limit: Annotated[float, typer.Option(min=1.0, help="How many seconds the whole run may take.")] = 300.0,
     only: Annotated[list[str] | None, typer.Option(metavar="CASE", help="Try this case; may be repeated.")] = None,
@@ -69,10 +80,16 @@ def conform(
     pace = Pace(patience, run_seconds=limit)
     waits = the_durations(durations)
     node = Target(the_address(target), spawner, echo, stream, speaks, kind, waits, declared, capacity or None,
-                  own_address, pace)  # fmt: skip
+                  own_address, node_address, pace)  # fmt: skip
     expected = the_expected(expect)
-    the_cases(node, only or [])
-    run_to_the_end(_judge(node, only or [], expected, _Written(as_json, every, junit, html)))
+    if role not in ROLES:
+        unknown("role", role, ROLES)
+    the_cases(node, only or [], role)
+    written = _Written(as_json, every, junit, html)
+    if role == "responder":
+        run_to_the_end(_judge_initiator(node, only or [], expected, written, run, wait))
+    else:
+        run_to_the_end(_judge(node, only or [], expected, written))
 
 
 class _Written:
@@ -99,14 +116,73 @@ async def _judge(node: Target, only: Iterable[str], expected: tuple[Expected, ..
     from ockam_fsm.conformance.wire.kit import Kit
 
     with Progress(console=err(), transient=True, disable=not err().is_terminal) as bar:
-        task = bar.add_task("cases", total=None)
-
-        def progress(done: int, total: int, name: str) -> None:
-            bar.update(task, completed=done, total=total, description=name)
-
-        report = await Kit(node, the_command(node), progress, only).judge(expected)
+        report = await Kit(node, the_command(node), _shown(bar), only).judge(expected)
     written.write(report)
     return report.exit_code
+
+
+async def _judge_initiator(
+    node: Target, only: Iterable[str], expected: tuple[Expected, ...], written: _Written, run: str, wait: float
+) -> int:
+    from ockam_fsm.conformance.wire.door_kit import DoorKit
+    from ockam_fsm.edges.wire_peer import WireListener
+
+    try:
+        listener = await WireListener.at(node.where)
+    except OSError as error:
+        fail(f"cannot listen at {node.where}: {error.strerror or error}.", "Choose another tcp://HOST:PORT.")
+    route = f"{SCHEME}{listener.where}/{node.spawner}"
+    async with Opener(run, route) as opener:
+        with Progress(console=err(), transient=True, disable=not err().is_terminal) as bar:
+            kit = DoorKit(node, the_command(node, run), _shown(bar), opener.begin, wait, only)
+            report = await kit.judge(listener, expected)
+    written.write(report)
+    return report.exit_code
+
+
+def _shown(bar: Progress) -> Callable[[int, int, str], None]:
+    task = bar.add_task("cases", total=None)
+
+    def progress(done: int, total: int, name: str) -> None:
+        bar.update(task, completed=done, total=total, description=name)
+
+    return progress
+
+
+class Opener:
+    """Has the node under test open its session: starts a command for each case, or tells people what to do, once."""
+
+    def __init__(self, command: str, route: str) -> None:
+        self.command, self.route = command, route
+        self._told = False
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Opener:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._end()
+
+    async def begin(self) -> None:
+        if self.command:
+            await self._end()
+            words = [word.replace("{route}", self.route) for word in shlex.split(self.command)]
+            nothing = asyncio.subprocess.DEVNULL
+            try:
+                self._process = await asyncio.create_subprocess_exec(
+                    *words, stdin=nothing, stdout=nothing, stderr=nothing
+                )
+            except OSError as error:
+                fail(f"cannot run {words[0]}: {error.strerror or error}.", "Check --run.")
+        elif not self._told:
+            self._told = True
+            err().print(f"Now have the node under test open a session to {self.route}", soft_wrap=True)
+            err().print("A transient session has to be opened again for each case; --run COMMAND does that.")
+
+    async def _end(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
 
 
 def the_address(text: str) -> str:
@@ -135,17 +211,17 @@ def the_expected(path: Path | None) -> tuple[Expected, ...]:
         fail(str(error))
 
 
-def the_cases(node: Target, only: Iterable[str]) -> None:
-    from ockam_fsm.conformance.wire.kit import chosen
+def the_cases(node: Target, only: Iterable[str], role: str) -> None:
+    from ockam_fsm.conformance.wire import door_kit, kit
 
-    known = [one.name for one in chosen(node)]
+    known = [one.name for one in (door_kit if role == "responder" else kit).chosen(node)]
     for name in only:
         if name not in known:
             unknown(f"case of profile {node.profile.name}", name, known)
 
 
-def the_command(node: Target) -> str:
-    """How to run it again."""
+def the_command(node: Target, run: str = "") -> str:
+    """How to run it again. `run`: the kit is the responder, and has the node open sessions by this command."""
     from ockam_fsm.cli.network import durations_text
 
     options = {
@@ -156,6 +232,9 @@ def the_command(node: Target) -> str:
         "--durations": durations_text(node.durations, node.declared),
         "--capacity": str(node.capacity or ""),
         "--own-address": node.own_address,
+        "--node": node.node_address,
+        "--as": "responder" if run else "",
+        "--run": run,
     }
     words = [f"{name} {shlex.quote(value)}" for name, value in options.items() if value]
     return " ".join([f"ockam-fsm conform {SCHEME}{node.where}", *words])

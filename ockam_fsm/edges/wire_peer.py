@@ -190,6 +190,10 @@ class WireListener:
         """The next connection that is made to this. Raises TimeoutError."""
         return await at_most(seconds, self._waiting.get())
 
+    def pending(self) -> bool:
+        """Whether a connection waits."""
+        return not self._waiting.empty()
+
     def close(self) -> None:
         if self._listening.fileno() >= 0:
             self._loop.remove_reader(self._listening.fileno())

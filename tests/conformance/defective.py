@@ -54,7 +54,7 @@ def target(where: str, profile: str, *, patience: float = 5.0, spawner: str = ""
     kind = EXPLICIT_PERSISTENT_ONE_SIDED if ours.keeps_alive else EXPLICIT_TRANSIENT
     name = spawner or ("generation_spawner" if ours.keeps_alive else "session_spawner")
     pace = Pace(patience, run_seconds=120.0)
-    return Target(where, name, "echo", "", ours, kind, DURATIONS, DECLARED, CAPACITY, "", pace)
+    return Target(where, name, "echo", "", ours, kind, DURATIONS, DECLARED, CAPACITY, pace=pace)
 
 
 def judged(targets: Mapping[str, tuple[Target, tuple[str, ...]]]) -> dict[str, Report]:

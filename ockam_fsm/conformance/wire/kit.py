@@ -12,15 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from ockam_fsm.conformance.findings import Expected, Finding, Report, Severity, Verdict
+from ockam_fsm.conformance.clauses import BY_ID
+from ockam_fsm.conformance.findings import Expected, Report, Severity, Verdict
 from ockam_fsm.conformance.wire import connections, generations, handshakes, timing
 from ockam_fsm.conformance.wire.bystander import Bystander
 from ockam_fsm.conformance.wire.cases import Case, Manner
-from ockam_fsm.conformance.wire.lab import Deviation, Lab, NotApplicable, Outcome, OutOfTime, Run, Undecided
+from ockam_fsm.conformance.wire.lab import Deviation, Lab, NoVersion, OutOfTime, Run, Undecided
+from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.talk import find_onward
 from ockam_fsm.conformance.wire.target import Target
-from ockam_fsm.edges.wire_peer import at_most, now, pause, together
-from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.edges.wire_peer import now, pause, together
 
 Progress = Callable[[int, int, str], None]
 """How many cases are done, of how many, and which one is next."""
@@ -66,17 +67,17 @@ def chosen(target: Target, only: Iterable[str] = ()) -> list[Case]:
 
 
 class Kit:
-    """One run against one target. `command` is how the user starts it; reproductions repeat it for one case."""
+    """One run against one target. `command`: see `Runner`."""
 
     def __init__(self, target: Target, command: str, progress: Progress, only: Iterable[str] = ()) -> None:
         self.target = target
-        self.command = command
         self.progress = progress
         self.cases = chosen(target, only)
-        self.findings: list[Finding] = []
         self.run = Run(target)
+        self.runner = Runner(self.run, command)
         self.bystander: Bystander | None = None
         self.no_session = self.given_up = ""
+        self.exempt: set[str] = set()
         self.silent = self.done = 0
 
     async def judge(self, expected: Sequence[Expected] = ()) -> Report:
@@ -89,13 +90,13 @@ class Kit:
             # What fills the spawner for good comes after everything that needs a place in it.
             for one in sorted(self._of(Manner.LAST), key=lambda one: one.name == "capacity"):
                 await self._one(one)
-            self._written()
+            self.runner.written()
         finally:
             if self.bystander is not None:
                 self.bystander.lab.close()
             await pause(0.01)  # what was aborted is closed in the next turns of the loop
-        missing = {one: OTHER_PROFILE.format(self.target.profile.name) for one in _clauses()} | NOT_JUDGED
-        return Report(self.target.name, self.findings, missing, expected, round(now() - began, 3))
+        missing = {one: OTHER_PROFILE.format(self.target.profile.name) for one in BY_ID} | NOT_JUDGED
+        return Report(self.target.name, self.runner.findings, missing, expected, round(now() - began, 3))
 
     async def _first(self) -> None:
         """Whether there is a node at all, and how its sessions send data back."""
@@ -104,13 +105,13 @@ class Kit:
             wire = await lab.wire()
             if {one.name for one in self.cases} & NEEDS_SESSIONS:
                 await find_onward(lab, wire)
+        except NoVersion as error:
+            self.given_up, self.exempt = error.reason, {"version-byte"}
         except (Undecided, Deviation) as error:
-            if not lab.wires:
-                self.given_up = f"the node cannot be reached: {error.reason}"
-            elif not self.run.heard and "version" in error.reason:
-                self.given_up = error.reason
-            else:
+            if lab.wires:
                 self.no_session = error.reason
+            else:
+                self.given_up = f"the node cannot be reached: {error.reason}"
         finally:
             lab.close()
         self.bystander = Bystander(self.run, with_session=not self.no_session)
@@ -124,7 +125,7 @@ class Kit:
             lab = Lab(self.run)
             hostile = one.manner is not Manner.PLAIN and self.bystander is not None
             if not hostile or await self._undisturbed(one):
-                await self._try(one, lab)
+                await self.runner.attempt(one, lab, lambda: one.run(lab))
                 if hostile:
                     await self._after(one, lab)
         self.done += 1
@@ -132,19 +133,20 @@ class Kit:
     async def _patient(self, one: Case) -> None:
         self.progress(self.done, len(self.cases), one.name)
         if not self._skipped(one):
-            await self._try(one, Lab(self.run))
+            lab = Lab(self.run)
+            await self.runner.attempt(one, lab, lambda: one.run(lab))
         self.done += 1
         self.progress(self.done, len(self.cases), one.name)
 
     def _skipped(self, one: Case) -> bool:
         """Whether there is no use in trying it, which is then said."""
-        reason = self.given_up if one.name != "version-byte" or "reached" in self.given_up else ""
+        reason = "" if one.name in self.exempt else self.given_up
         if not reason and one.name in NEEDS_SESSIONS:
             reason = self.no_session
         if reason:
-            self._found(one, Verdict.INCONCLUSIVE, reason, None)
+            self.runner.found(one, Verdict.INCONCLUSIVE, reason)
         elif why := one.lacks(self.target):
-            self._found(one, Verdict.NOT_APPLICABLE, why, None)
+            self.runner.found(one, Verdict.NOT_APPLICABLE, why)
         else:
             return False
         return True
@@ -160,24 +162,8 @@ class Kit:
         if self.silent >= MOST_SILENT:
             self.given_up = f"the node does not answer any more: {problem}"
         if problem:
-            self._found(one, Verdict.INCONCLUSIVE, f"before it the node does not answer: {problem}", None)
+            self.runner.found(one, Verdict.INCONCLUSIVE, f"before it the node does not answer: {problem}")
         return not problem
-
-    async def _try(self, one: Case, lab: Lab) -> None:
-        left = max(0.1, self.run.deadline - now())
-        try:
-            reason = await at_most(left, one.run(lab))
-            self._found(one, Verdict.PASS, reason, lab)
-        except Deviation as error:
-            self._found(one, Verdict.FAIL, error.reason, lab, error.clause)
-        except NotApplicable as error:
-            self._found(one, Verdict.NOT_APPLICABLE, error.reason, None)
-        except (Outcome, RemoteSessionError, LocalSessionError, OSError) as error:
-            self._found(one, Verdict.INCONCLUSIVE, str(error) or type(error).__name__, lab)
-        except TimeoutError:
-            self._found(one, Verdict.INCONCLUSIVE, f"the time of the run was over: {left:.0f} s were left for it", lab)
-        finally:
-            lab.close()
 
     async def _after(self, one: Case, lab: Lab) -> None:
         """Rule 2."""
@@ -187,28 +173,5 @@ class Kit:
         except OutOfTime:
             return
         if problem:
-            shown = lab.record.reproduction(one.name, one.name, one.tries, f"{self.command} --only {one.name}")
             reason = f"after {one.name}: {problem}"
-            self.findings.append(Finding("14.4", one.name, Verdict.FAIL, Severity.SAFETY, reason, shown))
-
-    def _written(self) -> None:
-        try:
-            verdict, reason = Verdict.PASS, connections.writes(self.run)
-        except Deviation as error:
-            verdict, reason = Verdict.FAIL, error.reason
-        except NotApplicable as error:
-            verdict, reason = Verdict.NOT_APPLICABLE, error.reason
-        self.findings.append(Finding("14.1", "writes", verdict, Severity.ROBUSTNESS, reason))
-
-    def _found(self, one: Case, verdict: Verdict, reason: str, lab: Lab | None, clause: str = "") -> None:
-        command = f"{self.command} --only {one.name}"
-        shown = None
-        if lab is not None and lab.record.moments:
-            shown = lab.record.reproduction(one.name, one.name, one.tries, command)
-        self.findings.append(Finding(clause or one.clause, one.name, verdict, one.severity, reason, shown))
-
-
-def _clauses() -> Sequence[str]:
-    from ockam_fsm.conformance.clauses import CLAUSES
-
-    return [clause.id for clause in CLAUSES]
+            self.runner.found(one, Verdict.FAIL, reason, lab, "14.4", Severity.SAFETY)

@@ -51,6 +51,10 @@ class OutOfTime(Undecided):
     """The run has lasted as long as it may."""
 
 
+class NoVersion(Undecided):
+    """The node sends no version byte, or a wrong one: nothing else can be tried."""
+
+
 def fresh(prefix: str = "kit") -> Address:
     """An address of the kit's own, never used before."""
     return local(f"{prefix}_{secrets.token_hex(8)}")
@@ -142,11 +146,11 @@ class Lab:
         try:
             version = await wire.peer.version(self.patience)
         except TimeoutError:
-            raise Undecided("the node sends no version byte on a new connection") from None
+            raise NoVersion("the node sends no version byte on a new connection") from None
         except Ended as error:
-            raise Undecided(f"no version byte: {error}") from None
+            raise NoVersion(f"no version byte: {error}") from None
         if version != VERSION:
-            raise Undecided(f"the node's version byte is {version.hex()}, not 01")
+            raise NoVersion(f"the node's version byte is {version.hex()}, not 01")
 
     async def listen(self) -> WireListener:
         """Where the node can reach the kit."""

@@ -31,7 +31,7 @@ class Target:
     """`where`: HOST:PORT of the node under test; where it initiates, that of the kit. `durations`: as declared; those
     named in `declared` may be judged. `capacity`: how many responders its spawner may hold, None if undeclared.
     `own_address`: where the kit can be reached from the node (HOST:PORT, port 0: a free one); empty: where its
-    connections come from; `NOWHERE`: it cannot."""
+    connections come from; `NOWHERE`: it cannot. `node_address`: where the node listens, if it initiates."""
 
     where: str
     spawner: str
@@ -43,6 +43,7 @@ class Target:
     declared: frozenset[str] = frozenset()
     capacity: int | None = None
     own_address: str = ""
+    node_address: str = ""
     pace: Pace = Pace()
 
     @property

@@ -1,0 +1,193 @@
+"""Nodes of ours with one defect each that open a session whenever they are told, in a process of their own.
+
+    python -m tests.conformance.defective_initiator
+
+reads JSON lines, {"defect", "route", "listen"}: the node of that name, if there is one, is aborted as by a crash, and a
+new one listens at `listen` and opens a session to `route`. It runs until its standard input is closed.
+
+Rule 1: as in defective_node.py: a defect is one respect in which the node differs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from ockam_fsm.checking.known_bad import with_row, without_effect
+from ockam_fsm.edges.loop import run
+from ockam_fsm.edges.tcp_node import TcpNode
+from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.machines.parts import ASK
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, SessionMachine
+from ockam_fsm.machines.vocabulary import Effect, Event, Role, SessionType, State
+from ockam_fsm.runtime.effects import Cause, Inbound
+from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.link import Link
+from ockam_fsm.runtime.message import Message, local
+from ockam_fsm.runtime.session import Session
+from ockam_fsm.runtime.session_workers import SessionWorker
+from ockam_fsm.runtime.settings import BackOff, Durations, Settings
+from ockam_fsm.runtime.signals import Answer, Superseded
+from tests.conformance.defective_node import (
+    ForgetsLowerLayer,
+    IgnoresClose,
+    names_local_workers,
+    refusal,
+    takes_from_anywhere,
+)
+
+DURATIONS = Durations(0.5, 0.3, 2.0, 1.0, 2.0, BackOff(0.3))
+
+Edit = Callable[[SessionMachine], SessionMachine]
+
+
+@dataclass(frozen=True)
+class Defect:
+    name: str
+    make: type[Session] = Session
+    edit: Edit = field(default=lambda machine: machine)
+    spoil: Callable[[TcpNode], None] = lambda node: None
+    profile: Profile = GENERATION
+    kind: SessionType = EXPLICIT_PERSISTENT_ONE_SIDED
+    misses: int = 3
+
+
+class BelievesLateAnswers(Session):
+    __slots__ = ()
+
+    def _judge_answer(self, inbound: Inbound, answer: Answer) -> Event:
+        own = self.attempt is not None and self.is_own(self.attempt)
+        return Event.ANSWER_CURRENT if own else Event.ANSWER_STALE
+
+    def start_attempt(self, cause: Cause) -> None:
+        """At an address that never changes, so that late answers arrive."""
+        super().start_attempt(cause)
+        assert self.attempt is not None
+        inner = local(self.terms.outer.value + b"-inner")
+        self._register(inner)
+        self.attempt = Link(self.attempt.generation._replace(address=inner), inner)
+
+
+class OneAddress(Session):
+    """The answer arrives where data does."""
+
+    __slots__ = ()
+
+    def start_attempt(self, cause: Cause) -> None:
+        super().start_attempt(cause)
+        assert self.attempt is not None
+        self.attempt = self.attempt._replace(handshake=self.attempt.inner)
+
+
+class IgnoresSuperseded(Session):
+    __slots__ = ()
+
+    def _judge_superseded(self, superseded: Superseded) -> Event:
+        raise RemoteSessionError("ignored")
+
+
+class IgnoresChangedAnswers(Session):
+    __slots__ = ()
+
+    def _judge_answer(self, inbound: Inbound, answer: Answer) -> Event:
+        event = super()._judge_answer(inbound, answer)
+        return Event.ANSWER_STALE if event is Event.ANSWER_CHANGED else event
+
+
+class DiesOfMalformed(Session):
+    __slots__ = ()
+
+    def _stray(self, message: Message, reason: str) -> None:
+        super()._stray(message, reason)
+        self._fire(Event.CLOSE)
+
+
+def without(*effects: Effect) -> Edit:
+    return lambda machine: without_effect(machine, "without", *effects)
+
+
+def retrying_at_once(machine: SessionMachine) -> SessionMachine:
+    return with_row(machine, "retrying at once", "GO7", State.RENEGOTIATING, ASK)
+
+
+def renegotiating(machine: SessionMachine) -> SessionMachine:
+    return with_row(machine, "renegotiating", "TT1", State.NEGOTIATING, ASK)
+
+
+DEFECTS = (
+    Defect("none"),
+    Defect("none-ockam", profile=OCKAM),
+    Defect("none-transient", kind=EXPLICIT_TRANSIENT),
+    Defect("no-back-off", edit=retrying_at_once),
+    Defect("never-gives-up", edit=without(Effect.START_NEGOTIATION)),
+    Defect("transient-renegotiates", edit=renegotiating, kind=EXPLICIT_TRANSIENT),
+    Defect("believes-late-answers", BelievesLateAnswers),
+    Defect("believes-any-connection", spoil=takes_from_anywhere),
+    Defect("believes-local-answers", spoil=names_local_workers),
+    Defect("no-keepalives", edit=without(Effect.START_KEEPALIVE)),
+    Defect("silent-after-answer", edit=without(Effect.SEND_KEEPALIVE)),
+    Defect("ignores-superseded", IgnoresSuperseded),
+    Defect("forgets-lower-layer", ForgetsLowerLayer, profile=OCKAM),
+    Defect("ignores-close", IgnoresClose),
+    Defect("ignores-changed-answers", IgnoresChangedAnswers),
+    Defect("dies-of-malformed-answers", DiesOfMalformed),
+    Defect("one-address", OneAddress, profile=OCKAM),
+    Defect("never-misses", misses=1_000_000),
+)
+
+
+def settings(defect: Defect) -> Settings:
+    attempts = None if defect.kind.persistent else 5
+    plain = Settings(defect.kind, Role.INITIATOR, defect.profile, DURATIONS, attempts, misses=defect.misses)
+    variant = defect.edit(plain.machine)
+    return Settings(
+        defect.kind, Role.INITIATOR, defect.profile, DURATIONS, attempts, misses=defect.misses, variant=variant
+    )
+
+
+class Nodes:
+    def __init__(self, stack: AsyncExitStack) -> None:
+        self.stack = stack
+        self.running: dict[str, TcpNode] = {}
+
+    async def open(self, name: str, route: str, listen: str) -> None:
+        await self.abort(name)
+        defect = next(one for one in DEFECTS if one.name == name)
+        node = self.running[name] = await self.stack.enter_async_context(TcpNode())
+        node.node._make = defect.make
+        defect.spoil(node)
+        await node.listen(listen)
+        session = node.session(route, settings=settings(defect))
+        node.order(lambda inner: inner.open(session.address))
+        if defect.profile is OCKAM:
+            node.order(lambda inner: inner.send(session.address, b"hi"))
+
+    async def abort(self, name: str) -> None:
+        node = self.running.pop(name, None)
+        if node is not None:
+            await node.abort()
+
+
+async def main() -> None:
+    logging.disable(logging.CRITICAL)
+    SessionWorker.refusal = refusal  # type: ignore[method-assign]
+    loop = asyncio.get_running_loop()
+    async with AsyncExitStack() as stack:
+        nodes = Nodes(stack)
+        while line := await loop.run_in_executor(None, sys.stdin.readline):
+            order = json.loads(line)
+            try:
+                await nodes.open(order["defect"], order["route"], order["listen"])
+            except LocalSessionError as error:
+                print(error, file=sys.stderr)
+        for name in tuple(nodes.running):
+            await nodes.abort(name)
+
+
+if __name__ == "__main__":
+    run(main(), fast=False)
