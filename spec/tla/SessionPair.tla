@@ -1,0 +1,322 @@
+----------------------------- MODULE SessionPair -----------------------------
+\* Two ends of one Ockam session, and the network between them.
+\*
+\* Each end is its table (tables/*.tla, generated) and what this module says about
+\* it: which event a message is (Judge), and what an effect does (Perform).
+\*
+\*   System       what the ends do by themselves: take a message, let a timer expire
+\*   Environment  what is done to them: orders of the application, loss, duplication
+\*
+\* This is written from the prose, spec/sessions.md, and by hand. What binds it to
+\* the code is that it has exactly as many states as the real sessions have in the
+\* world of the same bounds, and rejects the same wrong machines in as many steps.
+\*
+\* ABSTRACTIONS, each with the reason why it is sound
+\*
+\* A1 A message is a record, no bytes. Reading bytes is a function from bytes to
+\*    these records (clause 14); what cannot be read changes no end (S14).
+\* A2 An inner address is (role, ordinal, generation). The real one is 128 random
+\*    bits. Two of ours are equal exactly if two of those are, because number and
+\*    ordinal only grow within a session, so nothing is ever issued twice.
+\* A3 A timer is armed or not; when it expires is left open. Real durations allow
+\*    a subset of these behaviours: what holds here holds for all durations.
+\* A4 A back-off with and without delay is one timer, for the same reason.
+\* A5 Held messages are counted, not kept. No decision of any table reads one; that
+\*    each of them leaves in order (S11, S13) is checked by the explorer, not here.
+\* A6 One host at the responder's address, and one session. A responder that closed
+\*    is forgotten; the ordinal tells it from its successor (clause 2.3).
+\* A7 What is told to the owner is left out: no effect NOTIFY_* changes an end.
+\* A8 Generations and Spawns bound the numbers. A step beyond a bound does not
+\*    exist; what is claimed is claimed within the bounds.
+\*
+\* Left out: requests (Request.tla), restarts, errors from below, profile `ockam`.
+EXTENDS Integers, Sequences, Bags, Network, Table
+
+CONSTANTS
+    InitiatorDecide(_, _, _, _),    \* the tables: state, event, counters, limits
+    ResponderDecide(_, _, _, _),
+    InitiatorEvents,                \* what each of them listens to
+    ResponderEvents,
+    Limits,                         \* the largest value of each counter of each role
+    Orders,                         \* how often each role's application orders what
+    Generations,                    \* the largest number of a generation
+    Spawns                          \* how many responders the host may make
+
+VARIABLES
+    ends,       \* what each end is, by role
+    network,    \* the messages under way, a bag
+    orders      \* the orders that each application has left
+
+vars == <<ends, network, orders>>
+
+Roles == {"initiator", "responder"}
+Peer(role) == IF role = "initiator" THEN "responder" ELSE "initiator"
+States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "RENEGOTIATING", "CLOSED"}
+Decide(role, end, event) ==
+    IF role = "initiator"
+    THEN InitiatorDecide(end.state, event, end.counters, Limits.initiator)
+    ELSE ResponderDecide(end.state, event, end.counters, Limits.responder)
+Listens(role, event) == event \in IF role = "initiator" THEN InitiatorEvents ELSE ResponderEvents
+
+-----------------------------------------------------------------------------
+\* GENERATIONS (clause 4.1)
+
+\* Ordered by number, then by starter: the responder is smaller.
+Less(one, other) ==
+    \/ one.number < other.number
+    \/ one.number = other.number /\ one.starter = "responder" /\ other.starter = "initiator"
+Same(one, other) == one.number = other.number /\ one.starter = other.starter
+Rank(of) == [number |-> of.number, starter |-> of.starter]
+Nothing == [number |-> 0, starter |-> "responder"]
+
+\* A generation as one end knows it. peer: the ordinal of the worker at the other
+\* side, 0 until the messaging route is learned. Number 0: there is none.
+NoLink == [number |-> 0, starter |-> "responder", peer |-> 0, resumed |-> FALSE]
+Link(number, starter, peer, resumed) ==
+    [number |-> number, starter |-> starter, peer |-> peer, resumed |-> resumed]
+Exists(link) == link.number > 0
+
+-----------------------------------------------------------------------------
+\* MESSAGES (clause 14.3)
+
+\* sender and receiver are ordinals, 0 where the address has none: a host's, a
+\* contact's. resumed belongs to an answer, seen to a superseded.
+Message(to, kind, of, sender, receiver) ==
+    [to |-> to, kind |-> kind, number |-> of.number, starter |-> of.starter,
+     sender |-> sender, receiver |-> receiver, resumed |-> FALSE, seen |-> 0]
+NoMessage == Message("nobody", "none", Nothing, 0, 0)
+
+\* What is said on a messaging route, and what it is where it arrives.
+Heard(kind) ==
+    CASE kind = "data" -> "DATA_RECEIVED"
+      [] kind = "keepalive" -> "KEEPALIVE_RECEIVED"
+      [] kind = "keepalive-answer" -> "KEEPALIVE_ANSWERED"
+      [] kind = "close" -> "CLOSE_RECEIVED"
+
+-----------------------------------------------------------------------------
+\* ENDS
+
+\* An end between two events. seen: the largest (number, starter) it has used,
+\* answered or learned. rested: a back-off has expired since its last attempt; no
+\* step reads it, it is there for S16.
+Fresh(ordinal) ==
+    [ordinal |-> ordinal, state |-> "IDLE",
+     counters |-> [attempts |-> 0, held |-> 0, misses |-> 0, usable |-> 0, resting |-> 0],
+     seen |-> Nothing, attempt |-> NoLink, current |-> NoLink,
+     hasState |-> FALSE, rested |-> TRUE, timers |-> {}]
+
+Started(before, after, role) ==
+    Exists(after.attempt) /\ after.attempt.starter = role /\ after.attempt # before.attempt
+
+-----------------------------------------------------------------------------
+\* JUDGING (Appendix A): what a message is to an end
+
+\* The generation whose inner address a message reached.
+At(end, message) ==
+    CASE message.receiver # end.ordinal -> NoLink
+      [] Exists(end.attempt) /\ Same(end.attempt, message) -> end.attempt
+      [] Exists(end.current) /\ Same(end.current, message) -> end.current
+      [] OTHER -> NoLink
+
+JudgeHello(end, hello) ==
+    LET answered(link) == Exists(link) /\ Same(link, hello) /\ link.peer = hello.sender
+    IN  CASE answered(end.attempt) \/ answered(end.current) -> "HELLO_REPEATED"
+          [] Less(end.seen, hello) -> "HELLO_NEWER"
+          [] OTHER -> "HELLO_OLDER"
+
+JudgeAnswer(end, role, answer) ==
+    LET own(link) == Exists(link) /\ link.number = answer.number /\ link.starter = role
+    IN  CASE own(end.attempt) -> "ANSWER_CURRENT"
+          [] own(end.current) /\ end.current.peer # answer.sender -> "ANSWER_CHANGED"
+          [] OTHER -> "ANSWER_STALE"
+
+\* The events of a message, in the order in which the table hears of them.
+Judge(end, role, message) ==
+    LET link == At(end, message)
+        ownAttempt == link = end.attempt /\ link.starter = role
+        heard == IF Listens(role, Heard(message.kind)) THEN Heard(message.kind) ELSE "STRAY"
+    IN  CASE message.kind = "hello" ->
+               <<IF Listens(role, "HELLO_NEWER") THEN JudgeHello(end, message) ELSE "STRAY">>
+          [] ~Exists(link) -> <<"STRAY">>
+          [] message.kind = "answer" ->
+               <<IF Listens(role, "ANSWER_CURRENT") THEN JudgeAnswer(end, role, message) ELSE "STRAY">>
+          [] message.kind = "superseded" -> <<IF ownAttempt THEN "SUPERSEDED" ELSE "STRAY">>
+          [] ownAttempt -> <<IF message.kind = "close" THEN "CLOSE_RECEIVED" ELSE "STRAY">>
+          [] link = end.attempt /\ Exists(end.current) -> <<"PREVIOUS_ENDED", "CONFIRMED", heard>>
+          [] link = end.attempt -> <<"CONFIRMED", heard>>
+          [] OTHER -> <<heard>>
+
+-----------------------------------------------------------------------------
+\* EFFECTS (Appendix B)
+
+\* A run is one event being handled: the end as it is so far, what it has sent, and
+\* whether a bound was passed, in which case the step does not exist.
+Run(end) == [end |-> end, sent |-> <<>>, beyond |-> FALSE]
+
+Send(run, message) == [run EXCEPT !.sent = Append(@, message)]
+Arm(run, timer) == [run EXCEPT !.end.timers = @ \union {timer}]
+
+\* Say something in the current generation, else in the attempt that was answered.
+Say(run, role, kind) ==
+    LET link == IF Exists(run.end.current) THEN run.end.current ELSE run.end.attempt
+    IN  IF link.peer = 0 THEN run
+        ELSE Send(run, Message(Peer(role), kind, link, run.end.ordinal, link.peer))
+
+RECURSIVE SayTimes(_, _, _, _)
+SayTimes(run, role, kind, times) ==
+    IF times = 0 THEN run ELSE SayTimes(Say(run, role, kind), role, kind, times - 1)
+
+StartAttempt(run, role) ==
+    LET number == run.end.seen.number + 1
+    IN  [run EXCEPT !.end.attempt = Link(number, role, 0, FALSE),
+                    !.end.seen = [number |-> number, starter |-> role],
+                    !.beyond = @ \/ number > Generations]
+
+AcceptAttempt(run, hello) ==
+    [run EXCEPT !.end.attempt = Link(hello.number, hello.starter, hello.sender, run.end.hasState),
+                !.end.seen = Rank(hello)]
+
+SendAnswer(run, role, hello) ==
+    LET end == run.end
+        link == IF Exists(end.attempt) /\ Same(end.attempt, hello) THEN end.attempt ELSE end.current
+        answer == Message(Peer(role), "answer", link, end.ordinal, hello.sender)
+    IN  Send(run, [answer EXCEPT !.resumed = link.resumed])
+
+SendSuperseded(run, role, hello) ==
+    Send(run, [Message(Peer(role), "superseded", hello, 0, hello.sender) EXCEPT !.seen = run.end.seen.number])
+
+CatchUp(run, superseded) ==
+    LET learned == [number |-> superseded.seen, starter |-> "responder"]
+    IN  [run EXCEPT !.end.seen = IF Less(@, learned) THEN learned ELSE @]
+
+\* An answer also teaches the starter its messaging route.
+AdoptLink(run, cause) ==
+    LET attempt == run.end.attempt
+        adopted == IF cause.kind = "answer"
+                   THEN [attempt EXCEPT !.peer = cause.sender, !.resumed = cause.resumed]
+                   ELSE attempt
+    IN  [run EXCEPT !.end.current = adopted, !.end.attempt = NoLink, !.end.hasState = TRUE]
+
+\* held: how many messages waited before the row.
+Perform(run, role, effect, cause, held) ==
+    CASE effect = "STOP_TIMERS"         -> [run EXCEPT !.end.timers = {}]
+      [] effect = "START_NEGOTIATION"   -> Arm(run, "NEGOTIATION_EXPIRED")
+      [] effect = "START_BACK_OFF"      -> Arm(run, "BACK_OFF_EXPIRED")
+      [] effect = "START_ZERO_BACK_OFF" -> Arm(run, "BACK_OFF_EXPIRED")
+      [] effect = "START_KEEPALIVE"     -> Arm(run, "KEEPALIVE_DUE")
+      [] effect = "START_IDLE"          -> Arm(run, "IDLE_EXPIRED")
+      [] effect = "START_RETENTION"     -> Arm(run, "RETENTION_EXPIRED")
+      [] effect = "SEND_DATA"           -> Say(run, role, "data")
+      [] effect = "SEND_KEEPALIVE"      -> Say(run, role, "keepalive")
+      [] effect = "ANSWER_KEEPALIVE"    -> Say(run, role, "keepalive-answer")
+      [] effect = "SEND_CLOSE"          -> Say(run, role, "close")
+      [] effect = "FORWARD_HELD"        -> SayTimes(run, role, "data", held)
+      [] effect = "START_ATTEMPT"       -> StartAttempt(run, role)
+      [] effect = "SEND_HELLO"          ->
+           Send(run, Message(Peer(role), "hello", run.end.attempt, run.end.ordinal, 0))
+      [] effect = "ACCEPT_ATTEMPT"      -> AcceptAttempt(run, cause)
+      [] effect = "SEND_ANSWER"         -> SendAnswer(run, role, cause)
+      [] effect = "SEND_SUPERSEDED"     -> SendSuperseded(run, role, cause)
+      [] effect = "CATCH_UP"            -> CatchUp(run, cause)
+      [] effect = "ADOPT_LINK"          -> AdoptLink(run, cause)
+      [] effect = "DROP_ATTEMPT"        -> [run EXCEPT !.end.attempt = NoLink]
+      [] effect = "END_CURRENT"         -> [run EXCEPT !.end.current = NoLink]
+      [] effect = "FORGET_ROUTE"        -> [run EXCEPT !.end.attempt = NoLink, !.end.current = NoLink]
+      [] OTHER                          -> run      \* A5, A7: nothing that an end here knows of
+
+RECURSIVE PerformAll(_, _, _, _, _)
+PerformAll(run, role, effects, cause, held) ==
+    IF effects = <<>> THEN run
+    ELSE PerformAll(Perform(run, role, Head(effects), cause, held), role, Tail(effects), cause, held)
+
+-----------------------------------------------------------------------------
+\* HANDLING: the table decides, and its effects are carried out
+
+\* A host makes a responder for a newer hello; A6: its ordinal is the next one.
+Spawned(run, role, event) ==
+    IF event = "HELLO_NEWER" /\ role = "responder" /\ run.end.state = "IDLE"
+    THEN [run EXCEPT !.end.ordinal = @ + 1, !.beyond = @ \/ run.end.ordinal >= Spawns]
+    ELSE run
+
+Take(run, role, event, cause) ==
+    LET made == Spawned(run, role, event)
+        decision == Decide(role, made.end, event)
+        moved == [made EXCEPT !.end.state = decision.state, !.end.counters = decision.counters]
+    IN  IF decision.verdict = "row"
+        THEN PerformAll(moved, role, decision.effects, cause, made.end.counters.held)
+        ELSE made
+
+RECURSIVE TakeAll(_, _, _, _)
+TakeAll(run, role, events, cause) ==
+    IF events = <<>> THEN run
+    ELSE TakeAll(Take(run, role, Head(events), cause), role, Tail(events), cause)
+
+\* What an end is after an event. A host forgets a responder that closed, and one
+\* that a hello did not bring to life.
+After(before, end, role, rested) ==
+    IF role = "responder" /\ end.state \in {"CLOSED", "IDLE"}
+    THEN [Fresh(end.ordinal) EXCEPT !.timers = end.timers]
+    ELSE [end EXCEPT !.rested = rested /\ ~Started(before, end, role)]
+
+\* The end of a run is the next state of an end, and the messages leave.
+Land(role, run, rested, remaining) ==
+    /\ ~run.beyond
+    /\ ends' = [ends EXCEPT ![role] = After(@, run.end, role, rested)]
+    /\ network' = With(remaining, run.sent)
+
+Received(message) ==
+    LET role == message.to
+    IN  TakeAll(Run(ends[role]), role, Judge(ends[role], role, message), message)
+
+-----------------------------------------------------------------------------
+\* THE SYSTEM
+
+Deliver(message) ==
+    /\ Land(message.to, Received(message), ends[message.to].rested, Without(network, message))
+    /\ UNCHANGED orders
+
+Expire(role, timer) ==
+    LET disarmed == [ends[role] EXCEPT !.timers = @ \ {timer}]
+    IN  /\ timer \in ends[role].timers
+        /\ Land(role, Take(Run(disarmed), role, timer, NoMessage),
+                ends[role].rested \/ timer = "BACK_OFF_EXPIRED", network)
+        /\ UNCHANGED orders
+
+System ==
+    \/ \E message \in Present(network) : Deliver(message)
+    \/ \E role \in Roles : \E timer \in ends[role].timers : Expire(role, timer)
+
+-----------------------------------------------------------------------------
+\* THE ENVIRONMENT
+
+\* An order that the table refuses, or ignores, is not possible.
+Order(role, order) ==
+    /\ orders[role][order] > 0
+    /\ Listens(role, order)
+    /\ Decide(role, ends[role], order).verdict = "row"
+    /\ Land(role, Take(Run(ends[role]), role, order, NoMessage), ends[role].rested, network)
+    /\ orders' = [orders EXCEPT ![role][order] = @ - 1]
+
+Drop(message) ==
+    /\ network' = Without(network, message)
+    /\ UNCHANGED <<ends, orders>>
+
+\* A duplicate is delivered while another copy stays.
+Duplicate(message) ==
+    /\ Land(message.to, Received(message), ends[message.to].rested, network)
+    /\ UNCHANGED orders
+
+Environment ==
+    \/ \E role \in Roles : \E order \in DOMAIN Orders[role] : Order(role, order)
+    \/ \E message \in Present(network) : Drop(message) \/ Duplicate(message)
+
+-----------------------------------------------------------------------------
+Init ==
+    /\ ends = [initiator |-> Fresh(1), responder |-> Fresh(0)]
+    /\ network = EmptyBag
+    /\ orders = Orders
+
+Next == System \/ Environment
+
+Spec == Init /\ [][Next]_vars
+=============================================================================
