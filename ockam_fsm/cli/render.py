@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
+from ockam_fsm.cli import specification
 from ockam_fsm.cli.app import DIFFERS, JsonOption, app, err, fail, out, print_json
 from ockam_fsm.cli.catalogue import catalogue
 from ockam_fsm.cli.drawing import drawn
@@ -24,7 +25,12 @@ from ockam_fsm.projections.gallery import Catalogue, Picture
 from ockam_fsm.projections.sequence import Chart
 
 LABEL = "GENERATED from "
-PLACES = ((gallery.DIAGRAMS, "*"), (gallery.TABLES, "*.md"))
+PLACES = (
+    (gallery.DIAGRAMS, "*"),
+    (gallery.TABLES, "*.md"),
+    (specification.TABLES, "*"),
+    (specification.MODELS, "*"),
+)
 """Folders that hold nothing but generated files of ours, and which of their files those are."""
 
 
@@ -91,7 +97,7 @@ class Generated:
     def of(cls, book: Catalogue) -> Generated:
         from ockam_fsm.checking import document
 
-        texts = gallery.texts(book) | {document.PATH: document.document()}
+        texts = gallery.texts(book) | specification.texts(book) | {document.PATH: document.document()}
         return cls(texts, {f"{picture.stem}.svg": picture for picture in gallery.pictures(book)})
 
     def text(self, path: str) -> str:

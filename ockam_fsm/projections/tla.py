@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from enum import Enum
 
+from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.kernel.machine import (
     LIMIT,
     Cell,
@@ -32,6 +33,7 @@ from ockam_fsm.kernel.machine import (
 from ockam_fsm.projections.kinds import generated, guard_text
 
 WIDTH = 110
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _MOVES = {Change.INCREMENT: "Increment", Change.DECREMENT: "Decrement"}
 
 
@@ -41,7 +43,13 @@ def module_name(name: str) -> str:
 
 
 def to_tla(machine: Machine[S, E, F], page: str, summary: str = "") -> str:
-    """The module of `machine`; `summary` is one sentence under its name."""
+    """The module of `machine`; `summary` is one sentence under its name.
+
+    Raises:
+        DefinitionError: a row's id cannot be the name of an operator.
+    """
+    if unsayable := [row.id for row in machine.rows if not _NAME.fullmatch(row.id)]:
+        raise DefinitionError(machine.name, [f"the row id {row_id!r} is no name in TLA+" for row_id in unsayable])
     heading = f" MODULE {module_name(machine.name)} "
     lines = [
         generated(page),

@@ -146,18 +146,19 @@ S20_CountersTellTheTruth ==
          ends'[role].state \in {"CLOSED", "IDLE"} \/ Counted(role, ends[role], ends'[role])]_vars
 
 -----------------------------------------------------------------------------
-\* S21: what the peer waits for is said, once. Here: a keepalive in the current
-\* generation is answered, and so is a repeated hello.
-Says(message, kind) ==
-    LET said(sent) == sent.kind = kind
-    IN  Len(SelectSeq(Received(message).sent, said)) = 1
+\* S21: what the peer waits for is said, once. Here: a keepalive is answered, at the
+\* address of the current generation and at that of an answer which it confirms.
+Said(message, kind) ==
+    LET is(sent) == sent.kind = kind
+    IN  Len(SelectSeq(Received(message).sent, is))
+Asked(end, message) ==
+    /\ message.kind = "keepalive" /\ message.receiver = end.ordinal
+    /\ \/ Belongs(message, end.current)
+       \/ Belongs(message, end.attempt) /\ end.attempt.starter # message.to
 
-S21_ThePeerIsAnswered ==
+S21_KeepalivesAreAnswered ==
     [][\A message \in Present(network) :
-         LET end == ends[message.to]
-             awaits == message.kind = "keepalive" /\ end.state = "ESTABLISHED"
-                       /\ message.receiver = end.ordinal /\ Belongs(message, end.current)
-         IN  awaits /\ Arrives(message) => Says(message, "keepalive-answer")]_vars
+         Asked(ends[message.to], message) /\ Arrives(message) => Said(message, "keepalive-answer") = 1]_vars
 
 -----------------------------------------------------------------------------
 \* W1: both ends are established in one generation. Every model that is checked has

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ockam_fsm.checking import document
-from ockam_fsm.cli import app, render
+from ockam_fsm.cli import app, render, specification
 from ockam_fsm.cli.app import DIFFERS, OK, USAGE
 from ockam_fsm.cli.catalogue import catalogue
 from ockam_fsm.edges.process import RenderingError
@@ -54,11 +54,18 @@ def test_what_was_rendered_passes_the_check(rendered: Path) -> None:
     assert checked(rendered) == SAME
     written = {str(file.relative_to(rendered)) for file in rendered.rglob("*") if file.is_file()}
     pictures = {f"{picture.stem}.svg" for picture in gallery.pictures(FEW)}
-    assert written == {*gallery.texts(FEW), *pictures, document.PATH}
+    assert written == {*gallery.texts(FEW), *specification.texts(FEW), *pictures, document.PATH}
 
 
 @pytest.mark.parametrize(
-    "path", ["diagrams/spawner.dot", "diagrams/index.md", "spec/tables/spawner.md", "spec/machines.json"]
+    "path",
+    [
+        "diagrams/spawner.dot",
+        "diagrams/index.md",
+        "spec/tables/spawner.md",
+        "spec/machines.json",
+        "spec/tla/tables/Spawner.tla",
+    ],
 )
 def test_a_text_that_was_tampered_with_is_stale(rendered: Path, path: str) -> None:
     file = rendered / path
@@ -80,6 +87,7 @@ def test_a_changed_table_makes_its_files_stale(rendered: Path, monkeypatch: pyte
         f"diagrams/{spawner.slug}.svg",
         "spec/machines.json",
         f"spec/tables/{spawner.slug}.md",
+        "spec/tla/tables/Spawner.tla",
     ]
     assert checked(rendered) == SAME | {"differs": True, "stale": stale}
 

@@ -1,0 +1,96 @@
+"""The formal specification as files: tables and models for `render` to write and for `spec` to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+from ockam_fsm.checking.specified import Specified, specified
+from ockam_fsm.checking.world import World
+from ockam_fsm.machines import MACHINES
+from ockam_fsm.machines.vocabulary import Creation, Role
+from ockam_fsm.projections import tla, tla_model
+from ockam_fsm.projections.gallery import Catalogue
+from ockam_fsm.projections.tla_model import Model
+
+FOLDER = "spec/tla"
+TABLES, MODELS = f"{FOLDER}/tables", f"{FOLDER}/models"
+PAGE = "ockam_fsm/checking/specified.py and worlds.py"
+REQUEST_STEPS = ("S9_OneReplyEach",)
+ORDERS = ("open", "send", "renegotiate", "close")
+
+
+def texts(book: Catalogue) -> dict[str, str]:
+    """Path -> text of every generated file of the specification."""
+    files = {
+        f"{TABLES}/{tla.module_name(one.machine.name)}.tla": tla.to_tla(one.machine, one.page, one.summary)
+        for one in book.subjects()
+    }
+    for model in models():
+        files |= {f"{MODELS}/{name}": text for name, text in tla_model.texts(model, PAGE).items()}
+    return files
+
+
+@cache
+def models() -> tuple[Model, ...]:
+    """Every model that TLC runs, in order."""
+    return (*map(of_pair, specified()), *_requests())
+
+
+@cache
+def refuted() -> frozenset[str]:
+    """The models that are there to be refuted."""
+    return frozenset(model.name for model in models() if model.refuted)
+
+
+def of_pair(one: Specified) -> Model:
+    """The model of two ends: every bound is the world's."""
+    setting, kind = one.setting, one.setting.session_type
+    settings = {role.name.lower(): setting.settings(role) for role in (Role.INITIATOR, Role.RESPONDER)}
+    tables = {role: found.machine for role, found in settings.items()}
+    bounds = {"Generations": setting.generations, "Spawns": setting.spawns, "InFlight": one.world.network.in_flight}
+    dimensions = {
+        "Implicit": kind.creation is Creation.IMPLICIT,
+        "Persistent": kind.persistent,
+        "TwoSided": kind.renegotiated_by(Role.RESPONDER),
+    }
+    return Model(
+        name=f"MC{tla.module_name(one.name)}",
+        about=one.about,
+        extends="Recovery" if one.liveness else "Wrong" if one.wrong else "SessionProperties",
+        specification="RecoverySpec" if one.liveness else "Spec",
+        tables=tables,
+        limits={role: found.limits for role, found in settings.items()},
+        orders={role: _orders(one.world, role) for role in settings},
+        constants={name: str(value).upper() for name, value in (bounds | dict(one.smaller) | dimensions).items()},
+        wrong=one.wrong,
+        refuted=bool(one.rejects),
+        invariants=one.invariants,
+        properties=one.steps,
+        variants=tuple(machine for machine in tables.values() if machine not in MACHINES),
+    )
+
+
+def _orders(world: World, role: str) -> dict[str, int]:
+    given = world.orders.get(role, {})
+    assert set(given) <= set(ORDERS)
+    assert None not in given.values()
+    return {order.upper(): given.get(order) or 0 for order in ORDERS}
+
+
+def _requests() -> Iterator[Model]:
+    """The synchronous request under each policy of its caller, and the two machines that it rejects."""
+    fails = {"Reissue": "FALSE", "Sendings": "2", "InFlight": "2"}
+    invariants, temporal = ("S8_OneOutcome", "S18_TimerRunsWhilePending"), "R3_EveryRequestIsResolved"
+    whole = (*REQUEST_STEPS, temporal)
+    again = fails | {"Reissue": "TRUE", "Sendings": "3"}
+    about = "a synchronous request whose caller wants"
+    yield Model("MCRequestFails", f"{about} to be told of a failure", "Request", constants=fails,
+                invariants=invariants, properties=whole)  # fmt: skip
+    yield Model("MCRequestReissued", f"{about} it to be sent again", "Request", constants=again,
+                invariants=invariants, properties=whole)  # fmt: skip
+    yield Model("MCNoRequestTimer", "no-request-timer: a lost response would be waited for, for ever", "Request",
+                constants=fails, wrong=(("Timing", "Untimed"),), properties=(temporal,), refuted=True)  # fmt: skip
+    yield Model("MCLateResponseCounts", "late-response-counts: a request would have two outcomes", "Request",
+                constants=fails, wrong=(("Expire", "ExpireAndStay"),), invariants=invariants[:1],
+                refuted=True)  # fmt: skip

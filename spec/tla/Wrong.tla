@@ -1,0 +1,51 @@
+------------------------------- MODULE Wrong -------------------------------
+\* Wrong ends: each of these operators replaces the one that is named, and a
+\* property of SessionProperties rejects the result (models/*.cfg says which). Wrong
+\* tables need nothing here: they are generated, beside the model that runs them.
+EXTENDS SessionProperties
+
+\* no-generation: the address of a starter never changes, ...
+OneAddress(end, message) ==         \* for At
+    CASE message.receiver # end.ordinal -> NoLink
+      [] message.to = "initiator" /\ Exists(end.attempt) -> end.attempt
+      [] message.to = "initiator" -> end.current
+      [] Exists(end.attempt) /\ Same(end.attempt, message) -> end.attempt
+      [] Exists(end.current) /\ Same(end.current, message) -> end.current
+      [] OTHER -> NoLink
+
+\* ... and an answer is believed whatever it answers.
+EveryAnswerIsBelieved(end, role, answer) ==     \* for JudgeAnswer
+    IF Exists(end.attempt) /\ end.attempt.starter = role THEN "ANSWER_CURRENT" ELSE "ANSWER_STALE"
+
+\* first-established-wins: in a collision each end answers the other's hello and
+\* goes on with its own attempt.
+BothGoOn(message) ==                \* for Received
+    LET role == message.to
+        end == ends[role]
+        own == Exists(end.attempt) /\ end.attempt.starter = role
+        answer == Message(Peer(role), "answer", message, end.ordinal, message.sender)
+    IN  IF message.kind = "hello" /\ own /\ end.attempt.number = message.number
+        THEN Send(Run(end), [answer EXCEPT !.resumed = end.hasState])
+        ELSE TakeAll(Run(end), role, Judge(end, role, message), message)
+
+\* lose-state-on-renegotiation: the state is lost when another generation is adopted.
+AdoptAndForget(run, cause) ==       \* for AdoptLink
+    LET attempt == run.end.attempt
+        adopted == IF cause.kind = "answer"
+                   THEN [attempt EXCEPT !.peer = cause.sender, !.resumed = cause.resumed]
+                   ELSE attempt
+    IN  [run EXCEPT !.end.current = adopted, !.end.attempt = NoLink, !.end.hasState = ~@]
+
+\* unbounded-hold: what does not fit is held all the same.
+HoldAnyway(role, order) ==          \* for Order
+    LET end == ends[role]
+        verdict == Decide(role, end, order).verdict
+        open == end.state \notin {"IDLE", "CLOSED"}
+    IN  /\ orders[role][order] > 0
+        /\ Listens(role, order)
+        /\ \/ verdict = "row" /\ Land(role, Take(Run(end), role, order, NoMessage), end.rested, network)
+           \/ /\ verdict = "refused" /\ order = "SEND" /\ open
+              /\ ends' = [ends EXCEPT ![role].counters.held = @ + 1]
+              /\ UNCHANGED network
+        /\ orders' = [orders EXCEPT ![role][order] = @ - 1]
+=============================================================================

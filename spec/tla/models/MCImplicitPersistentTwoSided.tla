@@ -1,0 +1,18 @@
+GENERATED from ockam_fsm/checking/specified.py and worlds.py; edit that
+------------------------------------ MODULE MCImplicitPersistentTwoSided -------------------------------------
+\* implicit-persistent-two-sided: created by a message, renewed by whichever end has one to send
+EXTENDS SessionProperties
+
+Initiator == INSTANCE ImplicitPersistentTwoSidedInitiator
+Responder == INSTANCE ImplicitPersistentTwoSidedResponder
+TheInitiatorDecide(state, event, c, max) == Initiator!Decide(state, event, c, max)
+TheInitiatorEvents == Initiator!Events
+TheResponderDecide(state, event, c, max) == Responder!Decide(state, event, c, max)
+TheResponderEvents == Responder!Events
+TheLimits ==
+    [initiator |-> [attempts |-> 2, held |-> 1, misses |-> 0, usable |-> 1, resting |-> 1],
+     responder |-> [attempts |-> 2, held |-> 1, misses |-> 0, usable |-> 1, resting |-> 1]]
+TheOrders ==
+    [initiator |-> [OPEN |-> 0, SEND |-> 1, RENEGOTIATE |-> 0, CLOSE |-> 0],
+     responder |-> [OPEN |-> 0, SEND |-> 1, RENEGOTIATE |-> 0, CLOSE |-> 0]]
+==============================================================================================================

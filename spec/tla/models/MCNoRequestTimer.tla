@@ -1,0 +1,5 @@
+GENERATED from ockam_fsm/checking/specified.py and worlds.py; edit that
+------------------------------------------ MODULE MCNoRequestTimer -------------------------------------------
+\* no-request-timer: a lost response would be waited for, for ever
+EXTENDS Request
+==============================================================================================================

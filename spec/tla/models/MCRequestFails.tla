@@ -1,0 +1,5 @@
+GENERATED from ockam_fsm/checking/specified.py and worlds.py; edit that
+------------------------------------------- MODULE MCRequestFails --------------------------------------------
+\* a synchronous request whose caller wants to be told of a failure
+EXTENDS Request
+==============================================================================================================

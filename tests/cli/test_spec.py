@@ -1,0 +1,88 @@
+"""`ockam-fsm spec` says no before it runs anything, and says what differs after."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from ockam_fsm.cli import app
+from ockam_fsm.cli import spec as command
+from ockam_fsm.edges.tlc import Found, TlcError
+
+HOLDS = Found("PROVED", "", 935, 5068, None, (), 1.0, 180)
+AS_PINNED = {"name": "MCExplicitTransient", "verdict": "PROVED", "states": 935, "transitions": 5068, "steps": None}
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "spec" / "tla").mkdir(parents=True)
+    (tmp_path / "spec" / "tla" / "manifest.json").write_text(json.dumps({"models": [AS_PINNED]}))
+    monkeypatch.setattr(command, "require", lambda: ("java", Path()))
+    monkeypatch.setattr(command, "run", lambda model, folder, workers: HOLDS)
+    return tmp_path
+
+
+def invoked(root: Path, *arguments: str) -> Any:
+    return CliRunner().invoke(app, ["spec", "--root", str(root), *arguments])
+
+
+def test_as_pinned(root: Path) -> None:
+    result = invoked(root, "MCExplicitTransient")
+    assert result.exit_code == 0, result.output
+    assert "MCExplicitTransient" in result.stdout
+    assert "NOT AS PINNED" not in result.stdout
+
+
+def test_another_count_differs(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Found("PROVED", "", 934, 5068, None, (), 1.0, 180)
+    monkeypatch.setattr(command, "run", lambda model, folder, workers: other)
+    result = invoked(root, "MCExplicitTransient")
+    assert result.exit_code == 1
+    assert "NOT AS PINNED" in result.stdout
+    assert json.loads(invoked(root, "MCExplicitTransient", "--json").stdout)["differing"] == ["MCExplicitTransient"]
+
+
+def test_what_is_found_is_pinned(root: Path) -> None:
+    (root / "spec" / "tla" / "manifest.json").unlink()
+    assert invoked(root, "MCExplicitTransient").exit_code == 2
+    assert invoked(root, "--pin").exit_code == 0
+    manifest = json.loads((root / "spec" / "tla" / "manifest.json").read_text())
+    assert manifest["models"][0] == AS_PINNED
+    assert len(manifest["models"]) > 30
+
+
+def test_only_a_shortest_counterexample_has_a_length() -> None:
+    lasso = command._entry("MC", Found("REFUTED", "temporal", 812, 2107, 4, ("Init", "Next"), 1.0, 180))
+    assert (lasso["steps"], lasso["trace"], lasso["states"]) == (None, [], None)
+    short = command._entry("MC", Found("REFUTED", "step", 20, 24, 4, ("Init", "Next"), 1.0, 180))
+    assert (short["steps"], short["trace"], short["states"]) == (4, ["Init", "Next"], None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fact"),
+    [(["MCNothing"], "there is no model 'MCNothing'"), (["MCExplicitTransient", "--pin"], "only the whole is pinned")],
+)
+def test_wrong_usage(root: Path, arguments: list[str], fact: str) -> None:
+    result = invoked(root, *arguments)
+    assert result.exit_code == 2
+    assert fact in result.stderr
+
+
+def test_elsewhere_there_is_no_specification(tmp_path: Path) -> None:
+    result = invoked(tmp_path)
+    assert result.exit_code == 2
+    assert "has no spec/tla" in result.stderr
+
+
+def test_without_tlc_the_remedy_is_said(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise TlcError("There is no Java.", "Install one.")
+
+    monkeypatch.setattr(command, "require", missing)
+    result = invoked(root)
+    assert result.exit_code == 2
+    assert "Install one." in result.stderr

@@ -1,0 +1,61 @@
+"""What TLC prints, read; and what is said when it cannot be run. TLC itself runs in `make spec`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ockam_fsm.edges import tlc
+
+
+def said(*messages: tuple[int, str]) -> str:
+    lines = (f"@!@!@STARTMSG {number}:0 @!@!@\n{text}\n@!@!@ENDMSG {number} @!@!@" for number, text in messages)
+    return "\n".join(("TLC2 Version 2.15", *lines)) + "\n"
+
+
+STATS = (2199, "5069 states generated, 935 distinct states found, 0 states left on queue.")
+STEPS = (
+    (2217, "1: <Initial predicate>\n/\\ x = 0"),
+    (2217, "2: <Order line 1, col 2 to line 3, col 4 of module SessionPair>\n/\\ x = 1"),
+)
+
+
+def test_a_model_that_holds() -> None:
+    found = tlc.judged(said((2193, "Model checking completed."), STATS), "MC", 1.5, 180)
+    assert (found.verdict, found.states, found.transitions, found.steps) == ("PROVED", 935, 5068, None)
+    assert (found.seconds, found.megabytes, found.trace) == (1.5, 180, ())
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(2107, "invariant"), (2110, "invariant"), (2112, "step"), (2116, "temporal")]
+)
+def test_a_model_that_is_refuted(number: int, kind: str) -> None:
+    found = tlc.judged(said((number, "it does not hold"), *STEPS, STATS), "MC")
+    assert (found.verdict, found.kind, found.steps) == ("REFUTED", kind, 1)
+    assert found.trace[1].startswith("Order line 1")
+
+
+def test_large_counts_have_commas() -> None:
+    stats = (2199, "1,471,719 states generated (9,999 s/min), 223,675 distinct states found (1 ds/min), 0 left")
+    assert tlc.judged(said((2193, ""), stats), "MC").states == 223_675
+
+
+@pytest.mark.parametrize("output", ["", "Error: out of memory\n", said(STATS), said((2193, "completed"))])
+def test_what_is_no_verdict_is_an_error(output: str) -> None:
+    with pytest.raises(tlc.TlcError, match="TLC has no verdict on MC"):
+        tlc.judged(output, "MC")
+
+
+def test_without_java_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(tlc.TlcError, match="apt-get install"):
+        tlc.run(Path("MC.tla"), Path())
+
+
+def test_without_tlc_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/java")
+    monkeypatch.setattr(tlc, "find_spec", lambda name: None)
+    with pytest.raises(tlc.TlcError, match="make spec"):
+        tlc.require()

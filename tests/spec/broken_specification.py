@@ -1,0 +1,53 @@
+"""The checks of the specification can fail: one row of a generated table is broken, and TLC finds another count.
+
+Needs Java and the extra `spec`; `make test-all` runs this file by its path.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ockam_fsm.edges import tlc
+
+ROOT = Path(__file__).parents[2] / "spec" / "tla"
+MODEL = "MCExplicitTransient"
+
+
+@pytest.fixture
+def specification(tmp_path: Path) -> Path:
+    folder = tmp_path / "tla"
+    shutil.copytree(ROOT, folder)
+    return folder
+
+
+def broken(folder: Path, name: str, right: str, wrong: str) -> tlc.Found:
+    file = folder / name
+    text = file.read_text()
+    assert text.count(right) == 1
+    file.write_text(text.replace(right, wrong))
+    return tlc.run(folder / "models" / f"{MODEL}.tla", folder)
+
+
+def test_it_is_sound_as_it_is(specification: Path) -> None:
+    found = tlc.run(specification / "models" / f"{MODEL}.tla", specification)
+    assert (found.verdict, found.states, found.transitions) == ("PROVED", 935, 5068)
+
+
+def test_a_row_that_leads_elsewhere_is_another_count(specification: Path) -> None:
+    row = 'QT2(c, max) == Row("QT2", "NEGOTIATING", c, <<"SEND_ANSWER">>)'
+    found = broken(specification, "tables/ExplicitTransientResponder.tla", row, row.replace('"SEND_ANSWER"', ""))
+    assert (found.verdict, found.states == 935) == ("PROVED", False)
+
+
+def test_a_timer_that_is_not_stopped_is_refuted(specification: Path) -> None:
+    line = 'CASE effect = "STOP_TIMERS"         -> [run EXCEPT !.end.timers = {}]'
+    found = broken(specification, "SessionPair.tla", line, line.replace("[run EXCEPT !.end.timers = {}]", "run"))
+    assert (found.verdict, found.kind) == ("REFUTED", "invariant")
+
+
+def test_a_module_that_cannot_be_read_is_an_error(specification: Path) -> None:
+    with pytest.raises(tlc.TlcError, match="TLC has no verdict"):
+        broken(specification, "Network.tla", "CONSTANT InFlight", "CONSTANT")

@@ -1,0 +1,88 @@
+"""What TLC found, as it is pinned, is what the explorer finds: states, transitions, verdicts, shortest counterexamples.
+
+TLC itself runs in `make spec`, which compares it with the same pins.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ockam_fsm.checking.explore import Verdict, explore
+from ockam_fsm.checking.known_bad import known_bad
+from ockam_fsm.checking.specified import REJECTED_BY, WITNESS, WRONG_OPERATORS, Specified, specified
+from ockam_fsm.cli.specification import MODELS, models, of_pair, refuted
+from ockam_fsm.machines.session import TYPES
+
+ROOT = Path(__file__).parents[2]
+MANIFEST: dict[str, Any] = json.loads((ROOT / "spec" / "manifest.json").read_text())
+TLC = {entry["name"]: entry for entry in json.loads((ROOT / "spec" / "tla" / "manifest.json").read_text())["models"]}
+EXPLORED = {entry["name"]: entry for part in ("worlds", "known_bad") for entry in MANIFEST[part]}
+SHORTEST = [one for one in specified() if one.rejects and not one.liveness]
+
+
+def pinned(one: Specified) -> dict[str, Any]:
+    found: dict[str, Any] = TLC[of_pair(one).name]
+    return found
+
+
+def property_id(one: Specified) -> str:
+    return "W1" if one.rejects == WITNESS else one.rejects.partition("_")[0]
+
+
+def test_every_model_is_pinned_in_its_order() -> None:
+    assert list(TLC) == [model.name for model in models()]
+    assert {name for name, entry in TLC.items() if entry["verdict"] == "REFUTED"} == refuted()
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
+def test_tlc_counts_what_the_explorer_counts(kind: Any) -> None:
+    whole = next(one for one in specified() if one.name == kind.name)
+    explored = EXPLORED[f"{kind.name}:lossy"]
+    assert {field: pinned(whole)[field] for field in ("verdict", "states", "transitions")} == {
+        field: explored[field] for field in ("verdict", "states", "transitions")
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("one", SHORTEST, ids=lambda one: one.name)
+def test_counterexamples_are_as_short(one: Specified) -> None:
+    world = one.world
+    judged = tuple(found for found in world.properties if found.id == property_id(one))
+    result = explore(replace(world, properties=judged))[property_id(one)]
+    assert result.verdict is (Verdict.HOLDS if one.rejects == WITNESS else Verdict.REFUTED)
+    assert result.trace is not None
+    assert pinned(one)["steps"] == len(result.trace)
+
+
+def test_what_is_rejected_is_rejected_by_the_same_property() -> None:
+    by_name = {one.name: one.property for one in known_bad()}
+    for name, claim in REJECTED_BY.items():
+        assert claim.partition("_")[0] == by_name[name]
+        assert EXPLORED[name]["verdict"] == "REFUTED"
+
+
+def test_every_claim_is_written_and_rejects_something() -> None:
+    text = "".join((ROOT / "spec" / "tla" / f"{name}.tla").read_text() for name in ("SessionProperties", "Recovery"))
+    claimed = {name for one in specified() for name in (*one.invariants, *one.steps)}
+    assert claimed - {WITNESS} == set(REJECTED_BY.values())
+    for name in claimed:
+        assert f"\n{name} ==" in text
+
+
+def test_every_wrong_operator_is_written() -> None:
+    wrong, right = ((ROOT / "spec" / "tla" / f"{name}.tla").read_text() for name in ("Wrong", "SessionPair"))
+    for pairs in WRONG_OPERATORS.values():
+        for replaced, other in pairs:
+            assert f"\n{replaced}(" in right
+            assert f"\n{other}(" in wrong
+
+
+def test_every_model_is_a_file() -> None:
+    assert {f"{model.name}{suffix}" for model in models() for suffix in (".tla", ".cfg")} <= {
+        file.name for file in (ROOT / MODELS).iterdir()
+    }
