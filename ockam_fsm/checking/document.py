@@ -15,17 +15,16 @@ from ockam_fsm.checking.properties import Kind, Property
 from ockam_fsm.checking.world import World
 from ockam_fsm.checking.worlds import all_worlds
 from ockam_fsm.kernel.errors import DefinitionError
+from ockam_fsm.machines.session import TYPES
 
 PATH = "spec/properties.md"
 PAGE = "ockam_fsm/checking/session_properties.py, worlds.py and known_bad.py"
 LATER = {
-    "S10": "the node: a destination of implicit sessions needs a router",
-    "S14": "the node: a neighbour needs more than two workers",
     "S15": "the streams",
     "R4": "the streams",
     "W8": "the streams",
 }
-"""What the two ends of one session cannot show, and what it comes with."""
+"""What is not built yet, and so cannot be shown."""
 
 
 def document(worlds: Sequence[World] | None = None, bad: Sequence[KnownBad] | None = None) -> str:
@@ -49,7 +48,7 @@ def document(worlds: Sequence[World] | None = None, bad: Sequence[KnownBad] | No
         ["## Safety: in every reachable state and step", "", *_claims(safety, worlds, rejects)],
         [_RECOVERABILITY, "", *_claims(recoverability, worlds, rejects)],
         [_WITNESSES, "", *_table(("id", "what is reached", "in the worlds"), _witnesses(worlds, by_id))],
-        ["## What comes with more than one session", "", *_table(("id", "comes with"), map(list, LATER.items()))],
+        ["## What comes later", "", *_table(("id", "comes with"), map(list, LATER.items()))],
         [*_KNOWN_BAD, *_table(("machine", "rejected by", "without the rule that it breaks"), map(_known_bad, bad))],
         [*_WORLDS, *_table(("world", "network", "bounds"), map(_bounds, worlds))],
     ]
@@ -91,7 +90,7 @@ def _witnesses(worlds: Sequence[World], by_id: dict[str, Property]) -> Iterator[
 
 
 def _types(name: str, worlds: Sequence[World]) -> str:
-    every = list(dict.fromkeys(_type(world) for world in worlds))
+    every = [kind.name for kind in TYPES]
     having = list(dict.fromkeys(_type(world) for world in worlds if name in _ids(world)))
     if having in (every, [kind for kind in every if "persistent" in kind]):
         return "all" if having == every else "persistent"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
+from ockam_fsm.checking.node_world import wrong_nodes
 from ockam_fsm.checking.session_actor import (
     INITIATOR,
     OPEN,
@@ -391,4 +392,5 @@ def _members() -> Iterator[KnownBad]:
 @cache
 def known_bad() -> tuple[KnownBad, ...]:
     """All of them, each world named after its machine."""
-    return tuple(replace(one, world=replace(one.world, name=one.name)) for one in _members())
+    nodes = tuple(KnownBad(*wrong) for wrong in wrong_nodes())
+    return (*(replace(one, world=replace(one.world, name=one.name)) for one in _members()), *nodes)

@@ -19,6 +19,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from ockam_fsm.checking.node_world import neighbours
 from ockam_fsm.checking.properties import Property
 from ockam_fsm.checking.session_actor import (
     CLOSE,
@@ -179,4 +180,5 @@ def worlds_of(kind: SessionType) -> tuple[World, ...]:
 
 
 def all_worlds() -> tuple[World, ...]:
-    return tuple(world for kind in TYPES for world in worlds_of(kind))
+    """Every world of every type, and what only a whole node can show."""
+    return (*(world for kind in TYPES for world in worlds_of(kind)), neighbours())

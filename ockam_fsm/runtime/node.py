@@ -117,7 +117,7 @@ class Node:
     def accepted(self) -> Address:
         """A peer has connected to us. The result names the connection from now on."""
         via = self.fresh_address()
-        connection = self._connection(via, None)
+        connection = self.make_connection(via, None)
         connection.step(Event.HELLO_NEWER)
         connection.step(Event.CONFIRMED)
         return via
@@ -328,10 +328,11 @@ class Node:
             del self.destinations[destination]  # it is not live any more, and who comes now need not fail with it
             connection = None
         if connection is None and len(self.destinations) < self._max_destinations:
-            connection = self.destinations[destination] = self._connection(self.fresh_address(), destination)
+            connection = self.destinations[destination] = self.make_connection(self.fresh_address(), destination)
         return connection
 
-    def _connection(self, via: Address, destination: Address | None) -> Connection:
+    def make_connection(self, via: Address, destination: Address | None) -> Connection:
+        """A connection that nothing has happened to yet; `destination` None: the peer's."""
         connection = Connection(self.router, self.connection_settings, via, destination, self._closed)
         self.router.register(via, connection, Access.SECRET)
         return connection

@@ -333,7 +333,7 @@ def connects_per_message(node: TcpNode) -> None:
     inner = node.node
 
     def gateway(destination: Address) -> Resident | None:
-        return inner._connection(inner.fresh_address(), destination)
+        return inner.make_connection(inner.fresh_address(), destination)
 
     inner.router.gateway = gateway
 
@@ -346,7 +346,7 @@ def reorders(node: TcpNode) -> None:
         inner.router.residents[via] = made
         return made
 
-    inner._connection = connection  # type: ignore[method-assign]
+    inner.make_connection = connection  # type: ignore[method-assign]
 
 
 def answers_strangers(node: TcpNode) -> None:
