@@ -13,7 +13,7 @@ from ockam_fsm.kernel.driver import Driver, driver_for
 from ockam_fsm.kernel.errors import DefinitionError, EventRefused, LocalSessionError, RemoteSessionError
 from ockam_fsm.kernel.machine import LIMIT, Comparison, Counter, Ignore, Machine, Part, Refuse, Row, Update
 from ockam_fsm.kernel.step import Configuration, Outcome, start, step
-from ockam_fsm.machines import MACHINES, REQUEST, SPAWNER, TYPES, table
+from ockam_fsm.machines import MACHINES, REQUEST, SPAWNER, SUPERVISED, TYPES, table
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
     EXPLICIT_PERSISTENT_TWO_SIDED,
@@ -50,6 +50,7 @@ __all__ = [
     "OCKAM",
     "REQUEST",
     "SPAWNER",
+    "SUPERVISED",
     "TYPES",
     "Address",
     "BackOff",

@@ -4,7 +4,7 @@ Rule 1: a predicate reads snapshots, events and commands, never a table and neve
 Rule 2: step properties see one step of one end; state properties see both ends. What a message was sent in is a ghost
         that travels with it (`Packet.sent_in`).
 Rule 3: every S and R has a machine of its own that breaks it (`known_bad.py`); every S has a witness that it was tried.
-Left out: S10 and S14, which need more than two workers; S15 and R4, which need a stream.
+Left out: S10 and S14 (node_world.py), which need more than two workers; S15 and R4, which need a stream.
 Source: spec/sessions.md section 8, generated from the sentences below.
 """
 

@@ -127,10 +127,10 @@ def _recovery() -> Iterator[Specified]:
 
 def _known_bad() -> Iterator[Specified]:
     for one in known_bad():
-        setting = getattr(one.world.actors[0], "setting", None)
-        assert isinstance(setting, Setting)
         if one.name not in REJECTED_BY:
             continue
+        setting = getattr(one.world.actors[0], "setting", None)
+        assert isinstance(setting, Setting)
         claim, wrong = REJECTED_BY[one.name], WRONG_OPERATORS.get(one.name, ())
         # A world that its machine needs in another shape than `lossy` is taken as it is, but for folding: TLC counts.
         folded = one.world.normaliser is not None

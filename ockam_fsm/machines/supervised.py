@@ -46,7 +46,7 @@ FAILURES = Counter("failures", 5, "failures since the worker was last quiet; the
 SupervisedMachine: TypeAlias = Machine[WorkerState, WorkerEvent, WorkerEffect]
 
 _S, _E, _F = WorkerState, WorkerEvent, WorkerEffect
-_CITE = "S14"
+_CITE = "10.2"
 _STOPPED = "the worker has stopped"
 _RESTARTING = "the worker waits for its restart"
 
