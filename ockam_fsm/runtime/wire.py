@@ -19,10 +19,11 @@ Rule 1: a peer's bytes end in a value or in `RemoteSessionError`. Either the con
 Rule 2: nothing is made because a length field says so, only because the bytes are there.
 Limits of ours: `MAX_ROUTE_LENGTH`, `MAX_ADDRESS_BYTES` and `MAX_CHUNKS` per byte string; real nodes state none.
 
-cbor2 writes, and it is the second opinion in the tests; the reader is our own. Measured with cbor2 6.3: a legal
-frame of 16 MiB full of empty arrays costs it 1.1 GiB and 6.5 s before its caller sees anything, and no option limits
-that; it also resolves tags (shared references, even cyclic ones, string references, bignums) into the very types that
-a walk over the result would look for. The grammar above is small enough to be read directly, and that is faster too.
+Reader and writer are our own, and cbor2 is the second opinion in the tests. Measured with cbor2 6.3: a legal frame of
+16 MiB full of empty arrays costs it 1.1 GiB and 6.5 s before its caller sees anything, and no option limits that; it
+also resolves tags (shared references, even cyclic ones, string references, bignums) into the very types that a walk
+over the result would look for. The grammar above is small enough to be read and written directly, and that is faster
+too. A node meets the same addresses again and again, so the latest are kept, read and written, in a bounded cache.
 
 Left out: sockets and the five seconds that a version byte may take (`started` is for whoever holds that clock).
 """
@@ -30,8 +31,7 @@ Left out: sockets and the five seconds that a version byte may take (`started` i
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-import cbor2
+from functools import lru_cache
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.runtime.bare import malformed
@@ -43,12 +43,16 @@ MAX_ROUTE_LENGTH = 128
 MAX_ADDRESS_BYTES = 512  # a host name of 253 characters, a port, and room
 MAX_CHUNKS = 4096
 
+KEPT_ADDRESSES = 4096
+"""How many addresses are kept as they are written, and as many as they were read."""
+
 WRONG_VERSION = "wrong-version"
 FRAME_TOO_LARGE = "frame-too-large"
 
 _LENGTH_BYTES = 4
 _UINT, _BYTES, _TEXT, _ARRAY = 0, 2, 3, 4
 _INDEFINITE, _BREAK, _NULL = 31, 0xFF, 0xF6
+_WRITTEN_MESSAGE, _WRITTEN_NULL = b"\x84", b"\xf6"
 _PLAIN_MESSAGE, _PLAIN_ADDRESS, _PLAIN_ARRAY, _PLAIN_BYTES = 0x84, 0x82, 0x80, 0x40
 _ONE_BYTE_MORE, _TWO_BYTES_MORE = 24, 25
 
@@ -97,6 +101,13 @@ class FrameDecoder:
             self.started = True
             at = 1
         while at < len(chunk):
+            if not self._buffer and not self._expecting_body:  # most frames arrive whole
+                begin = at + _LENGTH_BYTES
+                end = begin + int.from_bytes(chunk[at:begin], "big")
+                if begin < end <= len(chunk) and end - begin <= self._max_frame_bytes:
+                    yield chunk[begin:end]
+                    at = end
+                    continue
             part = chunk[at : at + self._wanted - len(self._buffer)]
             at += len(part)
             if len(self._buffer) + len(part) < self._wanted:
@@ -129,23 +140,55 @@ class FrameDecoder:
 
 def encode_message(message: Message) -> bytes:
     """The body of a frame. What our own decoder would refuse is refused here."""
-    for route in (message.onward_route, message.return_route):
-        check_route(route)
-    fields = (message.onward_route, message.return_route, message.payload, message.tracing_context)
-    try:
-        return cbor2.dumps(fields)
-    except UnicodeEncodeError as error:
-        raise LocalSessionError(f"tracing context that UTF-8 cannot write: {error.reason}") from None
+    payload = message.payload
+    return b"".join(
+        (
+            _WRITTEN_MESSAGE,
+            _written_route(message.onward_route),
+            _written_route(message.return_route),
+            _written_head(_BYTES, len(payload)),
+            payload,
+            _WRITTEN_NULL if message.tracing_context is None else _written_text(message.tracing_context),
+        )
+    )
 
 
 def check_route(route: Route) -> None:
+    """Refuse what `encode_message` would refuse."""
+    _written_route(route)
+
+
+def _written_route(route: Route) -> bytes:
     if len(route) > MAX_ROUTE_LENGTH:
         raise LocalSessionError(f"route of {len(route)} addresses, limit {MAX_ROUTE_LENGTH}")
-    for kind, value in route:
-        if not 0 <= kind <= 0xFF or len(value) > MAX_ADDRESS_BYTES:
-            raise LocalSessionError(
-                f"address of type {kind} and {len(value)} bytes; types are 0 to 255, limit {MAX_ADDRESS_BYTES} bytes"
-            )
+    return _written_head(_ARRAY, len(route)) + b"".join(map(_written_address, route))
+
+
+@lru_cache(maxsize=KEPT_ADDRESSES)
+def _written_address(address: Address) -> bytes:
+    kind, value = address
+    if not 0 <= kind <= 0xFF or len(value) > MAX_ADDRESS_BYTES:
+        raise LocalSessionError(
+            f"address of type {kind} and {len(value)} bytes; types are 0 to 255, limit {MAX_ADDRESS_BYTES} bytes"
+        )
+    return _written_head(_ARRAY, 2) + _written_head(_UINT, kind) + _written_head(_BYTES, len(value)) + value
+
+
+def _written_text(text: str) -> bytes:
+    try:
+        written = text.encode()
+    except UnicodeEncodeError as error:
+        raise LocalSessionError(f"tracing context that UTF-8 cannot write: {error.reason}") from None
+    return _written_head(_TEXT, len(written)) + written
+
+
+@lru_cache(maxsize=1024)
+def _written_head(major: int, number: int) -> bytes:
+    """The shortest head: the number in its first byte, or in 1, 2, 4 or 8 more."""
+    if number < _ONE_BYTE_MORE:
+        return bytes((major << 5 | number,))
+    power = next(power for power in range(4) if number < 1 << (8 << power))
+    return bytes((major << 5 | _ONE_BYTE_MORE + power,)) + number.to_bytes(1 << power, "big")
 
 
 def decode_message(body: bytes) -> Message:
@@ -188,15 +231,23 @@ def _plain_route(body: bytes, at: int) -> tuple[Route, int]:
         raise _NotPlain
     route: list[Address] = []
     for _ in range(count):
-        kind, size = body[at + 1], body[at + 2] - _PLAIN_BYTES
-        if body[at] != _PLAIN_ADDRESS or kind >= _ONE_BYTE_MORE or not 0 <= size <= _ONE_BYTE_MORE:
-            raise _NotPlain
-        at += 3
-        if size == _ONE_BYTE_MORE:
-            size, at = body[at], at + 1
-        route.append(Address(kind, body[at : at + size]))
-        at += size
+        size = body[at + 2] - _PLAIN_BYTES
+        end = at + 4 + body[at + 3] if size == _ONE_BYTE_MORE else at + 3 + size
+        route.append(_plain_address(body[at:end]))
+        at = end
     return tuple(route), at
+
+
+@lru_cache(maxsize=KEPT_ADDRESSES)
+def _plain_address(written: bytes) -> Address:
+    kind, size, value = written[1], written[2] - _PLAIN_BYTES, written[3:]
+    if size == _ONE_BYTE_MORE:
+        size, value = written[3], written[4:]
+    elif size > _ONE_BYTE_MORE:
+        raise _NotPlain
+    if written[0] != _PLAIN_ADDRESS or kind >= _ONE_BYTE_MORE or size != len(value):
+        raise _NotPlain
+    return Address(kind, value)
 
 
 def decode_any(body: bytes) -> Message:

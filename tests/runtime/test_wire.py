@@ -270,6 +270,14 @@ def test_the_number_of_chunks_is_limited(number: int, accepted: bool) -> None:
             decode_message(body)
 
 
+@pytest.mark.parametrize("size", [0, 23, 24, 255, 256, 65_535, 65_536])
+def test_every_length_is_written_in_the_shortest_form(size: int) -> None:
+    message = Message((local("a"),) * min(size, 24), (Address(24, bytes(min(size, 512))),), bytes(size), "é" * size)
+    # Canonical CBOR has the shortest heads, and cbor2 writes it so by itself.
+    fields = (message.onward_route, message.return_route, message.payload, message.tracing_context)
+    assert encode_message(message) == cbor2.dumps(fields)
+
+
 @pytest.mark.parametrize(
     "message",
     [
@@ -339,6 +347,8 @@ def test_the_fast_reader_agrees_with_the_whole_grammar(data: st.DataObject) -> N
         b"\x84\x80\x80\x41a\xf5",
         b"\x84\x81\x83\x00\x40",
         b"\x84\x81\x82",
+        pytest.param(b"\x84\x81\x82\x00\x59" + bytes(25) + b"\x80\x40\xf6", id="25 is a length of two bytes"),
+        pytest.param(b"\x84\x81\x82\x00\x58\x05" + bytes(4), id="address cut off"),
     ],
 )
 def test_the_fast_reader_refuses_nothing(body: bytes) -> None:
