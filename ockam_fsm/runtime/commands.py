@@ -8,10 +8,10 @@ Source: spec/sessions.md section 3 (timers), section 7 (data), section 4.1 (`Rem
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from ockam_fsm.kernel.value import value
 from ockam_fsm.runtime.message import Address, Message, Route
 from ockam_fsm.runtime.signals import Generation
 
@@ -26,7 +26,7 @@ class Timer(Enum):
     RETENTION = "retention"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RequestTimer:
     """The timer of one synchronous request."""
 
@@ -36,14 +36,14 @@ class RequestTimer:
 AnyTimer: TypeAlias = Timer | RequestTimer
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Send:
     """Route the message: its first onward address says where."""
 
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SetTimer:
     """Fire `timer` once, `after_seconds` from now; a timer of the same name that runs is replaced."""
 
@@ -51,26 +51,26 @@ class SetTimer:
     after_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CancelTimer:
     timer: AnyTimer
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Register:
     """From now on messages to `address` are this worker's."""
 
     address: Address
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unregister:
     """`address` vanishes; messages to it are dead letters."""
 
     address: Address
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Deliver:
     """Hand data of the peer over: to the application where `onward_route` is empty, else forward it."""
 
@@ -79,14 +79,14 @@ class Deliver:
     return_route: Route
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Remember:
     """Store `number` durably, if this endpoint has durable state, before the next command is carried out."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DeadLetter:
     """`message` will not be delivered, and this is why. `message` is a `Message` that came in, or what was held."""
 
@@ -94,7 +94,7 @@ class DeadLetter:
     message: object
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Established:
     """`resumed`: the end that answered still had the session's state (MQTT 5 calls it Session Present)."""
 
@@ -102,17 +102,17 @@ class Established:
     resumed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TimedOut:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Closed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Responded:
     """The outcome of a request: its response."""
 
@@ -120,7 +120,7 @@ class Responded:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RequestFailed:
     """The outcome of a request: an error."""
 
@@ -128,7 +128,7 @@ class RequestFailed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RequestTimedOut:
     """The outcome of a request: no response in time."""
 
@@ -138,7 +138,7 @@ class RequestTimedOut:
 Notice: TypeAlias = Established | TimedOut | Closed | Responded | RequestFailed | RequestTimedOut
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Notify:
     """Tell the owner of the session."""
 

@@ -5,8 +5,9 @@ Source: the discussion, "Session routes"; Ockam's routing protocol as observed (
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
+
+from ockam_fsm.kernel.value import value
 
 LOCAL = 0
 TCP = 1
@@ -32,7 +33,7 @@ def local(value: str | bytes) -> Address:
     return Address(LOCAL, value.encode() if isinstance(value, str) else value)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Message:
     """A message on its way: where it still has to go, how to answer it, and what it carries.
 

@@ -8,9 +8,9 @@ Rule 3: an observer hears everything and decides nothing: metrics, traces and lo
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
+from ockam_fsm.kernel.value import value
 from ockam_fsm.runtime.commands import Notice
 from ockam_fsm.runtime.message import Address, Message
 
@@ -22,7 +22,7 @@ class WorkerTimer(NamedTuple):
     timer: Hashable
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Connect:
     """Open a connection to `destination` (`host:port`). What comes of it is told about `via`."""
 
@@ -30,7 +30,7 @@ class Connect:
     destination: Address
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Transmit:
     """Write one frame with this message to the connection `via`."""
 
@@ -38,25 +38,25 @@ class Transmit:
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Disconnect:
     """Close the connection `via`, or stop opening it, after what was written before."""
 
     via: Address
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SetTimer:
     timer: WorkerTimer
     after_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CancelTimer:
     timer: WorkerTimer
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Remember:
     """Store `number` durably before the next command is carried out, if this session has durable state.
 
@@ -68,7 +68,7 @@ class Remember:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Notify:
     """News of a session (named by its outer address) for whoever opened it."""
 
@@ -79,7 +79,7 @@ class Notify:
 NodeCommand: TypeAlias = Connect | Transmit | Disconnect | SetTimer | CancelTimer | Remember | Notify
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Letter:
     """A dead letter: what will not be delivered, why, and whose it was (None: nobody's)."""
 
@@ -89,7 +89,7 @@ class Letter:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StateChanged:
     """A worker (a session, a connection, a worker of the application) went from one state to another, by name.
 
@@ -103,7 +103,7 @@ class StateChanged:
     generation: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AttemptStarted:
     """A session negotiates; `attempt` counts since it was last established (1: the first try, more: a retry)."""
 
@@ -112,7 +112,7 @@ class AttemptStarted:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WorkerFailed:
     """A handler raised."""
 

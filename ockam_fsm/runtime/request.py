@@ -10,10 +10,10 @@ Enterprise Integration Patterns.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from ockam_fsm.kernel.driver import driver_for
+from ockam_fsm.kernel.value import value
 from ockam_fsm.machines.request import REQUEST, RequestEvent, RequestState
 from ockam_fsm.runtime.commands import (
     CancelTimer,
@@ -30,7 +30,7 @@ from ockam_fsm.runtime.message import Address, Route
 _DRIVER = driver_for(REQUEST)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outgoing:
     """A message of the application, accepted by the session. `request` names the request that it is, if it is one.
 

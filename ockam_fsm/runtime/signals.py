@@ -7,9 +7,9 @@ Source: semantics of generations, `spec/sessions.md` section 4.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from ockam_fsm.kernel.value import value
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.message import Address, Route
 
@@ -29,7 +29,7 @@ class Generation(NamedTuple):
         return f"{self.number}{'i' if self.starter is Role.INITIATOR else 'r'}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Hello:
     """First message of a negotiation. `initialization_route` (two-sided sessions only) leads back to the starter's
     static address, for the peer's own negotiations; it is empty where the peer was given one at its start."""
@@ -39,7 +39,7 @@ class Hello:
     initialization_route: Route = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """Completes the starter's side. `generation` is None in profile `ockam`, where the address that the answer
     reached says which attempt it belongs to. `resumed`: the answerer still has the session's state."""
@@ -50,7 +50,7 @@ class Answer:
     resumed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Superseded:
     """`hello` named by its starter's `address` was not newer than `number`, the largest number the sender has seen."""
 
@@ -59,17 +59,17 @@ class Superseded:
     address: Address
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Keepalive:
     """A synchronous request: are you still in this generation?"""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class KeepaliveAnswer:
     """Yes."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Data:
     """A message of the application. In profile `generation` the peer forwards it along `onward_route` (empty: it is
     for the peer's own application) and `return_route` says where a reply goes from there."""
@@ -79,14 +79,14 @@ class Data:
     return_route: Route = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Close:
     """The sender has closed its side (best effort: it may never arrive)."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Error:
     """Something that the receiver sent could not be delivered."""
 

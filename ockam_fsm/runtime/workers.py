@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from ockam_fsm.kernel.driver import driver_for
 from ockam_fsm.kernel.machine import Ignore
+from ockam_fsm.kernel.value import value
 from ockam_fsm.machines.supervised import SUPERVISED, WorkerEvent, WorkerState
 from ockam_fsm.runtime.message import Address, Message, Route
 from ockam_fsm.runtime.node_commands import StateChanged, WorkerFailed
@@ -107,7 +108,7 @@ class Context:
         self._orders.append(lambda: self._worker.router.route(envelope))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Farewell(Message):
     """The last message of a worker: it stops when it has handled what came before."""
 

@@ -1,0 +1,28 @@
+"""Values: compared by their fields, without room for others, and not to be changed."""
+
+from __future__ import annotations
+
+import pytest
+
+from ockam_fsm.kernel.value import value
+
+
+@value
+class Point:
+    x: int
+    y: int = 0
+
+
+def test_values_are_compared_and_hashed_by_their_fields() -> None:
+    assert Point(1) == Point(1, 0) != Point(1, 2)
+    assert len({Point(1), Point(1, 0), Point(1, 2)}) == 2
+
+
+def test_a_value_has_room_for_its_fields_only() -> None:
+    with pytest.raises(AttributeError):
+        Point(1).z = 3  # type: ignore[attr-defined]
+
+
+def test_mypy_refuses_to_change_a_value() -> None:
+    # mypy complains of an `ignore` that it does not need: should it allow this, `make test` fails.
+    Point(1).x = 2  # type: ignore[misc]
