@@ -32,6 +32,7 @@ from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 MALFORMED = "malformed"
 MAX_UINT = 2**64 - 1
 MAX_UINT_BYTES = 10
+_ONE_BYTE = tuple(bytes((number,)) for number in range(0x80))
 
 T = TypeVar("T")
 E = TypeVar("E", bound=IntEnum)
@@ -59,15 +60,22 @@ class Reader:
         return taken
 
     def u8(self) -> int:
-        return self.fixed(1)[0]
+        at = self._at
+        if at >= len(self._payload):
+            raise malformed(f"1 bytes announced at offset {at}, 0 there")
+        self._at = at + 1
+        return self._payload[at]
 
     def uint(self) -> int:
-        value = 0
-        for position in range(MAX_UINT_BYTES):
+        value = self.u8()
+        return value if value < 0x80 else self._rest_of_uint(value & 0x7F)
+
+    def _rest_of_uint(self, value: int) -> int:
+        for position in range(1, MAX_UINT_BYTES):
             byte = self.u8()
             value |= (byte & 0x7F) << (7 * position)
             if byte < 0x80:
-                if byte == 0 and position > 0:
+                if byte == 0:
                     raise malformed(f"varint with a useless last byte before offset {self._at}")
                 if value > MAX_UINT:
                     break
@@ -101,7 +109,7 @@ class Reader:
         allowed = len(self._payload) - self._at if limit is None else limit
         if count > allowed:
             raise malformed(f"list of {count} elements, at most {allowed} possible")
-        return tuple(read() for _ in range(count))
+        return tuple([read() for _ in range(count)])
 
     def enum(self, kind: type[E]) -> E:
         number = self.uint()
@@ -117,6 +125,8 @@ class Reader:
 
 
 def uint(value: int) -> bytes:
+    if 0 <= value < 0x80:
+        return _ONE_BYTE[value]
     if not 0 <= value <= MAX_UINT:
         raise LocalSessionError(f"{value} does not fit a uint of 64 bits")
     written = bytearray()

@@ -43,7 +43,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Protocol
+from functools import lru_cache
+from typing import Any, Protocol
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role
@@ -61,7 +62,7 @@ from ockam_fsm.runtime.signals import (
     Signal,
     Superseded,
 )
-from ockam_fsm.runtime.wire import MAX_ADDRESS_BYTES, MAX_ROUTE_LENGTH, check_route
+from ockam_fsm.runtime.wire import KEPT_ADDRESSES, MAX_ADDRESS_BYTES, MAX_ROUTE_LENGTH, check_route
 
 SESSION_ID_BYTES = 16
 MAX_REASON_BYTES = 1024
@@ -150,23 +151,7 @@ class GenerationProfile:
         return True
 
     def encode(self, signal: Signal) -> bytes:
-        match signal:
-            case Hello(session_id, generation, route):
-                return b"\x01" + _session_id(session_id) + _generation(generation) + _route(route)
-            case Answer(session_id, generation, worker, resumed):
-                body = _session_id(session_id) + _generation(generation) + _address(worker)
-                return b"\x02" + body + bare.boolean(resumed)
-            case Superseded(session_id, number, address):
-                return b"\x03" + _session_id(session_id) + bare.uint(number) + _address(address)
-            case Keepalive():
-                return b"\x04"
-            case KeepaliveAnswer():
-                return b"\x05"
-            case Data(payload, onward_route, return_route):
-                return b"\x06" + _route(onward_route) + _route(return_route) + bare.data(payload)
-            case Close(reason):
-                return b"\x07" + _reason(reason)
-        return b"\x08" + _reason(signal.reason)
+        return _WRITE[type(signal)](signal)
 
     def decode(self, payload: bytes, place: Place, return_route: Route) -> Signal:
         reader = bare.Reader(payload)
@@ -188,18 +173,36 @@ def _generation(generation: Generation | None) -> bytes:
     return bare.uint(generation.number) + bare.uint(generation.starter) + _address(generation.address)
 
 
+@lru_cache(maxsize=KEPT_ADDRESSES)
 def _address(address: Address) -> bytes:
     check_route((address,))
     return bare.u8(address.type) + bare.data(address.value)
 
 
 def _route(route: Route) -> bytes:
-    check_route(route)
-    return bare.sequence(route, _address)
+    return bare.sequence(route, _address, MAX_ROUTE_LENGTH)
 
 
 def _reason(reason: str) -> bytes:
     return bare.string(reason, MAX_REASON_BYTES)
+
+
+def _write_hello(hello: Hello) -> bytes:
+    return b"\x01" + _session_id(hello.session_id) + _generation(hello.generation) + _route(hello.initialization_route)
+
+
+def _write_answer(answer: Answer) -> bytes:
+    body = _session_id(answer.session_id) + _generation(answer.generation) + _address(answer.worker)
+    return b"\x02" + body + bare.boolean(answer.resumed)
+
+
+def _write_superseded(superseded: Superseded) -> bytes:
+    named = _session_id(superseded.session_id) + bare.uint(superseded.number)
+    return b"\x03" + named + _address(superseded.address)
+
+
+def _write_data(data: Data) -> bytes:
+    return b"\x06" + _route(data.onward_route) + _route(data.return_route) + bare.data(data.payload)
 
 
 def _read_hello(reader: bare.Reader) -> Hello:
@@ -232,6 +235,17 @@ def _read_address(reader: bare.Reader) -> Address:
 def _read_route(reader: bare.Reader) -> Route:
     return reader.sequence(lambda: _read_address(reader), MAX_ROUTE_LENGTH)
 
+
+_WRITE: Mapping[type, Callable[[Any], bytes]] = {
+    Hello: _write_hello,
+    Answer: _write_answer,
+    Superseded: _write_superseded,
+    Keepalive: lambda signal: b"\x04",
+    KeepaliveAnswer: lambda signal: b"\x05",
+    Data: _write_data,
+    Close: lambda close: b"\x07" + _reason(close.reason),
+    Error: lambda error: b"\x08" + _reason(error.reason),
+}
 
 _READ: Mapping[int, Callable[[bare.Reader], Signal]] = {
     1: _read_hello,
