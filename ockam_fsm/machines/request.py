@@ -10,13 +10,13 @@ Enterprise Integration Patterns.
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TypeAlias
 
 from ockam_fsm.kernel.machine import Ignore, Machine, Part, Refuse, Row
+from ockam_fsm.kernel.value import Symbol
 
 
-class RequestState(Enum):
+class RequestState(Symbol):
     READY = "accepted, and waiting for its turn to be sent"
     PENDING = "sent, and waiting for its response"
     RESPONDED = "final: the response was handed over"
@@ -24,7 +24,7 @@ class RequestState(Enum):
     EXPIRED = "final: the timeout was reported"
 
 
-class RequestEvent(Enum):
+class RequestEvent(Symbol):
     SENT = "the request leaves on the messaging route"
     RESPONSE_RECEIVED = "the response arrived"
     REQUEST_EXPIRED = "timer: no response in time"
@@ -32,7 +32,7 @@ class RequestEvent(Enum):
     REISSUED = "the session failed, and the request is to be sent again"
 
 
-class RequestEffect(Enum):
+class RequestEffect(Symbol):
     START_REQUEST = "start the request timer"
     STOP_REQUEST = "stop the request timer"
     REPORT_RESPONSE = "hand the response to the caller"

@@ -10,19 +10,19 @@ Source: semantics of faults, `spec/sessions.md` (S14); Erlang's supervisors, who
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TypeAlias
 
 from ockam_fsm.kernel.machine import Counter, Ignore, Machine, Part, Refuse, Row
+from ockam_fsm.kernel.value import Symbol
 
 
-class WorkerState(Enum):
+class WorkerState(Symbol):
     RUNNING = "messages are handled"
     RESTARTING = "the handler has failed; the worker waits for its restart"
     STOPPED = "final: its addresses are gone"
 
 
-class WorkerEvent(Enum):
+class WorkerEvent(Symbol):
     MESSAGE_RECEIVED = "a message for the worker"
     TIMER_FIRED = "a timer of the worker's own is due"
     HANDLER_RAISED = "the handler, or what makes a new one, has raised an exception"
@@ -31,7 +31,7 @@ class WorkerEvent(Enum):
     STOP = "order: stop"
 
 
-class WorkerEffect(Enum):
+class WorkerEffect(Symbol):
     HANDLE = "call the handler with the message"
     HANDLE_TIMER = "call the handler with the timer"
     REMAKE = "make a new handler"

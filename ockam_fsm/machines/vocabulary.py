@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import IntEnum
 
 from ockam_fsm.kernel.machine import Counter
+from ockam_fsm.kernel.value import Symbol
 
 
 class Role(IntEnum):
@@ -21,14 +22,14 @@ class Role(IntEnum):
     INITIATOR = 1
 
 
-class Creation(Enum):
+class Creation(Symbol):
     """Who creates the session: an API call, or the first message that is forwarded through it."""
 
     EXPLICIT = "explicit"
     IMPLICIT = "implicit"
 
 
-class Renegotiation(Enum):
+class Renegotiation(Symbol):
     """Who may negotiate again after a failure. Nobody: the session is transient."""
 
     NONE = "none"
@@ -59,7 +60,7 @@ class SessionType:
         return one_sided or self.renegotiation is Renegotiation.TWO_SIDED
 
 
-class State(Enum):
+class State(Symbol):
     """Control states of a session worker."""
 
     IDLE = "nothing negotiated yet"
@@ -70,7 +71,7 @@ class State(Enum):
     CLOSED = "final"
 
 
-class Event(Enum):
+class Event(Symbol):
     """Facts and orders, as the session core classifies them."""
 
     OPEN = "order: open the session"
@@ -102,7 +103,7 @@ class Event(Enum):
     RETENTION_EXPIRED = "timer: the state of a silent peer was kept long enough"
 
 
-class Effect(Enum):
+class Effect(Symbol):
     """Orders to the world, carried out by the session core in the order of the row."""
 
     START_ATTEMPT = "make the next generation, with a fresh inner address"

@@ -8,15 +8,14 @@ Source: spec/sessions.md section 3 (timers), section 7 (data), section 4.1 (`Rem
 from __future__ import annotations
 
 from collections.abc import Hashable
-from enum import Enum
 from typing import TypeAlias
 
-from ockam_fsm.kernel.value import value
+from ockam_fsm.kernel.value import Symbol, value
 from ockam_fsm.runtime.message import Address, Message, Route
 from ockam_fsm.runtime.signals import Generation
 
 
-class Timer(Enum):
+class Timer(Symbol):
     """The timers of a session worker."""
 
     NEGOTIATION = "negotiation"
