@@ -390,7 +390,12 @@ def _members() -> Iterator[KnownBad]:
 
 
 @cache
+def wrong_sessions() -> tuple[KnownBad, ...]:
+    """The wrong sessions and hosts, each world named after its machine."""
+    return tuple(replace(one, world=replace(one.world, name=one.name)) for one in _members())
+
+
+@cache
 def known_bad() -> tuple[KnownBad, ...]:
-    """All of them, each world named after its machine."""
-    nodes = tuple(KnownBad(*wrong) for wrong in wrong_nodes())
-    return (*(replace(one, world=replace(one.world, name=one.name)) for one in _members()), *nodes)
+    """All of them: the wrong sessions, and the wrong nodes."""
+    return (*wrong_sessions(), *(KnownBad(*wrong) for wrong in wrong_nodes()))

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
-from ockam_fsm.checking.known_bad import known_bad
+from ockam_fsm.checking.known_bad import wrong_sessions
 from ockam_fsm.checking.session_actor import Setting
 from ockam_fsm.checking.world import World
 from ockam_fsm.checking.worlds import lossy, setting_of
@@ -126,7 +126,7 @@ def _recovery() -> Iterator[Specified]:
 
 
 def _known_bad() -> Iterator[Specified]:
-    for one in known_bad():
+    for one in wrong_sessions():
         if one.name not in REJECTED_BY:
             continue
         setting = getattr(one.world.actors[0], "setting", None)

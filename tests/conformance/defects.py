@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 
-from ockam_fsm.checking.known_bad import known_bad
+from ockam_fsm.checking.known_bad import wrong_sessions
 from ockam_fsm.conformance.ours import OurEnd
 from ockam_fsm.conformance.target import Declaration, Make
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
@@ -92,7 +92,7 @@ class Guessable:
 
 
 def _known() -> Iterator[Defect]:
-    for bad in known_bad():
+    for bad in wrong_sessions():
         setting = bad.world.actors[0].setting  # type: ignore[attr-defined]
         role, clause = CLAUSES[bad.name]
         variant = dict(setting.variants).get(role)

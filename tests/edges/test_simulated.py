@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ockam_fsm.checking.known_bad import KnownBad, known_bad
+from ockam_fsm.checking.known_bad import KnownBad, wrong_sessions
 from ockam_fsm.checking.session_actor import InitiatorActor
 from ockam_fsm.edges.faults import ALL, CHANCES, NO_FAULTS, RATES, Faults
 from ockam_fsm.edges.monitors import Broken, Monitor, WatchedSession, mark, mark_of
@@ -176,7 +176,7 @@ EXPLORED_ONLY = ("S17", "S18", "S19", "S20", "S21")
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "bad", [bad for bad in known_bad() if bad.property not in EXPLORED_ONLY], ids=lambda bad: str(bad.name)
+    "bad", [bad for bad in wrong_sessions() if bad.property not in EXPLORED_ONLY], ids=lambda bad: str(bad.name)
 )
 def test_known_bad_machines_are_caught(bad: KnownBad) -> None:
     if bad.property.startswith("W"):  # nothing breaks, but what should happen never does (compare with the witnesses)
@@ -192,7 +192,7 @@ def test_known_bad_machines_are_caught(bad: KnownBad) -> None:
 
 
 def test_a_failing_run_is_replayed(tmp_path: Path) -> None:
-    (bad,) = [one for one in known_bad() if one.name == "retry-without-back-off"]
+    (bad,) = [one for one in wrong_sessions() if one.name == "retry-without-back-off"]
     setup, path = setup_of(bad, 0), tmp_path / "bad.jsonl"
     assert write_trace(setup, 600, path).broken == "S16"
     assert json.loads(path.read_text().splitlines()[-1])["broken"] == "S16"

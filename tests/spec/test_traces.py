@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ockam_fsm.checking.known_bad import known_bad
+from ockam_fsm.checking.known_bad import wrong_sessions
 from ockam_fsm.checking.trace_reading import FORMAT, MAX_LINE_BYTES, VERSION, TraceError
 from ockam_fsm.checking.trace_validation import Validation, validate
 from ockam_fsm.cli import app
@@ -117,7 +117,7 @@ def test_a_rejection_says_what_would_have_been_possible() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bad", [b for b in known_bad() if b.name not in INVISIBLE], ids=lambda bad: str(bad.name))
+@pytest.mark.parametrize("bad", [b for b in wrong_sessions() if b.name not in INVISIBLE], ids=lambda bad: str(bad.name))
 def test_a_wrong_machine_is_no_behaviour(bad: Any) -> None:
     assert not all(judged(simulated(setup_of(bad, seed), 600)).accepted for seed in range(4))
 
