@@ -10,7 +10,7 @@ COVERED := tests/kernel tests/machines tests/runtime
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all spec bench mutants fuzz clean
+.PHONY: help demo test test-all spec spin bench mutants fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,7 @@ test-all: $(VENV)/.all fuzz spec ## what takes longer: both back ends on every w
 	$(BIN)/pytest -n 2 tests/checking tests/spec tests/test_manifest.py
 	$(BIN)/pytest -n 2 tests/edges/million_steps.py
 	$(BIN)/pytest tests/spec/broken_specification.py
+	@$(MAKE) --no-print-directory spin
 
 $(VENV)/.spec: pyproject.toml | $(VENV)/bin/python
 	@echo "Installing ockam_fsm with TLC ..."
@@ -69,6 +70,12 @@ spec: $(VENV)/.spec ## TLC on every model of spec/tla, compared with its pins (n
 	  echo "Installing Java ..." && apt-get update -qq && apt-get install -y -qq openjdk-17-jre-headless >/dev/null; } || \
 	  { echo "TLC needs Java 11 or newer, and none is here. Install one, for example openjdk-17-jre-headless." >&2; exit 1; }
 	$(BIN)/ockam-fsm spec
+
+spin: $(VENV)/.all ## SPIN on every session type: as many states, the same wrong tables rejected (needs spin and gcc)
+	@command -v spin >/dev/null && command -v gcc >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  echo "Installing SPIN and gcc ..." && apt-get update -qq && apt-get install -y -qq spin gcc libc6-dev >/dev/null; } || \
+	  { echo "SPIN or gcc is not here. Install the packages spin, gcc and libc6-dev." >&2; exit 1; }
+	$(BIN)/pytest tests/spec/second_opinion.py
 
 fuzz: $(VENV)/.all ## decoders against FUZZ_INPUTS hostile inputs (default: a million)
 	OCKAM_FSM_FUZZ_INPUTS=$(FUZZ_INPUTS) $(BIN)/pytest tests/runtime/test_fuzz.py

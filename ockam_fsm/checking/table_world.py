@@ -322,11 +322,11 @@ def started(before: TableEnd, after: TableEnd, role: Role) -> bool:
 
 def table_world(world: World) -> World:
     """The table world of a world of two session actors: the same network, orders and bounds."""
-    actors = tuple(TableActor(_setting_of(world), role) for role in (Role.INITIATOR, Role.RESPONDER))
+    actors = tuple(TableActor(setting_of_world(world), role) for role in (Role.INITIATOR, Role.RESPONDER))
     return replace(world, actors=actors, properties=())
 
 
-def _setting_of(world: World) -> Setting:
+def setting_of_world(world: World) -> Setting:
     found = getattr(world.actors[0], "setting", None)
     assert isinstance(found, Setting)
     return found

@@ -9,7 +9,8 @@ from io import TextIOWrapper
 from ockam_fsm.cli.app import app
 
 COMMANDS = (
-    "types", "show", "render", "check", "simulate", "replay", "validate", "spec", "node", "send", "session", "conform",
+    "types", "show", "export", "render", "check", "simulate", "replay", "validate", "spec", "node", "send", "session",
+    "conform",
 )  # fmt: skip
 """The modules that add a command, in the order of the help."""
 

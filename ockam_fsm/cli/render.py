@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
-from ockam_fsm.cli import specification
+from ockam_fsm.cli import promela, specification
 from ockam_fsm.cli.app import DIFFERS, JsonOption, app, err, fail, out, print_json
 from ockam_fsm.cli.catalogue import catalogue
 from ockam_fsm.cli.drawing import drawn
@@ -30,6 +30,7 @@ PLACES = (
     (gallery.TABLES, "*.md"),
     (specification.TABLES, "*"),
     (specification.MODELS, "*"),
+    (promela.FOLDER, "*.pml"),
 )
 """Folders that hold nothing but generated files of ours, and which of their files those are."""
 
@@ -53,7 +54,7 @@ def render(
     into: Annotated[Path, typer.Option(help="The folder that has `diagrams` and `spec`.")] = Path("."),
     as_json: JsonOption = False,
 ) -> None:
-    """Draw and print every machine: `diagrams/`, `spec/tables/`, `spec/machines.json`, `spec/properties.md`.
+    """Draw and print every machine: `diagrams/`, `spec/tables/`, `spec/promela/` and so on.
 
     Examples:
 
@@ -97,7 +98,7 @@ class Generated:
     def of(cls, book: Catalogue) -> Generated:
         from ockam_fsm.checking import document
 
-        texts = gallery.texts(book) | specification.texts(book) | {document.PATH: document.document()}
+        texts = gallery.texts(book) | specification.texts(book) | promela.texts() | {document.PATH: document.document()}
         return cls(texts, {f"{picture.stem}.svg": picture for picture in gallery.pictures(book)})
 
     def text(self, path: str) -> str:

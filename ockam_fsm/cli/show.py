@@ -61,13 +61,13 @@ def show(
     * `ockam-fsm show explicit-transient --format svg --output session.svg`
     * `ockam-fsm show "synchronous request" --format mermaid`
     """
-    pair, subjects = _chosen(name, role)
+    pair, subjects = chosen(name, role)
     wanted = Format.JSON if as_json else form
     if wanted is Format.TABLE and output is None:
         for subject in subjects:
             out().print(_printed(subject))
         return
-    text = _text(wanted, pair, subjects)
+    text = text_of(wanted, pair, subjects)
     if output is None:
         print(text, end="")
         return
@@ -78,7 +78,7 @@ def show(
     err().print(f"wrote {output}", soft_wrap=True)
 
 
-def _chosen(name: str, role: RoleName | None) -> tuple[Pair | None, tuple[Subject, ...]]:
+def chosen(name: str, role: RoleName | None) -> tuple[Pair | None, tuple[Subject, ...]]:
     """The subjects that are asked for, and their pair if it is both sides of one."""
     pairs = {pair.name: pair for pair in catalogue().pairs}
     single = {subject.machine.name: subject for subject in catalogue().subjects()}
@@ -93,7 +93,7 @@ def _chosen(name: str, role: RoleName | None) -> tuple[Pair | None, tuple[Subjec
     return None, (single[name],)
 
 
-def _text(form: Format, pair: Pair | None, subjects: tuple[Subject, ...]) -> str:
+def text_of(form: Format, pair: Pair | None, subjects: tuple[Subject, ...]) -> str:
     first = subjects[0]
     if form is Format.JSON:
         return portable.document([subject.machine for subject in subjects], first.page)

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ockam_fsm.checking import document
-from ockam_fsm.cli import app, render, specification
+from ockam_fsm.cli import app, promela, render, specification
 from ockam_fsm.cli.app import DIFFERS, OK, USAGE
 from ockam_fsm.cli.catalogue import catalogue
 from ockam_fsm.edges.process import RenderingError
@@ -54,7 +54,7 @@ def test_what_was_rendered_passes_the_check(rendered: Path) -> None:
     assert checked(rendered) == SAME
     written = {str(file.relative_to(rendered)) for file in rendered.rglob("*") if file.is_file()}
     pictures = {f"{picture.stem}.svg" for picture in gallery.pictures(FEW)}
-    assert written == {*gallery.texts(FEW), *specification.texts(FEW), *pictures, document.PATH}
+    assert written == {*gallery.texts(FEW), *specification.texts(FEW), *promela.texts(), *pictures, document.PATH}
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,8 @@ INVISIBLE = {
     "deaf-responder": "that a timer which runs was started afresh does not show",
     "deliver-before-established": "shows where data comes first, which some runs lack",
     "uncounted-attempts": "shows where the budget runs out, which some runs lack",
+    "connection-per-message": "a trace shows sessions, not the connections below them",
+    "crash-takes-neighbours": "a trace shows sessions, not the workers beside them",
     "first-established-wins": "shows in collisions, which some runs lack",
 }
 """Wrong machines that some short runs do not show, and why."""

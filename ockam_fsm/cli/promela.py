@@ -1,0 +1,51 @@
+"""The Promela models: of which worlds they are, and the files that `render` writes."""
+
+from __future__ import annotations
+
+from ockam_fsm.checking.session_actor import INITIATOR, RESPONDER
+from ockam_fsm.checking.table_world import ORDERS, setting_of_world
+from ockam_fsm.checking.world import World
+from ockam_fsm.checking.worlds import lossy, setting_of
+from ockam_fsm.kernel.errors import DefinitionError
+from ockam_fsm.machines.session import TYPES
+from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.projections.promela import COUNTERS, SAFETY, PairModel, Side, to_promela
+
+FOLDER = "spec/promela"
+PAGE = "ockam_fsm/machines/session.py and ockam_fsm/projections/session_pair.pml"
+NETWORK = ("unordered", 2, {"drop": None, "duplicate": None})
+"""The network that the template has."""
+
+
+def model_of(world: World, asserted: tuple[str, ...] = SAFETY) -> PairModel:
+    """The model of a world of two session ends.
+
+    Raises:
+        DefinitionError: the world has something that no table world has.
+    """
+    setting, network = setting_of_world(world), world.network
+    if world.faults or world.normaliser or (network.order, network.in_flight, network.budgets) != NETWORK:
+        raise DefinitionError(f"Promela model of {world.name}", ["only a world `lossy` can be said: see the template"])
+    kind = setting.session_type
+    assert setting.generations is not None
+    return PairModel(
+        title=world.title,
+        initiator=_side(world, Role.INITIATOR, INITIATOR),
+        responder=_side(world, Role.RESPONDER, RESPONDER),
+        persistent=kind.persistent,
+        two_sided=kind.renegotiated_by(Role.RESPONDER),
+        generations=setting.generations,
+        spawns=setting.spawns,
+        asserted=asserted,
+    )
+
+
+def _side(world: World, role: Role, name: str) -> Side:
+    settings = setting_of_world(world).settings(role)
+    orders = {ORDERS[order].name: many for order, many in world.orders.get(name, {}).items()}
+    return Side(settings.machine, {counter: settings.limits[counter] for counter in COUNTERS}, orders)
+
+
+def texts() -> dict[str, str]:
+    """Path -> text of the model of each session type."""
+    return {f"{FOLDER}/{kind.name}.pml": to_promela(model_of(lossy(setting_of(kind))), PAGE) for kind in TYPES}

@@ -1,0 +1,121 @@
+"""SPIN, the model checker of Promela: run on one model, and what it printed as data.
+
+SPIN writes a checker in C; a compiler makes a program of it (`pan`), and that searches: breadth first, so that the
+first violation is a shortest one. The Debian package `spin` has SPIN; the compiler is gcc.
+
+Rule 1: what SPIN did not say is not known: an output without counts is an error with its last lines.
+Rule 2: a counterexample's length is the number of its steps; SPIN's depth counts from 0.
+Left out: SPIN's temporal claims, and its partial order reduction (there is one process, so nothing to reduce).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+SOURCE = "model.pml"
+COMPILED = ("-DBFS", "-DSAFETY", "-DNOREDUCE", "-DVECTORSZ=1024")
+LIMIT_SECONDS = 600.0
+
+_STATES = re.compile(r"^\s*(\d+) states, stored", re.MULTILINE)
+_TRANSITIONS = re.compile(r"^\s*(\d+) transitions", re.MULTILINE)
+_DEPTH = re.compile(r"depth reached (\d+)")
+_VIOLATED = re.compile(r"assertion violated\s+!\((\w+)\) \(at depth (\d+)\)")
+
+
+class SpinError(RuntimeError):
+    """SPIN could not judge a model; `remedy` says what to do."""
+
+    def __init__(self, fact: str, remedy: str) -> None:
+        self.fact, self.remedy = fact, remedy
+        super().__init__(f"{fact}\n{remedy}")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What SPIN found. `violated` "": every assertion holds; else the one that does not, after so many `steps`.
+
+    `transitions` has no initial state in it. `seconds` and `megabytes` are of the search; `compiling_seconds` of what
+    comes before it.
+    """
+
+    states: int
+    transitions: int
+    depth: int
+    violated: str
+    steps: int | None
+    seconds: float
+    megabytes: int
+    compiling_seconds: float
+
+
+def require() -> None:
+    """The programs that are needed.
+
+    Raises:
+        SpinError: one of them is missing.
+    """
+    for program, package in (("spin", "spin"), ("gcc", "gcc")):
+        if shutil.which(program) is None:
+            raise SpinError(f"There is no {program}.", f"Install it: `apt-get install {package}`, or run `make spin`.")
+
+
+def run(model: str, optimised: bool = False) -> Found:
+    """Check a model, given as text. `optimised`: compile for speed, which pays for models of many million states.
+
+    Raises:
+        SpinError: SPIN is not there, refuses the model, or has no verdict.
+    """
+    require()
+    with tempfile.TemporaryDirectory(prefix="spin-") as scratch:
+        folder = Path(scratch)
+        (folder / SOURCE).write_text(model, encoding="utf-8")
+        began = time.monotonic()
+        _do(folder, "spin", "-a", SOURCE)
+        _do(folder, "gcc", "-O2" if optimised else "-O0", *COMPILED, "-o", "pan", "pan.c")
+        compiled = time.monotonic()
+        output, megabytes = _searched(folder)
+        return judged(output, time.monotonic() - compiled, megabytes, compiled - began)
+
+
+def judged(output: str, seconds: float = 0.0, megabytes: int = 0, compiling_seconds: float = 0.0) -> Found:
+    """What the output of `pan` says.
+
+    Raises:
+        SpinError: it has no counts.
+    """
+    counts = [found for pattern in (_STATES, _TRANSITIONS, _DEPTH) if (found := pattern.search(output))]
+    violated = _VIOLATED.search(output)
+    if len(counts) != 3 or ("errors: 0" in output) is (violated is not None):
+        raise SpinError(f"SPIN has no verdict: {' / '.join(output.splitlines()[-4:])}", "Run it by hand to see more.")
+    states, transitions, depth = (int(found[1]) for found in counts)
+    broken, steps = (violated[1], int(violated[2]) + 1) if violated else ("", None)
+    return Found(states, transitions - 1, depth, broken, steps, seconds, megabytes, compiling_seconds)
+
+
+def _do(folder: Path, *command: str) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
+    told = (done.stdout + done.stderr).splitlines()
+    if done.returncode != 0 or not any(folder.glob("pan*")):
+        raise SpinError(f"{command[0]} refuses the model: {' / '.join(told[:4])}", "It is generated: see promela.py.")
+
+
+def _searched(folder: Path) -> tuple[str, int]:
+    """What `pan` printed, and the most memory that it had. `-E`: an end that is closed does nothing more, and may."""
+    place = folder / "output"
+    with place.open("w", encoding="utf-8") as file:
+        process = subprocess.Popen(["./pan", "-E"], cwd=folder, stdout=file, stderr=subprocess.STDOUT)
+        try:
+            _, _, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        process.returncode = 0
+    return place.read_text(encoding="utf-8"), usage.ru_maxrss // 1024

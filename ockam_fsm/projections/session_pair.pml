@@ -1,0 +1,528 @@
+/* $label
+ *
+ * $title: both ends, the network between them, and whatever may happen.
+ *
+ * Written by hand, once for all types: messages, effects, what a message is to an end, and the properties. Generated from
+ * the tables: one alternative for each row, with its id. It is the table world of ockam_fsm/checking/table_world.py said
+ * again, so that SPIN counts the same states.
+ *
+ * Every step is one d_step, so the states that SPIN stores are those between two steps and no others. The network is a bag of two: its slots are kept in order, so that
+ * equal bags are equal.
+ *
+ * Left out, as in the table world: requests, error messages, restarts, profile `ockam`, time (an armed timer may fire
+ * whenever it likes), and what is said.
+ */
+
+/* ---- The world ------------------------------------------------------------------------------------------------- */
+
+$bounds
+
+#define RESPONDER 0
+#define INITIATOR 1
+
+/* States */
+$states
+
+/* Events that messages are; orders and timers are alternatives of their own, below */
+#define NOTHING_MORE 0
+$events
+
+/* Timers, as bits */
+#define NEGOTIATION_TIMER 1
+#define BACK_OFF_TIMER 2
+#define KEEPALIVE_TIMER 4
+#define IDLE_TIMER 8
+#define RETENTION_TIMER 16
+
+/* ---- Messages ---------------------------------------------------------------------------------------------------- */
+
+#define HELLO 1
+#define ANSWER 2
+#define SUPERSEDING 3
+#define DATA 4
+#define KEEPALIVE 5
+#define KEEPALIVE_ANSWER 6
+#define CLOSING 7
+
+/* A message in one number: to which end, what, which generation (number, starter), the ordinals of sender and receiver,
+ * `resumed` of an answer, `seen` of a superseded. An ordinal tells the responders of one host apart; 0: none is named. */
+#define MESSAGE(to, kind, number, starter, from_, to_, resumed, seen) \
+	(to + 2 * (kind + 8 * (number + 8 * (starter + 2 * (from_ + 4 * (to_ + 4 * (resumed + 2 * (seen))))))))
+#define TO(m) ((m) & 1)
+#define KIND(m) (((m) >> 1) & 7)
+#define NUMBER(m) (((m) >> 4) & 7)
+#define STARTER(m) (((m) >> 7) & 1)
+#define FROM_ORDINAL(m) (((m) >> 8) & 3)
+#define TO_ORDINAL(m) (((m) >> 10) & 3)
+#define RESUMED(m) (((m) >> 12) & 1)
+#define SEEN(m) (((m) >> 13) & 7)
+
+int slot_0;
+int slot_1;
+
+/* ---- Ends ---------------------------------------------------------------------------------------------------------- */
+
+typedef Link {		/* a generation as one end knows it; number 0: none. peer 0: the messaging route is not known */
+	byte number;
+	byte starter;
+	byte peer;
+	byte resumed
+}
+
+/* Whatever is 0 to begin with needs no preparation, which SPIN would count as a state. */
+typedef End {
+	byte spawned;		/* how many responders the host has made; at an initiator 0 */
+	byte state;
+	byte attempts;
+	byte held;
+	byte misses;
+	byte usable;
+	byte resting;
+	byte seen;		/* the largest generation used, answered or learned */
+	byte seen_starter;
+	Link attempt;
+	Link current;
+	byte has_state;
+	byte tired;		/* a ghost for S16: no back-off has expired since the last attempt */
+	byte timers
+}
+
+#define ORDINAL(e, role) (e.spawned + role)
+
+End initiator;
+End responder;
+$budgets
+
+/* What a step needs while it lasts. All of it is 0 between two steps, so that it tells no two states apart. (`hidden`
+ * would say so as well; SPIN's breadth-first search has no hidden variables.) */
+End was;
+int message;
+byte held;
+byte sent;
+byte begun;
+byte concerned;
+byte heard;
+byte next;
+byte many;
+Link said;
+
+/* Which properties this step breaks; an assertion names it. */
+byte breaks_S2;
+byte breaks_S4;
+byte breaks_S5;
+byte breaks_S6;
+byte breaks_S7;
+byte breaks_S16;
+byte reaches_W1;
+
+inline copy_link(to, from_)
+{
+	to.number = from_.number;
+	to.starter = from_.starter;
+	to.peer = from_.peer;
+	to.resumed = from_.resumed
+}
+
+inline no_link(link)
+{
+	link.number = 0;
+	link.starter = 0;
+	link.peer = 0;
+	link.resumed = 0
+}
+
+/* What a step sends beyond two messages in flight is lost. */
+inline post(m)
+{
+	sent = 1;
+	if
+	:: slot_0 == 0 -> slot_0 = m
+	:: slot_0 != 0 && slot_1 == 0 && m >= slot_0 -> slot_1 = m
+	:: slot_0 != 0 && slot_1 == 0 && m < slot_0 -> slot_1 = slot_0; slot_0 = m
+	:: else -> skip
+	fi
+}
+
+/* ---- Effects: each is a macro of its name (spec/sessions.md, Appendix B) --------------------------------------------- */
+
+#define STOP_TIMERS(e, role) e.timers = 0
+#define START_NEGOTIATION(e, role) e.timers = e.timers | NEGOTIATION_TIMER
+#define START_BACK_OFF(e, role) e.timers = e.timers | BACK_OFF_TIMER
+#define START_ZERO_BACK_OFF(e, role) e.timers = e.timers | BACK_OFF_TIMER
+#define START_KEEPALIVE(e, role) e.timers = e.timers | KEEPALIVE_TIMER
+#define START_IDLE(e, role) e.timers = e.timers | IDLE_TIMER
+#define START_RETENTION(e, role) e.timers = e.timers | RETENTION_TIMER
+
+/* These change nothing that is modelled. */
+#define HOLD(e, role) skip
+#define HOLD_AGAIN(e, role) skip
+#define DISCARD_HELD(e, role) skip
+#define DELIVER(e, role) skip
+#define RETIRE_REQUESTS(e, role) skip
+#define ABANDON_REQUEST(e, role) skip
+#define FAIL_REQUESTS(e, role) skip
+#define RESET_BACK_OFF(e, role) skip
+#define NOTE_EXHAUSTED(e, role) skip
+#define NOTIFY_ESTABLISHED(e, role) skip
+#define NOTIFY_TIMED_OUT(e, role) skip
+#define NOTIFY_CLOSED(e, role) skip
+
+inline START_ATTEMPT(e, role)
+{
+	e.seen = e.seen + 1;
+	e.seen_starter = role;
+	e.attempt.number = e.seen;
+	e.attempt.starter = role;
+	e.attempt.peer = 0;
+	e.attempt.resumed = 0
+}
+
+inline SEND_HELLO(e, role)
+{
+	post(MESSAGE(1 - role, HELLO, e.attempt.number, e.attempt.starter, ORDINAL(e, role), 0, 0, 0))
+}
+
+inline ACCEPT_ATTEMPT(e, role)
+{
+	e.attempt.number = NUMBER(message);
+	e.attempt.starter = STARTER(message);
+	e.attempt.peer = FROM_ORDINAL(message);
+	e.attempt.resumed = e.has_state;
+	e.seen = NUMBER(message);
+	e.seen_starter = STARTER(message)
+}
+
+inline SEND_ANSWER(e, role)
+{
+	if
+	:: e.attempt.number == NUMBER(message) && e.attempt.starter == STARTER(message) -> many = e.attempt.resumed
+	:: else -> many = e.current.resumed
+	fi;
+	post(MESSAGE(1 - role, ANSWER, NUMBER(message), STARTER(message), ORDINAL(e, role), FROM_ORDINAL(message), many, 0))
+}
+
+inline SEND_SUPERSEDED(e, role)
+{
+	post(MESSAGE(1 - role, SUPERSEDING, NUMBER(message), STARTER(message), 0, FROM_ORDINAL(message), 0, e.seen))
+}
+
+inline CATCH_UP(e, role)
+{
+	if
+	:: SEEN(message) > e.seen -> e.seen = SEEN(message); e.seen_starter = RESPONDER
+	:: else -> skip
+	fi
+}
+
+inline DROP_ATTEMPT(e, role) { no_link(e.attempt) }
+
+inline END_CURRENT(e, role) { no_link(e.current) }
+
+inline FORGET_ROUTE(e, role) { no_link(e.attempt); no_link(e.current) }
+
+inline ADOPT_LINK(e, role)
+{
+	copy_link(e.current, e.attempt);
+	no_link(e.attempt);
+	if
+	:: KIND(message) == ANSWER -> e.current.peer = FROM_ORDINAL(message); e.current.resumed = RESUMED(message)
+	:: else -> skip
+	fi;
+	e.has_state = 1
+}
+
+/* Say something in the current generation, or in the attempt that this end has answered. */
+inline say(e, role, kind)
+{
+	if
+	:: e.current.number != 0 -> copy_link(said, e.current)
+	:: else -> copy_link(said, e.attempt)
+	fi;
+	if
+	:: said.peer != 0 -> post(MESSAGE(1 - role, kind, said.number, said.starter, ORDINAL(e, role), said.peer, 0, 0))
+	:: else -> skip
+	fi
+}
+
+inline SEND_DATA(e, role) { say(e, role, DATA) }
+
+inline SEND_KEEPALIVE(e, role) { say(e, role, KEEPALIVE) }
+
+inline ANSWER_KEEPALIVE(e, role) { say(e, role, KEEPALIVE_ANSWER) }
+
+inline SEND_CLOSE(e, role) { say(e, role, CLOSING) }
+
+inline FORWARD_HELD(e, role)
+{
+	many = held;
+	do
+	:: many > 0 -> say(e, role, DATA); many--
+	:: else -> break
+	od
+}
+
+/* ---- What a message is to an end (clauses 4.2 to 4.4) ------------------------------------------------------------------ */
+
+#define IS(link, m) (link.number != 0 && link.number == NUMBER(m) && link.starter == STARTER(m))
+#define AT_ATTEMPT(e, role, m) (TO_ORDINAL(m) == ORDINAL(e, role) && IS(e.attempt, m))
+#define AT_CURRENT(e, role, m) (TO_ORDINAL(m) == ORDINAL(e, role) && !IS(e.attempt, m) && IS(e.current, m))
+#define NEWER(e, m) (NUMBER(m) > e.seen || (NUMBER(m) == e.seen && STARTER(m) > e.seen_starter))
+#define ASKED(link, m) (IS(link, m) && link.peer == FROM_ORDINAL(m))
+
+inline judge_hello(e, m)
+{
+	if
+	:: ASKED(e.attempt, m) || ASKED(e.current, m) -> heard = HELLO_REPEATED
+	:: !(ASKED(e.attempt, m) || ASKED(e.current, m)) && NEWER(e, m) -> heard = HELLO_NEWER
+	:: else -> heard = HELLO_OLDER
+	fi
+}
+
+inline judge_answer(e, role, m)
+{
+	if
+	:: e.attempt.number == NUMBER(m) && e.attempt.starter == role -> heard = ANSWER_CURRENT
+	:: !(e.attempt.number == NUMBER(m) && e.attempt.starter == role) && e.current.number == NUMBER(m) &&
+	   e.current.starter == role && e.current.peer != FROM_ORDINAL(m) -> heard = ANSWER_CHANGED
+	:: else -> heard = ANSWER_STALE
+	fi
+}
+
+inline judge_talk(e, m)
+{
+	if
+	:: KIND(m) == DATA -> heard = DATA_RECEIVED
+	:: KIND(m) == KEEPALIVE -> heard = KEEPALIVE_RECEIVED
+	:: KIND(m) == KEEPALIVE_ANSWER -> heard = KEEPALIVE_ANSWERED
+	:: KIND(m) == CLOSING -> heard = CLOSE_RECEIVED
+	fi
+}
+
+/* A message at an answered attempt is up to three events, in this order: the previous generation has ended, the new one
+ * is confirmed, and what it says. */
+inline go_on()
+{
+	if
+	:: next == PREVIOUS_ENDED -> next = CONFIRMED
+	:: next == CONFIRMED -> next = heard
+	:: else -> next = NOTHING_MORE
+	fi
+}
+
+inline classify(e, role, m)
+{
+	heard = STRAY;
+	if
+	:: KIND(m) == HELLO -> judge_hello(e, m)
+	:: KIND(m) != HELLO && !AT_ATTEMPT(e, role, m) && !AT_CURRENT(e, role, m) -> skip
+	:: KIND(m) == ANSWER && (AT_ATTEMPT(e, role, m) || AT_CURRENT(e, role, m)) -> judge_answer(e, role, m)
+	:: KIND(m) == SUPERSEDING && AT_ATTEMPT(e, role, m) && e.attempt.starter == role -> heard = SUPERSEDED
+	:: KIND(m) == SUPERSEDING && !(AT_ATTEMPT(e, role, m) && e.attempt.starter == role) &&
+	   (AT_ATTEMPT(e, role, m) || AT_CURRENT(e, role, m)) -> skip
+	:: KIND(m) > SUPERSEDING && AT_ATTEMPT(e, role, m) && e.attempt.starter == role ->
+		if
+		:: KIND(m) == CLOSING -> heard = CLOSE_RECEIVED
+		:: else -> skip
+		fi
+	:: KIND(m) > SUPERSEDING && AT_ATTEMPT(e, role, m) && e.attempt.starter != role ->
+		next = (e.current.number != 0 -> PREVIOUS_ENDED : CONFIRMED);
+		judge_talk(e, m)
+	:: KIND(m) > SUPERSEDING && AT_CURRENT(e, role, m) -> judge_talk(e, m)
+	fi;
+	next = (next == NOTHING_MORE -> heard : next)
+}
+
+/* ---- The rows of the tables -------------------------------------------------------------------------------------------- */
+
+/* An event that no alternative takes is ignored. */
+inline initiator_hears(event)
+{
+	if
+$initiator_hears
+	:: else -> skip
+	fi
+}
+
+inline responder_hears(event)
+{
+	if
+$responder_hears
+	:: else -> skip
+	fi
+}
+
+/* ---- Properties (spec/sessions.md, section 8) ------------------------------------------------------------------------- */
+
+/* S3 and S12 are not among them: no effect here loses an end's state, and counters stop at their limits, whatever a table
+ * says. So neither could fail. */
+
+#define STARTED(e, role) (e.attempt.number != 0 && e.attempt.starter == role && \
+	!(e.attempt.number == was.attempt.number && e.attempt.starter == was.attempt.starter && \
+	  e.attempt.peer == was.attempt.peer && e.attempt.resumed == was.attempt.resumed))
+#define SAME_LINK(a, b) (a.number == b.number && a.starter == b.starter && a.peer == b.peer && a.resumed == b.resumed)
+#define SAME_COUNTS(e) (e.attempts == was.attempts && e.held == was.held && e.misses == was.misses && \
+	e.usable == was.usable && e.resting == was.resting)
+#define SAME(e) (e.spawned == was.spawned && e.state == was.state && SAME_COUNTS(e) && e.seen == was.seen && \
+	e.seen_starter == was.seen_starter && SAME_LINK(e.attempt, was.attempt) && SAME_LINK(e.current, was.current) && \
+	e.has_state == was.has_state && e.tired == was.tired && e.timers == was.timers)
+#define FORGOTTEN(e, role) (role == RESPONDER && e.state == IDLE)
+#define AWAY(e) (e.state == IDLE || e.state == TIMED_OUT || e.state == CLOSED)
+#define KNOWS(e) (e.attempt.number != 0 || e.current.number != 0)
+#define ONE_NUMBER (initiator.state == ESTABLISHED && responder.state == ESTABLISHED && \
+	initiator.current.number == responder.current.number)
+#define ROUTED (initiator.current.peer == ORDINAL(responder, RESPONDER) && responder.current.peer == ORDINAL(initiator, INITIATOR))
+#define KNOWN ((initiator.current.starter == INITIATOR && responder.current.peer == ORDINAL(initiator, INITIATOR)) || \
+	(initiator.current.starter == RESPONDER && initiator.current.peer == ORDINAL(responder, RESPONDER)))
+
+inline judge_step(e, role, back_off)
+{
+	breaks_S2 = (was.state == CLOSED && (e.state != CLOSED || sent)) || (!PERSISTENT && begun && was.state != IDLE);
+	breaks_S4 = ((e.seen < was.seen || (e.seen == was.seen && e.seen_starter < was.seen_starter)) &&
+	             !FORGOTTEN(e, role)) || !(concerned || (role == RESPONDER && was.state == IDLE) || SAME(e));
+	breaks_S5 = (AWAY(initiator) && KNOWS(initiator)) || (AWAY(responder) && KNOWS(responder));
+	breaks_S6 = !TWO_SIDED && role == RESPONDER && begun;
+	breaks_S7 = ONE_NUMBER && (initiator.current.starter != responder.current.starter || (KNOWN && !ROUTED));
+	breaks_S16 = begun && was.tired && !back_off;
+	reaches_W1 = ONE_NUMBER && initiator.current.starter == responder.current.starter &&
+	             initiator.current.peer == ORDINAL(responder, RESPONDER);
+$assertions
+}
+
+/* ---- Steps --------------------------------------------------------------------------------------------------------------- */
+
+inline begin(e)
+{
+	was.spawned = e.spawned;
+	was.state = e.state;
+	was.attempts = e.attempts;
+	was.held = e.held;
+	was.misses = e.misses;
+	was.usable = e.usable;
+	was.resting = e.resting;
+	was.seen = e.seen;
+	was.seen_starter = e.seen_starter;
+	copy_link(was.attempt, e.attempt);
+	copy_link(was.current, e.current);
+	was.has_state = e.has_state;
+	was.tired = e.tired;
+	was.timers = e.timers;
+	sent = 0;
+	concerned = 1
+}
+
+inline forget()
+{
+	was.spawned = 0;
+	was.state = 0;
+	was.attempts = 0;
+	was.held = 0;
+	was.misses = 0;
+	was.usable = 0;
+	was.resting = 0;
+	was.seen = 0;
+	was.seen_starter = 0;
+	no_link(was.attempt);
+	no_link(was.current);
+	was.has_state = 0;
+	was.tired = 0;
+	was.timers = 0;
+	no_link(said);
+	message = 0;
+	held = 0;
+	sent = 0;
+	begun = 0;
+	concerned = 0;
+	heard = 0;
+	next = NOTHING_MORE;
+	many = 0;
+	breaks_S2 = 0;
+	breaks_S4 = 0;
+	breaks_S5 = 0;
+	breaks_S6 = 0;
+	breaks_S7 = 0;
+	breaks_S16 = 0;
+	reaches_W1 = 0
+}
+
+/* A responder that closed, or was never asked for, is forgotten: only the ordinal remembers it. */
+inline end(e, role, back_off)
+{
+	begun = STARTED(e, role);
+	if
+	:: role == RESPONDER && (e.state == CLOSED || e.state == IDLE) ->
+		e.state = IDLE;
+		e.attempts = 0;
+		e.held = 0;
+		e.misses = 0;
+		e.usable = 0;
+		e.resting = 0;
+		e.seen = 0;
+		e.seen_starter = RESPONDER;
+		no_link(e.attempt);
+		no_link(e.current);
+		e.has_state = 0;
+		e.tired = 0;
+		begun = 0
+	:: else -> e.tired = begun || (e.tired && !back_off)
+	fi;
+	judge_step(e, role, back_off);
+	forget()
+}
+
+inline arrive_at_initiator()
+{
+	begin(initiator);
+	concerned = (KIND(message) == HELLO && NEWER(initiator, message)) || (KIND(message) != HELLO &&
+	            (AT_ATTEMPT(initiator, INITIATOR, message) || (AT_CURRENT(initiator, INITIATOR, message) && KIND(message) != SUPERSEDING)));
+	classify(initiator, INITIATOR, message);
+	do
+	:: next != NOTHING_MORE -> initiator_hears(next); go_on()
+	:: else -> break
+	od;
+	end(initiator, INITIATOR, 0)
+}
+
+inline arrive_at_responder()
+{
+	begin(responder);
+	concerned = (KIND(message) == HELLO && NEWER(responder, message)) || (KIND(message) != HELLO &&
+	            (AT_ATTEMPT(responder, RESPONDER, message) || (AT_CURRENT(responder, RESPONDER, message) && KIND(message) != SUPERSEDING)));
+	classify(responder, RESPONDER, message);
+	if :: heard == HELLO_NEWER && responder.state == IDLE -> responder.spawned++ :: else -> skip fi;
+	do
+	:: next != NOTHING_MORE -> responder_hears(next); go_on()
+	:: else -> break
+	od;
+	end(responder, RESPONDER, 0)
+}
+
+inline take_0() { message = slot_0; slot_0 = slot_1; slot_1 = 0 }
+
+inline take_1() { message = slot_1; slot_1 = 0 }
+
+/* The world ends where a host would need one more responder than it may have had. */
+#define ROOM(m) !(KIND(m) == HELLO && responder.state == IDLE && responder.spawned == SPAWNS)
+#define FOR_INITIATOR(m) (m != 0 && TO(m) == INITIATOR)
+#define FOR_RESPONDER(m) (m != 0 && TO(m) == RESPONDER && ROOM(m))
+
+init
+{
+end_of_world:
+	do
+	/* a message arrives; two equal ones are no two steps */
+	:: d_step { FOR_INITIATOR(slot_0) -> take_0(); arrive_at_initiator() }
+	:: d_step { slot_1 != slot_0 && FOR_INITIATOR(slot_1) -> take_1(); arrive_at_initiator() }
+	:: d_step { FOR_RESPONDER(slot_0) -> take_0(); arrive_at_responder() }
+	:: d_step { slot_1 != slot_0 && FOR_RESPONDER(slot_1) -> take_1(); arrive_at_responder() }
+	/* fault: it arrives, and stays under way as well */
+	:: d_step { FOR_INITIATOR(slot_0) -> message = slot_0; arrive_at_initiator() }
+	:: d_step { slot_1 != slot_0 && FOR_INITIATOR(slot_1) -> message = slot_1; arrive_at_initiator() }
+	:: d_step { FOR_RESPONDER(slot_0) -> message = slot_0; arrive_at_responder() }
+	:: d_step { slot_1 != slot_0 && FOR_RESPONDER(slot_1) -> message = slot_1; arrive_at_responder() }
+	/* fault: it is lost */
+	:: d_step { slot_0 != 0 -> take_0(); message = 0 }
+	:: d_step { slot_1 != slot_0 && slot_1 != 0 -> take_1(); message = 0 }
+	/* orders and timers */
+$steps
+	od
+}
