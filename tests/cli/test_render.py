@@ -14,7 +14,7 @@ from ockam_fsm.cli import app, promela, render, specification
 from ockam_fsm.cli.app import DIFFERS, OK, USAGE
 from ockam_fsm.cli.catalogue import catalogue
 from ockam_fsm.edges.process import RenderingError
-from ockam_fsm.projections import gallery, svg
+from ockam_fsm.projections import gallery, svg, tla
 from ockam_fsm.projections.gallery import Picture
 
 RUN = CliRunner()
@@ -87,7 +87,7 @@ def test_a_changed_table_makes_its_files_stale(rendered: Path, monkeypatch: pyte
         f"diagrams/{spawner.slug}.svg",
         "spec/machines.json",
         f"spec/tables/{spawner.slug}.md",
-        "spec/tla/tables/Spawner.tla",
+        f"spec/tla/tables/{tla.module_name(spawner.machine.name)}.tla",
     ]
     assert checked(rendered) == SAME | {"differs": True, "stale": stale}
 
