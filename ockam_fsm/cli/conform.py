@@ -227,6 +227,7 @@ def the_command(node: Target, run: str = "") -> str:
     options = {
         "--spawner": node.spawner,
         "--echo": node.echo,
+        "--stream": node.stream,
         "--profile": node.profile.name,
         "--type": node.session_type.name,
         "--durations": durations_text(node.durations, node.declared),

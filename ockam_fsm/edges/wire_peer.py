@@ -15,7 +15,7 @@ import asyncio
 import socket
 import struct
 from collections import deque
-from collections.abc import Awaitable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from ockam_fsm.edges.routes import join_host, split_host
@@ -117,9 +117,14 @@ class WirePeer:
         return self.first
 
     async def closed(self, seconds: float) -> bool:
-        """Whether the peer closes within this time; what it sends before is kept."""
+        """Whether the peer closes within this time; what it sends before is dropped, however much it is."""
+
+        def never() -> bool:
+            self._frames.clear()
+            return False
+
         try:
-            await self._read_until(lambda: False, seconds)
+            await self._read_until(never, seconds)
         except Ended:
             return True
         except TimeoutError:
@@ -140,7 +145,7 @@ class WirePeer:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.abort()
 
-    async def _read_until(self, satisfied: Any, seconds: float) -> None:
+    async def _read_until(self, satisfied: Callable[[], bool], seconds: float) -> None:
         async with asyncio.timeout(seconds):
             while not satisfied():
                 if self.ended:

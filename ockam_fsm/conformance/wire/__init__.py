@@ -5,7 +5,9 @@
     cases.py        what a case is; the modules below have them
     connections.py  clauses 14.1 and 14.4      handshakes.py   both profiles, the node under test responds
     generations.py  profile generation         timing.py       what needs declared durations
-    initiators.py   the node under test initiates, the kit responds
+    streams.py      a stream service, as far as a clause speaks of it
+    initiators.py   the node under test initiates, the kit responds (door.py, door_kit.py)
+    runner.py       one case after another, and what was found
     kit.py          runs the cases, probes the rest of the node after each hostile one, gathers the report
 
 Rule 1: no cooperation. A spawner (or static responder) whose sessions can be talked to, and an echo worker, are enough.

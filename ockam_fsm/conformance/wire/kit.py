@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ockam_fsm.conformance.clauses import BY_ID
 from ockam_fsm.conformance.findings import Expected, Report, Severity, Verdict
-from ockam_fsm.conformance.wire import connections, generations, handshakes, timing
+from ockam_fsm.conformance.wire import connections, generations, handshakes, streams, timing
 from ockam_fsm.conformance.wire.bystander import Bystander
 from ockam_fsm.conformance.wire.cases import Case, Manner
 from ockam_fsm.conformance.wire.lab import Deviation, Lab, NoVersion, OutOfTime, Run, Undecided
@@ -27,7 +27,7 @@ Progress = Callable[[int, int, str], None]
 """How many cases are done, of how many, and which one is next."""
 
 SESSION_CASES: Sequence[Case] = (*handshakes.CASES, *generations.CASES, *timing.CASES)
-ALL_CASES: Sequence[Case] = (*connections.CASES, *SESSION_CASES)
+ALL_CASES: Sequence[Case] = (*connections.CASES, *streams.CASES, *SESSION_CASES)
 NEEDS_SESSIONS = {one.name for one in SESSION_CASES} - {"handshake"}
 MOST_SILENT = 2
 

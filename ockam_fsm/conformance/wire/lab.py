@@ -23,7 +23,7 @@ from ockam_fsm.runtime.message import Address, Message, Route, local
 from ockam_fsm.runtime.signals import Generation, Hello
 from ockam_fsm.runtime.wire import VERSION, decode_message, encode_frame, encode_message
 
-FLOOD = 10_000
+FLOOD = 5000
 """More messages than this that nobody asked for, on one connection, are a flood."""
 
 
@@ -250,19 +250,20 @@ class Wire:
 
     def _sort(self, body: bytes) -> None:
         message = self.lab.run.look_at(body)
+        self.unread += 1
+        if self.unread > FLOOD:
+            raise Deviation(f"more than {FLOOD} messages came that nobody asked for", "14.4")
         if message is None:
             return
         address = message.onward_route[0] if message.onward_route else None
         answer = self.answers.get(address) if address is not None else None
         if answer is not None and message.payload == answer[0]:
+            self.unread -= 1
             self.peer.send(answer[1])
             return
         if address not in self._quiet:
             self.lab.record.received(self.name, encode_frame(body), _meaning(message))
         self.inbox.setdefault(address, deque()).append(message)
-        self.unread += 1
-        if self.unread > FLOOD:
-            raise Deviation(f"more than {FLOOD} messages came that nobody asked for", "14.4")
 
 
 def _meaning(message: Message) -> str:

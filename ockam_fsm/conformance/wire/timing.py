@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 
 from ockam_fsm.conformance.findings import Severity
 from ockam_fsm.conformance.wire.cases import Case, Manner, case, not_persistent, undeclared
-from ockam_fsm.conformance.wire.generations import alive
+from ockam_fsm.conformance.wire.generations import alive, answering
 from ockam_fsm.conformance.wire.lab import Deviation, Lab, NotApplicable, Undecided, Wire
 from ockam_fsm.conformance.wire.talk import Talk, hello, next_generation, session
 from ockam_fsm.edges.wire_peer import now, pause
@@ -128,6 +128,7 @@ async def falls_back(lab: Lab) -> str:
     pairs: list[tuple[Talk, Talk]] = []
     for _ in LATE:
         first = await session(wire)
+        await answering(first)
         pairs.append((first, await next_generation(first)))
     began = now()
 

@@ -1,0 +1,138 @@
+"""`ockam-fsm conform`: usage, exit codes, files, and Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.cli.test_network import COMMAND, call
+from tests.conformance.defective import our_node
+from tests.edges.node_process import free_port
+
+SPAWNER = ("--spawner", "session_spawner", "--echo", "echo")
+
+
+@pytest.fixture(scope="module")
+def where() -> Iterator[str]:
+    with our_node("--capacity", "50") as where:
+        yield where
+
+
+def conform(where: str, *options: str, only: tuple[str, ...] = ("echo", "handshake")) -> tuple[int, str, str]:
+    named = [word for name in only for word in ("--only", name)]
+    return call("conform", f"tcp://{where}", *SPAWNER, *named, *options)
+
+
+@pytest.mark.slow
+def test_json_is_one_object_with_the_agreed_keys(where: str) -> None:
+    code, out, err = conform(where, "--json")
+    found = json.loads(out)
+    assert (code, err) == (0, "")
+    assert list(found) == ["target", "clauses", "summary"]
+    assert {tuple(one) for one in found["clauses"]} == {
+        ("id", "title", "verdict", "severity", "reason", "reproduction")
+    }
+    passed = {one["id"]: one["reproduction"] for one in found["clauses"] if one["verdict"] == "PASS"}
+    assert set(passed) == {"14.1", "14.2"}
+    assert passed["14.2"]["command"].endswith("--only handshake")
+    assert bytes.fromhex(passed["14.2"]["bytes"][0]["bytes"])[4] == 0x84
+
+
+@pytest.mark.slow
+def test_a_reproduction_is_a_command_that_runs(where: str) -> None:
+    _, out, _ = conform(where, "--durations", "negotiation=9.5", "--capacity", "50", "--json")
+    commands = [one["reproduction"]["command"] for one in json.loads(out)["clauses"] if one["reproduction"]]
+    words = shlex.split(commands[0])
+    assert words[:2] == ["ockam-fsm", "conform"]
+    assert "negotiation=9.5" in words
+    assert call(*words[1:])[0] == 0
+
+
+@pytest.mark.slow
+def test_files_are_written(where: str, tmp_path: Path) -> None:
+    junit, html = tmp_path / "report.xml", tmp_path / "report.html"
+    code, out, _ = conform(where, "--junit", str(junit), "--html", str(html))
+    assert code == 0
+    assert "conforms: 2 pass" in out
+    assert ET.parse(junit).getroot().get("failures") == "0"
+    assert html.read_text().startswith("<!doctype html>")
+    assert "cannot write" in conform(where, "--html", str(tmp_path / "no" / "where.html"))[2]
+
+
+@pytest.mark.slow
+def test_a_deviation_is_exit_code_1_and_0_where_it_is_expected(where: str, tmp_path: Path) -> None:
+    """A capacity that is not what it is declared to be."""
+    wrong = ("--capacity", "20")
+    code, out, _ = conform(where, *wrong, only=("capacity",))
+    assert code == 1
+    assert "60 hellos" not in out
+    assert "30 hellos made 30 responders, 20 are declared" in " ".join(out.split())
+    listed = tmp_path / "expected.toml"
+    listed.write_text('[[deviation]]\nclause = "4.9"\ncase = "capacity"\nreason = "declared wrongly, for this test"\n')
+    code, out, _ = conform(where, *wrong, "--expect", str(listed), only=("capacity",))
+    assert code == 0
+    assert "(expected)" in out
+
+
+@pytest.mark.slow
+def test_nobody_there_is_exit_code_2() -> None:
+    code, out, _ = conform(f"127.0.0.1:{free_port()}")
+    assert code == 2
+    assert "cannot be reached" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("conform", "127.0.0.1", *SPAWNER), "is not HOST:PORT"),
+        (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--profile", "ockham"), "Did you mean ockam?"),
+        (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--only", "handshakes"), "Did you mean handshake?"),
+        (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--as", "both"), "no role 'both'"),
+        (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--expect", "/nowhere.toml"), "cannot read"),
+        (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--durations", "idel=1"), "Did you mean idle?"),
+        (("conform", "tcp://192.0.2.1:1", *SPAWNER, "--as", "responder"), "cannot listen"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments: tuple[str, ...], said: str) -> None:
+    code, _, err = call(*arguments)
+    assert code == 2
+    assert said in " ".join(err.split())
+
+
+@pytest.mark.slow
+def test_as_responder_it_starts_the_command_and_judges_it() -> None:
+    route = f"tcp://127.0.0.1:{free_port()}"
+    run = f"{sys.executable} -m ockam_fsm.cli session {{route}} --type explicit-persistent-one-sided"
+    options = ("--as", "responder", "--spawner", "door", "--profile", "generation", "--run", run, "--wait", "20")
+    code, out, _ = call("conform", route, *options, "--only", "hello", "--only", "answered", "--json")
+    assert code == 0
+    assert {one["id"] for one in json.loads(out)["clauses"] if one["verdict"] == "PASS"} == {"14.1", "14.3", "4.3"}
+
+
+@pytest.mark.slow
+def test_as_responder_it_says_what_to_do_and_does_not_wait_for_ever() -> None:
+    where = f"tcp://127.0.0.1:{free_port()}"
+    code, _, err = call("conform", where, "--as", "responder", "--spawner", "door", "--wait", "0.1", "--only", "hello")
+    assert code == 2
+    assert f"open a session to {where}/door" in " ".join(err.split())
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_it_cleanly() -> None:
+    options = ("--as", "responder", "--spawner", "door")
+    command = [*COMMAND, "conform", f"tcp://127.0.0.1:{free_port()}", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "open a session to" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, "")
+    assert "Traceback" not in err

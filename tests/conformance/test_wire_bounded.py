@@ -1,0 +1,122 @@
+"""The kit against targets that are no nodes at all: it ends, says what is wrong, and accuses nobody in vain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from ockam_fsm.conformance.findings import Report, Verdict
+from ockam_fsm.conformance.wire.kit import Kit
+from ockam_fsm.conformance.wire.target import Pace, Target
+from ockam_fsm.edges.loop import run
+from ockam_fsm.runtime.message import Message, local
+from ockam_fsm.runtime.wire import VERSION, encode_frame, encode_message
+from tests.conformance.defective import failures
+from tests.edges.node_process import free_port
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+FRAME = encode_frame(encode_message(Message((local("kit"),), (), b"x" * 100)))
+
+
+async def never_speaks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(-1)
+
+
+async def says_its_version(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(VERSION)
+    await reader.read(-1)
+
+
+async def drops(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+async def drops_after_its_version(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(VERSION)
+    await reader.read(2)
+    writer.transport.abort()
+
+
+async def floods(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(VERSION)
+    while True:
+        writer.write(FRAME * 100)
+        await writer.drain()
+
+
+async def talks_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(VERSION)
+    while True:
+        writer.write(b"\x00\x00\x00\x05hello" * 100)
+        await writer.drain()
+
+
+async def speaks_another_protocol(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    await reader.read(-1)
+
+
+TARGETS = [
+    (never_speaks, {"14.1"}),
+    (drops, {"14.1"}),
+    (speaks_another_protocol, {"14.1"}),
+    (says_its_version, {"14.1"}),
+    (drops_after_its_version, {"14.1"}),
+    (talks_nonsense, {"14.1"}),
+    (floods, {"14.1", "14.4"}),
+]
+SOME = ("version-byte", "echo", "wrong-version", "handshake", "data", "malformed-hello", "foreign-connection")
+"""A choice of cases; `every_defect.py` tries all of them."""
+
+
+def judged(serve: Serve, profile: str = "ockam", *only: str, run_seconds: float = 20.0) -> Report:
+    from ockam_fsm.runtime.handshake import PROFILES
+
+    async def quietly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await serve(reader, writer)
+        except ConnectionError:
+            pass
+        finally:
+            writer.transport.abort()
+
+    async def main() -> Report:
+        server = await asyncio.start_server(quietly, "127.0.0.1", 0)
+        where = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        target = Target(where, "spawner", "echo", "", PROFILES[profile], pace=Pace(0.2, run_seconds=run_seconds))
+        async with asyncio.timeout(60.0):
+            report = await Kit(target, "conform", lambda done, total, name: None, only).judge()
+        server.close()
+        await asyncio.sleep(0)
+        return report
+
+    return run(main(), fast=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("serve", "clauses"), TARGETS)
+def test_it_ends_and_says_what_is_wrong(serve: Serve, clauses: set[str]) -> None:
+    report = judged(serve, "ockam", *SOME)
+    assert failures(report) >= clauses
+    assert report.exit_code == 1
+    # Nothing is said of sessions where none was seen, but that there is none.
+    assert failures(report) <= clauses | {"14.2", "14.4"}
+
+
+@pytest.mark.slow
+def test_a_run_has_an_end_whatever_is_left_to_try() -> None:
+    report = judged(says_its_version, run_seconds=1.0)
+    assert any("the time of the run was over" in one.reason or "whole run" in one.reason for one in report.findings)
+
+
+def test_nobody_there_is_undetermined() -> None:
+    async def main() -> Report:
+        target = Target(f"127.0.0.1:{free_port()}", "spawner", "echo")
+        return await Kit(target, "conform", lambda done, total, name: None).judge()
+
+    report = run(main(), fast=False)
+    assert report.exit_code == 2
+    assert {one.verdict for one in report.findings} == {Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE}
+    assert "cannot be reached" in report.findings[0].reason
