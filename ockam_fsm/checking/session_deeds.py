@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import NamedTuple, TypeGuard
 
 from ockam_fsm.checking.properties import Step
-from ockam_fsm.checking.session_actor import ERROR, INITIATOR, SESSION_ID, Setting
+from ockam_fsm.checking.session_actor import CONTACT, ERROR, HOST_ADDRESS, INITIATOR, SESSION_ID, Setting
 from ockam_fsm.checking.session_safety import (
     Key,
     StepPredicate,
@@ -28,10 +28,20 @@ from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime import commands
 from ockam_fsm.runtime.commands import Timer
 from ockam_fsm.runtime.link import Link
-from ockam_fsm.runtime.message import Address
-from ockam_fsm.runtime.session import Snapshot
+from ockam_fsm.runtime.message import LOCAL, Address, Message
+from ockam_fsm.runtime.session import MAX_NUMBER_JUMP, Snapshot
 from ockam_fsm.runtime.settings import Settings
-from ockam_fsm.runtime.signals import Close, Data, Error, Hello, Keepalive, KeepaliveAnswer, Signal
+from ockam_fsm.runtime.signals import (
+    Answer,
+    Close,
+    Data,
+    Error,
+    Hello,
+    Keepalive,
+    KeepaliveAnswer,
+    Signal,
+    Superseded,
+)
 
 TALK = (Data, Keepalive, KeepaliveAnswer)
 
@@ -79,7 +89,7 @@ class Deed(NamedTuple):
         """The largest generation that the session knew, or that durable state kept of it while it was not there."""
         if self.before is not None:
             return self.before.seen[0], Role(self.before.seen[1])
-        number = next((number for key, number, _ in self.step.before.memory if key == self.key), 0)
+        number = _remembered(self.step, self.key)
         return number, Role.INITIATOR if number else Role.RESPONDER
 
     @property
@@ -129,11 +139,36 @@ def every_deed(setting: Setting, holds: Callable[[Deed], bool]) -> StepPredicate
             if step.event == Fault(ERROR):
                 link = (before.current or before.attempt) if before is not None else None
                 signal, address = Error(""), link.inner if link is not None else None
-            if not _is_for(key, before, signal, address):
+            other = isinstance(signal, Hello) and key is None and signal.session_id != setting.session_id(0)
+            known = before.seen[0] if before is not None else _remembered(step, key)
+            refused = packet is not None and _is_refused(packet.message, signal, known)
+            if other or refused or not _is_for(key, before, signal, address):
                 signal = address = None
             yield Deed(step, key, before, after, settings, signal, address)
 
     return lambda step: restarted(step) or all(map(holds, deeds(step)))
+
+
+def _remembered(step: Step, key: Key) -> int:
+    """The number that durable storage has of a session that is not there."""
+    return next((number for known, number, _ in step.before.memory if known == key), 0)
+
+
+def _is_refused(message: Message, signal: Signal | None, known: int) -> bool:
+    """Handshake messages that say nothing: they cannot be answered (clause 5.1), their number jumps, or a hello is not
+    at a contact address (4.2)."""
+    match signal:
+        case Hello(generation=generation):
+            worker, number = generation.address, generation.number
+            if message.onward_route[0] not in (HOST_ADDRESS, CONTACT):
+                return True
+        case Answer(worker=worker):
+            number = known
+        case Superseded(number=number):
+            return number - known > MAX_NUMBER_JUMP
+        case _:
+            return False
+    return not message.return_route or worker.type != LOCAL or number - known > MAX_NUMBER_JUMP
 
 
 def _is_for(key: Key, image: Snapshot | None, signal: Signal | None, address: Address | None) -> bool:
