@@ -1,0 +1,283 @@
+"""One end on the session core, as a Hypothesis machine: a rule for each event of its table, and every S property.
+
+The machine is generated: a table has events, an event has stimuli (`ockam_fsm.conformance.stimuli`), and whatever
+nobody should send is `STRAY`. What is judged are the step properties of the explorer, with the explorer's own actor.
+
+Rule 1: what is drawn are positions in lists that the table determines, so that a trace is a list of names.
+Rule 2: `burst` is volume: one draw for many steps.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from ockam_fsm.checking.properties import Property, Step
+from ockam_fsm.checking.session_actor import (
+    CLOSE,
+    LOWER_LAYER_LOST,
+    OPEN,
+    RENEGOTIATE,
+    REQUEST,
+    RESTARTS,
+    SEND,
+    End,
+    InitiatorActor,
+    Packet,
+    Setting,
+)
+from ockam_fsm.checking.strangers import Alone, strangers
+from ockam_fsm.checking.world import Deliver, Disabled, Fault, Fire, Order, Outbox
+from ockam_fsm.checking.world import Event as Happening
+from ockam_fsm.checking.worlds import setting_of
+from ockam_fsm.conformance.cover import explored
+from ockam_fsm.conformance.hostile import HOSTILE
+from ockam_fsm.conformance.reference import WatchedSettings, Watcher, watched
+from ockam_fsm.conformance.stimuli import HOSTS, Arrive, Peer, Stimulus, stimuli_of
+from ockam_fsm.conformance.target import Declaration
+from ockam_fsm.machines.session import TYPES, table
+from ockam_fsm.machines.vocabulary import Event, Role, SessionType, State
+from ockam_fsm.runtime.commands import RequestTimer, Timer
+from ockam_fsm.runtime.host import Host
+from ockam_fsm.runtime.message import Address
+from ockam_fsm.runtime.session import EXPIRED, Session
+from ockam_fsm.runtime.settings import Settings
+
+UNBOUNDED = 10**9
+Cell = tuple[State, Event]
+COVERED: dict[str, set[Cell]] = {}
+"""Which cells of which table some machine has met, in this process."""
+
+
+@dataclass(frozen=True)
+class WatchedSetting(Setting):
+    """A setting whose sessions say which cells they meet."""
+
+    @cached_property
+    def _settings(self) -> dict[Role, WatchedSettings]:
+        return {role: watched(super(WatchedSetting, self).settings(role)) for role in Role}
+
+    def settings(self, role: Role) -> Settings:
+        return self._settings[role]
+
+    def watcher(self, role: Role) -> Watcher:
+        found = self._settings[role].driver
+        assert isinstance(found, Watcher)
+        return found
+
+
+def watched_setting(kind: SessionType, **limits: Any) -> WatchedSetting:
+    plain = setting_of(kind)
+    return replace(WatchedSetting(**{**vars(plain), **limits}), generations=None, spawns=UNBOUNDED)
+
+
+@cache
+def alone(kind: SessionType, role: Role) -> tuple[Alone, tuple[Property, ...]]:
+    """The end among strangers, without the bounds of the explorer's world, and its properties."""
+    world = strangers(role, setting_of(kind), messages=UNBOUNDED, held=2)
+    actor = world.actors[0]
+    assert isinstance(actor, Alone)
+    setting = WatchedSetting(**vars(actor.setting))
+    unbounded = replace(setting, generations=None, spawns=UNBOUNDED)
+    return replace(actor, end=replace(actor.end, setting=unbounded)), world.properties
+
+
+@dataclass
+class ActorEnd:
+    """An actor's state as the `Peer` of the stimuli wants to see it."""
+
+    declaration: Declaration
+    actor: Alone
+    state: End
+    now: float = 0.0
+    made: tuple[End, Session | Host] | None = None
+
+    @property
+    def core(self) -> Session | Host:
+        """Made once for each state, only to be looked at."""
+        if self.made is None or self.made[0] is not self.state:
+            end = self.actor.end
+            core = end._session(self.state) if isinstance(end, InitiatorActor) else end._host(self.state)
+            self.made = (self.state, core)
+        return self.made[1]
+
+    @property
+    def session(self) -> Session | None:
+        core = self.core
+        return core if isinstance(core, Session) else next(reversed(core.sessions.values()), None)
+
+
+@dataclass
+class Walk:
+    """A run of one end: what happens, and what is judged."""
+
+    kind: SessionType
+    role: Role
+    names: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.actor, self.properties = alone(self.kind, self.role)
+        out = Outbox(self.actor.name)
+        self.end = ActorEnd(Declaration(self.kind, self.role, capacity=1), self.actor, self.actor.start(out))
+        self.timers = frozenset(out.timers)
+        self.peer = Peer(self.end)  # type: ignore[arg-type]
+        self.ranks: dict[Address, Any] = {}
+        setting = self.actor.setting
+        assert isinstance(setting, WatchedSetting)
+        self.watcher = setting.watcher(self.role)
+
+    def take(self, name: str) -> None:
+        """One event of the table, if it is possible now."""
+        self.names.append(name)
+        happening = self._happening(name)
+        if happening is not None:
+            self._step(happening)
+        else:
+            self.names.pop()
+
+    def _happening(self, name: str) -> Happening | None:
+        if name in ORDERS:
+            return Order(ORDERS[name])
+        if name in FAULTS:
+            return Fault(FAULTS[name])
+        if name in TIMERS:
+            return self._timer(name)
+        action = STIMULI[name].build(self.peer)
+        return Deliver(self._packet(action), "stranger") if isinstance(action, Arrive) else None
+
+    def _timer(self, name: str) -> Fire | None:
+        due = [timer for timer in self.timers if getattr(timer, "timer", timer) is TIMERS[name]]
+        if TIMERS[name] is None:
+            due = [timer for timer in self.timers if isinstance(getattr(timer, "timer", timer), RequestTimer)]
+        return Fire(sorted(due, key=str)[0]) if due else None
+
+    def _packet(self, action: Arrive) -> Packet:
+        """With the ghost of clause 4.5: the generation that the address it goes to belongs to."""
+        first = action.message.onward_route[0]
+        rank = next((rank for inner, rank in self.ranks.items() if first.value.startswith(inner.value)), None)
+        talks = action.message.payload[:1] == b"\x06"
+        return Packet(action.message, rank if talks else None)
+
+    def _step(self, happening: Happening) -> None:
+        before, timers = self.end.state, self.timers
+        fired = frozenset([happening.timer]) if isinstance(happening, Fire) else frozenset()
+        out = Outbox(self.actor.name, timers - fired)
+        self.watcher.fired.clear()
+        try:
+            self.end.state = self.actor.handle(before, happening, out)
+        except Disabled:
+            return
+        finally:
+            self._cover()
+        self.timers = frozenset(out.timers)
+        step = Step(self.actor.name, before, happening, self.end.state, timers, self.timers, tuple(out.sent),
+                    tuple(out.records))  # fmt: skip
+        judge(step, self.properties, lambda: f"again({self.kind.name!r}, {self.role.name!r}, {json.dumps(self.names)})")
+        self.peer.observe()
+        self.ranks |= {link.inner: link.generation.rank for link in self.peer.links()}
+
+    def _cover(self) -> None:
+        covered = COVERED.setdefault(table(self.kind, self.role).name, set())
+        covered |= {(one.state, one.event) for one in self.watcher.fired}
+
+
+def judge(step: Step, properties: Sequence[Property], how: Callable[[], str]) -> None:
+    """Every step property, and how to see the failure again."""
+    for one in properties:
+        if one.reads_steps and not one.is_witness and one.is_hit(one.predicate(step)):
+            raise AssertionError(f"{one.id} does not hold: {one.sentence}\n{step.event}\nsee it again: {how()}")
+
+
+def again(kind: str, role: str, names: Sequence[str]) -> None:
+    """Replay a trace: a list of names."""
+    walk = Walk(next(one for one in TYPES if one.name == kind), Role[role])
+    for name in names:
+        walk.take(name)
+
+
+# The rules, from the tables -------------------------------------------------------------------------------------------
+
+
+EVERY_EVENT = frozenset(Event)
+STIMULI: dict[str, Stimulus] = {
+    one.name: one
+    for one in (*stimuli_of(EVERY_EVENT), *HOSTS, *HOSTILE)
+    if one.event not in (Event.OPEN, Event.SEND, Event.RENEGOTIATE, Event.CLOSE, Event.LOWER_LAYER_LOST)
+    and "megabyte" not in one.name  # it would be most of the run
+}
+ORDERS = {"open": OPEN, "send": SEND, "request": REQUEST, "renegotiate": RENEGOTIATE, "close": CLOSE}
+FAULTS = {"lower layer lost": LOWER_LAYER_LOST, **{fault.replace("-", " "): fault for fault in RESTARTS}}
+TIMERS: dict[str, Timer | None] = {"request expires": None, **{f"{timer.value} expires": timer for timer in Timer}}
+
+
+def names_of(event: Event) -> tuple[str, ...]:
+    """What makes an event happen, by name. Those that follow from others have none of their own."""
+    by_timer = {expired: f"{timer.value} expires" for timer, expired in EXPIRED.items()}
+    special = {
+        Event.OPEN: ("open",),
+        Event.SEND: ("send", "request"),
+        Event.RENEGOTIATE: ("renegotiate",),
+        Event.CLOSE: ("close",),
+        Event.LOWER_LAYER_LOST: ("lower layer lost",),
+        Event.REQUEST_EXPIRED: ("request expires",),
+    }
+    if event in by_timer:
+        return (by_timer[event],)
+    return special.get(event) or tuple(name for name, one in STIMULI.items() if one.event is event)
+
+
+def _rule_of(names: tuple[str, ...]) -> Any:
+    @rule(which=st.sampled_from(names))
+    def happens(self: EndMachine, which: str) -> None:
+        self.walk.take(which)
+
+    return happens
+
+
+class EndMachine(RuleBasedStateMachine):
+    """One end of one type. Subclasses are generated."""
+
+    kind: ClassVar[SessionType]
+    role: ClassVar[Role]
+    alphabet: ClassVar[tuple[str, ...]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.walk = Walk(self.kind, self.role)
+
+    @rule(fault=st.sampled_from([name for name in FAULTS if name.startswith("restart")]))
+    def restart(self, fault: str) -> None:
+        self.walk.take(fault)
+
+    @rule(choices=st.binary(max_size=200))
+    def burst(self, choices: bytes) -> None:
+        for byte in choices:
+            self.walk.take(self.alphabet[byte % len(self.alphabet)])
+
+
+def end_machine(kind: SessionType, role: Role) -> type[EndMachine]:
+    events = table(kind, role).events
+    rules = {event.name.lower(): _rule_of(names_of(event)) for event in events if names_of(event)}
+    alphabet = tuple(name for event in events for name in names_of(event) * (1 if event is Event.CLOSE else 3))
+    name = f"{kind.name} {role.name}".title().replace("-", "").replace(" ", "")
+    return type(name, (EndMachine,), {**rules, "kind": kind, "role": role, "alphabet": alphabet})
+
+
+END_MACHINES: tuple[type[EndMachine], ...] = tuple(end_machine(kind, role) for kind in TYPES for role in Role)
+
+
+# Coverage -------------------------------------------------------------------------------------------------------------
+
+
+def reachable_cells(kind: SessionType, role: Role) -> set[Cell]:
+    """The cells that a breadth-first exploration meets (`cover.py`). The others cannot be met from outside: an address
+    that a message would have to reach has vanished by then, a timer does not run, a host has forgotten the end."""
+    automaton = explored(Declaration(kind, role))
+    cells = {cell for edges in automaton.edges for edge in edges.values() for cell in edge.cells}
+    return {(cell[0], cell[1]) for cell in cells if isinstance(cell, tuple)}
