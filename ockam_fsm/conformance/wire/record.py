@@ -2,7 +2,7 @@
 
 Rule 1: everything that matters is recorded as it is sent and received. What only asks whether the node still answers is
         a remark, so that a chart shows the case and nothing else.
-Rule 2: a flood is recorded by its beginning and its size.
+Rule 2: what is said again and again, and a flood, are recorded by their beginning and their size.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from ockam_fsm.projections.sequence import Chart, Moment, MomentKind
 
 NODE = "node under test"
 MAX_MOMENTS = 60
+MAX_REPEATED = 3
 MAX_BYTES = 4096
 """Of one message; of a longer one the beginning is kept, and its length is in the meaning."""
 
@@ -21,6 +22,7 @@ class Record:
         self.moments: list[Moment] = []
         self.said: list[Said] = []
         self.left_out = 0
+        self._repeated = 0
 
     def sent(self, who: str, data: bytes, meaning: str) -> None:
         self._message(who, NODE, data, meaning)
@@ -41,9 +43,18 @@ class Record:
         return Reproduction(chart, tuple(self.said), command)
 
     def _message(self, who: str, whom: str, data: bytes, meaning: str) -> None:
-        if len(self.moments) >= MAX_MOMENTS:
+        moment = Moment(MomentKind.MESSAGE, who, meaning, whom)
+        self._repeated = self._repeated + 1 if moment in self.moments[-1 - MAX_REPEATED :] else 0
+        if self._repeated >= MAX_REPEATED:
+            self._note_repeated(self._repeated - MAX_REPEATED + 1)
+        elif len(self.moments) >= MAX_MOMENTS:
             self.left_out += 1
-            return
-        cut = f" ({len(data)} bytes, the first {MAX_BYTES} are shown)" if len(data) > MAX_BYTES else ""
-        self.moments.append(Moment(MomentKind.MESSAGE, who, meaning, whom))
-        self.said.append(Said(who, whom, data[:MAX_BYTES], meaning + cut))
+        else:
+            cut = f" ({len(data)} bytes, the first {MAX_BYTES} are shown)" if len(data) > MAX_BYTES else ""
+            self.moments.append(moment)
+            self.said.append(Said(who, whom, data[:MAX_BYTES], meaning + cut))
+
+    def _note_repeated(self, times: int) -> None:
+        if times > 1:
+            self.moments.pop()
+        self.moments.append(Moment(MomentKind.NOTE, "", f"and {times} more of these"))

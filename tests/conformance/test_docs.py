@@ -1,0 +1,41 @@
+"""docs/conformance.md: its commands exist, its numbers are those of the tests."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import typer
+
+from ockam_fsm.cli import app
+from ockam_fsm.conformance.expected import read_expected
+from tests.conformance.test_wire_initiators import TEETH as INITIATORS
+from tests.conformance.test_wire_teeth import TEETH as RESPONDERS
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "conformance.md").read_text()
+NUMBERS = {32: "Thirty-two responders", 15: "fifteen initiators"}
+
+
+def test_every_option_exists() -> None:
+    command = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    known = {name for one in ("conform", "node", "session") for option in command[one].params for name in option.opts}
+    assert set(re.findall(r"--[a-z][a-z-]+", TEXT)) <= known
+
+
+def test_the_numbers_of_defects_are_those_of_the_tests() -> None:
+    assert NUMBERS[len(RESPONDERS)] in TEXT
+    assert NUMBERS[len(INITIATORS)] in TEXT
+
+
+def test_the_example_of_expected_deviations_is_read() -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
+    assert tomllib.loads(example)
+    assert [one.case for one in read_expected(example, "expected.toml")] == ["fresh-addresses"]
+
+
+def test_files_that_are_named_are_there() -> None:
+    for name in re.findall(r"`(tests/[\w/]+\.py)`|`(\w+\.py)`", TEXT):
+        path = ROOT / name[0] if name[0] else ROOT / "tests" / "conformance" / name[1]
+        assert path.exists(), path
