@@ -18,6 +18,8 @@ MOST_LISTED = 12
 @app.command()
 def validate(
     trace: Annotated[Path, typer.Argument(metavar="TRACE", help="JSON lines, as spec/traces/README.md describes.")],
+    tlc: Annotated[bool, typer.Option("--tlc", help="Ask TLC as well; `make spec` installs it.")] = False,
+    root: Annotated[Path, typer.Option(help="The folder that has `spec`, for TLC.")] = Path("."),
     as_json: JsonOption = False,
 ) -> None:
     """Judge a trace: is there a behaviour of the specification that shows exactly this?
@@ -30,10 +32,12 @@ def validate(
     * `ockam-fsm validate spec/traces/accepted/negotiate.jsonl`
     * `ockam-fsm validate spec/traces/rejected/sequence-gap.jsonl`
     * `ockam-fsm simulate --type explicit-transient --trace run.jsonl`, and then `ockam-fsm validate run.jsonl`
+    * `ockam-fsm validate --tlc run.jsonl`: by the TLA+ specification too, `spec/tla/SessionTrace.tla`
     """
     result = _judged(trace)
+    second = _by_tlc(trace, root, result) if tlc else {}
     if as_json:
-        print_json(_as_json(trace, result))
+        print_json(_as_json(trace, result) | second)
     elif result.rejection is None:
         out().print(
             f"accepted: a behaviour of the specification, in {result.steps} steps of {result.sessions} sessions",
@@ -41,6 +45,8 @@ def validate(
         )
     else:
         _print(result.rejection)
+    if second and not as_json:
+        out().print(f"TLC finds the same: {'accepted' if result.accepted else 'rejected there'}")
     if not result.accepted:
         raise typer.Exit(DIFFERS)
 
@@ -56,6 +62,24 @@ def _judged(trace: Path) -> Validation:
         fail(f"cannot read {trace}: {error.strerror}.", "Name a trace that `ockam-fsm simulate --trace` has written.")
     except TraceError as error:
         fail(f"{trace}, line {error.line}: {error.detail}.", "spec/traces/README.md describes the format.")
+
+
+def _by_tlc(trace: Path, root: Path, result: Validation) -> dict[str, object]:
+    """The first line that TLC cannot explain either. Two judges that disagree are a defect of ours."""
+    from ockam_fsm.cli.trace_specification import Unjudged, judge, parts_of
+    from ockam_fsm.edges.tlc import TlcError
+
+    try:
+        lines = [one.line for one in judge(parts_of(trace), root / "spec" / "tla")]
+    except Unjudged as error:
+        fail(f"TLC cannot judge {error}.", "Leave out --tlc.")
+    except TlcError as error:
+        fail(error.fact, error.remedy)
+    found = min((line for line in lines if line is not None), default=None)
+    own = None if result.rejection is None else result.rejection.line
+    if found != own:
+        fail(f"TLC and our validator disagree: line {found or 'none'}, line {own or 'none'}.", "Please report this.")
+    return {"tlc": {"line": found}}
 
 
 def _print(rejection: Rejection) -> None:

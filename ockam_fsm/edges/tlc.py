@@ -43,7 +43,10 @@ class TlcError(RuntimeError):
 
 @dataclass(frozen=True)
 class Found:
-    """What TLC found. `steps`: of the counterexample, where there is one. `transitions` has no initial state in it."""
+    """What TLC found. `steps`: of the counterexample, where there is one. `transitions` has no initial state in it.
+
+    `printed`: what is no message of TLC's own, so what the model prints.
+    """
 
     verdict: str
     kind: str
@@ -53,6 +56,7 @@ class Found:
     trace: tuple[str, ...]
     seconds: float
     megabytes: int
+    printed: str = ""
 
 
 def require() -> tuple[str, Path]:
@@ -136,6 +140,7 @@ def judged(output: str, name: str, seconds: float = 0.0, megabytes: int = 0) -> 
         trace,
         seconds,
         megabytes,
+        _MESSAGE.sub("", output),
     )
 
 

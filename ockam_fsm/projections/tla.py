@@ -11,7 +11,7 @@ them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 
 from ockam_fsm.kernel.errors import DefinitionError
@@ -187,3 +187,21 @@ def _comparison(one: Comparison) -> str:
     if one.threshold is LIMIT:
         return f"{'AtLimit' if one.at_least else 'BelowLimit'}(c.{one.counter}, max.{one.counter})"
     return f"c.{one.counter} {'>=' if one.at_least else '<'} {one.threshold}"
+
+
+def literal(value: object) -> str:
+    """A value as TLA+ writes it: mappings are records, tuples are sequences, frozen sets are sets."""
+    match value:
+        case bool():
+            return str(value).upper()
+        case int():
+            return str(value)
+        case str():
+            return string(value)
+        case Mapping():
+            return "[" + ", ".join(f"{name} |-> {literal(item)}" for name, item in value.items()) + "]"
+        case tuple():
+            return "<<" + ", ".join(map(literal, value)) + ">>"
+        case frozenset():
+            return "{" + ", ".join(sorted(map(literal, value))) + "}"
+    raise TypeError(f"{value!r} has no form in TLA+")

@@ -20,7 +20,8 @@ UNLIMITED = "Unlimited"
 
 @dataclass(frozen=True)
 class Model:
-    """One model. `tables`, `limits` and `orders` are by role, `constants` by their names in the hand-written module.
+    """One model. `tables`, `limits` and `orders` are by role, `constants` by their names in the hand-written module;
+    those that a configuration cannot write are `definitions`.
 
     `wrong`: operators of the module, each with the other one of it that replaces it. `refuted`: some claim must fail.
     """
@@ -33,6 +34,7 @@ class Model:
     limits: Mapping[str, Limits] = field(default_factory=dict)
     orders: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
+    definitions: Mapping[str, str] = field(default_factory=dict)
     wrong: tuple[tuple[str, str], ...] = ()
     invariants: tuple[str, ...] = ()
     properties: tuple[str, ...] = ()
@@ -59,6 +61,7 @@ def _module(model: Model) -> Iterator[str]:
     if model.tables:
         yield ""
         yield from _tables(model)
+    yield from (f"The{name} == {value}" for name, value in model.definitions.items())
     yield "=" * WIDTH
 
 
@@ -90,6 +93,7 @@ def _configuration(model: Model) -> Iterator[str]:
     if model.tables:
         yield from (f"    {name} <- The{name}" for name in ("Limits", "Orders"))
     yield from (f"    {name} = {value}" for name, value in model.constants.items())
+    yield from (f"    {name} <- The{name}" for name in model.definitions)
     yield from (f"    {name} <- {other}" for name, other in model.wrong)
     for kind, names in (("INVARIANTS", model.invariants), ("PROPERTIES", model.properties)):
         if names:

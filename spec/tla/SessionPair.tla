@@ -29,7 +29,8 @@
 \* A8 Generations and Spawns bound the numbers. A step beyond a bound does not
 \*    exist; what is claimed is claimed within the bounds.
 \*
-\* Left out: requests (Request.tla), restarts, errors from below, profile `ockam`.
+\* Left out: requests (Request.tla), restarts, errors from below, profile `ockam`. What
+\* real runs have of these, SessionTrace adds.
 EXTENDS Integers, Sequences, Bags, Network, Table
 
 CONSTANTS
@@ -92,6 +93,7 @@ Heard(kind) ==
       [] kind = "keepalive" -> "KEEPALIVE_RECEIVED"
       [] kind = "keepalive-answer" -> "KEEPALIVE_ANSWERED"
       [] kind = "close" -> "CLOSE_RECEIVED"
+      [] kind = "error" -> "ERROR_RECEIVED"     \* no end says it: nodes do (SessionTrace)
 
 -----------------------------------------------------------------------------
 \* ENDS
@@ -141,7 +143,7 @@ Judge(end, role, message) ==
           [] message.kind = "answer" ->
                <<IF Listens(role, "ANSWER_CURRENT") THEN JudgeAnswer(end, role, message) ELSE "STRAY">>
           [] message.kind = "superseded" -> <<IF ownAttempt THEN "SUPERSEDED" ELSE "STRAY">>
-          [] ownAttempt -> <<IF message.kind = "close" THEN "CLOSE_RECEIVED" ELSE "STRAY">>
+          [] ownAttempt -> <<IF message.kind \in {"close", "error"} THEN Heard(message.kind) ELSE "STRAY">>
           [] link = end.attempt /\ Exists(end.current) -> <<"PREVIOUS_ENDED", "CONFIRMED", heard>>
           [] link = end.attempt -> <<"CONFIRMED", heard>>
           [] OTHER -> <<heard>>
@@ -149,9 +151,10 @@ Judge(end, role, message) ==
 -----------------------------------------------------------------------------
 \* EFFECTS (Appendix B)
 
-\* A run is one event being handled: the end as it is so far, what it has sent, and
-\* whether a bound was passed, in which case the step does not exist.
-Run(end) == [end |-> end, sent |-> <<>>, beyond |-> FALSE]
+\* A run is one event being handled: the end as it is so far, what it has sent, the
+\* effects that it has performed (SessionTrace reads them), and whether a bound was
+\* passed, in which case the step does not exist.
+Run(end) == [end |-> end, sent |-> <<>>, performed |-> <<>>, beyond |-> FALSE]
 
 Send(run, message) == [run EXCEPT !.sent = Append(@, message)]
 Arm(run, timer) == [run EXCEPT !.end.timers = @ \union {timer}]
@@ -241,7 +244,8 @@ Spawned(run, role, event) ==
 Take(run, role, event, cause) ==
     LET made == Spawned(run, role, event)
         decision == Decide(role, made.end, event)
-        moved == [made EXCEPT !.end.state = decision.state, !.end.counters = decision.counters]
+        moved == [made EXCEPT !.end.state = decision.state, !.end.counters = decision.counters,
+                              !.performed = @ \o decision.effects]
     IN  IF decision.verdict = "row"
         THEN PerformAll(moved, role, decision.effects, cause, made.end.counters.held)
         ELSE made

@@ -1,0 +1,165 @@
+"""Traces judged by TLC: each becomes a sequence of records in a model of `spec/tla/SessionTrace.tla`.
+
+Theory: our own validator and this specification share the format and the tables, and nothing else: addresses are read,
+messages judged and effects carried out by each for itself. What both say of a trace is compared.
+
+Rule 1: one run of TLC judges any number of traces, of one type and the same limits.
+Rule 2: one session of a trace is judged at a time; what its nodes did besides counts in their sequences.
+Left out: a message that reached another session than its own. A trace that has one is not judged.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ockam_fsm.checking.trace_reading import MAX_LINE_BYTES, MESSAGE, START, Header, Record, Said, read
+from ockam_fsm.edges import tlc
+from ockam_fsm.machines.session import table
+from ockam_fsm.machines.vocabulary import Event, Role
+from ockam_fsm.projections import tla, tla_model
+
+UNBOUNDED = "1000000"
+_EXPLAINED = re.compile(r'<<"explained", (\d+), (\d+)>>')
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What TLC says of one session of a trace. `line`: the first that no behaviour explains, None if there is none."""
+
+    trace: Path
+    session: str
+    line: int | None
+
+
+@dataclass(frozen=True)
+class Part:
+    """One session of a trace, with every record of the nodes that it has."""
+
+    trace: Path
+    session: str
+    header: Header
+    records: tuple[Record, ...]
+
+    @property
+    def limits(self) -> tuple[Any, ...]:
+        """What a model has in common."""
+        found = self.header.settings
+        kind = found[Role.INITIATOR].session_type.name
+        return (kind, *(tuple(dict(found[role].limits).items()) for role in Role))
+
+
+class Unjudged(Exception):
+    """This trace has something that the specification does not speak of."""
+
+
+def parts_of(trace: Path) -> Iterator[Part]:
+    """The sessions of a trace.
+
+    Raises:
+        TraceError: a line cannot be read.
+        Unjudged: a message reached another session than its own.
+    """
+    with trace.open("rb") as file:
+        header, records = read(iter(lambda: file.readline(MAX_LINE_BYTES + 1), b""))
+        every = tuple(records)
+    if any(record.message is not None and record.message.session for record in every):
+        raise Unjudged(f"{trace}: a message reached another session than its own")
+    for session in dict.fromkeys(record.session for record in every if record.session):
+        yield Part(trace, session, header, every)
+
+
+def judge(parts: Iterable[Part], root: Path) -> list[Judged]:
+    """Judge sessions, those with the same limits together; `root` has the modules of the specification.
+
+    Raises:
+        TlcError: TLC is not there, or has no verdict.
+    """
+    groups: dict[tuple[Any, ...], list[Part]] = {}
+    for part in parts:
+        groups.setdefault(part.limits, []).append(part)
+    return [judged for group in groups.values() for judged in _judge(group, root)]
+
+
+def _judge(group: Sequence[Part], root: Path) -> Iterator[Judged]:
+    with tempfile.TemporaryDirectory(prefix="traces-") as folder:
+        for name, text in tla_model.texts(_model(group), "traces").items():
+            (Path(folder) / name).write_text(text, encoding="utf-8")
+        found = tlc.run(Path(folder) / "MCTraces.tla", root)
+    furthest = [0] * len(group)
+    for which, line in _EXPLAINED.findall(found.printed):
+        furthest[int(which) - 1] = max(furthest[int(which) - 1], int(line))
+    for part, many in zip(group, furthest, strict=True):
+        unexplained = part.records[many].line if many < len(part.records) else None
+        yield Judged(part.trace, part.session, unexplained)
+
+
+def _model(group: Sequence[Part]) -> tla_model.Model:
+    settings = {role.name.lower(): group[0].header.settings[role] for role in (Role.INITIATOR, Role.RESPONDER)}
+    nodes = frozenset(record.node for part in group for record in part.records)
+    none = dict.fromkeys(("OPEN", "SEND", "RENEGOTIATE", "CLOSE"), 0)
+    return tla_model.Model(
+        name="MCTraces",
+        about="traces",
+        extends="SessionTrace",
+        specification="TraceSpec",
+        tables={role: table(one.session_type, one.role) for role, one in settings.items()},
+        limits={role: one.limits for role, one in settings.items()},
+        orders=dict.fromkeys(settings, none),
+        constants=dict.fromkeys(("Generations", "Spawns", "InFlight"), UNBOUNDED),
+        definitions={
+            "Traces": "<<\n" + ",\n".join(map(_trace, group)) + ">>",
+            "Nodes": tla.literal(nodes),
+        },
+        wrong=(("Spawned", "NeverSpawned"),),
+    )
+
+
+def _trace(part: Part) -> str:
+    off = {
+        role.name.lower(): frozenset[str]() if one.durations.idle_seconds is not None else frozenset({"IDLE_EXPIRED"})
+        for role, one in part.header.settings.items()
+    }
+    records = ",\n".join(tla.literal(_record(record, part.session)) for record in part.records)
+    return f"[faults |-> {tla.literal(part.header.faults)}, off |-> {tla.literal(off)}, records |-> <<\n{records}>>]"
+
+
+def _record(record: Record, session: str) -> dict[str, Any]:
+    shown: dict[str, Any] = {"node": record.node, "sequence": record.sequence, "event": _event(record, session)}
+    if shown["event"] == "other":
+        return shown
+    shown |= {"role": record.role.name.lower(), "remembered": record.remembered, "hasState": record.has_state}
+    return shown | {
+        "message": _said(record.message or Said("none")),
+        "refused": record.refused,
+        "state": record.state.name,
+        "sent": tuple(map(_said, record.sent)),
+        "told": record.told,
+        "delivered": record.delivered,
+        "showsTimers": record.armed is not None,
+        "armed": frozenset(timer.name for timer in record.armed or ()),
+    }
+
+
+def _event(record: Record, session: str) -> str:
+    if record.session != session:
+        return "other"
+    if record.event is None:
+        return START
+    return MESSAGE if record.event is Event.STRAY else record.event.name
+
+
+def _said(said: Said) -> dict[str, Any]:
+    starter = said.starter.name.lower() if said.starter is not None else ""
+    return {
+        "kind": said.kind,
+        "from": said.sender,
+        "to": said.receiver,
+        "number": said.number,
+        "starter": starter,
+        "resumed": said.resumed,
+    }
