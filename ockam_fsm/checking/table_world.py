@@ -305,8 +305,9 @@ class Run:
         self.end = self.end._replace(attempt=attempt, seen=(number, self.actor.role))
 
     def _say(self, kind: str) -> None:
-        """Say something to the peer in the current generation, or in the attempt that this end has answered."""
-        link = self.end.current or self.end.attempt
+        """Say something to the peer in the current generation; a close in the attempt that this end has answered."""
+        attempt = self.end.attempt
+        link = attempt if kind == CLOSING and attempt is not None and attempt.peer else self.end.current
         if link is not None and link.peer:
             self._send(Symbol(kind, link.number, link.starter, self.end.ordinal, link.peer))
 

@@ -169,13 +169,17 @@ class Effects(Knowledge):
             self._transmit(outgoing)
 
     def send_keepalive(self, cause: Cause) -> None:
-        self._say(Keepalive())
+        self._say(self._current(), Keepalive())
 
     def answer_keepalive(self, cause: Cause) -> None:
-        self._say(KeepaliveAnswer())
+        self._say(self._current(), KeepaliveAnswer())
 
     def send_close(self, cause: Cause) -> None:
-        self._say(Close(_REASONS.get(self.event, "") if self.event else ""))
+        # A peer whose new attempt this end has answered has forgotten the generation before it (clause 15.21).
+        answered = self.attempt is not None and bool(self.attempt.route)
+        link = self.attempt if answered else self.current
+        if link is not None:
+            self._say(link, Close(_REASONS.get(self.event, "") if self.event else ""))
 
     def deliver(self, cause: Cause) -> None:
         if isinstance(cause, Response):
@@ -281,24 +285,27 @@ class Effects(Knowledge):
     # Bytes ------------------------------------------------------------------------------------------------------------
 
     def _transmit(self, outgoing: Outgoing) -> None:
-        assert self.current is not None
+        current = self._current()
         return_route = outgoing.return_route
         if outgoing.request is not None:
-            reply, self.current = self.current.next_reply()
+            reply, self.current = current.next_reply()
             self.requests[outgoing.request].sent(reply)
             return_route = (reply,)
         if self.settings.profile.keeps_alive:
-            self._say(Data(outgoing.payload, outgoing.onward_route, return_route), outgoing.tracing_context)
+            said = Data(outgoing.payload, outgoing.onward_route, return_route)
+            self._say(current, said, outgoing.tracing_context)
             return
-        back = return_route or (self.current.inner,)
-        onward = (*self.current.route, *outgoing.onward_route)
+        back = return_route or (current.inner,)
+        onward = (*current.route, *outgoing.onward_route)
         self._send(onward, back, Data(outgoing.payload), outgoing.tracing_context)
 
-    def _say(self, signal: Signal, tracing_context: str | None = None) -> None:
-        """Say something to the peer, on the current generation, or on the attempt that this end has answered."""
-        link = self.current or self.attempt
-        if link is not None and link.route:
-            self._send(link.route, (link.inner,), signal, tracing_context)
+    def _current(self) -> Link:
+        assert self.current is not None
+        return self.current
+
+    def _say(self, link: Link, signal: Signal, tracing_context: str | None = None) -> None:
+        """Say something to the peer in the generation of `link`."""
+        self._send(link.route, (link.inner,), signal, tracing_context)
 
     def _send(
         self, onward_route: Route, return_route: Route, signal: Signal, tracing_context: str | None = None

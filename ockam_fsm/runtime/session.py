@@ -296,7 +296,8 @@ class Session(Effects):
         attempt = self.attempt
         if superseded.number - self.seen[0] > MAX_NUMBER_JUMP:
             raise RemoteSessionError("number jumps too far", str(superseded.number))
-        if attempt is None or not self.is_own(attempt) or superseded.address != attempt.generation.address:
+        named = superseded.session_id, superseded.address
+        if attempt is None or not self.is_own(attempt) or named != (self.terms.session_id, attempt.generation.address):
             raise RemoteSessionError("superseded names no attempt of this end")
         return Event.SUPERSEDED
 

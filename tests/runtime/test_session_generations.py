@@ -207,6 +207,17 @@ def test_superseded_counts_for_the_attempt_that_it_names_only() -> None:
     assert i.reasons == ["superseded names no attempt of this end"]
 
 
+def test_superseded_of_another_session_counts_for_none() -> None:
+    i, _ = established_pair()
+    renegotiate(i)
+    attempt = i.session.attempt
+    assert attempt is not None
+    before = i.session.snapshot()
+    other = Superseded(b"another session.", 40, attempt.generation.address)
+    i.receive(Message((attempt.inner,), (), GENERATION.encode(other)))
+    assert (i.session.snapshot(), i.reasons) == (before, ["superseded names no attempt of this end"])
+
+
 def test_superseded_counts_for_no_attempt_that_is_over() -> None:
     i, _ = established_pair()
     link = i.session.current

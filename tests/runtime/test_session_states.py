@@ -479,6 +479,22 @@ def test_closing_during_a_renegotiation_ends_the_attempt(kind: SessionType) -> N
     assert "closed by order" in i.reasons
 
 
+@pytest.mark.parametrize("answered_first", [False, True])
+def test_a_close_goes_where_a_peer_that_negotiates_again_hears_it(answered_first: bool) -> None:
+    i, r = established_pair(EXPLICIT_PERSISTENT_ONE_SIDED)
+    i.order(Session.renegotiate)
+    tick(i, seconds=0)
+    transfer(i, r)
+    assert (r.state, r.session.usable) == (State.RENEGOTIATING, 1)
+    if answered_first:
+        transfer(r, i)
+        assert i.state is State.ESTABLISHED
+    r.order(Session.close)
+    while r.outbox:
+        transfer(r, i)
+    assert (i.state, i.notices[-1]) == (State.TIMED_OUT, TimedOut("closed by the peer"))
+
+
 def test_the_answering_end_may_close_before_it_was_confirmed() -> None:
     i, r = open_pair(EXPLICIT_TRANSIENT)
     transfer(i, r)
