@@ -22,6 +22,7 @@ from ockam_fsm.kernel.machine import Ignore, Refuse, Row, Update
 from ockam_fsm.machines.vocabulary import ATTEMPTS, HELD, MISSES, RESTING, Effect, Event, State
 
 Part: TypeAlias = kernel.Part[State, Event, Effect]
+Decision: TypeAlias = kernel.Decision[State, Event, Effect]
 Effects: TypeAlias = tuple[Effect, ...]
 Updates: TypeAlias = tuple[Update, ...]
 
@@ -234,12 +235,20 @@ def failing(prefix: str, wait: Effect) -> Part:
     )  # fmt: skip
 
 
-def ending_with_failure(prefix: str) -> Part:
+def confirmed_first() -> Decision:
+    """An end that answers hears nothing in `NEGOTIATING`: the first that it hears makes it established (15.23)."""
+    because = "whatever arrives in the generation that was answered confirms it first"
+    return Ignore(Event.CLOSE_RECEIVED, (NEGOTIATING,), because=because)
+
+
+def ending_with_failure(prefix: str, *, asks: bool) -> Part:
+    """`asks`: this end starts the negotiation, so that its peer may close before it has answered."""
+    denied = Row(f"{prefix}2", NEGOTIATING, Event.CLOSE_RECEIVED, CLOSED, LEAVE, updates=EMPTIED, cites="3.8")
     return Part(
         "transient: a failure ends the session",
         (
             Row(f"{prefix}1", TIMED_OUT, Event.BACK_OFF_EXPIRED, CLOSED, END, updates=EMPTIED, cites="3.3"),
-            Row(f"{prefix}2", NEGOTIATING, Event.CLOSE_RECEIVED, CLOSED, LEAVE, updates=EMPTIED, cites="3.8"),
+            denied if asks else confirmed_first(),
             Row(f"{prefix}3", ESTABLISHED, Event.CLOSE_RECEIVED, CLOSED, LEAVE, updates=EMPTIED, cites="3.8"),
             Ignore(Event.CLOSE_RECEIVED, because="the session is over"),
             Refuse(Event.BACK_OFF_EXPIRED, because="the back-off runs in TIMED_OUT only"),

@@ -24,6 +24,7 @@ from ockam_fsm.machines.parts import (
     Part,
     Proof,
     Updates,
+    confirmed_first,
     emptied_and_watched,
     established_by_answer,
     established_by_confirmation,
@@ -186,30 +187,36 @@ def own_renegotiation(prefix: str, watch: Effects, *, guarded: bool) -> Part:
     )  # fmt: skip
 
 
-def surviving_failure(prefix: str, wait: Effect) -> Part:
+def surviving_failure(prefix: str, wait: Effect, *, asks: bool) -> Part:
+    """`asks`: this end starts the first negotiation, so that its peer may close before it has answered."""
     failed = fail(wait)
+    denied = Row(f"{prefix}2", NEGOTIATING, Event.CLOSE_RECEIVED, TIMED_OUT, failed, cites="3.8")
     return Part(
         "persistent: the peer's close is a failure like others",
         (
             Row(f"{prefix}1", ESTABLISHED, Event.CLOSE_RECEIVED, TIMED_OUT, failed, cites="3.8"),
-            Row(f"{prefix}2", NEGOTIATING, Event.CLOSE_RECEIVED, TIMED_OUT, failed, cites="3.8"),
+            denied if asks else confirmed_first(),
             Ignore(Event.CLOSE_RECEIVED, because="the generation that it closes is over"),
         ),
     )
 
 
-def reissuing(prefix: str) -> Part:
+def reissuing(prefix: str, *, answers: bool) -> Part:
+    """`answers`: this end answers hellos while it is established, so that a generation may end in RENEGOTIATING."""
     room, full = (HELD.below(),), (HELD.at_least(),)
     again, abandon = (Effect.HOLD_AGAIN,), (Effect.ABANDON_REQUEST,)
+    while_answering = (
+        Row(f"{prefix}3", RENEGOTIATING, Event.REISSUE, RENEGOTIATING, again,
+            when=room, updates=(HELD.increment,), cites="6.6, 7.4"),
+        Row(f"{prefix}4", RENEGOTIATING, Event.REISSUE, RENEGOTIATING, abandon, when=full, cites="6.6"),
+    )  # fmt: skip
     return Part(
         "requests to be reissued wait before everything else; without room they fail",
         (
             Row(f"{prefix}1", TIMED_OUT, Event.REISSUE, TIMED_OUT, again,
                 when=room, updates=(HELD.increment,), cites="6.6, 7.4"),
             Row(f"{prefix}2", TIMED_OUT, Event.REISSUE, TIMED_OUT, abandon, when=full, cites="6.6"),
-            Row(f"{prefix}3", RENEGOTIATING, Event.REISSUE, RENEGOTIATING, again,
-                when=room, updates=(HELD.increment,), cites="6.6, 7.4"),
-            Row(f"{prefix}4", RENEGOTIATING, Event.REISSUE, RENEGOTIATING, abandon, when=full, cites="6.6"),
+            *(while_answering if answers else ()),
             Refuse(Event.REISSUE, because="a request is reissued after a failure only"),
         ),
     )  # fmt: skip

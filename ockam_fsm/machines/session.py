@@ -96,7 +96,7 @@ def _transient(creation: Creation, role: Role) -> Iterator[Part]:
         yield parts.judging_answers("YT", wait)
         yield parts.asking_whether_alive("KT", wait)
     yield parts.failing("FT", wait)
-    yield parts.ending_with_failure("TT")
+    yield parts.ending_with_failure("TT", asks=role is Role.INITIATOR)
     yield parts.holding("HT", State.NEGOTIATING)
     yield parts.closing("ZT", State.IDLE, State.NEGOTIATING, State.ESTABLISHED, State.TIMED_OUT)
 
@@ -109,7 +109,8 @@ def _persistent(session_type: SessionType, role: Role) -> Iterator[Part]:
     else:
         yield from _waiting()
     yield parts.holding("HP", State.NEGOTIATING, State.RENEGOTIATING)
-    yield persistence.reissuing("J")
+    one_sided = session_type.renegotiation is Renegotiation.ONE_SIDED
+    yield persistence.reissuing("J", answers=role is Role.RESPONDER or not one_sided)
     yield parts.closing("ZP", *(state for state in State if state is not State.CLOSED))
 
 
@@ -139,7 +140,7 @@ def _renegotiating(creation: Creation, role: Role, *, answers: bool) -> Iterator
     yield parts.talking("EP", watch, parts.PROOF)
     yield parts.asking_whether_alive("KO", wait, parts.PROOF)
     yield parts.failing("FO", wait)
-    yield persistence.surviving_failure("PO", wait)
+    yield persistence.surviving_failure("PO", wait, asks=role is Role.INITIATOR)
     yield persistence.own_renegotiation("GB" if answers else "GO", watch, guarded=answers)
     if not implicit:
         yield persistence.renegotiating_after_back_off("BX")
@@ -165,7 +166,7 @@ def _waiting() -> Iterator[Part]:
     yield parts.talking("ES", watch)
     yield parts.noticing_silence("SW", wait)
     yield parts.failing("FW", wait)
-    yield persistence.surviving_failure("PW", wait)
+    yield persistence.surviving_failure("PW", wait, asks=False)
     yield parts.holding("HX", State.TIMED_OUT)
 
 
