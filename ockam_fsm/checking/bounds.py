@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from ockam_fsm.checking.naming import spoken
 from ockam_fsm.checking.session_actor import InitiatorActor, Setting
-from ockam_fsm.checking.world import Budget, Network, World
+from ockam_fsm.checking.world import Budget, Deliver, Network, World
 from ockam_fsm.checking.worlds import world_of
 
 SETTING_BOUNDS = ("attempts", "generations", "held", "misses", "spawns")
@@ -89,6 +89,7 @@ def _budgets(world: World) -> dict[str, Budget]:
         for table in tables
         for actor, budgets in table.items()
         for what, budget in budgets.items()
+        if not isinstance(what, Deliver)
     }
 
 

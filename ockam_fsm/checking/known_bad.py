@@ -8,7 +8,7 @@ Source: spec/sessions.md section 9.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -22,9 +22,22 @@ from ockam_fsm.checking.session_actor import (
     SEND,
     Setting,
 )
+from ockam_fsm.checking.strangers import strangers
 from ockam_fsm.checking.world import Network, World
-from ockam_fsm.checking.worlds import closed, data, lossy, ockam, restarts, setting_of, world_of
-from ockam_fsm.kernel.errors import EventRefused
+from ockam_fsm.checking.worlds import closed, data, faults, lossy, ockam, restarts, setting_of, world_of
+from ockam_fsm.checking.wrong_sessions import (
+    CloseToThePast,
+    DeliverBeforeEstablished,
+    EstablishedOnAnswering,
+    FirstEstablishedWins,
+    ForgetHeldMessages,
+    LateResponseCounts,
+    LoseStateOnRenegotiation,
+    NoGeneration,
+    NoRequestTimer,
+    ReuseInnerAddress,
+    UnboundedHold,
+)
 from ockam_fsm.kernel.machine import Row
 from ockam_fsm.machines.parts import ASK, Effects
 from ockam_fsm.machines.session import (
@@ -35,14 +48,7 @@ from ockam_fsm.machines.session import (
     table,
 )
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, SessionType, State
-from ockam_fsm.runtime.commands import Command, Deliver, Notify, RequestTimedOut
-from ockam_fsm.runtime.effects import Cause, Inbound
-from ockam_fsm.runtime.handshake import Place
-from ockam_fsm.runtime.link import Link, Purpose
-from ockam_fsm.runtime.message import Address, local
-from ockam_fsm.runtime.request import Outgoing, Request, RequestRecord
 from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.signals import Answer, Data, Hello
 
 ONE_SIDED, TWO_SIDED = EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_PERSISTENT_TWO_SIDED
 
@@ -80,153 +86,6 @@ def _both(
     kind: SessionType, edit: Callable[[SessionMachine], SessionMachine]
 ) -> tuple[tuple[Role, SessionMachine], ...]:
     return tuple((role, edit(table(kind, role))) for role in Role)
-
-
-# Wrong sessions -------------------------------------------------------------------------------------------------------
-
-
-class NoGeneration(Session):
-    """Answers are believed whatever they answer, at an address that never changes."""
-
-    __slots__ = ()
-
-    def _judge_answer(self, inbound: Inbound, answer: Answer) -> Event:
-        own = self.attempt is not None and self.is_own(self.attempt)
-        return Event.ANSWER_CURRENT if own else Event.ANSWER_STALE
-
-    def start_attempt(self, cause: Cause) -> None:
-        super().start_attempt(cause)
-        assert self.attempt is not None
-        self.attempt = _readdressed(self.attempt)
-
-
-class EstablishedOnAnswering(Session):
-    """The responder is established as soon as it has answered."""
-
-    __slots__ = ()
-
-    def _judge_hello(self, inbound: Inbound, hello: Hello, place: Place) -> None:
-        before = self.attempt
-        super()._judge_hello(inbound, hello, place)
-        if self.attempt is not None and self.attempt != before and not self.is_own(self.attempt):
-            if self.current is not None:
-                self._fire(Event.PREVIOUS_ENDED)
-            self._fire(Event.CONFIRMED, inbound)
-
-
-class ReuseInnerAddress(Session):
-    """Every generation uses the same inner address."""
-
-    __slots__ = ()
-
-    def start_attempt(self, cause: Cause) -> None:
-        super().start_attempt(cause)
-        assert self.attempt is not None
-        self.attempt = _readdressed(self.attempt)
-
-    def accept_attempt(self, cause: Cause) -> None:
-        super().accept_attempt(cause)
-        assert self.attempt is not None
-        self.attempt = self.attempt._replace(inner=_fixed(self.attempt.inner))
-
-
-class FirstEstablishedWins(Session):
-    """In a collision each end answers the other's hello and goes on with its own attempt."""
-
-    __slots__ = ()
-
-    def _judge_hello(self, inbound: Inbound, hello: Hello, place: Place) -> None:
-        own = self.attempt is not None and self.is_own(self.attempt)
-        generation = hello.generation
-        if not own or self.attempt is None or self.attempt.generation.number != generation.number:
-            super()._judge_hello(inbound, hello, place)
-            return
-        inner = self.entropy.address(generation.number, generation.starter, Purpose.WORKER)
-        answer = Answer(self.terms.session_id, generation, inner, self.has_state)
-        self._send(inbound.message.return_route, (inner,), answer)
-
-
-class LateResponseCounts(Session):
-    """A request that timed out stays open, so its late response is an outcome as well."""
-
-    __slots__ = ()
-
-    def _request_expired(self, identifier: Hashable) -> None:
-        if identifier in self.requests:
-            self.emit(Notify(RequestTimedOut(identifier)))
-
-
-class ForgetHeldMessages(Session):
-    """Held messages vanish when the session closes."""
-
-    __slots__ = ()
-
-    def discard_held(self, cause: Cause) -> None:
-        self.waiting = ()
-
-
-class DeliverBeforeEstablished(Session):
-    """Data at the address of an unconfirmed answer is delivered and confirms nothing."""
-
-    __slots__ = ()
-
-    def _judge_talk(self, inbound: Inbound, link: Link) -> None:
-        if link is self.attempt and not self.is_own(link) and isinstance(inbound.signal, Data):
-            self.emit(Deliver(inbound.signal.payload, (), (self.terms.outer,)))
-            return
-        super()._judge_talk(inbound, link)
-
-
-class UnboundedHold(Session):
-    """What does not fit is held all the same."""
-
-    __slots__ = ()
-
-    def send(self, outgoing: Outgoing) -> list[Command]:
-        try:
-            return super().send(outgoing)
-        except EventRefused:
-            if self.state in (State.IDLE, State.CLOSED):
-                raise
-            self._wait(len(self.waiting), outgoing, reissued=False)
-            return []
-
-
-class LoseStateOnRenegotiation(Session):
-    """The session's state is lost when another generation is adopted."""
-
-    __slots__ = ()
-
-    def adopt_link(self, cause: Cause) -> None:
-        had_state = self.has_state
-        super().adopt_link(cause)
-        self.has_state = not had_state
-
-
-class _Untimed(Request):
-    __slots__ = ()
-
-    def start_request(self, cause: object) -> None:
-        """No timer is started."""
-
-
-class NoRequestTimer(Session):
-    """Requests have no timer."""
-
-    __slots__ = ()
-
-    def _request(self, record: RequestRecord) -> Request:
-        return _Untimed(record, self.emit)
-
-
-def _fixed(address: Address) -> Address:
-    """The same address for every generation of an end."""
-    return local(address.value.partition(b"/")[0] + b"/fixed")
-
-
-def _readdressed(link: Link) -> Link:
-    inner = _fixed(link.inner)
-    return link._replace(inner=inner, generation=link.generation._replace(address=inner))
 
 
 # The list -------------------------------------------------------------------------------------------------------------
@@ -292,7 +151,19 @@ def _uncounted(machine: SessionMachine) -> SessionMachine:
     return machine.with_rows(f"uncounted-attempts {machine.name}", *changed)
 
 
+def _unclosable(machine: SessionMachine) -> SessionMachine:
+    return machine.with_rows(f"refused-close {machine.name}", without=("ZT2",))
+
+
 def _members() -> Iterator[KnownBad]:
+    yield from _negotiating()
+    yield from _mixing()
+    yield from _talking()
+    yield from _owing()
+
+
+def _negotiating() -> Iterator[KnownBad]:
+    """Those that negotiate wrongly, or not when they should."""
     yield KnownBad(
         "no-generation", "an answer to an earlier attempt would be believed", "S4", lossy(_session(NoGeneration))
     )
@@ -322,6 +193,10 @@ def _members() -> Iterator[KnownBad]:
         "retry-without-back-off", "a peer that is gone would be asked without pause", "S16",
         closed(_table(ONE_SIDED, _restarting_at_once)),
     )  # fmt: skip
+
+
+def _mixing() -> Iterator[KnownBad]:
+    """Those whose generations or sessions run into each other, or do not end."""
     yield KnownBad(
         "reuse-inner-address", "data of one generation would be delivered in another", "S9",
         _reordered_data(_session(ReuseInnerAddress)),
@@ -334,6 +209,10 @@ def _members() -> Iterator[KnownBad]:
         "first-established-wins", "a collision would end in two sessions, each end in its own", "S7",
         lossy(_session(FirstEstablishedWins, TWO_SIDED)),
     )  # fmt: skip
+
+
+def _talking() -> Iterator[KnownBad]:
+    """Those that lose, keep or say what they should not."""
     yield KnownBad(
         "late-response-counts", "a request would have two outcomes", "S8", _requests(_session(LateResponseCounts))
     )
@@ -369,6 +248,10 @@ def _members() -> Iterator[KnownBad]:
         "lose-state-on-renegotiation", "a persistent session would forget what persists", "S3",
         closed(_session(LoseStateOnRenegotiation)),
     )  # fmt: skip
+
+
+def _owing() -> Iterator[KnownBad]:
+    """Those that do not do in a step what they owe to somebody."""
     yield KnownBad(
         "closing-untold", "an owner would go on with a session that is over", "S17",
         lossy(_dropping(EXPLICIT_TRANSIENT, "closing-untold", Effect.NOTIFY_CLOSED)),
@@ -386,6 +269,14 @@ def _members() -> Iterator[KnownBad]:
     yield KnownBad(
         "unanswered-keepalive", "a session that is alive would be taken for dead", "S21",
         lossy(_dropping(ONE_SIDED, "unanswered-keepalive", Effect.ANSWER_KEEPALIVE)),
+    )  # fmt: skip
+    yield KnownBad(
+        "close-to-the-past", "a peer that has just come back would not hear that the session is over", "S21",
+        faults(_session(CloseToThePast)),
+    )  # fmt: skip
+    yield KnownBad(
+        "refused-close", "an application could not give up a session that is negotiated", "S22",
+        strangers(Role.INITIATOR, _table(EXPLICIT_TRANSIENT, _unclosable)),
     )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ from ockam_fsm.checking.layout import Layout, TooNarrow, plan
 from ockam_fsm.checking.naming import canonical, spoken
 from ockam_fsm.checking.normal import Folding
 from ockam_fsm.checking.tables import Row, Tables
-from ockam_fsm.checking.world import CORRUPT, Fault, Fire, Order, World
+from ockam_fsm.checking.world import CORRUPT, Deliver, Fault, Fire, Order, World
 from ockam_fsm.kernel.errors import DefinitionError
 
 
@@ -357,6 +357,8 @@ class Moves:
                 return f"{name}: timer {spoken(timer)} fires"
             case Order(order):
                 return f"{name}: order {spoken(order)}"
+            case Deliver(said, sender):
+                return f"{name}: hears {spoken(said)} from {sender}"
             case Fault(fault):
                 return f"{name}: fault {spoken(fault)}"
         raise AssertionError(event)

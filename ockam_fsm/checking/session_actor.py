@@ -220,6 +220,13 @@ class ResponderActor:
     def start(self, out: Outbox) -> End:
         return End()
 
+    def made(self, *, returned: bool) -> End:
+        """With one responder that nobody has asked for yet; `returned`: with the memory of one."""
+        key = self.setting.session_id(0)
+        if returned:
+            return End(memory=((key, 1, True),))
+        return End(((key, _stripped(self._host(End()).make(key, key).snapshot(), self.setting)),), spawned=1)
+
     def handle(self, end: End, event: Event, out: Outbox) -> End:
         if isinstance(event, Fault) and event.fault in RESTARTS:
             return self._restarted(end, event.fault, out)

@@ -36,7 +36,8 @@ from ockam_fsm.machines.vocabulary import Creation, Role, State
 from ockam_fsm.runtime import commands
 from ockam_fsm.runtime.commands import RequestTimer, Timer
 from ockam_fsm.runtime.effects import EXHAUSTED, NO_ROOM
-from ockam_fsm.runtime.message import Address
+from ockam_fsm.runtime.link import Link
+from ockam_fsm.runtime.message import Address, Message
 from ockam_fsm.runtime.request import Outgoing
 from ockam_fsm.runtime.session import Snapshot
 from ockam_fsm.runtime.settings import Settings
@@ -252,15 +253,22 @@ def _misses_are_counted(deed: Deed, image: Snapshot) -> bool:
 def peer_is_told(deed: Deed) -> bool:
     """Hello, answer, superseded, keepalive, its answer and close are said where the peer waits for them, once."""
     profile = deed.settings.profile
-    sent = [signal_of(send.message, profile) for send in deed.did(commands.Send) if isinstance(send, commands.Send)]
-    said = Counter(type(signal) for signal in sent if not isinstance(signal, Data | None))
+    messages = [send.message for send in deed.did(commands.Send) if isinstance(send, commands.Send)]
+    sent = [(signal_of(message, profile), message) for message in messages]
+    said = Counter(type(signal) for signal, _ in sent if not isinstance(signal, Data | None))
     expected = Counter(kind for kind in _owed(deed) if profile.keeps_alive or kind in (Hello, Answer))
-    return said == expected and all(_fits(deed, signal) for signal in sent)
+    return said == expected and all(_fits(deed, signal, message) for signal, message in sent)
 
 
-def _fits(deed: Deed, signal: Signal | None) -> bool:
-    """What is said names the generation that it is about."""
+def _fits(deed: Deed, signal: Signal | None, message: Message) -> bool:
+    """What is said names the generation that it is about, or is said in it."""
     match signal:
+        case Keepalive():
+            return _is_said_in(message, deed.after.current if deed.after is not None else None)
+        case KeepaliveAnswer():
+            return deed.address == message.return_route[0]
+        case Close():
+            return _is_said_in(message, _last_to_hear(deed.before))
         case Hello(generation=generation):
             return any(link.generation.address == generation.address for link in live_links(deed.after))
         case Answer(worker=worker):
@@ -283,9 +291,19 @@ def _owed(deed: Deed) -> Iterator[type[Signal]]:
         yield Keepalive
     closes = deed.came_to is State.CLOSED is not deed.was
     by_itself = deed.ordered(CLOSE) or (deed.fired(Timer.IDLE) and deed.was is State.ESTABLISHED)
-    link = (before.current or before.attempt) if before is not None else None
-    if closes and by_itself and link is not None and link.route:
+    if closes and by_itself and _last_to_hear(before) is not None:
         yield Close
+
+
+def _last_to_hear(image: Snapshot | None) -> Link | None:
+    """Where the peer hears a close: in the attempt of its own that this end has answered, else where both talk."""
+    if image is None:
+        return None
+    return image.attempt if image.attempt is not None and image.attempt.route else image.current
+
+
+def _is_said_in(message: Message, link: Link | None) -> bool:
+    return link is not None and (message.onward_route, message.return_route) == (link.route, (link.inner,))
 
 
 def _heard_in_previous(deed: Deed) -> bool:
@@ -295,6 +313,8 @@ def _heard_in_previous(deed: Deed) -> bool:
 def _owed_to_a_hello(deed: Deed, hello: Hello) -> Iterator[type[Signal]]:
     before, kind = deed.before, deed.settings.session_type
     newer = hello.generation.rank > deed.seen
+    if hello.generation.starter is deed.settings.role:
+        return
     if before is None or deed.was is State.IDLE:
         asked = deed.settings.role is Role.RESPONDER
         yield from (Answer,) * (asked and newer and deed.after is not None)
@@ -302,7 +322,7 @@ def _owed_to_a_hello(deed: Deed, hello: Hello) -> Iterator[type[Signal]]:
         return
     over = deed.was is State.CLOSED or (deed.was is State.TIMED_OUT and not kind.persistent)
     answers = deed.settings.role is Role.RESPONDER or kind.renegotiated_by(Role.RESPONDER)
-    if over or not answers or hello.generation.starter is deed.settings.role:
+    if over or not answers:
         return
     if any(link.generation == hello.generation for link in live_links(before)):
         yield Answer

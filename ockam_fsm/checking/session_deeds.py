@@ -11,8 +11,9 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import NamedTuple, TypeGuard
 
 from ockam_fsm.checking.properties import Step
-from ockam_fsm.checking.session_actor import CONTACT, ERROR, HOST_ADDRESS, INITIATOR, SESSION_ID, Setting
+from ockam_fsm.checking.session_actor import CONTACT, ERROR, HOST_ADDRESS, INITIATOR, RESPONDER, SESSION_ID, Setting
 from ockam_fsm.checking.session_safety import (
+    Change,
     Key,
     StepPredicate,
     arrival,
@@ -133,8 +134,9 @@ def every_deed(setting: Setting, holds: Callable[[Deed], bool]) -> StepPredicate
     def deeds(step: Step) -> Iterator[Deed]:
         settings = declared[Role.INITIATOR if step.actor == INITIATOR else Role.RESPONDER]
         packet = arrival(step)
-        for key, before, after in changes(step):
-            signal = signal_of(packet.message, setting.profile) if packet is not None else None
+        heard = signal_of(packet.message, setting.profile) if packet is not None else None
+        for key, before, after in (*changes(step), *_in_passing(step, heard)):
+            signal = heard
             address = packet.message.onward_route[0] if packet is not None else None
             if step.event == Fault(ERROR):
                 link = (before.current or before.attempt) if before is not None else None
@@ -169,6 +171,13 @@ def _is_refused(message: Message, signal: Signal | None, known: int) -> bool:
         case _:
             return False
     return not message.return_route or worker.type != LOCAL or number - known > MAX_NUMBER_JUMP
+
+
+def _in_passing(step: Step, signal: Signal | None) -> Iterator[Change]:
+    """The responder that a hello was for, if it is there neither before nor after: it was made for that alone."""
+    key = signal.session_id if isinstance(signal, Hello) and step.actor == RESPONDER else b""
+    if key and key not in {known for known, _, _ in changes(step)}:
+        yield key, None, None
 
 
 def _is_for(key: Key, image: Snapshot | None, signal: Signal | None, address: Address | None) -> bool:

@@ -6,6 +6,9 @@ whoever speaks to it. So here is one end alone, with every order, every timer an
 what reads one step of one end is judged.
 
 Rule 1: the stranger knows every address, also those that it could never guess: nothing may hang on it in a single step.
+Rule 2: to say something and to hear it are one step, an order that is a delivery. Nothing is ever under way, which
+        keeps these worlds small: what is said before it is heard could as well be said then.
+Rule 3: a responder is there before its first hello, as one is that its owner made without a host.
 Left out: profile `ockam`, whose worlds visit what its few signals can say.
 """
 
@@ -13,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import product
 
 from ockam_fsm.checking.properties import Property, Step
 from ockam_fsm.checking.session_actor import (
@@ -33,8 +36,8 @@ from ockam_fsm.checking.session_actor import (
     Setting,
 )
 from ockam_fsm.checking.session_conduct import Refused
-from ockam_fsm.checking.session_properties import conduct, refusals, safety
-from ockam_fsm.checking.world import BoundReached, Disabled, Event, Network, Order, Outbox, World
+from ockam_fsm.checking.session_properties import conduct, refusals, safety, witness
+from ockam_fsm.checking.world import BoundReached, Deliver, Disabled, Event, Network, Order, Outbox, World
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.handshake import GENERATION
 from ockam_fsm.runtime.message import Address, Message, local
@@ -56,33 +59,6 @@ NUMBERS = (1, 2)
 BACK = (local("stranger"),)
 
 
-@dataclass(frozen=True)
-class Saying:
-    """One message that the stranger may send."""
-
-    label: str
-    packet: Packet
-
-    def __repr__(self) -> str:
-        return self.label
-
-
-@dataclass(frozen=True)
-class Stranger:
-    """Says whatever it is ordered to say, and takes no notice of what it hears."""
-
-    victim: str
-    name: str = STRANGER
-
-    def start(self, out: Outbox) -> Hashable:
-        return "there"
-
-    def handle(self, state: Hashable, event: Event, out: Outbox) -> Hashable:
-        if isinstance(event, Order) and isinstance(event.order, Saying):
-            out.send(self.victim, event.order.packet)
-        return state
-
-
 class Mute(Outbox):
     """Passes everything on but what is sent."""
 
@@ -102,6 +78,7 @@ class Alone:
 
     end: InitiatorActor | ResponderActor
     messages: int
+    returned: bool = False
 
     @property
     def name(self) -> str:
@@ -116,7 +93,7 @@ class Alone:
         return self.end.setting
 
     def start(self, out: Outbox) -> End:
-        return self.end.start(out)
+        return self.end.start(out) if isinstance(self.end, InitiatorActor) else self.end.made(returned=self.returned)
 
     def handle(self, state: End, event: Event, out: Outbox) -> End:
         if isinstance(event, Order) and event.order in (SEND, REQUEST) and state.accepted >= self.messages:
@@ -130,72 +107,73 @@ class Alone:
             return state
 
 
-def strangers(role: Role, setting: Setting, messages: int = 2, held: int = 1) -> World:
+def strangers(role: Role, setting: Setting, messages: int = 1, held: int = 1, *, returned: bool = False) -> World:
     """The end of `role` among strangers, with every step property that its type has. `messages`: how many the
-    application may say in all, requests included."""
-    setting = replace(setting, distinct=True, held=held, misses=2, generations=2, spawns=2, capacity=1,
-                      reissue=setting.session_type.persistent, back_offs=True)  # fmt: skip
+    application may say in all, requests included. `returned`: a responder that was restarted and kept its state."""
+    kind = setting.session_type
+    setting = replace(setting, distinct=True, held=held, misses=1, generations=2, spawns=2, capacity=1,
+                      reissue=kind.persistent, back_offs=True)  # fmt: skip
     end: InitiatorActor | ResponderActor = (
         InitiatorActor(setting, peer=STRANGER) if role is Role.INITIATOR else ResponderActor(setting, peer=STRANGER)
     )
-    orders: dict[str, dict[Any, int | None]] = {
-        end.name: dict.fromkeys((OPEN, SEND, REQUEST, RENEGOTIATE, CLOSE), None),
-        STRANGER: dict.fromkeys(sayings(role, setting), None),
-    }
-    faults: dict[str, dict[Any, int | None]] = {end.name: {LOWER_LAYER_LOST: None, ERROR: None}}
-    properties = tuple(one for one in (*safety(setting), *conduct(setting), *refusals(setting)) if one.reads_steps)
-    network = Network("ordered", 1)
-    name = f"{setting.session_type.name}:{end.name}-among-strangers"
-    judged = tuple(_of(end.name, one) for one in properties)
-    actors = (Alone(end, messages), Stranger(end.name))
-    return World(name, actors, network, orders, faults, judged, extra_bounds={"messages": messages, "held": held})
+    said = tuple(Deliver(packet, STRANGER) for packet in sayings(role, setting))
+    claims = tuple(one for one in (*safety(setting), *conduct(setting), *refusals(setting)) if one.reads_steps)
+    shown = "W4" if role is Role.INITIATOR else "W5" if kind.renegotiated_by(role) else "W7"
+    properties = (*claims, witness(shown, setting))
+    bounds = {"messages": messages, "held": held, "attempts": setting.attempts or "unlimited", "misses": setting.misses,
+              "generations": 2, "sayings": len(said)}  # fmt: skip
+    return World(
+        name=f"{kind.name}:{'returned-' * returned}{end.name}-among-strangers",
+        actors=(Alone(end, messages, returned),),
+        network=Network("ordered", 0),
+        orders={end.name: dict.fromkeys((OPEN, SEND, REQUEST, RENEGOTIATE, CLOSE, *said), None)},
+        faults={end.name: {LOWER_LAYER_LOST: None, ERROR: None}},
+        properties=tuple(map(_unless_refused, properties)),
+        title=f"{kind.name}, {end.name} among strangers",
+        description=kind.summary,
+        extra_bounds=bounds,
+    )
 
 
-def _of(name: str, one: Property) -> Property:
-    """The property, judged at the steps of one actor."""
+def _unless_refused(one: Property) -> Property:
+    """Of a step that was refused there is one thing to judge."""
     innocent = not one.is_hit(True)
 
     def judged(step: Step) -> object:
         refused = any(isinstance(fact, Refused) for _, fact in step.records)
-        return one.predicate(step) if step.actor == name and (one.id == "S22" or not refused) else innocent
+        return one.predicate(step) if one.id == "S22" or not refused else innocent
 
     return replace(one, predicate=judged)
 
 
-def sayings(role: Role, setting: Setting) -> Iterator[Saying]:
+def sayings(role: Role, setting: Setting) -> Iterator[Packet]:
     """The alphabet: every signal, for each number and starter, at every address that belongs to it."""
     own = "initiator0" if role is Role.INITIATOR else "responder0.1"
     peer = "responder0.1" if role is Role.INITIATOR else "initiator0"
     door = CONTACT if role is Role.INITIATOR else HOST_ADDRESS
     session_id, two_sided = setting.session_id(0), setting.session_type.renegotiated_by(Role.RESPONDER)
-    for number in NUMBERS:
-        for starter in Role:
-            here = local(f"{own}/{number}{'ri'[starter]}w")
-            if starter is role:
-                generation = Generation(number, starter, here)
-                for worker in (peer, "elsewhere"):
-                    answer = Answer(session_id, generation, local(f"{worker}/{number}{'ri'[starter]}w"), True)
-                    yield _saying(f"answer {number} of {worker}", here, answer)
-                for seen in (number, number + 1):
-                    yield _saying(f"superseded {number} by {seen}", here, Superseded(session_id, seen, here))
-            else:
-                for name in (peer, "another"):
-                    generation = Generation(number, starter, local(f"{name}/{number}{'ri'[starter]}w"))
-                    route = (CONTACT,) if two_sided else ()
-                    yield _saying(f"hello {number} of {name}", door, Hello(session_id, generation, route))
+    for number, starter in product(NUMBERS, Role):
+        here = local(f"{own}/{number}{'ri'[starter]}w")
+        if starter is role:
+            yield from _replies(session_id, Generation(number, starter, here), peer)
+        else:
+            for name in (peer, "another"):
+                generation = Generation(number, starter, local(f"{name}/{number}{'ri'[starter]}w"))
+                yield _saying(door, Hello(session_id, generation, (CONTACT,) if two_sided else ()))
+        if starter is Role.INITIATOR or two_sided:  # else nobody has such an address
             for signal in (Keepalive(), KeepaliveAnswer(), Data(b"m1"), Close(""), Error("")):
-                yield _saying(f"{type(signal).__name__} {generation_of(number, starter)}", here, signal)
-            reply = Address(here.type, here.value + b".1")
-            yield _saying(f"response {generation_of(number, starter)}", reply, Data(b"re:q1"))
+                yield _saying(here, signal, (number, starter))
+            yield _saying(Address(here.type, here.value + b".1"), Data(b"re:q1"), (number, starter))
 
 
-def generation_of(number: int, starter: Role) -> str:
-    return f"{number}{'ri'[starter]}"
+def _replies(session_id: bytes, generation: Generation, peer: str) -> Iterator[Packet]:
+    here, number = generation.address, generation.number
+    for worker in (peer, "elsewhere"):
+        yield _saying(here, Answer(session_id, generation, local(f"{worker}/{generation}w"), True))
+    for seen in (number, number + 1):
+        yield _saying(here, Superseded(session_id, seen, here))
 
 
-def _saying(label: str, address: Address, signal: Signal) -> Saying:
-    sent_in: Hashable = None
-    if isinstance(signal, Data):
-        named = address.value.rpartition(b"/")[2]
-        sent_in = (int(named[:1]), Role("ri".index(named[1:2].decode())))
-    return Saying(label, Packet(Message((address,), BACK, GENERATION.encode(signal)), sent_in))
+def _saying(address: Address, signal: Signal, sent_in: Hashable = None) -> Packet:
+    said = Message((address,), BACK, GENERATION.encode(signal))
+    return Packet(said, sent_in if isinstance(signal, Data) else None)

@@ -94,7 +94,7 @@ class Tables:
 
     def _declared(self, table: object, name: str, kind: type[Order] | type[Fault]) -> list[tuple[int, Hashable]]:
         budgets = table.get(name, {}) if hasattr(table, "get") else {}
-        return [(self.event(kind(what)), what) for what in budgets]
+        return [(self.event(what if isinstance(what, Deliver) else kind(what)), what) for what in budgets]
 
     def event(self, event: Event) -> int:
         found = self._event_ids.get(event)

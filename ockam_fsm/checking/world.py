@@ -183,7 +183,8 @@ class Normaliser(Protocol):
 
 @dataclass(frozen=True)
 class World:
-    """Everything the explorer needs. `orders` and `faults` say per actor what may happen to it and how often."""
+    """Everything the explorer needs. `orders` and `faults` say per actor what may happen to it and how often. An order
+    that is a `Deliver` is a message from outside the world, which arrives at once."""
 
     name: str
     actors: tuple[Actor, ...]
@@ -213,7 +214,11 @@ class World:
         found |= {fault: _spoken(budget) for fault, budget in self.network.budgets.items()}
         for kind, table in (("order", self.orders), ("fault", self.faults)):
             for actor, budgets in table.items():
-                found |= {f"{kind} {actor}.{what}": _spoken(budget) for what, budget in budgets.items()}
+                found |= {
+                    f"{kind} {actor}.{what}": _spoken(budget)
+                    for what, budget in budgets.items()
+                    if not isinstance(what, Deliver)
+                }
         return found | dict(self.extra_bounds)
 
 

@@ -6,6 +6,7 @@
     data       messages and requests of the application, held and reissued, under loss
     closed     lossy, folded by normalisation: any number of renegotiations
     ockam      profile `ockam`: no generations and no keepalives on the wire
+    ...-among-strangers    one end alone, and anybody may say anything to it (`strangers.py`)
 
 Rule 1: every world of a type holds every S and R property that applies to the type; the witnesses are named per world.
 Rule 2: bounds are here and nowhere else. What they are is printed with every verdict.
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from ockam_fsm.checking.node_world import neighbours
@@ -39,9 +40,10 @@ from ockam_fsm.checking.session_actor import (
 )
 from ockam_fsm.checking.session_normal import SessionNormaliser
 from ockam_fsm.checking.session_properties import conduct, recoverability, safety, witness
+from ockam_fsm.checking.strangers import strangers
 from ockam_fsm.checking.world import Budget, Network, World
 from ockam_fsm.machines.session import TYPES
-from ockam_fsm.machines.vocabulary import Creation, Renegotiation, SessionType
+from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType
 from ockam_fsm.runtime.handshake import OCKAM
 
 Orders = Mapping[str, Mapping[Any, Budget]]
@@ -142,7 +144,9 @@ def data(setting: Setting) -> World:
 
 
 def closed(setting: Setting) -> World:
-    setting = replace(setting, generations=None, spawns=1)
+    # One attempt more than elsewhere: R2 speaks of ends that have two left (clause 15.3).
+    attempts = 3 if setting.session_type.persistent else setting.attempts
+    setting = replace(setting, generations=None, spawns=1, attempts=attempts)
     network = Network("unordered", 2, ("drop", "duplicate"))
     world = world_of(setting, "closed", network, {INITIATOR: begin(setting, None)})
     return replace(world, normaliser=SessionNormaliser(setting.profile))
@@ -164,6 +168,9 @@ WAYS: Mapping[str, Build] = {
     "data": data,
     "closed": closed,
     "ockam": ockam,
+    "initiator-among-strangers": partial(strangers, Role.INITIATOR),
+    "responder-among-strangers": partial(strangers, Role.RESPONDER),
+    "returned-responder-among-strangers": partial(strangers, Role.RESPONDER, returned=True),
 }
 
 
@@ -172,11 +179,18 @@ def setting_of(kind: SessionType) -> Setting:
     return Setting(kind, capacity=1 if kind.persistent else 2)
 
 
+def ways_of(kind: SessionType) -> tuple[str, ...]:
+    """The ways in which a type is tried. Profile `ockam` cannot say the generations that two-sided sessions need, and
+    the responder of a transient session has nothing to return with."""
+    senseless = {"ockam": kind.renegotiation is Renegotiation.TWO_SIDED,
+                 "returned-responder-among-strangers": not kind.persistent}  # fmt: skip
+    return tuple(way for way in WAYS if not senseless.get(way))
+
+
 @cache
 def worlds_of(kind: SessionType) -> tuple[World, ...]:
-    """Every world of a type. Two-sided sessions have no `ockam` world: that profile cannot say a generation."""
-    two_sided = kind.renegotiation is Renegotiation.TWO_SIDED
-    return tuple(build(setting_of(kind)) for way, build in WAYS.items() if not (two_sided and way == "ockam"))
+    """Every world of a type."""
+    return tuple(WAYS[way](setting_of(kind)) for way in ways_of(kind))
 
 
 def all_worlds() -> tuple[World, ...]:

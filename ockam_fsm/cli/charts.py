@@ -30,7 +30,9 @@ def chart_of(name: str, title: str, sentence: str, world: World, points: Sequenc
     for point, following in pairwise(points):
         drawing.step(point, following)
     drawing.left_over()
-    return Chart(name, title, sentence, world.actor_names, tuple(drawing.moments))
+    heard = (moment.who for moment in drawing.moments if moment.who)
+    everybody = tuple(dict.fromkeys((*world.actor_names, *heard)))  # who orders a delivery is outside the world
+    return Chart(name, title, sentence, everybody, tuple(drawing.moments))
 
 
 def control(state: Any) -> str:

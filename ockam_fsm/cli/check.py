@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from importlib.util import find_spec
@@ -28,7 +28,8 @@ from ockam_fsm.cli.subjects import within as within_bounds
 from ockam_fsm.cli.verdicts import as_json, is_good, is_open, say
 
 REPORT_SECONDS = 0.2
-SLOW_WAYS = ("restarts", "lossy", "ockam", "closed")
+VERY_SLOW_WAYS = ("lossy", "closed", "initiator-among-strangers", "responder-among-strangers")
+SLOW_WAYS = (*VERY_SLOW_WAYS, "restarts", "ockam")
 """Ways whose worlds are large where sessions are persistent; they are begun first, so that no core waits at the end."""
 
 
@@ -51,7 +52,7 @@ class Job:
     backend: str
     states: int
     seconds: float | None
-    lenient: bool
+    lenient: bool = False
 
 
 @app.command()
@@ -88,15 +89,16 @@ def check(
     candidates = chosen(name, source)
     require_bounds(candidates, bounds)
     _require(backend, pin is None or (name == ALL and not source and not bounds))
-    jobs = [
-        Job(one.name, one.source, tuple(bounds.items()), backend, limit_states, limit_seconds, len(candidates) > 1)
-        for one in candidates
-    ]
     if len(candidates) > 1 and name != ALL and not json_wanted:
         err().print(f"{name} is a type: checking all {len(candidates)} worlds of it.", highlight=False)
-    found = run(jobs, workers)
+    found = run(_jobs(candidates, Job("", "", tuple(bounds.items()), backend, limit_states, limit_seconds)), workers)
     _report(candidates, found, json_wanted)
     _finish(candidates, found, pin)
+
+
+def _jobs(candidates: Sequence[Candidate], common: Job) -> list[Job]:
+    lenient = len(candidates) > 1
+    return [replace(common, name=one.name, source=one.source, lenient=lenient) for one in candidates]
 
 
 def _require(backend: BackendName, may_pin: bool) -> None:
@@ -183,7 +185,8 @@ def _weight(job: Job) -> int:
     kind, _, way = job.name.partition(":")
     if not way:
         return 1
-    return 2 * ("persistent" in kind and way in SLOW_WAYS) + ("two-sided" in kind and way == "lossy")
+    heavy = "two-sided" in kind and way in VERY_SLOW_WAYS
+    return 2 * ("persistent" in kind and way in SLOW_WAYS) + heavy
 
 
 def explored(job: Job, report: Callable[[Any], None]) -> dict[str, Any]:

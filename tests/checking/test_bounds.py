@@ -13,7 +13,8 @@ from ockam_fsm.checking.worlds import all_worlds, worlds_of
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
 from tests.checking.small import Scripted, idle
 
-WORLDS = [*all_worlds(), *(one.world for one in known_bad())]
+OURS = [*all_worlds(), *(one.world for one in known_bad())]
+WORLDS = [world for world in OURS if setting_in(world) is not None]
 LOSSY = worlds_of(EXPLICIT_TRANSIENT)[0]
 
 
@@ -25,6 +26,13 @@ def test_a_bound_replaced_by_itself_changes_nothing(world: World) -> None:
     assert (same.name, same.bounds, same.normaliser) == (world.name, world.bounds, world.normaliser)
     assert [one.id for one in same.properties] == [one.id for one in world.properties]
     assert same.actors == world.actors
+
+
+def test_an_end_among_strangers_has_the_bounds_of_what_may_happen_to_it() -> None:
+    alone = [world for world in OURS if world not in WORLDS]
+    assert {len(world.actors) for world in alone} == {1}
+    assert possible_bounds(alone[0])[:3] == ("in_flight", "initiator.open", "initiator.send")
+    assert not any("hello" in name for name in possible_bounds(alone[0]))
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,18 @@ def test_timers_orders_and_faults_of_an_actor() -> None:
     assert (last.chosen, last.step, last.enabled) == (None, None, ())
 
 
+def test_an_order_that_is_a_delivery_arrives_at_once(backend: Backend) -> None:
+    """From outside the world: nothing is in flight, and it is a bound of nothing."""
+    said = Deliver("x", "somebody")
+    world = World("alone", (Scripted("a", collect, nothing_yet),), Network("ordered", 0), orders={"a": {said: 1}})
+    start, last = replay(world, [0])
+    assert [choice.label for choice in start.enabled] == ["a: hears x from somebody"]
+    assert start.step is not None
+    assert (start.step.event, last.state.locals["a"], last.state.network) == (said, (said,), ())
+    assert world.bounds == {"in_flight": 0}
+    assert explore(world, backend=backend).states == 2
+
+
 def chatter(state: Any, event: Event, out: Outbox) -> Hashable:
     out.send("b", "x")
     out.set_timer("again")

@@ -1,0 +1,176 @@
+"""Sessions that are wrong in one method, for the machines that must be rejected (`known_bad.py`).
+
+Rule 1: each overrides as little of the real session as it can, so that what it shows is one mistake.
+Source: spec/sessions.md section 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from ockam_fsm.kernel.errors import EventRefused
+from ockam_fsm.machines.vocabulary import Event, State
+from ockam_fsm.runtime.commands import Command, Deliver, Notify, RequestTimedOut
+from ockam_fsm.runtime.effects import Cause, Inbound
+from ockam_fsm.runtime.handshake import Place
+from ockam_fsm.runtime.link import Link, Purpose
+from ockam_fsm.runtime.message import Address, local
+from ockam_fsm.runtime.request import Outgoing, Request, RequestRecord
+from ockam_fsm.runtime.session import Session
+from ockam_fsm.runtime.signals import Answer, Data, Hello
+
+
+class NoGeneration(Session):
+    """Answers are believed whatever they answer, at an address that never changes."""
+
+    __slots__ = ()
+
+    def _judge_answer(self, inbound: Inbound, answer: Answer) -> Event:
+        own = self.attempt is not None and self.is_own(self.attempt)
+        return Event.ANSWER_CURRENT if own else Event.ANSWER_STALE
+
+    def start_attempt(self, cause: Cause) -> None:
+        super().start_attempt(cause)
+        assert self.attempt is not None
+        self.attempt = _readdressed(self.attempt)
+
+
+class EstablishedOnAnswering(Session):
+    """The responder is established as soon as it has answered."""
+
+    __slots__ = ()
+
+    def _judge_hello(self, inbound: Inbound, hello: Hello, place: Place) -> None:
+        before = self.attempt
+        super()._judge_hello(inbound, hello, place)
+        if self.attempt is not None and self.attempt != before and not self.is_own(self.attempt):
+            if self.current is not None:
+                self._fire(Event.PREVIOUS_ENDED)
+            self._fire(Event.CONFIRMED, inbound)
+
+
+class ReuseInnerAddress(Session):
+    """Every generation uses the same inner address."""
+
+    __slots__ = ()
+
+    def start_attempt(self, cause: Cause) -> None:
+        super().start_attempt(cause)
+        assert self.attempt is not None
+        self.attempt = _readdressed(self.attempt)
+
+    def accept_attempt(self, cause: Cause) -> None:
+        super().accept_attempt(cause)
+        assert self.attempt is not None
+        self.attempt = self.attempt._replace(inner=_fixed(self.attempt.inner))
+
+
+class FirstEstablishedWins(Session):
+    """In a collision each end answers the other's hello and goes on with its own attempt."""
+
+    __slots__ = ()
+
+    def _judge_hello(self, inbound: Inbound, hello: Hello, place: Place) -> None:
+        own = self.attempt is not None and self.is_own(self.attempt)
+        generation = hello.generation
+        if not own or self.attempt is None or self.attempt.generation.number != generation.number:
+            super()._judge_hello(inbound, hello, place)
+            return
+        inner = self.entropy.address(generation.number, generation.starter, Purpose.WORKER)
+        answer = Answer(self.terms.session_id, generation, inner, self.has_state)
+        self._send(inbound.message.return_route, (inner,), answer)
+
+
+class LateResponseCounts(Session):
+    """A request that timed out stays open, so its late response is an outcome as well."""
+
+    __slots__ = ()
+
+    def _request_expired(self, identifier: Hashable) -> None:
+        if identifier in self.requests:
+            self.emit(Notify(RequestTimedOut(identifier)))
+
+
+class ForgetHeldMessages(Session):
+    """Held messages vanish when the session closes."""
+
+    __slots__ = ()
+
+    def discard_held(self, cause: Cause) -> None:
+        self.waiting = ()
+
+
+class DeliverBeforeEstablished(Session):
+    """Data at the address of an unconfirmed answer is delivered and confirms nothing."""
+
+    __slots__ = ()
+
+    def _judge_talk(self, inbound: Inbound, link: Link) -> None:
+        if link is self.attempt and not self.is_own(link) and isinstance(inbound.signal, Data):
+            self.emit(Deliver(inbound.signal.payload, (), (self.terms.outer,)))
+            return
+        super()._judge_talk(inbound, link)
+
+
+class UnboundedHold(Session):
+    """What does not fit is held all the same."""
+
+    __slots__ = ()
+
+    def send(self, outgoing: Outgoing) -> list[Command]:
+        try:
+            return super().send(outgoing)
+        except EventRefused:
+            if self.state in (State.IDLE, State.CLOSED):
+                raise
+            self._wait(len(self.waiting), outgoing, reissued=False)
+            return []
+
+
+class LoseStateOnRenegotiation(Session):
+    """The session's state is lost when another generation is adopted."""
+
+    __slots__ = ()
+
+    def adopt_link(self, cause: Cause) -> None:
+        had_state = self.has_state
+        super().adopt_link(cause)
+        self.has_state = not had_state
+
+
+class CloseToThePast(Session):
+    """A close goes out in the previous generation, although the peer's next attempt is answered."""
+
+    __slots__ = ()
+
+    def send_close(self, cause: Cause) -> None:
+        attempt = self.attempt
+        self.attempt = attempt if self.current is None else None
+        super().send_close(cause)
+        self.attempt = attempt
+
+
+class _Untimed(Request):
+    __slots__ = ()
+
+    def start_request(self, cause: object) -> None:
+        """No timer is started."""
+
+
+class NoRequestTimer(Session):
+    """Requests have no timer."""
+
+    __slots__ = ()
+
+    def _request(self, record: RequestRecord) -> Request:
+        return _Untimed(record, self.emit)
+
+
+def _fixed(address: Address) -> Address:
+    """The same address for every generation of an end."""
+    return local(address.value.partition(b"/")[0] + b"/fixed")
+
+
+def _readdressed(link: Link) -> Link:
+    inner = _fixed(link.inner)
+    return link._replace(inner=inner, generation=link.generation._replace(address=inner))
