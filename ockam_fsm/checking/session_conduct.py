@@ -107,9 +107,16 @@ def state_has_what_belongs_to_it(deed: Deed) -> bool:
     if image.state in NEGOTIATIONS and image.attempt is None:
         return False
     known = image.current is not None and bool(image.current.route) and image.attempt is None
-    if image.state is State.ESTABLISHED and not known:
+    if (image.state is State.ESTABLISHED and not known) or not _is_for_a_message(deed, image):
         return False
     return image.armed == _timers_of(image, deed.settings) and _follows(deed.was, image.state)
+
+
+def _is_for_a_message(deed: Deed, image: Snapshot) -> bool:
+    """An implicit session negotiates for a message that waits, and rests only while none does."""
+    if deed.settings.session_type.creation is Creation.IMPLICIT and deed.starts:
+        return bool(image.waiting)
+    return not (image.resting and image.waiting)
 
 
 def _timers_are_those_of_the_sessions(deed: Deed) -> bool:

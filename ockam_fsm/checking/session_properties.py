@@ -75,7 +75,11 @@ def conduct(setting: Setting) -> Iterator[Property]:
     told = every_deed(setting, owes.owner_is_told)
     yield always_step("S17", "the owner is told of every establishment, failure and closing, once", told)
     belongs = every_deed(setting, owes.state_has_what_belongs_to_it)
-    yield always_step("S18", "each state has the attempt, route, addresses and timers that belong to it, only", belongs)
+    yield always_step(
+        "S18",
+        "each state has the attempt, route, addresses and timers of its own, only; an implicit end asks for a message",
+        belongs,
+    )
     heard = every_deed(setting, owes.hearing_counts)
     yield always_step("S19", "whatever is heard in the current generation is a sign of life", heard)
     counted = every_deed(setting, owes.counters_tell_the_truth)

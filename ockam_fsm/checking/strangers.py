@@ -107,11 +107,13 @@ class Alone:
             return state
 
 
-def strangers(role: Role, setting: Setting, messages: int = 1, held: int = 1, *, returned: bool = False) -> World:
+def strangers(
+    role: Role, setting: Setting, messages: int = 1, held: int = 1, misses: int = 1, *, returned: bool = False
+) -> World:
     """The end of `role` among strangers, with every step property that its type has. `messages`: how many the
     application may say in all, requests included. `returned`: a responder that was restarted and kept its state."""
     kind = setting.session_type
-    setting = replace(setting, distinct=True, held=held, misses=1, generations=2, spawns=2, capacity=1,
+    setting = replace(setting, distinct=True, held=held, misses=misses, generations=2, spawns=2, capacity=1,
                       reissue=kind.persistent, back_offs=True)  # fmt: skip
     end: InitiatorActor | ResponderActor = (
         InitiatorActor(setting, peer=STRANGER) if role is Role.INITIATOR else ResponderActor(setting, peer=STRANGER)

@@ -262,6 +262,7 @@ _PARTS: Mapping[tuple[str, str], str] = {
     ("data", "way behind"): "6.2",
     ("data", "tracing context"): "7.2",
     ("established", "resumed"): "2.1",
+    ("close", "onward route"): "3.8",
     ("closed", "reason"): "3.4",
 }
 """The right thing was said, and part of it is wrong. A route that is wrong breaks 5.1, if nothing is said here."""

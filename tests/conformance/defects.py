@@ -53,6 +53,8 @@ CLAUSES: Mapping[str, tuple[Role, str]] = {
     "deaf-responder": (RESPONDER, "3.7"),
     "uncounted-attempts": (INITIATOR, "3.4"),
     "unanswered-keepalive": (INITIATOR, "4.7"),
+    "close-to-the-past": (RESPONDER, "3.8"),
+    "refused-close": (INITIATOR, "3.8"),
 }
 """At which end each known-bad machine of spec/sessions.md shows, and the rule of section 9 that it breaks."""
 
