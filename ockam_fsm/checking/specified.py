@@ -134,7 +134,8 @@ def _known_bad() -> Iterator[Specified]:
         claim, wrong = REJECTED_BY[one.name], WRONG_OPERATORS.get(one.name, ())
         # A world that its machine needs in another shape than `lossy` is taken as it is, but for folding: TLC counts.
         folded = one.world.normaliser is not None
-        world = lossy(replace(setting, generations=3, spawns=2)) if folded else one.world
+        attempts = setting_of(setting.session_type).attempts
+        world = lossy(replace(setting, generations=3, spawns=2, attempts=attempts)) if folded else one.world
         invariants, steps = ((claim,), ()) if claim in INVARIANTS else ((), (claim,))
         yield Specified(
             one.name,

@@ -160,12 +160,6 @@ J1(c, max) == Row("J1", "TIMED_OUT", [c EXCEPT !.held = Increment(@, max.held)],
 
 \* TIMED_OUT, REISSUE [held ≥ held limit]. Source: 6.6
 J2(c, max) == Row("J2", "TIMED_OUT", c, <<"ABANDON_REQUEST">>)
-
-\* RENEGOTIATING, REISSUE [held < held limit]. Source: 6.6, 7.4
-J3(c, max) == Row("J3", "RENEGOTIATING", [c EXCEPT !.held = Increment(@, max.held)], <<"HOLD_AGAIN">>)
-
-\* RENEGOTIATING, REISSUE [held ≥ held limit]. Source: 6.6
-J4(c, max) == Row("J4", "RENEGOTIATING", c, <<"ABANDON_REQUEST">>)
 --------------------------------------------------------------------------------------------------------------
 \* closing, by order
 
@@ -292,9 +286,6 @@ Decide(state, event, c, max) ==
         [] event = "CLOSE_RECEIVED" -> GO4(c, max)
         [] event = "ERROR_RECEIVED" -> GO3(c, max)
         [] event = "LOWER_LAYER_LOST" -> GO5(c, max)
-        [] event = "REISSUE" ->
-            (CASE BelowLimit(c.held, max.held) -> J3(c, max)
-              [] AtLimit(c.held, max.held) -> J4(c, max))
         [] event = "NEGOTIATION_EXPIRED" -> GO7(c, max)
         [] event = "OPEN" -> Refused("the session is open already")
         [] event = "RENEGOTIATE" -> Refused("there is no established session to renegotiate")
@@ -304,6 +295,7 @@ Decide(state, event, c, max) ==
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
+        [] event = "REISSUE" -> Refused("a request is reissued after a failure only")
         [] event = "BACK_OFF_EXPIRED" -> Refused("the back-off runs in TIMED_OUT only")
         [] event = "KEEPALIVE_DUE" -> Refused("the keepalive timer runs in ESTABLISHED only"))
   [] state = "CLOSED" ->

@@ -164,10 +164,6 @@ FO5(c, max) == Row("FO5", "TIMED_OUT", c,
 \* ESTABLISHED, CLOSE_RECEIVED. Source: 3.8
 PO1(c, max) == Row("PO1", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
-
-\* NEGOTIATING, CLOSE_RECEIVED. Source: 3.8
-PO2(c, max) == Row("PO2", "TIMED_OUT", c,
-    <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
 --------------------------------------------------------------------------------------------------------------
 \* this end's own renegotiation, and the order to start one
 
@@ -306,7 +302,6 @@ Decide(state, event, c, max) ==
         [] event = "HELLO_REPEATED" -> QO2(c, max)
         [] event = "HELLO_OLDER" -> QO4(c, max)
         [] event = "CONFIRMED" -> QO1(c, max)
-        [] event = "CLOSE_RECEIVED" -> PO2(c, max)
         [] event = "LOWER_LAYER_LOST" -> FO2(c, max)
         [] event = "NEGOTIATION_EXPIRED" -> FO1(c, max)
         [] event = "OPEN" -> Refused("a responder waits for a hello")
@@ -318,6 +313,7 @@ Decide(state, event, c, max) ==
         [] event = "PREVIOUS_ENDED" -> Refused("no generation is usable")
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
+        [] event = "CLOSE_RECEIVED" -> Ignored("whatever arrives in the generation that was answered confirms it first")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
