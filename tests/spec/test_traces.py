@@ -42,6 +42,8 @@ INVISIBLE = {
     "connection-per-message": "a trace shows sessions, not the connections below them",
     "crash-takes-neighbours": "a trace shows sessions, not the workers beside them",
     "first-established-wins": "shows in collisions, which some runs lack",
+    "close-to-the-past": "shows where an end closes that has just answered, which most runs lack",
+    "refused-close": "an order that is refused leaves no record",
 }
 """Wrong machines that some short runs do not show, and why."""
 
