@@ -625,15 +625,6 @@ inline responder_hears(event)
 		RETIRE_REQUESTS(responder, RESPONDER);
 		NOTIFY_TIMED_OUT(responder, RESPONDER);
 		START_RETENTION(responder, RESPONDER)
-	/* PW2: CLOSE_RECEIVED in NEGOTIATING (3.8) */
-	:: event == CLOSE_RECEIVED && responder.state == NEGOTIATING ->
-		held = responder.held;
-		responder.state = TIMED_OUT;
-		STOP_TIMERS(responder, RESPONDER);
-		FORGET_ROUTE(responder, RESPONDER);
-		RETIRE_REQUESTS(responder, RESPONDER);
-		NOTIFY_TIMED_OUT(responder, RESPONDER);
-		START_RETENTION(responder, RESPONDER)
 	:: else -> skip
 	fi
 }

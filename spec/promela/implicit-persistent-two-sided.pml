@@ -772,15 +772,6 @@ inline responder_hears(event)
 		RETIRE_REQUESTS(responder, RESPONDER);
 		NOTIFY_TIMED_OUT(responder, RESPONDER);
 		START_BACK_OFF(responder, RESPONDER)
-	/* PO2: CLOSE_RECEIVED in NEGOTIATING (3.8) */
-	:: event == CLOSE_RECEIVED && responder.state == NEGOTIATING ->
-		held = responder.held;
-		responder.state = TIMED_OUT;
-		STOP_TIMERS(responder, RESPONDER);
-		FORGET_ROUTE(responder, RESPONDER);
-		RETIRE_REQUESTS(responder, RESPONDER);
-		NOTIFY_TIMED_OUT(responder, RESPONDER);
-		START_BACK_OFF(responder, RESPONDER)
 	/* GB1: ANSWER_CURRENT in RENEGOTIATING (4.3) */
 	:: event == ANSWER_CURRENT && responder.state == RENEGOTIATING ->
 		held = responder.held;

@@ -495,16 +495,6 @@ inline responder_hears(event)
 		responder.state = ESTABLISHED;
 		ANSWER_KEEPALIVE(responder, RESPONDER);
 		START_IDLE(responder, RESPONDER)
-	/* TT2: CLOSE_RECEIVED in NEGOTIATING (3.8) */
-	:: event == CLOSE_RECEIVED && responder.state == NEGOTIATING ->
-		held = responder.held;
-		responder.state = CLOSED;
-		responder.held = 0;
-		STOP_TIMERS(responder, RESPONDER);
-		FORGET_ROUTE(responder, RESPONDER);
-		FAIL_REQUESTS(responder, RESPONDER);
-		DISCARD_HELD(responder, RESPONDER);
-		NOTIFY_CLOSED(responder, RESPONDER)
 	/* TT3: CLOSE_RECEIVED in ESTABLISHED (3.8) */
 	:: event == CLOSE_RECEIVED && responder.state == ESTABLISHED ->
 		held = responder.held;
