@@ -14,13 +14,22 @@ from ockam_fsm.conformance.findings import Report
 from ockam_fsm.conformance.wire.kit import Kit
 from ockam_fsm.conformance.wire.target import Pace, Target
 from ockam_fsm.edges.loop import run
-from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
+from ockam_fsm.machines.session import (
+    EXPLICIT_PERSISTENT_ONE_SIDED,
+    EXPLICIT_PERSISTENT_TWO_SIDED,
+    EXPLICIT_TRANSIENT,
+)
 from ockam_fsm.runtime.handshake import GENERATION, OCKAM
 from tests.conformance.defective_node import CAPACITY, DURATIONS
 
 ROOT = Path(__file__).parents[2]
 AT_ONCE = 12
-DECLARED = frozenset({"negotiation", "idle", "retention", "keepalive"})
+DECLARED = frozenset({"negotiation", "idle", "retention", "keepalive", "back-off"})
+KINDS = {
+    "ockam": (OCKAM, EXPLICIT_TRANSIENT, "session_spawner"),
+    "one-sided": (GENERATION, EXPLICIT_PERSISTENT_ONE_SIDED, "generation_spawner"),
+    "two-sided": (GENERATION, EXPLICIT_PERSISTENT_TWO_SIDED, "two_sided_spawner"),
+}
 
 
 @contextmanager
@@ -49,12 +58,11 @@ def our_node(*options: str) -> Iterator[str]:
             process.kill()
 
 
-def target(where: str, profile: str, *, patience: float = 5.0, spawner: str = "") -> Target:
-    ours = GENERATION if profile == "generation" else OCKAM
-    kind = EXPLICIT_PERSISTENT_ONE_SIDED if ours.keeps_alive else EXPLICIT_TRANSIENT
-    name = spawner or ("generation_spawner" if ours.keeps_alive else "session_spawner")
+def target(where: str, kind: str, *, patience: float = 5.0, spawner: str = "") -> Target:
+    """`kind`: `ockam`, or in profile generation `one-sided` or `two-sided`."""
+    ours, session_type, name = KINDS[kind]
     pace = Pace(patience, run_seconds=120.0)
-    return Target(where, name, "echo", "", ours, kind, DURATIONS, DECLARED, CAPACITY, pace=pace)
+    return Target(where, spawner or name, "echo", "", ours, session_type, DURATIONS, DECLARED, CAPACITY, pace=pace)
 
 
 def judged(targets: Mapping[str, tuple[Target, tuple[str, ...]]]) -> dict[str, Report]:

@@ -3,7 +3,7 @@
     python -m tests.conformance.defective_node
 
 prints one JSON line, {"defect": "HOST:PORT", ...}, and runs until its standard input is closed. The node `none` is ours
-as it is. Each offers `echo`, `session_spawner` (profile ockam) and `generation_spawner`.
+as it is. Each offers `echo` and the `SPAWNERS`.
 
 Rule 1: a defect is one respect in which a node differs. Where there is a seam it goes through it; where there is none,
         a method is replaced, for its own node only: all of them share the process.
@@ -28,8 +28,13 @@ from ockam_fsm.edges.loop import run
 from ockam_fsm.edges.tcp_connection import TcpConnection
 from ockam_fsm.edges.tcp_node import TcpNode
 from ockam_fsm.kernel.errors import RemoteSessionError
-from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, table
-from ockam_fsm.machines.vocabulary import Effect, Event, Role
+from ockam_fsm.machines.session import (
+    EXPLICIT_PERSISTENT_ONE_SIDED,
+    EXPLICIT_PERSISTENT_TWO_SIDED,
+    EXPLICIT_TRANSIENT,
+    table,
+)
+from ockam_fsm.machines.vocabulary import Effect, Event, Role, SessionType
 from ockam_fsm.runtime import session_workers
 from ockam_fsm.runtime.commands import Command, Deliver
 from ockam_fsm.runtime.connections import Connection
@@ -47,6 +52,11 @@ from ockam_fsm.runtime.workers import echo
 
 DURATIONS = Durations(1.0, 0.3, 2.0, 1.0, 2.0, BackOff(0.05))
 CAPACITY = 600
+SPAWNERS = (
+    ("session_spawner", OCKAM, EXPLICIT_TRANSIENT),
+    ("generation_spawner", GENERATION, EXPLICIT_PERSISTENT_ONE_SIDED),
+    ("two_sided_spawner", GENERATION, EXPLICIT_PERSISTENT_TWO_SIDED),
+)
 Spoil = Callable[[TcpNode], None]
 
 
@@ -371,6 +381,7 @@ DEFECTS = (
     Defect("no-negotiation-timeout", without=(Effect.START_NEGOTIATION,)),
     Defect("never-idle", without=(Effect.START_IDLE,)),
     Defect("never-reaped", without=(Effect.START_RETENTION,)),
+    Defect("never-asks", without=(Effect.START_KEEPALIVE,)),
     Defect("connection-per-message", connects_per_message),
     Defect("reordered-on-reconnect", reorders),
     Defect("identifiers-ignored", make=IgnoresIdentifiers),
@@ -398,8 +409,7 @@ DEFECTS = (
 )
 
 
-def settings(defect: Defect, profile: Profile) -> Settings:
-    kind = EXPLICIT_PERSISTENT_ONE_SIDED if profile.keeps_alive else EXPLICIT_TRANSIENT
+def settings(defect: Defect, profile: Profile, kind: SessionType) -> Settings:
     machine = table(kind, Role.RESPONDER)
     wanted = Settings(kind, Role.RESPONDER, profile, DURATIONS)
     return replace(wanted, variant=without_effect(machine, defect.name, *defect.without)) if defect.without else wanted
@@ -409,8 +419,8 @@ async def start(defect: Defect, node: TcpNode) -> str:
     CONNECTIONS.append((node.edge, defect.connection))
     node.node._make = defect.make
     node.worker("echo", echo, public=True)
-    for name, profile in (("session_spawner", OCKAM), ("generation_spawner", GENERATION)):
-        node.spawner(name, handler=echo, settings=settings(defect, profile), capacity=defect.capacity)
+    for name, profile, kind in SPAWNERS:
+        node.spawner(name, handler=echo, settings=settings(defect, profile, kind), capacity=defect.capacity)
     defect.spoil(node)
     return await node.listen()
 

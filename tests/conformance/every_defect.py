@@ -8,13 +8,17 @@ wrong node is rarely wrong in one clause only.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from ockam_fsm.conformance.findings import Report
-from tests.conformance.defective import defective_nodes, failures, judged, target
+from ockam_fsm.machines.session import TYPES
+from ockam_fsm.machines.vocabulary import SessionType
+from tests.conformance.defective import KINDS, defective_nodes, failures, judged, our_node, target
 from tests.conformance.test_wire_bounded import TARGETS, Serve
 from tests.conformance.test_wire_bounded import judged as tried
+from tests.conformance.test_wire_ours import DURATIONS
 from tests.conformance.test_wire_teeth import TEETH
 
 ALLOWED = {
@@ -37,8 +41,8 @@ ALLOWED = {
 @pytest.fixture(scope="module")
 def reports() -> Iterator[dict[str, Report]]:
     with defective_nodes() as where:
-        tried = {name: (target(where[name], profile), ()) for name, (profile, _, _) in TEETH.items()}
-        ours = {f"none {profile}": (target(where["none"], profile), ()) for profile in ("ockam", "generation")}
+        tried = {name: (target(where[name], kind), ()) for name, (kind, _, _) in TEETH.items()}
+        ours = {f"none {kind}": (target(where["none"], kind), ()) for kind in KINDS}
         yield judged(tried | ours)
 
 
@@ -51,11 +55,23 @@ def test_a_defect_is_found_by_all_cases_and_blamed_for_nothing_else(reports: dic
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("profile", ["ockam", "generation"])
-def test_ours_passes_filled_to_its_capacity(reports: dict[str, Report], profile: str) -> None:
-    report = reports[f"none {profile}"]
+@pytest.mark.parametrize("kind", KINDS)
+def test_ours_passes_filled_to_its_capacity(reports: dict[str, Report], kind: str) -> None:
+    report = reports[f"none {kind}"]
     assert report.exit_code == 0, [line.reason for line in report.lines if line.deviates]
     assert any(one.case == "capacity" and one.verdict.value == "PASS" for one in report.findings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", TYPES, ids=str)
+def test_our_node_passes_with_every_type(kind: SessionType) -> None:
+    with our_node("--durations", DURATIONS, "--type", kind.name) as where:
+        nodes = {
+            name: replace(target(where, "one-sided", spawner=name), session_type=kind, capacity=None)
+            for name in ("generation_spawner", "responder")
+        }
+        for report in judged({name: (node, ()) for name, node in nodes.items()}).values():
+            assert report.exit_code == 0, [line.reason for line in report.lines if line.deviates]
 
 
 @pytest.mark.slow

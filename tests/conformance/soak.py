@@ -30,7 +30,7 @@ def main(runs: int, busy: int) -> int:
         for number in range(1, runs + 1):
             # A node of its own for each run: the cases about capacity leave its spawners full.
             with our_node("--durations", DURATIONS, "--capacity", str(CAPACITY)) as where:
-                nodes = {name: (target(where, profile, spawner=name), ()) for name, profile in SPAWNERS.items()}
+                nodes = {name: (target(where, kind, spawner=name), ()) for name, kind in SPAWNERS.items()}
                 for name, report in judged(nodes).items():
                     counts[report.summary["verdict"]] += 1
                     for one in report.findings:

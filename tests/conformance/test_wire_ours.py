@@ -1,4 +1,4 @@
-"""Our own node, started as a user starts it, conforms: both profiles, spawners and the static responder."""
+"""Our own node, started as a user starts it, conforms: both profiles, spawners and static responder, two-sided too."""
 
 from __future__ import annotations
 
@@ -12,19 +12,22 @@ from ockam_fsm.conformance.wire.kit import NOT_JUDGED
 from tests.conformance.defective import judged, our_node, target
 
 DURATIONS = "negotiation=1,keepalive=0.3,idle=2,retention=1,request=2,back-off=0.05"
-SPAWNERS = {"session_spawner": "ockam", "generation_spawner": "generation", "responder": "generation"}
+SPAWNERS = {"session_spawner": "ockam", "generation_spawner": "one-sided", "responder": "one-sided"}
+TWO_SIDED = "explicit-persistent-two-sided"
 
 
 @pytest.fixture(scope="module")
 def reports() -> Iterator[dict[str, Report]]:
     """All at once, so that their waits overlap."""
-    with our_node("--durations", DURATIONS) as where:
-        nodes = {name: target(where, profile, spawner=name) for name, profile in SPAWNERS.items()}
+    waits = ("--durations", DURATIONS)
+    with our_node(*waits) as where, our_node(*waits, "--type", TWO_SIDED) as other:
+        nodes = {name: target(where, kind, spawner=name) for name, kind in SPAWNERS.items()}
+        nodes[TWO_SIDED] = target(other, "two-sided", spawner="generation_spawner")
         yield judged({name: (replace(node, capacity=None), ()) for name, node in nodes.items()})
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SPAWNERS)
+@pytest.mark.parametrize("name", [*SPAWNERS, TWO_SIDED])
 def test_our_node_passes_everything(reports: dict[str, Report], name: str) -> None:
     report = reports[name]
     decided = {line.verdict for line in report.lines}

@@ -302,7 +302,7 @@ def answerable(lab: Lab, back: Address) -> bytes:
     target = lab.target
     if target.echo:
         return frame(Message((local(target.echo),), (back,), b"in pieces"))
-    return frame(Message((target.host,), (back,), any_hello(target.profile, back)))
+    return frame(Message((target.host,), (back,), any_hello(lab.run, back)))
 
 
 def parts(onward: Route, back: Route, data: bytes) -> tuple[bytes, bytes, bytes]:

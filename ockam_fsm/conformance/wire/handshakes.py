@@ -143,7 +143,7 @@ def most_bits(samples: list[bytes]) -> int:
 
 
 def unreadable_hellos(lab: Lab) -> dict[str, bytes]:
-    whole = any_hello(lab.target.profile, fresh("inner"))
+    whole = any_hello(lab.run, fresh("inner"))
     return {
         "nothing": b"",
         "half a hello": whole[: len(whole) // 2],

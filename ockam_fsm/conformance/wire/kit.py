@@ -11,17 +11,20 @@ Rule 3: whatever happens every connection is closed in the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from ockam_fsm.conformance.clauses import BY_ID
 from ockam_fsm.conformance.findings import Expected, Report, Severity, Verdict
 from ockam_fsm.conformance.wire import connections, generations, handshakes, streams, timing
 from ockam_fsm.conformance.wire.bystander import Bystander
 from ockam_fsm.conformance.wire.cases import Case, Manner
-from ockam_fsm.conformance.wire.lab import Deviation, Lab, NoVersion, OutOfTime, Run, Undecided
+from ockam_fsm.conformance.wire.lab import Deviation, Lab, NotApplicable, NoVersion, OutOfTime, Run, Undecided, fresh
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.talk import find_onward
 from ockam_fsm.conformance.wire.target import Target
-from ockam_fsm.edges.wire_peer import now, pause, together
+from ockam_fsm.edges.routes import tcp
+from ockam_fsm.edges.wire_peer import WireListener, now, pause, together
+from ockam_fsm.machines.vocabulary import Renegotiation
 
 Progress = Callable[[int, int, str], None]
 """How many cases are done, of how many, and which one is next."""
@@ -44,7 +47,6 @@ NOT_JUDGED = {
     "3.10": OWN_BUSINESS,
     "4.6": "both ends would have to start at once, by orders at the node",
     "5.2": AS_RESPONDER,
-    "5.3": "the responder's own negotiations begin with a failure that it decides by itself",
     "6.1": OWN_BUSINESS,
     "6.3": AS_RESPONDER,
     "6.4": AS_RESPONDER,
@@ -76,6 +78,7 @@ class Kit:
         self.run = Run(target)
         self.runner = Runner(self.run, command)
         self.bystander: Bystander | None = None
+        self.contact: WireListener | None = None
         self.no_session = self.given_up = ""
         self.exempt: set[str] = set()
         self.silent = self.done = 0
@@ -94,6 +97,8 @@ class Kit:
         finally:
             if self.bystander is not None:
                 self.bystander.lab.close()
+            if self.contact is not None:
+                self.contact.close()
             await pause(0.01)  # what was aborted is closed in the next turns of the loop
         missing = {one: OTHER_PROFILE.format(self.target.profile.name) for one in BY_ID} | NOT_JUDGED
         return Report(self.target.name, self.runner.findings, missing, expected, round(now() - began, 3))
@@ -103,6 +108,7 @@ class Kit:
         lab = Lab(self.run)
         try:
             wire = await lab.wire()
+            await self._be_reachable(lab)
             if {one.name for one in self.cases} & NEEDS_SESSIONS:
                 await find_onward(lab, wire)
         except NoVersion as error:
@@ -115,6 +121,14 @@ class Kit:
         finally:
             lab.close()
         self.bystander = Bystander(self.run, with_session=not self.no_session)
+
+    async def _be_reachable(self, lab: Lab) -> None:
+        """In two-sided sessions the node may want to negotiate by itself: somebody listens, and says nothing."""
+        if self.target.session_type.renegotiation is Renegotiation.TWO_SIDED:
+            with suppress(NotApplicable):  # then it was given a route at its start, or answers no hello
+                self.contact = await lab.listen()
+                lab.listeners.remove(self.contact)
+                self.run.contact = (tcp(self.contact.where), fresh("contact"))
 
     def _of(self, *manners: Manner) -> list[Case]:
         return [one for one in self.cases if one.manner in manners]

@@ -68,9 +68,10 @@ def frame(message: Message) -> bytes:
     return encode_frame(encode_message(message))
 
 
-def any_hello(profile: Profile, inner: Address) -> bytes:
+def any_hello(run: Run, inner: Address) -> bytes:
     """The payload of a hello for a session of its own."""
-    return profile.encode(Hello(new_session_id(profile), Generation(1, Role.INITIATOR, inner)))
+    profile = run.target.profile
+    return profile.encode(Hello(new_session_id(profile), Generation(1, Role.INITIATOR, inner), run.contact))
 
 
 def new_session_id(profile: Profile) -> bytes:
@@ -87,6 +88,8 @@ class Run:
         """What the node wrote that it may not write, the first of it."""
         self.heard = 0
         """How many messages of the node were looked at."""
+        self.contact: Route = ()
+        """In two-sided sessions: how the node reaches the kit for negotiations of its own (clause 5.3)."""
         self.onward: Route = ()
         """What follows a session's route so that the node sends data back: nothing, or its echo worker."""
 
@@ -222,7 +225,7 @@ class Wire:
         if target.echo:
             self.peer.send(frame(Message((local(target.echo),), (back,), b"still there?")))
         else:
-            self.peer.send(frame(Message((target.host,), (back,), any_hello(target.profile, back))))
+            self.peer.send(frame(Message((target.host,), (back,), any_hello(self.lab.run, back))))
         answered = await self.hear(back) is not None
         if note:
             self.lab.record.note("it still answers" if answered else "it does not answer any more", self.name)

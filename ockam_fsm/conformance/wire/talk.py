@@ -35,6 +35,7 @@ class Attempt:
     session_id: bytes
     generation: Generation
     back: Route
+    own_route: Route = ()
 
     @property
     def profile(self) -> Profile:
@@ -42,7 +43,7 @@ class Attempt:
 
     @property
     def payload(self) -> bytes:
-        return self.profile.encode(Hello(self.session_id, self.generation))
+        return self.profile.encode(Hello(self.session_id, self.generation, self.own_route))
 
     def send(self, meaning: str = "", *, wire: Wire | None = None) -> None:
         said = meaning or f"hello{f', generation {self.generation}' if self.profile.keeps_alive else ''}"
@@ -164,13 +165,16 @@ def hello(
     starter: Role = Role.INITIATOR,
     inner: Address | None = None,
     back: Route | None = None,
+    own_route: Route | None = None,
 ) -> Attempt:
     """A hello to the spawner, not sent yet. In profile ockam the answer arrives at a handshake address of its own."""
     profile = wire.lab.target.profile
     address = inner or fresh("inner")
     default = (address,) if profile.keeps_alive else (fresh("handshake"),)
     identifier = new_session_id(profile) if session_id is None else session_id
-    return Attempt(wire, identifier, Generation(number, starter, address), default if back is None else back)
+    contact = wire.lab.run.contact if own_route is None else own_route
+    generation = Generation(number, starter, address)
+    return Attempt(wire, identifier, generation, default if back is None else back, contact)
 
 
 async def session(wire: Wire, *, confirmed: bool = True) -> Talk:

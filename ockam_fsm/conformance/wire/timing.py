@@ -14,12 +14,16 @@ from collections.abc import Awaitable, Callable
 
 from ockam_fsm.conformance.findings import Severity
 from ockam_fsm.conformance.wire.cases import Case, Manner, case, not_persistent, undeclared
-from ockam_fsm.conformance.wire.generations import alive, answering
-from ockam_fsm.conformance.wire.lab import Deviation, Lab, NotApplicable, Undecided, Wire
-from ockam_fsm.conformance.wire.talk import Talk, hello, next_generation, session
+from ockam_fsm.conformance.wire.generations import alive, answering, read
+from ockam_fsm.conformance.wire.lab import Deviation, Lab, NotApplicable, Undecided, Wire, fresh
+from ockam_fsm.conformance.wire.talk import Talk, confirm, hello, next_generation, session
+from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.edges.routes import tcp
 from ockam_fsm.edges.wire_peer import now, pause
-from ockam_fsm.machines.vocabulary import Renegotiation
-from ockam_fsm.runtime.signals import Close, Keepalive
+from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role
+from ockam_fsm.runtime.handshake import GENERATION
+from ockam_fsm.runtime.signals import Answer, Close, Hello, Keepalive
+from ockam_fsm.runtime.wire import VERSION
 
 CASES: list[Case] = []
 LATE = (1.25, 1.5, 2.0, 3.0)
@@ -146,6 +150,43 @@ async def falls_back(lab: Lab) -> str:
             still(second)
             return f"fallen back after {now() - began:.1f} s; {seconds:g} s are declared"
     raise Deviation(f"the attempt is still open after {now() - began:.1f} s; {seconds:g} s are declared")
+
+
+def never_asks(target: Target) -> str:
+    if target.session_type.renegotiation is not Renegotiation.TWO_SIDED:
+        return "only responders of two-sided sessions ask"
+    if target.session_type.creation is Creation.IMPLICIT:
+        return "an implicit session asks for a message of its application only"
+    return undeclared("keepalive", "back-off")(target)
+
+
+@case("5.3", Severity.LIVENESS, Manner.PATIENT, profiles=("generation",), lacks=never_asks, into=CASES)
+async def asks_by_itself(lab: Lab) -> str:
+    """The responder of a two-sided session notices that its peer is silent, and asks by the route of the hello."""
+    durations, wire, listener = lab.target.durations, await lab.wire(), await lab.listen()
+    contact, worker = fresh("contact"), fresh("worker")
+    attempt = hello(wire, own_route=(tcp(listener.where), contact))
+    attempt.send()
+    talk = await attempt.talk()
+    await confirm(talk)
+    del wire.answers[talk.inner]
+    lab.record.note("the kit answers no more keepalives", wire.name)
+    try:
+        peer = await listener.next(durations.keepalive_seconds * 10 + durations.back_off.initial_seconds * 2 + 5.0)
+    except TimeoutError:
+        raise Deviation("it does not ask: no connection to where the hello's initialization route leads") from None
+    mine = lab.adopt(peer, "kit, as a contact")
+    mine.peer.send(VERSION)
+    message = await mine.need(contact, what="hello of the responder")
+    asked = read(message)
+    if not isinstance(asked, Hello) or asked.session_id != attempt.session_id:
+        raise Deviation(f"at the initialization route of a session arrives {asked}")
+    if asked.generation.starter is not Role.RESPONDER or asked.generation.number <= 1:
+        raise Deviation(f"the responder asks with generation {asked.generation}", "4.1")
+    answer = Answer(attempt.session_id, asked.generation, worker, False)
+    mine.send(message.return_route, GENERATION.encode(answer), (worker,), "answer")
+    await mine.need(worker, what="keepalive after the answer to the responder's own hello")
+    return f"it asks with generation {asked.generation}, and goes on in it"
 
 
 async def waiting(lab: Lab, wire: Wire, seconds: float, keep: Callable[[], Awaitable[None]]) -> None:
