@@ -128,7 +128,10 @@ def test_signals_clean_up(where: str, arguments: list[str], number: signal.Signa
         while not any(word in process.stdout.readline() for word in ("ready", "ESTABLISHED")):
             assert process.poll() is None
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        try:
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode == code
     assert "Traceback" not in err
     if arguments[0] == "session":
