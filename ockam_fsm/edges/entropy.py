@@ -1,8 +1,8 @@
-"""Where a real node gets what must not be guessed: the operating system."""
+"""Where a real node gets what must not be guessed: the operating system (`os.urandom` is what `secrets` asks)."""
 
 from __future__ import annotations
 
-import secrets
+from os import urandom
 from random import random
 
 from ockam_fsm.runtime.link import Purpose
@@ -15,7 +15,7 @@ class SystemEntropy:
     """Addresses of 128 random bits, as text (profile `ockam` names workers in UTF-8). Jitter need not be secret."""
 
     def address(self, number: int, starter: int, purpose: Purpose) -> Address:
-        return Address(LOCAL, secrets.token_hex(ADDRESS_BYTES).encode())
+        return Address(LOCAL, urandom(ADDRESS_BYTES).hex().encode())
 
     def fraction(self) -> float:
         return random()

@@ -341,11 +341,9 @@ def _route(route: TextOrRoute) -> Route:
 
 
 _parsed = lru_cache(maxsize=256)(parse_route)
-_shared: Callable[..., Settings] = lru_cache(maxsize=256)(Settings)
-"""One for all sessions of a kind: they are values, and what they look up once is then looked up once for all."""
 
 
-def _settings(
+def _declared(
     session_type: SessionType | str,
     role: Role,
     profile: Profile | str,
@@ -357,7 +355,11 @@ def _settings(
     spoken = _named("profile", profile, PROFILES) if isinstance(profile, str) else profile
     if role is Role.RESPONDER and not spoken.keeps_alive:
         kind = EXPLICIT_TRANSIENT
-    return _shared(kind, role, spoken, durations or _DURATIONS, attempts)
+    return Settings(kind, role, spoken, durations or _DURATIONS, attempts)
+
+
+_settings: Callable[..., Settings] = lru_cache(maxsize=256)(_declared)
+"""One for all sessions of a kind: they are values, and what they look up once is then looked up once for all."""
 
 
 def _named(what: str, name: str, known: Mapping[str, T]) -> T:

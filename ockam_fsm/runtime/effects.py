@@ -78,6 +78,9 @@ _REASONS = {
 }
 """Why a session failed or closed. A back-off that ends has no reason of its own: what it follows has one."""
 
+_TIMERS = tuple(Timer)
+"""To go through an Enum itself takes Python a call for each member."""
+
 EXHAUSTED = "attempts exhausted"
 NO_ROOM = "no room to hold it"
 
@@ -256,7 +259,7 @@ class Effects(Knowledge):
         self._set(Timer.RETENTION, self.settings.durations.retention_seconds)
 
     def stop_timers(self, cause: Cause) -> None:
-        for timer in Timer:
+        for timer in _TIMERS:
             if timer in self.armed:
                 self.emit(CancelTimer(timer))
         self.armed = frozenset()
