@@ -67,15 +67,19 @@ class Reader:
         return self._payload[at]
 
     def uint(self) -> int:
-        value = self.u8()
-        return value if value < 0x80 else self._rest_of_uint(value & 0x7F)
+        at, payload = self._at, self._payload
+        if at < len(payload) and payload[at] < 0x80:  # nearly every length and count
+            self._at = at + 1
+            return payload[at]
+        return self._long_uint()
 
-    def _rest_of_uint(self, value: int) -> int:
-        for position in range(1, MAX_UINT_BYTES):
+    def _long_uint(self) -> int:
+        value = 0
+        for position in range(MAX_UINT_BYTES):
             byte = self.u8()
             value |= (byte & 0x7F) << (7 * position)
             if byte < 0x80:
-                if byte == 0:
+                if byte == 0 and position > 0:
                     raise malformed(f"varint with a useless last byte before offset {self._at}")
                 if value > MAX_UINT:
                     break

@@ -8,7 +8,7 @@ Source: spec/sessions.md section 3 (timers), section 7 (data), section 4.1 (`Rem
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from ockam_fsm.kernel.value import Symbol, value
 from ockam_fsm.runtime.message import Address, Message, Route
@@ -25,8 +25,7 @@ class Timer(Symbol):
     RETENTION = "retention"
 
 
-@value
-class RequestTimer:
+class RequestTimer(NamedTuple):
     """The timer of one synchronous request."""
 
     request: Hashable

@@ -53,8 +53,8 @@ class ConnectionSettings:
 class Connection:
     """One connection: a resident at `via`, and the model of the implicit transient tables."""
 
-    __slots__ = ("_bytes", "_closed", "_settings", "armed", "dependents", "destination", "heard", "held", "limits",
-                 "misses", "reason", "role", "router", "state", "via", "waiting")  # fmt: skip
+    __slots__ = ("_bytes", "_closed", "_driver", "_settings", "armed", "dependents", "destination", "heard", "held",
+                 "limits", "misses", "reason", "role", "router", "state", "via", "waiting")  # fmt: skip
     replies = False
 
     def __init__(
@@ -71,6 +71,7 @@ class Connection:
         self.destination = destination
         self.role = Role.RESPONDER if destination is None else Role.INITIATOR
         self.limits: Mapping[str, int | None] = {"held": settings.held, "misses": 0}
+        self._driver = _DRIVERS[self.role]
         self.state = State.IDLE
         self.held = self.misses = 0
         self.heard = 0
@@ -121,7 +122,7 @@ class Connection:
 
     def step(self, event: Event, cause: object = None) -> None:
         before = self.state
-        _DRIVERS[self.role].fire(self, event, cause)
+        self._driver.fire(self, event, cause)
         if self.state is not before and self.router.observers:
             self.router.observe(StateChanged(self.via, IMPLICIT_TRANSIENT.name, before.name, self.state.name))
 

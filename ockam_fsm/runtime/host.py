@@ -146,9 +146,9 @@ class Host:
 
     def _collect(self, key: Key, commands: list[Command]) -> None:
         for command in commands:
-            if isinstance(command, Register):
+            if type(command) is Register:
                 self.owners[command.address] = key
-            elif isinstance(command, Unregister):
+            elif type(command) is Unregister:
                 self.owners.pop(command.address, None)
             self.owned.append((key, command))
         session = self.sessions.get(key)

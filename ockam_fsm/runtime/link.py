@@ -50,6 +50,10 @@ class Link(NamedTuple):
     def reply_prefix(self) -> bytes:
         return self.inner.value + b"."
 
+    def takes(self, address: Address) -> bool:
+        """Whether an address is the inner one of this generation, or a reply address made from it."""
+        return address == self.inner or address.value.startswith(self.reply_prefix)
+
     def next_reply(self) -> tuple[Address, Link]:
         """A reply address for one request of this generation, and the link that has used it."""
         number = self.requests_sent + 1

@@ -17,7 +17,7 @@ Source: spec/sessions.md, wire clauses; Ockam Routing as observed (tests/vectors
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -163,10 +163,8 @@ class Router:
         if len(self.vanished) > MAX_VANISHED:
             del self.vanished[next(iter(self.vanished))]
 
-    def resolve(self, address: Address) -> Resident | None:
-        resident = self.residents.get(address)
-        if resident is not None:
-            return resident
+    def _found(self, address: Address) -> Resident | None:
+        """Who takes messages to an address that is nobody's (rule 2)."""
         if address.type == TCP:
             return self.gateway(address)
         inner = self.residents.get(inner_of_reply(address))
@@ -231,7 +229,7 @@ class Router:
             self.bury(EMPTY_ROUTE, envelope.message)
             return
         address = route[0]
-        resident = self.resolve(address)
+        resident = self.residents.get(address) or self._found(address)
         if resident is None:
             self.bury(UNKNOWN_ADDRESS if address.type in (LOCAL, TCP) else UNROUTABLE, envelope.message)
             self.on_unknown(envelope)
@@ -245,10 +243,10 @@ class Router:
     def emit(self, command: NodeCommand) -> None:
         self.commands.append(command)
 
-    def set_timer(self, worker: Address, timer: object, after_seconds: float) -> None:
+    def set_timer(self, worker: Address, timer: Hashable, after_seconds: float) -> None:
         self.commands.append(SetTimer(WorkerTimer(worker, timer), after_seconds))
 
-    def cancel_timer(self, worker: Address, timer: object) -> None:
+    def cancel_timer(self, worker: Address, timer: Hashable) -> None:
         self.commands.append(CancelTimer(WorkerTimer(worker, timer)))
 
     def bury(self, reason: str, message: object, worker: Address | None = None, detail: str = "") -> None:

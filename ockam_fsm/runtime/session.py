@@ -245,7 +245,7 @@ class Session(Effects):
                 continue
             if address == link.handshake:
                 return Place.HANDSHAKE, link
-            if address == link.inner or address.value.startswith(link.reply_prefix):
+            if link.takes(address):
                 return Place.WORKER, link
         if address is not None and address == self.terms.contact:
             return Place.NEGOTIATION_START, None
@@ -339,8 +339,9 @@ class Session(Effects):
         """Data of the peer's application, or the response to one of this end's requests."""
         data = inbound.signal
         assert isinstance(data, Data)
+        prefix = link.reply_prefix
         addresses = (*inbound.message.onward_route[:1], *data.onward_route[:1])
-        replies = [address for address in addresses if address.value.startswith(link.reply_prefix)]
+        replies = [address for address in addresses if address.value.startswith(prefix)]
         if not replies:
             return inbound
         for request in self.requests.values():

@@ -159,9 +159,6 @@ class SessionWorker:
 
     # Out --------------------------------------------------------------------------------------------------------------
 
-    def carry_out(self, command: Command, envelope: Envelope | None) -> None:
-        _CARRY_OUT[type(command)](self, command, envelope)
-
     def _route(self, send: core.Send, envelope: Envelope | None) -> None:
         self.router.route(Envelope(send.message))
 
@@ -261,7 +258,7 @@ class SessionWorker:
 Drive: TypeAlias = Callable[[SessionWorker, Order, Envelope | None], None]
 
 
-_CARRY_OUT: Mapping[type, Callable[[SessionWorker, Any, Envelope | None], None]] = {
+CARRY_OUT: Mapping[type, Callable[[SessionWorker, Any, Envelope | None], None]] = {
     core.Send: SessionWorker._route,
     core.SetTimer: SessionWorker._set_timer,
     core.CancelTimer: SessionWorker._cancel_timer,
@@ -276,7 +273,7 @@ _CARRY_OUT: Mapping[type, Callable[[SessionWorker, Any, Envelope | None], None]]
 
 def _drive(worker: SessionWorker, order: Order, envelope: Envelope | None) -> None:
     for command in order(worker.session):
-        worker.carry_out(command, envelope)
+        CARRY_OUT[type(command)](worker, command, envelope)
 
 
 def _link_of(session: Session, address: Address) -> Link | None:
@@ -284,6 +281,6 @@ def _link_of(session: Session, address: Address) -> Link | None:
     for link in (session.attempt, session.current):
         if link is None:
             continue
-        if address in (link.inner, link.handshake) or address.value.startswith(link.reply_prefix):
+        if address == link.handshake or link.takes(address):
             return link
     return None

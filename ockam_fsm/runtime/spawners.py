@@ -16,7 +16,7 @@ from ockam_fsm.runtime.knowledge import Terms
 from ockam_fsm.runtime.message import Address
 from ockam_fsm.runtime.router import Access, Envelope, Inner, Router
 from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.session_workers import ROUTE_ENDS_HERE, Order, SessionWorker
+from ockam_fsm.runtime.session_workers import CARRY_OUT, ROUTE_ENDS_HERE, Order, SessionWorker
 from ockam_fsm.runtime.settings import Settings
 
 Durable: TypeAlias = Callable[[bytes], tuple[int, bool]]
@@ -92,7 +92,7 @@ class HostWorker(Inner):
         for key, command in owned:
             if key is not None:
                 worker = touched[key] = self.responders[key]
-                worker.carry_out(command, envelope)
+                CARRY_OUT[type(command)](worker, command, envelope)
             else:
                 assert isinstance(command, DeadLetter)
                 self.router.bury(command.reason, command.message, self.address)

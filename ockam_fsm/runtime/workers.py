@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from ockam_fsm.kernel.driver import driver_for
@@ -105,7 +106,7 @@ class Context:
             order()
 
     def _route(self, envelope: Envelope) -> None:
-        self._orders.append(lambda: self._worker.router.route(envelope))
+        self._orders.append(partial(self._worker.router.route, envelope))
 
 
 @value
