@@ -57,7 +57,7 @@ test: $(VENV)/.dev ## ruff, mypy --strict, the generated files, and every test t
 test-all: $(VENV)/.all fuzz spec ## what takes longer: both back ends on every world, a million fault steps for each type, long fuzzing
 	$(BIN)/pytest -n 2 tests/checking tests/spec tests/test_manifest.py
 	$(BIN)/pytest -n 2 tests/edges/million_steps.py
-	$(BIN)/pytest tests/spec/broken_specification.py tests/spec/traces_by_tlc.py
+	$(BIN)/pytest tests/spec/broken_specification.py tests/spec/traces_by_tlc.py tests/spec/every_case.py
 	@$(MAKE) --no-print-directory spin
 
 $(VENV)/.spec: pyproject.toml | $(VENV)/bin/python

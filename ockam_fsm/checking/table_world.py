@@ -138,6 +138,9 @@ class TableActor:
         return TableEnd(ordinal=1 if self.role is Role.INITIATOR else 0)
 
     def handle(self, end: TableEnd, event: WorldEvent, out: Outbox) -> TableEnd:
+        return self.run(end, event, out).ended(rested=end.rested or event == Fire(Event.BACK_OFF_EXPIRED))
+
+    def run(self, end: TableEnd, event: WorldEvent, out: Outbox) -> Run:
         run = Run(self, end, out)
         match event:
             case Deliver(payload=Symbol() as symbol):
@@ -146,7 +149,7 @@ class TableActor:
                 run.fire(timer)
             case Order(order):
                 run.order(ORDERS[str(order)])
-        return run.ended(rested=end.rested or event == Fire(Event.BACK_OFF_EXPIRED))
+        return run
 
 
 def classify(end: TableEnd, role: Role, events: frozenset[Event], symbol: Symbol) -> tuple[Event, ...]:
@@ -202,6 +205,7 @@ class Run:
         settings = actor.settings
         self.machine, self.limits = settings.machine, settings.limits
         self.actor, self.before, self.end, self.out = actor, end, end, out
+        self.rows: list[str] = []
         self.performed: list[Effect] = []
 
     def receive(self, symbol: Symbol) -> None:
@@ -228,6 +232,7 @@ class Run:
         moved = dict(zip(names, outcome.configuration.counters, strict=True))
         held = self.end.counters.held
         self.end = self.end._replace(state=outcome.configuration.state, counters=self.end.counters._replace(**moved))
+        self.rows.append(outcome.decision.id)
         for effect in outcome.decision.effects:
             self._perform(effect, cause, held)
         return True
@@ -328,6 +333,7 @@ def table_world(world: World) -> World:
 
 
 def setting_of_world(world: World) -> Setting:
+    """What the two ends of a world of sessions, or of tables, have in common."""
     found = getattr(world.actors[0], "setting", None)
     assert isinstance(found, Setting)
     return found
