@@ -1,0 +1,138 @@
+"""What became of the mutants, as text: SURVIVORS.md, with the reasons that people wrote (reasons.py)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.quality.reasons import NEVER, REASONS
+
+PATH = Path(__file__).with_name("SURVIVORS.md")
+GOAL = 0.95
+"""The share of the distinguishable mutants that has to be killed."""
+
+UNDEFINABLE, INDISTINGUISHABLE, KILLED, SURVIVOR = "undefinable", "indistinguishable", "killed", "survivor"
+CRASH = "crash"
+NEVER_TAKEN = "never taken"
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a mutant; `by` is the property that killed it, and `world` where."""
+
+    mutant: str
+    verdict: str
+    by: str = ""
+    world: str = ""
+    seconds: float = 0.0
+
+    @property
+    def fault(self) -> str:
+        """Row and fault, which tables share."""
+        return self.mutant.partition(": ")[2]
+
+    @property
+    def row(self) -> str:
+        return self.fault.partition(" ")[0]
+
+
+def share_killed(fates: Iterable[Fate]) -> float:
+    """Of those that can be told from the real table."""
+    count = Counter(fate.verdict for fate in fates)
+    told = count[KILLED] + count[SURVIVOR]
+    return count[KILLED] / told if told else 1.0
+
+
+def reason(fate: Fate) -> str:
+    """Why a survivor survives, as somebody has written it down."""
+    return REASONS.get(fate.mutant) or REASONS.get(fate.fault, "")
+
+
+def unexplained(fates: Iterable[Fate]) -> list[str]:
+    """Survivors, and rows that no world takes, that nobody has explained."""
+    found = list(fates)
+    open_rows = dict.fromkeys(_place(fate) for fate in found if fate.by == NEVER_TAKEN)
+    rows = [place for place in open_rows if place not in NEVER]
+    return [fate.mutant for fate in found if fate.verdict == SURVIVOR and not reason(fate)] + rows
+
+
+def line(name: str, fates: Sequence[Fate]) -> str:
+    """One line for a terminal."""
+    count = Counter(fate.verdict for fate in fates)
+    said = ", ".join(f"{count[word]} {word}" for word in (UNDEFINABLE, INDISTINGUISHABLE, KILLED, SURVIVOR))
+    return f"{name}: {len(fates)} mutants, {said}; {share_killed(fates):.1%} of the distinguishable killed"
+
+
+def text(found: Mapping[str, Sequence[Fate]]) -> str:
+    """The page. It depends on the verdicts alone, so that a run that finds the same writes the same."""
+    every = [fate for fates in found.values() for fate in fates]
+    lines = [
+        "<!-- GENERATED from `python -m tests.quality.mutants`; reasons are written in reasons.py -->",
+        "# Table mutants",
+        "",
+        "Single faults in the twelve session tables, and what becomes of them; the words are defined in mutants.py.",
+        "",
+        *_figures(found),
+        "",
+        f"{share_killed(every):.2%} of the distinguishable mutants are killed; the goal is {GOAL:.0%}.",
+        "",
+        "## What kills",
+        "",
+        *_killers(every),
+        "",
+        "## Survivors",
+        "",
+        *_survivors(every),
+        "",
+        "## Rows that no world takes",
+        "",
+        *_untaken(every),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _figures(found: Mapping[str, Sequence[Fate]]) -> Iterator[str]:
+    yield "| type | mutants | undefinable | indistinguishable | of these in rows never taken | killed | survivors |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    every = [fate for fates in found.values() for fate in fates]
+    for name, fates in (*found.items(), ("all", every)):
+        count = Counter(fate.verdict for fate in fates)
+        never = sum(fate.by == NEVER_TAKEN for fate in fates)
+        numbers = (count[UNDEFINABLE], count[INDISTINGUISHABLE], never, count[KILLED], count[SURVIVOR])
+        yield f"| {name} | {len(fates)} | {' | '.join(map(str, numbers))} |"
+
+
+def _killers(fates: Iterable[Fate]) -> Iterator[str]:
+    yield "The first property that fails, in the first world that is tried; others may fail as well."
+    yield ""
+    yield "| property | mutants |"
+    yield "| --- | --- |"
+    for name, number in sorted(Counter(fate.by for fate in fates if fate.verdict == KILLED).items(), key=_by_id):
+        yield f"| {name} | {number} |"
+
+
+def _by_id(item: tuple[str, int]) -> tuple[str, int, str]:
+    digits = "".join(c for c in item[0].partition(":")[0] if c.isdigit())
+    return item[0][:1], int(digits or 0), item[0]
+
+
+def _survivors(fates: Iterable[Fate]) -> Iterator[str]:
+    survivors = [fate for fate in fates if fate.verdict == SURVIVOR]
+    yield from (f"- `{fate.mutant}`: {reason(fate) or 'no reason is known'}" for fate in survivors)
+    if not survivors:
+        yield "None."
+
+
+def _untaken(fates: Iterable[Fate]) -> Iterator[str]:
+    places = dict.fromkeys(_place(fate) for fate in fates if fate.by == NEVER_TAKEN)
+    yield from (f"- `{place}`: {NEVER.get(place, 'no reason is known')}" for place in places)
+    if not places:
+        yield "None."
+
+
+def _place(fate: Fate) -> str:
+    """Role and row: tables of the same role share them."""
+    role = fate.mutant.partition(": ")[0].rpartition(" ")[2]
+    return f"{role} {fate.row}"

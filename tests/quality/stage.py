@@ -1,0 +1,311 @@
+"""Worlds in which a table can be exchanged at little cost: what the real table did is remembered.
+
+Theory: one event makes an end take a few rows of its table. While none of them is one that a mutant changes, the mutant
+does what the real table does, and that is looked up. If every event that takes a changed row has the same outcome under
+both tables, in every state that the real world reaches, then by induction the mutant reaches the same
+states by the same steps: it is indistinguishable in that world, and no exploration is needed to say so.
+
+Rule 1: outcomes are compared as `told` says: what is told to different parties has no order between them, because an
+edge carries out all commands of one input before it takes the next one.
+Rule 2: the table is stepped by `Machine.resolve` and not by the driver: making a driver costs more than most mutants
+live. That both agree on every cell is proved in tests/kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from typing import Any, TypeAlias
+
+from ockam_fsm.checking.explore import Progress, Result, explore
+from ockam_fsm.checking.properties import Step, always_step
+from ockam_fsm.checking.session_actor import End, InitiatorActor, ResponderActor, Setting
+from ockam_fsm.checking.strangers import Alone, strangers
+from ockam_fsm.checking.world import BoundReached, Disabled, Event, Fire, Outbox, World
+from ockam_fsm.checking.worlds import WAYS, setting_of, ways_of
+from ockam_fsm.kernel.machine import Ignore, Refuse, Row
+from ockam_fsm.machines.session import SessionMachine
+from ockam_fsm.machines.vocabulary import Creation, Role, SessionType
+from ockam_fsm.runtime import commands
+from ockam_fsm.runtime.settings import Settings
+
+REMEMBERED = 300_000
+"""Outcomes per end of a world; states that only mutants reach beyond that are computed each time."""
+
+Pair: TypeAlias = tuple[End, Event]
+Operation: TypeAlias = tuple[str, tuple[Any, ...]]
+Actor: TypeAlias = InitiatorActor | ResponderActor | Alone
+NEVER = 1_000_000
+"""The depth of what is never a step."""
+
+
+class Stepping:
+    """A driver of one table that notes which rows it takes."""
+
+    def __init__(self, machine: SessionMachine) -> None:
+        self.machine = machine
+        self.taken: set[str] = set()
+
+    def fire(self, model: Any, event: Any, cause: object = None) -> Row[Any, Any, Any] | Ignore[Any, Any]:
+        values = {counter.name: getattr(model, counter.name) for counter in self.machine.counters}
+        decision = self.machine.resolve(model.state, event, values, model.limits)
+        if isinstance(decision, Refuse):
+            raise self.machine.refusal(model.state, event, decision)
+        if isinstance(decision, Row):
+            self.taken.add(decision.id)
+            for update in decision.updates:
+                value = update.apply(getattr(model, update.counter), model.limits[update.counter])
+                setattr(model, update.counter, value)
+            model.state = decision.target
+            for effect in decision.effects:
+                getattr(model, effect.name.lower())(cause)
+        return decision
+
+
+@lru_cache(maxsize=64)
+def _settings(setting: Stage, role: Role) -> Settings:
+    made = Setting.settings(setting, role)
+    made.__dict__["driver"] = Stepping(made.machine)
+    return made
+
+
+@dataclass(frozen=True)
+class Stage(Setting):
+    """A setting whose tables are stepped and watched."""
+
+    def settings(self, role: Role) -> Settings:
+        return _settings(self, role)
+
+    def taken(self, role: Role) -> set[str]:
+        driver: Any = _settings(self, role).driver
+        rows: set[str] = driver.taken
+        return rows
+
+
+class Recorder(Outbox):
+    """An outbox that can be played back into another one."""
+
+    def __init__(self, actor: str, timers: Iterable[Hashable] = ()) -> None:
+        super().__init__(actor, timers)
+        self.operations: list[Operation] = []
+
+    def send(self, receiver: str, payload: Hashable) -> None:
+        self.operations.append(("send", (receiver, payload)))
+
+    def set_timer(self, name: Hashable) -> None:
+        self.operations.append(("set_timer", (name,)))
+
+    def cancel_timer(self, name: Hashable) -> None:
+        self.operations.append(("cancel_timer", (name,)))
+
+    def cancel_all_timers(self) -> None:
+        self.operations.append(("cancel_all_timers", ()))
+
+    def record(self, fact: Hashable) -> None:
+        self.operations.append(("record", (fact,)))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an end does with one event. `failure`: instead of an end it gave an exception."""
+
+    after: End | None
+    operations: tuple[Operation, ...]
+    failure: Exception | None = None
+    taken: frozenset[str] = frozenset()
+
+    def perform(self, out: Outbox) -> None:
+        for name, arguments in self.operations:
+            getattr(out, name)(*arguments)
+
+    def told(self) -> Hashable:
+        """What can be told apart: the end after it, and what each party is told in which order."""
+        failure = (type(self.failure), str(self.failure)) if self.failure is not None else None
+        parties: dict[Hashable, list[Hashable]] = {}
+        for name, arguments in self.operations:
+            if name == "record":
+                key, command = arguments[0]
+                told = parties.setdefault((key, _party(command)), [])
+                if isinstance(command, commands.SetTimer | commands.CancelTimer):
+                    told.clear()  # no time passes between the commands of one input: the last one counts
+                told.append(command)
+        return self.after, failure, frozenset((party, tuple(told)) for party, told in parties.items())
+
+
+def _party(command: object) -> Hashable:
+    """Who is told. A number is stored, and an address known to the router, before the hello that names them leaves."""
+    match command:
+        case commands.SetTimer(timer) | commands.CancelTimer(timer):
+            return timer
+        case commands.Notify() | commands.Deliver():
+            return "owner"
+        case commands.DeadLetter():
+            return "dead letter channel"
+    return "router"
+
+
+def outcome(actor: Actor, role: Role, end: End, event: Event) -> Outcome:
+    """Ask the real code."""
+    out = Recorder(actor.name)
+    setting = actor.setting
+    assert isinstance(setting, Stage)
+    taken = setting.taken(role)
+    taken.clear()
+    try:
+        after = actor.handle(end, event, out)
+    except Exception as failure:
+        failure.__traceback__ = None
+        return Outcome(None, (), failure, frozenset(taken))
+    return Outcome(after, tuple(out.operations), None, frozenset(taken))
+
+
+@dataclass
+class Remembering:
+    """One end whose outcomes are remembered while they do not depend on `rows`, which are other ones in `mutant`."""
+
+    role: Role
+    real: Actor
+    known: dict[tuple[End, Event], Outcome] = field(default_factory=dict)
+    rows: frozenset[str] = frozenset()
+    mutant: Actor | None = None
+
+    @property
+    def name(self) -> str:
+        return self.real.name
+
+    def start(self, out: Outbox) -> End:
+        return self.real.start(out)
+
+    def handle(self, end: End, event: Event, out: Outbox) -> End:
+        found = self.known.get((end, event))
+        if found is None:
+            found = outcome(self.real, self.role, end, event)
+            if len(self.known) < REMEMBERED:
+                self.known[end, event] = found
+        if self.mutant is not None and not self.rows.isdisjoint(found.taken):
+            found = outcome(self.mutant, self.role, end, event)
+        if found.failure is not None:
+            raise _again(found.failure)
+        found.perform(out)
+        assert found.after is not None
+        return found.after
+
+
+def _again(failure: Exception) -> Exception:
+    if isinstance(failure, BoundReached):
+        return BoundReached(failure.bound)
+    return Disabled() if isinstance(failure, Disabled) else Crash(f"{type(failure).__name__}: {failure}")
+
+
+class Crash(Exception):
+    """A message of a peer, a timer or a fault made an end raise."""
+
+
+class Scene:
+    """One world of a type, whose tables are exchanged for each mutant."""
+
+    def __init__(self, kind: SessionType, way: str) -> None:
+        self.way = way
+        self.build = _build(way)
+        self.setting = Stage(kind, capacity=setting_of(kind).capacity)
+        world = self.build(self.setting)
+        self.ends = {role: Remembering(role, actor) for role, actor in _ends(world)}
+        self.world = replace(world, actors=(*self.ends.values(), *world.actors[len(self.ends) :]))
+        self.steps: dict[str, dict[Pair, tuple[int, Step]]] = {actor.name: {} for actor in world.actors}
+        """Every step of the real world, with the least depth at which it is taken."""
+        self.takers: dict[Role, dict[str, list[Pair]]] = {role: {} for role in Role}
+        """Which pairs take which row, by depth; last those that are no steps because they are not possible."""
+        self.states = 0
+
+    def rehearse(self) -> Result:
+        """Explore the real world, and remember it."""
+        depth = 0
+
+        def move_on(progress: Progress) -> None:
+            nonlocal depth
+            depth = progress.depth
+
+        def watch(step: Step) -> bool:
+            self.steps[step.actor].setdefault((step.before, step.event), (depth, step))
+            return True
+
+        watched = replace(self.world, properties=(*self.world.properties, always_step("watch", "all steps", watch)))
+        result = explore(watched, backend="stdlib", progress=move_on, stop_at_first=False)
+        for role, end in self.ends.items():
+            for pair in sorted(end.known, key=partial(self.depth, role)):
+                for row in end.known[pair].taken:
+                    self.takers[role].setdefault(row, []).append(pair)
+        self.states = result.states
+        return result
+
+    def depth(self, role: Role, pair: Pair) -> int:
+        depth, _ = self.steps[self.ends[role].name].get(pair, (NEVER, None))
+        return depth
+
+    def play(self, role: Role, machine: SessionMachine, rows: frozenset[str]) -> None:
+        """From now on the end of `role` runs `machine`, which differs from the real one in `rows`."""
+        world = self.build(replace(self.setting, variants=((role, machine),)))
+        actors = dict(_ends(world))
+        for one, end in self.ends.items():
+            end.mutant = actors[one] if one is role else None
+            end.rows = rows
+
+    def different(self, role: Role, rows: frozenset[str]) -> Iterator[tuple[Pair, Outcome]]:
+        """What the mutant does otherwise than the real table in states that the real world reaches, least depth
+        first."""
+        end = self.ends[role]
+        assert end.mutant is not None
+        pairs = dict.fromkeys(pair for row in sorted(rows) for pair in self.takers[role].get(row, ()))
+        for pair in sorted(pairs, key=partial(self.depth, role)) if len(rows) > 1 else pairs:
+            mine = outcome(end.mutant, role, *pair)
+            if mine.told() != end.known[pair].told():
+                yield pair, mine
+
+    def step(self, role: Role, pair: Pair) -> Step | None:
+        """The step that the real world takes with this pair; None where it takes none."""
+        _, step = self.steps[self.ends[role].name].get(pair, (NEVER, None))
+        return step
+
+
+def _ends(world: World) -> Iterator[tuple[Role, Actor]]:
+    for actor in world.actors:
+        if isinstance(actor, InitiatorActor):
+            yield Role.INITIATOR, actor
+        elif isinstance(actor, ResponderActor):
+            yield Role.RESPONDER, actor
+        elif isinstance(actor, Alone):
+            yield actor.role, actor
+
+
+def mutated(step: Step, mine: Outcome) -> Step:
+    """The step as the mutant takes it."""
+    assert mine.after is not None
+    timers = step.timers_before - {step.event.timer} if isinstance(step.event, Fire) else step.timers_before
+    out = Outbox(step.actor, timers)
+    mine.perform(out)
+    return Step(step.actor, step.before, step.event, mine.after, step.timers_before, frozenset(out.timers),
+                tuple(out.sent), tuple(out.records))  # fmt: skip
+
+
+STRANGERS = "-among-strangers"
+ROOM = "-with-room"
+
+
+def _build(way: str) -> Callable[[Setting], World]:
+    """A world of `worlds.py`; among strangers with an application that says twice as much as there, so that what waits
+    may be more than one message, or find no room; and with room enough to see what counts twice."""
+    end, among, room = way.partition(STRANGERS)
+    if not among:
+        return WAYS[way]
+    returned, _, role = end.rpartition("-")
+    return partial(strangers, Role[role.upper()], messages=2, held=3 if room else 1, misses=2, returned=bool(returned))
+
+
+def scenes_of(kind: SessionType, role: Role) -> tuple[str, ...]:
+    """The worlds in which this table runs. In profile `ockam` persistent responders are transient ones (clause 2.4)."""
+    name, other = (f"{one.name.lower()}{STRANGERS}" for one in (role, Role(1 - role)))
+    elsewhere = {"ockam"} if kind.persistent and role is Role.RESPONDER else set()
+    ways = (way for way in ways_of(kind) if way not in elsewhere and not way.endswith(other))
+    # The message that creates an implicit session takes all the room that there is elsewhere.
+    return (*ways, name + ROOM) if kind.creation is Creation.IMPLICIT else tuple(ways)
