@@ -23,10 +23,11 @@ REASON_CHARACTERS = 160
 
 def show_report(console: Console, report: Report, *, every: bool) -> None:
     """`every`: also the clauses that are not applicable."""
-    table = Table(title=report.target, title_justify="left", box=None, pad_edge=False)
-    for name in ("clause", "level", "verdict"):
+    table = Table(title=Text(report.target), title_justify="left", box=None, pad_edge=False)
+    table.add_column("clause", max_width=28)
+    for name in ("level", "verdict"):
         table.add_column(name, no_wrap=True)
-    table.add_column("reason")
+    table.add_column("reason", min_width=28)
     hidden = 0
     for line in report.lines:
         if line.verdict is Verdict.NOT_APPLICABLE and not every:

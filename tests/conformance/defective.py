@@ -23,7 +23,7 @@ from ockam_fsm.runtime.handshake import GENERATION, OCKAM
 from tests.conformance.defective_node import CAPACITY, DURATIONS
 
 ROOT = Path(__file__).parents[2]
-AT_ONCE = 12
+AT_ONCE = 24
 DECLARED = frozenset({"negotiation", "idle", "retention", "keepalive", "back-off"})
 KINDS = {
     "ockam": (OCKAM, EXPLICIT_TRANSIENT, "session_spawner"),

@@ -13,8 +13,13 @@ from dataclasses import replace
 import pytest
 
 from ockam_fsm.conformance.findings import Report
+from ockam_fsm.conformance.wire.kit import Kit
+from ockam_fsm.edges.loop import run
+from ockam_fsm.edges.tcp_node import TcpNode
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import SessionType
+from ockam_fsm.runtime.message import Message
+from ockam_fsm.runtime.workers import Context, Handler, echo
 from tests.conformance.defective import KINDS, defective_nodes, failures, judged, our_node, target
 from tests.conformance.test_wire_bounded import TARGETS, Serve
 from tests.conformance.test_wire_bounded import judged as tried
@@ -81,3 +86,32 @@ def test_all_cases_end_against_what_is_no_node(serve: Serve, clauses: set[str], 
     report = tried(serve, profile, run_seconds=60.0)
     assert failures(report) >= clauses
     assert report.exit_code == 1
+
+
+def swallow(message: Message, context: Context) -> None:
+    """An application that says nothing."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("handler", "echo_worker", "exit_code"), [(echo, "", 0), (swallow, "echo", 0), (swallow, "", 2)]
+)
+@pytest.mark.parametrize("kind", ["ockam", "one-sided"])
+def test_a_node_without_an_echo_worker_or_with_a_silent_application(
+    kind: str, handler: Handler, echo_worker: str, exit_code: int
+) -> None:
+    """Either of the two is enough. Without both no data comes back, and nothing is said of sessions."""
+
+    async def main() -> Report:
+        async with TcpNode() as node:
+            where = await node.listen()
+            node.worker("echo", echo, public=True)
+            wanted = replace(target(where, kind, patience=2.0), echo=echo_worker, capacity=None)
+            node.spawner(
+                wanted.spawner, wanted.session_type, handler=handler, profile=wanted.profile, durations=wanted.durations
+            )
+            return await Kit(wanted, "conform", lambda done, total, name: None).judge()
+
+    report = run(main(), fast=False)
+    assert report.exit_code == exit_code, [line.reason for line in report.lines if line.deviates]
+    assert report.counts["FAIL"] == 0
