@@ -23,7 +23,7 @@ from ockam_fsm.runtime.handshake import GENERATION, OCKAM
 from tests.conformance.defective_node import CAPACITY, DURATIONS
 
 ROOT = Path(__file__).parents[2]
-AT_ONCE = 24
+AT_ONCE = 8
 DECLARED = frozenset({"negotiation", "idle", "retention", "keepalive", "back-off"})
 KINDS = {
     "ockam": (OCKAM, EXPLICIT_TRANSIENT, "session_spawner"),
@@ -65,11 +65,11 @@ def target(where: str, kind: str, *, patience: float = 5.0, spawner: str = "") -
     return Target(where, spawner or name, "echo", "", ours, session_type, DURATIONS, DECLARED, CAPACITY, pace=pace)
 
 
-def judged(targets: Mapping[str, tuple[Target, tuple[str, ...]]]) -> dict[str, Report]:
+def judged(targets: Mapping[str, tuple[Target, tuple[str, ...]]], at_once: int = AT_ONCE) -> dict[str, Report]:
     """The report of each target, of all cases or of those named."""
 
     async def main() -> dict[str, Report]:
-        room = asyncio.Semaphore(AT_ONCE)
+        room = asyncio.Semaphore(at_once)
 
         async def one(node: Target, only: tuple[str, ...]) -> Report:
             async with room:

@@ -55,7 +55,7 @@ TEETH: dict[str, tuple[str, tuple[str, ...], set[str]]] = {
 def reports() -> Iterator[dict[str, Report]]:
     with defective_nodes() as where:
         tried = {name: (target(where[name], profile, patience=2.0), only) for name, (profile, only, _) in TEETH.items()}
-        yield judged(tried)
+        yield judged(tried, at_once=16)
 
 
 def test_every_defect_is_tried() -> None:

@@ -66,6 +66,5 @@ class DoorKit:
             self.runner.found(one, Verdict.INCONCLUSIVE, "the node does not come any more")
             return
         heard = self.run.heard
-        lab = Doorway(self.run, listener, self.begin, self.wait_seconds, self.watched)
-        await self.runner.attempt(one, lab, lambda: one.run(lab))
+        await self.runner.attempt(one, lambda: Doorway(self.run, listener, self.begin, self.wait_seconds, self.watched))
         self.silent = 0 if self.run.heard > heard or self.watched else self.silent + 1

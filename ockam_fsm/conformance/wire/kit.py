@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from ockam_fsm.conformance.clauses import BY_ID
-from ockam_fsm.conformance.findings import Expected, Report, Severity, Verdict
+from ockam_fsm.conformance.findings import Expected, Report, Verdict
 from ockam_fsm.conformance.wire import connections, generations, handshakes, streams, timing
 from ockam_fsm.conformance.wire.bystander import Bystander
 from ockam_fsm.conformance.wire.cases import Case, Manner
@@ -136,19 +137,16 @@ class Kit:
     async def _one(self, one: Case) -> None:
         self.progress(self.done, len(self.cases), one.name)
         if not self._skipped(one):
-            lab = Lab(self.run)
-            hostile = one.manner is not Manner.PLAIN and self.bystander is not None
-            if not hostile or await self._undisturbed(one):
-                await self.runner.attempt(one, lab, lambda: one.run(lab))
-                if hostile:
-                    await self._after(one, lab)
+            if one.manner is Manner.PLAIN:
+                await self.runner.attempt(one, self._lab)
+            elif await self._undisturbed(one):
+                await self.runner.attempt(one, self._lab, partial(self._after, one))
         self.done += 1
 
     async def _patient(self, one: Case) -> None:
         self.progress(self.done, len(self.cases), one.name)
         if not self._skipped(one):
-            lab = Lab(self.run)
-            await self.runner.attempt(one, lab, lambda: one.run(lab))
+            await self.runner.attempt(one, self._lab)
         self.done += 1
         self.progress(self.done, len(self.cases), one.name)
 
@@ -187,5 +185,7 @@ class Kit:
         except OutOfTime:
             return
         if problem:
-            reason = f"after {one.name}: {problem}"
-            self.runner.found(one, Verdict.FAIL, reason, lab, "14.4", Severity.SAFETY)
+            self.runner.harmed(one, f"after {one.name}: {problem}", lab)
+
+    def _lab(self) -> Lab:
+        return Lab(self.run)

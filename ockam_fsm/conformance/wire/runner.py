@@ -1,19 +1,47 @@
 """Tries one case after another and keeps what was found: what the kits for both roles share.
 
 Rule 1: a case ends in a finding, whatever the node did to it; only a defect of the kit's own gets through.
-Rule 2: what a case has opened is closed when it ends.
+Rule 2: a deviation can be shown again. A case that fails is tried once more; if it passes then, nothing is decided. So
+        a machine that stood still for a moment accuses nobody. Patient cases leave time enough, and the last ones leave
+        a full spawner: they are tried once.
+Rule 3: what a case has opened is closed when it ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias, TypeVar
 
 from ockam_fsm.conformance.findings import Finding, Severity, Verdict
-from ockam_fsm.conformance.wire.cases import Case
+from ockam_fsm.conformance.wire.cases import Case, Manner
 from ockam_fsm.conformance.wire.connections import writes
 from ockam_fsm.conformance.wire.lab import Deviation, Lab, NotApplicable, Outcome, Run
 from ockam_fsm.edges.wire_peer import at_most, now
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+
+L = TypeVar("L", bound=Lab)
+After: TypeAlias = Callable[[L], Awaitable[None]]
+
+
+async def nothing_after(lab: Lab) -> None:
+    """What follows a case of which nothing follows."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """How a case ended."""
+
+    finding: Finding
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.finding.verdict
+
+    def once_only(self) -> Tried:
+        """It failed once, and not when it was tried again."""
+        reason = f"it failed once, and not when it was tried again: {self.finding.reason}"
+        return Tried(replace(self.finding, verdict=Verdict.INCONCLUSIVE, reason=reason))
 
 
 class Runner:
@@ -24,33 +52,54 @@ class Runner:
         self.command = command
         self.findings: list[Finding] = []
 
-    async def attempt(self, one: Case, lab: Lab, job: Callable[[], Awaitable[str]]) -> None:
-        """Carry a case through, and close its lab."""
-        left = max(0.1, self.run.deadline - now())
+    async def attempt(self, one: Case, make: Callable[[], L], after: After[L] = nothing_after) -> None:
+        """Carry a case through in a lab of its own, and once more if it fails; then `after`, with its last lab."""
+        lab = make()
         try:
-            reason = await at_most(left, job())
-            self.found(one, Verdict.PASS, reason, lab)
-        except Deviation as error:
-            self.found(one, Verdict.FAIL, error.reason, lab, error.clause)
-        except NotApplicable as error:
-            self.found(one, Verdict.NOT_APPLICABLE, error.reason)
-        except (Outcome, RemoteSessionError, LocalSessionError, OSError) as error:
-            self.found(one, Verdict.INCONCLUSIVE, str(error) or type(error).__name__, lab)
-        except TimeoutError:
-            self.found(one, Verdict.INCONCLUSIVE, f"the time of the run was over: {left:.0f} s were left for it", lab)
+            tried = await self._try(one, lab)
+            if tried.verdict is Verdict.FAIL and one.manner in (Manner.PLAIN, Manner.HOSTILE):
+                lab.close()
+                lab = make()
+                again = await self._try(one, lab)
+                tried = tried if again.verdict is not Verdict.PASS else tried.once_only()
+            self.findings.append(tried.finding)
+            await after(lab)
         finally:
             lab.close()
 
-    def found(
-        self, one: Case, verdict: Verdict, reason: str, lab: Lab | None = None, clause: str = "",
-        severity: Severity | None = None,
-    ) -> None:  # fmt: skip
+    async def _try(self, one: Case, lab: Lab) -> Tried:
+        left = max(0.1, self.run.deadline - now())
+        try:
+            return self._tried(one, Verdict.PASS, await at_most(left, one.run(lab)), lab)
+        except Deviation as error:
+            return self._tried(one, Verdict.FAIL, error.reason, lab, error.clause)
+        except NotApplicable as error:
+            return self._tried(one, Verdict.NOT_APPLICABLE, error.reason)
+        except (Outcome, RemoteSessionError, LocalSessionError, OSError) as error:
+            return self._tried(one, Verdict.INCONCLUSIVE, str(error) or type(error).__name__, lab)
+        except TimeoutError:
+            reason = f"the time of the run was over: {left:.0f} s were left for it"
+            return self._tried(one, Verdict.INCONCLUSIVE, reason, lab)
+
+    def _tried(self, one: Case, verdict: Verdict, reason: str, lab: Lab | None = None, clause: str = "") -> Tried:
+        return Tried(self._finding(one, verdict, reason, lab, clause or one.clause, one.severity))
+
+    def found(self, one: Case, verdict: Verdict, reason: str) -> None:
+        """A case that was not tried."""
+        self.findings.append(self._finding(one, verdict, reason, None, one.clause, one.severity))
+
+    def harmed(self, one: Case, reason: str, lab: Lab) -> None:
+        """A case after which the rest of the node was not as before (clause 14.4)."""
+        self.findings.append(self._finding(one, Verdict.FAIL, reason, lab, "14.4", Severity.SAFETY))
+
+    def _finding(
+        self, one: Case, verdict: Verdict, reason: str, lab: Lab | None, clause: str, severity: Severity
+    ) -> Finding:
         shown = None
         if lab is not None and lab.record.moments:
             command = f"{self.command} --only {one.name}"
             shown = lab.record.reproduction(one.name, one.name, one.tries, command)
-        wanted = severity or one.severity
-        self.findings.append(Finding(clause or one.clause, one.name, verdict, wanted, reason, shown))
+        return Finding(clause, one.name, verdict, severity, reason, shown)
 
     def written(self) -> None:
         """What was seen of every message that the node wrote."""
