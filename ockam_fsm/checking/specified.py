@@ -7,9 +7,8 @@ states, and for a wrong machine a shortest counterexample of the same length.
 Rule 1: bounds are those of the world. Where a model is smaller, to stay within minutes, `smaller` says so.
 Rule 2: a wrong table is the one of `known_bad.py`. A wrong session is said again in `spec/tla/Wrong.tla`.
 Left out, for want of something that a state there would have to hold: restarts (no-superseded,
-established-on-answering), payloads (reuse-inner-address, forget-held-messages, held-overtakes-reissued,
-deliver-before-established), what the owner is told (closing-untold), and a timer that is started afresh while it runs
-(deaf-responder). The two wrong requests are models of spec/tla/Request.tla.
+established-on-answering) and what messages say (forget-held-messages, held-overtakes-reissued). Wrong nodes have more
+than one session; the two wrong requests are models of spec/tla/Request.tla.
 Source: spec/sessions.md sections 8 and 9.
 """
 
@@ -27,11 +26,15 @@ from ockam_fsm.machines.session import TYPES
 
 INVARIANTS = ("S5_RoutesAreForgotten", "S7_EndsAgree", "S12_WithinLimits", "S18_EachStateHasItsOwn")
 STEPS = (
+    "S1_DeliveredInTime",
     "S2_ClosedIsFinal",
     "S3_StateSurvives",
     "S4_OnlyItsGenerationChangesIt",
     "S6_OneSidedResponderNeverStarts",
+    "S9_DeliveredInItsGeneration",
     "S16_RestedBeforeAttempt",
+    "S17_OwnerIsTold",
+    "S19_HearingCounts",
     "S20_CountersTellTheTruth",
     "S21_KeepalivesAreAnswered",
 )
@@ -77,6 +80,10 @@ REJECTED_BY = {
     "unwatched-peer": "S18_EachStateHasItsOwn",
     "uncounted-attempts": "S20_CountersTellTheTruth",
     "unanswered-keepalive": "S21_KeepalivesAreAnswered",
+    "closing-untold": "S17_OwnerIsTold",
+    "deaf-responder": "S19_HearingCounts",
+    "deliver-before-established": "S1_DeliveredInTime",
+    "reuse-inner-address": "S9_DeliveredInItsGeneration",
     "no-generation": "S4_OnlyItsGenerationChangesIt",
     "first-established-wins": "S7_EndsAgree",
     "lose-state-on-renegotiation": "S3_StateSurvives",
@@ -89,6 +96,8 @@ REJECTED_BY = {
 
 WRONG_OPERATORS = {
     "no-generation": (("At", "OneAddress"), ("JudgeAnswer", "EveryAnswerIsBelieved")),
+    "deliver-before-established": (("Received", "DeliverAtOnce"),),
+    "reuse-inner-address": (("At", "SameAddress"),),
     "first-established-wins": (("Received", "BothGoOn"),),
     "lose-state-on-renegotiation": (("AdoptLink", "AdoptAndForget"),),
     "unbounded-hold": (("Order", "HoldAnyway"),),

@@ -51,8 +51,7 @@ RecoveryNext ==
 -----------------------------------------------------------------------------
 \* A bound keeps this step of the system from happening.
 ArrivesBeyond(message) == Received(message).beyond
-ExpiresBeyond(role, timer) ==
-    Take(Run([ends[role] EXCEPT !.timers = @ \ {timer}]), role, timer, NoMessage).beyond
+ExpiresBeyond(role, timer) == Expired(role, timer).beyond
 Beyond ==
     \/ \E message \in Present(network) : ArrivesBeyond(message)
     \/ \E role \in Roles : \E timer \in ends[role].timers : ExpiresBeyond(role, timer)

@@ -31,7 +31,7 @@
 \*
 \* Left out: requests (Request.tla), restarts, errors from below, profile `ockam`. What
 \* real runs have of these, SessionTrace adds.
-EXTENDS Integers, Sequences, Bags, Network, Table
+EXTENDS Integers, Sequences, FiniteSets, Bags, Network, Table
 
 CONSTANTS
     InitiatorDecide(_, _, _, _),    \* the tables: state, event, counters, limits
@@ -152,9 +152,12 @@ Judge(end, role, message) ==
 \* EFFECTS (Appendix B)
 
 \* A run is one event being handled: the end as it is so far, what it has sent, the
-\* effects that it has performed (SessionTrace reads them), and whether a bound was
+\* effects that it has performed (properties read them), and whether a bound was
 \* passed, in which case the step does not exist.
 Run(end) == [end |-> end, sent |-> <<>>, performed |-> <<>>, beyond |-> FALSE]
+
+Count(sequence, item) == Cardinality({i \in DOMAIN sequence : sequence[i] = item})
+Has(sequence, item) == Count(sequence, item) > 0
 
 Send(run, message) == [run EXCEPT !.sent = Append(@, message)]
 Arm(run, timer) == [run EXCEPT !.end.timers = @ \union {timer}]
@@ -271,6 +274,9 @@ Land(role, run, rested, remaining) ==
 Received(message) ==
     LET role == message.to
     IN  TakeAll(Run(ends[role]), role, Judge(ends[role], role, message), message)
+Expired(role, timer) ==
+    Take(Run([ends[role] EXCEPT !.timers = @ \ {timer}]), role, timer, NoMessage)
+Ordered(role, order) == Take(Run(ends[role]), role, order, NoMessage)
 
 -----------------------------------------------------------------------------
 \* THE SYSTEM
@@ -280,11 +286,9 @@ Deliver(message) ==
     /\ UNCHANGED orders
 
 Expire(role, timer) ==
-    LET disarmed == [ends[role] EXCEPT !.timers = @ \ {timer}]
-    IN  /\ timer \in ends[role].timers
-        /\ Land(role, Take(Run(disarmed), role, timer, NoMessage),
-                ends[role].rested \/ timer = "BACK_OFF_EXPIRED", network)
-        /\ UNCHANGED orders
+    /\ timer \in ends[role].timers
+    /\ Land(role, Expired(role, timer), ends[role].rested \/ timer = "BACK_OFF_EXPIRED", network)
+    /\ UNCHANGED orders
 
 System ==
     \/ \E message \in Present(network) : Deliver(message)
@@ -298,7 +302,7 @@ Order(role, order) ==
     /\ orders[role][order] > 0
     /\ Listens(role, order)
     /\ Decide(role, ends[role], order).verdict = "row"
-    /\ Land(role, Take(Run(ends[role]), role, order, NoMessage), ends[role].rested, network)
+    /\ Land(role, Ordered(role, order), ends[role].rested, network)
     /\ orders' = [orders EXCEPT ![role][order] = @ - 1]
 
 Drop(message) ==

@@ -3,12 +3,14 @@
 \* section 8, and of `ockam-fsm check`, where each is judged on the real sessions.
 \*
 \*   invariants          S5 S7 S12 S18           read a state
-\*   action properties   S2 S3 S4 S6 S16 S20 S21 read a step: [][...]_vars
+\*   action properties   S1 S2 S3 S4 S6 S9 S16 S17 S19 S20 S21
+\*                                               read a step: [][...]_vars
 \*   witness             W1                      its negation is refuted
 \*
-\* Left out, because they speak of payloads, requests or the owner, which a state
-\* here does not have: S1 S8 S9 S11 S13 S17 S19 S22 (S8: Request.tla). S10, S14 and
-\* S15 need more than one session. What must remain possible: Recovery.tla.
+\* Left out, because they speak of payloads and requests, which a state here does
+\* not have: S8 S11 S13 (S8: Request.tla); and S22, since an order that is refused is
+\* no step here. S10, S14 and S15 need more than one session. What must remain
+\* possible: Recovery.tla.
 EXTENDS SessionPair
 
 CONSTANTS
@@ -21,6 +23,20 @@ Unchanged(role) == ends'[role] = ends[role]
 Starts(role) == Started(ends[role], ends'[role], role)
 Forgotten == ends'.responder.state = "IDLE"
 Arrives(message) == Deliver(message) \/ Duplicate(message)
+Belongs(message, link) == Exists(link) /\ Same(link, message)
+
+-----------------------------------------------------------------------------
+\* S1: data is delivered only in ESTABLISHED, or in a previous generation that is
+\* still usable.
+InTime(end, message) ==
+    LET run == Received(message)
+        previous == end.state = "RENEGOTIATING" /\ end.counters.usable = 1 /\ Belongs(message, end.current)
+    IN  Has(run.performed, "DELIVER") =>
+            end.state = "ESTABLISHED" \/ run.end.state = "ESTABLISHED" \/ previous
+
+S1_DeliveredInTime ==
+    [][\A message \in Present(network) :
+         message.kind = "data" /\ Arrives(message) => InTime(ends[message.to], message)]_vars
 
 -----------------------------------------------------------------------------
 \* S2: a transient session never renegotiates; CLOSED is final. What a closed end
@@ -50,7 +66,6 @@ S3_StateSurvives ==
 NumbersGrow(role) ==
     ~Less(ends'[role].seen, ends[role].seen) \/ (role = "responder" /\ Forgotten)
 
-Belongs(message, link) == Exists(link) /\ Same(link, message)
 Concerns(end, message) ==
     CASE message.kind = "hello" -> Less(end.seen, message)
       [] message.receiver # end.ordinal -> FALSE
@@ -95,6 +110,16 @@ S7_EndsAgree ==
             /\ known => i.current.peer = r.ordinal /\ r.current.peer = i.ordinal
 
 -----------------------------------------------------------------------------
+\* S9: data that is sent in one generation is never delivered in another.
+S9_DeliveredInItsGeneration ==
+    [][\A message \in Present(network) :
+         LET end == ends[message.to]
+         IN  \/ message.kind # "data"
+             \/ Belongs(message, end.attempt) \/ Belongs(message, end.current)
+             \/ ~Arrives(message)
+             \/ ~Has(Received(message).performed, "DELIVER")]_vars
+
+-----------------------------------------------------------------------------
 \* S12: every counter stays within its limit; an unlimited one never moves.
 S12_WithinLimits ==
     \A role \in Roles : \A name \in DOMAIN Limits[role] :
@@ -106,6 +131,23 @@ S12_WithinLimits ==
 S16_RestedBeforeAttempt ==
     [][\A role \in Roles :
          Starts(role) => ends[role].rested \/ Expire(role, "BACK_OFF_EXPIRED")]_vars
+
+-----------------------------------------------------------------------------
+\* S17: the owner is told of every establishment, failure and closing, once.
+Comes(before, run, state) == IF run.end.state = state /\ before.state # state THEN 1 ELSE 0
+Told(before, run) ==
+    /\ Count(run.performed, "NOTIFY_TIMED_OUT") = Comes(before, run, "TIMED_OUT")
+    /\ Count(run.performed, "NOTIFY_CLOSED") = Comes(before, run, "CLOSED")
+    /\ Count(run.performed, "NOTIFY_ESTABLISHED") = Count(run.performed, "ADOPT_LINK")
+
+S17_OwnerIsTold ==
+    [][\A role \in Roles : ends'[role].state # ends[role].state =>
+         /\ \A message \in Present(network) :
+              message.to = role /\ Arrives(message) => Told(ends[role], Received(message))
+         /\ \A timer \in ends[role].timers :
+              Expire(role, timer) => Told(ends[role], Expired(role, timer))
+         /\ \A order \in DOMAIN Orders[role] :
+              Order(role, order) => Told(ends[role], Ordered(role, order))]_vars
 
 -----------------------------------------------------------------------------
 \* S18: each state has the attempt, the route and the timers that belong to it, and
@@ -128,6 +170,24 @@ S18_EachStateHasItsOwn ==
             /\ end.state \in {"NEGOTIATING", "RENEGOTIATING"} => Exists(end.attempt)
             /\ end.state = "ESTABLISHED" =>
                  Exists(end.current) /\ end.current.peer # 0 /\ ~Exists(end.attempt)
+
+-----------------------------------------------------------------------------
+\* S19: whatever is heard in the current generation is a sign of life: an end that
+\* listens for silence starts its idle timer afresh, one that asks counts from zero.
+Talks(message) == message.kind \in {"data", "keepalive", "keepalive-answer"}
+Alive(role, run) ==
+    IF Asks(role)
+    THEN run.end.counters.misses = 0 /\ run.end.counters.attempts = 0
+    ELSE Has(run.performed, "START_IDLE")
+
+S19_HearingCounts ==
+    [][\A message \in Present(network) :
+         LET role == message.to
+             end == ends[role]
+             heard == /\ Talks(message) /\ Listens(role, Heard(message.kind))
+                      /\ end.state = "ESTABLISHED" /\ message.receiver = end.ordinal
+                      /\ Belongs(message, end.current)
+         IN  heard /\ Arrives(message) => Alive(role, Received(message))]_vars
 
 -----------------------------------------------------------------------------
 \* S20: attempts and usable generations are counted, where they happen and only

@@ -14,7 +14,7 @@
 \*
 \* Addresses in a trace are digests. Which end and generation one belongs to is told
 \* by the hello or answer that brings it (A2), and never changes after that.
-EXTENDS SessionPair, FiniteSets, TLC
+EXTENDS SessionPair, TLC
 
 CONSTANTS
     Traces,     \* [faults, off, records]; off: timers of each role that are switched off
@@ -83,7 +83,6 @@ Read(said, known) ==
 \* STEPS
 
 \* The table hears of requests to be reissued right after the row that retires them.
-Has(sequence, item) == \E i \in 1 .. Len(sequence) : sequence[i] = item
 Retires(before, after) ==
     Has(SubSeq(after.performed, Len(before.performed) + 1, Len(after.performed)), "RETIRE_REQUESTS")
 
@@ -107,7 +106,6 @@ Notices(effects) ==
             [] Head(effects) = "NOTIFY_TIMED_OUT" -> <<"timed out">>
             [] Head(effects) = "NOTIFY_CLOSED" -> <<"closed">>
             [] OTHER -> <<>>) \o Notices(Tail(effects))
-Count(sequence, item) == Cardinality({i \in 1 .. Len(sequence) : sequence[i] = item})
 Asked(record) == Cardinality({i \in 1 .. Len(record.sent) : record.sent[i].kind = "request"})
 
 \* A run shows exactly what the record shows.
@@ -169,7 +167,7 @@ Bounced(record) ==
         /\ flying.said.from = record.message.to
         /\ Gone(flying.said.to)
 
-Arrives(record) ==
+Comes(record) ==
     LET role == record.role
         said == record.message
         flying == [to |-> role, said |-> said]
@@ -188,7 +186,7 @@ Spoiled(record) ==
     /\ "corrupt" \in Faults
     /\ Explained(record, ends[record.role], <<"STRAY">>, NoMessage, 0, network)
 
-Ordered(record) ==
+Follows(record) ==
     LET end == ends[record.role]
         refused == Decide(record.role, end, record.event).verdict = "refused"
     IN  IF refused
@@ -213,8 +211,8 @@ Judged(record) ==
     /\ places' = Knowing(record)
     /\ UNCHANGED started
     /\ CASE record.event = "message" /\ record.message.kind = "unreadable" -> Spoiled(record)
-         [] record.event = "message" -> Arrives(record)
-         [] record.event \in {"OPEN", "SEND", "RENEGOTIATE", "CLOSE"} -> Ordered(record)
+         [] record.event = "message" -> Comes(record)
+         [] record.event \in {"OPEN", "SEND", "RENEGOTIATE", "CLOSE"} -> Follows(record)
          [] record.event = "LOWER_LAYER_LOST" ->
               Explained(record, ends[record.role], <<record.event>>, NoMessage, 0, network)
          [] record.event = "REQUEST_EXPIRED" -> RequestExpires(record)

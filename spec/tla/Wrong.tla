@@ -17,6 +17,23 @@ OneAddress(end, message) ==         \* for At
 EveryAnswerIsBelieved(end, role, answer) ==     \* for JudgeAnswer
     IF Exists(end.attempt) /\ end.attempt.starter = role THEN "ANSWER_CURRENT" ELSE "ANSWER_STALE"
 
+\* reuse-inner-address: every generation has the same address.
+SameAddress(end, message) ==        \* for At
+    CASE message.receiver # end.ordinal -> NoLink
+      [] Exists(end.attempt) -> end.attempt
+      [] OTHER -> end.current
+
+\* deliver-before-established: data at the address of an unconfirmed answer is
+\* delivered, and confirms nothing.
+DeliverAtOnce(message) ==           \* for Received
+    LET role == message.to
+        end == ends[role]
+        link == At(end, message)
+        unconfirmed == Exists(link) /\ link = end.attempt /\ link.starter # role
+    IN  IF message.kind = "data" /\ unconfirmed
+        THEN [Run(end) EXCEPT !.performed = <<"DELIVER">>]
+        ELSE TakeAll(Run(end), role, Judge(end, role, message), message)
+
 \* first-established-wins: in a collision each end answers the other's hello and
 \* goes on with its own attempt.
 BothGoOn(message) ==                \* for Received
@@ -43,7 +60,7 @@ HoldAnyway(role, order) ==          \* for Order
         open == end.state \notin {"IDLE", "CLOSED"}
     IN  /\ orders[role][order] > 0
         /\ Listens(role, order)
-        /\ \/ verdict = "row" /\ Land(role, Take(Run(end), role, order, NoMessage), end.rested, network)
+        /\ \/ verdict = "row" /\ Land(role, Ordered(role, order), end.rested, network)
            \/ /\ verdict = "refused" /\ order = "SEND" /\ open
               /\ ends' = [ends EXCEPT ![role].counters.held = @ + 1]
               /\ UNCHANGED network

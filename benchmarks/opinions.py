@@ -1,0 +1,100 @@
+"""Four judges on the same worlds, in one run: our explorer with either back end, TLC and SPIN.
+
+Each judge runs as a process of its own, as a user runs it, so that starting it, Java, and the compiling of SPIN's
+checker are part of what it costs. Numba's code is compiled once for each installation, before anything is measured.
+Each judges what it has: our explorer every S, R and W that the world holds, on the real sessions; TLC and SPIN those
+safety properties that their models can say.
+
+seconds    processor time of the process and all that it started: a machine that does other things as well, and has
+           more or fewer cores, changes it less than the time that passes
+megabytes  the largest resident set of any of them
+
+    python -m benchmarks.opinions [--types explicit-transient ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ockam_fsm.checking.worlds import lossy, setting_of
+from ockam_fsm.machines.session import TYPES
+from ockam_fsm.machines.vocabulary import SessionType
+from ockam_fsm.projections.tla import module_name
+
+CLI = (sys.executable, "-m", "ockam_fsm.cli")
+BY_SPIN = """
+import json, sys
+from dataclasses import asdict
+from ockam_fsm.cli.promela import texts
+from ockam_fsm.edges.spin import run
+print(json.dumps(asdict(run(texts()[f"spec/promela/{sys.argv[1]}.pml"]))))
+"""
+JUDGES = ("explorer, stdlib", "explorer, numba", "TLC", "SPIN")
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What one judge says of one world, and what that cost."""
+
+    states: int
+    verdict: str
+    seconds: float
+    megabytes: int
+
+
+def opinions(kind: SessionType) -> Iterator[Opinion]:
+    """What each of `JUDGES` says, in their order."""
+    for backend in ("stdlib", "numba"):
+        yield _opinion([*CLI, "check", f"{kind.name}:lossy", "--backend", backend, "--json"], "worlds")
+    yield _opinion([*CLI, "spec", f"MC{module_name(kind.name)}", "--json"], "models")
+    yield _opinion([sys.executable, "-c", BY_SPIN, kind.name], "")
+
+
+def _opinion(command: Sequence[str], key: str) -> Opinion:
+    with tempfile.TemporaryFile("w+") as file:
+        process = subprocess.Popen(command, stdout=file)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"{' '.join(command)}: exit status {process.returncode}")
+        file.seek(0)
+        found = json.load(file)
+    one = found[key][0] if key else found
+    verdict = one["verdict"] if key else "REFUTED" if one["violated"] else "PROVED"
+    return Opinion(one["states"], verdict, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024)
+
+
+def row(kind: SessionType) -> str:
+    """One line of the table; a disagreement is said in place of the count."""
+    found = list(opinions(kind))
+    said = {(one.states, one.verdict) for one in found}
+    states, verdict = next(iter(said)) if len(said) == 1 else (0, f"THEY DISAGREE: {sorted(said)}")
+    bounds = lossy(setting_of(kind)).bounds
+    spoken = ", ".join(f"{name} {limit}" for name, limit in bounds.items() if limit != "unlimited")
+    costs = " | ".join(f"{one.seconds:,.1f} s, {one.megabytes:,} MB" for one in found)
+    return f"| `{kind.name}:lossy` | {spoken} | {states:,} | {verdict} | {costs} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--types", nargs="*", choices=[kind.name for kind in TYPES])
+    wanted = parser.parse_args().types
+    heads = ("world", "bounds", "states", "verdict", *JUDGES)
+    subprocess.run(
+        [*CLI, "check", f"{TYPES[0].name}:lossy", "--backend", "numba"], stdout=subprocess.DEVNULL, check=True
+    )
+    print(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}")
+    for kind in TYPES:
+        if not wanted or kind.name in wanted:
+            print(row(kind), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+GENERATED from ockam_fsm/checking/specified.py and worlds.py; edit that
+------------------------------------------- MODULE MCClosingUntold -------------------------------------------
+\* closing-untold: an owner would go on with a session that is over
+EXTENDS SessionProperties
+
+Initiator == INSTANCE ClosingUntoldExplicitTransientInitiator
+Responder == INSTANCE ClosingUntoldExplicitTransientResponder
+TheInitiatorDecide(state, event, c, max) == Initiator!Decide(state, event, c, max)
+TheInitiatorEvents == Initiator!Events
+TheResponderDecide(state, event, c, max) == Responder!Decide(state, event, c, max)
+TheResponderEvents == Responder!Events
+TheLimits ==
+    [initiator |-> [attempts |-> 2, held |-> 1, misses |-> 1, usable |-> 1, resting |-> 1],
+     responder |-> [attempts |-> 2, held |-> 1, misses |-> 1, usable |-> 1, resting |-> 1]]
+TheOrders ==
+    [initiator |-> [OPEN |-> 1, SEND |-> 0, RENEGOTIATE |-> 0, CLOSE |-> 0],
+     responder |-> [OPEN |-> 0, SEND |-> 0, RENEGOTIATE |-> 0, CLOSE |-> 0]]
+==============================================================================================================
