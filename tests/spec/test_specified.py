@@ -23,6 +23,10 @@ MANIFEST: dict[str, Any] = json.loads((ROOT / "spec" / "manifest.json").read_tex
 TLC = {entry["name"]: entry for entry in json.loads((ROOT / "spec" / "tla" / "manifest.json").read_text())["models"]}
 EXPLORED = {entry["name"]: entry for part in ("worlds", "known_bad") for entry in MANIFEST[part]}
 SHORTEST = [one for one in specified() if one.rejects and not one.liveness]
+WORLDS = {bad.name: bad.world for bad in known_bad()}
+PINNED = [one for one in SHORTEST if WORLDS.get(one.name) is one.world]
+ELSEWHERE = [one for one in SHORTEST if one not in PINNED]
+"""Wrong machines in the very world of `known_bad`, and those for which TLC has another one: it folds nothing."""
 
 
 def pinned(one: Specified) -> dict[str, Any]:
@@ -48,9 +52,14 @@ def test_tlc_counts_what_the_explorer_counts(kind: Any) -> None:
     }
 
 
+@pytest.mark.parametrize("one", PINNED, ids=lambda one: one.name)
+def test_counterexamples_are_as_short_as_those_pinned(one: Specified) -> None:
+    assert pinned(one)["steps"] == EXPLORED[one.name]["trace_length"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("one", SHORTEST, ids=lambda one: one.name)
-def test_counterexamples_are_as_short(one: Specified) -> None:
+@pytest.mark.parametrize("one", ELSEWHERE, ids=lambda one: one.name)
+def test_counterexamples_are_as_short_as_those_found(one: Specified) -> None:
     world = one.world
     judged = tuple(found for found in world.properties if found.id == property_id(one))
     result = explore(replace(world, properties=judged))[property_id(one)]
