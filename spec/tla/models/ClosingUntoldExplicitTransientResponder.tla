@@ -80,10 +80,6 @@ FT5(c, max) == Row("FT5", "TIMED_OUT", c,
 \* TIMED_OUT, BACK_OFF_EXPIRED. Source: 3.3
 TT1(c, max) == Row("TT1", "CLOSED", [c EXCEPT !.held = 0], <<"FAIL_REQUESTS", "DISCARD_HELD">>)
 
-\* NEGOTIATING, CLOSE_RECEIVED. Source: 3.8
-TT2(c, max) == Row("TT2", "CLOSED", [c EXCEPT !.held = 0],
-    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD">>)
-
 \* ESTABLISHED, CLOSE_RECEIVED. Source: 3.8
 TT3(c, max) == Row("TT3", "CLOSED", [c EXCEPT !.held = 0],
     <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD">>)
@@ -138,13 +134,13 @@ Decide(state, event, c, max) ==
         [] event = "HELLO_REPEATED" -> QT2(c, max)
         [] event = "HELLO_OLDER" -> QT4(c, max)
         [] event = "CONFIRMED" -> QT1(c, max)
-        [] event = "CLOSE_RECEIVED" -> TT2(c, max)
         [] event = "LOWER_LAYER_LOST" -> FT2(c, max)
         [] event = "NEGOTIATION_EXPIRED" -> FT1(c, max)
         [] event = "OPEN" -> Refused("a responder waits for a hello")
         [] event = "RENEGOTIATE" -> Refused("a transient session never renegotiates")
         [] event = "HELLO_NEWER" -> Ignored("this session answers no hello now")
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
+        [] event = "CLOSE_RECEIVED" -> Ignored("whatever arrives in the generation that was answered confirms it first")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")

@@ -155,10 +155,6 @@ FW5(c, max) == Row("FW5", "TIMED_OUT", c,
 \* ESTABLISHED, CLOSE_RECEIVED. Source: 3.8
 PW1(c, max) == Row("PW1", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_RETENTION">>)
-
-\* NEGOTIATING, CLOSE_RECEIVED. Source: 3.8
-PW2(c, max) == Row("PW2", "TIMED_OUT", c,
-    <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_RETENTION">>)
 --------------------------------------------------------------------------------------------------------------
 \* messages wait for the session, in order and within its capacity
 
@@ -240,13 +236,13 @@ Decide(state, event, c, max) ==
         [] event = "HELLO_REPEATED" -> QW2(c, max)
         [] event = "HELLO_OLDER" -> QW4(c, max)
         [] event = "CONFIRMED" -> QW1(c, max)
-        [] event = "CLOSE_RECEIVED" -> PW2(c, max)
         [] event = "LOWER_LAYER_LOST" -> FW2(c, max)
         [] event = "NEGOTIATION_EXPIRED" -> FW1(c, max)
         [] event = "OPEN" -> Refused("a responder waits for a hello")
         [] event = "RENEGOTIATE" -> Refused("only the initiator of a one-sided session renegotiates")
         [] event = "PREVIOUS_ENDED" -> Refused("no generation is usable")
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
+        [] event = "CLOSE_RECEIVED" -> Ignored("whatever arrives in the generation that was answered confirms it first")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
