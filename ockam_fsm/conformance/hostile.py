@@ -186,8 +186,9 @@ def _spoofed_close(peer: Peer) -> Arrive | None:
 
 
 def _ends_at_target(peer: Peer) -> Arrive | None:
-    """A return route that ends at the target's own contact address, and the name of one of its own workers."""
-    found = _hello_with(peer, local("echo"), (_contact(peer),))
+    """A return route that is nothing but the hop, which is the target's own address for the connection: what replaces
+    it is the name of one of the target's own workers."""
+    found = _hello_with(peer, local("echo"), (HOP,))
     if found is None or peer.declaration.contact is None:
         return None
     return Arrive(found.message, found.carrier, unheard=True)

@@ -158,6 +158,7 @@ class Lockstep:
         self.heard.repeated = []
         self.watcher.fired.clear()
         refused, owed = self._expect(action)
+        self._bind_outers(owed, outputs)
         actual = tuple(self._read(outputs, self._target_route))
         expected = tuple(self._read(owed, self._reference_route))
         differences = [*_refusals(refused, problem)]
@@ -280,19 +281,28 @@ class Lockstep:
         return (self.bound.get(route[0], route[0]), *route[1:])
 
     def _target_route(self, route: Route, request: bytes) -> Route:
-        """A reply address is used once; an outer address is bound when it is first seen."""
-        if not route:
-            return route
-        if request[:1] == b"q" and route[0] not in self.replies.values():
+        """A reply address is used once."""
+        if request[:1] == b"q" and route and route[0] not in self.replies.values():
             self.replies[request] = route[0]
-        elif not request and self.declaration.role is Role.RESPONDER:
-            self._bind_outer(route[0])
         return route
 
-    def _bind_outer(self, address: Address) -> None:
-        session = self.reference.session
-        if session is not None and address not in self.bound.values():
-            self.bound.setdefault(session.terms.outer, address)
+    def _bind_outers(self, owed: Sequence[Output], outputs: Sequence[Output]) -> None:
+        """The outer address of a responder is bound when it is first seen, and then has to stay."""
+        if self.declaration.role is Role.INITIATOR:
+            return
+        for ours, theirs in zip(self._outers(owed), self._outers(outputs), strict=False):
+            if theirs not in self.bound.values():
+                self.bound.setdefault(ours, theirs)
+
+    def _outers(self, outputs: Sequence[Output]) -> Iterator[Address]:
+        """Where outer addresses are said: in what is delivered, and as the sender of `superseded`."""
+        for output in outputs:
+            match output:
+                case Deliver(return_route=(outer, *_)):
+                    yield outer
+                case Send(message) if message.return_route:
+                    if isinstance(read(message, self.declaration.profile), Superseded):
+                        yield message.return_route[0]
 
 
 def _renamed(message: Message, names: Mapping[Address, Address], profile: Profile) -> Message:

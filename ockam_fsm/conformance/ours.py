@@ -8,8 +8,8 @@ Left out: carriers and own addresses, which are the node's (`node_target.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias, cast
 
 from ockam_fsm.conformance.target import (
     HOST,
@@ -35,6 +35,39 @@ MakeSession: TypeAlias = Callable[..., Session]
 Due: TypeAlias = tuple[float, int]
 
 
+Image: TypeAlias = tuple[Snapshot | HostSnapshot, float, dict[Hashable, Due], int]
+
+
+class Clock:
+    """Timers by name, on a time that somebody else lets pass."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.timers: dict[Hashable, Due] = {}
+        self.started = 0
+
+    def start(self, name: Hashable, after_seconds: float) -> None:
+        """Timers that are due at the same time expire in the order in which they were started."""
+        self.started += 1
+        self.timers[name] = (self.now + after_seconds, self.started)
+
+    def stop(self, name: Hashable) -> None:
+        self.timers.pop(name, None)
+
+    def next_due(self) -> float | None:
+        return min((due for due, _ in self.timers.values()), default=None)
+
+    def passing(self, seconds: float) -> Iterator[Any]:
+        """Each timer that expires while so much time passes, when it does; whoever takes it may start others."""
+        until = self.now + seconds
+        while (due := self.next_due()) is not None and due <= until:
+            self.now = max(self.now, due)
+            name = min(self.timers, key=self.timers.__getitem__)
+            del self.timers[name]
+            yield name
+        self.now = until
+
+
 class OurEnd:
     """One end: an initiator's session, or a host. `make` and `settings` are the real ones unless a check has others."""
 
@@ -51,9 +84,7 @@ class OurEnd:
         self.entropy = entropy
         self.make = make
         self.settings = settings or declaration.settings
-        self.now = 0.0
-        self.timers: dict[tuple[Key, AnyTimer], Due] = {}
-        self.started = 0
+        self.clock = Clock()
         self.responders = 0
         self.outputs: list[Output] = []
         self.core: Session | Host = self._initiator() if declaration.role is Role.INITIATOR else self._host()
@@ -95,16 +126,11 @@ class OurEnd:
             self._perform(self.core.receive(message))
 
     def advance(self, seconds: float) -> None:
-        until = self.now + seconds
-        while (due := self.next_due()) is not None and due <= until:
-            self.now = max(self.now, due)
-            key, timer = min(self.timers, key=self.timers.__getitem__)
-            del self.timers[key, timer]
+        for key, timer in self.clock.passing(seconds):
             if isinstance(self.core, Session):
                 self._perform([(None, command) for command in self.core.fire(timer)])
             else:
                 self._perform(self.core.fire(key, timer))
-        self.now = until
 
     def order(self, order: Order) -> None:
         if isinstance(self.core, Session):
@@ -121,21 +147,29 @@ class OurEnd:
 
     # What only the kit asks for ---------------------------------------------------------------------------------------
 
+    @property
+    def timers(self) -> Mapping[tuple[Key, AnyTimer], Due]:
+        return cast("Mapping[tuple[Key, AnyTimer], Due]", self.clock.timers)
+
+    @property
+    def now(self) -> float:
+        return self.clock.now
+
     def next_due(self) -> float | None:
         """When the next timer is due."""
-        return min((due for due, _ in self.timers.values()), default=None)
+        return self.clock.next_due()
 
     def tied(self) -> bool:
         """Whether two timers are due next at the same time: which is first, nobody says."""
         dues = sorted(due for due, _ in self.timers.values())
         return len(dues) > 1 and dues[0] == dues[1]
 
-    def snapshot(self) -> tuple[Snapshot | HostSnapshot, float, dict[tuple[Key, AnyTimer], Due], int]:
-        return (self.core.snapshot(), self.now, dict(self.timers), self.started)
+    def snapshot(self) -> Image:
+        return (self.core.snapshot(), self.now, dict(self.clock.timers), self.clock.started)
 
-    def restore(self, snapshot: tuple[Snapshot | HostSnapshot, float, dict[tuple[Key, AnyTimer], Due], int]) -> None:
-        core, self.now, timers, self.started = snapshot
-        self.timers = dict(timers)
+    def restore(self, image: Image) -> None:
+        core, self.clock.now, timers, self.clock.started = image
+        self.clock.timers = dict(timers)
         if isinstance(self.core, Session):
             assert isinstance(core, Snapshot)
             self.core.restore(core)
@@ -147,10 +181,9 @@ class OurEnd:
         for key, command in owned:
             match command:
                 case SetTimer(timer, after_seconds):
-                    self.started += 1
-                    self.timers[key, timer] = (self.now + after_seconds, self.started)
+                    self.clock.start((key, timer), after_seconds)
                 case CancelTimer(timer):
-                    self.timers.pop((key, timer), None)
+                    self.clock.stop((key, timer))
                 case Send() | Deliver() | Notify() | DeadLetter(message=Outgoing()):
                     self.outputs.append(command)
 

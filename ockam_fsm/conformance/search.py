@@ -43,6 +43,16 @@ def shortest(fails: Callable[[bytes], bool], examples: int, length: int) -> byte
         suppress_health_check=list(HealthCheck),
     )
     try:
-        return find(st.binary(min_size=length // 2, max_size=length), fails, settings=limits)
+        found = find(st.binary(min_size=length // 2, max_size=length), fails, settings=limits)
     except NoSuchExample:
         return None
+    return _without_what_is_not_needed(found, fails)
+
+
+def _without_what_is_not_needed(burst: bytes, fails: Callable[[bytes], bool]) -> bytes:
+    """Hypothesis keeps a burst as long as it was asked to be."""
+    for place in reversed(range(len(burst))):
+        shorter = burst[:place] + burst[place + 1 :]
+        if fails(shorter):
+            burst = shorter
+    return burst

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from ockam_fsm.checking.known_bad import wrong_sessions
+from ockam_fsm.conformance.node_target import OurNode
 from ockam_fsm.conformance.ours import OurEnd
-from ockam_fsm.conformance.target import Declaration, Make
+from ockam_fsm.conformance.target import HOP, OUR_CARRIER, Declaration, Make
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
@@ -200,7 +201,8 @@ class KillsOthers(EveryEnd):
 
     def deliver(self, message: Message, carrier: str) -> None:
         if message.payload[:1] == b"\xff" and not isinstance(self.core, Session):
-            self.core, self.timers = self._host(), {}
+            self.core = self._host()
+            self.clock.timers.clear()
         super().deliver(message, carrier)
 
 
@@ -261,6 +263,21 @@ class CountsAddresses(OurEnd):
         super().__init__(declaration, Guessable())
 
 
+class AnyCarrier(OurNode):
+    """Whatever comes over any connection is taken."""
+
+    def deliver(self, message: Message, carrier: str) -> None:
+        super().deliver(message, OUR_CARRIER)
+
+
+class AnswersItself(OurNode):
+    """A hello may name one of the node's own workers."""
+
+    def deliver(self, message: Message, carrier: str) -> None:
+        own = message.return_route == (HOP,)
+        super().deliver(replace(message, return_route=(HOP, local("echo"))) if own else message, carrier)
+
+
 def _session(make: type[Session]) -> Make:
     return lambda declared: OurEnd(declared, Labelled(), make)
 
@@ -280,6 +297,8 @@ def _others() -> Iterator[Defect]:
     yield Defect("lenient", EXPLICIT_TRANSIENT, RESPONDER, "14.3", Lenient)
     yield Defect("forgets-tracing", EXPLICIT_TRANSIENT, INITIATOR, "7.2", ForgetsTracing)
     yield Defect("refuses-to-close", EXPLICIT_TRANSIENT, INITIATOR, "3.8", RefusesToClose)
+    yield Defect("any-carrier", one_sided, INITIATOR, "5.4", AnyCarrier)
+    yield Defect("answers-itself", one_sided, RESPONDER, "5.1", AnswersItself)
     yield Defect("counts-addresses", EXPLICIT_TRANSIENT, INITIATOR, "4.1", CountsAddresses)
 
 

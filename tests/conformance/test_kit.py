@@ -21,6 +21,7 @@ from ockam_fsm.conformance import (
     check_pair,
     check_responder,
     our_end,
+    our_node,
 )
 from ockam_fsm.conformance.findings import Verdict
 from ockam_fsm.conformance.target import Output
@@ -62,9 +63,18 @@ def test_our_own_ends_pass(check, kind: SessionType) -> None:  # type: ignore[no
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", SMALL[1:3], ids=lambda kind: str(kind.name))
+@pytest.mark.parametrize("check", [check_initiator, check_responder])
+def test_our_own_nodes_pass(check, kind: SessionType) -> None:  # type: ignore[no-untyped-def]
+    report = check(our_node, [kind], effort=Effort(examples=10))
+    assert reasons(report) == []
+    assert {line.clause.id: line.verdict for line in report.lines}["5.4"] is Verdict.PASS
+
+
+@pytest.mark.slow
 def test_our_own_ends_pass_in_profile_ockam() -> None:
     for check in (check_initiator, check_responder):
-        report = check(our_end, SMALL, OCKAM, Effort(examples=20))
+        report = check(our_end, SMALL[1:3], OCKAM, Effort(examples=10))
         assert reasons(report) == []
 
 

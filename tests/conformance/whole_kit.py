@@ -1,0 +1,78 @@
+"""What of the kits takes longer: `pytest tests/conformance/whole_kit.py`, part of `make test-all`.
+
+Two-sided ends, whose automata are large; every transition in every state; every defect by pipe; and no false alarm.
+Not collected by default: no name of a test file.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from ockam_fsm.conformance import Effort, check_initiator, check_pair, check_responder, our_end, our_node
+from ockam_fsm.conformance.pipe import Program
+from ockam_fsm.machines.session import (
+    EXPLICIT_PERSISTENT_ONE_SIDED,
+    EXPLICIT_PERSISTENT_TWO_SIDED,
+    IMPLICIT_PERSISTENT_TWO_SIDED,
+    TYPES,
+)
+from ockam_fsm.machines.vocabulary import Role, SessionType
+from tests.conformance.defects import DEFECTS, Defect
+from tests.conformance.test_kit import SMALL, check_of, failed, reasons
+
+TWO_SIDED = (EXPLICIT_PERSISTENT_TWO_SIDED, IMPLICIT_PERSISTENT_TWO_SIDED)
+BOTH = (check_initiator, check_responder)
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("make", [our_end, our_node])
+@pytest.mark.parametrize("kind", TWO_SIDED, ids=lambda kind: str(kind.name))
+@pytest.mark.parametrize("check", BOTH)
+def test_our_two_sided_ends_pass(check, kind: SessionType, make) -> None:  # type: ignore[no-untyped-def]
+    assert reasons(check(make, [kind], effort=Effort(examples=200))) == []
+
+
+@pytest.mark.parametrize("kind", SMALL, ids=lambda kind: str(kind.name))
+@pytest.mark.parametrize("check", BOTH)
+def test_our_own_ends_pass_thoroughly(check, kind: SessionType) -> None:  # type: ignore[no-untyped-def]
+    assert reasons(check(our_end, [kind], effort=Effort(thorough=True, examples=500))) == []
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: str(defect.name))
+def test_a_defect_is_rejected_for_its_clause(defect: Defect) -> None:
+    report = check_of(defect)
+    assert defect.clause in failed(report), reasons(report)
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: str(defect.name))
+def test_a_defect_is_rejected_by_pipe(defect: Defect) -> None:
+    program = (
+        "import sys; from ockam_fsm.conformance.pipe import serve; from tests.conformance.defects import DEFECTS\n"
+        f"defect = next(one for one in DEFECTS if one.name == {defect.name!r})\n"
+        "serve(defect.make, sys.stdin, lambda line: (sys.stdout.write(line), sys.stdout.flush()))"
+    )
+    check = check_initiator if defect.role is Role.INITIATOR else check_responder
+    with Program([sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{program}"], 20.0) as running:
+        report = check(running.make, [defect.kind], effort=Effort(examples=0, until=defect.clause))
+    assert defect.clause in failed(report), reasons(report)
+
+
+def test_no_false_alarm_in_fifty_runs() -> None:
+    for number in range(50):
+        kind = TYPES[number % len(TYPES)]
+        assert reasons(check_pair(our_node, our_end, [kind], effort=Effort(examples=20))) == []
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: str(kind.name))
+def test_our_own_pairs_pass(kind: SessionType) -> None:
+    for make in (our_end, our_node):
+        assert reasons(check_pair(make, make, [kind], effort=Effort(examples=300))) == []
+
+
+def test_a_wrong_pair_is_found() -> None:
+    defect = next(one for one in DEFECTS if one.name == "unanswered-keepalive")
+    report = check_pair(our_end, defect.make, [EXPLICIT_PERSISTENT_ONE_SIDED], effort=Effort(examples=50))
+    assert "4.7" in failed(report)
