@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from ockam_fsm.conformance.ours import Clock, MakeSession
 from ockam_fsm.conformance.target import (
+    BEYOND,
     CONTACT,
     HOP,
     HOST,
@@ -43,6 +44,7 @@ from ockam_fsm.runtime.node_commands import (
     Transmit,
 )
 from ockam_fsm.runtime.request import Outgoing
+from ockam_fsm.runtime.router import Access
 from ockam_fsm.runtime.session import Session
 from ockam_fsm.runtime.session_workers import SessionWorker
 from ockam_fsm.runtime.workers import Context
@@ -62,6 +64,7 @@ class OurNode:
         self.node = Node(SystemEntropy(), connections=ConnectionSettings(idle_seconds=None), make=make)
         self.node.add_observer(self)
         self.node.start_worker(APPLICATION, handler=self._delivered)
+        self.node.start_worker(BEYOND, handler=self._forwarded, access=Access.PUBLIC)
         self.accepted = self.node.accepted()
         self.other = self.node.accepted()
         self.told_over: dict[Address, Address] = {}
@@ -91,9 +94,7 @@ class OurNode:
         first = message.onward_route[0]
         known = self.told_over.get(first) or self.told_over.get(inner_of_reply(first)) or self.accepted
         via = known if carrier == OUR_CARRIER else self.other
-        if message.return_route or carrier != OUR_CARRIER:
-            arrived = Message(message.onward_route, back, message.payload, message.tracing_context)
-            self.node.receive(arrived, via)
+        self.node.receive(Message(message.onward_route, back, message.payload, message.tracing_context), via)
         self._perform()
 
     def advance(self, seconds: float) -> None:
@@ -138,6 +139,10 @@ class OurNode:
 
     def _delivered(self, message: Message, context: Context) -> None:
         self.outputs.append(core.Deliver(message.payload, (), message.return_route))
+
+    def _forwarded(self, message: Message, context: Context) -> None:
+        """What goes on behind the session, to whom the kit's data may name."""
+        self.outputs.append(core.Deliver(message.payload, (BEYOND,), message.return_route))
 
     def observe(self, observation: Observation) -> None:
         """Dead letters of the application; what the peer has sent is not the kit's business."""

@@ -22,7 +22,7 @@ from ockam_fsm.conformance.stimuli import ELAPSE, NOT_YET, Arrive, Do, Peer, Sti
 from ockam_fsm.conformance.target import HOP, Order, Ordered
 from ockam_fsm.machines.vocabulary import Creation, Role, State
 from ockam_fsm.runtime.commands import Deliver, Send
-from ockam_fsm.runtime.message import Message
+from ockam_fsm.runtime.message import Message, local
 from ockam_fsm.runtime.signals import Error
 
 GARBLED = b"\xff"
@@ -192,7 +192,7 @@ class Run:
 def _error(peer: Peer) -> Arrive | None:
     """What this end has said could not be delivered."""
     link = peer.current() or next(peer.links(), None)
-    return peer.say(link.inner, Error("lost"), ()) if link is not None else None
+    return peer.say(link.inner, Error("lost"), (HOP, local("peer/0"))) if link is not None else None
 
 
 def _travelled(message: Message) -> Message:

@@ -19,6 +19,7 @@ from typing import TypeAlias
 from ockam_fsm.conformance.ours import OurEnd
 from ockam_fsm.conformance.reference import PEER_HANDSHAKE
 from ockam_fsm.conformance.target import (
+    BEYOND,
     CONTACT,
     HOP,
     HOST,
@@ -299,8 +300,8 @@ def _data(peer: Peer, link: Link | None, *, routed: bool = False) -> Arrive | No
     if link is None:
         return None
     if routed and not peer.profile.keeps_alive:
-        return peer.say(link.inner, Data(peer.label("d")), (HOP, local("beyond")))
-    return peer.talk(link, Data(peer.label("d"), (), (local("beyond"),) if routed else ()))
+        return peer.say(link.inner, Data(peer.label("d")), (HOP, BEYOND))
+    return peer.talk(link, Data(peer.label("d"), (), (BEYOND,) if routed else ()))
 
 
 def _of_attempt(signal: Signal) -> Build:
@@ -333,7 +334,7 @@ def _order(what: Ordered) -> Build:
 
 
 def _send(peer: Peer, *, traced: bool = False) -> Do:
-    onward = (local("beyond"),) if traced else ()
+    onward = (BEYOND,) if traced else ()
     return Do(Order(Ordered.SEND, peer.label("m"), onward, tracing_context="a trace" if traced else None))
 
 

@@ -36,6 +36,9 @@ HOP = Address(TCP, b"peer:4000")
 HOST = local("host")
 """Where hellos for a responder arrive; for an initiator, where its own hellos go."""
 
+BEYOND = local("beyond")
+"""A worker behind the peer's end, to which data may be on its way."""
+
 CONTACT = local("contact")
 """Where hellos for the initiator of a two-sided session arrive."""
 

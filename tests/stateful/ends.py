@@ -37,7 +37,7 @@ from ockam_fsm.checking.world import Deliver, Disabled, Fault, Fire, Order, Outb
 from ockam_fsm.checking.world import Event as Happening
 from ockam_fsm.checking.worlds import setting_of
 from ockam_fsm.conformance.cover import explored
-from ockam_fsm.conformance.hostile import HOSTILE
+from ockam_fsm.conformance.hostile import hostile_to
 from ockam_fsm.conformance.reference import WatchedSettings, Watcher, watched
 from ockam_fsm.conformance.stimuli import HOSTS, Arrive, Peer, Stimulus, stimuli_of
 from ockam_fsm.conformance.target import Declaration
@@ -124,7 +124,7 @@ class Walk:
     def __post_init__(self) -> None:
         self.actor, self.properties = alone(self.kind, self.role)
         out = Outbox(self.actor.name)
-        self.end = ActorEnd(Declaration(self.kind, self.role, capacity=1), self.actor, self.actor.start(out))
+        self.end = ActorEnd(Declaration(self.kind, self.role, capacity=1), self.actor, self.actor.end.start(out))
         self.timers = frozenset(out.timers)
         self.peer = Peer(self.end)  # type: ignore[arg-type]
         self.ranks: dict[Address, Any] = {}
@@ -207,7 +207,7 @@ def again(kind: str, role: str, names: Sequence[str]) -> None:
 EVERY_EVENT = frozenset(Event)
 STIMULI: dict[str, Stimulus] = {
     one.name: one
-    for one in (*stimuli_of(EVERY_EVENT), *HOSTS, *HOSTILE)
+    for one in (*stimuli_of(EVERY_EVENT), *HOSTS, *hostile_to(frozenset()))
     if one.event not in (Event.OPEN, Event.SEND, Event.RENEGOTIATE, Event.CLOSE, Event.LOWER_LAYER_LOST)
     and "megabyte" not in one.name  # it would be most of the run
 }
