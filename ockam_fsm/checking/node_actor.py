@@ -207,7 +207,7 @@ def _restore(node: Node, image: NodeImage, out: Outbox) -> tuple[Worker, Worker]
         node.start_worker(address, handler=handler, restart=policy)
     failing, steady = (_worker(node, address) for address in (FAILING, STEADY))
     for worker, remembered in ((failing, image.failing), (steady, image.steady)):
-        worker.state, worker.failures, worker.timers = remembered.state, remembered.failures, set(remembered.timers)
+        worker.state, worker.failures, worker.timers = remembered.state, remembered.failures, remembered.timers
         if worker.state is WorkerState.STOPPED:
             node.router.unregister(worker.addresses[0])
     for one in image.connections:
@@ -269,5 +269,5 @@ def _image(node: Node, workers: tuple[Worker, Worker], made: int) -> NodeImage:
         if one.destination is not None
     )
     taking = tuple((to, one.via) for to, one in node.destinations.items())
-    failing, steady = (WorkerImage(one.state, one.failures, frozenset(one.timers)) for one in workers)
+    failing, steady = (WorkerImage(one.state, one.failures, one.timers) for one in workers)
     return NodeImage(made, connections, taking, failing, steady)

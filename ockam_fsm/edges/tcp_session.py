@@ -71,8 +71,8 @@ class TcpSession:
         self._node = node
         self._inbox = inbox
         self._callbacks: tuple[Callable[[StateChanged], None], ...] = ()
-        self._requests: dict[object, asyncio.Future[bytes]] = {}
-        self._waiters: list[asyncio.Future[Notice]] = []
+        self._requests: dict[object, asyncio.Future[bytes]] | None = None  # made when first needed: most are idle
+        self._waiters: tuple[asyncio.Future[Notice], ...] = ()
         self.address = address
         self.creation = creation
         self.generation = 0
@@ -175,7 +175,8 @@ class TcpSession:
             await self.writable()
         identifier = self._node.next_identifier()
         future: asyncio.Future[bytes] = self._node.loop.create_future()
-        self._requests[identifier] = future
+        self._requests = requests = {} if self._requests is None else self._requests
+        requests[identifier] = future
         try:
             self._node.order(
                 lambda node: node.request(
@@ -185,7 +186,7 @@ class TcpSession:
             )  # fmt: skip
             return await future
         finally:
-            self._requests.pop(identifier, None)
+            requests.pop(identifier, None)
 
     async def receive(self, timeout_seconds: float | None = None) -> Message:
         """The next message of the peer, for a session without a handler.
@@ -281,7 +282,7 @@ class TcpSession:
                     self._inbox.arrived.set()
 
     def _settle(self, identifier: object, outcome: bytes | Exception) -> None:
-        future = self._requests.get(identifier)
+        future = (self._requests or {}).get(identifier)
         if future is None or future.done():  # its caller was cancelled
             return
         if isinstance(outcome, Exception):
@@ -290,7 +291,7 @@ class TcpSession:
             future.set_result(outcome)
 
     def _tell(self, notice: Notice) -> None:
-        waiters, self._waiters = self._waiters, []
+        waiters, self._waiters = self._waiters, ()
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(notice)
@@ -302,13 +303,12 @@ class TcpSession:
                 if self.state is State.CLOSED and wanted is Established:
                     raise RemoteSessionError(SESSION_CLOSED, self.reason)
                 waiter: asyncio.Future[Notice] = self._node.loop.create_future()
-                self._waiters.append(waiter)
+                self._waiters = (*self._waiters, waiter)
                 try:
                     if isinstance(await waiter, wanted):
                         return
                 finally:
-                    if waiter in self._waiters:
-                        self._waiters.remove(waiter)
+                    self._waiters = tuple(other for other in self._waiters if other is not waiter)
 
     def _worker(self) -> SessionWorker | None:
         resident = self._node.node.router.residents.get(self.address)

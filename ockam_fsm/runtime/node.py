@@ -50,7 +50,7 @@ from ockam_fsm.runtime.session_workers import SessionWorker
 from ockam_fsm.runtime.settings import Settings
 from ockam_fsm.runtime.signals import Error
 from ockam_fsm.runtime.spawners import Durable, HostWorker, nothing_durable
-from ockam_fsm.runtime.workers import Handler, RestartPolicy, Worker, settle
+from ockam_fsm.runtime.workers import USUAL_RESTARTS, Handler, RestartPolicy, Worker, settle
 
 UNKNOWN_CONNECTION = "unknown connection"
 ERRORS_PER_WINDOW = 100
@@ -165,7 +165,7 @@ class Node:
         self._require_free(*addresses)
         if not addresses:
             addresses, access = (self.fresh_address(),), Access.SECRET
-        settle(self.router, Worker(self.router, addresses, handler, make, restart or RestartPolicy()), access)
+        settle(self.router, Worker(self.router, addresses, handler, make, restart or USUAL_RESTARTS), access)
         return addresses[0]
 
     def stop(self, address: Address) -> None:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
+from types import MappingProxyType
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from ockam_fsm.kernel.driver import driver_for
@@ -50,6 +51,15 @@ class RestartPolicy:
     restarts: int = 5
     quiet_seconds: float = 60.0
     back_off: BackOff = field(default_factory=BackOff)
+
+
+USUAL_RESTARTS = RestartPolicy()
+"""What a worker gets that is given no policy: the same one for all."""
+
+
+@lru_cache(maxsize=64)
+def _limits(restarts: int) -> Mapping[str, int | None]:
+    return MappingProxyType({"failures": restarts})
 
 
 class _OwnTimer(NamedTuple):
@@ -133,10 +143,10 @@ class Worker(Inner):
         self.handler = handler
         self.make = make
         self.policy = policy
-        self.limits: Mapping[str, int | None] = {"failures": policy.restarts}
+        self.limits = _limits(policy.restarts)
         self.state = WorkerState.RUNNING
         self.failures = 0
-        self.timers: set[Hashable] = set()
+        self.timers: frozenset[Hashable] = frozenset()
 
     def take(self, envelope: Envelope) -> None:
         if type(envelope.message) is Farewell:
@@ -148,7 +158,7 @@ class Worker(Inner):
 
     def fire(self, timer: object) -> None:
         if timer in self.timers:
-            self.timers.discard(timer)
+            self.timers -= {timer}
             if isinstance(timer, WorkerEvent):
                 self._step(timer)
             else:
@@ -163,7 +173,7 @@ class Worker(Inner):
 
     def stop_own(self, timer: Hashable) -> None:
         if _OwnTimer(timer) in self.timers:
-            self.timers.discard(_OwnTimer(timer))
+            self.timers -= {_OwnTimer(timer)}
             self.router.cancel_timer(self.addresses[0], _OwnTimer(timer))
 
     def _step(self, event: WorkerEvent, cause: object = None) -> None:
@@ -173,7 +183,7 @@ class Worker(Inner):
             self.router.observe(StateChanged(self.addresses[0], SUPERVISED.name, before.name, self.state.name))
 
     def _set(self, timer: Hashable, after_seconds: float) -> None:
-        self.timers.add(timer)
+        self.timers |= {timer}
         self.router.set_timer(self.addresses[0], timer, after_seconds)
 
     # Effects ----------------------------------------------------------------------------------------------------------
@@ -214,7 +224,7 @@ class Worker(Inner):
     def stop_timers(self, cause: object) -> None:
         for timer in sorted(self.timers, key=repr):
             self.router.cancel_timer(self.addresses[0], timer)
-        self.timers.clear()
+        self.timers = frozenset()
 
     def retire(self, cause: object) -> None:
         for address in self.addresses:
