@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.progress import Progress
@@ -17,6 +19,7 @@ from ockam_fsm.cli.network import DURATIONS_HELP, run_to_the_end, the_durations,
 if TYPE_CHECKING:
     from ockam_fsm.conformance.findings import Expected, Report
     from ockam_fsm.conformance.wire.target import Target
+    from ockam_fsm.runtime.handshake import Profile
 
 SCHEME = "tcp://"
 ROLES = ("initiator", "responder")
@@ -24,11 +27,16 @@ ROLES = ("initiator", "responder")
 
 @app.command()
 def conform(
-    target: Annotated[str, typer.Argument(metavar="tcp://HOST:PORT", help="The node under test.")],
-    spawner: Annotated[str, typer.Option(metavar="ADDRESS", help="Its spawner or static responder.")],
+    target: Annotated[str, typer.Argument(metavar="tcp://HOST:PORT", help="The node under test.")] = "",
+    spawner: Annotated[str, typer.Option(metavar="ADDRESS", help="Its spawner or static responder.")] = "",
+    pipe: Annotated[
+        str, typer.Option(metavar="COMMAND", help="Judge this program by pipe, instead of a node; --type, --profile.")
+    ] = "",
     echo: Annotated[str, typer.Option(metavar="ADDRESS", help="Its echo worker.")] = "",
     stream: Annotated[str, typer.Option(metavar="ADDRESS", help="Its stream service.")] = "",
-    profile: Annotated[str, typer.Option(help="Handshake profile: ockam or generation.")] = "ockam",
+    profile: Annotated[
+        str, typer.Option(help="Handshake profile: ockam or generation. By default ockam, with --pipe generation.")
+    ] = "",
     session_type: Annotated[
         str, typer.Option("--type", metavar="TYPE", help="Type of its sessions; `ockam-fsm types` lists them.")
     ] = "",
@@ -68,24 +76,28 @@ def conform(
 
     * `ockam-fsm conform tcp://127.0.0.1:4000 --spawner session_spawner --echo echo`
     * `ockam-fsm conform tcp://127.0.0.1:4000 --spawner responder --echo echo --profile generation --html report.html`
+    * `ockam-fsm conform --pipe "node adapter.js session.js"`, see spec/conformance-pipe.md
     """
     from ockam_fsm.conformance.wire.target import Pace, Target
-    from ockam_fsm.runtime.handshake import PROFILES
 
-    if profile not in PROFILES:
-        unknown("profile", profile, PROFILES)
-    speaks = PROFILES[profile]
+    expected, written = the_expected(expect), _Written(as_json, every, junit, html)
+    speaks = the_profile(profile or ("generation" if pipe else "ockam"))
+    if pipe:
+        _judge_program(pipe, session_type, speaks, patience, limit, expected, written)
+    if not target or not spawner:
+        fail(
+            "judge what?",
+            "Name a node, tcp://HOST:PORT --spawner ADDRESS, or a program, --pipe COMMAND.",
+        )
     kind = the_type(session_type or ("explicit-persistent-one-sided" if speaks.keeps_alive else "explicit-transient"))
     declared = frozenset(part.partition("=")[0].strip() for part in durations.split(",") if part)
     pace = Pace(patience, run_seconds=limit)
     waits = the_durations(durations)
     node = Target(the_address(target), spawner, echo, stream, speaks, kind, waits, declared, capacity or None,
                   own_address, node_address, pace)  # fmt: skip
-    expected = the_expected(expect)
     if role not in ROLES:
         unknown("role", role, ROLES)
     the_cases(node, only or [], role)
-    written = _Written(as_json, every, junit, html)
     if role == "responder":
         run_to_the_end(_judge_initiator(node, only or [], expected, written, run, wait))
     else:
@@ -110,6 +122,28 @@ class _Written:
             print_json(report.to_json())
         else:
             show_report(out(), report, every=self.every)
+
+
+def _judge_program(
+    command: str,
+    session_type: str,
+    profile: Profile,
+    patience: float,
+    limit: float,
+    expected: tuple[Expected, ...],
+    written: _Written,
+) -> NoReturn:
+    from ockam_fsm.conformance import Effort, check_program
+    from ockam_fsm.machines.session import TYPES
+
+    kinds = (the_type(session_type),) if session_type else TYPES
+    end = time.monotonic() + limit
+    effort = Effort(over=lambda: time.monotonic() > end)
+    with err().status("asking the program ..."):
+        report = check_program(shlex.split(command), kinds, profile, effort, patience)
+    report = replace(report, expected=expected, seconds=round(limit - end + time.monotonic(), 3))
+    written.write(report)
+    raise typer.Exit(report.exit_code)
 
 
 async def _judge(node: Target, only: Iterable[str], expected: tuple[Expected, ...], written: _Written) -> int:
@@ -195,6 +229,14 @@ def the_address(text: str) -> str:
     except LocalSessionError as error:
         fail(f"{error}.", "Write for example tcp://127.0.0.1:4000.")
     return where
+
+
+def the_profile(name: str) -> Profile:
+    from ockam_fsm.runtime.handshake import PROFILES
+
+    if name not in PROFILES:
+        unknown("profile", name, PROFILES)
+    return PROFILES[name]
 
 
 def the_expected(path: Path | None) -> tuple[Expected, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ockam_fsm.conformance.findings import Report
 from ockam_fsm.conformance.judge import Effort
-from ockam_fsm.conformance.kit import again, check_initiator, check_pair, check_responder
+from ockam_fsm.conformance.kit import again, check_initiator, check_pair, check_program, check_responder
 from ockam_fsm.conformance.node_target import our_node
 from ockam_fsm.conformance.ours import our_end
 from ockam_fsm.conformance.target import Declaration, Feature, Order, Ordered, Target, Unsupported
@@ -25,6 +25,7 @@ __all__ = [
     "again",
     "check_initiator",
     "check_pair",
+    "check_program",
     "check_responder",
     "our_end",
     "our_node",

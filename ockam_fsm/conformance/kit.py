@@ -17,6 +17,7 @@ from ockam_fsm.conformance.clauses import CLAUSES
 from ockam_fsm.conformance.findings import Report
 from ockam_fsm.conformance.judge import Effort, Judge
 from ockam_fsm.conformance.pair import PairOfJudges
+from ockam_fsm.conformance.pipe import Program
 from ockam_fsm.conformance.target import Declaration, Make
 from ockam_fsm.edges.watchdog import watched
 from ockam_fsm.machines.session import TYPES
@@ -46,6 +47,20 @@ def check_responder(
 ) -> Report:
     """Does what `make` makes behave as the host of responders of these types?"""
     return _checked(_judges(make, kinds, Role.RESPONDER, profile, effort), target)
+
+
+def check_program(
+    command: Sequence[str],
+    kinds: Iterable[SessionType] = TYPES,
+    profile: Profile = GENERATION,
+    effort: Effort = USUAL,
+    answer_seconds: float = 5.0,
+) -> Report:
+    """Judge a program by pipe (`spec/conformance-pipe.md`), as initiator and as responder."""
+    with Program(command, answer_seconds) as program:
+        chosen = tuple(kinds)
+        judges = [one for role in reversed(Role) for one in _judges(program.make, chosen, role, profile, effort)]
+        return _checked(judges, " ".join(command))
 
 
 def check_pair(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from ockam_fsm.cli import app
 from ockam_fsm.conformance import Effort, Ordered, Report, check_initiator, check_pair, check_responder, our_end
 from ockam_fsm.conformance.findings import Verdict
 from ockam_fsm.conformance.pipe import (
@@ -104,6 +107,21 @@ def test_a_wrong_program_is_rejected(role: Role, clause: str, right: str, wrong:
     with Program(javascript(tmp_path)) as program:
         report = check(program.make, [EXPLICIT_TRANSIENT], effort=Effort(examples=0, until=clause))
     assert clause in failed(report), reasons(report)
+
+
+@needs_node
+@pytest.mark.slow
+def test_the_command_judges_a_program() -> None:
+    command = ["conform", "--pipe", " ".join(javascript()), "--type", "explicit-transient", "--json"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["summary"]["verdict"] == "conforms"
+    assert [one["verdict"] for one in found["clauses"] if one["id"] == "4.7"] == ["PASS"]
+
+
+def test_the_command_needs_something_to_judge() -> None:
+    assert CliRunner().invoke(app, ["conform"]).exit_code == 2
 
 
 def test_the_adapter_in_javascript_is_short() -> None:
