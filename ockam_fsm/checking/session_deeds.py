@@ -11,7 +11,16 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import NamedTuple, TypeGuard
 
 from ockam_fsm.checking.properties import Step
-from ockam_fsm.checking.session_actor import CONTACT, ERROR, HOST_ADDRESS, INITIATOR, RESPONDER, SESSION_ID, Setting
+from ockam_fsm.checking.session_actor import (
+    CLOSE,
+    CONTACT,
+    ERROR,
+    HOST_ADDRESS,
+    INITIATOR,
+    RESPONDER,
+    SESSION_ID,
+    Setting,
+)
 from ockam_fsm.checking.session_safety import (
     Change,
     Key,
@@ -66,10 +75,10 @@ class Deed(NamedTuple):
 
     @property
     def came_to(self) -> State:
-        """A session that its host has dropped is closed; one that never was anything is idle."""
+        """A session that its host has dropped is closed; one that nobody ever asked for is only forgotten."""
         if self.after is not None:
             return self.after.state
-        return State.IDLE if self.before is None else State.CLOSED
+        return State.IDLE if self.was is State.IDLE and not self.ordered(CLOSE) else State.CLOSED
 
     def fired(self, timer: Timer) -> bool:
         event = self.step.event
@@ -144,6 +153,7 @@ def every_deed(setting: Setting, holds: Callable[[Deed], bool]) -> StepPredicate
             other = isinstance(signal, Hello) and key is None and signal.session_id != setting.session_id(0)
             known = before.seen[0] if before is not None else _remembered(step, key)
             refused = packet is not None and _is_refused(packet.message, signal, known)
+            refused |= isinstance(signal, Hello) and _could_never_ask(before, signal, settings)
             if other or refused or not _is_for(key, before, signal, address):
                 signal = address = None
             yield Deed(step, key, before, after, settings, signal, address)
@@ -171,6 +181,12 @@ def _is_refused(message: Message, signal: Signal | None, known: int) -> bool:
         case _:
             return False
     return not message.return_route or worker.type != LOCAL or number - known > MAX_NUMBER_JUMP
+
+
+def _could_never_ask(image: Snapshot | None, hello: Hello, settings: Settings) -> bool:
+    """A hello that leaves an end of a two-sided session without a way to the peer (clause 5.3)."""
+    known = image.initialization_route if image is not None else ()
+    return settings.session_type.renegotiated_by(settings.role) and not (known or hello.initialization_route)
 
 
 def _in_passing(step: Step, signal: Signal | None) -> Iterator[Change]:

@@ -7,11 +7,15 @@ from dataclasses import replace
 import pytest
 
 from ockam_fsm.checking import Verdict, explore
-from ockam_fsm.checking.session_actor import Setting
+from ockam_fsm.checking.session_actor import CLOSE, HOST_ADDRESS, RESPONDER, Packet, Setting
 from ockam_fsm.checking.strangers import sayings, strangers
+from ockam_fsm.checking.world import Deliver
 from ockam_fsm.checking.worlds import setting_of
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, TYPES, table
 from ockam_fsm.machines.vocabulary import Role, SessionType
+from ockam_fsm.runtime.handshake import GENERATION
+from ockam_fsm.runtime.message import Message, local
+from ockam_fsm.runtime.signals import Generation, Hello
 
 ONE_SIDED = EXPLICIT_PERSISTENT_ONE_SIDED
 
@@ -38,6 +42,17 @@ def test_what_a_responder_owes_that_is_made_and_forgotten_in_one_step_is_noticed
     assert found.verdict is Verdict.REFUTED
     assert found.trace is not None
     assert len(found.trace) == 1
+
+
+def test_a_responder_that_is_forgotten_before_anybody_asked_for_it_has_not_closed() -> None:
+    """As by the host's rule for a hello that is not acceptable, here a reflected one."""
+    world = strangers(Role.RESPONDER, setting_of(ONE_SIDED))
+    reflected = Hello(setting_of(ONE_SIDED).session_id(0), Generation(1, Role.RESPONDER, local("mirror")))
+    packet = Packet(Message((HOST_ADDRESS,), (local("mirror"),), GENERATION.encode(reflected)))
+    orders = {RESPONDER: {Deliver(packet, "stranger"): None, CLOSE: None}}
+    result = explore(replace(world, orders=orders), backend="stdlib")
+    assert [one.id for one in result.properties if one.verdict is Verdict.REFUTED] == []
+    assert result.states == 3  # and a second one, which is forgotten as well
 
 
 @pytest.mark.parametrize("role", list(Role))
