@@ -61,7 +61,7 @@ class Stage:
 
 
 def life() -> Trace:
-    """Opened, used, renegotiated, closed; the responder is reaped."""
+    """Opened, used, asked something, renegotiated, closed; the responder is reaped."""
     stage = Stage()
     initiator = stage.ends[INITIATOR]
     stage.did(INITIATOR, initiator.open())
@@ -76,6 +76,12 @@ def life() -> Trace:
         stage.arrives(role)
     stage.fires(INITIATOR, Timer.KEEPALIVE)
     stage.arrives(RESPONDER)
+    stage.arrives(INITIATOR)
+    stage.did(INITIATOR, initiator.request("question", Outgoing(b"?")))
+    reply = initiator.requests["question"].reply
+    assert reply is not None
+    stage.arrives(RESPONDER)
+    stage.did(RESPONDER, stage.ends[RESPONDER].send(Outgoing(b"!", (reply,))))
     stage.arrives(INITIATOR)
     stage.did(INITIATOR, initiator.renegotiate())
     stage.fires(INITIATOR, Timer.BACK_OFF)
@@ -192,6 +198,15 @@ def receive_with_no_send(trace: Trace) -> int:
     return index - 1
 
 
+def error_while_it_is_there(trace: Trace) -> int:
+    """An error for a keepalive that is under way to an address in use."""
+    index = find(trace, "a", "KEEPALIVE_DUE") + 1
+    came = {"kind": "error", "to": trace[index - 1]["sent"][0]["from"]}
+    known = {"event": "message", "message": came, "state": "TIMED_OUT", "sent": [], "told": ["timed out"]}
+    trace.insert(index, deepcopy(trace[index - 1]) | known | {"armed": ["BACK_OFF_EXPIRED"]})
+    return index
+
+
 def end_not_started(trace: Trace) -> int:
     del trace[find(trace, "b", "start")]
     return find(trace, "b", "hello")
@@ -203,12 +218,18 @@ def budget_overspent(trace: Trace) -> int:
     hello, known = trace[first], deepcopy(trace[first - 1]) | {"event": "NEGOTIATION_EXPIRED", "sent": []}
     third = deepcopy(hello)
     third["sent"][0] |= {"from": "0123456789ab", "number": 3}
-    heard = [find(trace, "a", "keepalive-answer", nth) for nth in (1, 0)]
+    heard = [find(trace, "a", "response"), *(find(trace, "a", "keepalive-answer", nth) for nth in (1, 0))]
     trace[first + 1 : first + 1] = [known, third]
     for index in heard:  # what was heard would have renewed the budget
         del trace[index]
     return first + 2 - len(heard)
 
+
+SPOILED = {"kind": "unreadable", "to": "0123456789ab"}
+EXPIRED: dict[str, Any] = {
+    "event": "REQUEST_EXPIRED", "state": "TIMED_OUT", "sent": [], "told": ["timed out"], "armed": ["BACK_OFF_EXPIRED"],
+}  # fmt: skip
+"""What a request that expires would do, if there were one."""
 
 DEFECTS: dict[str, Defect] = {
     "sequence-gap": sequence_gap,
@@ -218,7 +239,8 @@ DEFECTS: dict[str, Defect] = {
     "receive-with-no-send": receive_with_no_send,
     "message-delivered-twice": inserted("b", "data", after=("b", "data", 0)),
     "message-from-nowhere": changed("a", "keepalive-answer", message={"kind": "error", "to": "0123456789ab"}),
-    "message-spoiled-without-the-fault": changed("b", "data", message={"kind": "unreadable", "to": "0123456789ab"}),
+    "error-while-it-is-there": error_while_it_is_there,
+    "message-spoiled-without-the-fault": changed("b", "data", message=SPOILED, delivered=0),
     "stale-generation-accepted": stale_generation_accepted,
     "stale-data-delivered": stale_data_delivered,
     "address-reused": address_reused,
@@ -227,7 +249,8 @@ DEFECTS: dict[str, Defect] = {
     "state-not-changed": changed("a", "RENEGOTIATE", state="ESTABLISHED"),
     "timer-not-armed": inserted("a", "KEEPALIVE_DUE", after=("a", "RENEGOTIATE", 0)),
     "timer-fired-twice": inserted("a", "BACK_OFF_EXPIRED", after=("a", "BACK_OFF_EXPIRED", 0)),
-    "request-that-nobody-made": changed("a", "KEEPALIVE_DUE", event="REQUEST_EXPIRED"),
+    "request-that-nobody-made": changed("a", "KEEPALIVE_DUE", **EXPIRED),
+    "request-expires-after-its-response": inserted("a", "KEEPALIVE_DUE", after=("a", "response", 0), **EXPIRED),
     "effect-missing": effect_missing,
     "effect-twice": effect_twice,
     "effects-out-of-order": effects_out_of_order,
