@@ -88,9 +88,11 @@ class Image(NamedTuple):
 class WatchedSession(Session):
     """The real session, and a monitor that sees each of its steps."""
 
-    __slots__ = ("failed", "monitor", "rested", "tried")
+    __slots__ = ("failed", "last", "monitor", "rested", "tried")
 
     monitor: Monitor
+    last: Image
+    """What it was after its last step: nothing but a step may change it, so it is that before the next one, too."""
     rested: bool
     """A back-off has expired since its last attempt."""
     tried: bool
@@ -104,17 +106,14 @@ class WatchedSession(Session):
         )  # fmt: skip
 
     def _ordered(self, event: Any, cause: Any = None) -> list[Command]:
-        before = self.image()
-        return self.monitor.judge(self, before, cause, super()._ordered(event, cause))
+        return self.monitor.judge(self, cause, super()._ordered(event, cause))
 
     def fire(self, timer: Any) -> list[Command]:
-        before = self.image()
         self.rested = self.rested or (timer is Timer.BACK_OFF and timer in self.armed)
-        return self.monitor.judge(self, before, timer, super().fire(timer))
+        return self.monitor.judge(self, timer, super().fire(timer))
 
     def receive(self, message: Message) -> list[Command]:
-        before = self.image()
-        return self.monitor.judge(self, before, message, super().receive(message))
+        return self.monitor.judge(self, message, super().receive(message))
 
 
 class Monitor:
@@ -135,15 +134,17 @@ class Monitor:
         def make(*args: Any, **options: Any) -> Session:
             session = base(*args, **options)
             session.monitor, session.rested, session.tried, session.failed = self, True, False, ""
+            session.last = session.image()
             return session
 
         return make
 
     # Steps ------------------------------------------------------------------------------------------------------------
 
-    def judge(self, session: WatchedSession, before: Image, cause: Any, commands: list[Command]) -> list[Command]:
+    def judge(self, session: WatchedSession, cause: Any, commands: list[Command]) -> list[Command]:
         self.judged += 1
-        after = session.image()
+        before, after = session.last, session.image()
+        session.last = after
         if before.state is State.CLOSED and (before != after or any(isinstance(c, Send) for c in commands)):
             raise Broken("S2", "a closed session did something")
         if commands or before != after:
@@ -292,6 +293,8 @@ class Monitor:
             raise Broken("S8", f"request {notice.request!r} is still open after its outcome")
 
     def _judge_order(self, before: Image, after: Image, commands: list[Command]) -> None:
+        if not before.waiting and not after.waiting:
+            return
         if any(again and not ahead for (_, ahead), (_, again) in zip(after.waiting, after.waiting[1:], strict=False)):
             raise Broken("S13", "a held message waits before a reissued one")
         if after.state is not State.ESTABLISHED:
