@@ -80,9 +80,13 @@ spin: $(VENV)/.all ## SPIN on every session type: as many states, the same wrong
 fuzz: $(VENV)/.all ## decoders against FUZZ_INPUTS hostile inputs (default: a million)
 	OCKAM_FSM_FUZZ_INPUTS=$(FUZZ_INPUTS) $(BIN)/pytest tests/runtime/test_fuzz.py
 
+mutants: $(VENV)/.all ## every single fault in the session tables: what becomes of it; writes tests/quality/SURVIVORS.md
+	$(BIN)/python -m tests.quality.mutants
+
 bench: $(VENV)/.all ## the figures of benchmarks/README.md
 	$(BIN)/python -m benchmarks.driver
 	$(BIN)/python -m benchmarks.engine --peers
+	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.tcp
 
 clean: ## remove the environment and caches
