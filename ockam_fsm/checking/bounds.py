@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ockam_fsm.checking.naming import spoken
-from ockam_fsm.checking.session_actor import InitiatorActor, Setting
+from ockam_fsm.checking.session_actor import InitiatorActor
+from ockam_fsm.checking.session_setting import Setting
 from ockam_fsm.checking.world import Budget, Deliver, Network, World
 from ockam_fsm.checking.worlds import world_of
 

@@ -13,15 +13,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from ockam_fsm.checking.node_world import wrong_nodes
-from ockam_fsm.checking.session_actor import (
-    INITIATOR,
-    OPEN,
-    REQUEST,
-    RESPONDER,
-    RESTART_LOSING,
-    SEND,
-    Setting,
-)
+from ockam_fsm.checking.session_actor import INITIATOR, OPEN, REQUEST, RESPONDER, RESTART_LOSING, SEND
+from ockam_fsm.checking.session_setting import Setting
 from ockam_fsm.checking.strangers import strangers
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.checking.worlds import closed, data, faults, lossy, ockam, restarts, setting_of, world_of

@@ -13,30 +13,28 @@ Left out: transports, hops and other workers; they are the node's. The applicati
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ockam_fsm.checking.naming import spoken
+from ockam_fsm.checking.session_setting import SESSION_ID, Setting
 from ockam_fsm.checking.session_speech import said, state_of
 from ockam_fsm.checking.world import CORRUPT, BoundReached, Deliver, Disabled, Event, Fault, Fire, Order, Outbox
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
-from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, SessionMachine
-from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
+from ockam_fsm.machines.vocabulary import Creation, Role, State
 from ockam_fsm.runtime.commands import CancelTimer, Command, RequestTimer, Send, SetTimer, Timer
 from ockam_fsm.runtime.commands import Deliver as Delivered
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.handshake import GENERATION, OCKAM
 from ockam_fsm.runtime.host import Host, HostSnapshot, Key, Owned
 from ockam_fsm.runtime.knowledge import Terms
 from ockam_fsm.runtime.link import Purpose
 from ockam_fsm.runtime.message import Address, Message, local
 from ockam_fsm.runtime.request import Outgoing
 from ockam_fsm.runtime.session import Session, Snapshot
-from ockam_fsm.runtime.settings import Settings
 from ockam_fsm.runtime.signals import Data, Error
 
 INITIATOR, RESPONDER = "initiator", "responder"
-SESSION_ID = bytes(16)
 HOST_ADDRESS = local("host")
 CONTACT = local("contact")
 REOPEN = "reopen"
@@ -117,50 +115,6 @@ class DerivedEntropy:
 
     def fraction(self) -> float:
         return 0.5
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What both ends of a world's session have in common.
-
-    `distinct` makes every message of the application a different one; without it they are all alike, which keeps
-    worlds with any number of messages finite. `reissue`: the initiator's requests ask to be reissued.
-    """
-
-    session_type: SessionType
-    profile: Profile = GENERATION
-    attempts: int | None = 2
-    held: int | None = 1
-    misses: int = 1
-    generations: int | None = 3
-    spawns: int = 2
-    capacity: int = 1
-    distinct: bool = False
-    reissue: bool = False
-    reasons: bool = False
-    back_offs: bool = False
-    make: Callable[..., Session] = Session
-    variants: tuple[tuple[Role, SessionMachine], ...] = ()
-
-    def settings(self, role: Role) -> Settings:
-        """Declared limits of one end. In profile `ockam` every responder is a transient one (clause 2.4)."""
-        fresh_responders = role is Role.RESPONDER and self.profile is OCKAM
-        return Settings(
-            EXPLICIT_TRANSIENT if fresh_responders else self.session_type,
-            role,
-            self.profile,
-            attempts=self.attempts,
-            held=0 if fresh_responders else self.held,
-            misses=self.misses,
-            requests=2,
-            variant=dict(self.variants).get(role),
-        )
-
-    def session_id(self, incarnation: int) -> bytes:
-        """A transient session that is opened again after a restart is another session."""
-        if self.profile is OCKAM:
-            return b""
-        return SESSION_ID if self.session_type.persistent else bytes(15) + bytes([incarnation + 1])
 
 
 @dataclass(frozen=True)

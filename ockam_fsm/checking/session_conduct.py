@@ -16,20 +16,13 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ockam_fsm.checking.session_actor import (
-    CLOSE,
-    OPEN,
-    RENEGOTIATE,
-    REOPEN,
-    REQUEST,
-    SEND,
-    SESSION_ID,
-)
+from ockam_fsm.checking.session_actor import CLOSE, OPEN, RENEGOTIATE, REOPEN, REQUEST, SEND
 from ockam_fsm.checking.session_deeds import Deed, is_own
 from ockam_fsm.checking.session_safety import (
     live_links,
     signal_of,
 )
+from ockam_fsm.checking.session_setting import SESSION_ID
 from ockam_fsm.checking.world import Order
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.vocabulary import Creation, Role, State

@@ -11,16 +11,7 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import NamedTuple, TypeGuard
 
 from ockam_fsm.checking.properties import Step
-from ockam_fsm.checking.session_actor import (
-    CLOSE,
-    CONTACT,
-    ERROR,
-    HOST_ADDRESS,
-    INITIATOR,
-    RESPONDER,
-    SESSION_ID,
-    Setting,
-)
+from ockam_fsm.checking.session_actor import CLOSE, CONTACT, ERROR, HOST_ADDRESS, INITIATOR, RESPONDER
 from ockam_fsm.checking.session_safety import (
     Change,
     Key,
@@ -33,6 +24,7 @@ from ockam_fsm.checking.session_safety import (
     restarted,
     signal_of,
 )
+from ockam_fsm.checking.session_setting import SESSION_ID, Setting
 from ockam_fsm.checking.world import Fault, Fire, Order
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime import commands

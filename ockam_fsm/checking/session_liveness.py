@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ockam_fsm.checking.properties import Step
-from ockam_fsm.checking.session_actor import End, Setting
+from ockam_fsm.checking.session_actor import End
 from ockam_fsm.checking.session_safety import arrival, changes, owned, signal_of, transmitted
+from ockam_fsm.checking.session_setting import Setting
 from ockam_fsm.checking.world import Fire
 from ockam_fsm.machines.vocabulary import Creation, State
 from ockam_fsm.runtime import commands

@@ -21,8 +21,9 @@ from ockam_fsm.checking.properties import (
     sometimes,
     sometimes_step,
 )
-from ockam_fsm.checking.session_actor import INITIATOR, RESPONDER, Setting
+from ockam_fsm.checking.session_actor import INITIATOR, RESPONDER
 from ockam_fsm.checking.session_deeds import every_deed
+from ockam_fsm.checking.session_setting import Setting
 from ockam_fsm.machines.vocabulary import Role
 
 BOTH = (INITIATOR, RESPONDER)

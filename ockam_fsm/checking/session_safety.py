@@ -28,9 +28,9 @@ from ockam_fsm.checking.session_actor import (
     SEND,
     End,
     Packet,
-    Setting,
     started_attempt,
 )
+from ockam_fsm.checking.session_setting import Setting
 from ockam_fsm.checking.world import Deliver, Fault, Fire, Order
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.request import RequestState

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from ockam_fsm.checking.known_bad import wrong_sessions
-from ockam_fsm.checking.session_actor import Setting
+from ockam_fsm.checking.session_setting import Setting
 from ockam_fsm.checking.world import World
 from ockam_fsm.checking.worlds import lossy, setting_of
 from ockam_fsm.machines.session import TYPES

@@ -33,10 +33,10 @@ from ockam_fsm.checking.session_actor import (
     InitiatorActor,
     Packet,
     ResponderActor,
-    Setting,
 )
 from ockam_fsm.checking.session_conduct import Refused
 from ockam_fsm.checking.session_properties import conduct, refusals, safety, witness
+from ockam_fsm.checking.session_setting import Setting
 from ockam_fsm.checking.world import BoundReached, Deliver, Disabled, Event, Network, Order, Outbox, World
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.handshake import GENERATION

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ockam_fsm.checking.properties import Property, Step, always, always_step, never_step, sometimes
-from ockam_fsm.checking.session_actor import INITIATOR, RESPONDER, Setting
+from ockam_fsm.checking.session_actor import INITIATOR, RESPONDER
+from ockam_fsm.checking.session_setting import Setting
 from ockam_fsm.checking.table_world import HELLO, SUPERSEDED, Symbol, TableEnd, link_at, started
 from ockam_fsm.checking.world import Deliver, Fire
 from ockam_fsm.kernel.machine import Limits

@@ -22,7 +22,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from ockam_fsm.checking.session_actor import CLOSE, INITIATOR, OPEN, RENEGOTIATE, RESPONDER, SEND, Setting
+from ockam_fsm.checking.session_actor import CLOSE, INITIATOR, OPEN, RENEGOTIATE, RESPONDER, SEND
+from ockam_fsm.checking.session_setting import Setting
 from ockam_fsm.checking.world import BoundReached, Deliver, Disabled, Fire, Order, Outbox, World
 from ockam_fsm.checking.world import Event as WorldEvent
 from ockam_fsm.kernel.errors import EventRefused

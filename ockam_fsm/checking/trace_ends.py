@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ockam_fsm.checking.session_actor import Setting
+from ockam_fsm.checking.session_setting import Setting
 from ockam_fsm.checking.table_world import DATA, Run, Symbol, TableActor, TableEnd, classify
 from ockam_fsm.checking.trace_reading import ORDERS, Record
 from ockam_fsm.checking.world import Outbox

@@ -36,10 +36,10 @@ from ockam_fsm.checking.session_actor import (
     SEND,
     InitiatorActor,
     ResponderActor,
-    Setting,
 )
 from ockam_fsm.checking.session_normal import SessionNormaliser
 from ockam_fsm.checking.session_properties import conduct, recoverability, safety, witness
+from ockam_fsm.checking.session_setting import Setting
 from ockam_fsm.checking.strangers import strangers
 from ockam_fsm.checking.world import Budget, Network, World
 from ockam_fsm.machines.session import TYPES

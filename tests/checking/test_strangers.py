@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from ockam_fsm.checking import Verdict, explore
-from ockam_fsm.checking.session_actor import CLOSE, HOST_ADDRESS, RESPONDER, Packet, Setting
+from ockam_fsm.checking.session_actor import CLOSE, HOST_ADDRESS, RESPONDER, Packet
+from ockam_fsm.checking.session_setting import Setting
 from ockam_fsm.checking.strangers import sayings, strangers
 from ockam_fsm.checking.world import Deliver
 from ockam_fsm.checking.worlds import setting_of

@@ -20,7 +20,8 @@ from typing import Any, TypeAlias
 
 from ockam_fsm.checking.explore import Progress, Result, explore
 from ockam_fsm.checking.properties import Step, always_step
-from ockam_fsm.checking.session_actor import End, InitiatorActor, ResponderActor, Setting
+from ockam_fsm.checking.session_actor import End, InitiatorActor, ResponderActor
+from ockam_fsm.checking.session_setting import Setting
 from ockam_fsm.checking.strangers import Alone, strangers
 from ockam_fsm.checking.world import BoundReached, Disabled, Event, Fire, Outbox, World
 from ockam_fsm.checking.worlds import WAYS, setting_of, ways_of

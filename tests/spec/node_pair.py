@@ -19,12 +19,11 @@ from ockam_fsm.checking.session_actor import (
     RENEGOTIATE,
     RESPONDER,
     SEND,
-    SESSION_ID,
     DerivedEntropy,
     End,
     Packet,
-    Setting,
 )
+from ockam_fsm.checking.session_setting import SESSION_ID, Setting
 from ockam_fsm.checking.table_abstraction import symbol, table_end, table_timers
 from ockam_fsm.checking.table_world import TIMERS, Symbol, TableEnd
 from ockam_fsm.checking.world import Deliver, Fire, Order

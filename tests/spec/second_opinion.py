@@ -12,7 +12,7 @@ import pytest
 
 from ockam_fsm.checking.explore import explore
 from ockam_fsm.checking.known_bad import known_bad, with_row
-from ockam_fsm.checking.session_actor import Setting
+from ockam_fsm.checking.session_setting import Setting
 from ockam_fsm.checking.table_world import table_world
 from ockam_fsm.checking.worlds import lossy, setting_of
 from ockam_fsm.cli.promela import model_of, texts

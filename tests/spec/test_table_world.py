@@ -10,7 +10,8 @@ import pytest
 from ockam_fsm.checking.explore import PropertyResult, Verdict, explore
 from ockam_fsm.checking.known_bad import known_bad
 from ockam_fsm.checking.properties import Property, always, always_step
-from ockam_fsm.checking.session_actor import INITIATOR, RESPONDER, Setting
+from ockam_fsm.checking.session_actor import INITIATOR, RESPONDER
+from ockam_fsm.checking.session_setting import Setting
 from ockam_fsm.checking.table_abstraction import symbol, table_end, table_timers
 from ockam_fsm.checking.table_properties import table_properties
 from ockam_fsm.checking.table_world import table_world

@@ -30,8 +30,8 @@ from ockam_fsm.checking.session_actor import (
     End,
     InitiatorActor,
     Packet,
-    Setting,
 )
+from ockam_fsm.checking.session_setting import Setting
 from ockam_fsm.checking.strangers import Alone, strangers
 from ockam_fsm.checking.world import Deliver, Disabled, Fault, Fire, Order, Outbox
 from ockam_fsm.checking.world import Event as Happening

@@ -1,0 +1,58 @@
+"""What both ends of a world's session have in common: its type and profile, its limits, and what is watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, SessionMachine
+from ockam_fsm.machines.vocabulary import Role, SessionType
+from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.session import Session
+from ockam_fsm.runtime.settings import Settings
+
+SESSION_ID = bytes(16)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What both ends of a world's session have in common.
+
+    `distinct` makes every message of the application a different one; without it they are all alike, which keeps
+    worlds with any number of messages finite. `reissue`: the initiator's requests ask to be reissued.
+    """
+
+    session_type: SessionType
+    profile: Profile = GENERATION
+    attempts: int | None = 2
+    held: int | None = 1
+    misses: int = 1
+    generations: int | None = 3
+    spawns: int = 2
+    capacity: int = 1
+    distinct: bool = False
+    reissue: bool = False
+    reasons: bool = False
+    back_offs: bool = False
+    make: Callable[..., Session] = Session
+    variants: tuple[tuple[Role, SessionMachine], ...] = ()
+
+    def settings(self, role: Role) -> Settings:
+        """Declared limits of one end. In profile `ockam` every responder is a transient one (clause 2.4)."""
+        fresh_responders = role is Role.RESPONDER and self.profile is OCKAM
+        return Settings(
+            EXPLICIT_TRANSIENT if fresh_responders else self.session_type,
+            role,
+            self.profile,
+            attempts=self.attempts,
+            held=0 if fresh_responders else self.held,
+            misses=self.misses,
+            requests=2,
+            variant=dict(self.variants).get(role),
+        )
+
+    def session_id(self, incarnation: int) -> bytes:
+        """A transient session that is opened again after a restart is another session."""
+        if self.profile is OCKAM:
+            return b""
+        return SESSION_ID if self.session_type.persistent else bytes(15) + bytes([incarnation + 1])
