@@ -26,8 +26,9 @@ from ockam_fsm.conformance.lockstep import (
     Difference,
     Stepped,
 )
+from ockam_fsm.conformance.peer import Do, Wait
 from ockam_fsm.conformance.reference import Fired, clauses_of
-from ockam_fsm.conformance.stimuli import Do, Wait, clause_of_timer
+from ockam_fsm.conformance.stimuli import clause_of_timer
 from ockam_fsm.conformance.target import Declaration, Ordered
 from ockam_fsm.kernel.machine import Row
 from ockam_fsm.machines.vocabulary import Event, Renegotiation, Role, State

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ockam_fsm.conformance.findings import Reproduction, Said
 from ockam_fsm.conformance.lockstep import Stepped
-from ockam_fsm.conformance.stimuli import Arrive, Do, Wait
+from ockam_fsm.conformance.peer import Arrive, Do, Wait
 from ockam_fsm.conformance.target import Declaration
 from ockam_fsm.projections.sequence import Chart, Moment, MomentKind
 

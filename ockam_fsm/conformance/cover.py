@@ -25,8 +25,9 @@ from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 from ockam_fsm.conformance.ours import OurEnd
+from ockam_fsm.conformance.peer import Action, Arrive, Do, Peer, Stimulus, Wait
 from ockam_fsm.conformance.reference import Fired, read, watched
-from ockam_fsm.conformance.stimuli import Action, Arrive, Do, Peer, Stimulus, Wait, stimuli_of
+from ockam_fsm.conformance.stimuli import stimuli_of
 from ockam_fsm.conformance.target import Declaration, Output
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Role

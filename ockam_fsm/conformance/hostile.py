@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ockam_fsm.conformance.stimuli import Arrive, Build, Peer, Stimulus, hello_of
+from ockam_fsm.conformance.peer import Arrive, Build, Peer, Stimulus
+from ockam_fsm.conformance.stimuli import hello_of
 from ockam_fsm.conformance.target import CONTACT, HOP, OTHER_CARRIER, OTHER_SESSION_ID, Feature
 from ockam_fsm.machines.vocabulary import Event, Role
 from ockam_fsm.runtime.link import Link

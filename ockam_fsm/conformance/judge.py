@@ -17,8 +17,9 @@ from ockam_fsm.conformance.chart import reproduction
 from ockam_fsm.conformance.findings import Finding, Severity, Verdict
 from ockam_fsm.conformance.hostile import HOSTILE, hostile_to
 from ockam_fsm.conformance.lockstep import LOST, Lockstep, Stepped
+from ockam_fsm.conformance.peer import Stimulus
 from ockam_fsm.conformance.search import choices, shortest
-from ockam_fsm.conformance.stimuli import HOSTS, Stimulus, stimuli_of
+from ockam_fsm.conformance.stimuli import HOSTS, stimuli_of
 from ockam_fsm.conformance.target import Declaration, Feature, Make, TargetLost, Unsupported
 from ockam_fsm.conformance.words import Case, alone, cases
 from ockam_fsm.runtime.message import Address

@@ -18,8 +18,8 @@ from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from ockam_fsm.conformance.ours import OurEnd
+from ockam_fsm.conformance.peer import Action, Arrive, Do, Peer, Stimulus, Wait
 from ockam_fsm.conformance.reference import Fired, Heard, Watcher, read, watched
-from ockam_fsm.conformance.stimuli import Action, Arrive, Do, Peer, Stimulus, Wait
 from ockam_fsm.conformance.target import Declaration, Feature, Make, Output, Target, TargetLost
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Role, State

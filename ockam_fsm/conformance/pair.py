@@ -17,8 +17,9 @@ from dataclasses import dataclass, field, replace
 
 from ockam_fsm.conformance.judge import Judge
 from ockam_fsm.conformance.lockstep import Lockstep
+from ockam_fsm.conformance.peer import Arrive, Do, Peer, Stimulus
 from ockam_fsm.conformance.search import shortest
-from ockam_fsm.conformance.stimuli import ELAPSE, NOT_YET, Arrive, Do, Peer, Stimulus, orders_of
+from ockam_fsm.conformance.stimuli import ELAPSE, NOT_YET, orders_of
 from ockam_fsm.conformance.target import HOP, Order, Ordered
 from ockam_fsm.machines.vocabulary import Creation, Role, State
 from ockam_fsm.runtime.commands import Deliver, Send

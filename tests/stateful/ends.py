@@ -38,8 +38,9 @@ from ockam_fsm.checking.world import Event as Happening
 from ockam_fsm.checking.worlds import setting_of
 from ockam_fsm.conformance.cover import explored
 from ockam_fsm.conformance.hostile import hostile_to
+from ockam_fsm.conformance.peer import Arrive, Peer, Stimulus
 from ockam_fsm.conformance.reference import WatchedSettings, Watcher, watched
-from ockam_fsm.conformance.stimuli import HOSTS, Arrive, Peer, Stimulus, stimuli_of
+from ockam_fsm.conformance.stimuli import HOSTS, stimuli_of
 from ockam_fsm.conformance.target import Declaration
 from ockam_fsm.machines.session import TYPES, table
 from ockam_fsm.machines.vocabulary import Event, Role, SessionType, State
