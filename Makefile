@@ -54,9 +54,10 @@ test: $(VENV)/.dev ## ruff, mypy --strict, the generated files, and every test t
 	$(BIN)/coverage report --fail-under=100
 	$(BIN)/pytest $(addprefix --ignore=,$(COVERED))
 
-test-all: $(VENV)/.all fuzz spec ## what takes longer: both back ends on every world, a million fault steps for each type, long fuzzing
+test-all: $(VENV)/.all fuzz spec ## what takes longer, or needs Java, SPIN and Node.js: TLC, both back ends, a million fault steps, every defect
 	$(BIN)/pytest -n 2 tests/checking tests/spec tests/test_manifest.py
-	$(BIN)/pytest -n 2 tests/edges/million_steps.py
+	$(BIN)/pytest -n 2 tests/edges/million_steps.py tests/stateful/long_runs.py
+	$(BIN)/pytest -n 2 tests/conformance/whole_kit.py tests/conformance/every_defect.py
 	$(BIN)/pytest tests/spec/broken_specification.py tests/spec/traces_by_tlc.py tests/spec/every_case.py
 	@$(MAKE) --no-print-directory spin
 
