@@ -269,6 +269,11 @@ inline say(e, role, kind)
 	:: e.current.number != 0 -> copy_link(said, e.current)
 	:: else -> copy_link(said, e.attempt)
 	fi;
+	say_in_it(e, role, kind)
+}
+
+inline say_in_it(e, role, kind)
+{
 	if
 	:: said.peer != 0 -> post(MESSAGE(1 - role, kind, said.number, said.starter, ORDINAL(e, role), said.peer, 0, 0))
 	:: else -> skip
@@ -281,7 +286,15 @@ inline SEND_KEEPALIVE(e, role) { say(e, role, KEEPALIVE) }
 
 inline ANSWER_KEEPALIVE(e, role) { say(e, role, KEEPALIVE_ANSWER) }
 
-inline SEND_CLOSE(e, role) { say(e, role, CLOSING) }
+/* A peer whose new attempt this end has answered has forgotten the generation before it (clause 3.8). */
+inline SEND_CLOSE(e, role)
+{
+	if
+	:: e.attempt.peer != 0 -> copy_link(said, e.attempt)
+	:: else -> copy_link(said, e.current)
+	fi;
+	say_in_it(e, role, CLOSING)
+}
 
 inline FORWARD_HELD(e, role)
 {

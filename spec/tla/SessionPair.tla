@@ -163,10 +163,15 @@ Send(run, message) == [run EXCEPT !.sent = Append(@, message)]
 Arm(run, timer) == [run EXCEPT !.end.timers = @ \union {timer}]
 
 \* Say something in the current generation, else in the attempt that was answered.
+SayIn(run, role, kind, link) ==
+    IF link.peer = 0 THEN run ELSE Send(run, Message(Peer(role), kind, link, run.end.ordinal, link.peer))
+
 Say(run, role, kind) ==
-    LET link == IF Exists(run.end.current) THEN run.end.current ELSE run.end.attempt
-    IN  IF link.peer = 0 THEN run
-        ELSE Send(run, Message(Peer(role), kind, link, run.end.ordinal, link.peer))
+    SayIn(run, role, kind, IF Exists(run.end.current) THEN run.end.current ELSE run.end.attempt)
+
+\* A peer whose new attempt this end has answered has forgotten the generation before it (clause 3.8).
+SayClose(run, role) ==
+    SayIn(run, role, "close", IF run.end.attempt.peer # 0 THEN run.end.attempt ELSE run.end.current)
 
 RECURSIVE SayTimes(_, _, _, _)
 SayTimes(run, role, kind, times) ==
@@ -215,7 +220,7 @@ Perform(run, role, effect, cause, held) ==
       [] effect = "SEND_DATA"           -> Say(run, role, "data")
       [] effect = "SEND_KEEPALIVE"      -> Say(run, role, "keepalive")
       [] effect = "ANSWER_KEEPALIVE"    -> Say(run, role, "keepalive-answer")
-      [] effect = "SEND_CLOSE"          -> Say(run, role, "close")
+      [] effect = "SEND_CLOSE"          -> SayClose(run, role)
       [] effect = "FORWARD_HELD"        -> SayTimes(run, role, "data", held)
       [] effect = "START_ATTEMPT"       -> StartAttempt(run, role)
       [] effect = "SEND_HELLO"          ->
