@@ -21,7 +21,7 @@ COMMAND = [sys.executable, "-m", "ockam_fsm.cli"]
 @pytest.fixture(scope="module")
 def where() -> Iterator[str]:
     loop = asyncio.new_event_loop()
-    process = NodeProcess()
+    process = NodeProcess(log="error")  # nobody reads its log between two tests
     loop.run_until_complete(process.start())
     yield process.where
     loop.run_until_complete(process.kill())

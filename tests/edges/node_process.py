@@ -21,12 +21,14 @@ def free_port() -> int:
 
 
 class NodeProcess:
-    """`async with NodeProcess(...) as process`. Its responders' states are read from its log."""
+    """`async with NodeProcess(...) as process`. Its responders' states are read from its log, while a loop runs."""
 
-    def __init__(self, session_type: str = "explicit-persistent-one-sided", durations: str = DURATIONS) -> None:
+    def __init__(
+        self, session_type: str = "explicit-persistent-one-sided", durations: str = DURATIONS, log: str = "debug"
+    ) -> None:
         self.port = free_port()
         self.where = f"127.0.0.1:{self.port}"
-        self.options = ["--type", session_type, "--durations", durations, "--log", "debug", "--json"]
+        self.options = ["--type", session_type, "--durations", durations, "--log", log, "--json"]
         self.responders: dict[str, tuple[str, int]] = {}
         """State and generation of every responder of the present incarnation."""
         self.dead_letters = 0
