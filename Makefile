@@ -10,7 +10,7 @@ COVERED := tests/kernel tests/machines tests/runtime
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all spec spin bench mutants fuzz clean
+.PHONY: help demo test test-all spec spin bench mutants defects fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,7 +57,7 @@ test: $(VENV)/.dev ## ruff, mypy --strict, the generated files, and every test t
 test-all: $(VENV)/.all fuzz spec ## what takes longer, or needs Java, SPIN and Node.js: TLC, both back ends, a million fault steps, every defect
 	$(BIN)/pytest -n 2 tests/checking tests/spec tests/test_manifest.py
 	$(BIN)/pytest -n 2 tests/edges/million_steps.py tests/stateful/long_runs.py
-	$(BIN)/pytest -n 2 tests/conformance/whole_kit.py tests/conformance/every_defect.py
+	$(BIN)/pytest -n 2 tests/conformance/whole_kit.py
 	$(BIN)/pytest tests/spec/broken_specification.py tests/spec/traces_by_tlc.py tests/spec/every_case.py
 	@$(MAKE) --no-print-directory spin
 
@@ -83,6 +83,9 @@ fuzz: $(VENV)/.all ## decoders against FUZZ_INPUTS hostile inputs (default: a mi
 
 mutants: $(VENV)/.all ## every single fault in the session tables: what becomes of it; writes tests/quality/SURVIVORS.md
 	$(BIN)/python -m tests.quality.mutants
+
+defects: $(VENV)/.all ## every case of the black-box kit on every wrong node, and on what is no node at all; mostly waiting
+	$(BIN)/pytest tests/conformance/every_defect.py
 
 bench: $(VENV)/.all ## the figures of benchmarks/README.md
 	$(BIN)/python -m benchmarks.driver
