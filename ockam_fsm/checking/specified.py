@@ -20,6 +20,7 @@ from functools import cache
 
 from ockam_fsm.checking.known_bad import wrong_sessions
 from ockam_fsm.checking.session_setting import Setting
+from ockam_fsm.checking.table_world import setting_of_world
 from ockam_fsm.checking.world import World
 from ockam_fsm.checking.worlds import lossy, setting_of
 from ockam_fsm.machines.session import TYPES
@@ -62,9 +63,7 @@ class Specified:
 
     @property
     def setting(self) -> Setting:
-        found = getattr(self.world.actors[0], "setting", None)
-        assert isinstance(found, Setting)
-        return found
+        return setting_of_world(self.world)
 
     @property
     def counts(self) -> bool:
@@ -138,8 +137,7 @@ def _known_bad() -> Iterator[Specified]:
     for one in wrong_sessions():
         if one.name not in REJECTED_BY:
             continue
-        setting = getattr(one.world.actors[0], "setting", None)
-        assert isinstance(setting, Setting)
+        setting = setting_of_world(one.world)
         claim, wrong = REJECTED_BY[one.name], WRONG_OPERATORS.get(one.name, ())
         # A world that its machine needs in another shape than `lossy` is taken as it is, but for folding: TLC counts.
         folded = one.world.normaliser is not None

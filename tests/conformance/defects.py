@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from ockam_fsm.checking.known_bad import wrong_sessions
+from ockam_fsm.checking.table_world import setting_of_world
 from ockam_fsm.conformance.node_target import OurNode
 from ockam_fsm.conformance.ours import OurEnd
 from ockam_fsm.conformance.target import HOP, OUR_CARRIER, Declaration, Make
@@ -96,7 +97,7 @@ class Guessable:
 
 def _known() -> Iterator[Defect]:
     for bad in wrong_sessions():
-        setting = bad.world.actors[0].setting  # type: ignore[attr-defined]
+        setting = setting_of_world(bad.world)
         role, clause = CLAUSES[bad.name]
         variant = dict(setting.variants).get(role)
 

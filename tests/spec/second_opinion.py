@@ -13,7 +13,7 @@ import pytest
 from ockam_fsm.checking.explore import explore
 from ockam_fsm.checking.known_bad import known_bad, with_row
 from ockam_fsm.checking.session_setting import Setting
-from ockam_fsm.checking.table_world import table_world
+from ockam_fsm.checking.table_world import setting_of_world, table_world
 from ockam_fsm.checking.worlds import lossy, setting_of
 from ockam_fsm.cli.promela import model_of, texts
 from ockam_fsm.edges.spin import Found, run
@@ -41,7 +41,7 @@ def wrong() -> Iterator[tuple[str, str, Setting]]:
     """Wrong tables: a name, the property that rejects it, and the setting that has it."""
     for bad in known_bad():
         if bad.name in REJECTED:
-            setting = bad.world.actors[0].setting  # type: ignore[attr-defined]
+            setting = setting_of_world(bad.world)
             yield bad.name, bad.property, replace(setting, generations=3)
     sound = setting_of(EXPLICIT_PERSISTENT_ONE_SIDED)
     for machine, property_id in ((OLD_HELLO_CLOSES, "S4"), (BELIEVES_A_HELLO, "S7")):

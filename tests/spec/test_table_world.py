@@ -14,7 +14,7 @@ from ockam_fsm.checking.session_actor import INITIATOR, RESPONDER
 from ockam_fsm.checking.session_setting import Setting
 from ockam_fsm.checking.table_abstraction import symbol, table_end, table_timers
 from ockam_fsm.checking.table_properties import table_properties
-from ockam_fsm.checking.table_world import table_world
+from ockam_fsm.checking.table_world import setting_of_world, table_world
 from ockam_fsm.checking.world import NETWORK, World
 from ockam_fsm.checking.worlds import lossy, setting_of
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT, TYPES
@@ -114,7 +114,7 @@ def test_every_table_keeps_the_properties(kind: SessionType) -> None:
 @pytest.mark.parametrize("name", sorted(REJECTED))
 def test_a_wrong_table_is_rejected_as_in_the_core_world(name: str) -> None:
     bad = next(one for one in known_bad() if one.name == name)
-    setting = replace(bad.world.actors[0].setting, generations=3)  # type: ignore[attr-defined]
+    setting = replace(setting_of_world(bad.world), generations=3)
     table, core = (only(world, bad.property) for world in (checked(setting), lossy(setting)))
     assert table.trace is not None
     assert core.trace is not None

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from ockam_fsm.checking.known_bad import known_bad
+from ockam_fsm.checking.table_world import setting_of_world
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, table
 from tests.stateful import nodes, pairs
 from tests.stateful.ends import END_MACHINES
@@ -81,7 +82,7 @@ def test_a_wrong_pair_is_found_shrunk_and_replayed(name: str, broken: str, monke
 
 def find_and_replay(name: str, broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine finds it, the example is short, and its trace breaks the same property."""
-    bad = BAD[name].world.actors[0].setting  # type: ignore[attr-defined]
+    bad = setting_of_world(BAD[name].world)
     right, properties = pairs.subject(EXPLICIT_PERSISTENT_ONE_SIDED)
     wrong = replace(right, make=bad.make, variants=bad.variants)
     chosen = tuple(one for one in properties if one.id == broken)
