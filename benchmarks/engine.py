@@ -24,9 +24,10 @@ from dataclasses import astuple, dataclass
 from functools import partial
 from typing import Any
 
+from ockam_fsm.checking.actors import Deliver, Event, Fire, Outbox
 from ockam_fsm.checking.explore import Backend, explore
 from ockam_fsm.checking.properties import always
-from ockam_fsm.checking.world import Deliver, Event, Fire, Network, Outbox, World
+from ockam_fsm.checking.world import Network, World
 
 IN_FLIGHT = 4
 

@@ -23,7 +23,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ockam_fsm.checking.worlds import lossy, setting_of
+from ockam_fsm.checking.sessions.worlds import lossy, setting_of
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import SessionType
 from ockam_fsm.projections.tla import module_name

@@ -17,6 +17,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = "ockam_fsm"
 INNER = ("kernel", "machines", "projections", "runtime", "checking", "edges", "conformance", "cli")
+WITHIN = ("checking/sessions", "checking/specification")
+"""Folders of a folder that are layers themselves."""
 
 MAY_IMPORT: dict[str, set[str]] = {
     "": {"kernel", "machines", "runtime", "checking", "edges"},  # __init__.py: the public names
@@ -24,12 +26,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "machines": {"kernel"},
     "projections": {"kernel"},
     "runtime": {"kernel", "machines"},
-    "checking": {"kernel", "machines", "runtime"},
+    "checking": {"kernel"},  # the engine: actors of any protocol
+    "checking/sessions": {"kernel", "machines", "runtime", "checking"},
+    "checking/specification": {"kernel", "machines", "runtime", "checking", "checking/sessions"},
     # Departure: edges name session types and their states, which are machines'; they read no table.
     "edges": {"kernel", "machines", "runtime"},
     # Departure: a finding carries the sequence chart that reproduces it, so conformance draws.
-    "conformance": {"kernel", "machines", "projections", "runtime", "checking", "edges"},
-    "cli": set(INNER),
+    "conformance": {"kernel", "machines", "projections", "runtime", "checking", *WITHIN, "edges"},
+    "cli": {*INNER, *WITHIN},
 }
 
 THIRD_PARTY: dict[str, str] = {
@@ -62,8 +66,14 @@ class Import(NamedTuple):
     module: str
 
 
+def layer_of(path: str) -> str:
+    """The layer of a file, or of a module whose dots are slashes; empty: the package itself."""
+    inner = next((one for one in WITHIN if path.startswith(f"{one}/")), "")
+    return inner or path.partition("/")[0]
+
+
 def imports(source: str, file: str) -> Iterator[Import]:
-    layer = file.partition("/")[0] if "/" in file else ""
+    layer = layer_of(file) if "/" in file else ""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (Import(file, layer, name.name) for name in node.names)
@@ -85,7 +95,7 @@ def forbidden(found: Import) -> str:
     """Why an import may not be; empty if it may."""
     top, _, rest = found.module.partition(".")
     if top == PACKAGE:
-        target = rest.partition(".")[0]
+        target = layer_of(f"{rest.replace('.', '/')}/")
         allowed = target == found.layer or target in MAY_IMPORT[found.layer]
         return "" if allowed else f"{found.file}: {found.layer or PACKAGE} may not import {target}"
     if top in OUTSIDE:
@@ -94,7 +104,7 @@ def forbidden(found: Import) -> str:
     if top in sys.stdlib_module_names:
         return ""
     home = THIRD_PARTY.get(top)
-    return "" if home == found.layer else f"{found.file}: {top} is imported in {home or 'no folder'}"
+    return "" if home == found.layer.partition("/")[0] else f"{found.file}: {top} is imported in {home or 'no folder'}"
 
 
 def test_every_layer_imports_what_it_may() -> None:
@@ -104,6 +114,9 @@ def test_every_layer_imports_what_it_may() -> None:
 def test_every_folder_is_a_layer() -> None:
     folders = {file.parent.name for file in (ROOT / PACKAGE).glob("*/__init__.py")}
     assert folders <= set(INNER)
+    assert set(WITHIN) < {
+        str(file.parent.relative_to(ROOT / PACKAGE)) for file in (ROOT / PACKAGE).glob("*/*/__init__.py")
+    }
 
 
 def test_every_departure_is_still_needed() -> None:
@@ -120,6 +133,9 @@ def test_every_departure_is_still_needed() -> None:
         ("machines/x.py", "from ockam_fsm.runtime.session import Session"),
         ("runtime/x.py", "def f():\n    from ockam_fsm.checking import explore"),
         ("checking/x.py", "from ockam_fsm.edges import crew"),
+        ("checking/x.py", "from ockam_fsm.machines import TYPES"),
+        ("checking/x.py", "from ockam_fsm.checking.sessions import worlds"),
+        ("checking/sessions/x.py", "from ockam_fsm.checking.specification.cases import Case"),
         ("edges/x.py", "from ockam_fsm.cli import app"),
         ("runtime/x.py", "import time"),
         ("checking/world.py", "from multiprocessing import Pool"),

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from ockam_fsm.checking import Backend, BackendUnavailable, explore
-from ockam_fsm.checking.known_bad import known_bad
-from ockam_fsm.checking.worlds import all_worlds
+from ockam_fsm.checking.sessions.known_bad import known_bad
+from ockam_fsm.checking.sessions.worlds import all_worlds
 from ockam_fsm.cli.pins import LABEL, pins
 from ockam_fsm.cli.subjects import Candidate, ours
 

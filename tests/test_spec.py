@@ -14,10 +14,10 @@ from types import ModuleType
 
 import pytest
 
-from ockam_fsm.checking import session_safety
-from ockam_fsm.checking.known_bad import known_bad
-from ockam_fsm.checking.session_properties import refusals
-from ockam_fsm.checking.worlds import all_worlds, setting_of
+from ockam_fsm.checking.sessions import safety
+from ockam_fsm.checking.sessions.known_bad import known_bad
+from ockam_fsm.checking.sessions.properties import refusals
+from ockam_fsm.checking.sessions.worlds import all_worlds, setting_of
 from ockam_fsm.kernel.machine import Counter, Row
 from ockam_fsm.machines import MACHINES, parts, session, spawner, vocabulary
 from ockam_fsm.machines.vocabulary import Effect, Event, State
@@ -218,7 +218,7 @@ def test_properties_have_the_ids_that_the_worlds_check(spec: Spec) -> None:
     checked = {one.id.partition(":")[0] for world in all_worlds() for one in world.properties}
     refused = {one.id for one in refusals(setting_of(session.EXPLICIT_TRANSIENT))}
     assert checked | refused | LATER == listed
-    assert "S10 and S14 (node_world.py)" in (session_safety.__doc__ or "")
+    assert "S10 and S14 (node_world.py)" in (safety.__doc__ or "")
 
 
 def test_known_bad_machines_are_those_that_are_checked(spec: Spec) -> None:

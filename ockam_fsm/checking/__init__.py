@@ -8,6 +8,19 @@ Sessions are one user of it; their worlds are in `worlds.py`, and are not import
 
 from __future__ import annotations
 
+from ockam_fsm.checking.actors import (
+    CORRUPT,
+    Actor,
+    BoundReached,
+    Deliver,
+    Disabled,
+    Envelope,
+    Event,
+    Fault,
+    Fire,
+    Order,
+    Outbox,
+)
 from ockam_fsm.checking.backends import BackendUnavailable
 from ockam_fsm.checking.explore import DEFAULT_STATE_LIMIT, Backend, explore
 from ockam_fsm.checking.naming import canonical, spoken
@@ -24,24 +37,7 @@ from ockam_fsm.checking.properties import (
 )
 from ockam_fsm.checking.replay import replay, trace
 from ockam_fsm.checking.result import Choice, Moment, Progress, PropertyResult, Result, State, Trace, Verdict
-from ockam_fsm.checking.world import (
-    CORRUPT,
-    NETWORK,
-    Actor,
-    BoundReached,
-    Budget,
-    Deliver,
-    Disabled,
-    Envelope,
-    Event,
-    Fault,
-    Fire,
-    Network,
-    Normaliser,
-    Order,
-    Outbox,
-    World,
-)
+from ockam_fsm.checking.world import NETWORK, Budget, Network, Normaliser, World
 
 __all__ = [
     "CORRUPT",

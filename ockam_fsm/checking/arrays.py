@@ -11,11 +11,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from ockam_fsm.checking import kernels
+from ockam_fsm.checking.actors import Fire
 from ockam_fsm.checking.kernels import ABSENT, EMPTY, UNLIMITED, Bytes, H, Ints, W
 from ockam_fsm.checking.layout import TooNarrow
 from ockam_fsm.checking.moves import Moves
 from ockam_fsm.checking.tables import Row
-from ockam_fsm.checking.world import Fire
 
 _MISSES = 1 << 14
 

@@ -22,12 +22,13 @@ from enum import IntEnum
 from functools import partial
 from typing import NamedTuple
 
+from ockam_fsm.checking.actors import CORRUPT, Deliver, Fault, Fire, Order
 from ockam_fsm.checking.contents import Contents, Messages, without
 from ockam_fsm.checking.layout import Layout, TooNarrow, plan
 from ockam_fsm.checking.naming import canonical, spoken
 from ockam_fsm.checking.normal import Folding
 from ockam_fsm.checking.tables import Row, Tables
-from ockam_fsm.checking.world import CORRUPT, Deliver, Fault, Fire, Order, World
+from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.errors import DefinitionError
 
 

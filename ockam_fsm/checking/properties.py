@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from ockam_fsm.checking.world import Envelope, Event
+from ockam_fsm.checking.actors import Envelope, Event
 from ockam_fsm.kernel.errors import DefinitionError
 
 

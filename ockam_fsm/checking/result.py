@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple
 
+from ockam_fsm.checking.actors import Envelope
 from ockam_fsm.checking.properties import Kind, Step
-from ockam_fsm.checking.world import Envelope
 
 
 class Verdict(Enum):

@@ -17,9 +17,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ockam_fsm.checking.naming import canonical
-from ockam_fsm.checking.properties import Step
-from ockam_fsm.checking.world import (
+from ockam_fsm.checking.actors import (
     CORRUPT,
     Actor,
     BoundReached,
@@ -31,8 +29,10 @@ from ockam_fsm.checking.world import (
     Fire,
     Order,
     Outbox,
-    World,
 )
+from ockam_fsm.checking.naming import canonical
+from ockam_fsm.checking.properties import Step
+from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.errors import DefinitionError
 
 

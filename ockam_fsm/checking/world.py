@@ -1,135 +1,21 @@
 """A closed world as data: actors, the network between them, what may go wrong, what must hold.
 
-Theory: an actor is a pure function from (its state, one event) to (its next state, what it puts in its outbox).
-Because a handler depends on nothing else, the explorer calls it once per distinct pair and never again, however many
-global states contain the pair. A world adds everything a handler does not decide: how messages travel, which faults
-exist and how many.
-
-Rule 1: states, payloads, timers, orders and faults are immutable and hashable; two that compare equal are the same one.
-Rule 2: bounds belong to the world, never to the actor. A handler that must stop counting raises `BoundReached`.
-Rule 3: nothing here knows Ockam.
+A world adds everything that the handler of an actor (actors.py) does not decide: how messages travel, which faults
+exist and how many. Nothing here knows Ockam.
 
     ping = World("ping", (Client(), Server()), Network("unordered", in_flight=2, faults=("drop",)),
     properties=(answered,))
-
-Left out: clocks (a timer is armed or not; when it fires is the explorer's choice) and processes that appear or vanish
-(give such an actor an "absent" state).
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
+from typing import Any, Literal, Protocol, TypeAlias, get_args
 
+from ockam_fsm.checking.actors import Actor, Deliver, Envelope
+from ockam_fsm.checking.properties import Property
 from ockam_fsm.kernel.errors import DefinitionError
-
-if TYPE_CHECKING:
-    from ockam_fsm.checking.properties import Property
-
-
-@dataclass(frozen=True, slots=True)
-class Deliver:
-    """A message arrives."""
-
-    payload: Hashable
-    sender: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fire:
-    """An armed timer fires; it is disarmed before the handler is called."""
-
-    timer: Hashable
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """The user orders something."""
-
-    order: Hashable
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something bad happens to this actor: a restart, a lower layer that is gone."""
-
-    fault: Hashable
-
-
-Event: TypeAlias = Deliver | Fire | Order | Fault
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """A message in the network."""
-
-    sender: str
-    receiver: str
-    payload: Hashable
-
-
-@dataclass(frozen=True, slots=True)
-class Corrupt:
-    """The type of `CORRUPT`."""
-
-    def __repr__(self) -> str:
-        return "CORRUPT"
-
-
-CORRUPT = Corrupt()
-"""What the fault `corrupt` turns a payload into."""
-
-
-class Disabled(Exception):
-    """Raised by a handler: this event is not possible here, so the step does not exist."""
-
-
-class BoundReached(Exception):
-    """Raised by a handler with a bound's name: the step is suppressed and the state counts as cut by that bound."""
-
-    def __init__(self, bound: str) -> None:
-        self.bound = bound
-        super().__init__(bound)
-
-
-class Outbox:
-    """What a handler may do besides returning its next state. One outbox per call; the engine reads it afterwards."""
-
-    def __init__(self, actor: str, timers: Iterable[Hashable] = ()) -> None:
-        self.actor = actor
-        self.timers = set(timers)
-        self.sent: list[Envelope] = []
-        self.records: list[Hashable] = []
-
-    def send(self, receiver: str, payload: Hashable) -> None:
-        self.sent.append(Envelope(self.actor, receiver, payload))
-
-    def set_timer(self, name: Hashable) -> None:
-        """Arm a timer; arming an armed timer changes nothing."""
-        self.timers.add(name)
-
-    def cancel_timer(self, name: Hashable) -> None:
-        self.timers.discard(name)
-
-    def cancel_all_timers(self) -> None:
-        self.timers.clear()
-
-    def record(self, fact: Hashable) -> None:
-        """State a fact about this step, for step properties to read. Facts are not part of any state."""
-        self.records.append(fact)
-
-
-class Actor(Protocol):
-    """One participant. `state` is whatever `start` returned; the engine only compares and hashes it."""
-
-    @property
-    def name(self) -> str: ...
-
-    def start(self, out: Outbox) -> Hashable: ...
-
-    def handle(self, state: Any, event: Event, out: Outbox) -> Hashable: ...
-
 
 NetworkFault = Literal["drop", "duplicate", "corrupt", "partition"]
 NETWORK_FAULTS: tuple[str, ...] = get_args(NetworkFault)

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+from ockam_fsm.checking.actors import CORRUPT, Deliver, Envelope, Fault, Fire, Order
 from ockam_fsm.checking.naming import spoken
 from ockam_fsm.checking.properties import Step
 from ockam_fsm.checking.result import Moment as Point
-from ockam_fsm.checking.session_actor import End
-from ockam_fsm.checking.world import CORRUPT, Deliver, Envelope, Fault, Fire, Order, World
+from ockam_fsm.checking.sessions.ends import End
+from ockam_fsm.checking.world import World
 from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.projections.sequence import Chart, Moment, MomentKind
 from ockam_fsm.runtime import commands

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ockam_fsm.checking.session_actor import INITIATOR, RESPONDER
-from ockam_fsm.checking.table_world import ORDERS, setting_of_world
+from ockam_fsm.checking.sessions.ends import INITIATOR, RESPONDER
+from ockam_fsm.checking.sessions.worlds import lossy, setting_of
+from ockam_fsm.checking.specification.table_world import ORDERS, setting_of_world
 from ockam_fsm.checking.world import World
-from ockam_fsm.checking.worlds import lossy, setting_of
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Role

@@ -67,7 +67,7 @@ def render(
     try:
         generated = Generated.of(catalogue(recorded_charts()))
     except DefinitionError as error:
-        fail(str(error), "Every S and R property needs a machine in checking/known_bad.py that it rejects.")
+        fail(str(error), "Every S and R property needs a machine in checking/sessions/known_bad.py that it rejects.")
     found = compared(generated, into)
     if not check:
         try:
@@ -81,7 +81,7 @@ def render(
 
 def recorded_charts() -> tuple[Chart, ...]:
     """The runs that are drawn as sequence charts."""
-    from ockam_fsm.checking.scenarios import record, scenarios
+    from ockam_fsm.checking.sessions.scenarios import record, scenarios
     from ockam_fsm.cli.charts import chart_of
 
     return tuple(chart_of(one.name, one.title, one.sentence, one.world, record(one)) for one in scenarios())
@@ -96,7 +96,7 @@ class Generated:
 
     @classmethod
     def of(cls, book: Catalogue) -> Generated:
-        from ockam_fsm.checking import document
+        from ockam_fsm.checking.sessions import document
 
         texts = gallery.texts(book) | specification.texts(book) | promela.texts() | {document.PATH: document.document()}
         return cls(texts, {f"{picture.stem}.svg": picture for picture in gallery.pictures(book)})

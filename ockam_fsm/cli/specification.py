@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from ockam_fsm.checking.specified import Specified, specified
+from ockam_fsm.checking.specification.specified import Specified, specified
 from ockam_fsm.checking.world import World
 from ockam_fsm.machines import MACHINES
 from ockam_fsm.machines.vocabulary import Creation, Role
@@ -15,7 +15,7 @@ from ockam_fsm.projections.tla_model import Model
 
 FOLDER = "spec/tla"
 TABLES, MODELS = f"{FOLDER}/tables", f"{FOLDER}/models"
-PAGE = "ockam_fsm/checking/specified.py and worlds.py"
+PAGE = "ockam_fsm/checking/specification/specified.py"
 REQUEST_STEPS = ("S9_OneReplyEach",)
 ORDERS = ("open", "send", "renegotiate", "close")
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ockam_fsm.checking.trace_reading import MAX_LINE_BYTES, MESSAGE, START, Header, Record, Said, read
+from ockam_fsm.checking.specification.trace_reading import MAX_LINE_BYTES, MESSAGE, START, Header, Record, Said, read
 from ockam_fsm.edges import tlc
 from ockam_fsm.machines.session import table
 from ockam_fsm.machines.vocabulary import Event, Role

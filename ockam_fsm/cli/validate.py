@@ -10,7 +10,7 @@ import typer
 from ockam_fsm.cli.app import DIFFERS, JsonOption, app, fail, out, print_json
 
 if TYPE_CHECKING:
-    from ockam_fsm.checking.trace_validation import Rejection, Validation
+    from ockam_fsm.checking.specification.trace_validation import Rejection, Validation
 
 MOST_LISTED = 12
 
@@ -52,8 +52,8 @@ def validate(
 
 
 def _judged(trace: Path) -> Validation:
-    from ockam_fsm.checking.trace_reading import MAX_LINE_BYTES, TraceError
-    from ockam_fsm.checking.trace_validation import validate as judge
+    from ockam_fsm.checking.specification.trace_reading import MAX_LINE_BYTES, TraceError
+    from ockam_fsm.checking.specification.trace_validation import validate as judge
 
     try:
         with trace.open("rb") as file:

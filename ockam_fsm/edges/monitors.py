@@ -1,7 +1,7 @@
 """The safety properties of sessions, judged at every step of a run: S1 to S9, S11 to S14, S16.
 
 `WatchedSession` is the real session; after each input it hands the monitor what it was, what came in, what follows and
-what it is now. A predicate sees only that, as the step properties of the explorer do (checking/session_safety.py).
+what it is now. A predicate sees only that, as the step properties of the explorer do (checking/sessions/safety.py).
 What the explorer's properties read off derived addresses is kept here: which generation and address a payload was sent
 to (S9), which requests have had their outcome (S8; an identifier is used once in a run), where each accepted message
 is (S11).

@@ -3,11 +3,11 @@
  * $title: both ends, the network between them, and whatever may happen.
  *
  * Written by hand, once for all types: messages, effects, what a message is to an end, and the properties. Generated from
- * the tables: one alternative for each row, with its id. It is the table world of ockam_fsm/checking/table_world.py said
- * again, so that SPIN counts the same states.
+ * the tables: one alternative for each row, with its id. It is the table world of
+ * ockam_fsm/checking/specification/table_world.py said again, so that SPIN counts the same states.
  *
- * Every step is one d_step, so the states that SPIN stores are those between two steps and no others. The network is a bag of two: its slots are kept in order, so that
- * equal bags are equal.
+ * Every step is one d_step, so the states that SPIN stores are those between two steps and no others. The network is a bag
+ * of two: its slots are kept in order, so that equal bags are equal.
  *
  * Left out, as in the table world: requests, error messages, restarts, profile `ockam`, time (an armed timer may fire
  * whenever it likes), and what is said.

@@ -9,8 +9,7 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from ockam_fsm.checking.properties import Kind, Property, Step
-from ockam_fsm.checking.world import (
+from ockam_fsm.checking.actors import (
     CORRUPT,
     BoundReached,
     Deliver,
@@ -21,8 +20,9 @@ from ockam_fsm.checking.world import (
     Fire,
     Order,
     Outbox,
-    World,
 )
+from ockam_fsm.checking.properties import Kind, Property, Step
+from ockam_fsm.checking.world import World
 
 Local = tuple[Any, frozenset[Hashable]]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from ockam_fsm.checking.world import Event, Outbox
+from ockam_fsm.checking.actors import Event, Outbox
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from ockam_fsm.checking.bounds import UnknownBound, WrongBound, bounded, parsed_bound, possible_bounds, setting_in
-from ockam_fsm.checking.known_bad import known_bad
+from ockam_fsm.checking.sessions.bounds import (
+    UnknownBound,
+    WrongBound,
+    bounded,
+    parsed_bound,
+    possible_bounds,
+    setting_in,
+)
+from ockam_fsm.checking.sessions.known_bad import known_bad
+from ockam_fsm.checking.sessions.worlds import all_worlds, worlds_of
 from ockam_fsm.checking.world import Network, World
-from ockam_fsm.checking.worlds import all_worlds, worlds_of
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
 from tests.checking.small import Scripted, idle
 

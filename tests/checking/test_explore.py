@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ockam_fsm.checking import backends, layout
+from ockam_fsm.checking.actors import BoundReached, Disabled, Event, Fire, Order, Outbox
 from ockam_fsm.checking.backends import BackendUnavailable
 from ockam_fsm.checking.explore import Backend, explore, replay
 from ockam_fsm.checking.properties import (
@@ -22,7 +23,7 @@ from ockam_fsm.checking.properties import (
     sometimes_step,
 )
 from ockam_fsm.checking.result import Progress, Verdict
-from ockam_fsm.checking.world import BoundReached, Disabled, Event, Fire, Network, Order, Outbox, World
+from ockam_fsm.checking.world import Network, World
 from tests.checking.small import Scripted, idle
 from tests.checking.toys import random_world
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from ockam_fsm.checking import Kind, PropertyResult, Verdict, World, explore, replay
-from ockam_fsm.checking.known_bad import KnownBad, known_bad
-from ockam_fsm.checking.worlds import all_worlds
+from ockam_fsm.checking.sessions.known_bad import KnownBad, known_bad
+from ockam_fsm.checking.sessions.worlds import all_worlds
 
 REFUTED = [one for one in known_bad() if not one.property.startswith("W")]
 

@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 import pytest
 
+from ockam_fsm.checking.actors import CORRUPT, Deliver, Event, Fault, Fire, Order, Outbox
 from ockam_fsm.checking.explore import Backend, explore, replay
 from ockam_fsm.checking.properties import always
 from ockam_fsm.checking.result import Verdict
-from ockam_fsm.checking.world import CORRUPT, Deliver, Event, Fault, Fire, Network, Order, Outbox, World
+from ockam_fsm.checking.world import Network, World
 from tests.checking.small import Scripted, collect, idle, nothing_yet, sends
 
 Faults = dict[str, int | None]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from ockam_fsm.checking.actors import Event, Fire, Order, Outbox
 from ockam_fsm.checking.explore import Verdict, explore
-from ockam_fsm.checking.node_actor import FAIL, NODE, TO_X, NodeActor, NodeImage, X, destination
-from ockam_fsm.checking.node_world import neighbours, s10, s14, wrong_nodes
 from ockam_fsm.checking.properties import Step
-from ockam_fsm.checking.world import Event, Fire, Order, Outbox, World
+from ockam_fsm.checking.sessions.node_actor import FAIL, NODE, TO_X, NodeActor, NodeImage, X, destination
+from ockam_fsm.checking.sessions.node_world import neighbours, s10, s14, wrong_nodes
+from ockam_fsm.checking.world import World
 from ockam_fsm.machines.supervised import WorkerState
 from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.node_commands import Connect

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from ockam_fsm.checking.actors import Deliver, Envelope, Event, Fire, Outbox
 from ockam_fsm.checking.explore import explore
 from ockam_fsm.checking.properties import Property, always, never_step, sometimes
 from ockam_fsm.checking.result import Verdict
-from ockam_fsm.checking.world import Deliver, Envelope, Event, Fire, Network, Outbox, World
+from ockam_fsm.checking.world import Network, World
 from ockam_fsm.kernel.errors import DefinitionError
 
 

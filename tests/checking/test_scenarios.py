@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ockam_fsm.checking.scenarios import NotEnabled, Scenario, record, scenarios
+from ockam_fsm.checking.sessions.scenarios import NotEnabled, Scenario, record, scenarios
 from ockam_fsm.machines.vocabulary import State
 
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from ockam_fsm.checking import Verdict, explore
-from ockam_fsm.checking.session_actor import CLOSE, HOST_ADDRESS, RESPONDER, Packet
-from ockam_fsm.checking.session_setting import Setting
-from ockam_fsm.checking.strangers import sayings, strangers
-from ockam_fsm.checking.world import Deliver
-from ockam_fsm.checking.worlds import setting_of
+from ockam_fsm.checking.actors import Deliver
+from ockam_fsm.checking.sessions.ends import CLOSE, HOST_ADDRESS, RESPONDER, Packet
+from ockam_fsm.checking.sessions.setting import Setting
+from ockam_fsm.checking.sessions.strangers import sayings, strangers
+from ockam_fsm.checking.sessions.worlds import setting_of
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, TYPES, table
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.runtime.handshake import GENERATION

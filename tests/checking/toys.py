@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal
 
+from ockam_fsm.checking.actors import BoundReached, Disabled, Event, Outbox
 from ockam_fsm.checking.properties import (
     Property,
     always,
@@ -16,7 +17,7 @@ from ockam_fsm.checking.properties import (
     sometimes,
     sometimes_step,
 )
-from ockam_fsm.checking.world import BoundReached, Disabled, Event, Network, Outbox, World
+from ockam_fsm.checking.world import Network, World
 
 PAYLOADS = ("ping", "pong")
 TIMERS = ("t", "u")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ockam_fsm.checking import World, replay
-from ockam_fsm.checking.known_bad import known_bad
-from ockam_fsm.checking.scenarios import record, scenarios
-from ockam_fsm.checking.worlds import worlds_of
+from ockam_fsm.checking.sessions.known_bad import known_bad
+from ockam_fsm.checking.sessions.scenarios import record, scenarios
+from ockam_fsm.checking.sessions.worlds import worlds_of
 from ockam_fsm.cli.charts import chart_of
 from ockam_fsm.cli.render import recorded_charts
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT

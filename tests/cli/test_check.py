@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ockam_fsm.checking.known_bad import known_bad
-from ockam_fsm.checking.worlds import all_worlds
+from ockam_fsm.checking.sessions.known_bad import known_bad
+from ockam_fsm.checking.sessions.worlds import all_worlds
 from ockam_fsm.cli import app, check, subjects
 from ockam_fsm.cli.app import DIFFERS, OK, USAGE
 

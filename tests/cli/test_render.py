@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ockam_fsm.checking import document
+from ockam_fsm.checking.sessions import document
 from ockam_fsm.cli import app, promela, render, specification
 from ockam_fsm.cli.app import DIFFERS, OK, USAGE
 from ockam_fsm.cli.catalogue import catalogue

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ockam_fsm.checking.worlds import all_worlds
+from ockam_fsm.checking.sessions.worlds import all_worlds
 from ockam_fsm.cli import app
 from ockam_fsm.cli.app import OK, USAGE
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from ockam_fsm.checking.known_bad import with_row, without_effect
+from ockam_fsm.checking.sessions.known_bad import with_row, without_effect
 from ockam_fsm.edges.loop import run
 from ockam_fsm.edges.tcp_node import TcpNode
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError

@@ -20,8 +20,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ockam_fsm.checking.known_bad import without_effect
-from ockam_fsm.checking.wrong_sessions import EstablishedOnAnswering
+from ockam_fsm.checking.sessions.known_bad import without_effect
+from ockam_fsm.checking.sessions.wrong import EstablishedOnAnswering
 from ockam_fsm.edges import tcp
 from ockam_fsm.edges.entropy import SystemEntropy
 from ockam_fsm.edges.loop import run

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 
-from ockam_fsm.checking.known_bad import wrong_sessions
-from ockam_fsm.checking.table_world import setting_of_world
+from ockam_fsm.checking.sessions.known_bad import wrong_sessions
+from ockam_fsm.checking.specification.table_world import setting_of_world
 from ockam_fsm.conformance.node_target import OurNode
 from ockam_fsm.conformance.ours import OurEnd
 from ockam_fsm.conformance.target import HOP, OUR_CARRIER, Declaration, Make

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ockam_fsm.checking.worlds import data, lossy, setting_of
+from ockam_fsm.checking.sessions.worlds import data, lossy, setting_of
 from ockam_fsm.cli.promela import FOLDER, model_of, texts
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.kernel.machine import Ignore, Part

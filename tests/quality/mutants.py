@@ -28,9 +28,9 @@ from dataclasses import replace
 from functools import cache
 from multiprocessing import get_context
 
+from ockam_fsm.checking.actors import BoundReached, Disabled
 from ockam_fsm.checking.explore import Verdict, explore
 from ockam_fsm.checking.properties import Property, Step
-from ockam_fsm.checking.world import BoundReached, Disabled
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType

@@ -18,13 +18,14 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
+from ockam_fsm.checking.actors import BoundReached, Disabled, Event, Fire, Outbox
 from ockam_fsm.checking.explore import Progress, Result, explore
 from ockam_fsm.checking.properties import Step, always_step
-from ockam_fsm.checking.session_actor import End, InitiatorActor, ResponderActor
-from ockam_fsm.checking.session_setting import Setting
-from ockam_fsm.checking.strangers import Alone, strangers
-from ockam_fsm.checking.world import BoundReached, Disabled, Event, Fire, Outbox, World
-from ockam_fsm.checking.worlds import WAYS, setting_of, ways_of
+from ockam_fsm.checking.sessions.ends import End, InitiatorActor, ResponderActor
+from ockam_fsm.checking.sessions.setting import Setting
+from ockam_fsm.checking.sessions.strangers import Alone, strangers
+from ockam_fsm.checking.sessions.worlds import WAYS, setting_of, ways_of
+from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.machine import Ignore, Refuse, Row
 from ockam_fsm.machines.session import SessionMachine
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType

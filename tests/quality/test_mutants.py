@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from ockam_fsm.checking.explore import explore
-from ockam_fsm.checking.worlds import WAYS, setting_of
+from ockam_fsm.checking.sessions.worlds import WAYS, setting_of
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType

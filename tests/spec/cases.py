@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from ockam_fsm.checking.cases import Cases, Path, cases
-from ockam_fsm.checking.session_actor import CLOSE, INITIATOR, OPEN, RENEGOTIATE, RESPONDER, SEND
-from ockam_fsm.checking.table_world import TableActor, table_world
+from ockam_fsm.checking.sessions.ends import CLOSE, INITIATOR, OPEN, RENEGOTIATE, RESPONDER, SEND
+from ockam_fsm.checking.sessions.worlds import lossy, setting_of
+from ockam_fsm.checking.specification.cases import Cases, Path, cases
+from ockam_fsm.checking.specification.table_world import TableActor, table_world
 from ockam_fsm.checking.world import Network, World
-from ockam_fsm.checking.worlds import lossy, setting_of
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType
 from tests.test_spec import ROOT

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from ockam_fsm.checking.cases import cases, taken
+from ockam_fsm.checking.specification.cases import cases, taken
 from ockam_fsm.checking.world import World
 from ockam_fsm.machines.session import TYPES, table
 from ockam_fsm.machines.vocabulary import Role, SessionType

@@ -11,8 +11,9 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from ockam_fsm.checking.actors import Deliver, Fire, Order
 from ockam_fsm.checking.properties import Step
-from ockam_fsm.checking.session_actor import (
+from ockam_fsm.checking.sessions.ends import (
     CLOSE,
     INITIATOR,
     OPEN,
@@ -23,10 +24,9 @@ from ockam_fsm.checking.session_actor import (
     End,
     Packet,
 )
-from ockam_fsm.checking.session_setting import SESSION_ID, Setting
-from ockam_fsm.checking.table_abstraction import symbol, table_end, table_timers
-from ockam_fsm.checking.table_world import TIMERS, Symbol, TableEnd
-from ockam_fsm.checking.world import Deliver, Fire, Order
+from ockam_fsm.checking.sessions.setting import SESSION_ID, Setting
+from ockam_fsm.checking.specification.table_abstraction import symbol, table_end, table_timers
+from ockam_fsm.checking.specification.table_world import TIMERS, Symbol, TableEnd
 from ockam_fsm.edges.simulated import SeededEntropy, tcp
 from ockam_fsm.machines.vocabulary import Effect, Event, Role
 from ockam_fsm.runtime.commands import Timer

@@ -11,10 +11,10 @@ from dataclasses import replace
 import pytest
 
 from ockam_fsm.checking.explore import explore
-from ockam_fsm.checking.known_bad import known_bad, with_row
-from ockam_fsm.checking.session_setting import Setting
-from ockam_fsm.checking.table_world import setting_of_world, table_world
-from ockam_fsm.checking.worlds import lossy, setting_of
+from ockam_fsm.checking.sessions.known_bad import known_bad, with_row
+from ockam_fsm.checking.sessions.setting import Setting
+from ockam_fsm.checking.sessions.worlds import lossy, setting_of
+from ockam_fsm.checking.specification.table_world import setting_of_world, table_world
 from ockam_fsm.cli.promela import model_of, texts
 from ockam_fsm.edges.spin import Found, run
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, TYPES, table

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import pytest
 
-from ockam_fsm.checking.cases import Path, cases
-from ockam_fsm.checking.known_bad import known_bad
 from ockam_fsm.checking.replay import replay
-from ockam_fsm.checking.table_world import setting_of_world
+from ockam_fsm.checking.sessions.known_bad import known_bad
+from ockam_fsm.checking.specification.cases import Path, cases
+from ockam_fsm.checking.specification.table_world import setting_of_world
 from ockam_fsm.checking.world import World
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_TWO_SIDED, EXPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import SessionType

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from ockam_fsm.checking.explore import Verdict, explore
-from ockam_fsm.checking.known_bad import known_bad
-from ockam_fsm.checking.specified import REJECTED_BY, WITNESS, WRONG_OPERATORS, Specified, specified
+from ockam_fsm.checking.sessions.known_bad import known_bad
+from ockam_fsm.checking.specification.specified import REJECTED_BY, WITNESS, WRONG_OPERATORS, Specified, specified
 from ockam_fsm.cli.specification import MODELS, models, of_pair, refuted
 from ockam_fsm.machines.session import TYPES
 

@@ -8,15 +8,15 @@ from dataclasses import replace
 import pytest
 
 from ockam_fsm.checking.explore import PropertyResult, Verdict, explore
-from ockam_fsm.checking.known_bad import known_bad
 from ockam_fsm.checking.properties import Property, always, always_step
-from ockam_fsm.checking.session_actor import INITIATOR, RESPONDER
-from ockam_fsm.checking.session_setting import Setting
-from ockam_fsm.checking.table_abstraction import symbol, table_end, table_timers
-from ockam_fsm.checking.table_properties import table_properties
-from ockam_fsm.checking.table_world import setting_of_world, table_world
+from ockam_fsm.checking.sessions.ends import INITIATOR, RESPONDER
+from ockam_fsm.checking.sessions.known_bad import known_bad
+from ockam_fsm.checking.sessions.setting import Setting
+from ockam_fsm.checking.sessions.worlds import lossy, setting_of
+from ockam_fsm.checking.specification.table_abstraction import symbol, table_end, table_timers
+from ockam_fsm.checking.specification.table_properties import table_properties
+from ockam_fsm.checking.specification.table_world import setting_of_world, table_world
 from ockam_fsm.checking.world import NETWORK, World
-from ockam_fsm.checking.worlds import lossy, setting_of
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType
 

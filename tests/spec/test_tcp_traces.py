@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ockam_fsm.checking.trace_validation import Validation, validate
+from ockam_fsm.checking.specification.trace_validation import Validation, validate
 from ockam_fsm.edges.recording import Recorder, header
 from ockam_fsm.edges.tcp_node import TcpNode
 from ockam_fsm.edges.tcp_session import TcpSession

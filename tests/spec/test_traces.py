@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ockam_fsm.checking.known_bad import wrong_sessions
-from ockam_fsm.checking.trace_reading import FORMAT, MAX_LINE_BYTES, VERSION, TraceError
-from ockam_fsm.checking.trace_validation import Validation, validate
+from ockam_fsm.checking.sessions.known_bad import wrong_sessions
+from ockam_fsm.checking.specification.trace_reading import FORMAT, MAX_LINE_BYTES, VERSION, TraceError
+from ockam_fsm.checking.specification.trace_validation import Validation, validate
 from ockam_fsm.cli import app
 from ockam_fsm.edges import recording, runs, simulation
 from ockam_fsm.edges.monitors import WatchedSession

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ockam_fsm.checking.trace_validation import validate
+from ockam_fsm.checking.specification.trace_validation import validate
 from ockam_fsm.cli.trace_specification import judge, parts_of
 
 ROOT = Path(__file__).parents[2] / "spec"

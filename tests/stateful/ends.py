@@ -18,8 +18,10 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
+from ockam_fsm.checking.actors import Deliver, Disabled, Fault, Fire, Order, Outbox
+from ockam_fsm.checking.actors import Event as Happening
 from ockam_fsm.checking.properties import Property, Step
-from ockam_fsm.checking.session_actor import (
+from ockam_fsm.checking.sessions.ends import (
     CLOSE,
     LOWER_LAYER_LOST,
     OPEN,
@@ -31,11 +33,9 @@ from ockam_fsm.checking.session_actor import (
     InitiatorActor,
     Packet,
 )
-from ockam_fsm.checking.session_setting import Setting
-from ockam_fsm.checking.strangers import Alone, strangers
-from ockam_fsm.checking.world import Deliver, Disabled, Fault, Fire, Order, Outbox
-from ockam_fsm.checking.world import Event as Happening
-from ockam_fsm.checking.worlds import setting_of
+from ockam_fsm.checking.sessions.setting import Setting
+from ockam_fsm.checking.sessions.strangers import Alone, strangers
+from ockam_fsm.checking.sessions.worlds import setting_of
 from ockam_fsm.conformance.cover import explored
 from ockam_fsm.conformance.hostile import hostile_to
 from ockam_fsm.conformance.peer import Arrive, Peer, Stimulus

@@ -17,8 +17,10 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
+from ockam_fsm.checking.actors import CORRUPT, Deliver, Disabled, Envelope, Fault, Fire, Order, Outbox
+from ockam_fsm.checking.actors import Event as Happening
 from ockam_fsm.checking.properties import Kind, Property, Step
-from ockam_fsm.checking.session_actor import (
+from ockam_fsm.checking.sessions.ends import (
     CLOSE,
     ERROR,
     INITIATOR,
@@ -35,9 +37,7 @@ from ockam_fsm.checking.session_actor import (
     InitiatorActor,
     ResponderActor,
 )
-from ockam_fsm.checking.session_properties import conduct, recoverability, safety
-from ockam_fsm.checking.world import CORRUPT, Deliver, Disabled, Envelope, Fault, Fire, Order, Outbox
-from ockam_fsm.checking.world import Event as Happening
+from ockam_fsm.checking.sessions.properties import conduct, recoverability, safety
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, SessionType
 from tests.stateful.ends import WatchedSetting, judge, watched_setting

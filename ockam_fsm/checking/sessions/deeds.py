@@ -1,4 +1,4 @@
-"""What one session did in one step, in the words that properties of conduct are written in (`session_conduct.py`).
+"""What one session did in one step, in the words that properties of conduct are written in (`conduct.py`).
 
 Rule 1: everything is read from the snapshots before and after, the event and the commands; nothing is asked of the code
         that is judged.
@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from typing import NamedTuple, TypeGuard
 
+from ockam_fsm.checking.actors import Fault, Fire, Order
 from ockam_fsm.checking.properties import Step
-from ockam_fsm.checking.session_actor import CLOSE, CONTACT, ERROR, HOST_ADDRESS, INITIATOR, RESPONDER
-from ockam_fsm.checking.session_safety import (
+from ockam_fsm.checking.sessions.ends import CLOSE, CONTACT, ERROR, HOST_ADDRESS, INITIATOR, RESPONDER
+from ockam_fsm.checking.sessions.safety import (
     Change,
     Key,
     StepPredicate,
@@ -24,8 +25,7 @@ from ockam_fsm.checking.session_safety import (
     restarted,
     signal_of,
 )
-from ockam_fsm.checking.session_setting import SESSION_ID, Setting
-from ockam_fsm.checking.world import Fault, Fire, Order
+from ockam_fsm.checking.sessions.setting import SESSION_ID, Setting
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime import commands
 from ockam_fsm.runtime.commands import Timer

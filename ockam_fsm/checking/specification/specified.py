@@ -18,11 +18,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
-from ockam_fsm.checking.known_bad import wrong_sessions
-from ockam_fsm.checking.session_setting import Setting
-from ockam_fsm.checking.table_world import setting_of_world
+from ockam_fsm.checking.sessions.known_bad import wrong_sessions
+from ockam_fsm.checking.sessions.setting import Setting
+from ockam_fsm.checking.sessions.worlds import lossy, setting_of
+from ockam_fsm.checking.specification.table_world import setting_of_world
 from ockam_fsm.checking.world import World
-from ockam_fsm.checking.worlds import lossy, setting_of
 from ockam_fsm.machines.session import TYPES
 
 INVARIANTS = ("S5_RoutesAreForgotten", "S7_EndsAgree", "S12_WithinLimits", "S18_EachStateHasItsOwn")

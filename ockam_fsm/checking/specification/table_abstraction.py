@@ -3,7 +3,7 @@
 Theory: the translation forgets bytes, never knowledge. In the worlds `lossy` it is one to one: the real core and the
 table world reach the same number of states, and the same states.
 
-Rule 1: addresses are read back as they were derived (`session_actor.DerivedEntropy`): "responder0.2/1iw" is the inner
+Rule 1: addresses are read back as they were derived (`sessions.ends.DerivedEntropy`): "responder0.2/1iw" is the inner
         address of the second responder in generation 1, which the initiator started.
 Left out: what the table world leaves out. A restart, a request or a second responder fails an assertion here.
 """
@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import re
 
-from ockam_fsm.checking.session_actor import End, Packet
-from ockam_fsm.checking.table_world import (
+from ockam_fsm.checking.sessions.ends import End, Packet
+from ockam_fsm.checking.specification.table_world import (
     ANSWER,
     CLOSING,
     DATA,

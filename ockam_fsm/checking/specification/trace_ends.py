@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ockam_fsm.checking.session_setting import Setting
-from ockam_fsm.checking.table_world import DATA, Run, Symbol, TableActor, TableEnd, classify
-from ockam_fsm.checking.trace_reading import ORDERS, Record
-from ockam_fsm.checking.world import Outbox
+from ockam_fsm.checking.actors import Outbox
+from ockam_fsm.checking.sessions.setting import Setting
+from ockam_fsm.checking.specification.table_world import DATA, Run, Symbol, TableActor, TableEnd, classify
+from ockam_fsm.checking.specification.trace_reading import ORDERS, Record
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, State
 from ockam_fsm.runtime.settings import Settings

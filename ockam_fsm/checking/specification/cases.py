@@ -15,12 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from ockam_fsm.checking.actors import Deliver, Fire, Outbox
+from ockam_fsm.checking.actors import Event as WorldEvent
 from ockam_fsm.checking.layout import TooNarrow
 from ockam_fsm.checking.moves import Move, Moves
-from ockam_fsm.checking.table_world import Symbol, TableActor, TableEnd
+from ockam_fsm.checking.specification.table_world import Symbol, TableActor, TableEnd
 from ockam_fsm.checking.tables import Row, Tables
-from ockam_fsm.checking.world import Deliver, Fire, Outbox, World
-from ockam_fsm.checking.world import Event as WorldEvent
+from ockam_fsm.checking.world import World
 
 Path: TypeAlias = tuple[int, ...]
 

@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
-from ockam_fsm.checking.node_world import wrong_nodes
-from ockam_fsm.checking.session_actor import INITIATOR, OPEN, REQUEST, RESPONDER, RESTART_LOSING, SEND
-from ockam_fsm.checking.session_setting import Setting
-from ockam_fsm.checking.strangers import strangers
-from ockam_fsm.checking.world import Network, World
-from ockam_fsm.checking.worlds import closed, data, faults, lossy, ockam, restarts, setting_of, world_of
-from ockam_fsm.checking.wrong_sessions import (
+from ockam_fsm.checking.sessions.ends import INITIATOR, OPEN, REQUEST, RESPONDER, RESTART_LOSING, SEND
+from ockam_fsm.checking.sessions.node_world import wrong_nodes
+from ockam_fsm.checking.sessions.setting import Setting
+from ockam_fsm.checking.sessions.strangers import strangers
+from ockam_fsm.checking.sessions.worlds import closed, data, faults, lossy, ockam, restarts, setting_of, world_of
+from ockam_fsm.checking.sessions.wrong import (
     CloseToThePast,
     DeliverBeforeEstablished,
     EstablishedOnAnswering,
@@ -31,6 +30,7 @@ from ockam_fsm.checking.wrong_sessions import (
     ReuseInnerAddress,
     UnboundedHold,
 )
+from ockam_fsm.checking.world import Network, World
 from ockam_fsm.kernel.machine import Row
 from ockam_fsm.machines.parts import ASK, Effects
 from ockam_fsm.machines.session import (

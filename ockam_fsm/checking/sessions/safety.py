@@ -1,4 +1,4 @@
-"""The safety properties of sessions as predicates over the ends of a world (`session_properties.py` names them).
+"""The safety properties of sessions as predicates over the ends of a world (`properties.py` names them).
 
 Rule 1: a predicate reads snapshots, events and commands, never a table and never the code that it judges.
 Rule 2: step properties see one step of one end; state properties see both ends. What a message was sent in is a ghost
@@ -16,8 +16,9 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, TypeAlias, cast
 
+from ockam_fsm.checking.actors import Deliver, Fault, Fire, Order
 from ockam_fsm.checking.properties import Step
-from ockam_fsm.checking.session_actor import (
+from ockam_fsm.checking.sessions.ends import (
     CONTACT,
     DATA_TAG,
     HOST_ADDRESS,
@@ -30,8 +31,7 @@ from ockam_fsm.checking.session_actor import (
     Packet,
     started_attempt,
 )
-from ockam_fsm.checking.session_setting import Setting
-from ockam_fsm.checking.world import Deliver, Fault, Fire, Order
+from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.vocabulary import Role, State

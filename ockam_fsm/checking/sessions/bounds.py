@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ockam_fsm.checking.actors import Deliver
 from ockam_fsm.checking.naming import spoken
-from ockam_fsm.checking.session_actor import InitiatorActor
-from ockam_fsm.checking.session_setting import Setting
-from ockam_fsm.checking.world import Budget, Deliver, Network, World
-from ockam_fsm.checking.worlds import world_of
+from ockam_fsm.checking.sessions.ends import InitiatorActor
+from ockam_fsm.checking.sessions.setting import Setting
+from ockam_fsm.checking.sessions.worlds import world_of
+from ockam_fsm.checking.world import Budget, Network, World
 
 SETTING_BOUNDS = ("attempts", "generations", "held", "misses", "spawns")
 UNLIMITED = "unlimited"

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ockam_fsm.checking.actors import Deliver, Fire
 from ockam_fsm.checking.properties import Property, Step, always, always_step, never_step, sometimes
-from ockam_fsm.checking.session_actor import INITIATOR, RESPONDER
-from ockam_fsm.checking.session_setting import Setting
-from ockam_fsm.checking.table_world import HELLO, SUPERSEDED, Symbol, TableEnd, link_at, started
-from ockam_fsm.checking.world import Deliver, Fire
+from ockam_fsm.checking.sessions.ends import INITIATOR, RESPONDER
+from ockam_fsm.checking.sessions.setting import Setting
+from ockam_fsm.checking.specification.table_world import HELLO, SUPERSEDED, Symbol, TableEnd, link_at, started
 from ockam_fsm.kernel.machine import Limits
 from ockam_fsm.machines.vocabulary import Event, Role, State
 

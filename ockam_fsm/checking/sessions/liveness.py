@@ -1,4 +1,4 @@
-"""Witnesses and recoverability of sessions as predicates over the ends of a world (`session_properties.py` names them).
+"""Witnesses and recoverability of sessions as predicates over the ends of a world (`properties.py` names them).
 
 A witness is a kind of event that must have happened, so that no safety property holds for lack of it. Recoverability is
 judged on the whole graph: from a state where the premise holds, the goal stays reachable by system steps alone.
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ockam_fsm.checking.actors import Fire
 from ockam_fsm.checking.properties import Step
-from ockam_fsm.checking.session_actor import End
-from ockam_fsm.checking.session_safety import arrival, changes, owned, signal_of, transmitted
-from ockam_fsm.checking.session_setting import Setting
-from ockam_fsm.checking.world import Fire
+from ockam_fsm.checking.sessions.ends import End
+from ockam_fsm.checking.sessions.safety import arrival, changes, owned, signal_of, transmitted
+from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.machines.vocabulary import Creation, State
 from ockam_fsm.runtime import commands
 from ockam_fsm.runtime.effects import EXHAUSTED

@@ -18,9 +18,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ockam_fsm.checking.session_actor import CONTACT, HOST_ADDRESS, End, Packet
-from ockam_fsm.checking.session_safety import live_links, reaches, signal_of
-from ockam_fsm.checking.world import Envelope
+from ockam_fsm.checking.actors import Envelope
+from ockam_fsm.checking.sessions.ends import CONTACT, HOST_ADDRESS, End, Packet
+from ockam_fsm.checking.sessions.safety import live_links, reaches, signal_of
 from ockam_fsm.runtime.handshake import Profile
 from ockam_fsm.runtime.link import Link
 from ockam_fsm.runtime.message import Address, Message, Route

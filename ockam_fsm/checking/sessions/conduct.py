@@ -4,7 +4,7 @@ Theory: a table that forgets a notice, a timer or a count may go on for a long t
 what it owes nobody in a world of two ends ever misses. So it is judged at once, from the snapshots before and after a
 step and from its commands.
 
-Rule 1: as in `session_safety.py`: no table is read, and none of the code that is judged. What is expected is written
+Rule 1: as in `safety.py`: no table is read, and none of the code that is judged. What is expected is written
         here once more, from the semantics alone.
 Left out: how long a back-off is; worlds have no durations, so that they stay small.
 Source: spec/sessions.md sections 3, 4 and 6.
@@ -16,14 +16,14 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ockam_fsm.checking.session_actor import CLOSE, OPEN, RENEGOTIATE, REOPEN, REQUEST, SEND
-from ockam_fsm.checking.session_deeds import Deed, is_own
-from ockam_fsm.checking.session_safety import (
+from ockam_fsm.checking.actors import Order
+from ockam_fsm.checking.sessions.deeds import Deed, is_own
+from ockam_fsm.checking.sessions.ends import CLOSE, OPEN, RENEGOTIATE, REOPEN, REQUEST, SEND
+from ockam_fsm.checking.sessions.safety import (
     live_links,
     signal_of,
 )
-from ockam_fsm.checking.session_setting import SESSION_ID
-from ockam_fsm.checking.world import Order
+from ockam_fsm.checking.sessions.setting import SESSION_ID
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.vocabulary import Creation, Role, State
 from ockam_fsm.runtime import commands

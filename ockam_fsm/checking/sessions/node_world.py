@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ockam_fsm.checking.node_actor import (
+from ockam_fsm.checking.actors import Order
+from ockam_fsm.checking.properties import Property, Step, always_step, sometimes, sometimes_step
+from ockam_fsm.checking.sessions.node_actor import (
     FAIL,
     FAIL_AND_WORK,
     HANG_UP,
@@ -26,8 +28,7 @@ from ockam_fsm.checking.node_actor import (
     Y,
     destination,
 )
-from ockam_fsm.checking.properties import Property, Step, always_step, sometimes, sometimes_step
-from ockam_fsm.checking.world import Network, Order, World
+from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.supervised import WorkerState
 from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.message import Address

@@ -22,10 +22,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from ockam_fsm.checking.session_actor import CLOSE, INITIATOR, OPEN, RENEGOTIATE, RESPONDER, SEND
-from ockam_fsm.checking.session_setting import Setting
-from ockam_fsm.checking.world import BoundReached, Deliver, Disabled, Fire, Order, Outbox, World
-from ockam_fsm.checking.world import Event as WorldEvent
+from ockam_fsm.checking.actors import BoundReached, Deliver, Disabled, Fire, Order, Outbox
+from ockam_fsm.checking.actors import Event as WorldEvent
+from ockam_fsm.checking.sessions.ends import CLOSE, INITIATOR, OPEN, RENEGOTIATE, RESPONDER, SEND
+from ockam_fsm.checking.sessions.setting import Setting
+from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.kernel.machine import Row
 from ockam_fsm.kernel.step import Configuration, step

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ockam_fsm.checking.known_bad import KnownBad, known_bad
 from ockam_fsm.checking.properties import Kind, Property
+from ockam_fsm.checking.sessions.known_bad import KnownBad, known_bad
+from ockam_fsm.checking.sessions.worlds import all_worlds
 from ockam_fsm.checking.world import World
-from ockam_fsm.checking.worlds import all_worlds
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.machines.session import TYPES
 
 PATH = "spec/properties.md"
-PAGE = "ockam_fsm/checking/session_properties.py, worlds.py and known_bad.py"
+PAGE = "ockam_fsm/checking/sessions/properties.py, worlds.py and known_bad.py"
 LATER = {
     "S15": "the streams",
     "R4": "the streams",

@@ -18,8 +18,10 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
+from ockam_fsm.checking.actors import BoundReached, Deliver, Disabled, Event, Order, Outbox
 from ockam_fsm.checking.properties import Property, Step
-from ockam_fsm.checking.session_actor import (
+from ockam_fsm.checking.sessions.conduct import Refused
+from ockam_fsm.checking.sessions.ends import (
     CLOSE,
     CONTACT,
     ERROR,
@@ -34,10 +36,9 @@ from ockam_fsm.checking.session_actor import (
     Packet,
     ResponderActor,
 )
-from ockam_fsm.checking.session_conduct import Refused
-from ockam_fsm.checking.session_properties import conduct, refusals, safety, witness
-from ockam_fsm.checking.session_setting import Setting
-from ockam_fsm.checking.world import BoundReached, Deliver, Disabled, Event, Network, Order, Outbox, World
+from ockam_fsm.checking.sessions.properties import conduct, refusals, safety, witness
+from ockam_fsm.checking.sessions.setting import Setting
+from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.handshake import GENERATION
 from ockam_fsm.runtime.message import Address, Message, local

@@ -20,9 +20,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ockam_fsm.checking.table_world import DATA, ERROR, HELLO, SUPERSEDED, Symbol
-from ockam_fsm.checking.trace_ends import Possible, Shown, actor_of, begun, outcomes
-from ockam_fsm.checking.trace_reading import ORDERS, TIMERS, Header, Record, Said, read
+from ockam_fsm.checking.specification.table_world import DATA, ERROR, HELLO, SUPERSEDED, Symbol
+from ockam_fsm.checking.specification.trace_ends import Possible, Shown, actor_of, begun, outcomes
+from ockam_fsm.checking.specification.trace_reading import ORDERS, TIMERS, Header, Record, Said, read
 from ockam_fsm.machines.vocabulary import Event, Role, State
 from ockam_fsm.runtime.settings import Settings
 

@@ -20,9 +20,8 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
-from ockam_fsm.checking.node_world import neighbours
 from ockam_fsm.checking.properties import Property
-from ockam_fsm.checking.session_actor import (
+from ockam_fsm.checking.sessions.ends import (
     CLOSE,
     ERROR,
     INITIATOR,
@@ -37,10 +36,11 @@ from ockam_fsm.checking.session_actor import (
     InitiatorActor,
     ResponderActor,
 )
-from ockam_fsm.checking.session_normal import SessionNormaliser
-from ockam_fsm.checking.session_properties import conduct, recoverability, safety, witness
-from ockam_fsm.checking.session_setting import Setting
-from ockam_fsm.checking.strangers import strangers
+from ockam_fsm.checking.sessions.node_world import neighbours
+from ockam_fsm.checking.sessions.normal import SessionNormaliser
+from ockam_fsm.checking.sessions.properties import conduct, recoverability, safety, witness
+from ockam_fsm.checking.sessions.setting import Setting
+from ockam_fsm.checking.sessions.strangers import strangers
 from ockam_fsm.checking.world import Budget, Network, World
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType

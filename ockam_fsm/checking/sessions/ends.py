@@ -17,10 +17,10 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ockam_fsm.checking.actors import CORRUPT, BoundReached, Deliver, Disabled, Event, Fault, Fire, Order, Outbox
 from ockam_fsm.checking.naming import spoken
-from ockam_fsm.checking.session_setting import SESSION_ID, Setting
-from ockam_fsm.checking.session_speech import said, state_of
-from ockam_fsm.checking.world import CORRUPT, BoundReached, Deliver, Disabled, Event, Fault, Fire, Order, Outbox
+from ockam_fsm.checking.sessions.setting import SESSION_ID, Setting
+from ockam_fsm.checking.sessions.speech import said, state_of
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
 from ockam_fsm.machines.vocabulary import Creation, Role, State
 from ockam_fsm.runtime.commands import CancelTimer, Command, RequestTimer, Send, SetTimer, Timer

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 from ockam_fsm.checking.replay import replay
 from ockam_fsm.checking.result import Moment
-from ockam_fsm.checking.session_actor import INITIATOR, RESPONDER, RESTART_KEEPING, RESTART_LOSING, SEND
+from ockam_fsm.checking.sessions.ends import INITIATOR, RESPONDER, RESTART_KEEPING, RESTART_LOSING, SEND
+from ockam_fsm.checking.sessions.worlds import Orders, begin, setting_of, world_of
 from ockam_fsm.checking.world import Network, World
-from ockam_fsm.checking.worlds import Orders, begin, setting_of, world_of
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
     EXPLICIT_PERSISTENT_TWO_SIDED,

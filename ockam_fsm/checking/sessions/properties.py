@@ -9,9 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ockam_fsm.checking import session_conduct as owes
-from ockam_fsm.checking import session_liveness as live
-from ockam_fsm.checking import session_safety as safe
 from ockam_fsm.checking.properties import (
     Property,
     always,
@@ -21,9 +18,12 @@ from ockam_fsm.checking.properties import (
     sometimes,
     sometimes_step,
 )
-from ockam_fsm.checking.session_actor import INITIATOR, RESPONDER
-from ockam_fsm.checking.session_deeds import every_deed
-from ockam_fsm.checking.session_setting import Setting
+from ockam_fsm.checking.sessions import conduct as owes
+from ockam_fsm.checking.sessions import liveness as live
+from ockam_fsm.checking.sessions import safety as safe
+from ockam_fsm.checking.sessions.deeds import every_deed
+from ockam_fsm.checking.sessions.ends import INITIATOR, RESPONDER
+from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.machines.vocabulary import Role
 
 BOTH = (INITIATOR, RESPONDER)
