@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ockam_fsm.cli.app import app, err, fail, unknown
+from ockam_fsm.cli.catalogue import catalogue
 from ockam_fsm.cli.show import Format, RoleName, chosen, text_of
 from ockam_fsm.machines.session import TYPES
 
@@ -28,36 +29,47 @@ def export(
         str, typer.Argument(metavar="TYPE", help="A session type, or another machine; `types` lists them.")
     ],
     to: Annotated[Target, typer.Option("--to", help="For which kind of tool.")],
-    role: Annotated[RoleName | None, typer.Option(help="One side only; TLA+ and SCXML have one machine each.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
+    role: Annotated[RoleName | None, typer.Option(help="One side only; without it both.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write to this file; `tla` of a type: into this folder.")] = None,
 ) -> None:
     """Write a session type for another tool.
 
-    `tla`: the table of one machine as a module of TLA+, as in spec/tla/tables. `promela`: both ends with their network
-    and faults, as a model for SPIN that has as many states as the table world here. `scxml`: one machine, for
-    interpreters and editors. `json`: everything that is in the tables.
+    `tla`: the tables as modules of TLA+; with `--output FOLDER` everything that TLC needs to check the type: its model,
+    its tables, and the modules that are written by hand. `promela`: both ends with their network and faults, as a
+    model for SPIN that has as many states as the table world here. `scxml`: for interpreters and editors; of both
+    sides one document that invokes two. `json`: everything that is in the tables.
 
     Examples:
 
+    * `ockam-fsm export explicit-transient --to tla --output model`, and then in `model`
+      `java -cp tla2tools.jar tlc2.TLC -deadlock MCExplicitTransient`
     * `ockam-fsm export explicit-transient --to promela --output pair.pml`, and then `spin -search -bfs pair.pml`
-    * `ockam-fsm export implicit-transient --to tla --role responder`
     * `ockam-fsm export implicit-transient --to scxml --role responder`
     * `ockam-fsm export explicit-transient --to json`
     """
-    if to is Target.PROMELA:
-        text = _promela(name, role)
-    elif to is Target.TLA:
-        text = _tla(name, role)
+    if to is Target.TLA and role is None and output is not None and name in {kind.name for kind in TYPES}:
+        files = _checkable(name, output)
     else:
-        text = text_of(Format(to.value), *chosen(name, role))
-    if output is None:
-        print(text, end="")
-        return
+        text = _text(name, to, role)
+        if output is None:
+            print(text, end="")
+            return
+        files = {output: text}
     try:
-        output.write_text(text, encoding="utf-8", newline="\n")
+        for path, text in files.items():
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        fail(f"cannot write {output}: {error.strerror}.", "Choose another file with --output.")
-    err().print(f"wrote {output}", soft_wrap=True)
+        fail(f"cannot write {error.filename}: {error.strerror}.", "Choose another place with --output.")
+    err().print(f"wrote {output}" + (f": {len(files)} files" if len(files) > 1 else ""), soft_wrap=True)
+
+
+def _text(name: str, to: Target, role: RoleName | None) -> str:
+    if to is Target.PROMELA:
+        return _promela(name, role)
+    if to is Target.TLA:
+        return _tla(name, role)
+    return text_of(Format(to.value), *chosen(name, role))
 
 
 def _promela(name: str, role: RoleName | None) -> str:
@@ -74,7 +86,11 @@ def _promela(name: str, role: RoleName | None) -> str:
 def _tla(name: str, role: RoleName | None) -> str:
     from ockam_fsm.projections.tla import to_tla
 
-    pair, (subject, *_) = chosen(name, role)
-    if pair is not None:
-        fail(f"a module has one machine, and {pair.name} has two.", "Add --role initiator or --role responder.")
-    return to_tla(subject.machine, subject.page, subject.summary)
+    _, subjects = chosen(name, role)
+    return "\n".join(to_tla(subject.machine, subject.page, subject.summary) for subject in subjects)
+
+
+def _checkable(name: str, folder: Path) -> dict[Path, str]:
+    from ockam_fsm.cli.specification import checkable
+
+    return {folder / file: text for file, text in checkable(name, catalogue()).items()}

@@ -21,7 +21,7 @@ from ockam_fsm.projections.gallery import AnyMachine, Pair, Subject, machine_pic
 from ockam_fsm.projections.kinds import EventKind, StateKind, event_kind, guard_text, state_kind
 from ockam_fsm.projections.markdown import to_markdown
 from ockam_fsm.projections.mermaid import to_mermaid
-from ockam_fsm.projections.scxml import to_scxml
+from ockam_fsm.projections.scxml import to_scxml, together_to_scxml
 
 
 class Format(StrEnum):
@@ -52,7 +52,8 @@ def show(
 ) -> None:
     """Show a machine as a table, a picture, or a file for other tools.
 
-    Without `--role`, `dot` and `svg` show both roles side by side with the messages between them.
+    Without `--role`, `dot` and `svg` show both roles side by side with the messages between them, and `scxml` is one
+    document that invokes both.
 
     Examples:
 
@@ -102,9 +103,13 @@ def text_of(form: Format, pair: Pair | None, subjects: tuple[Subject, ...]) -> s
     if form in (Format.DOT, Format.SVG):
         picture = machine_picture(first) if pair is None else pair_picture(pair, catalogue().messages)
         return picture.dot if form is Format.DOT else drawn(picture)
+    if form is Format.SCXML and pair is not None:
+        return together_to_scxml(pair.name, [subject.machine for subject in subjects], first.page)
+    if form is Format.SCXML:
+        return to_scxml(first.machine, first.page)
     if pair is not None:
         fail(f"{form.value} shows one machine, and {pair.name} has two.", "Add --role initiator or --role responder.")
-    return (to_mermaid if form is Format.MERMAID else to_scxml)(first.machine, first.page)
+    return to_mermaid(first.machine, first.page)
 
 
 def _printed(subject: Subject) -> RenderableType:

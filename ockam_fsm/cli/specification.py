@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 from ockam_fsm.checking.specification.specified import Specified, specified
 from ockam_fsm.checking.world import World
@@ -14,6 +15,8 @@ from ockam_fsm.projections.gallery import Catalogue
 from ockam_fsm.projections.tla_model import Model
 
 FOLDER = "spec/tla"
+PACKAGED = Path(__file__).parents[1] / FOLDER
+"""Where an installed package has the modules that are written by hand; a clone has them in its own folder."""
 TABLES, MODELS = f"{FOLDER}/tables", f"{FOLDER}/models"
 PAGE = "ockam_fsm/checking/specification/specified.py"
 REQUEST_STEPS = ("S9_OneReplyEach",)
@@ -35,6 +38,32 @@ def texts(book: Catalogue) -> dict[str, str]:
 def models() -> tuple[Model, ...]:
     """Every model that TLC runs, in order."""
     return (*map(of_pair, specified()), *_requests())
+
+
+def checkable(kind: str, book: Catalogue) -> dict[str, str]:
+    """File name -> text of everything that TLC needs to check a session type, for one folder."""
+    model = next(one for one in models() if one.name == f"MC{tla.module_name(kind)}")
+    wanted = {f"{MODELS}/{model.name}.tla", f"{MODELS}/{model.name}.cfg"}
+    wanted |= {f"{TABLES}/{tla.module_name(machine.name)}.tla" for machine in model.tables.values()}
+    generated = {Path(path).name: text for path, text in texts(book).items() if path in wanted}
+    return generated | dict(_extended(f"EXTENDS {model.extends}"))
+
+
+def hand_written() -> Path:
+    """The folder of the modules that are written by hand."""
+    return PACKAGED if PACKAGED.is_dir() else Path(__file__).parents[2] / FOLDER
+
+
+def _extended(module: str) -> Iterator[tuple[str, str]]:
+    """The modules written by hand that a module needs, those that they need included."""
+    for line in module.splitlines():
+        if line.startswith("EXTENDS "):
+            for name in line.removeprefix("EXTENDS ").split(", "):
+                path = hand_written() / f"{name}.tla"
+                if path.is_file():
+                    text = path.read_text(encoding="utf-8")
+                    yield path.name, text
+                    yield from _extended(text)
 
 
 @cache

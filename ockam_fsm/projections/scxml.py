@@ -5,6 +5,8 @@ its limit is another (`attempts` and `attempts_limit`; the value given is the de
 an `assign`, an effect a `raise` of the internal event `effect.NAME`, which no transition takes. Expressions
 are written so that ECMAScript and Python read them alike. A row id is the attribute `row` of our own namespace.
 
+Two machines that talk to each other are one document that invokes both, each with counters and states of its own.
+
 A name that XML or SCXML could misread (an id with a space, an event with a dot) has those characters replaced.
 
 Left out: ignored and refused events. SCXML discards an event that no transition takes, so both come to the same there
@@ -14,7 +16,9 @@ and their reasons are in the JSON. A limit of None is `Infinity`, which whoever 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import Enum
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from ockam_fsm.kernel.machine import LIMIT, Change, E, F, Guard, Machine, Row, S, Update
@@ -22,18 +26,48 @@ from ockam_fsm.projections.kinds import generated
 
 NAMESPACE = "http://www.w3.org/2005/07/scxml"
 ROW_NAMESPACE = "urn:ockam-fsm:table"
+INVOKED = "http://www.w3.org/TR/scxml/"
+RUNNING = "RUNNING"
+"""The one state of a document that invokes others."""
 
 
 def to_scxml(machine: Machine[S, E, F], page: str) -> str:
     """`machine` as one SCXML document."""
-    root = (
+    return _document(_machine(machine), page)
+
+
+def together_to_scxml(name: str, machines: Sequence[Machine[Any, Any, Any]], page: str) -> str:
+    """Several machines as one SCXML document that invokes each of them; an event is sent to `#_` and its id."""
+    invoked = [line for machine in machines for line in _invoke(machine)]
+    return _document([_root(name, quoteattr(RUNNING)), f'  <state id="{RUNNING}">', *invoked, "  </state>"], page)
+
+
+def _document(lines: Sequence[str], page: str) -> str:
+    return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', f"<!-- {generated(page)} -->", *lines, "</scxml>", ""])
+
+
+def _root(name: str, initial: str) -> str:
+    return (
         f'<scxml xmlns={quoteattr(NAMESPACE)} xmlns:table={quoteattr(ROW_NAMESPACE)} version="1.0" '
-        f'datamodel="ecmascript" name={quoteattr(machine.name)} initial={_name(machine.initial)}>'
+        f'datamodel="ecmascript" name={quoteattr(name)} initial={initial}>'
     )
-    lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<!-- {generated(page)} -->", root, *_datamodel(machine)]
-    for state in machine.states:
-        lines += _state(machine, state)
-    return "\n".join([*lines, "</scxml>", ""])
+
+
+def _machine(machine: Machine[S, E, F]) -> list[str]:
+    states = [line for state in machine.states for line in _state(machine, state)]
+    return [_root(machine.name, _name(machine.initial)), *_datamodel(machine), *states]
+
+
+def _invoke(machine: Machine[Any, Any, Any]) -> list[str]:
+    opening = f'<invoke type="{INVOKED}" id={quoteattr(_safe(machine.name.replace(" ", "-")))}>'
+    inside = [*_machine(machine), "</scxml>"]
+    return [
+        f"    {opening}",
+        "      <content>",
+        *(f"        {line}" for line in inside),
+        "      </content>",
+        "    </invoke>",
+    ]
 
 
 def _datamodel(machine: Machine[S, E, F]) -> list[str]:
@@ -63,8 +97,12 @@ def _transition(row: Row[S, E, F]) -> list[str]:
 
 def _name(member: Enum) -> str:
     """The name as an attribute that is an XML name and one event descriptor."""
-    name = re.sub(r"[^\w-]", lambda found: f"_{ord(found[0]):x}_", member.name)
-    return quoteattr(name if re.match(r"[^\W\d]", name) else f"_{name}")
+    return quoteattr(_safe(member.name))
+
+
+def _safe(text: str) -> str:
+    name = re.sub(r"[^\w-]", lambda found: f"_{ord(found[0]):x}_", text)
+    return name if re.match(r"[^\W\d]", name) else f"_{name}"
 
 
 def _condition(guard: Guard) -> str:

@@ -14,7 +14,7 @@ from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.kernel.machine import Machine
 from ockam_fsm.kernel.step import start, step
 from ockam_fsm.machines import MACHINES
-from ockam_fsm.projections.scxml import NAMESPACE, ROW_NAMESPACE, to_scxml
+from ockam_fsm.projections.scxml import NAMESPACE, ROW_NAMESPACE, to_scxml, together_to_scxml
 from tests.projections.samples import EVERY, NAMES, ODD, PAGE
 
 AnyMachine = Machine[Any, Any, Any]
@@ -57,6 +57,22 @@ def test_every_name_is_an_xml_name_and_every_target_exists(machine: AnyMachine) 
     for transition in root.iter(f"{SC}transition"):
         assert transition.get("target") in ids
         assert re.fullmatch(r"[\w-]+", transition.get("event", ""))
+
+
+def test_machines_together_are_what_each_is_alone() -> None:
+    machines = EVERY[:2]
+    root = ElementTree.fromstring(together_to_scxml("a & b", machines, PAGE).encode())
+    (running,) = root
+    assert (root.get("name"), root.get("initial")) == ("a & b", running.get("id"))
+    contents = [content for invoke in running for content in invoke]
+    assert [canonical(content[0]) for content in contents] == [canonical(parsed(machine)) for machine in machines]
+    ids = [invoke.get("id", "") for invoke in running]
+    assert len(set(ids)) == len(machines)
+    assert all(re.fullmatch(r"[^\W\d][\w-]*", name) for name in ids)
+
+
+def canonical(element: ElementTree.Element) -> str:
+    return ElementTree.canonicalize(ElementTree.tostring(element), strip_text=True)
 
 
 @pytest.mark.parametrize("machine", EVERY, ids=NAMES)

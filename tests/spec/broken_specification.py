@@ -9,7 +9,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from ockam_fsm.cli import app
 from ockam_fsm.edges import tlc
 
 ROOT = Path(__file__).parents[2] / "spec" / "tla"
@@ -34,6 +36,14 @@ def broken(folder: Path, name: str, right: str, wrong: str) -> tlc.Found:
 def test_it_is_sound_as_it_is(specification: Path) -> None:
     found = tlc.run(specification / "models" / f"{MODEL}.tla", specification)
     assert (found.verdict, found.states, found.transitions) == ("PROVED", 935, 5068)
+
+
+def test_what_is_exported_is_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    assert (
+        CliRunner().invoke(app, ["export", "explicit-transient", "--to", "tla", "--output", str(folder)]).exit_code == 0
+    )
+    assert tlc.run(folder / f"{MODEL}.tla", folder).states == 935
 
 
 def test_a_row_that_leads_elsewhere_is_another_count(specification: Path) -> None:
