@@ -109,6 +109,30 @@ class DeliversTwice(Session):
         super().deliver(cause)
 
 
+class AnswersTwice(Session):
+    """A keepalive has two answers."""
+
+    __slots__ = ()
+
+    def answer_keepalive(self, cause: Cause) -> None:
+        super().answer_keepalive(cause)
+        super().answer_keepalive(cause)
+
+
+class GoesNoFurther(Session):
+    """Data is for the session's own application, wherever its onward route leads."""
+
+    __slots__ = ()
+
+    def deliver(self, cause: Cause) -> None:
+        if isinstance(cause, Inbound) and isinstance(cause.signal, Data):
+            cause = cause._replace(
+                message=replace(cause.message, onward_route=cause.message.onward_route[:1]),
+                signal=replace(cause.signal, onward_route=()),
+            )
+        super().deliver(cause)
+
+
 class BelievesOldHellos(Session):
     __slots__ = ()
 
@@ -404,6 +428,8 @@ DEFECTS = (
     Defect("ignores-close", make=IgnoresClose),
     Defect("forgets-lower-layer", make=ForgetsLowerLayer),
     Defect("delivers-twice", make=DeliversTwice),
+    Defect("answers-keepalives-twice", make=AnswersTwice),
+    Defect("goes-no-further", make=GoesNoFurther),
     Defect("unbounded-responders", capacity=100_000),
     Defect("answers-strangers", answers_strangers),
 )

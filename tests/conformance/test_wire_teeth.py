@@ -46,6 +46,8 @@ TEETH: dict[str, tuple[str, tuple[str, ...], set[str]]] = {
     "ignores-close": ("one-sided", ("close",), {"3.8"}),
     "forgets-lower-layer": ("ockam", ("lost-connection-frees",), {"3.11"}),
     "delivers-twice": ("ockam", ("order",), {"7.4"}),
+    "answers-keepalives-twice": ("one-sided", ("keepalive",), {"4.7"}),
+    "goes-no-further": ("one-sided", ("data-beyond",), {"7.3"}),
     "unbounded-responders": ("ockam", ("capacity",), {"4.9"}),
     "answers-strangers": ("ockam", ("unknown-addresses",), {"14.4"}),
 }

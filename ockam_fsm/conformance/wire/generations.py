@@ -185,13 +185,15 @@ async def talk_to_the_spawner(lab: Lab) -> str:
 
 @case("4.7", LIVENESS, Manner.PLAIN, profiles=ONLY, into=CASES)
 async def keepalive(lab: Lab) -> str:
-    """A keepalive is answered, each time."""
+    """A keepalive is answered, each time, and once."""
     wire = await lab.wire()
     talk = await session(wire, confirmed=False)
     for _ in range(3):
         if not await alive(talk):
             raise Deviation(wire.missing("answer to a keepalive"))
-    return "answered; the first one confirms the session"
+        if isinstance(read(await wire.silent(talk.inner)), KeepaliveAnswer):
+            raise Deviation("a keepalive is answered twice")
+    return "answered once each; the first one confirms the session"
 
 
 @case("7.3", SAFETY, Manner.PLAIN, profiles=ONLY, into=CASES)

@@ -68,6 +68,21 @@ async def data(lab: Lab) -> str:
     return "data of 0 bytes to 1 MB comes back unchanged"
 
 
+@case("7.3", SAFETY, Manner.PLAIN, into=CASES)
+async def data_beyond(lab: Lab) -> str:
+    """Data whose onward route leads beyond the session is for the worker named there, not for the session's own."""
+    wire = await lab.wire()
+    talk = await session(wire)
+    sent, reply = payload("beyond"), Address(LOCAL, talk.inner.value + b".1")
+    talk.data(sent, reply=reply, onward=(fresh("nobody"),), meaning="data for a worker that does not exist")
+    await wire.settled()
+    if wire.holds(sent):
+        raise Deviation("data for another worker was handled by the session's own")
+    if not await talk.ask():
+        raise Deviation("data for a worker that does not exist has ended the session")
+    return "no reply to data for a worker that does not exist, and the session goes on"
+
+
 @case("7.4", SAFETY, Manner.PLAIN, into=CASES)
 async def order(lab: Lab) -> str:
     """Messages of a session arrive in their order, each once."""

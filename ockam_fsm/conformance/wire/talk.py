@@ -102,13 +102,21 @@ class Talk:
         """Profile generation: a signal to the node's end."""
         (wire or self.wire).send(self.route, GENERATION.encode(signal), (self.inner,), meaning)
 
-    def data(self, data: bytes, *, reply: Address | None = None, wire: Wire | None = None, meaning: str = "") -> None:
-        """Data of the application, whose reply goes to `reply` (none: to this end)."""
-        lab, said = self.wire.lab, meaning or "data"
+    def data(
+        self,
+        data: bytes,
+        *,
+        reply: Address | None = None,
+        onward: Route | None = None,
+        wire: Wire | None = None,
+        meaning: str = "",
+    ) -> None:
+        """Data of the application, whose reply goes to `reply` (none: to this end), for whoever sends data back."""
+        way, said = self.wire.lab.run.onward if onward is None else onward, meaning or "data"
         if self.attempt.profile.keeps_alive:
-            self.say(Data(data, lab.run.onward, (reply,) if reply else ()), said, wire=wire)
+            self.say(Data(data, way, (reply,) if reply else ()), said, wire=wire)
         else:
-            (wire or self.wire).send((*self.route, *lab.run.onward), data, (reply or self.inner,), said)
+            (wire or self.wire).send((*self.route, *way), data, (reply or self.inner,), said)
 
     async def reply(self, reply: Address | None = None, seconds: float | None = None) -> bytes | None:
         """The next data that comes back for `reply` (none: for this end)."""
