@@ -125,11 +125,11 @@ class Peer:
         if attempt is not None and (not self.asked or self.asked[-1][0] != attempt.generation):
             self.asked.append((attempt.generation, attempt.handshake or attempt.inner))
 
-    def say(self, to: Address, signal: Signal, back: Route) -> Arrive | None:
+    def say(self, to: Address, signal: Signal, back: Route, beyond: Route = ()) -> Arrive | None:
         """Nothing, if the profile cannot say it."""
         if not self.profile.speaks(signal):
             return None
-        return Arrive(Message((to,), back, self.profile.encode(signal)))
+        return Arrive(Message((to, *beyond), back, self.profile.encode(signal)))
 
     def talk(self, link: Link | None, signal: Signal) -> Arrive | None:
         """At an inner address."""

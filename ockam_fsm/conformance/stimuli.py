@@ -44,6 +44,9 @@ from ockam_fsm.runtime.signals import (
     Superseded,
 )
 
+MUCH_BYTES = 5_000
+"""More than a length of one byte can say, and more than a page."""
+
 # Hellos ---------------------------------------------------------------------------------------------------------------
 
 
@@ -162,13 +165,30 @@ def _superseded(peer: Peer, ahead: int = 0) -> Arrive | None:
 # Talk -----------------------------------------------------------------------------------------------------------------
 
 
-def _data(peer: Peer, link: Link | None, *, routed: bool = False) -> Arrive | None:
+def _data(peer: Peer, link: Link | None, *, routed: bool = False, length: int | None = None) -> Arrive | None:
     """`routed`: with a way back beyond the peer's end, which profile `ockam` writes into the message itself."""
     if link is None:
         return None
+    payload = _payload(peer, "d", length)
     if routed and not peer.profile.keeps_alive:
-        return peer.say(link.inner, Data(peer.label("d")), (HOP, BEYOND))
-    return peer.talk(link, Data(peer.label("d"), (), (BEYOND,) if routed else ()))
+        return peer.say(link.inner, Data(payload), (HOP, BEYOND))
+    return peer.talk(link, Data(payload, (), (BEYOND,) if routed else ()))
+
+
+def _payload(peer: Peer, letter: str, length: int | None) -> bytes:
+    """What nobody else has said, unless it is of a length (bytes) that leaves no room for that."""
+    label = peer.label(letter)
+    return label if length is None else label.ljust(length, b".")[:length]
+
+
+def _data_beyond(peer: Peer) -> Arrive | None:
+    """For a worker behind the end: named in the data, or in profile `ockam` in the message itself."""
+    link = peer.current()
+    if link is None:
+        return None
+    if peer.profile.keeps_alive:
+        return peer.talk(link, Data(peer.label("d"), (BEYOND,)))
+    return peer.say(link.inner, Data(peer.label("d")), (HOP, link.route[-1]), (BEYOND,))
 
 
 def _of_attempt(signal: Signal) -> Build:
@@ -200,9 +220,10 @@ def _order(what: Ordered) -> Build:
     return lambda peer: Do(Order(what))
 
 
-def _send(peer: Peer, *, traced: bool = False) -> Do:
+def _send(peer: Peer, *, traced: bool = False, length: int | None = None) -> Do:
     onward = (BEYOND,) if traced else ()
-    return Do(Order(Ordered.SEND, peer.label("m"), onward, tracing_context="a trace" if traced else None))
+    payload = _payload(peer, "m", length)
+    return Do(Order(Ordered.SEND, payload, onward, tracing_context="a trace" if traced else None))
 
 
 def _request(peer: Peer, *, reissue: bool) -> Do:
@@ -247,6 +268,8 @@ _OF_EVENT: Mapping[Event, tuple[Stimulus, ...]] = {
     Event.SEND: (
         Stimulus("send", Event.SEND, "7.1", _send),
         Stimulus("send beyond", Event.SEND, "7.3", lambda peer: _send(peer, traced=True)),
+        Stimulus("send nothing", Event.SEND, "7.3", lambda peer: _send(peer, length=0)),
+        Stimulus("send much", Event.SEND, "7.3", lambda peer: _send(peer, length=MUCH_BYTES)),
         Stimulus("request", Event.SEND, "6.1", lambda peer: _request(peer, reissue=False)),
         Stimulus("request to be reissued", Event.SEND, "6.6", lambda peer: _request(peer, reissue=True)),
     ),
@@ -289,6 +312,9 @@ _OF_EVENT: Mapping[Event, tuple[Stimulus, ...]] = {
     Event.DATA_RECEIVED: (
         Stimulus("data", Event.DATA_RECEIVED, "7.3", lambda peer: _data(peer, peer.current())),
         Stimulus("data with a way back", Event.DATA_RECEIVED, "7.3", lambda p: _data(p, p.current(), routed=True)),
+        Stimulus("data for another worker", Event.DATA_RECEIVED, "7.3", _data_beyond),
+        Stimulus("empty data", Event.DATA_RECEIVED, "7.3", lambda p: _data(p, p.current(), length=0)),
+        Stimulus("much data", Event.DATA_RECEIVED, "7.3", lambda p: _data(p, p.current(), length=MUCH_BYTES)),
         Stimulus("response", Event.DATA_RECEIVED, "6.2", _response),
     ),
     Event.KEEPALIVE_RECEIVED: (Stimulus("keepalive", Event.KEEPALIVE_RECEIVED, "4.7", _of_current(Keepalive())),),
