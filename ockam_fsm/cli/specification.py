@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from ockam_fsm.checking.sessions.ends import CLOSE, OPEN, RENEGOTIATE, REQUEST, RESTART_LOSING, SEND
 from ockam_fsm.checking.specification.specified import Specified, specified
 from ockam_fsm.checking.world import World
 from ockam_fsm.machines import MACHINES
@@ -20,7 +21,7 @@ PACKAGED = Path(__file__).parents[1] / FOLDER
 TABLES, MODELS = f"{FOLDER}/tables", f"{FOLDER}/models"
 PAGE = "ockam_fsm/checking/specification/specified.py"
 REQUEST_STEPS = ("S9_OneReplyEach",)
-ORDERS = ("open", "send", "renegotiate", "close")
+ORDERS = (OPEN, SEND, REQUEST, RENEGOTIATE, CLOSE)
 
 
 def texts(book: Catalogue) -> dict[str, str]:
@@ -77,7 +78,12 @@ def of_pair(one: Specified) -> Model:
     setting, kind = one.setting, one.setting.session_type
     settings = {role.name.lower(): setting.settings(role) for role in (Role.INITIATOR, Role.RESPONDER)}
     tables = {role: found.machine for role, found in settings.items()}
-    bounds = {"Generations": setting.generations, "Spawns": setting.spawns, "InFlight": one.world.network.in_flight}
+    bounds = {
+        "Distinct": setting.distinct,
+        "Generations": setting.generations,
+        "Spawns": setting.spawns,
+        "InFlight": one.world.network.in_flight,
+    }
     dimensions = {
         "Implicit": kind.creation is Creation.IMPLICIT,
         "Persistent": kind.persistent,
@@ -87,7 +93,7 @@ def of_pair(one: Specified) -> Model:
         name=f"MC{tla.module_name(one.name)}",
         about=one.about,
         extends="Recovery" if one.liveness else "Wrong" if one.wrong else "SessionProperties",
-        specification="RecoverySpec" if one.liveness else "Spec",
+        specification="RecoverySpec" if one.liveness else "RefusalSpec" if setting.refusals else "Spec",
         tables=tables,
         limits={role: found.limits for role, found in settings.items()},
         orders={role: _orders(one.world, role) for role in settings},
@@ -101,10 +107,13 @@ def of_pair(one: Specified) -> Model:
 
 
 def _orders(world: World, role: str) -> dict[str, int]:
-    given = world.orders.get(role, {})
+    """How often what is done to a role: its orders, and its restarts."""
+    given, faults = world.orders.get(role, {}), world.faults.get(role, {})
     assert set(given) <= set(ORDERS)
-    assert None not in given.values()
-    return {order.upper(): given.get(order) or 0 for order in ORDERS}
+    assert set(faults) <= {RESTART_LOSING}
+    assert None not in {*given.values(), *faults.values()}
+    orders = {order.upper(): given.get(order) or 0 for order in ORDERS}
+    return orders | {"RESTART": faults.get(RESTART_LOSING) or 0}
 
 
 def _requests() -> Iterator[Model]:

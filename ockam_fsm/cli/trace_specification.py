@@ -101,7 +101,7 @@ def _judge(group: Sequence[Part], root: Path) -> Iterator[Judged]:
 def _model(group: Sequence[Part]) -> tla_model.Model:
     settings = {role.name.lower(): group[0].header.settings[role] for role in (Role.INITIATOR, Role.RESPONDER)}
     nodes = frozenset(record.node for part in group for record in part.records)
-    none = dict.fromkeys(("OPEN", "SEND", "RENEGOTIATE", "CLOSE"), 0)
+    none = dict.fromkeys(("OPEN", "SEND", "REQUEST", "RENEGOTIATE", "CLOSE", "RESTART"), 0)
     return tla_model.Model(
         name="MCTraces",
         about="traces",
@@ -110,7 +110,7 @@ def _model(group: Sequence[Part]) -> tla_model.Model:
         tables={role: table(one.session_type, one.role) for role, one in settings.items()},
         limits={role: one.limits for role, one in settings.items()},
         orders=dict.fromkeys(settings, none),
-        constants=dict.fromkeys(("Generations", "Spawns", "InFlight"), UNBOUNDED),
+        constants={"Distinct": "FALSE"} | dict.fromkeys(("Generations", "Spawns", "InFlight"), UNBOUNDED),
         definitions={
             "Traces": "<<\n" + ",\n".join(map(_trace, group)) + ">>",
             "Nodes": tla.literal(nodes),

@@ -21,16 +21,22 @@
 \* A3 A timer is armed or not; when it expires is left open. Real durations allow
 \*    a subset of these behaviours: what holds here holds for all durations.
 \* A4 A back-off with and without delay is one timer, for the same reason.
-\* A5 Held messages are counted, not kept. No decision of any table reads one; that
-\*    each of them leaves in order (S11, S13) is checked by the explorer, not here.
+\* A5 What data says is not kept in the network: nobody decides by it. Messages that
+\*    wait are kept, by number where Distinct is TRUE; else they are all alike.
 \* A6 One host at the responder's address, and one session. A responder that closed
 \*    is forgotten; the ordinal tells it from its successor (clause 2.3).
 \* A7 What is told to the owner is left out: no effect NOTIFY_* changes an end.
 \* A8 Generations and Spawns bound the numbers. A step beyond a bound does not
 \*    exist; what is claimed is claimed within the bounds.
 \*
-\* Left out: requests (Request.tla), restarts, errors from below, profile `ockam`. What
-\* real runs have of these, SessionTrace adds.
+\* A9 A request is a message that is sent again after its generation has ended (6.6).
+\*    Nobody answers it and it never expires: outcomes are what Request.tla is about.
+\*    So these are some of the behaviours of real sessions, and a counterexample is one.
+\* A10 A restart loses everything. An explicit initiator is opened again by its
+\*    supervisor, a system step. (With state: clause 4.1, checked by the explorer.)
+\*
+\* Left out: errors from below, profile `ockam`. What real runs have of these,
+\* SessionTrace adds.
 EXTENDS Integers, Sequences, FiniteSets, Bags, Network, Table
 
 CONSTANTS
@@ -39,14 +45,16 @@ CONSTANTS
     InitiatorEvents,                \* what each of them listens to
     ResponderEvents,
     Limits,                         \* the largest value of each counter of each role
-    Orders,                         \* how often each role's application orders what
+    Orders,                         \* how often each role's application orders what, and
+                                    \* how often the role restarts: RESTART
+    Distinct,                       \* messages of the application are told apart
     Generations,                    \* the largest number of a generation
-    Spawns                          \* how many responders the host may make
+    Spawns                          \* how many responders a host may make in one life
 
 VARIABLES
     ends,       \* what each end is, by role
     network,    \* the messages under way, a bag
-    orders      \* the orders that each application has left
+    orders      \* the orders, and restarts, that each role has left
 
 vars == <<ends, network, orders>>
 
@@ -87,6 +95,10 @@ Message(to, kind, of, sender, receiver) ==
      sender |-> sender, receiver |-> receiver, resumed |-> FALSE, seen |-> 0]
 NoMessage == Message("nobody", "none", Nothing, 0, 0)
 
+\* What an application hands over. again: it has left before, in another generation.
+Outgoing(tag, request) == [tag |-> tag, request |-> request, again |-> FALSE]
+AnyData == Outgoing(0, FALSE)
+
 \* What is said on a messaging route, and what it is where it arrives.
 Heard(kind) ==
     CASE kind = "data" -> "DATA_RECEIVED"
@@ -99,13 +111,20 @@ Heard(kind) ==
 \* ENDS
 
 \* An end between two events. seen: the largest (number, starter) it has used,
-\* answered or learned. rested: a back-off has expired since its last attempt; no
-\* step reads it, it is there for S16.
+\* answered or learned. waiting: what is held; pending: requests that have left.
+\* rested: a back-off has expired since its last attempt; no step reads it, it is
+\* there for S16. accepted: how many messages it was handed, where they are told apart.
 Fresh(ordinal) ==
     [ordinal |-> ordinal, state |-> "IDLE",
      counters |-> [attempts |-> 0, held |-> 0, misses |-> 0, usable |-> 0, resting |-> 0],
      seen |-> Nothing, attempt |-> NoLink, current |-> NoLink,
-     hasState |-> FALSE, rested |-> TRUE, timers |-> {}]
+     waiting |-> <<>>, pending |-> <<>>,
+     hasState |-> FALSE, rested |-> TRUE, accepted |-> 0, timers |-> {}]
+
+\* The workers of a role are numbered through all of its lives. A host has Spawns + 1
+\* numbers in each, of which the first is nobody's; an initiator uses one of them.
+Life(ordinal) == ordinal \div (Spawns + 1)
+NextLife(ordinal) == ordinal + Spawns + 1
 
 Started(before, after, role) ==
     Exists(after.attempt) /\ after.attempt.starter = role /\ after.attempt # before.attempt
@@ -151,10 +170,13 @@ Judge(end, role, message) ==
 -----------------------------------------------------------------------------
 \* EFFECTS (Appendix B)
 
-\* A run is one event being handled: the end as it is so far, what it has sent, the
-\* effects that it has performed (properties read them), and whether a bound was
-\* passed, in which case the step does not exist.
-Run(end) == [end |-> end, sent |-> <<>>, performed |-> <<>>, beyond |-> FALSE]
+\* A run is one event being handled: the end as it is so far, what it has sent, which
+\* messages of the application have left or are dead letters, the effects that it has
+\* performed (properties read them), and whether a bound was passed, in which case
+\* the step does not exist. again: the table has yet to hear of these requests.
+Run(end) ==
+    [end |-> end, sent |-> <<>>, left |-> <<>>, gone |-> <<>>, again |-> <<>>,
+     performed |-> <<>>, beyond |-> FALSE]
 
 Count(sequence, item) == Cardinality({i \in DOMAIN sequence : sequence[i] = item})
 Has(sequence, item) == Count(sequence, item) > 0
@@ -173,9 +195,28 @@ Say(run, role, kind) ==
 SayClose(run, role) ==
     SayIn(run, role, "close", IF run.end.attempt.peer # 0 THEN run.end.attempt ELSE run.end.current)
 
-RECURSIVE SayTimes(_, _, _, _)
-SayTimes(run, role, kind, times) ==
-    IF times = 0 THEN run ELSE SayTimes(Say(run, role, kind), role, kind, times - 1)
+\* Data leaves. A request is pending from then on.
+Transmit(run, role, outgoing) ==
+    LET said == Say(run, role, "data")
+    IN  [said EXCEPT !.left = Append(@, outgoing),
+                     !.end.pending = IF outgoing.request THEN Append(@, outgoing) ELSE @]
+
+RECURSIVE TransmitAll(_, _, _)
+TransmitAll(run, role, waiting) ==
+    IF waiting = <<>> THEN run
+    ELSE TransmitAll(Transmit(run, role, [Head(waiting) EXCEPT !.again = FALSE]), role, Tail(waiting))
+
+ForwardHeld(run, role) == TransmitAll([run EXCEPT !.end.waiting = <<>>], role, run.end.waiting)
+DiscardHeld(run) == [run EXCEPT !.gone = @ \o run.end.waiting, !.end.waiting = <<>>]
+
+\* What is sent again waits before everything else, in order (clause 7.4).
+HoldAgain(run, outgoing) ==
+    LET again(one) == one.again
+        waiting == run.end.waiting
+        place == Len(SelectSeq(waiting, again))
+        first == SubSeq(waiting, 1, place)
+    IN  [run EXCEPT !.end.waiting =
+            first \o <<[outgoing EXCEPT !.again = TRUE]>> \o SubSeq(waiting, place + 1, Len(waiting))]
 
 StartAttempt(run, role) ==
     LET number == run.end.seen.number + 1
@@ -208,8 +249,8 @@ AdoptLink(run, cause) ==
                    ELSE attempt
     IN  [run EXCEPT !.end.current = adopted, !.end.attempt = NoLink, !.end.hasState = TRUE]
 
-\* held: how many messages waited before the row.
-Perform(run, role, effect, cause, held) ==
+\* cause: a message of the peer, or what the application handed over.
+Perform(run, role, effect, cause) ==
     CASE effect = "STOP_TIMERS"         -> [run EXCEPT !.end.timers = {}]
       [] effect = "START_NEGOTIATION"   -> Arm(run, "NEGOTIATION_EXPIRED")
       [] effect = "START_BACK_OFF"      -> Arm(run, "BACK_OFF_EXPIRED")
@@ -217,11 +258,16 @@ Perform(run, role, effect, cause, held) ==
       [] effect = "START_KEEPALIVE"     -> Arm(run, "KEEPALIVE_DUE")
       [] effect = "START_IDLE"          -> Arm(run, "IDLE_EXPIRED")
       [] effect = "START_RETENTION"     -> Arm(run, "RETENTION_EXPIRED")
-      [] effect = "SEND_DATA"           -> Say(run, role, "data")
+      [] effect = "SEND_DATA"           -> Transmit(run, role, cause)
       [] effect = "SEND_KEEPALIVE"      -> Say(run, role, "keepalive")
       [] effect = "ANSWER_KEEPALIVE"    -> Say(run, role, "keepalive-answer")
       [] effect = "SEND_CLOSE"          -> SayClose(run, role)
-      [] effect = "FORWARD_HELD"        -> SayTimes(run, role, "data", held)
+      [] effect = "FORWARD_HELD"        -> ForwardHeld(run, role)
+      [] effect = "HOLD"                -> [run EXCEPT !.end.waiting = Append(@, cause)]
+      [] effect = "HOLD_AGAIN"          -> HoldAgain(run, cause)
+      [] effect = "DISCARD_HELD"        -> DiscardHeld(run)
+      [] effect = "RETIRE_REQUESTS"     -> [run EXCEPT !.again = run.end.pending, !.end.pending = <<>>]
+      [] effect = "FAIL_REQUESTS"       -> [run EXCEPT !.end.pending = <<>>]
       [] effect = "START_ATTEMPT"       -> StartAttempt(run, role)
       [] effect = "SEND_HELLO"          ->
            Send(run, Message(Peer(role), "hello", run.end.attempt, run.end.ordinal, 0))
@@ -233,12 +279,12 @@ Perform(run, role, effect, cause, held) ==
       [] effect = "DROP_ATTEMPT"        -> [run EXCEPT !.end.attempt = NoLink]
       [] effect = "END_CURRENT"         -> [run EXCEPT !.end.current = NoLink]
       [] effect = "FORGET_ROUTE"        -> [run EXCEPT !.end.attempt = NoLink, !.end.current = NoLink]
-      [] OTHER                          -> run      \* A5, A7: nothing that an end here knows of
+      [] OTHER                          -> run      \* A7, A9: nothing that an end here knows of
 
-RECURSIVE PerformAll(_, _, _, _, _)
-PerformAll(run, role, effects, cause, held) ==
+RECURSIVE PerformAll(_, _, _, _)
+PerformAll(run, role, effects, cause) ==
     IF effects = <<>> THEN run
-    ELSE PerformAll(Perform(run, role, Head(effects), cause, held), role, Tail(effects), cause, held)
+    ELSE PerformAll(Perform(run, role, Head(effects), cause), role, Tail(effects), cause)
 
 -----------------------------------------------------------------------------
 \* HANDLING: the table decides, and its effects are carried out
@@ -246,17 +292,25 @@ PerformAll(run, role, effects, cause, held) ==
 \* A host makes a responder for a newer hello; A6: its ordinal is the next one.
 Spawned(run, role, event) ==
     IF event = "HELLO_NEWER" /\ role = "responder" /\ run.end.state = "IDLE"
-    THEN [run EXCEPT !.end.ordinal = @ + 1, !.beyond = @ \/ run.end.ordinal >= Spawns]
+    THEN [run EXCEPT !.end.ordinal = @ + 1, !.beyond = @ \/ Life(run.end.ordinal + 1) > Life(run.end.ordinal)]
     ELSE run
 
-Take(run, role, event, cause) ==
+Decided(run, role, event, cause) ==
     LET made == Spawned(run, role, event)
         decision == Decide(role, made.end, event)
         moved == [made EXCEPT !.end.state = decision.state, !.end.counters = decision.counters,
                               !.performed = @ \o decision.effects]
     IN  IF decision.verdict = "row"
-        THEN PerformAll(moved, role, decision.effects, cause, made.end.counters.held)
+        THEN PerformAll(moved, role, decision.effects, cause)
         ELSE made
+
+\* Requests whose generation has ended come back to the table one by one.
+RECURSIVE Reissued(_, _)
+Reissued(run, role) ==
+    IF run.again = <<>> THEN run
+    ELSE Reissued(Decided([run EXCEPT !.again = Tail(@)], role, "REISSUE", Head(run.again)), role)
+
+Take(run, role, event, cause) == Reissued(Decided(run, role, event, cause), role)
 
 RECURSIVE TakeAll(_, _, _, _)
 TakeAll(run, role, events, cause) ==
@@ -267,7 +321,7 @@ TakeAll(run, role, events, cause) ==
 \* that a hello did not bring to life.
 After(before, end, role, rested) ==
     IF role = "responder" /\ end.state \in {"CLOSED", "IDLE"}
-    THEN [Fresh(end.ordinal) EXCEPT !.timers = end.timers]
+    THEN [Fresh(end.ordinal) EXCEPT !.timers = end.timers, !.accepted = end.accepted]
     ELSE [end EXCEPT !.rested = rested /\ ~Started(before, end, role)]
 
 \* The end of a run is the next state of an end, and the messages leave.
@@ -279,9 +333,21 @@ Land(role, run, rested, remaining) ==
 Received(message) ==
     LET role == message.to
     IN  TakeAll(Run(ends[role]), role, Judge(ends[role], role, message), message)
+
+\* The supervisor's timer is an order (A10); a request is a message to the table.
+EventOf(what) == CASE what = "REOPEN" -> "OPEN" [] what = "REQUEST" -> "SEND" [] OTHER -> what
 Expired(role, timer) ==
-    Take(Run([ends[role] EXCEPT !.timers = @ \ {timer}]), role, timer, NoMessage)
-Ordered(role, order) == Take(Run(ends[role]), role, order, NoMessage)
+    Take(Run([ends[role] EXCEPT !.timers = @ \ {timer}]), role, EventOf(timer), NoMessage)
+
+HandsOver(order) == order \in {"SEND", "REQUEST"}
+Handed(end, order) ==
+    IF HandsOver(order)
+    THEN Outgoing(IF Distinct THEN end.accepted + 1 ELSE 0, order = "REQUEST")
+    ELSE NoMessage
+Ordered(role, order) ==
+    LET end == ends[role]
+        counted == [end EXCEPT !.accepted = IF Distinct /\ HandsOver(order) THEN @ + 1 ELSE @]
+    IN  Take(Run(counted), role, EventOf(order), Handed(end, order))
 
 -----------------------------------------------------------------------------
 \* THE SYSTEM
@@ -302,13 +368,34 @@ System ==
 -----------------------------------------------------------------------------
 \* THE ENVIRONMENT
 
-\* An order that the table refuses, or ignores, is not possible.
-Order(role, order) ==
+\* What is done to a role uses up one of the times that it may be.
+Spends(role, order) ==
     /\ orders[role][order] > 0
-    /\ Listens(role, order)
-    /\ Decide(role, ends[role], order).verdict = "row"
-    /\ Land(role, Ordered(role, order), ends[role].rested, network)
     /\ orders' = [orders EXCEPT ![role][order] = @ - 1]
+
+\* An order that the table refuses, or ignores, is not possible; nor is one for nobody.
+IsThere(role) == role = "initiator" \/ ends[role].state # "IDLE"
+Possible(role, order) ==
+    /\ IsThere(role)
+    /\ Listens(role, EventOf(order))
+    /\ Decide(role, ends[role], EventOf(order)).verdict = "row"
+Order(role, order) ==
+    /\ Spends(role, order)
+    /\ Possible(role, order)
+    /\ Land(role, Ordered(role, order), ends[role].rested, network)
+
+\* Where there is a session, it is lost (A10). An initiator that is opened by order is
+\* opened again.
+IsOpenedByOrder(role) == role = "initiator" /\ Decide(role, Fresh(1), "OPEN").verdict = "row"
+Reborn(role, end) ==
+    [Fresh(NextLife(end.ordinal)) EXCEPT
+        !.accepted = end.accepted,
+        !.timers = IF IsOpenedByOrder(role) THEN {"REOPEN"} ELSE {}]
+Restart(role) ==
+    /\ Spends(role, "RESTART")
+    /\ ends[role].state \notin {"IDLE", "CLOSED"}
+    /\ ends' = [ends EXCEPT ![role] = Reborn(role, @)]
+    /\ UNCHANGED network
 
 Drop(message) ==
     /\ network' = Without(network, message)
@@ -321,6 +408,7 @@ Duplicate(message) ==
 
 Environment ==
     \/ \E role \in Roles : \E order \in DOMAIN Orders[role] : Order(role, order)
+    \/ \E role \in Roles : Restart(role)
     \/ \E message \in Present(network) : Drop(message) \/ Duplicate(message)
 
 -----------------------------------------------------------------------------

@@ -3,14 +3,12 @@
 \* section 8, and of `ockam-fsm check`, where each is judged on the real sessions.
 \*
 \*   invariants          S5 S7 S12 S18           read a state
-\*   action properties   S1 S2 S3 S4 S6 S9 S16 S17 S19 S20 S21
+\*   action properties   S1 S2 S3 S4 S6 S9 S11 S13 S16 S17 S19 S20 S21 S22
 \*                                               read a step: [][...]_vars
-\*   witness             W1                      its negation is refuted
+\*   witnesses           W1 W9                   their negations are refuted
 \*
-\* Left out, because they speak of payloads and requests, which a state here does
-\* not have: S8 S11 S13 (S8: Request.tla); and S22, since an order that is refused is
-\* no step here. S10, S14 and S15 need more than one session. What must remain
-\* possible: Recovery.tla.
+\* Elsewhere: S8, of the outcomes of requests (Request.tla); S10 and S14, of more than
+\* one session (Node.tla); what must remain possible (Recovery.tla). S15 needs a stream.
 EXTENDS SessionPair
 
 CONSTANTS
@@ -23,6 +21,16 @@ Unchanged(role) == ends'[role] = ends[role]
 Starts(role) == Started(ends[role], ends'[role], role)
 Forgotten == ends'.responder.state = "IDLE"
 Arrives(message) == Deliver(message) \/ Duplicate(message)
+Restarted(role) == Life(ends'[role].ordinal) # Life(ends[role].ordinal)
+
+\* What holds of the end of a role and of what it does with any event.
+EveryRun(role, Holds(_, _)) ==
+    /\ \A message \in Present(network) :
+         message.to = role /\ Arrives(message) => Holds(ends[role], Received(message))
+    /\ \A timer \in ends[role].timers :
+         Expire(role, timer) => Holds(ends[role], Expired(role, timer))
+    /\ \A order \in DOMAIN Orders[role] :
+         Order(role, order) => Holds(ends[role], Ordered(role, order))
 Belongs(message, link) == Exists(link) /\ Same(link, message)
 
 -----------------------------------------------------------------------------
@@ -57,14 +65,14 @@ S2_ClosedIsFinal ==
 S3_StateSurvives ==
     [][Persistent =>
        \A role \in Roles : ends[role].hasState =>
-           ends'[role].hasState \/ (role = "responder" /\ Forgotten)]_vars
+           ends'[role].hasState \/ (role = "responder" /\ Forgotten) \/ Restarted(role)]_vars
 
 -----------------------------------------------------------------------------
 \* S4: numbers only grow; apart from a newer hello no message of another generation
 \* changes an end. Written without At: an address that two generations share must
 \* not hide which of them a message belongs to.
 NumbersGrow(role) ==
-    ~Less(ends'[role].seen, ends[role].seen) \/ (role = "responder" /\ Forgotten)
+    ~Less(ends'[role].seen, ends[role].seen) \/ (role = "responder" /\ Forgotten) \/ Restarted(role)
 
 Concerns(end, message) ==
     CASE message.kind = "hello" -> Less(end.seen, message)
@@ -96,18 +104,20 @@ S6_OneSidedResponderNeverStarts == [][~TwoSided => ~Starts("responder")]_vars
 
 -----------------------------------------------------------------------------
 \* S7: established ends of one generation route to each other's current inner
-\* addresses; a collision has one winner. Clause 15.2: among ends of which the
-\* answerer's route leads to the present starter.
+\* addresses; a collision has one winner. One generation: the answerer's route leads to
+\* the present starter. An end that knows an earlier life of its peer collides with
+\* nobody (15.2).
 S7_EndsAgree ==
     LET i == ends.initiator
         r == ends.responder
-        both == i.state = "ESTABLISHED" /\ r.state = "ESTABLISHED"
+        established == i.state = "ESTABLISHED" /\ r.state = "ESTABLISHED"
+        mutual == i.current.peer = r.ordinal /\ r.current.peer = i.ordinal
+        lively == Life(i.current.peer) = Life(r.ordinal) /\ Life(r.current.peer) = Life(i.ordinal)
         known == IF i.current.starter = "initiator"
                  THEN r.current.peer = i.ordinal
                  ELSE i.current.peer = r.ordinal
-    IN  both /\ i.current.number = r.current.number =>
-            /\ i.current.starter = r.current.starter
-            /\ known => i.current.peer = r.ordinal /\ r.current.peer = i.ordinal
+    IN  established /\ i.current.number = r.current.number =>
+            IF i.current.starter = r.current.starter THEN known => mutual ELSE ~lively
 
 -----------------------------------------------------------------------------
 \* S9: data that is sent in one generation is never delivered in another.
@@ -120,11 +130,39 @@ S9_DeliveredInItsGeneration ==
              \/ ~Has(Received(message).performed, "DELIVER")]_vars
 
 -----------------------------------------------------------------------------
-\* S12: every counter stays within its limit; an unlimited one never moves.
+\* S11: every accepted message is somewhere: it waits, has left, or is a dead letter.
+Tags(messages) == {messages[i].tag : i \in DOMAIN messages}
+IsSomewhere(before, run) ==
+    LET more == run.end.accepted - before.accepted
+        many == Len(run.end.waiting) + Len(run.left) + Len(run.gone)
+        accepted == IF more = 1 THEN {run.end.accepted} ELSE {}
+        somewhere == Tags(run.end.waiting) \union Tags(run.left) \union Tags(run.gone)
+    IN  /\ Tags(before.waiting) \union accepted \subseteq somewhere
+        /\ many >= Len(before.waiting) + more
+Accepts(role) == ends'[role].accepted # ends[role].accepted
+
+S11_NothingIsLost ==
+    [][\A role \in Roles : ends[role].waiting # <<>> \/ Accepts(role) => EveryRun(role, IsSomewhere)]_vars
+
+-----------------------------------------------------------------------------
+\* S12: every counter stays within its limit, and so does what is held; an unlimited
+\* counter never moves.
 S12_WithinLimits ==
-    \A role \in Roles : \A name \in DOMAIN Limits[role] :
-        LET limit == Limits[role][name]
-        IN  ends[role].counters[name] \in 0 .. IF limit = Unlimited THEN 0 ELSE limit
+    \A role \in Roles :
+        /\ Limits[role].held # Unlimited => Len(ends[role].waiting) = ends[role].counters.held
+        /\ \A name \in DOMAIN Limits[role] :
+             LET limit == Limits[role][name]
+             IN  ends[role].counters[name] \in 0 .. IF limit = Unlimited THEN 0 ELSE limit
+
+-----------------------------------------------------------------------------
+\* S13: reissued, held and new messages leave in that order, which is the one in which
+\* they were accepted, each once; and none waits at an established end.
+LeaveInOrder(before, run) == \A i \in 1 .. Len(run.left) - 1 : run.left[i].tag < run.left[i + 1].tag
+
+S13_LeaveInOrder ==
+    [][\A role \in Roles :
+         /\ ends'[role].state = "ESTABLISHED" => ends'[role].waiting = <<>>
+         /\ Distinct /\ ends[role].waiting # <<>> => EveryRun(role, LeaveInOrder)]_vars
 
 -----------------------------------------------------------------------------
 \* S16: between two attempts of an end a back-off has expired.
@@ -141,13 +179,7 @@ Told(before, run) ==
     /\ Count(run.performed, "NOTIFY_ESTABLISHED") = Count(run.performed, "ADOPT_LINK")
 
 S17_OwnerIsTold ==
-    [][\A role \in Roles : ends'[role].state # ends[role].state =>
-         /\ \A message \in Present(network) :
-              message.to = role /\ Arrives(message) => Told(ends[role], Received(message))
-         /\ \A timer \in ends[role].timers :
-              Expire(role, timer) => Told(ends[role], Expired(role, timer))
-         /\ \A order \in DOMAIN Orders[role] :
-              Order(role, order) => Told(ends[role], Ordered(role, order))]_vars
+    [][\A role \in Roles : ends'[role].state # ends[role].state => EveryRun(role, Told)]_vars
 
 -----------------------------------------------------------------------------
 \* S18: each state has the attempt, the route and the timers that belong to it, and
@@ -161,6 +193,7 @@ TimersOf(role, end) ==
       [] end.state = "TIMED_OUT" /\ Persistent /\ ~Renegotiates(role) -> {"RETENTION_EXPIRED"}
       [] end.state = "TIMED_OUT" /\ end.counters.resting = 0 -> {"BACK_OFF_EXPIRED"}
       [] end.state = "TIMED_OUT" /\ role = "responder" -> {"RETENTION_EXPIRED"}
+      [] end.state = "IDLE" /\ Life(end.ordinal) > 0 /\ role = "initiator" /\ ~Implicit -> {"REOPEN"}
       [] OTHER -> {}
 
 S18_EachStateHasItsOwn ==
@@ -206,8 +239,8 @@ S20_CountersTellTheTruth ==
          ends'[role].state \in {"CLOSED", "IDLE"} \/ Counted(role, ends[role], ends'[role])]_vars
 
 -----------------------------------------------------------------------------
-\* S21: what the peer waits for is said, once. Here: a keepalive is answered, at the
-\* address of the current generation and at that of an answer which it confirms.
+\* S21: what the peer waits for is said, once. A keepalive is answered, at the address
+\* of the current generation and at that of an answer which it confirms.
 Said(message, kind) ==
     LET is(sent) == sent.kind = kind
     IN  Len(SelectSeq(Received(message).sent, is))
@@ -220,6 +253,46 @@ S21_KeepalivesAreAnswered ==
     [][\A message \in Present(network) :
          Asked(ends[message.to], message) /\ Arrives(message) => Said(message, "keepalive-answer") = 1]_vars
 
+\* A close is said where the peer hears it: in the attempt of its own that this end has
+\* answered, else where both talk (clause 3.8).
+LastToHear(end) == IF end.attempt.peer # 0 THEN end.attempt ELSE end.current
+Closes(role, before, run) ==
+    LET is(sent) == sent.kind = "close"
+        link == LastToHear(before)
+        close == Message(Peer(role), "close", link, before.ordinal, link.peer)
+    IN  SelectSeq(run.sent, is) = IF Exists(link) THEN <<close>> ELSE <<>>
+
+S21_ClosesAreHeard ==
+    [][\A role \in Roles : Order(role, "CLOSE") => Closes(role, ends[role], Ordered(role, "CLOSE"))]_vars
+
+-----------------------------------------------------------------------------
+\* S22: an order is possible exactly where sections 3 and 7 say so. Where this is
+\* claimed, an order that is refused is a step too: it uses up a time, and does nothing.
+Negotiates(end) == end.state \in {"NEGOTIATING", "RENEGOTIATING"}
+Allowed(role, end, order) ==
+    LET waits == Negotiates(end) \/ (end.state = "TIMED_OUT" /\ Persistent)
+        room == BelowLimit(end.counters.held, Limits[role].held)
+        opens == role = "initiator" /\ end.state = "IDLE"
+    IN  CASE order = "CLOSE"       -> end.state # "CLOSED"
+          [] order = "OPEN"        -> opens /\ ~Implicit
+          [] order = "RENEGOTIATE" -> end.state = "ESTABLISHED" /\ Renegotiates(role)
+          [] end.state = "IDLE"    -> opens /\ Implicit
+          [] OTHER                 -> end.state = "ESTABLISHED" \/ (waits /\ room)
+
+Refuse(role, order) ==
+    /\ order # "RESTART"
+    /\ IsThere(role)
+    /\ Spends(role, order)
+    /\ ~Possible(role, order)
+    /\ UNCHANGED <<ends, network>>
+RefusalSpec ==
+    Init /\ [][Next \/ \E role \in Roles : \E order \in DOMAIN Orders[role] : Refuse(role, order)]_vars
+
+S22_OrdersAreTaken ==
+    [][\A role \in Roles : \A order \in DOMAIN Orders[role] :
+         /\ Order(role, order)  => Allowed(role, ends[role], order)
+         /\ Refuse(role, order) => ~Allowed(role, ends[role], order)]_vars
+
 -----------------------------------------------------------------------------
 \* W1: both ends are established in one generation. Every model that is checked has
 \* a behaviour that leads there: this one must be REFUTED.
@@ -229,4 +302,11 @@ EstablishedTogether ==
     IN  /\ i.state = "ESTABLISHED" /\ r.state = "ESTABLISHED"
         /\ Same(i.current, r.current) /\ i.current.peer = r.ordinal
 Never_W1 == ~EstablishedTogether
+
+\* W9: an end that lost its state has caught up in one attempt.
+CaughtUp ==
+    \E role \in Roles : \E message \in Present(network) :
+        /\ message.kind = "superseded" /\ message.to = role /\ Arrives(message)
+        /\ Less(ends[role].seen, ends'[role].seen)
+Never_W9 == [][~CaughtUp]_vars
 =============================================================================

@@ -88,7 +88,7 @@ Retires(before, after) ==
 
 RECURSIVE Reissuing(_, _, _)
 Reissuing(run, role, times) ==
-    IF times = 0 THEN run ELSE Reissuing(Take(run, role, "REISSUE", NoMessage), role, times - 1)
+    IF times = 0 THEN run ELSE Reissuing(Take(run, role, "REISSUE", AnyData), role, times - 1)
 
 RECURSIVE Taking(_, _, _, _, _)
 Taking(run, role, events, cause, reissued) ==
@@ -192,7 +192,7 @@ Follows(record) ==
     IN  IF refused
         THEN /\ Shows(Run(end), [record EXCEPT !.refused = ~@], places)
              /\ UNCHANGED <<ends, network, pending>>
-        ELSE Explained(record, end, <<record.event>>, NoMessage, 0, network)
+        ELSE Explained(record, end, <<record.event>>, AnyData, 0, network)
 
 Expires(record) ==
     LET end == [ends[record.role] EXCEPT !.timers = @ \ {record.event}]

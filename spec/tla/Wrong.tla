@@ -62,7 +62,26 @@ HoldAnyway(role, order) ==          \* for Order
         /\ Listens(role, order)
         /\ \/ verdict = "row" /\ Land(role, Ordered(role, order), end.rested, network)
            \/ /\ verdict = "refused" /\ order = "SEND" /\ open
-              /\ ends' = [ends EXCEPT ![role].counters.held = @ + 1]
+              /\ ends' = [ends EXCEPT ![role].counters.held = @ + 1, ![role].waiting = Append(@, AnyData)]
               /\ UNCHANGED network
         /\ orders' = [orders EXCEPT ![role][order] = @ - 1]
+
+\* established-on-answering: the responder is established as soon as it has answered.
+EstablishedAtOnce(message) ==       \* for Received
+    LET role == message.to
+        end == ends[role]
+        run == TakeAll(Run(end), role, Judge(end, role, message), message)
+        attempt == run.end.attempt
+        answered == Exists(attempt) /\ attempt # end.attempt /\ attempt.starter # role
+        confirmed == IF Exists(run.end.current) THEN <<"PREVIOUS_ENDED", "CONFIRMED">> ELSE <<"CONFIRMED">>
+    IN  IF message.kind = "hello" /\ answered THEN TakeAll(run, role, confirmed, message) ELSE run
+
+\* forget-held-messages: what is held vanishes when the session closes.
+ForgetHeld(run) ==                  \* for DiscardHeld
+    [run EXCEPT !.end.waiting = <<>>]
+
+\* close-to-the-past: a close goes out in the previous generation, although the peer's
+\* next attempt is answered.
+CloseInThePast(run, role) ==        \* for SayClose
+    SayIn(run, role, "close", IF Exists(run.end.current) THEN run.end.current ELSE run.end.attempt)
 =============================================================================

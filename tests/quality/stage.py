@@ -307,7 +307,8 @@ def _build(way: str) -> Callable[[Setting], World]:
 def scenes_of(kind: SessionType, role: Role) -> tuple[str, ...]:
     """The worlds in which this table runs. In profile `ockam` persistent responders are transient ones (clause 2.4)."""
     name, other = (f"{one.name.lower()}{STRANGERS}" for one in (role, Role(1 - role)))
-    elsewhere = {"ockam"} if kind.persistent and role is Role.RESPONDER else set()
+    elsewhere = {"orders"}  # among strangers an end is given every order as well, and more often
+    elsewhere |= {"ockam"} if kind.persistent and role is Role.RESPONDER else set()
     ways = (way for way in ways_of(kind) if way not in elsewhere and not way.endswith(other))
     # The message that creates an implicit session takes all the room that there is elsewhere.
     return (*ways, name + ROOM) if kind.creation is Creation.IMPLICIT else tuple(ways)

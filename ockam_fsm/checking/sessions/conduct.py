@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
 
 from ockam_fsm.checking.actors import Order
 from ockam_fsm.checking.sessions.deeds import Deed, is_own
-from ockam_fsm.checking.sessions.ends import CLOSE, OPEN, RENEGOTIATE, REOPEN, REQUEST, SEND
+from ockam_fsm.checking.sessions.ends import CLOSE, OPEN, RENEGOTIATE, REOPEN, REQUEST, SEND, Refused
 from ockam_fsm.checking.sessions.safety import (
     live_links,
     signal_of,
@@ -333,13 +332,6 @@ def _owed_to_a_hello(deed: Deed, hello: Hello) -> Iterator[type[Signal]]:
 
 
 # S22 ------------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The record of an order that was refused; nothing else happened in that step."""
-
-    order: Hashable
 
 
 def orders_are_taken(deed: Deed) -> bool:

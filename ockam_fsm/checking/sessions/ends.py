@@ -52,6 +52,13 @@ DATA_TAG = GENERATION.encode(Data(b""))[:1]
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """The record of an order that was refused; nothing else happened in that step."""
+
+    order: Hashable
+
+
+@dataclass(frozen=True, slots=True)
 class Packet:
     """A message in the network of a world. `sent_in` is a ghost: the generation that its data was sent in."""
 
@@ -131,6 +138,12 @@ class InitiatorActor:
     def handle(self, end: End, event: Event, out: Outbox) -> End:
         if isinstance(event, Fault) and event.fault in RESTARTS:
             return self._restarted(end, event.fault, out)
+        try:
+            return self._handled(end, event, out)
+        except Disabled:
+            return _refused(end, event, out, self.setting)
+
+    def _handled(self, end: End, event: Event, out: Outbox) -> End:
         session = self._session(end)
         commands = _act(session, event, end, self.setting)
         _perform(self.name, [(None, command) for command in commands], {None: session}, self.peer, out)
@@ -184,6 +197,12 @@ class ResponderActor:
     def handle(self, end: End, event: Event, out: Outbox) -> End:
         if isinstance(event, Fault) and event.fault in RESTARTS:
             return self._restarted(end, event.fault, out)
+        try:
+            return self._handled(end, event, out)
+        except Disabled:
+            return _refused(end, event, out, self.setting)
+
+    def _handled(self, end: End, event: Event, out: Outbox) -> End:
         host = self._host(end)
         owned = self._act(host, event, end)
         if host.spawned > self.setting.spawns:
@@ -246,6 +265,14 @@ class ResponderActor:
         keeps = fault == RESTART_KEEPING and self.setting.session_type.persistent
         memory = tuple((key, image.seen[0], image.has_state) for key, image in end.sessions) if keeps else ()
         return End(incarnation=end.incarnation + 1, spawned=end.spawned, memory=memory, accepted=end.accepted)
+
+
+def _refused(end: End, event: Event, out: Outbox, setting: Setting) -> End:
+    """What is not possible is no step, unless it is an order and refusals are judged."""
+    if not (setting.refusals and isinstance(event, Order) and end.sessions):
+        raise
+    out.record((end.sessions[0][0], Refused(event.order)))
+    return end
 
 
 def _act(session: Session, event: Event, end: End, setting: Setting) -> list[Command]:

@@ -15,8 +15,7 @@ from functools import cache
 from ockam_fsm.checking.sessions.ends import INITIATOR, OPEN, REQUEST, RESPONDER, RESTART_LOSING, SEND
 from ockam_fsm.checking.sessions.node_world import wrong_nodes
 from ockam_fsm.checking.sessions.setting import Setting
-from ockam_fsm.checking.sessions.strangers import strangers
-from ockam_fsm.checking.sessions.worlds import closed, data, faults, lossy, ockam, restarts, setting_of, world_of
+from ockam_fsm.checking.sessions.worlds import closed, lossy, ockam, orders, setting_of, world_of
 from ockam_fsm.checking.sessions.wrong import (
     CloseToThePast,
     DeliverBeforeEstablished,
@@ -93,19 +92,30 @@ def _table(kind: SessionType, edit: Callable[[SessionMachine], SessionMachine]) 
 
 
 def _requests(setting: Setting) -> World:
-    orders = {INITIATOR: {OPEN: 1, REQUEST: 1}}
-    return world_of(setting, "requests", Network("unordered", 2, ("drop",)), orders)
+    given = {INITIATOR: {OPEN: 1, REQUEST: 1}}
+    return world_of(setting, "requests", Network("unordered", 2, ("drop",)), given)
 
 
 def _reordered_data(setting: Setting) -> World:
     setting = replace(setting, distinct=True)
-    orders = {INITIATOR: {OPEN: 1, SEND: 2}}
-    return world_of(setting, "data", Network("unordered", 3, ("drop", "duplicate")), orders)
+    given = {INITIATOR: {OPEN: 1, SEND: 2}}
+    return world_of(setting, "data", Network("unordered", 3, ("drop", "duplicate")), given)
 
 
 def _lost_responder(setting: Setting) -> World:
     network = Network("unordered", 2, ("drop", "duplicate"))
     return world_of(setting, "restarts", network, {INITIATOR: {OPEN: 1}}, {RESPONDER: {RESTART_LOSING: 1}})
+
+
+def _lost_initiator(setting: Setting) -> World:
+    network, losing = Network("unordered", 1, ("drop", "duplicate")), {INITIATOR: {RESTART_LOSING: 1}}
+    return world_of(setting, "restarts", network, {INITIATOR: {OPEN: 1}}, losing, ("W1", "W9"))
+
+
+def _reissued(setting: Setting) -> World:
+    setting = replace(setting, distinct=True, held=2, reissue=True, generations=2, misses=0)
+    given = {INITIATOR: {OPEN: 1, REQUEST: 1, SEND: 1}}
+    return world_of(setting, "data", Network("unordered", 2, ("drop", "duplicate")), given)
 
 
 def _responder_renegotiates() -> Setting:
@@ -166,7 +176,7 @@ def _negotiating() -> Iterator[KnownBad]:
     )  # fmt: skip
     yield KnownBad(
         "no-superseded", "an end that lost its state would have to wait until its peer is reaped", "W9",
-        restarts(_dropping(ONE_SIDED, "no-superseded", Effect.SEND_SUPERSEDED)),
+        _lost_initiator(_dropping(ONE_SIDED, "no-superseded", Effect.SEND_SUPERSEDED)),
     )  # fmt: skip
     yield KnownBad(
         "no-negotiation-timer", "a lost hello would be waited for, for ever", "R1",
@@ -211,11 +221,11 @@ def _talking() -> Iterator[KnownBad]:
     )
     yield KnownBad(
         "forget-held-messages", "accepted messages would vanish without a trace", "S11",
-        data(_session(ForgetHeldMessages)),
+        orders(_session(ForgetHeldMessages)),
     )  # fmt: skip
     yield KnownBad(
         "held-overtakes-reissued", "a publisher's messages would be stored out of order", "S13",
-        data(_table(TWO_SIDED, _overtaking)),
+        _reissued(_table(TWO_SIDED, _overtaking)),
     )  # fmt: skip
     yield KnownBad(
         "transient-renegotiates", "a transient session would come back without its state", "S2",
@@ -265,11 +275,11 @@ def _owing() -> Iterator[KnownBad]:
     )  # fmt: skip
     yield KnownBad(
         "close-to-the-past", "a peer that has just come back would not hear that the session is over", "S21",
-        faults(_session(CloseToThePast)),
+        orders(_session(CloseToThePast)),
     )  # fmt: skip
     yield KnownBad(
         "refused-close", "an application could not give up a session that is negotiated", "S22",
-        strangers(Role.INITIATOR, _table(EXPLICIT_TRANSIENT, _unclosable)),
+        orders(_table(EXPLICIT_TRANSIENT, _unclosable)),
     )  # fmt: skip
 
 

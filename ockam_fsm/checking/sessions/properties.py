@@ -8,9 +8,11 @@ Source: spec/sessions.md section 8.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ockam_fsm.checking.properties import (
     Property,
+    Step,
     always,
     always_step,
     never_step,
@@ -22,7 +24,7 @@ from ockam_fsm.checking.sessions import conduct as owes
 from ockam_fsm.checking.sessions import liveness as live
 from ockam_fsm.checking.sessions import safety as safe
 from ockam_fsm.checking.sessions.deeds import every_deed
-from ockam_fsm.checking.sessions.ends import INITIATOR, RESPONDER
+from ockam_fsm.checking.sessions.ends import INITIATOR, RESPONDER, Refused
 from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.machines.vocabulary import Role
 
@@ -92,9 +94,22 @@ def conduct(setting: Setting) -> Iterator[Property]:
 
 
 def refusals(setting: Setting) -> Iterator[Property]:
-    """For worlds in which a refused order is a step (`strangers.py`)."""
+    """For worlds in which a refused order is a step (`Setting.refusals`)."""
     allowed = every_deed(setting, owes.orders_are_taken)
     yield always_step("S22", "an order is refused exactly where sections 3 and 7 say so", allowed)
+
+
+def unless_refused(one: Property) -> Property:
+    """Of a step that was refused there is one thing to judge."""
+    if not one.reads_steps or one.id == "S22":
+        return one
+    innocent = not one.is_hit(True)
+
+    def judged(step: Step) -> object:
+        refused = any(isinstance(fact, Refused) for _, fact in step.records)
+        return innocent if refused else one.predicate(step)
+
+    return replace(one, predicate=judged)
 
 
 def recoverability(setting: Setting) -> Iterator[Property]:

@@ -19,7 +19,8 @@ class Setting:
     """What both ends of a world's session have in common.
 
     `distinct` makes every message of the application a different one; without it they are all alike, which keeps
-    worlds with any number of messages finite. `reissue`: the initiator's requests ask to be reissued.
+    worlds with any number of messages finite. `reissue`: the initiator's requests ask to be reissued. `refusals`: an
+    order that an end refuses is a step, in which nothing else happens.
     """
 
     session_type: SessionType
@@ -32,6 +33,7 @@ class Setting:
     capacity: int = 1
     distinct: bool = False
     reissue: bool = False
+    refusals: bool = False
     reasons: bool = False
     back_offs: bool = False
     make: Callable[..., Session] = Session

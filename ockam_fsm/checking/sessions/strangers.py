@@ -18,9 +18,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
-from ockam_fsm.checking.actors import BoundReached, Deliver, Disabled, Event, Order, Outbox
-from ockam_fsm.checking.properties import Property, Step
-from ockam_fsm.checking.sessions.conduct import Refused
+from ockam_fsm.checking.actors import BoundReached, Deliver, Event, Order, Outbox
 from ockam_fsm.checking.sessions.ends import (
     CLOSE,
     CONTACT,
@@ -36,7 +34,7 @@ from ockam_fsm.checking.sessions.ends import (
     Packet,
     ResponderActor,
 )
-from ockam_fsm.checking.sessions.properties import conduct, refusals, safety, witness
+from ockam_fsm.checking.sessions.properties import conduct, refusals, safety, unless_refused, witness
 from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.vocabulary import Role
@@ -74,8 +72,7 @@ class Mute(Outbox):
 
 @dataclass(frozen=True)
 class Alone:
-    """The end, whose own messages are lost: what it has sent is judged in its records. An order that it refuses is a
-    step here, so that refusals can be judged as well."""
+    """The end, whose own messages are lost: what it has sent is judged in its records."""
 
     end: InitiatorActor | ResponderActor
     messages: int
@@ -99,13 +96,7 @@ class Alone:
     def handle(self, state: End, event: Event, out: Outbox) -> End:
         if isinstance(event, Order) and event.order in (SEND, REQUEST) and state.accepted >= self.messages:
             raise BoundReached("messages")
-        try:
-            return self.end.handle(state, event, Mute(out))
-        except Disabled:
-            if not isinstance(event, Order) or not state.sessions:
-                raise
-            out.record((state.sessions[0][0], Refused(event.order)))
-            return state
+        return self.end.handle(state, event, Mute(out))
 
 
 def strangers(
@@ -115,7 +106,7 @@ def strangers(
     application may say in all, requests included. `returned`: a responder that was restarted and kept its state."""
     kind = setting.session_type
     setting = replace(setting, distinct=True, held=held, misses=misses, generations=2, spawns=2, capacity=1,
-                      reissue=kind.persistent, back_offs=True)  # fmt: skip
+                      reissue=kind.persistent, back_offs=True, refusals=True)  # fmt: skip
     end: InitiatorActor | ResponderActor = (
         InitiatorActor(setting, peer=STRANGER) if role is Role.INITIATOR else ResponderActor(setting, peer=STRANGER)
     )
@@ -131,22 +122,11 @@ def strangers(
         network=Network("ordered", 0),
         orders={end.name: dict.fromkeys((OPEN, SEND, REQUEST, RENEGOTIATE, CLOSE, *said), None)},
         faults={end.name: {LOWER_LAYER_LOST: None, ERROR: None}},
-        properties=tuple(map(_unless_refused, properties)),
+        properties=tuple(map(unless_refused, properties)),
         title=f"{kind.name}, {end.name} among strangers",
         description=kind.summary,
         extra_bounds=bounds,
     )
-
-
-def _unless_refused(one: Property) -> Property:
-    """Of a step that was refused there is one thing to judge."""
-    innocent = not one.is_hit(True)
-
-    def judged(step: Step) -> object:
-        refused = any(isinstance(fact, Refused) for _, fact in step.records)
-        return one.predicate(step) if one.id == "S22" or not refused else innocent
-
-    return replace(one, predicate=judged)
 
 
 def sayings(role: Role, setting: Setting) -> Iterator[Packet]:

@@ -4,6 +4,7 @@
     restarts   either end restarts and has lost its state
     faults     the lower layer goes, errors come back, ends restart with their state, the API orders a renegotiation
     data       messages and requests of the application, held and reissued, under loss
+    orders     every order at either end, in any state; one that is refused is a step too
     closed     lossy, folded by normalisation: any number of renegotiations
     ockam      profile `ockam`: no generations and no keepalives on the wire
     ...-among-strangers    one end alone, and anybody may say anything to it (`strangers.py`)
@@ -38,7 +39,14 @@ from ockam_fsm.checking.sessions.ends import (
 )
 from ockam_fsm.checking.sessions.node_world import neighbours
 from ockam_fsm.checking.sessions.normal import SessionNormaliser
-from ockam_fsm.checking.sessions.properties import conduct, recoverability, safety, witness
+from ockam_fsm.checking.sessions.properties import (
+    conduct,
+    recoverability,
+    refusals,
+    safety,
+    unless_refused,
+    witness,
+)
 from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.checking.sessions.strangers import strangers
 from ockam_fsm.checking.world import Budget, Network, World
@@ -68,9 +76,12 @@ def world_of(
     properties: tuple[Property, ...] = (
         *safety(setting),
         *conduct(setting),
+        *(refusals(setting) if setting.refusals else ()),
         *recoverability(setting),
         *(witness(one, setting) for one in witnesses),
     )
+    if setting.refusals:
+        properties = tuple(map(unless_refused, properties))
     return World(
         name=f"{setting.session_type.name}:{name}",
         actors=(InitiatorActor(setting), ResponderActor(setting)),
@@ -143,6 +154,14 @@ def data(setting: Setting) -> World:
     return world_of(setting, "data", Network("ordered", 2, ("drop",)), orders, witnesses=("W1", "W5"))
 
 
+def orders(setting: Setting) -> World:
+    kind = setting.session_type
+    setting = replace(setting, distinct=True, refusals=True, generations=2, misses=0)
+    given: Orders = {INITIATOR: {OPEN: 1, SEND: 1, RENEGOTIATE: 1, CLOSE: 1}, RESPONDER: {RENEGOTIATE: 1, CLOSE: 1}}
+    shown = ("W1", "W5") if kind.persistent else ("W1",)
+    return world_of(setting, "orders", Network("unordered", 1, ("drop", "duplicate")), given, witnesses=shown)
+
+
 def closed(setting: Setting) -> World:
     # One attempt more than elsewhere: R2 speaks of ends that have two left (clause 15.3).
     attempts = 3 if setting.session_type.persistent else setting.attempts
@@ -166,6 +185,7 @@ WAYS: Mapping[str, Build] = {
     "restarts": restarts,
     "faults": faults,
     "data": data,
+    "orders": orders,
     "closed": closed,
     "ockam": ockam,
     "initiator-among-strangers": partial(strangers, Role.INITIATOR),

@@ -1,4 +1,4 @@
-"""What TLC checks, as data: a world for each model of `spec/tla/models`, and what it claims or rejects.
+"""What TLC checks of two ends, as data: a world for each model of `spec/tla/models`, and what it claims or rejects.
 
 Theory: TLC judges the same worlds as our explorer, from a specification that shares nothing with it but the tables. So
 each model is made from a world, takes every bound from it, and is expected to find what the explorer finds: as many
@@ -6,9 +6,7 @@ states, and for a wrong machine a shortest counterexample of the same length.
 
 Rule 1: bounds are those of the world. Where a model is smaller, to stay within minutes, `smaller` says so.
 Rule 2: a wrong table is the one of `known_bad.py`. A wrong session is said again in `spec/tla/Wrong.tla`.
-Left out, for want of something that a state there would have to hold: restarts (no-superseded,
-established-on-answering) and what messages say (forget-held-messages, held-overtakes-reissued). Wrong nodes have more
-than one session; the two wrong requests are models of spec/tla/Request.tla.
+Left out: the two wrong requests, which are models of spec/tla/Request.tla, and wrong nodes.
 Source: spec/sessions.md sections 8 and 9.
 """
 
@@ -20,10 +18,11 @@ from functools import cache
 
 from ockam_fsm.checking.sessions.known_bad import wrong_sessions
 from ockam_fsm.checking.sessions.setting import Setting
-from ockam_fsm.checking.sessions.worlds import lossy, setting_of
+from ockam_fsm.checking.sessions.worlds import lossy, orders, restarts, setting_of
 from ockam_fsm.checking.specification.table_world import setting_of_world
-from ockam_fsm.checking.world import World
+from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.session import TYPES
+from ockam_fsm.machines.vocabulary import SessionType
 
 INVARIANTS = ("S5_RoutesAreForgotten", "S7_EndsAgree", "S12_WithinLimits", "S18_EachStateHasItsOwn")
 STEPS = (
@@ -33,14 +32,18 @@ STEPS = (
     "S4_OnlyItsGenerationChangesIt",
     "S6_OneSidedResponderNeverStarts",
     "S9_DeliveredInItsGeneration",
+    "S11_NothingIsLost",
+    "S13_LeaveInOrder",
     "S16_RestedBeforeAttempt",
     "S17_OwnerIsTold",
     "S19_HearingCounts",
     "S20_CountersTellTheTruth",
     "S21_KeepalivesAreAnswered",
+    "S21_ClosesAreHeard",
+    "S22_OrdersAreTaken",
 )
 RECOVERY = ("R1_InitiatorSettles", "R2_PairIsEstablished", "R5_OrphansAreReaped")
-WITNESS = "Never_W1"
+WITNESSES = ("Never_W1", "Never_W9")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ class Specified:
     """One model of two ends. `rejects`: the claim that a wrong machine, or a witness, refutes; empty: all claims hold.
 
     `wrong`: operators of the specification that are replaced. `liveness`: what is claimed is temporal, so a
-    counterexample has no shortest length.
+    counterexample has no shortest length. `unwitnessed`: of a wrong machine that is rejected because it never does what
+    it should, so that the negation of a witness holds.
     """
 
     name: str
@@ -60,6 +64,7 @@ class Specified:
     wrong: tuple[tuple[str, str], ...] = ()
     liveness: bool = False
     smaller: tuple[tuple[str, int], ...] = ()
+    unwitnessed: bool = False
 
     @property
     def setting(self) -> Setting:
@@ -68,7 +73,7 @@ class Specified:
     @property
     def counts(self) -> bool:
         """Whether TLC searches every state of the world itself."""
-        return not (self.rejects or self.liveness)
+        return not (self.rejects or self.liveness or self.unwitnessed)
 
 
 REJECTED_BY = {
@@ -87,6 +92,12 @@ REJECTED_BY = {
     "first-established-wins": "S7_EndsAgree",
     "lose-state-on-renegotiation": "S3_StateSurvives",
     "unbounded-hold": "S12_WithinLimits",
+    "established-on-answering": "S7_EndsAgree",
+    "no-superseded": "Never_W9",
+    "forget-held-messages": "S11_NothingIsLost",
+    "held-overtakes-reissued": "S13_LeaveInOrder",
+    "close-to-the-past": "S21_ClosesAreHeard",
+    "refused-close": "S22_OrdersAreTaken",
     "no-negotiation-timer": "R1_InitiatorSettles",
     "no-keepalive": "R2_PairIsEstablished",
     "never-reap": "R5_OrphansAreReaped",
@@ -100,6 +111,9 @@ WRONG_OPERATORS = {
     "first-established-wins": (("Received", "BothGoOn"),),
     "lose-state-on-renegotiation": (("AdoptLink", "AdoptAndForget"),),
     "unbounded-hold": (("Order", "HoldAnyway"),),
+    "established-on-answering": (("Received", "EstablishedAtOnce"),),
+    "forget-held-messages": (("DiscardHeld", "ForgetHeld"),),
+    "close-to-the-past": (("SayClose", "CloseInThePast"),),
 }
 """What a wrong session replaces; the others have wrong tables."""
 
@@ -113,15 +127,36 @@ def specified() -> tuple[Specified, ...]:
     return (*_types(), *_witnesses(), *_recovery(), *_known_bad())
 
 
+def restarted(kind: SessionType) -> World:
+    """The world `restarts` with one message under way: with two it would take TLC minutes."""
+    world = restarts(setting_of(kind))
+    return replace(world, network=Network("unordered", 1, ("drop", "duplicate")))
+
+
 def _types() -> Iterator[Specified]:
     for kind in TYPES:
         yield Specified(kind.name, f"{kind.name}: {kind.summary}", lossy(setting_of(kind)), INVARIANTS, STEPS)
+    for kind in TYPES:
+        about = f"{kind.name}: every order, in any state"
+        yield Specified(f"orders {kind.name}", about, orders(setting_of(kind)), INVARIANTS, STEPS)
+    for kind in filter(_persists, TYPES):
+        about = f"{kind.name}: either end restarts and has lost its state"
+        yield Specified(f"restarts {kind.name}", about, restarted(kind), INVARIANTS, STEPS)
+
+
+def _persists(kind: SessionType) -> bool:
+    """A transient session that is opened again is another session, and the host has both for a while: no two ends."""
+    return kind.persistent
 
 
 def _witnesses() -> Iterator[Specified]:
+    established, caught_up = WITNESSES
     for kind in TYPES:
         about = f"{kind.name}: both ends come to be established in one generation, so this claim is refuted"
-        yield Specified(f"witness {kind.name}", about, lossy(setting_of(kind)), (WITNESS,), rejects=WITNESS)
+        yield Specified(f"witness {kind.name}", about, lossy(setting_of(kind)), (established,), rejects=established)
+    for kind in filter(_persists, TYPES):
+        about = f"{kind.name}: an end that lost its state catches up in one attempt, so this claim is refuted"
+        yield Specified(f"witness restarts {kind.name}", about, restarted(kind), steps=(caught_up,), rejects=caught_up)
 
 
 def _recovery() -> Iterator[Specified]:
@@ -144,13 +179,15 @@ def _known_bad() -> Iterator[Specified]:
         attempts = setting_of(setting.session_type).attempts
         world = lossy(replace(setting, generations=3, spawns=2, attempts=attempts)) if folded else one.world
         invariants, steps = ((claim,), ()) if claim in INVARIANTS else ((), (claim,))
+        unwitnessed = claim in WITNESSES
         yield Specified(
             one.name,
             f"{one.name}: {one.because}",
             world,
             invariants,
             steps,
-            rejects=claim,
+            rejects="" if unwitnessed else claim,
+            unwitnessed=unwitnessed,
             wrong=wrong,
             liveness=claim in RECOVERY,
             smaller=SMALL if claim in RECOVERY else (),

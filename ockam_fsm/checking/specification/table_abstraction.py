@@ -1,11 +1,12 @@
 """What the core world is in the words of the table world: each end, its timers and each message, translated.
 
-Theory: the translation forgets bytes, never knowledge. In the worlds `lossy` it is one to one: the real core and the
-table world reach the same number of states, and the same states.
+Theory: the translation forgets bytes, never knowledge. In the worlds `lossy`, `orders` and `restarts` it is one to one:
+the real core and the table world reach the same number of states, and the same states.
 
 Rule 1: addresses are read back as they were derived (`sessions.ends.DerivedEntropy`): "responder0.2/1iw" is the inner
         address of the second responder in generation 1, which the initiator started.
-Left out: what the table world leaves out. A restart, a request or a second responder fails an assertion here.
+Left out: what the table world leaves out. A restart with state, a request or a second responder fails an assertion
+here.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ockam_fsm.checking.specification.table_world import (
     SUPERSEDED,
     TIMERS,
     Counters,
+    Lives,
     Symbol,
     SymbolicLink,
     TableEnd,
@@ -34,19 +36,21 @@ from ockam_fsm.runtime.link import Link
 from ockam_fsm.runtime.message import Address, Message
 from ockam_fsm.runtime.signals import Answer, Close, Data, Hello, Keepalive, KeepaliveAnswer, Superseded
 
-_INNER = re.compile(rb"(initiator|responder)0(?:\.(\d+))?/(\d+)([ir])w")
+_INNER = re.compile(rb"(?:initiator|responder)(\d+)(?:\.(\d+))?/(\d+)([ir])w")
 _TALK = {Data: DATA, Keepalive: KEEPALIVE, KeepaliveAnswer: KEEPALIVE_ANSWER, Close: CLOSING}
 _TIMERS = {timer: TIMERS[Effect[f"START_{timer.name}"]] for timer in Timer}
 
+ONE_LIFE = Lives(0)
+"""Enough where nothing restarts: in a first life ordinals are what they are anywhere."""
 
-def table_end(end: End, role: Role) -> TableEnd:
+
+def table_end(end: End, role: Role, lives: Lives = ONE_LIFE) -> TableEnd:
     """One end, without its timers."""
-    assert not end.memory
-    assert end.incarnation == 0
-    ordinal = 1 if role is Role.INITIATOR else end.spawned
+    assert not any(has_state or number for _, number, has_state in end.memory)
+    ordinal = lives.ordinal(end.incarnation, 1 if role is Role.INITIATOR else end.spawned)
     image = end.session
     if image is None:
-        return TableEnd(ordinal, rested=end.rested)
+        return TableEnd(ordinal, rested=end.rested, accepted=end.accepted)
     assert len(end.sessions) == 1
     assert not image.requests
     assert len(image.waiting) == image.held
@@ -55,10 +59,11 @@ def table_end(end: End, role: Role) -> TableEnd:
         image.state,
         Counters(image.attempts, image.held, image.misses, image.usable, image.resting),
         (image.seen[0], Role(image.seen[1])),
-        _link(image.attempt),
-        _link(image.current),
+        _link(image.attempt, lives),
+        _link(image.current, lives),
         image.has_state,
         end.rested,
+        end.accepted,
     )
 
 
@@ -67,39 +72,40 @@ def table_timers(end: End) -> frozenset[Event]:
     return frozenset(_TIMERS[timer] for _, image in end.sessions for timer in image.armed)
 
 
-def symbol(packet: Packet) -> Symbol:
+def symbol(packet: Packet, lives: Lives = ONE_LIFE) -> Symbol:
     """One message."""
     message = packet.message
     said = GENERATION.decode(message.payload, Place.WORKER, message.return_route)
     match said:
         case Hello(generation=generation):
-            return Symbol(HELLO, generation.number, generation.starter, sender=_ordinal(generation.address))
+            return Symbol(HELLO, generation.number, generation.starter, sender=_ordinal(generation.address, lives))
         case Answer(worker=worker, resumed=resumed):
-            return _between(ANSWER, message)._replace(sender=_ordinal(worker), resumed=resumed)
+            return _between(ANSWER, message, lives)._replace(sender=_ordinal(worker, lives), resumed=resumed)
         case Superseded(number=number, address=address):
-            _, count, starter = _read(address)
-            return Symbol(SUPERSEDED, count, starter, 0, _ordinal(address), seen=number)
-    return _between(_TALK[type(said)], message)
+            receiver, count, starter = _read(address, lives)
+            return Symbol(SUPERSEDED, count, starter, 0, receiver, seen=number)
+    return _between(_TALK[type(said)], message, lives)
 
 
-def _between(kind: str, message: Message) -> Symbol:
-    receiver, number, starter = _read(message.onward_route[-1])
-    return Symbol(kind, number, starter, _ordinal(message.return_route[0]), receiver)
+def _between(kind: str, message: Message, lives: Lives) -> Symbol:
+    receiver, number, starter = _read(message.onward_route[-1], lives)
+    return Symbol(kind, number, starter, _ordinal(message.return_route[0], lives), receiver)
 
 
-def _link(link: Link | None) -> SymbolicLink | None:
+def _link(link: Link | None, lives: Lives) -> SymbolicLink | None:
     if link is None:
         return None
-    peer = _ordinal(link.route[-1]) if link.route else 0
+    peer = _ordinal(link.route[-1], lives) if link.route else 0
     return SymbolicLink(link.generation.number, link.generation.starter, peer, link.resumed)
 
 
-def _ordinal(address: Address) -> int:
-    return _read(address)[0]
+def _ordinal(address: Address, lives: Lives) -> int:
+    return _read(address, lives)[0]
 
 
-def _read(address: Address) -> tuple[int, int, Role]:
+def _read(address: Address, lives: Lives) -> tuple[int, int, Role]:
     """Ordinal, number and starter of an inner address."""
     found = _INNER.fullmatch(address.value)
     assert found is not None, address
-    return int(found[2] or b"1"), int(found[3]), Role.INITIATOR if found[4] == b"i" else Role.RESPONDER
+    ordinal = lives.ordinal(int(found[1]), int(found[2] or b"1"))
+    return ordinal, int(found[3]), Role.INITIATOR if found[4] == b"i" else Role.RESPONDER

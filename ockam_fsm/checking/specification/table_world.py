@@ -6,12 +6,12 @@ again in TLA+ or in Promela, in the same terms, so that other model checkers can
 is bound to it by `table_abstraction.py`: it reaches exactly these states.
 
 Rule 1: no bytes, no routes, no session code. `kernel.step` decides; `Run` says what an effect does.
-Rule 2: an inner address is (side, ordinal, number, starter). The ordinal tells the responders of one host apart; there
-        is one initiator, its ordinal is 1. Fresh addresses are fresh because numbers and ordinals only grow.
+Rule 2: an inner address is (side, ordinal, number, starter). Ordinals number the workers of a side through all of its
+        lives (`Lives`). Fresh addresses are fresh because numbers and ordinals only grow.
 Rule 3: a responder that closes is forgotten: it is IDLE again, and only the ordinal remembers it.
 Rule 4: `classify` and `Run` are the only places where a symbol or an effect means something.
-Left out: requests, error messages, restarts and profile `ockam`: the worlds `lossy` have none of them. A run of the
-real thing has the first three, and `trace_ends.py` adds them.
+Left out: requests, error messages, restarts with state and profile `ockam`: the worlds `lossy`, `orders` and
+`restarts` have none of them. A run of the real thing has the first three, and `trace_ends.py` adds them.
 Source: spec/sessions.md sections 3, 4 and 7.
 """
 
@@ -22,15 +22,25 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from ockam_fsm.checking.actors import BoundReached, Deliver, Disabled, Fire, Order, Outbox
+from ockam_fsm.checking.actors import BoundReached, Deliver, Disabled, Fault, Fire, Order, Outbox
 from ockam_fsm.checking.actors import Event as WorldEvent
-from ockam_fsm.checking.sessions.ends import CLOSE, INITIATOR, OPEN, RENEGOTIATE, RESPONDER, SEND
+from ockam_fsm.checking.sessions.ends import (
+    CLOSE,
+    INITIATOR,
+    OPEN,
+    RENEGOTIATE,
+    REOPEN,
+    RESPONDER,
+    RESTART_LOSING,
+    SEND,
+    Refused,
+)
 from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.kernel.machine import Row
 from ockam_fsm.kernel.step import Configuration, step
-from ockam_fsm.machines.vocabulary import ATTEMPTS, HELD, MISSES, RESTING, USABLE, Effect, Event, Role, State
+from ockam_fsm.machines.vocabulary import ATTEMPTS, HELD, MISSES, RESTING, USABLE, Creation, Effect, Event, Role, State
 from ockam_fsm.runtime.settings import Settings
 
 HELLO, ANSWER, SUPERSEDED = "hello", "answer", "superseded"
@@ -105,7 +115,7 @@ COUNTERS = (ATTEMPTS, HELD, MISSES, USABLE, RESTING)
 
 class TableEnd(NamedTuple):
     """One end between two events; its armed timers are the engine's. `rested` is a ghost for S16: a back-off has
-    expired since this end's last attempt."""
+    expired since this end's last attempt. `accepted` counts messages where they are told apart."""
 
     ordinal: int
     state: State = State.IDLE
@@ -115,6 +125,23 @@ class TableEnd(NamedTuple):
     current: SymbolicLink | None = None
     has_state: bool = False
     rested: bool = True
+    accepted: int = 0
+
+
+class Lives(NamedTuple):
+    """How ordinals are given out: a host has `spawns + 1` of them in each life, of which the first is nobody's; an
+    initiator uses one."""
+
+    spawns: int
+
+    def life(self, ordinal: int) -> int:
+        return ordinal // (self.spawns + 1)
+
+    def ordinal(self, life: int, worker: int) -> int:
+        return life * (self.spawns + 1) + worker
+
+    def next_life(self, ordinal: int) -> int:
+        return ordinal + self.spawns + 1
 
 
 @dataclass(frozen=True)
@@ -136,11 +163,21 @@ class TableActor:
     def settings(self) -> Settings:
         return self.setting.settings(self.role)
 
+    @cached_property
+    def lives(self) -> Lives:
+        return Lives(self.setting.spawns)
+
     def start(self, out: Outbox) -> TableEnd:
         return TableEnd(ordinal=1 if self.role is Role.INITIATOR else 0)
 
     def handle(self, end: TableEnd, event: WorldEvent, out: Outbox) -> TableEnd:
-        return self.run(end, event, out).ended(rested=end.rested or event == Fire(Event.BACK_OFF_EXPIRED))
+        if event == Fault(RESTART_LOSING):
+            return self._restarted(end, out)
+        try:
+            run = self.run(end, event, out)
+        except Disabled:
+            return self._refused(end, event, out)
+        return run.ended(rested=end.rested or event == Fire(Event.BACK_OFF_EXPIRED))
 
     def run(self, end: TableEnd, event: WorldEvent, out: Outbox) -> Run:
         run = Run(self, end, out)
@@ -149,9 +186,31 @@ class TableActor:
                 run.receive(symbol)
             case Fire(Event() as timer):
                 run.fire(timer)
+            case Fire():
+                run.order(Event.OPEN)
             case Order(order):
                 run.order(ORDERS[str(order)])
         return run
+
+    def is_there(self, end: TableEnd) -> bool:
+        """A responder that nobody has asked for, or that is forgotten, is nobody."""
+        return self.role is Role.INITIATOR or end.state is not State.IDLE
+
+    def _refused(self, end: TableEnd, event: WorldEvent, out: Outbox) -> TableEnd:
+        """What is not possible is no step, unless it is an order and refusals are judged."""
+        if not (self.setting.refusals and isinstance(event, Order) and self.is_there(end)):
+            raise
+        out.record(Refused(event.order))
+        return end
+
+    def _restarted(self, end: TableEnd, out: Outbox) -> TableEnd:
+        """Everything is lost; a supervisor opens an explicit initiator again."""
+        if end.state in (State.IDLE, State.CLOSED):
+            raise Disabled
+        out.cancel_all_timers()
+        if self.role is Role.INITIATOR and self.setting.session_type.creation is Creation.EXPLICIT:
+            out.set_timer(REOPEN)
+        return TableEnd(self.lives.next_life(end.ordinal), accepted=end.accepted)
 
 
 def classify(end: TableEnd, role: Role, events: frozenset[Event], symbol: Symbol) -> tuple[Event, ...]:
@@ -217,12 +276,14 @@ class Run:
             self.fire(event, symbol)
 
     def order(self, event: Event) -> None:
-        """An order that the table refuses, or ignores, is not possible here."""
+        """An order that the table refuses, or ignores, is not possible here; nor is one for nobody."""
         try:
-            if event not in self.machine.events or not self.fire(event):
+            if not self.actor.is_there(self.end) or event not in self.machine.events or not self.fire(event):
                 raise Disabled
         except EventRefused:
             raise Disabled from None
+        if event is Event.SEND and self.actor.setting.distinct:
+            self.end = self.end._replace(accepted=self.end.accepted + 1)
 
     def fire(self, event: Event, cause: Symbol | None = None) -> bool:
         """One step of the table; whether a row was taken."""
@@ -242,13 +303,14 @@ class Run:
     def ended(self, rested: bool) -> TableEnd:
         """The end after the event. A responder that closed, or was never asked for, is forgotten."""
         if self.actor.role is Role.RESPONDER and self.end.state in (State.CLOSED, State.IDLE):
-            return TableEnd(self.end.ordinal)
+            return TableEnd(self.end.ordinal, accepted=self.end.accepted)
         return self.end._replace(rested=rested and not started(self.before, self.end, self.actor.role))
 
     def _spawn(self) -> None:
-        if self.end.ordinal == self.actor.setting.spawns:
+        ordinal, lives = self.end.ordinal + 1, self.actor.lives
+        if lives.life(ordinal) > lives.life(self.end.ordinal):
             raise BoundReached("spawns")
-        self.end = self.end._replace(ordinal=self.end.ordinal + 1)
+        self.end = self.end._replace(ordinal=ordinal)
 
     # What an effect does. Effects that are not here change nothing that this world knows of.
 

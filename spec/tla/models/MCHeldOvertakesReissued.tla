@@ -1,0 +1,18 @@
+GENERATED from ockam_fsm/checking/specification/specified.py; edit that
+--------------------------------------- MODULE MCHeldOvertakesReissued ---------------------------------------
+\* held-overtakes-reissued: a publisher's messages would be stored out of order
+EXTENDS SessionProperties
+
+Initiator == INSTANCE HeldOvertakesReissuedExplicitPersistentTwoSidedInitiator
+Responder == INSTANCE HeldOvertakesReissuedExplicitPersistentTwoSidedResponder
+TheInitiatorDecide(state, event, c, max) == Initiator!Decide(state, event, c, max)
+TheInitiatorEvents == Initiator!Events
+TheResponderDecide(state, event, c, max) == Responder!Decide(state, event, c, max)
+TheResponderEvents == Responder!Events
+TheLimits ==
+    [initiator |-> [attempts |-> 2, held |-> 2, misses |-> 0, usable |-> 1, resting |-> 1],
+     responder |-> [attempts |-> 2, held |-> 2, misses |-> 0, usable |-> 1, resting |-> 1]]
+TheOrders ==
+    [initiator |-> [OPEN |-> 1, SEND |-> 1, REQUEST |-> 1, RENEGOTIATE |-> 0, CLOSE |-> 0, RESTART |-> 0],
+     responder |-> [OPEN |-> 0, SEND |-> 0, REQUEST |-> 0, RENEGOTIATE |-> 0, CLOSE |-> 0, RESTART |-> 0]]
+==============================================================================================================

@@ -1,0 +1,18 @@
+GENERATED from ockam_fsm/checking/specification/specified.py; edit that
+--------------------------------- MODULE MCOrdersExplicitPersistentOneSided ----------------------------------
+\* explicit-persistent-one-sided: every order, in any state
+EXTENDS SessionProperties
+
+Initiator == INSTANCE ExplicitPersistentOneSidedInitiator
+Responder == INSTANCE ExplicitPersistentOneSidedResponder
+TheInitiatorDecide(state, event, c, max) == Initiator!Decide(state, event, c, max)
+TheInitiatorEvents == Initiator!Events
+TheResponderDecide(state, event, c, max) == Responder!Decide(state, event, c, max)
+TheResponderEvents == Responder!Events
+TheLimits ==
+    [initiator |-> [attempts |-> 2, held |-> 1, misses |-> 0, usable |-> 1, resting |-> 1],
+     responder |-> [attempts |-> 2, held |-> 1, misses |-> 0, usable |-> 1, resting |-> 1]]
+TheOrders ==
+    [initiator |-> [OPEN |-> 1, SEND |-> 1, REQUEST |-> 0, RENEGOTIATE |-> 1, CLOSE |-> 1, RESTART |-> 0],
+     responder |-> [OPEN |-> 0, SEND |-> 0, REQUEST |-> 0, RENEGOTIATE |-> 1, CLOSE |-> 1, RESTART |-> 0]]
+==============================================================================================================

@@ -1,0 +1,18 @@
+GENERATED from ockam_fsm/checking/specification/specified.py; edit that
+-------------------------------- MODULE MCRestartsImplicitPersistentTwoSided ---------------------------------
+\* implicit-persistent-two-sided: either end restarts and has lost its state
+EXTENDS SessionProperties
+
+Initiator == INSTANCE ImplicitPersistentTwoSidedInitiator
+Responder == INSTANCE ImplicitPersistentTwoSidedResponder
+TheInitiatorDecide(state, event, c, max) == Initiator!Decide(state, event, c, max)
+TheInitiatorEvents == Initiator!Events
+TheResponderDecide(state, event, c, max) == Responder!Decide(state, event, c, max)
+TheResponderEvents == Responder!Events
+TheLimits ==
+    [initiator |-> [attempts |-> 2, held |-> 1, misses |-> 0, usable |-> 1, resting |-> 1],
+     responder |-> [attempts |-> 2, held |-> 1, misses |-> 0, usable |-> 1, resting |-> 1]]
+TheOrders ==
+    [initiator |-> [OPEN |-> 0, SEND |-> 2, REQUEST |-> 0, RENEGOTIATE |-> 0, CLOSE |-> 0, RESTART |-> 1],
+     responder |-> [OPEN |-> 0, SEND |-> 0, REQUEST |-> 0, RENEGOTIATE |-> 0, CLOSE |-> 0, RESTART |-> 1]]
+==============================================================================================================

@@ -1,0 +1,19 @@
+GENERATED from ockam_fsm/checking/specification/specified.py; edit that
+----------------------------- MODULE MCWitnessRestartsImplicitPersistentOneSided -----------------------------
+\* implicit-persistent-one-sided: an end that lost its state catches up in one attempt, so this claim is
+\* refuted
+EXTENDS SessionProperties
+
+Initiator == INSTANCE ImplicitPersistentOneSidedInitiator
+Responder == INSTANCE ImplicitPersistentOneSidedResponder
+TheInitiatorDecide(state, event, c, max) == Initiator!Decide(state, event, c, max)
+TheInitiatorEvents == Initiator!Events
+TheResponderDecide(state, event, c, max) == Responder!Decide(state, event, c, max)
+TheResponderEvents == Responder!Events
+TheLimits ==
+    [initiator |-> [attempts |-> 2, held |-> 1, misses |-> 0, usable |-> 1, resting |-> 1],
+     responder |-> [attempts |-> 2, held |-> 1, misses |-> 0, usable |-> 1, resting |-> 1]]
+TheOrders ==
+    [initiator |-> [OPEN |-> 0, SEND |-> 2, REQUEST |-> 0, RENEGOTIATE |-> 0, CLOSE |-> 0, RESTART |-> 1],
+     responder |-> [OPEN |-> 0, SEND |-> 0, REQUEST |-> 0, RENEGOTIATE |-> 0, CLOSE |-> 0, RESTART |-> 1]]
+==============================================================================================================
