@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ockam_fsm.checking.sessions.ends import CLOSE, OPEN, RENEGOTIATE, REQUEST, RESTART_LOSING, SEND
 from ockam_fsm.checking.specification.specified import Specified, specified
+from ockam_fsm.checking.specification.specified_nodes import SpecifiedNode, specified_nodes
 from ockam_fsm.checking.world import World
 from ockam_fsm.machines import MACHINES
 from ockam_fsm.machines.vocabulary import Creation, Role
@@ -20,6 +21,7 @@ PACKAGED = Path(__file__).parents[1] / FOLDER
 """Where an installed package has the modules that are written by hand; a clone has them in its own folder."""
 TABLES, MODELS = f"{FOLDER}/tables", f"{FOLDER}/models"
 PAGE = "ockam_fsm/checking/specification/specified.py"
+NODE, PAGE_OF_NODES = "Node", "ockam_fsm/checking/specification/specified_nodes.py"
 REQUEST_STEPS = ("S9_OneReplyEach",)
 ORDERS = (OPEN, SEND, REQUEST, RENEGOTIATE, CLOSE)
 
@@ -31,14 +33,15 @@ def texts(book: Catalogue) -> dict[str, str]:
         for one in book.subjects()
     }
     for model in models():
-        files |= {f"{MODELS}/{name}": text for name, text in tla_model.texts(model, PAGE).items()}
+        page = PAGE_OF_NODES if model.extends == NODE else PAGE
+        files |= {f"{MODELS}/{name}": text for name, text in tla_model.texts(model, page).items()}
     return files
 
 
 @cache
 def models() -> tuple[Model, ...]:
     """Every model that TLC runs, in order."""
-    return (*map(of_pair, specified()), *_requests())
+    return (*map(of_pair, specified()), *_requests(), *map(of_node, specified_nodes()))
 
 
 def checkable(kind: str, book: Catalogue) -> dict[str, str]:
@@ -114,6 +117,21 @@ def _orders(world: World, role: str) -> dict[str, int]:
     assert None not in {*given.values(), *faults.values()}
     orders = {order.upper(): given.get(order) or 0 for order in ORDERS}
     return orders | {"RESTART": faults.get(RESTART_LOSING) or 0}
+
+
+def of_node(one: SpecifiedNode) -> Model:
+    """The model of a whole node: every bound is the world's."""
+    return Model(
+        name=f"MC{tla.module_name(one.name)}",
+        about=one.about,
+        extends=NODE,
+        constants={name: str(value) for name, value in one.bounds.items()},
+        definitions={name: tla.literal(value) for name, value in one.budgets.items()},
+        wrong=one.wrong,
+        refuted=bool(one.rejects),
+        invariants=one.invariants,
+        properties=one.steps,
+    )
 
 
 def _requests() -> Iterator[Model]:

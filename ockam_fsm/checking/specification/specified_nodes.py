@@ -1,0 +1,116 @@
+"""What TLC checks of a whole node, as data: the world of S10 and S14, its witnesses, and the two nodes that are wrong.
+
+Theory: as in specified.py. Each model takes its bounds from the world that the explorer searches, and is expected to
+find as many states and transitions, and counterexamples and witnesses in as many steps.
+
+Rule 1: a wrong node is said again in `spec/tla/Node.tla`, as one operator that replaces the right one.
+Rule 2: TLC refutes one claim for each model, so each witness is a model of its own.
+Left out: bounds that are no world's, and whatever Node.tla leaves out.
+Source: spec/sessions.md sections 8 and 9, clauses 2.2, 10.2 and 14.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from ockam_fsm.checking.sessions.node_actor import (
+    FAIL,
+    FAIL_AND_WORK,
+    HANG_UP,
+    HELD,
+    NODE,
+    RESTARTS,
+    TO_X,
+    TO_Y,
+    X,
+    Y,
+)
+from ockam_fsm.checking.sessions.node_world import neighbours, wrong_nodes
+from ockam_fsm.checking.world import World
+
+CLAIMS = ("S10_OneConnectionEach", "S14_FailureStaysWhereItIs")
+WITNESSES = ("Never_W10", "Never_W11", "Never_W12")
+OF_STATES = ("Never_W10", "Never_W12")
+"""What is claimed of every state; the rest is claimed of every step."""
+
+REJECTED_BY = {
+    "connection-per-message": "S10_OneConnectionEach",
+    "crash-takes-neighbours": "S14_FailureStaysWhereItIs",
+}
+"""Known-bad node -> the claim that rejects it."""
+
+WRONG_OPERATORS = {
+    "connection-per-message": (("Taker", "AnotherEachTime"),),
+    "crash-takes-neighbours": (("Raised", "RaisedAndStopped"),),
+}
+"""What a wrong node replaces."""
+
+
+@dataclass(frozen=True)
+class SpecifiedNode:
+    """One model of a node. `rejects`: the claim that a wrong node, or a witness, refutes; empty: all claims hold."""
+
+    name: str
+    about: str
+    world: World
+    claims: tuple[str, ...]
+    rejects: str = ""
+    wrong: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def invariants(self) -> tuple[str, ...]:
+        return tuple(claim for claim in self.claims if claim in OF_STATES)
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        return tuple(claim for claim in self.claims if claim not in OF_STATES)
+
+    @property
+    def bounds(self) -> dict[str, int]:
+        return {"Connections": int(self.world.extra_bounds["connections"]), "InFlight": self.world.network.in_flight}
+
+    @property
+    def budgets(self) -> dict[str, dict[str, object]]:
+        """Bounds that are records, by their names in Node.tla. A connection there asks for no signs of life."""
+        orders = {order: _finite(budget) for order, budget in self.world.orders[NODE].items()}
+        return {
+            "Limits": {"connection": {"held": HELD, "misses": 0}, "worker": {"failures": RESTARTS}},
+            "Orders": {
+                "SEND": {X: orders[TO_X], Y: orders[TO_Y]},
+                "FAIL": orders[FAIL],
+                "FAIL_AND_WORK": orders[FAIL_AND_WORK],
+            },
+            "HangUps": {to: _finite(self.world.faults.get(to, {}).get(HANG_UP, 0)) for to in (X, Y)},
+        }
+
+
+def _finite(budget: int | None) -> int:
+    assert budget is not None
+    return budget
+
+
+@cache
+def specified_nodes() -> tuple[SpecifiedNode, ...]:
+    """Every model of a node, the whole one first."""
+    return (
+        SpecifiedNode("node", f"a node: {neighbours().description}", neighbours(), CLAIMS),
+        *_witnesses(),
+        *_known_bad(),
+    )
+
+
+def _witnesses() -> Iterator[SpecifiedNode]:
+    world = neighbours()
+    said = {one.id: one.sentence for one in world.properties}
+    for claim in WITNESSES:
+        witness = claim.removeprefix("Never_")
+        about = f"a node: {said[witness]}, so this claim is refuted"
+        yield SpecifiedNode(f"witness node {witness}", about, world, (claim,), rejects=claim)
+
+
+def _known_bad() -> Iterator[SpecifiedNode]:
+    for name, because, _, world in wrong_nodes():
+        claim = REJECTED_BY[name]
+        yield SpecifiedNode(name, f"{name}: {because}", world, (claim,), rejects=claim, wrong=WRONG_OPERATORS[name])

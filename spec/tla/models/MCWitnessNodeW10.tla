@@ -1,0 +1,8 @@
+GENERATED from ockam_fsm/checking/specification/specified_nodes.py; edit that
+------------------------------------------ MODULE MCWitnessNodeW10 -------------------------------------------
+\* a node: both destinations have a live connection, so this claim is refuted
+EXTENDS Node
+TheLimits == [connection |-> [held |-> 1, misses |-> 0], worker |-> [failures |-> 1]]
+TheOrders == [SEND |-> [x |-> 2, y |-> 1], FAIL |-> 1, FAIL_AND_WORK |-> 1]
+TheHangUps == [x |-> 1, y |-> 0]
+==============================================================================================================
