@@ -1,0 +1,85 @@
+"""What TLC found of a whole node, as it is pinned, is what the explorer finds.
+
+TLC itself runs in `make spec`, which compares it with the same pins.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ockam_fsm.checking.explore import explore
+from ockam_fsm.checking.sessions.known_bad import known_bad
+from ockam_fsm.checking.specification.specified_nodes import (
+    CLAIMS,
+    REJECTED_BY,
+    WITNESSES,
+    WRONG_OPERATORS,
+    SpecifiedNode,
+    specified_nodes,
+)
+from ockam_fsm.cli.specification import of_node
+
+ROOT = Path(__file__).parents[2]
+MANIFEST: dict[str, Any] = json.loads((ROOT / "spec" / "manifest.json").read_text())
+TLC = {entry["name"]: entry for entry in json.loads((ROOT / "spec" / "tla" / "manifest.json").read_text())["models"]}
+EXPLORED = {entry["name"]: entry for part in ("worlds", "known_bad") for entry in MANIFEST[part]}
+TEXT = (ROOT / "spec" / "tla" / "Node.tla").read_text()
+WRONG = [one for one in specified_nodes() if one.wrong]
+SEEN = [one for one in specified_nodes() if one.rejects in WITNESSES]
+
+
+def pinned(one: SpecifiedNode) -> dict[str, Any]:
+    found: dict[str, Any] = TLC[of_node(one).name]
+    return found
+
+
+def test_tlc_counts_what_the_explorer_counts() -> None:
+    whole, explored = specified_nodes()[0], EXPLORED["node:neighbours"]
+    assert {field: pinned(whole)[field] for field in ("verdict", "states", "transitions")} == {
+        field: explored[field] for field in ("verdict", "states", "transitions")
+    }
+
+
+@pytest.mark.parametrize("one", WRONG, ids=lambda one: one.name)
+def test_counterexamples_are_as_short_as_those_pinned(one: SpecifiedNode) -> None:
+    assert pinned(one)["verdict"] == EXPLORED[one.name]["verdict"] == "REFUTED"
+    assert pinned(one)["steps"] == EXPLORED[one.name]["trace_length"]
+
+
+@pytest.mark.slow
+def test_witnesses_are_as_near_as_those_found() -> None:
+    found = explore(SEEN[0].world)
+    for one in SEEN:
+        trace = found[one.rejects.removeprefix("Never_")].trace
+        assert trace is not None
+        assert (pinned(one)["verdict"], pinned(one)["steps"]) == ("REFUTED", len(trace))
+
+
+def test_every_wrong_node_is_rejected_by_the_same_property() -> None:
+    by_name = {one.name: one.property for one in known_bad()}
+    assert {one.name for one in WRONG} == set(REJECTED_BY)
+    for name, claim in REJECTED_BY.items():
+        assert claim.partition("_")[0] == by_name[name]
+
+
+def test_every_claim_is_written_and_rejects_something() -> None:
+    assert set(CLAIMS) == set(REJECTED_BY.values())
+    for name in (*CLAIMS, *WITNESSES):
+        assert f"\n{name} ==" in TEXT
+
+
+def test_every_property_of_the_world_is_claimed() -> None:
+    world = specified_nodes()[0].world
+    claimed = {claim.removeprefix("Never_").partition("_")[0] for one in specified_nodes() for claim in one.claims}
+    assert claimed == {one.id for one in world.properties}
+
+
+def test_every_wrong_operator_is_written() -> None:
+    for pairs in WRONG_OPERATORS.values():
+        for replaced, other in pairs:
+            assert f"\n{replaced}(" in TEXT
+            assert f"\n{other}(" in TEXT
