@@ -1,4 +1,4 @@
-"""The checks of the specification can fail: one row of a generated table is broken, and TLC finds another count.
+"""The checks of the specification can fail: a row or a rule is broken, and TLC finds another count or a violation.
 
 Needs Java and the extra `spec`; `make test-all` runs this file by its path.
 """
@@ -15,7 +15,7 @@ from ockam_fsm.cli import app
 from ockam_fsm.edges import tlc
 
 ROOT = Path(__file__).parents[2] / "spec" / "tla"
-MODEL = "MCExplicitTransient"
+MODEL, NODE = "MCExplicitTransient", "MCNode"
 
 
 @pytest.fixture
@@ -25,12 +25,16 @@ def specification(tmp_path: Path) -> Path:
     return folder
 
 
-def broken(folder: Path, name: str, right: str, wrong: str) -> tlc.Found:
+def change(folder: Path, name: str, right: str, wrong: str) -> None:
     file = folder / name
     text = file.read_text()
     assert text.count(right) == 1
     file.write_text(text.replace(right, wrong))
-    return tlc.run(folder / "models" / f"{MODEL}.tla", folder)
+
+
+def broken(folder: Path, name: str, right: str, wrong: str, model: str = MODEL) -> tlc.Found:
+    change(folder, name, right, wrong)
+    return tlc.run(folder / "models" / f"{model}.tla", folder)
 
 
 def test_it_is_sound_as_it_is(specification: Path) -> None:
@@ -56,6 +60,27 @@ def test_a_timer_that_is_not_stopped_is_refuted(specification: Path) -> None:
     line = 'CASE effect = "STOP_TIMERS"         -> [run EXCEPT !.end.timers = {}]'
     found = broken(specification, "SessionPair.tla", line, line.replace("[run EXCEPT !.end.timers = {}]", "run"))
     assert (found.verdict, found.kind) == ("REFUTED", "invariant")
+
+
+def test_a_failed_connection_that_is_not_given_up_is_another_count(specification: Path) -> None:
+    change(specification, f"models/{NODE}.tla", "FAIL |-> 1, FAIL_AND_WORK |-> 1", "FAIL |-> 0, FAIL_AND_WORK |-> 0")
+    right = tlc.run(specification / "models" / f"{NODE}.tla", specification)
+    rule = 'Lives(via) == via # None /\\ connections[via].state # "TIMED_OUT"'
+    wrong = broken(specification, "Node.tla", rule, "Lives(via) == via # None", NODE)
+    assert right.verdict == wrong.verdict == "PROVED"
+    assert right.states != wrong.states
+
+
+def test_data_that_waits_though_its_connection_stands_is_refuted(specification: Path) -> None:
+    line = '[] effect = "SEND_DATA"           -> Say(run, "data", via, 1)'
+    found = broken(specification, "Node.tla", line, line.replace('Say(run, "data", via, 1)', "run"), NODE)
+    assert (found.verdict, found.kind, found.steps) == ("REFUTED", "step", 4)
+
+
+def test_a_message_that_is_lost_with_its_worker_is_refuted(specification: Path) -> None:
+    line = "[] handles -> [run EXCEPT !.workers = Raised(@, letter.to), !.dead = @ \\union {letter}]"
+    found = broken(specification, "Node.tla", line, line.replace(", !.dead = @ \\union {letter}", ""), NODE)
+    assert (found.verdict, found.kind, found.steps) == ("REFUTED", "step", 1)
 
 
 def test_a_module_that_cannot_be_read_is_an_error(specification: Path) -> None:
