@@ -15,7 +15,7 @@ import pytest
 
 from tests.cli.test_network import COMMAND, call
 from tests.conformance.defective import our_node
-from tests.edges.node_process import free_port
+from tests.edges.ports import kept_address, nowhere
 
 SPAWNER = ("--spawner", "session_spawner", "--echo", "echo")
 
@@ -84,7 +84,7 @@ def test_a_deviation_is_exit_code_1_and_0_where_it_is_expected(where: str, tmp_p
 
 @pytest.mark.slow
 def test_nobody_there_is_exit_code_2() -> None:
-    code, out, _ = conform(f"127.0.0.1:{free_port()}")
+    code, out, _ = conform(nowhere())
     assert code == 2
     assert "cannot be reached" in " ".join(out.split())
 
@@ -109,7 +109,7 @@ def test_wrong_usage_is_exit_code_2(arguments: tuple[str, ...], said: str) -> No
 
 @pytest.mark.slow
 def test_as_responder_it_starts_the_command_and_judges_it() -> None:
-    route = f"tcp://127.0.0.1:{free_port()}"
+    route = f"tcp://{kept_address()}"
     run = f"{sys.executable} -m ockam_fsm.cli session {{route}} --type explicit-persistent-one-sided"
     options = ("--as", "responder", "--spawner", "door", "--profile", "generation", "--run", run, "--wait", "20")
     code, out, _ = call("conform", route, *options, "--only", "hello", "--only", "answered", "--json")
@@ -119,7 +119,7 @@ def test_as_responder_it_starts_the_command_and_judges_it() -> None:
 
 @pytest.mark.slow
 def test_as_responder_it_says_what_to_do_and_does_not_wait_for_ever() -> None:
-    where = f"tcp://127.0.0.1:{free_port()}"
+    where = f"tcp://{kept_address()}"
     code, _, err = call("conform", where, "--as", "responder", "--spawner", "door", "--wait", "0.1", "--only", "hello")
     assert code == 2
     assert f"open a session to {where}/door" in " ".join(err.split())
@@ -128,7 +128,7 @@ def test_as_responder_it_says_what_to_do_and_does_not_wait_for_ever() -> None:
 @pytest.mark.slow
 def test_ctrl_c_ends_it_cleanly() -> None:
     options = ("--as", "responder", "--spawner", "door")
-    command = [*COMMAND, "conform", f"tcp://127.0.0.1:{free_port()}", *options]
+    command = [*COMMAND, "conform", f"tcp://{kept_address()}", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert "open a session to" in process.stderr.readline()

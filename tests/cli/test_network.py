@@ -13,7 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from ockam_fsm.cli import app
-from tests.edges.node_process import NodeProcess, free_port
+from tests.edges.node_process import NodeProcess
+from tests.edges.ports import nowhere
 
 COMMAND = [sys.executable, "-m", "ockam_fsm.cli"]
 
@@ -65,7 +66,7 @@ def test_session_shows_its_states(where: str, profile: str, spawner: str, kind: 
 
 @pytest.mark.slow
 def test_when_nobody_answers_the_exit_code_is_1_and_the_remedy_is_said(where: str) -> None:
-    code, out, err = call("send", f"tcp://127.0.0.1:{free_port()}/echo", "x")
+    code, out, err = call("send", f"tcp://{nowhere()}/echo", "x")
     assert (code, out) == (1, "")
     assert "connection lost" in err
     assert "ockam-fsm node" in err

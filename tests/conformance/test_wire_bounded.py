@@ -14,7 +14,7 @@ from ockam_fsm.edges.loop import run
 from ockam_fsm.runtime.message import Message, local
 from ockam_fsm.runtime.wire import VERSION, encode_frame, encode_message
 from tests.conformance.defective import failures
-from tests.edges.node_process import free_port
+from tests.edges.ports import nowhere
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 FRAME = encode_frame(encode_message(Message((local("kit"),), (), b"x" * 100)))
@@ -113,7 +113,7 @@ def test_a_run_has_an_end_whatever_is_left_to_try() -> None:
 
 def test_nobody_there_is_undetermined() -> None:
     async def main() -> Report:
-        target = Target(f"127.0.0.1:{free_port()}", "spawner", "echo")
+        target = Target(nowhere(), "spawner", "echo")
         return await Kit(target, "conform", lambda done, total, name: None).judge()
 
     report = run(main(), fast=False)

@@ -5,19 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import socket
 import sys
 from signal import SIGKILL, Signals
 
+from tests.edges.ports import kept_address
+
 CHANGE = re.compile(r"(\S+) responder (\w+): (\w+) -> (\w+) \(generation (\d+)\)")
 DURATIONS = "negotiation=2,keepalive=0.3,idle=3,retention=1,request=2,back-off=0.02"
-
-
-def free_port() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port: int = unused.getsockname()[1]
-        return port
 
 
 class NodeProcess:
@@ -26,8 +20,8 @@ class NodeProcess:
     def __init__(
         self, session_type: str = "explicit-persistent-one-sided", durations: str = DURATIONS, log: str = "debug"
     ) -> None:
-        self.port = free_port()
-        self.where = f"127.0.0.1:{self.port}"
+        self.where = kept_address()
+        """The same in every incarnation."""
         self.options = ["--type", session_type, "--durations", durations, "--log", log, "--json"]
         self.responders: dict[str, tuple[str, int]] = {}
         """State and generation of every responder of the present incarnation."""

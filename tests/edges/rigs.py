@@ -21,6 +21,7 @@ from ockam_fsm.edges.tcp import TcpEdge
 from ockam_fsm.runtime.message import Address
 from ockam_fsm.runtime.node import Node
 from ockam_fsm.runtime.node_commands import Notify
+from tests.edges.ports import nowhere
 from tests.edges.tcp_helpers import until
 
 MOST_STEPS = 10_000
@@ -96,9 +97,7 @@ class TcpRig:
         self.a, self.b = Node(SystemEntropy()), Node(SystemEntropy())
         self.edges: list[TcpEdge] = []
         self.loop.run_until_complete(self._start())
-        with socket.socket() as unused:
-            unused.bind(("127.0.0.1", 0))
-            self.nowhere = tcp(f"127.0.0.1:{unused.getsockname()[1]}")
+        self.nowhere = tcp(nowhere())
 
     async def _start(self) -> None:
         self.edges = [TcpEdge(node, notified=self.notices.append) for node in (self.a, self.b)]
