@@ -3,9 +3,11 @@
     python -m tests.conformance.defective_initiator
 
 reads JSON lines, {"defect", "route", "listen"}: the node of that name, if there is one, is aborted as by a crash, and a
-new one listens at `listen` and opens a session to `route`. It runs until its standard input is closed.
+new one listens at `listen` and opens a session to `route`. Each order is answered by a line, {"defect", "error"}, with
+no error where it was carried out. It runs until its standard input is closed.
 
 Rule 1: as in defective_node.py: a defect is one respect in which the node differs.
+Rule 2: an order that fails is the failure of its defect alone; the other nodes go on.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from dataclasses import dataclass, field
 from ockam_fsm.checking.sessions.known_bad import with_row, without_effect
 from ockam_fsm.edges.loop import run
 from ockam_fsm.edges.tcp_node import TcpNode
-from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.parts import ASK
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, SessionMachine
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, SessionType, State
@@ -155,6 +157,14 @@ class Nodes:
         self.stack = stack
         self.running: dict[str, TcpNode] = {}
 
+    async def told(self, order: dict[str, str]) -> str:
+        """Carry it out. The result says what went wrong, if anything did."""
+        try:
+            await self.open(order["defect"], order["route"], order["listen"])
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+        return ""
+
     async def open(self, name: str, route: str, listen: str) -> None:
         await self.abort(name)
         defect = next(one for one in DEFECTS if one.name == name)
@@ -181,10 +191,7 @@ async def main() -> None:
         nodes = Nodes(stack)
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             order = json.loads(line)
-            try:
-                await nodes.open(order["defect"], order["route"], order["listen"])
-            except LocalSessionError as error:
-                print(error, file=sys.stderr)
+            print(json.dumps({"defect": order["defect"], "error": await nodes.told(order)}), flush=True)
         for name in tuple(nodes.running):
             await nodes.abort(name)
 

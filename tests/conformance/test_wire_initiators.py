@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
+import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -17,7 +19,7 @@ from ockam_fsm.edges.loop import run
 from ockam_fsm.edges.wire_peer import WireListener
 from tests.conformance.defective import ROOT, failures
 from tests.conformance.defective_initiator import DEFECTS, DURATIONS, Defect
-from tests.edges.node_process import free_port
+from tests.edges.ports import kept_address
 
 TEETH: dict[str, tuple[tuple[str, ...], set[str]]] = {
     # defect: the cases that are about it, the clauses that it breaks
@@ -40,45 +42,84 @@ TEETH: dict[str, tuple[tuple[str, ...], set[str]]] = {
 OURS = ("none", "none-ockam", "none-transient")
 
 
-@pytest.fixture(scope="module")
-def reports() -> Iterator[dict[str, Report]]:
-    command = [sys.executable, "-m", "tests.conformance.defective_initiator"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True, cwd=ROOT) as process:
+class Orders:
+    """To the process of defective_initiator.py. One that fails is an error in the case that gave it, nowhere else."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin is not None
-        stdin = process.stdin
+        assert process.stdout is not None
+        self._to, self._from = process.stdin, process.stdout
+        self._answers: dict[str, asyncio.Future[str]] = {}
+        self.reading = asyncio.ensure_future(self._read())
 
-        def tell(order: dict[str, str]) -> None:
-            stdin.write(json.dumps(order) + "\n")
-            stdin.flush()
+    async def tell(self, order: dict[str, str]) -> None:
+        """Raises OSError: it was not carried out."""
+        answer = self._answers[order["defect"]] = asyncio.get_running_loop().create_future()
+        self._to.write(json.dumps(order).encode() + b"\n")
+        await self._to.drain()
+        await asyncio.wait((answer, self.reading), return_when=asyncio.FIRST_COMPLETED)
+        if error := answer.result() if answer.done() else "the process of the nodes has ended":
+            raise OSError(error)
 
-        yield run(judged(tell), fast=False)
-        stdin.close()
-        process.wait(20)
+    async def _read(self) -> None:
+        async for line in self._from:
+            told = json.loads(line)
+            self._answers.pop(told["defect"]).set_result(told["error"])
 
 
-async def judged(tell: Callable[[dict[str, str]], None]) -> dict[str, Report]:
-    found = await asyncio.gather(*(one(defect, tell) for defect in DEFECTS))
+@asynccontextmanager
+async def orders() -> AsyncIterator[Orders]:
+    command = [sys.executable, "-m", "tests.conformance.defective_initiator"]
+    pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, **pipes)  # type: ignore[arg-type]
+    given = Orders(process)
+    try:
+        yield given
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        await asyncio.wait_for(process.wait(), 20)
+        await given.reading
+
+
+@pytest.fixture(scope="module")
+def reports() -> dict[str, Report]:
+    return run(judged(), fast=False)
+
+
+async def judged() -> dict[str, Report]:
+    async with orders() as given:
+        found = await asyncio.gather(*(one(defect, given) for defect in DEFECTS))
     return {defect.name: report for defect, report in zip(DEFECTS, found, strict=True)}
 
 
-async def one(defect: Defect, tell: Callable[[dict[str, str]], None]) -> Report:
+async def one(defect: Defect, given: Orders) -> Report:
     listener = await WireListener.at("127.0.0.1:0")
-    there = f"127.0.0.1:{free_port()}"
+    there = kept_address()
     pace = Pace(2.0 if defect.name in TEETH else 5.0, run_seconds=120.0)
     names = frozenset({"negotiation", "keepalive", "back-off"})
     node = Target(listener.where, "door", "", "", defect.profile, defect.kind, DURATIONS, names,
                   node_address=there, pace=pace)  # fmt: skip
     order = {"defect": defect.name, "route": f"tcp://{listener.where}/door", "listen": there}
     only = TEETH[defect.name][0] if defect.name in TEETH else ()
-    kit = DoorKit(node, "ockam-fsm conform", lambda done, total, name: None, opener(tell, order), 20.0, only)
+    kit = DoorKit(node, "ockam-fsm conform", lambda done, total, name: None, partial(given.tell, order), 20.0, only)
     return await kit.judge(listener)
 
 
-def opener(tell: Callable[[dict[str, str]], None], order: dict[str, str]) -> Callable[[], Awaitable[None]]:
-    async def begin() -> None:
-        tell(order)
+@pytest.mark.slow
+def test_an_order_that_fails_takes_nobody_with_it() -> None:
+    async def main() -> None:
+        order = {"defect": "none", "route": "tcp://127.0.0.1:1/door", "listen": "nowhere"}
+        async with orders() as given:
+            with pytest.raises(OSError, match="HOST:PORT"):
+                await given.tell(order)
+            with socket.create_server(("127.0.0.1", 0)) as taken:
+                port = taken.getsockname()[1]
+                with pytest.raises(OSError, match="in use"):
+                    await given.tell(order | {"listen": f"127.0.0.1:{port}"})
+            await given.tell(order | {"listen": kept_address()})
 
-    return begin
+    run(main(), fast=False)
 
 
 def test_every_defect_is_tried() -> None:
