@@ -7,15 +7,22 @@ from dataclasses import replace
 import pytest
 
 from ockam_fsm.checking import Verdict, explore
-from ockam_fsm.checking.actors import Deliver
+from ockam_fsm.checking.actors import Deliver, Outbox
 from ockam_fsm.checking.sessions.ends import CLOSE, HOST_ADDRESS, RESPONDER, Packet
 from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.checking.sessions.strangers import sayings, strangers
 from ockam_fsm.checking.sessions.worlds import setting_of
-from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, TYPES, table
+from ockam_fsm.machines.session import (
+    EXPLICIT_PERSISTENT_ONE_SIDED,
+    EXPLICIT_PERSISTENT_TWO_SIDED,
+    EXPLICIT_TRANSIENT,
+    TYPES,
+    table,
+)
 from ockam_fsm.machines.vocabulary import Role, SessionType
+from ockam_fsm.runtime.commands import DeadLetter, Send
 from ockam_fsm.runtime.handshake import GENERATION
-from ockam_fsm.runtime.message import Message, local
+from ockam_fsm.runtime.message import Message, Route, local
 from ockam_fsm.runtime.signals import Generation, Hello
 
 ONE_SIDED = EXPLICIT_PERSISTENT_ONE_SIDED
@@ -54,6 +61,22 @@ def test_a_responder_that_is_forgotten_before_anybody_asked_for_it_has_not_close
     result = explore(replace(world, orders=orders), backend="stdlib")
     assert [one.id for one in result.properties if one.verdict is Verdict.REFUTED] == []
     assert result.states == 3  # and a second one, which is forgotten as well
+
+
+@pytest.mark.parametrize(("way", "said"), [((), [DeadLetter]), ((local("contact"),), [Send])])
+def test_a_known_number_from_whom_a_restarted_responder_could_never_ask_is_owed_nothing(
+    way: Route, said: list[type]
+) -> None:
+    """Clause 5.3 comes before *older* in 4.2 (15.24). With a way back in it the same hello is superseded."""
+    setting = setting_of(EXPLICIT_PERSISTENT_TWO_SIDED)
+    hello = Hello(setting.session_id(0), Generation(1, Role.INITIATOR, local("asks")), way)
+    happens = Deliver(Packet(Message((HOST_ADDRESS,), (local("asks"),), GENERATION.encode(hello))), "stranger")
+    world = strangers(Role.RESPONDER, setting, returned=True)
+    out = Outbox(RESPONDER)
+    world.actors[0].handle(world.actors[0].start(out), happens, out)
+    assert [type(record[1]) for record in out.records if isinstance(record, tuple)] == said
+    result = explore(replace(world, orders={RESPONDER: {happens: None}}), backend="stdlib")
+    assert [one.id for one in result.properties if one.verdict is Verdict.REFUTED] == []
 
 
 @pytest.mark.parametrize("role", list(Role))
