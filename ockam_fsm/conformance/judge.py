@@ -22,6 +22,7 @@ from ockam_fsm.conformance.search import choices, shortest
 from ockam_fsm.conformance.stimuli import HOSTS, stimuli_of
 from ockam_fsm.conformance.target import Declaration, Feature, Make, TargetLost, Unsupported
 from ockam_fsm.conformance.words import Case, alone, cases
+from ockam_fsm.edges.watchdog import Calls
 from ockam_fsm.runtime.message import Address
 
 MOST_LOST = 5
@@ -53,7 +54,7 @@ class Effort:
 
 @dataclass
 class Judge:
-    """Everything that was learned of one kind of end. `beats` counts steps, for whoever watches."""
+    """Everything that was learned of one kind of end. `calls`: of the target, for whoever watches."""
 
     declaration: Declaration
     make: Make
@@ -62,7 +63,7 @@ class Judge:
     about: dict[str, int] = field(default_factory=dict)
     known: set[Hashable] = field(default_factory=set)
     used: dict[Address, None] = field(default_factory=dict)
-    beats: int = 0
+    calls: Calls = field(default_factory=Calls)
     lost: int = 0
     stopped: str = ""
     unsupported: str = ""
@@ -72,7 +73,8 @@ class Judge:
     def features(self) -> frozenset[Feature] | None:
         """What the implementation claims; None if it has no such end, or is not there at all."""
         try:
-            return self.make(self.declaration).features
+            with self.calls:
+                return self.make(self.declaration).features
         except Unsupported as reason:
             self.unsupported = str(reason) or "the implementation has no such end"
         except TargetLost as lost:
@@ -133,7 +135,6 @@ class Judge:
         if running is None:
             return ()
         for stimulus in stimuli:
-            self.beats += 1
             if not running.step(stimulus):
                 break
         return self.count(running.steps)
@@ -141,7 +142,7 @@ class Judge:
     def start(self, declaration: Declaration) -> Lockstep | None:
         """A new target beside its reference; None if there is none."""
         try:
-            self.running = Lockstep(declaration, self.make, self.used)
+            self.running = Lockstep(declaration, self.make, self.used, self.calls)
         except TargetLost as lost:
             self._lose(str(lost))
             self.running = None

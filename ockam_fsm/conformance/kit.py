@@ -82,7 +82,7 @@ def check_pair(
             Judge(Declaration(kind, Role.RESPONDER, profile), make_responder, effort),
         )
         judges += ends.judges
-        if not watched(ends.check, lambda ends=ends: ends.beats, effort.patience_seconds):  # type: ignore[misc]
+        if not watched(ends.check, lambda ends=ends: ends.called, effort.patience_seconds):  # type: ignore[misc]
             ends.stall()
             break
     return report(target, judges)
@@ -100,7 +100,7 @@ def _spoken(kinds: Iterable[SessionType], profile: Profile) -> list[SessionType]
 
 def _checked(judges: Sequence[Judge], target: str) -> Report:
     for judge in judges:
-        if not watched(judge.check, lambda judge=judge: judge.beats, judge.effort.patience_seconds):  # type: ignore[misc]
+        if not watched(judge.check, lambda judge=judge: judge.calls.open, judge.effort.patience_seconds):  # type: ignore[misc]
             judge.stall()
             break
     return report(target, judges)

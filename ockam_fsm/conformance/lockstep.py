@@ -21,6 +21,7 @@ from ockam_fsm.conformance.ours import OurEnd
 from ockam_fsm.conformance.peer import Action, Arrive, Do, Peer, Stimulus, Wait
 from ockam_fsm.conformance.reference import Fired, Heard, Watcher, read, watched
 from ockam_fsm.conformance.target import Declaration, Feature, Make, Output, Target, TargetLost
+from ockam_fsm.edges.watchdog import Calls
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.commands import (
@@ -119,15 +120,18 @@ class Stepped:
 
 @dataclass
 class Lockstep:
-    """One run of a target beside its reference. `used`: the addresses that the target has used in other runs."""
+    """One run of a target beside its reference. `used`: the addresses that the target has used in other runs.
+    `calls`: of the target, for whoever watches."""
 
     declaration: Declaration
     make: Make
     used: dict[Address, None] = field(default_factory=dict)
+    calls: Calls = field(default_factory=Calls)
     steps: list[Stepped] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.target: Target = self.make(self.declaration)
+        with self.calls:
+            self.target: Target = self.make(self.declaration)
         settings = watched(self.declaration.settings)
         self.watcher: Watcher = settings.driver
         self.heard = Heard(self.declaration.profile, self.used)
@@ -153,7 +157,8 @@ class Lockstep:
         collides = self.peer.own_attempt() is not None
         routeless = not any(link.route for link in self.peer.links())
         armed = tuple(timer for _, timer in self.reference.timers if isinstance(timer, Timer))
-        problem, outputs = self._act(action)
+        with self.calls:
+            problem, outputs = self._act(action)
         self.outputs = self.heard.said = outputs
         self.heard.repeated = []
         self.watcher.fired.clear()

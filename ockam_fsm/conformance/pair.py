@@ -56,12 +56,13 @@ class PairOfJudges:
         self.judges = (initiator, responder)
 
     @property
-    def beats(self) -> int:
-        return sum(judge.beats for judge in self.judges)
+    def called(self) -> tuple[int, int] | None:
+        """Whose target is being called, and the number of the call."""
+        return next(((n, judge.calls.open) for n, judge in enumerate(self.judges) if judge.calls.open), None)
 
     def stall(self) -> None:
-        running = max(self.judges, key=lambda judge: judge.beats)
-        running.stall()
+        if self.called is not None:
+            self.judges[self.called[0]].stall()
 
     def check(self) -> None:
         """A run without faults, then as many as the effort says."""
@@ -167,7 +168,6 @@ class Run:
 
     def _step(self, end: End, stimulus: Stimulus) -> bool:
         """One stimulus; what follows from it is put into the network, and requests are answered."""
-        end.judge.beats += 1
         if not end.lockstep.step(stimulus):
             return False
         other = self.ends[1] if end is self.ends[0] else self.ends[0]

@@ -25,8 +25,10 @@ from ockam_fsm.conformance import (
     our_end,
     our_node,
 )
+from ockam_fsm.conformance import judge as judging
 from ockam_fsm.conformance.findings import Verdict
 from ockam_fsm.conformance.target import Output
+from ockam_fsm.conformance.words import Case
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
     EXPLICIT_PERSISTENT_TWO_SIDED,
@@ -141,6 +143,11 @@ class Hangs(Odd):
         threading.Event().wait(60.0)
 
 
+class HangsOnMessages(Odd):
+    def deliver(self, message: Message, carrier: str) -> None:
+        threading.Event().wait(60.0)
+
+
 class Raises(Odd):
     def advance(self, seconds: float) -> None:
         raise RuntimeError("no")
@@ -161,6 +168,26 @@ def test_a_target_that_never_comes_back_is_given_up() -> None:
     report = check_initiator(Hangs, [EXPLICIT_TRANSIENT], effort=Effort(patience_seconds=0.05))
     assert failed(report) == {"14.4"}
     assert "did not come back" in report.findings[0].reason
+
+
+def test_what_the_kit_does_itself_may_take_longer_than_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As exploring our own end does for the large types, and for all on a slow machine: the target is not to blame."""
+
+    def slowly(*arguments: object, **options: object) -> tuple[Case, ...]:
+        threading.Event().wait(0.3)
+        return ()
+
+    monkeypatch.setattr(judging, "cases", slowly)
+    report = check_initiator(our_end, [EXPLICIT_TRANSIENT], effort=Effort(patience_seconds=0.05, examples=0))
+    assert report.findings == ()
+
+
+def test_one_of_a_pair_that_never_comes_back_is_given_up() -> None:
+    report = check_pair(
+        our_end, HangsOnMessages, [EXPLICIT_TRANSIENT], effort=Effort(patience_seconds=0.05, examples=0)
+    )
+    assert failed(report) == {"14.4"}
+    assert "responder" in next(one.case for one in report.findings if one.verdict is Verdict.FAIL)
 
 
 def test_what_is_not_supported_is_not_applicable() -> None:
