@@ -2,8 +2,9 @@
 
     python -m tests.conformance.soak [RUNS] [BUSY]
 
-RUNS (50) complete runs, one after another, of all three spawners at once, while BUSY (2) processes use up the
-processors. It prints what was not PASS or NOT APPLICABLE, and ends with 1 if there was any.
+RUNS (50) complete runs, one after another, while BUSY (2) processes use up the processors. In each run the kit judges
+all responders of our nodes at once, two-sided ones too, and then our initiators. It prints what was not PASS or NOT
+APPLICABLE, and ends with 1 if there was any.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ import sys
 from collections import Counter
 from contextlib import ExitStack
 
-from ockam_fsm.conformance.findings import Verdict
-from tests.conformance.defective import judged, our_node, target
+from ockam_fsm.conformance.findings import Report, Verdict
+from ockam_fsm.edges.loop import run
+from tests.conformance.defective import judged
 from tests.conformance.defective_node import CAPACITY
-from tests.conformance.test_wire_ours import DURATIONS, SPAWNERS
+from tests.conformance.test_wire_initiators import OURS
+from tests.conformance.test_wire_initiators import judged as judged_initiators
+from tests.conformance.test_wire_ours import our_targets
 
 BURN = "while True: sum(range(100_000))"
 
@@ -28,16 +32,21 @@ def main(runs: int, busy: int) -> int:
             burning = stack.enter_context(subprocess.Popen([sys.executable, "-c", BURN]))
             stack.callback(burning.kill)
         for number in range(1, runs + 1):
-            # A node of its own for each run: the cases about capacity leave its spawners full.
-            with our_node("--durations", DURATIONS, "--capacity", str(CAPACITY)) as where:
-                nodes = {name: (target(where, kind, spawner=name), ()) for name, kind in SPAWNERS.items()}
-                for name, report in judged(nodes).items():
-                    counts[report.summary["verdict"]] += 1
-                    for one in report.findings:
-                        if one.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
-                            print(f"run {number}, {name}: {one.clause} {one.case} {one.verdict.value}: {one.reason}")
+            for name, report in once().items():
+                counts[report.summary["verdict"]] += 1
+                for one in report.findings:
+                    if one.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
+                        print(f"run {number}, {name}: {one.clause} {one.case} {one.verdict.value}: {one.reason}")
             print(f"{number} of {runs}: {dict(counts)}", flush=True)
     return int(set(counts) != {"conforms"})
+
+
+def once() -> dict[str, Report]:
+    """With nodes of its own: the cases about capacity leave their spawners full."""
+    with our_targets("--capacity", str(CAPACITY)) as nodes:
+        responders = judged({name: (node, ()) for name, node in nodes.items()})
+    initiators = run(judged_initiators(*OURS), fast=False)
+    return responders | {f"initiator {name}": report for name, report in initiators.items()}
 
 
 if __name__ == "__main__":

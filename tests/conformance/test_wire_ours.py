@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
 from ockam_fsm.conformance.findings import Report, Verdict
 from ockam_fsm.conformance.wire.kit import NOT_JUDGED
+from ockam_fsm.conformance.wire.target import Target
 from tests.conformance.defective import judged, our_node, target
 
 DURATIONS = "negotiation=1,keepalive=0.3,idle=2,retention=1,request=2,back-off=0.05"
@@ -19,11 +21,17 @@ TWO_SIDED = "explicit-persistent-two-sided"
 @pytest.fixture(scope="module")
 def reports() -> Iterator[dict[str, Report]]:
     """All at once, so that their waits overlap."""
-    waits = ("--durations", DURATIONS)
+    with our_targets() as nodes:
+        yield judged({name: (replace(node, capacity=None), ()) for name, node in nodes.items()})
+
+
+@contextmanager
+def our_targets(*options: str) -> Iterator[dict[str, Target]]:
+    """Two nodes of ours, each as a user starts it: every kind of session that the kit can judge from outside."""
+    waits = ("--durations", DURATIONS, *options)
     with our_node(*waits) as where, our_node(*waits, "--type", TWO_SIDED) as other:
         nodes = {name: target(where, kind, spawner=name) for name, kind in SPAWNERS.items()}
-        nodes[TWO_SIDED] = target(other, "two-sided", spawner="generation_spawner")
-        yield judged({name: (replace(node, capacity=None), ()) for name, node in nodes.items()})
+        yield nodes | {TWO_SIDED: target(other, "two-sided", spawner="generation_spawner")}
 
 
 @pytest.mark.slow
