@@ -211,9 +211,11 @@ class Program:
         answer = self.ask({"start": declaration_to_json(declaration)})
         if "unsupported" in answer:
             raise Unsupported(str(answer["unsupported"]))
-        known = {feature.value: feature for feature in Feature}
-        claimed = answer.get("ready") or []
-        return PipeTarget(self, frozenset(known[name] for name in claimed if name in known))
+        claimed = answer.get("ready")
+        if not isinstance(claimed, list):
+            self.close()
+            raise TargetLost(f"its answer to start says neither ready nor unsupported: {str(answer)[:80]}")
+        return PipeTarget(self, frozenset(feature for feature in Feature if feature.value in claimed))
 
     def ask(self, command: Json) -> Json:
         try:
@@ -272,7 +274,7 @@ class PipeTarget:
     def _ask(self, command: Json) -> Json:
         answer = self.program.ask(command)
         try:
-            self.outputs += [output_of(one) for one in answer.get("outputs", ())]
+            self.outputs += [output_of(one) for one in answer["outputs"]]
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             self.program.close()
             raise TargetLost(f"an output that cannot be read: {type(error).__name__}: {error}") from None

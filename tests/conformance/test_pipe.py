@@ -150,6 +150,8 @@ ODD = {
     "does not read": "import threading\nthreading.Event().wait()",
     "writes no JSON": READY + "print('hello', flush=True)\nsys.stdin.read()",
     "writes no object": READY + "print('[]', flush=True)\nsys.stdin.read()",
+    "answers with its input": "import sys\nfor line in sys.stdin: print(line, end='', flush=True)",
+    "answers without outputs": READY + "for line in sys.stdin: print('{}', flush=True)",
     "answers something else": READY + "print('{\"outputs\": [{\"tell\": \"hello\"}]}', flush=True)\nsys.stdin.read()",
     "ignores the end of its input": "import signal, threading\nthreading.Event().wait()",
 }  # fmt: skip
