@@ -85,4 +85,11 @@ CLAUSES: tuple[Clause, ...] = (
     Clause("14.4", "What cannot be read", Level.PLAIN),
 )
 
+
+def texts(specification: str) -> dict[str, str]:
+    """Number -> text of each clause, without its heading, from the text of the specification."""
+    parts = re.split(r"^#{1,3} (.*)$", specification, flags=re.M)
+    return {heading.partition(" ")[0]: text.strip() for heading, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
 BY_ID: Mapping[str, Clause] = {clause.id: clause for clause in CLAUSES}

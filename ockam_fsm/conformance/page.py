@@ -7,8 +7,9 @@ Rule 3: a line opens where its reader asks: reason, cases, chart, bytes. What de
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
+from types import MappingProxyType
 
 from ockam_fsm.conformance.findings import Line, Report, Reproduction, Verdict
 from ockam_fsm.projections.sequence_svg import to_svg
@@ -50,6 +51,7 @@ th{color:var(--pale);font-weight:500}
 code,pre{font:.82rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 pre{background:var(--soft);padding:.8rem 1rem;border-radius:8px;overflow-x:auto;white-space:pre-wrap;
 overflow-wrap:anywhere}
+pre.clause{max-height:20rem;overflow-y:auto}
 .chart{overflow-x:auto;margin:1rem 0}
 .chart svg{max-width:none}
 footer{color:var(--pale);font-size:.85rem;margin-top:2rem}
@@ -59,8 +61,9 @@ summary{grid-template-columns:2.5rem 1fr auto}.verdict{min-width:0}}
 """
 
 
-def to_html(report: Report, base: str = "") -> str:
-    """`base` is put before the links to the specification, which are relative to the root of its repository."""
+def to_html(report: Report, texts: Mapping[str, str] = MappingProxyType({}), base: str = "") -> str:
+    """`texts`: what each clause says, by number; it is then in the page. `base` is put before the links to the
+    specification, which are relative to the root of its repository."""
     title = f"{HEADLINES[report.exit_code]}: {report.target}"
     return "\n".join(
         [
@@ -72,7 +75,7 @@ def to_html(report: Report, base: str = "") -> str:
             f'<p class="target">{escape(report.target)}{_took(report)}</p>',
             f'<ul class="counts">{"".join(_counts(report))}</ul>',
             "<main>",
-            *(_line(line, base) for line in report.lines),
+            *(_line(line, texts.get(line.clause.id, ""), base) for line in report.lines),
             "</main>",
             *_footer(report),
             "</body></html>",
@@ -91,7 +94,7 @@ def _counts(report: Report) -> Iterator[str]:
         yield f'<li class="{MARKS[verdict]}"><b>{report.counts[verdict.value]}</b>{verdict.value.lower()}</li>'
 
 
-def _line(line: Line, base: str) -> str:
+def _line(line: Line, text: str, base: str) -> str:
     clause, mark = line.clause, MARKS[line.verdict]
     word = line.verdict.value + (" (expected)" if line.expected else "")
     at_stake = f" <span class='level'>at stake: {line.severity.value}</span>" if line.severity else ""
@@ -100,9 +103,14 @@ def _line(line: Line, base: str) -> str:
         f'<summary><span class="id">{clause.id}</span><span>{escape(clause.title)}</span>'
         f'<span class="level">{clause.level.value}</span><span class="verdict {mark}">{word}</span></summary>'
         f'<div class="body"><p>{escape(line.reason)}{at_stake}</p>'
-        f'<p><a href="{escape(base + clause.link)}">the clause in the specification</a></p>'
-        f"{_cases(line)}{_reproduction(line.reproduction)}</div></details>"
+        f"{_clause(line, text, base)}{_cases(line)}{_reproduction(line.reproduction)}</div></details>"
     )
+
+
+def _clause(line: Line, text: str, base: str) -> str:
+    link = f'<a href="{escape(base + line.clause.link)}">{escape(line.clause.link)}</a>'
+    said = f'<pre class="clause">{escape(text)}</pre>' if text else ""
+    return f"{said}<p>{link if base or not text else escape(line.clause.link)}</p>"
 
 
 def _cases(line: Line) -> str:

@@ -9,12 +9,13 @@ import pytest
 from rich.console import Console
 
 from ockam_fsm.cli.conform_shown import show_report
-from ockam_fsm.conformance.clauses import CLAUSES
+from ockam_fsm.conformance.clauses import CLAUSES, SPECIFICATION, texts
 from ockam_fsm.conformance.expected import read_expected
 from ockam_fsm.conformance.findings import Expected, Report, Verdict
 from ockam_fsm.conformance.page import to_html
 from ockam_fsm.conformance.reports import to_junit
 from ockam_fsm.kernel.errors import DefinitionError
+from tests.conformance.defective import ROOT
 from tests.conformance.test_findings import FAIL, OPEN, PASS, finding
 
 NASTY = "<script>alert('&\x00\x1b[31m')</script>"
@@ -67,8 +68,19 @@ def test_the_page_is_whole_and_stands_alone() -> None:
     assert text.count("<details") - text.count(" open>") == len(CLAUSES) - 1  # what deviates is open
 
 
+def test_the_page_has_the_text_of_each_clause() -> None:
+    page, said = Page(), texts((ROOT / SPECIFICATION).read_text())
+    assert "It MUST NOT start a second negotiation (S2)" in said["3.3"]
+    assert said["3.3"].endswith("`RENEGOTIATING`.")
+    text = to_html(REPORT, said | {"4.1": NASTY})
+    page.feed(text)
+    assert page.links == []
+    assert "script" not in page.seen
+    assert text.count('<pre class="clause">') == len(CLAUSES)
+
+
 def test_links_of_the_page_may_lead_elsewhere() -> None:
-    assert 'href="https://spec.example/spec/sessions.md#' in to_html(REPORT, "https://spec.example/")
+    assert 'href="https://spec.example/spec/sessions.md#' in to_html(REPORT, base="https://spec.example/")
 
 
 def test_junit_counts_what_deviates_and_nothing_that_was_expected() -> None:
