@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.progress import Progress
@@ -80,6 +81,8 @@ def conform(
     """
     from ockam_fsm.conformance.wire.target import Pace, Target
 
+    if pipe and (target or spawner):
+        fail("a node or a program?", "Name the one, tcp://HOST:PORT --spawner ADDRESS, or the other, --pipe COMMAND.")
     expected, written = the_expected(expect), _Written(as_json, every, junit, html)
     speaks = the_profile(profile or ("generation" if pipe else "ockam"))
     if pipe:
@@ -109,19 +112,24 @@ class _Written:
 
     def __init__(self, as_json: bool, every: bool, junit: Path | None, html: Path | None) -> None:
         self.as_json, self.every, self.junit, self.html = as_json, every, junit, html
+        for path in (junit, html):
+            if path is not None and not path.parent.is_dir():  # said before the run, which may be long
+                fail(f"cannot write {path}: there is no folder {path.parent}.", "Make it, or name another file.")
 
-    def write(self, report: Report) -> None:
+    def write(self, report: Report, remedy: str) -> None:
+        """`remedy`: what to try if nothing could be judged."""
         from ockam_fsm.cli.conform_shown import show_report
         from ockam_fsm.conformance.page import to_html
         from ockam_fsm.conformance.reports import to_junit
 
-        for path, make in ((self.junit, to_junit), (self.html, to_html)):
-            if path is not None:
-                _write(path, make(report))
+        if self.junit is not None:
+            _write(self.junit, to_junit(report))
+        if self.html is not None:
+            _write(self.html, to_html(report, the_clauses()))
         if self.as_json:
             print_json(report.to_json())
         else:
-            show_report(out(), report, every=self.every)
+            show_report(out(), report, remedy, every=self.every)
 
 
 def _judge_program(
@@ -142,7 +150,7 @@ def _judge_program(
     with err().status("asking the program ..."):
         report = check_program(shlex.split(command), kinds, profile, effort, patience)
     report = replace(report, expected=expected, seconds=round(limit - end + time.monotonic(), 3))
-    written.write(report)
+    written.write(report, f"Run it by hand: it answers each line by one, as spec/conformance-pipe.md says. {command}")
     raise typer.Exit(report.exit_code)
 
 
@@ -151,7 +159,8 @@ async def _judge(node: Target, only: Iterable[str], expected: tuple[Expected, ..
 
     with Progress(console=err(), transient=True, disable=not err().is_terminal) as bar:
         report = await Kit(node, the_command(node), _shown(bar), only).judge(expected)
-    written.write(report)
+    there = f"{SCHEME}{node.where}/{node.echo or node.spawner}"
+    written.write(report, f"Does an Ockam node listen there, with this worker? Try: ockam-fsm send {there} hello")
     return report.exit_code
 
 
@@ -166,11 +175,12 @@ async def _judge_initiator(
     except OSError as error:
         fail(f"cannot listen at {node.where}: {error.strerror or error}.", "Choose another tcp://HOST:PORT.")
     route = f"{SCHEME}{listener.where}/{node.spawner}"
-    async with Opener(run, route) as opener:
-        with Progress(console=err(), transient=True, disable=not err().is_terminal) as bar:
+    with TemporaryFile() as said, Progress(console=err(), transient=True, disable=not err().is_terminal) as bar:
+        async with Opener(run, route, said) as opener:
             kit = DoorKit(node, the_command(node, run), _shown(bar), opener.begin, wait, only)
             report = await kit.judge(listener, expected)
-    written.write(report)
+            remedy = opener.remedy()
+    written.write(report, remedy)
     return report.exit_code
 
 
@@ -186,8 +196,9 @@ def _shown(bar: Progress) -> Callable[[int, int, str], None]:
 class Opener:
     """Has the node under test open its session: starts a command for each case, or tells people what to do, once."""
 
-    def __init__(self, command: str, route: str) -> None:
-        self.command, self.route = command, route
+    def __init__(self, command: str, route: str, said: IO[bytes]) -> None:
+        """`said`: for what the command writes to its standard error."""
+        self.command, self.route, self._said = command, route, said
         self._told = False
         self._process: asyncio.subprocess.Process | None = None
 
@@ -197,14 +208,25 @@ class Opener:
     async def __aexit__(self, *error: object) -> None:
         await self._end()
 
+    def remedy(self) -> str:
+        """What to try if no hello came."""
+        if self._process is None or self._process.returncode is None:
+            return f"Nothing that could be judged came to {self.route}: can the node reach it, and is it told to?"
+        self._said.seek(0)
+        last = self._said.read().decode(errors="replace").strip().splitlines()[-1:]
+        words = [f"The command of --run ended with exit status {self._process.returncode}.", *last, "Run it by hand."]
+        return "\n".join(words)
+
     async def begin(self) -> None:
         if self.command:
             await self._end()
             words = [word.replace("{route}", self.route) for word in shlex.split(self.command)]
             nothing = asyncio.subprocess.DEVNULL
+            self._said.seek(0)
+            self._said.truncate()
             try:
                 self._process = await asyncio.create_subprocess_exec(
-                    *words, stdin=nothing, stdout=nothing, stderr=nothing
+                    *words, stdin=nothing, stdout=nothing, stderr=self._said
                 )
             except OSError as error:
                 fail(f"cannot run {words[0]}: {error.strerror or error}.", "Check --run.")
@@ -229,6 +251,16 @@ def the_address(text: str) -> str:
     except LocalSessionError as error:
         fail(f"{error}.", "Write for example tcp://127.0.0.1:4000.")
     return where
+
+
+def the_clauses() -> dict[str, str]:
+    """What each clause says, from an installed package's own copy, or a clone's."""
+    from ockam_fsm.conformance.clauses import SPECIFICATION, texts
+
+    for folder in Path(__file__).parents[1:3]:
+        if (folder / SPECIFICATION).is_file():
+            return texts((folder / SPECIFICATION).read_text(encoding="utf-8"))
+    return {}
 
 
 def the_profile(name: str) -> Profile:

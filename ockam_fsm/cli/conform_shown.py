@@ -21,24 +21,33 @@ _WORDS = {0: "conforms", 1: "deviates", 2: "undetermined"}
 REASON_CHARACTERS = 160
 
 
-def show_report(console: Console, report: Report, *, every: bool) -> None:
-    """`every`: also the clauses that are not applicable."""
+def show_report(console: Console, report: Report, remedy: str = "", *, every: bool) -> None:
+    """`every`: also the clauses that are not applicable, and what is inconclusive for a reason that was said already.
+    `remedy`: what to try where nothing could be judged."""
     table = Table(title=Text(report.target), title_justify="left", box=None, pad_edge=False)
     table.add_column("clause", max_width=28)
     for name in ("level", "verdict"):
         table.add_column(name, no_wrap=True)
     table.add_column("reason", min_width=28)
-    hidden = 0
+    hidden, said, alike = 0, set(), 0
     for line in report.lines:
         if line.verdict is Verdict.NOT_APPLICABLE and not every:
             hidden += 1
             continue
+        if line.verdict is Verdict.INCONCLUSIVE and line.reason in said and not every:
+            alike += 1
+            continue
+        said.add(line.reason)
         table.add_row(f"{line.clause.id} {line.clause.title}", line.clause.level.value, _verdict(line), _reason(line))
     console.print(table)
+    if alike:
+        console.print(Text(f"and {alike} more clauses, INCONCLUSIVE for a reason that is said above", "dim"))
     for line in report.lines:
         if line.deviates:
             console.print(*_deviation(line), sep="\n", soft_wrap=True)
     console.print(*_summary(report, hidden), sep="\n")
+    if remedy and report.counts["INCONCLUSIVE"] and not report.counts["PASS"]:
+        console.print(Text(remedy), soft_wrap=True)
 
 
 def _verdict(line: Line) -> Text:

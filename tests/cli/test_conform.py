@@ -84,9 +84,12 @@ def test_a_deviation_is_exit_code_1_and_0_where_it_is_expected(where: str, tmp_p
 
 @pytest.mark.slow
 def test_nobody_there_is_exit_code_2() -> None:
-    code, out, _ = conform(nowhere())
+    code, out, _ = call("conform", f"tcp://{nowhere()}", *SPAWNER)
+    shown = " ".join(out.split())
     assert code == 2
-    assert "cannot be reached" in " ".join(out.split())
+    assert shown.count("cannot be reached") == 1
+    assert "14 more clauses, INCONCLUSIVE for a reason that is said above" in shown
+    assert f"Try: ockam-fsm send tcp://{nowhere()}/echo hello" in shown
 
 
 @pytest.mark.parametrize(
@@ -98,6 +101,8 @@ def test_nobody_there_is_exit_code_2() -> None:
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--as", "both"), "no role 'both'"),
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--expect", "/nowhere.toml"), "cannot read"),
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--durations", "idel=1"), "Did you mean idle?"),
+        (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--html", "/no/where.html"), "there is no folder /no"),
+        (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--pipe", "cat"), "a node or a program?"),
         (("conform", "tcp://192.0.2.1:1", *SPAWNER, "--as", "responder"), "cannot listen"),
     ],
 )
@@ -115,6 +120,16 @@ def test_as_responder_it_starts_the_command_and_judges_it() -> None:
     code, out, _ = call("conform", route, *options, "--only", "hello", "--only", "answered", "--json")
     assert code == 0
     assert {one["id"] for one in json.loads(out)["clauses"] if one["verdict"] == "PASS"} == {"14.1", "14.3", "4.3"}
+
+
+@pytest.mark.slow
+def test_as_responder_it_says_how_the_command_ended() -> None:
+    run = f"{sys.executable} -c \"import sys; sys.exit('not today: {{route}}')\""
+    route = f"tcp://{kept_address()}"
+    options = ("--as", "responder", "--spawner", "door", "--run", run, "--wait", "0.5")
+    code, out, _ = call("conform", route, *options, "--only", "hello", "--only", "answered")
+    assert code == 2
+    assert f"ended with exit status 1.\nnot today: {route}/door\n" in out
 
 
 @pytest.mark.slow
