@@ -51,7 +51,7 @@ th{color:var(--pale);font-weight:500}
 code,pre{font:.82rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 pre{background:var(--soft);padding:.8rem 1rem;border-radius:8px;overflow-x:auto;white-space:pre-wrap;
 overflow-wrap:anywhere}
-pre.clause{max-height:20rem;overflow-y:auto}
+pre.clause{font-size:.75rem;max-height:20rem;overflow-y:auto}
 .chart{overflow-x:auto;margin:1rem 0}
 .chart svg{max-width:none}
 footer{color:var(--pale);font-size:.85rem;margin-top:2rem}
