@@ -1,6 +1,6 @@
 """Every world explored again, and compared with its pins. A commit that moves a number explains it.
 
-To pin anew: `ockam-fsm check all --pin spec/manifest.json`.
+To pin anew: `ockam-fsm check all --pin spec/manifest.json`. Section `tlc` is judged by tests/spec/test_specified.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 from ockam_fsm.checking import Backend, BackendUnavailable, explore
 from ockam_fsm.checking.sessions.known_bad import known_bad
 from ockam_fsm.checking.sessions.worlds import all_worlds
-from ockam_fsm.cli.pins import LABEL, pins
+from ockam_fsm.cli.pins import LABEL, SECTIONS, pins
 from ockam_fsm.cli.subjects import Candidate, ours
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +36,7 @@ def found(candidate: Candidate, backend: Backend) -> dict[str, Any]:
 
 def test_everything_is_pinned_in_its_order() -> None:
     assert PINNED["label"] == LABEL
+    assert list(PINNED) == ["label", *SECTIONS]
     assert [entry["name"] for entry in PINNED["worlds"]] == [world.name for world in all_worlds()]
     assert [entry["name"] for entry in PINNED["known_bad"]] == [one.name for one in known_bad()]
 

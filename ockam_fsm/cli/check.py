@@ -121,9 +121,9 @@ def _finish(candidates: Sequence[Candidate], found: Sequence[dict[str, Any]], pi
     refuted = [one for one, result in pairs if not is_good(one, result) and not is_open(one, result)]
     undetermined = [one for one, result in pairs if is_open(one, result)]
     if pin is not None and not refuted and not undetermined:
-        from ockam_fsm.cli.pins import write
+        from ockam_fsm.cli.pins import pins, write
 
-        write(pin, pairs)
+        write(pin, pins(pairs))
     raise typer.Exit(DIFFERS if refuted else USAGE if undetermined else OK)
 
 

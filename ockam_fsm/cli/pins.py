@@ -1,22 +1,33 @@
-"""Pinned results: what `check all` found, without times (`spec/manifest.json`). A commit that moves one says why."""
+"""Pinned results, without times: `spec/manifest.json`, the one place for them. A commit that moves one says why.
+
+Theory: a manifest has sections. Each is written by the command that finds what is in it: `worlds` and `known_bad` by
+`check all --pin`, `tlc` by `spec --pin`.
+
+Rule 1: a command writes its own sections, and leaves every other as it is.
+Rule 2: the order of the sections is that of SECTIONS, whoever wrote first: the same results, the same bytes.
+Rule 3: what is no manifest is never written over.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ockam_fsm.cli.app import fail
 from ockam_fsm.cli.verdicts import Pair, judged, known_bad_verdict, trace_length
 
-LABEL = "GENERATED from the explored worlds; `ockam-fsm check all --pin spec/manifest.json` writes it again"
+MANIFEST = Path("spec/manifest.json")
+LABEL = (
+    "GENERATED: worlds and known_bad by `ockam-fsm check all --pin spec/manifest.json`, tlc by `ockam-fsm spec --pin`"
+)
+SECTIONS = ("worlds", "known_bad", "tlc")
 
 
-def pins(pairs: Sequence[Pair]) -> dict[str, Any]:
-    """The pinned part of the results."""
+def pins(pairs: Sequence[Pair]) -> dict[str, list[dict[str, Any]]]:
+    """The pinned part of what `check all` found, by section."""
     return {
-        "label": LABEL,
         "worlds": [_world(pair) for pair in pairs if not pair[0].rejected_by],
         "known_bad": [_known_bad(pair) for pair in pairs if pair[0].rejected_by],
     }
@@ -42,9 +53,26 @@ def _known_bad(pair: Pair) -> dict[str, Any]:
     }
 
 
-def write(path: Path, pairs: Sequence[Pair]) -> None:
-    """Pin the results in a file."""
+def pinned(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """The sections that a manifest has; of one that is not there, none."""
     try:
-        path.write_text(json.dumps(pins(pairs), indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
     except OSError as error:
-        fail(f"cannot write {path}: {error.strerror}.", "Name another file with --pin.")
+        fail(f"cannot read {path}: {error.strerror}.", "Name another file.")
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not set(found) <= {"label", *SECTIONS}:
+        fail(f"{path} is no manifest.", "Name another file, or remove it.")
+    return {name: found[name] for name in SECTIONS if name in found}
+
+
+def write(path: Path, found: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Pin what was found, by section, in a file that may have others."""
+    sections = pinned(path) | dict(found)
+    whole = {"label": LABEL} | {name: sections[name] for name in SECTIONS if name in sections}
+    try:
+        path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+    except OSError as error:
+        fail(f"cannot write {path}: {error.strerror}.", "Name a file in a folder that is there and is writable.")

@@ -7,7 +7,6 @@ Rule 2: states and transitions are compared where a model is searched whole, the
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,10 +15,10 @@ from typing import Annotated, Any
 import typer
 
 from ockam_fsm.cli.app import DIFFERS, OK, JsonOption, app, err, fail, out, print_json, unknown
+from ockam_fsm.cli.pins import MANIFEST, pinned, write
 from ockam_fsm.edges.tlc import Found, TlcError, require, run
 
-MANIFEST = Path("spec/tla/manifest.json")
-LABEL = "GENERATED from the models; `ockam-fsm spec --pin` writes it again"
+SECTION = "tlc"
 CORES = os.cpu_count() or 1
 WIDTH = 44
 
@@ -29,10 +28,10 @@ def spec(
     names: Annotated[list[str] | None, typer.Argument(metavar="[MODEL...]", help="Models; by default all.")] = None,
     root: Annotated[Path, typer.Option(help="The folder that has `spec`.")] = Path("."),
     workers: Annotated[int, typer.Option(min=1, help="Threads, for what is searched whole.")] = CORES,
-    pin: Annotated[bool, typer.Option("--pin", help="Write what is found into spec/tla/manifest.json.")] = False,
+    pin: Annotated[bool, typer.Option("--pin", help="Write what is found into spec/manifest.json.")] = False,
     json_wanted: JsonOption = False,
 ) -> None:
-    """Run TLC on the formal specification, and compare with what is pinned in `spec/tla/manifest.json`.
+    """Run TLC on the formal specification, and compare with what is pinned in `spec/manifest.json`.
 
     Exit code 0: every model is as pinned; 1: one differs; 2: TLC or Java is missing, or has no verdict.
 
@@ -53,11 +52,11 @@ def spec(
     folder = root / "spec" / "tla"
     if not folder.is_dir():
         fail(f"{root} has no spec/tla.", "Run it in a clone of ockam_fsm, or name one with --root.")
-    pinned = {entry["name"]: entry for entry in ([] if pin else _pins(root))}
-    entries = list(_all(names or known, folder, workers, pinned, json_wanted))
+    pins = {} if pin else _pins(root)
+    entries = list(_all(names or known, folder, workers, pins, json_wanted))
     if pin:
-        _pin(root, [_pinned_part(entry) for entry in entries])
-    differing = [entry["name"] for entry in entries if not pin and _pinned_part(entry) != pinned.get(entry["name"])]
+        write(root / MANIFEST, {SECTION: [_pinned_part(entry) for entry in entries]})
+    differing = [entry["name"] for entry in entries if not pin and _pinned_part(entry) != pins.get(entry["name"])]
     if json_wanted:
         print_json({"models": entries, "differing": differing})
     elif differing:
@@ -66,7 +65,7 @@ def spec(
 
 
 def _all(
-    names: Sequence[str], folder: Path, workers: int, pinned: dict[str, Any], quiet: bool
+    names: Sequence[str], folder: Path, workers: int, pins: dict[str, Any], quiet: bool
 ) -> Iterator[dict[str, Any]]:
     """Each model's result, said as soon as it is there."""
     try:
@@ -76,7 +75,7 @@ def _all(
         for name in names:
             entry = entry_of(name, folder, workers)
             if not quiet:
-                out().print(_line(entry, pinned), highlight=False, soft_wrap=True, markup=False)
+                out().print(_line(entry, pins), highlight=False, soft_wrap=True, markup=False)
             yield entry
     except TlcError as error:
         fail(error.fact, error.remedy)
@@ -109,24 +108,15 @@ def _pinned_part(entry: dict[str, Any]) -> dict[str, Any]:
     return {field: entry[field] for field in ("name", "verdict", "states", "transitions", "steps")}
 
 
-def _line(entry: dict[str, Any], pinned: dict[str, Any]) -> str:
+def _line(entry: dict[str, Any], pins: dict[str, Any]) -> str:
     states, steps = ("" if entry[field] is None else f"{entry[field]:,}" for field in ("states", "steps"))
-    mark = "  NOT AS PINNED" if pinned and _pinned_part(entry) != pinned.get(entry["name"]) else ""
+    mark = "  NOT AS PINNED" if pins and _pinned_part(entry) != pins.get(entry["name"]) else ""
     figures = f"{states:>9} {steps:>5} {entry['seconds']:>7.1f} {entry['megabytes']:>5}"
     return f"{entry['name']:<{WIDTH}} {entry['verdict']:<8} {figures}{mark}"
 
 
-def _pins(root: Path) -> list[dict[str, Any]]:
-    try:
-        found: list[dict[str, Any]] = json.loads((root / MANIFEST).read_text(encoding="utf-8"))["models"]
-    except (OSError, ValueError, KeyError) as error:
-        fail(f"cannot read {root / MANIFEST}: {error}.", "ockam-fsm spec --pin writes it.")
-    return found
-
-
-def _pin(root: Path, entries: Sequence[dict[str, Any]]) -> None:
-    text = json.dumps({"label": LABEL, "models": entries}, indent=1)
-    try:
-        (root / MANIFEST).write_text(text + "\n", encoding="utf-8", newline="\n")
-    except OSError as error:
-        fail(f"cannot write {root / MANIFEST}: {error.strerror}.", "Make the folder writable.")
+def _pins(root: Path) -> dict[str, dict[str, Any]]:
+    entries = pinned(root / MANIFEST).get(SECTION)
+    if entries is None:
+        fail(f"{root / MANIFEST} has no section {SECTION!r}.", "ockam-fsm spec --pin writes it.")
+    return {entry["name"]: entry for entry in entries}

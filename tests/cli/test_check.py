@@ -241,9 +241,12 @@ def test_pins_have_no_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     few = {name: one for name, one in subjects.ours().items() if name in (SMALL, "forget-held-messages")}
     monkeypatch.setattr(subjects, "ours", lambda: few)
     file = tmp_path / "m.json"
+    file.write_text('{"tlc": [{"name": "MCExplicitTransient"}]}')
     assert invoke("all", "--workers", "1", "--pin", str(file)).exit_code == OK
     pinned = json.loads(file.read_text())
     assert "seconds" not in file.read_text()
+    assert list(pinned) == ["label", "worlds", "known_bad", "tlc"]
+    assert pinned["tlc"] == [{"name": "MCExplicitTransient"}]
     assert pinned["worlds"][0]["states"] == 138
     assert len(pinned["known_bad"][0]["trace"]) == pinned["known_bad"][0]["trace_length"] == 3
     assert invoke("all", "--workers", "1", "--pin", str(tmp_path / "no" / "m.json")).exit_code == USAGE

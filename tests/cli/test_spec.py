@@ -11,16 +11,18 @@ from typer.testing import CliRunner
 
 from ockam_fsm.cli import app
 from ockam_fsm.cli import spec as command
+from ockam_fsm.cli.pins import MANIFEST
 from ockam_fsm.edges.tlc import Found, TlcError
 
 HOLDS = Found("PROVED", "", 935, 5068, None, (), 1.0, 180)
 AS_PINNED = {"name": "MCExplicitTransient", "verdict": "PROVED", "states": 935, "transitions": 5068, "steps": None}
+OF_ANOTHER = {"name": "explicit-transient:lossy", "states": 935}
 
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "spec" / "tla").mkdir(parents=True)
-    (tmp_path / "spec" / "tla" / "manifest.json").write_text(json.dumps({"models": [AS_PINNED]}))
+    (tmp_path / MANIFEST).write_text(json.dumps({"worlds": [OF_ANOTHER], "tlc": [AS_PINNED]}))
     monkeypatch.setattr(command, "require", lambda: ("java", Path()))
     monkeypatch.setattr(command, "run", lambda model, folder, workers: HOLDS)
     return tmp_path
@@ -47,12 +49,29 @@ def test_another_count_differs(root: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_what_is_found_is_pinned(root: Path) -> None:
-    (root / "spec" / "tla" / "manifest.json").unlink()
-    assert invoked(root, "MCExplicitTransient").exit_code == 2
+    (root / MANIFEST).unlink()
+    missing = invoked(root, "MCExplicitTransient")
+    assert (missing.exit_code, "has no section 'tlc'" in missing.stderr) == (2, True)
     assert invoked(root, "--pin").exit_code == 0
-    manifest = json.loads((root / "spec" / "tla" / "manifest.json").read_text())
-    assert manifest["models"][0] == AS_PINNED
-    assert len(manifest["models"]) > 30
+    manifest = json.loads((root / MANIFEST).read_text())
+    assert manifest["tlc"][0] == AS_PINNED
+    assert len(manifest["tlc"]) > 30
+
+
+def test_what_others_pinned_stays(root: Path) -> None:
+    assert invoked(root, "--pin").exit_code == 0
+    text = (root / MANIFEST).read_text()
+    assert json.loads(text)["worlds"] == [OF_ANOTHER]
+    assert invoked(root, "--pin").exit_code == 0
+    assert (root / MANIFEST).read_text() == text
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"packages": {}}'])
+def test_what_is_no_manifest_is_not_written_over(root: Path, text: str) -> None:
+    (root / MANIFEST).write_text(text)
+    result = invoked(root, "--pin")
+    assert (result.exit_code, "is no manifest" in result.stderr) == (2, True)
+    assert (root / MANIFEST).read_text() == text
 
 
 def test_only_a_shortest_counterexample_has_a_length() -> None:

@@ -20,7 +20,7 @@ from ockam_fsm.machines.session import TYPES
 
 ROOT = Path(__file__).parents[2]
 MANIFEST: dict[str, Any] = json.loads((ROOT / "spec" / "manifest.json").read_text())
-TLC = {entry["name"]: entry for entry in json.loads((ROOT / "spec" / "tla" / "manifest.json").read_text())["models"]}
+TLC = {entry["name"]: entry for entry in MANIFEST["tlc"]}
 EXPLORED = {entry["name"]: entry for part in ("worlds", "known_bad") for entry in MANIFEST[part]}
 SHORTEST = [one for one in specified() if one.rejects and not one.liveness]
 WORLDS = {bad.name: bad.world for bad in known_bad()}
