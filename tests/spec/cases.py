@@ -12,7 +12,8 @@ from typing import Any
 
 from ockam_fsm.checking.sessions.ends import CLOSE, INITIATOR, OPEN, RENEGOTIATE, RESPONDER, SEND
 from ockam_fsm.checking.sessions.worlds import lossy, setting_of
-from ockam_fsm.checking.specification.cases import Cases, Path, cases
+from ockam_fsm.checking.specification.cases import cases
+from ockam_fsm.checking.specification.covering import Cases, Path
 from ockam_fsm.checking.specification.table_world import TableActor, table_world
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.session import TYPES

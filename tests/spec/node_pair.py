@@ -8,11 +8,12 @@ Rule 3: over each connection something else arrives before a timer fires. Else a
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from ockam_fsm.checking.actors import Deliver, Fire, Order
-from ockam_fsm.checking.properties import Step
+from ockam_fsm.checking.actors import Event as WorldEvent
 from ockam_fsm.checking.sessions.ends import (
     CLOSE,
     INITIATOR,
@@ -38,6 +39,20 @@ from ockam_fsm.runtime.session import Session
 ERROR_TAG = b"\x08"
 HOST, OUTER, CONTACT = local("host"), local("outer"), local("contact")
 _NAMED = {TIMERS[Effect[f"START_{timer.name}"]]: timer for timer in Timer}
+
+
+Standing: TypeAlias = tuple[TableEnd, frozenset[Event]]
+"""An end and its armed timers."""
+
+
+class Moment(NamedTuple):
+    """A step of a case: what happens at whom, and what must be then. `rested`, a ghost, is true of every end."""
+
+    label: str
+    actor: str
+    event: WorldEvent
+    ends: Mapping[str, Standing]
+    sent: list[Symbol]
 
 
 class NodePair:
@@ -81,17 +96,17 @@ class NodePair:
 
     # Steps ------------------------------------------------------------------------------------------------------------
 
-    def does(self, step: Step) -> None:
-        """Let happen what happens in this step."""
+    def does(self, name: str, event: WorldEvent) -> None:
+        """Let this happen at a node."""
         self.sent = []
-        node, name = self.nodes[step.actor], step.actor
-        match step.event:
+        node = self.nodes[name]
+        match event:
             case Deliver(payload=Symbol() as what):
                 via, message = self.under_way[name, what]
                 node.receive(message, via)
-            case Fire(Event() as event):
+            case Fire(Event() as timer):
                 self._chatter()
-                node.fire(WorkerTimer(self.sessions[name][-1].terms.outer, _NAMED[event]))
+                node.fire(WorkerTimer(self.sessions[name][-1].terms.outer, _NAMED[timer]))
             case Order(order) if self._is_there(name):
                 self._order(node, self.sessions[name][-1].terms.outer, str(order))
         self._carry_out(name)
@@ -106,7 +121,7 @@ class NodePair:
         """A responder that nobody has asked for, or that closed, is there in the table world only: it is IDLE."""
         return name == INITIATOR or bool(self.nodes[name].host(HOST).responders)
 
-    def end(self, name: str) -> tuple[TableEnd, frozenset[Event]]:
+    def end(self, name: str) -> Standing:
         """What an end is now, in the words of the table world, and its timers."""
         role, session = Role[name.upper()], self.sessions[name][-1] if self.sessions[name] else None
         made = len(self.sessions[name]) if name == RESPONDER else 0
@@ -142,9 +157,14 @@ class NodePair:
             self._carry_out(name)
 
 
-def expected(step: Step) -> tuple[TableEnd, frozenset[Event], list[Symbol]]:
-    """What the end must be after a step, and what it must have sent. `rested` is a ghost."""
-    assert isinstance(step.after, TableEnd)
-    sent = [envelope.payload for envelope in step.sent if isinstance(envelope.payload, Symbol)]
-    timers = frozenset(timer for timer in step.timers_after if isinstance(timer, Event))
-    return step.after._replace(rested=True), timers, sent
+def difference(setting: Setting, moments: Iterable[Moment], make: type[Session] = Session) -> str:
+    """Where two nodes first are not what a case says; empty if they are."""
+    pair = NodePair(setting, make)
+    for moment in moments:
+        try:
+            pair.does(moment.actor, moment.event)
+        except KeyError as missing:
+            return f"before {moment.label}: {missing} was never sent"
+        if {name: pair.end(name) for name in moment.ends} != moment.ends or pair.sent != moment.sent:
+            return f"after {moment.label}"
+    return ""

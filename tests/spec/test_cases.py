@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pytest
 
 from ockam_fsm.checking.replay import replay
 from ockam_fsm.checking.sessions.known_bad import known_bad
-from ockam_fsm.checking.specification.cases import Path, cases
-from ockam_fsm.checking.specification.table_world import setting_of_world
+from ockam_fsm.checking.specification.cases import cases
+from ockam_fsm.checking.specification.covering import Path
+from ockam_fsm.checking.specification.table_world import Symbol, TableEnd, setting_of_world
 from ockam_fsm.checking.world import World
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_TWO_SIDED, EXPLICIT_TRANSIENT, TYPES
-from ockam_fsm.machines.vocabulary import SessionType
+from ockam_fsm.machines.vocabulary import Event, SessionType
 from ockam_fsm.runtime.session import Session
 from tests.spec.cases import committed, lost_and_repeated, ordered, paths, worlds, written
-from tests.spec.node_pair import NodePair, expected
+from tests.spec.node_pair import Moment, difference
 
 NAMED = pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
 HOW = "python -m tests.spec.cases writes the cases anew"
@@ -25,20 +26,21 @@ PART = 5
 
 def differences(world: World, chosen: Iterable[Path], make: type[Session] = Session) -> list[str]:
     """Where two nodes are not what the table world says; at most one on each path."""
-    return [found for path in chosen if (found := difference(world, path, make))]
+    setting = setting_of_world(world)
+    found = ((path, difference(setting, moments(world, path), make)) for path in chosen)
+    return [f"{path}: {where}" for path, where in found if where]
 
 
-def difference(world: World, path: Path, make: type[Session]) -> str:
-    pair = NodePair(setting_of_world(world), make)
+def moments(world: World, path: Path) -> Iterator[Moment]:
+    """The steps of a path, each with the end that took it."""
     for moment in replay(world, path):
-        if moment.step is not None:
-            try:
-                pair.does(moment.step)
-            except KeyError as missing:
-                return f"{path}: {missing} was never sent"
-            if (*pair.end(moment.step.actor), pair.sent) != expected(moment.step):
-                return f"{path}: after {moment.chosen}"
-    return ""
+        step = moment.step
+        if step is not None:
+            assert isinstance(step.after, TableEnd)
+            sent = [envelope.payload for envelope in step.sent if isinstance(envelope.payload, Symbol)]
+            timers = frozenset(timer for timer in step.timers_after if isinstance(timer, Event))
+            ends = {step.actor: (step.after._replace(rested=True), timers)}
+            yield Moment(str(moment.chosen), step.actor, step.event, ends, sent)
 
 
 @pytest.mark.slow
