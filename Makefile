@@ -58,7 +58,7 @@ test-all: $(VENV)/.all fuzz spec ## what takes longer, or needs Java, SPIN and N
 	$(BIN)/pytest -n 2 tests/checking tests/spec tests/test_manifest.py
 	$(BIN)/pytest -n 2 tests/edges/million_steps.py tests/stateful/long_runs.py
 	$(BIN)/pytest -n 2 tests/conformance/whole_kit.py
-	$(BIN)/pytest tests/spec/broken_specification.py tests/spec/traces_by_tlc.py tests/spec/every_case.py
+	$(BIN)/pytest tests/spec/broken_specification.py tests/spec/traces_by_tlc.py tests/spec/tlc_cases.py tests/spec/every_case.py
 	@$(MAKE) --no-print-directory spin
 
 $(VENV)/.spec: pyproject.toml | $(VENV)/bin/python

@@ -75,8 +75,12 @@ def require() -> tuple[str, Path]:
     return java, jars[0]
 
 
-def run(model: Path, root: Path, workers: int = 1, limit_seconds: float = LIMIT_SECONDS) -> Found:
+def run(
+    model: Path, root: Path, workers: int = 1, limit_seconds: float = LIMIT_SECONDS, graph: Path | None = None
+) -> Found:
     """Check the model in the file `model` (`.tla`, its `.cfg` beside it); `root` has the modules that it extends.
+
+    `graph`: a file `.dot` for the states and the steps between them, which TLC writes if asked.
 
     Raises:
         TlcError: TLC is not there, has no verdict, or its time is up.
@@ -87,11 +91,15 @@ def run(model: Path, root: Path, workers: int = 1, limit_seconds: float = LIMIT_
         command = [
             java, "-XX:+UseParallelGC", f"-Xmx{HEAP_MEGABYTES}m", f"-DTLA-Library={library}",
             f"-Djava.io.tmpdir={scratch}", "-cp", str(jar), "tlc2.TLC", "-tool", "-deadlock",
-            "-workers", str(workers), "-metadir", scratch, "-config", f"{model.stem}.cfg", model.name,
+            "-workers", str(workers), "-metadir", scratch, *_dump(graph), "-config", f"{model.stem}.cfg", model.name,
         ]  # fmt: skip
         began = time.monotonic()
         output, megabytes = _output(command, model.resolve().parent, Path(scratch) / "output", limit_seconds)
         return judged(output, model.stem, time.monotonic() - began, megabytes)
+
+
+def _dump(graph: Path | None) -> tuple[str, ...]:
+    return () if graph is None else ("-dump", "dot,actionlabels", str(graph.resolve()))
 
 
 def _output(command: Sequence[str], folder: Path, place: Path, limit_seconds: float) -> tuple[str, int]:
