@@ -14,7 +14,9 @@ import pytest
 
 from ockam_fsm.checking.explore import Verdict, explore
 from ockam_fsm.checking.sessions.known_bad import known_bad
-from ockam_fsm.checking.specification.specified import REJECTED_BY, WITNESS, WRONG_OPERATORS, Specified, specified
+from ockam_fsm.checking.specification.specified import REJECTED_BY, WITNESSES, WRONG_OPERATORS, Specified, specified
+from ockam_fsm.checking.specification.specified_nodes import REJECTED_BY as NODES_REJECTED_BY
+from ockam_fsm.checking.specification.table_world import table_world
 from ockam_fsm.cli.specification import MODELS, models, of_pair, refuted
 from ockam_fsm.machines.session import TYPES
 
@@ -35,7 +37,7 @@ def pinned(one: Specified) -> dict[str, Any]:
 
 
 def property_id(one: Specified) -> str:
-    return "W1" if one.rejects == WITNESS else one.rejects.partition("_")[0]
+    return one.rejects.removeprefix("Never_").partition("_")[0]
 
 
 def test_every_model_is_pinned_in_its_order() -> None:
@@ -52,6 +54,28 @@ def test_tlc_counts_what_the_explorer_counts(kind: Any) -> None:
     }
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("one", [one for one in specified() if one.counts], ids=lambda one: one.name)
+def test_tlc_counts_what_the_explorer_counts_in_the_table_world(one: Specified) -> None:
+    found = explore(table_world(one.world))
+    assert (pinned(one)["states"], pinned(one)["transitions"]) == (found.states, found.transitions)
+    assert found.limit_hit is None
+
+
+def test_every_known_bad_machine_is_judged_by_tlc() -> None:
+    requests = {"no-request-timer", "late-response-counts"}
+    assert {*REJECTED_BY, *NODES_REJECTED_BY, *requests} == {one.name for one in known_bad()}
+
+
+def test_what_never_shows_a_witness_is_searched_whole() -> None:
+    """A wrong machine that does not do what it should has no counterexample: nothing of it is left to be searched."""
+    for one in specified():
+        if one.unwitnessed:
+            assert EXPLORED[one.name]["verdict"] == "REFUTED"
+            assert pinned(one)["verdict"] == "PROVED"
+            assert pinned(one)["states"] == explore(replace(one.world, properties=())).states
+
+
 @pytest.mark.parametrize("one", PINNED, ids=lambda one: one.name)
 def test_counterexamples_are_as_short_as_those_pinned(one: Specified) -> None:
     assert pinned(one)["steps"] == EXPLORED[one.name]["trace_length"]
@@ -63,7 +87,7 @@ def test_counterexamples_are_as_short_as_those_found(one: Specified) -> None:
     world = one.world
     judged = tuple(found for found in world.properties if found.id == property_id(one))
     result = explore(replace(world, properties=judged))[property_id(one)]
-    assert result.verdict is (Verdict.HOLDS if one.rejects == WITNESS else Verdict.REFUTED)
+    assert result.verdict is (Verdict.HOLDS if one.rejects in WITNESSES else Verdict.REFUTED)
     assert result.trace is not None
     assert pinned(one)["steps"] == len(result.trace)
 
@@ -71,14 +95,14 @@ def test_counterexamples_are_as_short_as_those_found(one: Specified) -> None:
 def test_what_is_rejected_is_rejected_by_the_same_property() -> None:
     by_name = {one.name: one.property for one in known_bad()}
     for name, claim in REJECTED_BY.items():
-        assert claim.partition("_")[0] == by_name[name]
+        assert claim.removeprefix("Never_").partition("_")[0] == by_name[name]
         assert EXPLORED[name]["verdict"] == "REFUTED"
 
 
 def test_every_claim_is_written_and_rejects_something() -> None:
     text = "".join((ROOT / "spec" / "tla" / f"{name}.tla").read_text() for name in ("SessionProperties", "Recovery"))
     claimed = {name for one in specified() for name in (*one.invariants, *one.steps)}
-    assert claimed - {WITNESS} == set(REJECTED_BY.values())
+    assert claimed == {*REJECTED_BY.values(), *WITNESSES}
     for name in claimed:
         assert f"\n{name} ==" in text
 

@@ -25,7 +25,7 @@ from ockam_fsm.cli.specification import of_node
 
 ROOT = Path(__file__).parents[2]
 MANIFEST: dict[str, Any] = json.loads((ROOT / "spec" / "manifest.json").read_text())
-TLC = {entry["name"]: entry for entry in json.loads((ROOT / "spec" / "tla" / "manifest.json").read_text())["models"]}
+TLC = {entry["name"]: entry for entry in MANIFEST["tlc"]}
 EXPLORED = {entry["name"]: entry for part in ("worlds", "known_bad") for entry in MANIFEST[part]}
 TEXT = (ROOT / "spec" / "tla" / "Node.tla").read_text()
 WRONG = [one for one in specified_nodes() if one.wrong]

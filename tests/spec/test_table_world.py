@@ -9,13 +9,14 @@ import pytest
 
 from ockam_fsm.checking.explore import PropertyResult, Verdict, explore
 from ockam_fsm.checking.properties import Property, always, always_step
-from ockam_fsm.checking.sessions.ends import INITIATOR, RESPONDER
+from ockam_fsm.checking.sessions.ends import INITIATOR, RESPONDER, End
 from ockam_fsm.checking.sessions.known_bad import known_bad
 from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.checking.sessions.worlds import lossy, setting_of
+from ockam_fsm.checking.specification.specified import Specified, specified
 from ockam_fsm.checking.specification.table_abstraction import symbol, table_end, table_timers
 from ockam_fsm.checking.specification.table_properties import table_properties
-from ockam_fsm.checking.specification.table_world import setting_of_world, table_world
+from ockam_fsm.checking.specification.table_world import Lives, setting_of_world, table_world
 from ockam_fsm.checking.world import NETWORK, World
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType
@@ -64,12 +65,16 @@ def test_the_core_and_its_tables_have_the_same_counts(kind: SessionType) -> None
     assert table.bounds_reached == core.bounds_reached
 
 
-@NAMED
-def test_the_core_reaches_exactly_the_table_states(kind: SessionType) -> None:
-    world, of_core, of_table = lossy(setting_of(kind)), set(), set()
+@pytest.mark.slow
+@pytest.mark.parametrize("one", [one for one in specified() if one.counts], ids=lambda one: one.name)
+def test_the_core_reaches_exactly_the_table_states(one: Specified) -> None:
+    """Ends that have restarted included: an ordinal tells in which life they are."""
+    world, lives = one.world, Lives(one.setting.spawns)
+    of_core: set[object] = set()
+    of_table: set[object] = set()
 
-    def core_pair(initiator: object, responder: object) -> None:
-        of_core.add((table_end(initiator, Role.INITIATOR), table_end(responder, Role.RESPONDER)))  # type: ignore[arg-type]
+    def core_pair(initiator: End, responder: End) -> None:
+        of_core.add((table_end(initiator, Role.INITIATOR, lives), table_end(responder, Role.RESPONDER, lives)))
 
     explore(replace(world, properties=(seen_by(core_pair, INITIATOR, RESPONDER),)))
     explore(replace(table_world(world), properties=(seen_by(lambda *ends: of_table.add(ends), INITIATOR, RESPONDER),)))
