@@ -2,53 +2,98 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from ockam_fsm.cli.app import DIFFERS, JsonOption, app, fail, out, print_json
+from ockam_fsm.cli.app import DIFFERS, JsonOption, app, fail, out, print_json, unknown
 
 if TYPE_CHECKING:
     from ockam_fsm.checking.specification.trace_validation import Rejection, Validation
 
 MOST_LISTED = 12
+DESCRIBED = "spec/traces/README.md describes the format."
+Origin: TypeAlias = "Callable[[int], tuple[Path, int]]"
+"""The file that a line of the whole comes from, and which of its lines it is."""
 
 
 @app.command()
 def validate(
-    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="JSON lines, as spec/traces/README.md describes.")],
+    traces: Annotated[
+        list[Path], typer.Argument(metavar="TRACE...", help="JSON lines (spec/traces/README.md), one file per node.")
+    ],
+    allow: Annotated[
+        list[str] | None, typer.Option(metavar="FAULT", help="What may have happened, beyond what the header names.")
+    ] = None,
+    merged: Annotated[Path | None, typer.Option(help="Write the traces as one to this file.")] = None,
     tlc: Annotated[bool, typer.Option("--tlc", help="Ask TLC as well; `make spec` installs it.")] = False,
     root: Annotated[Path, typer.Option(help="The folder that has `spec`, for TLC.")] = Path("."),
     as_json: JsonOption = False,
 ) -> None:
     """Judge a trace: is there a behaviour of the specification that shows exactly this?
 
-    If not, the first line that none explains is named, with what would have been possible instead. Exit code 1: it is
-    no behaviour; 2: it cannot be read.
+    Traces of several nodes are put together by their messages, without a clock. If it is none, the first line that no
+    behaviour explains is named, with what would have been possible instead. Exit code 1: it is no behaviour; 2: it
+    cannot be read.
 
     Examples:
 
-    * `ockam-fsm validate spec/traces/accepted/negotiate.jsonl`
+    * `ockam-fsm validate spec/traces/accepted/life.jsonl`
     * `ockam-fsm validate spec/traces/rejected/sequence-gap.jsonl`
     * `ockam-fsm simulate --type explicit-transient --trace run.jsonl`, and then `ockam-fsm validate run.jsonl`
+    * `ockam-fsm validate near.jsonl far.jsonl --allow restart-without-state`: recorded by `ockam-fsm session --trace`
+      and by `ockam-fsm node --trace`, which was killed and started again
     * `ockam-fsm validate --tlc run.jsonl`: by the TLA+ specification too, `spec/tla/SessionTrace.tla`
     """
-    result = _judged(trace)
-    second = _by_tlc(trace, root, result) if tlc else {}
+    with TemporaryDirectory(prefix="validate-") as folder:
+        as_it_is = len(traces) == 1 and not allow and not merged
+        whole = traces[0] if as_it_is else merged or Path(folder, "merged.jsonl")
+        origin = _itself(whole) if as_it_is else _merge(traces, allow or [], whole)
+        result = _judged(whole)
+        second = _by_tlc(whole, root, result) if tlc else {}
     if as_json:
-        print_json(_as_json(trace, result) | second)
+        print_json(_as_json(traces, result, origin) | second)
     elif result.rejection is None:
         out().print(
             f"accepted: a behaviour of the specification, in {result.steps} steps of {result.sessions} sessions",
             soft_wrap=True,
         )
     else:
-        _print(result.rejection)
+        _print(result.rejection, origin, several=len(traces) > 1)
     if second and not as_json:
         out().print(f"TLC finds the same: {'accepted' if result.accepted else 'rejected there'}")
     if not result.accepted:
         raise typer.Exit(DIFFERS)
+
+
+def _itself(trace: Path) -> Origin:
+    return lambda line: (trace, line)
+
+
+def _merge(traces: Sequence[Path], allowed: Sequence[str], whole: Path) -> Origin:
+    """Write traces as one; the result says where a line of that comes from."""
+    from ockam_fsm.checking.specification.trace_merging import MergeError, merge
+    from ockam_fsm.checking.specification.trace_validation import ALLOWING
+
+    for fault in allowed:
+        if fault not in ALLOWING:
+            unknown("fault", fault, ALLOWING)
+    try:
+        found = merge([trace.read_bytes().splitlines(keepends=True) for trace in traces], allowed)
+        whole.write_bytes(b"".join(found.lines))
+    except OSError as error:
+        fail(f"cannot read or write {error.filename}: {error.strerror}.", "Name traces that are there, and a new file.")
+    except MergeError as error:
+        fail(f"{traces[error.which]}, line {error.line}: {error.detail}.", DESCRIBED)
+
+    def origin(line: int) -> tuple[Path, int]:
+        which, own = found.origin(line)
+        return traces[which], own
+
+    return origin
 
 
 def _judged(trace: Path) -> Validation:
@@ -61,7 +106,7 @@ def _judged(trace: Path) -> Validation:
     except OSError as error:
         fail(f"cannot read {trace}: {error.strerror}.", "Name a trace that `ockam-fsm simulate --trace` has written.")
     except TraceError as error:
-        fail(f"{trace}, line {error.line}: {error.detail}.", "spec/traces/README.md describes the format.")
+        fail(f"{trace}, line {error.line}: {error.detail}.", DESCRIBED)
 
 
 def _by_tlc(trace: Path, root: Path, result: Validation) -> dict[str, object]:
@@ -82,9 +127,11 @@ def _by_tlc(trace: Path, root: Path, result: Validation) -> dict[str, object]:
     return {"tlc": {"line": found}}
 
 
-def _print(rejection: Rejection) -> None:
+def _print(rejection: Rejection, origin: Origin, several: bool) -> None:
     console = out()
-    where = f"line {rejection.line} (node {rejection.node}, sequence {rejection.sequence})"
+    trace, line = origin(rejection.line)
+    where = f"{trace}, " if several else ""
+    where += f"line {line} (node {rejection.node}, sequence {rejection.sequence})"
     console.print(f"rejected: no behaviour explains {where}", markup=False, soft_wrap=True)
     console.print(f"  {rejection.why}", markup=False, soft_wrap=True)
     for one in rejection.possible[:MOST_LISTED]:
@@ -93,17 +140,18 @@ def _print(rejection: Rejection) -> None:
         console.print(f"  and {len(rejection.possible) - MOST_LISTED} more", markup=False)
 
 
-def _as_json(trace: Path, result: Validation) -> dict[str, object]:
+def _as_json(traces: Sequence[Path], result: Validation, origin: Origin) -> dict[str, object]:
     found = result.rejection
     rejection = None if found is None else {
-        "line": found.line,
+        "trace": str(origin(found.line)[0]),
+        "line": origin(found.line)[1],
         "node": found.node,
         "sequence": found.sequence,
         "why": found.why,
         "possible": list(found.possible),
     }  # fmt: skip
     return {
-        "trace": str(trace),
+        "traces": list(map(str, traces)),
         "accepted": result.accepted,
         "records": result.records,
         "steps": result.steps,

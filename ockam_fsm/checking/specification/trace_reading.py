@@ -117,6 +117,19 @@ def read(lines: Iterable[bytes]) -> tuple[Header, Iterator[Record]]:
     return reader.header(), _records(numbered)
 
 
+def read_part(lines: Iterable[bytes]) -> tuple[dict[str, Any], Iterator[Record]]:
+    """The trace of some of the nodes: its header, as it stands there, may know the limits of one end only.
+
+    Raises:
+        TraceError: a line is not what it must be; from the iterator, when it gets there.
+    """
+    numbered = enumerate(lines, 1)
+    number, first = next(numbered, (1, b""))
+    head = _object(number, first)
+    _Reader(number, head).header(partial=True)
+    return head, _records(numbered)
+
+
 def _records(numbered: Iterable[tuple[int, bytes]]) -> Iterator[Record]:
     for number, line in numbered:
         found = _object(number, line)
@@ -188,7 +201,7 @@ class _Reader:
 
     # The two kinds of lines -------------------------------------------------------------------------------------------
 
-    def header(self) -> Header:
+    def header(self, partial: bool = False) -> Header:
         if self.found.get("trace") != FORMAT or self.found.get("version") != VERSION:
             self.fail(f"the first line must say `trace`: {FORMAT!r} and `version`: {VERSION}")
         name = self.among("type", (kind.name for kind in TYPES))
@@ -199,7 +212,10 @@ class _Reader:
         if not isinstance(faults, dict | list) or not all(isinstance(one, str) for one in faults):
             self.fail("`faults` must name faults")
         limits = self.part("limits")
-        return Header({role: limits.part(word).limits(kind, role) for word, role in ROLES.items()}, frozenset(faults))
+        known = {word: role for word, role in ROLES.items() if word in limits.found} or ROLES
+        if not partial and len(known) < len(ROLES):
+            self.fail("`limits` are those of one end; the trace of the other one's node is needed as well")
+        return Header({role: limits.part(word).limits(kind, role) for word, role in known.items()}, frozenset(faults))
 
     def limits(self, kind: SessionType, role: Role) -> Settings:
         attempts = None if self.found.get("attempts", 0) is None else self.number("attempts")

@@ -28,6 +28,8 @@ from ockam_fsm.runtime.settings import Settings
 
 RESTARTS = {"restart-with-state", "restart-without-state", "write-fails", "confirmation-lost"}
 DUPLICATE, CORRUPT = "duplicate", "corrupt"
+ALLOWING = (DUPLICATE, CORRUPT, *sorted(RESTARTS))
+"""The faults that allow something; others may be named, and allow nothing that is not possible in any case."""
 _OVER = (State.IDLE, State.CLOSED)
 _BOUNCES = ("keepalive", "keepalive-answer", "data", "request", "response")
 """Only what a session says while it talks is answered with an error."""

@@ -1,0 +1,135 @@
+"""Traces of single nodes are put together in causal order, whatever a clock would have said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from ockam_fsm.checking.specification.trace_merging import MergeError, Origin, merge
+from ockam_fsm.checking.specification.trace_validation import validate
+from ockam_fsm.cli import app
+
+FOLDER = Path(__file__).parents[2] / "spec" / "traces"
+NAMED = pytest.mark.parametrize("trace", sorted(FOLDER.glob("*/*.jsonl")), ids=lambda trace: trace.stem)
+
+
+def parts_of(trace: Path) -> dict[str, list[bytes]]:
+    """What each node would have written by itself."""
+    head, *records = trace.read_bytes().splitlines(keepends=True)
+    parts: dict[str, list[bytes]] = {}
+    for record in records:
+        if "node" in (found := json.loads(record)):
+            parts.setdefault(found["node"], [head]).append(record)
+    return parts
+
+
+@NAMED
+@pytest.mark.parametrize("turned", [False, True], ids=["in order", "turned round"])
+def test_a_trace_that_is_taken_apart_is_judged_as_before(trace: Path, turned: bool) -> None:
+    parts = list(parts_of(trace).values())[:: -1 if turned else 1]
+    merged = merge(parts)
+    assert sorted(merged.lines[1:]) == sorted(line for part in parts for line in part[1:])
+    assert validate(merged.lines).accepted is (trace.parent.name == "accepted")
+
+
+@NAMED
+def test_every_line_is_where_it_comes_from(trace: Path) -> None:
+    parts = list(parts_of(trace).values())
+    merged = merge(parts)
+    for at, line in enumerate(merged.lines[1:], 2):
+        which, own = merged.origin(at)
+        assert parts[which][own - 1] == line
+    assert merged.origin(1) == Origin(0, 1)
+
+
+# Rules --------------------------------------------------------------------------------------------------------------
+
+LIFE = FOLDER / "accepted" / "life.jsonl"
+
+
+def life() -> list[list[bytes]]:
+    return list(parts_of(LIFE).values())
+
+
+def with_head(part: list[bytes], **changes: Any) -> list[bytes]:
+    head = json.loads(part[0]) | changes
+    return [json.dumps(head).encode() + b"\n", *part[1:]]
+
+
+def test_what_each_knows_is_put_together() -> None:
+    limits = json.loads(life()[0][0])["limits"]
+    own = [
+        with_head(part, limits={role: limits[role]}, faults=[fault])
+        for part, role, fault in zip(life(), limits, ("reset", "drop"), strict=True)
+    ]
+    merged = merge(own, ["duplicate"])
+    assert json.loads(merged.lines[0])["limits"] == limits
+    assert json.loads(merged.lines[0])["faults"] == ["drop", "duplicate", "reset"]
+    assert validate(merged.lines).accepted
+    with pytest.raises(MergeError, match="the limits of the initiator are in none"):
+        merge(own[:1])
+
+
+def test_what_does_not_go_together_is_named() -> None:
+    first, second = life()
+    other = with_head(second, type="implicit-transient")
+    with pytest.raises(MergeError, match="its sessions are implicit-transient") as found:
+        merge([first, other])
+    assert (found.value.which, found.value.line) == (1, 1)
+    limits = json.loads(first[0])["limits"]
+    with pytest.raises(MergeError, match="the limits of the responder are not those"):
+        merge([first, with_head(second, limits=limits | {"responder": limits["responder"] | {"held": 7}})])
+    with pytest.raises(MergeError, match="is in another trace as well"):
+        merge([first, second, first])
+    with pytest.raises(MergeError, match="no JSON") as found:
+        merge([first, [*second, b"{\n"]])
+    assert (found.value.which, found.value.line) == (1, len(second) + 1)
+
+
+# The command --------------------------------------------------------------------------------------------------------
+
+
+def run(*arguments: str | Path) -> Any:
+    return CliRunner().invoke(app, ["validate", *map(str, arguments)])
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    found = []
+    for name, part in parts_of(LIFE).items():
+        found.append(tmp_path / f"{name}.jsonl")
+        found[-1].write_bytes(b"".join(part))
+    return found
+
+
+def test_several_files_are_judged_as_one(files: list[Path], tmp_path: Path) -> None:
+    merged = tmp_path / "merged.jsonl"
+    result = run(*files, "--merged", merged)
+    assert result.exit_code == 0, result.output
+    assert run(merged).exit_code == 0
+
+
+def test_the_line_that_nothing_explains_is_named_in_its_file(files: list[Path]) -> None:
+    head, *records = files[1].read_text().splitlines()
+    last = json.loads(records[-1]) | {"delivered": 7}
+    files[1].write_text("\n".join([head, *records[:-1], json.dumps(last)]) + "\n")
+    result = run(*files)
+    assert result.exit_code == 1, result.output
+    assert f"{files[1].name}, line {len(records) + 1}" in result.stdout.replace("\n", "")
+    found = json.loads(run(*files, "--json").stdout)
+    assert found["traces"] == list(map(str, files))
+    assert (found["rejection"]["trace"], found["rejection"]["line"]) == (str(files[1]), len(records) + 1)
+
+
+def test_what_cannot_be_read_is_named(files: list[Path], tmp_path: Path) -> None:
+    result = run(files[0], tmp_path / "nothing")
+    assert (result.exit_code, "nothing" in result.stderr) == (2, True)
+    result = run(*files, "--allow", "rain")
+    assert (result.exit_code, "there is no fault 'rain'" in result.stderr) == (2, True)
+    files[1].write_text("{")
+    result = run(*files)
+    assert (result.exit_code, f"{files[1].name}, line 1" in result.stderr.replace("\n", "")) == (2, True)
