@@ -6,9 +6,10 @@ Exit codes here: 0 it worked, 1 the network or the peer said no, 2 usage, 130 Ct
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +19,8 @@ from ockam_fsm.cli.app import DIFFERS, fail, unknown
 if TYPE_CHECKING:
     from ockam_fsm.machines.vocabulary import SessionType
     from ockam_fsm.runtime.message import Route
-    from ockam_fsm.runtime.settings import Durations
+    from ockam_fsm.runtime.session import Session
+    from ockam_fsm.runtime.settings import Durations, Settings
 
 INTERRUPTED = 130
 
@@ -31,6 +33,11 @@ DURATIONS_HELP = (
     "back-off. Example: `keepalive=1,idle=5`."
 )
 
+TRACE_HELP = (
+    "Record every step of the sessions of profile generation in this file; a node that is started again goes on with "
+    "it. `ockam-fsm validate` judges the files of both ends."
+)
+TraceOption = Annotated[Path | None, typer.Option("--trace", metavar="FILE", help=TRACE_HELP)]
 DurationsOption = Annotated[str, typer.Option("--durations", metavar="NAME=SECONDS,...", help=DURATIONS_HELP)]
 
 
@@ -82,6 +89,29 @@ def _seconds(name: str, value: str) -> float:
     if not 0.0 < seconds < 1e9:
         fail(f"{name} of {value!r} is no number of seconds.", f"Write for example {name}=1.5.")
     return seconds
+
+
+@contextmanager
+def recording(path: Path | None, settings: Settings) -> Iterator[Callable[..., Session]]:
+    """What makes the sessions of a node; with a file their steps are recorded there."""
+    from ockam_fsm.edges.recording import header
+    from ockam_fsm.edges.trace_file import TraceFile
+    from ockam_fsm.kernel.errors import LocalSessionError
+    from ockam_fsm.runtime.session import Session
+
+    if path is None:
+        yield Session
+        return
+    if not settings.profile.keeps_alive:
+        fail(f"profile {settings.profile.name} says no generations: there is nothing to record.", "Leave out --trace.")
+    try:
+        trace = TraceFile(path, header((settings,), ()))
+    except OSError as error:
+        fail(f"cannot write {path}: {error.strerror}.", "Name another file with --trace.")
+    except LocalSessionError as error:
+        fail(f"{error}.", "Name another file with --trace.")
+    with trace:
+        yield trace.make
 
 
 def run_to_the_end(main: Coroutine[Any, Any, int]) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ockam_fsm.cli.app import DIFFERS, JsonOption, app, err, fail, print_json_line
-from ockam_fsm.cli.network import DurationsOption, run_to_the_end, the_durations, the_type
+from ockam_fsm.cli.network import DurationsOption, TraceOption, recording, run_to_the_end, the_durations, the_type
 
 if TYPE_CHECKING:
     from ockam_fsm.edges.tcp_node import TcpNode
-    from ockam_fsm.machines.vocabulary import SessionType
-    from ockam_fsm.runtime.settings import Durations
+    from ockam_fsm.runtime.settings import Settings
 
 WORKERS = {
     "echo": "sends every message back",
@@ -35,6 +35,7 @@ def node(
     capacity: Annotated[int, typer.Option(min=1, help="How many responders each spawner may hold.")] = 200_000,
     durations: DurationsOption = "",
     log: Annotated[str, typer.Option(help="Log this level and above: debug, info, warning.")] = "warning",
+    trace: TraceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a node until Ctrl-C or SIGTERM. It prints one line when it is ready.
@@ -45,46 +46,52 @@ def node(
     Examples:
 
     * `ockam-fsm node --listen 127.0.0.1:4000`
+    * `ockam-fsm node --listen 127.0.0.1:4000 --trace far.jsonl`, judged by `ockam-fsm validate near.jsonl far.jsonl`
     * `ockam-fsm node --listen '[::1]:0' --type explicit-persistent-two-sided --durations keepalive=1,idle=5`
     """
+    from ockam_fsm.machines.vocabulary import Role
+    from ockam_fsm.runtime.settings import Settings
+
     kind, waits = the_type(session_type), the_durations(durations)
     level = logging.getLevelName(log.upper())
     if not isinstance(level, int):
         fail(f"there is no log level {log!r}.", "Known: debug, info, warning, error.")
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    run_to_the_end(_serve(listen, kind, capacity, waits, as_json))
+    run_to_the_end(_serve(listen, Settings(kind, Role.RESPONDER, durations=waits), capacity, trace, as_json))
 
 
-async def _serve(listen: list[str], kind: SessionType, capacity: int, durations: Durations, as_json: bool) -> int:
+async def _serve(listen: list[str], settings: Settings, capacity: int, trace: Path | None, as_json: bool) -> int:
     from ockam_fsm.edges.tcp_node import TcpNode
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    async with TcpNode() as running:
-        _start_workers(running, kind, capacity, durations)
-        for address in listen:
-            try:
-                await running.listen(address)
-            except OSError as error:
-                reason = error.strerror or str(error)
-                fail(f"cannot listen at {address}: {reason}.", "Choose another HOST:PORT; port 0 takes a free one.",
-                     DIFFERS)  # fmt: skip
-        where = running.addresses
-        if as_json:
-            print_json_line({"ready": True, "listening": where, "workers": list(WORKERS)})
-        else:
-            print(f"ready: listening at {', '.join(where)}; workers {', '.join(WORKERS)}", flush=True)
-        await stop.wait()
+    with recording(trace, settings) as make:
+        async with TcpNode(make=make) as running:
+            _start_workers(running, settings, capacity)
+            for address in listen:
+                try:
+                    await running.listen(address)
+                except OSError as error:
+                    reason = error.strerror or str(error)
+                    fail(f"cannot listen at {address}: {reason}.", "Choose another HOST:PORT; port 0 takes a free one.",
+                         DIFFERS)  # fmt: skip
+            where = running.addresses
+            if as_json:
+                print_json_line({"ready": True, "listening": where, "workers": list(WORKERS)})
+            else:
+                print(f"ready: listening at {', '.join(where)}; workers {', '.join(WORKERS)}", flush=True)
+            await stop.wait()
     err().print("stopped")
     return 0
 
 
-def _start_workers(running: TcpNode, kind: SessionType, capacity: int, durations: Durations) -> None:
+def _start_workers(running: TcpNode, settings: Settings, capacity: int) -> None:
     from ockam_fsm.runtime.workers import echo, hop
 
     running.worker("echo", echo, public=True)
     running.worker("hop", hop, public=True)
-    running.spawner("session_spawner", handler=echo, profile="ockam", capacity=capacity, durations=durations)
+    running.spawner("session_spawner", handler=echo, profile="ockam", capacity=capacity,
+                    durations=settings.durations)  # fmt: skip
     for name in ("generation_spawner", "responder"):
-        running.spawner(name, kind, handler=echo, capacity=capacity, durations=durations)
+        running.spawner(name, handler=echo, capacity=capacity, settings=settings)

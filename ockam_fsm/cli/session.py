@@ -12,6 +12,8 @@ from ockam_fsm.cli.app import JsonOption, app, fail, out, print_json_line, unkno
 from ockam_fsm.cli.network import (
     ROUTE_HELP,
     DurationsOption,
+    TraceOption,
+    recording,
     run_to_the_end,
     the_durations,
     the_route,
@@ -19,6 +21,7 @@ from ockam_fsm.cli.network import (
 )
 
 if TYPE_CHECKING:
+    from ockam_fsm.edges.tcp_node import TcpNode
     from ockam_fsm.runtime.message import Route
     from ockam_fsm.runtime.node_commands import StateChanged
     from ockam_fsm.runtime.settings import Settings
@@ -42,6 +45,7 @@ def session(
     ] = "127.0.0.1:0",
     timeout: Annotated[float, typer.Option(min=0.001, help="How many seconds to wait for each step.")] = 10.0,
     durations: DurationsOption = "",
+    trace: TraceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Open a session along a route and show its states live.
@@ -54,6 +58,7 @@ def session(
     * `ockam-fsm session tcp://127.0.0.1:4000/session_spawner --profile ockam --message hello`
     * `ockam-fsm session tcp://127.0.0.1:4000/responder --type explicit-persistent-one-sided`
     """
+    from ockam_fsm.edges.tcp_node import TcpNode
     from ockam_fsm.machines.vocabulary import Renegotiation, Role
     from ockam_fsm.runtime.handshake import PROFILES
     from ockam_fsm.runtime.settings import Settings
@@ -68,16 +73,26 @@ def session(
     settings = Settings(kind, Role.INITIATOR, PROFILES[profile], the_durations(durations), attempts)
     shown = _Shown(as_json)
     listen = own_address if two_sided else ""
-    run_to_the_end(_watch(the_route(route), settings, message or [], stay or not message, listen, timeout, shown))
+    with recording(trace, settings) as make:
+        node = TcpNode(make=make)
+        run_to_the_end(
+            _watch(node, the_route(route), settings, message or [], stay or not message, listen, timeout, shown)
+        )
 
 
 async def _watch(
-    route: Route, settings: Settings, messages: list[str], stay: bool, listen: str, timeout: float, shown: _Shown
+    running: TcpNode,
+    route: Route,
+    settings: Settings,
+    messages: list[str],
+    stay: bool,
+    listen: str,
+    timeout: float,
+    shown: _Shown,
 ) -> int:
-    from ockam_fsm.edges.tcp_node import TcpNode
     from ockam_fsm.machines.vocabulary import Creation
 
-    async with TcpNode() as node:
+    async with running as node:
         if listen:
             await node.listen(listen)
         session = node.session(route, settings=settings)

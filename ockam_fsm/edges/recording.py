@@ -51,13 +51,16 @@ Hear: TypeAlias = Callable[["RecordedSession", Facts], None]
 
 
 def header(settings: Iterable[Settings], faults: Iterable[str]) -> Facts:
-    """The first line of a trace: the settings of both ends, and what may have happened on the way, by name."""
+    """The first line of a trace: the settings of both ends, and what may have happened on the way, by name.
+
+    A node that knows its own end only says that one's; `ockam-fsm validate` puts the headers of both together.
+    """
     both = {one.role: one for one in settings}
     names = ("attempts", "held", "misses")
     return {
         "trace": FORMAT,
         "version": VERSION,
-        "type": both[Role.INITIATOR].session_type.name,
+        "type": next(iter(both.values())).session_type.name,
         "limits": {
             _ROLES[role]: {name: one.limits[name] for name in names} | {"idle": one.durations.idle_seconds is not None}
             for role, one in both.items()
