@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import sys
+from collections.abc import Iterable
 from signal import SIGKILL, Signals
 
 from tests.edges.ports import kept_address
@@ -18,11 +19,15 @@ class NodeProcess:
     """`async with NodeProcess(...) as process`. Its responders' states are read from its log, while a loop runs."""
 
     def __init__(
-        self, session_type: str = "explicit-persistent-one-sided", durations: str = DURATIONS, log: str = "debug"
+        self,
+        session_type: str = "explicit-persistent-one-sided",
+        durations: str = DURATIONS,
+        log: str = "debug",
+        options: Iterable[str] = (),
     ) -> None:
         self.where = kept_address()
         """The same in every incarnation."""
-        self.options = ["--type", session_type, "--durations", durations, "--log", log, "--json"]
+        self.options = ["--type", session_type, "--durations", durations, "--log", log, "--json", *options]
         self.responders: dict[str, tuple[str, int]] = {}
         """State and generation of every responder of the present incarnation."""
         self.dead_letters = 0

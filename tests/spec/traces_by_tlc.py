@@ -8,9 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from ockam_fsm.checking.specification.trace_validation import validate
+from ockam_fsm.cli import app
 from ockam_fsm.cli.trace_specification import judge, parts_of
+from tests.spec.killed_node import ALLOWED, record
 
 ROOT = Path(__file__).parents[2] / "spec"
 TRACES = sorted((ROOT / "traces").glob("*/*.jsonl"))
@@ -22,6 +25,15 @@ def by_tlc() -> dict[Path, list[int | None]]:
     for one in judge([part for trace in TRACES for part in parts_of(trace)], ROOT / "tla"):
         found[one.trace].append(one.line)
     return found
+
+
+def test_two_processes_one_of_them_killed(tmp_path: Path) -> None:
+    near, far = tmp_path / "near.jsonl", tmp_path / "far.jsonl"
+    record(near, far)
+    allowing = [word for fault in ALLOWED for word in ("--allow", fault)]
+    command = ["validate", str(near), str(far), *allowing, "--tlc", "--root", str(ROOT.parent)]
+    result = CliRunner().invoke(app, command)
+    assert "TLC finds the same: accepted" in result.stdout, result.output
 
 
 def test_there_are_both_kinds() -> None:
