@@ -27,13 +27,13 @@ from ockam_fsm.machines.vocabulary import Role, State
 REST = "rest"
 ARRIVALS, LOSS = ("deliver", "duplicate"), "drop"
 
-_NODE = re.compile(r'(-?\d+) \[label="((?:[^"\\]|\\.)*)"(,style = filled)?\];?')
+_NODE = re.compile(r'(-?\d+) \[label="((?:[^"\\]++|\\.)*+)"(,style = filled)?\];?')
 _ARROW = re.compile(r'(-?\d+) -> (-?\d+) \[label="\w+",color="\w+",fontcolor="\w+"\];')
 _FRAME = re.compile(r'strict digraph DiskGraph \{|nodesep=[\d.]+;|subgraph cluster_graph \{|color="white";|\}*|'
                     r"\{rank = same; [-\d;]+\}")  # fmt: skip
 _ESCAPE = re.compile(r"\\(.)")
-_VARIABLE = re.compile(r"(?:^|\\n)/\\\\ (\w+) = ")
-"""In a label, where a line ends with \\n and a backslash is two."""
+_CONJUNCT, _NEXT_CONJUNCT = "/\\\\ ", "\\n/\\\\ "
+"""What stands before a variable in a label, where a line ends with \\n and a backslash is two."""
 
 
 class Under(NamedTuple):
@@ -162,9 +162,8 @@ class StepGraph:
 
 def _variables(label: str) -> dict[str, str]:
     """The text of each variable of a state, as it stands in the label."""
-    begun = [*_VARIABLE.finditer(label)]
-    ends = [found.start() for found in begun[1:]] + [len(label)]
-    return {found[1]: label[found.end() : end] for found, end in zip(begun, ends, strict=True)}
+    found = (one.partition(" = ") for one in label.removeprefix(_CONJUNCT).split(_NEXT_CONJUNCT))
+    return {name: text for name, _, text in found}
 
 
 def _value(text: str) -> Value:
