@@ -7,6 +7,8 @@
 \* Each state of SessionPair is one here, with nothing described; each step of
 \* SessionPair is one here, to a state that describes it, and then comes Rest. So
 \* the graph has as many described steps as SessionPair has steps.
+\*
+\* Left out: restarts. The worlds that test cases come from have none.
 EXTENDS SessionPair
 
 VARIABLE step       \* what happened last
@@ -49,13 +51,14 @@ Expiring ==
         LET left == [ends[role] EXCEPT !.timers = @ \ {timer}]
         IN  /\ Expire(role, timer)
             /\ step' = Said("expire", role, timer, NoMessage,
-                            Rows(Run(left), role, <<timer>>, NoMessage), Expired(role, timer).sent)
+                            Rows(Run(left), role, <<EventOf(timer)>>, NoMessage), Expired(role, timer).sent)
 
 Ordering ==
     \E role \in Roles : \E order \in DOMAIN Orders[role] :
         /\ Order(role, order)
         /\ step' = Said("order", role, order, NoMessage,
-                        Rows(Run(ends[role]), role, <<order>>, NoMessage), Ordered(role, order).sent)
+                        Rows(Run(ends[role]), role, <<EventOf(order)>>, Handed(ends[role], order)),
+                        Ordered(role, order).sent)
 
 Stepping == step = Resting /\ (Arriving \/ Losing \/ Expiring \/ Ordering)
 Rest == step # Resting /\ step' = Resting /\ UNCHANGED vars
