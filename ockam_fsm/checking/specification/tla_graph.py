@@ -216,8 +216,10 @@ def _under(message: Mapping[str, Value]) -> Under:
 
 
 def _standing(end: Mapping[str, Value]) -> Standing:
-    """Every field goes by its name; those that are not just values are translated."""
+    """Every field goes by its name; those that are not just values are translated. Our tables count what waits."""
     found: dict[str, Any] = {_snake(name): what for name, what in end.items()}
+    waiting, pending = found.pop("waiting"), found.pop("pending")
+    assert (len(waiting), len(pending)) == (end["counters"]["held"], 0)
     timers = frozenset(vocabulary.Event[name] for name in found.pop("timers"))
     translated = {
         "state": State[end["state"]],
