@@ -80,6 +80,11 @@ class Doorway(Lab):
         self.watched = watched
         self._begin = begin
 
+    @property
+    def may_ask(self) -> bool:
+        """Nothing is known of the node but that it initiates."""
+        return False
+
     async def begin(self) -> Asked:
         """The first hello of a session that the node opens anew.
 

@@ -4,13 +4,16 @@ Rule 1: silence is seen, not waited for: a later message on the same connection 
         read several messages before it handles the first.
 Rule 2: a case says how it ended: it returns what it saw (PASS), or raises `Deviation`, `Undecided` or `NotApplicable`.
         What a case only needs (a session to try something in) and does not get is `Undecided`, not a deviation.
-Rule 3: every message of the node is looked at: what it may not write (14.1) is remembered, whatever case is running.
+Rule 3: what has to come is missing once a later message on its connection was answered, too. A node that is slow,
+        because its machine is, is slow with everything.
+Rule 4: every message of the node is looked at: what it may not write (14.1) is remembered, whatever case is running.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections import deque
+from collections.abc import Sequence
 
 from ockam_fsm.conformance.wire.record import Record
 from ockam_fsm.conformance.wire.target import NOWHERE, Target
@@ -125,6 +128,11 @@ class Lab:
             raise OutOfTime(f"the time of the whole run ({self.target.pace.run_seconds:g} s) was over before it ended")
         return min(self.target.pace.patience_seconds, left)
 
+    @property
+    def may_ask(self) -> bool:
+        """Whether the echo worker can be asked for more than it is there for, without leaving traces."""
+        return bool(self.target.echo)
+
     async def wire(self, name: str = "kit", *, where: str = "") -> Wire:
         """A connection that stands: both version bytes are there."""
         wire = await self.bare_wire(name, where=where)
@@ -195,8 +203,19 @@ class Wire:
         self.raw(frame(Message(onward, back, data)), meaning)
 
     async def hear(self, *addresses: Address | None, seconds: float | None = None) -> Message | None:
-        """The next message for one of these addresses (None: for no address). None: not in time, or closed."""
-        deadline = now() + (self.lab.patience if seconds is None else seconds)
+        """The next message for one of these addresses (None: for no address). None: not in time, or closed.
+
+        `seconds` not given: it has to come, and is waited for with patience (Rule 3).
+        """
+        if seconds is not None:
+            return await self._hear(addresses, seconds)
+        message = await self._hear(addresses, self.lab.patience)
+        if message is None and self.lab.may_ask and not self.peer.ended and await self.echoes():
+            message = await self._hear(addresses, self.lab.target.pace.settle_seconds)
+        return message
+
+    async def _hear(self, addresses: Sequence[Address | None], seconds: float) -> Message | None:
+        deadline = now() + seconds
         while True:
             for address in addresses:
                 if self.inbox.get(address):
@@ -226,7 +245,7 @@ class Wire:
             self.peer.send(frame(Message((local(target.echo),), (back,), b"still there?")))
         else:
             self.peer.send(frame(Message((target.host,), (back,), any_hello(self.lab.run, back))))
-        answered = await self.hear(back) is not None
+        answered = await self._hear((back,), self.lab.patience) is not None
         if note:
             self.lab.record.note("it still answers" if answered else "it does not answer any more", self.name)
         return answered
