@@ -15,7 +15,8 @@ import asyncio
 import socket
 import struct
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from ockam_fsm.edges.routes import join_host, split_host
@@ -53,6 +54,19 @@ async def at_most(seconds: float, job: Awaitable[T]) -> T:
     """Raises TimeoutError."""
     async with asyncio.timeout(seconds):
         return await job
+
+
+@asynccontextmanager
+async def beside(job: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """`job` runs while the block does, and is ended with it."""
+    task = asyncio.ensure_future(job)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
+        if not task.cancelled():
+            task.result()
 
 
 class WirePeer:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 
 from ockam_fsm.conformance.wire.lab import Lab, Run, fresh
+from ockam_fsm.conformance.wire.pulse import Pulse
 from ockam_fsm.conformance.wire.target import Pace, Target
 from ockam_fsm.edges.loop import run
 from ockam_fsm.edges.tcp_node import TcpNode
+from ockam_fsm.edges.wire_peer import beside, now
 from ockam_fsm.runtime.message import Message, local
-from ockam_fsm.runtime.workers import Context
+from ockam_fsm.runtime.workers import Context, Handler, echo
+from tests.edges.tcp_helpers import until
 
 
 @pytest.mark.parametrize(
@@ -46,3 +49,20 @@ def test_what_is_late_with_everything_else_is_not_missing(echo: str, worker: str
         return found
 
     assert (run(main(), fast=False) is not None) == comes
+
+
+def test_for_how_long_a_node_stands_still_is_measured() -> None:
+    def mute(message: Message, context: Context) -> None:
+        """It never answers."""
+
+    async def main(handler: Handler, patience: float) -> float:
+        async with TcpNode() as node:
+            node.worker("echo", handler, public=True)
+            pulse = Pulse(Run(Target(await node.listen(), "spawner", "echo", pace=Pace(patience))))
+            began = now()
+            async with beside(pulse.beat()):
+                await until(lambda: len(pulse.answers) >= 2)
+                return pulse.longest_seconds(began)
+
+    assert run(main(echo, 30.0), fast=False) < 30.0
+    assert run(main(mute, 0.05), fast=False) >= 0.05

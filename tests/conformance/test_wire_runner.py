@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from ockam_fsm.conformance.findings import Severity, Verdict
+from ockam_fsm.conformance.findings import Finding, Severity, Verdict
 from ockam_fsm.conformance.wire.cases import Case, Manner, nothing_lacks
 from ockam_fsm.conformance.wire.lab import Deviation, Lab, NotApplicable, Outcome, Run, Undecided
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.edges.loop import run
+from ockam_fsm.runtime.settings import Durations
 
 FAIL, PASS, OPEN, NONE = Verdict.FAIL, Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE
 BAD, GOOD, LOST = Deviation("bad"), None, Undecided("lost")
@@ -31,6 +32,29 @@ BAD, GOOD, LOST = Deviation("bad"), None, Undecided("lost")
 def test_what_fails_is_tried_once_more(
     manner: Manner, outcomes: list[Outcome | None], verdict: Verdict, tries: int
 ) -> None:
+    found, tried = tried_with(manner, outcomes, 0.0)
+    assert found.verdict is verdict
+    assert tried == tries
+    assert ("not when it was tried again: bad" in found.reason) == (verdict is OPEN and tries == 2)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "still_seconds", "verdict"),
+    [
+        ([BAD, GOOD], 1.1, PASS),  # 2 s until the node may give a session up
+        ([BAD, GOOD], 0.9, OPEN),
+        ([BAD, BAD], 1.1, FAIL),
+        ([BAD, LOST], 1.1, FAIL),
+    ],
+)
+def test_who_stood_still_is_excused_where_it_does_not_occur_again(
+    outcomes: list[Outcome | None], still_seconds: float, verdict: Verdict
+) -> None:
+    assert tried_with(Manner.PLAIN, outcomes, still_seconds)[0].verdict is verdict
+
+
+def tried_with(manner: Manner, outcomes: list[Outcome | None], still_seconds: float) -> tuple[Finding, int]:
+    """What is found by a case that ends like this, one try after another, and how often it was tried."""
     left = list(outcomes)
 
     async def once(lab: Lab) -> str:
@@ -40,7 +64,9 @@ def test_what_fails_is_tried_once_more(
         return "good"
 
     async def main() -> Runner:
-        runner = Runner(Run(Target("127.0.0.1:1", "spawner")), "conform")
+        durations = Durations(negotiation_seconds=5.0, idle_seconds=2.0)
+        run = Run(Target("127.0.0.1:1", "spawner", durations=durations))
+        runner = Runner(run, "conform", lambda since: still_seconds)
         await runner.attempt(
             Case("case", "4.2", Severity.LEAK, "tries", once, manner, ("ockam",), nothing_lacks),
             lambda: Lab(runner.run),
@@ -48,6 +74,4 @@ def test_what_fails_is_tried_once_more(
         return runner
 
     (found,) = run(main(), fast=False).findings
-    assert found.verdict is verdict
-    assert len(outcomes) - len(left) == tries
-    assert ("not when it was tried again: bad" in found.reason) == (verdict is OPEN and tries == 2)
+    return found, len(outcomes) - len(left)

@@ -20,11 +20,12 @@ from ockam_fsm.conformance.wire import connections, generations, handshakes, str
 from ockam_fsm.conformance.wire.bystander import Bystander
 from ockam_fsm.conformance.wire.cases import Case, Manner
 from ockam_fsm.conformance.wire.lab import Deviation, Lab, NotApplicable, NoVersion, OutOfTime, Run, Undecided, fresh
+from ockam_fsm.conformance.wire.pulse import Pulse
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.talk import find_onward
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.edges.routes import tcp
-from ockam_fsm.edges.wire_peer import WireListener, now, pause, together
+from ockam_fsm.edges.wire_peer import WireListener, beside, now, pause, together
 from ockam_fsm.machines.vocabulary import Renegotiation
 
 Progress = Callable[[int, int, str], None]
@@ -77,7 +78,8 @@ class Kit:
         self.progress = progress
         self.cases = chosen(target, only)
         self.run = Run(target)
-        self.runner = Runner(self.run, command)
+        self.pulse = Pulse(self.run)
+        self.runner = Runner(self.run, command, self.pulse.longest_seconds)
         self.bystander: Bystander | None = None
         self.contact: WireListener | None = None
         self.no_session = self.given_up = ""
@@ -88,12 +90,8 @@ class Kit:
         began = now()
         try:
             await self._first()
-            for one in self._of(Manner.PLAIN, Manner.HOSTILE):
-                await self._one(one)
-            await together(self._patient(one) for one in self._of(Manner.PATIENT))
-            # What fills the spawner for good comes after everything that needs a place in it.
-            for one in sorted(self._of(Manner.LAST), key=lambda one: one.name == "capacity"):
-                await self._one(one)
+            async with beside(self._pulse()):
+                await self._all()
             self.runner.written()
         finally:
             if self.bystander is not None:
@@ -103,6 +101,18 @@ class Kit:
             await pause(0.01)  # what was aborted is closed in the next turns of the loop
         missing = {one: OTHER_PROFILE.format(self.target.profile.name) for one in BY_ID} | NOT_JUDGED
         return Report(self.target.name, self.runner.findings, missing, expected, round(now() - began, 3))
+
+    async def _all(self) -> None:
+        for one in self._of(Manner.PLAIN, Manner.HOSTILE):
+            await self._one(one)
+        await together(self._patient(one) for one in self._of(Manner.PATIENT))
+        # What fills the spawner for good comes after everything that needs a place in it.
+        for one in sorted(self._of(Manner.LAST), key=lambda one: one.name == "capacity"):
+            await self._one(one)
+
+    async def _pulse(self) -> None:
+        if self.target.echo and not self.given_up:
+            await self.pulse.beat()
 
     async def _first(self) -> None:
         """Whether there is a node at all, and how its sessions send data back."""

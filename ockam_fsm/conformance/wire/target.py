@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
-from ockam_fsm.machines.vocabulary import SessionType
+from ockam_fsm.machines.vocabulary import Renegotiation, SessionType
 from ockam_fsm.runtime.handshake import OCKAM, Profile
 from ockam_fsm.runtime.message import Address, local
 from ockam_fsm.runtime.settings import Durations
@@ -49,6 +49,14 @@ class Target:
     @property
     def generations(self) -> bool:
         return self.profile.keeps_alive
+
+    @property
+    def shortest_seconds(self) -> float:
+        """The first of its time-outs that could end a session of the kit's, if everything stood still."""
+        durations = self.durations
+        waits = [durations.negotiation_seconds, durations.idle_seconds or durations.negotiation_seconds]
+        two_sided = self.session_type.renegotiation is Renegotiation.TWO_SIDED
+        return min(*waits, durations.keepalive_seconds) if two_sided else min(waits)
 
     @property
     def host(self) -> Address:
