@@ -51,6 +51,7 @@ def test_what_is_late_with_everything_else_is_not_missing(echo: str, worker: str
     assert (run(main(), fast=False) is not None) == comes
 
 
+@pytest.mark.slow
 def test_for_how_long_a_node_stands_still_is_measured() -> None:
     def mute(message: Message, context: Context) -> None:
         """It never answers."""
