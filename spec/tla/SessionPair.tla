@@ -374,7 +374,7 @@ Spends(role, order) ==
     /\ orders' = [orders EXCEPT ![role][order] = @ - 1]
 
 \* An order that the table refuses, or ignores, is not possible; nor is one for nobody.
-IsThere(role) == role = "initiator" \/ ends[role].state # "IDLE"
+IsThere(role) == ~(role = "responder" /\ ends[role].state = "IDLE")
 Possible(role, order) ==
     /\ IsThere(role)
     /\ Listens(role, EventOf(order))
