@@ -26,7 +26,7 @@ from ockam_fsm.conformance.lockstep import (
     Difference,
     Stepped,
 )
-from ockam_fsm.conformance.peer import Do, Wait
+from ockam_fsm.conformance.peer import Wait, ordered
 from ockam_fsm.conformance.reference import Fired, clauses_of
 from ockam_fsm.conformance.stimuli import clause_of_timer
 from ockam_fsm.conformance.target import Declaration, Ordered
@@ -104,8 +104,8 @@ def about(stepped: Stepped, declaration: Declaration) -> set[str]:
     found = {*clauses_of(stepped.fired), stepped.stimulus.clause}
     if (timer := timer_of(stepped)) is not None:
         found.add(clause_of_timer(timer, declaration.session_type.persistent))
-    if isinstance(stepped.action, Do):
-        found.add(_ORDERED[stepped.action.order.what])
+    if (order := ordered(stepped.action)) is not None:
+        found.add(_ORDERED[order])
     for said in stepped.expected:
         found |= {clause for clause in (_OWED.get(said.kind), *_SHOWN.get(said.kind, ())) if clause}
     return found
@@ -150,8 +150,9 @@ def _of_conduct(difference: Difference, stepped: Stepped) -> str:
             return "4.1"
         case problem if problem == REORDERED:
             return "7.4" if difference.kind == "data" else "3.2" if difference.kind == "told" else "7.3"
-    assert isinstance(stepped.action, Do), "only an order is refused"
-    return _of_refusal(difference.problem, stepped.action.order.what, stepped)
+    order = ordered(stepped.action)
+    assert order is not None, "only an order is refused"
+    return _of_refusal(difference.problem, order, stepped)
 
 
 def _of_refusal(problem: str, what: Ordered, stepped: Stepped) -> str:
@@ -189,7 +190,7 @@ def _of_missing(kind: str, stepped: Stepped, declaration: Declaration) -> str:
     if kind == "answer" and stepped.stimulus.clause in _OF_HOSTS:
         return stepped.stimulus.clause
     if kind == "data":
-        return "7.3" if isinstance(stepped.action, Do) and stepped.before is State.ESTABLISHED else "7.4"
+        return "7.3" if ordered(stepped.action) and stepped.before is State.ESTABLISHED else "7.4"
     if kind == "established":
         return "4.3" if _has(stepped, Event.ANSWER_CURRENT) else "4.4"
     if kind == "keepalive" and timer is Event.KEEPALIVE_DUE:

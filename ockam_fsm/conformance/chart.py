@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ockam_fsm.conformance.findings import Reproduction, Said
 from ockam_fsm.conformance.lockstep import Stepped
-from ockam_fsm.conformance.peer import Arrive, Do, Wait
+from ockam_fsm.conformance.peer import Arrive, Do, Wait, singles
 from ockam_fsm.conformance.target import Declaration
 from ockam_fsm.projections.sequence import Chart, Moment, MomentKind
 
@@ -18,21 +18,23 @@ def reproduction(declaration: Declaration, steps: Sequence[Stepped]) -> Reproduc
     names = [step.stimulus.name for step in steps]
     chart = Chart("reproduction", declaration.name, f"what {declaration.name} does", (KIT, TARGET), moments)
     said = tuple(
-        Said(KIT, TARGET, step.action.message.payload, step.stimulus.name)
+        Said(KIT, TARGET, single.message.payload, step.stimulus.name)
         for step in steps
-        if isinstance(step.action, Arrive)
+        for single in singles(step.action)
+        if isinstance(single, Arrive)
     )
     return Reproduction(chart, said, program=_program(declaration, names))
 
 
 def _moments(step: Stepped) -> Iterator[Moment]:
-    match step.action:
-        case Arrive():
-            yield Moment(MomentKind.MESSAGE, KIT, step.stimulus.name, TARGET, refused=not step.expected)
-        case Wait(seconds):
-            yield Moment(MomentKind.NOTE, TARGET, f"{seconds:g} s pass")
-        case Do(order):
-            yield Moment(MomentKind.ORDER, TARGET, order.what.value)
+    for single in singles(step.action):
+        match single:
+            case Arrive():
+                yield Moment(MomentKind.MESSAGE, KIT, step.stimulus.name, TARGET, refused=not step.expected)
+            case Wait(seconds):
+                yield Moment(MomentKind.NOTE, TARGET, f"{seconds:g} s pass")
+            case Do(order):
+                yield Moment(MomentKind.ORDER, TARGET, order.what.value)
     for said in step.actual:
         if said.channel in ("say", "data"):
             yield Moment(MomentKind.MESSAGE, TARGET, said.kind, KIT)
@@ -46,7 +48,8 @@ def _program(declaration: Declaration, names: Sequence[str]) -> str:
     """Python that does it again; `make` is the caller's own."""
     lines = ",\n".join(f"    {name!r}" for name in names)
     kind, role = declaration.session_type.name, declaration.role.name
+    restarted = ", restarted=True" if declaration.remembered else ""
     return (
         "from ockam_fsm.conformance import again\n\n"
-        f"print(again(make, {kind!r}, {role!r}, {declaration.profile.name!r}, [\n{lines},\n]))\n"
+        f"print(again(make, {kind!r}, {role!r}, {declaration.profile.name!r}, [\n{lines},\n]{restarted}))\n"
     )

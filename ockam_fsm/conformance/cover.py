@@ -7,8 +7,9 @@ differently. A target that answers every cover word, followed by the characteris
 in, as our end does, has each of our transitions, provided that it has no more states than ours.
 
 Rule 1: states are our end's snapshots without what is only a name: addresses, numbers, the time of day.
-        Of timers only the order in which they are due. So the same word may lead elsewhere at another time; that makes
-        a test less telling, and never wrong: what is expected is always what our end does beside the target.
+        Of timers only the order in which they are due, and whether the next is due shortly. So the same word may lead
+        elsewhere at another time; that makes a test less telling, and never wrong: what is expected is always what our
+        end does beside the target.
 Rule 2: inputs that change nothing and to which nothing is answered are tried one after another in one word, from each
         state; only if that word fails are they tried alone.
 Limit: a stimulus is made for the state in which our end is. A target in a wrong state may take its bytes for something
@@ -25,11 +26,10 @@ from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 from ockam_fsm.conformance.ours import OurEnd
-from ockam_fsm.conformance.peer import Action, Arrive, Do, Peer, Stimulus, Wait
+from ockam_fsm.conformance.peer import Peer, Stimulus, perform, singles
 from ockam_fsm.conformance.reference import Fired, read, watched
 from ockam_fsm.conformance.stimuli import stimuli_of
 from ockam_fsm.conformance.target import Declaration, Output
-from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.commands import Deliver, Established, Notify, Send, Timer
 from ockam_fsm.runtime.handshake import Profile
@@ -39,16 +39,30 @@ from ockam_fsm.runtime.session import Session
 from ockam_fsm.runtime.signals import Answer
 
 Word: TypeAlias = tuple[str, ...]
-Key: TypeAlias = Hashable
 Answered: TypeAlias = tuple[Hashable, ...]
 
 
+FIRST_STEPS = 2
+
+
+class Key(NamedTuple):
+    """The state, without names."""
+
+    counted: tuple[Hashable, ...]
+    """What may be learned, counted or lost without a change of state."""
+    known: tuple[Hashable, ...]
+    timers: tuple[Hashable, ...]
+    soon: bool
+
+
 class Edge(NamedTuple):
-    """What one input does in one state: what can be seen, where it leads, and which cells of the table decide."""
+    """What one input does in one state: what can be seen, where it leads, which cells of the table decide, and which
+    of the things that the end counts change, and how."""
 
     answered: Answered
     target: int
     cells: tuple[Hashable, ...] = ()
+    changed: tuple[Hashable, ...] = ()
 
 
 @dataclass
@@ -81,7 +95,8 @@ class Automaton:
 
 
 def explored(declaration: Declaration) -> Automaton:
-    """Breadth first, so that every word is a shortest one."""
+    """Breadth first, so that every word is a shortest one. What an end remembers shows in its first steps, or later in
+    what is special about no state: there only those are explored."""
     return _explored(declaration)
 
 
@@ -91,9 +106,12 @@ def _explored(declaration: Declaration) -> Automaton:
     found = Automaton(stimuli)
     settings = watched(declaration.settings)
     peer = Peer(OurEnd(declaration, Counted(), settings=settings))
-    known: dict[Key, int] = {key_of(peer): 0}
+    keys = [key_of(peer)]
+    known = {keys[0]: 0}
     images = [_image(peer)]
     for state, image in enumerate(images):  # grows while it is walked
+        if declaration.remembered and len(found.words[state]) > FIRST_STEPS:
+            break
         found.edges.append({})
         for name, stimulus in stimuli.items():
             _restore(peer, image)
@@ -104,10 +122,17 @@ def _explored(declaration: Declaration) -> Automaton:
             key = key_of(peer)
             if key not in known:
                 known[key] = len(images)
+                keys.append(key)
                 images.append(_image(peer))
                 found.words.append((*found.words[state], name))
-            found.edges[state][name] = Edge(answered, known[key], _cells(settings.driver.fired))
+            cells, changed = _cells(settings.driver.fired), _changed(keys[state], key)
+            found.edges[state][name] = Edge(answered, known[key], cells, changed)
     return found
+
+
+def _changed(before: Key, after: Key) -> tuple[Hashable, ...]:
+    pairs = zip(before.counted, after.counted, strict=False)
+    return tuple((place, one, other) for place, (one, other) in enumerate(pairs) if one != other)
 
 
 def _cells(fired: Sequence[Fired]) -> tuple[Hashable, ...]:
@@ -124,26 +149,12 @@ def _answer(peer: Peer, stimulus: Stimulus) -> Answered | None:
     action = stimulus.build(peer)
     if action is None:
         return None
-    refused = _act(peer.end, action)
+    refused = [perform(peer.end, single) for single in singles(action)][-1]
     peer.end.advance(0.0)
     outputs = peer.end.take_outputs()
     peer.observe()
     kinds = tuple(sorted((kind for one in outputs if (kind := _kind(one, peer.profile))), key=repr))
     return (("refused",), *kinds) if refused else kinds
-
-
-def _act(end: OurEnd, action: Action) -> bool:
-    match action:
-        case Arrive(message, carrier):
-            end.deliver(message, carrier)
-        case Wait(seconds):
-            end.advance(seconds)
-        case Do(order):
-            try:
-                end.order(order)
-            except LocalSessionError:
-                return True
-    return False
 
 
 def _kind(output: Output, profile: Profile) -> tuple[Hashable, ...]:
@@ -175,20 +186,22 @@ def _restore(peer: Peer, image: _Image) -> None:
 
 
 def key_of(peer: Peer) -> Key:
-    """The state, without names."""
     session, end = peer.session, peer.end
     due_in_order = sorted((due, type(timer).__name__, timer) for (_, timer), due in end.timers.items())
     timers = tuple(timer if isinstance(timer, Timer) else kind for _, kind, timer in due_in_order)
     if session is None:
-        return timers
-    return (
-        session.state, session.attempts == session.limits["attempts"], session.misses, session.usable, session.resting,
-        session.has_state, session.back_off_step > 0, session.seen == (0, Role.RESPONDER),
-        _link(session, session.attempt), _link(session, session.current),
-        len(session.waiting), any(again for _, again in session.waiting),
-        tuple((request.state, request.reissue) for request in session.requests.values()),
-        timers,
+        return Key((), (), timers, end.soon())
+    counted = (
+        session.attempts == session.limits["attempts"], session.misses, session.usable, session.resting,
+        session.has_state, session.back_off_step > 0, len(session.waiting),
     )  # fmt: skip
+    known = (
+        session.state, session.seen == (0, Role.RESPONDER),
+        _link(session, session.attempt), _link(session, session.current),
+        any(again for _, again in session.waiting),
+        tuple((request.state, request.reissue) for request in session.requests.values()),
+    )  # fmt: skip
+    return Key(counted, known, timers, end.soon())
 
 
 def _link(session: Session, link: Link | None) -> Hashable:

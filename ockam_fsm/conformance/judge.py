@@ -96,7 +96,8 @@ class Judge:
                 return
             if not self._holds(case, known) and len(case.tried) > 1:
                 self._ask_alone(case, known)
-        self._search(features, self.effort.examples)
+        if not self.declaration.remembered:
+            self._search(features, self.effort.examples)
 
     def _ask_alone(self, case: Case, known: Mapping[str, Stimulus]) -> None:
         """Which of many silent inputs it was. What shows only later, and not without it, is laid at its own clause."""

@@ -11,7 +11,7 @@ Rule 2: a target that does not come back from one call is given up (`Effort.pati
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ockam_fsm.conformance.clauses import CLAUSES
 from ockam_fsm.conformance.findings import Report
@@ -89,7 +89,15 @@ def check_pair(
 
 
 def _judges(make: Make, kinds: Iterable[SessionType], role: Role, profile: Profile, effort: Effort) -> list[Judge]:
-    return [Judge(Declaration(kind, role, profile), make, effort) for kind in _spoken(kinds, profile)]
+    return [Judge(one, make, effort) for kind in _spoken(kinds, profile) for one in declarations(kind, role, profile)]
+
+
+def declarations(kind: SessionType, role: Role, profile: Profile = GENERATION) -> Iterator[Declaration]:
+    """The ends of one kind that are judged: a new one, and, if it may know anything then, one that was restarted."""
+    new = Declaration(kind, role, profile)
+    yield new
+    if kind.persistent and profile.keeps_alive:
+        yield new.restarted
 
 
 def _spoken(kinds: Iterable[SessionType], profile: Profile) -> list[SessionType]:
@@ -115,10 +123,11 @@ def report(target: str, judges: Sequence[Judge]) -> Report:
     return Report(target, findings, {clause.id: why for clause in CLAUSES if clause.id not in judged})
 
 
-def again(make: Make, kind: str, role: str, profile: str, stimuli: Sequence[str]) -> str:
+def again(make: Make, kind: str, role: str, profile: str, stimuli: Sequence[str], *, restarted: bool = False) -> str:
     """Run one reproduction once more: what a report's program calls."""
     found = next(one for one in TYPES if one.name == kind)
-    judge = Judge(Declaration(found, Role[role], PROFILES[profile]), make, USUAL)
+    new = Declaration(found, Role[role], PROFILES[profile])
+    judge = Judge(new.restarted if restarted else new, make, USUAL)
     judge.settle(judge.run([judge.stimuli[name] for name in stimuli]))
     if judge.stopped:
         return judge.stopped

@@ -18,7 +18,7 @@ from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from ockam_fsm.conformance.ours import OurEnd
-from ockam_fsm.conformance.peer import Action, Arrive, Do, Peer, Stimulus, Wait
+from ockam_fsm.conformance.peer import Action, Arrive, AtOnce, Do, Peer, Single, Stimulus, Wait, perform, singles
 from ockam_fsm.conformance.reference import Fired, Heard, Watcher, read, watched
 from ockam_fsm.conformance.target import Declaration, Feature, Make, Output, Target, TargetLost
 from ockam_fsm.edges.watchdog import Calls
@@ -186,16 +186,10 @@ class Lockstep:
         """The target's turn: what it did that is no output, and its outputs."""
         target, refusal = self.target, None
         try:
-            match action:
-                case Arrive(message, carrier):
-                    target.deliver(self._for_target(message), carrier)
-                case Wait(seconds):
-                    target.advance(seconds)
-                case Do(order):
-                    try:
-                        target.order(order)
-                    except LocalSessionError as refused:
-                        refusal = Difference(REFUSED, order.what.value, str(refused))
+            for single in singles(action):
+                refusal = self._hand(single)
+            if isinstance(action, AtOnce) and self.declaration.role is Role.RESPONDER:
+                refusal = None  # a host may have forgotten by then whom the order is for
             target.advance(0.0)
             outputs = tuple(islice(target.take_outputs(), MOST_OUTPUTS + 1))
             if len(outputs) > MOST_OUTPUTS:
@@ -206,20 +200,25 @@ class Lockstep:
         except Exception as error:  # whatever a target raises is a finding, not our error
             return Difference(RAISED, type(error).__name__, f"{type(error).__name__}: {error}"), ()
 
+    def _hand(self, action: Single) -> Difference | None:
+        match action:
+            case Arrive(message, carrier):
+                self.target.deliver(self._for_target(message), carrier)
+            case Wait(seconds):
+                self.target.advance(seconds)
+            case Do(order):
+                try:
+                    self.target.order(order)
+                except LocalSessionError as refused:
+                    return Difference(REFUSED, order.what.value, str(refused))
+        return None
+
     def _expect(self, action: Action) -> tuple[bool, Sequence[Output]]:
         """The reference's turn: whether it refuses, and its outputs."""
         refused = False
-        match action:
-            case Arrive(message, carrier, unheard):
-                if not unheard:
-                    self.reference.deliver(message, carrier)
-            case Wait(seconds):
-                self.reference.advance(seconds)
-            case Do(order):
-                try:
-                    self.reference.order(order)
-                except LocalSessionError:
-                    refused = True
+        for single in singles(action):
+            if not (isinstance(single, Arrive) and single.unheard):
+                refused = perform(self.reference, single)
         self.reference.advance(0.0)
         return refused, self.reference.take_outputs()
 
@@ -234,6 +233,7 @@ class Lockstep:
 
     def _allowed(self, action: Action) -> Hashable:
         """An error may go back for what reached an address that has ended."""
+        action = singles(action)[0]
         if isinstance(action, Arrive) and action.message.onward_route[0] in self.peer.ended:
             return action.message.return_route
         return None

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, cast
 from ockam_fsm.conformance.target import (
     HOST,
     SESSION_ID,
+    SHORTLY_SECONDS,
     Declaration,
     Feature,
     Order,
@@ -158,6 +159,11 @@ class OurEnd:
     def next_due(self) -> float | None:
         """When the next timer is due."""
         return self.clock.next_due()
+
+    def soon(self) -> bool:
+        """Whether the next timer is due shortly, or now."""
+        due = self.next_due()
+        return due is not None and due - self.now <= SHORTLY_SECONDS
 
     def tied(self) -> bool:
         """Whether two timers are due next at the same time: which is first, nobody says."""

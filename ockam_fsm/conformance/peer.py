@@ -11,7 +11,9 @@ from ockam_fsm.conformance.target import (
     HOP,
     OUR_CARRIER,
     Order,
+    Ordered,
 )
+from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Event, Role
 from ockam_fsm.runtime.link import Link
 from ockam_fsm.runtime.message import Address, Message, Route, local
@@ -45,7 +47,43 @@ class Do:
     order: Order
 
 
-Action: TypeAlias = Arrive | Wait | Do
+Single: TypeAlias = Arrive | Wait | Do
+
+
+@dataclass(frozen=True, slots=True)
+class AtOnce:
+    """An order that is given in the same moment: what follows from `first` without delay has not happened yet."""
+
+    first: Arrive | Do
+    then: Do
+
+
+Action: TypeAlias = Single | AtOnce
+
+
+def singles(action: Action) -> tuple[Single, ...]:
+    return (action.first, action.then) if isinstance(action, AtOnce) else (action,)
+
+
+def ordered(action: Action) -> Ordered | None:
+    """The order that an action is, or ends with."""
+    last = singles(action)[-1]
+    return last.order.what if isinstance(last, Do) else None
+
+
+def perform(end: OurEnd, action: Single) -> bool:
+    """Whether our end refuses it."""
+    match action:
+        case Arrive(message, carrier):
+            end.deliver(message, carrier)
+        case Wait(seconds):
+            end.advance(seconds)
+        case Do(order):
+            try:
+                end.order(order)
+            except LocalSessionError:
+                return True
+    return False
 
 
 class Peer:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ockam_fsm.conformance.peer import Arrive, Build, Do, Peer, Stimulus, Wait
+from ockam_fsm.conformance.peer import Arrive, AtOnce, Build, Do, Peer, Stimulus, Wait
 from ockam_fsm.conformance.reference import PEER_HANDSHAKE
 from ockam_fsm.conformance.target import (
     BEYOND,
@@ -22,6 +22,7 @@ from ockam_fsm.conformance.target import (
     HOP,
     HOST,
     OTHER_SESSION_ID,
+    SHORTLY_SECONDS,
     Order,
     Ordered,
 )
@@ -46,6 +47,9 @@ from ockam_fsm.runtime.signals import (
 
 MUCH_BYTES = 5_000
 """More than a length of one byte can say, and more than a page."""
+
+LONG_SECONDS = 64.0
+"""More than any timer runs: one that was left behind expires meanwhile, where none may."""
 
 # Hellos ---------------------------------------------------------------------------------------------------------------
 
@@ -231,6 +235,18 @@ def _request(peer: Peer, *, reissue: bool) -> Do:
     return Do(Order(Ordered.REQUEST, payload, request=payload.decode(), reissue=reissue))
 
 
+def _then_closed(name: str, build: Build) -> Stimulus:
+    """An application that closes in the moment in which it is told of a failure, before the end has closed by itself.
+    For transient sessions: a persistent one may have asked again by then."""
+
+    def build_both(peer: Peer) -> AtOnce | None:
+        possible = peer.session is not None and not peer.declaration.session_type.persistent
+        first = build(peer) if possible else None
+        return AtOnce(first, Do(Order(Ordered.CLOSE))) if isinstance(first, Arrive | Do) else None
+
+    return Stimulus(f"{name}, then closed at once", None, "3.8", build_both)
+
+
 def _elapse(peer: Peer) -> Wait | None:
     """Until the next timer is due."""
     due = peer.end.next_due()
@@ -240,13 +256,17 @@ def _elapse(peer: Peer) -> Wait | None:
 def _nearly(peer: Peer) -> Wait | None:
     """Until shortly before: nothing happens."""
     due = peer.end.next_due()
-    return None if due is None or due - peer.end.now <= 1 / 16 else Wait(due - peer.end.now - 1 / 16)
+    return None if due is None or peer.end.soon() else Wait(due - peer.end.now - SHORTLY_SECONDS)
 
 
 def _moment(peer: Peer) -> Wait | None:
     """A second, if no timer is due within it."""
     due = peer.end.next_due()
     return Wait(1.0) if due is None or due - peer.end.now > 1.0 else None
+
+
+def _long(peer: Peer) -> Wait | None:
+    return Wait(LONG_SECONDS) if peer.end.next_due() is None else None
 
 
 _TIMED = {
@@ -262,6 +282,7 @@ _TIMED = {
 ELAPSE = Stimulus("the next timer expires", None, "3.1", _elapse)
 NOT_YET = Stimulus("the next timer does not expire yet", None, "3.1", _nearly)
 MOMENT = Stimulus("a moment passes", None, "3.1", _moment)
+QUIET = Stimulus("nothing is due and a long time passes", None, "3.1", _long)
 
 _OF_EVENT: Mapping[Event, tuple[Stimulus, ...]] = {
     Event.OPEN: (Stimulus("open", Event.OPEN, "2.2", _order(Ordered.OPEN)),),
@@ -277,6 +298,7 @@ _OF_EVENT: Mapping[Event, tuple[Stimulus, ...]] = {
     Event.CLOSE: (Stimulus("close", Event.CLOSE, "3.8", _order(Ordered.CLOSE)),),
     Event.LOWER_LAYER_LOST: (
         Stimulus("lower layer lost", Event.LOWER_LAYER_LOST, "3.11", _order(Ordered.LOWER_LAYER_LOST)),
+        _then_closed("lower layer lost", _order(Ordered.LOWER_LAYER_LOST)),
     ),
     Event.HELLO_NEWER: (
         Stimulus("newer hello", Event.HELLO_NEWER, "4.2", _newer),
@@ -293,7 +315,10 @@ _OF_EVENT: Mapping[Event, tuple[Stimulus, ...]] = {
         Stimulus("answer, not resumed", Event.ANSWER_CURRENT, "4.3", lambda p: _current_answer(p, resumed=False)),
         Stimulus("answer by proxy", Event.ANSWER_CURRENT, "5.1", lambda p: _current_answer(p, proxied=True)),
     ),
-    Event.ANSWER_CHANGED: (Stimulus("answer of a restarted peer", Event.ANSWER_CHANGED, "4.3", _changed_answer),),
+    Event.ANSWER_CHANGED: (
+        Stimulus("answer of a restarted peer", Event.ANSWER_CHANGED, "4.3", _changed_answer),
+        _then_closed("answer of a restarted peer", _changed_answer),
+    ),
     Event.ANSWER_STALE: (
         Stimulus("repeated answer", Event.ANSWER_STALE, "4.3", _repeated_answer),
         Stimulus("answer to an earlier attempt", Event.ANSWER_STALE, "4.3", _earlier_answer),
@@ -301,6 +326,7 @@ _OF_EVENT: Mapping[Event, tuple[Stimulus, ...]] = {
     Event.SUPERSEDED: (
         Stimulus("superseded", Event.SUPERSEDED, "4.2", _superseded),
         Stimulus("superseded by three more", Event.SUPERSEDED, "4.2", lambda peer: _superseded(peer, 3)),
+        _then_closed("superseded", _superseded),
     ),
     Event.CONFIRMED: (
         Stimulus("confirming keepalive", Event.CONFIRMED, "4.4", _confirming(Keepalive())),
@@ -328,6 +354,8 @@ _OF_EVENT: Mapping[Event, tuple[Stimulus, ...]] = {
     Event.ERROR_RECEIVED: (
         Stimulus("error", Event.ERROR_RECEIVED, "3.11", _of_current(Error("lost"))),
         Stimulus("error for the attempt", Event.ERROR_RECEIVED, "3.11", _of_attempt(Error("lost"))),
+        _then_closed("error", _of_current(Error("lost"))),
+        _then_closed("error for the attempt", _of_attempt(Error("lost"))),
     ),
 }
 """Left out: PREVIOUS_ENDED and REISSUE, which follow from others; the timers, which `ELAPSE` lets expire in their
@@ -343,7 +371,7 @@ HOSTS: tuple[Stimulus, ...] = (
 def stimuli_of(events: frozenset[Event]) -> tuple[Stimulus, ...]:
     """The stimuli for the events of a table, in the order of the events, and the passing of time."""
     found = [stimulus for event in Event if event in events for stimulus in _OF_EVENT.get(event, ())]
-    return (*found, ELAPSE, NOT_YET, MOMENT)
+    return (*found, ELAPSE, NOT_YET, MOMENT, QUIET)
 
 
 _BY_ORDER = (Event.OPEN, Event.SEND, Event.RENEGOTIATE, Event.CLOSE, Event.LOWER_LAYER_LOST)

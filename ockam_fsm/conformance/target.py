@@ -18,7 +18,7 @@ Left out: reasons are not compared, but for `attempts exhausted` (clause 3.4), w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol, TypeAlias
 
@@ -60,6 +60,9 @@ DURATIONS = Durations(
 )
 """Short, different, and no two sums of a few of them alike."""
 
+SHORTLY_SECONDS = 1 / 16
+"""So long before a timer is due it has not expired yet."""
+
 
 class Feature(Enum):
     """What an end may be able to do besides. What it does not claim is not judged."""
@@ -76,16 +79,18 @@ class Feature(Enum):
 class Declaration:
     """The end to be made. A responder is a host: it takes any session id at `HOST`, up to `capacity` of them.
 
-    `remembered` and `has_state`: what durable storage holds of the session `SESSION_ID` (0 and False: nothing).
+    The limits are small, and large enough that something counted twice is not counted once, and that more requests may
+    be open than find room to wait. `remembered` and `has_state`: what durable storage holds of the session `SESSION_ID`
+    (0 and False: nothing).
     """
 
     session_type: SessionType
     role: Role
     profile: Profile = GENERATION
-    attempts: int | None = 2
+    attempts: int | None = 3
     held: int = 2
-    misses: int = 1
-    requests: int = 2
+    misses: int = 2
+    requests: int = 3
     capacity: int = 2
     durations: Durations = DURATIONS
     remembered: int = 0
@@ -93,7 +98,13 @@ class Declaration:
 
     @property
     def name(self) -> str:
-        return f"{self.session_type.name} {self.role.name.lower()}"
+        again = " after a restart" if self.remembered else ""
+        return f"{self.session_type.name} {self.role.name.lower()}{again}"
+
+    @property
+    def restarted(self) -> Declaration:
+        """The same end when it has been there before, and its storage has kept what it knew."""
+        return replace(self, remembered=3, has_state=True)
 
     @property
     def two_sided(self) -> bool:
@@ -175,7 +186,8 @@ class Target(Protocol):
     def deliver(self, message: Message, carrier: str) -> None: ...
 
     def advance(self, seconds: float) -> None:
-        """What is due now, or within `seconds` from now, happens. Called with 0 after everything else."""
+        """What is due now, or within `seconds` from now, happens. Called with 0 after everything else, unless an order
+        comes in the same moment."""
         ...
 
     def order(self, order: Order) -> None:

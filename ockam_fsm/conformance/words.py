@@ -1,8 +1,13 @@
 """The test words that an automaton asks for: covers, and what tells its states from each other (theory: cover.py).
 
 Rule 1: shorter words come first, so that the first failure is the shortest reproduction that there is here.
-Rule 2: before the input that is tried some time passes, and in the end timers are waited for, just before and when they
-        are due: a timer that was not started afresh shows in no other way.
+Rule 2: before the input that is tried time passes until shortly before a timer is due, and in the end timers are waited
+        for, just before and when they are due: a timer that was not started afresh, or not stopped, shows in no other
+        way.
+Rule 3: a target that is wrong may know more than our end (a message that it should have forgotten, a count, a route),
+        so what tells our states from each other is not enough. Whatever an end knows has to come out in the end: it is
+        filled up to its capacity, fails, is asked again, retries until it gives up, and is closed (`_endings`).
+Rule 4: what is done with one request is done with as many as may be open, too.
 """
 
 from __future__ import annotations
@@ -13,13 +18,15 @@ from typing import NamedTuple, TypeAlias
 
 from ockam_fsm.conformance.cover import Answered, Automaton, Edge, Word, explored
 from ockam_fsm.conformance.hostile import hostile_to
-from ockam_fsm.conformance.stimuli import ELAPSE, HOSTS, MOMENT, NOT_YET
+from ockam_fsm.conformance.stimuli import ELAPSE, HOSTS, MOMENT, NOT_YET, QUIET
 from ockam_fsm.conformance.target import Declaration, Feature
 from ockam_fsm.machines.vocabulary import Role
 
 Response: TypeAlias = tuple[Answered, ...]
 
 WAIT: Word = (NOT_YET.name, ELAPSE.name)
+_LATE = "data in an ended generation"
+LATER: Word = (_LATE, *WAIT, *WAIT, QUIET.name, _LATE)
 
 
 class Case(NamedTuple):
@@ -68,8 +75,11 @@ def _numbered(values: Sequence[Hashable]) -> list[Hashable]:
 
 @cache
 def identifiers(declaration: Declaration) -> tuple[tuple[Word, ...], ...]:
-    """For each state a few of the characterising words, enough to tell it from all others."""
+    """For each state a few of the characterising words, enough to tell it from all others; none of an end that was
+    restarted, whose automaton is not known whole."""
     automaton = explored(declaration)
+    if declaration.remembered:
+        return ((),) * len(automaton.words)
     words = characterising(automaton)
     everybody = (1 << len(automaton.words)) - 1
     groups: list[dict[Response, int]] = []
@@ -103,8 +113,8 @@ def _chosen(told: dict[Word, int]) -> Iterator[Word]:
 def cases(declaration: Declaration, features: frozenset[Feature], *, thorough: bool) -> Iterator[Case]:
     """Every transition, followed by what tells where it has led; then everything that has to change nothing.
 
-    Not `thorough`: one transition for each input and each cell of the table that it meets, instead of one for each
-    input and each state of the automaton; and one telling word, the longest, instead of all.
+    Not `thorough`: for each input and each cell of the table that it meets one transition, and one for each change of
+    what is counted, instead of one for each state of the automaton; and one telling word, the longest, instead of all.
     """
     automaton = explored(declaration)
     found = [*_covers(declaration, automaton, thorough), *_silences(declaration, automaton, features, thorough)]
@@ -113,7 +123,7 @@ def cases(declaration: Declaration, features: frozenset[Feature], *, thorough: b
     yield from sorted(dict.fromkeys(found), key=lambda case: len(case.word))
 
 
-_HELLO, _CONFIRM = "newer hello", "confirming keepalive"
+_HELLO, _CONFIRM, _LOST = "newer hello", "confirming keepalive", "lower layer lost"
 _ANOTHER, _BEYOND = (one.name for one in HOSTS)
 _HOSTS = (
     Case((_HELLO,), (_ANOTHER,), WAIT),
@@ -128,20 +138,50 @@ _HOSTS = (
 
 
 def _covers(declaration: Declaration, automaton: Automaton, thorough: bool) -> Iterator[Case]:
-    telling, met = identifiers(declaration), set()
-    for state, word in enumerate(automaton.words):
-        for name, edge in automaton.edges[state].items():
-            about = (name, edge.cells, edge.answered)
-            if not automaton.is_loud(state, edge) or (not thorough and about in met):
+    telling, met = identifiers(declaration), set[Hashable]()
+    filled, retries = _endings(declaration, automaton)
+    for state, (word, edges) in enumerate(zip(automaton.words, automaton.edges, strict=False)):
+        for name, edge in edges.items():
+            about = {(name, edge.cells, shown) for shown in (edge.answered, *edge.changed)}
+            if not automaton.is_loud(state, edge):
                 continue
-            met.add(about)
-            for tail in _tails(telling[edge.target], thorough):
-                yield Case((*word, MOMENT.name), (name,), tail)
+            case = Case((*word, NOT_YET.name), (name,), LATER)
+            if not about <= met:
+                yield from (case._replace(tail=ending) for ending in (filled, retries))
+                for crowded in _crowded(case, declaration.requests):
+                    yield from (crowded._replace(tail=tail) for tail in (filled, LATER))
+            if thorough or not about <= met:
+                yield from (case._replace(tail=tail) for tail in _tails(telling[edge.target], thorough))
+            met |= about
 
 
 def _tails(words: Sequence[Word], thorough: bool) -> Iterator[Word]:
-    yield WAIT
+    yield LATER
     yield from words if thorough else sorted(words, key=len)[-1:]
+
+
+def _endings(declaration: Declaration, automaton: Automaton) -> Iterator[Word]:
+    """What is left of an end: what it holds, and at which route or address; and how often it tries again, once what it
+    has begun is finished."""
+    fill = ("send",) * (declaration.held + 1)
+    filled = (*fill, _LOST, *fill, _HELLO, *WAIT, "close", _LATE, QUIET.name)
+    retries = ("answer", _CONFIRM, *(_LOST, *WAIT) * ((declaration.attempts or 0) + 1))
+    for ending in (filled, retries):
+        yield tuple(name for name in ending if name in automaton.stimuli or name == _LATE)
+
+
+def _crowded(case: Case, times: int) -> Iterator[Case]:
+    """As many requests as may be open, one after another: where there was one, and shortly before what is tried."""
+    requests = [name for name in (*case.way, *case.tried) if name.startswith("request")]
+    if not requests:
+        return
+
+    def more(word: Word) -> Word:
+        many = ((name, MOMENT.name) * (times - 1) if name in requests else () for name in word)
+        return tuple(one for name, others in zip(word, many, strict=True) for one in (*others, name))
+
+    yield Case(more(case.way), more(case.tried), case.tail)
+    yield case._replace(way=(*case.way[:-1], *(MOMENT.name, requests[-1]) * (times - 1), *case.way[-1:]))
 
 
 def _silences(
@@ -150,14 +190,14 @@ def _silences(
     """All of them in one word; whoever fails it is asked again, one by one (`alone`)."""
     telling, met = identifiers(declaration), set()
     hostile = tuple(one.name for one in hostile_to(features))
-    for state, word in enumerate(automaton.words):
+    for state, (word, edges) in enumerate(zip(automaton.words, automaton.edges, strict=False)):
         silent = automaton.silent(state)
-        about = (silent, tuple(sorted((edge.cells for edge in automaton.edges[state].values()), key=repr)))
+        about = (silent, tuple(sorted((edge.cells for edge in edges.values()), key=repr)))
         if not thorough and about in met:
             continue
         met.add(about)
         for tail in _tails(telling[state], thorough):
-            yield Case((*word, MOMENT.name), (*hostile, *silent), tail)
+            yield Case((*word, NOT_YET.name), (*hostile, *silent), tail)
 
 
 def alone(case: Case) -> Iterator[Case]:

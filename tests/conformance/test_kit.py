@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,8 @@ from ockam_fsm.conformance import (
 )
 from ockam_fsm.conformance import judge as judging
 from ockam_fsm.conformance.findings import Verdict
-from ockam_fsm.conformance.target import Output
+from ockam_fsm.conformance.ours import OurEnd
+from ockam_fsm.conformance.target import Ordered, Output
 from ockam_fsm.conformance.words import Case
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
@@ -37,11 +39,11 @@ from ockam_fsm.machines.session import (
     IMPLICIT_TRANSIENT,
     TYPES,
 )
-from ockam_fsm.machines.vocabulary import Role, SessionType
-from ockam_fsm.runtime.commands import Send
+from ockam_fsm.machines.vocabulary import Role, SessionType, State
+from ockam_fsm.runtime.commands import Closed, Notify, Send
 from ockam_fsm.runtime.handshake import OCKAM
 from ockam_fsm.runtime.message import Message, local
-from tests.conformance.defects import CLAUSES, DEFECTS, Defect
+from tests.conformance.defects import CLAUSES, DEFECTS, Defect, EveryEnd
 
 SMALL = (EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT, EXPLICIT_PERSISTENT_ONE_SIDED, IMPLICIT_PERSISTENT_ONE_SIDED)
 COVER = Effort(examples=0)
@@ -223,6 +225,40 @@ def test_a_reproduction_is_a_chart_bytes_and_a_program() -> None:
 
 def test_a_reproduction_says_nothing_of_an_end_that_is_right() -> None:
     assert again(our_end, "explicit-transient", "INITIATOR", "generation", ["open", "answer"]) == "nothing differs"
+
+
+@pytest.mark.slow
+def test_an_end_that_was_restarted_is_judged_too_and_reproduced() -> None:
+    """A responder that forgets what its storage has kept takes a hello that is over for a new one."""
+
+    def forgetful(declared: Declaration) -> OurEnd:
+        return our_end(replace(declared, remembered=0, has_state=False))
+
+    report = check_responder(forgetful, [EXPLICIT_PERSISTENT_ONE_SIDED], effort=Effort(examples=0, until="4.2"))
+    shown = next(line.reproduction for line in report.lines if line.clause.id == "4.2")
+    assert shown is not None
+    assert {one.case.partition(":")[0] for one in report.findings if one.verdict is Verdict.FAIL} == {
+        "explicit-persistent-one-sided responder after a restart"
+    }
+    printed: list[str] = []
+    exec(shown.program, {"make": forgetful, "print": printed.append})
+    assert printed[0].startswith("4.2: ")
+
+
+def test_an_application_may_close_in_the_moment_of_a_failure() -> None:
+    both = ["open", "answer", "error, then closed at once"]
+    assert again(our_end, "explicit-transient", "INITIATOR", "generation", both) == "nothing differs"
+
+    class Late(EveryEnd):
+        """It closes by itself, and tells that once more when it is ordered to."""
+
+        def order(self, order: Order) -> None:
+            if order.what is Ordered.CLOSE and self.session is not None and self.session.state is State.TIMED_OUT:
+                self.advance(0.0)
+                self.outputs.append(Notify(Closed("again")))
+            super().order(order)
+
+    assert again(Late, "explicit-transient", "INITIATOR", "generation", both).startswith("3.8: error, then closed")
 
 
 def test_without_hypothesis_the_kit_imports_and_names_the_extra() -> None:
