@@ -19,7 +19,7 @@ Limit: one request is open at a time, so that the automaton stays small; more ar
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cache
@@ -55,14 +55,22 @@ class Key(NamedTuple):
     soon: bool
 
 
+class Count(NamedTuple):
+    """One thing that is counted, before and after an input."""
+
+    place: int
+    before: Hashable
+    after: Hashable
+
+
 class Edge(NamedTuple):
-    """What one input does in one state: what can be seen, where it leads, which cells of the table decide, and which
-    of the things that the end counts change, and how."""
+    """What one input does in one state: what can be seen, where it leads, which cells of the table decide, and what is
+    counted."""
 
     answered: Answered
     target: int
     cells: tuple[Hashable, ...] = ()
-    changed: tuple[Hashable, ...] = ()
+    counted: tuple[Count, ...] = ()
 
 
 @dataclass
@@ -125,14 +133,14 @@ def _explored(declaration: Declaration) -> Automaton:
                 keys.append(key)
                 images.append(_image(peer))
                 found.words.append((*found.words[state], name))
-            cells, changed = _cells(settings.driver.fired), _changed(keys[state], key)
-            found.edges[state][name] = Edge(answered, known[key], cells, changed)
+            cells = _cells(settings.driver.fired)
+            found.edges[state][name] = Edge(answered, known[key], cells, tuple(_counts(keys[state], key)))
     return found
 
 
-def _changed(before: Key, after: Key) -> tuple[Hashable, ...]:
-    pairs = zip(before.counted, after.counted, strict=False)
-    return tuple((place, one, other) for place, (one, other) in enumerate(pairs) if one != other)
+def _counts(before: Key, after: Key) -> Iterator[Count]:
+    for place, (one, other) in enumerate(zip(before.counted, after.counted, strict=False)):
+        yield Count(place, one, other)
 
 
 def _cells(fired: Sequence[Fired]) -> tuple[Hashable, ...]:

@@ -88,9 +88,9 @@ class Declaration:
     role: Role
     profile: Profile = GENERATION
     attempts: int | None = 3
-    held: int = 2
+    held: int = 3
     misses: int = 2
-    requests: int = 3
+    requests: int = 4
     capacity: int = 2
     durations: Durations = DURATIONS
     remembered: int = 0

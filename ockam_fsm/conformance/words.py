@@ -25,8 +25,8 @@ from ockam_fsm.machines.vocabulary import Role
 Response: TypeAlias = tuple[Answered, ...]
 
 WAIT: Word = (NOT_YET.name, ELAPSE.name)
-_LATE = "data in an ended generation"
-LATER: Word = (_LATE, *WAIT, *WAIT, QUIET.name, _LATE)
+_PROBES: Word = ("data in an ended generation", "data in the generation before")
+LATER: Word = (*_PROBES, *WAIT, *WAIT, QUIET.name, *_PROBES)
 
 
 class Case(NamedTuple):
@@ -113,8 +113,9 @@ def _chosen(told: dict[Word, int]) -> Iterator[Word]:
 def cases(declaration: Declaration, features: frozenset[Feature], *, thorough: bool) -> Iterator[Case]:
     """Every transition, followed by what tells where it has led; then everything that has to change nothing.
 
-    Not `thorough`: for each input and each cell of the table that it meets one transition, and one for each change of
-    what is counted, instead of one for each state of the automaton; and one telling word, the longest, instead of all.
+    Not `thorough`: for each input and each cell of the table that it meets one transition, and one for each value of
+    each thing that is counted before and after it, instead of one for each state of the automaton; and one telling
+    word, the longest, instead of all. What is left of an end is asked where something is said, or counted.
     """
     automaton = explored(declaration)
     found = [*_covers(declaration, automaton, thorough), *_silences(declaration, automaton, features, thorough)]
@@ -142,11 +143,14 @@ def _covers(declaration: Declaration, automaton: Automaton, thorough: bool) -> I
     filled, retries = _endings(declaration, automaton)
     for state, (word, edges) in enumerate(zip(automaton.words, automaton.edges, strict=False)):
         for name, edge in edges.items():
-            about = {(name, edge.cells, shown) for shown in (edge.answered, *edge.changed)}
+            changes = [one for one in edge.counted if one.before != one.after]
+            news, about = (
+                {(name, edge.cells, it) for it in (edge.answered, *some)} for some in (changes, edge.counted)
+            )
             if not automaton.is_loud(state, edge):
                 continue
             case = Case((*word, NOT_YET.name), (name,), LATER)
-            if not about <= met:
+            if not news <= met:
                 yield from (case._replace(tail=ending) for ending in (filled, retries))
                 for crowded in _crowded(case, declaration.requests):
                     yield from (crowded._replace(tail=tail) for tail in (filled, LATER))
@@ -164,10 +168,10 @@ def _endings(declaration: Declaration, automaton: Automaton) -> Iterator[Word]:
     """What is left of an end: what it holds, and at which route or address; and how often it tries again, once what it
     has begun is finished."""
     fill = ("send",) * (declaration.held + 1)
-    filled = (*fill, _LOST, *fill, _HELLO, *WAIT, "close", _LATE, QUIET.name)
-    retries = ("answer", _CONFIRM, *(_LOST, *WAIT) * ((declaration.attempts or 0) + 1))
+    filled = (*fill, _LOST, *fill, "close", *_PROBES, QUIET.name)
+    retries = ("answer", _CONFIRM, _LOST, _HELLO, *WAIT, *(_LOST, *WAIT) * ((declaration.attempts or 0) + 1))
     for ending in (filled, retries):
-        yield tuple(name for name in ending if name in automaton.stimuli or name == _LATE)
+        yield tuple(name for name in ending if name in automaton.stimuli or name in _PROBES)
 
 
 def _crowded(case: Case, times: int) -> Iterator[Case]:
