@@ -140,7 +140,7 @@ _HOSTS = (
 
 def _covers(declaration: Declaration, automaton: Automaton, thorough: bool) -> Iterator[Case]:
     telling, met = identifiers(declaration), set[Hashable]()
-    filled, retries = _endings(declaration, automaton)
+    endings = filled, *_ = tuple(_endings(declaration, automaton))
     for state, (word, edges) in enumerate(zip(automaton.words, automaton.edges, strict=False)):
         for name, edge in edges.items():
             changes = [one for one in edge.counted if one.before != one.after]
@@ -151,7 +151,7 @@ def _covers(declaration: Declaration, automaton: Automaton, thorough: bool) -> I
                 continue
             case = Case((*word, NOT_YET.name), (name,), LATER)
             if not news <= met:
-                yield from (case._replace(tail=ending) for ending in (filled, retries))
+                yield from (case._replace(tail=ending) for ending in endings)
                 for crowded in _crowded(case, declaration.requests):
                     yield from (crowded._replace(tail=tail) for tail in (filled, LATER))
             if thorough or not about <= met:
@@ -169,8 +169,9 @@ def _endings(declaration: Declaration, automaton: Automaton) -> Iterator[Word]:
     has begun is finished."""
     fill = ("send",) * (declaration.held + 1)
     filled = (*fill, _LOST, *fill, "close", *_PROBES, QUIET.name)
-    retries = ("answer", _CONFIRM, _LOST, _HELLO, *WAIT, *(_LOST, *WAIT) * ((declaration.attempts or 0) + 1))
-    for ending in (filled, retries):
+    asked = (_LOST, _HELLO, *WAIT)
+    retries = ("answer", _CONFIRM, *asked, *(_LOST, *WAIT) * ((declaration.attempts or 0) + 1))
+    for ending in (filled, (*asked, "close"), retries):
         yield tuple(name for name in ending if name in automaton.stimuli or name in _PROBES)
 
 
