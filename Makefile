@@ -10,7 +10,7 @@ COVERED := tests/kernel tests/machines tests/runtime
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all spec spin bench mutants defects fuzz clean
+.PHONY: help demo test test-all spec spin bench mutants kit-mutants defects fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -83,6 +83,9 @@ fuzz: $(VENV)/.all ## decoders against FUZZ_INPUTS hostile inputs (default: a mi
 
 mutants: $(VENV)/.all ## every single fault in the session tables: what becomes of it; writes tests/quality/SURVIVORS.md
 	$(BIN)/python -m tests.quality.mutants
+
+kit-mutants: $(VENV)/.all ## the same faults, judged by the in-process kit; writes tests/quality/KIT_SURVIVORS.md
+	$(BIN)/python -m tests.quality.kit_mutants
 
 defects: $(VENV)/.all ## every case of the black-box kit on every wrong node, and on what is no node at all; mostly waiting
 	$(BIN)/pytest tests/conformance/every_defect.py

@@ -133,9 +133,11 @@ def judge(kind: SessionType) -> list[Fate]:
     return [fate_of(mutant, scenes_for(kind, role)) for role in Role for mutant in mutants_of(kind, role)]
 
 
-def judge_all(kinds: tuple[SessionType, ...], say: Callable[[str], None]) -> Iterator[tuple[SessionType, list[Fate]]]:
+def judge_all(
+    kinds: tuple[SessionType, ...], say: Callable[[str], None], judging: Callable[[SessionType], list[Fate]] = judge
+) -> Iterator[tuple[SessionType, list[Fate]]]:
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        running = {kind: pool.submit(judge, kind) for kind in HEAVY_FIRST if kind in kinds}
+        running = {kind: pool.submit(judging, kind) for kind in HEAVY_FIRST if kind in kinds}
         for kind in kinds:
             fates = running[kind].result()
             say(report.line(kind.name, fates))
@@ -149,7 +151,7 @@ def main(names: list[str]) -> int:
     every = [fate for fates in found.values() for fate in fates]
     print(report.line("all", every), f"{time.perf_counter() - began:.0f} s")
     if not names:
-        report.PATH.write_text(report.text(found), encoding="utf-8")
+        report.PROPERTIES.path.write_text(report.text(found), encoding="utf-8")
     unexplained = report.unexplained(every)
     for name in unexplained:
         print(f"survivor without a reason: {name}")

@@ -1,7 +1,8 @@
-"""What became of the mutants, as text: SURVIVORS.md, with the reasons that people wrote (reasons.py)."""
+"""What became of the mutants, as text: a page for each judge, with the reasons that people wrote."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,6 @@ from pathlib import Path
 
 from tests.quality.reasons import NEVER, REASONS
 
-PATH = Path(__file__).with_name("SURVIVORS.md")
 GOAL = 0.95
 """The share of the distinguishable mutants that has to be killed."""
 
@@ -19,8 +19,34 @@ NEVER_TAKEN = "never taken"
 
 
 @dataclass(frozen=True)
+class Page:
+    """Who judged, and what is written of it. `reasons`: why survivors survive; `never`: why rows are never taken."""
+
+    path: Path
+    source: str
+    title: str
+    about: str
+    kills: str
+    killer: str
+    reasons: Mapping[str, str]
+    never: Mapping[str, str]
+
+
+PROPERTIES = Page(
+    Path(__file__).with_name("SURVIVORS.md"),
+    "`python -m tests.quality.mutants`; reasons are written in reasons.py",
+    "Table mutants",
+    "Single faults in the twelve session tables, and what becomes of them; the words are defined in mutants.py.",
+    "The first property that fails, in the first world that is tried; others may fail as well.",
+    "property",
+    REASONS,
+    NEVER,
+)
+
+
+@dataclass(frozen=True)
 class Fate:
-    """What became of a mutant; `by` is the property that killed it, and `world` where."""
+    """What became of a mutant; `by` is the property or the clause that killed it, and `world` where."""
 
     mutant: str
     verdict: str
@@ -45,17 +71,17 @@ def share_killed(fates: Iterable[Fate]) -> float:
     return count[KILLED] / told if told else 1.0
 
 
-def reason(fate: Fate) -> str:
+def reason(fate: Fate, page: Page = PROPERTIES) -> str:
     """Why a survivor survives, as somebody has written it down."""
-    return REASONS.get(fate.mutant) or REASONS.get(fate.fault, "")
+    return page.reasons.get(fate.mutant) or page.reasons.get(fate.fault, "")
 
 
-def unexplained(fates: Iterable[Fate]) -> list[str]:
+def unexplained(fates: Iterable[Fate], page: Page = PROPERTIES) -> list[str]:
     """Survivors, and rows that no world takes, that nobody has explained."""
     found = list(fates)
     open_rows = dict.fromkeys(_place(fate) for fate in found if fate.by == NEVER_TAKEN)
-    rows = [place for place in open_rows if place not in NEVER]
-    return [fate.mutant for fate in found if fate.verdict == SURVIVOR and not reason(fate)] + rows
+    rows = [place for place in open_rows if place not in page.never]
+    return [fate.mutant for fate in found if fate.verdict == SURVIVOR and not reason(fate, page)] + rows
 
 
 def line(name: str, fates: Sequence[Fate]) -> str:
@@ -65,14 +91,14 @@ def line(name: str, fates: Sequence[Fate]) -> str:
     return f"{name}: {len(fates)} mutants, {said}; {share_killed(fates):.1%} of the distinguishable killed"
 
 
-def text(found: Mapping[str, Sequence[Fate]]) -> str:
+def text(found: Mapping[str, Sequence[Fate]], page: Page = PROPERTIES) -> str:
     """The page. It depends on the verdicts alone, so that a run that finds the same writes the same."""
     every = [fate for fates in found.values() for fate in fates]
     lines = [
-        "<!-- GENERATED from `python -m tests.quality.mutants`; reasons are written in reasons.py -->",
-        "# Table mutants",
+        f"<!-- GENERATED from {page.source} -->",
+        f"# {page.title}",
         "",
-        "Single faults in the twelve session tables, and what becomes of them; the words are defined in mutants.py.",
+        page.about,
         "",
         *_figures(found),
         "",
@@ -80,15 +106,15 @@ def text(found: Mapping[str, Sequence[Fate]]) -> str:
         "",
         "## What kills",
         "",
-        *_killers(every),
+        *_killers(every, page),
         "",
         "## Survivors",
         "",
-        *_survivors(every),
+        *_survivors(every, page),
         "",
         "## Rows that no world takes",
         "",
-        *_untaken(every),
+        *_untaken(every, page),
     ]
     return "\n".join(lines) + "\n"
 
@@ -104,30 +130,31 @@ def _figures(found: Mapping[str, Sequence[Fate]]) -> Iterator[str]:
         yield f"| {name} | {len(fates)} | {' | '.join(map(str, numbers))} |"
 
 
-def _killers(fates: Iterable[Fate]) -> Iterator[str]:
-    yield "The first property that fails, in the first world that is tried; others may fail as well."
+def _killers(fates: Iterable[Fate], page: Page) -> Iterator[str]:
+    yield page.kills
     yield ""
-    yield "| property | mutants |"
+    yield f"| {page.killer} | mutants |"
     yield "| --- | --- |"
     for name, number in sorted(Counter(fate.by for fate in fates if fate.verdict == KILLED).items(), key=_by_id):
         yield f"| {name} | {number} |"
 
 
-def _by_id(item: tuple[str, int]) -> tuple[str, int, str]:
-    digits = "".join(c for c in item[0].partition(":")[0] if c.isdigit())
-    return item[0][:1], int(digits or 0), item[0]
+def _by_id(item: tuple[str, int]) -> tuple[str, list[int], str]:
+    """`S4` comes before `S11`, and clause 4.9 before 4.10."""
+    numbers = [int(digits) for digits in re.findall(r"\d+", item[0])]
+    return item[0][:1] if item[0][:1].isalpha() else "", numbers, item[0]
 
 
-def _survivors(fates: Iterable[Fate]) -> Iterator[str]:
+def _survivors(fates: Iterable[Fate], page: Page) -> Iterator[str]:
     survivors = [fate for fate in fates if fate.verdict == SURVIVOR]
-    yield from (f"- `{fate.mutant}`: {reason(fate) or 'no reason is known'}" for fate in survivors)
+    yield from (f"- `{fate.mutant}`: {reason(fate, page) or 'no reason is known'}" for fate in survivors)
     if not survivors:
         yield "None."
 
 
-def _untaken(fates: Iterable[Fate]) -> Iterator[str]:
+def _untaken(fates: Iterable[Fate], page: Page) -> Iterator[str]:
     places = dict.fromkeys(_place(fate) for fate in fates if fate.by == NEVER_TAKEN)
-    yield from (f"- `{place}`: {NEVER.get(place, 'no reason is known')}" for place in places)
+    yield from (f"- `{place}`: {page.never.get(place, 'no reason is known')}" for place in places)
     if not places:
         yield "None."
 

@@ -65,11 +65,15 @@ class Stepping:
         return decision
 
 
+def stepped(settings: Settings) -> Settings:
+    """The same settings, for sessions whose table is stepped."""
+    settings.__dict__["driver"] = Stepping(settings.machine)
+    return settings
+
+
 @lru_cache(maxsize=64)
 def _settings(setting: Stage, role: Role) -> Settings:
-    made = Setting.settings(setting, role)
-    made.__dict__["driver"] = Stepping(made.machine)
-    return made
+    return stepped(Setting.settings(setting, role))
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def test_without_what_an_end_owes_the_share_falls_below_the_goal() -> None:
 
 
 def test_every_survivor_on_the_page_has_its_reason_and_no_reason_is_left_over() -> None:
-    page = report.PATH.read_text(encoding="utf-8")
+    page = report.PROPERTIES.path.read_text(encoding="utf-8")
     assert "no reason is known" not in page
     survivors = re.findall(r"^- `(\S+ \S+: .+?)`: (.+)$", page, re.MULTILINE)
     rows = re.findall(r"^- `(\w+ \w+)`: (.+)$", page, re.MULTILINE)
@@ -121,7 +121,7 @@ def test_every_survivor_on_the_page_has_its_reason_and_no_reason_is_left_over() 
 
 
 def test_the_page_counts_the_mutants_that_there_are() -> None:
-    page = report.PATH.read_text(encoding="utf-8")
+    page = report.PROPERTIES.path.read_text(encoding="utf-8")
     for name, mutants in EVERY.items():
         assert f"| {name} | {len(mutants)} |" in page
     total = sum(len(mutants) for mutants in EVERY.values())

@@ -1,0 +1,83 @@
+"""Why some mutants pass the kit: written by people, compared by a test.
+
+A survivor is named in full, or by row and fault where every table that lets it live does so for the same reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_OVER = (
+    "the session is closed in the same moment, and what arrives at an address that lives on is ignored there, as it is "
+    "at one that is gone (clause 14.4); what it costs is room, which no message shows"
+)
+_AN_ATTEMPT = (
+    "what is kept is an attempt that has no route: nothing is said over it, what arrives for it is ignored in "
+    "TIMED_OUT, and the next attempt takes its place"
+)
+_NOBODY_ASKS = "the session is closed, where nothing is held: nobody asks the count any more"
+_HELD_ONCE = "a transient session holds nothing once it was established: nobody asks the count any more"
+_HOST_FORGETS = "the host has forgotten the responder, and its timers with it: what they would say finds nobody"
+_NEVER_IDLE = "a host keeps no responder in IDLE: one that it made for a hello has answered it, or is forgotten"
+_SAME_STATE = (
+    "where no previous generation is usable, NEGOTIATING and RENEGOTIATING do the same, and the name of a state is "
+    "told to nobody"
+)
+_ENDS = ("drop", "retarget NEGOTIATING", "retarget ESTABLISHED", "retarget TIMED_OUT", "lose NOTIFY_CLOSED")
+
+_GROUPS: Mapping[str, tuple[str, ...]] = {
+    _OVER: tuple(
+        f"{row} lose FORGET_ROUTE"
+        for row in (
+            "NT2", "NT3", "NTI2", "NTI3", "KT2", "FT1", "FT2", "FT5", "UT1", "TT2", "TT3", "ZT2", "ZT3",
+            "ZP2", "ZP3", "ZP5",
+        )
+    ),
+    _AN_ATTEMPT: tuple(
+        f"{row} lose FORGET_ROUTE"
+        for row in (
+            "NP2", "NP3", "FO1", "FO2", "PO2", "GO2", "GO3", "GO4", "GO5", "GO7", "GB2", "GB3", "GB4",
+        )
+    ),
+    _NOBODY_ASKS: tuple(
+        f"{row} update missing held := 0" for row in ("TT1", "TT2", "ZT2", "ZT4", "BX2", "BM2", "ZP2", "ZP4", "ZP5")
+    ),
+    _HELD_ONCE: tuple(f"{row} update missing held := 0" for row in ("QT1", "NT1", "NTI1")),
+    _HOST_FORGETS: tuple(
+        f"{row} lose STOP_TIMERS"
+        for row in ("FT2", "FT3", "FT4", "FT5", "TT3", "ZT2", "ZT3", "ZT4", "ZP2", "ZP3", "ZP4", "ZP5")
+    ),
+    _NEVER_IDLE: (
+        *(f"{row} {fault}" for row in ("ZT1", "ZP1") for fault in _ENDS), "ZP1 retarget RENEGOTIATING",
+    ),
+    _SAME_STATE: (
+        *(f"{row} retarget RENEGOTIATING" for row in ("QW2", "QW4", "RW1", "QO2", "QO4", "RO1", "HP1")),
+        *(f"{row} retarget NEGOTIATING" for row in ("DW1", "WX1", "WI1", "BX1", "BM1", "BM4", "HP2")),
+    ),
+    "a transient session makes no further hello: the number is for its storage alone": (
+        "NT2 lose CATCH_UP", "NTI2 lose CATCH_UP",
+    ),
+    "it closes by itself in the same moment, and a host may have forgotten by then whom the order is for": (
+        "ZT4 drop",
+    ),
+    "the reason that a failed request carries is not compared (conformance/target.py)": (
+        "BX2 swap NOTE_EXHAUSTED, FAIL_REQUESTS", "BM2 swap NOTE_EXHAUSTED, FAIL_REQUESTS",
+    ),
+    "a request starts the idle timer afresh, and with the durations that the kit declares it expires long before it": (
+        "UT1 lose FAIL_REQUESTS",
+    ),
+    "whatever confirms an answer is heard in the generation that it confirms, which resets the count as well": (
+        "RO4 update missing misses := 0",
+    ),
+    "a gap of the kit: an implicit end tries again only while it has a message, and no case has both": (
+        "EP2 update missing attempts := 0", "EP3 update missing attempts := 0", "KO3 update missing attempts := 0",
+    ),
+    "a gap of the kit: a request that is open fails before keepalives are missed, and no case goes without": (
+        "GO1 update missing misses := 0", "GB1 update missing misses := 0",
+    ),
+    "whatever ends the previous generation confirms the next one, which takes its place in the same moment": (
+        "V3 lose END_CURRENT",
+    ),
+}  # fmt: skip
+
+REASONS: Mapping[str, str] = {fault: reason for reason, faults in _GROUPS.items() for fault in faults}
