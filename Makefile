@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 FUZZ_INPUTS ?= 1000000
 # These tests alone reach every branch of kernel, machines and runtime; tracing the others as well would double their time.
 COVERED := tests/kernel tests/machines tests/runtime
+# These compute; what talks over sockets has the machine to itself.
+COMPUTING := tests/checking tests/projections tests/quality tests/spec
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
@@ -52,13 +54,14 @@ test: $(VENV)/.dev ## ruff, mypy --strict, the generated files, and every test t
 	$(BIN)/ockam-fsm render --check
 	$(BIN)/coverage run -m pytest $(COVERED)
 	$(BIN)/coverage report --fail-under=100
-	$(BIN)/pytest $(addprefix --ignore=,$(COVERED))
+	$(BIN)/pytest -n 2 $(COMPUTING)
+	$(BIN)/pytest $(addprefix --ignore=,$(COVERED) $(COMPUTING))
 
 test-all: $(VENV)/.all fuzz spec ## what takes longer, or needs Java, SPIN and Node.js: TLC, both back ends, a million fault steps, every defect
-	$(BIN)/pytest -n 2 tests/checking tests/spec tests/test_manifest.py
+	$(BIN)/pytest -n 2 -k numba tests/checking tests/test_manifest.py
 	$(BIN)/pytest -n 2 tests/edges/million_steps.py tests/stateful/long_runs.py
 	$(BIN)/pytest -n 2 tests/conformance/whole_kit.py
-	$(BIN)/pytest tests/spec/broken_specification.py tests/spec/traces_by_tlc.py tests/spec/tlc_cases.py tests/spec/every_case.py
+	$(BIN)/pytest -n 2 --dist loadfile $(addprefix tests/spec/,broken_specification.py traces_by_tlc.py tlc_cases.py every_case.py)
 	@$(MAKE) --no-print-directory spin
 
 $(VENV)/.spec: pyproject.toml | $(VENV)/bin/python
