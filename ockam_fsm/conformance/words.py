@@ -115,7 +115,8 @@ def cases(declaration: Declaration, features: frozenset[Feature], *, thorough: b
 
     Not `thorough`: for each input and each cell of the table that it meets one transition, and one for each value of
     each thing that is counted before and after it, instead of one for each state of the automaton; and one telling
-    word, the longest, instead of all. What is left of an end is asked where something is said, or counted.
+    word, the longest, instead of all. What is left of an end is asked where something is said, or counted. States
+    without an open request come first, since a request fails before anything else does.
     """
     automaton = explored(declaration)
     found = [*_covers(declaration, automaton, thorough), *_silences(declaration, automaton, features, thorough)]
@@ -141,8 +142,9 @@ _HOSTS = (
 def _covers(declaration: Declaration, automaton: Automaton, thorough: bool) -> Iterator[Case]:
     telling, met = identifiers(declaration), set[Hashable]()
     endings = filled, *_ = tuple(_endings(declaration, automaton))
-    for state, (word, edges) in enumerate(zip(automaton.words, automaton.edges, strict=False)):
-        for name, edge in edges.items():
+    for state in sorted(range(len(automaton.edges)), key=lambda one: any(map(_asks, automaton.words[one]))):
+        word = automaton.words[state]
+        for name, edge in automaton.edges[state].items():
             changes = [one for one in edge.counted if one.before != one.after]
             news, about = (
                 {(name, edge.cells, it) for it in (edge.answered, *some)} for some in (changes, edge.counted)
@@ -170,14 +172,18 @@ def _endings(declaration: Declaration, automaton: Automaton) -> Iterator[Word]:
     fill = ("send",) * (declaration.held + 1)
     filled = (*fill, _LOST, *fill, "close", *_PROBES, QUIET.name)
     asked = (_LOST, _HELLO, *WAIT)
-    retries = ("answer", _CONFIRM, *asked, *(_LOST, *WAIT) * ((declaration.attempts or 0) + 1))
+    retries = ("answer", _CONFIRM, *asked, *(_LOST, "send", *WAIT) * ((declaration.attempts or 0) + 1))
     for ending in (filled, (*asked, "close"), retries):
         yield tuple(name for name in ending if name in automaton.stimuli or name in _PROBES)
 
 
+def _asks(name: str) -> bool:
+    return name.startswith("request")
+
+
 def _crowded(case: Case, times: int) -> Iterator[Case]:
     """As many requests as may be open, one after another: where there was one, and shortly before what is tried."""
-    requests = [name for name in (*case.way, *case.tried) if name.startswith("request")]
+    requests = [name for name in (*case.way, *case.tried) if _asks(name)]
     if not requests:
         return
 
