@@ -10,6 +10,9 @@ The kit knows nothing of tables: it sees messages, notices, deliveries and refus
     killed              a case of the kit fails; the clause is the one that it is laid at
     survivor            no case fails
 
+It takes about seventeen minutes of processor time: ten to ask the worlds, seven in the kit. `test_kit_mutants.py`
+judges one table, and what has passed once.
+
 Theory: while the real table takes none of the rows that a mutant changes, the mutant is the real table (stage.py). So a
 case that takes none of them with the real table goes the same with the mutant, and is not run again.
 

@@ -69,12 +69,6 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
     "whatever confirms an answer is heard in the generation that it confirms, which resets the count as well": (
         "RO4 update missing misses := 0",
     ),
-    "a gap of the kit: an implicit end tries again only while it has a message, and no case has both": (
-        "EP2 update missing attempts := 0", "EP3 update missing attempts := 0", "KO3 update missing attempts := 0",
-    ),
-    "a gap of the kit: a request that is open fails before keepalives are missed, and no case goes without": (
-        "GO1 update missing misses := 0", "GB1 update missing misses := 0",
-    ),
     "whatever ends the previous generation confirms the next one, which takes its place in the same moment": (
         "V3 lose END_CURRENT",
     ),
