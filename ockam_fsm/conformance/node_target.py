@@ -31,7 +31,7 @@ from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime import commands as core
 from ockam_fsm.runtime.connections import ConnectionSettings
 from ockam_fsm.runtime.link import inner_of_reply
-from ockam_fsm.runtime.message import Address, Message, local
+from ockam_fsm.runtime.message import Address, Message, Route, local
 from ockam_fsm.runtime.node import Node
 from ockam_fsm.runtime.node_commands import (
     CancelTimer,
@@ -65,7 +65,8 @@ class OurNode:
         self.node.add_observer(self)
         self.node.start_worker(APPLICATION, handler=self._delivered)
         self.node.start_worker(BEYOND, handler=self._forwarded, access=Access.PUBLIC)
-        self.accepted = self.node.accepted()
+        self.own = self.node.accepted()
+        """The connection of an address that was told over none: in profile `ockam` payloads tell them."""
         self.other = self.node.accepted()
         self.told_over: dict[Address, Address] = {}
         """Over which connection each of the node's addresses was told."""
@@ -92,7 +93,7 @@ class OurNode:
     def deliver(self, message: Message, carrier: str) -> None:
         back = message.return_route[1:] if message.return_route[:1] == (HOP,) else message.return_route
         first = message.onward_route[0]
-        known = self.told_over.get(first) or self.told_over.get(inner_of_reply(first)) or self.accepted
+        known = self.told_over.get(first) or self.told_over.get(inner_of_reply(first)) or self.own
         via = known if carrier == OUR_CARRIER else self.other
         self.node.receive(Message(message.onward_route, back, message.payload, message.tracing_context), via)
         self._perform()
@@ -138,11 +139,15 @@ class OurNode:
             plain[order.what](outer)
 
     def _delivered(self, message: Message, context: Context) -> None:
-        self.outputs.append(core.Deliver(message.payload, (), message.return_route))
+        self.outputs.append(core.Deliver(message.payload, (), self._as_said(message.return_route)))
 
     def _forwarded(self, message: Message, context: Context) -> None:
         """What goes on behind the session, to whom the kit's data may name."""
-        self.outputs.append(core.Deliver(message.payload, (BEYOND,), message.return_route))
+        self.outputs.append(core.Deliver(message.payload, (BEYOND,), self._as_said(message.return_route)))
+
+    def _as_said(self, route: Route) -> Route:
+        """A node has names of its own for its connections; the kit knows one hop."""
+        return (HOP, *route[1:]) if route[:1] in ((self.own,), (self.other,)) else route
 
     def observe(self, observation: Observation) -> None:
         """Dead letters of the application; what the peer has sent is not the kit's business."""
@@ -168,6 +173,8 @@ class OurNode:
             case CancelTimer(timer):
                 self.clock.stop(timer)
             case Connect(via, _):
+                if self.declaration.role is Role.INITIATOR:
+                    self.own = via
                 self.node.connected(via)
             case Notify(_, notice):
                 self.outputs.append(core.Notify(notice))

@@ -78,10 +78,10 @@ def test_our_own_nodes_pass(check, kind: SessionType) -> None:  # type: ignore[n
 
 
 @pytest.mark.slow
-def test_our_own_ends_pass_in_profile_ockam() -> None:
-    for check in (check_initiator, check_responder):
-        report = check(our_end, SMALL[2:3], OCKAM, Effort(examples=5))
-        assert reasons(report) == []
+@pytest.mark.parametrize("make", [our_end, our_node])
+@pytest.mark.parametrize("check", [check_initiator, check_responder])
+def test_our_own_ends_pass_in_profile_ockam(check, make) -> None:  # type: ignore[no-untyped-def]
+    assert reasons(check(make, SMALL[2:3], OCKAM, Effort(examples=5))) == []
 
 
 @pytest.mark.slow
