@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 
 from ockam_fsm.checking.sessions.ends import End, Packet
+from ockam_fsm.checking.specification.lives import Lives
 from ockam_fsm.checking.specification.table_world import (
     ANSWER,
     CLOSING,
@@ -24,7 +25,6 @@ from ockam_fsm.checking.specification.table_world import (
     SUPERSEDED,
     TIMERS,
     Counters,
-    Lives,
     Symbol,
     SymbolicLink,
     TableEnd,

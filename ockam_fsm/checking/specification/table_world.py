@@ -7,7 +7,7 @@ is bound to it by `table_abstraction.py`: it reaches exactly these states.
 
 Rule 1: no bytes, no routes, no session code. `kernel.step` decides; `Run` says what an effect does.
 Rule 2: an inner address is (side, ordinal, number, starter). Ordinals number the workers of a side through all of its
-        lives (`Lives`). Fresh addresses are fresh because numbers and ordinals only grow.
+        lives (`lives.py`). Fresh addresses are fresh because numbers and ordinals only grow.
 Rule 3: a responder that closes is forgotten: it is IDLE again, and only the ordinal remembers it.
 Rule 4: `classify` and `Run` are the only places where a symbol or an effect means something.
 Left out: requests, error messages, restarts with state and profile `ockam`: the worlds `lossy`, `orders` and
@@ -36,6 +36,7 @@ from ockam_fsm.checking.sessions.ends import (
     Refused,
 )
 from ockam_fsm.checking.sessions.setting import Setting
+from ockam_fsm.checking.specification.lives import Lives
 from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.kernel.machine import Row
@@ -126,22 +127,6 @@ class TableEnd(NamedTuple):
     has_state: bool = False
     rested: bool = True
     accepted: int = 0
-
-
-class Lives(NamedTuple):
-    """How ordinals are given out: a host has `spawns + 1` of them in each life, of which the first is nobody's; an
-    initiator uses one."""
-
-    spawns: int
-
-    def life(self, ordinal: int) -> int:
-        return ordinal // (self.spawns + 1)
-
-    def ordinal(self, life: int, worker: int) -> int:
-        return life * (self.spawns + 1) + worker
-
-    def next_life(self, ordinal: int) -> int:
-        return ordinal + self.spawns + 1
 
 
 @dataclass(frozen=True)
