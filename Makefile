@@ -90,8 +90,8 @@ mutants: $(VENV)/.all ## every single fault in the session tables: what becomes 
 kit-mutants: $(VENV)/.all ## the same faults, judged by the in-process kit; writes tests/quality/KIT_SURVIVORS.md
 	$(BIN)/python -m tests.quality.kit_mutants
 
-defects: $(VENV)/.all ## every case of the black-box kit on every wrong node, and on what is no node at all; mostly waiting
-	$(BIN)/pytest tests/conformance/every_defect.py
+defects: $(VENV)/.all ## every case of the black-box kit on every wrong node, and on what is no node at all; the in-process kit at its longest
+	$(BIN)/pytest tests/conformance/every_defect.py tests/conformance/thorough_kit.py
 
 bench: $(VENV)/.all ## the figures of benchmarks/README.md
 	$(BIN)/python -m benchmarks.driver
