@@ -8,7 +8,7 @@ FUZZ_INPUTS ?= 1000000
 # These tests alone reach every branch of kernel, machines and runtime; tracing the others as well would double their time.
 COVERED := tests/kernel tests/machines tests/runtime
 # These compute; what talks over sockets has the machine to itself.
-COMPUTING := tests/checking tests/projections tests/quality tests/spec
+COMPUTING := tests/checking tests/projections tests/quality tests/spec tests/test_manifest.py tests/conformance/test_kit.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
