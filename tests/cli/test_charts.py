@@ -15,7 +15,7 @@ from ockam_fsm.projections.sequence import Chart, Moment, MomentKind
 from ockam_fsm.projections.sequence_svg import to_svg
 from tests.cli.own_worlds import counting_to
 
-LOSSY, RESTARTS, FAULTS, _, CLOSED, _ = worlds_of(EXPLICIT_TRANSIENT)[:6]
+LOSSY, RESTARTS, FAULTS, _, _, CLOSED = worlds_of(EXPLICIT_TRANSIENT)[:6]
 
 
 def chart(world: World, *labels: str) -> Chart:

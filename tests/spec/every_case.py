@@ -24,32 +24,39 @@ ONE_ATTEMPT = "a transient session has one attempt, so there is no older hello, 
 FORGOTTEN = "who has closed asks no more, and who asks again has forgotten the route that a close would take"
 NO_MEMORY = "nothing restarts, so an end in IDLE remembers no number"
 NOT_ASKED = "the responder of this type sends no keepalives"
+NOBODY = "a host keeps no responder in IDLE: there is nobody to be told to close"
 BOUND = "the bounds of these worlds cut what leads there"
 UNTAKEN: Mapping[str, Mapping[str, str]] = {
     "explicit-transient": {
         "initiator EK3": NOT_ASKED, "initiator NT2": ONE_ATTEMPT, "responder QT4": ONE_ATTEMPT,
         "responder QT5": ONE_ATTEMPT,
+        "responder ZT1": NOBODY,
     },
     "implicit-transient": {
         "initiator EU3": NOT_ASKED, "initiator HT1": BOUND, "initiator NTI2": ONE_ATTEMPT,
         "responder QT4": ONE_ATTEMPT, "responder QT5": ONE_ATTEMPT,
+        "responder ZT1": NOBODY,
     },
     "explicit-persistent-one-sided": {
         "initiator EP3": NOT_ASKED, "responder AP1": NO_MEMORY,
         "responder V5": FORGOTTEN,
+        "responder ZP1": NOBODY,
     },
     "implicit-persistent-one-sided": {
         "initiator EP3": NOT_ASKED, "initiator HP1": BOUND, "initiator HP2": BOUND, "responder AP1": NO_MEMORY,
         "responder V5": FORGOTTEN,
+        "responder ZP1": NOBODY,
     },
     "explicit-persistent-two-sided": {
         "initiator V1": BOUND, "initiator V5": FORGOTTEN, "responder AP1": NO_MEMORY,
         "responder V1": BOUND, "responder V5": FORGOTTEN, "responder YO1": BOUND,
+        "responder ZP1": NOBODY,
     },
     "implicit-persistent-two-sided": {
         "initiator HP1": BOUND, "initiator V1": BOUND, "initiator V2": BOUND, "initiator V5": FORGOTTEN,
         "responder AP1": NO_MEMORY, "responder V1": BOUND, "responder V2": BOUND,
         "responder V5": FORGOTTEN, "responder YO1": BOUND,
+        "responder ZP1": NOBODY,
     },
 }  # fmt: skip
 """Rows that no case takes, and why."""
