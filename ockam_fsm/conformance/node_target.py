@@ -30,6 +30,7 @@ from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime import commands as core
 from ockam_fsm.runtime.connections import ConnectionSettings
+from ockam_fsm.runtime.handshake import OCKAM
 from ockam_fsm.runtime.link import inner_of_reply
 from ockam_fsm.runtime.message import Address, Message, Route, local
 from ockam_fsm.runtime.node import Node
@@ -173,7 +174,7 @@ class OurNode:
             case CancelTimer(timer):
                 self.clock.stop(timer)
             case Connect(via, _):
-                if self.declaration.role is Role.INITIATOR:
+                if self.declaration.profile is OCKAM:
                     self.own = via
                 self.node.connected(via)
             case Notify(_, notice):
