@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import pytest
 
-from ockam_fsm.conformance import Effort, our_end, our_node
+from ockam_fsm.conformance import Effort, our_end
 from ockam_fsm.machines.vocabulary import SessionType
 from tests.conformance.test_kit import SMALL, reasons
-from tests.conformance.whole_kit import BOTH, TWO_SIDED
+from tests.conformance.whole_kit import BOTH, each_two_sided_end
 
 
-@pytest.mark.parametrize("make", [our_end, our_node])
-@pytest.mark.parametrize("kind", TWO_SIDED, ids=lambda kind: str(kind.name))
-@pytest.mark.parametrize("check", BOTH)
+@each_two_sided_end
 def test_our_two_sided_ends_pass(check, kind: SessionType, make) -> None:  # type: ignore[no-untyped-def]
     assert reasons(check(make, [kind], effort=Effort(examples=200))) == []
 

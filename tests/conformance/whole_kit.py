@@ -7,6 +7,7 @@ Not collected by default: no name of a test file.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,18 @@ BOTH = (check_initiator, check_responder)
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("make", [our_end, our_node])
-@pytest.mark.parametrize("kind", TWO_SIDED, ids=lambda kind: str(kind.name))
-@pytest.mark.parametrize("check", BOTH)
+def each_two_sided_end(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test for either end of both types, as a session alone and in a whole node."""
+    for mark in (
+        pytest.mark.parametrize("make", [our_end, our_node]),
+        pytest.mark.parametrize("kind", TWO_SIDED, ids=lambda kind: str(kind.name)),
+        pytest.mark.parametrize("check", BOTH),
+    ):
+        test = mark(test)
+    return test
+
+
+@each_two_sided_end
 def test_our_two_sided_ends_pass(check, kind: SessionType, make) -> None:  # type: ignore[no-untyped-def]
     assert reasons(check(make, [kind], effort=Effort(examples=20))) == []
 
