@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import Progress as Bar
@@ -26,6 +24,9 @@ from ockam_fsm.cli.app import DIFFERS, OK, USAGE, JsonOption, app, err, fail, ou
 from ockam_fsm.cli.subjects import ALL, BoundOption, Candidate, FromOption, bounds_of, chosen, require_bounds, single
 from ockam_fsm.cli.subjects import within as within_bounds
 from ockam_fsm.cli.verdicts import as_json, is_good, is_open, say
+
+if TYPE_CHECKING:
+    from ockam_fsm.edges.crew import Word
 
 REPORT_SECONDS = 0.2
 VERY_SLOW_WAYS = ("lossy", "closed", "initiator-among-strangers", "responder-among-strangers")
@@ -132,12 +133,14 @@ def _finish(candidates: Sequence[Candidate], found: Sequence[dict[str, Any]], pi
 
 def run(jobs: Sequence[Job], workers: int) -> list[dict[str, Any]]:
     """The results as JSON has them, in the order of the jobs; the heavy ones are searched first."""
+    from ockam_fsm.edges.crew import carry_out
+
     order = sorted(range(len(jobs)), key=lambda at: (-_weight(jobs[at]), at))
     console = err()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         listener = _Listener(bar, [jobs[at].name for at in order])
-        _search([jobs[at] for at in order], workers, listener.hear)
+        carry_out(explored, [jobs[at] for at in order], workers, listener.hear)
     found = dict(zip(order, (listener.found[at] for at in range(len(jobs))), strict=True))
     for at in sorted(found):
         if "error" in found[at]:
@@ -154,7 +157,8 @@ class _Listener:
         self._lines: dict[int, TaskID] = {}
         self._total = bar.add_task("", visible=len(names) > 1)
 
-    def hear(self, at: int, done: bool, value: Any) -> None:
+    def hear(self, word: Word) -> None:
+        at, done, value = word
         if done:
             self.found[at] = value
             self.bar.update(self._total, description=f"{len(self.found)} of {len(self.names)} done")
@@ -166,19 +170,6 @@ class _Listener:
         rate = value.states / value.seconds if value.seconds else 0.0
         words = f"{value.states:>9,} {rate / 1000:>5,.0f}k/s {value.depth:>3} deep"
         self.bar.update(self._lines[at], description=f"{self.names[at]:<38} {words}")
-
-
-def _search(jobs: Sequence[Job], workers: int, hear: Callable[[int, bool, Any], None]) -> None:
-    """Search them all; a single one needs no other process."""
-    if len(jobs) > 1 and workers > 1:
-        from ockam_fsm.edges.crew import crew
-
-        with closing(crew(explored, jobs, workers)) as words:
-            for word in words:
-                hear(*word)
-        return
-    for at, job in enumerate(jobs):
-        hear(at, True, explored(job, partial(hear, at, False)))
 
 
 def _weight(job: Job) -> int:

@@ -3,12 +3,15 @@
 Rule 1: what runs are the files in the folder; `render --check` is what says that they are those of the tables.
 Rule 2: states and transitions are compared where a model is searched whole, the steps of a counterexample where it is a
         shortest one. A temporal counterexample ends in a loop, and has no shortest length that two searches share.
+Rule 3: as many models are judged at a time as there are cores, each by one thread: TLC's threads wait for each other. A
+        single model that is searched whole has all of them; a shortest counterexample needs one (tlc.py).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,11 +26,20 @@ CORES = os.cpu_count() or 1
 WIDTH = 44
 
 
+@dataclass(frozen=True)
+class Job:
+    """One model, as a worker process is told about it."""
+
+    name: str
+    folder: Path
+    threads: int
+
+
 @app.command()
 def spec(
     names: Annotated[list[str] | None, typer.Argument(metavar="[MODEL...]", help="Models; by default all.")] = None,
     root: Annotated[Path, typer.Option(help="The folder that has `spec`.")] = Path("."),
-    workers: Annotated[int, typer.Option(min=1, help="Threads, for what is searched whole.")] = CORES,
+    workers: Annotated[int, typer.Option(min=1, help="Models at a time; threads, for a single one.")] = CORES,
     pin: Annotated[bool, typer.Option("--pin", help="Write what is found into spec/manifest.json.")] = False,
     json_wanted: JsonOption = False,
 ) -> None:
@@ -41,52 +53,66 @@ def spec(
     * `ockam-fsm spec MCExplicitTransient`
     * `ockam-fsm spec --pin`
     """
-    from ockam_fsm.cli.specification import models
-
-    known = [model.name for model in models()]
-    for name in names or ():
-        if name not in known:
-            unknown("model", name, known)
     if pin and names:
         fail("only the whole is pinned.", "ockam-fsm spec --pin")
-    folder = root / "spec" / "tla"
-    if not folder.is_dir():
-        fail(f"{root} has no spec/tla.", "Run it in a clone of ockam_fsm, or name one with --root.")
+    jobs = _jobs(names, root / "spec" / "tla", workers)
     pins = {} if pin else _pins(root)
-    entries = list(_all(names or known, folder, workers, pins, json_wanted))
+    try:
+        require()
+    except TlcError as error:
+        fail(error.fact, error.remedy)
+    entries = _all(jobs, workers, pins, json_wanted)
     if pin:
         write(root / MANIFEST, {SECTION: [_pinned_part(entry) for entry in entries]})
-    differing = [entry["name"] for entry in entries if not pin and _pinned_part(entry) != pins.get(entry["name"])]
+    differing = {} if pin else {entry["name"]: found for entry in entries if (found := _differences(entry, pins))}
     if json_wanted:
-        print_json({"models": entries, "differing": differing})
-    elif differing:
-        err().print(f"not as pinned: {', '.join(differing)}", soft_wrap=True)
+        print_json({"models": entries, "differing": list(differing)})
+    else:
+        for name, found in differing.items():
+            err().print(f"not as pinned: {name}: {found}", highlight=False, soft_wrap=True, markup=False)
     raise typer.Exit(DIFFERS if differing else OK)
 
 
-def _all(
-    names: Sequence[str], folder: Path, workers: int, pins: dict[str, Any], quiet: bool
-) -> Iterator[dict[str, Any]]:
-    """Each model's result, said as soon as it is there."""
-    try:
-        require()
+def _jobs(names: Sequence[str] | None, folder: Path, workers: int) -> list[Job]:
+    """The models that are wanted; all of them, if none is named."""
+    from ockam_fsm.cli.specification import models
+
+    known = {model.name: model for model in models()}
+    for name in names or ():
+        if name not in known:
+            unknown("model", name, list(known))
+    if not folder.is_dir():
+        fail(f"{folder.parent.parent} has no spec/tla.", "Run it in a clone of ockam_fsm, or name one with --root.")
+    wanted = [known[name] for name in names or known]
+    threads = workers if len(wanted) == 1 else 1
+    return [Job(model.name, folder, 1 if model.refuted else threads) for model in wanted]
+
+
+def _all(jobs: Sequence[Job], workers: int, pins: dict[str, Any], quiet: bool) -> list[dict[str, Any]]:
+    """The results in the order of the jobs; each is said as soon as it is there."""
+    from ockam_fsm.edges.crew import Word, carry_out
+
+    found: dict[int, dict[str, Any]] = {}
+
+    def hear(word: Word) -> None:
+        if "error" in word.value:
+            fail(*word.value["error"])
+        found[word.job] = word.value
         if not quiet:
-            out().print(f"{'model':<{WIDTH}} {'verdict':<8} {'states':>9} {'steps':>5} {'seconds':>7} {'MB':>5}")
-        for name in names:
-            entry = entry_of(name, folder, workers)
-            if not quiet:
-                out().print(_line(entry, pins), highlight=False, soft_wrap=True, markup=False)
-            yield entry
+            out().print(_line(word.value, pins), highlight=False, soft_wrap=True, markup=False)
+
+    if not quiet:
+        out().print(f"{'model':<{WIDTH}} {'verdict':<8} {'states':>9} {'steps':>5} {'seconds':>7} {'MB':>5}")
+    carry_out(checked, jobs, workers, hear)
+    return [found[at] for at in range(len(jobs))]
+
+
+def checked(job: Job, report: Callable[[Any], None]) -> dict[str, Any]:
+    """What TLC finds in one model; what it has no verdict on is an `error`."""
+    try:
+        return _entry(job.name, run(job.folder / "models" / f"{job.name}.tla", job.folder, job.threads))
     except TlcError as error:
-        fail(error.fact, error.remedy)
-
-
-def entry_of(name: str, folder: Path, workers: int) -> dict[str, Any]:
-    """What TLC finds in one model; one worker where a shortest counterexample is expected."""
-    from ockam_fsm.cli.specification import refuted
-
-    found = run(folder / "models" / f"{name}.tla", folder, 1 if name in refuted() else workers)
-    return _entry(name, found)
+        return {"error": (error.fact, error.remedy)}
 
 
 def _entry(name: str, found: Found) -> dict[str, Any]:
@@ -108,9 +134,22 @@ def _pinned_part(entry: dict[str, Any]) -> dict[str, Any]:
     return {field: entry[field] for field in ("name", "verdict", "states", "transitions", "steps")}
 
 
+def _differences(entry: dict[str, Any], pins: dict[str, Any]) -> str:
+    """What was found and what is pinned, for each figure in which they differ."""
+    pin = pins.get(entry["name"])
+    if pin is None:
+        return "it has no pin"
+    fields = [field for field, value in _pinned_part(entry).items() if value != pin[field]]
+    return "; ".join(f"{field} {_figure(entry[field])}, pinned {_figure(pin[field])}" for field in fields)
+
+
+def _figure(value: object) -> str:
+    return "none" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
 def _line(entry: dict[str, Any], pins: dict[str, Any]) -> str:
     states, steps = ("" if entry[field] is None else f"{entry[field]:,}" for field in ("states", "steps"))
-    mark = "  NOT AS PINNED" if pins and _pinned_part(entry) != pins.get(entry["name"]) else ""
+    mark = "  NOT AS PINNED" if pins and _differences(entry, pins) else ""
     figures = f"{states:>9} {steps:>5} {entry['seconds']:>7.1f} {entry['megabytes']:>5}"
     return f"{entry['name']:<{WIDTH}} {entry['verdict']:<8} {figures}{mark}"
 

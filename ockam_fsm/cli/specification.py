@@ -70,12 +70,6 @@ def _extended(module: str) -> Iterator[tuple[str, str]]:
                     yield from _extended(text)
 
 
-@cache
-def refuted() -> frozenset[str]:
-    """The models that are there to be refuted."""
-    return frozenset(model.name for model in models() if model.refuted)
-
-
 def of_pair(one: Specified) -> Model:
     """The model of two ends: every bound is the world's."""
     setting, kind = one.setting, one.setting.session_type

@@ -1,7 +1,7 @@
 """Independent jobs on several processes: each worker takes the next job when it is done with one.
 
 Theory: a worker is a fresh interpreter (spawn: nothing is inherited, so threads and locks of the parent do not matter)
-at the other end of a pipe. Whoever iterates `crew` is the only one who waits.
+at the other end of a pipe. Whoever iterates `crew` is the only one who waits; `carry_out` is the same with a callback.
 
 Rule 1: no orphans. Leaving the iteration in any way - done, an exception, Ctrl-C - ends and joins every worker. If the
         parent is killed, its end of the pipe closes, and a worker stops at its next word to it.
@@ -15,8 +15,9 @@ from __future__ import annotations
 import signal
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -35,6 +36,9 @@ class Word(NamedTuple):
     value: Any
 
 
+Hear: TypeAlias = Callable[[Word], None]
+
+
 class WorkerFailed(RuntimeError):
     """A worker raised an exception, or died; the text has its traceback."""
 
@@ -44,6 +48,25 @@ class _Worker:
     process: BaseProcess
     pipe: Connection
     index: int = -1
+
+
+def carry_out(work: Work, jobs: Sequence[Any], workers: int, hear: Hear) -> None:
+    """Do the jobs, and call `hear` with every word about them; a single worker is this process itself.
+
+    Raises:
+        WorkerFailed: one of several workers raised an exception, or died.
+    """
+    if len(jobs) > 1 and workers > 1:
+        with closing(crew(work, jobs, workers)) as words:
+            for word in words:
+                hear(word)
+        return
+    for at, job in enumerate(jobs):
+        hear(Word(at, True, work(job, partial(_passed_on, hear, at))))
+
+
+def _passed_on(hear: Hear, at: int, value: Any) -> None:
+    hear(Word(at, False, value))
 
 
 def crew(work: Work, jobs: Sequence[Any], workers: int) -> Generator[Word, None, None]:

@@ -14,13 +14,18 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 HEAP_MEGABYTES = 3072
 LIMIT_SECONDS = 1800.0
@@ -104,7 +109,7 @@ def _dump(graph: Path | None) -> tuple[str, ...]:
 
 def _output(command: Sequence[str], folder: Path, place: Path, limit_seconds: float) -> tuple[str, int]:
     """What a program printed, and the most memory that it had; it is ended when its time is up."""
-    with place.open("w+", encoding="utf-8", errors="replace") as file:
+    with place.open("w+", encoding="utf-8", errors="replace") as file, _terminable():
         process = subprocess.Popen(command, cwd=folder, stdout=file, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + limit_seconds
         try:
@@ -123,6 +128,23 @@ def _output(command: Sequence[str], folder: Path, place: Path, limit_seconds: fl
             process.returncode = 0
         file.seek(0)
         return file.read(), usage.ru_maxrss // 1024
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM is an exception meanwhile: whoever is told to end ends the program that it started first."""
+    if threading.current_thread() is not threading.main_thread():  # only that one may say what a signal does
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def judged(output: str, name: str, seconds: float = 0.0, megabytes: int = 0) -> Found:

@@ -24,12 +24,12 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "spec" / "tla").mkdir(parents=True)
     (tmp_path / MANIFEST).write_text(json.dumps({"worlds": [OF_ANOTHER], "tlc": [AS_PINNED]}))
     monkeypatch.setattr(command, "require", lambda: ("java", Path()))
-    monkeypatch.setattr(command, "run", lambda model, folder, workers: HOLDS)
+    monkeypatch.setattr(command, "run", lambda model, folder, threads: HOLDS)
     return tmp_path
 
 
 def invoked(root: Path, *arguments: str) -> Any:
-    return CliRunner().invoke(app, ["spec", "--root", str(root), *arguments])
+    return CliRunner().invoke(app, ["spec", "--root", str(root), "--workers", "1", *arguments])
 
 
 def test_as_pinned(root: Path) -> None:
@@ -41,11 +41,34 @@ def test_as_pinned(root: Path) -> None:
 
 def test_another_count_differs(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = Found("PROVED", "", 934, 5068, None, (), 1.0, 180)
-    monkeypatch.setattr(command, "run", lambda model, folder, workers: other)
+    monkeypatch.setattr(command, "run", lambda model, folder, threads: other)
     result = invoked(root, "MCExplicitTransient")
     assert result.exit_code == 1
     assert "NOT AS PINNED" in result.stdout
+    assert result.stderr == "not as pinned: MCExplicitTransient: states 934, pinned 935\n"
     assert json.loads(invoked(root, "MCExplicitTransient", "--json").stdout)["differing"] == ["MCExplicitTransient"]
+
+
+def test_a_model_without_a_pin_differs(root: Path) -> None:
+    result = invoked(root, "MCImplicitTransient")
+    assert (result.exit_code, result.stderr) == (1, "not as pinned: MCImplicitTransient: it has no pin\n")
+
+
+@pytest.mark.parametrize(
+    ("names", "workers", "expected"),
+    [(["MCNode"], 4, [4]), (["MCNeverReap"], 4, [1]), (["MCNode", "MCRequestFails"], 4, [1, 1])],
+)
+def test_a_thread_for_each_model(names: list[str], workers: int, expected: list[int], tmp_path: Path) -> None:
+    assert [job.threads for job in command._jobs(names, tmp_path, workers)] == expected
+
+
+def test_one_that_has_no_verdict_ends_them_all(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def undecided(model: Path, folder: Path, threads: int) -> None:
+        raise TlcError("TLC has no verdict.", "Run it by hand.")
+
+    monkeypatch.setattr(command, "run", undecided)
+    result = invoked(root, "MCExplicitTransient")
+    assert (result.exit_code, "Run it by hand." in result.stderr) == (2, True)
 
 
 def test_what_is_found_is_pinned(root: Path) -> None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -59,3 +65,17 @@ def test_without_tlc_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(tlc, "find_spec", lambda name: None)
     with pytest.raises(tlc.TlcError, match="make spec"):
         tlc.require()
+
+
+def test_who_is_told_to_end_ends_the_program_first(tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    child = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)"]
+    starter = "import json, pathlib, sys; from ockam_fsm.edges.tlc import _output\n"
+    starter += "_output(json.loads(sys.argv[1]), pathlib.Path(), pathlib.Path(sys.argv[2]), 60.0)"
+    parent = subprocess.Popen([sys.executable, "-c", starter, json.dumps(child), output])
+    while not (output.exists() and output.read_text().endswith("\n")) and parent.poll() is None:
+        time.sleep(0.02)
+    parent.terminate()
+    assert parent.wait() == 128 + signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(output.read_text()), 0)
