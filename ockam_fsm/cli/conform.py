@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
+from types import FrameType
 from typing import IO, TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.progress import Progress
 
 from ockam_fsm.cli.app import JsonOption, app, err, fail, out, print_json, unknown
-from ockam_fsm.cli.network import DURATIONS_HELP, run_to_the_end, the_durations, the_type
+from ockam_fsm.cli.network import DURATIONS_HELP, INTERRUPTED, run_to_the_end, the_durations, the_type
 
 if TYPE_CHECKING:
     from ockam_fsm.conformance.findings import Expected, Report
@@ -71,7 +74,8 @@ def conform(
     """Judge a node by what it says over TCP: which clauses of `spec/sessions.md` does it keep?
 
     It needs nothing of the node but a spawner whose sessions answer, and better an echo worker. Exit codes: 0 it
-    conforms, 1 it deviates, 2 wrong usage or undetermined (the node could not be reached). Ctrl-C ends it cleanly.
+    conforms, 1 it deviates, 2 wrong usage or undetermined (the node could not be reached), 130 Ctrl-C, which ends it
+    cleanly: the report says what was found until then.
 
     Examples:
 
@@ -116,7 +120,16 @@ class _Written:
             if path is not None and not path.parent.is_dir():  # said before the run, which may be long
                 fail(f"cannot write {path}: there is no folder {path.parent}.", "Make it, or name another file.")
 
-    def write(self, report: Report, remedy: str) -> None:
+    @contextmanager
+    def if_ended(self, report: Callable[[], Report]) -> Iterator[None]:
+        """Ctrl-C ends the run, and loses nothing of what it has found."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            self.write(report())
+            raise
+
+    def write(self, report: Report, remedy: str = "") -> None:
         """`remedy`: what to try if nothing could be judged."""
         from ockam_fsm.cli.conform_shown import show_report
         from ockam_fsm.conformance.page import to_html
@@ -146,19 +159,37 @@ def _judge_program(
 
     kinds = (the_type(session_type),) if session_type else TYPES
     end = time.monotonic() + limit
-    effort = Effort(over=lambda: time.monotonic() > end)
-    with err().status("asking the program ..."):
+    with err().status("asking the program ..."), _interrupts() as interrupted:
+        effort = Effort(over=lambda: bool(interrupted) or time.monotonic() > end)
         report = check_program(shlex.split(command), kinds, profile, effort, patience)
     report = replace(report, expected=expected, seconds=round(limit - end + time.monotonic(), 3))
     written.write(report, f"Run it by hand: it answers each line by one, as spec/conformance-pipe.md says. {command}")
-    raise typer.Exit(report.exit_code)
+    raise typer.Exit(INTERRUPTED if interrupted else report.exit_code)
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Ctrl-C is noted here, once; the next one ends everything at once."""
+    seen: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 async def _judge(node: Target, only: Iterable[str], expected: tuple[Expected, ...], written: _Written) -> int:
     from ockam_fsm.conformance.wire.kit import Kit
 
-    with Progress(console=err(), transient=True, disable=not err().is_terminal) as bar:
-        report = await Kit(node, the_command(node), _shown(bar), only).judge(expected)
+    bar = Progress(console=err(), transient=True, disable=not err().is_terminal)
+    kit = Kit(node, the_command(node), _shown(bar), only)
+    with written.if_ended(lambda: kit.report(expected)), bar:
+        report = await kit.judge(expected)
     there = f"{SCHEME}{node.where}/{node.echo or node.spawner}"
     written.write(report, f"Does an Ockam node listen there, with this worker? Try: ockam-fsm send {there} hello")
     return report.exit_code
@@ -175,11 +206,14 @@ async def _judge_initiator(
     except OSError as error:
         fail(f"cannot listen at {node.where}: {error.strerror or error}.", "Choose another tcp://HOST:PORT.")
     route = f"{SCHEME}{listener.where}/{node.spawner}"
-    with TemporaryFile() as said, Progress(console=err(), transient=True, disable=not err().is_terminal) as bar:
-        async with Opener(run, route, said) as opener:
-            kit = DoorKit(node, the_command(node, run), _shown(bar), opener.begin, wait, only)
-            report = await kit.judge(listener, expected)
-            remedy = opener.remedy()
+    bar = Progress(console=err(), transient=True, disable=not err().is_terminal)
+    with TemporaryFile() as said:
+        opener = Opener(run, route, said)
+        kit = DoorKit(node, the_command(node, run), _shown(bar), opener.begin, wait, only)
+        with written.if_ended(lambda: kit.report(expected)), bar:
+            async with opener:
+                report = await kit.judge(listener, expected)
+                remedy = opener.remedy()
     written.write(report, remedy)
     return report.exit_code
 

@@ -35,7 +35,7 @@ MIN_BYTES = 16
 MIN_DISTANCE = 8
 """Two random addresses of 16 bytes differ in fewer places once in 10^20 runs."""
 
-OUT_OF_TIME = "the time for this check was over"
+ENDED = "the run was ended, or its time was over"
 STALLED = "the target did not come back"
 
 
@@ -43,7 +43,7 @@ STALLED = "the target did not come back"
 class Effort:
     """How much is tried. `thorough`: every transition in every state of our automaton, instead of every transition of
     the table. `examples`: how many runs are drawn (0 needs no Hypothesis). `patience_seconds`: how long one call may
-    take. `until`: stop when this clause has failed. `over` says that there is no more time."""
+    take. `until`: stop when this clause has failed. `over` says that the run has to end."""
 
     thorough: bool = False
     examples: int = 50
@@ -131,7 +131,7 @@ class Judge:
     def run(self, stimuli: Iterable[Stimulus]) -> Sequence[Stepped]:
         """One run of a new target; nothing if there is none, or no time."""
         if self.effort.over():
-            self.stopped = self.stopped or OUT_OF_TIME
+            self.stopped = self.stopped or ENDED
         running = None if self.stopped else self.start(self.declaration)
         if running is None:
             return ()

@@ -2,6 +2,7 @@
 
 Rule 1: nothing here waits without a limit: not for an answer, not for a program that does not read, not for its end.
 Rule 2: what is not one line for one line is the end of the conversation: silence, a flood, a closed pipe, a crash.
+Rule 3: Ctrl-C at a terminal is for us alone. A program that it ended too would be accused of ending.
 Limit: POSIX. Pipes that do not block do not exist elsewhere.
 """
 
@@ -34,7 +35,7 @@ class LineProgram:
         self.pending, self._said = b"", ""
         try:
             self.process = subprocess.Popen(
-                list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors
+                list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, start_new_session=True
             )
         except OSError as error:
             self.errors.close()

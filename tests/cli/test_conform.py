@@ -141,13 +141,48 @@ def test_as_responder_it_says_what_to_do_and_does_not_wait_for_ever() -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_it_cleanly() -> None:
-    options = ("--as", "responder", "--spawner", "door")
+def test_ctrl_c_ends_it_cleanly_and_says_what_was_not_tried(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    options = ("--as", "responder", "--spawner", "door", "--html", str(page), "--json")
     command = [*COMMAND, "conform", f"tcp://{kept_address()}", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert "open a session to" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
-    assert (process.returncode, out) == (130, "")
+    assert process.returncode == 130
     assert "Traceback" not in err
+    assert "the run was ended before this was tried" in {one["reason"] for one in json.loads(out)["clauses"]}
+    assert page.read_text().startswith("<!doctype html>")
+
+
+INTERRUPTING = """
+import os, signal, sys
+from ockam_fsm.conformance import our_end
+from ockam_fsm.conformance.pipe import serve
+
+def lines():
+    for number, line in enumerate(sys.stdin):
+        if number == 300:
+            os.kill(os.getppid(), signal.SIGINT)
+        yield line
+
+def write(text):
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+serve(our_end, lines(), write)
+"""
+"""A program of which we know when the kit is in the midst of it."""
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_what_was_found_of_a_program(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(INTERRUPTING)
+    code, out, err = call("conform", "--pipe", f"{sys.executable} {program}", "--type", "explicit-transient", "--json")
+    found = json.loads(out)
+    assert (code, err) == (130, "")
+    assert found["summary"]["verdict"] == "undetermined"
+    reasons = [one["reason"] for one in found["clauses"] if one["verdict"] == "INCONCLUSIVE"]
+    assert any(one.endswith("steps, then the run was ended, or its time was over") for one in reasons), reasons

@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from ockam_fsm.conformance.findings import Report, Verdict
-from ockam_fsm.conformance.wire.kit import Kit
+from ockam_fsm.conformance.wire.kit import Kit, chosen
+from ockam_fsm.conformance.wire.runner import ENDED
 from ockam_fsm.conformance.wire.target import Pace, Target
 from ockam_fsm.edges.loop import run
 from ockam_fsm.runtime.message import Message, local
 from ockam_fsm.runtime.wire import VERSION, encode_frame, encode_message
-from tests.conformance.defective import failures
+from tests.conformance.defective import failures, our_node
 from tests.edges.ports import nowhere
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -109,6 +110,30 @@ def test_it_ends_and_says_what_is_wrong(serve: Serve, clauses: set[str]) -> None
 def test_a_run_has_an_end_whatever_is_left_to_try() -> None:
     report = judged(says_its_version, run_seconds=1.0)
     assert any("the time of the run was over" in one.reason or "whole run" in one.reason for one in report.findings)
+
+
+@pytest.mark.slow
+def test_what_was_found_before_a_run_is_ended_is_not_lost() -> None:
+    async def main(where: str) -> Report:
+        target = Target(where, "session_spawner", "echo")
+
+        def progress(done: int, total: int, name: str) -> None:
+            if done == 3:
+                judging.cancel()
+
+        kit = Kit(target, "conform", progress)
+        judging = asyncio.create_task(kit.judge())
+        with pytest.raises(asyncio.CancelledError):
+            await judging
+        return kit.report()
+
+    with our_node() as where:
+        report = run(main(where), fast=False)
+    verdicts = [one.verdict for one in report.findings if one.reason != ENDED]
+    assert set(verdicts) <= {Verdict.PASS, Verdict.NOT_APPLICABLE}
+    assert len(verdicts) == 3
+    assert {one.case for one in report.findings} == {one.name for one in chosen(Target("", "session_spawner"))}
+    assert report.exit_code == 2
 
 
 def test_nobody_there_is_undetermined() -> None:

@@ -44,9 +44,9 @@ class DoorKit:
         self.begin, self.wait_seconds = begin, wait_seconds
         self.watched: Watched = []
         self.silent = 0
+        self.began = now()
 
     async def judge(self, listener: WireListener, expected: Sequence[Expected] = ()) -> Report:
-        began = now()
         try:
             for done, one in enumerate(self.cases):
                 self.progress(done, len(self.cases), one.name)
@@ -55,8 +55,13 @@ class DoorKit:
         finally:
             listener.close()
             await pause(0.01)  # what was aborted is closed in the next turns of the loop
+        return self.report(expected)
+
+    def report(self, expected: Sequence[Expected] = ()) -> Report:
+        """What is known by now: of a run that was ended early, too."""
         reasons = dict.fromkeys(BY_ID, OTHERS) | NOT_JUDGED
-        return Report(self.target.name, self.runner.findings, reasons, expected, round(now() - began, 3))
+        findings = self.runner.gathered(self.cases)
+        return Report(self.target.name, findings, reasons, expected, round(now() - self.began, 3))
 
     async def _one(self, one: Case, listener: WireListener) -> None:
         if why := one.lacks(self.target):

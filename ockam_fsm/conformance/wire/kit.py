@@ -85,9 +85,9 @@ class Kit:
         self.no_session = self.given_up = ""
         self.exempt: set[str] = set()
         self.silent = self.done = 0
+        self.began = now()
 
     async def judge(self, expected: Sequence[Expected] = ()) -> Report:
-        began = now()
         try:
             await self._first()
             async with beside(self._pulse()):
@@ -99,8 +99,13 @@ class Kit:
             if self.contact is not None:
                 self.contact.close()
             await pause(0.01)  # what was aborted is closed in the next turns of the loop
+        return self.report(expected)
+
+    def report(self, expected: Sequence[Expected] = ()) -> Report:
+        """What is known by now: of a run that was ended early, too."""
         missing = {one: OTHER_PROFILE.format(self.target.profile.name) for one in BY_ID} | NOT_JUDGED
-        return Report(self.target.name, self.runner.findings, missing, expected, round(now() - began, 3))
+        findings = self.runner.gathered(self.cases)
+        return Report(self.target.name, findings, missing, expected, round(now() - self.began, 3))
 
     async def _all(self) -> None:
         for one in self._of(Manner.PLAIN, Manner.HOSTILE):

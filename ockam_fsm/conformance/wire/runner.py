@@ -10,7 +10,7 @@ Rule 3: what a case has opened is closed when it ends.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
@@ -22,6 +22,7 @@ from ockam_fsm.edges.wire_peer import at_most, now
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 
 L = TypeVar("L", bound=Lab)
+ENDED = "the run was ended before this was tried"
 After: TypeAlias = Callable[[L], Awaitable[None]]
 
 
@@ -105,6 +106,13 @@ class Runner:
             command = f"{self.command} --only {one.name}"
             shown = lab.record.reproduction(one.name, one.name, one.tries, command)
         return Finding(clause, one.name, verdict, severity, reason, shown)
+
+    def gathered(self, cases: Iterable[Case]) -> list[Finding]:
+        """What was found; of cases that were not come to nothing is known."""
+        come_to = {finding.case for finding in self.findings}
+        rest = (one for one in cases if one.name not in come_to)
+        unknown = [self._finding(one, Verdict.INCONCLUSIVE, ENDED, None, one.clause, one.severity) for one in rest]
+        return [*self.findings, *unknown]
 
     def written(self) -> None:
         """What was seen of every message that the node wrote."""
