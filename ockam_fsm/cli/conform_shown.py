@@ -42,9 +42,8 @@ def show_report(console: Console, report: Report, remedy: str = "", *, every: bo
     console.print(table)
     if alike:
         console.print(Text(f"and {alike} more clauses, INCONCLUSIVE for a reason that is said above", "dim"))
-    for line in report.lines:
-        if line.deviates:
-            console.print(*_deviation(line), sep="\n", soft_wrap=True)
+    for line in reversed(report.deviations):  # the worst is the last: that is where a terminal stands
+        console.print(*_deviation(line), sep="\n", soft_wrap=True)
     console.print(*_summary(report, hidden), sep="\n")
     if remedy and report.counts["INCONCLUSIVE"] and not report.counts["PASS"]:
         console.print(Text(remedy), soft_wrap=True)

@@ -155,6 +155,12 @@ class Report:
         return tuple(self._line(clause) for clause in CLAUSES)
 
     @property
+    def deviations(self) -> tuple[Line, ...]:
+        """The lines that deviate, the worst first."""
+        found = [(_SEVERITIES.index(line.severity), line) for line in self.lines if line.deviates and line.severity]
+        return tuple(line for _, line in sorted(found, key=lambda pair: pair[0]))
+
+    @property
     def stale(self) -> tuple[Expected, ...]:
         """Expected deviations that did not occur."""
         failed = [finding for finding in self.findings if finding.verdict is Verdict.FAIL]
@@ -163,7 +169,7 @@ class Report:
     @property
     def exit_code(self) -> int:
         verdicts = {line.verdict for line in self.lines}
-        if any(line.deviates for line in self.lines):
+        if self.deviations:
             return 1
         decided = Verdict.INCONCLUSIVE not in verdicts and verdicts != {Verdict.NOT_APPLICABLE}
         return 0 if decided else 2

@@ -31,6 +31,8 @@ h1{font-size:1.75rem;margin:0 0 .25rem;letter-spacing:-.01em}
 .counts{display:flex;flex-wrap:wrap;gap:.75rem;margin:0 0 2rem;padding:0;list-style:none}
 .counts li{background:var(--soft);border-radius:10px;padding:.6rem 1.1rem;min-width:8rem}
 .counts b{display:block;font-size:1.6rem;line-height:1.2}
+.worst{margin:0 0 2rem;padding:0;list-style:none}
+.worst li{display:flex;gap:1rem;align-items:baseline}
 details{border-top:1px solid var(--line)}
 details:last-of-type{border-bottom:1px solid var(--line)}
 summary{display:grid;grid-template-columns:3rem 1fr auto auto;gap:1rem;align-items:baseline;cursor:pointer;
@@ -74,6 +76,7 @@ def to_html(report: Report, texts: Mapping[str, str] = MappingProxyType({}), bas
             f"<h1>{HEADLINES[report.exit_code]}</h1>",
             f'<p class="target">{escape(report.target)}{_took(report)}</p>',
             f'<ul class="counts">{"".join(_counts(report))}</ul>',
+            *_deviations(report),
             "<main>",
             *(_line(line, texts.get(line.clause.id, ""), base) for line in report.lines),
             "</main>",
@@ -92,6 +95,17 @@ def _took(report: Report) -> str:
 def _counts(report: Report) -> Iterator[str]:
     for verdict in Verdict:
         yield f'<li class="{MARKS[verdict]}"><b>{report.counts[verdict.value]}</b>{verdict.value.lower()}</li>'
+
+
+def _deviations(report: Report) -> Iterator[str]:
+    """Where to begin: the worst first. Below, the clauses are in their own order."""
+    if found := report.deviations:
+        items = (
+            f'<li><a href="#c{line.clause.id}">{line.clause.id} {escape(line.clause.title)}</a>'
+            f'<span class="level">{line.severity.value if line.severity else ""}</span></li>'
+            for line in found
+        )
+        yield f'<ol class="worst">{"".join(items)}</ol>'
 
 
 def _line(line: Line, text: str, base: str) -> str:

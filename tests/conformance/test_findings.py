@@ -57,6 +57,22 @@ def test_the_worst_decides(verdicts: tuple[Verdict, ...], expected: Verdict, exi
     assert report.summary["verdict"] == {0: "conforms", 1: "deviates", 2: "undetermined"}[exit_code]
 
 
+def test_the_worst_deviation_is_the_first() -> None:
+    report = Report(
+        "target",
+        [
+            finding(FAIL, severity=Severity.ROBUSTNESS, clause="2.1"),
+            finding(FAIL, severity=Severity.LEAK, clause="3.1"),
+            finding(FAIL, severity=Severity.SAFETY, clause="14.4"),
+            finding(FAIL, "known", severity=Severity.SAFETY, clause="4.3"),
+            finding(FAIL, severity=Severity.LEAK, clause="4.1"),
+            finding(OPEN, severity=Severity.SAFETY, clause="4.2"),
+        ],
+        expected=[Expected("4.3", "known")],
+    )
+    assert [one.clause.id for one in report.deviations] == ["14.4", "3.1", "4.1", "2.1"]
+
+
 def test_every_clause_has_a_line_and_an_unjudged_one_says_why() -> None:
     report = Report("target", [finding(PASS)], {"3.1": "cannot be seen from outside"})
     assert [one.clause for one in report.lines] == list(CLAUSES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from io import StringIO
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -11,7 +12,7 @@ from rich.console import Console
 from ockam_fsm.cli.conform_shown import show_report
 from ockam_fsm.conformance.clauses import CLAUSES, SPECIFICATION, texts
 from ockam_fsm.conformance.expected import read_expected
-from ockam_fsm.conformance.findings import Expected, Report, Verdict
+from ockam_fsm.conformance.findings import Expected, Report, Severity, Verdict
 from ockam_fsm.conformance.page import to_html
 from ockam_fsm.conformance.reports import to_junit
 from ockam_fsm.kernel.errors import DefinitionError
@@ -63,9 +64,21 @@ def test_the_page_is_whole_and_stands_alone() -> None:
     assert "script" not in page.seen
     assert page.seen.count("details") == len(CLAUSES)
     assert page.seen.count("svg") == 4
-    assert all(link.startswith("spec/sessions.md#") for link in page.links)
+    assert page.links[0] == "#c4.2"
+    assert all(link.startswith("spec/sessions.md#") for link in page.links[1:])
     assert "It does not occur any more" in text
     assert text.count("<details") - text.count(" open>") == len(CLAUSES) - 1  # what deviates is open
+
+
+def test_the_worst_is_where_its_reader_begins() -> None:
+    worse = finding(FAIL, "worse", Severity.SAFETY, clause="14.4")
+    report = Report("target", [finding(FAIL, "leaks"), worse])
+    page = to_html(report)
+    assert page.index('href="#c14.4"') < page.index('href="#c4.2"')
+    console = Console(record=True, width=100, file=StringIO())
+    show_report(console, report, every=False)
+    text = console.export_text()
+    assert text.index("(leak)") < text.index("(safety)")  # a terminal stands at the end
 
 
 def test_the_page_has_the_text_of_each_clause() -> None:
@@ -74,7 +87,7 @@ def test_the_page_has_the_text_of_each_clause() -> None:
     assert said["3.3"].endswith("`RENEGOTIATING`.")
     text = to_html(REPORT, said | {"4.1": NASTY})
     page.feed(text)
-    assert page.links == []
+    assert page.links == ["#c4.2"]  # where what deviates is
     assert "script" not in page.seen
     assert text.count('<pre class="clause">') == len(CLAUSES)
 
