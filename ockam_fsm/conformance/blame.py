@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ockam_fsm.conformance.findings import Severity
-from ockam_fsm.conformance.lockstep import (
+from ockam_fsm.conformance.beside import Stepped
+from ockam_fsm.conformance.comparison import (
     CHANGED,
     LOST,
     MISSING,
@@ -24,8 +24,8 @@ from ockam_fsm.conformance.lockstep import (
     REPEATED,
     UNEXPECTED,
     Difference,
-    Stepped,
 )
+from ockam_fsm.conformance.findings import Severity
 from ockam_fsm.conformance.peer import Wait, ordered
 from ockam_fsm.conformance.reference import Fired, clauses_of
 from ockam_fsm.conformance.stimuli import clause_of_timer

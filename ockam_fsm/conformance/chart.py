@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ockam_fsm.conformance.beside import Stepped
 from ockam_fsm.conformance.findings import Reproduction, Said
-from ockam_fsm.conformance.lockstep import Stepped
 from ockam_fsm.conformance.peer import Arrive, Do, Wait, singles
 from ockam_fsm.conformance.target import Declaration
 from ockam_fsm.projections.sequence import Chart, Moment, MomentKind

@@ -105,15 +105,15 @@ class Automaton:
 def explored(declaration: Declaration) -> Automaton:
     """Breadth first, so that every word is a shortest one. What an end remembers shows in its first steps, or later in
     what is special about no state: there only those are explored."""
-    return _explored(declaration)
+    return explored_by(declaration, stimuli_of(declaration.settings.events), OurEnd)
 
 
 @cache
-def _explored(declaration: Declaration) -> Automaton:
-    stimuli = {one.name: one for one in stimuli_of(declaration.settings.events)}
-    found = Automaton(stimuli)
+def explored_by(declaration: Declaration, stimuli: tuple[Stimulus, ...], end: type[OurEnd]) -> Automaton:
+    """The same by somebody who has only these stimuli, of such an end."""
+    found = Automaton({one.name: one for one in stimuli})
     settings = watched(declaration.settings)
-    peer = Peer(OurEnd(declaration, Counted(), settings=settings))
+    peer = Peer(end(declaration, Counted(), settings=settings))
     keys = [key_of(peer)]
     known = {keys[0]: 0}
     images = [_image(peer)]
@@ -121,7 +121,7 @@ def _explored(declaration: Declaration) -> Automaton:
         if declaration.remembered and len(found.words[state]) > FIRST_STEPS:
             break
         found.edges.append({})
-        for name, stimulus in stimuli.items():
+        for name, stimulus in found.stimuli.items():
             _restore(peer, image)
             settings.driver.fired.clear()
             answered = _answer(peer, stimulus) if _offered(peer, stimulus) else None

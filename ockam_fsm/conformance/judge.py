@@ -12,11 +12,13 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from ockam_fsm.conformance.beside import Stepped
 from ockam_fsm.conformance.blame import about, clause_of, severity_of
 from ockam_fsm.conformance.chart import reproduction
+from ockam_fsm.conformance.comparison import LOST
 from ockam_fsm.conformance.findings import Finding, Severity, Verdict
 from ockam_fsm.conformance.hostile import HOSTILE, hostile_to
-from ockam_fsm.conformance.lockstep import LOST, Lockstep, Stepped
+from ockam_fsm.conformance.lockstep import Lockstep
 from ockam_fsm.conformance.peer import Stimulus
 from ockam_fsm.conformance.search import choices, shortest
 from ockam_fsm.conformance.stimuli import HOSTS, stimuli_of

@@ -9,6 +9,7 @@ Left out: carriers and own addresses, which are the node's (`node_target.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias, cast
 
 from ockam_fsm.conformance.target import (
@@ -206,6 +207,24 @@ _ORDERS: Mapping[Ordered, Callable[[Session, Order], list[Command]]] = {
     Ordered.CLOSE: lambda session, order: session.close(),
     Ordered.LOWER_LAYER_LOST: lambda session, order: session.lower_layer_lost(),
 }
+
+
+class Answering(OurEnd):
+    """With an application that sends back what is delivered to it, to where it came from, as the sessions of a stock
+    node's spawner do. What the end refuses to send is lost."""
+
+    def take_outputs(self) -> Sequence[Output]:
+        found: list[Output] = []
+        while outputs := super().take_outputs():
+            found += outputs
+            for one in outputs:
+                if isinstance(one, Deliver):
+                    self._answer(Order(Ordered.SEND, one.payload, one.return_route[1:]))
+        return found
+
+    def _answer(self, order: Order) -> None:
+        with suppress(LocalSessionError):
+            self.order(order)
 
 
 def our_end(declaration: Declaration) -> OurEnd:

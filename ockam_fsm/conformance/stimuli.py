@@ -48,6 +48,8 @@ from ockam_fsm.runtime.signals import (
 MUCH_BYTES = 5_000
 """More than a length of one byte can say, and more than a page."""
 
+AT_ONCE = ", then closed at once"
+
 LONG_SECONDS = 64.0
 """More than any timer runs: one that was left behind expires meanwhile, where none may."""
 
@@ -244,7 +246,7 @@ def _then_closed(name: str, build: Build) -> Stimulus:
         first = build(peer) if possible else None
         return AtOnce(first, Do(Order(Ordered.CLOSE))) if isinstance(first, Arrive | Do) else None
 
-    return Stimulus(f"{name}, then closed at once", None, "3.8", build_both)
+    return Stimulus(f"{name}{AT_ONCE}", None, "3.8", build_both)
 
 
 def _elapse(peer: Peer) -> Wait | None:
@@ -380,6 +382,13 @@ _BY_ORDER = (Event.OPEN, Event.SEND, Event.RENEGOTIATE, Event.CLOSE, Event.LOWER
 def orders_of(events: frozenset[Event]) -> tuple[Stimulus, ...]:
     """What the application, and the layer below, may want of an end with this table."""
     return tuple(stimulus for event in _BY_ORDER if event in events for stimulus in _OF_EVENT[event])
+
+
+def said_to(events: frozenset[Event]) -> tuple[Stimulus, ...]:
+    """What a peer can bring about by what it says, and by nothing else."""
+    by_order = orders_of(events)
+    found = (one for one in stimuli_of(events) if one not in by_order and not one.name.endswith(AT_ONCE))
+    return tuple(one for one in found if one.event is not None)
 
 
 def clause_of_timer(event: Event, persistent: bool) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Hashable, Iterator, Sequence
 
 import pytest
 
-from ockam_fsm.conformance import Effort, check_initiator, lockstep
-from ockam_fsm.conformance.lockstep import Difference, Said
+from ockam_fsm.conformance import Effort, beside, check_initiator, comparison
+from ockam_fsm.conformance.comparison import Difference, Said
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from tests.quality import report
@@ -79,13 +79,13 @@ def test_a_kit_that_hears_no_notices_lets_mutants_live(monkeypatch: pytest.Monke
     chosen = [one for one in mutants_of(EXPLICIT_TRANSIENT, INITIATOR) if " lose NOTIFY" in one.fault]
     rehearsal = rehearsed(EXPLICIT_TRANSIENT, INITIATOR)
     assert {kit_fate(one, rehearsal).verdict for one in chosen} == {KILLED}
-    whole = lockstep.compare
+    whole = comparison.compare
 
     def deaf(expected: Sequence[Said], actual: Sequence[Said], error_to: Hashable = None) -> Iterator[Difference]:
         owed, said = ([one for one in some if one.channel != "told"] for some in (expected, actual))
         yield from whole(owed, said, error_to)
 
-    monkeypatch.setattr(lockstep, "compare", deaf)
+    monkeypatch.setattr(beside, "compare", deaf)
     assert {kit_fate(one, rehearsal).verdict for one in chosen} == {SURVIVOR}
 
 

@@ -1,0 +1,101 @@
+"""What two ends have said, compared.
+
+Rule 1: within one step data, what is told and what is delivered have an order, each for itself. Everything else that is
+        said has none.
+Rule 2: an error that goes back for a message at an address that has ended is allowed, and not required (clause 14.4).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ockam_fsm.runtime.message import Address
+
+
+class Said(NamedTuple):
+    """One output in the words that are compared. `channel`: within which the order counts, if any."""
+
+    channel: str
+    kind: str
+    what: tuple[Hashable, ...] = ()
+
+    def __str__(self) -> str:
+        shown = ", ".join(_shown(part) for part in self.what)
+        return f"{self.kind}({shown})" if shown else self.kind
+
+
+def _shown(part: object) -> str:
+    if isinstance(part, tuple) and part and isinstance(part[0], Address):
+        return " ".join(map(str, part))
+    if isinstance(part, bytes):
+        return part.decode("utf-8", "backslashreplace")
+    return str(part)
+
+
+ORDERED = ("data", "told", "delivered")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a target did wrong in one step. `kind` names the output that is missing, or that nothing called for."""
+
+    problem: str
+    kind: str = ""
+    detail: str = ""
+    parts: tuple[str, ...] = ()
+    """Which parts of it are not as expected."""
+
+    def __str__(self) -> str:
+        return f"{self.problem}: {self.detail or self.kind}"
+
+
+MISSING, UNEXPECTED, CHANGED, REORDERED = "missing", "not expected", "not as expected", "out of order"
+REFUSED, NOT_REFUSED, RAISED, LOST, REPEATED = "refused", "not refused", "raised", "lost", "address not fresh"
+
+
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "hello": ("session id", "generation", "own route", "onward route", "return route"),
+    "answer": ("session id", "generation", "worker", "resumed", "onward route", "return route"),
+    "superseded": ("session id", "number", "address", "onward route", "outer route"),
+    "keepalive": ("onward route", "return route"),
+    "keepalive answer": ("onward route", "return route"),
+    "close": ("onward route", "return route"),
+    "data": ("payload", "way beyond", "way behind", "onward route", "return route", "tracing context"),
+    "delivery": ("payload", "way beyond", "outer route"),
+    "established": ("number", "starter", "resumed"),
+    "closed": ("reason",),
+}
+
+
+def _changed(expected: Said, actual: Said) -> tuple[str, ...]:
+    names = PARTS.get(expected.kind, ())
+    if len(expected.what) != len(actual.what):
+        return names[:1]
+    pairs = zip(names, expected.what, actual.what, strict=False)
+    return tuple(name for name, one, other in pairs if one != other)
+
+
+def compare(expected: Sequence[Said], actual: Sequence[Said], error_to: Hashable = None) -> Iterator[Difference]:
+    """What is missing, what is too much, and what is not in its order."""
+    said = [one for one in actual if not (one.kind == "error" and error_to is not None and one.what == (error_to,))]
+    missing = list((Counter(expected) - Counter(said)).elements())
+    surplus = list((Counter(said) - Counter(expected)).elements())
+    for one in missing:
+        other = next((two for two in surplus if two.kind == one.kind), None)
+        if other is None:
+            yield Difference(MISSING, one.kind, str(one))
+        else:
+            surplus.remove(other)
+            yield Difference(CHANGED, one.kind, f"{other} instead of {one}", _changed(one, other))
+    yield from (Difference(UNEXPECTED, one.kind, str(one)) for one in surplus)
+    if missing or surplus:
+        return
+    for channel in ORDERED:
+        ours, theirs = ([one for one in some if one.channel == channel] for some in (expected, said))
+        if ours != theirs:
+            yield Difference(
+                REORDERED, channel, f"{', '.join(map(str, theirs))} instead of {', '.join(map(str, ours))}"
+            )
