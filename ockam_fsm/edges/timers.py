@@ -99,7 +99,7 @@ class Timers:
                 continue
             del self._places[place.timer]
             due.append(place.timer)
+        if heap:  # before anybody hears of these: what they set meanwhile may be later, and must not be waited for
+            self._wake_at(heap[0].queued)
         if due:
             self._due(due)
-        if self._heap and self._handle is None:
-            self._wake_at(self._heap[0].queued)

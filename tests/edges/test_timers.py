@@ -66,6 +66,26 @@ def test_timers_fire_once_in_order_and_never_early() -> None:
     assert len(timers) == 0
 
 
+def test_what_is_set_while_others_fire_delays_nobody() -> None:
+    """A session times out and starts its retention timer: another session's timer, due before that, is not late."""
+    loop, fired = Loop(), list[list[object]]()
+    as_loop: Any = loop
+
+    def due(found: list[WorkerTimer]) -> None:
+        fired.append([one.timer for one in found])
+        if found == [timer("first")]:
+            timers.set(timer("set meanwhile"), 60.0)
+
+    timers = Timers(as_loop, due)
+    timers.set(timer("first"), 1.0)
+    timers.set(timer("second"), 1.5)
+    loop.advance(1.0)
+    loop.advance(0.5)
+    assert fired == [["first"], ["second"]]
+    loop.advance(60.0)
+    assert fired[2:] == [["set meanwhile"]]
+
+
 def test_a_timer_set_anew_is_replaced_later_or_earlier() -> None:
     loop, timers, fired = made()
     timers.set(timer("later"), 1.0)
