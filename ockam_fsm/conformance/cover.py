@@ -30,7 +30,7 @@ from ockam_fsm.conformance.peer import Peer, Stimulus, perform, singles
 from ockam_fsm.conformance.reference import Fired, read, watched
 from ockam_fsm.conformance.stimuli import stimuli_of
 from ockam_fsm.conformance.target import Declaration, Output
-from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.machines.vocabulary import Event, Role, State
 from ockam_fsm.runtime.commands import Deliver, Established, Notify, Send, Timer
 from ockam_fsm.runtime.handshake import Profile
 from ockam_fsm.runtime.link import Link, Purpose
@@ -63,13 +63,17 @@ class Count(NamedTuple):
     after: Hashable
 
 
+Cell: TypeAlias = tuple[State, Event, str]
+"""Where the table was asked, and the row that decided; no id, where none did."""
+
+
 class Edge(NamedTuple):
     """What one input does in one state: what can be seen, where it leads, which cells of the table decide, and what is
     counted."""
 
     answered: Answered
     target: int
-    cells: tuple[Hashable, ...] = ()
+    cells: tuple[Cell, ...] = ()
     counted: tuple[Count, ...] = ()
 
 
@@ -143,7 +147,7 @@ def _counts(before: Key, after: Key) -> Iterator[Count]:
         yield Count(place, one, other)
 
 
-def _cells(fired: Sequence[Fired]) -> tuple[Hashable, ...]:
+def _cells(fired: Sequence[Fired]) -> tuple[Cell, ...]:
     return tuple((one.state, one.event, getattr(one.decision, "id", "")) for one in fired)
 
 

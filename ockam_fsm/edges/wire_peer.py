@@ -43,10 +43,17 @@ async def pause(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-async def together(jobs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Run them at the same time; the first error ends all of them."""
+async def together(jobs: Iterable[Coroutine[Any, Any, T]], at_once: int | None = None) -> list[T]:
+    """Run them at the same time, all of them or so many; the first error ends all of them."""
+    waiting = list(jobs)
+    room = asyncio.Semaphore(len(waiting) if at_once is None else at_once)
+
+    async def admitted(job: Coroutine[Any, Any, T]) -> T:
+        async with room:
+            return await job
+
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(job) for job in jobs]
+        tasks = [group.create_task(admitted(job)) for job in waiting]
     return [task.result() for task in tasks]
 
 

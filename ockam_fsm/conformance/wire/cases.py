@@ -26,6 +26,7 @@ class Manner(Enum):
 
     PLAIN = "by itself"
     HOSTILE = "by itself, and the rest of the node is probed after it"
+    ALONGSIDE = "several at a time, since they have nothing to do with each other"
     PATIENT = "at the same time as the other patient ones, after the others"
     LAST = "by itself, at the very end: it leaves the spawner full"
 

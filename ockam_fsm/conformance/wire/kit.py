@@ -16,7 +16,7 @@ from functools import partial
 
 from ockam_fsm.conformance.clauses import BY_ID
 from ockam_fsm.conformance.findings import Expected, Report, Verdict
-from ockam_fsm.conformance.wire import connections, generations, handshakes, streams, timing
+from ockam_fsm.conformance.wire import connections, generations, handshakes, rows, streams, timing
 from ockam_fsm.conformance.wire.bystander import Bystander
 from ockam_fsm.conformance.wire.cases import Case, Manner
 from ockam_fsm.conformance.wire.lab import Deviation, Lab, NotApplicable, NoVersion, OutOfTime, Run, Undecided, fresh
@@ -33,8 +33,10 @@ Progress = Callable[[int, int, str], None]
 
 SESSION_CASES: Sequence[Case] = (*handshakes.CASES, *generations.CASES, *timing.CASES)
 ALL_CASES: Sequence[Case] = (*connections.CASES, *streams.CASES, *SESSION_CASES)
-NEEDS_SESSIONS = {one.name for one in SESSION_CASES} - {"handshake"}
+NEED_NO_SESSION = {one.name for one in (*connections.CASES, *streams.CASES)} | {"handshake"}
 MOST_SILENT = 2
+AT_ONCE = 24
+"""More would keep each other, and the node, from their time-outs."""
 
 OWN_BUSINESS = "it shows at the application of the node only: judge it in process or by pipe"
 AS_RESPONDER = "only initiators do that: run the kit with --as responder"
@@ -66,7 +68,7 @@ OTHER_PROFILE = "profile {} does not say this, or this kind of session does not 
 def chosen(target: Target, only: Iterable[str] = ()) -> list[Case]:
     """The cases that are tried: those of the target's profile, or of these those named."""
     wanted = set(only)
-    mine = [one for one in ALL_CASES if target.profile.name in one.profiles]
+    mine = [one for one in (*ALL_CASES, *rows.cases_of(target)) if target.profile.name in one.profiles]
     return [one for one in mine if not wanted or one.name in wanted]
 
 
@@ -110,7 +112,8 @@ class Kit:
     async def _all(self) -> None:
         for one in self._of(Manner.PLAIN, Manner.HOSTILE):
             await self._one(one)
-        await together(self._patient(one) for one in self._of(Manner.PATIENT))
+        await together((self._beside(one) for one in self._of(Manner.ALONGSIDE)), AT_ONCE)
+        await together(self._beside(one) for one in self._of(Manner.PATIENT))
         # What fills the spawner for good comes after everything that needs a place in it.
         for one in sorted(self._of(Manner.LAST), key=lambda one: one.name == "capacity"):
             await self._one(one)
@@ -125,7 +128,7 @@ class Kit:
         try:
             wire = await lab.wire()
             await self._be_reachable(lab)
-            if {one.name for one in self.cases} & NEEDS_SESSIONS:
+            if {one.name for one in self.cases} - NEED_NO_SESSION:
                 await find_onward(lab, wire)
         except NoVersion as error:
             self.given_up, self.exempt = error.reason, {"version-byte"}
@@ -158,7 +161,7 @@ class Kit:
                 await self.runner.attempt(one, self._lab, partial(self._after, one))
         self.done += 1
 
-    async def _patient(self, one: Case) -> None:
+    async def _beside(self, one: Case) -> None:
         self.progress(self.done, len(self.cases), one.name)
         if not self._skipped(one):
             await self.runner.attempt(one, self._lab)
@@ -168,7 +171,7 @@ class Kit:
     def _skipped(self, one: Case) -> bool:
         """Whether there is no use in trying it, which is then said."""
         reason = "" if one.name in self.exempt else self.given_up
-        if not reason and one.name in NEEDS_SESSIONS:
+        if not reason and one.name not in NEED_NO_SESSION:
             reason = self.no_session
         if reason:
             self.runner.found(one, Verdict.INCONCLUSIVE, reason)

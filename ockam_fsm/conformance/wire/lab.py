@@ -14,6 +14,7 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ockam_fsm.conformance.wire.record import Record
 from ockam_fsm.conformance.wire.target import NOWHERE, Target
@@ -257,6 +258,17 @@ class Wire:
                 raise Deviation("after this the node answers nothing on this connection any more", "14.4")
         await pause(self.lab.target.pace.settle_seconds)
         await self.hear(seconds=0.0)
+
+    async def arrivals(self, owed: int) -> list[Message]:
+        """Whatever has come and nobody has taken; if that are less than `owed`, the others are waited for."""
+        deadline = now() + self.lab.patience
+        with suppress(TimeoutError, Ended):
+            while self.unread < owed:
+                self._sort(await self.peer.frame(max(0.0, deadline - now())))
+        found = [message for messages in self.inbox.values() for message in messages]
+        self.inbox.clear()
+        self.unread = 0
+        return found
 
     async def silent(self, *addresses: Address | None) -> Message | None:
         """What came for these addresses, once everything is settled. None: nothing, as it should be."""

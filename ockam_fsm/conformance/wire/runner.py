@@ -61,7 +61,7 @@ class Runner:
         lab, began = make(), now()
         try:
             tried = await self._try(one, lab)
-            if tried.verdict is Verdict.FAIL and one.manner in (Manner.PLAIN, Manner.HOSTILE):
+            if tried.verdict is Verdict.FAIL and one.manner not in (Manner.PATIENT, Manner.LAST):
                 lab.close()
                 lab = make()
                 excused = self.still(began) > self.run.target.shortest_seconds / 2

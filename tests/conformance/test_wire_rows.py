@@ -1,0 +1,143 @@
+"""The table by wire: every row that a peer can bring about is tried; wrong tables are rejected, slow nodes are not."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from ockam_fsm.conformance.findings import Report, Verdict
+from ockam_fsm.conformance.wire.cases import Case
+from ockam_fsm.conformance.wire.kit import chosen
+from ockam_fsm.conformance.wire.lab import Wire
+from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.edges.loop import run
+from ockam_fsm.edges.wire_peer import pause, together
+from ockam_fsm.machines.session import (
+    EXPLICIT_PERSISTENT_ONE_SIDED,
+    EXPLICIT_PERSISTENT_TWO_SIDED,
+    EXPLICIT_TRANSIENT,
+    TYPES,
+    table,
+)
+from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
+from ockam_fsm.runtime.handshake import GENERATION, OCKAM
+from tests.conformance.defective import DECLARED, failures
+from tests.conformance.table_node import judged_by_rows, settings
+from tests.quality.operators import mutants_of
+
+NOT_BY_WIRE = {
+    "its application orders that": {"HT1", "HP1", "HX1", "ZP1", "ZP2", "ZP3", "ZP4", "ZP5", "ZT1", "ZT2", "ZT3", "ZT4"},
+    "only an end that has asked something is answered late": {"FT5", "FW5", "V6", "J1", "J2", "J3", "J4"},
+    "no session lies below it": {"FT2", "FT3", "FW2", "FW3", "DW3"},
+    "its storage has kept the number": {"AP1"},
+}
+"""Rows that no peer can bring about."""
+
+
+def rows_of(kind: SessionType) -> list[Case]:
+    target = Target("", "spawner", profile=GENERATION, session_type=kind)
+    return [one for one in chosen(target) if one.name.startswith("row-")]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TYPES if kind.renegotiation is not Renegotiation.TWO_SIDED], ids=str)
+def test_every_row_that_a_peer_can_bring_about_is_tried(kind: SessionType) -> None:
+    tried = {row for one in rows_of(kind) for row in one.tries.partition(":")[0].removeprefix("Rows ").split(", ")}
+    there = {row.id for row in table(kind, Role.RESPONDER).rows}
+    assert there - tried == there & set().union(*NOT_BY_WIRE.values())
+    assert tried <= there
+
+
+@pytest.mark.parametrize("kind", [EXPLICIT_TRANSIENT, EXPLICIT_PERSISTENT_ONE_SIDED], ids=str)
+def test_a_case_has_a_name_of_its_own(kind: SessionType) -> None:
+    names = [one.name for one in rows_of(kind)]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in names)
+
+
+def test_where_there_is_no_table_to_compare_with_there_is_no_case() -> None:
+    assert rows_of(EXPLICIT_PERSISTENT_TWO_SIDED) == []
+    assert not [one for one in chosen(Target("", "spawner", profile=OCKAM)) if one.name.startswith("row-")]
+
+
+def test_time_is_not_judged_where_none_is_declared() -> None:
+    target = Target("", "spawner", profile=GENERATION, session_type=EXPLICIT_PERSISTENT_ONE_SIDED)
+    timed = {one.name for one in rows_of(EXPLICIT_PERSISTENT_ONE_SIDED) if one.lacks(target)}
+    assert timed == {one.name for one in rows_of(EXPLICIT_PERSISTENT_ONE_SIDED) if "time" in one.tries}
+    assert not any(one.lacks(replace(target, declared=DECLARED)) for one in rows_of(EXPLICIT_PERSISTENT_ONE_SIDED))
+
+
+TRANSIENT, PERSISTENT = EXPLICIT_TRANSIENT, EXPLICIT_PERSISTENT_ONE_SIDED
+TEETH = [
+    (TRANSIENT, "TT1 retarget ESTABLISHED", "row-ft4-tt1-error", "4.2"),
+    (TRANSIENT, "QT1 lose START_IDLE", "row-qt1-confirming-keepalive-answer-and-time", "3.7"),
+    (TRANSIENT, "ES2 lose START_IDLE", "row-es2-es1-data-in-the-last-moment", "3.7"),
+    (PERSISTENT, "V5 retarget IDLE", "row-v5-close-of-the-peer", "4.2"),
+    (PERSISTENT, "V4 retarget TIMED_OUT", "row-v4-error", "4.2"),
+    (PERSISTENT, "RW7 retarget CLOSED", "row-pw1-close-of-the-peer", "2.1"),
+    (PERSISTENT, "RW7 retarget ESTABLISHED", "row-rw7-older-hello-and-time", "3.6"),
+    (PERSISTENT, "HP2 retarget CLOSED", "row-rw2-newer-hello", "4.7"),
+    (PERSISTENT, "RW9 retarget IDLE", "row-dw1-newer-hello-and-time", "3.9"),
+    (PERSISTENT, "RW8 lose START_IDLE", "row-rw8-the-next-timer-expires-and-time", "3.7"),
+    (PERSISTENT, "FW1 retarget ESTABLISHED", "row-fw1-the-next-timer-expires-and-time", "3.6"),
+    (PERSISTENT, "SW1 retarget RENEGOTIATING", "row-sw1-the-next-timer-expires-and-time", "3.6"),
+    (PERSISTENT, "ES3 lose START_IDLE", "row-es3-keepalive-in-the-last-moment", "3.7"),
+    (PERSISTENT, "RW9 lose START_RETENTION", "row-rw9-the-next-timer-expires-and-time", "3.6"),
+    (PERSISTENT, "RW3 lose START_NEGOTIATION", "row-rw3-newer-hello-and-time", "3.9"),
+]
+"""Single faults in a table, which nothing but this case can see, or nothing sooner."""
+
+
+FAULTS = [f"{kind.name} {fault}" for kind, fault, _, _ in TEETH]
+
+
+@pytest.fixture(scope="module")
+def reports() -> dict[str, Report]:
+    """All at once, since they wait."""
+    jobs = []
+    for kind, fault, case, _ in TEETH:
+        mutant = next(one for one in mutants_of(kind, Role.RESPONDER) if one.fault == fault)
+        jobs.append(judged_by_rows(settings(kind, mutant.machine()), case))
+
+    async def main() -> list[Report]:
+        return await together(jobs)
+
+    return dict(zip(FAULTS, run(main(), fast=False), strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("fault", "clause"), list(zip(FAULTS, [one[3] for one in TEETH], strict=True)))
+def test_a_wrong_table_is_rejected(fault: str, clause: str, reports: dict[str, Report]) -> None:
+    assert failures(reports[fault]) == {clause}, [one.reason for one in reports[fault].findings]
+
+
+@pytest.mark.slow
+def test_a_node_that_holds_nothing_is_right_too() -> None:
+    wanted = replace(settings(), held=0)
+    report = run(judged_by_rows(wanted, "row-v1-hp2-data", "row-v3-rw4-es2-es1-confirming-data"), fast=False)
+    assert {one.verdict for one in report.findings} == {Verdict.PASS}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "stall_seconds", "verdict"),
+    [("", 1.2, Verdict.PASS), ("QW2 drop", 0.0, Verdict.FAIL), ("QW2 drop", 1.2, Verdict.INCONCLUSIVE)],
+)
+def test_a_difference_in_a_step_that_outlasts_a_time_out_is_nobodys(
+    fault: str, stall_seconds: float, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something stands still during the second step of every walk, for longer than a negotiation may last."""
+    steps: dict[Wire, int] = {}
+    whole = Wire.settled
+
+    async def stalling(wire: Wire) -> None:
+        steps[wire] = steps.get(wire, 0) + 1
+        await pause(stall_seconds if steps[wire] == 2 else 0.0)
+        await whole(wire)
+
+    monkeypatch.setattr(Wire, "settled", stalling)
+    machine = next((one.machine() for one in mutants_of(PERSISTENT, Role.RESPONDER) if one.fault == fault), None)
+    case = "row-qw2-repeated-hello"
+    report = run(judged_by_rows(settings(machine=machine), case), fast=False)
+    assert [one.verdict for one in report.findings if one.case == case] == [verdict]
