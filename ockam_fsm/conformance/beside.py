@@ -107,6 +107,11 @@ class Beside:
         self.replies: dict[bytes, Address] = {}
         """The reply address that the target has chosen last for a request, by payload."""
 
+    @property
+    def armed(self) -> tuple[Timer, ...]:
+        """The timers of the session that run now."""
+        return tuple(timer for _, timer in self.reference.timers if isinstance(timer, Timer))
+
     def begin(self, stimulus: Stimulus) -> Turn | None:
         """None if the stimulus is not possible now."""
         action = stimulus.build(self.peer)
@@ -117,7 +122,7 @@ class Beside:
             action,
             self._state(),
             unconfirmed=self.peer.answered() is not None,
-            armed=tuple(timer for _, timer in self.reference.timers if isinstance(timer, Timer)),
+            armed=self.armed,
             collides=self.peer.own_attempt() is not None,
             routeless=not any(link.route for link in self.peer.links()),
         )

@@ -6,7 +6,7 @@ import pytest
 
 from ockam_fsm.conformance.findings import Finding, Severity, Verdict
 from ockam_fsm.conformance.wire.cases import Case, Manner, nothing_lacks
-from ockam_fsm.conformance.wire.lab import Deviation, Lab, NotApplicable, Outcome, Run, Undecided
+from ockam_fsm.conformance.wire.lab import Deviation, Follows, Lab, NotApplicable, Outcome, Run, Undecided
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.edges.loop import run
@@ -51,6 +51,29 @@ def test_who_stood_still_is_excused_where_it_does_not_occur_again(
     outcomes: list[Outcome | None], still_seconds: float, verdict: Verdict
 ) -> None:
     assert tried_with(Manner.PLAIN, outcomes, still_seconds)[0].verdict is verdict
+
+
+@pytest.mark.parametrize(("other", "verdict"), [(GOOD, FAIL), (LOST, FAIL), (BAD, OPEN)])
+def test_what_others_lead_to_decides_only_where_nothing_else_fails(other: Outcome | None, verdict: Verdict) -> None:
+    def ending(outcome: Outcome | None) -> Case:
+        async def once(lab: Lab) -> str:
+            if outcome is not None:
+                raise outcome
+            return "seen"
+
+        return Case(str(outcome), "4.2", Severity.SAFETY, "tries", once, Manner.PLAIN, (), nothing_lacks)
+
+    cases = ending(Follows("too")), ending(other)
+
+    async def main() -> list[Finding]:
+        a_run = Run(Target("", "spawner"))
+        runner = Runner(a_run, "conform")
+        for one in cases:
+            await runner.attempt(one, lambda: Lab(a_run))
+        return runner.gathered(cases)
+
+    found = {one.case: one.verdict for one in run(main(), fast=False)}
+    assert found["too"] is verdict
 
 
 def tried_with(manner: Manner, outcomes: list[Outcome | None], still_seconds: float) -> tuple[Finding, int]:

@@ -112,8 +112,8 @@ class Kit:
     async def _all(self) -> None:
         for one in self._of(Manner.PLAIN, Manner.HOSTILE):
             await self._one(one)
-        await together((self._beside(one) for one in self._of(Manner.ALONGSIDE)), AT_ONCE)
         await together(self._beside(one) for one in self._of(Manner.PATIENT))
+        await together((self._beside(one) for one in self._of(Manner.ALONGSIDE)), AT_ONCE)
         # What fills the spawner for good comes after everything that needs a place in it.
         for one in sorted(self._of(Manner.LAST), key=lambda one: one.name == "capacity"):
             await self._one(one)

@@ -43,6 +43,10 @@ class Deviation(Outcome):
     """The node does what the clause forbids, or does not do what it says."""
 
 
+class Follows(Deviation):
+    """A deviation that another case shows better, unless none does."""
+
+
 class Undecided(Outcome):
     """The case could not be carried through."""
 

@@ -5,7 +5,8 @@ Rule 2: a deviation can be shown again. A case that fails is tried once more; if
         a machine that stood still for a moment accuses nobody; where it is known to have stood still (`still`) for so
         long that a time-out of the node was near, the second try is all that counts. Patient cases leave time enough,
         and the last ones leave a full spawner: they are tried once.
-Rule 3: what a case has opened is closed when it ends.
+Rule 3: a deviation that others lead to accuses nobody while one of those is there: one mistake is one failure.
+Rule 4: what a case has opened is closed when it ends.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TypeAlias, TypeVar
 from ockam_fsm.conformance.findings import Finding, Severity, Verdict
 from ockam_fsm.conformance.wire.cases import Case, Manner
 from ockam_fsm.conformance.wire.connections import writes
-from ockam_fsm.conformance.wire.lab import Deviation, Lab, NotApplicable, Outcome, Run
+from ockam_fsm.conformance.wire.lab import Deviation, Follows, Lab, NotApplicable, Outcome, Run
 from ockam_fsm.edges.wire_peer import at_most, now
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 
@@ -32,9 +33,10 @@ async def nothing_after(lab: Lab) -> None:
 
 @dataclass(frozen=True)
 class Tried:
-    """How a case ended."""
+    """How a case ended. `follows`: another case shows it better, unless none does."""
 
     finding: Finding
+    follows: bool = False
 
     @property
     def verdict(self) -> Verdict:
@@ -55,6 +57,7 @@ class Runner:
         self.still = still
         self.command = command
         self.findings: list[Finding] = []
+        self.following: list[Finding] = []
 
     async def attempt(self, one: Case, make: Callable[[], L], after: After[L] = nothing_after) -> None:
         """Carry a case through in a lab of its own, and once more if it fails; then `after`, with its last lab."""
@@ -68,7 +71,7 @@ class Runner:
                 again = await self._try(one, lab)
                 if again.verdict is Verdict.PASS:
                     tried = again if excused else tried.once_only()
-            self.findings.append(tried.finding)
+            (self.following if tried.follows else self.findings).append(tried.finding)
             await after(lab)
         finally:
             lab.close()
@@ -78,7 +81,8 @@ class Runner:
         try:
             return self._tried(one, Verdict.PASS, await at_most(left, one.run(lab)), lab)
         except Deviation as error:
-            return self._tried(one, Verdict.FAIL, error.reason, lab, error.clause)
+            tried = self._tried(one, Verdict.FAIL, error.reason, lab, error.clause)
+            return replace(tried, follows=isinstance(error, Follows))
         except NotApplicable as error:
             return self._tried(one, Verdict.NOT_APPLICABLE, error.reason)
         except (Outcome, RemoteSessionError, LocalSessionError, OSError) as error:
@@ -109,10 +113,20 @@ class Runner:
 
     def gathered(self, cases: Iterable[Case]) -> list[Finding]:
         """What was found; of cases that were not come to nothing is known."""
-        come_to = {finding.case for finding in self.findings}
+        found = [*self.findings, *self._following()]
+        come_to = {finding.case for finding in found}
         rest = (one for one in cases if one.name not in come_to)
-        unknown = [self._finding(one, Verdict.INCONCLUSIVE, ENDED, None, one.clause, one.severity) for one in rest]
-        return [*self.findings, *unknown]
+        return [
+            *found,
+            *(self._finding(one, Verdict.INCONCLUSIVE, ENDED, None, one.clause, one.severity) for one in rest),
+        ]
+
+    def _following(self) -> list[Finding]:
+        """They decide nothing where something else fails that may be their cause."""
+        if not any(finding.verdict is Verdict.FAIL for finding in self.findings):
+            return self.following
+        reason = "what leads there goes wrong already"
+        return [replace(one, verdict=Verdict.INCONCLUSIVE, reason=f"{reason}: {one.reason}") for one in self.following]
 
     def written(self) -> None:
         """What was seen of every message that the node wrote."""
