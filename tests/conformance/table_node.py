@@ -9,11 +9,10 @@ from ockam_fsm.edges.tcp_node import TcpNode
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, SessionMachine
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.runtime.handshake import GENERATION
-from ockam_fsm.runtime.settings import BackOff, Durations, Settings
+from ockam_fsm.runtime.settings import Settings
 from ockam_fsm.runtime.workers import echo
 from tests.conformance.defective import DECLARED
-
-DURATIONS = Durations(1.0, 0.3, 2.0, 1.0, 2.0, BackOff(0.05))
+from tests.conformance.defective_node import DURATIONS
 
 
 def settings(kind: SessionType = EXPLICIT_PERSISTENT_ONE_SIDED, machine: SessionMachine | None = None) -> Settings:
