@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from ockam_fsm.runtime.message import Address
 
+MOST_SHOWN_BYTES = 64
+
 
 class Said(NamedTuple):
     """One output in the words that are compared. `channel`: within which the order counts, if any."""
@@ -31,8 +33,15 @@ def _shown(part: object) -> str:
     if isinstance(part, tuple) and part and isinstance(part[0], Address):
         return " ".join(map(str, part))
     if isinstance(part, bytes):
-        return part.decode("utf-8", "backslashreplace")
+        return _cut(part)
     return str(part)
+
+
+def _cut(data: bytes) -> str:
+    """As text, if that is what it is: a peer decides what is in it."""
+    start = data[:MOST_SHOWN_BYTES]
+    text = start.decode("ascii") if start.isascii() and start.decode("ascii").isprintable() else start.hex()
+    return text + ("..." if len(data) > MOST_SHOWN_BYTES else "")
 
 
 ORDERED = ("data", "told", "delivered")

@@ -52,8 +52,12 @@ async def together(jobs: Iterable[Coroutine[Any, Any, T]], at_once: int | None =
         async with room:
             return await job
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(admitted(job)) for job in waiting]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(admitted(job)) for job in waiting]
+    finally:
+        for job in waiting:  # those that were not let in any more
+            job.close()
     return [task.result() for task in tasks]
 
 

@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ockam_fsm.conformance.findings import Report
 from ockam_fsm.conformance.wire.kit import Kit, chosen
 from ockam_fsm.conformance.wire.target import Pace, Target
+from ockam_fsm.edges.loop import run
 from ockam_fsm.edges.tcp_node import TcpNode
+from ockam_fsm.edges.wire_peer import together
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, SessionMachine
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.runtime.handshake import GENERATION
-from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.runtime.settings import BackOff, Durations, Settings
 from ockam_fsm.runtime.workers import echo
 from tests.conformance.defective import DECLARED
-from tests.conformance.defective_node import DURATIONS
+from tests.quality.operators import Mutant, mutants_of
+
+DURATIONS = Durations(1.0, 0.3, 2.0, 4.0, 2.0, BackOff(0.05))
+"""Retention longer than a timer may be late: else nothing is known of an end that has timed out."""
 
 
 def settings(kind: SessionType = EXPLICIT_PERSISTENT_ONE_SIDED, machine: SessionMachine | None = None) -> Settings:
     """`machine`: another table than the type's own."""
     return Settings(kind, Role.RESPONDER, GENERATION, DURATIONS, variant=machine)
+
+
+Bite = tuple[SessionType, str, str, str]
+"""A type, a single fault in the table of its responder, the case that sees it, and the clause that it is laid at."""
+
+
+def judged_teeth(teeth: Sequence[Bite]) -> dict[str, Report]:
+    """By fault. All at once, since they wait."""
+
+    async def main() -> list[Report]:
+        return await together(
+            judged_by_rows(settings(kind, fault_in(kind, fault).machine()), case) for kind, fault, case, _ in teeth
+        )
+
+    return dict(zip([fault for _, fault, _, _ in teeth], run(main(), fast=False), strict=True))
+
+
+def fault_in(kind: SessionType, fault: str) -> Mutant:
+    return next(one for one in mutants_of(kind, Role.RESPONDER) if one.fault == fault)
 
 
 async def judged_by_rows(wanted: Settings, *only: str) -> Report:

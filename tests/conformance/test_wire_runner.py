@@ -61,7 +61,7 @@ def test_what_others_lead_to_decides_only_where_nothing_else_fails(other: Outcom
                 raise outcome
             return "seen"
 
-        return Case(str(outcome), "4.2", Severity.SAFETY, "tries", once, Manner.PLAIN, (), nothing_lacks)
+        return Case(str(outcome), "4.2", Severity.SAFETY, "tries", once, Manner.ALONGSIDE, (), nothing_lacks)
 
     cases = ending(Follows("too")), ending(other)
 

@@ -17,11 +17,14 @@ from ockam_fsm.conformance.pipe import Program
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
     EXPLICIT_PERSISTENT_TWO_SIDED,
+    EXPLICIT_TRANSIENT,
     IMPLICIT_PERSISTENT_TWO_SIDED,
     TYPES,
 )
 from ockam_fsm.machines.vocabulary import Role, SessionType
+from tests.conformance.defective import failures
 from tests.conformance.defects import DEFECTS, Defect
+from tests.conformance.table_node import judged_teeth
 from tests.conformance.test_kit import check_of, failed, reasons
 
 TWO_SIDED = (EXPLICIT_PERSISTENT_TWO_SIDED, IMPLICIT_PERSISTENT_TWO_SIDED)
@@ -80,3 +83,19 @@ def test_a_wrong_pair_is_found() -> None:
     defect = next(one for one in DEFECTS if one.name == "deliver-before-established")
     report = check_pair(our_end, defect.make, [EXPLICIT_PERSISTENT_ONE_SIDED], effort=Effort(examples=50))
     assert "4.4" in failed(report), reasons(report)
+
+
+WAITING = [
+    (EXPLICIT_TRANSIENT, "ES2 lose START_IDLE", "row-es2-es1-data-in-the-last-moment", "3.7"),
+    (EXPLICIT_PERSISTENT_ONE_SIDED, "RW7 retarget ESTABLISHED", "row-rw7-older-hello-and-time", "3.6"),
+    (EXPLICIT_PERSISTENT_ONE_SIDED, "RW8 lose START_IDLE", "row-rw8-the-next-timer-expires-and-time", "3.7"),
+    (EXPLICIT_PERSISTENT_ONE_SIDED, "FW1 retarget ESTABLISHED", "row-fw1-the-next-timer-expires-and-time", "3.6"),
+    (EXPLICIT_PERSISTENT_ONE_SIDED, "SW1 retarget RENEGOTIATING", "row-sw1-the-next-timer-expires-and-time", "3.6"),
+    (EXPLICIT_PERSISTENT_ONE_SIDED, "RW9 lose START_RETENTION", "row-rw9-the-next-timer-expires-and-time", "3.6"),
+]
+"""Faults in a table that show over TCP after two timers only."""
+
+
+def test_a_wrong_table_shows_over_tcp_when_its_timers_expire() -> None:
+    reports = judged_teeth(WAITING)
+    assert {fault: failures(report) for fault, report in reports.items()} == {one[1]: {one[3]} for one in WAITING}

@@ -4,7 +4,8 @@ Rule 1: a case judges one clause, and says in its docstring what it tries. Its n
         name it.
 Rule 2: a case is an `async` function of its lab. What it returns is what it saw, the reason of its PASS.
 Rule 3: after a hostile case the rest of the node is probed: a bystander's connection, its session, and the echo worker.
-        A patient one waits for timers of the node; all of those run at the same time, at the end.
+        A patient one waits for timers of the node; all of those run at the same time. The cases of the table (rows.py)
+        follow, so many at a time as do not keep each other from the node's time-outs.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ class Manner(Enum):
 
     PLAIN = "by itself"
     HOSTILE = "by itself, and the rest of the node is probed after it"
-    ALONGSIDE = "several at a time, since they have nothing to do with each other"
     PATIENT = "at the same time as the other patient ones, after the others"
+    ALONGSIDE = "several at a time, since they have nothing to do with each other, after the patient ones"
     LAST = "by itself, at the very end: it leaves the spawner full"
 
 

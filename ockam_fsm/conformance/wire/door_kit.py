@@ -51,7 +51,6 @@ class DoorKit:
             for done, one in enumerate(self.cases):
                 self.progress(done, len(self.cases), one.name)
                 await self._one(one, listener)
-            self.runner.written()
         finally:
             listener.close()
             await pause(0.01)  # what was aborted is closed in the next turns of the loop

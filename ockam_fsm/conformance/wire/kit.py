@@ -94,7 +94,6 @@ class Kit:
             await self._first()
             async with beside(self._pulse()):
                 await self._all()
-            self.runner.written()
         finally:
             if self.bystander is not None:
                 self.bystander.lab.close()

@@ -25,11 +25,15 @@ from ockam_fsm.conformance.stimuli import ELAPSE, clause_of_timer, said_to
 from ockam_fsm.conformance.target import Declaration
 from ockam_fsm.conformance.wire.cases import Case, Manner, no_echo, undeclared
 from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.conformance.wire.timing import is_bearable
 from ockam_fsm.conformance.wire.walk import NOT_YET, STIMULI, Plan, walk
-from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
+from ockam_fsm.machines.vocabulary import Event, Renegotiation, Role, SessionType
 from ockam_fsm.runtime.session import EXPIRED
 
 ONLY = ("generation",)
+ROOM = 500
+"""Each session takes a place for as long as the node retains it, and a wrong node is asked more than once."""
+
 NOT_SAID = {
     "data for another worker": "no stock node has that worker",
     "hello of a generation that has ended": "to a responder it is an older hello, like others",
@@ -71,10 +75,11 @@ def _cases(kind: SessionType) -> tuple[Case, ...]:
 
 
 def _edges(automaton: Automaton) -> Iterator[tuple[Word, str, Edge]]:
-    """Those that a row decides; by the shortest words first."""
+    """Those that a row decides; by the shortest words first. How many messages a node may hold is not known."""
     for word, edges in zip(automaton.words, automaton.edges, strict=True):
         for name, edge in edges.items():
-            if any(_rows(edge)):
+            is_full = any(event is Event.SEND and not row for _, event, row in edge.cells)
+            if any(_rows(edge)) and not is_full:
                 yield word, name, edge
 
 
@@ -93,15 +98,27 @@ def _case(declaration: Declaration, edge: Edge, way: Word, tried: str, after: Wo
         clause,
         severity_of(clause),
         f"Rows {', '.join(rows)}: {' / '.join(word)}; and then whatever tells where that has led",
-        partial(walk, Plan(way, tried, after, TAIL)),
+        partial(walk, Plan(way, tried, tuple(rows), after, TAIL)),
         Manner.ALONGSIDE,
         ONLY,
-        _timed if waits else no_echo,
+        _timed if waits else _untimed,
+    )
+
+
+def _untimed(target: Target) -> str:
+    full = target.capacity is not None and target.capacity < ROOM
+    return no_echo(target) or (
+        f"the spawner has room for {target.capacity} responders; it takes {ROOM}" if full else ""
     )
 
 
 def _timed(target: Target) -> str:
-    return no_echo(target) or undeclared("negotiation", "idle", "retention")(target)
+    names = ("negotiation", "idle", *(("retention",) if target.session_type.persistent else ()))
+    durations = target.durations
+    waits = (durations.negotiation_seconds, durations.idle_seconds, durations.retention_seconds)
+    unbearable = [name for name, seconds in zip(names, waits, strict=False) if not seconds or not is_bearable(seconds)]
+    too_long = f"too long to wait for, or never: {', '.join(unbearable)}" if unbearable else ""
+    return _untimed(target) or undeclared(*names)(target) or too_long
 
 
 def _clause(declaration: Declaration, row: str, tried: Stimulus) -> str:

@@ -58,6 +58,7 @@ class Runner:
         self.command = command
         self.findings: list[Finding] = []
         self.following: list[Finding] = []
+        self.explained = False
 
     async def attempt(self, one: Case, make: Callable[[], L], after: After[L] = nothing_after) -> None:
         """Carry a case through in a lab of its own, and once more if it fails; then `after`, with its last lab."""
@@ -72,6 +73,7 @@ class Runner:
                 if again.verdict is Verdict.PASS:
                     tried = again if excused else tried.once_only()
             (self.following if tried.follows else self.findings).append(tried.finding)
+            self.explained |= one.manner is Manner.ALONGSIDE and tried.verdict is Verdict.FAIL and not tried.follows
             await after(lab)
         finally:
             lab.close()
@@ -113,7 +115,7 @@ class Runner:
 
     def gathered(self, cases: Iterable[Case]) -> list[Finding]:
         """What was found; of cases that were not come to nothing is known."""
-        found = [*self.findings, *self._following()]
+        found = [*self.findings, *self._following(), self._written()]
         come_to = {finding.case for finding in found}
         rest = (one for one in cases if one.name not in come_to)
         return [
@@ -122,13 +124,13 @@ class Runner:
         ]
 
     def _following(self) -> list[Finding]:
-        """They decide nothing where something else fails that may be their cause."""
-        if not any(finding.verdict is Verdict.FAIL for finding in self.findings):
+        """They decide nothing where another of their kind fails that may be their cause."""
+        if not self.explained:
             return self.following
         reason = "what leads there goes wrong already"
         return [replace(one, verdict=Verdict.INCONCLUSIVE, reason=f"{reason}: {one.reason}") for one in self.following]
 
-    def written(self) -> None:
+    def _written(self) -> Finding:
         """What was seen of every message that the node wrote."""
         try:
             verdict, reason = Verdict.PASS, writes(self.run)
@@ -136,4 +138,4 @@ class Runner:
             verdict, reason = Verdict.FAIL, error.reason
         except NotApplicable as error:
             verdict, reason = Verdict.NOT_APPLICABLE, error.reason
-        self.findings.append(Finding("14.1", "writes", verdict, Severity.ROBUSTNESS, reason))
+        return Finding("14.1", "writes", verdict, Severity.ROBUSTNESS, reason)

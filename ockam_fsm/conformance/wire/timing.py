@@ -33,8 +33,12 @@ MOST_SECONDS = 60.0
 """What is declared to take longer is not waited for."""
 
 
+def is_bearable(seconds: float) -> bool:
+    return seconds * LATE[-1] <= MOST_SECONDS
+
+
 def bearable(what: str, seconds: float | None) -> float:
-    if seconds is None or seconds * LATE[-1] > MOST_SECONDS:
+    if seconds is None or not is_bearable(seconds):
         raise NotApplicable(f"the declared {what} time ({seconds} s) is too long to wait for; declare a shorter one")
     return seconds
 
