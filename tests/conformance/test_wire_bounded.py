@@ -129,10 +129,12 @@ def test_what_was_found_before_a_run_is_ended_is_not_lost() -> None:
 
     with our_node() as where:
         report = run(main(where), fast=False)
-    verdicts = [one.verdict for one in report.findings if one.reason != ENDED]
-    assert set(verdicts) <= {Verdict.PASS, Verdict.NOT_APPLICABLE}
-    assert len(verdicts) == 3
-    assert {one.case for one in report.findings} == {one.name for one in chosen(Target("", "session_spawner"))}
+    verdicts = {one.case: one.verdict for one in report.findings if one.reason != ENDED}
+    assert set(verdicts.values()) <= {Verdict.PASS, Verdict.NOT_APPLICABLE}
+    assert len(verdicts) == 3 + 1
+    assert verdicts["writes"] is Verdict.PASS
+    every = {one.name for one in chosen(Target("", "session_spawner"))}
+    assert {one.case for one in report.findings} == every | {"writes"}
     assert report.exit_code == 2
 
 
