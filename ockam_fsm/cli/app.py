@@ -86,9 +86,13 @@ def fail(fact: str, remedy: str = "", code: int = USAGE) -> NoReturn:
     raise typer.Exit(code)
 
 
+MOST_LISTED = 40
+
+
 def unknown(what: str, given: str, options: Iterable[str]) -> NoReturn:
-    """`given` is none of `options`: list them, and name the closest."""
+    """`given` is none of `options`: list them, as far as anybody would read that, and name the closest."""
     known = list(options)
     close = get_close_matches(given.lower(), known, n=1, cutoff=0.4)
     question = f" Did you mean {close[0]}?" if close else ""
-    fail(f"there is no {what} {given!r}.{question}", f"Known: {', '.join(known)}.")
+    more = f" and {len(known) - MOST_LISTED} more" if len(known) > MOST_LISTED else ""
+    fail(f"there is no {what} {given!r}.{question}", f"Known: {', '.join(known[:MOST_LISTED])}{more}.")

@@ -100,6 +100,7 @@ def test_nobody_there_is_exit_code_2() -> None:
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--only", "handshakes"), "Did you mean handshake?"),
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--as", "both"), "no role 'both'"),
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--expect", "/nowhere.toml"), "cannot read"),
+        (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--profile", "generation", "--only", "row-v5"), "more."),
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--durations", "idel=1"), "Did you mean idle?"),
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--html", "/no/where.html"), "there is no folder /no"),
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--pipe", "cat"), "a node or a program?"),
