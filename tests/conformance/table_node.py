@@ -46,13 +46,13 @@ def fault_in(kind: SessionType, fault: str) -> Mutant:
     return next(one for one in mutants_of(kind, Role.RESPONDER) if one.fault == fault)
 
 
-async def judged_by_rows(wanted: Settings, *only: str) -> Report:
+async def judged_by_rows(wanted: Settings, *only: str, declared: frozenset[str] = DECLARED) -> Report:
     """By all cases of rows, or by those named."""
     async with TcpNode() as node:
         node.worker("echo", echo, public=True)
         node.spawner("spawner", handler=echo, settings=wanted)
         target = Target(
-            await node.listen(), "spawner", "echo", "", GENERATION, wanted.session_type, wanted.durations, DECLARED,
+            await node.listen(), "spawner", "echo", "", GENERATION, wanted.session_type, wanted.durations, declared,
             pace=Pace(1.0),
         )  # fmt: skip
         rows = [one.name for one in chosen(target) if one.name.startswith("row-")]

@@ -112,6 +112,14 @@ def test_a_wrong_table_is_rejected(fault: str, clause: str, reports: dict[str, R
 
 
 @pytest.mark.slow
+def test_what_is_missing_is_missing_where_no_time_out_is_declared() -> None:
+    """However long it was waited for."""
+    wanted = settings(machine=fault_in(PERSISTENT, "QW2 lose SEND_ANSWER").machine())
+    report = run(judged_by_rows(wanted, "row-qw2-repeated-hello", declared=frozenset()), fast=False)
+    assert failures(report) == {"4.2"}
+
+
+@pytest.mark.slow
 def test_a_node_that_holds_nothing_is_right_too() -> None:
     wanted = replace(settings(), held=0)
     cases = ("row-v1-hp2-data", "row-v1-hp2-empty-data", "row-v3-rw4-es2-es1-confirming-data")

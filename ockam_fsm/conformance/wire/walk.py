@@ -133,6 +133,8 @@ class Walk:
         self.began = now()
         self.longest_seconds = 0.0
         """The longest step so far: timers of the node's may have started so much later than ours."""
+        self.lasted_seconds = 0.0
+        """Until the last step was handled; what was missing may have been waited for after that."""
         self.blurred = False
         """A step has outlasted a timer."""
         self.waited_for: Timer | None = None
@@ -182,6 +184,7 @@ class Walk:
             raise Undecided(f"{NO_SESSION}the first hello is not answered")
         self.beside.finish(turn, None, [Send(self._of_node(message)) for message in heard])
         self.longest_seconds = max(self.longest_seconds, handled - began)
+        self.lasted_seconds = handled - self.began
         self.blurred |= any(one is not None and one <= handled for one in (due, self._due()))
         if self.beside.steps[-1].differences:
             self._differ()
@@ -198,7 +201,7 @@ class Walk:
     def is_unsure(self) -> bool:
         """Whether the node may be where our end is not, and be right."""
         declared = {"negotiation", "idle"} <= self.lab.target.declared
-        return self.blurred or (not declared and now() - self.began > UNDECLARED_SECONDS)
+        return self.blurred or (not declared and self.lasted_seconds > UNDECLARED_SECONDS)
 
     # Time -------------------------------------------------------------------------------------------------------------
 
