@@ -33,15 +33,15 @@ def _shown(part: object) -> str:
     if isinstance(part, tuple) and part and isinstance(part[0], Address):
         return " ".join(map(str, part))
     if isinstance(part, bytes):
-        return _cut(part)
+        return excerpt(part, MOST_SHOWN_BYTES)
     return str(part)
 
 
-def _cut(data: bytes) -> str:
-    """As text, if that is what it is: a peer decides what is in it."""
-    start = data[:MOST_SHOWN_BYTES]
+def excerpt(data: bytes, most_bytes: int) -> str:
+    """The beginning, as text if that is what it is: a peer decides what is in it."""
+    start = data[:most_bytes]
     text = start.decode("ascii") if start.isascii() and start.decode("ascii").isprintable() else start.hex()
-    return text + ("..." if len(data) > MOST_SHOWN_BYTES else "")
+    return text + ("..." if len(data) > most_bytes else "")
 
 
 ORDERED = ("data", "told", "delivered")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ockam_fsm.conformance.findings import Report
 from ockam_fsm.conformance.wire.kit import Kit, chosen
@@ -13,12 +14,13 @@ from ockam_fsm.edges.wire_peer import together
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, SessionMachine
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.runtime.handshake import GENERATION
-from ockam_fsm.runtime.settings import BackOff, Durations, Settings
+from ockam_fsm.runtime.settings import Settings
 from ockam_fsm.runtime.workers import echo
+from tests.conformance import defective_node
 from tests.conformance.defective import DECLARED
 from tests.quality.operators import Mutant, mutants_of
 
-DURATIONS = Durations(1.0, 0.3, 2.0, 4.0, 2.0, BackOff(0.05))
+DURATIONS = replace(defective_node.DURATIONS, retention_seconds=4.0)
 """Retention longer than a timer may be late: else nothing is known of an end that has timed out."""
 
 

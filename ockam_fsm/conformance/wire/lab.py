@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 
+from ockam_fsm.conformance.comparison import excerpt
 from ockam_fsm.conformance.wire.record import Record
 from ockam_fsm.conformance.wire.target import NOWHERE, Target
 from ockam_fsm.edges.routes import join_host
@@ -306,6 +307,4 @@ class Wire:
 
 def _meaning(message: Message) -> str:
     to = ", ".join(str(address) for address in message.onward_route) or "no address"
-    shown = message.payload[:24]
-    text = shown.decode("ascii") if shown.isascii() and shown.decode("ascii").isprintable() else shown.hex()
-    return f"to {to}: {text}{'...' if len(message.payload) > 24 else ''}"
+    return f"to {to}: {excerpt(message.payload, 24)}"
