@@ -21,7 +21,7 @@ from ockam_fsm.checking.actors import (
     Order,
     Outbox,
 )
-from ockam_fsm.checking.backends import BackendUnavailable
+from ockam_fsm.checking.engine.backends import BackendUnavailable
 from ockam_fsm.checking.explore import DEFAULT_STATE_LIMIT, Backend, explore
 from ockam_fsm.checking.naming import canonical, spoken
 from ockam_fsm.checking.properties import (

@@ -21,15 +21,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
-from ockam_fsm.checking.backends import Outgrown, choose
-from ockam_fsm.checking.layout import TooNarrow
-from ockam_fsm.checking.moves import Move, Moves, Part
+from ockam_fsm.checking.engine.backends import Outgrown, choose
+from ockam_fsm.checking.engine.handler_cache import Row, Tables
+from ockam_fsm.checking.engine.layout import TooNarrow
+from ockam_fsm.checking.engine.search import Goal, Search
+from ockam_fsm.checking.engine.shortest_paths import Hit, Ways
+from ockam_fsm.checking.engine.steps import Move, Moves, Part
 from ockam_fsm.checking.properties import Kind, Property
 from ockam_fsm.checking.replay import network_view, replay
 from ockam_fsm.checking.result import Progress, PropertyResult, Result, Verdict
-from ockam_fsm.checking.search import Goal, Search
-from ockam_fsm.checking.tables import Row, Tables
-from ockam_fsm.checking.ways import Hit, Ways
 from ockam_fsm.checking.world import NETWORK, World
 
 __all__ = ["DEFAULT_STATE_LIMIT", "Backend", "Progress", "PropertyResult", "Result", "Verdict", "explore", "replay"]

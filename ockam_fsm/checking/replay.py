@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 
 from ockam_fsm.checking.actors import Envelope
-from ockam_fsm.checking.layout import TooNarrow
-from ockam_fsm.checking.moves import Move, Moves
+from ockam_fsm.checking.engine.handler_cache import Tables
+from ockam_fsm.checking.engine.layout import TooNarrow
+from ockam_fsm.checking.engine.steps import Move, Moves
 from ockam_fsm.checking.naming import canonical, spoken
 from ockam_fsm.checking.result import Choice, Moment, State, Trace
-from ockam_fsm.checking.tables import Tables
 from ockam_fsm.checking.world import World
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ockam_fsm.checking import backends, layout
 from ockam_fsm.checking.actors import BoundReached, Disabled, Event, Fire, Order, Outbox
-from ockam_fsm.checking.backends import BackendUnavailable
+from ockam_fsm.checking.engine import backends, layout
+from ockam_fsm.checking.engine.backends import BackendUnavailable
 from ockam_fsm.checking.explore import Backend, explore, replay
 from ockam_fsm.checking.properties import (
     Property,

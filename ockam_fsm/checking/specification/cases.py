@@ -13,12 +13,12 @@ from collections.abc import Sequence
 
 from ockam_fsm.checking.actors import Deliver, Fire, Outbox
 from ockam_fsm.checking.actors import Event as WorldEvent
-from ockam_fsm.checking.layout import TooNarrow
-from ockam_fsm.checking.moves import Move, Moves
+from ockam_fsm.checking.engine.handler_cache import Row, Tables
+from ockam_fsm.checking.engine.layout import TooNarrow
+from ockam_fsm.checking.engine.steps import Move, Moves
 from ockam_fsm.checking.specification import covering
 from ockam_fsm.checking.specification.covering import A_TIMER, AN_ORDER, Cases, Path, Transition
 from ockam_fsm.checking.specification.table_world import Symbol, TableActor, TableEnd
-from ockam_fsm.checking.tables import Row, Tables
 from ockam_fsm.checking.world import World
 
 

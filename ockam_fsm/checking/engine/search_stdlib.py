@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from ockam_fsm.checking.moves import SYSTEM, Moves, Part
-from ockam_fsm.checking.search import Goal, Guard, Unrecovered
+from ockam_fsm.checking.engine.search import Goal, Guard, Unrecovered
+from ockam_fsm.checking.engine.steps import SYSTEM, Moves, Part
 
 _CHUNK = 1 << 14
 _MEMO_LIMIT = 1 << 19

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ockam_fsm.checking import kernels
 from ockam_fsm.checking.actors import Fire
-from ockam_fsm.checking.kernels import ABSENT, EMPTY, UNLIMITED, Bytes, H, Ints, W
-from ockam_fsm.checking.layout import TooNarrow
-from ockam_fsm.checking.moves import Moves
-from ockam_fsm.checking.tables import Row
+from ockam_fsm.checking.engine import numba_kernels
+from ockam_fsm.checking.engine.handler_cache import Row
+from ockam_fsm.checking.engine.layout import TooNarrow
+from ockam_fsm.checking.engine.numba_kernels import ABSENT, EMPTY, UNLIMITED, Bytes, H, Ints, W
+from ockam_fsm.checking.engine.steps import Moves
 
 _MISSES = 1 << 14
 
@@ -125,7 +125,13 @@ class Arrays:
     def _grow_rows(self, rows: list[Row]) -> None:
         placed, first = self._moves.layout.placed, self._keys.size
         for row in rows:
-            status = kernels.POSSIBLE if row.possible else kernels.DISABLED if row.bound is None else kernels.BOUND
+            status = (
+                numba_kernels.POSSIBLE
+                if row.possible
+                else numba_kernels.DISABLED
+                if row.bound is None
+                else numba_kernels.BOUND
+            )
             begin = self._outputs.size
             self._outputs.extend(row.outputs)
             change = placed(row.actor, row.after) - placed(row.actor, row.before)
@@ -139,7 +145,7 @@ class Arrays:
         if 4 * total > self._index.size:
             self._index = np.full(4 << (2 * total).bit_length(), EMPTY, np.int64)
             first = 0
-        kernels.index_rows(self._index, self._keys.values[first:], first)
+        numba_kernels.index_rows(self._index, self._keys.values[first:], first)
 
     def _plan(self) -> Ints:
         tables = {

@@ -20,8 +20,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ockam_fsm.checking.actors import Fire
+from ockam_fsm.checking.engine.handler_cache import Local, Row, Tables
 from ockam_fsm.checking.naming import canonical
-from ockam_fsm.checking.tables import Local, Row, Tables
 from ockam_fsm.checking.world import Normaliser, World
 from ockam_fsm.kernel.errors import DefinitionError
 

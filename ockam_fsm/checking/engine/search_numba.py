@@ -16,11 +16,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 
-from ockam_fsm.checking import kernels, sweeps
-from ockam_fsm.checking.arrays import Arrays
-from ockam_fsm.checking.kernels import EMPTY, Bytes, Ints
-from ockam_fsm.checking.moves import Moves
-from ockam_fsm.checking.search import Goal, Guard, Unrecovered
+from ockam_fsm.checking.engine import numba_kernels, numba_sweeps
+from ockam_fsm.checking.engine.arrays import Arrays
+from ockam_fsm.checking.engine.numba_kernels import EMPTY, Bytes, Ints
+from ockam_fsm.checking.engine.search import Goal, Guard, Unrecovered
+from ockam_fsm.checking.engine.steps import Moves
 
 _CHUNK = 1 << 16
 _REDO = 1 << 12
@@ -69,7 +69,7 @@ class NumbaSearch:
         self._make_room(known)
         redo: Ints = np.empty(_REDO, np.int64)
         states = self._order if source is None else source
-        begin, known, steps, again = sweeps.expand(
+        begin, known, steps, again = numba_sweeps.expand(
             states, begin, end, self._table, self._order, known, redo, *self._arrays.for_kernels
         )
         self._arrays.learn()
@@ -98,7 +98,7 @@ class NumbaSearch:
     def leading(self, states: Collection[int], targets: Collection[int]) -> Collection[int]:
         candidates = _array(states)
         chosen: Bytes = np.empty(candidates.size, np.uint8)
-        sweeps.leading(candidates, _table(_array(targets)), chosen, *self._arrays.for_kernels)
+        numba_sweeps.leading(candidates, _table(_array(targets)), chosen, *self._arrays.for_kernels)
         return self._among(candidates, chosen)
 
     def union(self, some: Collection[int], others: Collection[int]) -> Collection[int]:
@@ -118,15 +118,17 @@ class NumbaSearch:
         reach: Bytes = np.zeros(self._table.size, np.uint8)
         for position, goal in enumerate(goals):
             bits = 1 << position | 1 << count + position
-            sweeps.mark(order, goal.mask, _passing(order, goal.mask, goal.reached), bits, self._table, reach)
+            numba_sweeps.mark(order, goal.mask, _passing(order, goal.mask, goal.reached), bits, self._table, reach)
         left: Ints = np.arange(self.states)
         changed = True
         while changed:
-            stay, changed = sweeps.spread(self._order, left, cut, full, self._table, reach, *self._arrays.for_kernels)
+            stay, changed = numba_sweeps.spread(
+                self._order, left, cut, full, self._table, reach, *self._arrays.for_kernels
+            )
             left = left[left.size - stay :][::-1].copy()
         left.sort()
         bits_left: Bytes = np.empty(left.size, np.uint8)
-        sweeps.gather(order, left, self._table, reach, bits_left)
+        numba_sweeps.gather(order, left, self._table, reach, bits_left)
         return [self._unrecovered(goal, left, bits_left >> np.uint8(at), count) for at, goal in enumerate(goals)]
 
     def _unrecovered(self, goal: Goal, left: Ints, bits: Bytes, count: int) -> Unrecovered:
@@ -152,7 +154,7 @@ def _table(keys: Ints | list[int], size: int = 0) -> Ints:
     """A hash table at most half full."""
     array = np.asarray(keys, np.int64)
     table: Ints = np.full(max(size, 1 << (2 * array.size + 1).bit_length()), EMPTY, np.int64)
-    kernels.fill(table, array)
+    numba_kernels.fill(table, array)
     return table
 
 
@@ -160,7 +162,7 @@ def _distinct(states: Ints, mask: int) -> Ints:
     size = 1 << 10
     while True:
         found: Ints = np.empty(size // 2, np.int64)
-        count = sweeps.distinct(states, mask, _table([], size), found)
+        count = numba_sweeps.distinct(states, mask, _table([], size), found)
         if count != EMPTY:
             return found[:count]
         size *= 8
@@ -172,5 +174,5 @@ def _passing(states: Ints, mask: int, test: Callable[[int], bool]) -> Ints:
 
 def _matching(states: Ints, mask: int, test: Callable[[int], bool]) -> Bytes:
     chosen: Bytes = np.empty(states.size, np.uint8)
-    sweeps.matching(states, mask, _passing(states, mask, test), chosen)
+    numba_sweeps.matching(states, mask, _passing(states, mask, test), chosen)
     return chosen

@@ -7,7 +7,7 @@ them. The processor overlaps those reads by itself; batching made the search a t
 
 from __future__ import annotations
 
-from ockam_fsm.checking.kernels import EMPTY, Bytes, Ints, W, kernel, place, successors
+from ockam_fsm.checking.engine.numba_kernels import EMPTY, Bytes, Ints, W, kernel, place, successors
 
 
 @kernel

@@ -23,11 +23,11 @@ from functools import partial
 from typing import NamedTuple
 
 from ockam_fsm.checking.actors import CORRUPT, Deliver, Fault, Fire, Order
-from ockam_fsm.checking.contents import Contents, Messages, without
-from ockam_fsm.checking.layout import Layout, TooNarrow, plan
+from ockam_fsm.checking.engine.folding import Folding
+from ockam_fsm.checking.engine.handler_cache import Row, Tables
+from ockam_fsm.checking.engine.layout import Layout, TooNarrow, plan
+from ockam_fsm.checking.engine.network_state import Contents, Messages, without
 from ockam_fsm.checking.naming import canonical, spoken
-from ockam_fsm.checking.normal import Folding
-from ockam_fsm.checking.tables import Row, Tables
 from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.errors import DefinitionError
 

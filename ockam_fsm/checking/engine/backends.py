@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from ockam_fsm.checking.moves import Moves
-from ockam_fsm.checking.search import Guard, Search
-from ockam_fsm.checking.search_stdlib import StdlibSearch
+from ockam_fsm.checking.engine.search import Guard, Search
+from ockam_fsm.checking.engine.search_stdlib import StdlibSearch
+from ockam_fsm.checking.engine.steps import Moves
 
 WORTH_NUMBA_STATES = 100_000
 """Loading numba and its compiled code costs a second (the very first time, ten to compile); the standard library
@@ -47,7 +47,7 @@ def choose(moves: Moves, wanted: str) -> Search:
         case "numba":
             if obstacle:
                 raise BackendUnavailable(f"backend 'numba' cannot search {moves.world.name}: {obstacle}")
-            from ockam_fsm.checking.search_numba import NumbaSearch
+            from ockam_fsm.checking.engine.search_numba import NumbaSearch
 
             return NumbaSearch(moves)
     raise ValueError(f"backend {wanted!r} is none of auto, stdlib, numba")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ockam_fsm.checking.tables import Tables
+from ockam_fsm.checking.engine.handler_cache import Tables
 from ockam_fsm.checking.world import Network
 
 Messages = tuple[int, ...]

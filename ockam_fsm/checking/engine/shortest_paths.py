@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from ockam_fsm.checking.moves import Move, Moves
+from ockam_fsm.checking.engine.search import Search
+from ockam_fsm.checking.engine.steps import Move, Moves
 from ockam_fsm.checking.replay import trace
 from ockam_fsm.checking.result import Trace
-from ockam_fsm.checking.search import Search
 
 
 @dataclass(frozen=True)
