@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ockam_fsm.checking.sessions.ends import INITIATOR, RESPONDER
+from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER
 from ockam_fsm.checking.sessions.worlds import lossy, setting_of
 from ockam_fsm.checking.specification.table_world import ORDERS, setting_of_world
 from ockam_fsm.checking.world import World

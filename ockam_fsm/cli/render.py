@@ -81,8 +81,8 @@ def render(
 
 def recorded_charts() -> tuple[Chart, ...]:
     """The runs that are drawn as sequence charts."""
+    from ockam_fsm.checking.sessions.charts import chart_of
     from ockam_fsm.checking.sessions.scenarios import record, scenarios
-    from ockam_fsm.cli.charts import chart_of
 
     return tuple(chart_of(one.name, one.title, one.sentence, one.world, record(one)) for one in scenarios())
 
@@ -96,9 +96,14 @@ class Generated:
 
     @classmethod
     def of(cls, book: Catalogue) -> Generated:
-        from ockam_fsm.checking.sessions import document
+        from ockam_fsm.checking.sessions import properties_page
 
-        texts = gallery.texts(book) | specification.texts(book) | promela.texts() | {document.PATH: document.document()}
+        texts = (
+            gallery.texts(book)
+            | specification.texts(book)
+            | promela.texts()
+            | {properties_page.PATH: properties_page.document()}
+        )
         return cls(texts, {f"{picture.stem}.svg": picture for picture in gallery.pictures(book)})
 
     def text(self, path: str) -> str:

@@ -80,7 +80,7 @@ def _walked(world: World, path: str) -> list[Moment]:
 
 
 def _print(world: World, points: Sequence[Moment], choices: bool) -> None:
-    from ockam_fsm.cli.charts import chart_of
+    from ockam_fsm.checking.sessions.charts import chart_of
     from ockam_fsm.projections.sequence_text import to_text
 
     console = out()
@@ -121,7 +121,7 @@ def _choice(choice: Choice, chosen: Choice | None) -> Text:
 
 
 def _draw(file: Path, world: World, points: Sequence[Moment], path: str) -> None:
-    from ockam_fsm.cli.charts import chart_of
+    from ockam_fsm.checking.sessions.charts import chart_of
     from ockam_fsm.projections.sequence_svg import to_svg
 
     chart = chart_of("replay", world.name, f"replay {path or 'of no step'}", world, points)

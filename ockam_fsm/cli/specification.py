@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from ockam_fsm.checking.sessions.ends import CLOSE, OPEN, RENEGOTIATE, REQUEST, RESTART_LOSING, SEND
+from ockam_fsm.checking.sessions.session_actors import CLOSE, OPEN, RENEGOTIATE, REQUEST, RESTART_LOSING, SEND
 from ockam_fsm.checking.specification.specified import Specified, specified
 from ockam_fsm.checking.specification.specified_nodes import SpecifiedNode, specified_nodes
 from ockam_fsm.checking.world import World

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ockam_fsm.checking.sessions.document import LATER, document
 from ockam_fsm.checking.sessions.known_bad import known_bad
+from ockam_fsm.checking.sessions.properties_page import LATER, document
 from ockam_fsm.checking.sessions.worlds import all_worlds
 from ockam_fsm.kernel.errors import DefinitionError
 

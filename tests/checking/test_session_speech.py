@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from ockam_fsm.checking.naming import canonical, spoken
-from ockam_fsm.checking.sessions.ends import HOST_ADDRESS, End, KeyedTimer, Packet
-from ockam_fsm.checking.sessions.speech import said
+from ockam_fsm.checking.sessions.labels import said
+from ockam_fsm.checking.sessions.session_actors import HOST_ADDRESS, End, KeyedTimer, Packet
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.commands import RequestTimer, Timer
 from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile

@@ -8,9 +8,9 @@ import pytest
 
 from ockam_fsm.checking import Verdict, explore
 from ockam_fsm.checking.actors import Deliver, Outbox
-from ockam_fsm.checking.sessions.ends import CLOSE, HOST_ADDRESS, RESPONDER, Packet
+from ockam_fsm.checking.sessions.open_environment import sayings, strangers
+from ockam_fsm.checking.sessions.session_actors import CLOSE, HOST_ADDRESS, RESPONDER, Packet
 from ockam_fsm.checking.sessions.setting import Setting
-from ockam_fsm.checking.sessions.strangers import sayings, strangers
 from ockam_fsm.checking.sessions.worlds import setting_of
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ockam_fsm.checking.sessions import document
+from ockam_fsm.checking.sessions import properties_page
 from ockam_fsm.cli import app, promela, render, specification
 from ockam_fsm.cli.app import DIFFERS, OK, USAGE
 from ockam_fsm.cli.catalogue import catalogue
@@ -54,7 +54,13 @@ def test_what_was_rendered_passes_the_check(rendered: Path) -> None:
     assert checked(rendered) == SAME
     written = {str(file.relative_to(rendered)) for file in rendered.rglob("*") if file.is_file()}
     pictures = {f"{picture.stem}.svg" for picture in gallery.pictures(FEW)}
-    assert written == {*gallery.texts(FEW), *specification.texts(FEW), *promela.texts(), *pictures, document.PATH}
+    assert written == {
+        *gallery.texts(FEW),
+        *specification.texts(FEW),
+        *promela.texts(),
+        *pictures,
+        properties_page.PATH,
+    }
 
 
 @pytest.mark.parametrize(

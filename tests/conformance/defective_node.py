@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ockam_fsm.checking.sessions.known_bad import without_effect
-from ockam_fsm.checking.sessions.wrong import EstablishedOnAnswering
+from ockam_fsm.checking.sessions.mutant_sessions import EstablishedOnAnswering
 from ockam_fsm.edges import tcp
 from ockam_fsm.edges.entropy import SystemEntropy
 from ockam_fsm.edges.loop import run

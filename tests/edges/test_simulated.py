@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from ockam_fsm.checking.sessions.ends import InitiatorActor
 from ockam_fsm.checking.sessions.known_bad import KnownBad, wrong_sessions
+from ockam_fsm.checking.sessions.session_actors import InitiatorActor
 from ockam_fsm.edges.faults import ALL, CHANCES, NO_FAULTS, RATES, Faults
 from ockam_fsm.edges.monitors import Broken, Monitor, WatchedSession, mark, mark_of
 from ockam_fsm.edges.runs import replay, simulate, write_trace

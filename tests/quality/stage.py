@@ -21,9 +21,9 @@ from typing import Any, TypeAlias
 from ockam_fsm.checking.actors import BoundReached, Disabled, Event, Fire, Outbox
 from ockam_fsm.checking.explore import Progress, Result, explore
 from ockam_fsm.checking.properties import Step, always_step
-from ockam_fsm.checking.sessions.ends import End, InitiatorActor, ResponderActor
+from ockam_fsm.checking.sessions.open_environment import Alone, strangers
+from ockam_fsm.checking.sessions.session_actors import End, InitiatorActor, ResponderActor
 from ockam_fsm.checking.sessions.setting import Setting
-from ockam_fsm.checking.sessions.strangers import Alone, strangers
 from ockam_fsm.checking.sessions.worlds import WAYS, setting_of, ways_of
 from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.machine import Ignore, Refuse, Row

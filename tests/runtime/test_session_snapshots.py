@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ockam_fsm.checking.explore import explore
 from ockam_fsm.checking.properties import Step, always_step
-from ockam_fsm.checking.sessions.ends import InitiatorActor, ResponderActor
+from ockam_fsm.checking.sessions.session_actors import InitiatorActor, ResponderActor
 from ockam_fsm.checking.sessions.worlds import closed, lossy, setting_of
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
 from ockam_fsm.kernel.machine import Refuse

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from ockam_fsm.checking.sessions.ends import CLOSE, INITIATOR, OPEN, RENEGOTIATE, RESPONDER, SEND
+from ockam_fsm.checking.sessions.session_actors import CLOSE, INITIATOR, OPEN, RENEGOTIATE, RESPONDER, SEND
 from ockam_fsm.checking.sessions.worlds import lossy, setting_of
 from ockam_fsm.checking.specification.cases import cases
 from ockam_fsm.checking.specification.covering import Cases, Path

@@ -14,7 +14,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ockam_fsm.checking.sessions.ends import DerivedEntropy
+from ockam_fsm.checking.sessions.session_actors import DerivedEntropy
 from ockam_fsm.edges.recording import Recorder, header
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ockam_fsm.checking.actors import Deliver, Fire, Order
 from ockam_fsm.checking.actors import Event as WorldEvent
-from ockam_fsm.checking.sessions.ends import (
+from ockam_fsm.checking.sessions.session_actors import (
     CLOSE,
     INITIATOR,
     OPEN,

@@ -9,8 +9,8 @@ import pytest
 
 from ockam_fsm.checking.explore import PropertyResult, Verdict, explore
 from ockam_fsm.checking.properties import Property, always, always_step
-from ockam_fsm.checking.sessions.ends import INITIATOR, RESPONDER, End
 from ockam_fsm.checking.sessions.known_bad import known_bad
+from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, End
 from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.checking.sessions.worlds import lossy, setting_of
 from ockam_fsm.checking.specification.lives import Lives

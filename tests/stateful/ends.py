@@ -21,7 +21,8 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from ockam_fsm.checking.actors import Deliver, Disabled, Fault, Fire, Order, Outbox
 from ockam_fsm.checking.actors import Event as Happening
 from ockam_fsm.checking.properties import Property, Step
-from ockam_fsm.checking.sessions.ends import (
+from ockam_fsm.checking.sessions.open_environment import Alone, strangers
+from ockam_fsm.checking.sessions.session_actors import (
     CLOSE,
     LOWER_LAYER_LOST,
     OPEN,
@@ -34,7 +35,6 @@ from ockam_fsm.checking.sessions.ends import (
     Packet,
 )
 from ockam_fsm.checking.sessions.setting import Setting
-from ockam_fsm.checking.sessions.strangers import Alone, strangers
 from ockam_fsm.checking.sessions.worlds import setting_of
 from ockam_fsm.conformance.cover import explored
 from ockam_fsm.conformance.hostile import hostile_to

@@ -20,7 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from ockam_fsm.checking.actors import CORRUPT, Deliver, Disabled, Envelope, Fault, Fire, Order, Outbox
 from ockam_fsm.checking.actors import Event as Happening
 from ockam_fsm.checking.properties import Kind, Property, Step
-from ockam_fsm.checking.sessions.ends import (
+from ockam_fsm.checking.sessions.properties import conduct, recoverability, safety
+from ockam_fsm.checking.sessions.session_actors import (
     CLOSE,
     ERROR,
     INITIATOR,
@@ -37,7 +38,6 @@ from ockam_fsm.checking.sessions.ends import (
     InitiatorActor,
     ResponderActor,
 )
-from ockam_fsm.checking.sessions.properties import conduct, recoverability, safety
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, SessionType
 from tests.stateful.ends import WatchedSetting, judge, watched_setting

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from ockam_fsm.checking.actors import Deliver
 from ockam_fsm.checking.naming import spoken
-from ockam_fsm.checking.sessions.ends import InitiatorActor
+from ockam_fsm.checking.sessions.session_actors import InitiatorActor
 from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.checking.sessions.worlds import world_of
 from ockam_fsm.checking.world import Budget, Network, World

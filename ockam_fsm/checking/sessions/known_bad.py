@@ -12,11 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
-from ockam_fsm.checking.sessions.ends import INITIATOR, OPEN, REQUEST, RESPONDER, RESTART_LOSING, SEND
-from ockam_fsm.checking.sessions.node_world import wrong_nodes
-from ockam_fsm.checking.sessions.setting import Setting
-from ockam_fsm.checking.sessions.worlds import closed, lossy, ockam, orders, setting_of, world_of
-from ockam_fsm.checking.sessions.wrong import (
+from ockam_fsm.checking.sessions.mutant_sessions import (
     CloseToThePast,
     DeliverBeforeEstablished,
     EstablishedOnAnswering,
@@ -29,6 +25,10 @@ from ockam_fsm.checking.sessions.wrong import (
     ReuseInnerAddress,
     UnboundedHold,
 )
+from ockam_fsm.checking.sessions.node_world import wrong_nodes
+from ockam_fsm.checking.sessions.session_actors import INITIATOR, OPEN, REQUEST, RESPONDER, RESTART_LOSING, SEND
+from ockam_fsm.checking.sessions.setting import Setting
+from ockam_fsm.checking.sessions.worlds import closed, lossy, ockam, orders, setting_of, world_of
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.kernel.machine import Row
 from ockam_fsm.machines.parts import ASK, Effects

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from ockam_fsm.checking.actors import Fire
 from ockam_fsm.checking.properties import Step
-from ockam_fsm.checking.sessions.ends import End
 from ockam_fsm.checking.sessions.safety import arrival, changes, owned, signal_of, transmitted
+from ockam_fsm.checking.sessions.session_actors import End
 from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.machines.vocabulary import Creation, State
 from ockam_fsm.runtime import commands

@@ -20,11 +20,11 @@ from ockam_fsm.checking.properties import (
     sometimes,
     sometimes_step,
 )
-from ockam_fsm.checking.sessions import conduct as owes
 from ockam_fsm.checking.sessions import liveness as live
+from ockam_fsm.checking.sessions import obligations as owes
 from ockam_fsm.checking.sessions import safety as safe
-from ockam_fsm.checking.sessions.deeds import every_deed
-from ockam_fsm.checking.sessions.ends import INITIATOR, RESPONDER, Refused
+from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, Refused
+from ockam_fsm.checking.sessions.session_step import every_deed
 from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.machines.vocabulary import Role
 

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias, cast
 
 from ockam_fsm.checking.actors import Deliver, Fault, Fire, Order
 from ockam_fsm.checking.properties import Step
-from ockam_fsm.checking.sessions.ends import (
+from ockam_fsm.checking.sessions.session_actors import (
     CONTACT,
     DATA_TAG,
     HOST_ADDRESS,

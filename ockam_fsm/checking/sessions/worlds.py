@@ -22,7 +22,18 @@ from functools import cache, partial
 from typing import Any
 
 from ockam_fsm.checking.properties import Property
-from ockam_fsm.checking.sessions.ends import (
+from ockam_fsm.checking.sessions.node_world import neighbours
+from ockam_fsm.checking.sessions.normaliser import SessionNormaliser
+from ockam_fsm.checking.sessions.open_environment import strangers
+from ockam_fsm.checking.sessions.properties import (
+    conduct,
+    recoverability,
+    refusals,
+    safety,
+    unless_refused,
+    witness,
+)
+from ockam_fsm.checking.sessions.session_actors import (
     CLOSE,
     ERROR,
     INITIATOR,
@@ -37,18 +48,7 @@ from ockam_fsm.checking.sessions.ends import (
     InitiatorActor,
     ResponderActor,
 )
-from ockam_fsm.checking.sessions.node_world import neighbours
-from ockam_fsm.checking.sessions.normal import SessionNormaliser
-from ockam_fsm.checking.sessions.properties import (
-    conduct,
-    recoverability,
-    refusals,
-    safety,
-    unless_refused,
-    witness,
-)
 from ockam_fsm.checking.sessions.setting import Setting
-from ockam_fsm.checking.sessions.strangers import strangers
 from ockam_fsm.checking.world import Budget, Network, World
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType

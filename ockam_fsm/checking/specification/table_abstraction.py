@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 
-from ockam_fsm.checking.sessions.ends import End, Packet
+from ockam_fsm.checking.sessions.session_actors import End, Packet
 from ockam_fsm.checking.specification.lives import Lives
 from ockam_fsm.checking.specification.table_world import (
     ANSWER,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from ockam_fsm.checking.actors import Deliver, Fire
 from ockam_fsm.checking.properties import Property, Step, always, always_step, never_step, sometimes
-from ockam_fsm.checking.sessions.ends import INITIATOR, RESPONDER
+from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER
 from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.checking.specification.table_world import HELLO, SUPERSEDED, Symbol, TableEnd, link_at, started
 from ockam_fsm.kernel.machine import Limits

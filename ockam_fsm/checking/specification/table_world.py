@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from ockam_fsm.checking.actors import BoundReached, Deliver, Disabled, Fault, Fire, Order, Outbox
 from ockam_fsm.checking.actors import Event as WorldEvent
-from ockam_fsm.checking.sessions.ends import (
+from ockam_fsm.checking.sessions.session_actors import (
     CLOSE,
     INITIATOR,
     OPEN,

@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ockam_fsm.checking.actors import Envelope
-from ockam_fsm.checking.sessions.ends import CONTACT, HOST_ADDRESS, End, Packet
 from ockam_fsm.checking.sessions.safety import live_links, reaches, signal_of
+from ockam_fsm.checking.sessions.session_actors import CONTACT, HOST_ADDRESS, End, Packet
 from ockam_fsm.runtime.handshake import Profile
 from ockam_fsm.runtime.link import Link
 from ockam_fsm.runtime.message import Address, Message, Route

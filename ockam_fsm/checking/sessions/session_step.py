@@ -12,7 +12,6 @@ from typing import NamedTuple, TypeGuard
 
 from ockam_fsm.checking.actors import Fault, Fire, Order
 from ockam_fsm.checking.properties import Step
-from ockam_fsm.checking.sessions.ends import CLOSE, CONTACT, ERROR, HOST_ADDRESS, INITIATOR, RESPONDER
 from ockam_fsm.checking.sessions.safety import (
     Change,
     Key,
@@ -25,6 +24,7 @@ from ockam_fsm.checking.sessions.safety import (
     restarted,
     signal_of,
 )
+from ockam_fsm.checking.sessions.session_actors import CLOSE, CONTACT, ERROR, HOST_ADDRESS, INITIATOR, RESPONDER
 from ockam_fsm.checking.sessions.setting import SESSION_ID, Setting
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime import commands

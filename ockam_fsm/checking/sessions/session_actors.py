@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 from ockam_fsm.checking.actors import CORRUPT, BoundReached, Deliver, Disabled, Event, Fault, Fire, Order, Outbox
 from ockam_fsm.checking.naming import spoken
+from ockam_fsm.checking.sessions.labels import said, state_of
 from ockam_fsm.checking.sessions.setting import SESSION_ID, Setting
-from ockam_fsm.checking.sessions.speech import said, state_of
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
 from ockam_fsm.machines.vocabulary import Creation, Role, State
 from ockam_fsm.runtime.commands import CancelTimer, Command, RequestTimer, Send, SetTimer, Timer

@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from ockam_fsm.checking.actors import BoundReached, Deliver, Event, Order, Outbox
-from ockam_fsm.checking.sessions.ends import (
+from ockam_fsm.checking.sessions.properties import conduct, refusals, safety, unless_refused, witness
+from ockam_fsm.checking.sessions.session_actors import (
     CLOSE,
     CONTACT,
     ERROR,
@@ -34,7 +35,6 @@ from ockam_fsm.checking.sessions.ends import (
     Packet,
     ResponderActor,
 )
-from ockam_fsm.checking.sessions.properties import conduct, refusals, safety, unless_refused, witness
 from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.vocabulary import Role

@@ -16,12 +16,12 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 
 from ockam_fsm.checking.actors import Order
-from ockam_fsm.checking.sessions.deeds import Deed, is_own
-from ockam_fsm.checking.sessions.ends import CLOSE, OPEN, RENEGOTIATE, REOPEN, REQUEST, SEND, Refused
 from ockam_fsm.checking.sessions.safety import (
     live_links,
     signal_of,
 )
+from ockam_fsm.checking.sessions.session_actors import CLOSE, OPEN, RENEGOTIATE, REOPEN, REQUEST, SEND, Refused
+from ockam_fsm.checking.sessions.session_step import Deed, is_own
 from ockam_fsm.checking.sessions.setting import SESSION_ID
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.vocabulary import Creation, Role, State

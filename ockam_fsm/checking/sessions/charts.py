@@ -16,7 +16,7 @@ from ockam_fsm.checking.actors import CORRUPT, Deliver, Envelope, Fault, Fire, O
 from ockam_fsm.checking.naming import spoken
 from ockam_fsm.checking.properties import Step
 from ockam_fsm.checking.result import Moment as Point
-from ockam_fsm.checking.sessions.ends import End
+from ockam_fsm.checking.sessions.session_actors import End
 from ockam_fsm.checking.world import World
 from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.projections.sequence import Chart, Moment, MomentKind
