@@ -32,7 +32,7 @@ CLI = (sys.executable, "-m", "ockam_fsm.cli")
 BY_SPIN = """
 import json, sys
 from dataclasses import asdict
-from ockam_fsm.cli.promela import texts
+from ockam_fsm.specification.promela_files import texts
 from ockam_fsm.edges.spin import run
 print(json.dumps(asdict(run(texts()[f"spec/promela/{sys.argv[1]}.pml"]))))
 """

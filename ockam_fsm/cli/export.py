@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from ockam_fsm.cli.app import app, err, fail, unknown
-from ockam_fsm.cli.catalogue import catalogue
 from ockam_fsm.cli.show import Format, RoleName, chosen, text_of
 from ockam_fsm.machines.session import TYPES
+from ockam_fsm.specification.machine_index import catalogue
 
 
 class Target(StrEnum):
@@ -73,7 +73,7 @@ def _text(name: str, to: Target, role: RoleName | None) -> str:
 
 
 def _promela(name: str, role: RoleName | None) -> str:
-    from ockam_fsm.cli.promela import FOLDER, texts
+    from ockam_fsm.specification.promela_files import FOLDER, texts
 
     found = texts().get(f"{FOLDER}/{name}.pml")
     if found is None:
@@ -91,6 +91,6 @@ def _tla(name: str, role: RoleName | None) -> str:
 
 
 def _checkable(name: str, folder: Path) -> dict[Path, str]:
-    from ockam_fsm.cli.specification import checkable
+    from ockam_fsm.specification.tla_files import checkable
 
     return {folder / file: text for file, text in checkable(name, catalogue()).items()}

@@ -15,22 +15,22 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
-from ockam_fsm.cli import promela, specification
 from ockam_fsm.cli.app import DIFFERS, JsonOption, app, err, fail, out, print_json
-from ockam_fsm.cli.catalogue import catalogue
 from ockam_fsm.cli.drawing import drawn
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.projections import gallery, svg
 from ockam_fsm.projections.gallery import Catalogue, Picture
 from ockam_fsm.projections.sequence import Chart
+from ockam_fsm.specification import promela_files, tla_files
+from ockam_fsm.specification.machine_index import catalogue
 
 LABEL = "GENERATED from "
 PLACES = (
     (gallery.DIAGRAMS, "*"),
     (gallery.TABLES, "*.md"),
-    (specification.TABLES, "*"),
-    (specification.MODELS, "*"),
-    (promela.FOLDER, "*.pml"),
+    (tla_files.TABLES, "*"),
+    (tla_files.MODELS, "*"),
+    (promela_files.FOLDER, "*.pml"),
 )
 """Folders that hold nothing but generated files of ours, and which of their files those are."""
 
@@ -100,8 +100,8 @@ class Generated:
 
         texts = (
             gallery.texts(book)
-            | specification.texts(book)
-            | promela.texts()
+            | tla_files.texts(book)
+            | promela_files.texts()
             | {properties_page.PATH: properties_page.document()}
         )
         return cls(texts, {f"{picture.stem}.svg": picture for picture in gallery.pictures(book)})

@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from ockam_fsm.cli.app import JsonOption, app, err, fail, out, unknown
-from ockam_fsm.cli.catalogue import catalogue
 from ockam_fsm.cli.drawing import drawn
 from ockam_fsm.kernel.machine import Ignore, Refuse
 from ockam_fsm.projections import portable
@@ -22,6 +21,7 @@ from ockam_fsm.projections.kinds import EventKind, StateKind, event_kind, guard_
 from ockam_fsm.projections.markdown import to_markdown
 from ockam_fsm.projections.mermaid import to_mermaid
 from ockam_fsm.projections.scxml import to_scxml, together_to_scxml
+from ockam_fsm.specification.machine_index import catalogue
 
 
 class Format(StrEnum):

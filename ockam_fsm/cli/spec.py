@@ -75,7 +75,7 @@ def spec(
 
 def _jobs(names: Sequence[str] | None, folder: Path, workers: int) -> list[Job]:
     """The models that are wanted; all of them, if none is named."""
-    from ockam_fsm.cli.specification import models
+    from ockam_fsm.specification.tla_files import models
 
     known = {model.name: model for model in models()}
     for name in names or ():

@@ -7,9 +7,9 @@ from typing import Any
 from rich.table import Table
 
 from ockam_fsm.cli.app import JsonOption, app, out, print_json
-from ockam_fsm.cli.catalogue import catalogue
 from ockam_fsm.machines import TYPES
 from ockam_fsm.projections.gallery import AnyMachine, Pair
+from ockam_fsm.specification.machine_index import catalogue
 
 
 @app.command()

@@ -12,7 +12,7 @@ import typer
 from ockam_fsm.cli.app import DIFFERS, JsonOption, app, fail, out, print_json, unknown
 
 if TYPE_CHECKING:
-    from ockam_fsm.checking.specification.trace_validation import Rejection, Validation
+    from ockam_fsm.specification.trace_validation import Rejection, Validation
 
 MOST_LISTED = 12
 DESCRIBED = "spec/traces/README.md describes the format."
@@ -75,8 +75,8 @@ def _itself(trace: Path) -> Origin:
 
 def _merge(traces: Sequence[Path], allowed: Sequence[str], whole: Path) -> Origin:
     """Write traces as one; the result says where a line of that comes from."""
-    from ockam_fsm.checking.specification.trace_merging import MergeError, merge
-    from ockam_fsm.checking.specification.trace_validation import ALLOWING
+    from ockam_fsm.specification.trace_merging import MergeError, merge
+    from ockam_fsm.specification.trace_validation import ALLOWING
 
     for fault in allowed:
         if fault not in ALLOWING:
@@ -97,8 +97,8 @@ def _merge(traces: Sequence[Path], allowed: Sequence[str], whole: Path) -> Origi
 
 
 def _judged(trace: Path) -> Validation:
-    from ockam_fsm.checking.specification.trace_reading import MAX_LINE_BYTES, TraceError
-    from ockam_fsm.checking.specification.trace_validation import validate as judge
+    from ockam_fsm.specification.trace_reading import MAX_LINE_BYTES, TraceError
+    from ockam_fsm.specification.trace_validation import validate as judge
 
     try:
         with trace.open("rb") as file:
@@ -111,8 +111,8 @@ def _judged(trace: Path) -> Validation:
 
 def _by_tlc(trace: Path, root: Path, result: Validation) -> dict[str, object]:
     """The first line that TLC cannot explain either. Two judges that disagree are a defect of ours."""
-    from ockam_fsm.cli.trace_specification import Unjudged, judge, parts_of
     from ockam_fsm.edges.tlc import TlcError
+    from ockam_fsm.specification.tlc_traces import Unjudged, judge, parts_of
 
     try:
         lines = [one.line for one in judge(parts_of(trace), root / "spec" / "tla")]

@@ -10,12 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from ockam_fsm.checking.sessions import properties_page
-from ockam_fsm.cli import app, promela, render, specification
+from ockam_fsm.cli import app, render
 from ockam_fsm.cli.app import DIFFERS, OK, USAGE
-from ockam_fsm.cli.catalogue import catalogue
 from ockam_fsm.edges.process import RenderingError
 from ockam_fsm.projections import gallery, svg, tla
 from ockam_fsm.projections.gallery import Picture
+from ockam_fsm.specification import promela_files, tla_files
+from ockam_fsm.specification.machine_index import catalogue
 
 RUN = CliRunner()
 FEW = replace(catalogue(), pairs=())
@@ -56,8 +57,8 @@ def test_what_was_rendered_passes_the_check(rendered: Path) -> None:
     pictures = {f"{picture.stem}.svg" for picture in gallery.pictures(FEW)}
     assert written == {
         *gallery.texts(FEW),
-        *specification.texts(FEW),
-        *promela.texts(),
+        *tla_files.texts(FEW),
+        *promela_files.texts(),
         *pictures,
         properties_page.PATH,
     }

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from ockam_fsm.checking.sessions.known_bad import wrong_sessions
-from ockam_fsm.checking.specification.table_world import setting_of_world
 from ockam_fsm.conformance.node_target import OurNode
 from ockam_fsm.conformance.ours import OurEnd
 from ockam_fsm.conformance.target import HOP, OUR_CARRIER, Declaration, Make
@@ -27,6 +26,7 @@ from ockam_fsm.runtime.link import Link, Purpose
 from ockam_fsm.runtime.message import Address, Message, local
 from ockam_fsm.runtime.session import Session
 from ockam_fsm.runtime.signals import Data, Hello
+from ockam_fsm.specification.table_world import setting_of_world
 
 INITIATOR, RESPONDER = Role.INITIATOR, Role.RESPONDER
 

@@ -7,9 +7,9 @@ import re
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from ockam_fsm.cli.catalogue import catalogue
 from ockam_fsm.machines import MACHINES
 from ockam_fsm.projections import gallery
+from ockam_fsm.specification.machine_index import catalogue
 from tests.projections.test_sequence import CHART
 
 BOOK = replace(catalogue(), charts=(CHART,))

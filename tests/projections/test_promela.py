@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from ockam_fsm.checking.sessions.worlds import data, lossy, setting_of
-from ockam_fsm.cli.promela import FOLDER, model_of, texts
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.kernel.machine import Ignore, Part
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, TYPES, table
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, SessionType, State
 from ockam_fsm.projections.promela import MESSAGES, TIMERS, PairModel, to_promela
+from ockam_fsm.specification.promela_files import FOLDER, model_of, texts
 from tests.test_spec import ROOT
 
 SMALL = model_of(lossy(setting_of(EXPLICIT_TRANSIENT)))

@@ -14,10 +14,10 @@ from ockam_fsm.checking.sessions.session_actors import CLOSE, INITIATOR, OPEN, R
 from ockam_fsm.checking.sessions.worlds import lossy, setting_of
 from ockam_fsm.checking.specification.cases import cases
 from ockam_fsm.checking.specification.covering import Cases, Path
-from ockam_fsm.checking.specification.table_world import TableActor, table_world
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType
+from ockam_fsm.specification.table_world import TableActor, table_world
 from tests.test_spec import ROOT
 
 FILE = ROOT / "spec" / "cases.json"

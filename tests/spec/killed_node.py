@@ -20,7 +20,7 @@ from pathlib import Path
 from signal import SIGINT
 from typing import Any
 
-from ockam_fsm.checking.specification.trace_merging import merge
+from ockam_fsm.specification.trace_merging import merge
 from tests.edges.fault_proxy import CHAOS, FaultProxy
 from tests.edges.node_process import DURATIONS, NodeProcess
 from tests.edges.tcp_helpers import over_tcp, until

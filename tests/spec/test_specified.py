@@ -14,11 +14,11 @@ import pytest
 
 from ockam_fsm.checking.explore import Verdict, explore
 from ockam_fsm.checking.sessions.known_bad import known_bad
-from ockam_fsm.checking.specification.specified import REJECTED_BY, WITNESSES, WRONG_OPERATORS, Specified, specified
-from ockam_fsm.checking.specification.specified_nodes import REJECTED_BY as NODES_REJECTED_BY
-from ockam_fsm.checking.specification.table_world import table_world
-from ockam_fsm.cli.specification import MODELS, models, of_pair
 from ockam_fsm.machines.session import TYPES
+from ockam_fsm.specification.table_world import table_world
+from ockam_fsm.specification.tla_files import MODELS, models, of_pair
+from ockam_fsm.specification.tlc_models import REJECTED_BY, WITNESSES, WRONG_OPERATORS, Specified, specified
+from ockam_fsm.specification.tlc_node_model import REJECTED_BY as NODES_REJECTED_BY
 
 ROOT = Path(__file__).parents[2]
 MANIFEST: dict[str, Any] = json.loads((ROOT / "spec" / "manifest.json").read_text())

@@ -13,7 +13,8 @@ import pytest
 
 from ockam_fsm.checking.explore import explore
 from ockam_fsm.checking.sessions.known_bad import known_bad
-from ockam_fsm.checking.specification.specified_nodes import (
+from ockam_fsm.specification.tla_files import of_node
+from ockam_fsm.specification.tlc_node_model import (
     CLAIMS,
     REJECTED_BY,
     WITNESSES,
@@ -21,7 +22,6 @@ from ockam_fsm.checking.specification.specified_nodes import (
     SpecifiedNode,
     specified_nodes,
 )
-from ockam_fsm.cli.specification import of_node
 
 ROOT = Path(__file__).parents[2]
 MANIFEST: dict[str, Any] = json.loads((ROOT / "spec" / "manifest.json").read_text())

@@ -13,14 +13,14 @@ from ockam_fsm.checking.sessions.known_bad import known_bad
 from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, End
 from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.checking.sessions.worlds import lossy, setting_of
-from ockam_fsm.checking.specification.lives import Lives
-from ockam_fsm.checking.specification.specified import Specified, specified
 from ockam_fsm.checking.specification.table_abstraction import symbol, table_end, table_timers
 from ockam_fsm.checking.specification.table_properties import table_properties
-from ockam_fsm.checking.specification.table_world import setting_of_world, table_world
 from ockam_fsm.checking.world import NETWORK, World
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType
+from ockam_fsm.specification.incarnations import Lives
+from ockam_fsm.specification.table_world import setting_of_world, table_world
+from ockam_fsm.specification.tlc_models import Specified, specified
 
 REJECTED = {
     "transient-renegotiates": 3,

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from ockam_fsm.checking.specification.trace_validation import Validation, validate
 from ockam_fsm.edges.recording import Recorder, header
 from ockam_fsm.edges.tcp_node import TcpNode
 from ockam_fsm.edges.tcp_session import TcpSession
@@ -19,6 +18,7 @@ from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
 from ockam_fsm.runtime.message import Message
 from ockam_fsm.runtime.settings import Settings
 from ockam_fsm.runtime.workers import Context
+from ockam_fsm.specification.trace_validation import Validation, validate
 from tests.edges.fault_proxy import CHAOS, FaultProxy
 from tests.edges.tcp_helpers import QUICK, over_tcp
 

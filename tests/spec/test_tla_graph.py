@@ -9,10 +9,10 @@ import pytest
 
 from ockam_fsm.checking.actors import Deliver, Order
 from ockam_fsm.checking.specification.covering import Transition, along, covering
-from ockam_fsm.checking.specification.table_world import Symbol, SymbolicLink
 from ockam_fsm.checking.specification.tla_graph import StepGraph, Under, Unreadable
 from ockam_fsm.checking.specification.tla_values import Function, NoValue, value
 from ockam_fsm.machines.vocabulary import Event, Role, State
+from ockam_fsm.specification.table_world import Symbol, SymbolicLink
 
 
 @pytest.mark.parametrize(

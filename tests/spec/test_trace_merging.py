@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ockam_fsm.checking.specification.trace_merging import MergeError, Origin, merge
-from ockam_fsm.checking.specification.trace_validation import validate
 from ockam_fsm.cli import app
+from ockam_fsm.specification.trace_merging import MergeError, Origin, merge
+from ockam_fsm.specification.trace_validation import validate
 
 FOLDER = Path(__file__).parents[2] / "spec" / "traces"
 NAMED = pytest.mark.parametrize("trace", sorted(FOLDER.glob("*/*.jsonl")), ids=lambda trace: trace.stem)

@@ -13,8 +13,6 @@ import pytest
 from typer.testing import CliRunner
 
 from ockam_fsm.checking.sessions.known_bad import wrong_sessions
-from ockam_fsm.checking.specification.trace_reading import FORMAT, MAX_LINE_BYTES, VERSION, TraceError
-from ockam_fsm.checking.specification.trace_validation import Validation, validate
 from ockam_fsm.cli import app
 from ockam_fsm.edges import recording, runs, simulation
 from ockam_fsm.edges.monitors import WatchedSession
@@ -25,6 +23,8 @@ from ockam_fsm.runtime.handshake import OCKAM
 from ockam_fsm.runtime.knowledge import Terms
 from ockam_fsm.runtime.message import local
 from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.specification.trace_reading import FORMAT, MAX_LINE_BYTES, VERSION, TraceError
+from ockam_fsm.specification.trace_validation import Validation, validate
 from tests.edges.test_simulated import setup_of
 from tests.spec.defects import DEFECTS, FOLDER, Trace, files, head, life, numbered
 

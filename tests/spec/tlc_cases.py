@@ -26,16 +26,16 @@ from ockam_fsm.checking.explore import explore
 from ockam_fsm.checking.sessions.known_bad import known_bad
 from ockam_fsm.checking.specification.cases import cases
 from ockam_fsm.checking.specification.covering import Cases, Path, along, covering
-from ockam_fsm.checking.specification.specified import Specified, specified
-from ockam_fsm.checking.specification.table_world import TableActor, setting_of_world, table_world
 from ockam_fsm.checking.specification.tla_graph import Happened, Pair, Standing, StepGraph, Under
 from ockam_fsm.checking.world import World
-from ockam_fsm.cli.specification import of_pair
 from ockam_fsm.edges import tlc
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_TWO_SIDED, EXPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.projections import tla_model
 from ockam_fsm.runtime.session import Session
+from ockam_fsm.specification.table_world import TableActor, setting_of_world, table_world
+from ockam_fsm.specification.tla_files import of_pair
+from ockam_fsm.specification.tlc_models import Specified, specified
 from tests.spec.node_pair import Moment, difference
 
 ROOT = File(__file__).parents[2] / "spec" / "tla"

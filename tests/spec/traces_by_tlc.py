@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ockam_fsm.checking.specification.trace_validation import validate
 from ockam_fsm.cli import app
-from ockam_fsm.cli.trace_specification import judge, parts_of
+from ockam_fsm.specification.tlc_traces import judge, parts_of
+from ockam_fsm.specification.trace_validation import validate
 from tests.spec.killed_node import ALLOWED, record
 
 ROOT = Path(__file__).parents[2] / "spec"

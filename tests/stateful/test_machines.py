@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from ockam_fsm.checking.sessions.known_bad import known_bad
-from ockam_fsm.checking.specification.table_world import setting_of_world
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, table
+from ockam_fsm.specification.table_world import setting_of_world
 from tests.stateful import nodes, pairs
 from tests.stateful.ends import END_MACHINES
 from tests.stateful.nodes import NODE_MACHINES

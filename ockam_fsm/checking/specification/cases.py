@@ -18,8 +18,8 @@ from ockam_fsm.checking.engine.layout import TooNarrow
 from ockam_fsm.checking.engine.steps import Move, Moves
 from ockam_fsm.checking.specification import covering
 from ockam_fsm.checking.specification.covering import A_TIMER, AN_ORDER, Cases, Path, Transition
-from ockam_fsm.checking.specification.table_world import Symbol, TableActor, TableEnd
 from ockam_fsm.checking.world import World
+from ockam_fsm.specification.table_world import Symbol, TableActor, TableEnd
 
 
 def cases(world: World) -> Cases:

@@ -14,8 +14,14 @@ from __future__ import annotations
 import re
 
 from ockam_fsm.checking.sessions.session_actors import End, Packet
-from ockam_fsm.checking.specification.lives import Lives
-from ockam_fsm.checking.specification.table_world import (
+from ockam_fsm.machines.vocabulary import Effect, Event, Role
+from ockam_fsm.runtime.commands import Timer
+from ockam_fsm.runtime.handshake import GENERATION, Place
+from ockam_fsm.runtime.link import Link
+from ockam_fsm.runtime.message import Address, Message
+from ockam_fsm.runtime.signals import Answer, Close, Data, Hello, Keepalive, KeepaliveAnswer, Superseded
+from ockam_fsm.specification.incarnations import Lives
+from ockam_fsm.specification.table_world import (
     ANSWER,
     CLOSING,
     DATA,
@@ -29,12 +35,6 @@ from ockam_fsm.checking.specification.table_world import (
     SymbolicLink,
     TableEnd,
 )
-from ockam_fsm.machines.vocabulary import Effect, Event, Role
-from ockam_fsm.runtime.commands import Timer
-from ockam_fsm.runtime.handshake import GENERATION, Place
-from ockam_fsm.runtime.link import Link
-from ockam_fsm.runtime.message import Address, Message
-from ockam_fsm.runtime.signals import Answer, Close, Data, Hello, Keepalive, KeepaliveAnswer, Superseded
 
 _INNER = re.compile(rb"(?:initiator|responder)(\d+)(?:\.(\d+))?/(\d+)([ir])w")
 _TALK = {Data: DATA, Keepalive: KEEPALIVE, KeepaliveAnswer: KEEPALIVE_ANSWER, Close: CLOSING}

@@ -15,9 +15,9 @@ from ockam_fsm.checking.actors import Deliver, Fire
 from ockam_fsm.checking.properties import Property, Step, always, always_step, never_step, sometimes
 from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER
 from ockam_fsm.checking.sessions.setting import Setting
-from ockam_fsm.checking.specification.table_world import HELLO, SUPERSEDED, Symbol, TableEnd, link_at, started
 from ockam_fsm.kernel.machine import Limits
 from ockam_fsm.machines.vocabulary import Event, Role, State
+from ockam_fsm.specification.table_world import HELLO, SUPERSEDED, Symbol, TableEnd, link_at, started
 
 BOTH = (INITIATOR, RESPONDER)
 _ROLES = {INITIATOR: Role.INITIATOR, RESPONDER: Role.RESPONDER}

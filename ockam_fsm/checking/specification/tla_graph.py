@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 
 from ockam_fsm.checking.actors import Deliver, Event, Fire, Order
 from ockam_fsm.checking.specification.covering import A_TIMER, AN_ORDER, Transition
-from ockam_fsm.checking.specification.table_world import Counters, Symbol, SymbolicLink, TableEnd
 from ockam_fsm.checking.specification.tla_values import Function, Value, value
 from ockam_fsm.machines import vocabulary
 from ockam_fsm.machines.vocabulary import Role, State
+from ockam_fsm.specification.table_world import Counters, Symbol, SymbolicLink, TableEnd
 
 REST = "rest"
 ARRIVALS, LOSS = ("deliver", "duplicate"), "drop"

@@ -7,21 +7,21 @@ from functools import cache
 from pathlib import Path
 
 from ockam_fsm.checking.sessions.session_actors import CLOSE, OPEN, RENEGOTIATE, REQUEST, RESTART_LOSING, SEND
-from ockam_fsm.checking.specification.specified import Specified, specified
-from ockam_fsm.checking.specification.specified_nodes import SpecifiedNode, specified_nodes
 from ockam_fsm.checking.world import World
 from ockam_fsm.machines import MACHINES
 from ockam_fsm.machines.vocabulary import Creation, Role
 from ockam_fsm.projections import tla, tla_model
 from ockam_fsm.projections.gallery import Catalogue
 from ockam_fsm.projections.tla_model import Model
+from ockam_fsm.specification.tlc_models import Specified, specified
+from ockam_fsm.specification.tlc_node_model import SpecifiedNode, specified_nodes
 
 FOLDER = "spec/tla"
 PACKAGED = Path(__file__).parents[1] / FOLDER
 """Where an installed package has the modules that are written by hand; a clone has them in its own folder."""
 TABLES, MODELS = f"{FOLDER}/tables", f"{FOLDER}/models"
-PAGE = "ockam_fsm/checking/specification/specified.py"
-NODE, PAGE_OF_NODES = "Node", "ockam_fsm/checking/specification/specified_nodes.py"
+PAGE = "ockam_fsm/specification/tlc_models.py"
+NODE, PAGE_OF_NODES = "Node", "ockam_fsm/specification/tlc_node_model.py"
 REQUEST_STEPS = ("S9_OneReplyEach",)
 ORDERS = (OPEN, SEND, REQUEST, RENEGOTIATE, CLOSE)
 

@@ -36,13 +36,13 @@ from ockam_fsm.checking.sessions.session_actors import (
     Refused,
 )
 from ockam_fsm.checking.sessions.setting import Setting
-from ockam_fsm.checking.specification.lives import Lives
 from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.kernel.machine import Row
 from ockam_fsm.kernel.step import Configuration, step
 from ockam_fsm.machines.vocabulary import ATTEMPTS, HELD, MISSES, RESTING, USABLE, Creation, Effect, Event, Role, State
 from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.specification.incarnations import Lives
 
 HELLO, ANSWER, SUPERSEDED = "hello", "answer", "superseded"
 DATA, KEEPALIVE, KEEPALIVE_ANSWER, CLOSING, ERROR = "data", "keepalive", "keepalive-answer", "close", "error"

@@ -20,10 +20,10 @@ from functools import cache
 from ockam_fsm.checking.sessions.known_bad import wrong_sessions
 from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.checking.sessions.worlds import lossy, orders, restarts, setting_of
-from ockam_fsm.checking.specification.table_world import setting_of_world
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import SessionType
+from ockam_fsm.specification.table_world import setting_of_world
 
 INVARIANTS = ("S5_RoutesAreForgotten", "S7_EndsAgree", "S12_WithinLimits", "S18_EachStateHasItsOwn")
 STEPS = (

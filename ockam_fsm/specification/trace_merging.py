@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ockam_fsm.checking.specification.trace_reading import ROLES, Record, Said, TraceError, read_part
+from ockam_fsm.specification.trace_reading import ROLES, Record, Said, TraceError, read_part
 
 UNSENT = ("error", "unreadable")
 """What no session has sent."""

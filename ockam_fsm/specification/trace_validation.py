@@ -20,11 +20,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ockam_fsm.checking.specification.table_world import DATA, ERROR, HELLO, SUPERSEDED, Symbol
-from ockam_fsm.checking.specification.trace_ends import Possible, Shown, actor_of, begun, outcomes
-from ockam_fsm.checking.specification.trace_reading import ORDERS, TIMERS, Header, Record, Said, read
 from ockam_fsm.machines.vocabulary import Event, Role, State
 from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.specification.table_world import DATA, ERROR, HELLO, SUPERSEDED, Symbol
+from ockam_fsm.specification.trace_ends import Possible, Shown, actor_of, begun, outcomes
+from ockam_fsm.specification.trace_reading import ORDERS, TIMERS, Header, Record, Said, read
 
 RESTARTS = {"restart-with-state", "restart-without-state", "write-fails", "confirmation-lost"}
 DUPLICATE, CORRUPT = "duplicate", "corrupt"

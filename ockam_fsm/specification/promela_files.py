@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER
 from ockam_fsm.checking.sessions.worlds import lossy, setting_of
-from ockam_fsm.checking.specification.table_world import ORDERS, setting_of_world
 from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.projections.promela import COUNTERS, SAFETY, PairModel, Side, to_promela
+from ockam_fsm.specification.table_world import ORDERS, setting_of_world
 
 FOLDER = "spec/promela"
 PAGE = "ockam_fsm/machines/session.py and ockam_fsm/projections/session_pair.pml"
