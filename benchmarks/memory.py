@@ -27,12 +27,12 @@ from pathlib import Path
 
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role, State
-from ockam_fsm.runtime.commands import Send
-from ockam_fsm.runtime.knowledge import Terms
-from ockam_fsm.runtime.link import Purpose
-from ockam_fsm.runtime.message import TCP, Address, Message, local
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.runtime.encoding.message import TCP, Address, Message, local
+from ockam_fsm.runtime.session.commands import Send
+from ockam_fsm.runtime.session.knowledge import Terms
+from ockam_fsm.runtime.session.link import Purpose
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.settings import Settings
 
 GOAL_BYTES = 1000
 SETTINGS = {role: Settings(EXPLICIT_PERSISTENT_ONE_SIDED, role) for role in Role}

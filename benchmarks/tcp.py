@@ -41,9 +41,9 @@ from benchmarks import tcp_bare
 from ockam_fsm.edges.loop import run
 from ockam_fsm.edges.routes import parse_route
 from ockam_fsm.edges.tcp_node import TcpNode
-from ockam_fsm.runtime.message import Message
-from ockam_fsm.runtime.settings import BackOff, Durations
-from ockam_fsm.runtime.workers import Context, echo
+from ockam_fsm.runtime.encoding.message import Message
+from ockam_fsm.runtime.node.workers import Context, echo
+from ockam_fsm.runtime.session.settings import BackOff, Durations
 
 PAYLOAD = b"x" * 64
 IN_FLIGHT = 100

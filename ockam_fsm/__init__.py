@@ -23,13 +23,13 @@ from ockam_fsm.machines.session import (
     IMPLICIT_TRANSIENT,
 )
 from ockam_fsm.machines.vocabulary import Creation, Effect, Event, Renegotiation, Role, SessionType, State
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
-from ockam_fsm.runtime.host import Host
-from ockam_fsm.runtime.knowledge import Terms
-from ockam_fsm.runtime.message import Address, Message, Route, local
-from ockam_fsm.runtime.request import Outgoing
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.settings import BackOff, Durations, Settings
+from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.session.host import Host
+from ockam_fsm.runtime.session.knowledge import Terms
+from ockam_fsm.runtime.session.request import Outgoing
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.settings import BackOff, Durations, Settings
 
 if TYPE_CHECKING:
     from ockam_fsm.edges.observing import Metrics

@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
-from ockam_fsm.runtime.commands import (
+from ockam_fsm.runtime.encoding.message import TCP, Address, Message, Route, local
+from ockam_fsm.runtime.session.commands import (
     AnyTimer,
     CancelTimer,
     Command,
@@ -29,15 +30,14 @@ from ockam_fsm.runtime.commands import (
     SetTimer,
     Unregister,
 )
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Place, Profile
-from ockam_fsm.runtime.host import Host, Key, Owned
-from ockam_fsm.runtime.knowledge import Terms
-from ockam_fsm.runtime.link import Purpose
-from ockam_fsm.runtime.message import TCP, Address, Message, Route, local
-from ockam_fsm.runtime.request import Outgoing
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.settings import Settings
-from ockam_fsm.runtime.signals import Signal
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Place, Profile
+from ockam_fsm.runtime.session.host import Host, Key, Owned
+from ockam_fsm.runtime.session.knowledge import Terms
+from ockam_fsm.runtime.session.link import Purpose
+from ockam_fsm.runtime.session.request import Outgoing
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.settings import Settings
+from ockam_fsm.runtime.session.signals import Signal
 
 HOST, CONTACT = local("host"), local("contact")
 HOP_TO_RESPONDER, HOP_TO_INITIATOR = Address(TCP, b"r:4000"), Address(TCP, b"i:4000")

@@ -129,8 +129,8 @@ def test_every_departure_is_still_needed() -> None:
     [
         ("kernel/x.py", "from ockam_fsm.machines import TYPES"),
         ("kernel/x.py", "from ockam_fsm import runtime"),
-        ("projections/x.py", "import ockam_fsm.runtime.session"),
-        ("machines/x.py", "from ockam_fsm.runtime.session import Session"),
+        ("projections/x.py", "import ockam_fsm.runtime.session.session"),
+        ("machines/x.py", "from ockam_fsm.runtime.session.session import Session"),
         ("runtime/x.py", "def f():\n    from ockam_fsm.checking import explore"),
         ("checking/x.py", "from ockam_fsm.edges import crew"),
         ("checking/x.py", "from ockam_fsm.machines import TYPES"),

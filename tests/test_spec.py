@@ -21,13 +21,14 @@ from ockam_fsm.checking.sessions.worlds import all_worlds, setting_of
 from ockam_fsm.kernel.machine import Counter, Row
 from ockam_fsm.machines import MACHINES, parts, session, spawner, vocabulary
 from ockam_fsm.machines.vocabulary import Effect, Event, State
-from ockam_fsm.runtime import commands, handshake, host, knowledge, link, request, services, settings, signals
-from ockam_fsm.runtime import session as core
-from ockam_fsm.runtime.commands import Timer
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Place
-from ockam_fsm.runtime.message import local
-from ockam_fsm.runtime.settings import BackOff, Durations
-from ockam_fsm.runtime.signals import (
+from ockam_fsm.runtime.encoding.message import local
+from ockam_fsm.runtime.node.node import services
+from ockam_fsm.runtime.session.commands import Timer
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Place
+from ockam_fsm.runtime.session.session import commands, handshake, host, knowledge, link, request, settings, signals
+from ockam_fsm.runtime.session.session import session as core
+from ockam_fsm.runtime.session.settings import BackOff, Durations
+from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
     Data,

@@ -23,7 +23,7 @@ from ockam_fsm.cli.network import DURATIONS_HELP, INTERRUPTED, run_to_the_end, t
 if TYPE_CHECKING:
     from ockam_fsm.conformance.findings import Expected, Report
     from ockam_fsm.conformance.wire.target import Target
-    from ockam_fsm.runtime.handshake import Profile
+    from ockam_fsm.runtime.session.handshake import Profile
 
 SCHEME = "tcp://"
 ROLES = ("initiator", "responder")
@@ -298,7 +298,7 @@ def the_clauses() -> dict[str, str]:
 
 
 def the_profile(name: str) -> Profile:
-    from ockam_fsm.runtime.handshake import PROFILES
+    from ockam_fsm.runtime.session.handshake import PROFILES
 
     if name not in PROFILES:
         unknown("profile", name, PROFILES)

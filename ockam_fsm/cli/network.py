@@ -18,9 +18,9 @@ from ockam_fsm.cli.app import DIFFERS, fail, unknown
 
 if TYPE_CHECKING:
     from ockam_fsm.machines.vocabulary import SessionType
-    from ockam_fsm.runtime.message import Route
-    from ockam_fsm.runtime.session import Session
-    from ockam_fsm.runtime.settings import Durations, Settings
+    from ockam_fsm.runtime.encoding.message import Route
+    from ockam_fsm.runtime.session.session import Session
+    from ockam_fsm.runtime.session.settings import Durations, Settings
 
 INTERRUPTED = 130
 
@@ -61,7 +61,7 @@ def the_type(name: str) -> SessionType:
 
 
 def the_durations(text: str) -> Durations:
-    from ockam_fsm.runtime.settings import BackOff, Durations
+    from ockam_fsm.runtime.session.settings import BackOff, Durations
 
     durations = Durations()
     known = [field.name.removesuffix("_seconds") for field in fields(Durations) if field.name != "back_off"]
@@ -97,7 +97,7 @@ def recording(path: Path | None, settings: Settings) -> Iterator[Callable[..., S
     from ockam_fsm.edges.recording import header
     from ockam_fsm.edges.trace_file import TraceFile
     from ockam_fsm.kernel.errors import LocalSessionError
-    from ockam_fsm.runtime.session import Session
+    from ockam_fsm.runtime.session.session import Session
 
     if path is None:
         yield Session

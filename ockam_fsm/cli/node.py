@@ -15,7 +15,7 @@ from ockam_fsm.cli.network import DurationsOption, TraceOption, recording, run_t
 
 if TYPE_CHECKING:
     from ockam_fsm.edges.tcp_node import TcpNode
-    from ockam_fsm.runtime.settings import Settings
+    from ockam_fsm.runtime.session.settings import Settings
 
 WORKERS = {
     "echo": "sends every message back",
@@ -50,7 +50,7 @@ def node(
     * `ockam-fsm node --listen '[::1]:0' --type explicit-persistent-two-sided --durations keepalive=1,idle=5`
     """
     from ockam_fsm.machines.vocabulary import Role
-    from ockam_fsm.runtime.settings import Settings
+    from ockam_fsm.runtime.session.settings import Settings
 
     kind, waits = the_type(session_type), the_durations(durations)
     level = logging.getLevelName(log.upper())
@@ -87,7 +87,7 @@ async def _serve(listen: list[str], settings: Settings, capacity: int, trace: Pa
 
 
 def _start_workers(running: TcpNode, settings: Settings, capacity: int) -> None:
-    from ockam_fsm.runtime.workers import echo, hop
+    from ockam_fsm.runtime.node.workers import echo, hop
 
     running.worker("echo", echo, public=True)
     running.worker("hop", hop, public=True)

@@ -11,7 +11,7 @@ from ockam_fsm.cli.app import JsonOption, app, out, print_json
 from ockam_fsm.cli.network import ROUTE_HELP, run_to_the_end, the_route
 
 if TYPE_CHECKING:
-    from ockam_fsm.runtime.message import Route
+    from ockam_fsm.runtime.encoding.message import Route
 
 
 @app.command()

@@ -22,9 +22,9 @@ from ockam_fsm.cli.network import (
 
 if TYPE_CHECKING:
     from ockam_fsm.edges.tcp_node import TcpNode
-    from ockam_fsm.runtime.message import Route
-    from ockam_fsm.runtime.node_commands import StateChanged
-    from ockam_fsm.runtime.settings import Settings
+    from ockam_fsm.runtime.encoding.message import Route
+    from ockam_fsm.runtime.node.commands import StateChanged
+    from ockam_fsm.runtime.session.settings import Settings
 
 _STYLES = {"ESTABLISHED": "green", "TIMED_OUT": "yellow", "CLOSED": "red"}
 
@@ -60,8 +60,8 @@ def session(
     """
     from ockam_fsm.edges.tcp_node import TcpNode
     from ockam_fsm.machines.vocabulary import Renegotiation, Role
-    from ockam_fsm.runtime.handshake import PROFILES
-    from ockam_fsm.runtime.settings import Settings
+    from ockam_fsm.runtime.session.handshake import PROFILES
+    from ockam_fsm.runtime.session.settings import Settings
 
     kind = the_type(session_type)
     if profile not in PROFILES:

@@ -75,7 +75,7 @@ def _setups(session_type: str, profile: str, seed: int, runs: int, faults: Fault
     from ockam_fsm.edges.simulation import Setup
     from ockam_fsm.machines.session import TYPES
     from ockam_fsm.machines.vocabulary import Renegotiation
-    from ockam_fsm.runtime.handshake import PROFILES
+    from ockam_fsm.runtime.session.handshake import PROFILES
 
     if profile not in PROFILES:
         unknown("profile", profile, PROFILES)

@@ -28,7 +28,8 @@ from ockam_fsm.conformance.peer import Action, Arrive, Peer, Stimulus, perform, 
 from ockam_fsm.conformance.reference import Fired, Heard, Watcher, read, watched
 from ockam_fsm.conformance.target import Declaration, Feature, Output
 from ockam_fsm.machines.vocabulary import Role, State
-from ockam_fsm.runtime.commands import (
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
+from ockam_fsm.runtime.session.commands import (
     Closed,
     DeadLetter,
     Deliver,
@@ -40,11 +41,10 @@ from ockam_fsm.runtime.commands import (
     TimedOut,
     Timer,
 )
-from ockam_fsm.runtime.effects import EXHAUSTED
-from ockam_fsm.runtime.link import inner_of_reply
-from ockam_fsm.runtime.message import Address, Message, Route
-from ockam_fsm.runtime.request import Outgoing
-from ockam_fsm.runtime.signals import Answer, Close, Data, Error, Hello, Keepalive, Superseded
+from ockam_fsm.runtime.session.effects import EXHAUSTED
+from ockam_fsm.runtime.session.link import inner_of_reply
+from ockam_fsm.runtime.session.request import Outgoing
+from ockam_fsm.runtime.session.signals import Answer, Close, Data, Error, Hello, Keepalive, Superseded
 
 Names: TypeAlias = Callable[[Route, bytes], Route]
 """A route in comparable words; the request that it is the way back for, if it is one."""

@@ -32,7 +32,7 @@ from ockam_fsm.conformance.stimuli import clause_of_timer
 from ockam_fsm.conformance.target import Declaration, Ordered
 from ockam_fsm.kernel.machine import Row
 from ockam_fsm.machines.vocabulary import Event, Renegotiation, Role, State
-from ockam_fsm.runtime.session import EXPIRED
+from ockam_fsm.runtime.session.session import EXPIRED
 
 _OWED: Mapping[str, str] = {
     "answer": "4.2",

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ockam_fsm.runtime.message import Address
+from ockam_fsm.runtime.encoding.message import Address
 
 MOST_SHOWN_BYTES = 64
 

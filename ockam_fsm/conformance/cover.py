@@ -31,12 +31,12 @@ from ockam_fsm.conformance.reference import Fired, read, watched
 from ockam_fsm.conformance.stimuli import stimuli_of
 from ockam_fsm.conformance.target import Declaration, Output
 from ockam_fsm.machines.vocabulary import Event, Role, State
-from ockam_fsm.runtime.commands import Deliver, Established, Notify, Send, Timer
-from ockam_fsm.runtime.handshake import Profile
-from ockam_fsm.runtime.link import Link, Purpose
-from ockam_fsm.runtime.message import Address, local
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.signals import Answer
+from ockam_fsm.runtime.encoding.message import Address, local
+from ockam_fsm.runtime.session.commands import Deliver, Established, Notify, Send, Timer
+from ockam_fsm.runtime.session.handshake import Profile
+from ockam_fsm.runtime.session.link import Link, Purpose
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.signals import Answer
 
 Word: TypeAlias = tuple[str, ...]
 Answered: TypeAlias = tuple[Hashable, ...]

@@ -17,10 +17,20 @@ from ockam_fsm.conformance.peer import Arrive, Build, Peer, Stimulus
 from ockam_fsm.conformance.stimuli import hello_of
 from ockam_fsm.conformance.target import CONTACT, HOP, OTHER_CARRIER, OTHER_SESSION_ID, Feature
 from ockam_fsm.machines.vocabulary import Event, Role
-from ockam_fsm.runtime.link import Link
-from ockam_fsm.runtime.message import TCP, Address, Message, Route, local
-from ockam_fsm.runtime.session import MAX_NUMBER_JUMP
-from ockam_fsm.runtime.signals import Answer, Close, Data, Error, Generation, Hello, Keepalive, Signal, Superseded
+from ockam_fsm.runtime.encoding.message import TCP, Address, Message, Route, local
+from ockam_fsm.runtime.session.link import Link
+from ockam_fsm.runtime.session.session import MAX_NUMBER_JUMP
+from ockam_fsm.runtime.session.signals import (
+    Answer,
+    Close,
+    Data,
+    Error,
+    Generation,
+    Hello,
+    Keepalive,
+    Signal,
+    Superseded,
+)
 
 FOREIGN = Address(TCP, b"198.51.100.1:9")
 """An address that a peer could make a node connect to (a documentation address: nobody is there)."""

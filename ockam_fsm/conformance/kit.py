@@ -22,7 +22,7 @@ from ockam_fsm.conformance.target import Declaration, Make
 from ockam_fsm.edges.watchdog import watched
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
-from ockam_fsm.runtime.handshake import GENERATION, PROFILES, Profile
+from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Profile
 
 USUAL = Effort()
 

@@ -14,9 +14,9 @@ from ockam_fsm.conformance.target import Declaration, Make, Output, TargetLost
 from ockam_fsm.edges.watchdog import Calls
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime.handshake import Profile
-from ockam_fsm.runtime.message import Address, Message
-from ockam_fsm.runtime.signals import Data
+from ockam_fsm.runtime.encoding.message import Address, Message
+from ockam_fsm.runtime.session.handshake import Profile
+from ockam_fsm.runtime.session.signals import Data
 
 MOST_OUTPUTS = 10_000
 """Whoever says more in one step floods."""

@@ -28,13 +28,8 @@ from ockam_fsm.conformance.target import (
 from ockam_fsm.edges.entropy import SystemEntropy
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime import commands as core
-from ockam_fsm.runtime.connections import ConnectionSettings
-from ockam_fsm.runtime.handshake import OCKAM
-from ockam_fsm.runtime.link import inner_of_reply
-from ockam_fsm.runtime.message import Address, Message, Route, local
-from ockam_fsm.runtime.node import Node
-from ockam_fsm.runtime.node_commands import (
+from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
+from ockam_fsm.runtime.node.commands import (
     CancelTimer,
     Connect,
     Letter,
@@ -44,11 +39,16 @@ from ockam_fsm.runtime.node_commands import (
     SetTimer,
     Transmit,
 )
-from ockam_fsm.runtime.request import Outgoing
-from ockam_fsm.runtime.router import Access
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.session_workers import SessionWorker
-from ockam_fsm.runtime.workers import Context
+from ockam_fsm.runtime.node.connections import ConnectionSettings
+from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.session_workers import SessionWorker
+from ockam_fsm.runtime.node.workers import Context
+from ockam_fsm.runtime.session.handshake import OCKAM
+from ockam_fsm.runtime.session.link import inner_of_reply
+from ockam_fsm.runtime.session.request import Outgoing
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.session import commands as core
 
 APPLICATION = local("application")
 

@@ -25,13 +25,22 @@ from ockam_fsm.conformance.target import (
 from ockam_fsm.edges.entropy import SystemEntropy
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime.commands import AnyTimer, CancelTimer, Command, DeadLetter, Deliver, Notify, Send, SetTimer
-from ockam_fsm.runtime.host import Host, HostSnapshot, Key, Owned
-from ockam_fsm.runtime.link import Entropy
-from ockam_fsm.runtime.message import Message
-from ockam_fsm.runtime.request import Outgoing
-from ockam_fsm.runtime.session import Session, Snapshot
-from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.runtime.encoding.message import Message
+from ockam_fsm.runtime.session.commands import (
+    AnyTimer,
+    CancelTimer,
+    Command,
+    DeadLetter,
+    Deliver,
+    Notify,
+    Send,
+    SetTimer,
+)
+from ockam_fsm.runtime.session.host import Host, HostSnapshot, Key, Owned
+from ockam_fsm.runtime.session.link import Entropy
+from ockam_fsm.runtime.session.request import Outgoing
+from ockam_fsm.runtime.session.session import Session, Snapshot
+from ockam_fsm.runtime.session.settings import Settings
 
 MakeSession: TypeAlias = Callable[..., Session]
 Due: TypeAlias = tuple[float, int]

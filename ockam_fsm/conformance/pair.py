@@ -22,9 +22,9 @@ from ockam_fsm.conformance.search import shortest
 from ockam_fsm.conformance.stimuli import ELAPSE, NOT_YET, orders_of
 from ockam_fsm.conformance.target import HOP, Order, Ordered
 from ockam_fsm.machines.vocabulary import Creation, Role, State
-from ockam_fsm.runtime.commands import Deliver, Send
-from ockam_fsm.runtime.message import Message, local
-from ockam_fsm.runtime.signals import Error
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.session.commands import Deliver, Send
+from ockam_fsm.runtime.session.signals import Error
 
 GARBLED = b"\xff"
 MOST_HEALED = 60

@@ -15,10 +15,10 @@ from ockam_fsm.conformance.target import (
 )
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Event, Role
-from ockam_fsm.runtime.link import Link
-from ockam_fsm.runtime.message import Address, Message, Route, local
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.signals import (
+from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
+from ockam_fsm.runtime.session.link import Link
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.signals import (
     Generation,
     Signal,
 )

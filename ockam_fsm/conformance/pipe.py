@@ -27,7 +27,8 @@ from ockam_fsm.edges.lines import LineProgram, ProgramLost
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime.commands import (
+from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
+from ockam_fsm.runtime.session.commands import (
     Closed,
     DeadLetter,
     Deliver,
@@ -40,11 +41,10 @@ from ockam_fsm.runtime.commands import (
     Send,
     TimedOut,
 )
-from ockam_fsm.runtime.handshake import PROFILES
-from ockam_fsm.runtime.message import Address, Message, Route, local
-from ockam_fsm.runtime.request import Outgoing
-from ockam_fsm.runtime.settings import BackOff, Durations
-from ockam_fsm.runtime.signals import Generation
+from ockam_fsm.runtime.session.handshake import PROFILES
+from ockam_fsm.runtime.session.request import Outgoing
+from ockam_fsm.runtime.session.settings import BackOff, Durations
+from ockam_fsm.runtime.session.signals import Generation
 
 Json = Mapping[str, Any]
 

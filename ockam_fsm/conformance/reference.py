@@ -22,12 +22,12 @@ from ockam_fsm.kernel.errors import EventRefused, RemoteSessionError
 from ockam_fsm.kernel.machine import Decision
 from ockam_fsm.machines.session import SessionMachine
 from ockam_fsm.machines.vocabulary import Effect, Event, State
-from ockam_fsm.runtime.commands import Send
-from ockam_fsm.runtime.handshake import Place, Profile
-from ockam_fsm.runtime.link import Purpose
-from ockam_fsm.runtime.message import Address, Message, local
-from ockam_fsm.runtime.settings import Settings
-from ockam_fsm.runtime.signals import Answer, Hello, Signal
+from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.session.commands import Send
+from ockam_fsm.runtime.session.handshake import Place, Profile
+from ockam_fsm.runtime.session.link import Purpose
+from ockam_fsm.runtime.session.settings import Settings
+from ockam_fsm.runtime.session.signals import Answer, Hello, Signal
 
 Decided: TypeAlias = Decision[State, Event, Effect]
 

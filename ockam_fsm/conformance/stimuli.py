@@ -28,11 +28,11 @@ from ockam_fsm.conformance.target import (
 )
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.vocabulary import Event, Role
-from ockam_fsm.runtime.host import Host
-from ockam_fsm.runtime.link import Link
-from ockam_fsm.runtime.message import Address, Route, local
-from ockam_fsm.runtime.session import MAX_NUMBER_JUMP
-from ockam_fsm.runtime.signals import (
+from ockam_fsm.runtime.encoding.message import Address, Route, local
+from ockam_fsm.runtime.session.host import Host
+from ockam_fsm.runtime.session.link import Link
+from ockam_fsm.runtime.session.session import MAX_NUMBER_JUMP
+from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
     Data,

@@ -24,11 +24,11 @@ from typing import Protocol, TypeAlias
 
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Role, SessionType
-from ockam_fsm.runtime.commands import DeadLetter, Deliver, Notify, Send
-from ockam_fsm.runtime.handshake import GENERATION, Profile
-from ockam_fsm.runtime.knowledge import Terms
-from ockam_fsm.runtime.message import TCP, Address, Message, Route, local
-from ockam_fsm.runtime.settings import BackOff, Durations, Settings
+from ockam_fsm.runtime.encoding.message import TCP, Address, Message, Route, local
+from ockam_fsm.runtime.session.commands import DeadLetter, Deliver, Notify, Send
+from ockam_fsm.runtime.session.handshake import GENERATION, Profile
+from ockam_fsm.runtime.session.knowledge import Terms
+from ockam_fsm.runtime.session.settings import BackOff, Durations, Settings
 
 HOP = Address(TCP, b"peer:4000")
 """The one way between the two ends."""

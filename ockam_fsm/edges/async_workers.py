@@ -16,8 +16,8 @@ from inspect import iscoroutinefunction
 from typing import TypeAlias, cast
 
 from ockam_fsm.kernel.errors import EventRefused
-from ockam_fsm.runtime.message import Message
-from ockam_fsm.runtime.workers import HANDLER_RAISED, Context, Handler, TimerHandler
+from ockam_fsm.runtime.encoding.message import Message
+from ockam_fsm.runtime.node.workers import HANDLER_RAISED, Context, Handler, TimerHandler
 
 MAILBOX_FULL = "mailbox full"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from os import urandom
 from random import random
 
-from ockam_fsm.runtime.link import Purpose
-from ockam_fsm.runtime.message import LOCAL, Address
+from ockam_fsm.runtime.encoding.message import LOCAL, Address
+from ockam_fsm.runtime.session.link import Purpose
 
 ADDRESS_BYTES = 16
 

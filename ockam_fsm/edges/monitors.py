@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, State
-from ockam_fsm.runtime.commands import (
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
+from ockam_fsm.runtime.session.commands import (
     Closed,
     Command,
     DeadLetter,
@@ -32,10 +33,9 @@ from ockam_fsm.runtime.commands import (
     TimedOut,
     Timer,
 )
-from ockam_fsm.runtime.effects import EXHAUSTED
-from ockam_fsm.runtime.link import Link
-from ockam_fsm.runtime.message import Address, Message, Route
-from ockam_fsm.runtime.session import Session
+from ockam_fsm.runtime.session.effects import EXHAUSTED
+from ockam_fsm.runtime.session.link import Link
+from ockam_fsm.runtime.session.session import Session
 
 MARK = 10
 """Bytes of a mark: one letter and nine digits."""

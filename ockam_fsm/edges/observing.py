@@ -13,8 +13,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from ockam_fsm.runtime.commands import Closed, TimedOut
-from ockam_fsm.runtime.node_commands import (
+from ockam_fsm.runtime.node.commands import (
     AttemptStarted,
     Letter,
     Notify,
@@ -22,6 +21,7 @@ from ockam_fsm.runtime.node_commands import (
     StateChanged,
     WorkerFailed,
 )
+from ockam_fsm.runtime.session.commands import Closed, TimedOut
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 

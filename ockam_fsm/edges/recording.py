@@ -22,7 +22,8 @@ from typing import Any, ClassVar, TextIO, TypeAlias
 
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.vocabulary import Event, Role
-from ockam_fsm.runtime.commands import (
+from ockam_fsm.runtime.encoding.message import Address, Message
+from ockam_fsm.runtime.session.commands import (
     AnyTimer,
     Closed,
     Command,
@@ -34,11 +35,10 @@ from ockam_fsm.runtime.commands import (
     Send,
     TimedOut,
 )
-from ockam_fsm.runtime.handshake import Place
-from ockam_fsm.runtime.message import Address, Message
-from ockam_fsm.runtime.session import EXPIRED, Session
-from ockam_fsm.runtime.settings import Settings
-from ockam_fsm.runtime.signals import Answer, Close, Data, Error, Hello, Keepalive, KeepaliveAnswer, Superseded
+from ockam_fsm.runtime.session.handshake import Place
+from ockam_fsm.runtime.session.session import EXPIRED, Session
+from ockam_fsm.runtime.session.settings import Settings
+from ockam_fsm.runtime.session.signals import Answer, Close, Data, Error, Hello, Keepalive, KeepaliveAnswer, Superseded
 
 FORMAT, VERSION = "ockam-fsm trace", 1
 DIGEST_BYTES = 6

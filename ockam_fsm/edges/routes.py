@@ -15,7 +15,7 @@ from __future__ import annotations
 from urllib.parse import quote, unquote_to_bytes
 
 from ockam_fsm.kernel.errors import LocalSessionError
-from ockam_fsm.runtime.message import LOCAL, TCP, Address, Route
+from ockam_fsm.runtime.encoding.message import LOCAL, TCP, Address, Route
 
 EXAMPLE = "tcp://127.0.0.1:4000/echo"
 _SCHEME = "tcp://"

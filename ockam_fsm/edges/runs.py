@@ -23,8 +23,8 @@ from ockam_fsm.edges.recording import Facts, RecordedSession, header, recorded
 from ockam_fsm.edges.simulated import Link, SeededEntropy, SimulatedNetwork, SimulatedNode
 from ockam_fsm.edges.simulation import Setup, Simulation
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime.message import Message
-from ockam_fsm.runtime.node_commands import WorkerTimer
+from ockam_fsm.runtime.encoding.message import Message
+from ockam_fsm.runtime.node.commands import WorkerTimer
 
 
 class Tracing:

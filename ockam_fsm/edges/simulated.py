@@ -23,10 +23,8 @@ from random import Random
 from typing import Any, TypeAlias
 
 from ockam_fsm.edges.faults import Faults
-from ockam_fsm.runtime.link import Purpose
-from ockam_fsm.runtime.message import TCP, Address, Message, local
-from ockam_fsm.runtime.node import Node
-from ockam_fsm.runtime.node_commands import (
+from ockam_fsm.runtime.encoding.message import TCP, Address, Message, local
+from ockam_fsm.runtime.node.commands import (
     CancelTimer,
     Connect,
     Disconnect,
@@ -37,7 +35,9 @@ from ockam_fsm.runtime.node_commands import (
     Transmit,
     WorkerTimer,
 )
-from ockam_fsm.runtime.session import Session
+from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.session.link import Purpose
+from ockam_fsm.runtime.session.session import Session
 
 LATENCY_SECONDS = 0.02
 GIVE_UP_SECONDS = 10.0

@@ -23,15 +23,15 @@ from ockam_fsm.edges.simulated import SimulatedNetwork, SimulatedNode, tcp
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES, SessionMachine
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType, State
-from ockam_fsm.runtime.commands import Closed
-from ockam_fsm.runtime.connections import Connection
-from ockam_fsm.runtime.handshake import GENERATION, PROFILES, Profile
-from ockam_fsm.runtime.message import Address, Message, local
-from ockam_fsm.runtime.node_commands import Letter, Notify, Observation, WorkerFailed
-from ockam_fsm.runtime.session import Session, Snapshot
-from ockam_fsm.runtime.session_workers import SessionWorker
-from ockam_fsm.runtime.settings import BackOff, Durations, Settings
-from ockam_fsm.runtime.workers import Context, RestartPolicy
+from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.node.commands import Letter, Notify, Observation, WorkerFailed
+from ockam_fsm.runtime.node.connections import Connection
+from ockam_fsm.runtime.node.session_workers import SessionWorker
+from ockam_fsm.runtime.node.workers import Context, RestartPolicy
+from ockam_fsm.runtime.session.commands import Closed
+from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Profile
+from ockam_fsm.runtime.session.session import Session, Snapshot
+from ockam_fsm.runtime.session.settings import BackOff, Durations, Settings
 
 PAIRS = 2
 ACCOUNT_EVERY_STEPS = 2_000

@@ -8,7 +8,7 @@ Rule 2: writes are gathered and leave once per pump, one write for each connecti
 Rule 3: `Remember` is stored before the commands after it are carried out. If that fails the promise of rule 1 of
         generations cannot be kept, and the edge stops as a crash would (`failed`).
 Left out: sessions as objects (tcp_node.py).
-Source: runtime/node.py, "How an edge uses it".
+Source: runtime/node/node.py, "How an edge uses it".
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ from ockam_fsm.edges.routes import join_host, split_host
 from ockam_fsm.edges.tcp_connection import TcpConnection, TcpLimits
 from ockam_fsm.edges.timers import Timers
 from ockam_fsm.kernel.errors import LocalSessionError
-from ockam_fsm.runtime.message import Address
-from ockam_fsm.runtime.node import Node
-from ockam_fsm.runtime.node_commands import (
+from ockam_fsm.runtime.encoding.message import Address
+from ockam_fsm.runtime.node.commands import (
     CancelTimer,
     Connect,
     Disconnect,
@@ -35,6 +34,7 @@ from ockam_fsm.runtime.node_commands import (
     Transmit,
     WorkerTimer,
 )
+from ockam_fsm.runtime.node.node import Node
 
 MOST_CHECK_SECONDS = 1.0
 BACKLOG = 1024

@@ -20,8 +20,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
-from ockam_fsm.runtime.message import Address, Message
-from ockam_fsm.runtime.wire import MAX_FRAME_BYTES, VERSION, FrameDecoder, decode_message, encode_frame, encode_message
+from ockam_fsm.runtime.encoding.frames import (
+    MAX_FRAME_BYTES,
+    VERSION,
+    FrameDecoder,
+    decode_message,
+    encode_frame,
+    encode_message,
+)
+from ockam_fsm.runtime.encoding.message import Address, Message
 
 if TYPE_CHECKING:
     from ockam_fsm.edges.tcp import TcpEdge

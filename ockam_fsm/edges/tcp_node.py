@@ -32,19 +32,19 @@ from ockam_fsm.edges.tcp_session import Inbox, TcpSession
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
-from ockam_fsm.runtime.commands import Closed
-from ockam_fsm.runtime.connections import ConnectionSettings
-from ockam_fsm.runtime.handshake import GENERATION, PROFILES, Profile
-from ockam_fsm.runtime.link import Entropy
-from ockam_fsm.runtime.message import Address, Message, Route, local
-from ockam_fsm.runtime.node import Node
-from ockam_fsm.runtime.node_commands import Letter, Notify, Observation, Observer, Remember, StateChanged
-from ockam_fsm.runtime.router import Access
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.session_workers import SessionWorker
-from ockam_fsm.runtime.settings import Durations, Settings
-from ockam_fsm.runtime.spawners import Durable, HostWorker, nothing_durable
-from ockam_fsm.runtime.workers import Context, Handler, RestartPolicy
+from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
+from ockam_fsm.runtime.node.commands import Letter, Notify, Observation, Observer, Remember, StateChanged
+from ockam_fsm.runtime.node.connections import ConnectionSettings
+from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.session_workers import SessionWorker
+from ockam_fsm.runtime.node.spawners import Durable, HostWorker, nothing_durable
+from ockam_fsm.runtime.node.workers import Context, Handler, RestartPolicy
+from ockam_fsm.runtime.session.commands import Closed
+from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Profile
+from ockam_fsm.runtime.session.link import Entropy
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.settings import Durations, Settings
 
 NameOrAddress: TypeAlias = str | Address
 TextOrRoute: TypeAlias = str | Route

@@ -22,7 +22,12 @@ from typing import TYPE_CHECKING
 
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.vocabulary import Creation, State
-from ockam_fsm.runtime.commands import (
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
+from ockam_fsm.runtime.node.commands import StateChanged
+from ockam_fsm.runtime.node.connections import Connection
+from ockam_fsm.runtime.node.session_workers import SessionWorker
+from ockam_fsm.runtime.node.workers import Context
+from ockam_fsm.runtime.session.commands import (
     Closed,
     Established,
     Notice,
@@ -31,11 +36,6 @@ from ockam_fsm.runtime.commands import (
     Responded,
     TimedOut,
 )
-from ockam_fsm.runtime.connections import Connection
-from ockam_fsm.runtime.message import Address, Message, Route
-from ockam_fsm.runtime.node_commands import StateChanged
-from ockam_fsm.runtime.session_workers import SessionWorker
-from ockam_fsm.runtime.workers import Context
 
 if TYPE_CHECKING:
     from ockam_fsm.edges.tcp_node import TcpNode

@@ -15,7 +15,7 @@ from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 
-from ockam_fsm.runtime.node_commands import WorkerTimer
+from ockam_fsm.runtime.node.commands import WorkerTimer
 
 SWEEP_AT = 1000
 

@@ -19,7 +19,7 @@ from typing import Any, TextIO
 
 from ockam_fsm.edges.recording import Facts, Recorder, line_writer
 from ockam_fsm.kernel.errors import LocalSessionError
-from ockam_fsm.runtime.session import Session
+from ockam_fsm.runtime.session.session import Session
 
 
 class TraceFile:

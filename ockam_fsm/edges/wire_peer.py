@@ -20,7 +20,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from ockam_fsm.edges.routes import join_host, split_host
-from ockam_fsm.runtime.wire import FrameDecoder
+from ockam_fsm.runtime.encoding.frames import FrameDecoder
 
 READ_BYTES = 65_536
 

@@ -41,7 +41,7 @@ from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.kernel.machine import Row
 from ockam_fsm.kernel.step import Configuration, step
 from ockam_fsm.machines.vocabulary import ATTEMPTS, HELD, MISSES, RESTING, USABLE, Creation, Effect, Event, Role, State
-from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.runtime.session.settings import Settings
 from ockam_fsm.specification.incarnations import Lives
 
 HELLO, ANSWER, SUPERSEDED = "hello", "answer", "superseded"

@@ -20,7 +20,7 @@ from ockam_fsm.checking.actors import Outbox
 from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, State
-from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.runtime.session.settings import Settings
 from ockam_fsm.specification.table_world import DATA, Run, Symbol, TableActor, TableEnd, classify
 from ockam_fsm.specification.trace_reading import ORDERS, Record
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Event, Role, SessionType, State
-from ockam_fsm.runtime.settings import Durations, Settings
+from ockam_fsm.runtime.session.settings import Durations, Settings
 
 FORMAT, VERSION = "ockam-fsm trace", 1
 MAX_LINE_BYTES = 1 << 20

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ockam_fsm.machines.vocabulary import Event, Role, State
-from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.runtime.session.settings import Settings
 from ockam_fsm.specification.table_world import DATA, ERROR, HELLO, SUPERSEDED, Symbol
 from ockam_fsm.specification.trace_ends import Possible, Shown, actor_of, begun, outcomes
 from ockam_fsm.specification.trace_reading import ORDERS, TIMERS, Header, Record, Said, read

@@ -12,7 +12,7 @@ from ockam_fsm.checking.sessions.node_world import neighbours, s10, s14, wrong_n
 from ockam_fsm.checking.world import World
 from ockam_fsm.machines.supervised import WorkerState
 from ockam_fsm.machines.vocabulary import State
-from ockam_fsm.runtime.node_commands import Connect
+from ockam_fsm.runtime.node.commands import Connect
 
 
 def stepped(image: NodeImage, event: Event) -> tuple[NodeImage, Step]:

@@ -10,10 +10,10 @@ from ockam_fsm.checking.naming import canonical, spoken
 from ockam_fsm.checking.sessions.labels import said
 from ockam_fsm.checking.sessions.session_actors import HOST_ADDRESS, End, KeyedTimer, Packet
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime.commands import RequestTimer, Timer
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
-from ockam_fsm.runtime.message import Address, Message, local
-from ockam_fsm.runtime.signals import (
+from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.session.commands import RequestTimer, Timer
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
     Data,

@@ -20,10 +20,10 @@ from ockam_fsm.machines.session import (
     table,
 )
 from ockam_fsm.machines.vocabulary import Role, SessionType
-from ockam_fsm.runtime.commands import DeadLetter, Send
-from ockam_fsm.runtime.handshake import GENERATION
-from ockam_fsm.runtime.message import Message, Route, local
-from ockam_fsm.runtime.signals import Generation, Hello
+from ockam_fsm.runtime.encoding.message import Message, Route, local
+from ockam_fsm.runtime.session.commands import DeadLetter, Send
+from ockam_fsm.runtime.session.handshake import GENERATION
+from ockam_fsm.runtime.session.signals import Generation, Hello
 
 ONE_SIDED = EXPLICIT_PERSISTENT_ONE_SIDED
 

@@ -19,7 +19,7 @@ from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_TWO_SIDED,
     EXPLICIT_TRANSIENT,
 )
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
 from tests.conformance.defective_node import CAPACITY, DURATIONS
 
 ROOT = Path(__file__).parents[2]

@@ -27,14 +27,14 @@ from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.parts import ASK
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, SessionMachine
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, SessionType, State
-from ockam_fsm.runtime.effects import Cause, Inbound
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
-from ockam_fsm.runtime.link import Link
-from ockam_fsm.runtime.message import Message, local
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.session_workers import SessionWorker
-from ockam_fsm.runtime.settings import BackOff, Durations, Settings
-from ockam_fsm.runtime.signals import Answer, Superseded
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.node.session_workers import SessionWorker
+from ockam_fsm.runtime.session.effects import Cause, Inbound
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.session.link import Link
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.settings import BackOff, Durations, Settings
+from ockam_fsm.runtime.session.signals import Answer, Superseded
 from tests.conformance.defective_node import (
     ForgetsLowerLayer,
     IgnoresClose,

@@ -35,20 +35,20 @@ from ockam_fsm.machines.session import (
     table,
 )
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, SessionType
-from ockam_fsm.runtime import session_workers
-from ockam_fsm.runtime.commands import Command, Deliver
-from ockam_fsm.runtime.connections import Connection
-from ockam_fsm.runtime.effects import Cause, Inbound
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Place, Profile
-from ockam_fsm.runtime.link import Link, Purpose
-from ockam_fsm.runtime.message import Address, Message, Route, local
-from ockam_fsm.runtime.router import Envelope, Resident, Router
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.session_workers import SessionWorker
-from ockam_fsm.runtime.settings import BackOff, Durations, Settings
-from ockam_fsm.runtime.signals import Close, Data, Error, Hello
-from ockam_fsm.runtime.wire import FrameDecoder, decode_message, encode_frame, encode_message
-from ockam_fsm.runtime.workers import echo
+from ockam_fsm.runtime.encoding.frames import FrameDecoder, decode_message, encode_frame, encode_message
+from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
+from ockam_fsm.runtime.node.connections import Connection
+from ockam_fsm.runtime.node.node import session_workers
+from ockam_fsm.runtime.node.router import Envelope, Resident, Router
+from ockam_fsm.runtime.node.session_workers import SessionWorker
+from ockam_fsm.runtime.node.workers import echo
+from ockam_fsm.runtime.session.commands import Command, Deliver
+from ockam_fsm.runtime.session.effects import Cause, Inbound
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Place, Profile
+from ockam_fsm.runtime.session.link import Link, Purpose
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.settings import BackOff, Durations, Settings
+from ockam_fsm.runtime.session.signals import Close, Data, Error, Hello
 
 DURATIONS = Durations(1.0, 0.3, 2.0, 1.0, 2.0, BackOff(0.05))
 CAPACITY = 600

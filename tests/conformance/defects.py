@@ -19,13 +19,13 @@ from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Role, SessionType
-from ockam_fsm.runtime.commands import Deliver, Send
-from ockam_fsm.runtime.effects import Cause, Inbound, Response
-from ockam_fsm.runtime.handshake import GENERATION, Place
-from ockam_fsm.runtime.link import Link, Purpose
-from ockam_fsm.runtime.message import Address, Message, local
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.signals import Data, Hello
+from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.session.commands import Deliver, Send
+from ockam_fsm.runtime.session.effects import Cause, Inbound, Response
+from ockam_fsm.runtime.session.handshake import GENERATION, Place
+from ockam_fsm.runtime.session.link import Link, Purpose
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.signals import Data, Hello
 from ockam_fsm.specification.table_world import setting_of_world
 
 INITIATOR, RESPONDER = Role.INITIATOR, Role.RESPONDER

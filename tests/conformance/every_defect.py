@@ -18,8 +18,8 @@ from ockam_fsm.edges.loop import run
 from ockam_fsm.edges.tcp_node import TcpNode
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import SessionType
-from ockam_fsm.runtime.message import Message
-from ockam_fsm.runtime.workers import Context, Handler, echo
+from ockam_fsm.runtime.encoding.message import Message
+from ockam_fsm.runtime.node.workers import Context, Handler, echo
 from tests.conformance.defective import KINDS, defective_nodes, failures, judged, our_node, target
 from tests.conformance.test_wire_bounded import TARGETS, Serve
 from tests.conformance.test_wire_bounded import judged as tried

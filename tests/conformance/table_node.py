@@ -13,9 +13,9 @@ from ockam_fsm.edges.tcp_node import TcpNode
 from ockam_fsm.edges.wire_peer import together
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, SessionMachine
 from ockam_fsm.machines.vocabulary import Role, SessionType
-from ockam_fsm.runtime.handshake import GENERATION
-from ockam_fsm.runtime.settings import Settings
-from ockam_fsm.runtime.workers import echo
+from ockam_fsm.runtime.node.workers import echo
+from ockam_fsm.runtime.session.handshake import GENERATION
+from ockam_fsm.runtime.session.settings import Settings
 from tests.conformance import defective_node
 from tests.conformance.defective import DECLARED
 from tests.quality.operators import Mutant, mutants_of

@@ -40,9 +40,9 @@ from ockam_fsm.machines.session import (
     TYPES,
 )
 from ockam_fsm.machines.vocabulary import Role, SessionType, State
-from ockam_fsm.runtime.commands import Closed, Notify, Send
-from ockam_fsm.runtime.handshake import OCKAM
-from ockam_fsm.runtime.message import Message, local
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.session.commands import Closed, Notify, Send
+from ockam_fsm.runtime.session.handshake import OCKAM
 from tests.conformance.defects import CLAUSES, DEFECTS, Defect, EveryEnd
 
 SMALL = (EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT, EXPLICIT_PERSISTENT_ONE_SIDED, IMPLICIT_PERSISTENT_ONE_SIDED)

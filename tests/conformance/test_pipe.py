@@ -27,7 +27,8 @@ from ockam_fsm.conformance.pipe import (
 from ockam_fsm.conformance.target import Declaration, Order, Output, TargetLost
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime.commands import (
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.session.commands import (
     Closed,
     DeadLetter,
     Deliver,
@@ -39,9 +40,8 @@ from ockam_fsm.runtime.commands import (
     Send,
     TimedOut,
 )
-from ockam_fsm.runtime.message import Message, local
-from ockam_fsm.runtime.request import Outgoing
-from ockam_fsm.runtime.signals import Generation
+from ockam_fsm.runtime.session.request import Outgoing
+from ockam_fsm.runtime.session.signals import Generation
 from tests.conformance.test_kit import failed, reasons
 
 EXAMPLES = Path(__file__).parents[2] / "examples/conformance"

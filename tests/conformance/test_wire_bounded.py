@@ -12,8 +12,8 @@ from ockam_fsm.conformance.wire.kit import Kit, chosen
 from ockam_fsm.conformance.wire.runner import ENDED
 from ockam_fsm.conformance.wire.target import Pace, Target
 from ockam_fsm.edges.loop import run
-from ockam_fsm.runtime.message import Message, local
-from ockam_fsm.runtime.wire import VERSION, encode_frame, encode_message
+from ockam_fsm.runtime.encoding.frames import VERSION, encode_frame, encode_message
+from ockam_fsm.runtime.encoding.message import Message, local
 from tests.conformance.defective import failures, our_node
 from tests.edges.ports import nowhere
 
@@ -73,7 +73,7 @@ SOME = ("version-byte", "echo", "wrong-version", "handshake", "data", "malformed
 
 
 def judged(serve: Serve, profile: str = "ockam", *only: str, run_seconds: float = 20.0) -> Report:
-    from ockam_fsm.runtime.handshake import PROFILES
+    from ockam_fsm.runtime.session.handshake import PROFILES
 
     async def quietly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -10,8 +10,8 @@ from ockam_fsm.conformance.wire.target import Pace, Target
 from ockam_fsm.edges.loop import run
 from ockam_fsm.edges.tcp_node import TcpNode
 from ockam_fsm.edges.wire_peer import beside, now
-from ockam_fsm.runtime.message import Message, local
-from ockam_fsm.runtime.workers import Context, Handler, echo
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.node.workers import Context, Handler, echo
 from tests.edges.tcp_helpers import until
 
 

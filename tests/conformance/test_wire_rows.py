@@ -22,7 +22,7 @@ from ockam_fsm.machines.session import (
     table,
 )
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
 from tests.conformance.defective import DECLARED, failures
 from tests.conformance.table_node import DURATIONS, fault_in, judged_by_rows, judged_teeth, settings
 

@@ -10,7 +10,7 @@ from ockam_fsm.conformance.wire.lab import Deviation, Follows, Lab, NotApplicabl
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.edges.loop import run
-from ockam_fsm.runtime.settings import Durations
+from ockam_fsm.runtime.session.settings import Durations
 
 FAIL, PASS, OPEN, NONE = Verdict.FAIL, Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE
 BAD, GOOD, LOST = Deviation("bad"), None, Undecided("lost")

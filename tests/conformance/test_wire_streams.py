@@ -9,8 +9,8 @@ from ockam_fsm.conformance.wire.kit import Kit
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.edges.loop import run
 from ockam_fsm.edges.tcp_node import TcpNode
-from ockam_fsm.runtime.message import Message
-from ockam_fsm.runtime.stream_messages import (
+from ockam_fsm.runtime.encoding.message import Message
+from ockam_fsm.runtime.encoding.stream_messages import (
     CreateStream,
     Push,
     Pushed,
@@ -19,7 +19,7 @@ from ockam_fsm.runtime.stream_messages import (
     decode_request,
     encode_response,
 )
-from ockam_fsm.runtime.workers import Context
+from ockam_fsm.runtime.node.workers import Context
 
 
 def stream_service(confirmed: dict[int, int]) -> object:

@@ -21,8 +21,8 @@ import struct
 from collections.abc import Mapping
 from random import Random
 
-from ockam_fsm.runtime.message import Message
-from ockam_fsm.runtime.wire import VERSION, FrameDecoder, decode_message, encode_frame
+from ockam_fsm.runtime.encoding.frames import VERSION, FrameDecoder, decode_message, encode_frame
+from ockam_fsm.runtime.encoding.message import Message
 
 MOST_STALL_SECONDS = 0.4
 REORDER_SECONDS = 0.05

@@ -18,9 +18,9 @@ from ockam_fsm.edges.routes import tcp
 from ockam_fsm.edges.simulated import SimulatedNetwork, SimulatedNode
 from ockam_fsm.edges.simulated import tcp as simulated_tcp
 from ockam_fsm.edges.tcp import TcpEdge
-from ockam_fsm.runtime.message import Address
-from ockam_fsm.runtime.node import Node
-from ockam_fsm.runtime.node_commands import Notify
+from ockam_fsm.runtime.encoding.message import Address
+from ockam_fsm.runtime.node.commands import Notify
+from ockam_fsm.runtime.node.node import Node
 from tests.edges.ports import nowhere
 from tests.edges.tcp_helpers import until
 

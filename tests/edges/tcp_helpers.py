@@ -9,9 +9,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ockam_fsm.edges.loop import run
-from ockam_fsm.runtime.message import Message, local
-from ockam_fsm.runtime.settings import BackOff, Durations
-from ockam_fsm.runtime.wire import VERSION, FrameDecoder, decode_message, encode_frame, encode_message
+from ockam_fsm.runtime.encoding.frames import VERSION, FrameDecoder, decode_message, encode_frame, encode_message
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.session.settings import BackOff, Durations
 
 DEADLINE_SECONDS = 20.0
 """Generous, since nothing waits for it unless it fails: the machines that run this are loaded."""

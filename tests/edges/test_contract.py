@@ -15,14 +15,14 @@ from ockam_fsm.machines.session import (
     TYPES,
 )
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType, State
-from ockam_fsm.runtime.commands import Closed, Established, RequestTimedOut, Responded
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
-from ockam_fsm.runtime.message import Address, Message, local
-from ockam_fsm.runtime.node import Node
-from ockam_fsm.runtime.router import Access
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.settings import Settings
-from ockam_fsm.runtime.workers import Context, echo, hop
+from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.workers import Context, echo, hop
+from ockam_fsm.runtime.session.commands import Closed, Established, RequestTimedOut, Responded
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.settings import Settings
 from tests.edges.rigs import RIGS, Rig
 from tests.edges.tcp_helpers import QUICK
 from tests.runtime.node_helpers import HOST, Inbox

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ockam_fsm.edges.routes import format_route, join_host, parse_route, tcp
 from ockam_fsm.kernel.errors import LocalSessionError
-from ockam_fsm.runtime.message import TCP, Address, Route, local
+from ockam_fsm.runtime.encoding.message import TCP, Address, Route, local
 
 
 @pytest.mark.parametrize(

@@ -28,12 +28,12 @@ from ockam_fsm.machines.session import (
     TYPES,
 )
 from ockam_fsm.machines.vocabulary import Renegotiation, SessionType
-from ockam_fsm.runtime.effects import Cause
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
-from ockam_fsm.runtime.message import Address, Message, local
-from ockam_fsm.runtime.router import Access, Resident
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.workers import Context, echo
+from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.node.router import Access, Resident
+from ockam_fsm.runtime.node.workers import Context, echo
+from ockam_fsm.runtime.session.effects import Cause
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.session.session import Session
 
 COMBINATIONS = [
     (kind, profile)

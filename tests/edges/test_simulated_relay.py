@@ -10,11 +10,11 @@ from ockam_fsm.edges.simulated import SimulatedNetwork, SimulatedNode, tcp
 from ockam_fsm.edges.simulation import DURATIONS, HOST, sessions_of
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_TWO_SIDED
 from ockam_fsm.machines.vocabulary import Role, State
-from ockam_fsm.runtime import relay
-from ockam_fsm.runtime.message import Message, local
-from ockam_fsm.runtime.router import Access
-from ockam_fsm.runtime.settings import Settings
-from ockam_fsm.runtime.workers import Context
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.node.node import relay
+from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.workers import Context
+from ockam_fsm.runtime.session.settings import Settings
 
 HUB = (tcp("r"), local("relay"))
 CONTACT, OUTER = local("contact"), local("outer")

@@ -24,10 +24,10 @@ from ockam_fsm.edges.tcp_session import TcpSession
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, TYPES
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM
-from ockam_fsm.runtime.message import Message
-from ockam_fsm.runtime.node_commands import Letter, Observation, Transmit
-from ockam_fsm.runtime.settings import Durations, Settings
+from ockam_fsm.runtime.encoding.message import Message
+from ockam_fsm.runtime.node.commands import Letter, Observation, Transmit
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
+from ockam_fsm.runtime.session.settings import Durations, Settings
 from tests.edges.fault_proxy import CHAOS, FaultProxy
 from tests.edges.node_process import NodeProcess
 from tests.edges.tcp_helpers import QUICK, Client, over_tcp, still_echoes, until

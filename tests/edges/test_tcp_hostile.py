@@ -13,11 +13,11 @@ from ockam_fsm.edges.routes import tcp
 from ockam_fsm.edges.tcp_connection import NOT_READING, TcpLimits
 from ockam_fsm.edges.tcp_node import TcpNode
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
-from ockam_fsm.runtime.connections import ConnectionSettings
-from ockam_fsm.runtime.message import Message, local
-from ockam_fsm.runtime.node_commands import Remember
-from ockam_fsm.runtime.wire import VERSION, encode_frame, encode_message
-from ockam_fsm.runtime.workers import echo
+from ockam_fsm.runtime.encoding.frames import VERSION, encode_frame, encode_message
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.node.commands import Remember
+from ockam_fsm.runtime.node.connections import ConnectionSettings
+from ockam_fsm.runtime.node.workers import echo
 from tests.edges.tcp_helpers import Client, over_tcp, still_echoes, to_echo, until
 
 SMALL = TcpLimits(
@@ -218,7 +218,7 @@ def test_a_slow_or_silent_destination_blocks_nobody() -> None:
 
 @pytest.mark.parametrize("destination", ["not-a-port", "nobody.invalid:1", "127.0.0.1:1", "a b:1", "x" * 300 + ":1"])
 def test_a_destination_that_cannot_be_reached_is_a_dead_letter(destination: str) -> None:
-    from ockam_fsm.runtime.message import TCP, Address
+    from ockam_fsm.runtime.encoding.message import TCP, Address
 
     async def main() -> None:
         async with TcpNode() as node:

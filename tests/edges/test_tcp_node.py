@@ -14,9 +14,8 @@ from ockam_fsm.edges.tcp_node import TcpNode
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, SessionType, State
-from ockam_fsm.runtime.commands import TimedOut
-from ockam_fsm.runtime.message import Message, local
-from ockam_fsm.runtime.node_commands import (
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.node.commands import (
     AttemptStarted,
     Letter,
     Notify,
@@ -25,8 +24,9 @@ from ockam_fsm.runtime.node_commands import (
     StateChanged,
     WorkerFailed,
 )
-from ockam_fsm.runtime.settings import BackOff
-from ockam_fsm.runtime.workers import Context, RestartPolicy, echo
+from ockam_fsm.runtime.node.workers import Context, RestartPolicy, echo
+from ockam_fsm.runtime.session.commands import TimedOut
+from ockam_fsm.runtime.session.settings import BackOff
 from tests.edges.tcp_helpers import QUICK, over_tcp, until
 
 COMBINATIONS = [

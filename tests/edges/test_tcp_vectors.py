@@ -17,9 +17,9 @@ import pytest
 
 from ockam_fsm.edges.tcp_connection import TcpLimits
 from ockam_fsm.edges.tcp_node import TcpNode
-from ockam_fsm.runtime.message import Address, Message, Route, local
-from ockam_fsm.runtime.wire import VERSION, decode_message, encode_frame, encode_message
-from ockam_fsm.runtime.workers import echo, hop
+from ockam_fsm.runtime.encoding.frames import VERSION, decode_message, encode_frame, encode_message
+from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
+from ockam_fsm.runtime.node.workers import echo, hop
 from tests.edges.tcp_helpers import Client, over_tcp, still_echoes
 from tests.runtime.wire_helpers import records
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ockam_fsm.edges.timers import SWEEP_AT, Timers
-from ockam_fsm.runtime.message import local
-from ockam_fsm.runtime.node_commands import WorkerTimer
+from ockam_fsm.runtime.encoding.message import local
+from ockam_fsm.runtime.node.commands import WorkerTimer
 
 
 class Loop:

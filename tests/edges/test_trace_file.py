@@ -13,11 +13,11 @@ from ockam_fsm.edges.trace_file import TraceFile
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime.handshake import OCKAM
-from ockam_fsm.runtime.knowledge import Terms
-from ockam_fsm.runtime.message import local
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.runtime.encoding.message import local
+from ockam_fsm.runtime.session.handshake import OCKAM
+from ockam_fsm.runtime.session.knowledge import Terms
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.settings import Settings
 
 OURS = Settings(EXPLICIT_TRANSIENT, Role.INITIATOR)
 HEAD = header((OURS,), ())

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
-from ockam_fsm.runtime.commands import Notice
-from ockam_fsm.runtime.handshake import GENERATION, Profile
-from ockam_fsm.runtime.link import Purpose
-from ockam_fsm.runtime.message import TCP, Address, Message, Route, local
-from ockam_fsm.runtime.node import Node
-from ockam_fsm.runtime.node_commands import (
+from ockam_fsm.runtime.encoding.message import TCP, Address, Message, Route, local
+from ockam_fsm.runtime.node.commands import (
     CancelTimer,
     Connect,
     Disconnect,
@@ -20,8 +16,12 @@ from ockam_fsm.runtime.node_commands import (
     Transmit,
     WorkerTimer,
 )
-from ockam_fsm.runtime.settings import Settings
-from ockam_fsm.runtime.workers import Context
+from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.node.workers import Context
+from ockam_fsm.runtime.session.commands import Notice
+from ockam_fsm.runtime.session.handshake import GENERATION, Profile
+from ockam_fsm.runtime.session.link import Purpose
+from ockam_fsm.runtime.session.settings import Settings
 
 HOST = local("host")
 

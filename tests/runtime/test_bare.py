@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
-from ockam_fsm.runtime import bare
+from ockam_fsm.runtime.encoding import bare
 from tests.runtime.wire_helpers import value_three_ways
 
 

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Place
-from ockam_fsm.runtime.message import TCP, Address, Route, local
-from ockam_fsm.runtime.signals import Answer, Close, Data, Error, Generation, Hello, Keepalive, Superseded
-from ockam_fsm.runtime.stream_messages import decode_request, decode_response, encode_request, encode_response
-from ockam_fsm.runtime.wire import FrameDecoder, decode_message, encode_frame, encode_message
+from ockam_fsm.runtime.encoding.frames import FrameDecoder, decode_message, encode_frame, encode_message
+from ockam_fsm.runtime.encoding.message import TCP, Address, Route, local
+from ockam_fsm.runtime.encoding.stream_messages import decode_request, decode_response, encode_request, encode_response
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Place
+from ockam_fsm.runtime.session.signals import Answer, Close, Data, Error, Generation, Hello, Keepalive, Superseded
 from tests.runtime.wire_helpers import drain, records
 
 INPUTS = int(os.environ.get("OCKAM_FSM_FUZZ_INPUTS", "300000"))

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime import wire
-from ockam_fsm.runtime.bare import MALFORMED
-from ockam_fsm.runtime.handshake import (
+from ockam_fsm.runtime.encoding import frames
+from ockam_fsm.runtime.encoding.bare import MALFORMED
+from ockam_fsm.runtime.encoding.message import LOCAL, TCP, Address, Route, local
+from ockam_fsm.runtime.session.handshake import (
     FOREIGN_WORKER,
     GENERATION,
     MAX_REASON_BYTES,
@@ -22,8 +23,7 @@ from ockam_fsm.runtime.handshake import (
     Place,
     worker_route,
 )
-from ockam_fsm.runtime.message import LOCAL, TCP, Address, Route, local
-from ockam_fsm.runtime.signals import (
+from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
     Data,
@@ -129,7 +129,7 @@ def test_ockam_data_is_the_payload_itself(payload: bytes) -> None:
         b"\x85\x00inner",
         b"\x02\xc3\x28",
         b"\xff" * 9 + b"\x01inner",
-        b"\x81\x04" + b"a" * (wire.MAX_ADDRESS_BYTES + 1),
+        b"\x81\x04" + b"a" * (frames.MAX_ADDRESS_BYTES + 1),
     ],
 )
 def test_a_malformed_ockam_handshake_is_refused(place: Place, payload: bytes) -> None:
@@ -161,7 +161,7 @@ def test_ockam_has_no_other_signals(signal: Signal) -> None:
         (Hello(ID, G3, initialization_route=BACK), "put them in the Message"),
         (Answer(ID, None, Address(TCP, b"peer:4000"), resumed=False), "local workers only"),
         (Answer(ID, None, local(b"\xff"), resumed=False), "UTF-8 only"),
-        (Answer(ID, None, local(bytes(wire.MAX_ADDRESS_BYTES + 1)), resumed=False), "limit 512"),
+        (Answer(ID, None, local(bytes(frames.MAX_ADDRESS_BYTES + 1)), resumed=False), "limit 512"),
     ],
 )
 def test_what_ockam_would_lose_is_not_written(signal: Signal, why: str) -> None:
@@ -250,9 +250,9 @@ def test_a_malformed_signal_is_refused(why: str, payload: str) -> None:
         Hello(ID, Generation(2**64, Role.INITIATOR, INNER)),
         Hello(ID, Generation(-1, Role.INITIATOR, INNER)),
         Hello(ID, Generation(1, Role.INITIATOR, Address(256, b""))),
-        Hello(ID, G3, (INNER,) * (wire.MAX_ROUTE_LENGTH + 1)),
+        Hello(ID, G3, (INNER,) * (frames.MAX_ROUTE_LENGTH + 1)),
         Answer(ID, None, INNER, resumed=False),
-        Answer(ID, G3, local(bytes(wire.MAX_ADDRESS_BYTES + 1)), resumed=False),
+        Answer(ID, G3, local(bytes(frames.MAX_ADDRESS_BYTES + 1)), resumed=False),
         Superseded(b"short", 1, INNER),
         Data(b"", (Address(-1, b""),)),
         Close("e" * (MAX_REASON_BYTES + 1)),
@@ -266,13 +266,13 @@ def test_what_the_peer_would_refuse_is_not_written(signal: Signal) -> None:
 
 
 def test_values_at_the_limits_are_written_and_read() -> None:
-    widest = Address(255, bytes(wire.MAX_ADDRESS_BYTES))
-    longest = (widest,) * wire.MAX_ROUTE_LENGTH
+    widest = Address(255, bytes(frames.MAX_ADDRESS_BYTES))
+    longest = (widest,) * frames.MAX_ROUTE_LENGTH
     for signal in (
         Hello(ID, Generation(2**64 - 1, Role.INITIATOR, widest), longest),
         Data(bytes(100), longest, longest),
         Close("e" * MAX_REASON_BYTES),
     ):
         assert decode_generation(GENERATION.encode(signal)) == signal
-    named = Answer(b"", None, Address(LOCAL, b"a" * wire.MAX_ADDRESS_BYTES), resumed=False)
+    named = Answer(b"", None, Address(LOCAL, b"a" * frames.MAX_ADDRESS_BYTES), resumed=False)
     assert OCKAM.decode(OCKAM.encode(named), Place.HANDSHAKE, BACK) == named

@@ -8,12 +8,12 @@ from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.machines.spawner import SpawnerState
 from ockam_fsm.machines.vocabulary import Role, State
-from ockam_fsm.runtime.commands import Closed, Timer
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
-from ockam_fsm.runtime.host import Host
-from ockam_fsm.runtime.message import Message, local
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.signals import Close, Generation, Hello
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.session.commands import Closed, Timer
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.session.host import Host
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.signals import Close, Generation, Hello
 from tests.helpers import (
     HOP_TO_INITIATOR,
     HOST,

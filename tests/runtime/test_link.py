@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime.link import Link, inner_of_reply
-from ockam_fsm.runtime.message import Address, local
-from ockam_fsm.runtime.signals import Generation
+from ockam_fsm.runtime.encoding.message import Address, local
+from ockam_fsm.runtime.session.link import Link, inner_of_reply
+from ockam_fsm.runtime.session.signals import Generation
 
 INNER = local("inner")
 LINK = Link(Generation(3, Role.INITIATOR, INNER), INNER)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role, State
-from ockam_fsm.runtime.commands import Timer
-from ockam_fsm.runtime.connections import ConnectionSettings
-from ockam_fsm.runtime.message import Address, Message, local
-from ockam_fsm.runtime.node import Node
-from ockam_fsm.runtime.node_commands import Connect, Disconnect, NodeCommand, SetTimer, Transmit, WorkerTimer
-from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.node.commands import Connect, Disconnect, NodeCommand, SetTimer, Transmit, WorkerTimer
+from ockam_fsm.runtime.node.connections import ConnectionSettings
+from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.session.commands import Timer
+from ockam_fsm.runtime.session.settings import Settings
 from tests.runtime.node_helpers import Counted, tcp
 
 

@@ -7,13 +7,12 @@ from dataclasses import replace
 import pytest
 
 from ockam_fsm.kernel.errors import LocalSessionError
-from ockam_fsm.runtime import relay
-from ockam_fsm.runtime.message import Address, Message, local
-from ockam_fsm.runtime.node import Node
-from ockam_fsm.runtime.node_commands import SetTimer, Transmit
-from ockam_fsm.runtime.router import Access
-from ockam_fsm.runtime.services import discovery, metadata_forwarder, metadata_receiver, static_forwarder
-from ockam_fsm.runtime.workers import Context, echo, hop
+from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.node.commands import SetTimer, Transmit
+from ockam_fsm.runtime.node.node import Node, relay
+from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.services import discovery, metadata_forwarder, metadata_receiver, static_forwarder
+from ockam_fsm.runtime.node.workers import Context, echo, hop
 from tests.runtime.node_helpers import Counted, Inbox, Wires, tcp
 
 ECHO, HOP, ME = local("echo"), local("hop"), local("me")

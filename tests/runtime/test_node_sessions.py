@@ -13,16 +13,15 @@ from ockam_fsm.machines.session import (
     TYPES,
 )
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType, State
-from ockam_fsm.runtime import relay
-from ockam_fsm.runtime.commands import Closed, Established, RequestFailed, Responded, TimedOut, Timer
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
-from ockam_fsm.runtime.message import Address, Message, local
-from ockam_fsm.runtime.node import ERRORS_PER_WINDOW, WINDOW_SECONDS, Node
-from ockam_fsm.runtime.node_commands import SetTimer, Transmit
-from ockam_fsm.runtime.router import Access
-from ockam_fsm.runtime.services import discovery
-from ockam_fsm.runtime.signals import Keepalive
-from ockam_fsm.runtime.workers import Context, echo, hop
+from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.node.commands import SetTimer, Transmit
+from ockam_fsm.runtime.node.node import ERRORS_PER_WINDOW, WINDOW_SECONDS, Node, relay
+from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.services import discovery
+from ockam_fsm.runtime.node.workers import Context, echo, hop
+from ockam_fsm.runtime.session.commands import Closed, Established, RequestFailed, Responded, TimedOut, Timer
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.session.signals import Keepalive
 from tests.runtime.node_helpers import HOST, Counted, Inbox, Wires, pair, settings, tcp
 
 COMBINATIONS = [

@@ -7,11 +7,8 @@ from collections.abc import Hashable
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.machines.supervised import WorkerEvent, WorkerState
 from ockam_fsm.machines.vocabulary import State
-from ockam_fsm.runtime.commands import Established, Timer
-from ockam_fsm.runtime.dead_letters import MAX_REASONS, OTHER, DeadLetters
-from ockam_fsm.runtime.message import Message, local
-from ockam_fsm.runtime.node import Node
-from ockam_fsm.runtime.node_commands import (
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.node.commands import (
     AttemptStarted,
     CancelTimer,
     Letter,
@@ -22,8 +19,11 @@ from ockam_fsm.runtime.node_commands import (
     WorkerFailed,
     WorkerTimer,
 )
-from ockam_fsm.runtime.settings import BackOff
-from ockam_fsm.runtime.workers import Context, RestartPolicy, Worker
+from ockam_fsm.runtime.node.dead_letters import MAX_REASONS, OTHER, DeadLetters
+from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.node.workers import Context, RestartPolicy, Worker
+from ockam_fsm.runtime.session.commands import Established, Timer
+from ockam_fsm.runtime.session.settings import BackOff
 from tests.runtime.node_helpers import Counted, Inbox, pair
 
 ME, OTHER_WORKER = local("me"), local("other")

@@ -6,10 +6,10 @@ import pytest
 
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
-from ockam_fsm.runtime.message import Message, local
-from ockam_fsm.runtime.node import Node
-from ockam_fsm.runtime.workers import Context
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.node.workers import Context
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
 from tests.runtime.node_helpers import Counted, pair
 
 

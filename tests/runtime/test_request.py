@@ -6,7 +6,8 @@ import pytest
 
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.machines.request import RequestEvent, RequestState
-from ockam_fsm.runtime.commands import (
+from ockam_fsm.runtime.encoding.message import local
+from ockam_fsm.runtime.session.commands import (
     CancelTimer,
     Command,
     Notify,
@@ -16,8 +17,7 @@ from ockam_fsm.runtime.commands import (
     Responded,
     SetTimer,
 )
-from ockam_fsm.runtime.message import local
-from ockam_fsm.runtime.request import Outgoing, Request, RequestRecord
+from ockam_fsm.runtime.session.request import Outgoing, Request, RequestRecord
 
 STARTED, STOPPED = SetTimer(RequestTimer("q"), 5.0), CancelTimer(RequestTimer("q"))
 

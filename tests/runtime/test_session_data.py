@@ -13,12 +13,12 @@ from ockam_fsm.machines.session import (
     TYPES,
 )
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
-from ockam_fsm.runtime.commands import DeadLetter, Deliver, RequestTimer, Send
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM
-from ockam_fsm.runtime.message import Message, local
-from ockam_fsm.runtime.request import Outgoing
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.signals import Data
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.session.commands import DeadLetter, Deliver, RequestTimer, Send
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
+from ockam_fsm.runtime.session.request import Outgoing
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.signals import Data
 from tests.helpers import (
     HOP_TO_RESPONDER,
     End,

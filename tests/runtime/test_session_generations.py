@@ -14,12 +14,12 @@ from ockam_fsm.machines.session import (
     TYPES,
 )
 from ockam_fsm.machines.vocabulary import Role, SessionType, State
-from ockam_fsm.runtime.commands import Established, Register, TimedOut, Timer, Unregister
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM
-from ockam_fsm.runtime.host import Host
-from ockam_fsm.runtime.message import Message, local
-from ockam_fsm.runtime.session import MAX_NUMBER_JUMP, Session
-from ockam_fsm.runtime.signals import Answer, Close, Error, Generation, Hello, Superseded
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.session.commands import Established, Register, TimedOut, Timer, Unregister
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
+from ockam_fsm.runtime.session.host import Host
+from ockam_fsm.runtime.session.session import MAX_NUMBER_JUMP, Session
+from ockam_fsm.runtime.session.signals import Answer, Close, Error, Generation, Hello, Superseded
 from tests.helpers import (
     CONTACT,
     HOP_TO_INITIATOR,

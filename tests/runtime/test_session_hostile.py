@@ -11,11 +11,11 @@ from ockam_fsm.machines.session import (
     TYPES,
 )
 from ockam_fsm.machines.vocabulary import Role, SessionType, State
-from ockam_fsm.runtime.commands import DeadLetter
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM
-from ockam_fsm.runtime.host import Host
-from ockam_fsm.runtime.message import Address, Message, local
-from ockam_fsm.runtime.signals import (
+from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.session.commands import DeadLetter
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
+from ockam_fsm.runtime.session.host import Host
+from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
     Data,

@@ -8,8 +8,8 @@ import tracemalloc
 import pytest
 
 from ockam_fsm.machines.vocabulary import Role, State
-from ockam_fsm.runtime.knowledge import NO_REQUESTS, ranked
-from ockam_fsm.runtime.session import Session
+from ockam_fsm.runtime.session.knowledge import NO_REQUESTS, ranked
+from ockam_fsm.runtime.session.session import Session
 from tests.helpers import established_pair, settle, tick
 
 BYTES = 300

@@ -18,11 +18,11 @@ from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
 from ockam_fsm.kernel.machine import Refuse
 from ockam_fsm.machines.session import TYPES, table
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType, State
-from ockam_fsm.runtime.commands import Command, Timer
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
-from ockam_fsm.runtime.host import Host, HostSnapshot
-from ockam_fsm.runtime.request import Outgoing
-from ockam_fsm.runtime.session import Session, Snapshot
+from ockam_fsm.runtime.session.commands import Command, Timer
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.session.host import Host, HostSnapshot
+from ockam_fsm.runtime.session.request import Outgoing
+from ockam_fsm.runtime.session.session import Session, Snapshot
 from tests.helpers import Counted, End, drop, make_host, make_initiator, tick, transfer
 
 COMBINATIONS = [(kind, profile) for kind in TYPES for profile in (GENERATION, OCKAM)

@@ -15,13 +15,13 @@ from ockam_fsm.machines.session import (
     TYPES,
 )
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, SessionType, State
-from ockam_fsm.runtime.commands import Closed, Established, Remember, Send, SetTimer, TimedOut, Timer
-from ockam_fsm.runtime.effects import EXHAUSTED
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
-from ockam_fsm.runtime.message import Message
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.settings import Durations
-from ockam_fsm.runtime.signals import Close, Error, Hello, Keepalive
+from ockam_fsm.runtime.encoding.message import Message
+from ockam_fsm.runtime.session.commands import Closed, Established, Remember, Send, SetTimer, TimedOut, Timer
+from ockam_fsm.runtime.session.effects import EXHAUSTED
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.settings import Durations
+from ockam_fsm.runtime.session.signals import Close, Error, Hello, Keepalive
 from tests.helpers import (
     CONTACT,
     HOP_TO_INITIATOR,

@@ -18,8 +18,8 @@ from ockam_fsm.machines.session import (
     table,
 )
 from ockam_fsm.machines.vocabulary import Event, Role, SessionType
-from ockam_fsm.runtime.handshake import OCKAM
-from ockam_fsm.runtime.settings import MAX_BACK_OFF_STEPS, BackOff, Settings
+from ockam_fsm.runtime.session.handshake import OCKAM
+from ockam_fsm.runtime.session.settings import MAX_BACK_OFF_STEPS, BackOff, Settings
 
 MIDDLE = 0.5
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
-from ockam_fsm.runtime import bare
-from ockam_fsm.runtime.bare import MALFORMED
-from ockam_fsm.runtime.stream_messages import (
+from ockam_fsm.runtime.encoding import bare
+from ockam_fsm.runtime.encoding.bare import MALFORMED
+from ockam_fsm.runtime.encoding.stream_messages import (
     MAX_PULLED_MESSAGES,
     CreateStream,
     GetIndex,

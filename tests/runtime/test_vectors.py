@@ -14,11 +14,16 @@ import pytest
 
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime.bare import MALFORMED
-from ockam_fsm.runtime.handshake import OCKAM, Place, worker_route
-from ockam_fsm.runtime.message import Message, local
-from ockam_fsm.runtime.signals import Answer, Data, Generation, Hello, Signal
-from ockam_fsm.runtime.stream_messages import (
+from ockam_fsm.runtime.encoding.bare import MALFORMED
+from ockam_fsm.runtime.encoding.frames import (
+    WRONG_VERSION,
+    FrameDecoder,
+    decode_message,
+    encode_frame,
+    encode_message,
+)
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.encoding.stream_messages import (
     Pulled,
     Pushed,
     StoredMessage,
@@ -30,13 +35,8 @@ from ockam_fsm.runtime.stream_messages import (
     encode_request,
     encode_response,
 )
-from ockam_fsm.runtime.wire import (
-    WRONG_VERSION,
-    FrameDecoder,
-    decode_message,
-    encode_frame,
-    encode_message,
-)
+from ockam_fsm.runtime.session.handshake import OCKAM, Place, worker_route
+from ockam_fsm.runtime.session.signals import Answer, Data, Generation, Hello, Signal
 from tests.runtime.wire_helpers import drain, frames_three_ways, records, value_three_ways
 
 Record = dict[str, Any]

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
-from ockam_fsm.runtime import wire
-from ockam_fsm.runtime.bare import MALFORMED
-from ockam_fsm.runtime.message import Address, Message, local
-from ockam_fsm.runtime.wire import FrameDecoder, decode_message, encode_frame, encode_message
+from ockam_fsm.runtime.encoding import frames
+from ockam_fsm.runtime.encoding.bare import MALFORMED
+from ockam_fsm.runtime.encoding.frames import FrameDecoder, decode_message, encode_frame, encode_message
+from ockam_fsm.runtime.encoding.message import Address, Message, local
 from tests.runtime.wire_helpers import bytewise, drain, frames_three_ways, value_three_ways
 
 ECHO = Message((local("echo"),), (local("me"),), b"hello")
@@ -37,11 +37,11 @@ def test_the_version_byte_comes_first_and_alone_or_with_frames() -> None:
 
 @pytest.mark.parametrize("version", [0x00, 0x02, 0x16, 0x47, 0xFF])
 def test_another_version_byte_is_refused_for_good(version: int) -> None:
-    assert frames_three_ways(bytes((version,)) + encode_frame(b"ab")) == ([], wire.WRONG_VERSION)
+    assert frames_three_ways(bytes((version,)) + encode_frame(b"ab")) == ([], frames.WRONG_VERSION)
     decoder = FrameDecoder()
-    assert drain(decoder, [bytes((version,))]) == ([], wire.WRONG_VERSION)
+    assert drain(decoder, [bytes((version,))]) == ([], frames.WRONG_VERSION)
     assert not decoder.started
-    assert drain(decoder, [b"\x01" + encode_frame(b"ab")]) == ([], wire.WRONG_VERSION)
+    assert drain(decoder, [b"\x01" + encode_frame(b"ab")]) == ([], frames.WRONG_VERSION)
 
 
 def test_frames_of_length_zero_are_ignored() -> None:
@@ -53,13 +53,13 @@ def test_the_largest_frame_passes_and_one_byte_more_does_not() -> None:
     ten = encode_frame(b"0123456789", max_frame_bytes=10)
     assert frames_three_ways(b"\x01" + ten, max_frame_bytes=10) == ([b"0123456789"], None)
     eleven = encode_frame(b"0123456789a")
-    assert frames_three_ways(b"\x01" + ten + eleven, 10) == ([b"0123456789"], wire.FRAME_TOO_LARGE)
+    assert frames_three_ways(b"\x01" + ten + eleven, 10) == ([b"0123456789"], frames.FRAME_TOO_LARGE)
 
 
 def test_an_oversized_frame_is_refused_at_its_length_and_nothing_after_it_is_read() -> None:
     decoder = FrameDecoder()
-    assert drain(decoder, [b"\x01", (wire.MAX_FRAME_BYTES + 1).to_bytes(4, "big")]) == ([], wire.FRAME_TOO_LARGE)
-    assert drain(decoder, [encode_frame(b"ab")]) == ([], wire.FRAME_TOO_LARGE)
+    assert drain(decoder, [b"\x01", (frames.MAX_FRAME_BYTES + 1).to_bytes(4, "big")]) == ([], frames.FRAME_TOO_LARGE)
+    assert drain(decoder, [encode_frame(b"ab")]) == ([], frames.FRAME_TOO_LARGE)
 
 
 def test_what_waits_for_the_rest_of_its_frame_is_counted() -> None:
@@ -98,17 +98,17 @@ def test_where_the_chunks_are_cut_makes_no_difference(bodies: list[bytes], data:
 
 @pytest.mark.slow
 def test_a_large_frame_in_small_chunks_takes_linear_time_and_the_memory_of_one_frame() -> None:
-    stream = b"\x01" + encode_frame(bytes(wire.MAX_FRAME_BYTES))
+    stream = b"\x01" + encode_frame(bytes(frames.MAX_FRAME_BYTES))
     chunks = [stream[at : at + 512] for at in range(0, len(stream), 512)]
     decoder = FrameDecoder()
     begun = time.process_time()
-    assert drain(decoder, chunks)[0] == [bytes(wire.MAX_FRAME_BYTES)]
+    assert drain(decoder, chunks)[0] == [bytes(frames.MAX_FRAME_BYTES)]
     # Copying the buffer for every chunk would move 256 GiB here.
     assert time.process_time() - begun < 3
     tracemalloc.start()
     try:
         drain(FrameDecoder(), chunks[:-1])
-        assert tracemalloc.get_traced_memory()[1] < 1.3 * wire.MAX_FRAME_BYTES
+        assert tracemalloc.get_traced_memory()[1] < 1.3 * frames.MAX_FRAME_BYTES
     finally:
         tracemalloc.stop()
 
@@ -117,7 +117,7 @@ def test_a_length_alone_allocates_nothing() -> None:
     tracemalloc.start()
     try:
         decoder = FrameDecoder()
-        drain(decoder, [b"\x01", wire.MAX_FRAME_BYTES.to_bytes(4, "big"), b"x"])
+        drain(decoder, [b"\x01", frames.MAX_FRAME_BYTES.to_bytes(4, "big"), b"x"])
         assert not decoder.idle
         assert tracemalloc.get_traced_memory()[1] < 100_000
     finally:
@@ -235,7 +235,9 @@ def test_a_refusal_says_what_was_announced_and_what_was_there() -> None:
         decode_message(bytes.fromhex("848080456162"))
 
 
-@pytest.mark.parametrize(("number", "accepted"), [(wire.MAX_ROUTE_LENGTH, True), (wire.MAX_ROUTE_LENGTH + 1, False)])
+@pytest.mark.parametrize(
+    ("number", "accepted"), [(frames.MAX_ROUTE_LENGTH, True), (frames.MAX_ROUTE_LENGTH + 1, False)]
+)
 def test_the_length_of_a_route_is_limited_both_ways(number: int, accepted: bool) -> None:
     message = Message((local("a"),) * number, (), b"")
     for head, tail in ((b"\x98" + bytes((number,)), b""), (b"\x9f", b"\xff")):
@@ -251,16 +253,16 @@ def test_the_length_of_a_route_is_limited_both_ways(number: int, accepted: bool)
 
 
 def test_the_size_of_an_address_is_limited_both_ways() -> None:
-    largest = Message((local(bytes(wire.MAX_ADDRESS_BYTES)),), (), b"")
+    largest = Message((local(bytes(frames.MAX_ADDRESS_BYTES)),), (), b"")
     assert decode_message(encode_message(largest)) == largest
-    larger = Message((local(bytes(wire.MAX_ADDRESS_BYTES + 1)),), (), b"")
+    larger = Message((local(bytes(frames.MAX_ADDRESS_BYTES + 1)),), (), b"")
     with pytest.raises(LocalSessionError, match="limit 512"):
         encode_message(larger)
     with pytest.raises(RemoteSessionError, match="limit 512"):
         decode_message(cbor2.dumps([larger.onward_route, [], b"", None]))
 
 
-@pytest.mark.parametrize(("number", "accepted"), [(wire.MAX_CHUNKS, True), (wire.MAX_CHUNKS + 1, False)])
+@pytest.mark.parametrize(("number", "accepted"), [(frames.MAX_CHUNKS, True), (frames.MAX_CHUNKS + 1, False)])
 def test_the_number_of_chunks_is_limited(number: int, accepted: bool) -> None:
     body = bytes.fromhex("8480805f") + b"\x41a" * number + bytes.fromhex("fff6")
     if accepted:
@@ -291,7 +293,7 @@ def test_what_nobody_would_understand_is_not_written(message: Message) -> None:
         encode_message(message)
 
 
-SIXTEEN_MIB = wire.MAX_FRAME_BYTES
+SIXTEEN_MIB = frames.MAX_FRAME_BYTES
 
 
 @pytest.mark.parametrize(
@@ -331,9 +333,9 @@ def test_the_fast_reader_agrees_with_the_whole_grammar(data: st.DataObject) -> N
     at, kind = data.draw(st.integers(0, len(body) - 1)), data.draw(st.sampled_from(["same", "change", "lose", "add"]))
     if kind != "same":
         body[at : at + (kind != "add")] = b"" if kind == "lose" else data.draw(st.binary(min_size=1, max_size=1))
-    plain = wire.decode_plain(bytes(body))
+    plain = frames.decode_plain(bytes(body))
     if plain is not None:
-        assert plain == wire.decode_any(bytes(body))
+        assert plain == frames.decode_any(bytes(body))
     assert kind != "same" or decode_message(bytes(body)) == message
 
 
@@ -352,9 +354,9 @@ def test_the_fast_reader_agrees_with_the_whole_grammar(data: st.DataObject) -> N
     ],
 )
 def test_the_fast_reader_refuses_nothing(body: bytes) -> None:
-    assert wire.decode_plain(body) is None
+    assert frames.decode_plain(body) is None
 
 
 def test_the_fast_reader_reads_what_real_nodes_write() -> None:
     body = encode_message(Message((local("echo"),), (local("a" * 32),), b"x" * 64))
-    assert wire.decode_plain(body) == decode_message(body) == wire.decode_any(body)
+    assert frames.decode_plain(body) == decode_message(body) == frames.decode_any(body)

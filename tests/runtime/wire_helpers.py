@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ockam_fsm.kernel.errors import RemoteSessionError
-from ockam_fsm.runtime.wire import FRAME_TOO_LARGE, FrameDecoder
+from ockam_fsm.runtime.encoding.frames import FRAME_TOO_LARGE, FrameDecoder
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "ockam-elixir-wire.json"
 GARBAGE = b"\xff" * 9

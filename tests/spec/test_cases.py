@@ -13,7 +13,7 @@ from ockam_fsm.checking.specification.covering import Path
 from ockam_fsm.checking.world import World
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_TWO_SIDED, EXPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Event, SessionType
-from ockam_fsm.runtime.session import Session
+from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.specification.table_world import Symbol, TableEnd, setting_of_world
 from tests.spec.cases import committed, lost_and_repeated, ordered, paths, worlds, written
 from tests.spec.node_pair import Moment, difference

@@ -15,9 +15,9 @@ from ockam_fsm.edges.tcp_session import TcpSession
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
-from ockam_fsm.runtime.message import Message
-from ockam_fsm.runtime.settings import Settings
-from ockam_fsm.runtime.workers import Context
+from ockam_fsm.runtime.encoding.message import Message
+from ockam_fsm.runtime.node.workers import Context
+from ockam_fsm.runtime.session.settings import Settings
 from ockam_fsm.specification.trace_validation import Validation, validate
 from tests.edges.fault_proxy import CHAOS, FaultProxy
 from tests.edges.tcp_helpers import QUICK, over_tcp

@@ -19,10 +19,10 @@ from ockam_fsm.edges.monitors import WatchedSession
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType
-from ockam_fsm.runtime.handshake import OCKAM
-from ockam_fsm.runtime.knowledge import Terms
-from ockam_fsm.runtime.message import local
-from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.runtime.encoding.message import local
+from ockam_fsm.runtime.session.handshake import OCKAM
+from ockam_fsm.runtime.session.knowledge import Terms
+from ockam_fsm.runtime.session.settings import Settings
 from ockam_fsm.specification.trace_reading import FORMAT, MAX_LINE_BYTES, VERSION, TraceError
 from ockam_fsm.specification.trace_validation import Validation, validate
 from tests.edges.test_simulated import setup_of

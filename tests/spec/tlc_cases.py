@@ -32,7 +32,7 @@ from ockam_fsm.edges import tlc
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_TWO_SIDED, EXPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.projections import tla_model
-from ockam_fsm.runtime.session import Session
+from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.specification.table_world import TableActor, setting_of_world, table_world
 from ockam_fsm.specification.tla_files import of_pair
 from ockam_fsm.specification.tlc_models import Specified, specified

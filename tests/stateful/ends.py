@@ -44,11 +44,11 @@ from ockam_fsm.conformance.stimuli import HOSTS, stimuli_of
 from ockam_fsm.conformance.target import Declaration
 from ockam_fsm.machines.session import TYPES, table
 from ockam_fsm.machines.vocabulary import Event, Role, SessionType, State
-from ockam_fsm.runtime.commands import RequestTimer, Timer
-from ockam_fsm.runtime.host import Host
-from ockam_fsm.runtime.message import Address
-from ockam_fsm.runtime.session import EXPIRED, Session
-from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.runtime.encoding.message import Address
+from ockam_fsm.runtime.session.commands import RequestTimer, Timer
+from ockam_fsm.runtime.session.host import Host
+from ockam_fsm.runtime.session.session import EXPIRED, Session
+from ockam_fsm.runtime.session.settings import Settings
 
 UNBOUNDED = 10**9
 Cell = tuple[State, Event]

@@ -21,11 +21,11 @@ from ockam_fsm.edges.tcp import TcpEdge
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
-from ockam_fsm.runtime.message import Message, local
-from ockam_fsm.runtime.node import Node
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.settings import BackOff, Durations, Settings
-from ockam_fsm.runtime.workers import Context
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.node.workers import Context
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.settings import BackOff, Durations, Settings
 from tests.edges.tcp_helpers import until
 
 QUICK = Durations(0.5, 0.1, 1.0, 0.5, 0.5, BackOff(0.01, 1.6, 0.05, 0.2))

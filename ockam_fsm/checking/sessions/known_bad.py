@@ -40,7 +40,7 @@ from ockam_fsm.machines.session import (
     table,
 )
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, SessionType, State
-from ockam_fsm.runtime.session import Session
+from ockam_fsm.runtime.session.session import Session
 
 ONE_SIDED, TWO_SIDED = EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_PERSISTENT_TWO_SIDED
 

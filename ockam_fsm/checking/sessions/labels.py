@@ -15,11 +15,11 @@ import re
 from ockam_fsm.checking.naming import spoken
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.vocabulary import State
-from ockam_fsm.runtime.commands import RequestTimer, Timer
-from ockam_fsm.runtime.handshake import GENERATION, Place
-from ockam_fsm.runtime.message import Address, Message
-from ockam_fsm.runtime.session import Snapshot
-from ockam_fsm.runtime.signals import (
+from ockam_fsm.runtime.encoding.message import Address, Message
+from ockam_fsm.runtime.session.commands import RequestTimer, Timer
+from ockam_fsm.runtime.session.handshake import GENERATION, Place
+from ockam_fsm.runtime.session.session import Snapshot
+from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
     Data,

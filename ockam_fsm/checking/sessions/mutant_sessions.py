@@ -10,14 +10,14 @@ from collections.abc import Hashable
 
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.machines.vocabulary import Event, State
-from ockam_fsm.runtime.commands import Command, Deliver, Notify, RequestTimedOut
-from ockam_fsm.runtime.effects import Cause, Inbound
-from ockam_fsm.runtime.handshake import Place
-from ockam_fsm.runtime.link import Link, Purpose
-from ockam_fsm.runtime.message import Address, local
-from ockam_fsm.runtime.request import Outgoing, Request, RequestRecord
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.signals import Answer, Data, Hello
+from ockam_fsm.runtime.encoding.message import Address, local
+from ockam_fsm.runtime.session.commands import Command, Deliver, Notify, RequestTimedOut
+from ockam_fsm.runtime.session.effects import Cause, Inbound
+from ockam_fsm.runtime.session.handshake import Place
+from ockam_fsm.runtime.session.link import Link, Purpose
+from ockam_fsm.runtime.session.request import Outgoing, Request, RequestRecord
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.signals import Answer, Data, Hello
 
 
 class NoGeneration(Session):

@@ -1,6 +1,6 @@
 """A whole node as an actor: its connections to two destinations, and two workers of which one fails.
 
-The node is the real one (`runtime/node.py`); its state is rebuilt from an image for every event, as sessions are in
+The node is the real one (`runtime/node/node.py`); its state is rebuilt from an image for every event, as sessions are in
 ends.py. A destination is played: it accepts, hangs up, and says nothing when its messages are lost.
 
 Rule 1: an image has what the node does next from, and nothing else: no counts of what was, no dead letters
@@ -20,12 +20,8 @@ from typing import NamedTuple
 from ockam_fsm.checking.actors import BoundReached, Deliver, Disabled, Event, Fault, Fire, Order, Outbox
 from ockam_fsm.machines.supervised import WorkerState
 from ockam_fsm.machines.vocabulary import State
-from ockam_fsm.runtime.commands import Timer
-from ockam_fsm.runtime.connections import Connection, ConnectionSettings
-from ockam_fsm.runtime.link import Purpose
-from ockam_fsm.runtime.message import TCP, Address, Message, local
-from ockam_fsm.runtime.node import Node
-from ockam_fsm.runtime.node_commands import (
+from ockam_fsm.runtime.encoding.message import TCP, Address, Message, local
+from ockam_fsm.runtime.node.commands import (
     CancelTimer,
     Connect,
     Disconnect,
@@ -36,7 +32,11 @@ from ockam_fsm.runtime.node_commands import (
     Transmit,
     WorkerTimer,
 )
-from ockam_fsm.runtime.workers import Context, RestartPolicy, Worker
+from ockam_fsm.runtime.node.connections import Connection, ConnectionSettings
+from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.node.workers import Context, RestartPolicy, Worker
+from ockam_fsm.runtime.session.commands import Timer
+from ockam_fsm.runtime.session.link import Purpose
 
 NODE, X, Y = "node", "x", "y"
 FAILING, STEADY = local("failing"), local("steady")

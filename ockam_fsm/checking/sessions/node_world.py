@@ -31,11 +31,11 @@ from ockam_fsm.checking.sessions.node_actor import (
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.supervised import WorkerState
 from ockam_fsm.machines.vocabulary import State
-from ockam_fsm.runtime.message import Address
-from ockam_fsm.runtime.node import Node
-from ockam_fsm.runtime.node_commands import Connect, Letter, Observation, Transmit, WorkerFailed
-from ockam_fsm.runtime.router import Resident
-from ockam_fsm.runtime.workers import Worker
+from ockam_fsm.runtime.encoding.message import Address
+from ockam_fsm.runtime.node.commands import Connect, Letter, Observation, Transmit, WorkerFailed
+from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.node.router import Resident
+from ockam_fsm.runtime.node.workers import Worker
 
 LIVE = (State.NEGOTIATING, State.ESTABLISHED)
 FOR = {TO_X: destination(X), TO_Y: destination(Y)}

@@ -21,11 +21,11 @@ from dataclasses import replace
 from ockam_fsm.checking.actors import Envelope
 from ockam_fsm.checking.sessions.safety import live_links, reaches, signal_of
 from ockam_fsm.checking.sessions.session_actors import CONTACT, HOST_ADDRESS, End, Packet
-from ockam_fsm.runtime.handshake import Profile
-from ockam_fsm.runtime.link import Link
-from ockam_fsm.runtime.message import Address, Message, Route
-from ockam_fsm.runtime.session import Snapshot
-from ockam_fsm.runtime.signals import Answer, Generation, Hello, Signal, Superseded
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
+from ockam_fsm.runtime.session.handshake import Profile
+from ockam_fsm.runtime.session.link import Link
+from ockam_fsm.runtime.session.session import Snapshot
+from ockam_fsm.runtime.session.signals import Answer, Generation, Hello, Signal, Superseded
 
 _NUMBERED = re.compile(rb"(?s)(.*/)(\d+)([ir][wh].*)")
 

@@ -38,9 +38,9 @@ from ockam_fsm.checking.sessions.session_actors import (
 from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime.handshake import GENERATION
-from ockam_fsm.runtime.message import Address, Message, local
-from ockam_fsm.runtime.signals import (
+from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.session.handshake import GENERATION
+from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
     Data,

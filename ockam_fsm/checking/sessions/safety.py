@@ -35,13 +35,12 @@ from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.vocabulary import Role, State
-from ockam_fsm.runtime import commands
-from ockam_fsm.runtime.handshake import GENERATION, PROFILES, Place, Profile
-from ockam_fsm.runtime.host import Owned
-from ockam_fsm.runtime.link import Link
-from ockam_fsm.runtime.message import Address, Message
-from ockam_fsm.runtime.session import Snapshot
-from ockam_fsm.runtime.signals import Answer, Data, Hello, Keepalive, KeepaliveAnswer, Signal, Superseded
+from ockam_fsm.runtime.encoding.message import Address, Message
+from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Place, Profile
+from ockam_fsm.runtime.session.host import Owned
+from ockam_fsm.runtime.session.link import Link
+from ockam_fsm.runtime.session.session import Snapshot, commands
+from ockam_fsm.runtime.session.signals import Answer, Data, Hello, Keepalive, KeepaliveAnswer, Signal, Superseded
 
 BOTH = (INITIATOR, RESPONDER)
 Key: TypeAlias = Any

@@ -23,16 +23,16 @@ from ockam_fsm.checking.sessions.labels import said, state_of
 from ockam_fsm.checking.sessions.setting import SESSION_ID, Setting
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
 from ockam_fsm.machines.vocabulary import Creation, Role, State
-from ockam_fsm.runtime.commands import CancelTimer, Command, RequestTimer, Send, SetTimer, Timer
-from ockam_fsm.runtime.commands import Deliver as Delivered
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM
-from ockam_fsm.runtime.host import Host, HostSnapshot, Key, Owned
-from ockam_fsm.runtime.knowledge import Terms
-from ockam_fsm.runtime.link import Purpose
-from ockam_fsm.runtime.message import Address, Message, local
-from ockam_fsm.runtime.request import Outgoing
-from ockam_fsm.runtime.session import Session, Snapshot
-from ockam_fsm.runtime.signals import Data, Error
+from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.session.commands import CancelTimer, Command, RequestTimer, Send, SetTimer, Timer
+from ockam_fsm.runtime.session.commands import Deliver as Delivered
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
+from ockam_fsm.runtime.session.host import Host, HostSnapshot, Key, Owned
+from ockam_fsm.runtime.session.knowledge import Terms
+from ockam_fsm.runtime.session.link import Purpose
+from ockam_fsm.runtime.session.request import Outgoing
+from ockam_fsm.runtime.session.session import Session, Snapshot
+from ockam_fsm.runtime.session.signals import Data, Error
 
 INITIATOR, RESPONDER = "initiator", "responder"
 HOST_ADDRESS = local("host")

@@ -27,13 +27,12 @@ from ockam_fsm.checking.sessions.safety import (
 from ockam_fsm.checking.sessions.session_actors import CLOSE, CONTACT, ERROR, HOST_ADDRESS, INITIATOR, RESPONDER
 from ockam_fsm.checking.sessions.setting import SESSION_ID, Setting
 from ockam_fsm.machines.vocabulary import Role, State
-from ockam_fsm.runtime import commands
-from ockam_fsm.runtime.commands import Timer
-from ockam_fsm.runtime.link import Link
-from ockam_fsm.runtime.message import LOCAL, Address, Message
-from ockam_fsm.runtime.session import MAX_NUMBER_JUMP, Snapshot
-from ockam_fsm.runtime.settings import Settings
-from ockam_fsm.runtime.signals import (
+from ockam_fsm.runtime.encoding.message import LOCAL, Address, Message
+from ockam_fsm.runtime.session.commands import Timer
+from ockam_fsm.runtime.session.link import Link
+from ockam_fsm.runtime.session.session import MAX_NUMBER_JUMP, Snapshot, commands
+from ockam_fsm.runtime.session.settings import Settings
+from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
     Data,

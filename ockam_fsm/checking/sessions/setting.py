@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, SessionMachine
 from ockam_fsm.machines.vocabulary import Role, SessionType
-from ockam_fsm.runtime.handshake import GENERATION, OCKAM, Profile
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.settings import Settings
 
 SESSION_ID = bytes(16)
 

@@ -52,7 +52,7 @@ from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.checking.world import Budget, Network, World
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType
-from ockam_fsm.runtime.handshake import OCKAM
+from ockam_fsm.runtime.session.handshake import OCKAM
 
 Orders = Mapping[str, Mapping[Any, Budget]]
 Build = Callable[[Setting], World]

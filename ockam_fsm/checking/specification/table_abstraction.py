@@ -15,11 +15,11 @@ import re
 
 from ockam_fsm.checking.sessions.session_actors import End, Packet
 from ockam_fsm.machines.vocabulary import Effect, Event, Role
-from ockam_fsm.runtime.commands import Timer
-from ockam_fsm.runtime.handshake import GENERATION, Place
-from ockam_fsm.runtime.link import Link
-from ockam_fsm.runtime.message import Address, Message
-from ockam_fsm.runtime.signals import Answer, Close, Data, Hello, Keepalive, KeepaliveAnswer, Superseded
+from ockam_fsm.runtime.encoding.message import Address, Message
+from ockam_fsm.runtime.session.commands import Timer
+from ockam_fsm.runtime.session.handshake import GENERATION, Place
+from ockam_fsm.runtime.session.link import Link
+from ockam_fsm.runtime.session.signals import Answer, Close, Data, Hello, Keepalive, KeepaliveAnswer, Superseded
 from ockam_fsm.specification.incarnations import Lives
 from ockam_fsm.specification.table_world import (
     ANSWER,

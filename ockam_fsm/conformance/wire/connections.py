@@ -24,8 +24,8 @@ from ockam_fsm.conformance.wire.lab import (
 )
 from ockam_fsm.edges.routes import tcp
 from ockam_fsm.edges.wire_peer import Ended, WireListener, WirePeer, now, pause
-from ockam_fsm.runtime.message import Address, Message, Route, local
-from ockam_fsm.runtime.wire import MAX_FRAME_BYTES, VERSION, encode_frame, encode_message
+from ockam_fsm.runtime.encoding.frames import MAX_FRAME_BYTES, VERSION, encode_frame, encode_message
+from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 
 CASES: list[Case] = []
 ROBUSTNESS, LIVENESS, SAFETY, LEAK = Severity.ROBUSTNESS, Severity.LIVENESS, Severity.SAFETY, Severity.LEAK

@@ -15,10 +15,10 @@ from ockam_fsm.conformance.wire.lab import Deviation, Lab, NotApplicable, Run, U
 from ockam_fsm.conformance.wire.record import Record
 from ockam_fsm.edges.wire_peer import WireListener, now, pause
 from ockam_fsm.kernel.errors import RemoteSessionError
-from ockam_fsm.runtime.handshake import GENERATION, Place, worker_route
-from ockam_fsm.runtime.message import Address, Message, Route
-from ockam_fsm.runtime.signals import Answer, Hello, Keepalive, KeepaliveAnswer, Signal
-from ockam_fsm.runtime.wire import VERSION
+from ockam_fsm.runtime.encoding.frames import VERSION
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
+from ockam_fsm.runtime.session.handshake import GENERATION, Place, worker_route
+from ockam_fsm.runtime.session.signals import Answer, Hello, Keepalive, KeepaliveAnswer, Signal
 
 POLL_SECONDS = 0.01
 

@@ -13,9 +13,9 @@ from ockam_fsm.conformance.wire.lab import Deviation, Lab, Undecided, Wire, fres
 from ockam_fsm.conformance.wire.talk import Attempt, Talk, as_first, hello, next_generation, session
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime.handshake import GENERATION, Place
-from ockam_fsm.runtime.message import Message
-from ockam_fsm.runtime.signals import (
+from ockam_fsm.runtime.encoding.message import Message
+from ockam_fsm.runtime.session.handshake import GENERATION, Place
+from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
     Data,

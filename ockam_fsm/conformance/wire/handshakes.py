@@ -14,9 +14,9 @@ from ockam_fsm.conformance.wire.lab import Deviation, Lab, NotApplicable, Undeci
 from ockam_fsm.conformance.wire.talk import Attempt, hello, session
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.edges.wire_peer import pause
-from ockam_fsm.runtime.handshake import GENERATION
-from ockam_fsm.runtime.message import LOCAL, Address, local
-from ockam_fsm.runtime.signals import KeepaliveAnswer
+from ockam_fsm.runtime.encoding.message import LOCAL, Address, local
+from ockam_fsm.runtime.session.handshake import GENERATION
+from ockam_fsm.runtime.session.signals import KeepaliveAnswer
 
 CASES: list[Case] = []
 SAFETY, SECURITY, LIVENESS, LEAK = Severity.SAFETY, Severity.SECURITY, Severity.LIVENESS, Severity.LEAK

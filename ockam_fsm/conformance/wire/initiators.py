@@ -20,9 +20,9 @@ from ockam_fsm.conformance.wire.lab import Deviation, Lab, NotApplicable, Undeci
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.edges.wire_peer import now
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime.message import LOCAL, Address
-from ockam_fsm.runtime.settings import Durations
-from ockam_fsm.runtime.signals import Close, Hello, Keepalive, KeepaliveAnswer, Superseded
+from ockam_fsm.runtime.encoding.message import LOCAL, Address
+from ockam_fsm.runtime.session.settings import Durations
+from ockam_fsm.runtime.session.signals import Close, Hello, Keepalive, KeepaliveAnswer, Superseded
 
 CASES: list[Case] = []
 ONLY = ("generation",)

@@ -23,10 +23,10 @@ from ockam_fsm.edges.routes import join_host
 from ockam_fsm.edges.wire_peer import Ended, Unreachable, WireListener, WirePeer, now, pause
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime.handshake import SESSION_ID_BYTES, Profile
-from ockam_fsm.runtime.message import Address, Message, Route, local
-from ockam_fsm.runtime.signals import Generation, Hello
-from ockam_fsm.runtime.wire import VERSION, decode_message, encode_frame, encode_message
+from ockam_fsm.runtime.encoding.frames import VERSION, decode_message, encode_frame, encode_message
+from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
+from ockam_fsm.runtime.session.handshake import SESSION_ID_BYTES, Profile
+from ockam_fsm.runtime.session.signals import Generation, Hello
 
 FLOOD = 5000
 """More messages than this that nobody asked for, on one connection, are a flood."""

@@ -28,7 +28,7 @@ from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.conformance.wire.timing import is_bearable
 from ockam_fsm.conformance.wire.walk import NOT_YET, STIMULI, Plan, walk
 from ockam_fsm.machines.vocabulary import Event, Renegotiation, Role, SessionType
-from ockam_fsm.runtime.session import EXPIRED
+from ockam_fsm.runtime.session.session import EXPIRED
 
 ONLY = ("generation",)
 ROOM = 500

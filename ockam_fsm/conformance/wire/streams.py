@@ -2,7 +2,7 @@
 
 Limit: clause 12.1 is informative, so that a publish is stored and delivered at least once is not judged here. That a
 response is tied to its request is clause 6.2, whatever the protocol.
-Source: clause 6.2; runtime/stream_messages.py; `tests/vectors/ockam-elixir-wire.json`.
+Source: clause 6.2; runtime/encoding/stream_messages.py; `tests/vectors/ockam-elixir-wire.json`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from ockam_fsm.conformance.wire.cases import Case, Manner, case
 from ockam_fsm.conformance.wire.lab import Deviation, Lab, fresh
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.kernel.errors import RemoteSessionError
-from ockam_fsm.runtime.message import Message, local
-from ockam_fsm.runtime.stream_messages import (
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.encoding.stream_messages import (
     CreateStream,
     Push,
     Pushed,

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from ockam_fsm.conformance.wire.lab import Deviation, Lab, Undecided, Wire, frame, fresh, new_session_id, payload
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime.handshake import GENERATION, Place, Profile, worker_route
-from ockam_fsm.runtime.message import Address, Message, Route, local
-from ockam_fsm.runtime.signals import (
+from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
+from ockam_fsm.runtime.session.handshake import GENERATION, Place, Profile, worker_route
+from ockam_fsm.runtime.session.signals import (
     Answer,
     Data,
     Generation,

@@ -21,9 +21,9 @@ from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.edges.routes import tcp
 from ockam_fsm.edges.wire_peer import now, pause
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role
-from ockam_fsm.runtime.handshake import GENERATION
-from ockam_fsm.runtime.signals import Answer, Close, Hello, Keepalive
-from ockam_fsm.runtime.wire import VERSION
+from ockam_fsm.runtime.encoding.frames import VERSION
+from ockam_fsm.runtime.session.handshake import GENERATION
+from ockam_fsm.runtime.session.signals import Answer, Close, Hello, Keepalive
 
 CASES: list[Case] = []
 LATE = (1.25, 1.5, 2.0, 3.0)

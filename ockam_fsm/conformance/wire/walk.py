@@ -27,11 +27,11 @@ from ockam_fsm.conformance.wire.talk import NO_SESSION
 from ockam_fsm.edges.wire_peer import now, pause
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.vocabulary import Event, Role
-from ockam_fsm.runtime.commands import Send, Timer
-from ockam_fsm.runtime.handshake import GENERATION, worker_route
-from ockam_fsm.runtime.message import Address, Message, Route
-from ockam_fsm.runtime.session import EXPIRED
-from ockam_fsm.runtime.signals import Answer, Data
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
+from ockam_fsm.runtime.session.commands import Send, Timer
+from ockam_fsm.runtime.session.handshake import GENERATION, worker_route
+from ockam_fsm.runtime.session.session import EXPIRED
+from ockam_fsm.runtime.session.signals import Answer, Data
 
 MOST = 0.6
 SLACK_SECONDS = (0.1, 0.5, 1.0)

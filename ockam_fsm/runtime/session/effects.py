@@ -12,7 +12,8 @@ from typing import NamedTuple, TypeAlias
 
 from ockam_fsm.machines.request import RequestEvent
 from ockam_fsm.machines.vocabulary import Event, Role
-from ockam_fsm.runtime.commands import (
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
+from ockam_fsm.runtime.session.commands import (
     CancelTimer,
     Closed,
     DeadLetter,
@@ -26,13 +27,12 @@ from ockam_fsm.runtime.commands import (
     Timer,
     Unregister,
 )
-from ockam_fsm.runtime.handshake import worker_route
-from ockam_fsm.runtime.knowledge import Knowledge, ranked
-from ockam_fsm.runtime.link import Link, Purpose
-from ockam_fsm.runtime.message import Address, Message, Route
-from ockam_fsm.runtime.request import Outgoing
-from ockam_fsm.runtime.settings import MAX_BACK_OFF_STEPS
-from ockam_fsm.runtime.signals import (
+from ockam_fsm.runtime.session.handshake import worker_route
+from ockam_fsm.runtime.session.knowledge import Knowledge, ranked
+from ockam_fsm.runtime.session.link import Link, Purpose
+from ockam_fsm.runtime.session.request import Outgoing
+from ockam_fsm.runtime.session.settings import MAX_BACK_OFF_STEPS
+from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
     Data,

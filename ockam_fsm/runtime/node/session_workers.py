@@ -18,16 +18,16 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeAlias
 
 from ockam_fsm.kernel.errors import EventRefused
-from ockam_fsm.runtime import commands as core
-from ockam_fsm.runtime.commands import AnyTimer, Command
-from ockam_fsm.runtime.connections import Connection
-from ockam_fsm.runtime.link import Link
-from ockam_fsm.runtime.message import Address, Message
-from ockam_fsm.runtime.node_commands import AttemptStarted, Notify, Remember, StateChanged
-from ockam_fsm.runtime.request import Outgoing
-from ockam_fsm.runtime.router import Access, Dependent, Envelope, Resident, Router
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.workers import Farewell
+from ockam_fsm.runtime.encoding.message import Address, Message
+from ockam_fsm.runtime.node.commands import AttemptStarted, Notify, Remember, StateChanged
+from ockam_fsm.runtime.node.connections import Connection
+from ockam_fsm.runtime.node.router import Access, Dependent, Envelope, Resident, Router
+from ockam_fsm.runtime.node.workers import Farewell
+from ockam_fsm.runtime.session.commands import AnyTimer, Command
+from ockam_fsm.runtime.session.link import Link
+from ockam_fsm.runtime.session.request import Outgoing
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.session import commands as core
 
 NOT_OVER_ITS_ROUTE = "not over the session's route"
 ROUTE_ENDS_HERE = "handshake whose return route ends here"

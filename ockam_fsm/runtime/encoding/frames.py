@@ -34,8 +34,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
-from ockam_fsm.runtime.bare import malformed
-from ockam_fsm.runtime.message import Address, Message, Route
+from ockam_fsm.runtime.encoding.bare import malformed
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
 
 VERSION = b"\x01"
 MAX_FRAME_BYTES = 16 * 1024 * 1024

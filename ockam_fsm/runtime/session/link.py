@@ -9,8 +9,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from ockam_fsm.runtime.message import Address, Route
-from ockam_fsm.runtime.signals import Generation
+from ockam_fsm.runtime.encoding.message import Address, Route
+from ockam_fsm.runtime.session.signals import Generation
 
 
 class Purpose(Enum):

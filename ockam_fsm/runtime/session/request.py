@@ -15,7 +15,8 @@ from typing import ClassVar, NamedTuple
 from ockam_fsm.kernel.driver import driver_for
 from ockam_fsm.kernel.value import value
 from ockam_fsm.machines.request import REQUEST, RequestEvent, RequestState
-from ockam_fsm.runtime.commands import (
+from ockam_fsm.runtime.encoding.message import Address, Route
+from ockam_fsm.runtime.session.commands import (
     CancelTimer,
     Command,
     Notify,
@@ -25,7 +26,6 @@ from ockam_fsm.runtime.commands import (
     Responded,
     SetTimer,
 )
-from ockam_fsm.runtime.message import Address, Route
 
 _DRIVER = driver_for(REQUEST)
 

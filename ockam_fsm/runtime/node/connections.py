@@ -22,10 +22,10 @@ from ockam_fsm.kernel.driver import Driver, driver_for
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.machines.session import IMPLICIT_TRANSIENT, table
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, State
-from ockam_fsm.runtime.commands import Timer
-from ockam_fsm.runtime.message import Address, Message
-from ockam_fsm.runtime.node_commands import Connect, Disconnect, StateChanged, Transmit
-from ockam_fsm.runtime.router import Dependent, Envelope, Resident, Router
+from ockam_fsm.runtime.encoding.message import Address, Message
+from ockam_fsm.runtime.node.commands import Connect, Disconnect, StateChanged, Transmit
+from ockam_fsm.runtime.node.router import Dependent, Envelope, Resident, Router
+from ockam_fsm.runtime.session.commands import Timer
 
 HELD_BYTES = "held bytes"
 SILENT = "it brings no answer"

@@ -17,12 +17,12 @@ from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.machines.spawner import SPAWNER, SpawnerEvent, SpawnerState
 from ockam_fsm.machines.vocabulary import State
-from ockam_fsm.runtime.commands import AnyTimer, Command, DeadLetter, Register, Unregister
-from ockam_fsm.runtime.handshake import Place, Profile
-from ockam_fsm.runtime.link import inner_of_reply
-from ockam_fsm.runtime.message import Address, Message
-from ockam_fsm.runtime.session import UNKNOWN_ADDRESS, Session, Snapshot
-from ockam_fsm.runtime.signals import Hello
+from ockam_fsm.runtime.encoding.message import Address, Message
+from ockam_fsm.runtime.session.commands import AnyTimer, Command, DeadLetter, Register, Unregister
+from ockam_fsm.runtime.session.handshake import Place, Profile
+from ockam_fsm.runtime.session.link import inner_of_reply
+from ockam_fsm.runtime.session.session import UNKNOWN_ADDRESS, Session, Snapshot
+from ockam_fsm.runtime.session.signals import Hello
 
 Key: TypeAlias = Hashable
 """Names a responder within its host: the session id, or in profile `ockam` the ordinal of its making."""

@@ -21,10 +21,10 @@ from ockam_fsm.kernel.driver import driver_for
 from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.kernel.value import value
 from ockam_fsm.machines.supervised import SUPERVISED, WorkerEvent, WorkerState
-from ockam_fsm.runtime.message import Address, Message, Route
-from ockam_fsm.runtime.node_commands import StateChanged, WorkerFailed
-from ockam_fsm.runtime.router import Access, Envelope, Inner, Router
-from ockam_fsm.runtime.settings import BackOff
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
+from ockam_fsm.runtime.node.commands import StateChanged, WorkerFailed
+from ockam_fsm.runtime.node.router import Access, Envelope, Inner, Router
+from ockam_fsm.runtime.session.settings import BackOff
 
 HANDLER_RAISED = "handler raised"
 

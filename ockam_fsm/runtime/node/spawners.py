@@ -2,7 +2,7 @@
 
 Rule 1: the host decides (find, make, refuse, forget); this file moves messages and addresses.
 Rule 2: every responder has an outer address of its own, with 128 random bits, that ends with it.
-Source: spec/sessions.md clauses 2.3 and 4.9; runtime/host.py.
+Source: spec/sessions.md clauses 2.3 and 4.9; runtime/session/host.py.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
-from ockam_fsm.runtime.commands import DeadLetter
-from ockam_fsm.runtime.host import Host, Key, Owned
-from ockam_fsm.runtime.knowledge import Terms
-from ockam_fsm.runtime.message import Address
-from ockam_fsm.runtime.router import Access, Envelope, Inner, Router
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.session_workers import CARRY_OUT, ROUTE_ENDS_HERE, Order, SessionWorker
-from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.runtime.encoding.message import Address
+from ockam_fsm.runtime.node.router import Access, Envelope, Inner, Router
+from ockam_fsm.runtime.node.session_workers import CARRY_OUT, ROUTE_ENDS_HERE, Order, SessionWorker
+from ockam_fsm.runtime.session.commands import DeadLetter
+from ockam_fsm.runtime.session.host import Host, Key, Owned
+from ockam_fsm.runtime.session.knowledge import Terms
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.settings import Settings
 
 Durable: TypeAlias = Callable[[bytes], tuple[int, bool]]
 """What durable state says of a session id: the number to remember (0: none), and whether its state is there too."""

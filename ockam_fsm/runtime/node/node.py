@@ -36,21 +36,21 @@ from hashlib import blake2b
 
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Event, State
-from ockam_fsm.runtime.connections import Connection, ConnectionSettings
-from ockam_fsm.runtime.dead_letters import DeadLetters
-from ockam_fsm.runtime.handshake import GENERATION, SESSION_ID_BYTES
-from ockam_fsm.runtime.knowledge import Terms
-from ockam_fsm.runtime.link import Entropy
-from ockam_fsm.runtime.message import Address, Message, Route
-from ockam_fsm.runtime.node_commands import NodeCommand, Observer, WorkerTimer
-from ockam_fsm.runtime.request import Outgoing
-from ockam_fsm.runtime.router import ROUTER, Access, Envelope, Resident, Router
-from ockam_fsm.runtime.session import Session
-from ockam_fsm.runtime.session_workers import SessionWorker
-from ockam_fsm.runtime.settings import Settings
-from ockam_fsm.runtime.signals import Error
-from ockam_fsm.runtime.spawners import Durable, HostWorker, nothing_durable
-from ockam_fsm.runtime.workers import USUAL_RESTARTS, Handler, RestartPolicy, Worker, settle
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
+from ockam_fsm.runtime.node.commands import NodeCommand, Observer, WorkerTimer
+from ockam_fsm.runtime.node.connections import Connection, ConnectionSettings
+from ockam_fsm.runtime.node.dead_letters import DeadLetters
+from ockam_fsm.runtime.node.router import ROUTER, Access, Envelope, Resident, Router
+from ockam_fsm.runtime.node.session_workers import SessionWorker
+from ockam_fsm.runtime.node.spawners import Durable, HostWorker, nothing_durable
+from ockam_fsm.runtime.node.workers import USUAL_RESTARTS, Handler, RestartPolicy, Worker, settle
+from ockam_fsm.runtime.session.handshake import GENERATION, SESSION_ID_BYTES
+from ockam_fsm.runtime.session.knowledge import Terms
+from ockam_fsm.runtime.session.link import Entropy
+from ockam_fsm.runtime.session.request import Outgoing
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.settings import Settings
+from ockam_fsm.runtime.session.signals import Error
 
 UNKNOWN_CONNECTION = "unknown connection"
 ERRORS_PER_WINDOW = 100

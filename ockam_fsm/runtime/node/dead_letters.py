@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from ockam_fsm.runtime.node_commands import Letter
+from ockam_fsm.runtime.node.commands import Letter
 
 MAX_REASONS = 256
 OTHER = "other"

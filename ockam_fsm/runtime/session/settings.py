@@ -15,7 +15,7 @@ from ockam_fsm.kernel.driver import Driver, driver_for
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.machines.session import SessionMachine, table
 from ockam_fsm.machines.vocabulary import Creation, Effect, Event, Renegotiation, Role, SessionType, State
-from ockam_fsm.runtime.handshake import GENERATION, Profile
+from ockam_fsm.runtime.session.handshake import GENERATION, Profile
 
 MAX_BACK_OFF_STEPS = 32
 

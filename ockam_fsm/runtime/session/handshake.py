@@ -48,9 +48,10 @@ from typing import Any, Protocol
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime import bare
-from ockam_fsm.runtime.message import LOCAL, Address, Route, local
-from ockam_fsm.runtime.signals import (
+from ockam_fsm.runtime.encoding import bare
+from ockam_fsm.runtime.encoding.frames import KEPT_ADDRESSES, MAX_ADDRESS_BYTES, MAX_ROUTE_LENGTH, check_route
+from ockam_fsm.runtime.encoding.message import LOCAL, Address, Route, local
+from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
     Data,
@@ -62,7 +63,6 @@ from ockam_fsm.runtime.signals import (
     Signal,
     Superseded,
 )
-from ockam_fsm.runtime.wire import KEPT_ADDRESSES, MAX_ADDRESS_BYTES, MAX_ROUTE_LENGTH, check_route
 
 SESSION_ID_BYTES = 16
 MAX_REASON_BYTES = 1024

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ockam_fsm.kernel.errors import RemoteSessionError
-from ockam_fsm.runtime.message import Address, Message, Route
-from ockam_fsm.runtime.wire import decode_message, encode_message
-from ockam_fsm.runtime.workers import Context, Handler, hop
+from ockam_fsm.runtime.encoding.frames import decode_message, encode_message
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
+from ockam_fsm.runtime.node.workers import Context, Handler, hop
 
 UNKNOWN_NAME = "unknown name"
 

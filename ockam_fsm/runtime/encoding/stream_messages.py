@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias, TypeVar
 
-from ockam_fsm.runtime import bare
+from ockam_fsm.runtime.encoding import bare
 
 MAX_PULLED_MESSAGES = 65_536
 

@@ -15,11 +15,11 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from ockam_fsm.machines.vocabulary import Event, Role, State
-from ockam_fsm.runtime.commands import Command, SetTimer, Timer
-from ockam_fsm.runtime.link import Entropy, Link
-from ockam_fsm.runtime.message import Address, Route
-from ockam_fsm.runtime.request import Outgoing, Request, RequestRecord
-from ockam_fsm.runtime.settings import Settings
+from ockam_fsm.runtime.encoding.message import Address, Route
+from ockam_fsm.runtime.session.commands import Command, SetTimer, Timer
+from ockam_fsm.runtime.session.link import Entropy, Link
+from ockam_fsm.runtime.session.request import Outgoing, Request, RequestRecord
+from ockam_fsm.runtime.session.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

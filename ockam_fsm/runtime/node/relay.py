@@ -18,10 +18,10 @@ from collections.abc import Hashable
 from dataclasses import replace
 
 from ockam_fsm.kernel.errors import RemoteSessionError
-from ockam_fsm.runtime import bare
-from ockam_fsm.runtime.message import Address, Message, Route, local
-from ockam_fsm.runtime.wire import MAX_ADDRESS_BYTES
-from ockam_fsm.runtime.workers import Context
+from ockam_fsm.runtime.encoding import bare
+from ockam_fsm.runtime.encoding.frames import MAX_ADDRESS_BYTES
+from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
+from ockam_fsm.runtime.node.workers import Context
 
 TOKEN_BYTES = 16
 NOT_REGISTERED = "alias not registered"

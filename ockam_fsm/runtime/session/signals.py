@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from ockam_fsm.kernel.value import value
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime.message import Address, Route
+from ockam_fsm.runtime.encoding.message import Address, Route
 
 
 class Generation(NamedTuple):

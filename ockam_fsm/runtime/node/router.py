@@ -21,10 +21,8 @@ from collections.abc import Callable, Hashable
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from ockam_fsm.runtime.dead_letters import DeadLetters
-from ockam_fsm.runtime.link import Entropy, Purpose, inner_of_reply
-from ockam_fsm.runtime.message import LOCAL, TCP, Address, Message, Route
-from ockam_fsm.runtime.node_commands import (
+from ockam_fsm.runtime.encoding.message import LOCAL, TCP, Address, Message, Route
+from ockam_fsm.runtime.node.commands import (
     CancelTimer,
     Letter,
     NodeCommand,
@@ -33,6 +31,8 @@ from ockam_fsm.runtime.node_commands import (
     SetTimer,
     WorkerTimer,
 )
+from ockam_fsm.runtime.node.dead_letters import DeadLetters
+from ockam_fsm.runtime.session.link import Entropy, Purpose, inner_of_reply
 
 UNKNOWN_ADDRESS = "unknown address"
 EMPTY_ROUTE = "empty onward route"

@@ -11,8 +11,8 @@ from collections.abc import Hashable
 from typing import NamedTuple, TypeAlias
 
 from ockam_fsm.kernel.value import Symbol, value
-from ockam_fsm.runtime.message import Address, Message, Route
-from ockam_fsm.runtime.signals import Generation
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
+from ockam_fsm.runtime.session.signals import Generation
 
 
 class Timer(Symbol):

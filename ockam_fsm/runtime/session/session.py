@@ -22,14 +22,14 @@ from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.machines.request import RequestEvent, RequestState
 from ockam_fsm.machines.vocabulary import Event, State
-from ockam_fsm.runtime.commands import AnyTimer, Command, DeadLetter, RequestTimer, Timer
-from ockam_fsm.runtime.effects import Cause, Effects, Inbound, Response
-from ockam_fsm.runtime.handshake import Place, worker_route
-from ockam_fsm.runtime.knowledge import NO_REQUESTS, without_timer
-from ockam_fsm.runtime.link import Link
-from ockam_fsm.runtime.message import Message, Route
-from ockam_fsm.runtime.request import Outgoing, RequestRecord
-from ockam_fsm.runtime.signals import Answer, Close, Data, Error, Hello, Keepalive, KeepaliveAnswer, Superseded
+from ockam_fsm.runtime.encoding.message import Message, Route
+from ockam_fsm.runtime.session.commands import AnyTimer, Command, DeadLetter, RequestTimer, Timer
+from ockam_fsm.runtime.session.effects import Cause, Effects, Inbound, Response
+from ockam_fsm.runtime.session.handshake import Place, worker_route
+from ockam_fsm.runtime.session.knowledge import NO_REQUESTS, without_timer
+from ockam_fsm.runtime.session.link import Link
+from ockam_fsm.runtime.session.request import Outgoing, RequestRecord
+from ockam_fsm.runtime.session.signals import Answer, Close, Data, Error, Hello, Keepalive, KeepaliveAnswer, Superseded
 
 MAX_NUMBER_JUMP = 2**20
 """Numbers come from peers: one that jumps further than this is refused (clause 4.2)."""

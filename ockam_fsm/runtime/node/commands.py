@@ -11,8 +11,8 @@ from collections.abc import Hashable
 from typing import NamedTuple, Protocol, TypeAlias
 
 from ockam_fsm.kernel.value import value
-from ockam_fsm.runtime.commands import Notice
-from ockam_fsm.runtime.message import Address, Message
+from ockam_fsm.runtime.encoding.message import Address, Message
+from ockam_fsm.runtime.session.commands import Notice
 
 
 class WorkerTimer(NamedTuple):
