@@ -33,7 +33,7 @@ BY_SPIN = """
 import json, sys
 from dataclasses import asdict
 from ockam_fsm.specification.promela_files import texts
-from ockam_fsm.edges.spin import run
+from ockam_fsm.tools.spin import run
 print(json.dumps(asdict(run(texts()[f"spec/promela/{sys.argv[1]}.pml"]))))
 """
 JUDGES = ("explorer, stdlib", "explorer, numba", "TLC", "SPIN")

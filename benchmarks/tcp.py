@@ -38,9 +38,9 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import tcp_bare
-from ockam_fsm.edges.loop import run
-from ockam_fsm.edges.routes import parse_route
-from ockam_fsm.edges.tcp_node import TcpNode
+from ockam_fsm.net.event_loop import run
+from ockam_fsm.net.node import TcpNode
+from ockam_fsm.net.routes import parse_route
 from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.node.workers import Context, echo
 from ockam_fsm.runtime.session.settings import BackOff, Durations

@@ -32,10 +32,10 @@ from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.runtime.session.settings import BackOff, Durations, Settings
 
 if TYPE_CHECKING:
-    from ockam_fsm.edges.observing import Metrics
-    from ockam_fsm.edges.tcp_connection import TcpLimits
-    from ockam_fsm.edges.tcp_node import TcpNode
-    from ockam_fsm.edges.tcp_session import TcpSession
+    from ockam_fsm.net.connection import TcpLimits
+    from ockam_fsm.net.node import TcpNode
+    from ockam_fsm.net.observability import Metrics
+    from ockam_fsm.net.session import TcpSession
 
 __all__ = [
     "EXPLICIT_PERSISTENT_ONE_SIDED",

@@ -26,7 +26,7 @@ from ockam_fsm.cli.subjects import within as within_bounds
 from ockam_fsm.cli.verdicts import as_json, is_good, is_open, say
 
 if TYPE_CHECKING:
-    from ockam_fsm.edges.crew import Word
+    from ockam_fsm.tools.process_pool import Word
 
 REPORT_SECONDS = 0.2
 VERY_SLOW_WAYS = ("lossy", "closed", "initiator-among-strangers", "responder-among-strangers")
@@ -133,7 +133,7 @@ def _finish(candidates: Sequence[Candidate], found: Sequence[dict[str, Any]], pi
 
 def run(jobs: Sequence[Job], workers: int) -> list[dict[str, Any]]:
     """The results as JSON has them, in the order of the jobs; the heavy ones are searched first."""
-    from ockam_fsm.edges.crew import carry_out
+    from ockam_fsm.tools.process_pool import carry_out
 
     order = sorted(range(len(jobs)), key=lambda at: (-_weight(jobs[at]), at))
     console = err()

@@ -199,7 +199,7 @@ async def _judge_initiator(
     node: Target, only: Iterable[str], expected: tuple[Expected, ...], written: _Written, run: str, wait: float
 ) -> int:
     from ockam_fsm.conformance.wire.door_kit import DoorKit
-    from ockam_fsm.edges.wire_peer import WireListener
+    from ockam_fsm.net.raw_peer import WireListener
 
     try:
         listener = await WireListener.at(node.where)
@@ -276,8 +276,8 @@ class Opener:
 
 
 def the_address(text: str) -> str:
-    from ockam_fsm.edges.routes import split_host
     from ockam_fsm.kernel.errors import LocalSessionError
+    from ockam_fsm.net.routes import split_host
 
     where = text.removeprefix(SCHEME).rstrip("/")
     try:

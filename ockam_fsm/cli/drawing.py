@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ockam_fsm.cli.app import fail
-from ockam_fsm.edges.process import RenderingError, render_svg
 from ockam_fsm.projections import svg
 from ockam_fsm.projections.gallery import Picture
+from ockam_fsm.tools.graphviz import RenderingError, render_svg
 
 
 def drawn(picture: Picture) -> str:

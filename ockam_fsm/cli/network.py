@@ -42,8 +42,8 @@ DurationsOption = Annotated[str, typer.Option("--durations", metavar="NAME=SECON
 
 
 def the_route(text: str) -> Route:
-    from ockam_fsm.edges.routes import EXAMPLE, parse_route
     from ockam_fsm.kernel.errors import LocalSessionError
+    from ockam_fsm.net.routes import EXAMPLE, parse_route
 
     try:
         return parse_route(text)
@@ -94,10 +94,10 @@ def _seconds(name: str, value: str) -> float:
 @contextmanager
 def recording(path: Path | None, settings: Settings) -> Iterator[Callable[..., Session]]:
     """What makes the sessions of a node; with a file their steps are recorded there."""
-    from ockam_fsm.edges.recording import header
-    from ockam_fsm.edges.trace_file import TraceFile
     from ockam_fsm.kernel.errors import LocalSessionError
+    from ockam_fsm.net.trace_file import TraceFile
     from ockam_fsm.runtime.session.session import Session
+    from ockam_fsm.runtime.trace_recorder import header
 
     if path is None:
         yield Session
@@ -116,8 +116,8 @@ def recording(path: Path | None, settings: Settings) -> Iterator[Callable[..., S
 
 def run_to_the_end(main: Coroutine[Any, Any, int]) -> None:
     """Run a command, and leave with its exit code. Errors of peer and network say what to do."""
-    from ockam_fsm.edges.loop import run
     from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+    from ockam_fsm.net.event_loop import run
 
     code = INTERRUPTED
     try:

@@ -14,7 +14,7 @@ from ockam_fsm.cli.app import DIFFERS, JsonOption, app, err, fail, print_json_li
 from ockam_fsm.cli.network import DurationsOption, TraceOption, recording, run_to_the_end, the_durations, the_type
 
 if TYPE_CHECKING:
-    from ockam_fsm.edges.tcp_node import TcpNode
+    from ockam_fsm.net.node import TcpNode
     from ockam_fsm.runtime.session.settings import Settings
 
 WORKERS = {
@@ -61,7 +61,7 @@ def node(
 
 
 async def _serve(listen: list[str], settings: Settings, capacity: int, trace: Path | None, as_json: bool) -> int:
-    from ockam_fsm.edges.tcp_node import TcpNode
+    from ockam_fsm.net.node import TcpNode
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -151,7 +151,7 @@ def _moment(point: Moment) -> dict[str, Any]:
 
 
 def _run_again(trace: Path) -> None:
-    from ockam_fsm.edges.runs import replay as run_again
+    from ockam_fsm.simulation.runs import replay as run_again
 
     remedy = "Name a world (`ockam-fsm check --help`), or a trace that `ockam-fsm simulate --trace` has written."
     try:

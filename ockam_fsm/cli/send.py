@@ -35,8 +35,8 @@ def send(
 
 
 async def _send(route: Route, payload: bytes, timeout: float, tracing: str | None, as_json: bool) -> int:
-    from ockam_fsm.edges.routes import format_route
-    from ockam_fsm.edges.tcp_node import TcpNode
+    from ockam_fsm.net.node import TcpNode
+    from ockam_fsm.net.routes import format_route
 
     async with TcpNode() as node:
         began = perf_counter()

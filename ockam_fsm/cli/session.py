@@ -21,7 +21,7 @@ from ockam_fsm.cli.network import (
 )
 
 if TYPE_CHECKING:
-    from ockam_fsm.edges.tcp_node import TcpNode
+    from ockam_fsm.net.node import TcpNode
     from ockam_fsm.runtime.encoding.message import Route
     from ockam_fsm.runtime.node.commands import StateChanged
     from ockam_fsm.runtime.session.settings import Settings
@@ -58,8 +58,8 @@ def session(
     * `ockam-fsm session tcp://127.0.0.1:4000/session_spawner --profile ockam --message hello`
     * `ockam-fsm session tcp://127.0.0.1:4000/responder --type explicit-persistent-one-sided`
     """
-    from ockam_fsm.edges.tcp_node import TcpNode
     from ockam_fsm.machines.vocabulary import Renegotiation, Role
+    from ockam_fsm.net.node import TcpNode
     from ockam_fsm.runtime.session.handshake import PROFILES
     from ockam_fsm.runtime.session.settings import Settings
 

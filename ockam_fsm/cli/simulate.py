@@ -14,8 +14,8 @@ from rich.progress import Progress
 from ockam_fsm.cli.app import DIFFERS, JsonOption, app, err, fail, out, print_json, unknown
 
 if TYPE_CHECKING:
-    from ockam_fsm.edges.faults import Faults
-    from ockam_fsm.edges.simulation import Setup
+    from ockam_fsm.simulation.faults import Faults
+    from ockam_fsm.simulation.workload import Setup
 
 
 @app.command()
@@ -60,7 +60,7 @@ def simulate(
 
 
 def _faults(given: str) -> Faults:
-    from ockam_fsm.edges.faults import ALL, NO_FAULTS, Faults
+    from ockam_fsm.simulation.faults import ALL, NO_FAULTS, Faults
 
     if given in ("all", "none"):
         return Faults() if given == "all" else NO_FAULTS
@@ -72,10 +72,10 @@ def _faults(given: str) -> Faults:
 
 
 def _setups(session_type: str, profile: str, seed: int, runs: int, faults: Faults) -> Iterator[Setup]:
-    from ockam_fsm.edges.simulation import Setup
     from ockam_fsm.machines.session import TYPES
     from ockam_fsm.machines.vocabulary import Renegotiation
     from ockam_fsm.runtime.session.handshake import PROFILES
+    from ockam_fsm.simulation.workload import Setup
 
     if profile not in PROFILES:
         unknown("profile", profile, PROFILES)
@@ -94,7 +94,7 @@ def _setups(session_type: str, profile: str, seed: int, runs: int, faults: Fault
 
 
 def _run(setups: Iterable[Setup], steps: int, *, quiet: bool) -> Iterator[dict[str, Any]]:
-    from ockam_fsm.edges.runs import simulate as run_one
+    from ockam_fsm.simulation.runs import simulate as run_one
 
     setups = list(setups)
     with Progress(console=err(), disable=quiet, transient=True) as progress:
@@ -136,7 +136,7 @@ def _orderings(held: list[str]) -> str:
 
 
 def _write(setup: Setup, steps: int, path: Path) -> None:
-    from ockam_fsm.edges.runs import write_trace
+    from ockam_fsm.simulation.runs import write_trace
 
     try:
         write_trace(setup, steps, path)

@@ -19,7 +19,7 @@ import typer
 
 from ockam_fsm.cli.app import DIFFERS, OK, JsonOption, app, err, fail, out, print_json, unknown
 from ockam_fsm.cli.pins import MANIFEST, pinned, write
-from ockam_fsm.edges.tlc import Found, TlcError, require, run
+from ockam_fsm.tools.tlc import Found, TlcError, require, run
 
 SECTION = "tlc"
 CORES = os.cpu_count() or 1
@@ -90,7 +90,7 @@ def _jobs(names: Sequence[str] | None, folder: Path, workers: int) -> list[Job]:
 
 def _all(jobs: Sequence[Job], workers: int, pins: dict[str, Any], quiet: bool) -> list[dict[str, Any]]:
     """The results in the order of the jobs; each is said as soon as it is there."""
-    from ockam_fsm.edges.crew import Word, carry_out
+    from ockam_fsm.tools.process_pool import Word, carry_out
 
     found: dict[int, dict[str, Any]] = {}
 

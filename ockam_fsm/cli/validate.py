@@ -111,8 +111,8 @@ def _judged(trace: Path) -> Validation:
 
 def _by_tlc(trace: Path, root: Path, result: Validation) -> dict[str, object]:
     """The first line that TLC cannot explain either. Two judges that disagree are a defect of ours."""
-    from ockam_fsm.edges.tlc import TlcError
     from ockam_fsm.specification.tlc_traces import Unjudged, judge, parts_of
+    from ockam_fsm.tools.tlc import TlcError
 
     try:
         lines = [one.line for one in judge(parts_of(trace), root / "spec" / "tla")]

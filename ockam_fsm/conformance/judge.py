@@ -24,8 +24,8 @@ from ockam_fsm.conformance.search import choices, shortest
 from ockam_fsm.conformance.stimuli import HOSTS, stimuli_of
 from ockam_fsm.conformance.target import Declaration, Feature, Make, TargetLost, Unsupported
 from ockam_fsm.conformance.words import Case, alone, cases
-from ockam_fsm.edges.watchdog import Calls
 from ockam_fsm.runtime.encoding.message import Address
+from ockam_fsm.tools.watchdog import Calls
 
 MOST_LOST = 5
 """After so many targets that crashed or said nothing there is no point in going on."""

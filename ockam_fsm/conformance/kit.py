@@ -19,10 +19,10 @@ from ockam_fsm.conformance.judge import Effort, Judge
 from ockam_fsm.conformance.pair import PairOfJudges
 from ockam_fsm.conformance.pipe import Program
 from ockam_fsm.conformance.target import Declaration, Make
-from ockam_fsm.edges.watchdog import watched
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
 from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Profile
+from ockam_fsm.tools.watchdog import watched
 
 USUAL = Effort()
 

@@ -11,12 +11,12 @@ from ockam_fsm.conformance.comparison import LOST, RAISED, REFUSED, Difference
 from ockam_fsm.conformance.peer import Action, Arrive, AtOnce, Do, Single, Stimulus, Wait, singles
 from ockam_fsm.conformance.reference import read
 from ockam_fsm.conformance.target import Declaration, Make, Output, TargetLost
-from ockam_fsm.edges.watchdog import Calls
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import Address, Message
 from ockam_fsm.runtime.session.handshake import Profile
 from ockam_fsm.runtime.session.signals import Data
+from ockam_fsm.tools.watchdog import Calls
 
 MOST_OUTPUTS = 10_000
 """Whoever says more in one step floods."""

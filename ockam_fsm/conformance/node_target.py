@@ -25,9 +25,9 @@ from ockam_fsm.conformance.target import (
     Ordered,
     Output,
 )
-from ockam_fsm.edges.entropy import SystemEntropy
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.net.entropy import SystemEntropy
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.node.commands import (
     CancelTimer,

@@ -23,7 +23,6 @@ from ockam_fsm.conformance.target import (
     TargetLost,
     Unsupported,
 )
-from ockam_fsm.edges.lines import LineProgram, ProgramLost
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Role
@@ -45,6 +44,7 @@ from ockam_fsm.runtime.session.handshake import PROFILES
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.settings import BackOff, Durations
 from ockam_fsm.runtime.session.signals import Generation
+from ockam_fsm.tools.line_subprocess import LineProgram, ProgramLost
 
 Json = Mapping[str, Any]
 

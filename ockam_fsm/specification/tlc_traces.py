@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ockam_fsm.edges import tlc
 from ockam_fsm.machines.session import table
 from ockam_fsm.machines.vocabulary import Event, Role
 from ockam_fsm.projections import tla, tla_model
 from ockam_fsm.specification.trace_reading import MAX_LINE_BYTES, MESSAGE, START, Header, Record, Said, read
+from ockam_fsm.tools import tlc
 
 UNBOUNDED = "1000000"
 _EXPLAINED = re.compile(r'<<"explained", (\d+), (\d+)>>')

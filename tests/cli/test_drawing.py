@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ockam_fsm.edges import process
-from ockam_fsm.edges.process import RenderingError, render_svg, render_with_program, render_with_wasm
+from ockam_fsm.tools import graphviz
+from ockam_fsm.tools.graphviz import RenderingError, render_svg, render_with_program, render_with_wasm
 
 SOURCE = 'digraph { a [label="≥ ü <b>"]; a -> b }'
 
@@ -66,13 +66,13 @@ def test_what_is_not_dot_is_refused() -> None:
 
 
 def instead(monkeypatch: pytest.MonkeyPatch, render: object) -> None:
-    monkeypatch.setattr(process, "_instance", lambda: SimpleNamespace(render=render))
+    monkeypatch.setattr(graphviz, "_instance", lambda: SimpleNamespace(render=render))
 
 
 def test_a_drawing_that_hangs_is_abandoned_and_no_other_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
     instead(monkeypatch, lambda _source, format: str(released.wait(60)).encode())
-    monkeypatch.setattr(process._Call, "abandoned", False)
+    monkeypatch.setattr(graphviz._Call, "abandoned", False)
     try:
         with pytest.raises(RenderingError, match=r"took longer than 0.01 s"):
             render_with_wasm(SOURCE, limit_seconds=0.01)
@@ -95,7 +95,7 @@ def test_neither_program_nor_runtime_names_the_package(monkeypatch: pytest.Monke
     def missing() -> object:
         raise ImportError("No module named 'wasmtime'")
 
-    monkeypatch.setattr(process, "_instance", missing)
+    monkeypatch.setattr(graphviz, "_instance", missing)
     with pytest.raises(RenderingError, match="Install the package wasmtime") as caught:
         render_with_wasm(SOURCE)
     assert caught.value.fact.startswith("There is no Graphviz")

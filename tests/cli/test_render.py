@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 from ockam_fsm.checking.sessions import properties_page
 from ockam_fsm.cli import app, render
 from ockam_fsm.cli.app import DIFFERS, OK, USAGE
-from ockam_fsm.edges.process import RenderingError
 from ockam_fsm.projections import gallery, svg, tla
 from ockam_fsm.projections.gallery import Picture
 from ockam_fsm.specification import promela_files, tla_files
 from ockam_fsm.specification.machine_index import catalogue
+from ockam_fsm.tools.graphviz import RenderingError
 
 RUN = CliRunner()
 FEW = replace(catalogue(), pairs=())

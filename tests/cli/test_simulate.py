@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from ockam_fsm.cli import app
-from ockam_fsm.edges import runs, simulation
-from ockam_fsm.edges.monitors import Broken
-from ockam_fsm.edges.runs import Outcome
 from ockam_fsm.machines.session import TYPES
+from ockam_fsm.simulation import runs, workload
+from ockam_fsm.simulation.monitors import Broken
+from ockam_fsm.simulation.runs import Outcome
 
 RUN = ["simulate", "--type", "explicit-transient", "--steps", "300"]
 
@@ -62,7 +62,7 @@ def test_a_broken_property_is_exit_code_1_and_its_trace_is_written(
     def judge(self: Any, *args: Any) -> None:
         raise Broken("S0", "by order of the test")
 
-    monkeypatch.setattr(simulation.Simulation, "account", judge)
+    monkeypatch.setattr(workload.Simulation, "account", judge)
     path = tmp_path / "trace.jsonl"
     result = invoke(*RUN, "--trace", str(path))
     assert result.exit_code == 1
@@ -74,7 +74,7 @@ def test_a_broken_property_is_exit_code_1_and_its_trace_is_written(
 
 def test_a_trace_is_replayed(tmp_path: Path) -> None:
     path = tmp_path / "trace.jsonl"
-    runs.write_trace(simulation.Setup(TYPES[0], 1), 200, path)
+    runs.write_trace(workload.Setup(TYPES[0], 1), 200, path)
     assert invoke("replay", str(path)).exit_code == 0
     lines = path.read_text().splitlines()
     path.write_text("\n".join(lines[:-2]) + "\n")
@@ -94,6 +94,6 @@ def test_what_is_no_trace_is_refused(content: str, tmp_path: Path) -> None:
 
 
 def test_an_outcome_is_what_the_command_prints() -> None:
-    outcome = runs.simulate(simulation.Setup(TYPES[0]), 100)
+    outcome = runs.simulate(workload.Setup(TYPES[0]), 100)
     assert isinstance(outcome, Outcome)
     assert outcome.steps >= 100

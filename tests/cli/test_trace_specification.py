@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from ockam_fsm.cli import app
-from ockam_fsm.edges import tlc
-from ockam_fsm.edges.tlc import Found
 from ockam_fsm.projections.tla import literal
 from ockam_fsm.specification.tlc_traces import Unjudged, judge, parts_of
+from ockam_fsm.tools import tlc
+from ockam_fsm.tools.tlc import Found
 
 ROOT = Path(__file__).parents[2]
 LIFE = ROOT / "spec" / "traces" / "accepted" / "life.jsonl"

@@ -13,12 +13,12 @@ from pathlib import Path
 from ockam_fsm.conformance.findings import Report
 from ockam_fsm.conformance.wire.kit import Kit
 from ockam_fsm.conformance.wire.target import Pace, Target
-from ockam_fsm.edges.loop import run
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
     EXPLICIT_PERSISTENT_TWO_SIDED,
     EXPLICIT_TRANSIENT,
 )
+from ockam_fsm.net.event_loop import run
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
 from tests.conformance.defective_node import CAPACITY, DURATIONS
 

@@ -21,12 +21,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from ockam_fsm.checking.sessions.known_bad import with_row, without_effect
-from ockam_fsm.edges.loop import run
-from ockam_fsm.edges.tcp_node import TcpNode
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.parts import ASK
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, SessionMachine
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, SessionType, State
+from ockam_fsm.net.event_loop import run
+from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.session.effects import Cause, Inbound

@@ -22,11 +22,6 @@ from typing import Any
 
 from ockam_fsm.checking.sessions.known_bad import without_effect
 from ockam_fsm.checking.sessions.mutant_sessions import EstablishedOnAnswering
-from ockam_fsm.edges import tcp
-from ockam_fsm.edges.entropy import SystemEntropy
-from ockam_fsm.edges.loop import run
-from ockam_fsm.edges.tcp_connection import TcpConnection
-from ockam_fsm.edges.tcp_node import TcpNode
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
@@ -35,6 +30,11 @@ from ockam_fsm.machines.session import (
     table,
 )
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, SessionType
+from ockam_fsm.net import tcp_edge
+from ockam_fsm.net.connection import TcpConnection
+from ockam_fsm.net.entropy import SystemEntropy
+from ockam_fsm.net.event_loop import run
+from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding.frames import FrameDecoder, decode_message, encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.node.connections import Connection
@@ -451,10 +451,10 @@ async def start(defect: Defect, node: TcpNode) -> str:
     return await node.listen()
 
 
-CONNECTIONS: list[tuple[tcp.TcpEdge, type[TcpConnection]]] = []
+CONNECTIONS: list[tuple[tcp_edge.TcpEdge, type[TcpConnection]]] = []
 
 
-def connection_for(edge: tcp.TcpEdge, *rest: Any) -> TcpConnection:
+def connection_for(edge: tcp_edge.TcpEdge, *rest: Any) -> TcpConnection:
     return next(kind for one, kind in CONNECTIONS if one is edge)(edge, *rest)
 
 
@@ -465,7 +465,7 @@ def wanted() -> Iterator[Defect]:
 
 async def main() -> None:
     logging.disable(logging.CRITICAL)
-    tcp.TcpConnection = connection_for  # type: ignore[assignment, attr-defined]
+    tcp_edge.TcpConnection = connection_for  # type: ignore[assignment, attr-defined]
     SessionWorker.refusal = refusal  # type: ignore[method-assign]
     async with AsyncExitStack() as stack:
         where, nodes = {}, []

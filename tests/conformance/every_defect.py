@@ -14,10 +14,10 @@ import pytest
 
 from ockam_fsm.conformance.findings import Report
 from ockam_fsm.conformance.wire.kit import Kit
-from ockam_fsm.edges.loop import run
-from ockam_fsm.edges.tcp_node import TcpNode
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import SessionType
+from ockam_fsm.net.event_loop import run
+from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.node.workers import Context, Handler, echo
 from tests.conformance.defective import KINDS, defective_nodes, failures, judged, our_node, target

@@ -15,7 +15,7 @@ from collections import Counter
 from contextlib import ExitStack
 
 from ockam_fsm.conformance.findings import Report, Verdict
-from ockam_fsm.edges.loop import run
+from ockam_fsm.net.event_loop import run
 from tests.conformance.defective import judged
 from tests.conformance.defective_node import CAPACITY
 from tests.conformance.test_wire_initiators import OURS

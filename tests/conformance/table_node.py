@@ -8,11 +8,11 @@ from dataclasses import replace
 from ockam_fsm.conformance.findings import Report
 from ockam_fsm.conformance.wire.kit import Kit, chosen
 from ockam_fsm.conformance.wire.target import Pace, Target
-from ockam_fsm.edges.loop import run
-from ockam_fsm.edges.tcp_node import TcpNode
-from ockam_fsm.edges.wire_peer import together
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, SessionMachine
 from ockam_fsm.machines.vocabulary import Role, SessionType
+from ockam_fsm.net.event_loop import run
+from ockam_fsm.net.node import TcpNode
+from ockam_fsm.net.raw_peer import together
 from ockam_fsm.runtime.node.workers import echo
 from ockam_fsm.runtime.session.handshake import GENERATION
 from ockam_fsm.runtime.session.settings import Settings

@@ -11,7 +11,7 @@ from ockam_fsm.conformance.findings import Report, Verdict
 from ockam_fsm.conformance.wire.kit import Kit, chosen
 from ockam_fsm.conformance.wire.runner import ENDED
 from ockam_fsm.conformance.wire.target import Pace, Target
-from ockam_fsm.edges.loop import run
+from ockam_fsm.net.event_loop import run
 from ockam_fsm.runtime.encoding.frames import VERSION, encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Message, local
 from tests.conformance.defective import failures, our_node

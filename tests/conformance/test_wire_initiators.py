@@ -15,8 +15,8 @@ import pytest
 from ockam_fsm.conformance.findings import Report, Verdict
 from ockam_fsm.conformance.wire.door_kit import NOT_JUDGED, DoorKit
 from ockam_fsm.conformance.wire.target import Pace, Target
-from ockam_fsm.edges.loop import run
-from ockam_fsm.edges.wire_peer import WireListener
+from ockam_fsm.net.event_loop import run
+from ockam_fsm.net.raw_peer import WireListener
 from tests.conformance.defective import ROOT, failures
 from tests.conformance.defective_initiator import DEFECTS, DURATIONS, Defect
 from tests.edges.ports import kept_address

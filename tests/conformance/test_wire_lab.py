@@ -7,9 +7,9 @@ import pytest
 from ockam_fsm.conformance.wire.lab import Lab, Run, fresh
 from ockam_fsm.conformance.wire.pulse import Pulse
 from ockam_fsm.conformance.wire.target import Pace, Target
-from ockam_fsm.edges.loop import run
-from ockam_fsm.edges.tcp_node import TcpNode
-from ockam_fsm.edges.wire_peer import beside, now
+from ockam_fsm.net.event_loop import run
+from ockam_fsm.net.node import TcpNode
+from ockam_fsm.net.raw_peer import beside, now
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.node.workers import Context, Handler, echo
 from tests.edges.tcp_helpers import until

@@ -12,8 +12,6 @@ from ockam_fsm.conformance.wire.cases import Case
 from ockam_fsm.conformance.wire.kit import chosen
 from ockam_fsm.conformance.wire.lab import Wire
 from ockam_fsm.conformance.wire.target import Target
-from ockam_fsm.edges.loop import run
-from ockam_fsm.edges.wire_peer import pause
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
     EXPLICIT_PERSISTENT_TWO_SIDED,
@@ -22,6 +20,8 @@ from ockam_fsm.machines.session import (
     table,
 )
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
+from ockam_fsm.net.event_loop import run
+from ockam_fsm.net.raw_peer import pause
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
 from tests.conformance.defective import DECLARED, failures
 from tests.conformance.table_node import DURATIONS, fault_in, judged_by_rows, judged_teeth, settings

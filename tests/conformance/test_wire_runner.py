@@ -9,7 +9,7 @@ from ockam_fsm.conformance.wire.cases import Case, Manner, nothing_lacks
 from ockam_fsm.conformance.wire.lab import Deviation, Follows, Lab, NotApplicable, Outcome, Run, Undecided
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.target import Target
-from ockam_fsm.edges.loop import run
+from ockam_fsm.net.event_loop import run
 from ockam_fsm.runtime.session.settings import Durations
 
 FAIL, PASS, OPEN, NONE = Verdict.FAIL, Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE

@@ -7,8 +7,8 @@ import pytest
 from ockam_fsm.conformance.findings import Finding, Verdict
 from ockam_fsm.conformance.wire.kit import Kit
 from ockam_fsm.conformance.wire.target import Target
-from ockam_fsm.edges.loop import run
-from ockam_fsm.edges.tcp_node import TcpNode
+from ockam_fsm.net.event_loop import run
+from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.encoding.stream_messages import (
     CreateStream,

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import pytest
 
-from ockam_fsm.edges.runs import simulate
-from ockam_fsm.edges.simulation import Setup
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Renegotiation, SessionType
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.simulation.runs import simulate
+from ockam_fsm.simulation.workload import Setup
 
 STEPS = 1_000_000
 COMBINATIONS = [(kind, GENERATION) for kind in TYPES]

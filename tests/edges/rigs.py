@@ -11,16 +11,16 @@ import struct
 from collections.abc import Callable
 from typing import Protocol
 
-from ockam_fsm.edges.entropy import SystemEntropy
-from ockam_fsm.edges.faults import NO_FAULTS
-from ockam_fsm.edges.loop import loop_factory
-from ockam_fsm.edges.routes import tcp
-from ockam_fsm.edges.simulated import SimulatedNetwork, SimulatedNode
-from ockam_fsm.edges.simulated import tcp as simulated_tcp
-from ockam_fsm.edges.tcp import TcpEdge
+from ockam_fsm.net.entropy import SystemEntropy
+from ockam_fsm.net.event_loop import loop_factory
+from ockam_fsm.net.routes import tcp
+from ockam_fsm.net.tcp_edge import TcpEdge
 from ockam_fsm.runtime.encoding.message import Address
 from ockam_fsm.runtime.node.commands import Notify
 from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.simulation.faults import NO_FAULTS
+from ockam_fsm.simulation.network import SimulatedNetwork, SimulatedNode
+from ockam_fsm.simulation.network import tcp as simulated_tcp
 from tests.edges.ports import nowhere
 from tests.edges.tcp_helpers import until
 

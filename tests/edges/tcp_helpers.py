@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from ockam_fsm.edges.loop import run
+from ockam_fsm.net.event_loop import run
 from ockam_fsm.runtime.encoding.frames import VERSION, FrameDecoder, decode_message, encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.session.settings import BackOff, Durations

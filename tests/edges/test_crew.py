@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ockam_fsm.edges.crew import Word, WorkerFailed, crew
+from ockam_fsm.tools.process_pool import Word, WorkerFailed, crew
 from tests.edges import crew_jobs
 
 pytestmark = pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ockam_fsm.edges.delivery import Delivery
+from ockam_fsm.simulation.delivery_metrics import Delivery
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ockam_fsm.edges.routes import format_route, join_host, parse_route, tcp
 from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.net.routes import format_route, join_host, parse_route, tcp
 from ockam_fsm.runtime.encoding.message import TCP, Address, Route, local
 
 

@@ -14,11 +14,6 @@ import pytest
 
 from ockam_fsm.checking.sessions.known_bad import KnownBad, wrong_sessions
 from ockam_fsm.checking.sessions.session_actors import InitiatorActor
-from ockam_fsm.edges.faults import ALL, CHANCES, NO_FAULTS, RATES, Faults
-from ockam_fsm.edges.monitors import Broken, Monitor, WatchedSession, mark, mark_of
-from ockam_fsm.edges.runs import replay, simulate, write_trace
-from ockam_fsm.edges.simulated import SimulatedNetwork, SimulatedNode, tcp
-from ockam_fsm.edges.simulation import Setup, Simulation, sessions_of
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
@@ -34,6 +29,11 @@ from ockam_fsm.runtime.node.workers import Context, echo
 from ockam_fsm.runtime.session.effects import Cause
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
 from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.simulation.faults import ALL, CHANCES, NO_FAULTS, RATES, Faults
+from ockam_fsm.simulation.monitors import Broken, Monitor, WatchedSession, mark, mark_of
+from ockam_fsm.simulation.network import SimulatedNetwork, SimulatedNode, tcp
+from ockam_fsm.simulation.runs import replay, simulate, write_trace
+from ockam_fsm.simulation.workload import Setup, Simulation, sessions_of
 
 COMBINATIONS = [
     (kind, profile)
@@ -96,8 +96,8 @@ def test_one_seed_is_one_run() -> None:
 @pytest.mark.slow
 def test_a_run_is_the_same_in_another_process(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from ockam_fsm.edges.runs import write_trace;"
-        "from ockam_fsm.edges.simulation import Setup; from ockam_fsm.machines.session import TYPES;"
+        "import sys; from pathlib import Path; from ockam_fsm.simulation.runs import write_trace;"
+        "from ockam_fsm.simulation.workload import Setup; from ockam_fsm.machines.session import TYPES;"
         "write_trace(Setup(TYPES[4], 5), 1500, Path(sys.argv[1]))"
     )
     traces = []

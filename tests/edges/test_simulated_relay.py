@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from ockam_fsm.edges.faults import NO_FAULTS, Faults
-from ockam_fsm.edges.monitors import Monitor
-from ockam_fsm.edges.simulated import SimulatedNetwork, SimulatedNode, tcp
-from ockam_fsm.edges.simulation import DURATIONS, HOST, sessions_of
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_TWO_SIDED
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import Message, local
@@ -15,6 +11,10 @@ from ockam_fsm.runtime.node.node import relay
 from ockam_fsm.runtime.node.router import Access
 from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.session.settings import Settings
+from ockam_fsm.simulation.faults import NO_FAULTS, Faults
+from ockam_fsm.simulation.monitors import Monitor
+from ockam_fsm.simulation.network import SimulatedNetwork, SimulatedNode, tcp
+from ockam_fsm.simulation.workload import DURATIONS, HOST, sessions_of
 
 HUB = (tcp("r"), local("relay"))
 CONTACT, OUTER = local("contact"), local("outer")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ockam_fsm.edges.spin import SpinError, judged, run
+from ockam_fsm.tools.spin import SpinError, judged, run
 
 HOLDS = """
 (Spin Version 6.5.2 -- 6 December 2019)

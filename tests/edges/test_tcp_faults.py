@@ -18,12 +18,12 @@ from typing import TypeAlias
 
 import pytest
 
-from ockam_fsm.edges.tcp_connection import TcpConnection
-from ockam_fsm.edges.tcp_node import TcpNode
-from ockam_fsm.edges.tcp_session import TcpSession
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, TYPES
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
+from ockam_fsm.net.connection import TcpConnection
+from ockam_fsm.net.node import TcpNode
+from ockam_fsm.net.session import TcpSession
 from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.node.commands import Letter, Observation, Transmit
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM

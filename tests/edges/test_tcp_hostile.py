@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from ockam_fsm.edges.routes import tcp
-from ockam_fsm.edges.tcp_connection import NOT_READING, TcpLimits
-from ockam_fsm.edges.tcp_node import TcpNode
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.net.connection import NOT_READING, TcpLimits
+from ockam_fsm.net.node import TcpNode
+from ockam_fsm.net.routes import tcp
 from ockam_fsm.runtime.encoding.frames import VERSION, encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.node.commands import Remember

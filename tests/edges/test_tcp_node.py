@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from ockam_fsm.edges.observing import HELP, LogObserver, Metrics, described
-from ockam_fsm.edges.tcp_node import TcpNode
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, SessionType, State
+from ockam_fsm.net.node import TcpNode
+from ockam_fsm.net.observability import HELP, LogObserver, Metrics, described
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.node.commands import (
     AttemptStarted,

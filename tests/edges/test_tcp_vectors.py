@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from ockam_fsm.edges.tcp_connection import TcpLimits
-from ockam_fsm.edges.tcp_node import TcpNode
+from ockam_fsm.net.connection import TcpLimits
+from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding.frames import VERSION, decode_message, encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.node.workers import echo, hop

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from ockam_fsm.edges.timers import SWEEP_AT, Timers
+from ockam_fsm.net.timers import SWEEP_AT, Timers
 from ockam_fsm.runtime.encoding.message import local
 from ockam_fsm.runtime.node.commands import WorkerTimer
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ockam_fsm.edges import tlc
+from ockam_fsm.tools import tlc
 
 
 def said(*messages: tuple[int, str]) -> str:
@@ -70,7 +70,7 @@ def test_without_tlc_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None
 def test_who_is_told_to_end_ends_the_program_first(tmp_path: Path) -> None:
     output = tmp_path / "output"
     child = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)"]
-    starter = "import json, pathlib, sys; from ockam_fsm.edges.tlc import _output\n"
+    starter = "import json, pathlib, sys; from ockam_fsm.tools.tlc import _output\n"
     starter += "_output(json.loads(sys.argv[1]), pathlib.Path(), pathlib.Path(sys.argv[2]), 60.0)"
     parent = subprocess.Popen([sys.executable, "-c", starter, json.dumps(child), output])
     while not (output.exists() and output.read_text().endswith("\n")) and parent.poll() is None:

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from ockam_fsm.edges.recording import RecordedSession, header
-from ockam_fsm.edges.trace_file import TraceFile
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.net.trace_file import TraceFile
 from ockam_fsm.runtime.encoding.message import local
 from ockam_fsm.runtime.session.handshake import OCKAM
 from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.runtime.session.settings import Settings
+from ockam_fsm.runtime.trace_recorder import RecordedSession, header
 
 OURS = Settings(EXPLICIT_TRANSIENT, Role.INITIATOR)
 HEAD = header((OURS,), ())

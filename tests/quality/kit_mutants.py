@@ -36,9 +36,9 @@ from ockam_fsm.conformance.kit import declarations
 from ockam_fsm.conformance.ours import OurEnd, our_end
 from ockam_fsm.conformance.target import Declaration, Make
 from ockam_fsm.conformance.words import Case, cases
-from ockam_fsm.edges.entropy import SystemEntropy
 from ockam_fsm.machines.session import TYPES, SessionMachine
 from ockam_fsm.machines.vocabulary import Role, SessionType
+from ockam_fsm.net.entropy import SystemEntropy
 from tests.quality import report
 from tests.quality.kit_reasons import REASONS
 from tests.quality.mutants import fate_of, judge_all, scenes_for

@@ -15,10 +15,10 @@ import logging
 import sys
 from collections.abc import Iterator
 
-from ockam_fsm.edges.loop import run
-from ockam_fsm.edges.wire_peer import together
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType
+from ockam_fsm.net.event_loop import run
+from ockam_fsm.net.raw_peer import together
 from tests.conformance.table_node import judged_by_rows, settings
 from tests.quality.kit_mutants import kit_fate, rehearsed
 from tests.quality.mutants import fate_of, scenes_for

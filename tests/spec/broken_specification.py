@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ockam_fsm.cli import app
-from ockam_fsm.edges import tlc
+from ockam_fsm.tools import tlc
 
 ROOT = Path(__file__).parents[2] / "spec" / "tla"
 MODEL, NODE = "MCExplicitTransient", "MCNode"

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ockam_fsm.checking.sessions.session_actors import DerivedEntropy
-from ockam_fsm.edges.recording import Recorder, header
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import Message, local
@@ -24,6 +23,7 @@ from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.runtime.session.settings import Settings
+from ockam_fsm.runtime.trace_recorder import Recorder, header
 
 FOLDER = Path(__file__).parents[2] / "spec" / "traces"
 HERE = "tests/spec/defects.py"

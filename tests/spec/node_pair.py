@@ -27,13 +27,13 @@ from ockam_fsm.checking.sessions.session_actors import (
 )
 from ockam_fsm.checking.sessions.setting import SESSION_ID, Setting
 from ockam_fsm.checking.specification.table_abstraction import symbol, table_end, table_timers
-from ockam_fsm.edges.simulated import SeededEntropy, tcp
 from ockam_fsm.machines.vocabulary import Effect, Event, Role
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node.commands import Connect, NodeCommand, Transmit, WorkerTimer
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.session.commands import Timer
 from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.simulation.network import SeededEntropy, tcp
 from ockam_fsm.specification.table_world import TIMERS, Symbol, TableEnd
 
 ERROR_TAG = b"\x08"

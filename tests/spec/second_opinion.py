@@ -14,12 +14,12 @@ from ockam_fsm.checking.explore import explore
 from ockam_fsm.checking.sessions.known_bad import known_bad, with_row
 from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.checking.sessions.worlds import lossy, setting_of
-from ockam_fsm.edges.spin import Found, run
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, TYPES, table
 from ockam_fsm.machines.vocabulary import Effect, Role, SessionType, State
 from ockam_fsm.projections.promela import SAFETY, WITNESS, to_promela
 from ockam_fsm.specification.promela_files import model_of, texts
 from ockam_fsm.specification.table_world import setting_of_world, table_world
+from ockam_fsm.tools.spin import Found, run
 from tests.spec.test_table_world import REJECTED, checked, only
 
 RESPONDER = table(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER)

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from ockam_fsm.edges.recording import Recorder, header
-from ockam_fsm.edges.tcp_node import TcpNode
-from ockam_fsm.edges.tcp_session import TcpSession
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
+from ockam_fsm.net.node import TcpNode
+from ockam_fsm.net.session import TcpSession
 from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.session.settings import Settings
+from ockam_fsm.runtime.trace_recorder import Recorder, header
 from ockam_fsm.specification.trace_validation import Validation, validate
 from tests.edges.fault_proxy import CHAOS, FaultProxy
 from tests.edges.tcp_helpers import QUICK, over_tcp

@@ -14,15 +14,16 @@ from typer.testing import CliRunner
 
 from ockam_fsm.checking.sessions.known_bad import wrong_sessions
 from ockam_fsm.cli import app
-from ockam_fsm.edges import recording, runs, simulation
-from ockam_fsm.edges.monitors import WatchedSession
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType
+from ockam_fsm.runtime import trace_recorder
 from ockam_fsm.runtime.encoding.message import local
 from ockam_fsm.runtime.session.handshake import OCKAM
 from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.settings import Settings
+from ockam_fsm.simulation import runs, workload
+from ockam_fsm.simulation.monitors import WatchedSession
 from ockam_fsm.specification.trace_reading import FORMAT, MAX_LINE_BYTES, VERSION, TraceError
 from ockam_fsm.specification.trace_validation import Validation, validate
 from tests.edges.test_simulated import setup_of
@@ -52,8 +53,8 @@ def judged(records: Iterable[dict[str, Any]]) -> Validation:
     return validate(json.dumps(record).encode() + b"\n" for record in records)
 
 
-def simulated(setup: simulation.Setup, steps: int) -> Trace:
-    records: Trace = [recording.header(map(setup.settings, Role), setup.faults.rates)]
+def simulated(setup: workload.Setup, steps: int) -> Trace:
+    records: Trace = [trace_recorder.header(map(setup.settings, Role), setup.faults.rates)]
     runs.simulate(setup, steps, trace=records.append)
     return records
 
@@ -69,7 +70,7 @@ def line(content: object) -> bytes:
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
 def test_a_simulated_run_under_every_fault_is_a_behaviour(kind: SessionType, seed: int) -> None:
-    records = simulated(simulation.Setup(kind, seed), 2_000)
+    records = simulated(workload.Setup(kind, seed), 2_000)
     result = judged(records)
     assert result.rejection is None, (result.rejection, records[result.records])
     assert result.steps > 500
@@ -201,11 +202,11 @@ def test_what_cannot_be_read_is_refused_with_its_line(lines: list[bytes], number
 
 
 def test_the_reader_and_the_writer_mean_the_same_format() -> None:
-    assert (FORMAT, VERSION) == (recording.FORMAT, recording.VERSION)
+    assert (FORMAT, VERSION) == (trace_recorder.FORMAT, trace_recorder.VERSION)
 
 
 def test_profile_ockam_is_not_recorded() -> None:
-    make = recording.Recorder("a", lambda facts: None, WatchedSession).session
+    make = trace_recorder.Recorder("a", lambda facts: None, WatchedSession).session
     with pytest.raises(LocalSessionError, match="nothing to record"):
         make(Settings(EXPLICIT_TRANSIENT, Role.INITIATOR, OCKAM), Terms(b"", local("a")), None)
 

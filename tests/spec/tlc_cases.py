@@ -28,7 +28,6 @@ from ockam_fsm.checking.specification.cases import cases
 from ockam_fsm.checking.specification.covering import Cases, Path, along, covering
 from ockam_fsm.checking.specification.tla_graph import Happened, Pair, Standing, StepGraph, Under
 from ockam_fsm.checking.world import World
-from ockam_fsm.edges import tlc
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_TWO_SIDED, EXPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.projections import tla_model
@@ -36,6 +35,7 @@ from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.specification.table_world import TableActor, setting_of_world, table_world
 from ockam_fsm.specification.tla_files import of_pair
 from ockam_fsm.specification.tlc_models import Specified, specified
+from ockam_fsm.tools import tlc
 from tests.spec.node_pair import Moment, difference
 
 ROOT = File(__file__).parents[2] / "spec" / "tla"

@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from ockam_fsm.edges.faults import CHANCES, NO_FAULTS, RATES, Faults
-from ockam_fsm.edges.monitors import Broken
-from ockam_fsm.edges.simulation import Setup, Simulation
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import SessionType
+from ockam_fsm.simulation.faults import CHANCES, NO_FAULTS, RATES, Faults
+from ockam_fsm.simulation.monitors import Broken
+from ockam_fsm.simulation.workload import Setup, Simulation
 
 STRIKES, LIKELY = tuple(sorted(RATES)), tuple(sorted(CHANCES))
 ALL_FAULTS = Faults()

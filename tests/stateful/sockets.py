@@ -14,18 +14,18 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from ockam_fsm.edges.entropy import SystemEntropy
-from ockam_fsm.edges.monitors import Broken, Monitor, mark
-from ockam_fsm.edges.routes import tcp
-from ockam_fsm.edges.tcp import TcpEdge
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
+from ockam_fsm.net.entropy import SystemEntropy
+from ockam_fsm.net.routes import tcp
+from ockam_fsm.net.tcp_edge import TcpEdge
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.runtime.session.settings import BackOff, Durations, Settings
+from ockam_fsm.simulation.monitors import Broken, Monitor, mark
 from tests.edges.tcp_helpers import until
 
 QUICK = Durations(0.5, 0.1, 1.0, 0.5, 0.5, BackOff(0.01, 1.6, 0.05, 0.2))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from ockam_fsm.conformance.wire.lab import Deviation, Lab, Outcome, Run, Wire
 from ockam_fsm.conformance.wire.talk import Talk, session
-from ockam_fsm.edges.wire_peer import now
 from ockam_fsm.machines.vocabulary import Renegotiation
+from ockam_fsm.net.raw_peer import now
 
 
 class Bystander:

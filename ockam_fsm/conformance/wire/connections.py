@@ -22,8 +22,8 @@ from ockam_fsm.conformance.wire.lab import (
     fresh,
     payload,
 )
-from ockam_fsm.edges.routes import tcp
-from ockam_fsm.edges.wire_peer import Ended, WireListener, WirePeer, now, pause
+from ockam_fsm.net.raw_peer import Ended, WireListener, WirePeer, now, pause
+from ockam_fsm.net.routes import tcp
 from ockam_fsm.runtime.encoding.frames import MAX_FRAME_BYTES, VERSION, encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from ockam_fsm.conformance.wire.lab import Deviation, Lab, NotApplicable, Run, Undecided, Wire, frame, fresh
 from ockam_fsm.conformance.wire.record import Record
-from ockam_fsm.edges.wire_peer import WireListener, now, pause
 from ockam_fsm.kernel.errors import RemoteSessionError
+from ockam_fsm.net.raw_peer import WireListener, now, pause
 from ockam_fsm.runtime.encoding.frames import VERSION
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session.handshake import GENERATION, Place, worker_route

@@ -17,7 +17,7 @@ from ockam_fsm.conformance.wire.kit import MOST_SILENT, OWN_BUSINESS, Progress
 from ockam_fsm.conformance.wire.lab import Run
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.target import Target
-from ockam_fsm.edges.wire_peer import WireListener, now, pause
+from ockam_fsm.net.raw_peer import WireListener, now, pause
 
 OTHERS = "responders do that, or this profile does not say it, or no case of an initiator shows it by wire"
 NOT_JUDGED = dict.fromkeys(("3.1", "3.10", "6.1", "6.6", "7.1", "7.2", "7.5"), OWN_BUSINESS)

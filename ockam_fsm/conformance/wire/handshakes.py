@@ -13,7 +13,7 @@ from ockam_fsm.conformance.wire.cases import Case, Manner, case, no_capacity
 from ockam_fsm.conformance.wire.lab import Deviation, Lab, NotApplicable, Undecided, Wire, any_hello, fresh, payload
 from ockam_fsm.conformance.wire.talk import Attempt, hello, session
 from ockam_fsm.conformance.wire.target import Target
-from ockam_fsm.edges.wire_peer import pause
+from ockam_fsm.net.raw_peer import pause
 from ockam_fsm.runtime.encoding.message import LOCAL, Address, local
 from ockam_fsm.runtime.session.handshake import GENERATION
 from ockam_fsm.runtime.session.signals import KeepaliveAnswer

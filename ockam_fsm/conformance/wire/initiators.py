@@ -18,8 +18,8 @@ from ockam_fsm.conformance.wire.cases import Case, Manner, case, not_persistent,
 from ockam_fsm.conformance.wire.door import Asked, Doorway, answering_keepalives, said
 from ockam_fsm.conformance.wire.lab import Deviation, Lab, NotApplicable, Undecided, Wire, fresh
 from ockam_fsm.conformance.wire.target import Target
-from ockam_fsm.edges.wire_peer import now
 from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.net.raw_peer import now
 from ockam_fsm.runtime.encoding.message import LOCAL, Address
 from ockam_fsm.runtime.session.settings import Durations
 from ockam_fsm.runtime.session.signals import Close, Hello, Keepalive, KeepaliveAnswer, Superseded

@@ -24,9 +24,9 @@ from ockam_fsm.conformance.wire.pulse import Pulse
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.talk import find_onward
 from ockam_fsm.conformance.wire.target import Target
-from ockam_fsm.edges.routes import tcp
-from ockam_fsm.edges.wire_peer import WireListener, beside, now, pause, together
 from ockam_fsm.machines.vocabulary import Renegotiation
+from ockam_fsm.net.raw_peer import WireListener, beside, now, pause, together
+from ockam_fsm.net.routes import tcp
 
 Progress = Callable[[int, int, str], None]
 """How many cases are done, of how many, and which one is next."""

@@ -19,10 +19,10 @@ from contextlib import suppress
 from ockam_fsm.conformance.comparison import excerpt
 from ockam_fsm.conformance.wire.record import Record
 from ockam_fsm.conformance.wire.target import NOWHERE, Target
-from ockam_fsm.edges.routes import join_host
-from ockam_fsm.edges.wire_peer import Ended, Unreachable, WireListener, WirePeer, now, pause
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.net.raw_peer import Ended, Unreachable, WireListener, WirePeer, now, pause
+from ockam_fsm.net.routes import join_host
 from ockam_fsm.runtime.encoding.frames import VERSION, decode_message, encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.session.handshake import SESSION_ID_BYTES, Profile

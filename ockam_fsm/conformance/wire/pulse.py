@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 
 from ockam_fsm.conformance.wire.lab import Lab, Outcome, Run
-from ockam_fsm.edges.wire_peer import now, pause
+from ockam_fsm.net.raw_peer import now, pause
 
 EVERY_SECONDS = 0.1
 REMEMBERED = 10_000

@@ -19,8 +19,8 @@ from ockam_fsm.conformance.findings import Finding, Severity, Verdict
 from ockam_fsm.conformance.wire.cases import Case, Manner
 from ockam_fsm.conformance.wire.connections import writes
 from ockam_fsm.conformance.wire.lab import Deviation, Follows, Lab, NotApplicable, Outcome, Run
-from ockam_fsm.edges.wire_peer import at_most, now
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.net.raw_peer import at_most, now
 
 L = TypeVar("L", bound=Lab)
 ENDED = "the run was ended before this was tried"

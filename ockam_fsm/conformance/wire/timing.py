@@ -18,9 +18,9 @@ from ockam_fsm.conformance.wire.generations import alive, answering, read
 from ockam_fsm.conformance.wire.lab import Deviation, Lab, NotApplicable, Undecided, Wire, fresh
 from ockam_fsm.conformance.wire.talk import Talk, confirm, hello, next_generation, session
 from ockam_fsm.conformance.wire.target import Target
-from ockam_fsm.edges.routes import tcp
-from ockam_fsm.edges.wire_peer import now, pause
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role
+from ockam_fsm.net.raw_peer import now, pause
+from ockam_fsm.net.routes import tcp
 from ockam_fsm.runtime.encoding.frames import VERSION
 from ockam_fsm.runtime.session.handshake import GENERATION
 from ockam_fsm.runtime.session.signals import Answer, Close, Hello, Keepalive

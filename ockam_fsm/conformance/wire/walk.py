@@ -24,9 +24,9 @@ from ockam_fsm.conformance.stimuli import ELAPSE, clause_of_timer, said_to
 from ockam_fsm.conformance.target import HOP, HOST, Declaration, Output
 from ockam_fsm.conformance.wire.lab import Deviation, Follows, Lab, NotApplicable, Undecided, Wire, new_session_id
 from ockam_fsm.conformance.wire.talk import NO_SESSION
-from ockam_fsm.edges.wire_peer import now, pause
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.vocabulary import Event, Role
+from ockam_fsm.net.raw_peer import now, pause
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session.commands import Send, Timer
 from ockam_fsm.runtime.session.handshake import GENERATION, worker_route

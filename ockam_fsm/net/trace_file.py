@@ -17,9 +17,9 @@ import os
 from pathlib import Path
 from typing import Any, TextIO
 
-from ockam_fsm.edges.recording import Facts, Recorder, line_writer
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.trace_recorder import Facts, Recorder, line_writer
 
 
 class TraceFile:

@@ -19,10 +19,10 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from ockam_fsm.edges.routes import join_host, split_host
-from ockam_fsm.edges.tcp_connection import TcpConnection, TcpLimits
-from ockam_fsm.edges.timers import Timers
 from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.net.connection import TcpConnection, TcpLimits
+from ockam_fsm.net.routes import join_host, split_host
+from ockam_fsm.net.timers import Timers
 from ockam_fsm.runtime.encoding.message import Address
 from ockam_fsm.runtime.node.commands import (
     CancelTimer,

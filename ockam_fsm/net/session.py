@@ -38,7 +38,7 @@ from ockam_fsm.runtime.session.commands import (
 )
 
 if TYPE_CHECKING:
-    from ockam_fsm.edges.tcp_node import TcpNode
+    from ockam_fsm.net.node import TcpNode
 
 SESSION_CLOSED = "session closed"
 KEPT_CHANGES = 1000

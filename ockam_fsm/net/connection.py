@@ -31,7 +31,7 @@ from ockam_fsm.runtime.encoding.frames import (
 from ockam_fsm.runtime.encoding.message import Address, Message
 
 if TYPE_CHECKING:
-    from ockam_fsm.edges.tcp import TcpEdge
+    from ockam_fsm.net.tcp_edge import TcpEdge
 
 NOT_READING = "the peer does not read"
 UNWRITABLE = "no frame can hold it"

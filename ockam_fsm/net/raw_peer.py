@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from ockam_fsm.edges.routes import join_host, split_host
+from ockam_fsm.net.routes import join_host, split_host
 from ockam_fsm.runtime.encoding.frames import FrameDecoder
 
 READ_BYTES = 65_536

@@ -18,13 +18,13 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, cast
 
-from ockam_fsm.edges.monitors import Broken, WatchedSession
-from ockam_fsm.edges.recording import Facts, RecordedSession, header, recorded
-from ockam_fsm.edges.simulated import Link, SeededEntropy, SimulatedNetwork, SimulatedNode
-from ockam_fsm.edges.simulation import Setup, Simulation
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.node.commands import WorkerTimer
+from ockam_fsm.runtime.trace_recorder import Facts, RecordedSession, header, recorded
+from ockam_fsm.simulation.monitors import Broken, WatchedSession
+from ockam_fsm.simulation.network import Link, SeededEntropy, SimulatedNetwork, SimulatedNode
+from ockam_fsm.simulation.workload import Setup, Simulation
 
 
 class Tracing:

@@ -16,10 +16,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ockam_fsm.edges.delivery import Delivery
-from ockam_fsm.edges.faults import NO_FAULTS, RATES, Faults
-from ockam_fsm.edges.monitors import Broken, Monitor, WatchedSession, mark, mark_of
-from ockam_fsm.edges.simulated import SimulatedNetwork, SimulatedNode, tcp
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES, SessionMachine
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType, State
@@ -32,6 +28,10 @@ from ockam_fsm.runtime.session.commands import Closed
 from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Profile
 from ockam_fsm.runtime.session.session import Session, Snapshot
 from ockam_fsm.runtime.session.settings import BackOff, Durations, Settings
+from ockam_fsm.simulation.delivery_metrics import Delivery
+from ockam_fsm.simulation.faults import NO_FAULTS, RATES, Faults
+from ockam_fsm.simulation.monitors import Broken, Monitor, WatchedSession, mark, mark_of
+from ockam_fsm.simulation.network import SimulatedNetwork, SimulatedNode, tcp
 
 PAIRS = 2
 ACCOUNT_EVERY_STEPS = 2_000

@@ -22,16 +22,16 @@ from functools import lru_cache
 from types import TracebackType
 from typing import TypeAlias, TypeVar
 
-from ockam_fsm.edges.async_workers import AnyHandler, synchronous
-from ockam_fsm.edges.entropy import SystemEntropy
-from ockam_fsm.edges.observing import LogObserver
-from ockam_fsm.edges.routes import parse_route, tcp
-from ockam_fsm.edges.tcp import TcpEdge
-from ockam_fsm.edges.tcp_connection import TcpLimits
-from ockam_fsm.edges.tcp_session import Inbox, TcpSession
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
+from ockam_fsm.net.async_workers import AnyHandler, synchronous
+from ockam_fsm.net.connection import TcpLimits
+from ockam_fsm.net.entropy import SystemEntropy
+from ockam_fsm.net.observability import LogObserver
+from ockam_fsm.net.routes import parse_route, tcp
+from ockam_fsm.net.session import Inbox, TcpSession
+from ockam_fsm.net.tcp_edge import TcpEdge
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.node.commands import Letter, Notify, Observation, Observer, Remember, StateChanged
 from ockam_fsm.runtime.node.connections import ConnectionSettings

@@ -22,7 +22,6 @@ from heapq import heappop, heappush
 from random import Random
 from typing import Any, TypeAlias
 
-from ockam_fsm.edges.faults import Faults
 from ockam_fsm.runtime.encoding.message import TCP, Address, Message, local
 from ockam_fsm.runtime.node.commands import (
     CancelTimer,
@@ -38,6 +37,7 @@ from ockam_fsm.runtime.node.commands import (
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.session.link import Purpose
 from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.simulation.faults import Faults
 
 LATENCY_SECONDS = 0.02
 GIVE_UP_SECONDS = 10.0
