@@ -21,7 +21,7 @@ from ockam_fsm.cli.app import JsonOption, app, err, fail, out, print_json, unkno
 from ockam_fsm.cli.network import DURATIONS_HELP, INTERRUPTED, run_to_the_end, the_durations, the_type
 
 if TYPE_CHECKING:
-    from ockam_fsm.conformance.findings import Expected, Report
+    from ockam_fsm.conformance.report.findings import Expected, Report
     from ockam_fsm.conformance.wire.target import Target
     from ockam_fsm.runtime.session.handshake import Profile
 
@@ -132,8 +132,8 @@ class _Written:
     def write(self, report: Report, remedy: str = "") -> None:
         """`remedy`: what to try if nothing could be judged."""
         from ockam_fsm.cli.conform_shown import show_report
-        from ockam_fsm.conformance.page import to_html
-        from ockam_fsm.conformance.reports import to_junit
+        from ockam_fsm.conformance.report.html_report import to_html
+        from ockam_fsm.conformance.report.json_junit import to_junit
 
         if self.junit is not None:
             _write(self.junit, to_junit(report))
@@ -198,7 +198,7 @@ async def _judge(node: Target, only: Iterable[str], expected: tuple[Expected, ..
 async def _judge_initiator(
     node: Target, only: Iterable[str], expected: tuple[Expected, ...], written: _Written, run: str, wait: float
 ) -> int:
-    from ockam_fsm.conformance.wire.door_kit import DoorKit
+    from ockam_fsm.conformance.wire.initiator_kit import DoorKit
     from ockam_fsm.net.raw_peer import WireListener
 
     try:
@@ -289,7 +289,7 @@ def the_address(text: str) -> str:
 
 def the_clauses() -> dict[str, str]:
     """What each clause says, from an installed package's own copy, or a clone's."""
-    from ockam_fsm.conformance.clauses import SPECIFICATION, texts
+    from ockam_fsm.conformance.report.clauses import SPECIFICATION, texts
 
     for folder in Path(__file__).parents[1:3]:
         if (folder / SPECIFICATION).is_file():
@@ -306,7 +306,7 @@ def the_profile(name: str) -> Profile:
 
 
 def the_expected(path: Path | None) -> tuple[Expected, ...]:
-    from ockam_fsm.conformance.expected import read_expected
+    from ockam_fsm.conformance.report.expected_deviations import read_expected
     from ockam_fsm.kernel.errors import DefinitionError
 
     if path is None:
@@ -320,9 +320,9 @@ def the_expected(path: Path | None) -> tuple[Expected, ...]:
 
 
 def the_cases(node: Target, only: Iterable[str], role: str) -> None:
-    from ockam_fsm.conformance.wire import door_kit, kit
+    from ockam_fsm.conformance.wire import initiator_kit, kit
 
-    known = [one.name for one in (door_kit if role == "responder" else kit).chosen(node)]
+    known = [one.name for one in (initiator_kit if role == "responder" else kit).chosen(node)]
     for name in only:
         if name not in known:
             unknown(f"case of profile {node.profile.name}", name, known)

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ockam_fsm.conformance.findings import Line, Report, Verdict
+from ockam_fsm.conformance.report.findings import Line, Report, Verdict
 from ockam_fsm.projections.sequence_text import to_text
 
 if TYPE_CHECKING:
-    from ockam_fsm.conformance.findings import Reproduction
+    from ockam_fsm.conformance.report.findings import Reproduction
 
 _STYLES = {Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "yellow", Verdict.PASS: "green",
            Verdict.NOT_APPLICABLE: "dim"}  # fmt: skip

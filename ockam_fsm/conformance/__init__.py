@@ -6,11 +6,11 @@ In process: make a `Target` (target.py) and ask `check_initiator`, `check_respon
 
 from __future__ import annotations
 
-from ockam_fsm.conformance.findings import Report
-from ockam_fsm.conformance.judge import Effort
-from ockam_fsm.conformance.kit import again, check_initiator, check_pair, check_program, check_responder
-from ockam_fsm.conformance.node_target import our_node
-from ockam_fsm.conformance.ours import our_end
+from ockam_fsm.conformance.inprocess.kit import again, check_initiator, check_pair, check_program, check_responder
+from ockam_fsm.conformance.inprocess.runner import Effort
+from ockam_fsm.conformance.reference.reference_end import our_end
+from ockam_fsm.conformance.reference.reference_node import our_node
+from ockam_fsm.conformance.report.findings import Report
 from ockam_fsm.conformance.target import Declaration, Feature, Order, Ordered, Target, Unsupported
 
 __all__ = [

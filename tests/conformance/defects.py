@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from ockam_fsm.checking.sessions.known_bad import wrong_sessions
-from ockam_fsm.conformance.node_target import OurNode
-from ockam_fsm.conformance.ours import OurEnd
+from ockam_fsm.conformance.reference.reference_end import OurEnd
+from ockam_fsm.conformance.reference.reference_node import OurNode
 from ockam_fsm.conformance.target import HOP, OUR_CARRIER, Declaration, Make
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.request import RequestState

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ockam_fsm.conformance.clauses import CLAUSES, Clause, Level
+from ockam_fsm.conformance.report.clauses import CLAUSES, Clause, Level
 from tests.test_spec import ROOT, SESSIONS, Spec, _anchor
 
 NOT_BEHAVIOUR = {"1.2", "1.4", "8.1", "8.2", "8.3", "10.1"}

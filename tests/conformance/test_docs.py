@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from ockam_fsm.cli import app
-from ockam_fsm.conformance.expected import read_expected
+from ockam_fsm.conformance.report.expected_deviations import read_expected
 from tests.conformance.test_wire_initiators import TEETH as INITIATORS
 from tests.conformance.test_wire_teeth import TEETH as RESPONDERS
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from ockam_fsm.conformance.clauses import CLAUSES
-from ockam_fsm.conformance.findings import (
+from ockam_fsm.conformance.report.clauses import CLAUSES
+from ockam_fsm.conformance.report.findings import (
     NOT_JUDGED,
     Expected,
     Finding,

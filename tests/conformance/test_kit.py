@@ -26,11 +26,11 @@ from ockam_fsm.conformance import (
     our_end,
     our_node,
 )
-from ockam_fsm.conformance import judge as judging
-from ockam_fsm.conformance.findings import Verdict
-from ockam_fsm.conformance.ours import OurEnd
+from ockam_fsm.conformance.generation.test_sequences import Case
+from ockam_fsm.conformance.inprocess import runner as judging
+from ockam_fsm.conformance.reference.reference_end import OurEnd
+from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.target import Ordered, Output
-from ockam_fsm.conformance.words import Case
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
     EXPLICIT_PERSISTENT_TWO_SIDED,

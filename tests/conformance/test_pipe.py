@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 from ockam_fsm.cli import app
 from ockam_fsm.conformance import Effort, Ordered, Report, check_initiator, check_pair, check_responder, our_end
-from ockam_fsm.conformance.findings import Verdict
 from ockam_fsm.conformance.pipe import (
     Program,
     declaration_of,
@@ -24,6 +23,7 @@ from ockam_fsm.conformance.pipe import (
     output_of,
     output_to_json,
 )
+from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.target import Declaration, Order, Output, TargetLost
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role

@@ -11,10 +11,10 @@ import pytest
 CONFTEST = """
 import pytest
 from ockam_fsm.conformance import Effort, Report, check_responder, our_end
-from ockam_fsm.conformance.findings import Expected, Finding, Severity, Verdict
+from ockam_fsm.conformance.report.findings import Expected, Finding, Severity, Verdict
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
 
-pytest_plugins = ["ockam_fsm.conformance.plugin"]
+pytest_plugins = ["ockam_fsm.conformance.pytest_plugin"]
 
 @pytest.fixture(scope="session")
 def conformance_report():

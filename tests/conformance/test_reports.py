@@ -10,11 +10,11 @@ import pytest
 from rich.console import Console
 
 from ockam_fsm.cli.conform_shown import show_report
-from ockam_fsm.conformance.clauses import CLAUSES, SPECIFICATION, texts
-from ockam_fsm.conformance.expected import read_expected
-from ockam_fsm.conformance.findings import Expected, Report, Severity, Verdict
-from ockam_fsm.conformance.page import to_html
-from ockam_fsm.conformance.reports import to_junit
+from ockam_fsm.conformance.report.clauses import CLAUSES, SPECIFICATION, texts
+from ockam_fsm.conformance.report.expected_deviations import read_expected
+from ockam_fsm.conformance.report.findings import Expected, Report, Severity, Verdict
+from ockam_fsm.conformance.report.html_report import to_html
+from ockam_fsm.conformance.report.json_junit import to_junit
 from ockam_fsm.kernel.errors import DefinitionError
 from tests.conformance.defective import ROOT
 from tests.conformance.test_findings import FAIL, OPEN, PASS, finding

@@ -12,8 +12,8 @@ from functools import partial
 
 import pytest
 
-from ockam_fsm.conformance.findings import Report, Verdict
-from ockam_fsm.conformance.wire.door_kit import NOT_JUDGED, DoorKit
+from ockam_fsm.conformance.report.findings import Report, Verdict
+from ockam_fsm.conformance.wire.initiator_kit import NOT_JUDGED, DoorKit
 from ockam_fsm.conformance.wire.target import Pace, Target
 from ockam_fsm.net.event_loop import run
 from ockam_fsm.net.raw_peer import WireListener

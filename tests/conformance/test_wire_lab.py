@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ockam_fsm.conformance.wire.lab import Lab, Run, fresh
-from ockam_fsm.conformance.wire.pulse import Pulse
+from ockam_fsm.conformance.wire.case_context import Lab, Run, fresh
+from ockam_fsm.conformance.wire.stall_detector import Pulse
 from ockam_fsm.conformance.wire.target import Pace, Target
 from ockam_fsm.net.event_loop import run
 from ockam_fsm.net.node import TcpNode

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from ockam_fsm.conformance.findings import Report, Verdict
+from ockam_fsm.conformance.report.findings import Report, Verdict
 from ockam_fsm.conformance.wire.kit import NOT_JUDGED
 from ockam_fsm.conformance.wire.target import Target
 from tests.conformance.defective import judged, our_node, target

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from ockam_fsm.conformance.findings import Report, Verdict
-from ockam_fsm.conformance.wire.cases import Case
+from ockam_fsm.conformance.report.findings import Report, Verdict
+from ockam_fsm.conformance.wire.case import Case
+from ockam_fsm.conformance.wire.case_context import Wire
 from ockam_fsm.conformance.wire.kit import chosen
-from ockam_fsm.conformance.wire.lab import Wire
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,

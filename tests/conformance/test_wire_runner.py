@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ockam_fsm.conformance.findings import Finding, Severity, Verdict
-from ockam_fsm.conformance.wire.cases import Case, Manner, nothing_lacks
-from ockam_fsm.conformance.wire.lab import Deviation, Follows, Lab, NotApplicable, Outcome, Run, Undecided
+from ockam_fsm.conformance.report.findings import Finding, Severity, Verdict
+from ockam_fsm.conformance.wire.case import Case, Manner, nothing_lacks
+from ockam_fsm.conformance.wire.case_context import Deviation, Follows, Lab, NotApplicable, Outcome, Run, Undecided
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.net.event_loop import run

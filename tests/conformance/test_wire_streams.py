@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ockam_fsm.conformance.findings import Finding, Verdict
+from ockam_fsm.conformance.report.findings import Finding, Verdict
 from ockam_fsm.conformance.wire.kit import Kit
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.net.event_loop import run

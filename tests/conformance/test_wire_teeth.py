@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ockam_fsm.conformance.findings import Report
+from ockam_fsm.conformance.report.findings import Report
 from tests.conformance.defective import defective_nodes, failures, judged, target
 from tests.conformance.defective_node import DEFECTS
 

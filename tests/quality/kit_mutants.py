@@ -30,12 +30,12 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from ockam_fsm.conformance.blame import rows_of
-from ockam_fsm.conformance.judge import Effort, Judge
-from ockam_fsm.conformance.kit import declarations
-from ockam_fsm.conformance.ours import OurEnd, our_end
+from ockam_fsm.conformance.generation.test_sequences import Case, cases
+from ockam_fsm.conformance.inprocess.kit import declarations
+from ockam_fsm.conformance.inprocess.runner import Effort, Judge
+from ockam_fsm.conformance.oracle.attribution import rows_of
+from ockam_fsm.conformance.reference.reference_end import OurEnd, our_end
 from ockam_fsm.conformance.target import Declaration, Make
-from ockam_fsm.conformance.words import Case, cases
 from ockam_fsm.machines.session import TYPES, SessionMachine
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.net.entropy import SystemEntropy

@@ -8,8 +8,9 @@ from collections.abc import Hashable, Iterator, Sequence
 
 import pytest
 
-from ockam_fsm.conformance import Effort, beside, check_initiator, comparison
-from ockam_fsm.conformance.comparison import Difference, Said
+from ockam_fsm.conformance import Effort, check_initiator
+from ockam_fsm.conformance.oracle import comparison, oracle
+from ockam_fsm.conformance.oracle.comparison import Difference, Said
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from tests.quality import report
@@ -85,7 +86,7 @@ def test_a_kit_that_hears_no_notices_lets_mutants_live(monkeypatch: pytest.Monke
         owed, said = ([one for one in some if one.channel != "told"] for some in (expected, actual))
         yield from whole(owed, said, error_to)
 
-    monkeypatch.setattr(beside, "compare", deaf)
+    monkeypatch.setattr(oracle, "compare", deaf)
     assert {kit_fate(one, rehearsal).verdict for one in chosen} == {SURVIVOR}
 
 

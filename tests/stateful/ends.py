@@ -1,6 +1,6 @@
 """One end on the session core, as a Hypothesis machine: a rule for each event of its table, and every S property.
 
-The machine is generated: a table has events, an event has stimuli (`ockam_fsm.conformance.stimuli`), and whatever
+The machine is generated: a table has events, an event has stimuli (`ockam_fsm.conformance.generation.stimuli`), and whatever
 nobody should send is `STRAY`. What is judged are the step properties of the explorer, with the explorer's own actor.
 
 Rule 1: what is drawn are positions in lists that the table determines, so that a trace is a list of names.
@@ -36,11 +36,11 @@ from ockam_fsm.checking.sessions.session_actors import (
 )
 from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.checking.sessions.worlds import setting_of
-from ockam_fsm.conformance.cover import explored
-from ockam_fsm.conformance.hostile import hostile_to
-from ockam_fsm.conformance.peer import Arrive, Peer, Stimulus
-from ockam_fsm.conformance.reference import WatchedSettings, Watcher, watched
-from ockam_fsm.conformance.stimuli import HOSTS, stimuli_of
+from ockam_fsm.conformance.generation.automaton import explored
+from ockam_fsm.conformance.generation.hostile import hostile_to
+from ockam_fsm.conformance.generation.peer import Arrive, Peer, Stimulus
+from ockam_fsm.conformance.generation.stimuli import HOSTS, stimuli_of
+from ockam_fsm.conformance.reference.instrumentation import WatchedSettings, Watcher, watched
 from ockam_fsm.conformance.target import Declaration
 from ockam_fsm.machines.session import TYPES, table
 from ockam_fsm.machines.vocabulary import Event, Role, SessionType, State

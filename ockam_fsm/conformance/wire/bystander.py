@@ -7,8 +7,8 @@ Source: clause 14.4 (S14).
 
 from __future__ import annotations
 
-from ockam_fsm.conformance.wire.lab import Deviation, Lab, Outcome, Run, Wire
-from ockam_fsm.conformance.wire.talk import Talk, session
+from ockam_fsm.conformance.wire.case_context import Deviation, Lab, Outcome, Run, Wire
+from ockam_fsm.conformance.wire.client_session import Talk, session
 from ockam_fsm.machines.vocabulary import Renegotiation
 from ockam_fsm.net.raw_peer import now
 

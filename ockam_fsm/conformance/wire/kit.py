@@ -14,15 +14,32 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 
-from ockam_fsm.conformance.clauses import BY_ID
-from ockam_fsm.conformance.findings import Expected, Report, Verdict
-from ockam_fsm.conformance.wire import connections, generations, handshakes, rows, streams, timing
+from ockam_fsm.conformance.report.clauses import BY_ID
+from ockam_fsm.conformance.report.findings import Expected, Report, Verdict
 from ockam_fsm.conformance.wire.bystander import Bystander
-from ockam_fsm.conformance.wire.cases import Case, Manner
-from ockam_fsm.conformance.wire.lab import Deviation, Lab, NotApplicable, NoVersion, OutOfTime, Run, Undecided, fresh
-from ockam_fsm.conformance.wire.pulse import Pulse
+from ockam_fsm.conformance.wire.case import (
+    Case,
+    Manner,
+    connections,
+    generations,
+    handshakes,
+    streams,
+    table_cases,
+    timing,
+)
+from ockam_fsm.conformance.wire.case_context import (
+    Deviation,
+    Lab,
+    NotApplicable,
+    NoVersion,
+    OutOfTime,
+    Run,
+    Undecided,
+    fresh,
+)
+from ockam_fsm.conformance.wire.client_session import find_onward
 from ockam_fsm.conformance.wire.runner import Runner
-from ockam_fsm.conformance.wire.talk import find_onward
+from ockam_fsm.conformance.wire.stall_detector import Pulse
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.machines.vocabulary import Renegotiation
 from ockam_fsm.net.raw_peer import WireListener, beside, now, pause, together
@@ -68,7 +85,7 @@ OTHER_PROFILE = "profile {} does not say this, or this kind of session does not 
 def chosen(target: Target, only: Iterable[str] = ()) -> list[Case]:
     """The cases that are tried: those of the target's profile, or of these those named."""
     wanted = set(only)
-    mine = [one for one in (*ALL_CASES, *rows.cases_of(target)) if target.profile.name in one.profiles]
+    mine = [one for one in (*ALL_CASES, *table_cases.cases_of(target)) if target.profile.name in one.profiles]
     return [one for one in mine if not wanted or one.name in wanted]
 
 

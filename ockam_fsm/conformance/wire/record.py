@@ -7,7 +7,7 @@ Rule 2: what is said again and again, and a flood, are recorded by their beginni
 
 from __future__ import annotations
 
-from ockam_fsm.conformance.findings import Reproduction, Said
+from ockam_fsm.conformance.report.findings import Reproduction, Said
 from ockam_fsm.projections.sequence import Chart, Moment, MomentKind
 
 NODE = "node under test"

@@ -15,10 +15,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
-from ockam_fsm.conformance.findings import Finding, Severity, Verdict
-from ockam_fsm.conformance.wire.cases import Case, Manner
-from ockam_fsm.conformance.wire.connections import writes
-from ockam_fsm.conformance.wire.lab import Deviation, Follows, Lab, NotApplicable, Outcome, Run
+from ockam_fsm.conformance.report.findings import Finding, Severity, Verdict
+from ockam_fsm.conformance.wire.case import Case, Manner
+from ockam_fsm.conformance.wire.case_context import Deviation, Follows, Lab, NotApplicable, Outcome, Run
+from ockam_fsm.conformance.wire.cases.connections import writes
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.net.raw_peer import at_most, now
 

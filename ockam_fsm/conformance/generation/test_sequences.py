@@ -1,0 +1,217 @@
+"""The test words that an automaton asks for: covers, and what tells its states from each other (theory: cover.py).
+
+Rule 1: shorter words come first, so that the first failure is the shortest reproduction that there is here.
+Rule 2: before the input that is tried time passes until shortly before a timer is due, and in the end timers are waited
+        for, just before and when they are due: a timer that was not started afresh, or not stopped, shows in no other
+        way.
+Rule 3: a target that is wrong may know more than our end (a message that it should have forgotten, a count, a route),
+        so what tells our states from each other is not enough. Whatever an end knows has to come out in the end: it is
+        filled up to its capacity, fails, is asked again, retries until it gives up, and is closed (`_endings`).
+Rule 4: what is done with one request is done with as many as may be open, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from functools import cache
+from typing import NamedTuple, TypeAlias
+
+from ockam_fsm.conformance.generation.automaton import Answered, Automaton, Edge, Word, explored
+from ockam_fsm.conformance.generation.hostile import hostile_to
+from ockam_fsm.conformance.generation.stimuli import ELAPSE, HOSTS, MOMENT, NOT_YET, QUIET
+from ockam_fsm.conformance.target import Declaration, Feature
+from ockam_fsm.machines.vocabulary import Role
+
+Response: TypeAlias = tuple[Answered, ...]
+
+WAIT: Word = (NOT_YET.name, ELAPSE.name)
+_PROBES: Word = ("data in an ended generation", "data in the generation before")
+LATER: Word = (*_PROBES, *WAIT, *WAIT, QUIET.name, *_PROBES)
+
+
+class Case(NamedTuple):
+    """One test: a way to a state, what is tried there, and what tells where that has led."""
+
+    way: Word
+    tried: Word
+    tail: Word
+
+    @property
+    def word(self) -> Word:
+        return (*self.way, *self.tried, *self.tail)
+
+
+def response(automaton: Automaton, state: int, word: Sequence[str]) -> Response:
+    """What the automaton answers; an input that is not possible is none."""
+    answers = []
+    for name in word:
+        edge = automaton.edges[state].get(name, Edge((), state))
+        answers.append(edge.answered)
+        state = edge.target
+    return tuple(answers)
+
+
+def characterising(automaton: Automaton) -> tuple[Word, ...]:
+    """Words to which every two states that can be told apart answer differently."""
+    states = range(len(automaton.words))
+    known: list[Hashable] = [0 for _ in states]
+    words: list[Word] = []
+    suffixes: list[Word] = [()]
+    for suffix in suffixes:  # grows while it is walked
+        for name in automaton.stimuli:
+            word = (name, *suffix)
+            finer = _numbered([(known[state], response(automaton, state, word)) for state in states])
+            if len(set(finer)) > len(set(known)):
+                known = finer
+                words.append(word)
+                suffixes.append(word)
+    return tuple(words)
+
+
+def _numbered(values: Sequence[Hashable]) -> list[Hashable]:
+    numbers: dict[Hashable, int] = {}
+    return [numbers.setdefault(value, len(numbers)) for value in values]
+
+
+@cache
+def identifiers(declaration: Declaration) -> tuple[tuple[Word, ...], ...]:
+    """For each state a few of the characterising words, enough to tell it from all others; none of an end that was
+    restarted, whose automaton is not known whole."""
+    automaton = explored(declaration)
+    if declaration.remembered:
+        return ((),) * len(automaton.words)
+    words = characterising(automaton)
+    everybody = (1 << len(automaton.words)) - 1
+    groups: list[dict[Response, int]] = []
+    for word in words:
+        group: dict[Response, int] = {}
+        for state in range(len(automaton.words)):
+            answer = response(automaton, state, word)
+            group[answer] = group.get(answer, 0) | 1 << state
+        groups.append(group)
+    found = []
+    for state in range(len(automaton.words)):
+        told = {
+            word: everybody & ~group[response(automaton, state, word)]
+            for word, group in zip(words, groups, strict=True)
+        }
+        found.append(tuple(_chosen(told)))
+    return tuple(found)
+
+
+def _chosen(told: dict[Word, int]) -> Iterator[Word]:
+    """Greedily, the words that tell most of what is left."""
+    left = 0
+    for others in told.values():
+        left |= others
+    while left:
+        word = max(told, key=lambda one: ((told[one] & left).bit_count(), -len(one)))
+        yield word
+        left &= ~told[word]
+
+
+def cases(declaration: Declaration, features: frozenset[Feature], *, thorough: bool) -> Iterator[Case]:
+    """Every transition, followed by what tells where it has led; then everything that has to change nothing.
+
+    Not `thorough`: for each input and each cell of the table that it meets one transition, and one for each value of
+    each thing that is counted before and after it, instead of one for each state of the automaton; and one telling
+    word, the longest, instead of all. What is left of an end is asked where something is said, or counted. States
+    without an open request come first, since a request fails before anything else does.
+    """
+    automaton = explored(declaration)
+    found = [*_covers(declaration, automaton, thorough), *_silences(declaration, automaton, features, thorough)]
+    if declaration.role is Role.RESPONDER:
+        found += _HOSTS
+    yield from sorted(dict.fromkeys(found), key=lambda case: len(case.word))
+
+
+_HELLO, _CONFIRM, _LOST = "newer hello", "confirming keepalive", "lower layer lost"
+_ANOTHER, _BEYOND = (one.name for one in HOSTS)
+_HOSTS = (
+    Case((_HELLO,), (_ANOTHER,), WAIT),
+    Case((_HELLO, _CONFIRM, _ANOTHER), (_CONFIRM,), WAIT),
+    Case((_HELLO, _ANOTHER), (_BEYOND,), (_CONFIRM, *WAIT)),
+    Case((_HELLO, _ANOTHER), ("close",), (_ANOTHER, _BEYOND)),
+    Case((_HELLO, *("repeated hello",) * 10), (_ANOTHER,), (_BEYOND,)),
+    Case((_HELLO, *("garbage at the contact address", "a hello without a return route") * 10), (_ANOTHER,), (_BEYOND,)),
+    Case((_HELLO,) * 10, (_ANOTHER,), (_BEYOND,)),
+)
+"""Several responders, the last room, and what may not take any: repeated and wrong hellos."""
+
+
+def _covers(declaration: Declaration, automaton: Automaton, thorough: bool) -> Iterator[Case]:
+    telling, met = identifiers(declaration), set[Hashable]()
+    endings = filled, *_ = tuple(_endings(declaration, automaton))
+    for state in sorted(range(len(automaton.edges)), key=lambda one: any(map(_asks, automaton.words[one]))):
+        word = automaton.words[state]
+        for name, edge in automaton.edges[state].items():
+            changes = [one for one in edge.counted if one.before != one.after]
+            news, about = (
+                {(name, edge.cells, it) for it in (edge.answered, *some)} for some in (changes, edge.counted)
+            )
+            if not automaton.is_loud(state, edge):
+                continue
+            case = Case((*word, NOT_YET.name), (name,), LATER)
+            if not news <= met:
+                yield from (case._replace(tail=ending) for ending in endings)
+                for crowded in _crowded(case, declaration.requests):
+                    yield from (crowded._replace(tail=tail) for tail in (filled, LATER))
+            if thorough or not about <= met:
+                yield from (case._replace(tail=tail) for tail in _tails(telling[edge.target], thorough))
+            met |= about
+
+
+def _tails(words: Sequence[Word], thorough: bool) -> Iterator[Word]:
+    yield LATER
+    yield from words if thorough else sorted(words, key=len)[-1:]
+
+
+def _endings(declaration: Declaration, automaton: Automaton) -> Iterator[Word]:
+    """What is left of an end: what it holds, and at which route or address; and how often it tries again, once what it
+    has begun is finished."""
+    fill = ("send",) * (declaration.held + 1)
+    filled = (*fill, _LOST, *fill, "close", *_PROBES, QUIET.name)
+    asked = (_LOST, _HELLO, *WAIT)
+    retries = ("answer", _CONFIRM, *asked, *(_LOST, "send", *WAIT) * ((declaration.attempts or 0) + 1))
+    for ending in (filled, (*asked, "close"), retries):
+        yield tuple(name for name in ending if name in automaton.stimuli or name in _PROBES)
+
+
+def _asks(name: str) -> bool:
+    return name.startswith("request")
+
+
+def _crowded(case: Case, times: int) -> Iterator[Case]:
+    """As many requests as may be open, one after another: where there was one, and shortly before what is tried."""
+    requests = [name for name in (*case.way, *case.tried) if _asks(name)]
+    if not requests:
+        return
+
+    def more(word: Word) -> Word:
+        many = ((name, MOMENT.name) * (times - 1) if name in requests else () for name in word)
+        return tuple(one for name, others in zip(word, many, strict=True) for one in (*others, name))
+
+    yield Case(more(case.way), more(case.tried), case.tail)
+    yield case._replace(way=(*case.way[:-1], *(MOMENT.name, requests[-1]) * (times - 1), *case.way[-1:]))
+
+
+def _silences(
+    declaration: Declaration, automaton: Automaton, features: frozenset[Feature], thorough: bool
+) -> Iterator[Case]:
+    """All of them in one word; whoever fails it is asked again, one by one (`alone`)."""
+    telling, met = identifiers(declaration), set()
+    hostile = tuple(one.name for one in hostile_to(features))
+    for state, (word, edges) in enumerate(zip(automaton.words, automaton.edges, strict=False)):
+        silent = automaton.silent(state)
+        about = (silent, tuple(sorted((edge.cells for edge in edges.values()), key=repr)))
+        if not thorough and about in met:
+            continue
+        met.add(about)
+        for tail in _tails(telling[state], thorough):
+            yield Case((*word, NOT_YET.name), (*hostile, *silent), tail)
+
+
+def alone(case: Case) -> Iterator[Case]:
+    """Each of the inputs that were tried together by itself."""
+    for name in case.tried:
+        yield case._replace(tried=(name,))

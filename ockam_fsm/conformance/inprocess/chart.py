@@ -1,0 +1,55 @@
+"""A run of a target as a sequence chart, with its bytes and a program that repeats it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ockam_fsm.conformance.generation.peer import Arrive, Do, Wait, singles
+from ockam_fsm.conformance.oracle.oracle import Stepped
+from ockam_fsm.conformance.report.findings import Reproduction, Said
+from ockam_fsm.conformance.target import Declaration
+from ockam_fsm.projections.sequence import Chart, Moment, MomentKind
+
+KIT, TARGET = "kit", "target"
+
+
+def reproduction(declaration: Declaration, steps: Sequence[Stepped]) -> Reproduction:
+    moments = tuple(moment for step in steps for moment in _moments(step))
+    names = [step.stimulus.name for step in steps]
+    chart = Chart("reproduction", declaration.name, f"what {declaration.name} does", (KIT, TARGET), moments)
+    said = tuple(
+        Said(KIT, TARGET, single.message.payload, step.stimulus.name)
+        for step in steps
+        for single in singles(step.action)
+        if isinstance(single, Arrive)
+    )
+    return Reproduction(chart, said, program=_program(declaration, names))
+
+
+def _moments(step: Stepped) -> Iterator[Moment]:
+    for single in singles(step.action):
+        match single:
+            case Arrive():
+                yield Moment(MomentKind.MESSAGE, KIT, step.stimulus.name, TARGET, refused=not step.expected)
+            case Wait(seconds):
+                yield Moment(MomentKind.NOTE, TARGET, f"{seconds:g} s pass")
+            case Do(order):
+                yield Moment(MomentKind.ORDER, TARGET, order.what.value)
+    for said in step.actual:
+        if said.channel in ("say", "data"):
+            yield Moment(MomentKind.MESSAGE, TARGET, said.kind, KIT)
+        else:
+            yield Moment(MomentKind.STATE, TARGET, said.kind)
+    for difference in step.differences:
+        yield Moment(MomentKind.NOTE, TARGET, f"{difference.problem}: {difference.kind}")
+
+
+def _program(declaration: Declaration, names: Sequence[str]) -> str:
+    """Python that does it again; `make` is the caller's own."""
+    lines = ",\n".join(f"    {name!r}" for name in names)
+    kind, role = declaration.session_type.name, declaration.role.name
+    restarted = ", restarted=True" if declaration.remembered else ""
+    return (
+        "from ockam_fsm.conformance import again\n\n"
+        f"print(again(make, {kind!r}, {role!r}, {declaration.profile.name!r}, [\n{lines},\n]{restarted}))\n"
+    )

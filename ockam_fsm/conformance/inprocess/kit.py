@@ -1,0 +1,134 @@
+"""The kit for implementations that can be called, or reached through a pipe: ask `check_*`, read the `Report`.
+
+    from ockam_fsm.conformance import check_responder
+
+    report = check_responder(MyEnd)      # MyEnd(declaration) is a Target (target.py)
+    print(report.summary)
+
+Rule 1: one kind of end after another; what is not supported is not applicable, and says why.
+Rule 2: a target that does not come back from one call is given up (`Effort.patience_seconds`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from ockam_fsm.conformance.inprocess.pair import PairOfJudges
+from ockam_fsm.conformance.inprocess.runner import Effort, Judge
+from ockam_fsm.conformance.pipe import Program
+from ockam_fsm.conformance.report.clauses import CLAUSES
+from ockam_fsm.conformance.report.findings import Report
+from ockam_fsm.conformance.target import Declaration, Make
+from ockam_fsm.machines.session import TYPES
+from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
+from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Profile
+from ockam_fsm.tools.watchdog import watched
+
+USUAL = Effort()
+
+
+def check_initiator(
+    make: Make,
+    kinds: Iterable[SessionType] = TYPES,
+    profile: Profile = GENERATION,
+    effort: Effort = USUAL,
+    target: str = "an initiator",
+) -> Report:
+    """Does what `make` makes behave as an initiator of these types?"""
+    return _checked(_judges(make, kinds, Role.INITIATOR, profile, effort), target)
+
+
+def check_responder(
+    make: Make,
+    kinds: Iterable[SessionType] = TYPES,
+    profile: Profile = GENERATION,
+    effort: Effort = USUAL,
+    target: str = "a responder",
+) -> Report:
+    """Does what `make` makes behave as the host of responders of these types?"""
+    return _checked(_judges(make, kinds, Role.RESPONDER, profile, effort), target)
+
+
+def check_program(
+    command: Sequence[str],
+    kinds: Iterable[SessionType] = TYPES,
+    profile: Profile = GENERATION,
+    effort: Effort = USUAL,
+    answer_seconds: float = 5.0,
+) -> Report:
+    """Judge a program by pipe (`spec/conformance-pipe.md`), as initiator and as responder."""
+    with Program(command, answer_seconds) as program:
+        chosen = tuple(kinds)
+        judges = [one for role in reversed(Role) for one in _judges(program.make, chosen, role, profile, effort)]
+        return _checked(judges, " ".join(command))
+
+
+def check_pair(
+    make_initiator: Make,
+    make_responder: Make,
+    kinds: Iterable[SessionType] = TYPES,
+    profile: Profile = GENERATION,
+    effort: Effort = USUAL,
+    target: str = "a pair",
+) -> Report:
+    """Do the two understand each other, over a network that loses, repeats, reorders and damages, and after restarts?
+
+    Both may be the same, and one of them may be ours (`our_end`).
+    """
+    judges: list[Judge] = []
+    for kind in _spoken(kinds, profile):
+        ends = PairOfJudges(
+            Judge(Declaration(kind, Role.INITIATOR, profile), make_initiator, effort),
+            Judge(Declaration(kind, Role.RESPONDER, profile), make_responder, effort),
+        )
+        judges += ends.judges
+        if not watched(ends.check, lambda ends=ends: ends.called, effort.patience_seconds):  # type: ignore[misc]
+            ends.stall()
+            break
+    return report(target, judges)
+
+
+def _judges(make: Make, kinds: Iterable[SessionType], role: Role, profile: Profile, effort: Effort) -> list[Judge]:
+    return [Judge(one, make, effort) for kind in _spoken(kinds, profile) for one in declarations(kind, role, profile)]
+
+
+def declarations(kind: SessionType, role: Role, profile: Profile = GENERATION) -> Iterator[Declaration]:
+    """The ends of one kind that are judged: a new one, and, if it may know anything then, one that was restarted."""
+    new = Declaration(kind, role, profile)
+    yield new
+    if kind.persistent and profile.keeps_alive:
+        yield new.restarted
+
+
+def _spoken(kinds: Iterable[SessionType], profile: Profile) -> list[SessionType]:
+    """Profile `ockam` cannot order two hellos that meet (clause 2.4)."""
+    two_sided = Renegotiation.TWO_SIDED
+    return [kind for kind in kinds if profile.keeps_alive or kind.renegotiation is not two_sided]
+
+
+def _checked(judges: Sequence[Judge], target: str) -> Report:
+    for judge in judges:
+        if not watched(judge.check, lambda judge=judge: judge.calls.open, judge.effort.patience_seconds):  # type: ignore[misc]
+            judge.stall()
+            break
+    return report(target, judges)
+
+
+def report(target: str, judges: Sequence[Judge]) -> Report:
+    """One report of all the ends that were judged."""
+    findings = tuple(finding for judge in judges for finding in judge.verdicts())
+    reasons = [f"{judge.declaration.name}: {judge.unsupported}" for judge in judges if judge.unsupported]
+    why = "; ".join(reasons) or "no step of these ends is about it"
+    judged = {finding.clause for finding in findings}
+    return Report(target, findings, {clause.id: why for clause in CLAUSES if clause.id not in judged})
+
+
+def again(make: Make, kind: str, role: str, profile: str, stimuli: Sequence[str], *, restarted: bool = False) -> str:
+    """Run one reproduction once more: what a report's program calls."""
+    found = next(one for one in TYPES if one.name == kind)
+    new = Declaration(found, Role[role], PROFILES[profile])
+    judge = Judge(new.restarted if restarted else new, make, USUAL)
+    judge.settle(judge.run([judge.stimuli[name] for name in stimuli]))
+    if judge.stopped:
+        return judge.stopped
+    return "\n".join(f"{one.clause}: {one.reason}" for one in judge.findings) or "nothing differs"

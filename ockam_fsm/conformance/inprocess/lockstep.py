@@ -1,0 +1,97 @@
+"""A target that can be called, and our own end, handed the same, step by step; what they say is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from ockam_fsm.conformance.generation.peer import Action, Arrive, AtOnce, Do, Single, Stimulus, Wait, singles
+from ockam_fsm.conformance.oracle.comparison import LOST, RAISED, REFUSED, Difference
+from ockam_fsm.conformance.oracle.oracle import Beside
+from ockam_fsm.conformance.reference.instrumentation import read
+from ockam_fsm.conformance.target import Declaration, Make, Output, TargetLost
+from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.runtime.encoding.message import Address, Message
+from ockam_fsm.runtime.session.handshake import Profile
+from ockam_fsm.runtime.session.signals import Data
+from ockam_fsm.tools.watchdog import Calls
+
+MOST_OUTPUTS = 10_000
+"""Whoever says more in one step floods."""
+
+
+class Lockstep(Beside):
+    """One run of a target beside its reference. `used`: the addresses that the target has used in other runs.
+    `calls`: of the target, for whoever watches."""
+
+    def __init__(self, declaration: Declaration, make: Make, used: dict[Address, None], calls: Calls) -> None:
+        self.calls = calls
+        with calls:
+            self.target = make(declaration)
+        super().__init__(declaration, self.target.features, used)
+
+    def run(self, stimuli: Sequence[Stimulus]) -> bool:
+        """As many as are possible, one after another; False as soon as the target differs."""
+        return all(self.step(stimulus) for stimulus in stimuli)
+
+    def step(self, stimulus: Stimulus) -> bool:
+        """One stimulus, if it is possible now. False if the target differs."""
+        turn = self.begin(stimulus)
+        if turn is None:
+            return True
+        with self.calls:
+            problem, outputs = self._act(turn.action)
+        return self.finish(turn, problem, outputs)
+
+    def _act(self, action: Action) -> tuple[Difference | None, Sequence[Output]]:
+        """The target's turn: what it did that is no output, and its outputs."""
+        target, refusal = self.target, None
+        try:
+            for single in singles(action):
+                refusal = self._hand(single)
+            if isinstance(action, AtOnce) and self.declaration.role is Role.RESPONDER:
+                refusal = None  # a host may have forgotten by then whom the order is for
+            target.advance(0.0)
+            outputs = tuple(islice(target.take_outputs(), MOST_OUTPUTS + 1))
+            if len(outputs) > MOST_OUTPUTS:
+                return Difference(LOST, "", f"more than {MOST_OUTPUTS} outputs in one step"), ()
+            return refusal, outputs
+        except TargetLost as lost:
+            return Difference(LOST, "", str(lost)), ()
+        except Exception as error:  # whatever a target raises is a finding, not our error
+            return Difference(RAISED, type(error).__name__, f"{type(error).__name__}: {error}"), ()
+
+    def _hand(self, action: Single) -> Difference | None:
+        match action:
+            case Arrive(message, carrier):
+                self.target.deliver(self._for_target(message), carrier)
+            case Wait(seconds):
+                self.target.advance(seconds)
+            case Do(order):
+                try:
+                    self.target.order(order)
+                except LocalSessionError as refused:
+                    return Difference(REFUSED, order.what.value, str(refused))
+        return None
+
+    def _for_target(self, message: Message) -> Message:
+        """The peer knows the reference's reply addresses; the target has chosen its own."""
+        return _renamed(message, self.bound, self.declaration.profile)
+
+    def in_our_words(self, message: Message) -> Message:
+        """A message for the target, as it would be for the reference."""
+        ours = {theirs: mine for mine, theirs in self.bound.items()}
+        return _renamed(message, ours, self.declaration.profile)
+
+
+def _renamed(message: Message, names: Mapping[Address, Address], profile: Profile) -> Message:
+    """The same message to the same end, which knows one of its own addresses under another name."""
+    onward = tuple(names.get(address, address) for address in message.onward_route)
+    signal = read(message, profile) if names else None
+    payload = message.payload
+    if isinstance(signal, Data) and signal.onward_route and profile.keeps_alive:
+        first = names.get(signal.onward_route[0], signal.onward_route[0])
+        payload = profile.encode(replace(signal, onward_route=(first, *signal.onward_route[1:])))
+    return Message(onward, message.return_route, payload, message.tracing_context)

@@ -1,0 +1,232 @@
+"""What the kit does with one kind of end: tries words on it, lays what differs at a clause, and says what it found.
+
+Rule 1: a clause passes if a step was about it and the target did as our end does; it is not applicable if no step was.
+Rule 2: one mistake is one finding: the same input, the same difference, the same clause.
+Rule 3: everything is bounded: steps by the words, outputs by the lockstep, time by `over`, and a target that is lost by
+        `MOST_LOST`. What could not be judged any more is inconclusive, and says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from ockam_fsm.conformance.generation.hostile import HOSTILE, hostile_to
+from ockam_fsm.conformance.generation.peer import Stimulus
+from ockam_fsm.conformance.generation.random_runs import choices, shortest
+from ockam_fsm.conformance.generation.stimuli import HOSTS, stimuli_of
+from ockam_fsm.conformance.generation.test_sequences import Case, alone, cases
+from ockam_fsm.conformance.inprocess.chart import reproduction
+from ockam_fsm.conformance.inprocess.lockstep import Lockstep
+from ockam_fsm.conformance.oracle.attribution import about, clause_of, severity_of
+from ockam_fsm.conformance.oracle.comparison import LOST
+from ockam_fsm.conformance.oracle.oracle import Stepped
+from ockam_fsm.conformance.report.findings import Finding, Severity, Verdict
+from ockam_fsm.conformance.target import Declaration, Feature, Make, TargetLost, Unsupported
+from ockam_fsm.runtime.encoding.message import Address
+from ockam_fsm.tools.watchdog import Calls
+
+MOST_LOST = 5
+"""After so many targets that crashed or said nothing there is no point in going on."""
+
+MOST_MISTAKES = 5
+"""So many different mistakes are looked for at random."""
+
+MIN_BYTES = 16
+MIN_DISTANCE = 8
+"""Two random addresses of 16 bytes differ in fewer places once in 10^20 runs."""
+
+ENDED = "the run was ended, or its time was over"
+STALLED = "the target did not come back"
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is tried. `thorough`: every transition in every state of our automaton, instead of every transition of
+    the table. `examples`: how many runs are drawn (0 needs no Hypothesis). `patience_seconds`: how long one call may
+    take. `until`: stop when this clause has failed. `over` says that the run has to end."""
+
+    thorough: bool = False
+    examples: int = 50
+    patience_seconds: float = 30.0
+    until: str = ""
+    over: Callable[[], bool] = lambda: False
+
+
+@dataclass
+class Judge:
+    """Everything that was learned of one kind of end. `calls`: of the target, for whoever watches."""
+
+    declaration: Declaration
+    make: Make
+    effort: Effort
+    findings: list[Finding] = field(default_factory=list)
+    about: dict[str, int] = field(default_factory=dict)
+    known: set[Hashable] = field(default_factory=set)
+    used: dict[Address, None] = field(default_factory=dict)
+    calls: Calls = field(default_factory=Calls)
+    lost: int = 0
+    stopped: str = ""
+    unsupported: str = ""
+    running: Lockstep | None = None
+
+    @property
+    def features(self) -> frozenset[Feature] | None:
+        """What the implementation claims; None if it has no such end, or is not there at all."""
+        try:
+            with self.calls:
+                return self.make(self.declaration).features
+        except Unsupported as reason:
+            self.unsupported = str(reason) or "the implementation has no such end"
+        except TargetLost as lost:
+            self.stopped = str(lost)
+        return None
+
+    @property
+    def stimuli(self) -> Mapping[str, Stimulus]:
+        return {one.name: one for one in (*stimuli_of(self.declaration.settings.events), *HOSTS, *HOSTILE)}
+
+    def check(self) -> None:
+        """Every word that the table asks for, and runs that nobody thought of."""
+        features = self.features
+        if features is None:
+            return
+        known = self.stimuli
+        for case in cases(self.declaration, features, thorough=self.effort.thorough):
+            if self.stopped:
+                return
+            if not self._holds(case, known) and len(case.tried) > 1:
+                self._ask_alone(case, known)
+        if not self.declaration.remembered:
+            self._search(features, self.effort.examples)
+
+    def _ask_alone(self, case: Case, known: Mapping[str, Stimulus]) -> None:
+        """Which of many silent inputs it was. What shows only later, and not without it, is laid at its own clause."""
+        for one in alone(case):
+            steps = self.run(known[name] for name in one.word)
+            before = [known[name] for name in (*one.way, *one.tail)]
+            if steps and steps[-1].parted and self.is_new(steps[-1]) and self._is_sound(before):
+                self.blame(steps, known[one.tried[0]])
+            self.settle(steps)
+
+    def _is_sound(self, stimuli: Sequence[Stimulus]) -> bool:
+        steps = self.run(stimuli)
+        return bool(steps) and not steps[-1].parted
+
+    def _holds(self, case: Case, known: Mapping[str, Stimulus]) -> bool:
+        return self.settle(self.run(known[name] for name in case.word))
+
+    def _search(self, features: frozenset[Feature], examples: int) -> None:
+        alphabet = (*stimuli_of(self.declaration.settings.events), *HOSTS, *hostile_to(features))
+
+        def fails(burst: bytes) -> bool:
+            steps = self.run(choices(burst, alphabet))
+            return bool(steps) and steps[-1].parted and self.is_new(steps[-1])
+
+        for _ in range(MOST_MISTAKES if examples else 0):
+            found = None if self.stopped else shortest(fails, examples, 60)
+            if found is None:
+                return
+            self.settle(self.run(choices(found, alphabet)))
+
+    def run(self, stimuli: Iterable[Stimulus]) -> Sequence[Stepped]:
+        """One run of a new target; nothing if there is none, or no time."""
+        if self.effort.over():
+            self.stopped = self.stopped or ENDED
+        running = None if self.stopped else self.start(self.declaration)
+        if running is None:
+            return ()
+        for stimulus in stimuli:
+            if not running.step(stimulus):
+                break
+        return self.count(running.steps)
+
+    def start(self, declaration: Declaration) -> Lockstep | None:
+        """A new target beside its reference; None if there is none."""
+        try:
+            self.running = Lockstep(declaration, self.make, self.used, self.calls)
+        except TargetLost as lost:
+            self._lose(str(lost))
+            self.running = None
+        return self.running
+
+    def count(self, steps: Sequence[Stepped]) -> Sequence[Stepped]:
+        for step in steps:
+            for clause in about(step, self.declaration) if not step.differences else ():
+                self.about[clause] = self.about.get(clause, 0) + 1
+        if steps and any(difference.problem == LOST for difference in steps[-1].differences):
+            self._lose(steps[-1].differences[0].detail)
+        return steps
+
+    def settle(self, steps: Sequence[Stepped]) -> bool:
+        """Lay what differs at a clause. True if nothing does."""
+        for number, step in enumerate(steps, 1):
+            if step.differences:
+                self.blame(steps[:number])
+        return not steps or not steps[-1].parted
+
+    def is_new(self, step: Stepped) -> bool:
+        """Whether this mistake was not seen yet."""
+        return self._mistake(step)[1] not in self.known
+
+    def _mistake(self, step: Stepped) -> tuple[str, Hashable]:
+        clause = clause_of(step, self.declaration)
+        first = step.differences[0]
+        return clause, (clause, step.stimulus.name, first.problem, first.kind)
+
+    def blame(self, steps: Sequence[Stepped], because: Stimulus | None = None) -> None:
+        """The last of these steps is wrong; `because` of what came before it, if so."""
+        clause, mistake = self._mistake(steps[-1])
+        if mistake in self.known:
+            return
+        self.known.add(mistake)
+        clause = because.clause if because is not None else clause
+        case = f"{self.declaration.name}: {' / '.join(step.stimulus.name for step in steps)}"
+        reason = f"{steps[-1].stimulus.name}: {'; '.join(map(str, steps[-1].differences))}"
+        shown = reproduction(self.declaration, steps)
+        self.findings.append(Finding(clause, case, Verdict.FAIL, severity_of(clause), reason, shown))
+        if clause == self.effort.until:
+            self.stopped = f"clause {clause} failed, which was to be found"
+
+    def stall(self) -> None:
+        """The target never came back from what it was handed last."""
+        self.stopped = STALLED
+        names = [step.stimulus.name for step in self.running.steps] if self.running is not None else []
+        case = f"{self.declaration.name}: {' / '.join([*names, '...'])}"
+        self.findings.append(Finding("14.4", case, Verdict.FAIL, severity_of("14.4"), STALLED))
+
+    def _guessable(self) -> Iterator[Finding]:
+        """Addresses of 128 random bits are long, and differ in most places from those before them (clause 4.1)."""
+        drawn = [address.value for address in self.used]
+        alike = [pair for pair in pairwise(drawn) if _distance(*pair) < MIN_DISTANCE]
+        if short := [value for value in drawn if len(value) < MIN_BYTES]:
+            reason = f"an inner address of {len(short[0])} bytes can be guessed: {short[0]!r}"
+        elif alike:
+            reason = f"inner addresses can be guessed: {alike[0][0]!r}, then {alike[0][1]!r}"
+        else:
+            return
+        yield Finding("4.1", f"{self.declaration.name}: addresses", Verdict.FAIL, Severity.SECURITY, reason)
+
+    def _lose(self, why: str) -> None:
+        self.lost += 1
+        if self.lost >= MOST_LOST:
+            self.stopped = f"the target was lost {self.lost} times, at last: {why}"
+
+    def verdicts(self) -> Iterator[Finding]:
+        """What was found, and what was tried and held."""
+        yield from self.findings
+        failed = {finding.clause for finding in self.findings}
+        verdict = Verdict.INCONCLUSIVE if self.stopped else Verdict.PASS
+        then = f", then {self.stopped}" if self.stopped else ""
+        for clause, steps in sorted(self.about.items()):
+            if clause not in failed:
+                yield Finding(clause, self.declaration.name, verdict, severity_of(clause), f"{steps} steps{then}")
+        yield from self._guessable()
+        if self.stopped and not self.about:
+            yield Finding("3.1", self.declaration.name, verdict, severity_of("3.1"), self.stopped)
+
+
+def _distance(one: bytes, other: bytes) -> int:
+    """In how many places two addresses differ."""
+    return abs(len(one) - len(other)) + sum(a != b for a, b in zip(one, other, strict=False))

@@ -1,0 +1,265 @@
+"""Our own end beside a target: it is handed the same, and says what the target should have said.
+
+Theory: the two are in the same state as long as all that they have said is equal, so the first difference is the
+target's mistake, and the step in which it shows, or one shortly before it, is where it was made (blame.py).
+
+Rule 1: the target acts first; the reference takes its fresh addresses from what the target has said (reference.py).
+Left out: how the target is reached. `begin` says what to hand it, `finish` is told what it made of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ockam_fsm.conformance.generation.peer import Action, Arrive, Peer, Stimulus, perform, singles
+from ockam_fsm.conformance.oracle.comparison import (
+    LOST,
+    NOT_REFUSED,
+    RAISED,
+    REFUSED,
+    REPEATED,
+    Difference,
+    Said,
+    compare,
+)
+from ockam_fsm.conformance.reference.instrumentation import Fired, Heard, Watcher, read, watched
+from ockam_fsm.conformance.reference.reference_end import OurEnd
+from ockam_fsm.conformance.target import Declaration, Feature, Output
+from ockam_fsm.machines.vocabulary import Role, State
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
+from ockam_fsm.runtime.session.commands import (
+    Closed,
+    DeadLetter,
+    Deliver,
+    Established,
+    Notice,
+    Notify,
+    RequestFailed,
+    Send,
+    TimedOut,
+    Timer,
+)
+from ockam_fsm.runtime.session.effects import EXHAUSTED
+from ockam_fsm.runtime.session.link import inner_of_reply
+from ockam_fsm.runtime.session.request import Outgoing
+from ockam_fsm.runtime.session.signals import Answer, Close, Data, Error, Hello, Keepalive, Superseded
+
+Names: TypeAlias = Callable[[Route, bytes], Route]
+"""A route in comparable words; the request that it is the way back for, if it is one."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A step that begins: what is done, and in which situation."""
+
+    stimulus: Stimulus
+    action: Action
+    before: State
+    unconfirmed: bool
+    """An answer of the target's waits to be confirmed."""
+    armed: tuple[Timer, ...]
+    """The timers that run."""
+    collides: bool
+    """The target has an attempt of its own under way."""
+    routeless: bool
+    """It knows no messaging route."""
+
+
+@dataclass(frozen=True)
+class Stepped(Turn):
+    """One step: what was done, what both ends made of it, and which decisions of the table it was about."""
+
+    after: State
+    expected: tuple[Said, ...]
+    actual: tuple[Said, ...]
+    fired: tuple[Fired, ...]
+    differences: tuple[Difference, ...]
+    """What the target did wrong. `REPEATED` alone does not part the two: the reference has the same address."""
+
+    @property
+    def parted(self) -> bool:
+        return any(difference.problem != REPEATED for difference in self.differences)
+
+
+class Beside:
+    """One run of our end. `used`: the addresses that the target has used in other runs."""
+
+    def __init__(
+        self,
+        declaration: Declaration,
+        features: frozenset[Feature],
+        used: dict[Address, None],
+        end: type[OurEnd] = OurEnd,
+    ) -> None:
+        self.declaration, self.features = declaration, features
+        settings = watched(declaration.settings)
+        self.watcher: Watcher = settings.driver
+        self.heard = Heard(declaration.profile, used)
+        self.reference = end(declaration, self.heard, settings=settings)
+        self.peer = Peer(self.reference)
+        self.steps: list[Stepped] = []
+        self.outputs: Sequence[Output] = ()
+        """What the target has said in the last step, as it is."""
+        self.bound: dict[Address, Address] = {}
+        """What the target has chosen where it may: its reply addresses and outer addresses, by ours."""
+        self.replies: dict[bytes, Address] = {}
+        """The reply address that the target has chosen last for a request, by payload."""
+
+    @property
+    def armed(self) -> tuple[Timer, ...]:
+        """The timers of the session that run now."""
+        return tuple(timer for _, timer in self.reference.timers if isinstance(timer, Timer))
+
+    def begin(self, stimulus: Stimulus) -> Turn | None:
+        """None if the stimulus is not possible now."""
+        action = stimulus.build(self.peer)
+        if action is None:
+            return None
+        return Turn(
+            stimulus,
+            action,
+            self._state(),
+            unconfirmed=self.peer.answered() is not None,
+            armed=self.armed,
+            collides=self.peer.own_attempt() is not None,
+            routeless=not any(link.route for link in self.peer.links()),
+        )
+
+    def finish(self, turn: Turn, problem: Difference | None, outputs: Sequence[Output]) -> bool:
+        """What the target did in this step: what is no output, and its outputs. False if it differs."""
+        self.outputs = self.heard.said = outputs
+        self.heard.repeated = []
+        self.watcher.fired.clear()
+        refused, owed = self._expect(turn.action)
+        self._bind_outers(owed, outputs)
+        actual = tuple(self._read(outputs, self._target_route))
+        expected = tuple(self._read(owed, self._reference_route))
+        differences = [*_refusals(refused, problem)]
+        differences += [Difference(REPEATED, "address", str(address)) for address in self.heard.repeated]
+        if problem is None or problem.problem not in (LOST, RAISED):
+            differences += self._compared(turn.action, expected, actual)
+        self.peer.observe()
+        stepped = Stepped(
+            **vars(turn), after=self._state(), expected=expected, actual=actual, fired=tuple(self.watcher.fired),
+            differences=tuple(differences),
+        )  # fmt: skip
+        self.steps.append(stepped)
+        return not stepped.parted
+
+    def _state(self) -> State:
+        session = self.reference.session
+        return session.state if session is not None else State.IDLE
+
+    def _expect(self, action: Action) -> tuple[bool, Sequence[Output]]:
+        """The reference's turn: whether it refuses, and its outputs."""
+        refused = False
+        for single in singles(action):
+            if not (isinstance(single, Arrive) and single.unheard):
+                refused = perform(self.reference, single)
+        self.reference.advance(0.0)
+        return refused, self.reference.take_outputs()
+
+    def _compared(self, action: Action, expected: Sequence[Said], actual: Sequence[Said]) -> Iterator[Difference]:
+        return compare(expected, actual, self._allowed(action))
+
+    def _allowed(self, action: Action) -> Hashable:
+        """An error may go back for what reached an address that has ended."""
+        action = singles(action)[0]
+        if isinstance(action, Arrive) and action.message.onward_route[0] in self.peer.ended:
+            return action.message.return_route
+        return None
+
+    # Words ------------------------------------------------------------------------------------------------------------
+
+    def _read(self, outputs: Sequence[Output], names: Names) -> Iterator[Said]:
+        for output in outputs:
+            match output:
+                case Send(message):
+                    yield self._sent(message, names)
+                case Deliver(payload, onward_route, return_route):
+                    yield Said("delivered", "delivery", (payload, onward_route, names(return_route, b"")))
+                case Notify(notice):
+                    yield _told(notice)
+                case DeadLetter(message=Outgoing(payload)) if Feature.DEAD_LETTERS in self.features:
+                    yield Said("dead", "dead letter", (payload,))
+
+    def _sent(self, message: Message, names: Names) -> Said:
+        signal = read(message, self.declaration.profile)
+        onward, back = message.onward_route, message.return_route
+        match signal:
+            case None:
+                return Said("say", "unreadable bytes", (onward, message.payload))
+            case Hello(session_id, generation, route):
+                return Said("say", "hello", (session_id.hex(), generation, route, onward, back))
+            case Answer(session_id, generation, worker, resumed):
+                return Said("say", "answer", (session_id.hex(), generation, worker, resumed, onward, back))
+            case Superseded(session_id, number, address):
+                return Said("say", "superseded", (session_id.hex(), number, address, onward, names(back, b"")))
+            case Data(payload, beyond, behind):
+                if self.declaration.profile.keeps_alive:
+                    behind = names(behind, payload)
+                else:
+                    back = names(back, payload)
+                return Said("data", "data", (payload, beyond, behind, onward, back, message.tracing_context))
+            case Close():
+                return Said("say", "close", (onward, back))
+            case Error():
+                return Said("say", "error", (onward,))
+        return Said("say", "keepalive" if isinstance(signal, Keepalive) else "keepalive answer", (onward, back))
+
+    def _reference_route(self, route: Route, request: bytes) -> Route:
+        """Our route in the target's words: a reply address that it has chosen, or the outer address of a responder."""
+        if not route:
+            return route
+        chosen = self.replies.get(request)
+        if request[:1] == b"q" and chosen is not None and inner_of_reply(chosen) == inner_of_reply(route[0]):
+            self.bound[route[0]] = chosen
+        return (self.bound.get(route[0], route[0]), *route[1:])
+
+    def _target_route(self, route: Route, request: bytes) -> Route:
+        """A reply address is used once."""
+        if request[:1] == b"q" and route and route[0] not in self.replies.values():
+            self.replies[request] = route[0]
+        return route
+
+    def _bind_outers(self, owed: Sequence[Output], outputs: Sequence[Output]) -> None:
+        """The outer address of a responder is bound when it is first seen, and then has to stay."""
+        if self.declaration.role is Role.INITIATOR:
+            return
+        for ours, theirs in zip(self._outers(owed), self._outers(outputs), strict=False):
+            if theirs not in self.bound.values():
+                self.bound.setdefault(ours, theirs)
+
+    def _outers(self, outputs: Sequence[Output]) -> Iterator[Address]:
+        """Where outer addresses are said: in what is delivered, and as the sender of `superseded`."""
+        for output in outputs:
+            match output:
+                case Deliver(return_route=(outer, *_)):
+                    yield outer
+                case Send(message) if message.return_route:
+                    if isinstance(read(message, self.declaration.profile), Superseded):
+                        yield message.return_route[0]
+
+
+def _refusals(refused: bool, problem: Difference | None) -> Iterator[Difference]:
+    """`refused`: the order had to be refused."""
+    if problem is not None and not (refused and problem.problem == REFUSED):
+        yield problem
+    elif refused and problem is None:
+        yield Difference(NOT_REFUSED)
+
+
+def _told(notice: Notice) -> Said:
+    match notice:
+        case Established(generation, resumed):
+            return Said("told", "established", (generation.number, int(generation.starter), resumed))
+        case TimedOut():
+            return Said("told", "timed out")
+        case Closed(reason):
+            return Said("told", "closed", (EXHAUSTED,) if reason == EXHAUSTED else ())
+        case RequestFailed(request):
+            return Said("told", "request failed", (request,))
+    name = "response" if hasattr(notice, "payload") else "request timed out"
+    return Said("told", name, (notice.request, getattr(notice, "payload", b"")))

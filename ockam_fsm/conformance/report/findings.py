@@ -1,0 +1,219 @@
+"""What a kit finds, and the report that gathers it: one verdict for each clause, with its reason.
+
+Rule 1: a finding is what one case says of one clause. The report has one line for every clause there is: the worst of
+        what was found of it, or NOT APPLICABLE with the reason why this kit does not judge it.
+Rule 2: a reproduction is complete: the bytes, the chart, and how to run it again. Of several failures of a clause the
+        report shows the shortest.
+Rule 3: an expected deviation stays a FAIL. It is listed with its reason and does not count in the exit code; one that
+        does not occur any more is said to be stale.
+Exit codes: 0 nothing deviates, 1 something does, 2 something that had to be judged could not be.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+from ockam_fsm.conformance.report.clauses import BY_ID, CLAUSES, Clause
+from ockam_fsm.projections.sequence import Chart
+from ockam_fsm.projections.sequence_text import to_text
+
+NOT_JUDGED = "this kit does not judge it"
+
+
+class Verdict(Enum):
+    """From the worst: what a clause's line says if several cases say different things."""
+
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    PASS = "PASS"
+    NOT_APPLICABLE = "NOT APPLICABLE"
+
+
+class Severity(Enum):
+    """What a deviation costs, from the worst."""
+
+    SAFETY = "safety"
+    SECURITY = "security"
+    LIVENESS = "liveness"
+    LEAK = "leak"
+    ROBUSTNESS = "robustness"
+
+
+_VERDICTS, _SEVERITIES = list(Verdict), list(Severity)
+
+
+@dataclass(frozen=True)
+class Said:
+    """Bytes that one participant sent to another, as they were. `meaning` is for people."""
+
+    who: str
+    whom: str
+    data: bytes
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """How to see it again: what was said, what that looks like, and a command or a program that does it."""
+
+    chart: Chart
+    said: tuple[Said, ...] = ()
+    command: str = ""
+    program: str = ""
+
+    @property
+    def length(self) -> int:
+        return len(self.chart.moments)
+
+    def to_json(self) -> dict[str, Any]:
+        said = [{"from": s.who, "to": s.whom, "bytes": s.data.hex(), "meaning": s.meaning} for s in self.said]
+        return {"command": self.command, "program": self.program, "bytes": said, "chart": to_text(self.chart)}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one case (its name, stable) says of one clause. `severity`: what is at stake, passed or not.
+
+    Raises:
+        ValueError: there is no such clause, or a verdict comes without a reason.
+    """
+
+    clause: str
+    case: str
+    verdict: Verdict
+    severity: Severity
+    reason: str
+    reproduction: Reproduction | None = None
+
+    def __post_init__(self) -> None:
+        if self.clause not in BY_ID:
+            raise ValueError(f"{self.case}: there is no clause {self.clause}; known: {', '.join(BY_ID)}")
+        if not self.reason:
+            raise ValueError(f"{self.case}, clause {self.clause}: a verdict has a reason")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A deviation that is known and accepted. `case` empty: whatever fails in this clause."""
+
+    clause: str
+    reason: str
+    case: str = ""
+
+    def covers(self, finding: Finding) -> bool:
+        return finding.clause == self.clause and self.case in ("", finding.case)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One clause of the report."""
+
+    clause: Clause
+    verdict: Verdict
+    severity: Severity | None
+    reason: str
+    reproduction: Reproduction | None
+    findings: tuple[Finding, ...]
+    expected: tuple[Expected, ...] = ()
+
+    @property
+    def deviates(self) -> bool:
+        """It fails, and not as expected."""
+        return self.verdict is Verdict.FAIL and not self.expected
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.clause.id,
+            "title": self.clause.title,
+            "verdict": self.verdict.value,
+            "severity": self.severity.value if self.severity else None,
+            "reason": self.reason,
+            "reproduction": self.reproduction.to_json() if self.reproduction else None,
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that was found of one target.
+
+    `not_judged`: why this kit says nothing of a clause. `seconds`: how long it took, if anybody measured.
+    """
+
+    target: str
+    findings: Sequence[Finding]
+    not_judged: Mapping[str, str] = field(default_factory=dict)
+    expected: Sequence[Expected] = ()
+    seconds: float | None = None
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        return tuple(self._line(clause) for clause in CLAUSES)
+
+    @property
+    def deviations(self) -> tuple[Line, ...]:
+        """The lines that deviate, the worst first."""
+        found = [(_SEVERITIES.index(line.severity), line) for line in self.lines if line.deviates and line.severity]
+        return tuple(line for _, line in sorted(found, key=lambda pair: pair[0]))
+
+    @property
+    def stale(self) -> tuple[Expected, ...]:
+        """Expected deviations that did not occur."""
+        failed = [finding for finding in self.findings if finding.verdict is Verdict.FAIL]
+        return tuple(one for one in self.expected if not any(one.covers(finding) for finding in failed))
+
+    @property
+    def exit_code(self) -> int:
+        verdicts = {line.verdict for line in self.lines}
+        if self.deviations:
+            return 1
+        decided = Verdict.INCONCLUSIVE not in verdicts and verdicts != {Verdict.NOT_APPLICABLE}
+        return 0 if decided else 2
+
+    @property
+    def counts(self) -> dict[str, int]:
+        found = Counter(line.verdict.value for line in self.lines)
+        return {verdict.value: found[verdict.value] for verdict in Verdict}
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        return {
+            "verdict": {0: "conforms", 1: "deviates", 2: "undetermined"}[self.exit_code],
+            "clauses": self.counts,
+            "cases": len({finding.case for finding in self.findings}),
+            "expected": [{"clause": e.clause, "case": e.case, "reason": e.reason} for e in self.expected],
+            "stale": [{"clause": e.clause, "case": e.case} for e in self.stale],
+            "exit_code": self.exit_code,
+            "seconds": self.seconds,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {"target": self.target, "clauses": [line.to_json() for line in self.lines], "summary": self.summary}
+
+    def _line(self, clause: Clause) -> Line:
+        mine = tuple(finding for finding in self.findings if finding.clause == clause.id)
+        if not mine:
+            reason = self.not_judged.get(clause.id, NOT_JUDGED)
+            return Line(clause, Verdict.NOT_APPLICABLE, None, reason, None, ())
+        verdict = min((finding.verdict for finding in mine), key=_VERDICTS.index)
+        decisive = [finding for finding in mine if finding.verdict is verdict]
+        severity = min((finding.severity for finding in decisive), key=_SEVERITIES.index)
+        shown = sorted((f.reproduction for f in decisive if f.reproduction), key=lambda shown: shown.length)
+        accepted = self._accepted(decisive) if verdict is Verdict.FAIL else ()
+        reason = _joined([*(finding.reason for finding in decisive), *(f"expected: {e.reason}" for e in accepted)])
+        return Line(clause, verdict, severity, reason, shown[0] if shown else None, mine, accepted)
+
+    def _accepted(self, failures: Sequence[Finding]) -> tuple[Expected, ...]:
+        """Why these failures were expected; nothing if one of them was not."""
+        if not all(any(one.covers(finding) for one in self.expected) for finding in failures):
+            return ()
+        return tuple(one for one in self.expected if any(one.covers(finding) for finding in failures))
+
+
+def _joined(reasons: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(reasons))

@@ -1,0 +1,175 @@
+"""The report as one HTML page that needs nothing else: no scripts from elsewhere, no fonts, no server.
+
+Rule 1: whatever came from a peer is escaped. A target's name, a reason, a label may hold anything.
+Rule 2: it reads without colour: the verdict is a word first. It follows the reader's light or dark preference.
+Rule 3: a line opens where its reader asks: reason, cases, chart, bytes. What deviates is open from the beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from types import MappingProxyType
+
+from ockam_fsm.conformance.report.findings import Line, Report, Reproduction, Verdict
+from ockam_fsm.projections.sequence_svg import to_svg
+
+MARKS = {Verdict.FAIL: "bad", Verdict.INCONCLUSIVE: "open", Verdict.PASS: "good", Verdict.NOT_APPLICABLE: "none"}
+HEADLINES = {0: "Conforms", 1: "Deviates", 2: "Undetermined"}
+SHOWN_BYTES = 256
+
+STYLE = """
+:root{color-scheme:light dark;--ink:#26303a;--paper:#fff;--pale:#66727e;--line:#d9dfe5;--soft:#f4f6f8;
+--good:#1a7f4b;--bad:#b3261e;--open:#8a5a00;--none:#66727e}
+@media(prefers-color-scheme:dark){:root{--ink:#e6eaee;--paper:#161b20;--pale:#9aa6b2;--line:#333c45;--soft:#1f262d;
+--good:#5cc98d;--bad:#ff8a80;--open:#e0b050;--none:#9aa6b2}}
+*{box-sizing:border-box}
+body{margin:0 auto;max-width:68rem;padding:2.5rem 1.25rem 5rem;background:var(--paper);color:var(--ink);
+font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+h1{font-size:1.75rem;margin:0 0 .25rem;letter-spacing:-.01em}
+.target{color:var(--pale);overflow-wrap:anywhere;margin:0 0 1.5rem}
+.counts{display:flex;flex-wrap:wrap;gap:.75rem;margin:0 0 2rem;padding:0;list-style:none}
+.counts li{background:var(--soft);border-radius:10px;padding:.6rem 1.1rem;min-width:8rem}
+.counts b{display:block;font-size:1.6rem;line-height:1.2}
+.worst{margin:0 0 2rem;padding:0;list-style:none}
+.worst li{display:flex;gap:1rem;align-items:baseline}
+details{border-top:1px solid var(--line)}
+details:last-of-type{border-bottom:1px solid var(--line)}
+summary{display:grid;grid-template-columns:3rem 1fr auto auto;gap:1rem;align-items:baseline;cursor:pointer;
+padding:.6rem .25rem;list-style:none}
+summary::-webkit-details-marker{display:none}
+summary:hover{background:var(--soft)}
+summary:focus-visible{outline:2px solid var(--good);outline-offset:-2px}
+.id{font-variant-numeric:tabular-nums;font-weight:600}
+.level{color:var(--pale);font-size:.8rem}
+.verdict{font-weight:600;font-size:.85rem;min-width:8.5rem;text-align:right}
+.good{color:var(--good)}.bad{color:var(--bad)}.open{color:var(--open)}.none{color:var(--none)}
+.body{padding:.25rem .25rem 1.5rem 4rem}
+.body p{margin:.4rem 0;overflow-wrap:anywhere}
+table{border-collapse:collapse;width:100%;font-size:.88rem;margin:.8rem 0}
+td,th{text-align:left;padding:.3rem .8rem .3rem 0;vertical-align:top;border-bottom:1px solid var(--line);
+overflow-wrap:anywhere}
+th{color:var(--pale);font-weight:500}
+code,pre{font:.82rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+pre{background:var(--soft);padding:.8rem 1rem;border-radius:8px;overflow-x:auto;white-space:pre-wrap;
+overflow-wrap:anywhere}
+pre.clause{font-size:.75rem;max-height:20rem;overflow-y:auto}
+.chart{overflow-x:auto;margin:1rem 0}
+.chart svg{max-width:none}
+footer{color:var(--pale);font-size:.85rem;margin-top:2rem}
+a{color:inherit}
+@media(max-width:40rem){.body{padding-left:.25rem}.level{display:none}
+summary{grid-template-columns:2.5rem 1fr auto}.verdict{min-width:0}}
+"""
+
+
+def to_html(report: Report, texts: Mapping[str, str] = MappingProxyType({}), base: str = "") -> str:
+    """`texts`: what each clause says, by number; it is then in the page. `base` is put before the links to the
+    specification, which are relative to the root of its repository."""
+    title = f"{HEADLINES[report.exit_code]}: {report.target}"
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width,initial-scale=1">',
+            f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
+            f"<h1>{HEADLINES[report.exit_code]}</h1>",
+            f'<p class="target">{escape(report.target)}{_took(report)}</p>',
+            f'<ul class="counts">{"".join(_counts(report))}</ul>',
+            *_deviations(report),
+            "<main>",
+            *(_line(line, texts.get(line.clause.id, ""), base) for line in report.lines),
+            "</main>",
+            *_footer(report),
+            "</body></html>",
+            "",
+        ]
+    )
+
+
+def _took(report: Report) -> str:
+    cases = len({finding.case for finding in report.findings})
+    return f" · {cases} cases" + (f" · {report.seconds:.1f} s" if report.seconds is not None else "")
+
+
+def _counts(report: Report) -> Iterator[str]:
+    for verdict in Verdict:
+        yield f'<li class="{MARKS[verdict]}"><b>{report.counts[verdict.value]}</b>{verdict.value.lower()}</li>'
+
+
+def _deviations(report: Report) -> Iterator[str]:
+    """Where to begin: the worst first. Below, the clauses are in their own order."""
+    if found := report.deviations:
+        items = (
+            f'<li><a href="#c{line.clause.id}">{line.clause.id} {escape(line.clause.title)}</a>'
+            f'<span class="level">{line.severity.value if line.severity else ""}</span></li>'
+            for line in found
+        )
+        yield f'<ol class="worst">{"".join(items)}</ol>'
+
+
+def _line(line: Line, text: str, base: str) -> str:
+    clause, mark = line.clause, MARKS[line.verdict]
+    word = line.verdict.value + (" (expected)" if line.expected else "")
+    at_stake = f" <span class='level'>at stake: {line.severity.value}</span>" if line.severity else ""
+    return (
+        f'<details id="c{clause.id}"{" open" if line.deviates else ""}>'
+        f'<summary><span class="id">{clause.id}</span><span>{escape(clause.title)}</span>'
+        f'<span class="level">{clause.level.value}</span><span class="verdict {mark}">{word}</span></summary>'
+        f'<div class="body"><p>{escape(line.reason)}{at_stake}</p>'
+        f"{_clause(line, text, base)}{_cases(line)}{_reproduction(line.reproduction)}</div></details>"
+    )
+
+
+def _clause(line: Line, text: str, base: str) -> str:
+    link = f'<a href="{escape(base + line.clause.link)}">{escape(line.clause.link)}</a>'
+    said = f'<pre class="clause">{escape(text)}</pre>' if text else ""
+    return f"{said}<p>{link if base or not text else escape(line.clause.link)}</p>"
+
+
+def _cases(line: Line) -> str:
+    if not line.findings:
+        return ""
+    rows = "".join(
+        f'<tr><td>{escape(f.case)}</td><td class="{MARKS[f.verdict]}">{f.verdict.value}</td><td>{escape(f.reason)}</td>'
+        "</tr>"
+        for f in line.findings
+    )
+    return f"<table><tr><th>case</th><th>verdict</th><th>what was seen</th></tr>{rows}</table>"
+
+
+def _reproduction(shown: Reproduction | None) -> str:
+    if shown is None:
+        return ""
+    command = f"<pre>{escape(shown.command)}</pre>" if shown.command else ""
+    program = f"<pre>{escape(shown.program)}</pre>" if shown.program else ""
+    return f'{command}<div class="chart">{_drawn(shown)}</div>{_said(shown)}{program}'
+
+
+def _drawn(shown: Reproduction) -> str:
+    """The chart, without the remark that generated files begin with: this page is none of them."""
+    return to_svg(shown.chart, "").split("-->\n", 1)[1]
+
+
+def _said(shown: Reproduction) -> str:
+    if not shown.said:
+        return ""
+    rows = "".join(
+        f"<tr><td>{escape(s.who)}</td><td>{escape(s.meaning)}</td><td><code>{_bytes(s.data)}</code></td></tr>"
+        for s in shown.said
+    )
+    return f"<table><tr><th>from</th><th>what</th><th>bytes</th></tr>{rows}</table>"
+
+
+def _bytes(data: bytes) -> str:
+    return data[:SHOWN_BYTES].hex() + (f" ... {len(data)} bytes" if len(data) > SHOWN_BYTES else "")
+
+
+def _footer(report: Report) -> Iterator[str]:
+    yield "<footer>"
+    for one in report.expected:
+        stale = " <b>It does not occur any more.</b>" if one in report.stale else ""
+        where = f"{one.clause} {one.case}".strip()
+        yield f"<p>Expected deviation, {escape(where)}: {escape(one.reason)}.{stale}</p>"
+    yield "<p>A clause of level <i>plain</i> says without words in capitals what an end does. NOT APPLICABLE says why a"
+    yield " clause was not judged.</p></footer>"

@@ -1,0 +1,63 @@
+"""A report for other programs: JSON (`Report.to_json`) and JUnit XML, which CI systems show.
+
+Rule: one test case for each clause. What fails as expected is *skipped* with its reason, so that a run that conforms is
+      green; what could not be decided is an *error*.
+"""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree as ET
+
+from ockam_fsm.conformance.report.findings import Line, Report, Verdict
+from ockam_fsm.projections.sequence_text import to_text
+
+_NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def to_junit(report: Report) -> str:
+    counts = report.counts
+    suite = ET.Element(
+        "testsuite",
+        name=_clean(f"ockam-fsm conform {report.target}"),
+        tests=str(len(report.lines)),
+        failures=str(sum(line.deviates for line in report.lines)),
+        errors=str(counts[Verdict.INCONCLUSIVE.value]),
+        skipped=str(sum(_skipped(line) for line in report.lines)),
+        time=f"{report.seconds or 0:.3f}",
+    )
+    for line in report.lines:
+        _add(suite, line)
+    ET.indent(suite)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suite, encoding="unicode") + "\n"
+
+
+def _skipped(line: Line) -> bool:
+    return line.verdict is Verdict.NOT_APPLICABLE or (line.verdict is Verdict.FAIL and not line.deviates)
+
+
+def _add(suite: ET.Element, line: Line) -> None:
+    clause = line.clause
+    one = ET.SubElement(suite, "testcase", classname="sessions", name=f"{clause.id} {clause.title}", time="0")
+    if line.deviates:
+        severity = line.severity.value if line.severity else ""
+        failure = ET.SubElement(one, "failure", message=_clean(line.reason), type=severity)
+        failure.text = _clean(f"{clause.link}\n{_reproduction(line)}")
+    elif line.verdict is Verdict.INCONCLUSIVE:
+        ET.SubElement(one, "error", message=_clean(line.reason), type="inconclusive")
+    elif _skipped(line):
+        ET.SubElement(one, "skipped", message=_clean(line.reason))
+    else:
+        ET.SubElement(one, "system-out").text = _clean(line.reason)
+
+
+def _reproduction(line: Line) -> str:
+    if line.reproduction is None:
+        return ""
+    said = "\n".join(f"{s.who} -> {s.whom}: {s.data.hex()}  {s.meaning}" for s in line.reproduction.said)
+    return f"{line.reproduction.command}\n{said}\n{to_text(line.reproduction.chart)}"
+
+
+def _clean(text: str) -> str:
+    """Peers say anything, XML does not hold everything."""
+    return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,0 +1,91 @@
+"""What a case is: one way to try the node under test, and the clause that it judges.
+
+Rule 1: a case judges one clause, and says in its docstring what it tries. Its name is for life: expected deviations
+        name it.
+Rule 2: a case is an `async` function of its lab. What it returns is what it saw, the reason of its PASS.
+Rule 3: after a hostile case the rest of the node is probed: a bystander's connection, its session, and the echo worker.
+        A patient one waits for timers of the node; all of those run at the same time. The cases of the table (rows.py)
+        follow, so many at a time as do not keep each other from the node's time-outs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from ockam_fsm.conformance.report.findings import Severity
+from ockam_fsm.conformance.wire.case_context import Lab
+from ockam_fsm.conformance.wire.target import Target
+
+Try: TypeAlias = Callable[[Lab], Awaitable[str]]
+
+
+class Manner(Enum):
+    """How a case is run."""
+
+    PLAIN = "by itself"
+    HOSTILE = "by itself, and the rest of the node is probed after it"
+    PATIENT = "at the same time as the other patient ones, after the others"
+    ALONGSIDE = "several at a time, since they have nothing to do with each other, after the patient ones"
+    LAST = "by itself, at the very end: it leaves the spawner full"
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    clause: str
+    severity: Severity
+    tries: str
+    run: Try
+    manner: Manner
+    profiles: tuple[str, ...]
+    lacks: Callable[[Target], str]
+    """Why it is not applicable to a target; empty if it is."""
+
+
+def nothing_lacks(target: Target) -> str:
+    return ""
+
+
+def case(
+    clause: str,
+    severity: Severity,
+    manner: Manner = Manner.HOSTILE,
+    *,
+    profiles: tuple[str, ...] = ("ockam", "generation"),
+    lacks: Callable[[Target], str] = nothing_lacks,
+    into: list[Case],
+) -> Callable[[Try], Try]:
+    """Makes a case of a function, named after it, and appends it to the list of its module."""
+
+    def register(run: Try) -> Try:
+        name = run.__name__.replace("_", "-")
+        tries = (run.__doc__ or "").strip()
+        into.append(Case(name, clause, severity, tries, run, manner, profiles, lacks))
+        return run
+
+    return register
+
+
+def no_echo(target: Target) -> str:
+    return "" if target.echo else "no echo worker is named (--echo)"
+
+
+def not_persistent(target: Target) -> str:
+    return "" if target.session_type.persistent else "the sessions are transient"
+
+
+def undeclared(*names: str) -> Callable[[Target], str]:
+    """Durations that a case judges, or needs."""
+
+    def lacks(target: Target) -> str:
+        missing = [name for name in names if name not in target.declared]
+        return f"not declared (--durations): {', '.join(missing)}" if missing else ""
+
+    return lacks
+
+
+def no_capacity(target: Target) -> str:
+    return "" if target.capacity else "the spawner's capacity is not declared (--capacity)"

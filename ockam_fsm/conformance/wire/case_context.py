@@ -1,0 +1,310 @@
+"""What a case works with: connections to the node under test, sessions with it, and ways to see that nothing comes.
+
+Rule 1: silence is seen, not waited for: a later message on the same connection was answered, twice, since a node may
+        read several messages before it handles the first.
+Rule 2: a case says how it ended: it returns what it saw (PASS), or raises `Deviation`, `Undecided` or `NotApplicable`.
+        What a case only needs (a session to try something in) and does not get is `Undecided`, not a deviation.
+Rule 3: what has to come is missing once a later message on its connection was answered, too. A node that is slow,
+        because its machine is, is slow with everything.
+Rule 4: every message of the node is looked at: what it may not write (14.1) is remembered, whatever case is running.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+
+from ockam_fsm.conformance.oracle.comparison import excerpt
+from ockam_fsm.conformance.wire.record import Record
+from ockam_fsm.conformance.wire.target import NOWHERE, Target
+from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.net.raw_peer import Ended, Unreachable, WireListener, WirePeer, now, pause
+from ockam_fsm.net.routes import join_host
+from ockam_fsm.runtime.encoding.frames import VERSION, decode_message, encode_frame, encode_message
+from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
+from ockam_fsm.runtime.session.handshake import SESSION_ID_BYTES, Profile
+from ockam_fsm.runtime.session.signals import Generation, Hello
+
+FLOOD = 5000
+"""More messages than this that nobody asked for, on one connection, are a flood."""
+
+
+class Outcome(Exception):
+    """How a case ended, if not well. `clause`: another one than the case's."""
+
+    def __init__(self, reason: str, clause: str = "") -> None:
+        self.reason, self.clause = reason, clause
+        super().__init__(reason)
+
+
+class Deviation(Outcome):
+    """The node does what the clause forbids, or does not do what it says."""
+
+
+class Follows(Deviation):
+    """A deviation that another case shows better, unless none does."""
+
+
+class Undecided(Outcome):
+    """The case could not be carried through."""
+
+
+class NotApplicable(Outcome):
+    """The case is about something that this node does not have, or about which nothing is declared."""
+
+
+class OutOfTime(Undecided):
+    """The run has lasted as long as it may."""
+
+
+class NoVersion(Undecided):
+    """The node sends no version byte, or a wrong one: nothing else can be tried."""
+
+
+def fresh(prefix: str = "kit") -> Address:
+    """An address of the kit's own, never used before."""
+    return local(f"{prefix}_{secrets.token_hex(8)}")
+
+
+def payload(prefix: str = "data") -> bytes:
+    return f"{prefix} {secrets.token_hex(4)}".encode()
+
+
+def frame(message: Message) -> bytes:
+    return encode_frame(encode_message(message))
+
+
+def any_hello(run: Run, inner: Address) -> bytes:
+    """The payload of a hello for a session of its own."""
+    profile = run.target.profile
+    return profile.encode(Hello(new_session_id(profile), Generation(1, Role.INITIATOR, inner), run.contact))
+
+
+def new_session_id(profile: Profile) -> bytes:
+    return secrets.token_bytes(SESSION_ID_BYTES) if profile.keeps_alive else b""
+
+
+class Run:
+    """What all cases of a run share."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.deadline = now() + target.pace.run_seconds
+        self.unwritable: str = ""
+        """What the node wrote that it may not write, the first of it."""
+        self.heard = 0
+        """How many messages of the node were looked at."""
+        self.contact: Route = ()
+        """In two-sided sessions: how the node reaches the kit for negotiations of its own (clause 5.3)."""
+        self.onward: Route = ()
+        """What follows a session's route so that the node sends data back: nothing, or its echo worker."""
+
+    def look_at(self, body: bytes) -> Message | None:
+        """A message of the node; None if it is none. What it may not write is remembered."""
+        self.heard += 1
+        try:
+            message = decode_message(body)
+        except RemoteSessionError as error:
+            self.unwritable = self.unwritable or f"{error} (body {body[:64].hex()})"
+            return None
+        if encode_message(message) != body:
+            reason = "not 4 elements in definite and shortest forms"
+            self.unwritable = self.unwritable or f"{reason} (body {body[:64].hex()})"
+        return message
+
+
+class Lab:
+    """One for each case."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.target = run.target
+        self.record = Record()
+        self.wires: list[Wire] = []
+        self.listeners: list[WireListener] = []
+
+    @property
+    def patience(self) -> float:
+        """How long to wait now for what has to come."""
+        left = self.run.deadline - now()
+        if left <= 0:
+            raise OutOfTime(f"the time of the whole run ({self.target.pace.run_seconds:g} s) was over before it ended")
+        return min(self.target.pace.patience_seconds, left)
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether the echo worker can be asked for more than it is there for, without leaving traces."""
+        return bool(self.target.echo)
+
+    async def wire(self, name: str = "kit", *, where: str = "") -> Wire:
+        """A connection that stands: both version bytes are there."""
+        wire = await self.bare_wire(name, where=where)
+        wire.peer.send(VERSION)
+        await self.expect_version(wire)
+        return wire
+
+    async def bare_wire(self, name: str = "kit", *, where: str = "") -> Wire:
+        """A connection on which nothing was said yet."""
+        try:
+            peer = await WirePeer.to(where or self.target.where, self.patience)
+        except Unreachable as error:
+            raise Undecided(str(error)) from None
+        return self.adopt(peer, name)
+
+    def adopt(self, peer: WirePeer, name: str) -> Wire:
+        wire = Wire(self, peer, name)
+        self.wires.append(wire)
+        return wire
+
+    async def expect_version(self, wire: Wire) -> None:
+        try:
+            version = await wire.peer.version(self.patience)
+        except TimeoutError:
+            raise NoVersion("the node sends no version byte on a new connection") from None
+        except Ended as error:
+            raise NoVersion(f"no version byte: {error}") from None
+        if version != VERSION:
+            raise NoVersion(f"the node's version byte is {version.hex()}, not 01")
+
+    async def listen(self) -> WireListener:
+        """Where the node can reach the kit."""
+        own = self.target.own_address or join_host(self.wires[0].peer.own_host, 0)
+        if own == NOWHERE:
+            raise NotApplicable("the node cannot reach the kit (--own-address none)")
+        try:
+            listener = await WireListener.at(own)
+        except (OSError, LocalSessionError) as error:
+            raise Undecided(f"the kit cannot listen at {own}: {error}") from None
+        self.listeners.append(listener)
+        return listener
+
+    def close(self) -> None:
+        """End everything that a case has left open."""
+        for wire in self.wires:
+            wire.peer.abort()
+        for listener in self.listeners:
+            listener.close()
+        self.wires, self.listeners = [], []
+
+
+class Wire:
+    """One connection of the kit; `name` is its column in charts. Messages are sorted by the address they are for."""
+
+    def __init__(self, lab: Lab, peer: WirePeer, name: str) -> None:
+        self.lab, self.peer, self.name = lab, peer, name
+        self.inbox: dict[Address | None, deque[Message]] = {}
+        self.answers: dict[Address, tuple[bytes, bytes]] = {}
+        """What is said back at once: at this address, to this payload, these bytes (the kit's keepalive answers)."""
+        self.unread = 0
+        self._quiet: set[Address | None] = set()
+
+    def raw(self, data: bytes, meaning: str) -> None:
+        self.lab.record.sent(self.name, data, meaning)
+        self.peer.send(data)
+
+    def send(self, onward: Route, data: bytes, back: Route = (), meaning: str = "") -> None:
+        self.raw(frame(Message(onward, back, data)), meaning)
+
+    async def hear(self, *addresses: Address | None, seconds: float | None = None) -> Message | None:
+        """The next message for one of these addresses (None: for no address). None: not in time, or closed.
+
+        `seconds` not given: it has to come, and is waited for with patience (Rule 3).
+        """
+        if seconds is not None:
+            return await self._hear(addresses, seconds)
+        message = await self._hear(addresses, self.lab.patience)
+        if message is None and self.lab.may_ask and not self.peer.ended and await self.echoes():
+            message = await self._hear(addresses, self.lab.target.pace.settle_seconds)
+        return message
+
+    async def _hear(self, addresses: Sequence[Address | None], seconds: float) -> Message | None:
+        deadline = now() + seconds
+        while True:
+            for address in addresses:
+                if self.inbox.get(address):
+                    self.unread -= 1
+                    return self.inbox[address].popleft()
+            try:
+                self._sort(await self.peer.frame(max(0.0, deadline - now())))
+            except (TimeoutError, Ended):
+                return None
+
+    async def need(self, *addresses: Address | None, what: str) -> Message:
+        """As `hear`; that nothing comes is a deviation."""
+        message = await self.hear(*addresses)
+        if message is None:
+            raise Deviation(self.missing(what))
+        return message
+
+    def missing(self, what: str) -> str:
+        return f"no {what}: {self.peer.ended or f'nothing came within {self.lab.target.pace.patience_seconds:g} s'}"
+
+    async def echoes(self, *, note: bool = False) -> bool:
+        """Whether the echo worker (or, where none is known, the spawner) still answers on this connection."""
+        back = fresh("echo")
+        self._quiet.add(back)
+        target = self.lab.target
+        if target.echo:
+            self.peer.send(frame(Message((local(target.echo),), (back,), b"still there?")))
+        else:
+            self.peer.send(frame(Message((target.host,), (back,), any_hello(self.lab.run, back))))
+        answered = await self._hear((back,), self.lab.patience) is not None
+        if note:
+            self.lab.record.note("it still answers" if answered else "it does not answer any more", self.name)
+        return answered
+
+    async def settled(self) -> None:
+        """Until everything that was sent so far on this connection has been handled. A closed one is settled."""
+        for _ in range(2):
+            if not await self.echoes() and not self.peer.ended:
+                raise Deviation("after this the node answers nothing on this connection any more", "14.4")
+        await pause(self.lab.target.pace.settle_seconds)
+        await self.hear(seconds=0.0)
+
+    async def arrivals(self, owed: int) -> list[Message]:
+        """Whatever has come and nobody has taken; if that are less than `owed`, the others are waited for."""
+        deadline = now() + self.lab.patience
+        with suppress(TimeoutError, Ended):
+            while self.unread < owed:
+                self._sort(await self.peer.frame(max(0.0, deadline - now())))
+        found = [message for messages in self.inbox.values() for message in messages]
+        self.inbox.clear()
+        self.unread = 0
+        return found
+
+    async def silent(self, *addresses: Address | None) -> Message | None:
+        """What came for these addresses, once everything is settled. None: nothing, as it should be."""
+        await self.settled()
+        for address in addresses:
+            if self.inbox.get(address):
+                return self.inbox[address].popleft()
+        return None
+
+    def holds(self, data: bytes) -> bool:
+        """Whether a message with these bytes has come, for whatever address, and nobody has taken it yet."""
+        return any(data in message.payload for messages in self.inbox.values() for message in messages)
+
+    def _sort(self, body: bytes) -> None:
+        message = self.lab.run.look_at(body)
+        self.unread += 1
+        if self.unread > FLOOD:
+            raise Deviation(f"more than {FLOOD} messages came that nobody asked for", "14.4")
+        if message is None:
+            return
+        address = message.onward_route[0] if message.onward_route else None
+        answer = self.answers.get(address) if address is not None else None
+        if answer is not None and message.payload == answer[0]:
+            self.unread -= 1
+            self.peer.send(answer[1])
+            return
+        if address not in self._quiet:
+            self.lab.record.received(self.name, encode_frame(body), _meaning(message))
+        self.inbox.setdefault(address, deque()).append(message)
+
+
+def _meaning(message: Message) -> str:
+    to = ", ".join(str(address) for address in message.onward_route) or "no address"
+    return f"to {to}: {excerpt(message.payload, 24)}"

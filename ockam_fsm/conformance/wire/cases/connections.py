@@ -1,0 +1,324 @@
+"""Connections and frames: the version byte, what a node reads and refuses, and the connections that it makes itself.
+
+Source: clauses 14.1 and 14.4; `tests/vectors/ockam-elixir-wire.json` for what real nodes write and read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from ockam_fsm.conformance.report.findings import Severity
+from ockam_fsm.conformance.wire.case import Case, Manner, case, no_echo
+from ockam_fsm.conformance.wire.case_context import (
+    Deviation,
+    Lab,
+    NotApplicable,
+    Run,
+    Undecided,
+    Wire,
+    any_hello,
+    frame,
+    fresh,
+    payload,
+)
+from ockam_fsm.net.raw_peer import Ended, WireListener, WirePeer, now, pause
+from ockam_fsm.net.routes import tcp
+from ockam_fsm.runtime.encoding.frames import MAX_FRAME_BYTES, VERSION, encode_frame, encode_message
+from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
+
+CASES: list[Case] = []
+ROBUSTNESS, LIVENESS, SAFETY, LEAK = Severity.ROBUSTNESS, Severity.LIVENESS, Severity.SAFETY, Severity.LEAK
+VERSION_SECONDS = 5.0
+"""Clause 14.1: how long a connection may stay without a version byte."""
+RELAYED = 20
+Make: TypeAlias = Callable[[bytes, bytes, bytes], bytes]
+"""A body from its encoded onward route, return route and payload."""
+
+
+@case("14.1", ROBUSTNESS, Manner.PLAIN, into=CASES)
+async def version_byte(lab: Lab) -> str:
+    """On a new connection the node sends the version byte 01, unasked."""
+    wire = await lab.bare_wire()
+    try:
+        version = await wire.peer.version(lab.patience)
+    except (TimeoutError, Ended):
+        raise Deviation(wire.missing("version byte on a new connection")) from None
+    lab.record.received(wire.name, version, "version byte")
+    if version != VERSION:
+        raise Deviation(f"the version byte is {version.hex()}, not 01")
+    return "01 comes unasked"
+
+
+@case("14.1", ROBUSTNESS, Manner.PLAIN, lacks=no_echo, into=CASES)
+async def echo(lab: Lab) -> str:
+    """A plain message to the echo worker comes back: frames, CBOR and the return route are understood."""
+    wire = await lab.wire()
+    back, data = fresh("back"), payload()
+    wire.send((local(lab.target.echo),), data, (back,), "to the echo worker")
+    message = await wire.need(back, what="reply of the echo worker")
+    if message.payload != data:
+        raise Deviation(f"the echo is {message.payload.hex()}, not {data.hex()}")
+    return "a message to the echo worker comes back over the connection that brought it"
+
+
+@case("14.1", ROBUSTNESS, into=CASES)
+async def wrong_version(lab: Lab) -> str:
+    """A connection that begins with another byte than 01 is closed."""
+    for byte in (b"\x02", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n"):
+        wire = await lab.bare_wire()
+        wire.raw(byte, f"version byte {byte[:1].hex()}")
+        if not await wire.peer.closed(lab.patience):
+            raise Deviation(f"a connection that begins with {byte[:1].hex()} stays open")
+    return "closed, also for a TLS and an HTTP client"
+
+
+@case("14.1", LEAK, Manner.PATIENT, into=CASES)
+async def no_version(lab: Lab) -> str:
+    """A connection on which the peer sends no version byte is closed after 5 s."""
+    wire = await lab.bare_wire()
+    lab.record.note("the kit says nothing", wire.name)
+    if not await wire.peer.closed(VERSION_SECONDS + lab.patience):
+        raise Deviation(f"a silent connection is open after {VERSION_SECONDS + lab.target.pace.patience_seconds:g} s")
+    return "closed"
+
+
+@case("14.1", ROBUSTNESS, into=CASES)
+async def oversized_frame(lab: Lab) -> str:
+    """A frame of more than 16 MiB closes the connection before its body is read."""
+    wire = await lab.wire()
+    wire.raw((MAX_FRAME_BYTES + 1).to_bytes(4, "big"), "length of 16 MiB + 1")
+    if not await wire.peer.closed(lab.patience):
+        raise Deviation("the connection stays open, so the node waits for the body")
+    return "closed at the length"
+
+
+@case("14.1", ROBUSTNESS, into=CASES)
+async def empty_frames(lab: Lab) -> str:
+    """Frames of length 0 are ignored."""
+    wire = await lab.wire()
+    wire.raw(bytes(4) * 3, "three frames of length 0")
+    if not await wire.echoes(note=True):
+        raise Deviation(wire.missing("reply after frames of length 0"))
+    return "ignored"
+
+
+@case("14.1", ROBUSTNESS, into=CASES)
+async def frames_in_pieces(lab: Lab) -> str:
+    """A frame that arrives byte by byte, and several that arrive together, are read like any other."""
+    wire = await lab.wire()
+    first, second = fresh("first"), fresh("second")
+    slowly = answerable(lab, first)
+    lab.record.sent(wire.name, slowly, "a frame, byte by byte")
+    for at in range(len(slowly)):
+        wire.peer.send(slowly[at : at + 1])
+        await wire.peer.flushed(lab.patience)
+        await pause(0)
+    await wire.need(first, what="reply to a frame that came byte by byte")
+    wire.raw(b"".join(answerable(lab, second) for _ in range(3)), "three frames at once")
+    for _ in range(3):
+        await wire.need(second, what="reply to frames that came together")
+    return "read however they are cut"
+
+
+READABLE: dict[str, Make] = {
+    "3 elements": lambda onward, back, data: b"\x83" + onward + back + data,
+    "indefinite arrays": lambda onward, back, data: b"\x9f\x9f" + onward[1:] + b"\xff" + back + data + b"\xf6\xff",
+    "a chunked byte string": lambda onward, back, data: b"\x84" + onward + back + b"\x5f" + data + b"\xff\xf6",
+    "an integer longer than necessary": lambda onward, back, data: (
+        b"\x84" + onward.replace(b"\x82\x00", b"\x82\x18\x00", 1) + back + data + b"\xf6"
+    ),
+}
+"""Clause 14.1, *In*: what has to be accepted."""
+
+UNREADABLE: dict[str, Make] = {
+    "text for bytes": lambda onward, back, data: b"\x84" + onward + back + b"\x61x\xf6",
+    "a map": lambda onward, back, data: b"\xa0",
+    "a tag": lambda onward, back, data: b"\xc0\x84" + onward + back + data + b"\xf6",
+    "5 elements": lambda onward, back, data: b"\x85" + onward + back + data + b"\xf6\xf6",
+    "bytes after the message": lambda onward, back, data: b"\x84" + onward + back + data + b"\xf6\x00",
+    "a float": lambda onward, back, data: b"\x84" + onward + back + b"\xf9\x3c\x00\xf6",
+    "an address type above 255": lambda onward, back, data: (
+        b"\x84" + onward.replace(b"\x82\x00", b"\x82\x19\x01\x00", 1) + back + data + b"\xf6"
+    ),
+    "a body that ends early": lambda onward, back, data: b"\x84" + onward + back,
+    "no CBOR at all": lambda onward, back, data: b"\xff\xff\xff\xff",
+}
+"""Clause 14.1: what has to be refused."""
+
+
+@case("14.1", ROBUSTNESS, lacks=no_echo, into=CASES)
+async def other_forms(lab: Lab) -> str:
+    """What real nodes write is read: 3 elements, indefinite arrays, chunked byte strings, longer integers."""
+    for name, make in READABLE.items():
+        wire = await lab.wire()
+        back = fresh("back")
+        wire.raw(encode_frame(make(*parts((local(lab.target.echo),), (back,), b"other form"))), name)
+        await wire.need(back, what=f"reply to a message with {name}")
+        wire.peer.abort()
+    return f"understood: {', '.join(READABLE)}"
+
+
+@case("14.1", ROBUSTNESS, lacks=no_echo, into=CASES)
+async def unreadable_frames(lab: Lab) -> str:
+    """Whatever else a frame may hold is refused: no part of it is acted upon."""
+    for name, make in UNREADABLE.items():
+        wire = await lab.wire()
+        back = fresh("back")
+        wire.raw(encode_frame(make(*parts((local(lab.target.echo),), (back,), b"unreadable"))), name)
+        if await wire.silent(back) is not None:
+            raise Deviation(f"a message with {name} is answered")
+        wire.peer.abort()
+    return f"refused: {', '.join(UNREADABLE)}"
+
+
+@case("14.4", SAFETY, into=CASES)
+async def truncated_frame(lab: Lab) -> str:
+    """A connection that ends in the middle of a frame harms nobody."""
+    whole = answerable(lab, fresh("cut"))
+    for at in (2, 5, len(whole) // 2, len(whole) - 1):
+        wire = await lab.wire()
+        wire.raw(whole[:at], f"{at} of {len(whole)} bytes, then a reset")
+        await wire.peer.flushed(lab.patience)
+        wire.peer.reset()
+    return "nobody noticed"
+
+
+@case("14.4", SAFETY, into=CASES)
+async def reconnects(lab: Lab) -> str:
+    """Thirty connections that come and go at once, half of them with a reset, harm nobody."""
+    for number in range(30):
+        wire = await lab.bare_wire()
+        wire.peer.send(VERSION if number % 3 else b"")
+        wire.peer.reset() if number % 2 else wire.peer.abort()
+    lab.record.note("30 connections come and go")
+    wire = await lab.wire()
+    if not await wire.echoes(note=True):
+        raise Deviation(wire.missing("reply on a new connection after that"))
+    return "a new connection is served as before"
+
+
+@case("14.4", SAFETY, into=CASES)
+async def unknown_addresses(lab: Lab) -> str:
+    """A message to an address that never was, or to none, gets no reply, and harms nobody."""
+    wire = await lab.wire()
+    back = fresh("back")
+    for onward in ((fresh("nobody"),), (), (Address(77, b"x"),), (local(""),)):
+        wire.send(onward, b"\x06\x00\x00\x01x", (back,), f"to {', '.join(map(str, onward)) or 'no address'}")
+    if (message := await wire.silent(back)) is not None:
+        raise Deviation(f"an undeliverable message is answered: {message.payload[:40].hex()}")
+    return "no reply"
+
+
+@case("14.4", SAFETY, into=CASES)
+async def flood(lab: Lab) -> str:
+    """A thousand messages to nobody on one connection stop neither it nor the others."""
+    wire = await lab.wire()
+    for _ in range(10):
+        wire.raw(frame(Message((fresh("nobody"),), (), b"x" * 100)) * 100, "100 messages to nobody")
+    if not await wire.peer.flushed(lab.patience) or not await wire.echoes(note=True):
+        raise Deviation(wire.missing("reply after a flood of 1000 messages"))
+    return "served as before"
+
+
+# Connections that the node makes --------------------------------------------------------------------------------------
+
+
+@case("14.1", LEAK, into=CASES)
+async def one_connection(lab: Lab) -> str:
+    """Messages to one TCP destination travel over one connection, in order."""
+    wire, listener = await lab.wire(), await lab.listen()
+    mine = await relayed(lab, wire, listener, range(RELAYED))
+    arrived = await numbers(lab, mine, RELAYED)
+    if listener.accepted > 1:
+        raise Deviation(f"{RELAYED} messages to one destination made {listener.accepted} connections")
+    if arrived != list(range(RELAYED)):
+        raise Deviation(f"{RELAYED} messages arrived as {arrived}")
+    return f"{RELAYED} messages, one connection, in order"
+
+
+@case("14.1", SAFETY, into=CASES)
+async def order_on_reconnect(lab: Lab) -> str:
+    """When a connection of the node's breaks, what it sends over the next one is in order, and nothing twice."""
+    wire, listener = await lab.wire(), await lab.listen()
+    first = await relayed(lab, wire, listener, range(5))
+    await numbers(lab, first, 5)
+    first.peer.reset()
+    lab.record.note("the connection is reset", first.name)
+    await wire.settled()
+    second = await relayed(lab, wire, listener, range(5, 5 + RELAYED))
+    arrived = await numbers(lab, second, RELAYED)
+    if not arrived:
+        raise Undecided("no message came over the new connection")
+    if arrived != sorted(set(arrived)):
+        raise Deviation(f"messages arrived as {arrived} over the new connection")
+    return f"{len(arrived)} of {RELAYED} messages came over the new connection, in order"
+
+
+@case("14.1", LIVENESS, into=CASES)
+async def unreachable_destination(lab: Lab) -> str:
+    """While messages wait for a destination that does not answer, nothing else waits."""
+    wire, listener = await lab.wire(), await lab.listen()
+    nowhere = tcp(listener.where)
+    for _ in range(3):
+        wire.send((nowhere, local("x")), b"waits", (fresh(),), "to a destination that says nothing")
+    if not await wire.echoes(note=True):
+        raise Deviation(wire.missing("reply while other messages wait for their connection"))
+    return "everything else goes on"
+
+
+async def relayed(lab: Lab, wire: Wire, listener: WireListener, which: range) -> Wire:
+    """Have the node send numbered messages to the kit's listener; the result is the connection that it makes."""
+    destination = tcp(listener.where)
+    for number in which:
+        wire.send((destination, local("numbered")), str(number).encode(), (), f"to tcp://kit: {number}")
+    try:
+        peer: WirePeer = await listener.next(lab.patience)
+    except TimeoutError:
+        raise Undecided(
+            f"the node did not connect to {listener.where} for a message to it: perhaps it cannot reach the kit "
+            "(--own-address)"
+        ) from None
+    mine = lab.adopt(peer, "kit, as a destination")
+    mine.peer.send(VERSION)
+    await lab.expect_version(mine)
+    return mine
+
+
+async def numbers(lab: Lab, wire: Wire, most: int) -> list[int]:
+    """The numbers that arrive over one connection, until all are here or no more come."""
+    arrived: list[int] = []
+    deadline = now() + lab.patience
+    while len(arrived) < most and now() < deadline:
+        message = await wire.hear(local("numbered"), seconds=min(1.0, lab.patience))
+        if message is None and arrived:
+            break
+        arrived += [int(message.payload)] if message is not None and message.payload.isdigit() else []
+    return arrived
+
+
+def answerable(lab: Lab, back: Address) -> bytes:
+    """A frame that any node answers to `back`: for its echo worker, or a hello for its spawner."""
+    target = lab.target
+    if target.echo:
+        return frame(Message((local(target.echo),), (back,), b"in pieces"))
+    return frame(Message((target.host,), (back,), any_hello(lab.run, back)))
+
+
+def parts(onward: Route, back: Route, data: bytes) -> tuple[bytes, bytes, bytes]:
+    """The first three encoded elements of a message's body."""
+    none: Route = ()
+    return (
+        encode_message(Message(onward, none, b""))[1:-3],
+        encode_message(Message(none, back, b""))[2:-2],
+        encode_message(Message(none, none, data))[3:-1],
+    )
+
+
+def writes(run: Run) -> str:
+    """Not a case of its own: what was seen of every message that the node wrote in this run."""
+    if not run.heard:
+        raise NotApplicable("the node wrote nothing")
+    if run.unwritable:
+        raise Deviation(f"the node writes what it must not: {run.unwritable}")
+    return f"all {run.heard} messages of the node have 4 elements in definite and shortest forms"

@@ -1,0 +1,205 @@
+"""What only time shows, the node under test responds: judged against the durations that its operator declares.
+
+Theory: whether a responder is still there cannot be asked without keeping it there: a message confirms its session, or
+starts its idle timer afresh. So each point in time has a session of its own, begun with the others and asked once.
+
+Rule 1: too early is judged at half of the declared time, gone for good at a multiple of it; between them a node may do
+        as it likes, since timers and loaded machines are late.
+Source: clauses 3.6, 3.7, 3.9, 4.4, 4.9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from ockam_fsm.conformance.report.findings import Severity
+from ockam_fsm.conformance.wire.case import Case, Manner, case, not_persistent, undeclared
+from ockam_fsm.conformance.wire.case_context import Deviation, Lab, NotApplicable, Undecided, Wire, fresh
+from ockam_fsm.conformance.wire.cases.generations import alive, answering, read
+from ockam_fsm.conformance.wire.client_session import Talk, confirm, hello, next_generation, session
+from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role
+from ockam_fsm.net.raw_peer import now, pause
+from ockam_fsm.net.routes import tcp
+from ockam_fsm.runtime.encoding.frames import VERSION
+from ockam_fsm.runtime.session.handshake import GENERATION
+from ockam_fsm.runtime.session.signals import Answer, Close, Hello, Keepalive
+
+CASES: list[Case] = []
+LATE = (1.25, 1.5, 2.0, 3.0)
+"""When it is asked whether something has ended, in multiples of the declared time."""
+LATE_SECONDS = 1.0
+MOST_SECONDS = 60.0
+"""What is declared to take longer is not waited for."""
+
+
+def is_bearable(seconds: float) -> bool:
+    return seconds * LATE[-1] <= MOST_SECONDS
+
+
+def bearable(what: str, seconds: float | None) -> float:
+    if seconds is None or not is_bearable(seconds):
+        raise NotApplicable(f"the declared {what} time ({seconds} s) is too long to wait for; declare a shorter one")
+    return seconds
+
+
+async def gone_in_time(lab: Lab, seconds: float, began: float, talks: list[Talk], what: str) -> str:
+    """Ask one session after another, later and later, until one is gone.
+
+    Raises:
+        Deviation: the last one is still there.
+    """
+    for factor, talk in zip(LATE, talks, strict=True):
+        await pause(max(0.0, began + seconds * factor + LATE_SECONDS * (factor - 1) - now()))
+        if await talk.dead():
+            still(talk)
+            return f"{what} after {now() - began:.1f} s; {seconds:g} s are declared"
+    raise Deviation(f"not {what} after {now() - began:.1f} s; {seconds:g} s are declared")
+
+
+async def not_too_early(talk: Talk, seconds: float, began: float, what: str) -> None:
+    await pause(max(0.0, began + seconds / 2 - now()))
+    asked = now()
+    if asked - began < seconds * 0.75 and not await talk.ask(seconds=seconds):
+        still(talk)
+        raise Deviation(f"{what} after {asked - began:.1f} s already; {seconds:g} s are declared")
+
+
+def still(talk: Talk) -> None:
+    """What is gone is gone by itself, not with its connection."""
+    if talk.wire.peer.ended:
+        raise Undecided(f"the connection ended meanwhile: {talk.wire.peer.ended}")
+
+
+@case("3.9", Severity.LEAK, Manner.PATIENT, lacks=undeclared("negotiation"), into=CASES)
+async def negotiation_timeout(lab: Lab) -> str:
+    """A responder that nobody confirms is gone when its negotiation time is over, and not before."""
+    seconds = bearable("negotiation", lab.target.durations.negotiation_seconds)
+    wire = await lab.wire()
+    began = now()
+    early, *late = [await session(wire, confirmed=False) for _ in range(1 + len(LATE))]
+    lab.record.note("nobody confirms the answers")
+    await not_too_early(early, seconds, began, "an unconfirmed responder is gone")
+    return await gone_in_time(lab, seconds, began, late, "an unconfirmed responder was gone")
+
+
+@case("3.7", Severity.LEAK, Manner.PATIENT, lacks=undeclared("idle"), into=CASES)
+async def idle(lab: Lab) -> str:
+    """A responder that hears nothing for its idle time is gone, and not before: none is orphaned for good."""
+    if lab.target.generations and lab.target.session_type.renegotiation is Renegotiation.TWO_SIDED:
+        raise NotApplicable("the responder of a two-sided session asks by keepalives instead")
+    seconds = bearable("idle", lab.target.durations.idle_seconds)
+    wire = await lab.wire()
+    began = now()
+    early, *late = [await session(wire) for _ in range(1 + len(LATE))]
+    lab.record.note("the kit falls silent")
+    await not_too_early(early, seconds, began, "an established responder is gone")
+    return await gone_in_time(lab, seconds, began, late, "a responder that heard nothing was gone")
+
+
+@case("3.6", Severity.LEAK, Manner.PATIENT, profiles=("generation",), lacks=undeclared("retention"), into=CASES)
+async def retention(lab: Lab) -> str:
+    """A responder that waits to be asked again is reaped when its retention time is over."""
+    if lab.target.session_type.renegotiation is not Renegotiation.ONE_SIDED:
+        raise NotApplicable("only responders of one-sided sessions wait to be asked")
+    durations = lab.target.durations
+    seconds = bearable("retention", durations.retention_seconds)
+    wire = await lab.wire()
+    talks = [await session(wire) for _ in LATE]
+    began = now()
+    for talk in talks:
+        talk.say(Close("failure"), "close, which is a failure for a persistent session")
+    for factor, talk in zip(LATE, talks, strict=True):
+        await pause(max(0.0, began + seconds * factor + LATE_SECONDS * (factor - 1) - now()))
+        attempt = hello(wire, session_id=talk.attempt.session_id, number=2)
+        attempt.send()
+        still(talk)
+        if not (await attempt.talk()).answer.resumed:
+            return f"reaped after {now() - began:.1f} s; {seconds:g} s are declared"
+    raise Deviation(f"its state is still there after {now() - began:.1f} s; {seconds:g} s are declared")
+
+
+@case(
+    "4.4",
+    Severity.SAFETY,
+    Manner.PATIENT,
+    profiles=("generation",),
+    lacks=undeclared("negotiation", "keepalive", "idle"),
+    into=CASES,
+)
+async def falls_back(lab: Lab) -> str:
+    """An answer that nobody confirms is given up when the negotiation time is over; the live generation goes on."""
+    if why := not_persistent(lab.target):
+        raise NotApplicable(why)
+    seconds = bearable("negotiation", lab.target.durations.negotiation_seconds)
+    wire = await lab.wire()
+    pairs: list[tuple[Talk, Talk]] = []
+    for _ in LATE:
+        first = await session(wire)
+        await answering(first)
+        pairs.append((first, await next_generation(first)))
+    began = now()
+
+    async def keep() -> None:
+        for first, _ in pairs:
+            first.say(Keepalive(), "keepalive in the first generation")
+
+    await waiting(lab, wire, seconds, keep)
+    for factor, (first, second) in zip(LATE, pairs, strict=True):
+        await waiting(lab, wire, max(0.0, began + seconds * factor + LATE_SECONDS * (factor - 1) - now()), keep)
+        if not await alive(first):
+            still(first)
+            raise Deviation("the live generation was gone with the attempt that nobody confirmed")
+        if await second.dead(meaning="data in the generation that was not confirmed"):
+            still(second)
+            return f"fallen back after {now() - began:.1f} s; {seconds:g} s are declared"
+    raise Deviation(f"the attempt is still open after {now() - began:.1f} s; {seconds:g} s are declared")
+
+
+def never_asks(target: Target) -> str:
+    if target.session_type.renegotiation is not Renegotiation.TWO_SIDED:
+        return "only responders of two-sided sessions ask"
+    if target.session_type.creation is Creation.IMPLICIT:
+        return "an implicit session asks for a message of its application only"
+    return undeclared("keepalive", "back-off")(target)
+
+
+@case("5.3", Severity.LIVENESS, Manner.PATIENT, profiles=("generation",), lacks=never_asks, into=CASES)
+async def asks_by_itself(lab: Lab) -> str:
+    """The responder of a two-sided session notices that its peer is silent, and asks by the route of the hello."""
+    durations, wire, listener = lab.target.durations, await lab.wire(), await lab.listen()
+    contact, worker = fresh("contact"), fresh("worker")
+    attempt = hello(wire, own_route=(tcp(listener.where), contact))
+    attempt.send()
+    talk = await attempt.talk()
+    await confirm(talk)
+    del wire.answers[talk.inner]
+    lab.record.note("the kit answers no more keepalives", wire.name)
+    try:
+        peer = await listener.next(durations.keepalive_seconds * 10 + durations.back_off.initial_seconds * 2 + 5.0)
+    except TimeoutError:
+        raise Deviation("it does not ask: no connection to where the hello's initialization route leads") from None
+    mine = lab.adopt(peer, "kit, as a contact")
+    mine.peer.send(VERSION)
+    message = await mine.need(contact, what="hello of the responder")
+    asked = read(message)
+    if not isinstance(asked, Hello) or asked.session_id != attempt.session_id:
+        raise Deviation(f"at the initialization route of a session arrives {asked}")
+    if asked.generation.starter is not Role.RESPONDER or asked.generation.number <= 1:
+        raise Deviation(f"the responder asks with generation {asked.generation}", "4.1")
+    answer = Answer(attempt.session_id, asked.generation, worker, False)
+    mine.send(message.return_route, GENERATION.encode(answer), (worker,), "answer")
+    await mine.need(worker, what="keepalive after the answer to the responder's own hello")
+    return f"it asks with generation {asked.generation}, and goes on in it"
+
+
+async def waiting(lab: Lab, wire: Wire, seconds: float, keep: Callable[[], Awaitable[None]]) -> None:
+    """Wait, and keep the sessions alive meanwhile."""
+    durations = lab.target.durations
+    step = min(durations.keepalive_seconds, (durations.idle_seconds or 10.0) / 4)
+    until = now() + seconds
+    while (left := until - now()) > 0:
+        await keep()
+        await wire.hear(seconds=min(step, left))
+    if wire.peer.ended:
+        raise Undecided(f"the connection ended meanwhile: {wire.peer.ended}")

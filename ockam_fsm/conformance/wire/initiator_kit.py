@@ -1,0 +1,73 @@
+"""Runs the cases in which the node under test initiates.
+
+Rule 1: cases run one after another, since one listener hears the node. What the node does between them is ended.
+Rule 2: where no hello comes twice in a row the run ends: nobody has told the node, or it has gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ockam_fsm.conformance.report.clauses import BY_ID
+from ockam_fsm.conformance.report.findings import Expected, Report, Verdict
+from ockam_fsm.conformance.wire.case import Case, initiators
+from ockam_fsm.conformance.wire.case_context import Run
+from ockam_fsm.conformance.wire.initiator_context import Begin, Doorway, Watched
+from ockam_fsm.conformance.wire.kit import MOST_SILENT, OWN_BUSINESS, Progress
+from ockam_fsm.conformance.wire.runner import Runner
+from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.net.raw_peer import WireListener, now, pause
+
+OTHERS = "responders do that, or this profile does not say it, or no case of an initiator shows it by wire"
+NOT_JUDGED = dict.fromkeys(("3.1", "3.10", "6.1", "6.6", "7.1", "7.2", "7.5"), OWN_BUSINESS)
+
+
+def chosen(target: Target, only: Iterable[str] = ()) -> list[Case]:
+    wanted = set(only)
+    mine = [one for one in initiators.CASES if target.profile.name in one.profiles]
+    return [one for one in mine if not wanted or one.name in wanted]
+
+
+class DoorKit:
+    """One run. `begin` has the node open its session; a hello may take `wait_seconds` after that."""
+
+    def __init__(
+        self, target: Target, command: str, progress: Progress, begin: Begin, wait_seconds: float,
+        only: Iterable[str] = (),
+    ) -> None:  # fmt: skip
+        self.target = target
+        self.progress = progress
+        self.cases = chosen(target, only)
+        self.run = Run(target)
+        self.runner = Runner(self.run, command)
+        self.begin, self.wait_seconds = begin, wait_seconds
+        self.watched: Watched = []
+        self.silent = 0
+        self.began = now()
+
+    async def judge(self, listener: WireListener, expected: Sequence[Expected] = ()) -> Report:
+        try:
+            for done, one in enumerate(self.cases):
+                self.progress(done, len(self.cases), one.name)
+                await self._one(one, listener)
+        finally:
+            listener.close()
+            await pause(0.01)  # what was aborted is closed in the next turns of the loop
+        return self.report(expected)
+
+    def report(self, expected: Sequence[Expected] = ()) -> Report:
+        """What is known by now: of a run that was ended early, too."""
+        reasons = dict.fromkeys(BY_ID, OTHERS) | NOT_JUDGED
+        findings = self.runner.gathered(self.cases)
+        return Report(self.target.name, findings, reasons, expected, round(now() - self.began, 3))
+
+    async def _one(self, one: Case, listener: WireListener) -> None:
+        if why := one.lacks(self.target):
+            self.runner.found(one, Verdict.NOT_APPLICABLE, why)
+            return
+        if self.silent >= MOST_SILENT:
+            self.runner.found(one, Verdict.INCONCLUSIVE, "the node does not come any more")
+            return
+        heard = self.run.heard
+        await self.runner.attempt(one, lambda: Doorway(self.run, listener, self.begin, self.wait_seconds, self.watched))
+        self.silent = 0 if self.run.heard > heard or self.watched else self.silent + 1
