@@ -14,8 +14,8 @@ import pytest
 from ockam_fsm.checking import Backend, BackendUnavailable, explore
 from ockam_fsm.checking.sessions.known_bad import known_bad
 from ockam_fsm.checking.sessions.worlds import all_worlds
-from ockam_fsm.cli.pins import LABEL, SECTIONS, pins
-from ockam_fsm.cli.subjects import Candidate, ours
+from ockam_fsm.cli.shared.pins import LABEL, SECTIONS, pins
+from ockam_fsm.cli.shared.world_index import Candidate, ours
 
 ROOT = Path(__file__).parents[1]
 PINNED: dict[str, Any] = json.loads((ROOT / "spec" / "manifest.json").read_text())

@@ -21,9 +21,18 @@ from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from ockam_fsm.cli.app import DIFFERS, OK, USAGE, JsonOption, app, err, fail, out, print_json
-from ockam_fsm.cli.subjects import ALL, BoundOption, Candidate, FromOption, bounds_of, chosen, require_bounds, single
-from ockam_fsm.cli.subjects import within as within_bounds
-from ockam_fsm.cli.verdicts import as_json, is_good, is_open, say
+from ockam_fsm.cli.shared.check_output import as_json, is_good, is_open, say
+from ockam_fsm.cli.shared.world_index import (
+    ALL,
+    BoundOption,
+    Candidate,
+    FromOption,
+    bounds_of,
+    chosen,
+    require_bounds,
+    single,
+)
+from ockam_fsm.cli.shared.world_index import within as within_bounds
 
 if TYPE_CHECKING:
     from ockam_fsm.tools.process_pool import Word
@@ -122,7 +131,7 @@ def _finish(candidates: Sequence[Candidate], found: Sequence[dict[str, Any]], pi
     refuted = [one for one, result in pairs if not is_good(one, result) and not is_open(one, result)]
     undetermined = [one for one, result in pairs if is_open(one, result)]
     if pin is not None and not refuted and not undetermined:
-        from ockam_fsm.cli.pins import pins, write
+        from ockam_fsm.cli.shared.pins import pins, write
 
         write(pin, pins(pairs))
     raise typer.Exit(DIFFERS if refuted else USAGE if undetermined else OK)

@@ -18,7 +18,7 @@ import typer
 from rich.progress import Progress
 
 from ockam_fsm.cli.app import JsonOption, app, err, fail, out, print_json, unknown
-from ockam_fsm.cli.network import DURATIONS_HELP, INTERRUPTED, run_to_the_end, the_durations, the_type
+from ockam_fsm.cli.shared.network_options import DURATIONS_HELP, INTERRUPTED, run_to_the_end, the_durations, the_type
 
 if TYPE_CHECKING:
     from ockam_fsm.conformance.report.findings import Expected, Report
@@ -131,7 +131,7 @@ class _Written:
 
     def write(self, report: Report, remedy: str = "") -> None:
         """`remedy`: what to try if nothing could be judged."""
-        from ockam_fsm.cli.conform_shown import show_report
+        from ockam_fsm.cli.shared.conform_output import show_report
         from ockam_fsm.conformance.report.html_report import to_html
         from ockam_fsm.conformance.report.json_junit import to_junit
 
@@ -330,7 +330,7 @@ def the_cases(node: Target, only: Iterable[str], role: str) -> None:
 
 def the_command(node: Target, run: str = "") -> str:
     """How to run it again. `run`: the kit is the responder, and has the node open sessions by this command."""
-    from ockam_fsm.cli.network import durations_text
+    from ockam_fsm.cli.shared.network_options import durations_text
 
     options = {
         "--spawner": node.spawner,

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ockam_fsm.cli.app import DIFFERS, JsonOption, app, err, fail, print_json_line
-from ockam_fsm.cli.network import DurationsOption, TraceOption, recording, run_to_the_end, the_durations, the_type
+from ockam_fsm.cli.shared.network_options import (
+    DurationsOption,
+    TraceOption,
+    recording,
+    run_to_the_end,
+    the_durations,
+    the_type,
+)
 
 if TYPE_CHECKING:
     from ockam_fsm.net.node import TcpNode

@@ -16,7 +16,7 @@ import typer
 from rich.progress import track
 
 from ockam_fsm.cli.app import DIFFERS, JsonOption, app, err, fail, out, print_json
-from ockam_fsm.cli.drawing import drawn
+from ockam_fsm.cli.shared.drawing import drawn
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.projections import gallery, svg
 from ockam_fsm.projections.gallery import Catalogue, Picture

@@ -18,7 +18,7 @@ from ockam_fsm.checking.replay import replay as walk
 from ockam_fsm.checking.result import Choice, Moment, State
 from ockam_fsm.checking.world import World
 from ockam_fsm.cli.app import DIFFERS, JsonOption, app, err, fail, out, print_json
-from ockam_fsm.cli.subjects import BoundOption, FromOption, bounds_of, ours, require_bounds, single, within
+from ockam_fsm.cli.shared.world_index import BoundOption, FromOption, bounds_of, ours, require_bounds, single, within
 
 PAGE = "a replay of the explorer"
 KIND_STYLES = {"system": "", "user": "cyan", "fault": "red"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ockam_fsm.cli.app import JsonOption, app, out, print_json
-from ockam_fsm.cli.network import ROUTE_HELP, run_to_the_end, the_route
+from ockam_fsm.cli.shared.network_options import ROUTE_HELP, run_to_the_end, the_route
 
 if TYPE_CHECKING:
     from ockam_fsm.runtime.encoding.message import Route

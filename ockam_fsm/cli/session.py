@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from ockam_fsm.cli.app import JsonOption, app, fail, out, print_json_line, unknown
-from ockam_fsm.cli.network import (
+from ockam_fsm.cli.shared.network_options import (
     ROUTE_HELP,
     DurationsOption,
     TraceOption,

@@ -13,14 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from ockam_fsm.cli.app import JsonOption, app, err, fail, out, unknown
-from ockam_fsm.cli.drawing import drawn
+from ockam_fsm.cli.shared.drawing import drawn
 from ockam_fsm.kernel.machine import Ignore, Refuse
 from ockam_fsm.projections import portable
 from ockam_fsm.projections.gallery import AnyMachine, Pair, Subject, machine_picture, pair_picture
-from ockam_fsm.projections.kinds import EventKind, StateKind, event_kind, guard_text, state_kind
 from ockam_fsm.projections.markdown import to_markdown
 from ockam_fsm.projections.mermaid import to_mermaid
 from ockam_fsm.projections.scxml import to_scxml, together_to_scxml
+from ockam_fsm.projections.styling import EventKind, StateKind, event_kind, guard_text, state_kind
 from ockam_fsm.specification.machine_index import catalogue
 
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from ockam_fsm.cli.app import DIFFERS, OK, JsonOption, app, err, fail, out, print_json, unknown
-from ockam_fsm.cli.pins import MANIFEST, pinned, write
+from ockam_fsm.cli.shared.pins import MANIFEST, pinned, write
 from ockam_fsm.tools.tlc import Found, TlcError, require, run
 
 SECTION = "tlc"

@@ -20,7 +20,7 @@ from itertools import pairwise
 import graphviz
 
 from ockam_fsm.kernel.machine import E, F, Machine, Row, S
-from ockam_fsm.projections.kinds import EventKind, StateKind, event_kind, generated, grouped, guard_text, state_kind
+from ockam_fsm.projections.styling import EventKind, StateKind, event_kind, generated, grouped, guard_text, state_kind
 
 INK = "#26303A"
 FAINT = "#C9D1D9"

@@ -17,11 +17,11 @@ from typing import Any, TypeAlias
 
 from ockam_fsm.kernel.machine import Machine
 from ockam_fsm.projections import dot, portable, sequence, sequence_svg
-from ockam_fsm.projections.kinds import EventKind, StateKind, generated
 from ockam_fsm.projections.markdown import to_markdown
 from ockam_fsm.projections.overview import Member, overview_inks, overview_to_dot
 from ockam_fsm.projections.pair import Messages, pair_to_dot
 from ockam_fsm.projections.sequence import Chart
+from ockam_fsm.projections.styling import EventKind, StateKind, generated
 
 AnyMachine: TypeAlias = Machine[Any, Any, Any]
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 
 from ockam_fsm.kernel.machine import Decision, E, F, Ignore, Machine, Row, S
-from ockam_fsm.projections.kinds import effects_of, generated, guard_text, meaning_of
+from ockam_fsm.projections.styling import effects_of, generated, guard_text, meaning_of
 
 _SPECIAL = re.compile(r"[\\`*|<>\[\]]|(?<!\w)_|_(?!\w)|~~")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from ockam_fsm.kernel.machine import E, F, Machine, Row, S
-from ockam_fsm.projections.kinds import StateKind, generated, grouped, guard_text, state_kind
+from ockam_fsm.projections.styling import StateKind, generated, grouped, guard_text, state_kind
 
 _ENTITIES = {"#": "#35;", ";": "#59;", "<": "#lt;", ">": "#gt;", '"': "#quot;", ":": "#58;", "{": "#123;", "}": "#125;"}
 _PLAIN = re.compile(r"[A-Z][A-Z0-9_]*")

@@ -17,7 +17,7 @@ import graphviz
 
 from ockam_fsm.kernel.machine import Machine
 from ockam_fsm.projections.dot import canvas, identifier, left_aligned
-from ockam_fsm.projections.kinds import EventKind, StateKind
+from ockam_fsm.projections.styling import EventKind, StateKind
 
 WRAP = 46
 MORE, LESS = "+", "−"

@@ -20,7 +20,7 @@ import graphviz
 
 from ockam_fsm.kernel.machine import Machine, Row
 from ockam_fsm.projections.dot import canvas, identifier, record_field
-from ockam_fsm.projections.kinds import StateKind, event_kind, guard_text, state_kind
+from ockam_fsm.projections.styling import StateKind, event_kind, guard_text, state_kind
 
 EXPLANATION = "Dashed: a message, from the rows that send it to the rows that hear it. Rows that stay are left out."
 

@@ -41,7 +41,7 @@ from ockam_fsm.kernel.machine import (
     S,
     Update,
 )
-from ockam_fsm.projections.kinds import effects_of, generated, meaning_of
+from ockam_fsm.projections.styling import effects_of, generated, meaning_of
 
 Json: TypeAlias = Any
 """What `json.loads` returns."""

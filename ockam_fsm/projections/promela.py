@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.kernel.machine import Change, Comparison, Ignore, Limits, Machine, Row, Threshold, Update
-from ockam_fsm.projections.kinds import generated
+from ockam_fsm.projections.styling import generated
 
 AnyMachine: TypeAlias = Machine[Any, Any, Any]
 AnyRow: TypeAlias = Row[Any, Any, Any]

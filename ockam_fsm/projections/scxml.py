@@ -22,7 +22,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from ockam_fsm.kernel.machine import LIMIT, Change, E, F, Guard, Machine, Row, S, Update
-from ockam_fsm.projections.kinds import generated
+from ockam_fsm.projections.styling import generated
 
 NAMESPACE = "http://www.w3.org/2005/07/scxml"
 ROW_NAMESPACE = "urn:ockam-fsm:table"

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ockam_fsm.projections.kinds import generated
 from ockam_fsm.projections.mermaid import mermaid_text
+from ockam_fsm.projections.styling import generated
 
 
 class MomentKind(Enum):

@@ -16,8 +16,8 @@ from html import escape
 from itertools import accumulate, pairwise
 from math import atan2, degrees
 
-from ockam_fsm.projections.kinds import EventKind, StateKind, generated, state_kind_by_name
 from ockam_fsm.projections.sequence import ARROWS, Chart, Moment, MomentKind
+from ockam_fsm.projections.styling import EventKind, StateKind, generated, state_kind_by_name
 from ockam_fsm.projections.svg import SANS
 
 INK = "#26303A"

@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Mapping
 from html import escape, unescape
 
-from ockam_fsm.projections.kinds import generated
+from ockam_fsm.projections.styling import generated
 
 SANS = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 MONO = "SFMono-Regular, Menlo, Consolas, Liberation Mono, DejaVu Sans Mono, monospace"

@@ -30,7 +30,7 @@ from ockam_fsm.kernel.machine import (
     S,
     Update,
 )
-from ockam_fsm.projections.kinds import generated, guard_text
+from ockam_fsm.projections.styling import generated, guard_text
 
 WIDTH = 110
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")

@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from ockam_fsm.checking.sessions.known_bad import known_bad
 from ockam_fsm.checking.sessions.worlds import all_worlds
-from ockam_fsm.cli import app, check, subjects
+from ockam_fsm.cli import app, check
 from ockam_fsm.cli.app import DIFFERS, OK, USAGE
+from ockam_fsm.cli.shared import world_index
 
 SMALL = "explicit-transient:closed"
 OWN = "tests.cli.own_worlds"
@@ -58,8 +59,8 @@ def test_a_known_bad_machine_is_as_it_should_be_when_it_is_rejected() -> None:
 
 
 def test_a_type_means_all_its_worlds_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    two = {name: one for name, one in subjects.ours().items() if name in (SMALL, "explicit-transient:lossy")}
-    monkeypatch.setattr(subjects, "ours", lambda: two)
+    two = {name: one for name, one in world_index.ours().items() if name in (SMALL, "explicit-transient:lossy")}
+    monkeypatch.setattr(world_index, "ours", lambda: two)
     result = invoke("explicit-transient", "--workers", "1")
     assert result.exit_code == OK
     assert "explicit-transient is a type: checking all 2 worlds of it." in result.stderr
@@ -67,19 +68,21 @@ def test_a_type_means_all_its_worlds_and_says_so(monkeypatch: pytest.MonkeyPatch
 
 
 def test_all_means_every_world_and_every_known_bad_machine() -> None:
-    names = [candidate.name for candidate in subjects.chosen("all", "")]
+    names = [candidate.name for candidate in world_index.chosen("all", "")]
     assert names == [*(world.name for world in all_worlds()), *(bad.name for bad in known_bad())]
 
 
 def test_a_known_bad_machine_is_judged_by_its_own_property_alone() -> None:
-    judged = {one.name: [rule.id for rule in one.world.properties] for one in subjects.ours().values() if one.because}
+    judged = {
+        one.name: [rule.id for rule in one.world.properties] for one in world_index.ours().values() if one.because
+    }
     assert judged == {bad.name: [bad.property] for bad in known_bad()}
 
 
 def test_a_known_bad_machine_that_its_property_does_not_reject_is_1(monkeypatch: pytest.MonkeyPatch) -> None:
     innocent = next(world for world in all_worlds() if world.name == SMALL)
-    candidate = subjects.Candidate("innocent", innocent, None, "S1", "nothing")
-    monkeypatch.setattr(subjects, "ours", lambda: {"innocent": candidate})
+    candidate = world_index.Candidate("innocent", innocent, None, "S1", "nothing")
+    monkeypatch.setattr(world_index, "ours", lambda: {"innocent": candidate})
     result = invoke("innocent")
     assert result.exit_code == DIFFERS
     assert "innocent should be rejected by S1, and is not." in result.stdout
@@ -87,8 +90,8 @@ def test_a_known_bad_machine_that_its_property_does_not_reject_is_1(monkeypatch:
 
 def test_rejection_by_another_property_will_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
     bad = next(one for one in known_bad() if one.name == "route-outlives-failure")
-    candidate = subjects.Candidate("wrong-name", bad.world, None, "S2", "nothing")
-    monkeypatch.setattr(subjects, "ours", lambda: {"wrong-name": candidate})
+    candidate = world_index.Candidate("wrong-name", bad.world, None, "S2", "nothing")
+    monkeypatch.setattr(world_index, "ours", lambda: {"wrong-name": candidate})
     assert invoke("wrong-name").exit_code == DIFFERS
 
 
@@ -238,8 +241,8 @@ def test_pins_are_written_for_all_only(tmp_path: Path) -> None:
 
 
 def test_pins_have_no_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    few = {name: one for name, one in subjects.ours().items() if name in (SMALL, "forget-held-messages")}
-    monkeypatch.setattr(subjects, "ours", lambda: few)
+    few = {name: one for name, one in world_index.ours().items() if name in (SMALL, "forget-held-messages")}
+    monkeypatch.setattr(world_index, "ours", lambda: few)
     file = tmp_path / "m.json"
     file.write_text('{"tlc": [{"name": "MCExplicitTransient"}]}')
     assert invoke("all", "--workers", "1", "--pin", str(file)).exit_code == OK

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from ockam_fsm.cli import app
 from ockam_fsm.cli import spec as command
-from ockam_fsm.cli.pins import MANIFEST
+from ockam_fsm.cli.shared.pins import MANIFEST
 from ockam_fsm.tools.tlc import Found, TlcError
 
 HOLDS = Found("PROVED", "", 935, 5068, None, (), 1.0, 180)

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from rich.console import Console
 
-from ockam_fsm.cli.conform_shown import show_report
+from ockam_fsm.cli.shared.conform_output import show_report
 from ockam_fsm.conformance.report.clauses import CLAUSES, SPECIFICATION, texts
 from ockam_fsm.conformance.report.expected_deviations import read_expected
 from ockam_fsm.conformance.report.findings import Expected, Report, Severity, Verdict

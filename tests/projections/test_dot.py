@@ -13,9 +13,9 @@ from ockam_fsm.kernel.machine import Machine
 from ockam_fsm.machines.vocabulary import MESSAGES, Effect, Event
 from ockam_fsm.projections import dot, svg
 from ockam_fsm.projections.gallery import Pair
-from ockam_fsm.projections.kinds import EventKind
 from ockam_fsm.projections.overview import LESS, MORE, difference, overview_to_dot
 from ockam_fsm.projections.pair import pair_to_dot
+from ockam_fsm.projections.styling import EventKind
 from ockam_fsm.specification.machine_index import catalogue
 from ockam_fsm.tools.graphviz import render_with_wasm
 from tests.projections.samples import EVERY, NAMES, ODD, PAGE

@@ -9,7 +9,7 @@ import pytest
 from ockam_fsm.kernel.machine import Machine
 from ockam_fsm.machines import MACHINES
 from ockam_fsm.machines.vocabulary import Event, State
-from ockam_fsm.projections.kinds import EventKind, Look, StateKind, event_kind, state_kind, state_kind_by_name
+from ockam_fsm.projections.styling import EventKind, Look, StateKind, event_kind, state_kind, state_kind_by_name
 
 
 def luminance(colour: str) -> float:

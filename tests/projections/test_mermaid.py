@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ockam_fsm.kernel.machine import Machine, Row
-from ockam_fsm.projections.kinds import guard_text
 from ockam_fsm.projections.mermaid import mermaid_text, to_mermaid
+from ockam_fsm.projections.styling import guard_text
 from tests.projections.samples import EVERY, NAMES, ODD, PAGE
 
 AnyMachine = Machine[Any, Any, Any]

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ockam_fsm.cli.subjects import Candidate
+from ockam_fsm.cli.shared.world_index import Candidate
 
 Pair: TypeAlias = tuple[Candidate, dict[str, Any]]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ockam_fsm.cli.app import fail
-from ockam_fsm.cli.verdicts import Pair, judged, known_bad_verdict, trace_length
+from ockam_fsm.cli.shared.check_output import Pair, judged, known_bad_verdict, trace_length
 
 MANIFEST = Path("spec/manifest.json")
 LABEL = (
