@@ -59,8 +59,8 @@ test: $(VENV)/.dev ## ruff, mypy --strict, the generated files, and every test t
 
 test-all: $(VENV)/.all fuzz spec ## what takes longer, or needs Java, SPIN and Node.js: TLC, both back ends, a million fault steps, every defect
 	$(BIN)/pytest -n 2 -k numba tests/checking tests/test_manifest.py
-	$(BIN)/pytest -n 2 tests/edges/million_steps.py tests/stateful/long_runs.py
-	$(BIN)/pytest -n 2 tests/conformance/whole_kit.py
+	$(BIN)/pytest -n 2 tests/simulation/test_million_steps.py tests/stateful/test_long_runs.py
+	$(BIN)/pytest -n 2 tests/conformance/test_whole_kit.py
 	$(BIN)/pytest -n 2 --dist loadfile $(addprefix tests/spec/,broken_specification.py traces_by_tlc.py tlc_cases.py every_case.py)
 	@$(MAKE) --no-print-directory spin
 
@@ -79,7 +79,7 @@ spin: $(VENV)/.all ## SPIN on every session type: as many states, the same wrong
 	@command -v spin >/dev/null && command -v gcc >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	  echo "Installing SPIN and gcc ..." && apt-get update -qq && apt-get install -y -qq spin gcc libc6-dev >/dev/null; } || \
 	  { echo "SPIN or gcc is not here. Install the packages spin, gcc and libc6-dev." >&2; exit 1; }
-	$(BIN)/pytest tests/spec/second_opinion.py
+	$(BIN)/pytest tests/specification/test_spin.py
 
 fuzz: $(VENV)/.all ## decoders against FUZZ_INPUTS hostile inputs (default: a million)
 	OCKAM_FSM_FUZZ_INPUTS=$(FUZZ_INPUTS) $(BIN)/pytest tests/runtime/test_fuzz.py
@@ -91,7 +91,7 @@ kit-mutants: $(VENV)/.all ## the same faults, judged by the in-process kit; writ
 	$(BIN)/python -m tests.quality.kit_mutants
 
 defects: $(VENV)/.all ## every case of the black-box kit on every wrong node, and on what is no node at all; the in-process kit at its longest
-	$(BIN)/pytest tests/conformance/every_defect.py tests/conformance/thorough_kit.py
+	$(BIN)/pytest tests/conformance/test_every_defect.py tests/conformance/test_thorough_kit.py
 
 bench: $(VENV)/.all ## the figures of benchmarks/README.md
 	$(BIN)/python -m benchmarks.driver

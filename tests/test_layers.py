@@ -135,7 +135,7 @@ def test_every_departure_is_still_needed() -> None:
         ("checking/x.py", "from ockam_fsm.edges import crew"),
         ("checking/x.py", "from ockam_fsm.machines import TYPES"),
         ("checking/x.py", "from ockam_fsm.checking.sessions import worlds"),
-        ("checking/sessions/x.py", "from ockam_fsm.checking.specification.cases import Case"),
+        ("checking/sessions/x.py", "from tests.specification.spec_cases import Case"),
         ("edges/x.py", "from ockam_fsm.cli import app"),
         ("runtime/x.py", "import time"),
         ("checking/world.py", "from multiprocessing import Pool"),

@@ -15,7 +15,7 @@ import pytest
 
 from tests.cli.test_network import COMMAND, call
 from tests.conformance.defective import our_node
-from tests.edges.ports import kept_address, nowhere
+from tests.net.ports import kept_address, nowhere
 
 SPAWNER = ("--spawner", "session_spawner", "--echo", "echo")
 

@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from ockam_fsm.cli import app
-from tests.edges.node_process import NodeProcess
-from tests.edges.ports import nowhere
+from tests.net.node_process import NodeProcess
+from tests.net.ports import nowhere
 
 COMMAND = [sys.executable, "-m", "ockam_fsm.cli"]
 

@@ -15,7 +15,7 @@ from ockam_fsm.net.event_loop import run
 from ockam_fsm.runtime.encoding.frames import VERSION, encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Message, local
 from tests.conformance.defective import failures, our_node
-from tests.edges.ports import nowhere
+from tests.net.ports import nowhere
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 FRAME = encode_frame(encode_message(Message((local("kit"),), (), b"x" * 100)))

@@ -19,7 +19,7 @@ from ockam_fsm.net.event_loop import run
 from ockam_fsm.net.raw_peer import WireListener
 from tests.conformance.defective import ROOT, failures
 from tests.conformance.defective_initiator import DEFECTS, DURATIONS, Defect
-from tests.edges.ports import kept_address
+from tests.net.ports import kept_address
 
 TEETH: dict[str, tuple[tuple[str, ...], set[str]]] = {
     # defect: the cases that are about it, the clauses that it breaks

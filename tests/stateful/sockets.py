@@ -26,7 +26,7 @@ from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.runtime.session.settings import BackOff, Durations, Settings
 from ockam_fsm.simulation.monitors import Broken, Monitor, mark
-from tests.edges.tcp_helpers import until
+from tests.net.tcp_helpers import until
 
 QUICK = Durations(0.5, 0.1, 1.0, 0.5, 0.5, BackOff(0.01, 1.6, 0.05, 0.2))
 OUTER, HOST, CONTACT = local("outer"), local("host"), local("contact")

@@ -1,0 +1,73 @@
+"""Test cases from the specification, run by two real nodes: each step leaves each end as the tables say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from ockam_fsm.checking.replay import replay
+from ockam_fsm.checking.sessions.known_bad import known_bad
+from ockam_fsm.checking.world import World
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_TWO_SIDED, EXPLICIT_TRANSIENT, TYPES
+from ockam_fsm.machines.vocabulary import Event, SessionType
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.specification.table_world import Symbol, TableEnd, setting_of_world
+from tests.specification.cases import committed, lost_and_repeated, ordered, paths, worlds, written
+from tests.specification.covering import Path
+from tests.specification.node_pair import Moment, difference
+from tests.specification.spec_cases import cases
+
+NAMED = pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
+HOW = "python -m tests.specification.cases writes the cases anew"
+PART = 5
+"""Of so many cases one is run here."""
+
+
+def differences(world: World, chosen: Iterable[Path], make: type[Session] = Session) -> list[str]:
+    """Where two nodes are not what the table world says; at most one on each path."""
+    setting = setting_of_world(world)
+    found = ((path, difference(setting, moments(world, path), make)) for path in chosen)
+    return [f"{path}: {where}" for path, where in found if where]
+
+
+def moments(world: World, path: Path) -> Iterator[Moment]:
+    """The steps of a path, each with the end that took it."""
+    for moment in replay(world, path):
+        step = moment.step
+        if step is not None:
+            assert isinstance(step.after, TableEnd)
+            sent = [envelope.payload for envelope in step.sent if isinstance(envelope.payload, Symbol)]
+            timers = frozenset(timer for timer in step.timers_after if isinstance(timer, Event))
+            ends = {step.actor: (step.after._replace(rested=True), timers)}
+            yield Moment(str(moment.chosen), step.actor, step.event, ends, sent)
+
+
+@pytest.mark.slow
+@NAMED
+def test_two_nodes_do_what_the_tables_say(kind: SessionType) -> None:
+    """All cases of the transient types, and a part of the others; every_case.py has them all."""
+    for world in worlds(kind):
+        chosen = list(paths(world))
+        assert differences(world, chosen[:: PART if kind.persistent else 1]) == []
+
+
+def test_the_cases_are_those_that_are_generated() -> None:
+    """Those of the larger types are compared in every_case.py."""
+    for world in worlds(EXPLICIT_TRANSIENT):
+        assert written(cases(world)) == committed(world), HOW
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["established-on-answering", "first-established-wins"])
+def test_wrong_nodes_are_noticed(name: str) -> None:
+    world = lost_and_repeated(EXPLICIT_PERSISTENT_TWO_SIDED)
+    bad = next(bad for bad in known_bad() if bad.name == name)
+    make = bad.world.actors[0].setting.make  # type: ignore[attr-defined]
+    assert issubclass(make, Session)
+    assert differences(world, list(paths(world))[:100], make)
+
+
+def test_a_case_that_leads_nowhere_is_an_error() -> None:
+    with pytest.raises(IndexError):
+        differences(ordered(EXPLICIT_TRANSIENT), [(99,)])

@@ -1,0 +1,85 @@
+"""All cases of spec/cases.json: generated again and compared, run by two real nodes, and every row taken by one.
+
+This takes minutes, so `make test-all` runs it by its path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from ockam_fsm.checking.world import World
+from ockam_fsm.machines.session import TYPES, table
+from ockam_fsm.machines.vocabulary import Role, SessionType
+from tests.specification.cases import committed, paths, worlds, written
+from tests.specification.spec_cases import cases, taken
+from tests.specification.test_cases import HOW, NAMED, differences
+
+WORLDS = [world for kind in TYPES for world in worlds(kind)]
+UNMODELLED = ("REISSUE", "LOWER_LAYER_LOST", "ERROR_RECEIVED", "REQUEST_EXPIRED")
+"""Events that the table world leaves out: other tests of the runtime have them."""
+
+ONE_ATTEMPT = "a transient session has one attempt, so there is no older hello, and nothing is superseded"
+FORGOTTEN = "who has closed asks no more, and who asks again has forgotten the route that a close would take"
+NO_MEMORY = "nothing restarts, so an end in IDLE remembers no number"
+NOT_ASKED = "the responder of this type sends no keepalives"
+NOBODY = "a host keeps no responder in IDLE: there is nobody to be told to close"
+BOUND = "the bounds of these worlds cut what leads there"
+UNTAKEN: Mapping[str, Mapping[str, str]] = {
+    "explicit-transient": {
+        "initiator EK3": NOT_ASKED, "initiator NT2": ONE_ATTEMPT, "responder QT4": ONE_ATTEMPT,
+        "responder QT5": ONE_ATTEMPT,
+        "responder ZT1": NOBODY,
+    },
+    "implicit-transient": {
+        "initiator EU3": NOT_ASKED, "initiator HT1": BOUND, "initiator NTI2": ONE_ATTEMPT,
+        "responder QT4": ONE_ATTEMPT, "responder QT5": ONE_ATTEMPT,
+        "responder ZT1": NOBODY,
+    },
+    "explicit-persistent-one-sided": {
+        "initiator EP3": NOT_ASKED, "responder AP1": NO_MEMORY,
+        "responder V5": FORGOTTEN,
+        "responder ZP1": NOBODY,
+    },
+    "implicit-persistent-one-sided": {
+        "initiator EP3": NOT_ASKED, "initiator HP1": BOUND, "initiator HP2": BOUND, "responder AP1": NO_MEMORY,
+        "responder V5": FORGOTTEN,
+        "responder ZP1": NOBODY,
+    },
+    "explicit-persistent-two-sided": {
+        "initiator V1": BOUND, "initiator V5": FORGOTTEN, "responder AP1": NO_MEMORY,
+        "responder V1": BOUND, "responder V5": FORGOTTEN, "responder YO1": BOUND,
+        "responder ZP1": NOBODY,
+    },
+    "implicit-persistent-two-sided": {
+        "initiator HP1": BOUND, "initiator V1": BOUND, "initiator V2": BOUND, "initiator V5": FORGOTTEN,
+        "responder AP1": NO_MEMORY, "responder V1": BOUND, "responder V2": BOUND,
+        "responder V5": FORGOTTEN, "responder YO1": BOUND,
+        "responder ZP1": NOBODY,
+    },
+}  # fmt: skip
+"""Rows that no case takes, and why."""
+
+
+@pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
+def test_the_cases_are_those_that_are_generated(world: World) -> None:
+    assert written(cases(world)) == committed(world), HOW
+
+
+@pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
+def test_two_nodes_take_every_transition(world: World) -> None:
+    assert differences(world, paths(world)) == []
+
+
+@NAMED
+def test_every_row_is_taken_or_it_is_said_why_not(kind: SessionType) -> None:
+    rows = {
+        f"{one.actor} {row}"
+        for world in worlds(kind) for path in paths(world) for one in taken(world, path) for row in one.rows
+    }  # fmt: skip
+    there = {
+        f"{role.name.lower()} {row.id}"
+        for role in Role for row in table(kind, role).rows if row.event.name not in UNMODELLED
+    }  # fmt: skip
+    assert there - rows == UNTAKEN[kind.name].keys()

@@ -1,0 +1,82 @@
+"""SPIN's opinion on every session type and on wrong tables: as many states, shortest counterexamples as long as ours.
+
+Needs SPIN and a C compiler: `make test-all` sees to that and runs this file by its path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from ockam_fsm.checking.explore import explore
+from ockam_fsm.checking.sessions.known_bad import known_bad, with_row
+from ockam_fsm.checking.sessions.setting import Setting
+from ockam_fsm.checking.sessions.worlds import lossy, setting_of
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, TYPES, table
+from ockam_fsm.machines.vocabulary import Effect, Role, SessionType, State
+from ockam_fsm.projections.promela import SAFETY, WITNESS, to_promela
+from ockam_fsm.specification.promela_files import model_of, texts
+from ockam_fsm.specification.table_world import setting_of_world, table_world
+from ockam_fsm.tools.spin import Found, run
+from tests.specification.test_table_world import REJECTED, checked, only
+
+RESPONDER = table(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER)
+GIVE_UP = (Effect.STOP_TIMERS, Effect.FORGET_ROUTE, Effect.START_RETENTION)
+OLD_HELLO_CLOSES = with_row(RESPONDER, "an old hello fails a session", "QW5", State.TIMED_OUT, GIVE_UP)
+REACHED_OTHERWISE = with_row(RESPONDER, "", "AP1", State.NEGOTIATING, (Effect.SEND_SUPERSEDED,))
+"""A table in which a state cannot be reached is refused; nothing here restarts, so AP1 is never taken."""
+
+BELIEVES_A_HELLO = with_row(
+    REACHED_OTHERWISE,
+    "established on answering",
+    "A1",
+    State.ESTABLISHED,
+    (Effect.STOP_TIMERS, Effect.ACCEPT_ATTEMPT, Effect.SEND_ANSWER, Effect.ADOPT_LINK, Effect.START_IDLE),
+)
+
+
+def wrong() -> Iterator[tuple[str, str, Setting]]:
+    """Wrong tables: a name, the property that rejects it, and the setting that has it."""
+    for bad in known_bad():
+        if bad.name in REJECTED:
+            setting = setting_of_world(bad.world)
+            yield bad.name, bad.property, replace(setting, generations=3)
+    sound = setting_of(EXPLICIT_PERSISTENT_ONE_SIDED)
+    for machine, property_id in ((OLD_HELLO_CLOSES, "S4"), (BELIEVES_A_HELLO, "S7")):
+        yield machine.name, property_id, replace(sound, variants=((Role.RESPONDER, machine),))
+
+
+WRONG = list(wrong())
+
+
+def opinion(setting: Setting, *asserted: str) -> Found:
+    return run(to_promela(model_of(lossy(setting), asserted or SAFETY), "a test"))
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
+def test_spin_finds_as_many_states(kind: SessionType) -> None:
+    ours = explore(table_world(lossy(setting_of(kind))))
+    spin = run(texts()[f"spec/promela/{kind.name}.pml"])
+    assert spin.violated == ""
+    assert (spin.states, spin.transitions, spin.depth) == (ours.states, ours.transitions, ours.depth)
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
+def test_something_happens_in_every_model(kind: SessionType) -> None:
+    found, ours = opinion(setting_of(kind), *WITNESS), only(checked(setting_of(kind)), "W1")
+    assert ours.trace is not None
+    assert found.steps == len(ours.trace)
+
+
+@pytest.mark.parametrize(("name", "property_id", "setting"), WRONG, ids=[name for name, _, _ in WRONG])
+def test_spin_rejects_a_wrong_table_after_as_many_steps(name: str, property_id: str, setting: Setting) -> None:
+    found, ours = opinion(setting, f"breaks_{property_id}"), only(checked(setting), property_id)
+    assert ours.trace is not None
+    assert found.violated == f"breaks_{property_id}"
+    assert found.steps == len(ours.trace)
+
+
+def test_every_assertion_rejects_something() -> None:
+    assert {f"breaks_{property_id}" for _, property_id, _ in WRONG} == set(SAFETY)

@@ -1,0 +1,90 @@
+"""Runs over real sockets, behind a proxy that cuts, stalls, repeats and reorders, are what the specification allows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.machines.session import TYPES
+from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
+from ockam_fsm.net.node import TcpNode
+from ockam_fsm.net.session import TcpSession
+from ockam_fsm.runtime.encoding.message import Message
+from ockam_fsm.runtime.node.workers import Context
+from ockam_fsm.runtime.session.settings import Settings
+from ockam_fsm.runtime.trace_recorder import Recorder, header
+from ockam_fsm.specification.trace_validation import Validation, validate
+from tests.net.fault_proxy import CHAOS, FaultProxy
+from tests.net.tcp_helpers import QUICK, over_tcp
+
+pytestmark = pytest.mark.slow
+FAULTS = ("drop", "duplicate", "reorder", "reset")
+"""What the proxy does, in the words of the specification: what a cut takes is dropped."""
+
+
+def echo(message: Message, context: Context) -> None:
+    context.reply(message.payload)
+
+
+def listen(message: Message, context: Context) -> None:
+    pass
+
+
+def use(session: TcpSession, number: int) -> None:
+    with suppress(LocalSessionError):  # refused: that is a step, too
+        session.post(b"%d" % number)
+
+
+async def used(session: TcpSession, proxy: FaultProxy) -> None:
+    proxy.rates = CHAOS
+    for number in range(120):
+        use(session, number)
+        if number % 40 == 20:
+            proxy.cut()
+        await asyncio.sleep(0.005)
+    proxy.heal()
+    assert proxy.struck
+    for number in range(20):
+        use(session, number)
+        await asyncio.sleep(0.02)
+
+
+def recorded_run(kind: SessionType, seed: int) -> list[dict[str, Any]]:
+    """What both ends of a session did, behind the proxy."""
+    ours, theirs = (Settings(kind, role, durations=QUICK) for role in (Role.INITIATOR, Role.RESPONDER))
+    records = [header((ours, theirs), FAULTS)]
+
+    async def main() -> None:
+        near, far = (Recorder(name, records.append) for name in ("near", "far"))
+        async with TcpNode(make=far.session) as there, TcpNode(make=near.session) as here:
+            await here.listen()
+            there.spawner("spawner", settings=theirs, handler=echo)
+            async with FaultProxy(await there.listen(), seed) as proxy:
+                session = here.session(f"tcp://{proxy.where}/spawner", settings=ours, handler=listen)
+                if kind.creation is Creation.EXPLICIT:
+                    await session.open(20.0)
+                await used(session, proxy)
+                if session.state is not State.CLOSED:
+                    await session.close()
+
+    over_tcp(main())
+    return records
+
+
+def judged(records: list[dict[str, Any]]) -> Validation:
+    return validate(json.dumps(record).encode() + b"\n" for record in records)
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
+def test_a_run_over_tcp_is_a_behaviour(kind: SessionType) -> None:
+    records = recorded_run(kind, seed=1)
+    result = judged(records)
+    assert result.rejection is None, (result.rejection, records[result.records])
+    assert result.steps > 10
+    assert {record["node"] for record in records[1:]} == {"near", "far"}
+    assert not judged(records[:5] + records[6:]).accepted

@@ -1,0 +1,243 @@
+"""Runs of the simulator are behaviours of the specification; seeded defects, wrong machines and nonsense are not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from ockam_fsm.checking.sessions.known_bad import wrong_sessions
+from ockam_fsm.cli import app
+from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES
+from ockam_fsm.machines.vocabulary import Role, SessionType
+from ockam_fsm.runtime import trace_recorder
+from ockam_fsm.runtime.encoding.message import local
+from ockam_fsm.runtime.session.handshake import OCKAM
+from ockam_fsm.runtime.session.knowledge import Terms
+from ockam_fsm.runtime.session.settings import Settings
+from ockam_fsm.simulation import runs, workload
+from ockam_fsm.simulation.monitors import WatchedSession
+from ockam_fsm.specification.trace_reading import FORMAT, MAX_LINE_BYTES, VERSION, TraceError
+from ockam_fsm.specification.trace_validation import Validation, validate
+from tests.simulation.test_network import setup_of
+from tests.specification.defects import DEFECTS, FOLDER, Trace, files, head, life, numbered
+
+INVISIBLE = {
+    "no-superseded": "W9 is a witness: what it lacks is seldom asked for",
+    "no-request-timer": "a trace does not show request timers",
+    "forget-held-messages": "a trace does not show what is held when a session closes",
+    "held-overtakes-reissued": "a trace does not show which data is which",
+    "route-outlives-failure": "a route that nobody uses does not show",
+    "unbounded-hold": "among messages that are held some may be reissued requests: which, a trace does not show",
+    "lose-state-on-renegotiation": "the state of an application does not show",
+    "deaf-responder": "that a timer which runs was started afresh does not show",
+    "deliver-before-established": "shows where data comes first, which some runs lack",
+    "uncounted-attempts": "shows where the budget runs out, which some runs lack",
+    "connection-per-message": "a trace shows sessions, not the connections below them",
+    "crash-takes-neighbours": "a trace shows sessions, not the workers beside them",
+    "first-established-wins": "shows in collisions, which some runs lack",
+    "close-to-the-past": "shows where an end closes that has just answered, which most runs lack",
+    "refused-close": "an order that is refused leaves no record",
+}
+"""Wrong machines that some short runs do not show, and why."""
+
+
+def judged(records: Iterable[dict[str, Any]]) -> Validation:
+    return validate(json.dumps(record).encode() + b"\n" for record in records)
+
+
+def simulated(setup: workload.Setup, steps: int) -> Trace:
+    records: Trace = [trace_recorder.header(map(setup.settings, Role), setup.faults.rates)]
+    runs.simulate(setup, steps, trace=records.append)
+    return records
+
+
+def line(content: object) -> bytes:
+    return json.dumps(content).encode() + b"\n"
+
+
+# Behaviours -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
+def test_a_simulated_run_under_every_fault_is_a_behaviour(kind: SessionType, seed: int) -> None:
+    records = simulated(workload.Setup(kind, seed), 2_000)
+    result = judged(records)
+    assert result.rejection is None, (result.rejection, records[result.records])
+    assert result.steps > 500
+
+
+def test_every_accepted_trace_is_accepted() -> None:
+    found = sorted((FOLDER / "accepted").glob("*.jsonl"))
+    assert len(found) >= 3
+    for path in found:
+        with path.open("rb") as file:
+            assert validate(file).accepted, path.name
+
+
+def test_what_a_trace_does_not_show_may_be_anything() -> None:
+    trace = [head(), *life()]
+    for record in trace:
+        record.pop("armed", None)
+    assert judged(trace).accepted
+
+
+# Defects --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_files_are_those_that_are_generated() -> None:
+    expected = {path: content for path, content in files() if path.parent.name == "rejected"}
+    assert {path.name for path in expected} == {path.name for path in (FOLDER / "rejected").glob("*.jsonl")}
+    for path, content in files():
+        assert path.read_text(encoding="utf-8") == content, f"python -m tests.specification.defects writes {path.name}"
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_a_defect_is_found_where_it_is(name: str) -> None:
+    with (FOLDER / "rejected" / f"{name}.jsonl").open("rb") as file:
+        expected = json.loads(file.readline())["line"]
+        file.seek(0)
+        rejection = validate(file).rejection
+    assert rejection is not None
+    assert rejection.line == expected, rejection.why
+    assert rejection.why
+
+
+def test_a_rejection_says_what_would_have_been_possible() -> None:
+    trace = [head(), *life()]
+    trace[5]["state"] = "ESTABLISHED"
+    rejection = judged(trace).rejection
+    assert rejection is not None
+    assert (rejection.line, rejection.node, rejection.sequence) == (6, "b", 2)
+    assert rejection.possible == ("NEGOTIATING, sent answer 1i, told nothing, delivered 0, armed NEGOTIATION_EXPIRED",)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bad", [b for b in wrong_sessions() if b.name not in INVISIBLE], ids=lambda bad: str(bad.name))
+def test_a_wrong_machine_is_no_behaviour(bad: Any) -> None:
+    assert not all(judged(simulated(setup_of(bad, seed), 600)).accepted for seed in range(4))
+
+
+@pytest.mark.slow
+def test_a_damaged_trace_is_judged_or_refused_and_nothing_else() -> None:
+    draw, sound, rejected = Random(1), life(), 0
+    for _ in range(400):
+        trace = [head(), *json.loads(json.dumps(sound))]
+        damage(trace, draw)
+        try:
+            rejected += not judged(trace).accepted
+        except TraceError:
+            rejected += 1
+    assert rejected > 250
+
+
+def damage(trace: Trace, draw: Random) -> None:
+    """Change, remove, double or exchange something, somewhere."""
+    victim = draw.randrange(len(trace))
+    record = trace[victim]
+    name = draw.choice(sorted(record))
+    wrong = draw.choice([None, -1, 2**70, "", "x", "CLOSED", [], [None], {}, {"kind": "hello"}, 0.5, True])
+    match draw.randrange(4):
+        case 0:
+            record[name] = wrong
+        case 1:
+            del record[name]
+        case 2:
+            trace.insert(victim, draw.choice(trace))
+        case _:
+            trace[victim] = draw.choice(trace)
+    if draw.random() < 0.5 and all(isinstance(one.get("node"), str) for one in trace[1:]):
+        trace[1:] = json.loads(json.dumps(trace[1:]))  # what is there twice is two things
+        numbered(trace[1:])
+
+
+# Nonsense -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "number", "told"),
+    [
+        ([], 1, "no JSON"),
+        ([b"no JSON\n"], 1, "no JSON"),
+        ([b"[]\n"], 1, "no JSON object"),
+        ([b"{}\n"], 1, "must say `trace`"),
+        ([line({"trace": FORMAT, "version": 2})], 1, "`version`: 1"),
+        ([line(head() | {"type": "none"})], 1, "explicit-transient"),
+        ([line(head() | {"profile": "ockam"})], 1, "generation"),
+        ([line(head() | {"faults": 3})], 1, "`faults`"),
+        ([line(head() | {"limits": {}})], 1, "must be an object"),
+        ([line(head()), b"{" * 100_000 + b"\n"], 2, "no JSON"),
+        ([line(head()), b"[" * 100_000 + b"\n"], 2, "no JSON"),
+        ([line(head()), b'{"node": ' + b"9" * 10_000 + b"}\n"], 2, "no JSON"),
+        ([line(head()), b" " * (MAX_LINE_BYTES + 1)], 2, "longer than"),
+        ([line(head()), line(life()[0])[:-1]], 2, "cut off"),
+        ([line(head()), b"\xff\n"], 2, "no JSON"),
+        ([line(head()), b"{}\n"], 2, "neither a record"),
+        ([line(head()), line({"node": 3})], 2, "`node`"),
+        ([line(head()), line({"node": "a"})], 2, "`sequence`"),
+        ([line(head()), line(life()[0] | {"role": "none"})], 2, "initiator"),
+        ([line(head()), line(life()[0] | {"has_state": 1})], 2, "`has_state`"),
+        ([line(head()), line(life()[0]), line(life()[2] | {"event": "none"})], 3, "`event`"),
+        ([line(head()), line(life()[0]), line(life()[2] | {"state": "none"})], 3, "ESTABLISHED"),
+        ([line(head()), line(life()[0]), line(life()[2] | {"sent": [1]})], 3, "object"),
+        ([line(head()), line(life()[0]), line(life()[2] | {"sent": [{"kind": "none"}]})], 3, "hello"),
+        ([line(head()), line(life()[0]), line(life()[2] | {"told": ["none"]})], 3, "timed out"),
+        ([line(head()), line(life()[0]), line(life()[2] | {"armed": ["OPEN"]})], 3, "BACK_OFF_EXPIRED"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_its_line(lines: list[bytes], number: int, told: str) -> None:
+    with pytest.raises(TraceError) as found:
+        validate(lines)
+    assert found.value.line == number
+    assert told in found.value.detail
+
+
+def test_the_reader_and_the_writer_mean_the_same_format() -> None:
+    assert (FORMAT, VERSION) == (trace_recorder.FORMAT, trace_recorder.VERSION)
+
+
+def test_profile_ockam_is_not_recorded() -> None:
+    make = trace_recorder.Recorder("a", lambda facts: None, WatchedSession).session
+    with pytest.raises(LocalSessionError, match="nothing to record"):
+        make(Settings(EXPLICIT_TRANSIENT, Role.INITIATOR, OCKAM), Terms(b"", local("a")), None)
+
+
+# The command ----------------------------------------------------------------------------------------------------------
+
+run = partial(CliRunner().invoke, app)
+
+
+def test_the_command_accepts_rejects_and_refuses(tmp_path: Path) -> None:
+    assert run(["validate", str(FOLDER / "accepted" / "life.jsonl")]).exit_code == 0
+    result = run(["validate", str(FOLDER / "rejected" / "timer-not-armed.jsonl")])
+    assert result.exit_code == 1
+    assert "KEEPALIVE_DUE is not possible here" in result.stdout
+    assert "possible: BACK_OFF_EXPIRED" in result.stdout
+    assert run(["validate", str(tmp_path)]).exit_code == 2
+    (tmp_path / "long").write_bytes(line(head()) + b" " * (3 * MAX_LINE_BYTES))
+    result = run(["validate", str(tmp_path / "long")])
+    assert result.exit_code == 2
+    assert "line 2" in result.stderr
+
+
+def test_the_command_prints_json() -> None:
+    result = run(["validate", str(FOLDER / "rejected" / "sequence-gap.jsonl"), "--json"])
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    assert not found["accepted"]
+    assert found["rejection"]["line"] == 11
+
+
+def test_what_simulate_writes_is_validated(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    run(["simulate", "--type", "explicit-transient", "--steps", "200", "--trace", str(path)])
+    assert run(["validate", str(path)]).exit_code == 0

@@ -1,0 +1,78 @@
+"""The generated machines with their large budget: `pytest tests/stateful/test_long_runs.py`, part of `make test-all`.
+
+About 100,000 fine steps on the session core, a million burst steps on simulated nodes, and every cell of every table
+that can be met is met. Not collected by default: no name of a test file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from hypothesis.stateful import RuleBasedStateMachine
+
+from ockam_fsm.machines.session import TYPES, table
+from ockam_fsm.machines.vocabulary import Event, SessionType, State
+from tests.stateful.ends import COVERED, END_MACHINES, EndMachine, Walk, reachable_cells
+from tests.stateful.nodes import NODE_MACHINES, NodeWalk
+from tests.stateful.pairs import PAIR_MACHINES
+from tests.stateful.sockets import SOCKET_MACHINES
+from tests.stateful.test_machines import find_and_replay, run
+
+BURST_STEPS = 170_000
+"""For each type, on simulated nodes: a million in all."""
+
+LEAST_BURSTS, MOST_BURSTS = 200, 5000
+"""Runs of 100 choices at each end: some cells need four rare events in a row."""
+
+NO_SUCH_ORDER = {(State.CLOSED, Event.CLOSE)}
+"""The explorer's actor closes no closed session."""
+
+
+def bytes_of(seed: str, size: int) -> bytes:
+    return hashlib.shake_128(seed.encode()).digest(size)
+
+
+@pytest.mark.parametrize("machine", END_MACHINES, ids=lambda machine: str(machine.__name__))
+def test_ends_and_every_cell(machine: type[EndMachine]) -> None:
+    run(machine, 100, 50)
+    name = table(machine.kind, machine.role).name
+    wanted, covered = reachable_cells(machine.kind, machine.role) - NO_SUCH_ORDER, COVERED[name]
+    for number in range(MOST_BURSTS):
+        if number >= LEAST_BURSTS and wanted <= covered:
+            break
+        walk = Walk(machine.kind, machine.role)
+        for byte in bytes_of(f"{name} {number}", 100):
+            walk.take(machine.alphabet[byte % len(machine.alphabet)])
+    print(f"{name}: {len(covered)} cells met, all {len(wanted)} that the exploration meets among them")
+    assert wanted - covered == set()
+
+
+@pytest.mark.parametrize(("name", "broken"), [("no-generation", "S4"), ("deliver-before-established", "S1")])
+def test_a_wrong_pair_is_found_shrunk_and_replayed(name: str, broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    find_and_replay(name, broken, monkeypatch)
+
+
+@pytest.mark.parametrize("machine", PAIR_MACHINES, ids=lambda machine: str(machine.__name__))
+def test_pairs(machine: type[RuleBasedStateMachine]) -> None:
+    run(machine, 100, 60)
+
+
+@pytest.mark.parametrize("machine", NODE_MACHINES, ids=lambda machine: str(machine.__name__))
+def test_nodes(machine: type[RuleBasedStateMachine]) -> None:
+    run(machine, 20, 30)
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: str(kind.name))
+def test_bursts_on_nodes(kind: SessionType) -> None:
+    steps, number = 0, 0
+    while steps < BURST_STEPS:
+        walk = NodeWalk(kind, number)
+        walk.burst(bytes_of(f"{kind.name} {number}", 1000))
+        walk.settle()
+        steps, number = steps + walk.steps, number + 1
+
+
+@pytest.mark.parametrize("machine", SOCKET_MACHINES, ids=lambda machine: str(machine.__name__))
+def test_nodes_over_tcp(machine: type[RuleBasedStateMachine]) -> None:
+    run(machine, 10, 12)
