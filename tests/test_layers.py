@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = "ockam_fsm"
 INNER = ("kernel", "machines", "projections", "runtime", "checking", "edges", "conformance", "cli")
-WITHIN = ("checking/sessions", "checking/specification")
+WITHIN = ("checking/sessions", "specification")
 """Folders of a folder that are layers themselves."""
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runtime": {"kernel", "machines"},
     "checking": {"kernel"},  # the engine: actors of any protocol
     "checking/sessions": {"kernel", "machines", "runtime", "checking"},
-    "checking/specification": {"kernel", "machines", "runtime", "checking", "checking/sessions"},
+    "specification": {"kernel", "machines", "runtime", "checking", "checking/sessions"},
     # Departure: edges name session types and their states, which are machines'; they read no table.
     "edges": {"kernel", "machines", "runtime"},
     # Departure: a finding carries the sequence chart that reproduces it, so conformance draws.

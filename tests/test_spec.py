@@ -22,11 +22,11 @@ from ockam_fsm.kernel.machine import Counter, Row
 from ockam_fsm.machines import MACHINES, parts, session, spawner, vocabulary
 from ockam_fsm.machines.vocabulary import Effect, Event, State
 from ockam_fsm.runtime.encoding.message import local
-from ockam_fsm.runtime.node.node import services
+from ockam_fsm.runtime.node import services
+from ockam_fsm.runtime.session import commands, handshake, host, knowledge, link, request, settings, signals
+from ockam_fsm.runtime.session import session as core
 from ockam_fsm.runtime.session.commands import Timer
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Place
-from ockam_fsm.runtime.session.session import commands, handshake, host, knowledge, link, request, settings, signals
-from ockam_fsm.runtime.session.session import session as core
 from ockam_fsm.runtime.session.settings import BackOff, Durations
 from ockam_fsm.runtime.session.signals import (
     Answer,

@@ -53,7 +53,7 @@ class Normaliser(Protocol):
     """Folds states that differ by a shift of their counters into one, so that a world with counters can be closed.
 
     After every step messages that are inert are dropped, then the smallest floor present is subtracted from
-    everything. The engine checks what it can of the author's duties (`normal.py`).
+    everything. The engine checks what it can of the author's duties (`engine/folding.py`).
     """
 
     def floor(self, actor: str, state: Any) -> int | None: ...

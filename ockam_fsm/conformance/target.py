@@ -6,7 +6,7 @@
     take_outputs   what the end has said and told since it was last asked
 
 Theory: an end is judged from outside. It is handed bytes, time and orders, and it is compared with our own session,
-which is handed the same (beside.py). What only chance decides, fresh addresses, is read off what the end says.
+which is handed the same (oracle.py). What only chance decides, fresh addresses, is read off what the end says.
 
 Rule 1: times are multiples of 1/16 s, which floating point adds without an error; there is no jitter.
 Rule 2: a message is what a session worker sees: its return route leads back to the sender already. Everything travels

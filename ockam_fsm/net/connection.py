@@ -8,7 +8,7 @@ Rule 2: a peer that connected to us and does not read is not read from, so that 
 Rule 3: every wait for a peer has an end: the version byte, the rest of a frame, the reading of what was written, the
         last bytes before closing.
 Rule 4: messages of one read are handed to the node together, and what they lead to is written at once (`TcpEdge.pump`).
-Source: spec/sessions.md, wire clauses; wire.py.
+Source: spec/sessions.md, wire clauses; frames.py.
 """
 
 from __future__ import annotations

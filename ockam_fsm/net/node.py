@@ -67,7 +67,7 @@ class TcpNode:
     ) -> None:
         """`mailbox`: how many messages may wait for a coroutine handler, or in a session without a handler.
 
-        `make` makes the sessions; a `Recorder` has one whose steps are written down (recording.py).
+        `make` makes the sessions; a `Recorder` has one whose steps are written down (trace_recorder.py).
         """
         self.node = Node(entropy or SystemEntropy(), connections=connections, make=make)
         self.addresses: list[str] = []

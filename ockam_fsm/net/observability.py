@@ -1,6 +1,6 @@
 """What can be attached to a node: structured logs, and counters for Prometheus or OpenTelemetry.
 
-Rule 1: an observer hears everything and decides nothing; one that raises is heard no more (node_commands.py).
+Rule 1: an observer hears everything and decides nothing; one that raises is heard no more (commands.py).
 Rule 2: labels have few values: machine, states, reasons. Addresses are in logs only, payloads nowhere.
 
 To attach something else, write `observe(observation)` and give it to `TcpNode(observers=...)`: an OpenTelemetry meter

@@ -1,6 +1,6 @@
 """A peer of its own making: TCP connections that carry whatever bytes it is told to, and every wait has an end.
 
-The conformance kit speaks through this. A node of ours (tcp.py) would not do: it refuses to say what a broken or a
+The conformance kit speaks through this. A node of ours (tcp_edge.py) would not do: it refuses to say what a broken or a
 hostile peer says, and it judges what comes in before anybody sees it.
 
 Rule 1: nothing is sent by itself, not even the version byte; nothing that arrives is interpreted, only cut into frames.

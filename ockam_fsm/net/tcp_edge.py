@@ -7,7 +7,7 @@ Rule 1: `asyncio.Protocol`, no streams (architecture.md has the figures). Everyt
 Rule 2: writes are gathered and leave once per pump, one write for each connection.
 Rule 3: `Remember` is stored before the commands after it are carried out. If that fails the promise of rule 1 of
         generations cannot be kept, and the edge stops as a crash would (`failed`).
-Left out: sessions as objects (tcp_node.py).
+Left out: sessions as objects (node.py).
 Source: runtime/node/node.py, "How an edge uses it".
 """
 

@@ -1,7 +1,7 @@
 """The trace of one node, in a file that outlives its process: one that is started again goes on with it.
 
 Theory: a process may end between any two instructions. A record is handed to the system before its step is carried out
-(recording.py hears of a step before any edge does), so no message is on its way of which its trace knows nothing. What
+(trace_recorder.py hears of a step before any edge does), so no message is on its way of which its trace knows nothing. What
 a killed process leaves is whole lines and, at most, the beginning of one.
 
 Rule 1: each record is flushed. A process that is killed loses no record; a machine that loses power may.

@@ -8,7 +8,7 @@ is (S11).
 
 Rule 1: a broken property ends the run with `Broken`, which names it.
 Rule 2: payloads of the application are marked (`MARK`): letter and number, at the end of the bytes, each used once.
-Left out: S10, S12 of hosts and S14 are judged over whole nodes (simulation.py); S15 needs a stream.
+Left out: S10, S12 of hosts and S14 are judged over whole nodes (workload.py); S15 needs a stream.
 Source: spec/sessions.md section 8.
 """
 

@@ -2,7 +2,7 @@
 
 Theory: a run is a function of its seed. Everything that happens is an event in one heap, ordered by virtual time and,
 at equal times, by the order of its making; every draw comes from one generator. So a run is repeated bit for bit, in
-another process too, and a failure needs no recording: it is run again with a trace (`simulation.py`).
+another process too, and a failure needs no recording: it is run again with a trace (`workload.py`).
 
 Rule 1: one step is one event: a frame arrives, a timer is due, a connection stands or fails, a fault strikes, the
         application does something.

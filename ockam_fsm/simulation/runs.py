@@ -2,7 +2,7 @@
 
 Rule 1: a trace is one JSON object a line. The first says how to run it; then, in the order in which they happened (so
         causes come before effects; `sequence` counts the records of one node), one record for each event of the
-        network, followed by the steps of sessions that it led to (`recording.py`); last the outcome.
+        network, followed by the steps of sessions that it led to (`trace_recorder.py`); last the outcome.
 Rule 2: a trace is never needed to repeat a run, only to read it, to compare with it, and to judge it: `validate` asks
         whether the steps of its sessions are a behaviour of the specification.
 Left out: steps of sessions in profile `ockam`, which says no generations.

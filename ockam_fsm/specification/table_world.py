@@ -7,7 +7,7 @@ is bound to it by `table_abstraction.py`: it reaches exactly these states.
 
 Rule 1: no bytes, no routes, no session code. `kernel.step` decides; `Run` says what an effect does.
 Rule 2: an inner address is (side, ordinal, number, starter). Ordinals number the workers of a side through all of its
-        lives (`lives.py`). Fresh addresses are fresh because numbers and ordinals only grow.
+        lives (`incarnations.py`). Fresh addresses are fresh because numbers and ordinals only grow.
 Rule 3: a responder that closes is forgotten: it is IDLE again, and only the ordinal remembers it.
 Rule 4: `classify` and `Run` are the only places where a symbol or an effect means something.
 Left out: requests, error messages, restarts with state and profile `ockam`: the worlds `lossy`, `orders` and

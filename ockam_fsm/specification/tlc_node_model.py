@@ -1,6 +1,6 @@
 """What TLC checks of a whole node, as data: the world of S10 and S14, its witnesses, and the two nodes that are wrong.
 
-Theory: as in specified.py. Each model takes its bounds from the world that the explorer searches, and is expected to
+Theory: as in tlc_models.py. Each model takes its bounds from the world that the explorer searches, and is expected to
 find as many states and transitions, and counterexamples and witnesses in as many steps.
 
 Rule 1: a wrong node is said again in `spec/tla/Node.tla`, as one operator that replaces the right one.

@@ -103,7 +103,9 @@ def _do(folder: Path, *command: str) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
     told = (done.stdout + done.stderr).splitlines()
     if done.returncode != 0 or not any(folder.glob("pan*")):
-        raise SpinError(f"{command[0]} refuses the model: {' / '.join(told[:4])}", "It is generated: see promela.py.")
+        raise SpinError(
+            f"{command[0]} refuses the model: {' / '.join(told[:4])}", "It is generated: see promela_files.py."
+        )
 
 
 def _searched(folder: Path) -> tuple[str, int]:

@@ -4,7 +4,7 @@
  *
  * Written by hand, once for all types: messages, effects, what a message is to an end, and the properties. Generated from
  * the tables: one alternative for each row, with its id. It is the table world of
- * ockam_fsm/checking/specification/table_world.py said again, so that SPIN counts the same states.
+ * ockam_fsm/specification/table_world.py said again, so that SPIN counts the same states.
  *
  * Every step is one d_step, so the states that SPIN stores are those between two steps and no others. The network is a bag
  * of two: its slots are kept in order, so that equal bags are equal.

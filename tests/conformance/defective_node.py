@@ -37,8 +37,8 @@ from ockam_fsm.net.event_loop import run
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding.frames import FrameDecoder, decode_message, encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
+from ockam_fsm.runtime.node import session_workers
 from ockam_fsm.runtime.node.connections import Connection
-from ockam_fsm.runtime.node.node import session_workers
 from ockam_fsm.runtime.node.router import Envelope, Resident, Router
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.workers import echo

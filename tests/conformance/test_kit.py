@@ -26,7 +26,7 @@ from ockam_fsm.conformance import (
     our_end,
     our_node,
 )
-from ockam_fsm.conformance.generation.test_sequences import Case
+from ockam_fsm.conformance.generation.sequences import Case
 from ockam_fsm.conformance.inprocess import runner as judging
 from ockam_fsm.conformance.reference.reference_end import OurEnd
 from ockam_fsm.conformance.report.findings import Verdict
@@ -108,7 +108,7 @@ ONE_SIDED = [defect for defect in DEFECTS if defect.kind is not EXPLICIT_PERSIST
 @pytest.mark.slow
 @pytest.mark.parametrize("defect", ONE_SIDED, ids=lambda defect: str(defect.name))
 def test_a_defect_is_rejected_for_its_clause(defect: Defect) -> None:
-    """Those of two-sided sessions are in `whole_kit.py`: their automata are large."""
+    """Those of two-sided sessions are in `test_whole_kit.py`: their automata are large."""
     report = check_of(defect)
     assert defect.clause in failed(report), reasons(report)
     assert report.exit_code == 1

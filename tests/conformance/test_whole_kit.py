@@ -1,6 +1,6 @@
 """What of the kits takes longer: `pytest tests/conformance/test_whole_kit.py`, part of `make test-all`.
 
-Two-sided ends, whose automata are large; every defect by pipe; and no false alarm. thorough_kit.py takes longer still.
+Two-sided ends, whose automata are large; every defect by pipe; and no false alarm. test_thorough_kit.py takes longer still.
 Not collected by default: no name of a test file.
 """
 

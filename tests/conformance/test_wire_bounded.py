@@ -69,7 +69,7 @@ TARGETS = [
     (floods, {"14.1", "14.4"}),
 ]
 SOME = ("version-byte", "echo", "wrong-version", "handshake", "data", "malformed-hello", "foreign-connection")
-"""A choice of cases; `every_defect.py` tries all of them."""
+"""A choice of cases; `test_every_defect.py` tries all of them."""
 
 
 def judged(serve: Serve, profile: str = "ockam", *only: str, run_seconds: float = 20.0) -> Report:

@@ -97,7 +97,7 @@ TEETH = [
     (PERSISTENT, "RW3 lose START_NEGOTIATION", "row-rw3-newer-hello-and-time", "3.9"),
 ]
 """Single faults in a table, which nothing but this case can see, or nothing sooner. Those that wait for long:
-whole_kit.py."""
+test_whole_kit.py."""
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Nodes with one defect each, in another process, over TCP: each is rejected, and for the clause that it breaks.
 
-Here each is tried with the cases that are about it, to be quick; `every_defect.py` tries all cases on all nodes.
+Here each is tried with the cases that are about it, to be quick; `test_every_defect.py` tries all cases on all nodes.
 """
 
 from __future__ import annotations

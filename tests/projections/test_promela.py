@@ -1,4 +1,4 @@
-"""The Promela models: every row is in them, and what cannot be said is refused. SPIN runs in second_opinion.py."""
+"""The Promela models: every row is in them, and what cannot be said is refused. SPIN runs in test_spin.py."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from ockam_fsm.conformance.generation.test_sequences import Case, cases
+from ockam_fsm.conformance.generation.sequences import Case, cases
 from ockam_fsm.conformance.inprocess.kit import declarations
 from ockam_fsm.conformance.inprocess.runner import Effort, Judge
 from ockam_fsm.conformance.oracle.attribution import rows_of

@@ -29,7 +29,7 @@ from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.machine import Ignore, Refuse, Row
 from ockam_fsm.machines.session import SessionMachine
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType
-from ockam_fsm.runtime.session.session import commands
+from ockam_fsm.runtime.session import commands
 from ockam_fsm.runtime.session.settings import Settings
 
 REMEMBERED = 300_000

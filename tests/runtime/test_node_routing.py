@@ -8,8 +8,9 @@ import pytest
 
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.node import relay
 from ockam_fsm.runtime.node.commands import SetTimer, Transmit
-from ockam_fsm.runtime.node.node import Node, relay
+from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.router import Access
 from ockam_fsm.runtime.node.services import discovery, metadata_forwarder, metadata_receiver, static_forwarder
 from ockam_fsm.runtime.node.workers import Context, echo, hop

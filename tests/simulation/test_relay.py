@@ -7,7 +7,7 @@ import pytest
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_TWO_SIDED
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import Message, local
-from ockam_fsm.runtime.node.node import relay
+from ockam_fsm.runtime.node import relay
 from ockam_fsm.runtime.node.router import Access
 from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.session.settings import Settings

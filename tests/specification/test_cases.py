@@ -46,14 +46,14 @@ def moments(world: World, path: Path) -> Iterator[Moment]:
 @pytest.mark.slow
 @NAMED
 def test_two_nodes_do_what_the_tables_say(kind: SessionType) -> None:
-    """All cases of the transient types, and a part of the others; every_case.py has them all."""
+    """All cases of the transient types, and a part of the others; test_every_case.py has them all."""
     for world in worlds(kind):
         chosen = list(paths(world))
         assert differences(world, chosen[:: PART if kind.persistent else 1]) == []
 
 
 def test_the_cases_are_those_that_are_generated() -> None:
-    """Those of the larger types are compared in every_case.py."""
+    """Those of the larger types are compared in test_every_case.py."""
     for world in worlds(EXPLICIT_TRANSIENT):
         assert written(cases(world)) == committed(world), HOW
 

@@ -1,4 +1,4 @@
-"""What TLC prints is read strictly: values, and its state graph. TLC itself runs in tlc_cases.py."""
+"""What TLC prints is read strictly: values, and its state graph. TLC itself runs in test_tlc_cases.py."""
 
 from __future__ import annotations
 

@@ -277,7 +277,7 @@ END_MACHINES: tuple[type[EndMachine], ...] = tuple(end_machine(kind, role) for k
 
 
 def reachable_cells(kind: SessionType, role: Role) -> set[Cell]:
-    """The cells that a breadth-first exploration meets (`cover.py`). The others cannot be met from outside: an address
+    """The cells that a breadth-first exploration meets (`automaton.py`). The others cannot be met from outside: an address
     that a message would have to reach has vanished by then, a timer does not run, a host has forgotten the end."""
     automaton = explored(Declaration(kind, role))
     cells = {cell for edges in automaton.edges for edge in edges.values() for cell in edge.cells}

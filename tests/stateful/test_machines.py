@@ -1,4 +1,4 @@
-"""The generated machines, with a small budget; `long_runs.py` has the large one. And they have teeth.
+"""The generated machines, with a small budget; `test_long_runs.py` has the large one. And they have teeth.
 
 A failure prints the program that Hypothesis has shrunk, and a call of `again` that replays its trace without it.
 """

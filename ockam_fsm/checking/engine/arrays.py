@@ -1,6 +1,6 @@
 """A world and its tables as the arrays that the kernels read; grows as handlers are called.
 
-Columns are kept here and joined into one array, the plan of `kernels.py`, whenever something was learned: that is a
+Columns are kept here and joined into one array, the plan of `numba_kernels.py`, whenever something was learned: that is a
 copy of a megabyte at most, some hundred times in a search.
 """
 

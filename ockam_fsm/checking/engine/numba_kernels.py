@@ -1,6 +1,6 @@
-"""The steps of `moves.py` as arithmetic on machine words, compiled by numba. The only file that imports numba.
+"""The steps of `steps.py` as arithmetic on machine words, compiled by numba. The only file that imports numba.
 
-Rule 1: what a step does was decided by `moves.py` and the tables; here it is only repeated, and the tests compare the
+Rule 1: what a step does was decided by `steps.py` and the tables; here it is only repeated, and the tests compare the
 two on random worlds. A (local state, event) that is not tabulated yet is reported as a miss and the state is done
 again.
 Rule 2: no allocation and no Python object in a kernel, and few arguments: every array that is handed on costs a

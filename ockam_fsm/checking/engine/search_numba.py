@@ -1,4 +1,4 @@
-"""Breadth-first search on machine words: `search.Search` with the compiled kernels of `kernels.py`.
+"""Breadth-first search on machine words: `search.Search` with the compiled kernels of `numba_kernels.py`.
 
 Theory: states are 64-bit words in one array, in order of discovery, so a level is a slice; a second array is the hash
 table of visited states. A kernel that meets a (local state, event) without a row says so, the real handler is called

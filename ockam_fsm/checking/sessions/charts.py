@@ -20,7 +20,7 @@ from ockam_fsm.checking.sessions.session_actors import End
 from ockam_fsm.checking.world import World
 from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.projections.sequence import Chart, Moment, MomentKind
-from ockam_fsm.runtime.session.session import commands
+from ockam_fsm.runtime.session import commands
 
 KEEPS = " and keep a copy"
 

@@ -1,13 +1,13 @@
 """A whole node as an actor: its connections to two destinations, and two workers of which one fails.
 
 The node is the real one (`runtime/node/node.py`); its state is rebuilt from an image for every event, as sessions are in
-ends.py. A destination is played: it accepts, hangs up, and says nothing when its messages are lost.
+session_actors.py. A destination is played: it accepts, hangs up, and says nothing when its messages are lost.
 
 Rule 1: an image has what the node does next from, and nothing else: no counts of what was, no dead letters
         and no details of theirs.
 Rule 2: a connection's name is never used again, so that what a destination says late is about a connection that is
         gone. How many connections are made is a bound of the world.
-Left out: sessions (ends.py), hosts, relays and what arrives from outside for a worker.
+Left out: sessions (session_actors.py), hosts, relays and what arrives from outside for a worker.
 Source: spec/sessions.md clauses 2.2, 10.2 and 14.1; properties S10 and S14.
 """
 

@@ -26,11 +26,12 @@ from ockam_fsm.checking.sessions.setting import SESSION_ID
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.vocabulary import Creation, Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message
+from ockam_fsm.runtime.session import commands
 from ockam_fsm.runtime.session.commands import RequestTimer, Timer
 from ockam_fsm.runtime.session.effects import EXHAUSTED, NO_ROOM
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.request import Outgoing
-from ockam_fsm.runtime.session.session import Snapshot, commands
+from ockam_fsm.runtime.session.session import Snapshot
 from ockam_fsm.runtime.session.settings import Settings
 from ockam_fsm.runtime.session.signals import (
     Answer,

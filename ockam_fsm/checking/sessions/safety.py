@@ -36,10 +36,11 @@ from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message
+from ockam_fsm.runtime.session import commands
 from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Place, Profile
 from ockam_fsm.runtime.session.host import Owned
 from ockam_fsm.runtime.session.link import Link
-from ockam_fsm.runtime.session.session import Snapshot, commands
+from ockam_fsm.runtime.session.session import Snapshot
 from ockam_fsm.runtime.session.signals import Answer, Data, Hello, Keepalive, KeepaliveAnswer, Signal, Superseded
 
 BOTH = (INITIATOR, RESPONDER)

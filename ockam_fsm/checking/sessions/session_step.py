@@ -1,4 +1,4 @@
-"""What one session did in one step, in the words that properties of conduct are written in (`conduct.py`).
+"""What one session did in one step, in the words that properties of conduct are written in (`obligations.py`).
 
 Rule 1: everything is read from the snapshots before and after, the event and the commands; nothing is asked of the code
         that is judged.
@@ -28,9 +28,10 @@ from ockam_fsm.checking.sessions.session_actors import CLOSE, CONTACT, ERROR, HO
 from ockam_fsm.checking.sessions.setting import SESSION_ID, Setting
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import LOCAL, Address, Message
+from ockam_fsm.runtime.session import commands
 from ockam_fsm.runtime.session.commands import Timer
 from ockam_fsm.runtime.session.link import Link
-from ockam_fsm.runtime.session.session import MAX_NUMBER_JUMP, Snapshot, commands
+from ockam_fsm.runtime.session.session import MAX_NUMBER_JUMP, Snapshot
 from ockam_fsm.runtime.session.settings import Settings
 from ockam_fsm.runtime.session.signals import (
     Answer,

@@ -7,7 +7,7 @@
     orders     every order at either end, in any state; one that is refused is a step too
     closed     lossy, folded by normalisation: any number of renegotiations
     ockam      profile `ockam`: no generations and no keepalives on the wire
-    ...-among-strangers    one end alone, and anybody may say anything to it (`strangers.py`)
+    ...-among-strangers    one end alone, and anybody may say anything to it (`open_environment.py`)
 
 Rule 1: every world of a type holds every S and R property that applies to the type; the witnesses are named per world.
 Rule 2: bounds are here and nowhere else. What they are is printed with every verdict.

@@ -14,7 +14,7 @@ Rule 2: inputs that change nothing and to which nothing is answered are tried on
         state; only if that word fails are they tried alone.
 Limit: a stimulus is made for the state in which our end is. A target in a wrong state may take its bytes for something
        else than the automaton does in that state; it still has to answer as if it was in the right one.
-Limit: one request is open at a time, so that the automaton stays small; more are tried at random (`search.py`).
+Limit: one request is open at a time, so that the automaton stays small; more are tried at random (`random_runs.py`).
 """
 
 from __future__ import annotations

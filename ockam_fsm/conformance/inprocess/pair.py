@@ -1,7 +1,7 @@
 """Two targets that talk to each other, each beside its reference, and everything that can go wrong between them.
 
 Theory: a run is a byte string. Each byte is an order, a timer, a fault, or what the network does next; so a pair is
-searched and shrunk like a single end (search.py). In the end the network heals and time passes: what has to recover,
+searched and shrunk like a single end (random_runs.py). In the end the network heals and time passes: what has to recover,
 does.
 
 Rule 1: each end is handed the other target's own bytes. Its reference is handed the same, with the reply addresses that

@@ -15,8 +15,8 @@ from itertools import pairwise
 from ockam_fsm.conformance.generation.hostile import HOSTILE, hostile_to
 from ockam_fsm.conformance.generation.peer import Stimulus
 from ockam_fsm.conformance.generation.random_runs import choices, shortest
+from ockam_fsm.conformance.generation.sequences import Case, alone, cases
 from ockam_fsm.conformance.generation.stimuli import HOSTS, stimuli_of
-from ockam_fsm.conformance.generation.test_sequences import Case, alone, cases
 from ockam_fsm.conformance.inprocess.chart import reproduction
 from ockam_fsm.conformance.inprocess.lockstep import Lockstep
 from ockam_fsm.conformance.oracle.attribution import about, clause_of, severity_of

@@ -1,9 +1,9 @@
 """Our own end beside a target: it is handed the same, and says what the target should have said.
 
 Theory: the two are in the same state as long as all that they have said is equal, so the first difference is the
-target's mistake, and the step in which it shows, or one shortly before it, is where it was made (blame.py).
+target's mistake, and the step in which it shows, or one shortly before it, is where it was made (attribution.py).
 
-Rule 1: the target acts first; the reference takes its fresh addresses from what the target has said (reference.py).
+Rule 1: the target acts first; the reference takes its fresh addresses from what the target has said (instrumentation.py).
 Left out: how the target is reached. `begin` says what to hand it, `finish` is told what it made of that.
 """
 

@@ -3,7 +3,7 @@
 It is two things: the reference that a target is compared with, and, since the kit has to pass us as well, a target.
 
 Rule 1: nothing is decided here. Commands are sorted into outputs and timers.
-Left out: carriers and own addresses, which are the node's (`node_target.py`).
+Left out: carriers and own addresses, which are the node's (`reference_node.py`).
 """
 
 from __future__ import annotations

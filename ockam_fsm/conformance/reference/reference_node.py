@@ -44,11 +44,11 @@ from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.router import Access
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.workers import Context
+from ockam_fsm.runtime.session import commands as core
 from ockam_fsm.runtime.session.handshake import OCKAM
 from ockam_fsm.runtime.session.link import inner_of_reply
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.session import commands as core
 
 APPLICATION = local("application")
 

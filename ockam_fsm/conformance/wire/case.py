@@ -4,7 +4,7 @@ Rule 1: a case judges one clause, and says in its docstring what it tries. Its n
         name it.
 Rule 2: a case is an `async` function of its lab. What it returns is what it saw, the reason of its PASS.
 Rule 3: after a hostile case the rest of the node is probed: a bystander's connection, its session, and the echo worker.
-        A patient one waits for timers of the node; all of those run at the same time. The cases of the table (rows.py)
+        A patient one waits for timers of the node; all of those run at the same time. The cases of the table (table_cases.py)
         follow, so many at a time as do not keep each other from the node's time-outs.
 """
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 
 from ockam_fsm.conformance.report.clauses import BY_ID
 from ockam_fsm.conformance.report.findings import Expected, Report, Verdict
-from ockam_fsm.conformance.wire.case import Case, initiators
+from ockam_fsm.conformance.wire.case import Case
 from ockam_fsm.conformance.wire.case_context import Run
+from ockam_fsm.conformance.wire.cases import initiators
 from ockam_fsm.conformance.wire.initiator_context import Begin, Doorway, Watched
 from ockam_fsm.conformance.wire.kit import MOST_SILENT, OWN_BUSINESS, Progress
 from ockam_fsm.conformance.wire.runner import Runner

@@ -17,16 +17,7 @@ from functools import partial
 from ockam_fsm.conformance.report.clauses import BY_ID
 from ockam_fsm.conformance.report.findings import Expected, Report, Verdict
 from ockam_fsm.conformance.wire.bystander import Bystander
-from ockam_fsm.conformance.wire.case import (
-    Case,
-    Manner,
-    connections,
-    generations,
-    handshakes,
-    streams,
-    table_cases,
-    timing,
-)
+from ockam_fsm.conformance.wire.case import Case, Manner
 from ockam_fsm.conformance.wire.case_context import (
     Deviation,
     Lab,
@@ -37,6 +28,7 @@ from ockam_fsm.conformance.wire.case_context import (
     Undecided,
     fresh,
 )
+from ockam_fsm.conformance.wire.cases import connections, generations, handshakes, streams, table_cases, timing
 from ockam_fsm.conformance.wire.client_session import find_onward
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.stall_detector import Pulse

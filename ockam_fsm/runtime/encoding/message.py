@@ -1,4 +1,4 @@
-"""Addresses, routes and messages: what Ockam Routing moves about. No bytes here (see `wire.py`), no I/O.
+"""Addresses, routes and messages: what Ockam Routing moves about. No bytes here (see `frames.py`), no I/O.
 
 Source: the discussion, "Session routes"; Ockam's routing protocol as observed (spec/sessions.md, wire clauses).
 """

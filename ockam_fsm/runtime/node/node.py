@@ -1,7 +1,7 @@
 """The node, without I/O: everything that has an address, and the queue between them.
 
 How an edge uses it. Inputs are methods; nothing is delivered until `run`, which returns the commands of
-`node_commands.py`, complete and in order. Inputs may be gathered (all frames of a read) before one `run`.
+`commands.py`, complete and in order. Inputs may be gathered (all frames of a read) before one `run`.
 
     node = Node(entropy)
     echo_address = node.start_worker(local("echo"), handler=echo, access=Access.PUBLIC)
@@ -25,7 +25,7 @@ Rule 4: nothing is dropped without a dead letter: `node.dead_letters`, and every
 Rule 5: an error goes back for an undeliverable message only where the address was an inner one of profile `generation`
         that has ended here, only for what such a session says while it talks, never for an error, and at most
         `ERRORS_PER_WINDOW` in a window. A peer of profile `ockam` therefore never gets one.
-Left out: bytes and sockets (edges/), what a session says (session.py).
+Left out: bytes and sockets (net/, simulation/), what a session says (session.py).
 Source: spec/sessions.md; the discussion.
 """
 

@@ -23,11 +23,11 @@ from ockam_fsm.runtime.node.commands import AttemptStarted, Notify, Remember, St
 from ockam_fsm.runtime.node.connections import Connection
 from ockam_fsm.runtime.node.router import Access, Dependent, Envelope, Resident, Router
 from ockam_fsm.runtime.node.workers import Farewell
+from ockam_fsm.runtime.session import commands as core
 from ockam_fsm.runtime.session.commands import AnyTimer, Command
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.session import commands as core
 
 NOT_OVER_ITS_ROUTE = "not over the session's route"
 ROUTE_ENDS_HERE = "handshake whose return route ends here"

@@ -9,7 +9,7 @@ How a generation lives here: `attempt` is the negotiation under way, this end's 
 `current` is the generation that data travels in. While an answered attempt waits to be confirmed, `current` is the
 previous generation and stays usable.
 
-Left out: which worker of the node a message is for (`node.py`), and bytes (`handshake.py`, `wire.py`).
+Left out: which worker of the node a message is for (`node.py`), and bytes (`handshake.py`, `frames.py`).
 Source: the discussion; spec/sessions.md sections 3, 4, 6 and 7.
 """
 

@@ -1,7 +1,7 @@
 """The table by wire: every row of a responder that a peer can bring about, and what follows it.
 
-Theory: cover.py's, for a peer that has messages and time only. Our own end, whose application sends back what it is
-given, goes along (walk.py): after each message both have to have said the same.
+Theory: automaton.py's, for a peer that has messages and time only. Our own end, whose application sends back what it is
+given, goes along (table_oracle.py): after each message both have to have said the same.
 
 Rule 1: a case is a way to a state by a shortest word, what is tried there, and `TAIL`, which asks for everything that a
         peer can learn of an end. There is one for each row and each message that fires it.

@@ -1,4 +1,4 @@
-"""The test words that an automaton asks for: covers, and what tells its states from each other (theory: cover.py).
+"""The test words that an automaton asks for: covers, and what tells its states from each other (theory: automaton.py).
 
 Rule 1: shorter words come first, so that the first failure is the shortest reproduction that there is here.
 Rule 2: before the input that is tried time passes until shortly before a timer is due, and in the end timers are waited
