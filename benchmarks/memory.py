@@ -29,13 +29,13 @@ from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import TCP, Address, Message, local
 from ockam_fsm.runtime.session.commands import Send
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.link import Purpose
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.settings import Settings
 
 GOAL_BYTES = 1000
-SETTINGS = {role: Settings(EXPLICIT_PERSISTENT_ONE_SIDED, role) for role in Role}
+SETTINGS = {role: SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, role) for role in Role}
 HOPS = {Role.INITIATOR: Address(TCP, b"initiator:4000"), Role.RESPONDER: Address(TCP, b"responder:4000")}
 HOST = local("host")
 INITIALIZATION_ROUTE = (HOPS[Role.RESPONDER], HOST)

@@ -23,7 +23,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ockam_fsm.checking.sessions.worlds import lossy, setting_of
+from ockam_fsm.checking.sessions.worlds import config_of, lossy
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import SessionType
 from ockam_fsm.projections.tla import module_name
@@ -76,7 +76,7 @@ def row(kind: SessionType) -> str:
     found = list(opinions(kind))
     said = {(one.states, one.verdict) for one in found}
     states, verdict = next(iter(said)) if len(said) == 1 else (0, f"THEY DISAGREE: {sorted(said)}")
-    bounds = lossy(setting_of(kind)).bounds
+    bounds = lossy(config_of(kind)).bounds
     spoken = ", ".join(f"{name} {limit}" for name, limit in bounds.items() if limit != "unlimited")
     costs = " | ".join(f"{one.seconds:,.1f} s, {one.megabytes:,} MB" for one in found)
     return f"| `{kind.name}:lossy` | {spoken} | {states:,} | {verdict} | {costs} |"

@@ -43,7 +43,7 @@ from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.routes import parse_route
 from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.node.workers import Context, echo
-from ockam_fsm.runtime.session.settings import BackOff, Durations
+from ockam_fsm.runtime.session.config import BackOff, Durations
 
 PAYLOAD = b"x" * 64
 IN_FLIGHT = 100

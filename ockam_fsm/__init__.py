@@ -24,12 +24,12 @@ from ockam_fsm.machines.session import (
 )
 from ockam_fsm.machines.vocabulary import Creation, Effect, Event, Renegotiation, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
+from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
 from ockam_fsm.runtime.session.host import Host
 from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.settings import BackOff, Durations, Settings
 
 if TYPE_CHECKING:
     from ockam_fsm.net.connection import TcpLimits
@@ -81,8 +81,8 @@ __all__ = [
     "Route",
     "Row",
     "Session",
+    "SessionConfig",
     "SessionType",
-    "Settings",
     "State",
     "TcpLimits",
     "TcpNode",
@@ -97,12 +97,12 @@ __all__ = [
 ]
 
 _OVER_TCP = {
-    "Metrics": "observing",
-    "TcpLimits": "tcp_connection",
-    "TcpNode": "tcp_node",
-    "TcpSession": "tcp_session",
+    "Metrics": "observability",
+    "TcpLimits": "connection",
+    "TcpNode": "node",
+    "TcpSession": "session",
 }
-"""Imported when first used: who only draws or checks machines does not pay for asyncio."""
+"""Modules of `net`, imported on first use: drawing and checking machines does not need asyncio."""
 
 
 def __getattr__(name: str) -> Any:
@@ -110,4 +110,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.edges.{_OVER_TCP[name]}"), name)
+    return getattr(import_module(f"{__name__}.net.{_OVER_TCP[name]}"), name)

@@ -30,13 +30,13 @@ from ockam_fsm.runtime.session.commands import (
     SetTimer,
     Unregister,
 )
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Place, Profile
 from ockam_fsm.runtime.session.host import Host, Key, Owned
 from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.link import Purpose
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.settings import Settings
 from ockam_fsm.runtime.session.signals import Signal
 
 HOST, CONTACT = local("host"), local("contact")
@@ -226,7 +226,7 @@ def make_initiator(
     """An initiator with nothing sent. `name` begins its addresses; the rest is what durable state holds."""
     two_sided = kind.renegotiated_by(Role.RESPONDER)
     contact, own_route = (CONTACT, (HOP_TO_INITIATOR, CONTACT)) if two_sided else (None, ())
-    settings = Settings(kind, Role.INITIATOR, profile, **limits)
+    settings = SessionConfig(kind, Role.INITIATOR, profile, **limits)
     terms = Terms(SESSION_ID if profile is GENERATION else b"", local("initiator"), contact, own_route)
     route = (HOP_TO_RESPONDER, HOST)
     return End(Session(settings, terms, Counted(name), route, remembered=remembered, has_state=has_state))
@@ -244,7 +244,7 @@ def make_host(
 ) -> End:
     """The host of the responders. In profile `ockam` every generation finds a new one, so they are transient."""
     limits = {**limits, "attempts": limits.get("attempts") or 5}
-    settings = Settings(kind if profile is GENERATION else EXPLICIT_TRANSIENT, Role.RESPONDER, profile, **limits)
+    settings = SessionConfig(kind if profile is GENERATION else EXPLICIT_TRANSIENT, Role.RESPONDER, profile, **limits)
     entropy = Counted(name)
 
     def make(key: Key, session_id: bytes) -> Session:

@@ -1,6 +1,7 @@
 """Every world explored again, and compared with its pins. A commit that moves a number explains it.
 
-To pin anew: `ockam-fsm check all --pin spec/manifest.json`. Section `tlc` is judged by tests/specification/test_tlc_models.py.
+To pin anew: `ockam-fsm check all --pin spec/manifest.json`. `make spec` compares the section
+`tlc`.
 """
 
 from __future__ import annotations

@@ -17,17 +17,17 @@ import pytest
 from ockam_fsm.checking.sessions import safety
 from ockam_fsm.checking.sessions.known_bad import known_bad
 from ockam_fsm.checking.sessions.properties import refusals
-from ockam_fsm.checking.sessions.worlds import all_worlds, setting_of
+from ockam_fsm.checking.sessions.worlds import all_worlds, config_of
 from ockam_fsm.kernel.machine import Counter, Row
 from ockam_fsm.machines import MACHINES, parts, session, spawner, vocabulary
 from ockam_fsm.machines.vocabulary import Effect, Event, State
 from ockam_fsm.runtime.encoding.message import local
 from ockam_fsm.runtime.node import services
-from ockam_fsm.runtime.session import commands, handshake, host, knowledge, link, request, settings, signals
+from ockam_fsm.runtime.session import commands, config, handshake, host, knowledge, link, request, signals
 from ockam_fsm.runtime.session import session as core
 from ockam_fsm.runtime.session.commands import Timer
+from ockam_fsm.runtime.session.config import BackOff, Durations
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Place
-from ockam_fsm.runtime.session.settings import BackOff, Durations
 from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
@@ -44,7 +44,7 @@ from ockam_fsm.runtime.session.signals import (
 ROOT = Path(__file__).parent.parent
 SESSIONS = ROOT / "spec" / "sessions.md"
 WORDS: tuple[ModuleType, ...] = (
-    vocabulary, session, spawner, parts, core, knowledge, handshake, host, link, request, settings, signals, commands,
+    vocabulary, session, spawner, parts, core, knowledge, handshake, host, link, request, config, signals, commands,
 )  # fmt: skip
 
 CLAUSE = r"\d{1,2}\.\d{1,2}"
@@ -217,7 +217,7 @@ def test_properties_have_the_ids_that_the_worlds_check(spec: Spec) -> None:
     listed = {cells[0] for heading in ("property", "what happens at least once", "what remains possible")
               for cells in spec.table(heading)}  # fmt: skip
     checked = {one.id.partition(":")[0] for world in all_worlds() for one in world.properties}
-    refused = {one.id for one in refusals(setting_of(session.EXPLICIT_TRANSIENT))}
+    refused = {one.id for one in refusals(config_of(session.EXPLICIT_TRANSIENT))}
     assert checked | refused | LATER == listed
     assert "S10 and S14 (node_world.py)" in (safety.__doc__ or "")
 

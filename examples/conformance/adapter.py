@@ -2,8 +2,9 @@
 
     python examples/conformance/adapter.py
 
-Put your own class in the place of `our_end`: anything that makes a `Target` of a `Declaration`. In the same process
-`check_initiator(MyEnd)` does as well; a program of its own can crash, hang and leak without harm to the kit.
+Replace `our_end` with your own class: any callable that takes an `EndpointUnderTest` and returns a `Target`.
+`check_initiator(MyEnd)` does the same in this process; a separate program can crash, hang and leak without harm to
+the kit.
 """
 
 from __future__ import annotations

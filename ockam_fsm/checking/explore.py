@@ -22,10 +22,10 @@ from functools import partial
 from typing import Literal
 
 from ockam_fsm.checking.engine.backends import Outgrown, choose
-from ockam_fsm.checking.engine.handler_cache import Row, Tables
+from ockam_fsm.checking.engine.handler_cache import CachedStep, HandlerCache
 from ockam_fsm.checking.engine.layout import TooNarrow
 from ockam_fsm.checking.engine.search import Goal, Search
-from ockam_fsm.checking.engine.shortest_paths import Hit, Ways
+from ockam_fsm.checking.engine.shortest_paths import Hit, ShortestPaths
 from ockam_fsm.checking.engine.steps import Move, Moves, Part
 from ockam_fsm.checking.properties import Kind, Property
 from ockam_fsm.checking.replay import network_view, replay
@@ -56,7 +56,7 @@ def explore(
     to be large.
     """
     limits = _Limits(state_limit, seconds_limit, progress)
-    tables = Tables(world)
+    tables = HandlerCache(world)
     wanted: str = backend
     while True:
         tables.forget_uses()
@@ -174,7 +174,7 @@ class _Exploration:
         if self.moves.breached and INERT.id not in self.hits:
             self.hits[INERT.id] = self._step_hit(depth, range(len(self.moves.parts)), lambda move: move.breach)
 
-    def _row_hit(self, depth: int, rows: list[Row]) -> Hit:
+    def _row_hit(self, depth: int, rows: list[CachedStep]) -> Hit:
         indices = {row.index for row in rows}
         actors = sorted({row.actor for row in rows}) if self.moves.folding is None else [0]
         return self._step_hit(depth, actors, lambda move: move.row is not None and move.row.index in indices)
@@ -209,7 +209,7 @@ class _Exploration:
     def _result(self) -> Result:
         seconds = self.limits.elapsed()
         reached = tuple(sorted(self.reached))
-        traces = Ways(self.moves, self.search).traces(self.hits)
+        traces = ShortestPaths(self.moves, self.search).traces(self.hits)
         results = tuple(
             PropertyResult(
                 one.id, one.sentence, one.kind, self._verdict(one), traces.get(one.id), self.excused.get(one.id, 0)

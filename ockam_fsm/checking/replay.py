@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 
 from ockam_fsm.checking.actors import Envelope
-from ockam_fsm.checking.engine.handler_cache import Tables
+from ockam_fsm.checking.engine.handler_cache import HandlerCache
 from ockam_fsm.checking.engine.layout import TooNarrow
 from ockam_fsm.checking.engine.steps import Move, Moves
 from ockam_fsm.checking.naming import canonical, spoken
@@ -30,7 +30,7 @@ def trace(world: World, path: Sequence[int]) -> Trace:
 
 
 def _moments(world: World, path: tuple[int, ...]) -> list[Moment]:
-    tables = Tables(world)
+    tables = HandlerCache(world)
     while True:
         try:
             return list(_walk(Moves(world, tables), path))

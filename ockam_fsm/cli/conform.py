@@ -198,18 +198,18 @@ async def _judge(node: Target, only: Iterable[str], expected: tuple[Expected, ..
 async def _judge_initiator(
     node: Target, only: Iterable[str], expected: tuple[Expected, ...], written: _Written, run: str, wait: float
 ) -> int:
-    from ockam_fsm.conformance.wire.initiator_kit import DoorKit
-    from ockam_fsm.net.raw_peer import WireListener
+    from ockam_fsm.conformance.wire.initiator_kit import InitiatorKit
+    from ockam_fsm.net.raw_peer import RawListener
 
     try:
-        listener = await WireListener.at(node.where)
+        listener = await RawListener.at(node.where)
     except OSError as error:
         fail(f"cannot listen at {node.where}: {error.strerror or error}.", "Choose another tcp://HOST:PORT.")
     route = f"{SCHEME}{listener.where}/{node.spawner}"
     bar = Progress(console=err(), transient=True, disable=not err().is_terminal)
     with TemporaryFile() as said:
         opener = Opener(run, route, said)
-        kit = DoorKit(node, the_command(node, run), _shown(bar), opener.begin, wait, only)
+        kit = InitiatorKit(node, the_command(node, run), _shown(bar), opener.begin, wait, only)
         with written.if_ended(lambda: kit.report(expected)), bar:
             async with opener:
                 report = await kit.judge(listener, expected)

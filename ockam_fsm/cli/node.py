@@ -22,7 +22,7 @@ from ockam_fsm.cli.shared.network_options import (
 
 if TYPE_CHECKING:
     from ockam_fsm.net.node import TcpNode
-    from ockam_fsm.runtime.session.settings import Settings
+    from ockam_fsm.runtime.session.config import SessionConfig
 
 WORKERS = {
     "echo": "sends every message back",
@@ -57,17 +57,17 @@ def node(
     * `ockam-fsm node --listen '[::1]:0' --type explicit-persistent-two-sided --durations keepalive=1,idle=5`
     """
     from ockam_fsm.machines.vocabulary import Role
-    from ockam_fsm.runtime.session.settings import Settings
+    from ockam_fsm.runtime.session.config import SessionConfig
 
     kind, waits = the_type(session_type), the_durations(durations)
     level = logging.getLevelName(log.upper())
     if not isinstance(level, int):
         fail(f"there is no log level {log!r}.", "Known: debug, info, warning, error.")
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    run_to_the_end(_serve(listen, Settings(kind, Role.RESPONDER, durations=waits), capacity, trace, as_json))
+    run_to_the_end(_serve(listen, SessionConfig(kind, Role.RESPONDER, durations=waits), capacity, trace, as_json))
 
 
-async def _serve(listen: list[str], settings: Settings, capacity: int, trace: Path | None, as_json: bool) -> int:
+async def _serve(listen: list[str], settings: SessionConfig, capacity: int, trace: Path | None, as_json: bool) -> int:
     from ockam_fsm.net.node import TcpNode
 
     stop = asyncio.Event()
@@ -93,7 +93,7 @@ async def _serve(listen: list[str], settings: Settings, capacity: int, trace: Pa
     return 0
 
 
-def _start_workers(running: TcpNode, settings: Settings, capacity: int) -> None:
+def _start_workers(running: TcpNode, settings: SessionConfig, capacity: int) -> None:
     from ockam_fsm.runtime.node.workers import echo, hop
 
     running.worker("echo", echo, public=True)

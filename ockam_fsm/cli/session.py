@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ockam_fsm.net.node import TcpNode
     from ockam_fsm.runtime.encoding.message import Route
     from ockam_fsm.runtime.node.commands import StateChanged
-    from ockam_fsm.runtime.session.settings import Settings
+    from ockam_fsm.runtime.session.config import SessionConfig
 
 _STYLES = {"ESTABLISHED": "green", "TIMED_OUT": "yellow", "CLOSED": "red"}
 
@@ -60,8 +60,8 @@ def session(
     """
     from ockam_fsm.machines.vocabulary import Renegotiation, Role
     from ockam_fsm.net.node import TcpNode
+    from ockam_fsm.runtime.session.config import SessionConfig
     from ockam_fsm.runtime.session.handshake import PROFILES
-    from ockam_fsm.runtime.session.settings import Settings
 
     kind = the_type(session_type)
     if profile not in PROFILES:
@@ -70,7 +70,7 @@ def session(
     if two_sided and not PROFILES[profile].keeps_alive:
         fail(f"{kind.name} needs generations.", "Leave out --profile ockam.")
     attempts = None if kind.persistent else 5
-    settings = Settings(kind, Role.INITIATOR, PROFILES[profile], the_durations(durations), attempts)
+    settings = SessionConfig(kind, Role.INITIATOR, PROFILES[profile], the_durations(durations), attempts)
     shown = _Shown(as_json)
     listen = own_address if two_sided else ""
     with recording(trace, settings) as make:
@@ -83,7 +83,7 @@ def session(
 async def _watch(
     running: TcpNode,
     route: Route,
-    settings: Settings,
+    settings: SessionConfig,
     messages: list[str],
     stay: bool,
     listen: str,

@@ -1,7 +1,8 @@
 """Does another implementation keep the clauses of `spec/sessions.md`? Kits that judge it, and the report they fill.
 
-Every kit makes `Finding`s (findings.py) about `Clause`s (clauses.py); a `Report` gathers them, one verdict a clause.
-In process: make a `Target` (target.py) and ask `check_initiator`, `check_responder` or `check_pair` (kit.py).
+Every kit makes `Finding`s (report/findings.py) about `Clause`s (report/clauses.py); a `Report` has one verdict for each
+clause. In process: make a `Target` (target.py) and call `check_initiator`, `check_responder` or `check_pair`
+(inprocess/kit.py).
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from ockam_fsm.conformance.inprocess.runner import Effort
 from ockam_fsm.conformance.reference.reference_end import our_end
 from ockam_fsm.conformance.reference.reference_node import our_node
 from ockam_fsm.conformance.report.findings import Report
-from ockam_fsm.conformance.target import Declaration, Feature, Order, Ordered, Target, Unsupported
+from ockam_fsm.conformance.target import EndpointUnderTest, Feature, Order, Ordered, Target, Unsupported
 
 __all__ = [
-    "Declaration",
     "Effort",
+    "EndpointUnderTest",
     "Feature",
     "Order",
     "Ordered",

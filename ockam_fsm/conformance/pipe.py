@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ockam_fsm.conformance.target import (
-    Declaration,
+    EndpointUnderTest,
     Feature,
     Make,
     Order,
@@ -40,9 +40,9 @@ from ockam_fsm.runtime.session.commands import (
     Send,
     TimedOut,
 )
+from ockam_fsm.runtime.session.config import BackOff, Durations
 from ockam_fsm.runtime.session.handshake import PROFILES
 from ockam_fsm.runtime.session.request import Outgoing
-from ockam_fsm.runtime.session.settings import BackOff, Durations
 from ockam_fsm.runtime.session.signals import Generation
 from ockam_fsm.tools.line_subprocess import LineProgram, ProgramLost
 
@@ -74,7 +74,7 @@ def message_of(found: Json) -> Message:
     return Message(onward, back, bytes.fromhex(found["payload"]), found.get("tracing_context"))
 
 
-def declaration_to_json(declared: Declaration) -> dict[str, Any]:
+def endpoint_to_json(declared: EndpointUnderTest) -> dict[str, Any]:
     durations = declared.durations
     back_off = durations.back_off
     outer = declared.terms(declared.session_id).outer if declared.role is Role.INITIATOR else None
@@ -103,7 +103,7 @@ def declaration_to_json(declared: Declaration) -> dict[str, Any]:
     }
 
 
-def declaration_of(found: Json) -> Declaration:
+def endpoint_of(found: Json) -> EndpointUnderTest:
     """What a target in Python is told; the addresses are the kit's own constants."""
     initial, factor, largest = found["back_off"]
     names = ("negotiation_seconds", "keepalive_seconds", "idle_seconds", "retention_seconds", "request_seconds")
@@ -112,7 +112,7 @@ def declaration_of(found: Json) -> Declaration:
     memory = {name: found[name] for name in ("remembered", "has_state")}
     kind = next(one for one in TYPES if one.name == found["type"])
     role, profile = Role[found["role"].upper()], PROFILES[found["profile"]]
-    return Declaration(kind, role, profile, durations=durations, **limits, **memory)
+    return EndpointUnderTest(kind, role, profile, durations=durations, **limits, **memory)
 
 
 def order_to_json(order: Order) -> dict[str, Any]:
@@ -206,9 +206,9 @@ class Program:
         self.patience_seconds = patience_seconds
         self.running: LineProgram | None = None
 
-    def make(self, declaration: Declaration) -> Target:
+    def make(self, endpoint: EndpointUnderTest) -> Target:
         """Raises Unsupported, or TargetLost."""
-        answer = self.ask({"start": declaration_to_json(declaration)})
+        answer = self.ask({"start": endpoint_to_json(endpoint)})
         if "unsupported" in answer:
             raise Unsupported(str(answer["unsupported"]))
         claimed = answer.get("ready")
@@ -293,7 +293,7 @@ def serve(make: Make, lines: Iterable[str], write: Callable[[str], object]) -> N
         if "start" in command:
             target = None
             try:
-                target = make(declaration_of(command["start"]))
+                target = make(endpoint_of(command["start"]))
                 answer["ready"] = sorted(feature.value for feature in target.features)
             except Unsupported as reason:
                 answer["unsupported"] = str(reason)

@@ -26,9 +26,9 @@ from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.runtime.encoding.message import TCP, Address, Message, Route, local
 from ockam_fsm.runtime.session.commands import DeadLetter, Deliver, Notify, Send
+from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, Profile
 from ockam_fsm.runtime.session.knowledge import Terms
-from ockam_fsm.runtime.session.settings import BackOff, Durations, Settings
 
 HOP = Address(TCP, b"peer:4000")
 """The one way between the two ends."""
@@ -76,7 +76,7 @@ class Feature(Enum):
 
 
 @dataclass(frozen=True)
-class Declaration:
+class EndpointUnderTest:
     """The end to be made. A responder is a host: it takes any session id at `HOST`, up to `capacity` of them.
 
     The limits are small, and large enough that something counted twice is not counted once, and that more requests may
@@ -102,7 +102,7 @@ class Declaration:
         return f"{self.session_type.name} {self.role.name.lower()}{again}"
 
     @property
-    def restarted(self) -> Declaration:
+    def restarted(self) -> EndpointUnderTest:
         """The same end when it has been there before, and its storage has kept what it knew."""
         return replace(self, remembered=3, has_state=True)
 
@@ -131,10 +131,10 @@ class Declaration:
         return (HOP, HOST) if self.role is Role.INITIATOR else ()
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> SessionConfig:
         """In profile `ockam` every responder is a transient one (clause 2.4)."""
         fresh = self.role is Role.RESPONDER and not self.profile.keeps_alive
-        return Settings(
+        return SessionConfig(
             EXPLICIT_TRANSIENT if fresh else self.session_type,
             self.role,
             self.profile,
@@ -205,4 +205,4 @@ class TargetLost(Exception):
     """The target is gone, or says nothing in time: nothing more can be learned from this one."""
 
 
-Make: TypeAlias = Callable[[Declaration], Target]
+Make: TypeAlias = Callable[[EndpointUnderTest], Target]

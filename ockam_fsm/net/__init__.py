@@ -1,0 +1,1 @@
+"""Sockets: the node, sessions and connections over TCP, timers and observability on asyncio."""

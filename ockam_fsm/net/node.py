@@ -34,17 +34,17 @@ from ockam_fsm.net.session import Inbox, TcpSession
 from ockam_fsm.net.tcp_edge import TcpEdge
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.node.commands import Letter, Notify, Observation, Observer, Remember, StateChanged
-from ockam_fsm.runtime.node.connections import ConnectionSettings
+from ockam_fsm.runtime.node.connections import ConnectionConfig
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.router import Access
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.spawners import Durable, HostWorker, nothing_durable
 from ockam_fsm.runtime.node.workers import Context, Handler, RestartPolicy
 from ockam_fsm.runtime.session.commands import Closed
+from ockam_fsm.runtime.session.config import Durations, SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Profile
 from ockam_fsm.runtime.session.link import Entropy
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.settings import Durations, Settings
 
 NameOrAddress: TypeAlias = str | Address
 TextOrRoute: TypeAlias = str | Route
@@ -58,7 +58,7 @@ class TcpNode:
         self,
         *,
         limits: TcpLimits | None = None,
-        connections: ConnectionSettings | None = None,
+        connections: ConnectionConfig | None = None,
         observers: Iterable[Observer] = (),
         remember: Callable[[Remember], None] = lambda command: None,
         entropy: Entropy | None = None,
@@ -165,7 +165,7 @@ class TcpNode:
         durations: Durations | None = None,
         capacity: int = 1000,
         durable: Durable = nothing_durable,
-        settings: Settings | None = None,
+        settings: SessionConfig | None = None,
     ) -> Address:
         """Start a spawner (or static responder): it makes a responder for every session that a hello asks for.
 
@@ -242,7 +242,7 @@ class TcpNode:
         name: NameOrAddress | None = None,
         own_route: TextOrRoute | None = None,
         attempts: int | None = 5,
-        settings: Settings | None = None,
+        settings: SessionConfig | None = None,
         session_id: bytes | None = None,
         remembered: int = 0,
     ) -> TcpSession:
@@ -349,16 +349,16 @@ def _declared(
     profile: Profile | str,
     durations: Durations | None,
     attempts: int | None = 5,
-) -> Settings:
+) -> SessionConfig:
     types = {kind.name: kind for kind in TYPES}
     kind = _named("session type", session_type, types) if isinstance(session_type, str) else session_type
     spoken = _named("profile", profile, PROFILES) if isinstance(profile, str) else profile
     if role is Role.RESPONDER and not spoken.keeps_alive:
         kind = EXPLICIT_TRANSIENT
-    return Settings(kind, role, spoken, durations or _DURATIONS, attempts)
+    return SessionConfig(kind, role, spoken, durations or _DURATIONS, attempts)
 
 
-_settings: Callable[..., Settings] = lru_cache(maxsize=256)(_declared)
+_settings: Callable[..., SessionConfig] = lru_cache(maxsize=256)(_declared)
 """One for all sessions of a kind: they are values, and what they look up once is then looked up once for all."""
 
 

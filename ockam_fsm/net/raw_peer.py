@@ -80,7 +80,7 @@ async def beside(job: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             task.result()
 
 
-class WirePeer:
+class RawPeer:
     """One connection, whoever made it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -93,7 +93,7 @@ class WirePeer:
         """The first byte that arrived: the version byte."""
 
     @classmethod
-    async def to(cls, where: str, seconds: float) -> WirePeer:
+    async def to(cls, where: str, seconds: float) -> RawPeer:
         """Connect to HOST:PORT.
 
         Raises:
@@ -193,7 +193,7 @@ class WirePeer:
             self.ended = f"what arrived is no frame: {error}"
 
 
-class WireListener:
+class RawListener:
     """Where others connect to. Whatever connects is accepted, and waits until somebody asks for it.
 
     Not an `asyncio.Server`, nor `sock_accept`: closed while a connection arrives, both lose it, open (Python 3.11).
@@ -203,20 +203,20 @@ class WireListener:
         self.where = join_host(*listening.getsockname()[:2])
         self.accepted = 0
         """How many connections were made to it, ever."""
-        self._waiting: asyncio.Queue[WirePeer] = asyncio.Queue()
-        self._all: list[WirePeer] = []
+        self._waiting: asyncio.Queue[RawPeer] = asyncio.Queue()
+        self._all: list[RawPeer] = []
         self._listening = listening
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(listening.fileno(), self._accept)
         self._greeting: set[asyncio.Task[None]] = set()
 
     @classmethod
-    async def at(cls, address: str) -> WireListener:
+    async def at(cls, address: str) -> RawListener:
         """Raises OSError."""
         host, port = split_host(address)
         return cls(_listening(host, port))
 
-    async def next(self, seconds: float) -> WirePeer:
+    async def next(self, seconds: float) -> RawPeer:
         """The next connection that is made to this. Raises TimeoutError."""
         return await at_most(seconds, self._waiting.get())
 
@@ -242,7 +242,7 @@ class WireListener:
         task.add_done_callback(self._greeting.discard)
 
     async def _greet(self, connected: socket.socket) -> None:
-        peer = WirePeer(*await asyncio.open_connection(sock=connected))
+        peer = RawPeer(*await asyncio.open_connection(sock=connected))
         if self._listening.fileno() < 0:
             peer.abort()
             return

@@ -35,9 +35,9 @@ from ockam_fsm.runtime.session.commands import (
     Send,
     TimedOut,
 )
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import Place
 from ockam_fsm.runtime.session.session import EXPIRED, Session
-from ockam_fsm.runtime.session.settings import Settings
 from ockam_fsm.runtime.session.signals import Answer, Close, Data, Error, Hello, Keepalive, KeepaliveAnswer, Superseded
 
 FORMAT, VERSION = "ockam-fsm trace", 1
@@ -50,7 +50,7 @@ Facts: TypeAlias = dict[str, Any]
 Hear: TypeAlias = Callable[["RecordedSession", Facts], None]
 
 
-def header(settings: Iterable[Settings], faults: Iterable[str]) -> Facts:
+def header(settings: Iterable[SessionConfig], faults: Iterable[str]) -> Facts:
     """The first line of a trace: the settings of both ends, and what may have happened on the way, by name.
 
     A node that knows its own end only says that one's; `ockam-fsm validate` puts the headers of both together.
@@ -75,7 +75,7 @@ class RecordedSession(Session):
     __slots__ = ()
     hear: ClassVar[Hear]
 
-    def __init__(self, settings: Settings, *args: Any, **options: Any) -> None:
+    def __init__(self, settings: SessionConfig, *args: Any, **options: Any) -> None:
         super().__init__(settings, *args, **options)
         if not settings.profile.keeps_alive:
             raise LocalSessionError(f"profile {settings.profile.name} says no generations: there is nothing to record")

@@ -1,0 +1,1 @@
+"""Simulation in virtual time: nodes and networks with seeded faults, workloads and property monitors."""

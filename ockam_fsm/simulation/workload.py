@@ -25,9 +25,9 @@ from ockam_fsm.runtime.node.connections import Connection
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.workers import Context, RestartPolicy
 from ockam_fsm.runtime.session.commands import Closed
+from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Profile
 from ockam_fsm.runtime.session.session import Session, Snapshot
-from ockam_fsm.runtime.session.settings import BackOff, Durations, Settings
 from ockam_fsm.simulation.delivery_metrics import Delivery
 from ockam_fsm.simulation.faults import NO_FAULTS, RATES, Faults
 from ockam_fsm.simulation.monitors import Broken, Monitor, WatchedSession, mark, mark_of
@@ -59,13 +59,13 @@ class Setup:
     make: type[WatchedSession] = WatchedSession
     variants: Mapping[Role, SessionMachine] = field(default_factory=dict)
 
-    def settings(self, role: Role) -> Settings:
+    def settings(self, role: Role) -> SessionConfig:
         """In profile `ockam` every responder is a transient one, made for one generation."""
         fresh = role is Role.RESPONDER and not self.profile.keeps_alive
         kind = EXPLICIT_TRANSIENT if fresh else self.session_type
         held = 0 if kind is EXPLICIT_TRANSIENT else HELD
         variant = self.variants.get(role)
-        return Settings(kind, role, self.profile, DURATIONS, held=held, requests=50, variant=variant)
+        return SessionConfig(kind, role, self.profile, DURATIONS, held=held, requests=50, variant=variant)
 
     def header(self) -> dict[str, Any]:
         return {

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Lives(NamedTuple):
+class Incarnations(NamedTuple):
     """Which ordinals are whose, where a host makes at most `spawns` responders in all of its lives."""
 
     spawns: int

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER
-from ockam_fsm.checking.sessions.worlds import lossy, setting_of
+from ockam_fsm.checking.sessions.worlds import config_of, lossy
 from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.projections.promela import COUNTERS, SAFETY, PairModel, Side, to_promela
-from ockam_fsm.specification.table_world import ORDERS, setting_of_world
+from ockam_fsm.specification.table_world import ORDERS, pair_config_of
 
 FOLDER = "spec/promela"
 PAGE = "ockam_fsm/machines/session.py and ockam_fsm/projections/session_pair.pml"
@@ -23,29 +23,29 @@ def model_of(world: World, asserted: tuple[str, ...] = SAFETY) -> PairModel:
     Raises:
         DefinitionError: the world has something that no table world has.
     """
-    setting, network = setting_of_world(world), world.network
+    config, network = pair_config_of(world), world.network
     if world.faults or world.normaliser or (network.order, network.in_flight, network.budgets) != NETWORK:
         raise DefinitionError(f"Promela model of {world.name}", ["only a world `lossy` can be said: see the template"])
-    kind = setting.session_type
-    assert setting.generations is not None
+    kind = config.session_type
+    assert config.generations is not None
     return PairModel(
         title=world.title,
         initiator=_side(world, Role.INITIATOR, INITIATOR),
         responder=_side(world, Role.RESPONDER, RESPONDER),
         persistent=kind.persistent,
         two_sided=kind.renegotiated_by(Role.RESPONDER),
-        generations=setting.generations,
-        spawns=setting.spawns,
+        generations=config.generations,
+        spawns=config.spawns,
         asserted=asserted,
     )
 
 
 def _side(world: World, role: Role, name: str) -> Side:
-    settings = setting_of_world(world).settings(role)
+    settings = pair_config_of(world).settings(role)
     orders = {ORDERS[order].name: many for order, many in world.orders.get(name, {}).items()}
     return Side(settings.machine, {counter: settings.limits[counter] for counter in COUNTERS}, orders)
 
 
 def texts() -> dict[str, str]:
     """Path -> text of the model of each session type."""
-    return {f"{FOLDER}/{kind.name}.pml": to_promela(model_of(lossy(setting_of(kind))), PAGE) for kind in TYPES}
+    return {f"{FOLDER}/{kind.name}.pml": to_promela(model_of(lossy(config_of(kind))), PAGE) for kind in TYPES}

@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 from ockam_fsm.checking.actors import BoundReached, Deliver, Disabled, Fault, Fire, Order, Outbox
 from ockam_fsm.checking.actors import Event as WorldEvent
+from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import (
     CLOSE,
     INITIATOR,
@@ -35,14 +36,13 @@ from ockam_fsm.checking.sessions.session_actors import (
     SEND,
     Refused,
 )
-from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.kernel.machine import Row
 from ockam_fsm.kernel.step import Configuration, step
 from ockam_fsm.machines.vocabulary import ATTEMPTS, HELD, MISSES, RESTING, USABLE, Creation, Effect, Event, Role, State
-from ockam_fsm.runtime.session.settings import Settings
-from ockam_fsm.specification.incarnations import Lives
+from ockam_fsm.runtime.session.config import SessionConfig
+from ockam_fsm.specification.incarnations import Incarnations
 
 HELLO, ANSWER, SUPERSEDED = "hello", "answer", "superseded"
 DATA, KEEPALIVE, KEEPALIVE_ANSWER, CLOSING, ERROR = "data", "keepalive", "keepalive-answer", "close", "error"
@@ -133,7 +133,7 @@ class TableEnd(NamedTuple):
 class TableActor:
     """One end of the session. The settings give it its table and its limits, and nothing else."""
 
-    setting: Setting
+    config: PairConfig
     role: Role
 
     @property
@@ -145,12 +145,12 @@ class TableActor:
         return RESPONDER if self.role is Role.INITIATOR else INITIATOR
 
     @cached_property
-    def settings(self) -> Settings:
-        return self.setting.settings(self.role)
+    def settings(self) -> SessionConfig:
+        return self.config.settings(self.role)
 
     @cached_property
-    def lives(self) -> Lives:
-        return Lives(self.setting.spawns)
+    def lives(self) -> Incarnations:
+        return Incarnations(self.config.spawns)
 
     def start(self, out: Outbox) -> TableEnd:
         return TableEnd(ordinal=1 if self.role is Role.INITIATOR else 0)
@@ -183,7 +183,7 @@ class TableActor:
 
     def _refused(self, end: TableEnd, event: WorldEvent, out: Outbox) -> TableEnd:
         """What is not possible is no step, unless it is an order and refusals are judged."""
-        if not (self.setting.refusals and isinstance(event, Order) and self.is_there(end)):
+        if not (self.config.refusals and isinstance(event, Order) and self.is_there(end)):
             raise
         out.record(Refused(event.order))
         return end
@@ -193,7 +193,7 @@ class TableActor:
         if end.state in (State.IDLE, State.CLOSED):
             raise Disabled
         out.cancel_all_timers()
-        if self.role is Role.INITIATOR and self.setting.session_type.creation is Creation.EXPLICIT:
+        if self.role is Role.INITIATOR and self.config.session_type.creation is Creation.EXPLICIT:
             out.set_timer(REOPEN)
         return TableEnd(self.lives.next_life(end.ordinal), accepted=end.accepted)
 
@@ -267,7 +267,7 @@ class Run:
                 raise Disabled
         except EventRefused:
             raise Disabled from None
-        if event is Event.SEND and self.actor.setting.distinct:
+        if event is Event.SEND and self.actor.config.distinct:
             self.end = self.end._replace(accepted=self.end.accepted + 1)
 
     def fire(self, event: Event, cause: Symbol | None = None) -> bool:
@@ -352,7 +352,7 @@ class Run:
                 self.end = end._replace(attempt=None, current=link, has_state=True)
 
     def _start_attempt(self) -> None:
-        number, most = self.end.seen[0] + 1, self.actor.setting.generations
+        number, most = self.end.seen[0] + 1, self.actor.config.generations
         if most is not None and number > most:
             raise BoundReached("generations")
         attempt = SymbolicLink(number, self.actor.role)
@@ -377,12 +377,12 @@ def started(before: TableEnd, after: TableEnd, role: Role) -> bool:
 
 def table_world(world: World) -> World:
     """The table world of a world of two session actors: the same network, orders and bounds."""
-    actors = tuple(TableActor(setting_of_world(world), role) for role in (Role.INITIATOR, Role.RESPONDER))
+    actors = tuple(TableActor(pair_config_of(world), role) for role in (Role.INITIATOR, Role.RESPONDER))
     return replace(world, actors=actors, properties=())
 
 
-def setting_of_world(world: World) -> Setting:
+def pair_config_of(world: World) -> PairConfig:
     """What the two ends of a world of sessions, or of tables, have in common."""
-    found = getattr(world.actors[0], "setting", None)
-    assert isinstance(found, Setting)
+    found = getattr(world.actors[0], "config", None)
+    assert isinstance(found, PairConfig)
     return found

@@ -13,8 +13,8 @@ from ockam_fsm.machines.vocabulary import Creation, Role
 from ockam_fsm.projections import tla, tla_model
 from ockam_fsm.projections.gallery import Catalogue
 from ockam_fsm.projections.tla_model import Model
-from ockam_fsm.specification.tlc_models import Specified, specified
-from ockam_fsm.specification.tlc_node_model import SpecifiedNode, specified_nodes
+from ockam_fsm.specification.tlc_models import TlcModel, specified
+from ockam_fsm.specification.tlc_node_model import TlcNodeModel, specified_nodes
 
 FOLDER = "spec/tla"
 PACKAGED = Path(__file__).parents[1] / FOLDER
@@ -70,15 +70,15 @@ def _extended(module: str) -> Iterator[tuple[str, str]]:
                     yield from _extended(text)
 
 
-def of_pair(one: Specified) -> Model:
+def of_pair(one: TlcModel) -> Model:
     """The model of two ends: every bound is the world's."""
-    setting, kind = one.setting, one.setting.session_type
-    settings = {role.name.lower(): setting.settings(role) for role in (Role.INITIATOR, Role.RESPONDER)}
+    config, kind = one.config, one.config.session_type
+    settings = {role.name.lower(): config.settings(role) for role in (Role.INITIATOR, Role.RESPONDER)}
     tables = {role: found.machine for role, found in settings.items()}
     bounds = {
-        "Distinct": setting.distinct,
-        "Generations": setting.generations,
-        "Spawns": setting.spawns,
+        "Distinct": config.distinct,
+        "Generations": config.generations,
+        "Spawns": config.spawns,
         "InFlight": one.world.network.in_flight,
     }
     dimensions = {
@@ -90,7 +90,7 @@ def of_pair(one: Specified) -> Model:
         name=f"MC{tla.module_name(one.name)}",
         about=one.about,
         extends="Recovery" if one.liveness else "Wrong" if one.wrong else "SessionProperties",
-        specification="RecoverySpec" if one.liveness else "RefusalSpec" if setting.refusals else "Spec",
+        specification="RecoverySpec" if one.liveness else "RefusalSpec" if config.refusals else "Spec",
         tables=tables,
         limits={role: found.limits for role, found in settings.items()},
         orders={role: _orders(one.world, role) for role in settings},
@@ -113,7 +113,7 @@ def _orders(world: World, role: str) -> dict[str, int]:
     return orders | {"RESTART": faults.get(RESTART_LOSING) or 0}
 
 
-def of_node(one: SpecifiedNode) -> Model:
+def of_node(one: TlcNodeModel) -> Model:
     """The model of a whole node: every bound is the world's."""
     return Model(
         name=f"MC{tla.module_name(one.name)}",

@@ -18,12 +18,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from ockam_fsm.checking.sessions.known_bad import wrong_sessions
-from ockam_fsm.checking.sessions.setting import Setting
-from ockam_fsm.checking.sessions.worlds import lossy, orders, restarts, setting_of
+from ockam_fsm.checking.sessions.pair_config import PairConfig
+from ockam_fsm.checking.sessions.worlds import config_of, lossy, orders, restarts
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import SessionType
-from ockam_fsm.specification.table_world import setting_of_world
+from ockam_fsm.specification.table_world import pair_config_of
 
 INVARIANTS = ("S5_RoutesAreForgotten", "S7_EndsAgree", "S12_WithinLimits", "S18_EachStateHasItsOwn")
 STEPS = (
@@ -48,7 +48,7 @@ WITNESSES = ("Never_W1", "Never_W9")
 
 
 @dataclass(frozen=True)
-class Specified:
+class TlcModel:
     """One model of two ends. `rejects`: the claim that a wrong machine, or a witness, refutes; empty: all claims hold.
 
     `wrong`: operators of the specification that are replaced. `liveness`: what is claimed is temporal, so a
@@ -68,8 +68,8 @@ class Specified:
     unwitnessed: bool = False
 
     @property
-    def setting(self) -> Setting:
-        return setting_of_world(self.world)
+    def config(self) -> PairConfig:
+        return pair_config_of(self.world)
 
     @property
     def counts(self) -> bool:
@@ -123,26 +123,26 @@ SMALL = (("Generations", 2), ("InFlight", 1))
 
 
 @cache
-def specified() -> tuple[Specified, ...]:
+def specified() -> tuple[TlcModel, ...]:
     """Every model of two ends, the whole ones first."""
     return (*_types(), *_witnesses(), *_recovery(), *_known_bad())
 
 
 def restarted(kind: SessionType) -> World:
     """The world `restarts` with one message under way: with two it would take TLC minutes."""
-    world = restarts(setting_of(kind))
+    world = restarts(config_of(kind))
     return replace(world, network=Network("unordered", 1, ("drop", "duplicate")))
 
 
-def _types() -> Iterator[Specified]:
+def _types() -> Iterator[TlcModel]:
     for kind in TYPES:
-        yield Specified(kind.name, f"{kind.name}: {kind.summary}", lossy(setting_of(kind)), INVARIANTS, STEPS)
+        yield TlcModel(kind.name, f"{kind.name}: {kind.summary}", lossy(config_of(kind)), INVARIANTS, STEPS)
     for kind in TYPES:
         about = f"{kind.name}: every order, in any state"
-        yield Specified(f"orders {kind.name}", about, orders(setting_of(kind)), INVARIANTS, STEPS)
+        yield TlcModel(f"orders {kind.name}", about, orders(config_of(kind)), INVARIANTS, STEPS)
     for kind in filter(_persists, TYPES):
         about = f"{kind.name}: either end restarts and has lost its state"
-        yield Specified(f"restarts {kind.name}", about, restarted(kind), INVARIANTS, STEPS)
+        yield TlcModel(f"restarts {kind.name}", about, restarted(kind), INVARIANTS, STEPS)
 
 
 def _persists(kind: SessionType) -> bool:
@@ -150,38 +150,38 @@ def _persists(kind: SessionType) -> bool:
     return kind.persistent
 
 
-def _witnesses() -> Iterator[Specified]:
+def _witnesses() -> Iterator[TlcModel]:
     established, caught_up = WITNESSES
     for kind in TYPES:
         about = f"{kind.name}: both ends come to be established in one generation, so this claim is refuted"
-        yield Specified(f"witness {kind.name}", about, lossy(setting_of(kind)), (established,), rejects=established)
+        yield TlcModel(f"witness {kind.name}", about, lossy(config_of(kind)), (established,), rejects=established)
     for kind in filter(_persists, TYPES):
         about = f"{kind.name}: an end that lost its state catches up in one attempt, so this claim is refuted"
-        yield Specified(f"witness restarts {kind.name}", about, restarted(kind), steps=(caught_up,), rejects=caught_up)
+        yield TlcModel(f"witness restarts {kind.name}", about, restarted(kind), steps=(caught_up,), rejects=caught_up)
 
 
-def _recovery() -> Iterator[Specified]:
+def _recovery() -> Iterator[TlcModel]:
     for kind in TYPES:
         claims = RECOVERY if kind.persistent else tuple(one for one in RECOVERY if not one.startswith("R2"))
         about = f"{kind.name}: what must remain possible, under fairness"
         smaller = SMALL if kind.persistent else ()
-        world = lossy(setting_of(kind))
-        yield Specified(f"recovery {kind.name}", about, world, steps=claims, liveness=True, smaller=smaller)
+        world = lossy(config_of(kind))
+        yield TlcModel(f"recovery {kind.name}", about, world, steps=claims, liveness=True, smaller=smaller)
 
 
-def _known_bad() -> Iterator[Specified]:
+def _known_bad() -> Iterator[TlcModel]:
     for one in wrong_sessions():
         if one.name not in REJECTED_BY:
             continue
-        setting = setting_of_world(one.world)
+        config = pair_config_of(one.world)
         claim, wrong = REJECTED_BY[one.name], WRONG_OPERATORS.get(one.name, ())
         # A world that its machine needs in another shape than `lossy` is taken as it is, but for folding: TLC counts.
         folded = one.world.normaliser is not None
-        attempts = setting_of(setting.session_type).attempts
-        world = lossy(replace(setting, generations=3, spawns=2, attempts=attempts)) if folded else one.world
+        attempts = config_of(config.session_type).attempts
+        world = lossy(replace(config, generations=3, spawns=2, attempts=attempts)) if folded else one.world
         invariants, steps = ((claim,), ()) if claim in INVARIANTS else ((), (claim,))
         unwitnessed = claim in WITNESSES
-        yield Specified(
+        yield TlcModel(
             one.name,
             f"{one.name}: {one.because}",
             world,

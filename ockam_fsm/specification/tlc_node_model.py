@@ -49,7 +49,7 @@ WRONG_OPERATORS = {
 
 
 @dataclass(frozen=True)
-class SpecifiedNode:
+class TlcNodeModel:
     """One model of a node. `rejects`: the claim that a wrong node, or a witness, refutes; empty: all claims hold."""
 
     name: str
@@ -92,25 +92,25 @@ def _finite(budget: int | None) -> int:
 
 
 @cache
-def specified_nodes() -> tuple[SpecifiedNode, ...]:
+def specified_nodes() -> tuple[TlcNodeModel, ...]:
     """Every model of a node, the whole one first."""
     return (
-        SpecifiedNode("node", f"a node: {neighbours().description}", neighbours(), CLAIMS),
+        TlcNodeModel("node", f"a node: {neighbours().description}", neighbours(), CLAIMS),
         *_witnesses(),
         *_known_bad(),
     )
 
 
-def _witnesses() -> Iterator[SpecifiedNode]:
+def _witnesses() -> Iterator[TlcNodeModel]:
     world = neighbours()
     said = {one.id: one.sentence for one in world.properties}
     for claim in WITNESSES:
         witness = claim.removeprefix("Never_")
         about = f"a node: {said[witness]}, so this claim is refuted"
-        yield SpecifiedNode(f"witness node {witness}", about, world, (claim,), rejects=claim)
+        yield TlcNodeModel(f"witness node {witness}", about, world, (claim,), rejects=claim)
 
 
-def _known_bad() -> Iterator[SpecifiedNode]:
+def _known_bad() -> Iterator[TlcNodeModel]:
     for name, because, _, world in wrong_nodes():
         claim = REJECTED_BY[name]
-        yield SpecifiedNode(name, f"{name}: {because}", world, (claim,), rejects=claim, wrong=WRONG_OPERATORS[name])
+        yield TlcNodeModel(name, f"{name}: {because}", world, (claim,), rejects=claim, wrong=WRONG_OPERATORS[name])

@@ -17,10 +17,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ockam_fsm.checking.actors import Outbox
-from ockam_fsm.checking.sessions.setting import Setting
+from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, State
-from ockam_fsm.runtime.session.settings import Settings
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.specification.table_world import DATA, Run, Symbol, TableActor, TableEnd, classify
 from ockam_fsm.specification.trace_reading import ORDERS, Record
 
@@ -59,16 +59,16 @@ class Shown(NamedTuple):
         return f"{refused}{self.state.name}, sent {sent}, told {told}, delivered {self.delivered}, armed {armed}"
 
 
-def actor_of(settings: Settings) -> TableActor:
+def actor_of(settings: SessionConfig) -> TableActor:
     """An end with these limits, in a world without bounds."""
-    setting = Setting(
+    config = PairConfig(
         settings.session_type,
         attempts=settings.attempts,
         held=settings.held_limit,
         misses=settings.misses,
         generations=None,
     )
-    return TableActor(setting, settings.role)
+    return TableActor(config, settings.role)
 
 
 def begun(ordinal: int, record: Record) -> Possible:

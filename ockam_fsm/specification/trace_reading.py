@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Event, Role, SessionType, State
-from ockam_fsm.runtime.session.settings import Durations, Settings
+from ockam_fsm.runtime.session.config import Durations, SessionConfig
 
 FORMAT, VERSION = "ockam-fsm trace", 1
 MAX_LINE_BYTES = 1 << 20
@@ -77,7 +77,7 @@ class Said(NamedTuple):
 class Header:
     """What a whole trace has in common."""
 
-    settings: Mapping[Role, Settings]
+    settings: Mapping[Role, SessionConfig]
     faults: frozenset[str]
 
 
@@ -217,12 +217,12 @@ class _Reader:
             self.fail("`limits` are those of one end; the trace of the other one's node is needed as well")
         return Header({role: limits.part(word).limits(kind, role) for word, role in known.items()}, frozenset(faults))
 
-    def limits(self, kind: SessionType, role: Role) -> Settings:
+    def limits(self, kind: SessionType, role: Role) -> SessionConfig:
         attempts = None if self.found.get("attempts", 0) is None else self.number("attempts")
         durations = Durations() if self.flag("idle") else Durations(idle_seconds=None)
         held, misses = self.number("held"), self.number("misses")
         try:
-            return Settings(kind, role, durations=durations, attempts=attempts, held=held, misses=misses)
+            return SessionConfig(kind, role, durations=durations, attempts=attempts, held=held, misses=misses)
         except DefinitionError as error:
             self.fail(f"limits of the {role.name.lower()}: {error}")
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ockam_fsm.machines.vocabulary import Event, Role, State
-from ockam_fsm.runtime.session.settings import Settings
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.specification.table_world import DATA, ERROR, HELLO, SUPERSEDED, Symbol
 from ockam_fsm.specification.trace_ends import Possible, Shown, actor_of, begun, outcomes
 from ockam_fsm.specification.trace_reading import ORDERS, TIMERS, Header, Record, Said, read
@@ -260,7 +260,7 @@ class _Pair:
         yield from (_spoken(said) for (to, said), many in self.flying.items() if many and to is role)
 
 
-def _switched_off(settings: Settings) -> frozenset[Event]:
+def _switched_off(settings: SessionConfig) -> frozenset[Event]:
     return frozenset() if settings.durations.idle_seconds is not None else frozenset({Event.IDLE_EXPIRED})
 
 

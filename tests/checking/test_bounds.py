@@ -10,9 +10,9 @@ from ockam_fsm.checking.sessions.bounds import (
     UnknownBound,
     WrongBound,
     bounded,
+    config_in,
     parsed_bound,
     possible_bounds,
-    setting_in,
 )
 from ockam_fsm.checking.sessions.known_bad import known_bad
 from ockam_fsm.checking.sessions.worlds import all_worlds, worlds_of
@@ -26,8 +26,8 @@ LOSSY = worlds_of(EXPLICIT_TRANSIENT)[0]
 
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
 def test_a_bound_replaced_by_itself_changes_nothing(world: World) -> None:
-    setting = setting_in(world)
-    attempts = {} if setting is None else {"attempts": setting.attempts}
+    config = config_in(world)
+    attempts = {} if config is None else {"attempts": config.attempts}
     same = bounded(world, {**attempts, "in_flight": world.network.in_flight})
     assert (same.name, same.bounds, same.normaliser) == (world.name, world.bounds, world.normaliser)
     assert [one.id for one in same.properties] == [one.id for one in world.properties]
@@ -62,7 +62,7 @@ def test_every_bound_is_replaced_and_no_other(name: str, limit: int, reported: s
 
 def test_a_declared_limit_reaches_both_ends() -> None:
     changed = bounded(LOSSY, {"attempts": 5})
-    assert [actor.setting.attempts for actor in changed.actors] == [5, 5]  # type: ignore[attr-defined]
+    assert [actor.config.attempts for actor in changed.actors] == [5, 5]  # type: ignore[attr-defined]
 
 
 def test_a_world_with_fewer_properties_keeps_to_them() -> None:

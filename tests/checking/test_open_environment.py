@@ -9,9 +9,9 @@ import pytest
 from ockam_fsm.checking import Verdict, explore
 from ockam_fsm.checking.actors import Deliver, Outbox
 from ockam_fsm.checking.sessions.open_environment import sayings, strangers
+from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import CLOSE, HOST_ADDRESS, RESPONDER, Packet
-from ockam_fsm.checking.sessions.setting import Setting
-from ockam_fsm.checking.sessions.worlds import setting_of
+from ockam_fsm.checking.sessions.worlds import config_of
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
     EXPLICIT_PERSISTENT_TWO_SIDED,
@@ -28,9 +28,9 @@ from ockam_fsm.runtime.session.signals import Generation, Hello
 ONE_SIDED = EXPLICIT_PERSISTENT_ONE_SIDED
 
 
-def without(kind: SessionType, role: Role, row: str) -> Setting:
+def without(kind: SessionType, role: Role, row: str) -> PairConfig:
     machine = table(kind, role).with_rows(f"without {row}", without=(row,))
-    return replace(setting_of(kind), variants=((role, machine),))
+    return replace(config_of(kind), variants=((role, machine),))
 
 
 @pytest.mark.parametrize("row", ["EK1", "ZT1", "ZT2"])
@@ -45,8 +45,8 @@ def test_what_a_responder_owes_that_is_made_and_forgotten_in_one_step_is_noticed
     machine = table(ONE_SIDED, Role.RESPONDER)
     (row,) = [row for row in machine.rows if row.id == "AP1"]
     silent = machine.with_rows("silent", replace(row, effects=()))
-    setting = replace(setting_of(ONE_SIDED), variants=((Role.RESPONDER, silent),))
-    found = explore(strangers(Role.RESPONDER, setting, returned=True), backend="stdlib")["S21"]
+    config = replace(config_of(ONE_SIDED), variants=((Role.RESPONDER, silent),))
+    found = explore(strangers(Role.RESPONDER, config, returned=True), backend="stdlib")["S21"]
     assert found.verdict is Verdict.REFUTED
     assert found.trace is not None
     assert len(found.trace) == 1
@@ -54,8 +54,8 @@ def test_what_a_responder_owes_that_is_made_and_forgotten_in_one_step_is_noticed
 
 def test_a_responder_that_is_forgotten_before_anybody_asked_for_it_has_not_closed() -> None:
     """As by the host's rule for a hello that is not acceptable, here a reflected one."""
-    world = strangers(Role.RESPONDER, setting_of(ONE_SIDED))
-    reflected = Hello(setting_of(ONE_SIDED).session_id(0), Generation(1, Role.RESPONDER, local("mirror")))
+    world = strangers(Role.RESPONDER, config_of(ONE_SIDED))
+    reflected = Hello(config_of(ONE_SIDED).session_id(0), Generation(1, Role.RESPONDER, local("mirror")))
     packet = Packet(Message((HOST_ADDRESS,), (local("mirror"),), GENERATION.encode(reflected)))
     orders = {RESPONDER: {Deliver(packet, "stranger"): None, CLOSE: None}}
     result = explore(replace(world, orders=orders), backend="stdlib")
@@ -68,10 +68,10 @@ def test_a_known_number_from_whom_a_restarted_responder_could_never_ask_is_owed_
     way: Route, said: list[type]
 ) -> None:
     """Clause 5.3 comes before *older* in 4.2 (15.24). With a way back in it the same hello is superseded."""
-    setting = setting_of(EXPLICIT_PERSISTENT_TWO_SIDED)
-    hello = Hello(setting.session_id(0), Generation(1, Role.INITIATOR, local("asks")), way)
+    config = config_of(EXPLICIT_PERSISTENT_TWO_SIDED)
+    hello = Hello(config.session_id(0), Generation(1, Role.INITIATOR, local("asks")), way)
     happens = Deliver(Packet(Message((HOST_ADDRESS,), (local("asks"),), GENERATION.encode(hello))), "stranger")
-    world = strangers(Role.RESPONDER, setting, returned=True)
+    world = strangers(Role.RESPONDER, config, returned=True)
     out = Outbox(RESPONDER)
     world.actors[0].handle(world.actors[0].start(out), happens, out)
     assert [type(record[1]) for record in out.records if isinstance(record, tuple)] == said
@@ -82,5 +82,5 @@ def test_a_known_number_from_whom_a_restarted_responder_could_never_ask_is_owed_
 @pytest.mark.parametrize("role", list(Role))
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: str(kind.name))
 def test_the_alphabet_has_no_two_words_alike(kind: SessionType, role: Role) -> None:
-    words = list(sayings(role, setting_of(kind)))
+    words = list(sayings(role, config_of(kind)))
     assert len(set(words)) == len(words)

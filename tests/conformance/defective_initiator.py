@@ -29,11 +29,11 @@ from ockam_fsm.net.event_loop import run
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.node.session_workers import SessionWorker
+from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.effects import Cause, Inbound
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.settings import BackOff, Durations, Settings
 from ockam_fsm.runtime.session.signals import Answer, Superseded
 from tests.conformance.defective_node import (
     ForgetsLowerLayer,
@@ -143,11 +143,11 @@ DEFECTS = (
 )
 
 
-def settings(defect: Defect) -> Settings:
+def settings(defect: Defect) -> SessionConfig:
     attempts = None if defect.kind.persistent else 5
-    plain = Settings(defect.kind, Role.INITIATOR, defect.profile, DURATIONS, attempts, misses=defect.misses)
+    plain = SessionConfig(defect.kind, Role.INITIATOR, defect.profile, DURATIONS, attempts, misses=defect.misses)
     variant = defect.edit(plain.machine)
-    return Settings(
+    return SessionConfig(
         defect.kind, Role.INITIATOR, defect.profile, DURATIONS, attempts, misses=defect.misses, variant=variant
     )
 

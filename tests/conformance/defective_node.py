@@ -43,11 +43,11 @@ from ockam_fsm.runtime.node.router import Envelope, Resident, Router
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.workers import echo
 from ockam_fsm.runtime.session.commands import Command, Deliver
+from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.effects import Cause, Inbound
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Place, Profile
 from ockam_fsm.runtime.session.link import Link, Purpose
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.settings import BackOff, Durations, Settings
 from ockam_fsm.runtime.session.signals import Close, Data, Error, Hello
 
 DURATIONS = Durations(1.0, 0.3, 2.0, 1.0, 2.0, BackOff(0.05))
@@ -377,7 +377,7 @@ def reorders(node: TcpNode) -> None:
     inner = node.node
 
     def connection(via: Address, destination: Address | None) -> Connection:
-        made = Reordering(inner.router, inner.connection_settings, via, destination, inner._closed)
+        made = Reordering(inner.router, inner.connection_config, via, destination, inner._closed)
         inner.router.residents[via] = made
         return made
 
@@ -435,9 +435,9 @@ DEFECTS = (
 )
 
 
-def settings(defect: Defect, profile: Profile, kind: SessionType) -> Settings:
+def settings(defect: Defect, profile: Profile, kind: SessionType) -> SessionConfig:
     machine = table(kind, Role.RESPONDER)
-    wanted = Settings(kind, Role.RESPONDER, profile, DURATIONS)
+    wanted = SessionConfig(kind, Role.RESPONDER, profile, DURATIONS)
     return replace(wanted, variant=without_effect(machine, defect.name, *defect.without)) if defect.without else wanted
 
 

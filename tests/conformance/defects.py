@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from ockam_fsm.checking.sessions.known_bad import wrong_sessions
-from ockam_fsm.conformance.reference.reference_end import OurEnd
-from ockam_fsm.conformance.reference.reference_node import OurNode
-from ockam_fsm.conformance.target import HOP, OUR_CARRIER, Declaration, Make
+from ockam_fsm.conformance.reference.reference_end import ReferenceEnd
+from ockam_fsm.conformance.reference.reference_node import ReferenceNode
+from ockam_fsm.conformance.target import HOP, OUR_CARRIER, EndpointUnderTest, Make
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
@@ -26,7 +26,7 @@ from ockam_fsm.runtime.session.handshake import GENERATION, Place
 from ockam_fsm.runtime.session.link import Link, Purpose
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.runtime.session.signals import Data, Hello
-from ockam_fsm.specification.table_world import setting_of_world
+from ockam_fsm.specification.table_world import pair_config_of
 
 INITIATOR, RESPONDER = Role.INITIATOR, Role.RESPONDER
 
@@ -97,14 +97,14 @@ class Guessable:
 
 def _known() -> Iterator[Defect]:
     for bad in wrong_sessions():
-        setting = setting_of_world(bad.world)
+        config = pair_config_of(bad.world)
         role, clause = CLAUSES[bad.name]
-        variant = dict(setting.variants).get(role)
+        variant = dict(config.variants).get(role)
 
-        def make(declared: Declaration, setting=setting, variant=variant) -> OurEnd:  # type: ignore[no-untyped-def]
-            return OurEnd(declared, Labelled(), setting.make, replace(declared.settings, variant=variant))
+        def make(declared: EndpointUnderTest, config=config, variant=variant) -> ReferenceEnd:  # type: ignore[no-untyped-def]
+            return ReferenceEnd(declared, Labelled(), config.make, replace(declared.settings, variant=variant))
 
-        yield Defect(bad.name, setting.session_type, role, clause, make)
+        yield Defect(bad.name, config.session_type, role, clause, make)
 
 
 # What a kit for strangers has to find besides -------------------------------------------------------------------------
@@ -181,11 +181,11 @@ class AnswersAnywhere(Session):
             self.current = self.current._replace(route=cause.message.return_route)
 
 
-class EveryEnd(OurEnd):
+class EveryEnd(ReferenceEnd):
     """Our end with the real address source; subclasses break one thing around the session."""
 
-    def __init__(self, declaration: Declaration) -> None:
-        super().__init__(declaration, Labelled())
+    def __init__(self, endpoint: EndpointUnderTest) -> None:
+        super().__init__(endpoint, Labelled())
 
 
 class Crashes(EveryEnd):
@@ -222,8 +222,8 @@ class LeaksPerDuplicate(EveryEnd):
 class NoCapacity(EveryEnd):
     """The number of responders is not bounded."""
 
-    def __init__(self, declaration: Declaration) -> None:
-        super().__init__(replace(declaration, capacity=1000))
+    def __init__(self, endpoint: EndpointUnderTest) -> None:
+        super().__init__(replace(endpoint, capacity=1000))
 
 
 class Lenient(EveryEnd):
@@ -257,21 +257,21 @@ class RefusesToClose(EveryEnd):
         super().order(order)
 
 
-class CountsAddresses(OurEnd):
+class CountsAddresses(ReferenceEnd):
     """Inner addresses can be guessed."""
 
-    def __init__(self, declaration: Declaration) -> None:
-        super().__init__(declaration, Guessable())
+    def __init__(self, endpoint: EndpointUnderTest) -> None:
+        super().__init__(endpoint, Guessable())
 
 
-class AnyCarrier(OurNode):
+class AnyCarrier(ReferenceNode):
     """Whatever comes over any connection is taken."""
 
     def deliver(self, message: Message, carrier: str) -> None:
         super().deliver(message, OUR_CARRIER)
 
 
-class AnswersItself(OurNode):
+class AnswersItself(ReferenceNode):
     """A hello may name one of the node's own workers."""
 
     def deliver(self, message: Message, carrier: str) -> None:
@@ -280,7 +280,7 @@ class AnswersItself(OurNode):
 
 
 def _session(make: type[Session]) -> Make:
-    return lambda declared: OurEnd(declared, Labelled(), make)
+    return lambda declared: ReferenceEnd(declared, Labelled(), make)
 
 
 def _others() -> Iterator[Defect]:

@@ -14,8 +14,8 @@ from ockam_fsm.net.event_loop import run
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.raw_peer import together
 from ockam_fsm.runtime.node.workers import echo
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION
-from ockam_fsm.runtime.session.settings import Settings
 from tests.conformance import defective_node
 from tests.conformance.defective import DECLARED
 from tests.quality.operators import Mutant, mutants_of
@@ -24,9 +24,9 @@ DURATIONS = replace(defective_node.DURATIONS, retention_seconds=4.0)
 """Retention longer than a timer may be late: else nothing is known of an end that has timed out."""
 
 
-def settings(kind: SessionType = EXPLICIT_PERSISTENT_ONE_SIDED, machine: SessionMachine | None = None) -> Settings:
+def settings(kind: SessionType = EXPLICIT_PERSISTENT_ONE_SIDED, machine: SessionMachine | None = None) -> SessionConfig:
     """`machine`: another table than the type's own."""
-    return Settings(kind, Role.RESPONDER, GENERATION, DURATIONS, variant=machine)
+    return SessionConfig(kind, Role.RESPONDER, GENERATION, DURATIONS, variant=machine)
 
 
 Bite = tuple[SessionType, str, str, str]
@@ -48,7 +48,7 @@ def fault_in(kind: SessionType, fault: str) -> Mutant:
     return next(one for one in mutants_of(kind, Role.RESPONDER) if one.fault == fault)
 
 
-async def judged_by_rows(wanted: Settings, *only: str, declared: frozenset[str] = DECLARED) -> Report:
+async def judged_by_rows(wanted: SessionConfig, *only: str, declared: frozenset[str] = DECLARED) -> Report:
     """By all cases of rows, or by those named."""
     async with TcpNode() as node:
         node.worker("echo", echo, public=True)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from ockam_fsm.conformance import (
-    Declaration,
     Effort,
+    EndpointUnderTest,
     Feature,
     Order,
     Report,
@@ -28,7 +28,7 @@ from ockam_fsm.conformance import (
 )
 from ockam_fsm.conformance.generation.sequences import Case
 from ockam_fsm.conformance.inprocess import runner as judging
-from ockam_fsm.conformance.reference.reference_end import OurEnd
+from ockam_fsm.conformance.reference.reference_end import ReferenceEnd
 from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.target import Ordered, Output
 from ockam_fsm.machines.session import (
@@ -122,7 +122,7 @@ class Odd:
 
     features: frozenset[Feature] = frozenset()
 
-    def __init__(self, declaration: Declaration) -> None: ...
+    def __init__(self, endpoint: EndpointUnderTest) -> None: ...
 
     def deliver(self, message: Message, carrier: str) -> None: ...
 
@@ -193,7 +193,7 @@ def test_one_of_a_pair_that_never_comes_back_is_given_up() -> None:
 
 
 def test_what_is_not_supported_is_not_applicable() -> None:
-    def none(declaration: Declaration) -> Odd:
+    def none(endpoint: EndpointUnderTest) -> Odd:
         raise Unsupported("no such sessions here")
 
     report = check_initiator(none, [EXPLICIT_TRANSIENT], effort=COVER)
@@ -231,7 +231,7 @@ def test_a_reproduction_says_nothing_of_an_end_that_is_right() -> None:
 def test_an_end_that_was_restarted_is_judged_too_and_reproduced() -> None:
     """A responder that forgets what its storage has kept takes a hello that is over for a new one."""
 
-    def forgetful(declared: Declaration) -> OurEnd:
+    def forgetful(declared: EndpointUnderTest) -> ReferenceEnd:
         return our_end(replace(declared, remembered=0, has_state=False))
 
     report = check_responder(forgetful, [EXPLICIT_PERSISTENT_ONE_SIDED], effort=Effort(examples=0, until="4.2"))

@@ -14,8 +14,8 @@ from ockam_fsm.cli import app
 from ockam_fsm.conformance import Effort, Ordered, Report, check_initiator, check_pair, check_responder, our_end
 from ockam_fsm.conformance.pipe import (
     Program,
-    declaration_of,
-    declaration_to_json,
+    endpoint_of,
+    endpoint_to_json,
     message_of,
     message_to_json,
     order_of,
@@ -24,7 +24,7 @@ from ockam_fsm.conformance.pipe import (
     output_to_json,
 )
 from ockam_fsm.conformance.report.findings import Verdict
-from ockam_fsm.conformance.target import Declaration, Order, Output, TargetLost
+from ockam_fsm.conformance.target import EndpointUnderTest, Order, Output, TargetLost
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import Message, local
@@ -183,7 +183,7 @@ def test_what_a_program_said_last_is_in_the_reason() -> None:
         Program([sys.executable, "-c", "import sys\nsys.exit('no such file')"]) as program,
         pytest.raises(TargetLost, match="no such file"),
     ):
-        program.make(Declaration(EXPLICIT_TRANSIENT, Role.INITIATOR))
+        program.make(EndpointUnderTest(EXPLICIT_TRANSIENT, Role.INITIATOR))
 
 
 # Words ----------------------------------------------------------------------------------------------------------------
@@ -192,8 +192,10 @@ def test_what_a_program_said_last_is_in_the_reason() -> None:
 @pytest.mark.parametrize("role", list(Role))
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: str(kind.name))
 def test_a_declaration_goes_through_the_pipe(kind, role: Role) -> None:  # type: ignore[no-untyped-def]
-    declared = Declaration(kind, role, attempts=None if role is Role.INITIATOR and kind.persistent else 2, remembered=7)
-    assert declaration_of(declaration_to_json(declared)) == declared
+    declared = EndpointUnderTest(
+        kind, role, attempts=None if role is Role.INITIATOR and kind.persistent else 2, remembered=7
+    )
+    assert endpoint_of(endpoint_to_json(declared)) == declared
 
 
 OUTPUTS: list[Output] = [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ockam_fsm.conformance.wire.case_context import Lab, Run, fresh
-from ockam_fsm.conformance.wire.stall_detector import Pulse
+from ockam_fsm.conformance.wire.case_context import CaseContext, Run, fresh
+from ockam_fsm.conformance.wire.stall_detector import StallDetector
 from ockam_fsm.conformance.wire.target import Pace, Target
 from ockam_fsm.net.event_loop import run
 from ockam_fsm.net.node import TcpNode
@@ -41,7 +41,7 @@ def test_what_is_late_with_everything_else_is_not_missing(echo: str, worker: str
             for name, handler in (("slow", slow), ("mute", mute), ("echo", answering)):
                 node.worker(name, handler, public=True)
             pace = Pace(patience_seconds=0.05, settle_seconds=0.01)
-            lab = Lab(Run(Target(await node.listen(), "spawner", echo, pace=pace)))
+            lab = CaseContext(Run(Target(await node.listen(), "spawner", echo, pace=pace)))
             wire, back = await lab.wire(), fresh()
             wire.send((local(worker),), b"x", (back,))
             found = await wire.hear(back)
@@ -59,7 +59,7 @@ def test_for_how_long_a_node_stands_still_is_measured() -> None:
     async def main(handler: Handler, patience: float) -> float:
         async with TcpNode() as node:
             node.worker("echo", handler, public=True)
-            pulse = Pulse(Run(Target(await node.listen(), "spawner", "echo", pace=Pace(patience))))
+            pulse = StallDetector(Run(Target(await node.listen(), "spawner", "echo", pace=Pace(patience))))
             began = now()
             async with beside(pulse.beat()):
                 await until(lambda: len(pulse.answers) >= 2)

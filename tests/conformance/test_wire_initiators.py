@@ -13,10 +13,10 @@ from functools import partial
 import pytest
 
 from ockam_fsm.conformance.report.findings import Report, Verdict
-from ockam_fsm.conformance.wire.initiator_kit import NOT_JUDGED, DoorKit
+from ockam_fsm.conformance.wire.initiator_kit import NOT_JUDGED, InitiatorKit
 from ockam_fsm.conformance.wire.target import Pace, Target
 from ockam_fsm.net.event_loop import run
-from ockam_fsm.net.raw_peer import WireListener
+from ockam_fsm.net.raw_peer import RawListener
 from tests.conformance.defective import ROOT, failures
 from tests.conformance.defective_initiator import DEFECTS, DURATIONS, Defect
 from tests.net.ports import kept_address
@@ -96,7 +96,7 @@ async def judged(*names: str) -> dict[str, Report]:
 
 
 async def one(defect: Defect, given: Orders) -> Report:
-    listener = await WireListener.at("127.0.0.1:0")
+    listener = await RawListener.at("127.0.0.1:0")
     there = kept_address()
     pace = Pace(2.0 if defect.name in TEETH else 5.0, run_seconds=120.0)
     names = frozenset({"negotiation", "keepalive", "back-off"})
@@ -104,7 +104,9 @@ async def one(defect: Defect, given: Orders) -> Report:
                   node_address=there, pace=pace)  # fmt: skip
     order = {"defect": defect.name, "route": f"tcp://{listener.where}/door", "listen": there}
     only = TEETH[defect.name][0] if defect.name in TEETH else ()
-    kit = DoorKit(node, "ockam-fsm conform", lambda done, total, name: None, partial(given.tell, order), 20.0, only)
+    kit = InitiatorKit(
+        node, "ockam-fsm conform", lambda done, total, name: None, partial(given.tell, order), 20.0, only
+    )
     return await kit.judge(listener)
 
 

@@ -6,11 +6,19 @@ import pytest
 
 from ockam_fsm.conformance.report.findings import Finding, Severity, Verdict
 from ockam_fsm.conformance.wire.case import Case, Manner, nothing_lacks
-from ockam_fsm.conformance.wire.case_context import Deviation, Follows, Lab, NotApplicable, Outcome, Run, Undecided
+from ockam_fsm.conformance.wire.case_context import (
+    CaseContext,
+    Deviation,
+    Follows,
+    NotApplicable,
+    Outcome,
+    Run,
+    Undecided,
+)
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.net.event_loop import run
-from ockam_fsm.runtime.session.settings import Durations
+from ockam_fsm.runtime.session.config import Durations
 
 FAIL, PASS, OPEN, NONE = Verdict.FAIL, Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE
 BAD, GOOD, LOST = Deviation("bad"), None, Undecided("lost")
@@ -56,7 +64,7 @@ def test_who_stood_still_is_excused_where_it_does_not_occur_again(
 @pytest.mark.parametrize(("other", "verdict"), [(GOOD, FAIL), (LOST, FAIL), (BAD, OPEN)])
 def test_what_others_lead_to_decides_only_where_nothing_else_fails(other: Outcome | None, verdict: Verdict) -> None:
     def ending(outcome: Outcome | None) -> Case:
-        async def once(lab: Lab) -> str:
+        async def once(lab: CaseContext) -> str:
             if outcome is not None:
                 raise outcome
             return "seen"
@@ -69,7 +77,7 @@ def test_what_others_lead_to_decides_only_where_nothing_else_fails(other: Outcom
         a_run = Run(Target("", "spawner"))
         runner = Runner(a_run, "conform")
         for one in cases:
-            await runner.attempt(one, lambda: Lab(a_run))
+            await runner.attempt(one, lambda: CaseContext(a_run))
         return runner.gathered(cases)
 
     found = {one.case: one.verdict for one in run(main(), fast=False)}
@@ -80,7 +88,7 @@ def tried_with(manner: Manner, outcomes: list[Outcome | None], still_seconds: fl
     """What is found by a case that ends like this, one try after another, and how often it was tried."""
     left = list(outcomes)
 
-    async def once(lab: Lab) -> str:
+    async def once(lab: CaseContext) -> str:
         outcome = left.pop(0)
         if outcome is not None:
             raise outcome
@@ -92,7 +100,7 @@ def tried_with(manner: Manner, outcomes: list[Outcome | None], still_seconds: fl
         runner = Runner(run, "conform", lambda since: still_seconds)
         await runner.attempt(
             Case("case", "4.2", Severity.LEAK, "tries", once, manner, ("ockam",), nothing_lacks),
-            lambda: Lab(runner.run),
+            lambda: CaseContext(runner.run),
         )
         return runner
 

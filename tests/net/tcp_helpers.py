@@ -11,7 +11,7 @@ from typing import Any
 from ockam_fsm.net.event_loop import run
 from ockam_fsm.runtime.encoding.frames import VERSION, FrameDecoder, decode_message, encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Message, local
-from ockam_fsm.runtime.session.settings import BackOff, Durations
+from ockam_fsm.runtime.session.config import BackOff, Durations
 
 DEADLINE_SECONDS = 20.0
 """Generous, since nothing waits for it unless it fails: the machines that run this are loaded."""

@@ -20,9 +20,9 @@ from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.router import Access
 from ockam_fsm.runtime.node.workers import Context, echo, hop
 from ockam_fsm.runtime.session.commands import Closed, Established, RequestTimedOut, Responded
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.settings import Settings
 from tests.net.rigs import RIGS, Rig
 from tests.net.tcp_helpers import QUICK
 from tests.runtime.node_helpers import HOST, Inbox
@@ -54,10 +54,10 @@ def send(rig: Rig, *payloads: bytes, to: Address | None = None) -> None:
         rig.a.route(Message((to or rig.at_b, local("inbox")), (local("me"),), payload))
 
 
-def settings(kind: SessionType, role: Role, profile: Profile) -> Settings:
+def settings(kind: SessionType, role: Role, profile: Profile) -> SessionConfig:
     fresh = role is Role.RESPONDER and not profile.keeps_alive
     attempts = 5 if role is Role.RESPONDER or not kind.persistent else None
-    return Settings(EXPLICIT_TRANSIENT if fresh else kind, role, profile, QUICK, attempts)
+    return SessionConfig(EXPLICIT_TRANSIENT if fresh else kind, role, profile, QUICK, attempts)
 
 
 def start(rig: Rig, kind: SessionType, profile: Profile = GENERATION) -> tuple[Address, Inbox, Inbox]:
@@ -241,7 +241,7 @@ def test_closing_tells_the_peer(rig: Rig) -> None:
 
 def test_a_session_that_nobody_answers_times_out_and_closes(rig: Rig) -> None:
     impatient = replace(QUICK, negotiation_seconds=0.1)
-    asks = Settings(IMPLICIT_TRANSIENT, Role.INITIATOR, GENERATION, impatient)
+    asks = SessionConfig(IMPLICIT_TRANSIENT, Role.INITIATOR, GENERATION, impatient)
     session = rig.a.start_session(asks, (rig.at_b, HOST))
     rig.a.send(session, b"never")
     rig.until(lambda: state(rig.a, session) is State.CLOSED)

@@ -26,8 +26,8 @@ from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.session import TcpSession
 from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.node.commands import Letter, Observation, Transmit
+from ockam_fsm.runtime.session.config import Durations, SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
-from ockam_fsm.runtime.session.settings import Durations, Settings
 from tests.net.fault_proxy import CHAOS, FaultProxy
 from tests.net.node_process import NodeProcess
 from tests.net.tcp_helpers import QUICK, Client, over_tcp, still_echoes, until
@@ -169,7 +169,7 @@ async def session_with(
         attempts = None if kind.persistent else 5
         spoken = GENERATION if profile == "generation" else OCKAM
         target = "responder" if profile == "generation" else "session_spawner"
-        settings = Settings(kind, Role.INITIATOR, spoken, durations, attempts)
+        settings = SessionConfig(kind, Role.INITIATOR, spoken, durations, attempts)
         session = node.session(f"tcp://{where or process.where}/{target}", settings=settings, handler=take)
         case = Case(node, session, accounts, process)
         if opened:

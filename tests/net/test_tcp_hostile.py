@@ -16,7 +16,7 @@ from ockam_fsm.net.routes import tcp
 from ockam_fsm.runtime.encoding.frames import VERSION, encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.node.commands import Remember
-from ockam_fsm.runtime.node.connections import ConnectionSettings
+from ockam_fsm.runtime.node.connections import ConnectionConfig
 from ockam_fsm.runtime.node.workers import echo
 from tests.net.tcp_helpers import Client, over_tcp, still_echoes, to_echo, until
 
@@ -199,7 +199,7 @@ def test_a_slow_or_silent_destination_blocks_nobody() -> None:
         writers: list[asyncio.StreamWriter] = []
         silent = await asyncio.start_server(lambda reader, writer: writers.append(writer), "127.0.0.1", 0)
         nowhere = tcp(f"127.0.0.1:{silent.sockets[0].getsockname()[1]}")
-        settings = ConnectionSettings(connect_seconds=0.3)
+        settings = ConnectionConfig(connect_seconds=0.3)
         async with TcpNode(connections=settings) as node:
             node.worker("echo", echo, public=True)
             async with await Client.to(await node.listen()) as client:
@@ -239,7 +239,7 @@ def test_a_message_that_no_frame_can_hold_is_a_dead_letter() -> None:
 
 def test_an_unused_connection_of_ours_is_closed() -> None:
     async def main() -> None:
-        async with attacked() as (_, where, _), TcpNode(connections=ConnectionSettings(idle_seconds=0.1)) as node:
+        async with attacked() as (_, where, _), TcpNode(connections=ConnectionConfig(idle_seconds=0.1)) as node:
             assert (await node.request(f"tcp://{where}/echo", b"x")).payload == b"x"
             await until(lambda: not node.edge.connections)
             assert (await node.request(f"tcp://{where}/echo", b"y")).payload == b"y"

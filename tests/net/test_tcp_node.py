@@ -26,7 +26,7 @@ from ockam_fsm.runtime.node.commands import (
 )
 from ockam_fsm.runtime.node.workers import Context, RestartPolicy, echo
 from ockam_fsm.runtime.session.commands import TimedOut
-from ockam_fsm.runtime.session.settings import BackOff
+from ockam_fsm.runtime.session.config import BackOff
 from tests.net.tcp_helpers import QUICK, over_tcp, until
 
 COMBINATIONS = [

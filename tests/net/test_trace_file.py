@@ -13,17 +13,17 @@ from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.net.trace_file import TraceFile
 from ockam_fsm.runtime.encoding.message import local
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import OCKAM
 from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.settings import Settings
 from ockam_fsm.runtime.trace_recorder import RecordedSession, header
 
-OURS = Settings(EXPLICIT_TRANSIENT, Role.INITIATOR)
+OURS = SessionConfig(EXPLICIT_TRANSIENT, Role.INITIATOR)
 HEAD = header((OURS,), ())
 
 
-def recorded(path: Path, settings: Settings = OURS) -> list[dict[str, Any]]:
+def recorded(path: Path, settings: SessionConfig = OURS) -> list[dict[str, Any]]:
     """What a process that makes one session would leave, if it were killed then."""
     with TraceFile(path, HEAD) as trace:
         trace.make(settings, Terms(b"", local("a")), None)
@@ -52,7 +52,7 @@ def test_a_header_that_was_never_ended_is_written_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["hello\n", "[]\n", json.dumps(header((Settings(IMPLICIT_TRANSIENT, Role.INITIATOR),), ())) + "\n",
+    ["hello\n", "[]\n", json.dumps(header((SessionConfig(IMPLICIT_TRANSIENT, Role.INITIATOR),), ())) + "\n",
      json.dumps(HEAD) + '\n{"node": "far", "sequence": 1}\n'],
     ids=["no JSON", "no header", "another type", "another node"],
 )  # fmt: skip
@@ -68,5 +68,5 @@ def test_profile_ockam_is_not_recorded(tmp_path: Path) -> None:
     with TraceFile(tmp_path / "near.jsonl", HEAD) as trace:
         terms = Terms(b"", local("a"))
         assert isinstance(trace.make(OURS, terms, None), RecordedSession)
-        made = trace.make(Settings(EXPLICIT_TRANSIENT, Role.INITIATOR, OCKAM), terms, None)
+        made = trace.make(SessionConfig(EXPLICIT_TRANSIENT, Role.INITIATOR, OCKAM), terms, None)
         assert type(made) is Session

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ockam_fsm.checking.sessions.worlds import data, lossy, setting_of
+from ockam_fsm.checking.sessions.worlds import config_of, data, lossy
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.kernel.machine import Ignore, Part
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, TYPES, table
@@ -15,14 +15,14 @@ from ockam_fsm.projections.promela import MESSAGES, TIMERS, PairModel, to_promel
 from ockam_fsm.specification.promela_files import FOLDER, model_of, texts
 from tests.test_spec import ROOT
 
-SMALL = model_of(lossy(setting_of(EXPLICIT_TRANSIENT)))
+SMALL = model_of(lossy(config_of(EXPLICIT_TRANSIENT)))
 NOT_IN_THE_WORLD = ("CLOSE", "RENEGOTIATE", "REISSUE", "LOWER_LAYER_LOST", "ERROR_RECEIVED", "REQUEST_EXPIRED")
 """Orders that no world `lossy` gives, and events that the table world leaves out."""
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
 def test_every_row_that_can_be_taken_is_in_the_model(kind: SessionType) -> None:
-    text, model = texts()[f"{FOLDER}/{kind.name}.pml"], model_of(lossy(setting_of(kind)))
+    text, model = texts()[f"{FOLDER}/{kind.name}.pml"], model_of(lossy(config_of(kind)))
     for _, side in model.sides:
         for row in side.machine.rows:
             if row.event.name in (*MESSAGES, *TIMERS, *side.orders):
@@ -67,4 +67,4 @@ def test_an_ignored_timer_is_refused() -> None:
 
 def test_only_what_the_template_has_is_modelled() -> None:
     with pytest.raises(DefinitionError, match="only a world `lossy`"):
-        model_of(data(setting_of(EXPLICIT_PERSISTENT_ONE_SIDED)))
+        model_of(data(config_of(EXPLICIT_PERSISTENT_ONE_SIDED)))

@@ -34,8 +34,8 @@ from ockam_fsm.conformance.generation.sequences import Case, cases
 from ockam_fsm.conformance.inprocess.kit import declarations
 from ockam_fsm.conformance.inprocess.runner import Effort, Judge
 from ockam_fsm.conformance.oracle.attribution import rows_of
-from ockam_fsm.conformance.reference.reference_end import OurEnd, our_end
-from ockam_fsm.conformance.target import Declaration, Make
+from ockam_fsm.conformance.reference.reference_end import ReferenceEnd, our_end
+from ockam_fsm.conformance.target import EndpointUnderTest, Make
 from ockam_fsm.machines.session import TYPES, SessionMachine
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.net.entropy import SystemEntropy
@@ -60,15 +60,15 @@ KIT = Page(
     {},
 )
 
-Rehearsed = tuple[tuple[Declaration, Case, frozenset[str]], ...]
+Rehearsed = tuple[tuple[EndpointUnderTest, Case, frozenset[str]], ...]
 
 
 def wrong_end(machine: SessionMachine) -> Make:
     """Our own end with this table."""
 
-    def make(declared: Declaration) -> OurEnd:
+    def make(declared: EndpointUnderTest) -> ReferenceEnd:
         settings = stepped(replace(declared.settings, variant=machine))
-        return OurEnd(declared, SystemEntropy(), settings=settings)
+        return ReferenceEnd(declared, SystemEntropy(), settings=settings)
 
     return make
 
@@ -80,7 +80,7 @@ def rehearsed(kind: SessionType, role: Role) -> Rehearsed:
     for declared in declarations(kind, role):
         judge = Judge(declared, our_end, EFFORT)
         known = judge.stimuli
-        for case in cases(declared, OurEnd.features, thorough=EFFORT.thorough):
+        for case in cases(declared, ReferenceEnd.features, thorough=EFFORT.thorough):
             steps = judge.run(known[name] for name in case.word)
             assert judge.settle(steps), judge.findings
             found.append((declared, case, frozenset(row for step in steps for row in rows_of(step.fired))))

@@ -22,15 +22,15 @@ from ockam_fsm.checking.actors import BoundReached, Disabled, Event, Fire, Outbo
 from ockam_fsm.checking.explore import Progress, Result, explore
 from ockam_fsm.checking.properties import Step, always_step
 from ockam_fsm.checking.sessions.open_environment import Alone, strangers
+from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import End, InitiatorActor, ResponderActor
-from ockam_fsm.checking.sessions.setting import Setting
-from ockam_fsm.checking.sessions.worlds import WAYS, setting_of, ways_of
+from ockam_fsm.checking.sessions.worlds import WAYS, config_of, ways_of
 from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.machine import Ignore, Refuse, Row
 from ockam_fsm.machines.session import SessionMachine
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType
 from ockam_fsm.runtime.session import commands
-from ockam_fsm.runtime.session.settings import Settings
+from ockam_fsm.runtime.session.config import SessionConfig
 
 REMEMBERED = 300_000
 """Outcomes per end of a world; states that only mutants reach beyond that are computed each time."""
@@ -65,22 +65,22 @@ class Stepping:
         return decision
 
 
-def stepped(settings: Settings) -> Settings:
+def stepped(settings: SessionConfig) -> SessionConfig:
     """The same settings, for sessions whose table is stepped."""
     settings.__dict__["driver"] = Stepping(settings.machine)
     return settings
 
 
 @lru_cache(maxsize=64)
-def _settings(setting: Stage, role: Role) -> Settings:
-    return stepped(Setting.settings(setting, role))
+def _settings(config: Stage, role: Role) -> SessionConfig:
+    return stepped(PairConfig.settings(config, role))
 
 
 @dataclass(frozen=True)
-class Stage(Setting):
+class Stage(PairConfig):
     """A setting whose tables are stepped and watched."""
 
-    def settings(self, role: Role) -> Settings:
+    def settings(self, role: Role) -> SessionConfig:
         return _settings(self, role)
 
     def taken(self, role: Role) -> set[str]:
@@ -154,9 +154,9 @@ def _party(command: object) -> Hashable:
 def outcome(actor: Actor, role: Role, end: End, event: Event) -> Outcome:
     """Ask the real code."""
     out = Recorder(actor.name)
-    setting = actor.setting
-    assert isinstance(setting, Stage)
-    taken = setting.taken(role)
+    config = actor.config
+    assert isinstance(config, Stage)
+    taken = config.taken(role)
     taken.clear()
     try:
         after = actor.handle(end, event, out)
@@ -214,8 +214,8 @@ class Scene:
     def __init__(self, kind: SessionType, way: str) -> None:
         self.way = way
         self.build = _build(way)
-        self.setting = Stage(kind, capacity=setting_of(kind).capacity)
-        world = self.build(self.setting)
+        self.config = Stage(kind, capacity=config_of(kind).capacity)
+        world = self.build(self.config)
         self.ends = {role: Remembering(role, actor) for role, actor in _ends(world)}
         self.world = replace(world, actors=(*self.ends.values(), *world.actors[len(self.ends) :]))
         self.steps: dict[str, dict[Pair, tuple[int, Step]]] = {actor.name: {} for actor in world.actors}
@@ -251,7 +251,7 @@ class Scene:
 
     def play(self, role: Role, machine: SessionMachine, rows: frozenset[str]) -> None:
         """From now on the end of `role` runs `machine`, which differs from the real one in `rows`."""
-        world = self.build(replace(self.setting, variants=((role, machine),)))
+        world = self.build(replace(self.config, variants=((role, machine),)))
         actors = dict(_ends(world))
         for one, end in self.ends.items():
             end.mutant = actors[one] if one is role else None
@@ -298,7 +298,7 @@ STRANGERS = "-among-strangers"
 ROOM = "-with-room"
 
 
-def _build(way: str) -> Callable[[Setting], World]:
+def _build(way: str) -> Callable[[PairConfig], World]:
     """A world of `worlds.py`; among strangers with an application that says twice as much as there, so that what waits
     may be more than one message, or find no room; and with room enough to see what counts twice."""
     end, among, room = way.partition(STRANGERS)

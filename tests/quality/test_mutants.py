@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from ockam_fsm.checking.explore import explore
-from ockam_fsm.checking.sessions.worlds import WAYS, setting_of
+from ockam_fsm.checking.sessions.worlds import WAYS, config_of
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType
@@ -60,7 +60,7 @@ def test_a_mutant_that_cannot_be_defined_needs_no_world() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("way", [way for way in WAYS if STRANGERS not in way])
 def test_on_the_stage_the_real_table_does_what_it_does_in_its_world(way: str) -> None:
-    real = explore(WAYS[way](setting_of(EXPLICIT_TRANSIENT)), backend="stdlib")
+    real = explore(WAYS[way](config_of(EXPLICIT_TRANSIENT)), backend="stdlib")
     assert scene(EXPLICIT_TRANSIENT, way).states == real.states
 
 

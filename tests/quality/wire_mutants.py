@@ -4,7 +4,8 @@ of wire/rows.py.
     python -m tests.quality.wire_mutants TYPE [EVERY]     every EVERYth (1) mutant of the responder's table
 
 It prints which of those that the in-process kit rejects live here, and writes nothing: what no peer can bring about or
-see is no gap. It is how gaps are found; `test_wire_table_cases.py` keeps what was found. A type takes about fifteen minutes.
+see is no gap. It is how gaps are found; `test_wire_table_cases.py` keeps what was found. A type takes
+about fifteen minutes.
 
 Left out: two-sided types, which have no cases of rows; initiators.
 """

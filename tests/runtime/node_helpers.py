@@ -19,9 +19,9 @@ from ockam_fsm.runtime.node.commands import (
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.session.commands import Notice
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, Profile
 from ockam_fsm.runtime.session.link import Purpose
-from ockam_fsm.runtime.session.settings import Settings
 
 HOST = local("host")
 
@@ -136,9 +136,9 @@ class Wires:
         node.connected(via)
 
 
-def settings(kind: SessionType, role: Role, profile: Profile = GENERATION, **options: object) -> Settings:
+def settings(kind: SessionType, role: Role, profile: Profile = GENERATION, **options: object) -> SessionConfig:
     fresh = role is Role.RESPONDER and not profile.keeps_alive
-    return Settings(TYPES[0] if fresh else kind, role, profile, **options)  # type: ignore[arg-type]
+    return SessionConfig(TYPES[0] if fresh else kind, role, profile, **options)  # type: ignore[arg-type]
 
 
 def pair(

@@ -6,15 +6,15 @@ from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node.commands import Connect, Disconnect, NodeCommand, SetTimer, Transmit, WorkerTimer
-from ockam_fsm.runtime.node.connections import ConnectionSettings
+from ockam_fsm.runtime.node.connections import ConnectionConfig
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.session.commands import Timer
-from ockam_fsm.runtime.session.settings import Settings
+from ockam_fsm.runtime.session.config import SessionConfig
 from tests.runtime.node_helpers import Counted, tcp
 
 
 def node_with(**options: object) -> Node:
-    return Node(Counted("n"), connections=ConnectionSettings(**options))  # type: ignore[arg-type]
+    return Node(Counted("n"), connections=ConnectionConfig(**options))  # type: ignore[arg-type]
 
 
 def send(node: Node, to: str, *payloads: bytes) -> list[NodeCommand]:
@@ -145,7 +145,9 @@ def test_an_accepted_connection_carries_replies_until_it_ends() -> None:
 def asking_node() -> tuple[Node, Address, Address]:
     """A node whose session has sent its hello over a connection that stands, and nothing has come back."""
     node = node_with()
-    session = node.start_session(Settings(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR), (tcp("a"), local("host")))
+    session = node.start_session(
+        SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR), (tcp("a"), local("host"))
+    )
     node.open(session)
     (connect,) = connects(node.run())
     node.connected(connect.via)

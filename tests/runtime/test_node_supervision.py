@@ -23,7 +23,7 @@ from ockam_fsm.runtime.node.dead_letters import MAX_REASONS, OTHER, DeadLetters
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.workers import Context, RestartPolicy, Worker
 from ockam_fsm.runtime.session.commands import Established, Timer
-from ockam_fsm.runtime.session.settings import BackOff
+from ockam_fsm.runtime.session.config import BackOff
 from tests.runtime.node_helpers import Counted, Inbox, pair
 
 ME, OTHER_WORKER = local("me"), local("other")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ockam_fsm.checking.explore import explore
 from ockam_fsm.checking.properties import Step, always_step
 from ockam_fsm.checking.sessions.session_actors import InitiatorActor, ResponderActor
-from ockam_fsm.checking.sessions.worlds import closed, lossy, setting_of
+from ockam_fsm.checking.sessions.worlds import closed, config_of, lossy
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
 from ockam_fsm.kernel.machine import Refuse
 from ockam_fsm.machines.session import TYPES, table
@@ -145,7 +145,7 @@ def test_nothing_grows_beyond_its_declared_capacity(combination: tuple[SessionTy
 
 def sessions_reached(kind: SessionType) -> Iterator[Session]:
     """The session of either end in everything that it can be in a small world of its type."""
-    world = closed(setting_of(kind)) if kind.persistent else lossy(setting_of(kind))
+    world = closed(config_of(kind)) if kind.persistent else lossy(config_of(kind))
     ends: list[dict[Any, None]] = [{}, {}]
 
     def collect(step: Step) -> bool:

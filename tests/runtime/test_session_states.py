@@ -17,10 +17,10 @@ from ockam_fsm.machines.session import (
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, SessionType, State
 from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.session.commands import Closed, Established, Remember, Send, SetTimer, TimedOut, Timer
+from ockam_fsm.runtime.session.config import Durations
 from ockam_fsm.runtime.session.effects import EXHAUSTED
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.settings import Durations
 from ockam_fsm.runtime.session.signals import Close, Error, Hello, Keepalive
 from tests.helpers import (
     CONTACT,

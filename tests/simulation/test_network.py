@@ -154,13 +154,13 @@ class _Registered(Session):
 def setup_of(bad: KnownBad, seed: int) -> Setup:
     actor = bad.world.actors[0]
     assert isinstance(actor, InitiatorActor)
-    setting = actor.setting
+    config = actor.config
     bases: tuple[type, ...] = (WatchedSession,)
-    if isinstance(setting.make, type) and setting.make is not Session:
+    if isinstance(config.make, type) and config.make is not Session:
         readdressed = bad.name in ("no-generation", "reuse-inner-address")
-        bases = (WatchedSession, _Registered, setting.make) if readdressed else (WatchedSession, setting.make)
+        bases = (WatchedSession, _Registered, config.make) if readdressed else (WatchedSession, config.make)
     make = type(bad.name, bases, {"__slots__": ()})
-    return Setup(setting.session_type, seed, make=make, variants=dict(setting.variants))
+    return Setup(config.session_type, seed, make=make, variants=dict(config.variants))
 
 
 CAUGHT_AS: dict[str, set[str]] = {

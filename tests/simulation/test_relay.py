@@ -10,7 +10,7 @@ from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.node import relay
 from ockam_fsm.runtime.node.router import Access
 from ockam_fsm.runtime.node.workers import Context
-from ockam_fsm.runtime.session.settings import Settings
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.simulation.faults import NO_FAULTS, Faults
 from ockam_fsm.simulation.monitors import Monitor
 from ockam_fsm.simulation.network import SimulatedNetwork, SimulatedNode, tcp
@@ -25,10 +25,10 @@ def relayed(seed: int) -> tuple[SimulatedNetwork, list[bytes]]:
     network = SimulatedNetwork(seed, Faults.of("drop", "duplicate", "reorder", "delay"), make=Monitor().maker())
     heard: list[bytes] = []
 
-    def settings(role: Role) -> Settings:
+    def settings(role: Role) -> SessionConfig:
         initiator = role is Role.INITIATOR
         kind = EXPLICIT_PERSISTENT_TWO_SIDED
-        return Settings(kind, role, durations=DURATIONS, attempts=None if initiator else 1000)
+        return SessionConfig(kind, role, durations=DURATIONS, attempts=None if initiator else 1000)
 
     def register(node: SimulatedNode) -> None:
         registrar = relay.Registrar(HUB, node.name, node.name.encode() * 16, refresh_seconds=2.0)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ockam_fsm.checking.sessions.session_actors import CLOSE, INITIATOR, OPEN, RENEGOTIATE, RESPONDER, SEND
-from ockam_fsm.checking.sessions.worlds import lossy, setting_of
+from ockam_fsm.checking.sessions.worlds import config_of, lossy
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType
@@ -26,7 +26,7 @@ LABEL = "GENERATED from ockam_fsm/machines/session.py by tests/specification/cas
 
 def lost_and_repeated(kind: SessionType) -> World:
     """The world that SPIN and TLC count as well."""
-    return table_world(lossy(setting_of(kind)))
+    return table_world(lossy(config_of(kind)))
 
 
 def ordered(kind: SessionType) -> World:
@@ -38,9 +38,9 @@ def ordered(kind: SessionType) -> World:
     }
     for role, name in ((Role.INITIATOR, INITIATOR), (Role.RESPONDER, RESPONDER)):
         orders[name] |= {CLOSE: 1} | ({RENEGOTIATE: 1} if kind.renegotiated_by(role) else {})
-    setting = replace(setting_of(kind), generations=2)
+    config = replace(config_of(kind), generations=2)
     in_flight = 1 if kind.renegotiation is Renegotiation.TWO_SIDED else 2  # else it would be five times as large
-    actors = tuple(TableActor(setting, role) for role in (Role.INITIATOR, Role.RESPONDER))
+    actors = tuple(TableActor(config, role) for role in (Role.INITIATOR, Role.RESPONDER))
     return World(f"{kind.name}:ordered", actors, Network("unordered", in_flight, ("drop",)), orders)
 
 

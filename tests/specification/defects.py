@@ -19,16 +19,16 @@ from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.session.commands import Command, Send, Timer
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.settings import Settings
 from ockam_fsm.runtime.trace_recorder import Recorder, header
 
 FOLDER = Path(__file__).parents[2] / "spec" / "traces"
 HERE = "tests/specification/defects.py"
 INITIATOR, RESPONDER = Role.INITIATOR, Role.RESPONDER
-SETTINGS = {role: Settings(EXPLICIT_PERSISTENT_ONE_SIDED, role, attempts=2, held=2, misses=1) for role in Role}
+SETTINGS = {role: SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, role, attempts=2, held=2, misses=1) for role in Role}
 
 Trace: TypeAlias = list[dict[str, Any]]
 Defect: TypeAlias = Callable[[Trace], int]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ockam_fsm.checking.actors import Deliver, Fire, Order
 from ockam_fsm.checking.actors import Event as WorldEvent
+from ockam_fsm.checking.sessions.pair_config import SESSION_ID, PairConfig
 from ockam_fsm.checking.sessions.session_actors import (
     CLOSE,
     INITIATOR,
@@ -25,7 +26,6 @@ from ockam_fsm.checking.sessions.session_actors import (
     End,
     Packet,
 )
-from ockam_fsm.checking.sessions.setting import SESSION_ID, Setting
 from ockam_fsm.machines.vocabulary import Effect, Event, Role
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node.commands import Connect, NodeCommand, Transmit, WorkerTimer
@@ -58,7 +58,7 @@ class Moment(NamedTuple):
 class NodePair:
     """The ends of one session, on two nodes that are connected."""
 
-    def __init__(self, setting: Setting, make: type[Session] = Session) -> None:
+    def __init__(self, config: PairConfig, make: type[Session] = Session) -> None:
         """`make`: a class of wrong sessions, where a check is checked."""
         self.make = make
         self.sessions: dict[str, list[Session]] = {INITIATOR: [], RESPONDER: []}
@@ -66,7 +66,7 @@ class NodePair:
         self.links: dict[tuple[str, Address], tuple[str, Address]] = {}
         self.sent: list[Symbol] = []
         self.nodes = {name: Node(SeededEntropy(name, Random(0)), make=self._maker(name)) for name in self.sessions}
-        self._start(setting)
+        self._start(config)
 
     def _maker(self, name: str) -> Any:
         """Makes sessions whose addresses say whose they are, as those of the checker's worlds do."""
@@ -79,11 +79,11 @@ class NodePair:
 
         return make
 
-    def _start(self, setting: Setting) -> None:
-        settings = {role: setting.settings(role) for role in Role}
+    def _start(self, config: PairConfig) -> None:
+        settings = {role: config.settings(role) for role in Role}
         responder = self.nodes[RESPONDER]
-        responder.start_host(HOST, settings[Role.RESPONDER], handler=lambda *_: None, capacity=setting.capacity)
-        two_sided = setting.session_type.renegotiated_by(Role.RESPONDER)
+        responder.start_host(HOST, settings[Role.RESPONDER], handler=lambda *_: None, capacity=config.capacity)
+        two_sided = config.session_type.renegotiated_by(Role.RESPONDER)
         self.nodes[INITIATOR].start_session(
             settings[Role.INITIATOR],
             (tcp(RESPONDER), HOST),
@@ -157,9 +157,9 @@ class NodePair:
             self._carry_out(name)
 
 
-def difference(setting: Setting, moments: Iterable[Moment], make: type[Session] = Session) -> str:
+def difference(config: PairConfig, moments: Iterable[Moment], make: type[Session] = Session) -> str:
     """Where two nodes first are not what a case says; empty if they are."""
-    pair = NodePair(setting, make)
+    pair = NodePair(config, make)
     for moment in moments:
         try:
             pair.does(moment.actor, moment.event)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from ockam_fsm.checking.actors import Deliver, Fire, Outbox
 from ockam_fsm.checking.actors import Event as WorldEvent
-from ockam_fsm.checking.engine.handler_cache import Row, Tables
+from ockam_fsm.checking.engine.handler_cache import CachedStep, HandlerCache
 from ockam_fsm.checking.engine.layout import TooNarrow
 from ockam_fsm.checking.engine.steps import Move, Moves
 from ockam_fsm.checking.world import World
@@ -24,7 +24,7 @@ from tests.specification.covering import A_TIMER, AN_ORDER, Cases, Path, Transit
 
 def cases(world: World) -> Cases:
     """Paths through a table world that take each of its transitions at least once."""
-    tables = Tables(world)
+    tables = HandlerCache(world)
     while True:
         try:
             return covering.covering(_Explored(Moves(world, tables)))
@@ -34,7 +34,7 @@ def cases(world: World) -> Cases:
 
 def taken(world: World, path: Path) -> frozenset[Transition]:
     """The transitions on a path."""
-    tables = Tables(world)
+    tables = HandlerCache(world)
     while True:
         try:
             return frozenset(covering.taken(_Explored(Moves(world, tables)), path))
@@ -70,7 +70,7 @@ class _Explored:
         assert isinstance(peer, TableEnd)
         return Transition(tables.names[row.actor], own.state.name, came, rows, peer.state.name)
 
-    def _decided(self, row: Row) -> tuple[str, tuple[str, ...]]:
+    def _decided(self, row: CachedStep) -> tuple[str, tuple[str, ...]]:
         """What came, and the rows that were taken for it; worked out once for each row of the engine's tables."""
         if row.index not in self._rows:
             tables = self.moves.tables

@@ -20,7 +20,7 @@ from ockam_fsm.runtime.session.commands import Timer
 from ockam_fsm.runtime.session.handshake import GENERATION, Place
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.signals import Answer, Close, Data, Hello, Keepalive, KeepaliveAnswer, Superseded
-from ockam_fsm.specification.incarnations import Lives
+from ockam_fsm.specification.incarnations import Incarnations
 from ockam_fsm.specification.table_world import (
     ANSWER,
     CLOSING,
@@ -40,11 +40,11 @@ _INNER = re.compile(rb"(?:initiator|responder)(\d+)(?:\.(\d+))?/(\d+)([ir])w")
 _TALK = {Data: DATA, Keepalive: KEEPALIVE, KeepaliveAnswer: KEEPALIVE_ANSWER, Close: CLOSING}
 _TIMERS = {timer: TIMERS[Effect[f"START_{timer.name}"]] for timer in Timer}
 
-ONE_LIFE = Lives(0)
+ONE_LIFE = Incarnations(0)
 """Enough where nothing restarts: in a first life ordinals are what they are anywhere."""
 
 
-def table_end(end: End, role: Role, lives: Lives = ONE_LIFE) -> TableEnd:
+def table_end(end: End, role: Role, lives: Incarnations = ONE_LIFE) -> TableEnd:
     """One end, without its timers."""
     assert not any(has_state or number for _, number, has_state in end.memory)
     ordinal = lives.ordinal(end.incarnation, 1 if role is Role.INITIATOR else end.spawned)
@@ -72,7 +72,7 @@ def table_timers(end: End) -> frozenset[Event]:
     return frozenset(_TIMERS[timer] for _, image in end.sessions for timer in image.armed)
 
 
-def symbol(packet: Packet, lives: Lives = ONE_LIFE) -> Symbol:
+def symbol(packet: Packet, lives: Incarnations = ONE_LIFE) -> Symbol:
     """One message."""
     message = packet.message
     said = GENERATION.decode(message.payload, Place.WORKER, message.return_route)
@@ -87,23 +87,23 @@ def symbol(packet: Packet, lives: Lives = ONE_LIFE) -> Symbol:
     return _between(_TALK[type(said)], message, lives)
 
 
-def _between(kind: str, message: Message, lives: Lives) -> Symbol:
+def _between(kind: str, message: Message, lives: Incarnations) -> Symbol:
     receiver, number, starter = _read(message.onward_route[-1], lives)
     return Symbol(kind, number, starter, _ordinal(message.return_route[0], lives), receiver)
 
 
-def _link(link: Link | None, lives: Lives) -> SymbolicLink | None:
+def _link(link: Link | None, lives: Incarnations) -> SymbolicLink | None:
     if link is None:
         return None
     peer = _ordinal(link.route[-1], lives) if link.route else 0
     return SymbolicLink(link.generation.number, link.generation.starter, peer, link.resumed)
 
 
-def _ordinal(address: Address, lives: Lives) -> int:
+def _ordinal(address: Address, lives: Incarnations) -> int:
     return _read(address, lives)[0]
 
 
-def _read(address: Address, lives: Lives) -> tuple[int, int, Role]:
+def _read(address: Address, lives: Incarnations) -> tuple[int, int, Role]:
     """Ordinal, number and starter of an inner address."""
     found = _INNER.fullmatch(address.value)
     assert found is not None, address

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 
 from ockam_fsm.checking.actors import Deliver, Fire
 from ockam_fsm.checking.properties import Property, Step, always, always_step, never_step, sometimes
+from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER
-from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.kernel.machine import Limits
 from ockam_fsm.machines.vocabulary import Event, Role, State
 from ockam_fsm.specification.table_world import HELLO, SUPERSEDED, Symbol, TableEnd, link_at, started
@@ -24,9 +24,9 @@ _ROLES = {INITIATOR: Role.INITIATOR, RESPONDER: Role.RESPONDER}
 _AWAY = (State.IDLE, State.TIMED_OUT, State.CLOSED)
 
 
-def table_properties(setting: Setting) -> Iterator[Property]:
+def table_properties(config: PairConfig) -> Iterator[Property]:
     """The S properties that apply to a type, and the witness that something happens at all."""
-    kind = setting.session_type
+    kind = config.session_type
     yield always_step(
         "S2",
         "a transient session never renegotiates; CLOSED is final",
@@ -46,7 +46,7 @@ def table_properties(setting: Setting) -> Iterator[Property]:
         "S7", "established ends of one generation route to each other; a collision has one winner",
         _ends_agree, over=BOTH,
     )  # fmt: skip
-    yield always("S12", "every counter stays within its limit", _within_limits(setting), over=BOTH)
+    yield always("S12", "every counter stays within its limit", _within_limits(config), over=BOTH)
     yield always_step("S16", "between two attempts of an end a back-off has expired", _rested_before_attempt)
     yield sometimes("W1", "both ends are established in one generation", _established_together, over=BOTH)
 
@@ -124,9 +124,9 @@ def _established_together(initiator: TableEnd, responder: TableEnd) -> bool:
     return ours[:2] == theirs[:2] and ours.peer == responder.ordinal
 
 
-def _within_limits(setting: Setting) -> Callable[[TableEnd, TableEnd], bool]:
+def _within_limits(config: PairConfig) -> Callable[[TableEnd, TableEnd], bool]:
     """Every counter is between 0 and its limit; an unlimited one never moves."""
-    of_initiator, of_responder = (setting.settings(role).limits for role in (Role.INITIATOR, Role.RESPONDER))
+    of_initiator, of_responder = (config.settings(role).limits for role in (Role.INITIATOR, Role.RESPONDER))
 
     def fits(end: TableEnd, limits: Limits) -> bool:
         return all(0 <= value <= (limits[name] or 0) for name, value in end.counters._asdict().items())

@@ -12,7 +12,7 @@ from ockam_fsm.checking.world import World
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_TWO_SIDED, EXPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Event, SessionType
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.specification.table_world import Symbol, TableEnd, setting_of_world
+from ockam_fsm.specification.table_world import Symbol, TableEnd, pair_config_of
 from tests.specification.cases import committed, lost_and_repeated, ordered, paths, worlds, written
 from tests.specification.covering import Path
 from tests.specification.node_pair import Moment, difference
@@ -26,8 +26,8 @@ PART = 5
 
 def differences(world: World, chosen: Iterable[Path], make: type[Session] = Session) -> list[str]:
     """Where two nodes are not what the table world says; at most one on each path."""
-    setting = setting_of_world(world)
-    found = ((path, difference(setting, moments(world, path), make)) for path in chosen)
+    config = pair_config_of(world)
+    found = ((path, difference(config, moments(world, path), make)) for path in chosen)
     return [f"{path}: {where}" for path, where in found if where]
 
 
@@ -63,7 +63,7 @@ def test_the_cases_are_those_that_are_generated() -> None:
 def test_wrong_nodes_are_noticed(name: str) -> None:
     world = lost_and_repeated(EXPLICIT_PERSISTENT_TWO_SIDED)
     bad = next(bad for bad in known_bad() if bad.name == name)
-    make = bad.world.actors[0].setting.make  # type: ignore[attr-defined]
+    make = bad.world.actors[0].config.make  # type: ignore[attr-defined]
     assert issubclass(make, Session)
     assert differences(world, list(paths(world))[:100], make)
 

@@ -12,13 +12,13 @@ import pytest
 
 from ockam_fsm.checking.explore import explore
 from ockam_fsm.checking.sessions.known_bad import known_bad, with_row
-from ockam_fsm.checking.sessions.setting import Setting
-from ockam_fsm.checking.sessions.worlds import lossy, setting_of
+from ockam_fsm.checking.sessions.pair_config import PairConfig
+from ockam_fsm.checking.sessions.worlds import config_of, lossy
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, TYPES, table
 from ockam_fsm.machines.vocabulary import Effect, Role, SessionType, State
 from ockam_fsm.projections.promela import SAFETY, WITNESS, to_promela
 from ockam_fsm.specification.promela_files import model_of, texts
-from ockam_fsm.specification.table_world import setting_of_world, table_world
+from ockam_fsm.specification.table_world import pair_config_of, table_world
 from ockam_fsm.tools.spin import Found, run
 from tests.specification.test_table_world import REJECTED, checked, only
 
@@ -37,13 +37,13 @@ BELIEVES_A_HELLO = with_row(
 )
 
 
-def wrong() -> Iterator[tuple[str, str, Setting]]:
+def wrong() -> Iterator[tuple[str, str, PairConfig]]:
     """Wrong tables: a name, the property that rejects it, and the setting that has it."""
     for bad in known_bad():
         if bad.name in REJECTED:
-            setting = setting_of_world(bad.world)
-            yield bad.name, bad.property, replace(setting, generations=3)
-    sound = setting_of(EXPLICIT_PERSISTENT_ONE_SIDED)
+            config = pair_config_of(bad.world)
+            yield bad.name, bad.property, replace(config, generations=3)
+    sound = config_of(EXPLICIT_PERSISTENT_ONE_SIDED)
     for machine, property_id in ((OLD_HELLO_CLOSES, "S4"), (BELIEVES_A_HELLO, "S7")):
         yield machine.name, property_id, replace(sound, variants=((Role.RESPONDER, machine),))
 
@@ -51,13 +51,13 @@ def wrong() -> Iterator[tuple[str, str, Setting]]:
 WRONG = list(wrong())
 
 
-def opinion(setting: Setting, *asserted: str) -> Found:
-    return run(to_promela(model_of(lossy(setting), asserted or SAFETY), "a test"))
+def opinion(config: PairConfig, *asserted: str) -> Found:
+    return run(to_promela(model_of(lossy(config), asserted or SAFETY), "a test"))
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
 def test_spin_finds_as_many_states(kind: SessionType) -> None:
-    ours = explore(table_world(lossy(setting_of(kind))))
+    ours = explore(table_world(lossy(config_of(kind))))
     spin = run(texts()[f"spec/promela/{kind.name}.pml"])
     assert spin.violated == ""
     assert (spin.states, spin.transitions, spin.depth) == (ours.states, ours.transitions, ours.depth)
@@ -65,14 +65,14 @@ def test_spin_finds_as_many_states(kind: SessionType) -> None:
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
 def test_something_happens_in_every_model(kind: SessionType) -> None:
-    found, ours = opinion(setting_of(kind), *WITNESS), only(checked(setting_of(kind)), "W1")
+    found, ours = opinion(config_of(kind), *WITNESS), only(checked(config_of(kind)), "W1")
     assert ours.trace is not None
     assert found.steps == len(ours.trace)
 
 
 @pytest.mark.parametrize(("name", "property_id", "setting"), WRONG, ids=[name for name, _, _ in WRONG])
-def test_spin_rejects_a_wrong_table_after_as_many_steps(name: str, property_id: str, setting: Setting) -> None:
-    found, ours = opinion(setting, f"breaks_{property_id}"), only(checked(setting), property_id)
+def test_spin_rejects_a_wrong_table_after_as_many_steps(name: str, property_id: str, config: PairConfig) -> None:
+    found, ours = opinion(config, f"breaks_{property_id}"), only(checked(config), property_id)
     assert ours.trace is not None
     assert found.violated == f"breaks_{property_id}"
     assert found.steps == len(ours.trace)

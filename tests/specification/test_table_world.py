@@ -10,15 +10,15 @@ import pytest
 from ockam_fsm.checking.explore import PropertyResult, Verdict, explore
 from ockam_fsm.checking.properties import Property, always, always_step
 from ockam_fsm.checking.sessions.known_bad import known_bad
+from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, End
-from ockam_fsm.checking.sessions.setting import Setting
-from ockam_fsm.checking.sessions.worlds import lossy, setting_of
+from ockam_fsm.checking.sessions.worlds import config_of, lossy
 from ockam_fsm.checking.world import NETWORK, World
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType
-from ockam_fsm.specification.incarnations import Lives
-from ockam_fsm.specification.table_world import setting_of_world, table_world
-from ockam_fsm.specification.tlc_models import Specified, specified
+from ockam_fsm.specification.incarnations import Incarnations
+from ockam_fsm.specification.table_world import pair_config_of, table_world
+from ockam_fsm.specification.tlc_models import TlcModel, specified
 from tests.specification.table_abstraction import symbol, table_end, table_timers
 from tests.specification.table_properties import table_properties
 
@@ -41,8 +41,8 @@ def seen_by(record: Callable[..., None], *over: str) -> Property:
     return always("S0", "it is seen", seen, over=over)
 
 
-def checked(setting: Setting) -> World:
-    return replace(table_world(lossy(setting)), properties=tuple(table_properties(setting)))
+def checked(config: PairConfig) -> World:
+    return replace(table_world(lossy(config)), properties=tuple(table_properties(config)))
 
 
 def only(world: World, property_id: str) -> PropertyResult:
@@ -59,7 +59,7 @@ NAMED = pytest.mark.parametrize(
 
 @NAMED
 def test_the_core_and_its_tables_have_the_same_counts(kind: SessionType) -> None:
-    world = lossy(setting_of(kind))
+    world = lossy(config_of(kind))
     core, table = explore(replace(world, properties=())), explore(table_world(world))
     assert core.limit_hit is None
     assert (table.states, table.transitions, table.depth) == (core.states, core.transitions, core.depth)
@@ -68,9 +68,9 @@ def test_the_core_and_its_tables_have_the_same_counts(kind: SessionType) -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize("one", [one for one in specified() if one.counts], ids=lambda one: one.name)
-def test_the_core_reaches_exactly_the_table_states(one: Specified) -> None:
+def test_the_core_reaches_exactly_the_table_states(one: TlcModel) -> None:
     """Ends that have restarted included: an ordinal tells in which life they are."""
-    world, lives = one.world, Lives(one.setting.spawns)
+    world, lives = one.world, Incarnations(one.config.spawns)
     of_core: set[object] = set()
     of_table: set[object] = set()
 
@@ -83,7 +83,7 @@ def test_the_core_reaches_exactly_the_table_states(one: Specified) -> None:
 
 
 def test_messages_and_timers_are_the_same_as_well() -> None:
-    world, of_core, of_table = lossy(setting_of(EXPLICIT_TRANSIENT)), set(), set()
+    world, of_core, of_table = lossy(config_of(EXPLICIT_TRANSIENT)), set(), set()
 
     def core_state(initiator: object, responder: object, network: tuple[object, ...]) -> None:
         ends = (table_end(initiator, Role.INITIATOR), table_end(responder, Role.RESPONDER))  # type: ignore[arg-type]
@@ -113,15 +113,15 @@ def test_messages_and_timers_are_the_same_as_well() -> None:
 
 @NAMED
 def test_every_table_keeps_the_properties(kind: SessionType) -> None:
-    result = explore(checked(setting_of(kind)))
+    result = explore(checked(config_of(kind)))
     assert result.verdict is Verdict.PROVED, str(result)
 
 
 @pytest.mark.parametrize("name", sorted(REJECTED))
 def test_a_wrong_table_is_rejected_as_in_the_core_world(name: str) -> None:
     bad = next(one for one in known_bad() if one.name == name)
-    setting = replace(setting_of_world(bad.world), generations=3)
-    table, core = (only(world, bad.property) for world in (checked(setting), lossy(setting)))
+    config = replace(pair_config_of(bad.world), generations=3)
+    table, core = (only(world, bad.property) for world in (checked(config), lossy(config)))
     assert table.trace is not None
     assert core.trace is not None
     assert table.verdict is Verdict.REFUTED

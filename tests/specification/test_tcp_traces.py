@@ -16,7 +16,7 @@ from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.session import TcpSession
 from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.node.workers import Context
-from ockam_fsm.runtime.session.settings import Settings
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.trace_recorder import Recorder, header
 from ockam_fsm.specification.trace_validation import Validation, validate
 from tests.net.fault_proxy import CHAOS, FaultProxy
@@ -56,7 +56,7 @@ async def used(session: TcpSession, proxy: FaultProxy) -> None:
 
 def recorded_run(kind: SessionType, seed: int) -> list[dict[str, Any]]:
     """What both ends of a session did, behind the proxy."""
-    ours, theirs = (Settings(kind, role, durations=QUICK) for role in (Role.INITIATOR, Role.RESPONDER))
+    ours, theirs = (SessionConfig(kind, role, durations=QUICK) for role in (Role.INITIATOR, Role.RESPONDER))
     records = [header((ours, theirs), FAULTS)]
 
     async def main() -> None:

@@ -29,9 +29,9 @@ from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_TWO_SIDED, EXPLICIT_T
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.projections import tla_model
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.specification.table_world import TableActor, setting_of_world, table_world
+from ockam_fsm.specification.table_world import TableActor, pair_config_of, table_world
 from ockam_fsm.specification.tla_files import of_pair
-from ockam_fsm.specification.tlc_models import Specified, specified
+from ockam_fsm.specification.tlc_models import TlcModel, specified
 from ockam_fsm.tools import tlc
 from tests.specification.covering import Cases, Path, along, covering
 from tests.specification.node_pair import Moment, difference
@@ -56,8 +56,8 @@ class Tried:
         return covering(self.graph)
 
     def differences(self, paths: Sequence[Path], make: type[Session] = Session) -> list[str]:
-        setting = setting_of_world(self.world)
-        found = ((path, difference(setting, self.moments(path), make)) for path in paths)
+        config = pair_config_of(self.world)
+        found = ((path, difference(config, self.moments(path), make)) for path in paths)
         return [f"{path}: {where}" for path, where in found if where]
 
     def moments(self, path: Path) -> Iterator[Moment]:
@@ -103,13 +103,13 @@ def bounds(kind: SessionType) -> Bounds:
 
 def world_of(kind: SessionType, within: Bounds) -> World:
     one = whole(kind)
-    setting = replace(setting_of_world(one.world), generations=within.generations)
-    actors = tuple(TableActor(setting, role) for role in (Role.INITIATOR, Role.RESPONDER))
+    config = replace(pair_config_of(one.world), generations=within.generations)
+    actors = tuple(TableActor(config, role) for role in (Role.INITIATOR, Role.RESPONDER))
     network = replace(one.world.network, in_flight=within.in_flight)
     return replace(table_world(one.world), actors=actors, network=network)
 
 
-def whole(kind: SessionType) -> Specified:
+def whole(kind: SessionType) -> TlcModel:
     return next(one for one in specified() if one.name == kind.name)
 
 
@@ -192,6 +192,6 @@ def test_a_row_of_another_name_is_another_transition(broken: Breaking) -> None:
 def test_a_wrong_node_is_noticed() -> None:
     both = graphed(EXPLICIT_PERSISTENT_TWO_SIDED, bounds(EXPLICIT_PERSISTENT_TWO_SIDED))
     bad = next(bad for bad in known_bad() if bad.name == "first-established-wins")
-    make = bad.world.actors[0].setting.make  # type: ignore[attr-defined]
+    make = bad.world.actors[0].config.make  # type: ignore[attr-defined]
     assert issubclass(make, Session)
     assert both.differences(both.cases.paths, make)

@@ -17,7 +17,7 @@ from ockam_fsm.checking.sessions.known_bad import known_bad
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.specification.table_world import table_world
 from ockam_fsm.specification.tla_files import MODELS, models, of_pair
-from ockam_fsm.specification.tlc_models import REJECTED_BY, WITNESSES, WRONG_OPERATORS, Specified, specified
+from ockam_fsm.specification.tlc_models import REJECTED_BY, WITNESSES, WRONG_OPERATORS, TlcModel, specified
 from ockam_fsm.specification.tlc_node_model import REJECTED_BY as NODES_REJECTED_BY
 
 ROOT = Path(__file__).parents[2]
@@ -31,12 +31,12 @@ ELSEWHERE = [one for one in SHORTEST if one not in PINNED]
 """Wrong machines in the very world of `known_bad`, and those for which TLC has another one: it folds nothing."""
 
 
-def pinned(one: Specified) -> dict[str, Any]:
+def pinned(one: TlcModel) -> dict[str, Any]:
     found: dict[str, Any] = TLC[of_pair(one).name]
     return found
 
 
-def property_id(one: Specified) -> str:
+def property_id(one: TlcModel) -> str:
     return one.rejects.removeprefix("Never_").partition("_")[0]
 
 
@@ -58,7 +58,7 @@ def test_tlc_counts_what_the_explorer_counts(kind: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("one", [one for one in specified() if one.counts], ids=lambda one: one.name)
-def test_tlc_counts_what_the_explorer_counts_in_the_table_world(one: Specified) -> None:
+def test_tlc_counts_what_the_explorer_counts_in_the_table_world(one: TlcModel) -> None:
     found = explore(table_world(one.world))
     assert (pinned(one)["states"], pinned(one)["transitions"]) == (found.states, found.transitions)
     assert found.limit_hit is None
@@ -79,13 +79,13 @@ def test_what_never_shows_a_witness_is_searched_whole() -> None:
 
 
 @pytest.mark.parametrize("one", PINNED, ids=lambda one: one.name)
-def test_counterexamples_are_as_short_as_those_pinned(one: Specified) -> None:
+def test_counterexamples_are_as_short_as_those_pinned(one: TlcModel) -> None:
     assert pinned(one)["steps"] == EXPLORED[one.name]["trace_length"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("one", ELSEWHERE, ids=lambda one: one.name)
-def test_counterexamples_are_as_short_as_those_found(one: Specified) -> None:
+def test_counterexamples_are_as_short_as_those_found(one: TlcModel) -> None:
     world = one.world
     judged = tuple(found for found in world.properties if found.id == property_id(one))
     result = explore(replace(world, properties=judged))[property_id(one)]

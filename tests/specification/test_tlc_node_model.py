@@ -19,7 +19,7 @@ from ockam_fsm.specification.tlc_node_model import (
     REJECTED_BY,
     WITNESSES,
     WRONG_OPERATORS,
-    SpecifiedNode,
+    TlcNodeModel,
     specified_nodes,
 )
 
@@ -32,7 +32,7 @@ WRONG = [one for one in specified_nodes() if one.wrong]
 SEEN = [one for one in specified_nodes() if one.rejects in WITNESSES]
 
 
-def pinned(one: SpecifiedNode) -> dict[str, Any]:
+def pinned(one: TlcNodeModel) -> dict[str, Any]:
     found: dict[str, Any] = TLC[of_node(one).name]
     return found
 
@@ -45,7 +45,7 @@ def test_tlc_counts_what_the_explorer_counts() -> None:
 
 
 @pytest.mark.parametrize("one", WRONG, ids=lambda one: one.name)
-def test_counterexamples_are_as_short_as_those_pinned(one: SpecifiedNode) -> None:
+def test_counterexamples_are_as_short_as_those_pinned(one: TlcNodeModel) -> None:
     assert pinned(one)["verdict"] == EXPLORED[one.name]["verdict"] == "REFUTED"
     assert pinned(one)["steps"] == EXPLORED[one.name]["trace_length"]
 

@@ -19,9 +19,9 @@ from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.runtime import trace_recorder
 from ockam_fsm.runtime.encoding.message import local
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import OCKAM
 from ockam_fsm.runtime.session.knowledge import Terms
-from ockam_fsm.runtime.session.settings import Settings
 from ockam_fsm.simulation import runs, workload
 from ockam_fsm.simulation.monitors import WatchedSession
 from ockam_fsm.specification.trace_reading import FORMAT, MAX_LINE_BYTES, VERSION, TraceError
@@ -208,7 +208,7 @@ def test_the_reader_and_the_writer_mean_the_same_format() -> None:
 def test_profile_ockam_is_not_recorded() -> None:
     make = trace_recorder.Recorder("a", lambda facts: None, WatchedSession).session
     with pytest.raises(LocalSessionError, match="nothing to record"):
-        make(Settings(EXPLICIT_TRANSIENT, Role.INITIATOR, OCKAM), Terms(b"", local("a")), None)
+        make(SessionConfig(EXPLICIT_TRANSIENT, Role.INITIATOR, OCKAM), Terms(b"", local("a")), None)
 
 
 # The command ----------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """One end on the session core, as a Hypothesis machine: a rule for each event of its table, and every S property.
 
-The machine is generated: a table has events, an event has stimuli (`ockam_fsm.conformance.generation.stimuli`), and whatever
-nobody should send is `STRAY`. What is judged are the step properties of the explorer, with the explorer's own actor.
+The machine is generated: a table has events, an event has stimuli (`conformance.generation.stimuli`), and a message that no
+peer should send is `STRAY`. What is judged are the step properties of the explorer, with the explorer's own actor.
 
 Rule 1: what is drawn are positions in lists that the table determines, so that a trace is a list of names.
 Rule 2: `burst` is volume: one draw for many steps.
@@ -22,6 +22,7 @@ from ockam_fsm.checking.actors import Deliver, Disabled, Fault, Fire, Order, Out
 from ockam_fsm.checking.actors import Event as Happening
 from ockam_fsm.checking.properties import Property, Step
 from ockam_fsm.checking.sessions.open_environment import Alone, strangers
+from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import (
     CLOSE,
     LOWER_LAYER_LOST,
@@ -34,21 +35,20 @@ from ockam_fsm.checking.sessions.session_actors import (
     InitiatorActor,
     Packet,
 )
-from ockam_fsm.checking.sessions.setting import Setting
-from ockam_fsm.checking.sessions.worlds import setting_of
+from ockam_fsm.checking.sessions.worlds import config_of
 from ockam_fsm.conformance.generation.automaton import explored
 from ockam_fsm.conformance.generation.hostile import hostile_to
 from ockam_fsm.conformance.generation.peer import Arrive, Peer, Stimulus
 from ockam_fsm.conformance.generation.stimuli import HOSTS, stimuli_of
-from ockam_fsm.conformance.reference.instrumentation import WatchedSettings, Watcher, watched
-from ockam_fsm.conformance.target import Declaration
+from ockam_fsm.conformance.reference.instrumentation import WatchedConfig, Watcher, watched
+from ockam_fsm.conformance.target import EndpointUnderTest
 from ockam_fsm.machines.session import TYPES, table
 from ockam_fsm.machines.vocabulary import Event, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Address
 from ockam_fsm.runtime.session.commands import RequestTimer, Timer
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.host import Host
 from ockam_fsm.runtime.session.session import EXPIRED, Session
-from ockam_fsm.runtime.session.settings import Settings
 
 UNBOUNDED = 10**9
 Cell = tuple[State, Event]
@@ -57,14 +57,14 @@ COVERED: dict[str, set[Cell]] = {}
 
 
 @dataclass(frozen=True)
-class WatchedSetting(Setting):
+class WatchedSetting(PairConfig):
     """A setting whose sessions say which cells they meet."""
 
     @cached_property
-    def _settings(self) -> dict[Role, WatchedSettings]:
+    def _settings(self) -> dict[Role, WatchedConfig]:
         return {role: watched(super(WatchedSetting, self).settings(role)) for role in Role}
 
-    def settings(self, role: Role) -> Settings:
+    def settings(self, role: Role) -> SessionConfig:
         return self._settings[role]
 
     def watcher(self, role: Role) -> Watcher:
@@ -73,27 +73,27 @@ class WatchedSetting(Setting):
         return found
 
 
-def watched_setting(kind: SessionType, **limits: Any) -> WatchedSetting:
-    plain = setting_of(kind)
+def watched_config(kind: SessionType, **limits: Any) -> WatchedSetting:
+    plain = config_of(kind)
     return replace(WatchedSetting(**{**vars(plain), **limits}), generations=None, spawns=UNBOUNDED)
 
 
 @cache
 def alone(kind: SessionType, role: Role) -> tuple[Alone, tuple[Property, ...]]:
     """The end among strangers, without the bounds of the explorer's world, and its properties."""
-    world = strangers(role, setting_of(kind), messages=UNBOUNDED, held=2)
+    world = strangers(role, config_of(kind), messages=UNBOUNDED, held=2)
     actor = world.actors[0]
     assert isinstance(actor, Alone)
-    setting = WatchedSetting(**vars(actor.setting))
-    unbounded = replace(setting, generations=None, spawns=UNBOUNDED)
-    return replace(actor, end=replace(actor.end, setting=unbounded)), world.properties
+    config = WatchedSetting(**vars(actor.config))
+    unbounded = replace(config, generations=None, spawns=UNBOUNDED)
+    return replace(actor, end=replace(actor.end, config=unbounded)), world.properties
 
 
 @dataclass
 class ActorEnd:
     """An actor's state as the `Peer` of the stimuli wants to see it."""
 
-    declaration: Declaration
+    endpoint: EndpointUnderTest
     actor: Alone
     state: End
     now: float = 0.0
@@ -115,7 +115,7 @@ class ActorEnd:
 
 
 @dataclass
-class Walk:
+class TableOracle:
     """A run of one end: what happens, and what is judged."""
 
     kind: SessionType
@@ -125,13 +125,13 @@ class Walk:
     def __post_init__(self) -> None:
         self.actor, self.properties = alone(self.kind, self.role)
         out = Outbox(self.actor.name)
-        self.end = ActorEnd(Declaration(self.kind, self.role, capacity=1), self.actor, self.actor.end.start(out))
+        self.end = ActorEnd(EndpointUnderTest(self.kind, self.role, capacity=1), self.actor, self.actor.end.start(out))
         self.timers = frozenset(out.timers)
         self.peer = Peer(self.end)  # type: ignore[arg-type]
         self.ranks: dict[Address, Any] = {}
-        setting = self.actor.setting
-        assert isinstance(setting, WatchedSetting)
-        self.watcher = setting.watcher(self.role)
+        config = self.actor.config
+        assert isinstance(config, WatchedSetting)
+        self.watcher = config.watcher(self.role)
 
     def take(self, name: str) -> None:
         """One event of the table, if it is possible now."""
@@ -197,7 +197,7 @@ def judge(step: Step, properties: Sequence[Property], how: Callable[[], str]) ->
 
 def again(kind: str, role: str, names: Sequence[str]) -> None:
     """Replay a trace: a list of names."""
-    walk = Walk(next(one for one in TYPES if one.name == kind), Role[role])
+    walk = TableOracle(next(one for one in TYPES if one.name == kind), Role[role])
     for name in names:
         walk.take(name)
 
@@ -250,7 +250,7 @@ class EndMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.walk = Walk(self.kind, self.role)
+        self.walk = TableOracle(self.kind, self.role)
 
     @rule(fault=st.sampled_from([name for name in FAULTS if name.startswith("restart")]))
     def restart(self, fault: str) -> None:
@@ -277,8 +277,8 @@ END_MACHINES: tuple[type[EndMachine], ...] = tuple(end_machine(kind, role) for k
 
 
 def reachable_cells(kind: SessionType, role: Role) -> set[Cell]:
-    """The cells that a breadth-first exploration meets (`automaton.py`). The others cannot be met from outside: an address
-    that a message would have to reach has vanished by then, a timer does not run, a host has forgotten the end."""
-    automaton = explored(Declaration(kind, role))
+    """The cells that a breadth-first exploration reaches (`automaton.py`). The others cannot be reached from outside: the
+    address of the message no longer exists, the timer does not run, or the host has forgotten the end."""
+    automaton = explored(EndpointUnderTest(kind, role))
     cells = {cell for edges in automaton.edges for edge in edges.values() for cell in edge.cells}
     return {(cell[0], cell[1]) for cell in cells if isinstance(cell, tuple)}

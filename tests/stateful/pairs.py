@@ -40,7 +40,7 @@ from ockam_fsm.checking.sessions.session_actors import (
 )
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, SessionType
-from tests.stateful.ends import WatchedSetting, judge, watched_setting
+from tests.stateful.ends import WatchedSetting, judge, watched_config
 
 IN_FLIGHT = 8
 HEALING_STEPS = 300
@@ -57,9 +57,9 @@ Move = tuple[str, int]
 
 @cache
 def subject(kind: SessionType) -> tuple[WatchedSetting, tuple[Property, ...]]:
-    setting = watched_setting(kind, distinct=True, held=2, misses=1, attempts=3, reissue=kind.persistent,
+    config = watched_config(kind, distinct=True, held=2, misses=1, attempts=3, reissue=kind.persistent,
                               capacity=1, back_offs=True)  # fmt: skip
-    return setting, (*safety(setting), *conduct(setting), *recoverability(setting))
+    return config, (*safety(config), *conduct(config), *recoverability(config))
 
 
 @dataclass
@@ -82,10 +82,10 @@ class PairWalk:
     steps: int = 0
 
     def __post_init__(self) -> None:
-        setting, self.properties = subject(self.kind)
+        config, self.properties = subject(self.kind)
         self.actors: dict[str, InitiatorActor | ResponderActor] = {
-            INITIATOR: InitiatorActor(setting),
-            RESPONDER: ResponderActor(setting),
+            INITIATOR: InitiatorActor(config),
+            RESPONDER: ResponderActor(config),
         }
         outs = {name: Outbox(name) for name in self.actors}
         states: dict[str, Any] = {name: actor.start(outs[name]) for name, actor in self.actors.items()}

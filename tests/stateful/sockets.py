@@ -23,8 +23,8 @@ from ockam_fsm.net.tcp_edge import TcpEdge
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.workers import Context
+from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.settings import BackOff, Durations, Settings
 from ockam_fsm.simulation.monitors import Broken, Monitor, mark
 from tests.net.tcp_helpers import until
 
@@ -60,7 +60,7 @@ class SocketWalk:
         self.edges = [TcpEdge(node) for node in (self.a, self.b)]
         at_a, at_b = [tcp(await edge.listen()) for edge in self.edges]
         two_sided = self.kind.renegotiated_by(Role.RESPONDER)
-        settings = [Settings(self.kind, role, durations=QUICK, attempts=20, held=20) for role in Role]
+        settings = [SessionConfig(self.kind, role, durations=QUICK, attempts=20, held=20) for role in Role]
         self.b.start_host(HOST, settings[Role.RESPONDER], handler=self._answer, capacity=20)
         self.a.start_session(
             settings[Role.INITIATOR], (at_b, HOST), outer=OUTER, handler=lambda message, context: None,
@@ -116,7 +116,7 @@ class SocketWalk:
     def restart_host(self) -> None:
         """The responders are gone, with everything that they knew."""
         self.b.stop(HOST)
-        settings = Settings(self.kind, Role.RESPONDER, durations=QUICK, attempts=20, held=20)
+        settings = SessionConfig(self.kind, Role.RESPONDER, durations=QUICK, attempts=20, held=20)
         self.b.start_host(HOST, settings, handler=self._answer, capacity=20)
         self.pump()
 

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from ockam_fsm.machines.session import TYPES, table
 from ockam_fsm.machines.vocabulary import Event, SessionType, State
-from tests.stateful.ends import COVERED, END_MACHINES, EndMachine, Walk, reachable_cells
+from tests.stateful.ends import COVERED, END_MACHINES, EndMachine, TableOracle, reachable_cells
 from tests.stateful.nodes import NODE_MACHINES, NodeWalk
 from tests.stateful.pairs import PAIR_MACHINES
 from tests.stateful.sockets import SOCKET_MACHINES
@@ -41,7 +41,7 @@ def test_ends_and_every_cell(machine: type[EndMachine]) -> None:
     for number in range(MOST_BURSTS):
         if number >= LEAST_BURSTS and wanted <= covered:
             break
-        walk = Walk(machine.kind, machine.role)
+        walk = TableOracle(machine.kind, machine.role)
         for byte in bytes_of(f"{name} {number}", 100):
             walk.take(machine.alphabet[byte % len(machine.alphabet)])
     print(f"{name}: {len(covered)} cells met, all {len(wanted)} that the exploration meets among them")

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from ockam_fsm.checking.sessions.known_bad import known_bad
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, table
-from ockam_fsm.specification.table_world import setting_of_world
+from ockam_fsm.specification.table_world import pair_config_of
 from tests.stateful import nodes, pairs
 from tests.stateful.ends import END_MACHINES
 from tests.stateful.nodes import NODE_MACHINES
@@ -82,7 +82,7 @@ def test_a_wrong_pair_is_found_shrunk_and_replayed(name: str, broken: str, monke
 
 def find_and_replay(name: str, broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine finds it, the example is short, and its trace breaks the same property."""
-    bad = setting_of_world(BAD[name].world)
+    bad = pair_config_of(BAD[name].world)
     right, properties = pairs.subject(EXPLICIT_PERSISTENT_ONE_SIDED)
     wrong = replace(right, make=bad.make, variants=bad.variants)
     chosen = tuple(one for one in properties if one.id == broken)
@@ -99,7 +99,7 @@ def find_and_replay(name: str, broken: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.slow
 def test_a_pair_that_never_recovers_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    bad = BAD["no-negotiation-timer"].world.actors[0].setting  # type: ignore[attr-defined]
+    bad = BAD["no-negotiation-timer"].world.actors[0].config  # type: ignore[attr-defined]
     right, properties = pairs.subject(EXPLICIT_PERSISTENT_ONE_SIDED)
     chosen = tuple(one for one in properties if one.id == "R1")
     monkeypatch.setattr(pairs, "subject", lambda kind: (replace(right, variants=bad.variants), chosen))

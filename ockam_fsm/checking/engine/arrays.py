@@ -1,7 +1,7 @@
 """A world and its tables as the arrays that the kernels read; grows as handlers are called.
 
-Columns are kept here and joined into one array, the plan of `numba_kernels.py`, whenever something was learned: that is a
-copy of a megabyte at most, some hundred times in a search.
+Columns are kept here and joined into one array, the plan of `numba_kernels.py`, whenever a handler was called: a copy of
+a megabyte at most, a few hundred times in a search.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from ockam_fsm.checking.actors import Fire
 from ockam_fsm.checking.engine import numba_kernels
-from ockam_fsm.checking.engine.handler_cache import Row
+from ockam_fsm.checking.engine.handler_cache import CachedStep
 from ockam_fsm.checking.engine.layout import TooNarrow
 from ockam_fsm.checking.engine.numba_kernels import ABSENT, EMPTY, UNLIMITED, Bytes, H, Ints, W
 from ockam_fsm.checking.engine.steps import Moves
@@ -122,7 +122,7 @@ class Arrays:
                 self._most_timers[actor] = max(self._most_timers[actor], len(locals_[local].timers))
             self._locals_known[actor] = len(locals_)
 
-    def _grow_rows(self, rows: list[Row]) -> None:
+    def _grow_rows(self, rows: list[CachedStep]) -> None:
         placed, first = self._moves.layout.placed, self._keys.size
         for row in rows:
             status = (

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ockam_fsm.checking.actors import Fire
-from ockam_fsm.checking.engine.handler_cache import Local, Row, Tables
+from ockam_fsm.checking.engine.handler_cache import CachedStep, HandlerCache, Local
 from ockam_fsm.checking.naming import canonical
 from ockam_fsm.checking.world import Normaliser, World
 from ockam_fsm.kernel.errors import DefinitionError
@@ -35,7 +35,7 @@ class Folded(NamedTuple):
 
 
 class Folding:
-    def __init__(self, world: World, tables: Tables, normaliser: Normaliser) -> None:
+    def __init__(self, world: World, tables: HandlerCache, normaliser: Normaliser) -> None:
         self._tables, self._world, self._by = tables, world, normaliser
         self._corrupts = "corrupt" in world.network.budgets
         self._inert: dict[tuple[int, int, int], bool] = {}
@@ -142,7 +142,7 @@ class Folding:
             state, what = canonical(self._tables.locals[actor][local].state), canonical(self._tables.events[event])
             self._refuse(f"shifting by {k} does not commute with handling {what} in {state} of {self._name(actor)}")
 
-    def _same_when_shifted(self, plain: Row, moved: Row, k: int) -> bool:
+    def _same_when_shifted(self, plain: CachedStep, moved: CachedStep, k: int) -> bool:
         if (plain.possible, plain.bound) != (moved.possible, moved.bound):
             return False
         if not plain.possible:

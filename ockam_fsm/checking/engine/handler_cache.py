@@ -44,7 +44,7 @@ class Local(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class Row:
+class CachedStep:
     """What one actor does with one event in one local state. Not `possible`: the step does not exist; `bound` says
     which bound suppressed it, None that it is disabled."""
 
@@ -68,7 +68,7 @@ class _Outcome(NamedTuple):
     bound: str | None = None
 
 
-class Tables:
+class HandlerCache:
     """Interned local states, messages and events of one world, and the rows between them. Message 0 is "no message"."""
 
     def __init__(self, world: World) -> None:
@@ -87,9 +87,9 @@ class Tables:
         self.sender, self.receiver, self.delivery = [-1], [-1], [-1]
         self.rank: list[tuple[int, int, str]] = [(-1, -1, "")]
         self._ranks: dict[tuple[int, int, str], Envelope] = {}
-        self.rows: list[Row] = []
-        self._row_ids: dict[tuple[int, int, int], Row] = {}
-        self.fresh: list[Row] = []
+        self.rows: list[CachedStep] = []
+        self._row_ids: dict[tuple[int, int, int], CachedStep] = {}
+        self.fresh: list[CachedStep] = []
         """Rows first used since the driver last looked."""
 
     def _declared(self, table: object, name: str, kind: type[Order] | type[Fault]) -> list[tuple[int, Hashable]]:
@@ -139,7 +139,7 @@ class Tables:
         outcome = self._twice(self.world.actors[actor], None, None)
         return self.local(actor, outcome.local), tuple(map(self.envelope, outcome.sent))
 
-    def row(self, actor: int, before: int, event: int) -> Row:
+    def row(self, actor: int, before: int, event: int) -> CachedStep:
         key = (actor, before, event)
         found = self._row_ids.get(key)
         if found is None:
@@ -147,11 +147,11 @@ class Tables:
             self.rows.append(found)
         return found
 
-    def _tabulate(self, actor: int, before: int, event: int) -> Row:
+    def _tabulate(self, actor: int, before: int, event: int) -> CachedStep:
         outcome = self._twice(self.world.actors[actor], self.locals[actor][before], self.events[event])
         after = self.local(actor, outcome.local) if outcome.possible else before
         outputs = tuple(map(self.envelope, outcome.sent))
-        return Row(
+        return CachedStep(
             len(self.rows), actor, before, event, after, outputs, outcome.records, outcome.possible, outcome.bound
         )
 
@@ -169,7 +169,7 @@ class Tables:
             raise DefinitionError(f"actor {actor.name}", [f"{problem}; a handler must depend on its arguments alone"])
         return first
 
-    def use(self, row: Row) -> None:
+    def use(self, row: CachedStep) -> None:
         if not row.used:
             row.used = True
             self.fresh.append(row)
@@ -180,7 +180,7 @@ class Tables:
         for row in self.rows:
             row.used = False
 
-    def step(self, row: Row) -> Step:
+    def step(self, row: CachedStep) -> Step:
         before, after = self.locals[row.actor][row.before], self.locals[row.actor][row.after]
         sent = tuple(self.envelopes[output] for output in row.outputs)
         event = self.events[row.event]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ockam_fsm.checking.engine.handler_cache import Tables
+from ockam_fsm.checking.engine.handler_cache import HandlerCache
 from ockam_fsm.checking.world import Network
 
 Messages = tuple[int, ...]
@@ -21,8 +21,8 @@ class Posted(NamedTuple):
     lost: bool
 
 
-class Contents:
-    def __init__(self, network: Network, tables: Tables) -> None:
+class NetworkState:
+    def __init__(self, network: Network, tables: HandlerCache) -> None:
         self.ordered = network.order == "ordered"
         self.capacity = network.in_flight
         self.lossy = "drop" in network.budgets

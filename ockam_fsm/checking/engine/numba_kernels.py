@@ -114,7 +114,7 @@ def index_rows(index: Ints, keys: Ints, first: int) -> None:
 
 @inlined
 def _group(message: int, plan: Ints) -> int:
-    """As `Contents.group`: in an unordered network a message is its own group."""
+    """As `NetworkState.group`: in an unordered network a message is its own group."""
     if not plan[H.ORDERED]:
         return message
     found: int = plan[plan[H.AT_MESSAGES] + 5 * message + 1]

@@ -25,7 +25,7 @@ class Hit:
     ends: Callable[[Move], bool] | None = None
 
 
-class Ways:
+class ShortestPaths:
     def __init__(self, moves: Moves, search: Search) -> None:
         self._moves, self._search = moves, search
 

@@ -24,9 +24,9 @@ from typing import NamedTuple
 
 from ockam_fsm.checking.actors import CORRUPT, Deliver, Fault, Fire, Order
 from ockam_fsm.checking.engine.folding import Folding
-from ockam_fsm.checking.engine.handler_cache import Row, Tables
+from ockam_fsm.checking.engine.handler_cache import CachedStep, HandlerCache
 from ockam_fsm.checking.engine.layout import Layout, TooNarrow, plan
-from ockam_fsm.checking.engine.network_state import Contents, Messages, without
+from ockam_fsm.checking.engine.network_state import Messages, NetworkState, without
 from ockam_fsm.checking.naming import canonical, spoken
 from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.errors import DefinitionError
@@ -64,7 +64,7 @@ class Move(NamedTuple):
     actor: int
     subject: int
     successor: int | None
-    row: Row | None
+    row: CachedStep | None
     breach: bool = False
 
 
@@ -79,7 +79,7 @@ class Part:
 class Budgets:
     """The finite budgets of a world, numbered; unlimited ones need no bits."""
 
-    def __init__(self, world: World, tables: Tables) -> None:
+    def __init__(self, world: World, tables: HandlerCache) -> None:
         self.limits: list[int] = []
         self.network = {fault: self._add(limit) for fault, limit in world.network.budgets.items()}
         self.events: list[dict[int, int | None]] = []
@@ -98,10 +98,10 @@ class Budgets:
 class Moves:
     """All steps of one world in one layout. `bounds` collects the names of the bounds that were reached."""
 
-    def __init__(self, world: World, tables: Tables) -> None:
+    def __init__(self, world: World, tables: HandlerCache) -> None:
         self.world, self.tables = world, tables
         self.budgets = Budgets(world, tables)
-        self.contents = Contents(world.network, tables)
+        self.contents = NetworkState(world.network, tables)
         self.folding = Folding(world, tables, world.normaliser) if world.normaliser else None
         count = len(tables.names)
         pairs = [(a, b) for a in range(count) for b in range(count) if a != b]
@@ -218,7 +218,7 @@ class Moves:
             elif self._left(state, self.budgets.network["partition"]):
                 yield Move(Action.CUT, -1, link, state + bit - self._cost(self.budgets.network["partition"]), None)
 
-    def _step(self, found: list[Move], action: Action, subject: int, state: int, row: Row, removed: int) -> None:
+    def _step(self, found: list[Move], action: Action, subject: int, state: int, row: CachedStep, removed: int) -> None:
         """`row` taken in `state` (budgets already paid), the message in slot `removed` used up."""
         if not row.possible:
             if row.bound is not None:
@@ -233,7 +233,7 @@ class Moves:
 
     # Landing: the state after a step
 
-    def _land(self, state: int, row: Row, removed: int) -> tuple[int | None, bool]:
+    def _land(self, state: int, row: CachedStep, removed: int) -> tuple[int | None, bool]:
         if self.folding is not None:
             locals_ = list(self.locals_of(state))
             locals_[row.actor] = row.after

@@ -2,8 +2,8 @@
 
 Theory: a world's bounds are data of the world, so another bound makes another world of the same name; what its verdict
 holds within is printed with the verdict. Budgets and `in_flight` belong to every world. A world of sessions has more
-(`Setting`): those are replaced in the setting of both its ends and the world is built again, since its properties read
-the declared limits as well.
+(`PairConfig`): those are replaced for both ends and the world is built again, since its properties read the declared
+limits as well.
 
 Left out: orders and faults that a world does not have. Adding one is a new world.
 """
@@ -15,8 +15,8 @@ from dataclasses import replace
 
 from ockam_fsm.checking.actors import Deliver
 from ockam_fsm.checking.naming import spoken
+from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import InitiatorActor
-from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.checking.sessions.worlds import world_of
 from ockam_fsm.checking.world import Budget, Network, World
 
@@ -35,8 +35,8 @@ class WrongBound(ValueError):
 
 def possible_bounds(world: World) -> tuple[str, ...]:
     """Names of the bounds that `bounded` takes, in order."""
-    setting = SETTING_BOUNDS if setting_in(world) is not None else ()
-    return ("in_flight", *setting, *world.network.budgets, *_budgets(world))
+    config = SETTING_BOUNDS if config_in(world) is not None else ()
+    return ("in_flight", *config, *world.network.budgets, *_budgets(world))
 
 
 def parsed_bound(text: str) -> tuple[str, Budget]:
@@ -59,10 +59,10 @@ def bounded(world: World, bounds: Mapping[str, Budget]) -> World:
     for name in bounds:
         if name not in possible_bounds(world):
             raise UnknownBound(f"{world.name} has no bound {name!r}")
-    setting = setting_in(world)
+    config = config_in(world)
     inside = {name: limit for name, limit in bounds.items() if name in SETTING_BOUNDS}
-    if setting is not None and inside:
-        world = _rebuilt(world, replace(setting, **inside))  # type: ignore[arg-type]
+    if config is not None and inside:
+        world = _rebuilt(world, replace(config, **inside))  # type: ignore[arg-type]
     return replace(
         world,
         network=_network(world.network, bounds),
@@ -71,14 +71,14 @@ def bounded(world: World, bounds: Mapping[str, Budget]) -> World:
     )
 
 
-def setting_in(world: World) -> Setting | None:
+def config_in(world: World) -> PairConfig | None:
     """What both ends of a world of sessions have in common; None where the actors are others."""
-    return next((actor.setting for actor in world.actors if isinstance(actor, InitiatorActor)), None)
+    return next((actor.config for actor in world.actors if isinstance(actor, InitiatorActor)), None)
 
 
-def _rebuilt(world: World, setting: Setting) -> World:
+def _rebuilt(world: World, config: PairConfig) -> World:
     witnesses = tuple(one.id for one in world.properties if one.is_witness)
-    fresh = world_of(setting, world.name, world.network, world.orders, world.faults, witnesses)
+    fresh = world_of(config, world.name, world.network, world.orders, world.faults, witnesses)
     had = [one.id for one in world.properties]
     properties = tuple(one for one in fresh.properties if one.id in had)
     return replace(fresh, name=world.name, title=world.title, properties=properties, normaliser=world.normaliser)

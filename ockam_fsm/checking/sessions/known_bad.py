@@ -26,9 +26,9 @@ from ockam_fsm.checking.sessions.mutant_sessions import (
     UnboundedHold,
 )
 from ockam_fsm.checking.sessions.node_world import wrong_nodes
+from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import INITIATOR, OPEN, REQUEST, RESPONDER, RESTART_LOSING, SEND
-from ockam_fsm.checking.sessions.setting import Setting
-from ockam_fsm.checking.sessions.worlds import closed, lossy, ockam, orders, setting_of, world_of
+from ockam_fsm.checking.sessions.worlds import closed, config_of, lossy, ockam, orders, world_of
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.kernel.machine import Row
 from ockam_fsm.machines.parts import ASK, Effects
@@ -83,47 +83,47 @@ def _both(
 # The list -------------------------------------------------------------------------------------------------------------
 
 
-def _session(make: type[Session], kind: SessionType = ONE_SIDED) -> Setting:
-    return replace(setting_of(kind), make=make)
+def _session(make: type[Session], kind: SessionType = ONE_SIDED) -> PairConfig:
+    return replace(config_of(kind), make=make)
 
 
-def _table(kind: SessionType, edit: Callable[[SessionMachine], SessionMachine]) -> Setting:
-    return replace(setting_of(kind), variants=_both(kind, edit))
+def _table(kind: SessionType, edit: Callable[[SessionMachine], SessionMachine]) -> PairConfig:
+    return replace(config_of(kind), variants=_both(kind, edit))
 
 
-def _requests(setting: Setting) -> World:
+def _requests(config: PairConfig) -> World:
     given = {INITIATOR: {OPEN: 1, REQUEST: 1}}
-    return world_of(setting, "requests", Network("unordered", 2, ("drop",)), given)
+    return world_of(config, "requests", Network("unordered", 2, ("drop",)), given)
 
 
-def _reordered_data(setting: Setting) -> World:
-    setting = replace(setting, distinct=True)
+def _reordered_data(config: PairConfig) -> World:
+    config = replace(config, distinct=True)
     given = {INITIATOR: {OPEN: 1, SEND: 2}}
-    return world_of(setting, "data", Network("unordered", 3, ("drop", "duplicate")), given)
+    return world_of(config, "data", Network("unordered", 3, ("drop", "duplicate")), given)
 
 
-def _lost_responder(setting: Setting) -> World:
+def _lost_responder(config: PairConfig) -> World:
     network = Network("unordered", 2, ("drop", "duplicate"))
-    return world_of(setting, "restarts", network, {INITIATOR: {OPEN: 1}}, {RESPONDER: {RESTART_LOSING: 1}})
+    return world_of(config, "restarts", network, {INITIATOR: {OPEN: 1}}, {RESPONDER: {RESTART_LOSING: 1}})
 
 
-def _lost_initiator(setting: Setting) -> World:
+def _lost_initiator(config: PairConfig) -> World:
     network, losing = Network("unordered", 1, ("drop", "duplicate")), {INITIATOR: {RESTART_LOSING: 1}}
-    return world_of(setting, "restarts", network, {INITIATOR: {OPEN: 1}}, losing, ("W1", "W9"))
+    return world_of(config, "restarts", network, {INITIATOR: {OPEN: 1}}, losing, ("W1", "W9"))
 
 
-def _reissued(setting: Setting) -> World:
-    setting = replace(setting, distinct=True, held=2, reissue=True, generations=2, misses=0)
+def _reissued(config: PairConfig) -> World:
+    config = replace(config, distinct=True, held=2, reissue=True, generations=2, misses=0)
     given = {INITIATOR: {OPEN: 1, REQUEST: 1, SEND: 1}}
-    return world_of(setting, "data", Network("unordered", 2, ("drop", "duplicate")), given)
+    return world_of(config, "data", Network("unordered", 2, ("drop", "duplicate")), given)
 
 
-def _responder_renegotiates() -> Setting:
+def _responder_renegotiates() -> PairConfig:
     """A one-sided session whose responder runs the table of a two-sided one."""
-    return replace(setting_of(ONE_SIDED), variants=((Role.RESPONDER, table(TWO_SIDED, Role.RESPONDER)),))
+    return replace(config_of(ONE_SIDED), variants=((Role.RESPONDER, table(TWO_SIDED, Role.RESPONDER)),))
 
 
-def _dropping(kind: SessionType, name: str, *effects: Effect) -> Setting:
+def _dropping(kind: SessionType, name: str, *effects: Effect) -> PairConfig:
     return _table(kind, lambda machine: without_effect(machine, name, *effects))
 
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 from ockam_fsm.checking.actors import Fire
 from ockam_fsm.checking.properties import Step
+from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.safety import arrival, changes, owned, signal_of, transmitted
 from ockam_fsm.checking.sessions.session_actors import End
-from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.machines.vocabulary import Creation, State
 from ockam_fsm.runtime.session import commands
 from ockam_fsm.runtime.session.effects import EXHAUSTED
@@ -107,9 +107,9 @@ def catches_up(profile: Profile) -> StepPredicate:
     return shows
 
 
-def opened(setting: Setting) -> Callable[[End, End], bool]:
+def opened(config: PairConfig) -> Callable[[End, End], bool]:
     """The initiator was opened by its user, or its supervisor is about to open it again after a restart."""
-    reopened = setting.session_type.creation is Creation.EXPLICIT
+    reopened = config.session_type.creation is Creation.EXPLICIT
 
     def holds(initiator: End, responder: End) -> bool:
         image = initiator.session
@@ -127,28 +127,28 @@ def settled(initiator: End, responder: End) -> bool:
     return image.state in (State.ESTABLISHED, State.CLOSED) or resting
 
 
-def has_budget(setting: Setting) -> Callable[[End, End], bool]:
+def has_budget(config: PairConfig) -> Callable[[End, End], bool]:
     """Opened, and two attempts left: one may go to an end that has lost its state and has to catch up first.
 
     An implicit session wants nothing unless a message waits for it that no previous generation may still take. In
     profile `ockam` nothing is on the wire until a request is made.
     """
-    implicit = setting.session_type.creation is Creation.IMPLICIT
-    is_opened = opened(setting)
+    implicit = config.session_type.creation is Creation.IMPLICIT
+    is_opened = opened(config)
 
     def holds(initiator: End, responder: End) -> bool:
         image = initiator.session
-        if image is None or not is_opened(initiator, responder) or not _attempts_left(image, setting):
+        if image is None or not is_opened(initiator, responder) or not _attempts_left(image, config):
             return False
-        if not setting.profile.keeps_alive:
+        if not config.profile.keeps_alive:
             return bool(image.requests)
         return not implicit or (bool(image.waiting) and not image.usable)
 
     return holds
 
 
-def _attempts_left(image: Snapshot, setting: Setting) -> bool:
-    return setting.attempts is None or image.attempts + 2 <= setting.attempts
+def _attempts_left(image: Snapshot, config: PairConfig) -> bool:
+    return config.attempts is None or image.attempts + 2 <= config.attempts
 
 
 def has_request(initiator: End, responder: End) -> bool:

@@ -1,7 +1,7 @@
 """A whole node as an actor: its connections to two destinations, and two workers of which one fails.
 
-The node is the real one (`runtime/node/node.py`); its state is rebuilt from an image for every event, as sessions are in
-session_actors.py. A destination is played: it accepts, hangs up, and says nothing when its messages are lost.
+The node is the real one (`runtime/node/node.py`). Its state is rebuilt from an image for every event, as sessions are
+in session_actors.py. A destination is played: it accepts, hangs up, and says nothing when its messages are lost.
 
 Rule 1: an image has what the node does next from, and nothing else: no counts of what was, no dead letters
         and no details of theirs.
@@ -32,7 +32,7 @@ from ockam_fsm.runtime.node.commands import (
     Transmit,
     WorkerTimer,
 )
-from ockam_fsm.runtime.node.connections import Connection, ConnectionSettings
+from ockam_fsm.runtime.node.connections import Connection, ConnectionConfig
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.workers import Context, RestartPolicy, Worker
 from ockam_fsm.runtime.session.commands import Timer
@@ -117,7 +117,7 @@ class NodeActor:
 
     def handle(self, image: NodeImage, event: Event, out: Outbox) -> NodeImage:
         entropy = Numbered(image.made, self.most)
-        node = self.make(entropy, connections=ConnectionSettings(held=HELD))
+        node = self.make(entropy, connections=ConnectionConfig(held=HELD))
         workers = _restore(node, image, out)
         node.add_observer(_Recorder(out))
         ends = {one.via: _name(one.destination) for one in image.connections}

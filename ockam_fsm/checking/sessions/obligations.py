@@ -16,23 +16,23 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 
 from ockam_fsm.checking.actors import Order
+from ockam_fsm.checking.sessions.pair_config import SESSION_ID
 from ockam_fsm.checking.sessions.safety import (
     live_links,
     signal_of,
 )
 from ockam_fsm.checking.sessions.session_actors import CLOSE, OPEN, RENEGOTIATE, REOPEN, REQUEST, SEND, Refused
-from ockam_fsm.checking.sessions.session_step import Deed, is_own
-from ockam_fsm.checking.sessions.setting import SESSION_ID
+from ockam_fsm.checking.sessions.session_step import SessionStep, is_own
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.vocabulary import Creation, Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message
 from ockam_fsm.runtime.session import commands
 from ockam_fsm.runtime.session.commands import RequestTimer, Timer
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.effects import EXHAUSTED, NO_ROOM
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Snapshot
-from ockam_fsm.runtime.session.settings import Settings
 from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
@@ -50,7 +50,7 @@ NEGOTIATIONS = (State.NEGOTIATING, State.RENEGOTIATING)
 # S17 ------------------------------------------------------------------------------------------------------------------
 
 
-def owner_is_told(deed: Deed) -> bool:
+def owner_is_told(deed: SessionStep) -> bool:
     """Every establishment, failure and closing is told, once, and after the requests that fail with it."""
     kinds = (commands.Established, commands.TimedOut, commands.Closed)
     notices = [command.notice for command in deed.did(commands.Notify) if isinstance(command, commands.Notify)]
@@ -63,7 +63,7 @@ def owner_is_told(deed: Deed) -> bool:
     return told == expected and not why and _failures_are_told(deed, notices)
 
 
-def _failures_are_told(deed: Deed, notices: Sequence[commands.Notice]) -> bool:
+def _failures_are_told(deed: SessionStep, notices: Sequence[commands.Notice]) -> bool:
     """Requests, and what was held, fail with the reason of what ended them, before that is told itself."""
     ends = [notice for notice in notices if isinstance(notice, commands.TimedOut | commands.Closed)]
     place = notices.index(ends[0]) if ends else len(notices)
@@ -81,7 +81,7 @@ def _failures_are_told(deed: Deed, notices: Sequence[commands.Notice]) -> bool:
     return not ends or set(discarded) <= {ends[-1].reason}
 
 
-def _is_full(deed: Deed) -> bool:
+def _is_full(deed: SessionStep) -> bool:
     """Whether there was no room in this step; what was held may have left by its end."""
     return deed.adopts or (deed.after is not None and deed.after.held >= deed.settings.held_limit)
 
@@ -89,7 +89,7 @@ def _is_full(deed: Deed) -> bool:
 # S18 ------------------------------------------------------------------------------------------------------------------
 
 
-def state_has_what_belongs_to_it(deed: Deed) -> bool:
+def state_has_what_belongs_to_it(deed: SessionStep) -> bool:
     """A negotiation has an attempt, an established end a route, and each state its timers; nothing else runs."""
     image = deed.after
     if not _timers_are_those_of_the_sessions(deed) or not _addresses_live_with_their_links(deed):
@@ -104,14 +104,14 @@ def state_has_what_belongs_to_it(deed: Deed) -> bool:
     return image.armed == _timers_of(image, deed.settings) and _follows(deed.was, image.state)
 
 
-def _is_for_a_message(deed: Deed, image: Snapshot) -> bool:
+def _is_for_a_message(deed: SessionStep, image: Snapshot) -> bool:
     """An implicit session negotiates for a message that waits, and rests only while none does."""
     if deed.settings.session_type.creation is Creation.IMPLICIT and deed.starts:
         return bool(image.waiting)
     return not (image.resting and image.waiting)
 
 
-def _timers_are_those_of_the_sessions(deed: Deed) -> bool:
+def _timers_are_those_of_the_sessions(deed: SessionStep) -> bool:
     expected: set[Hashable] = set(deed.step.timers_after).intersection([REOPEN])
     for key, image in deed.step.after.sessions:
         pending = [RequestTimer(one.identifier) for one in image.requests if one.state is RequestState.PENDING]
@@ -120,7 +120,7 @@ def _timers_are_those_of_the_sessions(deed: Deed) -> bool:
     return expected == deed.step.timers_after
 
 
-def _addresses_live_with_their_links(deed: Deed) -> bool:
+def _addresses_live_with_their_links(deed: SessionStep) -> bool:
     known = _addresses(deed.before)
     for command in deed.did(object):
         if isinstance(command, commands.Register):
@@ -134,7 +134,7 @@ def _addresses(image: Snapshot | None) -> set[Address]:
     return {one for link in live_links(image) for one in (link.inner, link.handshake) if one is not None}
 
 
-def _timers_of(image: Snapshot, settings: Settings) -> set[Timer]:
+def _timers_of(image: Snapshot, settings: SessionConfig) -> set[Timer]:
     kind, role = settings.session_type, settings.role
     if image.state in NEGOTIATIONS:
         return {Timer.NEGOTIATION}
@@ -152,7 +152,7 @@ def _timers_of(image: Snapshot, settings: Settings) -> set[Timer]:
     return set()
 
 
-def asks(settings: Settings) -> bool:
+def asks(settings: SessionConfig) -> bool:
     """Whether this end asks its peer whether it is alive; the other one listens for silence."""
     return settings.role is Role.INITIATOR or settings.session_type.renegotiated_by(settings.role)
 
@@ -175,7 +175,7 @@ def _follows(was: State, is_now: State) -> bool:
 # S19 ------------------------------------------------------------------------------------------------------------------
 
 
-def hearing_counts(deed: Deed) -> bool:
+def hearing_counts(deed: SessionStep) -> bool:
     """Whatever is heard in the current generation is a sign of life; using an implicit transient session is one too."""
     settings, image = deed.settings, deed.after
     restarts = any(command == commands.SetTimer(Timer.IDLE, _idle_seconds(settings))
@@ -193,7 +193,7 @@ def hearing_counts(deed: Deed) -> bool:
     return image.misses == 0 and image.attempts == 0 and image.back_off_step == 0
 
 
-def _idle_seconds(settings: Settings) -> float:
+def _idle_seconds(settings: SessionConfig) -> float:
     assert settings.durations.idle_seconds is not None
     return settings.durations.idle_seconds
 
@@ -201,7 +201,7 @@ def _idle_seconds(settings: Settings) -> float:
 # S20 ------------------------------------------------------------------------------------------------------------------
 
 
-def counters_tell_the_truth(deed: Deed) -> bool:
+def counters_tell_the_truth(deed: SessionStep) -> bool:
     """Attempts, unanswered keepalives and usable generations are counted, each where it happens and only there."""
     image, limit = deed.after, deed.settings.limits["attempts"]
     spent = limit is not None and deed.before is not None and deed.before.attempts >= limit
@@ -220,7 +220,7 @@ def counters_tell_the_truth(deed: Deed) -> bool:
     return _attempts_are_counted(deed, image) and _misses_are_counted(deed, image)
 
 
-def _attempts_are_counted(deed: Deed, image: Snapshot) -> bool:
+def _attempts_are_counted(deed: SessionStep, image: Snapshot) -> bool:
     before = deed.before.attempts if deed.before is not None else 0
     limit = deed.settings.limits["attempts"]
     if not deed.settings.session_type.persistent or limit is None:
@@ -233,7 +233,7 @@ def _attempts_are_counted(deed: Deed, image: Snapshot) -> bool:
     return image.attempts == before or cleared
 
 
-def _misses_are_counted(deed: Deed, image: Snapshot) -> bool:
+def _misses_are_counted(deed: SessionStep, image: Snapshot) -> bool:
     before = deed.before.misses if deed.before is not None else 0
     if deed.fired(Timer.KEEPALIVE):
         missed = before >= (deed.settings.limits["misses"] or 0)
@@ -249,7 +249,7 @@ def _misses_are_counted(deed: Deed, image: Snapshot) -> bool:
 # S21 ------------------------------------------------------------------------------------------------------------------
 
 
-def peer_is_told(deed: Deed) -> bool:
+def peer_is_told(deed: SessionStep) -> bool:
     """Hello, answer, superseded, keepalive, its answer and close are said where the peer waits for them, once."""
     profile = deed.settings.profile
     messages = [send.message for send in deed.did(commands.Send) if isinstance(send, commands.Send)]
@@ -259,7 +259,7 @@ def peer_is_told(deed: Deed) -> bool:
     return said == expected and all(_fits(deed, signal, message) for signal, message in sent)
 
 
-def _fits(deed: Deed, signal: Signal | None, message: Message) -> bool:
+def _fits(deed: SessionStep, signal: Signal | None, message: Message) -> bool:
     """What is said names the generation that it is about, or is said in it."""
     match signal:
         case Keepalive():
@@ -277,7 +277,7 @@ def _fits(deed: Deed, signal: Signal | None, message: Message) -> bool:
     return True
 
 
-def _owed(deed: Deed) -> Iterator[type[Signal]]:
+def _owed(deed: SessionStep) -> Iterator[type[Signal]]:
     before, after = deed.before, deed.after
     if deed.starts:
         yield Hello
@@ -305,11 +305,11 @@ def _is_said_in(message: Message, link: Link | None) -> bool:
     return link is not None and (message.onward_route, message.return_route) == (link.route, (link.inner,))
 
 
-def _heard_in_previous(deed: Deed) -> bool:
+def _heard_in_previous(deed: SessionStep) -> bool:
     return deed.before is not None and deed.was is State.RENEGOTIATING and deed.arrived_at(deed.before.current)
 
 
-def _owed_to_a_hello(deed: Deed, hello: Hello) -> Iterator[type[Signal]]:
+def _owed_to_a_hello(deed: SessionStep, hello: Hello) -> Iterator[type[Signal]]:
     before, kind = deed.before, deed.settings.session_type
     newer = hello.generation.rank > deed.seen
     if hello.generation.starter is deed.settings.role:
@@ -334,7 +334,7 @@ def _owed_to_a_hello(deed: Deed, hello: Hello) -> Iterator[type[Signal]]:
 # S22 ------------------------------------------------------------------------------------------------------------------
 
 
-def orders_are_taken(deed: Deed) -> bool:
+def orders_are_taken(deed: SessionStep) -> bool:
     """An order is refused exactly where the semantics say so."""
     event = deed.step.event
     if not isinstance(event, Order) or deed.before is None:
@@ -342,7 +342,7 @@ def orders_are_taken(deed: Deed) -> bool:
     return bool(deed.did(Refused)) is not _allowed(event.order, deed.before, deed.settings)
 
 
-def _allowed(order: Hashable, image: Snapshot, settings: Settings) -> bool:
+def _allowed(order: Hashable, image: Snapshot, settings: SessionConfig) -> bool:
     kind, role, state = settings.session_type, settings.role, image.state
     explicit, room = kind.creation is Creation.EXPLICIT, image.held < settings.held_limit
     if order == CLOSE:

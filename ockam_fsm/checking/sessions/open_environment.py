@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from ockam_fsm.checking.actors import BoundReached, Deliver, Event, Order, Outbox
+from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.properties import conduct, refusals, safety, unless_refused, witness
 from ockam_fsm.checking.sessions.session_actors import (
     CLOSE,
@@ -35,7 +36,6 @@ from ockam_fsm.checking.sessions.session_actors import (
     Packet,
     ResponderActor,
 )
-from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import Address, Message, local
@@ -87,8 +87,8 @@ class Alone:
         return Role.INITIATOR if isinstance(self.end, InitiatorActor) else Role.RESPONDER
 
     @property
-    def setting(self) -> Setting:
-        return self.end.setting
+    def config(self) -> PairConfig:
+        return self.end.config
 
     def start(self, out: Outbox) -> End:
         return self.end.start(out) if isinstance(self.end, InitiatorActor) else self.end.made(returned=self.returned)
@@ -100,21 +100,21 @@ class Alone:
 
 
 def strangers(
-    role: Role, setting: Setting, messages: int = 1, held: int = 1, misses: int = 1, *, returned: bool = False
+    role: Role, config: PairConfig, messages: int = 1, held: int = 1, misses: int = 1, *, returned: bool = False
 ) -> World:
     """The end of `role` among strangers, with every step property that its type has. `messages`: how many the
     application may say in all, requests included. `returned`: a responder that was restarted and kept its state."""
-    kind = setting.session_type
-    setting = replace(setting, distinct=True, held=held, misses=misses, generations=2, spawns=2, capacity=1,
+    kind = config.session_type
+    config = replace(config, distinct=True, held=held, misses=misses, generations=2, spawns=2, capacity=1,
                       reissue=kind.persistent, back_offs=True, refusals=True)  # fmt: skip
     end: InitiatorActor | ResponderActor = (
-        InitiatorActor(setting, peer=STRANGER) if role is Role.INITIATOR else ResponderActor(setting, peer=STRANGER)
+        InitiatorActor(config, peer=STRANGER) if role is Role.INITIATOR else ResponderActor(config, peer=STRANGER)
     )
-    said = tuple(Deliver(packet, STRANGER) for packet in sayings(role, setting))
-    claims = tuple(one for one in (*safety(setting), *conduct(setting), *refusals(setting)) if one.reads_steps)
+    said = tuple(Deliver(packet, STRANGER) for packet in sayings(role, config))
+    claims = tuple(one for one in (*safety(config), *conduct(config), *refusals(config)) if one.reads_steps)
     shown = "W4" if role is Role.INITIATOR else "W5" if kind.renegotiated_by(role) else "W7"
-    properties = (*claims, witness(shown, setting))
-    bounds = {"messages": messages, "held": held, "attempts": setting.attempts or "unlimited", "misses": setting.misses,
+    properties = (*claims, witness(shown, config))
+    bounds = {"messages": messages, "held": held, "attempts": config.attempts or "unlimited", "misses": config.misses,
               "generations": 2, "sayings": len(said)}  # fmt: skip
     return World(
         name=f"{kind.name}:{'returned-' * returned}{end.name}-among-strangers",
@@ -129,12 +129,12 @@ def strangers(
     )
 
 
-def sayings(role: Role, setting: Setting) -> Iterator[Packet]:
+def sayings(role: Role, config: PairConfig) -> Iterator[Packet]:
     """The alphabet: every signal, for each number and starter, at every address that belongs to it."""
     own = "initiator0" if role is Role.INITIATOR else "responder0.1"
     peer = "responder0.1" if role is Role.INITIATOR else "initiator0"
     door = CONTACT if role is Role.INITIATOR else HOST_ADDRESS
-    session_id, two_sided = setting.session_id(0), setting.session_type.renegotiated_by(Role.RESPONDER)
+    session_id, two_sided = config.session_id(0), config.session_type.renegotiated_by(Role.RESPONDER)
     for number, starter in product(NUMBERS, Role):
         here = local(f"{own}/{number}{'ri'[starter]}w")
         if starter is role:

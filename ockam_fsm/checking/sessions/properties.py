@@ -23,17 +23,17 @@ from ockam_fsm.checking.properties import (
 from ockam_fsm.checking.sessions import liveness as live
 from ockam_fsm.checking.sessions import obligations as owes
 from ockam_fsm.checking.sessions import safety as safe
+from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, Refused
 from ockam_fsm.checking.sessions.session_step import every_deed
-from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.machines.vocabulary import Role
 
 BOTH = (INITIATOR, RESPONDER)
 
 
-def safety(setting: Setting) -> Iterator[Property]:
+def safety(config: PairConfig) -> Iterator[Property]:
     """The S properties that apply to a type and profile."""
-    profile, kind = setting.profile, setting.session_type
+    profile, kind = config.profile, config.session_type
     concerned = safe.only_its_generation_changes_it(profile)
     keeps = safe.keeps_its_state(profile)
     on_route = safe.route_belongs_to_generation(profile)
@@ -68,34 +68,34 @@ def safety(setting: Setting) -> Iterator[Property]:
     )
     yield always_step("S9", "data is delivered in the generation it was sent in", safe.delivered_in_its_generation)
     yield always_step("S11", "every accepted message is somewhere, or a named fault took it", safe.nothing_is_lost)
-    yield always_step("S12", "buffers, attempts and responders stay within capacity", safe.within_capacity(setting))
+    yield always_step("S12", "buffers, attempts and responders stay within capacity", safe.within_capacity(config))
     yield always_step("S13", "reissued, held and new messages leave in that order, each once", safe.leaves_in_order)
     yield always_step("S16", "between two attempts of an end a back-off has expired", safe.rested_before_attempt)
 
 
-def conduct(setting: Setting) -> Iterator[Property]:
+def conduct(config: PairConfig) -> Iterator[Property]:
     """What an end owes in every step."""
-    told = every_deed(setting, owes.owner_is_told)
+    told = every_deed(config, owes.owner_is_told)
     yield always_step("S17", "the owner is told of every establishment, failure and closing, once", told)
-    belongs = every_deed(setting, owes.state_has_what_belongs_to_it)
+    belongs = every_deed(config, owes.state_has_what_belongs_to_it)
     yield always_step(
         "S18",
         "each state has the attempt, route, addresses and timers of its own, only; an implicit end asks for a message",
         belongs,
     )
-    heard = every_deed(setting, owes.hearing_counts)
+    heard = every_deed(config, owes.hearing_counts)
     yield always_step("S19", "whatever is heard in the current generation is a sign of life", heard)
-    counted = every_deed(setting, owes.counters_tell_the_truth)
+    counted = every_deed(config, owes.counters_tell_the_truth)
     yield always_step(
         "S20", "attempts, misses, usable generations and numbers seen are counted where they happen", counted
     )
-    said = every_deed(setting, owes.peer_is_told)
+    said = every_deed(config, owes.peer_is_told)
     yield always_step("S21", "what the peer waits for is said, once", said)
 
 
-def refusals(setting: Setting) -> Iterator[Property]:
-    """For worlds in which a refused order is a step (`Setting.refusals`)."""
-    allowed = every_deed(setting, owes.orders_are_taken)
+def refusals(config: PairConfig) -> Iterator[Property]:
+    """For worlds in which a refused order is a step (`PairConfig.refusals`)."""
+    allowed = every_deed(config, owes.orders_are_taken)
     yield always_step("S22", "an order is refused exactly where sections 3 and 7 say so", allowed)
 
 
@@ -112,16 +112,16 @@ def unless_refused(one: Property) -> Property:
     return replace(one, predicate=judged)
 
 
-def recoverability(setting: Setting) -> Iterator[Property]:
+def recoverability(config: PairConfig) -> Iterator[Property]:
     """The R properties that apply to a type and profile."""
     yield recoverable(
         "R1", "an opened initiator becomes established, closed, or rests with nothing held",
-        live.settled, over=BOTH, given=live.opened(setting),
+        live.settled, over=BOTH, given=live.opened(config),
     )  # fmt: skip
-    if setting.session_type.persistent:
+    if config.session_type.persistent:
         yield recoverable(
             "R2", "an opened persistent pair with budget left becomes established in one generation",
-            live.established_together, over=BOTH, given=live.has_budget(setting),
+            live.established_together, over=BOTH, given=live.has_budget(config),
         )  # fmt: skip
     yield recoverable("R3", "every request is resolved", live.no_request, over=BOTH, given=live.has_request)
     yield recoverable(
@@ -130,9 +130,9 @@ def recoverability(setting: Setting) -> Iterator[Property]:
     )  # fmt: skip
 
 
-def witness(name: str, setting: Setting) -> Property:
+def witness(name: str, config: PairConfig) -> Property:
     """One W property by name; `W2:REASON` asks for a renegotiation after a failure with that reason."""
-    profile = setting.profile
+    profile = config.profile
     if name.startswith("W2:"):
         reason = name.removeprefix("W2:")
         return sometimes_step(name, f"renegotiated after: {reason}", live.renegotiated_after(reason))

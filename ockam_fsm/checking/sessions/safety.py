@@ -18,6 +18,7 @@ from typing import Any, TypeAlias, cast
 
 from ockam_fsm.checking.actors import Deliver, Fault, Fire, Order
 from ockam_fsm.checking.properties import Step
+from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import (
     CONTACT,
     DATA_TAG,
@@ -31,7 +32,6 @@ from ockam_fsm.checking.sessions.session_actors import (
     Packet,
     started_attempt,
 )
-from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.vocabulary import Role, State
@@ -343,16 +343,16 @@ def transmitted(step: Step, key: Key) -> list[bytes]:
     return found
 
 
-def within_capacity(setting: Setting) -> StepPredicate:
+def within_capacity(config: PairConfig) -> StepPredicate:
     def holds(step: Step) -> bool:
         sessions = step.after.sessions
-        return len(sessions) <= max(setting.capacity, 1) and all(_fits(setting, image) for _, image in sessions)
+        return len(sessions) <= max(config.capacity, 1) and all(_fits(config, image) for _, image in sessions)
 
     return holds
 
 
-def _fits(setting: Setting, image: Snapshot) -> bool:
-    limits = setting.settings(Role.INITIATOR).limits
+def _fits(config: PairConfig, image: Snapshot) -> bool:
+    limits = config.settings(Role.INITIATOR).limits
     values = {"attempts": image.attempts, "held": len(image.waiting), "misses": image.misses}
     bounded = all(limits[name] is None or value <= (limits[name] or 0) for name, value in values.items())
     return bounded and len(image.waiting) == image.held and len(image.requests) <= 2

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ockam_fsm.checking.replay import replay
 from ockam_fsm.checking.result import Moment
 from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, RESTART_KEEPING, RESTART_LOSING, SEND
-from ockam_fsm.checking.sessions.worlds import Orders, begin, setting_of, world_of
+from ockam_fsm.checking.sessions.worlds import Orders, begin, config_of, world_of
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
@@ -87,11 +87,11 @@ def suffers(end: str, fault: str) -> tuple[str, ...]:
 
 def _world(kind: SessionType, sends: int = 1) -> World:
     """Wide bounds: a scenario is one run, nothing is explored."""
-    setting = replace(setting_of(kind), distinct=True, generations=9, attempts=3, held=2, spawns=3)
+    config = replace(config_of(kind), distinct=True, generations=9, attempts=3, held=2, spawns=3)
     network = Network("unordered", 4, ("drop", "duplicate"))
     happening: Orders = {end: {RESTART_LOSING: 1, RESTART_KEEPING: 1} for end in (INITIATOR, RESPONDER)}
-    ordered: Orders = {INITIATOR: {**begin(setting, sends), SEND: sends}, RESPONDER: {SEND: 1}}
-    return world_of(setting, "scenario", network, ordered, happening)
+    ordered: Orders = {INITIATOR: {**begin(config, sends), SEND: sends}, RESPONDER: {SEND: 1}}
+    return world_of(config, "scenario", network, ordered, happening)
 
 
 def _negotiate() -> Scenario:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from ockam_fsm.checking.actors import CORRUPT, BoundReached, Deliver, Disabled, Event, Fault, Fire, Order, Outbox
 from ockam_fsm.checking.naming import spoken
 from ockam_fsm.checking.sessions.labels import said, state_of
-from ockam_fsm.checking.sessions.setting import SESSION_ID, Setting
+from ockam_fsm.checking.sessions.pair_config import SESSION_ID, PairConfig
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
 from ockam_fsm.machines.vocabulary import Creation, Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, local
@@ -128,12 +128,12 @@ class DerivedEntropy:
 class InitiatorActor:
     """The initiator and the application that owns it."""
 
-    setting: Setting
+    config: PairConfig
     name: str = INITIATOR
     peer: str = RESPONDER
 
     def start(self, out: Outbox) -> End:
-        return End(((None, _stripped(self._session(End()).snapshot(), self.setting)),))
+        return End(((None, _stripped(self._session(End()).snapshot(), self.config)),))
 
     def handle(self, end: End, event: Event, out: Outbox) -> End:
         if isinstance(event, Fault) and event.fault in RESTARTS:
@@ -141,24 +141,24 @@ class InitiatorActor:
         try:
             return self._handled(end, event, out)
         except Disabled:
-            return _refused(end, event, out, self.setting)
+            return _refused(end, event, out, self.config)
 
     def _handled(self, end: End, event: Event, out: Outbox) -> End:
         session = self._session(end)
-        commands = _act(session, event, end, self.setting)
+        commands = _act(session, event, end, self.config)
         _perform(self.name, [(None, command) for command in commands], {None: session}, self.peer, out)
-        after = ((None, _stripped(session.snapshot(), self.setting)),)
-        return _moved(end, event, end._replace(sessions=after), self.setting)
+        after = ((None, _stripped(session.snapshot(), self.config)),)
+        return _moved(end, event, end._replace(sessions=after), self.config)
 
     def _session(self, end: End) -> Session:
-        setting = self.setting
-        settings = setting.settings(Role.INITIATOR)
+        config = self.config
+        settings = config.settings(Role.INITIATOR)
         two_sided = settings.session_type.renegotiated_by(Role.RESPONDER)
         contact, own_route = (CONTACT, (CONTACT,)) if two_sided else (None, ())
-        terms = Terms(setting.session_id(end.incarnation), local(self.name), contact, own_route)
-        entropy = DerivedEntropy(f"{self.name}{end.incarnation}", setting.generations)
+        terms = Terms(config.session_id(end.incarnation), local(self.name), contact, own_route)
+        entropy = DerivedEntropy(f"{self.name}{end.incarnation}", config.generations)
         _, remembered, has_state = end.memory[0] if end.memory else (None, 0, False)
-        session = setting.make(settings, terms, entropy, (HOST_ADDRESS,), remembered=remembered, has_state=has_state)
+        session = config.make(settings, terms, entropy, (HOST_ADDRESS,), remembered=remembered, has_state=has_state)
         if end.session is not None:
             session.restore(end.session)
         return session
@@ -168,19 +168,19 @@ class InitiatorActor:
         if session is None or session.state in (State.IDLE, State.CLOSED):
             raise Disabled
         out.cancel_all_timers()
-        if self.setting.session_type.creation is Creation.EXPLICIT:
+        if self.config.session_type.creation is Creation.EXPLICIT:
             out.set_timer(REOPEN)
-        keeps = fault == RESTART_KEEPING and self.setting.session_type.persistent
+        keeps = fault == RESTART_KEEPING and self.config.session_type.persistent
         memory = ((None, session.seen[0], session.has_state),) if keeps else ()
         fresh = End(incarnation=end.incarnation + 1, memory=memory, accepted=end.accepted)
-        return fresh._replace(sessions=((None, _stripped(self._session(fresh).snapshot(), self.setting)),))
+        return fresh._replace(sessions=((None, _stripped(self._session(fresh).snapshot(), self.config)),))
 
 
 @dataclass(frozen=True)
 class ResponderActor:
     """The host of the responders and their application, which answers every request."""
 
-    setting: Setting
+    config: PairConfig
     name: str = RESPONDER
     peer: str = INITIATOR
 
@@ -189,10 +189,10 @@ class ResponderActor:
 
     def made(self, *, returned: bool) -> End:
         """With one responder that nobody has asked for yet; `returned`: with the memory of one."""
-        key = self.setting.session_id(0)
+        key = self.config.session_id(0)
         if returned:
             return End(memory=((key, 1, True),))
-        return End(((key, _stripped(self._host(End()).make(key, key).snapshot(), self.setting)),), spawned=1)
+        return End(((key, _stripped(self._host(End()).make(key, key).snapshot(), self.config)),), spawned=1)
 
     def handle(self, end: End, event: Event, out: Outbox) -> End:
         if isinstance(event, Fault) and event.fault in RESTARTS:
@@ -200,29 +200,29 @@ class ResponderActor:
         try:
             return self._handled(end, event, out)
         except Disabled:
-            return _refused(end, event, out, self.setting)
+            return _refused(end, event, out, self.config)
 
     def _handled(self, end: End, event: Event, out: Outbox) -> End:
         host = self._host(end)
         owned = self._act(host, event, end)
-        if host.spawned > self.setting.spawns:
+        if host.spawned > self.config.spawns:
             raise BoundReached("spawns")
         _perform(self.name, owned, host.sessions, self.peer, out)
-        sessions = tuple((key, _stripped(image, self.setting)) for key, image in host.snapshot().sessions)
-        return _moved(end, event, end._replace(sessions=sessions, spawned=host.spawned), self.setting)
+        sessions = tuple((key, _stripped(image, self.config)) for key, image in host.snapshot().sessions)
+        return _moved(end, event, end._replace(sessions=sessions, spawned=host.spawned), self.config)
 
     def _host(self, end: End) -> Host:
-        setting = self.setting
-        settings = setting.settings(Role.RESPONDER)
+        config = self.config
+        settings = config.settings(Role.RESPONDER)
         memory = {key: (number, has_state) for key, number, has_state in end.memory}
 
         def make(key: Key, session_id: bytes) -> Session:
             remembered, has_state = memory.get(key, (0, False))
-            entropy = DerivedEntropy(f"{self.name}{end.incarnation}.{host.spawned}", setting.generations)
+            entropy = DerivedEntropy(f"{self.name}{end.incarnation}.{host.spawned}", config.generations)
             terms = Terms(session_id, local(self.name), HOST_ADDRESS)
-            return setting.make(settings, terms, entropy, (), remembered=remembered, has_state=has_state)
+            return config.make(settings, terms, entropy, (), remembered=remembered, has_state=has_state)
 
-        host = Host(HOST_ADDRESS, setting.profile, make, setting.capacity)
+        host = Host(HOST_ADDRESS, config.profile, make, config.capacity)
         host.restore(HostSnapshot(host.state, end.spawned, end.sessions))
         return host
 
@@ -239,7 +239,7 @@ class ResponderActor:
                 return []
             raise Disabled
         key = next(iter(host.sessions))
-        return host.order(key, lambda session: _act(session, event, end, self.setting))
+        return host.order(key, lambda session: _act(session, event, end, self.config))
 
     def _answered(self, host: Host, owned: list[Owned]) -> list[Owned]:
         """The application answers what asks for an answer: its return route goes on behind this end."""
@@ -262,27 +262,27 @@ class ResponderActor:
         if not end.sessions:
             raise Disabled
         out.cancel_all_timers()
-        keeps = fault == RESTART_KEEPING and self.setting.session_type.persistent
+        keeps = fault == RESTART_KEEPING and self.config.session_type.persistent
         memory = tuple((key, image.seen[0], image.has_state) for key, image in end.sessions) if keeps else ()
         return End(incarnation=end.incarnation + 1, spawned=end.spawned, memory=memory, accepted=end.accepted)
 
 
-def _refused(end: End, event: Event, out: Outbox, setting: Setting) -> End:
+def _refused(end: End, event: Event, out: Outbox, config: PairConfig) -> End:
     """What is not possible is no step, unless it is an order and refusals are judged."""
-    if not (setting.refusals and isinstance(event, Order) and end.sessions):
+    if not (config.refusals and isinstance(event, Order) and end.sessions):
         raise
     out.record((end.sessions[0][0], Refused(event.order)))
     return end
 
 
-def _act(session: Session, event: Event, end: End, setting: Setting) -> list[Command]:
+def _act(session: Session, event: Event, end: End, config: PairConfig) -> list[Command]:
     """Hand one event of the world to the real session."""
     match event:
         case Deliver(payload=Packet(message)):
             return session.receive(message)
         case Deliver():
             address = _live_address(session)
-            garbled = address is not None and setting.profile is not OCKAM
+            garbled = address is not None and config.profile is not OCKAM
             return session.receive(Message((address,), (), b"\xff")) if garbled and address is not None else []
         case Fire(timer) if timer == REOPEN:
             return session.open()
@@ -290,13 +290,13 @@ def _act(session: Session, event: Event, end: End, setting: Setting) -> list[Com
             assert isinstance(timer, Timer | RequestTimer)
             return session.fire(timer)
         case Order(order):
-            return _order(session, order, end, setting)
+            return _order(session, order, end, config)
         case Fault(fault):
-            return _fault(session, fault, setting)
+            return _fault(session, fault, config)
 
 
-def _order(session: Session, order: Hashable, end: End, setting: Setting) -> list[Command]:
-    label = str(end.accepted + 1) if setting.distinct else ""
+def _order(session: Session, order: Hashable, end: End, config: PairConfig) -> list[Command]:
+    label = str(end.accepted + 1) if config.distinct else ""
     try:
         match order:
             case "open":
@@ -304,7 +304,7 @@ def _order(session: Session, order: Hashable, end: End, setting: Setting) -> lis
             case "send":
                 return session.send(Outgoing(f"m{label}".encode()))
             case "request":
-                return session.request(f"q{label}", Outgoing(f"q{label}".encode()), reissue=setting.reissue)
+                return session.request(f"q{label}", Outgoing(f"q{label}".encode()), reissue=config.reissue)
             case "renegotiate":
                 return session.renegotiate()
             case _:
@@ -313,14 +313,14 @@ def _order(session: Session, order: Hashable, end: End, setting: Setting) -> lis
         raise Disabled from None
 
 
-def _fault(session: Session, fault: Hashable, setting: Setting) -> list[Command]:
+def _fault(session: Session, fault: Hashable, config: PairConfig) -> list[Command]:
     if fault == LOWER_LAYER_LOST:
         commands = session.lower_layer_lost()
         return commands or _impossible()
     address = _live_address(session)
-    if address is None or not setting.profile.speaks(Error("")):
+    if address is None or not config.profile.speaks(Error("")):
         raise Disabled
-    return session.receive(Message((address,), (), setting.profile.encode(Error("undeliverable"))))
+    return session.receive(Message((address,), (), config.profile.encode(Error("undeliverable"))))
 
 
 def _impossible() -> list[Command]:
@@ -359,10 +359,10 @@ def _sent_in(session: Session | None, message: Message) -> Hashable:
     return link.generation.rank if tag == DATA_TAG and message.onward_route == link.route else None
 
 
-def _moved(before: End, event: Event, after: End, setting: Setting) -> End:
+def _moved(before: End, event: Event, after: End, config: PairConfig) -> End:
     """Move the ghosts along. Messages are counted only where they are told apart, or no world would be finite."""
     expired = isinstance(event, Fire) and _timer(event) is Timer.BACK_OFF
-    accepted = setting.distinct and isinstance(event, Order) and event.order in (SEND, REQUEST)
+    accepted = config.distinct and isinstance(event, Order) and event.order in (SEND, REQUEST)
     rested = (before.rested or expired) and not started_attempt(before, after)
     return after._replace(rested=rested or not after.sessions, accepted=after.accepted + accepted)
 
@@ -381,7 +381,7 @@ def started_attempt(before: End, after: End) -> bool:
     return False
 
 
-def _stripped(image: Snapshot, setting: Setting) -> Snapshot:
-    reason = image.reason if setting.reasons else ""
-    step = min(image.back_off_step, 1) if setting.back_offs else 0
+def _stripped(image: Snapshot, config: PairConfig) -> Snapshot:
+    reason = image.reason if config.reasons else ""
+    step = min(image.back_off_step, 1) if config.back_offs else 0
     return image._replace(back_off_step=step, reason=reason)

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeGuard
 
 from ockam_fsm.checking.actors import Fault, Fire, Order
 from ockam_fsm.checking.properties import Step
+from ockam_fsm.checking.sessions.pair_config import SESSION_ID, PairConfig
 from ockam_fsm.checking.sessions.safety import (
     Change,
     Key,
@@ -25,14 +26,13 @@ from ockam_fsm.checking.sessions.safety import (
     signal_of,
 )
 from ockam_fsm.checking.sessions.session_actors import CLOSE, CONTACT, ERROR, HOST_ADDRESS, INITIATOR, RESPONDER
-from ockam_fsm.checking.sessions.setting import SESSION_ID, Setting
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import LOCAL, Address, Message
 from ockam_fsm.runtime.session import commands
 from ockam_fsm.runtime.session.commands import Timer
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.session import MAX_NUMBER_JUMP, Snapshot
-from ockam_fsm.runtime.session.settings import Settings
 from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
@@ -48,14 +48,14 @@ from ockam_fsm.runtime.session.signals import (
 TALK = (Data, Keepalive, KeepaliveAnswer)
 
 
-class Deed(NamedTuple):
+class SessionStep(NamedTuple):
     """What one session did in one step: all that the predicates below read."""
 
     step: Step
     key: Key
     before: Snapshot | None
     after: Snapshot | None
-    settings: Settings
+    settings: SessionConfig
     signal: Signal | None
     """What arrived, as far as it can be read."""
     address: Address | None
@@ -128,27 +128,27 @@ def is_own(link: Link | None) -> TypeGuard[Link]:
     return link is not None and link.generation.address == link.inner
 
 
-def every_deed(setting: Setting, holds: Callable[[Deed], bool]) -> StepPredicate:
+def every_deed(config: PairConfig, holds: Callable[[SessionStep], bool]) -> StepPredicate:
     """The step predicate that asks `holds` of each session that a step touches."""
-    declared = {role: setting.settings(role) for role in Role}
+    declared = {role: config.settings(role) for role in Role}
 
-    def deeds(step: Step) -> Iterator[Deed]:
+    def deeds(step: Step) -> Iterator[SessionStep]:
         settings = declared[Role.INITIATOR if step.actor == INITIATOR else Role.RESPONDER]
         packet = arrival(step)
-        heard = signal_of(packet.message, setting.profile) if packet is not None else None
+        heard = signal_of(packet.message, config.profile) if packet is not None else None
         for key, before, after in (*changes(step), *_in_passing(step, heard)):
             signal = heard
             address = packet.message.onward_route[0] if packet is not None else None
             if step.event == Fault(ERROR):
                 link = (before.current or before.attempt) if before is not None else None
                 signal, address = Error(""), link.inner if link is not None else None
-            other = isinstance(signal, Hello) and key is None and signal.session_id != setting.session_id(0)
+            other = isinstance(signal, Hello) and key is None and signal.session_id != config.session_id(0)
             known = before.seen[0] if before is not None else _remembered(step, key)
             refused = packet is not None and _is_refused(packet.message, signal, known)
             refused |= isinstance(signal, Hello) and _could_never_ask(before, signal, settings)
             if other or refused or not _is_for(key, before, signal, address):
                 signal = address = None
-            yield Deed(step, key, before, after, settings, signal, address)
+            yield SessionStep(step, key, before, after, settings, signal, address)
 
     return lambda step: restarted(step) or all(map(holds, deeds(step)))
 
@@ -175,7 +175,7 @@ def _is_refused(message: Message, signal: Signal | None, known: int) -> bool:
     return not message.return_route or worker.type != LOCAL or number - known > MAX_NUMBER_JUMP
 
 
-def _could_never_ask(image: Snapshot | None, hello: Hello, settings: Settings) -> bool:
+def _could_never_ask(image: Snapshot | None, hello: Hello, settings: SessionConfig) -> bool:
     """A hello that leaves an end of a two-sided session without a way to the peer (clause 5.3)."""
     known = image.initialization_route if image is not None else ()
     return settings.session_type.renegotiated_by(settings.role) and not (known or hello.initialization_route)

@@ -25,6 +25,7 @@ from ockam_fsm.checking.properties import Property
 from ockam_fsm.checking.sessions.node_world import neighbours
 from ockam_fsm.checking.sessions.normaliser import SessionNormaliser
 from ockam_fsm.checking.sessions.open_environment import strangers
+from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.properties import (
     conduct,
     recoverability,
@@ -48,23 +49,22 @@ from ockam_fsm.checking.sessions.session_actors import (
     InitiatorActor,
     ResponderActor,
 )
-from ockam_fsm.checking.sessions.setting import Setting
 from ockam_fsm.checking.world import Budget, Network, World
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType
 from ockam_fsm.runtime.session.handshake import OCKAM
 
 Orders = Mapping[str, Mapping[Any, Budget]]
-Build = Callable[[Setting], World]
+Build = Callable[[PairConfig], World]
 
 
-def begin(setting: Setting, messages: Budget = 1) -> dict[Any, Budget]:
+def begin(config: PairConfig, messages: Budget = 1) -> dict[Any, Budget]:
     """The order that creates a session of this type, and for an implicit one, that renews it."""
-    return {OPEN: 1} if setting.session_type.creation is Creation.EXPLICIT else {SEND: messages}
+    return {OPEN: 1} if config.session_type.creation is Creation.EXPLICIT else {SEND: messages}
 
 
 def world_of(
-    setting: Setting,
+    config: PairConfig,
     name: str,
     network: Network,
     orders: Orders,
@@ -72,54 +72,54 @@ def world_of(
     witnesses: tuple[str, ...] = ("W1",),
 ) -> World:
     """Both ends of a session, everything that must hold for them, and what must have happened."""
-    bounds = {"attempts": setting.attempts, "misses": setting.misses, "held": setting.held, "spawns": setting.spawns}
+    bounds = {"attempts": config.attempts, "misses": config.misses, "held": config.held, "spawns": config.spawns}
     properties: tuple[Property, ...] = (
-        *safety(setting),
-        *conduct(setting),
-        *(refusals(setting) if setting.refusals else ()),
-        *recoverability(setting),
-        *(witness(one, setting) for one in witnesses),
+        *safety(config),
+        *conduct(config),
+        *(refusals(config) if config.refusals else ()),
+        *recoverability(config),
+        *(witness(one, config) for one in witnesses),
     )
-    if setting.refusals:
+    if config.refusals:
         properties = tuple(map(unless_refused, properties))
     return World(
-        name=f"{setting.session_type.name}:{name}",
-        actors=(InitiatorActor(setting), ResponderActor(setting)),
+        name=f"{config.session_type.name}:{name}",
+        actors=(InitiatorActor(config), ResponderActor(config)),
         network=network,
         orders=orders,
         faults=faults or {},
         properties=properties,
-        title=f"{setting.session_type.name}, {name}",
-        description=setting.session_type.summary,
+        title=f"{config.session_type.name}, {name}",
+        description=config.session_type.summary,
         extra_bounds={k: "unlimited" if v is None else v for k, v in bounds.items()}
-        | {"generations": "unlimited" if setting.generations is None else setting.generations},
+        | {"generations": "unlimited" if config.generations is None else config.generations},
     )
 
 
-def lossy(setting: Setting) -> World:
-    kind = setting.session_type
+def lossy(config: PairConfig) -> World:
+    kind = config.session_type
     witnesses = ["W1", "W4", "W7"]
-    orders: dict[str, dict[Any, Budget]] = {INITIATOR: begin(setting, 2)}
+    orders: dict[str, dict[Any, Budget]] = {INITIATOR: begin(config, 2)}
     if kind.persistent:
         witnesses.append("W6")
     if kind.renegotiation is Renegotiation.TWO_SIDED:
         witnesses.append("W3")
-        setting = replace(setting, misses=0)
+        config = replace(config, misses=0)
         if kind.creation is Creation.IMPLICIT:
             # One message at each end: how an end that rests is woken by another one is in the closed world, for any
             # number of messages; a second one here would make this world four times as large for that alone.
-            orders = {INITIATOR: begin(setting), RESPONDER: {SEND: 1}}
+            orders = {INITIATOR: begin(config), RESPONDER: {SEND: 1}}
     network = Network("unordered", 2, ("drop", "duplicate"))
-    return world_of(setting, "lossy", network, orders, witnesses=tuple(witnesses))
+    return world_of(config, "lossy", network, orders, witnesses=tuple(witnesses))
 
 
-def restarts(setting: Setting) -> World:
-    two_sided = setting.session_type.renegotiation is Renegotiation.TWO_SIDED
-    setting = replace(setting, misses=0, generations=2 if two_sided else 3)
+def restarts(config: PairConfig) -> World:
+    two_sided = config.session_type.renegotiation is Renegotiation.TWO_SIDED
+    config = replace(config, misses=0, generations=2 if two_sided else 3)
     network = Network("unordered", 2, ("drop", "duplicate"))
-    witnesses = ("W1", "W9") if setting.session_type.persistent else ("W1",)
+    witnesses = ("W1", "W9") if config.session_type.persistent else ("W1",)
     losing = {INITIATOR: {RESTART_LOSING: 1}, RESPONDER: {RESTART_LOSING: 1}}
-    return world_of(setting, "restarts", network, {INITIATOR: begin(setting, 2)}, losing, witnesses)
+    return world_of(config, "restarts", network, {INITIATOR: begin(config, 2)}, losing, witnesses)
 
 
 FAILURES = (
@@ -132,52 +132,50 @@ FAILURES = (
 )
 
 
-def faults(setting: Setting) -> World:
-    kind = setting.session_type
+def faults(config: PairConfig) -> World:
+    kind = config.session_type
     network = Network("ordered", 2, ("drop", "corrupt"))
-    orders: dict[str, dict[Any, Budget]] = {INITIATOR: begin(setting, 2), RESPONDER: {CLOSE: 1}}
+    orders: dict[str, dict[Any, Budget]] = {INITIATOR: begin(config, 2), RESPONDER: {CLOSE: 1}}
     witnesses = ["W1"]
     if kind.persistent:
         orders[INITIATOR] |= {RENEGOTIATE: 1}
         witnesses += [f"W2:{reason}" for reason in FAILURES]
     either: dict[Any, Budget] = {LOWER_LAYER_LOST: 1, RESTART_KEEPING: 1}
     happening = {INITIATOR: {**either, ERROR: 1}, RESPONDER: either}
-    setting = replace(setting, reasons=True, misses=0, generations=2)
-    return world_of(setting, "faults", network, orders, happening, tuple(witnesses))
+    config = replace(config, reasons=True, misses=0, generations=2)
+    return world_of(config, "faults", network, orders, happening, tuple(witnesses))
 
 
-def data(setting: Setting) -> World:
-    kind = setting.session_type
-    setting = replace(setting, distinct=True, held=2, reissue=kind.persistent, generations=2, misses=0)
+def data(config: PairConfig) -> World:
+    kind = config.session_type
+    config = replace(config, distinct=True, held=2, reissue=kind.persistent, generations=2, misses=0)
     explicit: dict[Any, Budget] = {OPEN: 1} if kind.creation is Creation.EXPLICIT else {}
     orders: Orders = {INITIATOR: {**explicit, SEND: 1, REQUEST: 1, CLOSE: 1}, RESPONDER: {SEND: 1}}
-    return world_of(setting, "data", Network("ordered", 2, ("drop",)), orders, witnesses=("W1", "W5"))
+    return world_of(config, "data", Network("ordered", 2, ("drop",)), orders, witnesses=("W1", "W5"))
 
 
-def orders(setting: Setting) -> World:
-    kind = setting.session_type
-    setting = replace(setting, distinct=True, refusals=True, generations=2, misses=0)
+def orders(config: PairConfig) -> World:
+    kind = config.session_type
+    config = replace(config, distinct=True, refusals=True, generations=2, misses=0)
     given: Orders = {INITIATOR: {OPEN: 1, SEND: 1, RENEGOTIATE: 1, CLOSE: 1}, RESPONDER: {RENEGOTIATE: 1, CLOSE: 1}}
     shown = ("W1", "W5") if kind.persistent else ("W1",)
-    return world_of(setting, "orders", Network("unordered", 1, ("drop", "duplicate")), given, witnesses=shown)
+    return world_of(config, "orders", Network("unordered", 1, ("drop", "duplicate")), given, witnesses=shown)
 
 
-def closed(setting: Setting) -> World:
+def closed(config: PairConfig) -> World:
     # One attempt more than elsewhere: R2 speaks of ends that have two left (clause 15.3).
-    attempts = 3 if setting.session_type.persistent else setting.attempts
-    setting = replace(setting, generations=None, spawns=1, attempts=attempts)
+    attempts = 3 if config.session_type.persistent else config.attempts
+    config = replace(config, generations=None, spawns=1, attempts=attempts)
     network = Network("unordered", 2, ("drop", "duplicate"))
-    world = world_of(setting, "closed", network, {INITIATOR: begin(setting, None)})
-    return replace(world, normaliser=SessionNormaliser(setting.profile))
+    world = world_of(config, "closed", network, {INITIATOR: begin(config, None)})
+    return replace(world, normaliser=SessionNormaliser(config.profile))
 
 
-def ockam(setting: Setting) -> World:
-    setting = replace(
-        setting, profile=OCKAM, capacity=2, spawns=3, generations=2, reissue=setting.session_type.persistent
-    )
+def ockam(config: PairConfig) -> World:
+    config = replace(config, profile=OCKAM, capacity=2, spawns=3, generations=2, reissue=config.session_type.persistent)
     network = Network("unordered", 2, ("drop", "duplicate"))
-    orders = {INITIATOR: {**begin(setting), REQUEST: 1}}
-    return world_of(setting, "ockam", network, orders, {INITIATOR: {LOWER_LAYER_LOST: 1}}, ("W1", "W4", "W7"))
+    orders = {INITIATOR: {**begin(config), REQUEST: 1}}
+    return world_of(config, "ockam", network, orders, {INITIATOR: {LOWER_LAYER_LOST: 1}}, ("W1", "W4", "W7"))
 
 
 WAYS: Mapping[str, Build] = {
@@ -194,9 +192,9 @@ WAYS: Mapping[str, Build] = {
 }
 
 
-def setting_of(kind: SessionType) -> Setting:
+def config_of(kind: SessionType) -> PairConfig:
     """The declared limits that a type's worlds share."""
-    return Setting(kind, capacity=1 if kind.persistent else 2)
+    return PairConfig(kind, capacity=1 if kind.persistent else 2)
 
 
 def ways_of(kind: SessionType) -> tuple[str, ...]:
@@ -210,7 +208,7 @@ def ways_of(kind: SessionType) -> tuple[str, ...]:
 @cache
 def worlds_of(kind: SessionType) -> tuple[World, ...]:
     """Every world of a type."""
-    return tuple(WAYS[way](setting_of(kind)) for way in ways_of(kind))
+    return tuple(WAYS[way](config_of(kind)) for way in ways_of(kind))
 
 
 def all_worlds() -> tuple[World, ...]:

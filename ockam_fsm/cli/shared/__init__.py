@@ -1,0 +1,1 @@
+"""What commands share: options, names of worlds, output, pins."""

@@ -19,8 +19,8 @@ from ockam_fsm.cli.app import DIFFERS, fail, unknown
 if TYPE_CHECKING:
     from ockam_fsm.machines.vocabulary import SessionType
     from ockam_fsm.runtime.encoding.message import Route
+    from ockam_fsm.runtime.session.config import Durations, SessionConfig
     from ockam_fsm.runtime.session.session import Session
-    from ockam_fsm.runtime.session.settings import Durations, Settings
 
 INTERRUPTED = 130
 
@@ -61,7 +61,7 @@ def the_type(name: str) -> SessionType:
 
 
 def the_durations(text: str) -> Durations:
-    from ockam_fsm.runtime.session.settings import BackOff, Durations
+    from ockam_fsm.runtime.session.config import BackOff, Durations
 
     durations = Durations()
     known = [field.name.removesuffix("_seconds") for field in fields(Durations) if field.name != "back_off"]
@@ -92,7 +92,7 @@ def _seconds(name: str, value: str) -> float:
 
 
 @contextmanager
-def recording(path: Path | None, settings: Settings) -> Iterator[Callable[..., Session]]:
+def recording(path: Path | None, settings: SessionConfig) -> Iterator[Callable[..., Session]]:
     """What makes the sessions of a node; with a file their steps are recorded there."""
     from ockam_fsm.kernel.errors import LocalSessionError
     from ockam_fsm.net.trace_file import TraceFile

@@ -1,0 +1,1 @@
+"""What the kits try: stimuli, test sequences from an automaton, hostile input, random runs."""

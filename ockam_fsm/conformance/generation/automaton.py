@@ -28,8 +28,8 @@ from typing import Any, NamedTuple, TypeAlias
 from ockam_fsm.conformance.generation.peer import Peer, Stimulus, perform, singles
 from ockam_fsm.conformance.generation.stimuli import stimuli_of
 from ockam_fsm.conformance.reference.instrumentation import Fired, read, watched
-from ockam_fsm.conformance.reference.reference_end import OurEnd
-from ockam_fsm.conformance.target import Declaration, Output
+from ockam_fsm.conformance.reference.reference_end import ReferenceEnd
+from ockam_fsm.conformance.target import EndpointUnderTest, Output
 from ockam_fsm.machines.vocabulary import Event, Role, State
 from ockam_fsm.runtime.encoding.message import Address, local
 from ockam_fsm.runtime.session.commands import Deliver, Established, Notify, Send, Timer
@@ -106,23 +106,23 @@ class Automaton:
         return bool(edge.answered) or edge.target != state
 
 
-def explored(declaration: Declaration) -> Automaton:
+def explored(endpoint: EndpointUnderTest) -> Automaton:
     """Breadth first, so that every word is a shortest one. What an end remembers shows in its first steps, or later in
     what is special about no state: there only those are explored."""
-    return explored_by(declaration, stimuli_of(declaration.settings.events), OurEnd)
+    return explored_by(endpoint, stimuli_of(endpoint.settings.events), ReferenceEnd)
 
 
 @cache
-def explored_by(declaration: Declaration, stimuli: tuple[Stimulus, ...], end: type[OurEnd]) -> Automaton:
+def explored_by(endpoint: EndpointUnderTest, stimuli: tuple[Stimulus, ...], end: type[ReferenceEnd]) -> Automaton:
     """The same by somebody who has only these stimuli, of such an end."""
     found = Automaton({one.name: one for one in stimuli})
-    settings = watched(declaration.settings)
-    peer = Peer(end(declaration, Counted(), settings=settings))
+    settings = watched(endpoint.settings)
+    peer = Peer(end(endpoint, Counted(), settings=settings))
     keys = [key_of(peer)]
     known = {keys[0]: 0}
     images = [_image(peer)]
     for state, image in enumerate(images):  # grows while it is walked
-        if declaration.remembered and len(found.words[state]) > FIRST_STEPS:
+        if endpoint.remembered and len(found.words[state]) > FIRST_STEPS:
             break
         found.edges.append({})
         for name, stimulus in found.stimuli.items():

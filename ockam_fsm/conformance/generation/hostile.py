@@ -42,7 +42,7 @@ class Hostile(Stimulus):
 
 
 def _contact(peer: Peer) -> Address:
-    return peer.declaration.contact or CONTACT
+    return peer.endpoint.contact or CONTACT
 
 
 def _live(peer: Peer) -> Link | None:
@@ -142,7 +142,7 @@ def _late_response(peer: Peer) -> Arrive | None:
 def _reflected(peer: Peer) -> Arrive | None:
     if not peer.profile.keeps_alive:
         return None
-    return hello_of(peer, peer.seen[0] + 1, starter=peer.declaration.role)
+    return hello_of(peer, peer.seen[0] + 1, starter=peer.endpoint.role)
 
 
 def _misplaced_hello(peer: Peer) -> Arrive | None:
@@ -155,7 +155,7 @@ def _misplaced_hello(peer: Peer) -> Arrive | None:
 
 def _of_another_session(peer: Peer) -> Arrive | None:
     """For an initiator; a host takes any session."""
-    if peer.declaration.role is Role.RESPONDER or not peer.profile.keeps_alive:
+    if peer.endpoint.role is Role.RESPONDER or not peer.profile.keeps_alive:
         return None
     return hello_of(peer, peer.seen[0] + 1, session_id=OTHER_SESSION_ID)
 
@@ -200,7 +200,7 @@ def _ends_at_target(peer: Peer) -> Arrive | None:
     """A return route that is nothing but the hop, which is the target's own address for the connection: what replaces
     it is the name of one of the target's own workers."""
     found = _hello_with(peer, local("echo"), (HOP,))
-    if found is None or peer.declaration.contact is None:
+    if found is None or peer.endpoint.contact is None:
         return None
     return Arrive(found.message, found.carrier, unheard=True)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ockam_fsm.conformance.reference.reference_end import OurEnd
+from ockam_fsm.conformance.reference.reference_end import ReferenceEnd
 from ockam_fsm.conformance.target import (
     HOP,
     OUR_CARRIER,
@@ -71,7 +71,7 @@ def ordered(action: Action) -> Ordered | None:
     return last.order.what if isinstance(last, Do) else None
 
 
-def perform(end: OurEnd, action: Single) -> bool:
+def perform(end: ReferenceEnd, action: Single) -> bool:
     """Whether our end refuses it."""
     match action:
         case Arrive(message, carrier):
@@ -89,10 +89,10 @@ def perform(end: OurEnd, action: Single) -> bool:
 class Peer:
     """Whoever plays the other end: it knows what our reference knows, and what it has said itself."""
 
-    def __init__(self, end: OurEnd) -> None:
+    def __init__(self, end: ReferenceEnd) -> None:
         self.end = end
-        self.declaration = end.declaration
-        self.profile = end.declaration.profile
+        self.endpoint = end.endpoint
+        self.profile = end.endpoint.profile
         self.made = 0
         self.numbered = 0
         self.ended: list[Address] = []
@@ -110,16 +110,16 @@ class Peer:
     @property
     def session_id(self) -> bytes:
         """That of the newest session: a host may have several."""
-        return self.session.terms.session_id if self.session is not None else self.declaration.session_id
+        return self.session.terms.session_id if self.session is not None else self.endpoint.session_id
 
     @property
     def role(self) -> Role:
         """The peer's own."""
-        return Role(1 - self.declaration.role)
+        return Role(1 - self.endpoint.role)
 
     @property
     def seen(self) -> tuple[int, int]:
-        session, remembered = self.session, self.declaration.remembered
+        session, remembered = self.session, self.endpoint.remembered
         if session is not None:
             return session.seen
         return (remembered, Role.INITIATOR if remembered else Role.RESPONDER)

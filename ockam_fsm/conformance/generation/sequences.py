@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeAlias
 from ockam_fsm.conformance.generation.automaton import Answered, Automaton, Edge, Word, explored
 from ockam_fsm.conformance.generation.hostile import hostile_to
 from ockam_fsm.conformance.generation.stimuli import ELAPSE, HOSTS, MOMENT, NOT_YET, QUIET
-from ockam_fsm.conformance.target import Declaration, Feature
+from ockam_fsm.conformance.target import EndpointUnderTest, Feature
 from ockam_fsm.machines.vocabulary import Role
 
 Response: TypeAlias = tuple[Answered, ...]
@@ -74,11 +74,11 @@ def _numbered(values: Sequence[Hashable]) -> list[Hashable]:
 
 
 @cache
-def identifiers(declaration: Declaration) -> tuple[tuple[Word, ...], ...]:
+def identifiers(endpoint: EndpointUnderTest) -> tuple[tuple[Word, ...], ...]:
     """For each state a few of the characterising words, enough to tell it from all others; none of an end that was
     restarted, whose automaton is not known whole."""
-    automaton = explored(declaration)
-    if declaration.remembered:
+    automaton = explored(endpoint)
+    if endpoint.remembered:
         return ((),) * len(automaton.words)
     words = characterising(automaton)
     everybody = (1 << len(automaton.words)) - 1
@@ -110,7 +110,7 @@ def _chosen(told: dict[Word, int]) -> Iterator[Word]:
         left &= ~told[word]
 
 
-def cases(declaration: Declaration, features: frozenset[Feature], *, thorough: bool) -> Iterator[Case]:
+def cases(endpoint: EndpointUnderTest, features: frozenset[Feature], *, thorough: bool) -> Iterator[Case]:
     """Every transition, followed by what tells where it has led; then everything that has to change nothing.
 
     Not `thorough`: for each input and each cell of the table that it meets one transition, and one for each value of
@@ -118,9 +118,9 @@ def cases(declaration: Declaration, features: frozenset[Feature], *, thorough: b
     word, the longest, instead of all. What is left of an end is asked where something is said, or counted. States
     without an open request come first, since a request fails before anything else does.
     """
-    automaton = explored(declaration)
-    found = [*_covers(declaration, automaton, thorough), *_silences(declaration, automaton, features, thorough)]
-    if declaration.role is Role.RESPONDER:
+    automaton = explored(endpoint)
+    found = [*_covers(endpoint, automaton, thorough), *_silences(endpoint, automaton, features, thorough)]
+    if endpoint.role is Role.RESPONDER:
         found += _HOSTS
     yield from sorted(dict.fromkeys(found), key=lambda case: len(case.word))
 
@@ -139,9 +139,9 @@ _HOSTS = (
 """Several responders, the last room, and what may not take any: repeated and wrong hellos."""
 
 
-def _covers(declaration: Declaration, automaton: Automaton, thorough: bool) -> Iterator[Case]:
-    telling, met = identifiers(declaration), set[Hashable]()
-    endings = filled, *_ = tuple(_endings(declaration, automaton))
+def _covers(endpoint: EndpointUnderTest, automaton: Automaton, thorough: bool) -> Iterator[Case]:
+    telling, met = identifiers(endpoint), set[Hashable]()
+    endings = filled, *_ = tuple(_endings(endpoint, automaton))
     for state in sorted(range(len(automaton.edges)), key=lambda one: any(map(_asks, automaton.words[one]))):
         word = automaton.words[state]
         for name, edge in automaton.edges[state].items():
@@ -154,7 +154,7 @@ def _covers(declaration: Declaration, automaton: Automaton, thorough: bool) -> I
             case = Case((*word, NOT_YET.name), (name,), LATER)
             if not news <= met:
                 yield from (case._replace(tail=ending) for ending in endings)
-                for crowded in _crowded(case, declaration.requests):
+                for crowded in _crowded(case, endpoint.requests):
                     yield from (crowded._replace(tail=tail) for tail in (filled, LATER))
             if thorough or not about <= met:
                 yield from (case._replace(tail=tail) for tail in _tails(telling[edge.target], thorough))
@@ -166,13 +166,13 @@ def _tails(words: Sequence[Word], thorough: bool) -> Iterator[Word]:
     yield from words if thorough else sorted(words, key=len)[-1:]
 
 
-def _endings(declaration: Declaration, automaton: Automaton) -> Iterator[Word]:
+def _endings(endpoint: EndpointUnderTest, automaton: Automaton) -> Iterator[Word]:
     """What is left of an end: what it holds, and at which route or address; and how often it tries again, once what it
     has begun is finished."""
-    fill = ("send",) * (declaration.held + 1)
+    fill = ("send",) * (endpoint.held + 1)
     filled = (*fill, _LOST, *fill, "close", *_PROBES, QUIET.name)
     asked = (_LOST, _HELLO, *WAIT)
-    retries = ("answer", _CONFIRM, *asked, *(_LOST, "send", *WAIT) * ((declaration.attempts or 0) + 1))
+    retries = ("answer", _CONFIRM, *asked, *(_LOST, "send", *WAIT) * ((endpoint.attempts or 0) + 1))
     for ending in (filled, (*asked, "close"), retries):
         yield tuple(name for name in ending if name in automaton.stimuli or name in _PROBES)
 
@@ -196,10 +196,10 @@ def _crowded(case: Case, times: int) -> Iterator[Case]:
 
 
 def _silences(
-    declaration: Declaration, automaton: Automaton, features: frozenset[Feature], thorough: bool
+    endpoint: EndpointUnderTest, automaton: Automaton, features: frozenset[Feature], thorough: bool
 ) -> Iterator[Case]:
     """All of them in one word; whoever fails it is asked again, one by one (`alone`)."""
-    telling, met = identifiers(declaration), set()
+    telling, met = identifiers(endpoint), set()
     hostile = tuple(one.name for one in hostile_to(features))
     for state, (word, edges) in enumerate(zip(automaton.words, automaton.edges, strict=False)):
         silent = automaton.silent(state)

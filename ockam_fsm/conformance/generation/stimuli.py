@@ -62,11 +62,11 @@ def hello_of(
 ) -> Arrive | None:  # fmt: skip
     """A hello of the peer's. Where no contact address is declared, it is tried at the host's."""
     inner = address or peer.fresh()
-    own_route: Route = (HOP, HOST) if peer.declaration.role is Role.RESPONDER and peer.declaration.two_sided else ()
+    own_route: Route = (HOP, HOST) if peer.endpoint.role is Role.RESPONDER and peer.endpoint.two_sided else ()
     generation = Generation(number, peer.role if starter is None else starter, inner)
     hello = Hello(session_id or peer.session_id, generation, own_route)
     back = (HOP, _answer_address(peer, inner, proxied=proxied))
-    return peer.say(peer.declaration.contact or CONTACT, hello, back)
+    return peer.say(peer.endpoint.contact or CONTACT, hello, back)
 
 
 def _answer_address(peer: Peer, inner: Address, *, proxied: bool) -> Address:
@@ -90,7 +90,7 @@ def _repeated(peer: Peer) -> Arrive | None:
 def _another(peer: Peer, *, fits: bool) -> Arrive | None:
     """A hello for a session that the host does not have."""
     core = peer.end.core
-    if not isinstance(core, Host) or (len(core.sessions) < peer.declaration.capacity) is not fits:
+    if not isinstance(core, Host) or (len(core.sessions) < peer.endpoint.capacity) is not fits:
         return None
     peer.made += 1
     session_id = OTHER_SESSION_ID[:-1] + bytes([peer.made % 256]) if peer.profile.keeps_alive else b""
@@ -168,7 +168,7 @@ def _superseded(peer: Peer, ahead: int = 0) -> Arrive | None:
     return peer.say(link.inner, Superseded(peer.session_id, number, link.inner), (HOP, local("peer-outer")))
 
 
-# Talk -----------------------------------------------------------------------------------------------------------------
+# Data -----------------------------------------------------------------------------------------------------------------
 
 
 def _data(peer: Peer, link: Link | None, *, routed: bool = False, length: int | None = None) -> Arrive | None:
@@ -242,7 +242,7 @@ def _then_closed(name: str, build: Build) -> Stimulus:
     For transient sessions: a persistent one may have asked again by then."""
 
     def build_both(peer: Peer) -> AtOnce | None:
-        possible = peer.session is not None and not peer.declaration.session_type.persistent
+        possible = peer.session is not None and not peer.endpoint.session_type.persistent
         first = build(peer) if possible else None
         return AtOnce(first, Do(Order(Ordered.CLOSE))) if isinstance(first, Arrive | Do) else None
 

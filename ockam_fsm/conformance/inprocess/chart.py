@@ -7,23 +7,23 @@ from collections.abc import Iterator, Sequence
 from ockam_fsm.conformance.generation.peer import Arrive, Do, Wait, singles
 from ockam_fsm.conformance.oracle.oracle import Stepped
 from ockam_fsm.conformance.report.findings import Reproduction, Said
-from ockam_fsm.conformance.target import Declaration
+from ockam_fsm.conformance.target import EndpointUnderTest
 from ockam_fsm.projections.sequence import Chart, Moment, MomentKind
 
 KIT, TARGET = "kit", "target"
 
 
-def reproduction(declaration: Declaration, steps: Sequence[Stepped]) -> Reproduction:
+def reproduction(endpoint: EndpointUnderTest, steps: Sequence[Stepped]) -> Reproduction:
     moments = tuple(moment for step in steps for moment in _moments(step))
     names = [step.stimulus.name for step in steps]
-    chart = Chart("reproduction", declaration.name, f"what {declaration.name} does", (KIT, TARGET), moments)
+    chart = Chart("reproduction", endpoint.name, f"what {endpoint.name} does", (KIT, TARGET), moments)
     said = tuple(
         Said(KIT, TARGET, single.message.payload, step.stimulus.name)
         for step in steps
         for single in singles(step.action)
         if isinstance(single, Arrive)
     )
-    return Reproduction(chart, said, program=_program(declaration, names))
+    return Reproduction(chart, said, program=_program(endpoint, names))
 
 
 def _moments(step: Stepped) -> Iterator[Moment]:
@@ -44,12 +44,12 @@ def _moments(step: Stepped) -> Iterator[Moment]:
         yield Moment(MomentKind.NOTE, TARGET, f"{difference.problem}: {difference.kind}")
 
 
-def _program(declaration: Declaration, names: Sequence[str]) -> str:
+def _program(endpoint: EndpointUnderTest, names: Sequence[str]) -> str:
     """Python that does it again; `make` is the caller's own."""
     lines = ",\n".join(f"    {name!r}" for name in names)
-    kind, role = declaration.session_type.name, declaration.role.name
-    restarted = ", restarted=True" if declaration.remembered else ""
+    kind, role = endpoint.session_type.name, endpoint.role.name
+    restarted = ", restarted=True" if endpoint.remembered else ""
     return (
         "from ockam_fsm.conformance import again\n\n"
-        f"print(again(make, {kind!r}, {role!r}, {declaration.profile.name!r}, [\n{lines},\n]{restarted}))\n"
+        f"print(again(make, {kind!r}, {role!r}, {endpoint.profile.name!r}, [\n{lines},\n]{restarted}))\n"
     )

@@ -18,7 +18,7 @@ from ockam_fsm.conformance.inprocess.runner import Effort, Judge
 from ockam_fsm.conformance.pipe import Program
 from ockam_fsm.conformance.report.clauses import CLAUSES
 from ockam_fsm.conformance.report.findings import Report
-from ockam_fsm.conformance.target import Declaration, Make
+from ockam_fsm.conformance.target import EndpointUnderTest, Make
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
 from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Profile
@@ -78,8 +78,8 @@ def check_pair(
     judges: list[Judge] = []
     for kind in _spoken(kinds, profile):
         ends = PairOfJudges(
-            Judge(Declaration(kind, Role.INITIATOR, profile), make_initiator, effort),
-            Judge(Declaration(kind, Role.RESPONDER, profile), make_responder, effort),
+            Judge(EndpointUnderTest(kind, Role.INITIATOR, profile), make_initiator, effort),
+            Judge(EndpointUnderTest(kind, Role.RESPONDER, profile), make_responder, effort),
         )
         judges += ends.judges
         if not watched(ends.check, lambda ends=ends: ends.called, effort.patience_seconds):  # type: ignore[misc]
@@ -92,9 +92,9 @@ def _judges(make: Make, kinds: Iterable[SessionType], role: Role, profile: Profi
     return [Judge(one, make, effort) for kind in _spoken(kinds, profile) for one in declarations(kind, role, profile)]
 
 
-def declarations(kind: SessionType, role: Role, profile: Profile = GENERATION) -> Iterator[Declaration]:
+def declarations(kind: SessionType, role: Role, profile: Profile = GENERATION) -> Iterator[EndpointUnderTest]:
     """The ends of one kind that are judged: a new one, and, if it may know anything then, one that was restarted."""
-    new = Declaration(kind, role, profile)
+    new = EndpointUnderTest(kind, role, profile)
     yield new
     if kind.persistent and profile.keeps_alive:
         yield new.restarted
@@ -117,7 +117,7 @@ def _checked(judges: Sequence[Judge], target: str) -> Report:
 def report(target: str, judges: Sequence[Judge]) -> Report:
     """One report of all the ends that were judged."""
     findings = tuple(finding for judge in judges for finding in judge.verdicts())
-    reasons = [f"{judge.declaration.name}: {judge.unsupported}" for judge in judges if judge.unsupported]
+    reasons = [f"{judge.endpoint.name}: {judge.unsupported}" for judge in judges if judge.unsupported]
     why = "; ".join(reasons) or "no step of these ends is about it"
     judged = {finding.clause for finding in findings}
     return Report(target, findings, {clause.id: why for clause in CLAUSES if clause.id not in judged})
@@ -126,7 +126,7 @@ def report(target: str, judges: Sequence[Judge]) -> Report:
 def again(make: Make, kind: str, role: str, profile: str, stimuli: Sequence[str], *, restarted: bool = False) -> str:
     """Run one reproduction once more: what a report's program calls."""
     found = next(one for one in TYPES if one.name == kind)
-    new = Declaration(found, Role[role], PROFILES[profile])
+    new = EndpointUnderTest(found, Role[role], PROFILES[profile])
     judge = Judge(new.restarted if restarted else new, make, USUAL)
     judge.settle(judge.run([judge.stimuli[name] for name in stimuli]))
     if judge.stopped:

@@ -8,9 +8,9 @@ from itertools import islice
 
 from ockam_fsm.conformance.generation.peer import Action, Arrive, AtOnce, Do, Single, Stimulus, Wait, singles
 from ockam_fsm.conformance.oracle.comparison import LOST, RAISED, REFUSED, Difference
-from ockam_fsm.conformance.oracle.oracle import Beside
+from ockam_fsm.conformance.oracle.oracle import Oracle
 from ockam_fsm.conformance.reference.instrumentation import read
-from ockam_fsm.conformance.target import Declaration, Make, Output, TargetLost
+from ockam_fsm.conformance.target import EndpointUnderTest, Make, Output, TargetLost
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import Address, Message
@@ -22,15 +22,15 @@ MOST_OUTPUTS = 10_000
 """Whoever says more in one step floods."""
 
 
-class Lockstep(Beside):
+class Lockstep(Oracle):
     """One run of a target beside its reference. `used`: the addresses that the target has used in other runs.
     `calls`: of the target, for whoever watches."""
 
-    def __init__(self, declaration: Declaration, make: Make, used: dict[Address, None], calls: Calls) -> None:
+    def __init__(self, endpoint: EndpointUnderTest, make: Make, used: dict[Address, None], calls: Calls) -> None:
         self.calls = calls
         with calls:
-            self.target = make(declaration)
-        super().__init__(declaration, self.target.features, used)
+            self.target = make(endpoint)
+        super().__init__(endpoint, self.target.features, used)
 
     def run(self, stimuli: Sequence[Stimulus]) -> bool:
         """As many as are possible, one after another; False as soon as the target differs."""
@@ -51,7 +51,7 @@ class Lockstep(Beside):
         try:
             for single in singles(action):
                 refusal = self._hand(single)
-            if isinstance(action, AtOnce) and self.declaration.role is Role.RESPONDER:
+            if isinstance(action, AtOnce) and self.endpoint.role is Role.RESPONDER:
                 refusal = None  # a host may have forgotten by then whom the order is for
             target.advance(0.0)
             outputs = tuple(islice(target.take_outputs(), MOST_OUTPUTS + 1))
@@ -78,12 +78,12 @@ class Lockstep(Beside):
 
     def _for_target(self, message: Message) -> Message:
         """The peer knows the reference's reply addresses; the target has chosen its own."""
-        return _renamed(message, self.bound, self.declaration.profile)
+        return _renamed(message, self.bound, self.endpoint.profile)
 
     def in_our_words(self, message: Message) -> Message:
         """A message for the target, as it would be for the reference."""
         ours = {theirs: mine for mine, theirs in self.bound.items()}
-        return _renamed(message, ours, self.declaration.profile)
+        return _renamed(message, ours, self.endpoint.profile)
 
 
 def _renamed(message: Message, names: Mapping[Address, Address], profile: Profile) -> Message:

@@ -1,8 +1,8 @@
 """Two targets that talk to each other, each beside its reference, and everything that can go wrong between them.
 
 Theory: a run is a byte string. Each byte is an order, a timer, a fault, or what the network does next; so a pair is
-searched and shrunk like a single end (random_runs.py). In the end the network heals and time passes: what has to recover,
-does.
+searched and shrunk like a single end (random_runs.py). In the end the network heals and time passes, so that
+everything that has to recover does.
 
 Rule 1: each end is handed the other target's own bytes. Its reference is handed the same, with the reply addresses that
         the reference would know.
@@ -92,7 +92,7 @@ class PairOfJudges:
             end.judge.settle(end.lockstep.steps)
 
     def _ends(self, burst: bytes) -> Sequence[End]:
-        started = [(judge, judge.start(judge.declaration)) for judge in self.judges if not self._stopped]
+        started = [(judge, judge.start(judge.endpoint)) for judge in self.judges if not self._stopped]
         ends = [End(judge, lockstep) for judge, lockstep in started if lockstep is not None]
         if len(ends) == 2:
             Run(ends[0], ends[1]).go(burst)
@@ -115,7 +115,7 @@ class Run:
         self._heal()
 
     def _begin(self) -> None:
-        explicit = self.ends[0].judge.declaration.session_type.creation is Creation.EXPLICIT
+        explicit = self.ends[0].judge.endpoint.session_type.creation is Creation.EXPLICIT
         order = Order(Ordered.OPEN) if explicit else Order(Ordered.SEND, b"m0")
         self._step(self.ends[0], Stimulus(order.what.value, None, "2.2", lambda peer: Do(order)))
 
@@ -124,7 +124,7 @@ class Run:
         yield from (DELIVER,) * 6
         yield from (DROP, DUPLICATE, REORDER, CORRUPT)
         yield from (ELAPSE, ELAPSE, NOT_YET)
-        yield from orders_of(frozenset(end.judge.declaration.settings.events))
+        yield from orders_of(frozenset(end.judge.endpoint.settings.events))
         yield Stimulus("error message", None, "3.11", _error)
         yield from RESTARTS
 
@@ -153,7 +153,7 @@ class Run:
 
     def _restart(self, end: End, *, keeping: bool) -> bool:
         """The end is gone, and another one is there, which knows what durable storage held, or nothing."""
-        session, declared = end.lockstep.reference.session, end.judge.declaration
+        session, declared = end.lockstep.reference.session, end.judge.endpoint
         if session is None or not end.restartable or not declared.session_type.persistent:
             return True
         number, has_state = (session.seen[0], session.has_state) if keeping else (0, False)

@@ -23,7 +23,7 @@ from ockam_fsm.conformance.oracle.attribution import about, clause_of, severity_
 from ockam_fsm.conformance.oracle.comparison import LOST
 from ockam_fsm.conformance.oracle.oracle import Stepped
 from ockam_fsm.conformance.report.findings import Finding, Severity, Verdict
-from ockam_fsm.conformance.target import Declaration, Feature, Make, TargetLost, Unsupported
+from ockam_fsm.conformance.target import EndpointUnderTest, Feature, Make, TargetLost, Unsupported
 from ockam_fsm.runtime.encoding.message import Address
 from ockam_fsm.tools.watchdog import Calls
 
@@ -58,7 +58,7 @@ class Effort:
 class Judge:
     """Everything that was learned of one kind of end. `calls`: of the target, for whoever watches."""
 
-    declaration: Declaration
+    endpoint: EndpointUnderTest
     make: Make
     effort: Effort
     findings: list[Finding] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Judge:
         """What the implementation claims; None if it has no such end, or is not there at all."""
         try:
             with self.calls:
-                return self.make(self.declaration).features
+                return self.make(self.endpoint).features
         except Unsupported as reason:
             self.unsupported = str(reason) or "the implementation has no such end"
         except TargetLost as lost:
@@ -85,7 +85,7 @@ class Judge:
 
     @property
     def stimuli(self) -> Mapping[str, Stimulus]:
-        return {one.name: one for one in (*stimuli_of(self.declaration.settings.events), *HOSTS, *HOSTILE)}
+        return {one.name: one for one in (*stimuli_of(self.endpoint.settings.events), *HOSTS, *HOSTILE)}
 
     def check(self) -> None:
         """Every word that the table asks for, and runs that nobody thought of."""
@@ -93,12 +93,12 @@ class Judge:
         if features is None:
             return
         known = self.stimuli
-        for case in cases(self.declaration, features, thorough=self.effort.thorough):
+        for case in cases(self.endpoint, features, thorough=self.effort.thorough):
             if self.stopped:
                 return
             if not self._holds(case, known) and len(case.tried) > 1:
                 self._ask_alone(case, known)
-        if not self.declaration.remembered:
+        if not self.endpoint.remembered:
             self._search(features, self.effort.examples)
 
     def _ask_alone(self, case: Case, known: Mapping[str, Stimulus]) -> None:
@@ -118,7 +118,7 @@ class Judge:
         return self.settle(self.run(known[name] for name in case.word))
 
     def _search(self, features: frozenset[Feature], examples: int) -> None:
-        alphabet = (*stimuli_of(self.declaration.settings.events), *HOSTS, *hostile_to(features))
+        alphabet = (*stimuli_of(self.endpoint.settings.events), *HOSTS, *hostile_to(features))
 
         def fails(burst: bytes) -> bool:
             steps = self.run(choices(burst, alphabet))
@@ -134,7 +134,7 @@ class Judge:
         """One run of a new target; nothing if there is none, or no time."""
         if self.effort.over():
             self.stopped = self.stopped or ENDED
-        running = None if self.stopped else self.start(self.declaration)
+        running = None if self.stopped else self.start(self.endpoint)
         if running is None:
             return ()
         for stimulus in stimuli:
@@ -142,10 +142,10 @@ class Judge:
                 break
         return self.count(running.steps)
 
-    def start(self, declaration: Declaration) -> Lockstep | None:
+    def start(self, endpoint: EndpointUnderTest) -> Lockstep | None:
         """A new target beside its reference; None if there is none."""
         try:
-            self.running = Lockstep(declaration, self.make, self.used, self.calls)
+            self.running = Lockstep(endpoint, self.make, self.used, self.calls)
         except TargetLost as lost:
             self._lose(str(lost))
             self.running = None
@@ -153,7 +153,7 @@ class Judge:
 
     def count(self, steps: Sequence[Stepped]) -> Sequence[Stepped]:
         for step in steps:
-            for clause in about(step, self.declaration) if not step.differences else ():
+            for clause in about(step, self.endpoint) if not step.differences else ():
                 self.about[clause] = self.about.get(clause, 0) + 1
         if steps and any(difference.problem == LOST for difference in steps[-1].differences):
             self._lose(steps[-1].differences[0].detail)
@@ -171,7 +171,7 @@ class Judge:
         return self._mistake(step)[1] not in self.known
 
     def _mistake(self, step: Stepped) -> tuple[str, Hashable]:
-        clause = clause_of(step, self.declaration)
+        clause = clause_of(step, self.endpoint)
         first = step.differences[0]
         return clause, (clause, step.stimulus.name, first.problem, first.kind)
 
@@ -182,9 +182,9 @@ class Judge:
             return
         self.known.add(mistake)
         clause = because.clause if because is not None else clause
-        case = f"{self.declaration.name}: {' / '.join(step.stimulus.name for step in steps)}"
+        case = f"{self.endpoint.name}: {' / '.join(step.stimulus.name for step in steps)}"
         reason = f"{steps[-1].stimulus.name}: {'; '.join(map(str, steps[-1].differences))}"
-        shown = reproduction(self.declaration, steps)
+        shown = reproduction(self.endpoint, steps)
         self.findings.append(Finding(clause, case, Verdict.FAIL, severity_of(clause), reason, shown))
         if clause == self.effort.until:
             self.stopped = f"clause {clause} failed, which was to be found"
@@ -193,7 +193,7 @@ class Judge:
         """The target never came back from what it was handed last."""
         self.stopped = STALLED
         names = [step.stimulus.name for step in self.running.steps] if self.running is not None else []
-        case = f"{self.declaration.name}: {' / '.join([*names, '...'])}"
+        case = f"{self.endpoint.name}: {' / '.join([*names, '...'])}"
         self.findings.append(Finding("14.4", case, Verdict.FAIL, severity_of("14.4"), STALLED))
 
     def _guessable(self) -> Iterator[Finding]:
@@ -206,7 +206,7 @@ class Judge:
             reason = f"inner addresses can be guessed: {alike[0][0]!r}, then {alike[0][1]!r}"
         else:
             return
-        yield Finding("4.1", f"{self.declaration.name}: addresses", Verdict.FAIL, Severity.SECURITY, reason)
+        yield Finding("4.1", f"{self.endpoint.name}: addresses", Verdict.FAIL, Severity.SECURITY, reason)
 
     def _lose(self, why: str) -> None:
         self.lost += 1
@@ -221,10 +221,10 @@ class Judge:
         then = f", then {self.stopped}" if self.stopped else ""
         for clause, steps in sorted(self.about.items()):
             if clause not in failed:
-                yield Finding(clause, self.declaration.name, verdict, severity_of(clause), f"{steps} steps{then}")
+                yield Finding(clause, self.endpoint.name, verdict, severity_of(clause), f"{steps} steps{then}")
         yield from self._guessable()
         if self.stopped and not self.about:
-            yield Finding("3.1", self.declaration.name, verdict, severity_of("3.1"), self.stopped)
+            yield Finding("3.1", self.endpoint.name, verdict, severity_of("3.1"), self.stopped)
 
 
 def _distance(one: bytes, other: bytes) -> int:

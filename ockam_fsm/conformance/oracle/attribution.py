@@ -29,7 +29,7 @@ from ockam_fsm.conformance.oracle.comparison import (
 from ockam_fsm.conformance.oracle.oracle import Stepped
 from ockam_fsm.conformance.reference.instrumentation import Fired, clauses_of
 from ockam_fsm.conformance.report.findings import Severity
-from ockam_fsm.conformance.target import Declaration, Ordered
+from ockam_fsm.conformance.target import EndpointUnderTest, Ordered
 from ockam_fsm.kernel.machine import Row
 from ockam_fsm.machines.vocabulary import Event, Renegotiation, Role, State
 from ockam_fsm.runtime.session.session import EXPIRED
@@ -88,22 +88,22 @@ def severity_of(clause: str) -> Severity:
     return _COSTS.get(clause, Severity.SAFETY)
 
 
-def clause_of(stepped: Stepped, declaration: Declaration) -> str:
+def clause_of(stepped: Stepped, endpoint: EndpointUnderTest) -> str:
     """The clause that a step breaks: that of the difference which says most."""
     difference = max(stepped.differences, key=_tells)
     if timer := _silent_timer(stepped, difference):
-        return clause_of_timer(timer, declaration.session_type.persistent)
+        return clause_of_timer(timer, endpoint.session_type.persistent)
     if difference.problem == CHANGED:
         return _of_changed(difference, stepped)
     judge = {MISSING: _of_missing, UNEXPECTED: _of_unexpected}.get(difference.problem)
-    return judge(difference.kind, stepped, declaration) if judge is not None else _of_conduct(difference, stepped)
+    return judge(difference.kind, stepped, endpoint) if judge is not None else _of_conduct(difference, stepped)
 
 
-def about(stepped: Stepped, declaration: Declaration) -> set[str]:
+def about(stepped: Stepped, endpoint: EndpointUnderTest) -> set[str]:
     """The clauses that the target has kept in a step in which it did everything right."""
     found = {*clauses_of(stepped.fired), stepped.stimulus.clause}
     if (timer := timer_of(stepped)) is not None:
-        found.add(clause_of_timer(timer, declaration.session_type.persistent))
+        found.add(clause_of_timer(timer, endpoint.session_type.persistent))
     if (order := ordered(stepped.action)) is not None:
         found.add(_ORDERED[order])
     for said in stepped.expected:
@@ -177,14 +177,14 @@ def _fails(stepped: Stepped) -> bool:
     return stepped.after in (State.TIMED_OUT, State.CLOSED)
 
 
-def _of_missing(kind: str, stepped: Stepped, declaration: Declaration) -> str:
+def _of_missing(kind: str, stepped: Stepped, endpoint: EndpointUnderTest) -> str:
     timer = timer_of(stepped)
     if kind == "superseded":
         return _of_hello_that_is_not_newer(stepped)
     if kind == "closed":
         return of_step(stepped)
     if kind == "timed out" and timer is not None:
-        return clause_of_timer(timer, declaration.session_type.persistent)
+        return clause_of_timer(timer, endpoint.session_type.persistent)
     if kind == "hello":
         return "4.1" if stepped.before is State.IDLE else of_step(stepped)
     if kind == "answer" and stepped.stimulus.clause in _OF_HOSTS:
@@ -206,19 +206,19 @@ def _of_hello_that_is_not_newer(stepped: Stepped) -> str:
     return stepped.stimulus.clause
 
 
-def _of_unexpected(kind: str, stepped: Stepped, declaration: Declaration) -> str:
+def _of_unexpected(kind: str, stepped: Stepped, endpoint: EndpointUnderTest) -> str:
     if stepped.stimulus.event is Event.STRAY or stepped.stimulus.clause in _OF_HOSTS:
         return stepped.stimulus.clause
     if kind == "hello":
-        return _of_hello(stepped, declaration)
+        return _of_hello(stepped, endpoint)
     if stepped.collides and kind == "answer":
         return "4.6"
     if kind in _TALK and stepped.routeless:
         return "4.5"
-    return _of_unexpected_news(kind, stepped, declaration)
+    return _of_unexpected_news(kind, stepped, endpoint)
 
 
-def _of_unexpected_news(kind: str, stepped: Stepped, declaration: Declaration) -> str:
+def _of_unexpected_news(kind: str, stepped: Stepped, endpoint: EndpointUnderTest) -> str:
     timer = timer_of(stepped)
     if kind in ("data", "delivery") and stepped.unconfirmed and not _has(stepped, Event.CONFIRMED):
         return "4.4"
@@ -229,24 +229,24 @@ def _of_unexpected_news(kind: str, stepped: Stepped, declaration: Declaration) -
     if kind in ("response", "request failed", "request timed out"):
         return "6.3" if timer is Event.REQUEST_EXPIRED else "6.1"
     if isinstance(stepped.action, Wait) and kind in ("timed out", "closed", "keepalive"):
-        return _of_early_timer(stepped, declaration)
+        return _of_early_timer(stepped, endpoint)
     if kind in ("timed out", "closed") and timer is None:
         return of_step(stepped)
     return _OWED.get(kind, of_step(stepped))
 
 
-def _of_early_timer(stepped: Stepped, declaration: Declaration) -> str:
+def _of_early_timer(stepped: Stepped, endpoint: EndpointUnderTest) -> str:
     """A timer expired that should not have: the one that runs in this state, unless another one does too."""
     timers = [timer for timer in stepped.armed if timer in EXPIRED]
     found = EXPIRED[timers[0]] if len(timers) == 1 else timer_of(stepped)
-    return "3.1" if found is None else clause_of_timer(found, declaration.session_type.persistent)
+    return "3.1" if found is None else clause_of_timer(found, endpoint.session_type.persistent)
 
 
-def _of_hello(stepped: Stepped, declaration: Declaration) -> str:
+def _of_hello(stepped: Stepped, endpoint: EndpointUnderTest) -> str:
     """An attempt that nothing called for."""
-    if not declaration.session_type.persistent:
+    if not endpoint.session_type.persistent:
         return "3.3"
-    if declaration.role is Role.RESPONDER and declaration.session_type.renegotiation is Renegotiation.ONE_SIDED:
+    if endpoint.role is Role.RESPONDER and endpoint.session_type.renegotiation is Renegotiation.ONE_SIDED:
         return "3.6"
     if stepped.after is State.CLOSED:
         return "3.4"

@@ -3,7 +3,7 @@
 Theory: the two are in the same state as long as all that they have said is equal, so the first difference is the
 target's mistake, and the step in which it shows, or one shortly before it, is where it was made (attribution.py).
 
-Rule 1: the target acts first; the reference takes its fresh addresses from what the target has said (instrumentation.py).
+Rule 1: the target acts first; the reference takes its fresh addresses from the target's messages (instrumentation.py).
 Left out: how the target is reached. `begin` says what to hand it, `finish` is told what it made of that.
 """
 
@@ -25,8 +25,8 @@ from ockam_fsm.conformance.oracle.comparison import (
     compare,
 )
 from ockam_fsm.conformance.reference.instrumentation import Fired, Heard, Watcher, read, watched
-from ockam_fsm.conformance.reference.reference_end import OurEnd
-from ockam_fsm.conformance.target import Declaration, Feature, Output
+from ockam_fsm.conformance.reference.reference_end import ReferenceEnd
+from ockam_fsm.conformance.target import EndpointUnderTest, Feature, Output
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session.commands import (
@@ -83,21 +83,21 @@ class Stepped(Turn):
         return any(difference.problem != REPEATED for difference in self.differences)
 
 
-class Beside:
+class Oracle:
     """One run of our end. `used`: the addresses that the target has used in other runs."""
 
     def __init__(
         self,
-        declaration: Declaration,
+        endpoint: EndpointUnderTest,
         features: frozenset[Feature],
         used: dict[Address, None],
-        end: type[OurEnd] = OurEnd,
+        end: type[ReferenceEnd] = ReferenceEnd,
     ) -> None:
-        self.declaration, self.features = declaration, features
-        settings = watched(declaration.settings)
+        self.endpoint, self.features = endpoint, features
+        settings = watched(endpoint.settings)
         self.watcher: Watcher = settings.driver
-        self.heard = Heard(declaration.profile, used)
-        self.reference = end(declaration, self.heard, settings=settings)
+        self.heard = Heard(endpoint.profile, used)
+        self.reference = end(endpoint, self.heard, settings=settings)
         self.peer = Peer(self.reference)
         self.steps: list[Stepped] = []
         self.outputs: Sequence[Output] = ()
@@ -186,7 +186,7 @@ class Beside:
                     yield Said("dead", "dead letter", (payload,))
 
     def _sent(self, message: Message, names: Names) -> Said:
-        signal = read(message, self.declaration.profile)
+        signal = read(message, self.endpoint.profile)
         onward, back = message.onward_route, message.return_route
         match signal:
             case None:
@@ -198,7 +198,7 @@ class Beside:
             case Superseded(session_id, number, address):
                 return Said("say", "superseded", (session_id.hex(), number, address, onward, names(back, b"")))
             case Data(payload, beyond, behind):
-                if self.declaration.profile.keeps_alive:
+                if self.endpoint.profile.keeps_alive:
                     behind = names(behind, payload)
                 else:
                     back = names(back, payload)
@@ -226,7 +226,7 @@ class Beside:
 
     def _bind_outers(self, owed: Sequence[Output], outputs: Sequence[Output]) -> None:
         """The outer address of a responder is bound when it is first seen, and then has to stay."""
-        if self.declaration.role is Role.INITIATOR:
+        if self.endpoint.role is Role.INITIATOR:
             return
         for ours, theirs in zip(self._outers(owed), self._outers(outputs), strict=False):
             if theirs not in self.bound.values():
@@ -239,7 +239,7 @@ class Beside:
                 case Deliver(return_route=(outer, *_)):
                     yield outer
                 case Send(message) if message.return_route:
-                    if isinstance(read(message, self.declaration.profile), Superseded):
+                    if isinstance(read(message, self.endpoint.profile), Superseded):
                         yield message.return_route[0]
 
 

@@ -1,0 +1,1 @@
+"""The reference implementation behind the kit's interface, and its instrumentation."""

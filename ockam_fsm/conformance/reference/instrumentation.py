@@ -24,9 +24,9 @@ from ockam_fsm.machines.session import SessionMachine
 from ockam_fsm.machines.vocabulary import Effect, Event, State
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.session.commands import Send
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import Place, Profile
 from ockam_fsm.runtime.session.link import Purpose
-from ockam_fsm.runtime.session.settings import Settings
 from ockam_fsm.runtime.session.signals import Answer, Hello, Signal
 
 Decided: TypeAlias = Decision[State, Event, Effect]
@@ -59,17 +59,17 @@ class Watcher:
         return decision
 
 
-class WatchedSettings(Settings):
-    """Settings whose sessions run on a driver that is watched."""
+class WatchedConfig(SessionConfig):
+    """A configuration whose sessions run on a driver that records each decision."""
 
     @cached_property
     def driver(self) -> Any:
         return Watcher(self.machine)
 
 
-def watched(settings: Settings) -> WatchedSettings:
+def watched(settings: SessionConfig) -> WatchedConfig:
     """The same settings, watched."""
-    return WatchedSettings(**{one.name: getattr(settings, one.name) for one in fields(settings)})
+    return WatchedConfig(**{one.name: getattr(settings, one.name) for one in fields(settings)})
 
 
 @dataclass

@@ -16,7 +16,7 @@ from ockam_fsm.conformance.target import (
     HOST,
     SESSION_ID,
     SHORTLY_SECONDS,
-    Declaration,
+    EndpointUnderTest,
     Feature,
     Order,
     Ordered,
@@ -36,11 +36,11 @@ from ockam_fsm.runtime.session.commands import (
     Send,
     SetTimer,
 )
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.host import Host, HostSnapshot, Key, Owned
 from ockam_fsm.runtime.session.link import Entropy
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session, Snapshot
-from ockam_fsm.runtime.session.settings import Settings
 
 MakeSession: TypeAlias = Callable[..., Session]
 Due: TypeAlias = tuple[float, int]
@@ -79,29 +79,29 @@ class Clock:
         self.now = until
 
 
-class OurEnd:
+class ReferenceEnd:
     """One end: an initiator's session, or a host. `make` and `settings` are the real ones unless a check has others."""
 
     features = frozenset({Feature.DEAD_LETTERS})
 
     def __init__(
         self,
-        declaration: Declaration,
+        endpoint: EndpointUnderTest,
         entropy: Entropy,
         make: MakeSession = Session,
-        settings: Settings | None = None,
+        settings: SessionConfig | None = None,
     ) -> None:
-        self.declaration = declaration
+        self.endpoint = endpoint
         self.entropy = entropy
         self.make = make
-        self.settings = settings or declaration.settings
+        self.settings = settings or endpoint.settings
         self.clock = Clock()
         self.responders = 0
         self.outputs: list[Output] = []
-        self.core: Session | Host = self._initiator() if declaration.role is Role.INITIATOR else self._host()
+        self.core: Session | Host = self._initiator() if endpoint.role is Role.INITIATOR else self._host()
 
     def _initiator(self) -> Session:
-        declared = self.declaration
+        declared = self.endpoint
         return self.make(
             self.settings,
             declared.terms(declared.session_id),
@@ -112,10 +112,10 @@ class OurEnd:
         )
 
     def _host(self) -> Host:
-        return Host(HOST, self.declaration.profile, self._responder, self.declaration.capacity)
+        return Host(HOST, self.endpoint.profile, self._responder, self.endpoint.capacity)
 
     def _responder(self, key: Key, session_id: bytes) -> Session:
-        declared, known = self.declaration, session_id == SESSION_ID
+        declared, known = self.endpoint, session_id == SESSION_ID
         remembered, has_state = (declared.remembered, declared.has_state) if known else (0, False)
         self.responders += 1
         terms = declared.terms(session_id, self.responders)
@@ -218,7 +218,7 @@ _ORDERS: Mapping[Ordered, Callable[[Session, Order], list[Command]]] = {
 }
 
 
-class Answering(OurEnd):
+class Answering(ReferenceEnd):
     """With an application that sends back what is delivered to it, to where it came from, as the sessions of a stock
     node's spawner do. What the end refuses to send is lost."""
 
@@ -236,6 +236,6 @@ class Answering(OurEnd):
             self.order(order)
 
 
-def our_end(declaration: Declaration) -> OurEnd:
+def our_end(endpoint: EndpointUnderTest) -> ReferenceEnd:
     """Our own implementation, as a target: what passes, and what the other half of a pair may be."""
-    return OurEnd(declaration, SystemEntropy())
+    return ReferenceEnd(endpoint, SystemEntropy())

@@ -19,7 +19,7 @@ from ockam_fsm.conformance.target import (
     OUR_CARRIER,
     OUTER,
     SESSION_ID,
-    Declaration,
+    EndpointUnderTest,
     Feature,
     Order,
     Ordered,
@@ -39,7 +39,7 @@ from ockam_fsm.runtime.node.commands import (
     SetTimer,
     Transmit,
 )
-from ockam_fsm.runtime.node.connections import ConnectionSettings
+from ockam_fsm.runtime.node.connections import ConnectionConfig
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.router import Access
 from ockam_fsm.runtime.node.session_workers import SessionWorker
@@ -53,16 +53,16 @@ from ockam_fsm.runtime.session.session import Session
 APPLICATION = local("application")
 
 
-class OurNode:
+class ReferenceNode:
     """One end in a node of its own. `make` makes its sessions."""
 
     features = frozenset(Feature)
 
-    def __init__(self, declaration: Declaration, make: MakeSession = Session) -> None:
-        self.declaration = declaration
+    def __init__(self, endpoint: EndpointUnderTest, make: MakeSession = Session) -> None:
+        self.endpoint = endpoint
         self.clock = Clock()
         self.outputs: list[Output] = []
-        self.node = Node(SystemEntropy(), connections=ConnectionSettings(idle_seconds=None), make=make)
+        self.node = Node(SystemEntropy(), connections=ConnectionConfig(idle_seconds=None), make=make)
         self.node.add_observer(self)
         self.node.start_worker(APPLICATION, handler=self._delivered)
         self.node.start_worker(BEYOND, handler=self._forwarded, access=Access.PUBLIC)
@@ -75,7 +75,7 @@ class OurNode:
         self._perform()
 
     def _begin(self) -> None:
-        declared, settings = self.declaration, self.declaration.settings
+        declared, settings = self.endpoint, self.endpoint.settings
         if declared.role is Role.RESPONDER:
             memory = {SESSION_ID: (declared.remembered, declared.has_state)}
             self.node.start_host(
@@ -105,7 +105,7 @@ class OurNode:
             self._perform()
 
     def order(self, order: Order) -> None:
-        over = self.declaration.role is Role.INITIATOR and OUTER not in self.node.router.residents
+        over = self.endpoint.role is Role.INITIATOR and OUTER not in self.node.router.residents
         if not over or order.what not in (Ordered.CLOSE, Ordered.LOWER_LAYER_LOST):
             self._ordered(order)
         self._perform()
@@ -117,7 +117,7 @@ class OurNode:
     # The application --------------------------------------------------------------------------------------------------
 
     def _outer(self) -> Address:
-        if self.declaration.role is Role.INITIATOR:
+        if self.endpoint.role is Role.INITIATOR:
             return OUTER
         responders = self.node.host(HOST).responders
         if not responders:
@@ -174,7 +174,7 @@ class OurNode:
             case CancelTimer(timer):
                 self.clock.stop(timer)
             case Connect(via, _):
-                if self.declaration.profile is OCKAM:
+                if self.endpoint.profile is OCKAM:
                     self.own = via
                 self.node.connected(via)
             case Notify(_, notice):
@@ -185,6 +185,6 @@ class OurNode:
             self.told_over.setdefault(address, via)
 
 
-def our_node(declaration: Declaration) -> OurNode:
+def our_node(endpoint: EndpointUnderTest) -> ReferenceNode:
     """Our own implementation, the whole node, as a target."""
-    return OurNode(declaration)
+    return ReferenceNode(endpoint)

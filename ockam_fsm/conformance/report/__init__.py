@@ -1,0 +1,1 @@
+"""Findings and reports: verdicts for each clause, expected deviations, HTML, JSON and JUnit."""

@@ -7,8 +7,8 @@ Source: clause 14.4 (S14).
 
 from __future__ import annotations
 
-from ockam_fsm.conformance.wire.case_context import Deviation, Lab, Outcome, Run, Wire
-from ockam_fsm.conformance.wire.client_session import Talk, session
+from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, Outcome, Run, Wire
+from ockam_fsm.conformance.wire.client_session import ClientSession, session
 from ockam_fsm.machines.vocabulary import Renegotiation
 from ockam_fsm.net.raw_peer import now
 
@@ -17,10 +17,10 @@ class Bystander:
     """`with_session` False: only the connection and the echo worker are asked (the node's sessions cannot be had)."""
 
     def __init__(self, run: Run, *, with_session: bool) -> None:
-        self.lab = Lab(run)
+        self.lab = CaseContext(run)
         self.with_session = with_session
         self.wire: Wire | None = None
-        self.talk: Talk | None = None
+        self.talk: ClientSession | None = None
         self.heard = 0.0
 
     async def ready(self) -> str:

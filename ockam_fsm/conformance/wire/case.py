@@ -2,10 +2,10 @@
 
 Rule 1: a case judges one clause, and says in its docstring what it tries. Its name is for life: expected deviations
         name it.
-Rule 2: a case is an `async` function of its lab. What it returns is what it saw, the reason of its PASS.
+Rule 2: a case is an `async` function of a `CaseContext`. It returns what it observed, the reason of its PASS.
 Rule 3: after a hostile case the rest of the node is probed: a bystander's connection, its session, and the echo worker.
-        A patient one waits for timers of the node; all of those run at the same time. The cases of the table (table_cases.py)
-        follow, so many at a time as do not keep each other from the node's time-outs.
+        A patient one waits for timers of the node; all of those run at the same time. The cases of the table
+        (table_cases.py) follow, as many at a time as leave the node's time-outs undisturbed.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from enum import Enum
 from typing import TypeAlias
 
 from ockam_fsm.conformance.report.findings import Severity
-from ockam_fsm.conformance.wire.case_context import Lab
+from ockam_fsm.conformance.wire.case_context import CaseContext
 from ockam_fsm.conformance.wire.target import Target
 
-Try: TypeAlias = Callable[[Lab], Awaitable[str]]
+Try: TypeAlias = Callable[[CaseContext], Awaitable[str]]
 
 
 class Manner(Enum):

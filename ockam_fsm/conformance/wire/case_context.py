@@ -21,7 +21,7 @@ from ockam_fsm.conformance.wire.record import Record
 from ockam_fsm.conformance.wire.target import NOWHERE, Target
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.net.raw_peer import Ended, Unreachable, WireListener, WirePeer, now, pause
+from ockam_fsm.net.raw_peer import Ended, RawListener, RawPeer, Unreachable, now, pause
 from ockam_fsm.net.routes import join_host
 from ockam_fsm.runtime.encoding.frames import VERSION, decode_message, encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
@@ -116,7 +116,7 @@ class Run:
         return message
 
 
-class Lab:
+class CaseContext:
     """One for each case."""
 
     def __init__(self, run: Run) -> None:
@@ -124,7 +124,7 @@ class Lab:
         self.target = run.target
         self.record = Record()
         self.wires: list[Wire] = []
-        self.listeners: list[WireListener] = []
+        self.listeners: list[RawListener] = []
 
     @property
     def patience(self) -> float:
@@ -149,12 +149,12 @@ class Lab:
     async def bare_wire(self, name: str = "kit", *, where: str = "") -> Wire:
         """A connection on which nothing was said yet."""
         try:
-            peer = await WirePeer.to(where or self.target.where, self.patience)
+            peer = await RawPeer.to(where or self.target.where, self.patience)
         except Unreachable as error:
             raise Undecided(str(error)) from None
         return self.adopt(peer, name)
 
-    def adopt(self, peer: WirePeer, name: str) -> Wire:
+    def adopt(self, peer: RawPeer, name: str) -> Wire:
         wire = Wire(self, peer, name)
         self.wires.append(wire)
         return wire
@@ -169,13 +169,13 @@ class Lab:
         if version != VERSION:
             raise NoVersion(f"the node's version byte is {version.hex()}, not 01")
 
-    async def listen(self) -> WireListener:
+    async def listen(self) -> RawListener:
         """Where the node can reach the kit."""
         own = self.target.own_address or join_host(self.wires[0].peer.own_host, 0)
         if own == NOWHERE:
             raise NotApplicable("the node cannot reach the kit (--own-address none)")
         try:
-            listener = await WireListener.at(own)
+            listener = await RawListener.at(own)
         except (OSError, LocalSessionError) as error:
             raise Undecided(f"the kit cannot listen at {own}: {error}") from None
         self.listeners.append(listener)
@@ -193,7 +193,7 @@ class Lab:
 class Wire:
     """One connection of the kit; `name` is its column in charts. Messages are sorted by the address they are for."""
 
-    def __init__(self, lab: Lab, peer: WirePeer, name: str) -> None:
+    def __init__(self, lab: CaseContext, peer: RawPeer, name: str) -> None:
         self.lab, self.peer, self.name = lab, peer, name
         self.inbox: dict[Address | None, deque[Message]] = {}
         self.answers: dict[Address, tuple[bytes, bytes]] = {}

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ockam_fsm.conformance.wire.case_context import (
+    CaseContext,
     Deviation,
-    Lab,
     Undecided,
     Wire,
     frame,
@@ -62,7 +62,7 @@ class Attempt:
         """The reply to it, whatever it is."""
         return await self.wire.hear(self.back[-1], seconds=seconds)
 
-    async def talk(self) -> Talk:
+    async def talk(self) -> ClientSession:
         """The session that the answer completes.
 
         Raises:
@@ -73,7 +73,7 @@ class Attempt:
             raise Deviation(self.wire.missing("answer to the hello"))
         return self.completed(message)
 
-    def completed(self, message: Message) -> Talk:
+    def completed(self, message: Message) -> ClientSession:
         try:
             answer = self.profile.decode(message.payload, Place.HANDSHAKE, message.return_route)
             if not isinstance(answer, Answer):
@@ -83,7 +83,7 @@ class Attempt:
             raise Deviation(f"the reply to the hello is no answer: {error}") from None
         if answer.generation not in (None, self.generation) or answer.session_id != self.session_id:
             raise Deviation("the answer names another session or generation than the hello")
-        talk = Talk(self.wire, self, answer, route)
+        talk = ClientSession(self.wire, self, answer, route)
         if self.profile.keeps_alive:
             reply = frame(Message(route, (talk.inner,), GENERATION.encode(KeepaliveAnswer())))
             self.wire.answers[talk.inner] = (GENERATION.encode(Keepalive()), reply)
@@ -91,7 +91,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Talk:
+class ClientSession:
     """A session with the node under test, as its answer has completed it."""
 
     wire: Wire
@@ -194,7 +194,7 @@ def hello(
     return Attempt(wire, identifier, generation, default if back is None else back, contact)
 
 
-async def session(wire: Wire, *, confirmed: bool = True) -> Talk:
+async def session(wire: Wire, *, confirmed: bool = True) -> ClientSession:
     """A session that stands; `confirmed`: the node knows it too.
 
     Raises:
@@ -211,13 +211,13 @@ async def session(wire: Wire, *, confirmed: bool = True) -> Talk:
     return talk
 
 
-async def confirm(talk: Talk) -> None:
+async def confirm(talk: ClientSession) -> None:
     """Let the node hear the kit in this generation."""
     if not await talk.ask():
         raise Undecided(f"{NO_SESSION}data does not come back ({talk.wire.missing('reply')})")
 
 
-async def next_generation(talk: Talk, *, by: int = 1) -> Talk:
+async def next_generation(talk: ClientSession, *, by: int = 1) -> ClientSession:
     """The same session negotiated once more; the new generation is not confirmed. Raises Deviation."""
     old = talk.attempt
     attempt = hello(talk.wire, session_id=old.session_id, number=old.generation.number + by)
@@ -225,7 +225,7 @@ async def next_generation(talk: Talk, *, by: int = 1) -> Talk:
     return await attempt.talk()
 
 
-async def find_onward(lab: Lab, wire: Wire) -> None:
+async def find_onward(lab: CaseContext, wire: Wire) -> None:
     """Find out how a session of this node sends data back: by itself, or by its echo worker.
 
     Raises:

@@ -11,10 +11,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from ockam_fsm.conformance.wire.case_context import Deviation, Lab, NotApplicable, Run, Undecided, Wire, frame, fresh
+from ockam_fsm.conformance.wire.case_context import (
+    CaseContext,
+    Deviation,
+    NotApplicable,
+    Run,
+    Undecided,
+    Wire,
+    frame,
+    fresh,
+)
 from ockam_fsm.conformance.wire.record import Record
 from ockam_fsm.kernel.errors import RemoteSessionError
-from ockam_fsm.net.raw_peer import WireListener, now, pause
+from ockam_fsm.net.raw_peer import RawListener, now, pause
 from ockam_fsm.runtime.encoding.frames import VERSION
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session.handshake import GENERATION, Place, worker_route
@@ -68,10 +77,10 @@ class Asked:
         self.wire.send(self.route, GENERATION.encode(signal), (worker,), meaning)
 
 
-class Doorway(Lab):
+class InitiatorContext(CaseContext):
     """The lab of a case in which the node initiates. The listener stays for the whole run."""
 
-    def __init__(self, run: Run, listener: WireListener, begin: Begin, wait_seconds: float, watched: Watched) -> None:
+    def __init__(self, run: Run, listener: RawListener, begin: Begin, wait_seconds: float, watched: Watched) -> None:
         """`wait_seconds`: how long the first hello of a case may take, since somebody may have to be told. `watched`:
         what the kit keeps between cases."""
         super().__init__(run)

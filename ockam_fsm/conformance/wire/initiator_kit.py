@@ -13,11 +13,11 @@ from ockam_fsm.conformance.report.findings import Expected, Report, Verdict
 from ockam_fsm.conformance.wire.case import Case
 from ockam_fsm.conformance.wire.case_context import Run
 from ockam_fsm.conformance.wire.cases import initiators
-from ockam_fsm.conformance.wire.initiator_context import Begin, Doorway, Watched
+from ockam_fsm.conformance.wire.initiator_context import Begin, InitiatorContext, Watched
 from ockam_fsm.conformance.wire.kit import MOST_SILENT, OWN_BUSINESS, Progress
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.target import Target
-from ockam_fsm.net.raw_peer import WireListener, now, pause
+from ockam_fsm.net.raw_peer import RawListener, now, pause
 
 OTHERS = "responders do that, or this profile does not say it, or no case of an initiator shows it by wire"
 NOT_JUDGED = dict.fromkeys(("3.1", "3.10", "6.1", "6.6", "7.1", "7.2", "7.5"), OWN_BUSINESS)
@@ -29,7 +29,7 @@ def chosen(target: Target, only: Iterable[str] = ()) -> list[Case]:
     return [one for one in mine if not wanted or one.name in wanted]
 
 
-class DoorKit:
+class InitiatorKit:
     """One run. `begin` has the node open its session; a hello may take `wait_seconds` after that."""
 
     def __init__(
@@ -46,7 +46,7 @@ class DoorKit:
         self.silent = 0
         self.began = now()
 
-    async def judge(self, listener: WireListener, expected: Sequence[Expected] = ()) -> Report:
+    async def judge(self, listener: RawListener, expected: Sequence[Expected] = ()) -> Report:
         try:
             for done, one in enumerate(self.cases):
                 self.progress(done, len(self.cases), one.name)
@@ -62,7 +62,7 @@ class DoorKit:
         findings = self.runner.gathered(self.cases)
         return Report(self.target.name, findings, reasons, expected, round(now() - self.began, 3))
 
-    async def _one(self, one: Case, listener: WireListener) -> None:
+    async def _one(self, one: Case, listener: RawListener) -> None:
         if why := one.lacks(self.target):
             self.runner.found(one, Verdict.NOT_APPLICABLE, why)
             return
@@ -70,5 +70,7 @@ class DoorKit:
             self.runner.found(one, Verdict.INCONCLUSIVE, "the node does not come any more")
             return
         heard = self.run.heard
-        await self.runner.attempt(one, lambda: Doorway(self.run, listener, self.begin, self.wait_seconds, self.watched))
+        await self.runner.attempt(
+            one, lambda: InitiatorContext(self.run, listener, self.begin, self.wait_seconds, self.watched)
+        )
         self.silent = 0 if self.run.heard > heard or self.watched else self.silent + 1

@@ -19,8 +19,8 @@ from ockam_fsm.conformance.report.findings import Expected, Report, Verdict
 from ockam_fsm.conformance.wire.bystander import Bystander
 from ockam_fsm.conformance.wire.case import Case, Manner
 from ockam_fsm.conformance.wire.case_context import (
+    CaseContext,
     Deviation,
-    Lab,
     NotApplicable,
     NoVersion,
     OutOfTime,
@@ -31,10 +31,10 @@ from ockam_fsm.conformance.wire.case_context import (
 from ockam_fsm.conformance.wire.cases import connections, generations, handshakes, streams, table_cases, timing
 from ockam_fsm.conformance.wire.client_session import find_onward
 from ockam_fsm.conformance.wire.runner import Runner
-from ockam_fsm.conformance.wire.stall_detector import Pulse
+from ockam_fsm.conformance.wire.stall_detector import StallDetector
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.machines.vocabulary import Renegotiation
-from ockam_fsm.net.raw_peer import WireListener, beside, now, pause, together
+from ockam_fsm.net.raw_peer import RawListener, beside, now, pause, together
 from ockam_fsm.net.routes import tcp
 
 Progress = Callable[[int, int, str], None]
@@ -89,10 +89,10 @@ class Kit:
         self.progress = progress
         self.cases = chosen(target, only)
         self.run = Run(target)
-        self.pulse = Pulse(self.run)
+        self.pulse = StallDetector(self.run)
         self.runner = Runner(self.run, command, self.pulse.longest_seconds)
         self.bystander: Bystander | None = None
-        self.contact: WireListener | None = None
+        self.contact: RawListener | None = None
         self.no_session = self.given_up = ""
         self.exempt: set[str] = set()
         self.silent = self.done = 0
@@ -132,7 +132,7 @@ class Kit:
 
     async def _first(self) -> None:
         """Whether there is a node at all, and how its sessions send data back."""
-        lab = Lab(self.run)
+        lab = CaseContext(self.run)
         try:
             wire = await lab.wire()
             await self._be_reachable(lab)
@@ -149,7 +149,7 @@ class Kit:
             lab.close()
         self.bystander = Bystander(self.run, with_session=not self.no_session)
 
-    async def _be_reachable(self, lab: Lab) -> None:
+    async def _be_reachable(self, lab: CaseContext) -> None:
         """In two-sided sessions the node may want to negotiate by itself: somebody listens, and says nothing."""
         if self.target.session_type.renegotiation is Renegotiation.TWO_SIDED:
             with suppress(NotApplicable):  # then it was given a route at its start, or answers no hello
@@ -203,7 +203,7 @@ class Kit:
             self.runner.found(one, Verdict.INCONCLUSIVE, f"before it the node does not answer: {problem}")
         return not problem
 
-    async def _after(self, one: Case, lab: Lab) -> None:
+    async def _after(self, one: Case, lab: CaseContext) -> None:
         """Rule 2."""
         assert self.bystander is not None
         try:
@@ -213,5 +213,5 @@ class Kit:
         if problem:
             self.runner.harmed(one, f"after {one.name}: {problem}", lab)
 
-    def _lab(self) -> Lab:
-        return Lab(self.run)
+    def _lab(self) -> CaseContext:
+        return CaseContext(self.run)

@@ -17,17 +17,17 @@ from typing import TypeAlias, TypeVar
 
 from ockam_fsm.conformance.report.findings import Finding, Severity, Verdict
 from ockam_fsm.conformance.wire.case import Case, Manner
-from ockam_fsm.conformance.wire.case_context import Deviation, Follows, Lab, NotApplicable, Outcome, Run
+from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, Follows, NotApplicable, Outcome, Run
 from ockam_fsm.conformance.wire.cases.connections import writes
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.net.raw_peer import at_most, now
 
-L = TypeVar("L", bound=Lab)
+L = TypeVar("L", bound=CaseContext)
 ENDED = "the run was ended before this was tried"
 After: TypeAlias = Callable[[L], Awaitable[None]]
 
 
-async def nothing_after(lab: Lab) -> None:
+async def nothing_after(lab: CaseContext) -> None:
     """What follows a case of which nothing follows."""
 
 
@@ -78,7 +78,7 @@ class Runner:
         finally:
             lab.close()
 
-    async def _try(self, one: Case, lab: Lab) -> Tried:
+    async def _try(self, one: Case, lab: CaseContext) -> Tried:
         left = max(0.1, self.run.deadline - now())
         try:
             return self._tried(one, Verdict.PASS, await at_most(left, one.run(lab)), lab)
@@ -93,19 +93,21 @@ class Runner:
             reason = f"the time of the run was over: {left:.0f} s were left for it"
             return self._tried(one, Verdict.INCONCLUSIVE, reason, lab)
 
-    def _tried(self, one: Case, verdict: Verdict, reason: str, lab: Lab | None = None, clause: str = "") -> Tried:
+    def _tried(
+        self, one: Case, verdict: Verdict, reason: str, lab: CaseContext | None = None, clause: str = ""
+    ) -> Tried:
         return Tried(self._finding(one, verdict, reason, lab, clause or one.clause, one.severity))
 
     def found(self, one: Case, verdict: Verdict, reason: str) -> None:
         """A case that was not tried."""
         self.findings.append(self._finding(one, verdict, reason, None, one.clause, one.severity))
 
-    def harmed(self, one: Case, reason: str, lab: Lab) -> None:
+    def harmed(self, one: Case, reason: str, lab: CaseContext) -> None:
         """A case after which the rest of the node was not as before (clause 14.4)."""
         self.findings.append(self._finding(one, Verdict.FAIL, reason, lab, "14.4", Severity.SAFETY))
 
     def _finding(
-        self, one: Case, verdict: Verdict, reason: str, lab: Lab | None, clause: str, severity: Severity
+        self, one: Case, verdict: Verdict, reason: str, lab: CaseContext | None, clause: str, severity: Severity
     ) -> Finding:
         shown = None
         if lab is not None and lab.record.moments:

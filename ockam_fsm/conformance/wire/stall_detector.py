@@ -12,16 +12,16 @@ from __future__ import annotations
 
 from collections import deque
 
-from ockam_fsm.conformance.wire.case_context import Lab, Outcome, Run
+from ockam_fsm.conformance.wire.case_context import CaseContext, Outcome, Run
 from ockam_fsm.net.raw_peer import now, pause
 
 EVERY_SECONDS = 0.1
 REMEMBERED = 10_000
 
 
-class Pulse:
+class StallDetector:
     def __init__(self, run: Run) -> None:
-        self.lab = Lab(run)
+        self.lab = CaseContext(run)
         self.asked: float | None = None
         """When, if there is no answer yet."""
         self.answers: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)

@@ -18,14 +18,14 @@ from ockam_fsm.conformance.generation.peer import Action, Arrive, Peer, Stimulus
 from ockam_fsm.conformance.generation.stimuli import ELAPSE, clause_of_timer, said_to
 from ockam_fsm.conformance.oracle.attribution import clause_of, rows_of
 from ockam_fsm.conformance.oracle.comparison import Difference, Said
-from ockam_fsm.conformance.oracle.oracle import Beside, Names, Turn
+from ockam_fsm.conformance.oracle.oracle import Names, Oracle, Turn
 from ockam_fsm.conformance.reference.instrumentation import read
 from ockam_fsm.conformance.reference.reference_end import Answering
-from ockam_fsm.conformance.target import HOP, HOST, Declaration, Output
+from ockam_fsm.conformance.target import HOP, HOST, EndpointUnderTest, Output
 from ockam_fsm.conformance.wire.case_context import (
+    CaseContext,
     Deviation,
     Follows,
-    Lab,
     NotApplicable,
     Undecided,
     Wire,
@@ -66,7 +66,7 @@ STIMULI = {one.name: one for one in (*said_to(frozenset(Event)), *HOSTILE, ELAPS
 
 
 @dataclass(frozen=True)
-class Watched(Declaration):
+class Watched(EndpointUnderTest):
     """A responder of the node under test: the kit chooses the session's identifier."""
 
     identifier: bytes = b""
@@ -76,7 +76,7 @@ class Watched(Declaration):
         return self.identifier
 
 
-class Overheard(Beside):
+class Overheard(Oracle):
     """Our end beside one that is heard only (Rule 2)."""
 
     def _read(self, outputs: Sequence[Output], names: Names) -> Iterator[Said]:
@@ -124,18 +124,18 @@ class Plan:
     tail: Word
 
 
-class Walk:
+class TableOracle:
     """One session with the node, and our end beside it."""
 
-    def __init__(self, lab: Lab, wire: Wire, slack_seconds: float = SLACK_SECONDS[0]) -> None:
+    def __init__(self, lab: CaseContext, wire: Wire, slack_seconds: float = SLACK_SECONDS[0]) -> None:
         target = lab.target
         self.lab, self.wire, self.slack_seconds = lab, wire, slack_seconds
         identifier = new_session_id(target.profile)
-        self.declaration = Watched(
+        self.endpoint = Watched(
             target.session_type, Role.RESPONDER, GENERATION, held=HELD, durations=target.durations,
             identifier=identifier,
         )  # fmt: skip
-        self.beside = Overheard(self.declaration, frozenset(), {}, Answering)
+        self.beside = Overheard(self.endpoint, frozenset(), {}, Answering)
         self.routes: dict[Address, Route] = {HOST: (target.host,)}
         """The way to each address of the node's, by its last part."""
         self.began = now()
@@ -203,7 +203,7 @@ class Walk:
         said = "; ".join(map(str, last.differences[:MOST_SHOWN]))
         more = f"; and {len(last.differences) - MOST_SHOWN} more" if len(last.differences) > MOST_SHOWN else ""
         reason = f"{last.stimulus.name}{f' (after {way})' if way else ''}: {said}{more}"
-        raise Deviation(reason, clause_of(last, self.declaration))
+        raise Deviation(reason, clause_of(last, self.endpoint))
 
     @property
     def is_unsure(self) -> bool:
@@ -254,11 +254,11 @@ class Walk:
         return replace(message, onward_route=(HOP, *message.onward_route))
 
 
-async def walk(plan: Plan, lab: Lab) -> str:
+async def walk(plan: Plan, lab: CaseContext) -> str:
     """Say all of it, and compare."""
     found: Deviation | None = None
     for slack_seconds in SLACK_SECONDS:
-        one, found = Walk(lab, await lab.wire(), slack_seconds), None
+        one, found = TableOracle(lab, await lab.wire(), slack_seconds), None
         try:
             if await one.carry_out(plan):
                 return f"as our own end: {' / '.join(step.stimulus.name for step in one.beside.steps)}"
@@ -273,7 +273,7 @@ async def walk(plan: Plan, lab: Lab) -> str:
     raise await _blamed(plan, one, found)
 
 
-async def _blamed(plan: Plan, one: Walk, error: Deviation) -> Deviation:
+async def _blamed(plan: Plan, one: TableOracle, error: Deviation) -> Deviation:
     """What goes wrong in what was tried is its own fault; what goes wrong after it, and not without it, the case's;
     what goes wrong after a wait, and not without it, the timer's. Everything else another plan shows."""
     if one.said == len(plan.way) + 1:
@@ -282,12 +282,12 @@ async def _blamed(plan: Plan, one: Walk, error: Deviation) -> Deviation:
         return Follows(error.reason, error.clause)
     if one.waited_for is None or await _deviates(one.lab, (*plan.way, plan.tried, *plan.tail)):
         return Deviation(error.reason)
-    return Deviation(error.reason, clause_of_timer(EXPIRED[one.waited_for], one.declaration.session_type.persistent))
+    return Deviation(error.reason, clause_of_timer(EXPIRED[one.waited_for], one.endpoint.session_type.persistent))
 
 
-async def _deviates(lab: Lab, word: Word) -> bool:
+async def _deviates(lab: CaseContext, word: Word) -> bool:
     """Without any wait."""
-    other = Walk(lab, await lab.wire())
+    other = TableOracle(lab, await lab.wire())
     try:
         await other.along(name for name in word if name not in (ELAPSE.name, NOT_YET.name))
     except Deviation:

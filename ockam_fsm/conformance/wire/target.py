@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Renegotiation, SessionType
 from ockam_fsm.runtime.encoding.message import Address, local
+from ockam_fsm.runtime.session.config import Durations
 from ockam_fsm.runtime.session.handshake import OCKAM, Profile
-from ockam_fsm.runtime.session.settings import Durations
 
 NOWHERE = "none"
 

@@ -1,0 +1,1 @@
+"""Bytes: BARE values, Ockam messages and frames, stream protocol messages. No I/O."""

@@ -1,0 +1,1 @@
+"""A node around sessions: router, workers, spawners, connections, services. No I/O."""

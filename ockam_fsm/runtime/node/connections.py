@@ -41,7 +41,7 @@ _EXPIRED = {
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionSettings:
+class ConnectionConfig:
     """Limits of every connection. `idle_seconds` None: an unused connection stays."""
 
     connect_seconds: float = 10.0
@@ -60,7 +60,7 @@ class Connection:
     def __init__(
         self,
         router: Router,
-        settings: ConnectionSettings,
+        settings: ConnectionConfig,
         via: Address,
         destination: Address | None,
         closed: Callable[[Connection], None],

@@ -38,18 +38,18 @@ from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Event, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import NodeCommand, Observer, WorkerTimer
-from ockam_fsm.runtime.node.connections import Connection, ConnectionSettings
+from ockam_fsm.runtime.node.connections import Connection, ConnectionConfig
 from ockam_fsm.runtime.node.dead_letters import DeadLetters
 from ockam_fsm.runtime.node.router import ROUTER, Access, Envelope, Resident, Router
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.spawners import Durable, HostWorker, nothing_durable
 from ockam_fsm.runtime.node.workers import USUAL_RESTARTS, Handler, RestartPolicy, Worker, settle
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, SESSION_ID_BYTES
 from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.link import Entropy
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.settings import Settings
 from ockam_fsm.runtime.session.signals import Error
 
 UNKNOWN_CONNECTION = "unknown connection"
@@ -66,7 +66,7 @@ class Node:
         self,
         entropy: Entropy,
         *,
-        connections: ConnectionSettings | None = None,
+        connections: ConnectionConfig | None = None,
         destinations: int = 1000,
         deliveries: int = 10_000,
         dead_letters: int = 1000,
@@ -79,7 +79,7 @@ class Node:
         self.router = Router(entropy, deliveries, dead_letters)
         self.router.gateway = self._gateway
         self.router.on_unknown = self._on_unknown
-        self.connection_settings = connections or ConnectionSettings()
+        self.connection_config = connections or ConnectionConfig()
         self.destinations: dict[Address, Connection] = {}
         self._max_destinations = destinations
         self._errors = 0
@@ -188,7 +188,7 @@ class Node:
 
     def start_session(
         self,
-        settings: Settings,
+        settings: SessionConfig,
         initialization_route: Route,
         *,
         outer: Address | None = None,
@@ -230,7 +230,7 @@ class Node:
     def start_host(
         self,
         address: Address,
-        settings: Settings,
+        settings: SessionConfig,
         *,
         application: Address | None = None,
         handler: Handler | None = None,
@@ -333,7 +333,7 @@ class Node:
 
     def make_connection(self, via: Address, destination: Address | None) -> Connection:
         """A connection that nothing has happened to yet; `destination` None: the peer's."""
-        connection = Connection(self.router, self.connection_settings, via, destination, self._closed)
+        connection = Connection(self.router, self.connection_config, via, destination, self._closed)
         self.router.register(via, connection, Access.SECRET)
         return connection
 

@@ -14,10 +14,10 @@ from ockam_fsm.runtime.encoding.message import Address
 from ockam_fsm.runtime.node.router import Access, Envelope, Inner, Router
 from ockam_fsm.runtime.node.session_workers import CARRY_OUT, ROUTE_ENDS_HERE, Order, SessionWorker
 from ockam_fsm.runtime.session.commands import DeadLetter
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.host import Host, Key, Owned
 from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.settings import Settings
 
 Durable: TypeAlias = Callable[[bytes], tuple[int, bool]]
 """What durable state says of a session id: the number to remember (0: none), and whether its state is there too."""
@@ -34,7 +34,7 @@ class HostWorker(Inner):
         self,
         router: Router,
         address: Address,
-        settings: Settings,
+        settings: SessionConfig,
         application: Address | None,
         capacity: int,
         durable: Durable,

@@ -24,7 +24,7 @@ from ockam_fsm.machines.supervised import SUPERVISED, WorkerEvent, WorkerState
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import StateChanged, WorkerFailed
 from ockam_fsm.runtime.node.router import Access, Envelope, Inner, Router
-from ockam_fsm.runtime.session.settings import BackOff
+from ockam_fsm.runtime.session.config import BackOff
 
 HANDLER_RAISED = "handler raised"
 

@@ -1,0 +1,1 @@
+"""One end of a session: handshake, table-driven state, requests. No I/O."""

@@ -27,11 +27,11 @@ from ockam_fsm.runtime.session.commands import (
     Timer,
     Unregister,
 )
+from ockam_fsm.runtime.session.config import MAX_BACK_OFF_STEPS
 from ockam_fsm.runtime.session.handshake import worker_route
 from ockam_fsm.runtime.session.knowledge import Knowledge, ranked
 from ockam_fsm.runtime.session.link import Link, Purpose
 from ockam_fsm.runtime.session.request import Outgoing
-from ockam_fsm.runtime.session.settings import MAX_BACK_OFF_STEPS
 from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,

@@ -17,9 +17,9 @@ from typing import TypeAlias
 from ockam_fsm.machines.vocabulary import Event, Role, State
 from ockam_fsm.runtime.encoding.message import Address, Route
 from ockam_fsm.runtime.session.commands import Command, SetTimer, Timer
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.link import Entropy, Link
 from ockam_fsm.runtime.session.request import Outgoing, Request, RequestRecord
-from ockam_fsm.runtime.session.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Knowledge:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: SessionConfig,
         terms: Terms,
         entropy: Entropy,
         initialization_route: Route = (),

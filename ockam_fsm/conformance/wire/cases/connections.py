@@ -11,8 +11,8 @@ from typing import TypeAlias
 from ockam_fsm.conformance.report.findings import Severity
 from ockam_fsm.conformance.wire.case import Case, Manner, case, no_echo
 from ockam_fsm.conformance.wire.case_context import (
+    CaseContext,
     Deviation,
-    Lab,
     NotApplicable,
     Run,
     Undecided,
@@ -22,7 +22,7 @@ from ockam_fsm.conformance.wire.case_context import (
     fresh,
     payload,
 )
-from ockam_fsm.net.raw_peer import Ended, WireListener, WirePeer, now, pause
+from ockam_fsm.net.raw_peer import Ended, RawListener, RawPeer, now, pause
 from ockam_fsm.net.routes import tcp
 from ockam_fsm.runtime.encoding.frames import MAX_FRAME_BYTES, VERSION, encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
@@ -37,7 +37,7 @@ Make: TypeAlias = Callable[[bytes, bytes, bytes], bytes]
 
 
 @case("14.1", ROBUSTNESS, Manner.PLAIN, into=CASES)
-async def version_byte(lab: Lab) -> str:
+async def version_byte(lab: CaseContext) -> str:
     """On a new connection the node sends the version byte 01, unasked."""
     wire = await lab.bare_wire()
     try:
@@ -51,7 +51,7 @@ async def version_byte(lab: Lab) -> str:
 
 
 @case("14.1", ROBUSTNESS, Manner.PLAIN, lacks=no_echo, into=CASES)
-async def echo(lab: Lab) -> str:
+async def echo(lab: CaseContext) -> str:
     """A plain message to the echo worker comes back: frames, CBOR and the return route are understood."""
     wire = await lab.wire()
     back, data = fresh("back"), payload()
@@ -63,7 +63,7 @@ async def echo(lab: Lab) -> str:
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
-async def wrong_version(lab: Lab) -> str:
+async def wrong_version(lab: CaseContext) -> str:
     """A connection that begins with another byte than 01 is closed."""
     for byte in (b"\x02", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n"):
         wire = await lab.bare_wire()
@@ -74,7 +74,7 @@ async def wrong_version(lab: Lab) -> str:
 
 
 @case("14.1", LEAK, Manner.PATIENT, into=CASES)
-async def no_version(lab: Lab) -> str:
+async def no_version(lab: CaseContext) -> str:
     """A connection on which the peer sends no version byte is closed after 5 s."""
     wire = await lab.bare_wire()
     lab.record.note("the kit says nothing", wire.name)
@@ -84,7 +84,7 @@ async def no_version(lab: Lab) -> str:
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
-async def oversized_frame(lab: Lab) -> str:
+async def oversized_frame(lab: CaseContext) -> str:
     """A frame of more than 16 MiB closes the connection before its body is read."""
     wire = await lab.wire()
     wire.raw((MAX_FRAME_BYTES + 1).to_bytes(4, "big"), "length of 16 MiB + 1")
@@ -94,7 +94,7 @@ async def oversized_frame(lab: Lab) -> str:
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
-async def empty_frames(lab: Lab) -> str:
+async def empty_frames(lab: CaseContext) -> str:
     """Frames of length 0 are ignored."""
     wire = await lab.wire()
     wire.raw(bytes(4) * 3, "three frames of length 0")
@@ -104,7 +104,7 @@ async def empty_frames(lab: Lab) -> str:
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
-async def frames_in_pieces(lab: Lab) -> str:
+async def frames_in_pieces(lab: CaseContext) -> str:
     """A frame that arrives byte by byte, and several that arrive together, are read like any other."""
     wire = await lab.wire()
     first, second = fresh("first"), fresh("second")
@@ -148,7 +148,7 @@ UNREADABLE: dict[str, Make] = {
 
 
 @case("14.1", ROBUSTNESS, lacks=no_echo, into=CASES)
-async def other_forms(lab: Lab) -> str:
+async def other_forms(lab: CaseContext) -> str:
     """What real nodes write is read: 3 elements, indefinite arrays, chunked byte strings, longer integers."""
     for name, make in READABLE.items():
         wire = await lab.wire()
@@ -160,7 +160,7 @@ async def other_forms(lab: Lab) -> str:
 
 
 @case("14.1", ROBUSTNESS, lacks=no_echo, into=CASES)
-async def unreadable_frames(lab: Lab) -> str:
+async def unreadable_frames(lab: CaseContext) -> str:
     """Whatever else a frame may hold is refused: no part of it is acted upon."""
     for name, make in UNREADABLE.items():
         wire = await lab.wire()
@@ -173,7 +173,7 @@ async def unreadable_frames(lab: Lab) -> str:
 
 
 @case("14.4", SAFETY, into=CASES)
-async def truncated_frame(lab: Lab) -> str:
+async def truncated_frame(lab: CaseContext) -> str:
     """A connection that ends in the middle of a frame harms nobody."""
     whole = answerable(lab, fresh("cut"))
     for at in (2, 5, len(whole) // 2, len(whole) - 1):
@@ -185,7 +185,7 @@ async def truncated_frame(lab: Lab) -> str:
 
 
 @case("14.4", SAFETY, into=CASES)
-async def reconnects(lab: Lab) -> str:
+async def reconnects(lab: CaseContext) -> str:
     """Thirty connections that come and go at once, half of them with a reset, harm nobody."""
     for number in range(30):
         wire = await lab.bare_wire()
@@ -199,7 +199,7 @@ async def reconnects(lab: Lab) -> str:
 
 
 @case("14.4", SAFETY, into=CASES)
-async def unknown_addresses(lab: Lab) -> str:
+async def unknown_addresses(lab: CaseContext) -> str:
     """A message to an address that never was, or to none, gets no reply, and harms nobody."""
     wire = await lab.wire()
     back = fresh("back")
@@ -211,7 +211,7 @@ async def unknown_addresses(lab: Lab) -> str:
 
 
 @case("14.4", SAFETY, into=CASES)
-async def flood(lab: Lab) -> str:
+async def flood(lab: CaseContext) -> str:
     """A thousand messages to nobody on one connection stop neither it nor the others."""
     wire = await lab.wire()
     for _ in range(10):
@@ -225,7 +225,7 @@ async def flood(lab: Lab) -> str:
 
 
 @case("14.1", LEAK, into=CASES)
-async def one_connection(lab: Lab) -> str:
+async def one_connection(lab: CaseContext) -> str:
     """Messages to one TCP destination travel over one connection, in order."""
     wire, listener = await lab.wire(), await lab.listen()
     mine = await relayed(lab, wire, listener, range(RELAYED))
@@ -238,7 +238,7 @@ async def one_connection(lab: Lab) -> str:
 
 
 @case("14.1", SAFETY, into=CASES)
-async def order_on_reconnect(lab: Lab) -> str:
+async def order_on_reconnect(lab: CaseContext) -> str:
     """When a connection of the node's breaks, what it sends over the next one is in order, and nothing twice."""
     wire, listener = await lab.wire(), await lab.listen()
     first = await relayed(lab, wire, listener, range(5))
@@ -256,7 +256,7 @@ async def order_on_reconnect(lab: Lab) -> str:
 
 
 @case("14.1", LIVENESS, into=CASES)
-async def unreachable_destination(lab: Lab) -> str:
+async def unreachable_destination(lab: CaseContext) -> str:
     """While messages wait for a destination that does not answer, nothing else waits."""
     wire, listener = await lab.wire(), await lab.listen()
     nowhere = tcp(listener.where)
@@ -267,13 +267,13 @@ async def unreachable_destination(lab: Lab) -> str:
     return "everything else goes on"
 
 
-async def relayed(lab: Lab, wire: Wire, listener: WireListener, which: range) -> Wire:
+async def relayed(lab: CaseContext, wire: Wire, listener: RawListener, which: range) -> Wire:
     """Have the node send numbered messages to the kit's listener; the result is the connection that it makes."""
     destination = tcp(listener.where)
     for number in which:
         wire.send((destination, local("numbered")), str(number).encode(), (), f"to tcp://kit: {number}")
     try:
-        peer: WirePeer = await listener.next(lab.patience)
+        peer: RawPeer = await listener.next(lab.patience)
     except TimeoutError:
         raise Undecided(
             f"the node did not connect to {listener.where} for a message to it: perhaps it cannot reach the kit "
@@ -285,7 +285,7 @@ async def relayed(lab: Lab, wire: Wire, listener: WireListener, which: range) ->
     return mine
 
 
-async def numbers(lab: Lab, wire: Wire, most: int) -> list[int]:
+async def numbers(lab: CaseContext, wire: Wire, most: int) -> list[int]:
     """The numbers that arrive over one connection, until all are here or no more come."""
     arrived: list[int] = []
     deadline = now() + lab.patience
@@ -297,7 +297,7 @@ async def numbers(lab: Lab, wire: Wire, most: int) -> list[int]:
     return arrived
 
 
-def answerable(lab: Lab, back: Address) -> bytes:
+def answerable(lab: CaseContext, back: Address) -> bytes:
     """A frame that any node answers to `back`: for its echo worker, or a hello for its spawner."""
     target = lab.target
     if target.echo:

@@ -9,8 +9,16 @@ from dataclasses import replace
 
 from ockam_fsm.conformance.report.findings import Severity
 from ockam_fsm.conformance.wire.case import Case, Manner, case, no_capacity, not_persistent
-from ockam_fsm.conformance.wire.case_context import Deviation, Lab, Undecided, Wire, fresh, new_session_id, payload
-from ockam_fsm.conformance.wire.client_session import Attempt, Talk, as_first, hello, next_generation, session
+from ockam_fsm.conformance.wire.case_context import (
+    CaseContext,
+    Deviation,
+    Undecided,
+    Wire,
+    fresh,
+    new_session_id,
+    payload,
+)
+from ockam_fsm.conformance.wire.client_session import Attempt, ClientSession, as_first, hello, next_generation, session
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import Message
@@ -52,7 +60,7 @@ async def expect(wire: Wire, attempt: Attempt, wanted: type[Signal], what: str) 
     return signal
 
 
-async def alive(talk: Talk) -> bool:
+async def alive(talk: ClientSession) -> bool:
     """Whether a keepalive in this generation is answered."""
     talk.say(Keepalive(), "keepalive")
     while (signal := read(await talk.wire.hear(talk.inner))) is not None:
@@ -61,14 +69,14 @@ async def alive(talk: Talk) -> bool:
     return False
 
 
-async def answering(talk: Talk) -> None:
+async def answering(talk: ClientSession) -> None:
     """Make sure that `alive` can say something of this node."""
     if not await alive(talk):
         raise Undecided("keepalives are not answered at all, so nothing shows whether a generation lives")
 
 
 @case("4.2", LEAK, profiles=ONLY, into=CASES)
-async def repeated_hello(lab: Lab) -> str:
+async def repeated_hello(lab: CaseContext) -> str:
     """The very same hello again: the same answer, from the same responder."""
     wire = await lab.wire()
     attempt = hello(wire)
@@ -85,7 +93,7 @@ async def repeated_hello(lab: Lab) -> str:
 
 
 @case("4.2", LEAK, Manner.LAST, profiles=ONLY, lacks=no_capacity, into=CASES)
-async def repeated_hello_leaks(lab: Lab) -> str:
+async def repeated_hello_leaks(lab: CaseContext) -> str:
     """The same hello, more often than the spawner has places: it takes one place."""
     wire = await lab.wire()
     attempt = hello(wire)
@@ -100,7 +108,7 @@ async def repeated_hello_leaks(lab: Lab) -> str:
 
 
 @case("4.2", SAFETY, profiles=ONLY, into=CASES)
-async def older_hello(lab: Lab) -> str:
+async def older_hello(lab: CaseContext) -> str:
     """A hello that is not newer is answered by `superseded`, with the largest number and the hello's own address."""
     wire = await lab.wire()
     attempt = hello(wire, number=7)
@@ -119,7 +127,7 @@ async def older_hello(lab: Lab) -> str:
 
 
 @case("4.2", SECURITY, profiles=ONLY, into=CASES)
-async def reflected_hello(lab: Lab) -> str:
+async def reflected_hello(lab: CaseContext) -> str:
     """A hello that carries the responder's own role is a reflection: no reply."""
     wire = await lab.wire()
     attempt = hello(wire, starter=Role.RESPONDER)
@@ -130,7 +138,7 @@ async def reflected_hello(lab: Lab) -> str:
 
 
 @case("4.2", SECURITY, profiles=ONLY, into=CASES)
-async def jumping_number(lab: Lab) -> str:
+async def jumping_number(lab: CaseContext) -> str:
     """A number that is more than 2^20 larger than the largest known is refused: numbers come from peers."""
     wire = await lab.wire()
     for number in (JUMP + 1, 2**64 - 1):
@@ -146,7 +154,7 @@ async def jumping_number(lab: Lab) -> str:
 
 
 @case("4.2", SAFETY, profiles=ONLY, into=CASES)
-async def misplaced_signals(lab: Lab) -> str:
+async def misplaced_signals(lab: CaseContext) -> str:
     """Handshake messages at a session worker's address are not data, and no negotiation either."""
     wire = await lab.wire()
     talk = await session(wire)
@@ -172,7 +180,7 @@ async def misplaced_signals(lab: Lab) -> str:
 
 
 @case("4.2", SAFETY, profiles=ONLY, into=CASES)
-async def talk_to_the_spawner(lab: Lab) -> str:
+async def talk_to_the_spawner(lab: CaseContext) -> str:
     """What is no hello has no reply at the spawner's address, and makes no responder."""
     wire = await lab.wire()
     for signal in (Keepalive(), KeepaliveAnswer(), Data(b"x"), Close("x"), Error("x")):
@@ -184,7 +192,7 @@ async def talk_to_the_spawner(lab: Lab) -> str:
 
 
 @case("4.7", LIVENESS, Manner.PLAIN, profiles=ONLY, into=CASES)
-async def keepalive(lab: Lab) -> str:
+async def keepalive(lab: CaseContext) -> str:
     """A keepalive is answered, each time, and once."""
     wire = await lab.wire()
     talk = await session(wire, confirmed=False)
@@ -197,7 +205,7 @@ async def keepalive(lab: Lab) -> str:
 
 
 @case("7.3", SAFETY, Manner.PLAIN, profiles=ONLY, into=CASES)
-async def reply_through_the_session(lab: Lab) -> str:
+async def reply_through_the_session(lab: CaseContext) -> str:
     """The return route of data leads back through the session: the reply is data for just that route."""
     wire = await lab.wire()
     talk = await session(wire)
@@ -210,7 +218,7 @@ async def reply_through_the_session(lab: Lab) -> str:
 
 
 @case("14.3", SAFETY, into=CASES, profiles=ONLY)
-async def malformed_signals(lab: Lab) -> str:
+async def malformed_signals(lab: CaseContext) -> str:
     """What is not exactly one signal is refused at a session worker: no reply, and the session goes on."""
     wire = await lab.wire()
     talk = await session(wire)
@@ -235,7 +243,7 @@ async def malformed_signals(lab: Lab) -> str:
 
 
 @case("3.8", LIVENESS, profiles=ONLY, into=CASES)
-async def close(lab: Lab) -> str:
+async def close(lab: CaseContext) -> str:
     """After a close the session's worker is gone; a new hello of the session is served."""
     wire = await lab.wire()
     talk = await session(wire)
@@ -254,7 +262,7 @@ async def close(lab: Lab) -> str:
 
 
 @case("2.1", SAFETY, Manner.PLAIN, profiles=ONLY, lacks=not_persistent, into=CASES)
-async def renegotiation(lab: Lab) -> str:
+async def renegotiation(lab: CaseContext) -> str:
     """A newer hello renegotiates: a fresh worker address, and the session's state is still there."""
     wire = await lab.wire()
     first = await session(wire)
@@ -269,7 +277,7 @@ async def renegotiation(lab: Lab) -> str:
 
 
 @case("4.4", SAFETY, profiles=ONLY, lacks=not_persistent, into=CASES)
-async def unconfirmed_generation(lab: Lab) -> str:
+async def unconfirmed_generation(lab: CaseContext) -> str:
     """A newer hello that nobody confirms does not end the live generation: forged hellos are harmless."""
     wire = await lab.wire()
     first = await session(wire)
@@ -282,7 +290,7 @@ async def unconfirmed_generation(lab: Lab) -> str:
 
 
 @case("4.5", SAFETY, profiles=ONLY, lacks=not_persistent, into=CASES)
-async def previous_generation(lab: Lab) -> str:
+async def previous_generation(lab: CaseContext) -> str:
     """Once the new generation is confirmed, data of the previous one reaches an address that is gone."""
     wire = await lab.wire()
     first = await session(wire)
@@ -297,7 +305,7 @@ async def previous_generation(lab: Lab) -> str:
 
 
 @case("4.3", SAFETY, profiles=ONLY, lacks=not_persistent, into=CASES)
-async def late_hello(lab: Lab) -> str:
+async def late_hello(lab: CaseContext) -> str:
     """The hello of the first generation, arriving late in the second, changes nothing."""
     wire = await lab.wire()
     first = await session(wire)
@@ -314,10 +322,10 @@ async def late_hello(lab: Lab) -> str:
 
 
 @case("4.9", SAFETY, profiles=ONLY, into=CASES)
-async def sessions_by_id(lab: Lab) -> str:
+async def sessions_by_id(lab: CaseContext) -> str:
     """Hellos of the same number for different sessions are different sessions, each with its own responder."""
     wire = await lab.wire()
-    talks: list[Talk] = []
+    talks: list[ClientSession] = []
     for _ in range(3):
         attempt = as_first(hello(wire, session_id=new_session_id(lab.target.profile)), 4)
         attempt.send()

@@ -11,8 +11,8 @@ from math import log2
 from ockam_fsm.conformance.report.findings import Severity
 from ockam_fsm.conformance.wire.case import Case, Manner, case, no_capacity
 from ockam_fsm.conformance.wire.case_context import (
+    CaseContext,
     Deviation,
-    Lab,
     NotApplicable,
     Undecided,
     Wire,
@@ -47,7 +47,7 @@ def too_large(target: Target) -> str:
 # As it should be ------------------------------------------------------------------------------------------------------
 
 
-async def handshake(lab: Lab) -> str:
+async def handshake(lab: CaseContext) -> str:
     """A hello to the spawner is answered: to the address that it names, with a worker to talk to."""
     wire = await lab.wire()
     attempt = hello(wire)
@@ -65,7 +65,7 @@ for _clause, _profile in (("14.2", "ockam"), ("14.3", "generation")):
 
 
 @case("7.3", LIVENESS, Manner.PLAIN, into=CASES)
-async def data(lab: Lab) -> str:
+async def data(lab: CaseContext) -> str:
     """Data sent on the messaging route comes back, whole, also when it is empty or large."""
     wire = await lab.wire()
     talk = await session(wire)
@@ -78,7 +78,7 @@ async def data(lab: Lab) -> str:
 
 
 @case("7.3", SAFETY, Manner.PLAIN, into=CASES)
-async def data_beyond(lab: Lab) -> str:
+async def data_beyond(lab: CaseContext) -> str:
     """Data whose onward route leads beyond the session is for the worker named there, not for the session's own."""
     wire = await lab.wire()
     talk = await session(wire)
@@ -93,7 +93,7 @@ async def data_beyond(lab: Lab) -> str:
 
 
 @case("7.4", SAFETY, Manner.PLAIN, into=CASES)
-async def order(lab: Lab) -> str:
+async def order(lab: CaseContext) -> str:
     """Messages of a session arrive in their order, each once."""
     wire = await lab.wire()
     talk = await session(wire)
@@ -110,7 +110,7 @@ async def order(lab: Lab) -> str:
 
 
 @case("6.2", SAFETY, Manner.PLAIN, into=CASES)
-async def reply_addresses(lab: Lab) -> str:
+async def reply_addresses(lab: CaseContext) -> str:
     """A response goes to the reply address of its own request, whichever request is sent first."""
     wire = await lab.wire()
     talk = await session(wire)
@@ -128,7 +128,7 @@ async def reply_addresses(lab: Lab) -> str:
 
 
 @case("7.3", SAFETY, Manner.PLAIN, into=CASES)
-async def two_sessions(lab: Lab) -> str:
+async def two_sessions(lab: CaseContext) -> str:
     """Two sessions over one connection do not mix."""
     wire = await lab.wire()
     one, two = await session(wire), await session(wire)
@@ -143,7 +143,7 @@ async def two_sessions(lab: Lab) -> str:
 
 
 @case("4.1", SECURITY, Manner.PLAIN, into=CASES)
-async def fresh_addresses(lab: Lab) -> str:
+async def fresh_addresses(lab: CaseContext) -> str:
     """The address of a session worker is fresh for every negotiation, and hard to guess: 128 random bits."""
     wire = await lab.wire()
     workers = [(await session(wire, confirmed=False)).worker for _ in range(SAMPLES)]
@@ -167,7 +167,7 @@ def most_bits(samples: list[bytes]) -> int:
 # What must be refused -------------------------------------------------------------------------------------------------
 
 
-def unreadable_hellos(lab: Lab) -> dict[str, bytes]:
+def unreadable_hellos(lab: CaseContext) -> dict[str, bytes]:
     whole = any_hello(lab.run, fresh("inner"))
     return {
         "nothing": b"",
@@ -183,7 +183,7 @@ def unreadable_hellos(lab: Lab) -> dict[str, bytes]:
 
 
 @case("14.4", SAFETY, into=CASES)
-async def malformed_hello(lab: Lab) -> str:
+async def malformed_hello(lab: CaseContext) -> str:
     """A hello that cannot be read gets no answer, and harms no other session and no other worker."""
     wire = await lab.wire()
     live = await session(wire)
@@ -198,7 +198,7 @@ async def malformed_hello(lab: Lab) -> str:
 
 
 @case("2.3", LIVENESS, into=CASES)
-async def spawner_after_malformed(lab: Lab) -> str:
+async def spawner_after_malformed(lab: CaseContext) -> str:
     """After hellos that cannot be read the spawner serves the next good one."""
     wire = await lab.wire()
     for name, bad in unreadable_hellos(lab).items():
@@ -212,7 +212,7 @@ async def spawner_after_malformed(lab: Lab) -> str:
 
 
 @case("5.1", SECURITY, into=CASES)
-async def names_a_local_worker(lab: Lab) -> str:
+async def names_a_local_worker(lab: CaseContext) -> str:
     """A hello whose return route ends at the node, so that its worker would be one of the node's own, is refused."""
     wire = await lab.wire()
     for victim in filter(None, (lab.target.echo, lab.target.spawner)):
@@ -224,7 +224,7 @@ async def names_a_local_worker(lab: Lab) -> str:
 
 
 @case("5.1", SECURITY, profiles=("generation",), into=CASES)
-async def names_a_foreign_worker(lab: Lab) -> str:
+async def names_a_foreign_worker(lab: CaseContext) -> str:
     """A hello that names a worker at a TCP address is refused: the node would connect to wherever a peer likes."""
     wire = await lab.wire()
     foreign = Address(1, b"127.0.0.1:1")
@@ -236,7 +236,7 @@ async def names_a_foreign_worker(lab: Lab) -> str:
 
 
 @case("5.4", SECURITY, into=CASES)
-async def foreign_connection(lab: Lab) -> str:
+async def foreign_connection(lab: CaseContext) -> str:
     """A message for a session that comes over another connection than the session's is a dead letter."""
     wire, other = await lab.wire(), await lab.wire("another peer")
     talk = await session(wire)
@@ -248,7 +248,7 @@ async def foreign_connection(lab: Lab) -> str:
 
 
 @case("5.4", SECURITY, into=CASES)
-async def after_reconnect(lab: Lab) -> str:
+async def after_reconnect(lab: CaseContext) -> str:
     """A session does not go over to another connection when its own is lost: its route belongs to the old one."""
     wire = await lab.wire()
     talk = await session(wire)
@@ -261,7 +261,7 @@ async def after_reconnect(lab: Lab) -> str:
 
 
 @case("3.11", LEAK, Manner.LAST, lacks=too_large, into=CASES)
-async def lost_connection_frees(lab: Lab) -> str:
+async def lost_connection_frees(lab: CaseContext) -> str:
     """When a connection is lost, the responders that rely on it are told: they do not fill the spawner."""
     if lab.target.session_type.persistent and lab.target.generations:
         raise NotApplicable("a persistent responder keeps its state, and its place, for the retention time")
@@ -293,7 +293,7 @@ def at_once(wire: Wire, number: int) -> list[Attempt]:
 
 
 @case("4.9", LEAK, Manner.LAST, lacks=too_large, into=CASES)
-async def capacity(lab: Lab) -> str:
+async def capacity(lab: CaseContext) -> str:
     """The spawner makes no more responders than declared; what is beyond gets no reply."""
     capacity = lab.target.capacity or 0
     wire = await lab.wire()
@@ -308,7 +308,7 @@ async def capacity(lab: Lab) -> str:
 
 
 @case("4.9", SAFETY, into=CASES)
-async def hello_flood(lab: Lab) -> str:
+async def hello_flood(lab: CaseContext) -> str:
     """A hundred hellos at once (within the capacity) are all answered, each by a responder of its own."""
     wire = await lab.wire()
     attempts = at_once(wire, min(100, (lab.target.capacity or 200) // 2))
@@ -320,7 +320,7 @@ async def hello_flood(lab: Lab) -> str:
 
 
 @case("4.2", SAFETY, into=CASES)
-async def duplicated_hello(lab: Lab) -> str:
+async def duplicated_hello(lab: CaseContext) -> str:
     """A hello that arrives twice does not harm the session that it began."""
     wire = await lab.wire()
     attempt: Attempt = hello(wire)
@@ -336,7 +336,7 @@ async def duplicated_hello(lab: Lab) -> str:
 
 
 @case("14.4", SAFETY, into=CASES)
-async def hostile_data(lab: Lab) -> str:
+async def hostile_data(lab: CaseContext) -> str:
     """Anything at a session worker's address is that session's business alone."""
     wire = await lab.wire()
     victim, beside = await session(wire), await session(wire)
@@ -350,7 +350,7 @@ async def hostile_data(lab: Lab) -> str:
 
 
 @case("5.4", SECURITY, into=CASES)
-async def spoofed_end(lab: Lab) -> str:
+async def spoofed_end(lab: CaseContext) -> str:
     """A stranger who knows a session's address cannot end it, nor answer in its name."""
     wire, other = await lab.wire(), await lab.wire("another peer")
     talk = await session(wire)

@@ -15,13 +15,13 @@ from statistics import median
 
 from ockam_fsm.conformance.report.findings import Severity
 from ockam_fsm.conformance.wire.case import Case, Manner, case, not_persistent, undeclared
-from ockam_fsm.conformance.wire.case_context import Deviation, Lab, NotApplicable, Undecided, Wire, fresh
-from ockam_fsm.conformance.wire.initiator_context import Asked, Doorway, answering_keepalives, said
+from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, NotApplicable, Undecided, Wire, fresh
+from ockam_fsm.conformance.wire.initiator_context import Asked, InitiatorContext, answering_keepalives, said
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.net.raw_peer import now
 from ockam_fsm.runtime.encoding.message import LOCAL, Address
-from ockam_fsm.runtime.session.settings import Durations
+from ockam_fsm.runtime.session.config import Durations
 from ockam_fsm.runtime.session.signals import Close, Hello, Keepalive, KeepaliveAnswer, Superseded
 
 CASES: list[Case] = []
@@ -32,8 +32,8 @@ WATCHED = 4
 LATE_SECONDS = 2.0
 
 
-def door(lab: Lab) -> Doorway:
-    assert isinstance(lab, Doorway), "cases of initiators are tried at a door"
+def door(lab: CaseContext) -> InitiatorContext:
+    assert isinstance(lab, InitiatorContext), "cases of initiators are tried at a door"
     return lab
 
 
@@ -54,7 +54,7 @@ def pause_seconds(durations: Durations, failures: int) -> float:
 # Hellos ---------------------------------------------------------------------------------------------------------------
 
 
-async def hello(lab: Lab) -> str:
+async def hello(lab: CaseContext) -> str:
     """The node's hello: to the spawner, readable, with a way back and a worker address of its own."""
     asked = await door(lab).begin()
     back, generation = asked.message.return_route, asked.hello.generation
@@ -71,7 +71,7 @@ for _clause, _profile in (("14.2", "ockam"), ("14.3", "generation")):
     case(_clause, LIVENESS, Manner.PLAIN, profiles=(_profile,), into=CASES)(hello)
 
 
-async def unanswered(lab: Lab) -> list[Asked]:
+async def unanswered(lab: CaseContext) -> list[Asked]:
     """The first hellos of a session whose hellos nobody answers."""
     doorway, durations = door(lab), lab.target.durations
     if doorway.watched:  # several cases judge what is watched once
@@ -90,7 +90,7 @@ async def unanswered(lab: Lab) -> list[Asked]:
 
 
 @case("3.9", LIVENESS, Manner.PLAIN, lacks=retries, into=CASES)
-async def unanswered_hello(lab: Lab) -> str:
+async def unanswered_hello(lab: CaseContext) -> str:
     """A hello that nobody answers is given up when the negotiation time is over, and another one follows."""
     found = await unanswered(lab)
     if len(found) < 2:
@@ -99,7 +99,7 @@ async def unanswered_hello(lab: Lab) -> str:
 
 
 @case("3.2", LIVENESS, Manner.PLAIN, lacks=retries, into=CASES)
-async def back_off(lab: Lab) -> str:
+async def back_off(lab: CaseContext) -> str:
     """Between a failed attempt and the next one a back-off passes."""
     found = await unanswered(lab)
     if len(found) < 3:
@@ -112,7 +112,7 @@ async def back_off(lab: Lab) -> str:
 
 
 @case("3.2", LIVENESS, Manner.PLAIN, lacks=retries, into=CASES)
-async def back_off_after_reset(lab: Lab) -> str:
+async def back_off_after_reset(lab: CaseContext) -> str:
     """A connection that is reset whenever a hello comes is no reason to hurry: the back-off passes."""
     doorway, durations = door(lab), lab.target.durations
     found = [await doorway.begin()]
@@ -131,7 +131,7 @@ async def back_off_after_reset(lab: Lab) -> str:
 
 
 @case("4.1", SECURITY, Manner.PLAIN, lacks=retries, into=CASES)
-async def fresh_attempts(lab: Lab) -> str:
+async def fresh_attempts(lab: CaseContext) -> str:
     """Each attempt has fresh addresses and, in profile generation, the next number."""
     found = await unanswered(lab)
     if len(found) < 2:
@@ -147,7 +147,7 @@ async def fresh_attempts(lab: Lab) -> str:
 
 @case("3.3", SAFETY, Manner.PLAIN, lacks=lambda target: transient(target) or undeclared("negotiation")(target),
       into=CASES)  # fmt: skip
-async def transient_ends(lab: Lab) -> str:
+async def transient_ends(lab: CaseContext) -> str:
     """A transient session whose hello nobody answers ends: no second hello."""
     await door(lab).begin()
     seconds = lab.target.durations.negotiation_seconds * 2 + LATE_SECONDS
@@ -157,7 +157,7 @@ async def transient_ends(lab: Lab) -> str:
 
 
 @case("4.2", LIVENESS, Manner.PLAIN, profiles=ONLY, lacks=retries, into=CASES)
-async def superseded(lab: Lab) -> str:
+async def superseded(lab: CaseContext) -> str:
     """Told that its number is superseded, the node comes back with a larger one."""
     asked = await door(lab).begin()
     number = asked.hello.generation.number + 40
@@ -176,7 +176,7 @@ async def superseded(lab: Lab) -> str:
 
 
 @case("4.3", LIVENESS, Manner.PLAIN, into=CASES)
-async def answered(lab: Lab) -> str:
+async def answered(lab: CaseContext) -> str:
     """The answer establishes the session: the node talks to the worker that the answer names."""
     asked = await door(lab).begin()
     worker = fresh("worker")
@@ -192,7 +192,7 @@ async def answered(lab: Lab) -> str:
 
 
 @case("4.3", SAFETY, Manner.PLAIN, lacks=retries, into=CASES)
-async def late_answer(lab: Lab) -> str:
+async def late_answer(lab: CaseContext) -> str:
     """The answer to an attempt that was given up is not believed; that to the present one is."""
     first = await door(lab).begin()
     second = await following_hello(lab, first)
@@ -208,7 +208,7 @@ async def late_answer(lab: Lab) -> str:
 
 
 @case("4.3", SAFETY, Manner.PLAIN, profiles=ONLY, into=CASES)
-async def second_answer(lab: Lab) -> str:
+async def second_answer(lab: CaseContext) -> str:
     """The same answer once more is late: the session goes on, and it is not handled as data."""
     asked, worker = await door(lab).established()
     answering_keepalives(asked, worker)
@@ -223,7 +223,7 @@ async def second_answer(lab: Lab) -> str:
 
 
 @case("14.4", SAFETY, Manner.PLAIN, into=CASES)
-async def malformed_answers(lab: Lab) -> str:
+async def malformed_answers(lab: CaseContext) -> str:
     """Answers that cannot be read change nothing: the right one is still believed."""
     asked = await door(lab).begin()
     for bad in (b"", b"\xff" * 40, b"\x02\xc3\x28", b"\x02" + bytes(20), b"GET /", bytes(64)):
@@ -240,7 +240,7 @@ async def malformed_answers(lab: Lab) -> str:
 
 
 @case("5.1", SECURITY, Manner.PLAIN, profiles=ONLY, into=CASES)
-async def local_answer(lab: Lab) -> str:
+async def local_answer(lab: CaseContext) -> str:
     """An answer without a return route, so that its worker would be one of the node's own, is refused."""
     asked = await door(lab).begin()
     asked.answer(Address(LOCAL, asked.inner.value), back=(), meaning="answer without a return route")
@@ -252,7 +252,7 @@ async def local_answer(lab: Lab) -> str:
 
 
 @case("5.4", SECURITY, Manner.PLAIN, into=CASES)
-async def foreign_answer(lab: Lab) -> str:
+async def foreign_answer(lab: CaseContext) -> str:
     """An answer that comes over another connection than its hello's is refused, whatever return route it claims."""
     asked, other = await door(lab).begin(), await door(lab).other_way()
     foreign, right = fresh("foreign"), fresh("worker")
@@ -271,7 +271,7 @@ async def foreign_answer(lab: Lab) -> str:
 
 
 @case("4.7", LIVENESS, Manner.PLAIN, profiles=ONLY, lacks=undeclared("keepalive"), into=CASES)
-async def keepalives(lab: Lab) -> str:
+async def keepalives(lab: CaseContext) -> str:
     """While it is established the node sends keepalives, again and again, and stays as long as they are answered."""
     asked, worker = await door(lab).established()
     asked.say(Keepalive(), "keepalive", worker=worker)
@@ -289,7 +289,7 @@ async def keepalives(lab: Lab) -> str:
 
 @case("6.5", LIVENESS, Manner.PLAIN, profiles=ONLY, lacks=lambda target: retries(target) or undeclared("keepalive")(
     target), into=CASES)  # fmt: skip
-async def missed_keepalives(lab: Lab) -> str:
+async def missed_keepalives(lab: CaseContext) -> str:
     """When its keepalives are not answered the node gives the generation up, and asks again."""
     asked, _ = await door(lab).established()
     lab.record.note("the kit falls silent", asked.wire.name)
@@ -300,7 +300,7 @@ async def missed_keepalives(lab: Lab) -> str:
 
 
 @case("3.11", LIVENESS, Manner.PLAIN, lacks=retries, into=CASES)
-async def lost_connection(lab: Lab) -> str:
+async def lost_connection(lab: CaseContext) -> str:
     """When the connection is lost the node negotiates again, over another one."""
     asked, _ = await door(lab).established()
     asked.wire.peer.reset()
@@ -314,7 +314,7 @@ async def lost_connection(lab: Lab) -> str:
 
 
 @case("3.8", LIVENESS, Manner.PLAIN, profiles=ONLY, lacks=retries, into=CASES)
-async def close_is_a_failure(lab: Lab) -> str:
+async def close_is_a_failure(lab: CaseContext) -> str:
     """A close of the peer is a failure of a persistent session: it asks again."""
     asked, worker = await door(lab).established()
     answering_keepalives(asked, worker)
@@ -326,7 +326,7 @@ async def close_is_a_failure(lab: Lab) -> str:
 
 
 @case("3.11", LIVENESS, Manner.PLAIN, profiles=ONLY, lacks=retries, into=CASES)
-async def restarted_peer(lab: Lab) -> str:
+async def restarted_peer(lab: CaseContext) -> str:
     """The same hello answered from another address says that the peer was restarted: the node asks again."""
     asked, worker = await door(lab).established()
     answering_keepalives(asked, worker)
@@ -337,7 +337,7 @@ async def restarted_peer(lab: Lab) -> str:
 
 
 @case("4.2", SAFETY, Manner.PLAIN, profiles=ONLY, into=CASES)
-async def misplaced_hello(lab: Lab) -> str:
+async def misplaced_hello(lab: CaseContext) -> str:
     """A hello at the inner address of an initiator is a dead letter."""
     asked, worker = await door(lab).established()
     answering_keepalives(asked, worker)
@@ -350,7 +350,7 @@ async def misplaced_hello(lab: Lab) -> str:
     return "no reply"
 
 
-async def following_hello(lab: Lab, asked: Asked) -> Asked:
+async def following_hello(lab: CaseContext, asked: Asked) -> Asked:
     durations = lab.target.durations
     found = await door(lab).hello(durations.negotiation_seconds * 1.5 + pause_seconds(durations, 0))
     if found is None:
@@ -358,7 +358,7 @@ async def following_hello(lab: Lab, asked: Asked) -> Asked:
     return found
 
 
-async def silent_at(wire: Wire, worker: Address, otherwise: str, lab: Lab) -> None:
+async def silent_at(wire: Wire, worker: Address, otherwise: str, lab: CaseContext) -> None:
     """Nothing comes for this worker of the kit. There is nothing to ask an initiator, so this waits."""
     if await wire.hear(worker, seconds=min(0.4, lab.target.durations.negotiation_seconds / 4)) is not None:
         raise Deviation(otherwise)

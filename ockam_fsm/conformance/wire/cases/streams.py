@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ockam_fsm.conformance.report.findings import Severity
 from ockam_fsm.conformance.wire.case import Case, Manner, case
-from ockam_fsm.conformance.wire.case_context import Deviation, Lab, fresh
+from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, fresh
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.runtime.encoding.message import Message, local
@@ -32,7 +32,7 @@ def no_stream(target: Target) -> str:
 
 
 @case("6.2", Severity.SAFETY, Manner.PLAIN, lacks=no_stream, into=CASES)
-async def stream_identifiers(lab: Lab) -> str:
+async def stream_identifiers(lab: CaseContext) -> str:
     """Each push to a stream is confirmed under its own identifier."""
     wire = await lab.wire()
     back, name = fresh("publisher"), fresh("stream").value.decode()

@@ -22,7 +22,7 @@ from ockam_fsm.conformance.generation.stimuli import ELAPSE, clause_of_timer, sa
 from ockam_fsm.conformance.oracle.attribution import severity_of
 from ockam_fsm.conformance.reference.instrumentation import Fired, clauses_of
 from ockam_fsm.conformance.reference.reference_end import Answering
-from ockam_fsm.conformance.target import Declaration
+from ockam_fsm.conformance.target import EndpointUnderTest
 from ockam_fsm.conformance.wire.case import Case, Manner, no_echo, undeclared
 from ockam_fsm.conformance.wire.cases.timing import is_bearable
 from ockam_fsm.conformance.wire.table_oracle import NOT_YET, STIMULI, Plan, walk
@@ -55,21 +55,21 @@ def cases_of(target: Target) -> Sequence[Case]:
 def _cases(kind: SessionType) -> tuple[Case, ...]:
     if kind.renegotiation is Renegotiation.TWO_SIDED:
         return ()
-    declaration = Declaration(kind, Role.RESPONDER)
-    said = tuple(one for one in said_to(declaration.settings.events) if one.name not in NOT_SAID)
+    endpoint = EndpointUnderTest(kind, Role.RESPONDER)
+    said = tuple(one for one in said_to(endpoint.settings.events) if one.name not in NOT_SAID)
     found: dict[str, Case] = {}
-    for way, tried, edge in _edges(explored_by(declaration, said, Answering)):
-        one = _case(declaration, edge, way, tried)
+    for way, tried, edge in _edges(explored_by(endpoint, said, Answering)):
+        one = _case(endpoint, edge, way, tried)
         found.setdefault(one.name, one)
     waited: set[tuple[Cell, ...]] = set()
-    for way, tried, edge in _edges(explored_by(declaration, (*said, ELAPSE), Answering)):
+    for way, tried, edge in _edges(explored_by(endpoint, (*said, ELAPSE), Answering)):
         if edge.cells not in waited:
             waited.add(edge.cells)
-            cases = [_case(declaration, edge, way, tried, after=(ELAPSE.name,))]
+            cases = [_case(endpoint, edge, way, tried, after=(ELAPSE.name,))]
             if tried == ELAPSE.name:
-                cases.append(_case(declaration, edge, way, tried))
+                cases.append(_case(endpoint, edge, way, tried))
             else:
-                cases.append(_case(declaration, edge, (*way, NOT_YET.name), tried, after=(NOT_YET.name,)))
+                cases.append(_case(endpoint, edge, (*way, NOT_YET.name), tried, after=(NOT_YET.name,)))
             found |= {one.name: one for one in cases}
     return tuple(found.values())
 
@@ -87,12 +87,12 @@ def _rows(edge: Edge) -> list[str]:
     return [row for _, _, row in edge.cells if row]
 
 
-def _case(declaration: Declaration, edge: Edge, way: Word, tried: str, after: Word = ()) -> Case:
+def _case(endpoint: EndpointUnderTest, edge: Edge, way: Word, tried: str, after: Word = ()) -> Case:
     rows, word = _rows(edge), (*way, tried, *after)
     waits = ELAPSE.name in word or NOT_YET.name in word
     ending = {(): "", (ELAPSE.name,): "and time", (NOT_YET.name,): "in the last moment"}[after]
     name = "-".join(["row", *rows, *tried.replace(",", "").split(), *ending.split()])
-    clause = _clause(declaration, rows[0], STIMULI[tried])
+    clause = _clause(endpoint, rows[0], STIMULI[tried])
     return Case(
         name.lower(),
         clause,
@@ -121,9 +121,9 @@ def _timed(target: Target) -> str:
     return _untimed(target) or undeclared(*names)(target) or too_long
 
 
-def _clause(declaration: Declaration, row: str, tried: Stimulus) -> str:
+def _clause(endpoint: EndpointUnderTest, row: str, tried: Stimulus) -> str:
     """Of a timer its own; else the first that the row cites, or the one that judges what is tried."""
-    found = next(one for one in declaration.settings.machine.rows if one.id == row)
+    found = next(one for one in endpoint.settings.machine.rows if one.id == row)
     if found.event in EXPIRED.values():
-        return clause_of_timer(found.event, declaration.session_type.persistent)
+        return clause_of_timer(found.event, endpoint.session_type.persistent)
     return next(iter(clauses_of([Fired(found.source, found.event, found)])), tried.clause)

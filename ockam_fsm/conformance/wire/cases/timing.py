@@ -14,9 +14,9 @@ from collections.abc import Awaitable, Callable
 
 from ockam_fsm.conformance.report.findings import Severity
 from ockam_fsm.conformance.wire.case import Case, Manner, case, not_persistent, undeclared
-from ockam_fsm.conformance.wire.case_context import Deviation, Lab, NotApplicable, Undecided, Wire, fresh
+from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, NotApplicable, Undecided, Wire, fresh
 from ockam_fsm.conformance.wire.cases.generations import alive, answering, read
-from ockam_fsm.conformance.wire.client_session import Talk, confirm, hello, next_generation, session
+from ockam_fsm.conformance.wire.client_session import ClientSession, confirm, hello, next_generation, session
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role
 from ockam_fsm.net.raw_peer import now, pause
@@ -43,7 +43,7 @@ def bearable(what: str, seconds: float | None) -> float:
     return seconds
 
 
-async def gone_in_time(lab: Lab, seconds: float, began: float, talks: list[Talk], what: str) -> str:
+async def gone_in_time(lab: CaseContext, seconds: float, began: float, talks: list[ClientSession], what: str) -> str:
     """Ask one session after another, later and later, until one is gone.
 
     Raises:
@@ -57,7 +57,7 @@ async def gone_in_time(lab: Lab, seconds: float, began: float, talks: list[Talk]
     raise Deviation(f"not {what} after {now() - began:.1f} s; {seconds:g} s are declared")
 
 
-async def not_too_early(talk: Talk, seconds: float, began: float, what: str) -> None:
+async def not_too_early(talk: ClientSession, seconds: float, began: float, what: str) -> None:
     await pause(max(0.0, began + seconds / 2 - now()))
     asked = now()
     if asked - began < seconds * 0.75 and not await talk.ask(seconds=seconds):
@@ -65,14 +65,14 @@ async def not_too_early(talk: Talk, seconds: float, began: float, what: str) -> 
         raise Deviation(f"{what} after {asked - began:.1f} s already; {seconds:g} s are declared")
 
 
-def still(talk: Talk) -> None:
+def still(talk: ClientSession) -> None:
     """What is gone is gone by itself, not with its connection."""
     if talk.wire.peer.ended:
         raise Undecided(f"the connection ended meanwhile: {talk.wire.peer.ended}")
 
 
 @case("3.9", Severity.LEAK, Manner.PATIENT, lacks=undeclared("negotiation"), into=CASES)
-async def negotiation_timeout(lab: Lab) -> str:
+async def negotiation_timeout(lab: CaseContext) -> str:
     """A responder that nobody confirms is gone when its negotiation time is over, and not before."""
     seconds = bearable("negotiation", lab.target.durations.negotiation_seconds)
     wire = await lab.wire()
@@ -84,7 +84,7 @@ async def negotiation_timeout(lab: Lab) -> str:
 
 
 @case("3.7", Severity.LEAK, Manner.PATIENT, lacks=undeclared("idle"), into=CASES)
-async def idle(lab: Lab) -> str:
+async def idle(lab: CaseContext) -> str:
     """A responder that hears nothing for its idle time is gone, and not before: none is orphaned for good."""
     if lab.target.generations and lab.target.session_type.renegotiation is Renegotiation.TWO_SIDED:
         raise NotApplicable("the responder of a two-sided session asks by keepalives instead")
@@ -98,7 +98,7 @@ async def idle(lab: Lab) -> str:
 
 
 @case("3.6", Severity.LEAK, Manner.PATIENT, profiles=("generation",), lacks=undeclared("retention"), into=CASES)
-async def retention(lab: Lab) -> str:
+async def retention(lab: CaseContext) -> str:
     """A responder that waits to be asked again is reaped when its retention time is over."""
     if lab.target.session_type.renegotiation is not Renegotiation.ONE_SIDED:
         raise NotApplicable("only responders of one-sided sessions wait to be asked")
@@ -127,13 +127,13 @@ async def retention(lab: Lab) -> str:
     lacks=undeclared("negotiation", "keepalive", "idle"),
     into=CASES,
 )
-async def falls_back(lab: Lab) -> str:
+async def falls_back(lab: CaseContext) -> str:
     """An answer that nobody confirms is given up when the negotiation time is over; the live generation goes on."""
     if why := not_persistent(lab.target):
         raise NotApplicable(why)
     seconds = bearable("negotiation", lab.target.durations.negotiation_seconds)
     wire = await lab.wire()
-    pairs: list[tuple[Talk, Talk]] = []
+    pairs: list[tuple[ClientSession, ClientSession]] = []
     for _ in LATE:
         first = await session(wire)
         await answering(first)
@@ -165,7 +165,7 @@ def never_asks(target: Target) -> str:
 
 
 @case("5.3", Severity.LIVENESS, Manner.PATIENT, profiles=("generation",), lacks=never_asks, into=CASES)
-async def asks_by_itself(lab: Lab) -> str:
+async def asks_by_itself(lab: CaseContext) -> str:
     """The responder of a two-sided session notices that its peer is silent, and asks by the route of the hello."""
     durations, wire, listener = lab.target.durations, await lab.wire(), await lab.listen()
     contact, worker = fresh("contact"), fresh("worker")
@@ -193,7 +193,7 @@ async def asks_by_itself(lab: Lab) -> str:
     return f"it asks with generation {asked.generation}, and goes on in it"
 
 
-async def waiting(lab: Lab, wire: Wire, seconds: float, keep: Callable[[], Awaitable[None]]) -> None:
+async def waiting(lab: CaseContext, wire: Wire, seconds: float, keep: Callable[[], Awaitable[None]]) -> None:
     """Wait, and keep the sessions alive meanwhile."""
     durations = lab.target.durations
     step = min(durations.keepalive_seconds, (durations.idle_seconds or 10.0) / 4)

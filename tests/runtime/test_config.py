@@ -18,8 +18,8 @@ from ockam_fsm.machines.session import (
     table,
 )
 from ockam_fsm.machines.vocabulary import Event, Role, SessionType
+from ockam_fsm.runtime.session.config import MAX_BACK_OFF_STEPS, BackOff, SessionConfig
 from ockam_fsm.runtime.session.handshake import OCKAM
-from ockam_fsm.runtime.session.settings import MAX_BACK_OFF_STEPS, BackOff, Settings
 
 MIDDLE = 0.5
 
@@ -50,7 +50,7 @@ def test_a_back_off_that_doubles_for_ever_stays_finite() -> None:
 
 def problems(kind: SessionType, role: Role = Role.INITIATOR, **options: Any) -> tuple[str, ...]:
     with pytest.raises(DefinitionError) as error:
-        Settings(kind, role, **options)
+        SessionConfig(kind, role, **options)
     return error.value.problems
 
 
@@ -59,7 +59,7 @@ def problems(kind: SessionType, role: Role = Role.INITIATOR, **options: Any) -> 
 )
 def test_only_a_persistent_initiator_may_try_for_ever(kind: SessionType, role: Role) -> None:
     assert "unlimited" in problems(kind, role, attempts=None)[0]
-    assert Settings(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR, attempts=None).limits["attempts"] is None
+    assert SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR, attempts=None).limits["attempts"] is None
 
 
 def test_a_wrong_declaration_lists_every_problem() -> None:
@@ -78,20 +78,23 @@ def test_profile_ockam_has_no_two_sided_sessions() -> None:
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_messages_are_held_unless_the_session_is_explicit_and_transient(kind: SessionType) -> None:
-    settings = Settings(kind, Role.INITIATOR)
+    settings = SessionConfig(kind, Role.INITIATOR)
     assert settings.held_limit == settings.limits["held"] == (0 if kind is EXPLICIT_TRANSIENT else 1000)
-    assert Settings(kind, Role.INITIATOR, held=3).held_limit == 3
+    assert SessionConfig(kind, Role.INITIATOR, held=3).held_limit == 3
 
 
 def test_a_variant_is_run_in_place_of_the_types_own_table() -> None:
     machine = table(EXPLICIT_TRANSIENT, Role.INITIATOR).with_rows("variant", without=("ZT1",))
-    settings = Settings(EXPLICIT_TRANSIENT, Role.INITIATOR, variant=machine)
+    settings = SessionConfig(EXPLICIT_TRANSIENT, Role.INITIATOR, variant=machine)
     assert (settings.machine, settings.driver.machine) == (machine, machine)
     assert settings.events == frozenset(machine.events)
 
 
 def test_sessions_of_one_table_share_one_driver() -> None:
-    one, other = Settings(EXPLICIT_TRANSIENT, Role.INITIATOR), Settings(EXPLICIT_TRANSIENT, Role.INITIATOR, misses=9)
+    one, other = (
+        SessionConfig(EXPLICIT_TRANSIENT, Role.INITIATOR),
+        SessionConfig(EXPLICIT_TRANSIENT, Role.INITIATOR, misses=9),
+    )
     assert one.driver is other.driver
     assert Event.HELLO_NEWER not in one.events
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, SessionMachine
 from ockam_fsm.machines.vocabulary import Role, SessionType
+from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.settings import Settings
 
 SESSION_ID = bytes(16)
 
 
 @dataclass(frozen=True)
-class Setting:
+class PairConfig:
     """What both ends of a world's session have in common.
 
     `distinct` makes every message of the application a different one; without it they are all alike, which keeps
@@ -39,10 +39,10 @@ class Setting:
     make: Callable[..., Session] = Session
     variants: tuple[tuple[Role, SessionMachine], ...] = ()
 
-    def settings(self, role: Role) -> Settings:
+    def settings(self, role: Role) -> SessionConfig:
         """Declared limits of one end. In profile `ockam` every responder is a transient one (clause 2.4)."""
         fresh_responders = role is Role.RESPONDER and self.profile is OCKAM
-        return Settings(
+        return SessionConfig(
             EXPLICIT_TRANSIENT if fresh_responders else self.session_type,
             role,
             self.profile,

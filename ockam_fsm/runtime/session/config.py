@@ -49,7 +49,7 @@ class Durations:
 
 
 @dataclass(frozen=True)
-class Settings:
+class SessionConfig:
     """One kind of session at one end.
 
     `attempts` None is unlimited, which only a persistent initiator may be. `held` is the capacity for messages that
