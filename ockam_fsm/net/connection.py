@@ -17,7 +17,7 @@ import asyncio
 import logging
 from asyncio import Transport
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.runtime.encoding.frames import (
@@ -29,9 +29,7 @@ from ockam_fsm.runtime.encoding.frames import (
     encode_message,
 )
 from ockam_fsm.runtime.encoding.message import Address, Message
-
-if TYPE_CHECKING:
-    from ockam_fsm.net.tcp_edge import TcpEdge
+from ockam_fsm.runtime.node.node import Node
 
 NOT_READING = "the peer does not read"
 UNWRITABLE = "no frame can hold it"
@@ -57,6 +55,21 @@ class TcpLimits:
     silent_seconds: int = 60
 
 
+class ConnectionOwner(Protocol):
+    """What a connection needs of the edge that it belongs to; `TcpEdge` has it."""
+
+    node: Node
+    limits: TcpLimits
+    loop: asyncio.AbstractEventLoop
+
+    def admit(self, connection: TcpConnection) -> bool: ...
+    def accepted(self, connection: TcpConnection) -> None: ...
+    def lost(self, connection: TcpConnection, reason: str) -> None: ...
+    def forget(self, connection: TcpConnection, reason: str) -> None: ...
+    def account(self, connection: TcpConnection, size: int) -> bool: ...
+    def pump(self) -> None: ...
+
+
 class TcpConnection(asyncio.Protocol):
     """Made by the edge: for `Connect` with its `via`, by a listener without one until the version byte is here."""
 
@@ -77,7 +90,7 @@ class TcpConnection(asyncio.Protocol):
         "via",
     )  # fmt: skip
 
-    def __init__(self, edge: TcpEdge, via: Address | None = None, peer: str = "") -> None:
+    def __init__(self, edge: ConnectionOwner, via: Address | None = None, peer: str = "") -> None:
         self._edge = edge
         self.via = via
         self.inbound = via is None

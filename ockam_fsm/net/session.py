@@ -18,13 +18,15 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.vocabulary import Creation, State
+from ockam_fsm.net.tcp_edge import TcpEdge
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import StateChanged
 from ockam_fsm.runtime.node.connections import Connection
+from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.session.commands import (
@@ -36,9 +38,6 @@ from ockam_fsm.runtime.session.commands import (
     Responded,
     TimedOut,
 )
-
-if TYPE_CHECKING:
-    from ockam_fsm.net.node import TcpNode
 
 SESSION_CLOSED = "session closed"
 KEPT_CHANGES = 1000
@@ -61,13 +60,26 @@ class Inbox:
         self.arrived.set()
 
 
+class SessionOwner(Protocol):
+    """What a session needs of the node that made it; `TcpNode` has it."""
+
+    node: Node
+
+    @property
+    def edge(self) -> TcpEdge: ...
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop: ...
+    def order(self, order: Callable[[Node], None]) -> None: ...
+    def next_identifier(self) -> int: ...
+
+
 class TcpSession:
     """One end of a session. It is made by a `TcpNode`; `address` is its outer address, which never changes."""
 
     __slots__ = ("__weakref__", "_callbacks", "_inbox", "_node", "_requests", "_waiters", "address", "creation",
                  "generation", "reason", "resumed")  # fmt: skip
 
-    def __init__(self, node: TcpNode, address: Address, creation: Creation, inbox: Inbox | None = None) -> None:
+    def __init__(self, node: SessionOwner, address: Address, creation: Creation, inbox: Inbox | None = None) -> None:
         self._node = node
         self._inbox = inbox
         self._callbacks: tuple[Callable[[StateChanged], None], ...] = ()

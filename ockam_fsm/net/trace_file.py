@@ -1,8 +1,8 @@
 """The trace of one node, in a file that outlives its process: one that is started again goes on with it.
 
 Theory: a process may end between any two instructions. A record is handed to the system before its step is carried out
-(trace_recorder.py sees a step before any edge does), so every message in flight is in the trace. A killed process leaves
-whole lines and, at most, the beginning of one.
+(trace_recorder.py sees a step before any edge does), so every message in flight is in the trace. A killed process
+leaves whole lines and, at most, the beginning of one.
 
 Rule 1: each record is flushed. A process that is killed loses no record; a machine that loses power may.
 Rule 2: the beginning of a line that was never ended is cut off, for its step was never carried out.

@@ -35,6 +35,7 @@ from ockam_fsm.net.connection import TcpConnection
 from ockam_fsm.net.entropy import SystemEntropy
 from ockam_fsm.net.event_loop import run
 from ockam_fsm.net.node import TcpNode
+from ockam_fsm.net.tcp_edge import TcpEdge
 from ockam_fsm.runtime.encoding.frames import FrameDecoder, decode_message, encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.node import session_workers
@@ -286,6 +287,7 @@ class Infectious(TcpConnection):
 
     def fail(self, reason: str) -> None:
         super().fail(reason)
+        assert isinstance(self._edge, TcpEdge)
         for connection in tuple(self._edge.connections.values()):
             connection.abort()
 

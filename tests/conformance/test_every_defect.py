@@ -1,4 +1,4 @@
-"""Every case on every defective node, and all of our own node: what is too long for `make test` (run by path).
+"""Every case of the black-box kit on every defective node and on our own node.
 
 Beyond test_wire_teeth.py it shows that the kit, not knowing what to look for, finds the clause all the same, and that a
 defect is not laid at the door of clauses that have nothing to do with it. `ALLOWED`: what else it may break, since a

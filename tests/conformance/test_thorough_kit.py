@@ -1,7 +1,6 @@
-"""The in-process kit at its longest: `pytest tests/conformance/test_thorough_kit.py`, part of `make defects`.
+"""The in-process kit with its greatest effort, part of `make nightly`.
 
-Every transition in every state, and many drawn runs, with our own ends: none of it is a false alarm. Not collected by
-default: no name of a test file.
+Every transition in every state and many random runs, with our own ends: there is no false alarm.
 """
 
 from __future__ import annotations

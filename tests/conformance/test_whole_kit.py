@@ -1,7 +1,6 @@
-"""What of the kits takes longer: `pytest tests/conformance/test_whole_kit.py`, part of `make test-all`.
+"""The long tests of the kits, part of `make test-all`.
 
-Two-sided ends, whose automata are large; every defect by pipe; and no false alarm. test_thorough_kit.py takes longer still.
-Not collected by default: no name of a test file.
+Two-sided ends, whose automata are large; every defect over a pipe; no false alarm. test_thorough_kit.py takes longer.
 """
 
 from __future__ import annotations

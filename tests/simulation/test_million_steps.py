@@ -1,7 +1,4 @@
-"""A million simulated fault steps for each session type: `pytest tests/simulation/test_million_steps.py`, for nightly runs.
-
-Not collected by default: no name of a test file.
-"""
+"""A million simulated fault steps for each session type and profile."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The checks of the specification can fail: a row or a rule is broken, and TLC finds another count or a violation.
 
-Needs Java and the extra `spec`; `make test-all` runs this file by its path.
+Needs Java and the extra `spec`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""All cases of spec/cases.json: generated again and compared, run by two real nodes, and every row taken by one.
-
-This takes minutes, so `make test-all` runs it by its path.
-"""
+"""All cases of spec/cases.json: generated again and compared, run by two real nodes, and every row taken by one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """SPIN's opinion on every session type and on wrong tables: as many states, shortest counterexamples as long as ours.
 
-Needs SPIN and a C compiler: `make test-all` sees to that and runs this file by its path.
+Needs SPIN and a C compiler; `make test-all` installs them.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ two real nodes are, after each step of each case, what TLC says: both ends, thei
 Bounds: those of the world `lossy` where sessions are transient. The graphs of persistent types would be up to a million
 steps, so one message is under way there; and two generations where both sides negotiate, else three.
 
-Needs Java and the extra `spec`; `make test-all` runs this file by its path.
+Needs Java and the extra `spec`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Every trace of `spec/traces`, judged by TLC: accepted, or rejected at the very line that our own validator names.
 
-Needs Java and the extra `spec`; `make test-all` runs this file by its path.
+Needs Java and the extra `spec`.
 """
 
 from __future__ import annotations

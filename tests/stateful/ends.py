@@ -1,7 +1,7 @@
 """One end on the session core, as a Hypothesis machine: a rule for each event of its table, and every S property.
 
-The machine is generated: a table has events, an event has stimuli (`conformance.generation.stimuli`), and a message that no
-peer should send is `STRAY`. What is judged are the step properties of the explorer, with the explorer's own actor.
+The machine is generated: a table has events, an event has stimuli (generation/stimuli.py), and a message that no
+peer should send is `STRAY`. The properties are the step properties of the explorer, with the explorer's own actor.
 
 Rule 1: what is drawn are positions in lists that the table determines, so that a trace is a list of names.
 Rule 2: `burst` is volume: one draw for many steps.
@@ -277,7 +277,7 @@ END_MACHINES: tuple[type[EndMachine], ...] = tuple(end_machine(kind, role) for k
 
 
 def reachable_cells(kind: SessionType, role: Role) -> set[Cell]:
-    """The cells that a breadth-first exploration reaches (`automaton.py`). The others cannot be reached from outside: the
+    """The cells that a breadth-first exploration reaches (automaton.py). The others cannot be reached from outside: the
     address of the message no longer exists, the timer does not run, or the host has forgotten the end."""
     automaton = explored(EndpointUnderTest(kind, role))
     cells = {cell for edges in automaton.edges for edge in edges.values() for cell in edge.cells}

@@ -1,7 +1,7 @@
-"""The generated machines with their large budget: `pytest tests/stateful/test_long_runs.py`, part of `make test-all`.
+"""The generated machines with their large budget.
 
-About 100,000 fine steps on the session core, a million burst steps on simulated nodes, and every cell of every table
-that can be met is met. Not collected by default: no name of a test file.
+About 100,000 fine steps on the session core and a million burst steps on simulated nodes. Every reachable cell of every
+table is reached.
 """
 
 from __future__ import annotations

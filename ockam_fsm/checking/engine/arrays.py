@@ -1,7 +1,7 @@
 """A world and its tables as the arrays that the kernels read; grows as handlers are called.
 
-Columns are kept here and joined into one array, the plan of `numba_kernels.py`, whenever a handler was called: a copy of
-a megabyte at most, a few hundred times in a search.
+Columns are kept here. After a handler call they are joined into one array, the plan of `numba_kernels.py`. That is
+a copy of a megabyte at most, a few hundred times in a search.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit the table
+GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 ------------------------------- MODULE ClosingUntoldExplicitTransientResponder -------------------------------
 \* closing-untold explicit-transient responder: closing-untold: an owner would go on with a session that is
 \* over

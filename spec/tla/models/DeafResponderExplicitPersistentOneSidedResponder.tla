@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit the table
+GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 -------------------------- MODULE DeafResponderExplicitPersistentOneSidedResponder ---------------------------
 \* deaf-responder explicit-persistent-one-sided responder: deaf-responder: a peer that is alive would be given
 \* up

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit the table
+GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 ---------------------- MODULE HeldOvertakesReissuedExplicitPersistentTwoSidedInitiator -----------------------
 \* held-overtakes-reissued explicit-persistent-two-sided initiator: held-overtakes-reissued: a publisher's
 \* messages would be stored out of order

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------------ MODULE MCCloseToThePast -------------------------------------------
 \* close-to-the-past: a peer that has just come back would not hear that the session is over
 EXTENDS Wrong

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------------- MODULE MCClosingUntold -------------------------------------------
 \* closing-untold: an owner would go on with a session that is over
 EXTENDS SessionProperties

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified_nodes.py; edit that
+GENERATED from ockam_fsm/specification/tlc_node_model.py; edit that
 --------------------------------------- MODULE MCConnectionPerMessage ----------------------------------------
 \* connection-per-message: messages to one destination would overtake each other
 EXTENDS Node

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified_nodes.py; edit that
+GENERATED from ockam_fsm/specification/tlc_node_model.py; edit that
 --------------------------------------- MODULE MCCrashTakesNeighbours ----------------------------------------
 \* crash-takes-neighbours: one handler that raises would end what it never heard of
 EXTENDS Node

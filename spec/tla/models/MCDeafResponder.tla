@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------------- MODULE MCDeafResponder -------------------------------------------
 \* deaf-responder: a peer that is alive would be given up
 EXTENDS SessionProperties

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------- MODULE MCDeliverBeforeEstablished --------------------------------------
 \* deliver-before-established: data would be delivered in a session that never comes to be
 EXTENDS Wrong

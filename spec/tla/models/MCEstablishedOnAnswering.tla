@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 -------------------------------------- MODULE MCEstablishedOnAnswering ---------------------------------------
 \* established-on-answering: a duplicated hello would replace a live session
 EXTENDS Wrong

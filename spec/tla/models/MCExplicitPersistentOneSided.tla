@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------ MODULE MCExplicitPersistentOneSided -------------------------------------
 \* explicit-persistent-one-sided: opened by an API call, renewed by its initiator: a stream publisher
 EXTENDS SessionProperties

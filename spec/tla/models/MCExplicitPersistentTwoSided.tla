@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------ MODULE MCExplicitPersistentTwoSided -------------------------------------
 \* explicit-persistent-two-sided: opened by an API call, renewed by either end: a relay
 EXTENDS SessionProperties

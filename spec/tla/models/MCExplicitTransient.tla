@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ----------------------------------------- MODULE MCExplicitTransient -----------------------------------------
 \* explicit-transient: opened by an API call, ends with its first failure: a secure channel
 EXTENDS SessionProperties

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 --------------------------------------- MODULE MCFirstEstablishedWins ----------------------------------------
 \* first-established-wins: a collision would end in two sessions, each end in its own
 EXTENDS Wrong

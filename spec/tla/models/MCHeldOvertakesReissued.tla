@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 --------------------------------------- MODULE MCHeldOvertakesReissued ---------------------------------------
 \* held-overtakes-reissued: a publisher's messages would be stored out of order
 EXTENDS SessionProperties

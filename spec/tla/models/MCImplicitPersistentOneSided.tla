@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------ MODULE MCImplicitPersistentOneSided -------------------------------------
 \* implicit-persistent-one-sided: created and renewed by the messages it forwards: a reconnecting client
 EXTENDS SessionProperties

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------ MODULE MCImplicitPersistentTwoSided -------------------------------------
 \* implicit-persistent-two-sided: created by a message, renewed by whichever end has one to send
 EXTENDS SessionProperties

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ----------------------------------------- MODULE MCImplicitTransient -----------------------------------------
 \* implicit-transient: created by the message it forwards, ends with its first failure: TCP
 EXTENDS SessionProperties

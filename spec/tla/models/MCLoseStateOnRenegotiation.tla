@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------- MODULE MCLoseStateOnRenegotiation --------------------------------------
 \* lose-state-on-renegotiation: a persistent session would forget what persists
 EXTENDS Wrong

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 --------------------------------------------- MODULE MCNeverReap ---------------------------------------------
 \* never-reap: responders of initiators that are gone would pile up
 EXTENDS Recovery

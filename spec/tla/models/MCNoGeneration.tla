@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------------- MODULE MCNoGeneration --------------------------------------------
 \* no-generation: an answer to an earlier attempt would be believed
 EXTENDS Wrong

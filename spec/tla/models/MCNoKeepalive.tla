@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 -------------------------------------------- MODULE MCNoKeepalive --------------------------------------------
 \* no-keepalive: a peer that fell silent would be noticed by nobody
 EXTENDS Recovery

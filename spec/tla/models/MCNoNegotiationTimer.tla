@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ---------------------------------------- MODULE MCNoNegotiationTimer -----------------------------------------
 \* no-negotiation-timer: a lost hello would be waited for, for ever
 EXTENDS Recovery

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------------- MODULE MCNoSuperseded --------------------------------------------
 \* no-superseded: an end that lost its state would have to wait until its peer is reaped
 EXTENDS SessionProperties

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified_nodes.py; edit that
+GENERATED from ockam_fsm/specification/tlc_node_model.py; edit that
 ----------------------------------------------- MODULE MCNode ------------------------------------------------
 \* a node: the connections and the supervised workers of a node
 EXTENDS Node

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 -------------------------------- MODULE MCRecoveryExplicitPersistentOneSided ---------------------------------
 \* explicit-persistent-one-sided: what must remain possible, under fairness
 EXTENDS Recovery

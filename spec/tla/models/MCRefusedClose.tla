@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------------- MODULE MCRefusedClose --------------------------------------------
 \* refused-close: an application could not give up a session that is negotiated
 EXTENDS SessionProperties

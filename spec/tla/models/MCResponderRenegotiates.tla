@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 --------------------------------------- MODULE MCResponderRenegotiates ---------------------------------------
 \* responder-renegotiates: both ends of a one-sided session would negotiate
 EXTENDS SessionProperties

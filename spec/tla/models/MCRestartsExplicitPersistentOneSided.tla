@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 -------------------------------- MODULE MCRestartsExplicitPersistentOneSided ---------------------------------
 \* explicit-persistent-one-sided: either end restarts and has lost its state
 EXTENDS SessionProperties

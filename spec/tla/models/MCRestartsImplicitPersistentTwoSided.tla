@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 -------------------------------- MODULE MCRestartsImplicitPersistentTwoSided ---------------------------------
 \* implicit-persistent-two-sided: either end restarts and has lost its state
 EXTENDS SessionProperties

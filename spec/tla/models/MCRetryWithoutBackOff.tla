@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ---------------------------------------- MODULE MCRetryWithoutBackOff ----------------------------------------
 \* retry-without-back-off: a peer that is gone would be asked without pause
 EXTENDS SessionProperties

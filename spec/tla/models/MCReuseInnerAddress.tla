@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ----------------------------------------- MODULE MCReuseInnerAddress -----------------------------------------
 \* reuse-inner-address: data of one generation would be delivered in another
 EXTENDS Wrong

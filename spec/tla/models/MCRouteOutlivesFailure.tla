@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 --------------------------------------- MODULE MCRouteOutlivesFailure ----------------------------------------
 \* route-outlives-failure: a messaging route would be used after its generation ended
 EXTENDS SessionProperties

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ---------------------------------------- MODULE MCUnansweredKeepalive ----------------------------------------
 \* unanswered-keepalive: a session that is alive would be taken for dead
 EXTENDS SessionProperties

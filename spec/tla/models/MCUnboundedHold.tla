@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------------- MODULE MCUnboundedHold -------------------------------------------
 \* unbounded-hold: a sender could fill the memory of a session that is away
 EXTENDS Wrong

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ----------------------------------------- MODULE MCUncountedAttempts -----------------------------------------
 \* uncounted-attempts: a peer that is gone would be asked for ever
 EXTENDS SessionProperties

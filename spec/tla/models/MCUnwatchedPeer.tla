@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------------- MODULE MCUnwatchedPeer -------------------------------------------
 \* unwatched-peer: a responder would never notice that its peer is gone
 EXTENDS SessionProperties

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------- MODULE MCWitnessImplicitTransient --------------------------------------
 \* implicit-transient: both ends come to be established in one generation, so this claim is refuted
 EXTENDS SessionProperties

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified_nodes.py; edit that
+GENERATED from ockam_fsm/specification/tlc_node_model.py; edit that
 ------------------------------------------ MODULE MCWitnessNodeW10 -------------------------------------------
 \* a node: both destinations have a live connection, so this claim is refuted
 EXTENDS Node

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified_nodes.py; edit that
+GENERATED from ockam_fsm/specification/tlc_node_model.py; edit that
 ------------------------------------------ MODULE MCWitnessNodeW11 -------------------------------------------
 \* a node: a destination is connected to again after a failure, so this claim is refuted
 EXTENDS Node

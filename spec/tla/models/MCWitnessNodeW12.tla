@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified_nodes.py; edit that
+GENERATED from ockam_fsm/specification/tlc_node_model.py; edit that
 ------------------------------------------ MODULE MCWitnessNodeW12 -------------------------------------------
 \* a node: a worker is stopped for failing too often while its neighbour goes on, so this claim is refuted
 EXTENDS Node

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit that
+GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ----------------------------- MODULE MCWitnessRestartsImplicitPersistentTwoSided -----------------------------
 \* implicit-persistent-two-sided: an end that lost its state catches up in one attempt, so this claim is
 \* refuted

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit the table
+GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 ---------------------------- MODULE NeverReapExplicitPersistentOneSidedInitiator -----------------------------
 \* never-reap explicit-persistent-one-sided initiator: never-reap: responders of initiators that are gone
 \* would pile up

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit the table
+GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 --------------------------- MODULE NoKeepaliveExplicitPersistentOneSidedInitiator ----------------------------
 \* no-keepalive explicit-persistent-one-sided initiator: no-keepalive: a peer that fell silent would be
 \* noticed by nobody

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit the table
+GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 ------------------------ MODULE NoNegotiationTimerExplicitPersistentOneSidedInitiator ------------------------
 \* no-negotiation-timer explicit-persistent-one-sided initiator: no-negotiation-timer: a lost hello would be
 \* waited for, for ever

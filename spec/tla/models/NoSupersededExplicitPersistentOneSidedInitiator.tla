@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit the table
+GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 --------------------------- MODULE NoSupersededExplicitPersistentOneSidedInitiator ---------------------------
 \* no-superseded explicit-persistent-one-sided initiator: no-superseded: an end that lost its state would have
 \* to wait until its peer is reaped

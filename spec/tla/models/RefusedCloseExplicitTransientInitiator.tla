@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit the table
+GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 ------------------------------- MODULE RefusedCloseExplicitTransientInitiator --------------------------------
 \* refused-close explicit-transient initiator: refused-close: an application could not give up a session that
 \* is negotiated

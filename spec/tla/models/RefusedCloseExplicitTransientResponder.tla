@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit the table
+GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 ------------------------------- MODULE RefusedCloseExplicitTransientResponder --------------------------------
 \* refused-close explicit-transient responder: refused-close: an application could not give up a session that
 \* is negotiated

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit the table
+GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 ----------------------- MODULE RetryWithoutBackOffExplicitPersistentOneSidedInitiator ------------------------
 \* retry-without-back-off explicit-persistent-one-sided initiator: retry-without-back-off: a peer that is gone
 \* would be asked without pause

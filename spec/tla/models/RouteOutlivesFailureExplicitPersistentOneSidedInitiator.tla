@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit the table
+GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 ----------------------- MODULE RouteOutlivesFailureExplicitPersistentOneSidedInitiator -----------------------
 \* route-outlives-failure explicit-persistent-one-sided initiator: route-outlives-failure: a messaging route
 \* would be used after its generation ended

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit the table
+GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 --------------------------- MODULE TransientRenegotiatesExplicitTransientInitiator ---------------------------
 \* transient-renegotiates explicit-transient initiator: transient-renegotiates: a transient session would come
 \* back without its state

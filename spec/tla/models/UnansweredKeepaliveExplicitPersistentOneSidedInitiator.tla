@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit the table
+GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 ----------------------- MODULE UnansweredKeepaliveExplicitPersistentOneSidedInitiator ------------------------
 \* unanswered-keepalive explicit-persistent-one-sided initiator: unanswered-keepalive: a session that is alive
 \* would be taken for dead

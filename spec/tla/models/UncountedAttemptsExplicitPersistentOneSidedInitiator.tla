@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit the table
+GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 ------------------------ MODULE UncountedAttemptsExplicitPersistentOneSidedInitiator -------------------------
 \* uncounted-attempts explicit-persistent-one-sided initiator: uncounted-attempts: a peer that is gone would
 \* be asked for ever

@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit the table
+GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 -------------------------- MODULE UnwatchedPeerExplicitPersistentOneSidedInitiator ---------------------------
 \* unwatched-peer explicit-persistent-one-sided initiator: unwatched-peer: a responder would never notice that
 \* its peer is gone

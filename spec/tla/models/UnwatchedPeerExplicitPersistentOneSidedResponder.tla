@@ -1,4 +1,4 @@
-GENERATED from ockam_fsm/specification/specified.py; edit the table
+GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 -------------------------- MODULE UnwatchedPeerExplicitPersistentOneSidedResponder ---------------------------
 \* unwatched-peer explicit-persistent-one-sided responder: unwatched-peer: a responder would never notice that
 \* its peer is gone
