@@ -58,10 +58,9 @@ def test_the_standard_library_finds_what_is_pinned(name: str) -> None:
     assert found(ours()[name], "stdlib") == BY_NAME[name]
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", BY_NAME)
 def test_numba_finds_the_same(name: str) -> None:
-    pytest.importorskip("numba", reason="numba (extra 'fast') is not installed: the pins were not compared with it")
     assert found(ours()[name], "numba") == BY_NAME[name]
 
 

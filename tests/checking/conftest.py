@@ -7,9 +7,7 @@ import pytest
 from ockam_fsm.checking.explore import Backend
 
 
-@pytest.fixture(params=["stdlib", "numba"])
+@pytest.fixture(params=["stdlib", pytest.param("numba", marks=pytest.mark.thorough)])
 def backend(request: pytest.FixtureRequest) -> Backend:
-    if request.param == "numba":
-        pytest.importorskip("numba", reason="numba (extra 'fast') is not installed: the numba back end was not tested")
-        return "numba"
-    return "stdlib"
+    found: Backend = request.param
+    return found

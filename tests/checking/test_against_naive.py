@@ -46,9 +46,8 @@ def test_stdlib_equals_naive(seed: int, ordered: bool, faults: dict[str, int | N
     compare(random_world(seed, ordered=ordered, faults=faults), "stdlib")
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 10**6), ordered=st.booleans(), faults=budgets)
 def test_numba_equals_naive(seed: int, ordered: bool, faults: dict[str, int | None]) -> None:
-    pytest.importorskip("numba", reason="numba (extra 'fast') is not installed: the numba back end was not tested")
     compare(random_world(seed, ordered=ordered, faults=faults), "numba")

@@ -194,8 +194,8 @@ def test_numba_says_why_it_cannot_and_what_to_do(monkeypatch: pytest.MonkeyPatch
     assert explore(ring(), backend="auto").backend == "stdlib"
 
 
+@pytest.mark.thorough
 def test_numba_refuses_what_does_not_fit_a_word() -> None:
-    pytest.importorskip("numba", reason="numba (extra 'fast') is not installed: the numba back end was not tested")
     with pytest.raises(BackendUnavailable, match="a packed state takes"):
         explore(ring(network=Network(in_flight=40)), backend="numba")
     assert explore(ring(network=Network(in_flight=40)), backend="auto").states == 11
@@ -206,9 +206,8 @@ def test_an_unknown_back_end_is_refused() -> None:
         explore(ring(), backend="abacus")  # type: ignore[arg-type]
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_auto_changes_to_numba_when_the_world_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("numba", reason="numba (extra 'fast') is not installed: the numba back end was not tested")
     world = random_world(7, ordered=False, faults={"drop": None, "duplicate": 2})
     plain = explore(world, backend="stdlib", stop_at_first=False)
     monkeypatch.setattr(backends, "WORTH_NUMBA_STATES", 20)

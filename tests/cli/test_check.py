@@ -222,8 +222,8 @@ def test_numba_that_is_not_there_is_2(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pip install 'ockam-fsm[fast]'" in result.stderr
 
 
+@pytest.mark.thorough
 def test_a_world_that_numba_cannot_search_is_2_alone_and_searched_otherwise_among_others() -> None:
-    pytest.importorskip("numba", reason="numba (extra 'fast') is not installed")
     result = invoke(SMALL, "--backend", "numba")
     assert result.exit_code == USAGE
     assert "cannot search" in result.stderr

@@ -156,7 +156,7 @@ def test_no_renderer_is_an_error_with_its_remedy(tmp_path: Path, monkeypatch: py
     def broken(_source: str) -> str:
         raise RenderingError("There is no Graphviz.", "Install it.")
 
-    monkeypatch.setattr("ockam_fsm.cli.drawing.render_svg", broken)
+    monkeypatch.setattr("ockam_fsm.cli.shared.drawing.render_svg", broken)
     result = RUN.invoke(app, ["render", "--into", str(tmp_path)])
     assert result.exit_code == USAGE
     assert result.stderr.startswith("error: There is no Graphviz.\nInstall it.\n")

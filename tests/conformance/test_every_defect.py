@@ -26,6 +26,8 @@ from tests.conformance.test_wire_bounded import judged as tried
 from tests.conformance.test_wire_ours import DURATIONS
 from tests.conformance.test_wire_teeth import TEETH
 
+pytestmark = pytest.mark.nightly
+
 ALLOWED = {
     # a host that finds nobody again has no renegotiation, no state and no previous generation
     "responder-leaked-per-duplicate": {"2.1", "3.6", "3.8", "4.3", "4.5"},
@@ -53,7 +55,6 @@ def reports() -> Iterator[dict[str, Report]]:
         yield judged(tried | ours)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", TEETH)
 def test_a_defect_is_found_by_all_cases_and_blamed_for_nothing_else(reports: dict[str, Report], name: str) -> None:
     found, broken = failures(reports[name]), TEETH[name][2]
@@ -61,7 +62,6 @@ def test_a_defect_is_found_by_all_cases_and_blamed_for_nothing_else(reports: dic
     assert found <= broken | ALLOWED.get(name, set()), [line.reason for line in reports[name].lines if line.deviates]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_ours_passes_filled_to_its_capacity(reports: dict[str, Report], kind: str) -> None:
     report = reports[f"none {kind}"]
@@ -69,7 +69,6 @@ def test_ours_passes_filled_to_its_capacity(reports: dict[str, Report], kind: st
     assert any(one.case == "capacity" and one.verdict.value == "PASS" for one in report.findings)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", TYPES, ids=str)
 def test_our_node_passes_with_every_type(kind: SessionType) -> None:
     with our_node("--durations", DURATIONS, "--type", kind.name) as where:
@@ -81,7 +80,6 @@ def test_our_node_passes_with_every_type(kind: SessionType) -> None:
             assert report.exit_code == 0, [line.reason for line in report.lines if line.deviates]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["ockam", "generation"])
 @pytest.mark.parametrize(("serve", "clauses"), TARGETS)
 def test_all_cases_end_against_what_is_no_node(serve: Serve, clauses: set[str], profile: str) -> None:
@@ -94,7 +92,6 @@ def swallow(message: Message, context: Context) -> None:
     """An application that says nothing."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("handler", "echo_worker", "exit_code"), [(echo, "", 0), (swallow, "echo", 0), (swallow, "", 2)]
 )

@@ -12,6 +12,8 @@ from ockam_fsm.machines.vocabulary import SessionType
 from tests.conformance.test_kit import SMALL, reasons
 from tests.conformance.test_whole_kit import BOTH, each_two_sided_end
 
+pytestmark = pytest.mark.nightly
+
 
 @each_two_sided_end
 def test_our_two_sided_ends_pass(check, kind: SessionType, make) -> None:  # type: ignore[no-untyped-def]

@@ -26,6 +26,8 @@ from tests.conformance.defects import DEFECTS, Defect
 from tests.conformance.table_node import judged_teeth
 from tests.conformance.test_kit import check_of, failed, reasons
 
+pytestmark = pytest.mark.thorough
+
 TWO_SIDED = (EXPLICIT_PERSISTENT_TWO_SIDED, IMPLICIT_PERSISTENT_TWO_SIDED)
 BOTH = (check_initiator, check_responder)
 ROOT = Path(__file__).parents[2]

@@ -10,12 +10,13 @@ from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
 from ockam_fsm.simulation.runs import simulate
 from ockam_fsm.simulation.workload import Setup
 
+pytestmark = pytest.mark.thorough
+
 STEPS = 1_000_000
 COMBINATIONS = [(kind, GENERATION) for kind in TYPES]
 COMBINATIONS += [(kind, OCKAM) for kind in TYPES if kind.renegotiation is not Renegotiation.TWO_SIDED]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "profile"), COMBINATIONS, ids=lambda one: str(one.name))
 def test_a_million_steps(kind: SessionType, profile: Profile) -> None:
     outcome = simulate(Setup(kind, 2024, profile), STEPS)

@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 from ockam_fsm.cli import app
 from ockam_fsm.tools import tlc
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2] / "spec" / "tla"
 MODEL, NODE = "MCExplicitTransient", "MCNode"
 

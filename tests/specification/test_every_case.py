@@ -13,6 +13,8 @@ from tests.specification.cases import committed, paths, worlds, written
 from tests.specification.spec_cases import cases, taken
 from tests.specification.test_cases import HOW, NAMED, differences
 
+pytestmark = pytest.mark.thorough
+
 WORLDS = [world for kind in TYPES for world in worlds(kind)]
 UNMODELLED = ("REISSUE", "LOWER_LAYER_LOST", "ERROR_RECEIVED", "REQUEST_EXPIRED")
 """Events that the table world leaves out: other tests of the runtime have them."""

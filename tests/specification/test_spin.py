@@ -22,6 +22,8 @@ from ockam_fsm.specification.table_world import pair_config_of, table_world
 from ockam_fsm.tools.spin import Found, run
 from tests.specification.test_table_world import REJECTED, checked, only
 
+pytestmark = pytest.mark.thorough
+
 RESPONDER = table(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER)
 GIVE_UP = (Effect.STOP_TIMERS, Effect.FORGET_ROUTE, Effect.START_RETENTION)
 OLD_HELLO_CLOSES = with_row(RESPONDER, "an old hello fails a session", "QW5", State.TIMED_OUT, GIVE_UP)
@@ -70,7 +72,7 @@ def test_something_happens_in_every_model(kind: SessionType) -> None:
     assert found.steps == len(ours.trace)
 
 
-@pytest.mark.parametrize(("name", "property_id", "setting"), WRONG, ids=[name for name, _, _ in WRONG])
+@pytest.mark.parametrize(("name", "property_id", "config"), WRONG, ids=[name for name, _, _ in WRONG])
 def test_spin_rejects_a_wrong_table_after_as_many_steps(name: str, property_id: str, config: PairConfig) -> None:
     found, ours = opinion(config, f"breaks_{property_id}"), only(checked(config), property_id)
     assert ours.trace is not None

@@ -15,6 +15,8 @@ from ockam_fsm.specification.tlc_traces import judge, parts_of
 from ockam_fsm.specification.trace_validation import validate
 from tests.specification.killed_node import ALLOWED, record
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2] / "spec"
 TRACES = sorted((ROOT / "traces").glob("*/*.jsonl"))
 

@@ -19,6 +19,8 @@ from tests.stateful.pairs import PAIR_MACHINES
 from tests.stateful.sockets import SOCKET_MACHINES
 from tests.stateful.test_machines import find_and_replay, run
 
+pytestmark = pytest.mark.thorough
+
 BURST_STEPS = 170_000
 """For each type, on simulated nodes: a million in all."""
 
