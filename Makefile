@@ -4,15 +4,21 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+K ?=
 FUZZ_INPUTS ?= 1000000
-# These tests alone reach every branch of kernel, machines and runtime; tracing the others as well would double their time.
+# Tests of these folders alone reach every branch of kernel, machines and runtime; tracing all tests would double their time.
 COVERED := tests/kernel tests/machines tests/runtime
-# These compute; what talks over sockets has the machine to itself.
-COMPUTING := tests/checking tests/projections tests/quality tests/spec tests/test_manifest.py tests/conformance/test_kit.py
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+CONSTRAINTS ?= constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
+PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
+
+# $(call need,PROGRAM,DEBIAN PACKAGES): install a program where that is possible, else say which one is missing.
+need = command -v $(1) >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+  echo "Installing $(2) ..." && apt-get update -qq && apt-get install -y -qq $(2) >/dev/null; } || \
+  { echo "$(1) is not installed. Install the packages: $(2)." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all spec spin bench mutants kit-mutants defects fuzz clean
+.PHONY: help demo test lint test-all nightly newest constraints spec spin bench mutants kit-mutants fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,19 +29,19 @@ $(VENV)/bin/python:
 	@echo "Creating the environment $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing ockam_fsm (with numba, so that the checks are fast; without it they only take longer) ..."
 	@$(PIP) -e '.[fast]' || $(PIP) -e .
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing ockam_fsm with everything that its tests need ..."
 	@$(PIP) -e '.[dev]'
 	@touch $@
 
-$(VENV)/.all: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.all: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing ockam_fsm with its tests and the fast back ends ..."
-	@$(PIP) -e '.[dev,fast]'
+	@$(PIP) -e '.[dev,fast,spec]'
 	@touch $@ $(VENV)/.dev $(VENV)/.demo
 
 demo: $(VENV)/.demo ## install, draw every machine, check every type, show the result
@@ -47,51 +53,54 @@ demo: $(VENV)/.demo ## install, draw every machine, check every type, show the r
 	@echo "Every session type as a table:     spec/tables/        (or: $(BIN)/ockam-fsm show explicit-transient)"
 	@echo "What was checked, and within what: spec/properties.md  (or: $(BIN)/ockam-fsm check explicit-transient)"
 
-test: $(VENV)/.dev ## ruff, mypy --strict, the generated files, and every test that needs nothing but Python
+lint: $(VENV)/.dev ## ruff, mypy --strict, and whether the generated files are up to date
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/ockam-fsm render --check
-	$(BIN)/coverage run -m pytest $(COVERED)
-	$(BIN)/coverage report --fail-under=100
-	$(BIN)/pytest -n 2 $(COMPUTING)
-	$(BIN)/pytest $(addprefix --ignore=,$(COVERED) $(COMPUTING))
 
-test-all: $(VENV)/.all fuzz spec ## what takes longer, or needs Java, SPIN and Node.js: TLC, both back ends, a million fault steps, every defect
-	$(BIN)/pytest -n 2 -k numba tests/checking tests/test_manifest.py
-	$(BIN)/pytest -n 2 tests/simulation/test_million_steps.py tests/stateful/test_long_runs.py
-	$(BIN)/pytest -n 2 tests/conformance/test_whole_kit.py
-	$(BIN)/pytest -n 2 --dist loadfile $(addprefix tests/spec/,broken_specification.py traces_by_tlc.py tlc_cases.py every_case.py)
-	@$(MAKE) --no-print-directory spin
+ifeq ($(K),)
+test: lint ## lint, and every test that needs only Python; K=EXPRESSION runs the tests whose names match
+	$(PYTEST) --cov --cov-report=term --cov-fail-under=100 $(COVERED)
+	$(PYTEST) $(addprefix --ignore=,$(COVERED))
+else
+test: $(VENV)/.dev
+	$(BIN)/pytest -k '$(K)'
+endif
 
-$(VENV)/.spec: pyproject.toml | $(VENV)/bin/python
-	@echo "Installing ockam_fsm with TLC ..."
-	@$(PIP) -e '.[spec]'
-	@touch $@
+test-all: $(VENV)/.all spec fuzz ## what takes minutes or needs Java, SPIN or Node.js (after `make test`)
+	@$(call need,spin,spin)
+	@$(call need,gcc,gcc libc6-dev)
+	@$(call need,node,nodejs)
+	$(PYTEST) -m thorough
 
-spec: $(VENV)/.spec ## TLC on every model of spec/tla, compared with its pins (needs Java: installs it where it may)
-	@command -v java >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-	  echo "Installing Java ..." && apt-get update -qq && apt-get install -y -qq openjdk-17-jre-headless >/dev/null; } || \
-	  { echo "TLC needs Java 11 or newer, and none is here. Install one, for example openjdk-17-jre-headless." >&2; exit 1; }
+nightly: $(VENV)/.all mutants kit-mutants ## what takes longer still
+	$(PYTEST) -m nightly
+
+newest: ## lint and test with the newest versions of all dependencies, in an environment of its own
+	@$(MAKE) --no-print-directory test VENV=.venv-newest CONSTRAINTS=
+
+constraints: $(VENV)/.dev ## write constraints.txt again: the newest versions that pyproject.toml allows
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --all-extras --upgrade --no-header --no-annotate --output-file constraints.txt pyproject.toml
+
+spec: $(VENV)/.all ## TLC on every model of spec/tla, compared with its pins
+	@$(call need,java,openjdk-17-jre-headless)
 	$(BIN)/ockam-fsm spec
 
-spin: $(VENV)/.all ## SPIN on every session type: as many states, the same wrong tables rejected (needs spin and gcc)
-	@command -v spin >/dev/null && command -v gcc >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-	  echo "Installing SPIN and gcc ..." && apt-get update -qq && apt-get install -y -qq spin gcc libc6-dev >/dev/null; } || \
-	  { echo "SPIN or gcc is not here. Install the packages spin, gcc and libc6-dev." >&2; exit 1; }
-	$(BIN)/pytest tests/specification/test_spin.py
+spin: $(VENV)/.all ## SPIN on every session type: the same states, the same wrong tables rejected (part of test-all)
+	@$(call need,spin,spin)
+	@$(call need,gcc,gcc libc6-dev)
+	$(BIN)/pytest -m thorough tests/specification/test_spin.py
 
 fuzz: $(VENV)/.all ## decoders against FUZZ_INPUTS hostile inputs (default: a million)
-	OCKAM_FSM_FUZZ_INPUTS=$(FUZZ_INPUTS) $(BIN)/pytest tests/runtime/test_fuzz.py
+	OCKAM_FSM_FUZZ_INPUTS=$(FUZZ_INPUTS) $(PYTEST) tests/runtime/test_fuzz.py
 
-mutants: $(VENV)/.all ## every single fault in the session tables: what becomes of it; writes tests/quality/SURVIVORS.md
+mutants: $(VENV)/.all ## every single fault in the session tables, judged by the properties; writes tests/quality/SURVIVORS.md
 	$(BIN)/python -m tests.quality.mutants
 
 kit-mutants: $(VENV)/.all ## the same faults, judged by the in-process kit; writes tests/quality/KIT_SURVIVORS.md
 	$(BIN)/python -m tests.quality.kit_mutants
-
-defects: $(VENV)/.all ## every case of the black-box kit on every wrong node, and on what is no node at all; the in-process kit at its longest
-	$(BIN)/pytest tests/conformance/test_every_defect.py tests/conformance/test_thorough_kit.py
 
 bench: $(VENV)/.all ## the figures of benchmarks/README.md
 	$(BIN)/python -m benchmarks.driver
@@ -100,4 +109,4 @@ bench: $(VENV)/.all ## the figures of benchmarks/README.md
 	$(BIN)/python -m benchmarks.tcp
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-newest .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

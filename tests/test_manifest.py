@@ -52,8 +52,20 @@ def test_what_is_pinned_is_what_is_claimed() -> None:
         assert len(entry["trace"]) == (entry["trace_length"] or 0)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", BY_NAME)
+LARGE_STATES = 20_000
+"""Larger worlds are searched by numba in `make test-all`, and by the standard library in `make nightly`."""
+
+
+def each_world(*, large: pytest.MarkDecorator) -> pytest.MarkDecorator:
+    """A parameter for each pinned world; large ones get a mark of their own."""
+    worlds = (
+        pytest.param(name, marks=large if (entry.get("states") or 0) > LARGE_STATES else pytest.mark.slow)
+        for name, entry in BY_NAME.items()
+    )
+    return pytest.mark.parametrize("name", worlds)
+
+
+@each_world(large=pytest.mark.nightly)
 def test_the_standard_library_finds_what_is_pinned(name: str) -> None:
     assert found(ours()[name], "stdlib") == BY_NAME[name]
 

@@ -33,14 +33,14 @@ def fate(kind: SessionType, role: Role, fault: str) -> Fate:
 # The sample -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_mutants_of_one_table_are_rejected_or_explained() -> None:
     fates = judge_role(EXPLICIT_TRANSIENT, INITIATOR)
     assert report.unexplained(fates, KIT) == []
     assert Counter(one.verdict for one in fates)[KILLED] >= 196
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("role", "fault", "clause"),
     [
@@ -61,7 +61,7 @@ def test_what_passed_once_is_rejected(role: Role, fault: str, clause: str) -> No
 # The check is checked -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("fault", "verdict"),
     [("NT1 lose NOTIFY_ESTABLISHED", KILLED), ("KT3 update missing misses := 0", KILLED),
@@ -75,7 +75,7 @@ def test_the_cases_that_are_not_run_again_would_find_nothing(fault: str, verdict
     assert whole.exit_code == (1 if verdict == KILLED else 0)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_kit_that_hears_no_notices_lets_mutants_live(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = [one for one in mutants_of(EXPLICIT_TRANSIENT, INITIATOR) if " lose NOTIFY" in one.fault]
     rehearsal = rehearsed(EXPLICIT_TRANSIENT, INITIATOR)

@@ -75,7 +75,7 @@ def test_the_mutants_of_one_type_are_killed() -> None:
     assert Counter(fate.verdict for fate in fates)[KILLED] > 350
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("fault", "by"),
     [
@@ -95,7 +95,7 @@ def test_what_one_property_kills_survives_without_it(fault: str, by: str) -> Non
     assert fate_of(one, scenes, frozenset({by})).verdict == SURVIVOR
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_without_what_an_end_owes_the_share_falls_below_the_goal() -> None:
     """Checks the check: as many survive then as no table may let live."""
     conduct = frozenset({"S17", "S18", "S19", "S20", "S21", "S22"})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,14 +16,16 @@ from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, End
 from ockam_fsm.checking.sessions.worlds import config_of, lossy
 from ockam_fsm.checking.world import NETWORK, World
-from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT, TYPES
-from ockam_fsm.machines.vocabulary import Role, SessionType
+from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
+from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.specification.incarnations import Incarnations
 from ockam_fsm.specification.table_world import pair_config_of, table_world
-from ockam_fsm.specification.tlc_models import TlcModel, specified
+from ockam_fsm.specification.tla_files import of_pair
+from ockam_fsm.specification.tlc_models import WITNESSES, TlcModel, specified
 from tests.specification.table_abstraction import symbol, table_end, table_timers
 from tests.specification.table_properties import table_properties
 
+ROOT = Path(__file__).parents[2]
 REJECTED = {
     "transient-renegotiates": 3,
     "responder-renegotiates": 4,
@@ -51,35 +55,52 @@ def only(world: World, property_id: str) -> PropertyResult:
     return explore(replace(world, properties=judged))[property_id]
 
 
-SMALL = (EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT)
-NAMED = pytest.mark.parametrize(
-    "kind", [pytest.param(k, id=k.name, marks=() if k in SMALL else pytest.mark.slow) for k in TYPES]
-)
+TLC = {entry["name"]: entry for entry in json.loads((ROOT / "spec" / "manifest.json").read_text())["tlc"]}
+COUNTED = [one for one in specified() if one.counts]
 
 
-@NAMED
-def test_the_core_and_its_tables_have_the_same_counts(kind: SessionType) -> None:
-    world = lossy(config_of(kind))
-    core, table = explore(replace(world, properties=())), explore(table_world(world))
-    assert core.limit_hit is None
-    assert (table.states, table.transitions, table.depth) == (core.states, core.transitions, core.depth)
-    assert table.bounds_reached == core.bounds_reached
+def size(one: TlcModel) -> pytest.MarkDecorator:
+    two_sided = one.config.session_type.renegotiated_by(Role.RESPONDER)
+    return pytest.mark.thorough if two_sided else pytest.mark.slow
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("one", [one for one in specified() if one.counts], ids=lambda one: one.name)
-def test_the_core_reaches_exactly_the_table_states(one: TlcModel) -> None:
-    """Ends that have restarted included: an ordinal tells in which life they are."""
-    world, lives = one.world, Incarnations(one.config.spawns)
+def witnesses_of(one: TlcModel) -> dict[str, int]:
+    """The witnesses that TLC looked for in the world of a model, and how many steps away it found them."""
+    models = [other for other in specified() if other.name == f"witness {one.name}"]
+    ids = {model.rejects.removeprefix("Never_").partition("_")[0]: model for model in models}
+    return {property_id: TLC[of_pair(model).name]["steps"] for property_id, model in ids.items()}
+
+
+@pytest.mark.parametrize("one", [pytest.param(one, id=one.name, marks=size(one)) for one in COUNTED])
+def test_the_core_its_tables_and_tlc_agree(one: TlcModel) -> None:
+    """One search of the core world and one of its table world. An ordinal tells restarted ends apart."""
+    world, lives, witnesses = one.world, Incarnations(one.config.spawns), witnesses_of(one)
     of_core: set[object] = set()
     of_table: set[object] = set()
 
     def core_pair(initiator: End, responder: End) -> None:
         of_core.add((table_end(initiator, Role.INITIATOR, lives), table_end(responder, Role.RESPONDER, lives)))
 
-    explore(replace(world, properties=(seen_by(core_pair, INITIATOR, RESPONDER),)))
-    explore(replace(table_world(world), properties=(seen_by(lambda *ends: of_table.add(ends), INITIATOR, RESPONDER),)))
+    looked_for = [found for found in world.properties if found.id in witnesses]
+    core = explore(replace(world, properties=(seen_by(core_pair, INITIATOR, RESPONDER), *looked_for)))
+    kept = table_properties(one.config) if one.world.name.endswith(":lossy") else ()
+    table = explore(
+        replace(table_world(world), properties=(seen_by(lambda *ends: of_table.add(ends), INITIATOR, RESPONDER), *kept))
+    )
     assert of_core == of_table
+    assert table.limit_hit is None
+    pinned = TLC[of_pair(one).name]
+    assert (pinned["states"], pinned["transitions"]) == (table.states, table.transitions)
+    assert {name: len(found.trace) for name in witnesses if (found := core[name]).trace} == witnesses
+    if kept:
+        assert table.verdict is Verdict.PROVED, str(table)
+        assert (table.states, table.transitions, table.depth) == (core.states, core.transitions, core.depth)
+        assert table.bounds_reached == core.bounds_reached
+
+
+def test_every_witness_of_tlc_is_looked_for() -> None:
+    found = [name for one in COUNTED for name in witnesses_of(one)]
+    assert len(found) == len([one for one in specified() if one.rejects in WITNESSES and not one.unwitnessed])
 
 
 def test_messages_and_timers_are_the_same_as_well() -> None:
@@ -109,12 +130,6 @@ def test_messages_and_timers_are_the_same_as_well() -> None:
     explore(replace(table, properties=(seen_by(table_state, *over), always_step("T", "timers", table_armed))))
     assert of_core == of_table
     assert armed_in_core == armed_in_table
-
-
-@NAMED
-def test_every_table_keeps_the_properties(kind: SessionType) -> None:
-    result = explore(checked(config_of(kind)))
-    assert result.verdict is Verdict.PROVED, str(result)
 
 
 @pytest.mark.parametrize("name", sorted(REJECTED))
