@@ -6,8 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 K ?=
 FUZZ_INPUTS ?= 1000000
-# Tests of these folders alone reach every branch of kernel, machines and runtime; tracing all tests would double their time.
-COVERED := tests/kernel tests/machines tests/runtime
+# These tests reach every branch of kernel, machines and runtime; tracing all tests would double their time.
+COVERED := tests/kernel tests/machines tests/runtime tests/specification/test_traces.py
 CONSTRAINTS ?= constraints.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup

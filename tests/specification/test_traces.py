@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable
 from functools import partial
@@ -18,14 +19,17 @@ from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.runtime import trace_recorder
-from ockam_fsm.runtime.encoding.message import local
+from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.session.config import SessionConfig
-from ockam_fsm.runtime.session.handshake import OCKAM
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
 from ockam_fsm.runtime.session.knowledge import Terms
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.signals import Keepalive
 from ockam_fsm.simulation import runs, workload
 from ockam_fsm.simulation.monitors import WatchedSession
 from ockam_fsm.specification.trace_reading import FORMAT, MAX_LINE_BYTES, VERSION, TraceError
 from ockam_fsm.specification.trace_validation import Validation, validate
+from tests.helpers import make_initiator
 from tests.simulation.test_network import setup_of
 from tests.specification.defects import DEFECTS, FOLDER, Trace, files, head, life, numbered
 
@@ -241,3 +245,20 @@ def test_what_simulate_writes_is_validated(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     run(["simulate", "--type", "explicit-transient", "--steps", "200", "--trace", str(path)])
     assert run(["validate", str(path)]).exit_code == 0
+
+
+def test_a_line_is_one_json_object() -> None:
+    file = io.StringIO()
+    write = trace_recorder.line_writer(file)
+    write({"b": 1, "a": "two\nlines"})
+    write({})
+    assert file.getvalue() == '{"a": "two\\nlines", "b": 1}\n{}\n'
+
+
+def test_a_message_without_a_return_route_is_recorded_without_a_sender() -> None:
+    initiator = make_initiator(EXPLICIT_TRANSIENT)
+    initiator.order(Session.open)
+    link = initiator.session.attempt
+    assert link is not None
+    facts = trace_recorder.arrived(initiator.session, Message((link.inner,), (), GENERATION.encode(Keepalive())))
+    assert facts == {"kind": "keepalive", "to": trace_recorder.digest(link.inner.value)}
