@@ -58,10 +58,10 @@ LARGE_STATES = 20_000
 
 def each_world(*, large: pytest.MarkDecorator) -> pytest.MarkDecorator:
     """A parameter for each pinned world; large ones get a mark of their own."""
-    worlds = (
+    worlds = [
         pytest.param(name, marks=large if (entry.get("states") or 0) > LARGE_STATES else pytest.mark.slow)
         for name, entry in BY_NAME.items()
-    )
+    ]
     return pytest.mark.parametrize("name", worlds)
 
 
