@@ -70,12 +70,18 @@ CORRUPT = Corrupt()
 """What the fault `corrupt` turns a payload into."""
 
 
-class Disabled(Exception):
-    """Raised by a handler: this event is not possible here, so the step does not exist."""
+class Disabled(BaseException):
+    """Raised by a handler: this event is not possible here, so the step does not exist.
+
+    No `Exception`, so that code under test that catches its own failures does not catch this.
+    """
 
 
-class BoundReached(Exception):
-    """Raised by a handler with a bound's name: the step is suppressed and the state counts as cut by that bound."""
+class BoundReached(BaseException):
+    """Raised by a handler with a bound's name: the step is suppressed and the state counts as cut by that bound.
+
+    No `Exception`, as `Disabled`.
+    """
 
     def __init__(self, bound: str) -> None:
         self.bound = bound

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from ockam_fsm.net.node import TcpNode
     from ockam_fsm.runtime.session.config import SessionConfig
 
+FORWARD_HELP = (
+    "Where messages of peers may make this node connect to: `peer` (the host that the message's own connection came "
+    "from, any port), `any`, `none`, or HOST:PORT; may be repeated. Default: peer."
+)
 WORKERS = {
     "echo": "sends every message back",
     "hop": "passes every message on along its route",
@@ -42,6 +46,9 @@ def node(
     capacity: Annotated[int, typer.Option(min=1, help="How many responders each spawner may hold.")] = 200_000,
     durations: DurationsOption = "",
     log: Annotated[str, typer.Option(help="Log this level and above: debug, info, warning.")] = "warning",
+    forward_to: Annotated[
+        list[str] | None, typer.Option("--forward-to", metavar="peer|any|none|HOST:PORT", help=FORWARD_HELP)
+    ] = None,
     trace: TraceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,6 +56,8 @@ def node(
 
     Its workers: `echo`; `hop`; `session_spawner` (profile ockam, its sessions echo data back); `generation_spawner`;
     `responder` (static, profile generation).
+
+    Exit codes: 0 stopped by Ctrl-C or SIGTERM, 1 it cannot listen, 2 wrong usage or the node stopped by itself.
 
     Examples:
 
@@ -64,17 +73,20 @@ def node(
     if not isinstance(level, int):
         fail(f"there is no log level {log!r}.", "Known: debug, info, warning, error.")
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    run_to_the_end(_serve(listen, SessionConfig(kind, Role.RESPONDER, durations=waits), capacity, trace, as_json))
+    settings = SessionConfig(kind, Role.RESPONDER, durations=waits)
+    run_to_the_end(_serve(listen, settings, capacity, forward_to or ["peer"], trace, as_json))
 
 
-async def _serve(listen: list[str], settings: SessionConfig, capacity: int, trace: Path | None, as_json: bool) -> int:
+async def _serve(
+    listen: list[str], settings: SessionConfig, capacity: int, forward_to: list[str], trace: Path | None, as_json: bool
+) -> int:
     from ockam_fsm.net.node import TcpNode
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     with recording(trace, settings) as make:
-        async with TcpNode(make=make) as running:
+        async with TcpNode(make=make, forward_to=forward_to) as running:
             _start_workers(running, settings, capacity)
             for address in listen:
                 try:
@@ -88,7 +100,10 @@ async def _serve(listen: list[str], settings: SessionConfig, capacity: int, trac
                 print_json_line({"ready": True, "listening": where, "workers": list(WORKERS)})
             else:
                 print(f"ready: listening at {', '.join(where)}; workers {', '.join(WORKERS)}", flush=True)
-            await stop.wait()
+            waits = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(running.stopped())]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
     err().print("stopped")
     return 0
 

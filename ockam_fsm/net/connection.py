@@ -7,7 +7,8 @@ Rule 2: a peer that connected to us and does not read is not read from, so that 
         dead letter, since holding its sender up would hold up everything else that it sends.
 Rule 3: every wait for a peer has an end: the version byte, the rest of a frame, the reading of what was written, the
         last bytes before closing.
-Rule 4: messages of one read are handed to the node together, and what they lead to is written at once (`TcpEdge.pump`).
+Rule 4: input is decoded in turns (`take`), a bounded number of frames each, so that no connection takes the node's time
+        from the others. Reading pauses while input waits. What is kept is charged to the connection's origin.
 Source: spec/sessions.md, wire clauses; frames.py.
 """
 
@@ -16,10 +17,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import Transport
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.kernel.errors import DefinitionError, RemoteSessionError
 from ockam_fsm.runtime.encoding.frames import (
     MAX_FRAME_BYTES,
     VERSION,
@@ -29,30 +32,61 @@ from ockam_fsm.runtime.encoding.frames import (
     encode_message,
 )
 from ockam_fsm.runtime.encoding.message import Address, Message
+from ockam_fsm.runtime.node.ledger import TOTAL_BYTES, Origin
 from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.session.config import count_problems, seconds_problems
 
 NOT_READING = "the peer does not read"
-UNWRITABLE = "no frame can hold it"
+
+SLICE_BYTES = 16 * 1024
+"""Input is decoded in slices of this size."""
+
+MAX_CHUNKS = 8
+"""More slices than these are not waited for: reading pauses."""
+
+BACKLOG_BYTES = 64 * 1024
+"""While messages of one peer wait for delivery and keep more than this, no more of its input is decoded."""
 
 logger = logging.getLogger("ockam_fsm.tcp")
 
 
 @dataclass(frozen=True, slots=True)
 class TcpLimits:
-    """What a peer may cost us. `connections`: those accepted. `write_ahead_bytes`: written and not yet taken by the
-    operating system before a connection counts as slow. `held_bytes` for one slow connection, `total_bytes` for all of
-    them and all unfinished frames together."""
+    """What peers may cost a node.
+
+    `frame_bytes`: the largest frame. `connections`: how many are accepted. `write_ahead_bytes`: written and not yet
+    taken by the operating system before a connection counts as slow. `held_bytes`: unread output of one slow
+    connection. `total_bytes`: everything that is kept for peers and the application together (ledger.py).
+
+    `version_seconds`: until the version byte. `frame_seconds`: until a frame is complete. `stalled_seconds`: until a
+    slow peer reads again. `linger_seconds`: to write what is left before closing. `silent_seconds`: until a peer that
+    acknowledges nothing is given up. `first_frame_seconds`: until an accepted connection has carried a message.
+
+    Raises:
+        DefinitionError: a value is out of its range; every problem is listed.
+    """
 
     frame_bytes: int = MAX_FRAME_BYTES
     connections: int = 10_000
     write_ahead_bytes: int = 256 * 1024
     held_bytes: int = 16 * 1024 * 1024
-    total_bytes: int = 256 * 1024 * 1024
+    total_bytes: int = TOTAL_BYTES
     version_seconds: float = 5.0
     frame_seconds: float = 30.0
     stalled_seconds: float = 60.0
     linger_seconds: float = 5.0
     silent_seconds: int = 60
+    first_frame_seconds: float = 120.0
+
+    def __post_init__(self) -> None:
+        problems = [
+            *count_problems(self, "frame_bytes", "held_bytes", "silent_seconds", least=1),
+            *count_problems(self, "connections", "write_ahead_bytes", "total_bytes"),
+            *seconds_problems(self, "version_seconds", "frame_seconds", "stalled_seconds", "linger_seconds",
+                              "first_frame_seconds"),
+        ]  # fmt: skip
+        if problems:
+            raise DefinitionError("TCP limits", problems)
 
 
 class ConnectionOwner(Protocol):
@@ -67,6 +101,7 @@ class ConnectionOwner(Protocol):
     def lost(self, connection: TcpConnection, reason: str) -> None: ...
     def forget(self, connection: TcpConnection, reason: str) -> None: ...
     def account(self, connection: TcpConnection, size: int) -> bool: ...
+    def has_input(self, connection: TcpConnection) -> None: ...
     def pump(self) -> None: ...
 
 
@@ -74,16 +109,24 @@ class TcpConnection(asyncio.Protocol):
     """Made by the edge: for `Connect` with its `via`, by a listener without one until the version byte is here."""
 
     __slots__ = (
+        "_carried",
+        "_chunks",
         "_deadline",
         "_decoder",
         "_edge",
+        "_ended",
         "_frame_since",
+        "_frames",
         "_out",
         "_out_bytes",
+        "_reading",
+        "_started_at",
         "_unread_since",
         "_waiting",
         "counted",
+        "has_input",
         "inbound",
+        "origin",
         "peer",
         "reason",
         "transport",
@@ -100,6 +143,18 @@ class TcpConnection(asyncio.Protocol):
         self.counted = 0
         """Bytes of this connection in the edge's account."""
         self._decoder = FrameDecoder(edge.limits.frame_bytes)
+        self.origin: Origin | None = None
+        """Whom its bytes are charged to, once the node knows it."""
+        self._chunks: deque[bytes] = deque()
+        """Input that is not decoded yet."""
+        self._frames: Iterator[bytes] = iter(())
+        self._carried = False
+        self._ended: str | None = None
+        """Why its socket has closed, while input waits."""
+        self.has_input = False
+        """There is input that is not decoded yet."""
+        self._reading = True
+        self._started_at = edge.loop.time()
         self._out: list[bytes] = []
         self._out_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
@@ -124,57 +179,120 @@ class TcpConnection(asyncio.Protocol):
         self._deadline = edge.loop.call_later(limits.version_seconds, self.fail, "no version byte in time")
 
     def data_received(self, data: bytes) -> None:
-        decoder, edge = self._decoder, self._edge
         if self.reason:
             return
-        try:
-            if not decoder.started:
-                tuple(decoder.feed(data[:1]))
-                data = data[1:]
-                self._stand()
-            assert self.via is not None
-            for body in decoder.feed(data):
-                self._frame_since = None
-                edge.node.receive(decode_message(body), self.via)
-        except RemoteSessionError as error:
-            edge.pump()
-            self.fail(str(error))
-            return
-        edge.pump()
-        self._account_unfinished()
+        if len(data) <= SLICE_BYTES:
+            self._chunks.append(data)
+        else:
+            self._chunks.extend(data[at : at + SLICE_BYTES] for at in range(0, len(data), SLICE_BYTES))
+        if not self.has_input:
+            self.has_input = True
+            self._edge.has_input(self)
+        self._read_or_pause()
 
     def pause_writing(self) -> None:
         self._unread_since = self._edge.loop.time()
-        if self.inbound and self.transport is not None:
-            self.transport.pause_reading()
+        self._read_or_pause()
 
     def resume_writing(self) -> None:
         self._unread_since = None
         if self._frame_since is not None:  # it was we who did not read its rest
             self._frame_since = self._edge.loop.time()
         self._edge.account(self, self._decoder.buffered)
-        if self.inbound and self.transport is not None and not self.transport.is_closing():
-            self.transport.resume_reading()
+        self._read_or_pause()
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
         self._cancel_deadline()
         self._wake()
-        unfinished = "" if self._decoder.idle else "in the middle of a frame"
-        self._edge.lost(self, self.reason or str(exc or "") or unfinished or "closed by the peer")
+        unfinished = "" if self._decoder.idle or self.has_input else "in the middle of a frame"
+        ended = self.reason or str(exc or "") or unfinished or "closed by the peer"
+        if self.has_input and not self.reason:
+            self._ended = ended  # what has arrived is delivered first
+        else:
+            self._edge.lost(self, ended)
 
     # From the edge ----------------------------------------------------------------------------------------------------
+
+    def take(self, most: int) -> int:
+        """Decode at most `most` units of input and hand the messages to the node; the result says how many.
+
+        A slice of input is a unit, and so is a frame, for each `SLICE_BYTES` of it: frames without content, which are
+        ignored, cost their sender as well. Nothing is decoded while the node has enough of this peer to do.
+        """
+        used = 0
+        try:
+            while used < most and not self.reason and not self._backlogged:
+                body = next(self._frames, None)
+                if body is not None:
+                    used += 1 + len(body) // SLICE_BYTES
+                    self._receive(body)
+                elif self._chunks:
+                    used += 1
+                    self._decode_next()
+                else:
+                    self.has_input = False
+                    break
+        except RemoteSessionError as error:
+            self._edge.pump()  # what came before it is answered
+            self.fail(str(error))
+        if self.reason:
+            self._drop_input()
+        if not self.has_input:
+            self._input_taken()
+        return used
+
+    @property
+    def _backlogged(self) -> bool:
+        """The node has enough of this peer's messages to deliver."""
+        origin = self.origin
+        return origin is not None and bool(origin.queue) and origin.held_bytes > BACKLOG_BYTES
+
+    def _receive(self, body: bytes) -> None:
+        self._frame_since = None
+        self._carried = True
+        assert self.via is not None
+        self._edge.node.receive(decode_message(body), self.via)
+
+    def _decode_next(self) -> None:
+        chunk = self._chunks.popleft()
+        if not self._decoder.started:
+            tuple(self._decoder.feed(chunk[:1]))
+            self._stand()
+            chunk = chunk[1:]
+        self._frames = self._decoder.feed(chunk)
+
+    def _input_taken(self) -> None:
+        """All input is decoded: the rest of a frame is waited for, or a connection that has ended is lost now."""
+        if self._ended is not None:
+            ended, self._ended = self._ended, None
+            self._edge.lost(self, ended)
+        elif not self.reason:
+            self._account_unfinished()
+            self._read_or_pause()
+
+    def _drop_input(self) -> None:
+        self._chunks.clear()
+        self._frames = iter(())
+        self.has_input = False
+
+    def _read_or_pause(self) -> None:
+        """Do not read while input waits, nor from a slow peer that connected to us (rule 2)."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        waits = len(self._chunks) > MAX_CHUNKS
+        read = not waits and not (self.slow and self.inbound)
+        if read is not self._reading:
+            self._reading = read
+            (transport.resume_reading if read else transport.pause_reading)()
 
     def write(self, message: Message) -> str:
         """Write a message with the next `flush`. The result says why it cannot be, if so."""
         if self.transport is None or self.reason:
             return "connection lost"
-        try:
-            frame = encode_frame(encode_message(message), self._edge.limits.frame_bytes)
-        except LocalSessionError as error:
-            logger.warning("message not written: %s", error, extra={"peer": self.peer, "reason": str(error)})
-            return UNWRITABLE
+        frame = encode_frame(encode_message(message), self._edge.limits.frame_bytes)
         if self.slow:
             size = self.transport.get_write_buffer_size() + self._out_bytes + len(frame)
             if size > self._edge.limits.held_bytes or not self._edge.account(self, size + self._decoder.buffered):
@@ -209,6 +327,14 @@ class TcpConnection(asyncio.Protocol):
         if self.transport is not None:
             self.transport.abort()
 
+    def evict(self, reason: str) -> None:
+        """End it at once, within whatever the node is doing: nothing is told to the node here."""
+        if not self.reason:
+            logger.warning("connection to %s closed: %s", self.peer, reason, extra=self.facts(reason))
+        self.reason = self.reason or reason
+        self._drop_input()
+        self.abort()
+
     def check(self, now: float) -> None:
         """Called from time to time: a wait that has lasted too long ends the connection."""
         limits = self._edge.limits
@@ -216,8 +342,12 @@ class TcpConnection(asyncio.Protocol):
             if now - self._unread_since > limits.stalled_seconds:
                 self.fail(NOT_READING)
                 self.abort()
+        elif self.has_input or not self._reading:
+            return  # it is this node that makes the peer wait
         elif self._frame_since is not None and now - self._frame_since > limits.frame_seconds:
             self.fail("a frame was not finished in time")
+        elif self.inbound and not self._carried and now - self._started_at > limits.first_frame_seconds:
+            self.fail("no message in time")
 
     async def writable(self) -> None:
         """Wait until the peer reads again, or is gone."""
@@ -249,7 +379,7 @@ class TcpConnection(asyncio.Protocol):
         if self._frame_since is None:
             self._frame_since = self._edge.loop.time()
         if not self._edge.account(self, self._decoder.buffered):
-            self.fail("unfinished frames take too much memory")
+            self.fail("this peer keeps the most of a full node")
 
     def _cancel_deadline(self) -> None:
         if self._deadline is not None:

@@ -9,7 +9,8 @@
 
 Rule 1: everything here runs in one event loop; nothing is shared with threads. Handlers are functions or coroutines.
 Rule 2: leaving the `async with` closes sessions (their peers are told), writes what is to be written, and ends
-        connections and tasks. `abort` is what a crash would be.
+        connections and tasks. `abort` is what a crash would be. When a node has stopped, by itself or by order,
+        everything that waits fails with the cause, every further call is refused, and `async with` raises the cause.
 Rule 3: names are local addresses, routes are text (routes.py) or tuples of addresses.
 Left out: decisions; those are in the tables, the node and its sessions (runtime/).
 """
@@ -17,38 +18,45 @@ Left out: decisions; those are in the tables, the node and its sessions (runtime
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import TypeAlias, TypeVar
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
-from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES
+from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
-from ockam_fsm.net.async_workers import AnyHandler, synchronous
+from ockam_fsm.net.arguments import (
+    NameOrAddress,
+    TextOrRoute,
+    address_of,
+    config_of,
+    route_of,
+    way_back,
+)
+from ockam_fsm.net.async_workers import AnyHandler, Mailbox
 from ockam_fsm.net.connection import TcpLimits
 from ockam_fsm.net.entropy import SystemEntropy
-from ockam_fsm.net.observability import LogObserver
-from ockam_fsm.net.routes import parse_route, tcp
+from ockam_fsm.net.observability import LogObserver, Metrics
+from ockam_fsm.net.routes import EXAMPLE, tcp
 from ockam_fsm.net.session import Inbox, TcpSession
 from ockam_fsm.net.tcp_edge import TcpEdge
-from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
+from ockam_fsm.runtime.encoding.gate import check_seconds
+from ockam_fsm.runtime.encoding.message import LOCAL, Address, Message, Route
 from ockam_fsm.runtime.node.commands import Letter, Notify, Observation, Observer, Remember, StateChanged
 from ockam_fsm.runtime.node.connections import ConnectionConfig
+from ockam_fsm.runtime.node.forwarding import policy_of
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.router import Access
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.spawners import Durable, HostWorker, nothing_durable
-from ockam_fsm.runtime.node.workers import Context, Handler, RestartPolicy
+from ockam_fsm.runtime.node.workers import Context, Handler, RestartPolicy, checked_handler, plain_function
 from ockam_fsm.runtime.session.commands import Closed
 from ockam_fsm.runtime.session.config import Durations, SessionConfig
-from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Profile
+from ockam_fsm.runtime.session.handshake import GENERATION, Profile
 from ockam_fsm.runtime.session.link import Entropy
 from ockam_fsm.runtime.session.session import Session
 
-NameOrAddress: TypeAlias = str | Address
-TextOrRoute: TypeAlias = str | Route
-T = TypeVar("T")
+CONNECTIONS = ConnectionConfig(idle_seconds=300.0)
+"""A connection that no session relies on is closed after five minutes without a message."""
 
 
 class TcpNode:
@@ -63,18 +71,33 @@ class TcpNode:
         remember: Callable[[Remember], None] = lambda command: None,
         entropy: Entropy | None = None,
         mailbox: int = 1000,
+        forward_to: str | Iterable[str] = "peer",
         make: Callable[..., Session] = Session,
     ) -> None:
-        """`mailbox`: how many messages may wait for a coroutine handler, or in a session without a handler.
+        """`mailbox`: how many messages may wait for a handler that awaits, or in a session without a handler.
 
-        `make` makes the sessions; a `Recorder` has one whose steps are written down (trace_recorder.py).
+        `forward_to`: where messages from outside may make this node connect to. `peer`: the host that the message's own
+        connection came from, any port; `any`; `none`; or HOST:PORT, or several of these. `make` makes the sessions; a
+        `Recorder` has one whose steps are written down (trace_recorder.py).
+
+        Raises:
+            LocalSessionError: an argument is of the wrong type or names no policy.
         """
-        self.node = Node(entropy or SystemEntropy(), connections=connections, make=make)
+        plain_function("remember", remember)
+        if type(mailbox) is not int or mailbox < 0:
+            raise LocalSessionError(f"mailbox: {mailbox!r}, a whole number from 0 belongs")
+        policy = policy_of((forward_to,) if isinstance(forward_to, str) else forward_to, tcp)
+        self.node = Node(
+            entropy or SystemEntropy(), connections=connections or CONNECTIONS, forwarding=policy, make=make
+        )
         self.addresses: list[str] = []
         """Where this node listens, as HOST:PORT."""
         attached: tuple[Observer, ...] = (self, LogObserver(), *observers)
         for observer in attached:
+            plain_function("observe", getattr(observer, "observe", None))
             self.node.add_observer(observer)
+            if isinstance(observer, Metrics):
+                observer.attach(self.node.router.ledger)
         self._limits = limits
         self._remember = remember
         self._mailbox = mailbox
@@ -83,15 +106,32 @@ class TcpNode:
         self._replies: dict[Address, asyncio.Future[Message]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._identifier = 0
+        self._ended = asyncio.Event()
 
     async def __aenter__(self) -> TcpNode:
-        self._edge = TcpEdge(self.node, self._limits, notified=self._notified, remember=self._remember)
+        if self._edge is not None:
+            raise LocalSessionError("the node was started before: make another TcpNode")
+        self._edge = TcpEdge(
+            self.node, self._limits, notified=self._notified, remember=self._remember, stopped=self._on_stopped
+        )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+        if self.edge.failed is not None and error is None:
+            raise self._stopped_error() from self.edge.failed
+
+    @property
+    def running(self) -> bool:
+        """It was started, and has not stopped."""
+        return self._edge is not None and not self._edge.stopped
+
+    def require_running(self) -> None:
+        """Raises LocalSessionError, with the cause, if the node has stopped or was not started."""
+        if self.edge.stopped:
+            raise self._stopped_error() from self.edge.failed
 
     @property
     def edge(self) -> TcpEdge:
@@ -110,21 +150,27 @@ class TcpNode:
             LocalSessionError: `address` is not HOST:PORT.
             OSError: it cannot be listened at.
         """
+        self.require_running()
         where = await self.edge.listen(address)
         self.addresses.append(where)
         return where
 
     async def close(self, grace_seconds: float = 5.0) -> None:
         """Close every session and host, write what is to be written, and end everything."""
-        residents = tuple(self.node.router.residents.items())
-        for address, resident in residents:
-            if isinstance(resident, HostWorker):
-                self.node.stop(address)
-        for address, resident in residents:
-            if isinstance(resident, SessionWorker) and address == resident.outer and self._is_here(resident):
-                self.node.close(address)
+        if self.running:
+            residents = tuple(self.node.router.residents.items())
+            for address, resident in residents:
+                if isinstance(resident, HostWorker):
+                    self.node.stop(address)
+            for address, resident in residents:
+                if isinstance(resident, SessionWorker) and address == resident.outer and self._is_here(resident):
+                    self.node.close(address)
         await self.edge.close(grace_seconds)
         await self._cancel_tasks()
+
+    async def stopped(self) -> None:
+        """Wait until the node has stopped, by order or by itself; `edge.failed` is the cause, if by itself."""
+        await self._ended.wait()
 
     async def abort(self) -> None:
         """End everything now and tell nobody, as a crash would."""
@@ -147,9 +193,10 @@ class TcpNode:
         `name` None: at a fresh secret address. `public`: peers may name it. `make` and `restart`: see `RestartPolicy`.
 
         Raises:
-            LocalSessionError: the name is taken.
+            LocalSessionError: the name is taken, the handler cannot be called, or the node has stopped.
         """
-        addresses = () if name is None else (_address(name),)
+        self.require_running()
+        addresses = () if name is None else (address_of(name),)
         access = Access.PUBLIC if public else Access.PRIVATE
         return self.node.start_worker(
             *addresses, handler=self._handler(handler), access=access, make=make, restart=restart
@@ -171,17 +218,23 @@ class TcpNode:
 
         In profile `ockam` every responder is a transient one. `settings` says more than type, profile and durations.
 
+        Each session has a worker of its own for its messages: a handler that fails, blocks or never ends in one session
+        harms no other one.
+
         Raises:
-            LocalSessionError: the name is taken.
+            LocalSessionError: the name is taken, the handler cannot be called, or the node has stopped.
+            DefinitionError: type, profile and durations do not fit together.
         """
-        wanted = settings or _settings(session_type, Role.RESPONDER, profile, durations)
+        self.require_running()
+        checked_handler(handler)
+        wanted = settings or config_of(session_type, Role.RESPONDER, profile, durations)
         return self.node.start_host(
-            _address(name), wanted, handler=self._handler(handler), capacity=capacity, durable=durable
+            address_of(name), wanted, make=lambda: self._handler(handler), capacity=capacity, durable=durable
         )
 
     def responders(self, name: NameOrAddress) -> tuple[TcpSession, ...]:
         """The sessions that a spawner holds now, the oldest first."""
-        host = self.node.host(_address(name))
+        host = self.node.host(address_of(name))
         creation = host.settings.session_type.creation
         found = []
         for worker in host.responders.values():
@@ -193,15 +246,20 @@ class TcpNode:
 
     def stop(self, name: NameOrAddress) -> None:
         """Stop a worker or a spawner; a spawner closes its responders."""
-        self.order(lambda node: node.stop(_address(name)))
+        self.order(lambda node: node.stop(address_of(name)))
 
     # Messages ---------------------------------------------------------------------------------------------------------
 
     def send(
         self, route: TextOrRoute, payload: bytes, *, return_route: Route = (), tracing_context: str | None = None
     ) -> None:
-        """Send one message along a route. What cannot be delivered is a dead letter, here or where it fails."""
-        self.node.route(Message(_route(route), return_route, payload, tracing_context))
+        """Send one message along a route. What cannot be delivered is a dead letter, here or where it fails.
+
+        Raises:
+            LocalSessionError: a part of the message is of the wrong type or too large, or the node has stopped.
+        """
+        self.require_running()
+        self.node.route(Message(route_of(route), return_route, payload, tracing_context))
         self.edge.pump(gather=True)
 
     async def request(
@@ -210,9 +268,12 @@ class TcpNode:
         """Send one message along a route and wait for the first reply.
 
         Raises:
+            LocalSessionError: as `send`.
             RemoteSessionError: it could not be delivered from here.
             TimeoutError: no reply in time.
         """
+        self.require_running()
+        check_seconds("timeout_seconds", timeout_seconds)
         future: asyncio.Future[Message] = self.loop.create_future()
 
         def reply(message: Message, context: Context) -> None:
@@ -227,7 +288,8 @@ class TcpNode:
                 return await future
         finally:
             del self._replies[address]
-            self.node.stop(address)
+            if self.running:
+                self.node.stop(address)
 
     # Sessions ---------------------------------------------------------------------------------------------------------
 
@@ -253,18 +315,22 @@ class TcpNode:
         without the last address; by default where this node listens. `session_id`, `remembered`: from durable state.
 
         Raises:
-            LocalSessionError: the name or the route is wrong, or there is no way back for a two-sided session.
+            LocalSessionError: the name or the route is wrong, there is no way back for a two-sided session, or the node
+                has stopped.
+            DefinitionError: type, profile and durations do not fit together.
         """
-        wanted = settings or _settings(session_type, Role.INITIATOR, profile, durations, attempts)
+        self.require_running()
+        way = self._way(route)
+        wanted = settings or config_of(session_type, Role.INITIATOR, profile, durations, attempts)
         contact, back = None, Route()
         if wanted.session_type.renegotiation is Renegotiation.TWO_SIDED:
             contact = self.node.fresh_address()
-            back = (*self._way_back(own_route), contact)
+            back = (*way_back(own_route, self.addresses), contact)
         inbox = Inbox(self._mailbox) if handler is None else None
         address = self.node.start_session(
             wanted,
-            _route(route),
-            outer=None if name is None else _address(name),
+            way,
+            outer=None if name is None else address_of(name),
             handler=inbox or self._handler(handler or _nothing),
             contact=contact,
             own_route=back,
@@ -279,6 +345,7 @@ class TcpNode:
 
     def order(self, order: Callable[[Node], None]) -> None:
         """Give the node an order, and carry out what follows from it."""
+        self.require_running()
         edge = self.edge
         order(self.node)
         edge.pump(gather=True)
@@ -309,14 +376,32 @@ class TcpNode:
             session.notified(notify.notice)
 
     def _handler(self, handler: AnyHandler) -> Handler:
-        return synchronous(handler, self.edge.pump, self._tasks, self._mailbox)
+        return Mailbox(handler, self.edge.pump, self._tasks, self._mailbox)
 
-    def _way_back(self, own_route: TextOrRoute | None) -> Route:
-        if own_route is not None:
-            return _route(own_route)
-        if not self.addresses:
-            raise LocalSessionError("a two-sided session is called back: `listen` first, or give `own_route`")
-        return (tcp(self.addresses[0]),)
+    def _on_stopped(self, cause: Exception | None) -> None:
+        """The edge has stopped: everything that waits fails with the cause."""
+        error = self._stopped_error()
+        error.__cause__ = cause
+        self.addresses.clear()
+        self._ended.set()
+        for future in self._replies.values():
+            if not future.done():
+                future.set_exception(error)
+        for session in tuple(self._sessions.values()):
+            session.node_stopped(error)
+
+    def _stopped_error(self) -> LocalSessionError:
+        cause = self.edge.failed
+        return LocalSessionError(f"the node has stopped: {cause!r}" if cause is not None else "the node has stopped")
+
+    def _way(self, route: TextOrRoute) -> Route:
+        """The way to a peer: over TCP, or through a worker that is here."""
+        way = route_of(route)
+        if way and way[0].type == LOCAL and way[0] not in self.node.router.residents:
+            raise LocalSessionError(
+                f"route: no worker {way[0]} is here; a peer is reached as {EXAMPLE}, or through a local worker"
+            )
+        return way
 
     def _is_here(self, worker: SessionWorker) -> bool:
         return self.node.router.residents.get(worker.outer) is worker
@@ -330,42 +415,3 @@ class TcpNode:
 
 def _nothing(message: Message, context: Context) -> None:
     context.dead_letter("no handler")
-
-
-def _address(name: NameOrAddress) -> Address:
-    return local(name) if isinstance(name, str) else name
-
-
-def _route(route: TextOrRoute) -> Route:
-    return _parsed(route) if isinstance(route, str) else route
-
-
-_parsed = lru_cache(maxsize=256)(parse_route)
-
-
-def _declared(
-    session_type: SessionType | str,
-    role: Role,
-    profile: Profile | str,
-    durations: Durations | None,
-    attempts: int | None = 5,
-) -> SessionConfig:
-    types = {kind.name: kind for kind in TYPES}
-    kind = _named("session type", session_type, types) if isinstance(session_type, str) else session_type
-    spoken = _named("profile", profile, PROFILES) if isinstance(profile, str) else profile
-    if role is Role.RESPONDER and not spoken.keeps_alive:
-        kind = EXPLICIT_TRANSIENT
-    return SessionConfig(kind, role, spoken, durations or _DURATIONS, attempts)
-
-
-_settings: Callable[..., SessionConfig] = lru_cache(maxsize=256)(_declared)
-"""One for all sessions of a kind: they are values, and what they look up once is then looked up once for all."""
-
-
-def _named(what: str, name: str, known: Mapping[str, T]) -> T:
-    if name not in known:
-        raise LocalSessionError(f"there is no {what} {name!r}; there are {', '.join(known)}")
-    return known[name]
-
-
-_DURATIONS = Durations()

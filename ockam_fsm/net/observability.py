@@ -21,6 +21,8 @@ from ockam_fsm.runtime.node.commands import (
     StateChanged,
     WorkerFailed,
 )
+from ockam_fsm.runtime.node.dead_letters import short_repr
+from ockam_fsm.runtime.node.ledger import Ledger
 from ockam_fsm.runtime.session.commands import Closed, TimedOut
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
@@ -33,8 +35,15 @@ HELP: Mapping[str, str] = {
     "ockam_generation": "The largest number of a generation that was seen.",
     "ockam_dead_letters_total": "Messages that will not be delivered, by reason.",
     "ockam_handler_failures_total": "Handlers that raised.",
+    "ockam_held_bytes": "What the node keeps, for peers and the application, in bytes.",
+    "ockam_held_limit_bytes": "The limit of what the node keeps, in bytes.",
+    "ockam_peers_held_bytes": "What the node keeps for peers, in bytes.",
+    "ockam_holders": "Peers, and the application, for whom the node keeps something.",
 }
-_NOW = ("ockam_workers", "ockam_generation")
+_NOW = (
+    "ockam_workers", "ockam_generation", "ockam_held_bytes", "ockam_held_limit_bytes", "ockam_peers_held_bytes",
+    "ockam_holders",
+)  # fmt: skip
 _UNBORN, _GONE = "IDLE", ("CLOSED", "STOPPED")
 
 
@@ -47,10 +56,11 @@ class LogObserver:
     def observe(self, observation: Observation) -> None:
         level = logging.WARNING if isinstance(observation, WorkerFailed) else logging.INFO
         if isinstance(observation, Letter):
-            level = logging.DEBUG  # a peer that floods a node with nonsense shall not flood its log
+            level = logging.DEBUG  # a peer that floods a node shall not flood its log
         if self.logger.isEnabledFor(level):
             text, facts = described(observation)
-            self.logger.log(level, text, extra=facts)
+            cause = observation.error if isinstance(observation, WorkerFailed) else None
+            self.logger.log(level, text, extra=facts, exc_info=cause)
 
 
 def described(observation: Observation) -> tuple[str, dict[str, Any]]:
@@ -64,7 +74,7 @@ def described(observation: Observation) -> tuple[str, dict[str, Any]]:
             facts |= {"generation": generation, "attempt": attempt}
             return f"{worker}: attempt {attempt} of generation {generation}", facts
         case WorkerFailed(worker, error):
-            return f"{worker}: handler raised {error!r}", facts | {"error": repr(error)}
+            return f"{worker or 'node'}: raised {short_repr(error)}", facts | {"error": short_repr(error)}
         case Letter(reason, _, worker, detail):
             return f"dead letter: {reason}", facts | {"reason": reason, "detail": detail}
         case Notify(worker, notice):
@@ -77,6 +87,11 @@ class Metrics:
 
     def __init__(self) -> None:
         self.values: dict[str, dict[Labels, int]] = {name: {} for name in HELP}
+        self._ledgers: list[Ledger] = []
+
+    def attach(self, ledger: Ledger) -> None:
+        """Show the account of a node as well; `TcpNode` does this for its observers."""
+        self._ledgers.append(ledger)
 
     def observe(self, observation: Observation) -> None:
         match observation:
@@ -97,12 +112,23 @@ class Metrics:
         return "".join(f"{line}\n" for line in self._lines())
 
     def _lines(self) -> Iterator[str]:
+        self._read_accounts()
         for name, values in self.values.items():
             yield f"# HELP {name} {HELP[name]}"
             yield f"# TYPE {name} {'gauge' if name in _NOW else 'counter'}"
             for labels, value in sorted(values.items()):
                 written = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels)
                 yield f"{name}{{{written}}} {value}" if written else f"{name} {value}"
+
+    def _read_accounts(self) -> None:
+        figures = {
+            "ockam_held_bytes": [ledger.held_bytes for ledger in self._ledgers],
+            "ockam_held_limit_bytes": [ledger.total_bytes for ledger in self._ledgers],
+            "ockam_peers_held_bytes": [ledger.outside_bytes for ledger in self._ledgers],
+            "ockam_holders": [len(ledger.origins) for ledger in self._ledgers],
+        }
+        for name, numbers in figures.items():
+            self.values[name] = {(): sum(numbers)} if numbers else {}
 
     def _changed(self, machine: str, before: str, after: str) -> None:
         self._add("ockam_state_changes_total", machine=machine, before=before, after=after)

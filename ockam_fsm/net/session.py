@@ -18,17 +18,20 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.vocabulary import Creation, State
 from ockam_fsm.net.tcp_edge import TcpEdge
+from ockam_fsm.runtime.encoding.gate import check_seconds
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import StateChanged
 from ockam_fsm.runtime.node.connections import Connection
+from ockam_fsm.runtime.node.ledger import NODE_FULL, Receipt
 from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.node.router import refuse_awaitable
 from ockam_fsm.runtime.node.session_workers import SessionWorker
-from ockam_fsm.runtime.node.workers import Context
+from ockam_fsm.runtime.node.workers import Context, plain_function
 from ockam_fsm.runtime.session.commands import (
     Closed,
     Established,
@@ -49,15 +52,21 @@ class Inbox:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self.messages: deque[Message] = deque()
+        self.messages: deque[tuple[Message, Context, Receipt]] = deque()
         self.arrived = asyncio.Event()
 
     def __call__(self, message: Message, context: Context) -> None:
-        if len(self.messages) >= self.capacity:
-            context.dead_letter("inbox full")
+        receipt = context.keep() if len(self.messages) < self.capacity else None
+        if receipt is None:
+            context.dead_letter("inbox full" if len(self.messages) >= self.capacity else NODE_FULL)
             return
-        self.messages.append(message)
+        self.messages.append((message, context, receipt))
         self.arrived.set()
+
+    def pop(self) -> Message:
+        message, context, receipt = self.messages.popleft()
+        context.release(receipt)
+        return message
 
 
 class SessionOwner(Protocol):
@@ -69,6 +78,9 @@ class SessionOwner(Protocol):
     def edge(self) -> TcpEdge: ...
     @property
     def loop(self) -> asyncio.AbstractEventLoop: ...
+    @property
+    def running(self) -> bool: ...
+    def require_running(self) -> None: ...
     def order(self, order: Callable[[Node], None]) -> None: ...
     def next_identifier(self) -> int: ...
 
@@ -76,13 +88,14 @@ class SessionOwner(Protocol):
 class TcpSession:
     """One end of a session. It is made by a `TcpNode`; `address` is its outer address, which never changes."""
 
-    __slots__ = ("__weakref__", "_callbacks", "_inbox", "_node", "_requests", "_waiters", "address", "creation",
-                 "generation", "reason", "resumed")  # fmt: skip
+    __slots__ = ("__weakref__", "_callbacks", "_inbox", "_node", "_requests", "_waiters", "_wakers", "address",
+                 "creation", "generation", "reason", "resumed")  # fmt: skip
 
     def __init__(self, node: SessionOwner, address: Address, creation: Creation, inbox: Inbox | None = None) -> None:
         self._node = node
         self._inbox = inbox
-        self._callbacks: tuple[Callable[[StateChanged], None], ...] = ()
+        self._callbacks: tuple[Callable[[StateChanged], object], ...] = ()
+        self._wakers: tuple[Callable[[], None], ...] = ()
         self._requests: dict[object, asyncio.Future[bytes]] | None = None  # made when first needed: most are idle
         self._waiters: tuple[asyncio.Future[Notice], ...] = ()
         self.address = address
@@ -147,7 +160,7 @@ class TcpSession:
 
     async def close(self) -> None:
         """Close the session and tell the peer, best effort; closing a closed one changes nothing."""
-        if self._worker() is not None:
+        if self._worker() is not None and self._node.running:
             self._node.order(lambda node: node.close(self.address))
 
     # Messages ---------------------------------------------------------------------------------------------------------
@@ -210,13 +223,14 @@ class TcpSession:
         inbox = self._inbox
         if inbox is None:
             raise TypeError("this session has a handler: its messages go there")
-        async with asyncio.timeout(timeout_seconds):
+        async with _within(timeout_seconds):
             while not inbox.messages:
+                self._node.require_running()
                 if self.state is State.CLOSED:
                     raise RemoteSessionError(SESSION_CLOSED, self.reason)
                 inbox.arrived.clear()
                 await inbox.arrived.wait()
-        return inbox.messages.popleft()
+        return inbox.pop()
 
     async def messages(self) -> AsyncGenerator[Message, None]:
         """The messages of the peer until the session is closed, for a session without a handler."""
@@ -233,8 +247,13 @@ class TcpSession:
 
     # Observing --------------------------------------------------------------------------------------------------------
 
-    def on_change(self, callback: Callable[[StateChanged], None]) -> Callable[[], None]:
-        """Call back at every state change from now on. The result ends that."""
+    def on_change(self, callback: Callable[[StateChanged], object]) -> Callable[[], None]:
+        """Call back at every state change from now on. The result ends that.
+
+        Raises:
+            LocalSessionError: it is no plain function.
+        """
+        plain_function("on_change", callback)
         self._callbacks = (*self._callbacks, callback)
 
         def forget() -> None:
@@ -252,14 +271,16 @@ class TcpSession:
             arrived.set()
 
         forget = self.on_change(keep)
+        self._wakers = (*self._wakers, arrived.set)
         try:
-            while kept or self.state is not State.CLOSED:
+            while kept or (self.state is not State.CLOSED and self._node.running):
                 if not kept:
                     arrived.clear()
                     await arrived.wait()
                 yield kept.popleft()
         finally:
             forget()
+            self._wakers = tuple(known for known in self._wakers if known != arrived.set)
 
     # From the node ----------------------------------------------------------------------------------------------------
 
@@ -267,12 +288,25 @@ class TcpSession:
         self.generation = max(self.generation, change.generation)
         for callback in self._callbacks:
             try:
-                callback(change)
-            except Exception as error:  # an observer decides nothing, not even by failing
+                refuse_awaitable("a callback of on_change", callback(change))
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # an observer decides nothing, not even by failing
                 self._callbacks = tuple(known for known in self._callbacks if known is not callback)
                 self._node.loop.call_exception_handler(
                     {"message": "a callback of on_change raised", "exception": error}
                 )
+
+    def node_stopped(self, error: Exception) -> None:
+        """The node has stopped: everything that waits for this session fails with the cause."""
+        futures: tuple[asyncio.Future[Any], ...] = (*(self._requests or {}).values(), *self._waiters)
+        for future in futures:
+            if not future.done():
+                future.set_exception(error)
+        if self._inbox is not None:
+            self._inbox.arrived.set()
+        for waker in self._wakers:
+            waker()
 
     def notified(self, notice: Notice) -> None:
         match notice:
@@ -310,8 +344,9 @@ class TcpSession:
 
     async def _next(self, wanted: type[Established | Closed], timeout_seconds: float | None) -> None:
         """Wait for the next notice of this kind; one of the other kind in its place is an error, if it is the end."""
-        async with asyncio.timeout(timeout_seconds):
+        async with _within(timeout_seconds):
             while True:
+                self._node.require_running()
                 if self.state is State.CLOSED and wanted is Established:
                     raise RemoteSessionError(SESSION_CLOSED, self.reason)
                 waiter: asyncio.Future[Notice] = self._node.loop.create_future()
@@ -336,3 +371,8 @@ class TcpSession:
             return None
         connection = self._node.edge.connections.get(carrier.via)
         return carrier.via if connection is not None and connection.slow else None
+
+
+def _within(timeout_seconds: float | None) -> asyncio.Timeout:
+    """A deadline. Raises LocalSessionError unless it is None or a finite number of seconds."""
+    return asyncio.timeout(None if timeout_seconds is None else check_seconds("timeout_seconds", timeout_seconds))

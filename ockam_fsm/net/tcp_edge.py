@@ -3,10 +3,15 @@
 Theory: the edge waits for bytes or for the earliest timer, tells the node, lets it run, and carries out its commands.
 That is `pump`, and it is all. It decides nothing, keeps no list by destination, and never waits within.
 
+Input is decoded in turns of the loop: each connection with input gives a few units (`QUANTUM`), all of them together at
+most `TURN_UNITS`, and what is left waits for the next turn. So a turn is short whatever peers send, and each of them
+waits for its own input only.
+
 Rule 1: `asyncio.Protocol`, no streams (architecture.md has the figures). Everything runs on one loop, in one thread.
 Rule 2: writes are gathered and leave once per pump, one write for each connection.
 Rule 3: `Remember` is stored before the commands after it are carried out. If that fails the promise of rule 1 of
-        generations cannot be kept, and the edge stops as a crash would (`failed`).
+        generations cannot be kept, and the edge stops as a crash would (`failed`). Any other command that cannot be
+        carried out is logged, its message is a dead letter, and the others go on.
 Left out: sessions as objects (node.py).
 Source: runtime/node/node.py, "How an edge uses it".
 """
@@ -14,30 +19,42 @@ Source: runtime/node/node.py, "How an edge uses it".
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.net.connecting import Connector
 from ockam_fsm.net.connection import TcpConnection, TcpLimits
 from ockam_fsm.net.routes import join_host, split_host
 from ockam_fsm.net.timers import Timers
+from ockam_fsm.runtime.encoding.gate import payload_limit
 from ockam_fsm.runtime.encoding.message import Address
 from ockam_fsm.runtime.node.commands import (
     CancelTimer,
     Connect,
     Disconnect,
+    NodeCommand,
     Notify,
     Remember,
     SetTimer,
     Transmit,
     WorkerTimer,
 )
+from ockam_fsm.runtime.node.connections import Connection
+from ockam_fsm.runtime.node.dead_letters import short_repr
+from ockam_fsm.runtime.node.ledger import Origin
 from ockam_fsm.runtime.node.node import Node
 
 MOST_CHECK_SECONDS = 1.0
+TURN_UNITS = 128
+QUANTUM = 16
 BACKLOG = 1024
+RARELY_SECONDS = 60.0
+ABORT_SECONDS = 1.0
+"""Within this time the operating system has closed what was aborted."""
 
 logger = logging.getLogger("ockam_fsm.tcp")
 
@@ -62,33 +79,46 @@ class TcpEdge:
         *,
         notified: Callable[[Notify], None] = lambda notify: None,
         remember: Callable[[Remember], None] = lambda command: None,
+        stopped: Callable[[Exception | None], None] = lambda cause: None,
     ) -> None:
+        """`stopped` is called once, when the edge stops: with the cause if it was not asked to."""
         self.node = node
         self.limits = limits or TcpLimits()
+        self.node.router.ledger.limit(self.limits.total_bytes)
+        self.node.router.max_payload_bytes = payload_limit(self.limits.frame_bytes)
+        self._told_stopped = stopped
         self.loop = asyncio.get_running_loop()
         self.connections: dict[Address, TcpConnection] = {}
         """Those that the node knows, by the name that it knows them by."""
         self.failed: Exception | None = None
         self._open: set[TcpConnection] = set()
         self._accepted = 0
-        self._bytes = 0
+        self._inputs: deque[TcpConnection] = deque()
+        """Connections with input that is not decoded yet, in the order of their turns."""
+        self._turning = False
+        self._connector = Connector(self.loop)
         self._servers: list[asyncio.Server] = []
         self._connecting: dict[Address, asyncio.Task[None]] = {}
         self._dirty: dict[TcpConnection, None] = {}
         self._timers = Timers(self.loop, self._due)
-        self._pumping = self._gathering = self._stopped = False
+        self._pumping = self._gathering = False
+        self.stopped = False
+        """It was told to stop, or has failed."""
         self._empty: asyncio.Future[None] | None = None
         self._checking: asyncio.TimerHandle | None = None
         self._check_seconds = min(MOST_CHECK_SECONDS, self.limits.frame_seconds / 4, self.limits.stalled_seconds / 4)
+        self._out_of_descriptors_at = -RARELY_SECONDS
+        if self.loop.get_exception_handler() is None:
+            self.loop.set_exception_handler(self._on_loop_error)
         self._perform: dict[type, Callable[[Any], None]] = {
             Transmit: self._transmit,
             SetTimer: lambda command: self._timers.set(command.timer, command.after_seconds),
             CancelTimer: lambda command: self._timers.cancel(command.timer),
             Connect: self._connect,
             Disconnect: self._disconnect,
-            Remember: remember,
             Notify: notified,
         }
+        self._remember = remember
 
     async def listen(self, address: str = "127.0.0.1:0") -> str:
         """Listen at `HOST:PORT` (port 0: a free one). The result says where.
@@ -117,10 +147,14 @@ class TcpEdge:
         try:
             perform = self._perform
             for command in self.node.run():
-                perform[type(command)](command)
-        except Exception as error:
-            self._fail(error)
-            raise
+                if type(command) is Remember:
+                    if not self._remembered(command):
+                        return
+                    continue
+                try:
+                    perform[type(command)](command)
+                except Exception as error:
+                    self._not_performed(command, error)
         finally:
             self._pumping = False
         if not gather:
@@ -130,6 +164,22 @@ class TcpEdge:
             self._flush()
             self.loop.call_soon(self._end_turn)
 
+    def turn(self) -> None:
+        """Decode some input of each connection that has some, and let the node run."""
+        self._turning = False
+        left, inputs, blocked = TURN_UNITS, self._inputs, 0
+        while left > 0 and blocked < len(inputs):
+            connection = inputs.popleft()
+            used = connection.take(min(QUANTUM, left))
+            left -= used
+            blocked = 0 if used else blocked + 1
+            if connection.has_input:
+                inputs.append(connection)
+        self.pump()
+        if inputs and not self._turning:
+            self._turning = True
+            self.loop.call_soon(self.turn)
+
     async def close(self, grace_seconds: float = 5.0) -> None:
         """Stop listening, write what is to be written, and end every connection."""
         self.pump()
@@ -138,13 +188,27 @@ class TcpEdge:
             connection.close("this node closes")
         if not await self._ended(grace_seconds):
             self.abort()
-            await self._ended(grace_seconds)
+            await self._ended(ABORT_SECONDS)
 
     def abort(self) -> None:
         """End everything now, as a crash would."""
         self._stop()
         for connection in tuple(self._open):
             connection.abort()
+
+    def _remembered(self, command: Remember) -> bool:
+        """Store a number; if that fails the node stops, and nothing after the command is carried out."""
+        try:
+            self._remember(command)
+        except Exception as error:
+            self._fail(error)
+            return False
+        return True
+
+    def _not_performed(self, command: NodeCommand, error: Exception) -> None:
+        logger.error("command %s failed", type(command).__name__, exc_info=error, extra={"reason": short_repr(error)})
+        message = command.message if isinstance(command, Transmit) else command
+        self.node.router.failed("command failed", message, None, error)
 
     # From connections -------------------------------------------------------------------------------------------------
 
@@ -164,9 +228,16 @@ class TcpEdge:
             self._checking = self.loop.call_later(self._check_seconds, self._check)
         return True
 
+    def has_input(self, connection: TcpConnection) -> None:
+        """A connection has input. If no other one has any, it is decoded at once."""
+        self._inputs.append(connection)
+        if not self._turning:
+            self.turn()
+
     def accepted(self, connection: TcpConnection) -> None:
-        connection.via = self.node.accepted()
+        connection.via = self.node.accepted(split_host(connection.peer)[0] if connection.peer != "?" else "")
         self.connections[connection.via] = connection
+        self._known(connection)
         logger.info("accepted %s", connection.peer, extra=connection.facts(""))
 
     def lost(self, connection: TcpConnection, reason: str) -> None:
@@ -189,12 +260,35 @@ class TcpEdge:
             self.node.connection_lost(via, reason)
             self.pump()
 
+    def _known(self, connection: TcpConnection) -> None:
+        """The node has a name for it: what it keeps is charged to its origin from now on."""
+        assert connection.via is not None
+        resident = self.node.router.residents.get(connection.via)
+        if isinstance(resident, Connection):
+            connection.origin = resident.origin
+            resident.origin.evict = lambda: self._evict(connection)
+
+    def _evict(self, connection: TcpConnection) -> None:
+        """Its origin keeps the most of a full node. The node hears of the end when the socket is closed."""
+        connection.evict("this peer keeps the most of a full node")
+        self.account(connection, 0)
+        if connection.origin is not None:
+            self.node.router.forget(connection.origin)
+
     def account(self, connection: TcpConnection, size: int) -> bool:
-        """Bytes that wait for a peer. False: they would be too many in all, and nothing has changed."""
-        total = self._bytes - connection.counted + size
-        if total > self.limits.total_bytes and size > connection.counted:
+        """Bytes of a connection that wait. False: the node keeps too much, and nothing has changed."""
+        origin, ledger = connection.origin, self.node.router.ledger
+        if origin is None:
+            return True
+        counted, connection.counted = connection.counted, 0
+        if counted:
+            ledger.release(origin, counted)
+        if size and not ledger.charge(origin, size):
+            if counted:
+                ledger.charge(origin, counted)
+                connection.counted = counted
             return False
-        self._bytes, connection.counted = total, size
+        connection.counted = size
         return True
 
     # Commands ---------------------------------------------------------------------------------------------------------
@@ -208,7 +302,7 @@ class TcpEdge:
             self._dirty[connection] = None
 
     def _connect(self, command: Connect) -> None:
-        if self._stopped:
+        if self.stopped:
             return
         task = self.loop.create_task(self._reach(command))
         self._connecting[command.via] = task
@@ -221,12 +315,19 @@ class TcpEdge:
             host, port = split_host(peer)
             connection = TcpConnection(self, via, peer)
             self.connections[via] = connection
-            await self.loop.create_connection(lambda: connection, host, port)
-        except (OSError, LocalSessionError, UnicodeError) as error:
+            self._known(connection)
+            await self._connector.connect(host, port, self._asked_by(via), lambda: connection)
+        except Exception as error:  # a name may be anything: whatever comes of it ends this connection only
             self.connections.pop(via, None)
             logger.info("not connected: %s", error, extra={"peer": str(command.destination), "reason": str(error)})
             self.node.connection_lost(via, str(error))
             self.pump()
+
+    def _asked_by(self, via: Address) -> Origin:
+        """Who caused a connection that this node opens."""
+        resident = self.node.router.residents.get(via)
+        asked = resident.opened_for if isinstance(resident, Connection) else None
+        return asked or self.node.router.application
 
     def _disconnect(self, command: Disconnect) -> None:
         task = self._connecting.pop(command.via, None)
@@ -267,8 +368,23 @@ class TcpEdge:
             connection.check(now)
         self._checking = self.loop.call_later(self._check_seconds, self._check) if self._open else None
 
+    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Running out of descriptors is logged once in a while; the loop accepts again when there are some."""
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
+            loop.default_exception_handler(context)
+        elif loop.time() - self._out_of_descriptors_at > RARELY_SECONDS:
+            self._out_of_descriptors_at = loop.time()
+            logger.error(
+                "no connection accepted: %s; raise the limit (ulimit -n) or lower `connections`", error.strerror
+            )
+
     def _stop(self) -> None:
-        self._stopped = True
+        if not self.stopped:
+            self.stopped = True
+            self._told_stopped(self.failed)
+        self._inputs.clear()
+        self._connector.close()
         for server in self._servers:
             server.close()
         self._servers.clear()

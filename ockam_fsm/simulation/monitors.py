@@ -49,8 +49,8 @@ _ENDS = {EXHAUSTED: "W6", "reaped": "W7", "idle for too long": "W7"}
 _AWAY = (State.IDLE, State.TIMED_OUT, State.CLOSED)
 
 
-class Broken(Exception):
-    """A property does not hold. `property_id` names it."""
+class Broken(BaseException):
+    """A property does not hold. `property_id` names it. No `Exception`: a node survives those of its deliveries."""
 
     def __init__(self, property_id: str, detail: str) -> None:
         self.property_id = property_id

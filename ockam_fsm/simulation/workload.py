@@ -381,7 +381,7 @@ def connections_of(node: SimulatedNode) -> list[Connection]:
 def waiting_in(node: SimulatedNode) -> list[Message]:
     """What waits in a node for a connection, or for its turn."""
     held = [message for connection in connections_of(node) for message in connection.waiting]
-    return held + [envelope.message for envelope in node.node.router.queue]
+    return held + [envelope.message for origin in node.node.router.round for envelope, _ in origin.queue]
 
 
 def sessions_of(node: SimulatedNode) -> list[Session]:

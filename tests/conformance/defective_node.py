@@ -36,7 +36,7 @@ from ockam_fsm.net.entropy import SystemEntropy
 from ockam_fsm.net.event_loop import run
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.tcp_edge import TcpEdge
-from ockam_fsm.runtime.encoding.frames import FrameDecoder, decode_message, encode_frame, encode_message
+from ockam_fsm.runtime.encoding.frames import FrameDecoder, encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.node import session_workers
 from ockam_fsm.runtime.node.connections import Connection
@@ -261,22 +261,10 @@ class Patient(TcpConnection):
 class Lenient(TcpConnection):
     """What is wrong in a message, but understandable, is understood."""
 
-    def data_received(self, data: bytes) -> None:
-        if not self._decoder.started:
-            super().data_received(data[:1])
-            data = data[1:]
-        try:
-            for body in self._decoder.feed(data):
-                self._take(body)
-        except RemoteSessionError as error:
-            self.fail(str(error))
-        self._edge.pump()
-
-    def _take(self, body: bytes) -> None:
-        assert self.via is not None
+    def _receive(self, body: bytes) -> None:
         for attempt in (body, body[:-1], b"\x84" + body[1:-1]):
             try:
-                self._edge.node.receive(decode_message(attempt), self.via)
+                super()._receive(attempt)
             except RemoteSessionError:
                 continue
             return
@@ -369,7 +357,7 @@ def leaks_per_duplicate(node: TcpNode) -> None:
 def connects_per_message(node: TcpNode) -> None:
     inner = node.node
 
-    def gateway(destination: Address) -> Resident | None:
+    def gateway(destination: Address, envelope: Envelope) -> Resident | str:
         return inner.make_connection(inner.fresh_address(), destination)
 
     inner.router.gateway = gateway
@@ -378,7 +366,7 @@ def connects_per_message(node: TcpNode) -> None:
 def reorders(node: TcpNode) -> None:
     inner = node.node
 
-    def connection(via: Address, destination: Address | None) -> Connection:
+    def connection(via: Address, destination: Address | None, host: str = "") -> Connection:
         made = Reordering(inner.router, inner.connection_config, via, destination, inner._closed)
         inner.router.residents[via] = made
         return made

@@ -166,14 +166,14 @@ def test_what_others_send_to_a_slow_reader_is_held_to_a_limit_and_then_dead(capl
             for _ in range(sent - 1):
                 assert (await slow.message()).payload == b"x" * 10_000
             await until(lambda: not mine.slow)
-            assert node.edge._bytes == 0
+            assert node.edge.node.router.ledger.held_bytes == 0
             await still_echoes(slow)
 
     over_tcp(main())
 
 
 def test_unfinished_frames_take_a_bounded_amount_of_memory_in_all(caplog: pytest.LogCaptureFixture) -> None:
-    limits = TcpLimits(frame_bytes=100_000, total_bytes=150_000)
+    limits = TcpLimits(frame_bytes=100_000, total_bytes=200_000)
 
     async def main() -> None:
         async with attacked(limits) as (node, where, _):
@@ -185,10 +185,10 @@ def test_unfinished_frames_take_a_bounded_amount_of_memory_in_all(caplog: pytest
             for client in clients:
                 await client.__aexit__()
             await until(lambda: len(node.edge.connections) == 1)
-            assert node.edge._bytes == 0
+            assert node.edge.node.router.ledger.held_bytes == 0
 
     over_tcp(main())
-    assert set(reasons(caplog)) == {"unfinished frames take too much memory"}
+    assert set(reasons(caplog)) == {"this peer keeps the most of a full node"}
 
 
 @pytest.mark.slow
@@ -228,11 +228,13 @@ def test_a_destination_that_cannot_be_reached_is_a_dead_letter(destination: str)
     over_tcp(main())
 
 
-def test_a_message_that_no_frame_can_hold_is_a_dead_letter() -> None:
+def test_a_message_that_no_frame_can_hold_is_refused_with_both_figures() -> None:
     async def main() -> None:
         async with attacked() as (node, where, _):
-            node.send(f"tcp://{where}/echo", b"x" * 200_000)
-            await until(lambda: node.node.dead_letters.counts == {"no frame can hold it": 1})
+            for call in (node.send, node.request):
+                with pytest.raises(LocalSessionError, match=r"200000 bytes, limit 50000"):
+                    await call(f"tcp://{where}/echo", b"x" * 200_000)  # type: ignore[misc]
+            assert node.node.dead_letters.counts == {}
 
     over_tcp(main())
 
@@ -276,12 +278,18 @@ def test_numbers_that_cannot_be_stored_stop_the_node_before_the_hello_leaves() -
         async with TcpNode() as there:
             where = await there.listen()
             there.spawner("spawner", handler=echo)
-            node = TcpNode(remember=full)
-            async with node:
-                session = node.session(f"tcp://{where}/spawner")
-                with pytest.raises(OSError, match="disk full"):
-                    await session.open()
-                assert isinstance(node.edge.failed, OSError)
+
+            async def use() -> None:
+                async with TcpNode(remember=full) as node:
+                    session = node.session(f"tcp://{where}/spawner")
+                    with pytest.raises(LocalSessionError, match="disk full"):
+                        await session.open()
+                    with pytest.raises(LocalSessionError, match="disk full"):
+                        node.send("spawner", b"")
+
+            with pytest.raises(LocalSessionError, match="disk full") as stopped:
+                await use()
+            assert isinstance(stopped.value.__cause__, OSError)
             assert there.responders("spawner") == ()
 
     over_tcp(main())

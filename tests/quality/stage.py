@@ -198,7 +198,7 @@ class Remembering:
         return found.after
 
 
-def _again(failure: Exception) -> Exception:
+def _again(failure: BaseException) -> BaseException:
     if isinstance(failure, BoundReached):
         return BoundReached(failure.bound)
     return Disabled() if isinstance(failure, Disabled) else Crash(f"{type(failure).__name__}: {failure}")

@@ -18,7 +18,8 @@ from ockam_fsm.machines.session import (
     table,
 )
 from ockam_fsm.machines.vocabulary import Event, Role, SessionType
-from ockam_fsm.runtime.session.config import MAX_BACK_OFF_STEPS, BackOff, SessionConfig
+from ockam_fsm.runtime.encoding.gate import MAX_SECONDS
+from ockam_fsm.runtime.session.config import MAX_BACK_OFF_STEPS, BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.handshake import OCKAM
 
 MIDDLE = 0.5
@@ -43,9 +44,38 @@ def test_jitter_takes_its_whole_range() -> None:
     assert BackOff(jitter=0.0).delay_seconds(3, 0.9) == pytest.approx(4.096)
 
 
-def test_a_back_off_that_doubles_for_ever_stays_finite() -> None:
-    back_off = BackOff(factor=1e9, max_seconds=float("inf"))
-    assert back_off.delay_seconds(10**9, MIDDLE) == back_off.delay_seconds(MAX_BACK_OFF_STEPS, MIDDLE)
+def test_a_back_off_that_grows_for_ever_stays_finite() -> None:
+    back_off = BackOff(factor=1000.0, max_seconds=MAX_SECONDS)
+    assert back_off.delay_seconds(10**9, MIDDLE) == back_off.delay_seconds(MAX_BACK_OFF_STEPS, MIDDLE) == MAX_SECONDS
+
+
+@pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf"), 1e12, "1", True, None])
+def test_a_duration_is_a_finite_number_of_seconds(wrong: Any) -> None:
+    for name in ("negotiation_seconds", "keepalive_seconds", "retention_seconds", "request_seconds"):
+        with pytest.raises(DefinitionError, match=name):
+            Durations(**{name: wrong})
+    for name in ("initial_seconds", "max_seconds"):
+        with pytest.raises(DefinitionError, match=name):
+            BackOff(**{name: wrong})
+
+
+@pytest.mark.parametrize("options", [{"factor": 0.5}, {"factor": "2"}, {"jitter": -0.1}, {"jitter": 2}])
+def test_a_back_off_neither_shrinks_nor_turns_back(options: dict[str, Any]) -> None:
+    with pytest.raises(DefinitionError, match=next(iter(options))):
+        BackOff(**options)
+
+
+@pytest.mark.parametrize(
+    "options", [{"durations": 5}, {"attempts": "5"}, {"held": 1.5}, {"misses": None}, {"requests": True}, {"role": 1}]
+)
+def test_a_session_config_of_wrong_types_says_which(options: dict[str, Any]) -> None:
+    with pytest.raises(DefinitionError, match=next(iter(options))):
+        SessionConfig(EXPLICIT_TRANSIENT, **{"role": Role.INITIATOR} | options)
+
+
+def test_a_back_off_of_a_wrong_type_is_refused() -> None:
+    with pytest.raises(DefinitionError, match="back_off"):
+        Durations(back_off=1.0)  # type: ignore[arg-type]
 
 
 def problems(kind: SessionType, role: Role = Role.INITIATOR, **options: Any) -> tuple[str, ...]:

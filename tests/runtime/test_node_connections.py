@@ -94,9 +94,9 @@ def test_an_unused_connection_is_closed() -> None:
 
 
 def test_what_waits_is_bounded_in_messages_and_in_bytes() -> None:
-    node = node_with(held=2, held_bytes=10)
+    node = node_with(held=2, held_bytes=10_000)
     send(node, "a", b"1", b"2", b"3")
-    send(node, "b", b"12345", b"123456")
+    send(node, "b", bytes(8_000), bytes(8_000))
     assert node.dead_letters.counts == {
         "the session is not established and can hold no more messages": 1,
         "held bytes": 1,
@@ -107,7 +107,7 @@ def test_connections_of_our_own_are_bounded() -> None:
     node = Node(Counted("n"), destinations=1)
     send(node, "a", b"1")
     assert connects(send(node, "b", b"1")) == []
-    assert node.dead_letters.counts == {"unknown address": 1}
+    assert node.dead_letters.counts == {"too many destinations": 1}
 
 
 def test_what_is_told_of_a_connection_that_is_gone_is_no_event() -> None:

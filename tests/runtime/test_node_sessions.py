@@ -16,7 +16,8 @@ from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, Session
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node import relay
 from ockam_fsm.runtime.node.commands import SetTimer, Transmit
-from ockam_fsm.runtime.node.node import ERRORS_PER_WINDOW, WINDOW_SECONDS, Node
+from ockam_fsm.runtime.node.error_replies import ERRORS_PER_WINDOW, WINDOW_SECONDS
+from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.router import Access
 from ockam_fsm.runtime.node.services import discovery
 from ockam_fsm.runtime.node.workers import Context, echo, hop

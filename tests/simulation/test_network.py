@@ -24,7 +24,7 @@ from ockam_fsm.machines.session import (
 )
 from ockam_fsm.machines.vocabulary import Renegotiation, SessionType
 from ockam_fsm.runtime.encoding.message import Address, Message, local
-from ockam_fsm.runtime.node.router import Access, Resident
+from ockam_fsm.runtime.node.router import Access, Envelope, Resident
 from ockam_fsm.runtime.node.workers import Context, echo
 from ockam_fsm.runtime.session.effects import Cause
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
@@ -223,9 +223,9 @@ def test_two_connections_to_one_destination_are_noticed() -> None:
     simulation.begin()
     gateway = simulation.a.node.router.gateway
 
-    def forgetful(destination: Address) -> Resident | None:
+    def forgetful(destination: Address, envelope: Envelope) -> Resident | str:
         simulation.a.node.destinations.clear()
-        return gateway(destination)
+        return gateway(destination, envelope)
 
     simulation.a.node.router.gateway = forgetful
     with pytest.raises(Broken, match="S10"):

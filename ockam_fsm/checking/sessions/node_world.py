@@ -34,7 +34,7 @@ from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.encoding.message import Address
 from ockam_fsm.runtime.node.commands import Connect, Letter, Observation, Transmit, WorkerFailed
 from ockam_fsm.runtime.node.node import Node
-from ockam_fsm.runtime.node.router import Resident
+from ockam_fsm.runtime.node.router import Envelope, Resident
 from ockam_fsm.runtime.node.workers import Worker
 
 LIVE = (State.NEGOTIATING, State.ESTABLISHED)
@@ -130,9 +130,9 @@ def neighbours(make: type[Node] = Node, name: str = "node:neighbours") -> World:
 class ConnectionPerMessage(Node):
     """Every message makes a connection of its own, as nodes do that keep none."""
 
-    def _gateway(self, destination: Address) -> Resident | None:
+    def _gateway(self, destination: Address, envelope: Envelope) -> Resident | str:
         self.destinations.clear()
-        return super()._gateway(destination)
+        return super()._gateway(destination, envelope)
 
 
 class CrashTakesNeighbours(Node):

@@ -61,6 +61,7 @@ def the_type(name: str) -> SessionType:
 
 
 def the_durations(text: str) -> Durations:
+    from ockam_fsm.kernel.errors import DefinitionError
     from ockam_fsm.runtime.session.config import BackOff, Durations
 
     durations = Durations()
@@ -71,7 +72,10 @@ def the_durations(text: str) -> Durations:
             unknown("duration", name, (*known, "back-off"))
         seconds = _seconds(name, value)
         change: Any = {f"{name}_seconds": seconds} if name in known else {"back_off": BackOff(seconds)}
-        durations = replace(durations, **change)
+        try:
+            durations = replace(durations, **change)
+        except DefinitionError as error:
+            fail(f"{'; '.join(error.problems)}.", f"Write for example {name}=1.5.")
     return durations
 
 

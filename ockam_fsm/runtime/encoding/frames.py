@@ -50,6 +50,7 @@ WRONG_VERSION = "wrong-version"
 FRAME_TOO_LARGE = "frame-too-large"
 
 _LENGTH_BYTES = 4
+_NO_LENGTH = bytes(_LENGTH_BYTES)
 _UINT, _BYTES, _TEXT, _ARRAY = 0, 2, 3, 4
 _INDEFINITE, _BREAK, _NULL = 31, 0xFF, 0xF6
 _WRITTEN_MESSAGE, _WRITTEN_NULL = b"\x84", b"\xf6"
@@ -94,12 +95,7 @@ class FrameDecoder:
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         if self._refusal is not None:
             raise RemoteSessionError(self._refusal.reason, self._refusal.detail)
-        at = 0
-        if chunk and not self.started:
-            if chunk[:1] != VERSION:
-                raise self._refuse(WRONG_VERSION, f"version byte {chunk[0]:#04x}, spoken here: {VERSION[0]:#04x}")
-            self.started = True
-            at = 1
+        at = self._begin(chunk)
         while at < len(chunk):
             if not self._buffer and not self._expecting_body:  # most frames arrive whole
                 begin = at + _LENGTH_BYTES
@@ -108,6 +104,9 @@ class FrameDecoder:
                     yield chunk[begin:end]
                     at = end
                     continue
+            if skipped := self._empty_frames(chunk, at):
+                at += skipped
+                continue
             part = chunk[at : at + self._wanted - len(self._buffer)]
             at += len(part)
             if len(self._buffer) + len(part) < self._wanted:
@@ -122,6 +121,22 @@ class FrameDecoder:
                 yield part
             else:
                 self._announce(int.from_bytes(part, "big"))
+
+    def _begin(self, chunk: bytes) -> int:
+        """Where the frames begin: after the version byte, if this chunk has it."""
+        if self.started or not chunk:
+            return 0
+        if chunk[:1] != VERSION:
+            raise self._refuse(WRONG_VERSION, f"version byte {chunk[0]:#04x}, spoken here: {VERSION[0]:#04x}")
+        self.started = True
+        return 1
+
+    def _empty_frames(self, chunk: bytes, at: int) -> int:
+        """How many bytes of frames without content begin here: they are ignored, a run of them at once."""
+        if self._buffer or self._expecting_body or chunk[at : at + _LENGTH_BYTES] != _NO_LENGTH:
+            return 0
+        zeros = len(chunk) - at - len(chunk[at:].lstrip(b"\0"))
+        return zeros - zeros % _LENGTH_BYTES
 
     def _announce(self, size: int) -> None:
         if size > self._max_frame_bytes:

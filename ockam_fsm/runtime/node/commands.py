@@ -81,7 +81,7 @@ NodeCommand: TypeAlias = Connect | Transmit | Disconnect | SetTimer | CancelTime
 
 @value
 class Letter:
-    """A dead letter: what will not be delivered, why, and whose it was (None: nobody's)."""
+    """A dead letter: what will not be delivered, why, and of which worker (None: of none)."""
 
     reason: str
     message: object
@@ -114,16 +114,16 @@ class AttemptStarted:
 
 @value
 class WorkerFailed:
-    """A handler raised."""
+    """Something of a worker raised. `worker` None: it was no worker's, as with a callback of the application."""
 
-    worker: Address
-    error: Exception
+    worker: Address | None
+    error: BaseException
 
 
 Observation: TypeAlias = StateChanged | AttemptStarted | WorkerFailed | Letter | Notify
 
 
 class Observer(Protocol):
-    """Something that hears what happens in a node. One that raises is heard no more."""
+    """Something that hears what happens in a node. One that raises, or returns an awaitable, is heard no more."""
 
-    def observe(self, observation: Observation) -> None: ...
+    def observe(self, observation: Observation) -> object: ...

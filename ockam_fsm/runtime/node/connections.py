@@ -19,13 +19,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ockam_fsm.kernel.driver import Driver, driver_for
-from ockam_fsm.kernel.errors import EventRefused
+from ockam_fsm.kernel.errors import DefinitionError, EventRefused
 from ockam_fsm.machines.session import IMPLICIT_TRANSIENT, table
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message
 from ockam_fsm.runtime.node.commands import Connect, Disconnect, StateChanged, Transmit
+from ockam_fsm.runtime.node.forwarding import host_of
+from ockam_fsm.runtime.node.ledger import NODE_FULL, Origin, Receipt, weight_of
 from ockam_fsm.runtime.node.router import Dependent, Envelope, Resident, Router
 from ockam_fsm.runtime.session.commands import Timer
+from ockam_fsm.runtime.session.config import count_problems, seconds_problems
 
 HELD_BYTES = "held bytes"
 SILENT = "it brings no answer"
@@ -42,19 +45,35 @@ _EXPIRED = {
 
 @dataclass(frozen=True, slots=True)
 class ConnectionConfig:
-    """Limits of every connection. `idle_seconds` None: an unused connection stays."""
+    """Limits of every connection that this node opens.
+
+    `connect_seconds`: until it stands. `idle_seconds`: a connection that no session relies on and that carried nothing
+    for so long is closed (None: never). `held` messages of `held_bytes` in all may wait until it stands.
+
+    Raises:
+        DefinitionError: a value is out of its range; every problem is listed.
+    """
 
     connect_seconds: float = 10.0
     idle_seconds: float | None = None
     held: int = 1000
     held_bytes: int = 16 * 1024 * 1024
 
+    def __post_init__(self) -> None:
+        problems = [
+            *seconds_problems(self, "connect_seconds", "idle_seconds", optional=("idle_seconds",)),
+            *count_problems(self, "held", "held_bytes"),
+        ]
+        if problems:
+            raise DefinitionError("connection config", problems)
+
 
 class Connection:
     """One connection: a resident at `via`, and the model of the implicit transient tables."""
 
-    __slots__ = ("_bytes", "_closed", "_driver", "_settings", "armed", "dependents", "destination", "heard", "held",
-                 "limits", "misses", "reason", "role", "router", "state", "via", "waiting")  # fmt: skip
+    __slots__ = ("_bytes", "_closed", "_driver", "_receipts", "_settings", "armed", "dependents", "destination",
+                 "heard", "held", "limits", "misses", "opened_for", "origin", "reason", "role", "router", "state",
+                 "via", "waiting")  # fmt: skip
     replies = False
 
     def __init__(
@@ -64,10 +83,14 @@ class Connection:
         via: Address,
         destination: Address | None,
         closed: Callable[[Connection], None],
+        host: str = "",
     ) -> None:
-        """`destination` None: the peer has connected to us."""
+        """`destination` None: the peer has connected to us, from `host`."""
         self.router = router
         self.via = via
+        self.origin = Origin(str(via), outside=True, host=host if destination is None else host_of(destination))
+        """Whose the messages are that this connection brings."""
+        self.opened_for: Origin | None = None
         self.destination = destination
         self.role = Role.RESPONDER if destination is None else Role.INITIATOR
         self.limits: Mapping[str, int | None] = {"held": settings.held, "misses": 0}
@@ -77,6 +100,7 @@ class Connection:
         self.heard = 0
         """How many messages it has brought."""
         self.waiting: list[Message] = []
+        self._receipts: list[Receipt] = []
         self.armed: set[Timer] = set()
         self.dependents: dict[Dependent, None] = {}
         self.reason = ""
@@ -106,18 +130,42 @@ class Connection:
         whole = envelope.message
         message = Message(whole.onward_route[1:], whole.return_route, whole.payload, whole.tracing_context)
         self.router.leaves(message, self)
-        if self._bytes + len(message.payload) > self._settings.held_bytes:
-            self.router.bury(HELD_BYTES, message, self.via)
-            return
+        reason, detail, receipt = "", "", None
+        if self.state is not State.ESTABLISHED:  # it may have to be held
+            weight = weight_of(message)
+            if self._bytes + weight > self._settings.held_bytes:
+                self.router.bury(HELD_BYTES, message, self.via)
+                return
+            receipt = self.router.ledger.take(self.router.serving, weight)
+            if receipt is None:
+                self.router.bury(NODE_FULL, message, self.via)
+                return
+        before = len(self.waiting)
         try:
             self.step(Event.SEND, message)
         except EventRefused as refusal:
-            self.router.bury(refusal.because, message, self.via, self.reason)
+            reason, detail = refusal.because, self.reason
+        if receipt is not None:
+            self._settle(receipt, held=len(self.waiting) > before)
+        if reason:
+            self.router.bury(reason, message, self.via, detail)
+
+    def _settle(self, receipt: Receipt, *, held: bool) -> None:
+        """Keep the receipt of a message that is held; the others' charges end here."""
+        if held:
+            self._receipts.append(receipt)
+            self._bytes += receipt.size
+        else:
+            self.router.ledger.give_back(receipt)
 
     def fire(self, timer: object) -> None:
-        if timer in self.armed:
-            assert isinstance(timer, Timer)
-            self.armed.discard(timer)
+        if timer not in self.armed:
+            return
+        assert isinstance(timer, Timer)
+        self.armed.discard(timer)
+        if timer is Timer.IDLE and self.dependents:
+            self.start_idle(None)  # sessions rely on it: their keepalives decide, not this timer
+        else:
             self.step(_EXPIRED[timer])
 
     def step(self, event: Event, cause: object = None) -> None:
@@ -134,7 +182,6 @@ class Connection:
 
     def hold(self, message: Message) -> None:
         self.waiting.append(message)
-        self._bytes += len(message.payload)
 
     def send_hello(self, cause: object) -> None:
         assert self.destination is not None
@@ -147,14 +194,19 @@ class Connection:
         self.router.emit(Transmit(self.via, message))
 
     def forward_held(self, cause: object) -> None:
-        waiting, self.waiting, self._bytes = self.waiting, [], 0
-        for message in waiting:
+        for message in self._held_no_more():
             self.router.emit(Transmit(self.via, message))
 
     def discard_held(self, cause: object) -> None:
-        waiting, self.waiting, self._bytes = self.waiting, [], 0
-        for message in waiting:
+        for message in self._held_no_more():
             self.router.bury("connection lost", message, self.via, self.reason)
+
+    def _held_no_more(self) -> list[Message]:
+        waiting, self.waiting, self._bytes = self.waiting, [], 0
+        receipts, self._receipts = self._receipts, []
+        for receipt in receipts:
+            self.router.ledger.give_back(receipt)
+        return waiting
 
     def start_idle(self, cause: object) -> None:
         if self._settings.idle_seconds is not None and self.role is Role.INITIATOR:

@@ -1,19 +1,28 @@
 """The Dead Letter Channel: nothing is ever dropped without a record here.
 
-Rule 1: bounded. The newest letters are kept whole, all of them are counted by reason.
+Rule 1: bounded in items and in bytes. The newest letters are kept as summaries: reason, sizes, the first addresses and
+        the first bytes. All of them are counted by reason. Observers see each letter whole, once.
 Rule 2: reasons are few: what differs from message to message is the letter's detail, so that the counters are bounded
         too. A reason beyond the limit is counted as `OTHER`.
-Source: Dead Letter Channel of Enterprise Integration Patterns; spec/sessions.md section 1.
+Source: Dead Letter Channel of Enterprise Integration Patterns; spec/sessions.md sections 1 and 16.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
+from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.node.commands import Letter
+from ockam_fsm.runtime.session.request import Outgoing
 
 MAX_REASONS = 256
 OTHER = "other"
+KEPT_BYTES = 256
+"""How much of a payload is kept; as many characters of a tracing context, of a detail and of a `repr`."""
+
+KEPT_ADDRESSES = 8
+"""How many addresses of a route are kept, the first."""
 
 
 class DeadLetters:
@@ -25,8 +34,37 @@ class DeadLetters:
         known = letter.reason in self.counts or len(self.counts) < MAX_REASONS
         reason = letter.reason if known else OTHER
         self.counts[reason] = self.counts.get(reason, 0) + 1
-        self.letters.append(letter)
+        self.letters.append(summary(letter))
 
     @property
     def total(self) -> int:
         return sum(self.counts.values())
+
+
+def summary(letter: Letter) -> Letter:
+    """The letter with a bounded beginning of its message, and the sizes of what was cut in its detail."""
+    message, cut = letter.message, ""
+    if isinstance(message, Message | Outgoing):
+        if len(message.payload) > KEPT_BYTES:
+            cut = f"payload of {len(message.payload)} bytes"
+        message = replace(
+            message,
+            onward_route=message.onward_route[:KEPT_ADDRESSES],
+            return_route=message.return_route[:KEPT_ADDRESSES],
+            payload=message.payload[:KEPT_BYTES],
+            tracing_context=message.tracing_context and message.tracing_context[:KEPT_BYTES],
+        )
+    elif isinstance(message, Letter):
+        message = summary(message)
+    else:
+        message = short_repr(message)
+    detail = "; ".join(part for part in (letter.detail[:KEPT_BYTES], cut) if part)
+    return Letter(letter.reason, message, letter.worker, detail)
+
+
+def short_repr(value: object) -> str:
+    """The beginning of a `repr`, also of an object of the application whose `repr` fails."""
+    try:
+        return repr(value)[:KEPT_BYTES]
+    except Exception:
+        return f"<{type(value).__name__}>"

@@ -20,11 +20,9 @@ Rule 1: one live connection per destination, made by the first message to it (co
         closes what it is told, and keeps no list of its own by destination.
 Rule 2: `receive` prepends `via` to the return route. That makes the return route of everything from outside begin with
         something that is ours, and true.
-Rule 3: inputs take effect in their order: what was received is delivered before an order, a timer or a lost connection.
+Rule 3: inputs of one origin take effect in their order: what a connection brought is delivered before it is lost. What
+        waits has its turn before an order or a timer, as far as the router's budget goes (router.py, rule 5).
 Rule 4: nothing is dropped without a dead letter: `node.dead_letters`, and every observer hears of it.
-Rule 5: an error goes back for an undeliverable message only where the address was an inner one of profile `generation`
-        that has ended here, only for what such a session says while it talks, never for an error, and at most
-        `ERRORS_PER_WINDOW` in a window. A peer of profile `ockam` therefore never gets one.
 Left out: bytes and sockets (net/, simulation/), what a session says (session.py).
 Source: spec/sessions.md; the discussion.
 """
@@ -36,29 +34,29 @@ from hashlib import blake2b
 
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Event, State
+from ockam_fsm.runtime.encoding.gate import check_address, check_message, check_payload, check_route, refusal
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import NodeCommand, Observer, WorkerTimer
 from ockam_fsm.runtime.node.connections import Connection, ConnectionConfig
 from ockam_fsm.runtime.node.dead_letters import DeadLetters
-from ockam_fsm.runtime.node.router import ROUTER, Access, Envelope, Resident, Router
+from ockam_fsm.runtime.node.error_replies import WINDOW, ErrorReplies
+from ockam_fsm.runtime.node.forwarding import FORWARDING_REFUSED, ForwardingPolicy, allow_any, canonical
+from ockam_fsm.runtime.node.ledger import Ledger
+from ockam_fsm.runtime.node.router import Access, Envelope, Resident, Router
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.spawners import Durable, HostWorker, nothing_durable
-from ockam_fsm.runtime.node.workers import USUAL_RESTARTS, Handler, RestartPolicy, Worker, settle
+from ockam_fsm.runtime.node.workers import USUAL_RESTARTS, Handler, RestartPolicy, Worker, checked_handler, settle
 from ockam_fsm.runtime.session.config import SessionConfig
-from ockam_fsm.runtime.session.handshake import GENERATION, SESSION_ID_BYTES
+from ockam_fsm.runtime.session.handshake import SESSION_ID_BYTES
 from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.link import Entropy
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.signals import Error
 
 UNKNOWN_CONNECTION = "unknown connection"
-ERRORS_PER_WINDOW = 100
-WINDOW_SECONDS = 1.0
-_TALK = (b"\x04", b"\x05", b"\x06")
-"""The tags of Keepalive, KeepaliveAnswer and Data: what a session says while it talks."""
-
-_WINDOW = WorkerTimer(ROUTER, "errors")
+TOO_MANY_DESTINATIONS = "too many destinations"
+PEERS_SHARE = 16
+"""One peer may cause this part of the destinations that a node may have: the others keep the rest."""
 
 
 class Node:
@@ -68,21 +66,25 @@ class Node:
         *,
         connections: ConnectionConfig | None = None,
         destinations: int = 1000,
-        deliveries: int = 10_000,
+        deliveries: int = 256,
         dead_letters: int = 1000,
+        ledger: Ledger | None = None,
+        forwarding: ForwardingPolicy = allow_any,
         make: Callable[..., Session] = Session,
     ) -> None:
         """`destinations`: how many connections of our own may live at once. `deliveries`: see router.py, rule 5.
 
-        `make` makes the sessions; checks watch them, and need wrong ones.
+        `forwarding`: whether a peer's message may make this node open a connection (forwarding.py). `make` makes the
+        sessions; checks watch them, and need wrong ones.
         """
-        self.router = Router(entropy, deliveries, dead_letters)
+        self.router = Router(entropy, deliveries, dead_letters, ledger)
         self.router.gateway = self._gateway
-        self.router.on_unknown = self._on_unknown
+        self.router.forwarding = forwarding
+        self._errors = ErrorReplies(self.router)
+        self.router.on_unknown = self._errors.on_unknown
         self.connection_config = connections or ConnectionConfig()
         self.destinations: dict[Address, Connection] = {}
         self._max_destinations = destinations
-        self._errors = 0
         self._make = make
 
     @property
@@ -112,12 +114,16 @@ class Node:
             return
         connection.heard += 1
         connection.step(Event.DATA_RECEIVED)
-        self.router.route(Envelope(arrived, connection))
+        if refused := refusal(message, self.router.max_payload_bytes):
+            reason, detail = refused
+            self.router.bury(reason, arrived, via, detail)
+            return
+        self.router.route(Envelope(arrived, connection), connection.origin)
 
-    def accepted(self) -> Address:
-        """A peer has connected to us. The result names the connection from now on."""
+    def accepted(self, host: str = "") -> Address:
+        """A peer at `host` has connected to us. The result names the connection from now on."""
         via = self.fresh_address()
-        connection = self.make_connection(via, None)
+        connection = self.make_connection(via, None, host)
         connection.step(Event.HELLO_NEWER)
         connection.step(Event.CONFIRMED)
         return via
@@ -130,9 +136,9 @@ class Node:
 
     def connection_lost(self, via: Address, reason: str = "") -> None:
         """The connection is gone, or was refused. One that is not known (any more) is no event."""
-        self.router.drain()
         connection = self.router.residents.get(via)
         if isinstance(connection, Connection):
+            self.router.drain_origin(connection.origin)
             connection.reason = reason
             connection.step(Event.LOWER_LAYER_LOST)
 
@@ -142,8 +148,8 @@ class Node:
         resident = self.router.residents.get(timer.worker)
         if resident is not None:
             resident.fire(timer.timer)
-        elif timer == _WINDOW:
-            self._errors = 0
+        elif timer == WINDOW:
+            self._errors.window_over()
 
     # Workers ----------------------------------------------------------------------------------------------------------
 
@@ -154,18 +160,22 @@ class Node:
         access: Access = Access.PRIVATE,
         make: Callable[[], Handler] | None = None,
         restart: RestartPolicy | None = None,
+        stopped: Callable[[], None] = lambda: None,
     ) -> Address:
         """Start a worker at these addresses (none: at a fresh secret one); the first names it.
 
-        `make` makes the handler that a restart goes on with; without it the same handler goes on.
+        `make` makes the handler that a restart goes on with; without it the same handler goes on. `stopped` is called
+        when the worker has stopped, by order or since it failed too often.
 
         Raises:
-            LocalSessionError: an address is taken.
+            LocalSessionError: an address is taken or is none, or the handler cannot be called.
         """
         self._require_free(*addresses)
+        checked_handler(handler)
         if not addresses:
             addresses, access = (self.fresh_address(),), Access.SECRET
-        settle(self.router, Worker(self.router, addresses, handler, make, restart or USUAL_RESTARTS), access)
+        policy = restart or USUAL_RESTARTS
+        settle(self.router, Worker(self.router, addresses, handler, make, policy, stopped), access)
         return addresses[0]
 
     def stop(self, address: Address) -> None:
@@ -181,8 +191,12 @@ class Node:
         resident.stop()
 
     def route(self, message: Message) -> None:
-        """Send a message of the application's, as a worker of this node."""
-        self.router.route(Envelope(message))
+        """Send a message of the application, as a worker of this node.
+
+        Raises:
+            LocalSessionError: a part of it is of the wrong type or too large.
+        """
+        self.router.route(Envelope(check_message(message, self.router.max_payload_bytes)))
 
     # Sessions ---------------------------------------------------------------------------------------------------------
 
@@ -212,8 +226,9 @@ class Node:
         """
         outer = outer or self.fresh_address()
         self._require_free(outer, *(() if contact is None else (contact,)))
-        if not initialization_route:
+        if not check_route("initialization_route", initialization_route):
             raise LocalSessionError("an initiator needs an initialization route")
+        check_route("own_route", own_route)
         if session_id is None:
             session_id = self._session_id() if settings.profile.keeps_alive else b""
         terms = Terms(session_id, outer, contact, own_route)
@@ -234,15 +249,32 @@ class Node:
         *,
         application: Address | None = None,
         handler: Handler | None = None,
+        make: Callable[[], Handler] | None = None,
         capacity: int = 1000,
         access: Access = Access.PUBLIC,
         durable: Durable = nothing_durable,
     ) -> Address:
-        """Start a spawner or static responder; `settings` are those of its responders."""
+        """Start a spawner or static responder; `settings` are those of its responders.
+
+        Data of the peers goes to the worker at `application`, or to a worker of each session, whose handler is
+        `handler` or what `make` makes: one that fails, blocks or never ends concerns its own session only.
+
+        Raises:
+            LocalSessionError: the address is taken or is none, the handler cannot be called, or `capacity` is negative.
+        """
         self._require_free(address)
+        if type(capacity) is not int or capacity < 0:
+            raise LocalSessionError(f"capacity: {capacity!r}, a whole number from 0 belongs")
         if handler is not None:
-            application = self.start_worker(handler=handler)
-        worker = HostWorker(self.router, address, settings, application, capacity, durable, self._make)
+            checked_handler(handler)
+
+        def employ(stopped: Callable[[], None]) -> Address:
+            made = handler if make is None else make()
+            assert made is not None
+            return self.start_worker(handler=made, stopped=stopped)
+
+        own = None if handler is None and make is None else employ
+        worker = HostWorker(self.router, address, settings, application, capacity, durable, self._make, own)
         self.router.register(address, worker, access)
         return address
 
@@ -261,7 +293,7 @@ class Node:
     ) -> None:
         """Send through a session. `onward_route` leads on from the peer's session worker."""
         outgoing = Outgoing(payload, onward_route, return_route, tracing_context=tracing_context)
-        self._ordered(session).order(lambda one: one.send(outgoing))
+        self._sending(session, outgoing).order(lambda one: one.send(outgoing))
 
     def request(
         self,
@@ -276,7 +308,7 @@ class Node:
     ) -> None:
         """Send a synchronous request; its one outcome is a `Notify` that carries `identifier`."""
         outgoing = Outgoing(payload, onward_route, tracing_context=tracing_context)
-        self._ordered(session).order(
+        self._sending(session, outgoing).order(
             lambda one: one.request(identifier, outgoing, reissue=reissue, timeout_seconds=timeout_seconds)
         )
 
@@ -307,6 +339,14 @@ class Node:
         self.router.drain()
         return self._session(outer)
 
+    def _sending(self, outer: Address, outgoing: Outgoing) -> SessionWorker:
+        """The session that a message is given to, when the message has been checked against this node's limits."""
+        check_payload(outgoing.payload, self.router.max_payload_bytes)
+        worker = self._ordered(outer)
+        if not worker.session.usable:
+            worker.check_room(outgoing.payload)
+        return worker
+
     def _session(self, outer: Address) -> SessionWorker:
         resident = self.router.residents.get(outer)
         if not isinstance(resident, SessionWorker) or resident.outer != outer:
@@ -315,40 +355,46 @@ class Node:
 
     def _require_free(self, *addresses: Address) -> None:
         for address in addresses:
+            check_address("address", address)
             if address in self.router.residents:
                 raise LocalSessionError(f"{address}: the address is taken, choose another one")
 
     def _session_id(self) -> bytes:
         return blake2b(self.fresh_address().value, digest_size=SESSION_ID_BYTES).digest()
 
-    def _gateway(self, destination: Address) -> Resident | None:
-        """The live connection to a destination, or a new one, unconnected until it takes a message."""
+    def _gateway(self, destination: Address, envelope: Envelope) -> Resident | str:
+        """The live connection to a destination, or a new one, unconnected until it takes a message.
+
+        The result may be the reason why there is none: the policy, or a limit.
+        """
+        destination, origin = canonical(destination), self.router.serving
         connection = self.destinations.get(destination)
         if connection is not None and connection.state is State.TIMED_OUT:
-            del self.destinations[destination]  # it is not live any more, and who comes now need not fail with it
+            del self.destinations[destination]  # it is not live any more, and a new message need not fail with it
             connection = None
-        if connection is None and len(self.destinations) < self._max_destinations:
-            connection = self.destinations[destination] = self.make_connection(self.fresh_address(), destination)
+        if envelope.arrived is not None and not self.router.forwarding(origin.host, destination):
+            return FORWARDING_REFUSED
+        if connection is not None:
+            return connection
+        if len(self.destinations) >= self._max_destinations:
+            return TOO_MANY_DESTINATIONS
+        if origin.outside and origin.destinations >= self._max_destinations // PEERS_SHARE:
+            return TOO_MANY_DESTINATIONS
+        connection = self.make_connection(self.fresh_address(), destination)
+        self.destinations[destination] = connection
+        connection.opened_for = origin
+        origin.destinations += 1
         return connection
 
-    def make_connection(self, via: Address, destination: Address | None) -> Connection:
-        """A connection that nothing has happened to yet; `destination` None: the peer's."""
-        connection = Connection(self.router, self.connection_config, via, destination, self._closed)
+    def make_connection(self, via: Address, destination: Address | None, host: str = "") -> Connection:
+        """A connection that nothing has happened to yet; `destination` None: the peer's, which is at `host`."""
+        connection = Connection(self.router, self.connection_config, via, destination, self._closed, host)
         self.router.register(via, connection, Access.SECRET)
         return connection
 
     def _closed(self, connection: Connection) -> None:
         self.router.unregister(connection.via)
+        if connection.opened_for is not None:
+            connection.opened_for.destinations -= 1
         if connection.destination is not None and self.destinations.get(connection.destination) is connection:
             del self.destinations[connection.destination]
-
-    def _on_unknown(self, envelope: Envelope) -> None:
-        """Rule 5."""
-        message = envelope.message
-        told = message.onward_route[0] in self.router.vanished and message.payload[:1] in _TALK
-        if not told or not message.return_route or self._errors >= ERRORS_PER_WINDOW:
-            return
-        if self._errors == 0:
-            self.router.set_timer(*_WINDOW, WINDOW_SECONDS)
-        self._errors += 1
-        self.router.route(Envelope(Message(message.return_route, (), GENERATION.encode(Error("unknown address")))))

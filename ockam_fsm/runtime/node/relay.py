@@ -6,7 +6,9 @@
 Rule 1: the registered way is the return route of the registration without its last address. It leads over the
         connection that the registration came by; when that is gone the end registers again, which it does every
         `refresh_seconds` anyway.
-Rule 2: an alias is taken over by its token only, and there is a declared number of aliases.
+Rule 2: an alias is taken over by its token only. There is a declared number of aliases, and one peer may have a part.
+Rule 3: a registration is a lease: it ends when it is not renewed in `lease_seconds`, or when the connection that it
+        leads over has gone.
 A session between the ends is two-sided: either may find its way gone, register again and renegotiate (tests/runtime).
 Source: the discussion, comment on sessions renegotiated from both sides; Ockam's remote forwarder, which also registers
 again at a fixed interval.
@@ -30,10 +32,12 @@ NO_ROOM = "no room for another alias"
 
 
 class Relay:
-    """The handler at the relay's address."""
+    """The handler at the relay's address. `capacity`: aliases in all; `for_each_peer`: aliases of one connection."""
 
-    def __init__(self, capacity: int = 1000) -> None:
+    def __init__(self, capacity: int = 1000, for_each_peer: int = 64, lease_seconds: float = 60.0) -> None:
         self.capacity = capacity
+        self.for_each_peer = for_each_peer
+        self.lease_seconds = lease_seconds
         self.routes: dict[Address, Route] = {}
         self.tokens: dict[Address, bytes] = {}
 
@@ -41,11 +45,24 @@ class Relay:
         if len(message.onward_route) == 1:
             self._register(message, context)
             return
-        route = self.routes.get(message.onward_route[1])
+        alias = message.onward_route[1]
+        route = self.routes.get(alias)
+        if route is not None and not context.reaches(route):
+            self._end(alias)
+            route = None
         if route is None:
-            context.dead_letter(NOT_REGISTERED, str(message.onward_route[1]))
+            context.dead_letter(NOT_REGISTERED, str(alias))
         else:
             context.forward(replace(message, onward_route=(*route, *message.onward_route[2:])))
+
+    def on_timer(self, timer: Hashable, context: Context) -> None:
+        """A lease has not been renewed in time."""
+        assert isinstance(timer, Address)
+        self._end(timer)
+
+    def _end(self, alias: Address) -> None:
+        self.routes.pop(alias, None)
+        self.tokens.pop(alias, None)
 
     def _register(self, message: Message, context: Context) -> None:
         try:
@@ -55,12 +72,22 @@ class Relay:
             return
         if self.tokens.get(alias, token) != token:
             context.dead_letter(ALIAS_TAKEN, str(alias))
-        elif alias not in self.tokens and len(self.tokens) >= self.capacity:
+        elif alias not in self.tokens and not self._has_room(message.return_route, context):
             context.dead_letter(NO_ROOM, str(alias))
         else:
             self.tokens[alias] = token
             self.routes[alias] = message.return_route[:-1]
+            context.set_timer(alias, self.lease_seconds)
             context.reply(bare.string(alias.value.decode()))
+
+    def _has_room(self, way: Route, context: Context) -> bool:
+        """Whether the peer that this way leads to may have another alias."""
+        if sum(1 for route in self.routes.values() if route[:1] == way[:1]) >= self.for_each_peer:
+            return False
+        if len(self.tokens) >= self.capacity:
+            for alias in [alias for alias, route in self.routes.items() if not context.reaches(route)]:
+                self._end(alias)
+        return len(self.tokens) < self.capacity
 
 
 class Registrar:

@@ -1,7 +1,8 @@
-"""The router of a node: who has which address, and one queue that everything local goes through.
+"""The router of a node: who has which address, and the queues that everything local goes through.
 
-Rule 1: order is absolute. One queue, first in, first out; a delivery runs to its end before the next one begins, and
-        what it sends goes to the end of the queue.
+Rule 1: order is absolute within an origin, and origins are served in turn. Each origin (ledger.py) has one queue, first
+        in, first out. A delivery runs to its end before the next one begins. What it sends goes to the end of the queue
+        of the same origin, so that a message with many local hops costs its sender only.
 Rule 2: an address resolves exactly; a reply address of a session (`link.inner_of_reply`) resolves by its inner address;
         an address of type TCP resolves to the connection for it, which is made when it is first needed.
 Rule 3: who may name an address. PRIVATE: workers of this node. PUBLIC: everybody. SECRET: who knows it, which is why it
@@ -9,8 +10,9 @@ Rule 3: who may name an address. PRIVATE: workers of this node. PUBLIC: everybod
         and no session leads to a private worker.
 Rule 4: what brought a message into the node is known, not believed: `Envelope.arrived` is the connection or session,
         whatever the message says of itself. A session compares it with the carrier of its route.
-Rule 5: one input runs at most `deliveries` deliveries; the rest goes on at a timer of no delay, so that two workers
-        that answer each other for ever starve nobody.
+Rule 5: one input runs at most `deliveries` deliveries; the rest goes on at a timer of no delay. So two workers that
+        answer each other for ever starve no other origin and no timer.
+Rule 6: a delivery is a unit of failure. Whatever it raises becomes a dead letter with the cause in the log.
 Source: spec/sessions.md, wire clauses; Ockam Routing as observed (tests/vectors).
 """
 
@@ -19,8 +21,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Hashable
 from enum import Enum
+from inspect import isawaitable, iscoroutine
 from typing import NamedTuple, Protocol
 
+from ockam_fsm.runtime.encoding.frames import MAX_ROUTE_LENGTH
+from ockam_fsm.runtime.encoding.gate import MAX_PAYLOAD_BYTES
 from ockam_fsm.runtime.encoding.message import LOCAL, TCP, Address, Message, Route
 from ockam_fsm.runtime.node.commands import (
     CancelTimer,
@@ -29,15 +34,23 @@ from ockam_fsm.runtime.node.commands import (
     Observation,
     Observer,
     SetTimer,
+    WorkerFailed,
     WorkerTimer,
 )
-from ockam_fsm.runtime.node.dead_letters import DeadLetters
+from ockam_fsm.runtime.node.dead_letters import DeadLetters, short_repr
+from ockam_fsm.runtime.node.forwarding import FORWARDING_REFUSED, ForwardingPolicy, allow_any, canonical
+from ockam_fsm.runtime.node.ledger import NODE_FULL, Ledger, Origin, weight_of
 from ockam_fsm.runtime.session.link import Entropy, Purpose, inner_of_reply
 
 UNKNOWN_ADDRESS = "unknown address"
 EMPTY_ROUTE = "empty onward route"
 PRIVATE_ADDRESS = "private address"
 UNROUTABLE = "no transport for this address type"
+ROUTE_FULL = "route full"
+DELIVERY_FAILED = "delivery failed"
+
+QUANTUM = 8
+"""How many deliveries of one origin follow each other before the next origin has its turn."""
 
 MAX_VANISHED = 1000
 """How many ended addresses are remembered, the latest."""
@@ -112,6 +125,14 @@ class Inner:
     def dropped_by(self, dependent: Dependent) -> None: ...
 
 
+def refuse_awaitable(name: str, found: object) -> None:
+    """Raise TypeError if a function of the application returned something that somebody would have to await."""
+    if isawaitable(found):
+        if iscoroutine(found):
+            found.close()
+        raise TypeError(f"{name} returned {type(found).__name__}: it has to be a plain function here")
+
+
 class Envelope(NamedTuple):
     """A message within the node.
 
@@ -127,16 +148,25 @@ class Envelope(NamedTuple):
 
 
 class Router:
-    def __init__(self, entropy: Entropy, deliveries: int, kept_dead_letters: int) -> None:
+    def __init__(self, entropy: Entropy, deliveries: int, kept_dead_letters: int, ledger: Ledger | None = None) -> None:
         self.entropy = entropy
         self.deliveries = deliveries
+        self.ledger = ledger or Ledger()
+        self.max_payload_bytes = MAX_PAYLOAD_BYTES
+        self.application = Origin("application", outside=False)
+        self.serving = self.application
+        """Whose delivery or input is being carried out."""
         self.residents: dict[Address, Resident] = {}
         self.private: set[Address] = set()
-        self.queue: deque[Envelope] = deque()
+        self.afterwards: deque[Callable[[], None]] = deque()
+        """What must not happen within a delivery, and is done after it."""
+        self.round: deque[Origin] = deque()
+        """The origins that have something to deliver, in the order of their turns."""
         self.commands: list[NodeCommand] = []
         self.dead_letters = DeadLetters(kept_dead_letters)
         self.observers: tuple[Observer, ...] = ()
-        self.gateway: Callable[[Address], Resident | None] = lambda destination: None
+        self.gateway: Callable[[Address, Envelope], Resident | str] = lambda destination, envelope: UNROUTABLE
+        self.forwarding: ForwardingPolicy = allow_any
         self.on_unknown: Callable[[Envelope], None] = lambda envelope: None
         self.vanished: dict[Address, None] = {}
         self._draining = False
@@ -163,12 +193,14 @@ class Router:
         if len(self.vanished) > MAX_VANISHED:
             del self.vanished[next(iter(self.vanished))]
 
-    def _found(self, address: Address) -> Resident | None:
-        """Who takes messages to an address that is nobody's (rule 2)."""
+    def _found(self, address: Address, envelope: Envelope) -> Resident | str:
+        """The resident for an address that is not registered (rule 2), or why there is none."""
         if address.type == TCP:
-            return self.gateway(address)
+            return self.gateway(address, envelope)
         inner = self.residents.get(inner_of_reply(address))
-        return inner if inner is not None and inner.replies else None
+        if inner is not None and inner.replies:
+            return inner
+        return UNKNOWN_ADDRESS if address.type == LOCAL else UNROUTABLE
 
     def carrier(self, route: Route) -> Resident | None:
         """The first connection or session that a route leads over; None where all of it is local."""
@@ -189,6 +221,16 @@ class Router:
                 return position < len(return_route) - 1
         return False
 
+    def refuses(self, route: Route) -> str:
+        """Why a route that a peer gave may not be used later, as the way to it; empty if it may (or is empty)."""
+        if not route:
+            return ""
+        first = route[0]
+        if first.type == TCP:
+            allowed = self.forwarding(self.serving.host, canonical(first))
+            return "" if allowed else FORWARDING_REFUSED
+        return PRIVATE_ADDRESS if first in self.private else ""
+
     def leaves(self, message: Message, carrier: Resident) -> None:
         """Tell whoever began this message over what it leaves."""
         if message.return_route:
@@ -199,29 +241,97 @@ class Router:
 
     # Deliveries -------------------------------------------------------------------------------------------------------
 
-    def route(self, envelope: Envelope) -> None:
-        self.queue.append(envelope)
+    def route(self, envelope: Envelope, origin: Origin | None = None) -> None:
+        """Queue a message for the origin that is being served, or for `origin`."""
+        message = envelope.message
+        addresses = len(message.onward_route) + len(message.return_route)
+        if addresses > MAX_ROUTE_LENGTH and self._too_long(message):
+            return
+        origin = origin or self.serving
+        weight = weight_of(message, addresses)
+        if not self.ledger.charge(origin, weight):
+            self.bury(NODE_FULL, message, detail=origin.name)
+            return
+        origin.queue.append((envelope, weight))
+        if not origin.ready:
+            origin.ready = True
+            self.round.append(origin)
+
+    def _too_long(self, message: Message) -> bool:
+        longest = max(len(message.onward_route), len(message.return_route))
+        if longest > MAX_ROUTE_LENGTH:
+            self.bury(ROUTE_FULL, message, detail=f"{longest} addresses, limit {MAX_ROUTE_LENGTH}")
+        return longest > MAX_ROUTE_LENGTH
+
+    @property
+    def busy(self) -> bool:
+        """Something waits to be delivered."""
+        return bool(self.round)
 
     def run(self) -> list[NodeCommand]:
         """Deliver what is queued, and return every command that has gathered."""
         self.drain()
-        if self.queue:
+        if self.round:
             self.emit(SetTimer(WorkerTimer(ROUTER, "resume"), 0.0))
         commands, self.commands = self.commands, []
         return commands
 
     def drain(self) -> None:
-        """Deliver what is queued. Within a delivery this does nothing: what it sends waits for its turn."""
+        """Deliver what is queued, at most `deliveries`. Within a delivery this does nothing."""
         if self._draining:
             return
-        self._draining, queue = True, self.queue
+        self._draining, left, before = True, self.deliveries, self.serving
         try:
-            for _ in range(self.deliveries):
-                if not queue:
-                    break
-                self._deliver(queue.popleft())
+            while self.round and left > 0:
+                origin = self.round[0]
+                left -= self._serve(origin, min(QUANTUM, left))
+                if origin.queue:
+                    self.round.rotate(-1)
+                else:
+                    origin.ready = False
+                    self.round.remove(origin)
         finally:
-            self._draining = False
+            self._draining, self.serving = False, before
+
+    def _serve(self, origin: Origin, most: int) -> int:
+        """Deliver the first messages of an origin; the result says how many."""
+        self.serving, queue, done, release = origin, origin.queue, 0, self.ledger.release
+        while queue and done < most:
+            envelope, weight = queue.popleft()
+            release(origin, weight)
+            done += 1
+            try:
+                self._deliver(envelope)
+                while self.afterwards:
+                    self.afterwards.popleft()()
+            except Exception as error:
+                self.failed(DELIVERY_FAILED, envelope.message, None, error)
+        return done
+
+    def drain_origin(self, origin: Origin) -> None:
+        """Deliver what an origin has queued now, and no more: its connection has ended."""
+        if self._draining or not origin.queue:
+            return
+        self._draining, before = True, self.serving
+        try:
+            self._serve(origin, len(origin.queue))
+        finally:
+            self._draining, self.serving = False, before
+
+    def on_behalf(self, origin: Origin, act: Callable[[], None]) -> None:
+        """Carry out an input of an origin, such as a timer of its session: what it sends is of this origin."""
+        before, self.serving = self.serving, origin
+        try:
+            act()
+        finally:
+            self.serving = before
+
+    def forget(self, origin: Origin) -> None:
+        """An origin is given up: what it has queued are dead letters."""
+        queue, origin.queue = origin.queue, deque()
+        for envelope, weight in queue:
+            self.ledger.release(origin, weight)
+            self.bury(NODE_FULL, envelope.message, detail=origin.name)
 
     def _deliver(self, envelope: Envelope) -> None:
         route = envelope.message.onward_route
@@ -229,9 +339,9 @@ class Router:
             self.bury(EMPTY_ROUTE, envelope.message)
             return
         address = route[0]
-        resident = self.residents.get(address) or self._found(address)
-        if resident is None:
-            self.bury(UNKNOWN_ADDRESS if address.type in (LOCAL, TCP) else UNROUTABLE, envelope.message)
+        resident = self.residents.get(address) or self._found(address, envelope)
+        if isinstance(resident, str):
+            self.bury(resident, envelope.message)
             self.on_unknown(envelope)
         elif envelope.arrived is not None and not envelope.invited and address in self.private:
             self.bury(PRIVATE_ADDRESS, envelope.message)
@@ -254,10 +364,17 @@ class Router:
         self.dead_letters.add(letter)
         self.observe(letter)
 
+    def failed(self, reason: str, lost: object, worker: Address | None, error: BaseException) -> None:
+        """Something of a worker raised: what it was about is a dead letter, and observers learn the cause."""
+        self.bury(reason, lost, worker, short_repr(error))
+        self.observe(WorkerFailed(worker, error))
+
     def observe(self, observation: Observation) -> None:
         for observer in self.observers:
             try:
-                observer.observe(observation)
-            except Exception as error:  # an observer of the application's must not harm any worker (S14)
+                refuse_awaitable("observe", observer.observe(observation))
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # an observer of the application must not harm any worker (S14)
                 self.observers = tuple(other for other in self.observers if other is not observer)
-                self.bury("observer failed", observation, detail=repr(error))
+                self.failed("observer failed", observation, None, error)

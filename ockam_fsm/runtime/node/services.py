@@ -55,7 +55,7 @@ def metadata_forwarder(route: Route) -> Handler:
     """
 
     def pack(message: Message, context: Context) -> None:
-        whole = encode_message(replace(message, onward_route=message.onward_route[1:]))
+        whole = encode_message(replace(message, onward_route=message.onward_route[1:]))  # the gate has left room
         context.forward(Message(route, (), whole, message.tracing_context))
 
     return pack

@@ -17,10 +17,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeAlias
 
-from ockam_fsm.kernel.errors import EventRefused
+from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
+from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.encoding.message import Address, Message
 from ockam_fsm.runtime.node.commands import AttemptStarted, Notify, Remember, StateChanged
 from ockam_fsm.runtime.node.connections import Connection
+from ockam_fsm.runtime.node.ledger import MESSAGE_BYTES, NODE_FULL, Receipt
 from ockam_fsm.runtime.node.router import Access, Dependent, Envelope, Resident, Router
 from ockam_fsm.runtime.node.workers import Farewell
 from ockam_fsm.runtime.session import commands as core
@@ -32,15 +34,18 @@ from ockam_fsm.runtime.session.session import Session
 NOT_OVER_ITS_ROUTE = "not over the session's route"
 ROUTE_ENDS_HERE = "handshake whose return route ends here"
 NO_APPLICATION = "no application"
+NOT_SENT = "not sent"
 
 Order: TypeAlias = Callable[[Session], list[Command]]
+Employ: TypeAlias = Callable[[Callable[[], None]], Address]
 
 
 class SessionWorker:
     """One end of a session as a resident of the node. `application` is the address of the worker that gets its data."""
 
-    __slots__ = ("_attempt", "_current", "_heard", "_hello_carrier", "_told", "application", "carrier", "dependents",
-                 "drive", "ends_application", "key", "router", "session")  # fmt: skip
+    __slots__ = ("_attempt", "_current", "_heard", "_held", "_hello_carrier", "_told", "_unconfirmed", "application",
+                 "carrier", "dependents", "drive", "employ", "ends_application", "key", "origin", "router",
+                 "session")  # fmt: skip
     replies = True
 
     def __init__(
@@ -51,16 +56,24 @@ class SessionWorker:
         drive: Drive | None,
         *,
         ends_application: bool = False,
+        unconfirmed: Receipt | None = None,
+        employ: Employ | None = None,
     ) -> None:
         """`drive` carries out orders in the place of this worker: a responder's host does. `ends_application`: the
-        application's worker was made for this session alone, and stops with it."""
+        application's worker was made for this session alone, and stops with it. `unconfirmed`: the charge of a
+        responder that no peer has confirmed. `employ` starts a worker for this session, and is given what to call when
+        that worker has stopped."""
         self.router = router
+        self.origin = router.serving
+        """Whose session this is: the application's, or the peer's whose hello made it. Its timers and its messages are
+        of this origin, so that all its messages stay in order."""
         self.session = session
         self.application = application
         self.drive = drive or _drive
         self.key: Hashable = None
         """A responder's name in its host."""
         self.ends_application = ends_application
+        self.employ = employ
         self.carrier: Resident | None = None
         self.dependents: dict[Dependent, None] | None = None
         self._attempt: Link | None = None
@@ -69,6 +82,11 @@ class SessionWorker:
         self._heard = 0
         """What that carrier had brought when the hello left."""
         self._told = session.state
+        self._held: list[Receipt | None] = []
+        """The charges of what the session holds."""
+        self._unconfirmed = unconfirmed
+        if unconfirmed is not None:
+            self.origin.discards[self] = self._give_up
 
     @property
     def outer(self) -> Address:
@@ -93,13 +111,13 @@ class SessionWorker:
         assert isinstance(timer, core.Timer | core.RequestTimer)
         due: AnyTimer = timer
         attempt, asked = self.session.attempt, self._hello_carrier
-        self.order(lambda session: session.fire(due))
+        self.router.on_behalf(self.origin, lambda: self.order(lambda session: session.fire(due)))
         if due is core.Timer.NEGOTIATION and self.session.attempt is not attempt and isinstance(asked, Connection):
             asked.give_up(self._heard)
 
     def lower_layer_lost(self) -> None:
         self.carrier = None
-        self.order(lambda session: session.lower_layer_lost())
+        self.router.on_behalf(self.origin, lambda: self.order(lambda session: session.lower_layer_lost()))
 
     def sent(self, address: Address, carrier: Resident) -> None:
         attempt = self.session.attempt
@@ -120,14 +138,55 @@ class SessionWorker:
     def settle(self) -> None:
         """After an input: keep account of what the session relies on, and tell observers."""
         session, before = self.session, self._told
+        if len(session.waiting) != len(self._held):
+            self._charge_held()
         if session.attempt is not self._attempt or session.current is not self._current:
             self._links_changed()
         if session.state is before:
             return
         self._told = session.state
+        if self._unconfirmed is not None and session.state is State.ESTABLISHED:
+            self._confirmed()
         if self.router.observers:
             number, machine = session.seen[0], session.settings.machine.name
             self.router.observe(StateChanged(self.outer, machine, before.name, session.state.name, number))
+
+    def check_room(self, payload: bytes) -> None:
+        """Raises LocalSessionError if the node could not keep a message of this size that has to wait."""
+        ledger, origin = self.router.ledger, self.router.serving
+        receipt = ledger.take(origin, MESSAGE_BYTES + len(payload))
+        if receipt is None:
+            raise LocalSessionError(
+                f"{NODE_FULL}: {ledger.held_bytes} bytes, limit {ledger.total_bytes}; wait until messages have left"
+            )
+        ledger.give_back(receipt)
+
+    def _charge_held(self) -> None:
+        """Charge what the session has begun to hold to the origin that sent it, and release what has left."""
+        ledger, waiting = self.router.ledger, self.session.waiting
+        while len(self._held) > len(waiting):
+            self._release(self._held.pop(0))
+        for outgoing, _ in waiting[len(self._held) :]:
+            self._held.append(ledger.take(self.router.serving, MESSAGE_BYTES + len(outgoing.payload)))
+
+    def _release(self, receipt: Receipt | None) -> None:
+        if receipt is not None:
+            self.router.ledger.give_back(receipt)
+
+    def _confirmed(self) -> None:
+        """A session that exists is not charged to the peer that asked for it: it has the node's reserve."""
+        if self._unconfirmed is not None:
+            self._release(self._unconfirmed)
+            self._unconfirmed = None
+            self.origin.discards.pop(self, None)
+
+    def _give_up(self) -> None:
+        """Its peer keeps the most of a full node, and no message has confirmed this responder: it ends.
+
+        The charge ends now, the session after the delivery that is being carried out.
+        """
+        self._confirmed()
+        self.router.afterwards.append(lambda: self.router.on_behalf(self.origin, lambda: self.order(Session.close)))
 
     def refusal(self, envelope: Envelope, address: Address) -> str:
         """Why this message is not for the session to hear, if so (rules 1 to 3)."""
@@ -153,14 +212,21 @@ class SessionWorker:
             message.payload, message.onward_route[1:], message.return_route, tracing_context=message.tracing_context
         )
         try:
+            if not session.usable:
+                self.check_room(message.payload)
             self.order(lambda session: session.send(outgoing), envelope)
         except EventRefused as refusal:
             self.router.bury(refusal.because, message, session.terms.outer)
+        except LocalSessionError as error:
+            self.router.bury(NOT_SENT, message, session.terms.outer, str(error))
 
     # Out --------------------------------------------------------------------------------------------------------------
 
     def _route(self, send: core.Send, envelope: Envelope | None) -> None:
-        self.router.route(Envelope(send.message))
+        """A peer's initialization route is from outside: it reaches no private worker, and the policy applies to it."""
+        session, message = self.session, send.message
+        foreign = self.origin.outside and message.onward_route == session.initialization_route
+        self.router.route(Envelope(message, self if foreign else None), self.origin)
 
     def _set_timer(self, command: core.SetTimer, envelope: Envelope | None) -> None:
         self.router.set_timer(self.session.terms.outer, command.timer, command.after_seconds)
@@ -185,6 +251,9 @@ class SessionWorker:
     def retire(self) -> None:
         """The session is over: its lasting addresses vanish, and whatever relied on it is told."""
         terms = self.session.terms
+        self._confirmed()
+        while self._held:
+            self._release(self._held.pop())
         self._rely_on(None)
         self.router.unregister(terms.outer)
         if terms.contact is not None and self.router.residents.get(terms.contact) is self:
@@ -219,11 +288,23 @@ class SessionWorker:
         if deliver.onward_route:
             message = Message(deliver.onward_route, deliver.return_route, deliver.payload, tracing_context)
             self.router.route(Envelope(message, arrived))
-        elif self.application is None:
+        elif (application := self._application()) is None:
             self.router.bury(NO_APPLICATION, envelope.message, session.terms.outer)
         else:
-            message = Message((self.application,), deliver.return_route, deliver.payload, tracing_context)
+            message = Message((application,), deliver.return_route, deliver.payload, tracing_context)
             self.router.route(Envelope(message, arrived, alias, invited=True))
+
+    def _application(self) -> Address | None:
+        """The worker for the session's data; one of its own is made when it is first needed."""
+        if self.application is None and self.employ is not None:
+            self.application, self.ends_application = self.employ(self._application_stopped), True
+        return self.application
+
+    def _application_stopped(self) -> None:
+        """Its worker failed too often: a session that handles nothing any more is closed, and its peer is told."""
+        if self.ends_application:
+            self.ends_application = False
+            self.router.on_behalf(self.origin, lambda: self.order(Session.close))
 
     # Carriers ---------------------------------------------------------------------------------------------------------
 

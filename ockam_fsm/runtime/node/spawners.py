@@ -11,13 +11,17 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 from ockam_fsm.runtime.encoding.message import Address
+from ockam_fsm.runtime.node.ledger import NODE_FULL, RESPONDER_BYTES
 from ockam_fsm.runtime.node.router import Access, Envelope, Inner, Router
-from ockam_fsm.runtime.node.session_workers import CARRY_OUT, ROUTE_ENDS_HERE, Order, SessionWorker
+from ockam_fsm.runtime.node.session_workers import CARRY_OUT, ROUTE_ENDS_HERE, Employ, Order, SessionWorker
 from ockam_fsm.runtime.session.commands import DeadLetter
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.host import Host, Key, Owned
 from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.signals import Hello
+
+APPLICATION_STOPPED = "the application has stopped"
 
 Durable: TypeAlias = Callable[[bytes], tuple[int, bool]]
 """What durable state says of a session id: the number to remember (0: none), and whether its state is there too."""
@@ -39,21 +43,27 @@ class HostWorker(Inner):
         capacity: int,
         durable: Durable,
         make: Callable[..., Session],
+        employ: Employ | None = None,
     ) -> None:
+        """`application`: one worker for the data of all sessions. `employ`: starts one for each session instead."""
         self.router = router
         self.address = address
         self.settings = settings
         self.application = application
         self.durable = durable
         self.make = make
+        self.employ = employ
         self.responders: dict[Key, SessionWorker] = {}
         self._drive = self._drive_one  # one bound method for all of them
-        self.host = Host(address, settings.profile, self._make, capacity)
+        self.host = Host(address, settings.profile, self._make, capacity, self._admit)
 
     def take(self, envelope: Envelope) -> None:
         message = envelope.message
         if envelope.arrived is not None and not self.router.leads_out(message.return_route):
             self.router.bury(ROUTE_ENDS_HERE, message, self.address)
+            return
+        if self.application is not None and self.application not in self.router.residents:
+            self.router.bury(APPLICATION_STOPPED, message, self.address)
             return
         owned = self.host.receive(message)
         key = self.host.key  # what follows from the commands may bring other responders into play
@@ -76,12 +86,23 @@ class HostWorker(Inner):
         number, has_state = self.durable(session_id) if session_id else (0, False)
         terms = Terms(session_id, outer, self.address)
         session = self.make(self.settings, terms, self.router.entropy, remembered=number, has_state=has_state)
-
-        worker = SessionWorker(self.router, session, self.application, self._drive)
+        receipt = self.router.ledger.take(self.router.serving, RESPONDER_BYTES)
+        worker = SessionWorker(
+            self.router, session, self.application, self._drive, unconfirmed=receipt, employ=self.employ
+        )
         worker.key = key
         self.responders[key] = worker
         self.router.register(outer, worker, Access.SECRET)
         return session
+
+    def _admit(self, hello: Hello) -> str:
+        """Why a hello is refused before a responder is made for it; empty if it is not."""
+        origin = self.router.serving
+        if not origin.outside:
+            return ""
+        if not self.router.ledger.fits(origin, RESPONDER_BYTES):
+            return NODE_FULL
+        return self.router.refuses(hello.initialization_route)
 
     def _drive_one(self, worker: SessionWorker, order: Order, envelope: Envelope | None) -> None:
         if worker.key in self.host.sessions:  # what it relied on may be lost just when it has ended

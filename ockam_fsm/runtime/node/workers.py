@@ -14,34 +14,44 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
+from inspect import iscoroutinefunction
 from types import MappingProxyType
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from ockam_fsm.kernel.driver import driver_for
+from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.kernel.value import value
 from ockam_fsm.machines.supervised import SUPERVISED, WorkerEvent, WorkerState
+from ockam_fsm.runtime.encoding.frames import MAX_ROUTE_LENGTH
+from ockam_fsm.runtime.encoding.gate import UNLIMITED, check_message, check_payload, check_seconds, refusal
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
-from ockam_fsm.runtime.node.commands import StateChanged, WorkerFailed
-from ockam_fsm.runtime.node.router import Access, Envelope, Inner, Router
+from ockam_fsm.runtime.node.commands import StateChanged
+from ockam_fsm.runtime.node.ledger import Receipt, weight_of
+from ockam_fsm.runtime.node.router import Access, Envelope, Inner, Router, refuse_awaitable
 from ockam_fsm.runtime.session.config import BackOff
 
 HANDLER_RAISED = "handler raised"
+LATER = object()
+"""What a handler returns that goes on after it has returned: it commits its context itself."""
 
 _DRIVER = driver_for(SUPERVISED)
 
 
 class Handler(Protocol):
-    """What an application brings: a function, or an object that can be called."""
+    """What an application brings: a function, or an object that can be called.
 
-    def __call__(self, message: Message, context: Context, /) -> None: ...
+    What it returns is ignored, except an awaitable: a node with an event loop waits for it.
+    """
+
+    def __call__(self, message: Message, context: Context, /) -> object: ...
 
 
 @runtime_checkable
 class TimerHandler(Protocol):
     """A handler that sets timers hears of them here."""
 
-    def on_timer(self, timer: Hashable, context: Context, /) -> None: ...
+    def on_timer(self, timer: Hashable, context: Context, /) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,42 +78,109 @@ class _OwnTimer(NamedTuple):
     timer: Hashable
 
 
+def checked_handler(handler: object) -> Handler:
+    """Raises LocalSessionError unless `handler` can be called."""
+    if not callable(handler):
+        raise LocalSessionError(f"handler: {type(handler).__name__}, a function of (message, context) belongs")
+    return handler
+
+
+def plain_function(name: str, function: object) -> None:
+    """Raises LocalSessionError unless `function` can be called and is no coroutine function."""
+    if not callable(function):
+        raise LocalSessionError(f"{name}: {type(function).__name__}, a function belongs")
+    if iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004
+        raise LocalSessionError(f"{name}: a coroutine function, a plain function belongs; start a task in it")
+
+
+def check_hashable(name: str, value: object) -> None:
+    try:
+        hash(value)
+    except TypeError:
+        raise LocalSessionError(f"{name}: {type(value).__name__} cannot be hashed; use text or a tuple") from None
+
+
 class Context:
     """What a handler may do, while it runs. `address` is its own address, the one that the sender talks to."""
 
-    __slots__ = ("_orders", "_worker", "address", "envelope")
+    __slots__ = ("_orders", "_worker", "address", "envelope", "origin")
 
     def __init__(self, worker: Worker, address: Address, envelope: Envelope) -> None:
         self.address = address
         self.envelope = envelope
+        self.origin = worker.router.serving
+        """Whose message this is: a peer's, or the application's."""
         self._worker = worker
         self._orders: list[Callable[[], None]] = []
 
     def send(self, onward_route: Route, payload: bytes, return_route: Route | None = None) -> None:
-        """Send a message; replies come to this worker unless `return_route` says otherwise."""
+        """Send a message; replies come to this worker unless `return_route` says otherwise.
+
+        Raises:
+            LocalSessionError: a route or the payload is of the wrong type or too large.
+        """
         back = (self.address,) if return_route is None else return_route
-        self._route(Envelope(Message(onward_route, back, payload)))
+        router = self._worker.router
+        message = check_message(Message(onward_route, back, payload), router.max_payload_bytes, MAX_ROUTE_LENGTH)
+        self._orders.append(partial(router.route, Envelope(message)))
 
     def reply(self, payload: bytes) -> None:
-        """Send to where the message came from."""
-        self.send(self.envelope.message.return_route, payload)
+        """Send to where the message came from. Errors as `send`."""
+        router = self._worker.router
+        check_payload(payload, router.max_payload_bytes)  # the routes have passed the gate
+        message = Message(self.envelope.message.return_route, (self.address,), payload)
+        self._orders.append(partial(router.route, Envelope(message)))
 
     def forward(self, message: Message) -> None:
-        """Pass a message on: from outside stays from outside."""
-        self._route(self.envelope._replace(message=message, alias=None, invited=False))
+        """Pass a message on: from outside stays from outside. One that has become too large is a dead letter.
+
+        Raises:
+            LocalSessionError: a part of the message is of the wrong type.
+        """
+        check_message(message, UNLIMITED, UNLIMITED)
+        if refused := refusal(message, self._worker.router.max_payload_bytes, MAX_ROUTE_LENGTH):
+            self.dead_letter(*refused)
+        else:
+            envelope = self.envelope._replace(message=message, alias=None, invited=False)
+            self._orders.append(partial(self._worker.router.route, envelope))
 
     def dead_letter(self, reason: str, detail: str = "") -> None:
-        """This message goes nowhere, by no fault of the handler's. `reason` is one of few, `detail` is free."""
+        """This message goes nowhere, by no fault of the handler. `reason` is one of few, `detail` is free text."""
+        if not isinstance(reason, str) or not isinstance(detail, str):
+            raise LocalSessionError("dead_letter: reason and detail are text")
         message, address = self.envelope.message, self._worker.addresses[0]
         self._orders.append(lambda: self._worker.router.bury(reason, message, address, detail))
 
     def set_timer(self, timer: Hashable, after_seconds: float) -> None:
+        """Call the handler's `on_timer(timer, context)` once, `after_seconds` from now.
+
+        Raises:
+            LocalSessionError: `timer` is not hashable, or the time is not a finite number from 0.
+        """
+        check_hashable("timer", timer)
+        check_seconds("after_seconds", after_seconds)
         self._orders.append(lambda: self._worker.start_own(timer, after_seconds))
 
     def cancel_timer(self, timer: Hashable) -> None:
+        check_hashable("timer", timer)
         self._orders.append(lambda: self._worker.stop_own(timer))
 
-    def fail(self, error: Exception) -> None:
+    def reaches(self, route: Route) -> bool:
+        """Whether the first address of a route is here: a worker, a session, or a connection that still stands."""
+        return bool(route) and route[0] in self._worker.router.residents
+
+    def keep(self) -> Receipt | None:
+        """Charge this message to its origin while it is kept after the handler has returned.
+
+        None: the node keeps too much already. What is returned goes to `release` once.
+        """
+        ledger, origin = self._worker.router.ledger, self.origin
+        return ledger.take(origin, weight_of(self.envelope.message))
+
+    def release(self, receipt: Receipt) -> None:
+        self._worker.router.ledger.give_back(receipt)
+
+    def fail(self, error: BaseException) -> None:
         """The handler went on after it had returned, as a coroutine does, and has failed then.
 
         Raises:
@@ -112,11 +189,15 @@ class Context:
         self._worker.failed(self.envelope.message, error)
 
     def commit(self) -> None:
-        for order in self._orders:
-            order()
-
-    def _route(self, envelope: Envelope) -> None:
-        self._orders.append(partial(self._worker.router.route, envelope))
+        """Carry out what the handler has asked for, once, on behalf of the origin of its message."""
+        orders, self._orders = self._orders, []
+        router = self._worker.router
+        before, router.serving = router.serving, self.origin
+        try:
+            for order in orders:
+                order()
+        finally:
+            router.serving = before
 
 
 @value
@@ -128,7 +209,7 @@ class Worker(Inner):
     """A resident that calls a handler: the model of the supervision table."""
 
     __slots__ = ("addresses", "failures", "handler", "limits", "make", "policy", "router", "state",
-                 "timers")  # fmt: skip
+                 "stopped", "timers")  # fmt: skip
 
     def __init__(
         self,
@@ -137,8 +218,11 @@ class Worker(Inner):
         handler: Handler,
         make: Callable[[], Handler] | None,
         policy: RestartPolicy,
+        stopped: Callable[[], None] = lambda: None,
     ) -> None:
+        """`stopped` is called when it has stopped, for whatever reason."""
         self.router = router
+        self.stopped = stopped
         self.addresses = addresses
         self.handler = handler
         self.make = make
@@ -191,28 +275,35 @@ class Worker(Inner):
     def handle(self, envelope: Envelope) -> None:
         address = envelope.alias or envelope.message.onward_route[0]
         context = Context(self, address, envelope)
-        try:
-            self.handler(envelope.message, context)
-        except Exception as error:  # whatever the application raises, it raises for this worker only (S14)
-            self.failed(envelope.message, error)
-        else:
-            context.commit()
+        self._call("a handler", lambda: self.handler(envelope.message, context), context, envelope.message)
 
     def handle_timer(self, timer: Hashable) -> None:
         context = Context(self, self.addresses[0], Envelope(Message((), (), b"")))
-        try:
-            if isinstance(self.handler, TimerHandler):
-                self.handler.on_timer(timer, context)
-        except Exception as error:
-            self.failed(timer, error)
-        else:
-            context.commit()
+        if isinstance(self.handler, TimerHandler):
+            on_timer = self.handler.on_timer
+            self._call("on_timer", lambda: on_timer(timer, context), context, timer)
 
     def remake(self, cause: object) -> None:
         try:
-            self.handler = self.make() if self.make is not None else self.handler
-        except Exception as error:
+            self.handler = checked_handler(self.make()) if self.make is not None else self.handler
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             self.failed(WorkerEvent.RESTART_DUE, error)
+
+    def _call(self, name: str, call: Callable[[], object], context: Context, lost: object) -> None:
+        """Call code of the application. Whatever it raises, it raises for this worker only (S14)."""
+        try:
+            found = call()
+            if found is not LATER:
+                refuse_awaitable(name, found)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self.failed(lost, error)
+        else:
+            if found is not LATER:
+                context.commit()
 
     def start_back_off(self, cause: object) -> None:
         delay = self.policy.back_off.delay_seconds(self.failures - 1, self.router.entropy.fraction())
@@ -229,10 +320,10 @@ class Worker(Inner):
     def retire(self, cause: object) -> None:
         for address in self.addresses:
             self.router.unregister(address)
+        self.stopped()
 
-    def failed(self, lost: object, error: Exception) -> None:
-        self.router.bury(HANDLER_RAISED, lost, self.addresses[0], repr(error))
-        self.router.observe(WorkerFailed(self.addresses[0], error))
+    def failed(self, lost: object, error: BaseException) -> None:
+        self.router.failed(HANDLER_RAISED, lost, self.addresses[0], error)
         self._step(WorkerEvent.HANDLER_RAISED, error)
 
 

@@ -12,12 +12,39 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ockam_fsm.kernel.driver import Driver, driver_for
-from ockam_fsm.kernel.errors import DefinitionError
+from ockam_fsm.kernel.errors import DefinitionError, LocalSessionError
 from ockam_fsm.machines.session import SessionMachine, table
 from ockam_fsm.machines.vocabulary import Creation, Effect, Event, Renegotiation, Role, SessionType, State
+from ockam_fsm.runtime.encoding.gate import check_seconds
 from ockam_fsm.runtime.session.handshake import GENERATION, Profile
 
 MAX_BACK_OFF_STEPS = 32
+MAX_FACTOR = 1000.0
+LEAST_SECONDS = 0.001
+"""A timer that is set anew when it is due would otherwise take all of a node's time."""
+
+
+def seconds_problems(config: object, *names: str, least: float = 0.0, optional: tuple[str, ...] = ()) -> Iterator[str]:
+    """What is wrong with fields that are durations: each is a finite number of seconds, or None where `optional`."""
+    for name in names:
+        seconds = getattr(config, name)
+        if seconds is None and name in optional:
+            continue
+        try:
+            check_seconds(name, seconds)
+        except LocalSessionError as error:
+            yield str(error)
+        else:
+            if seconds < least:
+                yield f"{name}: {seconds} seconds, at least {least} belong"
+
+
+def count_problems(config: object, *names: str, least: int = 0) -> Iterator[str]:
+    """What is wrong with fields that are counts or sizes: each is a whole number from `least`."""
+    for name in names:
+        count = getattr(config, name)
+        if type(count) is not int or count < least:
+            yield f"{name}: {count!r}, a whole number from {least} belongs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +56,15 @@ class BackOff:
     factor: float = 1.6
     max_seconds: float = 120.0
     jitter: float = 0.2
+
+    def __post_init__(self) -> None:
+        problems = [*seconds_problems(self, "initial_seconds", "max_seconds", least=LEAST_SECONDS)]
+        if not isinstance(self.factor, int | float) or not 1 <= self.factor <= MAX_FACTOR:
+            problems.append(f"factor: {self.factor!r}, a number from 1 to {MAX_FACTOR} belongs")
+        if not isinstance(self.jitter, int | float) or not 0 <= self.jitter <= 1:
+            problems.append(f"jitter: {self.jitter!r}, a number from 0 to 1 belongs")
+        if problems:
+            raise DefinitionError("back-off", problems)
 
     def delay_seconds(self, failures_before: int, fraction: float) -> float:
         """`fraction` in [0, 1) is the chance that the jitter takes; `failures_before` counts from 0."""
@@ -46,6 +82,14 @@ class Durations:
     retention_seconds: float = 600.0
     request_seconds: float = 10.0
     back_off: BackOff = BackOff()
+
+    def __post_init__(self) -> None:
+        names = ("negotiation_seconds", "keepalive_seconds", "idle_seconds", "retention_seconds", "request_seconds")
+        problems = [*seconds_problems(self, *names, least=LEAST_SECONDS, optional=("idle_seconds",))]
+        if not isinstance(self.back_off, BackOff):
+            problems.append(f"back_off: {self.back_off!r}, a BackOff belongs")
+        if problems:
+            raise DefinitionError("durations", problems)
 
 
 @dataclass(frozen=True)
@@ -71,8 +115,10 @@ class SessionConfig:
     variant: SessionMachine | None = None
 
     def __post_init__(self) -> None:
+        if problems := list(self._wrong_types()):
+            raise DefinitionError("session config", problems)
         if problems := list(self._problems()):
-            raise DefinitionError(f"settings of {self.machine.name}", problems)
+            raise DefinitionError(f"session config of {self.machine.name}", problems)
 
     @cached_property
     def machine(self) -> SessionMachine:
@@ -96,6 +142,16 @@ class SessionConfig:
             return self.held
         waits = self.session_type.persistent or self.session_type.creation is Creation.IMPLICIT
         return 1000 if waits else 0
+
+    def _wrong_types(self) -> Iterator[str]:
+        kinds = {"session_type": SessionType, "role": Role, "durations": Durations}
+        for name, kind in kinds.items():
+            if not isinstance(getattr(self, name), kind):
+                yield f"{name}: {getattr(self, name)!r}, a {kind.__name__} belongs"
+        optional = tuple(name for name in ("attempts", "held") if getattr(self, name) is not None)
+        for name in (*optional, "misses", "requests"):
+            if type(getattr(self, name)) is not int:
+                yield f"{name}: {getattr(self, name)!r}, a whole number belongs"
 
     def _problems(self) -> Iterator[str]:
         implicit = self.session_type.creation is Creation.IMPLICIT

@@ -42,11 +42,18 @@ class Host:
     """Responders by key, and the addresses that lead to them. `make(key, session_id)` makes the session of a key."""
 
     def __init__(
-        self, address: Address, profile: Profile, make: Callable[[Key, bytes], Session], capacity: int = 1000
+        self,
+        address: Address,
+        profile: Profile,
+        make: Callable[[Key, bytes], Session],
+        capacity: int = 1000,
+        admit: Callable[[Hello], str] = lambda hello: "",
     ) -> None:
+        """`admit` says why a hello is refused before anything is made for it; empty if it is not."""
         self.address = address
         self.profile = profile
         self.make = make
+        self.admit = admit
         self.limits: Mapping[str, int | None] = {"responders": capacity}
         self.state = SpawnerState.LISTENING
         self.responders = 0
@@ -136,6 +143,8 @@ class Host:
         signal = self.profile.decode(message.payload, Place.NEGOTIATION_START, message.return_route)
         if not isinstance(signal, Hello):
             raise RemoteSessionError("misplaced", f"{type(signal).__name__} at an address for hellos")
+        if reason := self.admit(signal):
+            raise RemoteSessionError(reason)
         return signal.session_id or self.spawned
 
     def _owner(self, address: Address | None) -> Key | None:

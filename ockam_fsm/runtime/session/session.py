@@ -22,13 +22,14 @@ from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.machines.request import RequestEvent, RequestState
 from ockam_fsm.machines.vocabulary import Event, State
+from ockam_fsm.runtime.encoding.gate import check_seconds
 from ockam_fsm.runtime.encoding.message import Message, Route
 from ockam_fsm.runtime.session.commands import AnyTimer, Command, DeadLetter, RequestTimer, Timer
 from ockam_fsm.runtime.session.effects import Cause, Effects, Inbound, Response
 from ockam_fsm.runtime.session.handshake import Place, worker_route
 from ockam_fsm.runtime.session.knowledge import NO_REQUESTS, without_timer
 from ockam_fsm.runtime.session.link import Link
-from ockam_fsm.runtime.session.request import Outgoing, RequestRecord
+from ockam_fsm.runtime.session.request import Outgoing, RequestRecord, check_outgoing
 from ockam_fsm.runtime.session.signals import Answer, Close, Data, Error, Hello, Keepalive, KeepaliveAnswer, Superseded
 
 MAX_NUMBER_JUMP = 2**20
@@ -85,7 +86,9 @@ class Session(Effects):
 
         Raises:
             EventRefused: this state neither sends nor holds it; nothing has changed.
+            LocalSessionError: the message is of the wrong type or too large; nothing has changed.
         """
+        check_outgoing(outgoing)
         return self._ordered(Event.SEND, outgoing)
 
     def request(
@@ -97,9 +100,12 @@ class Session(Effects):
         session has no next generation to send it in, so there a request fails or expires all the same.
 
         Raises:
-            LocalSessionError: the identifier is None or in use, or too many requests are open.
+            LocalSessionError: the identifier is None or in use, or too many requests are open; and as `send`.
             EventRefused: as `send`.
         """
+        check_outgoing(outgoing)
+        if timeout_seconds is not None:
+            check_seconds("timeout_seconds", timeout_seconds)
         if identifier is None or identifier in self.requests:
             raise LocalSessionError(f"request {identifier!r}: choose an identifier that no open request has")
         if len(self.requests) >= self.settings.requests:

@@ -1,0 +1,91 @@
+"""What users of a node write - names, routes, session types - as the values that the runtime takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TypeAlias, TypeVar
+
+from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES
+from ockam_fsm.machines.vocabulary import Role, SessionType
+from ockam_fsm.net.routes import parse_route, split_host, tcp
+from ockam_fsm.runtime.encoding.message import Address, Route, local
+from ockam_fsm.runtime.session.config import Durations, SessionConfig
+from ockam_fsm.runtime.session.handshake import PROFILES, Profile
+
+NameOrAddress: TypeAlias = str | Address
+TextOrRoute: TypeAlias = str | Route
+T = TypeVar("T")
+
+WILDCARDS = ("0.0.0.0", "::", "")
+"""Addresses to listen at that mean another host elsewhere."""
+
+_TYPES = {kind.name: kind for kind in TYPES}
+_DURATIONS = Durations()
+
+
+def address_of(name: NameOrAddress) -> Address:
+    return local(name) if isinstance(name, str) else name
+
+
+def route_of(route: TextOrRoute) -> Route:
+    return _parsed(route) if isinstance(route, str) else route
+
+
+_parsed = lru_cache(maxsize=256)(parse_route)
+
+
+def way_back(own_route: TextOrRoute | None, addresses: Sequence[str]) -> Route:
+    """How peers reach this node: a declared way, or an address that it listens at and that means it elsewhere too.
+
+    Raises:
+        LocalSessionError: there is none.
+    """
+    if own_route is not None:
+        return route_of(own_route)
+    for address in addresses:
+        if split_host(address)[0] not in WILDCARDS:
+            return (tcp(address),)
+    raise LocalSessionError(
+        "a two-sided session is called back: `listen` at an address that peers can reach (not a wildcard), "
+        "or give `own_route`"
+    )
+
+
+def config_of(
+    session_type: SessionType | str,
+    role: Role,
+    profile: Profile | str,
+    durations: Durations | None,
+    attempts: int | None = 5,
+) -> SessionConfig:
+    """The configuration of a session; in profile `ockam` every responder is a transient one.
+
+    Raises:
+        LocalSessionError: there is no such type or profile, or an argument is of the wrong type.
+        DefinitionError: they do not fit together.
+    """
+    if not isinstance(session_type, SessionType | str):
+        raise LocalSessionError(f"session_type: {session_type!r}, a name or a SessionType belongs")
+    if not isinstance(profile, str) and profile not in PROFILES.values():
+        raise LocalSessionError(f"profile: {profile!r}; there are {', '.join(PROFILES)}")
+    if not isinstance(durations, Durations | None):
+        raise LocalSessionError(f"durations: {durations!r}, a Durations belongs")
+    kind = _named("session type", session_type, _TYPES) if isinstance(session_type, str) else session_type
+    spoken = _named("profile", profile, PROFILES) if isinstance(profile, str) else profile
+    if role is Role.RESPONDER and not spoken.keeps_alive:
+        kind = EXPLICIT_TRANSIENT
+    return _config(kind, role, spoken.name, durations or _DURATIONS, attempts)
+
+
+@lru_cache(maxsize=256)
+def _config(kind: SessionType, role: Role, profile: str, durations: Durations, attempts: int | None) -> SessionConfig:
+    """One for all sessions of a kind: they are values, and what they look up once is then looked up once for all."""
+    return SessionConfig(kind, role, PROFILES[profile], durations, attempts)
+
+
+def _named(what: str, name: str, known: Mapping[str, T]) -> T:
+    if name not in known:
+        raise LocalSessionError(f"there is no {what} {name!r}; there are {', '.join(known)}")
+    return known[name]

@@ -1,0 +1,83 @@
+"""Connections that this node opens: names are looked up, and sockets connected, without delaying anything else.
+
+Theory: the operating system looks a name up in a blocking call that may take tens of seconds and cannot be cancelled.
+So lookups have threads of their own, a bounded number, and each origin may use a few of them at once: one peer that
+names slow hosts makes itself wait, and numeric addresses need no lookup at all.
+
+Rule 1: numeric addresses are never looked up.
+Rule 2: at most `RESOLVER_THREADS` lookups run, at most `LOOKUPS_AT_ONCE` for one origin. Who has given up is not waited
+        for: a lookup that has not begun is cancelled with its connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from asyncio import AbstractEventLoop, Semaphore
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from ipaddress import ip_address
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from ockam_fsm.runtime.node.ledger import Origin
+
+RESOLVER_THREADS = 8
+LOOKUPS_AT_ONCE = 2
+
+
+class Connector:
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self._loop = loop
+        self._threads: ThreadPoolExecutor | None = None
+        self._turns: WeakKeyDictionary[Origin, Semaphore] = WeakKeyDictionary()
+
+    async def connect(self, host: str, port: int, origin: Origin, make: Callable[[], asyncio.BaseProtocol]) -> None:
+        """Connect to the first address of a host that accepts, on behalf of `origin`.
+
+        Raises:
+            OSError: the name is not known, or no address accepts; the reason of the last one.
+        """
+        found = await self._addresses(host, port, origin)
+        for position, (family, kind, protocol, _, address) in enumerate(found):
+            try:
+                await self._open(socket.socket(family, kind, protocol), address, make)
+            except OSError:
+                if position == len(found) - 1:
+                    raise
+            else:
+                return
+
+    def close(self) -> None:
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            self._threads = None
+
+    async def _addresses(self, host: str, port: int, origin: Origin) -> list[Any]:
+        if _is_numeric(host):
+            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(RESOLVER_THREADS, "ockam-fsm-resolver")
+        if origin not in self._turns:
+            self._turns[origin] = Semaphore(LOOKUPS_AT_ONCE)
+        ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        async with self._turns[origin]:
+            return await self._loop.run_in_executor(self._threads, ask)
+
+    async def _open(self, raw: socket.socket, address: Any, make: Callable[[], asyncio.BaseProtocol]) -> None:
+        try:
+            raw.setblocking(False)
+            await self._loop.sock_connect(raw, address)
+            await self._loop.create_connection(make, sock=raw)
+        except BaseException:
+            raw.close()
+            raise
+
+
+def _is_numeric(host: str) -> bool:
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,137 @@
+"""The gate: the one place where a message becomes a message of this node. What passed can always be encoded.
+
+Theory: a message grows on its way. Hops add addresses, and a session writes two more routes before its payload. So less
+is accepted than a frame can hold, and the difference is the room to grow. The only later check is the length of a
+route, where one is made longer (`Router.route`).
+
+Rule 1: what the application gives is checked completely, types included. It raises `LocalSessionError` at the caller's
+        line, with the limit and the value, and nothing has changed.
+Rule 2: what a peer sends has passed the decoder, which checks types and sizes. Here only the room to grow is checked;
+        what has none is a dead letter with a reason.
+Source: spec/sessions.md section 16.
+"""
+
+from __future__ import annotations
+
+import sys
+from math import isfinite
+
+from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.runtime.encoding.frames import MAX_ADDRESS_BYTES, MAX_FRAME_BYTES, MAX_ROUTE_LENGTH
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
+
+ROOM_FOR_HOPS = 8
+MAX_ACCEPTED_ROUTE = MAX_ROUTE_LENGTH - ROOM_FOR_HOPS
+MAX_TRACING_CONTEXT_BYTES = 8 * 1024
+UNLIMITED = sys.maxsize
+MAX_SECONDS = 10 * 365 * 24 * 3600.0
+_WRITTEN_ADDRESS_BYTES = MAX_ADDRESS_BYTES + 8
+ENVELOPE_BYTES = 4 * MAX_ROUTE_LENGTH * _WRITTEN_ADDRESS_BYTES + MAX_TRACING_CONTEXT_BYTES + 64
+"""The most that two routes of a message, two more of a session's data, and the tracing context can take."""
+
+ROUTE_TOO_LONG = "route too long"
+PAYLOAD_TOO_LARGE = "payload too large"
+TRACING_CONTEXT_TOO_LONG = "tracing context too long"
+
+
+def payload_limit(frame_bytes: int = MAX_FRAME_BYTES) -> int:
+    """How many bytes of payload a message may have where frames hold `frame_bytes`; half of a small frame."""
+    return max(frame_bytes - ENVELOPE_BYTES, frame_bytes // 2)
+
+
+MAX_PAYLOAD_BYTES = payload_limit()
+
+
+def check_message(
+    message: object, max_payload_bytes: int = MAX_PAYLOAD_BYTES, longest_route: int = MAX_ACCEPTED_ROUTE
+) -> Message:
+    """Check a message of the application completely.
+
+    Raises:
+        LocalSessionError: something is of the wrong type, too large or too long; the text says which, and the limit.
+    """
+    if not isinstance(message, Message):
+        raise LocalSessionError(f"a message is a Message, not {_kind(message)}")
+    check_route("onward_route", message.onward_route, longest_route)
+    check_route("return_route", message.return_route, longest_route)
+    check_payload(message.payload, max_payload_bytes)
+    check_tracing_context(message.tracing_context)
+    return message
+
+
+def check_route(name: str, route: object, longest: int = MAX_ACCEPTED_ROUTE) -> Route:
+    """Raises LocalSessionError unless `route` is a tuple of at most `longest` addresses."""
+    if not isinstance(route, tuple) or isinstance(route, Address):
+        raise LocalSessionError(f"{name}: a route is a tuple of Address, not {_kind(route)}; write (local('name'),)")
+    if len(route) > longest:
+        raise LocalSessionError(f"{name}: {len(route)} addresses, limit {longest}")
+    for address in route:
+        check_address(name, address)
+    return route
+
+
+def check_address(name: str, address: object) -> Address:
+    """Raises LocalSessionError unless `address` can be written."""
+    if type(address) is not Address:
+        raise LocalSessionError(f"{name}: {_kind(address)} where an Address belongs; write local('name')")
+    kind, value = address
+    if type(kind) is not int or not 0 <= kind <= 0xFF:
+        raise LocalSessionError(f"{name}: address type {kind!r}, an int from 0 to 255 belongs")
+    if type(value) is not bytes:
+        raise LocalSessionError(f"{name}: address value of {_kind(value)}, bytes belong; write local('name')")
+    if len(value) > MAX_ADDRESS_BYTES:
+        raise LocalSessionError(f"{name}: address of {len(value)} bytes, limit {MAX_ADDRESS_BYTES}")
+    return address
+
+
+def check_payload(payload: object, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -> bytes:
+    """Raises LocalSessionError unless `payload` is bytes and fits."""
+    if not isinstance(payload, bytes):
+        raise LocalSessionError(f"payload: {_kind(payload)}, bytes belong; encode text with .encode()")
+    if len(payload) > max_payload_bytes:
+        raise LocalSessionError(f"payload: {len(payload)} bytes, limit {max_payload_bytes}; send it in parts")
+    return payload
+
+
+def check_tracing_context(text: object) -> str | None:
+    """Raises LocalSessionError unless `text` is None or short text that UTF-8 can write."""
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise LocalSessionError(f"tracing_context: {_kind(text)}, text or None belongs")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise LocalSessionError(f"tracing_context: UTF-8 cannot write it: {error.reason}") from None
+    if size > MAX_TRACING_CONTEXT_BYTES:
+        raise LocalSessionError(f"tracing_context: {size} bytes, limit {MAX_TRACING_CONTEXT_BYTES}")
+    return text
+
+
+def check_seconds(name: str, seconds: object) -> float:
+    """Raises LocalSessionError unless `seconds` is a finite number from 0 to `MAX_SECONDS` (ten years)."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise LocalSessionError(f"{name}: {_kind(seconds)}, a number of seconds belongs")
+    if not isfinite(seconds) or not 0 <= seconds <= MAX_SECONDS:
+        raise LocalSessionError(f"{name}: {seconds} seconds, 0 to {MAX_SECONDS:.0f} belong")
+    return seconds
+
+
+def refusal(
+    message: Message, max_payload_bytes: int, longest_route: int = MAX_ACCEPTED_ROUTE
+) -> tuple[str, str] | None:
+    """Why a message whose parts a peer chose cannot be accepted, as reason and detail; None if it can."""
+    if len(message.onward_route) > longest_route or len(message.return_route) > longest_route:
+        longest = max(len(message.onward_route), len(message.return_route))
+        return ROUTE_TOO_LONG, f"{longest} addresses, limit {longest_route}"
+    if len(message.payload) > max_payload_bytes:
+        return PAYLOAD_TOO_LARGE, f"{len(message.payload)} bytes, limit {max_payload_bytes}"
+    if message.tracing_context is not None:
+        size = len(message.tracing_context.encode())
+        if size > MAX_TRACING_CONTEXT_BYTES:
+            return TRACING_CONTEXT_TOO_LONG, f"{size} bytes, limit {MAX_TRACING_CONTEXT_BYTES}"
+    return None
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else type(value).__name__
