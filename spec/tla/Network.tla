@@ -7,7 +7,7 @@
 \* claimed here, because every claim is made within the bound, and because a lost
 \* surplus is a loss that the network may inflict in any case: no behaviour is
 \* added, and of those that are left out each needs more than InFlight messages.
-EXTENDS Integers, Sequences, Bags
+EXTENDS Integers, Sequences, FiniteSets, Bags
 
 CONSTANT InFlight
 
@@ -17,10 +17,14 @@ Present(network) == BagToSet(network)
 \* One copy of a message is used up.
 Without(network, message) == network (-) SetToBag({message})
 
+\* All of these enter. There is no recursion, because a step may send any number of
+\* messages, and TLC's stack is finite.
+WithAll(network, messages) ==
+    LET sent == {messages[i] : i \in DOMAIN messages}
+    IN  network (+) [message \in sent |-> Cardinality({i \in DOMAIN messages : messages[i] = message})]
+
 \* What is sent enters while there is room.
-RECURSIVE With(_, _)
 With(network, messages) ==
-    IF messages = <<>> \/ BagCardinality(network) >= InFlight
-    THEN network
-    ELSE With(network (+) SetToBag({Head(messages)}), Tail(messages))
+    LET room == InFlight - BagCardinality(network)
+    IN  WithAll(network, SubSeq(messages, 1, IF Len(messages) < room THEN Len(messages) ELSE room))
 =============================================================================

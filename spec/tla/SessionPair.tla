@@ -184,29 +184,32 @@ Has(sequence, item) == Count(sequence, item) > 0
 Send(run, message) == [run EXCEPT !.sent = Append(@, message)]
 Arm(run, timer) == [run EXCEPT !.end.timers = @ \union {timer}]
 
-\* Say something in the current generation, else in the attempt that was answered.
+\* Nothing is said while the route is not known.
 SayIn(run, role, kind, link) ==
     IF link.peer = 0 THEN run ELSE Send(run, Message(Peer(role), kind, link, run.end.ordinal, link.peer))
 
-Say(run, role, kind) ==
-    SayIn(run, role, kind, IF Exists(run.end.current) THEN run.end.current ELSE run.end.attempt)
+\* An end speaks in the current generation, else in the attempt that was answered.
+Speaking(end) == IF Exists(end.current) THEN end.current ELSE end.attempt
+Say(run, role, kind) == SayIn(run, role, kind, Speaking(run.end))
 
 \* A peer whose new attempt this end has answered has forgotten the generation before it (clause 3.8).
 SayClose(run, role) ==
     SayIn(run, role, "close", IF run.end.attempt.peer # 0 THEN run.end.attempt ELSE run.end.current)
 
-\* Data leaves. A request is pending from then on.
-Transmit(run, role, outgoing) ==
-    LET said == Say(run, role, "data")
-    IN  [said EXCEPT !.left = Append(@, outgoing),
-                     !.end.pending = IF outgoing.request THEN Append(@, outgoing) ELSE @]
+\* Data leaves, in order. Requests are pending from then on. There is no recursion, because
+\* any number of messages may leave at once, and TLC's stack is finite.
+Transmit(run, role, leaving) ==
+    LET link == Speaking(run.end)
+        said == Message(Peer(role), "data", link, run.end.ordinal, link.peer)
+        isRequest(one) == one.request
+    IN  [run EXCEPT !.sent = IF link.peer = 0 THEN @ ELSE @ \o [i \in DOMAIN leaving |-> said],
+                    !.left = @ \o leaving,
+                    !.end.pending = @ \o SelectSeq(leaving, isRequest)]
 
-RECURSIVE TransmitAll(_, _, _)
-TransmitAll(run, role, waiting) ==
-    IF waiting = <<>> THEN run
-    ELSE TransmitAll(Transmit(run, role, [Head(waiting) EXCEPT !.again = FALSE]), role, Tail(waiting))
-
-ForwardHeld(run, role) == TransmitAll([run EXCEPT !.end.waiting = <<>>], role, run.end.waiting)
+ForwardHeld(run, role) ==
+    LET waiting == run.end.waiting
+    IN  Transmit([run EXCEPT !.end.waiting = <<>>], role,
+                 [i \in DOMAIN waiting |-> [waiting[i] EXCEPT !.again = FALSE]])
 DiscardHeld(run) == [run EXCEPT !.gone = @ \o run.end.waiting, !.end.waiting = <<>>]
 
 \* What is sent again waits before everything else, in order (clause 7.4).
@@ -258,7 +261,7 @@ Perform(run, role, effect, cause) ==
       [] effect = "START_KEEPALIVE"     -> Arm(run, "KEEPALIVE_DUE")
       [] effect = "START_IDLE"          -> Arm(run, "IDLE_EXPIRED")
       [] effect = "START_RETENTION"     -> Arm(run, "RETENTION_EXPIRED")
-      [] effect = "SEND_DATA"           -> Transmit(run, role, cause)
+      [] effect = "SEND_DATA"           -> Transmit(run, role, <<cause>>)
       [] effect = "SEND_KEEPALIVE"      -> Say(run, role, "keepalive")
       [] effect = "ANSWER_KEEPALIVE"    -> Say(run, role, "keepalive-answer")
       [] effect = "SEND_CLOSE"          -> SayClose(run, role)

@@ -14,6 +14,10 @@
 \*
 \* Addresses in a trace are digests. Which end and generation one belongs to is told
 \* by the hello or answer that brings it (A2), and never changes after that.
+\*
+\* A record may tell of any number of messages, and TLC's stack is finite. So what is done
+\* for each of them is neither recursive nor \A in a step: TLC nests a step once more for
+\* each value of \A. Where all have to comply, the set of those that do not is empty.
 EXTENDS SessionPair, TLC
 
 CONSTANTS
@@ -48,9 +52,9 @@ Place(role, said) ==
 Telling(record) == {i \in 1 .. Len(record.sent) : record.sent[i].kind \in {"hello", "answer"}}
 Told(record) == {record.sent[i].from : i \in Telling(record)}
 Consistent(record) ==
-    \A i \in Telling(record) :
+    {i \in Telling(record) :
         LET said == record.sent[i]
-        IN  said.from \in DOMAIN places => places[said.from] = Place(record.role, said)
+        IN  said.from \in DOMAIN places /\ places[said.from] # Place(record.role, said)} = {}
 Knowing(record) ==
     [address \in DOMAIN places \union Told(record) |->
         IF address \in DOMAIN places THEN places[address]
@@ -86,9 +90,16 @@ Read(said, known) ==
 Retires(before, after) ==
     Has(SubSeq(after.performed, Len(before.performed) + 1, Len(after.performed)), "RETIRE_REQUESTS")
 
+\* Two halves, so that TLC nests as deep as the logarithm of times. The first half is an
+\* element of a set, because TLC evaluates elements at once; it evaluates an argument only
+\* when it is read, which would nest as deep as times.
 RECURSIVE Reissuing(_, _, _)
 Reissuing(run, role, times) ==
-    IF times = 0 THEN run ELSE Reissuing(Take(run, role, "REISSUE", AnyData), role, times - 1)
+    CASE times = 0 -> run
+      [] times = 1 -> Take(run, role, "REISSUE", AnyData)
+      [] OTHER ->
+           LET halves == {Reissuing(run, role, times \div 2)}
+           IN  CHOOSE whole \in {Reissuing(half, role, times - times \div 2) : half \in halves} : TRUE
 
 RECURSIVE Taking(_, _, _, _, _)
 Taking(run, role, events, cause, reissued) ==
@@ -99,13 +110,11 @@ Taking(run, role, events, cause, reissued) ==
              ELSE Taking(next, role, Tail(events), cause, reissued)
 
 \* What the owner was told, and how much was delivered.
-RECURSIVE Notices(_)
+Notice == [NOTIFY_ESTABLISHED |-> "established", NOTIFY_TIMED_OUT |-> "timed out", NOTIFY_CLOSED |-> "closed"]
 Notices(effects) ==
-    IF effects = <<>> THEN <<>>
-    ELSE (CASE Head(effects) = "NOTIFY_ESTABLISHED" -> <<"established">>
-            [] Head(effects) = "NOTIFY_TIMED_OUT" -> <<"timed out">>
-            [] Head(effects) = "NOTIFY_CLOSED" -> <<"closed">>
-            [] OTHER -> <<>>) \o Notices(Tail(effects))
+    LET isNotice(effect) == effect \in DOMAIN Notice
+        found == SelectSeq(effects, isNotice)
+    IN  [i \in DOMAIN found |-> Notice[found[i]]]
 Asked(record) == Cardinality({i \in 1 .. Len(record.sent) : record.sent[i].kind = "request"})
 
 \* A run shows exactly what the record shows.
@@ -114,17 +123,14 @@ Shows(run, record, known) ==
     IN  /\ ~record.refused
         /\ run.end.state = record.state
         /\ Len(run.sent) = Len(record.sent)
-        /\ \A i \in 1 .. Len(record.sent) :
-             Readable(record.sent[i], known) /\ run.sent[i] = Read(record.sent[i], known)
+        /\ {i \in 1 .. Len(record.sent) :
+             ~(Readable(record.sent[i], known) /\ run.sent[i] = Read(record.sent[i], known))} = {}
         /\ Notices(run.performed) = record.told
         /\ Count(run.performed, "DELIVER") = record.delivered
         /\ record.showsTimers => run.end.timers \ off = record.armed \ off
 
 \* The messages of a record get under way; what arrived is used up.
 Sent(record) == [i \in 1 .. Len(record.sent) |-> [to |-> Peer(record.role), said |-> record.sent[i]]]
-RECURSIVE Under(_, _)
-Under(bag, messages) ==
-    IF messages = <<>> THEN bag ELSE Under(bag (+) SetToBag({Head(messages)}), Tail(messages))
 
 \* events: what the table hears of. answered: how many requests that answers.
 Explained(record, end, events, cause, answered, remaining) ==
@@ -138,7 +144,7 @@ Explained(record, end, events, cause, answered, remaining) ==
               /\ Shows(run, record, known)
               /\ ends' = [ends EXCEPT ![role] = run.end]
               /\ pending' = [pending EXCEPT ![role] = (IF over THEN 0 ELSE open) + Asked(record)]
-              /\ network' = Under(remaining, Sent(record))
+              /\ network' = WithAll(remaining, Sent(record))
 
 -----------------------------------------------------------------------------
 \* EVENTS

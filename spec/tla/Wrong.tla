@@ -83,5 +83,5 @@ ForgetHeld(run) ==                  \* for DiscardHeld
 \* close-to-the-past: a close goes out in the previous generation, although the peer's
 \* next attempt is answered.
 CloseInThePast(run, role) ==        \* for SayClose
-    SayIn(run, role, "close", IF Exists(run.end.current) THEN run.end.current ELSE run.end.attempt)
+    SayIn(run, role, "close", Speaking(run.end))
 =============================================================================
