@@ -28,6 +28,8 @@ from types import FrameType
 from typing import NoReturn
 
 HEAP_MEGABYTES = 3072
+STACK_KILOBYTES = 64 * 1024
+"""Of each thread. Java's default depends on the platform, and what a given depth takes depends on what was compiled."""
 LIMIT_SECONDS = 1800.0
 LIBRARY = ("", "tables")
 
@@ -35,6 +37,7 @@ _MESSAGE = re.compile(r"@!@!@STARTMSG (\d+):\d+ @!@!@\n(.*?)\n?@!@!@ENDMSG \1 @!
 _SUCCESS, _STATS, _DEPTH, _STATE, _STUTTERING, _BACK = 2193, 2199, 2194, 2217, 2218, 2122
 _REFUTED = {2107: "invariant", 2110: "invariant", 2112: "step", 2108: "step", 2116: "temporal"}
 """The numbers of TLC's messages that say that a claim does not hold (tlc2.output.EC)."""
+_OVERFLOW = "StackOverflowError"
 _COUNTS = re.compile(r"([\d,]+) states generated.*?([\d,]+) distinct states found")
 
 
@@ -94,9 +97,10 @@ def run(
     with tempfile.TemporaryDirectory(prefix="tlc-") as scratch:
         library = os.pathsep.join(str((root / folder).resolve()) for folder in LIBRARY)
         command = [
-            java, "-XX:+UseParallelGC", f"-Xmx{HEAP_MEGABYTES}m", f"-DTLA-Library={library}",
-            f"-Djava.io.tmpdir={scratch}", "-cp", str(jar), "tlc2.TLC", "-tool", "-deadlock",
-            "-workers", str(workers), "-metadir", scratch, *_dump(graph), "-config", f"{model.stem}.cfg", model.name,
+            java, "-XX:+UseParallelGC", f"-Xmx{HEAP_MEGABYTES}m", f"-Xss{STACK_KILOBYTES}k",
+            f"-DTLA-Library={library}", f"-Djava.io.tmpdir={scratch}", "-cp", str(jar), "tlc2.TLC",
+            "-tool", "-deadlock", "-workers", str(workers), "-metadir", scratch, *_dump(graph),
+            "-config", f"{model.stem}.cfg", model.name,
         ]  # fmt: skip
         began = time.monotonic()
         output, megabytes = _output(command, model.resolve().parent, Path(scratch) / "output", limit_seconds)
@@ -158,7 +162,7 @@ def judged(output: str, name: str, seconds: float = 0.0, megabytes: int = 0) -> 
     kinds = [_REFUTED[number] for number in numbers if number in _REFUTED]
     stats = [found for number, text in messages if number == _STATS and (found := _COUNTS.search(text))]
     if not stats or (not kinds and _SUCCESS not in numbers):
-        raise TlcError(f"TLC has no verdict on {name}: {_complaint(output)}", "Run it by hand to see more.")
+        raise _no_verdict(output, name)
     generated, distinct = (int(group.replace(",", "")) for group in stats[-1].groups())
     trace = tuple(_steps(messages))
     return Found(
@@ -172,6 +176,15 @@ def judged(output: str, name: str, seconds: float = 0.0, megabytes: int = 0) -> 
         megabytes,
         _MESSAGE.sub("", output),
     )
+
+
+def _no_verdict(output: str, name: str) -> TlcError:
+    if _OVERFLOW in output:
+        return TlcError(
+            f"TLC ended with a {_OVERFLOW} on {name}: it needs more stack than {STACK_KILOBYTES} KiB.",
+            "Use a smaller model or a shorter trace, or raise STACK_KILOBYTES in ockam_fsm/tools/tlc.py.",
+        )
+    return TlcError(f"TLC has no verdict on {name}: {_complaint(output)}", "Run it by hand to see more.")
 
 
 def _steps(messages: Sequence[tuple[int, str]]) -> Iterator[str]:

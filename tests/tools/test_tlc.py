@@ -1,4 +1,7 @@
-"""What TLC prints, read; and what is said when it cannot be run. TLC itself runs in `make spec`."""
+"""What TLC prints, read; and what is said when it cannot be run.
+
+TLC itself runs in `make spec`, and here in what is marked thorough.
+"""
 
 from __future__ import annotations
 
@@ -52,6 +55,59 @@ def test_large_counts_have_commas() -> None:
 def test_what_is_no_verdict_is_an_error(output: str) -> None:
     with pytest.raises(tlc.TlcError, match="TLC has no verdict on MC"):
         tlc.judged(output, "MC")
+
+
+def overflowing(text: str) -> str:
+    """What TLC prints when its stack overflows, as it printed it: `text` depends on the thread."""
+    positions = "The error occurred when TLC was evaluating the nested\nexpressions at the following positions:\n"
+    positions += "    The error call stack is empty.\n"
+    progress = "Progress(1) at 2026-11-29 16:55:52: 1 states generated (38 s/min), 1 distinct states found"
+    stats = "1 states generated, 1 distinct states found, 0 states left on queue."
+    return said((1000, text), (2103, positions), (2200, progress), (2199, stats), (2186, "Finished in 1581ms"))
+
+
+IN_A_STEP = """TLC threw an unexpected exception.
+This was probably caused by an error in the spec or model.
+See the User Output or TLC Console for clues to what happened.
+The exception was a java.lang.StackOverflowError
+java.lang.StackOverflowError
+\tat tla2sany.semantic.SemanticNode.getKind(SemanticNode.java:106)
+\tat tlc2.tool.impl.Tool.evalImpl(Tool.java:1392)
+"""
+IN_AN_INITIAL_STATE = """This was a Java StackOverflowError. It was probably the result
+of an incorrect recursive function definition that caused TLC to enter
+an infinite loop when trying to compute the function or its application
+to an element in its putative domain."""
+
+
+@pytest.mark.parametrize("text", [IN_A_STEP, IN_AN_INITIAL_STATE], ids=["step", "initial state"])
+def test_a_stack_that_overflowed_is_named(text: str) -> None:
+    with pytest.raises(tlc.TlcError) as error:
+        tlc.judged(overflowing(text), "MC")
+    assert error.value.fact == "TLC ended with a StackOverflowError on MC: it needs more stack than 65536 KiB."
+    assert "raise STACK_KILOBYTES" in error.value.remedy
+
+
+DEEP = """---- MODULE MC ----
+EXTENDS Integers
+VARIABLE x
+RECURSIVE Deep(_)
+Deep(n) == IF n = 0 THEN 0 ELSE 1 + Deep(n - 1)
+Spec == x = Deep(%d) /\\ [][x' = Deep(%d)]_x
+====
+"""
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("depths", [(0, 10_000), (10_000, 0)], ids=["step", "initial state"])
+def test_every_thread_has_the_stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, depths: tuple[int, int]) -> None:
+    model = tmp_path / "MC.tla"
+    model.write_text(DEEP % depths)
+    model.with_suffix(".cfg").write_text("SPECIFICATION Spec\n")
+    assert tlc.run(model, tmp_path).verdict == "PROVED"
+    monkeypatch.setattr(tlc, "STACK_KILOBYTES", 512)
+    with pytest.raises(tlc.TlcError, match="StackOverflowError on MC: it needs more stack than 512 KiB"):
+        tlc.run(model, tmp_path)
 
 
 def test_without_java_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
