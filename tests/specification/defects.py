@@ -9,7 +9,7 @@ Rule 2: `line` in the header of a rejected trace is the line that a validator ha
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -38,7 +38,8 @@ Defect: TypeAlias = Callable[[Trace], int]
 class Stage:
     """Two real sessions, and the messages between them, delivered by name."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[Role, SessionConfig] = SETTINGS) -> None:
+        self.settings = settings
         self.records: Trace = []
         self.flying: dict[Role, list[Message]] = {role: [] for role in Role}
         self.ends = {role: self._end(role) for role in Role}
@@ -48,7 +49,7 @@ class Stage:
         terms = Terms(bytes(16), local(node), local("host") if role is RESPONDER else None)
         entropy = DerivedEntropy(node, None)
         make = Recorder(node, self.records.append).session
-        return make(SETTINGS[role], terms, entropy, (local("host"),) if role is INITIATOR else ())
+        return make(self.settings[role], terms, entropy, (local("host"),) if role is INITIATOR else ())
 
     def did(self, role: Role, commands: list[Command]) -> None:
         self.flying[Role(1 - role)] += [command.message for command in commands if isinstance(command, Send)]

@@ -5,6 +5,7 @@ Needs Java and the extra `spec`.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from typer.testing import CliRunner
 from ockam_fsm.cli import app
 from ockam_fsm.specification.tlc_traces import judge, parts_of
 from ockam_fsm.specification.trace_validation import validate
+from ockam_fsm.tools import tlc
+from tests.specification.crowded import crowded
 from tests.specification.killed_node import ALLOWED, record
 
 pytestmark = pytest.mark.thorough
@@ -41,6 +44,23 @@ def test_two_processes_one_of_them_killed(tmp_path: Path) -> None:
 def test_there_are_both_kinds() -> None:
     assert {trace.parent.name for trace in TRACES} == {"accepted", "rejected"}
     assert len(TRACES) > 30
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["accepted", "rejected"])
+def test_many_messages_in_one_step_take_no_more_stack(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lost: bool
+) -> None:
+    head, *records = crowded(60)
+    most = max(records, key=lambda record: len(record.get("sent", ())))
+    if lost:
+        most["sent"].pop()
+    trace = tmp_path / "crowded.jsonl"
+    trace.write_text("".join(json.dumps(line) + "\n" for line in (head, *records)))
+    monkeypatch.setattr(tlc, "STACK_KILOBYTES", 1024)
+    [found] = judge(parts_of(trace), ROOT / "tla")
+    with trace.open("rb") as file:
+        own = validate(file).rejection
+    assert found.line == (None if own is None else own.line) == (records.index(most) + 2 if lost else None)
 
 
 @pytest.mark.parametrize("trace", TRACES, ids=lambda trace: trace.stem)
