@@ -159,7 +159,7 @@ class Router:
         self.residents: dict[Address, Resident] = {}
         self.private: set[Address] = set()
         self.afterwards: deque[Callable[[], None]] = deque()
-        """What must not happen within a delivery, and is done after it."""
+        """What must not happen within a delivery or an input, and is done after it."""
         self.round: deque[Origin] = deque()
         """The origins that have something to deliver, in the order of their turns."""
         self.commands: list[NodeCommand] = []
@@ -282,6 +282,7 @@ class Router:
             return
         self._draining, left, before = True, self.deliveries, self.serving
         try:
+            self._finish()  # what an input has put off, outside of any delivery
             while self.round and left > 0:
                 origin = self.round[0]
                 left -= self._serve(origin, min(QUANTUM, left))
@@ -302,11 +303,20 @@ class Router:
             done += 1
             try:
                 self._deliver(envelope)
-                while self.afterwards:
-                    self.afterwards.popleft()()
             except Exception as error:
                 self.failed(DELIVERY_FAILED, envelope.message, None, error)
+            if self.afterwards:
+                self._finish()
         return done
+
+    def _finish(self) -> None:
+        """Do what was put off until a delivery is over. Each part fails for itself."""
+        while self.afterwards:
+            act = self.afterwards.popleft()
+            try:
+                act()
+            except Exception as error:
+                self.failed(DELIVERY_FAILED, None, None, error)
 
     def drain_origin(self, origin: Origin) -> None:
         """Deliver what an origin has queued now, and no more: its connection has ended."""
@@ -327,9 +337,10 @@ class Router:
             self.serving = before
 
     def forget(self, origin: Origin) -> None:
-        """An origin is given up: what it has queued are dead letters."""
-        queue, origin.queue = origin.queue, deque()
-        for envelope, weight in queue:
+        """An origin is given up, maybe within its own turn: what it has queued until now are dead letters."""
+        queue = origin.queue
+        for _ in range(len(queue)):
+            envelope, weight = queue.popleft()
             self.ledger.release(origin, weight)
             self.bury(NODE_FULL, envelope.message, detail=origin.name)
 
