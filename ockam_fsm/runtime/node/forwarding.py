@@ -82,10 +82,10 @@ def host_of(destination: Address) -> str:
 @lru_cache(maxsize=4096)
 def canonical_host(host: str) -> str:
     """An IP address in its usual form (IPv4 within IPv6 as IPv4); a name in lower case, without a last dot."""
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    bare = (host[1:-1] if host.startswith("[") and host.endswith("]") else host).rstrip(".")
     try:
         address = ip_address(bare)
     except ValueError:
-        return bare.lower().rstrip(".")
+        return bare.lower()
     mapped = getattr(address, "ipv4_mapped", None)
     return str(mapped or address)
