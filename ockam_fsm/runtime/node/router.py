@@ -11,7 +11,8 @@ Rule 3: who may name an address. PRIVATE: workers of this node. PUBLIC: everybod
 Rule 4: what brought a message into the node is known, not believed: `Envelope.arrived` is the connection or session,
         whatever the message says of itself. A session compares it with the carrier of its route.
 Rule 5: one input runs at most `deliveries` deliveries; the rest goes on at a timer of no delay. So two workers that
-        answer each other for ever starve no other origin and no timer.
+        answer each other for ever starve no other origin and no timer. A heavy message counts as several: long routes
+        take as much time as large payloads.
 Rule 6: a delivery is a unit of failure. Whatever it raises becomes a dead letter with the cause in the log.
 Source: spec/sessions.md, wire clauses; Ockam Routing as observed (tests/vectors).
 """
@@ -51,6 +52,9 @@ DELIVERY_FAILED = "delivery failed"
 
 QUANTUM = 8
 """How many deliveries of one origin follow each other before the next origin has its turn."""
+
+LIGHT_BYTES = 4 * 1024
+"""A delivery counts once more for each of these that its message weighs: six addresses, or a payload of this size."""
 
 MAX_VANISHED = 1000
 """How many ended addresses are remembered, the latest."""
@@ -295,12 +299,12 @@ class Router:
             self._draining, self.serving = False, before
 
     def _serve(self, origin: Origin, most: int) -> int:
-        """Deliver the first messages of an origin; the result says how many."""
+        """Deliver the first messages of an origin; the result says how many, as they count."""
         self.serving, queue, done, release = origin, origin.queue, 0, self.ledger.release
         while queue and done < most:
             envelope, weight = queue.popleft()
             release(origin, weight)
-            done += 1
+            done += _turns(weight)
             try:
                 self._deliver(envelope)
             except Exception as error:
@@ -324,7 +328,7 @@ class Router:
             return
         self._draining, before = True, self.serving
         try:
-            self._serve(origin, len(origin.queue))
+            self._serve(origin, sum(_turns(weight) for _, weight in origin.queue))
         finally:
             self._draining, self.serving = False, before
 
@@ -389,3 +393,8 @@ class Router:
             except BaseException as error:  # an observer of the application must not harm any worker (S14)
                 self.observers = tuple(other for other in self.observers if other is not observer)
                 self.failed("observer failed", observation, None, error)
+
+
+def _turns(weight: int) -> int:
+    """As how many deliveries one counts whose message weighs so much (rule 5)."""
+    return 1 + weight // LIGHT_BYTES
