@@ -109,28 +109,9 @@ class TcpConnection(asyncio.Protocol):
     """Made by the edge: for `Connect` with its `via`, by a listener without one until the version byte is here."""
 
     __slots__ = (
-        "_carried",
-        "_chunks",
-        "_deadline",
-        "_decoder",
-        "_edge",
-        "_ended",
-        "_frame_since",
-        "_frames",
-        "_out",
-        "_out_bytes",
-        "_reading",
-        "_started_at",
-        "_unread_since",
-        "_waiting",
-        "counted",
-        "has_input",
-        "inbound",
-        "origin",
-        "peer",
-        "reason",
-        "transport",
-        "via",
+        "_carried", "_chunks", "_deadline", "_decoder", "_edge", "_ended", "_frame_since", "_frames", "_out",
+        "_out_bytes", "_reading", "_started_at", "_unread_since", "_waiting", "counted", "has_input", "inbound",
+        "origin", "peer", "reason", "transport", "via",
     )  # fmt: skip
 
     def __init__(self, edge: ConnectionOwner, via: Address | None = None, peer: str = "") -> None:
@@ -211,7 +192,7 @@ class TcpConnection(asyncio.Protocol):
         if self.has_input and not self.reason:
             self._ended = ended  # what has arrived is delivered first
         else:
-            self._edge.lost(self, ended)
+            self._lost(ended)
 
     # From the edge ----------------------------------------------------------------------------------------------------
 
@@ -266,15 +247,20 @@ class TcpConnection(asyncio.Protocol):
     def _input_taken(self) -> None:
         """All input is decoded: the rest of a frame is waited for, or a connection that has ended is lost now."""
         if self._ended is not None:
-            ended, self._ended = self._ended, None
-            self._edge.lost(self, ended)
+            self._lost(self._ended)
         elif not self.reason:
             self._account_unfinished()
             self._read_or_pause()
 
+    def _lost(self, ended: str) -> None:
+        self._ended = None
+        self._drop_input()
+        self._edge.lost(self, ended)
+
     def _drop_input(self) -> None:
         self._chunks.clear()
         self._frames = iter(())
+        self._decoder = FrameDecoder(self._edge.limits.frame_bytes)  # with the beginning of a frame that it had
         self.has_input = False
 
     def _read_or_pause(self) -> None:
@@ -313,7 +299,10 @@ class TcpConnection(asyncio.Protocol):
 
     def close(self, reason: str) -> None:
         """Close it after what was written, `linger_seconds` later at the latest; the node hears of it at once."""
-        if self.reason or self.transport is None:
+        if self.reason:
+            return
+        if self.transport is None:
+            self._give_up_input()
             return
         self.reason = reason
         self._cancel_deadline()
@@ -323,9 +312,16 @@ class TcpConnection(asyncio.Protocol):
         self._deadline = self._edge.loop.call_later(self._edge.limits.linger_seconds, self.abort)
 
     def abort(self) -> None:
+        self._give_up_input()
         self.reason = self.reason or "aborted"
         if self.transport is not None:
             self.transport.abort()
+
+    def _give_up_input(self) -> None:
+        """Its socket has closed before its input was decoded, and nothing of that is wanted any more."""
+        if self._ended is not None:
+            self.reason = self._ended
+            self._lost(self._ended)
 
     def evict(self, reason: str) -> None:
         """End it at once, within whatever the node is doing: nothing is told to the node here."""
@@ -333,7 +329,8 @@ class TcpConnection(asyncio.Protocol):
             logger.warning("connection to %s closed: %s", self.peer, reason, extra=self.facts(reason))
         self.reason = self.reason or reason
         self._drop_input()
-        self.abort()
+        if self.transport is not None:
+            self.transport.abort()
 
     def check(self, now: float) -> None:
         """Called from time to time: a wait that has lasted too long ends the connection."""
@@ -359,8 +356,6 @@ class TcpConnection(asyncio.Protocol):
     def facts(self, reason: str) -> dict[str, object]:
         """What a structured log says of this connection."""
         return {"peer": self.peer, "via": str(self.via or ""), "reason": reason}
-
-    # Within -----------------------------------------------------------------------------------------------------------
 
     def _stand(self) -> None:
         """The peer's version byte is here and right."""
