@@ -18,7 +18,6 @@ from ockam_fsm.runtime.node.forwarding import (
     allow_none,
     allow_peer,
     canonical,
-    host_of,
     only,
     policy_of,
 )
