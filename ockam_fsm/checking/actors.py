@@ -16,6 +16,8 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
+from ockam_fsm.kernel.errors import Portable
+
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
@@ -70,14 +72,14 @@ CORRUPT = Corrupt()
 """What the fault `corrupt` turns a payload into."""
 
 
-class Disabled(BaseException):
+class Disabled(Portable, BaseException):
     """Raised by a handler: this event is not possible here, so the step does not exist.
 
     No `Exception`, so that code under test that catches its own failures does not catch this.
     """
 
 
-class BoundReached(BaseException):
+class BoundReached(Portable, BaseException):
     """Raised by a handler with a bound's name: the step is suppressed and the state counts as cut by that bound.
 
     No `Exception`, as `Disabled`.

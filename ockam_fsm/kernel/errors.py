@@ -11,9 +11,30 @@ the remote one. Anything else that leaves the core is a bug of ours.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
-class DefinitionError(ValueError):
+class Portable:
+    """The first base of every exception of this package: it can be pickled and copied whatever its constructor takes,
+    and is equal to what comes out, by its type, its text and its attributes."""
+
+    args: tuple[Any, ...]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickled, (type(self), self.args), vars(self)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.args == self.args and vars(other) == vars(self)
+
+    def __hash__(self) -> int:
+        return hash((type(self), str(self)))
+
+
+def _unpickled(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
+    return kind.__new__(kind, *args)
+
+
+class DefinitionError(Portable, ValueError):
     """A machine, world or property is wrong; `problems` lists everything that is, not just the first thing."""
 
     def __init__(self, subject: str, problems: Sequence[str]) -> None:
@@ -24,7 +45,7 @@ class DefinitionError(ValueError):
         super().__init__(f"{subject}: {count} problem{'s' if count != 1 else ''}{lines}")
 
 
-class LocalSessionError(RuntimeError):
+class LocalSessionError(Portable, RuntimeError):
     """The caller's order cannot be carried out now. Nothing has changed."""
 
 
@@ -49,7 +70,7 @@ class EventRefused(LocalSessionError):
         super().__init__(f"{machine}: {event} refused in {state} (allowed here: {options}): {because}.{advice}")
 
 
-class RemoteSessionError(RuntimeError):
+class RemoteSessionError(Portable, RuntimeError):
     """A peer sent something unacceptable.
 
     `reason` is one of a small set of words fit for a dead letter; `reply` is the payload that the peer may be sent,

@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+from ockam_fsm.kernel.errors import Portable
 from ockam_fsm.net.routes import join_host, split_host
 from ockam_fsm.runtime.encoding.frames import FrameDecoder
 
@@ -27,11 +28,11 @@ READ_BYTES = 65_536
 T = TypeVar("T")
 
 
-class Unreachable(Exception):
+class Unreachable(Portable, Exception):
     """No connection could be made."""
 
 
-class Ended(Exception):
+class Ended(Portable, Exception):
     """The peer has closed the connection."""
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from ockam_fsm.kernel.errors import Portable
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session.commands import (
@@ -49,7 +50,7 @@ _ENDS = {EXHAUSTED: "W6", "reaped": "W7", "idle for too long": "W7"}
 _AWAY = (State.IDLE, State.TIMED_OUT, State.CLOSED)
 
 
-class Broken(BaseException):
+class Broken(Portable, BaseException):
     """A property does not hold. `property_id` names it. No `Exception`: a node survives those of its deliveries."""
 
     def __init__(self, property_id: str, detail: str) -> None:

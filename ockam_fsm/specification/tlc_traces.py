@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ockam_fsm.kernel.errors import Portable
 from ockam_fsm.machines.session import table
 from ockam_fsm.machines.vocabulary import Event, Role
 from ockam_fsm.projections import tla, tla_model
@@ -53,7 +54,7 @@ class Part:
         return (kind, *(tuple(dict(found[role].limits).items()) for role in Role))
 
 
-class Unjudged(Exception):
+class Unjudged(Portable, Exception):
     """This trace has something that the specification does not speak of."""
 
 

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ockam_fsm.kernel.errors import Portable
 from ockam_fsm.machines.vocabulary import Event, Role, State
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.specification.table_world import DATA, ERROR, HELLO, SUPERSEDED, Symbol
@@ -62,7 +63,7 @@ class Validation:
         return self.rejection is None
 
 
-class _Unexplained(Exception):
+class _Unexplained(Portable, Exception):
     def __init__(self, why: str, possible: Iterable[str] = ()) -> None:
         self.why = why
         self.possible = tuple(sorted(set(possible)))

@@ -15,13 +15,15 @@ import tempfile
 import time
 from collections.abc import Sequence
 
+from ockam_fsm.kernel.errors import Portable
+
 MAX_LINE_BYTES = 32 * 2**20
 READ_BYTES = 2**16
 END_SECONDS = 0.5
 TAIL_BYTES = 500
 
 
-class ProgramLost(RuntimeError):
+class ProgramLost(Portable, RuntimeError):
     """The program does not answer any more; the message says why, with the end of what it wrote to its stderr."""
 
 

@@ -27,6 +27,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from ockam_fsm.kernel.errors import Portable
+
 HEAP_MEGABYTES = 3072
 STACK_KILOBYTES = 64 * 1024
 """Of each thread. Java's default depends on the platform, and what a given depth takes depends on what was compiled."""
@@ -41,7 +43,7 @@ _OVERFLOW = "StackOverflowError"
 _COUNTS = re.compile(r"([\d,]+) states generated.*?([\d,]+) distinct states found")
 
 
-class TlcError(RuntimeError):
+class TlcError(Portable, RuntimeError):
     """TLC could not judge a model; `remedy` says what to do."""
 
     def __init__(self, fact: str, remedy: str) -> None:

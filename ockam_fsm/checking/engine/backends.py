@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from ockam_fsm.checking.engine.search import Guard, Search
 from ockam_fsm.checking.engine.search_stdlib import StdlibSearch
 from ockam_fsm.checking.engine.steps import Moves
+from ockam_fsm.kernel.errors import Portable
 
 WORTH_NUMBA_STATES = 100_000
 """Loading numba and its compiled code costs a second (the very first time, ten to compile); the standard library
@@ -16,11 +17,11 @@ WORD_BITS = 63
 REMEDY = "pip install 'ockam-fsm[fast]', or backend='stdlib'"
 
 
-class BackendUnavailable(RuntimeError):
+class BackendUnavailable(Portable, RuntimeError):
     """The back end that was asked for cannot search this world; says why and what to do."""
 
 
-class Outgrown(Exception):
+class Outgrown(Portable, Exception):
     """The world is large enough for numba to pay."""
 
 

@@ -17,11 +17,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from ockam_fsm.kernel.errors import Portable
+
 COMFORTABLE_BITS = 60
 _LEAST_RESERVE = 1
 
 
-class TooNarrow(Exception):
+class TooNarrow(Portable, Exception):
     """An id does not fit its field: plan a wider layout and search again."""
 
 

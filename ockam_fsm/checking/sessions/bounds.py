@@ -19,17 +19,18 @@ from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import InitiatorActor
 from ockam_fsm.checking.sessions.worlds import world_of
 from ockam_fsm.checking.world import Budget, Network, World
+from ockam_fsm.kernel.errors import Portable
 
 SETTING_BOUNDS = ("attempts", "generations", "held", "misses", "spawns")
 UNLIMITED = "unlimited"
 ALWAYS_LIMITED = ("in_flight", "misses", "spawns")
 
 
-class UnknownBound(ValueError):
+class UnknownBound(Portable, ValueError):
     """The world has no bound of that name."""
 
 
-class WrongBound(ValueError):
+class WrongBound(Portable, ValueError):
     """The value is no bound; says which values are."""
 
 

@@ -19,7 +19,7 @@ from contextlib import suppress
 from ockam_fsm.conformance.oracle.comparison import excerpt
 from ockam_fsm.conformance.wire.record import Record
 from ockam_fsm.conformance.wire.target import NOWHERE, Target
-from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.kernel.errors import LocalSessionError, Portable, RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.net.raw_peer import Ended, RawListener, RawPeer, Unreachable, now, pause
 from ockam_fsm.net.routes import join_host
@@ -32,7 +32,7 @@ FLOOD = 5000
 """More messages than this that nobody asked for, on one connection, are a flood."""
 
 
-class Outcome(Exception):
+class Outcome(Portable, Exception):
     """How a case ended, if not well. `clause`: another one than the case's."""
 
     def __init__(self, reason: str, clause: str = "") -> None:

@@ -33,7 +33,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.kernel.errors import LocalSessionError, Portable, RemoteSessionError
 from ockam_fsm.runtime.encoding.bare import malformed
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 
@@ -236,7 +236,7 @@ def decode_plain(body: bytes) -> Message | None:
     return Message(onward_route, return_route, body[at:end])
 
 
-class _NotPlain(Exception):
+class _NotPlain(Portable, Exception):
     """Not what encoders write, which is no error yet."""
 
 

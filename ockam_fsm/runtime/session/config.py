@@ -8,7 +8,7 @@ Source: spec/sessions.md sections 2 and 3; the default back-off is gRPC's (1 s, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 from ockam_fsm.kernel.driver import Driver, driver_for
@@ -119,6 +119,10 @@ class SessionConfig:
             raise DefinitionError("session config", problems)
         if problems := list(self._problems()):
             raise DefinitionError(f"session config of {self.machine.name}", problems)
+
+    def __getstate__(self) -> dict[str, object]:
+        """What was declared; what was looked up since (a driver) is looked up again where this is unpickled."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def machine(self) -> SessionMachine:

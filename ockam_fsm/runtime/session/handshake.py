@@ -106,6 +106,9 @@ class OckamProfile:
     name = "ockam"
     keeps_alive = False
 
+    def __reduce__(self) -> str:
+        return "OCKAM"  # a profile is a symbol: unpickled or copied it is the same object
+
     def speaks(self, signal: Signal) -> bool:
         return isinstance(signal, Hello | Answer | Data)
 
@@ -146,6 +149,9 @@ def _ockam_worker(worker: Address) -> bytes:
 class GenerationProfile:
     name = "generation"
     keeps_alive = True
+
+    def __reduce__(self) -> str:
+        return "GENERATION"
 
     def speaks(self, signal: Signal) -> bool:
         return True
