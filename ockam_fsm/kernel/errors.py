@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ockam_fsm.kernel.text import neutral
+
 
 class Portable:
     """The first base of every exception of this package: it can be pickled and copied whatever its constructor takes,
@@ -74,11 +76,11 @@ class RemoteSessionError(Portable, RuntimeError):
     """A peer sent something unacceptable.
 
     `reason` is one of a small set of words fit for a dead letter; `reply` is the payload that the peer may be sent,
-    or None where silence is right.
+    or None where silence is right. Both words may be the peer's; the text of this error is neutral.
     """
 
     def __init__(self, reason: str, detail: str = "", *, reply: bytes | None = None) -> None:
         self.reason = reason
         self.detail = detail
         self.reply = reply
-        super().__init__(f"{reason}: {detail}" if detail else reason)
+        super().__init__(neutral(f"{reason}: {detail}" if detail else reason))

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
+from ockam_fsm.kernel.text import neutral
 from ockam_fsm.runtime.node.commands import (
     AttemptStarted,
     Letter,
@@ -59,12 +60,13 @@ class LogObserver:
             level = logging.DEBUG  # a peer that floods a node shall not flood its log
         if self.logger.isEnabledFor(level):
             text, facts = described(observation)
+            harmless = {name: neutral(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
             cause = observation.error if isinstance(observation, WorkerFailed) else None
-            self.logger.log(level, text, extra=facts, exc_info=cause)
+            self.logger.log(level, "%s", neutral(text), extra=harmless, exc_info=cause)
 
 
 def described(observation: Observation) -> tuple[str, dict[str, Any]]:
-    """What a log says of it: a sentence, and the fields."""
+    """What a log says of it: a sentence, and the fields. Both may hold a peer's words."""
     facts: dict[str, Any] = {"kind": type(observation).__name__, "worker": str(observation.worker or "")}
     match observation:
         case StateChanged(worker, machine, before, after, generation):

@@ -6,6 +6,7 @@ which it left, so that a late message is drawn as the slanted line that it is.
 
 Rule 1: nothing is computed from a machine here; whatever should be seen is in a moment.
 Rule 2: every label is escaped, and the drawing grows with the longest of them: nothing is cut off.
+Rule 3: what a peer said may stand in a chart: every text of it is neutral (kernel/text.py) from the beginning.
 Left out: clocks. Distances are steps, not seconds.
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from ockam_fsm.kernel.text import neutral
 from ockam_fsm.projections.mermaid import mermaid_text
 from ockam_fsm.projections.styling import generated
 
@@ -45,6 +47,9 @@ class Moment:
     left_at: int | None = None
     refused: bool = False
 
+    def __post_init__(self) -> None:
+        _neutralise(self, "who", "label", "whom")
+
 
 @dataclass(frozen=True)
 class Chart:
@@ -61,6 +66,8 @@ class Chart:
     moments: tuple[Moment, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
+        _neutralise(self, "title", "sentence")
+        object.__setattr__(self, "participants", tuple(map(neutral, self.participants)))
         known = {*self.participants, ""}
         for index, moment in enumerate(self.moments):
             for name in (moment.who, moment.whom):
@@ -68,6 +75,12 @@ class Chart:
                     raise ValueError(f"{self.name}, moment {index}: {name} is none of {', '.join(self.participants)}")
             if moment.left_at is not None and not 0 <= moment.left_at <= index:
                 raise ValueError(f"{self.name}, moment {index}: left at {moment.left_at}, which is not before it")
+
+
+def _neutralise(value: object, *names: str) -> None:
+    """Rule 3."""
+    for name in names:
+        object.__setattr__(value, name, neutral(getattr(value, name)))
 
 
 ARROWS = frozenset({MomentKind.MESSAGE, MomentKind.LOST, MomentKind.DUPLICATE})

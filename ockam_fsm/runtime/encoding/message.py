@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
+from ockam_fsm.kernel.text import neutral
 from ockam_fsm.kernel.value import value
 
 LOCAL = 0
@@ -21,7 +22,7 @@ class Address(NamedTuple):
     value: bytes
 
     def __str__(self) -> str:
-        text = self.value.decode("utf-8", "backslashreplace")
+        text = neutral(self.value.decode("utf-8", "backslashreplace"))
         return text if self.type == LOCAL else f"{self.type}#{text}"
 
 
