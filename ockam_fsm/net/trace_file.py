@@ -1,70 +1,181 @@
-"""The trace of one node, in a file that outlives its process: one that is started again goes on with it.
+"""The trace of one node, in files that outlive its process: one that is started again goes on with them.
 
 Theory: a process may end between any two instructions. A record is handed to the system before its step is carried out
 (trace_recorder.py sees a step before any edge does), so every message in flight is in the trace. A killed process
 leaves whole lines and, at most, the beginning of one.
 
-Rule 1: each record is flushed. A process that is killed loses no record; a machine that loses power may.
+Rule 1: each record is written at once. A process that is killed loses no record; a machine that loses power may.
 Rule 2: the beginning of a line that was never ended is cut off, for its step was never carried out.
-Rule 3: a file that is somebody else's is left as it is: its first line must be the header that this node would write.
+Rule 3: a file that is not this trace is left as it is: its first line must be the header that this node would write.
+Rule 4: a file has a size. What is full becomes `NAME.1`, that one `NAME.2`, and so on; the oldest is removed. The
+        header of the next file says after which record it begins (`after`).
+Rule 5: of what is there only the first line and the last ones are read, whatever the size.
+Rule 6: a trace that cannot be written any more ends there, with whole lines. That is logged once; the node goes on.
 Source: spec/traces/README.md.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
+from errno import EMSGSIZE
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
-from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.kernel.errors import DefinitionError, LocalSessionError
+from ockam_fsm.kernel.files import open_regular
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.trace_recorder import Facts, Recorder, line_writer
+from ockam_fsm.runtime.trace_recorder import MAX_LINE_BYTES, Facts, Recorder, line_of
+
+MAX_BYTES = 64 * 2**20
+MIN_BYTES = 4096
+KEPT = 3
+
+logger = logging.getLogger("ockam_fsm.trace")
 
 
 class TraceFile:
     """`with TraceFile(path, header) as trace: TcpNode(make=trace.make)`. The node is named after the file."""
 
-    def __init__(self, path: Path, head: Facts) -> None:
-        """
+    def __init__(self, path: Path, head: Facts, *, max_bytes: int = MAX_BYTES, kept: int = KEPT) -> None:
+        """`max_bytes`: of one file. `kept`: how many full ones stay beside it.
+
         Raises:
-            OSError: the file cannot be read or written.
+            OSError: the file cannot be read or written, or is not a regular one.
             LocalSessionError: it has something else in it.
+            DefinitionError: `max_bytes` or `kept` is too small.
         """
+        if max_bytes < MIN_BYTES or kept < 1:
+            raise DefinitionError("trace", [f"max_bytes is at least {MIN_BYTES}, kept at least 1"])
         self.path = path
+        self.max_bytes, self.kept = max_bytes, kept
         self.recorder = Recorder(path.stem, self._write)
-        self.recorder.sequence, whole = self._found(json.loads(json.dumps(head)))
-        self._file: TextIO = path.open("a", encoding="utf-8", newline="\n")
-        self._file.truncate(whole)
-        self._line = line_writer(self._file)
-        if not whole:
-            self._write(head)
+        self._head: Facts = json.loads(json.dumps(head))
+        if not path.exists() and self._next.is_file():
+            self._next.rename(path)  # a process was killed while it made one file of the other
+        self._file: int | None = open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        try:
+            self._size = self._go_on(self._file)
+        except BaseException:
+            self._close()
+            raise
 
     def __enter__(self) -> TraceFile:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._file.close()
+        self._close()
 
     def make(self, settings: Any, *args: Any, **options: Any) -> Session:
         """A session that is recorded, if it says what can be judged."""
         kind = self.recorder.session if settings.profile.keeps_alive else Session
         return kind(settings, *args, **options)
 
-    def _write(self, facts: Facts) -> None:
-        self._line(facts)
-        self._file.flush()
+    # Writing ----------------------------------------------------------------------------------------------------------
 
-    def _found(self, head: Facts) -> tuple[int, int]:
-        """How many records are there, and how many bytes they have with the header."""
-        lines = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
-        if lines and not lines[-1].endswith(b"\n"):
-            lines.pop()
+    @property
+    def _next(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.new")
+
+    def _write(self, facts: Facts) -> None:
+        if self._file is None:
+            return
+        line = line_of(facts)
         try:
-            facts = [json.loads(line) for line in lines]
-        except ValueError:
-            facts = [None]
-        if facts and (facts[0] != head or any(one.get("node") != self.path.stem for one in facts[1:])):
+            if len(line) > MAX_LINE_BYTES:
+                raise OSError(EMSGSIZE, f"a record has {len(line)} bytes, and {MAX_LINE_BYTES} are readable")
+            if self._size + len(line) > self.max_bytes and self._size > self._begin:
+                self._rotate(facts["sequence"] - 1)
+            self._size += _written(self._file, line)
+        except OSError as error:
+            self._end(error)
+
+    def _rotate(self, after: int) -> None:
+        """What was written so far becomes an older file."""
+        head = line_of(self._head | {"after": after})
+        fresh = open_regular(self._next, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
+        try:
+            _written(fresh, head)
+            for number in range(self.kept - 1, 0, -1):
+                if self._older(number).exists():
+                    self._older(number).replace(self._older(number + 1))
+            self.path.replace(self._older(1))
+            self._next.replace(self.path)
+        except BaseException:
+            os.close(fresh)
+            raise
+        self._close()
+        self._file, self._size, self._begin = fresh, len(head), len(head)
+
+    def _older(self, number: int) -> Path:
+        return self.path.with_name(f"{self.path.name}.{number}")
+
+    def _end(self, error: OSError) -> None:
+        """Rule 6."""
+        logger.error("the trace %s ends here: %s; the node goes on without it", self.path, error.strerror or error)
+        self._close()
+
+    def _close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+        self._file = None
+
+    # Going on ---------------------------------------------------------------------------------------------------------
+
+    def _go_on(self, file: int) -> int:
+        """Take up the trace that is there; the result is its size."""
+        with os.fdopen(os.dup(file), "rb") as found:
+            first = found.readline(MAX_LINE_BYTES)
+            if not first.endswith(b"\n"):  # nothing yet, or a header that was never ended
+                self._require(len(first) < MAX_LINE_BYTES)
+                os.ftruncate(file, 0)
+                self._begin = _written(file, line_of(self._head))
+                return self._begin
+            head = _object(first)
+            after = head.pop("after", 0)
+            self._require(head == self._head)
+            self._begin = len(first)
+            whole, last = _last_line(found, len(first))
+        record = _object(last) if last else {"node": self.path.stem, "sequence": after}
+        self._require(record.get("node") == self.path.stem and type(record.get("sequence")) is int)
+        os.ftruncate(file, whole)
+        self.recorder.sequence = record["sequence"]
+        return whole
+
+    def _require(self, ours: bool) -> None:
+        if not ours:
             remedy = "a trace goes on only with the same type and limits, in a file of the same name"
-            raise LocalSessionError(f"{os.fspath(self.path)} is the trace of something else: {remedy}")
-        return len(lines[1:]), sum(map(len, lines))
+            raise LocalSessionError(f"{self.path} is the trace of something else: {remedy}")
+
+
+def _written(file: int, line: bytes) -> int:
+    """Write a line, the whole of it or nothing."""
+    before, left = os.fstat(file).st_size, line
+    try:
+        while left:
+            left = left[os.write(file, left) :]
+    except OSError:
+        os.ftruncate(file, before)
+        raise
+    return len(line)
+
+
+def _last_line(file: BinaryIO, start: int) -> tuple[int, bytes]:
+    """Where the last whole line ends, and what it says; nothing if there is none after `start`."""
+    size = file.seek(0, os.SEEK_END)
+    at = max(start, size - 2 * MAX_LINE_BYTES)
+    file.seek(at)
+    lines, newline, _ = file.read(2 * MAX_LINE_BYTES).rpartition(b"\n")
+    if not newline:
+        return (start, b"") if at == start else (size, b"?")
+    return at + len(lines) + 1, lines.rpartition(b"\n")[2]
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    """What a line says; nothing if it is no JSON object."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
-from typing import Any, ClassVar, TextIO, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.vocabulary import Event, Role
@@ -41,6 +41,7 @@ from ockam_fsm.runtime.session.session import EXPIRED, Session
 from ockam_fsm.runtime.session.signals import Answer, Close, Data, Error, Hello, Keepalive, KeepaliveAnswer, Superseded
 
 FORMAT, VERSION = "ockam-fsm trace", 1
+MAX_LINE_BYTES = 1 << 20
 DIGEST_BYTES = 6
 _ROLES = {role: role.name.lower() for role in Role}
 _KINDS = {Keepalive: "keepalive", KeepaliveAnswer: "keepalive-answer", Close: "close", Error: "error"}
@@ -136,13 +137,9 @@ class Recorder:
         self.write({"node": self.node, "sequence": self.sequence} | facts)
 
 
-def line_writer(file: TextIO) -> Callable[[Facts], None]:
-    """Writes one JSON object a line."""
-
-    def write(facts: Facts) -> None:
-        file.write(json.dumps(facts, sort_keys=True) + "\n")
-
-    return write
+def line_of(facts: Facts) -> bytes:
+    """One JSON object as a line."""
+    return json.dumps(facts, sort_keys=True).encode() + b"\n"
 
 
 # Messages -------------------------------------------------------------------------------------------------------------
