@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
 
 import typer
 
-from ockam_fsm.cli.app import DIFFERS, JsonOption, app, fail, out, print_json, unknown
+from ockam_fsm.cli.app import DIFFERS, JsonOption, command, fail, out, print_json, unknown
+from ockam_fsm.kernel.files import write_whole
+from ockam_fsm.specification.trace_files import TraceLines
 
 if TYPE_CHECKING:
     from ockam_fsm.specification.trace_validation import Rejection, Validation
 
 MOST_LISTED = 12
+MAX_MERGED_BYTES = 512 * 2**20
+"""Traces that are put together are in memory; a single one is not."""
 DESCRIBED = "spec/traces/README.md describes the format."
 Origin: TypeAlias = "Callable[[int], tuple[Path, int]]"
 """The file that a line of the whole comes from, and which of its lines it is."""
 
 
-@app.command()
+@command
 def validate(
     traces: Annotated[
         list[Path], typer.Argument(metavar="TRACE...", help="JSON lines (spec/traces/README.md), one file per node.")
@@ -49,10 +53,11 @@ def validate(
     * `ockam-fsm validate --tlc run.jsonl`: by the TLA+ specification too, `spec/tla/SessionTrace.tla`
     """
     with TemporaryDirectory(prefix="validate-") as folder:
-        as_it_is = len(traces) == 1 and not allow and not merged
+        parts = _found(traces)
+        as_it_is = len(traces) == len(parts[0].files) == 1 and not allow and not merged
         whole = traces[0] if as_it_is else merged or Path(folder, "merged.jsonl")
-        origin = _itself(whole) if as_it_is else _merge(traces, allow or [], whole)
-        result = _judged(whole)
+        origin = parts[0].origin if as_it_is else _merge(parts, allow or [], whole)
+        result = _judged(parts[0] if as_it_is else TraceLines(whole))
         second = _by_tlc(whole, root, result) if tlc else {}
     if as_json:
         print_json(_as_json(traces, result, origin) | second)
@@ -69,11 +74,14 @@ def validate(
         raise typer.Exit(DIFFERS)
 
 
-def _itself(trace: Path) -> Origin:
-    return lambda line: (trace, line)
+def _found(traces: Sequence[Path]) -> list[TraceLines]:
+    try:
+        return [TraceLines(trace) for trace in traces]
+    except OSError as error:
+        fail(f"cannot read {error.filename}: {error.strerror}.", "Name a trace: a regular file that is there.")
 
 
-def _merge(traces: Sequence[Path], allowed: Sequence[str], whole: Path) -> Origin:
+def _merge(parts: Sequence[TraceLines], allowed: Sequence[str], whole: Path) -> Origin:
     """Write traces as one; the result says where a line of that comes from."""
     from ockam_fsm.specification.trace_merging import MergeError, merge
     from ockam_fsm.specification.trace_validation import ALLOWING
@@ -81,32 +89,39 @@ def _merge(traces: Sequence[Path], allowed: Sequence[str], whole: Path) -> Origi
     for fault in allowed:
         if fault not in ALLOWING:
             unknown("fault", fault, ALLOWING)
+    size = sum(part.size for part in parts)
+    if size > MAX_MERGED_BYTES:
+        fact = f"together the traces have {size} bytes, more than {MAX_MERGED_BYTES}"
+        fail(f"{fact}: {', '.join(str(part.files[-1]) for part in parts)}.", "Record with a smaller --trace-size.")
     try:
-        found = merge([trace.read_bytes().splitlines(keepends=True) for trace in traces], allowed)
-        whole.write_bytes(b"".join(found.lines))
+        found = merge([list(part) for part in parts], allowed)
+        write_whole(whole, b"".join(found.lines))
     except OSError as error:
         fail(f"cannot read or write {error.filename}: {error.strerror}.", "Name traces that are there, and a new file.")
     except MergeError as error:
-        fail(f"{traces[error.which]}, line {error.line}: {error.detail}.", DESCRIBED)
+        _unreadable(parts[error.which].origin(error.line), error.detail)
 
     def origin(line: int) -> tuple[Path, int]:
         which, own = found.origin(line)
-        return traces[which], own
+        return parts[which].origin(own)
 
     return origin
 
 
-def _judged(trace: Path) -> Validation:
-    from ockam_fsm.specification.trace_reading import MAX_LINE_BYTES, TraceError
+def _judged(trace: TraceLines) -> Validation:
+    from ockam_fsm.specification.trace_reading import TraceError
     from ockam_fsm.specification.trace_validation import validate as judge
 
     try:
-        with trace.open("rb") as file:
-            return judge(iter(lambda: file.readline(MAX_LINE_BYTES + 1), b""))
+        return judge(trace)
     except OSError as error:
-        fail(f"cannot read {trace}: {error.strerror}.", "Name a trace that `ockam-fsm simulate --trace` has written.")
+        fail(f"cannot read {error.filename}: {error.strerror}.", "Name a trace: a regular file that is there.")
     except TraceError as error:
-        fail(f"{trace}, line {error.line}: {error.detail}.", DESCRIBED)
+        _unreadable(trace.origin(error.line), error.detail)
+
+
+def _unreadable(place: tuple[Path, int], detail: str) -> NoReturn:
+    fail(f"{place[0]}, line {place[1]}: {detail}.", DESCRIBED)
 
 
 def _by_tlc(trace: Path, root: Path, result: Validation) -> dict[str, object]:
@@ -132,12 +147,12 @@ def _print(rejection: Rejection, origin: Origin, several: bool) -> None:
     trace, line = origin(rejection.line)
     where = f"{trace}, " if several else ""
     where += f"line {line} (node {rejection.node}, sequence {rejection.sequence})"
-    console.print(f"rejected: no behaviour explains {where}", markup=False, soft_wrap=True)
-    console.print(f"  {rejection.why}", markup=False, soft_wrap=True)
+    console.print(f"rejected: no behaviour explains {where}", soft_wrap=True)
+    console.print(f"  {rejection.why}", soft_wrap=True)
     for one in rejection.possible[:MOST_LISTED]:
-        console.print(f"  possible: {one}", markup=False, soft_wrap=True)
+        console.print(f"  possible: {one}", soft_wrap=True)
     if len(rejection.possible) > MOST_LISTED:
-        console.print(f"  and {len(rejection.possible) - MOST_LISTED} more", markup=False)
+        console.print(f"  and {len(rejection.possible) - MOST_LISTED} more")
 
 
 def _as_json(traces: Sequence[Path], result: Validation, origin: Origin) -> dict[str, object]:

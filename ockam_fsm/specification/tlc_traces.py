@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from ockam_fsm.kernel.errors import Portable
+from ockam_fsm.kernel.files import reading
 from ockam_fsm.machines.session import table
 from ockam_fsm.machines.vocabulary import Event, Role
 from ockam_fsm.projections import tla, tla_model
-from ockam_fsm.specification.trace_reading import MAX_LINE_BYTES, MESSAGE, START, Header, Record, Said, read
+from ockam_fsm.runtime.trace_recorder import MAX_LINE_BYTES
+from ockam_fsm.specification.trace_reading import MESSAGE, START, Header, Record, Said, read
 from ockam_fsm.tools import tlc
 
 UNBOUNDED = "1000000"
@@ -65,7 +67,7 @@ def parts_of(trace: Path) -> Iterator[Part]:
         TraceError: a line cannot be read.
         Unjudged: a message reached another session than its own.
     """
-    with trace.open("rb") as file:
+    with reading(trace) as file:
         header, records = read(iter(lambda: file.readline(MAX_LINE_BYTES + 1), b""))
         every = tuple(records)
     if any(record.message is not None and record.message.session for record in every):

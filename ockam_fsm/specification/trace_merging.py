@@ -91,7 +91,11 @@ def _require_own_nodes(parts: Sequence[_Part]) -> None:
     for part in parts:
         for record in part.records:
             if seen.setdefault(record.node, part.which) != part.which:
-                raise MergeError(part.which, record.line, f"node {record.node!r} is in another trace as well")
+                raise MergeError(
+                    part.which,
+                    record.line,
+                    f"node {record.node!r} is in another trace as well; of a trace in several files name the newest",
+                )
 
 
 def _header(parts: Sequence[_Part], allowed: Iterable[str]) -> dict[str, Any]:

@@ -18,9 +18,9 @@ from ockam_fsm.kernel.errors import DefinitionError, Portable
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Event, Role, SessionType, State
 from ockam_fsm.runtime.session.config import Durations, SessionConfig
+from ockam_fsm.runtime.trace_recorder import MAX_LINE_BYTES as MAX_LINE_BYTES
 
 FORMAT, VERSION = "ockam-fsm trace", 1
-MAX_LINE_BYTES = 1 << 20
 MAX_NUMBER = 1 << 64
 
 START, MESSAGE = "start", "message"
@@ -204,6 +204,8 @@ class _Reader:
     def header(self, partial: bool = False) -> Header:
         if self.found.get("trace") != FORMAT or self.found.get("version") != VERSION:
             self.fail(f"the first line must say `trace`: {FORMAT!r} and `version`: {VERSION}")
+        if after := self.number("after", 0):
+            self.fail(f"it begins after record {after}: the files before it are needed as well, and the first is gone")
         name = self.among("type", (kind.name for kind in TYPES))
         kind = next(kind for kind in TYPES if kind.name == name)
         if self.found.get("profile", "generation") != "generation":
