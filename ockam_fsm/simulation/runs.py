@@ -14,14 +14,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
+from ockam_fsm.kernel.errors import Portable
+from ockam_fsm.kernel.files import reading, writing
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.node.commands import WorkerTimer
-from ockam_fsm.runtime.trace_recorder import Facts, RecordedSession, header, recorded
+from ockam_fsm.runtime.trace_recorder import MAX_LINE_BYTES, Facts, RecordedSession, header, line_of, recorded
 from ockam_fsm.simulation.monitors import Broken, WatchedSession
 from ockam_fsm.simulation.network import Link, SeededEntropy, SimulatedNetwork, SimulatedNode
 from ockam_fsm.simulation.workload import Setup, Simulation
@@ -30,7 +32,7 @@ from ockam_fsm.simulation.workload import Setup, Simulation
 class Tracing:
     """Turns every event of the network into one record (when, what, where), and adds the steps of sessions."""
 
-    def __init__(self, write: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, write: Callable[[dict[str, Any]], object]) -> None:
         self.write = write
         self.counts: dict[str, int] = {}
         self.steps: list[tuple[str, Facts]] = []
@@ -93,7 +95,7 @@ def simulate(
     setup: Setup,
     steps: int,
     *,
-    trace: Callable[[dict[str, Any]], None] | None = None,
+    trace: Callable[[dict[str, Any]], object] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Outcome:
     """Run, settle, and say what came of it."""
@@ -129,10 +131,10 @@ def _make(setup: Setup, tracing: Tracing | None) -> type[WatchedSession]:
 
 def write_trace(setup: Setup, steps: int, path: Path) -> Outcome:
     """Run again, with a record of each step, one JSON object a line; the first line says how to run it."""
-    with path.open("w", encoding="utf-8") as file:
-        print(json.dumps(_header(setup, steps), sort_keys=True), file=file)
-        outcome = simulate(setup, steps, trace=lambda record: print(json.dumps(record, sort_keys=True), file=file))
-        print(json.dumps({"broken": outcome.broken, "detail": outcome.detail}, sort_keys=True), file=file)
+    with writing(path) as file:
+        file.write(line_of(_header(setup, steps)))
+        outcome = simulate(setup, steps, trace=lambda record: file.write(line_of(record)))
+        file.write(line_of({"broken": outcome.broken, "detail": outcome.detail}))
     return outcome
 
 
@@ -146,16 +148,28 @@ def replay(path: Path, setup: Setup | None = None) -> int:
 
     `setup`: where the trace is of a variant, which its header cannot name.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
-    header = json.loads(lines[0])
-    found: list[str] = [lines[0]]
-    outcome = simulate(
-        setup or Setup.from_header(header),
-        header["steps"],
-        trace=lambda record: found.append(json.dumps(record, sort_keys=True)),
-    )
-    found.append(json.dumps({"broken": outcome.broken, "detail": outcome.detail}, sort_keys=True))
-    for number, (line, repeated) in enumerate(zip_longest(lines, found), 1):
-        if line != repeated:
-            return number
+    with reading(path) as file:
+        lines = iter(lambda: file.readline(MAX_LINE_BYTES), b"")
+        header = json.loads(next(lines))
+        numbers = count(2)
+
+        def compare(record: dict[str, Any] | None) -> None:
+            number, repeated = next(numbers), b"" if record is None else line_of(record)
+            if next(lines, b"").rstrip(b"\n") != repeated.rstrip(b"\n"):
+                raise _Different(number)
+
+        try:
+            outcome = simulate(setup or Setup.from_header(header), header["steps"], trace=compare)
+            compare({"broken": outcome.broken, "detail": outcome.detail})
+            compare(None)
+        except _Different as found:
+            return found.line
     return 0
+
+
+class _Different(Portable, Exception):
+    """A line is not what it was."""
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+        super().__init__(f"line {line}")
