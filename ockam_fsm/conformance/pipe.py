@@ -26,6 +26,7 @@ from ockam_fsm.conformance.target import (
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.runtime.encoding.frames import MAX_ROUTE_LENGTH, check_route
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.session.commands import (
     Closed,
@@ -47,6 +48,8 @@ from ockam_fsm.runtime.session.signals import Generation
 from ockam_fsm.tools.line_subprocess import LineProgram, ProgramLost
 
 Json = Mapping[str, Any]
+MOST_SAID_BYTES = 16 * 2**20
+"""What is kept of a run has a size: it is as much as the program has said in it."""
 
 
 # Words ----------------------------------------------------------------------------------------------------------------
@@ -57,7 +60,9 @@ def route_to_json(route: Route) -> list[list[Any]]:
 
 
 def route_of(found: Any) -> Route:
-    return tuple(Address(int(kind), bytes.fromhex(value)) for kind, value in found)
+    route = tuple(Address(int(kind), bytes.fromhex(value)) for kind, value in found[: MAX_ROUTE_LENGTH + 1])
+    check_route(route)
+    return route
 
 
 def message_to_json(message: Message) -> dict[str, Any]:
@@ -201,13 +206,19 @@ _OUTCOMES: Mapping[str, Callable[[Json], Notice]] = {
 class Program:
     """A program that is a target again and again: `program.make` is what `check_initiator` and the others want."""
 
-    def __init__(self, command: Sequence[str], patience_seconds: float = 5.0) -> None:
+    def __init__(
+        self, command: Sequence[str], patience_seconds: float = 5.0, over: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`over`: whether the whole run has to end now."""
         self.command = tuple(command)
-        self.patience_seconds = patience_seconds
+        self.patience_seconds, self.over = patience_seconds, over
+        self.said = 0
+        """How many bytes of answers the present run has."""
         self.running: LineProgram | None = None
 
     def make(self, endpoint: EndpointUnderTest) -> Target:
         """Raises Unsupported, or TargetLost."""
+        self.said = 0
         answer = self.ask({"start": endpoint_to_json(endpoint)})
         if "unsupported" in answer:
             raise Unsupported(str(answer["unsupported"]))
@@ -220,13 +231,16 @@ class Program:
     def ask(self, command: Json) -> Json:
         try:
             if self.running is None:
-                self.running = LineProgram(self.command, self.patience_seconds)
+                self.running = LineProgram(self.command, self.patience_seconds, self.over)
             line = self.running.ask(json.dumps(command).encode())
+            self.said += len(line)
+            if self.said > MOST_SAID_BYTES:
+                raise ProgramLost(f"more than {MOST_SAID_BYTES} bytes of answers in one run")
             answer = json.loads(line)
         except ProgramLost as lost:
             self.close()
             raise TargetLost(str(lost)) from None
-        except ValueError:
+        except (ValueError, RecursionError):
             self.close()
             raise TargetLost(f"not a line of JSON: {line[:80]!r}") from None
         if not isinstance(answer, dict):
@@ -275,9 +289,9 @@ class PipeTarget:
         answer = self.program.ask(command)
         try:
             self.outputs += [output_of(one) for one in answer["outputs"]]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, LocalSessionError) as error:
             self.program.close()
-            raise TargetLost(f"an output that cannot be read: {type(error).__name__}: {error}") from None
+            raise TargetLost(f"an output that cannot be read: {type(error).__name__}: {str(error)[:500]}") from None
         return answer
 
 

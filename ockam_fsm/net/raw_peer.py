@@ -24,6 +24,8 @@ from ockam_fsm.net.routes import join_host, split_host
 from ockam_fsm.runtime.encoding.frames import FrameDecoder
 
 READ_BYTES = 65_536
+MOST_WAITING = 256
+"""Connections that were made to a listener and that nothing has asked for yet."""
 
 T = TypeVar("T")
 
@@ -92,6 +94,8 @@ class RawPeer:
         """Why nothing more will arrive, once that is so."""
         self.first: bytes = b""
         """The first byte that arrived: the version byte."""
+        self.after_read: Callable[[], None] = lambda: None
+        """Called whenever something has arrived, for whoever keeps an account."""
 
     @classmethod
     async def to(cls, where: str, seconds: float) -> RawPeer:
@@ -112,6 +116,17 @@ class RawPeer:
     def own_host(self) -> str:
         """The address of this end, as the peer can reach it."""
         return str(self._writer.get_extra_info("sockname")[0])
+
+    @property
+    def held_bytes(self) -> int:
+        """What waits here: the beginning of a frame, frames that were not asked for yet, and what the peer does not
+        read."""
+        unsent: int = self._writer.transport.get_write_buffer_size()
+        return self._decoder.buffered + sum(map(len, self._frames)) + unsent
+
+    @property
+    def gone(self) -> bool:
+        return self._writer.transport.is_closing()
 
     def send(self, data: bytes) -> None:
         if not self._writer.transport.is_closing():
@@ -192,10 +207,11 @@ class RawPeer:
             self._frames.extend(self._decoder.feed(data))
         except Exception as error:
             self.ended = f"what arrived is no frame: {error}"
+        self.after_read()
 
 
 class RawListener:
-    """Where others connect to. Whatever connects is accepted, and waits until somebody asks for it.
+    """Where others connect to. Whatever connects is accepted, and waits until somebody asks for it, up to a number.
 
     Not an `asyncio.Server`, nor `sock_accept`: closed while a connection arrives, both lose it, open (Python 3.11).
     """
@@ -245,6 +261,10 @@ class RawListener:
     async def _greet(self, connected: socket.socket) -> None:
         peer = RawPeer(*await asyncio.open_connection(sock=connected))
         if self._listening.fileno() < 0:
+            peer.abort()
+            return
+        self._all = [known for known in self._all if not known.gone]
+        if self._waiting.qsize() >= MOST_WAITING:
             peer.abort()
             return
         self.accepted += 1

@@ -11,15 +11,16 @@ from __future__ import annotations
 import os
 import select
 import subprocess
-import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ockam_fsm.kernel.errors import Portable
 
-MAX_LINE_BYTES = 32 * 2**20
+MAX_LINE_BYTES = 8 * 2**20
+POLL_SECONDS = 0.2
 READ_BYTES = 2**16
 END_SECONDS = 0.5
+MOST_READS = 4
 TAIL_BYTES = 500
 
 
@@ -30,23 +31,29 @@ class ProgramLost(Portable, RuntimeError):
 class LineProgram:
     """One running program."""
 
-    def __init__(self, command: Sequence[str], patience_seconds: float) -> None:
-        """Raises ProgramLost if it does not start."""
-        self.patience_seconds = patience_seconds
-        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the program
-        self.pending, self._said = b"", ""
+    def __init__(
+        self, command: Sequence[str], patience_seconds: float, over: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`over`: whether all waiting has to end now. Raises ProgramLost if it does not start."""
+        self.patience_seconds, self.over = patience_seconds, over
+        self.pending, self._said = b"", b""
         try:
             self.process = subprocess.Popen(
-                list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, start_new_session=True
+                list(command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
             )
         except OSError as error:
-            self.errors.close()
             raise ProgramLost(f"{command[0]} does not start: {error.strerror}") from None
         assert self.process.stdin is not None
         assert self.process.stdout is not None
+        assert self.process.stderr is not None
         self.to, self.of = self.process.stdin.fileno(), self.process.stdout.fileno()
-        os.set_blocking(self.to, False)
-        os.set_blocking(self.of, False)
+        self._errors = [self.process.stderr.fileno()]
+        for end in (self.to, self.of, *self._errors):
+            os.set_blocking(end, False)
 
     def ask(self, line: bytes) -> bytes:
         """Its answer to one line.
@@ -73,9 +80,10 @@ class LineProgram:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        if not self.errors.closed:
-            self._said = self._tail()
-            self.errors.close()
+        self._drain()
+        self._errors.clear()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
 
     def _ask(self, line: bytes) -> bytes:
         if self.pending or self._readable():
@@ -83,11 +91,15 @@ class LineProgram:
         until, unwritten = time.monotonic() + self.patience_seconds, line + b"\n"
         while b"\n" not in self.pending:
             left = until - time.monotonic()
-            readable, writable, _ = select.select([self.of], [self.to] if unwritten else [], [], max(left, 0.0))
+            wanted, unsaid = [self.of, *self._errors], [self.to] if unwritten else []
+            readable, writable, _ = select.select(wanted, unsaid, [], min(max(left, 0.0), POLL_SECONDS))
+            self._drain()
             if writable:
                 unwritten = unwritten[os.write(self.to, unwritten[:READ_BYTES]) :]
-            if readable:
+            if self.of in readable:
                 self._read()
+            if self.over():
+                raise ProgramLost("the time of the whole run was over")
             if left <= 0:
                 raise ProgramLost(f"no answer within {self.patience_seconds:g} s")
         answer, _, self.pending = self.pending.partition(b"\n")
@@ -110,9 +122,17 @@ class LineProgram:
 
     def _tail(self) -> str:
         """The end of what it wrote to its stderr, in one line."""
-        if self.errors.closed:
-            return self._said
-        self.errors.seek(0, os.SEEK_END)
-        self.errors.seek(max(0, self.errors.tell() - TAIL_BYTES))
-        text = self.errors.read().decode(errors="replace")
-        return " ".join(text.split())
+        self._drain()
+        return " ".join(self._said.decode(errors="replace").split())
+
+    def _drain(self) -> None:
+        """Read what it wrote to its stderr, and keep the end of it."""
+        for pipe in tuple(self._errors) * MOST_READS:
+            try:
+                chunk = os.read(pipe, READ_BYTES)
+            except BlockingIOError:
+                return
+            self._said = (self._said + chunk)[-TAIL_BYTES:]
+            if not chunk:
+                self._errors.clear()
+                return

@@ -57,7 +57,7 @@ def check_program(
     answer_seconds: float = 5.0,
 ) -> Report:
     """Judge a program by pipe (`spec/conformance-pipe.md`), as initiator and as responder."""
-    with Program(command, answer_seconds) as program:
+    with Program(command, answer_seconds, effort.over) as program:
         chosen = tuple(kinds)
         judges = [one for role in reversed(Role) for one in _judges(program.make, chosen, role, profile, effort)]
         return _checked(judges, " ".join(command))

@@ -74,6 +74,9 @@ class Judge:
     @property
     def features(self) -> frozenset[Feature] | None:
         """What the implementation claims; None if it has no such end, or is not there at all."""
+        if self.effort.over():
+            self.stopped = ENDED
+            return None
         try:
             with self.calls:
                 return self.make(self.endpoint).features
@@ -140,6 +143,9 @@ class Judge:
         for stimulus in stimuli:
             if not running.step(stimulus):
                 break
+        if self.effort.over():  # what was lost just now was lost for that
+            self.stopped = self.stopped or ENDED
+            return ()
         return self.count(running.steps)
 
     def start(self, endpoint: EndpointUnderTest) -> Lockstep | None:

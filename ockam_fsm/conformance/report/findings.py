@@ -6,6 +6,7 @@ Rule 2: a reproduction is complete: the bytes, the chart, and how to run it agai
         report shows the shortest.
 Rule 3: an expected deviation stays a FAIL. It is listed with its reason and does not count in the exit code; one that
         does not occur any more is said to be stale.
+Rule 4: reasons and meanings may have a peer's words in them: they are neutral (kernel/text.py), and have an end.
 Exit codes: 0 nothing deviates, 1 something does, 2 something that had to be judged could not be.
 """
 
@@ -19,9 +20,11 @@ from functools import cached_property
 from typing import Any
 
 from ockam_fsm.conformance.report.clauses import BY_ID, CLAUSES, Clause
+from ockam_fsm.kernel.text import neutral
 from ockam_fsm.projections.sequence import Chart
 from ockam_fsm.projections.sequence_text import to_text
 
+REASON_CHARACTERS = 4000
 NOT_JUDGED = "this kit does not judge it"
 
 
@@ -55,6 +58,9 @@ class Said:
     whom: str
     data: bytes
     meaning: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "meaning", neutral(self.meaning))
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,7 @@ class Finding:
             raise ValueError(f"{self.case}: there is no clause {self.clause}; known: {', '.join(BY_ID)}")
         if not self.reason:
             raise ValueError(f"{self.case}, clause {self.clause}: a verdict has a reason")
+        object.__setattr__(self, "reason", neutral(self.reason[:REASON_CHARACTERS], "\n"))
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,11 @@ from ockam_fsm.runtime.session.signals import Generation, Hello
 
 FLOOD = 5000
 """More messages than this that nobody asked for, on one connection, are a flood."""
+KEPT_BYTES = 64 * 2**20
+"""So much is kept for a node, on all connections together: what it says and nobody has taken, and what it does not
+read. More is a flood, too."""
+STEP_BYTES, MESSAGE_BYTES = 150, 1000
+"""What a step of a route costs in memory, at most, and what a message costs besides."""
 
 
 class Outcome(Portable, Exception):
@@ -97,6 +102,8 @@ class Run:
         """What the node wrote that it may not write, the first of it."""
         self.heard = 0
         """How many messages of the node were looked at."""
+        self.kept = 0
+        """The account: how many bytes are kept for the node."""
         self.contact: Route = ()
         """In two-sided sessions: how the node reaches the kit for negotiations of its own (clause 5.3)."""
         self.onward: Route = ()
@@ -108,7 +115,7 @@ class Run:
         try:
             message = decode_message(body)
         except RemoteSessionError as error:
-            self.unwritable = self.unwritable or f"{error} (body {body[:64].hex()})"
+            self.unwritable = self.unwritable or f"{str(error)[:200]} (body {body[:64].hex()})"
             return None
         if encode_message(message) != body:
             reason = "not 4 elements in definite and shortest forms"
@@ -184,7 +191,7 @@ class CaseContext:
     def close(self) -> None:
         """End everything that a case has left open."""
         for wire in self.wires:
-            wire.peer.abort()
+            wire.close()
         for listener in self.listeners:
             listener.close()
         self.wires, self.listeners = [], []
@@ -200,6 +207,8 @@ class Wire:
         """What is said back at once: at this address, to this payload, these bytes (the kit's keepalive answers)."""
         self.unread = 0
         self._quiet: set[Address | None] = set()
+        self._inbox_bytes = self._charged = 0
+        peer.after_read = self._account
 
     def raw(self, data: bytes, meaning: str) -> None:
         self.lab.record.sent(self.name, data, meaning)
@@ -223,10 +232,8 @@ class Wire:
     async def _hear(self, addresses: Sequence[Address | None], seconds: float) -> Message | None:
         deadline = now() + seconds
         while True:
-            for address in addresses:
-                if self.inbox.get(address):
-                    self.unread -= 1
-                    return self.inbox[address].popleft()
+            if (message := self._taken(addresses)) is not None:
+                return message
             try:
                 self._sort(await self.peer.frame(max(0.0, deadline - now())))
             except (TimeoutError, Ended):
@@ -252,6 +259,8 @@ class Wire:
         else:
             self.peer.send(frame(Message((target.host,), (back,), any_hello(self.lab.run, back))))
         answered = await self._hear((back,), self.lab.patience) is not None
+        if answered:
+            self._quiet.discard(back)
         if note:
             self.lab.record.note("it still answers" if answered else "it does not answer any more", self.name)
         return answered
@@ -272,20 +281,45 @@ class Wire:
                 self._sort(await self.peer.frame(max(0.0, deadline - now())))
         found = [message for messages in self.inbox.values() for message in messages]
         self.inbox.clear()
-        self.unread = 0
+        self.unread = self._inbox_bytes = 0
         return found
 
     async def silent(self, *addresses: Address | None) -> Message | None:
         """What came for these addresses, once everything is settled. None: nothing, as it should be."""
         await self.settled()
-        for address in addresses:
-            if self.inbox.get(address):
-                return self.inbox[address].popleft()
-        return None
+        return self._taken(addresses)
 
     def holds(self, data: bytes) -> bool:
         """Whether a message with these bytes has come, for whatever address, and nobody has taken it yet."""
         return any(data in message.payload for messages in self.inbox.values() for message in messages)
+
+    def close(self) -> None:
+        self.peer.after_read = lambda: None
+        self.peer.abort()
+        self.lab.run.kept -= self._charged
+        self._charged = 0
+
+    def _taken(self, addresses: Sequence[Address | None]) -> Message | None:
+        """The next message that is here for one of these addresses."""
+        for address in addresses:
+            if waiting := self.inbox.get(address):
+                message = waiting.popleft()
+                if not waiting:
+                    del self.inbox[address]
+                self.unread -= 1
+                self._inbox_bytes -= _cost(message)
+                return message
+        return None
+
+    def _account(self) -> None:
+        held = self._inbox_bytes + self.peer.held_bytes
+        self.lab.run.kept += held - self._charged
+        self._charged = held
+        if self.lab.run.kept > KEPT_BYTES:
+            reason = (
+                f"more than {KEPT_BYTES} bytes came that nobody asked for, or were not read; what came after is cut"
+            )
+            raise Deviation(reason, "14.4")
 
     def _sort(self, body: bytes) -> None:
         message = self.lab.run.look_at(body)
@@ -303,6 +337,12 @@ class Wire:
         if address not in self._quiet:
             self.lab.record.received(self.name, encode_frame(body), _meaning(message))
         self.inbox.setdefault(address, deque()).append(message)
+        self._inbox_bytes += _cost(message)
+
+
+def _cost(message: Message) -> int:
+    steps = len(message.onward_route) + len(message.return_route)
+    return MESSAGE_BYTES + STEP_BYTES * steps + len(message.payload) + len(message.tracing_context or "")
 
 
 def _meaning(message: Message) -> str:

@@ -7,6 +7,7 @@ Rule 2: where no hello comes twice in a row the run ends: nobody has told the no
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from ockam_fsm.conformance.report.clauses import BY_ID
 from ockam_fsm.conformance.report.findings import Expected, Report, Verdict
@@ -14,10 +15,10 @@ from ockam_fsm.conformance.wire.case import Case
 from ockam_fsm.conformance.wire.case_context import Run
 from ockam_fsm.conformance.wire.cases import initiators
 from ockam_fsm.conformance.wire.initiator_context import Begin, InitiatorContext, Watched
-from ockam_fsm.conformance.wire.kit import MOST_SILENT, OWN_BUSINESS, Progress
+from ockam_fsm.conformance.wire.kit import GRACE_SECONDS, MOST_SILENT, OWN_BUSINESS, Progress
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.target import Target
-from ockam_fsm.net.raw_peer import RawListener, now, pause
+from ockam_fsm.net.raw_peer import RawListener, at_most, now, pause
 
 OTHERS = "responders do that, or this profile does not say it, or no case of an initiator shows it by wire"
 NOT_JUDGED = dict.fromkeys(("3.1", "3.10", "6.1", "6.6", "7.1", "7.2", "7.5"), OWN_BUSINESS)
@@ -48,13 +49,17 @@ class InitiatorKit:
 
     async def judge(self, listener: RawListener, expected: Sequence[Expected] = ()) -> Report:
         try:
-            for done, one in enumerate(self.cases):
-                self.progress(done, len(self.cases), one.name)
-                await self._one(one, listener)
+            with suppress(TimeoutError):
+                await at_most(self.target.pace.run_seconds + GRACE_SECONDS, self._all(listener))
         finally:
             listener.close()
             await pause(0.01)  # what was aborted is closed in the next turns of the loop
         return self.report(expected)
+
+    async def _all(self, listener: RawListener) -> None:
+        for done, one in enumerate(self.cases):
+            self.progress(done, len(self.cases), one.name)
+            await self._one(one, listener)
 
     def report(self, expected: Sequence[Expected] = ()) -> Report:
         """What is known by now: of a run that was ended early, too."""

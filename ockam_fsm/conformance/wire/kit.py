@@ -34,7 +34,7 @@ from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.stall_detector import StallDetector
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.machines.vocabulary import Renegotiation
-from ockam_fsm.net.raw_peer import RawListener, beside, now, pause, together
+from ockam_fsm.net.raw_peer import RawListener, at_most, beside, now, pause, together
 from ockam_fsm.net.routes import tcp
 
 Progress = Callable[[int, int, str], None]
@@ -44,6 +44,8 @@ SESSION_CASES: Sequence[Case] = (*handshakes.CASES, *generations.CASES, *timing.
 ALL_CASES: Sequence[Case] = (*connections.CASES, *streams.CASES, *SESSION_CASES)
 NEED_NO_SESSION = {one.name for one in (*connections.CASES, *streams.CASES)} | {"handshake"}
 MOST_SILENT = 2
+GRACE_SECONDS = 1.0
+"""For what a case has to close when the time of the run is over; what is not closed then is ended."""
 AT_ONCE = 24
 """More would keep each other, and the node, from their time-outs."""
 
@@ -100,9 +102,8 @@ class Kit:
 
     async def judge(self, expected: Sequence[Expected] = ()) -> Report:
         try:
-            await self._first()
-            async with beside(self._pulse()):
-                await self._all()
+            with suppress(TimeoutError):
+                await at_most(self.target.pace.run_seconds + GRACE_SECONDS, self._whole())
         finally:
             if self.bystander is not None:
                 self.bystander.lab.close()
@@ -116,6 +117,11 @@ class Kit:
         missing = {one: OTHER_PROFILE.format(self.target.profile.name) for one in BY_ID} | NOT_JUDGED
         findings = self.runner.gathered(self.cases)
         return Report(self.target.name, findings, missing, expected, round(now() - self.began, 3))
+
+    async def _whole(self) -> None:
+        await self._first()
+        async with beside(self._pulse()):
+            await self._all()
 
     async def _all(self) -> None:
         for one in self._of(Manner.PLAIN, Manner.HOSTILE):

@@ -2,7 +2,8 @@
 
 Rule 1: everything that matters is recorded as it is sent and received. What only asks whether the node still answers is
         a remark, so that a chart shows the case and nothing else.
-Rule 2: what is said again and again, and a flood, are recorded by their beginning and their size.
+Rule 2: what is said again and again, and a flood, are recorded by their beginning and their size. So a record has a
+        size, whatever the node says.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ MAX_MOMENTS = 60
 MAX_REPEATED = 3
 MAX_BYTES = 4096
 """Of one message; of a longer one the beginning is kept, and its length is in the meaning."""
+MAX_MEANING = 300
 
 
 class Record:
@@ -32,7 +34,7 @@ class Record:
 
     def note(self, text: str, who: str = "") -> None:
         if len(self.moments) < MAX_MOMENTS:
-            self.moments.append(Moment(MomentKind.NOTE, who, text))
+            self.moments.append(Moment(MomentKind.NOTE, who, text[:MAX_MEANING]))
 
     def reproduction(self, name: str, title: str, sentence: str, command: str) -> Reproduction:
         moments = list(self.moments)
@@ -43,6 +45,7 @@ class Record:
         return Reproduction(chart, tuple(self.said), command)
 
     def _message(self, who: str, whom: str, data: bytes, meaning: str) -> None:
+        meaning = meaning if len(meaning) <= MAX_MEANING else f"{meaning[:MAX_MEANING]}..."
         moment = Moment(MomentKind.MESSAGE, who, meaning, whom)
         self._repeated = self._repeated + 1 if moment in self.moments[-1 - MAX_REPEATED :] else 0
         if self._repeated >= MAX_REPEATED:

@@ -24,6 +24,7 @@ from ockam_fsm.net.raw_peer import at_most, now
 
 L = TypeVar("L", bound=CaseContext)
 ENDED = "the run was ended before this was tried"
+OVER = "the time of the whole run (--limit) was over before this was tried"
 After: TypeAlias = Callable[[L], Awaitable[None]]
 
 
@@ -62,6 +63,9 @@ class Runner:
 
     async def attempt(self, one: Case, make: Callable[[], L], after: After[L] = nothing_after) -> None:
         """Carry a case through in a lab of its own, and once more if it fails; then `after`, with its last lab."""
+        if now() >= self.run.deadline:
+            self.found(one, Verdict.INCONCLUSIVE, OVER)
+            return
         lab, began = make(), now()
         try:
             tried = await self._try(one, lab)

@@ -1,0 +1,152 @@
+"""What a hostile node may cost the kit: memory by an account, files none, and no more time than `--limit`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from ockam_fsm.conformance import Effort, check_program
+from ockam_fsm.conformance.report.findings import REASON_CHARACTERS, Verdict
+from ockam_fsm.conformance.wire import case_context
+from ockam_fsm.conformance.wire.record import MAX_MEANING, Record
+from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
+from ockam_fsm.net.event_loop import run
+from ockam_fsm.net.raw_peer import MOST_WAITING, RawListener, pause
+from ockam_fsm.projections.sequence_text import to_text
+from ockam_fsm.runtime.encoding.frames import MAX_FRAME_BYTES, VERSION, encode_frame, encode_message
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.tools.line_subprocess import TAIL_BYTES, LineProgram, ProgramLost
+from tests.conformance.test_wire_bounded import judged, says_its_version
+
+KEPT = 2**20
+LARGEST = encode_frame(encode_message(Message((local("kit"),), (), b"x" * (KEPT // 4))))
+LONG_ROUTE = tuple(local(b"%d" % number) for number in range(128))
+
+
+async def sends_large_messages(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(VERSION)
+    while True:
+        writer.write(LARGEST)
+        await writer.drain()
+
+
+async def never_ends_a_frame(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(VERSION + (MAX_FRAME_BYTES).to_bytes(4, "big"))
+    for _ in range(MAX_FRAME_BYTES // KEPT - 1):
+        writer.write(b"x" * KEPT)
+        await writer.drain()
+    await reader.read(-1)
+
+
+async def names_other_addresses(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(VERSION)
+    number = 0
+    while True:
+        number += 50
+        routes = ((local(f"{number + at}"), *LONG_ROUTE[1:]) for at in range(50))
+        writer.write(b"".join(encode_frame(encode_message(Message(route, (), b""))) for route in routes))
+        await writer.drain()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("serve", [sends_large_messages, never_ends_a_frame, names_other_addresses])
+def test_what_is_kept_for_a_node_has_a_size(serve: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(case_context, "KEPT_BYTES", KEPT)
+    tracemalloc.start()
+    report = judged(serve, "ockam", "echo", "handshake", "malformed-hello", run_seconds=10.0)  # type: ignore[arg-type]
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 30 * KEPT
+    assert any("bytes came that nobody asked for" in one.reason for one in report.findings), [
+        (one.case, one.reason) for one in report.findings
+    ]
+    assert report.exit_code > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [1.0, 2.0])
+def test_a_run_takes_no_longer_than_it_may(seconds: float) -> None:
+    began = time.monotonic()
+    report = judged(says_its_version, run_seconds=seconds)
+    assert time.monotonic() - began < seconds + 3.0
+    over = [one for one in report.findings if "time of the whole run" in one.reason or "time of the run" in one.reason]
+    assert over
+
+
+def test_what_is_recorded_of_a_message_has_a_size() -> None:
+    record = Record()
+    record.received("kit", b"", "x" * 100_000)
+    record.note("y" * 100_000)
+    shown = record.reproduction("case", "title", "sentence", "")
+    assert len(to_text(shown.chart)) < 10 * MAX_MEANING
+    assert len(shown.said[0].meaning) <= MAX_MEANING + 3
+
+
+def test_connections_that_nobody_asks_for_have_a_number() -> None:
+    async def main() -> int:
+        listener = await RawListener.at("127.0.0.1:0")
+        host, port = listener.where.split(":")
+        writers = [(await asyncio.open_connection(host, int(port)))[1] for _ in range(MOST_WAITING + 20)]
+        while listener.accepted < MOST_WAITING:
+            await pause(0.0)
+        waiting = listener.accepted
+        listener.close()
+        for writer in writers:
+            writer.close()
+        await pause(0.01)
+        return waiting
+
+    assert run(main(), fast=False) == MOST_WAITING
+
+
+# By pipe --------------------------------------------------------------------------------------------------------------
+
+
+def program(body: str) -> list[str]:
+    return [sys.executable, "-c", f"import sys\nfor line in sys.stdin:\n {body}\n sys.stdout.flush()"]
+
+
+def test_of_a_program_that_writes_many_errors_the_end_is_kept() -> None:
+    asked = LineProgram(program("sys.stderr.write('e' * 300_000 + ' last words'); sys.exit(3)"), 10.0)
+    with pytest.raises(ProgramLost, match="last words") as lost:
+        asked.ask(b"x")
+    assert len(str(lost.value)) < TAIL_BYTES + 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "body",
+    [
+        """print('{"ready": [], "outputs": [' + '0,' * 100_000 + '0]}')""",
+        """print('[' * 1_000_000)""",
+        """print('{"ready": ["dead letters"], "x": "' + 'y' * 9_000_000 + '", "outputs": []}')""",
+        """print('{"ready": [], "outputs": [{"send": {"onward_route": [[0, "' + 'ab' * 600 + '"]]}}]}')""",
+    ],
+)
+def test_answers_of_a_program_have_a_size(body: str) -> None:
+    report = check_program(program(body), (EXPLICIT_TRANSIENT,), effort=Effort(examples=0))
+    assert Verdict.PASS not in {one.verdict for one in report.findings if one.clause == "3.1"} or report.exit_code
+    assert all(len(one.reason) <= REASON_CHARACTERS for one in report.findings)
+
+
+@pytest.mark.slow
+def test_a_program_that_does_not_answer_gets_no_longer_than_the_run_has() -> None:
+    end = time.monotonic() + 1.0
+    effort = Effort(over=lambda: time.monotonic() > end)
+    report = check_program(program("import time; time.sleep(60)"), effort=effort, answer_seconds=60.0)
+    assert time.monotonic() < end + 5.0
+    assert Verdict.FAIL not in {one.verdict for one in report.findings}
+
+
+def test_nothing_of_the_kit_is_left_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", os.fspath(tmp_path))
+    asked = LineProgram(program("print('{}')"), 10.0)
+    asked.ask(b"x")
+    asked.close()
+    assert list(tmp_path.iterdir()) == []
