@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from io import TextIOWrapper
+from typing import NoReturn
 
-from ockam_fsm.cli.app import app
+from ockam_fsm.cli.app import OK, app, defect
+from ockam_fsm.cli.shared.streams import prepare
 
 COMMANDS = (
     "types", "show", "export", "render", "check", "simulate", "replay", "validate", "spec", "node", "send", "session",
@@ -18,13 +19,18 @@ for _name in COMMANDS:
     import_module(f"{__name__}.{_name}")
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line of this process."""
-    for stream in (sys.stdout, sys.stderr):
-        # An old terminal may not know every character of a guard: better one question mark than a traceback.
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")
-    app()
+    prepare()
+    code: object = OK
+    try:
+        app()
+    except SystemExit as end:
+        code = end.code
+    except Exception as error:  # no traceback of ours, whatever was asked
+        code = defect(error)
+    sys.stdout.flush()
+    sys.exit(code)  # type: ignore[arg-type]
 
 
 __all__ = ["app", "main"]

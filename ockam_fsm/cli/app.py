@@ -3,11 +3,14 @@
 Rule 1: standard output is for results, standard error for everything else; `--json` prints one JSON object and nothing
         else, so that it can be piped.
 Rule 2: colours are for terminals. Piped output has no colour codes, and NO_COLOR is honoured.
-Rule 3: an error states the fact, the options and the remedy. Exit codes: 0 holds, 1 refuted or different, 2 usage or
-        undetermined, 130 interrupted.
+Rule 3: an error states the fact, the options and the remedy. Exit codes: 0 holds, 1 refuted or different, 2 usage,
+        undetermined, or output that cannot be written, 130 interrupted, 141 nothing reads the output any more.
+Rule 4: what is put out may be a peer's text: consoles neutralise it and read no markup in it, JSON is ASCII. What is a
+        file of another tool (`document`) is in UTF-8, whatever the terminal.
+Rule 5: an argument that no command could use (not UTF-8, a number without a sensible end) is refused for all of them.
 
-A new command is a module of this package with a function under `@app.command()`, and its name in `COMMANDS` of
-`__init__.py`. Heavy imports belong into the function: `--help` should not wait for them.
+A new command is a module of this package with a function under `@command`, and its name in `COMMANDS` of
+`__init__.py`. Its docstring is its help. Heavy imports belong into the function: `--help` should not wait for them.
 """
 
 from __future__ import annotations
@@ -15,17 +18,26 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from importlib.metadata import version
-from typing import Annotated, Any, NoReturn
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar, cast
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
+from typer.core import TyperCommand
+
+from ockam_fsm.kernel.text import described, neutral
 
 OK, DIFFERS, USAGE = 0, 1, 2
 PIPED_WIDTH = 160
+MAX_WHOLE, MAX_SECONDS = 2**63, 1e9
+TRACEBACK = "OCKAM_FSM_TRACEBACK"
+F = TypeVar("F", bound=Callable[..., Any])
 
 app = typer.Typer(
     name="ockam-fsm",
@@ -36,6 +48,47 @@ app = typer.Typer(
     epilog="Start with `ockam-fsm types`, then look at one: `ockam-fsm show explicit-transient`.",
 )
 
+
+class Command(TyperCommand):
+    """A command that refuses what no command could use (Rule 5)."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
+        for parameter in self.params:
+            given = ctx.params.get(parameter.name)
+            for value in given if isinstance(given, list | tuple) else (given,):
+                if problem := _problem(value):
+                    raise typer.BadParameter(problem, ctx=ctx, param=cast(Any, parameter))
+        return rest
+
+
+def _problem(value: object) -> str:
+    """What is wrong with one argument, whatever it is for."""
+    match value:
+        case float() if not abs(value) < MAX_SECONDS:
+            return f"{value} is not a number below {MAX_SECONDS:.0f}"
+        case int() if not abs(value) < MAX_WHOLE:
+            return f"{value} is not a number below 2^63"
+        case Path() | str() if "\0" in str(value):
+            return f"{str(value)!r} has a NUL character in it"
+        case str() if not _is_utf8(os.fsencode(value)):
+            return f"{os.fsencode(value)!r} is not text in UTF-8"
+    return ""
+
+
+def _is_utf8(given: bytes) -> bool:
+    try:
+        given.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def command(function: F) -> F:
+    """Make a command of a function; its docstring is the help."""
+    return app.command(cls=Command, help=described(function))(function)
+
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
 
@@ -45,13 +98,22 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(help="Ockam sessions as state machines: drawn, printed, checked and run from one table.")
 def root(
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
-    """Ockam sessions as state machines: drawn, printed, checked and run from one table."""
+    """What stands before a command."""
+
+
+class _Console(Console):
+    """A console for text that may be a peer's (Rule 4)."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            text = segment.text if segment.control else neutral(segment.text, "\n\t")
+            yield Segment(text, segment.style, segment.control)
 
 
 def out() -> Console:
@@ -60,22 +122,29 @@ def out() -> Console:
     What is piped has room: only a terminal, or COLUMNS, makes lines break early.
     """
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(highlight=False, width=PIPED_WIDTH if piped else None)
+    return _Console(highlight=False, markup=False, emoji=False, width=PIPED_WIDTH if piped else None)
 
 
 def err() -> Console:
     """The console for everything else."""
-    return Console(stderr=True, highlight=False)
+    return _Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def print_json(value: Any) -> None:
     """One JSON object on standard output, whatever the terminal."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    print(json.dumps(value, indent=2))
 
 
 def print_json_line(value: Any) -> None:
     """One JSON object on one line, at once: for commands that report while they run."""
-    print(json.dumps(value, ensure_ascii=False), flush=True)
+    print(json.dumps(value), flush=True)
+
+
+def document(text: str) -> None:
+    """A file of another tool, on standard output."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
 
 
 def fail(fact: str, remedy: str = "", code: int = USAGE) -> NoReturn:
@@ -84,6 +153,21 @@ def fail(fact: str, remedy: str = "", code: int = USAGE) -> NoReturn:
     if remedy:
         err().print(Text(remedy), soft_wrap=True)
     raise typer.Exit(code)
+
+
+def defect(error: Exception) -> int:
+    """Say in one line what should not have happened; the result is the exit code."""
+    if TRACEBACK in os.environ:
+        traceback.print_exception(error)
+        return USAGE
+    if isinstance(error, OSError):
+        err().print(f"error: {error.filename or 'input or output'}: {error.strerror or error}.", soft_wrap=True)
+        return USAGE
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    what = f"{type(error).__name__}: {str(error)[:1000]} ({Path(place.filename).name}, line {place.lineno})"
+    err().print(Text.assemble(("error: ", "bold red"), what), soft_wrap=True)
+    err().print(f"This is a defect of ockam-fsm. {TRACEBACK}=1 shows where; please report it.", soft_wrap=True)
+    return USAGE
 
 
 MOST_LISTED = 40

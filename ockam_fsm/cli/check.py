@@ -20,13 +20,15 @@ import typer
 from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from ockam_fsm.cli.app import DIFFERS, OK, USAGE, JsonOption, app, err, fail, out, print_json
+from ockam_fsm.cli.app import DIFFERS, OK, USAGE, JsonOption, command, err, fail, out, print_json
 from ockam_fsm.cli.shared.check_output import as_json, is_good, is_open, say
+from ockam_fsm.cli.shared.pins import require
 from ockam_fsm.cli.shared.world_index import (
     ALL,
     BoundOption,
     Candidate,
     FromOption,
+    blaming,
     bounds_of,
     chosen,
     require_bounds,
@@ -65,7 +67,7 @@ class Job:
     lenient: bool = False
 
 
-@app.command()
+@command
 def check(
     name: Annotated[
         str, typer.Argument(metavar="[WORLD|TYPE|all]", help="A world, all worlds of a type, or a known-bad machine.")
@@ -98,9 +100,9 @@ def check(
     bounds = bounds_of(bound)
     candidates = chosen(name, source)
     require_bounds(candidates, bounds)
-    _require(backend, pin is None or (name == ALL and not source and not bounds))
+    _require(backend, pin, name == ALL and not source and not bounds)
     if len(candidates) > 1 and name != ALL and not json_wanted:
-        err().print(f"{name} is a type: checking all {len(candidates)} worlds of it.", highlight=False)
+        err().print(f"{name} is a type: checking all {len(candidates)} worlds of it.")
     found = run(_jobs(candidates, Job("", "", tuple(bounds.items()), backend, limit_states, limit_seconds)), workers)
     _report(candidates, found, json_wanted)
     _finish(candidates, found, pin)
@@ -111,11 +113,13 @@ def _jobs(candidates: Sequence[Candidate], common: Job) -> list[Job]:
     return [replace(common, name=one.name, source=one.source, lenient=lenient) for one in candidates]
 
 
-def _require(backend: BackendName, may_pin: bool) -> None:
+def _require(backend: BackendName, pin: Path | None, whole: bool) -> None:
     if backend is BackendName.NUMBA and find_spec("numba") is None:
         fail("numba is not installed.", "pip install 'ockam-fsm[fast]', or leave out --backend.")
-    if not may_pin:
+    if pin is not None and not whole:
         fail("only the whole is pinned.", "ockam-fsm check all --pin spec/manifest.json")
+    if pin is not None:
+        require(pin)
 
 
 def _report(candidates: Sequence[Candidate], found: Sequence[dict[str, Any]], json_wanted: bool) -> None:
@@ -146,7 +150,7 @@ def run(jobs: Sequence[Job], workers: int) -> list[dict[str, Any]]:
 
     order = sorted(range(len(jobs)), key=lambda at: (-_weight(jobs[at]), at))
     console = err()
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         listener = _Listener(bar, [jobs[at].name for at in order])
         carry_out(explored, [jobs[at] for at in order], workers, listener.hear)
@@ -205,9 +209,10 @@ def explored(job: Job, report: Callable[[Any], None]) -> dict[str, Any]:
     backend: Any = job.backend
     while True:
         try:
-            return explore(
-                world, backend=backend, state_limit=job.states, seconds_limit=job.seconds, progress=progress
-            ).to_json()
+            with blaming(job.source):
+                return explore(
+                    world, backend=backend, state_limit=job.states, seconds_limit=job.seconds, progress=progress
+                ).to_json()
         except BackendUnavailable as error:
             if not job.lenient:
                 return {"error": f"{error}."}

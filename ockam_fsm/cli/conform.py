@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryFile
 from types import FrameType
-from typing import IO, TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.progress import Progress
 
-from ockam_fsm.cli.app import JsonOption, app, err, fail, out, print_json, unknown
+from ockam_fsm.cli.app import JsonOption, command, err, fail, out, print_json, unknown
 from ockam_fsm.cli.shared.network_options import DURATIONS_HELP, INTERRUPTED, run_to_the_end, the_durations, the_type
+from ockam_fsm.kernel.files import read_whole, write_whole
 
 if TYPE_CHECKING:
     from ockam_fsm.conformance.report.findings import Expected, Report
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 SCHEME = "tcp://"
 ROLES = ("initiator", "responder")
+READ_BYTES, TAIL_BYTES = 65_536, 4096
 
 
-@app.command()
+@command
 def conform(
     target: Annotated[str, typer.Argument(metavar="tcp://HOST:PORT", help="The node under test.")] = "",
     spawner: Annotated[str, typer.Option(metavar="ADDRESS", help="Its spawner or static responder.")] = "",
@@ -117,8 +118,10 @@ class _Written:
     def __init__(self, as_json: bool, every: bool, junit: Path | None, html: Path | None) -> None:
         self.as_json, self.every, self.junit, self.html = as_json, every, junit, html
         for path in (junit, html):
-            if path is not None and not path.parent.is_dir():  # said before the run, which may be long
-                fail(f"cannot write {path}: there is no folder {path.parent}.", "Make it, or name another file.")
+            if path is not None:  # said before the run, which may be long
+                if not path.parent.is_dir():
+                    fail(f"cannot write {path}: there is no folder {path.parent}.", "Make it, or name another file.")
+                _write(path, "")
 
     @contextmanager
     def if_ended(self, report: Callable[[], Report]) -> Iterator[None]:
@@ -135,14 +138,14 @@ class _Written:
         from ockam_fsm.conformance.report.html_report import to_html
         from ockam_fsm.conformance.report.json_junit import to_junit
 
-        if self.junit is not None:
-            _write(self.junit, to_junit(report))
-        if self.html is not None:
-            _write(self.html, to_html(report, the_clauses()))
         if self.as_json:
             print_json(report.to_json())
         else:
             show_report(out(), report, remedy, every=self.every)
+        if self.junit is not None:
+            _write(self.junit, to_junit(report))
+        if self.html is not None:
+            _write(self.html, to_html(report, the_clauses()))
 
 
 def _judge_program(
@@ -161,7 +164,7 @@ def _judge_program(
     end = time.monotonic() + limit
     with err().status("asking the program ..."), _interrupts() as interrupted:
         effort = Effort(over=lambda: bool(interrupted) or time.monotonic() > end)
-        report = check_program(shlex.split(command), kinds, profile, effort, patience)
+        report = check_program(the_words(command), kinds, profile, effort, patience)
     report = replace(report, expected=expected, seconds=round(limit - end + time.monotonic(), 3))
     written.write(report, f"Run it by hand: it answers each line by one, as spec/conformance-pipe.md says. {command}")
     raise typer.Exit(INTERRUPTED if interrupted else report.exit_code)
@@ -207,13 +210,12 @@ async def _judge_initiator(
         fail(f"cannot listen at {node.where}: {error.strerror or error}.", "Choose another tcp://HOST:PORT.")
     route = f"{SCHEME}{listener.where}/{node.spawner}"
     bar = Progress(console=err(), transient=True, disable=not err().is_terminal)
-    with TemporaryFile() as said:
-        opener = Opener(run, route, said)
-        kit = InitiatorKit(node, the_command(node, run), _shown(bar), opener.begin, wait, only)
-        with written.if_ended(lambda: kit.report(expected)), bar:
-            async with opener:
-                report = await kit.judge(listener, expected)
-                remedy = opener.remedy()
+    opener = Opener(run, route)
+    kit = InitiatorKit(node, the_command(node, run), _shown(bar), opener.begin, wait, only)
+    with written.if_ended(lambda: kit.report(expected)), bar:
+        async with opener:
+            report = await kit.judge(listener, expected)
+            remedy = opener.remedy()
     written.write(report, remedy)
     return report.exit_code
 
@@ -230,9 +232,11 @@ def _shown(bar: Progress) -> Callable[[int, int, str], None]:
 class Opener:
     """Has the node under test open its session: starts a command for each case, or tells people what to do, once."""
 
-    def __init__(self, command: str, route: str, said: IO[bytes]) -> None:
-        """`said`: for what the command writes to its standard error."""
-        self.command, self.route, self._said = command, route, said
+    def __init__(self, command: str, route: str) -> None:
+        self.command, self.route = command, route
+        self._said = b""
+        """The end of what the command wrote to its standard error."""
+        self._reading: asyncio.Task[None] | None = None
         self._told = False
         self._process: asyncio.subprocess.Process | None = None
 
@@ -246,33 +250,51 @@ class Opener:
         """What to try if no hello came."""
         if self._process is None or self._process.returncode is None:
             return f"Nothing that could be judged came to {self.route}: can the node reach it, and is it told to?"
-        self._said.seek(0)
-        last = self._said.read().decode(errors="replace").strip().splitlines()[-1:]
+        last = self._said.decode(errors="replace").strip().splitlines()[-1:]
         words = [f"The command of --run ended with exit status {self._process.returncode}.", *last, "Run it by hand."]
         return "\n".join(words)
 
     async def begin(self) -> None:
         if self.command:
             await self._end()
-            words = [word.replace("{route}", self.route) for word in shlex.split(self.command)]
+            words = [word.replace("{route}", self.route) for word in the_words(self.command)]
             nothing = asyncio.subprocess.DEVNULL
-            self._said.seek(0)
-            self._said.truncate()
+            self._said = b""
             try:
                 self._process = await asyncio.create_subprocess_exec(
-                    *words, stdin=nothing, stdout=nothing, stderr=self._said
+                    *words, stdin=nothing, stdout=nothing, stderr=asyncio.subprocess.PIPE
                 )
             except OSError as error:
                 fail(f"cannot run {words[0]}: {error.strerror or error}.", "Check --run.")
+            assert self._process.stderr is not None
+            self._reading = asyncio.create_task(self._listen(self._process.stderr))
         elif not self._told:
             self._told = True
             err().print(f"Now have the node under test open a session to {self.route}", soft_wrap=True)
             err().print("A transient session has to be opened again for each case; --run COMMAND does that.")
 
+    async def _listen(self, errors: asyncio.StreamReader) -> None:
+        while chunk := await errors.read(READ_BYTES):
+            self._said = (self._said + chunk)[-TAIL_BYTES:]
+
     async def _end(self) -> None:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait((self._reading,))
+
+
+def the_words(command: str) -> list[str]:
+    """A command as the shell would take it apart."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        fail(f"{command!r} is no command: {error}.", "Write it as for a shell, each quote closed.")
+    if not words:
+        fail(f"{command!r} is no command.", "Name a program.")
+    return words
 
 
 def the_address(text: str) -> str:
@@ -312,9 +334,11 @@ def the_expected(path: Path | None) -> tuple[Expected, ...]:
     if path is None:
         return ()
     try:
-        return read_expected(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        fail(f"cannot read {path}: {error}.")
+        return read_expected(read_whole(path).decode(), str(path))
+    except OSError as error:
+        fail(f"cannot read {path}: {error.strerror}.", "Name a TOML file with --expect.")
+    except UnicodeDecodeError as error:
+        fail(f"{path} is not text in UTF-8: {error}.", "Name a TOML file with --expect.")
     except DefinitionError as error:
         fail(str(error))
 
@@ -351,6 +375,6 @@ def the_command(node: Target, run: str = "") -> str:
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
     except OSError as error:
-        fail(f"cannot write {path}: {error.strerror or error}.")
+        fail(f"cannot write {path}: {error.strerror or error}.", "Name another file.")

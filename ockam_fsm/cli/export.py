@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from ockam_fsm.cli.app import app, err, fail, unknown
+from ockam_fsm.cli.app import command, document, err, fail, unknown
 from ockam_fsm.cli.show import Format, RoleName, chosen, text_of
+from ockam_fsm.kernel.files import write_whole
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.specification.machine_index import catalogue
 
@@ -23,7 +24,7 @@ class Target(StrEnum):
     JSON = "json"
 
 
-@app.command()
+@command
 def export(
     name: Annotated[
         str, typer.Argument(metavar="TYPE", help="A session type, or another machine; `types` lists them.")
@@ -52,13 +53,13 @@ def export(
     else:
         text = _text(name, to, role)
         if output is None:
-            print(text, end="")
+            document(text)
             return
         files = {output: text}
     try:
         for path, text in files.items():
             path.parent.mkdir(exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="\n")
+            write_whole(path, text)
     except OSError as error:
         fail(f"cannot write {error.filename}: {error.strerror}.", "Choose another place with --output.")
     err().print(f"wrote {output}" + (f": {len(files)} files" if len(files) > 1 else ""), soft_wrap=True)

@@ -5,24 +5,36 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ockam_fsm.cli.app import DIFFERS, JsonOption, app, err, fail, print_json_line
+from ockam_fsm.cli.app import DIFFERS, JsonOption, command, err, fail, print_json_line
 from ockam_fsm.cli.shared.network_options import (
+    TRACE_MIB,
     DurationsOption,
     TraceOption,
+    TraceSizeOption,
     recording,
     run_to_the_end,
     the_durations,
     the_type,
 )
+from ockam_fsm.kernel.text import neutral
 
 if TYPE_CHECKING:
     from ockam_fsm.net.node import TcpNode
     from ockam_fsm.runtime.session.config import SessionConfig
+    from ockam_fsm.runtime.session.session import Session
+
+
+class NeutralFormatter(logging.Formatter):
+    """For a log with texts of peers in it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return neutral(super().format(record), "\n\t")
+
 
 FORWARD_HELP = (
     "Where messages of peers may make this node connect to: `peer` (the host that the message's own connection came "
@@ -37,7 +49,7 @@ WORKERS = {
 }
 
 
-@app.command()
+@command
 def node(
     listen: Annotated[list[str], typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")],
     session_type: Annotated[
@@ -50,6 +62,7 @@ def node(
         list[str] | None, typer.Option("--forward-to", metavar="peer|any|none|HOST:PORT", help=FORWARD_HELP)
     ] = None,
     trace: TraceOption = None,
+    trace_size: TraceSizeOption = TRACE_MIB,
     as_json: JsonOption = False,
 ) -> None:
     """Run a node until Ctrl-C or SIGTERM. It prints one line when it is ready.
@@ -72,38 +85,45 @@ def node(
     level = logging.getLevelName(log.upper())
     if not isinstance(level, int):
         fail(f"there is no log level {log!r}.", "Known: debug, info, warning, error.")
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(NeutralFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
     settings = SessionConfig(kind, Role.RESPONDER, durations=waits)
-    run_to_the_end(_serve(listen, settings, capacity, forward_to or ["peer"], trace, as_json))
+    with recording(trace, settings, trace_size) as make:
+        run_to_the_end(_serve(listen, settings, capacity, forward_to or ["peer"], make, as_json))
 
 
 async def _serve(
-    listen: list[str], settings: SessionConfig, capacity: int, forward_to: list[str], trace: Path | None, as_json: bool
+    listen: list[str],
+    settings: SessionConfig,
+    capacity: int,
+    forward_to: list[str],
+    make: Callable[..., Session],
+    as_json: bool,
 ) -> int:
     from ockam_fsm.net.node import TcpNode
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    with recording(trace, settings) as make:
-        async with TcpNode(make=make, forward_to=forward_to) as running:
-            _start_workers(running, settings, capacity)
-            for address in listen:
-                try:
-                    await running.listen(address)
-                except OSError as error:
-                    reason = error.strerror or str(error)
-                    fail(f"cannot listen at {address}: {reason}.", "Choose another HOST:PORT; port 0 takes a free one.",
-                         DIFFERS)  # fmt: skip
-            where = running.addresses
-            if as_json:
-                print_json_line({"ready": True, "listening": where, "workers": list(WORKERS)})
-            else:
-                print(f"ready: listening at {', '.join(where)}; workers {', '.join(WORKERS)}", flush=True)
-            waits = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(running.stopped())]
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            for wait in waits:
-                wait.cancel()
+    async with TcpNode(make=make, forward_to=forward_to) as running:
+        _start_workers(running, settings, capacity)
+        for address in listen:
+            try:
+                await running.listen(address)
+            except OSError as error:
+                reason = error.strerror or str(error)
+                fail(f"cannot listen at {address}: {reason}.", "Choose another HOST:PORT; port 0 takes a free one.",
+                     DIFFERS)  # fmt: skip
+        where = running.addresses
+        if as_json:
+            print_json_line({"ready": True, "listening": where, "workers": list(WORKERS)})
+        else:
+            print(f"ready: listening at {', '.join(where)}; workers {', '.join(WORKERS)}", flush=True)
+        waits = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(running.stopped())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
     err().print("stopped")
     return 0
 

@@ -15,9 +15,10 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
-from ockam_fsm.cli.app import DIFFERS, JsonOption, app, err, fail, out, print_json
+from ockam_fsm.cli.app import DIFFERS, JsonOption, command, err, fail, out, print_json
 from ockam_fsm.cli.shared.drawing import drawn
 from ockam_fsm.kernel.errors import DefinitionError
+from ockam_fsm.kernel.files import write_whole
 from ockam_fsm.projections import gallery, svg
 from ockam_fsm.projections.gallery import Catalogue, Picture
 from ockam_fsm.projections.sequence import Chart
@@ -48,7 +49,7 @@ class Comparison:
         return bool(self.missing or self.stale or self.left_over)
 
 
-@app.command()
+@command
 def render(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if a file differs.")] = False,
     into: Annotated[Path, typer.Option(help="The folder that has `diagrams` and `spec`.")] = Path("."),
@@ -138,7 +139,7 @@ def _write(generated: Generated, root: Path, found: Comparison) -> None:
     for path in track(due, "rendering", console=console, transient=True, disable=not console.is_terminal):
         text = generated.text(path)
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text, encoding="utf-8", newline="\n")
+        write_whole(root / path, text)
     for path in found.left_over:
         (root / path).unlink()
 
@@ -150,8 +151,8 @@ def _report(found: Comparison, check: bool, as_json: bool) -> None:
     words = ("missing", "stale", "left over") if check else ("new", "changed", "removed")
     for word, paths in zip(words, (found.missing, found.stale, found.left_over), strict=True):
         for path in paths:
-            out().print(f"{word:<9} {path}", soft_wrap=True, markup=False)
+            out().print(f"{word:<9} {path}", soft_wrap=True)
     if not found.differs:
         out().print("everything is as the tables say")
     elif check:
-        err().print("Run `ockam-fsm render` and commit what it writes.", markup=False)
+        err().print("Run `ockam-fsm render` and commit what it writes.")

@@ -17,14 +17,25 @@ from ockam_fsm.checking.naming import spoken
 from ockam_fsm.checking.replay import replay as walk
 from ockam_fsm.checking.result import Choice, Moment, State
 from ockam_fsm.checking.world import World
-from ockam_fsm.cli.app import DIFFERS, JsonOption, app, err, fail, out, print_json
-from ockam_fsm.cli.shared.world_index import BoundOption, FromOption, bounds_of, ours, require_bounds, single, within
+from ockam_fsm.cli.app import DIFFERS, JsonOption, command, err, fail, out, print_json
+from ockam_fsm.cli.shared.world_index import (
+    BoundOption,
+    FromOption,
+    blaming,
+    bounds_of,
+    ours,
+    require_bounds,
+    single,
+    within,
+)
+from ockam_fsm.kernel.files import write_whole
 
 PAGE = "a replay of the explorer"
+MOST_DIGITS = 9
 KIND_STYLES = {"system": "", "user": "cyan", "fault": "red"}
 
 
-@app.command()
+@command
 def replay(
     what: Annotated[str, typer.Argument(metavar="WORLD|TRACE", help="A world, or a trace of `simulate --trace`.")] = "",
     path: Annotated[str, typer.Argument(metavar="PATH", help="Which action at each step: 0/2/1.")] = "",
@@ -57,7 +68,7 @@ def replay(
     candidate, bounds = single(what, source), bounds_of(bound)
     require_bounds([candidate], bounds)
     world = within(candidate, bounds)
-    points = _walked(world, path)
+    points = _walked(world, path, source)
     if svg is not None:
         _draw(svg, world, points, path)
     if as_json:
@@ -66,12 +77,13 @@ def replay(
         _print(world, points, choices)
 
 
-def _walked(world: World, path: str) -> list[Moment]:
+def _walked(world: World, path: str, source: str) -> list[Moment]:
     steps = [step for step in path.split("/") if step]
-    if not all(step.isdecimal() for step in steps):
-        fail(f"{path!r} is no path.", "A path is a list of numbers: 0/2/1.")
+    if not all(step.isdecimal() and len(step) <= MOST_DIGITS for step in steps):
+        fail(f"{path[:80]!r} is no path.", "A path is a list of numbers: 0/2/1.")
     try:
-        return list(walk(world, [int(step) for step in steps]))
+        with blaming(source):
+            return list(walk(world, [int(step) for step in steps]))
     except IndexError as error:
         fail(f"{path} leaves {world.name}: {error}.", "Take the number of an action that is listed; see --choices.")
 
@@ -126,10 +138,10 @@ def _draw(file: Path, world: World, points: Sequence[Moment], path: str) -> None
 
     chart = chart_of("replay", world.name, f"replay {path or 'of no step'}", world, points)
     try:
-        file.write_text(to_svg(chart, PAGE), encoding="utf-8", newline="\n")
+        write_whole(file, to_svg(chart, PAGE))
     except OSError as error:
         fail(f"cannot write {file}: {error.strerror}.", "Choose another file with --svg.")
-    err().print(f"wrote {file}", soft_wrap=True, markup=False)
+    err().print(f"wrote {file}", soft_wrap=True)
 
 
 def _as_json(world: World, points: Sequence[Moment], path: str) -> dict[str, Any]:
@@ -158,7 +170,7 @@ def _run_again(trace: Path) -> None:
         line = run_again(trace)
     except OSError as error:
         fail(f"cannot read {trace}: {error.strerror}.", remedy)
-    except (ValueError, LookupError, TypeError, StopIteration):
+    except (ValueError, LookupError, TypeError, AttributeError, StopIteration, RecursionError):
         fail(f"{trace} is no trace of a simulation.", remedy)
     if line:
         out().print(f"line {line} differs: the code is not what it was when the trace was written", soft_wrap=True)

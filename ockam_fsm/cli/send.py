@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ockam_fsm.cli.app import JsonOption, app, out, print_json
+from ockam_fsm.cli.app import JsonOption, command, out, print_json
 from ockam_fsm.cli.shared.network_options import ROUTE_HELP, run_to_the_end, the_route
+from ockam_fsm.kernel.text import neutral
 
 if TYPE_CHECKING:
     from ockam_fsm.runtime.encoding.message import Route
 
 
-@app.command()
+@command
 def send(
     route: Annotated[str, typer.Argument(metavar="ROUTE", help=ROUTE_HELP)],
     message: Annotated[str, typer.Argument(metavar="MESSAGE", help="Its payload, sent in UTF-8.")],
@@ -49,5 +50,5 @@ async def _send(route: Route, payload: bytes, timeout: float, tracing: str | Non
             {"reply": text, "payload_hex": reply.payload.hex(), "return_route": back, "seconds": round(seconds, 6)}
         )
     else:
-        out().print(text, markup=False, soft_wrap=True)
+        out().print(neutral(text, "\n\t"), soft_wrap=True)
     return 0

@@ -6,19 +6,22 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
-from ockam_fsm.cli.app import JsonOption, app, fail, out, print_json_line, unknown
+from ockam_fsm.cli.app import JsonOption, command, fail, out, print_json_line, unknown
 from ockam_fsm.cli.shared.network_options import (
     ROUTE_HELP,
+    TRACE_MIB,
     DurationsOption,
     TraceOption,
+    TraceSizeOption,
     recording,
     run_to_the_end,
     the_durations,
     the_route,
     the_type,
 )
+from ockam_fsm.kernel.text import neutral
 
 if TYPE_CHECKING:
     from ockam_fsm.net.node import TcpNode
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 _STYLES = {"ESTABLISHED": "green", "TIMED_OUT": "yellow", "CLOSED": "red"}
 
 
-@app.command()
+@command
 def session(
     route: Annotated[str, typer.Argument(metavar="ROUTE", help=ROUTE_HELP)],
     session_type: Annotated[
@@ -46,6 +49,7 @@ def session(
     timeout: Annotated[float, typer.Option(min=0.001, help="How many seconds to wait for each step.")] = 10.0,
     durations: DurationsOption = "",
     trace: TraceOption = None,
+    trace_size: TraceSizeOption = TRACE_MIB,
     as_json: JsonOption = False,
 ) -> None:
     """Open a session along a route and show its states live.
@@ -73,7 +77,7 @@ def session(
     settings = SessionConfig(kind, Role.INITIATOR, PROFILES[profile], the_durations(durations), attempts)
     shown = _Shown(as_json)
     listen = own_address if two_sided else ""
-    with recording(trace, settings) as make:
+    with recording(trace, settings, trace_size) as make:
         node = TcpNode(make=make)
         run_to_the_end(
             _watch(node, the_route(route), settings, message or [], stay or not message, listen, timeout, shown)
@@ -120,19 +124,19 @@ class _Shown:
     def change(self, change: StateChanged) -> None:
         facts = {"state": change.after, "before": change.before, "generation": change.generation}
         style = _STYLES.get(change.after, "")
-        self._line(facts, f"{change.before} -> [{style}]{change.after}[/]" if style else
-                   f"{change.before} -> {change.after}", f"generation {change.generation}")  # fmt: skip
+        shown = Text.assemble(f"{change.before} -> ", (change.after, style))
+        self._line(facts, shown, f"generation {change.generation}")
 
     def reply(self, message: str, reply: bytes) -> None:
         text = reply.decode("utf-8", "backslashreplace")
-        self._line({"message": message, "reply": text}, escape(f"{message} -> {text}"), "reply")
+        self._line({"message": message, "reply": text}, Text(neutral(f"{message} -> {text}")), "reply")
 
     def reason(self, reason: str) -> None:
-        self._line({"closed": reason}, escape(f"closed: {reason}"), "")
+        self._line({"closed": reason}, Text(neutral(f"closed: {reason}")), "")
 
-    def _line(self, facts: dict[str, Any], text: str, remark: str) -> None:
+    def _line(self, facts: dict[str, Any], text: Text, remark: str) -> None:
         seconds = perf_counter() - self.began
         if self.as_json:
             print_json_line({"seconds": round(seconds, 6), **facts})
         else:
-            out().print(f"{seconds:9.3f} s  {text}  [dim]{remark}[/]", soft_wrap=True)
+            out().print(Text.assemble(f"{seconds:9.3f} s  ", text, "  ", (remark, "dim")), soft_wrap=True)

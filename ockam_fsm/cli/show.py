@@ -12,8 +12,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ockam_fsm.cli.app import JsonOption, app, err, fail, out, unknown
+from ockam_fsm.cli.app import JsonOption, command, document, err, fail, out, unknown
 from ockam_fsm.cli.shared.drawing import drawn
+from ockam_fsm.kernel.files import write_whole
 from ockam_fsm.kernel.machine import Ignore, Refuse
 from ockam_fsm.projections import portable
 from ockam_fsm.projections.gallery import AnyMachine, Pair, Subject, machine_picture, pair_picture
@@ -42,7 +43,7 @@ class RoleName(StrEnum):
     RESPONDER = "responder"
 
 
-@app.command()
+@command
 def show(
     name: Annotated[str, typer.Argument(metavar="TYPE", help="A session type or another machine; `types` lists them.")],
     role: Annotated[RoleName | None, typer.Option(help="One side only; without it both are shown.")] = None,
@@ -70,10 +71,10 @@ def show(
         return
     text = text_of(wanted, pair, subjects)
     if output is None:
-        print(text, end="")
+        document(text)
         return
     try:
-        output.write_text(text, encoding="utf-8")
+        write_whole(output, text)
     except OSError as error:
         fail(f"cannot write {output}: {error.strerror}.", "Choose another file with --output.")
     err().print(f"wrote {output}", soft_wrap=True)

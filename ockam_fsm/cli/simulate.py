@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import Progress
+from rich.text import Text
 
-from ockam_fsm.cli.app import DIFFERS, JsonOption, app, err, fail, out, print_json, unknown
+from ockam_fsm.cli.app import DIFFERS, JsonOption, command, err, fail, out, print_json, unknown
 
 if TYPE_CHECKING:
     from ockam_fsm.simulation.faults import Faults
     from ockam_fsm.simulation.workload import Setup
 
+MOST_RUNS = 100_000
 
-@app.command()
+
+@command
 def simulate(
     session_type: Annotated[
         str, typer.Option("--type", metavar="TYPE", help="One type only; without it all six.")
@@ -26,7 +29,7 @@ def simulate(
     profile: Annotated[str, typer.Option(help="Handshake profile: generation or ockam.")] = "generation",
     seed: Annotated[int, typer.Option(help="The seed of the first run; the next runs count on from it.")] = 0,
     steps: Annotated[int, typer.Option(min=1, help="Steps of each run.")] = 50_000,
-    runs: Annotated[int, typer.Option(min=1, help="Runs of each type.")] = 1,
+    runs: Annotated[int, typer.Option(min=1, max=MOST_RUNS, help="Runs of each type.")] = 1,
     faults: Annotated[str, typer.Option(help="`all`, `none`, or names with commas between.")] = "all",
     trace: Annotated[
         Path | None, typer.Option(help="Write the trace of the first run that fails, else of the first, to this file.")
@@ -44,13 +47,15 @@ def simulate(
     * `ockam-fsm simulate --faults drop,duplicate,reset --runs 10 --json`
     """
     setups = list(_setups(session_type, profile, seed, runs, _faults(faults)))
+    if trace is not None:
+        _require_writable(trace)
     rows = list(_run(setups, steps, quiet=as_json))
     broken = [(setup, row) for setup, row in zip(setups, rows, strict=True) if row["broken"]]
     if as_json:
         print_json({"steps": steps, "runs": rows})
     else:
         for line in _told(rows):
-            out().print(line, highlight=False)
+            out().print(Text.from_markup(line))
     for setup, row in broken:
         err().print(f"{row['type']}, seed {setup.seed}: {row['broken']} does not hold: {row['detail']}", soft_wrap=True)
     if trace is not None:
@@ -133,6 +138,16 @@ def _told(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
 def _orderings(held: list[str]) -> str:
     """The strongest ones: the absolute ordering is all of them, a strict or continuous one is monotonic."""
     return "absolute" if "absolute" in held else ", ".join(held[1:] or held) or "no ordering"
+
+
+def _require_writable(path: Path) -> None:
+    """Said before the runs, which may be long."""
+    from ockam_fsm.kernel.files import write_whole
+
+    try:
+        write_whole(path, "")
+    except OSError as error:
+        fail(f"cannot write {path}: {error.strerror}.", "Choose another file with --trace.")
 
 
 def _write(setup: Setup, steps: int, path: Path) -> None:

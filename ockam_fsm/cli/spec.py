@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ockam_fsm.cli.app import DIFFERS, OK, JsonOption, app, err, fail, out, print_json, unknown
+from ockam_fsm.cli.app import DIFFERS, OK, JsonOption, command, err, fail, out, print_json, unknown
 from ockam_fsm.cli.shared.pins import MANIFEST, pinned, write
 from ockam_fsm.tools.tlc import Found, TlcError, require, run
 
@@ -35,7 +35,7 @@ class Job:
     threads: int
 
 
-@app.command()
+@command
 def spec(
     names: Annotated[list[str] | None, typer.Argument(metavar="[MODEL...]", help="Models; by default all.")] = None,
     root: Annotated[Path, typer.Option(help="The folder that has `spec`.")] = Path("."),
@@ -69,7 +69,7 @@ def spec(
         print_json({"models": entries, "differing": list(differing)})
     else:
         for name, found in differing.items():
-            err().print(f"not as pinned: {name}: {found}", highlight=False, soft_wrap=True, markup=False)
+            err().print(f"not as pinned: {name}: {found}", soft_wrap=True)
     raise typer.Exit(DIFFERS if differing else OK)
 
 
@@ -99,7 +99,7 @@ def _all(jobs: Sequence[Job], workers: int, pins: dict[str, Any], quiet: bool) -
             fail(*word.value["error"])
         found[word.job] = word.value
         if not quiet:
-            out().print(_line(word.value, pins), highlight=False, soft_wrap=True, markup=False)
+            out().print(_line(word.value, pins), soft_wrap=True)
 
     if not quiet:
         out().print(f"{'model':<{WIDTH}} {'verdict':<8} {'states':>9} {'steps':>5} {'seconds':>7} {'MB':>5}")
@@ -139,8 +139,8 @@ def _differences(entry: dict[str, Any], pins: dict[str, Any]) -> str:
     pin = pins.get(entry["name"])
     if pin is None:
         return "it has no pin"
-    fields = [field for field, value in _pinned_part(entry).items() if value != pin[field]]
-    return "; ".join(f"{field} {_figure(entry[field])}, pinned {_figure(pin[field])}" for field in fields)
+    fields = [field for field, value in _pinned_part(entry).items() if value != pin.get(field)]
+    return "; ".join(f"{field} {_figure(entry[field])}, pinned {_figure(pin.get(field))}" for field in fields)
 
 
 def _figure(value: object) -> str:

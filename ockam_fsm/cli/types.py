@@ -6,13 +6,13 @@ from typing import Any
 
 from rich.table import Table
 
-from ockam_fsm.cli.app import JsonOption, app, out, print_json
+from ockam_fsm.cli.app import JsonOption, command, out, print_json
 from ockam_fsm.machines import TYPES
 from ockam_fsm.projections.gallery import AnyMachine, Pair
 from ockam_fsm.specification.machine_index import catalogue
 
 
-@app.command()
+@command
 def types(as_json: JsonOption = False) -> None:
     """List the six session types and the other machines.
 

@@ -19,6 +19,8 @@ from ockam_fsm.runtime.encoding.message import LOCAL, TCP, Address, Route
 
 EXAMPLE = "tcp://127.0.0.1:4000/echo"
 _SCHEME = "tcp://"
+MOST_DIGITS = 5
+MOST_LABEL = 63
 
 
 def tcp(host_and_port: str) -> Address:
@@ -37,8 +39,10 @@ def split_host(host_and_port: str) -> tuple[str, int]:
     bracketed = host.startswith("[") and host.endswith("]")
     if bracketed:
         host = host[1:-1]
-    right = bool(colon) and bool(host) and (bracketed or ":" not in host) and host.isprintable() and " " not in host
-    if not right or not (port.isascii() and port.isdigit()) or int(port) > 0xFFFF:
+    labels = host.rstrip(".").split(".")  # empty or longer ones raise UnicodeError in the system's resolver
+    readable = host.isprintable() and " " not in host and all(0 < len(label) <= MOST_LABEL for label in labels)
+    right = bool(colon) and (bracketed or ":" not in host) and readable
+    if not right or not (port.isascii() and port.isdigit()) or len(port) > MOST_DIGITS or int(port) > 0xFFFF:
         raise LocalSessionError(f"{host_and_port!r} is not HOST:PORT; write 127.0.0.1:4000, [::1]:4000 or name:4000")
     return host, int(port)
 
@@ -71,7 +75,7 @@ def _step(step: str) -> Address:
     kind, sharp, value = step.partition("#")
     if not sharp:
         return Address(LOCAL, unquote_to_bytes(step))
-    if not (kind.isascii() and kind.isdigit()) or int(kind) > 0xFF:
+    if not (kind.isascii() and kind.isdigit()) or len(kind) > MOST_DIGITS or int(kind) > 0xFF:
         raise LocalSessionError(f"{step!r} is no address: write TYPE#VALUE with a type of 0 to 255, or %23 for a #")
     return Address(int(kind), unquote_to_bytes(value))
 

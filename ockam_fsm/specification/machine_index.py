@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from functools import cache
 
+from ockam_fsm.kernel.text import described
 from ockam_fsm.machines import MACHINES, TYPES, table
 from ockam_fsm.machines.vocabulary import MESSAGES, Creation, Renegotiation, Role, SessionType
 from ockam_fsm.projections.gallery import AnyMachine, Catalogue, Pair, Subject
@@ -47,5 +48,5 @@ def _member(session_type: SessionType) -> Member:
 def _alone(machine: AnyMachine) -> Subject:
     """A machine with a page of its own: the page's first sentence is its summary."""
     module = type(machine.initial).__module__
-    sentence = (sys.modules[module].__doc__ or "").partition("\n")[0].rstrip(".")
+    sentence = described(sys.modules[module]).partition("\n")[0].rstrip(".")
     return Subject(machine, sentence, f"{module.replace('.', '/')}.py")

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from ockam_fsm.cli import app
+from ockam_fsm.machines import TYPES
+from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.runtime.session.config import SessionConfig
+from ockam_fsm.runtime.trace_recorder import header
 from tests.net.node_process import NodeProcess
 from tests.net.ports import nowhere
 
+ONE_SIDED = "explicit-persistent-one-sided"
 COMMAND = [sys.executable, "-m", "ockam_fsm.cli"]
 
 
@@ -41,6 +48,20 @@ def test_send_prints_the_reply(where: str) -> None:
     found = json.loads(out)
     assert (code, found["reply"], found["payload_hex"]) == (0, "hello", b"hello".hex())
     assert found["return_route"].endswith("/hop/echo")
+
+
+@pytest.mark.slow
+def test_what_a_peer_says_is_neutral(where: str) -> None:
+    hostile = "\x1b]0;title\x07\x9b2J\u202e[red]\r[link=x]"
+    code, out, err = call("send", f"tcp://{where}/echo", hostile)
+    assert (code, out, err) == (0, r"\x1b]0;title\x07\x9b2J\u202e[red]\r[link=x]" + "\n", "")
+    for json_or_not in ((), ("--json",)):
+        code, out, err = call("session", f"tcp://{where}/responder", "--message", hostile + "\n", *json_or_not)
+        assert (code, err, "[red]" in out) == (0, "", True)
+        assert all(line.isprintable() for line in out.splitlines())
+    code, out, err = call("send", f"tcp://{where}/hop/echo%1B[31m%0A", "x", "--timeout", "0.2")
+    assert (code, out) == (1, "")
+    assert "\x1b" not in err
 
 
 @pytest.mark.slow
@@ -141,3 +162,43 @@ def test_signals_clean_up(where: str, arguments: list[str], number: signal.Signa
     assert "Traceback" not in err
     if arguments[0] == "session":
         assert "ESTABLISHED -> CLOSED" in out
+
+
+def limited(bytes_of_a_file: int) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_of_a_file, bytes_of_a_file))
+
+
+@pytest.mark.slow
+def test_a_node_whose_disk_is_full_goes_on_without_its_trace(tmp_path: Path) -> None:
+    trace = tmp_path / "far.jsonl"
+    command = [*COMMAND, "node", "--listen", "127.0.0.1:0", "--trace", str(trace), "--json"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: limited(1500)
+    ) as process:
+        assert process.stdout is not None
+        listening = json.loads(process.stdout.readline())["listening"][0]
+        for _ in range(3):
+            code, out, _ = call("session", f"tcp://{listening}/responder", "--message", "hello", "--type", ONE_SIDED)
+            assert (code, "hello -> hello" in out) == (0, True)
+        process.send_signal(signal.SIGTERM)
+        try:
+            _, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    assert err.count(f"ERROR ockam_fsm.trace the trace {trace} ends here: File too large") == 1
+    assert "Traceback" not in err
+    assert trace.read_bytes().endswith(b"\n")
+
+
+@pytest.mark.slow
+def test_a_trace_has_the_size_that_was_asked_for(where: str, tmp_path: Path) -> None:
+    trace = tmp_path / "near.jsonl"
+    head = json.dumps(header((SessionConfig(TYPES[0], Role.INITIATOR),), ()), sort_keys=True)
+    record = json.dumps({"node": "near", "sequence": 1, "x": "x" * (2**20 - 300)})
+    trace.write_text(f"{head}\n{record}\n")
+    words = ["session", f"tcp://{where}/responder", "--type", TYPES[0].name, "--trace", str(trace), "--message", "x"]
+    assert call(*words, "--trace-size", "2")[0] == 0
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["near.jsonl"]
+    assert call(*words, "--trace-size", "1")[0] == 0
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["near.jsonl", "near.jsonl.1"]

@@ -23,6 +23,7 @@ from ockam_fsm.kernel.errors import Portable
 
 SETTING_BOUNDS = ("attempts", "generations", "held", "misses", "spawns")
 UNLIMITED = "unlimited"
+MOST_DIGITS = 9
 ALWAYS_LIMITED = ("in_flight", "misses", "spawns")
 
 
@@ -43,8 +44,10 @@ def possible_bounds(world: World) -> tuple[str, ...]:
 def parsed_bound(text: str) -> tuple[str, Budget]:
     """`K=V` as a name and a number, None for `unlimited`."""
     name, equals, value = text.partition("=")
-    if not equals or not (value == UNLIMITED or value.isdecimal()):
-        raise WrongBound(f"{text!r} is no bound: write NAME=NUMBER, or NAME={UNLIMITED}")
+    if not equals or not (value == UNLIMITED or (value.isdecimal() and len(value) <= MOST_DIGITS)):
+        raise WrongBound(
+            f"{text[:80]!r} is no bound: write NAME=NUMBER of at most {MOST_DIGITS} digits, or NAME={UNLIMITED}"
+        )
     limit = None if value == UNLIMITED else int(value)
     if limit is None and name in ALWAYS_LIMITED:
         raise WrongBound(f"{name} must have a limit")

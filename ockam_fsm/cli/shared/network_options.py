@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ockam_fsm.runtime.session.session import Session
 
 INTERRUPTED = 130
+TRACE_MIB, MOST_MIB = 64, 1_000_000
 
 ROUTE_HELP = (
     "Steps joined by `/`: `tcp://HOST:PORT` for a node, then a worker's NAME. More steps lead on: "
@@ -35,9 +36,13 @@ DURATIONS_HELP = (
 
 TRACE_HELP = (
     "Record every step of the sessions of profile generation in this file; a node that is started again goes on with "
-    "it. `ockam-fsm validate` judges the files of both ends."
+    "it. A full file becomes FILE.1, and so on to FILE.3. `ockam-fsm validate` judges the files of both ends."
 )
 TraceOption = Annotated[Path | None, typer.Option("--trace", metavar="FILE", help=TRACE_HELP)]
+TraceSizeOption = Annotated[
+    int,
+    typer.Option("--trace-size", metavar="MIB", min=1, max=MOST_MIB, help="How large a file of it may grow."),
+]
 DurationsOption = Annotated[str, typer.Option("--durations", metavar="NAME=SECONDS,...", help=DURATIONS_HELP)]
 
 
@@ -96,7 +101,7 @@ def _seconds(name: str, value: str) -> float:
 
 
 @contextmanager
-def recording(path: Path | None, settings: SessionConfig) -> Iterator[Callable[..., Session]]:
+def recording(path: Path | None, settings: SessionConfig, mebibytes: int) -> Iterator[Callable[..., Session]]:
     """What makes the sessions of a node; with a file their steps are recorded there."""
     from ockam_fsm.kernel.errors import LocalSessionError
     from ockam_fsm.net.trace_file import TraceFile
@@ -109,7 +114,7 @@ def recording(path: Path | None, settings: SessionConfig) -> Iterator[Callable[.
     if not settings.profile.keeps_alive:
         fail(f"profile {settings.profile.name} says no generations: there is nothing to record.", "Leave out --trace.")
     try:
-        trace = TraceFile(path, header((settings,), ()))
+        trace = TraceFile(path, header((settings,), ()), max_bytes=mebibytes * 2**20)
     except OSError as error:
         fail(f"cannot write {path}: {error.strerror}.", "Name another file with --trace.")
     except LocalSessionError as error:

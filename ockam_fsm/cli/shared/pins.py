@@ -17,6 +17,7 @@ from typing import Any
 
 from ockam_fsm.cli.app import fail
 from ockam_fsm.cli.shared.check_output import Pair, judged, known_bad_verdict, trace_length
+from ockam_fsm.kernel.files import read_whole, write_whole
 
 MANIFEST = Path("spec/manifest.json")
 LABEL = (
@@ -56,16 +57,28 @@ def _known_bad(pair: Pair) -> dict[str, Any]:
 def pinned(path: Path) -> dict[str, list[dict[str, Any]]]:
     """The sections that a manifest has; of one that is not there, none."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_whole(path))
     except FileNotFoundError:
         return {}
     except OSError as error:
         fail(f"cannot read {path}: {error.strerror}.", "Name another file.")
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
-    if not isinstance(found, dict) or not set(found) <= {"label", *SECTIONS}:
+    if not isinstance(found, dict) or not all(name == "label" or _is_section(name, found[name]) for name in found):
         fail(f"{path} is no manifest.", "Name another file, or remove it.")
     return {name: found[name] for name in SECTIONS if name in found}
+
+
+def _is_section(name: str, entries: Any) -> bool:
+    named = isinstance(entries, list) and all(isinstance(entry, dict) and "name" in entry for entry in entries)
+    return name in SECTIONS and named
+
+
+def require(path: Path) -> None:
+    """Said before a search, which may be long."""
+    pinned(path)
+    if not path.parent.is_dir():
+        fail(f"cannot write {path}: there is no folder {path.parent}.", "Name a file in a folder that is there.")
 
 
 def write(path: Path, found: Mapping[str, list[dict[str, Any]]]) -> None:
@@ -73,6 +86,6 @@ def write(path: Path, found: Mapping[str, list[dict[str, Any]]]) -> None:
     sections = pinned(path) | dict(found)
     whole = {"label": LABEL} | {name: sections[name] for name in SECTIONS if name in sections}
     try:
-        path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+        write_whole(path, json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
     except OSError as error:
         fail(f"cannot write {path}: {error.strerror}.", "Name a file in a folder that is there and is writable.")

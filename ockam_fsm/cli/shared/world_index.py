@@ -7,15 +7,18 @@ user's world is named `MODULE:NAME`; the module is imported from the working dir
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from traceback import extract_tb
 from typing import Annotated
 
 import typer
 
+from ockam_fsm.checking.engine.backends import BackendUnavailable
 from ockam_fsm.checking.sessions.bounds import WrongBound, bounded, parsed_bound, possible_bounds
 from ockam_fsm.checking.sessions.known_bad import KnownBad, known_bad
 from ockam_fsm.checking.sessions.worlds import all_worlds
@@ -92,21 +95,52 @@ def from_module(source: str) -> Candidate:
     module_name, colon, name = source.partition(":")
     if not (colon and module_name and name):
         fail(f"{source!r} is not MODULE:WORLD.", "Example: --from my_protocol:WORLD, for WORLD in my_protocol.py.")
+    if not all(part.isidentifier() for part in module_name.split(".")):
+        remedy = f"In the folder that the module is in: --from {Path(module_name).stem}:{name}."
+        fail(f"{module_name!r} is not the name of a module.", remedy)
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        found = getattr(import_module(module_name), name)
+        found = getattr(import_module(module_name), name, None)
         world = found() if callable(found) else found
-    except ModuleNotFoundError as error:
-        fail(f"there is no module {error.name!r}.", "Run in the folder that it is in, or install it.")
-    except AttributeError:
-        fail(f"module {module_name!r} has no {name!r}.", "Name a World, or a function that makes one.")
     except DefinitionError as error:
         fail(str(error))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        if isinstance(error, ModuleNotFoundError) and error.name and f"{module_name}.".startswith(f"{error.name}."):
+            fail(f"there is no module {error.name!r}.", "Run in the folder that it is in, or install it.")
+        fail(f"module {module_name!r} cannot be used: {_raised(error)}.", "Run it with `python -i` to see more.")
+    if found is None:
+        fail(f"module {module_name!r} has no {name!r}.", "Name a World, or a function that makes one.")
     if not isinstance(world, World):
         fail(f"{source} is a {type(world).__name__}, not a World.", "Name a World, or a function that makes one.")
     return Candidate(world.name, world, source=source)
+
+
+@contextmanager
+def blaming(source: str) -> Iterator[None]:
+    """What a world of a user's own raises while it is searched is not a defect of ours."""
+    try:
+        yield
+    except (typer.Exit, DefinitionError, BackendUnavailable, IndexError):
+        raise
+    except Exception as error:
+        if not source:
+            raise
+        fail(f"{source} cannot be searched: {_raised(error)}.", "Correct the world.")
+
+
+def _raised(error: BaseException) -> str:
+    """What a user's module did instead, and where."""
+    place = extract_tb(error.__traceback__)[-1]
+    what = (
+        f"it ended the program with exit code {error.code!r}"
+        if isinstance(error, SystemExit)
+        else (f"it raised {type(error).__name__}: {str(error)[:500]}")
+    )
+    return f"{what} ({Path(place.filename).name}, line {place.lineno})"
 
 
 def bounds_of(texts: Sequence[str] | None) -> dict[str, Budget]:

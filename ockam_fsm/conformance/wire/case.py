@@ -18,6 +18,7 @@ from typing import TypeAlias
 from ockam_fsm.conformance.report.findings import Severity
 from ockam_fsm.conformance.wire.case_context import CaseContext
 from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.kernel.text import described
 
 Try: TypeAlias = Callable[[CaseContext], Awaitable[str]]
 
@@ -62,7 +63,7 @@ def case(
 
     def register(run: Try) -> Try:
         name = run.__name__.replace("_", "-")
-        tries = (run.__doc__ or "").strip()
+        tries = described(run)
         into.append(Case(name, clause, severity, tries, run, manner, profiles, lacks))
         return run
 

@@ -1,0 +1,82 @@
+"""The standard streams of this process: one place for whatever can go wrong with them.
+
+Rule 1: output that cannot be written ends the process at once, wherever it is, with one line on standard error and
+        exit code 2. A reader that has gone (`| head -1`) is no error: exit code 141, as after SIGPIPE.
+Rule 2: standard error that cannot be written is written no more. That changes no exit code.
+Rule 3: a stream that was closed before we began is a place that takes nothing; no file of ours gets its number.
+Rule 4: a character that the stream's encoding does not have is put out in its ASCII form, and never as a question mark.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import sys
+from errno import EPIPE
+from typing import Any, TextIO
+
+LOST, PIPE_CLOSED = 2, 141
+ERRORS = "ockam-fsm"
+ASCII = {
+    "│": "|", "─": "-", "╌": "-", "━": "-", "╸": "-", "╺": "-", "▶": ">", "◀": "<", "→": ">", "←": "<", "×": "x",
+    "≥": ">=", "≤": "<=", "≠": "!=", "·": "-", "•": "*", "…": "...", "–": "-", "—": "-",
+}  # fmt: skip
+"""Forms of as many columns where it can be done, so that charts and tables keep theirs."""
+
+
+class Output(io.FileIO):
+    """Standard output. What cannot be written raises SystemExit, which no handler of errors takes for its own."""
+
+    lost = False
+
+    def write(self, data: Any) -> int:
+        if self.lost:
+            return len(data)
+        try:
+            return super().write(data) or 0
+        except OSError as error:
+            self.lost = True
+            if error.errno == EPIPE:
+                raise SystemExit(PIPE_CLOSED) from None
+            print(f"error: cannot write to standard output: {error.strerror}.", file=sys.stderr)
+            raise SystemExit(LOST) from None
+
+
+class Messages(io.FileIO):
+    """Standard error."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data) or 0
+        except OSError:
+            return len(data)
+
+
+def prepare() -> None:
+    """Put our streams in place of the interpreter's."""
+    codecs.register_error(ERRORS, _in_ascii)
+    for number, mode in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, mode)  # the lowest number that is free; standard output that refuses is not overlooked
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout, sys.stderr = (
+        _text(Output(1, "w", closefd=False), sys.stdout),
+        _text(Messages(2, "w", closefd=False), sys.stderr, immediately=True),
+    )
+
+
+def _text(raw: io.FileIO, before: TextIO | None, *, immediately: bool = False) -> TextIO:
+    encoding = before.encoding if before is not None else "utf-8"
+    buffered = io.BufferedWriter(raw)
+    return io.TextIOWrapper(buffered, encoding, ERRORS, line_buffering=immediately or raw.isatty())
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    given = error.object[error.start : error.end]
+    return "".join(ASCII.get(one) or one.encode("unicode_escape").decode() for one in given), error.end
