@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterable
 from functools import partial
@@ -245,14 +244,6 @@ def test_what_simulate_writes_is_validated(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     run(["simulate", "--type", "explicit-transient", "--steps", "200", "--trace", str(path)])
     assert run(["validate", str(path)]).exit_code == 0
-
-
-def test_a_line_is_one_json_object() -> None:
-    file = io.StringIO()
-    write = trace_recorder.line_writer(file)
-    write({"b": 1, "a": "two\nlines"})
-    write({})
-    assert file.getvalue() == '{"a": "two\\nlines", "b": 1}\n{}\n'
 
 
 def test_a_message_without_a_return_route_is_recorded_without_a_sender() -> None:
