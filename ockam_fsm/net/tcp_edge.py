@@ -19,13 +19,13 @@ Source: runtime/node/node.py, "How an edge uses it".
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import socket
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from ockam_fsm.net import listening
 from ockam_fsm.net.connecting import Connector
 from ockam_fsm.net.connection import TcpConnection, TcpLimits
 from ockam_fsm.net.routes import join_host, split_host
@@ -51,8 +51,6 @@ from ockam_fsm.runtime.node.node import Node
 MOST_CHECK_SECONDS = 1.0
 TURN_UNITS = 128
 QUANTUM = 16
-BACKLOG = 1024
-RARELY_SECONDS = 60.0
 ABORT_SECONDS = 1.0
 """Within this time the operating system has closed what was aborted."""
 
@@ -97,7 +95,7 @@ class TcpEdge:
         """Connections with input that is not decoded yet, in the order of their turns."""
         self._turning = False
         self._connector = Connector(self.loop)
-        self._servers: list[asyncio.Server] = []
+        self._listeners: list[listening.Listener] = []
         self._connecting: dict[Address, asyncio.Task[None]] = {}
         self._dirty: dict[TcpConnection, None] = {}
         self._timers = Timers(self.loop, self._due)
@@ -107,9 +105,6 @@ class TcpEdge:
         self._empty: asyncio.Future[None] | None = None
         self._checking: asyncio.TimerHandle | None = None
         self._check_seconds = min(MOST_CHECK_SECONDS, self.limits.frame_seconds / 4, self.limits.stalled_seconds / 4)
-        self._out_of_descriptors_at = -RARELY_SECONDS
-        if self.loop.get_exception_handler() is None:
-            self.loop.set_exception_handler(self._on_loop_error)
         self._perform: dict[type, Callable[[Any], None]] = {
             Transmit: self._transmit,
             SetTimer: lambda command: self._timers.set(command.timer, command.after_seconds),
@@ -128,11 +123,9 @@ class TcpEdge:
             OSError: it cannot be listened at.
         """
         host, port = split_host(address)
-        server = await self.loop.create_server(
-            lambda: TcpConnection(self), host, port, backlog=BACKLOG, reuse_address=True
-        )
-        self._servers.append(server)
-        return join_host(*server.sockets[0].getsockname()[:2])
+        found = await listening.listen(self.loop, host, port, lambda: TcpConnection(self))
+        self._listeners.extend(found)
+        return join_host(*found[0].where[:2])
 
     def pump(self, *, gather: bool = False) -> None:
         """Deliver what is under way in the node, and carry out what it asks for.
@@ -368,26 +361,15 @@ class TcpEdge:
             connection.check(now)
         self._checking = self.loop.call_later(self._check_seconds, self._check) if self._open else None
 
-    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Running out of descriptors is logged once in a while; the loop accepts again when there are some."""
-        error = context.get("exception")
-        if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
-            loop.default_exception_handler(context)
-        elif loop.time() - self._out_of_descriptors_at > RARELY_SECONDS:
-            self._out_of_descriptors_at = loop.time()
-            logger.error(
-                "no connection accepted: %s; raise the limit (ulimit -n) or lower `connections`", error.strerror
-            )
-
     def _stop(self) -> None:
         if not self.stopped:
             self.stopped = True
             self._told_stopped(self.failed)
         self._inputs.clear()
         self._connector.close()
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
         for task in tuple(self._connecting.values()):
             task.cancel()
         self._timers.stop()
