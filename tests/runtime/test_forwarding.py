@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_TWO_SIDED
-from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import TCP, Address, Message, Route, local
-from ockam_fsm.runtime.node.commands import Connect, Transmit
+from ockam_fsm.runtime.node.commands import Connect, Transmit, WorkerTimer
 from ockam_fsm.runtime.node.forwarding import (
     FORWARDING_REFUSED,
     ForwardingPolicy,
@@ -24,8 +24,9 @@ from ockam_fsm.runtime.node.forwarding import (
 from ockam_fsm.runtime.node.node import PEERS_SHARE, Node
 from ockam_fsm.runtime.node.router import PRIVATE_ADDRESS, Access
 from ockam_fsm.runtime.node.workers import hop
+from ockam_fsm.runtime.session.commands import Timer
 from ockam_fsm.runtime.session.handshake import GENERATION
-from ockam_fsm.runtime.session.signals import Generation, Hello
+from ockam_fsm.runtime.session.signals import Generation, Hello, Keepalive
 from tests.runtime.node_helpers import HOST, Counted, Inbox, tcp
 from tests.runtime.node_helpers import settings as session_settings
 
@@ -253,3 +254,30 @@ def test_the_policy_is_asked_about_hellos_of_peers_only() -> None:
     node.route(hello((ELSEWHERE, local("contact"))))
     node.run()
     assert len(node.host(HOST).responders) == 1
+
+
+@pytest.mark.parametrize(
+    ("route", "reason"),
+    [
+        ((local("hop"), local("private")), PRIVATE_ADDRESS),
+        ((local("later private"),), PRIVATE_ADDRESS),
+        ((local("hop"), ELSEWHERE, local("contact")), FORWARDING_REFUSED),
+    ],
+)
+def test_a_later_hello_along_a_way_that_a_peer_gave_is_as_from_that_peer(route: Route, reason: str) -> None:
+    """The responder sends it when the first way is gone. It reaches nothing that the peer could not reach itself."""
+    node, private = host_node(), Inbox()
+    node.start_worker(local("hop"), handler=hop, access=Access.PUBLIC)
+    via = node.accepted(PEER)
+    node.receive(hello(route), via)
+    node.run()
+    (worker,) = node.host(HOST).responders.values()
+    assert worker.session.attempt is not None
+    node.receive(Message((worker.session.attempt.inner,), (local("inner"),), GENERATION.encode(Keepalive())), via)
+    node.run()
+    node.start_worker(local("later private"), handler=private)
+    node.renegotiate(worker.outer)
+    node.fire(WorkerTimer(worker.outer, Timer.BACK_OFF))
+    assert connects(node) == []
+    assert (refused(node), worker.session.state) == ([reason], State.RENEGOTIATING)
+    assert private.payloads == []
