@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ockam_fsm.runtime.encoding.message import Message
+from ockam_fsm.runtime.session.request import Outgoing
 
 TOTAL_BYTES = 128 * 1024 * 1024
 RESERVE = 4
@@ -36,7 +37,7 @@ RESPONDER_BYTES = 4096
 NODE_FULL = "the node keeps too much"
 
 
-def weight_of(message: Message, addresses: int | None = None) -> int:
+def weight_of(message: Message | Outgoing, addresses: int | None = None) -> int:
     """An upper estimate of the memory that a message takes, in bytes; `addresses`: how many it has, where known."""
     text = message.tracing_context
     if addresses is None:
@@ -85,6 +86,8 @@ class Ledger:
         """What all peers hold together."""
         self.origins: dict[Origin, None] = {}
         """Those that hold something."""
+        self.makes_room = True
+        """Origins may have to give something up for others. Not for the farewell of what was given up (router.py)."""
 
     def limit(self, total_bytes: int) -> None:
         """Set the limit of everything together."""
@@ -108,7 +111,7 @@ class Ledger:
 
     def fits(self, origin: Origin, size: int) -> bool:
         """Whether a charge would be accepted; other origins may have to give something up for it."""
-        return self._has_room(origin, size) or self._make_room(origin, size)
+        return self._has_room(origin, size) or (self.makes_room and self._make_room(origin, size))
 
     def release(self, origin: Origin, size: int) -> None:
         self.held_bytes -= size

@@ -34,7 +34,7 @@ from hashlib import blake2b
 
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Event, State
-from ockam_fsm.runtime.encoding.gate import check_address, check_message, check_payload, check_route, refusal
+from ockam_fsm.runtime.encoding.gate import check_address, check_message, check_route, refusal
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import NodeCommand, Observer, WorkerTimer
 from ockam_fsm.runtime.node.connections import Connection, ConnectionConfig
@@ -50,7 +50,7 @@ from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import SESSION_ID_BYTES
 from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.link import Entropy
-from ockam_fsm.runtime.session.request import Outgoing
+from ockam_fsm.runtime.session.request import Outgoing, check_outgoing
 from ockam_fsm.runtime.session.session import Session
 
 UNKNOWN_CONNECTION = "unknown connection"
@@ -341,10 +341,9 @@ class Node:
 
     def _sending(self, outer: Address, outgoing: Outgoing) -> SessionWorker:
         """The session that a message is given to, when the message has been checked against this node's limits."""
-        check_payload(outgoing.payload, self.router.max_payload_bytes)
+        check_outgoing(outgoing, self.router.max_payload_bytes)
         worker = self._ordered(outer)
-        if not worker.session.usable:
-            worker.check_room(outgoing.payload)
+        worker.check_room(outgoing)
         return worker
 
     def _session(self, outer: Address) -> SessionWorker:

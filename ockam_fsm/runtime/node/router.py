@@ -314,13 +314,15 @@ class Router:
         return done
 
     def _finish(self) -> None:
-        """Do what was put off until a delivery is over. Each part fails for itself."""
+        """Do what was put off until a delivery is over. Each part fails for itself, and no origin pays for it."""
+        self.ledger.makes_room = False
         while self.afterwards:
             act = self.afterwards.popleft()
             try:
                 act()
             except Exception as error:
                 self.failed(DELIVERY_FAILED, None, None, error)
+        self.ledger.makes_room = True
 
     def drain_origin(self, origin: Origin) -> None:
         """Deliver what an origin has queued now, and no more: its connection has ended."""

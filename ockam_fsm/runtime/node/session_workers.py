@@ -22,7 +22,7 @@ from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.encoding.message import Address, Message
 from ockam_fsm.runtime.node.commands import AttemptStarted, Notify, Remember, StateChanged
 from ockam_fsm.runtime.node.connections import Connection
-from ockam_fsm.runtime.node.ledger import MESSAGE_BYTES, NODE_FULL, Receipt
+from ockam_fsm.runtime.node.ledger import NODE_FULL, Receipt, weight_of
 from ockam_fsm.runtime.node.router import Access, Dependent, Envelope, Resident, Router
 from ockam_fsm.runtime.node.workers import Farewell
 from ockam_fsm.runtime.session import commands as core
@@ -151,15 +151,13 @@ class SessionWorker:
             number, machine = session.seen[0], session.settings.machine.name
             self.router.observe(StateChanged(self.outer, machine, before.name, session.state.name, number))
 
-    def check_room(self, payload: bytes) -> None:
-        """Raises LocalSessionError if the node could not keep a message of this size that has to wait."""
-        ledger, origin = self.router.ledger, self.router.serving
-        receipt = ledger.take(origin, MESSAGE_BYTES + len(payload))
-        if receipt is None:
+    def check_room(self, outgoing: Outgoing) -> None:
+        """Raises LocalSessionError if the node could not keep this message, in a queue or in the session."""
+        ledger = self.router.ledger
+        if not ledger.fits(self.router.serving, weight_of(outgoing)):
             raise LocalSessionError(
                 f"{NODE_FULL}: {ledger.held_bytes} bytes, limit {ledger.total_bytes}; wait until messages have left"
             )
-        ledger.give_back(receipt)
 
     def _charge_held(self) -> None:
         """Charge what the session has begun to hold to the origin that sent it, and release what has left."""
@@ -167,7 +165,7 @@ class SessionWorker:
         while len(self._held) > len(waiting):
             self._release(self._held.pop(0))
         for outgoing, _ in waiting[len(self._held) :]:
-            self._held.append(ledger.take(self.router.serving, MESSAGE_BYTES + len(outgoing.payload)))
+            self._held.append(ledger.take(self.router.serving, weight_of(outgoing)))
 
     def _release(self, receipt: Receipt | None) -> None:
         if receipt is not None:
@@ -186,7 +184,7 @@ class SessionWorker:
         The charge ends now, the session after the delivery that is being carried out.
         """
         self._confirmed()
-        self.router.afterwards.append(lambda: self.router.on_behalf(self.origin, lambda: self.order(Session.close)))
+        self._close_afterwards()
 
     def refusal(self, envelope: Envelope, address: Address) -> str:
         """Why this message is not for the session to hear, if so (rules 1 to 3)."""
@@ -212,8 +210,7 @@ class SessionWorker:
             message.payload, message.onward_route[1:], message.return_route, tracing_context=message.tracing_context
         )
         try:
-            if not session.usable:
-                self.check_room(message.payload)
+            self.check_room(outgoing)
             self.order(lambda session: session.send(outgoing), envelope)
         except EventRefused as refusal:
             self.router.bury(refusal.because, message, session.terms.outer)
@@ -288,17 +285,31 @@ class SessionWorker:
         if deliver.onward_route:
             message = Message(deliver.onward_route, deliver.return_route, deliver.payload, tracing_context)
             self.router.route(Envelope(message, arrived))
-        elif (application := self._application()) is None:
-            self.router.bury(NO_APPLICATION, envelope.message, session.terms.outer)
-        else:
+        elif (application := self._application(envelope.message)) is not None:
             message = Message((application,), deliver.return_route, deliver.payload, tracing_context)
             self.router.route(Envelope(message, arrived, alias, invited=True))
 
-    def _application(self) -> Address | None:
-        """The worker for the session's data; one of its own is made when it is first needed."""
-        if self.application is None and self.employ is not None:
-            self.application, self.ends_application = self.employ(self._application_stopped), True
+    def _application(self, lost: Message) -> Address | None:
+        """The worker for the session's data; one of its own is made when it is first needed.
+
+        None: there is none, and `lost` is a dead letter. What fails to make one closes this session only.
+        """
+        if self.application is None and self.employ is None:
+            self.router.bury(NO_APPLICATION, lost, self.outer)
+        elif self.application is None:
+            assert self.employ is not None
+            try:
+                self.application, self.ends_application = self.employ(self._application_stopped), True
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                self.router.failed(NO_APPLICATION, lost, self.outer, error)
+                self._close_afterwards()
         return self.application
+
+    def _close_afterwards(self) -> None:
+        """Close the session after the delivery that is being carried out."""
+        self.router.afterwards.append(lambda: self.router.on_behalf(self.origin, lambda: self.order(Session.close)))
 
     def _application_stopped(self) -> None:
         """Its worker failed too often: a session that handles nothing any more is closed, and its peer is told."""

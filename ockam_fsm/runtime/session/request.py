@@ -16,7 +16,7 @@ from ockam_fsm.kernel.driver import driver_for
 from ockam_fsm.kernel.value import value
 from ockam_fsm.machines.request import REQUEST, RequestEvent, RequestState
 from ockam_fsm.runtime.encoding.frames import MAX_ROUTE_LENGTH
-from ockam_fsm.runtime.encoding.gate import check_payload, check_route, check_tracing_context
+from ockam_fsm.runtime.encoding.gate import MAX_PAYLOAD_BYTES, check_payload, check_route, check_tracing_context
 from ockam_fsm.runtime.encoding.message import Address, Route
 from ockam_fsm.runtime.session.commands import (
     CancelTimer,
@@ -47,11 +47,11 @@ class Outgoing:
     tracing_context: str | None = None
 
 
-def check_outgoing(outgoing: Outgoing) -> None:
+def check_outgoing(outgoing: Outgoing, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -> None:
     """Raises LocalSessionError unless a message of the application can be encoded in every state of a session."""
     check_route("onward_route", outgoing.onward_route)
     check_route("return_route", outgoing.return_route, MAX_ROUTE_LENGTH)  # a peer's message may be passed on
-    check_payload(outgoing.payload)
+    check_payload(outgoing.payload, max_payload_bytes)
     check_tracing_context(outgoing.tracing_context)
 
 
