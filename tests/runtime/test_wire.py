@@ -49,6 +49,16 @@ def test_frames_of_length_zero_are_ignored() -> None:
     assert frames_three_ways(data) == ([b"ab", b"c"], None)
 
 
+@pytest.mark.slow
+def test_frames_of_length_zero_between_others_take_no_longer_than_others() -> None:
+    """Reading the rest of a chunk for each of them takes seconds for a chunk of this size."""
+    pairs = 100_000
+    data = b"\x01" + (bytes(4) + encode_frame(b"a")) * pairs
+    begun = time.process_time()
+    assert drain(FrameDecoder(), [data]) == ([b"a"] * pairs, None)
+    assert time.process_time() - begun < 4
+
+
 def test_the_largest_frame_passes_and_one_byte_more_does_not() -> None:
     ten = encode_frame(b"0123456789", max_frame_bytes=10)
     assert frames_three_ways(b"\x01" + ten, max_frame_bytes=10) == ([b"0123456789"], None)
