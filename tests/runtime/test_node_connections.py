@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node.commands import Connect, Disconnect, NodeCommand, SetTimer, Transmit, WorkerTimer
-from ockam_fsm.runtime.node.connections import ConnectionConfig
+from ockam_fsm.runtime.node.connections import Connection, ConnectionConfig
+from ockam_fsm.runtime.node.ledger import weight_of
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.session.commands import Timer
 from ockam_fsm.runtime.session.config import SessionConfig
@@ -142,9 +148,9 @@ def test_an_accepted_connection_carries_replies_until_it_ends() -> None:
     assert node.dead_letters.counts == {"the session has failed": 1, "unknown address": 1}
 
 
-def asking_node() -> tuple[Node, Address, Address]:
+def asking_node(**options: object) -> tuple[Node, Address, Address]:
     """A node whose session has sent its hello over a connection that stands, and nothing has come back."""
-    node = node_with()
+    node = node_with(**options)
     session = node.start_session(
         SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR), (tcp("a"), local("host"))
     )
@@ -178,3 +184,111 @@ def test_a_timer_that_is_late_gives_no_connection_up() -> None:
     node, session, via = asking_node()
     node.fire(WorkerTimer(session, Timer.BACK_OFF))
     assert Disconnect(via) not in node.run()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"connect_seconds": 0},
+        {"connect_seconds": None},
+        {"idle_seconds": 0},
+        {"idle_seconds": float("inf")},
+        {"held": -1},
+        {"held": 1.5},
+        {"held_bytes": "1"},
+    ],
+)
+def test_a_connection_config_of_wrong_values_says_which(wrong: dict[str, Any]) -> None:
+    with pytest.raises(DefinitionError, match=next(iter(wrong))):
+        ConnectionConfig(**wrong)
+
+
+def test_an_idle_connection_that_a_session_relies_on_is_kept_and_asked_again_later() -> None:
+    node, session, via = asking_node(idle_seconds=30.0)
+    timer = WorkerTimer(via, Timer.IDLE)
+    node.fire(timer)
+    assert node.run() == [SetTimer(timer, 30.0)]
+    node.close(session)
+    node.run()
+    node.fire(timer)
+    assert node.run() == [Disconnect(via)]
+
+
+# What waits is charged to who sent it.
+
+
+def test_a_message_that_waits_for_its_connection_is_charged_until_it_leaves() -> None:
+    node = node_with()
+    (connect,) = connects(send(node, "a", b"1", b"2"))
+    waiting = [Message((local("x"),), (), payload) for payload in (b"1", b"2")]
+    assert node.router.ledger.held_bytes == node.router.application.held_bytes == sum(map(weight_of, waiting))
+    node.connected(connect.via)
+    assert written(node.run()) == [b"1", b"2"]
+    assert (node.router.ledger.held_bytes, node.router.ledger.origins) == (0, {})
+
+
+def test_it_is_released_when_the_connection_is_lost() -> None:
+    node = node_with()
+    (connect,) = connects(send(node, "a", b"1", b"2"))
+    node.connection_lost(connect.via, "refused")
+    node.fire(WorkerTimer(connect.via, Timer.BACK_OFF))
+    node.run()
+    assert node.dead_letters.counts == {"connection lost": 2}
+    assert (node.router.ledger.held_bytes, node.router.ledger.origins) == (0, {})
+
+
+def test_what_a_peer_sends_on_is_charged_to_the_peer() -> None:
+    node = node_with()
+    via = node.accepted("peer")
+    node.receive(Message((tcp("a"), local("x")), (), b"1"), via)
+    (connect,) = connects(node.run())
+    assert (node.router.application.held_bytes, node.router.ledger.outside_bytes > 0) == (0, True)
+    node.connection_lost(connect.via)
+    node.fire(WorkerTimer(connect.via, Timer.BACK_OFF))
+    node.run()
+    assert node.router.ledger.outside_bytes == 0
+
+
+def test_a_message_that_is_refused_is_not_charged() -> None:
+    node = node_with(held=1, held_bytes=10_000)
+    (connect,) = connects(send(node, "a", b"1", b"2"))
+    send(node, "a", bytes(9_000))
+    assert node.dead_letters.total == 2
+    assert node.router.ledger.held_bytes == weight_of(Message((local("x"),), (), b"1"))
+    node.connected(connect.via)
+    node.run()
+    assert node.router.ledger.held_bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "options", "total_bytes"),
+    [
+        ("held bytes", {"held_bytes": 100}, 1_000_000),
+        ("the node keeps too much", {}, 2_000),
+    ],
+)
+def test_a_connection_that_took_nothing_leaves_nothing_behind(
+    reason: str, options: dict[str, Any], total_bytes: int
+) -> None:
+    """It was made for a message that it refuses. Many of them would use up what destinations there may be."""
+    node = node_with(**options)
+    via = node.accepted("peer")
+    before = dict(node.router.residents)
+    node.receive(Message((tcp("a"), local("x")), (), b""), via)
+    node.router.ledger.total_bytes = total_bytes
+    assert connects(node.run()) == []
+    assert node.dead_letters.counts == {reason: 1}
+    assert (node.router.residents, node.destinations) == (before, {})
+    peer = node.router.residents[via]
+    assert isinstance(peer, Connection)
+    assert peer.origin.destinations == 0
+
+
+def test_a_session_whose_hello_found_no_room_is_told_at_once() -> None:
+    node = node_with(held_bytes=0)
+    session = node.start_session(
+        SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR), (tcp("a"), local("host"))
+    )
+    node.open(session)
+    node.run()
+    assert node.session(session).state is State.TIMED_OUT

@@ -28,7 +28,7 @@ from ockam_fsm.runtime.node.forwarding import host_of
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Origin, Receipt, weight_of
 from ockam_fsm.runtime.node.router import Dependent, Envelope, Resident, Router
 from ockam_fsm.runtime.session.commands import Timer
-from ockam_fsm.runtime.session.config import count_problems, seconds_problems
+from ockam_fsm.runtime.session.config import LEAST_SECONDS, count_problems, seconds_problems
 
 HELD_BYTES = "held bytes"
 SILENT = "it brings no answer"
@@ -61,7 +61,7 @@ class ConnectionConfig:
 
     def __post_init__(self) -> None:
         problems = [
-            *seconds_problems(self, "connect_seconds", "idle_seconds", optional=("idle_seconds",)),
+            *seconds_problems(self, "connect_seconds", "idle_seconds", least=LEAST_SECONDS, optional=("idle_seconds",)),
             *count_problems(self, "held", "held_bytes"),
         ]
         if problems:
@@ -130,25 +130,30 @@ class Connection:
         whole = envelope.message
         message = Message(whole.onward_route[1:], whole.return_route, whole.payload, whole.tracing_context)
         self.router.leaves(message, self)
-        reason, detail, receipt = "", "", None
-        if self.state is not State.ESTABLISHED:  # it may have to be held
-            weight = weight_of(message)
-            if self._bytes + weight > self._settings.held_bytes:
-                self.router.bury(HELD_BYTES, message, self.via)
-                return
-            receipt = self.router.ledger.take(self.router.serving, weight)
-            if receipt is None:
-                self.router.bury(NODE_FULL, message, self.via)
-                return
-        before = len(self.waiting)
+        reason, detail = self._refusal(message)
+        if reason:
+            self.router.bury(reason, message, self.via, detail)
+            if self.state is State.IDLE:  # it was made for this message, and nothing else would ever end it
+                self.notify_closed(None)
+
+    def _refusal(self, message: Message) -> tuple[str, str]:
+        """Send or hold a message; or why that is refused, and the detail."""
+        if self.state is State.ESTABLISHED:
+            self.step(Event.SEND, message)
+            return "", ""
+        weight, before = weight_of(message), len(self.waiting)
+        if self._bytes + weight > self._settings.held_bytes:
+            return HELD_BYTES, ""
+        receipt = self.router.ledger.take(self.router.serving, weight)
+        if receipt is None:
+            return NODE_FULL, ""
         try:
             self.step(Event.SEND, message)
         except EventRefused as refusal:
-            reason, detail = refusal.because, self.reason
-        if receipt is not None:
+            return refusal.because, self.reason
+        finally:
             self._settle(receipt, held=len(self.waiting) > before)
-        if reason:
-            self.router.bury(reason, message, self.via, detail)
+        return "", ""
 
     def _settle(self, receipt: Receipt, *, held: bool) -> None:
         """Keep the receipt of a message that is held; the others' charges end here."""
