@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any
 
+import pytest
+
+from ockam_fsm.kernel.errors import DefinitionError, LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.machines.supervised import WorkerEvent, WorkerState
 from ockam_fsm.machines.vocabulary import State
@@ -19,11 +23,14 @@ from ockam_fsm.runtime.node.commands import (
     WorkerFailed,
     WorkerTimer,
 )
-from ockam_fsm.runtime.node.dead_letters import MAX_REASONS, OTHER, DeadLetters
+from ockam_fsm.runtime.node.dead_letters import KEPT_ADDRESSES, KEPT_BYTES, MAX_REASONS, OTHER, DeadLetters
+from ockam_fsm.runtime.node.ledger import Receipt, weight_of
 from ockam_fsm.runtime.node.node import Node
-from ockam_fsm.runtime.node.workers import Context, RestartPolicy, Worker
+from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.workers import LATER, Context, RestartPolicy, Worker, plain_function
 from ockam_fsm.runtime.session.commands import Established, Timer
 from ockam_fsm.runtime.session.config import BackOff
+from ockam_fsm.runtime.session.request import Outgoing
 from tests.runtime.node_helpers import Counted, Inbox, pair
 
 ME, OTHER_WORKER = local("me"), local("other")
@@ -268,3 +275,258 @@ def test_dead_letters_are_bounded_in_number_and_in_reasons() -> None:
     assert [letter.reason for letter in letters.letters] == [str(MAX_REASONS + 3), str(MAX_REASONS + 4)]
     assert letters.counts[OTHER] == 5
     assert letters.total == MAX_REASONS + 5
+
+
+# Summaries of dead letters.
+
+
+class Silent:
+    """Something of the application that cannot even be described."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no description")
+
+
+def kept(letter: Letter) -> Letter:
+    letters = DeadLetters()
+    letters.add(letter)
+    return letters.letters[0]
+
+
+def test_of_a_message_its_beginning_and_its_size_are_kept() -> None:
+    route = tuple(local(f"{number}") for number in range(100))
+    letter = kept(Letter("why", Message(route, route[::-1], bytes(1_000_000), "t" * 1000), ME, "detail"))
+    beginning = Message(route[:KEPT_ADDRESSES], route[::-1][:KEPT_ADDRESSES], bytes(KEPT_BYTES), "t" * KEPT_BYTES)
+    assert letter == Letter("why", beginning, ME, "detail; payload of 1000000 bytes")
+
+
+def test_a_small_message_is_kept_as_it_is() -> None:
+    whole = Letter("why", Message((ME,), (), bytes(KEPT_BYTES)), None, "detail")
+    assert kept(whole) == whole
+    assert kept(Letter("why", Message((ME,), (), b""))).detail == ""
+
+
+def test_of_what_a_session_did_not_send_as_much_is_kept() -> None:
+    letter = kept(Letter("why", Outgoing(bytes(300), (ME,) * 9, (), "request", None)))
+    assert letter.message == Outgoing(bytes(KEPT_BYTES), (ME,) * KEPT_ADDRESSES, (), "request", None)
+    assert letter.detail == "payload of 300 bytes"
+
+
+def test_a_letter_within_a_letter_is_a_summary_too() -> None:
+    inner = Letter("inner", Message((), (), bytes(300)), ME)
+    summary = Letter("inner", Message((), (), bytes(KEPT_BYTES)), ME, "payload of 300 bytes")
+    assert kept(Letter("observer failed", inner)) == Letter("observer failed", summary)
+
+
+def test_of_anything_else_the_beginning_of_its_description_is_kept() -> None:
+    assert kept(Letter("why", "x" * 1000)).message == ("'" + "x" * 1000)[:KEPT_BYTES]
+    assert kept(Letter("why", Silent())).message == "<Silent>"
+
+
+def test_reason_and_detail_are_bounded_in_letters_and_in_counters() -> None:
+    letters = DeadLetters()
+    letters.add(Letter("r" * 1000, b"", None, "d" * 1000))
+    assert letters.counts == {"r" * KEPT_BYTES: 1}
+    assert letters.letters[0] == Letter("r" * KEPT_BYTES, "b''", None, "d" * KEPT_BYTES)
+
+
+def test_an_observer_hears_the_whole_letter() -> None:
+    node, seen = Node(Counted("n")), Seen()
+    node.add_observer(seen)
+    node.route(Message((), (), bytes(1000)))
+    node.run()
+    assert seen.observations == [Letter("empty onward route", Message((), (), bytes(1000)))]
+
+
+# What handlers are and may ask for.
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "handler"])
+def test_a_handler_is_something_that_can_be_called(wrong: Any) -> None:
+    node = Node(Counted("n"))
+    with pytest.raises(LocalSessionError, match=r"handler: \w+, a function of \(message, context\) belongs"):
+        node.start_worker(ME, handler=wrong)
+    assert node.router.residents == {}
+
+
+def test_a_plain_function_is_no_coroutine_function() -> None:
+    class Called:
+        async def __call__(self) -> None: ...
+
+    plain_function("make", Inbox)
+    for wrong in (coroutine, Called()):
+        with pytest.raises(LocalSessionError, match="make: a coroutine function, a plain function belongs"):
+            plain_function("make", wrong)
+    with pytest.raises(LocalSessionError, match="make: int, a function belongs"):
+        plain_function("make", 5)
+
+
+def asks(ask: Callable[[Context], object]) -> Node:
+    """A worker has asked for something, once."""
+    node = Node(Counted("n"))
+    node.start_worker(ME, handler=lambda message, context: ask(context) and None, restart=POLICY)
+    node.route(Message((ME,), (), b"x"))
+    node.run()
+    return node
+
+
+@pytest.mark.parametrize(
+    ("ask", "text"),
+    [
+        (lambda context: context.set_timer([], 1.0), "timer: list cannot be hashed"),
+        (lambda context: context.cancel_timer({}), "timer: dict cannot be hashed"),
+        (lambda context: context.set_timer("t", -1.0), "after_seconds: -1.0 seconds"),
+        (lambda context: context.set_timer("t", float("nan")), "after_seconds: nan seconds"),
+        (lambda context: context.dead_letter(5), "reason and detail are text"),
+        (lambda context: context.dead_letter("why", b"detail"), "reason and detail are text"),
+        (lambda context: context.forward("message"), "a message is a Message, not str"),
+    ],
+)
+def test_a_handler_that_asks_for_something_wrong_has_failed(ask: Callable[[Context], object], text: str) -> None:
+    node = asks(ask)
+    (letter,) = node.dead_letters.letters
+    assert letter.reason == "handler raised"
+    assert text in letter.detail
+    assert state(node) is WorkerState.RESTARTING
+
+
+def test_what_has_become_too_large_to_be_passed_on_is_a_dead_letter_and_no_failure() -> None:
+    node = asks(lambda context: context.forward(Message((ME,) * 129, (), b"grown")))
+    (letter,) = node.dead_letters.letters
+    assert letter == Letter("route too long", Message((ME,), (), b"x"), ME, "129 addresses, limit 128")
+    assert state(node) is WorkerState.RUNNING
+
+
+def test_a_message_that_a_handler_keeps_is_charged_to_its_origin_until_it_is_released() -> None:
+    node, contexts, receipts = Node(Counted("n")), list[Context](), list[Receipt]()
+
+    def keeps(message: Message, context: Context) -> None:
+        receipt = context.keep()
+        contexts.append(context)
+        receipts.extend([] if receipt is None else [receipt])
+
+    node.start_worker(ME, handler=keeps, access=Access.PUBLIC)
+    node.receive(Message((ME,), (), b"kept"), node.accepted("peer"))
+    node.run()
+    (context,), (receipt,) = contexts, receipts
+    assert node.router.ledger.held_bytes == context.origin.held_bytes == weight_of(context.envelope.message)
+    assert context.origin.outside
+    context.release(receipt)
+    assert (node.router.ledger.held_bytes, node.router.ledger.origins) == (0, {})
+    node.router.ledger.total_bytes = 2000  # room for it in the queue, and no room besides what is kept
+    assert node.router.ledger.charge(node.router.application, 100)
+    node.route(Message((ME,), (), b"not kept"))
+    node.router.ledger.total_bytes = 1000
+    node.run()
+    assert (len(contexts), len(receipts)) == (2, 1)
+
+
+def test_a_handler_that_goes_on_later_sends_when_it_commits_and_on_behalf_of_the_same_origin() -> None:
+    node, inbox, contexts = Node(Counted("n")), Inbox(), list[Context]()
+
+    def later(message: Message, context: Context) -> object:
+        context.send((OTHER_WORKER,), b"later")
+        contexts.append(context)
+        return LATER
+
+    node.start_worker(ME, handler=later, access=Access.PUBLIC)
+    node.start_worker(OTHER_WORKER, handler=inbox)
+    node.receive(Message((ME,), (), b""), node.accepted("peer"))
+    node.run()
+    assert inbox.payloads == []
+    contexts[0].commit()
+    assert (len(contexts[0].origin.queue), len(node.router.application.queue)) == (1, 0)
+    assert node.router.serving is node.router.application
+    contexts[0].commit()
+    node.run()
+    assert inbox.payloads == [b"later"]
+
+
+def test_a_user_who_stops_the_node_is_not_kept_by_a_handler_or_by_what_makes_it() -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        asks(interrupted)
+    node = Node(Counted("n"))
+    node.start_worker(ME, handler=Fragile(), make=interrupted, restart=POLICY)  # type: ignore[arg-type]
+    tell(node, b"!")
+    with pytest.raises(KeyboardInterrupt):
+        restart(node)
+
+
+def test_everything_else_that_a_handler_raises_is_a_failure_of_its_worker_only() -> None:
+    def exits(context: Context) -> None:
+        raise SystemExit(3)
+
+    node = asks(exits)
+    assert (node.dead_letters.counts, state(node)) == ({"handler raised": 1}, WorkerState.RESTARTING)
+
+
+class Future:
+    """Something that would have to be awaited, and is no coroutine."""
+
+    def __await__(self) -> Iterator[None]:
+        yield None
+
+
+async def coroutine() -> None: ...
+
+
+@pytest.mark.parametrize("make", [Future, coroutine])
+def test_a_handler_that_would_have_to_be_awaited_fails_where_there_is_no_event_loop(
+    make: Callable[[], object],
+) -> None:
+    node = Node(Counted("n"))
+    node.start_worker(ME, handler=lambda message, context: make(), restart=POLICY)
+    tell(node, b"x")
+    (letter,) = node.dead_letters.letters
+    assert letter.detail.startswith("TypeError('a handler returned " + ("Future" if make is Future else "coroutine"))
+    assert state(node) is WorkerState.RESTARTING
+
+
+def test_a_user_who_stops_the_node_is_not_kept_by_an_observer() -> None:
+    class Interrupted:
+        def observe(self, observation: Observation) -> None:
+            raise KeyboardInterrupt
+
+    node = Node(Counted("n"))
+    node.add_observer(Interrupted())
+    node.route(Message((), (), b""))
+    with pytest.raises(KeyboardInterrupt):
+        node.run()
+    assert len(node.router.observers) == 1
+
+
+def test_what_makes_something_else_than_a_handler_has_failed() -> None:
+    node = Node(Counted("n"))
+    node.start_worker(ME, handler=Fragile(), make=lambda: None, restart=POLICY)  # type: ignore[arg-type,return-value]
+    tell(node, b"!")
+    restart(node)
+    raised, remade = node.dead_letters.letters
+    assert (raised.detail, remade.reason) == ("ValueError('fragile')", "handler raised")
+    assert "handler: NoneType, a function of (message, context) belongs" in remade.detail
+
+
+def test_a_timer_that_cannot_be_described_stops_with_its_worker() -> None:
+    node, timer = Node(Counted("n")), Silent()
+
+    def sets(message: Message, context: Context) -> None:
+        if message.payload == b"!":
+            raise ValueError
+        context.set_timer(timer, 1.0)
+
+    node.start_worker(ME, handler=sets, restart=POLICY)
+    tell(node, b"1")
+    node.route(Message((ME,), (), b"!"))
+    cancelled = [command.timer.timer for command in node.run() if isinstance(command, CancelTimer)]
+    assert (len(cancelled), node.dead_letters.counts) == (1, {"handler raised": 1})
+    assert state(node) is WorkerState.RESTARTING
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"restarts": -1}, {"restarts": 1.5}, {"quiet_seconds": -1.0}, {"quiet_seconds": None}, {"back_off": 1.0}]
+)
+def test_a_restart_policy_of_wrong_values_says_which(wrong: dict[str, Any]) -> None:
+    with pytest.raises(DefinitionError, match=next(iter(wrong))):
+        RestartPolicy(**wrong)

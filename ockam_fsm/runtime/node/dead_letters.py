@@ -19,7 +19,7 @@ from ockam_fsm.runtime.session.request import Outgoing
 MAX_REASONS = 256
 OTHER = "other"
 KEPT_BYTES = 256
-"""How much of a payload is kept; as many characters of a tracing context, of a detail and of a `repr`."""
+"""How much of a payload is kept; as many characters of a reason, a tracing context, a detail and a `repr`."""
 
 KEPT_ADDRESSES = 8
 """How many addresses of a route are kept, the first."""
@@ -31,8 +31,9 @@ class DeadLetters:
         self.counts: dict[str, int] = {}
 
     def add(self, letter: Letter) -> None:
-        known = letter.reason in self.counts or len(self.counts) < MAX_REASONS
-        reason = letter.reason if known else OTHER
+        reason = letter.reason[:KEPT_BYTES]
+        if reason not in self.counts and len(self.counts) >= MAX_REASONS:
+            reason = OTHER
         self.counts[reason] = self.counts.get(reason, 0) + 1
         self.letters.append(summary(letter))
 
@@ -59,7 +60,7 @@ def summary(letter: Letter) -> Letter:
     else:
         message = short_repr(message)
     detail = "; ".join(part for part in (letter.detail[:KEPT_BYTES], cut) if part)
-    return Letter(letter.reason, message, letter.worker, detail)
+    return Letter(letter.reason[:KEPT_BYTES], message, letter.worker, detail)
 
 
 def short_repr(value: object) -> str:

@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from ockam_fsm.kernel.driver import driver_for
-from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.kernel.errors import DefinitionError, LocalSessionError
 from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.kernel.value import value
 from ockam_fsm.machines.supervised import SUPERVISED, WorkerEvent, WorkerState
@@ -27,9 +27,10 @@ from ockam_fsm.runtime.encoding.frames import MAX_ROUTE_LENGTH
 from ockam_fsm.runtime.encoding.gate import UNLIMITED, check_message, check_payload, check_seconds, refusal
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import StateChanged
+from ockam_fsm.runtime.node.dead_letters import short_repr
 from ockam_fsm.runtime.node.ledger import Receipt, weight_of
 from ockam_fsm.runtime.node.router import Access, Envelope, Inner, Router, refuse_awaitable
-from ockam_fsm.runtime.session.config import BackOff
+from ockam_fsm.runtime.session.config import BackOff, count_problems, seconds_problems
 
 HANDLER_RAISED = "handler raised"
 LATER = object()
@@ -56,11 +57,22 @@ class TimerHandler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
-    """At most `restarts` failures until the worker was quiet for `quiet_seconds`; each restart waits for `back_off`."""
+    """At most `restarts` failures until the worker was quiet for `quiet_seconds`; each restart waits for `back_off`.
+
+    Raises:
+        DefinitionError: a value is out of its range; every problem is listed.
+    """
 
     restarts: int = 5
     quiet_seconds: float = 60.0
     back_off: BackOff = field(default_factory=BackOff)
+
+    def __post_init__(self) -> None:
+        problems = [*count_problems(self, "restarts"), *seconds_problems(self, "quiet_seconds")]
+        if not isinstance(self.back_off, BackOff):
+            problems.append(f"back_off: {self.back_off!r}, a BackOff belongs")
+        if problems:
+            raise DefinitionError("restart policy", problems)
 
 
 USUAL_RESTARTS = RestartPolicy()
@@ -313,7 +325,7 @@ class Worker(Inner):
         self._set(WorkerEvent.QUIET_LONG_ENOUGH, self.policy.quiet_seconds)
 
     def stop_timers(self, cause: object) -> None:
-        for timer in sorted(self.timers, key=repr):
+        for timer in sorted(self.timers, key=short_repr):
             self.router.cancel_timer(self.addresses[0], timer)
         self.timers = frozenset()
 
