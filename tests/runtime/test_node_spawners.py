@@ -14,8 +14,8 @@ from ockam_fsm.runtime.node.ledger import NODE_FULL, RESPONDER_BYTES, Ledger, we
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.router import Access, Envelope
 from ockam_fsm.runtime.node.spawners import APPLICATION_STOPPED
-from ockam_fsm.runtime.node.workers import Context, Handler
-from ockam_fsm.runtime.session.commands import Closed, Timer
+from ockam_fsm.runtime.node.workers import Context, Handler, echo
+from ockam_fsm.runtime.session.commands import Closed, Responded, Timer
 from ockam_fsm.runtime.session.handshake import GENERATION
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.signals import Generation, Hello, Keepalive
@@ -316,6 +316,25 @@ def test_what_a_full_node_cannot_hold_for_a_worker_is_a_dead_letter() -> None:
     node.run()
     (letter,) = node.dead_letters.letters
     assert (letter.reason, letter.detail.partition(":")[0]) == ("not sent", "the node keeps too much")
+
+
+def test_what_a_session_has_to_hold_again_is_held_even_if_it_cannot_be_charged() -> None:
+    """The application's request was accepted before: it is not lost when the node has filled up since."""
+    wires = Wires("a", "b")
+    wires["b"].start_host(HOST, settings(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER), handler=echo)
+    session = wires["a"].start_session(settings(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR), (tcp("b"), HOST))
+    wires["a"].open(session)
+    wires.pump()
+    ledger = wires["a"].router.ledger
+    wires["a"].request(session, "q", b"question", reissue=True)
+    wires["a"].run()  # it leaves, and is lost with the connection
+    ledger.total_bytes = 0
+    wires.cut("a")
+    assert (len(wires["a"].session(session).waiting), ledger.held_bytes) == (1, 0)
+    ledger.total_bytes = 1_000_000
+    wires.fire("a", Timer.BACK_OFF)
+    assert ("a", session, Responded("q", b"question")) in wires.notices
+    assert (ledger.held_bytes, ledger.origins) == (0, {})
 
 
 def test_a_message_that_is_too_large_for_a_session_is_a_dead_letter() -> None:
