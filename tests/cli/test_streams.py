@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.table import Table
 
 from ockam_fsm.cli import COMMANDS
-from ockam_fsm.cli.app import document, print_json
+from ockam_fsm.cli.app import document, err, out, print_json
 from ockam_fsm.cli.shared.streams import ASCII
 from tests.net.ports import nowhere
 
@@ -97,6 +98,18 @@ def test_json_and_documents_need_no_terminal_that_knows_anything(capfd: pytest.C
     document("é\n")
     out, _ = capfd.readouterr()
     assert out == '{\n  "\\u00e9\\u009b": "\\u202e\\ud800"\n}\né\n'
+
+
+def test_consoles_put_nothing_out_as_a_peer_said_it(capfd: pytest.CaptureFixture[str]) -> None:
+    table = Table("\x1b]0;head")
+    table.add_row("\x9b2J\u202e[red]:smile:")
+    for console in (out(), err()):
+        console.print("\x1b[31m[link=x]y[/link] :smile:\n\tnext")
+        console.print(table)
+    for shown in capfd.readouterr():
+        assert all(line.isprintable() for line in shown.replace("\t", "").splitlines())
+        for text in (r"\x1b[31m[link=x]y[/link] :smile:", r"\x1b]0;head", r"\x9b2J\u202e[r"):
+            assert text in shown
 
 
 @pytest.mark.slow

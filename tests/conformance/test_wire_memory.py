@@ -14,7 +14,12 @@ import pytest
 from ockam_fsm.conformance import Effort, check_program
 from ockam_fsm.conformance.report.findings import REASON_CHARACTERS, Verdict
 from ockam_fsm.conformance.wire import case_context
+from ockam_fsm.conformance.wire.bystander import Bystander
+from ockam_fsm.conformance.wire.case_context import Run
+from ockam_fsm.conformance.wire.kit import GRACE_SECONDS, chosen
 from ockam_fsm.conformance.wire.record import MAX_MEANING, Record
+from ockam_fsm.conformance.wire.runner import ENDED, OVER, Runner
+from ockam_fsm.conformance.wire.target import Pace, Target
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
 from ockam_fsm.net.event_loop import run
 from ockam_fsm.net.raw_peer import MOST_WAITING, RawListener, pause
@@ -77,6 +82,29 @@ def test_a_run_takes_no_longer_than_it_may(seconds: float) -> None:
     assert time.monotonic() - began < seconds + 3.0
     over = [one for one in report.findings if "time of the whole run" in one.reason or "time of the run" in one.reason]
     assert over
+
+
+@pytest.mark.slow
+def test_it_ends_in_time_whatever_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def forever(self: Bystander) -> str:
+        await pause(3600.0)
+        return ""
+
+    monkeypatch.setattr(Bystander, "ready", forever)
+    began = time.monotonic()
+    report = judged(says_its_version, "ockam", "wrong-version", run_seconds=1.0)
+    assert time.monotonic() - began < 1.0 + GRACE_SECONDS + 2.0
+    assert [one.reason for one in report.findings if one.case == "wrong-version"] == [ENDED]
+
+
+def test_nothing_is_tried_when_the_time_is_over() -> None:
+    async def main() -> list[str]:
+        target = Target("127.0.0.1:1", "spawner", pace=Pace(run_seconds=-1.0))
+        runner = Runner(Run(target), "conform")
+        await runner.attempt(chosen(target)[0], lambda: pytest.fail("it was tried"))
+        return [one.reason for one in runner.findings]
+
+    assert run(main(), fast=False) == [OVER]
 
 
 def test_what_is_recorded_of_a_message_has_a_size() -> None:

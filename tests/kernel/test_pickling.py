@@ -148,6 +148,13 @@ def test_a_value_comes_back_equal(value: object) -> None:
         assert way(value) == value
 
 
+def test_what_was_only_looked_up_stays_here() -> None:
+    (settings, *_), fresh = VALUES, SessionConfig(TYPES[0], Role.RESPONDER)
+    assert not {"driver", "machine"} & set(vars(pickle.loads(pickle.dumps(settings))))
+    size = len(pickle.dumps(fresh))
+    assert len(pickle.dumps(used(fresh))) == size
+
+
 @pytest.mark.parametrize("symbol", [GENERATION, OCKAM, *State, *Event, *Effect, *Role, *Creation, *Renegotiation])
 def test_a_symbol_stays_itself(symbol: object) -> None:
     assert all(way(symbol) is symbol for way in WAYS)
