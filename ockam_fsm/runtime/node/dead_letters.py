@@ -67,5 +67,7 @@ def short_repr(value: object) -> str:
     """The beginning of a `repr`, also of an object of the application whose `repr` fails."""
     try:
         return repr(value)[:KEPT_BYTES]
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         return f"<{type(value).__name__}>"

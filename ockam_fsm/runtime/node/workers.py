@@ -35,11 +35,13 @@ from ockam_fsm.runtime.session.config import BackOff, count_problems, seconds_pr
 HANDLER_RAISED = "handler raised"
 LATER = object()
 """What a handler returns that goes on after it has returned: it commits its context itself."""
+from ockam_fsm.runtime.node.dead_letters import short_repr
 
 _DRIVER = driver_for(SUPERVISED)
 
 
 class Handler(Protocol):
+STOPPED_RAISED = "stopped raised"
     """What an application brings: a function, or an object that can be called.
 
     What it returns is ignored, except an awaitable: a node with an event loop waits for it.
@@ -230,7 +232,7 @@ class Worker(Inner):
         handler: Handler,
         make: Callable[[], Handler] | None,
         policy: RestartPolicy,
-        stopped: Callable[[], None] = lambda: None,
+        stopped: Callable[[], object] = lambda: None,
     ) -> None:
         """`stopped` is called when it has stopped, for whatever reason."""
         self.router = router
@@ -332,7 +334,12 @@ class Worker(Inner):
     def retire(self, cause: object) -> None:
         for address in self.addresses:
             self.router.unregister(address)
-        self.stopped()
+        try:
+            refuse_awaitable("stopped", self.stopped())
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a function of the application: the worker has stopped all the same
+            self.router.failed(STOPPED_RAISED, "stopped", self.addresses[0], error)
 
     def failed(self, lost: object, error: BaseException) -> None:
         self.router.failed(HANDLER_RAISED, lost, self.addresses[0], error)
