@@ -116,6 +116,14 @@ def check_seconds(name: str, seconds: object) -> float:
     return seconds
 
 
+def check_hashable(name: str, value: object) -> None:
+    """Raises LocalSessionError unless `value` can name something."""
+    try:
+        hash(value)
+    except TypeError:
+        raise LocalSessionError(f"{name}: {type(value).__name__} cannot be hashed; use text or a tuple") from None
+
+
 def refusal(
     message: Message, max_payload_bytes: int, longest_route: int = MAX_ACCEPTED_ROUTE
 ) -> tuple[str, str] | None:

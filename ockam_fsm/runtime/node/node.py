@@ -34,7 +34,7 @@ from hashlib import blake2b
 
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Event, State
-from ockam_fsm.runtime.encoding.gate import check_address, check_message, check_route, refusal
+from ockam_fsm.runtime.encoding.gate import check_message, refusal
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import NodeCommand, Observer, WorkerTimer
 from ockam_fsm.runtime.node.connections import Connection, ConnectionConfig
@@ -45,6 +45,7 @@ from ockam_fsm.runtime.node.ledger import Ledger
 from ockam_fsm.runtime.node.router import Access, Envelope, Resident, Router
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.spawners import Durable, HostWorker, nothing_durable
+from ockam_fsm.runtime.node.starting import check_application, check_free, check_host, check_session, check_supervision
 from ockam_fsm.runtime.node.workers import USUAL_RESTARTS, Handler, RestartPolicy, Worker, checked_handler, settle
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import SESSION_ID_BYTES
@@ -168,10 +169,11 @@ class Node:
         when the worker has stopped, by order or since it failed too often.
 
         Raises:
-            LocalSessionError: an address is taken or is none, or the handler cannot be called.
+            LocalSessionError: an address is taken or is none, or a function cannot be called.
         """
-        self._require_free(*addresses)
+        check_free(self.router.residents, *addresses)
         checked_handler(handler)
+        check_supervision(restart, make, stopped)
         if not addresses:
             addresses, access = (self.fresh_address(),), Access.SECRET
         policy = restart or USUAL_RESTARTS
@@ -225,10 +227,9 @@ class Node:
             LocalSessionError: an address is taken, or there is no way to the peer.
         """
         outer = outer or self.fresh_address()
-        self._require_free(outer, *(() if contact is None else (contact,)))
-        if not check_route("initialization_route", initialization_route):
-            raise LocalSessionError("an initiator needs an initialization route")
-        check_route("own_route", own_route)
+        check_free(self.router.residents, outer, *(() if contact is None else (contact,)))
+        check_session(settings, initialization_route, own_route, session_id, remembered)
+        check_application(application)
         if session_id is None:
             session_id = self._session_id() if settings.profile.keeps_alive else b""
         terms = Terms(session_id, outer, contact, own_route)
@@ -262,9 +263,9 @@ class Node:
         Raises:
             LocalSessionError: the address is taken or is none, the handler cannot be called, or `capacity` is negative.
         """
-        self._require_free(address)
-        if type(capacity) is not int or capacity < 0:
-            raise LocalSessionError(f"capacity: {capacity!r}, a whole number from 0 belongs")
+        check_free(self.router.residents, address)
+        check_host(settings, capacity, durable, make)
+        check_application(application)
         if handler is not None:
             checked_handler(handler)
 
@@ -351,12 +352,6 @@ class Node:
         if not isinstance(resident, SessionWorker) or resident.outer != outer:
             raise LocalSessionError(f"{outer}: no session has this outer address, or it has closed")
         return resident
-
-    def _require_free(self, *addresses: Address) -> None:
-        for address in addresses:
-            check_address("address", address)
-            if address in self.router.residents:
-                raise LocalSessionError(f"{address}: the address is taken, choose another one")
 
     def _session_id(self) -> bytes:
         return blake2b(self.fresh_address().value, digest_size=SESSION_ID_BYTES).digest()

@@ -24,7 +24,14 @@ from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.kernel.value import value
 from ockam_fsm.machines.supervised import SUPERVISED, WorkerEvent, WorkerState
 from ockam_fsm.runtime.encoding.frames import MAX_ROUTE_LENGTH
-from ockam_fsm.runtime.encoding.gate import UNLIMITED, check_message, check_payload, check_seconds, refusal
+from ockam_fsm.runtime.encoding.gate import (
+    UNLIMITED,
+    check_hashable,
+    check_message,
+    check_payload,
+    check_seconds,
+    refusal,
+)
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import StateChanged
 from ockam_fsm.runtime.node.dead_letters import short_repr
@@ -33,15 +40,14 @@ from ockam_fsm.runtime.node.router import Access, Envelope, Inner, Router, refus
 from ockam_fsm.runtime.session.config import BackOff, count_problems, seconds_problems
 
 HANDLER_RAISED = "handler raised"
+STOPPED_RAISED = "stopped raised"
 LATER = object()
 """What a handler returns that goes on after it has returned: it commits its context itself."""
-from ockam_fsm.runtime.node.dead_letters import short_repr
 
 _DRIVER = driver_for(SUPERVISED)
 
 
 class Handler(Protocol):
-STOPPED_RAISED = "stopped raised"
     """What an application brings: a function, or an object that can be called.
 
     What it returns is ignored, except an awaitable: a node with an event loop waits for it.
@@ -105,13 +111,6 @@ def plain_function(name: str, function: object) -> None:
         raise LocalSessionError(f"{name}: {type(function).__name__}, a function belongs")
     if iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004
         raise LocalSessionError(f"{name}: a coroutine function, a plain function belongs; start a task in it")
-
-
-def check_hashable(name: str, value: object) -> None:
-    try:
-        hash(value)
-    except TypeError:
-        raise LocalSessionError(f"{name}: {type(value).__name__} cannot be hashed; use text or a tuple") from None
 
 
 class Context:

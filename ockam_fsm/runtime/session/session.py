@@ -22,7 +22,7 @@ from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.machines.request import RequestEvent, RequestState
 from ockam_fsm.machines.vocabulary import Event, State
-from ockam_fsm.runtime.encoding.gate import check_seconds
+from ockam_fsm.runtime.encoding.gate import check_hashable, check_seconds
 from ockam_fsm.runtime.encoding.message import Message, Route
 from ockam_fsm.runtime.session.commands import AnyTimer, Command, DeadLetter, RequestTimer, Timer
 from ockam_fsm.runtime.session.effects import Cause, Effects, Inbound, Response
@@ -104,6 +104,7 @@ class Session(Effects):
             EventRefused: as `send`.
         """
         check_outgoing(outgoing)
+        check_hashable("identifier", identifier)
         if timeout_seconds is not None:
             check_seconds("timeout_seconds", timeout_seconds)
         if identifier is None or identifier in self.requests:

@@ -1,0 +1,71 @@
+"""What a worker, a session and a host are started with: everything is checked before anything is made.
+
+Rule 1: a wrong value raises `LocalSessionError` at the caller's line, and nothing has changed (gate.py, rule 1).
+Source: spec/sessions.md section 16.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.runtime.encoding.bare import MAX_UINT
+from ockam_fsm.runtime.encoding.gate import check_address, check_route
+from ockam_fsm.runtime.encoding.message import Address
+from ockam_fsm.runtime.node.router import ROUTER
+from ockam_fsm.runtime.node.workers import RestartPolicy, plain_function
+from ockam_fsm.runtime.session.config import SessionConfig
+from ockam_fsm.runtime.session.handshake import SESSION_ID_BYTES
+
+
+def check_free(taken: Container[Address], *addresses: object) -> None:
+    """Raises LocalSessionError unless a worker can have these addresses."""
+    for address in addresses:
+        if check_address("address", address) == ROUTER:
+            raise LocalSessionError("address: the empty one is the node's own, choose another one")
+        if address in taken:
+            raise LocalSessionError(f"{address}: the address is taken, choose another one")
+
+
+def check_supervision(restart: object, make: object, stopped: object) -> None:
+    """Raises LocalSessionError unless a worker can be supervised with these."""
+    if not isinstance(restart, RestartPolicy | None):
+        raise LocalSessionError(f"restart: {type(restart).__name__}, a RestartPolicy belongs")
+    if make is not None:
+        plain_function("make", make)
+    plain_function("stopped", stopped)
+
+
+def check_session(
+    settings: object, initialization_route: object, own_route: object, session_id: object, remembered: object
+) -> None:
+    """Raises LocalSessionError unless an initiator can be made of these."""
+    _check_settings(settings)
+    if not check_route("initialization_route", initialization_route):
+        raise LocalSessionError("an initiator needs an initialization route")
+    check_route("own_route", own_route)
+    if session_id is not None and not (isinstance(session_id, bytes) and len(session_id) in (0, SESSION_ID_BYTES)):
+        raise LocalSessionError(f"session_id: {session_id!r:.60}, {SESSION_ID_BYTES} bytes belong")
+    if type(remembered) is not int or not 0 <= remembered < MAX_UINT:
+        raise LocalSessionError(f"remembered: {remembered!r:.60}, a whole number of 64 bits belongs")
+
+
+def check_host(settings: object, capacity: object, durable: object, make: object) -> None:
+    """Raises LocalSessionError unless a host can be made of these."""
+    _check_settings(settings)
+    if type(capacity) is not int or capacity < 0:
+        raise LocalSessionError(f"capacity: {capacity!r:.60}, a whole number from 0 belongs")
+    plain_function("durable", durable)
+    if make is not None:
+        plain_function("make", make)
+
+
+def check_application(application: object) -> None:
+    """Raises LocalSessionError unless it is None or an address; nothing has to be there yet."""
+    if application is not None:
+        check_address("application", application)
+
+
+def _check_settings(settings: object) -> None:
+    if not isinstance(settings, SessionConfig):
+        raise LocalSessionError(f"settings: {type(settings).__name__}, a SessionConfig belongs")

@@ -1,0 +1,145 @@
+"""What the application gives a node is checked when it is given; what its functions raise stays where it is."""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
+from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.node.dead_letters import short_repr
+from ockam_fsm.runtime.node.ledger import weight_of
+from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.node.workers import STOPPED_RAISED, Context, RestartPolicy, echo
+from ockam_fsm.runtime.session.config import SessionConfig
+from ockam_fsm.runtime.session.request import Outgoing
+from tests.runtime.node_helpers import Counted, settings, tcp
+
+OUTER, FREE, HOST = local("outer"), local("free"), local("host")
+
+
+class Nameless:
+    """`error` is what its `repr` raises."""
+
+    def __init__(self, error: type[BaseException] = CancelledError) -> None:
+        self.error = error
+
+    def __repr__(self) -> str:
+        raise self.error
+
+
+def fails(*_: object) -> Any:
+    raise CancelledError
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"settings": 5}, "settings: int"), ({"initialization_route": ()}, "needs an initialization route"),
+        ({"own_route": "text"}, "own_route"), ({"session_id": "text"}, "session_id"),
+        ({"session_id": b"x"}, "16 bytes"),
+        ({"remembered": "1"}, "remembered"), ({"remembered": -1}, "remembered"), ({"remembered": 2**80}, "64 bits"),
+        ({"application": "text"}, "application"), ({"outer": local("")}, "the node's own"),
+    ],
+)  # fmt: skip
+def test_a_session_is_not_started_with_a_wrong_value(given: dict[str, Any], text: str) -> None:
+    node = Node(Counted("n"))
+    right = {"settings": settings(EXPLICIT_TRANSIENT, Role.INITIATOR), "initialization_route": (tcp("b"), HOST)}
+    with pytest.raises(LocalSessionError, match=text):
+        node.start_session(**{**right, **given})
+    assert node.router.residents == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [({"settings": 5}, "settings: int"), ({"capacity": "5"}, "capacity"), ({"capacity": -1}, "capacity"),
+     ({"durable": 5}, "durable"), ({"make": 5}, "make"), ({"application": "text"}, "application")],
+)  # fmt: skip
+def test_a_host_is_not_started_with_a_wrong_value(given: dict[str, Any], text: str) -> None:
+    node = Node(Counted("n"))
+    right = {"address": HOST, "settings": settings(EXPLICIT_TRANSIENT, Role.RESPONDER), "make": lambda: echo}
+    with pytest.raises(LocalSessionError, match=text):
+        node.start_host(**{**right, **given})
+    assert node.router.residents == {}
+    node.start_host(**right)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "text"), [({"restart": 5}, "restart"), ({"make": 5}, "make"), ({"stopped": 5}, "stopped")]
+)
+def test_a_worker_is_not_started_with_a_wrong_value(given: dict[str, Any], text: str) -> None:
+    node = Node(Counted("n"))
+    with pytest.raises(LocalSessionError, match=text):
+        node.start_worker(FREE, handler=echo, **given)
+    assert node.router.residents == {}
+
+
+def test_a_request_without_a_name_that_can_be_looked_up_is_refused() -> None:
+    node = Node(Counted("n"))
+    outer = node.start_session(settings(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR), (tcp("b"), HOST))
+    with pytest.raises(LocalSessionError, match="identifier: list cannot be hashed"):
+        node.request(outer, [], b"x")  # type: ignore[arg-type]
+    assert not node.session(outer).requests
+
+
+def _stop(node: Node) -> None:
+    node.stop(FREE)
+
+
+def _fail(node: Node) -> None:
+    node.route(Message((FREE,), (), b"x"))
+    node.run()
+
+
+@pytest.mark.parametrize("ends", [_stop, _fail])
+def test_what_is_called_when_a_worker_has_stopped_may_raise(ends: Callable[[Node], None]) -> None:
+    node = Node(Counted("n"))
+    node.start_worker(FREE, handler=fails, restart=RestartPolicy(restarts=0), stopped=fails)
+    ends(node)
+    assert FREE not in node.router.residents
+    assert node.dead_letters.counts[STOPPED_RAISED] == 1
+
+
+def test_ctrl_c_in_what_is_called_when_a_worker_has_stopped_ends_the_process() -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    node = Node(Counted("n"))
+    node.start_worker(FREE, handler=echo, stopped=interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        node.stop(FREE)
+
+
+def test_a_timer_whose_name_cannot_be_written_harms_nothing() -> None:
+    def sets(message: Message, context: Context) -> None:
+        if message.payload == b"fail":
+            raise Nameless  # type: ignore[misc]
+        context.set_timer(Nameless(), 1.0)
+
+    node = Node(Counted("n"))
+    node.start_worker(FREE, handler=sets)
+    for payload in (b"set", b"fail"):
+        node.route(Message((FREE,), (), payload))
+    node.run()
+    assert node.dead_letters.counts == {"handler raised": 1}
+    assert short_repr(Nameless()) == "<Nameless>"
+    with pytest.raises(KeyboardInterrupt):
+        short_repr(Nameless(KeyboardInterrupt))
+
+
+def test_what_a_session_holds_is_charged_with_its_routes_and_its_tracing_context() -> None:
+    node = Node(Counted("n"))
+    config = SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR, held=2)
+    outer = node.start_session(config, (local("nowhere"), HOST))
+    node.open(outer)
+    node.run()
+    route = (local("x"),) * 100
+    node.send(outer, b"x", route, tracing_context="t" * 1000)
+    assert node.router.ledger.held_bytes == weight_of(Outgoing(b"x", route, tracing_context="t" * 1000))
+    with pytest.raises(LocalSessionError, match="onward_route"):
+        node.send(outer, b"x", None)  # type: ignore[arg-type]
