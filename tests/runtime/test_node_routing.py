@@ -119,6 +119,15 @@ def test_workers_that_answer_each_other_for_ever_starve_nobody() -> None:
     assert inbox.payloads == [b"x"]
 
 
+def test_a_message_with_long_routes_counts_as_several_deliveries() -> None:
+    node, inbox = Node(Counted("n"), deliveries=10), Inbox()
+    node.start_worker(ME, handler=inbox)
+    for _ in range(4):
+        node.route(Message((ME, *[local("far")] * 20), (), b""))
+    node.run()
+    assert len(inbox.payloads) == 3  # each counts as 4
+
+
 def test_a_worker_has_several_addresses_and_each_is_its_own() -> None:
     node, inbox = Node(Counted("n")), Inbox()
     node.start_worker(ME, local("also me"), handler=inbox)
