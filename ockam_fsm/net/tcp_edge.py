@@ -3,9 +3,9 @@
 Theory: the edge waits for bytes or for the earliest timer, tells the node, lets it run, and carries out its commands.
 That is `pump`, and it is all. It decides nothing, keeps no list by destination, and never waits within.
 
-Input is decoded in turns of the loop: each connection with input gives a few units (`QUANTUM`), all of them together at
-most `TURN_UNITS`, and what is left waits for the next turn. So a turn is short whatever peers send, and each of them
-waits for its own input only.
+Input is decoded in turns of the loop: each connection with input gives a few units, at most `QUANTUM`, all of them
+together at most `TURN_UNITS`, in equal shares. What is left waits for the next turn. So a turn is short whatever peers
+send, each of them has a share of every turn, and waits for its own input only.
 
 Rule 1: `asyncio.Protocol`, no streams (architecture.md has the figures). Everything runs on one loop, in one thread.
 Rule 2: writes are gathered and leave once per pump, one write for each connection.
@@ -161,9 +161,10 @@ class TcpEdge:
         """Decode some input of each connection that has some, and let the node run."""
         self._turning = False
         left, inputs, blocked = TURN_UNITS, self._inputs, 0
+        share = min(QUANTUM, max(1, TURN_UNITS // max(1, len(inputs))))
         while left > 0 and blocked < len(inputs):
             connection = inputs.popleft()
-            used = connection.take(min(QUANTUM, left))
+            used = connection.take(share)
             left -= used
             blocked = 0 if used else blocked + 1
             if connection.has_input:

@@ -68,6 +68,7 @@ def bursts(most: int) -> None:
 # Teeth ----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # wrong nodes leave coroutines behind
 @pytest.mark.slow
 @pytest.mark.parametrize("wrong", WRONG_NODES, ids=lambda wrong: str(wrong.name))
 def test_a_wrong_node_is_rejected_and_replayed(wrong: WrongNode, monkeypatch: pytest.MonkeyPatch) -> None:
