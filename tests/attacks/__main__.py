@@ -30,6 +30,8 @@ def main() -> int:
     control = NodeProcess()
     try:
         for attack in chosen(given.names, parser):
+            if not control.alive:
+                raise SystemExit("the control has ended: was it killed from outside?")
             results.append(run(attack, control.port, uvloop=given.loop == "uvloop"))
             print(console_line(results[-1]), file=sys.stderr if given.json else sys.stdout, flush=True)
     finally:

@@ -63,4 +63,5 @@ ATTACKS = (
     Attack(connections.say_nothing, descriptors=64, judge=_said_once),
     Attack(connections.malformed),
     Attack(connections.flood_until_the_end, stopped_within=True),
+    Attack(connections.unread_until_the_end, stopped_within=True),
 )

@@ -11,6 +11,7 @@ from contextlib import suppress
 from itertools import cycle
 
 from tests.attacks.floods import echo_from_20
+from tests.attacks.kept import never_read
 from tests.attacks.lib import HOST, Load, frame, wait, way
 
 MANY = 200
@@ -74,6 +75,11 @@ def _bad() -> list[bytes]:
 def flood_until_the_end(port: int, seconds: float) -> Load:
     """20 connections send small messages to the echo worker; SIGTERM comes in the middle of it."""
     return echo_from_20(port, seconds)
+
+
+def unread_until_the_end(port: int, seconds: float) -> Load:
+    """A connection never reads its echoes of 60 kB; SIGTERM comes while they wait."""
+    return never_read(port, seconds)
 
 
 def raise_descriptors() -> None:

@@ -1,8 +1,8 @@
 """An attack on a node in a process of its own, and what is measured meanwhile.
 
-Beside the attack an honest client asks the node for one echo after another over a connection of its own, and in turns a
-second node that nobody attacks: what that one is late is the machine's doing (`control`). Both ways the frame is cut in
-two now and then, so that the node has to keep a part of it.
+Beside the attack an honest client asks the node for one echo after another over a connection of its own, and in turns
+a second node that is not attacked: what that one is late is the machine's doing (`control`). Both ways the frame is cut
+in two now and then, so that the node has to keep a part of it.
 
 Rule 1: every run ends: the attacker is killed `PATIENCE` seconds after its time, the node when it holds `MOST_MIB`.
 Rule 2: only processes that were started here are ended, by their id.

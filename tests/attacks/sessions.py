@@ -1,4 +1,4 @@
-"""Attacks on sessions: many that nobody confirms, and forgeries against one that lives."""
+"""Attacks on sessions: many that are never confirmed, and forgeries against one that lives."""
 
 from __future__ import annotations
 
