@@ -275,7 +275,7 @@ def test_a_connection_that_took_nothing_leaves_nothing_behind(
     via = node.accepted("peer")
     before = dict(node.router.residents)
     node.receive(Message((tcp("a"), local("x")), (), b""), via)
-    node.router.ledger.total_bytes = total_bytes
+    node.router.ledger.limit(total_bytes)
     assert connects(node.run()) == []
     assert node.dead_letters.counts == {reason: 1}
     assert (node.router.residents, node.destinations) == (before, {})
