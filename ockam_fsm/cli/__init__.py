@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ockam_fsm.cli.app import OK, app, defect
 from ockam_fsm.cli.shared.streams import prepare
@@ -21,16 +22,17 @@ for _name in COMMANDS:
 
 def main() -> NoReturn:
     """Run the command line of this process."""
-    prepare()
-    code: object = OK
+    output = prepare()
+    code: Any = OK
     try:
         app()
     except SystemExit as end:
         code = end.code
     except Exception as error:  # no traceback of ours, whatever was asked
         code = defect(error)
-    sys.stdout.flush()
-    sys.exit(code)  # type: ignore[arg-type]
+    with suppress(KeyboardInterrupt):  # standard output is lost, and `lost` has the exit code
+        sys.stdout.flush()
+    sys.exit(output.lost or code)
 
 
 __all__ = ["app", "main"]

@@ -26,9 +26,12 @@ ASCII = {
 
 
 class Output(io.FileIO):
-    """Standard output. What cannot be written raises SystemExit, which no handler of errors takes for its own."""
+    """Standard output. Where it cannot be written the program is interrupted, as by Ctrl-C: no callback holds that up.
 
-    lost = False
+    `lost`: the exit code then; 0 while it can be written.
+    """
+
+    lost = 0
 
     def write(self, data: Any) -> int:
         if self.lost:
@@ -36,11 +39,10 @@ class Output(io.FileIO):
         try:
             return super().write(data) or 0
         except OSError as error:
-            self.lost = True
-            if error.errno == EPIPE:
-                raise SystemExit(PIPE_CLOSED) from None
-            print(f"error: cannot write to standard output: {error.strerror}.", file=sys.stderr)
-            raise SystemExit(LOST) from None
+            self.lost = PIPE_CLOSED if error.errno == EPIPE else LOST
+            if self.lost == LOST:
+                print(f"error: cannot write to standard output: {error.strerror}.", file=sys.stderr)
+            raise KeyboardInterrupt from None
 
 
 class Messages(io.FileIO):
@@ -53,8 +55,8 @@ class Messages(io.FileIO):
             return len(data)
 
 
-def prepare() -> None:
-    """Put our streams in place of the interpreter's."""
+def prepare() -> Output:
+    """Put our streams in place of the interpreter's; the result is the one of standard output."""
     codecs.register_error(ERRORS, _in_ascii)
     for number, mode in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
         try:
@@ -63,10 +65,12 @@ def prepare() -> None:
             os.open(os.devnull, mode)  # the lowest number that is free; standard output that refuses is not overlooked
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    output = Output(1, "w", closefd=False)
     sys.stdout, sys.stderr = (
-        _text(Output(1, "w", closefd=False), sys.stdout),
+        _text(output, sys.stdout),
         _text(Messages(2, "w", closefd=False), sys.stderr, immediately=True),
     )
+    return output
 
 
 def _text(raw: io.FileIO, before: TextIO | None, *, immediately: bool = False) -> TextIO:
