@@ -367,7 +367,7 @@ def reorders(node: TcpNode) -> None:
     inner = node.node
 
     def connection(via: Address, destination: Address | None, host: str = "") -> Connection:
-        made = Reordering(inner.router, inner.connection_config, via, destination, inner._closed)
+        made = Reordering(inner.router, inner.connection_config, via, destination, inner._closed, host)
         inner.router.residents[via] = made
         return made
 
