@@ -105,6 +105,7 @@ class NodeProcess:
             program = ["ockam_fsm.cli", "node", "--listen", "127.0.0.1:0", "--json"]
         without = f"{WITHOUT_UVLOOP}runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
         how = ["-m"] if uvloop else ["-c", without]
+        self._written = ""
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the node
         limit = None if descriptors is None else partial(_limit_descriptors, descriptors)
         self.process = subprocess.Popen([sys.executable, *how, *program], stdout=subprocess.PIPE, stderr=self._log,
@@ -141,8 +142,11 @@ class NodeProcess:
         return code, took, found
 
     def log(self) -> str:
-        self._log.seek(0)
-        return self._log.read().decode("utf-8", "replace")
+        """What the node has written to standard error; it is kept when the node has ended."""
+        if not self._log.closed:
+            self._log.seek(0)
+            self._written = self._log.read().decode("utf-8", "replace")
+        return self._written
 
     def kill(self) -> None:
         if self.alive:
@@ -150,6 +154,8 @@ class NodeProcess:
             self.process.wait()
         assert self.process.stdout is not None
         self.process.stdout.close()
+        self.log()
+        self._log.close()
 
     def _line(self) -> dict[str, Any]:
         assert self.process.stdout is not None
