@@ -275,7 +275,7 @@ class Router:
     def run(self) -> list[NodeCommand]:
         """Deliver what is queued, and return every command that has gathered."""
         self.drain()
-        if self.round:
+        if self.busy:
             self.emit(SetTimer(WorkerTimer(ROUTER, "resume"), 0.0))
         commands, self.commands = self.commands, []
         return commands
