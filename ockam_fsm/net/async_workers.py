@@ -13,7 +13,6 @@ Rule 4: what a function returns decides, not how it was written: a lambda, a par
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from inspect import isawaitable
@@ -35,7 +34,6 @@ class _Job(NamedTuple):
 
     call: Callable[[], object]
     context: Context
-    receipt: Receipt
 
 
 class Mailbox:
@@ -52,7 +50,7 @@ class Mailbox:
         self._pump = pump
         self._tasks = tasks
         self._capacity = capacity
-        self._waiting: deque[_Job] = deque()
+        self._waiting: dict[Receipt, _Job] = {}
         self._task: asyncio.Task[None] | None = None
 
     def __call__(self, message: Message, context: Context) -> object:
@@ -74,19 +72,29 @@ class Mailbox:
             self._task = asyncio.get_running_loop().create_task(self._work(found, context))
             self._tasks.add(self._task)
             return LATER
-        receipt = context.keep() if len(self._waiting) < self._capacity else None
+        receipt = context.keep(self._give_up) if len(self._waiting) < self._capacity else None
         if receipt is None:
             context.dead_letter(MAILBOX_FULL if len(self._waiting) >= self._capacity else NODE_FULL)
             return None
-        self._waiting.append(_Job(call, context, receipt))
+        self._waiting[receipt] = _Job(call, context)
         return LATER
+
+    def _give_up(self, receipt: Receipt) -> None:
+        self._lose(receipt, NODE_FULL)
+
+    def _lose(self, receipt: Receipt, reason: str, detail: str = "") -> None:
+        context = self._waiting.pop(receipt).context
+        context.release(receipt)
+        context.dead_letter(reason, detail)
+        context.commit()
 
     async def _work(self, running: Awaitable[object], context: Context) -> None:
         try:
             await self._end(running, context)
             while self._waiting:
-                job = self._waiting.popleft()
-                job.context.release(job.receipt)
+                receipt = next(iter(self._waiting))
+                job = self._waiting.pop(receipt)
+                job.context.release(receipt)
                 await self._begin(job)
         finally:
             assert self._task is not None
@@ -123,8 +131,5 @@ class Mailbox:
         """What waits behind it is lost as well: a worker that waits for its restart handles nothing."""
         with suppress(EventRefused):  # it was stopped meanwhile
             context.fail(error)
-        while self._waiting:
-            job = self._waiting.popleft()
-            job.context.release(job.receipt)
-            job.context.dead_letter(HANDLER_RAISED, "in the mailbox of a worker that failed")
-            job.context.commit()
+        for receipt in tuple(self._waiting):
+            self._lose(receipt, HANDLER_RAISED, "in the mailbox of a worker that failed")

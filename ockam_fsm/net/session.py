@@ -52,21 +52,28 @@ class Inbox:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self.messages: deque[tuple[Message, Context, Receipt]] = deque()
+        self.messages: dict[Receipt, tuple[Message, Context]] = {}
         self.arrived = asyncio.Event()
 
     def __call__(self, message: Message, context: Context) -> None:
-        receipt = context.keep() if len(self.messages) < self.capacity else None
+        receipt = context.keep(self._give_up) if len(self.messages) < self.capacity else None
         if receipt is None:
             context.dead_letter("inbox full" if len(self.messages) >= self.capacity else NODE_FULL)
             return
-        self.messages.append((message, context, receipt))
+        self.messages[receipt] = message, context
         self.arrived.set()
 
     def pop(self) -> Message:
-        message, context, receipt = self.messages.popleft()
+        receipt = next(iter(self.messages))
+        message, context = self.messages.pop(receipt)
         context.release(receipt)
         return message
+
+    def _give_up(self, receipt: Receipt) -> None:
+        _, context = self.messages.pop(receipt)
+        context.release(receipt)
+        context.dead_letter(NODE_FULL)
+        context.commit()
 
 
 class SessionOwner(Protocol):

@@ -328,9 +328,11 @@ def test_what_a_session_has_to_hold_again_is_held_even_if_it_cannot_be_charged()
     ledger = wires["a"].router.ledger
     wires["a"].request(session, "q", b"question", reissue=True)
     wires["a"].run()  # it leaves, and is lost with the connection
+    charged = ledger.held_bytes
+    assert charged == weight_of(Outgoing(b"question")), "an open request is charged"
     ledger.total_bytes = 0
     wires.cut("a")
-    assert (len(wires["a"].session(session).waiting), ledger.held_bytes) == (1, 0)
+    assert (len(wires["a"].session(session).waiting), ledger.held_bytes) == (1, charged)
     ledger.total_bytes = 1_000_000
     wires.fire("a", Timer.BACK_OFF)
     assert ("a", session, Responded("q", b"question")) in wires.notices

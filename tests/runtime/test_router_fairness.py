@@ -16,6 +16,7 @@ from ockam_fsm.runtime.node.router import (
     QUANTUM,
     ROUTE_FULL,
     Access,
+    Dependent,
     Envelope,
     Inner,
     Router,
@@ -324,3 +325,45 @@ def test_an_end_within_a_delivery_waits_for_the_delivery() -> None:
     queue(router, ending, b"1")
     router.run()
     assert (sink.taken, nested) == ([b"other", b"1"], [1, 2])
+
+
+# What is lost at once is told in parts --------------------------------------------------------------------------------
+
+
+class Relying(Inner):
+    """A dependent that counts how often it is told."""
+
+    def __init__(self, told: list[Relying], act: Callable[[], None] = lambda: None) -> None:
+        self.told, self.act = told, act
+
+    def lower_layer_lost(self) -> None:
+        self.told.append(self)
+        self.act()
+
+
+def test_many_that_lose_what_they_rely_on_are_told_over_many_turns_and_delay_nobody() -> None:
+    told, sink = list[Relying](), Sink()
+    router = router_with(sink, deliveries=256)
+    router.lose(dict.fromkeys(Relying(told) for _ in range(1000)))
+    router.route(to_sink(b"between"), peer("p"))
+    router.run()
+    assert sink.taken == [b"between"]
+    assert 0 < len(told) <= 64
+    turns = 1
+    while router.busy:
+        assert any(isinstance(command, SetTimer) for command in router.run()) or not router.busy
+        turns += 1
+    assert (len(told), len(set(told))) == (1000, 1000)
+    assert turns >= 1000 // 64
+
+
+def test_who_relies_on_something_else_meanwhile_or_raises_concerns_nobody_else() -> None:
+    told = list[Relying]()
+    router = router_with(Sink())
+    left, broken, last = Relying(told), Relying(told, raises), Relying(told)
+    dependents: dict[Dependent, None] = dict.fromkeys((left, broken, last))
+    router.lose(dependents)
+    del dependents[left]
+    router.run()
+    assert told == [broken, last]
+    assert router.dead_letters.counts == {DELIVERY_FAILED: 1}

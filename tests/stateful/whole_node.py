@@ -28,7 +28,7 @@ from ockam_fsm.runtime.node import commands as asked
 from ockam_fsm.runtime.node.connections import Connection, ConnectionConfig
 from ockam_fsm.runtime.node.dead_letters import KEPT_ADDRESSES, KEPT_BYTES, MAX_REASONS
 from ockam_fsm.runtime.node.forwarding import allow_peer, canonical
-from ockam_fsm.runtime.node.ledger import RESERVE, RESPONDER_BYTES, Ledger, Origin, Receipt, weight_of
+from ockam_fsm.runtime.node.ledger import RESERVE, Ledger, Origin, Receipt
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.relay import Relay
 from ockam_fsm.runtime.node.router import QUANTUM, Access
@@ -37,6 +37,7 @@ from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.workers import Context, Handler, RestartPolicy, echo, hop
 from ockam_fsm.runtime.session.commands import Responded
 from ockam_fsm.runtime.session.config import BackOff, SessionConfig
+from ockam_fsm.simulation.accounts import kept_by, residents
 from tests.runtime.node_helpers import Counted, tcp
 from tests.stateful import whole_node_values as given
 from tests.stateful.whole_node_values import DIRECTORY, HOST, INNER, OUTER, VAULT, VICTIM
@@ -266,15 +267,7 @@ class WholeNode:
 
     def found(self) -> Iterator[int]:
         """What is kept, by looking everywhere."""
-        router = self.node.router
-        for origin in router.round:
-            yield from (weight_of(envelope.message) for envelope, _ in origin.queue)
-        for resident in residents(self.node):
-            if isinstance(resident, Connection):
-                yield from map(weight_of, resident.waiting)
-            elif isinstance(resident, SessionWorker):
-                yield from (weight_of(outgoing) for outgoing, _ in resident.session.waiting)
-        yield from (RESPONDER_BYTES for origin in router.ledger.origins for _ in origin.discards)
+        yield from kept_by(self.node)
         yield from (receipt.size for _, receipt in self.kept)
 
     def _judge_destinations(self) -> None:
@@ -342,7 +335,7 @@ class WholeNode:
         self.turn()
         for timer in [timer for timer in self.timers if self.timers[timer] == 0.0]:
             self.fire(timer)  # that is how a connection ends
-        unconfirmed = sum(RESPONDER_BYTES * len(one.discards) for one in ledger.origins if one.outside)
+        unconfirmed = sum(receipt.size for one in ledger.origins if one.outside for receipt in one.discards)
         assert ledger.outside_bytes == unconfirmed, "peers that are gone hold more than responders"
         for worker in {one for one in residents(node) if isinstance(one, SessionWorker)}:
             if worker.outer in node.router.residents:
@@ -355,8 +348,3 @@ class WholeNode:
         assert (ledger.held_bytes, ledger.outside_bytes, ledger.origins) == (0, 0, {}), "the account is not empty"
         assert not [one for one in residents(node) if isinstance(one, Connection | SessionWorker)]
         assert node.destinations == {}
-
-
-def residents(node: Node) -> list[object]:
-    """Each of them once."""
-    return list({id(one): one for one in node.router.residents.values()}.values())

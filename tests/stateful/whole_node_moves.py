@@ -24,8 +24,9 @@ from ockam_fsm.runtime.node.router import ROUTER, Access
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.workers import echo
 from ockam_fsm.runtime.session.config import SessionConfig
+from ockam_fsm.simulation.accounts import residents
 from tests.stateful import whole_node_values as given
-from tests.stateful.whole_node import FRIEND, RESTARTING, WholeNode, residents
+from tests.stateful.whole_node import FRIEND, RESTARTING, WholeNode
 from tests.stateful.whole_node_values import CONTEXTS, DOER, ECHO, FRAMES, OUTER, PAYLOADS, ROUTES
 
 Move: TypeAlias = Callable[[WholeNode, int, int, int], None]

@@ -71,9 +71,9 @@ class ConnectionConfig:
 class Connection:
     """One connection: a resident at `via`, and the model of the implicit transient tables."""
 
-    __slots__ = ("_bytes", "_closed", "_driver", "_receipts", "_settings", "armed", "dependents", "destination",
+    __slots__ = ("_bytes", "_closed", "_driver", "_settings", "_waiting", "armed", "dependents", "destination",
                  "heard", "held", "limits", "misses", "opened_for", "origin", "reason", "role", "router", "state",
-                 "via", "waiting")  # fmt: skip
+                 "via")  # fmt: skip
     replies = False
 
     def __init__(
@@ -99,8 +99,7 @@ class Connection:
         self.held = self.misses = 0
         self.heard = 0
         """How many messages it has brought."""
-        self.waiting: list[Message] = []
-        self._receipts: list[Receipt] = []
+        self._waiting: dict[Receipt, Message] = {}
         self.armed: set[Timer] = set()
         self.dependents: dict[Dependent, None] = {}
         self.reason = ""
@@ -141,27 +140,21 @@ class Connection:
         if self.state is State.ESTABLISHED:
             self.step(Event.SEND, message)
             return "", ""
-        weight, before = weight_of(message), len(self.waiting)
+        weight = weight_of(message)
         if self._bytes + weight > self._settings.held_bytes:
             return HELD_BYTES, ""
-        receipt = self.router.ledger.take(self.router.serving, weight)
-        if receipt is None:
+        if not self.router.ledger.fits(self.router.serving, weight):
             return NODE_FULL, ""
         try:
             self.step(Event.SEND, message)
         except EventRefused as refusal:
             return refusal.because, self.reason
-        finally:
-            self._settle(receipt, held=len(self.waiting) > before)
         return "", ""
 
-    def _settle(self, receipt: Receipt, *, held: bool) -> None:
-        """Keep the receipt of a message that is held; the others' charges end here."""
-        if held:
-            self._receipts.append(receipt)
-            self._bytes += receipt.size
-        else:
-            self.router.ledger.give_back(receipt)
+    @property
+    def waiting(self) -> list[Message]:
+        """The messages that it holds."""
+        return list(self._waiting.values())
 
     def fire(self, timer: object) -> None:
         if timer not in self.armed:
@@ -186,7 +179,19 @@ class Connection:
     # Effects ----------------------------------------------------------------------------------------------------------
 
     def hold(self, message: Message) -> None:
-        self.waiting.append(message)
+        ledger = self.router.ledger
+        receipt = ledger.take(self.router.serving, weight_of(message))
+        assert receipt is not None, "there is room: _refusal has asked"
+        ledger.may_give_up(receipt, self._give_up)
+        self._waiting[receipt] = message
+        self._bytes += receipt.size
+
+    def _give_up(self, receipt: Receipt) -> None:
+        """For the table its place stays taken until all that is held leaves."""
+        message = self._waiting.pop(receipt)
+        self._bytes -= receipt.size
+        self.router.ledger.give_back(receipt)
+        self.router.bury(NODE_FULL, message, self.via, receipt.origin.name)
 
     def send_hello(self, cause: object) -> None:
         assert self.destination is not None
@@ -207,11 +212,10 @@ class Connection:
             self.router.bury("connection lost", message, self.via, self.reason)
 
     def _held_no_more(self) -> list[Message]:
-        waiting, self.waiting, self._bytes = self.waiting, [], 0
-        receipts, self._receipts = self._receipts, []
-        for receipt in receipts:
+        waiting, self._waiting, self._bytes = self._waiting, {}, 0
+        for receipt in waiting:
             self.router.ledger.give_back(receipt)
-        return waiting
+        return list(waiting.values())
 
     def start_idle(self, cause: object) -> None:
         if self._settings.idle_seconds is not None and self.role is Role.INITIATOR:
@@ -237,9 +241,7 @@ class Connection:
         self.lose_dependents()
 
     def lose_dependents(self) -> None:
-        dependents, self.dependents = self.dependents, {}
-        for dependent in dependents:
-            dependent.lower_layer_lost()
+        self.router.lose(self.dependents)
 
     def nothing(self, cause: object) -> None:
         """What the tables ask of a session worker and a connection has done already, or has no need of."""

@@ -6,7 +6,8 @@ frames, unread output, responders that are not confirmed) is charged to its orig
 
 Rule 1: the limits hold. A charge that would pass one is refused, or another origin gives something up for it.
 Rule 2: the greatest holder pays, never the newcomer: while there is no room, the origin that holds the most gives up
-        its newest responders, then its connection. If it is the origin that asks, its charge is refused.
+        the newest of what waits for it (`may_give_up`), then its connection. If it is the origin that asks, its charge
+        is refused.
 Rule 3: a quarter of the total is kept from all peers together, and a quarter from the application, so that neither can
         take everything from the other. The application is never evicted; its charge is refused and the caller is told.
 Rule 4: a weight is an estimate that errs upwards (`weight_of`): two addresses of the largest size fit into it.
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.session.request import Outgoing
@@ -63,19 +64,26 @@ class Origin:
         self.held_bytes = 0
         self.destinations = 0
         """How many connections this node has opened on its behalf."""
-        self.discards: dict[object, Callable[[], None]] = {}
-        """What can be given up one by one, and how, the oldest first: responders that nobody has confirmed."""
+        self.discards: dict[Receipt, GiveUp] = {}
+        """What can be given up one by one, and how, the oldest first: messages that wait, responders without a peer."""
         self.queue: deque[tuple[Any, int]] = deque()
         """Envelopes that wait for the router, each with its weight."""
         self.ready = False
         """It stands in the router's round of origins that have something to deliver."""
 
 
-class Receipt(NamedTuple):
+class Receipt:
     """A charge that has to be released."""
 
-    origin: Origin
-    size: int
+    __slots__ = ("origin", "size")
+
+    def __init__(self, origin: Origin, size: int) -> None:
+        self.origin = origin
+        self.size = size
+
+
+GiveUp: TypeAlias = Callable[[Receipt], None]
+"""Drops what was charged, makes a dead letter of it, and gives the receipt back."""
 
 
 class Ledger:
@@ -125,7 +133,12 @@ class Ledger:
         """As `charge`, with a receipt for `give_back`; None: refused."""
         return Receipt(origin, size) if self.charge(origin, size) else None
 
+    def may_give_up(self, receipt: Receipt, give_up: GiveUp) -> None:
+        """What was charged may be given up for others from now on, until the receipt is given back."""
+        receipt.origin.discards[receipt] = give_up
+
     def give_back(self, receipt: Receipt) -> None:
+        receipt.origin.discards.pop(receipt, None)
         self.release(receipt.origin, receipt.size)
 
     def _has_room(self, origin: Origin, size: int) -> bool:
@@ -141,8 +154,8 @@ class Ledger:
                 return False
             before = self.held_bytes
             if greatest.discards:
-                _, give_up = greatest.discards.popitem()
-                give_up()
+                receipt, give_up = greatest.discards.popitem()
+                give_up(receipt)
             elif greatest.evict is not None:
                 greatest.evict()
             if self.held_bytes >= before:  # it holds what cannot be given up now

@@ -309,9 +309,8 @@ class Node:
     ) -> None:
         """Send a synchronous request; its one outcome is a `Notify` that carries `identifier`."""
         outgoing = Outgoing(payload, onward_route, tracing_context=tracing_context)
-        self._sending(session, outgoing).order(
-            lambda one: one.request(identifier, outgoing, reissue=reissue, timeout_seconds=timeout_seconds)
-        )
+        worker = self._sending(session, outgoing, copies=2)
+        worker.request(identifier, outgoing, reissue=reissue, timeout_seconds=timeout_seconds)
 
     def renegotiate(self, session: Address) -> None:
         self._ordered(session).order(Session.renegotiate)
@@ -340,11 +339,14 @@ class Node:
         self.router.drain()
         return self._session(outer)
 
-    def _sending(self, outer: Address, outgoing: Outgoing) -> SessionWorker:
-        """The session that a message is given to, when the message has been checked against this node's limits."""
+    def _sending(self, outer: Address, outgoing: Outgoing, copies: int = 1) -> SessionWorker:
+        """The session that a message is given to, when the message has been checked against this node's limits.
+
+        `copies`: as how many messages it is charged.
+        """
         check_outgoing(outgoing, self.router.max_payload_bytes)
         worker = self._ordered(outer)
-        worker.check_room(outgoing)
+        worker.check_room(outgoing, copies)
         return worker
 
     def _session(self, outer: Address) -> SessionWorker:

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Hashable
 from enum import Enum
+from functools import partial
 from inspect import isawaitable, iscoroutine
 from typing import NamedTuple, Protocol
 
@@ -52,6 +53,9 @@ DELIVERY_FAILED = "delivery failed"
 
 QUANTUM = 8
 """How many deliveries of one origin follow each other before the next origin has its turn."""
+
+CHORE = 4
+"""As how many deliveries one chore counts."""
 
 LIGHT_BYTES = 4 * 1024
 """A delivery counts once more for each of these that its message weighs: six addresses, or a payload of this size."""
@@ -164,6 +168,8 @@ class Router:
         self.private: set[Address] = set()
         self.afterwards: deque[Callable[[], None]] = deque()
         """What must not happen within a delivery or an input, and is done after it."""
+        self.chores: deque[Callable[[], None]] = deque()
+        """What may be much at once, and is done a part in each turn."""
         self.round: deque[Origin] = deque()
         """The origins that have something to deliver, in the order of their turns."""
         self.commands: list[NodeCommand] = []
@@ -269,8 +275,8 @@ class Router:
 
     @property
     def busy(self) -> bool:
-        """Something waits to be delivered."""
-        return bool(self.round)
+        """Something waits to be delivered or done."""
+        return bool(self.round or self.chores)
 
     def run(self) -> list[NodeCommand]:
         """Deliver what is queued, and return every command that has gathered."""
@@ -287,7 +293,13 @@ class Router:
         self._draining, left, before = True, self.deliveries, self.serving
         try:
             self._finish()  # what an input has put off, outside of any delivery
-            while self.round and left > 0:
+            while (self.round or self.chores) and left > 0:
+                if self.chores:
+                    self._attempt(self.chores.popleft())
+                    self._finish()
+                    left -= CHORE
+                if not self.round:
+                    continue
                 origin = self.round[0]
                 left -= self._serve(origin, min(QUANTUM, left))
                 if origin.queue:
@@ -297,6 +309,16 @@ class Router:
                     self.round.remove(origin)
         finally:
             self._draining, self.serving = False, before
+
+    def lose(self, dependents: dict[Dependent, None]) -> None:
+        """What these rely on is gone: tell each of them, not all in one turn. Who has left meanwhile is not told."""
+
+        def tell(dependent: Dependent) -> None:
+            if dependent in dependents:
+                del dependents[dependent]
+                dependent.lower_layer_lost()
+
+        self.chores.extend(partial(tell, dependent) for dependent in dependents)
 
     def _serve(self, origin: Origin, most: int) -> int:
         """Deliver the first messages of an origin; the result says how many, as they count."""
@@ -317,12 +339,14 @@ class Router:
         """Do what was put off until a delivery is over. Each part fails for itself, and no origin pays for it."""
         self.ledger.makes_room = False
         while self.afterwards:
-            act = self.afterwards.popleft()
-            try:
-                act()
-            except Exception as error:
-                self.failed(DELIVERY_FAILED, None, None, error)
+            self._attempt(self.afterwards.popleft())
         self.ledger.makes_room = True
+
+    def _attempt(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception as error:
+            self.failed(DELIVERY_FAILED, None, None, error)
 
     def drain_origin(self, origin: Origin) -> None:
         """Deliver what an origin has queued now, and no more: its connection has ended."""

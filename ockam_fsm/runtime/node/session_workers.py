@@ -35,6 +35,7 @@ NOT_OVER_ITS_ROUTE = "not over the session's route"
 ROUTE_ENDS_HERE = "handshake whose return route ends here"
 NO_APPLICATION = "no application"
 NOT_SENT = "not sent"
+OUTCOMES = (core.Responded, core.RequestFailed, core.RequestTimedOut)
 
 Order: TypeAlias = Callable[[Session], list[Command]]
 Employ: TypeAlias = Callable[[Callable[[], None]], Address]
@@ -43,9 +44,9 @@ Employ: TypeAlias = Callable[[Callable[[], None]], Address]
 class SessionWorker:
     """One end of a session as a resident of the node. `application` is the address of the worker that gets its data."""
 
-    __slots__ = ("_attempt", "_current", "_heard", "_held", "_hello_carrier", "_told", "_unconfirmed", "application",
+    __slots__ = ("_attempt", "_current", "_heard", "_held", "_hello_carrier", "_open", "_told", "application",
                  "carrier", "dependents", "drive", "employ", "ends_application", "key", "origin", "router",
-                 "session")  # fmt: skip
+                 "session", "unconfirmed")  # fmt: skip
     replies = True
 
     def __init__(
@@ -84,9 +85,11 @@ class SessionWorker:
         self._told = session.state
         self._held: list[Receipt | None] = []
         """The charges of what the session holds."""
-        self._unconfirmed = unconfirmed
+        self._open: dict[Hashable, Receipt | None] = {}
+        """The charges of open requests, which keep what they may have to send again."""
+        self.unconfirmed = unconfirmed
         if unconfirmed is not None:
-            self.origin.discards[self] = self._give_up
+            router.ledger.may_give_up(unconfirmed, self._give_up)
 
     @property
     def outer(self) -> Address:
@@ -145,16 +148,24 @@ class SessionWorker:
         if session.state is before:
             return
         self._told = session.state
-        if self._unconfirmed is not None and session.state is State.ESTABLISHED:
+        if self.unconfirmed is not None and session.state is State.ESTABLISHED:
             self._confirmed()
         if self.router.observers:
             number, machine = session.seen[0], session.settings.machine.name
             self.router.observe(StateChanged(self.outer, machine, before.name, session.state.name, number))
 
-    def check_room(self, outgoing: Outgoing) -> None:
+    def request(
+        self, identifier: Hashable, outgoing: Outgoing, *, reissue: bool, timeout_seconds: float | None
+    ) -> None:
+        """Open a request. Errors as `order`."""
+        self.order(lambda one: one.request(identifier, outgoing, reissue=reissue, timeout_seconds=timeout_seconds))
+        if identifier in self.session.requests:
+            self._open[identifier] = self.router.ledger.take(self.router.serving, weight_of(outgoing))
+
+    def check_room(self, outgoing: Outgoing, copies: int = 1) -> None:
         """Raises LocalSessionError if the node could not keep this message, in a queue or in the session."""
         ledger = self.router.ledger
-        if not ledger.fits(self.router.serving, weight_of(outgoing)):
+        if not ledger.fits(self.router.serving, copies * weight_of(outgoing)):
             raise LocalSessionError(
                 f"{NODE_FULL}: {ledger.held_bytes} bytes, limit {ledger.total_bytes}; wait until messages have left"
             )
@@ -173,12 +184,11 @@ class SessionWorker:
 
     def _confirmed(self) -> None:
         """A session that exists is not charged to the peer that asked for it: it has the node's reserve."""
-        if self._unconfirmed is not None:
-            self._release(self._unconfirmed)
-            self._unconfirmed = None
-            self.origin.discards.pop(self, None)
+        if self.unconfirmed is not None:
+            self._release(self.unconfirmed)
+            self.unconfirmed = None
 
-    def _give_up(self) -> None:
+    def _give_up(self, receipt: Receipt) -> None:
         """Its peer keeps the most of a full node, and no message has confirmed this responder: it ends.
 
         The charge ends now, the session after the delivery that is being carried out.
@@ -249,8 +259,9 @@ class SessionWorker:
         """The session is over: its lasting addresses vanish, and whatever relied on it is told."""
         terms = self.session.terms
         self._confirmed()
-        while self._held:
-            self._release(self._held.pop())
+        for receipt in (*self._held, *self._open.values()):
+            self._release(receipt)
+        self._held, self._open = [], {}
         self._rely_on(None)
         self.router.unregister(terms.outer)
         if terms.contact is not None and self.router.residents.get(terms.contact) is self:
@@ -259,12 +270,12 @@ class SessionWorker:
             assert self.application is not None
             self.router.route(Envelope(Farewell((self.application,), (), b"")))
             self.ends_application = False
-        dependents, self.dependents = self.dependents or {}, None
-        for dependent in dependents:
-            dependent.lower_layer_lost()
+        self.router.lose(self.dependents or {})
 
     def _notify(self, command: core.Notify, envelope: Envelope | None) -> None:
         notify = Notify(self.outer, command.notice)
+        if self._open and isinstance(command.notice, OUTCOMES):
+            self._release(self._open.pop(command.notice.request, None))
         self.router.emit(notify)
         self.router.observe(notify)
         if isinstance(notify.notice, core.Closed):

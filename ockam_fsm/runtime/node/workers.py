@@ -35,7 +35,7 @@ from ockam_fsm.runtime.encoding.gate import (
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import StateChanged
 from ockam_fsm.runtime.node.dead_letters import short_repr
-from ockam_fsm.runtime.node.ledger import Receipt, weight_of
+from ockam_fsm.runtime.node.ledger import GiveUp, Receipt, weight_of
 from ockam_fsm.runtime.node.router import Access, Envelope, Inner, Router, refuse_awaitable
 from ockam_fsm.runtime.session.config import BackOff, count_problems, seconds_problems
 
@@ -182,13 +182,17 @@ class Context:
         """Whether the first address of a route is here: a worker, a session, or a connection that still stands."""
         return bool(route) and route[0] in self._worker.router.residents
 
-    def keep(self) -> Receipt | None:
+    def keep(self, give_up: GiveUp | None = None) -> Receipt | None:
         """Charge this message to its origin while it is kept after the handler has returned.
 
-        None: the node keeps too much already. What is returned goes to `release` once.
+        None: the node keeps too much already. What is returned goes to `release` once. `give_up` drops the message
+        and releases it, where a full node needs the room for another origin.
         """
         ledger, origin = self._worker.router.ledger, self.origin
-        return ledger.take(origin, weight_of(self.envelope.message))
+        receipt = ledger.take(origin, weight_of(self.envelope.message))
+        if receipt is not None and give_up is not None:
+            ledger.may_give_up(receipt, give_up)
+        return receipt
 
     def release(self, receipt: Receipt) -> None:
         self._worker.router.ledger.give_back(receipt)

@@ -1,0 +1,77 @@
+"""The account of a simulated node, judged: it is what the node keeps (S24), and the greatest holder pays (S25).
+
+Rule 1: what is wrong with an account is found where it is used (`JudgedLedger`), and from time to time by looking
+        everywhere (`judge_account`).
+Source: spec/sessions.md clauses 16.4 and 16.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ockam_fsm.runtime.node.connections import Connection
+from ockam_fsm.runtime.node.ledger import RESPONDER_BYTES, Ledger, Origin, weight_of
+from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.node.session_workers import SessionWorker
+from ockam_fsm.simulation.monitors import Broken
+
+
+class JudgedLedger(Ledger):
+    """The real account, and a judge of what happens where it is full."""
+
+    def fits(self, origin: Origin, size: int) -> bool:
+        before = {one: one.held_bytes for one in self.origins}
+        fits = super().fits(origin, size)
+        paid = [one for one, held in before.items() if one.held_bytes < held]
+        if fits and not self._has_room(origin, size):
+            raise Broken("S24", f"{size} bytes more are kept where {self.held_bytes} of {self.total_bytes} are kept")
+        if not fits and self.makes_room and (greater := self._could_pay(origin, size)):
+            raise Broken("S25", f"{origin.name} was refused {size} bytes, and {greater.name} keeps more")
+        for payer in paid:
+            self._judge_payer(payer, origin, before)
+        return fits
+
+    def _could_pay(self, origin: Origin, size: int) -> Origin | None:
+        """The greatest peer, if it keeps more than `origin` would and has responders to give up."""
+        greatest = max((one for one in self.origins if one.outside), key=lambda one: one.held_bytes, default=None)
+        if greatest is None or greatest is origin or not greatest.discards:
+            return None
+        return greatest if greatest.held_bytes > origin.held_bytes + size and not self._has_room(origin, size) else None
+
+    def _judge_payer(self, payer: Origin, origin: Origin, before: dict[Origin, int]) -> None:
+        untouched = [one for one, held in before.items() if one.outside and one.held_bytes == held]
+        greater = [one.name for one in untouched if before[one] > before[payer]]
+        if payer is origin or not payer.outside or greater:
+            raise Broken("S25", f"{payer.name} gave something up for {origin.name}; {greater or 'nobody'} keeps more")
+
+
+def judge_account(name: str, node: Node) -> None:
+    """Raises Broken unless the account of a node is what it keeps, and its origins are there (S24)."""
+    ledger = node.router.ledger
+    origins, found = tuple(ledger.origins), sum(kept_by(node))
+    outside = sum(one.held_bytes for one in origins if one.outside)
+    if ledger.held_bytes != found or sum(one.held_bytes for one in origins) != found:
+        raise Broken("S24", f"{name}: {ledger.held_bytes} bytes are charged, {found} bytes are found")
+    if ledger.outside_bytes != outside or any(one.held_bytes <= 0 for one in origins):
+        raise Broken("S24", f"{name}: peers are charged {ledger.outside_bytes} bytes, their accounts say {outside}")
+    if found > ledger.total_bytes or outside > ledger.share_bytes:
+        raise Broken("S24", f"{name}: {found} bytes are kept, {outside} for peers, limit {ledger.total_bytes}")
+
+
+def kept_by(node: Node) -> Iterator[int]:
+    """What a node keeps, in bytes, by looking everywhere."""
+    router = node.router
+    for origin in router.round:
+        yield from (weight for _, weight in origin.queue)
+    for resident in residents(node):
+        if isinstance(resident, Connection):
+            yield from map(weight_of, resident.waiting)
+        elif isinstance(resident, SessionWorker):
+            yield from (weight_of(outgoing) for outgoing, _ in resident.session.waiting)
+            yield from (weight_of(request.outgoing) for request in resident.session.requests.values())
+            yield RESPONDER_BYTES if resident.unconfirmed is not None else 0
+
+
+def residents(node: Node) -> list[object]:
+    """Each of them once."""
+    return list({id(one): one for one in node.router.residents.values()}.values())
