@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ockam_fsm.simulation.workload import Setup
 
 MOST_RUNS = 100_000
+MOST_GREEDY = 100
 
 
 @command
@@ -31,6 +32,9 @@ def simulate(
     steps: Annotated[int, typer.Option(min=1, help="Steps of each run.")] = 50_000,
     runs: Annotated[int, typer.Option(min=1, max=MOST_RUNS, help="Runs of each type.")] = 1,
     faults: Annotated[str, typer.Option(help="`all`, `none`, or names with commas between.")] = "all",
+    greedy: Annotated[
+        int, typer.Option(min=0, max=MOST_GREEDY, help="Peers that fill the account of one node, besides the sessions.")
+    ] = 0,
     trace: Annotated[
         Path | None, typer.Option(help="Write the trace of the first run that fails, else of the first, to this file.")
     ] = None,
@@ -44,9 +48,10 @@ def simulate(
 
     * `ockam-fsm simulate`
     * `ockam-fsm simulate --type implicit-persistent-two-sided --seed 7 --steps 1000000`
+    * `ockam-fsm simulate --faults none --greedy 3`
     * `ockam-fsm simulate --faults drop,duplicate,reset --runs 10 --json`
     """
-    setups = list(_setups(session_type, profile, seed, runs, _faults(faults)))
+    setups = list(_setups(session_type, profile, seed, runs, _faults(faults), greedy))
     if trace is not None:
         _require_writable(trace)
     rows = list(_run(setups, steps, quiet=as_json))
@@ -76,7 +81,7 @@ def _faults(given: str) -> Faults:
     return Faults.of(*names)
 
 
-def _setups(session_type: str, profile: str, seed: int, runs: int, faults: Faults) -> Iterator[Setup]:
+def _setups(session_type: str, profile: str, seed: int, runs: int, faults: Faults, greedy: int) -> Iterator[Setup]:
     from ockam_fsm.machines.session import TYPES
     from ockam_fsm.machines.vocabulary import Renegotiation
     from ockam_fsm.runtime.session.handshake import PROFILES
@@ -95,7 +100,7 @@ def _setups(session_type: str, profile: str, seed: int, runs: int, faults: Fault
                 fail(f"{kind.name} needs generations.", "Leave out --profile ockam.")
             continue
         for run in range(runs):
-            yield Setup(kind, seed + run, PROFILES[profile], faults)
+            yield Setup(kind, seed + run, PROFILES[profile], faults, greedy=greedy)
 
 
 def _run(setups: Iterable[Setup], steps: int, *, quiet: bool) -> Iterator[dict[str, Any]]:

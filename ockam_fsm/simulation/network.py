@@ -34,6 +34,8 @@ from ockam_fsm.runtime.node.commands import (
     Transmit,
     WorkerTimer,
 )
+from ockam_fsm.runtime.node.connections import Connection
+from ockam_fsm.runtime.node.ledger import Ledger
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.session.link import Purpose
 from ockam_fsm.runtime.session.session import Session
@@ -93,7 +95,7 @@ class SimulatedNode:
 
     def boot(self) -> None:
         self.incarnation += 1
-        self.node = Node(self.entropy, make=self.network.make)
+        self.node = Node(self.entropy, make=self.network.make, ledger=self.network.ledger(self.name))
         self.start(self)
 
     def run(self) -> None:
@@ -112,8 +114,12 @@ class SimulatedNetwork:
         restarting: Callable[[SimulatedNode, bool], None] = lambda node, with_state: None,
         spoils_payload: bool = True,
         make: Callable[..., Session] = Session,
+        ledger: Callable[[str], Ledger] = lambda name: Ledger(),
     ) -> None:
-        """`taken` hears what faults take, `notified` what sessions tell, `restarting` of a node about to lose all."""
+        """`taken` hears what faults take, `notified` what sessions tell, `restarting` of a node about to lose all.
+
+        `make` makes the sessions, `ledger` the account of the node of this name.
+        """
         self.random = Random(seed)
         self.faults = faults
         self.taken = taken
@@ -121,6 +127,7 @@ class SimulatedNetwork:
         self.restarting = restarting
         self.spoils_payload = spoils_payload
         self.make = make
+        self.ledger = ledger
         self.now = 0.0
         self.steps = 0
         self.nodes: dict[str, SimulatedNode] = {}
@@ -262,8 +269,20 @@ class SimulatedNetwork:
         peer_via = peer.node.accepted()
         node.links[via] = Link(node, peer, peer_via, self.now)
         peer.links[peer_via] = Link(peer, node, via, self.now)
+        self._can_be_evicted(node, via)
+        self._can_be_evicted(peer, peer_via)
         peer.run()
         self.after(LATENCY_SECONDS, "connected", self._connected, node, incarnation, via)
+
+    def _can_be_evicted(self, node: SimulatedNode, via: Address) -> None:
+        connection = node.node.router.residents.get(via)
+        if isinstance(connection, Connection):
+            connection.origin.evict = lambda: self._evict(node, connection)
+
+    def _evict(self, node: SimulatedNode, connection: Connection) -> None:
+        """Its origin keeps the most of a full node: as the TCP edge does it, the node hears of the end later."""
+        node.node.router.forget(connection.origin)
+        self.reset(node, connection.via)
 
     def _connected(self, node: SimulatedNode, incarnation: int, via: Address) -> None:
         if node.incarnation != incarnation or via not in node.links:

@@ -3,6 +3,7 @@
     initiators   `PAIRS` sessions on node `a`, each opened (explicit) or used (implicit) again when it has closed
     responders   one host on node `b`; two-sided sessions are also renegotiated from there
     application  sends and requests both ways, orders renegotiations and closings, and a handler that sometimes raises
+    greedy       peers that fill the account of `b` (greedy.py), where the setup asks for them
 
 Rule 1: everything is drawn from the seed. The same arguments give the same run, bit for bit.
 Rule 2: after `run`, `settle` stops the faults and the user, and lets timers and deliveries do the rest (R).
@@ -22,14 +23,17 @@ from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, Session
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node.commands import Letter, Notify, Observation, WorkerFailed
 from ockam_fsm.runtime.node.connections import Connection
+from ockam_fsm.runtime.node.ledger import TOTAL_BYTES, Ledger
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.workers import Context, RestartPolicy
 from ockam_fsm.runtime.session.commands import Closed
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Profile
 from ockam_fsm.runtime.session.session import Session, Snapshot
+from ockam_fsm.simulation.accounts import JudgedLedger, judge_account
 from ockam_fsm.simulation.delivery_metrics import Delivery
 from ockam_fsm.simulation.faults import NO_FAULTS, RATES, Faults
+from ockam_fsm.simulation.greedy import SMALL_ACCOUNT_BYTES, GreedyPeers
 from ockam_fsm.simulation.monitors import Broken, Monitor, WatchedSession, mark, mark_of
 from ockam_fsm.simulation.network import SimulatedNetwork, SimulatedNode, tcp
 
@@ -50,7 +54,7 @@ RESTARTS = RestartPolicy(1_000_000, 5.0, BackOff(0.01, 1.6, 0.5, 0.2))
 
 @dataclass(frozen=True)
 class Setup:
-    """Everything that a run depends on besides the number of its steps."""
+    """Everything that a run depends on besides the number of its steps. `greedy`: how many greedy peers there are."""
 
     session_type: SessionType
     seed: int = 0
@@ -58,6 +62,7 @@ class Setup:
     faults: Faults = field(default_factory=Faults)
     make: type[WatchedSession] = WatchedSession
     variants: Mapping[Role, SessionMachine] = field(default_factory=dict)
+    greedy: int = 0
 
     def settings(self, role: Role) -> SessionConfig:
         """In profile `ockam` every responder is a transient one, made for one generation."""
@@ -73,12 +78,14 @@ class Setup:
             "seed": self.seed,
             "profile": self.profile.name,
             "faults": dict(self.faults.rates),
+            **({"greedy": self.greedy} if self.greedy else {}),
         }
 
     @classmethod
     def from_header(cls, header: Mapping[str, Any]) -> Setup:
         kind = next(t for t in TYPES if t.name == header["type"])
-        return cls(kind, header["seed"], PROFILES[header["profile"]], Faults(header["faults"]))
+        greedy = header.get("greedy", 0)
+        return cls(kind, header["seed"], PROFILES[header["profile"]], Faults(header["faults"]), greedy=greedy)
 
 
 class Simulation:
@@ -102,6 +109,7 @@ class Simulation:
             restarting=self._restarting,
             spoils_payload=setup.profile.keeps_alive,
             make=self.monitor.maker(make or setup.make),
+            ledger=self._ledger,
         )
         self.random = self.network.random
 
@@ -109,9 +117,14 @@ class Simulation:
         """Start the nodes, their users and what may strike them."""
         self.b = self.network.add_node("b", self._start_host)
         self.a = self.network.add_node("a", self._start_initiators)
+        self.greedy = GreedyPeers(self.network, self.setup.greedy, HOST, self.setup.profile, self)
+        self.greedy.begin()
         self._schedule_use()
         for fault in sorted(RATES):
             self._schedule_fault(fault)
+
+    def _ledger(self, name: str) -> Ledger:
+        return JudgedLedger(SMALL_ACCOUNT_BYTES if name == "b" and self.setup.greedy else TOTAL_BYTES)
 
     # The two nodes ----------------------------------------------------------------------------------------------------
 
@@ -178,12 +191,11 @@ class Simulation:
         self.numbered += 1
         if draw < 0.4:
             found = mark("m", self.numbered)
-            node.send(outer, found)
+            self._accepted(found, lambda: node.send(outer, found))
             self.there.send(self.numbered, outer)
         else:
             found = mark("q", self.numbered)
-            node.request(outer, found, found, reissue=draw < 0.5)
-        self.monitor.accept(found)
+            self._accepted(found, lambda: node.request(outer, found, found, reissue=draw < 0.5))
         self.a.run()
 
     def _use_responder(self) -> None:
@@ -192,10 +204,18 @@ class Simulation:
             worker = responders[self.random.randrange(len(responders))]
             self.numbered += 1
             found = mark("m", self.numbered)
-            self.b.node.send(worker.outer, found)
-            self.monitor.accept(found)
+            self._accepted(found, lambda: self.b.node.send(worker.outer, found))
             self.back.send(self.numbered, worker.outer)
             self.b.run()
+
+    def _accepted(self, found: bytes, order: Callable[[], None]) -> None:
+        """Order what carries this mark. What is accepted may be a dead letter before the order returns."""
+        self.monitor.accept(found)
+        try:
+            order()
+        except LocalSessionError:
+            self.monitor.settled(found)
+            raise
 
     def _order(self, draw: float) -> None:
         outer = local(f"outer-{self.random.randrange(PAIRS)}")
@@ -272,8 +292,9 @@ class Simulation:
         return [session.snapshot() for node in self.network.nodes.values() for session in sessions_of(node)]
 
     def account(self) -> None:
-        """S10, S11, S12 and S14 of the whole."""
+        """S10, S11, S12, S14 and S24 of the whole."""
         for node in self.network.nodes.values():
+            judge_account(node.name, node.node)
             live = [c.destination for c in connections_of(node) if c.destination and c.state in LIVE]
             if len(live) != len(set(live)):
                 raise Broken("S10", f"{node.name} has two live connections to one destination")
@@ -288,7 +309,7 @@ class Simulation:
     # Faults that strike by themselves ---------------------------------------------------------------------------------
 
     def _schedule_fault(self, fault: str) -> None:
-        rate = self.network.faults.chance(fault) * len(self.network.nodes)
+        rate = self.network.faults.chance(fault) * len((self.a, self.b))
         if rate and self.using:
             self.network.after(self.random.expovariate(rate), fault, self._strike, fault)
 
@@ -340,6 +361,7 @@ class Simulation:
     def settle(self) -> None:
         """No more faults, no more orders: everything comes to rest by itself (R1, R2, R3, R5)."""
         self.using = False
+        self.greedy.end()
         self.network.faults = NO_FAULTS
         self.network.cuts.clear()
         self.network.run_until(self.network.now + SETTLE_SECONDS)

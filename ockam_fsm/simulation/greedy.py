@@ -1,0 +1,106 @@
+"""Greedy and hostile peers in a simulation: real nodes that make `b` keep as much as it lets anybody, and lie to it.
+
+    hello    it asks for sessions, and confirms none
+    strand   it sends large messages on to a destination that never answers; `b` holds them meanwhile
+    swell    it sends payloads to an address that nobody has
+    lie      it sends arbitrary bytes, over routes of any length, to the host, a private worker, or nobody
+    leave    its connection ends, and the next of these opens another
+
+Rule 1: `b` has a small account, so that its limits are met in every run. What is made of that: accounts.py.
+Source: spec/sessions.md clauses 16.4 and 16.5.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.runtime.encoding.gate import MAX_ACCEPTED_ROUTE
+from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.node.commands import Observer
+from ockam_fsm.runtime.session.handshake import SESSION_ID_BYTES, Profile
+from ockam_fsm.runtime.session.signals import Generation, Hello
+from ockam_fsm.simulation.network import SimulatedNetwork, SimulatedNode, tcp
+
+SMALL_ACCOUNT_BYTES = 96 * 1024
+MOST_AT_ONCE = 12
+PAUSE_SECONDS = 0.5
+"""On average, between two deeds of one peer."""
+
+SILENT = "silent"
+NOBODY = local("nobody")
+_DEEDS = ("hello", "hello", "strand", "strand", "swell", "lie", "leave")
+
+
+class GreedyPeers:
+    """`count` of them, against the host `host` of node `b`, from `begin` until `end`."""
+
+    def __init__(
+        self, network: SimulatedNetwork, count: int, host: Address, profile: Profile, observer: Observer
+    ) -> None:
+        """`observer` hears of what their nodes do with messages that `b` sends them."""
+        self._network = network
+        self._host = host
+        self._profile = profile
+        self._asked = 0
+        self._nodes = [
+            network.add_node(f"greedy-{number}", lambda node: node.node.add_observer(observer))
+            for number in range(count)
+        ]
+        if count:
+            network.add_node(SILENT, lambda node: node.node.add_observer(observer))
+            network.cuts.add(("b", SILENT))
+
+    def begin(self) -> None:
+        for node in self._nodes:
+            self._later(node)
+
+    def end(self) -> None:
+        """They leave, and do nothing any more."""
+        nodes, self._nodes = self._nodes, []
+        for node in nodes:
+            self._leave(node)
+
+    @property
+    def _random(self) -> Random:
+        return self._network.random
+
+    def _later(self, node: SimulatedNode) -> None:
+        self._network.after(self._random.expovariate(1 / PAUSE_SECONDS), "greed", self._act, node)
+
+    def _act(self, node: SimulatedNode) -> None:
+        if node not in self._nodes:
+            return
+        deed, times = self._random.choice(_DEEDS), self._random.randint(1, MOST_AT_ONCE)
+        if deed == "leave":
+            self._leave(node)
+        else:
+            for _ in range(times):
+                node.node.route(self._message(deed))
+            node.run()
+        self._later(node)
+
+    def _message(self, deed: str) -> Message:
+        if deed == "hello":
+            return self._hello()
+        if deed == "lie":
+            return self._lie()
+        payload = bytes(self._random.randint(0, SMALL_ACCOUNT_BYTES // 8))
+        beyond = (tcp(SILENT), NOBODY) if deed == "strand" else (NOBODY,)
+        return Message((tcp("b"), *beyond), (NOBODY,), payload)
+
+    def _hello(self) -> Message:
+        self._asked += 1
+        session_id = b"\xff" + self._asked.to_bytes(SESSION_ID_BYTES - 1, "big")
+        generation = Generation(1, Role.INITIATOR, local(f"greedy{self._asked}"))
+        hello = self._profile.encode(Hello(session_id, generation, ()))
+        return Message((tcp("b"), self._host), (generation.address,), hello)
+
+    def _lie(self) -> Message:
+        onward = self._random.choice(((self._host,), (local("application"),), (NOBODY,) * 100, ()))
+        back = (NOBODY,) * self._random.randint(0, MAX_ACCEPTED_ROUTE)
+        return Message((tcp("b"), *onward), back, self._random.randbytes(self._random.randint(0, 40)))
+
+    def _leave(self, node: SimulatedNode) -> None:
+        for via in tuple(node.links):
+            self._network.reset(node, via)
