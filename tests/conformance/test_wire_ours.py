@@ -45,6 +45,20 @@ def test_our_node_passes_everything(reports: dict[str, Report], name: str) -> No
 
 
 @pytest.mark.slow
+def test_where_the_forwarding_policy_refuses_nothing_is_applicable_that_needs_it() -> None:
+    with our_targets("--forward-to", "none") as nodes:
+        one_sided, two_sided = "generation_spawner", TWO_SIDED
+        reports = judged({name: (replace(nodes[name], capacity=None), ()) for name in (one_sided, two_sided)})
+    for report in reports.values():
+        refused = {one.case for one in report.findings if "forwarding policy" in one.reason}
+        assert {"one-connection", "order-on-reconnect"} <= refused
+        assert {line.verdict for line in report.lines} == {Verdict.PASS, Verdict.NOT_APPLICABLE}
+        assert report.exit_code == 0
+    assert "handshake" not in {one.case for one in reports[one_sided].findings if "forwarding policy" in one.reason}
+    assert "handshake" in {one.case for one in reports[two_sided].findings if "forwarding policy" in one.reason}
+
+
+@pytest.mark.slow
 def test_what_is_not_judged_says_why(reports: dict[str, Report]) -> None:
     for report in reports.values():
         for line in report.lines:

@@ -82,6 +82,14 @@ def frame(message: Message) -> bytes:
     return encode_frame(encode_message(message))
 
 
+def no_connection(where: str) -> str:
+    """Why a case about connections that the node makes does not apply. A node may refuse to make any (16.8)."""
+    return (
+        f"for a message of the kit the node makes no connection to {where}: its forwarding policy refuses that (16.8), "
+        "or it cannot reach the kit (--own-address)"
+    )
+
+
 def any_hello(run: Run, inner: Address) -> bytes:
     """The payload of a hello for a session of its own."""
     profile = run.target.profile

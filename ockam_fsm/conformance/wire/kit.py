@@ -27,6 +27,7 @@ from ockam_fsm.conformance.wire.case_context import (
     Run,
     Undecided,
     fresh,
+    no_connection,
 )
 from ockam_fsm.conformance.wire.cases import connections, generations, handshakes, streams, table_cases, timing
 from ockam_fsm.conformance.wire.client_session import find_onward
@@ -42,7 +43,8 @@ Progress = Callable[[int, int, str], None]
 
 SESSION_CASES: Sequence[Case] = (*handshakes.CASES, *generations.CASES, *timing.CASES)
 ALL_CASES: Sequence[Case] = (*connections.CASES, *streams.CASES, *SESSION_CASES)
-NEED_NO_SESSION = {one.name for one in (*connections.CASES, *streams.CASES)} | {"handshake"}
+NAME_NO_SESSION = {one.name for one in (*connections.CASES, *streams.CASES)}
+NEED_NO_SESSION = NAME_NO_SESSION | {"handshake"}
 MOST_SILENT = 2
 GRACE_SECONDS = 1.0
 """For what a case has to close when the time of the run is over; what is not closed then is ended."""
@@ -95,7 +97,7 @@ class Kit:
         self.runner = Runner(self.run, command, self.pulse.longest_seconds)
         self.bystander: Bystander | None = None
         self.contact: RawListener | None = None
-        self.no_session = self.given_up = ""
+        self.no_session = self.no_way_back = self.given_up = ""
         self.exempt: set[str] = set()
         self.silent = self.done = 0
         self.began = now()
@@ -147,13 +149,15 @@ class Kit:
         except NoVersion as error:
             self.given_up, self.exempt = error.reason, {"version-byte"}
         except (Undecided, Deviation) as error:
-            if lab.wires:
-                self.no_session = error.reason
-            else:
+            if not lab.wires:
                 self.given_up = f"the node cannot be reached: {error.reason}"
+            elif self.contact is not None and not await self._connects(lab, self.contact):
+                self.no_way_back = no_connection(self.contact.where)
+            else:
+                self.no_session = error.reason
         finally:
             lab.close()
-        self.bystander = Bystander(self.run, with_session=not self.no_session)
+        self.bystander = Bystander(self.run, with_session=not (self.no_session or self.no_way_back))
 
     async def _be_reachable(self, lab: CaseContext) -> None:
         """In two-sided sessions the node may want to negotiate by itself: somebody listens, and says nothing."""
@@ -162,6 +166,15 @@ class Kit:
                 self.contact = await lab.listen()
                 lab.listeners.remove(self.contact)
                 self.run.contact = (tcp(self.contact.where), fresh("contact"))
+
+    async def _connects(self, lab: CaseContext, contact: RawListener) -> bool:
+        """Whether the node connects to the kit for a message of the kit. A two-sided hello asks it to."""
+        lab.wires[0].send((tcp(contact.where), fresh()), b"", (), "to tcp://kit")
+        try:
+            (await contact.next(lab.patience)).abort()
+        except TimeoutError:
+            return False
+        return True
 
     def _of(self, *manners: Manner) -> list[Case]:
         return [one for one in self.cases if one.manner in manners]
@@ -189,7 +202,7 @@ class Kit:
             reason = self.no_session
         if reason:
             self.runner.found(one, Verdict.INCONCLUSIVE, reason)
-        elif why := one.lacks(self.target):
+        elif why := one.lacks(self.target) or ("" if one.name in NAME_NO_SESSION else self.no_way_back):
             self.runner.found(one, Verdict.NOT_APPLICABLE, why)
         else:
             return False
