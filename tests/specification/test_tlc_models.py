@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ockam_fsm.checking.explore import Verdict, explore
+from ockam_fsm.checking.sessions.greedy_world import wrong_accounts
 from ockam_fsm.checking.sessions.known_bad import known_bad
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.specification.tla_files import MODELS, models, of_pair
@@ -58,7 +59,8 @@ def test_tlc_counts_what_the_explorer_counts(kind: Any) -> None:
 
 def test_every_known_bad_machine_is_judged_by_tlc() -> None:
     requests = {"no-request-timer", "late-response-counts"}
-    assert {*REJECTED_BY, *NODES_REJECTED_BY, *requests} == {one.name for one in known_bad()}
+    accounts = {name for name, *_ in wrong_accounts()}  # bytes and who keeps them are not in Node.tla
+    assert {*REJECTED_BY, *NODES_REJECTED_BY, *requests, *accounts} == {one.name for one in known_bad()}
 
 
 def test_what_never_shows_a_witness_is_searched_whole() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
+from ockam_fsm.checking.sessions.greedy_world import wrong_accounts
 from ockam_fsm.checking.sessions.mutant_sessions import (
     CloseToThePast,
     DeliverBeforeEstablished,
@@ -292,4 +293,4 @@ def wrong_sessions() -> tuple[KnownBad, ...]:
 @cache
 def known_bad() -> tuple[KnownBad, ...]:
     """All of them: the wrong sessions, and the wrong nodes."""
-    return (*wrong_sessions(), *(KnownBad(*wrong) for wrong in wrong_nodes()))
+    return (*wrong_sessions(), *(KnownBad(*wrong) for wrong in (*wrong_nodes(), *wrong_accounts())))

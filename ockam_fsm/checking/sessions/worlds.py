@@ -22,6 +22,7 @@ from functools import cache, partial
 from typing import Any
 
 from ockam_fsm.checking.properties import Property
+from ockam_fsm.checking.sessions.greedy_world import greedy
 from ockam_fsm.checking.sessions.node_world import neighbours
 from ockam_fsm.checking.sessions.normaliser import SessionNormaliser
 from ockam_fsm.checking.sessions.open_environment import strangers
@@ -213,4 +214,4 @@ def worlds_of(kind: SessionType) -> tuple[World, ...]:
 
 def all_worlds() -> tuple[World, ...]:
     """Every world of every type, and what only a whole node can show."""
-    return (*(world for kind in TYPES for world in worlds_of(kind)), neighbours())
+    return (*(world for kind in TYPES for world in worlds_of(kind)), neighbours(), greedy())
