@@ -1,6 +1,7 @@
 """An actor: a pure function from (its state, one event) to (its next state, what it puts in its outbox).
 
-Rule 1: states, payloads, timers, orders and faults are immutable and hashable; two that compare equal are the same one.
+Rule 1: states, payloads, timers, orders and faults are immutable and hashable; two that compare equal and are of one
+type, in all their parts, are the same one.
 Rule 2: a handler depends on its arguments alone. Because of that the explorer calls it once per distinct pair and never
 again, however many global states contain the pair.
 Rule 3: bounds belong to the world, never to the actor. A handler that must stop counting raises `BoundReached`.
@@ -16,7 +17,8 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from ockam_fsm.kernel.errors import Portable
+from ockam_fsm.checking.naming import identity
+from ockam_fsm.kernel.errors import DefinitionError, Portable
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,16 @@ class Outbox:
         self.sent.append(Envelope(self.actor, receiver, payload))
 
     def set_timer(self, name: Hashable) -> None:
-        """Arm a timer; arming an armed timer changes nothing."""
+        """Arm a timer; arming an armed timer changes nothing.
+
+        Raises:
+            DefinitionError: another timer is armed that is equal, and of another type.
+        """
+        if name in self.timers:
+            twin = next(one for one in self.timers if one == name)
+            if identity(twin) != identity(name):
+                problem = f"timers {twin!r} and {name!r} are equal, and not of one type; give one of them another name"
+                raise DefinitionError(f"actor {self.actor}", [problem])
         self.timers.add(name)
 
     def cancel_timer(self, name: Hashable) -> None:

@@ -21,16 +21,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
+from ockam_fsm.checking.actors import Deliver
 from ockam_fsm.checking.engine.backends import Outgrown, choose
 from ockam_fsm.checking.engine.handler_cache import CachedStep, HandlerCache
 from ockam_fsm.checking.engine.layout import TooNarrow
 from ockam_fsm.checking.engine.search import Goal, Search
 from ockam_fsm.checking.engine.shortest_paths import Hit, ShortestPaths
 from ockam_fsm.checking.engine.steps import Move, Moves, Part
-from ockam_fsm.checking.properties import Kind, Property
+from ockam_fsm.checking.naming import canonical, spoken
+from ockam_fsm.checking.properties import Kind, Property, Step
 from ockam_fsm.checking.replay import network_view, replay
 from ockam_fsm.checking.result import Progress, PropertyResult, Result, Verdict
 from ockam_fsm.checking.world import NETWORK, World
+from ockam_fsm.kernel.errors import CodeRaised
 
 __all__ = ["DEFAULT_STATE_LIMIT", "Backend", "Progress", "PropertyResult", "Result", "Verdict", "explore", "replay"]
 
@@ -54,6 +57,10 @@ def explore(
     not settled by then is UNDETERMINED); False goes on and settles every property.
     `backend`: "auto" starts with the standard library and changes to numba, if it can be used, when the world turns out
     to be large.
+
+    Raises:
+        CodeRaised: a handler or a property raised something; the text says which, with what, and a shortest way there.
+        DefinitionError: a handler is no function of its arguments, or returns no state.
     """
     limits = _Limits(state_limit, seconds_limit, progress)
     tables = HandlerCache(world)
@@ -114,6 +121,32 @@ class _Exploration:
                 self._readings.setdefault(mask, _Reading(mask)).properties.append(one)
 
     def run(self) -> Result:
+        """Raises CodeRaised, with the way to where a handler or a property raised something."""
+        try:
+            return self._run()
+        except CodeRaised as error:
+            if error.path is None:
+                self._locate(error, Hit(self.search.depth, self._where_a_handler_raises))
+            raise
+
+    def _locate(self, error: CodeRaised, hit: Hit) -> None:
+        path, labels = ShortestPaths(self.moves, self.search).way(hit)
+        error.after("/".join(map(str, path)), labels)
+
+    def _where_a_handler_raises(self) -> Collection[int]:
+        """The deepest level is being expanded."""
+        depth = self.search.depth
+        return {
+            state for part in self.moves.parts for state in self.search.select(depth, part.mask, partial(_raises, part))
+        }
+
+    def _blame(self, one: Property, error: BaseException, place: object, hit: Hit) -> CodeRaised:
+        """What a property has raised, with the way to where it does."""
+        found = CodeRaised(f"property {one.id}", error, canonical(place))
+        self._locate(found, hit)
+        return found
+
+    def _run(self) -> Result:
         self._judge_states(0)
         while not self._stop():
             depth = self.search.depth
@@ -150,7 +183,19 @@ class _Exploration:
                 yield tables.locals[actor][self.moves.layout.local(key, actor)].state
 
     def _holds(self, one: Property, predicate: Callable[..., object], key: int) -> bool:
-        return bool(predicate(*self._arguments(one, key)))
+        states = tuple(self._arguments(one, key))
+        try:
+            return bool(predicate(*states))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise self._blame(one, error, states, self._first_with(self._mask(one), key)) from error
+
+    def _first_with(self, mask: int, key: int) -> Hit:
+        """The least deep states of which these bits are `key`."""
+        select = self.search.select
+        depth = next(depth for depth in range(self.search.depth + 1) if len(select(depth, mask, key.__eq__)))
+        return Hit(depth, partial(select, depth, mask, key.__eq__))
 
     # Judging
 
@@ -168,11 +213,19 @@ class _Exploration:
         steps = [(row, tables.step(row)) for row in tables.fresh]
         tables.fresh.clear()
         for one in [one for one in self._steps if one.id not in self.hits]:
-            rows = [row for row, step in steps if one.is_hit(one.predicate(step))]
+            rows = [row for row, step in steps if one.is_hit(self._true_of(one, depth, row, step))]
             if rows:
                 self.hits[one.id] = self._row_hit(depth, rows)
         if self.moves.breached and INERT.id not in self.hits:
             self.hits[INERT.id] = self._step_hit(depth, range(len(self.moves.parts)), lambda move: move.breach)
+
+    def _true_of(self, one: Property, depth: int, row: CachedStep, step: Step) -> bool:
+        try:
+            return bool(one.predicate(step))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise self._blame(one, error, (step.before, step.event), self._row_hit(depth, [row])) from error
 
     def _row_hit(self, depth: int, rows: list[CachedStep]) -> Hit:
         indices = {row.index for row in rows}
@@ -228,6 +281,19 @@ class _Exploration:
             self.search.name,
             reached,
             self.limits.hit,
+            self._never_taken() if self.complete else (),
+        )
+
+    def _never_taken(self) -> tuple[str, ...]:
+        """Orders and faults that the world declares and no step has taken."""
+        tables = self.moves.tables
+        taken = {(row.actor, row.event) for row in tables.rows if row.used}
+        return tuple(
+            f"{kind} {name}.{spoken(what)}"
+            for kind, table in (("order", tables.orders), ("fault", tables.faults))
+            for actor, name in enumerate(tables.names)
+            for event, what in table[actor]
+            if (actor, event) not in taken and not isinstance(what, Deliver)
         )
 
     def _verdict(self, one: Property) -> Verdict:
@@ -236,6 +302,14 @@ class _Exploration:
         if not self.complete or (one.kind is Kind.RECOVERABLE and one.id not in self.excused):
             return Verdict.UNDETERMINED
         return Verdict.MISSING if one.is_witness else Verdict.HOLDS
+
+
+def _raises(part: Part, key: int) -> bool:
+    try:
+        part.moves(key)
+    except CodeRaised:
+        return True
+    return False
 
 
 def _anywhere(*states: object) -> bool:
@@ -247,7 +321,7 @@ def _same(states: Collection[int]) -> Collection[int]:
 
 
 def _overall(results: tuple[PropertyResult, ...]) -> Verdict:
-    verdicts = {one.verdict for one in results}
+    verdicts = {one.verdict for one in results} or {Verdict.UNDETERMINED}
     if Verdict.REFUTED in verdicts or Verdict.MISSING in verdicts:
         return Verdict.REFUTED
     return Verdict.UNDETERMINED if Verdict.UNDETERMINED in verdicts else Verdict.PROVED

@@ -1,4 +1,5 @@
-"""One text per value, the same in every process: `canonical` orders actions, `spoken` labels them.
+"""What tells values apart (`identity`), and one text per value, the same in every process: `canonical` orders actions,
+`spoken` labels them.
 
 `repr` will not do: the order inside a frozenset changes with the hash seed. Values that compare different must print
 different in `canonical`, or the order of two messages would depend on which one was met first (the tables check that
@@ -8,10 +9,53 @@ for messages). Nothing is decided by what is spoken, so two values may sound ali
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from functools import singledispatch
+from functools import cache, singledispatch
 from typing import Any
+
+
+def identity(value: Any) -> Hashable:
+    """Equal for two values only if they are equal *and* of the same type, in all their parts.
+
+    Python takes `1` and `True` for equal, and two NamedTuples with equal fields. To a handler they are different.
+    """
+    kind = type(value)
+    if kind is str or kind is bytes or value is None:
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, tuple):
+        return (kind, *map(identity, value))
+    if isinstance(value, frozenset):
+        return (kind, frozenset(map(identity, value)))
+    if is_dataclass(value):
+        return (kind, *(identity(getattr(value, name)) for name in _compared(kind)))  # type: ignore[arg-type]
+    return (kind, value)
+
+
+def alike(one: Any, other: Any) -> bool:
+    """For two values that are equal: whether their `identity` is. Much quicker where they share parts."""
+    kind = type(one)
+    if one is other or kind is not type(other):
+        return one is other
+    if kind in _LEAVES:
+        return True
+    if isinstance(one, tuple):
+        return all(a is b or alike(a, b) for a, b in zip(one, other, strict=True))
+    if isinstance(one, frozenset):
+        equal = {part: part for part in other}
+        return all(alike(part, equal[part]) for part in one)
+    if is_dataclass(one):
+        return all(alike(getattr(one, name), getattr(other, name)) for name in _compared(kind))  # type: ignore[arg-type]
+    return True
+
+
+_LEAVES = frozenset({str, bytes, int, bool, float, type(None)})
+
+
+@cache
+def _compared(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind) if one.compare)
 
 
 def canonical(value: Any) -> str:

@@ -88,6 +88,15 @@ class PropertyResult:
     trace: Trace | None = None
     excused: int = 0
 
+    def told(self) -> list[str]:
+        """Lines for people: the verdict and, where it is refuted, a shortest way to where that shows."""
+        lines = [f"  {self.id:6} {self.verdict.value:12} {self.sentence}"]
+        if self.verdict is Verdict.REFUTED and self.trace is not None:
+            lines += [f"      {line}" for line in str(self.trace).splitlines()]
+            if self.kind is Kind.RECOVERABLE:
+                lines.append("      from here the goal cannot be reached any more")
+        return lines
+
     def to_json(self) -> dict[str, Any]:
         found: dict[str, Any] = {"id": self.id, "sentence": self.sentence, "kind": self.kind.value}
         found["verdict"] = self.verdict.value
@@ -122,6 +131,8 @@ class Result:
     backend: str
     bounds_reached: tuple[str, ...]
     limit_hit: str | None
+    never_taken: tuple[str, ...] = ()
+    """Orders and faults of a world that was searched whole that no step has taken."""
 
     def __getitem__(self, id: str) -> PropertyResult:
         """One property's result by id."""
@@ -144,12 +155,18 @@ class Result:
             "backend": self.backend,
             "bounds_reached": list(self.bounds_reached),
             "limit_hit": self.limit_hit,
+            "never_taken": list(self.never_taken),
         }
 
     def __str__(self) -> str:
         head = f"{self.world}: {self.verdict.value} in {self.states:,} states, {self.transitions:,} transitions"
         lines = [f"{head}, depth {self.depth} ({self.seconds:.2f} s, {self.backend})"]
-        lines += [f"  {one.id:6} {one.verdict.value:12} {one.sentence}" for one in self.properties]
+        for one in self.properties:
+            lines += one.told()
+        if not self.properties:
+            lines.append("  no property is given: nothing is judged")
+        if self.never_taken:
+            lines.append(f"  never taken: {', '.join(self.never_taken)}")
         if self.bounds_reached:
             lines.append(f"  bounds reached: {', '.join(self.bounds_reached)}")
         if self.limit_hit:

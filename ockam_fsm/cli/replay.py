@@ -28,6 +28,7 @@ from ockam_fsm.cli.shared.world_index import (
     single,
     within,
 )
+from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.kernel.files import write_whole
 
 PAGE = "a replay of the explorer"
@@ -84,6 +85,8 @@ def _walked(world: World, path: str, source: str) -> list[Moment]:
     try:
         with blaming(source):
             return list(walk(world, [int(step) for step in steps]))
+    except DefinitionError as error:
+        fail(str(error))
     except IndexError as error:
         fail(f"{path} leaves {world.name}: {error}.", "Take the number of an action that is listed; see --choices.")
 

@@ -15,7 +15,7 @@ from ockam_fsm.checking.explore import explore
 from ockam_fsm.checking.naming import canonical, spoken
 from ockam_fsm.checking.properties import Kind, Property, always, never_step
 from ockam_fsm.checking.world import Network, World
-from ockam_fsm.kernel.errors import DefinitionError
+from ockam_fsm.kernel.errors import CodeRaised, DefinitionError
 from tests.checking.small import Scripted, idle, sends
 
 
@@ -92,13 +92,14 @@ def test_a_handler_that_fails_says_where() -> None:
     def broken(state: Any, event: Event, out: Outbox) -> Hashable:
         raise KeyError(event)
 
-    with pytest.raises(KeyError) as caught:
+    with pytest.raises(CodeRaised) as caught:
         run(Scripted("a", idle, sends(1)), Scripted("b", broken))
-    assert caught.value.__notes__ == ["raised by actor b at Local(0, {}), Deliver(payload=1, sender='a')"]
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert caught.value.place == "Local(0, {}), Deliver(payload=1, sender='a')"
 
 
 def test_a_state_that_cannot_be_interned() -> None:
-    with pytest.raises(TypeError, match="unhashable"):
+    with pytest.raises(CodeRaised, match="unhashable"):
         run(Scripted("a", idle, lambda out: []))  # type: ignore[arg-type, return-value]
 
 

@@ -50,3 +50,23 @@ def made() -> World:
 
 def wrong() -> World:
     return World("wrong", (Asker(), Asker()))
+
+
+class Exiting(Counter):
+    """Its handler ends the program, as a call of `sys.exit` by mistake does."""
+
+    def handle(self, state: int, event: Event, out: Outbox) -> Hashable:
+        raise SystemExit(0)
+
+
+def exiting() -> World:
+    return World("exiting", (Asker(), Exiting()), orders={"asker": {"ask": 1}}, properties=counting_to(9).properties)
+
+
+def typo() -> World:
+    broken = always("S1", "a property with a mistake", lambda count: count.missing, over=("counter",))
+    return World("typo", (Asker(), Counter()), orders={"asker": {"ask": 1}}, properties=(broken,))
+
+
+def unjudged() -> World:
+    return World("unjudged", (Asker(), Counter()), orders={"asker": {"ask": 1, "sleep": 0}})

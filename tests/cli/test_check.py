@@ -103,7 +103,8 @@ def test_json_is_one_object_with_the_promised_shape() -> None:
     assert list(found) == ["worlds", "known_bad"]
     (world,) = found["worlds"]
     assert list(world) == [
-        "name", "type", "bounds", "states", "transitions", "depth", "verdict", "properties", "seconds",
+        "name", "type", "bounds", "states", "transitions", "depth", "verdict", "properties",
+        "never_taken", "seconds",
     ]  # fmt: skip
     assert (world["name"], world["type"], world["verdict"], world["states"]) == (
         SMALL, "explicit-transient", "PROVED", 138,
@@ -159,6 +160,27 @@ def test_a_world_that_cannot_be_had_is_2(source: str, fact: str) -> None:
     result = invoke("--from", source)
     assert result.exit_code == USAGE
     assert fact in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "facts"),
+    [
+        ("exiting", ("actor counter", "it ended the program with exit code 0", "after these steps (path 0)")),
+        ("typo", ("property S1", "it raised AttributeError", "at the start")),
+    ],
+)
+def test_code_of_a_users_world_that_raises_is_2_with_the_way_there(name: str, facts: tuple[str, ...]) -> None:
+    result = invoke("--from", f"{OWN}:{name}")
+    assert result.exit_code == USAGE
+    for fact in facts:
+        assert fact in result.stderr
+
+
+def test_a_world_without_properties_is_2_and_orders_that_are_never_taken_are_said() -> None:
+    result = invoke("--from", f"{OWN}:unjudged")
+    assert result.exit_code == USAGE
+    assert "unjudged has no properties: nothing was judged." in result.stdout
+    assert "never taken: order asker.sleep" in result.stdout
 
 
 # Bounds and limits

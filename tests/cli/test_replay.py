@@ -49,6 +49,13 @@ def test_each_step_says_what_happened_and_what_is() -> None:
     assert "hello 1i ────▶│" in result.stdout
 
 
+def test_a_handler_that_raises_on_the_way_is_2() -> None:
+    result = invoke("--from", "tests.cli.own_worlds:exiting", "0/0")
+    assert result.exit_code == USAGE
+    assert "actor counter" in result.stderr
+    assert "it ended the program with exit code 0" in result.stderr
+
+
 def test_no_path_is_the_start() -> None:
     assert [moment["chosen"] for moment in as_json(WORLD)["moments"]] == [None]
 

@@ -43,6 +43,7 @@ EXAMPLES = {
     "Iterable[str]": ("one", "two"),
     "int": 3,
     "bytes | None": b"reply",
+    "BaseException": KeyError("cause"),
 }
 """A value for each type that a constructor of an exception asks for."""
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ockam_fsm.checking.actors import Fire
 from ockam_fsm.checking.engine import numba_kernels
 from ockam_fsm.checking.engine.handler_cache import CachedStep
 from ockam_fsm.checking.engine.layout import TooNarrow
@@ -117,7 +116,7 @@ class Arrays:
                 self._locals = np.concatenate([self._locals, np.zeros_like(self._locals)], axis=1)
             for local in range(known, len(locals_)):
                 begin = self._timers.size
-                self._timers.extend(self._tables.event(Fire(timer)) for timer in locals_[local].timers)
+                self._timers.extend(self._tables.firing[actor][local])
                 self._locals[actor, local] = begin, self._timers.size
                 self._most_timers[actor] = max(self._most_timers[actor], len(locals_[local].timers))
             self._locals_known[actor] = len(locals_)

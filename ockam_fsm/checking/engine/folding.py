@@ -19,11 +19,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ockam_fsm.checking.actors import Fire
 from ockam_fsm.checking.engine.handler_cache import CachedStep, HandlerCache, Local
 from ockam_fsm.checking.naming import canonical
 from ockam_fsm.checking.world import Normaliser, World
-from ockam_fsm.kernel.errors import DefinitionError
+from ockam_fsm.kernel.errors import CodeRaised, DefinitionError
 
 
 class Folded(NamedTuple):
@@ -48,6 +47,17 @@ class Folding:
         self, locals_: tuple[int, ...], messages: Sequence[int], own_events: Callable[[int], Sequence[int]]
     ) -> Folded:
         """`own_events(actor)`: the orders and faults still possible for it."""
+        try:
+            return self._fold(locals_, messages, own_events)
+        except (KeyboardInterrupt, DefinitionError):
+            raise
+        except BaseException as error:
+            states = tuple(self._state(actor, local) for actor, local in enumerate(locals_))
+            raise CodeRaised(f"normaliser of world {self._world.name}", error, canonical(states)) from error
+
+    def _fold(
+        self, locals_: tuple[int, ...], messages: Sequence[int], own_events: Callable[[int], Sequence[int]]
+    ) -> Folded:
         gone = [self._is_inert(message, locals_) for message in messages]
         breach = not all(self._may_drop(m, locals_) for m, inert in zip(messages, gone, strict=True) if inert)
         kept = tuple(0 if inert else message for message, inert in zip(messages, gone, strict=True))
@@ -126,7 +136,7 @@ class Folding:
         """(message or 0, event) of what can happen to this actor here."""
         mine = [message for message in messages if message and self._tables.receiver[message] == actor]
         found = [(message, self._tables.delivery[message]) for message in mine]
-        found += [(0, self._tables.event(Fire(timer))) for timer in self._tables.locals[actor][local].timers]
+        found += [(0, event) for event in self._tables.firing[actor][local]]
         return found + [(0, event) for event in own_events(actor)]
 
     def _check_commutes(self, actor: int, local: int, cause: tuple[int, int], k: int) -> None:

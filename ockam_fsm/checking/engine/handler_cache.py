@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from ockam_fsm.checking.actors import (
     CORRUPT,
@@ -30,10 +30,12 @@ from ockam_fsm.checking.actors import (
     Order,
     Outbox,
 )
-from ockam_fsm.checking.naming import canonical
+from ockam_fsm.checking.naming import alike, canonical, identity
 from ockam_fsm.checking.properties import Step
 from ockam_fsm.checking.world import World
-from ockam_fsm.kernel.errors import DefinitionError
+from ockam_fsm.kernel.errors import CodeRaised, DefinitionError
+
+T = TypeVar("T", bound=Hashable)
 
 
 class Local(NamedTuple):
@@ -68,6 +70,30 @@ class _Outcome(NamedTuple):
     bound: str | None = None
 
 
+class Interned(Generic[T]):
+    """Values of one kind, numbered as they are met. Equal values of different types are different (naming.py)."""
+
+    def __init__(self) -> None:
+        self.values: list[T] = []
+        self._ids: dict[T, int] = {}
+        self._twins: dict[Hashable, int] = {}
+        """By their identity: values that are equal to another one, of another type."""
+
+    def find(self, value: T) -> int | None:
+        found = self._ids.get(value)
+        if found is None or alike(self.values[found], value):
+            return found
+        return self._twins.get(identity(value))
+
+    def add(self, value: T) -> int:
+        """Number a value that is not found."""
+        number = len(self.values)
+        self.values.append(value)
+        if self._ids.setdefault(value, number) != number:
+            self._twins[identity(value)] = number
+        return number
+
+
 class HandlerCache:
     """Interned local states, messages and events of one world, and the rows between them. Message 0 is "no message"."""
 
@@ -75,15 +101,19 @@ class HandlerCache:
         self.world = world
         self.names = world.actor_names
         self.number = {name: position for position, name in enumerate(self.names)}
-        self.locals: list[list[Local]] = [[] for _ in self.names]
-        self._local_ids: list[dict[Local, int]] = [{} for _ in self.names]
-        self.events: list[Event] = []
-        self._event_ids: dict[Event, int] = {}
+        self._locals: list[Interned[Local]] = [Interned() for _ in self.names]
+        self.locals: list[list[Local]] = [one.values for one in self._locals]
+        self.firing: list[list[tuple[int, ...]]] = [[] for _ in self.names]
+        """For each local state of each actor, the events of its timers."""
+        self._first_states: dict[str, Hashable] = {}
+        self._events: Interned[Event] = Interned()
+        self.events = self._events.values
         self.orders = [self._declared(world.orders, name, Order) for name in self.names]
         self.faults = [self._declared(world.faults, name, Fault) for name in self.names]
         self.corrupted = [self.event(Deliver(CORRUPT, name)) for name in self.names]
-        self.envelopes: list[Envelope] = [Envelope("", "", None)]
-        self._envelope_ids: dict[Envelope, int] = {}
+        self._envelopes: Interned[Envelope] = Interned()
+        self._envelopes.add(Envelope("", "", None))
+        self.envelopes = self._envelopes.values
         self.sender, self.receiver, self.delivery = [-1], [-1], [-1]
         self.rank: list[tuple[int, int, str]] = [(-1, -1, "")]
         self._ranks: dict[tuple[int, int, str], Envelope] = {}
@@ -97,22 +127,18 @@ class HandlerCache:
         return [(self.event(what if isinstance(what, Deliver) else kind(what)), what) for what in budgets]
 
     def event(self, event: Event) -> int:
-        found = self._event_ids.get(event)
-        if found is None:
-            found = self._event_ids[event] = len(self.events)
-            self.events.append(event)
-        return found
+        found = self._events.find(event)
+        return self._events.add(event) if found is None else found
 
     def local(self, actor: int, local: Local) -> int:
-        ids = self._local_ids[actor]
-        found = ids.get(local)
+        found = self._locals[actor].find(local)
         if found is None:
-            found = ids[local] = len(self.locals[actor])
-            self.locals[actor].append(local)
+            found = self._locals[actor].add(local)
+            self.firing[actor].append(tuple(self.event(Fire(timer)) for timer in local.timers))
         return found
 
     def envelope(self, envelope: Envelope) -> int:
-        found = self._envelope_ids.get(envelope)
+        found = self._envelopes.find(envelope)
         return self._new_envelope(envelope) if found is None else found
 
     def _new_envelope(self, envelope: Envelope) -> int:
@@ -126,8 +152,7 @@ class HandlerCache:
         if twin is not envelope:
             problem = f"two different payloads print the same: {rank[2]}; their repr must tell them apart"
             raise DefinitionError(f"actor {envelope.sender}", [problem])
-        found = self._envelope_ids[envelope] = len(self.envelopes)
-        self.envelopes.append(envelope)
+        found = self._envelopes.add(envelope)
         self.sender.append(rank[0])
         self.receiver.append(rank[1])
         self.delivery.append(self.event(Deliver(envelope.payload, envelope.sender)))
@@ -137,6 +162,7 @@ class HandlerCache:
     def start(self, actor: int) -> tuple[int, tuple[int, ...]]:
         """An actor's initial local state and what it sends at once."""
         outcome = self._twice(self.world.actors[actor], None, None)
+        self._first_states[self.names[actor]] = outcome.local.state
         return self.local(actor, outcome.local), tuple(map(self.envelope, outcome.sent))
 
     def row(self, actor: int, before: int, event: int) -> CachedStep:
@@ -158,15 +184,19 @@ class HandlerCache:
     def _twice(self, actor: Actor, local: Local | None, event: Event | None) -> _Outcome:
         try:
             first, second = _call(actor, local, event), _call(actor, local, event)
+            same = first == second and alike(first, second)
             hash(first)
-        except DefinitionError:
+        except KeyboardInterrupt:
             raise
-        except Exception as error:
-            error.add_note(f"raised by actor {actor.name} at {canonical(local)}, {canonical(event)}")
-            raise
-        if first != second:
-            problem = f"called twice with {canonical(local)}, {canonical(event)} it gave two different outcomes"
+        except BaseException as error:
+            raise CodeRaised(f"actor {actor.name}", error, _given(local, event)) from error
+        if not same:
+            problem = f"called twice with {_given(local, event)} it gave two different outcomes"
             raise DefinitionError(f"actor {actor.name}", [f"{problem}; a handler must depend on its arguments alone"])
+        if first.local.state is None and self._first_states.get(actor.name) is not None:
+            problem = f"handle returned None, with {_given(local, event)}"
+            remedy = "return the next state; None is one only for an actor that starts with it"
+            raise DefinitionError(f"actor {actor.name}", [f"{problem}: {remedy}"])
         return first
 
     def use(self, row: CachedStep) -> None:
@@ -186,6 +216,10 @@ class HandlerCache:
         event = self.events[row.event]
         name = self.names[row.actor]
         return Step(name, before.state, event, after.state, before.timers, after.timers, sent, row.records)
+
+
+def _given(local: Local | None, event: Event | None) -> str:
+    return "nothing (start)" if event is None else f"{canonical(local)}, {canonical(event)}"
 
 
 def _call(actor: Actor, local: Local | None, event: Event | None) -> _Outcome:

@@ -45,23 +45,32 @@ class ShortestPaths:
             kept[depth] = self._search.union(kept[depth], found)
         return kept
 
+    def way(self, hit: Hit) -> tuple[list[int], list[str]]:
+        """The path to where something was raised, so that it cannot be walked again, and what its steps are."""
+        states = hit.states()
+        return self._path(hit, states, self._sweep([(hit.depth, states)]))
+
     def _trace(self, hit: Hit, targets: Collection[int], kept: list[Collection[int]]) -> Trace:
+        return trace(self._moves.world, self._path(hit, targets, kept)[0])
+
+    def _path(self, hit: Hit, targets: Collection[int], kept: list[Collection[int]]) -> tuple[list[int], list[str]]:
         ways = [targets]
         for depth in reversed(range(hit.depth)):
             ways.append(self._search.leading(kept[depth], ways[-1]))
-        state, path = self._moves.initial(), []
-        for way in ways[-2::-1]:
-            index, state = self._first(state, partial(_leads_into, way))
+        state, path, labels = self._moves.initial(), [], []
+        steps = [partial(_leads_into, way) for way in ways[-2::-1]]
+        for wanted in (*steps, *(() if hit.ends is None else (hit.ends,))):
+            index, move = self._first(state, wanted)
+            assert move.successor is not None
+            state = move.successor
             path.append(index)
-        if hit.ends is not None:
-            path.append(self._first(state, hit.ends)[0])
-        return trace(self._moves.world, path)
+            labels.append(self._moves.label(move))
+        return path, labels
 
-    def _first(self, state: int, wanted: Callable[[Move], bool]) -> tuple[int, int]:
+    def _first(self, state: int, wanted: Callable[[Move], bool]) -> tuple[int, Move]:
         for index, move in enumerate(self._moves.enabled(state)):
             if wanted(move):
-                assert move.successor is not None
-                return index, move.successor
+                return index, move
         raise AssertionError("the sweep kept a state from which nothing leads on")
 
 

@@ -184,8 +184,7 @@ class Moves:
             if not (self.links and self._is_cut(state, message)):
                 self._deliveries(found, state, slot, message, local)
         rows = self.tables.row
-        for timer in self.tables.locals[actor][local].timers:
-            event = self.tables.event(Fire(timer))
+        for event in self.tables.firing[actor][local]:
             self._step(found, Action.FIRE, event, state, rows(actor, local, event), -1)
         for action, declared in self._own[actor]:
             for event, budget in declared:

@@ -28,9 +28,10 @@ def is_good(one: Candidate, result: Mapping[str, Any]) -> bool:
 
 
 def is_open(one: Candidate, result: Mapping[str, Any]) -> bool:
-    """Whether a limit kept the search from settling it."""
+    """Whether it is not settled: a limit was hit, or there was nothing to judge."""
     verdict = known_bad_verdict(one, result) if one.rejected_by else result["verdict"]
-    return result["limit_hit"] is not None and bool(verdict == "UNDETERMINED")
+    nothing = not result["properties"]
+    return (result["limit_hit"] is not None or nothing) and bool(verdict == "UNDETERMINED")
 
 
 def judged(one: Candidate, result: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -52,7 +53,7 @@ def trace_length(found: Mapping[str, Any]) -> int | None:
 
 # JSON -----------------------------------------------------------------------------------------------------------------
 
-WORLD_FIELDS = ("bounds", "states", "transitions", "depth", "verdict", "properties", "seconds")
+WORLD_FIELDS = ("bounds", "states", "transitions", "depth", "verdict", "properties", "never_taken", "seconds")
 
 
 def as_json(pairs: Sequence[Pair]) -> dict[str, Any]:
@@ -114,6 +115,8 @@ def _worlds_told(pairs: Sequence[Pair]) -> Iterator[RenderableType]:
         yield Text.assemble(name, (result["verdict"].ljust(12), STYLES[result["verdict"]]), counts)
         if bounds := _bounds_to_tell(result, only_reached=len(pairs) > MANY):
             yield Padding(Text(bounds, style="dim"), (0, 0, 0, 4))
+        if result["never_taken"]:
+            yield Padding(Text(f"never taken: {', '.join(result['never_taken'])}", style="yellow"), (0, 0, 0, 4))
 
 
 def _within_type(one: Candidate) -> str:
@@ -158,6 +161,10 @@ def _story(one: Candidate, result: Mapping[str, Any]) -> Iterator[Text]:
             continue
         yield from (Text(f"  {number:3}. {label}") for number, label in enumerate(found["labels"], start=1))
         yield Text(f"  see it: {replay_command(one, result, found['path'])}", style="cyan")
+        if found["kind"] == "recoverable":
+            yield Text("  from there the goal cannot be reached any more")
+    if not result["properties"]:
+        yield Text(f"\n{one.name} has no properties: nothing was judged. Give it some: World(..., properties=(...)).")
     if result["limit_hit"]:
         yield Text(f"\n{one.name}: stopped by {result['limit_hit'].replace('_', ' ')}; raise it, or lower a bound.")
     elif one.rejected_by and not is_good(one, result):

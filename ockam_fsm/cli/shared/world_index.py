@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from traceback import extract_tb
 from typing import Annotated
 
 import typer
@@ -24,7 +23,7 @@ from ockam_fsm.checking.sessions.known_bad import KnownBad, known_bad
 from ockam_fsm.checking.sessions.worlds import all_worlds
 from ockam_fsm.checking.world import Budget, World
 from ockam_fsm.cli.app import fail, unknown
-from ockam_fsm.kernel.errors import DefinitionError
+from ockam_fsm.kernel.errors import DefinitionError, raised
 
 ALL = "all"
 
@@ -111,7 +110,7 @@ def from_module(source: str) -> Candidate:
     except BaseException as error:
         if isinstance(error, ModuleNotFoundError) and error.name and f"{module_name}.".startswith(f"{error.name}."):
             fail(f"there is no module {error.name!r}.", "Run in the folder that it is in, or install it.")
-        fail(f"module {module_name!r} cannot be used: {_raised(error)}.", "Run it with `python -i` to see more.")
+        fail(f"module {module_name!r} cannot be used: {raised(error)}.", "Run it with `python -i` to see more.")
     if found is None:
         fail(f"module {module_name!r} has no {name!r}.", "Name a World, or a function that makes one.")
     if not isinstance(world, World):
@@ -129,18 +128,7 @@ def blaming(source: str) -> Iterator[None]:
     except Exception as error:
         if not source:
             raise
-        fail(f"{source} cannot be searched: {_raised(error)}.", "Correct the world.")
-
-
-def _raised(error: BaseException) -> str:
-    """What a user's module did instead, and where."""
-    place = extract_tb(error.__traceback__)[-1]
-    what = (
-        f"it ended the program with exit code {error.code!r}"
-        if isinstance(error, SystemExit)
-        else (f"it raised {type(error).__name__}: {str(error)[:500]}")
-    )
-    return f"{what} ({Path(place.filename).name}, line {place.lineno})"
+        fail(f"{source} cannot be searched: {raised(error)}.", "Correct the world.")
 
 
 def bounds_of(texts: Sequence[str] | None) -> dict[str, Budget]:
