@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
+from functools import partial
 from inspect import isawaitable
 from typing import NamedTuple, TypeAlias
 
@@ -54,20 +55,19 @@ class Mailbox:
         self._task: asyncio.Task[None] | None = None
 
     def __call__(self, message: Message, context: Context) -> object:
-        return self._submit(lambda: self._handler(message, context), context)
+        return self._submit(partial(self._handler, message, context), context)
 
     def on_timer(self, timer: Hashable, context: Context) -> object:
         handler = self._handler
         if not isinstance(handler, TimerHandler):
             return None
-        on_timer = handler.on_timer
-        return self._submit(lambda: on_timer(timer, context), context)
+        return self._submit(partial(handler.on_timer, timer, context), context)
 
     def _submit(self, call: Callable[[], object], context: Context) -> object:
         """Call the handler now if it is free, else later. `LATER`: it goes on after this has returned."""
         if self._task is None:
             found = call()
-            if not isawaitable(found):
+            if found is None or not isawaitable(found):
                 return None
             self._task = asyncio.get_running_loop().create_task(self._work(found, context))
             self._tasks.add(self._task)

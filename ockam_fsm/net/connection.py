@@ -169,7 +169,8 @@ class TcpConnection(asyncio.Protocol):
         if not self.has_input:
             self.has_input = True
             self._edge.has_input(self)
-        self._read_or_pause()
+        if len(self._chunks) > MAX_CHUNKS:
+            self._read_or_pause()
 
     def pause_writing(self) -> None:
         self._unread_since = self._edge.loop.time()
@@ -205,16 +206,17 @@ class TcpConnection(asyncio.Protocol):
         used = 0
         try:
             while used < most and not self.reason and not self._backlogged:
-                body = next(self._frames, None)
-                if body is not None:
+                for body in self._frames:
                     used += 1 + len(body) // SLICE_BYTES
                     self._receive(body)
-                elif self._chunks:
+                    if used >= most or self.reason or self._backlogged:
+                        break
+                else:
+                    if not self._chunks:
+                        self.has_input = False
+                        break
                     used += 1
                     self._decode_next()
-                else:
-                    self.has_input = False
-                    break
         except RemoteSessionError as error:
             self._edge.pump()  # what came before it is answered
             self.fail(str(error))
@@ -228,7 +230,7 @@ class TcpConnection(asyncio.Protocol):
     def _backlogged(self) -> bool:
         """The node has enough of this peer's messages to deliver."""
         origin = self.origin
-        return origin is not None and bool(origin.queue) and origin.held_bytes > BACKLOG_BYTES
+        return origin is not None and origin.held_bytes > BACKLOG_BYTES and bool(origin.queue)
 
     def _receive(self, body: bytes) -> None:
         self._frame_since = None
@@ -249,8 +251,10 @@ class TcpConnection(asyncio.Protocol):
         if self._ended is not None:
             self._lost(self._ended)
         elif not self.reason:
-            self._account_unfinished()
-            self._read_or_pause()
+            if self.counted or not self._decoder.idle:
+                self._account_unfinished()
+            if not self._reading:
+                self._read_or_pause()
 
     def _lost(self, ended: str) -> None:
         self._ended = None

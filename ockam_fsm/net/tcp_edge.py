@@ -161,7 +161,7 @@ class TcpEdge:
         """Decode some input of each connection that has some, and let the node run."""
         self._turning = False
         left, inputs, blocked = TURN_UNITS, self._inputs, 0
-        share = min(QUANTUM, max(1, TURN_UNITS // max(1, len(inputs))))
+        share = min(QUANTUM, max(1, TURN_UNITS // len(inputs))) if len(inputs) > 1 else QUANTUM
         while left > 0 and blocked < len(inputs):
             connection = inputs.popleft()
             used = connection.take(share)

@@ -42,9 +42,13 @@ def no_gate(patch: pytest.MonkeyPatch) -> None:
 
 def failure_ends_node(patch: pytest.MonkeyPatch) -> None:
     def call(
-        self: workers.Worker, name: str, call: Callable[[], object], context: workers.Context, lost: object
+        self: workers.Worker,
+        name: str,
+        call: Callable[[workers.Context], object],
+        context: workers.Context,
+        lost: object,
     ) -> None:
-        call()
+        call(context)
         context.commit()
 
     patch.setattr(workers.Worker, "_call", call)

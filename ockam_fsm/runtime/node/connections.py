@@ -71,9 +71,9 @@ class ConnectionConfig:
 class Connection:
     """One connection: a resident at `via`, and the model of the implicit transient tables."""
 
-    __slots__ = ("_bytes", "_closed", "_driver", "_settings", "_waiting", "armed", "dependents", "destination",
-                 "heard", "held", "limits", "misses", "opened_for", "origin", "reason", "role", "router", "state",
-                 "via")  # fmt: skip
+    __slots__ = ("_bytes", "_closed", "_driver", "_in_use", "_settings", "_waiting", "armed", "dependents",
+                 "destination", "heard", "held", "limits", "misses", "opened_for", "origin", "reason", "role", "router",
+                 "state", "via")  # fmt: skip
     replies = False
 
     def __init__(
@@ -104,6 +104,8 @@ class Connection:
         self.dependents: dict[Dependent, None] = {}
         self.reason = ""
         self._bytes = 0
+        self._in_use = False
+        """It has carried something since its idle timer was set."""
         self._settings = settings
         self._closed = closed
 
@@ -129,17 +131,17 @@ class Connection:
         whole = envelope.message
         message = Message(whole.onward_route[1:], whole.return_route, whole.payload, whole.tracing_context)
         self.router.leaves(message, self)
-        reason, detail = self._refusal(message)
+        if self.state is State.ESTABLISHED:
+            self.step(Event.SEND, message)
+            return
+        reason, detail = self._not_held(message)
         if reason:
             self.router.bury(reason, message, self.via, detail)
             if self.state is State.IDLE:  # it was made for this message, and nothing else would ever end it
                 self.notify_closed(None)
 
-    def _refusal(self, message: Message) -> tuple[str, str]:
-        """Send or hold a message; or why that is refused, and the detail."""
-        if self.state is State.ESTABLISHED:
-            self.step(Event.SEND, message)
-            return "", ""
+    def _not_held(self, message: Message) -> tuple[str, str]:
+        """Hold a message; or why that is refused, and the detail."""
         weight = weight_of(message)
         if self._bytes + weight > self._settings.held_bytes:
             return HELD_BYTES, ""
@@ -161,8 +163,8 @@ class Connection:
             return
         assert isinstance(timer, Timer)
         self.armed.discard(timer)
-        if timer is Timer.IDLE and self.dependents:
-            self.start_idle(None)  # sessions rely on it: their keepalives decide, not this timer
+        if timer is Timer.IDLE and (self._in_use or self.dependents):
+            self.start_idle(None)  # where sessions rely on it, their keepalives decide, not this timer
         else:
             self.step(_EXPIRED[timer])
 
@@ -181,7 +183,7 @@ class Connection:
     def hold(self, message: Message) -> None:
         ledger = self.router.ledger
         receipt = ledger.take(self.router.serving, weight_of(message))
-        assert receipt is not None, "there is room: _refusal has asked"
+        assert receipt is not None, "there is room: _not_held has asked"
         ledger.may_give_up(receipt, self._give_up)
         self._waiting[receipt] = message
         self._bytes += receipt.size
@@ -218,7 +220,9 @@ class Connection:
         return list(waiting.values())
 
     def start_idle(self, cause: object) -> None:
-        if self._settings.idle_seconds is not None and self.role is Role.INITIATOR:
+        """The timer runs on, and is asked when it is due: each message would set it anew."""
+        self._in_use = Timer.IDLE in self.armed
+        if not self._in_use and self._settings.idle_seconds is not None and self.role is Role.INITIATOR:
             self._set(Timer.IDLE, self._settings.idle_seconds)
 
     def start_zero_back_off(self, cause: object) -> None:

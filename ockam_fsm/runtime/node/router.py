@@ -292,7 +292,8 @@ class Router:
             return
         self._draining, left, before = True, self.deliveries, self.serving
         try:
-            self._finish()  # what an input has put off, outside of any delivery
+            if self.afterwards:
+                self._finish()  # what an input has put off, outside of any delivery
             while (self.round or self.chores) and left > 0:
                 if self.chores:
                     self._attempt(self.chores.popleft())
@@ -326,7 +327,7 @@ class Router:
         while queue and done < most:
             envelope, weight = queue.popleft()
             release(origin, weight)
-            done += _turns(weight)
+            done += 1 + weight // LIGHT_BYTES
             try:
                 self._deliver(envelope)
             except Exception as error:
@@ -354,7 +355,7 @@ class Router:
             return
         self._draining, before = True, self.serving
         try:
-            self._serve(origin, sum(_turns(weight) for _, weight in origin.queue))
+            self._serve(origin, sum(1 + weight // LIGHT_BYTES for _, weight in origin.queue))
         finally:
             self._draining, self.serving = False, before
 
@@ -419,8 +420,3 @@ class Router:
             except BaseException as error:  # an observer of the application must not harm any worker (S14)
                 self.observers = tuple(other for other in self.observers if other is not observer)
                 self.failed("observer failed", observation, None, error)
-
-
-def _turns(weight: int) -> int:
-    """As how many deliveries one counts whose message weighs so much (rule 5)."""
-    return 1 + weight // LIGHT_BYTES

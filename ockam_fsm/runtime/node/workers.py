@@ -292,13 +292,12 @@ class Worker(Inner):
     def handle(self, envelope: Envelope) -> None:
         address = envelope.alias or envelope.message.onward_route[0]
         context = Context(self, address, envelope)
-        self._call("a handler", lambda: self.handler(envelope.message, context), context, envelope.message)
+        self._call("a handler", partial(self.handler, envelope.message), context, envelope.message)
 
     def handle_timer(self, timer: Hashable) -> None:
         context = Context(self, self.addresses[0], Envelope(Message((), (), b"")))
         if isinstance(self.handler, TimerHandler):
-            on_timer = self.handler.on_timer
-            self._call("on_timer", lambda: on_timer(timer, context), context, timer)
+            self._call("on_timer", partial(self.handler.on_timer, timer), context, timer)
 
     def remake(self, cause: object) -> None:
         try:
@@ -308,11 +307,11 @@ class Worker(Inner):
         except BaseException as error:
             self.failed(WorkerEvent.RESTART_DUE, error)
 
-    def _call(self, name: str, call: Callable[[], object], context: Context, lost: object) -> None:
+    def _call(self, name: str, call: Callable[[Context], object], context: Context, lost: object) -> None:
         """Call code of the application. Whatever it raises, it raises for this worker only (S14)."""
         try:
-            found = call()
-            if found is not LATER:
+            found = call(context)
+            if found is not None and found is not LATER:
                 refuse_awaitable(name, found)
         except KeyboardInterrupt:
             raise
