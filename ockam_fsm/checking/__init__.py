@@ -22,6 +22,7 @@ from ockam_fsm.checking.actors import (
     Outbox,
 )
 from ockam_fsm.checking.engine.backends import BackendUnavailable
+from ockam_fsm.checking.errors import CodeRaised
 from ockam_fsm.checking.explore import DEFAULT_STATE_LIMIT, Backend, explore
 from ockam_fsm.checking.naming import canonical, spoken
 from ockam_fsm.checking.properties import (
@@ -49,6 +50,7 @@ __all__ = [
     "BoundReached",
     "Budget",
     "Choice",
+    "CodeRaised",
     "Deliver",
     "Disabled",
     "Envelope",

@@ -28,12 +28,12 @@ from ockam_fsm.checking.engine.layout import TooNarrow
 from ockam_fsm.checking.engine.search import Goal, Search
 from ockam_fsm.checking.engine.shortest_paths import Hit, ShortestPaths
 from ockam_fsm.checking.engine.steps import Move, Moves, Part
+from ockam_fsm.checking.errors import CodeRaised
 from ockam_fsm.checking.naming import canonical, spoken
 from ockam_fsm.checking.properties import Kind, Property, Step
 from ockam_fsm.checking.replay import network_view, replay
 from ockam_fsm.checking.result import Progress, PropertyResult, Result, Verdict
 from ockam_fsm.checking.world import NETWORK, World
-from ockam_fsm.kernel.errors import CodeRaised
 
 __all__ = ["DEFAULT_STATE_LIMIT", "Backend", "Progress", "PropertyResult", "Result", "Verdict", "explore", "replay"]
 

@@ -12,6 +12,7 @@ Rule 2: at most `RESOLVER_THREADS` lookups run, at most `LOOKUPS_AT_ONCE` for on
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from asyncio import AbstractEventLoop, Semaphore
 from collections.abc import Callable
@@ -73,6 +74,15 @@ class Connector:
         except BaseException:
             raw.close()
             raise
+
+
+def not_connected(error: Exception) -> str:
+    """Why there is no connection, in words; the system's own text repeats the address and has numbers of its own."""
+    if isinstance(error, socket.gaierror):
+        return "the name cannot be looked up"
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()
+    return str(error) or type(error).__name__
 
 
 def _is_numeric(host: str) -> bool:

@@ -36,7 +36,7 @@ from ockam_fsm.net.async_workers import AnyHandler, Mailbox
 from ockam_fsm.net.connection import TcpLimits
 from ockam_fsm.net.entropy import SystemEntropy
 from ockam_fsm.net.observability import LogObserver, Metrics
-from ockam_fsm.net.routes import EXAMPLE, tcp
+from ockam_fsm.net.routes import EXAMPLE, format_route, tcp
 from ockam_fsm.net.session import Inbox, TcpSession
 from ockam_fsm.net.tcp_edge import TcpEdge
 from ockam_fsm.runtime.encoding.gate import check_seconds
@@ -286,6 +286,10 @@ class TcpNode:
             self.send(route, payload, return_route=(address,), tracing_context=tracing_context)
             async with asyncio.timeout(timeout_seconds):
                 return await future
+        except TimeoutError:
+            raise TimeoutError(
+                f"no reply within {timeout_seconds:g} s from {route if isinstance(route, str) else format_route(route)}"
+            ) from None
         finally:
             del self._replies[address]
             if self.running:

@@ -80,8 +80,9 @@ def described(observation: Observation) -> tuple[str, dict[str, Any]]:
         case Letter(reason, _, worker, detail):
             return f"dead letter: {reason}", facts | {"reason": reason, "detail": detail}
         case Notify(worker, notice):
-            reason = notice.reason if isinstance(notice, Closed | TimedOut) else ""
-            return f"{worker}: {type(notice).__name__} {reason}".rstrip(), facts | {"reason": reason}
+            reason, detail = (notice.reason, notice.detail) if isinstance(notice, Closed | TimedOut) else ("", "")
+            told = f"{worker}: {type(notice).__name__} {reason}{': ' if detail else ''}{detail}"
+            return told.rstrip(), facts | {"reason": reason, "detail": detail}
 
 
 class Metrics:

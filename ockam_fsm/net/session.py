@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -76,6 +77,10 @@ class Inbox:
         context.commit()
 
 
+def _said(reason: str, detail: str) -> str:
+    return f"{reason}: {detail}" if detail else reason
+
+
 class SessionOwner(Protocol):
     """What a session needs of the node that made it; `TcpNode` has it."""
 
@@ -96,7 +101,7 @@ class TcpSession:
     """One end of a session. It is made by a `TcpNode`; `address` is its outer address, which never changes."""
 
     __slots__ = ("__weakref__", "_callbacks", "_inbox", "_node", "_requests", "_waiters", "_wakers", "address",
-                 "creation", "generation", "reason", "resumed")  # fmt: skip
+                 "creation", "detail", "generation", "reason", "resumed")  # fmt: skip
 
     def __init__(self, node: SessionOwner, address: Address, creation: Creation, inbox: Inbox | None = None) -> None:
         self._node = node
@@ -111,6 +116,8 @@ class TcpSession:
         """The number of the newest generation that this end knows."""
         self.reason = ""
         """Why the session failed or closed, the last time."""
+        self.detail = ""
+        """What is known of that besides, for people."""
         self.resumed = False
         """Whether the end that answered still had the session's state, the last time."""
 
@@ -234,7 +241,7 @@ class TcpSession:
             while not inbox.messages:
                 self._node.require_running()
                 if self.state is State.CLOSED:
-                    raise RemoteSessionError(SESSION_CLOSED, self.reason)
+                    raise RemoteSessionError(SESSION_CLOSED, _said(self.reason, self.detail))
                 inbox.arrived.clear()
                 await inbox.arrived.wait()
         return inbox.pop()
@@ -319,17 +326,17 @@ class TcpSession:
         match notice:
             case Responded(request, payload):
                 self._settle(request, payload)
-            case RequestFailed(request, reason):
-                self._settle(request, RemoteSessionError("request failed", reason))
+            case RequestFailed(request, reason, detail):
+                self._settle(request, RemoteSessionError("request failed", _said(reason, detail)))
             case RequestTimedOut(request):
                 self._settle(request, TimeoutError("no response in time"))
             case Established(generation, resumed):
                 self.generation, self.resumed = generation.number, resumed
                 self._tell(notice)
-            case TimedOut(reason):
-                self.reason = reason
-            case Closed(reason):
-                self.reason = reason
+            case TimedOut(reason, detail):
+                self.reason, self.detail = reason, detail
+            case Closed(reason, detail):
+                self.reason, self.detail = reason, detail
                 self._tell(notice)
                 if self._inbox is not None:
                     self._inbox.arrived.set()
@@ -351,11 +358,11 @@ class TcpSession:
 
     async def _next(self, wanted: type[Established | Closed], timeout_seconds: float | None) -> None:
         """Wait for the next notice of this kind; one of the other kind in its place is an error, if it is the end."""
-        async with _within(timeout_seconds):
+        async with self._until(wanted, timeout_seconds):
             while True:
                 self._node.require_running()
                 if self.state is State.CLOSED and wanted is Established:
-                    raise RemoteSessionError(SESSION_CLOSED, self.reason)
+                    raise RemoteSessionError(SESSION_CLOSED, _said(self.reason, self.detail))
                 waiter: asyncio.Future[Notice] = self._node.loop.create_future()
                 self._waiters = (*self._waiters, waiter)
                 try:
@@ -363,6 +370,16 @@ class TcpSession:
                         return
                 finally:
                     self._waiters = tuple(other for other in self._waiters if other is not waiter)
+
+    @asynccontextmanager
+    async def _until(self, wanted: type[Established | Closed], timeout_seconds: float | None) -> AsyncIterator[None]:
+        """A deadline whose error says what was waited for, and why it has not come."""
+        try:
+            async with _within(timeout_seconds):
+                yield
+        except TimeoutError:
+            since = f"; the last failure: {_said(self.reason, self.detail)}" if self.reason else ""
+            raise TimeoutError(f"not {wanted.__name__.lower()} within {timeout_seconds:g} s{since}") from None
 
     def _worker(self) -> SessionWorker | None:
         resident = self._node.node.router.residents.get(self.address)

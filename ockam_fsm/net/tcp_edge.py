@@ -26,7 +26,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ockam_fsm.net import listening
-from ockam_fsm.net.connecting import Connector
+from ockam_fsm.net.connecting import Connector, not_connected
 from ockam_fsm.net.connection import TcpConnection, TcpLimits
 from ockam_fsm.net.routes import join_host, split_host
 from ockam_fsm.net.timers import Timers
@@ -313,8 +313,9 @@ class TcpEdge:
             await self._connector.connect(host, port, self._asked_by(via), lambda: connection)
         except Exception as error:  # a name may be anything: whatever comes of it ends this connection only
             self.connections.pop(via, None)
-            logger.info("not connected: %s", error, extra={"peer": str(command.destination), "reason": str(error)})
-            self.node.connection_lost(via, str(error))
+            reason = not_connected(error)
+            logger.info("not connected: %s", reason, extra={"peer": str(command.destination), "reason": reason})
+            self.node.connection_lost(via, reason)
             self.pump()
 
     def _asked_by(self, via: Address) -> Origin:

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import pytest
 
 from ockam_fsm.checking.actors import CORRUPT, Event, Outbox
+from ockam_fsm.checking.errors import CodeRaised
 from ockam_fsm.checking.explore import explore
 from ockam_fsm.checking.naming import canonical, spoken
 from ockam_fsm.checking.properties import Kind, Property, always, never_step
 from ockam_fsm.checking.world import Network, World
-from ockam_fsm.kernel.errors import CodeRaised, DefinitionError
+from ockam_fsm.kernel.errors import DefinitionError
 from tests.checking.small import Scripted, idle, sends
 
 

@@ -26,8 +26,9 @@ from ockam_fsm.checking import (
     recoverable,
     sometimes,
 )
+from ockam_fsm.checking.errors import CodeRaised
 from ockam_fsm.checking.naming import identity
-from ockam_fsm.kernel.errors import CodeRaised, DefinitionError
+from ockam_fsm.kernel.errors import DefinitionError
 
 BACKENDS: tuple[Literal["stdlib", "numba"], ...] = ("stdlib", "numba")
 

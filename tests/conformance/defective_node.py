@@ -225,7 +225,7 @@ class IgnoresClose(Session):
 class ForgetsLowerLayer(Session):
     __slots__ = ()
 
-    def lower_layer_lost(self) -> list[Command]:
+    def lower_layer_lost(self, detail: str = "") -> list[Command]:
         return []
 
 
@@ -286,7 +286,7 @@ class Reordering(Connection):
     __slots__ = ()
 
     def forward_held(self, cause: object) -> None:
-        self.waiting.reverse()
+        self._waiting = dict(reversed(self._waiting.items()))
         super().forward_held(cause)
 
 

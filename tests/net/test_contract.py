@@ -19,7 +19,7 @@ from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.router import Access
 from ockam_fsm.runtime.node.workers import Context, echo, hop
-from ockam_fsm.runtime.session.commands import Closed, Established, RequestTimedOut, Responded
+from ockam_fsm.runtime.session.commands import Closed, Established, RequestTimedOut, Responded, TimedOut
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
 from ockam_fsm.runtime.session.session import Session
@@ -247,3 +247,5 @@ def test_a_session_that_nobody_answers_times_out_and_closes(rig: Rig) -> None:
     rig.until(lambda: state(rig.a, session) is State.CLOSED)
     assert sum(rig.a.dead_letters.counts.values()) == 1
     assert rig.b.dead_letters.counts == {"unknown address": 1}
+    (failed,) = (notify.notice for notify in rig.notices if isinstance(notify.notice, TimedOut))
+    assert failed.detail == f"no answer from {rig.at_b} {HOST}"

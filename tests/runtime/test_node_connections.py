@@ -68,7 +68,7 @@ def test_a_refused_connection_is_closed_and_the_next_message_makes_another() -> 
     assert again.via != connect.via
     node.fire(WorkerTimer(connect.via, Timer.BACK_OFF))
     assert node.dead_letters.counts == {"connection lost": 1}
-    assert node.dead_letters.letters[-1].detail == "refused"
+    assert node.dead_letters.letters[-1].detail == "refused a"
     assert connects(send(node, "a", b"3")) == []
 
 

@@ -336,7 +336,7 @@ class Relying(Inner):
     def __init__(self, told: list[Relying], act: Callable[[], None] = lambda: None) -> None:
         self.told, self.act = told, act
 
-    def lower_layer_lost(self) -> None:
+    def lower_layer_lost(self, detail: str) -> None:
         self.told.append(self)
         self.act()
 
@@ -344,7 +344,7 @@ class Relying(Inner):
 def test_many_that_lose_what_they_rely_on_are_told_over_many_turns_and_delay_nobody() -> None:
     told, sink = list[Relying](), Sink()
     router = router_with(sink, deliveries=256)
-    router.lose(dict.fromkeys(Relying(told) for _ in range(1000)))
+    router.lose(dict.fromkeys(Relying(told) for _ in range(1000)), "")
     router.route(to_sink(b"between"), peer("p"))
     router.run()
     assert sink.taken == [b"between"]
@@ -362,7 +362,7 @@ def test_who_relies_on_something_else_meanwhile_or_raises_concerns_nobody_else()
     router = router_with(Sink())
     left, broken, last = Relying(told), Relying(told, raises), Relying(told)
     dependents: dict[Dependent, None] = dict.fromkeys((left, broken, last))
-    router.lose(dependents)
+    router.lose(dependents, "")
     del dependents[left]
     router.run()
     assert told == [broken, last]

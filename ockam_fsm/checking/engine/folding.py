@@ -20,9 +20,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ockam_fsm.checking.engine.handler_cache import CachedStep, HandlerCache, Local
+from ockam_fsm.checking.errors import CodeRaised
 from ockam_fsm.checking.naming import canonical
 from ockam_fsm.checking.world import Normaliser, World
-from ockam_fsm.kernel.errors import CodeRaised, DefinitionError
+from ockam_fsm.kernel.errors import DefinitionError
 
 
 class Folded(NamedTuple):

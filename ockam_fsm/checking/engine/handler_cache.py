@@ -30,10 +30,11 @@ from ockam_fsm.checking.actors import (
     Order,
     Outbox,
 )
+from ockam_fsm.checking.errors import CodeRaised
 from ockam_fsm.checking.naming import alike, canonical, identity
 from ockam_fsm.checking.properties import Step
 from ockam_fsm.checking.world import World
-from ockam_fsm.kernel.errors import CodeRaised, DefinitionError
+from ockam_fsm.kernel.errors import DefinitionError
 
 T = TypeVar("T", bound=Hashable)
 

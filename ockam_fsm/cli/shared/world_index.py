@@ -18,12 +18,13 @@ from typing import Annotated
 import typer
 
 from ockam_fsm.checking.engine.backends import BackendUnavailable
+from ockam_fsm.checking.errors import raised
 from ockam_fsm.checking.sessions.bounds import WrongBound, bounded, parsed_bound, possible_bounds
 from ockam_fsm.checking.sessions.known_bad import KnownBad, known_bad
 from ockam_fsm.checking.sessions.worlds import all_worlds
 from ockam_fsm.checking.world import Budget, World
 from ockam_fsm.cli.app import fail, unknown
-from ockam_fsm.kernel.errors import DefinitionError, raised
+from ockam_fsm.kernel.errors import DefinitionError
 
 ALL = "all"
 

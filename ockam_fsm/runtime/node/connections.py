@@ -211,7 +211,7 @@ class Connection:
 
     def discard_held(self, cause: object) -> None:
         for message in self._held_no_more():
-            self.router.bury("connection lost", message, self.via, self.reason)
+            self.router.bury("connection lost", message, self.via, self._why)
 
     def _held_no_more(self) -> list[Message]:
         waiting, self._waiting, self._bytes = self._waiting, {}, 0
@@ -245,7 +245,13 @@ class Connection:
         self.lose_dependents()
 
     def lose_dependents(self) -> None:
-        self.router.lose(self.dependents)
+        self.router.lose(self.dependents, self._why)
+
+    @property
+    def _why(self) -> str:
+        """Why it is gone, and where it led."""
+        reason = self.reason or "connection lost"
+        return reason if self.destination is None else f"{reason} {self.destination.value.decode(errors='replace')}"
 
     def nothing(self, cause: object) -> None:
         """What the tables ask of a session worker and a connection has done already, or has no need of."""

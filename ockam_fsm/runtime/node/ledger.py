@@ -109,7 +109,7 @@ class Ledger:
         own = self.outside_bytes if origin.outside else origin.held_bytes
         if (self.held_bytes + size > self.total_bytes or own + size > self.share_bytes) and not self.fits(origin, size):
             return False
-        if not origin.held_bytes:
+        if size and not origin.held_bytes:
             self.origins[origin] = None
         self.held_bytes += size
         origin.held_bytes += size

@@ -78,8 +78,8 @@ class Access(Enum):
 class Dependent(Protocol):
     """A session whose messages travel over a connection, or over another session."""
 
-    def lower_layer_lost(self) -> None:
-        """What it relies on is gone."""
+    def lower_layer_lost(self, detail: str) -> None:
+        """What it relies on is gone; `detail` says why."""
         ...
 
 
@@ -311,13 +311,13 @@ class Router:
         finally:
             self._draining, self.serving = False, before
 
-    def lose(self, dependents: dict[Dependent, None]) -> None:
+    def lose(self, dependents: dict[Dependent, None], detail: str) -> None:
         """What these rely on is gone: tell each of them, not all in one turn. Who has left meanwhile is not told."""
 
         def tell(dependent: Dependent) -> None:
             if dependent in dependents:
                 del dependents[dependent]
-                dependent.lower_layer_lost()
+                dependent.lower_layer_lost(detail)
 
         self.chores.extend(partial(tell, dependent) for dependent in dependents)
 

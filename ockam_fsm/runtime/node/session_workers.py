@@ -118,9 +118,9 @@ class SessionWorker:
         if due is core.Timer.NEGOTIATION and self.session.attempt is not attempt and isinstance(asked, Connection):
             asked.give_up(self._heard)
 
-    def lower_layer_lost(self) -> None:
+    def lower_layer_lost(self, detail: str = "") -> None:
         self.carrier = None
-        self.router.on_behalf(self.origin, lambda: self.order(lambda session: session.lower_layer_lost()))
+        self.router.on_behalf(self.origin, lambda: self.order(lambda session: session.lower_layer_lost(detail)))
 
     def sent(self, address: Address, carrier: Resident) -> None:
         attempt = self.session.attempt
@@ -159,8 +159,7 @@ class SessionWorker:
     ) -> None:
         """Open a request. Errors as `order`."""
         self.order(lambda one: one.request(identifier, outgoing, reissue=reissue, timeout_seconds=timeout_seconds))
-        if identifier in self.session.requests:
-            self._open[identifier] = self.router.ledger.take(self.router.serving, weight_of(outgoing))
+        self._open[identifier] = self.router.ledger.take(self.router.serving, weight_of(outgoing))
 
     def check_room(self, outgoing: Outgoing, copies: int = 1) -> None:
         """Raises LocalSessionError if the node could not keep this message, in a queue or in the session."""
@@ -270,7 +269,7 @@ class SessionWorker:
             assert self.application is not None
             self.router.route(Envelope(Farewell((self.application,), (), b"")))
             self.ends_application = False
-        self.router.lose(self.dependents or {})
+        self.router.lose(self.dependents or {}, f"the session below is closed: {self.session.reason}")
 
     def _notify(self, command: core.Notify, envelope: Envelope | None) -> None:
         notify = Notify(self.outer, command.notice)

@@ -8,6 +8,7 @@ Source: spec/sessions.md section 3 (timers), section 7 (data), section 4.1 (`Rem
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import field
 from typing import NamedTuple, TypeAlias
 
 from ockam_fsm.kernel.value import Symbol, value
@@ -102,12 +103,18 @@ class Established:
 
 @value
 class TimedOut:
+    """A failure. `reason` is one of few; `detail` is what is known besides, for people: it counts for no comparison."""
+
     reason: str
+    detail: str = field(default="", compare=False)
 
 
 @value
 class Closed:
+    """The session is over. `reason` and `detail` as in `TimedOut`."""
+
     reason: str
+    detail: str = field(default="", compare=False)
 
 
 @value
@@ -120,10 +127,11 @@ class Responded:
 
 @value
 class RequestFailed:
-    """The outcome of a request: an error."""
+    """The outcome of a request: an error. `reason` and `detail` as in `TimedOut`."""
 
     request: Hashable
     reason: str
+    detail: str = field(default="", compare=False)
 
 
 @value

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import NamedTuple, TypeAlias
 
+from ockam_fsm.kernel.text import neutral
 from ockam_fsm.machines.request import RequestEvent
 from ockam_fsm.machines.vocabulary import Event, Role
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
@@ -36,6 +37,7 @@ from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
     Data,
+    Error,
     Generation,
     Hello,
     Keepalive,
@@ -60,7 +62,8 @@ class Response(NamedTuple):
     payload: bytes
 
 
-Cause: TypeAlias = Inbound | Response | Outgoing | None
+Cause: TypeAlias = Inbound | Response | Outgoing | str | None
+"""What brought an event. Text is what is known of a lower layer that was lost."""
 
 _REASONS = {
     Event.CLOSE: "closed by order",
@@ -135,7 +138,7 @@ class Effects(Knowledge):
             self._unregister(self.attempt.handshake)
         self.attempt, self.current = None, link
         self.has_state = True
-        self.reason = ""
+        self.reason = self.detail = ""
 
     def catch_up(self, cause: Cause) -> None:
         assert isinstance(cause, Inbound)
@@ -218,18 +221,20 @@ class Effects(Knowledge):
                 request.fire(RequestEvent.REISSUED)
                 self.follow_up = (*self.follow_up, request.outgoing)
             elif request.pending:
-                self._abandon(identifier, self._reason())
+                self._abandon(identifier, self._reason(), self._detail(cause))
 
     def abandon_request(self, cause: Cause) -> None:
         assert isinstance(cause, Outgoing)
-        self._abandon(cause.request, NO_ROOM)
+        self._abandon(cause.request, NO_ROOM, "")
 
     def fail_requests(self, cause: Cause) -> None:
         for identifier in tuple(self.requests):
-            self._abandon(identifier, self._reason())
+            self._abandon(identifier, self._reason(), self._detail(cause))
 
-    def _abandon(self, identifier: Hashable, reason: str) -> None:
-        self._end_request(identifier).fire(RequestEvent.ABANDONED, reason)
+    def _abandon(self, identifier: Hashable, reason: str, detail: str) -> None:
+        request = self._end_request(identifier)
+        request.detail = detail
+        request.fire(RequestEvent.ABANDONED, reason)
 
     # Timers -----------------------------------------------------------------------------------------------------------
 
@@ -267,6 +272,7 @@ class Effects(Knowledge):
     # The owner --------------------------------------------------------------------------------------------------------
 
     def note_exhausted(self, cause: Cause) -> None:
+        self.detail = f"{self.reason}: {self.detail}" if self.detail else self.reason
         self.reason = EXHAUSTED
 
     def notify_established(self, cause: Cause) -> None:
@@ -274,16 +280,30 @@ class Effects(Knowledge):
         self.emit(Notify(Established(self.current.generation, self.current.resumed)))
 
     def notify_timed_out(self, cause: Cause) -> None:
-        self.reason = self._reason()
-        self.emit(Notify(TimedOut(self.reason)))
+        self.reason, self.detail = self._reason(), self._detail(cause)
+        self.emit(Notify(TimedOut(self.reason, self.detail)))
 
     def notify_closed(self, cause: Cause) -> None:
-        self.reason = self._reason()
-        self.emit(Notify(Closed(self.reason)))
+        self.reason, self.detail = self._reason(), self._detail(cause)
+        self.emit(Notify(Closed(self.reason, self.detail)))
 
     def _reason(self) -> str:
         """Why this event ends something; where it says nothing by itself, what was decided before it."""
         return _REASONS.get(self.event, self.reason) if self.event is not None else self.reason
+
+    def _detail(self, cause: Cause) -> str:
+        """What is known besides of why this event ends something. What a peer said is made harmless."""
+        if self.event not in _REASONS:
+            return self.detail
+        if isinstance(cause, str):
+            return cause
+        if isinstance(cause, Inbound) and isinstance(cause.signal, Close | Error):
+            return neutral(cause.signal.reason)
+        if self.event is Event.NEGOTIATION_EXPIRED:
+            told = " ".join(map(str, self.initialization_route))
+            starts = self.settings.role is Role.INITIATOR
+            return f"no answer from {told}" if starts else "the peer did not confirm the answer"
+        return ""
 
     # Bytes ------------------------------------------------------------------------------------------------------------
 

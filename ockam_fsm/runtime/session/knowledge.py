@@ -71,6 +71,7 @@ class Knowledge:
         "back_off_step",
         "commands",
         "current",
+        "detail",
         "entropy",
         "event",
         "follow_up",
@@ -114,7 +115,7 @@ class Knowledge:
         self.waiting: Waiting = ()
         self.requests: Mapping[Hashable, Request] = NO_REQUESTS
         self.has_state = has_state
-        self.reason = ""
+        self.reason = self.detail = ""
         self.back_off_step = 0
         self.armed: frozenset[Timer] = frozenset()
         self.event: Event | None = None

@@ -69,12 +69,14 @@ class RequestRecord(NamedTuple):
 class Request:
     """A model of the request table. `emit` takes the commands that its effects ask for."""
 
-    __slots__ = ("emit", "identifier", "outgoing", "reissue", "reply", "state", "timeout_seconds")
+    __slots__ = ("detail", "emit", "identifier", "outgoing", "reissue", "reply", "state", "timeout_seconds")
     limits: ClassVar[Mapping[str, int | None]] = {}
 
     def __init__(self, record: RequestRecord, emit: Callable[[Command], None]) -> None:
         self.identifier, self.state, self.outgoing, self.reissue, self.timeout_seconds, self.reply = record
         self.emit = emit
+        self.detail = ""
+        """What is known of its failure besides the reason."""
 
     @property
     def pending(self) -> bool:
@@ -100,7 +102,7 @@ class Request:
         self.emit(Notify(Responded(self.identifier, payload)))
 
     def report_failure(self, reason: str) -> None:
-        self.emit(Notify(RequestFailed(self.identifier, reason)))
+        self.emit(Notify(RequestFailed(self.identifier, reason, self.detail)))
 
     def report_timeout(self, cause: object) -> None:
         self.emit(Notify(RequestTimedOut(self.identifier)))

@@ -134,9 +134,9 @@ class Session(Effects):
         """Close the session, from any state; closing a closed one changes nothing."""
         return self._ordered(Event.CLOSE)
 
-    def lower_layer_lost(self) -> list[Command]:
-        """The session below this one has ended: the messaging route leads nowhere any more."""
-        return self._ordered(Event.LOWER_LAYER_LOST)
+    def lower_layer_lost(self, detail: str = "") -> list[Command]:
+        """The session below has ended: the messaging route leads nowhere any more. `detail`: why, for people."""
+        return self._ordered(Event.LOWER_LAYER_LOST, detail)
 
     def fire(self, timer: AnyTimer) -> list[Command]:
         """A timer is due. One that was cancelled, or set anew, in the meantime is no event: edges may be late."""
