@@ -55,23 +55,28 @@ class Mailbox:
         self._task: asyncio.Task[None] | None = None
 
     def __call__(self, message: Message, context: Context) -> object:
-        return self._submit(partial(self._handler, message, context), context)
+        if self._task is None:
+            return self._begun(self._handler(message, context), context)
+        return self._wait(partial(self._handler, message, context), context)
 
     def on_timer(self, timer: Hashable, context: Context) -> object:
         handler = self._handler
         if not isinstance(handler, TimerHandler):
             return None
-        return self._submit(partial(handler.on_timer, timer, context), context)
-
-    def _submit(self, call: Callable[[], object], context: Context) -> object:
-        """Call the handler now if it is free, else later. `LATER`: it goes on after this has returned."""
         if self._task is None:
-            found = call()
-            if found is None or not isawaitable(found):
-                return None
-            self._task = asyncio.get_running_loop().create_task(self._work(found, context))
-            self._tasks.add(self._task)
-            return LATER
+            return self._begun(handler.on_timer(timer, context), context)
+        return self._wait(partial(handler.on_timer, timer, context), context)
+
+    def _begun(self, found: object, context: Context) -> object:
+        """The handler was free and has been called. `LATER`: it goes on after this has returned."""
+        if found is None or not isawaitable(found):
+            return None
+        self._task = asyncio.get_running_loop().create_task(self._work(found, context))
+        self._tasks.add(self._task)
+        return LATER
+
+    def _wait(self, call: Callable[[], object], context: Context) -> object:
+        """The handler is busy: call it later."""
         receipt = context.keep(self._give_up) if len(self._waiting) < self._capacity else None
         if receipt is None:
             context.dead_letter(MAILBOX_FULL if len(self._waiting) >= self._capacity else NODE_FULL)

@@ -30,7 +30,7 @@ from ockam_fsm.checking.errors import CodeRaised
 from ockam_fsm.checking.naming import identity
 from ockam_fsm.kernel.errors import DefinitionError
 
-BACKENDS: tuple[Literal["stdlib", "numba"], ...] = ("stdlib", "numba")
+BACKENDS = ("stdlib", pytest.param("numba", marks=pytest.mark.thorough))
 
 
 class Opened(NamedTuple):

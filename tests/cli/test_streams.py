@@ -112,7 +112,7 @@ def test_consoles_put_nothing_out_as_a_peer_said_it(capfd: pytest.CaptureFixture
             assert text in shown
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_without_docstrings_nothing_is_missing() -> None:
     for words in ([], ["types"], *([command, "--help"] for command in COMMANDS)):
         assert shell(words, "", PYTHONOPTIMIZE="2") == shell(words, "")

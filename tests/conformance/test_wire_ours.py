@@ -13,6 +13,8 @@ from ockam_fsm.conformance.wire.kit import NOT_JUDGED
 from ockam_fsm.conformance.wire.target import Target
 from tests.conformance.defective import judged, our_node, target
 
+pytestmark = pytest.mark.xdist_group("our nodes")  # the reports are made once
+
 DURATIONS = "negotiation=1,keepalive=0.3,idle=2,retention=1,request=2,back-off=0.05"
 SPAWNERS = {"session_spawner": "ockam", "generation_spawner": "one-sided", "responder": "one-sided"}
 TWO_SIDED = "explicit-persistent-two-sided"
@@ -44,7 +46,7 @@ def test_our_node_passes_everything(reports: dict[str, Report], name: str) -> No
     assert report.counts["PASS"] >= 14
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_where_the_forwarding_policy_refuses_nothing_is_applicable_that_needs_it() -> None:
     with our_targets("--forward-to", "none") as nodes:
         one_sided, two_sided = "generation_spawner", TWO_SIDED

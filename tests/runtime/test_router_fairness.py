@@ -13,6 +13,8 @@ from ockam_fsm.runtime.node.ledger import NODE_FULL, Ledger, Origin, weight_of
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.router import (
     DELIVERY_FAILED,
+    LIGHT_ADDRESSES,
+    LIGHT_PAYLOAD_BYTES,
     QUANTUM,
     ROUTE_FULL,
     Access,
@@ -224,10 +226,22 @@ def test_a_route_that_no_frame_can_say_ends_here(full: tuple[tuple[Address, ...]
 def test_what_a_full_node_cannot_queue_is_a_dead_letter_that_names_the_origin() -> None:
     sink = Sink()
     router, origin = router_with(sink, total_bytes=4 * weight_of(to_sink(b"").message)), peer("peer")
-    queue(router, origin, b"", b"", b"", b"")
+    queue(router, origin, b"", b"", b"", b"", b"")
     assert [(one.reason, one.detail) for one in router.dead_letters.letters] == [(NODE_FULL, "peer")]
     router.run()
-    assert (len(sink.taken), router.ledger.held_bytes) == (3, 0)
+    assert (len(sink.taken), router.ledger.held_bytes) == (4, 0)
+
+
+def test_a_small_message_is_not_charged_while_it_is_alone_in_its_queue() -> None:
+    router, origin = router_with(Sink(), total_bytes=0), peer("peer")
+    queue(router, origin, bytes(LIGHT_PAYLOAD_BYTES))
+    assert router.dead_letters.counts == {}
+    queue(router, origin, b"the second")
+    queue(router, peer("another"), bytes(LIGHT_PAYLOAD_BYTES + 1))
+    router.route(Envelope(Message((SINK,), (X,) * LIGHT_ADDRESSES, b"")), peer("a third"))
+    assert router.dead_letters.counts == {NODE_FULL: 3}
+    router.run()
+    assert (router.ledger.held_bytes, router.ledger.origins) == (0, {})
 
 
 # Ends of origins.
@@ -257,11 +271,11 @@ def test_an_origin_may_be_given_up_within_its_own_turn() -> None:
     sink = Sink(act)
     router = router_with(sink, total_bytes=8800)
     greatest = Origin("greatest", outside=True, evict=lambda: router.forget(greatest))
-    queue(router, greatest, b"1", *[b""] * 5)
+    queue(router, greatest, b"1", *[b""] * 6)
     assert router.ledger.held_bytes > 6500
     router.run()
     assert sink.taken == [b"1", bytes(2300)]
-    assert router.dead_letters.counts == {NODE_FULL: 5}
+    assert router.dead_letters.counts == {NODE_FULL: 6}
     assert (router.ledger.held_bytes, router.ledger.origins) == (0, {})
 
 

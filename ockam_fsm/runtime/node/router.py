@@ -60,6 +60,9 @@ CHORE = 4
 LIGHT_BYTES = 4 * 1024
 """A delivery counts once more for each of these that its message weighs: six addresses, or a payload of this size."""
 
+LIGHT_ADDRESSES, LIGHT_PAYLOAD_BYTES = 4, 1024
+"""A message of this size is not charged while it is alone in the queue of its origin."""
+
 MAX_VANISHED = 1000
 """How many ended addresses are remembered, the latest."""
 
@@ -258,11 +261,15 @@ class Router:
         if addresses > MAX_ROUTE_LENGTH and self._too_long(message):
             return
         origin = origin or self.serving
-        weight = weight_of(message, addresses)
-        if not self.ledger.charge(origin, weight):
-            self.bury(NODE_FULL, message, detail=origin.name)
-            return
-        origin.queue.append((envelope, weight))
+        queue = origin.queue
+        if not queue and addresses <= LIGHT_ADDRESSES and len(message.payload) <= LIGHT_PAYLOAD_BYTES:
+            weight = 0  # it leaves in the same turn, as a rule, and each origin has one such message at most
+        else:
+            weight = weight_of(message, addresses)
+            if not self.ledger.charge(origin, weight):
+                self.bury(NODE_FULL, message, detail=origin.name)
+                return
+        queue.append((envelope, weight))
         if not origin.ready:
             origin.ready = True
             self.round.append(origin)
@@ -326,8 +333,10 @@ class Router:
         self.serving, queue, done, release = origin, origin.queue, 0, self.ledger.release
         while queue and done < most:
             envelope, weight = queue.popleft()
-            release(origin, weight)
-            done += 1 + weight // LIGHT_BYTES
+            if weight:
+                release(origin, weight)
+                done += weight // LIGHT_BYTES
+            done += 1
             try:
                 self._deliver(envelope)
             except Exception as error:
