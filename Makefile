@@ -10,7 +10,9 @@ FUZZ_INPUTS ?= 1000000
 COVERED := tests/kernel tests/machines tests/runtime tests/specification/test_traces.py
 CONSTRAINTS ?= constraints.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
-PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
+# The tests of a file run in one process, so that what they share is made once. (Groups do that by marks: xdist 3.8 loses them
+# with pytest 9.2.)
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
 # $(call need,PROGRAM,DEBIAN PACKAGES): install a program where that is possible, else say which one is missing.
 need = command -v $(1) >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \

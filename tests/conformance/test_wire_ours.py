@@ -13,8 +13,6 @@ from ockam_fsm.conformance.wire.kit import NOT_JUDGED
 from ockam_fsm.conformance.wire.target import Target
 from tests.conformance.defective import judged, our_node, target
 
-pytestmark = pytest.mark.xdist_group("our nodes")  # the reports are made once
-
 DURATIONS = "negotiation=1,keepalive=0.3,idle=2,retention=1,request=2,back-off=0.05"
 SPAWNERS = {"session_spawner": "ockam", "generation_spawner": "one-sided", "responder": "one-sided"}
 TWO_SIDED = "explicit-persistent-two-sided"

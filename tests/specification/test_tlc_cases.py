@@ -38,7 +38,7 @@ from tests.specification.node_pair import Moment, difference
 from tests.specification.spec_cases import cases
 from tests.specification.tla_graph import Happened, Pair, Standing, StepGraph, Under
 
-pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("tlc-cases")]
+pytestmark = pytest.mark.thorough
 
 ROOT = File(__file__).parents[2] / "spec" / "tla"
 MODEL = "MCSteps"
