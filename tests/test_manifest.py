@@ -52,7 +52,7 @@ def test_what_is_pinned_is_what_is_claimed() -> None:
         assert len(entry["trace"]) == (entry["trace_length"] or 0)
 
 
-LARGE_STATES = 20_000
+LARGE_STATES = 10_000
 """Larger worlds are searched by numba in `make test-all`, and by the standard library in `make nightly`."""
 
 
