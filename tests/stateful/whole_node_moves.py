@@ -64,7 +64,7 @@ def attempt(walk: WholeNode, call: Callable[[], object], wrong: bool, what: str)
     """Let the application call the node. The result says whether it was accepted."""
     router = walk.node.router
     router.drain()
-    before, calm = picture(walk), not router.round  # else the call goes on with what is queued
+    before, calm = picture(walk), not router.busy  # else the call goes on with what waits
     try:
         call()
     except (LocalSessionError, DefinitionError):
