@@ -17,16 +17,26 @@ from ockam_fsm.checking.result import Choice, Moment, State, Trace
 from ockam_fsm.checking.world import World
 
 
-def replay(world: World, path: Sequence[int]) -> Iterator[Moment]:
+def replay(world: World, path: Sequence[int] | str) -> Iterator[Moment]:
     """One moment per state along the path, and a last one for the state it ends in.
 
-    Raises `IndexError` if the path leaves the list of enabled actions.
+    `path`: positions among the enabled actions, or text as in `Trace.path` ("0/2/1").
+
+    Raises:
+        IndexError: the path leaves the list of enabled actions.
+        ValueError: the text is no path.
     """
-    yield from _moments(world, tuple(path))
+    yield from _moments(world, _positions(path))
 
 
-def trace(world: World, path: Sequence[int]) -> Trace:
-    return Trace(tuple(path), tuple(_moments(world, tuple(path))))
+def trace(world: World, path: Sequence[int] | str) -> Trace:
+    """The whole walk along a path. Errors as `replay`."""
+    positions = _positions(path)
+    return Trace(positions, tuple(_moments(world, positions)))
+
+
+def _positions(path: Sequence[int] | str) -> tuple[int, ...]:
+    return tuple(int(step) for step in path.split("/") if path) if isinstance(path, str) else tuple(path)
 
 
 def _moments(world: World, path: tuple[int, ...]) -> list[Moment]:

@@ -92,7 +92,7 @@ class PropertyResult:
         """Lines for people: the verdict and, where it is refuted, a shortest way to where that shows."""
         lines = [f"  {self.id:6} {self.verdict.value:12} {self.sentence}"]
         if self.verdict is Verdict.REFUTED and self.trace is not None:
-            lines += [f"      {line}" for line in str(self.trace).splitlines()]
+            lines += [f"      {line}" for line in str(self.trace).splitlines() or ["at the start"]]
             if self.kind is Kind.RECOVERABLE:
                 lines.append("      from here the goal cannot be reached any more")
         return lines

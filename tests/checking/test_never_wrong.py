@@ -24,6 +24,7 @@ from ockam_fsm.checking import (
     always_step,
     explore,
     recoverable,
+    replay,
     sometimes,
 )
 from ockam_fsm.checking.errors import CodeRaised
@@ -217,3 +218,15 @@ def test_a_refuted_result_prints_its_counterexample() -> None:
     text = str(explore(world_of(0, counting, lost)))
     assert "1. one: order go" in text
     assert "from here the goal cannot be reached any more" in text
+
+
+def test_what_is_refuted_at_the_start_says_so_and_its_path_is_replayed() -> None:
+    world = world_of(0, counting, recoverable("R1", "nine", lambda state: state == 9, over=("one",)))
+    result = explore(world)
+    found = result["R1"].trace
+    assert found is not None
+    assert "at the start" in str(result)
+    assert [moment.state for moment in replay(world, found.path)] == [moment.state for moment in found.steps]
+    assert [moment.state.locals["one"] for moment in replay(world, "0/0")] == [0, 1, 2]
+    with pytest.raises(ValueError, match="invalid literal"):
+        list(replay(world, "0/x"))
