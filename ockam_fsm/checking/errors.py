@@ -24,13 +24,12 @@ class CodeRaised(DefinitionError):
         self.what = raised(cause)
         super().__init__(subject, [f"{self.what}, with {place}"])
 
-    def after(self, path: str, labels: Sequence[str]) -> CodeRaised:
-        """The same, with the way there."""
+    def located(self, path: str, labels: Sequence[str]) -> None:
+        """The way there is known now, and becomes part of the text."""
         self.path, self.labels = path, tuple(labels)
         way = "".join(f"\n    {number:3}. {label}" for number, label in enumerate(labels, start=1))
         told = f", after these steps (path {path}):{way}" if labels else ", at the start"
         super().__init__(self.subject, [f"{self.what}, with {self.place}{told}"])
-        return self
 
 
 def raised(error: BaseException) -> str:

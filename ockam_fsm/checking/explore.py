@@ -131,7 +131,7 @@ class _Exploration:
 
     def _locate(self, error: CodeRaised, hit: Hit) -> None:
         path, labels = ShortestPaths(self.moves, self.search).way(hit)
-        error.after("/".join(map(str, path)), labels)
+        error.located("/".join(map(str, path)), labels)
 
     def _where_a_handler_raises(self) -> Collection[int]:
         """The deepest level is being expanded."""

@@ -85,13 +85,7 @@ class Mailbox:
         return LATER
 
     def _give_up(self, receipt: Receipt) -> None:
-        self._lose(receipt, NODE_FULL)
-
-    def _lose(self, receipt: Receipt, reason: str, detail: str = "") -> None:
-        context = self._waiting.pop(receipt).context
-        context.release(receipt)
-        context.dead_letter(reason, detail)
-        context.commit()
+        self._waiting.pop(receipt).context.lose(receipt, NODE_FULL)
 
     async def _work(self, running: Awaitable[object], context: Context) -> None:
         try:
@@ -136,5 +130,7 @@ class Mailbox:
         """What waits behind it is lost as well: a worker that waits for its restart handles nothing."""
         with suppress(EventRefused):  # it was stopped meanwhile
             context.fail(error)
-        for receipt in tuple(self._waiting):
-            self._lose(receipt, HANDLER_RAISED, "in the mailbox of a worker that failed")
+        while self._waiting:
+            receipt = next(iter(self._waiting))
+            context = self._waiting.pop(receipt).context
+            context.lose(receipt, HANDLER_RAISED, "in the mailbox of a worker that failed")

@@ -24,7 +24,7 @@ from ockam_fsm.runtime.node.commands import (
 )
 from ockam_fsm.runtime.node.dead_letters import short_repr
 from ockam_fsm.runtime.node.ledger import Ledger
-from ockam_fsm.runtime.session.commands import Closed, TimedOut
+from ockam_fsm.runtime.session.commands import Closed, TimedOut, with_detail
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -81,7 +81,7 @@ def described(observation: Observation) -> tuple[str, dict[str, Any]]:
             return f"dead letter: {reason}", facts | {"reason": reason, "detail": detail}
         case Notify(worker, notice):
             reason, detail = (notice.reason, notice.detail) if isinstance(notice, Closed | TimedOut) else ("", "")
-            told = f"{worker}: {type(notice).__name__} {reason}{': ' if detail else ''}{detail}"
+            told = f"{worker}: {type(notice).__name__} {with_detail(reason, detail)}"
             return told.rstrip(), facts | {"reason": reason, "detail": detail}
 
 

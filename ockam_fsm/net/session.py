@@ -41,6 +41,7 @@ from ockam_fsm.runtime.session.commands import (
     RequestTimedOut,
     Responded,
     TimedOut,
+    with_detail,
 )
 
 SESSION_CLOSED = "session closed"
@@ -72,13 +73,7 @@ class Inbox:
 
     def _give_up(self, receipt: Receipt) -> None:
         _, context = self.messages.pop(receipt)
-        context.release(receipt)
-        context.dead_letter(NODE_FULL)
-        context.commit()
-
-
-def _said(reason: str, detail: str) -> str:
-    return f"{reason}: {detail}" if detail else reason
+        context.lose(receipt, NODE_FULL)
 
 
 class SessionOwner(Protocol):
@@ -241,7 +236,7 @@ class TcpSession:
             while not inbox.messages:
                 self._node.require_running()
                 if self.state is State.CLOSED:
-                    raise RemoteSessionError(SESSION_CLOSED, _said(self.reason, self.detail))
+                    raise RemoteSessionError(SESSION_CLOSED, with_detail(self.reason, self.detail))
                 inbox.arrived.clear()
                 await inbox.arrived.wait()
         return inbox.pop()
@@ -327,7 +322,7 @@ class TcpSession:
             case Responded(request, payload):
                 self._settle(request, payload)
             case RequestFailed(request, reason, detail):
-                self._settle(request, RemoteSessionError("request failed", _said(reason, detail)))
+                self._settle(request, RemoteSessionError("request failed", with_detail(reason, detail)))
             case RequestTimedOut(request):
                 self._settle(request, TimeoutError("no response in time"))
             case Established(generation, resumed):
@@ -362,7 +357,7 @@ class TcpSession:
             while True:
                 self._node.require_running()
                 if self.state is State.CLOSED and wanted is Established:
-                    raise RemoteSessionError(SESSION_CLOSED, _said(self.reason, self.detail))
+                    raise RemoteSessionError(SESSION_CLOSED, with_detail(self.reason, self.detail))
                 waiter: asyncio.Future[Notice] = self._node.loop.create_future()
                 self._waiters = (*self._waiters, waiter)
                 try:
@@ -378,7 +373,7 @@ class TcpSession:
             async with _within(timeout_seconds):
                 yield
         except TimeoutError:
-            since = f"; the last failure: {_said(self.reason, self.detail)}" if self.reason else ""
+            since = f"; the last failure: {with_detail(self.reason, self.detail)}" if self.reason else ""
             raise TimeoutError(f"not {wanted.__name__.lower()} within {timeout_seconds:g} s{since}") from None
 
     def _worker(self) -> SessionWorker | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from ockam_fsm.runtime.node.connections import Connection
 from ockam_fsm.runtime.node.ledger import RESPONDER_BYTES, Ledger, Origin, weight_of
 from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.node.router import LIGHT_PAYLOAD_BYTES
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.simulation.monitors import Broken
 
@@ -32,7 +33,7 @@ class JudgedLedger(Ledger):
         return fits
 
     def _could_pay(self, origin: Origin, size: int) -> Origin | None:
-        """The greatest peer, if it keeps more than `origin` would and has responders to give up."""
+        """The greatest peer, if it keeps more than `origin` would and has something to give up one by one."""
         greatest = max((one for one in self.origins if one.outside), key=lambda one: one.held_bytes, default=None)
         if greatest is None or greatest is origin or not greatest.discards:
             return None
@@ -62,7 +63,9 @@ def kept_by(node: Node) -> Iterator[int]:
     """What a node keeps, in bytes, by looking everywhere."""
     router = node.router
     for origin in router.round:
-        yield from (weight for _, weight in origin.queue)
+        for position, (envelope, charged) in enumerate(origin.queue):
+            alone = position == 0 and len(envelope.message.payload) <= LIGHT_PAYLOAD_BYTES
+            yield weight_of(envelope.message) if charged or not alone else 0
     for resident in residents(node):
         if isinstance(resident, Connection):
             yield from map(weight_of, resident.waiting)

@@ -1,10 +1,10 @@
-"""Greedy and hostile peers in a simulation: real nodes that make `b` keep as much as it lets anybody, and lie to it.
+"""Greedy and hostile peers in a simulation: real nodes that fill the account of `b` and send it malformed messages.
 
-    hello    it asks for sessions, and confirms none
-    strand   it sends large messages on to a destination that never answers; `b` holds them meanwhile
-    swell    it sends payloads to an address that nobody has
-    lie      it sends arbitrary bytes, over routes of any length, to the host, a private worker, or nobody
-    leave    its connection ends, and the next of these opens another
+    hello       it asks for sessions, and confirms none
+    forward     it sends large messages on to a destination that never answers; `b` holds them meanwhile
+    oversize    it sends large payloads to an address that does not exist
+    malformed   it sends arbitrary bytes, with routes of any length, to the host, a private worker or no worker at all
+    leave       its connection ends; its next message opens another one
 
 Rule 1: `b` has a small account, so that its limits are met in every run. What is made of that: accounts.py.
 Source: spec/sessions.md clauses 16.4 and 16.5.
@@ -25,11 +25,11 @@ from ockam_fsm.simulation.network import SimulatedNetwork, SimulatedNode, tcp
 SMALL_ACCOUNT_BYTES = 96 * 1024
 MOST_AT_ONCE = 12
 PAUSE_SECONDS = 0.5
-"""On average, between two deeds of one peer."""
+"""On average, between two actions of one peer."""
 
 SILENT = "silent"
-NOBODY = local("nobody")
-_DEEDS = ("hello", "hello", "strand", "strand", "swell", "lie", "leave")
+NO_WORKER = local("no-worker")
+_ACTIONS = ("hello", "hello", "forward", "forward", "oversize", "malformed", "leave")
 
 
 class GreedyPeers:
@@ -66,28 +66,28 @@ class GreedyPeers:
         return self._network.random
 
     def _later(self, node: SimulatedNode) -> None:
-        self._network.after(self._random.expovariate(1 / PAUSE_SECONDS), "greed", self._act, node)
+        self._network.after(self._random.expovariate(1 / PAUSE_SECONDS), "greedy-peer", self._act, node)
 
     def _act(self, node: SimulatedNode) -> None:
         if node not in self._nodes:
             return
-        deed, times = self._random.choice(_DEEDS), self._random.randint(1, MOST_AT_ONCE)
-        if deed == "leave":
+        action, times = self._random.choice(_ACTIONS), self._random.randint(1, MOST_AT_ONCE)
+        if action == "leave":
             self._leave(node)
         else:
             for _ in range(times):
-                node.node.route(self._message(deed))
+                node.node.route(self._message(action))
             node.run()
         self._later(node)
 
-    def _message(self, deed: str) -> Message:
-        if deed == "hello":
+    def _message(self, action: str) -> Message:
+        if action == "hello":
             return self._hello()
-        if deed == "lie":
-            return self._lie()
+        if action == "malformed":
+            return self._malformed()
         payload = bytes(self._random.randint(0, SMALL_ACCOUNT_BYTES // 8))
-        beyond = (tcp(SILENT), NOBODY) if deed == "strand" else (NOBODY,)
-        return Message((tcp("b"), *beyond), (NOBODY,), payload)
+        beyond = (tcp(SILENT), NO_WORKER) if action == "forward" else (NO_WORKER,)
+        return Message((tcp("b"), *beyond), (NO_WORKER,), payload)
 
     def _hello(self) -> Message:
         self._asked += 1
@@ -96,9 +96,9 @@ class GreedyPeers:
         hello = self._profile.encode(Hello(session_id, generation, ()))
         return Message((tcp("b"), self._host), (generation.address,), hello)
 
-    def _lie(self) -> Message:
-        onward = self._random.choice(((self._host,), (local("application"),), (NOBODY,) * 100, ()))
-        back = (NOBODY,) * self._random.randint(0, MAX_ACCEPTED_ROUTE)
+    def _malformed(self) -> Message:
+        onward = self._random.choice(((self._host,), (local("application"),), (NO_WORKER,) * 100, ()))
+        back = (NO_WORKER,) * self._random.randint(0, MAX_ACCEPTED_ROUTE)
         return Message((tcp("b"), *onward), back, self._random.randbytes(self._random.randint(0, 40)))
 
     def _leave(self, node: SimulatedNode) -> None:

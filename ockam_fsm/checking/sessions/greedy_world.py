@@ -4,7 +4,7 @@
                    any order and as often as it likes; the destination fails at any time
 
 The node is the real one (`runtime/node/node.py`), with an account of a few messages. It is rebuilt from an image for
-every event: what waits for the destination, by whose it is, in order.
+every event: the owners of the messages that wait for the destination, in order.
 
 Rule 1: the world has no bound of its own. What a peer can do is bounded by the account alone.
 Left out: responders, mailboxes and inboxes, which are given up by the same rule (tests/runtime/test_giving_up.py).
@@ -33,21 +33,21 @@ from ockam_fsm.runtime.session.link import Purpose
 
 GREEDY, HONEST, APPLICATION = "greedy", "honest", "application"
 OWNERS = (GREEDY, HONEST, APPLICATION)
-STRAND, ASK = "strand", "ask"
+FORWARD, DELIVER = "forward", "deliver"
 """Send a message for the silent destination, or one for the worker."""
 
 ORDERS: Mapping[Hashable, tuple[str, str]] = {
-    f"{owner}-{deed}": (owner, deed) for owner in OWNERS for deed in (STRAND, ASK)
+    f"{owner}-{action}": (owner, action) for owner in OWNERS for action in (FORWARD, DELIVER)
 }
 
 CONNECT = "connect"
 """The timer of the connection to the destination."""
 
-SILENT, SINK, NOBODY = destination("silent"), local("sink"), local("nobody")
+SILENT, SINK, NO_WORKER = destination("silent"), local("sink"), local("no-worker")
 OUT = local("out")
 TOTAL_BYTES = 10 * 1024
-QUEUED_BYTES = weight_of(Message((SILENT, NOBODY), (local(GREEDY),), b"m"))
-WAITING_BYTES = weight_of(Message((NOBODY,), (local(GREEDY),), b"m"))
+QUEUED_BYTES = weight_of(Message((SILENT, NO_WORKER), (local(GREEDY),), b"m"))
+WAITING_BYTES = weight_of(Message((NO_WORKER,), (local(GREEDY),), b"m"))
 """What a message of a peer weighs when it arrives, and while it waits."""
 
 Image: TypeAlias = tuple[str, ...]
@@ -110,7 +110,7 @@ def _handler(out: Outbox) -> Callable[[Message, Context], None]:
 
 
 def _owner(origin: Origin) -> str:
-    return origin.name.removeprefix("0#") if origin.outside else APPLICATION
+    return origin.name if origin.outside else APPLICATION
 
 
 def _origin(node: Node, owner: str) -> Origin:
@@ -128,7 +128,7 @@ def _restore(node: Node, image: Image) -> None:
         back = () if owner == APPLICATION else (local(owner),)
         node.router.on_behalf(
             _origin(node, owner),
-            lambda back=back: connection.hold(Message((NOBODY,), back, b"m")),  # type: ignore[misc]
+            lambda back=back: connection.hold(Message((NO_WORKER,), back, b"m")),  # type: ignore[misc]
         )
     node.run()
 
@@ -136,8 +136,8 @@ def _restore(node: Node, image: Image) -> None:
 def _tell(node: Node, event: Event) -> None:
     match event:
         case Order(order):
-            owner, deed = ORDERS[order]
-            message = Message((SILENT, NOBODY) if deed == STRAND else (SINK,), (), b"m")
+            owner, action = ORDERS[order]
+            message = Message((SILENT, NO_WORKER) if action == FORWARD else (SINK,), (), b"m")
             if owner == APPLICATION:
                 node.route(message)
             else:
@@ -211,8 +211,8 @@ def refused(step: Step) -> bool:
 
 PROPERTIES: tuple[Property, ...] = (
     always_step("S24", "what is charged is what waits, within the limits, and nothing when nothing waits", s24),
-    always_step("S25", "where there is no room the greatest peer gives something up, and whoever keeps less is "
-                       "served", s25),
+    always_step("S25", "where there is no room the peer that keeps the most gives something up, and a peer that "
+                       "keeps less is served", s25),
     sometimes_step("W13", "a peer gives something up for another origin",
                    lambda step: isinstance(step.event, Order) and payers(step)),
     sometimes_step("W14", "the peer that would keep the most is refused",
@@ -261,7 +261,7 @@ class EverythingFits(Ledger):
 def wrong_accounts() -> Iterator[tuple[str, str, str, World]]:
     """Name, why the rule exists, the property that rejects it, and a small world that shows it."""
     wrong: tuple[tuple[type[Ledger], str, str, str], ...] = (
-        (NewcomerPays, "newcomer-pays", "whoever fills a node first would keep it from everybody else", "S25"),
+        (NewcomerPays, "newcomer-pays", "the first peer that fills a node would lock out all others", "S25"),
         (ForgetsToRelease, "forgets-to-release", "a node would fill for ever, with nothing in it", "S24"),
         (EverythingFits, "everything-fits", "one peer would take all memory", "S24"),
     )

@@ -197,6 +197,12 @@ class Context:
     def release(self, receipt: Receipt) -> None:
         self._worker.router.ledger.give_back(receipt)
 
+    def lose(self, receipt: Receipt, reason: str, detail: str = "") -> None:
+        """This message was kept, and is a dead letter now."""
+        self.release(receipt)
+        self.dead_letter(reason, detail)
+        self.commit()
+
     def fail(self, error: BaseException) -> None:
         """The handler went on after it had returned, as a coroutine does, and has failed then.
 

@@ -101,6 +101,11 @@ class Established:
     resumed: bool
 
 
+def with_detail(reason: str, detail: str) -> str:
+    """A reason, and what is known besides, in one line."""
+    return f"{reason}: {detail}" if detail else reason
+
+
 @value
 class TimedOut:
     """A failure. `reason` is one of few; `detail` is what is known besides, for people: it counts for no comparison."""

@@ -27,6 +27,7 @@ from ockam_fsm.runtime.session.commands import (
     TimedOut,
     Timer,
     Unregister,
+    with_detail,
 )
 from ockam_fsm.runtime.session.config import MAX_BACK_OFF_STEPS
 from ockam_fsm.runtime.session.handshake import worker_route
@@ -272,7 +273,7 @@ class Effects(Knowledge):
     # The owner --------------------------------------------------------------------------------------------------------
 
     def note_exhausted(self, cause: Cause) -> None:
-        self.detail = f"{self.reason}: {self.detail}" if self.detail else self.reason
+        self.detail = with_detail(self.reason, self.detail)
         self.reason = EXHAUSTED
 
     def notify_established(self, cause: Cause) -> None:
