@@ -149,3 +149,22 @@ def test_a_difference_in_a_step_that_outlasts_a_time_out_is_nobodys(
     case = "row-qw2-repeated-hello"
     report = run(judged_by_rows(settings(machine=machine), case), fast=False)
     assert [one.verdict for one in report.findings if one.case == case] == [verdict]
+
+
+@pytest.mark.slow
+def test_a_comparison_that_outlasts_a_time_out_blames_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault that shows without what the case tries, asked for once more while something stands still."""
+    wires: list[Wire] = []
+    whole = Wire.settled
+
+    async def stalling(wire: Wire) -> None:
+        if wire not in wires:
+            wires.append(wire)
+        elif wires.index(wire) == 1:  # the second walk is the one that asks whether it shows without
+            await pause(1.2)
+        await whole(wire)
+
+    monkeypatch.setattr(Wire, "settled", stalling)
+    machine = fault_in(PERSISTENT, "ES3 lose ANSWER_KEEPALIVE").machine()
+    report = run(judged_by_rows(settings(machine=machine), "row-qw2-repeated-hello"), fast=False)
+    assert failures(report) == {"4.7"}, [one.reason for one in report.findings]
