@@ -34,6 +34,7 @@ from ockam_fsm.runtime.session.signals import (
     Data,
     Error,
     Generation,
+    GoingAway,
     Hello,
     Keepalive,
     KeepaliveAnswer,
@@ -246,7 +247,8 @@ def test_byte_examples_are_what_the_profiles_write(spec: Spec) -> None:
     written: list[Signal] = [
         Hello(bytes(16), generation), Answer(bytes(16), generation, local("b1"), False),
         Superseded(bytes(16), 2, local("a1")), Keepalive(), KeepaliveAnswer(), Data(b"hi"),
-        Data(b"hi", (), (local("a1.1"),)), Close("done"), Error("unknown address"),
+        Data(b"hi", (), (local("a1.1"),)), GoingAway("stopped"), Error("unknown address"),
+        Close(bytes(16), 2, local("a1"), "done"),
     ]  # fmt: skip
     printed = [name for cells in Spec(spec.clauses["14.3"]).table("bytes") for name in names(cells[1])]
     assert [bytes.fromhex(text) for text in printed if text != "hi"] == [GENERATION.encode(one) for one in written]

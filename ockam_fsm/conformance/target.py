@@ -160,6 +160,7 @@ class Ordered(Enum):
     REQUEST = "request"
     RENEGOTIATE = "renegotiate"
     CLOSE = "close"
+    STOP = "stop"
     LOWER_LAYER_LOST = "lower layer lost"
 
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ockam_fsm.kernel import machine as kernel
-from ockam_fsm.kernel.machine import Ignore, Refuse, Row, Update
-from ockam_fsm.machines.vocabulary import ATTEMPTS, HELD, MISSES, RESTING, Effect, Event, State
+from ockam_fsm.kernel.machine import Guard, Ignore, Refuse, Row, Update
+from ockam_fsm.machines.vocabulary import ATTEMPTS, CONFIRMED, HELD, MISSES, RESTING, Effect, Event, State
 
 Part: TypeAlias = kernel.Part[State, Event, Effect]
 Decision: TypeAlias = kernel.Decision[State, Event, Effect]
@@ -40,6 +40,8 @@ ADOPT: Effects = (Effect.STOP_TIMERS, Effect.ADOPT_LINK, Effect.NOTIFY_ESTABLISH
 END: Effects = (Effect.FAIL_REQUESTS, Effect.DISCARD_HELD, Effect.NOTIFY_CLOSED)
 LEAVE: Effects = (Effect.STOP_TIMERS, Effect.FORGET_ROUTE, *END)
 ESTABLISHED_AFRESH: Updates = (MISSES.reset, HELD.reset)
+KEPT: Updates = (CONFIRMED.increment,)
+"""A persistent responder has a state from now on, which survives its failures."""
 EMPTIED: Updates = (HELD.reset,)
 
 
@@ -114,6 +116,7 @@ def own_negotiation(prefix: str, watch: Effects, wait: Effect) -> Part:
             Row(f"{prefix}1", NEGOTIATING, Event.ANSWER_CURRENT, ESTABLISHED, adopted, updates=updates, cites="4.3"),
             Row(f"{prefix}2", NEGOTIATING, Event.SUPERSEDED, TIMED_OUT, (Effect.CATCH_UP, *failed), cites="4.2"),
             Row(f"{prefix}3", NEGOTIATING, Event.ERROR_RECEIVED, TIMED_OUT, failed, cites="discussion: error messages"),
+            Row(f"{prefix}4", NEGOTIATING, Event.GOING_AWAY_RECEIVED, TIMED_OUT, failed, cites="3.8"),
         ),
     )
 
@@ -131,9 +134,9 @@ def judging_answers(prefix: str, wait: Effect) -> Part:
     )
 
 
-def answering(prefix: str, watch: Effects, proof: Proof = NO_PROOF) -> Part:
+def answering(prefix: str, watch: Effects, proof: Proof = NO_PROOF, kept: Updates = ()) -> Part:
     confirmed = (*established_by_confirmation(watch), *proof.effects)
-    updates = (*proof.updates, *emptied_and_watched(watch))
+    updates = (*proof.updates, *emptied_and_watched(watch), *kept)
     repeat, supersede = (Effect.SEND_ANSWER,), (Effect.SEND_SUPERSEDED,)
     return Part(
         "answering a hello: not yet a session until the peer is heard in it",
@@ -216,17 +219,20 @@ def closing_unused(prefix: str) -> Part:
     )
 
 
-def failing(prefix: str, wait: Effect) -> Part:
+def failing(prefix: str, wait: Effect, when: Guard = ()) -> Part:
+    """`when`: the negotiation of other ends ends otherwise (`persistence.never_confirmed`)."""
     failed = fail(wait)
     return Part(
         "failures that every end decides in TIMED_OUT",
         (
-            Row(f"{prefix}1", NEGOTIATING, Event.NEGOTIATION_EXPIRED, TIMED_OUT, failed, cites="3.4, 3.9"),
-            Row(f"{prefix}2", NEGOTIATING, Event.LOWER_LAYER_LOST, TIMED_OUT, failed, cites="3.11"),
+            Row(f"{prefix}1", NEGOTIATING, Event.NEGOTIATION_EXPIRED, TIMED_OUT, failed, when=when, cites="3.4, 3.9"),
+            Row(f"{prefix}2", NEGOTIATING, Event.LOWER_LAYER_LOST, TIMED_OUT, failed, when=when, cites="3.11"),
             Row(f"{prefix}3", ESTABLISHED, Event.LOWER_LAYER_LOST, TIMED_OUT, failed, cites="3.11"),
             Row(f"{prefix}4", ESTABLISHED, Event.ERROR_RECEIVED, TIMED_OUT, failed, cites="discussion: error messages"),
             Row(f"{prefix}5", ESTABLISHED, Event.REQUEST_EXPIRED, TIMED_OUT, failed,
                 cites="discussion: request timeouts"),
+            Row(f"{prefix}6", ESTABLISHED, Event.GOING_AWAY_RECEIVED, TIMED_OUT, failed, cites="3.8"),
+            Ignore(Event.GOING_AWAY_RECEIVED, because="the generation that it speaks of is over"),
             Ignore(Event.LOWER_LAYER_LOST, because="no route leads over it now"),
             Ignore(Event.ERROR_RECEIVED, because="what it speaks of is over"),
             Refuse(Event.REQUEST_EXPIRED, because="no request is pending"),
@@ -239,6 +245,15 @@ def confirmed_first() -> Decision:
     """An end that answers hears nothing in `NEGOTIATING`: the first that it hears makes it established (15.23)."""
     because = "whatever arrives in the generation that was answered confirms it first"
     return Ignore(Event.CLOSE_RECEIVED, (NEGOTIATING,), because=because)
+
+
+def closed_at_contact(prefix: str, *states: State) -> Part:
+    rows = tuple(
+        Row(f"{prefix}{number}", state, Event.CLOSE_AT_CONTACT, CLOSED, LEAVE, updates=EMPTIED, cites="3.8")
+        for number, state in enumerate(states, 1)
+    )
+    over: Decision = Ignore(Event.CLOSE_AT_CONTACT, because="the session is over")
+    return Part("a peer without a messaging route closes the session along the initialization route", (*rows, over))
 
 
 def ending_with_failure(prefix: str, *, asks: bool) -> Part:
@@ -276,18 +291,29 @@ def holding(prefix: str, *states: State, resting: bool = False) -> Part:
 
 
 def closing(prefix: str, *states: State) -> Part:
-    rows = tuple(
-        Row(f"{prefix}{number}", state, Event.CLOSE, CLOSED, (Effect.SEND_CLOSE, *LEAVE), updates=EMPTIED, cites="3.8")
-        for number, state in enumerate(states, 1)
-    )
     over = "the session is closed"
     return Part(
-        "closing, by order",
+        "closing, by order of the application",
         (
-            *rows,
+            *_leaving(prefix, Event.CLOSE, Effect.SEND_CLOSE, states),
             Ignore(Event.CLOSE, (CLOSED,), because=over),
             Refuse(Event.SEND, (CLOSED,), because=over, remedy="make a new session"),
         ),
+    )
+
+
+def stopping(prefix: str, *states: State) -> Part:
+    rows = _leaving(prefix, Event.STOP, Effect.SEND_GOING_AWAY, states)
+    return Part(
+        "going away: the node or the host stops, the session does not end with it",
+        (*rows, Ignore(Event.STOP, (CLOSED,), because="the session is closed")),
+    )
+
+
+def _leaving(prefix: str, order: Event, said: Effect, states: tuple[State, ...]) -> tuple[Decision, ...]:
+    return tuple(
+        Row(f"{prefix}{number}", state, order, CLOSED, (said, *LEAVE), updates=EMPTIED, cites="3.8")
+        for number, state in enumerate(states, 1)
     )
 
 

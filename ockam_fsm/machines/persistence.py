@@ -16,6 +16,7 @@ from ockam_fsm.machines.parts import (
     ESTABLISHED,
     ESTABLISHED_AFRESH,
     IDLE,
+    LEAVE,
     NEGOTIATING,
     NO_PROOF,
     RENEGOTIATING,
@@ -30,7 +31,7 @@ from ockam_fsm.machines.parts import (
     established_by_confirmation,
     fail,
 )
-from ockam_fsm.machines.vocabulary import ATTEMPTS, HELD, RESTING, USABLE, Effect, Event
+from ockam_fsm.machines.vocabulary import ATTEMPTS, CONFIRMED, HELD, RESTING, USABLE, Effect, Event
 
 
 def restarted_with_memory() -> Part:
@@ -83,6 +84,8 @@ def previous_generation(prefix: str) -> Part:
                 when=usable, updates=(USABLE.reset,), cites="3.8, 4.4"),
             Row(f"{prefix}6", RENEGOTIATING, Event.REQUEST_EXPIRED, RENEGOTIATING, ended,
                 when=usable, updates=(USABLE.reset,), cites="discussion: request timeouts; 4.4"),
+            Row(f"{prefix}7", RENEGOTIATING, Event.GOING_AWAY_RECEIVED, RENEGOTIATING, ended,
+                when=usable, updates=(USABLE.reset,), cites="3.8, 4.4"),
             Ignore(Event.DATA_RECEIVED, (RENEGOTIATING,), because=none_usable, when=gone),
             Ignore(Event.KEEPALIVE_RECEIVED, (RENEGOTIATING,), because=none_usable, when=gone),
             Refuse(Event.PREVIOUS_ENDED, (RENEGOTIATING,), because=none_usable, when=gone),
@@ -105,6 +108,8 @@ def waiting_to_be_asked(prefix: str) -> Part:
                 cites="3.11"),
             Ignore(Event.ERROR_RECEIVED, (RENEGOTIATING,), because="nothing of this end is on its way", when=gone),
             Ignore(Event.CLOSE_RECEIVED, (RENEGOTIATING,), because="the generation that it closes is over", when=gone),
+            Ignore(Event.GOING_AWAY_RECEIVED, (RENEGOTIATING,), because="the generation that it speaks of is over",
+                   when=gone),
             Refuse(Event.RENEGOTIATE, because=because, remedy="let the initiator renegotiate"),
             Refuse(Event.RETENTION_EXPIRED, because="the retention timer runs in TIMED_OUT only"),
         ),
@@ -180,6 +185,7 @@ def own_renegotiation(prefix: str, watch: Effects, *, guarded: bool) -> Part:
             Row(f"{prefix}6", ESTABLISHED, Event.RENEGOTIATE, TIMED_OUT, fail(Effect.START_ZERO_BACK_OFF),
                 cites="discussion: an API call; 3.2"),
             *expiry,
+            Row(f"{prefix}8", RENEGOTIATING, Event.GOING_AWAY_RECEIVED, TIMED_OUT, failed, when=when, cites="3.8"),
             Refuse(Event.RENEGOTIATE, because="there is no established session to renegotiate",
                    remedy="wait until it is established; a message wakes an implicit session that rests"),
             Refuse(Event.BACK_OFF_EXPIRED, because="the back-off runs in TIMED_OUT only"),
@@ -187,14 +193,27 @@ def own_renegotiation(prefix: str, watch: Effects, *, guarded: bool) -> Part:
     )  # fmt: skip
 
 
-def surviving_failure(prefix: str, wait: Effect, *, asks: bool) -> Part:
-    """`asks`: this end starts the first negotiation, so that its peer may close before it has answered."""
-    failed = fail(wait)
-    denied = Row(f"{prefix}2", NEGOTIATING, Event.CLOSE_RECEIVED, TIMED_OUT, failed, cites="3.8")
+def never_confirmed(prefix: str) -> Part:
+    """Only its host knows of it: nothing is lost with it, and its place is wanted (clause 4.9)."""
+    ends = (Event.NEGOTIATION_EXPIRED, Event.LOWER_LAYER_LOST)
+    rows = (
+        Row(f"{prefix}{number}", NEGOTIATING, event, CLOSED, LEAVE, when=(CONFIRMED.below(1),), updates=EMPTIED,
+            cites="3.9, 4.9")
+        for number, event in enumerate(ends, 1)
+    )  # fmt: skip
     return Part(
-        "persistent: the peer's close is a failure like others",
+        "a responder that was never confirmed, in this or an earlier incarnation, closes with its negotiation",
+        tuple(rows),
+    )
+
+
+def closed_by_peer(prefix: str, wait: Effect, *, asks: bool) -> Part:
+    """`asks`: this end starts the first negotiation, so that its peer may close before it has answered."""
+    denied = Row(f"{prefix}2", NEGOTIATING, Event.CLOSE_RECEIVED, TIMED_OUT, fail(wait), cites="3.8")
+    return Part(
+        "persistent: the peer's close ends an established session; for an attempt it is a failure",
         (
-            Row(f"{prefix}1", ESTABLISHED, Event.CLOSE_RECEIVED, TIMED_OUT, failed, cites="3.8"),
+            Row(f"{prefix}1", ESTABLISHED, Event.CLOSE_RECEIVED, CLOSED, LEAVE, updates=EMPTIED, cites="3.8"),
             denied if asks else confirmed_first(),
             Ignore(Event.CLOSE_RECEIVED, because="the generation that it closes is over"),
         ),

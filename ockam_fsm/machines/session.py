@@ -16,6 +16,7 @@ from ockam_fsm.machines import parts, persistence
 from ockam_fsm.machines.parts import Part
 from ockam_fsm.machines.vocabulary import (
     ATTEMPTS,
+    CONFIRMED,
     HELD,
     MISSES,
     RESTING,
@@ -72,7 +73,7 @@ def compose(session_type: SessionType, role: Role) -> SessionMachine:
     mentioned = {decision.event for decision in decisions}
     moved = {update.counter for d in decisions if isinstance(d, Row) for update in d.updates}
     events = tuple(event for event in Event if event in mentioned)
-    counters = tuple(c for c in (ATTEMPTS, HELD, MISSES, USABLE, RESTING) if c.name in moved)
+    counters = tuple(c for c in (ATTEMPTS, HELD, MISSES, USABLE, CONFIRMED, RESTING) if c.name in moved)
     return kernel.Machine(name, State.IDLE, (State.CLOSED,), events, counters, composed)
 
 
@@ -98,20 +99,29 @@ def _transient(creation: Creation, role: Role) -> Iterator[Part]:
     yield parts.failing("FT", wait)
     yield parts.ending_with_failure("TT", asks=role is Role.INITIATOR)
     yield parts.holding("HT", State.NEGOTIATING)
-    yield parts.closing("ZT", State.IDLE, State.NEGOTIATING, State.ESTABLISHED, State.TIMED_OUT)
+    if role is Role.RESPONDER:
+        yield parts.closed_at_contact("CT", State.NEGOTIATING, State.ESTABLISHED, State.TIMED_OUT)
+    there = (State.IDLE, State.NEGOTIATING, State.ESTABLISHED, State.TIMED_OUT)
+    yield parts.closing("ZT", *there)
+    yield parts.stopping("LT", *there)
 
 
 def _persistent(session_type: SessionType, role: Role) -> Iterator[Part]:
     yield from _beginning(session_type.creation, role)
+    two_sided = session_type.renegotiation is Renegotiation.TWO_SIDED
     if session_type.renegotiated_by(role):
-        two_sided = session_type.renegotiation is Renegotiation.TWO_SIDED
         yield from _renegotiating(session_type.creation, role, answers=two_sided)
     else:
         yield from _waiting()
     yield parts.holding("HP", State.NEGOTIATING, State.RENEGOTIATING)
-    one_sided = session_type.renegotiation is Renegotiation.ONE_SIDED
-    yield persistence.reissuing("J", answers=role is Role.RESPONDER or not one_sided)
-    yield parts.closing("ZP", *(state for state in State if state is not State.CLOSED))
+    yield persistence.reissuing("J", answers=role is Role.RESPONDER or two_sided)
+    there = tuple(state for state in State if state is not State.CLOSED)
+    if role is Role.RESPONDER:
+        yield persistence.never_confirmed("U")
+    if role is Role.RESPONDER or two_sided:
+        yield parts.closed_at_contact("C", *there[1:])
+    yield parts.closing("ZP", *there)
+    yield parts.stopping("LP", *there)
 
 
 def _beginning(creation: Creation, role: Role) -> Iterator[Part]:
@@ -128,7 +138,11 @@ def _beginning(creation: Creation, role: Role) -> Iterator[Part]:
 def _renegotiating(creation: Creation, role: Role, *, answers: bool) -> Iterator[Part]:
     watch, wait, implicit = parts.WATCH_BY_KEEPALIVE, Effect.START_BACK_OFF, creation is Creation.IMPLICIT
     if answers:
-        yield parts.answering("QO", watch, parts.PROOF)
+        yield (
+            parts.answering("QO", watch, parts.PROOF)
+            if role is Role.INITIATOR
+            else parts.answering("QR", watch, parts.PROOF, parts.KEPT)
+        )
         yield persistence.answering_again("RO", watch, wait, parts.PROOF)
         yield persistence.previous_generation("V")
         yield (
@@ -139,8 +153,9 @@ def _renegotiating(creation: Creation, role: Role, *, answers: bool) -> Iterator
     yield parts.judging_answers("YO", wait)
     yield parts.talking("EP", watch, parts.PROOF)
     yield parts.asking_whether_alive("KO", wait, parts.PROOF)
-    yield parts.failing("FO", wait)
-    yield persistence.surviving_failure("PO", wait, asks=role is Role.INITIATOR)
+    initiates = role is Role.INITIATOR
+    yield parts.failing("FO", wait) if initiates else parts.failing("FR", wait, CONFIRMED_BEFORE)
+    yield persistence.closed_by_peer("PO", wait, asks=role is Role.INITIATOR)
     yield persistence.own_renegotiation("GB" if answers else "GO", watch, guarded=answers)
     if not implicit:
         yield persistence.renegotiating_after_back_off("BX")
@@ -159,15 +174,18 @@ def _renegotiating(creation: Creation, role: Role, *, answers: bool) -> Iterator
 
 def _waiting() -> Iterator[Part]:
     watch, wait = parts.WATCH_BY_SILENCE, Effect.START_RETENTION
-    yield parts.answering("QW", watch)
+    yield parts.answering("QW", watch, kept=parts.KEPT)
     yield persistence.answering_again("RW", watch, wait)
     yield persistence.previous_generation("V")
     yield persistence.waiting_to_be_asked("DW")
     yield parts.talking("ES", watch)
     yield parts.noticing_silence("SW", wait)
-    yield parts.failing("FW", wait)
-    yield persistence.surviving_failure("PW", wait, asks=False)
+    yield parts.failing("FW", wait, CONFIRMED_BEFORE)
+    yield persistence.closed_by_peer("PW", wait, asks=False)
     yield parts.holding("HX", State.TIMED_OUT)
 
+
+CONFIRMED_BEFORE = (CONFIRMED.at_least(1),)
+"""A responder that restarted, and whose state is kept."""
 
 _TABLES = {(session_type.name, role): compose(session_type, role) for session_type in TYPES for role in Role}

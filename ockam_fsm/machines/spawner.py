@@ -24,15 +24,16 @@ class SpawnerState(Enum):
 class SpawnerEvent(Enum):
     HELLO_FOR_KNOWN = "a hello for a session that has a responder"
     HELLO_FOR_UNKNOWN = "a hello for a session that has none"
+    CLOSE_FOR_KNOWN = "a peer without a messaging route closes a session that has a responder"
     RESPONDER_CLOSED = "a responder has closed"
     STOP = "order: stop"
 
 
 class SpawnerEffect(Enum):
     SPAWN = "create the responder of the session"
-    PASS_ON = "hand the hello to the session's responder"
+    PASS_ON = "hand the message to the session's responder"
     FORGET_RESPONDER = "drop the closed responder; its address may serve the next hello"
-    CLOSE_RESPONDERS = "close every responder"
+    STOP_RESPONDERS = "stop every responder"
 
 
 RESPONDERS = Counter("responders", 2, "responders alive; the declared capacity is the limit")
@@ -72,7 +73,8 @@ SPAWNER: SpawnerMachine = Machine(
                     updates=(RESPONDERS.decrement,),
                     cites="2.3",
                 ),
-                Row("SP4", _S.LISTENING, _E.STOP, _S.STOPPED, (_F.CLOSE_RESPONDERS,), cites="3.8"),
+                Row("SP5", _S.LISTENING, _E.CLOSE_FOR_KNOWN, _S.LISTENING, (_F.PASS_ON,), cites="3.8"),
+                Row("SP4", _S.LISTENING, _E.STOP, _S.STOPPED, (_F.STOP_RESPONDERS,), cites="3.8"),
                 Ignore(
                     _E.HELLO_FOR_UNKNOWN,
                     (_S.LISTENING,),
@@ -80,6 +82,7 @@ SPAWNER: SpawnerMachine = Machine(
                     when=(RESPONDERS.at_least(),),
                 ),
                 Ignore(_E.HELLO_FOR_KNOWN, (_S.STOPPED,), because=_OVER),
+                Ignore(_E.CLOSE_FOR_KNOWN, (_S.STOPPED,), because=_OVER),
                 Ignore(_E.HELLO_FOR_UNKNOWN, (_S.STOPPED,), because=_OVER),
                 Ignore(_E.RESPONDER_CLOSED, (_S.STOPPED,), because=_OVER),
                 Ignore(_E.STOP, (_S.STOPPED,), because=_OVER),

@@ -78,6 +78,7 @@ class Event(Symbol):
     SEND = "order: send a message of the application"
     RENEGOTIATE = "order: renegotiate now"
     CLOSE = "order: close the session"
+    STOP = "order: end with the node or the host, which stops"
     HELLO_NEWER = "a hello of a newer generation arrived"
     HELLO_REPEATED = "the hello that this end has answered arrived again"
     HELLO_OLDER = "a hello that is not newer arrived"
@@ -90,7 +91,9 @@ class Event(Symbol):
     DATA_RECEIVED = "a message of the application arrived in the current generation"
     KEEPALIVE_RECEIVED = "the peer asks whether this end is still there"
     KEEPALIVE_ANSWERED = "the peer is still there"
-    CLOSE_RECEIVED = "the peer closed its side"
+    CLOSE_RECEIVED = "the peer closed the session, and says so in the current generation"
+    CLOSE_AT_CONTACT = "the peer closed the session, and has no messaging route to say so"
+    GOING_AWAY_RECEIVED = "the node or the host of the peer stops"
     ERROR_RECEIVED = "an error message came back"
     STRAY = "a message that belongs to no generation, address or request of this session arrived"
     LOWER_LAYER_LOST = "the session below reports that it is gone"
@@ -119,7 +122,8 @@ class Effect(Symbol):
     SEND_DATA = "send the message on the messaging route"
     SEND_KEEPALIVE = "ask the peer whether it is still there"
     ANSWER_KEEPALIVE = "tell the peer that this end is still there"
-    SEND_CLOSE = "tell the peer, best effort, that this end closes"
+    SEND_CLOSE = "tell the peer, best effort, that the session is closed"
+    SEND_GOING_AWAY = "tell the peer, best effort, that this end stops"
     HOLD = "put the message at the end of the held ones"
     HOLD_AGAIN = "put the request before the held messages, behind those reissued already"
     FORWARD_HELD = "send everything held, in order"
@@ -148,6 +152,7 @@ ATTEMPTS = Counter(
 HELD = Counter("held", 2, "messages that wait for the session; the capacity is the limit (0: nothing is held)")
 MISSES = Counter("misses", 2, "keepalives sent in a row with nothing heard since")
 USABLE = Counter("usable", 1, "1 while the previous generation is still usable")
+CONFIRMED = Counter("confirmed", 1, "1 once the session was established here, in this or an earlier incarnation")
 RESTING = Counter("resting", 1, "1 while the back-off is over and nothing waits to be sent")
 
 MESSAGES: Mapping[Effect, tuple[Event, ...]] = {
@@ -157,6 +162,7 @@ MESSAGES: Mapping[Effect, tuple[Event, ...]] = {
     Effect.SEND_KEEPALIVE: (Event.KEEPALIVE_RECEIVED, Event.CONFIRMED),
     Effect.ANSWER_KEEPALIVE: (Event.KEEPALIVE_ANSWERED,),
     Effect.SEND_DATA: (Event.DATA_RECEIVED, Event.CONFIRMED),
-    Effect.SEND_CLOSE: (Event.CLOSE_RECEIVED,),
+    Effect.SEND_CLOSE: (Event.CLOSE_RECEIVED, Event.CLOSE_AT_CONTACT),
+    Effect.SEND_GOING_AWAY: (Event.GOING_AWAY_RECEIVED,),
 }
 """What each message is where it arrives; the first event is its kind. FORWARD_HELD is SEND_DATA many times."""

@@ -156,7 +156,10 @@ class TcpNode:
         return where
 
     async def close(self, grace_seconds: float = 5.0) -> None:
-        """Close every session and host, write what is to be written, and end everything."""
+        """Stop every session and host, write what is to be written, and end everything.
+
+        Peers hear that this node goes away. A persistent session that is to be over is closed before.
+        """
         if self.running:
             residents = tuple(self.node.router.residents.items())
             for address, resident in residents:
@@ -164,7 +167,7 @@ class TcpNode:
                     self.node.stop(address)
             for address, resident in residents:
                 if isinstance(resident, SessionWorker) and address == resident.outer and self._is_here(resident):
-                    self.node.close(address)
+                    self.node.stop(address)
         await self.edge.close(grace_seconds)
         await self._cancel_tasks()
 

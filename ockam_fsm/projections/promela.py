@@ -36,9 +36,9 @@ TIMERS: Mapping[str, str] = {
 MESSAGES = (
     "HELLO_NEWER", "HELLO_REPEATED", "HELLO_OLDER", "ANSWER_CURRENT", "ANSWER_CHANGED", "ANSWER_STALE", "SUPERSEDED",
     "PREVIOUS_ENDED", "CONFIRMED", "DATA_RECEIVED", "KEEPALIVE_RECEIVED", "KEEPALIVE_ANSWERED", "CLOSE_RECEIVED",
-    "STRAY",
+    "CLOSE_AT_CONTACT", "GOING_AWAY_RECEIVED", "STRAY",
 )  # fmt: skip
-COUNTERS = ("attempts", "held", "misses", "usable", "resting")
+COUNTERS = ("attempts", "held", "misses", "usable", "confirmed", "resting")
 SAFETY = ("breaks_S2", "breaks_S4", "breaks_S5", "breaks_S6", "breaks_S7", "breaks_S16")
 WITNESS = ("reaches_W1",)
 """What a model asserts never to happen: what a property forbids, or for once what a witness wants to see."""

@@ -38,13 +38,29 @@ from ockam_fsm.runtime.session.commands import (
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import Place
 from ockam_fsm.runtime.session.session import EXPIRED, Session
-from ockam_fsm.runtime.session.signals import Answer, Close, Data, Error, Hello, Keepalive, KeepaliveAnswer, Superseded
+from ockam_fsm.runtime.session.signals import (
+    Answer,
+    Close,
+    Data,
+    Error,
+    GoingAway,
+    Hello,
+    Keepalive,
+    KeepaliveAnswer,
+    Superseded,
+)
 
 FORMAT, VERSION = "ockam-fsm trace", 1
 MAX_LINE_BYTES = 1 << 20
 DIGEST_BYTES = 6
 _ROLES = {role: role.name.lower() for role in Role}
-_KINDS = {Keepalive: "keepalive", KeepaliveAnswer: "keepalive-answer", Close: "close", Error: "error"}
+_KINDS = {
+    Keepalive: "keepalive",
+    KeepaliveAnswer: "keepalive-answer",
+    Close: "close",
+    GoingAway: "going-away",
+    Error: "error",
+}
 _TOLD = {Established: "established", TimedOut: "timed out", Closed: "closed"}
 
 Facts: TypeAlias = dict[str, Any]
@@ -179,9 +195,16 @@ def _said(session: Session, message: Message, to: Address, *, answered: bool = F
             return {"kind": "answer", "resumed": resumed} | ends | _generation(generation)
         case Superseded(number=number, address=address):
             return {"kind": "superseded", "number": number, "to": digest(address.value)}
+        case Close(number=number, address=address) if _is_static(session, to):
+            return {"kind": "close-at-contact", "number": number, "from": digest(address.value)}
         case Data():
             return {"kind": "response" if answered else _kind_of(signal, message, to)} | ends
     return {"kind": _KINDS[type(signal)]} | ends
+
+
+def _is_static(session: Session, to: Address) -> bool:
+    """Whether a message goes along an initialization route: this end's, or the one that leads here."""
+    return to == session.terms.contact or (to,) == session.initialization_route[-1:]
 
 
 def _generation(generation: Any) -> Facts:

@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from ockam_fsm.kernel.errors import Portable
-from ockam_fsm.machines.vocabulary import Renegotiation, Role, State
+from ockam_fsm.kernel.errors import Portable, RemoteSessionError
+from ockam_fsm.machines.vocabulary import Event, Renegotiation, Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session.commands import (
     Closed,
@@ -34,9 +34,11 @@ from ockam_fsm.runtime.session.commands import (
     TimedOut,
     Timer,
 )
-from ockam_fsm.runtime.session.effects import EXHAUSTED
+from ockam_fsm.runtime.session.effects import EXHAUSTED, REASONS
+from ockam_fsm.runtime.session.handshake import Place
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.signals import Hello
 
 MARK = 10
 """Bytes of a mark: one letter and nine digits."""
@@ -45,6 +47,9 @@ REMEMBERED = 10_000
 """How many messages' targets are remembered, the latest: what is older has long arrived or been lost."""
 
 _OUTCOMES = (Responded, RequestFailed, RequestTimedOut)
+_ENDING = (Event.CLOSE, Event.STOP, Event.CLOSE_RECEIVED, Event.RETENTION_EXPIRED)
+_MAY_END = frozenset((*(REASONS[event] for event in _ENDING), EXHAUSTED))
+"""Why a session that has a state may end: by order, by its peer's close, by a bound."""
 _STALE = ("late answer", "late or unknown response", "no attempt waits for this answer")
 _ENDS = {EXHAUSTED: "W6", "reaped": "W7", "idle for too long": "W7"}
 _AWAY = (State.IDLE, State.TIMED_OUT, State.CLOSED)
@@ -156,6 +161,7 @@ class Monitor:
         self, session: WatchedSession, before: Image, after: Image, cause: Any, commands: list[Command]
     ) -> None:
         self._judge_generations(session, before, after)
+        self._judge_collision(session, before, after, cause)
         self._judge_capacities(session, after)
         passed = before.state is not State.ESTABLISHED and any(
             type(c) is Notify and type(c.notice) is Established for c in commands
@@ -179,6 +185,9 @@ class Monitor:
             raise Broken("S4", f"seen went from {before.seen} to {after.seen}")
         if before.has_state and not after.has_state:
             raise Broken("S3", "the session's state was lost")
+        ends = after.state is State.CLOSED is not before.state and kind.persistent and before.has_state
+        if ends and session.reason not in _MAY_END:
+            raise Broken("S3", f"a session with a state ended: {session.reason}")
         if after.state in _AWAY and (after.attempt or after.current):
             raise Broken("S5", f"a route is kept in {after.state.name}")
         attempt = after.attempt
@@ -217,14 +226,23 @@ class Monitor:
             self.witness("W1")
             if theirs.route[-1] != link.inner or link.route[-1] != theirs.inner:
                 raise Broken("S7", f"both are established in {mine}, and do not route to each other")
-        elif mine.number == yours.number and mine.starter is not yours.starter:
-            # What an earlier incarnation negotiated collides with nothing.
-            know = (
-                self.by_inner.get(link.route[-1], peer) is peer,
-                self.by_inner.get(theirs.route[-1], session) is session,
-            )
-            if all(know):
-                raise Broken("S7", f"a collision has two winners, {mine} and {yours}")
+
+    def _judge_collision(self, session: WatchedSession, before: Image, after: Image, cause: Any) -> None:
+        """Of two attempts of one number the initiator's goes on."""
+        attempt = before.attempt
+        if not isinstance(cause, Message) or attempt is None or not session.is_own(attempt):
+            return
+        try:
+            hello = session.settings.profile.decode(cause.payload, Place.NEGOTIATION_START, cause.return_route)
+        except RemoteSessionError:
+            return
+        if not isinstance(hello, Hello) or hello.session_id != session.terms.session_id:
+            return
+        number, starter, _ = hello.generation
+        if number == attempt.generation.number and starter is not attempt.generation.starter:
+            initiates = session.settings.role is Role.INITIATOR
+            if (after.attempt is attempt) is not initiates:
+                raise Broken("S27", f"a collision of {attempt.generation} and {hello.generation} has the wrong winner")
 
     def _claim(self, link: Link, session: WatchedSession) -> None:
         """An inner address is fresh in every generation."""

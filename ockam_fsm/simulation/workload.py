@@ -335,13 +335,13 @@ class Simulation:
         self._schedule_fault(fault)
 
     def _stop_worker(self, node: SimulatedNode) -> None:
-        """A session worker is closed by its own node; on `b` that is one responder."""
+        """A session worker stops with its node, as its peer sees it; on `b` that is one responder."""
         if node is self.b:
             workers = list(node.node.host(HOST).responders.values())
             if workers:
-                node.node.close(workers[self.random.randrange(len(workers))].outer)
+                node.node.stop(workers[self.random.randrange(len(workers))].outer)
         elif any(session.state is not State.CLOSED for session in sessions_of(node)):
-            node.node.close(self.random.choice([session.terms.outer for session in sessions_of(node)]))
+            node.node.stop(self.random.choice([session.terms.outer for session in sessions_of(node)]))
         node.run()
 
     # Running ----------------------------------------------------------------------------------------------------------

@@ -34,24 +34,39 @@ from ockam_fsm.checking.sessions.session_actors import (
     RESPONDER,
     RESTART_LOSING,
     SEND,
+    STOP,
     Refused,
 )
 from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.kernel.machine import Row
 from ockam_fsm.kernel.step import Configuration, step
-from ockam_fsm.machines.vocabulary import ATTEMPTS, HELD, MISSES, RESTING, USABLE, Creation, Effect, Event, Role, State
+from ockam_fsm.machines.vocabulary import (
+    ATTEMPTS,
+    CONFIRMED,
+    HELD,
+    MISSES,
+    RESTING,
+    USABLE,
+    Creation,
+    Effect,
+    Event,
+    Role,
+    State,
+)
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.specification.incarnations import Incarnations
 
 HELLO, ANSWER, SUPERSEDED = "hello", "answer", "superseded"
 DATA, KEEPALIVE, KEEPALIVE_ANSWER, CLOSING, ERROR = "data", "keepalive", "keepalive-answer", "close", "error"
+GOING_AWAY = "going-away"
 
 TALK: Mapping[str, Event] = {
     DATA: Event.DATA_RECEIVED,
     KEEPALIVE: Event.KEEPALIVE_RECEIVED,
     KEEPALIVE_ANSWER: Event.KEEPALIVE_ANSWERED,
     CLOSING: Event.CLOSE_RECEIVED,
+    GOING_AWAY: Event.GOING_AWAY_RECEIVED,
     ERROR: Event.ERROR_RECEIVED,
 }
 """What is said on a messaging route, and what it is where it arrives. No end says `ERROR`: nodes do (clause 14.4)."""
@@ -60,7 +75,7 @@ SAYS: Mapping[Effect, str] = {
     Effect.SEND_DATA: DATA,
     Effect.SEND_KEEPALIVE: KEEPALIVE,
     Effect.ANSWER_KEEPALIVE: KEEPALIVE_ANSWER,
-    Effect.SEND_CLOSE: CLOSING,
+    Effect.SEND_GOING_AWAY: GOING_AWAY,
 }
 TIMERS: Mapping[Effect, Event] = {
     Effect.START_NEGOTIATION: Event.NEGOTIATION_EXPIRED,
@@ -72,12 +87,13 @@ TIMERS: Mapping[Effect, Event] = {
 }
 """A timer is named after what happens when it is due."""
 
-ORDERS = {OPEN: Event.OPEN, SEND: Event.SEND, RENEGOTIATE: Event.RENEGOTIATE, CLOSE: Event.CLOSE}
+ORDERS = {OPEN: Event.OPEN, SEND: Event.SEND, RENEGOTIATE: Event.RENEGOTIATE, CLOSE: Event.CLOSE, STOP: Event.STOP}
 
 
 class Symbol(NamedTuple):
     """A message. `number` and `starter` name the generation; `sender` and `receiver` are ordinals, 0 where the address
-    has none: a host's, a contact's, an outer one. `resumed` is an answer's, `seen` a superseded's."""
+    has none: a host's, a contact's, an outer one. `resumed` is an answer's, `seen` a superseded's. Of a close at a
+    contact address (receiver 0) `sender` is the starter of what it names, and `seen` the largest number."""
 
     kind: str
     number: int
@@ -108,15 +124,17 @@ class Counters(NamedTuple):
     held: int = 0
     misses: int = 0
     usable: int = 0
+    confirmed: int = 0
     resting: int = 0
 
 
-COUNTERS = (ATTEMPTS, HELD, MISSES, USABLE, RESTING)
+COUNTERS = (ATTEMPTS, HELD, MISSES, USABLE, CONFIRMED, RESTING)
 
 
 class TableEnd(NamedTuple):
     """One end between two events; its armed timers are the engine's. `rested` is a ghost for S16: a back-off has
-    expired since this end's last attempt. `accepted` counts messages where they are told apart."""
+    expired since this end's last attempt. `established` is the generation adopted last; its `peer` is the starter's
+    ordinal. `accepted` counts messages where they are told apart."""
 
     ordinal: int
     state: State = State.IDLE
@@ -125,6 +143,7 @@ class TableEnd(NamedTuple):
     attempt: SymbolicLink | None = None
     current: SymbolicLink | None = None
     has_state: bool = False
+    established: SymbolicLink | None = None
     rested: bool = True
     accepted: int = 0
 
@@ -204,6 +223,8 @@ def classify(end: TableEnd, role: Role, events: frozenset[Event], symbol: Symbol
     if symbol.kind == HELLO:
         return (judge_hello(end, symbol),) if Event.HELLO_NEWER in events else stray
     link = link_at(end, symbol)
+    if symbol.kind == CLOSING and not symbol.receiver:
+        return (judge_close(end, role, symbol),) if Event.CLOSE_AT_CONTACT in events else stray
     if link is None:
         return stray
     own_attempt = link is end.attempt and link.starter is role
@@ -212,7 +233,7 @@ def classify(end: TableEnd, role: Role, events: frozenset[Event], symbol: Symbol
     if symbol.kind == SUPERSEDED:
         return (Event.SUPERSEDED,) if own_attempt else stray
     if own_attempt:
-        return (TALK[symbol.kind],) if symbol.kind in (CLOSING, ERROR) else stray
+        return (TALK[symbol.kind],) if symbol.kind in (CLOSING, GOING_AWAY, ERROR) else stray
     heard = TALK[symbol.kind] if TALK[symbol.kind] in events else Event.STRAY
     if link is end.attempt:
         return (*((Event.PREVIOUS_ENDED,) if end.current else ()), Event.CONFIRMED, heard)
@@ -232,7 +253,26 @@ def judge_hello(end: TableEnd, hello: Symbol) -> Event:
     links = (link for link in (end.attempt, end.current) if link is not None)
     if any((link.number, link.starter, link.peer) == asked for link in links):
         return Event.HELLO_REPEATED
-    return Event.HELLO_NEWER if (hello.number, hello.starter) > end.seen else Event.HELLO_OLDER
+    return Event.HELLO_NEWER if (hello.number, hello.starter) > largest(end) else Event.HELLO_OLDER
+
+
+def judge_close(end: TableEnd, role: Role, close: Symbol) -> Event:
+    """A close at the contact address, of what the end was in last, when nothing newer is under way (clause 3.8)."""
+    named = named_by(end, role, own=False)
+    is_named = named is not None and named[:3] == (close.number, close.starter, close.sender)
+    return Event.CLOSE_AT_CONTACT if is_named and close.seen >= largest(end)[0] else Event.STRAY
+
+
+def largest(end: TableEnd) -> tuple[int, Role]:
+    return end.seen if end.attempt is None else max(end.seen, (end.attempt.number, end.attempt.starter))
+
+
+def named_by(end: TableEnd, role: Role, *, own: bool) -> SymbolicLink | None:
+    """What a close without a messaging route names. `own`: this end closes; else its peer does."""
+    attempt = end.attempt
+    if end.established is not None or attempt is None or (attempt.starter is role) is not own:
+        return end.established
+    return attempt._replace(peer=end.ordinal if own else attempt.peer)
 
 
 def judge_answer(end: TableEnd, role: Role, answer: Symbol) -> Event:
@@ -307,6 +347,8 @@ class Run:
             self.out.cancel_all_timers()
         elif effect in SAYS:
             self._say(SAYS[effect])
+        elif effect is Effect.SEND_CLOSE:
+            self._close()
         elif effect is Effect.FORWARD_HELD:
             for _ in range(held):
                 self._say(DATA)
@@ -335,7 +377,7 @@ class Run:
         match effect:
             case Effect.ACCEPT_ATTEMPT:
                 link = SymbolicLink(cause.number, cause.starter, cause.sender, end.has_state)
-                self.end = end._replace(attempt=link, seen=(cause.number, cause.starter))
+                self.end = end._replace(attempt=link)
             case Effect.SEND_ANSWER:
                 known = (end.attempt, end.current)
                 link = next(x for x in known if x and (x.number, x.starter) == (cause.number, cause.starter))
@@ -349,7 +391,10 @@ class Run:
                 link = end.attempt
                 if cause.kind == ANSWER:
                     link = link._replace(peer=cause.sender, resumed=cause.resumed)
-                self.end = end._replace(attempt=None, current=link, has_state=True)
+                starter = end.ordinal if link.starter is self.actor.role else link.peer
+                seen = end.seen if link.starter is self.actor.role else max(end.seen, link[:2])
+                established = SymbolicLink(*link[:2], starter)
+                self.end = end._replace(attempt=None, current=link, has_state=True, seen=seen, established=established)
 
     def _start_attempt(self) -> None:
         number, most = self.end.seen[0] + 1, self.actor.config.generations
@@ -359,11 +404,23 @@ class Run:
         self.end = self.end._replace(attempt=attempt, seen=(number, self.actor.role))
 
     def _say(self, kind: str) -> None:
-        """Say something to the peer in the current generation; a close in the attempt that this end has answered."""
+        """Say something in the current generation; the last word in the attempt that this end has answered."""
         attempt = self.end.attempt
-        link = attempt if kind == CLOSING and attempt is not None and attempt.peer else self.end.current
+        is_last = kind in (CLOSING, GOING_AWAY) and attempt is not None and attempt.peer
+        link = attempt if is_last else self.end.current
         if link is not None and link.peer:
             self._send(Symbol(kind, link.number, link.starter, self.end.ordinal, link.peer))
+
+    def _close(self) -> None:
+        """On a messaging route; without one, along the initialization route if there is one."""
+        end, role = self.end, self.actor.role
+        if any(link is not None and link.peer for link in (end.attempt, end.current)):
+            self._say(CLOSING)
+            return
+        named = named_by(end, role, own=True)
+        has_route = role is Role.INITIATOR or self.actor.config.session_type.renegotiated_by(role)
+        if named is not None and has_route:
+            self._send(Symbol(CLOSING, *named[:2], sender=named.peer, seen=largest(end)[0]))
 
     def _send(self, symbol: Symbol) -> None:
         self.out.send(self.actor.peer, symbol)

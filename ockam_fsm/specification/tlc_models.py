@@ -42,6 +42,8 @@ STEPS = (
     "S21_KeepalivesAreAnswered",
     "S21_ClosesAreHeard",
     "S22_OrdersAreTaken",
+    "S26_CloseEnds",
+    "S27_CollisionHasAWinner",
 )
 RECOVERY = ("R1_InitiatorSettles", "R2_PairIsEstablished", "R5_OrphansAreReaped")
 WITNESSES = ("Never_W1", "Never_W9")
@@ -90,7 +92,7 @@ REJECTED_BY = {
     "deliver-before-established": "S1_DeliveredInTime",
     "reuse-inner-address": "S9_DeliveredInItsGeneration",
     "no-generation": "S4_OnlyItsGenerationChangesIt",
-    "first-established-wins": "S7_EndsAgree",
+    "first-established-wins": "S27_CollisionHasAWinner",
     "lose-state-on-renegotiation": "S3_StateSurvives",
     "unbounded-hold": "S12_WithinLimits",
     "established-on-answering": "S7_EndsAgree",
@@ -99,6 +101,9 @@ REJECTED_BY = {
     "held-overtakes-reissued": "S13_LeaveInOrder",
     "close-to-the-past": "S21_ClosesAreHeard",
     "refused-close": "S22_OrdersAreTaken",
+    "close-is-a-failure": "S26_CloseEnds",
+    "close-without-route-unsaid": "S21_ClosesAreHeard",
+    "unconfirmed-attempt-ends-all": "S3_StateSurvives",
     "no-negotiation-timer": "R1_InitiatorSettles",
     "no-keepalive": "R2_PairIsEstablished",
     "never-reap": "R5_OrphansAreReaped",

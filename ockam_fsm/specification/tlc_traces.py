@@ -104,7 +104,7 @@ def _judge(group: Sequence[Part], root: Path) -> Iterator[Judged]:
 def _model(group: Sequence[Part]) -> tla_model.Model:
     settings = {role.name.lower(): group[0].header.settings[role] for role in (Role.INITIATOR, Role.RESPONDER)}
     nodes = frozenset(record.node for part in group for record in part.records)
-    none = dict.fromkeys(("OPEN", "SEND", "REQUEST", "RENEGOTIATE", "CLOSE", "RESTART"), 0)
+    none = dict.fromkeys(("OPEN", "SEND", "REQUEST", "RENEGOTIATE", "CLOSE", "STOP", "RESTART"), 0)
     return tla_model.Model(
         name="MCTraces",
         about="traces",

@@ -21,7 +21,7 @@ from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, State
 from ockam_fsm.runtime.session.config import SessionConfig
-from ockam_fsm.specification.table_world import DATA, Run, Symbol, TableActor, TableEnd, classify
+from ockam_fsm.specification.table_world import DATA, Counters, Run, Symbol, TableActor, TableEnd, classify
 from ockam_fsm.specification.trace_reading import ORDERS, Record
 
 RESPONSE = "response"
@@ -74,7 +74,8 @@ def actor_of(settings: SessionConfig) -> TableActor:
 def begun(ordinal: int, record: Record) -> Possible:
     """An end that starts, with what its durable state holds (clause 4.1)."""
     seen = (record.remembered, Role.INITIATOR if record.remembered else Role.RESPONDER)
-    return Possible(TableEnd(ordinal, seen=seen, has_state=record.has_state))
+    counters = Counters(confirmed=int(record.has_state))
+    return Possible(TableEnd(ordinal, counters=counters, seen=seen, has_state=record.has_state))
 
 
 def outcomes(

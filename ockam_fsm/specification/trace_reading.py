@@ -24,7 +24,7 @@ FORMAT, VERSION = "ockam-fsm trace", 1
 MAX_NUMBER = 1 << 64
 
 START, MESSAGE = "start", "message"
-ORDERS = (Event.OPEN, Event.SEND, Event.RENEGOTIATE, Event.CLOSE)
+ORDERS = (Event.OPEN, Event.SEND, Event.RENEGOTIATE, Event.CLOSE, Event.STOP)
 TIMERS = (
     Event.NEGOTIATION_EXPIRED,
     Event.BACK_OFF_EXPIRED,
@@ -46,6 +46,8 @@ SHAPES: Mapping[str, tuple[str, ...]] = {
     "request": ("from", "to"),
     "response": ("from", "to"),
     "close": ("from", "to"),
+    "close-at-contact": ("from", "number"),
+    "going-away": ("from", "to"),
     "error": ("to",),
     "unreadable": ("to",),
 }

@@ -23,7 +23,7 @@ from typing import NamedTuple
 from ockam_fsm.kernel.errors import Portable
 from ockam_fsm.machines.vocabulary import Event, Role, State
 from ockam_fsm.runtime.session.config import SessionConfig
-from ockam_fsm.specification.table_world import DATA, ERROR, HELLO, SUPERSEDED, Symbol
+from ockam_fsm.specification.table_world import CLOSING, DATA, ERROR, HELLO, SUPERSEDED, Symbol
 from ockam_fsm.specification.trace_ends import Possible, Shown, actor_of, begun, outcomes
 from ockam_fsm.specification.trace_reading import ORDERS, TIMERS, Header, Record, Said, read
 
@@ -35,6 +35,7 @@ _OVER = (State.IDLE, State.CLOSED)
 _BOUNCES = ("keepalive", "keepalive-answer", "data", "request", "response")
 """Only what a session says while it talks is answered with an error."""
 
+CLOSE_AT_CONTACT = "close-at-contact"
 _KINDS = {"request": DATA, "response": DATA}
 
 
@@ -245,6 +246,8 @@ class _Pair:
         if sender is None:
             assert receiver is not None
             return Symbol(SUPERSEDED, *receiver.generation, receiver=receiver.ordinal, seen=said.number)
+        if said.kind == CLOSE_AT_CONTACT:
+            return Symbol(CLOSING, *sender.generation, sender=sender.ordinal, seen=said.number)
         if receiver is None:
             return Symbol(HELLO, *sender.generation, sender=sender.ordinal)
         if sender.generation != receiver.generation or sender.role is receiver.role:

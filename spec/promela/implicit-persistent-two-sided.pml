@@ -23,11 +23,13 @@
 #define INITIATOR_HELD 1
 #define INITIATOR_MISSES 0
 #define INITIATOR_USABLE 1
+#define INITIATOR_CONFIRMED 1
 #define INITIATOR_RESTING 1
 #define RESPONDER_ATTEMPTS 2
 #define RESPONDER_HELD 1
 #define RESPONDER_MISSES 0
 #define RESPONDER_USABLE 1
+#define RESPONDER_CONFIRMED 1
 #define RESPONDER_RESTING 1
 
 #define RESPONDER 0
@@ -56,7 +58,9 @@
 #define KEEPALIVE_RECEIVED 11
 #define KEEPALIVE_ANSWERED 12
 #define CLOSE_RECEIVED 13
-#define STRAY 14
+#define CLOSE_AT_CONTACT 14
+#define GOING_AWAY_RECEIVED 15
+#define STRAY 16
 
 /* Timers, as bits */
 #define NEGOTIATION_TIMER 1
@@ -74,19 +78,21 @@
 #define KEEPALIVE 5
 #define KEEPALIVE_ANSWER 6
 #define CLOSING 7
+#define LEAVING 8
 
 /* A message in one number: to which end, what, which generation (number, starter), the ordinals of sender and receiver,
- * `resumed` of an answer, `seen` of a superseded. An ordinal tells the responders of one host apart; 0: none is named. */
+ * `resumed` of an answer, `seen` of a superseded. An ordinal tells the responders of one host apart; 0: none is named.
+ * A close at a contact address, to 0, names a generation: from its starter, `seen` the largest number. */
 #define MESSAGE(to, kind, number, starter, from_, to_, resumed, seen) \
-	(to + 2 * (kind + 8 * (number + 8 * (starter + 2 * (from_ + 4 * (to_ + 4 * (resumed + 2 * (seen))))))))
+	(to + 2 * (kind + 16 * (number + 8 * (starter + 2 * (from_ + 4 * (to_ + 4 * (resumed + 2 * (seen))))))))
 #define TO(m) ((m) & 1)
-#define KIND(m) (((m) >> 1) & 7)
-#define NUMBER(m) (((m) >> 4) & 7)
-#define STARTER(m) (((m) >> 7) & 1)
-#define FROM_ORDINAL(m) (((m) >> 8) & 3)
-#define TO_ORDINAL(m) (((m) >> 10) & 3)
-#define RESUMED(m) (((m) >> 12) & 1)
-#define SEEN(m) (((m) >> 13) & 7)
+#define KIND(m) (((m) >> 1) & 15)
+#define NUMBER(m) (((m) >> 5) & 7)
+#define STARTER(m) (((m) >> 8) & 1)
+#define FROM_ORDINAL(m) (((m) >> 9) & 3)
+#define TO_ORDINAL(m) (((m) >> 11) & 3)
+#define RESUMED(m) (((m) >> 13) & 1)
+#define SEEN(m) (((m) >> 14) & 7)
 
 int slot_0;
 int slot_1;
@@ -108,17 +114,20 @@ typedef End {
 	byte held;
 	byte misses;
 	byte usable;
+	byte confirmed;
 	byte resting;
-	byte seen;		/* the largest generation used, answered or learned */
+	byte seen;		/* the largest generation used or learned, or whose answer was confirmed */
 	byte seen_starter;
 	Link attempt;
 	Link current;
+	Link established;	/* adopted last; peer: the ordinal of its starter */
 	byte has_state;
 	byte tired;		/* a ghost for S16: no back-off has expired since the last attempt */
 	byte timers
 }
 
 #define ORDINAL(e, role) (e.spawned + role)
+#define ABOVE(number, starter, other, other_starter) (number > other || (number == other && starter > other_starter))
 
 End initiator;
 End responder;
@@ -219,9 +228,7 @@ inline ACCEPT_ATTEMPT(e, role)
 	e.attempt.number = NUMBER(message);
 	e.attempt.starter = STARTER(message);
 	e.attempt.peer = FROM_ORDINAL(message);
-	e.attempt.resumed = e.has_state;
-	e.seen = NUMBER(message);
-	e.seen_starter = STARTER(message)
+	e.attempt.resumed = e.has_state
 }
 
 inline SEND_ANSWER(e, role)
@@ -254,6 +261,14 @@ inline FORGET_ROUTE(e, role) { no_link(e.attempt); no_link(e.current) }
 
 inline ADOPT_LINK(e, role)
 {
+	e.established.number = e.attempt.number;
+	e.established.starter = e.attempt.starter;
+	e.established.peer = (e.attempt.starter == role -> ORDINAL(e, role) : e.attempt.peer);
+	if
+	:: e.attempt.starter != role && ABOVE(e.attempt.number, e.attempt.starter, e.seen, e.seen_starter) ->
+		e.seen = e.attempt.number; e.seen_starter = e.attempt.starter
+	:: else -> skip
+	fi;
 	copy_link(e.current, e.attempt);
 	no_link(e.attempt);
 	if
@@ -288,13 +303,33 @@ inline SEND_KEEPALIVE(e, role) { say(e, role, KEEPALIVE) }
 inline ANSWER_KEEPALIVE(e, role) { say(e, role, KEEPALIVE_ANSWER) }
 
 /* A peer whose new attempt this end has answered has forgotten the generation before it (clause 3.8). */
-inline SEND_CLOSE(e, role)
+inline say_last(e, role, kind)
 {
 	if
 	:: e.attempt.peer != 0 -> copy_link(said, e.attempt)
 	:: else -> copy_link(said, e.current)
 	fi;
-	say_in_it(e, role, CLOSING)
+	say_in_it(e, role, kind)
+}
+
+inline SEND_GOING_AWAY(e, role) { say_last(e, role, LEAVING) }
+
+/* Without a messaging route a close takes the initialization route, if the end has one. */
+#define HAS_WAY_BACK(role) (role == INITIATOR || TWO_SIDED)
+#define OWN_ATTEMPT(e, role) (e.attempt.number != 0 && e.attempt.starter == role)
+#define LARGEST(e) (e.attempt.number > e.seen -> e.attempt.number : e.seen)
+
+inline SEND_CLOSE(e, role)
+{
+	if
+	:: e.attempt.peer != 0 || e.current.number != 0 -> say_last(e, role, CLOSING)
+	:: !(e.attempt.peer != 0 || e.current.number != 0) && HAS_WAY_BACK(role) && e.established.number != 0 ->
+		post(MESSAGE(1 - role, CLOSING, e.established.number, e.established.starter, e.established.peer, 0, 0, LARGEST(e)))
+	:: !(e.attempt.peer != 0 || e.current.number != 0) && HAS_WAY_BACK(role) && e.established.number == 0 &&
+	   OWN_ATTEMPT(e, role) ->
+		post(MESSAGE(1 - role, CLOSING, e.attempt.number, e.attempt.starter, ORDINAL(e, role), 0, 0, LARGEST(e)))
+	:: else -> skip
+	fi
 }
 
 inline FORWARD_HELD(e, role)
@@ -311,7 +346,13 @@ inline FORWARD_HELD(e, role)
 #define IS(link, m) (link.number != 0 && link.number == NUMBER(m) && link.starter == STARTER(m))
 #define AT_ATTEMPT(e, role, m) (TO_ORDINAL(m) == ORDINAL(e, role) && IS(e.attempt, m))
 #define AT_CURRENT(e, role, m) (TO_ORDINAL(m) == ORDINAL(e, role) && !IS(e.attempt, m) && IS(e.current, m))
-#define NEWER(e, m) (NUMBER(m) > e.seen || (NUMBER(m) == e.seen && STARTER(m) > e.seen_starter))
+#define NEWER(e, m) (ABOVE(NUMBER(m), STARTER(m), e.seen, e.seen_starter) && (e.attempt.number == 0 || \
+	ABOVE(NUMBER(m), STARTER(m), e.attempt.number, e.attempt.starter)))
+#define NAMES(link, m) (IS(link, m) && link.peer == FROM_ORDINAL(m))
+#define AT_CONTACT(m) (KIND(m) == CLOSING && TO_ORDINAL(m) == 0)
+#define CLOSES(e, role, m) (LISTENS(role) && SEEN(m) >= LARGEST(e) && ((e.established.number != 0 && NAMES(e.established, m)) || \
+	(e.established.number == 0 && e.attempt.number != 0 && e.attempt.starter != role && NAMES(e.attempt, m))))
+#define LISTENS(role) (role == RESPONDER || TWO_SIDED)
 #define ASKED(link, m) (IS(link, m) && link.peer == FROM_ORDINAL(m))
 
 inline judge_hello(e, m)
@@ -340,6 +381,7 @@ inline judge_talk(e, m)
 	:: KIND(m) == KEEPALIVE -> heard = KEEPALIVE_RECEIVED
 	:: KIND(m) == KEEPALIVE_ANSWER -> heard = KEEPALIVE_ANSWERED
 	:: KIND(m) == CLOSING -> heard = CLOSE_RECEIVED
+	:: KIND(m) == LEAVING -> heard = GOING_AWAY_RECEIVED
 	fi
 }
 
@@ -359,7 +401,12 @@ inline classify(e, role, m)
 	heard = STRAY;
 	if
 	:: KIND(m) == HELLO -> judge_hello(e, m)
-	:: KIND(m) != HELLO && !AT_ATTEMPT(e, role, m) && !AT_CURRENT(e, role, m) -> skip
+	:: AT_CONTACT(m) ->
+		if
+		:: CLOSES(e, role, m) -> heard = CLOSE_AT_CONTACT
+		:: else -> skip
+		fi
+	:: KIND(m) != HELLO && !AT_CONTACT(m) && !AT_ATTEMPT(e, role, m) && !AT_CURRENT(e, role, m) -> skip
 	:: KIND(m) == ANSWER && (AT_ATTEMPT(e, role, m) || AT_CURRENT(e, role, m)) -> judge_answer(e, role, m)
 	:: KIND(m) == SUPERSEDING && AT_ATTEMPT(e, role, m) && e.attempt.starter == role -> heard = SUPERSEDED
 	:: KIND(m) == SUPERSEDING && !(AT_ATTEMPT(e, role, m) && e.attempt.starter == role) &&
@@ -367,6 +414,7 @@ inline classify(e, role, m)
 	:: KIND(m) > SUPERSEDING && AT_ATTEMPT(e, role, m) && e.attempt.starter == role ->
 		if
 		:: KIND(m) == CLOSING -> heard = CLOSE_RECEIVED
+		:: KIND(m) == LEAVING -> heard = GOING_AWAY_RECEIVED
 		:: else -> skip
 		fi
 	:: KIND(m) > SUPERSEDING && AT_ATTEMPT(e, role, m) && e.attempt.starter != role ->
@@ -400,6 +448,15 @@ inline initiator_hears(event)
 		held = initiator.held;
 		initiator.state = TIMED_OUT;
 		CATCH_UP(initiator, INITIATOR);
+		STOP_TIMERS(initiator, INITIATOR);
+		FORGET_ROUTE(initiator, INITIATOR);
+		RETIRE_REQUESTS(initiator, INITIATOR);
+		NOTIFY_TIMED_OUT(initiator, INITIATOR);
+		START_BACK_OFF(initiator, INITIATOR)
+	/* NP4: GOING_AWAY_RECEIVED in NEGOTIATING (3.8) */
+	:: event == GOING_AWAY_RECEIVED && initiator.state == NEGOTIATING ->
+		held = initiator.held;
+		initiator.state = TIMED_OUT;
 		STOP_TIMERS(initiator, INITIATOR);
 		FORGET_ROUTE(initiator, INITIATOR);
 		RETIRE_REQUESTS(initiator, INITIATOR);
@@ -515,6 +572,13 @@ inline initiator_hears(event)
 		initiator.usable = 0;
 		END_CURRENT(initiator, INITIATOR);
 		RETIRE_REQUESTS(initiator, INITIATOR)
+	/* V7: GOING_AWAY_RECEIVED in RENEGOTIATING (3.8, 4.4) */
+	:: event == GOING_AWAY_RECEIVED && initiator.state == RENEGOTIATING && initiator.usable >= 1 ->
+		held = initiator.held;
+		initiator.state = RENEGOTIATING;
+		initiator.usable = 0;
+		END_CURRENT(initiator, INITIATOR);
+		RETIRE_REQUESTS(initiator, INITIATOR)
 	/* WI1: HELLO_NEWER in TIMED_OUT (4.2) */
 	:: event == HELLO_NEWER && initiator.state == TIMED_OUT ->
 		held = initiator.held;
@@ -556,8 +620,8 @@ inline initiator_hears(event)
 		initiator.attempts = 0;
 		initiator.misses = 0;
 		RESET_BACK_OFF(initiator, INITIATOR)
-	/* PO1: CLOSE_RECEIVED in ESTABLISHED (3.8) */
-	:: event == CLOSE_RECEIVED && initiator.state == ESTABLISHED ->
+	/* FO6: GOING_AWAY_RECEIVED in ESTABLISHED (3.8) */
+	:: event == GOING_AWAY_RECEIVED && initiator.state == ESTABLISHED ->
 		held = initiator.held;
 		initiator.state = TIMED_OUT;
 		STOP_TIMERS(initiator, INITIATOR);
@@ -565,6 +629,16 @@ inline initiator_hears(event)
 		RETIRE_REQUESTS(initiator, INITIATOR);
 		NOTIFY_TIMED_OUT(initiator, INITIATOR);
 		START_BACK_OFF(initiator, INITIATOR)
+	/* PO1: CLOSE_RECEIVED in ESTABLISHED (3.8) */
+	:: event == CLOSE_RECEIVED && initiator.state == ESTABLISHED ->
+		held = initiator.held;
+		initiator.state = CLOSED;
+		initiator.held = 0;
+		STOP_TIMERS(initiator, INITIATOR);
+		FORGET_ROUTE(initiator, INITIATOR);
+		FAIL_REQUESTS(initiator, INITIATOR);
+		DISCARD_HELD(initiator, INITIATOR);
+		NOTIFY_CLOSED(initiator, INITIATOR)
 	/* PO2: CLOSE_RECEIVED in NEGOTIATING (3.8) */
 	:: event == CLOSE_RECEIVED && initiator.state == NEGOTIATING ->
 		held = initiator.held;
@@ -605,6 +679,55 @@ inline initiator_hears(event)
 		RETIRE_REQUESTS(initiator, INITIATOR);
 		NOTIFY_TIMED_OUT(initiator, INITIATOR);
 		START_BACK_OFF(initiator, INITIATOR)
+	/* GB8: GOING_AWAY_RECEIVED in RENEGOTIATING (3.8) */
+	:: event == GOING_AWAY_RECEIVED && initiator.state == RENEGOTIATING && initiator.usable < 1 ->
+		held = initiator.held;
+		initiator.state = TIMED_OUT;
+		STOP_TIMERS(initiator, INITIATOR);
+		FORGET_ROUTE(initiator, INITIATOR);
+		RETIRE_REQUESTS(initiator, INITIATOR);
+		NOTIFY_TIMED_OUT(initiator, INITIATOR);
+		START_BACK_OFF(initiator, INITIATOR)
+	/* C1: CLOSE_AT_CONTACT in NEGOTIATING (3.8) */
+	:: event == CLOSE_AT_CONTACT && initiator.state == NEGOTIATING ->
+		held = initiator.held;
+		initiator.state = CLOSED;
+		initiator.held = 0;
+		STOP_TIMERS(initiator, INITIATOR);
+		FORGET_ROUTE(initiator, INITIATOR);
+		FAIL_REQUESTS(initiator, INITIATOR);
+		DISCARD_HELD(initiator, INITIATOR);
+		NOTIFY_CLOSED(initiator, INITIATOR)
+	/* C2: CLOSE_AT_CONTACT in ESTABLISHED (3.8) */
+	:: event == CLOSE_AT_CONTACT && initiator.state == ESTABLISHED ->
+		held = initiator.held;
+		initiator.state = CLOSED;
+		initiator.held = 0;
+		STOP_TIMERS(initiator, INITIATOR);
+		FORGET_ROUTE(initiator, INITIATOR);
+		FAIL_REQUESTS(initiator, INITIATOR);
+		DISCARD_HELD(initiator, INITIATOR);
+		NOTIFY_CLOSED(initiator, INITIATOR)
+	/* C3: CLOSE_AT_CONTACT in TIMED_OUT (3.8) */
+	:: event == CLOSE_AT_CONTACT && initiator.state == TIMED_OUT ->
+		held = initiator.held;
+		initiator.state = CLOSED;
+		initiator.held = 0;
+		STOP_TIMERS(initiator, INITIATOR);
+		FORGET_ROUTE(initiator, INITIATOR);
+		FAIL_REQUESTS(initiator, INITIATOR);
+		DISCARD_HELD(initiator, INITIATOR);
+		NOTIFY_CLOSED(initiator, INITIATOR)
+	/* C4: CLOSE_AT_CONTACT in RENEGOTIATING (3.8) */
+	:: event == CLOSE_AT_CONTACT && initiator.state == RENEGOTIATING ->
+		held = initiator.held;
+		initiator.state = CLOSED;
+		initiator.held = 0;
+		STOP_TIMERS(initiator, INITIATOR);
+		FORGET_ROUTE(initiator, INITIATOR);
+		FAIL_REQUESTS(initiator, INITIATOR);
+		DISCARD_HELD(initiator, INITIATOR);
+		NOTIFY_CLOSED(initiator, INITIATOR)
 	:: else -> skip
 	fi
 }
@@ -625,35 +748,36 @@ inline responder_hears(event)
 		held = responder.held;
 		responder.state = IDLE;
 		SEND_SUPERSEDED(responder, RESPONDER)
-	/* QO1: CONFIRMED in NEGOTIATING (4.4) */
+	/* QR1: CONFIRMED in NEGOTIATING (4.4) */
 	:: event == CONFIRMED && responder.state == NEGOTIATING ->
 		held = responder.held;
 		responder.state = ESTABLISHED;
 		responder.attempts = 0;
 		responder.misses = 0;
 		responder.held = 0;
+		responder.confirmed = (responder.confirmed < RESPONDER_CONFIRMED -> responder.confirmed + 1 : RESPONDER_CONFIRMED);
 		STOP_TIMERS(responder, RESPONDER);
 		ADOPT_LINK(responder, RESPONDER);
 		NOTIFY_ESTABLISHED(responder, RESPONDER);
 		START_KEEPALIVE(responder, RESPONDER);
 		FORWARD_HELD(responder, RESPONDER);
 		RESET_BACK_OFF(responder, RESPONDER)
-	/* QO2: HELLO_REPEATED in NEGOTIATING (4.2) */
+	/* QR2: HELLO_REPEATED in NEGOTIATING (4.2) */
 	:: event == HELLO_REPEATED && responder.state == NEGOTIATING ->
 		held = responder.held;
 		responder.state = NEGOTIATING;
 		SEND_ANSWER(responder, RESPONDER)
-	/* QO3: HELLO_REPEATED in ESTABLISHED (4.2) */
+	/* QR3: HELLO_REPEATED in ESTABLISHED (4.2) */
 	:: event == HELLO_REPEATED && responder.state == ESTABLISHED ->
 		held = responder.held;
 		responder.state = ESTABLISHED;
 		SEND_ANSWER(responder, RESPONDER)
-	/* QO4: HELLO_OLDER in NEGOTIATING (4.2, 4.6) */
+	/* QR4: HELLO_OLDER in NEGOTIATING (4.2, 4.6) */
 	:: event == HELLO_OLDER && responder.state == NEGOTIATING ->
 		held = responder.held;
 		responder.state = NEGOTIATING;
 		SEND_SUPERSEDED(responder, RESPONDER)
-	/* QO5: HELLO_OLDER in ESTABLISHED (4.2) */
+	/* QR5: HELLO_OLDER in ESTABLISHED (4.2) */
 	:: event == HELLO_OLDER && responder.state == ESTABLISHED ->
 		held = responder.held;
 		responder.state = ESTABLISHED;
@@ -735,6 +859,13 @@ inline responder_hears(event)
 		responder.usable = 0;
 		END_CURRENT(responder, RESPONDER);
 		RETIRE_REQUESTS(responder, RESPONDER)
+	/* V7: GOING_AWAY_RECEIVED in RENEGOTIATING (3.8, 4.4) */
+	:: event == GOING_AWAY_RECEIVED && responder.state == RENEGOTIATING && responder.usable >= 1 ->
+		held = responder.held;
+		responder.state = RENEGOTIATING;
+		responder.usable = 0;
+		END_CURRENT(responder, RESPONDER);
+		RETIRE_REQUESTS(responder, RESPONDER)
 	/* WI1: HELLO_NEWER in TIMED_OUT (4.2) */
 	:: event == HELLO_NEWER && responder.state == TIMED_OUT ->
 		held = responder.held;
@@ -776,8 +907,8 @@ inline responder_hears(event)
 		responder.attempts = 0;
 		responder.misses = 0;
 		RESET_BACK_OFF(responder, RESPONDER)
-	/* PO1: CLOSE_RECEIVED in ESTABLISHED (3.8) */
-	:: event == CLOSE_RECEIVED && responder.state == ESTABLISHED ->
+	/* FR6: GOING_AWAY_RECEIVED in ESTABLISHED (3.8) */
+	:: event == GOING_AWAY_RECEIVED && responder.state == ESTABLISHED ->
 		held = responder.held;
 		responder.state = TIMED_OUT;
 		STOP_TIMERS(responder, RESPONDER);
@@ -785,6 +916,16 @@ inline responder_hears(event)
 		RETIRE_REQUESTS(responder, RESPONDER);
 		NOTIFY_TIMED_OUT(responder, RESPONDER);
 		START_BACK_OFF(responder, RESPONDER)
+	/* PO1: CLOSE_RECEIVED in ESTABLISHED (3.8) */
+	:: event == CLOSE_RECEIVED && responder.state == ESTABLISHED ->
+		held = responder.held;
+		responder.state = CLOSED;
+		responder.held = 0;
+		STOP_TIMERS(responder, RESPONDER);
+		FORGET_ROUTE(responder, RESPONDER);
+		FAIL_REQUESTS(responder, RESPONDER);
+		DISCARD_HELD(responder, RESPONDER);
+		NOTIFY_CLOSED(responder, RESPONDER)
 	/* GB1: ANSWER_CURRENT in RENEGOTIATING (4.3) */
 	:: event == ANSWER_CURRENT && responder.state == RENEGOTIATING ->
 		held = responder.held;
@@ -816,6 +957,55 @@ inline responder_hears(event)
 		RETIRE_REQUESTS(responder, RESPONDER);
 		NOTIFY_TIMED_OUT(responder, RESPONDER);
 		START_BACK_OFF(responder, RESPONDER)
+	/* GB8: GOING_AWAY_RECEIVED in RENEGOTIATING (3.8) */
+	:: event == GOING_AWAY_RECEIVED && responder.state == RENEGOTIATING && responder.usable < 1 ->
+		held = responder.held;
+		responder.state = TIMED_OUT;
+		STOP_TIMERS(responder, RESPONDER);
+		FORGET_ROUTE(responder, RESPONDER);
+		RETIRE_REQUESTS(responder, RESPONDER);
+		NOTIFY_TIMED_OUT(responder, RESPONDER);
+		START_BACK_OFF(responder, RESPONDER)
+	/* C1: CLOSE_AT_CONTACT in NEGOTIATING (3.8) */
+	:: event == CLOSE_AT_CONTACT && responder.state == NEGOTIATING ->
+		held = responder.held;
+		responder.state = CLOSED;
+		responder.held = 0;
+		STOP_TIMERS(responder, RESPONDER);
+		FORGET_ROUTE(responder, RESPONDER);
+		FAIL_REQUESTS(responder, RESPONDER);
+		DISCARD_HELD(responder, RESPONDER);
+		NOTIFY_CLOSED(responder, RESPONDER)
+	/* C2: CLOSE_AT_CONTACT in ESTABLISHED (3.8) */
+	:: event == CLOSE_AT_CONTACT && responder.state == ESTABLISHED ->
+		held = responder.held;
+		responder.state = CLOSED;
+		responder.held = 0;
+		STOP_TIMERS(responder, RESPONDER);
+		FORGET_ROUTE(responder, RESPONDER);
+		FAIL_REQUESTS(responder, RESPONDER);
+		DISCARD_HELD(responder, RESPONDER);
+		NOTIFY_CLOSED(responder, RESPONDER)
+	/* C3: CLOSE_AT_CONTACT in TIMED_OUT (3.8) */
+	:: event == CLOSE_AT_CONTACT && responder.state == TIMED_OUT ->
+		held = responder.held;
+		responder.state = CLOSED;
+		responder.held = 0;
+		STOP_TIMERS(responder, RESPONDER);
+		FORGET_ROUTE(responder, RESPONDER);
+		FAIL_REQUESTS(responder, RESPONDER);
+		DISCARD_HELD(responder, RESPONDER);
+		NOTIFY_CLOSED(responder, RESPONDER)
+	/* C4: CLOSE_AT_CONTACT in RENEGOTIATING (3.8) */
+	:: event == CLOSE_AT_CONTACT && responder.state == RENEGOTIATING ->
+		held = responder.held;
+		responder.state = CLOSED;
+		responder.held = 0;
+		STOP_TIMERS(responder, RESPONDER);
+		FORGET_ROUTE(responder, RESPONDER);
+		FAIL_REQUESTS(responder, RESPONDER);
+		DISCARD_HELD(responder, RESPONDER);
+		NOTIFY_CLOSED(responder, RESPONDER)
 	:: else -> skip
 	fi
 }
@@ -830,10 +1020,10 @@ inline responder_hears(event)
 	  e.attempt.peer == was.attempt.peer && e.attempt.resumed == was.attempt.resumed))
 #define SAME_LINK(a, b) (a.number == b.number && a.starter == b.starter && a.peer == b.peer && a.resumed == b.resumed)
 #define SAME_COUNTS(e) (e.attempts == was.attempts && e.held == was.held && e.misses == was.misses && \
-	e.usable == was.usable && e.resting == was.resting)
+	e.usable == was.usable && e.confirmed == was.confirmed && e.resting == was.resting)
 #define SAME(e) (e.spawned == was.spawned && e.state == was.state && SAME_COUNTS(e) && e.seen == was.seen && \
 	e.seen_starter == was.seen_starter && SAME_LINK(e.attempt, was.attempt) && SAME_LINK(e.current, was.current) && \
-	e.has_state == was.has_state && e.tired == was.tired && e.timers == was.timers)
+	SAME_LINK(e.established, was.established) && e.has_state == was.has_state && e.tired == was.tired && e.timers == was.timers)
 #define FORGOTTEN(e, role) (role == RESPONDER && e.state == IDLE)
 #define AWAY(e) (e.state == IDLE || e.state == TIMED_OUT || e.state == CLOSED)
 #define KNOWS(e) (e.attempt.number != 0 || e.current.number != 0)
@@ -850,7 +1040,7 @@ inline judge_step(e, role, back_off)
 	             !FORGOTTEN(e, role)) || !(concerned || (role == RESPONDER && was.state == IDLE) || SAME(e));
 	breaks_S5 = (AWAY(initiator) && KNOWS(initiator)) || (AWAY(responder) && KNOWS(responder));
 	breaks_S6 = !TWO_SIDED && role == RESPONDER && begun;
-	breaks_S7 = ONE_NUMBER && (initiator.current.starter != responder.current.starter || (KNOWN && !ROUTED));
+	breaks_S7 = ONE_NUMBER && initiator.current.starter == responder.current.starter && KNOWN && !ROUTED;
 	breaks_S16 = begun && was.tired && !back_off;
 	reaches_W1 = ONE_NUMBER && initiator.current.starter == responder.current.starter &&
 	             initiator.current.peer == ORDINAL(responder, RESPONDER);
@@ -872,11 +1062,13 @@ inline begin(e)
 	was.held = e.held;
 	was.misses = e.misses;
 	was.usable = e.usable;
+	was.confirmed = e.confirmed;
 	was.resting = e.resting;
 	was.seen = e.seen;
 	was.seen_starter = e.seen_starter;
 	copy_link(was.attempt, e.attempt);
 	copy_link(was.current, e.current);
+	copy_link(was.established, e.established);
 	was.has_state = e.has_state;
 	was.tired = e.tired;
 	was.timers = e.timers;
@@ -892,11 +1084,13 @@ inline forget()
 	was.held = 0;
 	was.misses = 0;
 	was.usable = 0;
+	was.confirmed = 0;
 	was.resting = 0;
 	was.seen = 0;
 	was.seen_starter = 0;
 	no_link(was.attempt);
 	no_link(was.current);
+	no_link(was.established);
 	was.has_state = 0;
 	was.tired = 0;
 	was.timers = 0;
@@ -929,11 +1123,13 @@ inline end(e, role, back_off)
 		e.held = 0;
 		e.misses = 0;
 		e.usable = 0;
+		e.confirmed = 0;
 		e.resting = 0;
 		e.seen = 0;
 		e.seen_starter = RESPONDER;
 		no_link(e.attempt);
 		no_link(e.current);
+		no_link(e.established);
 		e.has_state = 0;
 		e.tired = 0;
 		begun = 0
@@ -946,7 +1142,8 @@ inline end(e, role, back_off)
 inline arrive_at_initiator()
 {
 	begin(initiator);
-	concerned = (KIND(message) == HELLO && NEWER(initiator, message)) || (KIND(message) != HELLO &&
+	concerned = (KIND(message) == HELLO && NEWER(initiator, message)) || (AT_CONTACT(message) && CLOSES(initiator, INITIATOR, message)) ||
+	            (KIND(message) != HELLO &&
 	            (AT_ATTEMPT(initiator, INITIATOR, message) || (AT_CURRENT(initiator, INITIATOR, message) && KIND(message) != SUPERSEDING)));
 	classify(initiator, INITIATOR, message);
 	do
@@ -959,7 +1156,8 @@ inline arrive_at_initiator()
 inline arrive_at_responder()
 {
 	begin(responder);
-	concerned = (KIND(message) == HELLO && NEWER(responder, message)) || (KIND(message) != HELLO &&
+	concerned = (KIND(message) == HELLO && NEWER(responder, message)) || (AT_CONTACT(message) && CLOSES(responder, RESPONDER, message)) ||
+	            (KIND(message) != HELLO &&
 	            (AT_ATTEMPT(responder, RESPONDER, message) || (AT_CURRENT(responder, RESPONDER, message) && KIND(message) != SUPERSEDING)));
 	classify(responder, RESPONDER, message);
 	if :: heard == HELLO_NEWER && responder.state == IDLE -> responder.spawned++ :: else -> skip fi;
@@ -1207,8 +1405,8 @@ end_of_world:
 		NOTIFY_TIMED_OUT(responder, RESPONDER);
 		START_BACK_OFF(responder, RESPONDER);
 		end(responder, RESPONDER, 0) }
-	/* responder: FO1: NEGOTIATION_EXPIRED in NEGOTIATING (3.4, 3.9) */
-	:: d_step { (responder.timers & NEGOTIATION_TIMER) && responder.state == NEGOTIATING ->
+	/* responder: FR1: NEGOTIATION_EXPIRED in NEGOTIATING (3.4, 3.9) */
+	:: d_step { (responder.timers & NEGOTIATION_TIMER) && responder.state == NEGOTIATING && responder.confirmed >= 1 ->
 		begin(responder);
 		responder.timers = responder.timers & ~NEGOTIATION_TIMER;
 		held = responder.held;
@@ -1303,6 +1501,19 @@ end_of_world:
 		responder.state = RENEGOTIATING;
 		responder.held = (responder.held < RESPONDER_HELD -> responder.held + 1 : RESPONDER_HELD);
 		HOLD(responder, RESPONDER);
+		end(responder, RESPONDER, 0) }
+	/* responder: U1: NEGOTIATION_EXPIRED in NEGOTIATING (3.9, 4.9) */
+	:: d_step { (responder.timers & NEGOTIATION_TIMER) && responder.state == NEGOTIATING && responder.confirmed < 1 ->
+		begin(responder);
+		responder.timers = responder.timers & ~NEGOTIATION_TIMER;
+		held = responder.held;
+		responder.state = CLOSED;
+		responder.held = 0;
+		STOP_TIMERS(responder, RESPONDER);
+		FORGET_ROUTE(responder, RESPONDER);
+		FAIL_REQUESTS(responder, RESPONDER);
+		DISCARD_HELD(responder, RESPONDER);
+		NOTIFY_CLOSED(responder, RESPONDER);
 		end(responder, RESPONDER, 0) }
 	od
 }

@@ -89,7 +89,8 @@ Exists(link) == link.number > 0
 \* MESSAGES (clause 14.3)
 
 \* sender and receiver are ordinals, 0 where the address has none: a host's, a
-\* contact's. resumed belongs to an answer, seen to a superseded.
+\* contact's. resumed belongs to an answer, seen to a superseded. A close at a contact
+\* (receiver 0) names a generation: sender is its starter, seen the largest number.
 Message(to, kind, of, sender, receiver) ==
     [to |-> to, kind |-> kind, number |-> of.number, starter |-> of.starter,
      sender |-> sender, receiver |-> receiver, resumed |-> FALSE, seen |-> 0]
@@ -105,19 +106,21 @@ Heard(kind) ==
       [] kind = "keepalive" -> "KEEPALIVE_RECEIVED"
       [] kind = "keepalive-answer" -> "KEEPALIVE_ANSWERED"
       [] kind = "close" -> "CLOSE_RECEIVED"
+      [] kind = "going-away" -> "GOING_AWAY_RECEIVED"
       [] kind = "error" -> "ERROR_RECEIVED"     \* no end says it: nodes do (SessionTrace)
 
 -----------------------------------------------------------------------------
 \* ENDS
 
-\* An end between two events. seen: the largest (number, starter) it has used,
-\* answered or learned. waiting: what is held; pending: requests that have left.
+\* An end between two events. seen: the largest (number, starter) it has used or
+\* learned, or whose answer was confirmed. established: what it adopted last; peer is
+\* the starter's ordinal. waiting: what is held; pending: requests that have left.
 \* rested: a back-off has expired since its last attempt; no step reads it, it is
 \* there for S16. accepted: how many messages it was handed, where they are told apart.
 Fresh(ordinal) ==
     [ordinal |-> ordinal, state |-> "IDLE",
-     counters |-> [attempts |-> 0, held |-> 0, misses |-> 0, usable |-> 0, resting |-> 0],
-     seen |-> Nothing, attempt |-> NoLink, current |-> NoLink,
+     counters |-> [attempts |-> 0, held |-> 0, misses |-> 0, usable |-> 0, confirmed |-> 0, resting |-> 0],
+     seen |-> Nothing, attempt |-> NoLink, current |-> NoLink, established |-> NoLink,
      waiting |-> <<>>, pending |-> <<>>,
      hasState |-> FALSE, rested |-> TRUE, accepted |-> 0, timers |-> {}]
 
@@ -132,6 +135,18 @@ Started(before, after, role) ==
 -----------------------------------------------------------------------------
 \* JUDGING (Appendix A): what a message is to an end
 
+\* The largest generation that an end knows, an answer that waits to be confirmed included.
+Largest(end) == IF Exists(end.attempt) /\ Less(end.seen, end.attempt) THEN Rank(end.attempt) ELSE end.seen
+
+\* The generation that a close without a messaging route is about: the last established
+\* one, else that of the attempt, if it is of the end that closes.
+Closing(end, role, closer) ==
+    LET attempt == end.attempt
+        starter == IF attempt.starter = role THEN end.ordinal ELSE attempt.peer
+    IN  CASE Exists(end.established) -> end.established
+          [] Exists(attempt) /\ attempt.starter = closer -> Link(attempt.number, attempt.starter, starter, FALSE)
+          [] OTHER -> NoLink
+
 \* The generation whose inner address a message reached.
 At(end, message) ==
     CASE message.receiver # end.ordinal -> NoLink
@@ -142,7 +157,7 @@ At(end, message) ==
 JudgeHello(end, hello) ==
     LET answered(link) == Exists(link) /\ Same(link, hello) /\ link.peer = hello.sender
     IN  CASE answered(end.attempt) \/ answered(end.current) -> "HELLO_REPEATED"
-          [] Less(end.seen, hello) -> "HELLO_NEWER"
+          [] Less(Largest(end), hello) -> "HELLO_NEWER"
           [] OTHER -> "HELLO_OLDER"
 
 JudgeAnswer(end, role, answer) ==
@@ -151,6 +166,11 @@ JudgeAnswer(end, role, answer) ==
           [] own(end.current) /\ end.current.peer # answer.sender -> "ANSWER_CHANGED"
           [] OTHER -> "ANSWER_STALE"
 
+JudgeClose(end, role, close) ==
+    LET named == Closing(end, role, Peer(role))
+        isNamed == Exists(named) /\ Same(named, close) /\ named.peer = close.sender
+    IN  IF isNamed /\ close.seen >= Largest(end).number THEN "CLOSE_AT_CONTACT" ELSE "STRAY"
+
 \* The events of a message, in the order in which the table hears of them.
 Judge(end, role, message) ==
     LET link == At(end, message)
@@ -158,11 +178,13 @@ Judge(end, role, message) ==
         heard == IF Listens(role, Heard(message.kind)) THEN Heard(message.kind) ELSE "STRAY"
     IN  CASE message.kind = "hello" ->
                <<IF Listens(role, "HELLO_NEWER") THEN JudgeHello(end, message) ELSE "STRAY">>
+          [] message.kind = "close" /\ message.receiver = 0 ->
+               <<IF Listens(role, "CLOSE_AT_CONTACT") THEN JudgeClose(end, role, message) ELSE "STRAY">>
           [] ~Exists(link) -> <<"STRAY">>
           [] message.kind = "answer" ->
                <<IF Listens(role, "ANSWER_CURRENT") THEN JudgeAnswer(end, role, message) ELSE "STRAY">>
           [] message.kind = "superseded" -> <<IF ownAttempt THEN "SUPERSEDED" ELSE "STRAY">>
-          [] ownAttempt -> <<IF message.kind \in {"close", "error"} THEN Heard(message.kind) ELSE "STRAY">>
+          [] ownAttempt -> <<IF message.kind \in {"close", "going-away", "error"} THEN Heard(message.kind) ELSE "STRAY">>
           [] link = end.attempt /\ Exists(end.current) -> <<"PREVIOUS_ENDED", "CONFIRMED", heard>>
           [] link = end.attempt -> <<"CONFIRMED", heard>>
           [] OTHER -> <<heard>>
@@ -193,8 +215,18 @@ Speaking(end) == IF Exists(end.current) THEN end.current ELSE end.attempt
 Say(run, role, kind) == SayIn(run, role, kind, Speaking(run.end))
 
 \* A peer whose new attempt this end has answered has forgotten the generation before it (clause 3.8).
+SayLast(run, role, kind) ==
+    SayIn(run, role, kind, IF run.end.attempt.peer # 0 THEN run.end.attempt ELSE run.end.current)
+
+\* Without a messaging route a close takes the initialization route, if the end has one.
+HasWayBack(role) == role = "initiator" \/ Listens("initiator", "HELLO_NEWER")
 SayClose(run, role) ==
-    SayIn(run, role, "close", IF run.end.attempt.peer # 0 THEN run.end.attempt ELSE run.end.current)
+    LET end == run.end
+        named == Closing(end, role, role)
+        close == [Message(Peer(role), "close", named, named.peer, 0) EXCEPT !.seen = Largest(end).number]
+    IN  CASE end.attempt.peer # 0 \/ Exists(end.current) -> SayLast(run, role, "close")
+          [] Exists(named) /\ HasWayBack(role) -> Send(run, close)
+          [] OTHER -> run
 
 \* Data leaves, in order. Requests are pending from then on. There is no recursion, because
 \* any number of messages may leave at once, and TLC's stack is finite.
@@ -228,8 +260,7 @@ StartAttempt(run, role) ==
                     !.beyond = @ \/ number > Generations]
 
 AcceptAttempt(run, hello) ==
-    [run EXCEPT !.end.attempt = Link(hello.number, hello.starter, hello.sender, run.end.hasState),
-                !.end.seen = Rank(hello)]
+    [run EXCEPT !.end.attempt = Link(hello.number, hello.starter, hello.sender, run.end.hasState)]
 
 SendAnswer(run, role, hello) ==
     LET end == run.end
@@ -244,13 +275,19 @@ CatchUp(run, superseded) ==
     LET learned == [number |-> superseded.seen, starter |-> "responder"]
     IN  [run EXCEPT !.end.seen = IF Less(@, learned) THEN learned ELSE @]
 
-\* An answer also teaches the starter its messaging route.
-AdoptLink(run, cause) ==
+\* An answer also teaches the starter its messaging route. The number of a hello counts
+\* from here on: until its answer is confirmed, it must not outlive the attempt.
+Adopted(run, role, cause) ==
     LET attempt == run.end.attempt
+        own == attempt.starter = role
         adopted == IF cause.kind = "answer"
                    THEN [attempt EXCEPT !.peer = cause.sender, !.resumed = cause.resumed]
                    ELSE attempt
-    IN  [run EXCEPT !.end.current = adopted, !.end.attempt = NoLink, !.end.hasState = TRUE]
+        starter == IF own THEN run.end.ordinal ELSE attempt.peer
+    IN  [run EXCEPT !.end.current = adopted, !.end.attempt = NoLink, !.end.hasState = TRUE,
+                    !.end.seen = IF ~own /\ Less(@, attempt) THEN Rank(attempt) ELSE @,
+                    !.end.established = Link(attempt.number, attempt.starter, starter, FALSE)]
+AdoptLink(run, role, cause) == Adopted(run, role, cause)
 
 \* cause: a message of the peer, or what the application handed over.
 Perform(run, role, effect, cause) ==
@@ -265,6 +302,7 @@ Perform(run, role, effect, cause) ==
       [] effect = "SEND_KEEPALIVE"      -> Say(run, role, "keepalive")
       [] effect = "ANSWER_KEEPALIVE"    -> Say(run, role, "keepalive-answer")
       [] effect = "SEND_CLOSE"          -> SayClose(run, role)
+      [] effect = "SEND_GOING_AWAY"     -> SayLast(run, role, "going-away")
       [] effect = "FORWARD_HELD"        -> ForwardHeld(run, role)
       [] effect = "HOLD"                -> [run EXCEPT !.end.waiting = Append(@, cause)]
       [] effect = "HOLD_AGAIN"          -> HoldAgain(run, cause)
@@ -278,7 +316,7 @@ Perform(run, role, effect, cause) ==
       [] effect = "SEND_ANSWER"         -> SendAnswer(run, role, cause)
       [] effect = "SEND_SUPERSEDED"     -> SendSuperseded(run, role, cause)
       [] effect = "CATCH_UP"            -> CatchUp(run, cause)
-      [] effect = "ADOPT_LINK"          -> AdoptLink(run, cause)
+      [] effect = "ADOPT_LINK"          -> AdoptLink(run, role, cause)
       [] effect = "DROP_ATTEMPT"        -> [run EXCEPT !.end.attempt = NoLink]
       [] effect = "END_CURRENT"         -> [run EXCEPT !.end.current = NoLink]
       [] effect = "FORGET_ROUTE"        -> [run EXCEPT !.end.attempt = NoLink, !.end.current = NoLink]

@@ -3,7 +3,7 @@
 \* section 8, and of `ockam-fsm check`, where each is judged on the real sessions.
 \*
 \*   invariants          S5 S7 S12 S18           read a state
-\*   action properties   S1 S2 S3 S4 S6 S9 S11 S13 S16 S17 S19 S20 S21 S22
+\*   action properties   S1 S2 S3 S4 S6 S9 S11 S13 S16 S17 S19 S20 S21 S22 S26 S27
 \*                                               read a step: [][...]_vars
 \*   witnesses           W1 W9                   their negations are refuted
 \*
@@ -60,22 +60,54 @@ S2_ClosedIsFinal ==
                            /\ Persistent \/ ~Starts(role) \/ ends[role].state = "IDLE"]_vars
 
 -----------------------------------------------------------------------------
-\* S3: a persistent session keeps its state. (That its outer address stays is
-\* visible in its type: nothing here ever assigns one.)
+\* S3: a persistent session keeps its state, and ends with a state only by an order, a
+\* close of its peer, or a bound. (That its outer address stays is visible in its
+\* type: nothing here ever assigns one.)
+IsOver(role) == ends'[role].state = "CLOSED" \/ (role = "responder" /\ Forgotten)
+
+\* A close reaches what an end is in: its current generation, the attempt that it has
+\* answered, or, without a messaging route, all that it knows.
+Ends(end, role, close) ==
+    /\ close.kind = "close"
+    /\ CASE close.receiver = end.ordinal /\ Belongs(close, end.attempt) -> end.attempt.starter # role
+         [] close.receiver = end.ordinal -> end.state = "ESTABLISHED" /\ Belongs(close, end.current)
+         [] close.receiver = 0 ->
+              LET answered == Exists(end.attempt) /\ end.attempt.starter # role
+                  known == IF Exists(end.established) THEN end.established ELSE end.attempt
+              IN  /\ Listens(role, "HELLO_NEWER")
+                  /\ Exists(end.established) \/ answered
+                  /\ Belongs(close, known) /\ close.sender = known.peer
+                  /\ \A link \in {end.attempt, end.seen} : close.seen >= link.number
+         [] OTHER -> FALSE
+Bounded(role) == Expire(role, "RETENTION_EXPIRED") \/ Expire(role, "BACK_OFF_EXPIRED")
+Ended(role) ==
+    \/ Order(role, "CLOSE") \/ Order(role, "STOP") \/ Bounded(role)
+    \/ \E message \in Present(network) :
+         message.to = role /\ Ends(ends[role], role, message) /\ Arrives(message)
+
 S3_StateSurvives ==
     [][Persistent =>
        \A role \in Roles : ends[role].hasState =>
-           ends'[role].hasState \/ (role = "responder" /\ Forgotten) \/ Restarted(role)]_vars
+           \/ Unchanged(role) \/ Restarted(role)
+           \/ IF IsOver(role) THEN Ended(role) ELSE ends'[role].hasState]_vars
 
 -----------------------------------------------------------------------------
 \* S4: numbers only grow; apart from a newer hello no message of another generation
 \* changes an end. Written without At: an address that two generations share must
 \* not hide which of them a message belongs to.
+\* A hello alone teaches nothing that outlives its attempt.
+Confirmed(role) ==
+    \E message \in Present(network) :
+        /\ message.to = role /\ message.receiver = ends[role].ordinal
+        /\ Belongs(message, ends[role].attempt) /\ Arrives(message)
 NumbersGrow(role) ==
-    ~Less(ends'[role].seen, ends[role].seen) \/ (role = "responder" /\ Forgotten) \/ Restarted(role)
+    \/ ends'[role].seen = ends[role].seen
+    \/ (role = "responder" /\ Forgotten) \/ Restarted(role)
+    \/ Less(ends[role].seen, ends'[role].seen) /\ (Starts(role) \/ Confirmed(role))
 
 Concerns(end, message) ==
-    CASE message.kind = "hello" -> Less(end.seen, message)
+    CASE message.kind = "hello" -> Less(end.seen, message) /\ ~(Exists(end.attempt) /\ Less(message, end.attempt))
+      [] message.kind = "close" /\ message.receiver = 0 -> Ends(end, message.to, message)
       [] message.receiver # end.ordinal -> FALSE
       [] message.kind = "superseded" -> Belongs(message, end.attempt)
       [] OTHER -> Belongs(message, end.attempt) \/ Belongs(message, end.current)
@@ -104,20 +136,16 @@ S6_OneSidedResponderNeverStarts == [][~TwoSided => ~Starts("responder")]_vars
 
 -----------------------------------------------------------------------------
 \* S7: established ends of one generation route to each other's current inner
-\* addresses; a collision has one winner. One generation: the answerer's route leads to
-\* the present starter. An end that knows an earlier life of its peer collides with
-\* nobody (15.2).
+\* addresses. One generation: the answerer's route leads to the present starter.
 S7_EndsAgree ==
     LET i == ends.initiator
         r == ends.responder
         established == i.state = "ESTABLISHED" /\ r.state = "ESTABLISHED"
         mutual == i.current.peer = r.ordinal /\ r.current.peer = i.ordinal
-        lively == Life(i.current.peer) = Life(r.ordinal) /\ Life(r.current.peer) = Life(i.ordinal)
         known == IF i.current.starter = "initiator"
                  THEN r.current.peer = i.ordinal
                  ELSE i.current.peer = r.ordinal
-    IN  established /\ i.current.number = r.current.number =>
-            IF i.current.starter = r.current.starter THEN known => mutual ELSE ~lively
+    IN  established /\ Same(i.current, r.current) /\ known => mutual
 
 -----------------------------------------------------------------------------
 \* S9: data that is sent in one generation is never delivered in another.
@@ -228,7 +256,8 @@ S19_HearingCounts ==
 Counted(role, before, after) ==
     LET is(truth) == IF truth THEN 1 ELSE 0
         resting == after.state = "TIMED_OUT" /\ "BACK_OFF_EXPIRED" \notin after.timers
-    IN  /\ after.counters.usable = is(after.state = "RENEGOTIATING" /\ Exists(after.current))
+    IN  /\ role = "responder" /\ Persistent => after.counters.confirmed = is(after.hasState)
+        /\ after.counters.usable = is(after.state = "RENEGOTIATING" /\ Exists(after.current))
         /\ after.counters.resting = is(resting /\ Renegotiates(role))
         /\ CASE ~Persistent -> after.counters.attempts = 0
              [] Started(before, after, role) -> after.counters.attempts = before.counters.attempts + 1
@@ -254,16 +283,53 @@ S21_KeepalivesAreAnswered ==
          Asked(ends[message.to], message) /\ Arrives(message) => Said(message, "keepalive-answer") = 1]_vars
 
 \* A close is said where the peer hears it: in the attempt of its own that this end has
-\* answered, else where both talk (clause 3.8).
+\* answered, else where both talk, else along the initialization route; that this end goes
+\* away is said on a messaging route only (clause 3.8).
 LastToHear(end) == IF end.attempt.peer # 0 THEN end.attempt ELSE end.current
+OnRoute(role, before, kind) ==
+    LET link == LastToHear(before)
+    IN  IF Exists(link) THEN <<Message(Peer(role), kind, link, before.ordinal, link.peer)>> ELSE <<>>
+Routeless(role, before) ==
+    LET own == Exists(before.attempt) /\ before.attempt.starter = role
+        named == IF Exists(before.established) THEN before.established ELSE [before.attempt EXCEPT !.peer = before.ordinal]
+        numbers == {before.seen.number, before.attempt.number}
+        largest == CHOOSE number \in numbers : \A other \in numbers : number >= other
+    IN  IF (Exists(before.established) \/ own) /\ (role = "initiator" \/ TwoSided)
+        THEN <<[Message(Peer(role), "close", named, named.peer, 0) EXCEPT !.seen = largest]>>
+        ELSE <<>>
 Closes(role, before, run) ==
     LET is(sent) == sent.kind = "close"
-        link == LastToHear(before)
-        close == Message(Peer(role), "close", link, before.ordinal, link.peer)
-    IN  SelectSeq(run.sent, is) = IF Exists(link) THEN <<close>> ELSE <<>>
+    IN  SelectSeq(run.sent, is) =
+            IF Exists(LastToHear(before)) THEN OnRoute(role, before, "close") ELSE Routeless(role, before)
+GoesAway(role, before, run) == run.sent = OnRoute(role, before, "going-away")
 
 S21_ClosesAreHeard ==
-    [][\A role \in Roles : Order(role, "CLOSE") => Closes(role, ends[role], Ordered(role, "CLOSE"))]_vars
+    [][\A role \in Roles :
+         /\ Order(role, "CLOSE") => Closes(role, ends[role], Ordered(role, "CLOSE"))
+         /\ Order(role, "STOP") => GoesAway(role, ends[role], Ordered(role, "STOP"))]_vars
+
+-----------------------------------------------------------------------------
+\* S26: what the peer closes is closed.
+S26_CloseEnds ==
+    [][\A message \in Present(network) :
+         Ends(ends[message.to], message.to, message) /\ Arrives(message) => IsOver(message.to)]_vars
+
+-----------------------------------------------------------------------------
+\* S27: a collision has one winner. Of two attempts of one number the initiator's goes
+\* on; it answers none, and the responder answers.
+Collides(end, role, hello) ==
+    /\ hello.kind = "hello" /\ Exists(end.attempt) /\ end.attempt.starter = role
+    /\ end.attempt.number = hello.number /\ hello.starter # role
+OneGoesOn(role, message) ==
+    LET answered == Said(message, "answer") = 1
+    IN  IF role = "initiator"
+        THEN ends'.initiator.attempt = ends.initiator.attempt /\ ~answered
+        ELSE ends'.responder.attempt # ends.responder.attempt /\ answered
+
+S27_CollisionHasAWinner ==
+    [][\A message \in Present(network) :
+         LET role == message.to
+         IN  Collides(ends[role], role, message) /\ Arrives(message) => OneGoesOn(role, message)]_vars
 
 -----------------------------------------------------------------------------
 \* S22: an order is possible exactly where sections 3 and 7 say so. Where this is
@@ -273,7 +339,7 @@ Allowed(role, end, order) ==
     LET waits == Negotiates(end) \/ (end.state = "TIMED_OUT" /\ Persistent)
         room == BelowLimit(end.counters.held, Limits[role].held)
         opens == role = "initiator" /\ end.state = "IDLE"
-    IN  CASE order = "CLOSE"       -> end.state # "CLOSED"
+    IN  CASE order \in {"CLOSE", "STOP"} -> end.state # "CLOSED"
           [] order = "OPEN"        -> opens /\ ~Implicit
           [] order = "RENEGOTIATE" -> end.state = "ESTABLISHED" /\ Renegotiates(role)
           [] end.state = "IDLE"    -> opens /\ Implicit

@@ -69,12 +69,16 @@ Readable(said, known) ==
     /\ said.from # "" /\ said.to # "" =>
          Same(known[said.from], known[said.to]) /\ known[said.from].role # known[said.to].role
 
-Read(said, known) ==
+\* to: the role that it is for.
+Read(said, known, to) ==
     CASE said.kind = "hello" ->
            LET sender == known[said.from] IN Message(Peer(sender.role), "hello", sender, sender.ordinal, 0)
       [] said.kind = "superseded" ->
            LET receiver == known[said.to]
            IN  [Message(receiver.role, "superseded", receiver, 0, receiver.ordinal) EXCEPT !.seen = said.number]
+      [] said.kind = "close-at-contact" ->
+           LET starter == known[said.from]
+           IN  [Message(to, "close", starter, starter.ordinal, 0) EXCEPT !.seen = said.number]
       [] said.kind = "error" ->
            LET receiver == known[said.to] IN Message(receiver.role, "error", receiver, 0, receiver.ordinal)
       [] OTHER ->
@@ -124,7 +128,7 @@ Shows(run, record, known) ==
         /\ run.end.state = record.state
         /\ Len(run.sent) = Len(record.sent)
         /\ {i \in 1 .. Len(record.sent) :
-             ~(Readable(record.sent[i], known) /\ run.sent[i] = Read(record.sent[i], known))} = {}
+             ~(Readable(record.sent[i], known) /\ run.sent[i] = Read(record.sent[i], known, Peer(record.role)))} = {}
         /\ Notices(run.performed) = record.told
         /\ Count(run.performed, "DELIVER") = record.delivered
         /\ record.showsTimers => run.end.timers \ off = record.armed \ off
@@ -155,7 +159,8 @@ Begins(record) ==
         seen == [number |-> record.remembered, starter |-> IF record.remembered = 0 THEN "responder" ELSE "initiator"]
     IN  /\ over \/ Faults \intersect Restarts # {}
         /\ record.remembered <= ends[role].seen.number
-        /\ ends' = [ends EXCEPT ![role] = [Fresh(started[role] + 1) EXCEPT !.seen = seen, !.hasState = record.hasState]]
+        /\ ends' = [ends EXCEPT ![role] = [Fresh(started[role] + 1) EXCEPT
+              !.seen = seen, !.hasState = record.hasState, !.counters.confirmed = IF record.hasState THEN 1 ELSE 0]]
         /\ started' = [started EXCEPT ![role] = @ + 1]
         /\ pending' = [pending EXCEPT ![role] = 0]
         /\ UNCHANGED <<network, places>>
@@ -177,7 +182,7 @@ Comes(record) ==
     LET role == record.role
         said == record.message
         flying == [to |-> role, said |-> said]
-        cause == Read(said, places)
+        cause == Read(said, places, role)
         events == Judge(ends[role], role, cause)
         late == SubSeq(events, 1, Len(events) - 1) \o <<"STRAY">>
         remaining == IF said.kind = "error" \/ "duplicate" \in Faults THEN network ELSE Without(network, flying)
@@ -218,7 +223,7 @@ Judged(record) ==
     /\ UNCHANGED started
     /\ CASE record.event = "message" /\ record.message.kind = "unreadable" -> Spoiled(record)
          [] record.event = "message" -> Comes(record)
-         [] record.event \in {"OPEN", "SEND", "RENEGOTIATE", "CLOSE"} -> Follows(record)
+         [] record.event \in {"OPEN", "SEND", "RENEGOTIATE", "CLOSE", "STOP"} -> Follows(record)
          [] record.event = "LOWER_LAYER_LOST" ->
               Explained(record, ends[record.role], <<record.event>>, NoMessage, 0, network)
          [] record.event = "REQUEST_EXPIRED" -> RequestExpires(record)

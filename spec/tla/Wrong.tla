@@ -46,12 +46,8 @@ BothGoOn(message) ==                \* for Received
         ELSE TakeAll(Run(end), role, Judge(end, role, message), message)
 
 \* lose-state-on-renegotiation: the state is lost when another generation is adopted.
-AdoptAndForget(run, cause) ==       \* for AdoptLink
-    LET attempt == run.end.attempt
-        adopted == IF cause.kind = "answer"
-                   THEN [attempt EXCEPT !.peer = cause.sender, !.resumed = cause.resumed]
-                   ELSE attempt
-    IN  [run EXCEPT !.end.current = adopted, !.end.attempt = NoLink, !.end.hasState = ~@]
+AdoptAndForget(run, role, cause) == \* for AdoptLink
+    [Adopted(run, role, cause) EXCEPT !.end.hasState = ~run.end.hasState]
 
 \* unbounded-hold: what does not fit is held all the same.
 HoldAnyway(role, order) ==          \* for Order

@@ -15,6 +15,7 @@ from ockam_fsm.runtime.session.signals import (
     Data,
     Error,
     Generation,
+    GoingAway,
     Keepalive,
     KeepaliveAnswer,
     Signal,
@@ -91,7 +92,8 @@ def forgeries(port: int, seconds: float) -> Load:
 def _forged(session: Session) -> list[Signal]:
     generation = Generation(1, Role.INITIATOR, local("me"))
     return [
-        Close("forged"), Error("forged"), Data(b"forged"), Keepalive(), KeepaliveAnswer(),
+        Close(session.id, 9, local("me"), "forged"), GoingAway("forged"), Error("forged"),
+        Data(b"forged"), Keepalive(), KeepaliveAnswer(),
         Superseded(session.id, 9, local("me")), Answer(session.id, generation, local(OF_THE_ATTACKER), False),
     ]  # fmt: skip
 

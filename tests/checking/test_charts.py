@@ -94,7 +94,7 @@ def test_the_stale_answer_is_refused_and_says_why() -> None:
 
 def test_a_normalised_world_is_drawn_without_following_messages() -> None:
     world = next(world for world in worlds_of(EXPLICIT_PERSISTENT_ONE_SIDED) if world.normaliser is not None)
-    found = chart(world, OPENED, "deliver hello 0i from initiator to responder")
+    found = chart(world, OPENED, "deliver hello 1i from initiator to responder")
     assert [moment.left_at for moment in found.moments if moment.whom] == [None]
 
 

@@ -19,6 +19,7 @@ from ockam_fsm.runtime.session.signals import (
     Data,
     Error,
     Generation,
+    GoingAway,
     Hello,
     Keepalive,
     KeepaliveAnswer,
@@ -49,7 +50,8 @@ def message(signal: Signal, to: Address = WORKER, profile: Profile = GENERATION)
         (Keepalive(), "keepalive (1i)"),
         (KeepaliveAnswer(), "keepalive answer (1i)"),
         (Data(b"m1"), "data m1 (1i)"),
-        (Close("done"), "close (1i)"),
+        (Close(ID, 1, FIRST.address, "done"), "close (1i)"),
+        (GoingAway("done"), "going away (1i)"),
         (Error("gone"), "error (1i)"),
     ],
 )

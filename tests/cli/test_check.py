@@ -47,7 +47,7 @@ def test_a_world_that_holds_is_0_and_says_within_which_bounds() -> None:
     assert result.exit_code == OK
     assert "PROVED" in result.stdout
     assert "in_flight=2 drop duplicate initiator.open=1 attempts=2" in result.stdout
-    assert "1 of 1 worlds proved within their bounds (138 states)." in result.stdout
+    assert "1 of 1 worlds proved within their bounds (146 states)." in result.stdout
 
 
 def test_a_known_bad_machine_is_as_it_should_be_when_it_is_rejected() -> None:
@@ -107,7 +107,7 @@ def test_json_is_one_object_with_the_promised_shape() -> None:
         "never_taken", "seconds",
     ]  # fmt: skip
     assert (world["name"], world["type"], world["verdict"], world["states"]) == (
-        SMALL, "explicit-transient", "PROVED", 138,
+        SMALL, "explicit-transient", "PROVED", 146,
     )  # fmt: skip
     assert {one["verdict"] for one in world["properties"]} == {"HOLDS"}
     assert found["known_bad"] == []
@@ -272,7 +272,7 @@ def test_pins_have_no_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "seconds" not in file.read_text()
     assert list(pinned) == ["label", "worlds", "known_bad", "tlc"]
     assert pinned["tlc"] == [{"name": "MCExplicitTransient"}]
-    assert pinned["worlds"][0]["states"] == 138
+    assert pinned["worlds"][0]["states"] == 146
     assert len(pinned["known_bad"][0]["trace"]) == pinned["known_bad"][0]["trace_length"] == 3
     assert invoke("all", "--workers", "1", "--pin", str(tmp_path / "no" / "m.json")).exit_code == USAGE
 

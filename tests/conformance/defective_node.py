@@ -29,6 +29,7 @@ from ockam_fsm.machines.session import (
     EXPLICIT_TRANSIENT,
     table,
 )
+from ockam_fsm.machines.spawner import SpawnerEvent
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, SessionType
 from ockam_fsm.net import tcp_edge
 from ockam_fsm.net.connection import TcpConnection
@@ -47,6 +48,7 @@ from ockam_fsm.runtime.session.commands import Command, Deliver
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.effects import Cause, Inbound
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Place, Profile
+from ockam_fsm.runtime.session.host import Key
 from ockam_fsm.runtime.session.link import Link, Purpose
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.runtime.session.signals import Close, Data, Error, Hello
@@ -351,7 +353,12 @@ class Unique(bytes):
 def leaks_per_duplicate(node: TcpNode) -> None:
     host = node.node.host(local("generation_spawner")).host
     key: Callable[[Message], Any] = host._key
-    host._key = lambda message: Unique(key(message))  # type: ignore[method-assign]
+
+    def unique(message: Message) -> tuple[Key, SpawnerEvent]:
+        found, event = key(message)
+        return Unique(found), SpawnerEvent.HELLO_FOR_UNKNOWN if event is SpawnerEvent.HELLO_FOR_KNOWN else event
+
+    host._key = unique  # type: ignore[method-assign]
 
 
 def connects_per_message(node: TcpNode) -> None:

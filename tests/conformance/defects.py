@@ -57,6 +57,13 @@ CLAUSES: Mapping[str, tuple[Role, str]] = {
     "unanswered-keepalive": (INITIATOR, "4.7"),
     "close-to-the-past": (RESPONDER, "3.8"),
     "refused-close": (INITIATOR, "3.8"),
+    "close-is-a-failure": (RESPONDER, "3.8"),
+    "late-close-ends": (RESPONDER, "3.8"),
+    "close-without-route-unsaid": (INITIATOR, "3.8"),
+    "close-believed-from-anybody": (RESPONDER, "3.8"),
+    "unconfirmed-attempt-ends-all": (RESPONDER, "3.9"),
+    "returned-responder-forgotten": (RESPONDER, "3.9"),
+    "unconfirmed-number-stays": (RESPONDER, "4.2"),
 }
 """At which end each known-bad machine of spec/sessions.md shows, and the rule of section 9 that it breaks."""
 

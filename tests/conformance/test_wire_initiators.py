@@ -33,7 +33,7 @@ TEETH: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "silent-after-answer": (("answered",), {"4.7"}),
     "ignores-superseded": (("superseded",), {"4.2"}),
     "forgets-lower-layer": (("lost-connection",), {"3.11"}),
-    "ignores-close": (("close-is-a-failure",), {"3.8"}),
+    "ignores-close": (("close",), {"3.8"}),
     "ignores-changed-answers": (("restarted-peer",), {"3.11"}),
     "dies-of-malformed-answers": (("malformed-answers",), {"14.4"}),
     "one-address": (("hello",), {"14.2"}),

@@ -28,10 +28,33 @@ from tests.conformance.table_node import DURATIONS, fault_in, judged_by_rows, ju
 
 TRANSIENT, PERSISTENT = EXPLICIT_TRANSIENT, EXPLICIT_PERSISTENT_ONE_SIDED
 NOT_BY_WIRE = {
-    "its application orders that": {"HT1", "HP1", "HX1", "ZP1", "ZP2", "ZP3", "ZP4", "ZP5", "ZT1", "ZT2", "ZT3", "ZT4"},
+    "its application orders that": {
+        "HT1",
+        "HP1",
+        "HX1",
+        "ZP1",
+        "ZP2",
+        "ZP3",
+        "ZP4",
+        "ZP5",
+        "ZT1",
+        "ZT2",
+        "ZT3",
+        "ZT4",
+        "LT1",
+        "LT2",
+        "LT3",
+        "LT4",
+        "LP1",
+        "LP2",
+        "LP3",
+        "LP4",
+        "LP5",
+    },
     "only an end that has asked something is answered late": {"FT5", "FW5", "V6", "J1", "J2", "J3", "J4"},
-    "no session lies below it": {"FT2", "FT3", "FW2", "FW3", "DW3"},
-    "its storage has kept the number": {"AP1"},
+    "no session lies below it": {"FT2", "FT3", "FW2", "FW3", "DW3", "U2"},
+    "its storage has kept the number, or the state": {"AP1", "FW1"},
+    "a transient responder that has failed is closed at once": {"CT3"},
 }
 """Rows that no peer can bring about."""
 

@@ -14,6 +14,7 @@ from ockam_fsm.machines import MACHINES, TYPES, table
 from ockam_fsm.machines.session import SessionMachine
 from ockam_fsm.machines.vocabulary import (
     ATTEMPTS,
+    CONFIRMED,
     HELD,
     MISSES,
     RESTING,
@@ -96,7 +97,7 @@ def test_every_word_of_the_vocabulary_is_used() -> None:
 
 def test_every_counter_of_the_vocabulary_is_used() -> None:
     assert {c.name for machine in TABLES for c in machine.counters} == {
-        c.name for c in (ATTEMPTS, HELD, MISSES, USABLE, RESTING)
+        c.name for c in (ATTEMPTS, HELD, MISSES, USABLE, CONFIRMED, RESTING)
     }
 
 

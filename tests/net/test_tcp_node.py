@@ -320,7 +320,7 @@ def test_leaving_tells_the_peers_and_stops_coroutines() -> None:
                 await session.open()
                 await until(lambda: [one.state for one in there.responders("spawner")] == [State.ESTABLISHED])
             assert cancelled.is_set()
-            assert session.reason == "closed by order"
+            assert session.reason == "stopped"
             await until(lambda: there.responders("spawner") == ())
 
     over_tcp(main())

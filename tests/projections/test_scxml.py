@@ -107,7 +107,7 @@ def test_another_interpreter_goes_the_same_way(machine: AnyMachine) -> None:
     choose = random.Random(machine.name)
     theirs, ours = interpreted(machine), start(machine)
     taken = set()
-    for _ in range(400):
+    for _ in range(1_500):
         event = choose.choice(machine.events)
         theirs.send(event.name)
         try:

@@ -14,7 +14,11 @@ from ockam_fsm.runtime.session.commands import Closed, RequestFailed, TimedOut
 from ockam_fsm.runtime.session.effects import EXHAUSTED
 from ockam_fsm.runtime.session.handshake import GENERATION
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.signals import Close, Error, Signal
+from ockam_fsm.runtime.session.signals import (
+    Error,
+    GoingAway,
+    Signal,
+)
 from tests.helpers import HOST, End, drop, established_pair, open_pair, tick, transfer
 from tests.runtime.node_helpers import Counted, tcp
 from tests.runtime.test_node_connections import connects
@@ -31,7 +35,7 @@ def said(signal: Signal) -> Callable[[End], None]:
 
 CAUSES: list[tuple[Callable[[End], object], str, str]] = [
     (said(Error("no \x1b[2Jroom")), "error message", "no \\x1b[2Jroom"),
-    (said(Close("maintenance")), "closed by the peer", "maintenance"),
+    (said(GoingAway("maintenance")), "the peer goes away", "maintenance"),
     (lambda end: end.order(lambda session: session.lower_layer_lost("connection refused 10.0.0.1:4000")),
      "lower layer lost", "connection refused 10.0.0.1:4000"),
     (lambda end: end.order(Session.lower_layer_lost), "lower layer lost", ""),

@@ -22,7 +22,17 @@ from ockam_fsm.runtime.encoding.frames import FrameDecoder, decode_message, enco
 from ockam_fsm.runtime.encoding.message import TCP, Address, Route, local
 from ockam_fsm.runtime.encoding.stream_messages import decode_request, decode_response, encode_request, encode_response
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Place
-from ockam_fsm.runtime.session.signals import Answer, Close, Data, Error, Generation, Hello, Keepalive, Superseded
+from ockam_fsm.runtime.session.signals import (
+    Answer,
+    Close,
+    Data,
+    Error,
+    Generation,
+    GoingAway,
+    Hello,
+    Keepalive,
+    Superseded,
+)
 from tests.runtime.wire_helpers import drain, records
 
 INPUTS = int(os.environ.get("OCKAM_FSM_FUZZ_INPUTS", "60000"))
@@ -55,7 +65,8 @@ def _signals() -> list[bytes]:
         Superseded(session_id, 2**40, worker),
         Keepalive(),
         Data(b"payload", BACK, (worker,)),
-        Close("idle"),
+        Close(session_id, 2**40, worker, "idle"),
+        GoingAway("maintenance"),
         Error("no such worker"),
     )
     return [GENERATION.encode(signal) for signal in signals]

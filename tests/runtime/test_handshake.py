@@ -29,6 +29,7 @@ from ockam_fsm.runtime.session.signals import (
     Data,
     Error,
     Generation,
+    GoingAway,
     Hello,
     Keepalive,
     KeepaliveAnswer,
@@ -41,7 +42,15 @@ ID = bytes(range(16))
 INNER = local("inner")
 BACK = (Address(TCP, b"peer:4000"), local("handshake"))
 G3 = Generation(3, Role.INITIATOR, INNER)
-KEEPS_QUIET: tuple[Signal, ...] = (Superseded(ID, 3, INNER), Keepalive(), KeepaliveAnswer(), Close("bye"), Error("no"))
+CLOSE = Close(ID, 3, INNER, "bye")
+KEEPS_QUIET: tuple[Signal, ...] = (
+    Superseded(ID, 3, INNER),
+    Keepalive(),
+    KeepaliveAnswer(),
+    GoingAway("bye"),
+    Error("no"),
+    CLOSE,
+)
 
 uints = st.integers(0, 2**64 - 1)
 session_ids = st.binary(min_size=16, max_size=16)
@@ -56,7 +65,8 @@ signals = st.one_of(
     st.just(Keepalive()),
     st.just(KeepaliveAnswer()),
     st.builds(Data, st.binary(max_size=40), routes, routes),
-    st.builds(Close, reasons),
+    st.builds(Close, session_ids, uints, addresses, reasons),
+    st.builds(GoingAway, reasons),
     st.builds(Error, reasons),
 )
 stable = settings(derandomize=True, database=None, deadline=None, max_examples=80)
@@ -187,8 +197,9 @@ def test_what_ockam_would_lose_is_not_written(signal: Signal, why: str) -> None:
         (KeepaliveAnswer(), "05"),
         (Data(b"xy"), "060000027879"),
         (Data(b"", (local("a"),), (local("b"), local("c"))), "06010001610200016200016300"),
-        (Close("bye"), "0703627965"),
+        (GoingAway("bye"), "0703627965"),
         (Error("é"), "0802c3a9"),
+        (CLOSE, "09" + ID.hex() + "030005696e6e6572" + "03627965"),
     ],
 )
 def test_the_layout_of_each_signal(signal: Signal, written: str) -> None:
@@ -255,7 +266,9 @@ def test_a_malformed_signal_is_refused(why: str, payload: str) -> None:
         Answer(ID, G3, local(bytes(frames.MAX_ADDRESS_BYTES + 1)), resumed=False),
         Superseded(b"short", 1, INNER),
         Data(b"", (Address(-1, b""),)),
-        Close("e" * (MAX_REASON_BYTES + 1)),
+        GoingAway("e" * (MAX_REASON_BYTES + 1)),
+        Close(ID, 1, INNER, "e" * (MAX_REASON_BYTES + 1)),
+        Close(b"short", 1, INNER, ""),
         Error("é" * (MAX_REASON_BYTES // 2) + "e"),
         Error("\ud800"),
     ],
@@ -271,7 +284,7 @@ def test_values_at_the_limits_are_written_and_read() -> None:
     for signal in (
         Hello(ID, Generation(2**64 - 1, Role.INITIATOR, widest), longest),
         Data(bytes(100), longest, longest),
-        Close("e" * MAX_REASON_BYTES),
+        Close(ID, 2**64 - 1, widest, "e" * MAX_REASON_BYTES),
     ):
         assert decode_generation(GENERATION.encode(signal)) == signal
     named = Answer(b"", None, Address(LOCAL, b"a" * frames.MAX_ADDRESS_BYTES), resumed=False)

@@ -13,7 +13,11 @@ from ockam_fsm.runtime.session.commands import Closed, Timer
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
 from ockam_fsm.runtime.session.host import Host
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.signals import Close, Generation, Hello
+from ockam_fsm.runtime.session.signals import (
+    Generation,
+    GoingAway,
+    Hello,
+)
 from tests.helpers import (
     HOP_TO_INITIATOR,
     HOST,
@@ -75,7 +79,7 @@ def test_when_a_responder_closes_the_next_hello_finds_a_fresh_one() -> None:
     assert (host_of(r).sessions, host_of(r).responders, host_of(r).owners) == ({}, 0, {})
     r.receive(hello(SESSION_ID, 2))
     assert r.session is not old
-    assert r.session.seen[0] == 2
+    assert r.session.largest[0] == 2
 
 
 @pytest.mark.parametrize("profile", [GENERATION, OCKAM])
@@ -119,8 +123,8 @@ def test_an_order_that_a_responder_refuses_is_refused_to_its_caller() -> None:
 def test_a_host_that_stops_closes_its_responders_and_accepts_no_more() -> None:
     _, r = established_pair(EXPLICIT_PERSISTENT_ONE_SIDED)
     r.perform(host_of(r).stop())
-    assert (r.notices[-1], r.timers, r.addresses) == (Closed("closed by order"), {}, set())
-    assert [said(message) for message in r.outbox] == [Close("closed by order")]
+    assert (r.notices[-1], r.timers, r.addresses) == (Closed("stopped"), {}, set())
+    assert [said(message) for message in r.outbox] == [GoingAway("stopped")]
     assert (host_of(r).state, host_of(r).sessions, host_of(r).owners) == (SpawnerState.STOPPED, {}, {})
     r.receive(hello(SESSION_ID, 2))
     assert r.reasons == ["the host has stopped"]

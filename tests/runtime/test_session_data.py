@@ -129,9 +129,12 @@ def test_a_responder_holds_what_its_application_says_before_the_session_is_there
     i, r = open_pair()
     transfer(i, r)
     r.send(b"1")
-    tick(r, seconds=10)
+    settle(i, r)
+    tick(r, seconds=90)
     r.send(b"2")
-    tick(i, seconds=11)
+    assert (r.state, i.delivered) == (State.TIMED_OUT, [b"1"])
+    i.order(Session.renegotiate)
+    tick(i, seconds=0)
     settle(i, r)
     assert i.delivered == [b"1", b"2"]
 

@@ -13,13 +13,22 @@ from ockam_fsm.machines.session import (
     IMPLICIT_PERSISTENT_TWO_SIDED,
     TYPES,
 )
-from ockam_fsm.machines.vocabulary import Role, SessionType, State
+from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.session.commands import Established, Register, TimedOut, Timer, Unregister
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
 from ockam_fsm.runtime.session.host import Host
 from ockam_fsm.runtime.session.session import MAX_NUMBER_JUMP, Session
-from ockam_fsm.runtime.session.signals import Answer, Close, Error, Generation, Hello, Superseded
+from ockam_fsm.runtime.session.signals import (
+    Answer,
+    Close,
+    Error,
+    Generation,
+    GoingAway,
+    Hello,
+    Signal,
+    Superseded,
+)
 from tests.helpers import (
     CONTACT,
     HOP_TO_INITIATOR,
@@ -233,7 +242,7 @@ def test_a_hello_whose_number_jumps_too_far_is_refused(jump: int) -> None:
     r.receive(to_host(hello(1 + jump)))
     assert (r.session.snapshot(), r.reasons) == (before, ["number jumps too far"])
     r.receive(to_host(hello(1 + MAX_NUMBER_JUMP)))
-    assert r.session.seen[0] == 1 + MAX_NUMBER_JUMP
+    assert (r.session.seen[0], r.session.largest[0]) == (1, 1 + MAX_NUMBER_JUMP)
 
 
 @pytest.mark.parametrize(
@@ -406,7 +415,7 @@ def test_the_confirmation_ends_the_old_generation(kind: SessionType) -> None:
     assert r.reasons[-1] == "unknown address"
 
 
-@pytest.mark.parametrize("ending", ["error", "close", "lower layer"])
+@pytest.mark.parametrize("ending", ["error", "close", "going away", "lower layer"])
 def test_the_old_generation_may_end_while_the_new_one_waits(ending: str) -> None:
     _, r = established_pair()
     r.receive(to_host(hello(2)))
@@ -416,11 +425,30 @@ def test_the_old_generation_may_end_while_the_new_one_waits(ending: str) -> None
         r.order(Session.lower_layer_lost)
         assert (r.state, r.notices[-1]) == (State.TIMED_OUT, TimedOut("lower layer lost"))
         return
-    signal = Error("x") if ending == "error" else Close("x")
+    close = Close(SESSION_ID, 1, local("i1.1iw"), "")
+    signals: dict[str, Signal] = {"error": Error("x"), "going away": GoingAway("x"), "close": close}
+    signal = signals[ending]
     r.receive(Message((old.inner,), (), GENERATION.encode(signal)))
     assert (r.state, r.session.usable, r.session.current) == (State.RENEGOTIATING, 0, None)
     tick(r, seconds=10)
     assert (r.state, r.notices[-1]) == (State.TIMED_OUT, TimedOut("negotiation timed out"))
+
+
+@pytest.mark.parametrize("kind", PERSISTENT)
+def test_forged_hellos_lock_nobody_out(kind: SessionType) -> None:
+    """By somebody who knows the session's id: each jumps as far as it may, and nothing of them outlives its attempt."""
+    i, r = established_pair(kind)
+    for number in range(1, 6):
+        r.receive(to_host(hello(1 + number * MAX_NUMBER_JUMP)))
+    tick(r, seconds=10)
+    assert (r.state, r.session.seen[0]) == (State.ESTABLISHED, 1)
+    r.outbox.clear()
+    i.order(Session.renegotiate)
+    if kind.creation is Creation.IMPLICIT:
+        i.send(b"more")
+    tick(i, seconds=0)
+    settle(i, r)
+    assert (i.state, r.state, r.session.seen) == (State.ESTABLISHED, State.ESTABLISHED, (2, Role.INITIATOR))
 
 
 @pytest.mark.parametrize("kind", PERSISTENT)
@@ -430,7 +458,7 @@ def test_a_newer_hello_replaces_an_answer_that_waits(kind: SessionType) -> None:
     first = r.session.attempt
     assert first is not None
     r.receive(to_host(hello(2)))
-    assert (r.state, r.session.seen) == (State.NEGOTIATING, (2, Role.INITIATOR))
+    assert (r.state, r.session.largest) == (State.NEGOTIATING, (2, Role.INITIATOR))
     assert first.inner not in r.addresses
 
 
@@ -439,7 +467,7 @@ def test_a_newer_hello_replaces_an_answer_that_waits_in_a_renegotiation(kind: Se
     i, r = established_pair(kind)
     r.receive(to_host(hello(2)))
     r.receive(to_host(hello(3, address="newer")))
-    assert (r.state, r.session.usable, r.session.seen[0]) == (State.RENEGOTIATING, 1, 3)
+    assert (r.state, r.session.usable, r.session.largest[0]) == (State.RENEGOTIATING, 1, 3)
     settle(i, r)
     tick(r, seconds=10)
     assert r.state is State.ESTABLISHED

@@ -17,10 +17,10 @@ from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
 from ockam_fsm.runtime.session.host import Host
 from ockam_fsm.runtime.session.signals import (
     Answer,
-    Close,
     Data,
     Error,
     Generation,
+    GoingAway,
     Hello,
     Keepalive,
     KeepaliveAnswer,
@@ -44,7 +44,7 @@ from tests.helpers import (
 
 FORGER = (HOP_TO_INITIATOR, local("forger"))
 GARBAGE = [b"", b"\x00", b"\xff", b"\x01", b"\x01" + bytes(15), b"\x02" * 40, b"\x03" + b"\xff" * 99, b"\x04x", b"\x06"]
-TALK: list[Signal] = [Keepalive(), KeepaliveAnswer(), Data(b"m"), Close("x"), Error("x")]
+TALK: list[Signal] = [Keepalive(), KeepaliveAnswer(), Data(b"m"), GoingAway("x"), Error("x")]
 
 
 def inner(end: End) -> Address:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from ockam_fsm.kernel.errors import EventRefused
@@ -15,21 +17,29 @@ from ockam_fsm.machines.session import (
     TYPES,
 )
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, SessionType, State
-from ockam_fsm.runtime.encoding.message import Message
+from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.session.commands import Closed, Established, Remember, Send, SetTimer, TimedOut, Timer
 from ockam_fsm.runtime.session.config import Durations
 from ockam_fsm.runtime.session.effects import EXHAUSTED
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.signals import Close, Error, Hello, Keepalive
+from ockam_fsm.runtime.session.signals import (
+    Close,
+    Error,
+    GoingAway,
+    Hello,
+    Keepalive,
+)
 from tests.helpers import (
     CONTACT,
     HOP_TO_INITIATOR,
     HOP_TO_RESPONDER,
     HOST,
+    SESSION_ID,
     End,
     drop,
     established_pair,
+    make_host,
     make_initiator,
     open_pair,
     said,
@@ -39,6 +49,8 @@ from tests.helpers import (
 )
 
 PERSISTENT = [kind for kind in TYPES if kind.persistent]
+FIRST_ADDRESS = local("i1.1iw")
+"""The initiator's, in its first generation."""
 TRANSIENT = [EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT]
 TWO_SIDED = [kind for kind in TYPES if kind.renegotiation is Renegotiation.TWO_SIDED]
 COMBINATIONS = [(kind, profile) for kind in TYPES for profile in (GENERATION, OCKAM)
@@ -388,9 +400,25 @@ def test_a_responder_whose_answer_nobody_confirms_gives_up(kind: SessionType, pr
     transfer(i, r)
     drop(r)
     tick(r, seconds=10)
-    assert TimedOut("negotiation timed out") in r.notices
-    tick(r, seconds=1000)
-    assert r.state is State.CLOSED
+    assert (r.state, r.notices[-1]) == (State.CLOSED, Closed("negotiation timed out"))
+    assert (TimedOut("negotiation timed out") in r.notices) is (profile is OCKAM or not kind.persistent)
+
+
+@pytest.mark.parametrize("kind", PERSISTENT)
+def test_a_responder_that_came_back_with_its_state_keeps_it_when_nobody_confirms(kind: SessionType) -> None:
+    r = make_host(kind, remembered=1, has_state=True)
+    i, _ = open_pair(kind, remembered=1)
+    transfer(i, r)
+    tick(r, seconds=10)
+    assert (r.state, r.session.has_state) == (State.TIMED_OUT, True)
+
+
+@pytest.mark.parametrize("kind", PERSISTENT)
+def test_a_responder_that_nobody_has_confirmed_ends_with_its_lower_layer(kind: SessionType) -> None:
+    i, r = open_pair(kind)
+    transfer(i, r)
+    r.order(Session.lower_layer_lost)
+    assert (r.state, r.notices[-1]) == (State.CLOSED, Closed("lower layer lost"))
 
 
 # Keepalives -----------------------------------------------------------------------------------------------------------
@@ -439,12 +467,26 @@ def test_closing_tells_the_peer(kind: SessionType) -> None:
     i, r = established_pair(kind)
     i.order(Session.close)
     assert (i.state, i.notices[-1], i.armed, i.addresses) == (State.CLOSED, Closed("closed by order"), set(), set())
-    assert [said(message) for message in i.outbox] == [Close("closed by order")]
+    assert [said(message) for message in i.outbox] == [Close(SESSION_ID, 1, FIRST_ADDRESS, "closed by order")]
     transfer(i, r)
-    if kind.persistent:
-        assert (r.state, r.notices[-1]) == (State.TIMED_OUT, TimedOut("closed by the peer"))
-    else:
-        assert (r.state, r.notices[-1]) == (State.CLOSED, Closed("closed by the peer"))
+    assert (r.state, r.notices[-1]) == (State.CLOSED, Closed("closed by the peer"))
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_going_away_is_a_failure_which_persistent_sessions_survive(kind: SessionType) -> None:
+    i, r = established_pair(kind)
+    r.order(Session.stop)
+    assert (r.state, r.notices[-1]) == (State.CLOSED, Closed("stopped"))
+    assert [said(message) for message in r.outbox] == [GoingAway("stopped")]
+    transfer(r, i)
+    assert (i.state, i.notices[-1]) == (State.TIMED_OUT, TimedOut("the peer goes away"))
+
+
+def test_stopping_without_a_messaging_route_is_not_said() -> None:
+    i, _ = open_pair(EXPLICIT_PERSISTENT_ONE_SIDED)
+    drop(i)
+    i.order(Session.stop)
+    assert (i.state, i.outbox) == (State.CLOSED, [])
 
 
 def test_profile_ockam_closes_without_a_word() -> None:
@@ -492,7 +534,74 @@ def test_a_close_goes_where_a_peer_that_negotiates_again_hears_it(answered_first
     r.order(Session.close)
     while r.outbox:
         transfer(r, i)
-    assert (i.state, i.notices[-1]) == (State.TIMED_OUT, TimedOut("closed by the peer"))
+    assert (i.state, i.notices[-1]) == (State.CLOSED, Closed("closed by the peer"))
+
+
+def _renegotiating(i: End, r: End) -> None:
+    i.order(Session.renegotiate)
+    if i.session.settings.session_type.creation is Creation.IMPLICIT:
+        i.send(b"more")
+    tick(i, seconds=0)
+
+
+def _timed_out(i: End, r: End) -> None:
+    i.order(Session.lower_layer_lost)
+
+
+def _both_timed_out(i: End, r: End) -> None:
+    _timed_out(i, r)
+    _timed_out(r, i)
+
+
+def _answered(i: End, r: End) -> None:
+    _renegotiating(i, r)
+    transfer(i, r)
+
+
+@pytest.mark.parametrize("kind", PERSISTENT)
+@pytest.mark.parametrize("reach", [_renegotiating, _timed_out, _both_timed_out, _answered])
+def test_a_close_without_a_messaging_route_takes_the_initialization_route(
+    kind: SessionType, reach: Callable[[End, End], None]
+) -> None:
+    i, r = established_pair(kind)
+    reach(i, r)
+    i.order(Session.close)
+    while i.outbox:
+        transfer(i, r)
+    assert r.state is State.CLOSED
+    assert r.notices[-1] == Closed("closed by the peer")
+
+
+def test_a_first_attempt_is_closed_along_the_initialization_route() -> None:
+    i, r = open_pair(EXPLICIT_TRANSIENT)
+    transfer(i, r)
+    i.order(Session.close)
+    transfer(i, r)
+    assert r.notices[-1] == Closed("closed by the peer")
+
+
+@pytest.mark.parametrize(
+    ("close", "reason"),
+    [
+        (Close(SESSION_ID, 1, local("forged"), ""), "close names no generation of this session"),
+        (Close(SESSION_ID, 0, FIRST_ADDRESS, ""), "close of an earlier time"),
+        (Close(bytes(16), 1, FIRST_ADDRESS, ""), "misplaced"),
+    ],
+)
+def test_who_was_not_there_or_is_late_closes_nothing(close: Close, reason: str) -> None:
+    _, r = established_pair(EXPLICIT_PERSISTENT_ONE_SIDED)
+    before = r.session.snapshot()
+    r.receive(Message((HOST,), (HOP_TO_INITIATOR,), GENERATION.encode(close)))
+    assert (r.session.snapshot(), r.reasons) == (before, [reason])
+
+
+def test_a_close_in_the_generation_names_its_own_session() -> None:
+    i, r = established_pair(EXPLICIT_PERSISTENT_ONE_SIDED)
+    assert r.session.current is not None
+    close = GENERATION.encode(Close(bytes(16), 1, FIRST_ADDRESS, ""))
+    r.receive(Message((r.session.current.inner,), (HOP_TO_INITIATOR,), close))
+    assert (r.state, r.reasons) == (State.ESTABLISHED, ["misplaced"])
+    settle(i, r)
 
 
 def test_the_answering_end_may_close_before_it_was_confirmed() -> None:
@@ -559,4 +668,6 @@ def test_a_number_is_remembered_before_it_leaves() -> None:
     i, r = open_pair(remembered=41, has_state=True)
     assert i.of(Remember) == [Remember(42)]
     transfer(i, r)
+    assert r.of(Remember) == []  # a hello by itself is not worth remembering
+    settle(i, r)
     assert r.of(Remember) == [Remember(42)]

@@ -67,7 +67,7 @@ def test_the_witnesses_are_reached() -> None:
     missing = {"W1", "W3", "W4", "W5", "W6", "W7", "W9"} | {
         f"W2:{reason}" for reason in (
             "negotiation timed out", "lower layer lost", "error message", "keepalives missed", "request timed out",
-            "renegotiation by order", "closed by the peer", "superseded",
+            "renegotiation by order", "the peer goes away", "superseded",
         )
     }  # fmt: skip
     for seed in range(10):
@@ -163,6 +163,12 @@ def setup_of(bad: KnownBad, seed: int) -> Setup:
     return Setup(config.session_type, seed, make=make, variants=dict(config.variants))
 
 
+SIMULATED = [
+    bad for bad in wrong_sessions()
+    if isinstance(bad.world.actors[0], InitiatorActor) and bad.name != "late-close-ends"
+]  # fmt: skip
+"""Left out: what shows to a stranger only, and a session that is closed and opened again, which no run does."""
+
 CAUGHT_AS: dict[str, set[str]] = {
     "no-generation": {"S9", "S4"},
     "established-on-answering": {"S5", "S7"},
@@ -170,13 +176,13 @@ CAUGHT_AS: dict[str, set[str]] = {
 """Where another property than the explorer's shortest counterexample is the first to break."""
 
 
-EXPLORED_ONLY = ("S17", "S18", "S19", "S20", "S21", "S22")
+EXPLORED_ONLY = ("S17", "S18", "S19", "S20", "S21", "S22", "S26")
 """What an end owes in every step is judged by the explorer; the monitors judge what a run shows from outside."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "bad", [bad for bad in wrong_sessions() if bad.property not in EXPLORED_ONLY], ids=lambda bad: str(bad.name)
+    "bad", [bad for bad in SIMULATED if bad.property not in EXPLORED_ONLY], ids=lambda bad: str(bad.name)
 )
 def test_known_bad_machines_are_caught(bad: KnownBad) -> None:
     if bad.property.startswith("W"):  # nothing breaks, but what should happen never does (compare with the witnesses)
@@ -193,7 +199,7 @@ def test_known_bad_machines_are_caught(bad: KnownBad) -> None:
 
 def test_a_failing_run_is_replayed(tmp_path: Path) -> None:
     (bad,) = [one for one in wrong_sessions() if one.name == "retry-without-back-off"]
-    setup, path = setup_of(bad, 0), tmp_path / "bad.jsonl"
+    setup, path = setup_of(bad, 1), tmp_path / "bad.jsonl"
     assert write_trace(setup, 600, path).broken == "S16"
     assert json.loads(path.read_text().splitlines()[-1])["broken"] == "S16"
     assert replay(path, setup) == 0

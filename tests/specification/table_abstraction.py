@@ -13,18 +13,28 @@ from __future__ import annotations
 
 import re
 
-from ockam_fsm.checking.sessions.session_actors import End, Packet
+from ockam_fsm.checking.sessions.session_actors import CONTACT, HOST_ADDRESS, End, Packet
 from ockam_fsm.machines.vocabulary import Effect, Event, Role
 from ockam_fsm.runtime.encoding.message import Address, Message
 from ockam_fsm.runtime.session.commands import Timer
 from ockam_fsm.runtime.session.handshake import GENERATION, Place
 from ockam_fsm.runtime.session.link import Link
-from ockam_fsm.runtime.session.signals import Answer, Close, Data, Hello, Keepalive, KeepaliveAnswer, Superseded
+from ockam_fsm.runtime.session.signals import (
+    Answer,
+    Close,
+    Data,
+    GoingAway,
+    Hello,
+    Keepalive,
+    KeepaliveAnswer,
+    Superseded,
+)
 from ockam_fsm.specification.incarnations import Incarnations
 from ockam_fsm.specification.table_world import (
     ANSWER,
     CLOSING,
     DATA,
+    GOING_AWAY,
     HELLO,
     KEEPALIVE,
     KEEPALIVE_ANSWER,
@@ -37,7 +47,7 @@ from ockam_fsm.specification.table_world import (
 )
 
 _INNER = re.compile(rb"(?:initiator|responder)(\d+)(?:\.(\d+))?/(\d+)([ir])w")
-_TALK = {Data: DATA, Keepalive: KEEPALIVE, KeepaliveAnswer: KEEPALIVE_ANSWER, Close: CLOSING}
+_TALK = {Data: DATA, Keepalive: KEEPALIVE, KeepaliveAnswer: KEEPALIVE_ANSWER, Close: CLOSING, GoingAway: GOING_AWAY}
 _TIMERS = {timer: TIMERS[Effect[f"START_{timer.name}"]] for timer in Timer}
 
 ONE_LIFE = Incarnations(0)
@@ -57,11 +67,12 @@ def table_end(end: End, role: Role, lives: Incarnations = ONE_LIFE) -> TableEnd:
     return TableEnd(
         ordinal,
         image.state,
-        Counters(image.attempts, image.held, image.misses, image.usable, image.resting),
+        Counters(image.attempts, image.held, image.misses, image.usable, image.confirmed, image.resting),
         (image.seen[0], Role(image.seen[1])),
         _link(image.attempt, lives),
         _link(image.current, lives),
         image.has_state,
+        _established(image.established_in, lives),
         end.rested,
         end.accepted,
     )
@@ -84,6 +95,9 @@ def symbol(packet: Packet, lives: Incarnations = ONE_LIFE) -> Symbol:
         case Superseded(number=number, address=address):
             receiver, count, starter = _read(address, lives)
             return Symbol(SUPERSEDED, count, starter, 0, receiver, seen=number)
+        case Close(number=number, address=address) if message.onward_route[0] in (HOST_ADDRESS, CONTACT):
+            sender, count, starter = _read(address, lives)
+            return Symbol(CLOSING, count, starter, sender, seen=number)
     return _between(_TALK[type(said)], message, lives)
 
 
@@ -97,6 +111,13 @@ def _link(link: Link | None, lives: Incarnations) -> SymbolicLink | None:
         return None
     peer = _ordinal(link.route[-1], lives) if link.route else 0
     return SymbolicLink(link.generation.number, link.generation.starter, peer, link.resumed)
+
+
+def _established(address: Address | None, lives: Incarnations) -> SymbolicLink | None:
+    if address is None:
+        return None
+    ordinal, number, starter = _read(address, lives)
+    return SymbolicLink(number, starter, ordinal)
 
 
 def _ordinal(address: Address, lives: Incarnations) -> int:

@@ -17,7 +17,17 @@ from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER
 from ockam_fsm.kernel.machine import Limits
 from ockam_fsm.machines.vocabulary import Event, Role, State
-from ockam_fsm.specification.table_world import HELLO, SUPERSEDED, Symbol, TableEnd, link_at, started
+from ockam_fsm.specification.table_world import (
+    CLOSING,
+    HELLO,
+    SUPERSEDED,
+    Symbol,
+    TableEnd,
+    judge_close,
+    largest,
+    link_at,
+    started,
+)
 
 BOTH = (INITIATOR, RESPONDER)
 _ROLES = {INITIATOR: Role.INITIATOR, RESPONDER: Role.RESPONDER}
@@ -42,10 +52,7 @@ def table_properties(config: PairConfig) -> Iterator[Property]:
     yield always("S5", "no messaging route is known outside a negotiation or session", _routes_are_forgotten, over=BOTH)
     if not kind.renegotiated_by(Role.RESPONDER):
         yield never_step("S6", "a one-sided responder never starts a negotiation", _responder_starts)
-    yield always(
-        "S7", "established ends of one generation route to each other; a collision has one winner",
-        _ends_agree, over=BOTH,
-    )  # fmt: skip
+    yield always("S7", "established ends of one generation route to each other", _ends_agree, over=BOTH)
     yield always("S12", "every counter stays within its limit", _within_limits(config), over=BOTH)
     yield always_step("S16", "between two attempts of an end a back-off has expired", _rested_before_attempt)
     yield sometimes("W1", "both ends are established in one generation", _established_together, over=BOTH)
@@ -82,13 +89,15 @@ def _only_its_generation_changes_it(step: Step) -> bool:
     if absent or unchanged or not isinstance(step.event, Deliver):
         return True
     assert isinstance(step.event.payload, Symbol)
-    return _concerns(step.before, step.event.payload)
+    return _concerns(step.before, _ROLES[step.actor], step.event.payload)
 
 
-def _concerns(end: TableEnd, symbol: Symbol) -> bool:
+def _concerns(end: TableEnd, role: Role, symbol: Symbol) -> bool:
     """Whether a message belongs to a generation that this end has under way, or is a newer hello."""
     if symbol.kind == HELLO:
-        return (symbol.number, symbol.starter) > end.seen
+        return (symbol.number, symbol.starter) > largest(end)
+    if symbol.kind == CLOSING and not symbol.receiver:
+        return judge_close(end, role, symbol) is not Event.STRAY
     link = link_at(end, symbol)
     return link is not None and (symbol.kind != SUPERSEDED or link is end.attempt)
 
@@ -107,10 +116,8 @@ def _ends_agree(initiator: TableEnd, responder: TableEnd) -> bool:
         return True
     assert ours is not None
     assert theirs is not None
-    if ours.number != theirs.number:
+    if ours[:2] != theirs[:2]:
         return True
-    if ours.starter is not theirs.starter:
-        return False
     known = theirs.peer == initiator.ordinal if ours.starter is Role.INITIATOR else ours.peer == responder.ordinal
     return not known or (ours.peer == responder.ordinal and theirs.peer == initiator.ordinal)
 

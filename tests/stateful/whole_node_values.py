@@ -22,7 +22,16 @@ from ockam_fsm.runtime.encoding.gate import ENVELOPE_BYTES, MAX_ACCEPTED_ROUTE, 
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.node.workers import LATER, Context
 from ockam_fsm.runtime.session.handshake import GENERATION
-from ockam_fsm.runtime.session.signals import Close, Data, Error, Generation, Hello, Keepalive, Signal
+from ockam_fsm.runtime.session.signals import (
+    Close,
+    Data,
+    Error,
+    Generation,
+    GoingAway,
+    Hello,
+    Keepalive,
+    Signal,
+)
 from tests.runtime.node_helpers import tcp
 
 FRAME_BYTES = 2 * ENVELOPE_BYTES
@@ -248,8 +257,9 @@ FRAMES: Mapping[str, Frame] = MappingProxyType({
     "hello to vault": hello(TWO_SIDED, VAULT), "hello to hop": hello(TWO_SIDED, HOP, VAULT),
     "hello to victim": hello(TWO_SIDED, VICTIM, ECHO), "hello to hop to victim": hello(TWO_SIDED, HOP, VICTIM, ECHO),
     "garbage": to(HOST, payload=b"\x01\x02\x03"), "garbage relay": to(RELAY, payload=b"\xff"),
-    "data to host": said(Data(PEER), HOST), "close to session": said(Close("x"), OUTER),
-    "inner 1": said(Error("x"), local("n-1w1")), "inner 2": said(Close("x"), local("n-1w3")),
+    "data to host": said(Data(PEER), HOST), "close to session": said(GoingAway("x"), OUTER),
+    "close to host": said(Close(bytes(16), 1, INNER, "x"), HOST),
+    "inner 1": said(Error("x"), local("n-1w1")), "inner 2": said(GoingAway("x"), local("n-1w3")),
     "inner 3": said(Keepalive(), local("n-1w7")), "through session": to(OUTER, VAULT),
     "register": to(RELAY, payload=b"\x05alias" + bytes(16)), "relayed": to(RELAY, local("alias"), VAULT),
     "directory": to(DIRECTORY, local("name"), VAULT), "no name": to(DIRECTORY),

@@ -14,6 +14,7 @@ from functools import cache
 
 from ockam_fsm.checking.sessions.greedy_world import wrong_accounts
 from ockam_fsm.checking.sessions.mutant_sessions import (
+    CloseBelievedFromAnybody,
     CloseToThePast,
     DeliverBeforeEstablished,
     EstablishedOnAnswering,
@@ -25,14 +26,24 @@ from ockam_fsm.checking.sessions.mutant_sessions import (
     NoRequestTimer,
     ReuseInnerAddress,
     UnboundedHold,
+    UnconfirmedNumberStays,
 )
 from ockam_fsm.checking.sessions.node_world import wrong_nodes
+from ockam_fsm.checking.sessions.open_environment import strangers
 from ockam_fsm.checking.sessions.pair_config import PairConfig
-from ockam_fsm.checking.sessions.session_actors import INITIATOR, OPEN, REQUEST, RESPONDER, RESTART_LOSING, SEND
-from ockam_fsm.checking.sessions.worlds import closed, config_of, lossy, ockam, orders, world_of
+from ockam_fsm.checking.sessions.session_actors import (
+    INITIATOR,
+    OPEN,
+    REQUEST,
+    RESPONDER,
+    RESTART_KEEPING,
+    RESTART_LOSING,
+    SEND,
+)
+from ockam_fsm.checking.sessions.worlds import closed, config_of, lossy, ockam, orders, reopened, world_of
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.kernel.machine import Row
-from ockam_fsm.machines.parts import ASK, Effects
+from ockam_fsm.machines.parts import ASK, EMPTIED, LEAVE, Effects
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
     EXPLICIT_PERSISTENT_TWO_SIDED,
@@ -108,6 +119,11 @@ def _lost_responder(config: PairConfig) -> World:
     return world_of(config, "restarts", network, {INITIATOR: {OPEN: 1}}, {RESPONDER: {RESTART_LOSING: 1}})
 
 
+def _returned_responder(config: PairConfig) -> World:
+    config, network = replace(config, misses=0), Network("unordered", 1, ("drop",))
+    return world_of(config, "faults", network, {INITIATOR: {OPEN: 1}}, {RESPONDER: {RESTART_KEEPING: 1}})
+
+
 def _lost_initiator(config: PairConfig) -> World:
     network, losing = Network("unordered", 1, ("drop", "duplicate")), {INITIATOR: {RESTART_LOSING: 1}}
     return world_of(config, "restarts", network, {INITIATOR: {OPEN: 1}}, losing, ("W1", "W9"))
@@ -150,6 +166,31 @@ def _deaf(machine: SessionMachine) -> SessionMachine:
     return with_row(machine, "deaf-responder", "ES3", State.ESTABLISHED, answer) if "ES3" in rows else machine
 
 
+def _closed_instead(name: str, *ids: str) -> Callable[[SessionMachine], SessionMachine]:
+    """The machine in which rows that survive close."""
+
+    def edit(machine: SessionMachine) -> SessionMachine:
+        changed = [replace(row, target=State.CLOSED, effects=LEAVE, updates=EMPTIED) for row in machine.rows
+                   if row.id in ids]  # fmt: skip
+        return machine.with_rows(f"{name} {machine.name}", *changed)
+
+    return edit
+
+
+def _surviving(machine: SessionMachine) -> SessionMachine:
+    rows = {row.id: row for row in machine.rows}
+    failed = rows["FW6" if "FW6" in rows else "FO6"]
+    changed = [replace(rows[one], target=State.TIMED_OUT, effects=failed.effects, updates=())
+               for one in ("PW1", "PO1") if one in rows]  # fmt: skip
+    return machine.with_rows(f"close-is-a-failure {machine.name}", *changed)
+
+
+def _unsaid(machine: SessionMachine) -> SessionMachine:
+    changed = [replace(row, effects=LEAVE) for row in machine.rows
+               if row.event is Event.CLOSE and row.source in (State.TIMED_OUT, State.RENEGOTIATING)]  # fmt: skip
+    return machine.with_rows(f"close-without-route-unsaid {machine.name}", *changed)
+
+
 def _uncounted(machine: SessionMachine) -> SessionMachine:
     changed = [replace(row, updates=()) for row in machine.rows if row.id == "BX1"]
     return machine.with_rows(f"uncounted-attempts {machine.name}", *changed)
@@ -164,6 +205,7 @@ def _members() -> Iterator[KnownBad]:
     yield from _mixing()
     yield from _talking()
     yield from _owing()
+    yield from _ending()
 
 
 def _negotiating() -> Iterator[KnownBad]:
@@ -210,7 +252,7 @@ def _mixing() -> Iterator[KnownBad]:
         lossy(_dropping(ONE_SIDED, "never-reap", Effect.START_RETENTION)),
     )  # fmt: skip
     yield KnownBad(
-        "first-established-wins", "a collision would end in two sessions, each end in its own", "S7",
+        "first-established-wins", "a collision would end in two sessions, each end in its own", "S27",
         lossy(_session(FirstEstablishedWins, TWO_SIDED)),
     )  # fmt: skip
 
@@ -281,6 +323,38 @@ def _owing() -> Iterator[KnownBad]:
     yield KnownBad(
         "refused-close", "an application could not give up a session that is negotiated", "S22",
         orders(_table(EXPLICIT_TRANSIENT, _unclosable)),
+    )  # fmt: skip
+
+
+def _ending() -> Iterator[KnownBad]:
+    """Those that end what should go on, or go on with what has ended."""
+    yield KnownBad(
+        "close-is-a-failure", "a responder would be kept, and dial, for a peer that has closed in order", "S26",
+        orders(_table(ONE_SIDED, _surviving)),
+    )  # fmt: skip
+    yield KnownBad(
+        "late-close-ends", "a session that was opened again would be ended by the close before", "S3",
+        reopened(_table(ONE_SIDED, _closed_instead("late-close-ends", "V5"))),
+    )  # fmt: skip
+    yield KnownBad(
+        "close-without-route-unsaid", "a responder would be kept for a peer that closed while it renegotiated", "S21",
+        orders(_table(ONE_SIDED, _unsaid)),
+    )  # fmt: skip
+    yield KnownBad(
+        "close-believed-from-anybody", "who knows a session's id could end it", "S4",
+        strangers(Role.RESPONDER, _session(CloseBelievedFromAnybody)),
+    )  # fmt: skip
+    yield KnownBad(
+        "unconfirmed-attempt-ends-all", "a live session would lose its state with an answer that got lost", "S3",
+        lossy(_table(ONE_SIDED, _closed_instead("unconfirmed-attempt-ends-all", "RW9"))),
+    )  # fmt: skip
+    yield KnownBad(
+        "returned-responder-forgotten", "a responder that came back with its state would lose it to a lost message",
+        "S3", _returned_responder(_table(ONE_SIDED, _closed_instead("returned-responder-forgotten", "FW1"))),
+    )  # fmt: skip
+    yield KnownBad(
+        "unconfirmed-number-stays", "two forged hellos would lock the true initiator out", "S4",
+        strangers(Role.RESPONDER, _session(UnconfirmedNumberStays)),
     )  # fmt: skip
 
 

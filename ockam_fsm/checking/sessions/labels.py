@@ -25,6 +25,7 @@ from ockam_fsm.runtime.session.signals import (
     Data,
     Error,
     Generation,
+    GoingAway,
     Hello,
     Keepalive,
     KeepaliveAnswer,
@@ -33,7 +34,7 @@ from ockam_fsm.runtime.session.signals import (
 )
 
 _DERIVED = re.compile(rb"(?s)[a-z]+(\d+)(?:\.\d+)?/(\d+[ir])(w|h).*")
-_TAGS = range(1, 9)
+_TAGS = range(1, 10)
 """First bytes of profile `generation`. In `ockam` a payload begins with the length of an address, or with a letter."""
 
 
@@ -81,6 +82,8 @@ def _signal(signal: Signal, heard_in: str) -> str:
             return f"data {_text(payload)}{within}"
         case Close():
             return f"close{within}"
+        case GoingAway():
+            return f"going away{within}"
         case Error():
             return f"error{within}"
     raise AssertionError(signal)

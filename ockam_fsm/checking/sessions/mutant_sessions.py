@@ -17,7 +17,7 @@ from ockam_fsm.runtime.session.handshake import Place
 from ockam_fsm.runtime.session.link import Link, Purpose
 from ockam_fsm.runtime.session.request import Outgoing, Request, RequestRecord
 from ockam_fsm.runtime.session.session import Session
-from ockam_fsm.runtime.session.signals import Answer, Data, Hello
+from ockam_fsm.runtime.session.signals import Answer, Close, Data, Hello
 
 
 class NoGeneration(Session):
@@ -148,6 +148,25 @@ class CloseToThePast(Session):
         self.attempt = attempt if self.current is None else None
         super().send_close(cause)
         self.attempt = attempt
+
+
+class CloseBelievedFromAnybody(Session):
+    """A close at the contact address counts, whoever says it."""
+
+    __slots__ = ()
+
+    def _judge_close(self, close: Close) -> Event:
+        return Event.CLOSE_AT_CONTACT
+
+
+class UnconfirmedNumberStays(Session):
+    """A hello raises what the end has seen, whether or not anybody confirms the answer."""
+
+    __slots__ = ()
+
+    def accept_attempt(self, cause: Cause) -> None:
+        super().accept_attempt(cause)
+        self.seen = self.largest
 
 
 class _Untimed(Request):

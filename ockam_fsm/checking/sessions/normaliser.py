@@ -15,17 +15,17 @@ Rule 2: not for worlds in which a restart loses state, or in which a second resp
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ockam_fsm.checking.actors import Envelope
-from ockam_fsm.checking.sessions.safety import live_links, reaches, signal_of
+from ockam_fsm.checking.sessions.safety import closes, largest, live_links, reaches, signal_of
 from ockam_fsm.checking.sessions.session_actors import CONTACT, HOST_ADDRESS, End, Packet
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session.handshake import Profile
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.session import Snapshot
-from ockam_fsm.runtime.session.signals import Answer, Generation, Hello, Signal, Superseded
+from ockam_fsm.runtime.session.signals import Answer, Close, Generation, Hello, Signal, Superseded
 
 _NUMBERED = re.compile(rb"(?s)(.*/)(\d+)([ir][wh].*)")
 
@@ -38,7 +38,7 @@ class SessionNormaliser:
 
     def floor(self, actor: str, state: End) -> int | None:
         numbers = [number for _, image in state.sessions for number in _numbers_of(image)]
-        return min(numbers, default=None)
+        return _floor(numbers)
 
     def shift(self, actor: str, state: End, k: int) -> End:
         return state._replace(sessions=tuple((key, _shifted(image, k)) for key, image in state.sessions))
@@ -49,9 +49,9 @@ class SessionNormaliser:
         match signal_of(message, self.profile):
             case Hello(generation=generation) | Answer(generation=Generation() as generation):
                 numbers.append(generation.number)
-            case Superseded(number=number):
+            case Superseded(number=number) | Close(number=number):
                 numbers.append(number)
-        return min(numbers, default=None)
+        return _floor(numbers)
 
     def shift_message(self, envelope: Envelope, k: int) -> Envelope:
         packet = _packet(envelope)
@@ -73,7 +73,19 @@ class SessionNormaliser:
                 return image is not None and _is_old(generation, image) and not _awaited(generation.address, starter)
             case Superseded(address=address):
                 return not _awaited(address, image)
+            case Close() as close if message.onward_route[0] in (HOST_ADDRESS, CONTACT):
+                return image is None or not closes(close, image)
         return image is None or not any(reaches(link, message.onward_route[0]) for link in live_links(image))
+
+
+def _floor(numbers: Iterable[int]) -> int | None:
+    """What may be subtracted so that the smallest number becomes 1. 0 is no number: an end that has seen nothing."""
+    there = [number for number in numbers if number]
+    return min(there) - 1 if there else None
+
+
+def _lowered(number: int, k: int) -> int:
+    return number - k if number else 0
 
 
 def _packet(envelope: Envelope) -> Packet:
@@ -83,7 +95,7 @@ def _packet(envelope: Envelope) -> Packet:
 
 def _is_old(generation: Generation, image: Snapshot) -> bool:
     known = any(link.generation == generation for link in live_links(image))
-    return generation.rank <= image.seen and not known
+    return generation.rank <= largest(image) and not known
 
 
 def _awaited(address: Address, starter: Snapshot | None) -> bool:
@@ -93,6 +105,8 @@ def _awaited(address: Address, starter: Snapshot | None) -> bool:
 
 def _numbers_of(image: Snapshot) -> Iterator[int]:
     yield image.seen[0]
+    if image.established_in is not None:
+        yield from _in_route((image.established_in,))
     for link in live_links(image):
         yield link.generation.number
 
@@ -132,9 +146,10 @@ def _shifted_link(link: Link | None, k: int) -> Link | None:
 
 def _shifted(image: Snapshot, k: int) -> Snapshot:
     return image._replace(
-        seen=(image.seen[0] - k, image.seen[1]),
+        seen=(_lowered(image.seen[0], k), image.seen[1]),
         attempt=_shifted_link(image.attempt, k),
         current=_shifted_link(image.current, k),
+        established_in=_shifted_address(image.established_in, k) if image.established_in is not None else None,
     )
 
 
@@ -145,6 +160,6 @@ def _shifted_signal(signal: Signal, k: int) -> Signal:
         case Answer(generation=Generation() as generation):
             moved = _shifted_generation(generation, k)
             return replace(signal, generation=moved, worker=_shifted_address(signal.worker, k))
-        case Superseded(number=number, address=address):
-            return replace(signal, number=number - k, address=_shifted_address(address, k))
+        case Superseded(number=number, address=address) | Close(number=number, address=address):
+            return replace(signal, number=_lowered(number, k), address=_shifted_address(address, k))
     return signal

@@ -18,14 +18,16 @@ from collections.abc import Hashable, Iterator, Sequence
 from ockam_fsm.checking.actors import Order
 from ockam_fsm.checking.sessions.pair_config import SESSION_ID
 from ockam_fsm.checking.sessions.safety import (
+    largest,
     live_links,
+    named,
     signal_of,
 )
-from ockam_fsm.checking.sessions.session_actors import CLOSE, OPEN, RENEGOTIATE, REOPEN, REQUEST, SEND, Refused
+from ockam_fsm.checking.sessions.session_actors import CLOSE, OPEN, RENEGOTIATE, REOPEN, REQUEST, SEND, STOP, Refused
 from ockam_fsm.checking.sessions.session_step import SessionStep, is_own
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.vocabulary import Creation, Role, State
-from ockam_fsm.runtime.encoding.message import Address, Message
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session import commands
 from ockam_fsm.runtime.session.commands import RequestTimer, Timer
 from ockam_fsm.runtime.session.config import SessionConfig
@@ -37,6 +39,7 @@ from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
     Data,
+    GoingAway,
     Hello,
     Keepalive,
     KeepaliveAnswer,
@@ -45,6 +48,27 @@ from ockam_fsm.runtime.session.signals import (
 )
 
 NEGOTIATIONS = (State.NEGOTIATING, State.RENEGOTIATING)
+
+
+# S3 -------------------------------------------------------------------------------------------------------------------
+
+
+def state_is_kept(deed: SessionStep) -> bool:
+    """A persistent session with a state ends by an order, by a close of its peer, or by a bound; nothing else ends it,
+    and restarts do not."""
+    before, ends = deed.before, deed.came_to is State.CLOSED is not deed.was
+    if before is None or not ends or not before.has_state:
+        return True
+    by_bound = deed.fired(Timer.RETENTION) or deed.fired(Timer.BACK_OFF)
+    return deed.ends_by_order or by_bound or deed.is_closed_by_peer
+
+
+# S26 ------------------------------------------------------------------------------------------------------------------
+
+
+def close_ends(deed: SessionStep) -> bool:
+    """What the peer closes is closed, whatever the type."""
+    return not deed.is_closed_by_peer or deed.came_to is State.CLOSED
 
 
 # S17 ------------------------------------------------------------------------------------------------------------------
@@ -209,6 +233,9 @@ def counters_tell_the_truth(deed: SessionStep) -> bool:
         return spent
     if image is None or image.state is State.CLOSED:  # nothing reads a counter any more
         return True
+    kind, role = deed.settings.session_type, deed.settings.role
+    if kind.persistent and role is Role.RESPONDER and bool(image.confirmed) is not image.has_state:
+        return False
     usable = image.state is State.RENEGOTIATING and image.current is not None
     resting = image.state is State.TIMED_OUT and Timer.BACK_OFF not in image.armed
     counted = deed.settings.session_type.renegotiated_by(deed.settings.role)
@@ -266,7 +293,9 @@ def _fits(deed: SessionStep, signal: Signal | None, message: Message) -> bool:
             return _is_said_in(message, deed.after.current if deed.after is not None else None)
         case KeepaliveAnswer():
             return deed.address == message.return_route[0]
-        case Close():
+        case Close(number=number, address=address):
+            return (message.onward_route, number, address) == _closing(deed)
+        case GoingAway():
             return _is_said_in(message, _last_to_hear(deed.before))
         case Hello(generation=generation):
             return any(link.generation.address == generation.address for link in live_links(deed.after))
@@ -290,8 +319,26 @@ def _owed(deed: SessionStep) -> Iterator[type[Signal]]:
         yield Keepalive
     closes = deed.came_to is State.CLOSED is not deed.was
     by_itself = deed.ordered(CLOSE) or (deed.fired(Timer.IDLE) and deed.was is State.ESTABLISHED)
-    if closes and by_itself and _last_to_hear(before) is not None:
+    if closes and by_itself and _closing(deed) is not None:
         yield Close
+    if closes and deed.ordered(STOP) and _last_to_hear(before) is not None:
+        yield GoingAway
+
+
+def _closing(deed: SessionStep) -> tuple[Route, int, Address] | None:
+    """Where the peer hears that the session is closed, and what names the generation: on the messaging route, or
+    without one along the initialization route."""
+    image, link = deed.before, _last_to_hear(deed.before)
+    if image is None:
+        return None
+    if link is not None:
+        return link.route, link.generation.number, link.generation.address
+    last = named(image, own=True)
+    return (
+        None
+        if last is None or not image.initialization_route
+        else (image.initialization_route, largest(image)[0], last)
+    )
 
 
 def _last_to_hear(image: Snapshot | None) -> Link | None:
@@ -311,7 +358,7 @@ def _heard_in_previous(deed: SessionStep) -> bool:
 
 def _owed_to_a_hello(deed: SessionStep, hello: Hello) -> Iterator[type[Signal]]:
     before, kind = deed.before, deed.settings.session_type
-    newer = hello.generation.rank > deed.seen
+    newer = hello.generation.rank > deed.largest
     if hello.generation.starter is deed.settings.role:
         return
     if before is None or deed.was is State.IDLE:
@@ -345,7 +392,7 @@ def orders_are_taken(deed: SessionStep) -> bool:
 def _allowed(order: Hashable, image: Snapshot, settings: SessionConfig) -> bool:
     kind, role, state = settings.session_type, settings.role, image.state
     explicit, room = kind.creation is Creation.EXPLICIT, image.held < settings.held_limit
-    if order == CLOSE:
+    if order in (CLOSE, STOP):
         return state is not State.CLOSED
     if order == OPEN:
         return explicit and role is Role.INITIATOR and state is State.IDLE

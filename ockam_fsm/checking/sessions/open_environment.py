@@ -31,6 +31,7 @@ from ockam_fsm.checking.sessions.session_actors import (
     RENEGOTIATE,
     REQUEST,
     SEND,
+    STOP,
     End,
     InitiatorActor,
     Packet,
@@ -46,6 +47,7 @@ from ockam_fsm.runtime.session.signals import (
     Data,
     Error,
     Generation,
+    GoingAway,
     Hello,
     Keepalive,
     KeepaliveAnswer,
@@ -120,7 +122,7 @@ def strangers(
         name=f"{kind.name}:{'returned-' * returned}{end.name}-among-strangers",
         actors=(Alone(end, messages, returned),),
         network=Network("ordered", 0),
-        orders={end.name: dict.fromkeys((OPEN, SEND, REQUEST, RENEGOTIATE, CLOSE, *said), None)},
+        orders={end.name: dict.fromkeys((OPEN, SEND, REQUEST, RENEGOTIATE, CLOSE, STOP, *said), None)},
         faults={end.name: {LOWER_LAYER_LOST: None, ERROR: None}},
         properties=tuple(map(unless_refused, properties)),
         title=f"{kind.name}, {end.name} among strangers",
@@ -144,8 +146,11 @@ def sayings(role: Role, config: PairConfig) -> Iterator[Packet]:
                 generation = Generation(number, starter, local(f"{name}/{number}{'ri'[starter]}w"))
                 yield _saying(door, Hello(session_id, generation, (CONTACT,) if two_sided else ()))
         if starter is Role.INITIATOR or two_sided:  # else nobody has such an address
-            for signal in (Keepalive(), KeepaliveAnswer(), Data(b"m1"), Close(""), Error("")):
+            owner = here if starter is role else local(f"{peer}/{number}{'ri'[starter]}w")
+            close = Close(session_id, number, owner, "")
+            for signal in (Keepalive(), KeepaliveAnswer(), Data(b"m1"), close, GoingAway(""), Error("")):
                 yield _saying(here, signal, (number, starter))
+            yield _saying(door, close)
             yield _saying(Address(here.type, here.value + b".1"), Data(b"re:q1"), (number, starter))
 
 

@@ -44,7 +44,12 @@ def safety(config: PairConfig) -> Iterator[Property]:
         lambda step: safe.closed_is_final(step) and (kind.persistent or safe.negotiates_once(step)),
     )
     if kind.persistent:
-        yield always_step("S3", "a persistent session keeps its outer address and its state", keeps)
+        kept = every_deed(config, owes.state_is_kept)
+        yield always_step(
+            "S3",
+            "a persistent session keeps its outer address and its state; only a close, an order or a bound ends it",
+            lambda step: keeps(step) and kept(step),
+        )
     yield always_step(
         "S4",
         "numbers only grow; apart from a newer hello no message of another generation changes an end",
@@ -57,10 +62,7 @@ def safety(config: PairConfig) -> Iterator[Property]:
     )
     if not kind.renegotiated_by(Role.RESPONDER):
         yield never_step("S6", "a one-sided responder never starts a negotiation", safe.responder_starts)
-    yield always(
-        "S7", "established ends of one generation route to each other; a collision has one winner",
-        safe.ends_agree, over=BOTH,
-    )  # fmt: skip
+    yield always("S7", "established ends of one generation route to each other", safe.ends_agree, over=BOTH)
     yield always_step(
         "S8",
         "a request has at most one outcome; an end has at most one negotiation of its own under way",
@@ -91,6 +93,10 @@ def conduct(config: PairConfig) -> Iterator[Property]:
     )
     said = every_deed(config, owes.peer_is_told)
     yield always_step("S21", "what the peer waits for is said, once", said)
+    closed = every_deed(config, owes.close_ends)
+    yield always_step("S26", "what the peer closes is closed", closed)
+    if config.session_type.renegotiated_by(Role.RESPONDER):
+        yield always_step("S27", "a collision has one winner", safe.collision_has_a_winner(config.profile))
 
 
 def refusals(config: PairConfig) -> Iterator[Property]:

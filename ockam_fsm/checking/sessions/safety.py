@@ -41,7 +41,7 @@ from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Place, Pro
 from ockam_fsm.runtime.session.host import Owned
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.session import Snapshot
-from ockam_fsm.runtime.session.signals import Answer, Data, Hello, Keepalive, KeepaliveAnswer, Signal, Superseded
+from ockam_fsm.runtime.session.signals import Answer, Close, Data, Hello, Keepalive, KeepaliveAnswer, Signal, Superseded
 
 BOTH = (INITIATOR, RESPONDER)
 Key: TypeAlias = Any
@@ -91,6 +91,24 @@ def _signal_of(message: Message, name: str) -> Signal | None:
 
 def live_links(image: Snapshot | None) -> list[Link]:
     return [] if image is None else [link for link in (image.attempt, image.current) if link is not None]
+
+
+def largest(image: Snapshot) -> tuple[int, int]:
+    """The largest generation that an end knows, an attempt that is not confirmed yet included."""
+    return max([image.seen, *(link.generation.rank for link in live_links(image))])
+
+
+def named(image: Snapshot, *, own: bool) -> Address | None:
+    """Which generation a close without a messaging route is about, by its starter's address. `own`: this end closes."""
+    attempt = image.attempt
+    if image.established_in is not None or attempt is None:
+        return image.established_in
+    return attempt.generation.address if (attempt.generation.address == attempt.inner) is own else None
+
+
+def closes(close: Close, image: Snapshot) -> bool:
+    """Whether a close at its contact address is for an end: it names what the end was in, and nothing is newer."""
+    return close.address == named(image, own=False) and close.number >= largest(image)[0]
 
 
 def reaches(link: Link, address: Address) -> bool:
@@ -152,7 +170,22 @@ def keeps_its_state(profile: Profile) -> StepPredicate:
 
 def numbers_grow(step: Step) -> bool:
     both = ((b, a) for _, b, a in changes(step) if b is not None and a is not None)
-    return restarted(step) or all(before.seen <= after.seen for before, after in both)
+    return restarted(step) or all(
+        before.seen == after.seen or (before.seen < after.seen and _may_grow(step, before, after))
+        for before, after in both
+    )
+
+
+def _may_grow(step: Step, before: Snapshot, after: Snapshot) -> bool:
+    """By an attempt of its own, by what superseded it, or when its answer is confirmed: a hello alone teaches nothing
+    that outlives it."""
+    attempt, packet = before.attempt, arrival(step)
+    if started_attempt(step.before, step.after):
+        return True
+    if attempt is None or not isinstance(step.event, Deliver | Fault):
+        return False
+    reached = packet is None or reaches(attempt, packet.message.onward_route[0])
+    return (reached and after.seen == attempt.generation.rank) or attempt.generation.address == attempt.inner
 
 
 def only_its_generation_changes_it(profile: Profile) -> StepPredicate:
@@ -162,7 +195,8 @@ def only_its_generation_changes_it(profile: Profile) -> StepPredicate:
             return True
         signal = signal_of(packet.message, profile)
         for _, before, after in changes(step):
-            if before is not None and before != after and not _concerns(before, packet, signal):
+            forgotten = before is not None and before.state is State.IDLE and after is None  # nobody asked for it
+            if before is not None and before != after and not forgotten and not _concerns(before, packet, signal):
                 return False
         return True
 
@@ -174,13 +208,15 @@ def _concerns(image: Snapshot, packet: Packet, signal: Signal | None) -> bool:
     links = live_links(image)
     match signal:
         case Hello(generation=generation):
-            return generation.rank > image.seen
+            return generation.rank > largest(image)
         case Answer(generation=None):
             return any(packet.message.onward_route[0] == link.handshake for link in links)
         case Answer(generation=generation):
             return any(link.generation == generation for link in links)
         case Superseded(address=address):
             return image.attempt is not None and image.attempt.generation.address == address
+        case Close() as close if packet.message.onward_route[0] in (HOST_ADDRESS, CONTACT):
+            return closes(close, image)
         case Data() if packet.sent_in is not None:
             return any(link.generation.rank == packet.sent_in for link in links)
     return any(reaches(link, packet.message.onward_route[0]) for link in links)
@@ -227,21 +263,42 @@ def ends_agree(initiator: End, responder: End) -> bool:
         here, there = mine.current, theirs.current
         if here is None or there is None:
             return False
-        ours, yours = here.generation, there.generation
-        same = ours.address == yours.address
+        same = here.generation.address == there.generation.address
         if same and (here.route[-1] != there.inner or there.route[-1] != here.inner):
-            return False
-        collided = ours.number == yours.number and ours.starter is not yours.starter
-        if collided and _knows(mine, responder) and _knows(theirs, initiator):
             return False
     return True
 
 
-def _knows(image: Snapshot, peer: End) -> bool:
-    """Whether the messaging route leads to the peer's present incarnation. An end that lost its state may be answered
-    in an old number while its peer falls back to a generation of the incarnation before; nothing collided there."""
-    assert image.current is not None
-    return re.match(rb"[a-z]+%d[/.]" % peer.incarnation, image.current.route[-1].value) is not None
+def collision_has_a_winner(profile: Profile) -> StepPredicate:
+    """Two attempts of one number: the responder that hears of the initiator's gives its own up, the initiator does not,
+    and answers none."""
+
+    def holds(step: Step) -> bool:
+        packet = arrival(step)
+        hello = signal_of(packet.message, profile) if packet is not None else None
+        if not isinstance(hello, Hello):
+            return True
+        return not any(_collide(before, hello) and not _is_settled(step, key, before, after)
+                       for key, before, after in changes(step))  # fmt: skip
+
+    return holds
+
+
+def _collide(image: Snapshot | None, hello: Hello) -> bool:
+    attempt = image.attempt if image is not None else None
+    if attempt is None or attempt.generation.address != attempt.inner:
+        return False
+    own, other = attempt.generation, hello.generation
+    return own.number == other.number and own.starter is not other.starter
+
+
+def _is_settled(step: Step, key: Key, before: Snapshot | None, after: Snapshot | None) -> bool:
+    assert before is not None
+    goes_on = after is not None and after.attempt == before.attempt
+    sent = [command.message for command in emitted(step, key, commands.Send)]
+    answers = any(isinstance(signal_of(message, GENERATION), Answer) for message in sent)
+    initiates = before.attempt is not None and before.attempt.generation.starter is Role.INITIATOR
+    return goes_on is initiates and answers is not initiates
 
 
 def one_outcome(step: Step) -> bool:

@@ -40,14 +40,16 @@ CONTACT = local("contact")
 REOPEN = "reopen"
 """The timer of the supervisor that opens a restarted explicit initiator again: a system step (section 8, R)."""
 
-OPEN, SEND, REQUEST, RENEGOTIATE, CLOSE = "open", "send", "request", "renegotiate", "close"
-RESTART_KEEPING, RESTART_LOSING, LOWER_LAYER_LOST, ERROR = (
+OPEN, SEND, REQUEST, RENEGOTIATE, CLOSE, STOP = "open", "send", "request", "renegotiate", "close", "stop"
+RESTART_KEEPING, RESTART_LOSING, REOPENED, LOWER_LAYER_LOST, ERROR = (
     "restart-with-state",
     "restart-without-state",
+    "opened-again",
     "lower-layer-lost",
     "error-message",
 )
-RESTARTS = (RESTART_KEEPING, RESTART_LOSING)
+RESTARTS = (RESTART_KEEPING, RESTART_LOSING, REOPENED)
+"""`REOPENED`: a session that was closed begins anew under its id. Only its number is left of it."""
 DATA_TAG = GENERATION.encode(Data(b""))[:1]
 
 
@@ -165,13 +167,14 @@ class InitiatorActor:
 
     def _restarted(self, end: End, fault: Hashable, out: Outbox) -> End:
         session = end.session
-        if session is None or session.state in (State.IDLE, State.CLOSED):
+        assert session is not None
+        if not session.seen[0] or (session.state is State.CLOSED) is not (fault == REOPENED):
             raise Disabled
         out.cancel_all_timers()
         if self.config.session_type.creation is Creation.EXPLICIT:
             out.set_timer(REOPEN)
-        keeps = fault == RESTART_KEEPING and self.config.session_type.persistent
-        memory = ((None, session.seen[0], session.has_state),) if keeps else ()
+        keeps = fault != RESTART_LOSING and self.config.session_type.persistent
+        memory = ((None, session.seen[0], session.has_state and fault == RESTART_KEEPING),) if keeps else ()
         fresh = End(incarnation=end.incarnation + 1, memory=memory, accepted=end.accepted)
         return fresh._replace(sessions=((None, _stripped(self._session(fresh).snapshot(), self.config)),))
 
@@ -285,7 +288,7 @@ def _act(session: Session, event: Event, end: End, config: PairConfig) -> list[C
             garbled = address is not None and config.profile is not OCKAM
             return session.receive(Message((address,), (), b"\xff")) if garbled and address is not None else []
         case Fire(timer) if timer == REOPEN:
-            return session.open()
+            return session.open() if session.state is State.IDLE else []
         case Fire(timer):
             assert isinstance(timer, Timer | RequestTimer)
             return session.fire(timer)
@@ -307,8 +310,12 @@ def _order(session: Session, order: Hashable, end: End, config: PairConfig) -> l
                 return session.request(f"q{label}", Outgoing(f"q{label}".encode()), reissue=config.reissue)
             case "renegotiate":
                 return session.renegotiate()
+            case _ if session.state is State.CLOSED:
+                return _impossible()
+            case "close":
+                return session.close()
             case _:
-                return session.close() if session.state is not State.CLOSED else _impossible()
+                return session.stop()
     except LocalSessionError:
         raise Disabled from None
 

@@ -19,13 +19,15 @@ from ockam_fsm.checking.sessions.safety import (
     StepPredicate,
     arrival,
     changes,
+    closes,
     emitted,
+    largest,
     live_links,
     reaches,
     restarted,
     signal_of,
 )
-from ockam_fsm.checking.sessions.session_actors import CLOSE, CONTACT, ERROR, HOST_ADDRESS, INITIATOR, RESPONDER
+from ockam_fsm.checking.sessions.session_actors import CLOSE, CONTACT, ERROR, HOST_ADDRESS, INITIATOR, RESPONDER, STOP
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import LOCAL, Address, Message
 from ockam_fsm.runtime.session import commands
@@ -38,6 +40,7 @@ from ockam_fsm.runtime.session.signals import (
     Close,
     Data,
     Error,
+    GoingAway,
     Hello,
     Keepalive,
     KeepaliveAnswer,
@@ -46,6 +49,8 @@ from ockam_fsm.runtime.session.signals import (
 )
 
 TALK = (Data, Keepalive, KeepaliveAnswer)
+SAID = (*TALK, Close, GoingAway, Error)
+"""What is said on a messaging route."""
 
 
 class SessionStep(NamedTuple):
@@ -70,7 +75,11 @@ class SessionStep(NamedTuple):
         """A session that its host has dropped is closed; one that nobody ever asked for is only forgotten."""
         if self.after is not None:
             return self.after.state
-        return State.IDLE if self.was is State.IDLE and not self.ordered(CLOSE) else State.CLOSED
+        return State.IDLE if self.was is State.IDLE and not self.ends_by_order else State.CLOSED
+
+    @property
+    def ends_by_order(self) -> bool:
+        return self.ordered(CLOSE) or self.ordered(STOP)
 
     def fired(self, timer: Timer) -> bool:
         event = self.step.event
@@ -95,10 +104,32 @@ class SessionStep(NamedTuple):
         return number, Role.INITIATOR if number else Role.RESPONDER
 
     @property
+    def largest(self) -> tuple[int, int]:
+        return largest(self.before) if self.before is not None else self.seen
+
+    @property
+    def at_contact(self) -> bool:
+        """A one-sided or transient initiator has no contact address."""
+        kind, role = self.settings.session_type, self.settings.role
+        contact = HOST_ADDRESS if role is Role.RESPONDER else CONTACT if kind.renegotiated_by(Role.RESPONDER) else None
+        return self.address is not None and self.address == contact
+
+    @property
+    def is_closed_by_peer(self) -> bool:
+        """A close of the peer reached what this end is in: its current generation, the attempt that it has answered,
+        or, without a messaging route, all that it knows of the session."""
+        close, before = self.signal, self.before
+        if not isinstance(close, Close) or before is None:
+            return False
+        if self.at_contact:
+            return closes(close, before)
+        return self.confirms or (self.was is State.ESTABLISHED and self.arrived_at(before.current))
+
+    @property
     def confirms(self) -> bool:
         """The peer was heard at the address of the answer that this end gave it."""
         attempt = self.before.attempt if self.before is not None else None
-        return self.arrived_at(attempt) and not is_own(attempt) and isinstance(self.signal, (*TALK, Close, Error))
+        return self.arrived_at(attempt) and not is_own(attempt) and isinstance(self.signal, SAID)
 
     @property
     def adopts(self) -> bool:
@@ -142,7 +173,9 @@ def every_deed(config: PairConfig, holds: Callable[[SessionStep], bool]) -> Step
             if step.event == Fault(ERROR):
                 link = (before.current or before.attempt) if before is not None else None
                 signal, address = Error(""), link.inner if link is not None else None
-            other = isinstance(signal, Hello) and key is None and signal.session_id != config.session_id(0)
+            own = config.session_id(step.before.incarnation) if key is None else key
+            other = isinstance(signal, Close) and signal.session_id != own
+            other |= isinstance(signal, Hello) and key is None and signal.session_id != config.session_id(0)
             known = before.seen[0] if before is not None else _remembered(step, key)
             refused = packet is not None and _is_refused(packet.message, signal, known)
             refused |= isinstance(signal, Hello) and _could_never_ask(before, signal, settings)
@@ -194,4 +227,6 @@ def _is_for(key: Key, image: Snapshot | None, signal: Signal | None, address: Ad
         return True
     if isinstance(signal, Hello):
         return signal.session_id == key if signal.session_id else image is None
+    if isinstance(signal, Close) and address == HOST_ADDRESS:
+        return bool(signal.session_id == key)
     return any(reaches(link, address) for link in live_links(image))

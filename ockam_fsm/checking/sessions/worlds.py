@@ -5,6 +5,7 @@
     faults     the lower layer goes, errors come back, ends restart with their state, the API orders a renegotiation
     data       messages and requests of the application, held and reissued, under loss
     orders     every order at either end, in any state; one that is refused is a step too
+    reopened   closed by order and opened again under the same id, while late messages arrive
     closed     lossy, folded by normalisation: any number of renegotiations
     ockam      profile `ockam`: no generations and no keepalives on the wire
     ...-among-strangers    one end alone, and anybody may say anything to it (`open_environment.py`)
@@ -42,11 +43,13 @@ from ockam_fsm.checking.sessions.session_actors import (
     LOWER_LAYER_LOST,
     OPEN,
     RENEGOTIATE,
+    REOPENED,
     REQUEST,
     RESPONDER,
     RESTART_KEEPING,
     RESTART_LOSING,
     SEND,
+    STOP,
     InitiatorActor,
     ResponderActor,
 )
@@ -128,7 +131,7 @@ FAILURES = (
     "keepalives missed",
     "error message",
     "lower layer lost",
-    "closed by the peer",
+    "the peer goes away",
     "renegotiation by order",
 )
 
@@ -136,7 +139,7 @@ FAILURES = (
 def faults(config: PairConfig) -> World:
     kind = config.session_type
     network = Network("ordered", 2, ("drop", "corrupt"))
-    orders: dict[str, dict[Any, Budget]] = {INITIATOR: begin(config, 2), RESPONDER: {CLOSE: 1}}
+    orders: dict[str, dict[Any, Budget]] = {INITIATOR: begin(config, 2), RESPONDER: {STOP: 1}}
     witnesses = ["W1"]
     if kind.persistent:
         orders[INITIATOR] |= {RENEGOTIATE: 1}
@@ -158,9 +161,17 @@ def data(config: PairConfig) -> World:
 def orders(config: PairConfig) -> World:
     kind = config.session_type
     config = replace(config, distinct=True, refusals=True, generations=2, misses=0)
-    given: Orders = {INITIATOR: {OPEN: 1, SEND: 1, RENEGOTIATE: 1, CLOSE: 1}, RESPONDER: {RENEGOTIATE: 1, CLOSE: 1}}
+    ends = {RENEGOTIATE: 1, CLOSE: 1}
+    given: Orders = {INITIATOR: {OPEN: 1, SEND: 1, **ends}, RESPONDER: {**ends, STOP: 1}}
     shown = ("W1", "W5") if kind.persistent else ("W1",)
     return world_of(config, "orders", Network("unordered", 1, ("drop", "duplicate")), given, witnesses=shown)
+
+
+def reopened(config: PairConfig) -> World:
+    config = replace(config, misses=0, generations=2 if config.session_type.creation is Creation.EXPLICIT else 3)
+    given: Orders = {INITIATOR: {**begin(config, 2), RENEGOTIATE: 1, CLOSE: 1}, RESPONDER: {CLOSE: 1}}
+    network = Network("unordered", 2, ("drop", "duplicate"))
+    return world_of(config, "reopened", network, given, {INITIATOR: {REOPENED: 1}})
 
 
 def closed(config: PairConfig) -> World:
@@ -185,6 +196,7 @@ WAYS: Mapping[str, Build] = {
     "faults": faults,
     "data": data,
     "orders": orders,
+    "reopened": reopened,
     "closed": closed,
     "ockam": ockam,
     "initiator-among-strangers": partial(strangers, Role.INITIATOR),
@@ -200,8 +212,8 @@ def config_of(kind: SessionType) -> PairConfig:
 
 def ways_of(kind: SessionType) -> tuple[str, ...]:
     """The ways in which a type is tried. Profile `ockam` cannot say the generations that two-sided sessions need, and
-    the responder of a transient session has nothing to return with."""
-    senseless = {"ockam": kind.renegotiation is Renegotiation.TWO_SIDED,
+    a transient session is not opened again, and its responder has nothing to return with."""
+    senseless = {"reopened": not kind.persistent, "ockam": kind.renegotiation is Renegotiation.TWO_SIDED,
                  "returned-responder-among-strangers": not kind.persistent}  # fmt: skip
     return tuple(way for way in WAYS if not senseless.get(way))
 

@@ -11,10 +11,10 @@ Source: spec/sessions.md clauses 4.2, 4.5, 5.1, 5.4, 6.2, 14.3, 14.4.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ockam_fsm.conformance.generation.peer import Arrive, Build, Peer, Stimulus
-from ockam_fsm.conformance.generation.stimuli import hello_of
+from ockam_fsm.conformance.generation.stimuli import close_at_contact, hello_of
 from ockam_fsm.conformance.target import CONTACT, HOP, OTHER_CARRIER, OTHER_SESSION_ID, Feature
 from ockam_fsm.machines.vocabulary import Event, Role
 from ockam_fsm.runtime.encoding.message import TCP, Address, Message, Route, local
@@ -26,6 +26,7 @@ from ockam_fsm.runtime.session.signals import (
     Data,
     Error,
     Generation,
+    GoingAway,
     Hello,
     Keepalive,
     Signal,
@@ -193,7 +194,18 @@ def _spoofed_data(peer: Peer) -> Arrive | None:
 
 
 def _spoofed_close(peer: Peer) -> Arrive | None:
-    return peer.talk(peer.current(), Close("spoofed"))
+    return peer.talk(peer.current(), peer.close_in(peer.current()))
+
+
+def _close_with(peer: Peer, session_id: bytes | None = None, address: Address | None = None) -> Close | None:
+    close = peer.close()
+    if close is None:
+        return None
+    return replace(close, session_id=session_id or close.session_id, address=address or close.address)
+
+
+def _at_live(signal: Callable[[Peer], Signal | None]) -> Build:
+    return lambda peer: peer.talk(peer.current() or peer.answered(), signal(peer))
 
 
 def _ends_at_target(peer: Peer) -> Arrive | None:
@@ -224,7 +236,7 @@ HOSTILE: tuple[Hostile, ...] = (
     _stray("a keepalive at the contact address", "4.2", _at_contact(lambda peer: _encoded(peer, Keepalive()))),
     _stray("data at the contact address", "7.1", _at_contact(lambda peer: _encoded(peer, Data(b"misplaced")) * 4)),
     _stray("a reflected hello", "4.2", _reflected),
-    _stray("a hello that jumps too far", "4.2", lambda p: hello_of(p, p.seen[0] + MAX_NUMBER_JUMP + 1)
+    _stray("a hello that jumps too far", "4.2", lambda p: hello_of(p, p.confirmed[0] + MAX_NUMBER_JUMP + 1)
            if p.profile.keeps_alive else None),
     _stray("a hello without a return route", "5.1", lambda peer: _hello_with(peer, local("peer/9"), ())),
     _stray("a hello that names a foreign worker", "5.1", _foreign_worker),
@@ -244,7 +256,16 @@ HOSTILE: tuple[Hostile, ...] = (
     _stray("data in an ended generation", "4.5", _at_ended(Data(b"late"), 1)),
     _stray("data in the generation before", "4.5", _at_ended(Data(b"late"), 2)),
     _stray("a keepalive in an ended generation", "4.5", _at_ended(Keepalive(), 1)),
-    _stray("a close in an ended generation", "3.8", _at_ended(Close("late"), 1)),
+    _stray("a close in an ended generation", "3.8",
+           lambda p: _at_ended(close, 1)(p) if (close := p.close()) is not None else None),
+    _stray("going away in an ended generation", "3.8", _at_ended(GoingAway("late"), 1)),
+    _stray("a close of another session", "3.8", _at_live(lambda peer: _close_with(peer, OTHER_SESSION_ID))),
+    _stray("a close by who was not there", "3.8",
+           lambda peer: close_at_contact(peer, _close_with(peer, address=local("another")))),
+    _stray("a close of an earlier time", "3.8", lambda peer: close_at_contact(peer, peer.close(earlier=1))),
+    _stray("a close of another session at the contact address", "3.8",
+           lambda peer: close_at_contact(peer, _close_with(peer, OTHER_SESSION_ID))),
+    _stray("going away at the contact address", "3.8", _at_contact(lambda peer: _encoded(peer, GoingAway("stop")))),
     _stray("an error in an ended generation", "3.11", _at_ended(Error("late"), 1)),
     _stray("an answer over another carrier", "5.4", _foreign_carrier(_spoofed_answer), Feature.CARRIERS),
     _stray("data over another carrier", "5.4", _foreign_carrier(_spoofed_data), Feature.CARRIERS),

@@ -19,6 +19,7 @@ from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.runtime.session.signals import (
+    Close,
     Generation,
     Signal,
 )
@@ -119,10 +120,25 @@ class Peer:
 
     @property
     def seen(self) -> tuple[int, int]:
+        """The largest generation that the target knows, an attempt that is not confirmed included."""
+        return self.session.largest if self.session is not None else self.confirmed
+
+    @property
+    def confirmed(self) -> tuple[int, int]:
+        """The largest that it will know whatever becomes of its attempt."""
         session, remembered = self.session, self.endpoint.remembered
         if session is not None:
             return session.seen
         return (remembered, Role.INITIATOR if remembered else Role.RESPONDER)
+
+    def close_in(self, link: Link | None) -> Close | None:
+        """The close that the peer says in a generation."""
+        return None if link is None else Close(self.session_id, *link.generation[::2], "done")
+
+    def close(self, *, earlier: int = 0) -> Close | None:
+        """That along the initialization route; `earlier`: as it was said so many generations ago."""
+        named = self.session.closing(own=False) if self.session is not None else None
+        return None if named is None else Close(self.session_id, self.seen[0] - earlier, named, "done")
 
     def links(self) -> Iterator[Link]:
         session = self.session
@@ -169,9 +185,9 @@ class Peer:
             return None
         return Arrive(Message((to, *beyond), back, self.profile.encode(signal)))
 
-    def talk(self, link: Link | None, signal: Signal) -> Arrive | None:
+    def talk(self, link: Link | None, signal: Signal | None) -> Arrive | None:
         """At an inner address."""
-        if link is None:
+        if link is None or signal is None:
             return None
         return self.say(link.inner, signal, (HOP, link.route[-1] if link.route else local("peer/0")))
 

@@ -12,7 +12,7 @@ Source: spec/sessions.md, Appendix A.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ockam_fsm.conformance.generation.peer import Arrive, AtOnce, Build, Do, Peer, Stimulus, Wait
 from ockam_fsm.conformance.reference.instrumentation import PEER_HANDSHAKE
@@ -38,6 +38,7 @@ from ockam_fsm.runtime.session.signals import (
     Data,
     Error,
     Generation,
+    GoingAway,
     Hello,
     Keepalive,
     KeepaliveAnswer,
@@ -76,8 +77,18 @@ def _answer_address(peer: Peer, inner: Address, *, proxied: bool) -> Address:
     return peer.fresh("proxy") if proxied else inner
 
 
-def _newer(peer: Peer, ahead: int = 1, *, proxied: bool = False) -> Arrive | None:
-    return hello_of(peer, peer.seen[0] + ahead, proxied=proxied)
+def _newer(peer: Peer, *, proxied: bool = False) -> Arrive | None:
+    number = peer.seen[0] + 1
+    return hello_of(peer, number, proxied=proxied) if number <= _furthest(peer) else None
+
+
+def _far_ahead(peer: Peer) -> Arrive | None:
+    return hello_of(peer, _furthest(peer)) if peer.seen[0] < _furthest(peer) else None
+
+
+def _furthest(peer: Peer) -> int:
+    """The largest number that does not jump too far."""
+    return peer.confirmed[0] + MAX_NUMBER_JUMP
 
 
 def _repeated(peer: Peer) -> Arrive | None:
@@ -209,6 +220,17 @@ def _confirming(signal: Signal) -> Build:
     return lambda peer: peer.talk(peer.answered(), signal)
 
 
+def _closing(link_of: Callable[[Peer], Link | None]) -> Build:
+    return lambda peer: peer.talk(link_of(peer), peer.close_in(link_of(peer)))
+
+
+def close_at_contact(peer: Peer, close: Close | None) -> Arrive | None:
+    """Along the initialization route, from a peer that has no messaging route."""
+    if close is None:
+        return None
+    return peer.say(peer.endpoint.contact or CONTACT, close, (HOP, local("peer-outer")))
+
+
 def _response(peer: Peer) -> Arrive | None:
     session, link = peer.session, peer.current()
     if session is None or link is None:
@@ -298,6 +320,7 @@ _OF_EVENT: Mapping[Event, tuple[Stimulus, ...]] = {
     ),
     Event.RENEGOTIATE: (Stimulus("renegotiate", Event.RENEGOTIATE, "3.2", _order(Ordered.RENEGOTIATE)),),
     Event.CLOSE: (Stimulus("close", Event.CLOSE, "3.8", _order(Ordered.CLOSE)),),
+    Event.STOP: (Stimulus("stop", Event.STOP, "3.8", _order(Ordered.STOP)),),
     Event.LOWER_LAYER_LOST: (
         Stimulus("lower layer lost", Event.LOWER_LAYER_LOST, "3.11", _order(Ordered.LOWER_LAYER_LOST)),
         _then_closed("lower layer lost", _order(Ordered.LOWER_LAYER_LOST)),
@@ -305,7 +328,7 @@ _OF_EVENT: Mapping[Event, tuple[Stimulus, ...]] = {
     Event.HELLO_NEWER: (
         Stimulus("newer hello", Event.HELLO_NEWER, "4.2", _newer),
         Stimulus("newer hello by proxy", Event.HELLO_NEWER, "5.1", lambda peer: _newer(peer, proxied=True)),
-        Stimulus("newer hello far ahead", Event.HELLO_NEWER, "4.2", lambda peer: _newer(peer, MAX_NUMBER_JUMP)),
+        Stimulus("newer hello far ahead", Event.HELLO_NEWER, "4.2", _far_ahead),
     ),
     Event.HELLO_REPEATED: (Stimulus("repeated hello", Event.HELLO_REPEATED, "4.2", _repeated),),
     Event.HELLO_OLDER: (
@@ -334,7 +357,8 @@ _OF_EVENT: Mapping[Event, tuple[Stimulus, ...]] = {
         Stimulus("confirming keepalive", Event.CONFIRMED, "4.4", _confirming(Keepalive())),
         Stimulus("confirming keepalive answer", Event.CONFIRMED, "4.4", _confirming(KeepaliveAnswer())),
         Stimulus("confirming data", Event.CONFIRMED, "4.4", lambda peer: _data(peer, peer.answered())),
-        Stimulus("confirming close", Event.CONFIRMED, "4.4", _confirming(Close("done"))),
+        Stimulus("confirming close", Event.CONFIRMED, "4.4", _closing(Peer.answered)),
+        Stimulus("confirming going away", Event.CONFIRMED, "4.4", _confirming(GoingAway("stop"))),
         Stimulus("confirming error", Event.CONFIRMED, "4.4", _confirming(Error("lost"))),
     ),
     Event.DATA_RECEIVED: (
@@ -350,8 +374,20 @@ _OF_EVENT: Mapping[Event, tuple[Stimulus, ...]] = {
         Stimulus("keepalive answer", Event.KEEPALIVE_ANSWERED, "4.7", _of_current(KeepaliveAnswer())),
     ),
     Event.CLOSE_RECEIVED: (
-        Stimulus("close of the peer", Event.CLOSE_RECEIVED, "3.8", _of_current(Close("done"))),
-        Stimulus("close for the attempt", Event.CLOSE_RECEIVED, "3.8", _of_attempt(Close("done"))),
+        Stimulus("close of the peer", Event.CLOSE_RECEIVED, "3.8", _closing(Peer.current)),
+        Stimulus("close for the attempt", Event.CLOSE_RECEIVED, "3.8", _closing(Peer.own_attempt)),
+    ),
+    Event.CLOSE_AT_CONTACT: (
+        Stimulus(
+            "close along the initialization route",
+            Event.CLOSE_AT_CONTACT,
+            "3.8",
+            lambda peer: close_at_contact(peer, peer.close()),
+        ),
+    ),
+    Event.GOING_AWAY_RECEIVED: (
+        Stimulus("going away", Event.GOING_AWAY_RECEIVED, "3.8", _of_current(GoingAway("stop"))),
+        Stimulus("going away, for the attempt", Event.GOING_AWAY_RECEIVED, "3.8", _of_attempt(GoingAway("stop"))),
     ),
     Event.ERROR_RECEIVED: (
         Stimulus("error", Event.ERROR_RECEIVED, "3.11", _of_current(Error("lost"))),
@@ -376,7 +412,7 @@ def stimuli_of(events: frozenset[Event]) -> tuple[Stimulus, ...]:
     return (*found, ELAPSE, NOT_YET, MOMENT, QUIET)
 
 
-_BY_ORDER = (Event.OPEN, Event.SEND, Event.RENEGOTIATE, Event.CLOSE, Event.LOWER_LAYER_LOST)
+_BY_ORDER = (Event.OPEN, Event.SEND, Event.RENEGOTIATE, Event.CLOSE, Event.STOP, Event.LOWER_LAYER_LOST)
 
 
 def orders_of(events: frozenset[Event]) -> tuple[Stimulus, ...]:

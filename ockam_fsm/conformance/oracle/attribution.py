@@ -40,6 +40,7 @@ _OWED: Mapping[str, str] = {
     "keepalive": "4.7",
     "keepalive answer": "4.7",
     "close": "3.8",
+    "going away": "3.8",
     "request failed": "6.6",
     "response": "6.2",
     "request timed out": "6.3",
@@ -57,6 +58,7 @@ _ORDERED: Mapping[Ordered, str] = {
     Ordered.REQUEST: "6.1",
     Ordered.RENEGOTIATE: "3.2",
     Ordered.CLOSE: "3.8",
+    Ordered.STOP: "3.8",
     Ordered.LOWER_LAYER_LOST: "3.11",
 }
 
@@ -80,7 +82,7 @@ _COSTS: Mapping[str, Severity] = {
 
 
 _OF_HOSTS = ("2.3", "4.9")
-_TALK = ("close", "keepalive", "keepalive answer", "data")
+_TALK = ("close", "going away", "keepalive", "keepalive answer", "data")
 _ANSWERS = (Event.ANSWER_CURRENT, Event.ANSWER_CHANGED, Event.ANSWER_STALE)
 
 

@@ -26,7 +26,7 @@ from ockam_fsm.conformance.oracle.comparison import (
 )
 from ockam_fsm.conformance.reference.instrumentation import Fired, Heard, Watcher, read, watched
 from ockam_fsm.conformance.reference.reference_end import ReferenceEnd
-from ockam_fsm.conformance.target import EndpointUnderTest, Feature, Output
+from ockam_fsm.conformance.target import CONTACT, HOST, EndpointUnderTest, Feature, Output
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session.commands import (
@@ -44,7 +44,7 @@ from ockam_fsm.runtime.session.commands import (
 from ockam_fsm.runtime.session.effects import EXHAUSTED
 from ockam_fsm.runtime.session.link import inner_of_reply
 from ockam_fsm.runtime.session.request import Outgoing
-from ockam_fsm.runtime.session.signals import Answer, Close, Data, Error, Hello, Keepalive, Superseded
+from ockam_fsm.runtime.session.signals import Answer, Close, Data, Error, GoingAway, Hello, Keepalive, Superseded
 
 Names: TypeAlias = Callable[[Route, bytes], Route]
 """A route in comparable words; the request that it is the way back for, if it is one."""
@@ -203,8 +203,10 @@ class Oracle:
                 else:
                     back = names(back, payload)
                 return Said("data", "data", (payload, beyond, behind, onward, back, message.tracing_context))
-            case Close():
-                return Said("say", "close", (onward, back))
+            case Close(session_id, number, address):
+                return Said("say", "close", (session_id.hex(), number, address, onward, names(back, b"")))
+            case GoingAway():
+                return Said("say", "going away", (onward, back))
             case Error():
                 return Said("say", "error", (onward,))
         return Said("say", "keepalive" if isinstance(signal, Keepalive) else "keepalive answer", (onward, back))
@@ -233,13 +235,16 @@ class Oracle:
                 self.bound.setdefault(ours, theirs)
 
     def _outers(self, outputs: Sequence[Output]) -> Iterator[Address]:
-        """Where outer addresses are said: in what is delivered, and as the sender of `superseded`."""
+        """Where outer addresses are said: in what is delivered, and by who sends `superseded`, or a close without a
+        messaging route."""
         for output in outputs:
             match output:
                 case Deliver(return_route=(outer, *_)):
                     yield outer
                 case Send(message) if message.return_route:
-                    if isinstance(read(message, self.endpoint.profile), Superseded):
+                    signal = read(message, self.endpoint.profile)
+                    routeless = isinstance(signal, Close) and message.onward_route[-1] in (HOST, CONTACT)
+                    if routeless or isinstance(signal, Superseded):
                         yield message.return_route[0]
 
 

@@ -214,6 +214,7 @@ _ORDERS: Mapping[Ordered, Callable[[Session, Order], list[Command]]] = {
     Ordered.REQUEST: lambda session, order: session.request(order.request, _outgoing(order), reissue=order.reissue),
     Ordered.RENEGOTIATE: lambda session, order: session.renegotiate(),
     Ordered.CLOSE: lambda session, order: session.close(),
+    Ordered.STOP: lambda session, order: session.stop(),
     Ordered.LOWER_LAYER_LOST: lambda session, order: session.lower_layer_lost(),
 }
 

@@ -106,7 +106,7 @@ class ReferenceNode:
 
     def order(self, order: Order) -> None:
         over = self.endpoint.role is Role.INITIATOR and OUTER not in self.node.router.residents
-        if not over or order.what not in (Ordered.CLOSE, Ordered.LOWER_LAYER_LOST):
+        if not over or order.what not in (Ordered.CLOSE, Ordered.STOP, Ordered.LOWER_LAYER_LOST):
             self._ordered(order)
         self._perform()
 
@@ -136,7 +136,12 @@ class ReferenceNode:
             assert isinstance(worker, SessionWorker)
             worker.lower_layer_lost()
         else:
-            plain = {Ordered.OPEN: node.open, Ordered.RENEGOTIATE: node.renegotiate, Ordered.CLOSE: node.close}
+            plain = {
+                Ordered.OPEN: node.open,
+                Ordered.RENEGOTIATE: node.renegotiate,
+                Ordered.CLOSE: node.close,
+                Ordered.STOP: node.stop,
+            }
             plain[order.what](outer)
 
     def _delivered(self, message: Message, context: Context) -> None:

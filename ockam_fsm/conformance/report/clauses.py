@@ -51,7 +51,7 @@ CLAUSES: tuple[Clause, ...] = (
     Clause("3.5", "The end of the back-off", Level.PLAIN),
     Clause("3.6", "Waiting to be asked, and retention", Level.MUST),
     Clause("3.7", "Idle", Level.PLAIN),
-    Clause("3.8", "Closing", Level.MUST),
+    Clause("3.8", "Closing and going away", Level.MUST),
     Clause("3.9", "The negotiation timer", Level.MUST),
     Clause("3.10", "Triggers", Level.PLAIN),
     Clause("3.11", "Lower layer, error messages, a restarted peer", Level.SHOULD),

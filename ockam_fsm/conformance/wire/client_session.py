@@ -25,6 +25,7 @@ from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.session.handshake import GENERATION, Place, Profile, worker_route
 from ockam_fsm.runtime.session.signals import (
     Answer,
+    Close,
     Data,
     Generation,
     Hello,
@@ -110,6 +111,15 @@ class ClientSession:
     def say(self, signal: Signal, meaning: str, *, wire: Wire | None = None) -> None:
         """Profile generation: a signal to the node's end."""
         (wire or self.wire).send(self.route, GENERATION.encode(signal), (self.inner,), meaning)
+
+    def close(self, *, address: Address | None = None) -> Close:
+        """The kit closes this session; `address`: what it says of the generation, if not the truth."""
+        generation = self.attempt.generation
+        return Close(self.attempt.session_id, generation.number, address or generation.address, "done")
+
+    def close_at_host(self, close: Close, meaning: str) -> None:
+        """Without its messaging route."""
+        self.wire.send((self.wire.lab.target.host,), GENERATION.encode(close), (fresh("back"),), meaning)
 
     def data(
         self,

@@ -27,7 +27,7 @@ from ockam_fsm.net.raw_peer import RawListener, now, pause
 from ockam_fsm.runtime.encoding.frames import VERSION
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session.handshake import GENERATION, Place, worker_route
-from ockam_fsm.runtime.session.signals import Answer, Hello, Keepalive, KeepaliveAnswer, Signal
+from ockam_fsm.runtime.session.signals import Answer, Close, Hello, Keepalive, KeepaliveAnswer, Signal
 
 POLL_SECONDS = 0.01
 
@@ -71,6 +71,11 @@ class Asked:
         payload = profile.encode(Answer(self.hello.session_id, generation, worker, False))
         route = (worker,) if back is None else back
         (wire or self.wire).send(self.message.return_route, payload, route, meaning or "answer")
+
+    def close(self, worker: Address) -> None:
+        """Close the session, as the application of the node's peer would."""
+        generation = self.hello.generation
+        self.say(Close(self.hello.session_id, generation.number, generation.address, "done"), "close", worker=worker)
 
     def say(self, signal: Signal, meaning: str, *, worker: Address) -> None:
         """Profile generation: a signal to the node's end."""
@@ -116,8 +121,8 @@ class InitiatorContext(CaseContext):
                 self._welcome(self.adopt(await self.listener.next(1.0), "kit" if not self.wires else "kit, again"))
             for wire in self.wires:
                 message = await wire.hear(self.target.host, seconds=0.0)
-                if message is not None:
-                    return self._asked(wire, message)
+                if message is not None and (asked := self._asked(wire, message)) is not None:
+                    return asked
             if now() >= deadline:
                 return None
             await pause(POLL_SECONDS)
@@ -125,11 +130,14 @@ class InitiatorContext(CaseContext):
     def _welcome(self, wire: Wire) -> None:
         wire.peer.send(VERSION)
 
-    def _asked(self, wire: Wire, message: Message) -> Asked:
+    def _asked(self, wire: Wire, message: Message) -> Asked | None:
+        """None: it closes a session of an earlier case."""
         try:
             signal = self.target.profile.decode(message.payload, Place.NEGOTIATION_START, message.return_route)
         except RemoteSessionError as error:
             raise Deviation(f"the node's hello cannot be read: {error}", self.spoken) from None
+        if isinstance(signal, Close):
+            return None
         if not isinstance(signal, Hello):
             raise Deviation(f"a {type(signal).__name__} came where a hello belongs", self.spoken)
         return Asked(wire, message, signal, now())

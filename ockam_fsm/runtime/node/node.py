@@ -181,16 +181,21 @@ class Node:
         return addresses[0]
 
     def stop(self, address: Address) -> None:
-        """Stop the worker or the host at `address`; a host closes its responders.
+        """Stop the worker, the host or the session at `address`; a host stops its responders.
+
+        A session that stops is not closed: its peer hears that it goes away, which is a failure to a persistent one.
 
         Raises:
             LocalSessionError: nothing there can be stopped.
         """
         self.router.drain()
         resident = self.router.residents.get(address)
-        if not isinstance(resident, Worker | HostWorker):
-            raise LocalSessionError(f"{address}: no worker and no host is here (sessions are closed, not stopped)")
-        resident.stop()
+        if isinstance(resident, SessionWorker) and resident.outer == address:
+            resident.order(Session.stop)
+        elif isinstance(resident, Worker | HostWorker):
+            resident.stop()
+        else:
+            raise LocalSessionError(f"{address}: no worker, host or session is here")
 
     def route(self, message: Message) -> None:
         """Send a message of the application, as a worker of this node.
@@ -316,6 +321,7 @@ class Node:
         self._ordered(session).order(Session.renegotiate)
 
     def close(self, session: Address) -> None:
+        """Close the session: it is over for both ends (clause 3.8)."""
         self._ordered(session).order(Session.close)
 
     def session(self, outer: Address) -> Session:

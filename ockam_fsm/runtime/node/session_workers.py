@@ -9,6 +9,8 @@ Rule 3: a handshake message whose return route ends here is refused: its last ad
         choice, which would then be looked for among our own workers.
 Rule 4: when a carrier is gone, the sessions that rely on it are told at once (`lower_layer_lost`).
 Rule 5: a hello that was not answered in time is reported to the connection that it left over (connections.py, rule 3).
+Rule 6: while a previous generation is usable, and the hello that was answered came over another carrier, the loss of
+        one of them is not told: the session may go on over the other. So nobody's hello takes a live session with it.
 Source: spec/sessions.md sections 3.11 and 5, wire clauses; the discussion, "Session routes".
 """
 
@@ -44,7 +46,7 @@ Employ: TypeAlias = Callable[[Callable[[], None]], Address]
 class SessionWorker:
     """One end of a session as a resident of the node. `application` is the address of the worker that gets its data."""
 
-    __slots__ = ("_attempt", "_current", "_heard", "_held", "_hello_carrier", "_open", "_told", "application",
+    __slots__ = ("_aside", "_attempt", "_current", "_heard", "_held", "_hello_carrier", "_open", "_told", "application",
                  "carrier", "dependents", "drive", "employ", "ends_application", "key", "origin", "router",
                  "session", "unconfirmed")  # fmt: skip
     replies = True
@@ -79,6 +81,8 @@ class SessionWorker:
         self.dependents: dict[Dependent, None] | None = None
         self._attempt: Link | None = None
         self._current: Link | None = None
+        self._aside: Resident | None = None
+        """The carrier of the previous generation, while a hello over another one waits to be confirmed (rule 6)."""
         self._hello_carrier: Resident | None = None
         self._heard = 0
         """What that carrier had brought when the hello left."""
@@ -193,7 +197,7 @@ class SessionWorker:
         The charge ends now, the session after the delivery that is being carried out.
         """
         self._confirmed()
-        self._close_afterwards()
+        self._stop_afterwards()
 
     def refusal(self, envelope: Envelope, address: Address) -> str:
         """Why this message is not for the session to hear, if so (rules 1 to 3)."""
@@ -314,18 +318,19 @@ class SessionWorker:
                 raise
             except BaseException as error:
                 self.router.failed(NO_APPLICATION, lost, self.outer, error)
-                self._close_afterwards()
+                self._stop_afterwards()
         return self.application
 
-    def _close_afterwards(self) -> None:
-        """Close the session after the delivery that is being carried out."""
-        self.router.afterwards.append(lambda: self.router.on_behalf(self.origin, lambda: self.order(Session.close)))
+    def _stop_afterwards(self) -> None:
+        """End the session after the delivery that is being carried out. Its application has not closed it, so its peer
+        may ask again."""
+        self.router.afterwards.append(lambda: self.router.on_behalf(self.origin, lambda: self.order(Session.stop)))
 
     def _application_stopped(self) -> None:
-        """Its worker failed too often: a session that handles nothing any more is closed, and its peer is told."""
+        """Its worker failed too often: a session that handles nothing any more ends, and its peer is told."""
         if self.ends_application:
             self.ends_application = False
-            self.router.on_behalf(self.origin, lambda: self.order(Session.close))
+            self.router.on_behalf(self.origin, lambda: self.order(Session.stop))
 
     # Carriers ---------------------------------------------------------------------------------------------------------
 
@@ -336,9 +341,21 @@ class SessionWorker:
             if session.is_own(attempt):
                 self.router.observe(AttemptStarted(self.outer, attempt.generation.number, session.back_off_step + 1))
         self._attempt, self._current = attempt, session.current
-        link = attempt or session.current
-        if link is None or link.route:
+        link, previous = attempt or session.current, session.current
+        if attempt is not None and attempt.route and previous is not None:
+            before, now = self.router.carrier(previous.route), self.router.carrier(attempt.route)
+            self._rely_on(now if now is before else None)
+            self._aside = None if now is before else before
+        elif link is None or link.route:
             self._rely_on(self.router.carrier(link.route) if link is not None else None)
+            self._returned()
+
+    def _returned(self) -> None:
+        """To the previous generation, perhaps: its carrier may have been lost meanwhile."""
+        aside, self._aside = self._aside, None
+        lost = aside is not None and self.session.state is State.ESTABLISHED and self.carrier is None
+        if lost:
+            self.router.afterwards.append(lambda: self.lower_layer_lost("it was lost while a hello was answered"))
 
     def _rely_on(self, carrier: Resident | None) -> None:
         if carrier is self.carrier:

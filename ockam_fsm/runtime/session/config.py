@@ -138,7 +138,14 @@ class SessionConfig:
 
     @cached_property
     def limits(self) -> Mapping[str, int | None]:
-        return {"attempts": self.attempts, "held": self.held_limit, "misses": self.misses, "usable": 1, "resting": 1}
+        return {
+            "attempts": self.attempts,
+            "held": self.held_limit,
+            "misses": self.misses,
+            "usable": 1,
+            "confirmed": 1,
+            "resting": 1,
+        }
 
     @property
     def held_limit(self) -> int:

@@ -40,6 +40,7 @@ from ockam_fsm.runtime.session.signals import (
     Data,
     Error,
     Generation,
+    GoingAway,
     Hello,
     Keepalive,
     KeepaliveAnswer,
@@ -66,9 +67,12 @@ class Response(NamedTuple):
 Cause: TypeAlias = Inbound | Response | Outgoing | str | None
 """What brought an event. Text is what is known of a lower layer that was lost."""
 
-_REASONS = {
+REASONS = {
     Event.CLOSE: "closed by order",
+    Event.STOP: "stopped",
     Event.CLOSE_RECEIVED: "closed by the peer",
+    Event.CLOSE_AT_CONTACT: "closed by the peer",
+    Event.GOING_AWAY_RECEIVED: "the peer goes away",
     Event.RENEGOTIATE: "renegotiation by order",
     Event.NEGOTIATION_EXPIRED: "negotiation timed out",
     Event.KEEPALIVE_DUE: "keepalives missed",
@@ -112,10 +116,8 @@ class Effects(Knowledge):
         generation = hello.generation
         inner = self.entropy.address(generation.number, generation.starter, Purpose.WORKER)
         route = worker_route(message.return_route, generation.address)
-        self.seen = ranked(*generation.rank)
         self.attempt = Link(generation, inner, None, route, resumed=self.has_state)
         self.initialization_route = self.initialization_route or hello.initialization_route
-        self.emit(Remember(generation.number))
         self._register(inner)
 
     def drop_attempt(self, cause: Cause) -> None:
@@ -137,7 +139,12 @@ class Effects(Knowledge):
             route = worker_route(cause.message.return_route, cause.signal.worker)
             link = link._replace(route=route, resumed=cause.signal.resumed, handshake=None)
             self._unregister(self.attempt.handshake)
+        elif not self.is_own(link):
+            # Not before: what a hello says by itself must not outlive its attempt (clause 4.2).
+            self.seen = max(self.seen, ranked(*link.generation.rank))
+            self.emit(Remember(self.seen[0]))
         self.attempt, self.current = None, link
+        self.established_in = link.generation.address
         self.has_state = True
         self.reason = self.detail = ""
 
@@ -182,11 +189,17 @@ class Effects(Knowledge):
         self._say(self._current(), KeepaliveAnswer())
 
     def send_close(self, cause: Cause) -> None:
-        # A peer whose new attempt this end has answered has forgotten the generation before it (clause 15.21).
-        answered = self.attempt is not None and bool(self.attempt.route)
-        link = self.attempt if answered else self.current
+        link, session_id, named = self._last_to_hear(), self.terms.session_id, self.closing(own=True)
         if link is not None:
-            self._say(link, Close(_REASONS.get(self.event, "") if self.event else ""))
+            self._say(link, Close(session_id, link.generation.number, link.generation.address, self._reason()))
+        elif named is not None and self.initialization_route:
+            close = Close(session_id, self.largest[0], named, self._reason())
+            self._send(self.initialization_route, (self.terms.outer,), close)
+
+    def send_going_away(self, cause: Cause) -> None:
+        link = self._last_to_hear()
+        if link is not None:
+            self._say(link, GoingAway(self._reason()))
 
     def deliver(self, cause: Cause) -> None:
         if isinstance(cause, Response):
@@ -290,15 +303,15 @@ class Effects(Knowledge):
 
     def _reason(self) -> str:
         """Why this event ends something; where it says nothing by itself, what was decided before it."""
-        return _REASONS.get(self.event, self.reason) if self.event is not None else self.reason
+        return REASONS.get(self.event, self.reason) if self.event is not None else self.reason
 
     def _detail(self, cause: Cause) -> str:
         """What is known besides of why this event ends something. What a peer said is made harmless."""
-        if self.event not in _REASONS:
+        if self.event not in REASONS:
             return self.detail
         if isinstance(cause, str):
             return cause
-        if isinstance(cause, Inbound) and isinstance(cause.signal, Close | Error):
+        if isinstance(cause, Inbound) and isinstance(cause.signal, Close | GoingAway | Error):
             return neutral(cause.signal.reason)
         if self.event is Event.NEGOTIATION_EXPIRED:
             told = " ".join(map(str, self.initialization_route))
@@ -322,6 +335,12 @@ class Effects(Knowledge):
         back = return_route or (current.inner,)
         onward = (*current.route, *outgoing.onward_route)
         self._send(onward, back, Data(outgoing.payload), outgoing.tracing_context)
+
+    def _last_to_hear(self) -> Link | None:
+        """The generation in which the peer hears this end. One whose new attempt this end has answered has forgotten
+        the generation before it (clause 15.21)."""
+        answered = self.attempt is not None and bool(self.attempt.route)
+        return self.attempt if answered else self.current
 
     def _current(self) -> Link:
         assert self.current is not None

@@ -22,8 +22,9 @@ every place; whether a signal is welcome there is the session's business.
     04   Keepalive         -
     05   KeepaliveAnswer   -
     06   Data              onward_route: route, return_route: route, payload: data
-    07   Close             reason: string
+    07   GoingAway         reason: string
     08   Error             reason: string
+    09   Close             session_id, number: uint, address, reason: string
 
     session_id   data[16]
     address      type: u8, value: data of at most `MAX_ADDRESS_BYTES`
@@ -57,6 +58,7 @@ from ockam_fsm.runtime.session.signals import (
     Data,
     Error,
     Generation,
+    GoingAway,
     Hello,
     Keepalive,
     KeepaliveAnswer,
@@ -211,6 +213,11 @@ def _write_data(data: Data) -> bytes:
     return b"\x06" + _route(data.onward_route) + _route(data.return_route) + bare.data(data.payload)
 
 
+def _write_close(close: Close) -> bytes:
+    named = _session_id(close.session_id) + bare.uint(close.number)
+    return b"\x09" + named + _address(close.address) + _reason(close.reason)
+
+
 def _read_hello(reader: bare.Reader) -> Hello:
     return Hello(reader.fixed(SESSION_ID_BYTES), _read_generation(reader), _read_route(reader))
 
@@ -223,6 +230,11 @@ def _read_answer(reader: bare.Reader) -> Answer:
 
 def _read_superseded(reader: bare.Reader) -> Superseded:
     return Superseded(reader.fixed(SESSION_ID_BYTES), reader.uint(), _read_address(reader))
+
+
+def _read_close(reader: bare.Reader) -> Close:
+    named = reader.fixed(SESSION_ID_BYTES), reader.uint(), _read_address(reader)
+    return Close(*named, reader.string(MAX_REASON_BYTES))
 
 
 def _read_data(reader: bare.Reader) -> Data:
@@ -249,8 +261,9 @@ _WRITE: Mapping[type, Callable[[Any], bytes]] = {
     Keepalive: lambda signal: b"\x04",
     KeepaliveAnswer: lambda signal: b"\x05",
     Data: _write_data,
-    Close: lambda close: b"\x07" + _reason(close.reason),
+    GoingAway: lambda going: b"\x07" + _reason(going.reason),
     Error: lambda error: b"\x08" + _reason(error.reason),
+    Close: _write_close,
 }
 
 _READ: Mapping[int, Callable[[bare.Reader], Signal]] = {
@@ -260,8 +273,9 @@ _READ: Mapping[int, Callable[[bare.Reader], Signal]] = {
     4: lambda reader: Keepalive(),
     5: lambda reader: KeepaliveAnswer(),
     6: _read_data,
-    7: lambda reader: Close(reader.string(MAX_REASON_BYTES)),
+    7: lambda reader: GoingAway(reader.string(MAX_REASON_BYTES)),
     8: lambda reader: Error(reader.string(MAX_REASON_BYTES)),
+    9: _read_close,
 }
 
 OCKAM: Profile = OckamProfile()

@@ -22,7 +22,7 @@ from ockam_fsm.runtime.session.commands import AnyTimer, Command, DeadLetter, Re
 from ockam_fsm.runtime.session.handshake import Place, Profile
 from ockam_fsm.runtime.session.link import inner_of_reply
 from ockam_fsm.runtime.session.session import UNKNOWN_ADDRESS, Session, Snapshot
-from ockam_fsm.runtime.session.signals import Hello
+from ockam_fsm.runtime.session.signals import Close, Hello
 
 Key: TypeAlias = Hashable
 """Names a responder within its host: the session id, or in profile `ockam` the ordinal of its making."""
@@ -91,7 +91,7 @@ class Host:
         return self._take()
 
     def stop(self) -> list[Owned]:
-        """Close every responder and accept no more."""
+        """Stop every responder and accept no more. To persistent peers that is a failure (clause 3.8)."""
         _DRIVER.fire(self, SpawnerEvent.STOP)
         return self._take()
 
@@ -121,31 +121,32 @@ class Host:
     def forget_responder(self, cause: object) -> None:
         del self.sessions[self.key]
 
-    def close_responders(self, cause: object) -> None:
+    def stop_responders(self, cause: object) -> None:
         for key, session in tuple(self.sessions.items()):
-            self._collect(key, session.close())
+            self._collect(key, session.stop())
         self.sessions.clear()
 
     def _receive_hello(self, message: Message) -> None:
         try:
-            self.key = self._key(message)
+            self.key, event = self._key(message)
         except RemoteSessionError as error:
             self.owned.append((None, DeadLetter(error.reason, message)))
             return
-        known = self.key in self.sessions
-        event = SpawnerEvent.HELLO_FOR_KNOWN if known else SpawnerEvent.HELLO_FOR_UNKNOWN
         decision = _DRIVER.fire(self, event, message)
         if isinstance(decision, Ignore):
             self.owned.append((None, DeadLetter(decision.because, message)))
 
-    def _key(self, message: Message) -> Key:
-        """Whose hello this is. A hello that no responder could ever answer makes none."""
+    def _key(self, message: Message) -> tuple[Key, SpawnerEvent]:
+        """Whose hello or close this is. A hello that no responder could ever answer makes none."""
         signal = self.profile.decode(message.payload, Place.NEGOTIATION_START, message.return_route)
+        if isinstance(signal, Close) and signal.session_id in self.sessions:
+            return signal.session_id, SpawnerEvent.CLOSE_FOR_KNOWN
         if not isinstance(signal, Hello):
             raise RemoteSessionError("misplaced", f"{type(signal).__name__} at an address for hellos")
         if reason := self.admit(signal):
             raise RemoteSessionError(reason)
-        return signal.session_id or self.spawned
+        key = signal.session_id or self.spawned
+        return key, SpawnerEvent.HELLO_FOR_KNOWN if key in self.sessions else SpawnerEvent.HELLO_FOR_UNKNOWN
 
     def _owner(self, address: Address | None) -> Key | None:
         if address is None:

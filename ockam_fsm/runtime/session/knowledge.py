@@ -70,9 +70,11 @@ class Knowledge:
         "attempts",
         "back_off_step",
         "commands",
+        "confirmed",
         "current",
         "detail",
         "entropy",
+        "established_in",
         "event",
         "follow_up",
         "has_state",
@@ -115,6 +117,9 @@ class Knowledge:
         self.waiting: Waiting = ()
         self.requests: Mapping[Hashable, Request] = NO_REQUESTS
         self.has_state = has_state
+        self.confirmed = int(has_state)
+        self.established_in: Address | None = None
+        """The starter's inner address in the generation that was adopted last: who knows it was there."""
         self.reason = self.detail = ""
         self.back_off_step = 0
         self.armed: frozenset[Timer] = frozenset()
@@ -126,6 +131,19 @@ class Knowledge:
         if self.commands is None:
             self.commands = []
         self.commands.append(command)
+
+    @property
+    def largest(self) -> tuple[int, int]:
+        """The largest generation, with that of an attempt that is not confirmed yet."""
+        return self.seen if self.attempt is None else max(self.seen, self.attempt.generation.rank)
+
+    def closing(self, *, own: bool) -> Address | None:
+        """The starter's address in the generation that a close without a messaging route names: the last established
+        one, and before there was any that of the attempt. `own`: this end closes; else its peer does."""
+        attempt = self.attempt
+        if self.established_in is None and attempt is not None and self.is_own(attempt) is own:
+            return attempt.generation.address
+        return self.established_in
 
     def is_own(self, link: Link) -> bool:
         """Whether this end started the negotiation of `link`."""

@@ -23,14 +23,24 @@ from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.machines.request import RequestEvent, RequestState
 from ockam_fsm.machines.vocabulary import Event, State
 from ockam_fsm.runtime.encoding.gate import check_hashable, check_seconds
-from ockam_fsm.runtime.encoding.message import Message, Route
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session.commands import AnyTimer, Command, DeadLetter, RequestTimer, Timer
 from ockam_fsm.runtime.session.effects import Cause, Effects, Inbound, Response
 from ockam_fsm.runtime.session.handshake import Place, worker_route
 from ockam_fsm.runtime.session.knowledge import NO_REQUESTS, without_timer
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.request import Outgoing, RequestRecord, check_outgoing
-from ockam_fsm.runtime.session.signals import Answer, Close, Data, Error, Hello, Keepalive, KeepaliveAnswer, Superseded
+from ockam_fsm.runtime.session.signals import (
+    Answer,
+    Close,
+    Data,
+    Error,
+    GoingAway,
+    Hello,
+    Keepalive,
+    KeepaliveAnswer,
+    Superseded,
+)
 
 MAX_NUMBER_JUMP = 2**20
 """Numbers come from peers: one that jumps further than this is refused (clause 4.2)."""
@@ -55,6 +65,7 @@ class Snapshot(NamedTuple):
     held: int
     misses: int
     usable: int
+    confirmed: int
     resting: int
     seen: tuple[int, int]
     attempt: Link | None
@@ -62,6 +73,7 @@ class Snapshot(NamedTuple):
     waiting: tuple[tuple[Outgoing, bool], ...]
     requests: tuple[RequestRecord, ...]
     has_state: bool
+    established_in: Address | None
     reason: str
     back_off_step: int
     armed: frozenset[Timer]
@@ -131,8 +143,12 @@ class Session(Effects):
         return self._ordered(Event.RENEGOTIATE)
 
     def close(self) -> list[Command]:
-        """Close the session, from any state; closing a closed one changes nothing."""
+        """Close the session, from any state, and tell the peer that it is over. Nothing happens if it is closed."""
         return self._ordered(Event.CLOSE)
+
+    def stop(self) -> list[Command]:
+        """End with the node or the host that stops. To a persistent peer that is a failure: it asks again."""
+        return self._ordered(Event.STOP)
 
     def lower_layer_lost(self, detail: str = "") -> list[Command]:
         """The session below has ended: the messaging route leads nowhere any more. `detail`: why, for people."""
@@ -162,6 +178,7 @@ class Session(Effects):
             self.held,
             self.misses,
             self.usable,
+            self.confirmed,
             self.resting,
             self.seen,
             self.attempt,
@@ -169,6 +186,7 @@ class Session(Effects):
             tuple(self.waiting),
             tuple(request.record() for request in self.requests.values()),
             self.has_state,
+            self.established_in,
             self.reason,
             self.back_off_step,
             self.armed,
@@ -182,6 +200,7 @@ class Session(Effects):
             self.held,
             self.misses,
             self.usable,
+            self.confirmed,
             self.resting,
             self.seen,
             self.attempt,
@@ -189,6 +208,7 @@ class Session(Effects):
             waiting,
             requests,
             self.has_state,
+            self.established_in,
             self.reason,
             self.back_off_step,
             self.armed,
@@ -240,6 +260,10 @@ class Session(Effects):
                 self._judge_and_prove(inbound, signal)
             case Superseded():
                 self._fire(self._judge_superseded(signal), inbound)
+            case Close(session_id=other) if other != self.terms.session_id:
+                raise RemoteSessionError("misplaced", "a close of another session")
+            case Close() if link is None:
+                self._fire(self._judge_close(signal), inbound)
             case _ if link is None:
                 raise RemoteSessionError("misplaced", f"{type(signal).__name__} at an address for hellos")
             case _:
@@ -273,11 +297,11 @@ class Session(Effects):
         worker_route(inbound.message.return_route, generation.address)
         if generation.starter is self.settings.role:
             raise RemoteSessionError("reflection", "a hello that carries this end's own role")
-        if generation.number - self.seen[0] > MAX_NUMBER_JUMP:
+        if generation.number - self.seen[0] > MAX_NUMBER_JUMP:  # not from an attempt: who jumped once, could go on
             raise RemoteSessionError("number jumps too far", str(generation.number))
         if any(link is not None and link.generation == generation for link in (self.attempt, self.current)):
             return Event.HELLO_REPEATED
-        return Event.HELLO_NEWER if generation.rank > self.seen else Event.HELLO_OLDER
+        return Event.HELLO_NEWER if generation.rank > self.largest else Event.HELLO_OLDER
 
     def _judge_and_prove(self, inbound: Inbound, answer: Answer) -> None:
         if Event.ANSWER_CURRENT not in self.settings.events:
@@ -308,8 +332,17 @@ class Session(Effects):
             raise RemoteSessionError("superseded names no attempt of this end")
         return Event.SUPERSEDED
 
+    def _judge_close(self, close: Close) -> Event:
+        """Somebody closes this session along its initialization route. Only who was in it may, and not any more when
+        a newer generation is under way: a late close must not end a session that was opened again."""
+        if close.address != self.closing(own=False):
+            raise RemoteSessionError("close names no generation of this session")
+        if close.number < self.largest[0]:
+            raise RemoteSessionError("close of an earlier time", f"{close.number}, {self.largest[0]} is under way")
+        return Event.CLOSE_AT_CONTACT
+
     def _judge_talk(self, inbound: Inbound, link: Link) -> None:
-        """Keepalives, data, close and error, at an inner address."""
+        """Keepalives, data, close, going away and error, at an inner address."""
         if link is self.attempt:
             if self.is_own(link):
                 self._judge_end_of_attempt(inbound)
@@ -328,6 +361,8 @@ class Session(Effects):
                 raise RemoteSessionError("this end sends no keepalives")
             case Close():
                 self._fire(Event.CLOSE_RECEIVED, inbound)
+            case GoingAway():
+                self._fire(Event.GOING_AWAY_RECEIVED, inbound)
             case signal:
                 assert isinstance(signal, Error), "whatever else is said is judged elsewhere"
                 self._fire(Event.ERROR_RECEIVED, inbound)
@@ -337,6 +372,8 @@ class Session(Effects):
         match inbound.signal:
             case Close():
                 self._fire(Event.CLOSE_RECEIVED, inbound)
+            case GoingAway():
+                self._fire(Event.GOING_AWAY_RECEIVED, inbound)
             case Error():
                 self._fire(Event.ERROR_RECEIVED, inbound)
             case signal:

@@ -81,7 +81,21 @@ class Data:
 
 @value
 class Close:
-    """The sender has closed its side (best effort: it may never arrive)."""
+    """The application of the sender has closed the session (best effort: it may never arrive).
+
+    On the messaging route, `number` and `address` are those of the generation that it is said in. Along the
+    initialization route, `number` is the largest that the sender has used or seen, and `address` is the starter's in
+    the generation that the sender was last established in, else in its attempt: who names it was there."""
+
+    session_id: bytes
+    number: int
+    address: Address
+    reason: str
+
+
+@value
+class GoingAway:
+    """The node or the host of the sender stops (best effort). The session may go on elsewhere, or later."""
 
     reason: str
 
@@ -93,4 +107,4 @@ class Error:
     reason: str
 
 
-Signal: TypeAlias = Hello | Answer | Superseded | Keepalive | KeepaliveAnswer | Data | Close | Error
+Signal: TypeAlias = Hello | Answer | Superseded | Keepalive | KeepaliveAnswer | Data | Close | GoingAway | Error

@@ -11,9 +11,9 @@ TheInitiatorEvents == Initiator!Events
 TheResponderDecide(state, event, c, max) == Responder!Decide(state, event, c, max)
 TheResponderEvents == Responder!Events
 TheLimits ==
-    [initiator |-> [attempts |-> 2, held |-> 1, misses |-> 0, usable |-> 1, resting |-> 1],
-     responder |-> [attempts |-> 2, held |-> 1, misses |-> 0, usable |-> 1, resting |-> 1]]
+    [initiator |-> [attempts |-> 2, held |-> 1, misses |-> 0, usable |-> 1, confirmed |-> 1, resting |-> 1],
+     responder |-> [attempts |-> 2, held |-> 1, misses |-> 0, usable |-> 1, confirmed |-> 1, resting |-> 1]]
 TheOrders ==
-    [initiator |-> [OPEN |-> 1, SEND |-> 0, REQUEST |-> 0, RENEGOTIATE |-> 0, CLOSE |-> 0, RESTART |-> 1],
-     responder |-> [OPEN |-> 0, SEND |-> 0, REQUEST |-> 0, RENEGOTIATE |-> 0, CLOSE |-> 0, RESTART |-> 1]]
+    [initiator |-> [OPEN |-> 1, SEND |-> 0, REQUEST |-> 0, RENEGOTIATE |-> 0, CLOSE |-> 0, STOP |-> 0, RESTART |-> 1],
+     responder |-> [OPEN |-> 0, SEND |-> 0, REQUEST |-> 0, RENEGOTIATE |-> 0, CLOSE |-> 0, STOP |-> 0, RESTART |-> 1]]
 ==============================================================================================================

@@ -7,10 +7,10 @@ EXTENDS Table
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "RENEGOTIATING", "CLOSED"}
 Initial == "IDLE"
 Final == {"CLOSED"}
-Events == {"OPEN", "SEND", "RENEGOTIATE", "CLOSE", "ANSWER_CURRENT", "ANSWER_CHANGED", "ANSWER_STALE",
+Events == {"OPEN", "SEND", "RENEGOTIATE", "CLOSE", "STOP", "ANSWER_CURRENT", "ANSWER_CHANGED", "ANSWER_STALE",
     "SUPERSEDED", "DATA_RECEIVED", "KEEPALIVE_RECEIVED", "KEEPALIVE_ANSWERED", "CLOSE_RECEIVED",
-    "ERROR_RECEIVED", "STRAY", "LOWER_LAYER_LOST", "REQUEST_EXPIRED", "REISSUE", "NEGOTIATION_EXPIRED",
-    "BACK_OFF_EXPIRED", "KEEPALIVE_DUE"}
+    "GOING_AWAY_RECEIVED", "ERROR_RECEIVED", "STRAY", "LOWER_LAYER_LOST", "REQUEST_EXPIRED", "REISSUE",
+    "NEGOTIATION_EXPIRED", "BACK_OFF_EXPIRED", "KEEPALIVE_DUE"}
 
 --------------------------------------------------------------------------------------------------------------
 \* explicit creation: an API call opens the session
@@ -33,6 +33,10 @@ NP2(c, max) == Row("NP2", "TIMED_OUT", c,
 
 \* NEGOTIATING, ERROR_RECEIVED. Source: discussion: error messages
 NP3(c, max) == Row("NP3", "TIMED_OUT", c,
+    <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
+
+\* NEGOTIATING, GOING_AWAY_RECEIVED. Source: 3.8
+NP4(c, max) == Row("NP4", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
 --------------------------------------------------------------------------------------------------------------
 \* answers that this end's attempt does not wait for
@@ -88,12 +92,16 @@ FO4(c, max) == Row("FO4", "TIMED_OUT", c,
 \* ESTABLISHED, REQUEST_EXPIRED. Source: discussion: request timeouts
 FO5(c, max) == Row("FO5", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
+
+\* ESTABLISHED, GOING_AWAY_RECEIVED. Source: 3.8
+FO6(c, max) == Row("FO6", "TIMED_OUT", c,
+    <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
 --------------------------------------------------------------------------------------------------------------
-\* persistent: the peer's close is a failure like others
+\* persistent: the peer's close ends an established session; for an attempt it is a failure
 
 \* ESTABLISHED, CLOSE_RECEIVED. Source: 3.8
-PO1(c, max) == Row("PO1", "TIMED_OUT", c,
-    <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
+PO1(c, max) == Row("PO1", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
 
 \* NEGOTIATING, CLOSE_RECEIVED. Source: 3.8
 PO2(c, max) == Row("PO2", "TIMED_OUT", c,
@@ -130,6 +138,10 @@ GO6(c, max) == Row("GO6", "TIMED_OUT", c,
 \* RENEGOTIATING, NEGOTIATION_EXPIRED. Source: 3.4, 3.9
 GO7(c, max) == Row("GO7", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
+
+\* RENEGOTIATING, GOING_AWAY_RECEIVED. Source: 3.8
+GO8(c, max) == Row("GO8", "TIMED_OUT", c,
+    <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
 --------------------------------------------------------------------------------------------------------------
 \* explicit persistent: the end of the back-off starts the next attempt
 
@@ -162,7 +174,7 @@ J1(c, max) == Row("J1", "TIMED_OUT", [c EXCEPT !.held = Increment(@, max.held)],
 \* TIMED_OUT, REISSUE [held ≥ held limit]. Source: 6.6
 J2(c, max) == Row("J2", "TIMED_OUT", c, <<"ABANDON_REQUEST">>)
 --------------------------------------------------------------------------------------------------------------
-\* closing, by order
+\* closing, by order of the application
 
 \* IDLE, CLOSE. Source: 3.8
 ZP1(c, max) == Row("ZP1", "CLOSED", [c EXCEPT !.held = 0],
@@ -184,11 +196,39 @@ ZP4(c, max) == Row("ZP4", "CLOSED", [c EXCEPT !.held = 0],
 ZP5(c, max) == Row("ZP5", "CLOSED", [c EXCEPT !.held = 0],
     <<"SEND_CLOSE", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
 --------------------------------------------------------------------------------------------------------------
+\* going away: the node or the host stops, the session does not end with it
+
+\* IDLE, STOP. Source: 3.8
+LP1(c, max) == Row("LP1", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* NEGOTIATING, STOP. Source: 3.8
+LP2(c, max) == Row("LP2", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* ESTABLISHED, STOP. Source: 3.8
+LP3(c, max) == Row("LP3", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* TIMED_OUT, STOP. Source: 3.8
+LP4(c, max) == Row("LP4", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* RENEGOTIATING, STOP. Source: 3.8
+LP5(c, max) == Row("LP5", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+--------------------------------------------------------------------------------------------------------------
 \* The one decision for an event in a state: every state and event is decided.
 Decide(state, event, c, max) ==
   CASE state = "IDLE" ->
      (CASE event = "OPEN" -> XP1(c, max)
         [] event = "CLOSE" -> ZP1(c, max)
+        [] event = "STOP" -> LP1(c, max)
         [] event = "SEND" -> Refused("the session is not open")
         [] event = "RENEGOTIATE" -> Refused("there is no established session to renegotiate")
         [] event = "ANSWER_CURRENT" -> Ignored("no attempt waits for this answer")
@@ -198,6 +238,7 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
@@ -211,9 +252,11 @@ Decide(state, event, c, max) ==
             (CASE BelowLimit(c.held, max.held) -> HP1(c, max)
               [] AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
         [] event = "CLOSE" -> ZP2(c, max)
+        [] event = "STOP" -> LP2(c, max)
         [] event = "ANSWER_CURRENT" -> NP1(c, max)
         [] event = "SUPERSEDED" -> NP2(c, max)
         [] event = "CLOSE_RECEIVED" -> PO2(c, max)
+        [] event = "GOING_AWAY_RECEIVED" -> NP4(c, max)
         [] event = "ERROR_RECEIVED" -> NP3(c, max)
         [] event = "LOWER_LAYER_LOST" -> FO2(c, max)
         [] event = "NEGOTIATION_EXPIRED" -> FO1(c, max)
@@ -232,11 +275,13 @@ Decide(state, event, c, max) ==
      (CASE event = "SEND" -> EP1(c, max)
         [] event = "RENEGOTIATE" -> GO6(c, max)
         [] event = "CLOSE" -> ZP3(c, max)
+        [] event = "STOP" -> LP3(c, max)
         [] event = "ANSWER_CHANGED" -> YO1(c, max)
         [] event = "DATA_RECEIVED" -> EP2(c, max)
         [] event = "KEEPALIVE_RECEIVED" -> EP3(c, max)
         [] event = "KEEPALIVE_ANSWERED" -> KO3(c, max)
         [] event = "CLOSE_RECEIVED" -> PO1(c, max)
+        [] event = "GOING_AWAY_RECEIVED" -> FO6(c, max)
         [] event = "ERROR_RECEIVED" -> FO4(c, max)
         [] event = "LOWER_LAYER_LOST" -> FO3(c, max)
         [] event = "REQUEST_EXPIRED" -> FO5(c, max)
@@ -256,6 +301,7 @@ Decide(state, event, c, max) ==
             (CASE BelowLimit(c.held, max.held) -> HX1(c, max)
               [] AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
         [] event = "CLOSE" -> ZP4(c, max)
+        [] event = "STOP" -> LP4(c, max)
         [] event = "REISSUE" ->
             (CASE BelowLimit(c.held, max.held) -> J1(c, max)
               [] AtLimit(c.held, max.held) -> J2(c, max))
@@ -271,6 +317,7 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
@@ -282,9 +329,11 @@ Decide(state, event, c, max) ==
             (CASE BelowLimit(c.held, max.held) -> HP2(c, max)
               [] AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
         [] event = "CLOSE" -> ZP5(c, max)
+        [] event = "STOP" -> LP5(c, max)
         [] event = "ANSWER_CURRENT" -> GO1(c, max)
         [] event = "SUPERSEDED" -> GO2(c, max)
         [] event = "CLOSE_RECEIVED" -> GO4(c, max)
+        [] event = "GOING_AWAY_RECEIVED" -> GO8(c, max)
         [] event = "ERROR_RECEIVED" -> GO3(c, max)
         [] event = "LOWER_LAYER_LOST" -> GO5(c, max)
         [] event = "NEGOTIATION_EXPIRED" -> GO7(c, max)
@@ -303,7 +352,7 @@ Decide(state, event, c, max) ==
      (CASE event = "OPEN" -> Refused("the session is open already")
         [] event = "SEND" -> Refused("the session is closed")
         [] event = "RENEGOTIATE" -> Refused("there is no established session to renegotiate")
-        [] event = "CLOSE" -> Ignored("the session is closed")
+        [] event \in {"CLOSE", "STOP"} -> Ignored("the session is closed")
         [] event = "ANSWER_CURRENT" -> Ignored("no attempt waits for this answer")
         [] event = "ANSWER_CHANGED" -> Ignored("the generation that it answers is not established")
         [] event = "ANSWER_STALE" -> Ignored("late answer")
@@ -311,6 +360,7 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")

@@ -7,10 +7,10 @@ EXTENDS Table
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "RENEGOTIATING", "CLOSED"}
 Initial == "IDLE"
 Final == {"CLOSED"}
-Events == {"OPEN", "SEND", "RENEGOTIATE", "CLOSE", "HELLO_NEWER", "HELLO_REPEATED", "HELLO_OLDER",
+Events == {"OPEN", "SEND", "RENEGOTIATE", "CLOSE", "STOP", "HELLO_NEWER", "HELLO_REPEATED", "HELLO_OLDER",
     "PREVIOUS_ENDED", "CONFIRMED", "DATA_RECEIVED", "KEEPALIVE_RECEIVED", "CLOSE_RECEIVED",
-    "ERROR_RECEIVED", "STRAY", "LOWER_LAYER_LOST", "REQUEST_EXPIRED", "REISSUE", "NEGOTIATION_EXPIRED",
-    "IDLE_EXPIRED", "RETENTION_EXPIRED"}
+    "CLOSE_AT_CONTACT", "GOING_AWAY_RECEIVED", "ERROR_RECEIVED", "STRAY", "LOWER_LAYER_LOST",
+    "REQUEST_EXPIRED", "REISSUE", "NEGOTIATION_EXPIRED", "IDLE_EXPIRED", "RETENTION_EXPIRED"}
 
 --------------------------------------------------------------------------------------------------------------
 \* a responder is created by its host when a hello arrives
@@ -27,7 +27,7 @@ AP1(c, max) == Row("AP1", "IDLE", c, <<>>)
 \* answering a hello: not yet a session until the peer is heard in it
 
 \* NEGOTIATING, CONFIRMED. Source: 4.4
-QW1(c, max) == Row("QW1", "ESTABLISHED", [c EXCEPT !.held = 0],
+QW1(c, max) == Row("QW1", "ESTABLISHED", [c EXCEPT !.held = 0, !.confirmed = Increment(@, max.confirmed)],
     <<"STOP_TIMERS", "ADOPT_LINK", "NOTIFY_ESTABLISHED", "START_IDLE", "FORWARD_HELD">>)
 
 \* NEGOTIATING, HELLO_REPEATED. Source: 4.2
@@ -96,6 +96,9 @@ V5(c, max) == Row("V5", "RENEGOTIATING", [c EXCEPT !.usable = 0], <<"END_CURRENT
 
 \* RENEGOTIATING, REQUEST_EXPIRED [usable ≥ 1]. Source: discussion: request timeouts; 4.4
 V6(c, max) == Row("V6", "RENEGOTIATING", [c EXCEPT !.usable = 0], <<"END_CURRENT", "RETIRE_REQUESTS">>)
+
+\* RENEGOTIATING, GOING_AWAY_RECEIVED [usable ≥ 1]. Source: 3.8, 4.4
+V7(c, max) == Row("V7", "RENEGOTIATING", [c EXCEPT !.usable = 0], <<"END_CURRENT", "RETIRE_REQUESTS">>)
 --------------------------------------------------------------------------------------------------------------
 \* a one-sided responder keeps its state for a while and waits to be asked again
 
@@ -130,11 +133,11 @@ SW1(c, max) == Row("SW1", "TIMED_OUT", c,
 --------------------------------------------------------------------------------------------------------------
 \* failures that every end decides in TIMED_OUT
 
-\* NEGOTIATING, NEGOTIATION_EXPIRED. Source: 3.4, 3.9
+\* NEGOTIATING, NEGOTIATION_EXPIRED [confirmed ≥ 1]. Source: 3.4, 3.9
 FW1(c, max) == Row("FW1", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_RETENTION">>)
 
-\* NEGOTIATING, LOWER_LAYER_LOST. Source: 3.11
+\* NEGOTIATING, LOWER_LAYER_LOST [confirmed ≥ 1]. Source: 3.11
 FW2(c, max) == Row("FW2", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_RETENTION">>)
 
@@ -149,12 +152,16 @@ FW4(c, max) == Row("FW4", "TIMED_OUT", c,
 \* ESTABLISHED, REQUEST_EXPIRED. Source: discussion: request timeouts
 FW5(c, max) == Row("FW5", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_RETENTION">>)
+
+\* ESTABLISHED, GOING_AWAY_RECEIVED. Source: 3.8
+FW6(c, max) == Row("FW6", "TIMED_OUT", c,
+    <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_RETENTION">>)
 --------------------------------------------------------------------------------------------------------------
-\* persistent: the peer's close is a failure like others
+\* persistent: the peer's close ends an established session; for an attempt it is a failure
 
 \* ESTABLISHED, CLOSE_RECEIVED. Source: 3.8
-PW1(c, max) == Row("PW1", "TIMED_OUT", c,
-    <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_RETENTION">>)
+PW1(c, max) == Row("PW1", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
 --------------------------------------------------------------------------------------------------------------
 \* messages wait for the session, in order and within its capacity
 
@@ -183,7 +190,35 @@ J3(c, max) == Row("J3", "RENEGOTIATING", [c EXCEPT !.held = Increment(@, max.hel
 \* RENEGOTIATING, REISSUE [held ≥ held limit]. Source: 6.6
 J4(c, max) == Row("J4", "RENEGOTIATING", c, <<"ABANDON_REQUEST">>)
 --------------------------------------------------------------------------------------------------------------
-\* closing, by order
+\* a responder that was never confirmed, in this or an earlier incarnation, closes with its negotiation
+
+\* NEGOTIATING, NEGOTIATION_EXPIRED [confirmed < 1]. Source: 3.9, 4.9
+U1(c, max) == Row("U1", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
+
+\* NEGOTIATING, LOWER_LAYER_LOST [confirmed < 1]. Source: 3.9, 4.9
+U2(c, max) == Row("U2", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
+--------------------------------------------------------------------------------------------------------------
+\* a peer without a messaging route closes the session along the initialization route
+
+\* NEGOTIATING, CLOSE_AT_CONTACT. Source: 3.8
+C1(c, max) == Row("C1", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
+
+\* ESTABLISHED, CLOSE_AT_CONTACT. Source: 3.8
+C2(c, max) == Row("C2", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
+
+\* TIMED_OUT, CLOSE_AT_CONTACT. Source: 3.8
+C3(c, max) == Row("C3", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
+
+\* RENEGOTIATING, CLOSE_AT_CONTACT. Source: 3.8
+C4(c, max) == Row("C4", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
+--------------------------------------------------------------------------------------------------------------
+\* closing, by order of the application
 
 \* IDLE, CLOSE. Source: 3.8
 ZP1(c, max) == Row("ZP1", "CLOSED", [c EXCEPT !.held = 0],
@@ -205,10 +240,38 @@ ZP4(c, max) == Row("ZP4", "CLOSED", [c EXCEPT !.held = 0],
 ZP5(c, max) == Row("ZP5", "CLOSED", [c EXCEPT !.held = 0],
     <<"SEND_CLOSE", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
 --------------------------------------------------------------------------------------------------------------
+\* going away: the node or the host stops, the session does not end with it
+
+\* IDLE, STOP. Source: 3.8
+LP1(c, max) == Row("LP1", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* NEGOTIATING, STOP. Source: 3.8
+LP2(c, max) == Row("LP2", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* ESTABLISHED, STOP. Source: 3.8
+LP3(c, max) == Row("LP3", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* TIMED_OUT, STOP. Source: 3.8
+LP4(c, max) == Row("LP4", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* RENEGOTIATING, STOP. Source: 3.8
+LP5(c, max) == Row("LP5", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+--------------------------------------------------------------------------------------------------------------
 \* The one decision for an event in a state: every state and event is decided.
 Decide(state, event, c, max) ==
   CASE state = "IDLE" ->
      (CASE event = "CLOSE" -> ZP1(c, max)
+        [] event = "STOP" -> LP1(c, max)
         [] event = "HELLO_NEWER" -> A1(c, max)
         [] event = "HELLO_OLDER" -> AP1(c, max)
         [] event = "OPEN" -> Refused("a responder waits for a hello")
@@ -219,6 +282,8 @@ Decide(state, event, c, max) ==
         [] event = "CONFIRMED" -> Ignored("no answer waits to be confirmed")
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
+        [] event = "CLOSE_AT_CONTACT" -> Ignored("the session is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
@@ -232,17 +297,24 @@ Decide(state, event, c, max) ==
             (CASE BelowLimit(c.held, max.held) -> HP1(c, max)
               [] AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
         [] event = "CLOSE" -> ZP2(c, max)
+        [] event = "STOP" -> LP2(c, max)
         [] event = "HELLO_NEWER" -> RW1(c, max)
         [] event = "HELLO_REPEATED" -> QW2(c, max)
         [] event = "HELLO_OLDER" -> QW4(c, max)
         [] event = "CONFIRMED" -> QW1(c, max)
-        [] event = "LOWER_LAYER_LOST" -> FW2(c, max)
-        [] event = "NEGOTIATION_EXPIRED" -> FW1(c, max)
+        [] event = "CLOSE_AT_CONTACT" -> C1(c, max)
+        [] event = "LOWER_LAYER_LOST" ->
+            (CASE c.confirmed >= 1 -> FW2(c, max)
+              [] c.confirmed < 1 -> U2(c, max))
+        [] event = "NEGOTIATION_EXPIRED" ->
+            (CASE c.confirmed >= 1 -> FW1(c, max)
+              [] c.confirmed < 1 -> U1(c, max))
         [] event = "OPEN" -> Refused("a responder waits for a hello")
         [] event = "RENEGOTIATE" -> Refused("only the initiator of a one-sided session renegotiates")
         [] event = "PREVIOUS_ENDED" -> Refused("no generation is usable")
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "CLOSE_RECEIVED" -> Ignored("whatever arrives in the generation that was answered confirms it first")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
@@ -252,12 +324,15 @@ Decide(state, event, c, max) ==
   [] state = "ESTABLISHED" ->
      (CASE event = "SEND" -> ES1(c, max)
         [] event = "CLOSE" -> ZP3(c, max)
+        [] event = "STOP" -> LP3(c, max)
         [] event = "HELLO_NEWER" -> RW2(c, max)
         [] event = "HELLO_REPEATED" -> QW3(c, max)
         [] event = "HELLO_OLDER" -> QW5(c, max)
         [] event = "DATA_RECEIVED" -> ES2(c, max)
         [] event = "KEEPALIVE_RECEIVED" -> ES3(c, max)
         [] event = "CLOSE_RECEIVED" -> PW1(c, max)
+        [] event = "CLOSE_AT_CONTACT" -> C2(c, max)
+        [] event = "GOING_AWAY_RECEIVED" -> FW6(c, max)
         [] event = "ERROR_RECEIVED" -> FW4(c, max)
         [] event = "LOWER_LAYER_LOST" -> FW3(c, max)
         [] event = "REQUEST_EXPIRED" -> FW5(c, max)
@@ -275,8 +350,10 @@ Decide(state, event, c, max) ==
             (CASE BelowLimit(c.held, max.held) -> HX1(c, max)
               [] AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
         [] event = "CLOSE" -> ZP4(c, max)
+        [] event = "STOP" -> LP4(c, max)
         [] event = "HELLO_NEWER" -> DW1(c, max)
         [] event = "HELLO_OLDER" -> RW7(c, max)
+        [] event = "CLOSE_AT_CONTACT" -> C3(c, max)
         [] event = "REISSUE" ->
             (CASE BelowLimit(c.held, max.held) -> J1(c, max)
               [] AtLimit(c.held, max.held) -> J2(c, max))
@@ -288,6 +365,7 @@ Decide(state, event, c, max) ==
         [] event = "CONFIRMED" -> Ignored("no answer waits to be confirmed")
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
@@ -299,6 +377,7 @@ Decide(state, event, c, max) ==
             (CASE BelowLimit(c.held, max.held) -> HP2(c, max)
               [] AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
         [] event = "CLOSE" -> ZP5(c, max)
+        [] event = "STOP" -> LP5(c, max)
         [] event = "HELLO_NEWER" -> RW3(c, max)
         [] event = "HELLO_REPEATED" -> RW5(c, max)
         [] event = "HELLO_OLDER" -> RW6(c, max)
@@ -315,6 +394,10 @@ Decide(state, event, c, max) ==
         [] event = "CLOSE_RECEIVED" ->
             (CASE c.usable >= 1 -> V5(c, max)
               [] c.usable < 1 -> Ignored("the generation that it closes is over"))
+        [] event = "CLOSE_AT_CONTACT" -> C4(c, max)
+        [] event = "GOING_AWAY_RECEIVED" ->
+            (CASE c.usable >= 1 -> V7(c, max)
+              [] c.usable < 1 -> Ignored("the generation that it speaks of is over"))
         [] event = "ERROR_RECEIVED" ->
             (CASE c.usable >= 1 -> V4(c, max)
               [] c.usable < 1 -> Ignored("nothing of this end is on its way"))
@@ -337,12 +420,14 @@ Decide(state, event, c, max) ==
      (CASE event = "OPEN" -> Refused("a responder waits for a hello")
         [] event = "SEND" -> Refused("the session is closed")
         [] event = "RENEGOTIATE" -> Refused("only the initiator of a one-sided session renegotiates")
-        [] event = "CLOSE" -> Ignored("the session is closed")
+        [] event \in {"CLOSE", "STOP"} -> Ignored("the session is closed")
         [] event \in {"HELLO_NEWER", "HELLO_REPEATED", "HELLO_OLDER"} -> Ignored("this session answers no hello now")
         [] event = "PREVIOUS_ENDED" -> Refused("no generation is usable")
         [] event = "CONFIRMED" -> Ignored("no answer waits to be confirmed")
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
+        [] event = "CLOSE_AT_CONTACT" -> Ignored("the session is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")

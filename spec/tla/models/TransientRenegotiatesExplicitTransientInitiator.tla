@@ -7,10 +7,10 @@ EXTENDS Table
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "CLOSED"}
 Initial == "IDLE"
 Final == {"CLOSED"}
-Events == {"OPEN", "SEND", "RENEGOTIATE", "CLOSE", "ANSWER_CURRENT", "ANSWER_CHANGED", "ANSWER_STALE",
+Events == {"OPEN", "SEND", "RENEGOTIATE", "CLOSE", "STOP", "ANSWER_CURRENT", "ANSWER_CHANGED", "ANSWER_STALE",
     "SUPERSEDED", "DATA_RECEIVED", "KEEPALIVE_RECEIVED", "KEEPALIVE_ANSWERED", "CLOSE_RECEIVED",
-    "ERROR_RECEIVED", "STRAY", "LOWER_LAYER_LOST", "REQUEST_EXPIRED", "NEGOTIATION_EXPIRED",
-    "BACK_OFF_EXPIRED", "KEEPALIVE_DUE"}
+    "GOING_AWAY_RECEIVED", "ERROR_RECEIVED", "STRAY", "LOWER_LAYER_LOST", "REQUEST_EXPIRED",
+    "NEGOTIATION_EXPIRED", "BACK_OFF_EXPIRED", "KEEPALIVE_DUE"}
 
 --------------------------------------------------------------------------------------------------------------
 \* explicit creation: an API call opens the session
@@ -32,6 +32,10 @@ NT2(c, max) == Row("NT2", "TIMED_OUT", c,
 
 \* NEGOTIATING, ERROR_RECEIVED. Source: discussion: error messages
 NT3(c, max) == Row("NT3", "TIMED_OUT", c,
+    <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_ZERO_BACK_OFF">>)
+
+\* NEGOTIATING, GOING_AWAY_RECEIVED. Source: 3.8
+NT4(c, max) == Row("NT4", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_ZERO_BACK_OFF">>)
 --------------------------------------------------------------------------------------------------------------
 \* established: data both ways, and answers to keepalives
@@ -85,6 +89,10 @@ FT4(c, max) == Row("FT4", "TIMED_OUT", c,
 \* ESTABLISHED, REQUEST_EXPIRED. Source: discussion: request timeouts
 FT5(c, max) == Row("FT5", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_ZERO_BACK_OFF">>)
+
+\* ESTABLISHED, GOING_AWAY_RECEIVED. Source: 3.8
+FT6(c, max) == Row("FT6", "TIMED_OUT", c,
+    <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_ZERO_BACK_OFF">>)
 --------------------------------------------------------------------------------------------------------------
 \* transient: a failure ends the session
 
@@ -105,7 +113,7 @@ TT3(c, max) == Row("TT3", "CLOSED", [c EXCEPT !.held = 0],
 \* NEGOTIATING, SEND [held < held limit]. Source: 7.2
 HT1(c, max) == Row("HT1", "NEGOTIATING", [c EXCEPT !.held = Increment(@, max.held)], <<"HOLD">>)
 --------------------------------------------------------------------------------------------------------------
-\* closing, by order
+\* closing, by order of the application
 
 \* IDLE, CLOSE. Source: 3.8
 ZT1(c, max) == Row("ZT1", "CLOSED", [c EXCEPT !.held = 0],
@@ -123,11 +131,34 @@ ZT3(c, max) == Row("ZT3", "CLOSED", [c EXCEPT !.held = 0],
 ZT4(c, max) == Row("ZT4", "CLOSED", [c EXCEPT !.held = 0],
     <<"SEND_CLOSE", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
 --------------------------------------------------------------------------------------------------------------
+\* going away: the node or the host stops, the session does not end with it
+
+\* IDLE, STOP. Source: 3.8
+LT1(c, max) == Row("LT1", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* NEGOTIATING, STOP. Source: 3.8
+LT2(c, max) == Row("LT2", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* ESTABLISHED, STOP. Source: 3.8
+LT3(c, max) == Row("LT3", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* TIMED_OUT, STOP. Source: 3.8
+LT4(c, max) == Row("LT4", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+--------------------------------------------------------------------------------------------------------------
 \* The one decision for an event in a state: every state and event is decided.
 Decide(state, event, c, max) ==
   CASE state = "IDLE" ->
      (CASE event = "OPEN" -> XT1(c, max)
         [] event = "CLOSE" -> ZT1(c, max)
+        [] event = "STOP" -> LT1(c, max)
         [] event = "SEND" -> Refused("the session is not open")
         [] event = "RENEGOTIATE" -> Refused("a transient session never renegotiates")
         [] event = "ANSWER_CURRENT" -> Ignored("no attempt waits for this answer")
@@ -137,6 +168,7 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the session is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
@@ -149,9 +181,11 @@ Decide(state, event, c, max) ==
             (CASE BelowLimit(c.held, max.held) -> HT1(c, max)
               [] AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
         [] event = "CLOSE" -> ZT2(c, max)
+        [] event = "STOP" -> LT2(c, max)
         [] event = "ANSWER_CURRENT" -> NT1(c, max)
         [] event = "SUPERSEDED" -> NT2(c, max)
         [] event = "CLOSE_RECEIVED" -> TT2(c, max)
+        [] event = "GOING_AWAY_RECEIVED" -> NT4(c, max)
         [] event = "ERROR_RECEIVED" -> NT3(c, max)
         [] event = "LOWER_LAYER_LOST" -> FT2(c, max)
         [] event = "NEGOTIATION_EXPIRED" -> FT1(c, max)
@@ -168,11 +202,13 @@ Decide(state, event, c, max) ==
   [] state = "ESTABLISHED" ->
      (CASE event = "SEND" -> EK1(c, max)
         [] event = "CLOSE" -> ZT3(c, max)
+        [] event = "STOP" -> LT3(c, max)
         [] event = "ANSWER_CHANGED" -> YT1(c, max)
         [] event = "DATA_RECEIVED" -> EK2(c, max)
         [] event = "KEEPALIVE_RECEIVED" -> EK3(c, max)
         [] event = "KEEPALIVE_ANSWERED" -> KT3(c, max)
         [] event = "CLOSE_RECEIVED" -> TT3(c, max)
+        [] event = "GOING_AWAY_RECEIVED" -> FT6(c, max)
         [] event = "ERROR_RECEIVED" -> FT4(c, max)
         [] event = "LOWER_LAYER_LOST" -> FT3(c, max)
         [] event = "REQUEST_EXPIRED" -> FT5(c, max)
@@ -189,6 +225,7 @@ Decide(state, event, c, max) ==
         [] event = "BACK_OFF_EXPIRED" -> Refused("the back-off runs in TIMED_OUT only"))
   [] state = "TIMED_OUT" ->
      (CASE event = "CLOSE" -> ZT4(c, max)
+        [] event = "STOP" -> LT4(c, max)
         [] event = "BACK_OFF_EXPIRED" -> TT1(c, max)
         [] event = "OPEN" -> Refused("the session is open already")
         [] event = "SEND" -> Refused("the session has failed")
@@ -200,6 +237,7 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the session is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
@@ -210,7 +248,7 @@ Decide(state, event, c, max) ==
      (CASE event = "OPEN" -> Refused("the session is open already")
         [] event = "SEND" -> Refused("the session is closed")
         [] event = "RENEGOTIATE" -> Refused("a transient session never renegotiates")
-        [] event = "CLOSE" -> Ignored("the session is closed")
+        [] event \in {"CLOSE", "STOP"} -> Ignored("the session is closed")
         [] event = "ANSWER_CURRENT" -> Ignored("no attempt waits for this answer")
         [] event = "ANSWER_CHANGED" -> Ignored("the generation that it answers is not established")
         [] event = "ANSWER_STALE" -> Ignored("late answer")
@@ -218,6 +256,7 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the session is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")

@@ -6,11 +6,11 @@ EXTENDS Table
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "RENEGOTIATING", "CLOSED"}
 Initial == "IDLE"
 Final == {"CLOSED"}
-Events == {"OPEN", "SEND", "RENEGOTIATE", "CLOSE", "HELLO_NEWER", "HELLO_REPEATED", "HELLO_OLDER",
+Events == {"OPEN", "SEND", "RENEGOTIATE", "CLOSE", "STOP", "HELLO_NEWER", "HELLO_REPEATED", "HELLO_OLDER",
     "ANSWER_CURRENT", "ANSWER_CHANGED", "ANSWER_STALE", "SUPERSEDED", "PREVIOUS_ENDED", "CONFIRMED",
-    "DATA_RECEIVED", "KEEPALIVE_RECEIVED", "KEEPALIVE_ANSWERED", "CLOSE_RECEIVED", "ERROR_RECEIVED",
-    "STRAY", "LOWER_LAYER_LOST", "REQUEST_EXPIRED", "REISSUE", "NEGOTIATION_EXPIRED", "BACK_OFF_EXPIRED",
-    "KEEPALIVE_DUE"}
+    "DATA_RECEIVED", "KEEPALIVE_RECEIVED", "KEEPALIVE_ANSWERED", "CLOSE_RECEIVED", "CLOSE_AT_CONTACT",
+    "GOING_AWAY_RECEIVED", "ERROR_RECEIVED", "STRAY", "LOWER_LAYER_LOST", "REQUEST_EXPIRED", "REISSUE",
+    "NEGOTIATION_EXPIRED", "BACK_OFF_EXPIRED", "KEEPALIVE_DUE"}
 
 --------------------------------------------------------------------------------------------------------------
 \* implicit creation: the first message that is forwarded creates the session
@@ -33,6 +33,10 @@ NP2(c, max) == Row("NP2", "TIMED_OUT", c,
 
 \* NEGOTIATING, ERROR_RECEIVED. Source: discussion: error messages
 NP3(c, max) == Row("NP3", "TIMED_OUT", c,
+    <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
+
+\* NEGOTIATING, GOING_AWAY_RECEIVED. Source: 3.8
+NP4(c, max) == Row("NP4", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
 --------------------------------------------------------------------------------------------------------------
 \* answering a hello: not yet a session until the peer is heard in it
@@ -109,6 +113,9 @@ V5(c, max) == Row("V5", "RENEGOTIATING", [c EXCEPT !.usable = 0], <<"END_CURRENT
 
 \* RENEGOTIATING, REQUEST_EXPIRED [usable ≥ 1]. Source: discussion: request timeouts; 4.4
 V6(c, max) == Row("V6", "RENEGOTIATING", [c EXCEPT !.usable = 0], <<"END_CURRENT", "RETIRE_REQUESTS">>)
+
+\* RENEGOTIATING, GOING_AWAY_RECEIVED [usable ≥ 1]. Source: 3.8, 4.4
+V7(c, max) == Row("V7", "RENEGOTIATING", [c EXCEPT !.usable = 0], <<"END_CURRENT", "RETIRE_REQUESTS">>)
 --------------------------------------------------------------------------------------------------------------
 \* two-sided: the peer may ask while this end waits for its back-off, or rests
 
@@ -169,12 +176,16 @@ FO4(c, max) == Row("FO4", "TIMED_OUT", c,
 \* ESTABLISHED, REQUEST_EXPIRED. Source: discussion: request timeouts
 FO5(c, max) == Row("FO5", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
+
+\* ESTABLISHED, GOING_AWAY_RECEIVED. Source: 3.8
+FO6(c, max) == Row("FO6", "TIMED_OUT", c,
+    <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
 --------------------------------------------------------------------------------------------------------------
-\* persistent: the peer's close is a failure like others
+\* persistent: the peer's close ends an established session; for an attempt it is a failure
 
 \* ESTABLISHED, CLOSE_RECEIVED. Source: 3.8
-PO1(c, max) == Row("PO1", "TIMED_OUT", c,
-    <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
+PO1(c, max) == Row("PO1", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
 
 \* NEGOTIATING, CLOSE_RECEIVED. Source: 3.8
 PO2(c, max) == Row("PO2", "TIMED_OUT", c,
@@ -207,6 +218,10 @@ GB5(c, max) == Row("GB5", "TIMED_OUT", [c EXCEPT !.usable = 0],
 \* ESTABLISHED, RENEGOTIATE. Source: discussion: an API call; 3.2
 GB6(c, max) == Row("GB6", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_ZERO_BACK_OFF">>)
+
+\* RENEGOTIATING, GOING_AWAY_RECEIVED [usable < 1]. Source: 3.8
+GB8(c, max) == Row("GB8", "TIMED_OUT", c,
+    <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
 --------------------------------------------------------------------------------------------------------------
 \* implicit persistent: the end of the back-off starts an attempt only for a message that waits
 
@@ -252,7 +267,25 @@ J3(c, max) == Row("J3", "RENEGOTIATING", [c EXCEPT !.held = Increment(@, max.hel
 \* RENEGOTIATING, REISSUE [held ≥ held limit]. Source: 6.6
 J4(c, max) == Row("J4", "RENEGOTIATING", c, <<"ABANDON_REQUEST">>)
 --------------------------------------------------------------------------------------------------------------
-\* closing, by order
+\* a peer without a messaging route closes the session along the initialization route
+
+\* NEGOTIATING, CLOSE_AT_CONTACT. Source: 3.8
+C1(c, max) == Row("C1", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
+
+\* ESTABLISHED, CLOSE_AT_CONTACT. Source: 3.8
+C2(c, max) == Row("C2", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
+
+\* TIMED_OUT, CLOSE_AT_CONTACT. Source: 3.8
+C3(c, max) == Row("C3", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
+
+\* RENEGOTIATING, CLOSE_AT_CONTACT. Source: 3.8
+C4(c, max) == Row("C4", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
+--------------------------------------------------------------------------------------------------------------
+\* closing, by order of the application
 
 \* IDLE, CLOSE. Source: 3.8
 ZP1(c, max) == Row("ZP1", "CLOSED", [c EXCEPT !.held = 0],
@@ -274,11 +307,39 @@ ZP4(c, max) == Row("ZP4", "CLOSED", [c EXCEPT !.held = 0],
 ZP5(c, max) == Row("ZP5", "CLOSED", [c EXCEPT !.held = 0],
     <<"SEND_CLOSE", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
 --------------------------------------------------------------------------------------------------------------
+\* going away: the node or the host stops, the session does not end with it
+
+\* IDLE, STOP. Source: 3.8
+LP1(c, max) == Row("LP1", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* NEGOTIATING, STOP. Source: 3.8
+LP2(c, max) == Row("LP2", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* ESTABLISHED, STOP. Source: 3.8
+LP3(c, max) == Row("LP3", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* TIMED_OUT, STOP. Source: 3.8
+LP4(c, max) == Row("LP4", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* RENEGOTIATING, STOP. Source: 3.8
+LP5(c, max) == Row("LP5", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+--------------------------------------------------------------------------------------------------------------
 \* The one decision for an event in a state: every state and event is decided.
 Decide(state, event, c, max) ==
   CASE state = "IDLE" ->
      (CASE event = "SEND" -> MP1(c, max)
         [] event = "CLOSE" -> ZP1(c, max)
+        [] event = "STOP" -> LP1(c, max)
         [] event = "OPEN" -> Refused("a message creates an implicit session")
         [] event = "RENEGOTIATE" -> Refused("there is no established session to renegotiate")
         [] event \in {"HELLO_NEWER", "HELLO_REPEATED", "HELLO_OLDER"} -> Ignored("this session answers no hello now")
@@ -291,6 +352,8 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
+        [] event = "CLOSE_AT_CONTACT" -> Ignored("the session is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
@@ -304,6 +367,7 @@ Decide(state, event, c, max) ==
             (CASE BelowLimit(c.held, max.held) -> HP1(c, max)
               [] AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
         [] event = "CLOSE" -> ZP2(c, max)
+        [] event = "STOP" -> LP2(c, max)
         [] event = "HELLO_NEWER" -> RO1(c, max)
         [] event = "HELLO_REPEATED" -> QO2(c, max)
         [] event = "HELLO_OLDER" -> QO4(c, max)
@@ -311,6 +375,8 @@ Decide(state, event, c, max) ==
         [] event = "SUPERSEDED" -> NP2(c, max)
         [] event = "CONFIRMED" -> QO1(c, max)
         [] event = "CLOSE_RECEIVED" -> PO2(c, max)
+        [] event = "CLOSE_AT_CONTACT" -> C1(c, max)
+        [] event = "GOING_AWAY_RECEIVED" -> NP4(c, max)
         [] event = "ERROR_RECEIVED" -> NP3(c, max)
         [] event = "LOWER_LAYER_LOST" -> FO2(c, max)
         [] event = "NEGOTIATION_EXPIRED" -> FO1(c, max)
@@ -330,6 +396,7 @@ Decide(state, event, c, max) ==
      (CASE event = "SEND" -> EP1(c, max)
         [] event = "RENEGOTIATE" -> GB6(c, max)
         [] event = "CLOSE" -> ZP3(c, max)
+        [] event = "STOP" -> LP3(c, max)
         [] event = "HELLO_NEWER" -> RO2(c, max)
         [] event = "HELLO_REPEATED" -> QO3(c, max)
         [] event = "HELLO_OLDER" -> QO5(c, max)
@@ -338,6 +405,8 @@ Decide(state, event, c, max) ==
         [] event = "KEEPALIVE_RECEIVED" -> EP3(c, max)
         [] event = "KEEPALIVE_ANSWERED" -> KO3(c, max)
         [] event = "CLOSE_RECEIVED" -> PO1(c, max)
+        [] event = "CLOSE_AT_CONTACT" -> C2(c, max)
+        [] event = "GOING_AWAY_RECEIVED" -> FO6(c, max)
         [] event = "ERROR_RECEIVED" -> FO4(c, max)
         [] event = "LOWER_LAYER_LOST" -> FO3(c, max)
         [] event = "REQUEST_EXPIRED" -> FO5(c, max)
@@ -360,8 +429,10 @@ Decide(state, event, c, max) ==
               [] c.resting < 1 /\ BelowLimit(c.held, max.held) -> HM1(c, max)
               [] c.resting < 1 /\ AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
         [] event = "CLOSE" -> ZP4(c, max)
+        [] event = "STOP" -> LP4(c, max)
         [] event = "HELLO_NEWER" -> WI1(c, max)
         [] event = "HELLO_OLDER" -> RO7(c, max)
+        [] event = "CLOSE_AT_CONTACT" -> C3(c, max)
         [] event = "REISSUE" ->
             (CASE BelowLimit(c.held, max.held) -> J1(c, max)
               [] AtLimit(c.held, max.held) -> J2(c, max))
@@ -381,6 +452,7 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
@@ -392,6 +464,7 @@ Decide(state, event, c, max) ==
             (CASE BelowLimit(c.held, max.held) -> HP2(c, max)
               [] AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
         [] event = "CLOSE" -> ZP5(c, max)
+        [] event = "STOP" -> LP5(c, max)
         [] event = "HELLO_NEWER" -> RO3(c, max)
         [] event = "HELLO_REPEATED" -> RO5(c, max)
         [] event = "HELLO_OLDER" -> RO6(c, max)
@@ -410,6 +483,10 @@ Decide(state, event, c, max) ==
         [] event = "CLOSE_RECEIVED" ->
             (CASE c.usable >= 1 -> V5(c, max)
               [] c.usable < 1 -> GB4(c, max))
+        [] event = "CLOSE_AT_CONTACT" -> C4(c, max)
+        [] event = "GOING_AWAY_RECEIVED" ->
+            (CASE c.usable >= 1 -> V7(c, max)
+              [] c.usable < 1 -> GB8(c, max))
         [] event = "ERROR_RECEIVED" ->
             (CASE c.usable >= 1 -> V4(c, max)
               [] c.usable < 1 -> GB3(c, max))
@@ -435,7 +512,7 @@ Decide(state, event, c, max) ==
      (CASE event = "OPEN" -> Refused("a message creates an implicit session")
         [] event = "SEND" -> Refused("the session is closed")
         [] event = "RENEGOTIATE" -> Refused("there is no established session to renegotiate")
-        [] event = "CLOSE" -> Ignored("the session is closed")
+        [] event \in {"CLOSE", "STOP"} -> Ignored("the session is closed")
         [] event \in {"HELLO_NEWER", "HELLO_REPEATED", "HELLO_OLDER"} -> Ignored("this session answers no hello now")
         [] event = "ANSWER_CURRENT" -> Ignored("no attempt waits for this answer")
         [] event = "ANSWER_CHANGED" -> Ignored("the generation that it answers is not established")
@@ -446,6 +523,8 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
+        [] event = "CLOSE_AT_CONTACT" -> Ignored("the session is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")

@@ -6,11 +6,11 @@ EXTENDS Table
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "RENEGOTIATING", "CLOSED"}
 Initial == "IDLE"
 Final == {"CLOSED"}
-Events == {"OPEN", "SEND", "RENEGOTIATE", "CLOSE", "HELLO_NEWER", "HELLO_REPEATED", "HELLO_OLDER",
+Events == {"OPEN", "SEND", "RENEGOTIATE", "CLOSE", "STOP", "HELLO_NEWER", "HELLO_REPEATED", "HELLO_OLDER",
     "ANSWER_CURRENT", "ANSWER_CHANGED", "ANSWER_STALE", "SUPERSEDED", "PREVIOUS_ENDED", "CONFIRMED",
-    "DATA_RECEIVED", "KEEPALIVE_RECEIVED", "KEEPALIVE_ANSWERED", "CLOSE_RECEIVED", "ERROR_RECEIVED",
-    "STRAY", "LOWER_LAYER_LOST", "REQUEST_EXPIRED", "REISSUE", "NEGOTIATION_EXPIRED", "BACK_OFF_EXPIRED",
-    "KEEPALIVE_DUE", "RETENTION_EXPIRED"}
+    "DATA_RECEIVED", "KEEPALIVE_RECEIVED", "KEEPALIVE_ANSWERED", "CLOSE_RECEIVED", "CLOSE_AT_CONTACT",
+    "GOING_AWAY_RECEIVED", "ERROR_RECEIVED", "STRAY", "LOWER_LAYER_LOST", "REQUEST_EXPIRED", "REISSUE",
+    "NEGOTIATION_EXPIRED", "BACK_OFF_EXPIRED", "KEEPALIVE_DUE", "RETENTION_EXPIRED"}
 
 --------------------------------------------------------------------------------------------------------------
 \* a responder is created by its host when a hello arrives
@@ -27,21 +27,21 @@ AP1(c, max) == Row("AP1", "IDLE", c, <<"SEND_SUPERSEDED">>)
 \* answering a hello: not yet a session until the peer is heard in it
 
 \* NEGOTIATING, CONFIRMED. Source: 4.4
-QO1(c, max) == Row("QO1", "ESTABLISHED", [c EXCEPT !.attempts = 0, !.misses = 0, !.held = 0],
+QR1(c, max) == Row("QR1", "ESTABLISHED", [c EXCEPT !.attempts = 0, !.misses = 0, !.held = 0, !.confirmed = Increment(@, max.confirmed)],
     <<"STOP_TIMERS", "ADOPT_LINK", "NOTIFY_ESTABLISHED", "START_KEEPALIVE", "FORWARD_HELD",
         "RESET_BACK_OFF">>)
 
 \* NEGOTIATING, HELLO_REPEATED. Source: 4.2
-QO2(c, max) == Row("QO2", "NEGOTIATING", c, <<"SEND_ANSWER">>)
+QR2(c, max) == Row("QR2", "NEGOTIATING", c, <<"SEND_ANSWER">>)
 
 \* ESTABLISHED, HELLO_REPEATED. Source: 4.2
-QO3(c, max) == Row("QO3", "ESTABLISHED", c, <<"SEND_ANSWER">>)
+QR3(c, max) == Row("QR3", "ESTABLISHED", c, <<"SEND_ANSWER">>)
 
 \* NEGOTIATING, HELLO_OLDER. Source: 4.2, 4.6
-QO4(c, max) == Row("QO4", "NEGOTIATING", c, <<"SEND_SUPERSEDED">>)
+QR4(c, max) == Row("QR4", "NEGOTIATING", c, <<"SEND_SUPERSEDED">>)
 
 \* ESTABLISHED, HELLO_OLDER. Source: 4.2
-QO5(c, max) == Row("QO5", "ESTABLISHED", c, <<"SEND_SUPERSEDED">>)
+QR5(c, max) == Row("QR5", "ESTABLISHED", c, <<"SEND_SUPERSEDED">>)
 --------------------------------------------------------------------------------------------------------------
 \* answering again: the old generation stays usable until the new one is confirmed
 
@@ -98,6 +98,9 @@ V5(c, max) == Row("V5", "RENEGOTIATING", [c EXCEPT !.usable = 0], <<"END_CURRENT
 
 \* RENEGOTIATING, REQUEST_EXPIRED [usable ≥ 1]. Source: discussion: request timeouts; 4.4
 V6(c, max) == Row("V6", "RENEGOTIATING", [c EXCEPT !.usable = 0], <<"END_CURRENT", "RETIRE_REQUESTS">>)
+
+\* RENEGOTIATING, GOING_AWAY_RECEIVED [usable ≥ 1]. Source: 3.8, 4.4
+V7(c, max) == Row("V7", "RENEGOTIATING", [c EXCEPT !.usable = 0], <<"END_CURRENT", "RETIRE_REQUESTS">>)
 --------------------------------------------------------------------------------------------------------------
 \* two-sided: the peer may ask while this end waits for its back-off, or rests
 
@@ -139,31 +142,35 @@ KO3(c, max) == Row("KO3", "ESTABLISHED", [c EXCEPT !.attempts = 0, !.misses = 0]
 --------------------------------------------------------------------------------------------------------------
 \* failures that every end decides in TIMED_OUT
 
-\* NEGOTIATING, NEGOTIATION_EXPIRED. Source: 3.4, 3.9
-FO1(c, max) == Row("FO1", "TIMED_OUT", c,
+\* NEGOTIATING, NEGOTIATION_EXPIRED [confirmed ≥ 1]. Source: 3.4, 3.9
+FR1(c, max) == Row("FR1", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
 
-\* NEGOTIATING, LOWER_LAYER_LOST. Source: 3.11
-FO2(c, max) == Row("FO2", "TIMED_OUT", c,
+\* NEGOTIATING, LOWER_LAYER_LOST [confirmed ≥ 1]. Source: 3.11
+FR2(c, max) == Row("FR2", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
 
 \* ESTABLISHED, LOWER_LAYER_LOST. Source: 3.11
-FO3(c, max) == Row("FO3", "TIMED_OUT", c,
+FR3(c, max) == Row("FR3", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
 
 \* ESTABLISHED, ERROR_RECEIVED. Source: discussion: error messages
-FO4(c, max) == Row("FO4", "TIMED_OUT", c,
+FR4(c, max) == Row("FR4", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
 
 \* ESTABLISHED, REQUEST_EXPIRED. Source: discussion: request timeouts
-FO5(c, max) == Row("FO5", "TIMED_OUT", c,
+FR5(c, max) == Row("FR5", "TIMED_OUT", c,
+    <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
+
+\* ESTABLISHED, GOING_AWAY_RECEIVED. Source: 3.8
+FR6(c, max) == Row("FR6", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
 --------------------------------------------------------------------------------------------------------------
-\* persistent: the peer's close is a failure like others
+\* persistent: the peer's close ends an established session; for an attempt it is a failure
 
 \* ESTABLISHED, CLOSE_RECEIVED. Source: 3.8
-PO1(c, max) == Row("PO1", "TIMED_OUT", c,
-    <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
+PO1(c, max) == Row("PO1", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
 --------------------------------------------------------------------------------------------------------------
 \* this end's own renegotiation, and the order to start one
 
@@ -192,6 +199,10 @@ GB5(c, max) == Row("GB5", "TIMED_OUT", [c EXCEPT !.usable = 0],
 \* ESTABLISHED, RENEGOTIATE. Source: discussion: an API call; 3.2
 GB6(c, max) == Row("GB6", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_ZERO_BACK_OFF">>)
+
+\* RENEGOTIATING, GOING_AWAY_RECEIVED [usable < 1]. Source: 3.8
+GB8(c, max) == Row("GB8", "TIMED_OUT", c,
+    <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
 --------------------------------------------------------------------------------------------------------------
 \* implicit persistent: the end of the back-off starts an attempt only for a message that waits
 
@@ -243,7 +254,35 @@ J3(c, max) == Row("J3", "RENEGOTIATING", [c EXCEPT !.held = Increment(@, max.hel
 \* RENEGOTIATING, REISSUE [held ≥ held limit]. Source: 6.6
 J4(c, max) == Row("J4", "RENEGOTIATING", c, <<"ABANDON_REQUEST">>)
 --------------------------------------------------------------------------------------------------------------
-\* closing, by order
+\* a responder that was never confirmed, in this or an earlier incarnation, closes with its negotiation
+
+\* NEGOTIATING, NEGOTIATION_EXPIRED [confirmed < 1]. Source: 3.9, 4.9
+U1(c, max) == Row("U1", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
+
+\* NEGOTIATING, LOWER_LAYER_LOST [confirmed < 1]. Source: 3.9, 4.9
+U2(c, max) == Row("U2", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
+--------------------------------------------------------------------------------------------------------------
+\* a peer without a messaging route closes the session along the initialization route
+
+\* NEGOTIATING, CLOSE_AT_CONTACT. Source: 3.8
+C1(c, max) == Row("C1", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
+
+\* ESTABLISHED, CLOSE_AT_CONTACT. Source: 3.8
+C2(c, max) == Row("C2", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
+
+\* TIMED_OUT, CLOSE_AT_CONTACT. Source: 3.8
+C3(c, max) == Row("C3", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
+
+\* RENEGOTIATING, CLOSE_AT_CONTACT. Source: 3.8
+C4(c, max) == Row("C4", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
+--------------------------------------------------------------------------------------------------------------
+\* closing, by order of the application
 
 \* IDLE, CLOSE. Source: 3.8
 ZP1(c, max) == Row("ZP1", "CLOSED", [c EXCEPT !.held = 0],
@@ -265,10 +304,38 @@ ZP4(c, max) == Row("ZP4", "CLOSED", [c EXCEPT !.held = 0],
 ZP5(c, max) == Row("ZP5", "CLOSED", [c EXCEPT !.held = 0],
     <<"SEND_CLOSE", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
 --------------------------------------------------------------------------------------------------------------
+\* going away: the node or the host stops, the session does not end with it
+
+\* IDLE, STOP. Source: 3.8
+LP1(c, max) == Row("LP1", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* NEGOTIATING, STOP. Source: 3.8
+LP2(c, max) == Row("LP2", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* ESTABLISHED, STOP. Source: 3.8
+LP3(c, max) == Row("LP3", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* TIMED_OUT, STOP. Source: 3.8
+LP4(c, max) == Row("LP4", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* RENEGOTIATING, STOP. Source: 3.8
+LP5(c, max) == Row("LP5", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+--------------------------------------------------------------------------------------------------------------
 \* The one decision for an event in a state: every state and event is decided.
 Decide(state, event, c, max) ==
   CASE state = "IDLE" ->
      (CASE event = "CLOSE" -> ZP1(c, max)
+        [] event = "STOP" -> LP1(c, max)
         [] event = "HELLO_NEWER" -> A1(c, max)
         [] event = "HELLO_OLDER" -> AP1(c, max)
         [] event = "OPEN" -> Refused("a responder waits for a hello")
@@ -284,6 +351,8 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
+        [] event = "CLOSE_AT_CONTACT" -> Ignored("the session is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
@@ -298,12 +367,18 @@ Decide(state, event, c, max) ==
             (CASE BelowLimit(c.held, max.held) -> HP1(c, max)
               [] AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
         [] event = "CLOSE" -> ZP2(c, max)
+        [] event = "STOP" -> LP2(c, max)
         [] event = "HELLO_NEWER" -> RO1(c, max)
-        [] event = "HELLO_REPEATED" -> QO2(c, max)
-        [] event = "HELLO_OLDER" -> QO4(c, max)
-        [] event = "CONFIRMED" -> QO1(c, max)
-        [] event = "LOWER_LAYER_LOST" -> FO2(c, max)
-        [] event = "NEGOTIATION_EXPIRED" -> FO1(c, max)
+        [] event = "HELLO_REPEATED" -> QR2(c, max)
+        [] event = "HELLO_OLDER" -> QR4(c, max)
+        [] event = "CONFIRMED" -> QR1(c, max)
+        [] event = "CLOSE_AT_CONTACT" -> C1(c, max)
+        [] event = "LOWER_LAYER_LOST" ->
+            (CASE c.confirmed >= 1 -> FR2(c, max)
+              [] c.confirmed < 1 -> U2(c, max))
+        [] event = "NEGOTIATION_EXPIRED" ->
+            (CASE c.confirmed >= 1 -> FR1(c, max)
+              [] c.confirmed < 1 -> U1(c, max))
         [] event = "OPEN" -> Refused("a responder waits for a hello")
         [] event = "RENEGOTIATE" -> Refused("there is no established session to renegotiate")
         [] event = "ANSWER_CURRENT" -> Ignored("no attempt waits for this answer")
@@ -314,6 +389,7 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("whatever arrives in the generation that was answered confirms it first")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
@@ -325,17 +401,20 @@ Decide(state, event, c, max) ==
      (CASE event = "SEND" -> EP1(c, max)
         [] event = "RENEGOTIATE" -> GB6(c, max)
         [] event = "CLOSE" -> ZP3(c, max)
+        [] event = "STOP" -> LP3(c, max)
         [] event = "HELLO_NEWER" -> RO2(c, max)
-        [] event = "HELLO_REPEATED" -> QO3(c, max)
-        [] event = "HELLO_OLDER" -> QO5(c, max)
+        [] event = "HELLO_REPEATED" -> QR3(c, max)
+        [] event = "HELLO_OLDER" -> QR5(c, max)
         [] event = "ANSWER_CHANGED" -> YO1(c, max)
         [] event = "DATA_RECEIVED" -> EP2(c, max)
         [] event = "KEEPALIVE_RECEIVED" -> EP3(c, max)
         [] event = "KEEPALIVE_ANSWERED" -> KO3(c, max)
         [] event = "CLOSE_RECEIVED" -> PO1(c, max)
-        [] event = "ERROR_RECEIVED" -> FO4(c, max)
-        [] event = "LOWER_LAYER_LOST" -> FO3(c, max)
-        [] event = "REQUEST_EXPIRED" -> FO5(c, max)
+        [] event = "CLOSE_AT_CONTACT" -> C2(c, max)
+        [] event = "GOING_AWAY_RECEIVED" -> FR6(c, max)
+        [] event = "ERROR_RECEIVED" -> FR4(c, max)
+        [] event = "LOWER_LAYER_LOST" -> FR3(c, max)
+        [] event = "REQUEST_EXPIRED" -> FR5(c, max)
         [] event = "KEEPALIVE_DUE" ->
             (CASE BelowLimit(c.misses, max.misses) -> KO1(c, max)
               [] AtLimit(c.misses, max.misses) -> KO2(c, max))
@@ -356,8 +435,10 @@ Decide(state, event, c, max) ==
               [] c.resting < 1 /\ BelowLimit(c.held, max.held) -> HM1(c, max)
               [] c.resting < 1 /\ AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
         [] event = "CLOSE" -> ZP4(c, max)
+        [] event = "STOP" -> LP4(c, max)
         [] event = "HELLO_NEWER" -> WI1(c, max)
         [] event = "HELLO_OLDER" -> RO7(c, max)
+        [] event = "CLOSE_AT_CONTACT" -> C3(c, max)
         [] event = "REISSUE" ->
             (CASE BelowLimit(c.held, max.held) -> J1(c, max)
               [] AtLimit(c.held, max.held) -> J2(c, max))
@@ -378,6 +459,7 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
@@ -389,6 +471,7 @@ Decide(state, event, c, max) ==
             (CASE BelowLimit(c.held, max.held) -> HP2(c, max)
               [] AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
         [] event = "CLOSE" -> ZP5(c, max)
+        [] event = "STOP" -> LP5(c, max)
         [] event = "HELLO_NEWER" -> RO3(c, max)
         [] event = "HELLO_REPEATED" -> RO5(c, max)
         [] event = "HELLO_OLDER" -> RO6(c, max)
@@ -407,6 +490,10 @@ Decide(state, event, c, max) ==
         [] event = "CLOSE_RECEIVED" ->
             (CASE c.usable >= 1 -> V5(c, max)
               [] c.usable < 1 -> GB4(c, max))
+        [] event = "CLOSE_AT_CONTACT" -> C4(c, max)
+        [] event = "GOING_AWAY_RECEIVED" ->
+            (CASE c.usable >= 1 -> V7(c, max)
+              [] c.usable < 1 -> GB8(c, max))
         [] event = "ERROR_RECEIVED" ->
             (CASE c.usable >= 1 -> V4(c, max)
               [] c.usable < 1 -> GB3(c, max))
@@ -433,7 +520,7 @@ Decide(state, event, c, max) ==
      (CASE event = "OPEN" -> Refused("a responder waits for a hello")
         [] event = "SEND" -> Refused("the session is closed")
         [] event = "RENEGOTIATE" -> Refused("there is no established session to renegotiate")
-        [] event = "CLOSE" -> Ignored("the session is closed")
+        [] event \in {"CLOSE", "STOP"} -> Ignored("the session is closed")
         [] event \in {"HELLO_NEWER", "HELLO_REPEATED", "HELLO_OLDER"} -> Ignored("this session answers no hello now")
         [] event = "ANSWER_CURRENT" -> Ignored("no attempt waits for this answer")
         [] event = "ANSWER_CHANGED" -> Ignored("the generation that it answers is not established")
@@ -444,6 +531,8 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
+        [] event = "CLOSE_AT_CONTACT" -> Ignored("the session is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")

@@ -6,9 +6,10 @@ EXTENDS Table
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "CLOSED"}
 Initial == "IDLE"
 Final == {"CLOSED"}
-Events == {"OPEN", "SEND", "RENEGOTIATE", "CLOSE", "HELLO_NEWER", "HELLO_REPEATED", "HELLO_OLDER", "CONFIRMED",
-    "DATA_RECEIVED", "KEEPALIVE_RECEIVED", "CLOSE_RECEIVED", "ERROR_RECEIVED", "STRAY",
-    "LOWER_LAYER_LOST", "REQUEST_EXPIRED", "NEGOTIATION_EXPIRED", "BACK_OFF_EXPIRED", "IDLE_EXPIRED"}
+Events == {"OPEN", "SEND", "RENEGOTIATE", "CLOSE", "STOP", "HELLO_NEWER", "HELLO_REPEATED", "HELLO_OLDER",
+    "CONFIRMED", "DATA_RECEIVED", "KEEPALIVE_RECEIVED", "CLOSE_RECEIVED", "CLOSE_AT_CONTACT",
+    "GOING_AWAY_RECEIVED", "ERROR_RECEIVED", "STRAY", "LOWER_LAYER_LOST", "REQUEST_EXPIRED",
+    "NEGOTIATION_EXPIRED", "BACK_OFF_EXPIRED", "IDLE_EXPIRED"}
 
 --------------------------------------------------------------------------------------------------------------
 \* a responder is created by its host when a hello arrives
@@ -73,6 +74,10 @@ FT4(c, max) == Row("FT4", "TIMED_OUT", c,
 \* ESTABLISHED, REQUEST_EXPIRED. Source: discussion: request timeouts
 FT5(c, max) == Row("FT5", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_ZERO_BACK_OFF">>)
+
+\* ESTABLISHED, GOING_AWAY_RECEIVED. Source: 3.8
+FT6(c, max) == Row("FT6", "TIMED_OUT", c,
+    <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_ZERO_BACK_OFF">>)
 --------------------------------------------------------------------------------------------------------------
 \* transient: a failure ends the session
 
@@ -89,7 +94,21 @@ TT3(c, max) == Row("TT3", "CLOSED", [c EXCEPT !.held = 0],
 \* NEGOTIATING, SEND [held < held limit]. Source: 7.2
 HT1(c, max) == Row("HT1", "NEGOTIATING", [c EXCEPT !.held = Increment(@, max.held)], <<"HOLD">>)
 --------------------------------------------------------------------------------------------------------------
-\* closing, by order
+\* a peer without a messaging route closes the session along the initialization route
+
+\* NEGOTIATING, CLOSE_AT_CONTACT. Source: 3.8
+CT1(c, max) == Row("CT1", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
+
+\* ESTABLISHED, CLOSE_AT_CONTACT. Source: 3.8
+CT2(c, max) == Row("CT2", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
+
+\* TIMED_OUT, CLOSE_AT_CONTACT. Source: 3.8
+CT3(c, max) == Row("CT3", "CLOSED", [c EXCEPT !.held = 0],
+    <<"STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
+--------------------------------------------------------------------------------------------------------------
+\* closing, by order of the application
 
 \* IDLE, CLOSE. Source: 3.8
 ZT1(c, max) == Row("ZT1", "CLOSED", [c EXCEPT !.held = 0],
@@ -107,10 +126,33 @@ ZT3(c, max) == Row("ZT3", "CLOSED", [c EXCEPT !.held = 0],
 ZT4(c, max) == Row("ZT4", "CLOSED", [c EXCEPT !.held = 0],
     <<"SEND_CLOSE", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
 --------------------------------------------------------------------------------------------------------------
+\* going away: the node or the host stops, the session does not end with it
+
+\* IDLE, STOP. Source: 3.8
+LT1(c, max) == Row("LT1", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* NEGOTIATING, STOP. Source: 3.8
+LT2(c, max) == Row("LT2", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* ESTABLISHED, STOP. Source: 3.8
+LT3(c, max) == Row("LT3", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+
+\* TIMED_OUT, STOP. Source: 3.8
+LT4(c, max) == Row("LT4", "CLOSED", [c EXCEPT !.held = 0],
+    <<"SEND_GOING_AWAY", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD",
+        "NOTIFY_CLOSED">>)
+--------------------------------------------------------------------------------------------------------------
 \* The one decision for an event in a state: every state and event is decided.
 Decide(state, event, c, max) ==
   CASE state = "IDLE" ->
      (CASE event = "CLOSE" -> ZT1(c, max)
+        [] event = "STOP" -> LT1(c, max)
         [] event = "HELLO_NEWER" -> A1(c, max)
         [] event = "OPEN" -> Refused("a responder waits for a hello")
         [] event = "SEND" -> Refused("nobody has asked for a session yet")
@@ -118,7 +160,8 @@ Decide(state, event, c, max) ==
         [] event \in {"HELLO_REPEATED", "HELLO_OLDER"} -> Ignored("this session answers no hello now")
         [] event = "CONFIRMED" -> Ignored("no answer waits to be confirmed")
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
-        [] event = "CLOSE_RECEIVED" -> Ignored("the session is over")
+        [] event \in {"CLOSE_RECEIVED", "CLOSE_AT_CONTACT"} -> Ignored("the session is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
@@ -131,9 +174,11 @@ Decide(state, event, c, max) ==
             (CASE BelowLimit(c.held, max.held) -> HT1(c, max)
               [] AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
         [] event = "CLOSE" -> ZT2(c, max)
+        [] event = "STOP" -> LT2(c, max)
         [] event = "HELLO_REPEATED" -> QT2(c, max)
         [] event = "HELLO_OLDER" -> QT4(c, max)
         [] event = "CONFIRMED" -> QT1(c, max)
+        [] event = "CLOSE_AT_CONTACT" -> CT1(c, max)
         [] event = "LOWER_LAYER_LOST" -> FT2(c, max)
         [] event = "NEGOTIATION_EXPIRED" -> FT1(c, max)
         [] event = "OPEN" -> Refused("a responder waits for a hello")
@@ -141,6 +186,7 @@ Decide(state, event, c, max) ==
         [] event = "HELLO_NEWER" -> Ignored("this session answers no hello now")
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "CLOSE_RECEIVED" -> Ignored("whatever arrives in the generation that was answered confirms it first")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
@@ -149,11 +195,14 @@ Decide(state, event, c, max) ==
   [] state = "ESTABLISHED" ->
      (CASE event = "SEND" -> ES1(c, max)
         [] event = "CLOSE" -> ZT3(c, max)
+        [] event = "STOP" -> LT3(c, max)
         [] event = "HELLO_REPEATED" -> QT3(c, max)
         [] event = "HELLO_OLDER" -> QT5(c, max)
         [] event = "DATA_RECEIVED" -> ES2(c, max)
         [] event = "KEEPALIVE_RECEIVED" -> ES3(c, max)
         [] event = "CLOSE_RECEIVED" -> TT3(c, max)
+        [] event = "CLOSE_AT_CONTACT" -> CT2(c, max)
+        [] event = "GOING_AWAY_RECEIVED" -> FT6(c, max)
         [] event = "ERROR_RECEIVED" -> FT4(c, max)
         [] event = "LOWER_LAYER_LOST" -> FT3(c, max)
         [] event = "REQUEST_EXPIRED" -> FT5(c, max)
@@ -167,6 +216,8 @@ Decide(state, event, c, max) ==
         [] event = "BACK_OFF_EXPIRED" -> Refused("the back-off runs in TIMED_OUT only"))
   [] state = "TIMED_OUT" ->
      (CASE event = "CLOSE" -> ZT4(c, max)
+        [] event = "STOP" -> LT4(c, max)
+        [] event = "CLOSE_AT_CONTACT" -> CT3(c, max)
         [] event = "BACK_OFF_EXPIRED" -> TT1(c, max)
         [] event = "OPEN" -> Refused("a responder waits for a hello")
         [] event = "SEND" -> Refused("the session has failed")
@@ -175,6 +226,7 @@ Decide(state, event, c, max) ==
         [] event = "CONFIRMED" -> Ignored("no answer waits to be confirmed")
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "CLOSE_RECEIVED" -> Ignored("the session is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
@@ -185,11 +237,12 @@ Decide(state, event, c, max) ==
      (CASE event = "OPEN" -> Refused("a responder waits for a hello")
         [] event = "SEND" -> Refused("the session is closed")
         [] event = "RENEGOTIATE" -> Refused("a transient session never renegotiates")
-        [] event = "CLOSE" -> Ignored("the session is closed")
+        [] event \in {"CLOSE", "STOP"} -> Ignored("the session is closed")
         [] event \in {"HELLO_NEWER", "HELLO_REPEATED", "HELLO_OLDER"} -> Ignored("this session answers no hello now")
         [] event = "CONFIRMED" -> Ignored("no answer waits to be confirmed")
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
-        [] event = "CLOSE_RECEIVED" -> Ignored("the session is over")
+        [] event \in {"CLOSE_RECEIVED", "CLOSE_AT_CONTACT"} -> Ignored("the session is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
         [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")

@@ -6,7 +6,7 @@ EXTENDS Table
 States == {"LISTENING", "STOPPED"}
 Initial == "LISTENING"
 Final == {"STOPPED"}
-Events == {"HELLO_FOR_KNOWN", "HELLO_FOR_UNKNOWN", "RESPONDER_CLOSED", "STOP"}
+Events == {"HELLO_FOR_KNOWN", "HELLO_FOR_UNKNOWN", "CLOSE_FOR_KNOWN", "RESPONDER_CLOSED", "STOP"}
 
 --------------------------------------------------------------------------------------------------------------
 \* find or make the responder
@@ -22,8 +22,11 @@ SP2(c, max) == Row("SP2", "LISTENING", [c EXCEPT !.responders = Increment(@, max
 SP3(c, max) == Row("SP3", "LISTENING", [c EXCEPT !.responders = Decrement(@, max.responders)],
     <<"FORGET_RESPONDER">>)
 
+\* LISTENING, CLOSE_FOR_KNOWN. Source: 3.8
+SP5(c, max) == Row("SP5", "LISTENING", c, <<"PASS_ON">>)
+
 \* LISTENING, STOP. Source: 3.8
-SP4(c, max) == Row("SP4", "STOPPED", c, <<"CLOSE_RESPONDERS">>)
+SP4(c, max) == Row("SP4", "STOPPED", c, <<"STOP_RESPONDERS">>)
 --------------------------------------------------------------------------------------------------------------
 \* The one decision for an event in a state: every state and event is decided.
 Decide(state, event, c, max) ==
@@ -32,8 +35,10 @@ Decide(state, event, c, max) ==
         [] event = "HELLO_FOR_UNKNOWN" ->
             (CASE BelowLimit(c.responders, max.responders) -> SP2(c, max)
               [] AtLimit(c.responders, max.responders) -> Ignored("the host has no room for another responder"))
+        [] event = "CLOSE_FOR_KNOWN" -> SP5(c, max)
         [] event = "RESPONDER_CLOSED" -> SP3(c, max)
         [] event = "STOP" -> SP4(c, max))
   [] state = "STOPPED" ->
-     (CASE event \in {"HELLO_FOR_KNOWN", "HELLO_FOR_UNKNOWN", "RESPONDER_CLOSED", "STOP"} -> Ignored("the host has stopped"))
+     (CASE event \in {"HELLO_FOR_KNOWN", "HELLO_FOR_UNKNOWN", "CLOSE_FOR_KNOWN", "RESPONDER_CLOSED",
+              "STOP"} -> Ignored("the host has stopped"))
 ==============================================================================================================

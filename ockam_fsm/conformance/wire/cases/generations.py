@@ -28,6 +28,7 @@ from ockam_fsm.runtime.session.signals import (
     Close,
     Data,
     Error,
+    GoingAway,
     Hello,
     Keepalive,
     KeepaliveAnswer,
@@ -183,7 +184,8 @@ async def misplaced_signals(lab: CaseContext) -> str:
 async def talk_to_the_spawner(lab: CaseContext) -> str:
     """What is no hello has no reply at the spawner's address, and makes no responder."""
     wire = await lab.wire()
-    for signal in (Keepalive(), KeepaliveAnswer(), Data(b"x"), Close("x"), Error("x")):
+    strange = Close(new_session_id(GENERATION), 1, fresh("strange"), "x")
+    for signal in (Keepalive(), KeepaliveAnswer(), Data(b"x"), strange, GoingAway("x"), Error("x")):
         back = fresh("back")
         wire.send((lab.target.host,), GENERATION.encode(signal), (back,), f"{type(signal).__name__} to the spawner")
         if await wire.silent(back) is not None:
@@ -224,7 +226,7 @@ async def malformed_signals(lab: CaseContext) -> str:
     talk = await session(wire)
     good = Data(payload("never"), lab.run.onward, ())
     bad = {
-        "an unknown tag": b"\x09",
+        "an unknown tag": b"\x7f",
         "bytes after a keepalive": b"\x04\x00",
         "data with a byte too many": GENERATION.encode(good) + b"\x00",
         "data cut short": GENERATION.encode(good)[:-1],
@@ -244,17 +246,64 @@ async def malformed_signals(lab: CaseContext) -> str:
 
 @case("3.8", LIVENESS, profiles=ONLY, into=CASES)
 async def close(lab: CaseContext) -> str:
-    """After a close the session's worker is gone; a new hello of the session is served."""
+    """A close ends a session of any type, with its state; a new hello under its id begins another one."""
     wire = await lab.wire()
     talk = await session(wire)
-    talk.say(Close("done"), "close")
+    talk.say(talk.close(), "close")
+    return await _over(talk, resumed=False)
+
+
+@case("3.8", LIVENESS, profiles=ONLY, into=CASES)
+async def close_without_a_route(lab: CaseContext) -> str:
+    """A close along the initialization route ends the session too: whoever closes may have no other route."""
+    wire = await lab.wire()
+    talk = await session(wire)
+    talk.close_at_host(talk.close(), "close, to the spawner")
+    return await _over(talk, resumed=False)
+
+
+@case("3.8", SECURITY, profiles=ONLY, into=CASES)
+async def close_by_a_stranger(lab: CaseContext) -> str:
+    """Who knows a session's id, and was in none of its generations, cannot close it."""
+    wire = await lab.wire()
+    talk = await session(wire)
+    talk.close_at_host(talk.close(address=fresh("strange")), "close, to the spawner, of a generation that is none")
+    if not await talk.ask():
+        raise Deviation("the session has ended")
+    return "the session goes on"
+
+
+@case("3.8", LIVENESS, profiles=ONLY, into=CASES)
+async def going_away(lab: CaseContext) -> str:
+    """That the peer's node stops is a failure: a persistent session keeps its state, and may be asked again."""
+    wire = await lab.wire()
+    talk = await session(wire)
+    talk.say(GoingAway("stop"), "going away")
+    return await _over(talk, resumed=lab.target.session_type.persistent)
+
+
+@case("3.8", SAFETY, profiles=ONLY, lacks=not_persistent, into=CASES)
+async def late_close(lab: CaseContext) -> str:
+    """A close that was said in the generation before must not end a session that has been opened again."""
+    wire = await lab.wire()
+    talk = await session(wire)
+    again = await next_generation(talk)
+    talk.close_at_host(talk.close(), "close of the generation before, to the spawner, late")
+    talk.say(talk.close(), "close in the generation before, late")
+    if not await again.ask():
+        raise Deviation("the generation that was opened since has ended")
+    return "the new generation goes on"
+
+
+async def _over(talk: ClientSession, *, resumed: bool) -> str:
+    """The worker is gone; whether the state is, the next negotiation says."""
     if not await talk.dead():
-        raise Deviation("data is answered after the session was closed")
-    attempt = hello(wire, session_id=talk.attempt.session_id, number=2)
+        raise Deviation("data is answered after that")
+    attempt = hello(talk.wire, session_id=talk.attempt.session_id, number=2)
     attempt.send()
     again = await attempt.talk()
-    if again.answer.resumed is not lab.target.session_type.persistent:
-        raise Deviation(f"the answer after a close says resumed={again.answer.resumed}")
+    if again.answer.resumed is not resumed:
+        raise Deviation(f"the answer after it says resumed={again.answer.resumed}")
     return f"the worker is gone; the next negotiation says resumed={again.answer.resumed}"
 
 

@@ -22,7 +22,7 @@ from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.net.raw_peer import now
 from ockam_fsm.runtime.encoding.message import LOCAL, Address
 from ockam_fsm.runtime.session.config import Durations
-from ockam_fsm.runtime.session.signals import Close, Hello, Keepalive, KeepaliveAnswer, Superseded
+from ockam_fsm.runtime.session.signals import GoingAway, Hello, Keepalive, KeepaliveAnswer, Superseded
 
 CASES: list[Case] = []
 ONLY = ("generation",)
@@ -313,15 +313,32 @@ async def lost_connection(lab: CaseContext) -> str:
     return "a hello of the same session over a new connection"
 
 
+@case("3.8", LIVENESS, Manner.PLAIN, profiles=ONLY, into=CASES)
+async def close(lab: CaseContext) -> str:
+    """What the peer has closed is over: a keepalive is not answered, and nobody asks for the session again."""
+    asked, worker = await door(lab).established()
+    asked.close(worker)
+    asked.say(Keepalive(), "keepalive, after the close", worker=worker)
+    reply, answered = await asked.wire.hear(worker), lab.target.profile.encode(KeepaliveAnswer())
+    while reply is not None:
+        if reply.payload == answered:
+            raise Deviation("a keepalive is answered after the session was closed")
+        reply = await asked.wire.hear(worker)
+    again = await door(lab).hello(pause_seconds(lab.target.durations, 0))
+    if again is not None and again.hello.session_id == asked.hello.session_id:
+        raise Deviation("a session that its peer has closed is asked for again")
+    return "nothing more of the session"
+
+
 @case("3.8", LIVENESS, Manner.PLAIN, profiles=ONLY, lacks=retries, into=CASES)
-async def close_is_a_failure(lab: CaseContext) -> str:
-    """A close of the peer is a failure of a persistent session: it asks again."""
+async def going_away_is_a_failure(lab: CaseContext) -> str:
+    """That the peer's node stops is a failure of a persistent session: it asks again."""
     asked, worker = await door(lab).established()
     answering_keepalives(asked, worker)
-    asked.say(Close("done"), "close", worker=worker)
+    asked.say(GoingAway("stop"), "going away", worker=worker)
     following = await door(lab).hello(pause_seconds(lab.target.durations, 0) + lab.target.durations.negotiation_seconds)
     if following is None:
-        raise Deviation("no hello after the peer has closed its side")
+        raise Deviation("no hello after the peer's node has stopped")
     return "a hello after the back-off"
 
 

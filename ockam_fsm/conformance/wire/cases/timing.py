@@ -23,7 +23,7 @@ from ockam_fsm.net.raw_peer import now, pause
 from ockam_fsm.net.routes import tcp
 from ockam_fsm.runtime.encoding.frames import VERSION
 from ockam_fsm.runtime.session.handshake import GENERATION
-from ockam_fsm.runtime.session.signals import Answer, Close, Hello, Keepalive
+from ockam_fsm.runtime.session.signals import Answer, Error, Hello, Keepalive
 
 CASES: list[Case] = []
 LATE = (1.25, 1.5, 2.0, 3.0)
@@ -108,7 +108,7 @@ async def retention(lab: CaseContext) -> str:
     talks = [await session(wire) for _ in LATE]
     began = now()
     for talk in talks:
-        talk.say(Close("failure"), "close, which is a failure for a persistent session")
+        talk.say(Error("lost"), "error, which is a failure")
     for factor, talk in zip(LATE, talks, strict=True):
         await pause(max(0.0, began + seconds * factor + LATE_SECONDS * (factor - 1) - now()))
         attempt = hello(wire, session_id=talk.attempt.session_id, number=2)
