@@ -2,7 +2,7 @@
 
 Rule 1: one table for both. A spawner makes a worker for each session, a static responder holds one machine for each;
         either way the host finds the responder of a session, or makes one while it has room.
-Rule 2: the capacity is declared. Beyond it a hello is a dead letter and its starter times out.
+Rule 2: the capacity is declared. Beyond it a hello is a dead letter, and its starter is told.
 Left out: which responder belongs to a hello. The host's core decides that: by session id in profile `generation`; in
 profile `ockam` there is no id on the wire, so every hello finds a new one.
 Source: the discussion, "session worker ... often creating this worker"; spec/sessions.md clauses 2.3 and 4.9.
@@ -33,6 +33,7 @@ class SpawnerEffect(Enum):
     SPAWN = "create the responder of the session"
     PASS_ON = "hand the message to the session's responder"
     FORGET_RESPONDER = "drop the closed responder; its address may serve the next hello"
+    SAY_FULL = "tell the starter that there is no room; the hello is a dead letter"
     STOP_RESPONDERS = "stop every responder"
 
 
@@ -75,11 +76,14 @@ SPAWNER: SpawnerMachine = Machine(
                 ),
                 Row("SP5", _S.LISTENING, _E.CLOSE_FOR_KNOWN, _S.LISTENING, (_F.PASS_ON,), cites="3.8"),
                 Row("SP4", _S.LISTENING, _E.STOP, _S.STOPPED, (_F.STOP_RESPONDERS,), cites="3.8"),
-                Ignore(
+                Row(
+                    "SP6",
+                    _S.LISTENING,
                     _E.HELLO_FOR_UNKNOWN,
-                    (_S.LISTENING,),
-                    because="the host has no room for another responder",
+                    _S.LISTENING,
+                    (_F.SAY_FULL,),
                     when=(RESPONDERS.at_least(),),
+                    cites="4.9",
                 ),
                 Ignore(_E.HELLO_FOR_KNOWN, (_S.STOPPED,), because=_OVER),
                 Ignore(_E.CLOSE_FOR_KNOWN, (_S.STOPPED,), because=_OVER),

@@ -8,7 +8,8 @@ Rule 1: accepted means that after every record something is possible; a refused 
 Rule 2: the network may lose and delay anything. It repeats, spoils or restarts only where the header names that fault.
 Rule 3: an address means a generation of one end from the message on that tells of it, and never another.
 Rule 4: an error comes from the node where something of this end found its address gone (clause 14.4): something was
-        sent from the address that the error reaches, to one that is no longer in use.
+        sent from the address that the error reaches, to one that is no longer in use. A hello may always come back:
+        nobody is at its address, or its host has no room, and a trace shows neither.
 Left out: time. That a timer fires too early or too late is nothing that the specification speaks of.
 Source: spec/traces/README.md; spec/sessions.md sections 3 to 7.
 """
@@ -207,8 +208,9 @@ class _Pair:
 
     def _bounced(self, role: Role, said: Said) -> Symbol:
         """Rule 4."""
-        sent = (one for (to, one), many in self.flying.items() if many and to is not role and one.kind in _BOUNCES)
-        gone = (one for one in sent if one.sender == said.receiver and self._is_gone(one.receiver))
+        sent = (one for (to, one), many in self.flying.items() if many and to is not role)
+        mine = (one for one in sent if one.sender == said.receiver)
+        gone = (one for one in mine if one.kind == HELLO or (one.kind in _BOUNCES and self._is_gone(one.receiver)))
         if next(gone, None) is None:
             raise _Unexplained("nothing that was sent from there can have come back", self._possible(role))
         place = self._place(said.receiver)

@@ -165,7 +165,8 @@ Begins(record) ==
         /\ pending' = [pending EXCEPT ![role] = 0]
         /\ UNCHANGED <<network, places>>
 
-\* An error comes from the node where something of this end found its address gone.
+\* An error comes from the node where something of this end found its address gone, or
+\* where a hello made no responder: nobody is at its address, or its host has no room.
 Gone(address) ==
     LET place == places[address]
         end == ends[place.role]
@@ -174,9 +175,10 @@ Gone(address) ==
 Bounced(record) ==
     \E flying \in Present(network) :
         /\ flying.to # record.role
-        /\ flying.said.kind \in {"keepalive", "keepalive-answer", "data", "request", "response"}
         /\ flying.said.from = record.message.to
-        /\ Gone(flying.said.to)
+        /\ \/ flying.said.kind = "hello"
+           \/ /\ flying.said.kind \in {"keepalive", "keepalive-answer", "data", "request", "response"}
+              /\ Gone(flying.said.to)
 
 Comes(record) ==
     LET role == record.role

@@ -22,6 +22,7 @@ from ockam_fsm.runtime.node.workers import Context, echo, hop
 from ockam_fsm.runtime.session.commands import Closed, Established, RequestTimedOut, Responded, TimedOut
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.session.host import FULL
 from ockam_fsm.runtime.session.session import Session
 from tests.net.rigs import RIGS, Rig
 from tests.net.tcp_helpers import QUICK
@@ -242,10 +243,36 @@ def test_closing_tells_the_peer(rig: Rig) -> None:
 def test_a_session_that_nobody_answers_times_out_and_closes(rig: Rig) -> None:
     impatient = replace(QUICK, negotiation_seconds=0.1)
     asks = SessionConfig(IMPLICIT_TRANSIENT, Role.INITIATOR, GENERATION, impatient)
+    rig.b.start_worker(HOST, handler=lambda message, context: None, access=Access.PUBLIC)
     session = rig.a.start_session(asks, (rig.at_b, HOST))
     rig.a.send(session, b"never")
     rig.until(lambda: state(rig.a, session) is State.CLOSED)
     assert sum(rig.a.dead_letters.counts.values()) == 1
-    assert rig.b.dead_letters.counts == {"unknown address": 1}
     (failed,) = (notify.notice for notify in rig.notices if isinstance(notify.notice, TimedOut))
     assert failed.detail == f"no answer from {rig.at_b} {HOST}"
+
+
+def test_a_session_with_nobody_is_told_at_once(rig: Rig) -> None:
+    asks = SessionConfig(IMPLICIT_TRANSIENT, Role.INITIATOR, GENERATION)  # who waits for the time-out waits 10 s
+    session = rig.a.start_session(asks, (rig.at_b, HOST))
+    rig.a.send(session, b"never")
+    rig.until(lambda: state(rig.a, session) is State.CLOSED)
+    assert rig.b.dead_letters.counts == {"unknown address": 1}
+    (failed,) = (notify.notice for notify in rig.notices if isinstance(notify.notice, TimedOut))
+    assert failed == TimedOut("error message")
+    assert failed.detail == f"no such worker: {HOST}"
+
+
+def test_a_full_host_says_so(rig: Rig) -> None:
+    answers = SessionConfig(IMPLICIT_TRANSIENT, Role.RESPONDER, GENERATION)
+    rig.b.start_host(HOST, answers, handler=echo, capacity=1)
+    asks = SessionConfig(IMPLICIT_TRANSIENT, Role.INITIATOR, GENERATION)
+    first = rig.a.start_session(asks, (rig.at_b, HOST))
+    rig.a.send(first, b"x")
+    rig.until(lambda: state(rig.a, first) is State.ESTABLISHED)
+    second = rig.a.start_session(asks, (rig.at_b, HOST))
+    rig.a.send(second, b"x")
+    rig.until(lambda: state(rig.a, second) is State.CLOSED)
+    (failed,) = (notify.notice for notify in rig.notices if isinstance(notify.notice, TimedOut))
+    assert (failed.reason, FULL.startswith(failed.detail), len(failed.detail) > 20) == ("error message", True, True)
+    assert state(rig.a, first) is State.ESTABLISHED

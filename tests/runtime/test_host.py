@@ -9,11 +9,12 @@ from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_T
 from ockam_fsm.machines.spawner import SpawnerState
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import Message, local
-from ockam_fsm.runtime.session.commands import Closed, Timer
+from ockam_fsm.runtime.session.commands import Closed, TimedOut, Timer
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
-from ockam_fsm.runtime.session.host import Host
+from ockam_fsm.runtime.session.host import FULL, Host, refusal
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.runtime.session.signals import (
+    Error,
     Generation,
     GoingAway,
     Hello,
@@ -151,3 +152,30 @@ def test_a_restored_host_of_profile_ockam_knows_them_too() -> None:
     copy.timers = r.timers
     transfer(i, copy)
     assert (copy.delivered, host_of(copy).spawned) == ([b"m"], 1)
+
+
+@pytest.mark.parametrize("profile", [GENERATION, OCKAM])
+def test_a_host_without_room_says_so_in_no_more_bytes_than_it_was_asked(profile: Profile) -> None:
+    r = make_host(EXPLICIT_TRANSIENT, profile, capacity=0)
+    i, _ = open_pair(EXPLICIT_TRANSIENT, profile)
+    asked = i.outbox[0]
+    transfer(i, r)
+    assert (r.state, r.reasons) == (State.CLOSED, [FULL])
+    if profile is OCKAM:
+        assert r.outbox == []
+        return
+    (reply,) = r.outbox
+    signal = said(reply)
+    assert isinstance(signal, Error)
+    assert FULL.startswith(signal.reason)
+    assert len(reply.payload) <= len(asked.payload)
+    transfer(r, i)
+    assert (i.notices, i.notices[0].detail) == ([TimedOut("error message")], signal.reason)
+
+
+@pytest.mark.parametrize("size", [2, 3, 10, 200, 5_000])
+def test_what_refuses_a_hello_is_cut_to_its_size(size: int) -> None:
+    hello = Message((HOST,), (HOP_TO_INITIATOR, local("peer")), bytes(size))
+    reply = refusal(hello, "é" * 1_000)
+    assert len(reply.payload) <= max(size, 2)
+    assert isinstance(said(reply), Error)

@@ -22,8 +22,8 @@ from ockam_fsm.runtime.node.router import Access
 from ockam_fsm.runtime.node.services import discovery
 from ockam_fsm.runtime.node.workers import Context, echo, hop
 from ockam_fsm.runtime.session.commands import Closed, Established, RequestFailed, Responded, TimedOut, Timer
-from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
-from ockam_fsm.runtime.session.signals import Keepalive
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Place, Profile
+from ockam_fsm.runtime.session.signals import Error, Generation, Hello, Keepalive
 from tests.runtime.node_helpers import HOST, Counted, Inbox, Wires, pair, settings, tcp
 
 COMBINATIONS = [
@@ -537,3 +537,33 @@ def test_a_two_sided_session_through_a_relay_recovers_from_both_ends() -> None:
     wires.pump()
     assert inbox.payloads == [b"x"]
     assert sum(isinstance(notice, Established) for _, _, notice in wires.notices) >= 6
+
+
+HELLO = GENERATION.encode(Hello(bytes(16), Generation(1, Role.INITIATOR, local("starter"))))
+
+
+@pytest.mark.parametrize(
+    ("payload", "back", "told"),
+    [(HELLO, (local("you"),), True), (HELLO, (), False), (HELLO[:-1], (local("you"),), False),
+     (b"\x01a", (local("you"),), False)],
+)  # fmt: skip
+def test_whose_hello_finds_nobody_is_told_if_it_can_read_that(
+    payload: bytes, back: tuple[Address, ...], told: bool
+) -> None:
+    """`b"\\x01a"` is a hello of profile `ockam`, whose starter is called a; without a way back it leads to this node."""
+    node = Node(Counted("n"))
+    via = node.accepted()
+    node.receive(Message((local("nobody"),), back, payload), via)
+    errors = [command.message for command in node.run() if isinstance(command, Transmit)]
+    assert [GENERATION.decode(one.payload, Place.WORKER, ()) for one in errors] == [
+        Error("no such worker: nobody")
+    ] * told
+
+
+def test_that_a_host_has_no_room_is_said_at_a_bounded_rate() -> None:
+    node = Node(Counted("n"))
+    via = node.accepted()
+    node.start_host(HOST, settings(EXPLICIT_TRANSIENT, Role.RESPONDER), capacity=0)
+    for _ in range(ERRORS_PER_WINDOW + 50):
+        node.receive(Message((HOST,), (local("you"),), HELLO), via)
+    assert sum(isinstance(command, Transmit) for command in node.run()) == ERRORS_PER_WINDOW

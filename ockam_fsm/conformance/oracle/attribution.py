@@ -47,7 +47,7 @@ _OWED: Mapping[str, str] = {
     "delivery": "7.3",
     "dead letter": "7.5",
     "timed out": "3.2",
-    "error": "14.4",
+    "error": "4.9",
     "unreadable bytes": "14.3",
 }
 """The clause that an output is owed by (Appendix B). A hello, data, `established` and `closed` depend on the step."""

@@ -83,7 +83,7 @@ CLAUSES: tuple[Clause, ...] = (
     Clause("14.1", "Connections and frames", Level.MUST),
     Clause("14.2", "Profile `ockam`", Level.MUST),
     Clause("14.3", "Profile `generation`", Level.MUST),
-    Clause("14.4", "What cannot be read", Level.PLAIN),
+    Clause("14.4", "What cannot be read", Level.SHOULD),
 )
 
 

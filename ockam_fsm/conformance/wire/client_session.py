@@ -27,6 +27,7 @@ from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
     Data,
+    Error,
     Generation,
     Hello,
     Keepalive,
@@ -62,6 +63,15 @@ class Attempt:
     async def answered(self, seconds: float | None = None) -> Message | None:
         """The reply to it, whatever it is."""
         return await self.wire.hear(self.back[-1], seconds=seconds)
+
+    def is_refused_by(self, message: Message) -> bool:
+        """Whether the reply is an error: no responder was made (clause 4.9)."""
+        return self.profile.keeps_alive and isinstance(_read(message), Error)
+
+    async def taken(self, seconds: float | None = None) -> bool:
+        """Whether the reply to it, if one comes, is no error."""
+        message = await self.answered(seconds)
+        return message is not None and not self.is_refused_by(message)
 
     async def talk(self) -> ClientSession:
         """The session that the answer completes.

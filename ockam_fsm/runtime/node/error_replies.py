@@ -1,23 +1,28 @@
 """Errors that go back for undeliverable messages: few, and only where a session is known to profit from one.
 
-Rule 1: an error goes back only where the address was an inner one of profile `generation` that has ended here, only for
-        what such a session says while it talks, never for an error, and at most `ERRORS_PER_WINDOW` in a window. A peer
-        of profile `ockam` therefore never gets one.
+Rule 1: an error goes back where the address was an inner one of profile `generation` that has ended here, for what such
+        a session says while it talks; and for a hello of that profile that makes no responder, since its host has no
+        room or nobody is at its address. Never for an error. A peer of profile `ockam` therefore never gets one.
+Rule 2: at most `ERRORS_PER_WINDOW` in a window.
+Source: spec/sessions.md clauses 4.9 and 14.4.
 """
 
 from __future__ import annotations
 
+from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.node.commands import WorkerTimer
 from ockam_fsm.runtime.node.router import ROUTER, Envelope, Router
-from ockam_fsm.runtime.session.handshake import GENERATION
-from ockam_fsm.runtime.session.signals import Error
+from ockam_fsm.runtime.session.handshake import GENERATION, Place
+from ockam_fsm.runtime.session.host import refusal
+from ockam_fsm.runtime.session.signals import Error, Hello
 
 ERRORS_PER_WINDOW = 100
 WINDOW_SECONDS = 1.0
 WINDOW = WorkerTimer(ROUTER, "errors")
+_HELLO = b"\x01"
 _TALK = (b"\x04", b"\x05", b"\x06")
-"""The tags of Keepalive, KeepaliveAnswer and Data: what a session says while it talks."""
+"""The tags of Hello; of Keepalive, KeepaliveAnswer and Data, which a session says while it talks."""
 
 
 class ErrorReplies:
@@ -28,13 +33,34 @@ class ErrorReplies:
     def on_unknown(self, envelope: Envelope) -> None:
         """A message reached no address of this node."""
         message = envelope.message
-        told = message.onward_route[0] in self._router.vanished and message.payload[:1] in _TALK
-        if not told or not message.return_route or self._sent >= ERRORS_PER_WINDOW:
+        address, tag = message.onward_route[0], message.payload[:1]
+        if not message.return_route:
+            return
+        if tag in _TALK and address in self._router.vanished:
+            self.say(Message(message.return_route, (), GENERATION.encode(Error("unknown address"))))
+        elif tag == _HELLO and self._leads_back(envelope) and _is_hello(message):
+            self.say(refusal(message, f"no such worker: {address}"))
+
+    def say(self, message: Message) -> None:
+        """Send an error, if the window has room for it."""
+        if self._sent >= ERRORS_PER_WINDOW:
             return
         if self._sent == 0:
             self._router.set_timer(*WINDOW, WINDOW_SECONDS)
         self._sent += 1
-        self._router.route(Envelope(Message(message.return_route, (), GENERATION.encode(Error("unknown address")))))
+        self._router.route(Envelope(message))
 
     def window_over(self) -> None:
         self._sent = 0
+
+    def _leads_back(self, envelope: Envelope) -> bool:
+        """Not to one of this node's own workers, if it came from outside."""
+        return envelope.arrived is None or self._router.leads_out(envelope.message.return_route)
+
+
+def _is_hello(message: Message) -> bool:
+    """In profile `ockam` the same first byte begins a short address."""
+    try:
+        return isinstance(GENERATION.decode(message.payload, Place.NEGOTIATION_START, message.return_route), Hello)
+    except RemoteSessionError:
+        return False

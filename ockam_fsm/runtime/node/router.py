@@ -181,6 +181,7 @@ class Router:
         self.gateway: Callable[[Address, Envelope], Resident | str] = lambda destination, envelope: UNROUTABLE
         self.forwarding: ForwardingPolicy = allow_any
         self.on_unknown: Callable[[Envelope], None] = lambda envelope: None
+        self.say_error: Callable[[Message], None] = lambda message: None
         self.vanished: dict[Address, None] = {}
         self._draining = False
 

@@ -14,7 +14,7 @@ from ockam_fsm.runtime.encoding.message import Address
 from ockam_fsm.runtime.node.ledger import NODE_FULL, RESPONDER_BYTES
 from ockam_fsm.runtime.node.router import Access, Envelope, Inner, Router
 from ockam_fsm.runtime.node.session_workers import CARRY_OUT, ROUTE_ENDS_HERE, Employ, Order, SessionWorker
-from ockam_fsm.runtime.session.commands import DeadLetter
+from ockam_fsm.runtime.session.commands import DeadLetter, Send
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.host import Host, Key, Owned
 from ockam_fsm.runtime.session.knowledge import Terms
@@ -114,6 +114,8 @@ class HostWorker(Inner):
             if key is not None:
                 worker = touched[key] = self.responders[key]
                 CARRY_OUT[type(command)](worker, command, envelope)
+            elif isinstance(command, Send):
+                self.router.say_error(command.message)
             else:
                 assert isinstance(command, DeadLetter)
                 self.router.bury(command.reason, command.message, self.address)

@@ -18,18 +18,28 @@ from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.machines.spawner import SPAWNER, SpawnerEvent, SpawnerState
 from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.encoding.message import Address, Message
-from ockam_fsm.runtime.session.commands import AnyTimer, Command, DeadLetter, Register, Unregister
-from ockam_fsm.runtime.session.handshake import Place, Profile
+from ockam_fsm.runtime.session.commands import AnyTimer, Command, DeadLetter, Register, Send, Unregister
+from ockam_fsm.runtime.session.handshake import GENERATION, Place, Profile
 from ockam_fsm.runtime.session.link import inner_of_reply
 from ockam_fsm.runtime.session.session import UNKNOWN_ADDRESS, Session, Snapshot
-from ockam_fsm.runtime.session.signals import Close, Hello
+from ockam_fsm.runtime.session.signals import Close, Error, Hello
 
 Key: TypeAlias = Hashable
 """Names a responder within its host: the session id, or in profile `ockam` the ordinal of its making."""
 
 Owned: TypeAlias = tuple[Key, Command]
 
+FULL = "the host has no room for another responder"
+
 _DRIVER = driver_for(SPAWNER)
+
+
+def refusal(hello: Message, reason: str) -> Message:
+    """What tells the starter that its hello makes no responder (profile `generation`). It is not larger than the hello,
+    or somebody could have it sent to a third party for less than it costs."""
+    room = len(hello.payload) - len(GENERATION.encode(Error("")))
+    said = reason.encode()[: max(0, min(room, 127))].decode(errors="ignore")
+    return Message(hello.return_route, hello.onward_route[:1], GENERATION.encode(Error(said)))
 
 
 class HostSnapshot(NamedTuple):
@@ -117,6 +127,11 @@ class Host:
         key = self.key
         self.spawned += 1
         self.sessions[key] = self.make(key, key if isinstance(key, bytes) else b"")
+
+    def say_full(self, message: Message) -> None:
+        self.owned.append((None, DeadLetter(FULL, message)))
+        if self.profile.keeps_alive:
+            self.owned.append((None, Send(refusal(message, FULL))))
 
     def forget_responder(self, cause: object) -> None:
         del self.sessions[self.key]

@@ -27,6 +27,9 @@ SP5(c, max) == Row("SP5", "LISTENING", c, <<"PASS_ON">>)
 
 \* LISTENING, STOP. Source: 3.8
 SP4(c, max) == Row("SP4", "STOPPED", c, <<"STOP_RESPONDERS">>)
+
+\* LISTENING, HELLO_FOR_UNKNOWN [responders ≥ responders limit]. Source: 4.9
+SP6(c, max) == Row("SP6", "LISTENING", c, <<"SAY_FULL">>)
 --------------------------------------------------------------------------------------------------------------
 \* The one decision for an event in a state: every state and event is decided.
 Decide(state, event, c, max) ==
@@ -34,7 +37,7 @@ Decide(state, event, c, max) ==
      (CASE event = "HELLO_FOR_KNOWN" -> SP1(c, max)
         [] event = "HELLO_FOR_UNKNOWN" ->
             (CASE BelowLimit(c.responders, max.responders) -> SP2(c, max)
-              [] AtLimit(c.responders, max.responders) -> Ignored("the host has no room for another responder"))
+              [] AtLimit(c.responders, max.responders) -> SP6(c, max))
         [] event = "CLOSE_FOR_KNOWN" -> SP5(c, max)
         [] event = "RESPONDER_CLOSED" -> SP3(c, max)
         [] event = "STOP" -> SP4(c, max))

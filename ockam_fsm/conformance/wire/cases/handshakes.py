@@ -277,7 +277,7 @@ async def lost_connection_frees(lab: CaseContext) -> str:
     for _ in range(2):  # the node may hear of the new connection first
         attempts = at_once(second, missing)
         await second.settled()
-        missing -= sum([await attempt.answered(0.0) is not None for attempt in attempts])
+        missing -= sum([await attempt.taken(0.0) for attempt in attempts])
         await pause(NOTICED_SECONDS if missing else 0.0)
     if missing:
         raise Deviation(f"for {missing} of {wanted} more sessions there is no room, as if the connection were not lost")
@@ -294,17 +294,23 @@ def at_once(wire: Wire, number: int) -> list[Attempt]:
 
 @case("4.9", LEAK, Manner.LAST, lacks=too_large, into=CASES)
 async def capacity(lab: CaseContext) -> str:
-    """The spawner makes no more responders than declared; what is beyond gets no reply."""
+    """The spawner makes no more responders than declared, and says so to who is beyond, in no more bytes than asked."""
     capacity = lab.target.capacity or 0
     wire = await lab.wire()
     attempts = at_once(wire, capacity + 10)
     await wire.settled()
-    answered = sum([await attempt.answered(0.0) is not None for attempt in attempts])
+    replies = [(attempt, message) for attempt in attempts if (message := await attempt.answered(0.0)) is not None]
+    refused = [(attempt, message) for attempt, message in replies if attempt.is_refused_by(message)]
+    answered = len(replies) - len(refused)
     if answered > capacity:
         raise Deviation(f"{len(attempts)} hellos made {answered} responders, {capacity} are declared")
     if not answered:
         raise Undecided("no hello was answered")
-    return f"{len(attempts)} hellos, {answered} answers"
+    if any(len(message.payload) > len(attempt.payload) for attempt, message in refused):
+        raise Deviation("the error for a hello that finds no room is larger than the hello")
+    if lab.target.generations and not refused:
+        raise Deviation(f"none of {len(attempts) - answered} hellos beyond the capacity has an error for a reply")
+    return f"{len(attempts)} hellos, {answered} answers, {len(refused)} errors"
 
 
 @case("4.9", SAFETY, into=CASES)
