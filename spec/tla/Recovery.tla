@@ -16,8 +16,9 @@
 \*   fairness   an end that has timers armed all the time sees one expire; what is
 \*              under way in the calm arrives.
 \*
-\* R1 and R5 need fairness of the timers only: they are claimed in the storm too,
-\* whatever is lost. R2 needs all three. Under them these are stronger than AG EF
+\* R1 needs fairness of the timers only: it is claimed in the storm too, whatever is
+\* lost. R5 needs the calm: a storm that repeats an old hello for ever has it answered
+\* for ever, since nobody confirms the answer (15.27). R2 needs all three. Under them these are stronger than AG EF
 \* (every behaviour, not one), and weaker in one respect: nothing is said of
 \* behaviours in which timers outrun messages for ever.
 \*
@@ -99,5 +100,5 @@ R1_InitiatorSettles == Opened ~> (Settled \/ Beyond)
 R2_PairIsEstablished == (calm /\ HasBudget) ~> (EstablishedTogether \/ Beyond)
 
 \* R5: no responder stays for ever without a live peer.
-R5_OrphansAreReaped == Orphaned ~> (~Orphaned \/ Beyond)
+R5_OrphansAreReaped == (calm /\ Orphaned) ~> (~Orphaned \/ Beyond)
 =============================================================================

@@ -220,13 +220,14 @@ SayLast(run, role, kind) ==
 
 \* Without a messaging route a close takes the initialization route, if the end has one.
 HasWayBack(role) == role = "initiator" \/ Listens("initiator", "HELLO_NEWER")
-SayClose(run, role) ==
+Farewell(run, role) ==
     LET end == run.end
         named == Closing(end, role, role)
         close == [Message(Peer(role), "close", named, named.peer, 0) EXCEPT !.seen = Largest(end).number]
     IN  CASE end.attempt.peer # 0 \/ Exists(end.current) -> SayLast(run, role, "close")
           [] Exists(named) /\ HasWayBack(role) -> Send(run, close)
           [] OTHER -> run
+SayClose(run, role) == Farewell(run, role)
 
 \* Data leaves, in order. Requests are pending from then on. There is no recursion, because
 \* any number of messages may leave at once, and TLC's stack is finite.

@@ -79,5 +79,5 @@ ForgetHeld(run) ==                  \* for DiscardHeld
 \* close-to-the-past: a close goes out in the previous generation, although the peer's
 \* next attempt is answered.
 CloseInThePast(run, role) ==        \* for SayClose
-    SayIn(run, role, "close", Speaking(run.end))
+    IF Exists(run.end.current) THEN SayIn(run, role, "close", run.end.current) ELSE Farewell(run, role)
 =============================================================================

@@ -104,6 +104,8 @@ class Guessable:
 
 def _known() -> Iterator[Defect]:
     for bad in wrong_sessions():
+        if bad.name == "drops-in-silence":  # dead letters of what arrived do not show from outside
+            continue
         config = pair_config_of(bad.world)
         role, clause = CLAUSES[bad.name]
         variant = dict(config.variants).get(role)

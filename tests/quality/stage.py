@@ -160,7 +160,7 @@ def outcome(actor: Actor, role: Role, end: End, event: Event) -> Outcome:
     taken.clear()
     try:
         after = actor.handle(end, event, out)
-    except Exception as failure:
+    except (Exception, Disabled, BoundReached) as failure:
         failure.__traceback__ = None
         return Outcome(None, (), failure, frozenset(taken))
     return Outcome(after, tuple(out.operations), None, frozenset(taken))

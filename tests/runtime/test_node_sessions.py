@@ -550,14 +550,12 @@ HELLO = GENERATION.encode(Hello(bytes(16), Generation(1, Role.INITIATOR, local("
 def test_whose_hello_finds_nobody_is_told_if_it_can_read_that(
     payload: bytes, back: tuple[Address, ...], told: bool
 ) -> None:
-    """`b"\\x01a"` is a hello of profile `ockam`, whose starter is called a; without a way back it leads to this node."""
     node = Node(Counted("n"))
     via = node.accepted()
     node.receive(Message((local("nobody"),), back, payload), via)
     errors = [command.message for command in node.run() if isinstance(command, Transmit)]
-    assert [GENERATION.decode(one.payload, Place.WORKER, ()) for one in errors] == [
-        Error("no such worker: nobody")
-    ] * told
+    signals = [GENERATION.decode(one.payload, Place.WORKER, ()) for one in errors]
+    assert signals == [Error("no such worker: nobody")] * told
 
 
 def test_that_a_host_has_no_room_is_said_at_a_bounded_rate() -> None:

@@ -28,7 +28,7 @@ from tests.specification.table_properties import table_properties
 ROOT = Path(__file__).parents[2]
 REJECTED = {
     "transient-renegotiates": 3,
-    "responder-renegotiates": 4,
+    "responder-renegotiates": 7,
     "retry-without-back-off": 4,
     "route-outlives-failure": 2,
 }

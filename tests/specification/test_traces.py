@@ -35,6 +35,7 @@ SELDOM = {"unconfirmed-attempt-ends-all": (2_000, range(3)), "returned-responder
 """How long, and in which runs, what a machine does wrong comes to happen."""
 
 INVISIBLE = {
+    "drops-in-silence": "dead letters do not show",
     "no-superseded": "W9 is a witness: what it lacks is seldom asked for",
     "no-request-timer": "a trace does not show request timers",
     "forget-held-messages": "a trace does not show what is held when a session closes",

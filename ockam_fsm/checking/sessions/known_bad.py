@@ -17,6 +17,7 @@ from ockam_fsm.checking.sessions.mutant_sessions import (
     CloseBelievedFromAnybody,
     CloseToThePast,
     DeliverBeforeEstablished,
+    DropsInSilence,
     EstablishedOnAnswering,
     FirstEstablishedWins,
     ForgetHeldMessages,
@@ -319,6 +320,10 @@ def _owing() -> Iterator[KnownBad]:
     yield KnownBad(
         "close-to-the-past", "a peer that has just come back would not hear that the session is over", "S21",
         orders(_session(CloseToThePast)),
+    )  # fmt: skip
+    yield KnownBad(
+        "drops-in-silence", "a message would vanish, and nobody could find out why", "S28",
+        lossy(_session(DropsInSilence)),
     )  # fmt: skip
     yield KnownBad(
         "refused-close", "an application could not give up a session that is negotiated", "S22",

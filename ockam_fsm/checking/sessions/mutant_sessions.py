@@ -10,7 +10,7 @@ from collections.abc import Hashable
 
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.machines.vocabulary import Event, State
-from ockam_fsm.runtime.encoding.message import Address, local
+from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.session.commands import Command, Deliver, Notify, RequestTimedOut
 from ockam_fsm.runtime.session.effects import Cause, Inbound
 from ockam_fsm.runtime.session.handshake import Place
@@ -148,6 +148,15 @@ class CloseToThePast(Session):
         self.attempt = attempt if self.current is None else None
         super().send_close(cause)
         self.attempt = attempt
+
+
+class DropsInSilence(Session):
+    """What fits nothing is no dead letter."""
+
+    __slots__ = ()
+
+    def _stray(self, message: Message, reason: str) -> None:
+        pass
 
 
 class CloseBelievedFromAnybody(Session):
