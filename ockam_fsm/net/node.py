@@ -248,7 +248,7 @@ class TcpNode:
         return tuple(found)
 
     def stop(self, name: NameOrAddress) -> None:
-        """Stop a worker or a spawner; a spawner closes its responders."""
+        """Stop a worker or a spawner; a spawner stops its responders, whose peers hear that it goes away."""
         self.order(lambda node: node.stop(address_of(name)))
 
     # Messages ---------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ ALLOWED = {
     # a host that finds nobody again has no renegotiation, no state and no previous generation
     "responder-leaked-per-duplicate": {"2.1", "3.6", "3.8", "4.3", "4.5"},
     # it parts from ours at its first message, and shows something else in every state
-    "established-on-answering": {"2.1", "3.6", "3.9", "4.2", "4.4", "4.7", "14.4"},
+    "established-on-answering": {"2.1", "3.6", "3.9", "4.2", "4.4", "4.7", "7.4", "14.4"},
     "reused-address": {"4.2", "4.3", "4.4", "4.5"},
     "foreign-worker": {"2.1", "3.8", "4.2", "4.3", "4.4"},
     "forgets-state": {"3.8", "4.2"},

@@ -118,7 +118,7 @@ class Outcome:
 
     after: End | None
     operations: tuple[Operation, ...]
-    failure: Exception | None = None
+    failure: BaseException | None = None
     taken: frozenset[str] = frozenset()
 
     def perform(self, out: Outbox) -> None:
