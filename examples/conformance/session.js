@@ -56,8 +56,9 @@ const READ = {
   4: () => ({ is: "keepalive" }),
   5: () => ({ is: "keepalive answer" }),
   6: (r) => ({ is: "data", onward: r.route(), back: r.route(), payload: r.data(2 ** 31) }),
-  7: (r) => ({ is: "close", reason: r.reason() }),
+  7: (r) => ({ is: "going away", reason: r.reason() }),
   8: (r) => ({ is: "error", reason: r.reason() }),
+  9: (r) => ({ is: "close", id: r.fixed(16), number: r.uint(), address: r.address(), reason: r.reason() }),
 };
 
 function read(bytes) {
@@ -114,6 +115,8 @@ class Session {
       if (this.state === "NEGOTIATING" || this.state === "ESTABLISHED") this.fail();
     } else if (what === "close") {
       if (!closed) { this.sayClose(); this.close(""); }
+    } else if (what === "stop") {
+      if (!closed) { this.sayGoingAway(); this.close(""); }
     } else if (what === "open") {
       if (this.role !== INITIATOR || this.state !== "IDLE") throw new Refused("cannot be opened");
       this.state = "NEGOTIATING";
@@ -159,16 +162,24 @@ class Session {
     this.now = now;
     const at = onward[0], link = this.link;
     if (signal.is === "hello") return this.hear(signal, back);
+    if (signal.is === "close" && !signal.id.equals(this.id)) return;
+    if (signal.is === "close" && this.start.contact && same(at, this.start.contact)) return this.closedAtContact(signal);
     if (!link || !(same(at, link.inner) || isReplyTo(link.inner, at))) return;
     if (signal.is === "answer") return this.answered(signal, back);
     if (signal.is === "superseded") return this.superseded(signal);
     if (this.state === "NEGOTIATING" && link.own) {
       if (signal.is === "close") this.close("");
-      else if (signal.is === "error") this.fail();
+      else if (signal.is === "error" || signal.is === "going away") this.fail();
       return;
     }
     if (this.state === "NEGOTIATING") this.establish(false); // it confirms, and then it is heard
     this.talk(at, signal);
+  }
+
+  // By a peer without a messaging route: it names the generation (clause 3.8).
+  closedAtContact({ number, address }) {
+    const { generation } = this.link || {};
+    if (generation && same(address, generation.address) && number >= generation.number) this.close("");
   }
 
   hear({ id, generation, route }, back) {
@@ -178,13 +189,12 @@ class Session {
     const live = this.state === "NEGOTIATING" || this.state === "ESTABLISHED";
     const rank = (one) => one.number * 2n + BigInt(one.starter);
     if (this.state === "IDLE" && rank(generation) > rank(this.seen)) {
-      this.state = "NEGOTIATING";
-      this.seen = { number: generation.number, starter: INITIATOR };
+      this.state = "NEGOTIATING"; // the number is remembered when the answer is confirmed (clause 4.1)
       this.link = { generation, inner: fresh(), route: [...back.slice(0, -1), generation.address], replies: 0 };
       this.answer(back);
       this.set("negotiation");
     } else if (live && sameGeneration(generation, this.link.generation)) this.answer(back);
-    else if (live && rank(generation) <= rank(this.seen)) {
+    else if (live && rank(generation) <= rank(this.link.generation)) {
       this.send(back, [this.outer], tagged(3, this.id, uint(this.seen.number), bytesOf(generation.address)));
     }
   }
@@ -212,6 +222,7 @@ class Session {
   establish(resumed) {
     const { number, starter } = this.link.generation;
     this.state = "ESTABLISHED";
+    this.seen = { number, starter };
     this.timers.clear();
     this.misses = 0;
     this.said({ what: { tell: "established", number: Number(number),
@@ -223,7 +234,7 @@ class Session {
   talk(at, signal) {
     if (this.state !== "ESTABLISHED") return;
     if (signal.is === "close") return this.close("");
-    if (signal.is === "error") return this.fail();
+    if (signal.is === "error" || signal.is === "going away") return this.fail();
     if (signal.is === "data" && !this.deliver(at, signal)) return;
     if (signal.is === "keepalive") this.say(tagged(5));
     this.misses = 0;
@@ -281,7 +292,14 @@ class Session {
     this.say(tagged(6, bytesOfRoute(onward), bytesOfRoute(back), data(payload)), tracing);
   }
   say(payload, tracing) { this.send(this.link.route, [this.link.inner], payload, tracing); }
-  sayClose() { if (this.link && this.link.route.length) this.say(tagged(7, data(Buffer.from("closed")))); }
+  sayClose() {
+    if (!this.link) return;
+    const { number, address } = this.link.generation;
+    const close = tagged(9, this.id, uint(number), bytesOf(address), data(Buffer.from("closed")));
+    if (this.link.route.length) this.say(close);
+    else if (this.role === INITIATOR) this.send(this.start.initialization_route, [this.outer], close);
+  }
+  sayGoingAway() { if (this.link && this.link.route.length) this.say(tagged(7, data(Buffer.from("stopped")))); }
   send(onward, back, payload, tracing) { this.said({ kind: "send", onward, back, payload, tracing }); }
   set(timer, of = timer) { this.timers.set(timer, this.now + this.start[`${of}_seconds`]); }
 }
@@ -299,10 +317,15 @@ function makeEnd(start) {
       if (role !== INITIATOR && (state === "CLOSED" || state === "IDLE")) sessions.delete(key);
   };
 
+  // The starter is told, in no more bytes than its hello has (clause 4.9).
+  function full({ back, onward }) {
+    said({ kind: "send", onward: back, back: onward.slice(0, 1), payload: tagged(8, data(Buffer.from("no room"))) });
+  }
+
   function hello(message, signal) {
     const key = signal.id.toString("hex");
     if (!sessions.has(key)) {
-      if (sessions.size >= start.capacity) return;
+      if (sessions.size >= start.capacity) return full(message);
       sessions.set(key, new Session(start, 0, Buffer.from(signal.id), fresh(), said));
     }
     sessions.get(key).receive(message, signal, end.now);

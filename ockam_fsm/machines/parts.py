@@ -220,7 +220,7 @@ def closing_unused(prefix: str) -> Part:
 
 
 def failing(prefix: str, wait: Effect, when: Guard = ()) -> Part:
-    """`when`: the negotiation of other ends ends otherwise (`persistence.never_confirmed`)."""
+    """`when`: the ends for which this holds; the others close (`persistence.never_confirmed`)."""
     failed = fail(wait)
     return Part(
         "failures that every end decides in TIMED_OUT",

@@ -8,9 +8,9 @@
             print(await session.request(b"ping", timeout_seconds=1.0))
 
 Rule 1: everything here runs in one event loop; nothing is shared with threads. Handlers are functions or coroutines.
-Rule 2: leaving the `async with` closes sessions (their peers are told), writes what is to be written, and ends
-        connections and tasks. `abort` is what a crash would be. When a node has stopped, by itself or by order,
-        everything that waits fails with the cause, every further call is refused, and `async with` raises the cause.
+Rule 2: leaving the `async with` stops sessions and hosts (their peers hear that they go away), writes what is to be
+        written, and ends connections and tasks. `abort` is what a crash would be. When a node has stopped, by itself or
+        by order, everything that waits fails with the cause, every further call is refused, and `async with` raises it.
 Rule 3: names are local addresses, routes are text (routes.py) or tuples of addresses.
 Left out: decisions; those are in the tables, the node and its sessions (runtime/).
 """
@@ -158,7 +158,7 @@ class TcpNode:
     async def close(self, grace_seconds: float = 5.0) -> None:
         """Stop every session and host, write what is to be written, and end everything.
 
-        Peers hear that this node goes away. A persistent session that is to be over is closed before.
+        Peers hear that this node goes away. Close a persistent session first if it is to be over.
         """
         if self.running:
             residents = tuple(self.node.router.residents.items())

@@ -65,7 +65,7 @@ class Session:
         self.peer.send((self.inner,), GENERATION.encode(Data(wanted)))
         while True:
             payload = self.peer.receive().payload
-            if payload[:1] in (b"\x07", b"\x08"):
+            if payload[:1] in (b"\x07", b"\x08", b"\x09"):
                 return False
             if payload[:1] == b"\x06":
                 return payload.endswith(wanted)

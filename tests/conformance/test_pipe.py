@@ -90,7 +90,7 @@ WRONG = [
     (Role.RESPONDER, "14.4", "if (error instanceof Unreadable) return;", ""),
     (Role.RESPONDER, "14.3", 'refuse(reader.at !== bytes.length, "bytes after the end");', ""),
     (Role.RESPONDER, "4.2", "if (generation.number - this.seen.number > JUMP) return;", ""),
-    (Role.RESPONDER, "4.9", "if (sessions.size >= start.capacity) return;", ""),
+    (Role.RESPONDER, "4.9", "if (sessions.size >= start.capacity) return full(message);", ""),
     (Role.RESPONDER, "3.7", 'this.set("idle");\n  }\n\n  deliver', ";\n  }\n\n  deliver"),
 ]  # fmt: skip
 

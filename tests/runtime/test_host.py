@@ -11,7 +11,7 @@ from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.session.commands import Closed, TimedOut, Timer
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
-from ockam_fsm.runtime.session.host import FULL, Host, refusal
+from ockam_fsm.runtime.session.host import FULL, Host, error_for
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.runtime.session.signals import (
     Error,
@@ -176,6 +176,6 @@ def test_a_host_without_room_says_so_in_no_more_bytes_than_it_was_asked(profile:
 @pytest.mark.parametrize("size", [2, 3, 10, 200, 5_000])
 def test_what_refuses_a_hello_is_cut_to_its_size(size: int) -> None:
     hello = Message((HOST,), (HOP_TO_INITIATOR, local("peer")), bytes(size))
-    reply = refusal(hello, "é" * 1_000)
+    reply = error_for(hello, "é" * 1_000)
     assert len(reply.payload) <= max(size, 2)
     assert isinstance(said(reply), Error)

@@ -101,7 +101,8 @@ def largest(image: Snapshot) -> tuple[int, int]:
 def named(image: Snapshot, *, own: bool) -> Address | None:
     """Which generation a close without a messaging route is about, by its starter's address. `own`: this end closes."""
     attempt = image.attempt
-    if image.established_in is not None or attempt is None:
+    kept = image.has_state and not own  # from an earlier incarnation
+    if image.established_in is not None or attempt is None or kept:
         return image.established_in
     return attempt.generation.address if (attempt.generation.address == attempt.inner) is own else None
 

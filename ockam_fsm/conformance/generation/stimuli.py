@@ -261,10 +261,12 @@ def _request(peer: Peer, *, reissue: bool) -> Do:
 
 def _then_closed(name: str, build: Build) -> Stimulus:
     """An application that closes in the moment in which it is told of a failure, before the end has closed by itself.
-    For transient sessions: a persistent one may have asked again by then."""
+    For transient sessions: a persistent one may have asked again by then. And where there is one only, or a host whose
+    responder has closed by itself would give the order to another."""
 
     def build_both(peer: Peer) -> AtOnce | None:
-        possible = peer.session is not None and not peer.endpoint.session_type.persistent
+        core, possible = peer.end.core, peer.session is not None and not peer.endpoint.session_type.persistent
+        possible = possible and not (isinstance(core, Host) and len(core.sessions) > 1)
         first = build(peer) if possible else None
         return AtOnce(first, Do(Order(Ordered.CLOSE))) if isinstance(first, Arrive | Do) else None
 

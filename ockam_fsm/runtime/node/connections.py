@@ -258,4 +258,4 @@ class Connection:
 
     accept_attempt = send_answer = start_attempt = adopt_link = notify_established = nothing
     send_keepalive = start_keepalive = answer_keepalive = deliver = nothing
-    send_close = fail_requests = retire_requests = catch_up = send_superseded = nothing
+    send_close = send_going_away = fail_requests = retire_requests = catch_up = send_superseded = nothing

@@ -83,7 +83,7 @@ class Node:
         self.router.forwarding = forwarding
         self._errors = ErrorReplies(self.router)
         self.router.on_unknown = self._errors.on_unknown
-        self.router.say_error = self._errors.say
+        self.router.refuse_hello = self._errors.refuse
         self.connection_config = connections or ConnectionConfig()
         self.destinations: dict[Address, Connection] = {}
         self._max_destinations = destinations

@@ -181,7 +181,7 @@ class Router:
         self.gateway: Callable[[Address, Envelope], Resident | str] = lambda destination, envelope: UNROUTABLE
         self.forwarding: ForwardingPolicy = allow_any
         self.on_unknown: Callable[[Envelope], None] = lambda envelope: None
-        self.say_error: Callable[[Message], None] = lambda message: None
+        self.refuse_hello: Callable[[Message], None] = lambda message: None
         self.vanished: dict[Address, None] = {}
         self._draining = False
 
@@ -397,6 +397,7 @@ class Router:
             self.on_unknown(envelope)
         elif envelope.arrived is not None and not envelope.invited and address in self.private:
             self.bury(PRIVATE_ADDRESS, envelope.message)
+            self.on_unknown(envelope)  # else the difference would tell its name
         else:
             resident.take(envelope)
 

@@ -9,8 +9,9 @@ Rule 3: a handshake message whose return route ends here is refused: its last ad
         choice, which would then be looked for among our own workers.
 Rule 4: when a carrier is gone, the sessions that rely on it are told at once (`lower_layer_lost`).
 Rule 5: a hello that was not answered in time is reported to the connection that it left over (connections.py, rule 3).
-Rule 6: while a previous generation is usable, and the hello that was answered came over another carrier, the loss of
-        one of them is not told: the session may go on over the other. So nobody's hello takes a live session with it.
+Rule 6: while a previous generation is usable, and the hello that was answered came over another carrier, the session
+        is not told that one of them is lost: it may go on over the other. So nobody's hello takes a live session with
+        it. What it falls back to is looked at again then.
 Source: spec/sessions.md sections 3.11 and 5, wire clauses; the discussion, "Session routes".
 """
 
@@ -340,22 +341,18 @@ class SessionWorker:
             self._hello_carrier = None
             if session.is_own(attempt):
                 self.router.observe(AttemptStarted(self.outer, attempt.generation.number, session.back_off_step + 1))
-        self._attempt, self._current = attempt, session.current
+        known, self._attempt, self._current = self._current, attempt, session.current
         link, previous = attempt or session.current, session.current
         if attempt is not None and attempt.route and previous is not None:
-            before, now = self.router.carrier(previous.route), self.router.carrier(attempt.route)
+            before, now = self._aside or self.router.carrier(previous.route), self.router.carrier(attempt.route)
             self._rely_on(now if now is before else None)
-            self._aside = None if now is before else before
+            self._aside = before
         elif link is None or link.route:
             self._rely_on(self.router.carrier(link.route) if link is not None else None)
-            self._returned()
-
-    def _returned(self) -> None:
-        """To the previous generation, perhaps: its carrier may have been lost meanwhile."""
-        aside, self._aside = self._aside, None
-        lost = aside is not None and self.session.state is State.ESTABLISHED and self.carrier is None
-        if lost:
-            self.router.afterwards.append(lambda: self.lower_layer_lost("it was lost while a hello was answered"))
+            aside, self._aside = self._aside, None
+            back = link is not None and known is not None and link.generation == known.generation
+            if back and aside is not None and self.carrier is not aside:
+                self.router.afterwards.append(lambda: self.lower_layer_lost("it was lost while a hello was answered"))
 
     def _rely_on(self, carrier: Resident | None) -> None:
         if carrier is self.carrier:

@@ -62,9 +62,6 @@ class HostWorker(Inner):
         if envelope.arrived is not None and not self.router.leads_out(message.return_route):
             self.router.bury(ROUTE_ENDS_HERE, message, self.address)
             return
-        if self.application is not None and self.application not in self.router.residents:
-            self.router.bury(APPLICATION_STOPPED, message, self.address)
-            return
         owned = self.host.receive(message)
         key = self.host.key  # what follows from the commands may bring other responders into play
         self._dispatch(owned, envelope)
@@ -98,6 +95,8 @@ class HostWorker(Inner):
     def _admit(self, hello: Hello) -> str:
         """Why a hello is refused before a responder is made for it; empty if it is not."""
         origin = self.router.serving
+        if self.application is not None and self.application not in self.router.residents:
+            return APPLICATION_STOPPED
         if not origin.outside:
             return ""
         if not self.router.ledger.fits(origin, RESPONDER_BYTES):
@@ -115,7 +114,7 @@ class HostWorker(Inner):
                 worker = touched[key] = self.responders[key]
                 CARRY_OUT[type(command)](worker, command, envelope)
             elif isinstance(command, Send):
-                self.router.say_error(command.message)
+                self.router.refuse_hello(command.message)
             else:
                 assert isinstance(command, DeadLetter)
                 self.router.bury(command.reason, command.message, self.address)
@@ -124,4 +123,5 @@ class HostWorker(Inner):
     def _forget_ended(self, touched: Mapping[Key, SessionWorker]) -> None:
         for key, worker in touched.items():
             if key not in self.host.sessions and self.responders.pop(key, None) is not None:
+                worker.settle()  # else observers never hear that it has closed
                 worker.retire()

@@ -34,9 +34,9 @@ FULL = "the host has no room for another responder"
 _DRIVER = driver_for(SPAWNER)
 
 
-def refusal(hello: Message, reason: str) -> Message:
-    """What tells the starter that its hello makes no responder (profile `generation`). It is not larger than the hello,
-    or somebody could have it sent to a third party for less than it costs."""
+def error_for(hello: Message, reason: str) -> Message:
+    """What tells the starter that its hello makes no responder (profile `generation`). Not larger than the hello, or a
+    stranger could have more sent to a third party than he sends himself."""
     room = len(hello.payload) - len(GENERATION.encode(Error("")))
     said = reason.encode()[: max(0, min(room, 127))].decode(errors="ignore")
     return Message(hello.return_route, hello.onward_route[:1], GENERATION.encode(Error(said)))
@@ -77,7 +77,7 @@ class Host:
         """A message reached the host's address, or one of its responders'. It never raises."""
         address = message.onward_route[0] if message.onward_route else None
         if address == self.address:
-            self._receive_hello(message)
+            self._receive_at_contact(message)
         elif (key := self._owner(address)) is not None:
             self._collect(key, self.sessions[key].receive(message))
         else:
@@ -131,7 +131,7 @@ class Host:
     def say_full(self, message: Message) -> None:
         self.owned.append((None, DeadLetter(FULL, message)))
         if self.profile.keeps_alive:
-            self.owned.append((None, Send(refusal(message, FULL))))
+            self.owned.append((None, Send(error_for(message, FULL))))
 
     def forget_responder(self, cause: object) -> None:
         del self.sessions[self.key]
@@ -141,7 +141,7 @@ class Host:
             self._collect(key, session.stop())
         self.sessions.clear()
 
-    def _receive_hello(self, message: Message) -> None:
+    def _receive_at_contact(self, message: Message) -> None:
         try:
             self.key, event = self._key(message)
         except RemoteSessionError as error:

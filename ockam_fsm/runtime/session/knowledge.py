@@ -119,7 +119,7 @@ class Knowledge:
         self.has_state = has_state
         self.confirmed = int(has_state)
         self.established_in: Address | None = None
-        """The starter's inner address in the generation that was adopted last: who knows it was there."""
+        """The starter's inner address in the generation that was adopted last. Only its two ends know it."""
         self.reason = self.detail = ""
         self.back_off_step = 0
         self.armed: frozenset[Timer] = frozenset()
@@ -139,11 +139,12 @@ class Knowledge:
 
     def closing(self, *, own: bool) -> Address | None:
         """The starter's address in the generation that a close without a messaging route names: the last established
-        one, and before there was any that of the attempt. `own`: this end closes; else its peer does."""
-        attempt = self.attempt
-        if self.established_in is None and attempt is not None and self.is_own(attempt) is own:
-            return attempt.generation.address
-        return self.established_in
+        one, and before there was any that of the attempt. `own`: this end closes; else its peer does, and an attempt
+        alone does not speak for a state that was kept from an earlier incarnation."""
+        attempt, kept = self.attempt, self.has_state and not own
+        if self.established_in is not None or attempt is None or kept or self.is_own(attempt) is not own:
+            return self.established_in
+        return attempt.generation.address
 
     def is_own(self, link: Link) -> bool:
         """Whether this end started the negotiation of `link`."""

@@ -333,8 +333,10 @@ class Session(Effects):
         return Event.SUPERSEDED
 
     def _judge_close(self, close: Close) -> Event:
-        """Somebody closes this session along its initialization route. Only who was in it may, and not any more when
-        a newer generation is under way: a late close must not end a session that was opened again."""
+        """Somebody closes this session along its initialization route. Only an end that was in it may close it so, and
+        only while nothing newer is under way: a late close must not end a session that was opened again."""
+        if Event.CLOSE_AT_CONTACT not in self.settings.events:
+            raise RemoteSessionError("misplaced", "a close at the contact address of an end that answers no hello")
         if close.address != self.closing(own=False):
             raise RemoteSessionError("close names no generation of this session")
         if close.number < self.largest[0]:
