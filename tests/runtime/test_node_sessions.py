@@ -15,8 +15,9 @@ from ockam_fsm.machines.session import (
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node import relay
-from ockam_fsm.runtime.node.commands import SetTimer, Transmit
+from ockam_fsm.runtime.node.commands import SetTimer, StateChanged, Transmit, WorkerTimer
 from ockam_fsm.runtime.node.error_replies import ERRORS_PER_WINDOW, WINDOW_SECONDS
+from ockam_fsm.runtime.node.forwarding import allow_none
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.router import Access
 from ockam_fsm.runtime.node.services import discovery
@@ -25,6 +26,7 @@ from ockam_fsm.runtime.session.commands import Closed, Established, RequestFaile
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Place, Profile
 from ockam_fsm.runtime.session.signals import Error, Generation, Hello, Keepalive
 from tests.runtime.node_helpers import HOST, Counted, Inbox, Wires, pair, settings, tcp
+from tests.runtime.test_node_supervision import Seen
 
 COMBINATIONS = [
     (kind, profile)
@@ -558,6 +560,43 @@ def test_whose_hello_finds_nobody_is_told_if_it_can_read_that(
     assert signals == [Error("no such worker: nobody")] * told
 
 
+def test_a_private_worker_and_none_are_told_apart_by_no_reply() -> None:
+    node = Node(Counted("n"))
+    via = node.accepted()
+    node.start_worker(local("nobody"), handler=echo)
+    node.receive(Message((local("nobody"),), (local("you"),), HELLO), via)
+    (error,) = [command.message for command in node.run() if isinstance(command, Transmit)]
+    assert GENERATION.decode(error.payload, Place.WORKER, ()) == Error("no such worker: nobody")
+
+
+def test_hellos_for_nobody_leave_room_for_what_sessions_are_told() -> None:
+    node = Node(Counted("n"))
+    via, gone = node.accepted(), local("gone")
+    node.router.vanish(gone)
+    for _ in range(ERRORS_PER_WINDOW + 1):
+        node.receive(Message((local("nobody"),), (local("you"),), HELLO), via)
+    node.receive(Message((gone,), (local("you"),), b"\x04"), via)
+    assert sum(isinstance(command, Transmit) for command in node.run()) == ERRORS_PER_WINDOW + 1
+
+
+def test_a_hello_for_another_node_is_not_spoken_of() -> None:
+    node = Node(Counted("n"), forwarding=allow_none)
+    node.receive(Message((tcp("elsewhere"), HOST), (local("you"),), HELLO), node.accepted())
+    assert not any(isinstance(command, Transmit) for command in node.run())
+
+
+def test_observers_hear_of_a_responder_that_is_closed_without_a_messaging_route() -> None:
+    wires, session, _, _ = pair(EXPLICIT_PERSISTENT_ONE_SIDED)
+    begin(wires, session, EXPLICIT_PERSISTENT_ONE_SIDED)
+    seen = Seen()
+    wires["b"].add_observer(seen)
+    wires["a"].renegotiate(session)
+    wires["a"].close(session)
+    wires.pump()
+    assert [one.after for one in seen.observations if isinstance(one, StateChanged)][-1] == "CLOSED"
+    assert not wires["b"].host(HOST).responders
+
+
 def test_that_a_host_has_no_room_is_said_at_a_bounded_rate() -> None:
     node = Node(Counted("n"))
     via = node.accepted()
@@ -565,3 +604,33 @@ def test_that_a_host_has_no_room_is_said_at_a_bounded_rate() -> None:
     for _ in range(ERRORS_PER_WINDOW + 50):
         node.receive(Message((HOST,), (local("you"),), HELLO), via)
     assert sum(isinstance(command, Transmit) for command in node.run()) == ERRORS_PER_WINDOW
+
+
+def lose(node: Node, via: Address) -> None:
+    node.connection_lost(via, "reset")
+    node.fire(WorkerTimer(via, Timer.BACK_OFF))  # at once: a connection is a transient session
+    node.run()
+
+
+@pytest.mark.parametrize("hellos", [1, 2])
+@pytest.mark.parametrize("loses", [False, True])
+def test_a_strangers_hello_takes_no_session_with_it_and_hides_no_loss(hellos: int, loses: bool) -> None:
+    """`hellos` come over a connection of their own, which goes again; `loses`: the session's goes as well."""
+    wires, session, _, _ = pair(EXPLICIT_PERSISTENT_ONE_SIDED)
+    begin(wires, session, EXPLICIT_PERSISTENT_ONE_SIDED)
+    node, session_id = wires["b"], wires["a"].session(session).terms.session_id
+    (worker,) = node.host(HOST).responders.values()
+    via = node.accepted("stranger")
+    for number in range(hellos):
+        generation = Generation(10 + number, Role.INITIATOR, local(f"evil{number}"))
+        hello = GENERATION.encode(Hello(session_id, generation))
+        node.receive(Message((HOST,), (local("evil"),), hello), via)
+        node.run()
+        if loses and not number:
+            (own,) = [one for (name, one) in wires.ends if name == "b"]
+            lose(node, own)
+    lose(node, via)
+    assert worker.session.state is State.RENEGOTIATING
+    node.fire(WorkerTimer(worker.outer, Timer.NEGOTIATION))
+    node.run()
+    assert worker.session.state is (State.TIMED_OUT if loses else State.ESTABLISHED)

@@ -16,16 +16,27 @@ from ockam_fsm.machines.session import (
     IMPLICIT_TRANSIENT,
     TYPES,
 )
-from ockam_fsm.machines.vocabulary import Creation, Renegotiation, SessionType, State
+from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Message, local
-from ockam_fsm.runtime.session.commands import Closed, Established, Remember, Send, SetTimer, TimedOut, Timer
-from ockam_fsm.runtime.session.config import Durations
+from ockam_fsm.runtime.session.commands import (
+    Closed,
+    DeadLetter,
+    Established,
+    Remember,
+    Send,
+    SetTimer,
+    TimedOut,
+    Timer,
+)
+from ockam_fsm.runtime.session.config import Durations, SessionConfig
 from ockam_fsm.runtime.session.effects import EXHAUSTED
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.runtime.session.signals import (
     Close,
     Error,
+    Generation,
     GoingAway,
     Hello,
     Keepalive,
@@ -36,6 +47,7 @@ from tests.helpers import (
     HOP_TO_RESPONDER,
     HOST,
     SESSION_ID,
+    Counted,
     End,
     drop,
     established_pair,
@@ -482,6 +494,14 @@ def test_going_away_is_a_failure_which_persistent_sessions_survive(kind: Session
     assert (i.state, i.notices[-1]) == (State.TIMED_OUT, TimedOut("the peer goes away"))
 
 
+def test_who_goes_away_before_it_was_confirmed_fails_the_attempt() -> None:
+    i, r = open_pair(EXPLICIT_PERSISTENT_ONE_SIDED)
+    transfer(i, r)
+    r.order(Session.stop)
+    transfer(r, i, position=1)
+    assert (i.state, i.notices[-1]) == (State.TIMED_OUT, TimedOut("the peer goes away"))
+
+
 def test_stopping_without_a_messaging_route_is_not_said() -> None:
     i, _ = open_pair(EXPLICIT_PERSISTENT_ONE_SIDED)
     drop(i)
@@ -593,6 +613,26 @@ def test_who_was_not_there_or_is_late_closes_nothing(close: Close, reason: str) 
     before = r.session.snapshot()
     r.receive(Message((HOST,), (HOP_TO_INITIATOR,), GENERATION.encode(close)))
     assert (r.session.snapshot(), r.reasons) == (before, [reason])
+
+
+def test_a_responder_that_came_back_with_its_state_is_not_closed_by_who_was_not_there() -> None:
+    r = make_host(EXPLICIT_PERSISTENT_ONE_SIDED, remembered=5, has_state=True)
+    generation = Generation(6, Role.INITIATOR, local("evil"))
+    hello = GENERATION.encode(Hello(SESSION_ID, generation))
+    r.receive(Message((HOST,), (HOP_TO_INITIATOR, local("evil")), hello))
+    close = GENERATION.encode(Close(SESSION_ID, 6, local("evil"), ""))
+    r.receive(Message((HOST,), (HOP_TO_INITIATOR, local("evil")), close))
+    assert (r.state, r.reasons) == (State.NEGOTIATING, ["close names no generation of this session"])
+
+
+def test_an_end_that_answers_no_hello_is_closed_at_no_contact_address() -> None:
+    settings = SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR)
+    session = Session(settings, Terms(SESSION_ID, local("outer"), CONTACT), Counted("i"), (HOP_TO_RESPONDER, HOST))
+    session.open()
+    close = GENERATION.encode(Close(SESSION_ID, 1, local("i1.1iw"), ""))
+    (letter,) = session.receive(Message((CONTACT,), (), close))
+    assert isinstance(letter, DeadLetter)
+    assert letter.reason == "misplaced"
 
 
 def test_a_close_in_the_generation_names_its_own_session() -> None:

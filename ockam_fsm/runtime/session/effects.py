@@ -139,7 +139,7 @@ class Effects(Knowledge):
             route = worker_route(cause.message.return_route, cause.signal.worker)
             link = link._replace(route=route, resumed=cause.signal.resumed, handshake=None)
             self._unregister(self.attempt.handshake)
-        elif not self.is_own(link):
+        else:
             # Not before: what a hello says by itself must not outlive its attempt (clause 4.2).
             self.seen = max(self.seen, ranked(*link.generation.rank))
             self.emit(Remember(self.seen[0]))
