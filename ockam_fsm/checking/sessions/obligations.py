@@ -16,14 +16,28 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 
 from ockam_fsm.checking.actors import Order
+from ockam_fsm.checking.properties import Step
 from ockam_fsm.checking.sessions.pair_config import SESSION_ID
 from ockam_fsm.checking.sessions.safety import (
+    arrival,
     largest,
     live_links,
     named,
+    owned,
+    reaches,
     signal_of,
 )
-from ockam_fsm.checking.sessions.session_actors import CLOSE, OPEN, RENEGOTIATE, REOPEN, REQUEST, SEND, STOP, Refused
+from ockam_fsm.checking.sessions.session_actors import (
+    CLOSE,
+    OPEN,
+    RENEGOTIATE,
+    REOPEN,
+    REQUEST,
+    SEND,
+    STOP,
+    Packet,
+    Refused,
+)
 from ockam_fsm.checking.sessions.session_step import SessionStep, is_own
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.vocabulary import Creation, Role, State
@@ -32,6 +46,7 @@ from ockam_fsm.runtime.session import commands
 from ockam_fsm.runtime.session.commands import RequestTimer, Timer
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.effects import EXHAUSTED, NO_ROOM
+from ockam_fsm.runtime.session.handshake import GENERATION
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Snapshot
@@ -69,6 +84,28 @@ def state_is_kept(deed: SessionStep) -> bool:
 def close_ends(deed: SessionStep) -> bool:
     """What the peer closes is closed, whatever the type."""
     return not deed.is_closed_by_peer or deed.came_to is State.CLOSED
+
+
+# S28 ------------------------------------------------------------------------------------------------------------------
+
+
+def every_message_counts(step: Step) -> bool:
+    """What arrives changes something, has something said, or is a dead letter with a reason. A keepalive that is
+    answered may change nothing: that the peer is there is all that it says."""
+    packet = arrival(step)
+    letters = [command for _, command in owned(step) if isinstance(command, commands.DeadLetter)]
+    if packet is None or not all(letter.reason for letter in letters):
+        return packet is None
+    changed = step.before != step.after or step.timers_before != step.timers_after
+    return changed or bool(step.records) or _is_sign_of_life(step, packet)
+
+
+def _is_sign_of_life(step: Step, packet: Packet) -> bool:
+    if not isinstance(signal_of(packet.message, GENERATION), KeepaliveAnswer):
+        return False
+    ends = (image for _, image in step.before.sessions if image.state is State.ESTABLISHED)
+    address = packet.message.onward_route[0]
+    return any(image.current is not None and reaches(image.current, address) for image in ends)
 
 
 # S17 ------------------------------------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ def conduct(config: PairConfig) -> Iterator[Property]:
     closed = every_deed(config, owes.close_ends)
     yield always_step("S26", "what the peer closes is closed", closed)
     yield always_step(
-        "S28", "every message that arrives is used, or a dead letter with a reason", safe.every_message_counts
+        "S28", "every message that arrives is used, or a dead letter with a reason", owes.every_message_counts
     )
     if config.session_type.renegotiated_by(Role.RESPONDER):
         yield always_step("S27", "a collision has one winner", safe.collision_has_a_winner(config.profile))

@@ -370,25 +370,6 @@ def nothing_is_lost(step: Step) -> bool:
     return packet is None or not _is_data(packet) or _received(step)
 
 
-def every_message_counts(step: Step) -> bool:
-    """What arrives changes something, has something said, or is a dead letter with a reason. A keepalive that is
-    answered may change nothing: that the peer is there is all that it says."""
-    packet = arrival(step)
-    letters = [command for _, command in owned(step) if isinstance(command, commands.DeadLetter)]
-    if packet is None or not all(letter.reason for letter in letters):
-        return packet is None
-    changed = step.before != step.after or step.timers_before != step.timers_after
-    return changed or bool(step.records) or _is_sign_of_life(step, packet)
-
-
-def _is_sign_of_life(step: Step, packet: Packet) -> bool:
-    if not isinstance(signal_of(packet.message, GENERATION), KeepaliveAnswer):
-        return False
-    ends = (image for _, image in step.before.sessions if image.state is State.ESTABLISHED)
-    address = packet.message.onward_route[0]
-    return any(image.current is not None and reaches(image.current, address) for image in ends)
-
-
 def _new_message(step: Step) -> bool:
     return isinstance(step.event, Order) and step.event.order in (SEND, REQUEST)
 
