@@ -315,17 +315,21 @@ inline SEND_GOING_AWAY(e, role) { say_last(e, role, LEAVING) }
 /* Without a messaging route a close takes the initialization route, if the end has one. */
 #define HAS_WAY_BACK(role) (role == INITIATOR || TWO_SIDED)
 #define OWN_ATTEMPT(e, role) (e.attempt.number != 0 && e.attempt.starter == role)
-#define LARGEST(e) (e.attempt.number > e.seen -> e.attempt.number : e.seen)
 
 inline SEND_CLOSE(e, role)
 {
+	many = e.seen;
+	if
+	:: e.attempt.number > many -> many = e.attempt.number
+	:: else -> skip
+	fi;
 	if
 	:: e.attempt.peer != 0 || e.current.number != 0 -> say_last(e, role, CLOSING)
 	:: !(e.attempt.peer != 0 || e.current.number != 0) && HAS_WAY_BACK(role) && e.established.number != 0 ->
-		post(MESSAGE(1 - role, CLOSING, e.established.number, e.established.starter, e.established.peer, 0, 0, LARGEST(e)))
+		post(MESSAGE(1 - role, CLOSING, e.established.number, e.established.starter, e.established.peer, 0, 0, many))
 	:: !(e.attempt.peer != 0 || e.current.number != 0) && HAS_WAY_BACK(role) && e.established.number == 0 &&
 	   OWN_ATTEMPT(e, role) ->
-		post(MESSAGE(1 - role, CLOSING, e.attempt.number, e.attempt.starter, ORDINAL(e, role), 0, 0, LARGEST(e)))
+		post(MESSAGE(1 - role, CLOSING, e.attempt.number, e.attempt.starter, ORDINAL(e, role), 0, 0, many))
 	:: else -> skip
 	fi
 }
@@ -348,7 +352,7 @@ inline FORWARD_HELD(e, role)
 	ABOVE(NUMBER(m), STARTER(m), e.attempt.number, e.attempt.starter)))
 #define NAMES(link, m) (IS(link, m) && link.peer == FROM_ORDINAL(m))
 #define AT_CONTACT(m) (KIND(m) == CLOSING && TO_ORDINAL(m) == 0)
-#define CLOSES(e, role, m) (LISTENS(role) && SEEN(m) >= LARGEST(e) && ((e.established.number != 0 && NAMES(e.established, m)) || \
+#define CLOSES(e, role, m) (LISTENS(role) && SEEN(m) >= e.seen && SEEN(m) >= e.attempt.number && ((e.established.number != 0 && NAMES(e.established, m)) || \
 	(e.established.number == 0 && e.attempt.number != 0 && e.attempt.starter != role && NAMES(e.attempt, m))))
 #define LISTENS(role) (role == RESPONDER || TWO_SIDED)
 #define ASKED(link, m) (IS(link, m) && link.peer == FROM_ORDINAL(m))
