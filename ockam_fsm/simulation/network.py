@@ -90,6 +90,8 @@ class SimulatedNode:
         self.timers: dict[WorkerTimer, int] = {}
         self.numbers: dict[bytes, int] = {}
         self.busy_until = 0.0
+        self.unstored: list[Message] = []
+        """What leaves when a number is stored."""
         self.entropy = SeededEntropy(name, network.random)
         self.boot()
 
@@ -205,6 +207,7 @@ class SimulatedNetwork:
             node.numbers[command.session_id] = max(command.number, node.numbers.get(command.session_id, 0))
             if self.hit("slow-storage"):
                 node.busy_until = self.now + self.random.uniform(0.1, 1.0)
+                node.unstored = [one.message for one in rest if isinstance(one, Transmit)]
                 self.after(node.busy_until - self.now, "stored", self._go_on, node, node.incarnation, rest)
                 return False
             if not self.hit("confirmation-lost"):
@@ -217,6 +220,7 @@ class SimulatedNetwork:
 
     def _go_on(self, node: SimulatedNode, incarnation: int, rest: list[NodeCommand]) -> None:
         if node.incarnation == incarnation:
+            node.unstored = []
             self.perform(node, rest)
             return
         for command in rest:

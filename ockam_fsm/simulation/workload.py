@@ -282,7 +282,7 @@ class Simulation:
             self.monitor.settled(payload)
 
     def _held_in(self, node: SimulatedNode) -> Iterator[bytes]:
-        for message in waiting_in(node):
+        for message in (*waiting_in(node), *node.unstored):
             yield message.payload
         for session in sessions_of(node):
             yield from (outgoing.payload for outgoing, _ in session.waiting)

@@ -93,7 +93,6 @@ WAITING = [
     (EXPLICIT_TRANSIENT, "ES2 lose START_IDLE", "row-es2-es1-data-in-the-last-moment", "3.7"),
     (EXPLICIT_PERSISTENT_ONE_SIDED, "RW7 retarget ESTABLISHED", "row-rw7-older-hello-and-time", "3.6"),
     (EXPLICIT_PERSISTENT_ONE_SIDED, "RW8 lose START_IDLE", "row-rw8-the-next-timer-expires-and-time", "3.7"),
-    (EXPLICIT_PERSISTENT_ONE_SIDED, "FW1 retarget ESTABLISHED", "row-fw1-the-next-timer-expires-and-time", "3.6"),
     (EXPLICIT_PERSISTENT_ONE_SIDED, "SW1 retarget RENEGOTIATING", "row-sw1-the-next-timer-expires-and-time", "3.6"),
     (EXPLICIT_PERSISTENT_ONE_SIDED, "RW9 lose START_RETENTION", "row-rw9-the-next-timer-expires-and-time", "3.6"),
 ]

@@ -47,7 +47,7 @@ def test_the_mutants_of_one_table_are_rejected_or_explained() -> None:
         (INITIATOR, "EP3 update missing misses := 0", "4.7"),  # a change that happens in a state that is rarely tried
         (INITIATOR, "BX1 update twice attempts := attempts + 1", "3.2"),  # shows when the attempts are used up
         (INITIATOR, "FO3 lose STOP_TIMERS", "3.5"),  # shows when little time is left
-        (INITIATOR, "FO4 lose FORGET_ROUTE", "4.5"),  # shows when the end is closed
+        (INITIATOR, "FO4 lose FORGET_ROUTE", "3.8"),  # shows when the end is closed
         (INITIATOR, "J2 lose ABANDON_REQUEST", "6.6"),  # shows when more requests are open than there is room for
         (RESPONDER, "AP1 lose SEND_SUPERSEDED", "4.2"),  # shows after a restart only
         (RESPONDER, "V3 update missing usable := 0", "3.9"),  # shows a generation later
@@ -77,7 +77,11 @@ def test_the_cases_that_are_not_run_again_would_find_nothing(fault: str, verdict
 
 @pytest.mark.thorough
 def test_a_kit_that_hears_no_notices_lets_mutants_live(monkeypatch: pytest.MonkeyPatch) -> None:
-    chosen = [one for one in mutants_of(EXPLICIT_TRANSIENT, INITIATOR) if " lose NOTIFY" in one.fault]
+    chosen = [
+        one
+        for one in mutants_of(EXPLICIT_TRANSIENT, INITIATOR)
+        if " lose NOTIFY" in one.fault and not one.fault.startswith("LT4")
+    ]  # nothing orders a stop there
     rehearsal = rehearsed(EXPLICIT_TRANSIENT, INITIATOR)
     assert {kit_fate(one, rehearsal).verdict for one in chosen} == {KILLED}
     whole = comparison.compare

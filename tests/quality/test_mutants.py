@@ -80,7 +80,7 @@ def test_the_mutants_of_one_type_are_killed() -> None:
     ("fault", "by"),
     [
         ("ES2 lose DELIVER", "S11"),
-        ("FW1 lose NOTIFY_TIMED_OUT", "S17"),
+        ("FW3 lose NOTIFY_TIMED_OUT", "S17"),
         ("QW1 lose START_IDLE", "S18"),
         ("ES3 lose START_IDLE", "S19"),
         ("V3 update missing usable := 0", "S20"),

@@ -227,6 +227,7 @@ def _standing(end: Mapping[str, Value]) -> Standing:
         "seen": (end["seen"]["number"], Role[end["seen"]["starter"].upper()]),
         "attempt": _link(end["attempt"]),
         "current": _link(end["current"]),
+        "established": _link(end["established"]),
     }
     return Standing(TableEnd(**found | translated), timers)
 

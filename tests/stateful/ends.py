@@ -31,6 +31,7 @@ from ockam_fsm.checking.sessions.session_actors import (
     REQUEST,
     RESTARTS,
     SEND,
+    STOP,
     End,
     InitiatorActor,
     Packet,
@@ -209,10 +210,10 @@ EVERY_EVENT = frozenset(Event)
 STIMULI: dict[str, Stimulus] = {
     one.name: one
     for one in (*stimuli_of(EVERY_EVENT), *HOSTS, *hostile_to(frozenset()))
-    if one.event not in (Event.OPEN, Event.SEND, Event.RENEGOTIATE, Event.CLOSE, Event.LOWER_LAYER_LOST)
+    if one.event not in (Event.OPEN, Event.SEND, Event.RENEGOTIATE, Event.CLOSE, Event.STOP, Event.LOWER_LAYER_LOST)
     and "megabyte" not in one.name  # it would be most of the run
 }
-ORDERS = {"open": OPEN, "send": SEND, "request": REQUEST, "renegotiate": RENEGOTIATE, "close": CLOSE}
+ORDERS = {"open": OPEN, "send": SEND, "request": REQUEST, "renegotiate": RENEGOTIATE, "close": CLOSE, "stop": STOP}
 FAULTS = {"lower layer lost": LOWER_LAYER_LOST, **{fault.replace("-", " "): fault for fault in RESTARTS}}
 TIMERS: dict[str, Timer | None] = {"request expires": None, **{f"{timer.value} expires": timer for timer in Timer}}
 
@@ -225,6 +226,7 @@ def names_of(event: Event) -> tuple[str, ...]:
         Event.SEND: ("send", "request"),
         Event.RENEGOTIATE: ("renegotiate",),
         Event.CLOSE: ("close",),
+        Event.STOP: ("stop",),
         Event.LOWER_LAYER_LOST: ("lower layer lost",),
         Event.REQUEST_EXPIRED: ("request expires",),
     }
@@ -265,7 +267,9 @@ class EndMachine(RuleBasedStateMachine):
 def end_machine(kind: SessionType, role: Role) -> type[EndMachine]:
     events = table(kind, role).events
     rules = {event.name.lower(): _rule_of(names_of(event)) for event in events if names_of(event)}
-    alphabet = tuple(name for event in events for name in names_of(event) * (1 if event is Event.CLOSE else 3))
+    alphabet = tuple(
+        name for event in events for name in names_of(event) * (1 if event in (Event.CLOSE, Event.STOP) else 3)
+    )
     name = f"{kind.name} {role.name}".title().replace("-", "").replace(" ", "")
     return type(name, (EndMachine,), {**rules, "kind": kind, "role": role, "alphabet": alphabet})
 

@@ -169,7 +169,8 @@ class Oracle:
     def _allowed(self, action: Action) -> Hashable:
         """An error may go back for what reached an address that has ended, or where nobody is."""
         action = singles(action)[0]
-        nobody = CONTACT if self.endpoint.contact is None else None
+        closed = self.reference.session is not None and self.reference.session.state is State.CLOSED
+        nobody = CONTACT if self.endpoint.contact is None or closed else None
         if isinstance(action, Arrive) and action.message.onward_route[0] in (nobody, *self.peer.ended):
             return action.message.return_route
         return None
