@@ -85,7 +85,7 @@ def test_our_own_pairs_pass(kind: SessionType) -> None:
 
 def test_a_wrong_pair_is_found() -> None:
     defect = next(one for one in DEFECTS if one.name == "deliver-before-established")
-    report = check_pair(our_end, defect.make, [EXPLICIT_PERSISTENT_ONE_SIDED], effort=Effort(examples=50))
+    report = check_pair(our_end, defect.make, [EXPLICIT_PERSISTENT_ONE_SIDED], effort=Effort(examples=400))
     assert "4.4" in failed(report), reasons(report)
 
 

@@ -62,6 +62,7 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
     "it closes by itself in the same moment, and a host may have forgotten by then whom the order is for": (
         "ZT4 drop",
     ),
+    "it closes by itself in the same moment, and has nothing more to say": ("ZT4 lose SEND_CLOSE",),
     "it closes by itself in the same moment; of what may come in between the kit tries a close by order only (ZT4)": (
         *(f"{row} {fault}" for row in ("LT4", "CT3") for fault in (*_ENDS, "lose STOP_TIMERS")),
         *(f"LT4 {fault}" for fault in ("retarget IDLE", "lose FAIL_REQUESTS", "lose DISCARD_HELD")),

@@ -59,7 +59,8 @@ def end(state: str = "IDLE", ordinal: int = 1, attempt: str = NO_LINK, timers: s
     seen = '[number |-> 0, starter |-> "responder"]'
     return (
         f'[ordinal |-> {ordinal}, state |-> "{state}",\n counters |-> {COUNTERS}, seen |-> {seen}, attempt |-> '
-        f"{attempt}, current |-> {NO_LINK}, established |-> {NO_LINK}, waiting |-> << >>, pending |-> << >>, hasState |-> FALSE, rested |-> TRUE, "
+        f"{attempt}, current |-> {NO_LINK}, established |-> {NO_LINK}, "
+        f"waiting |-> << >>, pending |-> << >>, hasState |-> FALSE, rested |-> TRUE, "
         f"accepted |-> 0, timers |-> {timers}]"
     )
 

@@ -27,8 +27,8 @@ BURST_STEPS = 170_000
 LEAST_BURSTS, MOST_BURSTS = 200, 5000
 """Runs of 100 choices at each end: some cells need four rare events in a row."""
 
-NO_SUCH_ORDER = {(State.CLOSED, Event.CLOSE)}
-"""The explorer's actor closes no closed session."""
+NO_SUCH_ORDER = {(State.CLOSED, Event.CLOSE), (State.CLOSED, Event.STOP)}
+"""The explorer's actor closes or stops no closed session."""
 
 
 def bytes_of(seed: str, size: int) -> bytes:
