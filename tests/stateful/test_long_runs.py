@@ -24,7 +24,7 @@ pytestmark = pytest.mark.thorough
 BURST_STEPS = 170_000
 """For each type, on simulated nodes: a million in all."""
 
-LEAST_BURSTS, MOST_BURSTS = 200, 5000
+LEAST_BURSTS, MOST_BURSTS = 200, 20_000
 """Runs of 100 choices at each end: some cells need four rare events in a row."""
 
 NO_SUCH_ORDER = {(State.CLOSED, Event.CLOSE), (State.CLOSED, Event.STOP)}
