@@ -42,6 +42,8 @@ LEAVE: Effects = (Effect.STOP_TIMERS, Effect.FORGET_ROUTE, *END)
 ESTABLISHED_AFRESH: Updates = (MISSES.reset, HELD.reset)
 KEPT: Updates = (CONFIRMED.increment,)
 """A persistent responder has a state from now on, which survives its failures."""
+CONFIRMED_BEFORE: Guard = (CONFIRMED.at_least(1),)
+"""It has one already: a peer was heard in it, in this generation or in one before."""
 EMPTIED: Updates = (HELD.reset,)
 
 
@@ -248,12 +250,13 @@ def confirmed_first() -> Decision:
 
 
 def closed_at_contact(prefix: str, *states: State) -> Part:
-    rows = tuple(
-        Row(f"{prefix}{number}", state, Event.CLOSE_AT_CONTACT, CLOSED, LEAVE, updates=EMPTIED, cites="3.8")
-        for number, state in enumerate(states, 1)
+    return Part(
+        "a peer without a messaging route closes the session along the initialization route",
+        (
+            *_leaving(prefix, Event.CLOSE_AT_CONTACT, LEAVE, states),
+            Ignore(Event.CLOSE_AT_CONTACT, because="the session is over"),
+        ),
     )
-    over: Decision = Ignore(Event.CLOSE_AT_CONTACT, because="the session is over")
-    return Part("a peer without a messaging route closes the session along the initialization route", (*rows, over))
 
 
 def ending_with_failure(prefix: str, *, asks: bool) -> Part:
@@ -295,7 +298,7 @@ def closing(prefix: str, *states: State) -> Part:
     return Part(
         "closing, by order of the application",
         (
-            *_leaving(prefix, Event.CLOSE, Effect.SEND_CLOSE, states),
+            *_leaving(prefix, Event.CLOSE, (Effect.SEND_CLOSE, *LEAVE), states),
             Ignore(Event.CLOSE, (CLOSED,), because=over),
             Refuse(Event.SEND, (CLOSED,), because=over, remedy="make a new session"),
         ),
@@ -303,16 +306,18 @@ def closing(prefix: str, *states: State) -> Part:
 
 
 def stopping(prefix: str, *states: State) -> Part:
-    rows = _leaving(prefix, Event.STOP, Effect.SEND_GOING_AWAY, states)
     return Part(
         "going away: the node or the host stops, the session does not end with it",
-        (*rows, Ignore(Event.STOP, (CLOSED,), because="the session is closed")),
+        (
+            *_leaving(prefix, Event.STOP, (Effect.SEND_GOING_AWAY, *LEAVE), states),
+            Ignore(Event.STOP, (CLOSED,), because="the session is closed"),
+        ),
     )
 
 
-def _leaving(prefix: str, order: Event, said: Effect, states: tuple[State, ...]) -> tuple[Decision, ...]:
+def _leaving(prefix: str, event: Event, effects: Effects, states: tuple[State, ...]) -> tuple[Decision, ...]:
     return tuple(
-        Row(f"{prefix}{number}", state, order, CLOSED, (said, *LEAVE), updates=EMPTIED, cites="3.8")
+        Row(f"{prefix}{number}", state, event, CLOSED, effects, updates=EMPTIED, cites="3.8")
         for number, state in enumerate(states, 1)
     )
 

@@ -154,8 +154,8 @@ def _renegotiating(creation: Creation, role: Role, *, answers: bool) -> Iterator
     yield parts.talking("EP", watch, parts.PROOF)
     yield parts.asking_whether_alive("KO", wait, parts.PROOF)
     initiates = role is Role.INITIATOR
-    yield parts.failing("FO", wait) if initiates else parts.failing("FR", wait, CONFIRMED_BEFORE)
-    yield persistence.closed_by_peer("PO", wait, asks=role is Role.INITIATOR)
+    yield parts.failing("FO", wait) if initiates else parts.failing("FR", wait, parts.CONFIRMED_BEFORE)
+    yield persistence.closed_by_peer("PO", wait, asks=initiates)
     yield persistence.own_renegotiation("GB" if answers else "GO", watch, guarded=answers)
     if not implicit:
         yield persistence.renegotiating_after_back_off("BX")
@@ -180,12 +180,9 @@ def _waiting() -> Iterator[Part]:
     yield persistence.waiting_to_be_asked("DW")
     yield parts.talking("ES", watch)
     yield parts.noticing_silence("SW", wait)
-    yield parts.failing("FW", wait, CONFIRMED_BEFORE)
+    yield parts.failing("FW", wait, parts.CONFIRMED_BEFORE)
     yield persistence.closed_by_peer("PW", wait, asks=False)
     yield parts.holding("HX", State.TIMED_OUT)
 
-
-CONFIRMED_BEFORE = (CONFIRMED.at_least(1),)
-"""A responder that restarted, and whose state is kept."""
 
 _TABLES = {(session_type.name, role): compose(session_type, role) for session_type in TYPES for role in Role}

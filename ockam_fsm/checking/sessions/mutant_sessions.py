@@ -160,7 +160,7 @@ class DropsInSilence(Session):
 
 
 class CloseBelievedFromAnybody(Session):
-    """A close at the contact address counts, whoever says it."""
+    """A close at the contact address is believed, whoever sends it."""
 
     __slots__ = ()
 

@@ -71,8 +71,7 @@ NEGOTIATIONS = (State.NEGOTIATING, State.RENEGOTIATING)
 def state_is_kept(deed: SessionStep) -> bool:
     """A persistent session with a state ends by an order, by a close of its peer, or by a bound; nothing else ends it,
     and restarts do not."""
-    before, ends = deed.before, deed.came_to is State.CLOSED is not deed.was
-    if before is None or not ends or not before.has_state:
+    if deed.before is None or not deed.before.has_state or not deed.ends:
         return True
     by_bound = deed.fired(Timer.RETENTION) or deed.fired(Timer.BACK_OFF)
     return deed.ends_by_order or by_bound or deed.is_closed_by_peer
@@ -117,7 +116,7 @@ def owner_is_told(deed: SessionStep) -> bool:
     notices = [command.notice for command in deed.did(commands.Notify) if isinstance(command, commands.Notify)]
     expected: list[type] = [commands.Established] * deed.adopts
     expected += [commands.TimedOut] * (deed.came_to is State.TIMED_OUT is not deed.was)
-    expected += [commands.Closed] * (deed.came_to is State.CLOSED is not deed.was)
+    expected += [commands.Closed] * deed.ends
     told = [type(notice) for notice in notices if isinstance(notice, kinds)]
     spent = deed.fired(Timer.BACK_OFF) and deed.settings.session_type.persistent
     why = any(isinstance(notice, commands.Closed) and (notice.reason == EXHAUSTED) is not spent for notice in notices)
@@ -354,11 +353,10 @@ def _owed(deed: SessionStep) -> Iterator[type[Signal]]:
     began = isinstance(deed.signal, Answer) and deed.adopts
     if began or (deed.fired(Timer.KEEPALIVE) and after is not None and after.state is State.ESTABLISHED):
         yield Keepalive
-    closes = deed.came_to is State.CLOSED is not deed.was
     by_itself = deed.ordered(CLOSE) or (deed.fired(Timer.IDLE) and deed.was is State.ESTABLISHED)
-    if closes and by_itself and _closing(deed) is not None:
+    if deed.ends and by_itself and _closing(deed) is not None:
         yield Close
-    if closes and deed.ordered(STOP) and _last_to_hear(before) is not None:
+    if deed.ends and deed.ordered(STOP) and _last_to_hear(before) is not None:
         yield GoingAway
 
 
@@ -371,11 +369,9 @@ def _closing(deed: SessionStep) -> tuple[Route, int, Address] | None:
     if link is not None:
         return link.route, link.generation.number, link.generation.address
     last = named(image, own=True)
-    return (
-        None
-        if last is None or not image.initialization_route
-        else (image.initialization_route, largest(image)[0], last)
-    )
+    if last is None or not image.initialization_route:
+        return None
+    return image.initialization_route, largest(image)[0], last
 
 
 def _last_to_hear(image: Snapshot | None) -> Link | None:

@@ -78,6 +78,11 @@ class SessionStep(NamedTuple):
         return State.IDLE if self.was is State.IDLE and not self.ends_by_order else State.CLOSED
 
     @property
+    def ends(self) -> bool:
+        """It closed in this step."""
+        return self.came_to is State.CLOSED and self.was is not State.CLOSED
+
+    @property
     def ends_by_order(self) -> bool:
         return self.ordered(CLOSE) or self.ordered(STOP)
 

@@ -133,7 +133,7 @@ class Peer:
 
     def close_in(self, link: Link | None) -> Close | None:
         """The close that the peer says in a generation."""
-        return None if link is None else Close(self.session_id, *link.generation[::2], "done")
+        return None if link is None else Close.of(self.session_id, link.generation, "done")
 
     def close(self, *, earlier: int = 0) -> Close | None:
         """That along the initialization route; `earlier`: as it was said so many generations ago."""

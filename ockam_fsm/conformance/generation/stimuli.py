@@ -265,9 +265,11 @@ def _then_closed(name: str, build: Build) -> Stimulus:
     responder has closed by itself would give the order to another."""
 
     def build_both(peer: Peer) -> AtOnce | None:
-        core, possible = peer.end.core, peer.session is not None and not peer.endpoint.session_type.persistent
-        possible = possible and not (isinstance(core, Host) and len(core.sessions) > 1)
-        first = build(peer) if possible else None
+        core = peer.end.core
+        several = isinstance(core, Host) and len(core.sessions) > 1
+        if peer.session is None or peer.endpoint.session_type.persistent or several:
+            return None
+        first = build(peer)
         return AtOnce(first, Do(Order(Ordered.CLOSE))) if isinstance(first, Arrive | Do) else None
 
     return Stimulus(f"{name}{AT_ONCE}", None, "3.8", build_both)

@@ -122,10 +122,9 @@ class ClientSession:
         """Profile generation: a signal to the node's end."""
         (wire or self.wire).send(self.route, GENERATION.encode(signal), (self.inner,), meaning)
 
-    def close(self, *, address: Address | None = None) -> Close:
-        """The kit closes this session; `address`: what it says of the generation, if not the truth."""
-        generation = self.attempt.generation
-        return Close(self.attempt.session_id, generation.number, address or generation.address, "done")
+    def close(self) -> Close:
+        """The kit closes this session."""
+        return Close.of(self.attempt.session_id, self.attempt.generation, "done")
 
     def close_at_host(self, close: Close, meaning: str) -> None:
         """Without its messaging route."""

@@ -74,8 +74,7 @@ class Asked:
 
     def close(self, worker: Address) -> None:
         """Close the session, as the application of the node's peer would."""
-        generation = self.hello.generation
-        self.say(Close(self.hello.session_id, generation.number, generation.address, "done"), "close", worker=worker)
+        self.say(Close.of(self.hello.session_id, self.hello.generation, "done"), "close", worker=worker)
 
     def say(self, signal: Signal, meaning: str, *, worker: Address) -> None:
         """Profile generation: a signal to the node's end."""

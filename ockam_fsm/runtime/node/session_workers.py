@@ -342,17 +342,25 @@ class SessionWorker:
             if session.is_own(attempt):
                 self.router.observe(AttemptStarted(self.outer, attempt.generation.number, session.back_off_step + 1))
         known, self._attempt, self._current = self._current, attempt, session.current
-        link, previous = attempt or session.current, session.current
-        if attempt is not None and attempt.route and previous is not None:
-            before, now = self._aside or self.router.carrier(previous.route), self.router.carrier(attempt.route)
-            self._rely_on(now if now is before else None)
-            self._aside = before
+        link = attempt or session.current
+        if attempt is not None and attempt.route and session.current is not None:
+            self._rely_while_answering(session.current, attempt)
         elif link is None or link.route:
-            self._rely_on(self.router.carrier(link.route) if link is not None else None)
-            aside, self._aside = self._aside, None
-            back = link is not None and known is not None and link.generation == known.generation
-            if back and aside is not None and self.carrier is not aside:
-                self.router.afterwards.append(lambda: self.lower_layer_lost("it was lost while a hello was answered"))
+            self._rely_on_link(link, known)
+
+    def _rely_while_answering(self, previous: Link, attempt: Link) -> None:
+        """While a new generation waits to be confirmed, only the loss of what carries both is a failure."""
+        before, now = self._aside or self.router.carrier(previous.route), self.router.carrier(attempt.route)
+        self._rely_on(now if now is before else None)
+        self._aside = before
+
+    def _rely_on_link(self, link: Link | None, known: Link | None) -> None:
+        """A session that falls back to the generation that it knew hears now of a loss in the meantime."""
+        self._rely_on(self.router.carrier(link.route) if link is not None else None)
+        aside, self._aside = self._aside, None
+        back = link is not None and known is not None and link.generation == known.generation
+        if back and aside is not None and self.carrier is not aside:
+            self.router.afterwards.append(lambda: self.lower_layer_lost("it was lost while a hello was answered"))
 
     def _rely_on(self, carrier: Resident | None) -> None:
         if carrier is self.carrier:

@@ -191,7 +191,7 @@ class Effects(Knowledge):
     def send_close(self, cause: Cause) -> None:
         link, session_id, named = self._last_to_hear(), self.terms.session_id, self.closing(own=True)
         if link is not None:
-            self._say(link, Close(session_id, link.generation.number, link.generation.address, self._reason()))
+            self._say(link, Close.of(session_id, link.generation, self._reason()))
         elif named is not None and self.initialization_route:
             close = Close(session_id, self.largest[0], named, self._reason())
             self._send(self.initialization_route, (self.terms.outer,), close)

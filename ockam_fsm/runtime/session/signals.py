@@ -92,6 +92,11 @@ class Close:
     address: Address
     reason: str
 
+    @classmethod
+    def of(cls, session_id: bytes, generation: Generation, reason: str) -> Close:
+        """What is said in `generation`."""
+        return cls(session_id, generation.number, generation.address, reason)
+
 
 @value
 class GoingAway:

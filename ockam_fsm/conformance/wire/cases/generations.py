@@ -267,7 +267,8 @@ async def close_by_a_stranger(lab: CaseContext) -> str:
     """Who knows a session's id, and was in none of its generations, cannot close it."""
     wire = await lab.wire()
     talk = await session(wire)
-    talk.close_at_host(talk.close(address=fresh("strange")), "close, to the spawner, of a generation that is none")
+    strange = replace(talk.close(), address=fresh("strange"))
+    talk.close_at_host(strange, "close, to the spawner, of a generation that is none")
     if not await talk.ask():
         raise Deviation("the session has ended")
     return "the session goes on"
