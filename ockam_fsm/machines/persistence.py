@@ -196,14 +196,13 @@ def own_renegotiation(prefix: str, watch: Effects, *, guarded: bool) -> Part:
 def never_confirmed(prefix: str) -> Part:
     """Only its host knows of it: nothing is lost with it, and its place is wanted (clause 4.9)."""
     ends = (Event.NEGOTIATION_EXPIRED, Event.LOWER_LAYER_LOST)
-    rows = (
+    rows = tuple(
         Row(f"{prefix}{number}", NEGOTIATING, event, CLOSED, LEAVE, when=(CONFIRMED.below(1),), updates=EMPTIED,
             cites="3.9, 4.9")
         for number, event in enumerate(ends, 1)
     )  # fmt: skip
     return Part(
-        "a responder that was never confirmed, in this or an earlier incarnation, closes with its negotiation",
-        tuple(rows),
+        "a responder that was never confirmed, in this or an earlier incarnation, closes with its negotiation", rows
     )
 
 

@@ -315,6 +315,7 @@ inline say_last(e, role, kind)
 inline SEND_GOING_AWAY(e, role) { say_last(e, role, LEAVING) }
 
 /* Without a messaging route a close takes the initialization route, if the end has one. */
+#define HAS_MESSAGING_ROUTE(e) (e.attempt.peer != 0 || e.current.number != 0)
 #define HAS_WAY_BACK(role) (role == INITIATOR || TWO_SIDED)
 #define OWN_ATTEMPT(e, role) (e.attempt.number != 0 && e.attempt.starter == role)
 
@@ -326,11 +327,10 @@ inline SEND_CLOSE(e, role)
 	:: else -> skip
 	fi;
 	if
-	:: e.attempt.peer != 0 || e.current.number != 0 -> say_last(e, role, CLOSING)
-	:: !(e.attempt.peer != 0 || e.current.number != 0) && HAS_WAY_BACK(role) && e.established.number != 0 ->
+	:: HAS_MESSAGING_ROUTE(e) -> say_last(e, role, CLOSING)
+	:: !HAS_MESSAGING_ROUTE(e) && HAS_WAY_BACK(role) && e.established.number != 0 ->
 		post(MESSAGE(1 - role, CLOSING, e.established.number, e.established.starter, e.established.peer, 0, 0, many))
-	:: !(e.attempt.peer != 0 || e.current.number != 0) && HAS_WAY_BACK(role) && e.established.number == 0 &&
-	   OWN_ATTEMPT(e, role) ->
+	:: !HAS_MESSAGING_ROUTE(e) && HAS_WAY_BACK(role) && e.established.number == 0 && OWN_ATTEMPT(e, role) ->
 		post(MESSAGE(1 - role, CLOSING, e.attempt.number, e.attempt.starter, ORDINAL(e, role), 0, 0, many))
 	:: else -> skip
 	fi
@@ -357,13 +357,12 @@ inline FORWARD_HELD(e, role)
 #define CLOSES(e, role, m) (LISTENS(role) && SEEN(m) >= e.seen && SEEN(m) >= e.attempt.number && ((e.established.number != 0 && NAMES(e.established, m)) || \
 	(e.established.number == 0 && e.attempt.number != 0 && e.attempt.starter != role && NAMES(e.attempt, m))))
 #define LISTENS(role) (role == RESPONDER || TWO_SIDED)
-#define ASKED(link, m) (IS(link, m) && link.peer == FROM_ORDINAL(m))
 
 inline judge_hello(e, m)
 {
 	if
-	:: ASKED(e.attempt, m) || ASKED(e.current, m) -> heard = HELLO_REPEATED
-	:: !(ASKED(e.attempt, m) || ASKED(e.current, m)) && NEWER(e, m) -> heard = HELLO_NEWER
+	:: NAMES(e.attempt, m) || NAMES(e.current, m) -> heard = HELLO_REPEATED
+	:: !(NAMES(e.attempt, m) || NAMES(e.current, m)) && NEWER(e, m) -> heard = HELLO_NEWER
 	:: else -> heard = HELLO_OLDER
 	fi
 }

@@ -31,6 +31,9 @@ Owned: TypeAlias = tuple[Key, Command]
 
 FULL = "the host has no room for another responder"
 
+_SHORT = 127
+"""Bytes that a string may have while its length takes one byte."""
+
 _DRIVER = driver_for(SPAWNER)
 
 
@@ -38,7 +41,7 @@ def error_for(hello: Message, reason: str) -> Message:
     """What tells the starter that its hello makes no responder (profile `generation`). Not larger than the hello, or a
     stranger could have more sent to a third party than he sends himself."""
     room = len(hello.payload) - len(GENERATION.encode(Error("")))
-    said = reason.encode()[: max(0, min(room, 127))].decode(errors="ignore")
+    said = reason.encode()[: max(0, min(room, _SHORT))].decode(errors="ignore")
     return Message(hello.return_route, hello.onward_route[:1], GENERATION.encode(Error(said)))
 
 
