@@ -65,6 +65,7 @@ def test_the_states_of_a_session_are_of_all_kinds() -> None:
         (Event.SUPERSEDED, EventKind.HANDSHAKE),
         (Event.CONFIRMED, EventKind.HANDSHAKE),
         (Event.DATA_RECEIVED, EventKind.DATA),
+        (Event.GOING_AWAY_RECEIVED, EventKind.FAILURE),
         (Event.KEEPALIVE_ANSWERED, EventKind.DATA),
         (Event.KEEPALIVE_DUE, EventKind.TIMER),
         (Event.REQUEST_EXPIRED, EventKind.TIMER),
