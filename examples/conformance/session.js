@@ -126,6 +126,8 @@ class Session {
       const hello = tagged(1, this.id, bytesOfGeneration(this.link.generation), bytesOfRoute(this.start.own_route));
       this.send(this.start.initialization_route, [inner], hello);
       this.set("negotiation");
+    } else if (what === "withdraw") {
+      this.takeBack(request);
     } else if (what === "renegotiate") {
       throw new Refused("a transient session never renegotiates");
     } else {
@@ -140,6 +142,13 @@ class Session {
     else if (this.state !== "ESTABLISHED") throw new Refused(`${this.state} takes no messages`);
     if (message.request !== undefined) this.requests.set(message.request, { pending: false });
     if (this.state === "ESTABLISHED") this.transmit(message);
+  }
+
+  takeBack(request) {
+    this.requests.delete(request);
+    this.timers.delete(`request ${request}`);
+    const place = this.held.findIndex((message) => message.request === request);
+    if (place >= 0) this.said({ kind: "deadLetter", payload: this.held.splice(place, 1)[0].payload });
   }
 
   // Time

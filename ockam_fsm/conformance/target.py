@@ -158,6 +158,7 @@ class Ordered(Enum):
     OPEN = "open"
     SEND = "send"
     REQUEST = "request"
+    WITHDRAW = "withdraw"
     RENEGOTIATE = "renegotiate"
     CLOSE = "close"
     STOP = "stop"

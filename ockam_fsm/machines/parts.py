@@ -293,6 +293,18 @@ def holding(prefix: str, *states: State, resting: bool = False) -> Part:
     return Part("messages wait for the session, in order and within its capacity", (*rows, *refusals))
 
 
+def withdrawing(prefix: str, *states: State) -> Part:
+    """What its sender takes back leaves what is held in `states`; the session goes on."""
+    none = "no message waits here"
+    rows = tuple(
+        Row(f"{prefix}{number}", state, Event.WITHDRAW, state, (Effect.TAKE_BACK,),
+            when=(HELD.at_least(1),), updates=(HELD.decrement,), cites="6.7")
+        for number, state in enumerate(states, 1)
+    )  # fmt: skip
+    empty = Refuse(Event.WITHDRAW, states, because=none, when=(HELD.below(1),))
+    return Part("a message that waits is taken back", (*rows, empty, Refuse(Event.WITHDRAW, because=none)))
+
+
 def closing(prefix: str, *states: State) -> Part:
     over = "the session is closed"
     return Part(

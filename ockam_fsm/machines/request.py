@@ -3,6 +3,7 @@
 Rule 1: sent, then exactly one of response, error, timeout; a late or unknown response is a dead letter.
 Rule 2: what becomes of a pending request when the session below it fails is its caller's policy: `ABANDONED` (default)
         or `REISSUED`, which puts it back before it was sent, under the same identifier.
+Rule 3: its caller may take it back at any time. Then nothing is reported: the caller knows.
 Left out: the correlation identifier. The session core matches it and names the request that an event is for.
 Source: the discussion, "Synchronous requests"; spec/sessions.md section 6; Request-Reply and Correlation Identifier of
 Enterprise Integration Patterns.
@@ -22,6 +23,7 @@ class RequestState(Symbol):
     RESPONDED = "final: the response was handed over"
     FAILED = "final: an error was reported"
     EXPIRED = "final: the timeout was reported"
+    WITHDRAWN = "final: its caller has taken it back"
 
 
 class RequestEvent(Symbol):
@@ -30,6 +32,7 @@ class RequestEvent(Symbol):
     REQUEST_EXPIRED = "timer: no response in time"
     ABANDONED = "the session failed or closed, and the request goes with it"
     REISSUED = "the session failed, and the request is to be sent again"
+    WITHDRAW = "order: the caller takes the request back"
 
 
 class RequestEffect(Symbol):
@@ -42,7 +45,7 @@ class RequestEffect(Symbol):
 
 RequestMachine: TypeAlias = Machine[RequestState, RequestEvent, RequestEffect]
 
-_FINAL = (RequestState.RESPONDED, RequestState.FAILED, RequestState.EXPIRED)
+_FINAL = (RequestState.RESPONDED, RequestState.FAILED, RequestState.EXPIRED, RequestState.WITHDRAWN)
 _S, _E, _F = RequestState, RequestEvent, RequestEffect
 _CITE = "discussion: synchronous requests"
 
@@ -54,7 +57,7 @@ REQUEST: RequestMachine = Machine(
     counters=(),
     parts=(
         Part(
-            "sent, followed by exactly one outcome",
+            "sent, followed by exactly one outcome, unless its caller takes it back",
             (
                 Row("RQ1", _S.READY, _E.SENT, _S.PENDING, (_F.START_REQUEST,), cites=_CITE),
                 Row(
@@ -69,9 +72,12 @@ REQUEST: RequestMachine = Machine(
                 Row("RQ4", _S.PENDING, _E.ABANDONED, _S.FAILED, (_F.STOP_REQUEST, _F.REPORT_FAILURE), cites="6.6"),
                 Row("RQ5", _S.PENDING, _E.REISSUED, _S.READY, (_F.STOP_REQUEST,), cites="6.6"),
                 Row("RQ6", _S.READY, _E.ABANDONED, _S.FAILED, (_F.REPORT_FAILURE,), cites="6.6"),
+                Row("RQ7", _S.READY, _E.WITHDRAW, _S.WITHDRAWN, cites="6.7"),
+                Row("RQ8", _S.PENDING, _E.WITHDRAW, _S.WITHDRAWN, (_F.STOP_REQUEST,), cites="6.7"),
                 Ignore(_E.RESPONSE_RECEIVED, because="late response"),
                 Ignore(_E.ABANDONED, _FINAL, because="the outcome is reported already"),
                 Ignore(_E.REISSUED, because="it is not pending"),
+                Ignore(_E.WITHDRAW, _FINAL, because="it is over"),
                 Refuse(_E.SENT, because="a request is sent once in each generation"),
                 Refuse(_E.REQUEST_EXPIRED, because="the request timer runs in PENDING only"),
             ),

@@ -99,6 +99,7 @@ def _transient(creation: Creation, role: Role) -> Iterator[Part]:
     yield parts.failing("FT", wait)
     yield parts.ending_with_failure("TT", asks=role is Role.INITIATOR)
     yield parts.holding("HT", State.NEGOTIATING)
+    yield parts.withdrawing("IT", State.NEGOTIATING, State.TIMED_OUT)
     if role is Role.RESPONDER:
         yield parts.closed_at_contact("CT", State.NEGOTIATING, State.ESTABLISHED, State.TIMED_OUT)
     there = (State.IDLE, State.NEGOTIATING, State.ESTABLISHED, State.TIMED_OUT)
@@ -114,6 +115,7 @@ def _persistent(session_type: SessionType, role: Role) -> Iterator[Part]:
     else:
         yield from _waiting()
     yield parts.holding("HP", State.NEGOTIATING, State.RENEGOTIATING)
+    yield parts.withdrawing("IP", State.NEGOTIATING, State.RENEGOTIATING, State.TIMED_OUT)
     yield persistence.reissuing("J", answers=role is Role.RESPONDER or two_sided)
     there = tuple(state for state in State if state is not State.CLOSED)
     if role is Role.RESPONDER:

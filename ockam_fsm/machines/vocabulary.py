@@ -76,6 +76,7 @@ class Event(Symbol):
 
     OPEN = "order: open the session"
     SEND = "order: send a message of the application"
+    WITHDRAW = "order: take back a message that waits"
     RENEGOTIATE = "order: renegotiate now"
     CLOSE = "order: close the session"
     STOP = "order: end with the node or the host, which stops"
@@ -126,6 +127,7 @@ class Effect(Symbol):
     SEND_GOING_AWAY = "tell the peer, best effort, that this end stops"
     HOLD = "put the message at the end of the held ones"
     HOLD_AGAIN = "put the request before the held messages, behind those reissued already"
+    TAKE_BACK = "the message leaves those that are held, and becomes a dead letter"
     FORWARD_HELD = "send everything held, in order"
     DISCARD_HELD = "everything held becomes a dead letter"
     DELIVER = "hand the message to the application, or the response to its request"

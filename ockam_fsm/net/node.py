@@ -268,7 +268,8 @@ class TcpNode:
     async def request(
         self, route: TextOrRoute, payload: bytes, *, timeout_seconds: float = 10.0, tracing_context: str | None = None
     ) -> Message:
-        """Send one message along a route and wait for the first reply.
+        """Send one message along a route and wait for the first reply. Who is cancelled, or has waited for long enough,
+        takes the message back: if it still waits for its connection or its session, it is not sent.
 
         Raises:
             LocalSessionError: as `send`.
@@ -296,6 +297,8 @@ class TcpNode:
         finally:
             del self._replies[address]
             if self.running:
+                if future.cancelled():
+                    self.node.withdraw(route_of(route), address)
                 self.node.stop(address)
 
     # Sessions ---------------------------------------------------------------------------------------------------------

@@ -143,9 +143,14 @@ class TcpSession:
             EventRefused: it is open already, or it is an implicit session.
             RemoteSessionError: it closed instead.
             TimeoutError: neither in time; it goes on trying.
+            CancelledError: whoever opened it wants it no more: it is closed.
         """
         self._node.order(lambda node: node.open(self.address))
-        await self.established(timeout_seconds)
+        try:
+            await self.established(timeout_seconds)
+        except asyncio.CancelledError:
+            await self.close()
+            raise
 
     async def established(self, timeout_seconds: float | None = None) -> None:
         """Wait until the session is established. Errors as `open`."""
@@ -200,27 +205,36 @@ class TcpSession:
     ) -> bytes:
         """Send a synchronous request and wait for its one outcome. `reissue`: a renegotiation sends it again.
 
+        `timeout_seconds` is the caller's deadline, in every state of the session: then, and if this call is cancelled,
+        the request is taken back, and the session goes on. Without one the call lasts as long as the session tries.
+        (`Durations.request_seconds` is the time for one sending; if that is over, the session fails.)
+
         Raises:
             LocalSessionError: it was refused, and nothing was sent.
             RemoteSessionError: an error came back, or the session failed.
             TimeoutError: no response in time.
         """
-        if self._is_slow() is not None:
-            await self.writable()
+        async with self._deadline("no response", timeout_seconds):
+            if self._is_slow() is not None:
+                await self.writable()
+            return await self._requested(
+                lambda node, identifier: node.request(
+                    self.address, identifier, payload, onward_route, reissue=reissue, tracing_context=tracing_context
+                )
+            )
+
+    async def _requested(self, order: Callable[[Node, int], None]) -> bytes:
         identifier = self._node.next_identifier()
         future: asyncio.Future[bytes] = self._node.loop.create_future()
         self._requests = requests = {} if self._requests is None else self._requests
         requests[identifier] = future
         try:
-            self._node.order(
-                lambda node: node.request(
-                    self.address, identifier, payload, onward_route,
-                    reissue=reissue, timeout_seconds=timeout_seconds, tracing_context=tracing_context,
-                )
-            )  # fmt: skip
+            self._node.order(lambda node: order(node, identifier))
             return await future
         finally:
-            requests.pop(identifier, None)
+            del requests[identifier]
+            if future.cancelled() and self._worker() is not None and self._node.running:
+                self._node.order(lambda node: node.withdraw_request(self.address, identifier))
 
     async def receive(self, timeout_seconds: float | None = None) -> Message:
         """The next message of the peer, for a session without a handler.
@@ -353,7 +367,7 @@ class TcpSession:
 
     async def _next(self, wanted: type[Established | Closed], timeout_seconds: float | None) -> None:
         """Wait for the next notice of this kind; one of the other kind in its place is an error, if it is the end."""
-        async with self._until(wanted, timeout_seconds):
+        async with self._deadline(f"not {wanted.__name__.lower()}", timeout_seconds):
             while True:
                 self._node.require_running()
                 if self.state is State.CLOSED and wanted is Established:
@@ -367,14 +381,17 @@ class TcpSession:
                     self._waiters = tuple(other for other in self._waiters if other is not waiter)
 
     @asynccontextmanager
-    async def _until(self, wanted: type[Established | Closed], timeout_seconds: float | None) -> AsyncIterator[None]:
-        """A deadline whose error says what was waited for, and why it has not come."""
+    async def _deadline(self, missing: str, timeout_seconds: float | None) -> AsyncIterator[None]:
+        """A deadline whose error says what was waited for, what the session is, and why it has not come."""
+        deadline = _within(timeout_seconds)
         try:
-            async with _within(timeout_seconds):
+            async with deadline:
                 yield
         except TimeoutError:
+            if not deadline.expired():
+                raise
             since = f"; the last failure: {with_detail(self.reason, self.detail)}" if self.reason else ""
-            raise TimeoutError(f"not {wanted.__name__.lower()} within {timeout_seconds:g} s{since}") from None
+            raise TimeoutError(f"{missing} within {timeout_seconds:g} s, in {self.state.name}{since}") from None
 
     def _worker(self) -> SessionWorker | None:
         resident = self._node.node.router.residents.get(self.address)

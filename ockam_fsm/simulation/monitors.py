@@ -118,6 +118,9 @@ class WatchedSession(Session):
         self.rested = self.rested or (timer is Timer.BACK_OFF and timer in self.armed)
         return self.monitor.judge(self, timer, super().fire(timer))
 
+    def withdraw_request(self, identifier: Any) -> list[Command]:
+        return self.monitor.judge(self, None, super().withdraw_request(identifier))
+
     def receive(self, message: Message) -> list[Command]:
         return self.monitor.judge(self, message, super().receive(message))
 
@@ -130,6 +133,7 @@ class Monitor:
         self.accepted: dict[bytes, None] = {}
         self.sent_to: dict[bytes, set[Address]] = {}
         self.outcomes: set[Any] = set()
+        self.taken_back: set[bytes] = set()
         self.ends: dict[tuple[bytes, Role], WatchedSession] = {}
         self.by_inner: dict[Address, WatchedSession] = {}
         self.witnesses: dict[str, int] = {}
@@ -176,7 +180,8 @@ class Monitor:
             elif type(command) is DeadLetter and command.reason in _STALE:
                 self.witness("W4")
         self._judge_order(before, after, commands)
-        if len(commands) == 1 and type(commands[0]) is DeadLetter and commands[0].message is cause and before != after:
+        ignored = len(commands) == 1 and type(commands[0]) is DeadLetter and commands[0].message is cause
+        if ignored and isinstance(cause, Message) and before != after:
             raise Broken("S4", "a message that became a dead letter changed the session")
 
     def _judge_generations(self, session: WatchedSession, before: Image, after: Image) -> None:
@@ -266,6 +271,8 @@ class Monitor:
         found = mark_of(message.payload)
         if found is None:
             return
+        if found in self.taken_back:
+            raise Broken("S29", f"{found!r} was sent, and had been taken back")
         route = message.onward_route
         links = (before.current, after.current, before.attempt if passed else None)
         target = next((x.route[-1] for x in links if x is not None and _begins(route, x.route)), None)
@@ -305,6 +312,8 @@ class Monitor:
             self.witness(_ENDS[notice.reason])
 
     def _judge_outcome(self, notice: Any, after: Image) -> None:
+        if notice.request in self.taken_back:
+            raise Broken("S29", f"request {notice.request!r} has an outcome, and had been taken back")
         if notice.request in self.outcomes:
             raise Broken("S8", f"a second outcome of request {notice.request!r}")
         self.outcomes.add(notice.request)
@@ -337,6 +346,11 @@ class Monitor:
 
     def accept(self, found: bytes) -> None:
         self.accepted[found] = None
+
+    def withdrawn(self, request: bytes) -> None:
+        """Its caller has taken it back: it must not be sent again, and has no outcome."""
+        self.taken_back.add(request)
+        self.settled(request)
 
     def settled(self, payload: bytes) -> None:
         """This message was delivered, is a dead letter, or was taken by a named fault."""

@@ -14,6 +14,7 @@ Source: spec/sessions.md sections 8, 10 and 13.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +41,9 @@ from ockam_fsm.simulation.network import SimulatedNetwork, SimulatedNode, tcp
 PAIRS = 2
 ACCOUNT_EVERY_STEPS = 2_000
 SETTLE_SECONDS = 120.0
+MAX_DEADLINE_SECONDS = 4.0
+"""Some requests are given up before there is a response, and some while they wait."""
+
 HELD = 20
 """Small enough to be reached."""
 
@@ -196,7 +200,17 @@ class Simulation:
         else:
             found = mark("q", self.numbered)
             self._accepted(found, lambda: node.request(outer, found, found, reissue=draw < 0.5))
+            if self.numbered % 2:
+                self.network.after(MAX_DEADLINE_SECONDS * (draw - 0.4) / 0.2, "deadline", self._give_up, outer, found)
         self.a.run()
+
+    def _give_up(self, outer: Address, found: bytes) -> None:
+        """The deadline of a request has passed; most have had their outcome by then."""
+        with suppress(LocalSessionError):  # its session is gone
+            if found in self.a.node.session(outer).requests:
+                self.a.node.withdraw_request(outer, found)
+                self.monitor.withdrawn(found)
+                self.a.run()
 
     def _use_responder(self) -> None:
         responders = list(self.b.node.host(HOST).responders.values())

@@ -35,6 +35,7 @@ from ockam_fsm.checking.sessions.session_actors import (
     RESTART_LOSING,
     SEND,
     STOP,
+    WITHDRAW,
     Refused,
 )
 from ockam_fsm.checking.world import World
@@ -87,7 +88,7 @@ TIMERS: Mapping[Effect, Event] = {
 }
 """A timer is named after what happens when it is due."""
 
-ORDERS = {OPEN: Event.OPEN, SEND: Event.SEND, RENEGOTIATE: Event.RENEGOTIATE, CLOSE: Event.CLOSE, STOP: Event.STOP}
+ORDERS = {order: Event[order.upper()] for order in (OPEN, SEND, WITHDRAW, RENEGOTIATE, CLOSE, STOP)}
 
 
 class Symbol(NamedTuple):

@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from ockam_fsm.checking.sessions.session_actors import CLOSE, OPEN, RENEGOTIATE, REQUEST, RESTART_LOSING, SEND, STOP
+from ockam_fsm.checking.sessions.session_actors import (
+    CLOSE,
+    OPEN,
+    RENEGOTIATE,
+    REQUEST,
+    RESTART_LOSING,
+    SEND,
+    STOP,
+    WITHDRAW,
+)
 from ockam_fsm.checking.world import World
 from ockam_fsm.machines import MACHINES
 from ockam_fsm.machines.vocabulary import Creation, Role
@@ -23,7 +32,7 @@ TABLES, MODELS = f"{FOLDER}/tables", f"{FOLDER}/models"
 PAGE = "ockam_fsm/specification/tlc_models.py"
 NODE, PAGE_OF_NODES = "Node", "ockam_fsm/specification/tlc_node_model.py"
 REQUEST_STEPS = ("S9_OneReplyEach",)
-ORDERS = (OPEN, SEND, REQUEST, RENEGOTIATE, CLOSE, STOP)
+ORDERS = (OPEN, SEND, REQUEST, WITHDRAW, RENEGOTIATE, CLOSE, STOP)
 
 
 def texts(book: Catalogue) -> dict[str, str]:

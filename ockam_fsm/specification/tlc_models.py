@@ -44,6 +44,7 @@ STEPS = (
     "S22_OrdersAreTaken",
     "S26_CloseEnds",
     "S27_CollisionHasAWinner",
+    "S29_WithdrawnIsNotSent",
 )
 RECOVERY = ("R1_InitiatorSettles", "R2_PairIsEstablished", "R5_OrphansAreReaped")
 WITNESSES = ("Never_W1", "Never_W9")
@@ -104,6 +105,7 @@ REJECTED_BY = {
     "close-is-a-failure": "S26_CloseEnds",
     "close-without-route-unsaid": "S21_ClosesAreHeard",
     "unconfirmed-attempt-ends-all": "S3_StateSurvives",
+    "withdrawn-still-held": "S29_WithdrawnIsNotSent",
     "no-negotiation-timer": "R1_InitiatorSettles",
     "no-keepalive": "R2_PairIsEstablished",
     "never-reap": "R5_OrphansAreReaped",

@@ -24,7 +24,7 @@ FORMAT, VERSION = "ockam-fsm trace", 1
 MAX_NUMBER = 1 << 64
 
 START, MESSAGE = "start", "message"
-ORDERS = (Event.OPEN, Event.SEND, Event.RENEGOTIATE, Event.CLOSE, Event.STOP)
+ORDERS = (Event.OPEN, Event.SEND, Event.WITHDRAW, Event.RENEGOTIATE, Event.CLOSE, Event.STOP)
 TIMERS = (
     Event.NEGOTIATION_EXPIRED,
     Event.BACK_OFF_EXPIRED,

@@ -195,6 +195,7 @@ inline post(m)
 /* These change nothing that is modelled. */
 #define HOLD(e, role) skip
 #define HOLD_AGAIN(e, role) skip
+#define TAKE_BACK(e, role) skip
 #define DISCARD_HELD(e, role) skip
 #define DELIVER(e, role) skip
 #define RETIRE_REQUESTS(e, role) skip

@@ -1,10 +1,12 @@
 ------------------------------ MODULE Request ------------------------------
 \* One synchronous request (clause 6): sent, then exactly one of response, error,
-\* timeout. The table is tables/SynchronousRequest.tla, generated.
+\* timeout, unless its caller takes it back. The table is tables/SynchronousRequest.tla,
+\* generated.
 \*
 \*   System       the request leaves, the peer answers it, the response arrives, the
 \*                timer expires
-\*   Environment  the session fails; the network loses and duplicates
+\*   Environment  the session fails; the caller takes the request back; the network
+\*                loses and duplicates
 \*
 \* ABSTRACTIONS, each with the reason why it is sound
 \*
@@ -92,10 +94,12 @@ Fail ==
     /\ Step(IF Reissue /\ state = "PENDING" THEN "REISSUED" ELSE "ABANDONED", armed)
     /\ UNCHANGED <<reply, network>>
 
+Withdraw == Step("WITHDRAW", armed) /\ UNCHANGED <<reply, network>>
+
 Duplicate(message) == Arrive(message, network)
 Drop(message) == network' = Without(network, message) /\ UNCHANGED <<state, armed, reply, outcomes>>
 
-Environment == Fail \/ \E message \in Present(network) : Duplicate(message) \/ Drop(message)
+Environment == Fail \/ Withdraw \/ \E message \in Present(network) : Duplicate(message) \/ Drop(message)
 
 -----------------------------------------------------------------------------
 Start ==
@@ -107,8 +111,9 @@ Spec == Start /\ [][Next]_vars /\ WF_vars(Leave) /\ WF_vars(Expire)
 -----------------------------------------------------------------------------
 Resolved == state \in Final
 
-\* S8: a request has at most one outcome, and has one exactly if it is over.
-S8_OneOutcome == Len(outcomes) = IF Resolved THEN 1 ELSE 0
+\* S8: a request has at most one outcome, and has one exactly if it is over and was not
+\* taken back.
+S8_OneOutcome == Len(outcomes) = IF Resolved /\ state # "WITHDRAWN" THEN 1 ELSE 0
 
 \* S9: a response counts only for the sending that it answers: one that is told was
 \* asked for at the reply address of now. No reply address is used twice.

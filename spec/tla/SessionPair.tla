@@ -245,6 +245,11 @@ ForwardHeld(run, role) ==
                  [i \in DOMAIN waiting |-> [waiting[i] EXCEPT !.again = FALSE]])
 DiscardHeld(run) == [run EXCEPT !.gone = @ \o run.end.waiting, !.end.waiting = <<>>]
 
+\* What was held last is taken back (clause 6.7).
+TakeBack(run) ==
+    LET last == Len(run.end.waiting)
+    IN  [run EXCEPT !.gone = Append(@, run.end.waiting[last]), !.end.waiting = SubSeq(@, 1, last - 1)]
+
 \* What is sent again waits before everything else, in order (clause 7.4).
 HoldAgain(run, outgoing) ==
     LET again(one) == one.again
@@ -308,6 +313,7 @@ Perform(run, role, effect, cause) ==
       [] effect = "HOLD"                -> [run EXCEPT !.end.waiting = Append(@, cause)]
       [] effect = "HOLD_AGAIN"          -> HoldAgain(run, cause)
       [] effect = "DISCARD_HELD"        -> DiscardHeld(run)
+      [] effect = "TAKE_BACK"           -> TakeBack(run)
       [] effect = "RETIRE_REQUESTS"     -> [run EXCEPT !.again = run.end.pending, !.end.pending = <<>>]
       [] effect = "FAIL_REQUESTS"       -> [run EXCEPT !.end.pending = <<>>]
       [] effect = "START_ATTEMPT"       -> StartAttempt(run, role)

@@ -3,7 +3,7 @@
 \* section 8, and of `ockam-fsm check`, where each is judged on the real sessions.
 \*
 \*   invariants          S5 S7 S12 S18           read a state
-\*   action properties   S1 S2 S3 S4 S6 S9 S11 S13 S16 S17 S19 S20 S21 S22 S26 S27
+\*   action properties   S1 S2 S3 S4 S6 S9 S11 S13 S16 S17 S19 S20 S21 S22 S26 S27 S29
 \*                                               read a step: [][...]_vars
 \*   witnesses           W1 W9                   their negations are refuted
 \*
@@ -332,6 +332,17 @@ S27_CollisionHasAWinner ==
          IN  Collides(ends[role], role, message) /\ Arrives(message) => OneGoesOn(role, message)]_vars
 
 -----------------------------------------------------------------------------
+\* S29: what is taken back is not sent, and nothing else changes.
+Besides(end) == [end EXCEPT !.waiting = <<>>, !.counters.held = 0]
+TakenBack(before, run) ==
+    /\ run.sent = <<>>
+    /\ Len(run.gone) = 1 /\ Len(run.end.waiting) = Len(before.waiting) - 1
+    /\ Besides(run.end) = Besides(before)
+
+S29_WithdrawnIsNotSent ==
+    [][\A role \in Roles : Order(role, "WITHDRAW") => TakenBack(ends[role], Ordered(role, "WITHDRAW"))]_vars
+
+-----------------------------------------------------------------------------
 \* S22: an order is possible exactly where sections 3 and 7 say so. Where this is
 \* claimed, an order that is refused is a step too: it uses up a time, and does nothing.
 Negotiates(end) == end.state \in {"NEGOTIATING", "RENEGOTIATING"}
@@ -341,6 +352,7 @@ Allowed(role, end, order) ==
         opens == role = "initiator" /\ end.state = "IDLE"
     IN  CASE order \in {"CLOSE", "STOP"} -> end.state # "CLOSED"
           [] order = "OPEN"        -> opens /\ ~Implicit
+          [] order = "WITHDRAW"    -> end.waiting # <<>>
           [] order = "RENEGOTIATE" -> end.state = "ESTABLISHED" /\ Renegotiates(role)
           [] end.state = "IDLE"    -> opens /\ Implicit
           [] OTHER                 -> end.state = "ESTABLISHED" \/ (waits /\ room)

@@ -225,7 +225,7 @@ Judged(record) ==
     /\ UNCHANGED started
     /\ CASE record.event = "message" /\ record.message.kind = "unreadable" -> Spoiled(record)
          [] record.event = "message" -> Comes(record)
-         [] record.event \in {"OPEN", "SEND", "RENEGOTIATE", "CLOSE", "STOP"} -> Follows(record)
+         [] record.event \in {"OPEN", "SEND", "WITHDRAW", "RENEGOTIATE", "CLOSE", "STOP"} -> Follows(record)
          [] record.event = "LOWER_LAYER_LOST" ->
               Explained(record, ends[record.role], <<record.event>>, NoMessage, 0, network)
          [] record.event = "REQUEST_EXPIRED" -> RequestExpires(record)

@@ -44,6 +44,8 @@ CLAUSES: Mapping[str, tuple[Role, str]] = {
     "late-response-counts": (INITIATOR, "6.3"),
     "forget-held-messages": (INITIATOR, "7.5"),
     "held-overtakes-reissued": (RESPONDER, "7.4"),
+    "withdrawn-still-held": (INITIATOR, "6.7"),
+    "deadline-fails-session": (INITIATOR, "6.7"),
     "transient-renegotiates": (INITIATOR, "3.3"),
     "responder-renegotiates": (RESPONDER, "3.6"),
     "deliver-before-established": (RESPONDER, "4.4"),

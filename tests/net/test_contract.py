@@ -216,10 +216,22 @@ def test_a_request_has_one_outcome(rig: Rig, profile: Profile) -> None:
     rig.b.start_worker(local("echo"), handler=echo, access=Access.PUBLIC)
     rig.a.request(session, "answered", b"question", (local("echo"),))
     rig.until(lambda: Responded("answered", b"question") in [notify.notice for notify in rig.notices])
-    rig.a.request(session, "ignored", b"question", timeout_seconds=0.05)
+    rig.a.request(session, "ignored", b"question")
     rig.until(lambda: RequestTimedOut("ignored") in [notify.notice for notify in rig.notices])
     outcomes = [n.notice for n in rig.notices if isinstance(n.notice, Responded | RequestTimedOut)]
     assert len(outcomes) == 2
+
+
+def test_a_request_that_is_taken_back_has_no_outcome_and_the_session_goes_on(rig: Rig) -> None:
+    session, _, there = start(rig, EXPLICIT_TRANSIENT)
+    rig.a.request(session, "ignored", b"question")
+    rig.until(lambda: there.payloads == [b"question"])
+    rig.a.withdraw_request(session, "ignored")
+    rig.a.withdraw_request(session, "ignored")
+    rig.b.start_worker(local("echo"), handler=echo, access=Access.PUBLIC)
+    rig.a.request(session, "ignored", b"again", (local("echo"),))
+    rig.until(lambda: Responded("ignored", b"again") in [notify.notice for notify in rig.notices])
+    assert state(rig.a, session) is State.ESTABLISHED
 
 
 def test_renegotiation_by_order_leads_to_the_next_generation(rig: Rig) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -118,9 +119,10 @@ def test_requests_fail_with_what_went_wrong() -> None:
     async def main() -> None:
         async with two() as (here, there, where):
             there.spawner("silent", handler=ignore)
-            async with here.session(f"tcp://{where}/silent") as session:
+            hurried = replace(QUICK, request_seconds=0.05)
+            async with here.session(f"tcp://{where}/silent", durations=hurried) as session:
                 with pytest.raises(TimeoutError):
-                    await session.request(b"x", timeout_seconds=0.05)
+                    await session.request(b"x")
                 assert await session.closed() == "request timed out"  # it was a transient session
                 with pytest.raises(RemoteSessionError, match="request timed out"):
                     await session.established()

@@ -16,7 +16,9 @@ from ockam_fsm.specification.promela_files import FOLDER, model_of, texts
 from tests.test_spec import ROOT
 
 SMALL = model_of(lossy(config_of(EXPLICIT_TRANSIENT)))
-NOT_IN_THE_WORLD = ("CLOSE", "STOP", "RENEGOTIATE", "REISSUE", "LOWER_LAYER_LOST", "ERROR_RECEIVED", "REQUEST_EXPIRED")
+NOT_IN_THE_WORLD = (
+    "WITHDRAW", "CLOSE", "STOP", "RENEGOTIATE", "REISSUE", "LOWER_LAYER_LOST", "ERROR_RECEIVED", "REQUEST_EXPIRED",
+)  # fmt: skip
 """Orders that no world `lossy` gives, and events that the table world leaves out."""
 
 

@@ -24,8 +24,8 @@ STARTED, STOPPED = SetTimer(RequestTimer("q"), 5.0), CancelTimer(RequestTimer("q
 
 def request() -> tuple[Request, list[Command]]:
     commands: list[Command] = []
-    record = RequestRecord("q", RequestState.READY, Outgoing(b"?", request="q"), False, 5.0, None)
-    return Request(record, commands.append), commands
+    record = RequestRecord("q", RequestState.READY, Outgoing(b"?", request="q"), False, None)
+    return Request(record, commands.append, 5.0), commands
 
 
 def sent() -> tuple[Request, list[Command]]:
@@ -43,6 +43,7 @@ OUTCOMES = [
     (RequestEvent.RESPONSE_RECEIVED, b"!", RequestState.RESPONDED, [STOPPED, Notify(Responded("q", b"!"))]),
     (RequestEvent.REQUEST_EXPIRED, None, RequestState.EXPIRED, [Notify(RequestTimedOut("q"))]),
     (RequestEvent.ABANDONED, "why", RequestState.FAILED, [STOPPED, Notify(RequestFailed("q", "why"))]),
+    (RequestEvent.WITHDRAW, None, RequestState.WITHDRAWN, [STOPPED]),
 ]
 
 
@@ -53,7 +54,7 @@ def test_each_outcome_is_reported_once(
     one, commands = sent()
     one.fire(event, cause)
     assert (one.state, one.pending, commands[1:]) == (state, False, expected)
-    for late in (RequestEvent.RESPONSE_RECEIVED, RequestEvent.ABANDONED, RequestEvent.REISSUED):
+    for late in (RequestEvent.RESPONSE_RECEIVED, RequestEvent.ABANDONED, RequestEvent.REISSUED, RequestEvent.WITHDRAW):
         one.fire(late)
     with pytest.raises(EventRefused, match="runs in PENDING only"):
         one.fire(RequestEvent.REQUEST_EXPIRED)
@@ -74,6 +75,12 @@ def test_a_request_that_was_never_sent_fails_without_a_timer() -> None:
     assert commands == [Notify(RequestFailed("q", "closed"))]
 
 
+def test_a_request_that_was_never_sent_is_taken_back_without_a_word() -> None:
+    one, commands = request()
+    one.fire(RequestEvent.WITHDRAW)
+    assert (one.state, commands) == (RequestState.WITHDRAWN, [])
+
+
 def test_a_request_is_sent_once_in_each_generation() -> None:
     one, commands = sent()
     with pytest.raises(EventRefused, match="once in each generation"):
@@ -83,5 +90,5 @@ def test_a_request_is_sent_once_in_each_generation() -> None:
 
 def test_the_record_of_a_request_is_all_that_it_is() -> None:
     one, commands = sent()
-    twin = Request(one.record(), commands.append)
+    twin = Request(one.record(), commands.append, 5.0)
     assert (hash(twin.record()), twin.record()) == (hash(one.record()), one.record())

@@ -15,6 +15,7 @@ from ockam_fsm.machines.session import (
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.session.commands import DeadLetter, Deliver, RequestTimer, Send
+from ockam_fsm.runtime.session.config import Durations
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session
@@ -291,9 +292,9 @@ def test_a_second_response_is_a_dead_letter(profile: object) -> None:
 
 def test_a_request_that_gets_no_response_expires_and_that_is_a_failure() -> None:
     i, _ = established_pair()
-    i.request("q", timeout_seconds=5)
+    i.request("q")
     drop(i)
-    tick(i, seconds=5)
+    tick(i, seconds=10)
     assert (outcomes(i), i.state) == ([("RequestTimedOut", "q")], State.TIMED_OUT)
     assert i.notices[-1].reason == "request timed out"
 
@@ -309,8 +310,8 @@ def test_a_late_response_is_a_dead_letter() -> None:
 
 
 def test_a_request_that_expires_in_the_old_generation_ends_it_only() -> None:
-    i, r = established_pair()
-    r.request("q", timeout_seconds=1)
+    i, r = established_pair(durations=Durations(request_seconds=1))
+    r.request("q")
     drop(r)
     i.order(Session.renegotiate)
     tick(i, seconds=0)
@@ -320,6 +321,61 @@ def test_a_request_that_expires_in_the_old_generation_ends_it_only() -> None:
     assert (r.session.usable, outcomes(r)) == (0, [("RequestTimedOut", "q")])
     settle(i, r)
     assert (i.state, r.state) == (State.ESTABLISHED, State.ESTABLISHED)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_request_that_waits_is_taken_back_and_never_sent(kind: SessionType) -> None:
+    i, r = open_pair(kind, held=3)
+    for name in ("1", "2", "3")[kind.creation is Creation.IMPLICIT :]:
+        i.request(name)
+    before, state = i.session.held, i.state
+    i.order(lambda session: session.withdraw_request("2"))
+    assert (i.session.held, i.state, "2" in i.session.requests) == (before - 1, state, False)
+    (letter,) = i.of(DeadLetter)
+    assert (letter.reason, getattr(letter.message, "payload", None)) == ("withdrawn", b"2")
+    settle(i, r)
+    assert (b"2" in r.delivered, b"3" in r.delivered, outcomes(i)) == (False, True, [])
+
+
+@pytest.mark.parametrize("kind", PERSISTENT)
+def test_a_request_to_be_reissued_is_taken_back_while_it_waits(kind: SessionType) -> None:
+    i, r = established_pair(kind)
+    i.request("q", reissue=True)
+    drop(i)
+    i.order(Session.lower_layer_lost)
+    i.send(b"m")
+    assert i.session.held == 2
+    i.order(lambda session: session.withdraw_request("q"))
+    assert (i.session.held, i.session.requests, i.state) == (1, {}, State.TIMED_OUT)
+    tick(i, seconds=1)
+    settle(i, r)
+    assert (r.delivered[-1:], b"q" in r.delivered, outcomes(i)) == ([b"m"], False, [])
+
+
+def test_a_request_that_has_left_is_taken_back_and_its_response_is_a_dead_letter() -> None:
+    i, r = established_pair()
+    i.request("q")
+    settle(i, r)
+    i.order(lambda session: session.withdraw_request("q"))
+    r.reply(b"late")
+    settle(i, r)
+    tick(i, seconds=10)
+    assert (outcomes(i), i.reasons, i.state) == ([], ["late or unknown response"], State.ESTABLISHED)
+    i.request("q")  # the name is free again
+
+
+def test_what_is_over_or_has_left_is_not_taken_back() -> None:
+    i, r = established_pair()
+    i.send(b"m")
+    i.request("q")
+    settle(i, r)
+    r.reply(b"in time")
+    settle(i, r)
+    before = i.session.snapshot()
+    for order in (lambda s: s.withdraw_request("q"), lambda s: s.withdraw_request("x"),
+                  lambda s: s.withdraw(Outgoing(b"m"))):  # fmt: skip
+        i.order(order)
+    assert (i.session.snapshot(), outcomes(i)) == (before, [("Responded", "q")])
 
 
 def test_a_pending_request_fails_with_its_session_by_default() -> None:

@@ -31,7 +31,12 @@ from tests.helpers import make_initiator
 from tests.simulation.test_network import SIMULATED, setup_of
 from tests.specification.defects import DEFECTS, FOLDER, Trace, files, head, life, numbered
 
-SELDOM = {"unconfirmed-attempt-ends-all": (2_000, range(3)), "returned-responder-forgotten": (2_000, range(9, 10))}
+SELDOM = {
+    "unconfirmed-attempt-ends-all": (2_000, range(3)),
+    "returned-responder-forgotten": (2_000, range(12, 13)),
+    "withdrawn-still-held": (600, range(5, 6)),
+    "deadline-fails-session": (600, range(5, 6)),
+}
 """How long, and in which runs, what a machine does wrong comes to happen."""
 
 INVISIBLE = {

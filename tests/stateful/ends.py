@@ -32,6 +32,7 @@ from ockam_fsm.checking.sessions.session_actors import (
     RESTARTS,
     SEND,
     STOP,
+    WITHDRAW,
     End,
     InitiatorActor,
     Packet,
@@ -207,13 +208,14 @@ def again(kind: str, role: str, names: Sequence[str]) -> None:
 
 
 EVERY_EVENT = frozenset(Event)
+ORDER_EVENTS = frozenset(event for event in Event if event.value.startswith("order: "))
 STIMULI: dict[str, Stimulus] = {
     one.name: one
     for one in (*stimuli_of(EVERY_EVENT), *HOSTS, *hostile_to(frozenset()))
-    if one.event not in (Event.OPEN, Event.SEND, Event.RENEGOTIATE, Event.CLOSE, Event.STOP, Event.LOWER_LAYER_LOST)
+    if one.event not in (*ORDER_EVENTS, Event.LOWER_LAYER_LOST)
     and "megabyte" not in one.name  # it would be most of the run
 }
-ORDERS = {"open": OPEN, "send": SEND, "request": REQUEST, "renegotiate": RENEGOTIATE, "close": CLOSE, "stop": STOP}
+ORDERS = {one: one for one in (OPEN, SEND, REQUEST, WITHDRAW, RENEGOTIATE, CLOSE, STOP)}
 FAULTS = {"lower layer lost": LOWER_LAYER_LOST, **{fault.replace("-", " "): fault for fault in RESTARTS}}
 TIMERS: dict[str, Timer | None] = {"request expires": None, **{f"{timer.value} expires": timer for timer in Timer}}
 
@@ -224,6 +226,7 @@ def names_of(event: Event) -> tuple[str, ...]:
     special = {
         Event.OPEN: ("open",),
         Event.SEND: ("send", "request"),
+        Event.WITHDRAW: ("withdraw",),
         Event.RENEGOTIATE: ("renegotiate",),
         Event.CLOSE: ("close",),
         Event.STOP: ("stop",),

@@ -78,6 +78,7 @@ class SocketWalk:
             "open": lambda: self.a.open(OUTER),
             "send": lambda: self.a.send(OUTER, found),
             "request": lambda: self.a.request(OUTER, found, found, reissue=True),
+            "withdraw": lambda: self.a.withdraw_request(OUTER, next(iter(self.session.requests), None)),
             "renegotiate": lambda: self.a.renegotiate(OUTER),
             "close": lambda: self.a.close(OUTER),
         }
@@ -149,7 +150,7 @@ class SocketMachine(RuleBasedStateMachine):
         super().__init__()
         self.walk = SocketWalk(self.kind)
 
-    @rule(what=st.sampled_from(("open", "send", "request", "renegotiate", "send", "request", "close")))
+    @rule(what=st.sampled_from(("open", "send", "request", "withdraw", "renegotiate", "send", "request", "close")))
     def order(self, what: str) -> None:
         self.walk.order(what)
 

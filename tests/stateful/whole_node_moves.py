@@ -109,16 +109,14 @@ def send(walk: WholeNode, a: int, b: int, c: int) -> None:
 
 
 def request(walk: WholeNode, a: int, b: int, c: int) -> None:
-    (bad, payload), (bad_name, name), (bad_time, seconds) = (
-        one_of(PAYLOADS, a), one_of(given.IDENTIFIERS, b), one_of(given.SECONDS, c),
-    )  # fmt: skip
+    (bad, payload), (bad_name, name) = one_of(PAYLOADS, a), one_of(given.IDENTIFIERS, b)
     bad_onward, onward = one_of(ROUTES, a * b + c)
-    wrong = bad or bad_name or bad_time or bad_onward
+    wrong = bad or bad_name or bad_onward
     wrong = wrong or not given.fits(payload, given.LIMIT) or not given.fits(onward, MAX_ACCEPTED_ROUTE)
     session, again = _session(walk, c // 8), bool(c % 2)
     attempt(
         walk,
-        lambda: walk.node.request(session, name, payload, onward, reissue=again, timeout_seconds=seconds),
+        lambda: walk.node.request(session, name, payload, onward, reissue=again),
         wrong,
         "request",
     )
@@ -132,8 +130,11 @@ def order(walk: WholeNode, a: int, b: int, c: int) -> None:
     honest = walk.friend.session(FRIEND).current
     chosen = [one for one in own + others if honest is None or one not in _of_friend(walk)]
     where = chosen[b % len(chosen)] if chosen else local("no session")
-    orders: tuple[Callable[[Any], None], ...] = (node.open, node.renegotiate, node.close)
-    attempt(walk, lambda: orders[a % 3](where), False, "order")
+    _, name = one_of(given.IDENTIFIERS, c)
+    orders: tuple[Callable[[Any], None], ...] = (
+        node.open, node.renegotiate, node.close, lambda one: node.withdraw_request(one, name),
+    )  # fmt: skip
+    attempt(walk, lambda: orders[a % len(orders)](where), False, "order")
 
 
 def start_worker(walk: WholeNode, a: int, b: int, c: int) -> None:

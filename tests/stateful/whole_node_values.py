@@ -95,11 +95,6 @@ CONTEXTS: Mapping[str, Any] = MappingProxyType({
     "wrong size": "x" * (MAX_TRACING_CONTEXT_BYTES + 1), "wrong text": "\ud800", "wrong bytes": b"00-ab",
 })  # fmt: skip
 
-SECONDS: Mapping[str, Any] = MappingProxyType({
-    "none": None, "zero": 0, "some": 2.5, "wrong sign": -1, "wrong nan": float("nan"), "wrong inf": float("inf"),
-    "wrong text": "5", "wrong bool": True,
-})  # fmt: skip
-
 IDENTIFIERS: Mapping[str, Any] = MappingProxyType({
     "text": "r", "tuple": ("r", 1), "object": object(), "wrong None": None, "wrong list": ["r"],
 })  # fmt: skip

@@ -16,6 +16,7 @@ from ockam_fsm.checking.sessions.greedy_world import wrong_accounts
 from ockam_fsm.checking.sessions.mutant_sessions import (
     CloseBelievedFromAnybody,
     CloseToThePast,
+    DeadlineFailsSession,
     DeliverBeforeEstablished,
     DropsInSilence,
     EstablishedOnAnswering,
@@ -40,6 +41,7 @@ from ockam_fsm.checking.sessions.session_actors import (
     RESTART_KEEPING,
     RESTART_LOSING,
     SEND,
+    WITHDRAW,
 )
 from ockam_fsm.checking.sessions.worlds import closed, config_of, lossy, ockam, orders, reopened, world_of
 from ockam_fsm.checking.world import Network, World
@@ -106,6 +108,11 @@ def _table(kind: SessionType, edit: Callable[[SessionMachine], SessionMachine]) 
 
 def _requests(config: PairConfig) -> World:
     given = {INITIATOR: {OPEN: 1, REQUEST: 1}}
+    return world_of(config, "requests", Network("unordered", 2, ("drop",)), given)
+
+
+def _withdrawn(config: PairConfig) -> World:
+    given = {INITIATOR: {OPEN: 1, REQUEST: 1, WITHDRAW: 1}}
     return world_of(config, "requests", Network("unordered", 2, ("drop",)), given)
 
 
@@ -205,6 +212,7 @@ def _members() -> Iterator[KnownBad]:
     yield from _negotiating()
     yield from _mixing()
     yield from _talking()
+    yield from _taken_back()
     yield from _owing()
     yield from _ending()
 
@@ -294,6 +302,18 @@ def _talking() -> Iterator[KnownBad]:
     yield KnownBad(
         "lose-state-on-renegotiation", "a persistent session would forget what persists", "S3",
         closed(_session(LoseStateOnRenegotiation)),
+    )  # fmt: skip
+
+
+def _taken_back() -> Iterator[KnownBad]:
+    """Those that do not let go of what their caller has taken back."""
+    yield KnownBad(
+        "withdrawn-still-held", "a message would be sent although its sender has taken it back", "S29",
+        orders(_dropping(ONE_SIDED, "withdrawn-still-held", Effect.TAKE_BACK)),
+    )  # fmt: skip
+    yield KnownBad(
+        "deadline-fails-session", "a caller in a hurry would end the session of all others", "S29",
+        _withdrawn(_session(DeadlineFailsSession)),
     )  # fmt: skip
 
 

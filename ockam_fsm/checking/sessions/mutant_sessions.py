@@ -178,6 +178,18 @@ class UnconfirmedNumberStays(Session):
         self.seen = self.largest
 
 
+class DeadlineFailsSession(Session):
+    """The deadline of a request is the failure of its session."""
+
+    __slots__ = ()
+
+    def withdraw_request(self, identifier: Hashable) -> list[Command]:
+        if not self.requests[identifier].pending:
+            return super().withdraw_request(identifier)
+        self._request_expired(identifier)
+        return self._take()
+
+
 class _Untimed(Request):
     __slots__ = ()
 
@@ -191,7 +203,7 @@ class NoRequestTimer(Session):
     __slots__ = ()
 
     def _request(self, record: RequestRecord) -> Request:
-        return _Untimed(record, self.emit)
+        return _Untimed(record, self.emit, self.settings.durations.request_seconds)
 
 
 def _fixed(address: Address) -> Address:

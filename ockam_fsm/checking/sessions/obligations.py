@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 
-from ockam_fsm.checking.actors import Order
 from ockam_fsm.checking.properties import Step
 from ockam_fsm.checking.sessions.pair_config import SESSION_ID
 from ockam_fsm.checking.sessions.safety import (
@@ -29,16 +28,13 @@ from ockam_fsm.checking.sessions.safety import (
 )
 from ockam_fsm.checking.sessions.session_actors import (
     CLOSE,
-    OPEN,
-    RENEGOTIATE,
     REOPEN,
     REQUEST,
     SEND,
     STOP,
     Packet,
-    Refused,
 )
-from ockam_fsm.checking.sessions.session_step import SessionStep, is_own
+from ockam_fsm.checking.sessions.session_step import NEGOTIATIONS, SessionStep, is_own
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.vocabulary import Creation, Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
@@ -61,9 +57,6 @@ from ockam_fsm.runtime.session.signals import (
     Signal,
     Superseded,
 )
-
-NEGOTIATIONS = (State.NEGOTIATING, State.RENEGOTIATING)
-
 
 # S3 -------------------------------------------------------------------------------------------------------------------
 
@@ -409,31 +402,3 @@ def _owed_to_a_hello(deed: SessionStep, hello: Hello) -> Iterator[type[Signal]]:
         yield Superseded
     elif kind.persistent:
         yield Answer
-
-
-# S22 ------------------------------------------------------------------------------------------------------------------
-
-
-def orders_are_taken(deed: SessionStep) -> bool:
-    """An order is refused exactly where the semantics say so."""
-    event = deed.step.event
-    if not isinstance(event, Order) or deed.before is None:
-        return True
-    return bool(deed.did(Refused)) is not _allowed(event.order, deed.before, deed.settings)
-
-
-def _allowed(order: Hashable, image: Snapshot, settings: SessionConfig) -> bool:
-    kind, role, state = settings.session_type, settings.role, image.state
-    explicit, room = kind.creation is Creation.EXPLICIT, image.held < settings.held_limit
-    if order in (CLOSE, STOP):
-        return state is not State.CLOSED
-    if order == OPEN:
-        return explicit and role is Role.INITIATOR and state is State.IDLE
-    if order == RENEGOTIATE:
-        return state is State.ESTABLISHED and kind.renegotiated_by(role)
-    if order == REQUEST and len(image.requests) >= settings.requests:
-        return False
-    if state is State.IDLE:
-        return not explicit and role is Role.INITIATOR
-    waits = state in NEGOTIATIONS or (state is State.TIMED_OUT and kind.persistent)
-    return state is State.ESTABLISHED or (waits and room)

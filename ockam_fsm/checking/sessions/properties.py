@@ -22,6 +22,7 @@ from ockam_fsm.checking.properties import (
 )
 from ockam_fsm.checking.sessions import liveness as live
 from ockam_fsm.checking.sessions import obligations as owes
+from ockam_fsm.checking.sessions import ordered
 from ockam_fsm.checking.sessions import safety as safe
 from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, Refused
@@ -98,13 +99,15 @@ def conduct(config: PairConfig) -> Iterator[Property]:
     yield always_step(
         "S28", "every message that arrives is used, or a dead letter with a reason", owes.every_message_counts
     )
+    taken_back = every_deed(config, ordered.withdrawn_is_not_sent)
+    yield always_step("S29", "what is taken back is not sent, and the session goes on as it was", taken_back)
     if config.session_type.renegotiated_by(Role.RESPONDER):
         yield always_step("S27", "a collision has one winner", safe.collision_has_a_winner(config.profile))
 
 
 def refusals(config: PairConfig) -> Iterator[Property]:
     """For worlds in which a refused order is a step (`PairConfig.refusals`)."""
-    allowed = every_deed(config, owes.orders_are_taken)
+    allowed = every_deed(config, ordered.orders_are_taken)
     yield always_step("S22", "an order is refused exactly where sections 3 and 7 say so", allowed)
 
 

@@ -11,7 +11,7 @@ Source: spec/sessions.md section 8, generated from the sentences below.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from functools import cache
 from itertools import pairwise
 from typing import Any, TypeAlias, cast
@@ -28,6 +28,7 @@ from ockam_fsm.checking.sessions.session_actors import (
     RESPONDER,
     RESTARTS,
     SEND,
+    WITHDRAW,
     End,
     Packet,
     started_attempt,
@@ -312,7 +313,9 @@ def one_outcome(step: Step) -> bool:
             return False
         if after is not None and not _requests_wait_somewhere(after):
             return False
-        if set(outcomes) & open_after or (not restarted(step) and (open_before - open_after) != set(outcomes)):
+        withdrawn = step.event == Order(WITHDRAW)
+        reported = set[Hashable]() if withdrawn else open_before - open_after
+        if set(outcomes) & open_after or (not restarted(step) and set(outcomes) != reported):
             return False
     return True
 

@@ -41,6 +41,8 @@ REOPEN = "reopen"
 """The timer of the supervisor that opens a restarted explicit initiator again: a system step (section 8, R)."""
 
 OPEN, SEND, REQUEST, RENEGOTIATE, CLOSE, STOP = "open", "send", "request", "renegotiate", "close", "stop"
+WITHDRAW = "withdraw"
+"""Take back the open request; where there is none, what was held last."""
 RESTART_KEEPING, RESTART_LOSING, REOPENED, LOWER_LAYER_LOST, ERROR = (
     "restart-with-state",
     "restart-without-state",
@@ -308,6 +310,8 @@ def _order(session: Session, order: Hashable, end: End, config: PairConfig) -> l
                 return session.send(Outgoing(f"m{label}".encode()))
             case "request":
                 return session.request(f"q{label}", Outgoing(f"q{label}".encode()), reissue=config.reissue)
+            case "withdraw":
+                return _withdraw(session)
             case "renegotiate":
                 return session.renegotiate()
             case _ if session.state is State.CLOSED:
@@ -318,6 +322,14 @@ def _order(session: Session, order: Hashable, end: End, config: PairConfig) -> l
                 return session.stop()
     except LocalSessionError:
         raise Disabled from None
+
+
+def _withdraw(session: Session) -> list[Command]:
+    for identifier in session.requests:
+        return session.withdraw_request(identifier)
+    if not session.waiting:
+        return _impossible()
+    return session.withdraw(session.waiting[-1][0])
 
 
 def _fault(session: Session, fault: Hashable, config: PairConfig) -> list[Command]:

@@ -48,6 +48,7 @@ from ockam_fsm.runtime.session.signals import (
     Superseded,
 )
 
+NEGOTIATIONS = (State.NEGOTIATING, State.RENEGOTIATING)
 TALK = (Data, Keepalive, KeepaliveAnswer)
 SAID = (*TALK, Close, GoingAway, Error)
 """What is said on a messaging route."""

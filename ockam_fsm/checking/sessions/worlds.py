@@ -50,6 +50,7 @@ from ockam_fsm.checking.sessions.session_actors import (
     RESTART_LOSING,
     SEND,
     STOP,
+    WITHDRAW,
     InitiatorActor,
     ResponderActor,
 )
@@ -154,7 +155,7 @@ def data(config: PairConfig) -> World:
     kind = config.session_type
     config = replace(config, distinct=True, held=2, reissue=kind.persistent, generations=2, misses=0)
     explicit: dict[Any, Budget] = {OPEN: 1} if kind.creation is Creation.EXPLICIT else {}
-    orders: Orders = {INITIATOR: {**explicit, SEND: 1, REQUEST: 1, CLOSE: 1}, RESPONDER: {SEND: 1}}
+    orders: Orders = {INITIATOR: {**explicit, SEND: 1, REQUEST: 1, WITHDRAW: 1, CLOSE: 1}, RESPONDER: {SEND: 1}}
     return world_of(config, "data", Network("ordered", 2, ("drop",)), orders, witnesses=("W1", "W5"))
 
 
@@ -162,7 +163,7 @@ def orders(config: PairConfig) -> World:
     kind = config.session_type
     config = replace(config, distinct=True, refusals=True, generations=2, misses=0)
     ends = {RENEGOTIATE: 1, CLOSE: 1}
-    given: Orders = {INITIATOR: {OPEN: 1, SEND: 1, **ends}, RESPONDER: {**ends, STOP: 1}}
+    given: Orders = {INITIATOR: {OPEN: 1, SEND: 1, WITHDRAW: 1, **ends}, RESPONDER: {**ends, STOP: 1}}
     shown = ("W1", "W5") if kind.persistent else ("W1",)
     return world_of(config, "orders", Network("unordered", 1, ("drop", "duplicate")), given, witnesses=shown)
 

@@ -259,6 +259,13 @@ def _request(peer: Peer, *, reissue: bool) -> Do:
     return Do(Order(Ordered.REQUEST, payload, request=payload.decode(), reissue=reissue))
 
 
+def _withdraw(peer: Peer) -> Do | None:
+    """The request that is open."""
+    for identifier in peer.session.requests if peer.session is not None else ():
+        return Do(Order(Ordered.WITHDRAW, request=str(identifier)))
+    return None
+
+
 def _then_closed(name: str, build: Build) -> Stimulus:
     """An application that closes in the moment in which it is told of a failure, before the end has closed by itself.
     For transient sessions: a persistent one may have asked again by then. And where there is one only, or a host whose
@@ -322,6 +329,7 @@ _OF_EVENT: Mapping[Event, tuple[Stimulus, ...]] = {
         Stimulus("request", Event.SEND, "6.1", lambda peer: _request(peer, reissue=False)),
         Stimulus("request to be reissued", Event.SEND, "6.6", lambda peer: _request(peer, reissue=True)),
     ),
+    Event.WITHDRAW: (Stimulus("withdraw", Event.WITHDRAW, "6.7", _withdraw),),
     Event.RENEGOTIATE: (Stimulus("renegotiate", Event.RENEGOTIATE, "3.2", _order(Ordered.RENEGOTIATE)),),
     Event.CLOSE: (Stimulus("close", Event.CLOSE, "3.8", _order(Ordered.CLOSE)),),
     Event.STOP: (Stimulus("stop", Event.STOP, "3.8", _order(Ordered.STOP)),),

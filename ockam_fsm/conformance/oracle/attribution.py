@@ -56,6 +56,7 @@ _ORDERED: Mapping[Ordered, str] = {
     Ordered.OPEN: "2.2",
     Ordered.SEND: "7.1",
     Ordered.REQUEST: "6.1",
+    Ordered.WITHDRAW: "6.7",
     Ordered.RENEGOTIATE: "3.2",
     Ordered.CLOSE: "3.8",
     Ordered.STOP: "3.8",
@@ -97,6 +98,8 @@ def clause_of(stepped: Stepped, endpoint: EndpointUnderTest) -> str:
         return clause_of_timer(timer, endpoint.session_type.persistent)
     if difference.problem == CHANGED:
         return _of_changed(difference, stepped)
+    if ordered(stepped.action) is Ordered.WITHDRAW:
+        return _ORDERED[Ordered.WITHDRAW]
     judge = {MISSING: _of_missing, UNEXPECTED: _of_unexpected}.get(difference.problem)
     return judge(difference.kind, stepped, endpoint) if judge is not None else _of_conduct(difference, stepped)
 

@@ -212,6 +212,7 @@ _ORDERS: Mapping[Ordered, Callable[[Session, Order], list[Command]]] = {
     Ordered.OPEN: lambda session, order: session.open(),
     Ordered.SEND: lambda session, order: session.send(_outgoing(order)),
     Ordered.REQUEST: lambda session, order: session.request(order.request, _outgoing(order), reissue=order.reissue),
+    Ordered.WITHDRAW: lambda session, order: session.withdraw_request(order.request),
     Ordered.RENEGOTIATE: lambda session, order: session.renegotiate(),
     Ordered.CLOSE: lambda session, order: session.close(),
     Ordered.STOP: lambda session, order: session.stop(),

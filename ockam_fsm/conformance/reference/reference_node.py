@@ -131,6 +131,8 @@ class ReferenceNode:
                          tracing_context=order.tracing_context)  # fmt: skip
         elif order.what is Ordered.SEND:
             node.send(outer, order.payload, order.onward_route, tracing_context=order.tracing_context)
+        elif order.what is Ordered.WITHDRAW:
+            node.withdraw_request(outer, order.request)
         elif order.what is Ordered.LOWER_LAYER_LOST:
             worker = node.router.residents[outer]
             assert isinstance(worker, SessionWorker)

@@ -73,6 +73,7 @@ CLAUSES: tuple[Clause, ...] = (
     Clause("6.4", "Negotiation messages", Level.PLAIN),
     Clause("6.5", "Keepalives are missed", Level.SHOULD),
     Clause("6.6", "Pending requests when the session fails", Level.PLAIN),
+    Clause("6.7", "Taking a request back", Level.MUST),
     Clause("7.1", "Overview", Level.PLAIN),
     Clause("7.2", "Holding", Level.PLAIN),
     Clause("7.3", "Established", Level.PLAIN),

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ockam_fsm.kernel.driver import Driver, driver_for
 from ockam_fsm.kernel.errors import DefinitionError, EventRefused
@@ -29,6 +30,7 @@ from ockam_fsm.runtime.node.ledger import NODE_FULL, Origin, Receipt, weight_of
 from ockam_fsm.runtime.node.router import Dependent, Envelope, Resident, Router
 from ockam_fsm.runtime.session.commands import Timer
 from ockam_fsm.runtime.session.config import LEAST_SECONDS, count_problems, seconds_problems
+from ockam_fsm.runtime.session.effects import WITHDRAWN
 
 HELD_BYTES = "held bytes"
 SILENT = "it brings no answer"
@@ -66,6 +68,13 @@ class ConnectionConfig:
         ]
         if problems:
             raise DefinitionError("connection config", problems)
+
+
+class Withdrawal(NamedTuple):
+    """What of the held messages is taken back, and why."""
+
+    receipt: Receipt
+    reason: str
 
 
 class Connection:
@@ -158,6 +167,12 @@ class Connection:
         """The messages that it holds."""
         return list(self._waiting.values())
 
+    def withdraw(self, reply: Address) -> None:
+        """Take back what waits here and would be answered at `reply`."""
+        for receipt, message in tuple(self._waiting.items()):
+            if message.return_route[:1] == (reply,):
+                self.step(Event.WITHDRAW, Withdrawal(receipt, WITHDRAWN))
+
     def fire(self, timer: object) -> None:
         if timer not in self.armed:
             return
@@ -189,11 +204,14 @@ class Connection:
         self._bytes += receipt.size
 
     def _give_up(self, receipt: Receipt) -> None:
-        """For the table its place stays taken until all that is held leaves."""
+        self.step(Event.WITHDRAW, Withdrawal(receipt, NODE_FULL))
+
+    def take_back(self, withdrawal: Withdrawal) -> None:
+        receipt, reason = withdrawal
         message = self._waiting.pop(receipt)
         self._bytes -= receipt.size
         self.router.ledger.give_back(receipt)
-        self.router.bury(NODE_FULL, message, self.via, receipt.origin.name)
+        self.router.bury(reason, message, self.via, receipt.origin.name)
 
     def send_hello(self, cause: object) -> None:
         assert self.destination is not None

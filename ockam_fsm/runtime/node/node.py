@@ -310,13 +310,27 @@ class Node:
         onward_route: Route = (),
         *,
         reissue: bool = False,
-        timeout_seconds: float | None = None,
         tracing_context: str | None = None,
     ) -> None:
         """Send a synchronous request; its one outcome is a `Notify` that carries `identifier`."""
         outgoing = Outgoing(payload, onward_route, tracing_context=tracing_context)
-        worker = self._sending(session, outgoing, copies=2)
-        worker.request(identifier, outgoing, reissue=reissue, timeout_seconds=timeout_seconds)
+        self._sending(session, outgoing, copies=2).request(identifier, outgoing, reissue=reissue)
+
+    def withdraw_request(self, session: Address, identifier: Hashable) -> None:
+        """Take a request back: it is not sent any more, and a late response is a dead letter. There is no outcome.
+
+        Nothing happens if it has had its outcome.
+        """
+        self._ordered(session).withdraw_request(identifier)
+
+    def withdraw(self, route: Route, reply: Address) -> None:
+        """Take back what waits for the connection or the session at the begin of `route`, and would be answered at
+        `reply`. What has left has left."""
+        self.router.drain()
+        for first in route[:1]:
+            waits_for = self.destinations.get(canonical(first)) or self.router.residents.get(first)
+            if isinstance(waits_for, Connection | SessionWorker):
+                waits_for.withdraw(reply)
 
     def renegotiate(self, session: Address) -> None:
         self._ordered(session).order(Session.renegotiate)

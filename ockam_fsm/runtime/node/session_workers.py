@@ -88,8 +88,8 @@ class SessionWorker:
         self._heard = 0
         """What that carrier had brought when the hello left."""
         self._told = session.state
-        self._held: list[Receipt | None] = []
-        """The charges of what the session holds."""
+        self._held: dict[int, tuple[Outgoing, Receipt | None]] = {}
+        """The charges of what the session holds, by the identity of the message."""
         self._open: dict[Hashable, Receipt | None] = {}
         """The charges of open requests, which keep what they may have to send again."""
         self.unconfirmed = unconfirmed
@@ -159,12 +159,21 @@ class SessionWorker:
             number, machine = session.seen[0], session.settings.machine.name
             self.router.observe(StateChanged(self.outer, machine, before.name, session.state.name, number))
 
-    def request(
-        self, identifier: Hashable, outgoing: Outgoing, *, reissue: bool, timeout_seconds: float | None
-    ) -> None:
+    def request(self, identifier: Hashable, outgoing: Outgoing, *, reissue: bool) -> None:
         """Open a request. Errors as `order`."""
-        self.order(lambda one: one.request(identifier, outgoing, reissue=reissue, timeout_seconds=timeout_seconds))
+        self.order(lambda one: one.request(identifier, outgoing, reissue=reissue))
         self._open[identifier] = self.router.ledger.take(self.router.serving, weight_of(outgoing))
+
+    def withdraw_request(self, identifier: Hashable) -> None:
+        """Take an open request back; nothing happens if it has had its outcome."""
+        self.order(lambda one: one.withdraw_request(identifier))
+        self._release(self._open.pop(identifier, None))
+
+    def withdraw(self, reply: Address) -> None:
+        """Take back what waits for the session and would be answered at `reply`."""
+        for outgoing, _ in tuple(self.session.waiting):
+            if outgoing.return_route[:1] == (reply,):
+                self.order(lambda one, outgoing=outgoing: one.withdraw(outgoing))  # type: ignore[misc]
 
     def check_room(self, outgoing: Outgoing, copies: int = 1) -> None:
         """Raises LocalSessionError if the node could not keep this message, in a queue or in the session."""
@@ -176,11 +185,13 @@ class SessionWorker:
 
     def _charge_held(self) -> None:
         """Charge what the session has begun to hold to the origin that sent it, and release what has left."""
-        ledger, waiting = self.router.ledger, self.session.waiting
-        while len(self._held) > len(waiting):
-            self._release(self._held.pop(0))
-        for outgoing, _ in waiting[len(self._held) :]:
-            self._held.append(ledger.take(self.router.serving, weight_of(outgoing)))
+        ledger, waiting = self.router.ledger, {id(outgoing): outgoing for outgoing, _ in self.session.waiting}
+        for key in self._held.keys() - waiting.keys():
+            _, receipt = self._held.pop(key)
+            self._release(receipt)
+        for key in waiting.keys() - self._held.keys():
+            outgoing = waiting[key]
+            self._held[key] = outgoing, ledger.take(self.router.serving, weight_of(outgoing))
 
     def _release(self, receipt: Receipt | None) -> None:
         if receipt is not None:
@@ -263,9 +274,9 @@ class SessionWorker:
         """The session is over: its lasting addresses vanish, and whatever relied on it is told."""
         terms = self.session.terms
         self._confirmed()
-        for receipt in (*self._held, *self._open.values()):
+        for receipt in (*(receipt for _, receipt in self._held.values()), *self._open.values()):
             self._release(receipt)
-        self._held, self._open = [], {}
+        self._held, self._open = {}, {}
         self._rely_on(None)
         self.router.unregister(terms.outer)
         if terms.contact is not None and self.router.residents.get(terms.contact) is self:

@@ -91,6 +91,7 @@ _TIMERS = tuple(Timer)
 
 EXHAUSTED = "attempts exhausted"
 NO_ROOM = "no room to hold it"
+WITHDRAWN = "withdrawn"
 
 
 class Effects(Knowledge):
@@ -221,6 +222,15 @@ class Effects(Knowledge):
         assert isinstance(cause, Outgoing)
         place = sum(1 for _, reissued in self.waiting if reissued)
         self._wait(place, cause, reissued=True)
+
+    def take_back(self, cause: Cause) -> None:
+        assert isinstance(cause, Outgoing)
+        held = [outgoing for outgoing, _ in self.waiting]
+        place = held.index(cause)
+        self.waiting = [*self.waiting[:place], *self.waiting[place + 1 :]] or ()
+        self.emit(DeadLetter(WITHDRAWN, cause))
+        if cause.request is not None:
+            self._end_request(cause.request).fire(RequestEvent.WITHDRAW)
 
     def discard_held(self, cause: Cause) -> None:
         waiting, self.waiting = self.waiting, ()

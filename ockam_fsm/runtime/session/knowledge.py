@@ -156,7 +156,7 @@ class Knowledge:
         self.waiting = waiting
 
     def _request(self, record: RequestRecord) -> Request:
-        return Request(record, self.emit)
+        return Request(record, self.emit, self.settings.durations.request_seconds)
 
     def _begin_request(self, record: RequestRecord) -> None:
         request = self._request(record)

@@ -1,6 +1,7 @@
 """One synchronous request over a session, driven by the request table.
 
-Rule 1: exactly one outcome is reported, once; then the request is gone, and a later response is a dead letter.
+Rule 1: exactly one outcome is reported, once, unless the caller takes the request back; then the request is gone, and a
+        later response is a dead letter.
 Rule 2: the reply address names the request and the generation that it was sent in: it is the generation's inner
         address and a number. So it is as hard to guess as that address, and it dies with the generation (S9).
 Source: the discussion, "Synchronous requests"; spec/sessions.md section 6; Return Address and Correlation Identifier of
@@ -62,19 +63,20 @@ class RequestRecord(NamedTuple):
     state: RequestState
     outgoing: Outgoing
     reissue: bool
-    timeout_seconds: float
     reply: Address | None
 
 
 class Request:
-    """A model of the request table. `emit` takes the commands that its effects ask for."""
+    """A model of the request table. `emit` takes the commands that its effects ask for; `sending_seconds`: until the
+    response to one sending is overdue."""
 
-    __slots__ = ("detail", "emit", "identifier", "outgoing", "reissue", "reply", "state", "timeout_seconds")
+    __slots__ = ("detail", "emit", "identifier", "outgoing", "reissue", "reply", "sending_seconds", "state")
     limits: ClassVar[Mapping[str, int | None]] = {}
 
-    def __init__(self, record: RequestRecord, emit: Callable[[Command], None]) -> None:
-        self.identifier, self.state, self.outgoing, self.reissue, self.timeout_seconds, self.reply = record
+    def __init__(self, record: RequestRecord, emit: Callable[[Command], None], sending_seconds: float) -> None:
+        self.identifier, self.state, self.outgoing, self.reissue, self.reply = record
         self.emit = emit
+        self.sending_seconds = sending_seconds
         self.detail = ""
         """What is known of its failure besides the reason."""
 
@@ -83,7 +85,7 @@ class Request:
         return self.state is RequestState.PENDING
 
     def record(self) -> RequestRecord:
-        return RequestRecord(self.identifier, self.state, self.outgoing, self.reissue, self.timeout_seconds, self.reply)
+        return RequestRecord(self.identifier, self.state, self.outgoing, self.reissue, self.reply)
 
     def fire(self, event: RequestEvent, cause: object = None) -> None:
         _DRIVER.fire(self, event, cause)
@@ -93,7 +95,7 @@ class Request:
         self.fire(RequestEvent.SENT)
 
     def start_request(self, cause: object) -> None:
-        self.emit(SetTimer(RequestTimer(self.identifier), self.timeout_seconds))
+        self.emit(SetTimer(RequestTimer(self.identifier), self.sending_seconds))
 
     def stop_request(self, cause: object) -> None:
         self.emit(CancelTimer(RequestTimer(self.identifier)))

@@ -22,7 +22,7 @@ from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.machines.request import RequestEvent, RequestState
 from ockam_fsm.machines.vocabulary import Event, State
-from ockam_fsm.runtime.encoding.gate import check_hashable, check_seconds
+from ockam_fsm.runtime.encoding.gate import check_hashable
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session.commands import AnyTimer, Command, DeadLetter, RequestTimer, Timer
 from ockam_fsm.runtime.session.effects import Cause, Effects, Inbound, Response
@@ -103,10 +103,11 @@ class Session(Effects):
         check_outgoing(outgoing)
         return self._ordered(Event.SEND, outgoing)
 
-    def request(
-        self, identifier: Hashable, outgoing: Outgoing, *, reissue: bool = False, timeout_seconds: float | None = None
-    ) -> list[Command]:
+    def request(self, identifier: Hashable, outgoing: Outgoing, *, reissue: bool = False) -> list[Command]:
         """Accept a synchronous request; its one outcome is a notice that carries `identifier`.
+
+        The session fails when the response to one sending is overdue (`Durations.request_seconds`). How long the caller
+        waits in all is the caller's affair: who has waited for long enough takes it back (`withdraw_request`).
 
         `reissue`: after a renegotiation send it again under the same identifier, instead of failing it. A transient
         session has no next generation to send it in, so there a request fails or expires all the same.
@@ -117,22 +118,32 @@ class Session(Effects):
         """
         check_outgoing(outgoing)
         check_hashable("identifier", identifier)
-        if timeout_seconds is not None:
-            check_seconds("timeout_seconds", timeout_seconds)
         if identifier is None or identifier in self.requests:
             raise LocalSessionError(f"request {identifier!r}: choose an identifier that no open request has")
         if len(self.requests) >= self.settings.requests:
             raise LocalSessionError(f"{len(self.requests)} requests are open, which is the declared capacity: wait")
         named = Outgoing(outgoing.payload, outgoing.onward_route, (), identifier, outgoing.tracing_context)
-        after = self.settings.durations.request_seconds if timeout_seconds is None else timeout_seconds
         again = reissue and self.settings.session_type.persistent
-        record = RequestRecord(identifier, RequestState.READY, named, again, after, None)
-        self._begin_request(record)
+        self._begin_request(RequestRecord(identifier, RequestState.READY, named, again, None))
         try:
             return self._ordered(Event.SEND, named)
         except LocalSessionError:
             self._end_request(identifier)
             raise
+
+    def withdraw(self, outgoing: Outgoing) -> list[Command]:
+        """Take back a message that waits for the session: it becomes a dead letter. Nothing happens if it has left."""
+        waits = any(held == outgoing for held, _ in self.waiting)
+        return self._ordered(Event.WITHDRAW, outgoing) if waits else []
+
+    def withdraw_request(self, identifier: Hashable) -> list[Command]:
+        """Take a request back, whether it waits or has left. It has no outcome, and a late response is a dead letter.
+        Nothing happens if it is over."""
+        request = self.requests.get(identifier)
+        if request is None or not request.pending:
+            return [] if request is None else self.withdraw(request.outgoing)
+        self._end_request(identifier).fire(RequestEvent.WITHDRAW)
+        return self._take()
 
     def renegotiate(self) -> list[Command]:
         """Give the current generation up and negotiate another one.

@@ -13,6 +13,6 @@ TheLimits ==
     [initiator |-> [attempts |-> 2, held |-> 1, misses |-> 1, usable |-> 1, confirmed |-> 1, resting |-> 1],
      responder |-> [attempts |-> 2, held |-> 1, misses |-> 1, usable |-> 1, confirmed |-> 1, resting |-> 1]]
 TheOrders ==
-    [initiator |-> [OPEN |-> 0, SEND |-> 2, REQUEST |-> 0, RENEGOTIATE |-> 0, CLOSE |-> 0, STOP |-> 0, RESTART |-> 0],
-     responder |-> [OPEN |-> 0, SEND |-> 0, REQUEST |-> 0, RENEGOTIATE |-> 0, CLOSE |-> 0, STOP |-> 0, RESTART |-> 0]]
+    [initiator |-> [OPEN |-> 0, SEND |-> 2, REQUEST |-> 0, WITHDRAW |-> 0, RENEGOTIATE |-> 0, CLOSE |-> 0, STOP |-> 0, RESTART |-> 0],
+     responder |-> [OPEN |-> 0, SEND |-> 0, REQUEST |-> 0, WITHDRAW |-> 0, RENEGOTIATE |-> 0, CLOSE |-> 0, STOP |-> 0, RESTART |-> 0]]
 ==============================================================================================================

@@ -7,10 +7,11 @@ EXTENDS Table
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "RENEGOTIATING", "CLOSED"}
 Initial == "IDLE"
 Final == {"CLOSED"}
-Events == {"OPEN", "SEND", "RENEGOTIATE", "CLOSE", "STOP", "HELLO_NEWER", "HELLO_REPEATED", "HELLO_OLDER",
-    "PREVIOUS_ENDED", "CONFIRMED", "DATA_RECEIVED", "KEEPALIVE_RECEIVED", "CLOSE_RECEIVED",
-    "CLOSE_AT_CONTACT", "GOING_AWAY_RECEIVED", "ERROR_RECEIVED", "STRAY", "LOWER_LAYER_LOST",
-    "REQUEST_EXPIRED", "REISSUE", "NEGOTIATION_EXPIRED", "IDLE_EXPIRED", "RETENTION_EXPIRED"}
+Events == {"OPEN", "SEND", "WITHDRAW", "RENEGOTIATE", "CLOSE", "STOP", "HELLO_NEWER", "HELLO_REPEATED",
+    "HELLO_OLDER", "PREVIOUS_ENDED", "CONFIRMED", "DATA_RECEIVED", "KEEPALIVE_RECEIVED",
+    "CLOSE_RECEIVED", "CLOSE_AT_CONTACT", "GOING_AWAY_RECEIVED", "ERROR_RECEIVED", "STRAY",
+    "LOWER_LAYER_LOST", "REQUEST_EXPIRED", "REISSUE", "NEGOTIATION_EXPIRED", "IDLE_EXPIRED",
+    "RETENTION_EXPIRED"}
 
 --------------------------------------------------------------------------------------------------------------
 \* a responder is created by its host when a hello arrives
@@ -176,6 +177,17 @@ HP1(c, max) == Row("HP1", "NEGOTIATING", [c EXCEPT !.held = Increment(@, max.hel
 \* RENEGOTIATING, SEND [held < held limit]. Source: 7.2
 HP2(c, max) == Row("HP2", "RENEGOTIATING", [c EXCEPT !.held = Increment(@, max.held)], <<"HOLD">>)
 --------------------------------------------------------------------------------------------------------------
+\* a message that waits is taken back
+
+\* NEGOTIATING, WITHDRAW [held ≥ 1]. Source: 6.7
+IP1(c, max) == Row("IP1", "NEGOTIATING", [c EXCEPT !.held = Decrement(@, max.held)], <<"TAKE_BACK">>)
+
+\* RENEGOTIATING, WITHDRAW [held ≥ 1]. Source: 6.7
+IP2(c, max) == Row("IP2", "RENEGOTIATING", [c EXCEPT !.held = Decrement(@, max.held)], <<"TAKE_BACK">>)
+
+\* TIMED_OUT, WITHDRAW [held ≥ 1]. Source: 6.7
+IP3(c, max) == Row("IP3", "TIMED_OUT", [c EXCEPT !.held = Decrement(@, max.held)], <<"TAKE_BACK">>)
+--------------------------------------------------------------------------------------------------------------
 \* requests to be reissued wait before everything else; without room they fail
 
 \* TIMED_OUT, REISSUE [held < held limit]. Source: 6.6, 7.4
@@ -276,6 +288,7 @@ Decide(state, event, c, max) ==
         [] event = "HELLO_OLDER" -> AP1(c, max)
         [] event = "OPEN" -> Refused("a responder waits for a hello")
         [] event = "SEND" -> Refused("nobody has asked for a session yet")
+        [] event = "WITHDRAW" -> Refused("no message waits here")
         [] event = "RENEGOTIATE" -> Refused("only the initiator of a one-sided session renegotiates")
         [] event = "HELLO_REPEATED" -> Ignored("this session answers no hello now")
         [] event = "PREVIOUS_ENDED" -> Refused("no generation is usable")
@@ -296,6 +309,9 @@ Decide(state, event, c, max) ==
      (CASE event = "SEND" ->
             (CASE BelowLimit(c.held, max.held) -> HP1(c, max)
               [] AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
+        [] event = "WITHDRAW" ->
+            (CASE c.held >= 1 -> IP1(c, max)
+              [] c.held < 1 -> Refused("no message waits here"))
         [] event = "CLOSE" -> ZP2(c, max)
         [] event = "STOP" -> LP2(c, max)
         [] event = "HELLO_NEWER" -> RW1(c, max)
@@ -338,6 +354,7 @@ Decide(state, event, c, max) ==
         [] event = "REQUEST_EXPIRED" -> FW5(c, max)
         [] event = "IDLE_EXPIRED" -> SW1(c, max)
         [] event = "OPEN" -> Refused("a responder waits for a hello")
+        [] event = "WITHDRAW" -> Refused("no message waits here")
         [] event = "RENEGOTIATE" -> Refused("only the initiator of a one-sided session renegotiates")
         [] event = "PREVIOUS_ENDED" -> Refused("no generation is usable")
         [] event = "CONFIRMED" -> Ignored("no answer waits to be confirmed")
@@ -349,6 +366,9 @@ Decide(state, event, c, max) ==
      (CASE event = "SEND" ->
             (CASE BelowLimit(c.held, max.held) -> HX1(c, max)
               [] AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
+        [] event = "WITHDRAW" ->
+            (CASE c.held >= 1 -> IP3(c, max)
+              [] c.held < 1 -> Refused("no message waits here"))
         [] event = "CLOSE" -> ZP4(c, max)
         [] event = "STOP" -> LP4(c, max)
         [] event = "HELLO_NEWER" -> DW1(c, max)
@@ -376,6 +396,9 @@ Decide(state, event, c, max) ==
      (CASE event = "SEND" ->
             (CASE BelowLimit(c.held, max.held) -> HP2(c, max)
               [] AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
+        [] event = "WITHDRAW" ->
+            (CASE c.held >= 1 -> IP2(c, max)
+              [] c.held < 1 -> Refused("no message waits here"))
         [] event = "CLOSE" -> ZP5(c, max)
         [] event = "STOP" -> LP5(c, max)
         [] event = "HELLO_NEWER" -> RW3(c, max)
@@ -419,6 +442,7 @@ Decide(state, event, c, max) ==
   [] state = "CLOSED" ->
      (CASE event = "OPEN" -> Refused("a responder waits for a hello")
         [] event = "SEND" -> Refused("the session is closed")
+        [] event = "WITHDRAW" -> Refused("no message waits here")
         [] event = "RENEGOTIATE" -> Refused("only the initiator of a one-sided session renegotiates")
         [] event \in {"CLOSE", "STOP"} -> Ignored("the session is closed")
         [] event \in {"HELLO_NEWER", "HELLO_REPEATED", "HELLO_OLDER"} -> Ignored("this session answers no hello now")

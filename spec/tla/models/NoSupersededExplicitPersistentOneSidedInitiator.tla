@@ -7,10 +7,10 @@ EXTENDS Table
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "RENEGOTIATING", "CLOSED"}
 Initial == "IDLE"
 Final == {"CLOSED"}
-Events == {"OPEN", "SEND", "RENEGOTIATE", "CLOSE", "STOP", "ANSWER_CURRENT", "ANSWER_CHANGED", "ANSWER_STALE",
-    "SUPERSEDED", "DATA_RECEIVED", "KEEPALIVE_RECEIVED", "KEEPALIVE_ANSWERED", "CLOSE_RECEIVED",
-    "GOING_AWAY_RECEIVED", "ERROR_RECEIVED", "STRAY", "LOWER_LAYER_LOST", "REQUEST_EXPIRED", "REISSUE",
-    "NEGOTIATION_EXPIRED", "BACK_OFF_EXPIRED", "KEEPALIVE_DUE"}
+Events == {"OPEN", "SEND", "WITHDRAW", "RENEGOTIATE", "CLOSE", "STOP", "ANSWER_CURRENT", "ANSWER_CHANGED",
+    "ANSWER_STALE", "SUPERSEDED", "DATA_RECEIVED", "KEEPALIVE_RECEIVED", "KEEPALIVE_ANSWERED",
+    "CLOSE_RECEIVED", "GOING_AWAY_RECEIVED", "ERROR_RECEIVED", "STRAY", "LOWER_LAYER_LOST",
+    "REQUEST_EXPIRED", "REISSUE", "NEGOTIATION_EXPIRED", "BACK_OFF_EXPIRED", "KEEPALIVE_DUE"}
 
 --------------------------------------------------------------------------------------------------------------
 \* explicit creation: an API call opens the session
@@ -166,6 +166,17 @@ HP1(c, max) == Row("HP1", "NEGOTIATING", [c EXCEPT !.held = Increment(@, max.hel
 \* RENEGOTIATING, SEND [held < held limit]. Source: 7.2
 HP2(c, max) == Row("HP2", "RENEGOTIATING", [c EXCEPT !.held = Increment(@, max.held)], <<"HOLD">>)
 --------------------------------------------------------------------------------------------------------------
+\* a message that waits is taken back
+
+\* NEGOTIATING, WITHDRAW [held ≥ 1]. Source: 6.7
+IP1(c, max) == Row("IP1", "NEGOTIATING", [c EXCEPT !.held = Decrement(@, max.held)], <<"TAKE_BACK">>)
+
+\* RENEGOTIATING, WITHDRAW [held ≥ 1]. Source: 6.7
+IP2(c, max) == Row("IP2", "RENEGOTIATING", [c EXCEPT !.held = Decrement(@, max.held)], <<"TAKE_BACK">>)
+
+\* TIMED_OUT, WITHDRAW [held ≥ 1]. Source: 6.7
+IP3(c, max) == Row("IP3", "TIMED_OUT", [c EXCEPT !.held = Decrement(@, max.held)], <<"TAKE_BACK">>)
+--------------------------------------------------------------------------------------------------------------
 \* requests to be reissued wait before everything else; without room they fail
 
 \* TIMED_OUT, REISSUE [held < held limit]. Source: 6.6, 7.4
@@ -230,6 +241,7 @@ Decide(state, event, c, max) ==
         [] event = "CLOSE" -> ZP1(c, max)
         [] event = "STOP" -> LP1(c, max)
         [] event = "SEND" -> Refused("the session is not open")
+        [] event = "WITHDRAW" -> Refused("no message waits here")
         [] event = "RENEGOTIATE" -> Refused("there is no established session to renegotiate")
         [] event = "ANSWER_CURRENT" -> Ignored("no attempt waits for this answer")
         [] event = "ANSWER_CHANGED" -> Ignored("the generation that it answers is not established")
@@ -251,6 +263,9 @@ Decide(state, event, c, max) ==
      (CASE event = "SEND" ->
             (CASE BelowLimit(c.held, max.held) -> HP1(c, max)
               [] AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
+        [] event = "WITHDRAW" ->
+            (CASE c.held >= 1 -> IP1(c, max)
+              [] c.held < 1 -> Refused("no message waits here"))
         [] event = "CLOSE" -> ZP2(c, max)
         [] event = "STOP" -> LP2(c, max)
         [] event = "ANSWER_CURRENT" -> NP1(c, max)
@@ -289,6 +304,7 @@ Decide(state, event, c, max) ==
             (CASE BelowLimit(c.misses, max.misses) -> KO1(c, max)
               [] AtLimit(c.misses, max.misses) -> KO2(c, max))
         [] event = "OPEN" -> Refused("the session is open already")
+        [] event = "WITHDRAW" -> Refused("no message waits here")
         [] event = "ANSWER_CURRENT" -> Ignored("no attempt waits for this answer")
         [] event = "ANSWER_STALE" -> Ignored("late answer")
         [] event = "SUPERSEDED" -> Ignored("the attempt that it names is over")
@@ -300,6 +316,9 @@ Decide(state, event, c, max) ==
      (CASE event = "SEND" ->
             (CASE BelowLimit(c.held, max.held) -> HX1(c, max)
               [] AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
+        [] event = "WITHDRAW" ->
+            (CASE c.held >= 1 -> IP3(c, max)
+              [] c.held < 1 -> Refused("no message waits here"))
         [] event = "CLOSE" -> ZP4(c, max)
         [] event = "STOP" -> LP4(c, max)
         [] event = "REISSUE" ->
@@ -328,6 +347,9 @@ Decide(state, event, c, max) ==
      (CASE event = "SEND" ->
             (CASE BelowLimit(c.held, max.held) -> HP2(c, max)
               [] AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
+        [] event = "WITHDRAW" ->
+            (CASE c.held >= 1 -> IP2(c, max)
+              [] c.held < 1 -> Refused("no message waits here"))
         [] event = "CLOSE" -> ZP5(c, max)
         [] event = "STOP" -> LP5(c, max)
         [] event = "ANSWER_CURRENT" -> GO1(c, max)
@@ -351,6 +373,7 @@ Decide(state, event, c, max) ==
   [] state = "CLOSED" ->
      (CASE event = "OPEN" -> Refused("the session is open already")
         [] event = "SEND" -> Refused("the session is closed")
+        [] event = "WITHDRAW" -> Refused("no message waits here")
         [] event = "RENEGOTIATE" -> Refused("there is no established session to renegotiate")
         [] event \in {"CLOSE", "STOP"} -> Ignored("the session is closed")
         [] event = "ANSWER_CURRENT" -> Ignored("no attempt waits for this answer")

@@ -7,10 +7,10 @@ EXTENDS Table
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "CLOSED"}
 Initial == "IDLE"
 Final == {"CLOSED"}
-Events == {"OPEN", "SEND", "RENEGOTIATE", "CLOSE", "STOP", "ANSWER_CURRENT", "ANSWER_CHANGED", "ANSWER_STALE",
-    "SUPERSEDED", "DATA_RECEIVED", "KEEPALIVE_RECEIVED", "KEEPALIVE_ANSWERED", "CLOSE_RECEIVED",
-    "GOING_AWAY_RECEIVED", "ERROR_RECEIVED", "STRAY", "LOWER_LAYER_LOST", "REQUEST_EXPIRED",
-    "NEGOTIATION_EXPIRED", "BACK_OFF_EXPIRED", "KEEPALIVE_DUE"}
+Events == {"OPEN", "SEND", "WITHDRAW", "RENEGOTIATE", "CLOSE", "STOP", "ANSWER_CURRENT", "ANSWER_CHANGED",
+    "ANSWER_STALE", "SUPERSEDED", "DATA_RECEIVED", "KEEPALIVE_RECEIVED", "KEEPALIVE_ANSWERED",
+    "CLOSE_RECEIVED", "GOING_AWAY_RECEIVED", "ERROR_RECEIVED", "STRAY", "LOWER_LAYER_LOST",
+    "REQUEST_EXPIRED", "NEGOTIATION_EXPIRED", "BACK_OFF_EXPIRED", "KEEPALIVE_DUE"}
 
 --------------------------------------------------------------------------------------------------------------
 \* explicit creation: an API call opens the session
@@ -113,6 +113,14 @@ TT3(c, max) == Row("TT3", "CLOSED", [c EXCEPT !.held = 0],
 \* NEGOTIATING, SEND [held < held limit]. Source: 7.2
 HT1(c, max) == Row("HT1", "NEGOTIATING", [c EXCEPT !.held = Increment(@, max.held)], <<"HOLD">>)
 --------------------------------------------------------------------------------------------------------------
+\* a message that waits is taken back
+
+\* NEGOTIATING, WITHDRAW [held ≥ 1]. Source: 6.7
+IT1(c, max) == Row("IT1", "NEGOTIATING", [c EXCEPT !.held = Decrement(@, max.held)], <<"TAKE_BACK">>)
+
+\* TIMED_OUT, WITHDRAW [held ≥ 1]. Source: 6.7
+IT2(c, max) == Row("IT2", "TIMED_OUT", [c EXCEPT !.held = Decrement(@, max.held)], <<"TAKE_BACK">>)
+--------------------------------------------------------------------------------------------------------------
 \* closing, by order of the application
 
 \* IDLE, CLOSE. Source: 3.8
@@ -156,6 +164,7 @@ Decide(state, event, c, max) ==
         [] event = "CLOSE" -> ZT1(c, max)
         [] event = "STOP" -> LT1(c, max)
         [] event = "SEND" -> Refused("the session is not open")
+        [] event = "WITHDRAW" -> Refused("no message waits here")
         [] event = "RENEGOTIATE" -> Refused("a transient session never renegotiates")
         [] event = "ANSWER_CURRENT" -> Ignored("no attempt waits for this answer")
         [] event = "ANSWER_CHANGED" -> Ignored("the generation that it answers is not established")
@@ -176,6 +185,9 @@ Decide(state, event, c, max) ==
      (CASE event = "SEND" ->
             (CASE BelowLimit(c.held, max.held) -> HT1(c, max)
               [] AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
+        [] event = "WITHDRAW" ->
+            (CASE c.held >= 1 -> IT1(c, max)
+              [] c.held < 1 -> Refused("no message waits here"))
         [] event = "STOP" -> LT2(c, max)
         [] event = "ANSWER_CURRENT" -> NT1(c, max)
         [] event = "SUPERSEDED" -> NT2(c, max)
@@ -212,6 +224,7 @@ Decide(state, event, c, max) ==
             (CASE BelowLimit(c.misses, max.misses) -> KT1(c, max)
               [] AtLimit(c.misses, max.misses) -> KT2(c, max))
         [] event = "OPEN" -> Refused("the session is open already")
+        [] event = "WITHDRAW" -> Refused("no message waits here")
         [] event = "RENEGOTIATE" -> Refused("a transient session never renegotiates")
         [] event = "ANSWER_CURRENT" -> Ignored("no attempt waits for this answer")
         [] event = "ANSWER_STALE" -> Ignored("late answer")
@@ -220,7 +233,10 @@ Decide(state, event, c, max) ==
         [] event = "NEGOTIATION_EXPIRED" -> Refused("the negotiation timer runs during negotiations only")
         [] event = "BACK_OFF_EXPIRED" -> Refused("the back-off runs in TIMED_OUT only"))
   [] state = "TIMED_OUT" ->
-     (CASE event = "CLOSE" -> ZT4(c, max)
+     (CASE event = "WITHDRAW" ->
+            (CASE c.held >= 1 -> IT2(c, max)
+              [] c.held < 1 -> Refused("no message waits here"))
+        [] event = "CLOSE" -> ZT4(c, max)
         [] event = "STOP" -> LT4(c, max)
         [] event = "BACK_OFF_EXPIRED" -> TT1(c, max)
         [] event = "OPEN" -> Refused("the session is open already")
@@ -243,6 +259,7 @@ Decide(state, event, c, max) ==
   [] state = "CLOSED" ->
      (CASE event = "OPEN" -> Refused("the session is open already")
         [] event = "SEND" -> Refused("the session is closed")
+        [] event = "WITHDRAW" -> Refused("no message waits here")
         [] event = "RENEGOTIATE" -> Refused("a transient session never renegotiates")
         [] event \in {"CLOSE", "STOP"} -> Ignored("the session is closed")
         [] event = "ANSWER_CURRENT" -> Ignored("no attempt waits for this answer")

@@ -6,10 +6,10 @@ EXTENDS Table
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "CLOSED"}
 Initial == "IDLE"
 Final == {"CLOSED"}
-Events == {"OPEN", "SEND", "RENEGOTIATE", "CLOSE", "STOP", "HELLO_NEWER", "HELLO_REPEATED", "HELLO_OLDER",
-    "CONFIRMED", "DATA_RECEIVED", "KEEPALIVE_RECEIVED", "CLOSE_RECEIVED", "CLOSE_AT_CONTACT",
-    "GOING_AWAY_RECEIVED", "ERROR_RECEIVED", "STRAY", "LOWER_LAYER_LOST", "REQUEST_EXPIRED",
-    "NEGOTIATION_EXPIRED", "BACK_OFF_EXPIRED", "IDLE_EXPIRED"}
+Events == {"OPEN", "SEND", "WITHDRAW", "RENEGOTIATE", "CLOSE", "STOP", "HELLO_NEWER", "HELLO_REPEATED",
+    "HELLO_OLDER", "CONFIRMED", "DATA_RECEIVED", "KEEPALIVE_RECEIVED", "CLOSE_RECEIVED",
+    "CLOSE_AT_CONTACT", "GOING_AWAY_RECEIVED", "ERROR_RECEIVED", "STRAY", "LOWER_LAYER_LOST",
+    "REQUEST_EXPIRED", "NEGOTIATION_EXPIRED", "BACK_OFF_EXPIRED", "IDLE_EXPIRED"}
 
 --------------------------------------------------------------------------------------------------------------
 \* a responder is created by its host when a hello arrives
@@ -94,6 +94,14 @@ TT3(c, max) == Row("TT3", "CLOSED", [c EXCEPT !.held = 0],
 \* NEGOTIATING, SEND [held < held limit]. Source: 7.2
 HT1(c, max) == Row("HT1", "NEGOTIATING", [c EXCEPT !.held = Increment(@, max.held)], <<"HOLD">>)
 --------------------------------------------------------------------------------------------------------------
+\* a message that waits is taken back
+
+\* NEGOTIATING, WITHDRAW [held ≥ 1]. Source: 6.7
+IT1(c, max) == Row("IT1", "NEGOTIATING", [c EXCEPT !.held = Decrement(@, max.held)], <<"TAKE_BACK">>)
+
+\* TIMED_OUT, WITHDRAW [held ≥ 1]. Source: 6.7
+IT2(c, max) == Row("IT2", "TIMED_OUT", [c EXCEPT !.held = Decrement(@, max.held)], <<"TAKE_BACK">>)
+--------------------------------------------------------------------------------------------------------------
 \* a peer without a messaging route closes the session along the initialization route
 
 \* NEGOTIATING, CLOSE_AT_CONTACT. Source: 3.8
@@ -156,6 +164,7 @@ Decide(state, event, c, max) ==
         [] event = "HELLO_NEWER" -> A1(c, max)
         [] event = "OPEN" -> Refused("a responder waits for a hello")
         [] event = "SEND" -> Refused("nobody has asked for a session yet")
+        [] event = "WITHDRAW" -> Refused("no message waits here")
         [] event = "RENEGOTIATE" -> Refused("a transient session never renegotiates")
         [] event \in {"HELLO_REPEATED", "HELLO_OLDER"} -> Ignored("this session answers no hello now")
         [] event = "CONFIRMED" -> Ignored("no answer waits to be confirmed")
@@ -173,6 +182,9 @@ Decide(state, event, c, max) ==
      (CASE event = "SEND" ->
             (CASE BelowLimit(c.held, max.held) -> HT1(c, max)
               [] AtLimit(c.held, max.held) -> Refused("the session is not established and can hold no more messages"))
+        [] event = "WITHDRAW" ->
+            (CASE c.held >= 1 -> IT1(c, max)
+              [] c.held < 1 -> Refused("no message waits here"))
         [] event = "CLOSE" -> ZT2(c, max)
         [] event = "STOP" -> LT2(c, max)
         [] event = "HELLO_REPEATED" -> QT2(c, max)
@@ -208,6 +220,7 @@ Decide(state, event, c, max) ==
         [] event = "REQUEST_EXPIRED" -> FT5(c, max)
         [] event = "IDLE_EXPIRED" -> ST1(c, max)
         [] event = "OPEN" -> Refused("a responder waits for a hello")
+        [] event = "WITHDRAW" -> Refused("no message waits here")
         [] event = "RENEGOTIATE" -> Refused("a transient session never renegotiates")
         [] event = "HELLO_NEWER" -> Ignored("this session answers no hello now")
         [] event = "CONFIRMED" -> Ignored("no answer waits to be confirmed")
@@ -215,7 +228,10 @@ Decide(state, event, c, max) ==
         [] event = "NEGOTIATION_EXPIRED" -> Refused("the negotiation timer runs during negotiations only")
         [] event = "BACK_OFF_EXPIRED" -> Refused("the back-off runs in TIMED_OUT only"))
   [] state = "TIMED_OUT" ->
-     (CASE event = "CLOSE" -> ZT4(c, max)
+     (CASE event = "WITHDRAW" ->
+            (CASE c.held >= 1 -> IT2(c, max)
+              [] c.held < 1 -> Refused("no message waits here"))
+        [] event = "CLOSE" -> ZT4(c, max)
         [] event = "STOP" -> LT4(c, max)
         [] event = "CLOSE_AT_CONTACT" -> CT3(c, max)
         [] event = "BACK_OFF_EXPIRED" -> TT1(c, max)
@@ -236,6 +252,7 @@ Decide(state, event, c, max) ==
   [] state = "CLOSED" ->
      (CASE event = "OPEN" -> Refused("a responder waits for a hello")
         [] event = "SEND" -> Refused("the session is closed")
+        [] event = "WITHDRAW" -> Refused("no message waits here")
         [] event = "RENEGOTIATE" -> Refused("a transient session never renegotiates")
         [] event \in {"CLOSE", "STOP"} -> Ignored("the session is closed")
         [] event \in {"HELLO_NEWER", "HELLO_REPEATED", "HELLO_OLDER"} -> Ignored("this session answers no hello now")
