@@ -376,6 +376,8 @@ def test_what_is_over_or_has_left_is_not_taken_back() -> None:
                   lambda s: s.withdraw(Outgoing(b"m"))):  # fmt: skip
         i.order(order)
     assert (i.session.snapshot(), outcomes(i)) == (before, [("Responded", "q")])
+    with pytest.raises(LocalSessionError, match="identifier"):
+        i.order(lambda session: session.withdraw_request(["q"]))
 
 
 def test_a_pending_request_fails_with_its_session_by_default() -> None:

@@ -138,7 +138,12 @@ class Session(Effects):
 
     def withdraw_request(self, identifier: Hashable) -> list[Command]:
         """Take a request back, whether it waits or has left. It has no outcome, and a late response is a dead letter.
-        Nothing happens if it is over."""
+        Nothing happens if it is over.
+
+        Raises:
+            LocalSessionError: nothing can have this identifier.
+        """
+        check_hashable("identifier", identifier)
         request = self.requests.get(identifier)
         if request is None or not request.pending:
             return [] if request is None else self.withdraw(request.outgoing)
