@@ -377,7 +377,7 @@ def test_what_is_over_or_has_left_is_not_taken_back() -> None:
         i.order(order)
     assert (i.session.snapshot(), outcomes(i)) == (before, [("Responded", "q")])
     with pytest.raises(LocalSessionError, match="identifier"):
-        i.order(lambda session: session.withdraw_request(["q"]))
+        i.order(lambda session: session.withdraw_request(["q"]))  # type: ignore[arg-type]
 
 
 def test_a_pending_request_fails_with_its_session_by_default() -> None:
