@@ -20,7 +20,7 @@ need = command -v $(1) >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get
   { echo "$(1) is not installed. Install the packages: $(2)." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint test-all nightly newest constraints spec spin bench mutants kit-mutants fuzz attack clean
+.PHONY: help demo test lint test-all nightly newest constraints spec spin bench mutants kit-mutants code-mutants fuzz attack clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -103,6 +103,10 @@ mutants: $(VENV)/.all ## every single fault in the session tables, judged by the
 
 kit-mutants: $(VENV)/.all ## the same faults, judged by the in-process kit; writes tests/quality/KIT_SURVIVORS.md
 	$(BIN)/python -m tests.quality.kit_mutants
+
+code-mutants: $(VENV)/.all ## a sample of single faults in the runtime's code, judged by the properties; writes tests/quality/CODE_SURVIVORS.md
+	@$(PIP) -e '.[mutation]'
+	$(BIN)/python -m tests.quality.code_mutants
 
 attack: $(VENV)/.all ## attacks on a real node, measured beside an honest client; writes docs/attacks.md (10 minutes)
 	$(BIN)/python -m tests.attacks --write docs/attacks.md

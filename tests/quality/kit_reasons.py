@@ -53,8 +53,8 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
         "ZP1 retarget RENEGOTIATING", "LP1 retarget RENEGOTIATING",
     ),
     _SAME_STATE: (
-        *(f"{row} retarget RENEGOTIATING" for row in ("QO2", "QO4", "RO1", "HP1")),
-        *(f"{row} retarget NEGOTIATING" for row in ("DW1", "WX1", "WI1", "BX1", "BM1", "BM4", "HP2")),
+        *(f"{row} retarget RENEGOTIATING" for row in ("QO2", "QO4", "RO1", "HP1", "IP1")),
+        *(f"{row} retarget NEGOTIATING" for row in ("DW1", "WX1", "WI1", "BX1", "BM1", "BM4", "HP2", "IP2")),
     ),
     "a transient session makes no further hello: the number is for its storage alone": (
         "NT2 lose CATCH_UP", "NTI2 lose CATCH_UP",
@@ -66,6 +66,13 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
     "it closes by itself in the same moment; of what may come in between the kit tries a close by order only (ZT4)": (
         *(f"{row} {fault}" for row in ("LT4", "CT3") for fault in (*_ENDS, "lose STOP_TIMERS")),
         *(f"LT4 {fault}" for fault in ("retarget IDLE", "lose FAIL_REQUESTS", "lose DISCARD_HELD")),
+    ),
+    "it closes by itself in the same moment: an end that has done so by then has failed the request instead": tuple(
+        f"IT2 {fault}"
+        for fault in (
+            "drop", "retarget IDLE", "retarget NEGOTIATING", "retarget ESTABLISHED", "retarget CLOSED",
+            "lose TAKE_BACK", "update missing held := held - 1", "update twice held := held - 1",
+        )
     ),
     "the reason that a failed request carries is not compared (conformance/target.py)": (
         "BX2 swap NOTE_EXHAUSTED, FAIL_REQUESTS", "BM2 swap NOTE_EXHAUSTED, FAIL_REQUESTS",

@@ -1,0 +1,200 @@
+"""Mutants of the runtime's code, made by mutmut and judged by the explorer and the Hypothesis machines alone.
+
+    python -m tests.quality.code_mutants                     the usual sample; writes CODE_SURVIVORS.md
+    python -m tests.quality.code_mutants --sample 0          all of them, which takes hours; writes CODE_SURVIVORS.md
+    python -m tests.quality.code_mutants --only GLOB         those whose name matches; writes nothing
+
+A mutant is
+
+    text                it changes a text for people only, and is not judged
+    killed              a property fails, an end raises, or it never ends (judges_of_code.py)
+    survivor            an example sees it, and no property does
+    indistinguishable   no example sees it either
+
+Theory: the table mutants (mutants.py) are told apart by trying every state. Code has no such list, so that the examples
+in `EXAMPLES` stand for it: what neither they nor the properties see makes no difference that anybody has thought of.
+
+Rule 1: the sample is drawn by chance from all mutants, with a seed that is written on the page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from difflib import ndiff
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+
+from tests.quality.code_reasons import REASONS
+from tests.quality.report import GOAL, INDISTINGUISHABLE, KILLED, SURVIVOR
+
+FOLDER = Path("mutants")
+"""Where mutmut puts its copy of the project."""
+PAGE = Path(__file__).with_name("CODE_SURVIVORS.md")
+EXAMPLES = ("tests/runtime", "tests/net/test_contract.py")
+SAMPLE, SEED, PROCESSES = 300, 1, 2
+TEXT = "text"
+SURVIVED = (0, 5, 33)
+"""Exit statuses of mutmut's judging: the judges pass, or none of them reaches the mutant."""
+MUTMUT = (str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(PROCESSES))
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a mutant: its function, what is changed in it, and the verdict."""
+
+    place: str
+    change: str
+    verdict: str
+
+    @property
+    def reason(self) -> str:
+        return REASONS.get(f"{self.place}: {self.change}", "")
+
+
+# What mutmut has made -------------------------------------------------------------------------------------------------
+
+
+def made() -> dict[str, Path]:
+    """Mutant -> the file that has it. They are made anew, from the code as it is."""
+    subprocess.run([*MUTMUT, "none of them"], capture_output=True, check=False)
+    found = {name: meta.with_suffix("") for meta in sorted(FOLDER.rglob("*.py.meta")) for name in _results(meta)}
+    assert found, "mutmut has made no mutants: run it by hand to see why"
+    return dict(sorted(found.items()))
+
+
+def _results(meta: Path) -> dict[str, int | None]:
+    found: dict[str, int | None] = json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"]
+    return found
+
+
+@cache
+def _functions(path: Path) -> dict[str, ast.AST]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+def difference(name: str, path: Path) -> tuple[str, str]:
+    """The function that a mutant is of, and what is changed in it, each as text."""
+    mutated = name.rpartition(".")[2]
+    original, _, number = mutated.rpartition("_")
+    pair = [_functions(path)[f"{original}_{which}"] for which in ("orig", number)]
+    before, after = (ast.unparse(node).splitlines()[1:] for node in pair)
+    changed = [line for line in ndiff(before, after) if line[:1] in "-+"]
+    function = original.removesuffix("__mutmut").removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
+    return f"{path.relative_to(FOLDER / 'ockam_fsm' / 'runtime')} {function}", " ".join(map(_tidy, changed))
+
+
+def _tidy(line: str) -> str:
+    return line[:2] + line[2:].strip()
+
+
+def is_text(name: str, path: Path) -> bool:
+    """Whether nothing but texts is changed; bytes are no texts."""
+    mutated = name.rpartition(".")[2]
+    original, _, number = mutated.rpartition("_")
+    blank = [ast.dump(_Blank().visit(ast.parse(ast.unparse(_functions(path)[f"{original}_{which}"])).body[0]))
+             for which in ("orig", number)]  # fmt: skip
+    return blank[0].replace(f"{original}_orig", "") == blank[1].replace(mutated, "")
+
+
+class _Blank(ast.NodeTransformer):
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        return ast.Constant("") if isinstance(node.value, str) else node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.Constant:
+        return ast.Constant("")
+
+
+# Judging --------------------------------------------------------------------------------------------------------------
+
+
+def judged(found: dict[str, Path], say: Callable[[str], None]) -> Iterator[Fate]:
+    spoken = {name for name, path in found.items() if is_text(name, path)}
+    chosen = {name: path for name, path in found.items() if name not in spoken}
+    yield from (Fate(*difference(name, found[name]), TEXT) for name in sorted(spoken))
+    say(f"{len(found)} mutants, {len(spoken)} of them are texts; judging {len(chosen)} ...")
+    subprocess.run([*MUTMUT, *chosen], stdout=subprocess.DEVNULL, check=False)
+    results = {name: _results(path.with_suffix(".py.meta"))[name] for name, path in chosen.items()}
+    assert None not in results.values(), "mutmut has not judged all of them"
+    left = [name for name, status in results.items() if status in SURVIVED]
+    say(f"{len(left)} pass the properties; asking the examples ...")
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        seen = dict(zip(left, pool.map(seen_by_an_example, left), strict=True))
+    for name, path in chosen.items():
+        verdict = KILLED if name not in seen else SURVIVOR if seen[name] else INDISTINGUISHABLE
+        yield Fate(*difference(name, path), verdict)
+
+
+def seen_by_an_example(name: str) -> bool:
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *EXAMPLES]
+    environment = os.environ | {"MUTANT_UNDER_TEST": name, "PYTHONPATH": "."}
+    try:
+        return subprocess.run(command, cwd=FOLDER, env=environment, capture_output=True, timeout=300).returncode != 0
+    except subprocess.TimeoutExpired:
+        return True
+
+
+# The page -------------------------------------------------------------------------------------------------------------
+
+
+def share_killed(fates: Sequence[Fate]) -> float:
+    count = Counter(fate.verdict for fate in fates)
+    told = count[KILLED] + count[SURVIVOR]
+    return count[KILLED] / told if told else 1.0
+
+
+def page(fates: Sequence[Fate], drawn: str) -> str:
+    rooms = sorted({fate.place.partition("/")[0] for fate in fates})
+    verdicts = (TEXT, KILLED, SURVIVOR, INDISTINGUISHABLE)
+    lines = [
+        "<!-- GENERATED by `make code-mutants`; reasons are written in code_reasons.py -->",
+        "# Mutants of the runtime's code",
+        "",
+        "Single faults in `ockam_fsm/runtime`, made by mutmut, judged by the explorer and the Hypothesis machines;",
+        f"the words are defined in code_mutants.py. {drawn}",
+        "",
+        f"| folder | mutants | {' | '.join(verdicts)} |",
+        f"| --- {'| --- ' * (len(verdicts) + 1)}|",
+    ]
+    for room in (*rooms, ""):
+        count = Counter(fate.verdict for fate in fates if fate.place.startswith(room))
+        lines.append(f"| {room or 'all'} | {count.total()} | {' | '.join(str(count[one]) for one in verdicts)} |")
+    lines += ["", f"{share_killed(fates):.1%} of those that make a difference are killed; the goal is {GOAL:.0%}.", ""]
+    lines += ["## Survivors", ""]
+    survivors = sorted((f for f in fates if f.verdict == SURVIVOR), key=lambda fate: (fate.place, fate.change))
+    lines += [f"- {fate.place}: `{fate.change}`: {fate.reason or 'no reason is known'}" for fate in survivors]
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description="Judge mutants of the runtime's code by the properties.")
+    parser.add_argument("--sample", type=int, default=SAMPLE, help="how many (0: all); %(default)s by default")
+    parser.add_argument("--seed", type=int, default=SEED, help="which of them; %(default)s by default")
+    parser.add_argument("--only", default="*", help="a pattern of mutmut's names; writes no page")
+    given = parser.parse_args(arguments)
+    print("Making the mutants ...", flush=True)
+    found = {name: path for name, path in made().items() if fnmatch(name, given.only)}
+    drawn = f"All {len(found)} of them."
+    if 0 < given.sample < len(found):
+        drawn = f"A sample of {given.sample} from {len(found)}, drawn with the seed {given.seed}."
+        found = dict(sorted(random.Random(given.seed).sample(sorted(found.items()), given.sample)))
+    text = page(list(judged(found, lambda line: print(line, flush=True))), drawn)
+    print(text)
+    if given.only == "*":
+        PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

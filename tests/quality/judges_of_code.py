@@ -1,0 +1,54 @@
+"""What judges mutants of the runtime's code: the explorer and the Hypothesis machines, and nothing that knows the code.
+
+No examples are among them, so that a mutant that survives shows what the properties do not see (`make code-mutants`).
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis.stateful import RuleBasedStateMachine
+
+from ockam_fsm.checking.explore import Verdict, explore
+from ockam_fsm.checking.sessions.worlds import all_worlds
+from ockam_fsm.checking.world import World
+from tests.stateful.ends import END_MACHINES
+from tests.stateful.nodes import NODE_MACHINES
+from tests.stateful.pairs import PAIR_MACHINES
+from tests.stateful.test_machines import run
+from tests.stateful.test_whole_node import bytes_of
+from tests.stateful.whole_node_moves import MACHINE, burst
+
+MOST_STATES = 10_000
+"""Of a world: a larger one is judged as far as that."""
+
+
+WORLDS = tuple(one for one in all_worlds() if not ("two-sided" in one.name and "strangers" in one.name))
+"""Left out: strangers of two-sided ends, which take as long as all the others together."""
+
+
+@pytest.mark.parametrize("world", WORLDS, ids=lambda world: str(world.name))
+def test_no_property_is_refuted(world: World) -> None:
+    result = explore(world, state_limit=MOST_STATES)
+    refuted = [one.id for one in result.properties if one.verdict is Verdict.REFUTED]
+    assert refuted == []
+    if result.verdict is not Verdict.UNDETERMINED:
+        assert result.verdict is Verdict.PROVED
+
+
+@pytest.mark.parametrize("machine", [*END_MACHINES, *PAIR_MACHINES], ids=lambda machine: str(machine.__name__))
+def test_sessions(machine: type[RuleBasedStateMachine]) -> None:
+    run(machine, 40, 40)
+
+
+@pytest.mark.parametrize("machine", NODE_MACHINES, ids=lambda machine: str(machine.__name__))
+def test_nodes(machine: type[RuleBasedStateMachine]) -> None:
+    run(machine, 10, 20)
+
+
+def test_a_whole_node() -> None:
+    run(MACHINE, 20, 40)
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_bursts(number: int) -> None:
+    burst(bytes_of(number))

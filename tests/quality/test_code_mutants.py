@@ -1,0 +1,65 @@
+"""The judges of the runtime's code have teeth, and the page says what it should. (The run: `make code-mutants`.)"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from ockam_fsm.checking.sessions.worlds import all_worlds
+from ockam_fsm.machines.vocabulary import Event
+from ockam_fsm.runtime.session.session import Session
+from tests.quality import code_mutants, judges_of_code
+from tests.quality.code_mutants import Fate, difference, is_text, page, share_killed
+from tests.quality.report import INDISTINGUISHABLE, KILLED, SURVIVOR
+
+MADE = """
+class Session:
+    def xǁSessionǁopen__mutmut_orig(self):
+        return self.order("open", 1)
+    def xǁSessionǁopen__mutmut_1(self):
+        return self.order("XXopenXX", 1)
+    def xǁSessionǁopen__mutmut_2(self):
+        return self.order("open", 2)
+"""
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "ockam_fsm" / "runtime" / "session" / "session.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(MADE, encoding="utf-8")
+    monkeypatch.setattr(code_mutants, "FOLDER", tmp_path)
+    return path
+
+
+def test_a_mutant_is_named_by_its_function_and_by_what_is_changed(made: Path) -> None:
+    assert ast.parse(MADE)
+    assert difference("ockam_fsm.runtime.session.session.xǁSessionǁopen__mutmut_2", made) == (
+        "session/session.py Session.open",
+        "- return self.order('open', 1) + return self.order('open', 2)",
+    )
+
+
+def test_what_changes_a_text_only_is_told_from_the_rest(made: Path) -> None:
+    names = [f"ockam_fsm.runtime.session.session.xǁSessionǁopen__mutmut_{number}" for number in (1, 2)]
+    assert [is_text(name, made) for name in names] == [True, False]
+
+
+def test_the_page_counts_and_says_what_has_survived() -> None:
+    fates = [Fate("node/a.py f", "- 1 + 2", KILLED), Fate("node/a.py g", "- 1 + 3", SURVIVOR),
+             Fate("session/b.py h", "- x", INDISTINGUISHABLE)]  # fmt: skip
+    text = page(fates, "All of them.")
+    assert share_killed(fates) == 0.5
+    assert "| node | 2 | 0 | 1 | 1 | 0 |" in text
+    assert "- node/a.py g: `- 1 + 3`: no reason is known" in text
+
+
+def test_the_judges_pass_the_real_code_and_reject_a_fault_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = next(one for one in judges_of_code.WORLDS if one.name == "explicit-transient:lossy")
+    assert len(judges_of_code.WORLDS) < len(all_worlds())
+    judges_of_code.test_no_property_is_refuted(world)
+    monkeypatch.setattr(Session, "_judge_answer", lambda self, inbound, answer: Event.ANSWER_STALE)
+    with pytest.raises(AssertionError):
+        judges_of_code.test_no_property_is_refuted(world)
