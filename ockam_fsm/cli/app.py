@@ -35,7 +35,9 @@ from ockam_fsm.kernel.text import described, neutral
 
 OK, DIFFERS, USAGE = 0, 1, 2
 PIPED_WIDTH = 160
-MAX_WHOLE, MAX_SECONDS = 2**63, 1e9
+MAX_WHOLE = 2**63
+MAX_SECONDS = 3e8
+"""Less than the ten years that a duration may last (`runtime/encoding/gate.py`)."""
 TRACEBACK = "OCKAM_FSM_TRACEBACK"
 F = TypeVar("F", bound=Callable[..., Any])
 

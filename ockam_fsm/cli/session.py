@@ -74,7 +74,7 @@ def session(
     if two_sided and not PROFILES[profile].keeps_alive:
         fail(f"{kind.name} needs generations.", "Leave out --profile ockam.")
     attempts = None if kind.persistent else 5
-    settings = SessionConfig(kind, Role.INITIATOR, PROFILES[profile], the_durations(durations), attempts)
+    settings = SessionConfig(kind, Role.INITIATOR, PROFILES[profile], the_durations(durations, timeout), attempts)
     shown = _Shown(as_json)
     listen = own_address if two_sided else ""
     with recording(trace, settings, trace_size) as make:

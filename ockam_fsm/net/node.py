@@ -268,8 +268,9 @@ class TcpNode:
     async def request(
         self, route: TextOrRoute, payload: bytes, *, timeout_seconds: float = 10.0, tracing_context: str | None = None
     ) -> Message:
-        """Send one message along a route and wait for the first reply. Who is cancelled, or has waited for long enough,
-        takes the message back: if it still waits for its connection or its session, it is not sent.
+        """Send one message along a route and wait for the first reply.
+
+        On timeout or cancellation the message is withdrawn: if it has not left this node, it is not sent.
 
         Raises:
             LocalSessionError: as `send`.
@@ -297,8 +298,8 @@ class TcpNode:
         finally:
             del self._replies[address]
             if self.running:
-                if future.cancelled():
-                    self.node.withdraw(route_of(route), address)
+                if future.cancelled() or not future.done():
+                    self.node.withdraw(address)
                 self.node.stop(address)
 
     # Sessions ---------------------------------------------------------------------------------------------------------

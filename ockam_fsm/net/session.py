@@ -17,11 +17,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Protocol
 
-from ockam_fsm.kernel.errors import RemoteSessionError
+from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.vocabulary import Creation, State
 from ockam_fsm.net.tcp_edge import TcpEdge
 from ockam_fsm.runtime.encoding.gate import check_seconds
@@ -143,22 +143,26 @@ class TcpSession:
             EventRefused: it is open already, or it is an implicit session.
             RemoteSessionError: it closed instead.
             TimeoutError: neither in time; it goes on trying.
-            CancelledError: whoever opened it wants it no more: it is closed.
+            CancelledError: the call was cancelled; the session is closed, unless somebody else uses it.
         """
+        _check_deadline(timeout_seconds)
         self._node.order(lambda node: node.open(self.address))
         try:
             await self.established(timeout_seconds)
         except asyncio.CancelledError:
-            await self.close()
+            if not self._is_used():
+                await self.close()
             raise
 
     async def established(self, timeout_seconds: float | None = None) -> None:
         """Wait until the session is established. Errors as `open`."""
+        _check_deadline(timeout_seconds)
         if self.state is not State.ESTABLISHED:
             await self._next(Established, timeout_seconds)
 
     async def closed(self, timeout_seconds: float | None = None) -> str:
         """Wait until the session is closed, and say why it is."""
+        _check_deadline(timeout_seconds)
         if self.state is not State.CLOSED:
             await self._next(Closed, timeout_seconds)
         return self.reason
@@ -168,13 +172,14 @@ class TcpSession:
 
         An implicit session rests until its next message, which makes it negotiate: this does not wait for that.
         """
+        _check_deadline(timeout_seconds)
         self._node.order(lambda node: node.renegotiate(self.address))
         if self.creation is Creation.EXPLICIT:
             await self._next(Established, timeout_seconds)
 
     async def close(self) -> None:
         """Close the session and tell the peer, best effort; closing a closed one changes nothing."""
-        if self._worker() is not None and self._node.running:
+        with suppress(LocalSessionError):  # it is closed, maybe by what waited for its turn before this order
             self._node.order(lambda node: node.close(self.address))
 
     # Messages ---------------------------------------------------------------------------------------------------------
@@ -205,14 +210,15 @@ class TcpSession:
     ) -> bytes:
         """Send a synchronous request and wait for its one outcome. `reissue`: a renegotiation sends it again.
 
-        `timeout_seconds` is the caller's deadline, in every state of the session: then, and if this call is cancelled,
-        the request is taken back, and the session goes on. Without one the call lasts as long as the session tries.
-        (`Durations.request_seconds` is the time for one sending; if that is over, the session fails.)
+        `timeout_seconds` is the caller's deadline, in every state of the session. When it passes, or when this call is
+        cancelled, the request is withdrawn, and the session goes on. `Durations.request_seconds` is another time: that
+        for the answer to one sending. When it passes, the session has failed, and the request with it, unless it is to
+        be sent again. So a peer that takes longer to answer needs a session with a longer `request_seconds`.
 
         Raises:
             LocalSessionError: it was refused, and nothing was sent.
             RemoteSessionError: an error came back, or the session failed.
-            TimeoutError: no response in time.
+            TimeoutError: no response by the deadline, or the peer did not answer in `request_seconds`.
         """
         async with self._deadline("no response", timeout_seconds):
             if self._is_slow() is not None:
@@ -233,8 +239,9 @@ class TcpSession:
             return await future
         finally:
             del requests[identifier]
-            if future.cancelled() and self._worker() is not None and self._node.running:
-                self._node.order(lambda node: node.withdraw_request(self.address, identifier))
+            if future.cancelled() or not future.done():
+                with suppress(LocalSessionError):  # the session is closed: its requests are over
+                    self._node.order(lambda node: node.withdraw_request(self.address, identifier))
 
     async def receive(self, timeout_seconds: float | None = None) -> Message:
         """The next message of the peer, for a session without a handler.
@@ -338,7 +345,7 @@ class TcpSession:
             case RequestFailed(request, reason, detail):
                 self._settle(request, RemoteSessionError("request failed", with_detail(reason, detail)))
             case RequestTimedOut(request):
-                self._settle(request, TimeoutError("no response in time"))
+                self._settle(request, TimeoutError("no response to what was sent, in the session's request_seconds"))
             case Established(generation, resumed):
                 self.generation, self.resumed = generation.number, resumed
                 self._tell(notice)
@@ -390,8 +397,14 @@ class TcpSession:
         except TimeoutError:
             if not deadline.expired():
                 raise
-            since = f"; the last failure: {with_detail(self.reason, self.detail)}" if self.reason else ""
+            failed = self.reason and self.state is not State.ESTABLISHED
+            since = f"; the last failure: {with_detail(self.reason, self.detail)}" if failed else ""
             raise TimeoutError(f"{missing} within {timeout_seconds:g} s, in {self.state.name}{since}") from None
+
+    def _is_used(self) -> bool:
+        """Whether somebody waits for this session, or has given it something to send."""
+        worker = self._worker()
+        return bool(self._waiters) or (worker is not None and bool(worker.session.waiting or worker.session.requests))
 
     def _worker(self) -> SessionWorker | None:
         resident = self._node.node.router.residents.get(self.address)
@@ -411,4 +424,8 @@ class TcpSession:
 
 def _within(timeout_seconds: float | None) -> asyncio.Timeout:
     """A deadline. Raises LocalSessionError unless it is None or a finite number of seconds."""
-    return asyncio.timeout(None if timeout_seconds is None else check_seconds("timeout_seconds", timeout_seconds))
+    return asyncio.timeout(_check_deadline(timeout_seconds))
+
+
+def _check_deadline(timeout_seconds: float | None) -> float | None:
+    return None if timeout_seconds is None else check_seconds("timeout_seconds", timeout_seconds)

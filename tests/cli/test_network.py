@@ -15,9 +15,10 @@ import pytest
 from typer.testing import CliRunner
 
 from ockam_fsm.cli import app
+from ockam_fsm.cli.shared.network_options import the_durations
 from ockam_fsm.machines import TYPES
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.runtime.session.config import SessionConfig
+from ockam_fsm.runtime.session.config import Durations, SessionConfig
 from ockam_fsm.runtime.trace_recorder import header
 from tests.net.node_process import NodeProcess
 from tests.net.ports import nowhere
@@ -202,3 +203,10 @@ def test_a_trace_has_the_size_that_was_asked_for(where: str, tmp_path: Path) -> 
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["near.jsonl"]
     assert call(*words, "--trace-size", "1")[0] == 0
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["near.jsonl", "near.jsonl.1"]
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("", 30.0), ("idle=5", 30.0), ("request=1", 1.0)])
+def test_who_waits_for_longer_gives_the_peer_as_long_to_answer(text: str, seconds: float) -> None:
+    """Else `--timeout 30` would end after the ten seconds in which the session expects an answer."""
+    assert the_durations(text, 30.0).request_seconds == seconds
+    assert the_durations("", 2.0).request_seconds == Durations().request_seconds

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from itertools import product
+from typing import Any
 
 import pytest
 
-from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, TYPES
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
 from ockam_fsm.net.node import TcpNode
+from ockam_fsm.net.routes import tcp
 from ockam_fsm.net.session import TcpSession
 from ockam_fsm.runtime.encoding.frames import VERSION
-from ockam_fsm.runtime.encoding.message import Message
-from ockam_fsm.runtime.node.workers import Context, echo
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.node.commands import Letter, Observation, StateChanged
+from ockam_fsm.runtime.node.session_workers import SessionWorker
+from ockam_fsm.runtime.node.workers import Context, echo, hop
 from ockam_fsm.runtime.session.config import SessionConfig
+from ockam_fsm.runtime.session.session import Session
 from tests.net.tcp_helpers import QUICK, over_tcp, until
 
 DEADLINE_SECONDS = 0.2
@@ -45,6 +51,9 @@ def dead_letters(node: TcpNode) -> list[tuple[str, bytes]]:
     return [
         (letter.reason, getattr(letter.message, "payload", b"")) for letter in node.node.router.dead_letters.letters
     ]
+
+
+def ignores(message: Message, context: Context) -> None: ...
 
 
 class Door:
@@ -259,8 +268,141 @@ def test_the_time_for_one_sending_is_not_the_deadline() -> None:
                 assert await session.request(b"question", reissue=True, timeout_seconds=10) == b"answer"
                 assert (asked, session.generation) == ([b"question", b"question"], 2)
                 asked.clear()
-                with pytest.raises((TimeoutError, RemoteSessionError)):
+                with pytest.raises(TimeoutError, match="request_seconds"):
                     await session.request(b"question", timeout_seconds=10)
                 assert session.reason == "request timed out"
+
+    over_tcp(main())
+
+
+def test_a_message_that_is_given_up_is_not_sent_by_way_of_a_worker_or_from_the_queue() -> None:
+    async def main() -> None:
+        def many(message: Message, context: Context) -> None:
+            for _ in range(3000):
+                context.send((local("sink"),), b"x")
+
+        async with silent_door() as (door, where), TcpNode() as here:
+            here.worker("hop", hop)
+            here.worker("sink", ignores)
+            here.worker("many", many)
+            with pytest.raises(TimeoutError):
+                await here.request((local("hop"), tcp(where), local("echo")), b"by a hop", timeout_seconds=0.05)
+            here.send("many", b"go")
+            with pytest.raises(TimeoutError):
+                await here.request(f"tcp://{where}/echo", b"in the queue", timeout_seconds=0)
+            here.send(f"tcp://{where}/echo", b"wanted")
+            door.speaks.set()
+            await until(lambda: b"wanted" in door.heard)
+            withdrawn = [payload for reason, payload in dead_letters(here) if reason == "withdrawn"]
+            assert withdrawn == [b"by a hop", b"in the queue"]
+            assert b"by a hop" not in door.heard
+            assert b"in the queue" not in door.heard
+
+    over_tcp(main())
+
+
+def test_a_call_that_is_cancelled_while_the_peers_close_waits_for_its_turn_is_cancelled() -> None:
+    """The order that takes the request back lets what waits happen first, and that may end the session."""
+
+    async def main() -> None:
+        async with TcpNode() as there, TcpNode() as here:
+            where = await there.listen()
+            there.spawner("hub", PERSISTENT, handler=ignores)
+            session = here.session(f"tcp://{where}/hub", PERSISTENT, handler=ignores)
+            await session.open(2)
+            asking = asyncio.ensure_future(session.request(b"question"))
+            await until(lambda: open_requests(here, session) == 1)
+            worker = here.node.router.residents[session.address]
+            assert isinstance(worker, SessionWorker)
+            here.node.router.afterwards.append(lambda: worker.order(Session.close))
+            asking.cancel()
+            await asyncio.wait([asking])
+            assert asking.cancelled()
+            await session.close()  # nothing is left to be closed
+            assert session.state is State.CLOSED
+
+    over_tcp(main())
+
+
+def test_an_opening_that_is_cancelled_leaves_the_session_to_whoever_uses_it() -> None:
+    async def main() -> None:
+        async with silent_door() as (_, where), TcpNode() as here:
+            session = here.session(f"tcp://{where}/hub", PERSISTENT)
+            opening = asyncio.ensure_future(session.open())
+            await until(lambda: session.state is State.NEGOTIATING)
+            session.post(b"of somebody else")
+            opening.cancel()
+            await asyncio.wait([opening])
+            assert (session.state, here.node.session(session.address).held) == (State.NEGOTIATING, 1)
+
+    over_tcp(main())
+
+
+def test_a_wrong_deadline_is_refused_before_anything_happens() -> None:
+    async def main() -> None:
+        async with silent_door() as (_, where), TcpNode() as here:
+            session = here.session(f"tcp://{where}/hub", PERSISTENT)
+            calls: tuple[Callable[[Any], Awaitable[object]], ...] = (
+                session.open, session.established, session.closed, session.renegotiate, session.receive,
+                lambda seconds: session.request(b"x", timeout_seconds=seconds),
+                lambda seconds: here.request("x", b"x", timeout_seconds=seconds),
+            )  # fmt: skip
+            for call, wrong in product(calls, (-1, float("nan"), float("inf"), True, "5")):
+                with pytest.raises(LocalSessionError, match="timeout_seconds"):
+                    await call(wrong)
+            assert session.state is State.IDLE
+
+    over_tcp(main())
+
+
+def test_what_is_given_up_is_charged_no_longer() -> None:
+    async def main() -> None:
+        async with silent_door() as (_, where), TcpNode() as here:
+            session = here.session(f"tcp://{where}/hub", "implicit-persistent-one-sided")
+            ledger, refused = here.node.router.ledger, 0
+            session.post(b"first")
+            held = ledger.held_bytes
+            for number in range(20):
+                asking = asyncio.ensure_future(session.request(b"x" * 10_000, timeout_seconds=0.01 * (number % 3)))
+                await asyncio.sleep(0)
+                if number % 2:
+                    asking.cancel()
+                await asyncio.wait([asking])
+                refused += ledger.held_bytes != held
+            assert (refused, here.node.session(session.address).held) == (0, 1)
+
+    over_tcp(main())
+
+
+def test_a_request_that_ends_while_it_is_accepted_is_charged_no_longer() -> None:
+    async def main() -> None:
+        async with silent_door() as (_, where), TcpNode() as here:
+            session = here.session(f"tcp://{where}/hub", "implicit-persistent-one-sided")
+
+            def ends_it(change: StateChanged) -> None:
+                if change.after == "NEGOTIATING":
+                    here.node.withdraw_request(session.address, "q")
+
+            session.on_change(ends_it)
+            here.node.request(session.address, "q", b"x" * 100_000)
+            assert here.node.session(session.address).held == 0
+            assert here.node.router.ledger.held_bytes < 10_000
+
+    over_tcp(main())
+
+
+def test_what_is_sent_in_the_place_of_what_was_taken_back_is_charged() -> None:
+    async def main() -> None:
+        class SendsInstead:
+            def observe(self, observation: Observation) -> None:
+                if isinstance(observation, Letter) and observation.reason == "withdrawn":
+                    session.post(b"x" * 900_000)
+
+        async with silent_door() as (_, where), TcpNode(observers=[SendsInstead()]) as here:
+            session = here.session(f"tcp://{where}/hub", "implicit-persistent-one-sided")
+            here.node.request(session.address, "q", b"x")
+            here.node.withdraw_request(session.address, "q")
+            assert here.node.session(session.address).held == 1
+            assert here.node.router.ledger.held_bytes > 900_000
 
     over_tcp(main())

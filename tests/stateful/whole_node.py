@@ -255,6 +255,10 @@ class WholeNode:
             assert len(letter.detail) <= 2 * KEPT_BYTES, "a dead letter has a long detail"
 
     def _judge_account(self) -> None:
+        for one in residents(self.node):
+            assert not isinstance(one, Connection) or one.held == len(one.waiting), (
+                "a place is taken, and nothing waits"
+            )
         ledger, origins = self.node.router.ledger, tuple(self.node.router.ledger.origins)
         total = TOTAL_BYTES
         assert ledger.held_bytes <= total, f"{ledger.held_bytes} bytes are kept, limit {total}"

@@ -14,6 +14,7 @@ from ockam_fsm.checking.sessions.session_actors import CLOSE, OPEN, RENEGOTIATE,
 from ockam_fsm.checking.sessions.session_step import NEGOTIATIONS, SessionStep
 from ockam_fsm.machines.vocabulary import Creation, Role, State
 from ockam_fsm.runtime.session import commands
+from ockam_fsm.runtime.session.commands import CancelTimer, RequestTimer
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.session import Snapshot
 
@@ -46,16 +47,17 @@ def _allowed(order: Hashable, image: Snapshot, settings: SessionConfig) -> bool:
 
 
 def withdrawn_is_not_sent(deed: SessionStep) -> bool:
-    """What is taken back is not sent and has no outcome. The session keeps one message or request less, and is in all
-    else what it was."""
+    """What is taken back is not sent and has no outcome: it becomes a dead letter, or, if it has left, its timer stops.
+    In all else the session is what it was. (In a world the order means the open request, or what was held last.)"""
     before, after = deed.before, deed.after
     if before is None or not deed.ordered(WITHDRAW):
         return True
-    if after is None or deed.did(commands.Send) or deed.did(commands.Notify):
-        return False
-    less = (len(before.waiting) - len(after.waiting), len(before.requests) - len(after.requests))
-    return _besides_messages(before) == _besides_messages(after) and less in ((1, 0), (1, 1), (0, 1))
-
-
-def _besides_messages(image: Snapshot) -> Snapshot:
-    return image._replace(waiting=(), requests=(), held=0)
+    named = next((request.outgoing for request in before.requests), None) or before.waiting[-1][0]
+    requests = tuple(request for request in before.requests if request.outgoing != named)
+    places = [place for place, (outgoing, _) in enumerate(before.waiting) if outgoing == named]
+    if not places:
+        ends = CancelTimer(RequestTimer(named.request))
+        return after == before._replace(requests=requests) and deed.did(object) == [ends]
+    waiting = before.waiting[: places[0]] + before.waiting[places[0] + 1 :]
+    left = before._replace(waiting=waiting, requests=requests, held=before.held - 1)
+    return after == left and deed.did(object) == [commands.DeadLetter(commands.WITHDRAWN, named)]

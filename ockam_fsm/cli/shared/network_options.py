@@ -65,11 +65,12 @@ def the_type(name: str) -> SessionType:
     return known[name]
 
 
-def the_durations(text: str) -> Durations:
+def the_durations(text: str, request_seconds: float = 0.0) -> Durations:
+    """`request_seconds`: the least time for a request, unless the text says another."""
     from ockam_fsm.kernel.errors import DefinitionError
     from ockam_fsm.runtime.session.config import BackOff, Durations
 
-    durations = Durations()
+    durations = Durations(request_seconds=max(Durations().request_seconds, request_seconds))
     known = [field.name.removesuffix("_seconds") for field in fields(Durations) if field.name != "back_off"]
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, value = part.partition("=")

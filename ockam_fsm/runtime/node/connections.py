@@ -28,9 +28,8 @@ from ockam_fsm.runtime.node.commands import Connect, Disconnect, StateChanged, T
 from ockam_fsm.runtime.node.forwarding import host_of
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Origin, Receipt, weight_of
 from ockam_fsm.runtime.node.router import Dependent, Envelope, Resident, Router
-from ockam_fsm.runtime.session.commands import Timer
+from ockam_fsm.runtime.session.commands import WITHDRAWN, Timer
 from ockam_fsm.runtime.session.config import LEAST_SECONDS, count_problems, seconds_problems
-from ockam_fsm.runtime.session.effects import WITHDRAWN
 
 HELD_BYTES = "held bytes"
 SILENT = "it brings no answer"
@@ -170,7 +169,7 @@ class Connection:
     def withdraw(self, reply: Address) -> None:
         """Take back what waits here and would be answered at `reply`."""
         for receipt, message in tuple(self._waiting.items()):
-            if message.return_route[:1] == (reply,):
+            if message.return_route[-1:] == (reply,):
                 self.step(Event.WITHDRAW, Withdrawal(receipt, WITHDRAWN))
 
     def fire(self, timer: object) -> None:

@@ -320,17 +320,20 @@ class Node:
         """Take a request back: it is not sent any more, and a late response is a dead letter. There is no outcome.
 
         Nothing happens if it has had its outcome.
+
+        Raises:
+            LocalSessionError: no session has this outer address, or it has closed.
         """
         self._ordered(session).withdraw_request(identifier)
 
-    def withdraw(self, route: Route, reply: Address) -> None:
-        """Take back what waits for the connection or the session at the begin of `route`, and would be answered at
-        `reply`. What has left has left."""
+    def withdraw(self, reply: Address) -> None:
+        """Take back what the application has sent, waits for its turn, for a connection or for a session, and would be
+        answered at `reply`. What has left the node has left."""
         self.router.drain()
-        for first in route[:1]:
-            waits_for = self.destinations.get(canonical(first)) or self.router.residents.get(first)
-            if isinstance(waits_for, Connection | SessionWorker):
-                waits_for.withdraw(reply)
+        self.router.withdraw(reply)
+        for resident in tuple(self.router.residents.values()):
+            if isinstance(resident, Connection | SessionWorker):
+                resident.withdraw(reply)
 
     def renegotiate(self, session: Address) -> None:
         self._ordered(session).order(Session.renegotiate)

@@ -42,6 +42,7 @@ from ockam_fsm.runtime.node.commands import (
 from ockam_fsm.runtime.node.dead_letters import DeadLetters, short_repr
 from ockam_fsm.runtime.node.forwarding import FORWARDING_REFUSED, ForwardingPolicy, allow_any, canonical
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Ledger, Origin, weight_of
+from ockam_fsm.runtime.session.commands import WITHDRAWN
 from ockam_fsm.runtime.session.link import Entropy, Purpose, inner_of_reply
 
 UNKNOWN_ADDRESS = "unknown address"
@@ -376,6 +377,17 @@ class Router:
             act()
         finally:
             self.serving = before
+
+    def withdraw(self, reply: Address) -> None:
+        """Messages of the application that wait for their turn, and would be answered at `reply`, are dead letters."""
+        queue = self.application.queue
+        for _ in range(len(queue)):
+            envelope, weight = queue.popleft()
+            if envelope.message.return_route[-1:] == (reply,):
+                self.ledger.release(self.application, weight)
+                self.bury(WITHDRAWN, envelope.message)
+            else:
+                queue.append((envelope, weight))
 
     def forget(self, origin: Origin) -> None:
         """An origin is given up, maybe within its own turn: what it has queued until now are dead letters."""

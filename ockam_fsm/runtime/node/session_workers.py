@@ -146,7 +146,8 @@ class SessionWorker:
     def settle(self) -> None:
         """After an input: keep account of what the session relies on, and tell observers."""
         session, before = self.session, self._told
-        if len(session.waiting) != len(self._held):
+        waiting = session.waiting
+        if len(waiting) != len(self._held) or (waiting and id(waiting[-1][0]) not in self._held):
             self._charge_held()
         if session.attempt is not self._attempt or session.current is not self._current:
             self._links_changed()
@@ -161,8 +162,14 @@ class SessionWorker:
 
     def request(self, identifier: Hashable, outgoing: Outgoing, *, reissue: bool) -> None:
         """Open a request. Errors as `order`."""
-        self.order(lambda one: one.request(identifier, outgoing, reissue=reissue))
-        self._open[identifier] = self.router.ledger.take(self.router.serving, weight_of(outgoing))
+
+        def accept(session: Session) -> list[Command]:
+            commands = session.request(identifier, outgoing, reissue=reissue)
+            # Now: when its commands are carried out it may be over already.
+            self._open[identifier] = self.router.ledger.take(self.router.serving, weight_of(outgoing))
+            return commands
+
+        self.order(accept)
 
     def withdraw_request(self, identifier: Hashable) -> None:
         """Take an open request back; nothing happens if it has had its outcome."""
@@ -172,7 +179,7 @@ class SessionWorker:
     def withdraw(self, reply: Address) -> None:
         """Take back what waits for the session and would be answered at `reply`."""
         for outgoing, _ in tuple(self.session.waiting):
-            if outgoing.return_route[:1] == (reply,):
+            if outgoing.return_route[-1:] == (reply,):
                 self.order(lambda one, outgoing=outgoing: one.withdraw(outgoing))  # type: ignore[misc]
 
     def check_room(self, outgoing: Outgoing, copies: int = 1) -> None:
@@ -185,13 +192,22 @@ class SessionWorker:
 
     def _charge_held(self) -> None:
         """Charge what the session has begun to hold to the origin that sent it, and release what has left."""
-        ledger, waiting = self.router.ledger, {id(outgoing): outgoing for outgoing, _ in self.session.waiting}
-        for key in self._held.keys() - waiting.keys():
-            _, receipt = self._held.pop(key)
-            self._release(receipt)
-        for key in waiting.keys() - self._held.keys():
-            outgoing = waiting[key]
-            self._held[key] = outgoing, ledger.take(self.router.serving, weight_of(outgoing))
+        ledger, waiting = self.router.ledger, self.session.waiting
+        if len(waiting) <= len(self._held):
+            here = {id(outgoing) for outgoing, _ in waiting}
+            for outgoing, _ in tuple(self._held.values()):
+                if id(outgoing) not in here:
+                    self._let_go(outgoing)
+        for outgoing, _ in reversed(waiting):
+            if len(self._held) == len(waiting):
+                return
+            if id(outgoing) not in self._held:
+                self._held[id(outgoing)] = outgoing, ledger.take(self.router.serving, weight_of(outgoing))
+
+    def _let_go(self, message: object) -> None:
+        """A message may be held no longer."""
+        _, receipt = self._held.pop(id(message), (None, None))
+        self._release(receipt)
 
     def _release(self, receipt: Receipt | None) -> None:
         if receipt is not None:
@@ -268,6 +284,7 @@ class SessionWorker:
             self.router.emit(Remember(self.outer, session_id, command.number))
 
     def _bury(self, letter: core.DeadLetter, envelope: Envelope | None) -> None:
+        self._let_go(letter.message)
         self.router.bury(letter.reason, letter.message, self.outer)
 
     def retire(self) -> None:

@@ -85,6 +85,10 @@ class Remember:
     number: int
 
 
+WITHDRAWN = "withdrawn"
+"""The reason of a dead letter that its sender has taken back."""
+
+
 @value
 class DeadLetter:
     """`message` will not be delivered, and this is why. `message` is a `Message` that came in, or what was held."""

@@ -15,6 +15,7 @@ from ockam_fsm.machines.request import RequestEvent
 from ockam_fsm.machines.vocabulary import Event, Role
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session.commands import (
+    WITHDRAWN,
     CancelTimer,
     Closed,
     DeadLetter,
@@ -91,7 +92,6 @@ _TIMERS = tuple(Timer)
 
 EXHAUSTED = "attempts exhausted"
 NO_ROOM = "no room to hold it"
-WITHDRAWN = "withdrawn"
 
 
 class Effects(Knowledge):
@@ -225,8 +225,7 @@ class Effects(Knowledge):
 
     def take_back(self, cause: Cause) -> None:
         assert isinstance(cause, Outgoing)
-        held = [outgoing for outgoing, _ in self.waiting]
-        place = held.index(cause)
+        place = next(place for place, (outgoing, _) in enumerate(self.waiting) if outgoing is cause)
         self.waiting = [*self.waiting[:place], *self.waiting[place + 1 :]] or ()
         self.emit(DeadLetter(WITHDRAWN, cause))
         if cause.request is not None:

@@ -133,15 +133,15 @@ class Session(Effects):
 
     def withdraw(self, outgoing: Outgoing) -> list[Command]:
         """Take back a message that waits for the session: it becomes a dead letter. Nothing happens if it has left."""
-        waits = any(held == outgoing for held, _ in self.waiting)
-        return self._ordered(Event.WITHDRAW, outgoing) if waits else []
+        held = next((held for held, _ in self.waiting if held is outgoing or held == outgoing), None)
+        return [] if held is None else self._ordered(Event.WITHDRAW, held)
 
     def withdraw_request(self, identifier: Hashable) -> list[Command]:
         """Take a request back, whether it waits or has left. It has no outcome, and a late response is a dead letter.
         Nothing happens if it is over.
 
         Raises:
-            LocalSessionError: nothing can have this identifier.
+            LocalSessionError: the identifier cannot be hashed.
         """
         check_hashable("identifier", identifier)
         request = self.requests.get(identifier)
