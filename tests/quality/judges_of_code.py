@@ -1,6 +1,7 @@
-"""What judges mutants of the runtime's code: the explorer and the Hypothesis machines, and nothing that knows the code.
+"""What judges mutants of the runtime's code: the explorer, the Hypothesis machines, and simulated runs as traces.
 
-No examples are among them, so that a mutant that survives shows what the properties do not see (`make code-mutants`).
+Beside these stand all tests that Hypothesis gives their inputs (`-m hypothesis`, in pyproject.toml). No examples are
+among them, so that a mutant that survives shows what the properties do not see (`make code-mutants`).
 """
 
 from __future__ import annotations
@@ -11,12 +12,18 @@ from hypothesis.stateful import RuleBasedStateMachine
 from ockam_fsm.checking.explore import Verdict, explore
 from ockam_fsm.checking.sessions.worlds import all_worlds
 from ockam_fsm.checking.world import World
+from ockam_fsm.machines.session import TYPES
+from ockam_fsm.machines.vocabulary import SessionType
+from ockam_fsm.simulation.workload import Setup
+from tests.specification.test_traces import judged, simulated
 from tests.stateful.ends import END_MACHINES
 from tests.stateful.nodes import NODE_MACHINES
 from tests.stateful.pairs import PAIR_MACHINES
 from tests.stateful.test_machines import run
 from tests.stateful.test_whole_node import bytes_of
 from tests.stateful.whole_node_moves import MACHINE, burst
+
+pytestmark = pytest.mark.hypothesis  # what mutmut chooses
 
 MOST_STATES = 10_000
 """Of a world: a larger one is judged as far as that."""
@@ -52,3 +59,8 @@ def test_a_whole_node() -> None:
 @pytest.mark.parametrize("number", range(10))
 def test_bursts(number: int) -> None:
     burst(bytes_of(number))
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: str(kind.name))
+def test_a_simulated_run_is_a_behaviour(kind: SessionType) -> None:
+    assert judged(simulated(Setup(kind, 3), 800)).rejection is None
