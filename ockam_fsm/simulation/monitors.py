@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from ockam_fsm.kernel.errors import Portable, RemoteSessionError
 from ockam_fsm.machines.vocabulary import Event, Renegotiation, Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
+from ockam_fsm.runtime.node.commands import StateChanged
 from ockam_fsm.runtime.session.commands import (
     Closed,
     Command,
@@ -134,6 +135,9 @@ class Monitor:
         self.sent_to: dict[bytes, set[Address]] = {}
         self.outcomes: set[Any] = set()
         self.taken_back: set[bytes] = set()
+        self.heard: dict[Address, str] = {}
+        """What observers have heard last of each session and connection."""
+        self.misheard = ""
         self.ends: dict[tuple[bytes, Role], WatchedSession] = {}
         self.by_inner: dict[Address, WatchedSession] = {}
         self.witnesses: dict[str, int] = {}
@@ -341,6 +345,25 @@ class Monitor:
     def witness(self, name: str) -> None:
         """Something happened that a property would be true without, for lack of it."""
         self.witnesses[name] = self.witnesses.get(name, 0) + 1
+
+    # Observers --------------------------------------------------------------------------------------------------------
+
+    def hear(self, change: StateChanged) -> None:
+        """A change begins where the one before it ended, or with a session that begins anew."""
+        last = self.heard.get(change.worker, change.before)
+        if change.before not in (last, State.IDLE.name) or change.before == change.after:
+            self.misheard = f"observers were told {change.before} to {change.after} after {last}"
+        self.heard[change.worker] = change.after
+
+    def judge_hearing(self, sessions: Iterable[Session]) -> None:
+        """Observers have heard of every change, once. (Judged from time to time: what an observer raises is lost.)"""
+        if self.misheard:
+            raise Broken("S17", self.misheard)
+        for session in sessions:
+            state = session.state.name
+            last = self.heard.get(session.terms.outer, State.IDLE.name)
+            if session.state is not State.IDLE and last != state:
+                raise Broken("S17", f"observers have not heard that {session.terms.outer} is {state}")
 
     # Accounts ---------------------------------------------------------------------------------------------------------
 

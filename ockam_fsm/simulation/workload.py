@@ -20,9 +20,10 @@ from typing import Any
 
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES, SessionMachine
+from ockam_fsm.machines.supervised import SUPERVISED
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Address, Message, local
-from ockam_fsm.runtime.node.commands import Letter, Notify, Observation, WorkerFailed
+from ockam_fsm.runtime.node.commands import Letter, Notify, Observation, StateChanged, WorkerFailed
 from ockam_fsm.runtime.node.connections import Connection
 from ockam_fsm.runtime.node.ledger import TOTAL_BYTES, Ledger
 from ockam_fsm.runtime.node.session_workers import SessionWorker
@@ -274,6 +275,8 @@ class Simulation:
             self.monitor.settled(payload if isinstance(payload, bytes) else b"")
         elif isinstance(observation, WorkerFailed) and self._bystanders() != self.bystanders:
             self.neighbours_changed = True  # judged in `account`: what an observer raises is not heard
+        elif isinstance(observation, StateChanged) and observation.machine != SUPERVISED.name:
+            self.monitor.hear(observation)
 
     def _notified(self, node: SimulatedNode, notify: Notify) -> None:
         request = getattr(notify.notice, "request", None)
@@ -312,6 +315,7 @@ class Simulation:
             live = [c.destination for c in connections_of(node) if c.destination and c.state in LIVE]
             if len(live) != len(set(live)):
                 raise Broken("S10", f"{node.name} has two live connections to one destination")
+        self.monitor.judge_hearing(one for node in self.network.nodes.values() for one in sessions_of(node))
         if self.neighbours_changed:
             raise Broken("S14", "a handler that raised has changed a session")
         present = [payload for node in self.network.nodes.values() for payload in self._held_in(node)]

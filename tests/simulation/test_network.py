@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from ockam_fsm.machines.session import (
 )
 from ockam_fsm.machines.vocabulary import Renegotiation, SessionType
 from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.node import session_workers
+from ockam_fsm.runtime.node.commands import StateChanged
 from ockam_fsm.runtime.node.router import Access, Envelope, Resident
 from ockam_fsm.runtime.node.workers import Context, echo
 from ockam_fsm.runtime.session.effects import Cause
@@ -377,3 +380,11 @@ def test_what_is_accepted_and_nowhere_is_noticed() -> None:
         monitor.account([])
     monitor.settled(mark("m", 1))
     monitor.account([])
+
+
+@pytest.mark.parametrize("told", [lambda change: None, lambda change: replace(change, after=change.before)])
+def test_observers_that_are_not_told_of_a_change_are_noticed(
+    told: Callable[[StateChanged], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_workers, "StateChanged", lambda *facts: told(StateChanged(*facts)))
+    assert simulate(Setup(EXPLICIT_PERSISTENT_ONE_SIDED, 3), 4_000).broken == "S17"
