@@ -316,6 +316,8 @@ class Simulation:
             if len(live) != len(set(live)):
                 raise Broken("S10", f"{node.name} has two live connections to one destination")
         self.monitor.judge_hearing(one for node in self.network.nodes.values() for one in sessions_of(node))
+        for node in self.network.nodes.values():
+            self._judge_durable(node)
         if self.neighbours_changed:
             raise Broken("S14", "a handler that raised has changed a session")
         present = [payload for node in self.network.nodes.values() for payload in self._held_in(node)]
@@ -323,6 +325,15 @@ class Simulation:
         host = self.b.node.host(HOST).host
         if len(host.sessions) > (host.limits["responders"] or 0):
             raise Broken("S12", f"{len(host.sessions)} responders")
+
+    def _judge_durable(self, node: SimulatedNode) -> None:
+        """A restart with state must not use a number again (clause 4.1)."""
+        for session in sessions_of(node):
+            stored = node.numbers.get(session.terms.session_id, 0)
+            if session.terms.session_id and stored < session.seen[0]:
+                raise Broken(
+                    "S4", f"durable state knows {stored}, and {session.terms.outer} has seen {session.seen[0]}"
+                )
 
     # Faults that strike by themselves ---------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from ockam_fsm.machines.session import (
 from ockam_fsm.machines.vocabulary import Renegotiation, SessionType
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node import session_workers
-from ockam_fsm.runtime.node.commands import StateChanged
+from ockam_fsm.runtime.node.commands import Remember, StateChanged
 from ockam_fsm.runtime.node.router import Access, Envelope, Resident
 from ockam_fsm.runtime.node.workers import Context, echo
 from ockam_fsm.runtime.session.effects import Cause
@@ -388,3 +388,8 @@ def test_observers_that_are_not_told_of_a_change_are_noticed(
 ) -> None:
     monkeypatch.setattr(session_workers, "StateChanged", lambda *facts: told(StateChanged(*facts)))
     assert simulate(Setup(EXPLICIT_PERSISTENT_ONE_SIDED, 3), 4_000).broken == "S17"
+
+
+def test_a_number_that_is_not_stored_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_workers, "Remember", lambda worker, session_id, number: Remember(worker, b"x", number))
+    assert simulate(Setup(EXPLICIT_PERSISTENT_ONE_SIDED, 3), 4_000).broken == "S4"
