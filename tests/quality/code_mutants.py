@@ -89,7 +89,8 @@ def difference(name: str, path: Path) -> tuple[str, str]:
     mutated = name.rpartition(".")[2]
     original, _, number = mutated.rpartition("_")
     pair = [_functions(path)[f"{original}_{which}"] for which in ("orig", number)]
-    before, after = (ast.unparse(node).splitlines()[1:] for node in pair)
+    before, after = (ast.unparse(node).replace(f"{original}_{which}", "_").splitlines()
+                     for node, which in zip(pair, ("orig", number), strict=True))  # fmt: skip
     changed = [line for line in ndiff(before, after) if line[:1] in "-+"]
     function = original.removesuffix("__mutmut").removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
     return f"{path.relative_to(FOLDER / 'ockam_fsm' / 'runtime')} {function}", " ".join(map(_tidy, changed))

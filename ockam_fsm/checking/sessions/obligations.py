@@ -113,7 +113,16 @@ def owner_is_told(deed: SessionStep) -> bool:
     told = [type(notice) for notice in notices if isinstance(notice, kinds)]
     spent = deed.fired(Timer.BACK_OFF) and deed.settings.session_type.persistent
     why = any(isinstance(notice, commands.Closed) and (notice.reason == EXHAUSTED) is not spent for notice in notices)
-    return told == expected and not why and _failures_are_told(deed, notices)
+    right = all(_is_of_what_was_adopted(deed, one) for one in notices if isinstance(one, commands.Established))
+    return told == expected and right and not why and _failures_are_told(deed, notices)
+
+
+def _is_of_what_was_adopted(deed: SessionStep, notice: commands.Established) -> bool:
+    """It names the generation, and says what the end that answered has said of its state."""
+    attempt = deed.before.attempt if deed.before is not None else None
+    if attempt is None or notice.generation != attempt.generation:
+        return False
+    return notice.resumed is (deed.signal.resumed if isinstance(deed.signal, Answer) else attempt.resumed)
 
 
 def _failures_are_told(deed: SessionStep, notices: Sequence[commands.Notice]) -> bool:
