@@ -26,6 +26,7 @@ from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node.commands import Letter, Notify, Observation, StateChanged, WorkerFailed
 from ockam_fsm.runtime.node.connections import Connection
 from ockam_fsm.runtime.node.ledger import TOTAL_BYTES, Ledger
+from ockam_fsm.runtime.node.router import DELIVERY_FAILED
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.workers import Context, RestartPolicy
 from ockam_fsm.runtime.session.commands import Closed
@@ -271,6 +272,8 @@ class Simulation:
 
     def observe(self, observation: Observation) -> None:
         if isinstance(observation, Letter):
+            if observation.reason == DELIVERY_FAILED:
+                self.monitor.misheard = f"code of ours raised: {observation.detail}"
             payload = getattr(observation.message, "payload", b"")
             self.monitor.settled(payload if isinstance(payload, bytes) else b"")
         elif isinstance(observation, WorkerFailed) and self._bystanders() != self.bystanders:

@@ -31,7 +31,7 @@ from ockam_fsm.runtime.node.forwarding import allow_peer, canonical
 from ockam_fsm.runtime.node.ledger import RESERVE, Ledger, Origin, Receipt
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.relay import Relay
-from ockam_fsm.runtime.node.router import QUANTUM, Access
+from ockam_fsm.runtime.node.router import DELIVERY_FAILED, QUANTUM, Access
 from ockam_fsm.runtime.node.services import discovery, metadata_receiver, static_forwarder
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.workers import Context, Handler, RestartPolicy, echo, hop
@@ -65,6 +65,10 @@ class Peer:
     host: str
     inbound: bool = True
     evicted: bool = False
+
+
+OF_THE_APPLICATION = ("by order of the test", "LocalSessionError")
+"""What its functions raise within a delivery."""
 
 
 class WholeNode:
@@ -244,6 +248,9 @@ class WholeNode:
         self._judge_account()
         self._judge_destinations()
         letters = self.node.dead_letters
+        failed = {letter.detail for letter in letters.letters if letter.reason == DELIVERY_FAILED}
+        ours = {detail for detail in failed if not any(known in detail for known in OF_THE_APPLICATION)}
+        assert not ours, f"code of ours raised: {ours}"
         assert len(letters.letters) <= LETTERS
         assert len(letters.counts) <= MAX_REASONS + 1
         for letter in letters.letters:
