@@ -59,7 +59,8 @@ class Fate:
 
     @property
     def reason(self) -> str:
-        return REASONS.get(f"{self.place}: {self.change}", "")
+        name = f"{self.place}: {self.change}"
+        return next((reason for beginning, reason in REASONS.items() if name.startswith(beginning)), "")
 
 
 # What mutmut has made -------------------------------------------------------------------------------------------------

@@ -7,15 +7,17 @@ from typing import Any
 import pytest
 
 from ockam_fsm.kernel.errors import DefinitionError
-from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, IMPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node.commands import Connect, Disconnect, NodeCommand, SetTimer, Transmit, WorkerTimer
 from ockam_fsm.runtime.node.connections import Connection, ConnectionConfig
 from ockam_fsm.runtime.node.ledger import weight_of
 from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.node.workers import echo
 from ockam_fsm.runtime.session.commands import Timer
 from ockam_fsm.runtime.session.config import SessionConfig
+from ockam_fsm.runtime.session.request import Outgoing
 from tests.runtime.node_helpers import Counted, tcp
 
 
@@ -294,3 +296,46 @@ def test_a_session_whose_hello_found_no_room_is_told_at_once() -> None:
     node.open(session)
     node.run()
     assert node.session(session).state is State.TIMED_OUT
+
+
+def test_what_its_sender_takes_back_is_not_sent_and_its_place_is_free() -> None:
+    node = node_with(held=2)
+    reply, other = local("reply"), local("other")
+    for back in (reply, other):
+        node.route(Message((tcp("a"), local("x")), (local("hop"), back), back.value))
+    (connect,) = connects(node.run())
+    node.withdraw(reply)
+    assert [(one.reason, one.message) for one in node.dead_letters.letters] == [
+        ("withdrawn", Message((local("x"),), (local("hop"), reply), b"reply"))
+    ]
+    send(node, "a", b"next")
+    node.connected(connect.via)
+    assert written(node.run()) == [b"other", b"next"]
+    assert node.router.ledger.held_bytes == 0
+
+
+def test_what_waits_for_a_session_is_taken_back() -> None:
+    node = node_with()
+    settings = SessionConfig(IMPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR)
+    session = node.start_session(settings, (tcp("a"), local("host")), handler=echo)
+    for back in (local("reply"), local("other")):
+        node.route(Message((session,), (back,), back.value))
+    node.run()
+    node.withdraw(local("reply"))
+    (letter,) = node.dead_letters.letters
+    assert isinstance(letter.message, Outgoing)
+    assert (letter.reason, letter.message.payload) == ("withdrawn", b"reply")
+    assert node.session(session).held == 1
+
+
+def test_what_waits_for_its_turn_is_taken_back() -> None:
+    node = Node(Counted("n"), deliveries=1)
+    node.start_worker(local("sink"), handler=lambda message, context: None)
+    for number in range(6):
+        node.route(Message((local("sink"),), (local(f"reply-{number % 2}"),), b"%d" % number))
+    node.withdraw(local("reply-1"))
+    letters = [(one.reason, getattr(one.message, "payload", b"")) for one in node.dead_letters.letters]
+    assert letters == [("withdrawn", b"1"), ("withdrawn", b"3"), ("withdrawn", b"5")]
+    while node.run():
+        pass
+    assert (node.dead_letters.total, node.router.ledger.held_bytes) == (3, 0)

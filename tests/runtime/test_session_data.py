@@ -364,6 +364,15 @@ def test_a_request_that_has_left_is_taken_back_and_its_response_is_a_dead_letter
     i.request("q")  # the name is free again
 
 
+def test_a_message_that_waits_is_taken_back() -> None:
+    i, r = open_pair(EXPLICIT_PERSISTENT_ONE_SIDED)
+    i.send(b"1")
+    i.send(b"2")
+    i.order(lambda session: session.withdraw(Outgoing(b"1")))
+    settle(i, r)
+    assert (r.delivered, i.reasons) == ([b"2"], ["withdrawn"])
+
+
 def test_what_is_over_or_has_left_is_not_taken_back() -> None:
     i, r = established_pair()
     i.send(b"m")

@@ -192,17 +192,19 @@ class SessionWorker:
 
     def _charge_held(self) -> None:
         """Charge what the session has begun to hold to the origin that sent it, and release what has left."""
-        ledger, waiting = self.router.ledger, self.session.waiting
-        if len(waiting) <= len(self._held):
-            here = {id(outgoing) for outgoing, _ in waiting}
-            for outgoing, _ in tuple(self._held.values()):
-                if id(outgoing) not in here:
-                    self._let_go(outgoing)
-        for outgoing, _ in reversed(waiting):
-            if len(self._held) == len(waiting):
+        waiting, held = self.session.waiting, self._held
+        for last, _ in waiting[-1:]:
+            if len(waiting) == len(held) + 1 and id(last) not in held:  # the usual case takes no longer for many
+                held[id(last)] = self._charge(last)
                 return
-            if id(outgoing) not in self._held:
-                self._held[id(outgoing)] = outgoing, ledger.take(self.router.serving, weight_of(outgoing))
+        self._held = {}
+        for outgoing, _ in waiting:
+            self._held[id(outgoing)] = held.pop(id(outgoing)) if id(outgoing) in held else self._charge(outgoing)
+        for _, receipt in held.values():
+            self._release(receipt)
+
+    def _charge(self, outgoing: Outgoing) -> tuple[Outgoing, Receipt | None]:
+        return outgoing, self.router.ledger.take(self.router.serving, weight_of(outgoing))
 
     def _let_go(self, message: object) -> None:
         """A message may be held no longer."""
@@ -291,9 +293,6 @@ class SessionWorker:
         """The session is over: its lasting addresses vanish, and whatever relied on it is told."""
         terms = self.session.terms
         self._confirmed()
-        for receipt in (*(receipt for _, receipt in self._held.values()), *self._open.values()):
-            self._release(receipt)
-        self._held, self._open = {}, {}
         self._rely_on(None)
         self.router.unregister(terms.outer)
         if terms.contact is not None and self.router.residents.get(terms.contact) is self:
