@@ -60,13 +60,15 @@ def test_tlc_counts_what_the_explorer_counts(kind: Any) -> None:
 def test_every_known_bad_machine_is_judged_by_tlc() -> None:
     requests = {"no-request-timer", "late-response-counts"}
     accounts = {name for name, *_ in wrong_accounts()}  # bytes and who keeps them are not in Node.tla
-    # Dead letters, strangers, restarts with state, and sessions that are opened again are in no model of two ends.
+    # Dead letters, strangers, restarts with state, sessions that are opened again, and requests that are given up after
+    # they have left are in no model of two ends.
     elsewhere = {
         "close-believed-from-anybody",
         "unconfirmed-number-stays",
         "returned-responder-forgotten",
         "late-close-ends",
         "drops-in-silence",
+        "deadline-fails-session",
     }
     judged = {*REJECTED_BY, *NODES_REJECTED_BY, *requests}
     assert judged | accounts | elsewhere == {one.name for one in known_bad()}
