@@ -23,9 +23,7 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
         "encoding/frames.py _head: - if number > 27:",
     ),
     "what a handler is given and what it sends is judged by examples: the machines' own handlers only answer": (
-        "node/workers.py Context.dead_letter: - if not isinstance",
         "node/workers.py Context.dead_letter: - self._orders.append",
-        "node/workers.py Context.forward: - envelope = self.envelope",
         "node/workers.py Context.send: - back = ",
         "node/services.py discovery: - hop(message, context)",
         "node/relay.py Relay._register: - elif alias not in self.tokens",
