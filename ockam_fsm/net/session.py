@@ -223,19 +223,21 @@ class TcpSession:
         async with self._deadline("no response", timeout_seconds):
             if self._is_slow() is not None:
                 await self.writable()
-            return await self._requested(
-                lambda node, identifier: node.request(
+            identifier = self._node.next_identifier()
+            return await self._outcome(
+                identifier,
+                lambda node: node.request(
                     self.address, identifier, payload, onward_route, reissue=reissue, tracing_context=tracing_context
-                )
+                ),
             )
 
-    async def _requested(self, order: Callable[[Node, int], None]) -> bytes:
-        identifier = self._node.next_identifier()
+    async def _outcome(self, identifier: int, order: Callable[[Node], None]) -> bytes:
+        """Give the order that begins a request, and wait for its outcome; who waits no more takes the request back."""
         future: asyncio.Future[bytes] = self._node.loop.create_future()
         self._requests = requests = {} if self._requests is None else self._requests
         requests[identifier] = future
         try:
-            self._node.order(lambda node: order(node, identifier))
+            self._node.order(order)
             return await future
         finally:
             del requests[identifier]

@@ -36,7 +36,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.quality.code_reasons import REASONS
-from tests.quality.report import GOAL, INDISTINGUISHABLE, KILLED, SURVIVOR
+from tests.quality.report import GOAL, INDISTINGUISHABLE, KILLED, SURVIVOR, share_killed
 
 FOLDER = Path("mutants")
 """Where mutmut puts its copy of the project."""
@@ -85,15 +85,18 @@ def _functions(path: Path) -> dict[str, ast.AST]:
     return {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
+def _versions(name: str, path: Path) -> tuple[str, str, str]:
+    """The name of the function that a mutant is of, its code as it is, and its code as the mutant has it."""
+    mutated = name.rpartition(".")[2]
+    original = mutated.rpartition("_")[0]
+    before, after = (ast.unparse(_functions(path)[one]).replace(one, "_") for one in (f"{original}_orig", mutated))
+    return original.removesuffix("__mutmut").removeprefix("x_").removeprefix("xǁ").replace("ǁ", "."), before, after
+
+
 def difference(name: str, path: Path) -> tuple[str, str]:
     """The function that a mutant is of, and what is changed in it, each as text."""
-    mutated = name.rpartition(".")[2]
-    original, _, number = mutated.rpartition("_")
-    pair = [_functions(path)[f"{original}_{which}"] for which in ("orig", number)]
-    before, after = (ast.unparse(node).replace(f"{original}_{which}", "_").splitlines()
-                     for node, which in zip(pair, ("orig", number), strict=True))  # fmt: skip
-    changed = [line for line in ndiff(before, after) if line[:1] in "-+"]
-    function = original.removesuffix("__mutmut").removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
+    function, before, after = _versions(name, path)
+    changed = [line for line in ndiff(before.splitlines(), after.splitlines()) if line[:1] in "-+"]
     return f"{path.relative_to(FOLDER / 'ockam_fsm' / 'runtime')} {function}", " ".join(map(_tidy, changed))
 
 
@@ -103,11 +106,9 @@ def _tidy(line: str) -> str:
 
 def is_text(name: str, path: Path) -> bool:
     """Whether nothing but texts is changed; bytes are no texts."""
-    mutated = name.rpartition(".")[2]
-    original, _, number = mutated.rpartition("_")
-    blank = [ast.dump(_Blank().visit(ast.parse(ast.unparse(_functions(path)[f"{original}_{which}"])).body[0]))
-             for which in ("orig", number)]  # fmt: skip
-    return blank[0].replace(f"{original}_orig", "") == blank[1].replace(mutated, "")
+    _, *versions = _versions(name, path)
+    before, after = (ast.dump(_Blank().visit(ast.parse(code))) for code in versions)
+    return before == after
 
 
 class _Blank(ast.NodeTransformer):
@@ -148,12 +149,6 @@ def seen_by_an_example(name: str) -> bool:
 
 
 # The page -------------------------------------------------------------------------------------------------------------
-
-
-def share_killed(fates: Sequence[Fate]) -> float:
-    count = Counter(fate.verdict for fate in fates)
-    told = count[KILLED] + count[SURVIVOR]
-    return count[KILLED] / told if told else 1.0
 
 
 def page(fates: Sequence[Fate], drawn: str) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from tests.quality.reasons import NEVER, REASONS
 
@@ -64,8 +65,13 @@ class Fate:
         return self.fault.partition(" ")[0]
 
 
-def share_killed(fates: Iterable[Fate]) -> float:
-    """Of those that can be told from the real table."""
+class Judged(Protocol):
+    @property
+    def verdict(self) -> str: ...
+
+
+def share_killed(fates: Iterable[Judged]) -> float:
+    """Of those that make a difference: what is killed, and what survives."""
     count = Counter(fate.verdict for fate in fates)
     told = count[KILLED] + count[SURVIVOR]
     return count[KILLED] / told if told else 1.0

@@ -11,8 +11,8 @@ from ockam_fsm.checking.sessions.worlds import all_worlds
 from ockam_fsm.machines.vocabulary import Event
 from ockam_fsm.runtime.session.session import Session
 from tests.quality import code_mutants, judges_of_code
-from tests.quality.code_mutants import Fate, difference, is_text, page, share_killed
-from tests.quality.report import INDISTINGUISHABLE, KILLED, SURVIVOR
+from tests.quality.code_mutants import Fate, difference, is_text, page
+from tests.quality.report import INDISTINGUISHABLE, KILLED, SURVIVOR, share_killed
 
 MADE = """
 class Session:

@@ -106,13 +106,8 @@ def _table(kind: SessionType, edit: Callable[[SessionMachine], SessionMachine]) 
     return replace(config_of(kind), variants=_both(kind, edit))
 
 
-def _requests(config: PairConfig) -> World:
-    given = {INITIATOR: {OPEN: 1, REQUEST: 1}}
-    return world_of(config, "requests", Network("unordered", 2, ("drop",)), given)
-
-
-def _withdrawn(config: PairConfig) -> World:
-    given = {INITIATOR: {OPEN: 1, REQUEST: 1, WITHDRAW: 1}}
+def _requests(config: PairConfig, *more: str) -> World:
+    given = {INITIATOR: dict.fromkeys((OPEN, REQUEST, *more), 1)}
     return world_of(config, "requests", Network("unordered", 2, ("drop",)), given)
 
 
@@ -313,7 +308,7 @@ def _taken_back() -> Iterator[KnownBad]:
     )  # fmt: skip
     yield KnownBad(
         "deadline-fails-session", "a caller in a hurry would end the session of all others", "S29",
-        _withdrawn(_session(DeadlineFailsSession)),
+        _requests(_session(DeadlineFailsSession), WITHDRAW),
     )  # fmt: skip
 
 

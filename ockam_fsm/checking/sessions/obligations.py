@@ -113,11 +113,12 @@ def owner_is_told(deed: SessionStep) -> bool:
     told = [type(notice) for notice in notices if isinstance(notice, kinds)]
     spent = deed.fired(Timer.BACK_OFF) and deed.settings.session_type.persistent
     why = any(isinstance(notice, commands.Closed) and (notice.reason == EXHAUSTED) is not spent for notice in notices)
-    right = all(_is_of_what_was_adopted(deed, one) for one in notices if isinstance(one, commands.Established))
-    return told == expected and right and not why and _failures_are_told(deed, notices)
+    established = [notice for notice in notices if isinstance(notice, commands.Established)]
+    names_it = all(_names_what_was_adopted(deed, notice) for notice in established)
+    return told == expected and names_it and not why and _failures_are_told(deed, notices)
 
 
-def _is_of_what_was_adopted(deed: SessionStep, notice: commands.Established) -> bool:
+def _names_what_was_adopted(deed: SessionStep, notice: commands.Established) -> bool:
     """It names the generation, and says what the end that answered has said of its state."""
     attempt = deed.before.attempt if deed.before is not None else None
     if attempt is None or notice.generation != attempt.generation:

@@ -193,10 +193,10 @@ class SessionWorker:
     def _charge_held(self) -> None:
         """Charge what the session has begun to hold to the origin that sent it, and release what has left."""
         waiting, held = self.session.waiting, self._held
-        for last, _ in waiting[-1:]:
-            if len(waiting) == len(held) + 1 and id(last) not in held:  # the usual case takes no longer for many
-                held[id(last)] = self._charge(last)
-                return
+        if waiting and len(waiting) == len(held) + 1 and id(waiting[-1][0]) not in held:
+            last, _ = waiting[-1]  # the usual case: it takes no longer where many are held
+            held[id(last)] = self._charge(last)
+            return
         self._held = {}
         for outgoing, _ in waiting:
             self._held[id(outgoing)] = held.pop(id(outgoing)) if id(outgoing) in held else self._charge(outgoing)
@@ -207,7 +207,7 @@ class SessionWorker:
         return outgoing, self.router.ledger.take(self.router.serving, weight_of(outgoing))
 
     def _let_go(self, message: object) -> None:
-        """A message may be held no longer."""
+        """Release the charge of a message, if it was held."""
         _, receipt = self._held.pop(id(message), (None, None))
         self._release(receipt)
 
