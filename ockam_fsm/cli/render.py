@@ -97,7 +97,7 @@ class Generated:
 
     @classmethod
     def of(cls, book: Catalogue) -> Generated:
-        from ockam_fsm.checking.sessions import properties_page
+        from ockam_fsm.checking.shipped import properties_page
 
         texts = (
             gallery.texts(book)

@@ -14,13 +14,13 @@ from ockam_fsm.checking.sessions.bounds import (
     parsed_bound,
     possible_bounds,
 )
-from ockam_fsm.checking.sessions.known_bad import known_bad
-from ockam_fsm.checking.sessions.worlds import all_worlds, worlds_of
+from ockam_fsm.checking.sessions.worlds import worlds_of
+from ockam_fsm.checking.shipped.worlds import shipped_known_bad, shipped_worlds
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
 from tests.checking.small import Scripted, idle
 
-WORLDS = [*all_worlds(), *(one.world for one in known_bad())]
+WORLDS = [*shipped_worlds(), *(one.world for one in shipped_known_bad())]
 LOSSY = worlds_of(EXPLICIT_TRANSIENT)[0]
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from ockam_fsm.checking import Kind, PropertyResult, Verdict, World, explore, replay
-from ockam_fsm.checking.sessions.known_bad import KnownBad, known_bad
-from ockam_fsm.checking.sessions.worlds import all_worlds
+from ockam_fsm.checking.sessions.known_bad import KnownBad
+from ockam_fsm.checking.shipped.worlds import shipped_known_bad, shipped_worlds
 
-REFUTED = [one for one in known_bad() if not one.property.startswith("W")]
+REFUTED = [one for one in shipped_known_bad() if not one.property.startswith("W")]
 
 
 def only(bad: KnownBad) -> World:
@@ -44,11 +44,11 @@ def test_its_counterexample_leads_to_the_violation(bad: KnownBad) -> None:
 
 
 def test_every_safety_and_recoverability_property_has_a_machine_of_its_own() -> None:
-    claimed = {one.id for world in all_worlds() for one in world.properties if not one.is_witness}
-    assert claimed <= {one.property for one in known_bad()}
+    claimed = {one.id for world in shipped_worlds() for one in world.properties if not one.is_witness}
+    assert claimed <= {one.property for one in shipped_known_bad()}
 
 
 def test_names_are_taken_once() -> None:
-    names = [one.name for one in known_bad()]
+    names = [one.name for one in shipped_known_bad()]
     assert len(set(names)) == len(names)
-    assert [one.world.name for one in known_bad()] == names
+    assert [one.world.name for one in shipped_known_bad()] == names

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ockam_fsm.checking.sessions import properties_page
+from ockam_fsm.checking.shipped import properties_page
 from ockam_fsm.cli import app, render
 from ockam_fsm.cli.app import DIFFERS, OK, USAGE
 from ockam_fsm.projections import gallery, svg, tla

@@ -11,6 +11,7 @@ Rule 2: a generation is its number and its starter's letter, with a prime for ea
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from ockam_fsm.checking.naming import spoken
 from ockam_fsm.kernel.errors import RemoteSessionError
@@ -50,8 +51,13 @@ def _spoken_generation(generation: Generation) -> str:
     return f"{generation}" + _primes(found[1] if found else b"0")
 
 
-def said(message: Message) -> str:
-    """One message, as people call it."""
+def text_of(payload: bytes) -> str:
+    """Data that is text."""
+    return "data " + payload.decode("utf-8", "backslashreplace")
+
+
+def said(message: Message, of_data: Callable[[bytes], str] = text_of) -> str:
+    """One message, as people call it. `of_data` says what is in data of the application."""
     if not message.onward_route:
         return "a message to nowhere"
     if message.payload[:1] and message.payload[0] in _TAGS:
@@ -59,12 +65,18 @@ def said(message: Message) -> str:
             signal = GENERATION.decode(message.payload, Place.WORKER, message.return_route)
         except RemoteSessionError:
             return "unreadable bytes"
-        return _signal(signal, generation_of(message.onward_route[0]))
+        if isinstance(signal, Data):
+            return f"{of_data(signal.payload)}{_within(message)}"
+        return _signal(signal, _within(message))
     return _in_profile_ockam(message)
 
 
-def _signal(signal: Signal, heard_in: str) -> str:
-    within = f" ({heard_in})" if heard_in else ""
+def _within(message: Message) -> str:
+    generation = generation_of(message.onward_route[0])
+    return f" ({generation})" if generation else ""
+
+
+def _signal(signal: Signal, within: str) -> str:
     match signal:
         case Hello(generation=generation):
             return f"hello {_spoken_generation(generation)}"
@@ -78,8 +90,6 @@ def _signal(signal: Signal, heard_in: str) -> str:
             return f"keepalive{within}"
         case KeepaliveAnswer():
             return f"keepalive answer{within}"
-        case Data(payload=payload):
-            return f"data {_text(payload)}{within}"
         case Close():
             return f"close{within}"
         case GoingAway():
@@ -97,15 +107,11 @@ def _in_profile_ockam(message: Message) -> str:
         return f"hello {found[2].decode()}{_primes(found[1])}" if found else "hello"
     if last.value.endswith(b"h"):
         return f"answer {generation_of(last)}"
-    return f"data {_text(message.payload)} ({generation_of(last)})"
+    return f"{text_of(message.payload)} ({generation_of(last)})"
 
 
 def _primes(restarts: bytes) -> str:
     return "'" * int(restarts)
-
-
-def _text(payload: bytes) -> str:
-    return payload.decode("utf-8", "backslashreplace")
 
 
 @spoken.register

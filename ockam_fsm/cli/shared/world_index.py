@@ -20,8 +20,8 @@ import typer
 from ockam_fsm.checking.engine.backends import BackendUnavailable
 from ockam_fsm.checking.errors import raised
 from ockam_fsm.checking.sessions.bounds import WrongBound, bounded, parsed_bound, possible_bounds
-from ockam_fsm.checking.sessions.known_bad import KnownBad, known_bad
-from ockam_fsm.checking.sessions.worlds import all_worlds
+from ockam_fsm.checking.sessions.known_bad import KnownBad
+from ockam_fsm.checking.shipped.worlds import shipped_known_bad, shipped_worlds
 from ockam_fsm.checking.world import Budget, World
 from ockam_fsm.cli.app import fail, unknown
 from ockam_fsm.kernel.errors import DefinitionError
@@ -54,8 +54,8 @@ class Candidate:
 @cache
 def ours() -> dict[str, Candidate]:
     """Every world of every type, then every known-bad machine."""
-    worlds = [Candidate(world.name, world, world.name.partition(":")[0]) for world in all_worlds()]
-    bad = [Candidate(one.name, _judged(one), None, one.property, one.because) for one in known_bad()]
+    worlds = [Candidate(world.name, world, world.name.partition(":")[0]) for world in shipped_worlds()]
+    bad = [Candidate(one.name, _judged(one), None, one.property, one.because) for one in shipped_known_bad()]
     return {candidate.name: candidate for candidate in (*worlds, *bad)}
 
 

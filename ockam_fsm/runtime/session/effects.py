@@ -92,6 +92,7 @@ _TIMERS = tuple(Timer)
 
 EXHAUSTED = "attempts exhausted"
 NO_ROOM = "no room to hold it"
+PEER_LOST_STATE = "the peer has lost its state"
 
 
 class Effects(Knowledge):
@@ -140,6 +141,8 @@ class Effects(Knowledge):
             route = worker_route(cause.message.return_route, cause.signal.worker)
             link = link._replace(route=route, resumed=cause.signal.resumed, handshake=None)
             self._unregister(self.attempt.handshake)
+            if self.has_state and not link.resumed:
+                self._abandon_what_needs_state()
         else:
             # Not before: what a hello says by itself must not outlive its attempt (clause 4.2).
             self.seen = max(self.seen, ranked(*link.generation.rank))
@@ -253,6 +256,16 @@ class Effects(Knowledge):
     def fail_requests(self, cause: Cause) -> None:
         for identifier in tuple(self.requests):
             self._abandon(identifier, self._reason(), self._detail(cause))
+
+    def _abandon_what_needs_state(self) -> None:
+        """Requests that mean something only to a peer that remembers. The row has emptied what is held anyway."""
+        needing = [held for held in self.waiting if held[0].request is not None and self._needs_state(held[0].request)]
+        self.waiting = [held for held in self.waiting if held not in needing] or ()
+        for outgoing, _ in needing:
+            self._abandon(outgoing.request, PEER_LOST_STATE, "")
+
+    def _needs_state(self, identifier: Hashable) -> bool:
+        return self.requests[identifier].resumed_only
 
     def _abandon(self, identifier: Hashable, reason: str, detail: str) -> None:
         request = self._end_request(identifier)

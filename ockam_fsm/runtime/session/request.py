@@ -64,17 +64,19 @@ class RequestRecord(NamedTuple):
     outgoing: Outgoing
     reissue: bool
     reply: Address | None
+    resumed_only: bool = False
 
 
 class Request:
     """A model of the request table. `emit` takes the commands that its effects ask for; `sending_seconds`: until the
     response to one sending is overdue."""
 
-    __slots__ = ("detail", "emit", "identifier", "outgoing", "reissue", "reply", "sending_seconds", "state")
+    __slots__ = ("detail", "emit", "identifier", "outgoing", "reissue", "reply", "resumed_only", "sending_seconds",
+                 "state")  # fmt: skip
     limits: ClassVar[Mapping[str, int | None]] = {}
 
     def __init__(self, record: RequestRecord, emit: Callable[[Command], None], sending_seconds: float) -> None:
-        self.identifier, self.state, self.outgoing, self.reissue, self.reply = record
+        self.identifier, self.state, self.outgoing, self.reissue, self.reply, self.resumed_only = record
         self.emit = emit
         self.sending_seconds = sending_seconds
         self.detail = ""
@@ -85,7 +87,7 @@ class Request:
         return self.state is RequestState.PENDING
 
     def record(self) -> RequestRecord:
-        return RequestRecord(self.identifier, self.state, self.outgoing, self.reissue, self.reply)
+        return RequestRecord(self.identifier, self.state, self.outgoing, self.reissue, self.reply, self.resumed_only)
 
     def fire(self, event: RequestEvent, cause: object = None) -> None:
         _DRIVER.fire(self, event, cause)

@@ -103,7 +103,9 @@ class Session(Effects):
         check_outgoing(outgoing)
         return self._ordered(Event.SEND, outgoing)
 
-    def request(self, identifier: Hashable, outgoing: Outgoing, *, reissue: bool = False) -> list[Command]:
+    def request(
+        self, identifier: Hashable, outgoing: Outgoing, *, reissue: bool = False, resumed_only: bool = False
+    ) -> list[Command]:
         """Accept a synchronous request; its one outcome is a notice that carries `identifier`.
 
         The session fails when the response to one sending is overdue (`Durations.request_seconds`). How long the caller
@@ -111,6 +113,9 @@ class Session(Effects):
 
         `reissue`: after a renegotiation send it again under the same identifier, instead of failing it. A transient
         session has no next generation to send it in, so there a request fails or expires all the same.
+
+        `resumed_only`: it makes sense to a peer only that knows what this session said before. Where the peer answers a
+        renegotiation without that state, the request fails (`PEER_LOST_STATE`) and is not sent (clause 6.8).
 
         Raises:
             LocalSessionError: the identifier is None or in use, or too many requests are open; and as `send`.
@@ -124,7 +129,7 @@ class Session(Effects):
             raise LocalSessionError(f"{len(self.requests)} requests are open, which is the declared capacity: wait")
         named = Outgoing(outgoing.payload, outgoing.onward_route, (), identifier, outgoing.tracing_context)
         again = reissue and self.settings.session_type.persistent
-        self._begin_request(RequestRecord(identifier, RequestState.READY, named, again, None))
+        self._begin_request(RequestRecord(identifier, RequestState.READY, named, again, None, resumed_only))
         try:
             return self._ordered(Event.SEND, named)
         except LocalSessionError:

@@ -8,23 +8,19 @@ Rule 1: a safety or recoverability property that no known-bad machine is named f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from ockam_fsm.checking.properties import Kind, Property
-from ockam_fsm.checking.sessions.known_bad import KnownBad, known_bad
-from ockam_fsm.checking.sessions.worlds import all_worlds
+from ockam_fsm.checking.sessions.known_bad import KnownBad
+from ockam_fsm.checking.shipped.worlds import shipped_known_bad, shipped_worlds
 from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.machines.session import TYPES
 
 PATH = "spec/properties.md"
-PAGE = "ockam_fsm/checking/sessions/properties.py, worlds.py and known_bad.py"
-LATER = {
-    "S15": "the streams",
-    "R4": "the streams",
-    "W8": "the streams",
-}
-"""What is not built yet, and so cannot be shown."""
+PAGE = "properties.py, worlds.py and known_bad.py in ockam_fsm/checking/sessions and ockam_fsm/checking/streams"
+_NUMBER = re.compile(r"\d+")
 
 
 def document(worlds: Sequence[World] | None = None, bad: Sequence[KnownBad] | None = None) -> str:
@@ -33,8 +29,8 @@ def document(worlds: Sequence[World] | None = None, bad: Sequence[KnownBad] | No
     Raises:
         DefinitionError: some properties reject no known-bad machine.
     """
-    worlds = all_worlds() if worlds is None else worlds
-    bad = known_bad() if bad is None else bad
+    worlds = shipped_worlds() if worlds is None else worlds
+    bad = shipped_known_bad() if bad is None else bad
     by_id = {one.id: one for world in worlds for one in world.properties}
     rejects = {one.property: one for one in reversed(bad)}
     toothless = [name for name, one in by_id.items() if not one.is_witness and name not in rejects]
@@ -48,7 +44,6 @@ def document(worlds: Sequence[World] | None = None, bad: Sequence[KnownBad] | No
         ["## Safety: in every reachable state and step", "", *_claims(safety, worlds, rejects)],
         [_RECOVERABILITY, "", *_claims(recoverability, worlds, rejects)],
         [_WITNESSES, "", *_table(("id", "what is reached", "in the worlds"), _witnesses(worlds, by_id))],
-        ["## What comes later", "", *_table(("id", "comes with"), map(list, LATER.items()))],
         [*_KNOWN_BAD, *_table(("machine", "rejected by", "without the rule that it breaks"), map(_known_bad, bad))],
         [*_WORLDS, *_table(("world", "network", "bounds"), map(_bounds, worlds))],
     ]
@@ -106,10 +101,12 @@ def _ids(world: World) -> list[str]:
 
 
 def _sorted(found: Sequence[Property]) -> list[Property]:
-    """By letter, then by number: S2 before S11; W2 with all its reasons."""
+    """By letter, then by number: S2 before S11; S15a to S15d; W2 with all its reasons."""
 
-    def key(one: Property) -> tuple[str, int]:
-        return one.id[0], int(one.id[1:].partition(":")[0])
+    def key(one: Property) -> tuple[str, int, str]:
+        number = _NUMBER.search(one.id)
+        assert number is not None
+        return one.id[0], int(number[0]), one.id[number.end() :].partition(":")[0]
 
     return sorted(found, key=key)
 

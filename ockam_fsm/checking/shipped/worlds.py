@@ -1,0 +1,17 @@
+"""Every world that is checked, and every machine that must be rejected: sessions and nodes first, then streams."""
+
+from __future__ import annotations
+
+from ockam_fsm.checking.sessions.known_bad import KnownBad, known_bad
+from ockam_fsm.checking.sessions.worlds import all_worlds
+from ockam_fsm.checking.streams.known_bad import wrong_streams
+from ockam_fsm.checking.streams.worlds import stream_worlds
+from ockam_fsm.checking.world import World
+
+
+def shipped_worlds() -> tuple[World, ...]:
+    return (*all_worlds(), *stream_worlds())
+
+
+def shipped_known_bad() -> tuple[KnownBad, ...]:
+    return (*known_bad(), *wrong_streams())

@@ -1,0 +1,160 @@
+"""What must hold of a stream, as predicates over the actors of its worlds.
+
+Source: spec/sessions.md section 8 (S15, S23, S30, S31, W8, W15, W16, R4, R6) and section 12.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ockam_fsm.checking.properties import (
+    Property,
+    Step,
+    always,
+    always_step,
+    recoverable,
+    sometimes,
+    sometimes_step,
+)
+from ockam_fsm.checking.streams.consuming import PROCESSED, ConsumerEnd, IndexEnd
+from ockam_fsm.checking.streams.names import CONSUMER, INDEX, PUBLISHER, STREAM
+from ockam_fsm.checking.streams.publisher_actor import PublisherEnd
+from ockam_fsm.checking.streams.stream_actor import StreamEnd
+from ockam_fsm.machines.consumer import ConsumerState
+from ockam_fsm.machines.publisher import PublisherState
+from ockam_fsm.machines.vocabulary import State
+from ockam_fsm.runtime.stream.commands import StateLost
+
+# A publisher and its stream -------------------------------------------------------------------------------------------
+
+
+def confirmed_is_stored(publisher: PublisherEnd, stream: StreamEnd) -> bool:
+    return {*publisher.confirmed} <= {one.data for one in stream.log.stored}
+
+
+def stored_once(publisher: PublisherEnd, stream: StreamEnd) -> bool:
+    """Under one identity. Under a later one again only what a publisher publishes again that was told."""
+    for_each_identity = Counter((one.publisher, one.data) for one in stream.log.stored)
+    at_all = Counter(one.data for one in stream.log.stored)
+    return all(n == 1 for n in for_each_identity.values()) and (
+        bool(publisher.told) or all(n == 1 for n in at_all.values())
+    )
+
+
+def stored_in_order(stream: StreamEnd) -> bool:
+    publishers = {one.publisher for one in stream.log.stored}
+    orders = [[int(one.data) for one in stream.log.stored if one.publisher == who] for who in publishers]
+    return all(order == sorted(order) for order in orders)
+
+
+def told_of_what_is_lost(publisher: PublisherEnd, stream: StreamEnd) -> bool:
+    return stream.forgot or not any(one.publisher in publisher.told for one in stream.log.stored)
+
+
+def unconfirmed(publisher: PublisherEnd) -> bool:
+    return bool(publisher.image.messages)
+
+
+def all_confirmed(publisher: PublisherEnd) -> bool:
+    return not publisher.image.messages or publisher.image.state is PublisherState.CLOSED
+
+
+def confirmed_after_renegotiation(publisher: PublisherEnd) -> bool:
+    session = publisher.session
+    if session is None or session.state is not State.ESTABLISHED:
+        return False
+    return session.seen[0] > 1 and bool(publisher.confirmed)
+
+
+def stored_unprocessed(stream: StreamEnd, consumer: ConsumerEnd) -> bool:
+    return not all_processed(stream, consumer)
+
+
+def told_that_state_is_lost(step: Step) -> bool:
+    return StateLost() in step.records
+
+
+# A consumer, the index worker and the stream --------------------------------------------------------------------------
+
+
+def index_passes_only_processed(stream: StreamEnd, index: IndexEnd, consumer: ConsumerEnd) -> bool:
+    passed = range(min(index.saved or 0, len(stream.log.stored)))
+    return {*passed} <= {*consumer.processed, *consumer.buried}
+
+
+def index_rises(step: Step) -> bool:
+    """The saved one, and that of a consumer since it has begun."""
+    if step.actor == INDEX:
+        return step.before.saved is None or step.after.saved >= step.before.saved
+    if step.actor != CONSUMER or ConsumerState.STARTING in (step.before.image.state, step.after.image.state):
+        return True
+    return bool(step.after.image.saved >= step.before.image.saved)
+
+
+def processed_in_order(step: Step) -> bool:
+    """The application gets no message before it has had those before it."""
+    if step.actor != CONSUMER or PROCESSED not in step.records:
+        return True
+    index = step.before.image.batch[0].index
+    return {*range(index)} <= {*step.before.processed, *step.before.buried}
+
+
+def processed_again(step: Step) -> bool:
+    return step.actor == CONSUMER and PROCESSED in step.records and step.before.processed == step.after.processed
+
+
+def all_processed(stream: StreamEnd, consumer: ConsumerEnd) -> bool:
+    return {*range(len(stream.log.stored))} <= {*consumer.processed, *consumer.buried}
+
+
+CONFIRMED_IS_STORED = always(
+    "S15a", "a message that was confirmed to its publisher is stored", confirmed_is_stored, over=(PUBLISHER, STREAM)
+)
+STORED_ONCE = always(
+    "S15b",
+    "a message is stored once, unless its publisher was told that it may be stored twice",
+    stored_once,
+    over=(PUBLISHER, STREAM),
+)
+STORED_IN_ORDER = always(
+    "S15c",
+    "the messages of one identity of a publisher are stored in the order of their acceptance",
+    stored_in_order,
+    over=(STREAM,),
+)
+TOLD_OF_LOSS = always(
+    "S31",
+    "a publisher is told that its record is lost only if the log has none of it",
+    told_of_what_is_lost,
+    over=(PUBLISHER, STREAM),
+)
+INDEX_PASSES_PROCESSED = always(
+    "S15d",
+    "the saved index never passes a message that is not processed",
+    index_passes_only_processed,
+    over=(STREAM, INDEX, CONSUMER),
+)
+INDEX_RISES = always_step("S23", "the saved index never goes back, nor does that of a consumer", index_rises)
+PROCESSED_IN_ORDER = always_step(
+    "S30", "a message is processed after those that are stored before it", processed_in_order
+)
+CONFIRMED_LATER = sometimes(
+    "W15", "a message is confirmed after a renegotiation", confirmed_after_renegotiation, over=(PUBLISHER,)
+)
+STATE_IS_LOST = sometimes_step("W16", "a publisher is told that its record is lost", told_that_state_is_lost)
+PROCESSED_TWICE = sometimes_step("W8", "a message is processed twice", processed_again)
+ALL_PROCESSED = recoverable(
+    "R4", "every stored message is processed", all_processed, over=(STREAM, CONSUMER), given=stored_unprocessed
+)
+ALL_CONFIRMED = recoverable(
+    "R6", "every accepted message is confirmed to its publisher", all_confirmed, over=(PUBLISHER,), given=unconfirmed
+)
+
+PUBLISHING: tuple[Property, ...] = (CONFIRMED_IS_STORED, STORED_ONCE, STORED_IN_ORDER, TOLD_OF_LOSS, ALL_CONFIRMED)
+CONSUMING: tuple[Property, ...] = (
+    INDEX_PASSES_PROCESSED,
+    INDEX_RISES,
+    PROCESSED_IN_ORDER,
+    PROCESSED_TWICE,
+    ALL_PROCESSED,
+)

@@ -1,0 +1,118 @@
+"""The worlds of streams, as data: how a publisher, a stream, an index worker and a consumer are tried.
+
+    publishing   a publisher and its stream over a real session: loss, duplicates, reordering; the stream worker is
+                 killed while writes are under way
+    patient      the same, and nobody is given up for being silent
+    resuming     the publisher is killed, and goes on from its image
+    beginning    the publisher is killed, and has no image: it begins anew, under another identity
+    failing      the storage fails, and does not know what it has stored
+    forgetful    the log forgets the records of publishers that have no session
+    consuming    a consumer, the index worker and a stream that has messages: the same network; the consumer is killed
+                 at any point, and its application fails
+    whole        all four, and the consumer is killed
+
+Rule 1: every world uses the real workers, and real sessions between the publisher and its stream.
+Rule 2: bounds are here and nowhere else. What they are is printed with every verdict.
+Source: spec/sessions.md section 12; the sizes are pinned in spec/manifest.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from ockam_fsm.checking.properties import Property
+from ockam_fsm.checking.streams.config import PublishingConfig
+from ockam_fsm.checking.streams.consuming import ConsumerActor, ConsumingConfig, IndexActor
+from ockam_fsm.checking.streams.names import (
+    CONSUMER,
+    FORGET_RECORDS,
+    PROCESSING_FAILS,
+    PUBLISH,
+    PUBLISHER,
+    RESTART,
+    RESTART_KEEPING,
+    RESTART_LOSING,
+    STORAGE_FAILS,
+    STREAM,
+)
+from ockam_fsm.checking.streams.properties import CONFIRMED_LATER, CONSUMING, PUBLISHING, STATE_IS_LOST
+from ockam_fsm.checking.streams.publisher_actor import PublisherActor
+from ockam_fsm.checking.streams.stream_actor import StreamActor
+from ockam_fsm.checking.world import Budget, Network, World
+
+Faults = Mapping[str, Mapping[str, Budget]]
+LOSSY = Network("unordered", 2, ("drop", "duplicate"))
+
+
+def publishing_world(
+    name: str,
+    config: PublishingConfig,
+    faults: Faults,
+    messages: int = 2,
+    witnesses: tuple[Property, ...] = (CONFIRMED_LATER,),
+) -> World:
+    """A publisher and its stream."""
+    return World(
+        name=f"stream:{name}",
+        actors=(PublisherActor(config), StreamActor(config)),
+        network=LOSSY,
+        orders={PUBLISHER: {PUBLISH: messages}},
+        faults=faults,
+        properties=(*PUBLISHING, *witnesses),
+        title=f"publisher and stream worker, {name}",
+        description="a publisher, its session, a stream worker and its log",
+        extra_bounds={"window": config.window, "generations": config.generations, "spawns": config.spawns},
+    )
+
+
+def consuming_world(
+    name: str,
+    config: ConsumingConfig,
+    faults: Faults,
+    messages: int = 2,
+) -> World:
+    """A consumer, the index worker, and a stream in which so many messages are stored."""
+    return World(
+        name=f"stream:{name}",
+        actors=(StreamActor(PublishingConfig(), messages), IndexActor(config), ConsumerActor(config)),
+        network=LOSSY,
+        faults=faults,
+        properties=CONSUMING,
+        title=f"stream worker, index worker and consumer, {name}",
+        description="a consumer that goes on from its saved index",
+        extra_bounds={"limit": config.limit, "tries": config.tries, "pulls": config.pulls},
+    )
+
+
+def whole_world(publishing: PublishingConfig, consuming: ConsumingConfig, faults: Faults, messages: int) -> World:
+    """A publisher, its stream, the index worker and a consumer."""
+    return World(
+        name="stream:whole",
+        actors=(PublisherActor(publishing), StreamActor(publishing), IndexActor(consuming), ConsumerActor(consuming)),
+        network=LOSSY,
+        orders={PUBLISHER: {PUBLISH: messages}},
+        faults=faults,
+        properties=(*PUBLISHING, CONFIRMED_LATER, *CONSUMING),
+        title="publisher, stream worker, index worker and consumer",
+        description="delivery from the publisher's application to the consumer's, at least once",
+        extra_bounds={"window": publishing.window, "generations": publishing.generations, "pulls": consuming.pulls},
+    )
+
+
+@cache
+def stream_worlds() -> tuple[World, ...]:
+    """Every world of a stream."""
+    config, narrow = PublishingConfig(), PublishingConfig(window=1, generations=1)
+    forgotten = PublishingConfig(spawns=3)
+    whole = PublishingConfig(window=1, spawns=1), ConsumingConfig(limit=1, pulls=2)
+    return (
+        publishing_world("publishing", config, {STREAM: {RESTART: 1}}),
+        publishing_world("patient", PublishingConfig(patient=True), {}),
+        publishing_world("resuming", config, {PUBLISHER: {RESTART_KEEPING: 1}}),
+        publishing_world("beginning", narrow, {PUBLISHER: {RESTART_LOSING: 1}}, witnesses=()),
+        publishing_world("failing", config, {STREAM: {STORAGE_FAILS: 1}}),
+        publishing_world("forgetful", forgotten, {STREAM: {RESTART: 1, FORGET_RECORDS: 1}}, 1, (STATE_IS_LOST,)),
+        consuming_world("consuming", ConsumingConfig(), {CONSUMER: {RESTART: 1, PROCESSING_FAILS: 1}}),
+        whole_world(*whole, {CONSUMER: {RESTART: 1}}, 1),
+    )

@@ -1,0 +1,1 @@
+"""The four workers of a stream, without I/O: each takes an input, drives its table, and returns commands."""

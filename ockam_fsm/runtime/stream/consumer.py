@@ -1,0 +1,219 @@
+"""A consumer, without I/O: it asks, judges what arrives, and hands one message after the other to the application.
+
+Rule 1: `saved` is the index of the next message to process; that is what the index worker keeps for the group.
+Rule 2: request ids never repeat within a consumer. A consumer that a supervisor starts goes on counting where the last
+        one ended, so that nothing said to that one is believed.
+Source: spec/sessions.md clauses 12.7 to 12.9; machines/consumer.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from ockam_fsm.kernel.driver import driver_for
+from ockam_fsm.kernel.errors import DefinitionError
+from ockam_fsm.kernel.machine import Ignore
+from ockam_fsm.machines.consumer import CONSUMER, ConsumerEvent, ConsumerState
+from ockam_fsm.runtime.encoding.stream_messages import (
+    MAX_PULLED_MESSAGES,
+    GetIndex,
+    Pull,
+    Pulled,
+    SaveIndex,
+    StoredMessage,
+    StreamIndex,
+    StreamResponse,
+)
+from ockam_fsm.runtime.session.config import LEAST_SECONDS, count_problems, seconds_problems
+from ockam_fsm.runtime.stream.commands import (
+    Ask,
+    Bury,
+    CancelTimer,
+    ConsumerCommand,
+    ConsumerFailed,
+    Ignored,
+    Process,
+    SetTimer,
+    StreamTimer,
+)
+
+_DRIVER = driver_for(CONSUMER)
+EXPIRED = "no response in time"
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerConfig:
+    """Which stream is consumed, for which group, and how.
+
+    `limit`: messages in one pull. `tries`: how often a message is handed to the application before it becomes a dead
+    letter. `first_index`: where a group begins that has saved nothing.
+
+    Raises:
+        DefinitionError: a value is out of its range; every problem is listed.
+    """
+
+    stream_name: str
+    client_id: str
+    partition: int | None = None
+    limit: int = 100
+    tries: int = 4
+    first_index: int = 0
+    request_seconds: float = 10.0
+    poll_seconds: float = 0.1
+
+    def __post_init__(self) -> None:
+        problems = [f"{name}: {getattr(self, name)!r}, a text belongs"
+                    for name in ("stream_name", "client_id") if not isinstance(getattr(self, name), str)]  # fmt: skip
+        problems += count_problems(self, "limit", "tries", least=1)
+        problems += count_problems(self, "first_index", *(() if self.partition is None else ("partition",)))
+        problems += seconds_problems(self, "request_seconds", "poll_seconds", least=LEAST_SECONDS)
+        if not problems and self.limit > MAX_PULLED_MESSAGES:
+            problems.append(f"limit: {self.limit}, at most {MAX_PULLED_MESSAGES} belong")
+        if problems:
+            raise DefinitionError("consumer", problems)
+
+
+class ConsumerImage(NamedTuple):
+    """What a consumer is, as a hashable value. `asked`: requests so far. `batch`: messages that wait to be processed,
+    the first of which is with the application."""
+
+    state: ConsumerState = ConsumerState.STARTING
+    asked: int = 0
+    saved: int = 0
+    batch: tuple[StoredMessage, ...] = ()
+    tries: int = 0
+
+
+class Consumer:
+    """One consumer. Every method that takes an input returns the commands that follow from it, in order."""
+
+    def __init__(self, config: ConsumerConfig, image: ConsumerImage = ConsumerImage()) -> None:  # noqa: B008
+        self.config = config
+        self.limits: Mapping[str, int | None] = {"tries": config.tries - 1}
+        self.state, self.asked, self.saved, batch, self.tries = image
+        self.batch = list(batch)
+        self._commands: list[ConsumerCommand] = []
+        self._reason = ""
+
+    def image(self) -> ConsumerImage:
+        return ConsumerImage(self.state, self.asked, self.saved, tuple(self.batch), self.tries)
+
+    # In ---------------------------------------------------------------------------------------------------------------
+
+    def start(self) -> list[ConsumerCommand]:
+        """Begin with the saved index."""
+        self.ask_index(None)
+        self.start_request(None)
+        return self._take()
+
+    def receive(self, response: StreamResponse) -> list[ConsumerCommand]:
+        """Something arrived from the stream or from the index worker."""
+        return self._fire(self._judge(response), response)
+
+    def processed(self) -> list[ConsumerCommand]:
+        """The application has processed the message that it was handed.
+
+        Raises:
+            EventRefused: it was handed none.
+        """
+        return self._fire(self._progress())
+
+    def processing_failed(self, reason: str) -> list[ConsumerCommand]:
+        """The application has failed to process the message. `reason` is for people. Errors as `processed`."""
+        self._reason = reason
+        return self._fire(ConsumerEvent.PROCESSING_FAILED)
+
+    def fire(self, timer: StreamTimer) -> list[ConsumerCommand]:
+        """A timer is due. One that was stopped is no event: edges may be late."""
+        if timer is StreamTimer.POLL and self.state is ConsumerState.WAITING:
+            return self._fire(ConsumerEvent.POLL_DUE)
+        if timer is StreamTimer.REQUEST and self.state in (ConsumerState.STARTING, ConsumerState.PULLING):
+            self._reason = EXPIRED
+            return self._fire(ConsumerEvent.REQUEST_EXPIRED)
+        return []
+
+    def session_lost(self, reason: str) -> list[ConsumerCommand]:
+        self._reason = reason
+        return self._fire(ConsumerEvent.SESSION_LOST)
+
+    def stop(self) -> list[ConsumerCommand]:
+        return self._fire(ConsumerEvent.STOP)
+
+    def _judge(self, response: StreamResponse) -> ConsumerEvent:
+        config = self.config
+        match response:
+            case StreamIndex(config.client_id, config.stream_name, _, config.partition):
+                return ConsumerEvent.INDEX_KNOWN
+            case Pulled(self.asked, messages) if self._in_order(messages):
+                return ConsumerEvent.MESSAGES_RECEIVED if messages else ConsumerEvent.NOTHING_RECEIVED
+        return ConsumerEvent.STALE_RECEIVED
+
+    def _in_order(self, messages: tuple[StoredMessage, ...]) -> bool:
+        """Whether their indexes rise, from the one that was asked for on, and are not more than were asked for."""
+        indexes = [self.saved - 1, *(message.index for message in messages)]
+        return len(messages) <= self.config.limit and all(a < b for a, b in pairwise(indexes))
+
+    def _progress(self) -> ConsumerEvent:
+        return ConsumerEvent.PROCESSED if len(self.batch) > 1 else ConsumerEvent.LAST_PROCESSED
+
+    # Effects ----------------------------------------------------------------------------------------------------------
+
+    def ask_index(self, cause: object) -> None:
+        config = self.config
+        self._commands.append(Ask(GetIndex(config.client_id, config.stream_name, config.partition)))
+
+    def pull(self, cause: object) -> None:
+        if isinstance(cause, StreamIndex):
+            self.saved = self.config.first_index if cause.index is None else cause.index
+        self.asked += 1
+        self._commands.append(Ask(Pull(self.asked, self.saved, self.config.limit)))
+
+    def process(self, cause: object) -> None:
+        if isinstance(cause, Pulled):
+            self.batch = list(cause.messages)
+        self._hand_over()
+
+    def process_again(self, cause: object) -> None:
+        self._hand_over()
+
+    def save_index(self, cause: object) -> None:
+        config = self.config
+        self.saved = self.batch.pop(0).index + 1
+        self._commands.append(Ask(SaveIndex(config.client_id, config.stream_name, self.saved, config.partition)))
+
+    def bury(self, cause: object) -> None:
+        first = self.batch[0]
+        self._commands.append(Bury(first.index, first.data, self._reason))
+        _DRIVER.fire(self, self._progress(), None)
+
+    def start_request(self, cause: object) -> None:
+        self._commands.append(SetTimer(StreamTimer.REQUEST, self.config.request_seconds))
+
+    def stop_request(self, cause: object) -> None:
+        self._commands.append(CancelTimer(StreamTimer.REQUEST))
+
+    def start_poll(self, cause: object) -> None:
+        self._commands.append(SetTimer(StreamTimer.POLL, self.config.poll_seconds))
+
+    def stop_poll(self, cause: object) -> None:
+        self._commands.append(CancelTimer(StreamTimer.POLL))
+
+    def report_failed(self, cause: object) -> None:
+        self._commands.append(ConsumerFailed(self._reason))
+
+    def _hand_over(self) -> None:
+        first = self.batch[0]
+        self._commands.append(Process(first.index, first.data, self.tries + 1))
+
+    def _fire(self, event: ConsumerEvent, cause: StreamResponse | None = None) -> list[ConsumerCommand]:
+        decision = _DRIVER.fire(self, event, cause)
+        if isinstance(decision, Ignore):
+            self._commands.append(Ignored(decision.because))
+        return self._take()
+
+    def _take(self) -> list[ConsumerCommand]:
+        commands, self._commands = self._commands, []
+        return commands

@@ -1,0 +1,62 @@
+"""An index worker, without I/O.
+
+Rule 1: whoever runs it reads what is saved and hands it in with the request; the worker decides what is kept and said.
+Source: spec/sessions.md clause 12.8; machines/stream_index.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
+
+from ockam_fsm.kernel.driver import driver_for
+from ockam_fsm.kernel.machine import Ignore
+from ockam_fsm.machines.stream_index import STREAM_INDEX, IndexEvent, IndexState
+from ockam_fsm.runtime.encoding.message import Route
+from ockam_fsm.runtime.encoding.stream_messages import GetIndex, SaveIndex, StreamIndex
+from ockam_fsm.runtime.stream.commands import Ignored, IndexCommand, KeepIndex, Reply
+
+_DRIVER = driver_for(STREAM_INDEX)
+
+
+class Getting(NamedTuple):
+    """A question that arrived, and what is saved."""
+
+    get: GetIndex
+    saved: int | None
+    reply: Route
+
+
+class IndexWorker:
+    """Every method that takes an input returns the commands that follow from it."""
+
+    limits: ClassVar[Mapping[str, int | None]] = {}
+
+    def __init__(self, state: IndexState = IndexState.SERVING) -> None:
+        self.state = state
+        self._commands: list[IndexCommand] = []
+
+    def save(self, save: SaveIndex, saved: int | None) -> list[IndexCommand]:
+        ahead = saved is None or save.index > saved
+        return self._fire(IndexEvent.SAVE_AHEAD if ahead else IndexEvent.SAVE_BEHIND, save)
+
+    def get(self, get: GetIndex, saved: int | None, reply: Route) -> list[IndexCommand]:
+        return self._fire(IndexEvent.GET, Getting(get, saved, reply))
+
+    def stop(self) -> list[IndexCommand]:
+        return self._fire(IndexEvent.STOP)
+
+    def keep_index(self, save: SaveIndex) -> None:
+        self._commands.append(KeepIndex(save.client_id, save.stream_name, save.partition, save.index))
+
+    def tell_index(self, cause: Getting) -> None:
+        get, saved, reply = cause
+        told = StreamIndex(get.client_id, get.stream_name, saved, get.partition)
+        self._commands.append(Reply(reply, told))
+
+    def _fire(self, event: IndexEvent, cause: SaveIndex | Getting | None = None) -> list[IndexCommand]:
+        decision = _DRIVER.fire(self, event, cause)
+        if isinstance(decision, Ignore):
+            self._commands.append(Ignored(decision.because))
+        commands, self._commands = self._commands, []
+        return commands

@@ -1,0 +1,212 @@
+"""A publisher, without I/O: it numbers and keeps messages, and judges what the session says of them.
+
+Rule 1: an ordinal counts the messages of the application and never changes; a number is an ordinal less the ordinals
+        that were confirmed before the identity began. So the image has no numbers, and they cannot disagree.
+Rule 2: the image is all that a publisher has to keep to go on after a restart: the messages themselves too, or a number
+        would be bound to another message.
+Rule 3: requests whose state the peer has lost fail, and are not sent (clause 6.8); that is how it is learned.
+Source: spec/sessions.md clauses 12.2 to 12.4; machines/publisher.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ockam_fsm.kernel.driver import driver_for
+from ockam_fsm.kernel.errors import DefinitionError, RemoteSessionError
+from ockam_fsm.kernel.machine import Ignore
+from ockam_fsm.machines.publisher import PUBLISHER, PublisherEvent, PublisherState
+from ockam_fsm.runtime.encoding.gate import check_payload
+from ockam_fsm.runtime.encoding.stream_messages import Push, Pushed, Status, decode_response, encode_request
+from ockam_fsm.runtime.session.config import BackOff, count_problems
+from ockam_fsm.runtime.session.effects import PEER_LOST_STATE
+from ockam_fsm.runtime.stream.commands import (
+    CancelTimer,
+    CloseSession,
+    Ignored,
+    NewSession,
+    PublisherClosed,
+    PublisherCommand,
+    Request,
+    SetTimer,
+    StateLost,
+    Stored,
+    StreamTimer,
+    Withdraw,
+)
+
+_DRIVER = driver_for(PUBLISHER)
+BY_ORDER = "closed by order"
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherConfig:
+    """`window`: how many messages may be accepted and not confirmed. `retry`: the pause after a rejection.
+
+    Raises:
+        DefinitionError: a value is out of its range; every problem is listed.
+    """
+
+    window: int = 64
+    retry: BackOff = field(default_factory=BackOff)
+
+    def __post_init__(self) -> None:
+        problems = [*count_problems(self, "window", least=1)]
+        if not isinstance(self.retry, BackOff):
+            problems.append(f"retry: {self.retry!r}, a BackOff belongs")
+        if problems:
+            raise DefinitionError("publisher", problems)
+
+
+class PublisherImage(NamedTuple):
+    """What a publisher is. `confirmed` and `before` are ordinals: the last confirmed one, and the last one that was
+    confirmed before the present identity. `messages` follow `confirmed`; `open` numbers have an open request."""
+
+    state: PublisherState = PublisherState.PUBLISHING
+    before: int = 0
+    confirmed: int = 0
+    messages: tuple[bytes, ...] = ()
+    open: tuple[int, ...] = ()
+
+
+class Publisher:
+    """One publisher. Every method that takes an input returns the commands that follow from it, in order."""
+
+    __slots__ = ("_commands", "_reason", "before", "config", "confirmed", "limits", "messages", "open", "state",
+                 "unconfirmed")  # fmt: skip
+
+    def __init__(self, config: PublisherConfig, image: PublisherImage = PublisherImage()) -> None:  # noqa: B008
+        self.config = config
+        self.limits: Mapping[str, int | None] = {"unconfirmed": config.window}
+        self.state, self.before, self.confirmed, messages, still_open = image
+        self.messages = list(messages)
+        self.open = list(still_open)
+        self.unconfirmed = len(self.messages)
+        self._commands: list[PublisherCommand] = []
+        self._reason = ""
+
+    def image(self) -> PublisherImage:
+        return PublisherImage(self.state, self.before, self.confirmed, tuple(self.messages), tuple(self.open))
+
+    # In ---------------------------------------------------------------------------------------------------------------
+
+    def resume(self) -> list[PublisherCommand]:
+        """Go on with an image after a restart: what is not confirmed is sent again, once the peer has resumed."""
+        self.open = []
+        self.send_again(None)
+        return self._take()
+
+    def publish(self, data: bytes) -> list[PublisherCommand]:
+        """Accept a message.
+
+        Raises:
+            EventRefused: the window is full, or the publisher is closed; nothing has changed.
+            LocalSessionError: the message is of the wrong type or too large; nothing has changed.
+        """
+        check_payload(data)
+        return self._fire(PublisherEvent.PUBLISH, data)
+
+    def responded(self, number: int, payload: bytes) -> list[PublisherCommand]:
+        """The response to request `number` arrived."""
+        self._closed(number)
+        if self._confirms(number, payload):
+            return self._settle_up_to(number)
+        return self._fire(PublisherEvent.REJECTED)
+
+    def failed(self, number: int, reason: str) -> list[PublisherCommand]:
+        """Request `number` came to nothing. That the session closed is told by `session_closed`."""
+        if number not in self.open:
+            return []
+        self._closed(number)
+        return self._fire(PublisherEvent.STATE_LOST if reason == PEER_LOST_STATE else PublisherEvent.REJECTED)
+
+    def session_closed(self, reason: str) -> list[PublisherCommand]:
+        """The session is over; `reason` is for people."""
+        self._reason = reason
+        return self._fire(PublisherEvent.SESSION_CLOSED)
+
+    def retry_due(self) -> list[PublisherCommand]:
+        return self._fire(PublisherEvent.RETRY_DUE)
+
+    def close(self) -> list[PublisherCommand]:
+        """Close the publisher. What is not confirmed may be stored or not."""
+        self._reason = BY_ORDER
+        return self._fire(PublisherEvent.CLOSE)
+
+    def _confirms(self, number: int, payload: bytes) -> bool:
+        try:
+            response = decode_response(payload)
+        except RemoteSessionError:
+            return False
+        return isinstance(response, Pushed) and response.request_id == number and response.status is Status.OK
+
+    def _settle_up_to(self, number: int) -> list[PublisherCommand]:
+        """A confirmation speaks for every number up to its own."""
+        ordinal = self.before + number
+        if ordinal <= self.confirmed:
+            return self._fire(PublisherEvent.CONFIRMED_BEFORE)
+        while self.confirmed < ordinal and self.state is PublisherState.PUBLISHING:
+            _DRIVER.fire(self, PublisherEvent.CONFIRMED, None)
+        return self._take()
+
+    def _closed(self, number: int) -> None:
+        if number in self.open:
+            self.open.remove(number)
+
+    # Effects ----------------------------------------------------------------------------------------------------------
+
+    def keep(self, data: bytes) -> None:
+        self.messages.append(data)
+
+    def send_push(self, data: bytes) -> None:
+        self._send(self.confirmed + len(self.messages) - self.before, data)
+
+    def settle(self, cause: None) -> None:
+        del self.messages[0]
+        self.confirmed += 1
+        number = self.confirmed - self.before
+        if number in self.open:
+            self._closed(number)
+            self._commands.append(Withdraw(number))
+        self._commands.append(Stored(self.confirmed))
+
+    def send_again(self, cause: None) -> None:
+        first = self.confirmed + 1 - self.before
+        for number, data in enumerate(self.messages, first):
+            if number not in self.open:
+                self._send(number, data)
+
+    def start_retry(self, cause: None) -> None:
+        self._commands.append(SetTimer(StreamTimer.RETRY, self.config.retry.initial_seconds))
+
+    def stop_retry(self, cause: None) -> None:
+        self._commands.append(CancelTimer(StreamTimer.RETRY))
+
+    def renew_identity(self, cause: None) -> None:
+        self.before, self.open = self.confirmed, []
+        self._commands.append(NewSession())
+
+    def report_state_lost(self, cause: None) -> None:
+        self._commands.append(StateLost())
+
+    def close_session(self, cause: None) -> None:
+        self._commands.append(CloseSession())
+
+    def report_closed(self, cause: None) -> None:
+        self._commands.append(PublisherClosed(self.confirmed, self._reason))
+
+    def _send(self, number: int, data: bytes) -> None:
+        self.open.append(number)
+        self._commands.append(Request(number, encode_request(Push(number, data))))
+
+    def _fire(self, event: PublisherEvent, cause: bytes | None = None) -> list[PublisherCommand]:
+        decision = _DRIVER.fire(self, event, cause)
+        if isinstance(decision, Ignore):
+            self._commands.append(Ignored(decision.because))
+        return self._take()
+
+    def _take(self) -> list[PublisherCommand]:
+        commands, self._commands = self._commands, []
+        return commands
