@@ -18,13 +18,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = "ockam_fsm"
 TOP = (
-    "kernel", "machines", "projections", "runtime", "checking", "specification", "net", "simulation", "tools",
-    "conformance", "cli",
+    "kernel", "machines", "projections", "runtime", "checking", "specification", "storage", "net", "simulation",
+    "tools", "conformance", "cli",
 )  # fmt: skip
 ROOMS = {
     "runtime": ("encoding", "session", "node", "stream"),
     "checking": ("engine", "sessions", "streams", "shipped"),
-    "conformance": ("report", "reference", "generation", "oracle", "inprocess", "wire", "wire/cases"),
+    "conformance": ("report", "reference", "generation", "oracle", "inprocess", "wire", "wire/cases", "storage"),
     "cli": ("shared",),
 }
 """Folders of a folder that are layers themselves."""
@@ -50,8 +50,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checking/streams": {*MODEL, "checking", "checking/sessions"},
     "checking/shipped": {*MODEL, "checking", "checking/sessions", "checking/streams"},
     "specification": {*MODEL, *CHECKING, "projections", "tools"},
+    "storage": {"kernel"},
     # Departure: these name session types and their states, which are in machines; they read no table.
-    "net": {*MODEL},
+    "net": {*MODEL, "storage"},
     "simulation": {*MODEL},
     "tools": {"kernel"},
     # Departure: a finding carries the sequence chart that reproduces it, so conformance draws.
@@ -68,6 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
                          "conformance/generation", "conformance/oracle", "conformance/wire/cases"},
     "conformance/wire/cases": {*MODEL, "net", "conformance", "conformance/report", "conformance/reference",
                                "conformance/generation", "conformance/oracle", "conformance/wire"},
+    "conformance/storage": {"kernel", "storage", "tools"},
     "cli": {*LAYERS},
     "cli/shared": {*LAYERS} - {"cli"} | {"cli"},
 }  # fmt: skip
@@ -81,6 +83,7 @@ THIRD_PARTY: dict[str, str] = {
     "numba": "checking",
     "numpy": "checking",
     "uvloop": "net",
+    "confluent_kafka": "storage",
     "hypothesis": "conformance",
     "pytest": "conformance",
 }
@@ -89,7 +92,7 @@ THIRD_PARTY: dict[str, str] = {
 OUTSIDE = {"asyncio", "multiprocessing", "random", "selectors", "socket", "sqlite3", "subprocess", "threading", "time"}
 """Time, chance, sockets and processes come from outside: from these layers."""
 
-EDGES = ("net", "simulation", "tools", "specification", "cli", "cli/shared")
+EDGES = ("storage", "net", "simulation", "tools", "specification", "cli", "cli/shared")
 
 MAY_REACH_OUTSIDE: dict[str, set[str]] = {
     "checking/explore.py": {"time"},  # a limit of the search in seconds, and how long it took; no verdict reads them
@@ -201,6 +204,9 @@ def test_every_departure_is_still_needed() -> None:
         ("conformance/report/x.py", "from ockam_fsm.conformance.oracle.oracle import Oracle"),
         ("conformance/generation/x.py", "from ockam_fsm.conformance.oracle.oracle import Oracle"),
         ("net/x.py", "from ockam_fsm.cli import app"),
+        ("storage/x.py", "from ockam_fsm.runtime.encoding import bare"),
+        ("runtime/x.py", "import sqlite3"),
+        ("net/x.py", "import confluent_kafka"),
         ("runtime/x.py", "import time"),
         ("checking/world.py", "from multiprocessing import Pool"),
         ("runtime/x.py", "import typer"),

@@ -29,6 +29,7 @@ def test_nothing_public_is_left_unlisted() -> None:
         "runtime",
         "checking",
         "specification",
+        "storage",
         "net",
         "simulation",
         "tools",

@@ -1,0 +1,82 @@
+"""A function in a process of its own that is killed, by itself or from outside, as a loss of power would end it.
+
+Rule 1: what the function reported before the kill has arrived: a report is written to the pipe before it returns.
+Rule 2: no orphans. Leaving the block kills and joins the process.
+Limit: the function and its arguments are pickled.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import traceback
+from collections.abc import Callable
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any
+
+from ockam_fsm.kernel.errors import Portable
+
+_CONTEXT = get_context("spawn")
+
+
+class KilledProcessFailed(Portable, RuntimeError):
+    """The function raised an exception, or reported nothing in time."""
+
+
+class KilledProcess:
+    """`with KilledProcess(function, ...) as process`: the function is called with `Reports` and the arguments."""
+
+    def __init__(self, function: Callable[..., None], *args: Any) -> None:
+        self._pipe, theirs = _CONTEXT.Pipe(duplex=False)
+        self._process = _CONTEXT.Process(target=_run, args=(theirs, function, args), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def __enter__(self) -> KilledProcess:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.kill()
+        self._pipe.close()
+
+    def report(self, patience_seconds: float) -> Any:
+        """The next report; None when the process has ended and there is no more.
+
+        Raises:
+            KilledProcessFailed: see there.
+        """
+        if not self._pipe.poll(patience_seconds):
+            raise KilledProcessFailed(f"no report within {patience_seconds:g} s")
+        try:
+            value, failure = self._pipe.recv()
+        except (EOFError, OSError):
+            return None
+        if failure:
+            raise KilledProcessFailed(failure)
+        return value
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+
+
+class Reports:
+    """What the function in the other process is given."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+
+    def send(self, value: Any) -> None:
+        self._pipe.send((value, ""))
+
+    def die(self) -> None:
+        """End this process as a loss of power would."""
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _run(pipe: Connection, function: Callable[..., None], args: tuple[Any, ...]) -> None:
+    try:
+        function(Reports(pipe), *args)
+    except BaseException:
+        pipe.send((None, traceback.format_exc()))
