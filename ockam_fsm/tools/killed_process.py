@@ -1,8 +1,11 @@
 """A function in a process of its own that is killed, by itself or from outside, as a loss of power would end it.
 
+Theory: the process is forked by a server that has imported the function's module once and has no threads, so that it
+starts in milliseconds and inherits nothing of ours.
+
 Rule 1: what the function reported before the kill has arrived: a report is written to the pipe before it returns.
 Rule 2: no orphans. Leaving the block kills and joins the process.
-Limit: the function and its arguments are pickled.
+Limit: the function and its arguments are pickled. Windows has no such server.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import Any
 
 from ockam_fsm.kernel.errors import Portable
 
-_CONTEXT = get_context("spawn")
+_CONTEXT = get_context("forkserver")
 
 
 class KilledProcessFailed(Portable, RuntimeError):
@@ -28,6 +31,7 @@ class KilledProcess:
     """`with KilledProcess(function, ...) as process`: the function is called with `Reports` and the arguments."""
 
     def __init__(self, function: Callable[..., None], *args: Any) -> None:
+        _CONTEXT.set_forkserver_preload([function.__module__])  # of the first one
         self._pipe, theirs = _CONTEXT.Pipe(duplex=False)
         self._process = _CONTEXT.Process(target=_run, args=(theirs, function, args), daemon=True)
         self._process.start()
