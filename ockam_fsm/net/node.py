@@ -37,7 +37,7 @@ from ockam_fsm.net.connection import TcpLimits
 from ockam_fsm.net.entropy import SystemEntropy
 from ockam_fsm.net.observability import LogObserver, Metrics
 from ockam_fsm.net.routes import EXAMPLE, format_route, tcp
-from ockam_fsm.net.session import Inbox, TcpSession
+from ockam_fsm.net.session import Inbox, Owner, TcpSession
 from ockam_fsm.net.tcp_edge import TcpEdge
 from ockam_fsm.runtime.encoding.gate import check_seconds
 from ockam_fsm.runtime.encoding.message import LOCAL, Address, Message, Route
@@ -103,6 +103,7 @@ class TcpNode:
         self._mailbox = mailbox
         self._edge: TcpEdge | None = None
         self._sessions: dict[Address, TcpSession] = {}
+        self._owners: dict[Address, Owner] = {}
         self._replies: dict[Address, asyncio.Future[Message]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._identifier = 0
@@ -112,7 +113,7 @@ class TcpNode:
         if self._edge is not None:
             raise LocalSessionError("the node was started before: make another TcpNode")
         self._edge = TcpEdge(
-            self.node, self._limits, notified=self._notified, remember=self._remember, stopped=self._on_stopped
+            self.node, self._limits, notified=self._notified, remember=self._remembered, stopped=self._on_stopped
         )
         return self
 
@@ -352,7 +353,15 @@ class TcpNode:
         session = self._sessions[address] = TcpSession(self, address, wanted.session_type.creation, inbox)
         return session
 
-    # For sessions -----------------------------------------------------------------------------------------------------
+    # For sessions and their owners ------------------------------------------------------------------------------------
+
+    def attach(self, session: Address, owner: Owner) -> None:
+        """From now on what a session of this node tells goes to `owner`, until it is closed."""
+        self._owners[session] = owner
+
+    def detach(self, session: Address) -> None:
+        """Whoever was attached hears no more of the session."""
+        self._owners.pop(session, None)
 
     def order(self, order: Callable[[Node], None]) -> None:
         """Give the node an order, and carry out what follows from it."""
@@ -380,11 +389,19 @@ class TcpNode:
     # Within -----------------------------------------------------------------------------------------------------------
 
     def _notified(self, notify: Notify) -> None:
-        session = self._sessions.get(notify.worker)
-        if session is not None:
-            if isinstance(notify.notice, Closed):
-                del self._sessions[notify.worker]
-            session.notified(notify.notice)
+        found: TcpSession | Owner | None = self._sessions.get(notify.worker) or self._owners.get(notify.worker)
+        if isinstance(notify.notice, Closed):
+            self._sessions.pop(notify.worker, None)
+            self.detach(notify.worker)
+        if found is not None:
+            found.notified(notify.notice)
+
+    def _remembered(self, command: Remember) -> None:
+        """Before the hello leaves that has this number (clause 4.1)."""
+        self._remember(command)
+        owner = self._owners.get(command.worker)
+        if owner is not None:
+            owner.remembered(command.number)
 
     def _handler(self, handler: AnyHandler) -> Handler:
         return Mailbox(handler, self.edge.pump, self._tasks, self._mailbox)
@@ -398,8 +415,9 @@ class TcpNode:
         for future in self._replies.values():
             if not future.done():
                 future.set_exception(error)
-        for session in tuple(self._sessions.values()):
-            session.node_stopped(error)
+        told: tuple[TcpSession | Owner, ...] = (*self._sessions.values(), *self._owners.values())
+        for one in told:
+            one.node_stopped(error)
 
     def _stopped_error(self) -> LocalSessionError:
         cause = self.edge.failed

@@ -92,6 +92,17 @@ class SessionOwner(Protocol):
     def next_identifier(self) -> int: ...
 
 
+class Owner(Protocol):
+    """Who hears what a session tells, in the place of a `TcpSession` (`TcpNode.attach`)."""
+
+    def notified(self, notice: Notice) -> None: ...
+    def remembered(self, number: int) -> None:
+        """The session uses this number from now on; what `remembered` raises stops the node, as a crash would."""
+        ...
+
+    def node_stopped(self, error: Exception) -> None: ...
+
+
 class TcpSession:
     """One end of a session. It is made by a `TcpNode`; `address` is its outer address, which never changes."""
 

@@ -310,11 +310,16 @@ class Node:
         onward_route: Route = (),
         *,
         reissue: bool = False,
+        resumed_only: bool = False,
         tracing_context: str | None = None,
     ) -> None:
-        """Send a synchronous request; its one outcome is a `Notify` that carries `identifier`."""
+        """Send a synchronous request; its one outcome is a `Notify` that carries `identifier`.
+
+        `reissue` and `resumed_only`: see `Session.request`.
+        """
         outgoing = Outgoing(payload, onward_route, tracing_context=tracing_context)
-        self._sending(session, outgoing, copies=2).request(identifier, outgoing, reissue=reissue)
+        worker = self._sending(session, outgoing, copies=2)
+        worker.request(identifier, outgoing, reissue=reissue, resumed_only=resumed_only)
 
     def withdraw_request(self, session: Address, identifier: Hashable) -> None:
         """Take a request back: it is not sent any more, and a late response is a dead letter. There is no outcome.

@@ -160,11 +160,11 @@ class SessionWorker:
             number, machine = session.seen[0], session.settings.machine.name
             self.router.observe(StateChanged(self.outer, machine, before.name, session.state.name, number))
 
-    def request(self, identifier: Hashable, outgoing: Outgoing, *, reissue: bool) -> None:
+    def request(self, identifier: Hashable, outgoing: Outgoing, *, reissue: bool, resumed_only: bool = False) -> None:
         """Open a request. Errors as `order`."""
 
         def accept(session: Session) -> list[Command]:
-            commands = session.request(identifier, outgoing, reissue=reissue)
+            commands = session.request(identifier, outgoing, reissue=reissue, resumed_only=resumed_only)
             # Now: when its commands are carried out it may be over already.
             self._open[identifier] = self.router.ledger.take(self.router.serving, weight_of(outgoing))
             return commands

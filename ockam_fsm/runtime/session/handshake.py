@@ -85,9 +85,12 @@ class Place(Enum):
 
 
 class Profile(Protocol):
-    name: str
-    keeps_alive: bool
-    """Keepalives can be said in it."""
+    @property
+    def name(self) -> str: ...
+    @property
+    def keeps_alive(self) -> bool:
+        """Keepalives can be said in it."""
+        ...
 
     def speaks(self, signal: Signal) -> bool: ...
     def encode(self, signal: Signal) -> bytes: ...

@@ -1,0 +1,1 @@
+"""Streams over TCP: the service of a node, publishers and consumers."""

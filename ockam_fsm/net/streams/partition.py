@@ -1,0 +1,272 @@
+"""One partition of a stream in a node: its worker, its log, and the sessions of its publishers.
+
+Rule 1: the core decides (`StreamWorker`); this file moves messages, and carries what the storage says into the loop.
+Rule 2: what is given to the storage within one turn of the loop is one append. The storage groups further.
+Rule 3: what the storage says of a log that was opened again since is nobody's business.
+Rule 4: a message that waits to be stored is charged to the peer that sent it.
+Source: spec/sessions.md clauses 12.3 to 12.7.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from ockam_fsm.kernel.errors import RemoteSessionError
+from ockam_fsm.machines.stream import StreamState
+from ockam_fsm.net.node import TcpNode
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
+from ockam_fsm.runtime.encoding.stream_messages import (
+    Pull,
+    Pulled,
+    Push,
+    StoredMessage,
+    StreamError,
+    StreamRequest,
+    decode_request,
+    encode_response,
+)
+from ockam_fsm.runtime.node.ledger import NODE_FULL, Receipt
+from ockam_fsm.runtime.node.session_workers import SessionWorker
+from ockam_fsm.runtime.node.workers import Context
+from ockam_fsm.runtime.session.config import SessionConfig
+from ockam_fsm.runtime.stream.commands import (
+    Append,
+    CancelTimer,
+    CloseLog,
+    EndSessions,
+    Ignored,
+    OpenLog,
+    Read,
+    Reply,
+    SetTimer,
+    StreamCommand,
+)
+from ockam_fsm.runtime.stream.worker import NOT_SERVED, PLAIN, StreamConfig, StreamWorker
+from ockam_fsm.storage.interface import Entry, Log, Storage
+
+MAX_READ_BYTES = 2**20
+"""The most that one response to a pull carries, unless its first message alone is larger."""
+
+
+class Partition:
+    """Served by `address` for plain clients, and by `host` for the hellos of publishers."""
+
+    def __init__(
+        self, node: TcpNode, storage: Storage, stream: str, number: int, config: StreamConfig, settings: SessionConfig
+    ) -> None:
+        self.node, self.storage, self.stream, self.number = node, storage, stream, number
+        self.settings = settings
+        self.core = StreamWorker(config)
+        self.address = node.node.start_worker(handler=self._plain)
+        self._data = node.node.start_worker(handler=self._push_of_session)
+        self._log: Log | None = None
+        self._opening = 0
+        self._batch: list[Entry] = []
+        self._receipts: list[Receipt] = []
+        self._opened = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self.host = self._start_host()
+        self._do(self.core.start())
+
+    def _start_host(self) -> Address:
+        return self.node.node.start_host(
+            self.node.node.fresh_address(), self.settings, application=self._data, durable=self._record
+        )
+
+    async def opened(self, seconds: float) -> bool:
+        """Wait until the log is open; False: it is not in time."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._opened.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def look_up(self, publisher: bytes) -> None:
+        """Learn the record of a publisher, before its session is made.
+
+        Raises:
+            StorageError: the log cannot say.
+        """
+        log = self._log
+        if log is not None and publisher not in self.core.records:
+            last = await asyncio.wrap_future(log.last_number(publisher))
+            if log is self._log:
+                self._forget_ended()
+                self.core.known(publisher, last)
+
+    def stop(self) -> None:
+        self._do(self.core.stop())
+
+    # In ---------------------------------------------------------------------------------------------------------------
+
+    def _plain(self, message: Message, context: Context) -> None:
+        self._take(PLAIN, message, context)
+
+    def _push_of_session(self, message: Message, context: Context) -> None:
+        resident = self.node.node.router.residents.get(context.address)
+        if isinstance(resident, SessionWorker):  # it may have closed since
+            self._take(resident.session.terms.session_id, message, context)
+
+    def _take(self, publisher: bytes, message: Message, context: Context) -> None:
+        try:
+            request = decode_request(message.payload)
+        except RemoteSessionError as error:
+            context.dead_letter(error.reason, error.detail)
+            return
+        match request:
+            case Push():
+                self._push(publisher, request, message.return_route, context)
+            case Pull():
+                self._do(self.core.pull(request, message.return_route), context)
+            case _:
+                self._refuse(request, context)
+
+    def _push(self, publisher: bytes, push: Push, reply: Route, context: Context) -> None:
+        receipt = context.keep()
+        if receipt is None:
+            context.dead_letter(NODE_FULL)
+            return
+        commands = self.core.push(publisher, push, reply)
+        if any(isinstance(command, Append) for command in commands):
+            self._receipts.append(receipt)
+        else:
+            context.release(receipt)
+        self._do(commands, context)
+
+    def _refuse(self, request: StreamRequest, context: Context) -> None:
+        context.reply(encode_response(StreamError(f"{type(request).__name__} does not belong to a stream's worker")))
+
+    # Out --------------------------------------------------------------------------------------------------------------
+
+    def _do(self, commands: Iterable[StreamCommand], context: Context | None = None) -> None:
+        for command in commands:
+            if isinstance(command, Ignored):
+                if context is not None:
+                    context.dead_letter(command.reason)
+            else:
+                CARRY_OUT[type(command)](self, command)
+
+    def _reply(self, command: Reply) -> None:
+        if command.route and self.node.running:
+            self.node.send(command.route, encode_response(command.response), return_route=(self.address,))
+
+    def _append(self, command: Append) -> None:
+        if not self._batch:
+            self.node.loop.call_soon(self._flush)
+        self._batch.append(Entry(command.data, command.publisher, command.number))
+
+    def _set_timer(self, command: SetTimer) -> None:
+        self._timer = self.node.loop.call_later(command.after_seconds, lambda: self._do(self.core.retry_due()))
+
+    def _cancel_timer(self, command: CancelTimer) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _close_log(self, command: CloseLog) -> None:
+        self._log = None
+
+    def _flush(self) -> None:
+        batch, self._batch = self._batch, []
+        if batch and self._log is not None:
+            self._later(self._log.append(batch), self._stored)
+
+    def _stored(self, indexes: tuple[int, ...]) -> None:
+        for index in indexes:
+            self._release(self._receipts.pop(0))
+            self._do(self.core.appended(index))
+
+    def _read(self, command: Read) -> None:
+        log = self._log
+        assert log is not None
+
+        def read(found: Future[Any]) -> None:
+            if found.exception() is not None:
+                self._reply(Reply(command.reply, StreamError(NOT_SERVED)))
+                return
+            messages = tuple(StoredMessage(one.index, one.data) for one in found.result())
+            self._reply(Reply(command.reply, Pulled(command.request_id, messages)))
+
+        self._in_loop(log.read(command.index, command.limit, MAX_READ_BYTES), read)
+
+    def _open(self, command: OpenLog) -> None:
+        self._opening += 1
+        self._later(self.storage.open_log(self.stream, self.number), self._is_open)
+
+    def _is_open(self, log: Log) -> None:
+        self._log = log
+        self._do(self.core.opened())
+        self._opened.set()
+
+    def _end_sessions(self, command: EndSessions) -> None:
+        """The storage has failed, or the worker stops. Whoever asks again finds another host."""
+        self._opening += 1
+        self._log = None
+        self._batch.clear()
+        self._opened.clear()
+        receipts, self._receipts = self._receipts, []
+        for receipt in receipts:
+            self._release(receipt)
+        if self.node.running:
+            self.node.stop(self.host)
+            if self.core.state is not StreamState.STOPPED:
+                self.host = self._start_host()
+
+    def _record(self, publisher: bytes) -> tuple[int, bool]:
+        record = self.core.records.get(publisher)
+        return 0, record is not None and record.accepted > 0
+
+    def _forget_ended(self) -> None:
+        """Keep no records of publishers without a session, once there are more than twice as many as sessions."""
+        sessions = self.node.node.host(self.host).responders
+        if len(self.core.records) > 2 * len(sessions) + 16:
+            for publisher in [one for one in self.core.records if one not in sessions]:
+                self.core.forget(publisher)
+
+    def _release(self, receipt: Receipt) -> None:
+        self.node.node.router.ledger.give_back(receipt)
+
+    # What the storage says --------------------------------------------------------------------------------------------
+
+    def _later(self, future: Future[Any], then: Callable[[Any], None]) -> None:
+        """Go on in the loop with the result, or with its failure; unless the log was opened again meanwhile."""
+        opening = self._opening
+
+        def done(found: Future[Any]) -> None:
+            if opening != self._opening:
+                return
+            if found.exception() is not None:
+                self._do(self.core.storage_failed())
+            else:
+                then(found.result())
+
+        self._in_loop(future, done)
+
+    def _in_loop(self, future: Future[Any], then: Callable[[Future[Any]], None]) -> None:
+        loop = self.node.loop
+
+        def done(found: Future[Any]) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(partial(self._if_running, then, found))
+
+        future.add_done_callback(done)
+
+    def _if_running(self, then: Callable[[Future[Any]], None], found: Future[Any]) -> None:
+        if self.node.running:
+            then(found)
+
+
+CARRY_OUT: Mapping[type, Callable[[Partition, Any], None]] = {
+    Append: Partition._append,
+    Reply: Partition._reply,
+    Read: Partition._read,
+    OpenLog: Partition._open,
+    CloseLog: Partition._close_log,
+    EndSessions: Partition._end_sessions,
+    SetTimer: Partition._set_timer,
+    CancelTimer: Partition._cancel_timer,
+}

@@ -1,0 +1,284 @@
+"""A publisher as a Python object.
+
+    async with StreamPublisher(node, "tcp://127.0.0.1:4000/stream/orders") as publisher:
+        await publisher.publish(b"one")            # returns when it is stored
+        for line in lines:
+            await publisher.send(line)             # waits for room in the window
+        await publisher.flush()                    # returns when all is stored
+
+Rule 1: what was accepted is kept until it is confirmed, however often the stream, the node or the connection fails.
+Rule 2: leaving the `async with` waits until all is confirmed, unless an exception leaves it.
+Rule 3: `keep` is given an image before anything that it brings is sent. Started again with that image, a publisher
+        goes on, and nothing is stored twice (clause 12.4).
+Source: spec/sessions.md clauses 12.2 to 12.4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from ockam_fsm.kernel.errors import EventRefused, LocalSessionError, RemoteSessionError
+from ockam_fsm.machines.publisher import PublisherState
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
+from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.net.arguments import TextOrRoute, route_of
+from ockam_fsm.net.node import TcpNode
+from ockam_fsm.runtime.encoding.gate import check_payload
+from ockam_fsm.runtime.encoding.message import Address
+from ockam_fsm.runtime.session.commands import Closed, Notice, RequestFailed, Responded, TimedOut, with_detail
+from ockam_fsm.runtime.session.config import SessionConfig
+from ockam_fsm.runtime.stream.commands import (
+    CancelTimer,
+    CloseSession,
+    Ignored,
+    NewSession,
+    PublisherClosed,
+    PublisherCommand,
+    Request,
+    SetTimer,
+    StateLost,
+    Stored,
+    Withdraw,
+)
+from ockam_fsm.runtime.stream.publisher import Publisher, PublisherConfig, PublisherImage
+
+PUBLISHER_CLOSED = "publisher closed"
+
+
+class Kept(NamedTuple):
+    """What a publisher needs to go on after a restart."""
+
+    identity: bytes
+    number: int
+    """The largest number of its session: every one that was used is stored before its hello leaves (clause 4.1)."""
+    image: PublisherImage
+
+
+class StreamPublisher:
+    """Made for one partition of a stream, in one event loop."""
+
+    def __init__(
+        self,
+        node: TcpNode,
+        route: TextOrRoute,
+        *,
+        config: PublisherConfig | None = None,
+        sessions: SessionConfig | None = None,
+        kept: Kept | None = None,
+        keep: Callable[[Kept], None] = lambda kept: None,
+    ) -> None:
+        """`route` leads to a stream, or to one of its partitions: `tcp://HOST:PORT/stream/NAME/PARTITION`.
+
+        `kept` is what `keep` was given last by an earlier one.
+
+        Raises:
+            LocalSessionError: `route` is no route, or the node has stopped.
+        """
+        node.require_running()
+        self._node, self._route = node, route_of(route)
+        window = (config or PublisherConfig()).window
+        self._settings = sessions or SessionConfig(
+            EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR, attempts=None, held=window, requests=window
+        )
+        self._core = Publisher(config or PublisherConfig(), PublisherImage() if kept is None else kept.image)
+        self._kept, self._keep = kept, keep
+        self._session: Address | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._progress = asyncio.Event()
+        self._error: Exception | None = None
+        self.state_losses = 0
+        """How often the stream had lost its record, so that messages may be stored twice."""
+        self.reason = ""
+        """Why the session failed or closed, the last time."""
+
+    @property
+    def confirmed(self) -> int:
+        """How many messages are stored, the first ones that were accepted; those of earlier runs included."""
+        return self._core.confirmed
+
+    @property
+    def accepted(self) -> int:
+        """How many messages were accepted."""
+        return self._core.confirmed + len(self._core.messages)
+
+    async def __aenter__(self) -> StreamPublisher:
+        self._open(self._kept)
+        if self._core.messages:
+            self._do(self._core.resume())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                await self.flush()
+        finally:
+            self.close()
+
+    async def send(self, data: bytes) -> int:
+        """Accept a message, when there is room in the window. The result is its ordinal, counted from 1.
+
+        Raises:
+            LocalSessionError: the message is of the wrong type or too large, or the publisher is closed.
+            RemoteSessionError: the session is over.
+        """
+        check_payload(data)
+        while True:
+            self._check()
+            try:
+                commands = self._core.publish(data)
+            except EventRefused as refused:
+                if self._core.state is PublisherState.CLOSED:
+                    raise LocalSessionError(refused.because) from None
+                await self._next()
+                continue
+            self._store()
+            self._do(commands)
+            return self.accepted
+
+    async def publish(self, data: bytes) -> int:
+        """Accept a message, and wait until it is stored. Errors as `send`.
+
+        Raises:
+            CancelledError: who waited was cancelled; the message is published all the same.
+        """
+        ordinal = await self.send(data)
+        await self._confirmed(ordinal)
+        return ordinal
+
+    async def flush(self) -> None:
+        """Wait until everything that was accepted is stored. Errors as `send`."""
+        await self._confirmed(self.accepted)
+
+    def close(self) -> None:
+        """Close the publisher now. What is not confirmed may be stored or not."""
+        self._do(self._core.close())
+
+    async def _confirmed(self, ordinal: int) -> None:
+        while self._core.confirmed < ordinal:
+            self._check()
+            await self._next()
+
+    async def _next(self) -> None:
+        self._progress.clear()
+        await self._progress.wait()
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+        self._node.require_running()
+
+    # The session below ------------------------------------------------------------------------------------------------
+
+    def _open(self, kept: Kept | None = None) -> None:
+        number = 0 if kept is None else kept.number
+        identity = None if kept is None else kept.identity
+        node = self._node.node
+        self._session = node.start_session(
+            self._settings, self._route, session_id=identity, remembered=number, has_state=number > 0
+        )
+        self._node.attach(self._session, self)
+        session = self._session
+        self._node.order(lambda node: node.open(session))
+
+    def notified(self, notice: Notice) -> None:
+        """From the node: the session has something to say."""
+        match notice:
+            case Responded(int() as number, payload):
+                self._do(self._core.responded(number, payload))
+            case RequestFailed(int() as number, reason):
+                self._do(self._core.failed(number, reason))
+            case TimedOut(reason, detail):
+                self.reason = with_detail(reason, detail)
+            case Closed(reason, detail):
+                self.reason, self._session = with_detail(reason, detail), None
+                self._do(self._core.session_closed(self.reason))
+
+    def remembered(self, number: int) -> None:
+        """From the node: the session uses this number from now on."""
+        session = self._session
+        if session is not None:
+            identity = self._node.node.session(session).terms.session_id
+            self._keep(Kept(identity, number, self._core.image()))
+
+    def node_stopped(self, error: Exception) -> None:
+        """From the node."""
+        self._fail(error)
+
+    # What the core asks for -------------------------------------------------------------------------------------------
+
+    def _do(self, commands: Iterable[PublisherCommand]) -> None:
+        for command in commands:
+            _CARRY_OUT[type(command)](self, command)
+
+    def _request(self, command: Request) -> None:
+        session = self._session
+        assert session is not None
+        self._node.order(
+            lambda node: node.request(session, command.number, command.payload, reissue=True, resumed_only=True)
+        )
+
+    def _withdraw(self, command: Withdraw) -> None:
+        session = self._session
+        assert session is not None
+        self._node.order(lambda node: node.withdraw_request(session, command.number))
+
+    def _renew(self, command: NewSession) -> None:
+        self._end_session()
+        self._open()
+
+    def _close_session(self, command: CloseSession) -> None:
+        self._end_session()
+
+    def _stored(self, command: Stored) -> None:
+        self._store()
+        self._progress.set()
+
+    def _state_lost(self, command: StateLost) -> None:
+        self.state_losses += 1
+
+    def _is_closed(self, command: PublisherClosed) -> None:
+        left = len(self._core.messages)
+        self._fail(RemoteSessionError(PUBLISHER_CLOSED, f"{command.reason}; {left} messages are not confirmed"))
+
+    def _set_timer(self, command: SetTimer) -> None:
+        self._timer = self._node.loop.call_later(
+            command.after_seconds, lambda: self._do(self._core.retry_due()) if self._node.running else None
+        )
+
+    def _cancel_timer(self, command: CancelTimer) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _end_session(self) -> None:
+        session, self._session = self._session, None
+        if session is not None and self._node.running:
+            self._node.detach(session)
+            self._node.order(lambda node: node.close(session))
+
+    def _fail(self, error: Exception) -> None:
+        self._error = self._error or error
+        self._progress.set()
+
+    def _store(self) -> None:
+        """Have the image kept, before what it brings is sent."""
+        if self._session is not None and self._node.running:
+            self.remembered(self._node.node.session(self._session).seen[0])
+
+
+_CARRY_OUT: dict[type, Callable[[StreamPublisher, Any], None]] = {
+    Request: StreamPublisher._request,
+    Withdraw: StreamPublisher._withdraw,
+    NewSession: StreamPublisher._renew,
+    CloseSession: StreamPublisher._close_session,
+    Stored: StreamPublisher._stored,
+    StateLost: StreamPublisher._state_lost,
+    PublisherClosed: StreamPublisher._is_closed,
+    SetTimer: StreamPublisher._set_timer,
+    CancelTimer: StreamPublisher._cancel_timer,
+    Ignored: lambda publisher, command: None,
+}

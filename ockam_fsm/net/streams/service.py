@@ -1,0 +1,237 @@
+"""The stream service of a node: it makes streams, and finds the worker of each partition.
+
+    async with TcpNode() as node:
+        StreamService(node, SqliteStorage(path))
+        await node.listen("127.0.0.1:4000")
+
+Rule 1: a message that ends at the service is a request of the plain protocol (`stream_create`). One that goes on,
+        `.../stream/NAME` or `.../stream/NAME/PARTITION`, is the hello of a publisher: the service makes a stream of one
+        partition where there is none, looks the publisher up, and passes the hello on to the partition.
+Rule 2: nothing here waits for the storage but the message that needs it. How many wait is bounded.
+Rule 3: how many partitions are open, and how many a stream may have, is bounded.
+Source: spec/sessions.md clause 12.10; the discussion, "init route: (tcp transport -> stream service)".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+
+from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
+from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.net.arguments import NameOrAddress, address_of
+from ockam_fsm.net.node import TcpNode
+from ockam_fsm.net.streams.partition import Partition
+from ockam_fsm.runtime.encoding.message import Message, Route
+from ockam_fsm.runtime.encoding.stream_messages import (
+    CreateStream,
+    GetIndex,
+    SaveIndex,
+    StreamCreated,
+    StreamError,
+    StreamResponse,
+    decode_request,
+    encode_response,
+)
+from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.workers import LATER, Context
+from ockam_fsm.runtime.session.config import SessionConfig
+from ockam_fsm.runtime.session.handshake import GENERATION, Place
+from ockam_fsm.runtime.session.host import error_for
+from ockam_fsm.runtime.session.signals import Hello
+from ockam_fsm.runtime.stream.commands import Ignored, KeepIndex, Reply
+from ockam_fsm.runtime.stream.index import IndexWorker
+from ockam_fsm.runtime.stream.worker import StreamConfig
+from ockam_fsm.storage.interface import Storage, StorageError
+
+STREAM, STREAM_INDEX = "stream", "stream_index"
+TOO_MANY = "too many requests wait for the storage"
+NO_STREAM = "no such stream"
+MAX_PARTITIONS = 64
+OPEN_SECONDS = 5.0
+"""How long a request waits for a log to be opened."""
+
+
+class StreamService:
+    """Serves every stream of a storage. It ends with its node; the storage is its maker's to close, afterwards."""
+
+    def __init__(
+        self,
+        node: TcpNode,
+        storage: Storage,
+        *,
+        name: NameOrAddress = STREAM,
+        index_name: NameOrAddress = STREAM_INDEX,
+        config: StreamConfig | None = None,
+        sessions: SessionConfig | None = None,
+        max_partitions: int = 1000,
+        max_waiting: int = 1000,
+    ) -> None:
+        """`sessions`: those of publishers. `max_partitions`: how many may be open at once. `max_waiting`: how many
+        requests may wait for the storage.
+
+        Raises:
+            LocalSessionError: a name is taken, or the node has stopped.
+        """
+        node.require_running()
+        self.node, self.storage = node, storage
+        self.config = config or StreamConfig()
+        self.sessions = sessions or SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER)
+        self.partitions: dict[tuple[str, int], Partition] = {}
+        self._counts: dict[str, int] = {}
+        self._max_partitions, self._max_waiting = max_partitions, max_waiting
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._index = IndexWorker()
+        node.node.start_worker(address_of(name), handler=self._serve, access=Access.PUBLIC)
+        node.node.start_worker(address_of(index_name), handler=self._serve_index, access=Access.PUBLIC)
+
+    # The service ------------------------------------------------------------------------------------------------------
+
+    def _serve(self, message: Message, context: Context) -> object:
+        if len(message.onward_route) > 1:
+            return self._begin(self._pass_on(message, context), context)
+        try:
+            request = decode_request(message.payload)
+        except RemoteSessionError as error:
+            context.dead_letter(error.reason, error.detail)
+            return None
+        if not isinstance(request, CreateStream):
+            context.reply(encode_response(StreamError(f"{type(request).__name__} does not belong to the service")))
+            return None
+        return self._begin(self._create(request, message, context), context)
+
+    async def _create(self, request: CreateStream, message: Message, context: Context) -> None:
+        wanted = 1 if request.partitions is None else request.partitions
+        if not 1 <= wanted <= MAX_PARTITIONS:
+            _reply(context, StreamError(f"{wanted} partitions: 1 to {MAX_PARTITIONS} belong"))
+            return
+        name = request.stream_name or self.node.node.fresh_address().value.decode()
+        try:
+            count = await self._count(name, wanted)
+            numbers = range(count) if request.partitions is not None else range(1)
+            found = [self._partition(name, number) for number in numbers]
+        except (StorageError, LocalSessionError) as error:
+            _reply(context, StreamError(str(error)))
+            return
+        for one in found:
+            told = None if request.partitions is None else one.number
+            context.send(message.return_route, encode_response(StreamCreated(name, told)), (one.address,))
+
+    async def _pass_on(self, message: Message, context: Context) -> None:
+        """To the partition that the route names."""
+        publisher = _publisher(message)
+        try:
+            name, number, taken = _named(message.onward_route)
+            if number >= await self._count(name, 1):
+                raise LocalSessionError(f"stream {name} has no partition {number}")
+            partition = self._partition(name, number)
+            if not await partition.opened(OPEN_SECONDS):
+                raise LocalSessionError(f"the log of {name} cannot be opened")
+            if publisher:
+                await partition.look_up(publisher)
+        except (StorageError, LocalSessionError) as error:
+            context.dead_letter(NO_STREAM, str(error))
+            if publisher:
+                self.node.node.router.refuse_hello(error_for(message, str(error)))
+            return
+        onward = (partition.host, *message.onward_route[taken:])
+        context.forward(Message(onward, message.return_route, message.payload, message.tracing_context))
+
+    async def _count(self, name: str, wanted: int) -> int:
+        """How many partitions a stream has; it is made where there is none."""
+        if name not in self._counts:
+            if len(self._counts) >= self._max_partitions:
+                raise LocalSessionError(f"{self._max_partitions} streams are open, and no more are")
+            self._counts[name] = await asyncio.wrap_future(self.storage.create(name, min(wanted, MAX_PARTITIONS)))
+        return self._counts[name]
+
+    def _partition(self, name: str, number: int) -> Partition:
+        key = name, number
+        if key not in self.partitions:
+            if len(self.partitions) >= self._max_partitions:
+                raise LocalSessionError(f"{self._max_partitions} partitions are open, and no more are")
+            self.partitions[key] = Partition(self.node, self.storage, name, number, self.config, self.sessions)
+        return self.partitions[key]
+
+    # The index --------------------------------------------------------------------------------------------------------
+
+    def _serve_index(self, message: Message, context: Context) -> object:
+        try:
+            request = decode_request(message.payload)
+        except RemoteSessionError as error:
+            context.dead_letter(error.reason, error.detail)
+            return None
+        if not isinstance(request, GetIndex | SaveIndex):
+            context.reply(encode_response(StreamError(f"{type(request).__name__} does not belong to the index")))
+            return None
+        return self._begin(self._serve_saved(request, message, context), context)
+
+    async def _serve_saved(self, request: GetIndex | SaveIndex, message: Message, context: Context) -> None:
+        where = request.client_id, request.stream_name, request.partition or 0
+        try:
+            saved = await asyncio.wrap_future(self.storage.saved_index(*where))
+            commands = (
+                self._index.get(request, saved, message.return_route)
+                if isinstance(request, GetIndex)
+                else self._index.save(request, saved)
+            )
+            for command in commands:
+                match command:
+                    case KeepIndex(index=index):
+                        await asyncio.wrap_future(self.storage.save_index(*where, index))
+                    case Reply(response=response):
+                        _reply(context, response)
+                    case Ignored():
+                        """A save that was overtaken is no failure of anybody's."""
+        except StorageError as error:
+            _reply(context, StreamError(str(error)))
+
+    # Within -----------------------------------------------------------------------------------------------------------
+
+    def _begin(self, work: Coroutine[None, None, None], context: Context) -> object:
+        if len(self._tasks) >= self._max_waiting:
+            work.close()
+            context.dead_letter(TOO_MANY)
+            return None
+        task = self.node.loop.create_task(self._run(work, context))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return LATER
+
+    async def _run(self, work: Coroutine[None, None, None], context: Context) -> None:
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            context.fail(error)
+        else:
+            if self.node.running:
+                context.commit()
+                self.node.edge.pump(gather=True)
+
+
+def _reply(context: Context, response: StreamResponse) -> None:
+    context.reply(encode_response(response))
+
+
+def _named(route: Route) -> tuple[str, int, int]:
+    """The stream and the partition of `stream/NAME` or `stream/NAME/PARTITION`, and how many addresses that took."""
+    try:
+        name = route[1].value.decode()
+    except UnicodeDecodeError:
+        raise LocalSessionError("the name of a stream is text") from None
+    number = route[2].value if len(route) > 2 else b"0"
+    if not (number.isdigit() and len(number) < 4):
+        raise LocalSessionError("a partition is a number")
+    return name, int(number), min(len(route), 3)
+
+
+def _publisher(message: Message) -> bytes:
+    """Whose hello it is; empty where it is none, which the host will say."""
+    try:
+        signal = GENERATION.decode(message.payload, Place.NEGOTIATION_START, message.return_route)
+    except RemoteSessionError:
+        return b""
+    return signal.session_id if isinstance(signal, Hello) else b""
