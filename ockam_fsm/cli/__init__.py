@@ -12,7 +12,7 @@ from ockam_fsm.cli.shared.streams import prepare
 
 COMMANDS = (
     "types", "show", "export", "render", "check", "simulate", "replay", "validate", "spec", "node", "send", "session",
-    "conform",
+    "publish", "consume", "conform",
 )  # fmt: skip
 """The modules that add a command, in the order of the help."""
 

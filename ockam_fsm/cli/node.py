@@ -21,12 +21,14 @@ from ockam_fsm.cli.shared.network_options import (
     the_durations,
     the_type,
 )
+from ockam_fsm.cli.shared.storages import StorageOption, serving
 from ockam_fsm.kernel.text import neutral
 
 if TYPE_CHECKING:
     from ockam_fsm.net.node import TcpNode
     from ockam_fsm.runtime.session.config import SessionConfig
     from ockam_fsm.runtime.session.session import Session
+    from ockam_fsm.storage.interface import Storage
 
 
 class NeutralFormatter(logging.Formatter):
@@ -47,6 +49,7 @@ WORKERS = {
     "generation_spawner": "profile generation: a session each, which echoes data back",
     "responder": "profile generation: the static responder, whose sessions echo data back",
 }
+STREAM_WORKERS = {"stream": "the stream service", "stream_index": "keeps where groups of consumers go on"}
 
 
 @command
@@ -61,6 +64,8 @@ def node(
     forward_to: Annotated[
         list[str] | None, typer.Option("--forward-to", metavar="peer|any|none|HOST:PORT", help=FORWARD_HELP)
     ] = None,
+    stream: Annotated[bool, typer.Option("--stream", help="Serve streams: `stream` and `stream_index`.")] = False,
+    storage: StorageOption = "memory",
     trace: TraceOption = None,
     trace_size: TraceSizeOption = TRACE_MIB,
     as_json: JsonOption = False,
@@ -68,7 +73,8 @@ def node(
     """Run a node until Ctrl-C or SIGTERM. It prints one line when it is ready.
 
     Its workers: `echo`; `hop`; `session_spawner` (profile ockam, its sessions echo data back); `generation_spawner`;
-    `responder` (static, profile generation).
+    `responder` (static, profile generation). With --stream also `stream` and `stream_index`, for `publish`, `consume`,
+    and real Ockam nodes.
 
     Exit codes: 0 stopped by Ctrl-C or SIGTERM, 1 it cannot listen, 2 wrong usage or the node stopped by itself.
 
@@ -76,6 +82,7 @@ def node(
 
     * `ockam-fsm node --listen 127.0.0.1:4000`
     * `ockam-fsm node --listen 127.0.0.1:4000 --trace far.jsonl`, judged by `ockam-fsm validate near.jsonl far.jsonl`
+    * `ockam-fsm node --listen 127.0.0.1:4000 --stream --storage sqlite:streams.db`
     * `ockam-fsm node --listen '[::1]:0' --type explicit-persistent-two-sided --durations keepalive=1,idle=5`
     """
     from ockam_fsm.machines.vocabulary import Role
@@ -89,8 +96,8 @@ def node(
     handler.setFormatter(NeutralFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=level, handlers=[handler])
     settings = SessionConfig(kind, Role.RESPONDER, durations=waits)
-    with recording(trace, settings, trace_size) as make:
-        run_to_the_end(_serve(listen, settings, capacity, forward_to or ["peer"], make, as_json))
+    with recording(trace, settings, trace_size) as make, serving(stream, storage) as streams:
+        run_to_the_end(_serve(listen, settings, capacity, forward_to or ["peer"], make, streams, as_json))
 
 
 async def _serve(
@@ -99,6 +106,7 @@ async def _serve(
     capacity: int,
     forward_to: list[str],
     make: Callable[..., Session],
+    streams: Storage | None,
     as_json: bool,
 ) -> int:
     from ockam_fsm.net.node import TcpNode
@@ -107,7 +115,10 @@ async def _serve(
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     async with TcpNode(make=make, forward_to=forward_to) as running:
+        workers = [*WORKERS, *(STREAM_WORKERS if streams is not None else {})]
         _start_workers(running, settings, capacity)
+        if streams is not None:
+            _start_streams(running, streams)
         for address in listen:
             try:
                 await running.listen(address)
@@ -117,15 +128,21 @@ async def _serve(
                      DIFFERS)  # fmt: skip
         where = running.addresses
         if as_json:
-            print_json_line({"ready": True, "listening": where, "workers": list(WORKERS)})
+            print_json_line({"ready": True, "listening": where, "workers": workers})
         else:
-            print(f"ready: listening at {', '.join(where)}; workers {', '.join(WORKERS)}", flush=True)
+            print(f"ready: listening at {', '.join(where)}; workers {', '.join(workers)}", flush=True)
         waits = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(running.stopped())]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
     err().print("stopped")
     return 0
+
+
+def _start_streams(running: TcpNode, storage: Storage) -> None:
+    from ockam_fsm.net.streams.service import StreamService
+
+    StreamService(running, storage)
 
 
 def _start_workers(running: TcpNode, settings: SessionConfig, capacity: int) -> None:

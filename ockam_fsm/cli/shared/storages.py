@@ -1,0 +1,50 @@
+"""The storage of a node's streams, as `node --storage` names it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ockam_fsm.cli.app import DIFFERS, fail
+
+if TYPE_CHECKING:
+    from ockam_fsm.storage.interface import Storage
+
+StorageOption = Annotated[
+    str, typer.Option("--storage", metavar="STORAGE", help="Where streams are kept: `memory`, or `sqlite:PATH`.")
+]
+
+
+@contextmanager
+def serving(wanted: bool, text: str) -> Iterator[Storage | None]:
+    """The storage of the streams, closed at the end; None where no streams are served."""
+    if not wanted:
+        if text != "memory":
+            fail("--storage is for streams.", "Add --stream.")
+        yield None
+        return
+    storage = _opened(text)
+    try:
+        yield storage
+    finally:
+        storage.close()
+
+
+def _opened(text: str) -> Storage:
+    from ockam_fsm.storage.interface import StorageError
+    from ockam_fsm.storage.memory import MemoryStorage
+    from ockam_fsm.storage.sqlite import SqliteStorage
+
+    kind, _, where = text.partition(":")
+    if kind == "sqlite" and where:
+        try:
+            return SqliteStorage(Path(where))
+        except StorageError as error:
+            fail(f"{error.reason}.", f"Remedy: {error.remedy}.", DIFFERS)
+    if text != "memory":
+        fail(f"{text!r} is no storage.", "Write memory or sqlite:PATH.")
+    return MemoryStorage()

@@ -1,0 +1,50 @@
+"""What `publish` and `consume` share: the stream, and how messages stand in a file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ockam_fsm.cli.app import fail
+
+NodeOption = Annotated[
+    str,
+    typer.Option("--node", metavar="HOST:PORT", help="The node with the streams, as `node --stream` runs it."),
+]
+PartitionOption = Annotated[
+    int | None, typer.Option("--partition", min=0, help="One partition of a stream that has several.")
+]
+NullOption = Annotated[bool, typer.Option("--null", help="A message ends with a NUL byte, and may have line feeds.")]
+HexOption = Annotated[bool, typer.Option("--hex", help="A message is a line of hexadecimal digits.")]
+
+
+def the_end(null: bool, hexadecimal: bool) -> bytes:
+    """What ends a message in the file."""
+    if null and hexadecimal:
+        fail("--null and --hex exclude each other.", "Hexadecimal lines need no NUL bytes: leave out --null.")
+    return b"\0" if null else b"\n"
+
+
+def the_node(text: str) -> str:
+    from ockam_fsm.kernel.errors import LocalSessionError
+    from ockam_fsm.net.routes import split_host
+
+    try:
+        split_host(text)
+    except LocalSessionError as error:
+        fail(f"{error}.")
+    return text
+
+
+def the_stream(name: str) -> str:
+    if not name:
+        fail("a stream has a name.", "Name one, for example `orders`.")
+    return name
+
+
+def escaped(name: str) -> str:
+    """A stream's name as a step of a route."""
+    from urllib.parse import quote
+
+    return quote(name, safe="")
