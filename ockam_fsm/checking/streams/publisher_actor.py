@@ -154,7 +154,10 @@ class _PublisherRun:
                               remembered=remembered, has_state=bool(remembered))  # fmt: skip
 
     def _session_did(self, commands: Iterable[session_commands.Command]) -> None:
+        speaking = self.session
         for command in commands:
+            if speaking is not self.session and not isinstance(command, session_commands.Send):
+                continue  # a command before it has ended the session
             match command:
                 case session_commands.Send(message):
                     self.out.send(self.actor.peer, StreamPacket(message))

@@ -55,7 +55,11 @@ class Withdraw:
 
 @value
 class NewSession:
-    """Close the session, and open another one under a fresh id. Requests that follow are that one's."""
+    """Close the session, and open another one under a fresh id. Requests that follow are that one's.
+
+    Nothing that the one before says is for the publisher any more, nor what it has said in the same breath: the numbers
+    of its requests are those of other messages now.
+    """
 
 
 @value
