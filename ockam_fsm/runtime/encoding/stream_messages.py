@@ -29,8 +29,11 @@ from enum import IntEnum
 from typing import TypeAlias, TypeVar
 
 from ockam_fsm.runtime.encoding import bare
+from ockam_fsm.runtime.encoding.gate import MAX_PAYLOAD_BYTES
 
 MAX_PULLED_MESSAGES = 65_536
+MAX_MESSAGE_BYTES = MAX_PAYLOAD_BYTES - 64
+"""A message of a stream has to fit into a push, and into a response to a pull that has this one message."""
 
 
 class Status(IntEnum):

@@ -19,7 +19,14 @@ from ockam_fsm.kernel.errors import DefinitionError, RemoteSessionError
 from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.machines.publisher import PUBLISHER, PublisherEvent, PublisherState
 from ockam_fsm.runtime.encoding.gate import check_payload
-from ockam_fsm.runtime.encoding.stream_messages import Push, Pushed, Status, decode_response, encode_request
+from ockam_fsm.runtime.encoding.stream_messages import (
+    MAX_MESSAGE_BYTES,
+    Push,
+    Pushed,
+    Status,
+    decode_response,
+    encode_request,
+)
 from ockam_fsm.runtime.session.config import BackOff, count_problems
 from ockam_fsm.runtime.session.effects import PEER_LOST_STATE
 from ockam_fsm.runtime.stream.commands import (
@@ -39,6 +46,7 @@ from ockam_fsm.runtime.stream.commands import (
 
 _DRIVER = driver_for(PUBLISHER)
 BY_ORDER = "closed by order"
+NEVER_SENT = "no message was sent under this number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +113,7 @@ class Publisher:
             EventRefused: the window is full, or the publisher is closed; nothing has changed.
             LocalSessionError: the message is of the wrong type or too large; nothing has changed.
         """
-        check_payload(data)
+        check_payload(data, MAX_MESSAGE_BYTES)
         return self._fire(PublisherEvent.PUBLISH, data)
 
     def responded(self, number: int, payload: bytes) -> list[PublisherCommand]:
@@ -147,6 +155,8 @@ class Publisher:
         ordinal = self.before + number
         if ordinal <= self.confirmed:
             return self._fire(PublisherEvent.CONFIRMED_BEFORE)
+        if ordinal > self.confirmed + len(self.messages):
+            return [Ignored(NEVER_SENT)]
         while self.confirmed < ordinal and self.state is PublisherState.PUBLISHING:
             _DRIVER.fire(self, PublisherEvent.CONFIRMED, None)
         return self._take()
