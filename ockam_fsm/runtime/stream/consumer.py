@@ -17,6 +17,7 @@ from ockam_fsm.kernel.driver import driver_for
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.machines.consumer import CONSUMER, ConsumerEvent, ConsumerState
+from ockam_fsm.runtime.encoding.bare import MAX_UINT
 from ockam_fsm.runtime.encoding.stream_messages import (
     MAX_PULLED_MESSAGES,
     GetIndex,
@@ -72,6 +73,8 @@ class ConsumerConfig:
         problems += seconds_problems(self, "request_seconds", "poll_seconds", least=LEAST_SECONDS)
         if not problems and self.limit > MAX_PULLED_MESSAGES:
             problems.append(f"limit: {self.limit}, at most {MAX_PULLED_MESSAGES} belong")
+        if not problems and max(self.first_index, self.partition or 0) > MAX_UINT:
+            problems.append(f"first_index and partition: at most {MAX_UINT} can be written")
         if problems:
             raise DefinitionError("consumer", problems)
 
@@ -152,8 +155,9 @@ class Consumer:
         return ConsumerEvent.STALE_RECEIVED
 
     def _in_order(self, messages: tuple[StoredMessage, ...]) -> bool:
-        """Whether their indexes rise, from the one that was asked for on, and are not more than were asked for."""
-        indexes = [self.saved - 1, *(message.index for message in messages)]
+        """Whether their indexes rise, from the one that was asked for on, and are not more than were asked for. The
+        greatest number is no index: the one after it could not be saved."""
+        indexes = [self.saved - 1, *(message.index for message in messages), MAX_UINT]
         return len(messages) <= self.config.limit and all(a < b for a, b in pairwise(indexes))
 
     def _progress(self) -> ConsumerEvent:

@@ -38,6 +38,7 @@ _DRIVER = driver_for(STREAM)
 PLAIN = b""
 """The publisher of a message without an identity."""
 UNKNOWN_PUBLISHER = "the record of this publisher was not looked up"
+NO_NUMBER = "numbers begin with 1"
 NOT_SERVED = "the storage of the stream is not available now"
 
 
@@ -157,6 +158,8 @@ class StreamWorker:
         """A push arrived: over the session of `publisher`, or from a plain client (`PLAIN`)."""
         if publisher != PLAIN and publisher not in self.records:
             return [Ignored(UNKNOWN_PUBLISHER)]
+        if publisher != PLAIN and push.request_id < 1:
+            return [Ignored(NO_NUMBER)]
         return self._fire(self._judge(publisher, push.request_id), Pushing(publisher, push, reply))
 
     def appended(self, index: int) -> list[StreamCommand]:
