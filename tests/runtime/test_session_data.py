@@ -14,8 +14,9 @@ from ockam_fsm.machines.session import (
 )
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Message, local
-from ockam_fsm.runtime.session.commands import DeadLetter, Deliver, RequestTimer, Send
+from ockam_fsm.runtime.session.commands import DeadLetter, Deliver, RequestFailed, RequestTimer, Send
 from ockam_fsm.runtime.session.config import Durations
+from ockam_fsm.runtime.session.effects import PEER_LOST_STATE
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session
@@ -521,3 +522,134 @@ def test_either_end_may_ask(role: Role) -> None:
     answers.reply(b"yes")
     settle(i, r)
     assert outcomes(asks) == [("Responded", "q")]
+
+
+# Requests that need the peer's state (clause 6.8) ---------------------------------------------------------------------
+
+
+def restarted_peer(kind: SessionType, **limits: object) -> End:
+    """A host where nobody knows the session any more."""
+    return make_host(kind, name="s", **limits)  # type: ignore[arg-type]
+
+
+def renegotiate(i: End, r: End) -> None:
+    """The initiator's session fails, and after its back-off it negotiates again, with `r`."""
+    i.order(Session.lower_layer_lost)
+    tick(i, seconds=1)
+    settle(i, r)
+
+
+def failures(end: End) -> list[RequestFailed]:
+    return [notice for notice in end.notices if isinstance(notice, RequestFailed)]
+
+
+@pytest.mark.parametrize("kind", PERSISTENT)
+def test_a_request_that_needs_the_peers_state_fails_where_the_peer_has_lost_it(kind: SessionType) -> None:
+    i, _ = established_pair(kind)
+    r = restarted_peer(kind)
+    i.order(Session.lower_layer_lost)
+    i.request("waits", resumed_only=True)
+    tick(i, seconds=1)
+    settle(i, r)
+    assert (i.state, i.session.held, i.session.requests) == (State.ESTABLISHED, 0, {})
+    assert failures(i) == [RequestFailed("waits", PEER_LOST_STATE)]
+    assert b"waits" not in r.delivered
+
+
+@pytest.mark.parametrize("kind", PERSISTENT)
+def test_a_reissued_request_that_needs_the_peers_state_is_not_sent_again_to_one_that_has_lost_it(
+    kind: SessionType,
+) -> None:
+    i, _ = established_pair(kind)
+    for identifier in ("q1", "q2"):
+        i.request(identifier, reissue=True, resumed_only=True)
+    i.outbox.clear()
+    r = restarted_peer(kind)
+    renegotiate(i, r)
+    assert failures(i) == [RequestFailed(one, PEER_LOST_STATE) for one in ("q1", "q2")]
+    assert r.delivered == []
+    assert not [timer for timer in i.armed if isinstance(timer, RequestTimer)]
+
+
+@pytest.mark.parametrize("kind", PERSISTENT)
+def test_it_is_sent_in_the_first_negotiation_where_there_is_nothing_to_remember(kind: SessionType) -> None:
+    i, r = open_pair(kind)
+    i.request("q", resumed_only=True)
+    settle(i, r)
+    assert (r.delivered[-1], failures(i)) == (b"q", [])
+
+
+def test_an_end_that_remembers_its_state_has_said_something_before() -> None:
+    i = make_initiator(EXPLICIT_PERSISTENT_ONE_SIDED, remembered=1, has_state=True)
+    i.order(Session.open)
+    i.request("q", resumed_only=True)
+    settle(i, restarted_peer(EXPLICIT_PERSISTENT_ONE_SIDED))
+    assert failures(i) == [RequestFailed("q", PEER_LOST_STATE)]
+
+
+@pytest.mark.parametrize("kind", PERSISTENT)
+def test_it_is_sent_where_the_peer_resumed(kind: SessionType) -> None:
+    i, r = established_pair(kind)
+    i.request("pending", reissue=True, resumed_only=True)
+    i.outbox.clear()
+    i.order(Session.lower_layer_lost)
+    i.request("waits", resumed_only=True)
+    tick(i, seconds=1)
+    settle(i, r)
+    assert (r.delivered[-2:], failures(i)) == ([b"pending", b"waits"], [])
+
+
+def test_what_else_is_held_keeps_its_order_and_is_sent() -> None:
+    i, _ = established_pair()
+    i.request("again", reissue=True)
+    i.request("lost", reissue=True, resumed_only=True)
+    i.outbox.clear()
+    i.order(Session.lower_layer_lost)
+    i.send(b"1")
+    i.request("lost too", resumed_only=True)
+    i.request("2")
+    i.send(b"3")
+    r = restarted_peer(EXPLICIT_PERSISTENT_ONE_SIDED)
+    tick(i, seconds=1)
+    settle(i, r)
+    assert r.delivered == [b"again", b"1", b"2", b"3"]
+    assert [one.request for one in failures(i)] == ["lost", "lost too"]
+    r.reply(b"yes")
+    assert (i.session.held, list(i.session.requests)) == (0, ["again", "2"])
+
+
+def test_a_request_that_needs_the_peers_state_can_be_asked_again_afterwards() -> None:
+    i, _ = established_pair()
+    i.request("q", reissue=True, resumed_only=True)
+    i.outbox.clear()
+    r = restarted_peer(EXPLICIT_PERSISTENT_ONE_SIDED)
+    renegotiate(i, r)
+    i.request("q", resumed_only=True)
+    settle(i, r)
+    assert r.delivered == [b"q"]
+
+
+def test_in_a_transient_session_there_is_no_peer_that_could_have_lost_anything() -> None:
+    i, r = open_pair(EXPLICIT_TRANSIENT, held=1)
+    i.request("q", resumed_only=True)
+    settle(i, r)
+    assert (r.delivered, failures(i)) == ([b"q"], [])
+    i.request("p", resumed_only=True)
+    i.order(Session.lower_layer_lost)
+    assert [one.request for one in failures(i)] == ["q", "p"]
+    assert PEER_LOST_STATE not in [one.reason for one in failures(i)]
+
+
+def test_a_snapshot_says_which_requests_need_the_peers_state() -> None:
+    i, _ = established_pair()
+    i.request("needs", reissue=True, resumed_only=True)
+    i.request("other", reissue=True)
+    i.outbox.clear()
+    i.order(Session.lower_layer_lost)
+    image = i.session.snapshot()
+    assert [(one.identifier, one.resumed_only) for one in image.requests] == [("needs", True), ("other", False)]
+    i.session.restore(image)
+    assert i.session.snapshot() == image
+    tick(i, seconds=1)
+    settle(i, restarted_peer(EXPLICIT_PERSISTENT_ONE_SIDED))
+    assert failures(i) == [RequestFailed("needs", PEER_LOST_STATE)]
