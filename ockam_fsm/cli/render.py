@@ -84,8 +84,12 @@ def recorded_charts() -> tuple[Chart, ...]:
     """The runs that are drawn as sequence charts."""
     from ockam_fsm.checking.sessions.charts import chart_of
     from ockam_fsm.checking.sessions.scenarios import record, scenarios
+    from ockam_fsm.checking.streams.scenarios import stream_scenarios
 
-    return tuple(chart_of(one.name, one.title, one.sentence, one.world, record(one)) for one in scenarios())
+    return tuple(
+        chart_of(one.name, one.title, one.sentence, one.world, record(one))
+        for one in (*scenarios(), *stream_scenarios())
+    )
 
 
 @dataclass(frozen=True)

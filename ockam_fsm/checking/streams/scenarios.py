@@ -1,0 +1,131 @@
+"""Runs of streams worth showing, recorded from worlds as those of sessions are (`checking/sessions/scenarios.py`)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ockam_fsm.checking.sessions.scenarios import Scenario, fires, orders, suffers
+from ockam_fsm.checking.streams.config import PublishingConfig
+from ockam_fsm.checking.streams.consuming import ConsumingConfig
+from ockam_fsm.checking.streams.names import CONSUMER, INDEX, PUBLISH, PUBLISHER, RESTART, STREAM
+from ockam_fsm.checking.streams.worlds import consuming_world, publishing_world
+from ockam_fsm.checking.world import Network, World
+
+
+def _to(receiver: str, sender: str, *messages: str) -> tuple[str, ...]:
+    return tuple(f"deliver {message} from {sender} to {receiver}" for message in messages)
+
+
+def pushed(*messages: str) -> tuple[str, ...]:
+    return _to(STREAM, PUBLISHER, *messages)
+
+
+def told(*messages: str) -> tuple[str, ...]:
+    return _to(PUBLISHER, STREAM, *messages)
+
+
+def asked(*messages: str) -> tuple[str, ...]:
+    return _to(STREAM, CONSUMER, *messages)
+
+
+def given(*messages: str) -> tuple[str, ...]:
+    return _to(CONSUMER, STREAM, *messages)
+
+
+WIDE = Network("unordered", 8, ("drop", "duplicate"))
+WRITTEN = fires(STREAM, "written")
+BEGUN = (
+    *fires(STREAM, "log-opened"), *pushed("hello 1i"), *told("answer 1i"), *pushed("keepalive (1i)"),
+    *told("keepalive answer (1i)"),
+)  # fmt: skip
+STARTED = (*fires(STREAM, "log-opened"), *_to(INDEX, CONSUMER, "get index"), *_to(CONSUMER, INDEX, "index None"))
+
+
+def _publishing() -> World:
+    """Wide bounds: a scenario is one run, nothing is explored."""
+    config = PublishingConfig(generations=9, spawns=9, misses=9)
+    world = publishing_world("scenario", config, {STREAM: {RESTART: 1}}, 3)
+    return replace(world, network=WIDE)
+
+
+def _consuming() -> World:
+    return replace(consuming_world("scenario", ConsumingConfig(pulls=9), {CONSUMER: {RESTART: 1}}), network=WIDE)
+
+
+def _publish() -> Scenario:
+    return Scenario(
+        "scenario-stream-publish",
+        "Publishing a message",
+        "The push is a synchronous request. It is confirmed when the log has it, and not before.",
+        _publishing(),
+        (*BEGUN, *orders(PUBLISHER, PUBLISH), *pushed("push 1: 1 (1i)"), *WRITTEN, *told("confirmation 1 (1i)")),
+    )
+
+
+def _renegotiate() -> Scenario:
+    return Scenario(
+        "scenario-stream-window",
+        "Renegotiation in the middle of a window",
+        "Two messages are stored and their confirmations are lost. They are sent again under the same numbers, and "
+        "stored once.",
+        _publishing(),
+        (
+            *BEGUN, *orders(PUBLISHER, PUBLISH, PUBLISH), *pushed("push 1: 1 (1i)", "push 2: 2 (1i)"),
+            *WRITTEN, *WRITTEN, *(f"drop confirmation {n} (1i) from {STREAM} to {PUBLISHER}" for n in (1, 2)),
+            *fires(PUBLISHER, "request 1", "back-off"), *pushed("hello 2i"), *told("answer 2i"),
+            *pushed("push 1: 1 (2i)", "push 2: 2 (2i)"), *told("confirmation 2 (2i)"),
+        ),
+    )  # fmt: skip
+
+
+def _gap() -> Scenario:
+    return Scenario(
+        "scenario-stream-gap",
+        "A message is lost on the way",
+        "The second of two messages arrives alone. It is neither stored nor confirmed; after the timeout both are sent "
+        "again.",
+        _publishing(),
+        (
+            *BEGUN, *orders(PUBLISHER, PUBLISH, PUBLISH), f"drop push 1: 1 (1i) from {PUBLISHER} to {STREAM}",
+            *pushed("push 2: 2 (1i)"), *fires(PUBLISHER, "request 1", "back-off"), *pushed("hello 2i"),
+            *told("answer 2i"), *pushed("push 1: 1 (2i)", "push 2: 2 (2i)"), *WRITTEN, *WRITTEN,
+            *told("confirmation 1 (2i)", "confirmation 2 (2i)"),
+        ),
+    )  # fmt: skip
+
+
+def _worker_restarted() -> Scenario:
+    return Scenario(
+        "scenario-stream-worker-restarted",
+        "The stream worker is killed",
+        "It is killed after it has stored a message and before the confirmation has arrived. Its successor finds the "
+        "record in the log: it says that it resumed, and confirms without storing again.",
+        _publishing(),
+        (
+            *BEGUN, *orders(PUBLISHER, PUBLISH), *pushed("push 1: 1 (1i)"), *WRITTEN,
+            f"drop confirmation 1 (1i) from {STREAM} to {PUBLISHER}", *suffers(STREAM, RESTART),
+            *fires(STREAM, "log-opened"), *fires(PUBLISHER, "request 1", "back-off"), *pushed("hello 2i"),
+            *told("answer 2i by a restarted end"), *pushed("push 1: 1 (2i)"), *told("confirmation 1 (2i)"),
+        ),
+    )  # fmt: skip
+
+
+def _consumer_restarted() -> Scenario:
+    return Scenario(
+        "scenario-stream-consumer-restarted",
+        "The consumer is killed",
+        "It is killed after a message was processed, and the save of the index is lost. So the message is processed "
+        "again, and none is left out.",
+        _consuming(),
+        (
+            *STARTED, *asked("pull 1 from 0"), *given("response 1, 0:1 1:2"), *fires(CONSUMER, "processing"),
+            f"drop save index 1 from {CONSUMER} to {INDEX}", *suffers(CONSUMER, RESTART),
+            *_to(INDEX, CONSUMER, "get index"), *_to(CONSUMER, INDEX, "index None"), *asked("pull 1 from 0"),
+            *given("response 1, 0:1 1:2"), *fires(CONSUMER, "processing", "processing"),
+            *_to(INDEX, CONSUMER, "save index 1", "save index 2"),
+        ),
+    )  # fmt: skip
+
+
+def stream_scenarios() -> tuple[Scenario, ...]:
+    return (_publish(), _renegotiate(), _gap(), _worker_restarted(), _consumer_restarted())
