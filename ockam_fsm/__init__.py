@@ -36,6 +36,11 @@ if TYPE_CHECKING:
     from ockam_fsm.net.node import TcpNode
     from ockam_fsm.net.observability import Metrics
     from ockam_fsm.net.session import TcpSession
+    from ockam_fsm.net.streams.consumer import StreamConsumer
+    from ockam_fsm.net.streams.publisher import StreamPublisher
+    from ockam_fsm.net.streams.service import StreamService
+    from ockam_fsm.storage.memory import MemoryStorage
+    from ockam_fsm.storage.sqlite import SqliteStorage
 
 __all__ = [
     "EXPLICIT_PERSISTENT_ONE_SIDED",
@@ -68,6 +73,7 @@ __all__ = [
     "Ignore",
     "LocalSessionError",
     "Machine",
+    "MemoryStorage",
     "Message",
     "Metrics",
     "Outcome",
@@ -83,7 +89,11 @@ __all__ = [
     "Session",
     "SessionConfig",
     "SessionType",
+    "SqliteStorage",
     "State",
+    "StreamConsumer",
+    "StreamPublisher",
+    "StreamService",
     "TcpLimits",
     "TcpNode",
     "TcpSession",
@@ -96,18 +106,23 @@ __all__ = [
     "table",
 ]
 
-_OVER_TCP = {
-    "Metrics": "observability",
-    "TcpLimits": "connection",
-    "TcpNode": "node",
-    "TcpSession": "session",
+_ON_FIRST_USE = {
+    "MemoryStorage": "storage.memory",
+    "Metrics": "net.observability",
+    "SqliteStorage": "storage.sqlite",
+    "StreamConsumer": "net.streams.consumer",
+    "StreamPublisher": "net.streams.publisher",
+    "StreamService": "net.streams.service",
+    "TcpLimits": "net.connection",
+    "TcpNode": "net.node",
+    "TcpSession": "net.session",
 }
-"""Modules of `net`, imported on first use: drawing and checking machines does not need asyncio."""
+"""Drawing and checking machines needs neither asyncio nor a database."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _OVER_TCP:
+    if name not in _ON_FIRST_USE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.net.{_OVER_TCP[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_ON_FIRST_USE[name]}"), name)

@@ -38,7 +38,7 @@ def test_nothing_public_is_left_unlisted() -> None:
         "cli",
     }
     found = {name for name in vars(ockam_fsm) if not name.startswith("_")} - helpers - folders
-    assert found | set(ockam_fsm._OVER_TCP) == set(ockam_fsm.__all__)
+    assert found | set(ockam_fsm._ON_FIRST_USE) == set(ockam_fsm.__all__)
 
 
 def test_who_only_checks_machines_does_not_pay_for_asyncio() -> None:

@@ -25,7 +25,7 @@ from tests.net.fault_proxy import FaultProxy
 from tests.net.ports import kept_port
 from tests.streams.processes import STREAM, consume, publish, serve
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 30.0
 MOST_PAUSE_SECONDS = 5.0
 FOR_EACH_KILL = 40
 """Messages, so that the publisher is busy until the last kill."""
@@ -129,12 +129,15 @@ class Run:
             await asyncio.sleep(0.005)
 
     async def _end(self) -> None:
-        """Wait until the publisher has ended, and the consumer has seen everything."""
+        """Wait until the consumer has seen everything, as long as it sees more, and the publisher has ended."""
+        processed, loop = self._processed(), asyncio.get_running_loop()
+        since = loop.time()
+        while self.count not in processed and loop.time() < since + PATIENCE_SECONDS:
+            await asyncio.sleep(0.1)
+            before, processed = processed, self._processed()
+            since = loop.time() if len(processed) > len(before) else since
         told = await asyncio.to_thread(self.processes["publisher"].report, PATIENCE_SECONDS)
         self.account.state_losses = told or 0
-        deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
-        while self.count not in self._processed() and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.1)
 
     def _stored(self) -> list[int]:
         storage = SqliteStorage(self.folder / "streams.db")

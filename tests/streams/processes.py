@@ -23,6 +23,7 @@ from ockam_fsm.storage.sqlite import SqliteStorage
 from ockam_fsm.tools.killed_process import Reports
 
 STREAM, GROUP = "numbers", "readers"
+BATCH = 4
 SOON = BackOff(initial_seconds=0.02, max_seconds=0.2)
 QUICK = Durations(negotiation_seconds=0.5, keepalive_seconds=0.5, idle_seconds=3.0, request_seconds=0.5, back_off=SOON)
 SESSIONS = SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR, durations=QUICK, attempts=None, held=16,
@@ -68,7 +69,8 @@ async def _publish(reports: Reports, where: str, state: str, count: int) -> None
         )
         async with publisher:
             while publisher.accepted < count:
-                await publisher.send(str(publisher.accepted + 1).encode())
+                first = publisher.accepted + 1
+                await publisher.send(*(str(number).encode() for number in range(first, min(first + BATCH, count + 1))))
         reports.send(publisher.state_losses)
 
 
