@@ -20,7 +20,7 @@ need = command -v $(1) >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get
   { echo "$(1) is not installed. Install the packages: $(2)." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint test-all nightly newest constraints spec spin bench mutants kit-mutants code-mutants fuzz attack clean
+.PHONY: help demo test lint test-all nightly newest constraints spec spin kafka bench mutants kit-mutants code-mutants fuzz attack clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,11 @@ $(VENV)/.all: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing ockam_fsm with its tests and the fast back ends ..."
 	@$(PIP) -e '.[dev,fast,spec]'
 	@touch $@ $(VENV)/.dev $(VENV)/.demo
+
+$(VENV)/.kafka: pyproject.toml constraints.txt | $(VENV)/.dev
+	@echo "Installing the client of Kafka ..."
+	@$(PIP) -e '.[dev,kafka]'
+	@touch $@
 
 demo: $(VENV)/.demo ## install, draw every machine, check every type, show the result
 	@$(BIN)/ockam-fsm types
@@ -76,7 +81,7 @@ test-all: $(VENV)/.all spec fuzz ## what takes minutes or needs Java, SPIN or No
 	@$(call need,node,nodejs)
 	$(PYTEST) -m thorough
 
-nightly: $(VENV)/.all mutants kit-mutants ## what takes longer still
+nightly: $(VENV)/.all mutants kit-mutants kafka ## what takes longer still
 	$(PYTEST) -m nightly
 
 newest: ## lint and test with the newest versions of all dependencies, in an environment of its own
@@ -94,6 +99,11 @@ spin: $(VENV)/.all ## SPIN on every session type: the same states, the same wron
 	@$(call need,spin,spin)
 	@$(call need,gcc,gcc libc6-dev)
 	$(BIN)/pytest -m thorough tests/specification/test_spin.py
+
+kafka: $(VENV)/.kafka ## the storage suite on a real Apache Kafka broker, which is killed (fetches 45 MB into a cache)
+	@$(call need,java,openjdk-17-jre-headless)
+	@$(call need,mvn,maven)
+	$(BIN)/pytest -m 'kafka and not nightly' tests/storage
 
 fuzz: $(VENV)/.all ## decoders against FUZZ_INPUTS hostile inputs (default: a million)
 	OCKAM_FSM_FUZZ_INPUTS=$(FUZZ_INPUTS) $(PYTEST) tests/runtime/test_fuzz.py
@@ -117,6 +127,7 @@ bench: $(VENV)/.all ## the figures of benchmarks/README.md
 	$(BIN)/python -m benchmarks.engine --peers
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.tcp
+	$(BIN)/python -m benchmarks.storage
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .venv-newest .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -94,7 +94,7 @@ THIRD_PARTY: dict[str, str] = {
 OUTSIDE = {"asyncio", "multiprocessing", "random", "selectors", "socket", "sqlite3", "subprocess", "threading", "time"}
 """Time, chance, sockets and processes come from outside: from these layers."""
 
-EDGES = ("storage", "net", "simulation", "tools", "specification", "cli", "cli/shared")
+EDGES = ("storage", "net", "net/streams", "simulation", "tools", "specification", "cli", "cli/shared")
 
 MAY_REACH_OUTSIDE: dict[str, set[str]] = {
     "checking/explore.py": {"time"},  # a limit of the search in seconds, and how long it took; no verdict reads them
@@ -151,6 +151,11 @@ def forbidden(found: Import) -> str:
 
 def test_every_layer_imports_what_it_may() -> None:
     assert [why for found in all_imports() if (why := forbidden(found))] == []
+
+
+def test_kafka_is_imported_in_one_file() -> None:
+    files = {found.file for found in all_imports() if found.module.partition(".")[0] == "confluent_kafka"}
+    assert files == {"storage/kafka_client.py"}
 
 
 def test_every_folder_is_a_layer() -> None:

@@ -76,7 +76,7 @@ class Log(Protocol):
 
     def read(self, start: int, limit: int, max_bytes: int) -> Future[tuple[Stored, ...]]:
         """The durable messages from index `start` on, at most `limit` of at most `max_bytes` together. At least one if
-        there is any, whatever its size."""
+        there is any, whatever its size. A log that was opened again may refuse it as fenced."""
 
     def last_number(self, publisher: bytes) -> Future[int | None]:
         """The number of the last durable message of a publisher."""

@@ -68,6 +68,10 @@ class Worker(Generic[J]):
             job.finish(refusal)
         return job.future
 
+    def check_open(self) -> None:
+        if self._closed:
+            raise closed()
+
     def _refusal(self, job: J) -> StorageRefused | None:
         if self._closed:
             return closed()

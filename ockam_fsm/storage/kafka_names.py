@@ -1,0 +1,49 @@
+"""Names in Kafka: the topics of streams, of their records, and of saved indexes; transactional ids.
+
+Theory: Kafka allows letters, digits, `.`, `_` and `-`, at most 249, and confuses `.` with `_` in its metrics. A stream
+may have any name.
+
+Rule 1: letters, digits and `-` stay. Any other byte of the name in UTF-8 is `_` and two hexadecimal digits. No `.`.
+Rule 2: a name that gets too long is its beginning, `__`, and its SHA-256. `__` is in no other name.
+Rule 3: after the prefix comes `-` for a stream, `_` for what we add. The prefix has neither, so no two of them meet,
+        with the same prefix or with another one.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+
+from ockam_fsm.storage.interface import StorageRefused
+
+MAX_CHARACTERS = 200
+KEPT_CHARACTERS = 100
+_PREFIX = re.compile(r"[a-z0-9]{1,32}")
+_OTHER = re.compile(rb"[^A-Za-z0-9-]")
+
+
+class Names:
+    def __init__(self, prefix: str) -> None:
+        if not _PREFIX.fullmatch(prefix):
+            raise StorageRefused(f"the prefix {prefix!r} is not possible", "use 1 to 32 of the characters a-z and 0-9")
+        self.prefix = prefix
+        self.saved = f"{prefix}_saved"
+
+    def stream(self, stream: str) -> str:
+        return f"{self.prefix}-{encoded(stream)}"
+
+    def records(self, stream: str) -> str:
+        return f"{self.prefix}_records-{encoded(stream)}"
+
+    def writer(self, stream: str, partition: int) -> str:
+        """The transactional id of whoever writes a log."""
+        return f"{self.prefix}-{encoded(stream)}-{partition}"
+
+    def saved_writer(self) -> str:
+        return f"{self.prefix}_saved"
+
+
+def encoded(name: str) -> str:
+    data = name.encode()
+    text = _OTHER.sub(lambda found: b"_%02x" % found[0][0], data).decode()
+    return text if len(text) <= MAX_CHARACTERS else f"{text[:KEPT_CHARACTERS]}__{sha256(data).hexdigest()}"
