@@ -15,6 +15,7 @@ import pytest
 from ockam_fsm.conformance.storage import StorageCase, StorageUnderTest, cases
 from ockam_fsm.storage.interface import Entry, Log, StorageUnavailable
 from ockam_fsm.storage.kafka import KafkaStorage
+from ockam_fsm.storage.kafka_client import ConfluentClient
 from tests.storage.kafka_broker import Broker, running_broker
 
 pytestmark = pytest.mark.kafka
@@ -163,6 +164,47 @@ def test_a_broker_that_is_down_is_told_and_waited_for(broker: Broker) -> None:
     again.insist(lambda: storage.save_index("group", stream, 0, 3))
     assert storage.saved_index("group", stream, 0).result(PATIENCE) == 3
     storage.close()
+
+
+class ConfirmsBeforeReadable(ConfluentClient):
+    """Believes the coordinator's word that a transaction is committed."""
+
+    def wait_for(self, place: tuple[str, int], end: int) -> None:
+        pass
+
+
+def lost_by_a_kill_at_a_confirmation(broker: Broker, storage: KafkaStorage) -> list[int]:
+    """The broker is killed in the callback of a future; which confirmed numbers are not there afterwards?"""
+    stream = uuid4().hex
+    storage_create(storage, stream)
+    log = storage.open_log(stream, 0).result(PATIENCE)
+    futures = [log.append([Entry(b"%d" % number, PUBLISHER, number)]) for number in range(1, 6)]
+    for future in futures:
+        future.result(PATIENCE)
+    last = log.append([Entry(b"6", PUBLISHER, 6)])
+    last.add_done_callback(lambda _: broker.kill())
+    last.result(PATIENCE)
+    storage.close()
+    broker.start()
+    again = Publisher(KafkaStorage(broker.address), stream)
+    there = stored(again.log)
+    again.storage.close()
+    return [number for number in range(1, 7) if number not in there]
+
+
+def test_a_kill_in_the_moment_of_a_confirmation_loses_nothing(broker: Broker) -> None:
+    for _ in range(2):
+        assert lost_by_a_kill_at_a_confirmation(broker, KafkaStorage(broker.address)) == []
+
+
+@pytest.mark.nightly
+def test_a_client_that_does_not_wait_loses_messages(broker: Broker) -> None:
+    """Known-bad; whether the restarted broker leaves the marker out is a matter of milliseconds."""
+    for _ in range(10):
+        client = ConfirmsBeforeReadable(broker.address, 10.0, {})
+        if lost_by_a_kill_at_a_confirmation(broker, KafkaStorage(broker.address, client=client)):
+            return
+    raise AssertionError("no message was lost")
 
 
 @pytest.mark.nightly
