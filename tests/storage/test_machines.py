@@ -26,7 +26,7 @@ def run(machine: type[StorageMachine], examples: int, steps: int, **more: Any) -
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("machine", "examples"),
-    [(MemoryMachine, 30), (SqliteMachine, 10), (KilledMachine, 6)],
+    [(MemoryMachine, 30), (SqliteMachine, 10), (KilledMachine, 4)],
     ids=lambda one: getattr(one, "__name__", None),
 )
 def test_it_does_what_the_model_does(machine: type[StorageMachine], examples: int) -> None:
