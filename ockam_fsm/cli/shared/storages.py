@@ -14,9 +14,8 @@ from ockam_fsm.cli.app import DIFFERS, fail
 if TYPE_CHECKING:
     from ockam_fsm.storage.interface import Storage
 
-StorageOption = Annotated[
-    str, typer.Option("--storage", metavar="STORAGE", help="Where streams are kept: `memory`, or `sqlite:PATH`.")
-]
+STORAGE_HELP = "Where streams are kept: `memory`, `sqlite:PATH`, or `kafka:HOST:PORT` (extra `kafka`)."
+StorageOption = Annotated[str, typer.Option("--storage", metavar="STORAGE", help=STORAGE_HELP)]
 
 
 @contextmanager
@@ -45,6 +44,16 @@ def _opened(text: str) -> Storage:
             return SqliteStorage(Path(where))
         except StorageError as error:
             fail(f"{error.reason}.", f"Remedy: {error.remedy}.", DIFFERS)
+    if kind == "kafka" and where:
+        return _kafka(where)
     if text != "memory":
-        fail(f"{text!r} is no storage.", "Write memory or sqlite:PATH.")
+        fail(f"{text!r} is no storage.", "Write memory, sqlite:PATH or kafka:HOST:PORT.")
     return MemoryStorage()
+
+
+def _kafka(bootstrap: str) -> Storage:
+    try:
+        from ockam_fsm.storage.kafka import KafkaStorage
+    except ImportError:
+        fail("the client of Kafka is not installed.", "Install it: pip install 'ockam-fsm[kafka]'.")
+    return KafkaStorage(bootstrap)
