@@ -35,25 +35,14 @@ def serving(wanted: bool, text: str) -> Iterator[Storage | None]:
 
 def _opened(text: str) -> Storage:
     from ockam_fsm.storage.interface import StorageError
+    from ockam_fsm.storage.kafka import KafkaStorage
     from ockam_fsm.storage.memory import MemoryStorage
     from ockam_fsm.storage.sqlite import SqliteStorage
 
     kind, _, where = text.partition(":")
-    if kind == "sqlite" and where:
-        try:
-            return SqliteStorage(Path(where))
-        except StorageError as error:
-            fail(f"{error.reason}.", f"Remedy: {error.remedy}.", DIFFERS)
-    if kind == "kafka" and where:
-        return _kafka(where)
-    if text != "memory":
+    if text != "memory" and not (where and kind in ("sqlite", "kafka")):
         fail(f"{text!r} is no storage.", "Write memory, sqlite:PATH or kafka:HOST:PORT.")
-    return MemoryStorage()
-
-
-def _kafka(bootstrap: str) -> Storage:
     try:
-        from ockam_fsm.storage.kafka import KafkaStorage
-    except ImportError:
-        fail("the client of Kafka is not installed.", "Install it: pip install 'ockam-fsm[kafka]'.")
-    return KafkaStorage(bootstrap)
+        return MemoryStorage() if not where else SqliteStorage(Path(where)) if kind == "sqlite" else KafkaStorage(where)
+    except StorageError as error:
+        fail(f"{error.reason}.", f"Remedy: {error.remedy}.", DIFFERS)
