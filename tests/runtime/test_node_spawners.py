@@ -18,7 +18,7 @@ from ockam_fsm.runtime.node.workers import Context, Handler, echo
 from ockam_fsm.runtime.session.commands import Closed, Responded, Timer
 from ockam_fsm.runtime.session.handshake import GENERATION
 from ockam_fsm.runtime.session.request import Outgoing
-from ockam_fsm.runtime.session.signals import Generation, Hello, Keepalive
+from ockam_fsm.runtime.session.signals import Generation, GoingAway, Hello, Keepalive
 from tests.runtime.node_helpers import HOST, Counted, Inbox, Wires, settings, tcp
 from tests.runtime.test_node_supervision import Seen
 
@@ -251,6 +251,16 @@ def test_a_responder_that_gives_up_by_itself_is_released_once() -> None:
         node.run()
     assert keys(node) == []
     assert (node.router.ledger.held_bytes, node.router.ledger.origins) == (0, {})
+
+
+def test_a_responder_that_was_confirmed_and_left_at_once_is_released() -> None:
+    node, via = full_node(1)
+    (worker,) = node.host(HOST).responders.values()
+    assert worker.session.attempt is not None
+    leaving = Message((worker.session.attempt.inner,), (local("inner"),), GENERATION.encode(GoingAway("x")))
+    node.receive(leaving, via)
+    node.run()
+    assert (worker.session.state, node.router.ledger.held_bytes) == (State.TIMED_OUT, 0)
 
 
 def test_a_responder_of_our_own_application_is_made_even_if_it_cannot_be_charged() -> None:

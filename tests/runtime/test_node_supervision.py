@@ -101,6 +101,17 @@ def test_a_handler_that_raises_has_sent_nothing_and_changed_nobody() -> None:
     assert StateChanged(ME, "supervised worker", "RUNNING", "RESTARTING") in seen.observations
 
 
+def test_observers_hear_once_of_a_timer_whose_handler_fails() -> None:
+    node, _, seen = fragile_node()
+    worker = node.router.residents[ME]
+    assert isinstance(worker, Worker)
+    worker.start_own("!", 1.0)
+    (timer,) = [command.timer for command in node.run() if isinstance(command, SetTimer)]
+    node.fire(timer)
+    changes = [(o.before, o.after) for o in seen.observations if isinstance(o, StateChanged)]
+    assert changes == [("RUNNING", "RESTARTING")]
+
+
 def test_a_restarted_worker_is_a_new_one() -> None:
     node, inbox, _ = fragile_node()
     tell(node, b"1", b"!")

@@ -21,7 +21,6 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeAlias
 
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
-from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.encoding.message import Address, Message
 from ockam_fsm.runtime.node.commands import AttemptStarted, Notify, Remember, StateChanged
 from ockam_fsm.runtime.node.connections import Connection
@@ -154,7 +153,7 @@ class SessionWorker:
         if session.state is before:
             return
         self._told = session.state
-        if self.unconfirmed is not None and session.state is State.ESTABLISHED:
+        if self.unconfirmed is not None and session.established_in is not None:  # it may have failed at once
             self._confirmed()
         if self.router.observers:
             number, machine = session.seen[0], session.settings.machine.name

@@ -270,7 +270,7 @@ class Worker(Inner):
                 self._step(timer)
             else:
                 assert isinstance(timer, _OwnTimer)
-                self._step(WorkerEvent.TIMER_FIRED, timer.timer)
+                _DRIVER.fire(self, WorkerEvent.TIMER_FIRED, timer.timer)  # a failure within tells observers itself
 
     def stop(self) -> None:
         self._step(WorkerEvent.STOP)
