@@ -36,7 +36,7 @@ from ockam_fsm.runtime.session.signals import (
     Signal,
     Superseded,
 )
-from tests.runtime.wire_helpers import value_three_ways
+from tests.runtime.wire_helpers import refused_in_words, value_three_ways
 
 ID = bytes(range(16))
 INNER = local("inner")
@@ -212,6 +212,36 @@ def test_the_layout_of_each_signal(signal: Signal, written: str) -> None:
 def test_every_signal_survives_the_round_trip_at_every_place(signal: Signal, place: Place) -> None:
     assert GENERATION.speaks(signal)
     assert GENERATION.decode(GENERATION.encode(signal), place, ()) == signal
+
+
+@stable
+@given(
+    st.integers(-2, 2), st.integers(-1, 1), st.integers(-1, 1), st.sampled_from((0, 255, 256, -1)),
+    st.sampled_from((0, 15, 16, 17)), st.sampled_from(("x", "é")), st.sampled_from((0, 1, 127, 128, 2**64 - 1, 2**64)),
+)  # fmt: skip
+def test_around_every_limit_what_is_written_can_be_read(
+    more: int, longer: int, larger: int, kind: int, identity: int, letter: str, number: int
+) -> None:
+    """What passes a limit is refused where it is written, with words; everything else arrives as it was."""
+    reason = letter * (MAX_REASON_BYTES + more)
+    worker = Address(kind, bytes(frames.MAX_ADDRESS_BYTES + larger))
+    route = (INNER,) * (frames.MAX_ROUTE_LENGTH + longer)
+    says, routed = len(reason.encode()) <= MAX_REASON_BYTES, len(route) <= frames.MAX_ROUTE_LENGTH
+    found = 0 <= kind <= 255 and larger <= 0
+    named = identity == len(ID) and number < 2**64
+    generation, session_id = Generation(number, Role.RESPONDER, worker), bytes(identity)
+    fits: tuple[tuple[Signal, bool], ...] = (
+        (GoingAway(reason), says), (Error(reason), says), (Close(session_id, number, worker, ""), named and found),
+        (Close(ID, 1, INNER, reason), says), (Hello(session_id, generation, ()), named and found),
+        (Hello(ID, G3, route), routed), (Answer(session_id, generation, INNER, resumed=True), named and found),
+        (Superseded(session_id, number, worker), named and found), (Data(b"", route, ()), routed),
+        (Answer(ID, G3, worker, resumed=False), found), (Data(b"x", (), route), routed), (Data(b"", (worker,)), found),
+    )  # fmt: skip
+    for signal, fit in fits:
+        if not fit:
+            refused_in_words(LocalSessionError, lambda signal=signal: GENERATION.encode(signal))  # type: ignore[misc]
+        else:
+            assert GENERATION.decode(GENERATION.encode(signal), Place.WORKER, ()) == signal
 
 
 @stable

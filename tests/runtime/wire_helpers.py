@@ -58,3 +58,13 @@ def value_three_ways(decode: Callable[[bytes], object], data: bytes) -> object:
     with pytest.raises(RemoteSessionError):
         decode(data + GARBAGE)
     return value
+
+
+def refused_in_words(family: type[BaseException], call: Callable[[], object]) -> BaseException:
+    """The error with which a call is refused: it says why, in a text."""
+    with pytest.raises(family) as caught:
+        call()
+    text = caught.value.args[0]
+    assert isinstance(text, str), f"no text: {text!r}"
+    assert text
+    return caught.value
