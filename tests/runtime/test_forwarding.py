@@ -153,6 +153,28 @@ def test_words_that_say_no_policy_are_refused(chosen: tuple[str, ...], text: str
         words(*chosen)
 
 
+WORDS = ("peer", "any", "none", "hub:1", "Hub.:01", "203.0.113.7:80", "[2001:db8::1]:80")
+PEERS = ("", PEER, "198.51.100.1", f"::ffff:{PEER}", "2001:DB8:0::1", "hub")
+PLACES = ("hub:1", "hub:2", f"{PEER}:80", f"{PEER}:81", "198.51.100.1:80", "[2001:db8::1]:80", "[2001:db8::1]:81")
+"""Destinations by their one name."""
+
+SAME_HOST = {(f"::ffff:{PEER}", PEER), ("2001:DB8:0::1", "[2001:db8::1]"), *((one, one) for one in PEERS if one)}
+SAME_PLACE = {("Hub.:01", "hub:1"), *((one, one) for one in WORDS)}
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=4), st.sampled_from(PEERS), st.sampled_from(PLACES))
+@settings(derandomize=True, database=None, deadline=None, max_examples=200)
+def test_a_policy_decides_as_its_words_say(chosen: list[str], host: str, place: str) -> None:
+    """The words are taken one by one here, by lists of what is the same: nothing is computed."""
+    if not chosen or ("none" in chosen and len(chosen) > 1):
+        with pytest.raises(LocalSessionError, match="forward_to: "):
+            words(*chosen)
+        return
+    back = "peer" in chosen and (host, place.rpartition(":")[0]) in SAME_HOST
+    named = any((word, place) in SAME_PLACE for word in chosen)
+    assert words(*chosen)(host, tcp(place)) is ("any" in chosen or back or named)
+
+
 def test_a_word_that_is_no_address_is_refused_by_what_reads_addresses() -> None:
     def no_address(word: str) -> Address:
         raise LocalSessionError(f"{word}: HOST:PORT belongs")

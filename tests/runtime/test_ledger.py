@@ -250,6 +250,12 @@ class Account(RuleBasedStateMachine):
         assert self.app.held_bytes <= 750
         assert set(ledger.origins) == {one for one in (*self.peers, self.app) if one.held_bytes}
 
+    @invariant()
+    def what_can_be_given_up_is_held(self) -> None:
+        for origin in self.peers:
+            others = sum(one.size for one in self.receipts if one.origin is origin)
+            assert others + sum(one.size for one in origin.discards) == origin.held_bytes
+
     def teardown(self) -> None:
         for number in range(4):
             self.goes(number=number)
@@ -257,6 +263,7 @@ class Account(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
+@pytest.mark.hypothesis  # it judges mutants of the code as well
 def test_the_account_adds_up_in_every_order_of_charges_releases_and_evictions() -> None:
     options = settings(derandomize=True, database=None, deadline=None, max_examples=60, stateful_step_count=40)
     run_state_machine_as_test(Account, settings=options)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.runtime.encoding.message import Address, Message, local
-from ockam_fsm.runtime.node import relay
+from ockam_fsm.runtime.node import relay, router
 from ockam_fsm.runtime.node.commands import SetTimer, Transmit
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.router import Access
@@ -249,3 +252,16 @@ def test_the_transport_prepends_its_own_address() -> None:
     assert inbox.messages == [Message((ME,), (via, local("you")), b"x")]
     node.route(replace(inbox.messages[0], onward_route=inbox.messages[0].return_route, return_route=()))
     assert node.run() == [Transmit(via, Message((local("you"),), (), b"x"))]
+
+
+@given(st.lists(st.integers(0, 99), max_size=12, unique=True), st.integers(1, 5))
+@settings(derandomize=True, database=None, deadline=None, max_examples=60)
+def test_the_latest_addresses_that_have_ended_are_remembered(numbers: list[int], most: int) -> None:
+    node, ended = Node(Counted("n")), [local(f"inner-{number}") for number in numbers]
+    with patch.object(router, "MAX_VANISHED", most):
+        for address in ended:
+            place = node.start_worker(address, handler=echo)
+            node.router.vanish(place)
+            assert place not in node.router.residents
+            assert place not in node.router.private
+    assert list(node.router.vanished) == ended[-most:]
