@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.node.connections import Connection
 from ockam_fsm.runtime.node.ledger import RESPONDER_BYTES, Ledger, Origin, weight_of
 from ockam_fsm.runtime.node.node import Node
@@ -72,7 +73,23 @@ def kept_by(node: Node) -> Iterator[int]:
         elif isinstance(resident, SessionWorker):
             yield from (weight_of(outgoing) for outgoing, _ in resident.session.waiting)
             yield from (weight_of(request.outgoing) for request in resident.session.requests.values())
-            yield RESPONDER_BYTES if resident.unconfirmed is not None else 0
+            yield RESPONDER_BYTES if is_unconfirmed(resident) else 0
+
+
+def is_unconfirmed(worker: SessionWorker) -> bool:
+    """A responder that no peer has confirmed. The application's own may have found no room, and goes uncharged then."""
+    session = worker.session
+    asked = session.settings.role is Role.RESPONDER and session.established_in is None
+    return asked and (worker.origin.outside or worker.unconfirmed is not None)
+
+
+def left_behind(node: Node) -> list[object]:
+    """What relies on a carrier that is gone, or can be given up and is held no more; for a node that is at rest."""
+    there = residents(node)
+    workers = [one for one in there if isinstance(one, SessionWorker)]
+    origins = {one.origin: None for one in there if isinstance(one, Connection | SessionWorker)}
+    stale = [one for one in origins if sum(receipt.size for receipt in one.discards) > one.held_bytes]
+    return [*stale, *(one for one in workers if one.carrier is not None and one.carrier not in there)]
 
 
 def residents(node: Node) -> list[object]:

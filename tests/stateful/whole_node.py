@@ -37,7 +37,7 @@ from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.workers import Context, Handler, RestartPolicy, echo, hop
 from ockam_fsm.runtime.session.commands import Responded
 from ockam_fsm.runtime.session.config import BackOff, SessionConfig
-from ockam_fsm.simulation.accounts import kept_by, residents
+from ockam_fsm.simulation.accounts import kept_by, left_behind, residents
 from tests.runtime.node_helpers import Counted, tcp
 from tests.stateful import whole_node_values as given
 from tests.stateful.whole_node_values import DIRECTORY, HOST, INNER, OUTER, VAULT, VICTIM
@@ -275,6 +275,8 @@ class WholeNode:
         assert ledger.outside_bytes == sum(one.held_bytes for one in origins if one.outside), "what peers hold"
         found = sum(self.found())
         assert ledger.held_bytes == found, f"{ledger.held_bytes} bytes are charged, {found} bytes are found"
+        if not self.node.router.busy:
+            assert not left_behind(self.node), "a carrier or a charge is gone, and somebody still counts on it"
 
     def found(self) -> Iterator[int]:
         """What is kept, by looking everywhere."""

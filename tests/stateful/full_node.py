@@ -1,0 +1,294 @@
+"""A node with a small account and peers that fill it, as a Hypothesis machine: who is given up, and nobody else is.
+
+Peers ask for responders and confirm some of them, leave messages that wait, send through what stands, and go. After
+each move the node is let to rest, and its account is compared with what is found by looking everywhere (S24, S25).
+
+Rule 1: a responder that was never confirmed is charged as long as it is there; a confirmed one is not, and stays until
+        its peer or a timer ends it. What is given up is gone, and can be given up no more.
+Rule 2: who is gone is counted on by nobody: no charge, no carrier.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from ockam_fsm.machines.session import TYPES
+from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
+from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.node import commands as asked
+from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.node.router import DELIVERY_FAILED
+from ockam_fsm.runtime.node.session_workers import SessionWorker
+from ockam_fsm.runtime.node.workers import echo
+from ockam_fsm.runtime.session.commands import Timer
+from ockam_fsm.runtime.session.config import SessionConfig
+from ockam_fsm.runtime.session.handshake import GENERATION
+from ockam_fsm.runtime.session.signals import (
+    Answer,
+    Close,
+    Data,
+    Error,
+    Generation,
+    GoingAway,
+    Hello,
+    Keepalive,
+    KeepaliveAnswer,
+    Signal,
+    Superseded,
+)
+from ockam_fsm.simulation.accounts import JudgedLedger, judge_account, left_behind, residents
+from ockam_fsm.simulation.monitors import Broken
+from tests.runtime.node_helpers import Counted, tcp
+
+TOTAL_BYTES = 48 * 1024
+"""Room for nine responders of peers."""
+
+HOST, BACK, PEERS = local("host"), local("peer-worker"), 4
+SILENT = (tcp("silent.example:1"), local("x"))
+
+
+class FullNode:
+    """A run."""
+
+    def __init__(self, kind: SessionType) -> None:
+        self.kind = kind
+        self.moves: list[tuple[str, int, int]] = []
+        self.node = Node(Counted("n"), ledger=JudgedLedger(TOTAL_BYTES), destinations=32)
+        self.node.start_host(HOST, SessionConfig(kind, Role.RESPONDER), handler=echo, capacity=1000)
+        self.node.add_observer(self)
+        self.wordless: list[asked.Letter] = []
+        self.timers: dict[asked.WorkerTimer, float] = {}
+        self.peers: dict[Address, None] = {}
+        self.asked = 0
+        self.ended: set[Address] = set()
+        """Responders that a peer, an order or a timer may have ended."""
+        self.confirmed: set[Address] = set()
+
+    def observe(self, observation: object) -> None:
+        if isinstance(observation, asked.Letter) and not (observation.reason and is_text(observation)):
+            self.wordless.append(observation)
+
+    def run(self) -> None:
+        for _ in range(1000):
+            commands = self.node.run()
+            for command in commands:
+                match command:
+                    case asked.SetTimer(timer, seconds):
+                        self.timers[timer] = seconds
+                    case asked.CancelTimer(timer):
+                        self.timers.pop(timer, None)
+                    case asked.Connect(via):
+                        self.evictable(via)
+            if not commands and not self.node.router.busy:
+                return
+        raise AssertionError("the node comes to no rest")
+
+    def evictable(self, via: Address) -> None:
+        connection: Any = self.node.router.residents[via]
+        connection.origin.evict = lambda: self.evict(via, connection.origin)
+
+    def evict(self, via: Address, origin: Any) -> None:
+        self.node.router.forget(origin)
+        self.peers.pop(via, None)
+        self.gone.append(via)
+
+    def take(self, name: str, a: int, b: int) -> None:
+        self.moves.append((name, a, b))
+        self.gone: list[Address] = []
+        try:
+            MOVES[name](self, a, b)
+            self.run()
+            for via in self.gone:
+                self.leave(via)
+            self.judge()
+        except (AssertionError, Broken) as error:
+            calls = json.dumps([TYPES.index(self.kind), *self.moves])
+            raise AssertionError(f"{error}\nsee it again: again({calls})") from error
+
+    def leave(self, via: Address) -> None:
+        """A connection is lost, with the timer of no delay that ends it."""
+        self.peers.pop(via, None)
+        self.ended |= {one.outer for one in self.responders() if one.carrier is self.node.router.residents.get(via)}
+        self.node.connection_lost(via, "reset")
+        self.run()
+        self.fire(lambda timer: timer == asked.WorkerTimer(via, Timer.BACK_OFF))
+
+    def fire(self, which: Callable[[asked.WorkerTimer], bool]) -> None:
+        for timer in [timer for timer in self.timers if which(timer)]:
+            if self.timers.pop(timer, None) is not None:
+                self.node.fire(timer)
+                self.run()
+
+    def responders(self) -> list[SessionWorker]:
+        return [one for one in residents(self.node) if isinstance(one, SessionWorker)]
+
+    def judge(self) -> None:
+        judge_account("the node", self.node)
+        assert not left_behind(self.node), "a carrier or a charge is gone, and somebody still counts on it"
+        failed = [letter for letter in self.node.dead_letters.letters if letter.reason == DELIVERY_FAILED]
+        assert not failed, f"code of ours raised: {failed[0].detail}"
+        assert not self.wordless, f"a dead letter that says nothing: {self.wordless[0]}"
+        there = {one.outer: one.session for one in self.responders()}
+        lost = [outer for outer in self.confirmed - self.ended if outer not in there]
+        assert not lost, f"confirmed responders are gone that nobody has ended: {lost}"
+        stands = {outer for outer, session in there.items() if session.state is State.ESTABLISHED}
+        self.confirmed |= stands
+
+    def finish(self) -> None:
+        """When all peers are gone and every timer has fired, nothing is kept."""
+        for via in tuple(self.peers):
+            self.take("lose", list(self.peers).index(via), 0)
+        self.node.stop(HOST)
+        self.run()
+        for _ in range(20):
+            self.fire(lambda timer: True)
+        ledger = self.node.router.ledger
+        assert (ledger.held_bytes, ledger.outside_bytes, ledger.origins) == (0, 0, {}), "the account is not empty"
+        assert not self.responders(), "a responder without its host"
+
+
+def is_text(letter: asked.Letter) -> bool:
+    return isinstance(letter.reason, str) and isinstance(letter.detail, str)
+
+
+# Moves ----------------------------------------------------------------------------------------------------------------
+
+
+def via_of(walk: FullNode, number: int) -> Address:
+    """The connection of one of the peers, which connects if it has to."""
+    if not walk.peers or (number % PEERS >= len(walk.peers)):
+        via = walk.node.accepted(f"10.0.0.{number % PEERS}")
+        walk.peers[via] = None
+        walk.evictable(via)
+        return via
+    return tuple(walk.peers)[number % PEERS]
+
+
+def says(walk: FullNode, via: Address, signal: Signal, at: Address) -> None:
+    walk.node.receive(Message((at,), (BACK,), GENERATION.encode(signal)), via)
+
+
+def hello(walk: FullNode, a: int, b: int) -> None:
+    """A peer asks for some responders."""
+    via = via_of(walk, a)
+    for _ in range(1 + b % 5):
+        walk.asked += 1
+        generation = Generation(1, Role.INITIATOR, local(f"starter-{walk.asked}"))
+        two_sided = walk.kind.renegotiated_by(Role.RESPONDER)
+        route = (tcp("10.0.0.9:1"), local("contact")) if two_sided else ()
+        says(walk, via, Hello(walk.asked.to_bytes(16, "big"), generation, route), HOST)
+
+
+def talk(walk: FullNode, a: int, b: int) -> None:
+    """A peer confirms a responder, or says something else to it, over the connection that leads to it."""
+    chosen = walk.responders()
+    if not chosen:
+        return
+    worker = chosen[a % len(chosen)]
+    link = worker.session.attempt or worker.session.current
+    vias = [via for via in walk.peers if walk.node.router.residents.get(via) is worker.carrier]
+    if link is None or not vias:
+        return
+    generation = link.generation
+    signals: tuple[Signal, ...] = (
+        Keepalive(), Data(b"x"), Keepalive(), Data(b"y", (), (local("z"),)), GoingAway("x"), Error("x"),
+        Close.of(worker.session.terms.session_id, generation, "x"), KeepaliveAnswer(),
+        Answer(worker.session.terms.session_id, generation, BACK, resumed=True),
+        Superseded(worker.session.terms.session_id, generation.number, generation.address),
+    )  # fmt: skip
+    signal = signals[b % len(signals)]
+    if isinstance(signal, GoingAway | Error | Close):
+        walk.ended.add(worker.outer)
+    says(walk, vias[0], signal, link.inner)
+
+
+def wait(walk: FullNode, a: int, b: int) -> None:
+    """A peer leaves messages for a destination that never answers."""
+    via = via_of(walk, a)
+    for _ in range(1 + b % 3):
+        walk.node.receive(Message(SILENT, (BACK,), bytes(512 * (b % 8))), via)
+
+
+def own(walk: FullNode, a: int, b: int) -> None:
+    """The application does as well."""
+    for _ in range(1 + a % 3):
+        walk.node.route(Message(SILENT, (), bytes(512 * (b % 8))))
+
+
+def large(walk: FullNode, a: int, b: int) -> None:
+    """A peer sends much at once, to nobody."""
+    via = via_of(walk, a)
+    for _ in range(1 + b % 3):
+        walk.node.receive(Message((local("nobody"),), (BACK,), bytes(2048 * (1 + b % 8))), via)
+
+
+def lose(walk: FullNode, a: int, b: int) -> None:
+    if walk.peers:
+        walk.leave(tuple(walk.peers)[a % len(walk.peers)])
+
+
+def fire(walk: FullNode, a: int, b: int) -> None:
+    """One timer is due."""
+    if walk.timers:
+        due = tuple(walk.timers)[a % len(walk.timers)]
+        walk.ended.add(due.worker)
+        walk.fire(lambda timer: timer == due)
+
+
+Move = Callable[[FullNode, int, int], None]
+MOVES: Mapping[str, Move] = MappingProxyType({
+    one.__name__: one for one in (hello, talk, wait, own, large, lose, fire)
+})  # fmt: skip
+WEIGHTED = (*MOVES, *("hello",) * 4, *("talk",) * 4, "wait")
+
+
+def again(moves: Sequence[Any]) -> None:
+    """Replay a trace."""
+    kind, *rest = moves
+    walk = FullNode(TYPES[kind])
+    for name, a, b in rest:
+        walk.take(name, a, b)
+
+
+KINDS = tuple(kind for kind in TYPES if kind.creation is Creation.EXPLICIT)
+
+
+class FullNodeMachine(RuleBasedStateMachine):
+    @initialize(kind=st.sampled_from(KINDS))
+    def begin(self, kind: SessionType) -> None:
+        self.walk = FullNode(kind)
+
+    def teardown(self) -> None:
+        if hasattr(self, "walk"):
+            self.walk.finish()
+
+
+def _rule_of(name: str) -> Any:
+    numbers = st.integers(0, 255)
+
+    @rule(a=numbers, b=numbers)
+    def happens(self: FullNodeMachine, a: int, b: int) -> None:
+        self.walk.take(name, a, b)
+
+    return happens
+
+
+MACHINE: type[FullNodeMachine] = type("FullNodeRules", (FullNodeMachine,), {name: _rule_of(name) for name in MOVES})
+
+
+def burst(number: int, steps: int) -> FullNode:
+    """A run without Hypothesis: volume."""
+    walk = FullNode(KINDS[number % len(KINDS)])
+    choices = hashlib.shake_128(f"full {number}".encode()).digest(3 * steps)
+    for at in range(0, len(choices), 3):
+        which, a, b = choices[at : at + 3]
+        walk.take(WEIGHTED[which % len(WEIGHTED)], a, b)
+    walk.finish()
+    return walk
