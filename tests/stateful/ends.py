@@ -47,7 +47,7 @@ from ockam_fsm.conformance.target import EndpointUnderTest
 from ockam_fsm.machines.session import TYPES, table
 from ockam_fsm.machines.vocabulary import Event, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Address
-from ockam_fsm.runtime.session.commands import RequestTimer, Timer
+from ockam_fsm.runtime.session.commands import Notify, RequestTimer, Timer
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.host import Host
 from ockam_fsm.runtime.session.session import EXPIRED, Session
@@ -181,6 +181,7 @@ class TableOracle:
         self.timers = frozenset(out.timers)
         step = Step(self.actor.name, before, happening, self.end.state, timers, self.timers, tuple(out.sent),
                     tuple(out.records))  # fmt: skip
+        assert all(is_said_in_words(record) for record in out.records), f"no words: {out.records}"
         judge(step, self.properties, lambda: f"again({self.kind.name!r}, {self.role.name!r}, {json.dumps(self.names)})")
         self.peer.observe()
         self.ranks |= {link.inner: link.generation.rank for link in self.peer.links()}
@@ -188,6 +189,13 @@ class TableOracle:
     def _cover(self) -> None:
         covered = COVERED.setdefault(table(self.kind, self.role).name, set())
         covered |= {(one.state, one.event) for one in self.watcher.fired}
+
+
+def is_said_in_words(record: object) -> bool:
+    """Whatever of a command or a notice is for people is a text. A record says whose command it is."""
+    command = record[-1] if isinstance(record, tuple) else record
+    told = command.notice if isinstance(command, Notify) else command
+    return all(isinstance(getattr(told, name, ""), str) for name in ("reason", "detail"))
 
 
 def judge(step: Step, properties: Sequence[Property], how: Callable[[], str]) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -67,13 +69,16 @@ def attempt(walk: WholeNode, call: Callable[[], object], wrong: bool, what: str)
     before, calm = picture(walk), not router.busy  # else the call goes on with what waits
     try:
         call()
-    except (LocalSessionError, DefinitionError):
-        assert not calm or picture(walk) == before, f"{what}: refused, and something has changed"
-        return False
+    except (LocalSessionError, DefinitionError) as error:
+        refusal = error
     except BaseException as error:
         raise AssertionError(f"one gate: {what} raised {error!r} at the caller's line") from error
-    assert not wrong, f"one gate: {what} accepted a wrong value"
-    return True
+    else:
+        assert not wrong, f"one gate: {what} accepted a wrong value"
+        return True
+    assert not calm or picture(walk) == before, f"{what}: refused, and something has changed"
+    assert isinstance(refusal.args[0], str), f"{what}: refused without a word"
+    return False
 
 
 # The application ------------------------------------------------------------------------------------------------------
@@ -222,6 +227,35 @@ def start_host(walk: WholeNode, a: int, b: int, c: int) -> None:
     attempt(walk, lambda: walk.node.start_host(**asked), wrong, "start_host")
 
 
+def refused(walk: WholeNode, a: int, b: int, c: int) -> None:
+    """Each wrong value in turn, whatever else is right."""
+    node, right = walk.node, Message((ECHO,), (), given.OWN)
+    settings = {role: SessionConfig(EXPLICIT_PERSISTENT_TWO_SIDED, role) for role in Role}
+    session = {"settings": settings[Role.INITIATOR], "initialization_route": ROUTES["silent"]}
+    host = {"settings": settings[Role.RESPONDER], "address": local("host-3")}
+    calls: dict[str, Iterable[Callable[[], object]]] = {
+        "start_session": (partial(node.start_session, **{**session, **one}) for one in _wrong(SESSIONS)),
+        "start_host": (partial(node.start_host, **{**host, **one}) for one in _wrong(HOSTS)),
+        "start_worker": (partial(node.start_worker, *one, handler=echo) for one in _wrong(given.ADDRESSES)),
+        "onward": (partial(node.route, replace(right, onward_route=one)) for one in _wrong(ROUTES)),
+        "back": (partial(node.route, replace(right, return_route=one)) for one in _wrong(ROUTES)),
+        "payload": (partial(node.route, replace(right, payload=one)) for one in _wrong(PAYLOADS)),
+        "context": (partial(node.route, replace(right, tracing_context=one)) for one in _wrong(CONTEXTS)),
+        "send": (partial(node.send, OUTER, one) for one in _wrong(PAYLOADS)),
+        "identifier": (partial(node.request, OUTER, one, given.OWN) for one in _wrong(given.IDENTIFIERS)),
+        "nobody": (partial(one, place) for one in (node.host, node.session, node.stop, node.open, node.close)
+                   for place in (local("nothing"), ROUTER)),
+        "another": (partial(one, ECHO) for one in (node.host, node.session, node.renegotiate)),
+    }  # fmt: skip
+    for what, wrong in calls.items():
+        for call in wrong:
+            attempt(walk, call, True, what)
+
+
+def _wrong(table: Mapping[str, Any]) -> list[Any]:
+    return [value for name, value in table.items() if name.startswith("wrong")]
+
+
 # The edge and the peers -----------------------------------------------------------------------------------------------
 
 
@@ -302,8 +336,8 @@ def _session(walk: WholeNode, number: int) -> Any:
 
 MOVES: Mapping[str, Move] = MappingProxyType({
     one.__name__: one
-    for one in (frames, route, connect, route_what, send, request, order, start_worker, stop, start_session, start_host,
-                lose, from_nowhere, through, fire, later)
+    for one in (frames, route, connect, refused, route_what, send, request, order, start_worker, stop, start_session,
+                start_host, lose, from_nowhere, through, fire, later)
 })  # fmt: skip
 WEIGHTED = (*MOVES, *("frames",) * 6, "fire", "connect", "route_what")
 
