@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
+
+from hypothesis import Phase, settings
+
+settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate))
+if "MUTANT_UNDER_TEST" in os.environ:  # whether a mutant is seen counts, and no smaller example of it
+    settings.load_profile("mutants")
 
 
 def pytest_configure() -> None:

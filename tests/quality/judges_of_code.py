@@ -16,6 +16,7 @@ from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import SessionType
 from ockam_fsm.simulation.workload import Setup
 from tests.specification.test_traces import judged, simulated
+from tests.stateful import full_node, mail
 from tests.stateful.ends import END_MACHINES
 from tests.stateful.nodes import NODE_MACHINES
 from tests.stateful.pairs import PAIR_MACHINES
@@ -54,6 +55,24 @@ def test_nodes(machine: type[RuleBasedStateMachine]) -> None:
 
 def test_a_whole_node() -> None:
     run(MACHINE, 20, 40)
+
+
+def test_where_messages_go() -> None:
+    run(mail.MACHINE, 20, 30)
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_bursts_of_messages(number: int) -> None:
+    mail.burst(number, 200)
+
+
+def test_a_full_node() -> None:
+    run(full_node.MACHINE, 20, 40)
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_bursts_at_a_full_node(number: int) -> None:
+    full_node.burst(number, 200)
 
 
 @pytest.mark.parametrize("number", range(10))
