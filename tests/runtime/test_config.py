@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ockam_fsm.kernel.errors import DefinitionError
@@ -19,6 +21,8 @@ from ockam_fsm.machines.session import (
 )
 from ockam_fsm.machines.vocabulary import Event, Role, SessionType
 from ockam_fsm.runtime.encoding.gate import MAX_SECONDS
+from ockam_fsm.runtime.node.connections import ConnectionConfig
+from ockam_fsm.runtime.node.workers import RestartPolicy
 from ockam_fsm.runtime.session.config import MAX_BACK_OFF_STEPS, BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.handshake import OCKAM
 
@@ -132,3 +136,21 @@ def test_sessions_of_one_table_share_one_driver() -> None:
 def test_a_persistent_responder_has_to_know_its_session_again() -> None:
     (problem,) = problems(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER, profile=OCKAM)
     assert "transient" in problem
+
+
+MAKERS: tuple[Callable[..., Any], ...] = (BackOff, Durations, ConnectionConfig, RestartPolicy)
+NUMBERS = tuple(
+    (make, one.name) for make in MAKERS for one in fields(make()) if "int" in str(one.type) or "float" in str(one.type)
+)
+NO_NUMBERS = st.sampled_from(("1", float("nan"), float("-inf"), b"", [1])) | st.integers(max_value=-1)
+
+
+@given(st.sampled_from(NUMBERS), NO_NUMBERS)
+@settings(derandomize=True, database=None, deadline=None, max_examples=300)
+def test_every_number_of_a_config_is_judged_and_named(number: tuple[Callable[..., Any], str], wrong: object) -> None:
+    """What is wrong is said, and which field it is."""
+    make, name = number
+    with pytest.raises(DefinitionError, match=name) as caught:
+        make(**{name: wrong})
+    assert any(name in problem for problem in caught.value.problems)
+    assert isinstance(caught.value.subject, str)

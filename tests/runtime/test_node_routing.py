@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.runtime.encoding.message import Address, Message, local
-from ockam_fsm.runtime.node import relay, router
-from ockam_fsm.runtime.node.commands import SetTimer, Transmit
+from ockam_fsm.runtime.node import dead_letters, relay, router
+from ockam_fsm.runtime.node.commands import Letter, SetTimer, Transmit
+from ockam_fsm.runtime.node.dead_letters import DeadLetters
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.router import Access
 from ockam_fsm.runtime.node.services import discovery, metadata_forwarder, metadata_receiver, static_forwarder
@@ -265,3 +266,28 @@ def test_the_latest_addresses_that_have_ended_are_remembered(numbers: list[int],
             assert place not in node.router.residents
             assert place not in node.router.private
     assert list(node.router.vanished) == ended[-most:]
+
+
+@given(st.lists(st.text("abcdef", min_size=1, max_size=2), max_size=30), st.integers(1, 4), st.integers(0, 5))
+@settings(derandomize=True, database=None, deadline=None, max_examples=60)
+def test_every_dead_letter_is_counted_and_the_latest_are_kept(reasons: list[str], most: int, kept: int) -> None:
+    """Under its reason, as long as there is room for another reason."""
+    letters, known, last = DeadLetters(kept), list(dict.fromkeys(reasons))[:most], None
+    with patch.object(dead_letters, "MAX_REASONS", most):
+        for reason in reasons:
+            letters.add(last := Letter(reason, Message((), (), b"")))
+    counted = {reason: reasons.count(reason) for reason in known}
+    others = len(reasons) - sum(counted.values())
+    assert letters.counts == (counted | {dead_letters.OTHER: others} if others else counted)
+    assert letters.total == len(reasons)
+    assert [letter.reason for letter in letters.letters] == reasons[len(reasons) - min(kept, len(reasons)) :]
+    assert not kept or not reasons or letters.letters[-1] == last
+
+
+@given(st.integers(0, 255), st.integers(0, 255), st.text("ab#0", max_size=3))
+@settings(derandomize=True, database=None, deadline=None, max_examples=60)
+def test_the_text_of_an_address_says_of_which_type_it_is(kind: int, other: int, name: str) -> None:
+    one, another = (str(Address(number, name.encode())) for number in (kind, other))
+    assert one.endswith(name)
+    assert (one == another) is (kind == other)
+    assert str(local(name)) == name

@@ -24,8 +24,7 @@ from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node import commands as asked
 from ockam_fsm.runtime.node.node import Node
-from ockam_fsm.runtime.node.router import DELIVERY_FAILED
-from ockam_fsm.runtime.node.session_workers import SessionWorker
+from ockam_fsm.runtime.node.session_workers import NOT_OVER_ITS_ROUTE, SessionWorker
 from ockam_fsm.runtime.node.workers import echo
 from ockam_fsm.runtime.session.commands import Timer
 from ockam_fsm.runtime.session.config import SessionConfig
@@ -50,7 +49,10 @@ from tests.runtime.node_helpers import Counted, tcp
 TOTAL_BYTES = 48 * 1024
 """Room for nine responders of peers."""
 
-HOST, BACK, PEERS = local("host"), local("peer-worker"), 4
+HOST, BARE_HOST, BARE_CAPACITY = local("host"), local("bare-host"), 2
+"""The bare host has no application: what is said to its responders is a dead letter."""
+
+BACK, PEERS = local("peer-worker"), 4
 SILENT = (tcp("silent.example:1"), local("x"))
 
 
@@ -61,9 +63,12 @@ class FullNode:
         self.kind = kind
         self.moves: list[tuple[str, int, int]] = []
         self.node = Node(Counted("n"), ledger=JudgedLedger(TOTAL_BYTES), destinations=32)
-        self.node.start_host(HOST, SessionConfig(kind, Role.RESPONDER), handler=echo, capacity=1000)
+        settings = SessionConfig(kind, Role.RESPONDER)
+        self.node.start_host(HOST, settings, handler=echo, capacity=1000)
+        self.node.start_host(BARE_HOST, settings, capacity=BARE_CAPACITY)
         self.node.add_observer(self)
         self.wordless: list[asked.Letter] = []
+        self.failed: list[BaseException] = []
         self.timers: dict[asked.WorkerTimer, float] = {}
         self.peers: dict[Address, None] = {}
         self.asked = 0
@@ -74,6 +79,8 @@ class FullNode:
     def observe(self, observation: object) -> None:
         if isinstance(observation, asked.Letter) and not (observation.reason and is_text(observation)):
             self.wordless.append(observation)
+        elif isinstance(observation, asked.WorkerFailed):
+            self.failed.append(observation.error)
 
     def run(self) -> None:
         for _ in range(1000):
@@ -132,9 +139,9 @@ class FullNode:
     def judge(self) -> None:
         judge_account("the node", self.node)
         assert not left_behind(self.node), "a carrier or a charge is gone, and somebody still counts on it"
-        failed = [letter for letter in self.node.dead_letters.letters if letter.reason == DELIVERY_FAILED]
-        assert not failed, f"code of ours raised: {failed[0].detail}"
+        assert not self.failed, f"code of ours raised: {self.failed[0]!r}"
         assert not self.wordless, f"a dead letter that says nothing: {self.wordless[0]}"
+        assert len(self.node.host(BARE_HOST).responders) <= BARE_CAPACITY, "a host has more than its capacity"
         there = {one.outer: one.session for one in self.responders()}
         lost = [outer for outer in self.confirmed - self.ended if outer not in there]
         assert not lost, f"confirmed responders are gone that nobody has ended: {lost}"
@@ -145,7 +152,11 @@ class FullNode:
         """When all peers are gone and every timer has fired, nothing is kept."""
         for via in tuple(self.peers):
             self.take("lose", list(self.peers).index(via), 0)
-        self.node.stop(HOST)
+        for _ in range(20):
+            self.fire(lambda timer: True)
+        assert not [one for one in self.responders() if one.unconfirmed], "no timer ends a responder of nobody"
+        for host in (HOST, BARE_HOST):
+            self.node.stop(host)
         self.run()
         for _ in range(20):
             self.fire(lambda timer: True)
@@ -183,11 +194,15 @@ def hello(walk: FullNode, a: int, b: int) -> None:
         generation = Generation(1, Role.INITIATOR, local(f"starter-{walk.asked}"))
         two_sided = walk.kind.renegotiated_by(Role.RESPONDER)
         route = (tcp("10.0.0.9:1"), local("contact")) if two_sided else ()
-        says(walk, via, Hello(walk.asked.to_bytes(16, "big"), generation, route), HOST)
+        host = BARE_HOST if b % 8 == 7 else HOST
+        says(walk, via, Hello(walk.asked.to_bytes(16, "big"), generation, route), host)
 
 
 def talk(walk: FullNode, a: int, b: int) -> None:
-    """A peer confirms a responder, or says something else to it, over the connection that leads to it."""
+    """A peer confirms a responder, or says something else to it, over the connection that leads to it.
+
+    Over another connection, whoever says it, it changes nothing, and is a dead letter.
+    """
     chosen = walk.responders()
     if not chosen:
         return
@@ -204,6 +219,14 @@ def talk(walk: FullNode, a: int, b: int) -> None:
         Superseded(worker.session.terms.session_id, generation.number, generation.address),
     )  # fmt: skip
     signal = signals[b % len(signals)]
+    others = [via for via in walk.peers if via not in vias]
+    if b >= 192 and others:
+        before, letters = worker.session.snapshot(), walk.node.dead_letters.counts.get(NOT_OVER_ITS_ROUTE, 0)
+        says(walk, others[0], signal, link.inner)
+        walk.run()
+        assert worker.session.snapshot() == before, "somebody else's message has changed a session"
+        assert walk.node.dead_letters.counts[NOT_OVER_ITS_ROUTE] == letters + 1
+        return
     if isinstance(signal, GoingAway | Error | Close):
         walk.ended.add(worker.outer)
     says(walk, vias[0], signal, link.inner)

@@ -69,7 +69,7 @@ SCRIPTS: tuple[tuple[Op, ...], ...] = (
     (Op("raise"),),
     (Op("set", ("1", 2.0)), Op("set", ("7", 3.0)), Op("cancel", ("2",))),
     (Op("set", ("2", 1.0)), Op("cancel", ("1",))),
-    (Op("set", ("13", 1.0)), Op("set", ("15", 0.5))),
+    (Op("set", ("13", 1.0)), Op("set", ("11", 0.5)), Op("set", ("8", 0.5))),
     (Op("send", ((INBOX,), bytes(model.PAYLOAD))), Op("forward", ((PACK,),))),
 )
 
