@@ -17,7 +17,9 @@ from tests.stateful.ends import COVERED, END_MACHINES, EndMachine, TableOracle, 
 from tests.stateful.nodes import NODE_MACHINES, NodeWalk
 from tests.stateful.pairs import PAIR_MACHINES
 from tests.stateful.sockets import SOCKET_MACHINES
+from tests.stateful.streams import PARTS, STREAM_MACHINES, SUBJECT
 from tests.stateful.test_machines import find_and_replay, run
+from tests.stateful.test_streams import SELDOM, assert_is_found, walks
 
 pytestmark = pytest.mark.thorough
 
@@ -78,3 +80,18 @@ def test_bursts_on_nodes(kind: SessionType) -> None:
 @pytest.mark.parametrize("machine", SOCKET_MACHINES, ids=lambda machine: str(machine.__name__))
 def test_nodes_over_tcp(machine: type[RuleBasedStateMachine]) -> None:
     run(machine, 10, 12)
+
+
+@pytest.mark.parametrize("machine", STREAM_MACHINES, ids=lambda machine: str(machine.__name__))
+def test_streams(machine: type[RuleBasedStateMachine]) -> None:
+    run(machine, 60, 50)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_bursts_on_streams(name: str) -> None:
+    walks(name, SUBJECT, 300)
+
+
+@pytest.mark.parametrize("name", SELDOM)
+def test_wrong_workers_of_streams_that_are_seldom_found(name: str) -> None:
+    assert_is_found(name, 400)
