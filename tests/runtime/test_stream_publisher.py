@@ -224,6 +224,30 @@ def test_ordinals_go_on_under_a_new_identity_and_numbers_begin_again() -> None:
     assert confirm(one, 2) == [Stored(3)]
 
 
+def test_that_the_record_is_lost_is_learned_where_no_request_waits_too() -> None:
+    one = publisher(b"a")
+    confirm(one, 1)
+    assert one.established(resumed=True) == []
+    assert one.established(resumed=False) == [STOPPED, NewSession(), StateLost()]
+    assert one.publish(b"b") == [pushed(1, b"b")]
+
+
+def test_a_stream_that_has_no_record_of_what_it_never_confirmed_has_lost_nothing() -> None:
+    one = publisher(b"a")
+    assert one.established(resumed=False) == []
+    confirm(one, 1)
+    one.established(resumed=False)
+    assert one.established(resumed=False) == []
+    assert one.publish(b"b") == [pushed(1, b"b")]
+
+
+def test_a_closed_publisher_renews_no_identity() -> None:
+    one = publisher(b"a")
+    confirm(one, 1)
+    one.close()
+    assert one.established(resumed=False) == [OVER]
+
+
 def test_a_pause_that_runs_ends_with_the_identity() -> None:
     one = publisher(b"a", b"b")
     one.failed(1, NO_ROOM)

@@ -171,6 +171,8 @@ class _PublisherRun:
 
     def _hear(self, notice: session_commands.Notice) -> None:
         match notice:
+            case session_commands.Established(resumed=resumed):
+                self._publisher_did(self.publisher.established(resumed))
             case session_commands.Responded(int() as number, payload):
                 self._publisher_did(self.publisher.responded(number, payload))
             case session_commands.RequestFailed(int() as number, reason):

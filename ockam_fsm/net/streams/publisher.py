@@ -28,7 +28,15 @@ from ockam_fsm.net.arguments import TextOrRoute, route_of
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding.gate import check_payload
 from ockam_fsm.runtime.encoding.message import Address
-from ockam_fsm.runtime.session.commands import Closed, Notice, RequestFailed, Responded, TimedOut, with_detail
+from ockam_fsm.runtime.session.commands import (
+    Closed,
+    Established,
+    Notice,
+    RequestFailed,
+    Responded,
+    TimedOut,
+    with_detail,
+)
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.stream.commands import (
     CancelTimer,
@@ -194,6 +202,8 @@ class StreamPublisher:
     def notified(self, notice: Notice) -> None:
         """From the node: the session has something to say."""
         match notice:
+            case Established(resumed=resumed):
+                self._do(self._core.established(resumed))
             case Responded(int() as number, payload):
                 self._do(self._core.responded(number, payload))
             case RequestFailed(int() as number, reason):

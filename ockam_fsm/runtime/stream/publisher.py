@@ -4,7 +4,8 @@ Rule 1: an ordinal counts the messages of the application and never changes; a n
         that were confirmed before the identity began. So the image has no numbers, and they cannot disagree.
 Rule 2: the image is all that a publisher has to keep to go on after a restart: the messages themselves too, or a number
         would be bound to another message.
-Rule 3: requests whose state the peer has lost fail, and are not sent (clause 6.8); that is how it is learned.
+Rule 3: that the peer has lost the record is learned from requests that fail and are not sent (clause 6.8); where none
+        waits, from the establishment itself.
 Source: spec/sessions.md clauses 12.2 to 12.4; machines/publisher.py.
 """
 
@@ -129,6 +130,13 @@ class Publisher:
             return []
         self._closed(number)
         return self._fire(PublisherEvent.STATE_LOST if reason == PEER_LOST_STATE else PublisherEvent.REJECTED)
+
+    def established(self, resumed: bool) -> list[PublisherCommand]:
+        """The session is established. A peer that has not resumed expects number 1: where that is confirmed, whatever
+        follows would be beyond the next for ever."""
+        if resumed or self.confirmed == self.before:
+            return []
+        return self._fire(PublisherEvent.STATE_LOST)
 
     def session_closed(self, reason: str) -> list[PublisherCommand]:
         """The session is over; `reason` is for people."""
