@@ -7,12 +7,15 @@ table is reached.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 from hypothesis.stateful import RuleBasedStateMachine
 
 from ockam_fsm.machines.session import TYPES, table
 from ockam_fsm.machines.vocabulary import Event, SessionType, State
+from ockam_fsm.runtime.stream.commands import PublisherCommand
+from ockam_fsm.runtime.stream.publisher import Publisher
 from tests.stateful.ends import COVERED, END_MACHINES, EndMachine, TableOracle, reachable_cells
 from tests.stateful.nodes import NODE_MACHINES, NodeWalk
 from tests.stateful.pairs import PAIR_MACHINES
@@ -95,3 +98,16 @@ def test_bursts_on_streams(name: str) -> None:
 @pytest.mark.parametrize("name", SELDOM)
 def test_wrong_workers_of_streams_that_are_seldom_found(name: str) -> None:
     assert_is_found(name, 400)
+
+
+class HearsOnlyOfRequests(Publisher):
+    """Learns from requests that fail, and from nothing else, that its record is lost. The code was so once."""
+
+    def established(self, resumed: bool) -> list[PublisherCommand]:
+        return []
+
+
+def test_a_publisher_that_waits_for_nothing_and_hears_nothing_is_found() -> None:
+    wrong = replace(SUBJECT, publishing=replace(SUBJECT.publishing, publisher=HearsOnlyOfRequests))
+    with pytest.raises(AssertionError, match="R6 does not come true"):
+        walks("publishing", wrong, 300)
