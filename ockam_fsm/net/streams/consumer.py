@@ -7,6 +7,7 @@
 Rule 1: a message is processed when the next one is asked for. Leaving the loop before, by an exception too, leaves it
         unprocessed: the group gets it again.
 Rule 2: this is its supervisor as well: a consumer that fails is started again after a back-off, with the saved index.
+        A call that was cancelled is such a failure too, so that nothing counts as processed that was not.
 Rule 3: it speaks the plain protocol, so a stream of a real Ockam node will do.
 Source: spec/sessions.md clauses 12.7 to 12.10.
 """
@@ -17,14 +18,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
 
-from ockam_fsm.kernel.errors import RemoteSessionError
+from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.kernel.text import neutral
 from ockam_fsm.machines.consumer import ConsumerState
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
-from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.net.arguments import TextOrRoute, route_of
 from ockam_fsm.net.node import TcpNode
-from ockam_fsm.net.session import TcpSession
+from ockam_fsm.net.session import SESSION_CLOSED, TcpSession
 from ockam_fsm.runtime.encoding.message import local
 from ockam_fsm.runtime.encoding.stream_messages import (
     GetIndex,
@@ -37,6 +38,7 @@ from ockam_fsm.runtime.encoding.stream_messages import (
     decode_response,
     encode_request,
 )
+from ockam_fsm.runtime.session.commands import with_detail
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.stream.commands import (
     Ask,
@@ -51,6 +53,8 @@ from ockam_fsm.runtime.stream.commands import (
 from ockam_fsm.runtime.stream.consumer import Consumer, ConsumerConfig, ConsumerImage
 from ockam_fsm.runtime.stream.profile import StreamProfile
 
+CANCELLED = "its caller was cancelled"
+IS_CLOSED = "the consumer is closed: make another one"
 INDEX_NAME = "stream_index"
 UNDER_A_SECOND = BackOff(initial_seconds=0.2, max_seconds=10.0)
 
@@ -72,22 +76,24 @@ class StreamConsumer:
         restart: BackOff = UNDER_A_SECOND,
     ) -> None:
         """`route` leads to the stream service: `tcp://HOST:PORT/stream`. `index_route`: to the index service, by
-        default `stream_index` beside it. `config` says more than stream, group and partition.
+        default `stream_index` beside it. `config` says more than stream, group and partition, in their place.
+        `partitions`: how many a stream is made with that is not there yet; by default as many as `partition` needs.
 
         Raises:
-            LocalSessionError: a route is no route, or the node has stopped.
+            LocalSessionError: a route is no route, there is no such partition, or the node has stopped.
             DefinitionError: stream, group or partition are of the wrong type.
         """
         node.require_running()
         self._node, self._route = node, route_of(route)
         self._index_route = route_of(index_route) if index_route is not None else (*self._route[:-1], local(INDEX_NAME))
         self.config = config or ConsumerConfig(stream, group, partition)
-        self._profile = StreamProfile(stream, partition or 0, partitions)
+        self._profile = _profile(self.config, partitions)
         self._back_off = restart
         self._core = Consumer(self.config)
         self._session: TcpSession | None = None
         self._with_application = False
         self._started = False
+        self._closed = asyncio.Event()
         self.restarts = 0
         """How often the consumer was started again."""
         self._failures = 0
@@ -100,6 +106,7 @@ class StreamConsumer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closed.set()
         await self._end_session()
 
     def __aiter__(self) -> AsyncIterator[StoredMessage]:
@@ -115,7 +122,7 @@ class StreamConsumer:
         """The next message; None when there was nothing new for `idle_seconds`. The one before has been processed.
 
         Raises:
-            LocalSessionError: the node has stopped.
+            LocalSessionError: the node has stopped, or the consumer is closed.
         """
         if self._with_application:
             self._with_application = False
@@ -133,8 +140,10 @@ class StreamConsumer:
         while message is not None:
             try:
                 await handler(message)
-            except Exception as error:
+            except BaseException as error:
                 self._with_application = False
+                if not isinstance(error, Exception):
+                    raise
                 message = await self._go_on(self._core.processing_failed(repr(error)), idle_seconds)
             else:
                 done += 1
@@ -149,7 +158,7 @@ class StreamConsumer:
         if commands is None:
             commands = self._begin()
         while True:
-            self._node.require_running()
+            self._require_open()
             plan = _Plan()
             plan.read(commands, self._carry_out)
             if plan.process is not None:
@@ -165,8 +174,10 @@ class StreamConsumer:
         """Start the consumer. One that had found nothing new asks again; one whose caller was cancelled starts anew."""
         if self._core.state is ConsumerState.WAITING:
             return self._core.fire(StreamTimer.POLL)
+        if self._core.state is ConsumerState.FAILED:
+            return [ConsumerFailed(self.reason)]
         if self._started:
-            return self._core.session_lost("its caller was cancelled")
+            return self._core.session_lost(CANCELLED)
         self._started = True
         return self._core.start()
 
@@ -174,7 +185,7 @@ class StreamConsumer:
         if plan.failed is not None:
             return await self._restart(plan.failed)
         if plan.poll_seconds is not None:
-            await asyncio.sleep(plan.poll_seconds)
+            await self._pause(plan.poll_seconds)
             return self._core.fire(StreamTimer.POLL)
         assert plan.ask is not None
         try:
@@ -183,6 +194,25 @@ class StreamConsumer:
             return self._core.fire(StreamTimer.REQUEST)
         except RemoteSessionError as error:
             return self._core.session_lost(str(error))
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait. Whoever closes the consumer or stops the node ends it.
+
+        Raises:
+            LocalSessionError: that is what happened.
+        """
+        ends = [asyncio.ensure_future(self._closed.wait()), asyncio.ensure_future(self._node.stopped())]
+        try:
+            await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
+        self._require_open()
+
+    def _require_open(self) -> None:
+        self._node.require_running()
+        if self._closed.is_set():
+            raise LocalSessionError(IS_CLOSED)
 
     async def _ask(self, request: StreamRequest) -> bytes:
         payload, seconds = encode_request(request), self.config.request_seconds
@@ -197,6 +227,8 @@ class StreamConsumer:
             settings = SessionConfig(EXPLICIT_TRANSIENT, Role.INITIATOR, self._profile, durations, attempts=1)
             self._session = self._node.session(self._route, settings=settings)
             await self._session.open(seconds)
+        if self._session.state is State.CLOSED:
+            raise RemoteSessionError(SESSION_CLOSED, with_detail(self._session.reason, self._session.detail))
         return self._session
 
     def _received(self, response: StreamResponse) -> list[ConsumerCommand]:
@@ -208,10 +240,11 @@ class StreamConsumer:
         return self._core.session_lost(f"another answer than was asked for: {neutral(reason)}")
 
     async def _restart(self, reason: str) -> list[ConsumerCommand]:
-        await self._end_session()
         self.reason = reason
+        await self._end_session()
+        self._require_open()
         self.restarts += 1
-        await asyncio.sleep(self._back_off.delay_seconds(self._failures, self._node.node.router.entropy.fraction()))
+        await self._pause(self._back_off.delay_seconds(self._failures, self._node.node.router.entropy.fraction()))
         self._failures += 1
         self._core = Consumer(self.config, ConsumerImage(asked=self._core.asked))
         return self._core.start()
@@ -228,6 +261,17 @@ class StreamConsumer:
         session, self._session = self._session, None
         if session is not None and self._node.running:
             await session.close()
+
+
+def _profile(config: ConsumerConfig, partitions: int | None) -> StreamProfile:
+    """Who reads a partition speaks the partitioned protocol: the plain one has the first partition only."""
+    partition = config.partition
+    if partition is None:
+        return StreamProfile(config.stream_name, 0, partitions)
+    wanted = partition + 1 if partitions is None else partitions
+    if partition >= wanted:
+        raise LocalSessionError(f"partition {partition} of {wanted}: they count from 0 to {wanted - 1}")
+    return StreamProfile(config.stream_name, partition, wanted)
 
 
 class _Plan:

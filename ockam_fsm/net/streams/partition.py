@@ -46,7 +46,7 @@ from ockam_fsm.runtime.stream.commands import (
     StreamCommand,
 )
 from ockam_fsm.runtime.stream.worker import NOT_SERVED, PLAIN, StreamConfig, StreamWorker
-from ockam_fsm.storage.interface import Entry, Log, Storage
+from ockam_fsm.storage.interface import Entry, Log, Storage, StorageUnavailable
 
 MAX_READ_BYTES = 2**20
 """The most that one response to a pull carries, unless its first message alone is larger."""
@@ -90,7 +90,7 @@ class Partition:
         """Learn the record of a publisher, before its session is made.
 
         Raises:
-            StorageError: the log cannot say.
+            StorageError: the log cannot say, or it was opened again meanwhile.
         """
         log = self._log
         if log is not None and publisher not in self.core.records:
@@ -98,6 +98,8 @@ class Partition:
             if log is self._log:
                 self._forget_ended()
                 self.core.known(publisher, last)
+        if publisher not in self.core.records:  # a session now would say that the record is lost
+            raise StorageUnavailable("the log was opened again", "ask again")
 
     def stop(self) -> None:
         self._do(self.core.stop())

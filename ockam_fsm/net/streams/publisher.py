@@ -10,6 +10,7 @@ Rule 1: what was accepted is kept until it is confirmed, however often the strea
 Rule 2: leaving the `async with` waits until all is confirmed, unless an exception leaves it.
 Rule 3: `keep` is given an image before anything that is new in it is sent. Started again with the last one, a publisher
         goes on, and nothing is stored twice (clause 12.4). What is confirmed since is sent again, and confirmed again.
+Rule 4: what cannot be kept is not sent. The publisher has failed then, and every call says why.
 Source: spec/sessions.md clauses 12.2 to 12.4.
 """
 
@@ -54,6 +55,8 @@ from ockam_fsm.runtime.stream.commands import (
 from ockam_fsm.runtime.stream.publisher import Publisher, PublisherConfig, PublisherImage
 
 PUBLISHER_CLOSED = "publisher closed"
+IS_CLOSED = "the publisher is closed: make another one"
+NOT_OPEN = "the publisher is not open: use it with `async with`"
 
 
 class Kept(NamedTuple):
@@ -97,6 +100,7 @@ class StreamPublisher:
         self._session: Address | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._progress = asyncio.Event()
+        self._entered = False
         self._error: Exception | None = None
         self.state_losses = 0
         """How often the stream had lost its record, so that messages may be stored twice."""
@@ -114,6 +118,10 @@ class StreamPublisher:
         return self._core.confirmed + len(self._core.messages)
 
     async def __aenter__(self) -> StreamPublisher:
+        if self._entered or self._core.state is PublisherState.CLOSED:
+            raise LocalSessionError("the publisher was opened or closed before: make another one")
+        self._node.require_running()
+        self._entered = True
         self._open(self._kept)
         if self._core.messages:
             self._do(self._core.resume())
@@ -184,7 +192,9 @@ class StreamPublisher:
             raise self._error
         self._node.require_running()
         if self._core.state is PublisherState.CLOSED:
-            raise LocalSessionError("the publisher is closed: make another one")
+            raise LocalSessionError(IS_CLOSED)
+        if not self._entered:
+            raise LocalSessionError(NOT_OPEN)
 
     # The session below ------------------------------------------------------------------------------------------------
 
@@ -281,8 +291,14 @@ class StreamPublisher:
 
     def _store(self) -> None:
         """Have the image kept, before what it brings is sent."""
-        if self._session is not None and self._node.running:
+        if self._session is None or not self._node.running:
+            return
+        try:
             self.remembered(self._node.node.session(self._session).seen[0])
+        except Exception as error:
+            self._fail(error)
+            self.close()
+            raise
 
 
 _CARRY_OUT: dict[type, Callable[[StreamPublisher, Any], None]] = {
