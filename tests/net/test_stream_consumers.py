@@ -1,0 +1,137 @@
+"""Consumers of streams over TCP: groups, partitions, poison messages, and streams that are away."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.net.node import TcpNode
+from ockam_fsm.net.streams.consumer import StreamConsumer
+from ockam_fsm.runtime.encoding.stream_messages import (
+    CreateStream,
+    StoredMessage,
+)
+from ockam_fsm.storage.memory import MemoryStorage
+from tests.net.ports import kept_address
+from tests.net.stream_helpers import (
+    consumer,
+    node_with_streams,
+    numbered,
+    plain,
+    publisher,
+    read,
+    streams,
+)
+from tests.net.tcp_helpers import over_tcp, until
+
+
+def test_each_group_has_an_index_of_its_own() -> None:
+    async def main() -> None:
+        async with streams() as (here, _, where):
+            async with publisher(here, where) as sender:
+                await sender.send(*numbered(10))
+            async with consumer(here, where, group="one") as reader:
+                assert await read(reader, 4) == numbered(4)
+            async with consumer(here, where, group="two") as reader:
+                assert await read(reader, 2) == numbered(2)
+            for group, first in (("one", 3), ("two", 1), ("three", 0)):  # the last one was not processed
+                async with consumer(here, where, group=group) as reader:
+                    assert await read(reader, 10 - first) == numbered(10 - first, first)
+
+    over_tcp(main())
+
+
+def test_partitions_are_streams_of_their_own() -> None:
+    async def main() -> None:
+        async with streams() as (here, _, where), plain(where) as client:
+            await client.worker(CreateStream("orders", 3))
+            with pytest.raises(LocalSessionError, match="partition 3 of 3"):
+                StreamConsumer(here, f"tcp://{where}/stream", "orders", group="g", partition=3, partitions=3)
+            for partition in range(3):
+                async with publisher(here, where, f"orders/{partition}") as sender:
+                    await sender.send(*numbered(5, 100 * partition))
+            for partition in range(3):
+                async with consumer(here, where, partition=partition) as reader:
+                    assert await read(reader, 5) == numbered(5, 100 * partition)
+            async with consumer(here, where, group="plain") as reader:  # a plain client reads the first one
+                assert await read(reader, 5) == numbered(5)
+            lost = publisher(here, where, "orders/3")
+            await lost.__aenter__()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await lost.publish(b"x")
+            assert "no partition 3" in lost.reason
+            lost.close()
+
+    over_tcp(main())
+
+
+def test_two_consumers_of_one_group_lose_nothing() -> None:
+    async def main() -> None:
+        async with streams() as (here, _, where):
+            async with publisher(here, where) as sender:
+                await sender.send(*numbered(60))
+            got: list[list[bytes]] = [[], []]
+
+            async def consume(into: list[bytes]) -> None:
+                async with consumer(here, where, limit=3) as reader:
+                    while (message := await reader.next(0.1)) is not None:
+                        into.append(message.data)
+
+            await asyncio.gather(*map(consume, got))
+            assert {*got[0], *got[1]} == set(numbered(60))
+            for one in got:
+                assert one == sorted(one, key=int)
+
+    over_tcp(main())
+
+
+def test_a_message_that_cannot_be_processed_is_a_dead_letter_with_the_reason() -> None:
+    async def main() -> None:
+        async with streams() as (here, _, where):
+            async with publisher(here, where) as sender:
+                await sender.send(b"good", b"poison", b"better")
+            tried: list[bytes] = []
+
+            async def handle(message: StoredMessage) -> None:
+                tried.append(message.data)
+                if message.data == b"poison":
+                    raise ValueError("not for me")
+
+            async with consumer(here, where, tries=3) as reader:
+                assert await reader.process(handle, idle_seconds=0.05) == 2
+            assert tried == [b"good", *[b"poison"] * 3, b"better"]
+            assert here.node.dead_letters.counts == {"processing failed: ValueError('not for me')": 1}
+            async with consumer(here, where) as reader:
+                assert await reader.next(0.05) is None
+
+    over_tcp(main())
+
+
+@pytest.mark.slow
+def test_a_consumer_waits_for_a_stream_that_is_away() -> None:
+    where, storage = kept_address(), MemoryStorage()
+
+    async def main() -> None:
+        async with TcpNode() as here, consumer(here, where) as reader:
+            waiting = asyncio.ensure_future(reader.next())
+            await until(lambda: reader.restarts >= 2)
+            assert reader.reason
+            async with node_with_streams(storage, where) as there:
+                async with publisher(here, where) as sender:
+                    await sender.send(*numbered(3))
+                assert (await waiting).data == b"0"  # type: ignore[union-attr]
+                assert await read(reader, 2) == numbered(2, 1)
+                waiting = asyncio.ensure_future(reader.next())
+                await asyncio.sleep(0.05)
+                assert there.running
+            before = reader.restarts
+            await until(lambda: reader.restarts > before)
+            async with node_with_streams(storage, where):
+                async with publisher(here, where) as sender:
+                    await sender.publish(b"3")
+                assert (await waiting).data == b"3"  # type: ignore[union-attr]
+
+    over_tcp(main())

@@ -1,0 +1,250 @@
+"""Streams over TCP as their users see them: publishing, restarts, and records that are lost."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.net.node import TcpNode
+from ockam_fsm.net.streams.publisher import Kept
+from ockam_fsm.net.streams.publisher_file import PublisherFile
+from ockam_fsm.storage.memory import MemoryStorage
+from ockam_fsm.storage.sqlite import SqliteStorage
+from tests.net.ports import kept_address
+from tests.net.stream_helpers import (
+    Failing,
+    a_storage,
+    consumer,
+    node_with_streams,
+    numbered,
+    publisher,
+    read,
+    stored_at,
+    stored_in,
+    streams,
+)
+from tests.net.tcp_helpers import over_tcp, until
+
+STORAGES = ["memory", "sqlite"]
+
+
+@pytest.mark.parametrize("kind", STORAGES)
+def test_what_is_published_is_consumed_in_order(kind: str, tmp_path: Path) -> None:
+    storage = a_storage(kind, tmp_path)
+
+    async def main() -> None:
+        async with streams(storage) as (here, _, where):
+            async with publisher(here, where) as sender:
+                assert await sender.publish(b"0") == 1
+                assert await sender.send(*numbered(99, 1)) == 100
+                await sender.flush()
+                assert (sender.accepted, sender.confirmed, sender.state_losses) == (100, 100, 0)
+            async with consumer(here, where) as reader:
+                found = [await reader.__anext__() for _ in range(100)]
+                assert [(one.index, one.data) for one in found] == list(enumerate(numbered(100)))
+                assert await reader.next(idle_seconds=0.05) is None
+
+    over_tcp(main())
+    storage.close()
+
+
+def test_messages_of_every_kind_are_kept_as_they_are() -> None:
+    given = [b"", b"\0", b"\n", bytes(range(256)), b"x" * 1_000_000]
+
+    async def main() -> None:
+        async with streams() as (here, _, where):
+            async with publisher(here, where) as sender:
+                await sender.send(*given)
+            async with consumer(here, where) as reader:
+                assert await read(reader, len(given)) == given
+
+    over_tcp(main())
+
+
+def test_no_more_than_the_window_waits_for_confirmation() -> None:
+    storage = Failing()
+
+    async def main() -> None:
+        async with streams(storage) as (here, _, where), publisher(here, where, window=4) as sender:
+            await sender.publish(b"first")
+            storage.broken = {"orders"}
+            sending = asyncio.ensure_future(sender.send(*numbered(10)))
+            await until(lambda: sender.accepted == 5)
+            await asyncio.sleep(0.05)
+            assert (sender.accepted, sender.confirmed, sending.done()) == (5, 1, False)
+            storage.broken = set()
+            assert await sending == 11
+            await sender.flush()
+        assert stored_in(storage) == [b"first", *numbered(10)]
+
+    over_tcp(main())
+
+
+def test_many_publish_at_once_with_one_publisher() -> None:
+    async def main() -> None:
+        storage = MemoryStorage()
+        async with streams(storage) as (here, _, where), publisher(here, where, window=4) as sender:
+            ordinals = await asyncio.gather(*(sender.publish(data) for data in numbered(40)))
+            assert sorted(ordinals) == list(range(1, 41))
+        kept = stored_in(storage)
+        assert [kept[ordinal - 1] for ordinal in ordinals] == numbered(40)
+
+    over_tcp(main())
+
+
+def test_two_publishers_of_one_stream_keep_their_own_order() -> None:
+    async def main() -> None:
+        storage = MemoryStorage()
+        async with (
+            streams(storage) as (here, _, where),
+            publisher(here, where) as one,
+            publisher(here, where) as two,
+        ):
+            await asyncio.gather(one.send(*numbered(50)), two.send(*numbered(50, 100)))
+        kept = stored_in(storage)
+        assert [data for data in kept if len(data) < 3] == numbered(50)
+        assert [data for data in kept if len(data) == 3] == numbered(50, 100)
+
+    over_tcp(main())
+
+
+def test_a_message_that_cannot_be_sent_is_refused_and_the_publisher_goes_on() -> None:
+    async def main() -> None:
+        storage = MemoryStorage()
+        async with streams(storage) as (here, _, where), publisher(here, where) as sender:
+            for wrong in ("text", b"x" * 2**24, None):
+                with pytest.raises(LocalSessionError):
+                    await sender.send(b"good", wrong)  # type: ignore[arg-type]
+            assert sender.accepted == 0
+            await sender.publish(b"after")
+        assert stored_in(storage) == [b"after"]
+
+    over_tcp(main())
+
+
+# Restarts and records -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_node_is_restarted_on_the_same_file(tmp_path: Path) -> None:
+    """Publisher and consumer go on; nothing is stored twice, nothing is lost, and the saved index survives."""
+    where, path, got = kept_address(), tmp_path / "streams.db", list[bytes]()
+
+    async def one_life(sending: asyncio.Task[object] | None, wanted: int) -> None:
+        storage = SqliteStorage(path)
+        try:
+            async with node_with_streams(storage, where):
+                await until(lambda: len(set(got)) >= wanted and (sending is None or sending.done()))
+        finally:
+            storage.close()
+
+    async def main() -> None:
+        async with TcpNode() as here, publisher(here, where) as sender, consumer(here, where) as reader:
+
+            async def consume() -> None:
+                async for message in reader:
+                    got.append(message.data)
+
+            consuming = asyncio.ensure_future(consume())
+            sending: asyncio.Task[object] = asyncio.ensure_future(sender.send(*numbered(600)))
+            for wanted in (50, 200):
+                await one_life(None, wanted)
+            await one_life(sending, 600)
+            consuming.cancel()
+            await asyncio.wait([consuming])
+            assert sender.state_losses == 0
+
+    over_tcp(main())
+    assert stored_at(path) == numbered(600)
+    assert list(dict.fromkeys(got)) == numbered(600)
+    storage = SqliteStorage(path)
+    assert 590 <= (storage.saved_index("billing", "orders", 0).result() or 0) <= 600
+    storage.close()
+
+
+@pytest.mark.parametrize("kind", STORAGES)
+def test_a_publisher_goes_on_from_what_was_kept(kind: str, tmp_path: Path) -> None:
+    """It is stopped in the middle, each time, and the next one has what the last one kept."""
+    storage, kept_in = a_storage(kind, tmp_path), PublisherFile(tmp_path / "state", "orders")
+
+    async def main() -> None:
+        async with node_with_streams(storage) as there:
+            where = there.addresses[0]
+            for until_message in (10, 25, 40):
+                async with TcpNode() as here:
+                    sender = publisher(here, where, kept=kept_in.load(), keep=kept_in.keep)
+                    await sender.__aenter__()
+                    await sender.send(*numbered(until_message - sender.accepted, sender.accepted))
+                    await here.abort()
+            async with TcpNode() as here, publisher(here, where, kept=kept_in.load(), keep=kept_in.keep) as last:
+                assert last.accepted == 40
+            assert (last.confirmed, last.state_losses) == (40, 0)
+        assert stored_in(storage) == numbered(40)
+
+    over_tcp(main())
+    storage.close()
+
+
+def test_a_confirmation_that_nobody_heard_does_not_store_twice() -> None:
+    """Everything was stored, and what is kept says that nothing is confirmed."""
+
+    async def main() -> None:
+        storage, images = MemoryStorage(), list[Kept]()
+        async with streams(storage) as (here, _, where):
+            async with publisher(here, where, keep=images.append) as sender:
+                await sender.send(*numbered(8))
+            assert images[-1].image.confirmed == 0
+            async with publisher(here, where, kept=images[-1]) as again:
+                assert (again.accepted, again.confirmed) == (8, 0)
+            assert (again.confirmed, again.state_losses) == (8, 0)
+        assert stored_in(storage) == numbered(8)
+
+    over_tcp(main())
+
+
+def test_when_the_record_is_lost_it_is_told_and_nothing_is_lost() -> None:
+    """The node comes back with an empty storage."""
+    where = kept_address()
+
+    async def main() -> None:
+        second = MemoryStorage()
+        async with TcpNode() as here, publisher(here, where) as sender:
+            async with node_with_streams(MemoryStorage(), where):
+                await sender.send(*numbered(10))
+                await sender.flush()
+            await sender.send(*numbered(5, 10))
+            async with node_with_streams(second, where):
+                await sender.flush()
+                assert (sender.confirmed, sender.state_losses) == (15, 1)
+                assert stored_in(second) == numbered(5, 10)
+                sender.close()
+                return
+
+    over_tcp(main())
+
+
+def test_a_state_that_cannot_be_kept_ends_the_publisher_with_the_cause() -> None:
+    """What may not be kept must not be sent; whoever waits for it is told."""
+
+    def full(kept: Kept) -> None:
+        if kept.image.messages:
+            raise OSError("disk full")
+
+    async def main() -> None:
+        storage = MemoryStorage()
+        async with streams(storage) as (here, _, where):
+            sender = publisher(here, where, keep=full)
+            await sender.__aenter__()
+            for call in (lambda: sender.publish(b"x"), sender.flush, lambda: sender.send(b"y")):
+                with pytest.raises((OSError, LocalSessionError), match="disk full"):
+                    await call()
+            sender.close()
+            async with publisher(here, where) as another:
+                await another.publish(b"z")
+            assert here.running
+        assert stored_in(storage) == [b"z"]
+
+    over_tcp(main())
