@@ -3,13 +3,16 @@
 Rule 1: the core decides (`StreamWorker`); this file moves messages, and carries what the storage says into the loop.
 Rule 2: what is given to the storage within one turn of the loop is one append. The storage groups further.
 Rule 3: what the storage says of a log that was opened again since is nobody's business.
-Rule 4: a message that waits to be stored is charged to the peer that sent it.
+Rule 4: a push that waits to be stored, and a pull that waits to be read, are charged to the peer that sent them. A few
+        pulls are read at once, and no more: what is read takes memory that nobody pays for.
+Rule 5: a response holds as many messages as a message of this node may. What no response could hold is not stored.
 Source: spec/sessions.md clauses 12.3 to 12.7.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from functools import partial
@@ -18,11 +21,15 @@ from typing import Any
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.stream import StreamState
 from ockam_fsm.net.node import TcpNode
-from ockam_fsm.runtime.encoding.message import Address, Message, Route
+from ockam_fsm.runtime.encoding.gate import MAX_PAYLOAD_BYTES
+from ockam_fsm.runtime.encoding.message import LOCAL, Address, Message, Route
 from ockam_fsm.runtime.encoding.stream_messages import (
+    MAX_MESSAGE_BYTES,
     Pull,
     Pulled,
     Push,
+    Pushed,
+    Status,
     StoredMessage,
     StreamError,
     StreamRequest,
@@ -48,6 +55,10 @@ from ockam_fsm.runtime.stream.commands import (
 from ockam_fsm.runtime.stream.worker import NOT_SERVED, PLAIN, StreamConfig, StreamWorker
 from ockam_fsm.storage.interface import Entry, Log, Storage, StorageUnavailable
 
+TOO_LARGE = "a message is larger than a response may be"
+MAX_READS = 4
+PULLED_BYTES, STORED_BYTES = 32, 16
+"""More than a response takes besides its messages, and a message in it besides its data."""
 MAX_READ_BYTES = 2**20
 """The most that one response to a pull carries, unless its first message alone is larger."""
 
@@ -67,8 +78,12 @@ class Partition:
         self._opening = 0
         self._batch: list[Entry] = []
         self._receipts: list[Receipt] = []
+        self._reads: deque[tuple[Read, Receipt]] = deque()
+        self._reading = 0
+        self._pulling: Receipt | None = None
         self._opened = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self._used = node.loop.time()
         self.host = self._start_host()
         self._do(self.core.start())
 
@@ -79,6 +94,7 @@ class Partition:
 
     async def opened(self, seconds: float) -> bool:
         """Wait until the log is open; False: it is not in time."""
+        self._used = self.node.loop.time()
         try:
             async with asyncio.timeout(seconds):
                 await self._opened.wait()
@@ -101,8 +117,16 @@ class Partition:
         if publisher not in self.core.records:  # a session now would say that the record is lost
             raise StorageUnavailable("the log was opened again", "ask again")
 
+    def unused_since(self) -> float | None:
+        """When it was used last; None: it is in use."""
+        busy = self.core.under_way or self._reads or self._reading or self.node.node.host(self.host).responders
+        return None if busy else self._used
+
     def stop(self) -> None:
+        """Whoever asks for this partition again finds another one."""
         self._do(self.core.stop())
+        for worker in (self.address, self._data):
+            self.node.stop(worker)
 
     # In ---------------------------------------------------------------------------------------------------------------
 
@@ -115,6 +139,7 @@ class Partition:
             self._take(resident.session.terms.session_id, message, context)
 
     def _take(self, publisher: bytes, message: Message, context: Context) -> None:
+        self._used = self.node.loop.time()
         try:
             request = decode_request(message.payload)
         except RemoteSessionError as error:
@@ -124,11 +149,17 @@ class Partition:
             case Push():
                 self._push(publisher, request, message.return_route, context)
             case Pull():
-                self._do(self.core.pull(request, message.return_route), context)
+                self._pull(request, message.return_route, context)
             case _:
                 self._refuse(request, context)
 
     def _push(self, publisher: bytes, push: Push, reply: Route, context: Context) -> None:
+        if len(push.data) > self._most_bytes() - (MAX_PAYLOAD_BYTES - MAX_MESSAGE_BYTES):
+            if publisher == PLAIN:
+                context.reply(encode_response(Pushed(push.request_id, Status.ERROR, 0)))
+            else:
+                context.dead_letter(TOO_LARGE)
+            return
         receipt = context.keep()
         if receipt is None:
             context.dead_letter(NODE_FULL)
@@ -139,6 +170,19 @@ class Partition:
         else:
             context.release(receipt)
         self._do(commands, context)
+
+    def _pull(self, pull: Pull, reply: Route, context: Context) -> None:
+        self._pulling = context.keep()
+        if self._pulling is None:
+            context.dead_letter(NODE_FULL)
+            return
+        self._do(self.core.pull(pull, reply), context)
+        if self._pulling is not None:
+            context.release(self._pulling)
+
+    def _most_bytes(self) -> int:
+        """Of the payload of a message of this node."""
+        return self.node.node.router.max_payload_bytes
 
     def _refuse(self, request: StreamRequest, context: Context) -> None:
         context.reply(encode_response(StreamError(f"{type(request).__name__} does not belong to a stream's worker")))
@@ -183,17 +227,53 @@ class Partition:
             self._do(self.core.appended(index))
 
     def _read(self, command: Read) -> None:
-        log = self._log
-        assert log is not None
+        assert self._pulling is not None
+        self._reads.append((command, self._pulling))
+        self._pulling = None
+        self._read_next()
 
-        def read(found: Future[Any]) -> None:
-            if found.exception() is not None:
-                self._reply(Reply(command.reply, StreamError(NOT_SERVED)))
-                return
-            messages = tuple(StoredMessage(one.index, one.data) for one in found.result())
-            self._reply(Reply(command.reply, Pulled(command.request_id, messages)))
+    def _read_next(self) -> None:
+        while self._reads and self._reading < MAX_READS and self._log is not None:
+            command, receipt = self._reads.popleft()
+            if self._is_gone(command.reply):
+                self._release(receipt)
+                continue
+            self._reading += 1
+            limit = max(command.limit, 1)  # whoever asks for none is told of none
+            self._in_loop(
+                self._log.read(command.index, limit, MAX_READ_BYTES), partial(self._was_read, command, receipt)
+            )
 
-        self._in_loop(log.read(command.index, command.limit, MAX_READ_BYTES), read)
+    def _is_gone(self, route: Route) -> bool:
+        """Nobody will take the response: the connection of who asked has ended."""
+        return not route or (route[0].type == LOCAL and route[0] not in self.node.node.router.residents)
+
+    def _was_read(self, command: Read, receipt: Receipt, found: Future[Any]) -> None:
+        self._reading -= 1
+        self._release(receipt)
+        self._reply(Reply(command.reply, self._pulled(command, found)))
+        self._read_next()
+
+    def _pulled(self, command: Read, found: Future[Any]) -> Pulled | StreamError:
+        """As many of the messages as fit into a response."""
+        if found.exception() is not None:
+            return StreamError(NOT_SERVED)
+        messages, room = [], self._most_bytes() - PULLED_BYTES
+        for one in found.result()[: command.limit]:
+            room -= len(one.data) + STORED_BYTES
+            if room < 0:
+                break
+            messages.append(StoredMessage(one.index, one.data))
+        if room < 0 and not messages:
+            return StreamError(TOO_LARGE)
+        return Pulled(command.request_id, tuple(messages))
+
+    def _drop_reads(self) -> None:
+        """The log is closed: whoever waits to read it is told."""
+        while self._reads:
+            command, receipt = self._reads.popleft()
+            self._release(receipt)
+            self._reply(Reply(command.reply, StreamError(NOT_SERVED)))
 
     def _open(self, command: OpenLog) -> None:
         self._opening += 1
@@ -210,6 +290,7 @@ class Partition:
         self._log = None
         self._batch.clear()
         self._opened.clear()
+        self._drop_reads()
         receipts, self._receipts = self._receipts, []
         for receipt in receipts:
             self._release(receipt)

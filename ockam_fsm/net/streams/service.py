@@ -4,11 +4,13 @@
         StreamService(node, SqliteStorage(path))
         await node.listen("127.0.0.1:4000")
 
-Rule 1: a message that ends at the service is a request of the plain protocol (`stream_create`). One that goes on,
-        `.../stream/NAME` or `.../stream/NAME/PARTITION`, is the hello of a publisher: the service makes a stream of one
-        partition where there is none, looks the publisher up, and passes the hello on to the partition.
-Rule 2: nothing here waits for the storage but the message that needs it. How many wait is bounded.
-Rule 3: how many partitions are open, and how many a stream may have, is bounded.
+Rule 1: a message that ends at the service is a request of the plain protocol (`stream_create`); it is answered when the
+        log is open, so that the next push is served. One that goes on, `.../stream/NAME` or `.../stream/NAME/PARTITION`,
+        is the hello of a publisher: the service makes a stream of one partition where there is none, looks the publisher up, and passes the hello on to the partition.
+Rule 2: nothing here waits for the storage but the message that needs it. How many wait is bounded, and each is charged
+        to the peer that sent it. What concerns one index is served in the order in which it arrived.
+Rule 3: how many partitions are open, and how many a stream may have, is bounded. Where there is no more room, one that
+        has no publisher and was not asked for a while is closed; whoever uses it later has to ask the service again.
 Source: spec/sessions.md clause 12.10; the discussion, "init route: (tcp transport -> stream service)".
 """
 
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from weakref import WeakValueDictionary
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
@@ -34,6 +37,7 @@ from ockam_fsm.runtime.encoding.stream_messages import (
     decode_request,
     encode_response,
 )
+from ockam_fsm.runtime.node.ledger import NODE_FULL
 from ockam_fsm.runtime.node.router import Access
 from ockam_fsm.runtime.node.workers import LATER, Context
 from ockam_fsm.runtime.session.config import SessionConfig
@@ -67,9 +71,10 @@ class StreamService:
         sessions: SessionConfig | None = None,
         max_partitions: int = 1000,
         max_waiting: int = 1000,
+        unused_seconds: float = 60.0,
     ) -> None:
         """`sessions`: those of publishers. `max_partitions`: how many may be open at once. `max_waiting`: how many
-        requests may wait for the storage.
+        requests may wait for the storage. `unused_seconds`: a partition that nobody has used for so long makes room.
 
         Raises:
             LocalSessionError: a name is taken, or the node has stopped.
@@ -81,8 +86,10 @@ class StreamService:
         self.partitions: dict[tuple[str, int], Partition] = {}
         self._counts: dict[str, int] = {}
         self._max_partitions, self._max_waiting = max_partitions, max_waiting
+        self._unused_seconds = unused_seconds
         self._tasks: set[asyncio.Task[None]] = set()
         self._index = IndexWorker()
+        self._turns: WeakValueDictionary[tuple[str, str, int], asyncio.Lock] = WeakValueDictionary()
         node.node.start_worker(address_of(name), handler=self._serve, access=Access.PUBLIC)
         node.node.start_worker(address_of(index_name), handler=self._serve_index, access=Access.PUBLIC)
 
@@ -111,6 +118,8 @@ class StreamService:
             count = await self._count(name, wanted)
             numbers = range(count) if request.partitions is not None else range(1)
             found = [self._partition(name, number) for number in numbers]
+            if not all(await asyncio.gather(*(one.opened(OPEN_SECONDS) for one in found))):
+                raise LocalSessionError(f"the log of {name} cannot be opened")
         except (StorageError, LocalSessionError) as error:
             _reply(context, StreamError(str(error)))
             return
@@ -142,17 +151,27 @@ class StreamService:
         """How many partitions a stream has; it is made where there is none."""
         if name not in self._counts:
             if len(self._counts) >= self._max_partitions:
-                raise LocalSessionError(f"{self._max_partitions} streams are open, and no more are")
+                self._make_room()
+                open_streams = {stream for stream, _ in self.partitions}
+                self._counts = {stream: count for stream, count in self._counts.items() if stream in open_streams}
             self._counts[name] = await asyncio.wrap_future(self.storage.create(name, min(wanted, MAX_PARTITIONS)))
         return self._counts[name]
 
     def _partition(self, name: str, number: int) -> Partition:
         key = name, number
         if key not in self.partitions:
-            if len(self.partitions) >= self._max_partitions:
-                raise LocalSessionError(f"{self._max_partitions} partitions are open, and no more are")
+            self._make_room()
             self.partitions[key] = Partition(self.node, self.storage, name, number, self.config, self.sessions)
         return self.partitions[key]
+
+    def _make_room(self) -> None:
+        """For one more partition."""
+        if len(self.partitions) < self._max_partitions:
+            return
+        unused = [(since, key) for key, one in self.partitions.items() if (since := one.unused_since()) is not None]
+        if not unused or self.node.loop.time() - min(unused)[0] < self._unused_seconds:
+            raise LocalSessionError(f"{self._max_partitions} partitions are open, and no more are")
+        self.partitions.pop(min(unused)[1]).stop()
 
     # The index --------------------------------------------------------------------------------------------------------
 
@@ -169,6 +188,13 @@ class StreamService:
 
     async def _serve_saved(self, request: GetIndex | SaveIndex, message: Message, context: Context) -> None:
         where = request.client_id, request.stream_name, request.partition or 0
+        turn = self._turns.setdefault(where, asyncio.Lock())
+        async with turn:
+            await self._serve_in_turn(where, request, message, context)
+
+    async def _serve_in_turn(
+        self, where: tuple[str, str, int], request: GetIndex | SaveIndex, message: Message, context: Context
+    ) -> None:
         try:
             saved = await asyncio.wrap_future(self.storage.saved_index(*where))
             commands = (
@@ -194,7 +220,13 @@ class StreamService:
             work.close()
             context.dead_letter(TOO_MANY)
             return None
+        receipt = context.keep()
+        if receipt is None:
+            work.close()
+            context.dead_letter(NODE_FULL)
+            return None
         task = self.node.loop.create_task(self._run(work, context))
+        task.add_done_callback(lambda task: context.release(receipt))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return LATER
