@@ -12,6 +12,7 @@ from typing import Any
 
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.net.connection import TcpLimits
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.streams.consumer import StreamConsumer
 from ockam_fsm.net.streams.publisher import Kept, StreamPublisher
@@ -41,6 +42,7 @@ HURRIED = Durations(
     negotiation_seconds=0.5, keepalive_seconds=0.3, idle_seconds=3.0, request_seconds=0.5, back_off=SOON
 )
 WINDOW = 16
+STORAGES = ["memory", "sqlite"]
 
 
 class Problems:
@@ -58,11 +60,13 @@ class Problems:
 
 
 @asynccontextmanager
-async def node_with_streams(storage: Storage, where: str = "127.0.0.1:0", **options: Any) -> AsyncIterator[TcpNode]:
+async def node_with_streams(
+    storage: Storage, where: str = "127.0.0.1:0", limits: TcpLimits | None = None, **options: Any
+) -> AsyncIterator[TcpNode]:
     """A node with `echo` and the stream service. At its end it must have seen no exception."""
     problems = Problems()
     sessions = SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER, durations=HURRIED)
-    async with TcpNode(observers=[problems]) as node:
+    async with TcpNode(observers=[problems], limits=limits) as node:
         node.loop.set_exception_handler(problems.handle)
         node.worker("echo", echo, public=True)
         StreamService(node, storage, config=StreamConfig(back_off=SOON), sessions=sessions, **options)

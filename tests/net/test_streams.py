@@ -15,6 +15,7 @@ from ockam_fsm.storage.memory import MemoryStorage
 from ockam_fsm.storage.sqlite import SqliteStorage
 from tests.net.ports import kept_address
 from tests.net.stream_helpers import (
+    STORAGES,
     Failing,
     a_storage,
     consumer,
@@ -27,8 +28,6 @@ from tests.net.stream_helpers import (
     streams,
 )
 from tests.net.tcp_helpers import over_tcp, until
-
-STORAGES = ["memory", "sqlite"]
 
 
 @pytest.mark.parametrize("kind", STORAGES)
