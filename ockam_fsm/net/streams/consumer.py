@@ -18,7 +18,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
 
-from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.kernel.errors import EventRefused, LocalSessionError, RemoteSessionError
 from ockam_fsm.kernel.text import neutral
 from ockam_fsm.machines.consumer import ConsumerState
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
@@ -192,7 +192,7 @@ class StreamConsumer:
             return self._received(decode_response(await self._ask(plan.ask)))
         except TimeoutError:
             return self._core.fire(StreamTimer.REQUEST)
-        except RemoteSessionError as error:
+        except (RemoteSessionError, EventRefused) as error:  # refused: it has failed since
             return self._core.session_lost(str(error))
 
     async def _pause(self, seconds: float) -> None:
@@ -227,7 +227,7 @@ class StreamConsumer:
             settings = SessionConfig(EXPLICIT_TRANSIENT, Role.INITIATOR, self._profile, durations, attempts=1)
             self._session = self._node.session(self._route, settings=settings)
             await self._session.open(seconds)
-        if self._session.state is State.CLOSED:
+        if self._session.state is not State.ESTABLISHED:
             raise RemoteSessionError(SESSION_CLOSED, with_detail(self._session.reason, self._session.detail))
         return self._session
 

@@ -4,11 +4,12 @@
         StreamService(node, SqliteStorage(path))
         await node.listen("127.0.0.1:4000")
 
-Rule 1: a message that ends at the service is a request of the plain protocol (`stream_create`); it is answered when the
-        log is open, so that the next push is served. One that goes on, `.../stream/NAME` or `.../stream/NAME/PARTITION`,
-        is the hello of a publisher: the service makes a stream of one partition where there is none, looks the publisher up, and passes the hello on to the partition.
+Rule 1: a message that ends at the service is a request of the plain protocol (`stream_create`). It is answered when the
+        log is open, so that the next push is served. One that goes on, `.../stream/NAME` or
+        `.../stream/NAME/PARTITION`, is the hello of a publisher: the service makes a stream of one partition where
+        there is none, looks the publisher up, and passes the hello on to the partition.
 Rule 2: nothing here waits for the storage but the message that needs it. How many wait is bounded, and each is charged
-        to the peer that sent it. What concerns one index is served in the order in which it arrived.
+        to the peer that sent it. Who asks for an index hears of the saves that came before.
 Rule 3: how many partitions are open, and how many a stream may have, is bounded. Where there is no more room, one that
         has no publisher and was not asked for a while is closed; whoever uses it later has to ask the service again.
 Source: spec/sessions.md clause 12.10; the discussion, "init route: (tcp transport -> stream service)".
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from weakref import WeakValueDictionary
+from typing import TypeAlias
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
@@ -49,6 +50,8 @@ from ockam_fsm.runtime.stream.index import IndexWorker
 from ockam_fsm.runtime.stream.worker import StreamConfig
 from ockam_fsm.storage.interface import Storage, StorageError
 
+Where: TypeAlias = tuple[str, str, int]
+"""Group, stream and partition of a saved index."""
 STREAM, STREAM_INDEX = "stream", "stream_index"
 TOO_MANY = "too many requests wait for the storage"
 NO_STREAM = "no such stream"
@@ -89,7 +92,7 @@ class StreamService:
         self._unused_seconds = unused_seconds
         self._tasks: set[asyncio.Task[None]] = set()
         self._index = IndexWorker()
-        self._turns: WeakValueDictionary[tuple[str, str, int], asyncio.Lock] = WeakValueDictionary()
+        self._saves: dict[Where, set[asyncio.Future[None]]] = {}
         node.node.start_worker(address_of(name), handler=self._serve, access=Access.PUBLIC)
         node.node.start_worker(address_of(index_name), handler=self._serve_index, access=Access.PUBLIC)
 
@@ -188,12 +191,23 @@ class StreamService:
 
     async def _serve_saved(self, request: GetIndex | SaveIndex, message: Message, context: Context) -> None:
         where = request.client_id, request.stream_name, request.partition or 0
-        turn = self._turns.setdefault(where, asyncio.Lock())
-        async with turn:
-            await self._serve_in_turn(where, request, message, context)
+        if isinstance(request, GetIndex):
+            if before := self._saves.get(where):
+                await asyncio.wait(tuple(before))
+            await self._serve_index_of(where, request, message, context)
+            return
+        saving: asyncio.Future[None] = self.node.loop.create_future()
+        self._saves.setdefault(where, set()).add(saving)
+        try:
+            await self._serve_index_of(where, request, message, context)
+        finally:
+            saving.set_result(None)
+            self._saves[where].discard(saving)
+            if not self._saves[where]:
+                del self._saves[where]
 
-    async def _serve_in_turn(
-        self, where: tuple[str, str, int], request: GetIndex | SaveIndex, message: Message, context: Context
+    async def _serve_index_of(
+        self, where: Where, request: GetIndex | SaveIndex, message: Message, context: Context
     ) -> None:
         try:
             saved = await asyncio.wrap_future(self.storage.saved_index(*where))
