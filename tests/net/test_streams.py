@@ -160,7 +160,7 @@ def test_the_node_is_restarted_on_the_same_file(tmp_path: Path) -> None:
     assert stored_at(path) == numbered(600)
     assert list(dict.fromkeys(got)) == numbered(600)
     storage = SqliteStorage(path)
-    assert 590 <= (storage.saved_index("billing", "orders", 0).result() or 0) <= 600
+    assert 500 <= (storage.saved_index("billing", "orders", 0).result() or 0) <= 600
     storage.close()
 
 
