@@ -8,8 +8,8 @@ from ockam_fsm.checking import World, replay
 from ockam_fsm.checking.sessions.charts import chart_of
 from ockam_fsm.checking.sessions.known_bad import known_bad
 from ockam_fsm.checking.sessions.scenarios import record, scenarios
-from ockam_fsm.checking.streams.scenarios import stream_scenarios
 from ockam_fsm.checking.sessions.worlds import worlds_of
+from ockam_fsm.checking.streams.scenarios import stream_scenarios
 from ockam_fsm.cli.render import recorded_charts
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.projections.sequence import Chart, Moment, MomentKind
