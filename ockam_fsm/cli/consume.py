@@ -73,7 +73,7 @@ async def _consume(
                     count += 1
             finally:
                 failed = f", started again {consumer.restarts} times ({consumer.reason})" if consumer.restarts else ""
-                err().print(f"{count} messages of {stream} for group {group}{failed}")
+                err().print(f"{count} messages of {stream} for group {group}{failed}", soft_wrap=True)
     return 0
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import sys
-from collections.abc import Iterator
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeVar
 
 import typer
 
@@ -22,6 +26,7 @@ from ockam_fsm.cli.shared.stream_options import (
     the_node,
     the_stream,
 )
+from ockam_fsm.kernel.text import neutral
 
 if TYPE_CHECKING:
     from ockam_fsm.net.streams.publisher import StreamPublisher
@@ -35,6 +40,8 @@ TIMEOUT_HELP = "Give up when nothing was confirmed for so many seconds. 0: never
 STANDARD_INPUT = Path("-")
 MOST_BYTES = 8 * 2**20
 REPORT_SECONDS = 1.0
+CLEAR_LINE = "\r\x1b[2K"
+T = TypeVar("T")
 
 
 @command
@@ -67,12 +74,17 @@ def publish(
     end, where = the_end(null, hexadecimal), the_node(node)
     the_stream(stream)
     steps = [f"tcp://{where}", "stream", escaped(stream), *([] if partition is None else [str(partition)])]
-    messages = _messages(file, end, hexadecimal)
-    run_to_the_end(_publish("/".join(steps), stream, messages, window, resume, timeout, as_json))
+    source = _opened(file)
+    try:
+        given = Input(source, end, hexadecimal)
+        run_to_the_end(_publish("/".join(steps), stream, given, window, resume, timeout, as_json))
+    finally:
+        if file != STANDARD_INPUT:
+            source.close()
 
 
 async def _publish(
-    route: str, stream: str, messages: Iterator[bytes], window: int, resume: Path | None, timeout: float, as_json: bool
+    route: str, stream: str, given: Input, window: int, resume: Path | None, timeout: float, as_json: bool
 ) -> int:
     from ockam_fsm.net.node import TcpNode
     from ockam_fsm.net.streams.publisher import StreamPublisher
@@ -82,18 +94,19 @@ async def _publish(
     kept_in = None if resume is None else PublisherFile(resume, stream)
     kept = None if kept_in is None else _loaded(kept_in)
     skipped = 0 if kept is None else kept.image.confirmed + len(kept.image.messages)
-    for _ in zip(range(skipped), messages, strict=False):
-        pass
+    await _in_a_thread(lambda: given.skip(skipped))
     async with TcpNode() as local:
         config = PublisherConfig(window=window)
         publisher = (StreamPublisher(local, route, config=config) if kept_in is None
                      else StreamPublisher(local, route, config=config, kept=kept, keep=kept_in.keep))  # fmt: skip
         await publisher.__aenter__()
-        sending = asyncio.ensure_future(_send(publisher, messages, window))
+        sending = asyncio.ensure_future(_send(publisher, given, window))
         done = await _watched(sending, publisher, timeout)
         left = publisher.accepted - publisher.confirmed
         publisher.close()
     _report(publisher, stream, skipped, left, done, as_json)
+    if done and given.problem[0]:
+        fail(*given.problem)
     return 0 if done and not left else 1
 
 
@@ -104,15 +117,32 @@ def _loaded(kept_in: PublisherFile):  # type: ignore[no-untyped-def]
         fail(f"cannot read {kept_in.path}: {error.strerror}.", "Name another file with --resume.")
 
 
-async def _send(publisher: StreamPublisher, messages: Iterator[bytes], window: int) -> None:
-    """Read in a thread, so that a pipe that is slow stops nobody."""
-    while batch := await asyncio.to_thread(_batch, messages, window):
+async def _send(publisher: StreamPublisher, given: Input, window: int) -> None:
+    while batch := await _in_a_thread(lambda: given.batch(window)):
         await publisher.send(*batch)
     await publisher.flush()
 
 
-def _batch(messages: Iterator[bytes], most: int) -> list[bytes]:
-    return [message for _, message in zip(range(most), messages, strict=False)]
+async def _in_a_thread(call: Callable[[], T]) -> T:
+    """In a thread that nobody waits for at the end: a pipe that says nothing stops neither --timeout nor Ctrl-C."""
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[T] = loop.create_future()
+
+    def settle(outcome: T | None, error: Exception | None) -> None:
+        if not found.done():
+            found.set_exception(error) if error is not None else found.set_result(outcome)  # type: ignore[arg-type]
+
+    def run() -> None:
+        outcome, error = None, None
+        try:
+            outcome = call()
+        except Exception as raised:
+            error = raised
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(settle, outcome, error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await found
 
 
 async def _watched(sending: asyncio.Future[None], publisher: StreamPublisher, timeout: float) -> bool:
@@ -120,16 +150,26 @@ async def _watched(sending: asyncio.Future[None], publisher: StreamPublisher, ti
     loop = asyncio.get_running_loop()
     confirmed, since = publisher.confirmed, loop.time()
     terminal = sys.stderr.isatty()
-    while not (await asyncio.wait([sending], timeout=REPORT_SECONDS))[0]:
+    while not (await asyncio.wait([sending], timeout=min(REPORT_SECONDS, timeout or REPORT_SECONDS)))[0]:
         if publisher.confirmed > confirmed or publisher.confirmed == publisher.accepted:
             confirmed, since = publisher.confirmed, loop.time()
         if terminal:
-            err().print(f"{publisher.confirmed} of {publisher.accepted} confirmed {publisher.reason}", end="\r")
+            _progress(f"{publisher.confirmed} of {publisher.accepted} confirmed {publisher.reason}")
         if timeout and loop.time() - since >= timeout:
             sending.cancel()
-            return False
-    sending.result()
-    return True
+            break
+    if terminal:
+        _progress("")
+    if sending.done() and not sending.cancelled():
+        sending.result()
+        return True
+    return False
+
+
+def _progress(text: str) -> None:
+    """In place of what the terminal's last line said."""
+    sys.stderr.write(CLEAR_LINE)
+    err().print(text, end="", no_wrap=True, overflow="ellipsis")
 
 
 def _report(publisher: StreamPublisher, stream: str, skipped: int, left: int, done: bool, as_json: bool) -> None:
@@ -138,41 +178,75 @@ def _report(publisher: StreamPublisher, stream: str, skipped: int, left: int, do
         print_json({"stream": stream, "confirmed": publisher.confirmed, "unconfirmed": left, "resumed_after": skipped,
                     "state_losses": losses})  # fmt: skip
     twice = f" The stream had lost its record {losses} times: some may be stored twice." if losses else ""
-    err().print(f"{publisher.confirmed} messages confirmed by {stream}, {left} not.{twice}")
+    err().print(f"{publisher.confirmed} messages confirmed by {stream}, {left} not.{twice}", soft_wrap=True)
     if not done:
         reason = publisher.reason or "nothing was confirmed"
-        err().print(f"Gave up: {reason}. Check that a node with --stream runs there, or wait longer with --timeout.")
+        remedy = "Check that a node with --stream runs there, or wait longer with --timeout."
+        err().print(f"Gave up: {reason}. {remedy}", soft_wrap=True)
 
 
-def _messages(file: Path, end: bytes, hexadecimal: bool) -> Iterator[bytes]:
-    """The messages of a file, one at a time."""
+def _opened(file: Path) -> io.RawIOBase | BinaryIO:
     from ockam_fsm.kernel.files import reading
 
-    if file == STANDARD_INPUT:
-        source: BinaryIO = sys.stdin.buffer
-    else:
-        try:
-            source = reading(file)
-        except OSError as error:
-            fail(f"cannot read {file}: {error.strerror}.", "Name another file, or - for standard input.")
-    return _read(source, end, hexadecimal)
-
-
-def _read(source: BinaryIO, end: bytes, hexadecimal: bool) -> Iterator[bytes]:
-    rest = b""
-    while chunk := source.read1(2**16) if hasattr(source, "read1") else source.read(2**16):
-        *whole, rest = (rest + chunk).split(end)
-        yield from (_decoded(message, hexadecimal) for message in whole)
-        if len(rest) > MOST_BYTES:
-            fail(f"a message is longer than {MOST_BYTES} bytes.", "Is it a file of lines? --null ends them with NUL.")
-    if rest:
-        yield _decoded(rest, hexadecimal)
-
-
-def _decoded(message: bytes, hexadecimal: bool) -> bytes:
-    if not hexadecimal:
-        return message
+    if file == STANDARD_INPUT:  # without a buffer, whose lock a thread would keep at the end
+        return getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
     try:
-        return bytes.fromhex(message.decode("ascii"))
-    except ValueError:
-        fail(f"{message[:40]!r} is no line of hexadecimal digits.", "Leave out --hex for text.")
+        return reading(file)
+    except OSError as error:
+        fail(f"cannot read {file}: {error.strerror}.", "Name another file, or - for standard input.")
+
+
+class Input:
+    """The messages of a file, one after the other. `problem`: why it ends where it does; empty: it is at its end."""
+
+    def __init__(self, source: io.RawIOBase | BinaryIO, end: bytes, hexadecimal: bool) -> None:
+        self._source, self._end, self._hexadecimal = source, end, hexadecimal
+        self._chunks = self._read()
+        self._ready: deque[bytes] = deque()
+        self.problem = ("", "")
+
+    def skip(self, count: int) -> None:
+        while count and (skipped := self.batch(min(count, 1000))):
+            count -= len(skipped)
+
+    def batch(self, most: int) -> list[bytes]:
+        """What has arrived, as soon as there is a message; nothing at the end."""
+        for chunk in iter(lambda: next(self._chunks, None) if not self._ready else None, None):
+            self._ready += chunk
+        return list(self._decoded(most))
+
+    def _decoded(self, most: int) -> Iterator[bytes]:
+        while self._ready and most:
+            message = self._ready.popleft()
+            try:
+                yield bytes.fromhex(message.decode("ascii")) if self._hexadecimal else message
+            except ValueError:
+                shown = neutral(message[:40].decode("utf-8", "backslashreplace"))
+                self._stop(f"{shown!r} is no line of hexadecimal digits.", "Leave out --hex for text.")
+            most -= 1
+
+    def _read(self) -> Iterator[list[bytes]]:
+        """The messages that each read has completed."""
+        rest = b""
+        try:
+            while chunk := self._some():
+                *whole, rest = (rest + chunk).split(self._end)
+                yield whole
+                if len(rest) > MOST_BYTES:
+                    remedy = "Is it a file of lines? --null ends them with NUL."
+                    self._stop(f"a message is longer than {MOST_BYTES} bytes.", remedy)
+                    return
+        except OSError as error:
+            self._stop(f"cannot read on: {error.strerror}.", "What was read before is published.")
+            return
+        if rest:
+            yield [rest]
+
+    def _some(self) -> bytes:
+        found = self._source.read1(2**16) if isinstance(self._source, io.BufferedIOBase) else self._source.read(2**16)
+        return found or b""
+
+    def _stop(self, fact: str, remedy: str) -> None:
+        self.problem = self.problem if self.problem[0] else (fact, remedy)
+        self._ready.clear()
+        self._chunks = iter(())
