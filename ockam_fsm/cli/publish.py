@@ -86,6 +86,7 @@ def publish(
 async def _publish(
     route: str, stream: str, given: Input, window: int, resume: Path | None, timeout: float, as_json: bool
 ) -> int:
+    from ockam_fsm.kernel.errors import LocalSessionError
     from ockam_fsm.net.node import TcpNode
     from ockam_fsm.net.streams.publisher import StreamPublisher
     from ockam_fsm.net.streams.publisher_file import PublisherFile
@@ -95,15 +96,21 @@ async def _publish(
     kept = None if kept_in is None else _loaded(kept_in)
     skipped = 0 if kept is None else kept.image.confirmed + len(kept.image.messages)
     await _in_a_thread(lambda: given.skip(skipped))
-    async with TcpNode() as local:
-        config = PublisherConfig(window=window)
-        publisher = (StreamPublisher(local, route, config=config) if kept_in is None
-                     else StreamPublisher(local, route, config=config, kept=kept, keep=kept_in.keep))  # fmt: skip
-        await publisher.__aenter__()
-        sending = asyncio.ensure_future(_send(publisher, given, window))
-        done = await _watched(sending, publisher, timeout)
-        left = publisher.accepted - publisher.confirmed
-        publisher.close()
+    try:
+        async with TcpNode() as local:
+            config = PublisherConfig(window=window)
+            publisher = (StreamPublisher(local, route, config=config) if kept_in is None
+                         else StreamPublisher(local, route, config=config, kept=kept, keep=kept_in.keep))  # fmt: skip
+            await publisher.__aenter__()
+            sending = asyncio.ensure_future(_send(publisher, given, window))
+            done = await _watched(sending, publisher, timeout)
+            left = publisher.accepted - publisher.confirmed
+            publisher.close()
+    except (OSError, LocalSessionError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if resume is None or not isinstance(cause, OSError):
+            raise
+        fail(f"cannot write {resume}: {cause.strerror}.", "Name another file with --resume.")
     _report(publisher, stream, skipped, left, done, as_json)
     if done and given.problem[0]:
         fail(*given.problem)
