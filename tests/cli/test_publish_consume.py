@@ -158,28 +158,27 @@ def until(seen: object) -> None:
     deadline = time.monotonic() + SECONDS
     while not seen():  # type: ignore[operator]
         assert time.monotonic() < deadline
-        time.sleep(0.005)
+        time.sleep(0.02)
 
 
 @pytest.mark.slow
 def test_a_killed_publisher_resumes_and_a_restarted_node_too(tmp_path: Path) -> None:
     """Both are killed in the middle: nothing is stored twice, and nothing is lost."""
-    where, count = kept_address(), 3000
+    where, count = kept_address(), 1500
     given, state, path = tmp_path / "given", tmp_path / "state", tmp_path / "streams.db"
     lines = [b"%d" % number for number in range(count)]
     given.write_bytes(b"\n".join(lines))
     words = ["publish", "numbers", str(given), "--node", where, "--resume", str(state), "--json"]
-    for stop_at in (200, 800):
-        with serving(where, f"sqlite:{path}"), process(*words) as sender:
-            until(lambda enough=stop_at: state.exists() and json.loads(state.read_bytes())["confirmed"] > enough)
-            sender.send_signal(signal.SIGKILL)
-            sender.wait(SECONDS)
+    with serving(where, f"sqlite:{path}"), process(*words) as sender:
+        until(lambda: state.exists() and json.loads(state.read_bytes())["confirmed"] > 200)
+        sender.send_signal(signal.SIGKILL)
+        sender.wait(SECONDS)
     with serving(where, f"sqlite:{path}") as node, process(*words) as sender:
         out, _ = sender.communicate(timeout=SECONDS)
         assert sender.returncode == 0
         told = json.loads(out)
         assert (told["confirmed"], told["unconfirmed"], told["state_losses"]) == (count, 0, 0)
-        assert told["resumed_after"] > 800
+        assert told["resumed_after"] > 200
         node.send_signal(signal.SIGTERM)
         assert node.wait(SECONDS) == 0
     assert stored_at(path, "numbers") == lines
@@ -219,7 +218,7 @@ def test_wrong_arguments_have_clear_errors(where: str, tmp_path: Path) -> None:
         ([*publish, text, "--resume", text], "holds no state of a publisher"),
         ([*publish, text, "--resume", other], "is of a publisher to other, not to s"),
         ([*publish, text, "--resume", str(tmp_path)], "cannot read"),
-        ([*publish, text, "--resume", str(tmp_path / "no" / "state")], "No such file"),
+        ([*publish, text, "--resume", str(tmp_path / "no" / "state")], "state: No such file"),
         ([*publish, text, "--hex"], "'text' is no line of hexadecimal digits"),
         ([*publish, text, "--hex", "--null"], "exclude each other"),
         ([*publish[:2], text, "--node", "here"], "HOST:PORT"),
