@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from ockam_fsm.checking import Backend, BackendUnavailable, explore
-from ockam_fsm.checking.sessions.known_bad import known_bad
-from ockam_fsm.checking.sessions.worlds import all_worlds
+from ockam_fsm.checking.shipped.worlds import shipped_known_bad, shipped_worlds
 from ockam_fsm.cli.shared.pins import LABEL, SECTIONS, pins
 from ockam_fsm.cli.shared.world_index import Candidate, ours
 
@@ -38,8 +37,8 @@ def found(candidate: Candidate, backend: Backend) -> dict[str, Any]:
 def test_everything_is_pinned_in_its_order() -> None:
     assert PINNED["label"] == LABEL
     assert list(PINNED) == ["label", *SECTIONS]
-    assert [entry["name"] for entry in PINNED["worlds"]] == [world.name for world in all_worlds()]
-    assert [entry["name"] for entry in PINNED["known_bad"]] == [one.name for one in known_bad()]
+    assert [entry["name"] for entry in PINNED["worlds"]] == [world.name for world in shipped_worlds()]
+    assert [entry["name"] for entry in PINNED["known_bad"]] == [one.name for one in shipped_known_bad()]
 
 
 def test_what_is_pinned_is_what_is_claimed() -> None:
