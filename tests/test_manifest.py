@@ -51,15 +51,19 @@ def test_what_is_pinned_is_what_is_claimed() -> None:
         assert len(entry["trace"]) == (entry["trace_length"] or 0)
 
 
-LARGE_STATES = 10_000
-"""Larger worlds are searched by numba in `make test-all`, and by the standard library in `make nightly`."""
+LARGE_STATES, LONG_TRACE = 10_000, 12
+"""Larger worlds, and known-bad machines with longer counterexamples, are searched by numba in `make test-all`, and by
+the standard library in `make nightly`."""
+
+
+def is_large(entry: dict[str, Any]) -> bool:
+    return (entry.get("states") or 0) > LARGE_STATES or (entry.get("trace_length") or 0) > LONG_TRACE
 
 
 def each_world(*, large: pytest.MarkDecorator) -> pytest.MarkDecorator:
     """A parameter for each pinned world; large ones get a mark of their own."""
     worlds = [
-        pytest.param(name, marks=large if (entry.get("states") or 0) > LARGE_STATES else pytest.mark.slow)
-        for name, entry in BY_NAME.items()
+        pytest.param(name, marks=large if is_large(entry) else pytest.mark.slow) for name, entry in BY_NAME.items()
     ]
     return pytest.mark.parametrize("name", worlds)
 

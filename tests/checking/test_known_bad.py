@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +14,7 @@ from ockam_fsm.checking import Kind, PropertyResult, Verdict, World, explore, re
 from ockam_fsm.checking.sessions.known_bad import KnownBad
 from ockam_fsm.checking.shipped.worlds import shipped_known_bad, shipped_worlds
 
+LONG_TRACE = 12
 REFUTED = [one for one in shipped_known_bad() if not one.property.startswith("W")]
 
 
@@ -34,8 +39,15 @@ def violated(world: World, found: PropertyResult) -> bool:
     return judged[-1] and not any(judged[:-1])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("bad", REFUTED, ids=lambda one: one.name)
+def each() -> Iterator[Any]:
+    """Those whose counterexample is long have large worlds, and are searched in `make test-all`."""
+    pinned = json.loads((Path(__file__).parents[2] / "spec" / "manifest.json").read_text())["known_bad"]
+    steps = {entry["name"]: entry["trace_length"] for entry in pinned}
+    for one in REFUTED:
+        yield pytest.param(one, marks=pytest.mark.thorough if steps[one.name] > LONG_TRACE else pytest.mark.slow)
+
+
+@pytest.mark.parametrize("bad", list(each()), ids=lambda one: one.name)
 def test_its_counterexample_leads_to_the_violation(bad: KnownBad) -> None:
     world = only(bad)
     found = explore(world, backend="stdlib")[bad.property]

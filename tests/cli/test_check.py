@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ockam_fsm.checking.sessions.known_bad import known_bad
-from ockam_fsm.checking.sessions.worlds import all_worlds
+from ockam_fsm.checking.shipped.worlds import shipped_known_bad, shipped_worlds
 from ockam_fsm.cli import app, check
 from ockam_fsm.cli.app import DIFFERS, OK, USAGE
 from ockam_fsm.cli.shared import world_index
@@ -69,18 +68,18 @@ def test_a_type_means_all_its_worlds_and_says_so(monkeypatch: pytest.MonkeyPatch
 
 def test_all_means_every_world_and_every_known_bad_machine() -> None:
     names = [candidate.name for candidate in world_index.chosen("all", "")]
-    assert names == [*(world.name for world in all_worlds()), *(bad.name for bad in known_bad())]
+    assert names == [*(world.name for world in shipped_worlds()), *(bad.name for bad in shipped_known_bad())]
 
 
 def test_a_known_bad_machine_is_judged_by_its_own_property_alone() -> None:
     judged = {
         one.name: [rule.id for rule in one.world.properties] for one in world_index.ours().values() if one.because
     }
-    assert judged == {bad.name: [bad.property] for bad in known_bad()}
+    assert judged == {bad.name: [bad.property] for bad in shipped_known_bad()}
 
 
 def test_a_known_bad_machine_that_its_property_does_not_reject_is_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    innocent = next(world for world in all_worlds() if world.name == SMALL)
+    innocent = next(world for world in shipped_worlds() if world.name == SMALL)
     candidate = world_index.Candidate("innocent", innocent, None, "S1", "nothing")
     monkeypatch.setattr(world_index, "ours", lambda: {"innocent": candidate})
     result = invoke("innocent")
@@ -89,7 +88,7 @@ def test_a_known_bad_machine_that_its_property_does_not_reject_is_1(monkeypatch:
 
 
 def test_rejection_by_another_property_will_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    bad = next(one for one in known_bad() if one.name == "route-outlives-failure")
+    bad = next(one for one in shipped_known_bad() if one.name == "route-outlives-failure")
     candidate = world_index.Candidate("wrong-name", bad.world, None, "S2", "nothing")
     monkeypatch.setattr(world_index, "ours", lambda: {"wrong-name": candidate})
     assert invoke("wrong-name").exit_code == DIFFERS
