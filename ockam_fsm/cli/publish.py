@@ -21,16 +21,17 @@ from ockam_fsm.cli.shared.stream_options import (
     NodeOption,
     NullOption,
     PartitionOption,
-    escaped,
     the_end,
     the_node,
+    the_partition,
     the_stream,
 )
 from ockam_fsm.kernel.text import neutral
 
 if TYPE_CHECKING:
-    from ockam_fsm.net.streams.publisher import StreamPublisher
+    from ockam_fsm.net.streams.publisher import Kept, StreamPublisher
     from ockam_fsm.net.streams.publisher_file import PublisherFile
+    from ockam_fsm.runtime.encoding.message import Route
 
 RESUME_HELP = (
     "Keep what is needed to go on in this file. Run again with the same file and the same input after a kill: what was "
@@ -73,18 +74,18 @@ def publish(
     """
     end, where = the_end(null, hexadecimal), the_node(node)
     the_stream(stream)
-    steps = [f"tcp://{where}", "stream", escaped(stream), *([] if partition is None else [str(partition)])]
+    route = the_partition(where, stream, partition)
     source = _opened(file)
     try:
         given = Input(source, end, hexadecimal)
-        run_to_the_end(_publish("/".join(steps), stream, given, window, resume, timeout, as_json))
+        run_to_the_end(_publish(route, stream, given, window, resume, timeout, as_json))
     finally:
         if file != STANDARD_INPUT:
             source.close()
 
 
 async def _publish(
-    route: str, stream: str, given: Input, window: int, resume: Path | None, timeout: float, as_json: bool
+    route: Route, stream: str, given: Input, window: int, resume: Path | None, timeout: float, as_json: bool
 ) -> int:
     from ockam_fsm.kernel.errors import LocalSessionError
     from ockam_fsm.net.node import TcpNode
@@ -117,7 +118,7 @@ async def _publish(
     return 0 if done and not left else 1
 
 
-def _loaded(kept_in: PublisherFile):  # type: ignore[no-untyped-def]
+def _loaded(kept_in: PublisherFile) -> Kept | None:
     try:
         return kept_in.load()
     except OSError as error:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ockam_fsm.cli.app import fail
+
+if TYPE_CHECKING:
+    from ockam_fsm.runtime.encoding.message import Route
 
 NodeOption = Annotated[
     str,
@@ -43,8 +46,9 @@ def the_stream(name: str) -> str:
     return name
 
 
-def escaped(name: str) -> str:
-    """A stream's name as a step of a route."""
-    from urllib.parse import quote
+def the_partition(node: str, stream: str, partition: int | None) -> Route:
+    """The way of a publisher to one partition of a stream (clause 12.10)."""
+    from ockam_fsm.net.routes import tcp
+    from ockam_fsm.runtime.encoding.message import local
 
-    return quote(name, safe="")
+    return (tcp(node), *map(local, ("stream", stream, *([] if partition is None else [str(partition)]))))

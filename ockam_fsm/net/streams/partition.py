@@ -2,7 +2,7 @@
 
 Rule 1: the core decides (`StreamWorker`); this file moves messages, and carries what the storage says into the loop.
 Rule 2: what is given to the storage within one turn of the loop is one append. The storage groups further.
-Rule 3: what the storage says of a log that was opened again since is nobody's business.
+Rule 3: what the storage says of a log that was opened again since is ignored.
 Rule 4: a push that waits to be stored, and a pull that waits to be read, are charged to the peer that sent them. A few
         pulls are read at once, and no more: what is read takes memory that nobody pays for.
 Rule 5: a response holds as many messages as a message of this node may. What no response could hold is not stored.

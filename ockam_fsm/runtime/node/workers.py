@@ -37,7 +37,7 @@ from ockam_fsm.runtime.node.commands import StateChanged
 from ockam_fsm.runtime.node.dead_letters import short_repr
 from ockam_fsm.runtime.node.ledger import GiveUp, Receipt, weight_of
 from ockam_fsm.runtime.node.router import Access, Envelope, Inner, Router, refuse_awaitable
-from ockam_fsm.runtime.session.config import BackOff, count_problems, seconds_problems
+from ockam_fsm.runtime.session.config import BackOff, back_off_problems, count_problems, seconds_problems
 
 HANDLER_RAISED = "handler raised"
 STOPPED_RAISED = "stopped raised"
@@ -76,9 +76,11 @@ class RestartPolicy:
     back_off: BackOff = field(default_factory=BackOff)
 
     def __post_init__(self) -> None:
-        problems = [*count_problems(self, "restarts"), *seconds_problems(self, "quiet_seconds")]
-        if not isinstance(self.back_off, BackOff):
-            problems.append(f"back_off: {self.back_off!r}, a BackOff belongs")
+        problems = [
+            *count_problems(self, "restarts"),
+            *seconds_problems(self, "quiet_seconds"),
+            *back_off_problems(self, "back_off"),
+        ]
         if problems:
             raise DefinitionError("restart policy", problems)
 

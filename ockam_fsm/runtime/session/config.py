@@ -72,6 +72,13 @@ class BackOff:
         return plain * (1.0 + self.jitter * (2.0 * fraction - 1.0))
 
 
+def back_off_problems(config: object, *names: str) -> Iterator[str]:
+    """What is wrong with fields that are back-offs."""
+    for name in names:
+        if not isinstance(getattr(config, name), BackOff):
+            yield f"{name}: {getattr(config, name)!r}, a BackOff belongs"
+
+
 @dataclass(frozen=True, slots=True)
 class Durations:
     """How long the timers run, in seconds. `idle_seconds` None: this end never gives up a silent peer by itself."""
@@ -86,8 +93,7 @@ class Durations:
     def __post_init__(self) -> None:
         names = ("negotiation_seconds", "keepalive_seconds", "idle_seconds", "retention_seconds", "request_seconds")
         problems = [*seconds_problems(self, *names, least=LEAST_SECONDS, optional=("idle_seconds",))]
-        if not isinstance(self.back_off, BackOff):
-            problems.append(f"back_off: {self.back_off!r}, a BackOff belongs")
+        problems += back_off_problems(self, "back_off")
         if problems:
             raise DefinitionError("durations", problems)
 

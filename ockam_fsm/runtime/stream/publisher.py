@@ -28,7 +28,7 @@ from ockam_fsm.runtime.encoding.stream_messages import (
     decode_response,
     encode_request,
 )
-from ockam_fsm.runtime.session.config import BackOff, count_problems
+from ockam_fsm.runtime.session.config import BackOff, back_off_problems, count_problems
 from ockam_fsm.runtime.session.effects import PEER_LOST_STATE
 from ockam_fsm.runtime.stream.commands import (
     CancelTimer,
@@ -62,9 +62,7 @@ class PublisherConfig:
     retry: BackOff = field(default_factory=BackOff)
 
     def __post_init__(self) -> None:
-        problems = [*count_problems(self, "window", least=1)]
-        if not isinstance(self.retry, BackOff):
-            problems.append(f"retry: {self.retry!r}, a BackOff belongs")
+        problems = [*count_problems(self, "window", least=1), *back_off_problems(self, "retry")]
         if problems:
             raise DefinitionError("publisher", problems)
 

@@ -3,7 +3,7 @@
 Rule 1: a record of a publisher has two numbers: the last that is stored, and the last that is accepted. It is looked up
         in the log before the session of the publisher is made (`known`), so that the session's answer speaks for it.
 Rule 2: what was given to the storage is confirmed in the order in which it was given, when it is stored.
-Rule 3: a log that failed is opened anew; what is still said of the one before it is nobody's business.
+Rule 3: a log that failed is opened anew; what is still said of the one before it is ignored.
 Source: spec/sessions.md clauses 12.3 to 12.7; machines/stream.py.
 """
 
@@ -19,7 +19,7 @@ from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.machines.stream import STREAM, StreamEvent, StreamState
 from ockam_fsm.runtime.encoding.message import Route
 from ockam_fsm.runtime.encoding.stream_messages import MAX_PULLED_MESSAGES, Pull, Push, Pushed, Status, StreamError
-from ockam_fsm.runtime.session.config import BackOff, count_problems
+from ockam_fsm.runtime.session.config import BackOff, back_off_problems, count_problems
 from ockam_fsm.runtime.stream.commands import (
     Append,
     CancelTimer,
@@ -54,9 +54,7 @@ class StreamConfig:
     back_off: BackOff = field(default_factory=BackOff)
 
     def __post_init__(self) -> None:
-        problems = [*count_problems(self, "pending", least=1)]
-        if not isinstance(self.back_off, BackOff):
-            problems.append(f"back_off: {self.back_off!r}, a BackOff belongs")
+        problems = [*count_problems(self, "pending", least=1), *back_off_problems(self, "back_off")]
         if problems:
             raise DefinitionError("stream worker", problems)
 
