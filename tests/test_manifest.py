@@ -51,7 +51,7 @@ def test_what_is_pinned_is_what_is_claimed() -> None:
         assert len(entry["trace"]) == (entry["trace_length"] or 0)
 
 
-LARGE_STATES, LONG_TRACE = 10_000, 12
+LARGE_STATES, LONG_TRACE = 2_000, 12
 """Larger worlds, and known-bad machines with longer counterexamples, are searched by numba in `make test-all`, and by
 the standard library in `make nightly`."""
 

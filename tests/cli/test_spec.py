@@ -54,6 +54,12 @@ def test_a_model_without_a_pin_differs(root: Path) -> None:
     assert (result.exit_code, result.stderr) == (1, "not as pinned: MCImplicitTransient: it has no pin\n")
 
 
+@pytest.mark.parametrize(("most", "ran"), [("934", []), ("935", ["MCExplicitTransient"])])
+def test_models_with_more_states_are_left_out(root: Path, most: str, ran: list[str]) -> None:
+    result = invoked(root, "MCExplicitTransient", "--up-to", most, "--json")
+    assert [entry["name"] for entry in json.loads(result.stdout)["models"]] == ran
+
+
 @pytest.mark.parametrize(
     ("names", "workers", "expected"),
     [(["MCNode"], 4, [4]), (["MCNeverReap"], 4, [1]), (["MCNode", "MCRequestFails"], 4, [1, 1])],
@@ -106,7 +112,11 @@ def test_only_a_shortest_counterexample_has_a_length() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "fact"),
-    [(["MCNothing"], "there is no model 'MCNothing'"), (["MCExplicitTransient", "--pin"], "only the whole is pinned")],
+    [
+        (["MCNothing"], "there is no model 'MCNothing'"),
+        (["MCExplicitTransient", "--pin"], "only the whole is pinned"),
+        (["--up-to", "20000", "--pin"], "only the whole is pinned"),
+    ],
 )
 def test_wrong_usage(root: Path, arguments: list[str], fact: str) -> None:
     result = invoked(root, *arguments)

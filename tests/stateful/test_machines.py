@@ -26,7 +26,7 @@ from tests.stateful.sockets import SOCKET_MACHINES
 def budget(examples: int, steps: int, **more: Any) -> settings:
     return settings(
         max_examples=examples, stateful_step_count=steps, deadline=None, database=None, derandomize=True,
-        suppress_health_check=list(HealthCheck), **more,
+        suppress_health_check=list(HealthCheck), report_multiple_bugs=False, **more,
     )  # fmt: skip
 
 

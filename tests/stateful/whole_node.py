@@ -274,7 +274,9 @@ class WholeNode:
         assert ledger.held_bytes == sum(one.held_bytes for one in origins), "the account is not the sum over origins"
         assert ledger.outside_bytes == sum(one.held_bytes for one in origins if one.outside), "what peers hold"
         found = sum(self.found())
-        assert ledger.held_bytes == found, f"{ledger.held_bytes} bytes are charged, {found} bytes are found"
+        # A responder that was given up is charged no more, and ends with the deliveries that wait.
+        ending = bool(self.node.router.afterwards) and ledger.held_bytes < found
+        assert ending or ledger.held_bytes == found, f"{ledger.held_bytes} bytes are charged, {found} bytes are found"
         if not self.node.router.busy:
             assert not left_behind(self.node), "a carrier or a charge is gone, and somebody still counts on it"
 
