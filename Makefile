@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 K ?=
 FUZZ_INPUTS ?= 1000000
-# `make test-all` leaves the models with more states to `make nightly`: ten of 67 models take two thirds of the time.
+# `make test-all` leaves the models with more states to `make nightly`: 9 of 70 models take two thirds of the time.
 TLC_STATES ?= 20000
 # These tests reach every branch of kernel, machines and runtime; tracing all tests would double their time.
 COVERED := tests/kernel tests/machines tests/runtime tests/specification/test_traces.py
@@ -83,7 +83,7 @@ test-all: $(VENV)/.all fuzz ## what takes minutes or needs Java, SPIN or Node.js
 	@$(call need,node,nodejs)
 	@$(call need,java,openjdk-17-jre-headless)
 	$(BIN)/ockam-fsm spec --up-to $(TLC_STATES)
-	$(PYTEST) -m thorough
+	$(PYTEST) -m 'thorough and not nightly'
 
 nightly: $(VENV)/.all spec mutants kit-mutants kafka ## what takes longer still
 	$(PYTEST) -m nightly

@@ -7,6 +7,7 @@ To pin anew: `ockam-fsm check all --pin spec/manifest.json`. `make spec` compare
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,26 +56,25 @@ LARGE_STATES, LONG_TRACE = 2_000, 12
 """Larger worlds, and known-bad machines with longer counterexamples, are searched by numba in `make test-all`, and by
 the standard library in `make nightly`."""
 
+LARGEST_STATES = 300_000
+"""Worlds that are larger still are searched in `make nightly` only."""
+
 
 def is_large(entry: dict[str, Any]) -> bool:
     return (entry.get("states") or 0) > LARGE_STATES or (entry.get("trace_length") or 0) > LONG_TRACE
 
 
-def each_world(*, large: pytest.MarkDecorator) -> pytest.MarkDecorator:
-    """A parameter for each pinned world; large ones get a mark of their own."""
-    worlds = [
-        pytest.param(name, marks=large if is_large(entry) else pytest.mark.slow) for name, entry in BY_NAME.items()
-    ]
-    return pytest.mark.parametrize("name", worlds)
+def each_world(suites: Callable[[dict[str, Any]], pytest.MarkDecorator]) -> pytest.MarkDecorator:
+    """A parameter for each pinned world, in its suite."""
+    return pytest.mark.parametrize("name", [pytest.param(name, marks=suites(entry)) for name, entry in BY_NAME.items()])
 
 
-@each_world(large=pytest.mark.nightly)
+@each_world(lambda entry: pytest.mark.nightly if is_large(entry) else pytest.mark.slow)
 def test_the_standard_library_finds_what_is_pinned(name: str) -> None:
     assert found(ours()[name], "stdlib") == BY_NAME[name]
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("name", BY_NAME)
+@each_world(lambda entry: pytest.mark.nightly if (entry.get("states") or 0) > LARGEST_STATES else pytest.mark.thorough)
 def test_numba_finds_the_same(name: str) -> None:
     assert found(ours()[name], "numba") == BY_NAME[name]
 

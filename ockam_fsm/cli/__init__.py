@@ -4,20 +4,10 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from importlib import import_module
 from typing import Any, NoReturn
 
-from ockam_fsm.cli.app import OK, app, defect
+from ockam_fsm.cli.app import COMMANDS, OK, app, defect
 from ockam_fsm.cli.shared.streams import prepare
-
-COMMANDS = (
-    "types", "show", "export", "render", "check", "simulate", "replay", "validate", "spec", "node", "send", "session",
-    "publish", "consume", "conform",
-)  # fmt: skip
-"""The modules that add a command, in the order of the help."""
-
-for _name in COMMANDS:
-    import_module(f"{__name__}.{_name}")
 
 
 def main() -> NoReturn:
@@ -35,4 +25,4 @@ def main() -> NoReturn:
     sys.exit(output.lost or code)
 
 
-__all__ = ["app", "main"]
+__all__ = ["COMMANDS", "app", "main"]

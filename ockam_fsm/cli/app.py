@@ -9,8 +9,9 @@ Rule 4: what is put out may be a peer's text: consoles neutralise it and read no
         file of another tool (`document`) is in UTF-8, whatever the terminal.
 Rule 5: an argument that no command could use (not UTF-8, a number without a sensible end) is refused for all of them.
 
-A new command is a module of this package with a function under `@command`, and its name in `COMMANDS` of
-`__init__.py`. Its docstring is its help. Heavy imports belong into the function: `--help` should not wait for them.
+A new command is a module of this package with a function under `@command`, and its name in `COMMANDS`. Its docstring is
+its help. A module is imported when its command is named; heavy imports belong into the function all the same, since
+`--help` imports every module.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar, cast
@@ -29,9 +31,15 @@ import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from ockam_fsm.kernel.text import described, neutral
+
+COMMANDS = (
+    "types", "show", "export", "render", "check", "simulate", "replay", "validate", "spec", "node", "send", "session",
+    "publish", "consume", "conform",
+)  # fmt: skip
+"""The modules that add a command, in the order of the help."""
 
 OK, DIFFERS, USAGE = 0, 1, 2
 PIPED_WIDTH = 160
@@ -41,8 +49,25 @@ MAX_SECONDS = 3e8
 TRACEBACK = "OCKAM_FSM_TRACEBACK"
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+class Commands(TyperGroup):
+    """Imports the module of a command when the command is named: all of them take three times as long as most need."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        # For a name that does not exist all of them are imported: the suggestion comes from what is there.
+        for name in [cmd_name] if cmd_name in COMMANDS else COMMANDS:
+            if name not in self.commands:
+                import_module(f"{__package__}.{name}")
+        self.commands.update(cast(TyperGroup, typer.main.get_command(app)).commands)
+        return super().get_command(ctx, cmd_name)
+
+
 app = typer.Typer(
     name="ockam-fsm",
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,

@@ -84,3 +84,14 @@ def test_the_program_itself_runs_without_colours_when_piped() -> None:
     assert done.stderr.startswith("error: there is no type 'no-such-type'.")
     assert "\x1b" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_command_imports_no_module_of_another_command() -> None:
+    program = (
+        "import atexit, sys; from ockam_fsm.cli import main; sys.argv[1:] = ['types']\n"
+        "atexit.register(lambda: print(*(name for name in sys.modules if name.startswith('ockam_fsm.cli'))))\n"
+        "main()"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    imported = set(shown.splitlines()[-1].split())
+    assert {f"ockam_fsm.cli.{command}" for command in COMMANDS} & imported == {"ockam_fsm.cli.types"}

@@ -58,7 +58,11 @@ def test_a_defect_is_rejected_for_its_clause(defect: Defect) -> None:
     assert defect.clause in failed(report), reasons(report)
 
 
-@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: str(defect.name))
+@pytest.mark.parametrize(
+    "defect",
+    [pytest.param(one, marks=() if number % 8 == 0 else pytest.mark.nightly) for number, one in enumerate(DEFECTS)],
+    ids=lambda defect: str(defect.name),
+)
 def test_a_defect_is_rejected_by_pipe(defect: Defect) -> None:
     program = (
         "import sys; from ockam_fsm.conformance.pipe import serve; from tests.conformance.defects import DEFECTS\n"

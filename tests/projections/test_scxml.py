@@ -101,13 +101,15 @@ def interpreted(machine: AnyMachine) -> Any:
     return processor.start()  # type: ignore[no-untyped-call]
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    "steps", [pytest.param(1_000, marks=pytest.mark.slow), pytest.param(5_000, marks=pytest.mark.nightly)]
+)
 @pytest.mark.parametrize("machine", MACHINES, ids=[m.name for m in MACHINES])
-def test_another_interpreter_goes_the_same_way(machine: AnyMachine) -> None:
+def test_another_interpreter_goes_the_same_way(machine: AnyMachine, steps: int) -> None:
     choose = random.Random(machine.name)
     theirs, ours = interpreted(machine), start(machine)
     taken = set()
-    for _ in range(1_500):
+    for _ in range(steps):
         event = choose.choice(machine.events)
         theirs.send(event.name)
         try:

@@ -56,12 +56,12 @@ def only(world: World, property_id: str) -> PropertyResult:
 
 
 TLC = {entry["name"]: entry for entry in json.loads((ROOT / "spec" / "manifest.json").read_text())["tlc"]}
+LARGE_STATES = 20_000
 COUNTED = [one for one in specified() if one.counts]
 
 
 def size(one: TlcModel) -> pytest.MarkDecorator:
-    two_sided = one.config.session_type.renegotiated_by(Role.RESPONDER)
-    return pytest.mark.thorough if two_sided else pytest.mark.slow
+    return pytest.mark.thorough if TLC[of_pair(one).name]["states"] > LARGE_STATES else pytest.mark.slow
 
 
 def witnesses_of(one: TlcModel) -> dict[str, int]:
