@@ -24,13 +24,15 @@ from ockam_fsm.projections.gallery import Catalogue
 from ockam_fsm.projections.tla_model import Model
 from ockam_fsm.specification.tlc_models import TlcModel, specified
 from ockam_fsm.specification.tlc_node_model import TlcNodeModel, specified_nodes
+from ockam_fsm.specification.tlc_stream_model import TlcStreamModel, specified_streams
 
 FOLDER = "spec/tla"
 PACKAGED = Path(__file__).parents[1] / FOLDER
 """Where an installed package has the modules that are written by hand; a clone has them in its own folder."""
 TABLES, MODELS = f"{FOLDER}/tables", f"{FOLDER}/models"
 PAGE = "ockam_fsm/specification/tlc_models.py"
-NODE, PAGE_OF_NODES = "Node", "ockam_fsm/specification/tlc_node_model.py"
+NODE, CONSUMING = "Node", "Consuming"
+PAGES = {NODE: "ockam_fsm/specification/tlc_node_model.py", CONSUMING: "ockam_fsm/specification/tlc_stream_model.py"}
 REQUEST_STEPS = ("S9_OneReplyEach",)
 ORDERS = (OPEN, SEND, REQUEST, WITHDRAW, RENEGOTIATE, CLOSE, STOP)
 
@@ -42,15 +44,20 @@ def texts(book: Catalogue) -> dict[str, str]:
         for one in book.subjects()
     }
     for model in models():
-        page = PAGE_OF_NODES if model.extends == NODE else PAGE
-        files |= {f"{MODELS}/{name}": text for name, text in tla_model.texts(model, page).items()}
+        made = tla_model.texts(model, PAGES.get(model.extends, PAGE))
+        files |= {f"{MODELS}/{name}": text for name, text in made.items()}
     return files
 
 
 @cache
 def models() -> tuple[Model, ...]:
     """Every model that TLC runs, in order."""
-    return (*map(of_pair, specified()), *_requests(), *map(of_node, specified_nodes()))
+    return (
+        *map(of_pair, specified()),
+        *_requests(),
+        *map(of_node, specified_nodes()),
+        *map(of_stream, specified_streams()),
+    )
 
 
 def checkable(kind: str, book: Catalogue) -> dict[str, str]:
@@ -130,6 +137,20 @@ def of_node(one: TlcNodeModel) -> Model:
         extends=NODE,
         constants={name: str(value) for name, value in one.bounds.items()},
         definitions={name: tla.literal(value) for name, value in one.budgets.items()},
+        wrong=one.wrong,
+        refuted=bool(one.rejects),
+        invariants=one.invariants,
+        properties=one.steps,
+    )
+
+
+def of_stream(one: TlcStreamModel) -> Model:
+    """The model of a consumer and the workers that it asks: every bound is the world's."""
+    return Model(
+        name=f"MC{tla.module_name(one.name)}",
+        about=one.about,
+        extends=CONSUMING,
+        constants={name: str(value) for name, value in one.bounds.items()},
         wrong=one.wrong,
         refuted=bool(one.rejects),
         invariants=one.invariants,

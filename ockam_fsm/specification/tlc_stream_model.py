@@ -1,0 +1,101 @@
+"""What TLC checks of a consumer and the workers that it asks, as data: the world, its witness, and the wrong ones.
+
+Theory: as in tlc_models.py. Each model takes its bounds from the world that the explorer searches, and is expected to
+find as many states and transitions, and counterexamples and the witness in as many steps.
+
+Rule 1: a wrong worker is said again in `spec/tla/Consuming.tla`, as one operator that replaces the right one.
+Left out: R4 and `waits-for-ever`, for the reason that Consuming.tla gives; publishers, whose sessions are those of
+SessionPair.tla.
+Source: spec/sessions.md sections 8 and 9, clauses 12.7 to 12.9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from ockam_fsm.checking.streams.known_bad import wrong_streams
+from ockam_fsm.checking.streams.names import CONSUMER, PROCESSING_FAILS, RESTART
+from ockam_fsm.checking.streams.worlds import stream_worlds
+from ockam_fsm.checking.world import World
+
+CLAIMS = ("S15d_IndexPassesOnlyProcessed", "S23_IndexRises", "S30_ProcessedInOrder")
+WITNESS = "Never_W8"
+OF_STATES = ("S15d_IndexPassesOnlyProcessed",)
+"""What is claimed of every state; the rest is claimed of every step."""
+
+REJECTED_BY = {
+    "any-response-counts": "S23_IndexRises",
+    "index-saved-before-processing": "S15d_IndexPassesOnlyProcessed",
+    "index-overwritten": "S23_IndexRises",
+    "passes-over": "S30_ProcessedInOrder",
+}
+"""Known-bad consumer or index worker -> the claim that rejects it."""
+
+WRONG_OPERATORS = {
+    "any-response-counts": (("Judge", "BelieveAnyResponse"),),
+    "index-saved-before-processing": (("HandOver", "SaveAndHandOver"),),
+    "index-overwritten": (("JudgeSave", "KeepTheLatest"),),
+    "passes-over": (("BuryFirst", "PassOver"),),
+}
+"""What a wrong worker replaces."""
+
+
+@dataclass(frozen=True)
+class TlcStreamModel:
+    """One model of a consumer. `rejects`: the claim that a wrong one, or the witness, refutes; empty: all hold."""
+
+    name: str
+    about: str
+    world: World
+    claims: tuple[str, ...]
+    rejects: str = ""
+    wrong: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def invariants(self) -> tuple[str, ...]:
+        return tuple(claim for claim in self.claims if claim in OF_STATES)
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        return tuple(claim for claim in self.claims if claim not in OF_STATES)
+
+    @property
+    def bounds(self) -> dict[str, object]:
+        """The bounds of the world, by their names in Consuming.tla."""
+        extra, faults = self.world.extra_bounds, self.world.faults.get(CONSUMER, {})
+        (stream, *_) = self.world.actors
+        return {
+            "Messages": stream.stored,  # type: ignore[attr-defined]
+            "Limit": extra["limit"],
+            "Tries": extra["tries"],
+            "Pulls": extra["pulls"],
+            "Restarts": faults.get(RESTART, 0),
+            "Failures": faults.get(PROCESSING_FAILS, 0),
+            "InFlight": self.world.network.in_flight,
+        }
+
+
+@cache
+def specified_streams() -> tuple[TlcStreamModel, ...]:
+    """Every model of a consumer, the whole one first."""
+    (world,) = [one for one in stream_worlds() if one.name == "stream:consuming"]
+    return (
+        TlcStreamModel("stream consuming", f"a stream: {world.description}", world, CLAIMS),
+        _witness(world),
+        *_known_bad(),
+    )
+
+
+def _witness(world: World) -> TlcStreamModel:
+    said = {one.id: one.sentence for one in world.properties}
+    about = f"a stream: {said[WITNESS.removeprefix('Never_')]}, so this claim is refuted"
+    return TlcStreamModel("witness stream consuming", about, world, (WITNESS,), rejects=WITNESS)
+
+
+def _known_bad() -> Iterator[TlcStreamModel]:
+    for one in wrong_streams():
+        if claim := REJECTED_BY.get(one.name):
+            about, wrong = f"{one.name}: {one.because}", WRONG_OPERATORS[one.name]
+            yield TlcStreamModel(one.name, about, one.world, (claim,), rejects=claim, wrong=wrong)
