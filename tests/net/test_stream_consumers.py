@@ -110,6 +110,19 @@ def test_a_message_that_cannot_be_processed_is_a_dead_letter_with_the_reason() -
     over_tcp(main())
 
 
+def test_why_a_stream_is_not_made_is_told_at_once() -> None:
+    """The answer to `stream_create` is an error: it ends the attempt with its reason, and nobody waits for a timer."""
+
+    async def main() -> None:
+        async with streams() as (here, _, where), consumer(here, where, partition=70, request_seconds=60.0) as reader:
+            waiting = asyncio.ensure_future(reader.next())
+            await until(lambda: reader.restarts >= 1)
+            assert reader.reason == "session closed: error message: 71 partitions: 1 to 64 belong"
+            waiting.cancel()
+
+    over_tcp(main())
+
+
 @pytest.mark.slow
 def test_a_consumer_waits_for_a_stream_that_is_away() -> None:
     where, storage = kept_address(), MemoryStorage()

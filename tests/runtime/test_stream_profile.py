@@ -18,7 +18,7 @@ from ockam_fsm.runtime.encoding.stream_messages import (
     encode_response,
 )
 from ockam_fsm.runtime.session.handshake import Place
-from ockam_fsm.runtime.session.signals import Answer, Data, Generation, Hello, Keepalive, Signal
+from ockam_fsm.runtime.session.signals import Answer, Data, Error, Generation, Hello, Keepalive, Signal
 from ockam_fsm.runtime.stream.profile import StreamProfile
 
 PLAIN, SECOND = StreamProfile("s"), StreamProfile("s", 1, 3)
@@ -53,7 +53,6 @@ def test_the_answer_names_the_worker_of_the_stream(profile: StreamProfile, parti
 
 
 WRONG: list[tuple[Any, StreamProfile, str]] = [
-    (StreamError("full"), PLAIN, "no stream"),
     (StreamCreated("other"), PLAIN, "misplaced"),
     (StreamCreated("s", 0), PLAIN, "misplaced"),
     (StreamCreated("s", 0), SECOND, "misplaced"),
@@ -68,6 +67,12 @@ def test_an_answer_for_another_stream_or_partition_does_not_count(
 ) -> None:
     with pytest.raises(RemoteSessionError, match=reason):
         answer(response, profile)
+
+
+@pytest.mark.parametrize("profile", [PLAIN, SECOND])
+def test_an_error_says_that_there_is_no_stream_and_why(profile: StreamProfile) -> None:
+    assert answer(StreamError("full"), profile) == Error("full")
+    assert answer(StreamError("full"), profile, ()) == Error("full")  # nobody has to reach whoever said it
 
 
 def test_a_stream_that_cannot_be_reached_is_no_answer() -> None:

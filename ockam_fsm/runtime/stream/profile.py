@@ -3,6 +3,7 @@
     place         signal   payload
     -             Hello    stream_create, or stream_create_partitioned with the number of partitions
     HANDSHAKE     Answer   its response; the last address of the return route is the stream's worker
+    HANDSHAKE     Error    `error`: there is no such stream, and why
     WORKER        Data     the payload itself: pushes, pulls and their responses
 
 Rule 1: a service answers once for each partition. An answer for another one is not this session's.
@@ -24,7 +25,7 @@ from ockam_fsm.runtime.encoding.stream_messages import (
     encode_request,
 )
 from ockam_fsm.runtime.session.handshake import NO_RETURN_ROUTE, Place, worker_route
-from ockam_fsm.runtime.session.signals import Answer, Data, Hello, Signal
+from ockam_fsm.runtime.session.signals import Answer, Data, Error, Hello, Signal
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class StreamProfile:
             return Data(payload)
         created = decode_response(payload)
         if isinstance(created, StreamError):
-            raise RemoteSessionError("no stream", created.reason)
+            return Error(created.reason)
         wanted = (self.stream_name, None if self.partitions is None else self.partition)
         if not isinstance(created, StreamCreated) or (created.stream_name, created.partition) != wanted:
             raise RemoteSessionError("misplaced", "an answer for another stream or partition")
