@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ockam_fsm.net.streams.consumer import StreamConsumer
     from ockam_fsm.net.streams.publisher import StreamPublisher
     from ockam_fsm.net.streams.service import StreamService
+    from ockam_fsm.net.streams.session import StreamSession
     from ockam_fsm.storage.memory import MemoryStorage
     from ockam_fsm.storage.sqlite import SqliteStorage
 
@@ -94,6 +95,7 @@ __all__ = [
     "StreamConsumer",
     "StreamPublisher",
     "StreamService",
+    "StreamSession",
     "TcpLimits",
     "TcpNode",
     "TcpSession",
@@ -113,6 +115,7 @@ _ON_FIRST_USE = {
     "StreamConsumer": "net.streams.consumer",
     "StreamPublisher": "net.streams.publisher",
     "StreamService": "net.streams.service",
+    "StreamSession": "net.streams.session",
     "TcpLimits": "net.connection",
     "TcpNode": "net.node",
     "TcpSession": "net.session",

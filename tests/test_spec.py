@@ -22,7 +22,7 @@ from ockam_fsm.kernel.machine import Counter, Row
 from ockam_fsm.machines import MACHINES, parts, publisher, session, spawner, vocabulary
 from ockam_fsm.machines.vocabulary import Effect, Event, State
 from ockam_fsm.runtime.encoding.message import local
-from ockam_fsm.runtime.node import services
+from ockam_fsm.runtime.node import services, stream_end
 from ockam_fsm.runtime.session import commands, config, handshake, host, knowledge, link, request, signals
 from ockam_fsm.runtime.session import session as core
 from ockam_fsm.runtime.session.commands import Timer
@@ -49,7 +49,7 @@ ROOT = Path(__file__).parent.parent
 SESSIONS = ROOT / "spec" / "sessions.md"
 WORDS: tuple[ModuleType, ...] = (
     vocabulary, session, spawner, parts, core, knowledge, handshake, host, link, request, config, signals, commands,
-    publisher, stream_publisher, stream_worker, stream_consumer,
+    publisher, stream_publisher, stream_worker, stream_consumer, stream_end,
 )  # fmt: skip
 
 CLAUSE = r"\d{1,2}\.\d{1,2}"

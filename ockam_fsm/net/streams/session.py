@@ -1,0 +1,160 @@
+"""A bidirectional stream session: a stream, a publisher and a consumer each way, as one address.
+
+    # on one node                                         # on the other node
+    async with StreamSession.connect(                     async with StreamSession.connect(
+        node, "tcp://hub:4000/stream",                        node, "tcp://hub:4000/stream",
+        sending="to-b", receiving="to-a",                     sending="to-a", receiving="to-b",
+    ) as session:                                         ):
+        await node.request((session.address, local("echo")), b"hello")
+
+The two nodes need not reach each other, nor be there at the same time: both reach the hub.
+
+Rule 1: what is sent to `address` is published as it is, routes and all; the other end routes it on from its own node,
+        and its replies come back. Sessions of any type may be embedded: their route begins with `address`.
+Rule 2: at least once, and in order, each way: a publisher keeps what it has accepted until it is stored, and the index
+        is saved when a message was handed to the worker that it is for, or is a dead letter. However often the hub, a
+        connection or a storage fails, the session goes on, and its address stays the same.
+Rule 3: leaving the `async with` takes nothing more, and waits until what was accepted is stored, unless an exception
+        leaves it.
+Rule 4: a publisher that closes for good ends the session: what relies on it is told, and what waits are dead letters.
+Left out: going on after a restart of this process. What is not stored then is lost, as with any publisher that keeps
+        nothing, and the end has another address.
+Source: spec/sessions.md clause 12.11; Ockam's bidirectional stream client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+
+from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.net.arguments import TextOrRoute, route_of
+from ockam_fsm.net.node import TcpNode
+from ockam_fsm.net.streams.consumer import StreamConsumer
+from ockam_fsm.net.streams.publisher import StreamPublisher
+from ockam_fsm.runtime.encoding.message import Address, local
+from ockam_fsm.runtime.node.stream_end import StreamEnd
+
+GROUP = "stream session"
+CLOSED_HERE = "the stream session below is closed"
+
+
+class StreamSession:
+    """One end of it, in one event loop."""
+
+    def __init__(
+        self,
+        node: TcpNode,
+        publisher: StreamPublisher,
+        consumer: StreamConsumer,
+        *,
+        sending: str,
+        capacity: int = 1000,
+    ) -> None:
+        """Publisher and consumer are opened and closed by this session. `sending`: the stream that the publisher is
+        for. `capacity`: how many messages may wait for the publisher's window; one more is a dead letter.
+
+        Raises:
+            LocalSessionError: the node has stopped.
+        """
+        node.require_running()
+        self._node, self._sending, self._capacity = node, sending, capacity
+        self.publisher, self.consumer = publisher, consumer
+        """To look at: what is confirmed, and why either waits (`reason`)."""
+        self._end: StreamEnd | None = None
+        self._closing = False
+        self._accepted = asyncio.Event()
+        self._publishing: asyncio.Task[None] | None = None
+        self._consuming: asyncio.Task[None] | None = None
+
+    @classmethod
+    def connect(
+        cls, node: TcpNode, service: TextOrRoute, *, sending: str, receiving: str, group: str = GROUP
+    ) -> StreamSession:
+        """A session over two streams of one service, which makes them where there are none.
+
+        `service` is the route to it: `tcp://HOST:PORT/stream`. `sending` and `receiving` name the streams; the other
+        end names them the other way round. `group`: whose saved index it is that the receiving end goes on from.
+
+        Raises:
+            LocalSessionError: `service` is no route, or the node has stopped.
+            DefinitionError: a name is of the wrong type.
+        """
+        way = route_of(service)
+        consumer = StreamConsumer(node, way, receiving, group=group)
+        return cls(node, StreamPublisher(node, (*way, local(sending))), consumer, sending=sending)
+
+    @property
+    def address(self) -> Address:
+        """Where messages for the other end go. It never changes.
+
+        Raises:
+            LocalSessionError: the session was not opened.
+        """
+        if self._end is None:
+            raise LocalSessionError("the stream session is not open: use it with `async with`")
+        return self._end.address
+
+    async def __aenter__(self) -> StreamSession:
+        """Open it. It takes messages at once, and carries them as soon as the service is there."""
+        if self._end is not None:
+            raise LocalSessionError("the stream session was opened before: make another one")
+        router, receiving = self._node.node.router, self.consumer.config.stream_name
+        await self.publisher.__aenter__()
+        self._end = StreamEnd(router, self._sending, receiving, self._capacity, self._accepted.set)
+        self._publishing = self._node.loop.create_task(self._publish(self._end))
+        self._consuming = self._node.loop.create_task(self._consume(self._end))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._end is not None
+        assert self._publishing is not None
+        assert self._consuming is not None
+        try:
+            failure = await _ended(self._consuming)
+            self._retire(self._end, CLOSED_HERE)
+            if error is None:
+                if failure is not None:
+                    raise failure
+                self._closing = True
+                self._accepted.set()
+                await self._publishing
+                await self.publisher.flush()
+        finally:
+            await _ended(self._publishing)
+            self._end.discard(CLOSED_HERE)
+            self.publisher.close()
+            await self.consumer.__aexit__(kind, error, trace)
+
+    async def _publish(self, end: StreamEnd) -> None:
+        while True:
+            while (payload := end.pop()) is not None:
+                try:
+                    await self.publisher.send(payload)
+                except (LocalSessionError, RemoteSessionError, asyncio.CancelledError) as error:
+                    self._retire(end, str(error))
+                    end.lose(payload, str(error))
+                    raise
+            if self._closing:
+                return
+            self._accepted.clear()
+            await self._accepted.wait()
+
+    async def _consume(self, end: StreamEnd) -> None:
+        async for message in self.consumer:
+            self._node.order(lambda node, data=message.data: end.arrived(data))  # type: ignore[misc]
+            while end.delivering and self._node.running:
+                await asyncio.sleep(0)
+
+    def _retire(self, end: StreamEnd, detail: str) -> None:
+        if self._node.running:
+            self._node.order(lambda node: end.retire(detail))
+
+
+async def _ended(task: asyncio.Task[None]) -> BaseException | None:
+    """Cancel a task, and wait until it has ended. The result is what it had raised before."""
+    task.cancel()
+    await asyncio.wait([task])
+    return None if task.cancelled() else task.exception()

@@ -1,0 +1,156 @@
+"""One end of a bidirectional stream session as a resident of the node, without I/O: who publishes and reads is an edge.
+
+Theory: what is sent to its address leaves as a message of one stream, whole, with the rest of its onward route and with
+its return route. What the other stream brings is routed on, with this address before its return route, so that replies
+leave by the first stream again. To a session that is embedded in it this end is what a connection is: a carrier.
+
+What is published is the BARE struct `{return_stream: string, message: data}`, as Ockam's own client writes it. The
+message is encoded as in a frame; `return_stream` is the stream that its sender consumes.
+
+Rule 1: what waits for the publisher is bounded, and charged to whoever sent it.
+Rule 2: what a stream brings is from outside, from a host that nobody knows. It reaches no private worker, and where it
+        makes this node connect to is the policy's affair.
+Rule 3: what cannot be carried or read is a dead letter with a reason. Nothing here raises.
+Left out: the streams (net/streams/session.py), and publishers for whatever stream a message names (clause 15.30).
+Source: spec/sessions.md clause 12.11; the discussion, "forwarding sessions may be embedded". The struct was read in
+        Ockam's source only (`Ockam.Stream.Client.BiDirectional`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ockam_fsm.kernel.errors import RemoteSessionError
+from ockam_fsm.kernel.text import neutral
+from ockam_fsm.runtime.encoding import bare
+from ockam_fsm.runtime.encoding.frames import decode_message, encode_message
+from ockam_fsm.runtime.encoding.gate import MAX_PAYLOAD_BYTES, PAYLOAD_TOO_LARGE, refusal
+from ockam_fsm.runtime.encoding.message import Address, Message
+from ockam_fsm.runtime.encoding.stream_messages import MAX_MESSAGE_BYTES
+from ockam_fsm.runtime.node.ledger import NODE_FULL, Origin, Receipt, weight_of
+from ockam_fsm.runtime.node.router import Access, Dependent, Envelope, Resident, Router
+
+WINDOW_FULL = "too many messages wait for the stream"
+IS_OVER = "the stream session is over"
+ANOTHER_STREAM = "replies to another stream"
+_PUSH_BYTES = MAX_PAYLOAD_BYTES - MAX_MESSAGE_BYTES
+"""What a push takes besides its data."""
+_SHOWN = 100
+
+
+class StreamEnd:
+    """Made at a fresh secret address. It carries messages until `retire`."""
+
+    __slots__ = ("_accepted", "_capacity", "_label", "_sending", "address", "dependents", "origin", "router", "waiting")
+    replies = False
+
+    def __init__(
+        self, router: Router, sending: str, receiving: str, capacity: int, accepted: Callable[[], object]
+    ) -> None:
+        """`sending` and `receiving` name the streams that this end publishes to and consumes. At most `capacity`
+        messages wait. `accepted` is called for each one that does.
+
+        Raises:
+            LocalSessionError: UTF-8 cannot write a name.
+        """
+        self._sending, self._label = sending, bare.string(receiving)
+        self.router = router
+        self.address = router.fresh_address()
+        self.origin = Origin(str(self.address), outside=True)
+        """Whose the messages are that the stream brings."""
+        self.dependents: dict[Dependent, None] = {}
+        self.waiting: dict[Receipt, bytes] = {}
+        """What is to be published, the oldest first."""
+        self._capacity, self._accepted = capacity, accepted
+        router.register(self.address, self, Access.SECRET)
+
+    def carries(self, address: Address) -> bool:
+        return True
+
+    def sent(self, address: Address, carrier: Resident) -> None:
+        """Nothing: it begins no messages."""
+
+    def fire(self, timer: object) -> None:
+        """Nothing: it sets no timers."""
+
+    def relied_on_by(self, dependent: Dependent) -> None:
+        self.dependents[dependent] = None
+
+    def dropped_by(self, dependent: Dependent) -> None:
+        self.dependents.pop(dependent, None)
+
+    # Out --------------------------------------------------------------------------------------------------------------
+
+    def take(self, envelope: Envelope) -> None:
+        message = replace(envelope.message, onward_route=envelope.message.onward_route[1:])
+        self.router.leaves(message, self)
+        payload = self._label + bare.data(encode_message(message))
+        if len(payload) > self.router.max_payload_bytes - _PUSH_BYTES:
+            self.router.bury(PAYLOAD_TOO_LARGE, message, self.address, f"{len(payload)} bytes with its routes")
+            return
+        full = len(self.waiting) >= self._capacity
+        receipt = None if full else self.router.ledger.take(self.router.serving, weight_of(message))
+        if receipt is None:
+            self.router.bury(WINDOW_FULL if full else NODE_FULL, message, self.address)
+            return
+        self.router.ledger.may_give_up(receipt, self._give_up)
+        self.waiting[receipt] = payload
+        self._accepted()
+
+    def pop(self) -> bytes | None:
+        """What is to be published next; it waits no more."""
+        if not self.waiting:
+            return None
+        receipt = next(iter(self.waiting))
+        self.router.ledger.give_back(receipt)
+        return self.waiting.pop(receipt)
+
+    def lose(self, payload: bytes, detail: str) -> None:
+        """This cannot be published any more."""
+        self.router.bury(IS_OVER, _read(payload)[1], self.address, detail)
+
+    def discard(self, detail: str) -> None:
+        """Nothing that waits will be published."""
+        while (payload := self.pop()) is not None:
+            self.lose(payload, detail)
+
+    def _give_up(self, receipt: Receipt) -> None:
+        self.router.ledger.give_back(receipt)
+        self.router.bury(NODE_FULL, _read(self.waiting.pop(receipt))[1], self.address, receipt.origin.name)
+
+    # In ---------------------------------------------------------------------------------------------------------------
+
+    def arrived(self, payload: bytes) -> None:
+        """The stream has brought this: route it on."""
+        try:
+            stream, whole = _read(payload)
+        except RemoteSessionError as error:
+            self.router.bury(error.reason, Message((self.address,), (), payload), self.address, error.detail)
+            return
+        message = replace(whole, return_route=(self.address, *whole.return_route))
+        if stream != self._sending:
+            self.router.bury(ANOTHER_STREAM, message, self.address, neutral(stream[:_SHOWN]))
+        elif refused := refusal(whole, self.router.max_payload_bytes):
+            reason, detail = refused
+            self.router.bury(reason, message, self.address, detail)
+        else:
+            self.router.route(Envelope(message, self), self.origin)
+
+    @property
+    def delivering(self) -> bool:
+        """Something that the stream has brought has not reached its worker yet."""
+        return bool(self.origin.queue)
+
+    def retire(self, detail: str) -> None:
+        """Its address vanishes, and the sessions that rely on it are told. What waits may still be published."""
+        self.router.unregister(self.address)
+        self.router.lose(self.dependents, detail)
+
+
+def _read(payload: bytes) -> tuple[str, Message]:
+    """The stream for replies, and the message."""
+    reader = bare.Reader(payload)
+    stream, message = reader.string(), decode_message(reader.data())
+    reader.end()
+    return stream, message
