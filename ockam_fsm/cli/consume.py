@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +19,10 @@ from ockam_fsm.cli.shared.stream_options import (
     the_node,
     the_stream,
 )
+from ockam_fsm.cli.shared.stream_waiting import TimeoutOption, Waiting, give_up, watched
+
+if TYPE_CHECKING:
+    from ockam_fsm.net.streams.consumer import StreamConsumer
 
 
 @command
@@ -29,6 +34,7 @@ def consume(
     until_idle: Annotated[
         float, typer.Option("--until-idle", metavar="SECONDS", min=0.0, help="End when nothing was new. 0: never.")
     ] = 0.0,
+    timeout: TimeoutOption = None,
     null: NullOption = False,
     hexadecimal: HexOption = False,
     as_json: JsonOption = False,
@@ -36,9 +42,9 @@ def consume(
     """Print each message of a stream on a line, from where the group has stopped.
 
     The index is saved when the line was written and flushed. So after a kill the last lines may come again, and none is
-    left out. `--json` prints one object on each line.
+    left out. `--json` prints one object on each line. A node that is away is waited for.
 
-    Exit codes: 0 ended by --until-idle, 1 the peer or the network failed, 2 wrong usage, 130 Ctrl-C.
+    Exit codes: 0 ended by --until-idle, 1 given up after --timeout, 2 wrong usage, 130 Ctrl-C.
 
     Examples:
 
@@ -47,40 +53,56 @@ def consume(
     """
     end, where = the_end(null, hexadecimal), the_node(node)
     the_stream(stream)
-    run_to_the_end(_consume(f"tcp://{where}/stream", stream, group, partition, until_idle, end, hexadecimal, as_json))
+    writer = _Writer(end, hexadecimal, as_json)
+    run_to_the_end(_consume(where, stream, group, partition, until_idle or None, timeout, writer))
 
 
 async def _consume(
-    route: str,
+    where: str,
     stream: str,
     group: str,
     partition: int | None,
-    until_idle: float,
-    end: bytes,
-    hexadecimal: bool,
-    as_json: bool,
+    until_idle: float | None,
+    timeout: float | None,
+    writer: _Writer,
 ) -> int:
     from ockam_fsm.net.node import TcpNode
     from ockam_fsm.net.streams.consumer import StreamConsumer
 
-    count = 0
+    waiting = Waiting(where)
     async with TcpNode() as local:
-        consumer = StreamConsumer(local, route, stream, group=group, partition=partition)
+        consumer = StreamConsumer(local, f"tcp://{where}/stream", stream, group=group, partition=partition)
         async with consumer:
+            reading = asyncio.ensure_future(_read(consumer, until_idle, writer))
             try:
-                while (message := await consumer.next(until_idle or None)) is not None:
-                    _write(message.index, message.data, end, hexadecimal, as_json)
-                    count += 1
+                done = await watched(
+                    reading, lambda: (consumer.pulled, writer.count), timeout, lambda: waiting.say(consumer.waits_for)
+                )
             finally:
                 failed = f", started again {consumer.restarts} times ({consumer.reason})" if consumer.restarts else ""
-                err().print(f"{count} messages of {stream} for group {group}{failed}", soft_wrap=True)
+                err().print(f"{writer.count} messages of {stream} for group {group}{failed}", soft_wrap=True)
+    if not done:
+        give_up(consumer.waits_for or "the stream has not answered")
     return 0
 
 
-def _write(index: int, data: bytes, end: bytes, hexadecimal: bool, as_json: bool) -> None:
-    if as_json:
-        print_json_line({"index": index, "text": data.decode("utf-8", "backslashreplace"), "hex": data.hex()})
-        return
-    sys.stdout.flush()
-    sys.stdout.buffer.write((data.hex().encode() if hexadecimal else data) + end)
-    sys.stdout.buffer.flush()
+async def _read(consumer: StreamConsumer, until_idle: float | None, writer: _Writer) -> None:
+    while (message := await consumer.next(until_idle)) is not None:
+        writer.write(message.index, message.data)
+
+
+class _Writer:
+    """Writes messages to standard output. `count`: how many."""
+
+    def __init__(self, end: bytes, hexadecimal: bool, as_json: bool) -> None:
+        self.count = 0
+        self._end, self._hexadecimal, self._as_json = end, hexadecimal, as_json
+
+    def write(self, index: int, data: bytes) -> None:
+        if self._as_json:
+            print_json_line({"index": index, "text": data.decode("utf-8", "backslashreplace"), "hex": data.hex()})
+        else:
+            sys.stdout.flush()
+            sys.stdout.buffer.write((data.hex().encode() if self._hexadecimal else data) + self._end)
+            sys.stdout.buffer.flush()
+        self.count += 1

@@ -26,6 +26,7 @@ from ockam_fsm.cli.shared.stream_options import (
     the_partition,
     the_stream,
 )
+from ockam_fsm.cli.shared.stream_waiting import TimeoutOption, Waiting, give_up, watched
 from ockam_fsm.kernel.text import neutral
 
 if TYPE_CHECKING:
@@ -37,10 +38,8 @@ RESUME_HELP = (
     "Keep what is needed to go on in this file. Run again with the same file and the same input after a kill: what was "
     "accepted before is skipped in the input, and nothing is stored twice."
 )
-TIMEOUT_HELP = "Give up when nothing was confirmed for so many seconds. 0: never."
 STANDARD_INPUT = Path("-")
 MOST_BYTES = 8 * 2**20
-REPORT_SECONDS = 1.0
 CLEAR_LINE = "\r\x1b[2K"
 T = TypeVar("T")
 
@@ -55,7 +54,7 @@ def publish(
     partition: PartitionOption = None,
     window: Annotated[int, typer.Option(min=1, max=10_000, help="How many messages may wait for confirmation.")] = 64,
     resume: Annotated[Path | None, typer.Option("--resume", metavar="STATE", help=RESUME_HELP)] = None,
-    timeout: Annotated[float, typer.Option(min=0.0, help=TIMEOUT_HELP)] = 0.0,
+    timeout: TimeoutOption = None,
     null: NullOption = False,
     hexadecimal: HexOption = False,
     as_json: JsonOption = False,
@@ -64,7 +63,7 @@ def publish(
 
     A node, a connection or a storage that fails is waited for. What is not confirmed is sent again, and stored once.
 
-    Exit codes: 0 every message is confirmed, 1 some are not, 2 wrong usage, 130 Ctrl-C.
+    Exit codes: 0 every message is confirmed, 1 given up after --timeout, 2 wrong usage, 130 Ctrl-C.
 
     Examples:
 
@@ -78,14 +77,21 @@ def publish(
     source = _opened(file)
     try:
         given = Input(source, end, hexadecimal)
-        run_to_the_end(_publish(route, stream, given, window, resume, timeout, as_json))
+        run_to_the_end(_publish(route, stream, given, window, resume, timeout, Waiting(where), as_json))
     finally:
         if file != STANDARD_INPUT:
             source.close()
 
 
 async def _publish(
-    route: Route, stream: str, given: Input, window: int, resume: Path | None, timeout: float, as_json: bool
+    route: Route,
+    stream: str,
+    given: Input,
+    window: int,
+    resume: Path | None,
+    timeout: float | None,
+    waiting: Waiting,
+    as_json: bool,
 ) -> int:
     from ockam_fsm.kernel.errors import LocalSessionError
     from ockam_fsm.net.node import TcpNode
@@ -104,7 +110,7 @@ async def _publish(
                          else StreamPublisher(local, route, config=config, kept=kept, keep=kept_in.keep))  # fmt: skip
             await publisher.__aenter__()
             sending = asyncio.ensure_future(_send(publisher, given, window))
-            done = await _watched(sending, publisher, timeout)
+            done = await _watched(sending, publisher, timeout, waiting)
             left = publisher.accepted - publisher.confirmed
             publisher.close()
     except (OSError, LocalSessionError) as error:
@@ -112,10 +118,12 @@ async def _publish(
         if resume is None or not isinstance(cause, OSError):
             raise
         fail(f"cannot write {resume}: {cause.strerror}.", "Name another file with --resume.")
-    _report(publisher, stream, skipped, left, done, as_json)
-    if done and given.problem[0]:
+    _report(publisher, stream, skipped, left, as_json)
+    if not done:
+        give_up(publisher.reason or "nothing was confirmed")
+    if given.problem[0]:
         fail(*given.problem)
-    return 0 if done and not left else 1
+    return 0
 
 
 def _loaded(kept_in: PublisherFile) -> Kept | None:
@@ -153,25 +161,27 @@ async def _in_a_thread(call: Callable[[], T]) -> T:
     return await found
 
 
-async def _watched(sending: asyncio.Future[None], publisher: StreamPublisher, timeout: float) -> bool:
+async def _watched(
+    sending: asyncio.Future[None], publisher: StreamPublisher, timeout: float | None, waiting: Waiting
+) -> bool:
     """Wait for the end, say how it goes, and give up when nothing is confirmed for too long."""
-    loop = asyncio.get_running_loop()
-    confirmed, since = publisher.confirmed, loop.time()
     terminal = sys.stderr.isatty()
-    while not (await asyncio.wait([sending], timeout=min(REPORT_SECONDS, timeout or REPORT_SECONDS)))[0]:
-        if publisher.confirmed > confirmed or publisher.confirmed == publisher.accepted:
-            confirmed, since = publisher.confirmed, loop.time()
+
+    def progress() -> int | None:
+        waits = publisher.confirmed < publisher.accepted or publisher.waits_for
+        return publisher.confirmed if waits else None
+
+    def tell() -> None:
         if terminal:
-            _progress(f"{publisher.confirmed} of {publisher.accepted} confirmed {publisher.reason}")
-        if timeout and loop.time() - since >= timeout:
-            sending.cancel()
-            break
-    if terminal:
-        _progress("")
-    if sending.done() and not sending.cancelled():
-        sending.result()
-        return True
-    return False
+            _progress(f"{publisher.confirmed} of {publisher.accepted} confirmed {publisher.waits_for}")
+        else:
+            waiting.say(publisher.waits_for)
+
+    try:
+        return await watched(sending, progress, timeout, tell)
+    finally:
+        if terminal:
+            _progress("")
 
 
 def _progress(text: str) -> None:
@@ -180,17 +190,13 @@ def _progress(text: str) -> None:
     err().print(text, end="", no_wrap=True, overflow="ellipsis")
 
 
-def _report(publisher: StreamPublisher, stream: str, skipped: int, left: int, done: bool, as_json: bool) -> None:
+def _report(publisher: StreamPublisher, stream: str, skipped: int, left: int, as_json: bool) -> None:
     losses = publisher.state_losses
     if as_json:
         print_json({"stream": stream, "confirmed": publisher.confirmed, "unconfirmed": left, "resumed_after": skipped,
                     "state_losses": losses})  # fmt: skip
     twice = f" The stream had lost its record {losses} times: some may be stored twice." if losses else ""
     err().print(f"{publisher.confirmed} messages confirmed by {stream}, {left} not.{twice}", soft_wrap=True)
-    if not done:
-        reason = publisher.reason or "nothing was confirmed"
-        remedy = "Check that a node with --stream runs there, or wait longer with --timeout."
-        err().print(f"Gave up: {reason}. {remedy}", soft_wrap=True)
 
 
 def _opened(file: Path) -> io.RawIOBase | BinaryIO:

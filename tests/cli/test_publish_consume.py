@@ -123,18 +123,66 @@ def test_partitions(where: str) -> None:
     assert "wide has no partition 2" in err
 
 
+REMEDY = "Check that a node with --stream runs there, or wait longer with --timeout."
+
+
 @pytest.mark.slow
 def test_when_nothing_is_confirmed_it_gives_up_in_time_and_says_what_to_do() -> None:
-    with process("publish", "s", "--node", nowhere(), "--timeout", "0.3", env=os.environ | {"COLUMNS": "20"}) as sender:
+    where = nowhere()
+    with process("publish", "s", "--node", where, "--timeout", "0.5", env=os.environ | {"COLUMNS": "20"}) as sender:
         assert sender.stdin is not None
         assert sender.stderr is not None
         sender.stdin.write(b"a line, and the pipe stays open\n")
         sender.stdin.flush()
         assert sender.wait(SECONDS) == 1
-        first, second = sender.stderr.read().decode().splitlines()
-    assert first == "0 messages confirmed by s, 1 not."
-    assert second.startswith("Gave up: ")
-    assert second.endswith("Check that a node with --stream runs there, or wait longer with --timeout.")
+        waiting, report, error, remedy = sender.stderr.read().decode().splitlines()
+    assert waiting.startswith(f"Waiting for {where}: ")
+    assert report == "0 messages confirmed by s, 1 not."
+    assert error == waiting.replace(f"Waiting for {where}", "error: gave up")
+    assert remedy == REMEDY
+
+
+@pytest.mark.slow
+def test_a_consumer_gives_up_as_well() -> None:
+    where = nowhere()
+    code, out, err = call("consume", "s", "--group", "g", "--node", where, "--timeout", "0.5")
+    waiting, report, error, remedy = err.splitlines()
+    assert (code, out) == (1, b"")
+    assert waiting == f"Waiting for {where}: connection lost: connection refused {where}."
+    assert report.startswith("0 messages of s for group g, started again")
+    assert (error, remedy) == (f"error: gave up: connection lost: connection refused {where}.", REMEDY)
+
+
+@pytest.mark.slow
+def test_they_say_what_they_wait_for_once_and_go_on_when_it_is_there() -> None:
+    where = kept_address()
+    with (
+        process("publish", "late", "--node", where) as sender,
+        process("consume", "late", "--group", "g", "--node", where) as reader,
+    ):
+        assert sender.stdin is not None
+        assert reader.stdout is not None
+        sender.stdin.write(b"kept\n")
+        sender.stdin.close()
+        errors = [one.stderr for one in (sender, reader) if one.stderr is not None]
+        for error in errors:
+            assert error.readline().startswith(f"Waiting for {where}: ".encode())
+        with serving(where):
+            assert reader.stdout.readline() == b"kept\n"
+            assert errors[1].readline() == f"{where} answers again.\n".encode()
+            assert sender.wait(SECONDS) == 0
+            assert errors[0].read().splitlines()[-1] == b"1 messages confirmed by late, 0 not."
+            reader.send_signal(signal.SIGINT)
+            assert reader.wait(SECONDS) == 130
+            assert errors[1].read().startswith(b"1 messages of late for group g, started again")
+
+
+@pytest.mark.slow
+def test_why_there_is_no_such_stream_is_said_once(where: str) -> None:
+    words = ("consume", "wide", "--group", "g", "--node", where, "--partition", "70", "--timeout", "2.5")
+    code, _, err = call(*words)
+    assert (code, err.count("Waiting for")) == (1, 1)
+    assert err.count("71 partitions: 1 to 64 belong") == 3  # what it waits for, the report, and the error
 
 
 @pytest.mark.slow
@@ -224,6 +272,8 @@ def test_wrong_arguments_have_clear_errors(where: str, tmp_path: Path) -> None:
         ([*publish[:2], text, "--node", "here"], "HOST:PORT"),
         ([*consume[:4], "--node", "127.0.0.1"], "HOST:PORT"),
         ([*publish, "--window", "0"], "--window"),
+        ([*publish, "--timeout", "0"], "--timeout"),
+        ([*consume, "--timeout", "0"], "--timeout"),
         ([*consume, "--partition", "-1"], "--partition"),
         ([*consume, "--until-idle", "nan"], "--until-idle"),
         (["publish", "", text], "a stream has a name"),

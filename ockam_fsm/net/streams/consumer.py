@@ -30,6 +30,7 @@ from ockam_fsm.runtime.encoding.message import local
 from ockam_fsm.runtime.encoding.stream_messages import (
     GetIndex,
     Pull,
+    Pulled,
     SaveIndex,
     StoredMessage,
     StreamError,
@@ -99,6 +100,10 @@ class StreamConsumer:
         self._failures = 0
         self.reason = ""
         """Why it failed, the last time."""
+        self.waits_for = ""
+        """Why it is started again; empty while the stream answers, and until it has failed for the first time."""
+        self.pulled = 0
+        """How often the stream has answered a pull, with messages or without."""
 
     async def __aenter__(self) -> StreamConsumer:
         return self
@@ -235,12 +240,14 @@ class StreamConsumer:
         """If it is not what was asked for, nothing else will come: the request is over."""
         commands = self._core.receive(response)
         if any(not isinstance(command, Ignored) for command in commands):
+            if isinstance(response, Pulled):
+                self.pulled, self.waits_for = self.pulled + 1, ""
             return commands
         reason = response.reason if isinstance(response, StreamError) else type(response).__name__
         return self._core.session_lost(f"another answer than was asked for: {neutral(reason)}")
 
     async def _restart(self, reason: str) -> list[ConsumerCommand]:
-        self.reason = reason
+        self.reason = self.waits_for = reason
         await self._end_session()
         self._require_open()
         self.restarts += 1

@@ -106,6 +106,8 @@ class StreamPublisher:
         """How often the stream had lost its record, so that messages may be stored twice."""
         self.reason = ""
         """Why the session failed or closed, the last time."""
+        self.waits_for = ""
+        """Why nothing can be sent now; empty while the stream answers, and until the first attempt has failed."""
 
     @property
     def confirmed(self) -> int:
@@ -213,15 +215,17 @@ class StreamPublisher:
         """From the node: the session has something to say."""
         match notice:
             case Established(resumed=resumed):
+                self.waits_for = ""
                 self._do(self._core.established(resumed))
             case Responded(int() as number, payload):
                 self._do(self._core.responded(number, payload))
             case RequestFailed(int() as number, reason):
                 self._do(self._core.failed(number, reason))
             case TimedOut(reason, detail):
-                self.reason = with_detail(reason, detail)
+                self.reason = self.waits_for = with_detail(reason, detail)
             case Closed(reason, detail):
-                self.reason, self._session = with_detail(reason, detail), None
+                self.reason = self.waits_for = with_detail(reason, detail)
+                self._session = None
                 self._do(self._core.session_closed(self.reason))
 
     def remembered(self, number: int) -> None:
