@@ -13,6 +13,7 @@ import pytest
 from ockam_fsm.net import connecting, listening
 from ockam_fsm.net import node as library
 from ockam_fsm.net.connection import TcpLimits
+from ockam_fsm.net.streams.session import StreamSession
 from ockam_fsm.runtime.encoding import frames, gate
 from ockam_fsm.runtime.node import dead_letters
 from ockam_fsm.runtime.node.connections import ConnectionConfig
@@ -26,6 +27,7 @@ HOLDERS: dict[str, object] = {
 }  # fmt: skip
 TAKERS: dict[str, Callable[..., object]] = {
     "Node": Node, "TcpNode": library.TcpNode, "TcpNode.spawner": library.TcpNode.spawner,
+    "StreamSession": StreamSession,
 }  # fmt: skip
 LIMITS = re.findall(r"\| `([\w.]+)` \| (\d+) ?(\w*) \|$", PAGE, re.M)
 

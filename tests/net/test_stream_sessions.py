@@ -50,6 +50,10 @@ async def echoed(node: TcpNode, through: StreamSession, payload: bytes) -> bytes
     return (await node.request((through.address, local("echo")), payload, timeout_seconds=20.0)).payload
 
 
+def saved_up_to(storage: MemoryStorage, index: int) -> bool:
+    return storage.saved_index("end", "to-b", 0).result() == index
+
+
 def has(answers: list[bytes], least: int) -> bool:
     return len(answers) >= least
 
@@ -78,9 +82,33 @@ def test_what_is_published_is_the_whole_message_and_the_return_route_leads_back(
             a.send(onward, b"x", return_route=(local("me"),), tracing_context="t")
             await until(lambda: seen)
             assert saved == [0]  # while it is handed over; afterwards:
-            await until(lambda: storage.saved_index("end", "to-b", 0).result() == 1)
+            await until(partial(saved_up_to, storage, 1))
             assert seen == [Message(onward[1:], (theirs.address, local("me")), b"x", "t")]
         assert stored_in(storage, "to-b") == [published(Message(onward[1:], (local("me"),), b"x", "t"))]
+
+    over_tcp(main())
+
+
+@pytest.mark.slow
+def test_the_ends_need_not_be_there_at_the_same_time() -> None:
+    """What is stored waits for the other end, in order. An end that comes back goes on where it stopped."""
+
+    async def main() -> None:
+        storage, seen = MemoryStorage(), dict[bytes, None]()
+
+        def keep(message: Message, context: Context) -> None:
+            seen[message.payload] = None
+
+        async with node_with_streams(storage) as hub:
+            for first in (0, 20):
+                async with TcpNode() as a, end(a, hub.addresses[0], "to-b", "to-a") as ours:
+                    for payload in numbered(20, first):
+                        a.send((ours.address, local("keep")), payload)
+                async with TcpNode() as b:
+                    b.worker("keep", keep, public=True)
+                    async with end(b, hub.addresses[0], "to-a", "to-b"):
+                        await until(partial(saved_up_to, storage, first + 20))
+                assert list(seen) == numbered(first + 20)
 
     over_tcp(main())
 
