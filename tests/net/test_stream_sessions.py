@@ -58,6 +58,7 @@ def has(answers: list[bytes], least: int) -> bool:
     return len(answers) >= least
 
 
+@pytest.mark.slow
 def test_an_echo_through_the_hub_both_ways() -> None:
     async def main() -> None:
         async with node_with_streams(MemoryStorage()) as hub, two_ends(hub.addresses[0]) as (a, ours, b, theirs):
@@ -116,7 +117,7 @@ def test_the_ends_need_not_be_there_at_the_same_time() -> None:
 @pytest.mark.slow
 def test_nothing_is_lost_when_the_hub_is_killed_and_comes_back(tmp_path: Path) -> None:
     """Its node ends as in a crash, and another one with the same file begins at the same place, twice."""
-    where, path, count = kept_address(), tmp_path / "streams.db", 30
+    where, path, count = kept_address(), tmp_path / "streams.db", 20
 
     async def main() -> None:
         async with two_ends(where) as (a, ours, b, theirs):
@@ -129,7 +130,7 @@ def test_nothing_is_lost_when_the_hub_is_killed_and_comes_back(tmp_path: Path) -
                     answers.append(answer)
 
             asking = [asyncio.ensure_future(ask(first)) for first in (0, 100)]  # before the hub is there
-            for least in (10, 30, 2 * count):
+            for least in (count // 2, count, 2 * count):
                 storage = SqliteStorage(path)
                 async with node_with_streams(storage, where) as hub:
                     await until(partial(has, answers, least))
@@ -146,6 +147,7 @@ def test_nothing_is_lost_when_the_hub_is_killed_and_comes_back(tmp_path: Path) -
     over_tcp(main())
 
 
+@pytest.mark.slow
 def test_hostile_messages_in_a_stream_are_dead_letters_and_the_session_goes_on() -> None:
     async def main() -> None:
         async with node_with_streams(MemoryStorage()) as hub, two_ends(hub.addresses[0]) as (a, ours, b, _):
@@ -167,6 +169,7 @@ def test_hostile_messages_in_a_stream_are_dead_letters_and_the_session_goes_on()
     over_tcp(main())
 
 
+@pytest.mark.slow
 def test_a_session_is_embedded_and_hears_when_the_stream_session_closes() -> None:
     async def main() -> None:
         async with node_with_streams(MemoryStorage()) as hub, TcpNode() as a, TcpNode() as b:
@@ -184,6 +187,7 @@ def test_a_session_is_embedded_and_hears_when_the_stream_session_closes() -> Non
     over_tcp(main())
 
 
+@pytest.mark.slow
 def test_leaving_waits_until_everything_is_stored() -> None:
     async def main() -> None:
         storage, where = MemoryStorage(), kept_address()
@@ -255,6 +259,7 @@ def test_a_session_ends_with_its_node() -> None:
     over_tcp(main())
 
 
+@pytest.mark.slow
 def test_connect_needs_the_service_and_two_names() -> None:
     async def main() -> None:
         async with node_with_streams(MemoryStorage()) as hub, TcpNode() as a, TcpNode() as b:

@@ -60,7 +60,7 @@ class StreamSession:
         node.require_running()
         self._node, self._sending, self._capacity = node, sending, capacity
         self.publisher, self.consumer = publisher, consumer
-        """To look at: what is confirmed, and why either waits (`reason`)."""
+        """To look at: what is confirmed, and what either waits for (`waits_for`)."""
         self._end: StreamEnd | None = None
         self._closing = False
         self._accepted = asyncio.Event()
