@@ -39,6 +39,7 @@ def conform(
     ] = "",
     echo: Annotated[str, typer.Option(metavar="ADDRESS", help="Its echo worker.")] = "",
     stream: Annotated[str, typer.Option(metavar="ADDRESS", help="Its stream service.")] = "",
+    stream_index: Annotated[str, typer.Option(metavar="ADDRESS", help="Its index worker.")] = "",
     profile: Annotated[
         str, typer.Option(help="Handshake profile: ockam or generation. By default ockam, with --pipe generation.")
     ] = "",
@@ -102,7 +103,7 @@ def conform(
     pace = Pace(patience, run_seconds=limit)
     waits = the_durations(durations)
     node = Target(the_address(target), spawner, echo, stream, speaks, kind, waits, declared, capacity or None,
-                  own_address, node_address, pace)  # fmt: skip
+                  own_address, node_address, stream_index, pace)  # fmt: skip
     if role not in ROLES:
         unknown("role", role, ROLES)
     the_cases(node, only or [], role)
@@ -360,6 +361,7 @@ def the_command(node: Target, run: str = "") -> str:
         "--spawner": node.spawner,
         "--echo": node.echo,
         "--stream": node.stream,
+        "--stream-index": node.stream_index,
         "--profile": node.profile.name,
         "--type": node.session_type.name,
         "--durations": durations_text(node.durations, node.declared),

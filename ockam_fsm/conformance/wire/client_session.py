@@ -40,13 +40,15 @@ NO_SESSION = "no session for this case: "
 
 @dataclass(frozen=True)
 class Attempt:
-    """A hello and what it is waiting for. `back`: the return route that it carries."""
+    """A hello and what it is waiting for. `back`: the return route that it carries. `door`: where it goes, if
+    not to the spawner."""
 
     wire: Wire
     session_id: bytes
     generation: Generation
     back: Route
     own_route: Route = ()
+    door: Route = ()
 
     @property
     def profile(self) -> Profile:
@@ -58,7 +60,7 @@ class Attempt:
 
     def send(self, meaning: str = "", *, wire: Wire | None = None) -> None:
         said = meaning or f"hello{f', generation {self.generation}' if self.profile.keeps_alive else ''}"
-        (wire or self.wire).send((self.wire.lab.target.host,), self.payload, self.back, said)
+        (wire or self.wire).send(self.door or (self.wire.lab.target.host,), self.payload, self.back, said)
 
     async def answered(self, seconds: float | None = None) -> Message | None:
         """The reply to it, whatever it is."""
@@ -202,15 +204,17 @@ def hello(
     inner: Address | None = None,
     back: Route | None = None,
     own_route: Route | None = None,
+    door: Route = (),
 ) -> Attempt:
-    """A hello to the spawner, not sent yet. In profile ockam the answer arrives at a handshake address of its own."""
+    """A hello to the spawner, or to `door`, not sent yet. In profile ockam the answer arrives at a handshake address of
+    its own."""
     profile = wire.lab.target.profile
     address = inner or fresh("inner")
     default = (address,) if profile.keeps_alive else (fresh("handshake"),)
     identifier = new_session_id(profile) if session_id is None else session_id
     contact = wire.lab.run.contact if own_route is None else own_route
     generation = Generation(number, starter, address)
-    return Attempt(wire, identifier, generation, default if back is None else back, contact)
+    return Attempt(wire, identifier, generation, default if back is None else back, contact, door)
 
 
 async def session(wire: Wire, *, confirmed: bool = True) -> ClientSession:

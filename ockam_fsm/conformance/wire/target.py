@@ -31,7 +31,8 @@ class Target:
     """`where`: HOST:PORT of the node under test; where it initiates, that of the kit. `durations`: as declared; those
     named in `declared` may be judged. `capacity`: how many responders its spawner may hold, None if undeclared.
     `own_address`: where the kit can be reached from the node (HOST:PORT, port 0: a free one); empty: where its
-    connections come from; `NOWHERE`: it cannot. `node_address`: where the node listens, if it initiates."""
+    connections come from; `NOWHERE`: it cannot. `node_address`: where the node listens, if it initiates.
+    `stream`, `stream_index`: its stream service and its index worker."""
 
     where: str
     spawner: str
@@ -44,6 +45,7 @@ class Target:
     capacity: int | None = None
     own_address: str = ""
     node_address: str = ""
+    stream_index: str = ""
     pace: Pace = Pace()
 
     @property
