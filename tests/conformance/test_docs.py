@@ -11,11 +11,12 @@ import typer
 from ockam_fsm.cli import app
 from ockam_fsm.conformance.report.expected_deviations import read_expected
 from tests.conformance.test_wire_initiators import TEETH as INITIATORS
+from tests.conformance.test_wire_streams import TEETH as STREAMS
 from tests.conformance.test_wire_teeth import TEETH as RESPONDERS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "conformance.md").read_text()
-NUMBERS = {35: "Thirty-five responders", 15: "fifteen initiators"}
+NUMBERS = {35: "Thirty-five responders", 15: "fifteen initiators", 36: "Thirty-six stream services"}
 
 
 def test_every_option_exists() -> None:
@@ -27,6 +28,7 @@ def test_every_option_exists() -> None:
 def test_the_numbers_of_defects_are_those_of_the_tests() -> None:
     assert NUMBERS[len(RESPONDERS)] in TEXT
     assert NUMBERS[len(INITIATORS)] in TEXT
+    assert NUMBERS[len(STREAMS)] in TEXT
 
 
 def test_the_example_of_expected_deviations_is_read() -> None:

@@ -27,11 +27,13 @@ def reports() -> Iterator[dict[str, Report]]:
 
 @contextmanager
 def our_targets(*options: str) -> Iterator[dict[str, Target]]:
-    """Two nodes of ours, each as a user starts it: every kind of session that the kit can judge from outside."""
-    waits = ("--durations", DURATIONS, *options)
+    """Two nodes of ours, each as a user starts it: every kind of session that the kit can judge from outside, and
+    streams."""
+    waits = ("--durations", DURATIONS, "--stream", *options)
     with our_node(*waits) as where, our_node(*waits, "--type", TWO_SIDED) as other:
         nodes = {name: target(where, kind, spawner=name) for name, kind in SPAWNERS.items()}
-        yield nodes | {TWO_SIDED: target(other, "two-sided", spawner="generation_spawner")}
+        nodes |= {TWO_SIDED: target(other, "two-sided", spawner="generation_spawner")}
+        yield {name: replace(node, stream="stream", stream_index="stream_index") for name, node in nodes.items()}
 
 
 @pytest.mark.slow

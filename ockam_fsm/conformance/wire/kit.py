@@ -29,7 +29,15 @@ from ockam_fsm.conformance.wire.case_context import (
     fresh,
     no_connection,
 )
-from ockam_fsm.conformance.wire.cases import connections, generations, handshakes, streams, table_cases, timing
+from ockam_fsm.conformance.wire.cases import (
+    connections,
+    generations,
+    handshakes,
+    publishers,
+    streams,
+    table_cases,
+    timing,
+)
 from ockam_fsm.conformance.wire.client_session import find_onward
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.stall_detector import StallDetector
@@ -42,8 +50,9 @@ Progress = Callable[[int, int, str], None]
 """How many cases are done, of how many, and which one is next."""
 
 SESSION_CASES: Sequence[Case] = (*handshakes.CASES, *generations.CASES, *timing.CASES)
-ALL_CASES: Sequence[Case] = (*connections.CASES, *streams.CASES, *SESSION_CASES)
-NAME_NO_SESSION = {one.name for one in (*connections.CASES, *streams.CASES)}
+STREAM_CASES: Sequence[Case] = (*streams.CASES, *publishers.CASES)
+ALL_CASES: Sequence[Case] = (*connections.CASES, *STREAM_CASES, *SESSION_CASES)
+NAME_NO_SESSION = {one.name for one in (*connections.CASES, *STREAM_CASES)}
 NEED_NO_SESSION = NAME_NO_SESSION | {"handshake"}
 MOST_SILENT = 2
 GRACE_SECONDS = 1.0
