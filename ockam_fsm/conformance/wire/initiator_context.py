@@ -63,12 +63,13 @@ class Asked:
         return worker_route(self.message.return_route, self.inner)
 
     def answer(
-        self, worker: Address, *, wire: Wire | None = None, back: Route | None = None, meaning: str = ""
-    ) -> None:
-        """Answer it, over its own or another connection, as `worker`."""
+        self, worker: Address, *, wire: Wire | None = None, back: Route | None = None, meaning: str = "",
+        resumed: bool = False,
+    ) -> None:  # fmt: skip
+        """Answer it, over its own or another connection, as `worker`. `resumed`: as if the kit remembered it."""
         profile = self.wire.lab.target.profile
         generation = self.hello.generation if profile.keeps_alive else None
-        payload = profile.encode(Answer(self.hello.session_id, generation, worker, False))
+        payload = profile.encode(Answer(self.hello.session_id, generation, worker, resumed))
         route = (worker,) if back is None else back
         (wire or self.wire).send(self.message.return_route, payload, route, meaning or "answer")
 
@@ -104,20 +105,28 @@ class InitiatorContext(CaseContext):
         Raises:
             Undecided: none comes.
         """
-        while self.listener.pending():  # of an earlier case
-            (await self.listener.next(1.0)).abort()
-        await self._begin()
+        await self.start()
         asked = await self.hello(self.wait_seconds)
         if asked is None:
             raise Undecided("no hello came: is the node told to open a session to this address?")
         return asked
 
+    async def start(self) -> None:
+        """Have the node begin anew."""
+        while self.listener.pending():  # of an earlier case
+            (await self.listener.next(1.0)).abort()
+        await self._begin()
+
+    async def take_connections(self) -> None:
+        """The node's new connections are wires from now on."""
+        while self.listener.pending():
+            self._welcome(self.adopt(await self.listener.next(1.0), "kit" if not self.wires else "kit, again"))
+
     async def hello(self, seconds: float) -> Asked | None:
         """The next hello, on whatever connection; None: none in time."""
         deadline = now() + seconds
         while True:
-            while self.listener.pending():
-                self._welcome(self.adopt(await self.listener.next(1.0), "kit" if not self.wires else "kit, again"))
+            await self.take_connections()
             for wire in self.wires:
                 message = await wire.hear(self.target.host, seconds=0.0)
                 if message is not None and (asked := self._asked(wire, message)) is not None:
