@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from ockam_fsm.runtime.session.handshake import Profile
 
 SCHEME = "tcp://"
-ROLES = ("initiator", "responder")
+ROLES = ("initiator", "responder", "stream")
+AS_HELP = "What the kit is: initiator, or (then it listens) responder, or stream: a stream service."
+RUN_HELP = "Where the kit listens: has the node begin. {route} is where to; {where} is its HOST:PORT."
 READ_BYTES, TAIL_BYTES = 65_536, 4096
 
 
@@ -54,12 +56,8 @@ def conform(
     own_address: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Where the node can reach this kit; `none`: nowhere.")
     ] = "",
-    role: Annotated[str, typer.Option("--as", help="What the kit is: initiator, or responder (then it listens).")] = (
-        "initiator"
-    ),
-    run: Annotated[
-        str, typer.Option(metavar="COMMAND", help="--as responder: opens a session of the node; {route} is where to.")
-    ] = "",
+    role: Annotated[str, typer.Option("--as", help=AS_HELP)] = "initiator",
+    run: Annotated[str, typer.Option(metavar="COMMAND", help=RUN_HELP)] = "",
     wait: Annotated[float, typer.Option(min=0.1, help="--as responder: seconds until a hello has to come.")] = 60.0,
     node_address: Annotated[
         str, typer.Option("--node", metavar="HOST:PORT", help="--as responder: where the node listens, if it does.")
@@ -107,8 +105,8 @@ def conform(
     if role not in ROLES:
         unknown("role", role, ROLES)
     the_cases(node, only or [], role)
-    if role == "responder":
-        run_to_the_end(_judge_initiator(node, only or [], expected, written, run, wait))
+    if role != "initiator":
+        run_to_the_end(_judge_initiator(node, only or [], expected, written, run, wait, role))
     else:
         run_to_the_end(_judge(node, only or [], expected, written))
 
@@ -200,7 +198,13 @@ async def _judge(node: Target, only: Iterable[str], expected: tuple[Expected, ..
 
 
 async def _judge_initiator(
-    node: Target, only: Iterable[str], expected: tuple[Expected, ...], written: _Written, run: str, wait: float
+    node: Target,
+    only: Iterable[str],
+    expected: tuple[Expected, ...],
+    written: _Written,
+    run: str,
+    wait: float,
+    role: str,
 ) -> int:
     from ockam_fsm.conformance.wire.initiator_kit import InitiatorKit
     from ockam_fsm.net.raw_peer import RawListener
@@ -211,8 +215,8 @@ async def _judge_initiator(
         fail(f"cannot listen at {node.where}: {error.strerror or error}.", "Choose another tcp://HOST:PORT.")
     route = f"{SCHEME}{listener.where}/{node.spawner}"
     bar = Progress(console=err(), transient=True, disable=not err().is_terminal)
-    opener = Opener(run, route)
-    kit = InitiatorKit(node, the_command(node, run), _shown(bar), opener.begin, wait, only)
+    opener = Opener(run, route, listener.where)
+    kit = InitiatorKit(node, the_command(node, run, role), _shown(bar), opener.begin, wait, only, role)
     with written.if_ended(lambda: kit.report(expected)), bar:
         async with opener:
             report = await kit.judge(listener, expected)
@@ -233,8 +237,8 @@ def _shown(bar: Progress) -> Callable[[int, int, str], None]:
 class Opener:
     """Has the node under test open its session: starts a command for each case, or tells people what to do, once."""
 
-    def __init__(self, command: str, route: str) -> None:
-        self.command, self.route = command, route
+    def __init__(self, command: str, route: str, where: str) -> None:
+        self.command, self.route, self.where = command, route, where
         self._said = b""
         """The end of what the command wrote to its standard error."""
         self._reading: asyncio.Task[None] | None = None
@@ -258,7 +262,9 @@ class Opener:
     async def begin(self) -> None:
         if self.command:
             await self._end()
-            words = [word.replace("{route}", self.route) for word in the_words(self.command)]
+            words = [
+                word.replace("{route}", self.route).replace("{where}", self.where) for word in the_words(self.command)
+            ]
             nothing = asyncio.subprocess.DEVNULL
             self._said = b""
             try:
@@ -347,14 +353,15 @@ def the_expected(path: Path | None) -> tuple[Expected, ...]:
 def the_cases(node: Target, only: Iterable[str], role: str) -> None:
     from ockam_fsm.conformance.wire import initiator_kit, kit
 
-    known = [one.name for one in (initiator_kit if role == "responder" else kit).chosen(node)]
+    cases = kit.chosen(node) if role == "initiator" else initiator_kit.chosen(node, role=role)
+    known = [one.name for one in cases]
     for name in only:
         if name not in known:
             unknown(f"case of profile {node.profile.name}", name, known)
 
 
-def the_command(node: Target, run: str = "") -> str:
-    """How to run it again. `run`: the kit is the responder, and has the node open sessions by this command."""
+def the_command(node: Target, run: str = "", role: str = "initiator") -> str:
+    """How to run it again. `role`: what the kit is. `run`: it has the node begin by this command."""
     from ockam_fsm.cli.shared.network_options import durations_text
 
     options = {
@@ -368,7 +375,7 @@ def the_command(node: Target, run: str = "") -> str:
         "--capacity": str(node.capacity or ""),
         "--own-address": node.own_address,
         "--node": node.node_address,
-        "--as": "responder" if run else "",
+        "--as": "" if role == "initiator" else role,
         "--run": run,
     }
     words = [f"{name} {shlex.quote(value)}" for name, value in options.items() if value]

@@ -124,6 +124,28 @@ def test_as_responder_it_starts_the_command_and_judges_it() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "options", "case", "clause"),
+    [
+        ("publish orders {file}", ("--profile", "generation"), "publishes-in-order", "12.3"),
+        ("consume orders --group all", ("--stream-index", "stream_index"), "consumes-from-the-saved-index", "12.7"),
+    ],
+)
+def test_as_a_stream_service_it_judges_our_commands(
+    command: str, options: tuple[str, ...], case: str, clause: str, tmp_path: Path
+) -> None:
+    lines = tmp_path / "lines"
+    lines.write_text("one\ntwo\nthree\n")
+    run = f"{sys.executable} -m ockam_fsm.cli {command.format(file=lines)} --node {{where}}"
+    options += ("--as", "stream", "--spawner", "stream", "--run", run, "--wait", "20")
+    code, out, _ = call("conform", f"tcp://{kept_address()}", *options, "--only", case, "--json")
+    assert code == 0
+    found = {one["id"]: one for one in json.loads(out)["clauses"] if one["verdict"] == "PASS"}
+    assert set(found) == {clause, "14.1"}
+    assert "--as stream" in found[clause]["reproduction"]["command"]
+
+
+@pytest.mark.slow
 def test_as_responder_it_says_how_the_command_ended() -> None:
     run = f"{sys.executable} -c \"import sys; sys.exit('not today: {{route}}')\""
     route = f"tcp://{kept_address()}"

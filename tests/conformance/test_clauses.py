@@ -12,8 +12,8 @@ from tests.test_spec import ROOT, SESSIONS, Spec, _anchor
 AROUND_THE_ENDS = {f"16.{number}" for number in range(1, 10)}
 """They bind a node, not the end of a session."""
 
-OF_STREAMS = {"6.8", "12.2", "12.5", "12.9", "12.11"}
-"""They bind publishers, consumers and the storage. The kit, a client of the stream service, has no cases for these."""
+OF_STREAMS = {"6.8", "12.5", "12.9", "12.11"}
+"""They bind the storage, and what publishers and consumers are told at home. The kit has no cases for these."""
 
 NOT_BEHAVIOUR = {"1.2", "1.4", "8.1", "8.2", "8.3", "10.1", *AROUND_THE_ENDS, *OF_STREAMS}
 """Binding clauses that say nothing of what an end does: words, passages, properties, faults for testers, the node, and

@@ -11,17 +11,24 @@ import typer
 from ockam_fsm.cli import app
 from ockam_fsm.conformance.report.expected_deviations import read_expected
 from tests.conformance.test_wire_initiators import TEETH as INITIATORS
+from tests.conformance.test_wire_stream_clients import TEETH as CLIENTS
 from tests.conformance.test_wire_streams import TEETH as STREAMS
 from tests.conformance.test_wire_teeth import TEETH as RESPONDERS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "conformance.md").read_text()
-NUMBERS = {35: "Thirty-five responders", 15: "fifteen initiators", 36: "Thirty-six stream services"}
+NUMBERS = {35: "Thirty-five responders", 15: "fifteen initiators", 36: "Thirty-six stream services",
+           13: "thirteen publishers and consumers"}  # fmt: skip
 
 
 def test_every_option_exists() -> None:
     command = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    known = {name for one in ("conform", "node", "session") for option in command[one].params for name in option.opts}
+    known = {
+        name
+        for one in ("conform", "node", "session", "consume")
+        for option in command[one].params
+        for name in option.opts
+    }
     assert set(re.findall(r"--[a-z][a-z-]+", TEXT)) <= known
 
 
@@ -29,6 +36,7 @@ def test_the_numbers_of_defects_are_those_of_the_tests() -> None:
     assert NUMBERS[len(RESPONDERS)] in TEXT
     assert NUMBERS[len(INITIATORS)] in TEXT
     assert NUMBERS[len(STREAMS)] in TEXT
+    assert NUMBERS[len(CLIENTS)] in TEXT
 
 
 def test_the_example_of_expected_deviations_is_read() -> None:

@@ -81,6 +81,7 @@ CLAUSES: tuple[Clause, ...] = (
     Clause("7.5", "Closing", Level.PLAIN),
     Clause("10.2", "A handler that raises", Level.MUST),
     Clause("11.1", "A session over a session", Level.PLAIN),
+    Clause("12.2", "Publishing", Level.MUST),
     Clause("12.3", "Numbers and confirmations", Level.MUST),
     Clause("12.4", "The record is lost", Level.MUST),
     Clause("12.6", "Plain clients", Level.MUST),

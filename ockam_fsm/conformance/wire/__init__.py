@@ -5,7 +5,8 @@
     case_context.py    what a case works with: connections, sessions, a record of all messages
     table_oracle.py    the reference beside the node, for the cases of the table
     stream_client.py   the kit as a client of the stream service of the node under test
-    initiator_kit.py   the node under test initiates, the kit responds (initiator_context.py)
+    initiator_kit.py   the node under test initiates, the kit responds (initiator_context.py), or is its stream service
+                       (stream_server.py)
     runner.py          runs one case after another
     kit.py             runs the cases, probes the rest of the node after each hostile one, gathers the report
 

@@ -1,4 +1,4 @@
-"""Runs the cases in which the node under test initiates.
+"""Runs the cases in which the node under test begins: as an initiator, or as a client of the kit's stream service.
 
 Rule 1: cases run one after another, since one listener hears the node. What the node does between them is ended.
 Rule 2: where no hello comes twice in a row the run ends: nobody has told the node, or it has gone.
@@ -6,27 +6,38 @@ Rule 2: where no hello comes twice in a row the run ends: nobody has told the no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from ockam_fsm.conformance.report.clauses import BY_ID
 from ockam_fsm.conformance.report.findings import Expected, Report, Verdict
 from ockam_fsm.conformance.wire.case import Case
 from ockam_fsm.conformance.wire.case_context import Run
-from ockam_fsm.conformance.wire.cases import initiators
+from ockam_fsm.conformance.wire.cases import consuming, initiators, publishing
 from ockam_fsm.conformance.wire.initiator_context import Begin, InitiatorContext, Watched
 from ockam_fsm.conformance.wire.kit import GRACE_SECONDS, MOST_SILENT, OWN_BUSINESS, Progress
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.net.raw_peer import RawListener, at_most, now, pause
 
-OTHERS = "responders do that, or this profile does not say it, or no case of an initiator shows it by wire"
+OTHERS = {
+    "responder": "responders do that, or this profile does not say it, or no case of an initiator shows it by wire",
+    "stream": "it is not about publishers (profile generation) and consumers (profile ockam), or does not show by wire",
+}
 NOT_JUDGED = dict.fromkeys(("3.1", "3.10", "6.1", "6.6", "7.1", "7.2", "7.5"), OWN_BUSINESS)
 
 
-def chosen(target: Target, only: Iterable[str] = ()) -> list[Case]:
+CASES: Mapping[str, Sequence[Case]] = {
+    "responder": initiators.CASES,
+    "stream": (*publishing.CASES, *consuming.CASES),
+}
+"""By what the kit is. A stream service judges publishers in profile `generation`, consumers in profile `ockam`."""
+
+
+def chosen(target: Target, only: Iterable[str] = (), role: str = "responder") -> list[Case]:
+    """The cases that are tried where the kit is `role`: those of the target's profile, or of these those named."""
     wanted = set(only)
-    mine = [one for one in initiators.CASES if target.profile.name in one.profiles]
+    mine = [one for one in CASES[role] if target.profile.name in one.profiles]
     return [one for one in mine if not wanted or one.name in wanted]
 
 
@@ -35,11 +46,12 @@ class InitiatorKit:
 
     def __init__(
         self, target: Target, command: str, progress: Progress, begin: Begin, wait_seconds: float,
-        only: Iterable[str] = (),
+        only: Iterable[str] = (), role: str = "responder",
     ) -> None:  # fmt: skip
-        self.target = target
+        """`role`: what the kit is, a key of `CASES`."""
+        self.target, self.role = target, role
         self.progress = progress
-        self.cases = chosen(target, only)
+        self.cases = chosen(target, only, role)
         self.run = Run(target)
         self.runner = Runner(self.run, command)
         self.begin, self.wait_seconds = begin, wait_seconds
@@ -63,7 +75,7 @@ class InitiatorKit:
 
     def report(self, expected: Sequence[Expected] = ()) -> Report:
         """What is known by now: of a run that was ended early, too."""
-        reasons = dict.fromkeys(BY_ID, OTHERS) | NOT_JUDGED
+        reasons = dict.fromkeys(BY_ID, OTHERS[self.role]) | NOT_JUDGED
         findings = self.runner.gathered(self.cases)
         return Report(self.target.name, findings, reasons, expected, round(now() - self.began, 3))
 

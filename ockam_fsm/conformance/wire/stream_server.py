@@ -1,0 +1,197 @@
+"""The kit as a stream service: of a publisher in profile `generation`, of a consumer on the plain protocol.
+
+Rule 1: what a case is not about is answered at once: keepalives, creations, the index. Pushes and pulls are the case's.
+Limit: how a node's application is told, and whether it has processed a message, does not show by wire.
+Source: clauses 12.2 to 12.4, 12.7, 12.8, 12.10.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ockam_fsm.conformance.wire.case_context import Deviation, Undecided, Wire, fresh
+from ockam_fsm.conformance.wire.cases.initiators import pause_seconds
+from ockam_fsm.conformance.wire.initiator_context import (
+    POLL_SECONDS,
+    Asked,
+    InitiatorContext,
+    answering_keepalives,
+    said,
+)
+from ockam_fsm.kernel.errors import RemoteSessionError
+from ockam_fsm.net.raw_peer import now, pause
+from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
+from ockam_fsm.runtime.encoding.stream_messages import (
+    CreateStream,
+    GetIndex,
+    Pull,
+    Pulled,
+    Push,
+    Pushed,
+    SaveIndex,
+    Status,
+    StoredMessage,
+    StreamCreated,
+    StreamIndex,
+    StreamRequest,
+    StreamResponse,
+    decode_request,
+    encode_response,
+)
+from ockam_fsm.runtime.session.signals import Data, Keepalive, KeepaliveAnswer
+
+FEW = "let the node publish three messages at least, in one session"
+
+
+def read(payload: bytes) -> StreamRequest:
+    """What the node asks for.
+
+    Raises:
+        Deviation: it cannot be read.
+    """
+    try:
+        return decode_request(payload)
+    except RemoteSessionError as error:
+        raise Deviation(f"what the node asks of the stream cannot be read: {error}", "12.10") from None
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A push of the node, and where its confirmation belongs."""
+
+    push: Push
+    back: Route
+
+
+class Publishing:
+    """A session in which the node publishes, answered by the kit as `worker`."""
+
+    def __init__(self, asked: Asked, *, resumed: bool = False) -> None:
+        self.asked, self.worker = asked, fresh("partition")
+        answering_keepalives(asked, self.worker)
+        asked.answer(self.worker, resumed=resumed, meaning="answer, resumed" if resumed else "answer, not resumed")
+
+    async def arrived(self, seconds: float | None = None) -> Arrived | None:
+        """The next push; None: none in time. `seconds`: as in `Wire.hear`.
+
+        Raises:
+            Deviation: the data of the session is no push.
+        """
+        while (message := await self.asked.wire.hear(self.worker, seconds=seconds)) is not None:
+            signal = said(message)
+            if isinstance(signal, Data):
+                push = read(signal.payload)
+                if not isinstance(push, Push):
+                    raise Deviation(f"the session of a publisher carries a {type(push).__name__}", "12.10")
+                return Arrived(push, signal.return_route)
+        return None
+
+    async def needed(self) -> Arrived:
+        """The next push of a node that has more to publish.
+
+        Raises:
+            Undecided: none comes.
+        """
+        found = await self.arrived()
+        if found is None:
+            raise Undecided(f"no push came: {FEW}")
+        return found
+
+    def confirm(self, arrived: Arrived) -> None:
+        number = arrived.push.request_id
+        payload = encode_response(Pushed(number, Status.OK, max(0, number - 1)))
+        self.asked.say(Data(payload, arrived.back, ()), f"confirmation of {number}", worker=self.worker)
+
+    async def reset(self) -> None:
+        """Reset the connection, once the node has heard what was said to it. Pushes that come meanwhile are lost.
+
+        Raises:
+            Undecided: it does not answer any more.
+        """
+        wire = self.asked.wire
+        self.asked.say(Keepalive(), "keepalive", worker=self.worker)
+        while (message := await wire.hear(self.worker)) is not None:
+            if isinstance(said(message), KeepaliveAnswer):
+                wire.peer.reset()
+                wire.lab.record.note("the connection is reset", wire.name)
+                return
+        raise Undecided(wire.missing("answer to a keepalive"))
+
+
+async def comes_back(doorway: InitiatorContext) -> Asked:
+    """The hello that follows a failure.
+
+    Raises:
+        Undecided: none comes.
+    """
+    asked = await doorway.hello(doorway.patience + pause_seconds(doorway.target.durations, 1))
+    if asked is None:
+        raise Undecided("the publisher does not come back after its connection was reset")
+    return asked
+
+
+@dataclass(frozen=True)
+class Pulling:
+    """A pull of the node, and the way back."""
+
+    pull: Pull
+    wire: Wire
+    back: Route
+
+    def answer(self, worker: Address, *indexes: int, number: int | None = None) -> None:
+        """Hand out messages under these indexes. `number`: another identifier than the pull's."""
+        messages = tuple(StoredMessage(index, f"message {index}".encode()) for index in indexes)
+        identifier = self.pull.request_id if number is None else number
+        meaning = f"response to pull {identifier}: {', '.join(map(str, indexes)) or 'nothing'}"
+        self.wire.send(self.back, encode_response(Pulled(identifier, messages)), (worker,), meaning)
+
+
+class Consuming:
+    """What the kit says to one consumer, and hears of it. `index`: what its group has saved."""
+
+    def __init__(self, doorway: InitiatorContext, index: int) -> None:
+        self.doorway, self.index = doorway, index
+        self.worker = fresh("partition")
+        self.saves: list[int] = []
+        """The indexes that the node has saved, in their order."""
+        target = doorway.target
+        self._places = (local(target.stream_index), target.host, self.worker)
+
+    async def pulling(self, seconds: float | None = None) -> Pulling | None:
+        """The next pull; None: none in time. `seconds` not given: with patience."""
+        deadline = now() + (self.doorway.patience if seconds is None else seconds)
+        while True:
+            await self.doorway.take_connections()
+            for wire in self.doorway.wires:
+                while (message := await wire.hear(*self._places, seconds=0.0)) is not None:
+                    if (pull := self._serve(wire, message)) is not None:
+                        return Pulling(pull, wire, message.return_route)
+            if now() >= deadline:
+                return None
+            await pause(POLL_SECONDS)
+
+    async def needed(self, seconds: float | None = None) -> Pulling:
+        """Raises Undecided: no pull comes."""
+        found = await self.pulling(seconds)
+        if found is None:
+            raise Undecided("no pull came: is the node told to consume a stream at this address?")
+        return found
+
+    def _serve(self, wire: Wire, message: Message) -> Pull | None:
+        """Answer what is not the case's."""
+        back = message.return_route
+        match read(message.payload):
+            case CreateStream(name, partitions):
+                for number in range(1 if partitions is None else partitions):
+                    self._say(wire, back, StreamCreated(name or "named", None if partitions is None else number))
+            case GetIndex(group, stream, partition):
+                self._say(wire, back, StreamIndex(group, stream, self.index, partition))
+            case SaveIndex(index=index):
+                self.saves.append(index)
+                self.index = max(self.index, index)
+            case Pull() as pull:
+                return pull
+        return None
+
+    def _say(self, wire: Wire, back: Route, response: StreamResponse) -> None:
+        wire.send(back, encode_response(response), (self.worker,), type(response).__name__)

@@ -1,0 +1,91 @@
+"""The kit as a stream service: publishers and consumers with one defect each are rejected for it, ours pass."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import pytest
+
+from ockam_fsm.conformance.report.findings import Report, Verdict
+from ockam_fsm.conformance.wire.initiator_kit import CASES, InitiatorKit, chosen
+from ockam_fsm.conformance.wire.target import Pace, Target
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
+from ockam_fsm.net.event_loop import run
+from ockam_fsm.net.raw_peer import RawListener
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
+from tests.conformance.defective_clients import (
+    CONSUMERS,
+    DURATIONS,
+    PUBLISHERS,
+    ConsumerDefect,
+    PublisherDefect,
+    begun,
+)
+
+TEETH: dict[str, tuple[str, str]] = {
+    # defect: the case that is about it, the clause that it breaks
+    "counts-from-0": ("publishes-in-order", "12.3"),
+    "forgets-unconfirmed": ("publishes-again", "12.2"),
+    "sends-another": ("publishes-again", "12.3"),
+    "believes-each-alone": ("publishes-once-confirmed", "12.3"),
+    "needs-no-record": ("publishes-anew", "12.4"),
+    "same-identity": ("publishes-anew", "12.4"),
+    "from-the-beginning": ("consumes-from-the-saved-index", "12.7"),
+    "never-saves": ("consumes-and-saves", "12.7"),
+    "saves-the-last": ("consumes-and-saves", "12.7"),
+    "believes-any-pull": ("consumes-no-stale-response", "12.7"),
+    "goes-back": ("consumes-nothing-before", "12.7"),
+    "any-order": ("consumes-in-order", "12.7"),
+    "asks-once": ("consumes-what-comes-later", "12.7"),
+}
+DEFECTS = tuple(one for one in (*PUBLISHERS, *CONSUMERS) if one.name != "none")
+PATIENCE = 0.6
+
+
+async def judged(
+    defect: PublisherDefect | ConsumerDefect, only: Iterable[str] = (), patience: float = PATIENCE
+) -> Report:
+    listener = await RawListener.at("127.0.0.1:0")
+    publishes = isinstance(defect, PublisherDefect)
+    profile, kind = (GENERATION, EXPLICIT_PERSISTENT_ONE_SIDED) if publishes else (OCKAM, EXPLICIT_TRANSIENT)
+    target = Target(listener.where, "stream", profile=profile, session_type=kind, durations=DURATIONS,
+                    stream_index="stream_index", pace=Pace(patience))  # fmt: skip
+    async with begun(defect.run, f"tcp://{listener.where}/stream") as client:
+        kit = InitiatorKit(target, "conform", lambda done, total, name: None, client.begin, 5.0, only, "stream")
+        return await kit.judge(listener)
+
+
+@pytest.fixture(scope="module")
+def reports() -> dict[str, Report]:
+    """Each client with the case that is about its defect."""
+
+    async def main() -> list[Report]:
+        return await asyncio.gather(*(judged(one, [TEETH[one.name][0]]) for one in DEFECTS))
+
+    return dict(zip((one.name for one in DEFECTS), run(main(), fast=False), strict=True))
+
+
+def test_every_defect_is_tried_by_every_case() -> None:
+    assert [one.name for one in DEFECTS] == list(TEETH)
+    assert {name for name, _ in TEETH.values()} == {one.name for one in CASES["stream"]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TEETH)
+def test_a_defect_is_rejected_for_its_clause(reports: dict[str, Report], name: str) -> None:
+    failed = {(one.case, one.clause) for one in reports[name].findings if one.verdict is Verdict.FAIL}
+    assert failed == {TEETH[name]}, [one.reason for one in reports[name].findings]
+    assert reports[name].exit_code == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("client", [PUBLISHERS[0], CONSUMERS[0]], ids=["publisher", "consumer"])
+def test_ours_passes_everything(client: PublisherDefect | ConsumerDefect) -> None:
+    report = run(judged(client), fast=False)
+    wanted = {one.name for one in chosen(Target("", "stream", profile=GENERATION if client in PUBLISHERS else OCKAM),
+                                         role="stream")}  # fmt: skip
+    found = {one.case: one.verdict for one in report.findings if one.case in wanted}
+    reasons = [(one.case, one.reason) for one in report.findings if one.verdict is not Verdict.PASS]
+    assert found == dict.fromkeys(wanted, Verdict.PASS), reasons
+    assert report.exit_code == 0
