@@ -68,7 +68,8 @@ TARGETS = [
     (talks_nonsense, {"14.1"}),
     (floods, {"14.1", "14.4"}),
 ]
-SOME = ("version-byte", "echo", "wrong-version", "handshake", "data", "malformed-hello", "foreign-connection")
+SOME = ("version-byte", "echo", "wrong-version", "handshake", "data", "malformed-hello", "foreign-connection",
+        "stream-partitions", "stream-index")  # fmt: skip
 """A choice of cases; `test_every_defect.py` tries all of them."""
 
 
@@ -86,7 +87,8 @@ def judged(serve: Serve, profile: str = "ockam", *only: str, run_seconds: float 
     async def main() -> Report:
         server = await asyncio.start_server(quietly, "127.0.0.1", 0)
         where = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        target = Target(where, "spawner", "echo", "", PROFILES[profile], pace=Pace(0.2, run_seconds=run_seconds))
+        target = Target(where, "spawner", "echo", "stream", PROFILES[profile], stream_index="stream_index",
+                        pace=Pace(0.2, run_seconds=run_seconds))  # fmt: skip
         async with asyncio.timeout(60.0):
             report = await Kit(target, "conform", lambda done, total, name: None, only).judge()
         server.close()
@@ -102,8 +104,8 @@ def test_it_ends_and_says_what_is_wrong(serve: Serve, clauses: set[str]) -> None
     report = judged(serve, "ockam", *SOME)
     assert failures(report) >= clauses
     assert report.exit_code == 1
-    # Nothing is said of sessions where none was seen, but that there is none.
-    assert failures(report) <= clauses | {"14.2", "14.4"}
+    # Nothing is said of sessions and streams where none was seen, but that there is none.
+    assert failures(report) <= clauses | {"12.8", "12.10", "14.2", "14.4"}
 
 
 @pytest.mark.slow

@@ -8,11 +8,15 @@ from collections.abc import Iterable
 import pytest
 
 from ockam_fsm.conformance.report.findings import Report, Verdict
+from ockam_fsm.conformance.wire.case_context import FLOOD
 from ockam_fsm.conformance.wire.initiator_kit import CASES, InitiatorKit, chosen
 from ockam_fsm.conformance.wire.target import Pace, Target
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.net.event_loop import run
+from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.raw_peer import RawListener
+from ockam_fsm.runtime.encoding.message import local
+from ockam_fsm.runtime.encoding.stream_messages import CreateStream, SaveIndex, encode_request
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
 from tests.conformance.defective_clients import (
     CONSUMERS,
@@ -40,19 +44,22 @@ TEETH: dict[str, tuple[str, str]] = {
     "asks-once": ("consumes-what-comes-later", "12.7"),
 }
 DEFECTS = tuple(one for one in (*PUBLISHERS, *CONSUMERS) if one.name != "none")
-PATIENCE = 0.6
+PATIENCE = 2.0
 
 
 async def judged(
-    defect: PublisherDefect | ConsumerDefect, only: Iterable[str] = (), patience: float = PATIENCE
+    defect: PublisherDefect | ConsumerDefect, only: Iterable[str] = (), wait_seconds: float = 5.0
 ) -> Report:
+    """A client, in the profile that it speaks, with these cases (none named: all)."""
     listener = await RawListener.at("127.0.0.1:0")
     publishes = isinstance(defect, PublisherDefect)
     profile, kind = (GENERATION, EXPLICIT_PERSISTENT_ONE_SIDED) if publishes else (OCKAM, EXPLICIT_TRANSIENT)
     target = Target(listener.where, "stream", profile=profile, session_type=kind, durations=DURATIONS,
-                    stream_index="stream_index", pace=Pace(patience))  # fmt: skip
+                    stream_index="stream_index", pace=Pace(PATIENCE))  # fmt: skip
     async with begun(defect.run, f"tcp://{listener.where}/stream") as client:
-        kit = InitiatorKit(target, "conform", lambda done, total, name: None, client.begin, 5.0, only, "stream")
+        kit = InitiatorKit(
+            target, "conform", lambda done, total, name: None, client.begin, wait_seconds, only, "stream"
+        )
         return await kit.judge(listener)
 
 
@@ -77,6 +84,37 @@ def test_a_defect_is_rejected_for_its_clause(reports: dict[str, Report], name: s
     failed = {(one.case, one.clause) for one in reports[name].findings if one.verdict is Verdict.FAIL}
     assert failed == {TEETH[name]}, [one.reason for one in reports[name].findings]
     assert reports[name].exit_code == 1
+
+
+def asks_for_too_much(request: CreateStream | SaveIndex, times: int) -> PublisherDefect | ConsumerDefect:
+    """A client that says this to the service and to the index worker, and nothing else."""
+
+    class Asks(ConsumerDefect):
+        async def run(self, node: TcpNode, route: str) -> None:
+            where = route if isinstance(request, CreateStream) else f"{route}_index"
+            for _ in range(times):
+                node.send(where, encode_request(request), return_route=(local("back"),))
+                await asyncio.sleep(0)
+
+    return Asks("asks for too much")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("request_", "times", "verdict", "reason"),
+    [
+        (CreateStream("orders", 2**60), 1, Verdict.INCONCLUSIVE, "no pull came"),
+        (SaveIndex("billing", "orders", 7), FLOOD + 1, Verdict.FAIL, "indexes were saved"),
+    ],
+    ids=["partitions", "saves"],
+)
+def test_it_ends_whatever_a_client_asks_for(
+    request_: CreateStream | SaveIndex, times: int, verdict: Verdict, reason: str
+) -> None:
+    client = asks_for_too_much(request_, times)
+    report = run(judged(client, ["consumes-and-saves"], wait_seconds=2.0), fast=False)
+    (found,) = [one for one in report.findings if one.case == "consumes-and-saves"]
+    assert (found.verdict, reason in found.reason) == (verdict, True), found.reason
 
 
 @pytest.mark.slow

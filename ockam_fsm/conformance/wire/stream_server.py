@@ -1,6 +1,7 @@
 """The kit as a stream service: of a publisher in profile `generation`, of a consumer on the plain protocol.
 
 Rule 1: what a case is not about is answered at once: keepalives, creations, the index. Pushes and pulls are the case's.
+Rule 2: what the kit makes for a node is bounded: a node may ask for any number of partitions, and save without end.
 Limit: how a node's application is told, and whether it has processed a message, does not show by wire.
 Source: clauses 12.2 to 12.4, 12.7, 12.8, 12.10.
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ockam_fsm.conformance.wire.case_context import Deviation, Undecided, Wire, fresh
+from ockam_fsm.conformance.wire.case_context import FLOOD, Deviation, Undecided, Wire, fresh
 from ockam_fsm.conformance.wire.cases.initiators import pause_seconds
 from ockam_fsm.conformance.wire.initiator_context import (
     POLL_SECONDS,
@@ -32,6 +33,7 @@ from ockam_fsm.runtime.encoding.stream_messages import (
     Status,
     StoredMessage,
     StreamCreated,
+    StreamError,
     StreamIndex,
     StreamRequest,
     StreamResponse,
@@ -40,6 +42,7 @@ from ockam_fsm.runtime.encoding.stream_messages import (
 )
 from ockam_fsm.runtime.session.signals import Data, Keepalive, KeepaliveAnswer
 
+MOST_PARTITIONS = 64
 FEW = "let the node publish three messages at least, in one session"
 
 
@@ -182,16 +185,26 @@ class Consuming:
         back = message.return_route
         match read(message.payload):
             case CreateStream(name, partitions):
-                for number in range(1 if partitions is None else partitions):
-                    self._say(wire, back, StreamCreated(name or "named", None if partitions is None else number))
+                self._create(wire, back, name or "named", partitions)
             case GetIndex(group, stream, partition):
                 self._say(wire, back, StreamIndex(group, stream, self.index, partition))
             case SaveIndex(index=index):
                 self.saves.append(index)
                 self.index = max(self.index, index)
+                if len(self.saves) > FLOOD:
+                    raise Deviation(f"more than {FLOOD} indexes were saved, of a few messages", "14.4")
             case Pull() as pull:
                 return pull
         return None
+
+    def _create(self, wire: Wire, back: Route, name: str, partitions: int | None) -> None:
+        if partitions is None:
+            self._say(wire, back, StreamCreated(name))
+        elif 1 <= partitions <= MOST_PARTITIONS:
+            for number in range(partitions):
+                self._say(wire, back, StreamCreated(name, number))
+        else:
+            self._say(wire, back, StreamError(f"{partitions} partitions: 1 to {MOST_PARTITIONS} belong"))
 
     def _say(self, wire: Wire, back: Route, response: StreamResponse) -> None:
         wire.send(back, encode_response(response), (self.worker,), type(response).__name__)
