@@ -31,6 +31,7 @@ from ockam_fsm.runtime.encoding.stream_messages import (
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.stream.commands import Ask, PublisherCommand, Request, SetTimer, StreamTimer
 from ockam_fsm.runtime.stream.consumer import Consumer, ConsumerConfig
+from ockam_fsm.runtime.stream.profile import StreamProfile
 from ockam_fsm.runtime.stream.publisher import Publisher, PublisherConfig
 
 DURATIONS = Durations(2.0, 1.0, 2.0, 1.0, 2.0, BackOff(0.05))
@@ -56,6 +57,15 @@ class ForgetsUnconfirmed(Publisher):
 
     def failed(self, number: int, reason: str) -> list[PublisherCommand]:
         return []
+
+
+class BelievesErrors(Publisher):
+    """A response that says that a message could not be stored is a confirmation."""
+
+    __slots__ = ()
+
+    def _confirms(self, number: int, payload: bytes) -> bool:
+        return True
 
 
 class SendsAnother(Publisher):
@@ -128,6 +138,7 @@ PUBLISHERS = (
     PublisherDefect("none"),
     PublisherDefect("counts-from-0", CountsFrom0),
     PublisherDefect("forgets-unconfirmed", ForgetsUnconfirmed, changed=(("reissue", False),)),
+    PublisherDefect("believes-errors", BelievesErrors),
     PublisherDefect("sends-another", SendsAnother, changed=(("reissue", False),)),
     PublisherDefect("believes-each-alone", BelievesEachAlone),
     PublisherDefect("needs-no-record", NeedsNoRecord, changed=(("resumed_only", False),)),
@@ -187,13 +198,19 @@ class AsksOnce(Consumer):
 
 @dataclass(frozen=True)
 class ConsumerDefect:
+    """`partition`: which one it consumes. `pulls_from`: another one that it takes for it."""
+
     name: str
     core: type[Consumer] = Consumer
+    partition: int | None = None
+    pulls_from: int | None = None
 
     async def run(self, node: TcpNode, route: str) -> None:
-        config = ConsumerConfig("orders", "billing", request_seconds=2.0, poll_seconds=0.05)
+        config = ConsumerConfig("orders", "billing", self.partition, request_seconds=2.0, poll_seconds=0.05)
         consumer = StreamConsumer(node, route, "orders", group="billing", config=config, restart=BackOff(0.05))
         consumer._core = self.core(config)
+        if self.pulls_from is not None:
+            consumer._profile = StreamProfile("orders", self.pulls_from, 2)
         async with consumer:
             while True:
                 await consumer.next()
@@ -201,6 +218,7 @@ class ConsumerDefect:
 
 CONSUMERS = (
     ConsumerDefect("none"),
+    ConsumerDefect("none of a partition", partition=1),
     ConsumerDefect("from-the-beginning", FromTheBeginning),
     ConsumerDefect("never-saves", NeverSaves),
     ConsumerDefect("saves-the-last", SavesTheLast),
@@ -208,6 +226,7 @@ CONSUMERS = (
     ConsumerDefect("goes-back", GoesBack),
     ConsumerDefect("any-order", AnyOrder),
     ConsumerDefect("asks-once", AsksOnce),
+    ConsumerDefect("another-partition", partition=1, pulls_from=0),
 )
 
 

@@ -100,10 +100,10 @@ class Publishing:
             raise Undecided(f"no push came: {FEW}")
         return found
 
-    def confirm(self, arrived: Arrived) -> None:
+    def confirm(self, arrived: Arrived, status: Status = Status.OK) -> None:
         number = arrived.push.request_id
-        payload = encode_response(Pushed(number, Status.OK, max(0, number - 1)))
-        self.asked.say(Data(payload, arrived.back, ()), f"confirmation of {number}", worker=self.worker)
+        payload = encode_response(Pushed(number, status, max(0, number - 1)))
+        self.asked.say(Data(payload, arrived.back, ()), f"confirmation of {number}: {status.name}", worker=self.worker)
 
     async def reset(self) -> None:
         """Reset the connection, once the node has heard what was said to it. Pushes that come meanwhile are lost.
@@ -135,18 +135,19 @@ async def comes_back(doorway: InitiatorContext) -> Asked:
 
 @dataclass(frozen=True)
 class Pulling:
-    """A pull of the node, and the way back."""
+    """A pull of the node at `worker`, and the way back."""
 
     pull: Pull
     wire: Wire
+    worker: Address
     back: Route
 
-    def answer(self, worker: Address, *indexes: int, number: int | None = None) -> None:
+    def answer(self, *indexes: int, number: int | None = None) -> None:
         """Hand out messages under these indexes. `number`: another identifier than the pull's."""
         messages = tuple(StoredMessage(index, f"message {index}".encode()) for index in indexes)
         identifier = self.pull.request_id if number is None else number
         meaning = f"response to pull {identifier}: {', '.join(map(str, indexes)) or 'nothing'}"
-        self.wire.send(self.back, encode_response(Pulled(identifier, messages)), (worker,), meaning)
+        self.wire.send(self.back, encode_response(Pulled(identifier, messages)), (self.worker,), meaning)
 
 
 class Consuming:
@@ -154,21 +155,23 @@ class Consuming:
 
     def __init__(self, doorway: InitiatorContext, index: int) -> None:
         self.doorway, self.index = doorway, index
-        self.worker = fresh("partition")
+        self.workers = [fresh("partition")]
+        """Of the partitions that the node knows of; a plain stream has one."""
+        self.partition: int | None = None
+        """Which one it consumes, as it says to the index worker; None: it speaks the plain protocol."""
         self.saves: list[int] = []
         """The indexes that the node has saved, in their order."""
-        target = doorway.target
-        self._places = (local(target.stream_index), target.host, self.worker)
 
     async def pulling(self, seconds: float | None = None) -> Pulling | None:
         """The next pull; None: none in time. `seconds` not given: with patience."""
         deadline = now() + (self.doorway.patience if seconds is None else seconds)
+        services = local(self.doorway.target.stream_index), self.doorway.target.host
         while True:
             await self.doorway.take_connections()
             for wire in self.doorway.wires:
-                while (message := await wire.hear(*self._places, seconds=0.0)) is not None:
+                while (message := await wire.hear(*services, *self.workers, seconds=0.0)) is not None:
                     if (pull := self._serve(wire, message)) is not None:
-                        return Pulling(pull, wire, message.return_route)
+                        return Pulling(pull, wire, message.onward_route[0], message.return_route)
             if now() >= deadline:
                 return None
             await pause(POLL_SECONDS)
@@ -187,6 +190,7 @@ class Consuming:
             case CreateStream(name, partitions):
                 self._create(wire, back, name or "named", partitions)
             case GetIndex(group, stream, partition):
+                self.partition = partition
                 self._say(wire, back, StreamIndex(group, stream, self.index, partition))
             case SaveIndex(index=index):
                 self.saves.append(index)
@@ -201,10 +205,11 @@ class Consuming:
         if partitions is None:
             self._say(wire, back, StreamCreated(name))
         elif 1 <= partitions <= MOST_PARTITIONS:
+            self.workers += [fresh("partition") for _ in range(partitions - len(self.workers))]
             for number in range(partitions):
-                self._say(wire, back, StreamCreated(name, number))
+                self._say(wire, back, StreamCreated(name, number), self.workers[number])
         else:
             self._say(wire, back, StreamError(f"{partitions} partitions: 1 to {MOST_PARTITIONS} belong"))
 
-    def _say(self, wire: Wire, back: Route, response: StreamResponse) -> None:
-        wire.send(back, encode_response(response), (self.worker,), type(response).__name__)
+    def _say(self, wire: Wire, back: Route, response: StreamResponse, worker: Address | None = None) -> None:
+        wire.send(back, encode_response(response), (worker or self.workers[0],), type(response).__name__)

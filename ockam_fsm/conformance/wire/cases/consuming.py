@@ -2,14 +2,14 @@
 
 Rule 1: what a node has believed shows in what it saves, and where it pulls next.
 Limit: whether a message was processed before its index was saved does not show by wire.
-Source: clause 12.7.
+Source: clauses 12.7, 12.10.
 """
 
 from __future__ import annotations
 
 from ockam_fsm.conformance.report.findings import Severity
 from ockam_fsm.conformance.wire.case import Case, Manner, case
-from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation
+from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, NotApplicable
 from ockam_fsm.conformance.wire.cases.initiators import door
 from ockam_fsm.conformance.wire.cases.streams import no_index
 from ockam_fsm.conformance.wire.stream_server import Consuming, Pulling
@@ -43,7 +43,7 @@ async def consumes_from_the_saved_index(lab: CaseContext) -> str:
 async def consumes_and_saves(lab: CaseContext) -> str:
     """After each message the index after it is saved, and the next pull goes on there. A log may have gaps."""
     own, pulling = await consuming(lab)
-    pulling.answer(own.worker, BEGIN, BEGIN + 1, BEGIN + 4)
+    pulling.answer(BEGIN, BEGIN + 1, BEGIN + 4)
     following = await own.needed()
     if own.saves[-1:] != [BEGIN + 5] or not set(own.saves) <= {BEGIN + 1, BEGIN + 2, BEGIN + 5}:
         raise Deviation(f"{BEGIN}, {BEGIN + 1} and {BEGIN + 4} were handed out; the saves are {own.saves}")
@@ -56,18 +56,30 @@ async def consumes_and_saves(lab: CaseContext) -> str:
 async def consumes_what_comes_later(lab: CaseContext) -> str:
     """Where there is nothing yet, it asks again from the same index."""
     own, pulling = await consuming(lab)
-    pulling.answer(own.worker)
+    pulling.answer()
     following = await own.pulling()
     if following is None or following.pull.index != BEGIN or own.saves:
         raise Deviation(f"nothing was there; then {following and following.pull}, and the saves {own.saves}")
     return "it asks again"
 
 
+@case("12.10", SAFETY, Manner.PLAIN, profiles=PLAIN, lacks=no_index, into=CASES)
+async def consumes_its_partition(lab: CaseContext) -> str:
+    """Who saves the index of a partition pulls from the worker of that partition."""
+    own, pulling = await consuming(lab)
+    if own.partition is None:
+        raise NotApplicable("the node consumes no partition: let it consume the second of a stream")
+    found = own.workers.index(pulling.worker)
+    if found != own.partition:
+        raise Deviation(f"asked for the index of partition {own.partition}, and pulls from partition {found}")
+    return f"from partition {found}"
+
+
 @case("12.7", SAFETY, Manner.PLAIN, profiles=PLAIN, lacks=no_index, into=CASES)
 async def consumes_no_stale_response(lab: CaseContext) -> str:
     """A response that carries the identifier of no pending pull does not count."""
     own, pulling = await consuming(lab)
-    pulling.answer(own.worker, BEGIN + FAR, number=pulling.pull.request_id + 7)
+    pulling.answer(BEGIN + FAR, number=pulling.pull.request_id + 7)
     return await disbelieves(own, pulling)
 
 
@@ -75,7 +87,7 @@ async def consumes_no_stale_response(lab: CaseContext) -> str:
 async def consumes_nothing_before(lab: CaseContext) -> str:
     """A response whose first index is before the one that was asked for does not count."""
     own, pulling = await consuming(lab)
-    pulling.answer(own.worker, BEGIN - 2, BEGIN + FAR)
+    pulling.answer(BEGIN - 2, BEGIN + FAR)
     return await disbelieves(own, pulling)
 
 
@@ -83,16 +95,16 @@ async def consumes_nothing_before(lab: CaseContext) -> str:
 async def consumes_in_order(lab: CaseContext) -> str:
     """A response whose indexes do not rise does not count."""
     own, pulling = await consuming(lab)
-    pulling.answer(own.worker, BEGIN + FAR, BEGIN)
+    pulling.answer(BEGIN + FAR, BEGIN)
     return await disbelieves(own, pulling)
 
 
 async def disbelieves(own: Consuming, pulling: Pulling) -> str:
     """Whether nothing of a wrong response was taken. The right one follows; a node that has begun anew gets it, too."""
-    pulling.answer(own.worker, BEGIN)
+    pulling.answer(BEGIN)
     following = await own.needed(own.doorway.patience)
     if following.pull.index == BEGIN:  # it began anew
-        following.answer(own.worker, BEGIN)
+        following.answer(BEGIN)
         following = await own.needed(own.doorway.patience)
     if not set(own.saves) <= {BEGIN + 1} or following.pull.index != BEGIN + 1:
         raise Deviation(f"a wrong response was taken: the saves are {own.saves}, {following.pull} follows")

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from ockam_fsm.conformance.report.findings import Severity
 from ockam_fsm.conformance.wire.case import Case, Manner, case
-from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, NotApplicable
-from ockam_fsm.conformance.wire.cases.initiators import door
+from ockam_fsm.conformance.wire.case_context import FLOOD, CaseContext, Deviation, NotApplicable
+from ockam_fsm.conformance.wire.cases.initiators import door, pause_seconds
 from ockam_fsm.conformance.wire.stream_server import Publishing, comes_back
+from ockam_fsm.runtime.encoding.stream_messages import Status
 
 CASES: list[Case] = []
 SAFETY = Severity.SAFETY
@@ -47,6 +48,23 @@ async def publishes_again(lab: CaseContext) -> str:
     if arrived.push != before.push:
         raise Deviation(f"{before.push} is not confirmed; after a reset the first push is {arrived.push}", "12.3")
     return "the same message comes again under its number"
+
+
+@case("12.2", SAFETY, Manner.PLAIN, profiles=GENERATION, into=CASES)
+async def publishes_after_an_error(lab: CaseContext) -> str:
+    """A push that the stream could not store is made again, in the session that goes on."""
+    own = Publishing(await door(lab).begin())
+    refused = await own.needed()
+    own.confirm(refused, Status.ERROR)
+    wait_seconds = lab.patience + pause_seconds(lab.target.durations, 1)
+    for _ in range(FLOOD):
+        arrived = await own.arrived(wait_seconds)
+        if arrived is None:
+            break
+        if arrived.push == refused.push:
+            return "the same message comes again"
+        own.confirm(arrived, Status.ERROR)
+    raise Deviation(f"the stream could not store push {refused.push.request_id}, which does not come again")
 
 
 @case("12.3", SAFETY, Manner.PLAIN, profiles=GENERATION, into=CASES)
