@@ -89,6 +89,13 @@ class WithoutLimit(StreamWorker):
         return super().pull(replace(pull, limit=1000), reply)
 
 
+class OneAtATime(StreamWorker):
+    """No defect: a response may hold less than was asked for."""
+
+    def pull(self, pull: Pull, reply: Route) -> list[StreamCommand]:
+        return super().pull(replace(pull, limit=1), reply)
+
+
 class StoresBeyond(StreamWorker):
     def _judge(self, publisher: bytes, number: int) -> StreamEvent:
         event = super()._judge(publisher, number)
@@ -376,7 +383,6 @@ class Defect:
 
 
 DEFECTS = (
-    Defect("none"),
     Defect("another-name", service=AnotherName),
     Defect("leads-to-the-service", kind=LeadsToTheService),
     Defect("creates-anew", service=CreatesAnew),
@@ -414,6 +420,10 @@ DEFECTS = (
     Defect("never-resumes", kind=NeverResumes),
     Defect("forgets-with-the-session", kind=ForgetsWithTheSession, storage=NoRecords),
 )
+
+
+FAIR = (Defect("none"), Defect("one-at-a-time", core=OneAtATime))
+"""They differ, and are right."""
 
 
 @asynccontextmanager

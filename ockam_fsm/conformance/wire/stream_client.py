@@ -85,9 +85,22 @@ class Stream:
             raise Deviation(f"{said}: the response has the indexes {indexes}")
         return reply.messages
 
+    async def everything(self, number: int = 1) -> list[StoredMessage]:
+        """All that it keeps, in order. A response may hold less than was asked for, so pulls go on until one is empty.
+
+        Raises:
+            Deviation: as `pull`, or there is no end.
+        """
+        found: list[StoredMessage] = []
+        while more := await self.pull(found[-1].index + 1 if found else 0, number=number):
+            found += more
+            if len(found) > ALL:
+                raise Deviation(f"a stream to which a few messages were pushed hands out more than {ALL}", "12.7")
+        return found
+
     async def kept(self) -> list[bytes]:
-        """Everything that it keeps, in order."""
-        return [one.data for one in await self.pull()]
+        """The data of `everything`."""
+        return [one.data for one in await self.everything()]
 
 
 async def ask(wire: Wire, route: Route, request: StreamRequest, meaning: str) -> StreamResponse:

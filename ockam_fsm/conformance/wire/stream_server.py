@@ -89,6 +89,14 @@ class Publishing:
                 return Arrived(push, signal.return_route)
         return None
 
+    async def under(self, number: int, seconds: float | None = None) -> Arrived | None:
+        """The next push under a number, in whatever order they come; None: none in time."""
+        for _ in range(FLOOD):
+            found = await self.arrived(seconds)
+            if found is None or found.push.request_id == number:
+                return found
+        return None
+
     async def needed(self) -> Arrived:
         """The next push of a node that has more to publish.
 
@@ -182,6 +190,13 @@ class Consuming:
         if found is None:
             raise Undecided("no pull came: is the node told to consume a stream at this address?")
         return found
+
+    async def has_saved(self, index: int) -> bool:
+        """Whether it saves this index, with patience: what is sent over another connection may be overtaken."""
+        deadline = now() + self.doorway.patience
+        while index not in self.saves and now() < deadline:
+            await self.pulling(POLL_SECONDS)
+        return index in self.saves
 
     def _serve(self, wire: Wire, message: Message) -> Pull | None:
         """Answer what is not the case's."""

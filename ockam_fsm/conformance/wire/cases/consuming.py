@@ -45,7 +45,7 @@ async def consumes_and_saves(lab: CaseContext) -> str:
     own, pulling = await consuming(lab)
     pulling.answer(BEGIN, BEGIN + 1, BEGIN + 4)
     following = await own.needed()
-    if own.saves[-1:] != [BEGIN + 5] or not set(own.saves) <= {BEGIN + 1, BEGIN + 2, BEGIN + 5}:
+    if not await own.has_saved(BEGIN + 5) or not set(own.saves) <= {BEGIN + 1, BEGIN + 2, BEGIN + 5}:
         raise Deviation(f"{BEGIN}, {BEGIN + 1} and {BEGIN + 4} were handed out; the saves are {own.saves}")
     if following.pull.index != BEGIN + 5:
         raise Deviation(f"{BEGIN + 4} was handed out last; the next pull is from {following.pull.index}")
@@ -59,7 +59,8 @@ async def consumes_what_comes_later(lab: CaseContext) -> str:
     pulling.answer()
     following = await own.pulling()
     if following is None or following.pull.index != BEGIN or own.saves:
-        raise Deviation(f"nothing was there; then {following and following.pull}, and the saves {own.saves}")
+        within = f"within {lab.target.pace.patience_seconds:g} s"
+        raise Deviation(f"nothing was there; {within} came {following and following.pull}, and the saves {own.saves}")
     return "it asks again"
 
 

@@ -165,7 +165,7 @@ async def stream_same_push_twice(lab: CaseContext) -> str:
     """The same push twice, identifier and data: both are stored, each under an index of its own."""
     stream, data = await new_stream(lab), payload()
     indexes = [(await stream.confirmation(data)).index for _ in range(2)]
-    kept = [(one.index, one.data) for one in await needed(stream.pull())]
+    kept = [(one.index, one.data) for one in await needed(stream.everything())]
     if kept != [(index, data) for index in indexes]:
         raise Deviation(f"{data!r} was pushed twice and confirmed under {indexes}; the stream keeps {kept}")
     return f"stored under {' and '.join(map(str, indexes))}"
@@ -191,13 +191,13 @@ async def stream_pull(lab: CaseContext) -> str:
     """A pull hands out messages in their order, from the index that it names on, no more than it asks for."""
     stream, sent = await new_stream(lab), [payload(str(number)) for number in range(5)]
     await needed(stream.push(*sent))
-    everything = await stream.pull(number=IDENTIFIERS[0])
+    everything = await stream.everything(IDENTIFIERS[0])
     if [one.data for one in everything] != sent:
         raise Deviation(f"{sent} were pushed; a pull of everything hands out {everything}")
     for start, limit in ((2, ALL), (1, 2), (4, 1)):
         found = await stream.pull(everything[start].index, limit, IDENTIFIERS[1])
         wanted = everything[start : start + limit]
-        if found != wanted[: len(found)] or not found:
+        if list(found) != wanted[: len(found)] or not found:
             raise Deviation(f"{limit} from index {everything[start].index} on are {wanted}, not {found}")
     return "the messages come in order, from the index and up to the number that were asked for"
 
