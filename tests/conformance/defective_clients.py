@@ -78,6 +78,17 @@ class SendsAnother(Publisher):
         super().send_again(cause)
 
 
+class Backwards(Publisher):
+    """No defect: pushes may be made again in any order."""
+
+    __slots__ = ()
+
+    def send_again(self, cause: None) -> None:
+        before, self._commands = self._commands, []
+        super().send_again(cause)
+        self._commands = [*before, *reversed(self._commands)]
+
+
 class BelievesEachAlone(Publisher):
     """A confirmation speaks for its own number only."""
 
@@ -136,6 +147,7 @@ class PublisherDefect:
 
 PUBLISHERS = (
     PublisherDefect("none"),
+    PublisherDefect("none, backwards", Backwards, changed=(("reissue", False),)),
     PublisherDefect("counts-from-0", CountsFrom0),
     PublisherDefect("forgets-unconfirmed", ForgetsUnconfirmed, changed=(("reissue", False),)),
     PublisherDefect("believes-errors", BelievesErrors),

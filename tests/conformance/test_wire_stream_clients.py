@@ -120,7 +120,9 @@ def test_it_ends_whatever_a_client_asks_for(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("client", [PUBLISHERS[0], *CONSUMERS[:2]], ids=["publisher", "plain", "partition"])
+@pytest.mark.parametrize(
+    "client", [*PUBLISHERS[:2], *CONSUMERS[:2]], ids=lambda one: f"{type(one).__name__} {one.name}"
+)
 def test_ours_passes_everything(client: PublisherDefect | ConsumerDefect) -> None:
     report = run(judged(client), fast=False)
     wanted = {one.name for one in chosen(Target("", "stream", profile=GENERATION if client in PUBLISHERS else OCKAM),
