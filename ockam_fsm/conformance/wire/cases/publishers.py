@@ -3,8 +3,7 @@
 Rule 1: a publisher's messages are judged by what a plain pull hands out, and by their confirmations.
 Rule 2: that a number is not confirmed is judged when a later message was answered, that it is not stored when a later
         number is.
-Left out: an established session in which nothing was pushed. Its next answer may not say `resumed` (12.4), and that of
-        our own node does, since its responder has a state of its own. Nothing is lost by it: there is no number yet.
+Left out: the answer to a hello in a confirmed session in which nothing was pushed (12.4).
 Source: clauses 12.3, 12.4, 12.10.
 """
 
