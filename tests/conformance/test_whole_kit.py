@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[2]
 def each_two_sided_end(test: Callable[..., None]) -> Callable[..., None]:
     """Run a test for either end of both types, as a session alone and in a whole node."""
     for mark in (
-        pytest.mark.parametrize("make", [our_end, our_node]),
+        pytest.mark.parametrize("make", [pytest.param(our_end, marks=pytest.mark.nightly), our_node]),
         pytest.mark.parametrize("kind", TWO_SIDED, ids=lambda kind: str(kind.name)),
         pytest.mark.parametrize("check", BOTH),
     ):
@@ -75,6 +75,7 @@ def test_a_defect_is_rejected_by_pipe(defect: Defect) -> None:
     assert defect.clause in failed(report), reasons(report)
 
 
+@pytest.mark.nightly
 def test_no_false_alarm_in_fifty_runs() -> None:
     for number in range(50):
         kind = TYPES[number % len(TYPES)]

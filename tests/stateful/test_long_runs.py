@@ -13,7 +13,7 @@ import pytest
 from hypothesis.stateful import RuleBasedStateMachine
 
 from ockam_fsm.machines.session import TYPES, table
-from ockam_fsm.machines.vocabulary import Event, SessionType, State
+from ockam_fsm.machines.vocabulary import Event, Role, SessionType, State
 from ockam_fsm.runtime.stream.commands import PublisherCommand
 from ockam_fsm.runtime.stream.publisher import Publisher
 from tests.stateful.ends import COVERED, END_MACHINES, EndMachine, TableOracle, reachable_cells
@@ -41,7 +41,13 @@ def bytes_of(seed: str, size: int) -> bytes:
     return hashlib.shake_128(seed.encode()).digest(size)
 
 
-@pytest.mark.parametrize("machine", END_MACHINES, ids=lambda machine: str(machine.__name__))
+def suite(machine: type[EndMachine]) -> tuple[pytest.MarkDecorator, ...]:
+    """Seldom cells of a responder that starts anew itself take a quarter of an hour to reach."""
+    two_sided = machine.role is Role.RESPONDER and machine.kind.renegotiated_by(Role.RESPONDER)
+    return (pytest.mark.nightly,) if two_sided else ()
+
+
+@pytest.mark.parametrize("machine", [pytest.param(one, id=one.__name__, marks=suite(one)) for one in END_MACHINES])
 def test_ends_and_every_cell(machine: type[EndMachine]) -> None:
     run(machine, 100, 50)
     name = table(machine.kind, machine.role).name

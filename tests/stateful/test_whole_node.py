@@ -9,7 +9,7 @@ import pytest
 from hypothesis import Phase
 
 from tests.stateful import whole_node_moves
-from tests.stateful.test_machines import run
+from tests.stateful.test_machines import MOST_EXAMPLES, run
 from tests.stateful.whole_node import WholeNode
 from tests.stateful.whole_node_moves import MACHINE, MOVES, burst
 from tests.stateful.wrong_nodes import WRONG_NODES, WrongNode
@@ -88,5 +88,5 @@ def test_a_wrong_node_is_found_and_shrunk(monkeypatch: pytest.MonkeyPatch) -> No
     (wrong,) = [one for one in WRONG_NODES if one.name == "origin-lost"]
     wrong.patch(monkeypatch)
     with pytest.raises(AssertionError, match=wrong.rejected_by) as found:
-        run(MACHINE, 200, 30, phases=(Phase.generate, Phase.shrink))
+        run(MACHINE, MOST_EXAMPLES, 30, phases=(Phase.generate, Phase.shrink))
     assert len(re.findall(r'\["', str(found.value))) < 12
