@@ -74,9 +74,13 @@ class Run:
         *,
         node: Callable[..., None] = serve,
         publisher: Callable[..., None] = publish,
+        traced: bool = False,
     ) -> None:
-        """`node` and `publisher` are what runs in these processes; a check needs wrong ones."""
+        """`node` and `publisher` are what runs in these processes; a check needs wrong ones. `traced`: each of the two
+        records its sessions, in `traces`."""
         self.folder, self.kills, self.random = folder, kills, Random(seed)
+        self.traces = {name: folder / f"{name}.jsonl" for name in ("node", "publisher")}
+        self.traced = traced
         self.node, self.publisher = node, publisher
         self.count = kills * FOR_EACH_KILL
         self.port = kept_port()
@@ -100,9 +104,13 @@ class Run:
         return self.account
 
     def _start(self, name: str, where: str) -> None:
+        traces = {name: str(file) if self.traced else "" for name, file in self.traces.items()}
         calls: dict[str, tuple[Callable[..., None], tuple[Any, ...]]] = {
-            "node": (self.node, (self.port, str(self.folder / "streams.db"))),
-            "publisher": (self.publisher, (where, str(self.folder / "publisher.json"), self.count)),
+            "node": (self.node, (self.port, str(self.folder / "streams.db"), traces["node"])),
+            "publisher": (
+                self.publisher,
+                (where, str(self.folder / "publisher.json"), self.count, traces["publisher"]),
+            ),
             "consumer": (consume, (where, str(self.folder / "out.txt"))),
         }
         function, arguments = calls[name]
