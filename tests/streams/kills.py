@@ -2,7 +2,8 @@
 
     python -m tests.streams.kills --kills 1000 --seed 1
 
-Rule 1: real processes, SIGKILL, real sockets, a real SQLite file.
+Rule 1: real processes, SIGKILL, real sockets, a real SQLite file whose writes fail now and then, or are done and not
+        confirmed.
 Rule 2: the account is made from what is left on the disk: the log, and what the consumer has written.
 """
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
+from typing import Any
 
 from ockam_fsm.checking.streams.known_bad import NoSuppression
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
@@ -24,16 +27,66 @@ from ockam_fsm.runtime.stream.consumer import ConsumerConfig
 from ockam_fsm.runtime.stream.publisher import PublisherConfig
 from ockam_fsm.runtime.stream.worker import StreamConfig
 from ockam_fsm.runtime.trace_recorder import header
+from ockam_fsm.storage.interface import Entry, Log, Storage, StorageUnavailable
+from ockam_fsm.storage.outcomes import failed
 from ockam_fsm.storage.sqlite import SqliteStorage
 from ockam_fsm.tools.killed_process import Reports
 
 STREAM, GROUP = "numbers", "readers"
+FAILING = 0.05
+"""So often the storage fails."""
 BATCH = 4
 SOON = BackOff(initial_seconds=0.02, max_seconds=0.2)
 QUICK = Durations(negotiation_seconds=0.5, keepalive_seconds=0.5, idle_seconds=3.0, request_seconds=0.5, back_off=SOON)
 SESSIONS = SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR, durations=QUICK, attempts=None, held=16,
                          requests=16)  # fmt: skip
 SERVED = SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER, durations=QUICK)
+
+
+class Unreliable(SqliteStorage):
+    """A file of SQLite that fails now and then: before it has written, or after, so that a confirmation is lost."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.random = Random(os.getpid())
+
+    def fails(self) -> bool:
+        return self.random.random() < FAILING
+
+    def error(self) -> Future[Any]:
+        return failed(StorageUnavailable("the disk does not answer", "wait"))
+
+    def open_log(self, stream: str, partition: int) -> Future[Log]:
+        if self.fails():
+            return self.error()
+        found: Future[Log] = Future()
+        super().open_log(stream, partition).add_done_callback(
+            lambda opened: found.set_result(_UnreliableLog(self, opened.result()))
+        )
+        return found
+
+    def save_index(self, group: str, stream: str, partition: int, index: int) -> Future[None]:
+        saved = super().save_index(group, stream, partition, index)
+        return self.error() if self.fails() else saved
+
+
+class _UnreliableLog:
+    """After a failure it has to be opened again."""
+
+    def __init__(self, storage: Unreliable, log: Log) -> None:
+        self.storage, self.log = storage, log
+        self.read, self.last_number = log.read, log.last_number
+        self.failed = False
+
+    def append(self, entries: Sequence[Entry]) -> Future[tuple[int, ...]]:
+        if self.failed:
+            return self.storage.error()
+        self.failed = self.storage.fails()
+        if not self.failed:
+            return self.log.append(entries)
+        if self.storage.random.random() < 0.5:
+            self.log.append(entries)
+        return self.storage.error()
 
 
 @contextmanager
@@ -47,13 +100,12 @@ def recording(trace: str, settings: SessionConfig) -> Iterator[Callable[..., Ses
 
 
 def serve(reports: Reports, port: int, path: str, trace: str = "") -> None:
-    """A node that listens at `port` and keeps its streams in the file `path`."""
+    """A node that listens at `port` and keeps its streams in the file `path`, which fails now and then."""
     with recording(trace, SERVED) as make:
-        asyncio.run(_serve(reports, port, path, make))
+        asyncio.run(_serve(reports, port, Unreliable(path), make))
 
 
-async def _serve(reports: Reports, port: int, path: str, make: Callable[..., Session]) -> None:
-    storage = SqliteStorage(path)
+async def _serve(reports: Reports, port: int, storage: Storage, make: Callable[..., Session]) -> None:
     async with TcpNode(make=make) as node:
         StreamService(node, storage, config=StreamConfig(back_off=SOON), sessions=SERVED)
         await node.listen(f"127.0.0.1:{port}")
