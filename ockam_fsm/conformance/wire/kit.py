@@ -206,17 +206,21 @@ class Kit:
         self.progress(self.done, len(self.cases), one.name)
 
     def _skipped(self, one: Case) -> bool:
-        """Whether there is no use in trying it, which is then said."""
-        reason = "" if one.name in self.exempt else self.given_up
-        if not reason and one.name not in NEED_NO_SESSION:
-            reason = self.no_session
-        if reason:
-            self.runner.found(one, Verdict.INCONCLUSIVE, reason)
-        elif why := one.lacks(self.target) or ("" if one.name in NAME_NO_SESSION else self.no_way_back):
+        """Whether there is no use in trying it, which is then said. First what the target lacks: that stays so."""
+        if why := one.lacks(self.target):
             self.runner.found(one, Verdict.NOT_APPLICABLE, why)
+        elif reason := self._hopeless(one):
+            self.runner.found(one, Verdict.INCONCLUSIVE, reason)
+        elif one.name not in NAME_NO_SESSION and self.no_way_back:
+            self.runner.found(one, Verdict.NOT_APPLICABLE, self.no_way_back)
         else:
             return False
         return True
+
+    def _hopeless(self, one: Case) -> str:
+        """Why a case would only wait for the node."""
+        given_up = "" if one.name in self.exempt else self.given_up
+        return given_up or ("" if one.name in NEED_NO_SESSION else self.no_session)
 
     async def _undisturbed(self, one: Case) -> bool:
         """Whether the node answers before a hostile case."""
