@@ -57,7 +57,10 @@ TEETH: dict[str, tuple[str, tuple[str, ...], set[str]]] = {
 def reports() -> Iterator[dict[str, Report]]:
     with defective_nodes() as where:
         tried = {name: (target(where[name], profile, patience=2.0), only) for name, (profile, only, _) in TEETH.items()}
-        yield judged(tried, at_once=16)
+        together = judged(tried, at_once=16)
+        # On a loaded machine timers of a node expire in a case that is not about them. That one is tried again alone.
+        alone = {name: tried[name] for name, report in together.items() if report.counts["INCONCLUSIVE"]}
+        yield together | judged(alone, at_once=1)
 
 
 def test_every_defect_is_tried() -> None:
