@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
-from ockam_fsm.runtime.encoding import frames
+from ockam_fsm.runtime.encoding import cbor, frames
 from ockam_fsm.runtime.encoding.bare import MALFORMED
 from ockam_fsm.runtime.encoding.frames import FrameDecoder, decode_message, encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Address, Message, local
@@ -272,7 +272,7 @@ def test_the_size_of_an_address_is_limited_both_ways() -> None:
         decode_message(cbor2.dumps([larger.onward_route, [], b"", None]))
 
 
-@pytest.mark.parametrize(("number", "accepted"), [(frames.MAX_CHUNKS, True), (frames.MAX_CHUNKS + 1, False)])
+@pytest.mark.parametrize(("number", "accepted"), [(cbor.MAX_CHUNKS, True), (cbor.MAX_CHUNKS + 1, False)])
 def test_the_number_of_chunks_is_limited(number: int, accepted: bool) -> None:
     body = bytes.fromhex("8480805f") + b"\x41a" * number + bytes.fromhex("fff6")
     if accepted:

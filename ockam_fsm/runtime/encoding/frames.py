@@ -17,7 +17,8 @@ In:  what real nodes understand of that grammar - indefinite arrays, chunked byt
 Rule 1: a peer's bytes end in a value or in `RemoteSessionError`. Either the connection is closed after that, or
         nothing has happened. A decoder that has refused refuses everything after.
 Rule 2: nothing is made because a length field says so, only because the bytes are there.
-Limits of ours: `MAX_ROUTE_LENGTH`, `MAX_ADDRESS_BYTES` and `MAX_CHUNKS` per byte string; real nodes state none.
+Limits of ours: `MAX_ROUTE_LENGTH`, `MAX_ADDRESS_BYTES` and `MAX_CHUNKS` per byte string (`cbor.py`); real nodes state
+none.
 
 Reader and writer are our own, and cbor2 is the second opinion in the tests. Measured with cbor2 6.3: a legal frame of
 16 MiB full of empty arrays costs it 1.1 GiB and 6.5 s before its caller sees anything, and no option limits that; it
@@ -36,13 +37,26 @@ from functools import lru_cache
 
 from ockam_fsm.kernel.errors import LocalSessionError, Portable, RemoteSessionError
 from ockam_fsm.runtime.encoding.bare import malformed
+from ockam_fsm.runtime.encoding.cbor import (
+    ARRAY,
+    BYTES,
+    NULL,
+    ONE_BYTE_MORE,
+    TEXT,
+    UINT,
+    byte_string,
+    head,
+    is_break,
+    skip_break,
+    take,
+    written_head,
+)
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 
 VERSION = b"\x01"
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 MAX_ROUTE_LENGTH = 128
 MAX_ADDRESS_BYTES = 512  # a host name of 253 characters, a port, and room
-MAX_CHUNKS = 4096
 
 KEPT_ADDRESSES = 4096
 """How many addresses are kept as they are written, and as many as they were read."""
@@ -53,11 +67,9 @@ FRAME_TOO_LARGE = "frame-too-large"
 _LENGTH_BYTES = 4
 _NO_LENGTH = bytes(_LENGTH_BYTES)
 _ZEROS = re.compile(rb"\0+")
-_UINT, _BYTES, _TEXT, _ARRAY = 0, 2, 3, 4
-_INDEFINITE, _BREAK, _NULL = 31, 0xFF, 0xF6
 _WRITTEN_MESSAGE, _WRITTEN_NULL = b"\x84", b"\xf6"
 _PLAIN_MESSAGE, _PLAIN_ADDRESS, _PLAIN_ARRAY, _PLAIN_BYTES = 0x84, 0x82, 0x80, 0x40
-_ONE_BYTE_MORE, _TWO_BYTES_MORE = 24, 25
+_TWO_BYTES_MORE = ONE_BYTE_MORE + 1
 
 
 def encode_frame(body: bytes, max_frame_bytes: int = MAX_FRAME_BYTES) -> bytes:
@@ -162,9 +174,9 @@ def encode_message(message: Message) -> bytes:
     return b"".join(
         (
             _WRITTEN_MESSAGE,
-            _written_route(message.onward_route),
-            _written_route(message.return_route),
-            _written_head(_BYTES, len(payload)),
+            written_route(message.onward_route),
+            written_route(message.return_route),
+            written_head(BYTES, len(payload)),
             payload,
             _WRITTEN_NULL if message.tracing_context is None else _written_text(message.tracing_context),
         )
@@ -173,13 +185,18 @@ def encode_message(message: Message) -> bytes:
 
 def check_route(route: Route) -> None:
     """Refuse what `encode_message` would refuse."""
-    _written_route(route)
+    written_route(route)
 
 
-def _written_route(route: Route) -> bytes:
+def written_route(route: Route) -> bytes:
+    """A route as CBOR.
+
+    Raises:
+        LocalSessionError: the route or one of its addresses is too long.
+    """
     if len(route) > MAX_ROUTE_LENGTH:
         raise LocalSessionError(f"route of {len(route)} addresses, limit {MAX_ROUTE_LENGTH}")
-    return _written_head(_ARRAY, len(route)) + b"".join(map(_written_address, route))
+    return written_head(ARRAY, len(route)) + b"".join(map(_written_address, route))
 
 
 @lru_cache(maxsize=KEPT_ADDRESSES)
@@ -189,7 +206,7 @@ def _written_address(address: Address) -> bytes:
         raise LocalSessionError(
             f"address of type {kind} and {len(value)} bytes; types are 0 to 255, limit {MAX_ADDRESS_BYTES} bytes"
         )
-    return _written_head(_ARRAY, 2) + _written_head(_UINT, kind) + _written_head(_BYTES, len(value)) + value
+    return written_head(ARRAY, 2) + written_head(UINT, kind) + written_head(BYTES, len(value)) + value
 
 
 def _written_text(text: str) -> bytes:
@@ -197,16 +214,7 @@ def _written_text(text: str) -> bytes:
         written = text.encode()
     except UnicodeEncodeError as error:
         raise LocalSessionError(f"tracing context that UTF-8 cannot write: {error.reason}") from None
-    return _written_head(_TEXT, len(written)) + written
-
-
-@lru_cache(maxsize=1024)
-def _written_head(major: int, number: int) -> bytes:
-    """The shortest head: the number in its first byte, or in 1, 2, 4 or 8 more."""
-    if number < _ONE_BYTE_MORE:
-        return bytes((major << 5 | number,))
-    power = next(power for power in range(4) if number < 1 << (8 << power))
-    return bytes((major << 5 | _ONE_BYTE_MORE + power,)) + number.to_bytes(1 << power, "big")
+    return written_head(TEXT, len(written)) + written
 
 
 def decode_message(body: bytes) -> Message:
@@ -225,14 +233,14 @@ def decode_plain(body: bytes) -> Message | None:
         onward_route, at = _plain_route(body, 1)
         return_route, at = _plain_route(body, at)
         size, at = body[at] - _PLAIN_BYTES, at + 1
-        if size == _ONE_BYTE_MORE:
+        if size == ONE_BYTE_MORE:
             size, at = body[at], at + 1
         elif size == _TWO_BYTES_MORE:
             size, at = body[at] << 8 | body[at + 1], at + 2
-        elif not 0 <= size < _ONE_BYTE_MORE:
+        elif not 0 <= size < ONE_BYTE_MORE:
             return None
         end = at + size
-        if end + 1 != len(body) or body[end] != _NULL:
+        if end + 1 != len(body) or body[end] != NULL:
             return None
     except (IndexError, _NotPlain):
         return None
@@ -245,12 +253,12 @@ class _NotPlain(Portable, Exception):
 
 def _plain_route(body: bytes, at: int) -> tuple[Route, int]:
     count, at = body[at] - _PLAIN_ARRAY, at + 1
-    if not 0 <= count < _ONE_BYTE_MORE:
+    if not 0 <= count < ONE_BYTE_MORE:
         raise _NotPlain
     route: list[Address] = []
     for _ in range(count):
         size = body[at + 2] - _PLAIN_BYTES
-        end = at + 4 + body[at + 3] if size == _ONE_BYTE_MORE else at + 3 + size
+        end = at + 4 + body[at + 3] if size == ONE_BYTE_MORE else at + 3 + size
         route.append(_plain_address(body[at:end]))
         at = end
     return tuple(route), at
@@ -259,38 +267,43 @@ def _plain_route(body: bytes, at: int) -> tuple[Route, int]:
 @lru_cache(maxsize=KEPT_ADDRESSES)
 def _plain_address(written: bytes) -> Address:
     kind, size, value = written[1], written[2] - _PLAIN_BYTES, written[3:]
-    if size == _ONE_BYTE_MORE:
+    if size == ONE_BYTE_MORE:
         size, value = written[3], written[4:]
-    elif size > _ONE_BYTE_MORE:
+    elif size > ONE_BYTE_MORE:
         raise _NotPlain
-    if written[0] != _PLAIN_ADDRESS or kind >= _ONE_BYTE_MORE or size != len(value):
+    if written[0] != _PLAIN_ADDRESS or kind >= ONE_BYTE_MORE or size != len(value):
         raise _NotPlain
     return Address(kind, value)
 
 
 def decode_any(body: bytes) -> Message:
     """The whole grammar, and the reason where a body is not of it."""
-    count, at = _head(body, 0, _ARRAY)
+    count, at = head(body, 0, ARRAY)
     if count not in (3, 4, None):
         raise malformed(f"message of {count} elements, 3 or 4 belong")
-    onward_route, at = _route(body, at)
-    return_route, at = _route(body, at)
-    payload, at = _bytes(body, at)
+    onward_route, at = read_route(body, at)
+    return_route, at = read_route(body, at)
+    payload, at = byte_string(body, at)
     tracing_context = None
-    if count == 4 or (count is None and not _is_break(body, at)):
+    if count == 4 or (count is None and not is_break(body, at)):
         tracing_context, at = _tracing_context(body, at)
     if count is None:
-        at = _skip_break(body, at)
+        at = skip_break(body, at)
     if at != len(body):
         raise malformed(f"{len(body) - at} bytes after the message")
     return Message(onward_route, return_route, payload, tracing_context)
 
 
-def _route(body: bytes, at: int) -> tuple[Route, int]:
-    count, at = _head(body, at, _ARRAY)
+def read_route(body: bytes, at: int) -> tuple[Route, int]:
+    """A route, and the offset after it.
+
+    Raises:
+        RemoteSessionError: the bytes are not a route, or one that is too long.
+    """
+    count, at = head(body, at, ARRAY)
     route: list[Address] = []
     while len(route) != count:  # None is never equal: an indefinite array ends at its break
-        if count is None and _is_break(body, at):
+        if count is None and is_break(body, at):
             at += 1
             break
         if len(route) == MAX_ROUTE_LENGTH:
@@ -301,79 +314,26 @@ def _route(body: bytes, at: int) -> tuple[Route, int]:
 
 
 def _address(body: bytes, at: int) -> tuple[Address, int]:
-    count, at = _head(body, at, _ARRAY)
+    count, at = head(body, at, ARRAY)
     if count not in (2, None):
         raise malformed(f"address of {count} elements, 2 belong")
-    kind, at = _head(body, at, _UINT)
+    kind, at = head(body, at, UINT)
     if kind is None or kind > 0xFF:
         raise malformed(f"address type {kind}, 0 to 255 belong")
-    value, at = _bytes(body, at)
+    value, at = byte_string(body, at)
     if len(value) > MAX_ADDRESS_BYTES:
         raise malformed(f"address of {len(value)} bytes, limit {MAX_ADDRESS_BYTES}")
     if count is None:
-        at = _skip_break(body, at)
+        at = skip_break(body, at)
     return Address(kind, value), at
 
 
 def _tracing_context(body: bytes, at: int) -> tuple[str | None, int]:
-    if body[at : at + 1] == bytes((_NULL,)):
+    if body[at : at + 1] == bytes((NULL,)):
         return None, at + 1
-    size, at = _head(body, at, _TEXT)
-    written, at = _take(body, at, size)
+    size, at = head(body, at, TEXT)
+    written, at = take(body, at, size)
     try:
         return written.decode(), at
     except UnicodeDecodeError as error:
         raise malformed(f"tracing context is not UTF-8: {error.reason}") from None
-
-
-def _bytes(body: bytes, at: int) -> tuple[bytes, int]:
-    size, at = _head(body, at, _BYTES)
-    if size is not None:
-        return _take(body, at, size)
-    chunks: list[bytes] = []
-    while not _is_break(body, at):
-        # A chunk is a Python object for as little as one byte, hence a limit; nobody is known to send any.
-        if len(chunks) == MAX_CHUNKS:
-            raise malformed(f"byte string of more than {MAX_CHUNKS} chunks")
-        size, at = _head(body, at, _BYTES)
-        chunk, at = _take(body, at, size)
-        chunks.append(chunk)
-    return b"".join(chunks), at + 1
-
-
-def _take(body: bytes, at: int, size: int | None) -> tuple[bytes, int]:
-    if size is None:
-        raise malformed(f"a string without a length before offset {at}")
-    end = at + size
-    if end > len(body):
-        raise malformed(f"{size} bytes announced at offset {at}, {len(body) - at} there")
-    return body[at:end], end
-
-
-def _head(body: bytes, at: int, major: int) -> tuple[int | None, int]:
-    """The number in the head of a data item of this major type, and where the item goes on; None: indefinite."""
-    if at >= len(body):
-        raise malformed(f"ends at offset {at}, in the middle of a message")
-    first = body[at]
-    if first >> 5 != major:
-        raise malformed(f"CBOR type {first >> 5} at offset {at}, type {major} belongs")
-    number = first & 0x1F
-    at += 1
-    if number < 24:
-        return number, at
-    if number == _INDEFINITE:
-        return None, at
-    if number > 27:
-        raise malformed(f"CBOR head {first:#04x} before offset {at}")
-    written, at = _take(body, at, 1 << (number - 24))
-    return int.from_bytes(written, "big"), at
-
-
-def _is_break(body: bytes, at: int) -> bool:
-    return at < len(body) and body[at] == _BREAK
-
-
-def _skip_break(body: bytes, at: int) -> int:
-    if not _is_break(body, at):
-        raise malformed(f"no end of the array at offset {at}")
-    return at + 1
