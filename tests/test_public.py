@@ -30,6 +30,7 @@ def test_nothing_public_is_left_unlisted() -> None:
         "checking",
         "specification",
         "storage",
+        "secure",
         "net",
         "simulation",
         "tools",

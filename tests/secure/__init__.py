@@ -1,0 +1,1 @@
+"""Secure channels: vectors, refusals, loss, identities, stored identities."""
