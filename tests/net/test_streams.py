@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.net.connection import TcpLimits
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.streams.publisher import Kept
 from ockam_fsm.net.streams.publisher_file import PublisherFile
+from ockam_fsm.runtime.encoding.frames import MAX_FRAME_BYTES
+from ockam_fsm.runtime.encoding.gate import payload_limit
+from ockam_fsm.runtime.encoding.stream_messages import PUSH_BYTES
 from ockam_fsm.storage.memory import MemoryStorage
 from ockam_fsm.storage.sqlite import SqliteStorage
 from tests.net.ports import kept_address
@@ -120,6 +124,26 @@ def test_a_message_that_cannot_be_sent_is_refused_and_the_publisher_goes_on() ->
             assert sender.accepted == 0
             await sender.publish(b"after")
         assert stored_in(storage) == [b"after"]
+
+    over_tcp(main())
+
+
+@pytest.mark.parametrize("frame_bytes", [MAX_FRAME_BYTES, 40_000])
+def test_the_largest_message_is_published_and_none_is_accepted_beside_a_larger_one(frame_bytes: int) -> None:
+    most = payload_limit(frame_bytes) - PUSH_BYTES
+
+    async def main() -> None:
+        storage, kept = MemoryStorage(), list[Kept]()
+        async with (
+            node_with_streams(storage) as there,
+            TcpNode(limits=TcpLimits(frame_bytes=frame_bytes)) as here,
+            publisher(here, there.addresses[0], keep=kept.append) as sender,
+        ):
+            with pytest.raises(LocalSessionError, match=f"limit {most}"):
+                await sender.send(b"beside", b"x" * (most + 1))
+            assert (sender.accepted, any(one.image.messages for one in kept)) == (0, False)
+            await sender.send(b"x" * most, b"after")
+        assert stored_in(storage) == [b"x" * most, b"after"]
 
     over_tcp(main())
 

@@ -21,10 +21,9 @@ from typing import Any
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.stream import StreamState
 from ockam_fsm.net.node import TcpNode
-from ockam_fsm.runtime.encoding.gate import MAX_PAYLOAD_BYTES
 from ockam_fsm.runtime.encoding.message import LOCAL, Address, Message, Route
 from ockam_fsm.runtime.encoding.stream_messages import (
-    MAX_MESSAGE_BYTES,
+    PUSH_BYTES,
     Pull,
     Pulled,
     Push,
@@ -154,7 +153,7 @@ class Partition:
                 self._refuse(request, context)
 
     def _push(self, publisher: bytes, push: Push, reply: Route, context: Context) -> None:
-        if len(push.data) > self._most_bytes() - (MAX_PAYLOAD_BYTES - MAX_MESSAGE_BYTES):
+        if len(push.data) > self._most_bytes() - PUSH_BYTES:
             if publisher == PLAIN:
                 context.reply(encode_response(Pushed(push.request_id, Status.ERROR, 0)))
             else:

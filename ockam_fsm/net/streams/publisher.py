@@ -29,6 +29,7 @@ from ockam_fsm.net.arguments import TextOrRoute, route_of
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding.gate import check_payload
 from ockam_fsm.runtime.encoding.message import Address
+from ockam_fsm.runtime.encoding.stream_messages import MAX_MESSAGE_BYTES, PUSH_BYTES
 from ockam_fsm.runtime.session.commands import (
     Closed,
     Established,
@@ -147,8 +148,9 @@ class StreamPublisher:
                 closed.
             RemoteSessionError: the session is over.
         """
+        most = min(MAX_MESSAGE_BYTES, self._node.node.router.max_payload_bytes - PUSH_BYTES)
         for data in messages:
-            check_payload(data)
+            check_payload(data, most)
         left = list(messages)
         while left:
             self._check()

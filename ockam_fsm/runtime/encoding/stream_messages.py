@@ -32,7 +32,9 @@ from ockam_fsm.runtime.encoding import bare
 from ockam_fsm.runtime.encoding.gate import MAX_PAYLOAD_BYTES
 
 MAX_PULLED_MESSAGES = 65_536
-MAX_MESSAGE_BYTES = MAX_PAYLOAD_BYTES - 64
+PUSH_BYTES = 64
+"""More than a push takes besides its data."""
+MAX_MESSAGE_BYTES = MAX_PAYLOAD_BYTES - PUSH_BYTES
 """A message of a stream has to fit into a push, and into a response to a pull that has this one message."""
 
 

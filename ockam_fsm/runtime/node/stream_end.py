@@ -25,17 +25,15 @@ from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.kernel.text import neutral
 from ockam_fsm.runtime.encoding import bare
 from ockam_fsm.runtime.encoding.frames import decode_message, encode_message
-from ockam_fsm.runtime.encoding.gate import MAX_PAYLOAD_BYTES, PAYLOAD_TOO_LARGE, refusal
+from ockam_fsm.runtime.encoding.gate import PAYLOAD_TOO_LARGE, refusal
 from ockam_fsm.runtime.encoding.message import Address, Message
-from ockam_fsm.runtime.encoding.stream_messages import MAX_MESSAGE_BYTES
+from ockam_fsm.runtime.encoding.stream_messages import PUSH_BYTES
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Origin, Receipt, weight_of
 from ockam_fsm.runtime.node.router import Access, Dependent, Envelope, Resident, Router
 
 WINDOW_FULL = "too many messages wait for the stream"
 IS_OVER = "the stream session is over"
 ANOTHER_STREAM = "replies to another stream"
-_PUSH_BYTES = MAX_PAYLOAD_BYTES - MAX_MESSAGE_BYTES
-"""What a push takes besides its data."""
 _SHOWN = 100
 
 
@@ -86,7 +84,7 @@ class StreamEnd:
         message = replace(envelope.message, onward_route=envelope.message.onward_route[1:])
         self.router.leaves(message, self)
         payload = self._label + bare.data(encode_message(message))
-        if len(payload) > self.router.max_payload_bytes - _PUSH_BYTES:
+        if len(payload) > self.router.max_payload_bytes - PUSH_BYTES:
             self.router.bury(PAYLOAD_TOO_LARGE, message, self.address, f"{len(payload)} bytes with its routes")
             return
         full = len(self.waiting) >= self._capacity
