@@ -10,11 +10,12 @@ import pytest
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.net.connection import TcpLimits
 from ockam_fsm.net.node import TcpNode
-from ockam_fsm.net.streams.publisher import Kept
+from ockam_fsm.net.streams.publisher import Kept, StreamPublisher
 from ockam_fsm.net.streams.publisher_file import PublisherFile
 from ockam_fsm.runtime.encoding.frames import MAX_FRAME_BYTES
 from ockam_fsm.runtime.encoding.gate import payload_limit
 from ockam_fsm.runtime.encoding.stream_messages import PUSH_BYTES
+from ockam_fsm.runtime.stream.publisher import PublisherConfig
 from ockam_fsm.storage.memory import MemoryStorage
 from ockam_fsm.storage.sqlite import SqliteStorage
 from tests.net.ports import kept_address
@@ -209,6 +210,24 @@ def test_a_publisher_goes_on_from_what_was_kept(kind: str, tmp_path: Path) -> No
 
     over_tcp(main())
     storage.close()
+
+
+def test_a_publisher_with_a_smaller_window_goes_on_from_what_was_kept() -> None:
+    """What a larger window had accepted is sent again all the same, and the smaller one holds for what follows."""
+
+    async def main() -> None:
+        storage, images = MemoryStorage(), list[Kept]()
+        async with streams(storage) as (here, _, where):
+            async with publisher(here, where, window=16, keep=images.append) as sender:
+                await sender.send(*numbered(16))
+            route, small = f"tcp://{where}/stream/orders", PublisherConfig(window=2)
+            async with StreamPublisher(here, route, config=small, kept=images[-1], keep=images.append) as again:
+                await again.send(*numbered(4, 16))
+                assert len(images[-1].image.messages) <= 2
+            assert (again.confirmed, again.state_losses) == (20, 0)
+        assert stored_in(storage) == numbered(20)
+
+    over_tcp(main())
 
 
 def test_a_confirmation_that_nobody_heard_does_not_store_twice() -> None:

@@ -93,10 +93,11 @@ class StreamPublisher:
         self._node, self._route = node, route_of(route)
         config = config or PublisherConfig()
         self._window = config.window
-        self._settings = sessions or SessionConfig(
-            EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR, attempts=None, held=config.window, requests=config.window
-        )
         self._core = Publisher(config, PublisherImage() if kept is None else kept.image)
+        most = max(config.window, self._core.unconfirmed)  # an earlier one may have had a larger window
+        self._settings = sessions or SessionConfig(
+            EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR, attempts=None, held=most, requests=most
+        )
         self._kept, self._keep = kept, keep
         self._session: Address | None = None
         self._timer: asyncio.TimerHandle | None = None
