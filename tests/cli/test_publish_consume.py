@@ -225,6 +225,35 @@ def test_a_killed_publisher_resumes_and_a_restarted_node_too(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+def test_a_reader_that_goes_ends_consume_silently_and_the_next_goes_on(where: str) -> None:
+    call("publish", "short", "--node", where, given=b"one\ntwo\nthree\n")
+    with process("publish", "short", "--node", where) as sender:
+        assert sender.stdin is not None
+        with process("consume", "short", "--group", "g", "--node", where) as reader:
+            assert reader.stdout is not None
+            assert [reader.stdout.readline() for _ in range(3)] == [b"one\n", b"two\n", b"three\n"]
+            reader.stdout.close()
+            sender.stdin.write(b"four\n")
+            sender.stdin.close()
+            assert reader.wait(SECONDS) == 141
+            assert reader.stderr is not None
+            assert reader.stderr.read().decode() == "3 messages of short for group g\n"
+    assert consumed(where, "short") == b"four\n"
+
+
+@pytest.mark.slow
+def test_output_that_cannot_be_written_ends_consume_with_one_reason(where: str) -> None:
+    call("publish", "full", "--node", where, given=b"one\n")
+    with (
+        open("/dev/full", "wb") as full,
+        process("consume", "full", "--group", "g", "--node", where, stdout=full) as reader,
+    ):
+        _, err = reader.communicate(timeout=SECONDS)
+    said = "error: cannot write to standard output: No space left on device.\n0 messages of full for group g\n"
+    assert (reader.returncode, err.decode()) == (2, said)
+
+
+@pytest.mark.slow
 def test_on_a_terminal_the_progress_is_cleared_at_the_end() -> None:
     ours, theirs = pty.openpty()
     with process("publish", "s", "--node", nowhere(), "--timeout", "1.5", stderr=theirs) as sender:

@@ -53,6 +53,8 @@ async def watched(
         if not work.done():
             work.cancel()
             await asyncio.wait([work])
+        if not work.cancelled():
+            work.exception()  # else what ends all of this, as an output that cannot be written, is logged as forgotten
     work.result()
     return True
 
