@@ -252,6 +252,24 @@ def test_a_partition_that_made_room_has_lost_nothing() -> None:
 
 
 @pytest.mark.slow
+def test_a_stream_that_is_opened_closes_none_of_its_own_partitions() -> None:
+    """Its first partition was not used for longest, when there has to be room for its last."""
+
+    async def main() -> None:
+        storage = MemoryStorage()
+        storage.create("wide", 3).result()
+        async with (
+            node_with_streams(storage, max_partitions=3, unused_seconds=0.0) as node,
+            plain(node.addresses[0]) as client,
+        ):
+            for stream in ("wide", "a", "b"):
+                assert await client.ask(STREAM, CreateStream(stream)) == StreamCreated(stream)
+            assert await client.ask(STREAM, CreateStream("wide", 3)) == StreamCreated("wide", 0)
+
+    over_tcp(main())
+
+
+@pytest.mark.slow
 def test_the_largest_messages_are_stored_and_read_and_larger_ones_are_refused() -> None:
     async def main() -> None:
         async with streams() as (here, _, where), plain(where) as client:

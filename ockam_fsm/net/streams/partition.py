@@ -91,9 +91,13 @@ class Partition:
             self.node.node.fresh_address(), self.settings, application=self._data, durable=self._record
         )
 
+    def touch(self) -> None:
+        """It is used now."""
+        self._used = self.node.loop.time()
+
     async def opened(self, seconds: float) -> bool:
         """Wait until the log is open; False: it is not in time."""
-        self._used = self.node.loop.time()
+        self.touch()
         try:
             async with asyncio.timeout(seconds):
                 await self._opened.wait()
@@ -138,7 +142,7 @@ class Partition:
             self._take(resident.session.terms.session_id, message, context)
 
     def _take(self, publisher: bytes, message: Message, context: Context) -> None:
-        self._used = self.node.loop.time()
+        self.touch()
         try:
             request = decode_request(message.payload)
         except RemoteSessionError as error:

@@ -165,6 +165,7 @@ class StreamService:
         if key not in self.partitions:
             self._make_room()
             self.partitions[key] = Partition(self.node, self.storage, name, number, self.config, self.sessions)
+        self.partitions[key].touch()  # or the next one that the same request needs may close it
         return self.partitions[key]
 
     def _make_room(self) -> None:
