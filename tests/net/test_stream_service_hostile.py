@@ -14,7 +14,7 @@ import pytest
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.net.connection import TcpLimits
 from ockam_fsm.net.node import TcpNode
-from ockam_fsm.net.streams.partition import MAX_READ_BYTES
+from ockam_fsm.net.streams.partition import MAX_READ_BYTES, Partition
 from ockam_fsm.net.streams.service import STREAM, STREAM_INDEX
 from ockam_fsm.runtime.encoding import bare
 from ockam_fsm.runtime.encoding.frames import encode_frame, encode_message
@@ -265,6 +265,31 @@ def test_a_stream_that_is_opened_closes_none_of_its_own_partitions() -> None:
             for stream in ("wide", "a", "b"):
                 assert await client.ask(STREAM, CreateStream(stream)) == StreamCreated(stream)
             assert await client.ask(STREAM, CreateStream("wide", 3)) == StreamCreated("wide", 0)
+
+    over_tcp(main())
+
+
+@pytest.mark.slow
+def test_who_asks_for_more_than_there_is_room_for_costs_no_look_at_all_partitions_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = 0
+    unused_since = Partition.unused_since
+
+    def counted(partition: Partition) -> float | None:
+        nonlocal looks
+        looks += 1
+        return unused_since(partition)
+
+    monkeypatch.setattr(Partition, "unused_since", counted)
+
+    async def main() -> None:
+        async with node_with_streams(MemoryStorage(), max_partitions=10) as node, plain(node.addresses[0]) as client:
+            for number in range(10):
+                assert isinstance(await client.ask(STREAM, CreateStream(f"s{number}")), StreamCreated)
+            for number in range(10, 300):
+                assert isinstance(await client.ask(STREAM, CreateStream(f"s{number}")), StreamError)
+        assert 10 <= looks < 100
 
     over_tcp(main())
 

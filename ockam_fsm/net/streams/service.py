@@ -56,6 +56,9 @@ STREAM, STREAM_INDEX = "stream", "stream_index"
 TOO_MANY = "too many requests wait for the storage"
 NO_STREAM = "no such stream"
 MAX_PARTITIONS = 64
+LOOK_AGAIN = 1 / 60
+"""Of the time after which a partition makes room: it passes before another look at all of them, where none did. That
+costs as much as hundreds of requests, and whoever asks for more than there is room for could ask for it each time."""
 OPEN_SECONDS = 5.0
 """How long a request waits for a log to be opened."""
 
@@ -90,6 +93,7 @@ class StreamService:
         self._counts: dict[str, int] = {}
         self._max_partitions, self._max_waiting = max_partitions, max_waiting
         self._unused_seconds = unused_seconds
+        self._look_again = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._index = IndexWorker()
         self._saves: dict[Where, set[asyncio.Future[None]]] = {}
@@ -172,10 +176,14 @@ class StreamService:
         """For one more partition."""
         if len(self.partitions) < self._max_partitions:
             return
-        unused = [(since, key) for key, one in self.partitions.items() if (since := one.unused_since()) is not None]
-        if not unused or self.node.loop.time() - min(unused)[0] < self._unused_seconds:
-            raise LocalSessionError(f"{self._max_partitions} partitions are open, and no more are")
-        self.partitions.pop(min(unused)[1]).stop()
+        now = self.node.loop.time()
+        if now >= self._look_again:
+            unused = [(since, key) for key, one in self.partitions.items() if (since := one.unused_since()) is not None]
+            if unused and now - min(unused)[0] >= self._unused_seconds:
+                self.partitions.pop(min(unused)[1]).stop()
+                return
+            self._look_again = now + self._unused_seconds * LOOK_AGAIN
+        raise LocalSessionError(f"{self._max_partitions} partitions are open, and no more are")
 
     # The index --------------------------------------------------------------------------------------------------------
 
