@@ -67,7 +67,7 @@ class PublisherFile:
 def _read(found: Any) -> Kept | None:
     """None: it is not what `keep` has written."""
     try:
-        if found["format"] != FORMAT:
+        if found["format"] != FORMAT or not isinstance(found["stream"], str):
             return None
         identity, number = bytes.fromhex(found["identity"]), found["number"]
         before, confirmed = found["before"], found["confirmed"]
@@ -77,6 +77,6 @@ def _read(found: Any) -> Kept | None:
     counts = (number, before, confirmed)
     if any(type(count) is not int or count < 0 for count in counts) or before > confirmed:
         return None
-    if len(identity) != SESSION_ID_BYTES or not isinstance(found["stream"], str):
+    if len(identity) != SESSION_ID_BYTES:
         return None
     return Kept(identity, number, PublisherImage(PublisherState.PUBLISHING, before, confirmed, messages))
