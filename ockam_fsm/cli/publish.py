@@ -99,7 +99,7 @@ async def _publish(
     from ockam_fsm.net.streams.publisher_file import PublisherFile
     from ockam_fsm.runtime.stream.publisher import PublisherConfig
 
-    kept_in = None if resume is None else PublisherFile(resume, stream)
+    kept_in = None if resume is None else PublisherFile(resume, _kept_for(stream, route))
     kept = None if kept_in is None else _loaded(kept_in)
     skipped = 0 if kept is None else kept.image.confirmed + len(kept.image.messages)
     await _in_a_thread(lambda: given.skip(skipped))
@@ -124,6 +124,14 @@ async def _publish(
     if given.problem[0]:
         fail(*given.problem)
     return 0
+
+
+def _kept_for(stream: str, route: Route) -> str:
+    """What a state is of. Each partition has records of its own; the first one is that of the plain stream."""
+    from ockam_fsm.storage.outcomes import log_name
+
+    partition = int(route[3].value) if len(route) > 3 else 0
+    return log_name(stream, partition) if partition else stream
 
 
 def _loaded(kept_in: PublisherFile) -> Kept | None:

@@ -123,6 +123,24 @@ def test_partitions(where: str) -> None:
     assert "wide has no partition 2" in err
 
 
+@pytest.mark.slow
+def test_the_state_of_one_partition_is_not_that_of_another(where: str, tmp_path: Path) -> None:
+    """Else what the one has stored would be skipped in the input for the other."""
+    state = str(tmp_path / "state")
+
+    def publish(*options: str) -> tuple[int, bytes, str]:
+        return call("publish", "parts", "--node", where, "--resume", state, *options, given=b"one\n")
+
+    assert consumed(where, "parts", "--partition", "1") == b""
+    assert publish("--partition", "1")[0] == 0
+    for options in ((), ("--partition", "0")):
+        code, _, err = publish(*options)
+        assert (code, "is of a publisher to partition 1 of 'parts', not to parts" in err) == (2, True)
+    assert publish("--partition", "1")[0] == 0
+    assert consumed(where, "parts", "--partition", "1") == b"one\n"
+    assert consumed(where, "parts") == b""
+
+
 REMEDY = "Check that a node with --stream runs there, or wait longer with --timeout."
 
 
