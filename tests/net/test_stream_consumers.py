@@ -9,10 +9,15 @@ import pytest
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.streams.consumer import StreamConsumer
+from ockam_fsm.net.streams.service import STREAM, STREAM_INDEX, StreamService
+from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.encoding.stream_messages import (
     CreateStream,
     StoredMessage,
+    StreamError,
+    encode_response,
 )
+from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.storage.memory import MemoryStorage
 from tests.net.ports import kept_address
 from tests.net.stream_helpers import (
@@ -119,6 +124,29 @@ def test_why_a_stream_is_not_made_is_told_at_once() -> None:
             await until(lambda: reader.restarts >= 1)
             assert reader.reason == "session closed: error message: 71 partitions: 1 to 64 belong"
             waiting.cancel()
+
+    over_tcp(main())
+
+
+@pytest.mark.parametrize("refuses", [STREAM, STREAM_INDEX])
+def test_a_reason_without_an_end_is_told_in_part(refuses: str) -> None:
+    """A service says megabytes, and escapes of a terminal: nobody keeps or shows more than the beginning."""
+
+    def refuse(message: Message, context: Context) -> None:
+        context.reply(encode_response(StreamError("\x1b[2J" + "x" * 2**20)))
+
+    async def main() -> None:
+        async with TcpNode() as there, TcpNode() as here:
+            others = {"name": STREAM, "index_name": STREAM_INDEX}
+            names = {key: "elsewhere" if name == refuses else name for key, name in others.items()}
+            StreamService(there, MemoryStorage(), **names)  # type: ignore[arg-type]
+            there.worker(refuses, refuse, public=True)
+            async with consumer(here, await there.listen()) as reader:
+                waiting = asyncio.ensure_future(reader.next())
+                await until(lambda: reader.restarts >= 1)
+                assert r"\x1b[2Jxxx" in reader.reason
+                assert len(reader.reason) < 400
+                waiting.cancel()
 
     over_tcp(main())
 

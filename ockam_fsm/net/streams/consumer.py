@@ -19,7 +19,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
 
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError, RemoteSessionError
-from ockam_fsm.kernel.text import neutral
 from ockam_fsm.machines.consumer import ConsumerState
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Role, State
@@ -243,8 +242,8 @@ class StreamConsumer:
             if isinstance(response, Pulled):
                 self.pulled, self.waits_for = self.pulled + 1, ""
             return commands
-        reason = response.reason if isinstance(response, StreamError) else type(response).__name__
-        return self._core.session_lost(f"another answer than was asked for: {neutral(reason)}")
+        said = response.shown if isinstance(response, StreamError) else type(response).__name__
+        return self._core.session_lost(f"another answer than was asked for: {said}")
 
     async def _restart(self, reason: str) -> list[ConsumerCommand]:
         self.reason = self.waits_for = reason

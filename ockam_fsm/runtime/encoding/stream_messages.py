@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias, TypeVar
 
+from ockam_fsm.kernel.text import neutral
 from ockam_fsm.runtime.encoding import bare
 from ockam_fsm.runtime.encoding.gate import MAX_PAYLOAD_BYTES
 
@@ -36,6 +37,9 @@ PUSH_BYTES = 64
 """More than a push takes besides its data."""
 MAX_MESSAGE_BYTES = MAX_PAYLOAD_BYTES - PUSH_BYTES
 """A message of a stream has to fit into a push, and into a response to a pull that has this one message."""
+
+SHOWN_CHARACTERS = 256
+"""Of the reason of an error."""
 
 
 class Status(IntEnum):
@@ -113,6 +117,11 @@ class StreamIndex:
 @dataclass(frozen=True, slots=True)
 class StreamError:
     reason: str
+
+    @property
+    def shown(self) -> str:
+        """As much of the reason as is told to people. A peer may say megabytes."""
+        return neutral(self.reason[:SHOWN_CHARACTERS])
 
 
 StreamRequest: TypeAlias = CreateStream | Push | Pull | GetIndex | SaveIndex

@@ -55,7 +55,7 @@ class StreamProfile:
             return Data(payload)
         created = decode_response(payload)
         if isinstance(created, StreamError):
-            return Error(created.reason)
+            return Error(created.shown)
         wanted = (self.stream_name, None if self.partitions is None else self.partition)
         if not isinstance(created, StreamCreated) or (created.stream_name, created.partition) != wanted:
             raise RemoteSessionError("misplaced", "an answer for another stream or partition")
