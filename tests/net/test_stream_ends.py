@@ -214,6 +214,27 @@ def test_while_the_storage_fails_publishers_wait_and_everybody_else_is_served(af
     over_tcp(main())
 
 
+@pytest.mark.slow
+def test_the_operator_is_told_once_that_the_storage_fails(caplog: pytest.LogCaptureFixture) -> None:
+    """And once more when it fails again after it had worked."""
+    storage = Failing()
+
+    async def main() -> None:
+        async with streams(storage) as (here, _, where), publisher(here, where) as sender:
+            await sender.publish(b"0")
+            for text in (b"1", b"2"):
+                before, storage.broken = storage.failures, {"orders"}
+                await sender.send(text)
+                await until(lambda before=before: storage.failures > before + 3)  # type: ignore[misc]
+                storage.broken = set()
+                await sender.flush()
+
+    over_tcp(main())
+    said = "partition 0 of 'orders' is not served: the disk is full"
+    told = [one for one in caplog.records if one.name == "ockam_fsm.streams"]
+    assert [(one.levelname, one.getMessage().startswith(said)) for one in told] == [("WARNING", True)] * 2
+
+
 def test_plain_clients_are_told_that_the_storage_fails() -> None:
     async def main() -> None:
         storage = Failing()

@@ -12,6 +12,7 @@ Source: spec/sessions.md clauses 12.3 to 12.7.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
@@ -24,6 +25,7 @@ from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding.message import LOCAL, Address, Message, Route
 from ockam_fsm.runtime.encoding.stream_messages import (
     PUSH_BYTES,
+    SHOWN_CHARACTERS,
     Pull,
     Pulled,
     Push,
@@ -53,7 +55,9 @@ from ockam_fsm.runtime.stream.commands import (
 )
 from ockam_fsm.runtime.stream.worker import NOT_SERVED, PLAIN, StreamConfig, StreamWorker
 from ockam_fsm.storage.interface import Entry, Log, Storage, StorageUnavailable
+from ockam_fsm.storage.outcomes import log_name
 
+logger = logging.getLogger("ockam_fsm.streams")
 TOO_LARGE = "a message is larger than a response may be"
 MAX_READS = 4
 PULLED_BYTES, STORED_BYTES = 32, 16
@@ -82,6 +86,7 @@ class Partition:
         self._pulling: Receipt | None = None
         self._opened = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self._told = ""
         self._used = node.loop.time()
         self.host = self._start_host()
         self._do(self.core.start())
@@ -225,6 +230,7 @@ class Partition:
             self._later(self._log.append(batch), self._stored)
 
     def _stored(self, indexes: tuple[int, ...]) -> None:
+        self._told = ""
         for index in indexes:
             self._release(self._receipts.pop(0))
             self._do(self.core.appended(index))
@@ -325,12 +331,19 @@ class Partition:
         def done(found: Future[Any]) -> None:
             if opening != self._opening:
                 return
-            if found.exception() is not None:
+            if (error := found.exception()) is not None:
+                self._tell(str(error))
                 self._do(self.core.storage_failed())
             else:
                 then(found.result())
 
         self._in_loop(future, done)
+
+    def _tell(self, reason: str) -> None:
+        """The operator of the node; once, until the reason is another one or something was stored."""
+        if reason != self._told:
+            logger.warning("%s is not served: %s", log_name(self.stream[:SHOWN_CHARACTERS], self.number), reason)
+        self._told = reason
 
     def _in_loop(self, future: Future[Any], then: Callable[[Future[Any]], None]) -> None:
         loop = self.node.loop
