@@ -110,15 +110,18 @@ async def _publish(
                          else StreamPublisher(local, route, config=config, kept=kept, keep=kept_in.keep))  # fmt: skip
             await publisher.__aenter__()
             sending = asyncio.ensure_future(_send(publisher, given, window))
-            done = await _watched(sending, publisher, timeout, waiting)
-            left = publisher.accepted - publisher.confirmed
+            try:
+                done = await _watched(sending, publisher, timeout, waiting)
+            except asyncio.CancelledError:
+                _report(publisher, stream, skipped, as_json)
+                raise
+            _report(publisher, stream, skipped, as_json)
             publisher.close()
     except (OSError, LocalSessionError) as error:
         cause = error if isinstance(error, OSError) else error.__cause__
         if resume is None or not isinstance(cause, OSError):
             raise
         fail(f"cannot write {resume}: {cause.strerror}.", "Name another file with --resume.")
-    _report(publisher, stream, skipped, left, as_json)
     if not done:
         give_up(publisher.reason or "nothing was confirmed")
     if given.problem[0]:
@@ -198,8 +201,8 @@ def _progress(text: str) -> None:
     err().print(text, end="", no_wrap=True, overflow="ellipsis")
 
 
-def _report(publisher: StreamPublisher, stream: str, skipped: int, left: int, as_json: bool) -> None:
-    losses = publisher.state_losses
+def _report(publisher: StreamPublisher, stream: str, skipped: int, as_json: bool) -> None:
+    left, losses = publisher.accepted - publisher.confirmed, publisher.state_losses
     if as_json:
         print_json({"stream": stream, "confirmed": publisher.confirmed, "unconfirmed": left, "resumed_after": skipped,
                     "state_losses": losses})  # fmt: skip

@@ -272,6 +272,23 @@ def test_output_that_cannot_be_written_ends_consume_with_one_reason(where: str) 
 
 
 @pytest.mark.slow
+def test_ctrl_c_tells_how_much_was_published(where: str, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    words = ["publish", "interrupted", "--node", where, "--resume", str(state), "--json"]
+    with process(*words) as sender:
+        assert sender.stdin is not None
+        sender.stdin.write(b"one\ntwo\n")
+        sender.stdin.flush()
+        until(lambda: consumed(where, "interrupted").endswith(b"two\n"))
+        sender.send_signal(signal.SIGINT)
+        out, err = sender.communicate(timeout=SECONDS)
+    told = json.loads(out)
+    done, left = told["confirmed"], told["unconfirmed"]  # the last confirmation may be under way
+    assert (sender.returncode, done + left) == (130, 2)
+    assert err.decode() == f"{done} messages confirmed by interrupted, {left} not.\n"
+
+
+@pytest.mark.slow
 def test_on_a_terminal_the_progress_is_cleared_at_the_end() -> None:
     ours, theirs = pty.openpty()
     with process("publish", "s", "--node", nowhere(), "--timeout", "1.5", stderr=theirs) as sender:
