@@ -58,10 +58,11 @@ class Commands(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         # For a name that does not exist all of them are imported: the suggestion comes from what is there.
-        for name in [cmd_name] if cmd_name in COMMANDS else COMMANDS:
-            if name not in self.commands:
+        wanted = [cmd_name] if cmd_name in COMMANDS else COMMANDS
+        if missing := [name for name in wanted if name not in self.commands]:
+            for name in missing:
                 import_module(f"{__package__}.{name}")
-        self.commands.update(cast(TyperGroup, typer.main.get_command(app)).commands)
+            self.commands.update(cast(TyperGroup, typer.main.get_command(app)).commands)
         return super().get_command(ctx, cmd_name)
 
 
