@@ -25,14 +25,17 @@ from ockam_fsm.projections.tla_model import Model
 from ockam_fsm.specification.tlc_models import TlcModel, specified
 from ockam_fsm.specification.tlc_node_model import TlcNodeModel, specified_nodes
 from ockam_fsm.specification.tlc_stream_model import TlcStreamModel, specified_streams
+from ockam_fsm.specification.tlc_world_model import TlcWorldModel
 
 FOLDER = "spec/tla"
 PACKAGED = Path(__file__).parents[1] / FOLDER
 """Where an installed package has the modules that are written by hand; a clone has them in its own folder."""
 TABLES, MODELS = f"{FOLDER}/tables", f"{FOLDER}/models"
 PAGE = "ockam_fsm/specification/tlc_models.py"
-NODE, CONSUMING = "Node", "Consuming"
-PAGES = {NODE: "ockam_fsm/specification/tlc_node_model.py", CONSUMING: "ockam_fsm/specification/tlc_stream_model.py"}
+PAGES = {
+    TlcNodeModel.extends: "ockam_fsm/specification/tlc_node_model.py",
+    TlcStreamModel.extends: "ockam_fsm/specification/tlc_stream_model.py",
+}
 REQUEST_STEPS = ("S9_OneReplyEach",)
 ORDERS = (OPEN, SEND, REQUEST, WITHDRAW, RENEGOTIATE, CLOSE, STOP)
 
@@ -55,8 +58,8 @@ def models() -> tuple[Model, ...]:
     return (
         *map(of_pair, specified()),
         *_requests(),
-        *map(of_node, specified_nodes()),
-        *map(of_stream, specified_streams()),
+        *map(of_world, specified_nodes()),
+        *map(of_world, specified_streams()),
     )
 
 
@@ -129,28 +132,14 @@ def _orders(world: World, role: str) -> dict[str, int]:
     return orders | {"RESTART": faults.get(RESTART_LOSING) or 0}
 
 
-def of_node(one: TlcNodeModel) -> Model:
-    """The model of a whole node: every bound is the world's."""
+def of_world(one: TlcWorldModel) -> Model:
+    """The model of a world that has a module of its own: every bound is the world's."""
     return Model(
         name=f"MC{tla.module_name(one.name)}",
         about=one.about,
-        extends=NODE,
+        extends=one.extends,
         constants={name: str(value) for name, value in one.bounds.items()},
         definitions={name: tla.literal(value) for name, value in one.budgets.items()},
-        wrong=one.wrong,
-        refuted=bool(one.rejects),
-        invariants=one.invariants,
-        properties=one.steps,
-    )
-
-
-def of_stream(one: TlcStreamModel) -> Model:
-    """The model of a consumer and the workers that it asks: every bound is the world's."""
-    return Model(
-        name=f"MC{tla.module_name(one.name)}",
-        about=one.about,
-        extends=CONSUMING,
-        constants={name: str(value) for name, value in one.bounds.items()},
         wrong=one.wrong,
         refuted=bool(one.rejects),
         invariants=one.invariants,

@@ -12,7 +12,6 @@ Source: spec/sessions.md sections 8 and 9, clauses 2.2, 10.2 and 14.1.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 
 from ockam_fsm.checking.sessions.node_actor import (
@@ -28,12 +27,10 @@ from ockam_fsm.checking.sessions.node_actor import (
     Y,
 )
 from ockam_fsm.checking.sessions.node_world import neighbours, wrong_nodes
-from ockam_fsm.checking.world import World
+from ockam_fsm.specification.tlc_world_model import TlcWorldModel
 
 CLAIMS = ("S10_OneConnectionEach", "S14_FailureStaysWhereItIs")
 WITNESSES = ("Never_W10", "Never_W11", "Never_W12")
-OF_STATES = ("Never_W10", "Never_W12")
-"""What is claimed of every state; the rest is claimed of every step."""
 
 REJECTED_BY = {
     "connection-per-message": "S10_OneConnectionEach",
@@ -48,24 +45,11 @@ WRONG_OPERATORS = {
 """What a wrong node replaces."""
 
 
-@dataclass(frozen=True)
-class TlcNodeModel:
-    """One model of a node. `rejects`: the claim that a wrong node, or a witness, refutes; empty: all claims hold."""
+class TlcNodeModel(TlcWorldModel):
+    """One model of a node."""
 
-    name: str
-    about: str
-    world: World
-    claims: tuple[str, ...]
-    rejects: str = ""
-    wrong: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def invariants(self) -> tuple[str, ...]:
-        return tuple(claim for claim in self.claims if claim in OF_STATES)
-
-    @property
-    def steps(self) -> tuple[str, ...]:
-        return tuple(claim for claim in self.claims if claim not in OF_STATES)
+    extends = "Node"
+    of_states = ("Never_W10", "Never_W12")
 
     @property
     def bounds(self) -> dict[str, int]:

@@ -12,18 +12,16 @@ Source: spec/sessions.md sections 8 and 9, clauses 12.7 to 12.9.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 
 from ockam_fsm.checking.streams.known_bad import wrong_streams
 from ockam_fsm.checking.streams.names import CONSUMER, PROCESSING_FAILS, RESTART
 from ockam_fsm.checking.streams.worlds import stream_worlds
 from ockam_fsm.checking.world import World
+from ockam_fsm.specification.tlc_world_model import TlcWorldModel
 
 CLAIMS = ("S15d_IndexPassesOnlyProcessed", "S23_IndexRises", "S30_ProcessedInOrder")
 WITNESS = "Never_W8"
-OF_STATES = ("S15d_IndexPassesOnlyProcessed",)
-"""What is claimed of every state; the rest is claimed of every step."""
 
 REJECTED_BY = {
     "any-response-counts": "S23_IndexRises",
@@ -42,24 +40,11 @@ WRONG_OPERATORS = {
 """What a wrong worker replaces."""
 
 
-@dataclass(frozen=True)
-class TlcStreamModel:
-    """One model of a consumer. `rejects`: the claim that a wrong one, or the witness, refutes; empty: all hold."""
+class TlcStreamModel(TlcWorldModel):
+    """One model of a consumer and the workers that it asks."""
 
-    name: str
-    about: str
-    world: World
-    claims: tuple[str, ...]
-    rejects: str = ""
-    wrong: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def invariants(self) -> tuple[str, ...]:
-        return tuple(claim for claim in self.claims if claim in OF_STATES)
-
-    @property
-    def steps(self) -> tuple[str, ...]:
-        return tuple(claim for claim in self.claims if claim not in OF_STATES)
+    extends = "Consuming"
+    of_states = ("S15d_IndexPassesOnlyProcessed",)
 
     @property
     def bounds(self) -> dict[str, object]:

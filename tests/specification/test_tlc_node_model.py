@@ -13,7 +13,7 @@ import pytest
 
 from ockam_fsm.checking.explore import explore
 from ockam_fsm.checking.sessions.known_bad import known_bad
-from ockam_fsm.specification.tla_files import of_node
+from ockam_fsm.specification.tla_files import of_world
 from ockam_fsm.specification.tlc_node_model import (
     CLAIMS,
     REJECTED_BY,
@@ -33,7 +33,7 @@ SEEN = [one for one in specified_nodes() if one.rejects in WITNESSES]
 
 
 def pinned(one: TlcNodeModel) -> dict[str, Any]:
-    found: dict[str, Any] = TLC[of_node(one).name]
+    found: dict[str, Any] = TLC[of_world(one).name]
     return found
 
 

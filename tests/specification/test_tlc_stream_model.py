@@ -14,7 +14,7 @@ import pytest
 
 from ockam_fsm.checking.explore import explore
 from ockam_fsm.checking.streams.known_bad import wrong_streams
-from ockam_fsm.specification.tla_files import of_stream
+from ockam_fsm.specification.tla_files import of_world
 from ockam_fsm.specification.tlc_stream_model import (
     CLAIMS,
     REJECTED_BY,
@@ -34,7 +34,7 @@ NOT_CLAIMED = {"R4"}
 
 
 def pinned(one: TlcStreamModel) -> dict[str, Any]:
-    found: dict[str, Any] = TLC[of_stream(one).name]
+    found: dict[str, Any] = TLC[of_world(one).name]
     return found
 
 
