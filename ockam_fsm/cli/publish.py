@@ -71,13 +71,16 @@ def publish(
     * `seq 1000 | ockam-fsm publish numbers --timeout 30`
     * `ockam-fsm publish orders orders.txt --resume orders.state`, once more after a kill
     """
+    from ockam_fsm.net.streams.publisher_file import PublisherFile
+
     end, where = the_end(null, hexadecimal), the_node(node)
     the_stream(stream)
+    kept_in = None if resume is None else PublisherFile(resume, _record_name(stream, partition))
     route = the_partition(where, stream, partition)
     source = _opened(file)
     try:
         given = Input(source, end, hexadecimal)
-        run_to_the_end(_publish(route, stream, given, window, resume, timeout, Waiting(where), as_json))
+        run_to_the_end(_publish(route, stream, given, window, kept_in, timeout, Waiting(where), as_json))
     finally:
         if file != STANDARD_INPUT:
             source.close()
@@ -88,7 +91,7 @@ async def _publish(
     stream: str,
     given: Input,
     window: int,
-    resume: Path | None,
+    kept_in: PublisherFile | None,
     timeout: float | None,
     waiting: Waiting,
     as_json: bool,
@@ -96,10 +99,8 @@ async def _publish(
     from ockam_fsm.kernel.errors import LocalSessionError
     from ockam_fsm.net.node import TcpNode
     from ockam_fsm.net.streams.publisher import StreamPublisher
-    from ockam_fsm.net.streams.publisher_file import PublisherFile
     from ockam_fsm.runtime.stream.publisher import PublisherConfig
 
-    kept_in = None if resume is None else PublisherFile(resume, _kept_for(stream, route))
     kept = None if kept_in is None else _loaded(kept_in)
     skipped = 0 if kept is None else kept.image.confirmed + len(kept.image.messages)
     await _in_a_thread(lambda: given.skip(skipped))
@@ -119,9 +120,9 @@ async def _publish(
             publisher.close()
     except (OSError, LocalSessionError) as error:
         cause = error if isinstance(error, OSError) else error.__cause__
-        if resume is None or not isinstance(cause, OSError):
+        if kept_in is None or not isinstance(cause, OSError):
             raise
-        fail(f"cannot write {resume}: {cause.strerror}.", "Name another file with --resume.")
+        fail(f"cannot write {kept_in.path}: {cause.strerror}.", "Name another file with --resume.")
     if not done:
         give_up(publisher.reason or "nothing was confirmed")
     if given.problem[0]:
@@ -129,11 +130,10 @@ async def _publish(
     return 0
 
 
-def _kept_for(stream: str, route: Route) -> str:
+def _record_name(stream: str, partition: int | None) -> str:
     """What a state is of. Each partition has records of its own; the first one is that of the plain stream."""
     from ockam_fsm.storage.outcomes import log_name
 
-    partition = int(route[3].value) if len(route) > 3 else 0
     return log_name(stream, partition) if partition else stream
 
 
