@@ -127,7 +127,7 @@ def read(message: Message) -> StreamResponse:
 
 
 def new_name() -> str:
-    """The name of a stream that nobody has used."""
+    """A name that no stream has."""
     return fresh("stream").value.decode()
 
 
@@ -161,7 +161,7 @@ async def needed(step: Awaitable[T]) -> T:
 
 
 async def new_stream(lab: CaseContext) -> Stream:
-    """A stream of one partition that nobody has used.
+    """A new stream of one partition.
 
     Raises:
         Undecided: it could not be had.

@@ -81,7 +81,7 @@ async def publishers_apart(lab: CaseContext) -> str:
 
 @case("12.4", SAFETY, Manner.PLAIN, profiles=GENERATION, lacks=no_stream, into=CASES)
 async def publisher_unknown(lab: CaseContext) -> str:
-    """An identity that nobody has used has no record: neither its first answer says `resumed`, nor the next one."""
+    """An unused identity has no record: neither its first answer says `resumed`, nor the next one."""
     own = await needed(publisher(await new_stream(lab)))
     again = await own.again()
     if own.resumed or again.resumed:

@@ -3,7 +3,7 @@
 Rule 1: what is said before a stream of a case's own exists is judged at 12.10, its pushes at 12.6, its pulls at 12.7.
         A case that only needs one of the others and does not get it is undecided.
 Rule 2: a push says nothing of the storage behind it. What is kept is what a pull hands out.
-Left out: what a storage survives (12.5), since nobody kills the node; more partitions than are served, since a node
+Left out: what a storage survives (12.5), since the node is not killed; more partitions than are served, since a node
         that made them all would take its machine with it.
 Source: clauses 6.2, 12.6 to 12.8, 12.10, 14.4; runtime/encoding/stream_messages.py;
         `tests/vectors/ockam-elixir-wire.json`.
