@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES
@@ -31,6 +31,29 @@ def address_of(name: NameOrAddress) -> Address:
 
 def route_of(route: TextOrRoute) -> Route:
     return _parsed(route) if isinstance(route, str) else route
+
+
+class Carrier(Protocol):
+    """Whatever messages travel through: a session, or a stream session."""
+
+    @property
+    def address(self) -> Address:
+        """Where messages for the other end go in."""
+        ...
+
+
+def route_over(over: Carrier | None, route: TextOrRoute) -> Route:
+    """A route that begins with a carrier.
+
+    Raises:
+        LocalSessionError: the carrier has no address, or the route is none.
+    """
+    if over is None:
+        return route_of(route)
+    address = getattr(over, "address", None)
+    if not isinstance(address, Address):
+        raise LocalSessionError(f"over: {type(over).__name__}, a session or a stream session belongs")
+    return (address, *route_of(route))
 
 
 _parsed = lru_cache(maxsize=256)(parse_route)
@@ -68,14 +91,16 @@ def config_of(
     """
     if not isinstance(session_type, SessionType | str):
         raise LocalSessionError(f"session_type: {session_type!r}, a name or a SessionType belongs")
-    if not isinstance(profile, str) and profile not in PROFILES.values():
-        raise LocalSessionError(f"profile: {profile!r}; there are {', '.join(PROFILES)}")
+    if not isinstance(profile, str | Profile):
+        raise LocalSessionError(f"profile: {profile!r}; there are {', '.join(PROFILES)}, or use `secure_profile`")
     if not isinstance(durations, Durations | None):
         raise LocalSessionError(f"durations: {durations!r}, a Durations belongs")
     kind = _named("session type", session_type, _TYPES) if isinstance(session_type, str) else session_type
     spoken = _named("profile", profile, PROFILES) if isinstance(profile, str) else profile
-    if role is Role.RESPONDER and not spoken.keeps_alive:
+    if role is Role.RESPONDER and not spoken.names_sessions:
         kind = EXPLICIT_TRANSIENT
+    if spoken not in PROFILES.values():  # it may hold secrets: nothing keeps it longer than its sessions do
+        return SessionConfig(kind, role, spoken, durations or _DURATIONS, attempts)
     return _config(kind, role, spoken.name, durations or _DURATIONS, attempts)
 
 

@@ -25,11 +25,13 @@ from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
 from ockam_fsm.net.arguments import (
+    Carrier,
     NameOrAddress,
     TextOrRoute,
     address_of,
     config_of,
     route_of,
+    route_over,
     way_back,
 )
 from ockam_fsm.net.async_workers import AnyHandler, Mailbox
@@ -162,12 +164,12 @@ class TcpNode:
         Peers hear that this node goes away. Close a persistent session first if it is to be over.
         """
         if self.running:
-            residents = tuple(self.node.router.residents.items())
-            for address, resident in residents:
+            residents = self.node.router.residents
+            for address, resident in tuple(residents.items()):
                 if isinstance(resident, HostWorker):
                     self.node.stop(address)
-            for address, resident in residents:
-                if isinstance(resident, SessionWorker) and address == resident.outer and self._is_here(resident):
+            for address, resident in tuple(residents.items()):
+                if isinstance(resident, SessionWorker) and address == resident.outer and address in residents:
                     self.node.stop(address)
         await self.edge.close(grace_seconds)
         await self._cancel_tasks()
@@ -319,8 +321,13 @@ class TcpNode:
         settings: SessionConfig | None = None,
         session_id: bytes | None = None,
         remembered: int = 0,
+        over: Carrier | None = None,
+        recreated: bool = False,
     ) -> TcpSession:
         """A session to the spawner or responder at the end of `route`; `async with` opens it.
+
+        `over`: the session below, whose outer address is the first step; `route` begins at its other end. `recreated`:
+        an implicit transient session that has failed is made anew by the next message, under the same address.
 
         Without a `handler` its messages are read with `receive` or `messages`. `name`: its outer address, for routes
         through it. `own_route`: how the peer reaches this node when a two-sided session is renegotiated from there,
@@ -332,7 +339,7 @@ class TcpNode:
             DefinitionError: type, profile and durations do not fit together.
         """
         self.require_running()
-        way = self._way(route)
+        way = self._way(route_over(over, route))
         wanted = settings or config_of(session_type, Role.INITIATOR, profile, durations, attempts)
         contact, back = None, Route()
         if wanted.session_type.renegotiation is Renegotiation.TWO_SIDED:
@@ -349,6 +356,7 @@ class TcpNode:
             session_id=session_id,
             remembered=remembered,
             has_state=remembered > 0,
+            recreated=recreated,
         )
         session = self._sessions[address] = TcpSession(self, address, wanted.session_type.creation, inbox)
         return session
@@ -390,7 +398,7 @@ class TcpNode:
 
     def _notified(self, notify: Notify) -> None:
         found: TcpSession | Owner | None = self._sessions.get(notify.worker) or self._owners.get(notify.worker)
-        if isinstance(notify.notice, Closed):
+        if isinstance(notify.notice, Closed) and notify.worker not in self.node.router.residents:
             self._sessions.pop(notify.worker, None)
             self.detach(notify.worker)
         if found is not None:
@@ -423,17 +431,13 @@ class TcpNode:
         cause = self.edge.failed
         return LocalSessionError(f"the node has stopped: {cause!r}" if cause is not None else "the node has stopped")
 
-    def _way(self, route: TextOrRoute) -> Route:
+    def _way(self, way: Route) -> Route:
         """The way to a peer: over TCP, or through a worker that is here."""
-        way = route_of(route)
         if way and way[0].type == LOCAL and way[0] not in self.node.router.residents:
             raise LocalSessionError(
                 f"route: no worker {way[0]} is here; a peer is reached as {EXAMPLE}, or through a local worker"
             )
         return way
-
-    def _is_here(self, worker: SessionWorker) -> bool:
-        return self.node.router.residents.get(worker.outer) is worker
 
     async def _cancel_tasks(self) -> None:
         tasks = tuple(self._tasks)

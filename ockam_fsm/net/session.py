@@ -147,6 +147,13 @@ class TcpSession:
         worker = self._worker()
         return State.CLOSED if worker is None else worker.session.state
 
+    @property
+    def peer(self) -> str | None:
+        """Who the peer is, as a secure channel has proved: "I" and 64 hexadecimal digits. None where nothing proves it,
+        and while no channel is established."""
+        worker = self._worker()
+        return None if worker is None else worker.session.peer
+
     async def open(self, timeout_seconds: float | None = None) -> None:
         """Open it and wait until it is established.
 

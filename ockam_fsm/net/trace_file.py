@@ -69,7 +69,7 @@ class TraceFile:
 
     def make(self, settings: Any, *args: Any, **options: Any) -> Session:
         """A session that is recorded, if it says what can be judged."""
-        kind = self.recorder.session if settings.profile.keeps_alive else Session
+        kind = self.recorder.session if settings.profile.names_sessions else Session
         return kind(settings, *args, **options)
 
     # Writing ----------------------------------------------------------------------------------------------------------

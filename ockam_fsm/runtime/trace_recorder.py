@@ -94,7 +94,7 @@ class RecordedSession(Session):
 
     def __init__(self, settings: SessionConfig, *args: Any, **options: Any) -> None:
         super().__init__(settings, *args, **options)
-        if not settings.profile.keeps_alive:
+        if not settings.profile.names_sessions:
             raise LocalSessionError(f"profile {settings.profile.name} says no generations: there is nothing to record")
         self._told({"event": "start", "remembered": self.seen[0], "has_state": self.has_state})
 

@@ -99,7 +99,6 @@ class ChannelHandshake(Unprintable):
         self._trust = trust
         self._noise = Handshake(suite, role, own.pair, KeyPair(ephemeral))
         self._peer: Identity | None = None
-        self._first = role is HandshakeRole.INITIATOR
 
     def __repr__(self) -> str:
         return f"<ChannelHandshake: {self._noise!r}, peer {self._peer and self._peer.identifier}>"
@@ -117,6 +116,16 @@ class ChannelHandshake(Unprintable):
     def peer(self) -> Identity | None:
         """The verified and trusted peer; None before the message that proves it."""
         return self._peer
+
+    @property
+    def starts(self) -> bool:
+        """This side sends the first message."""
+        return self._noise.role is HandshakeRole.INITIATOR
+
+    @property
+    def may_write(self) -> bool:
+        """The next message is one of this side."""
+        return self._noise.may_write
 
     @property
     def complete(self) -> bool:

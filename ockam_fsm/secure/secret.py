@@ -63,6 +63,25 @@ class Secret(Unprintable):
         return hash(self._value)  # keyed by the process: it tells nothing about the bytes
 
 
+_PRIME = 2**255 - 19
+_SMALL_ORDER = frozenset(
+    {
+        0,
+        1,
+        _PRIME - 1,
+        325606250916557431795983626356110631294008115727848805560023387167927233504,
+        39382357235489614581723060781553021112529911719440698176882885853963445705823,
+    }
+)
+"""The points of small order of Curve25519 (D. J. Bernstein, "Curve25519", section 3, and the curve25519 pages)."""
+
+
+def is_weak(public: bytes) -> bool:
+    """True for a public X25519 key of 32 bytes with which every secret gives a known result. The highest bit of a key
+    counts for nothing, and numbers are modulo 2^255 - 19 (RFC 7748 section 5)."""
+    return (int.from_bytes(public, "little") % 2**255) % _PRIME in _SMALL_ORDER
+
+
 class KeyPair(Unprintable):
     """An X25519 key pair for a Noise handshake, made of 32 secret bytes."""
 

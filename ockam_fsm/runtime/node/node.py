@@ -30,6 +30,7 @@ Source: spec/sessions.md; the discussion.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from functools import partial
 from hashlib import blake2b
 
 from ockam_fsm.kernel.errors import LocalSessionError
@@ -222,28 +223,32 @@ class Node:
         session_id: bytes | None = None,
         remembered: int = 0,
         has_state: bool = False,
+        recreated: bool = False,
     ) -> Address:
         """Start an initiator; its outer address names it. Explicit ones are then opened, implicit ones sent through.
 
         Data of the peer goes to the worker at `application`, or to a worker made for `handler`. `contact`: where a
         two-sided session hears hellos; `own_route`: the way there as the peer sees it. `session_id`, `remembered` and
-        `has_state` come from durable state.
+        `has_state` come from durable state. `recreated`: when an implicit transient session has failed, the next
+        message makes it anew, under the same address.
 
         Raises:
-            LocalSessionError: an address is taken, or there is no way to the peer.
+            LocalSessionError: an address is taken, there is no way to the peer, or the type cannot be recreated.
         """
         outer = outer or self.fresh_address()
         check_free(self.router.residents, outer, *(() if contact is None else (contact,)))
-        check_session(settings, initialization_route, own_route, session_id, remembered)
+        check_session(settings, initialization_route, own_route, session_id, remembered, recreated)
         check_application(application)
         if session_id is None:
-            session_id = self._session_id() if settings.profile.keeps_alive else b""
+            session_id = self._session_id() if settings.profile.names_sessions else b""
         terms = Terms(session_id, outer, contact, own_route)
-        session = self._make(settings, terms, self.router.entropy, initialization_route,
-                          remembered=remembered, has_state=has_state)  # fmt: skip
+        make = partial(self._make, settings, terms, self.router.entropy, initialization_route,
+                       remembered=remembered, has_state=has_state)  # fmt: skip
+        session = make()
         if handler is not None:
             application = self.start_worker(handler=handler)
         worker = SessionWorker(self.router, session, application, None, ends_application=handler is not None)
+        worker.remake = make if recreated else None
         self.router.register(outer, worker, access)
         if contact is not None:
             self.router.register(contact, worker, Access.PUBLIC)

@@ -21,6 +21,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeAlias
 
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
+from ockam_fsm.machines.vocabulary import Event
 from ockam_fsm.runtime.encoding.message import Address, Message
 from ockam_fsm.runtime.node.commands import AttemptStarted, Notify, Remember, StateChanged
 from ockam_fsm.runtime.node.connections import Connection
@@ -47,8 +48,8 @@ class SessionWorker:
     """One end of a session as a resident of the node. `application` is the address of the worker that gets its data."""
 
     __slots__ = ("_aside", "_attempt", "_current", "_heard", "_held", "_hello_carrier", "_open", "_told", "application",
-                 "carrier", "dependents", "drive", "employ", "ends_application", "key", "origin", "router",
-                 "session", "unconfirmed")  # fmt: skip
+                 "carrier", "dependents", "drive", "employ", "ends_application", "key", "origin", "remake",
+                 "router", "session", "unconfirmed")  # fmt: skip
     replies = True
 
     def __init__(
@@ -77,6 +78,8 @@ class SessionWorker:
         """A responder's name in its host."""
         self.ends_application = ends_application
         self.employ = employ
+        self.remake: Callable[[], Session] | None = None
+        """Makes the session anew that has failed; None: this worker ends with it."""
         self.carrier: Resident | None = None
         self.dependents: dict[Dependent, None] | None = None
         self._attempt: Link | None = None
@@ -237,7 +240,7 @@ class SessionWorker:
         if link is None:
             return ""  # the session says what it makes of that
         carrier = self.router.carrier(link.route) if link.route else self._hello_carrier
-        if arrived is not carrier:
+        if arrived is not carrier and not session.authenticates(link):
             return NOT_OVER_ITS_ROUTE
         return "" if link.route else self._ends_here(envelope)
 
@@ -277,8 +280,8 @@ class SessionWorker:
         self.router.register(command.address, self, Access.SECRET)
 
     def _unregister(self, command: core.Unregister, envelope: Envelope | None) -> None:
-        talks = self.session.settings.profile.keeps_alive
-        (self.router.vanish if talks else self.router.unregister)(command.address)
+        told = self.session.settings.profile.names_sessions
+        (self.router.vanish if told else self.router.unregister)(command.address)
 
     def _remember(self, command: core.Remember, envelope: Envelope | None) -> None:
         if session_id := self.session.terms.session_id:
@@ -302,6 +305,14 @@ class SessionWorker:
             self.ends_application = False
         self.router.lose(self.dependents or {}, f"the session below is closed: {self.session.reason}")
 
+    def _begin_again(self) -> None:
+        """The session has failed. What relied on it is told, and the next message through it makes it anew."""
+        assert self.remake is not None
+        failed, self.session = self.session, self.remake()
+        self._told, self._attempt, self._current = self.session.state, None, None
+        self._rely_on(None)
+        self.router.lose(self.dependents or {}, f"the session below has failed: {failed.reason}")
+
     def _notify(self, command: core.Notify, envelope: Envelope | None) -> None:
         notify = Notify(self.outer, command.notice)
         if self._open and isinstance(command.notice, OUTCOMES):
@@ -309,7 +320,10 @@ class SessionWorker:
         self.router.emit(notify)
         self.router.observe(notify)
         if isinstance(notify.notice, core.Closed):
-            self.retire()
+            if self.remake is None or self.session.event in (Event.CLOSE, Event.STOP):
+                self.retire()
+            else:
+                self.router.afterwards.append(self._begin_again)
 
     def _deliver(self, deliver: core.Deliver, envelope: Envelope | None) -> None:
         """To the application, or along the way that the peer asked for. Either way it is from outside.
@@ -319,7 +333,7 @@ class SessionWorker:
         """
         assert envelope is not None
         session = self.session
-        traced = session.settings.profile.keeps_alive
+        traced = session.settings.profile.carries_routes
         arrived = self if traced else envelope.arrived
         alias = session.terms.outer if traced else envelope.message.onward_route[0]
         tracing_context = envelope.message.tracing_context

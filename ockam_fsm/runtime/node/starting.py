@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.machines.vocabulary import Creation
 from ockam_fsm.runtime.encoding.bare import MAX_UINT
 from ockam_fsm.runtime.encoding.gate import check_address, check_route
 from ockam_fsm.runtime.encoding.message import Address
@@ -37,10 +38,17 @@ def check_supervision(restart: object, make: object, stopped: object) -> None:
 
 
 def check_session(
-    settings: object, initialization_route: object, own_route: object, session_id: object, remembered: object
+    settings: object,
+    initialization_route: object,
+    own_route: object,
+    session_id: object,
+    remembered: object,
+    recreated: object,
 ) -> None:
     """Raises LocalSessionError unless an initiator can be made of these."""
-    _check_settings(settings)
+    kind = _check_settings(settings).session_type
+    if recreated and (kind.persistent or kind.creation is Creation.EXPLICIT):
+        raise LocalSessionError(f"recreated: {kind.name}; only implicit-transient sessions are made anew by a message")
     if not check_route("initialization_route", initialization_route):
         raise LocalSessionError("an initiator needs an initialization route")
     check_route("own_route", own_route)
@@ -66,6 +74,7 @@ def check_application(application: object) -> None:
         check_address("application", application)
 
 
-def _check_settings(settings: object) -> None:
+def _check_settings(settings: object) -> SessionConfig:
     if not isinstance(settings, SessionConfig):
         raise LocalSessionError(f"settings: {type(settings).__name__}, a SessionConfig belongs")
+    return settings

@@ -180,7 +180,7 @@ class SessionConfig:
             yield "held: an implicit session has to hold the message that creates it; give at least 1"
         if min(self.held_limit, self.misses, self.requests) < 0:
             yield "held, misses and requests: a capacity is not negative"
-        if self.session_type.renegotiation is Renegotiation.TWO_SIDED and not self.profile.keeps_alive:
+        if self.session_type.renegotiation is Renegotiation.TWO_SIDED and not self.profile.names_sessions:
             yield f"profile {self.profile.name} has no generations: a two-sided session needs profile generation"
-        elif self.session_type.persistent and self.role is Role.RESPONDER and not self.profile.keeps_alive:
+        elif self.session_type.persistent and self.role is Role.RESPONDER and not self.profile.names_sessions:
             yield f"profile {self.profile.name} names no session again: its responders are transient (clause 2.4)"

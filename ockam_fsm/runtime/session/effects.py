@@ -32,8 +32,9 @@ from ockam_fsm.runtime.session.commands import (
 )
 from ockam_fsm.runtime.session.config import MAX_BACK_OFF_STEPS
 from ockam_fsm.runtime.session.handshake import worker_route
-from ockam_fsm.runtime.session.knowledge import Knowledge, ranked
+from ockam_fsm.runtime.session.knowledge import ranked
 from ockam_fsm.runtime.session.link import Link, Purpose
+from ockam_fsm.runtime.session.protected import Protected
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.signals import (
     Answer,
@@ -95,7 +96,7 @@ NO_ROOM = "no room to hold it"
 PEER_LOST_STATE = "the peer has lost its state"
 
 
-class Effects(Knowledge):
+class Effects(Protected):
     """The effects that change what one end knows."""
 
     __slots__ = ()
@@ -106,8 +107,9 @@ class Effects(Knowledge):
         role, profile = self.settings.role, self.settings.profile
         number = self.seen[0] + 1
         inner = self.entropy.address(number, role, Purpose.WORKER)
-        handshake = None if profile.keeps_alive else self.entropy.address(number, role, Purpose.HANDSHAKE)
+        handshake = self.entropy.address(number, role, Purpose.HANDSHAKE) if profile.answers_once else None
         self.seen = ranked(number, role)
+        self.attempt_protection, self.refusal = profile.protection(role), ""
         self.attempt = Link(Generation(number, role, inner), inner, handshake)
         self.emit(Remember(number))
         self._register(inner, handshake)
@@ -120,15 +122,18 @@ class Effects(Knowledge):
         route = worker_route(message.return_route, generation.address)
         self.attempt = Link(generation, inner, None, route, resumed=self.has_state)
         self.initialization_route = self.initialization_route or hello.initialization_route
+        protection = self.settings.profile.protection(self.settings.role)
+        if protection is not None:
+            self.attempt_protection = protection.read(message.payload, message.return_route).after
         self._register(inner)
 
     def drop_attempt(self, cause: Cause) -> None:
         self._vanish(self.attempt)
-        self.attempt = None
+        self.attempt = self.attempt_protection = None
 
     def end_current(self, cause: Cause) -> None:
         self._vanish(self.current)
-        self.current = None
+        self.current = self.current_protection = None
 
     def forget_route(self, cause: Cause) -> None:
         self.drop_attempt(cause)
@@ -148,6 +153,7 @@ class Effects(Knowledge):
             self.seen = max(self.seen, ranked(*link.generation.rank))
             self.emit(Remember(self.seen[0]))
         self.attempt, self.current = None, link
+        self.attempt_protection, self.current_protection = None, self.attempt_protection
         self.established_in = link.generation.address
         self.has_state = True
         self.reason = self.detail = ""
@@ -162,13 +168,13 @@ class Effects(Knowledge):
         assert self.attempt is not None
         hello = Hello(self.terms.session_id, self.attempt.generation, self.terms.own_route)
         back = self.attempt.handshake or self.attempt.inner
-        self._send(self.initialization_route, (back,), hello)
+        self._send(self.initialization_route, (back,), hello, link=self.attempt)
 
     def send_answer(self, cause: Cause) -> None:
         message, hello = _hello(cause)
         link = next(x for x in (self.attempt, self.current) if x is not None and x.generation == hello.generation)
         answer = Answer(self.terms.session_id, link.generation, link.inner, link.resumed)
-        self._send(message.return_route, (link.inner,), answer)
+        self._send(message.return_route, (link.inner,), answer, link=link)
 
     def send_superseded(self, cause: Cause) -> None:
         message, hello = _hello(cause)
@@ -212,7 +218,7 @@ class Effects(Knowledge):
         assert isinstance(cause, Inbound)
         assert isinstance(cause.signal, Data)
         data = cause.signal
-        if self.settings.profile.keeps_alive:
+        if self.settings.profile.carries_routes:
             self.emit(Deliver(data.payload, data.onward_route, (self.terms.outer, *data.return_route)))
         else:
             self.emit(Deliver(data.payload, cause.message.onward_route[1:], cause.message.return_route))
@@ -338,7 +344,8 @@ class Effects(Knowledge):
         if self.event is Event.NEGOTIATION_EXPIRED:
             told = " ".join(map(str, self.initialization_route))
             starts = self.settings.role is Role.INITIATOR
-            return f"no answer from {told}" if starts else "the peer did not confirm the answer"
+            missing = f"no answer from {told}" if starts else "the peer did not confirm the answer"
+            return f"{missing}; refused was: {self.refusal}" if self.refusal else missing
         return ""
 
     # Bytes ------------------------------------------------------------------------------------------------------------
@@ -350,7 +357,7 @@ class Effects(Knowledge):
             reply, self.current = current.next_reply()
             self.requests[outgoing.request].sent(reply)
             return_route = (reply,)
-        if self.settings.profile.keeps_alive:
+        if self.settings.profile.carries_routes:
             said = Data(outgoing.payload, outgoing.onward_route, return_route)
             self._say(current, said, outgoing.tracing_context)
             return
@@ -370,14 +377,21 @@ class Effects(Knowledge):
 
     def _say(self, link: Link, signal: Signal, tracing_context: str | None = None) -> None:
         """Say something to the peer in the generation of `link`."""
-        self._send(link.route, (link.inner,), signal, tracing_context)
+        self._send(link.route, (link.inner,), signal, tracing_context, link)
 
     def _send(
-        self, onward_route: Route, return_route: Route, signal: Signal, tracing_context: str | None = None
+        self,
+        onward_route: Route,
+        return_route: Route,
+        signal: Signal,
+        tracing_context: str | None = None,
+        link: Link | None = None,
     ) -> None:
-        profile = self.settings.profile
-        if profile.speaks(signal):
-            self.emit(Send(Message(onward_route, return_route, profile.encode(signal), tracing_context)))
+        """Send what `signal` says, if it can be said in the generation of `link` (None: in none)."""
+        written = self.written(link, signal, return_route)
+        if written is not None:
+            payload, back = written
+            self.emit(Send(Message(onward_route, back, payload, tracing_context)))
 
     def _register(self, *addresses: Address | None) -> None:
         for address in addresses:

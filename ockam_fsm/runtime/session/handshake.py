@@ -45,13 +45,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding import bare
 from ockam_fsm.runtime.encoding.frames import KEPT_ADDRESSES, MAX_ADDRESS_BYTES, MAX_ROUTE_LENGTH, check_route
 from ockam_fsm.runtime.encoding.message import LOCAL, Address, Route, local
+from ockam_fsm.runtime.session.protection import Protection
 from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
@@ -84,6 +85,7 @@ class Place(Enum):
     """An inner address."""
 
 
+@runtime_checkable
 class Profile(Protocol):
     @property
     def name(self) -> str: ...
@@ -92,9 +94,37 @@ class Profile(Protocol):
         """Keepalives can be said in it."""
         ...
 
-    def speaks(self, signal: Signal) -> bool: ...
-    def encode(self, signal: Signal) -> bytes: ...
-    def decode(self, payload: bytes, place: Place, return_route: Route) -> Signal: ...
+    @property
+    def names_sessions(self) -> bool:
+        """Session ids and generations are written, so that a responder is found again, and whoever reaches nothing is
+        told (clause 14.4)."""
+        ...
+
+    @property
+    def carries_routes(self) -> bool:
+        """The routes of data are in its payload. A session then forwards: replies go back through it."""
+        ...
+
+    @property
+    def answers_once(self) -> bool:
+        """An answer goes to a handshake address, which one answer uses up."""
+        ...
+
+    def protection(self, role: Role) -> Protection | None:
+        """What protects a new generation at an end of this role; None: nothing does."""
+        ...
+
+    def speaks(self, signal: Signal) -> bool:
+        """This end says such signals; the others are left unsaid."""
+        ...
+
+    def encode(self, signal: Signal) -> bytes:
+        """The payload that says `signal`, where nothing protects it."""
+        ...
+
+    def decode(self, payload: bytes, place: Place, return_route: Route) -> Signal:
+        """What a payload says, where nothing protects it."""
+        ...
 
 
 def worker_route(return_route: Route, worker: Address) -> Route:
@@ -109,10 +139,14 @@ def worker_route(return_route: Route, worker: Address) -> Route:
 
 class OckamProfile:
     name = "ockam"
-    keeps_alive = False
+    keeps_alive = names_sessions = carries_routes = False
+    answers_once = True
 
     def __reduce__(self) -> str:
         return "OCKAM"  # a profile is a symbol: unpickled or copied it is the same object
+
+    def protection(self, role: Role) -> None:
+        """Nothing."""
 
     def speaks(self, signal: Signal) -> bool:
         return isinstance(signal, Hello | Answer | Data)
@@ -153,10 +187,14 @@ def _ockam_worker(worker: Address) -> bytes:
 
 class GenerationProfile:
     name = "generation"
-    keeps_alive = True
+    keeps_alive = names_sessions = carries_routes = True
+    answers_once = False
 
     def __reduce__(self) -> str:
         return "GENERATION"
+
+    def protection(self, role: Role) -> None:
+        """Nothing."""
 
     def speaks(self, signal: Signal) -> bool:
         return True

@@ -133,7 +133,7 @@ class Host:
 
     def say_full(self, message: Message) -> None:
         self.owned.append((None, DeadLetter(FULL, message)))
-        if self.profile.keeps_alive:
+        if self.profile.names_sessions:
             self.owned.append((None, Send(error_for(message, FULL))))
 
     def forget_responder(self, cause: object) -> None:

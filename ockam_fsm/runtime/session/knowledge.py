@@ -19,6 +19,7 @@ from ockam_fsm.runtime.encoding.message import Address, Route
 from ockam_fsm.runtime.session.commands import Command, SetTimer, Timer
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.link import Entropy, Link
+from ockam_fsm.runtime.session.protection import Protection
 from ockam_fsm.runtime.session.request import Outgoing, Request, RequestRecord
 
 
@@ -67,11 +68,13 @@ class Knowledge:
     __slots__ = (
         "armed",
         "attempt",
+        "attempt_protection",
         "attempts",
         "back_off_step",
         "commands",
         "confirmed",
         "current",
+        "current_protection",
         "detail",
         "entropy",
         "established_in",
@@ -83,6 +86,7 @@ class Knowledge:
         "limits",
         "misses",
         "reason",
+        "refusal",
         "requests",
         "resting",
         "seen",
@@ -114,13 +118,15 @@ class Knowledge:
         self.seen: tuple[int, int] = ranked(remembered, Role.INITIATOR if remembered else Role.RESPONDER)
         self.attempt: Link | None = None
         self.current: Link | None = None
+        self.attempt_protection: Protection | None = None
+        self.current_protection: Protection | None = None
         self.waiting: Waiting = ()
         self.requests: Mapping[Hashable, Request] = NO_REQUESTS
         self.has_state = has_state
         self.confirmed = int(has_state)
         self.established_in: Address | None = None
         """The starter's inner address in the generation that was adopted last. Only its two ends know it."""
-        self.reason = self.detail = ""
+        self.reason = self.detail = self.refusal = ""
         self.back_off_step = 0
         self.armed: frozenset[Timer] = frozenset()
         self.event: Event | None = None

@@ -29,10 +29,12 @@ from ockam_fsm.runtime.session.effects import Cause, Effects, Inbound, Response
 from ockam_fsm.runtime.session.handshake import Place, worker_route
 from ockam_fsm.runtime.session.knowledge import NO_REQUESTS, without_timer
 from ockam_fsm.runtime.session.link import Link
+from ockam_fsm.runtime.session.protection import Protection
 from ockam_fsm.runtime.session.request import Outgoing, RequestRecord, check_outgoing
 from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
+    Confirmation,
     Data,
     Error,
     GoingAway,
@@ -47,6 +49,7 @@ MAX_NUMBER_JUMP = 2**20
 
 UNKNOWN_ADDRESS = "unknown address"
 LATE_RESPONSE = "late or unknown response"
+KEYS_USED_UP = "the keys of this generation are used up"
 
 EXPIRED = {
     Timer.NEGOTIATION: Event.NEGOTIATION_EXPIRED,
@@ -55,6 +58,15 @@ EXPIRED = {
     Timer.IDLE: Event.IDLE_EXPIRED,
     Timer.RETENTION: Event.RETENTION_EXPIRED,
 }
+
+SAID = {
+    Keepalive: Event.KEEPALIVE_RECEIVED,
+    KeepaliveAnswer: Event.KEEPALIVE_ANSWERED,
+    Close: Event.CLOSE_RECEIVED,
+    GoingAway: Event.GOING_AWAY_RECEIVED,
+    Error: Event.ERROR_RECEIVED,
+}
+"""What else a peer says at an inner address."""
 
 
 class Snapshot(NamedTuple):
@@ -70,6 +82,8 @@ class Snapshot(NamedTuple):
     seen: tuple[int, int]
     attempt: Link | None
     current: Link | None
+    attempt_protection: Protection | None
+    current_protection: Protection | None
     waiting: tuple[tuple[Outgoing, bool], ...]
     requests: tuple[RequestRecord, ...]
     has_state: bool
@@ -101,7 +115,7 @@ class Session(Effects):
             LocalSessionError: the message is of the wrong type or too large; nothing has changed.
         """
         check_outgoing(outgoing)
-        return self._ordered(Event.SEND, outgoing)
+        return self._given(outgoing)
 
     def request(
         self, identifier: Hashable, outgoing: Outgoing, *, reissue: bool = False, resumed_only: bool = False
@@ -131,7 +145,7 @@ class Session(Effects):
         again = reissue and self.settings.session_type.persistent
         self._begin_request(RequestRecord(identifier, RequestState.READY, named, again, None, resumed_only))
         try:
-            return self._ordered(Event.SEND, named)
+            return self._given(named)
         except LocalSessionError:
             self._end_request(identifier)
             raise
@@ -204,6 +218,8 @@ class Session(Effects):
             self.seen,
             self.attempt,
             self.current,
+            self.attempt_protection,
+            self.current_protection,
             tuple(self.waiting),
             tuple(request.record() for request in self.requests.values()),
             self.has_state,
@@ -226,6 +242,8 @@ class Session(Effects):
             self.seen,
             self.attempt,
             self.current,
+            self.attempt_protection,
+            self.current_protection,
             waiting,
             requests,
             self.has_state,
@@ -244,6 +262,12 @@ class Session(Effects):
     def _take(self) -> list[Command]:
         commands, self.commands = self.commands, None
         return commands or []
+
+    def _given(self, outgoing: Outgoing) -> list[Command]:
+        """A message of the application. A generation whose keys are used up protects no more of them: it has failed."""
+        if self.current_protection is not None and self.current_protection.exhausted:
+            self._fire(Event.LOWER_LAYER_LOST, KEYS_USED_UP)
+        return self._ordered(Event.SEND, outgoing)
 
     def _ordered(self, event: Event, cause: Cause = None) -> list[Command]:
         self._fire(event, cause)
@@ -272,7 +296,7 @@ class Session(Effects):
 
     def _judge(self, message: Message) -> None:
         place, link = self._place(message)
-        signal = self.settings.profile.decode(message.payload, place, message.return_route)
+        signal = self.read(message, place, link)
         inbound = Inbound(message, signal)
         match signal:
             case Hello():
@@ -329,8 +353,8 @@ class Session(Effects):
             raise RemoteSessionError("this end asks nobody")
         event = self._judge_answer(inbound, answer)
         self._fire(event, inbound)
-        # Profile `ockam` has no keepalives: its answer is all that this end may ever hear, so it has to count as one.
-        if event is Event.ANSWER_CURRENT and not self.settings.profile.keeps_alive:
+        # Where answers name no generation they are for one attempt only, and all that this end may ever hear.
+        if event is Event.ANSWER_CURRENT and not self.settings.profile.names_sessions:
             self._fire(Event.KEEPALIVE_ANSWERED)
 
     def _judge_answer(self, inbound: Inbound, answer: Answer) -> Event:
@@ -376,31 +400,18 @@ class Session(Effects):
         match inbound.signal:
             case Data():
                 self._fire(Event.DATA_RECEIVED, self._judge_data(inbound, link))
-            case Keepalive():
-                self._fire(Event.KEEPALIVE_RECEIVED, inbound)
-            case KeepaliveAnswer() if Event.KEEPALIVE_ANSWERED in self.settings.events:
-                self._fire(Event.KEEPALIVE_ANSWERED, inbound)
-            case KeepaliveAnswer():
+            case KeepaliveAnswer() if Event.KEEPALIVE_ANSWERED not in self.settings.events:
                 raise RemoteSessionError("this end sends no keepalives")
-            case Close():
-                self._fire(Event.CLOSE_RECEIVED, inbound)
-            case GoingAway():
-                self._fire(Event.GOING_AWAY_RECEIVED, inbound)
+            case Confirmation():
+                """It has confirmed the answer, and says no more."""
             case signal:
-                assert isinstance(signal, Error), "whatever else is said is judged elsewhere"
-                self._fire(Event.ERROR_RECEIVED, inbound)
+                self._fire(SAID[type(signal)], inbound)
 
     def _judge_end_of_attempt(self, inbound: Inbound) -> None:
         """Until the answer is here, the peer can only say that there will be none."""
-        match inbound.signal:
-            case Close():
-                self._fire(Event.CLOSE_RECEIVED, inbound)
-            case GoingAway():
-                self._fire(Event.GOING_AWAY_RECEIVED, inbound)
-            case Error():
-                self._fire(Event.ERROR_RECEIVED, inbound)
-            case signal:
-                raise RemoteSessionError("before the answer", type(signal).__name__)
+        if not isinstance(inbound.signal, Close | GoingAway | Error):
+            raise RemoteSessionError("before the answer", type(inbound.signal).__name__)
+        self._fire(SAID[type(inbound.signal)], inbound)
 
     def _judge_data(self, inbound: Inbound, link: Link) -> Inbound | Response:
         """Data of the peer's application, or the response to one of this end's requests."""

@@ -70,9 +70,14 @@ class KeepaliveAnswer:
 
 
 @value
+class Confirmation:
+    """The third message of a handshake: it confirms the answer, and says nothing else (`protection.py`)."""
+
+
+@value
 class Data:
-    """A message of the application. In profile `generation` the peer forwards it along `onward_route` (empty: it is
-    for the peer's own application) and `return_route` says where a reply goes from there."""
+    """A message of the application. Where a profile carries routes, the peer forwards it along `onward_route` (empty:
+    it is for the peer's own application), and `return_route` says where a reply goes from there."""
 
     payload: bytes
     onward_route: Route = ()
@@ -112,4 +117,6 @@ class Error:
     reason: str
 
 
-Signal: TypeAlias = Hello | Answer | Superseded | Keepalive | KeepaliveAnswer | Data | Close | GoingAway | Error
+Signal: TypeAlias = (
+    Hello | Answer | Superseded | Keepalive | KeepaliveAnswer | Confirmation | Data | Close | GoingAway | Error
+)

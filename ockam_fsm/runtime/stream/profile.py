@@ -13,9 +13,11 @@ Source: captured from a real node (`tests/vectors/ockam-elixir-wire.json`); spec
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import ClassVar
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import Route
 from ockam_fsm.runtime.encoding.stream_messages import (
     CreateStream,
@@ -36,8 +38,14 @@ class StreamProfile:
     stream_name: str
     partition: int = 0
     partitions: int | None = None
-    name: str = field(default="stream", init=False)
-    keeps_alive: bool = field(default=False, init=False)
+    name: ClassVar[str] = "stream"
+    keeps_alive: ClassVar[bool] = False
+    names_sessions: ClassVar[bool] = False
+    carries_routes: ClassVar[bool] = False
+    answers_once: ClassVar[bool] = True
+
+    def protection(self, role: Role) -> None:
+        """Nothing protects it."""
 
     def speaks(self, signal: Signal) -> bool:
         return isinstance(signal, Hello | Data)

@@ -1,0 +1,57 @@
+"""Secure channels between nodes: the profile for `TcpNode.session` and `TcpNode.spawner`. It needs the extra `secure`.
+
+    store = FileIdentityStore("alice.identity")
+    profile = secure_profile(store, TrustIdentifiers(["Iaf42..."]))
+    node.spawner("api", profile=profile, handler=handle)                                # the one who waits
+    async with node.session("tcp://hub:4000/api", profile=profile) as channel:          # the one who asks
+        print(channel.peer, await channel.request(b"hello", (local("echo"),)))
+
+Rule 1: an identity that is not there yet is made and stored before it is used.
+Source: spec/sessions.md section 17.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+from ockam_fsm.secure.identity_store import IdentityStore, MemoryIdentityStore, StoredIdentity
+from ockam_fsm.secure.profile import SecureProfile
+from ockam_fsm.secure.secret import KEY_BYTES, Secret
+from ockam_fsm.secure.trust import TrustEveryone, TrustPolicy
+
+
+def stored_identity(store: IdentityStore) -> StoredIdentity:
+    """The identity of a store, which is made where there is none.
+
+    Raises:
+        LocalSessionError: the store cannot be used.
+    """
+    identity = store.load()
+    if identity is None:
+        identity = StoredIdentity.create(_secret(), _secret(), int(time.time()))
+        store.save(identity)
+    return identity
+
+
+def secure_profile(
+    store: IdentityStore | None = None, trust: TrustPolicy | None = None, *, keepalives: bool = True
+) -> SecureProfile:
+    """The profile of secure channels for one identity.
+
+    Args:
+        store: where the identity is kept. Without one it is new, and ends with the process.
+        trust: which peers are accepted; without a policy everyone, so that a channel is private, and the application
+            looks at `peer`.
+        keepalives: False for peers that are real Ockam nodes, which answer none.
+
+    Raises:
+        LocalSessionError: the store cannot be used, or its identity is not valid any more.
+    """
+    identity = stored_identity(store or MemoryIdentityStore())
+    own = identity.purpose_key(int(time.time()))
+    return SecureProfile(own, trust or TrustEveryone(), time.time, secrets.token_bytes, keepalives=keepalives)
+
+
+def _secret() -> Secret:
+    return Secret(secrets.token_bytes(KEY_BYTES))
