@@ -35,7 +35,7 @@ $(VENV)/bin/python:
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing ockam_fsm (with numba, so that the checks are fast; without it they only take longer) ..."
-	@$(PIP) -e '.[fast]' || $(PIP) -e .
+	@$(PIP) -e '.[fast,secure]' || $(PIP) -e '.[secure]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
@@ -53,7 +53,8 @@ $(VENV)/.kafka: pyproject.toml constraints.txt | $(VENV)/.dev
 	@$(PIP) -e '.[dev,kafka]'
 	@touch $@
 
-demo: $(VENV)/.demo ## install, draw every machine, check every type, show the result
+demo: $(VENV)/.demo ## install, run the whole pipeline under kills, draw and check every machine
+	@$(BIN)/ockam-fsm demo
 	@$(BIN)/ockam-fsm types
 	@$(BIN)/ockam-fsm render
 	@$(BIN)/ockam-fsm check all

@@ -213,9 +213,8 @@ class TcpSession:
 
     def post(self, payload: bytes, onward_route: Route = (), *, tracing_context: str | None = None) -> None:
         """As `send`, without waiting: from handlers and callbacks. The connection holds a bounded amount."""
-        self._node.order(
-            lambda node: node.send(self.address, payload, onward_route, tracing_context=tracing_context)
-        )  # fmt: skip
+        context = tracing_context
+        self._node.order(lambda node: node.send(self.address, payload, onward_route, tracing_context=context))
 
     async def request(
         self,

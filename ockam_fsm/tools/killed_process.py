@@ -13,9 +13,9 @@ from __future__ import annotations
 import os
 import signal
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing import get_context
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from ockam_fsm.kernel.errors import Portable
@@ -41,6 +41,10 @@ class KilledProcess:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kill the process, if it still runs, and forget it."""
         self.kill()
         self._pipe.close()
 
@@ -63,6 +67,18 @@ class KilledProcess:
     def kill(self) -> None:
         self._process.kill()
         self._process.join()
+
+
+def next_report(processes: Mapping[str, KilledProcess], patience_seconds: float) -> tuple[str, Any] | None:
+    """Whichever of these processes reports next, and its report (None: it has ended); None where none does in time.
+
+    Raises:
+        KilledProcessFailed: the function raised an exception.
+    """
+    pipes = {process._pipe: name for name, process in processes.items()}
+    ready = wait(pipes, patience_seconds)
+    name = next((name for pipe, name in pipes.items() if pipe in ready), None)
+    return None if name is None else (name, processes[name].report(patience_seconds))
 
 
 class Reports:

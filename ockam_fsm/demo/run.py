@@ -1,0 +1,180 @@
+"""The demonstration itself: it starts the programs, kills them in turn, and says what became of the messages.
+
+Rule 1: each kill is a SIGKILL. The next one comes when the program is back and a share of the numbers was confirmed
+        since; the device goes on until that is so for the last one as well.
+Rule 2: no program outlives the run, however it ends.
+Rule 3: lost is a number that was confirmed and not processed, or sent and never answered. What was processed is read
+        from the service's file at the end: a report may be lost with the process that was killed.
+Source: the discussion, "Putting it all together"; spec/sessions.md section 17.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from ockam_fsm.demo import programs
+from ockam_fsm.demo.news import Changed, Confirmed, Finished, Layer, Ready, Received, Report, Sent
+from ockam_fsm.kernel.errors import RemoteSessionError
+from ockam_fsm.net.secure.channels import stored_identity
+from ockam_fsm.secure.identity_store import FileIdentityStore
+from ockam_fsm.tools.killed_process import KilledProcess, next_report
+
+LOOPBACK = "127.0.0.1"
+KILLED = ("client", "hub", "service")
+"""In this order, each once."""
+
+
+@dataclass
+class SessionLine:
+    """What is known of one session of one process."""
+
+    process: str
+    layer: Layer
+    session: str
+    state: str = "IDLE"
+    generation: int = 0
+    established: int = 0
+    """How often it was established: once, and once more for each renegotiation."""
+    causes: list[str] = field(default_factory=list)
+    """Why it failed, each time."""
+
+
+@dataclass
+class Outcome:
+    """What is known of the whole run."""
+
+    sessions: dict[tuple[str, str], SessionLine] = field(default_factory=dict)
+    sent: set[int] = field(default_factory=set)
+    confirmed: set[int] = field(default_factory=set)
+    received: set[int] = field(default_factory=set)
+    duplicates: int = 0
+    kills: list[str] = field(default_factory=list)
+    finished: bool = False
+
+    @property
+    def lost(self) -> int:
+        """Numbers that were sent and never answered, or answered and never processed."""
+        return len(self.sent - self.confirmed) + len(self.confirmed - self.received)
+
+    def add(self, process: str, report: Report) -> None:
+        match report:
+            case Changed():
+                self._changed(process, report)
+            case Sent(number):
+                self.sent.add(number)
+            case Confirmed(number):
+                self.confirmed.add(number)
+            case Received(number, again):
+                self.received.add(number)
+                self.duplicates += again
+            case Finished():
+                self.finished = True
+
+    def _changed(self, process: str, change: Changed) -> None:
+        key = process, change.session
+        line = self.sessions.setdefault(key, SessionLine(process, change.layer, change.session))
+        line.state, line.generation = change.after, change.generation
+        line.established += change.after == "ESTABLISHED"
+        if change.after == "TIMED_OUT" and change.cause:
+            line.causes.append(change.cause)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened: a report of a process, or (None) the text of what this run did to it."""
+
+    seconds: float
+    process: str
+    report: Report | None
+    text: str = ""
+
+
+class Run:
+    """One demonstration, in a folder that is its own.
+
+    Args:
+        folder: where the streams, the identities and the numbers are kept.
+        count: how many numbers the device sends at least.
+    """
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.outcome = Outcome()
+        self._count = count
+        hub_at, client_at = _free(), _free()
+        ways = f"tcp://{hub_at}/stream", f"tcp://{client_at}/tcp://{hub_at}/stream"
+        names = ("service", "device")
+        known = {name: FileIdentityStore(folder / f"{name}.identity") for name in names}
+        is_ = {name: str(stored_identity(store).own.identity.identifier) for name, store in known.items()}
+        self._start: dict[str, Callable[[], KilledProcess]] = {
+            "hub": partial(KilledProcess, programs.hub, hub_at, str(folder)),
+            "client": partial(KilledProcess, programs.client, client_at, hub_at),
+            "service": partial(KilledProcess, programs.service, ways[0], str(folder), is_["device"]),
+            "device": partial(KilledProcess, programs.device, ways[1], str(folder), is_["service"], count),
+        }
+        self._running: dict[str, KilledProcess] = {}
+        self._back_at: int | None = 0
+        """How many numbers were confirmed when the program was back that was killed last; None: it is not back."""
+        self._enough, self._processed = folder / programs.ENOUGH, folder / programs.PROCESSED
+
+    def events(self, patience_seconds: float) -> Iterator[Event]:
+        """Run it, and tell what happens as it happens.
+
+        Raises:
+            RemoteSessionError: nothing happened for `patience_seconds`, or a program ended by itself.
+        """
+        began = time.monotonic()
+        with ExitStack() as stack:
+            stack.callback(self._end)
+            for name, start in self._start.items():
+                self._running[name] = start()
+            while not self.outcome.finished:
+                found = next_report(self._running, patience_seconds)
+                if found is None:
+                    raise RemoteSessionError("the demonstration stands still", f"nothing for {patience_seconds:g} s")
+                name, report = found
+                if report is None:
+                    raise RemoteSessionError("a program ended by itself", name)
+                self.outcome.add(name, report)
+                yield Event(time.monotonic() - began, name, report)
+                if self.outcome.finished:
+                    self.outcome.received = programs.Processed(self._processed).numbers
+                if victim := self._due(name, report):
+                    self._kill(victim)
+                    yield Event(time.monotonic() - began, victim, None, "killed, and started again")
+
+    def _due(self, name: str, report: Report) -> str:
+        """The program to kill now, if it is time. When each was, the device may end."""
+        kills, confirmed = self.outcome.kills, len(self.outcome.confirmed)
+        if isinstance(report, Ready) and kills and name == kills[-1]:
+            self._back_at = confirmed
+        if self._back_at is None or confirmed < self._back_at + max(1, self._count // (len(KILLED) + 1)):
+            return ""
+        if len(kills) < len(KILLED):
+            self._back_at = None
+            return KILLED[len(kills)]
+        self._enough.touch()
+        return ""
+
+    def _kill(self, name: str) -> None:
+        self._running[name].close()
+        self.outcome.kills.append(name)
+        for line in self.outcome.sessions.values():
+            if line.process == name:
+                line.state = "KILLED"
+        self._running[name] = self._start[name]()
+
+    def _end(self) -> None:
+        for process in self._running.values():
+            process.close()
+
+
+def _free() -> str:
+    """A HOST:PORT where nobody listens. The programs listen there again after a kill, so it is chosen beforehand."""
+    with socket.create_server((LOOPBACK, 0)) as server:
+        return f"{LOOPBACK}:{server.getsockname()[1]}"

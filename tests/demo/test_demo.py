@@ -1,0 +1,112 @@
+"""The demonstration: real processes, real kills, and what is counted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ockam_fsm.demo.news import Changed, Confirmed, Finished, Layer, Received, Sent
+from ockam_fsm.demo.programs import Processed
+from ockam_fsm.demo.run import KILLED, Outcome
+
+COMMAND = [sys.executable, "-m", "ockam_fsm.cli", "demo"]
+
+
+def changed(before: str, after: str, cause: str = "", generation: int = 1) -> Changed:
+    return Changed(Layer.CHANNEL, "a", before, after, generation, cause)
+
+
+@pytest.mark.slow
+def test_every_part_is_killed_and_nothing_is_lost() -> None:
+    done = subprocess.run([*COMMAND, "--count", "8", "--json"], capture_output=True, check=False, timeout=120)
+    assert (done.returncode, done.stderr) == (0, b"")
+    facts = json.loads(done.stdout)
+    summary, layers = facts["summary"], facts["layers"]
+    assert facts["killed"] == list(KILLED)
+    assert summary["sent"] == summary["confirmed"] == summary["received"] >= 8
+    assert summary["lost"] == 0
+    assert set(layers) == {"tcp", "publisher", "consumer", "channel"}
+    device = [line for line in layers["channel"] if line["process"] == "device"]
+    assert len(device) == 1, "it keeps its address"
+    assert device[0]["established"] >= 2, "it has renegotiated with the service that was killed"
+    assert device[0]["causes"]
+    services = {line["session"] for line in layers["channel"] if line["process"] == "service"}
+    assert len(services) >= 2, "a responder for each generation"
+    assert any("lower layer lost" in cause for line in layers["publisher"] for cause in line["causes"])
+
+
+def children_of(parent: int) -> set[int]:
+    """Every process below this one."""
+    found = set[int]()
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            pid, _, rest = status.read_text().partition(" (")
+        except OSError:
+            continue
+        if int(rest.rpartition(") ")[2].split()[1]) in {parent, *found}:
+            found.add(int(pid))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
+def test_ctrl_c_leaves_no_process_and_no_file_behind(tmp_path: Path) -> None:
+    environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    running = subprocess.Popen([*COMMAND, "--count", "1000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               env=environment, start_new_session=True)  # fmt: skip
+    assert running.stdout is not None
+    while b"secure channel" not in running.stdout.readline():
+        assert running.poll() is None
+    below = children_of(running.pid)
+    assert len(below) >= 4
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does it
+    _, said = running.communicate(timeout=60)
+    assert (running.returncode, b"Traceback" in said) == (130, False), said.decode()
+    until = time.monotonic() + 20.0
+    while any(Path(f"/proc/{pid}").exists() for pid in below):
+        assert time.monotonic() < until, "a process is left"
+        time.sleep(0.05)
+    assert list(tmp_path.glob("ockam-fsm-demo-*")) == []
+
+
+def test_what_is_lost() -> None:
+    outcome = Outcome()
+    for report in (Sent(1), Sent(2), Received(1, again=False), Confirmed(1)):
+        outcome.add("device", report)
+    assert outcome.lost == 1, "2 was not answered"
+    outcome.add("device", Confirmed(2))
+    assert outcome.lost == 1, "2 was answered, and is not processed"
+    outcome.add("service", Received(2, again=True))
+    outcome.add("device", Finished())
+    assert (outcome.lost, outcome.duplicates, outcome.finished) == (0, 1, True)
+
+
+def test_what_is_known_of_a_session() -> None:
+    outcome = Outcome()
+    for change in (changed("NEGOTIATING", "ESTABLISHED"), changed("ESTABLISHED", "TIMED_OUT", "no answer"),
+                   changed("TIMED_OUT", "RENEGOTIATING", generation=2),
+                   changed("RENEGOTIATING", "ESTABLISHED", generation=2)):  # fmt: skip
+        outcome.add("device", change)
+    (line,) = outcome.sessions.values()
+    assert (line.state, line.generation, line.established, line.causes) == ("ESTABLISHED", 2, 2, ["no answer"])
+    outcome.add("device", changed("ESTABLISHED", "CLOSED", "closed by order", 2))
+    assert line.causes == ["no answer"], "an end by order is no failure"
+
+
+def test_what_is_processed_outlives_the_process(tmp_path: Path) -> None:
+    path = tmp_path / "numbers"
+    first = Processed(path)
+    assert [first.add(number) for number in (1, 2, 2)] == [True, True, False]
+    with path.open("ab") as file:
+        file.write(b"3")  # killed in the middle of a line
+    again = Processed(path)
+    assert again.numbers == {1, 2}
+    assert [again.add(number) for number in (2, 3)] == [False, True]
+    assert path.read_text() == "1\n2\n3\n"
