@@ -11,6 +11,7 @@ Source: the discussion, "Putting it all together"; spec/sessions.md section 17.
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -106,7 +107,8 @@ class Run:
     def __init__(self, folder: Path, count: int) -> None:
         self.outcome = Outcome()
         self._count = count
-        hub_at, client_at = _free(), _free()
+        (hub_at, hub_port), (client_at, client_port) = _keep_port(), _keep_port()
+        self._ports = [port for port in (hub_port, client_port) if port is not None]
         ways = f"tcp://{hub_at}/stream", f"tcp://{client_at}/tcp://{hub_at}/stream"
         names = ("service", "device")
         known = {name: FileIdentityStore(folder / f"{name}.identity") for name in names}
@@ -172,9 +174,21 @@ class Run:
     def _end(self) -> None:
         for process in self._running.values():
             process.close()
+        for port in self._ports:
+            port.close()
 
 
-def _free() -> str:
-    """A HOST:PORT where nobody listens. The programs listen there again after a kill, so it is chosen beforehand."""
-    with socket.create_server((LOOPBACK, 0)) as server:
-        return f"{LOOPBACK}:{server.getsockname()[1]}"
+def _keep_port() -> tuple[str, socket.socket | None]:
+    """A HOST:PORT for a program that is killed and comes back, and what keeps it from others meanwhile.
+
+    Linux gives a bound port to nobody but who asks for this very one, as the programs do. Elsewhere nobody else could
+    listen at it, so there it is only looked at.
+    """
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind((LOOPBACK, 0))
+    where = f"{LOOPBACK}:{kept.getsockname()[1]}"
+    if sys.platform == "linux":
+        return where, kept
+    kept.close()
+    return where, None

@@ -264,10 +264,11 @@ class Session(Effects):
         return commands or []
 
     def _given(self, outgoing: Outgoing) -> list[Command]:
-        """A message of the application. A generation whose keys are used up protects no more of them: it has failed."""
+        """A message of the application. With the last one that its keys protect, a generation ends (clause 17.3)."""
+        self._fire(Event.SEND, outgoing)
         if self.current_protection is not None and self.current_protection.exhausted:
             self._fire(Event.LOWER_LAYER_LOST, KEYS_USED_UP)
-        return self._ordered(Event.SEND, outgoing)
+        return self._take()
 
     def _ordered(self, event: Event, cause: Cause = None) -> list[Command]:
         self._fire(event, cause)
