@@ -35,7 +35,9 @@ READ_BYTES, TAIL_BYTES = 65_536, 4096
 @command
 def conform(
     target: Annotated[str, typer.Argument(metavar="tcp://HOST:PORT", help="The node under test.")] = "",
-    spawner: Annotated[str, typer.Option(metavar="ADDRESS", help="Its spawner or static responder.")] = "",
+    spawner: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Its spawner or static responder; without one no session is judged.")
+    ] = "",
     pipe: Annotated[
         str, typer.Option(metavar="COMMAND", help="Judge this program by pipe, instead of a node; --type, --profile.")
     ] = "",
@@ -73,7 +75,8 @@ def conform(
 ) -> None:
     """Judge a node by what it says over TCP: which clauses of `spec/sessions.md` does it keep?
 
-    It needs nothing of the node but a spawner whose sessions answer, and better an echo worker. Exit codes: 0 it
+    It needs nothing of the node but a spawner whose sessions answer, and better an echo worker. A node without sessions
+    needs an echo worker: then connections and frames are judged, and a stream service if it has one. Exit codes: 0 it
     conforms, 1 it deviates, 2 wrong usage or undetermined (the node could not be reached), 130 Ctrl-C, which ends it
     cleanly: the report says what was found until then.
 
@@ -81,6 +84,7 @@ def conform(
 
     * `ockam-fsm conform tcp://127.0.0.1:4000 --spawner session_spawner --echo echo`
     * `ockam-fsm conform tcp://127.0.0.1:4000 --spawner responder --echo echo --profile generation --html report.html`
+    * `ockam-fsm conform tcp://127.0.0.1:4000 --echo echo`
     * `ockam-fsm conform --pipe "node adapter.js session.js"`, see spec/conformance-pipe.md
     """
     from ockam_fsm.conformance.wire.target import Pace, Target
@@ -91,10 +95,13 @@ def conform(
     speaks = the_profile(profile or ("generation" if pipe else "ockam"))
     if pipe:
         _judge_program(pipe, session_type, speaks, patience, limit, expected, written)
-    if not target or not spawner:
+    if role not in ROLES:
+        unknown("role", role, ROLES)
+    if not target or not (spawner or (echo and role == "initiator")):
         fail(
             "judge what?",
-            "Name a node, tcp://HOST:PORT --spawner ADDRESS, or a program, --pipe COMMAND.",
+            "Name a node, tcp://HOST:PORT --spawner ADDRESS (one without sessions: --echo ADDRESS), or a program, "
+            "--pipe COMMAND.",
         )
     kind = the_type(session_type or ("explicit-persistent-one-sided" if speaks.keeps_alive else "explicit-transient"))
     declared = frozenset(part.partition("=")[0].strip() for part in durations.split(",") if part)
@@ -102,8 +109,6 @@ def conform(
     waits = the_durations(durations)
     node = Target(the_address(target), spawner, echo, stream, speaks, kind, waits, declared, capacity or None,
                   own_address, node_address, stream_index, pace)  # fmt: skip
-    if role not in ROLES:
-        unknown("role", role, ROLES)
     the_cases(node, only or [], role)
     if role != "initiator":
         run_to_the_end(_judge_initiator(node, only or [], expected, written, run, wait, role))

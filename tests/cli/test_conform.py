@@ -57,6 +57,18 @@ def test_a_reproduction_is_a_command_that_runs(where: str) -> None:
 
 
 @pytest.mark.slow
+def test_a_node_without_sessions_needs_no_spawner(where: str) -> None:
+    code, out, _ = call(
+        "conform", f"tcp://{where}", "--echo", "echo", "--only", "echo", "--only", "handshake", "--json"
+    )
+    found = {one["id"]: one for one in json.loads(out)["clauses"]}
+    assert (code, json.loads(out)["target"]) == (0, f"tcp://{where}/echo (no sessions)")
+    assert (found["14.1"]["verdict"], found["14.2"]["verdict"]) == ("PASS", "NOT APPLICABLE")
+    assert found["14.2"]["reason"] == "no spawner is named (--spawner)"
+    assert "--spawner" not in found["14.1"]["reproduction"]["command"]
+
+
+@pytest.mark.slow
 def test_files_are_written(where: str, tmp_path: Path) -> None:
     junit, html = tmp_path / "report.xml", tmp_path / "report.html"
     code, out, _ = conform(where, "--junit", str(junit), "--html", str(html))
@@ -95,6 +107,8 @@ def test_nobody_there_is_exit_code_2() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("conform", "tcp://127.0.0.1:1"), "judge what?"),
+        (("conform", "tcp://127.0.0.1:1", "--echo", "echo", "--as", "responder"), "judge what?"),
         (("conform", "127.0.0.1", *SPAWNER), "is not HOST:PORT"),
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--profile", "ockham"), "Did you mean ockam?"),
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--only", "handshakes"), "Did you mean handshake?"),

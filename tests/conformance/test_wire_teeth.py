@@ -6,12 +6,17 @@ Here each is tried with the cases that are about it, to be quick; `test_every_de
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from ockam_fsm.conformance.report.findings import Report
+from ockam_fsm.conformance.report.findings import Report, Verdict
+from ockam_fsm.conformance.wire.case import no_spawner
+from ockam_fsm.conformance.wire.cases import connections
 from tests.conformance.defective import defective_nodes, failures, judged, target
 from tests.conformance.defective_node import DEFECTS
+
+CONNECTION_CASES = {one.name for one in connections.CASES}
 
 TEETH: dict[str, tuple[str, tuple[str, ...], set[str]]] = {
     # defect: kind of session, the cases that are about it, the clauses that it breaks
@@ -79,3 +84,18 @@ def test_a_defect_is_rejected_for_its_clause(reports: dict[str, Report], name: s
             assert line.reproduction is not None
             assert line.reproduction.said
             assert "--only" in line.reproduction.command
+
+
+@pytest.mark.slow
+def test_a_node_without_sessions_is_judged_by_its_connections() -> None:
+    shown = {name: (only, breaks) for name, (_, only, breaks) in TEETH.items() if only[0] in CONNECTION_CASES}
+    with defective_nodes("none", *shown) as where:
+        nodes = {name: replace(target(where[name], "ockam", patience=2.0), spawner="") for name in ("none", *shown)}
+        reports = judged({name: (node, shown[name][0] if name in shown else ()) for name, node in nodes.items()})
+    assert {name: failures(report) for name, report in reports.items()} == {
+        "none": set(),
+        **{name: breaks for name, (_, breaks) in shown.items()},
+    }
+    ours = {finding.case: finding for finding in reports["none"].findings}
+    assert {name for name, finding in ours.items() if finding.verdict is Verdict.PASS} == {*CONNECTION_CASES, "writes"}
+    assert ours["handshake"].reason == ours["capacity"].reason == no_spawner(nodes["none"]) != ""

@@ -74,6 +74,10 @@ def no_echo(target: Target) -> str:
     return "" if target.echo else "no echo worker is named (--echo)"
 
 
+def no_spawner(target: Target) -> str:
+    return "" if target.spawner else "no spawner is named (--spawner)"
+
+
 def not_persistent(target: Target) -> str:
     return "" if target.session_type.persistent else "the sessions are transient"
 

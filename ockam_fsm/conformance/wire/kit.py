@@ -17,7 +17,7 @@ from functools import partial
 from ockam_fsm.conformance.report.clauses import BY_ID
 from ockam_fsm.conformance.report.findings import Expected, Report, Verdict
 from ockam_fsm.conformance.wire.bystander import Bystander
-from ockam_fsm.conformance.wire.case import Case, Manner
+from ockam_fsm.conformance.wire.case import Case, Manner, no_spawner
 from ockam_fsm.conformance.wire.case_context import (
     CaseContext,
     Deviation,
@@ -154,7 +154,7 @@ class Kit:
         try:
             wire = await lab.wire()
             await self._be_reachable(lab)
-            if {one.name for one in self.cases} - NEED_NO_SESSION:
+            if self.target.spawner and {one.name for one in self.cases} - NEED_NO_SESSION:
                 await find_onward(lab, wire)
         except NoVersion as error:
             self.given_up, self.exempt = error.reason, {"version-byte"}
@@ -167,7 +167,8 @@ class Kit:
                 self.no_session = error.reason
         finally:
             lab.close()
-        self.bystander = Bystander(self.run, with_session=not (self.no_session or self.no_way_back))
+        has_session = bool(self.target.spawner) and not (self.no_session or self.no_way_back)
+        self.bystander = Bystander(self.run, with_session=has_session)
 
     async def _be_reachable(self, lab: CaseContext) -> None:
         """In two-sided sessions the node may want to negotiate by itself: somebody listens, and says nothing."""
@@ -207,7 +208,7 @@ class Kit:
 
     def _skipped(self, one: Case) -> bool:
         """Whether there is no use in trying it, which is then said. First what the target lacks: that stays so."""
-        if why := one.lacks(self.target):
+        if why := one.lacks(self.target) or ("" if one.name in NAME_NO_SESSION else no_spawner(self.target)):
             self.runner.found(one, Verdict.NOT_APPLICABLE, why)
         elif reason := self._hopeless(one):
             self.runner.found(one, Verdict.INCONCLUSIVE, reason)

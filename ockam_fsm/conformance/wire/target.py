@@ -28,11 +28,11 @@ class Pace:
 
 @dataclass(frozen=True)
 class Target:
-    """`where`: HOST:PORT of the node under test; where it initiates, that of the kit. `durations`: as declared; those
-    named in `declared` may be judged. `capacity`: how many responders its spawner may hold, None if undeclared.
-    `own_address`: where the kit can be reached from the node (HOST:PORT, port 0: a free one); empty: where its
-    connections come from; `NOWHERE`: it cannot. `node_address`: where the node listens, if it initiates.
-    `stream`, `stream_index`: its stream service and its index worker."""
+    """`where`: HOST:PORT of the node under test; where it initiates, that of the kit. `spawner`: empty if the node has
+    no sessions; then it has an `echo`. `durations`: as declared; those named in `declared` may be judged. `capacity`:
+    how many responders its spawner may hold, None if undeclared. `own_address`: where the kit can be reached from the
+    node (HOST:PORT, port 0: a free one); empty: where its connections come from; `NOWHERE`: it cannot. `node_address`:
+    where the node listens, if it initiates. `stream`, `stream_index`: its stream service and its index worker."""
 
     where: str
     spawner: str
@@ -67,4 +67,6 @@ class Target:
 
     @property
     def name(self) -> str:
+        if not self.spawner:
+            return f"tcp://{self.where}/{self.echo} (no sessions)"
         return f"tcp://{self.where}/{self.spawner} ({self.profile.name}, {self.session_type.name})"
