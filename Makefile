@@ -22,7 +22,7 @@ need = command -v $(1) >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get
   { echo "$(1) is not installed. Install the packages: $(2)." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint test-all nightly newest constraints spec spin kafka bench mutants kit-mutants code-mutants fuzz attack clean
+.PHONY: help demo test lint test-all nightly newest constraints spec spin kafka interop bench mutants kit-mutants code-mutants fuzz attack clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -86,7 +86,7 @@ test-all: $(VENV)/.all fuzz ## what takes minutes or needs Java, SPIN or Node.js
 	$(BIN)/ockam-fsm spec --up-to $(TLC_STATES)
 	$(PYTEST) -m 'thorough and not nightly'
 
-nightly: $(VENV)/.all spec mutants kit-mutants kafka ## what takes longer still
+nightly: $(VENV)/.all spec mutants kit-mutants kafka interop ## what takes longer still
 	$(PYTEST) -m nightly
 
 newest: ## lint and test with the newest versions of all dependencies, in an environment of its own
@@ -109,6 +109,10 @@ kafka: $(VENV)/.kafka ## the storage suite on a real Apache Kafka broker, which 
 	@$(call need,java,openjdk-17-jre-headless)
 	@$(call need,mvn,maven)
 	$(BIN)/pytest -m 'kafka and not nightly' tests/storage
+
+interop: $(VENV)/.dev ## our nodes and a node on Ockam's own Rust crates (builds it once into a cache, which takes minutes)
+	@$(BIN)/python -m tests.interop.rust_peer
+	$(BIN)/pytest -m interop tests/interop
 
 fuzz: $(VENV)/.all ## decoders against FUZZ_INPUTS hostile inputs (default: a million)
 	OCKAM_FSM_FUZZ_INPUTS=$(FUZZ_INPUTS) $(PYTEST) tests/runtime/test_fuzz.py

@@ -1,0 +1,120 @@
+"""A node on Ockam's own Rust crates (rust_node/): built once into a cache outside the clone, and run as a process.
+
+Rule 1: the cache has whole programs only: what cargo has built is copied beside its place, and then renamed. Its name has
+        the hash of its sources, so another version of them is another program.
+Rule 2: no orphans. The program ends when its standard input does, and leaving the block kills it.
+Rule 3: a node that is killed is started again on its old port, with its old identity.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from hashlib import sha256
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from tests.net.ports import kept_address
+
+CRATE = Path(__file__).parent / "rust_node"
+SOURCES = ("Cargo.lock", "Cargo.toml", "core2/Cargo.toml", "core2/src/lib.rs", "src/main.rs")
+START_SECONDS = 30.0
+ERROR_CHARACTERS = 2000
+
+
+class Missing(RuntimeError):
+    """The Rust node is not there and cannot be built."""
+
+
+def program() -> Path:
+    """The built program.
+
+    Raises:
+        Missing: see there.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ockam_fsm" / "rust"
+    digest = sha256(b"".join((CRATE / name).read_bytes() for name in SOURCES)).hexdigest()
+    built = cache / f"rust_node-{digest[:16]}"
+    if built.is_file():
+        return built
+    if shutil.which("cargo") is None:
+        raise Missing(f"{built} is not there, and cargo is not installed. Install Rust 1.88 or newer, with cargo.")
+    target = cache / "target"
+    print(f"Building a node on Ockam's Rust crates in {target}; the first time that takes minutes ...", flush=True)
+    command = ["cargo", "build", "--quiet", "--locked", "--target-dir", str(target)]
+    done = subprocess.run(command, cwd=CRATE, stdin=DEVNULL, stderr=PIPE, text=True, check=False)
+    if done.returncode:
+        raise Missing(f"cargo cannot build the node of {CRATE}: {done.stderr[-ERROR_CHARACTERS:]}")
+    with NamedTemporaryFile(dir=cache, prefix="rust_node-", delete=False) as copy:
+        shutil.copy(target / "debug" / "rust_node", copy.name)
+    Path(copy.name).rename(built)
+    return built
+
+
+class RustNode:
+    """`async with RustNode(folder) as node`. `folder` keeps its identity."""
+
+    def __init__(self, folder: Path) -> None:
+        self.where = kept_address()
+        """The same in every incarnation."""
+        self.identifier = ""
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> RustNode:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.kill()
+
+    async def start(self) -> None:
+        """Start it, and wait until it listens."""
+        port = self.where.rpartition(":")[2]
+        options = ("--port", port, "--folder", str(self._folder))
+        self._process = await asyncio.create_subprocess_exec(program(), "serve", *options, stdin=PIPE, stdout=PIPE)
+        assert self._process.stdout is not None
+        line = await asyncio.wait_for(self._process.stdout.readline(), START_SECONDS)
+        assert line.startswith(f"listening {self.where} identifier I".encode()), line
+        self.identifier = line.decode().split()[-1]
+
+    async def kill(self) -> None:
+        """End it with SIGKILL."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+        self._process = None
+
+
+async def rust_client(where: str, count: int, seconds: float) -> dict[str, dict[str, Any]]:
+    """Have a Rust node send `count` messages to the worker `echo` at `where`, plain and then in a secure channel.
+
+    Returns what it found, by step.
+    """
+    process = await asyncio.create_subprocess_exec(program(), "connect", where, str(count), stdout=PIPE, stderr=PIPE)
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), seconds)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, err.decode()
+    return {step["step"]: step for step in map(json.loads, out.splitlines())}
+
+
+def main() -> None:
+    """Build the program if it is not there."""
+    try:
+        print(f"the Rust node: {program()}")
+    except Missing as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

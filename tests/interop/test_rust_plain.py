@@ -1,0 +1,82 @@
+"""Plain messages to and from a node on Ockam's own Rust crates: echo, hops, a relay, restarts, and the kit's verdict."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from ockam_fsm.net.node import TcpNode
+from ockam_fsm.runtime.encoding import bare
+from ockam_fsm.runtime.encoding.message import local
+from ockam_fsm.runtime.node.workers import echo
+from tests.interop.channel_by_hand import mailbox
+from tests.interop.rust_peer import RustNode
+from tests.net.tcp_helpers import over_tcp
+
+pytestmark = pytest.mark.interop
+MANY, AT_ONCE = 10_000, 100
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_536, 16_000_000])
+def test_an_echo_of_any_size(size: int, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with RustNode(tmp_path) as rust, TcpNode() as node:
+            payload = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+            reply = await node.request(f"tcp://{rust.where}/echo", payload)
+            assert reply.payload == payload
+            assert reply.tracing_context is not None  # with Rust's `std` it is always a text
+
+    over_tcp(main())
+
+
+def test_ten_thousand_messages(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with RustNode(tmp_path) as rust, TcpNode() as node:
+            for start in range(0, MANY, AT_ONCE):
+                payloads = [b"%d" % number for number in range(start, start + AT_ONCE)]
+                asked = (node.request(f"tcp://{rust.where}/echo", payload) for payload in payloads)
+                assert [reply.payload for reply in await asyncio.gather(*asked)] == payloads
+
+    over_tcp(main())
+
+
+def test_hops_are_on_the_way_there_and_back(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with RustNode(tmp_path) as rust, TcpNode() as node:
+            reply = await node.request(f"tcp://{rust.where}/hop/hop/echo", b"through two hops")
+            assert reply.payload == b"through two hops"
+            assert reply.return_route[1:] != ()
+
+    over_tcp(main())
+
+
+def test_a_relay_leads_to_who_registered(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with RustNode(tmp_path) as rust, TcpNode() as behind, TcpNode() as node:
+            address, confirmations = mailbox(behind)
+            behind.worker("echo", echo, public=True)
+            service = f"tcp://{rust.where}/forwarding_service"
+            behind.send(service, bare.string("us"), return_route=(address,))
+            async with asyncio.timeout(20.0):
+                confirmed = await confirmations.get()
+            assert confirmed.payload == bare.string("us")
+            assert confirmed.return_route[1:] == (local("us"),)
+            reply = await node.request(f"tcp://{rust.where}/us/echo", b"through a relay")
+            assert reply.payload == b"through a relay"
+
+    over_tcp(main())
+
+
+def test_requests_go_on_after_a_kill_and_a_restart(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with RustNode(tmp_path) as rust, TcpNode() as node:
+            route, before = f"tcp://{rust.where}/echo", rust.identifier
+            for number in range(3):
+                assert (await node.request(route, b"%d" % number)).payload == b"%d" % number
+                await rust.kill()
+                await rust.start()
+                assert rust.identifier == before
+
+    over_tcp(main())
