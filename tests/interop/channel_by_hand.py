@@ -3,7 +3,9 @@
     initiator    message 1 to the listener; message 3 and data to the return route of message 2
     responder    message 2 to the return route of message 1, and from an address of its own; data to the same route
 
-Data has an empty outer return route; a close of a Rust node names its encryptor there. Rule: no session is used here, so what is tried is `ockam_fsm.secure` alone.
+Data has an empty outer return route; a close of a Rust node names its encryptor there.
+
+Rule: no session is used here, so what is tried is `ockam_fsm.secure` alone.
 """
 
 from __future__ import annotations
@@ -11,20 +13,24 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from ockam_fsm.net.arguments import TextOrRoute, route_of
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.node.workers import Context
-from ockam_fsm.secure.channel import Channel, ChannelHandshake
-from ockam_fsm.secure.identity import Identity
-from ockam_fsm.secure.identity_store import StoredIdentity
+from ockam_fsm.secure.channel import Channel, ChannelHandshake, PurposeKey
+from ockam_fsm.secure.identity import OwnIdentity
 from ockam_fsm.secure.plaintext import Close, Data, decode_plaintext, encode_close, encode_data
 from ockam_fsm.secure.secret import Secret
-from ockam_fsm.secure.suite import HandshakeRole
+from ockam_fsm.secure.suite import OCKAM, HandshakeRole, Suite
 from ockam_fsm.secure.trust import TrustEveryone
 
 PATIENCE = 20.0
+HOP = local("hop")
+BACK = local("back")
+"""Where replies go inside a channel. Only the channel sees it."""
 
 
 def entropy() -> Secret:
@@ -35,81 +41,115 @@ def now() -> int:
     return int(time.time())
 
 
-def new_identity() -> StoredIdentity:
-    return StoredIdentity.create(entropy(), entropy(), now())
+def new_identity() -> PurposeKey:
+    return PurposeKey.create(OwnIdentity.create(entropy(), now()), entropy(), now())
 
 
-class HandDrivenChannel:
-    """One open channel. Messages for it wait in `arrivals`."""
+class Mailbox:
+    """A worker that peers reach, and what arrives at it. `address` None: a fresh one."""
 
-    def __init__(self, node: TcpNode, arrivals: asyncio.Queue[Message], remote: Route, channel: Channel) -> None:
-        self.remote = remote
-        self.peer: Identity = channel.peer
-        self._node = node
-        self._arrivals = arrivals
-        self._channel = channel
+    def __init__(self, node: TcpNode, address: str | Address | None = None) -> None:
+        self.node = node
+        self._arrivals: asyncio.Queue[Message] = asyncio.Queue()
+        self.address = node.worker(address, self._keep, public=True)
+
+    def _keep(self, message: Message, context: Context) -> None:
+        self._arrivals.put_nowait(message)
+
+    @property
+    def waiting(self) -> int:
+        return self._arrivals.qsize()
+
+    async def next(self) -> Message:
+        async with asyncio.timeout(PATIENCE):
+            return await self._arrivals.get()
+
+
+@dataclass
+class HandDriven:
+    """One open channel. `handshake`: its three messages. `received`: every message after them."""
+
+    mailbox: Mailbox
+    remote: Route
+    channel: Channel
+    handshake: tuple[bytes, bytes, bytes]
+    received: list[bytes] = field(default_factory=list)
+
+    @property
+    def peer(self) -> str:
+        return str(self.channel.peer.identifier)
 
     def send(self, data: Data) -> None:
-        self._put(encode_data(data))
+        self.mailbox.node.send(self.remote, self.channel.encryptor.encrypt(encode_data(data)))
 
     def close(self) -> None:
-        self._put(encode_close())
+        self.mailbox.node.send(self.remote, self.channel.encryptor.encrypt(encode_close()))
+
+    def lose(self, count: int) -> None:
+        """Encrypt messages that do not leave."""
+        for _ in range(count):
+            self.channel.encryptor.encrypt(b"lost")
 
     async def receive(self) -> Data | None:
         """The next data; None when the peer has closed."""
-        async with asyncio.timeout(PATIENCE):
-            message = await self._arrivals.get()
-        plain = decode_plaintext(self._channel.decryptor.decrypt(message.payload).plaintext)
+        message = await self.mailbox.next()
+        self.received.append(message.payload)
+        plain = decode_plaintext(self.channel.decryptor.decrypt(message.payload).plaintext)
         assert isinstance(plain, Data | Close)
-        outer = message.return_route[1:]  # without the connection, which our node has put in front
-        assert len(outer) == (0 if isinstance(plain, Data) else 1)
+        written = [
+            address for address in message.return_route[1:] if address != HOP
+        ]  # the rest was put there on the way
+        assert len(written) == (0 if isinstance(plain, Data) else 1)
         return plain if isinstance(plain, Data) else None
 
-    def _put(self, plaintext: bytes) -> None:
-        self._node.send(self.remote, self._channel.encryptor.encrypt(plaintext))
+    async def ask(self, payloads: Iterable[bytes], worker: str = "echo") -> list[bytes]:
+        """Send these to a worker behind the channel. Returns its replies."""
+        asked = tuple(payloads)
+        for payload in asked:
+            self.send(Data((local(worker),), (BACK,), payload))
+        replies = [await self.receive() for _ in asked]
+        assert all(reply is not None and reply.onward_route == (BACK,) for reply in replies)
+        return [reply.payload for reply in replies if reply is not None]
 
 
-def mailbox(node: TcpNode, name: str | None = None) -> tuple[Address, asyncio.Queue[Message]]:
-    """A worker that peers reach, and what arrives at it."""
-    arrivals: asyncio.Queue[Message] = asyncio.Queue()
+async def opened(
+    node: TcpNode,
+    listener: TextOrRoute,
+    own: PurposeKey,
+    *,
+    at: int | None = None,
+    ephemeral: Secret | None = None,
+    suite: Suite = OCKAM,
+) -> HandDriven:
+    """Be the initiator, at a time in seconds since 1970."""
+    second = at or now()
+    handshake = ChannelHandshake(HandshakeRole.INITIATOR, own, TrustEveryone(), ephemeral or entropy(), suite)
+    mailbox, first = Mailbox(node), handshake.write()
+    node.send(route_of(listener), first, return_route=(mailbox.address,))
+    answer = await mailbox.next()
+    handshake.read(answer.payload, second)
+    third = handshake.write()
+    node.send(answer.return_route, third, return_route=(mailbox.address,))
+    return HandDriven(mailbox, answer.return_route, handshake.channel(), (first, answer.payload, third))
 
-    def keep(message: Message, context: Context) -> None:
-        arrivals.put_nowait(message)
 
-    return node.worker(name, keep, public=True), arrivals
-
-
-async def opened(node: TcpNode, listener: TextOrRoute, own: StoredIdentity) -> HandDrivenChannel:
-    """Be the initiator."""
-    handshake = ChannelHandshake(HandshakeRole.INITIATOR, own.purpose_key(now()), TrustEveryone(), entropy())
-    address, arrivals = mailbox(node)
-    node.send(route_of(listener), handshake.write(), return_route=(address,))
-    async with asyncio.timeout(PATIENCE):
-        second = await arrivals.get()
-    handshake.read(second.payload, now())
-    node.send(second.return_route, handshake.write(), return_route=(address,))
-    return HandDrivenChannel(node, arrivals, second.return_route, handshake.channel())
-
-
-async def accepted(node: TcpNode, firsts: asyncio.Queue[Message], own: StoredIdentity) -> HandDrivenChannel:
+async def accepted(
+    listener: Mailbox, own: PurposeKey, *, at: int | None = None, ephemeral: Secret | None = None
+) -> HandDriven:
     """Be the responder of the next first message."""
-    handshake = ChannelHandshake(HandshakeRole.RESPONDER, own.purpose_key(now()), TrustEveryone(), entropy())
-    async with asyncio.timeout(PATIENCE):
-        first = await firsts.get()
-    handshake.read(first.payload, now())
-    address, arrivals = mailbox(node)
-    node.send(first.return_route, handshake.write(), return_route=(address,))
-    async with asyncio.timeout(PATIENCE):
-        third = await arrivals.get()
-    handshake.read(third.payload, now())
-    return HandDrivenChannel(node, arrivals, first.return_route, handshake.channel())
+    second = at or now()
+    handshake = ChannelHandshake(HandshakeRole.RESPONDER, own, TrustEveryone(), ephemeral or entropy())
+    first = await listener.next()
+    handshake.read(first.payload, second)
+    mailbox, answer = Mailbox(listener.node), handshake.write()
+    listener.node.send(first.return_route, answer, return_route=(mailbox.address,))
+    third = await mailbox.next()
+    handshake.read(third.payload, second)
+    return HandDriven(mailbox, first.return_route, handshake.channel(), (first.payload, answer, third.payload))
 
 
-async def ask(channel: HandDrivenChannel, worker: str, payload: bytes) -> bytes:
-    """Send a payload to a worker behind the channel; its reply comes to an address that only the channel knows."""
-    back = local("back")
-    channel.send(Data((local(worker),), (back,), payload))
-    reply = await channel.receive()
-    assert reply is not None
-    assert reply.onward_route == (back,)
-    return reply.payload
+async def echo_until_closed(channel: HandDriven) -> None:
+    """Be the worker `echo` behind a channel."""
+    while (data := await channel.receive()) is not None:
+        assert data.onward_route == (local("echo"),)
+        channel.send(Data(data.return_route, (), data.payload))

@@ -1,7 +1,7 @@
 """A node on Ockam's own Rust crates (rust_node/): built once into a cache outside the clone, and run as a process.
 
-Rule 1: the cache has whole programs only: what cargo has built is copied beside its place, and then renamed. Its name has
-        the hash of its sources, so another version of them is another program.
+Rule 1: the cache has whole programs only: what cargo has built is copied beside its place, and then renamed. Its name
+        has the hash of its sources, so another version of them is another program.
 Rule 2: no orphans. The program ends when its standard input does, and leaving the block kills it.
 Rule 3: a node that is killed is started again on its old port, with its old identity.
 """

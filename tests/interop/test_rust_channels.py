@@ -1,60 +1,165 @@
-"""Secure channels with a node on Ockam's own Rust crates, in both roles."""
+"""Secure channels with a node on Ockam's own Rust crates, in both roles. No session of ours is in them."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.net.node import TcpNode
-from ockam_fsm.runtime.encoding.message import Message
+from ockam_fsm.net.routes import tcp
+from ockam_fsm.runtime.encoding.message import local
 from ockam_fsm.runtime.node.workers import echo
-from ockam_fsm.secure.identity_store import StoredIdentity
+from ockam_fsm.secure.noise import NOT_AUTHENTIC
 from ockam_fsm.secure.plaintext import Data
-from tests.interop.channel_by_hand import accepted, ask, mailbox, new_identity, opened
+from ockam_fsm.secure.suite import NOISE, OCKAM, Suite
+from tests.interop.channel_by_hand import BACK, Mailbox, accepted, echo_until_closed, new_identity, opened
 from tests.interop.rust_peer import RustNode, rust_client
 from tests.net.tcp_helpers import over_tcp
 
 pytestmark = pytest.mark.interop
-MANY = 10_000
+MANY, AT_ONCE = 10_000, 100
 REKEYED = 100
+SURVIVED = 31
+"""So many losses in a row a direction towards a Rust node survives."""
 
 
-def test_our_initiator_speaks_with_a_rust_responder(tmp_path: Path) -> None:
+def numbered(count: int) -> list[bytes]:
+    return [b"%d" % number for number in range(count)]
+
+
+async def answers_nothing(node: TcpNode, rust: RustNode, mailbox: Mailbox) -> bool:
+    """Nothing has come, although what was asked later on the same connection was answered, twice."""
+    for _ in range(2):
+        await node.request(f"tcp://{rust.where}/echo", b"still there?")
+    return mailbox.waiting == 0
+
+
+@pytest.mark.parametrize("way", ["api", "hop/hop/api"])
+def test_our_initiator_and_a_rust_responder(way: str, tmp_path: Path) -> None:
     async def main() -> None:
         async with RustNode(tmp_path) as rust, TcpNode() as node:
-            channel = await opened(node, f"tcp://{rust.where}/api", new_identity())
-            assert str(channel.peer.identifier) == rust.identifier
-            for number in range(REKEYED):
-                assert await ask(channel, "echo", b"%d" % number) == b"%d" % number
+            channel = await opened(node, f"tcp://{rust.where}/{way}", new_identity())
+            assert channel.peer == rust.identifier
+            for payload in numbered(REKEYED):  # one by one: each key is used in both directions before the next
+                assert await channel.ask([payload]) == [payload]
 
     over_tcp(main())
 
 
-async def serve(node: TcpNode, firsts: asyncio.Queue[Message], own: StoredIdentity, seen: list[str]) -> None:
-    """Be a responder whose worker `echo` is behind the channel."""
-    channel = await accepted(node, firsts, own)
-    seen.append(str(channel.peer.identifier))
-    while (data := await channel.receive()) is not None:
-        assert [address.value for address in data.onward_route] == [b"echo"]
-        channel.send(Data(data.return_route, (), data.payload))
-    seen.append("closed")
+def test_ten_thousand_messages(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with RustNode(tmp_path) as rust, TcpNode() as node:
+            channel = await opened(node, f"tcp://{rust.where}/api", new_identity())
+            for start in range(0, MANY, AT_ONCE):
+                payloads = [b"%d" % number for number in range(start, start + AT_ONCE)]
+                assert await channel.ask(payloads) == payloads
+
+    over_tcp(main())
 
 
-def test_a_rust_initiator_speaks_with_our_responder() -> None:
+def test_a_rust_initiator_and_our_responder() -> None:
     async def main() -> None:
         async with TcpNode() as node:
             node.worker("echo", echo, public=True)
-            where = await node.listen()
-            own, seen = new_identity(), list[str]()
-            _, firsts = mailbox(node, "api")
-            serving = asyncio.create_task(serve(node, firsts, own, seen))
-            found = await rust_client(where, REKEYED, seconds=60.0)
-            await serving
+            where, own, listener = await node.listen(), new_identity(), Mailbox(node, "api")
+            client = asyncio.create_task(rust_client(where, REKEYED, seconds=60.0))
+            channel = await accepted(listener, own)
+            await echo_until_closed(channel)
+            found = await client
             assert found["plain"]["same"] == found["channel"]["same"] == REKEYED
-            assert found["handshake"]["peer"] == str(own.own.identity.identifier)
-            assert seen == [found["handshake"]["own"], "closed"]
+            assert (found["handshake"]["own"], found["handshake"]["peer"]) == (
+                channel.peer,
+                str(own.identity.identifier),
+            )
+
+    over_tcp(main())
+
+
+def test_with_the_name_of_standard_noise_no_handshake_succeeds(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with RustNode(tmp_path) as rust, TcpNode() as node:
+            suite = replace(OCKAM, name=NOISE.name)
+            with pytest.raises(RemoteSessionError) as raised:
+                await opened(node, f"tcp://{rust.where}/api", new_identity(), suite=suite)
+            assert raised.value.reason == NOT_AUTHENTIC
+
+    over_tcp(main())
+
+
+@pytest.mark.parametrize(
+    ("suite", "understood"),
+    [(replace(OCKAM, initiator_encrypts_with_first=True), 0), (replace(OCKAM, rekey_interval=64), 32)],
+    ids=["the final keys as in Noise", "a key for 64 messages"],
+)
+def test_what_departs_from_ockam_is_not_understood(suite: Suite, understood: int, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with RustNode(tmp_path) as rust, TcpNode() as node:
+            channel = await opened(node, f"tcp://{rust.where}/api", new_identity(), suite=suite)
+            payloads = numbered(understood)
+            assert await channel.ask(payloads) == payloads
+            channel.send(Data((local("echo"),), (BACK,), b"not understood"))
+            assert await answers_nothing(node, rust, channel.mailbox)
+
+    over_tcp(main())
+
+
+def test_a_rust_node_is_deaf_after_32_losses_in_a_row(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with RustNode(tmp_path) as rust, TcpNode() as node:
+            channel = await opened(node, f"tcp://{rust.where}/api", new_identity())
+            assert await channel.ask([b"before"]) == [b"before"]
+            channel.lose(SURVIVED)
+            assert await channel.ask([b"after"]) == [b"after"]
+            channel.lose(SURVIVED + 1)
+            for payload in numbered(REKEYED):
+                channel.send(Data((local("echo"),), (BACK,), payload))
+            assert await answers_nothing(node, rust, channel.mailbox)
+
+    over_tcp(main())
+
+
+def test_ours_follows_a_rust_node_over_losses(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with RustNode(tmp_path) as rust, TcpNode() as node:
+            channel = await opened(node, f"tcp://{rust.where}/api", new_identity())
+            for payload in numbered(REKEYED):
+                channel.send(Data((local("echo"),), (BACK,), payload))
+                await channel.mailbox.next()  # lost
+            assert await channel.ask([b"after"]) == [b"after"]
+
+    over_tcp(main())
+
+
+def test_a_rust_responder_follows_to_another_connection(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with RustNode(tmp_path) as rust, TcpNode() as other, TcpNode() as node:
+            channel = await opened(node, f"tcp://{rust.where}/api", new_identity())
+            assert await channel.ask([b"here"]) == [b"here"]
+            moved = replace(
+                channel,
+                mailbox=Mailbox(other, channel.mailbox.address),
+                remote=(tcp(rust.where), *channel.remote[1:]),
+            )
+            assert await moved.ask([b"there"]) == [b"there"]
+
+    over_tcp(main())
+
+
+def test_a_channel_ends_with_the_process_and_is_opened_anew(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with RustNode(tmp_path) as rust, TcpNode() as node:
+            own, listener = new_identity(), f"tcp://{rust.where}/api"
+            old = await opened(node, listener, own)
+            await rust.kill()
+            await rust.start()
+            old.send(Data((local("echo"),), (BACK,), b"to nobody"))
+            assert await answers_nothing(node, rust, old.mailbox)
+            new = await opened(node, listener, own)
+            assert new.peer == old.peer == rust.identifier
+            assert await new.ask([b"again"]) == [b"again"]
 
     over_tcp(main())

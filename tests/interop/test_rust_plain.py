@@ -1,4 +1,4 @@
-"""Plain messages to and from a node on Ockam's own Rust crates: echo, hops, a relay, restarts, and the kit's verdict."""
+"""Plain messages to a node on Ockam's own Rust crates: echo, hops, a relay, restarts, and what the kit says of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding import bare
 from ockam_fsm.runtime.encoding.message import local
 from ockam_fsm.runtime.node.workers import echo
-from tests.interop.channel_by_hand import mailbox
+from tests.interop.channel_by_hand import Mailbox
 from tests.interop.rust_peer import RustNode
 from tests.net.tcp_helpers import over_tcp
 
@@ -55,12 +55,11 @@ def test_hops_are_on_the_way_there_and_back(tmp_path: Path) -> None:
 def test_a_relay_leads_to_who_registered(tmp_path: Path) -> None:
     async def main() -> None:
         async with RustNode(tmp_path) as rust, TcpNode() as behind, TcpNode() as node:
-            address, confirmations = mailbox(behind)
+            mailbox = Mailbox(behind)
             behind.worker("echo", echo, public=True)
             service = f"tcp://{rust.where}/forwarding_service"
-            behind.send(service, bare.string("us"), return_route=(address,))
-            async with asyncio.timeout(20.0):
-                confirmed = await confirmations.get()
+            behind.send(service, bare.string("us"), return_route=(mailbox.address,))
+            confirmed = await mailbox.next()
             assert confirmed.payload == bare.string("us")
             assert confirmed.return_route[1:] == (local("us"),)
             reply = await node.request(f"tcp://{rust.where}/us/echo", b"through a relay")

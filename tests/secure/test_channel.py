@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import cbor2
 import pytest
@@ -30,6 +31,7 @@ from ockam_fsm.secure.trust import UNTRUSTED, TrustCallback, TrustEveryone, Trus
 from tests.secure.helpers import (
     INITIATOR,
     NOW,
+    RESPONDER,
     channel_pair,
     flipped,
     opened,
@@ -40,6 +42,8 @@ from tests.secure.helpers import (
     vectors,
     wrong_forms,
 )
+
+CAPTURED = vectors("ockam-rust-channels.json")["channels"]
 
 ALICE, BOB = own_identity("alice").identity, own_identity("bob").identity
 few = settings(derandomize=True, database=None, deadline=None, max_examples=100)
@@ -62,6 +66,25 @@ def test_the_forms_of_the_messages() -> None:
     payload = purpose_key("bob").payload
     assert cbor2.loads(payload)[2] == []
     assert len(second) == 32 + 48 + len(payload) + 16
+
+
+@pytest.mark.parametrize("captured", CAPTURED, ids=lambda captured: f"Rust {captured['rust']}")
+def test_what_a_rust_node_said(captured: dict[str, Any]) -> None:
+    now, messages = captured["now"], [bytes.fromhex(message) for message in captured["handshake"]]
+    role = RESPONDER if captured["rust"] == "initiator" else INITIATOR
+    ours = ChannelHandshake(role, purpose_key("us", now), TrustEveryone(), secret("us ephemeral"))
+    for position, message in enumerate(messages):
+        if (position == 1) is (role is RESPONDER):
+            assert ours.write() == message
+        else:
+            ours.read(message, now)
+    channel = ours.channel()
+    assert str(channel.peer.identifier) == captured["peer"]
+    for nonce, (message, payload) in captured["received"].items():
+        received = channel.decryptor.decrypt(bytes.fromhex(message))
+        data = decode_plaintext(received.plaintext)
+        assert isinstance(data, Data)
+        assert (received.nonce, data.payload) == (int(nonce), payload.encode())
 
 
 @pytest.mark.slow
