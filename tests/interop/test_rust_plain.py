@@ -7,15 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from ockam_fsm.conformance.report.expected_deviations import read_expected
+from ockam_fsm.conformance.report.findings import Verdict
+from ockam_fsm.conformance.wire.cases.connections import READABLE, UNREADABLE, parts
+from ockam_fsm.conformance.wire.kit import Kit
+from ockam_fsm.conformance.wire.target import Pace, Target
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding import bare
+from ockam_fsm.runtime.encoding.frames import encode_frame
 from ockam_fsm.runtime.encoding.message import local
 from ockam_fsm.runtime.node.workers import echo
 from tests.interop.channel_by_hand import Mailbox
 from tests.interop.rust_peer import RustNode
-from tests.net.tcp_helpers import over_tcp
+from tests.net.tcp_helpers import Client, over_tcp
 
 pytestmark = pytest.mark.interop
+DEVIATIONS = Path(__file__).parents[2] / "examples" / "conformance" / "ockam-rust.toml"
+EXPECTED = read_expected(DEVIATIONS.read_text(encoding="utf-8"), DEVIATIONS.name)
+READ = {"3 elements", "indefinite arrays", "an integer longer than necessary", "5 elements", "bytes after the message"}
 MANY, AT_ONCE = 10_000, 100
 
 
@@ -77,5 +86,38 @@ def test_requests_go_on_after_a_kill_and_a_restart(tmp_path: Path) -> None:
                 await rust.kill()
                 await rust.start()
                 assert rust.identifier == before
+
+    over_tcp(main())
+
+
+def test_the_kit_finds_what_is_known_to_deviate_and_nothing_else(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with RustNode(tmp_path) as rust:
+            target = Target(rust.where, "", "echo", pace=Pace(2.0, run_seconds=50.0))
+            report = await Kit(target, "ockam-fsm conform", lambda done, total, name: None).judge(EXPECTED)
+        verdicts = {finding.case: finding.verdict for finding in report.findings}
+        failed = {case for case, verdict in verdicts.items() if verdict is Verdict.FAIL}
+        assert failed == {one.case for one in EXPECTED}
+        assert {case for case, verdict in verdicts.items() if verdict is Verdict.PASS} == {
+            "version-byte", "echo", "wrong-version", "oversized-frame", "frames-in-pieces", "truncated-frame",
+            "reconnects", "unknown-addresses", "flood", "unreachable-destination", "writes",
+        }  # fmt: skip
+        assert report.exit_code == 0
+
+    over_tcp(main())
+
+
+@pytest.mark.parametrize("form", [*READABLE, *UNREADABLE])
+def test_which_forms_of_a_frame_are_read(form: str, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with RustNode(tmp_path) as rust, await Client.to(rust.where) as client:
+            make = {**READABLE, **UNREADABLE}[form]
+            body = make(*parts((local("echo"),), (local("back"),), b"a form"))
+            client.write(encode_frame(body))
+            if form in READ:
+                assert (await client.message()).payload == b"a form"
+            else:
+                with pytest.raises(EOFError):
+                    await client.message()
 
     over_tcp(main())
