@@ -70,6 +70,7 @@ __all__ = [
     "Effect",
     "Event",
     "EventRefused",
+    "FileIdentityStore",
     "Host",
     "Ignore",
     "LocalSessionError",
@@ -100,15 +101,19 @@ __all__ = [
     "TcpNode",
     "TcpSession",
     "Terms",
+    "TrustEveryone",
+    "TrustIdentifiers",
     "Update",
     "driver_for",
     "local",
+    "secure_profile",
     "start",
     "step",
     "table",
 ]
 
 _ON_FIRST_USE = {
+    "FileIdentityStore": "secure.identity_store",
     "MemoryStorage": "storage.memory",
     "Metrics": "net.observability",
     "SqliteStorage": "storage.sqlite",
@@ -119,6 +124,9 @@ _ON_FIRST_USE = {
     "TcpLimits": "net.connection",
     "TcpNode": "net.node",
     "TcpSession": "net.session",
+    "TrustEveryone": "secure.trust",
+    "TrustIdentifiers": "secure.trust",
+    "secure_profile": "net.secure.channels",
 }
 """Drawing and checking machines needs neither asyncio nor a database."""
 

@@ -36,6 +36,7 @@ def test_nothing_public_is_left_unlisted() -> None:
         "tools",
         "projections",
         "conformance",
+        "demo",
         "cli",
     }
     found = {name for name in vars(ockam_fsm) if not name.startswith("_")} - helpers - folders

@@ -10,7 +10,7 @@
 Rule 1: what a program has to know after a kill is in a file: the streams, the identities, the numbers processed.
 Rule 2: the effect of a message happens once: the service knows the numbers that it has processed (Idempotent Receiver).
 Rule 3: whoever started a program hears from it through a pipe; a program whose pipe is gone ends.
-Source: the discussion, "Sessions", "Putting it all together"; spec/sessions.md section 17.
+Source: the discussion, "Sessions", "Putting it all together"; spec/sessions.md section 18.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Rule 1: each kill is a SIGKILL. The next one comes when the program is back and 
 Rule 2: no program outlives the run, however it ends.
 Rule 3: lost is a number that was confirmed and not processed, or sent and never answered. What was processed is read
         from the service's file at the end: a report may be lost with the process that was killed.
-Source: the discussion, "Putting it all together"; spec/sessions.md section 17.
+Source: the discussion, "Putting it all together"; spec/sessions.md section 18.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ Rule 1: nothing is said in the clear. What cannot be said in the handshake or in
 Rule 2: each generation has keys of its own, from a fresh ephemeral secret.
 Rule 3: keepalives are ours. A node of Ockam's answers none, so for such a peer they are switched off.
 Rule 4: no clock and no chance: both are given (net/secure/channels.py has the usual ones).
-Source: spec/sessions.md section 17; Ockam's Rust implementation, commit fb8fb64c (`secure_channel`).
+Source: spec/sessions.md section 18; Ockam's Rust implementation, commit fb8fb64c (`secure_channel`).
 Left out: `going away` and errors, which Ockam's channels have no message for; credentials.
 """
 

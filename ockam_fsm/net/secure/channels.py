@@ -7,7 +7,7 @@
         print(channel.peer, await channel.request(b"hello", (local("echo"),)))
 
 Rule 1: an identity that is not there yet is made and stored before it is used.
-Source: spec/sessions.md section 17.
+Source: spec/sessions.md section 18.
 """
 
 from __future__ import annotations

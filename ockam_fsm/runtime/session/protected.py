@@ -2,7 +2,7 @@
 
 Rule 1: each generation has a protection of its own, or none. What is written and read moves that one only.
 Rule 2: what was read in an established generation is the peer's, whichever way it came; the way back follows it.
-Source: spec/sessions.md clauses 17.1 and 17.4.
+Source: spec/sessions.md clauses 18.1 and 18.4.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ Rule 1: a protection is a value. Writing and reading give the one that follows, 
         changes nothing, and a snapshot of a session is exact.
 Rule 2: whatever a peer sends ends in a signal or in `RemoteSessionError`.
 Left out: cryptography (`ockam_fsm/secure`); the explorer has symbols in its place.
-Source: spec/sessions.md clauses 15.13 and 17.1.
+Source: spec/sessions.md clauses 15.13 and 18.1.
 """
 
 from __future__ import annotations

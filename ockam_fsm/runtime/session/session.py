@@ -264,7 +264,7 @@ class Session(Effects):
         return commands or []
 
     def _given(self, outgoing: Outgoing) -> list[Command]:
-        """A message of the application. With the last one that its keys protect, a generation ends (clause 17.3)."""
+        """A message of the application. With the last one that its keys protect, a generation ends (clause 18.3)."""
         self._fire(Event.SEND, outgoing)
         if self.current_protection is not None and self.current_protection.exhausted:
             self._fire(Event.LOWER_LAYER_LOST, KEYS_USED_UP)
