@@ -115,7 +115,7 @@ interop: $(VENV)/.dev ## our nodes and a node on Ockam's own Rust crates (builds
 	$(BIN)/pytest -m interop tests/interop
 
 fuzz: $(VENV)/.all ## decoders against FUZZ_INPUTS hostile inputs (default: a million)
-	OCKAM_FSM_FUZZ_INPUTS=$(FUZZ_INPUTS) $(PYTEST) tests/runtime/test_fuzz.py
+	OCKAM_FSM_FUZZ_INPUTS=$(FUZZ_INPUTS) $(PYTEST) tests/runtime/test_fuzz.py tests/secure/test_fuzz.py
 
 mutants: $(VENV)/.all ## every single fault in the session tables, judged by the properties; writes tests/quality/SURVIVORS.md
 	$(BIN)/python -m tests.quality.mutants
