@@ -22,7 +22,7 @@ TOP = (
     "secure", "tools", "conformance", "demo", "cli",
 )  # fmt: skip
 ROOMS = {
-    "runtime": ("encoding", "session", "node", "stream"),
+    "runtime": ("encoding", "session", "node", "stream", "pipe"),
     "checking": ("engine", "sessions", "streams", "shipped"),
     "conformance": ("report", "reference", "generation", "oracle", "inprocess", "wire", "wire/cases", "storage"),
     "net": ("streams", "secure"),
@@ -31,7 +31,7 @@ ROOMS = {
 """Folders of a folder that are layers themselves."""
 
 LAYERS = (*TOP, *(f"{folder}/{room}" for folder, rooms in ROOMS.items() for room in rooms))
-RUNTIME = {"runtime", "runtime/encoding", "runtime/session", "runtime/node", "runtime/stream"}
+RUNTIME = {"runtime", "runtime/encoding", "runtime/session", "runtime/node", "runtime/stream", "runtime/pipe"}
 MODEL = {"kernel", "machines", *RUNTIME}
 CHECKING = {"checking", "checking/engine", "checking/sessions", "checking/streams", "checking/shipped"}
 
@@ -42,7 +42,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "projections": {"kernel"},
     "runtime/encoding": {"kernel"},
     "runtime/session": {"kernel", "machines", "runtime/encoding"},
-    "runtime/node": {"kernel", "machines", "runtime/encoding", "runtime/session"},
+    "runtime/node": {"kernel", "machines", "runtime/encoding", "runtime/session", "runtime/pipe"},
+    "runtime/pipe": {"kernel", "machines", "runtime/encoding", "runtime/session"},
     "runtime/stream": {"kernel", "machines", "runtime/encoding", "runtime/session"},
     "runtime": {"kernel", "machines", "runtime/encoding", "runtime/session"},  # the trace recorder
     "checking": {"kernel", "checking/engine"},  # the engine's face, for actors of any protocol

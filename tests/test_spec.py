@@ -19,10 +19,12 @@ from ockam_fsm.checking.sessions.properties import refusals
 from ockam_fsm.checking.sessions.worlds import config_of
 from ockam_fsm.checking.shipped.worlds import shipped_known_bad, shipped_worlds
 from ockam_fsm.kernel.machine import Counter, Row
-from ockam_fsm.machines import MACHINES, parts, publisher, session, spawner, vocabulary
+from ockam_fsm.machines import MACHINES, parts, pipe_ordering, publisher, session, spawner, vocabulary
 from ockam_fsm.machines.vocabulary import Effect, Event, State
 from ockam_fsm.runtime.encoding.message import local
-from ockam_fsm.runtime.node import services, stream_end
+from ockam_fsm.runtime.node import pipe_ends, services, stream_end
+from ockam_fsm.runtime.pipe import receiver as pipe_receiver
+from ockam_fsm.runtime.pipe import sender as pipe_sender
 from ockam_fsm.runtime.session import commands, config, handshake, host, knowledge, link, request, signals
 from ockam_fsm.runtime.session import session as core
 from ockam_fsm.runtime.session.commands import Timer
@@ -49,7 +51,8 @@ ROOT = Path(__file__).parent.parent
 SESSIONS = ROOT / "spec" / "sessions.md"
 WORDS: tuple[ModuleType, ...] = (
     vocabulary, session, spawner, parts, core, knowledge, handshake, host, link, request, config, signals, commands,
-    publisher, stream_publisher, stream_worker, stream_consumer, stream_end,
+    publisher, stream_publisher, stream_worker, stream_consumer, stream_end, pipe_ordering, pipe_sender, pipe_receiver,
+    pipe_ends,
 )  # fmt: skip
 
 CLAUSE = r"\d{1,2}\.\d{1,2}"

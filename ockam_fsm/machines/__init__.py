@@ -1,5 +1,5 @@
 """Ockam, as tables: the twelve session machines, the synchronous request, the host of responders, the worker,
-and the four of a stream."""
+the four of a stream, and those of pipes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 
 from ockam_fsm.kernel.machine import Machine
 from ockam_fsm.machines.consumer import CONSUMER
+from ockam_fsm.machines.pipe_ordering import ORDERING_RECEIVERS
+from ockam_fsm.machines.pipe_receiver import PIPE_RECEIVER
+from ockam_fsm.machines.pipe_sender import PIPE_SENDER
 from ockam_fsm.machines.publisher import PUBLISHER
 from ockam_fsm.machines.request import REQUEST
 from ockam_fsm.machines.session import TYPES, table
@@ -25,11 +28,17 @@ MACHINES: tuple[Machine[Any, Any, Any], ...] = (
     STREAM,
     STREAM_INDEX,
     CONSUMER,
+    PIPE_SENDER,
+    PIPE_RECEIVER,
+    *ORDERING_RECEIVERS.values(),
 )
 
 __all__ = [
     "CONSUMER",
     "MACHINES",
+    "ORDERING_RECEIVERS",
+    "PIPE_RECEIVER",
+    "PIPE_SENDER",
     "PUBLISHER",
     "REQUEST",
     "SPAWNER",

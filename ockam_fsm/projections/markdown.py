@@ -97,7 +97,7 @@ def _entry(decision: Decision[S, E, F], state: S) -> str:
 
 
 def _facts(machine: Machine[S, E, F]) -> str:
-    final = ", ".join(state.name for state in machine.final)
+    final = ", ".join(state.name for state in machine.final) or "none"
     lines = [f"* starts in {machine.initial.name}; final: {final}"]
     for c in machine.counters:
         unlimited = ", or unlimited" if c.unlimited_allowed else ""

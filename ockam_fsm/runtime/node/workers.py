@@ -63,6 +63,13 @@ class TimerHandler(Protocol):
     def on_timer(self, timer: Hashable, context: Context, /) -> object: ...
 
 
+@runtime_checkable
+class StopHandler(Protocol):
+    """A handler that keeps messages hears here that its worker has stopped."""
+
+    def on_stop(self) -> object: ...
+
+
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
     """At most `restarts` failures until the worker was quiet for `quiet_seconds`; each restart waits for `back_off`.
@@ -345,6 +352,8 @@ class Worker(Inner):
         for address in self.addresses:
             self.router.unregister(address)
         try:
+            if isinstance(self.handler, StopHandler):
+                refuse_awaitable("on_stop", self.handler.on_stop())
             refuse_awaitable("stopped", self.stopped())
         except KeyboardInterrupt:
             raise

@@ -1,0 +1,230 @@
+"""The ends of pipes in a node, without I/O: the sender is a resident, the receiver the handler of a worker.
+
+Theory: what is sent to the sender's outer address leaves as the payload of a frame, whole, with the rest of its onward
+route and with its return route. The receiver routes it on from its own node as it was. So a pipe preserves the return
+route and does not trace; it is a step in a route, and pipes nest.
+
+Rule 1: what a sender keeps, and what waits at a receiver for its turn, is bounded, and charged to whoever sent it.
+Rule 2: what leaves a receiver is from outside if its frame was (`Context.forward`): it reaches no private worker.
+Rule 3: what cannot be carried or read is a dead letter with a reason. Nothing here raises.
+Left out: order between messages that reach one receiver over several connections: between origins a node keeps none.
+Source: spec/sessions.md clauses 17.1, 17.2 and 17.8; Ockam's documents, "Pipes and channels".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from ockam_fsm.kernel.errors import EventRefused, RemoteSessionError
+from ockam_fsm.runtime.encoding.bare import MAX_UINT_BYTES
+from ockam_fsm.runtime.encoding.frames import decode_message, encode_message
+from ockam_fsm.runtime.encoding.gate import PAYLOAD_TOO_LARGE
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
+from ockam_fsm.runtime.encoding.pipe_frames import (
+    Frame,
+    decode_confirmation,
+    decode_frame,
+    encode_confirmation,
+    encode_frame,
+)
+from ockam_fsm.runtime.node.ledger import NODE_FULL, Receipt, weight_of
+from ockam_fsm.runtime.node.router import Access, Envelope, Inner, Router
+from ockam_fsm.runtime.node.workers import Context
+from ockam_fsm.runtime.pipe.commands import (
+    CancelResend,
+    Confirm,
+    Confirmed,
+    Forward,
+    Held,
+    Ignored,
+    Lost,
+    ReceiverCommand,
+    SenderClosed,
+    SenderCommand,
+    SetResend,
+    Transmit,
+)
+from ockam_fsm.runtime.pipe.receiver import Receiver
+from ockam_fsm.runtime.pipe.sender import PipeSender
+
+IS_OVER = "the pipe is closed"
+NOT_A_CONFIRMATION = "not a confirmation"
+RESEND = "resend"
+"""The sender's timer."""
+FRAME_BYTES = 2 * MAX_UINT_BYTES
+"""The most that a frame takes besides its message."""
+
+
+class SendingEnd(Inner):
+    """The sender of a pipe, at an outer address and at a fresh inner one. It takes messages until `close`."""
+
+    __slots__ = ("_changed", "_kept", "core", "inner", "last", "outer", "route", "router")
+
+    def __init__(
+        self,
+        router: Router,
+        route: Route,
+        core: PipeSender | None,
+        *,
+        outer: Address | None = None,
+        changed: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`route` leads to the receiver. `core` None: an index pipe, whose sender only numbers. `changed` is called
+        when something was confirmed or given up. `outer`: by default a fresh secret address."""
+        self.router, self.route, self.core, self._changed = router, route, core, changed
+        self.outer, self.inner = outer or router.fresh_address(), router.fresh_address()
+        self.last = 0
+        self._kept: dict[int, Receipt] = {}
+        router.register(self.outer, self, Access.SECRET if outer is None else Access.PRIVATE)
+        router.register(self.inner, self, Access.SECRET)
+
+    @property
+    def unconfirmed(self) -> int:
+        """How many accepted messages are not confirmed; 0 of an index pipe, which keeps none."""
+        return len(self._kept)
+
+    def take(self, envelope: Envelope) -> None:
+        message = envelope.message
+        if message.onward_route[0] == self.inner:
+            self._confirmed(message)
+            return
+        whole = encode_message(replace(message, onward_route=message.onward_route[1:]))
+        if len(whole) > self.router.max_payload_bytes - FRAME_BYTES:
+            self.router.bury(PAYLOAD_TOO_LARGE, message, self.outer, f"{len(whole)} bytes with its routes")
+        elif self.core is None:
+            self.last += 1
+            self._transmit(Frame(self.last, whole))
+        else:
+            self._accept(self.core, message, whole)
+
+    def fire(self, timer: object) -> None:
+        if self.core is not None:
+            self._carry_out(self.core.resend_due())
+
+    def close(self) -> None:
+        """Its addresses vanish. What is not confirmed are dead letters, and may have been delivered."""
+        self.router.unregister(self.outer)
+        self.router.unregister(self.inner)
+        if self.core is not None:
+            self._carry_out(self.core.close())
+
+    def _accept(self, core: PipeSender, message: Message, whole: bytes) -> None:
+        receipt = self.router.ledger.take(self.router.serving, weight_of(message))
+        if receipt is None:
+            self.router.bury(NODE_FULL, message, self.outer)
+            return
+        try:
+            commands = core.send(whole)
+        except EventRefused as error:
+            self.router.ledger.give_back(receipt)
+            self.router.bury(error.because, message, self.outer)
+            return
+        self._kept[core.accepted] = receipt
+        self.router.ledger.may_give_up(receipt, self._give_up)
+        self._carry_out(commands)
+
+    def _confirmed(self, message: Message) -> None:
+        try:
+            number = decode_confirmation(message.payload)
+        except RemoteSessionError as error:
+            self.router.bury(error.reason, message, self.inner, error.detail)
+            return
+        if self.core is None:
+            self.router.bury(NOT_A_CONFIRMATION, message, self.inner)
+        else:
+            self._carry_out(self.core.confirmed(number), message)
+
+    def _give_up(self, receipt: Receipt) -> None:
+        assert self.core is not None
+        number = next(number for number, kept in self._kept.items() if kept is receipt)
+        self._carry_out(self.core.give_up(number))
+
+    def _carry_out(self, commands: Iterable[SenderCommand], cause: Message | None = None) -> None:
+        for command in commands:
+            match command:
+                case Transmit(frame):
+                    self._transmit(frame)
+                case Confirmed(number):
+                    self._release(number)
+                case Lost(frame):
+                    self._lose(frame, NODE_FULL)
+                case SenderClosed(frames):
+                    for frame in frames:
+                        self._lose(frame, IS_OVER)
+                case SetResend(seconds):
+                    self.router.set_timer(self.outer, RESEND, seconds)
+                case CancelResend():
+                    self.router.cancel_timer(self.outer, RESEND)
+                case Ignored(reason):
+                    self.router.bury(reason, cause, self.inner)
+
+    def _transmit(self, frame: Frame) -> None:
+        """Of the origin of the message, unless it was given up for the one before it."""
+        receipt = self._kept.get(frame.number)
+        if receipt is not None or self.core is None:
+            message = Message(self.route, (self.inner,), encode_frame(frame))
+            self.router.route(Envelope(message), None if receipt is None else receipt.origin)
+
+    def _release(self, number: int) -> None:
+        self.router.ledger.give_back(self._kept.pop(number))
+        self._changed()
+
+    def _lose(self, frame: Frame, reason: str) -> None:
+        self.router.bury(reason, decode_message(frame.message), self.outer)
+        self._release(frame.number)
+
+
+class ReceivingEnd:
+    """The receiver of a pipe, as the handler of a worker: one sender's, where it orders."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self.receiver = receiver
+        self._held: dict[int, tuple[Receipt, Context]] = {}
+
+    def __call__(self, message: Message, context: Context) -> None:
+        try:
+            frame = decode_frame(message.payload)
+            decode_message(frame.message)
+        except RemoteSessionError as error:
+            context.dead_letter(error.reason, error.detail)
+        else:
+            self._carry_out(self.receiver.received(frame), context)
+
+    def on_stop(self) -> None:
+        """What waits for its turn are dead letters."""
+        while self._held:
+            receipt, context = self._held.popitem()[1]
+            context.lose(receipt, IS_OVER)
+
+    def _carry_out(self, commands: Iterable[ReceiverCommand], context: Context) -> None:
+        for command in commands:
+            match command:
+                case Forward(frame):
+                    self._forward(frame, context)
+                case Confirm(number):
+                    context.reply(encode_confirmation(number))
+                case Held(number):
+                    self._hold(number, context)
+                case Ignored(reason):
+                    context.dead_letter(reason)
+
+    def _forward(self, frame: Frame, context: Context) -> None:
+        """What has waited is of the origin of the message that it waited for, so that the two stay in order."""
+        held = self._held.pop(frame.number, None)
+        if held is not None:
+            held[1].release(held[0])
+        context.forward(decode_message(frame.message))
+
+    def _hold(self, number: int, context: Context) -> None:
+        receipt = context.keep(self._give_up)
+        if receipt is None:
+            self.receiver.give_up(number)
+            context.dead_letter(NODE_FULL)
+        else:
+            self._held[number] = receipt, context
+
+    def _give_up(self, receipt: Receipt) -> None:
+        number = next(number for number, (kept, _) in self._held.items() if kept is receipt)
+        self.receiver.give_up(number)
+        self._held.pop(number)[1].lose(receipt, NODE_FULL)

@@ -1,0 +1,131 @@
+"""The receivers of pipes, without I/O: the one that confirms, and those that order.
+
+Rule 1: a number comes from a peer and may be any: what is not the next one never moves more than the table says.
+Source: spec/sessions.md clauses 17.5 to 17.7; machines/pipe_receiver.py, machines/pipe_ordering.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple, Protocol
+
+from ockam_fsm.kernel.driver import driver_for
+from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.kernel.machine import Ignore
+from ockam_fsm.machines.pipe_ordering import ORDERING_RECEIVERS, Ordering, OrderingEvent, OrderingState
+from ockam_fsm.machines.pipe_receiver import PIPE_RECEIVER, ReceiverEvent, ReceiverState
+from ockam_fsm.runtime.encoding.pipe_frames import Frame
+from ockam_fsm.runtime.pipe.commands import Confirm, Forward, Held, Ignored, Lost, ReceiverCommand
+
+_CONFIRMING = driver_for(PIPE_RECEIVER)
+
+
+class Receiver(Protocol):
+    """The receiver of a pipe of any kind."""
+
+    def received(self, frame: Frame) -> list[ReceiverCommand]:
+        """A frame arrived: the commands that follow from it, in order."""
+        ...
+
+    def give_up(self, number: int) -> list[ReceiverCommand]:
+        """The node needs the room of a message that this receiver was keeping."""
+        ...
+
+
+class ConfirmingReceiver:
+    """Routes everything on, and confirms it then. It keeps nothing."""
+
+    __slots__ = ("_commands", "state")
+    limits: ClassVar[Mapping[str, int | None]] = {}
+
+    def __init__(self) -> None:
+        self.state = ReceiverState.RECEIVING
+        self._commands: list[ReceiverCommand] = []
+
+    def received(self, frame: Frame) -> list[ReceiverCommand]:
+        _CONFIRMING.fire(self, ReceiverEvent.MESSAGE_RECEIVED, frame)
+        commands, self._commands = self._commands, []
+        return commands
+
+    def give_up(self, number: int) -> list[ReceiverCommand]:
+        raise AssertionError("it keeps nothing")
+
+    def forward(self, frame: Frame) -> None:
+        self._commands.append(Forward(frame))
+
+    def confirm(self, frame: Frame) -> None:
+        self._commands.append(Confirm(frame.number))
+
+
+class OrderingImage(NamedTuple):
+    """What an ordering receiver is, as a hashable value. `last`: the index that was routed on last, from 1."""
+
+    last: int = 0
+    waiting: tuple[Frame, ...] = ()
+
+
+class OrderingReceiver:
+    """Routes on what its ordering allows. At most `capacity` messages wait for their turn."""
+
+    __slots__ = ("_commands", "_driver", "held", "last", "limits", "ordering", "state", "waiting")
+
+    def __init__(self, ordering: Ordering, capacity: int = 64, image: OrderingImage = OrderingImage()) -> None:  # noqa: B008
+        """Raises LocalSessionError: `ordering` is none, or `capacity` is no whole number from 0."""
+        if not isinstance(ordering, Ordering):
+            raise LocalSessionError(f"ordering: {ordering!r}, one of {', '.join(map(str, Ordering))} belongs")
+        if type(capacity) is not int or capacity < 0:
+            raise LocalSessionError(f"capacity: {capacity!r}, a whole number from 0 belongs")
+        self.ordering = ordering
+        self.limits: Mapping[str, int | None] = {} if ordering.leaves_out else {"held": capacity}
+        self.state = OrderingState.RECEIVING
+        self.last = image.last
+        self.waiting = {frame.number: frame for frame in image.waiting}
+        self.held = len(self.waiting)
+        self._driver = driver_for(ORDERING_RECEIVERS[ordering])
+        self._commands: list[ReceiverCommand] = []
+
+    def image(self) -> OrderingImage:
+        return OrderingImage(self.last, tuple(self.waiting.values()))
+
+    def received(self, frame: Frame) -> list[ReceiverCommand]:
+        self._fire(self._judge(frame.number), frame)
+        while self.last + 1 in self.waiting:
+            self._fire(OrderingEvent.TURN_CAME, self.waiting[self.last + 1])
+        return self._take()
+
+    def give_up(self, number: int) -> list[ReceiverCommand]:
+        self._fire(OrderingEvent.GIVEN_UP, self.waiting[number])
+        return self._take()
+
+    def _judge(self, index: int) -> OrderingEvent:
+        if index in self.waiting:
+            return OrderingEvent.INDEX_HELD
+        if index > self.last:
+            return OrderingEvent.INDEX_NEXT if index == self.last + 1 else OrderingEvent.INDEX_AHEAD
+        return OrderingEvent.INDEX_REPEATED if index == self.last > 0 else OrderingEvent.INDEX_BEHIND
+
+    # Effects ----------------------------------------------------------------------------------------------------------
+
+    def forward(self, frame: Frame) -> None:
+        self.last = frame.number
+        self._commands.append(Forward(frame))
+
+    def hold(self, frame: Frame) -> None:
+        self.waiting[frame.number] = frame
+        self._commands.append(Held(frame.number))
+
+    def forward_held(self, frame: Frame) -> None:
+        del self.waiting[frame.number]
+        self.forward(frame)
+
+    def lose(self, frame: Frame) -> None:
+        self._commands.append(Lost(self.waiting.pop(frame.number)))
+
+    def _fire(self, event: OrderingEvent, frame: Frame) -> None:
+        decision = self._driver.fire(self, event, frame)
+        if isinstance(decision, Ignore):
+            self._commands.append(Ignored(decision.because))
+
+    def _take(self) -> list[ReceiverCommand]:
+        commands, self._commands = self._commands, []
+        return commands
