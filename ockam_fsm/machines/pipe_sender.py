@@ -5,7 +5,8 @@ Rule 1: a message is kept from the moment it is accepted until it is confirmed, 
         sender that believes the latest sending only sends its first message for ever.
 Rule 2: a message is sent when all messages that are a window or more before it are confirmed. So sender and receiver
         need to keep no more than a window of them apart.
-Rule 3: each time-out in a row is longer than the one before. A resend pipe sends again; a confirm pipe never does.
+Rule 3: each time-out is longer than the one before, until a message is confirmed that was sent only once. A resend pipe
+        sends again; a confirm pipe never does.
 Left out: numbers and the window, which the sender's core compares; the pipe that only numbers has nothing to decide.
 Source: Ockam's documents, "Pipes directory" (re-send pipe, sequential confirm pipe); spec/sessions.md clauses 17.3 and
 17.4.
@@ -38,11 +39,11 @@ class SenderEvent(Symbol):
 class SenderEffect(Symbol):
     KEEP = "number the message and keep it"
     SEND_DUE = "send what is within the window and was not sent yet"
-    SETTLE = "drop the message, and tell the application that it is confirmed"
+    SETTLE = "drop the message, and tell the application; if it was sent only once, the time-out is short again"
     LOSE = "drop the message: it is a dead letter"
     SEND_AGAIN = "send everything again that was sent and is not confirmed, in order, under its number"
-    START_RESEND = "start the time-out at its first length; a confirm pipe has none"
-    PROLONG_RESEND = "start the time-out again, longer"
+    START_RESEND = "start the time-out; a confirm pipe has none"
+    PROLONG_RESEND = "start the time-out, longer than before"
     STOP_RESEND = "stop the time-out"
     REPORT_CLOSED = "tell the application which messages are not confirmed"
 

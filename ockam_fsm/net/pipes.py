@@ -96,11 +96,14 @@ class Pipe:
         *,
         ordered: bool = False,
         name: NameOrAddress | None = None,
+        public: bool = False,
+        own_route: TextOrRoute = (),
     ) -> None:
         """`route` leads to the receiver; it may begin with the address of another pipe or of a session.
 
-        `ordered`: an index pipe, which only numbers; `config` is for the others. `name`: its address, for messages of
-        this node; by default a fresh secret one.
+        `ordered`: an index pipe, which only numbers; `config` is for the others. `name`: its address, by default a
+        fresh secret one; `public`: peers may name it, which a pipe in the middle of a chain needs. `own_route`: how the
+        receiver reaches this node to confirm, where `route` leads through other pipes, which do not trace.
 
         Raises:
             LocalSessionError: the route or an argument is of the wrong type, or the node has stopped.
@@ -111,6 +114,8 @@ class Pipe:
         self._node, self._route = node, check_route("route", route_of(route))
         self._core = None if ordered else PipeSender(config)
         self._name = None if name is None else address_of(name)
+        self._access = Access.PUBLIC if public else Access.PRIVATE
+        self._back = check_route("own_route", route_of(own_route))
         self._session: TcpSession | None = None
         self._end: SendingEnd | None = None
         self._open = AsyncExitStack()
@@ -178,7 +183,10 @@ class Pipe:
         router = self._node.node.router
         if self._name is not None:
             check_free(router.residents, self._name)
-        self._end = SendingEnd(router, self._route, self._core, outer=self._name, changed=self._changed.set)
+        self._end = SendingEnd(
+            router, self._route, self._core, outer=self._name, access=self._access, back=self._back,
+            changed=self._changed.set,
+        )  # fmt: skip
         return self
 
     async def __aexit__(

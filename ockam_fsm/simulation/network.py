@@ -68,11 +68,13 @@ class SeededEntropy:
 
 @dataclass
 class Link:
-    """One direction of a connection. `arrival`: when the last frame gets there, which keeps the order."""
+    """One direction of a connection. `faults`: what its frames meet. `arrival`: when the last frame gets there, which
+    keeps the order."""
 
     node: SimulatedNode
     peer: SimulatedNode
     peer_via: Address
+    faults: Faults
     arrival: float = 0.0
     silent: bool = False
     given_up: bool = False
@@ -117,10 +119,12 @@ class SimulatedNetwork:
         spoils_payload: bool = True,
         make: Callable[..., Session] = Session,
         ledger: Callable[[str], Ledger] = lambda name: Ledger(),
+        between: Callable[[str, str], Faults] | None = None,
     ) -> None:
         """`taken` hears what faults take, `notified` what sessions tell, `restarting` of a node about to lose all.
 
-        `make` makes the sessions, `ledger` the account of the node of this name.
+        `make` makes the sessions, `ledger` the account of the node of this name. `between`: the faults of frames from
+        one node to another, where they are not those of everything.
         """
         self.random = Random(seed)
         self.faults = faults
@@ -130,6 +134,7 @@ class SimulatedNetwork:
         self.spoils_payload = spoils_payload
         self.make = make
         self.ledger = ledger
+        self.between = between or (lambda sender, receiver: faults)
         self.now = 0.0
         self.steps = 0
         self.nodes: dict[str, SimulatedNode] = {}
@@ -181,9 +186,9 @@ class SimulatedNetwork:
         chance = self.faults.rates.get(fault)
         return chance is not None and self.random.random() < chance
 
-    def pick(self, *faults: str) -> str:
+    def pick(self, *faults: str, of: Faults | None = None) -> str:
         """At most one of these faults, in one draw; "" for none."""
-        draw, rates = self.random.random(), self.faults.rates
+        draw, rates = self.random.random(), (of or self.faults).rates
         for fault in faults:
             chance = rates.get(fault, 0.0)
             if draw < chance:
@@ -271,8 +276,8 @@ class SimulatedNetwork:
         if self._busy(peer, "connect", self._accept, node, incarnation, via, peer):
             return
         peer_via = peer.node.accepted()
-        node.links[via] = Link(node, peer, peer_via, self.now)
-        peer.links[peer_via] = Link(peer, node, via, self.now)
+        node.links[via] = Link(node, peer, peer_via, self.between(node.name, peer.name), self.now)
+        peer.links[peer_via] = Link(peer, node, via, self.between(peer.name, node.name), self.now)
         self._can_be_evicted(node, via)
         self._can_be_evicted(peer, peer_via)
         peer.run()
@@ -305,7 +310,7 @@ class SimulatedNetwork:
             self._write(link, command)
 
     def _write(self, link: Link, command: Transmit) -> None:
-        fault = self.pick("drop", "corrupt", "duplicate")
+        fault = self.pick("drop", "corrupt", "duplicate", of=link.faults)
         if fault == "drop":
             self.taken("drop", command.message)
         elif fault == "corrupt":
@@ -333,7 +338,7 @@ class SimulatedNetwork:
 
     def _send(self, link: Link, message: Message) -> None:
         arrival = max(link.arrival, self.now + LATENCY_SECONDS)
-        fault = self.pick("reorder", "delay")
+        fault = self.pick("reorder", "delay", of=link.faults)
         if fault == "reorder":
             arrival = self.now + self.random.uniform(0.0, 0.5)
         elif fault:

@@ -20,6 +20,8 @@ WHOLE = [
     ["simulate", "--steps"],
     ["simulate", "--runs"],
     ["simulate", "--seed"],
+    ["pipelines", "--seed"],
+    ["pipelines", "--runs"],
     ["spec", "--workers"],
     ["node", "--listen", "127.0.0.1:0", "--capacity"],
     ["node", "--listen", "127.0.0.1:0", "--trace-size"],

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,7 +39,7 @@ def receivers(wires: Wires, ordering: Ordering = Ordering.ABSOLUTE, capacity: in
     return inbox
 
 
-def resend(node: Node, route: Route = TO_B, **options: int) -> SendingEnd:
+def resend(node: Node, route: Route = TO_B, **options: Any) -> SendingEnd:
     return SendingEnd(node.router, route, PipeSender(SenderConfig(**options)))
 
 

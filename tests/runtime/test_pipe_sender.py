@@ -65,7 +65,9 @@ def test_what_is_overdue_is_sent_again_in_order_under_its_number_ever_later() ->
     one = sender(b"1", b"2", b"3")
     assert one.resend_due() == [*sent(1, 2), SetResend(2.0)]
     assert one.resend_due() == [*sent(1, 2), SetResend(3.0)]
-    assert one.confirmed(1) == [Confirmed(1), *sent(3), SetResend(1.0)], "a confirmation makes it short again"
+    assert one.confirmed(1) == [Confirmed(1), *sent(3), SetResend(3.0)], "which sending was confirmed is not known"
+    assert one.confirmed(3) == [Confirmed(3), SetResend(1.0)], "this one was sent once: the time-out is short again"
+    assert one.image().overdue == 0
 
 
 def test_the_confirmation_of_any_sending_counts() -> None:

@@ -59,7 +59,7 @@ FRAME_BYTES = 2 * MAX_UINT_BYTES
 class SendingEnd(Inner):
     """The sender of a pipe, at an outer address and at a fresh inner one. It takes messages until `close`."""
 
-    __slots__ = ("_changed", "_kept", "core", "inner", "last", "outer", "route", "router")
+    __slots__ = ("_changed", "_kept", "_return_route", "core", "inner", "last", "outer", "route", "router")
 
     def __init__(
         self,
@@ -68,15 +68,19 @@ class SendingEnd(Inner):
         core: PipeSender | None,
         *,
         outer: Address | None = None,
+        access: Access = Access.PRIVATE,
+        back: Route = (),
         changed: Callable[[], object] = lambda: None,
     ) -> None:
         """`route` leads to the receiver. `core` None: an index pipe, whose sender only numbers. `changed` is called
-        when something was confirmed or given up. `outer`: by default a fresh secret address."""
+        when something was confirmed or given up. `outer`, of this `access`: by default a fresh secret address. `back`:
+        how the receiver reaches this node, where the way to it does not trace itself."""
         self.router, self.route, self.core, self._changed = router, route, core, changed
         self.outer, self.inner = outer or router.fresh_address(), router.fresh_address()
+        self._return_route = (*back, self.inner)
         self.last = 0
         self._kept: dict[int, Receipt] = {}
-        router.register(self.outer, self, Access.SECRET if outer is None else Access.PRIVATE)
+        router.register(self.outer, self, Access.SECRET if outer is None else access)
         router.register(self.inner, self, Access.SECRET)
 
     @property
@@ -163,7 +167,7 @@ class SendingEnd(Inner):
         """Of the origin of the message, unless it was given up for the one before it."""
         receipt = self._kept.get(frame.number)
         if receipt is not None or self.core is None:
-            message = Message(self.route, (self.inner,), encode_frame(frame))
+            message = Message(self.route, self._return_route, encode_frame(frame))
             self.router.route(Envelope(message), None if receipt is None else receipt.origin)
 
     def _release(self, number: int) -> None:

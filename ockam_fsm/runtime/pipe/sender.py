@@ -3,6 +3,8 @@
 Rule 1: numbers count the accepted messages, from 1, and never change.
 Rule 2: a message may be sent while its number is less than a window beyond the oldest that is kept. So the window
         bounds the distance of the numbers that are under way, and not only how many there are.
+Rule 3: a longer time-out stays until a message is confirmed that was sent only once. So it settles where it is longer
+        than the round trip, as in TCP (Karn and Partridge).
 Source: spec/sessions.md clauses 17.3 and 17.4; machines/pipe_sender.py.
 """
 
@@ -59,30 +61,33 @@ class SenderConfig:
 
 class SenderImage(NamedTuple):
     """What a sender is, as a hashable value. `accepted` and `sent`: the last numbers that were. `kept`: what is not
-    confirmed. `overdue`: time-outs in a row."""
+    confirmed. `overdue`: time-outs since a message was confirmed that was sent only once; `resent`: the last number
+    that was sent again."""
 
     state: SenderState = SenderState.AT_REST
     accepted: int = 0
     sent: int = 0
     kept: tuple[Frame, ...] = ()
     overdue: int = 0
+    resent: int = 0
 
 
 class PipeSender:
     """One sender. Every method that takes an input returns the commands that follow from it, in order."""
 
-    __slots__ = ("_commands", "accepted", "config", "frames", "kept", "limits", "overdue", "sent", "state")
+    __slots__ = ("_commands", "accepted", "config", "frames", "kept", "limits", "overdue", "resent", "sent", "state")
 
     def __init__(self, config: SenderConfig, image: SenderImage = SenderImage()) -> None:  # noqa: B008
         self.config = config
         self.limits: Mapping[str, int | None] = {"kept": config.capacity}
-        self.state, self.accepted, self.sent, kept, self.overdue = image
+        self.state, self.accepted, self.sent, kept, self.overdue, self.resent = image
         self.frames = {frame.number: frame for frame in kept}
         self.kept = len(self.frames)
         self._commands: list[SenderCommand] = []
 
     def image(self) -> SenderImage:
-        return SenderImage(self.state, self.accepted, self.sent, tuple(self.frames.values()), self.overdue)
+        kept = tuple(self.frames.values())
+        return SenderImage(self.state, self.accepted, self.sent, kept, self.overdue, self.resent)
 
     # In ---------------------------------------------------------------------------------------------------------------
 
@@ -131,31 +136,30 @@ class PipeSender:
 
     def settle(self, number: int) -> None:
         del self.frames[number]
+        if number > self.resent:
+            self.overdue = 0
         self._commands.append(Confirmed(number))
 
     def lose(self, number: int) -> None:
         self._commands.append(Lost(self.frames.pop(number)))
 
     def send_again(self, cause: object) -> None:
+        self.resent = self.sent
         self._commands += [Transmit(frame) for frame in self.frames.values() if frame.number <= self.sent]
 
     def start_resend(self, cause: object) -> None:
-        self.overdue = 0
-        self._set_resend()
+        if self.config.resend is not None:
+            self._commands.append(SetResend(self.config.resend.delay_seconds(self.overdue, _MIDDLE)))
 
     def prolong_resend(self, cause: object) -> None:
         self.overdue += 1
-        self._set_resend()
+        self.start_resend(cause)
 
     def stop_resend(self, cause: object) -> None:
         self._commands.append(CancelResend())
 
     def report_closed(self, cause: object) -> None:
         self._commands.append(SenderClosed(tuple(self.frames.values())))
-
-    def _set_resend(self) -> None:
-        if self.config.resend is not None:
-            self._commands.append(SetResend(self.config.resend.delay_seconds(self.overdue, _MIDDLE)))
 
     def _fire(self, event: SenderEvent, cause: object = None) -> list[SenderCommand]:
         decision = _DRIVER.fire(self, event, cause)

@@ -1,0 +1,101 @@
+"""`ockam-fsm pipelines`: what pipes and their combinations deliver, measured, beside what the rules promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.progress import track
+
+from ockam_fsm.cli.app import DIFFERS, JsonOption, command, err, out, print_json
+
+if TYPE_CHECKING:
+    from ockam_fsm.simulation.pipelines import Measured
+
+MOST_RUNS = 1000
+LEGEND = (
+    "R reliable: every message arrives     U unique: none arrives twice",
+    "O in order: none after a later one    G gapless: none is left out before another",
+    "at least once R   at most once U   exactly once RU",
+    "monotonic O   strict UO   continuous OG   absolute UOG",
+    "a[b]: pipe a around b   a ; b: chained   x: a node that dies",
+    "Ru/S reliability   Ru/R uniqueness   RxR: the reliability of both parts, multiplied",
+)
+
+
+@command
+def pipelines(
+    seed: Annotated[int, typer.Option(help="The seed of the first run; the next runs count on from it.")] = 0,
+    runs: Annotated[int, typer.Option(min=1, max=MOST_RUNS, help="Runs of each delivery.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure what pipes deliver, alone, nested and chained, and compare with the rules.
+
+    Real nodes send messages over a simulated network that loses, repeats and reorders them. What a delivery has is
+    what held in every run. What it must have follows from how it is made: chained, the weaker property wins; a resend
+    pipe around anything delivers at least once; an index pipe orders (section 17 of spec/sessions.md).
+
+    A delivery that lacks what is promised refutes the rules, and the exit code is 1. More than is promised is no fault:
+    the bad luck did not happen in these runs.
+
+    Examples:
+
+    * `ockam-fsm pipelines`
+    * `ockam-fsm pipelines --seed 7 --runs 20`
+    * `ockam-fsm pipelines --json`
+    """
+    from ockam_fsm.simulation.pipelines import deliveries, measured
+
+    total = sum(1 for _ in deliveries())
+    rows = list(track(measured(seed, runs), "measuring", total, console=err(), disable=as_json, transient=True))
+    if as_json:
+        print_json({"seed": seed, "runs": runs, "deliveries": [_facts(title, one) for title, one in rows]})
+    else:
+        for line in _told(rows):
+            out().print(line, soft_wrap=True, markup=False, highlight=False)
+    broken = [one for _, one in rows if one.broken]
+    for one in broken:
+        err().print(f"{one.delivery.name}: not {', '.join(one.broken)}", soft_wrap=True, markup=False)
+    if broken:
+        raise typer.Exit(DIFFERS)
+
+
+def _facts(title: str, one: Measured) -> dict[str, Any]:
+    return {
+        "group": title,
+        "delivery": one.delivery.name,
+        "promised": one.delivery.promised._asdict(),
+        "measured": one.properties._asdict(),
+        "reliability": round(one.reliability, 6),
+        "uniqueness": round(one.uniqueness, 6),
+        "product": None if one.product is None else [round(rate, 6) for rate in one.product],
+        "broken": list(one.broken),
+        "more": list(one.more),
+    }
+
+
+def _told(rows: Iterable[tuple[str, Measured]]) -> Iterator[str]:
+    from ockam_fsm.simulation.pipelines import product_rule
+
+    yield from LEGEND
+    group = ""
+    rows = list(rows)
+    for title, one in rows:
+        if title != group:
+            group = title
+            yield ""
+            yield f"{title:39} {'has':4} {'promised':8} {'Ru/S':5} {'Ru/R':5} {'RxR':5}"
+        yield (
+            f"  {one.delivery.name:37} {one.properties!s:4} {one.delivery.promised!s:8} {one.reliability:.3f} "
+            f"{one.uniqueness:.3f} {'' if one.product is None else f'{one.product[0]:.3f}':5} {_verdict(one)}"
+        )
+    yield ""
+    yield "Is the reliability of a chain the product? Chains whose second part loses, on average:"
+    for repeats, measured, product in product_rule(one for _, one in rows):
+        first = "repeats" if repeats else "repeats nothing"
+        yield f"  the first part {first:15}  Ru/S {measured:.3f}  RxR {product:.3f}"
+
+
+def _verdict(one: Measured) -> str:
+    return "LACKS" if one.broken else "more" if one.more else "holds"

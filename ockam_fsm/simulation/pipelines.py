@@ -1,0 +1,296 @@
+"""Deliveries of every kind, measured in real nodes over a bad network, beside what the pipeline rules promise.
+
+Theory: each delivery has or lacks four properties (`Properties`), which the words of Ockam's documents combine. What a
+delivery promises follows from how it is made, by the rules of clause 17.9, which are the methods of `Delivery` here. A
+rule is refuted by one run that lacks what it promises; runs that have more refute nothing.
+
+    bare                 messages cross the network as they are
+    resend1, resend      a resend pipe around what is in brackets, one at a time or with a window
+    monotonic ...        an index pipe of that ordering, around the same
+    a ; b                chained: what a delivers is sent through b
+    a ; x ; b            the same, and the node in between dies now and then, with all that it keeps
+
+Rule 1: a run is a function of its seed, and every delivery meets the same faults at the same rates.
+Rule 2: a delivery that stands still is given up after `PATIENCE_SECONDS` of virtual time.
+Left out: deliveries of sessions and streams, which `simulate` measures.
+Source: spec/sessions.md sections 13 and 17; Ockam's documents, "Delivery properties", "Reliability", "Ordering".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
+from statistics import fmean
+from typing import NamedTuple
+
+from ockam_fsm.machines.pipe_ordering import Ordering
+from ockam_fsm.runtime.encoding.message import LOCAL, Message, Route, local
+from ockam_fsm.runtime.node.pipe_ends import ReceivingEnd, SendingEnd
+from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.workers import Context
+from ockam_fsm.runtime.pipe.receiver import ConfirmingReceiver, OrderingReceiver
+from ockam_fsm.runtime.pipe.sender import PipeSender, SenderConfig
+from ockam_fsm.runtime.session.config import BackOff
+from ockam_fsm.simulation.delivery_metrics import Delivery as Figures
+from ockam_fsm.simulation.faults import NO_FAULTS, Faults
+from ockam_fsm.simulation.network import SimulatedNetwork, SimulatedNode, tcp
+
+MESSAGES = 100
+INTERVAL_SECONDS = 0.05
+PATIENCE_SECONDS = 60.0
+WINDOW = 8
+ALONE_RUNS = 5
+"""So much oftener the parts of chains are measured alone, since all products are made of them."""
+USUAL = BackOff(0.25, 1.6, 2.0, 0.0)
+IMPATIENT = BackOff(0.01, 1.6, 2.0, 0.0)
+"""Less than a round trip takes."""
+RATES: Mapping[str, float] = {"drop": 0.15, "duplicate": 0.15, "reorder": 0.15}
+
+
+class Properties(NamedTuple):
+    """What a delivery has. `gapless`: it is in order, and no message is left out before one that arrives."""
+
+    reliable: bool = False
+    unique: bool = False
+    in_order: bool = False
+    gapless: bool = False
+
+    def __str__(self) -> str:
+        return "".join(letter if held else "-" for letter, held in zip("RUOG", self, strict=True))
+
+    def lacks(self, promised: Properties) -> tuple[str, ...]:
+        """The names of what is promised and is not there."""
+        return tuple(name for name, held, due in zip(self._fields, self, promised, strict=True) if due and not held)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A pipe around a delivery: a resend pipe of a `window`, or an index pipe of an `ordering`."""
+
+    name: str
+    window: int = 0
+    ordering: Ordering | None = None
+
+
+RESEND1, RESEND = Layer("resend1", 1), Layer("resend", WINDOW)
+RESENDS = (RESEND1, RESEND)
+INDEXES = tuple(Layer(ordering.value, ordering=ordering) for ordering in Ordering)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A delivery, how it is made, and what follows from that.
+
+    `layers` are around all of `hops`, the outermost first; a delivery without hops is one network. `firsts`: the first
+    copies of messages arrive in order. `still`: it stands still for ever when the network loses a message.
+    """
+
+    name: str
+    promised: Properties
+    firsts: bool = False
+    still: bool = False
+    layers: tuple[Layer, ...] = ()
+    hops: tuple[Delivery, ...] = ()
+    faults: tuple[str, ...] = tuple(RATES)
+    time_out: BackOff = USUAL
+    middle_dies: bool = False
+
+    def inside(self, layer: Layer) -> Delivery:
+        """`layer` around this delivery."""
+        made = self._resent(layer.window) if layer.ordering is None else self._indexed(layer.ordering)
+        return replace(made, name=f"{layer.name}[{self.name}]", layers=(layer, *self.layers))
+
+    def _resent(self, window: int) -> Delivery:
+        had = self.promised
+        in_order, reliable = window == 1 and had.in_order, not self.still
+        promised = Properties(reliable, False, in_order, in_order and (reliable or had.gapless))
+        return replace(self, promised=promised, firsts=window == 1)
+
+    def _indexed(self, ordering: Ordering) -> Delivery:
+        had, leaves_out = self.promised, ordering.leaves_out
+        reliable = had.reliable and (self.firsts or not leaves_out)
+        promised = Properties(reliable, had.unique or not ordering.repeats, True, reliable or not leaves_out)
+        return replace(self, promised=promised, firsts=True, still=self.still or not (leaves_out or had.reliable))
+
+    def then(self, other: Delivery) -> Delivery:
+        """This delivery, chained with another one: the weaker property wins."""
+        promised = Properties(*(a and b for a, b in zip(self.promised, other.promised, strict=True)))
+        name, still = f"{self.name} ; {other.name}", self.still or other.still
+        return Delivery(name, promised, promised.in_order, still, hops=(self, other))
+
+    def with_dying_middle(self) -> Delivery:
+        """The worker in the middle dies now and then, with everything that it has confirmed."""
+        name = self.name.replace(" ; ", " ; x ; ")
+        return replace(self, name=name, promised=Properties(), firsts=False, middle_dies=True)
+
+
+def bare(name: str, *faults: str) -> Delivery:
+    """A network with these faults."""
+    in_order, reliable = "reorder" not in faults, "drop" not in faults
+    promised = Properties(reliable, "duplicate" not in faults, in_order, in_order and reliable)
+    return Delivery(name, promised, in_order, faults=faults)
+
+
+BARE = bare("bare", *RATES)
+LOSSY, REPEATING, REORDERING = bare("lossy", "drop"), bare("repeating", "duplicate"), bare("reordering", "reorder")
+EXACT = replace(BARE.inside(RESEND).inside(INDEXES[-1]), name="absolute[resend]")
+CHAINED = (
+    LOSSY, REPEATING, REORDERING, replace(BARE.inside(RESEND), name="resend"),
+    replace(BARE.inside(INDEXES[1]), name="strict"), EXACT,
+)  # fmt: skip
+
+
+def deliveries() -> Iterator[tuple[str, Delivery]]:
+    """Every combination that is measured, each with the title of its group."""
+    yield from (("networks", one) for one in (LOSSY, REPEATING, REORDERING, BARE))
+    yield from (("one pipe", BARE.inside(layer)) for layer in (*RESENDS, *INDEXES))
+    yield from (("an index pipe around a resend pipe", BARE.inside(a).inside(b)) for b, a in product(INDEXES, RESENDS))
+    yield from (("a resend pipe around an index pipe", BARE.inside(b).inside(a)) for a, b in product(RESENDS, INDEXES))
+    yield from (("chains of two", a.then(b)) for a, b in product(CHAINED, CHAINED))
+    resend, strict = CHAINED[3:5]
+    dying = resend.then(resend).with_dying_middle()
+    yield "a worker dies", dying
+    for chain, layers in product(
+        (BARE.then(BARE), resend.then(resend), strict.then(strict), dying),
+        ((RESEND,), (INDEXES[1],), (RESEND, INDEXES[-1])),
+    ):
+        for layer in layers:
+            chain = chain.inside(layer)
+        yield "end to end around a chain", chain
+    for one in (BARE.inside(RESEND1), BARE.inside(RESEND)):
+        yield "a round trip beyond the time-out", replace(one, time_out=IMPATIENT)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What runs of a delivery came to, together."""
+
+    delivery: Delivery
+    properties: Properties
+    reliability: float
+    uniqueness: float
+    product: tuple[float, float] | None = None
+    """Of a chain: reliability and uniqueness of its deliveries, measured alone and multiplied."""
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """What was promised and did not hold."""
+        return self.properties.lacks(self.delivery.promised)
+
+    @property
+    def more(self) -> tuple[str, ...]:
+        """What held and was not promised."""
+        return self.delivery.promised.lacks(self.properties)
+
+
+def measure(
+    delivery: Delivery, seed: int, runs: int, make: Callable[[SenderConfig], PipeSender] = PipeSender
+) -> Measured:
+    """Run a delivery so often, from this seed on. `make` makes the senders that confirm: checks need wrong ones."""
+    done = [Run(delivery, number, make).figures() for number in range(seed, seed + runs)]
+    sent, received, unique = (sum(getattr(one, name) - 1 for one in done) for name in ("sent", "received", "unique"))
+    held = Properties(*map(all, zip(*map(_properties, done), strict=True)))
+    return Measured(delivery, held, unique / sent, unique / received if received else 1.0)
+
+
+def measured(seed: int = 0, runs: int = 1) -> Iterator[tuple[str, Measured]]:
+    """Measure every delivery; each comes with the title of its group."""
+    alone = {one.name: measure(one, seed, ALONE_RUNS * runs) for one in CHAINED}
+    for title, delivery in deliveries():
+        found = measure(delivery, seed, runs)
+        if delivery.hops and not delivery.layers and not delivery.middle_dies:
+            first, second = (alone[hop.name] for hop in delivery.hops)
+            rates = first.reliability * second.reliability, first.uniqueness * second.uniqueness
+            found = replace(found, product=rates)
+        yield title, found
+
+
+def product_rule(found: Iterable[Measured]) -> Iterator[tuple[bool, float, float]]:
+    """Ockam's rule that the reliability of a chain is the product of those of its parts, for chains whose second part
+    loses: whether the first part repeats, the mean reliability of such chains, and the mean product."""
+    losing = [one for one in found if one.product is not None and not one.delivery.hops[1].promised.reliable]
+    for repeats in (False, True):
+        chains = [one for one in losing if one.delivery.hops[0].promised.unique is not repeats]
+        products = [one.product[0] for one in chains if one.product is not None]
+        yield repeats, fmean(one.reliability for one in chains), fmean(products)
+
+
+def _properties(one: Figures) -> Properties:
+    orderings = one.orderings
+    return Properties(one.unique == one.sent, one.again == 0, "monotonic" in orderings, "continuous" in orderings)
+
+
+class Run:
+    """One run: nodes n0, n1, ... with a network between each two of them, and an application at either end."""
+
+    def __init__(self, delivery: Delivery, seed: int, make: Callable[[SenderConfig], PipeSender]) -> None:
+        self._delivery, self._make = delivery, make
+        self._figures = Figures()
+        self._hops = delivery.hops or (delivery,)
+        self._network = SimulatedNetwork(seed, NO_FAULTS, between=self._faults)
+        for number in range(len(self._hops) + 1):
+            self._network.add_node(f"n{number}", partial(self._start, number))
+        self._figures.send(0)
+        self._figures.receive(0)  # so that it counts as a gap where the first message is left out
+
+    def figures(self) -> Figures:
+        """Send everything, and wait until nothing more happens or patience is over."""
+        network, first = self._network, self._network.nodes["n0"]
+        for number in range(1, MESSAGES + 1):
+            self._figures.send(number)
+            first.node.route(Message((*self._entry, local("app")), (), b"%d" % number))
+            first.run()
+            network.run_until(network.now + INTERVAL_SECONDS)
+            if self._delivery.middle_dies and number % 20 == 0:
+                network.restart(network.nodes["n1"], with_state=False)
+        network.run_until(network.now + PATIENCE_SECONDS)
+        return self._figures
+
+    def _faults(self, sender: str, receiver: str) -> Faults:
+        """Those of the hop between two neighbours; all, where confirmations go past the nodes in between."""
+        first, second = sorted((int(sender[1:]), int(receiver[1:])))
+        names = self._hops[first].faults if second - first == 1 else tuple(RATES)
+        return Faults({name: RATES[name] for name in names})
+
+    def _start(self, number: int, node: SimulatedNode) -> None:
+        """Receivers of the way that ends here, senders of the way that begins here; an application at the end."""
+        last, whole = len(self._hops), self._delivery.layers if self._delivery.hops else ()
+        if number:
+            self._receive(node, f"h{number - 1}", self._hops[number - 1].layers)
+        if number == last:
+            self._receive(node, "e", whole)
+            node.node.start_worker(local("app"), handler=self._arrived, access=Access.PUBLIC)
+            return
+        way = self._send(node, f"h{number}", self._hops[number].layers, (tcp(f"n{number + 1}"),))
+        if number == 0:
+            rest = [self._name_of(place) for place in range(1, last)]
+            self._entry = self._send(node, "e", whole, (*way, *(step for one in rest for step in one)))
+
+    def _name_of(self, place: int) -> Route:
+        """How a message enters the hop that begins at a node."""
+        layers = self._hops[place].layers
+        return (local(f"h{place}.{layers[0].name}"),) if layers else (tcp(f"n{place + 1}"),)
+
+    def _receive(self, node: SimulatedNode, way: str, layers: tuple[Layer, ...]) -> None:
+        for layer in layers:
+            core = ConfirmingReceiver() if layer.ordering is None else OrderingReceiver(layer.ordering)
+            node.node.start_worker(local(f"{way}.{layer.name}"), handler=ReceivingEnd(core), access=Access.PUBLIC)
+
+    def _send(self, node: SimulatedNode, way: str, layers: tuple[Layer, ...], route: Route) -> Route:
+        """Senders for these layers, the innermost first; the result is how a message enters the outermost.
+
+        A sender around another pipe is confirmed along a route of its own, since pipes do not trace.
+        """
+        for layer in reversed(layers):
+            back = (tcp(node.name),) if route[0].type == LOCAL else ()
+            config = SenderConfig(layer.window or 1, MESSAGES, self._delivery.time_out)
+            core = self._make(config) if layer.ordering is None else None
+            address = local(f"{way}.{layer.name}")
+            SendingEnd(node.node.router, (*route, address), core, outer=address, access=Access.PUBLIC, back=back)
+            route = (address,)
+        return route
+
+    def _arrived(self, message: Message, context: Context) -> None:
+        self._figures.receive(int(message.payload))
