@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ockam_fsm.checking.pipes.known_bad import NaiveSender
 from ockam_fsm.runtime.pipe.sender import PipeSender
 from ockam_fsm.runtime.session.config import BackOff
 from ockam_fsm.simulation.delivery_metrics import Delivery as Figures
@@ -27,7 +28,6 @@ from ockam_fsm.simulation.pipelines import (
     measured,
     product_rule,
 )
-from tests.runtime.naive_sender import NaiveSender
 
 MONOTONIC, STRICT, CONTINUOUS, ABSOLUTE = INDEXES
 EVERY = [delivery for _, delivery in deliveries()]

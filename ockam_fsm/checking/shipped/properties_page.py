@@ -19,7 +19,7 @@ from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.machines.session import TYPES
 
 PATH = "spec/properties.md"
-PAGE = "properties.py, worlds.py and known_bad.py in ockam_fsm/checking/sessions and ockam_fsm/checking/streams"
+PAGE = "properties.py, worlds.py and known_bad.py in sessions, streams and pipes of ockam_fsm/checking"
 _NUMBER = re.compile(r"\d+")
 
 

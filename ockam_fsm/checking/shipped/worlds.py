@@ -1,7 +1,9 @@
-"""Every world that is checked, and every machine that must be rejected: sessions and nodes first, then streams."""
+"""Every world that is checked, and every machine that must be rejected: of sessions, nodes, streams and pipes."""
 
 from __future__ import annotations
 
+from ockam_fsm.checking.pipes.known_bad import wrong_pipes
+from ockam_fsm.checking.pipes.worlds import pipe_worlds
 from ockam_fsm.checking.sessions.known_bad import KnownBad, known_bad
 from ockam_fsm.checking.sessions.worlds import all_worlds
 from ockam_fsm.checking.streams.known_bad import wrong_streams
@@ -10,8 +12,8 @@ from ockam_fsm.checking.world import World
 
 
 def shipped_worlds() -> tuple[World, ...]:
-    return (*all_worlds(), *stream_worlds())
+    return (*all_worlds(), *stream_worlds(), *pipe_worlds())
 
 
 def shipped_known_bad() -> tuple[KnownBad, ...]:
-    return (*known_bad(), *wrong_streams())
+    return (*known_bad(), *wrong_streams(), *wrong_pipes())
