@@ -29,6 +29,10 @@ SCHEME = "tcp://"
 ROLES = ("initiator", "responder", "stream")
 AS_HELP = "What the kit is: initiator, or (then it listens) responder, or stream: a stream service."
 RUN_HELP = "Where the kit listens: has the node begin. {route} is where to; {where} is its HOST:PORT."
+MISNAMED = (
+    "Check the address, and for a spawner --profile and --type. An echo worker or a service that is there and does not "
+    "answer can be left out."
+)
 READ_BYTES, TAIL_BYTES = 65_536, 4096
 
 
@@ -192,7 +196,10 @@ def _interrupts() -> Iterator[list[int]]:
 
 async def _judge(node: Target, only: Iterable[str], expected: tuple[Expected, ...], written: _Written) -> int:
     from ockam_fsm.conformance.wire.kit import Kit
+    from ockam_fsm.conformance.wire.preflight import misnamed
 
+    if problem := await misnamed(node):
+        fail(f"{problem}.", MISNAMED)
     bar = Progress(console=err(), transient=True, disable=not err().is_terminal)
     kit = Kit(node, the_command(node), _shown(bar), only)
     with written.if_ended(lambda: kit.report(expected)), bar:

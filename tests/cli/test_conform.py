@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -223,3 +224,25 @@ def test_ctrl_c_keeps_what_was_found_of_a_program(tmp_path: Path) -> None:
     assert found["summary"]["verdict"] == "undetermined"
     reasons = [one["reason"] for one in found["clauses"] if one["verdict"] == "INCONCLUSIVE"]
     assert any(one.endswith("steps, then the run was ended, or its time was over") for one in reasons), reasons
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--spawner", "session_spawner", "--echo", "ecoh"), "nothing answers at --echo ecoh."),
+        (("--spawner", "session_spwaner", "--echo", "echo"), "nothing answers at --spawner session_spwaner."),
+        (("--spawner", "spwan", "--echo", "ecoh"), "at --echo ecoh; nothing answers at --spawner spwan."),
+        (("--spawner", "echo", "--echo", "echo"), "--spawner echo sends a hello back"),
+        (("--spawner", "nobody", "--profile", "generation"), "at --spawner nobody the node refuses a hello"),
+        ((*SPAWNER, "--stream", "straem"), "nothing answers at --stream straem."),
+        ((*SPAWNER, "--stream-index", "indx"), "nothing answers at --stream-index indx."),
+    ],
+)
+def test_an_address_that_does_not_answer_is_wrong_usage(where: str, options: tuple[str, ...], said: str) -> None:
+    began = time.monotonic()
+    code, out, err = call("conform", f"tcp://{where}", *options, "--patience", "0.5")
+    assert (code, out) == (2, "")
+    assert said in " ".join(err.split())
+    assert "Check the address" in err
+    assert time.monotonic() - began < 5.0

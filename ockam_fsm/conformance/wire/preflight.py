@@ -1,0 +1,98 @@
+"""Before anything is judged: does an answer come from each address that the user has named?
+
+Theory: a mistyped address looks like a node that answers nothing there, and every case would accuse it of that.
+
+Rule 1: a user is told of silence, and of an answer that says that nobody is there. Any other answer is for the cases.
+Rule 2: nothing is said of a node that cannot be reached, closes the connection, or writes what cannot be read: the
+        cases judge that. Nor of a spawner of two-sided sessions: a node that may make no connections (16.8) is silent.
+Rule 3: all addresses are asked at once; the whole takes no longer than twice the patience.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ockam_fsm.conformance.wire.case_context import CaseContext, Outcome, Run, Wire, any_hello, frame, fresh
+from ockam_fsm.conformance.wire.stream_client import new_name
+from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.kernel.errors import RemoteSessionError
+from ockam_fsm.machines.vocabulary import Renegotiation
+from ockam_fsm.net.raw_peer import now
+from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.encoding.stream_messages import CreateStream, GetIndex, encode_request
+from ockam_fsm.runtime.session.handshake import Place
+from ockam_fsm.runtime.session.signals import Error
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked at an address that the user has named with `option`."""
+
+    option: str
+    address: str
+    payload: bytes
+    back: Address
+
+    @property
+    def named(self) -> str:
+        return f"{self.option} {self.address}"
+
+
+def questions(run: Run) -> Iterator[Question]:
+    target = run.target
+    if target.echo:
+        yield Question("--echo", target.echo, b"are you there?", fresh("echo"))
+    if target.spawner and target.session_type.renegotiation is not Renegotiation.TWO_SIDED:
+        back = fresh("handshake")
+        yield Question("--spawner", target.spawner, any_hello(run, back), back)
+    if target.stream:
+        yield Question("--stream", target.stream, encode_request(CreateStream(new_name())), fresh("client"))
+    if target.stream_index:
+        request = GetIndex("nobody", new_name())
+        yield Question("--stream-index", target.stream_index, encode_request(request), fresh("client"))
+
+
+async def misnamed(target: Target) -> str:
+    """What is wrong with the addresses that the user has named; empty if each of them answers."""
+    lab = CaseContext(Run(target))
+    try:
+        wire = await lab.wire("preflight")
+        asked = list(questions(lab.run))
+        for one in asked:
+            wire.peer.send(frame(Message((local(one.address),), (one.back,), one.payload)))
+        answers = await _answers(wire, asked)
+    except Outcome:
+        return ""
+    finally:
+        lab.close()
+    orderly = not wire.peer.ended and not lab.run.unwritable
+    return "; ".join(filter(None, (_problem(target, one, answers.get(one)) for one in asked))) if orderly else ""
+
+
+async def _answers(wire: Wire, asked: list[Question]) -> dict[Question, Message]:
+    """What comes, with patience; twice that where nothing comes at all (Rule 3)."""
+    answers: dict[Question, Message] = {}
+    for _ in range(2):
+        until = now() + wire.lab.patience
+        for one in asked:
+            message = await wire.hear(one.back, seconds=max(0.0, until - now()))
+            if message is not None:
+                answers[one] = message
+        if answers:
+            break
+    return answers
+
+
+def _problem(target: Target, asked: Question, message: Message | None) -> str:
+    if message is None:
+        return f"nothing answers at {asked.named}"
+    if asked.option != "--spawner":
+        return ""
+    if message.payload == asked.payload:
+        return f"{asked.named} sends a hello back as it is: that is no spawner"
+    try:
+        signal = target.profile.decode(message.payload, Place.WORKER, message.return_route)
+    except RemoteSessionError:
+        return ""
+    return f"at {asked.named} the node refuses a hello: {signal.reason}" if isinstance(signal, Error) else ""
