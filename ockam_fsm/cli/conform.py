@@ -21,7 +21,8 @@ from ockam_fsm.cli.shared.network_options import DURATIONS_HELP, INTERRUPTED, ru
 from ockam_fsm.kernel.files import read_whole, write_whole
 
 if TYPE_CHECKING:
-    from ockam_fsm.conformance.report.findings import Expected, Report
+    from ockam_fsm.conformance.report.findings import Expected
+    from ockam_fsm.conformance.report.report import Report
     from ockam_fsm.conformance.wire.target import Target
     from ockam_fsm.runtime.session.handshake import Profile
 
@@ -143,7 +144,6 @@ class _Written:
     def write(self, report: Report, remedy: str = "") -> None:
         """`remedy`: what to try if nothing could be judged."""
         from ockam_fsm.cli.shared.conform_output import show_report
-        from ockam_fsm.conformance.report.html_report import to_html
         from ockam_fsm.conformance.report.json_junit import to_junit
 
         if self.as_json:
@@ -153,7 +153,10 @@ class _Written:
         if self.junit is not None:
             _write(self.junit, to_junit(report))
         if self.html is not None:
-            _write(self.html, to_html(report, the_clauses()))
+            try:
+                report.html(self.html)
+            except OSError as error:
+                unwritable(self.html, error)
 
 
 def _judge_program(
@@ -328,16 +331,6 @@ def the_address(text: str) -> str:
     return where
 
 
-def the_clauses() -> dict[str, str]:
-    """What each clause says, from an installed package's own copy, or a clone's."""
-    from ockam_fsm.conformance.report.clauses import SPECIFICATION, texts
-
-    for folder in Path(__file__).parents[1:3]:
-        if (folder / SPECIFICATION).is_file():
-            return texts((folder / SPECIFICATION).read_text(encoding="utf-8"))
-    return {}
-
-
 def the_profile(name: str) -> Profile:
     from ockam_fsm.runtime.session.handshake import PROFILES
 
@@ -398,4 +391,8 @@ def _write(path: Path, text: str) -> None:
     try:
         write_whole(path, text)
     except OSError as error:
-        fail(f"cannot write {path}: {error.strerror or error}.", "Name another file.")
+        unwritable(path, error)
+
+
+def unwritable(path: Path, error: OSError) -> NoReturn:
+    fail(f"cannot write {path}: {error.strerror or error}.", "Name another file.")

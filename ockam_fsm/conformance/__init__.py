@@ -11,7 +11,7 @@ from ockam_fsm.conformance.inprocess.kit import again, check_initiator, check_pa
 from ockam_fsm.conformance.inprocess.runner import Effort
 from ockam_fsm.conformance.reference.reference_end import our_end
 from ockam_fsm.conformance.reference.reference_node import our_node
-from ockam_fsm.conformance.report.findings import Report
+from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.target import EndpointUnderTest, Feature, Order, Ordered, Target, Unsupported
 
 __all__ = [

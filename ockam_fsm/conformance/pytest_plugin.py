@@ -23,7 +23,8 @@ from __future__ import annotations
 import pytest
 
 from ockam_fsm.conformance.report.clauses import CLAUSES
-from ockam_fsm.conformance.report.findings import Line, Report, Verdict
+from ockam_fsm.conformance.report.findings import Line, Verdict
+from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.projections.sequence_text import to_text
 
 FIXTURE = "conformance_line"

@@ -39,7 +39,7 @@ def test_json_is_one_object_with_the_agreed_keys(where: str) -> None:
     assert (code, err) == (0, "")
     assert list(found) == ["target", "clauses", "summary"]
     assert {tuple(one) for one in found["clauses"]} == {
-        ("id", "title", "verdict", "severity", "reason", "reproduction")
+        ("id", "title", "verdict", "severity", "reason", "reproduction", "cases")
     }
     passed = {one["id"]: one["reproduction"] for one in found["clauses"] if one["verdict"] == "PASS"}
     assert set(passed) == {"14.1", "14.2"}

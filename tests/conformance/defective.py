@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from ockam_fsm.conformance.report.findings import Report
+from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.kit import Kit
 from ockam_fsm.conformance.wire.target import Pace, Target
 from ockam_fsm.machines.session import (

@@ -14,7 +14,8 @@ import sys
 from collections import Counter
 from contextlib import ExitStack
 
-from ockam_fsm.conformance.report.findings import Report, Verdict
+from ockam_fsm.conformance.report.findings import Verdict
+from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.net.event_loop import run
 from tests.conformance.defective import judged
 from tests.conformance.defective_node import CAPACITY

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from ockam_fsm.conformance.report.findings import Report
+from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.kit import Kit
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import SessionType

@@ -12,12 +12,12 @@ from ockam_fsm.conformance.report.findings import (
     Expected,
     Finding,
     Line,
-    Report,
     Reproduction,
     Said,
     Severity,
     Verdict,
 )
+from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.projections.sequence import Chart, Moment, MomentKind
 
 
@@ -115,7 +115,7 @@ def test_the_json_has_the_agreed_keys() -> None:
     read = json.loads(json.dumps(Report("target", [finding(FAIL)], seconds=1.5).to_json()))
     assert list(read) == ["target", "clauses", "summary"]
     for one in read["clauses"]:
-        assert list(one) == ["id", "title", "verdict", "severity", "reason", "reproduction"]
+        assert list(one) == ["id", "title", "verdict", "severity", "reason", "reproduction", "cases"]
     (failed,) = [one for one in read["clauses"] if one["verdict"] == "FAIL"]
     assert failed["severity"] == "leak"
     assert failed["reproduction"]["bytes"] == [{"from": "kit", "to": "target", "bytes": "01", "meaning": "version"}]

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from ockam_fsm.conformance.report.findings import Report, Verdict
+from ockam_fsm.conformance.report.findings import Verdict
+from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.kit import Kit, chosen
 from ockam_fsm.conformance.wire.runner import ENDED
 from ockam_fsm.conformance.wire.target import Pace, Target

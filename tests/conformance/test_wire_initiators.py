@@ -12,7 +12,8 @@ from functools import partial
 
 import pytest
 
-from ockam_fsm.conformance.report.findings import Report, Verdict
+from ockam_fsm.conformance.report.findings import Verdict
+from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.initiator_kit import NOT_JUDGED, InitiatorKit
 from ockam_fsm.conformance.wire.target import Pace, Target
 from ockam_fsm.net.event_loop import run

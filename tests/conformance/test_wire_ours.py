@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from ockam_fsm.conformance.report.findings import Report, Verdict
+from ockam_fsm.conformance.report.findings import Verdict
+from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.kit import NOT_JUDGED
 from ockam_fsm.conformance.wire.target import Target
 from tests.conformance.defective import judged, our_node, target

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from ockam_fsm.conformance.report.findings import Report, Verdict
+from ockam_fsm.conformance.report.findings import Verdict
+from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case_context import FLOOD
 from ockam_fsm.conformance.wire.initiator_kit import CASES, InitiatorKit, chosen
 from ockam_fsm.conformance.wire.target import Pace, Target

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from ockam_fsm.conformance.report.findings import Report, Verdict
+from ockam_fsm.conformance.report.findings import Verdict
+from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.kit import STREAM_CASES, Kit
 from ockam_fsm.conformance.wire.target import Pace, Target
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from ockam_fsm.conformance.report.findings import Report, Verdict
+from ockam_fsm.conformance.report.findings import Verdict
+from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import Case
 from ockam_fsm.conformance.wire.case_context import Wire
 from ockam_fsm.conformance.wire.kit import chosen

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from ockam_fsm.conformance.report.findings import Report, Verdict
+from ockam_fsm.conformance.report.findings import Verdict
+from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import no_spawner
 from ockam_fsm.conformance.wire.cases import connections
 from tests.conformance.defective import defective_nodes, failures, judged, target

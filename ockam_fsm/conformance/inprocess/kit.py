@@ -17,7 +17,7 @@ from ockam_fsm.conformance.inprocess.pair import PairOfJudges
 from ockam_fsm.conformance.inprocess.runner import Effort, Judge
 from ockam_fsm.conformance.pipe import Program
 from ockam_fsm.conformance.report.clauses import CLAUSES
-from ockam_fsm.conformance.report.findings import Report
+from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.target import EndpointUnderTest, Make
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType

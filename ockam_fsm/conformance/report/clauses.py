@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 SPECIFICATION = "spec/sessions.md"
 
@@ -99,6 +100,14 @@ def texts(specification: str) -> dict[str, str]:
     """Number -> text of each clause, without its heading, from the text of the specification."""
     parts = re.split(r"^#{1,3} (.*)$", specification, flags=re.M)
     return {heading.partition(" ")[0]: text.strip() for heading, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def packaged_texts() -> dict[str, str]:
+    """What each clause says, from an installed package's own copy of the specification, or a clone's."""
+    for folder in Path(__file__).parents[2:4]:
+        if (folder / SPECIFICATION).is_file():
+            return texts((folder / SPECIFICATION).read_text(encoding="utf-8"))
+    return {}
 
 
 BY_ID: Mapping[str, Clause] = {clause.id: clause for clause in CLAUSES}

@@ -1,9 +1,9 @@
-"""What a kit finds, and the report that gathers it: one verdict for each clause, with its reason.
+"""What a kit finds, gathered: one verdict for each clause, with its reason. report.py is the same, written.
 
 Rule 1: a finding is what one case says of one clause. The report has one line for every clause there is: the worst of
         what was found of it, or NOT APPLICABLE with the reason why this kit does not judge it.
-Rule 2: a reproduction is complete: the bytes, the chart, and how to run it again. Of several failures of a clause the
-        report shows the shortest.
+Rule 2: a reproduction is complete: the bytes, the chart, and how to run it again. Every failing case has its own; of a
+        clause the shortest is the first. What is inconclusive has no command: the next run may decide it.
 Rule 3: an expected deviation stays a FAIL. It is listed with its reason and does not count in the exit code; one that
         does not occur any more is said to be stale.
 Rule 4: reasons and meanings may have a peer's words in them: they are neutral (kernel/text.py), and have an end.
@@ -14,15 +14,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from typing import Any
 
 from ockam_fsm.conformance.report.clauses import BY_ID, CLAUSES, Clause
 from ockam_fsm.kernel.text import neutral
+from ockam_fsm.projections import sequence_text
 from ockam_fsm.projections.sequence import Chart
-from ockam_fsm.projections.sequence_text import to_text
 
 REASON_CHARACTERS = 4000
 NOT_JUDGED = "this kit does not judge it"
@@ -76,9 +76,19 @@ class Reproduction:
     def length(self) -> int:
         return len(self.chart.moments)
 
+    @property
+    def unrepeated(self) -> Reproduction:
+        """What was said, without a way to run it again."""
+        return replace(self, command="", program="")
+
     def to_json(self) -> dict[str, Any]:
         said = [{"from": s.who, "to": s.whom, "bytes": s.data.hex(), "meaning": s.meaning} for s in self.said]
-        return {"command": self.command, "program": self.program, "bytes": said, "chart": to_text(self.chart)}
+        return {
+            "command": self.command,
+            "program": self.program,
+            "bytes": said,
+            "chart": sequence_text.to_text(self.chart),
+        }
 
 
 @dataclass(frozen=True)
@@ -102,6 +112,19 @@ class Finding:
         if not self.reason:
             raise ValueError(f"{self.case}, clause {self.clause}: a verdict has a reason")
         object.__setattr__(self, "reason", neutral(self.reason[:REASON_CHARACTERS], "\n"))
+        if self.verdict is Verdict.INCONCLUSIVE and self.reproduction is not None:
+            object.__setattr__(self, "reproduction", self.reproduction.unrepeated)
+
+    def to_json(self) -> dict[str, Any]:
+        """The reproduction of a failure only: those of hundreds of cases that passed would hide it."""
+        shown = self.reproduction if self.verdict is Verdict.FAIL else None
+        return {
+            "case": self.case,
+            "verdict": self.verdict.value,
+            "severity": self.severity.value,
+            "reason": self.reason,
+            "reproduction": shown.to_json() if shown else None,
+        }
 
 
 @dataclass(frozen=True)
@@ -133,6 +156,12 @@ class Line:
         """It fails, and not as expected."""
         return self.verdict is Verdict.FAIL and not self.expected
 
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        """The cases that fail, the shortest reproduction first."""
+        failed = [one for one in self.findings if one.verdict is Verdict.FAIL]
+        return tuple(sorted(failed, key=lambda one: one.reproduction.length if one.reproduction else 0))
+
     def to_json(self) -> dict[str, Any]:
         return {
             "id": self.clause.id,
@@ -141,14 +170,16 @@ class Line:
             "severity": self.severity.value if self.severity else None,
             "reason": self.reason,
             "reproduction": self.reproduction.to_json() if self.reproduction else None,
+            "cases": [finding.to_json() for finding in self.findings],
         }
 
 
 @dataclass(frozen=True)
-class Report:
+class Findings:
     """Everything that was found of one target.
 
-    `not_judged`: why this kit says nothing of a clause. `seconds`: how long it took, if anybody measured.
+    `not_judged`: why this kit says nothing of a clause. `seconds`: how long it took, if anybody measured. `notes`: what
+    is to be known of the run as a whole. `command`: how it was started. `made`: when, in UTC.
     """
 
     target: str
@@ -156,6 +187,9 @@ class Report:
     not_judged: Mapping[str, str] = field(default_factory=dict)
     expected: Sequence[Expected] = ()
     seconds: float | None = None
+    notes: Sequence[str] = ()
+    command: str = ""
+    made: str = ""
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
@@ -196,6 +230,7 @@ class Report:
             "stale": [{"clause": e.clause, "case": e.case} for e in self.stale],
             "exit_code": self.exit_code,
             "seconds": self.seconds,
+            "notes": list(self.notes),
         }
 
     def to_json(self) -> dict[str, Any]:

@@ -2,16 +2,19 @@
 
 Rule 1: whatever came from a peer is escaped. A target's name, a reason, a label may hold anything.
 Rule 2: it reads without colour: the verdict is a word first. It follows the reader's light or dark preference.
-Rule 3: a line opens where its reader asks: reason, cases, chart, bytes. What deviates is open from the beginning.
+Rule 3: a line opens where its reader asks: reason, clause, cases, charts. What deviates is open from the beginning.
+Rule 4: it says what made it: version, time and command; and each clause that is named is a link.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from html import escape
-from types import MappingProxyType
+from importlib.metadata import PackageNotFoundError, version
 
-from ockam_fsm.conformance.report.findings import Line, Report, Reproduction, Verdict
+from ockam_fsm.conformance.report import clause_html
+from ockam_fsm.conformance.report.clause_html import linked
+from ockam_fsm.conformance.report.findings import Findings, Line, Reproduction, Verdict
 from ockam_fsm.projections.sequence_svg import to_svg
 
 MARKS = {Verdict.FAIL: "bad", Verdict.INCONCLUSIVE: "open", Verdict.PASS: "good", Verdict.NOT_APPLICABLE: "none"}
@@ -48,12 +51,17 @@ summary:focus-visible{outline:2px solid var(--good);outline-offset:-2px}
 .body p{margin:.4rem 0;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%;font-size:.88rem;margin:.8rem 0}
 td,th{text-align:left;padding:.3rem .8rem .3rem 0;vertical-align:top;border-bottom:1px solid var(--line);
-overflow-wrap:anywhere}
+overflow-wrap:break-word}
 th{color:var(--pale);font-weight:500}
 code,pre{font:.82rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 pre{background:var(--soft);padding:.8rem 1rem;border-radius:8px;overflow-x:auto;white-space:pre-wrap;
 overflow-wrap:anywhere}
-pre.clause{font-size:.75rem;max-height:20rem;overflow-y:auto}
+.clause{border-left:3px solid var(--line);padding-left:1rem;font-size:.9rem}
+.clause table{width:auto}
+h3{font-size:1rem;margin:1.5rem 0 .25rem;overflow-wrap:anywhere}
+.note{color:var(--bad);font-weight:600}
+td:first-child,th:first-child{min-width:9rem}
+td.word{white-space:nowrap}
 .chart{overflow-x:auto;margin:1rem 0}
 .chart svg{max-width:none}
 footer{color:var(--pale);font-size:.85rem;margin-top:2rem}
@@ -63,9 +71,9 @@ summary{grid-template-columns:2.5rem 1fr auto}.verdict{min-width:0}}
 """
 
 
-def to_html(report: Report, texts: Mapping[str, str] = MappingProxyType({}), base: str = "") -> str:
+def to_html(report: Findings, texts: Mapping[str, str], base: str = "") -> str:
     """`texts`: what each clause says, by number; it is then in the page. `base` is put before the links to the
-    specification, which are relative to the root of its repository."""
+    specification, which are relative to the root of its repository; with neither, these are not links."""
     title = f"{HEADLINES[report.exit_code]}: {report.target}"
     return "\n".join(
         [
@@ -75,6 +83,8 @@ def to_html(report: Report, texts: Mapping[str, str] = MappingProxyType({}), bas
             f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
             f"<h1>{HEADLINES[report.exit_code]}</h1>",
             f'<p class="target">{escape(report.target)}{_took(report)}</p>',
+            _made(report),
+            *(f'<p class="note">{escape(note)}</p>' for note in report.notes),
             f'<ul class="counts">{"".join(_counts(report))}</ul>',
             *_deviations(report),
             "<main>",
@@ -87,17 +97,32 @@ def to_html(report: Report, texts: Mapping[str, str] = MappingProxyType({}), bas
     )
 
 
-def _took(report: Report) -> str:
+def _took(report: Findings) -> str:
     cases = len({finding.case for finding in report.findings})
     return f" · {cases} cases" + (f" · {report.seconds:.1f} s" if report.seconds is not None else "")
 
 
-def _counts(report: Report) -> Iterator[str]:
+def _made(report: Findings) -> str:
+    """What made this page."""
+    command = f"<pre>{escape(report.command)}</pre>" if report.command else ""
+    about = " · ".join(filter(None, (f"ockam-fsm {installed_version()}".rstrip(), escape(report.made))))
+    return f'<p class="target">{about}</p>{command}'
+
+
+def installed_version() -> str:
+    """That of the installed package; empty where it runs from its source alone."""
+    try:
+        return version("ockam-fsm")
+    except PackageNotFoundError:
+        return ""
+
+
+def _counts(report: Findings) -> Iterator[str]:
     for verdict in Verdict:
         yield f'<li class="{MARKS[verdict]}"><b>{report.counts[verdict.value]}</b>{verdict.value.lower()}</li>'
 
 
-def _deviations(report: Report) -> Iterator[str]:
+def _deviations(report: Findings) -> Iterator[str]:
     """Where to begin: the worst first. Below, the clauses are in their own order."""
     if found := report.deviations:
         items = (
@@ -116,34 +141,43 @@ def _line(line: Line, text: str, base: str) -> str:
         f'<details id="c{clause.id}"{" open" if line.deviates else ""}>'
         f'<summary><span class="id">{clause.id}</span><span>{escape(clause.title)}</span>'
         f'<span class="level">{clause.level.value}</span><span class="verdict {mark}">{word}</span></summary>'
-        f'<div class="body"><p>{escape(line.reason)}{at_stake}</p>'
-        f"{_clause(line, text, base)}{_cases(line)}{_reproduction(line.reproduction)}</div></details>"
+        f'<div class="body"><p>{linked(line.reason)}{at_stake}</p>'
+        f"{_clause(line, text, base)}{_cases(line)}{_reproductions(line)}</div></details>"
     )
 
 
 def _clause(line: Line, text: str, base: str) -> str:
-    link = f'<a href="{escape(base + line.clause.link)}">{escape(line.clause.link)}</a>'
-    said = f'<pre class="clause">{escape(text)}</pre>' if text else ""
-    return f"{said}<p>{link if base or not text else escape(line.clause.link)}</p>"
+    said = f'<div class="clause">{clause_html.to_html(text)}</div>' if text else ""
+    where = escape(line.clause.link)
+    return f'{said}<p><a href="{escape(base)}{where}">{where}</a></p>' if base else f"{said}<p>{where}</p>"
 
 
 def _cases(line: Line) -> str:
     if not line.findings:
         return ""
     rows = "".join(
-        f'<tr><td>{escape(f.case)}</td><td class="{MARKS[f.verdict]}">{f.verdict.value}</td><td>{escape(f.reason)}</td>'
+        f'<tr><td>{escape(f.case)}</td><td class="word {MARKS[f.verdict]}">{f.verdict.value}</td>'
+        f"<td>{linked(f.reason)}</td>"
         "</tr>"
         for f in line.findings
     )
     return f"<table><tr><th>case</th><th>verdict</th><th>what was seen</th></tr>{rows}</table>"
 
 
-def _reproduction(shown: Reproduction | None) -> str:
+def _reproductions(line: Line) -> str:
+    """Of each case that fails; where none does, one of those that were tried."""
+    if line.failures:
+        return "".join(_reproduction(one.case, one.reproduction) for one in line.failures)
+    return _reproduction("", line.reproduction)
+
+
+def _reproduction(case: str, shown: Reproduction | None) -> str:
     if shown is None:
         return ""
+    head = f"<h3>{escape(case)}</h3>" if case else ""
     command = f"<pre>{escape(shown.command)}</pre>" if shown.command else ""
     program = f"<pre>{escape(shown.program)}</pre>" if shown.program else ""
-    return f'{command}<div class="chart">{_drawn(shown)}</div>{_said(shown)}{program}'
+    return f'{head}{command}<div class="chart">{_drawn(shown)}</div>{_said(shown)}{program}'
 
 
 def _drawn(shown: Reproduction) -> str:
@@ -165,7 +199,7 @@ def _bytes(data: bytes) -> str:
     return data[:SHOWN_BYTES].hex() + (f" ... {len(data)} bytes" if len(data) > SHOWN_BYTES else "")
 
 
-def _footer(report: Report) -> Iterator[str]:
+def _footer(report: Findings) -> Iterator[str]:
     yield "<footer>"
     for one in report.expected:
         stale = " <b>It does not occur any more.</b>" if one in report.stale else ""

@@ -1,4 +1,4 @@
-"""A report for other programs: JSON (`Report.to_json`) and JUnit XML, which CI systems show.
+"""A report for other programs: JSON (`Findings.to_json`) and JUnit XML, which CI systems show.
 
 Rule: one test case for each clause. What fails as expected is *skipped* with its reason, so that a run that conforms is
       green; what could not be decided is an *error*.
@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
-from ockam_fsm.conformance.report.findings import Line, Report, Verdict
+from ockam_fsm.conformance.report.findings import Finding, Findings, Line, Verdict
 from ockam_fsm.projections.sequence_text import to_text
 
 _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def to_junit(report: Report) -> str:
+def to_junit(report: Findings) -> str:
     counts = report.counts
     suite = ET.Element(
         "testsuite",
@@ -52,10 +52,15 @@ def _add(suite: ET.Element, line: Line) -> None:
 
 
 def _reproduction(line: Line) -> str:
-    if line.reproduction is None:
-        return ""
-    said = "\n".join(f"{s.who} -> {s.whom}: {s.data.hex()}  {s.meaning}" for s in line.reproduction.said)
-    return f"{line.reproduction.command}\n{said}\n{to_text(line.reproduction.chart)}"
+    return "\n".join(_shown(one) for one in line.failures)
+
+
+def _shown(one: Finding) -> str:
+    if one.reproduction is None:
+        return f"{one.case}: {one.reason}"
+    said = "\n".join(f"{s.who} -> {s.whom}: {s.data.hex()}  {s.meaning}" for s in one.reproduction.said)
+    how = one.reproduction.command or one.reproduction.program
+    return f"{one.case}: {one.reason}\n{how}\n{said}\n{to_text(one.reproduction.chart)}"
 
 
 def _clean(text: str) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from ockam_fsm.conformance.report.clauses import BY_ID
-from ockam_fsm.conformance.report.findings import Expected, Report, Verdict
+from ockam_fsm.conformance.report.findings import Expected, Verdict
+from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import Case
 from ockam_fsm.conformance.wire.case_context import Run
 from ockam_fsm.conformance.wire.cases import consuming, initiators, publishing

@@ -15,7 +15,8 @@ from contextlib import suppress
 from functools import partial
 
 from ockam_fsm.conformance.report.clauses import BY_ID
-from ockam_fsm.conformance.report.findings import Expected, Report, Verdict
+from ockam_fsm.conformance.report.findings import Expected, Verdict
+from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.bystander import Bystander
 from ockam_fsm.conformance.wire.case import Case, Manner, no_spawner
 from ockam_fsm.conformance.wire.case_context import (

@@ -1,0 +1,29 @@
+"""The report that a kit returns: its findings, which write themselves for a terminal and as a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ockam_fsm.conformance.report.clauses import packaged_texts
+from ockam_fsm.conformance.report.findings import Findings
+from ockam_fsm.conformance.report.html_report import to_html
+from ockam_fsm.conformance.report.text_report import to_text
+from ockam_fsm.kernel.files import write_whole
+
+
+@dataclass(frozen=True)
+class Report(Findings):
+    """Everything that was found of one target, and its forms for people; `to_json` is that for programs."""
+
+    def text(self, *, every: bool = False) -> str:
+        """The report for a terminal, without colours. `every`: also the clauses that are not applicable."""
+        return to_text(self, every=every)
+
+    def html(self, path: Path) -> None:
+        """Write the report as one page of HTML, with the text of each clause.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        write_whole(path, to_html(self, packaged_texts()))
