@@ -7,7 +7,7 @@ import shlex
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -18,11 +18,15 @@ from rich.progress import Progress
 
 from ockam_fsm.cli.app import JsonOption, command, err, fail, out, print_json, unknown
 from ockam_fsm.cli.shared.network_options import DURATIONS_HELP, INTERRUPTED, run_to_the_end, the_durations, the_type
+from ockam_fsm.cli.shared.restarter import Restarter
+from ockam_fsm.cli.shared.words import the_words
 from ockam_fsm.kernel.files import read_whole, write_whole
 
 if TYPE_CHECKING:
     from ockam_fsm.conformance.report.findings import Expected
     from ockam_fsm.conformance.report.report import Report
+    from ockam_fsm.conformance.wire.case import Choice
+    from ockam_fsm.conformance.wire.harm import Restart
     from ockam_fsm.conformance.wire.target import Target
     from ockam_fsm.runtime.session.handshake import Profile
 
@@ -34,6 +38,8 @@ MISNAMED = (
     "Check the address, and for a spawner --profile and --type. An echo worker or a service that is there and does not "
     "answer can be left out."
 )
+RESTART_HELP = "Starts the node, if it is not there or has died of a case; then the run goes on."
+WAIT_SECONDS = 60.0
 READ_BYTES, TAIL_BYTES = 65_536, 4096
 
 
@@ -65,13 +71,19 @@ def conform(
     ] = "",
     role: Annotated[str, typer.Option("--as", help=AS_HELP)] = "initiator",
     run: Annotated[str, typer.Option(metavar="COMMAND", help=RUN_HELP)] = "",
-    wait: Annotated[float, typer.Option(min=0.1, help="--as responder: seconds until a hello has to come.")] = 60.0,
+    wait: Annotated[
+        float, typer.Option(min=0.1, help="--as responder: seconds until a hello has to come.")
+    ] = WAIT_SECONDS,
     node_address: Annotated[
         str, typer.Option("--node", metavar="HOST:PORT", help="--as responder: where the node listens, if it does.")
     ] = "",
     patience: Annotated[float, typer.Option(min=0.05, help="How many seconds an answer may take.")] = 5.0,
     limit: Annotated[float, typer.Option(min=1.0, help="How many seconds the whole run may take.")] = 300.0,
     only: Annotated[list[str] | None, typer.Option(metavar="CASE", help="Try this case; may be repeated.")] = None,
+    without: Annotated[
+        list[str] | None, typer.Option("--except", metavar="CASE", help="Do not try this case; may be repeated.")
+    ] = None,
+    restart: Annotated[str, typer.Option(metavar="COMMAND", help=RESTART_HELP)] = "",
     expect: Annotated[Path | None, typer.Option(metavar="FILE", help="Expected deviations, in TOML.")] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as JUnit XML.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one HTML page.")] = None,
@@ -92,6 +104,8 @@ def conform(
     * `ockam-fsm conform tcp://127.0.0.1:4000 --echo echo`
     * `ockam-fsm conform --pipe "node adapter.js session.js"`, see spec/conformance-pipe.md
     """
+    from ockam_fsm.cli.shared.deadly_cases import remembered
+    from ockam_fsm.conformance.wire.case import Choice
     from ockam_fsm.conformance.wire.target import Pace, Target
 
     if pipe and (target or spawner):
@@ -114,11 +128,12 @@ def conform(
     waits = the_durations(durations)
     node = Target(the_address(target), spawner, echo, stream, speaks, kind, waits, declared, capacity or None,
                   own_address, node_address, stream_index, pace)  # fmt: skip
-    the_cases(node, only or [], role)
+    the_cases(node, [*(only or []), *(without or [])], role)
+    choice = Choice(tuple(only or ()), tuple(without or ()), remembered(node.name))
     if role != "initiator":
-        run_to_the_end(_judge_initiator(node, only or [], expected, written, run, wait, role))
+        run_to_the_end(_judge_initiator(node, choice, expected, written, run, wait, role))
     else:
-        run_to_the_end(_judge(node, only or [], expected, written))
+        run_to_the_end(_judge(node, choice, expected, written, restart))
 
 
 class _Written:
@@ -197,16 +212,29 @@ def _interrupts() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, before)
 
 
-async def _judge(node: Target, only: Iterable[str], expected: tuple[Expected, ...], written: _Written) -> int:
-    from ockam_fsm.conformance.wire.kit import Kit
-    from ockam_fsm.conformance.wire.preflight import misnamed
+async def _judge(node: Target, choice: Choice, expected: tuple[Expected, ...], written: _Written, restart: str) -> int:
+    async with AsyncExitStack() as stack:
+        starts = (await stack.enter_async_context(Restarter(restart))).restart if restart else None
+        return await _judge_node(node, choice, expected, written, restart, starts)
 
+
+async def _judge_node(
+    node: Target, choice: Choice, expected: tuple[Expected, ...], written: _Written, restart: str,
+    starts: Restart | None,
+) -> int:  # fmt: skip
+    from ockam_fsm.cli.shared.deadly_cases import remember
+    from ockam_fsm.conformance.wire.kit import Kit
+    from ockam_fsm.conformance.wire.preflight import is_there, misnamed
+
+    if starts is not None and not await is_there(node, starts):
+        fail(f"{restart!r} starts no node at {node.where}.", "Run it by hand, and check --restart.")
     if problem := await misnamed(node):
         fail(f"{problem}.", MISNAMED)
     bar = Progress(console=err(), transient=True, disable=not err().is_terminal)
-    kit = Kit(node, the_command(node), _shown(bar), only)
+    kit = Kit(node, the_command(node, restart=restart), _shown(bar), choice, starts)
     with written.if_ended(lambda: kit.report(expected)), bar:
         report = await kit.judge(expected)
+    remember(report, kit.harm.deadly)
     there = f"{SCHEME}{node.where}/{node.echo or node.spawner}"
     written.write(report, f"Does an Ockam node listen there, with this worker? Try: ockam-fsm send {there} hello")
     return report.exit_code
@@ -214,7 +242,7 @@ async def _judge(node: Target, only: Iterable[str], expected: tuple[Expected, ..
 
 async def _judge_initiator(
     node: Target,
-    only: Iterable[str],
+    choice: Choice,
     expected: tuple[Expected, ...],
     written: _Written,
     run: str,
@@ -231,7 +259,8 @@ async def _judge_initiator(
     route = f"{SCHEME}{listener.where}/{node.spawner}"
     bar = Progress(console=err(), transient=True, disable=not err().is_terminal)
     opener = Opener(run, route, listener.where)
-    kit = InitiatorKit(node, the_command(node, run, role), _shown(bar), opener.begin, wait, only, role)
+    command = the_command(node, run, role, wait)
+    kit = InitiatorKit(node, command, _shown(bar), opener.begin, wait, choice, role)
     with written.if_ended(lambda: kit.report(expected)), bar:
         async with opener:
             report = await kit.judge(listener, expected)
@@ -308,17 +337,6 @@ class Opener:
             await asyncio.wait((self._reading,))
 
 
-def the_words(command: str) -> list[str]:
-    """A command as the shell would take it apart."""
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        fail(f"{command!r} is no command: {error}.", "Write it as for a shell, each quote closed.")
-    if not words:
-        fail(f"{command!r} is no command.", "Name a program.")
-    return words
-
-
 def the_address(text: str) -> str:
     from ockam_fsm.kernel.errors import LocalSessionError
     from ockam_fsm.net.routes import split_host
@@ -365,10 +383,15 @@ def the_cases(node: Target, only: Iterable[str], role: str) -> None:
             unknown(f"case of profile {node.profile.name}", name, known)
 
 
-def the_command(node: Target, run: str = "", role: str = "initiator") -> str:
-    """How to run it again. `role`: what the kit is. `run`: it has the node begin by this command."""
+def the_command(
+    node: Target, run: str = "", role: str = "initiator", wait_seconds: float = WAIT_SECONDS, restart: str = ""
+) -> str:
+    """How to run it again. `role`: what the kit is. `run`: it has the node begin by this command. `restart`: it starts
+    the node again by this one."""
     from ockam_fsm.cli.shared.network_options import durations_text
+    from ockam_fsm.conformance.wire.target import Pace
 
+    usual = Pace()
     options = {
         "--spawner": node.spawner,
         "--echo": node.echo,
@@ -382,6 +405,10 @@ def the_command(node: Target, run: str = "", role: str = "initiator") -> str:
         "--node": node.node_address,
         "--as": "" if role == "initiator" else role,
         "--run": run,
+        "--wait": f"{wait_seconds:g}" if wait_seconds != WAIT_SECONDS else "",
+        "--patience": f"{node.pace.patience_seconds:g}" if node.pace.patience_seconds != usual.patience_seconds else "",
+        "--limit": f"{node.pace.run_seconds:g}" if node.pace.run_seconds != usual.run_seconds else "",
+        "--restart": restart,
     }
     words = [f"{name} {shlex.quote(value)}" for name, value in options.items() if value]
     return " ".join([f"ockam-fsm conform {SCHEME}{node.where}", *words])

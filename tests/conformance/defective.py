@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ockam_fsm.conformance.report.report import Report
+from ockam_fsm.conformance.wire.case import Choice
 from ockam_fsm.conformance.wire.kit import Kit
 from ockam_fsm.conformance.wire.target import Pace, Target
 from ockam_fsm.machines.session import (
@@ -73,7 +74,7 @@ def judged(targets: Mapping[str, tuple[Target, tuple[str, ...]]], at_once: int =
 
         async def one(node: Target, only: tuple[str, ...]) -> Report:
             async with room:
-                return await Kit(node, "ockam-fsm conform", lambda done, total, name: None, only).judge()
+                return await Kit(node, "ockam-fsm conform", lambda done, total, name: None, Choice(tuple(only))).judge()
 
         reports = await asyncio.gather(*(one(*pair) for pair in targets.values()))
         return dict(zip(targets, reports, strict=True))

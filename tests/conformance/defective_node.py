@@ -52,6 +52,7 @@ from ockam_fsm.runtime.session.host import Key
 from ockam_fsm.runtime.session.link import Link, Purpose
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.runtime.session.signals import Close, Data, Error, Hello
+from tests.conformance.dying_node import LATE, LateInfection
 
 DURATIONS = Durations(1.0, 0.3, 2.0, 1.0, 2.0, BackOff(0.05))
 CAPACITY = 600
@@ -429,7 +430,9 @@ DEFECTS = (
     Defect("goes-no-further", make=GoesNoFurther),
     Defect("unbounded-responders", capacity=100_000),
     Defect("answers-strangers", answers_strangers),
-)
+    *(Defect(name, spoil, connection=LateInfection if name == "late-closing" else TcpConnection)
+      for name, spoil in LATE.items()),
+)  # fmt: skip
 
 
 def settings(defect: Defect, profile: Profile, kind: SessionType) -> SessionConfig:
@@ -438,14 +441,14 @@ def settings(defect: Defect, profile: Profile, kind: SessionType) -> SessionConf
     return replace(wanted, variant=without_effect(machine, defect.name, *defect.without)) if defect.without else wanted
 
 
-async def start(defect: Defect, node: TcpNode) -> str:
+async def start(defect: Defect, node: TcpNode, where: str = "127.0.0.1:0") -> str:
     CONNECTIONS.append((node.edge, defect.connection))
     node.node._make = defect.make
     node.worker("echo", echo, public=True)
     for name, profile, kind in SPAWNERS:
         node.spawner(name, handler=echo, settings=settings(defect, profile, kind), capacity=defect.capacity)
     defect.spoil(node)
-    return await node.listen()
+    return await node.listen(where)
 
 
 CONNECTIONS: list[tuple[tcp_edge.TcpEdge, type[TcpConnection]]] = []
@@ -460,10 +463,15 @@ def wanted() -> Iterator[Defect]:
     yield from (defect for defect in DEFECTS if not names or defect.name in names)
 
 
-async def main() -> None:
+def install() -> None:
+    """The seams that all nodes of this process go through."""
     logging.disable(logging.CRITICAL)
     tcp_edge.TcpConnection = connection_for  # type: ignore[assignment, attr-defined]
     SessionWorker.refusal = refusal  # type: ignore[method-assign]
+
+
+async def main() -> None:
+    install()
     async with AsyncExitStack() as stack:
         where, nodes = {}, []
         for defect in wanted():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ockam_fsm.conformance.report.report import Report
+from ockam_fsm.conformance.wire.case import Choice
 from ockam_fsm.conformance.wire.kit import Kit, chosen
 from ockam_fsm.conformance.wire.target import Pace, Target
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, SessionMachine
@@ -58,6 +59,7 @@ async def judged_by_rows(wanted: SessionConfig, *only: str, declared: frozenset[
             pace=Pace(1.0),
         )  # fmt: skip
         rows = [one.name for one in chosen(target) if one.name.startswith("row-")]
-        report = await Kit(target, "ockam-fsm conform", lambda done, total, name: None, only or rows).judge()
+        choice = Choice(tuple(only or rows))
+        report = await Kit(target, "ockam-fsm conform", lambda done, total, name: None, choice).judge()
         await node.abort()
     return report

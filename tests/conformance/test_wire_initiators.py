@@ -14,6 +14,7 @@ import pytest
 
 from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.report.report import Report
+from ockam_fsm.conformance.wire.case import Choice
 from ockam_fsm.conformance.wire.initiator_kit import NOT_JUDGED, InitiatorKit
 from ockam_fsm.conformance.wire.target import Pace, Target
 from ockam_fsm.net.event_loop import run
@@ -106,7 +107,7 @@ async def one(defect: Defect, given: Orders) -> Report:
     order = {"defect": defect.name, "route": f"tcp://{listener.where}/door", "listen": there}
     only = TEETH[defect.name][0] if defect.name in TEETH else ()
     kit = InitiatorKit(
-        node, "ockam-fsm conform", lambda done, total, name: None, partial(given.tell, order), 20.0, only
+        node, "ockam-fsm conform", lambda done, total, name: None, partial(given.tell, order), 20.0, Choice(only)
     )
     return await kit.judge(listener)
 

@@ -9,6 +9,7 @@ import pytest
 
 from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.report.report import Report
+from ockam_fsm.conformance.wire.case import Choice
 from ockam_fsm.conformance.wire.case_context import FLOOD
 from ockam_fsm.conformance.wire.initiator_kit import CASES, InitiatorKit, chosen
 from ockam_fsm.conformance.wire.target import Pace, Target
@@ -61,7 +62,7 @@ async def judged(
                     stream_index="stream_index", pace=Pace(PATIENCE))  # fmt: skip
     async with begun(defect.run, f"tcp://{listener.where}/stream") as client:
         kit = InitiatorKit(
-            target, "conform", lambda done, total, name: None, client.begin, wait_seconds, only, "stream"
+            target, "conform", lambda done, total, name: None, client.begin, wait_seconds, Choice(tuple(only)), "stream"
         )
         return await kit.judge(listener)
 

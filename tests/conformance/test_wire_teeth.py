@@ -55,6 +55,11 @@ TEETH: dict[str, tuple[str, tuple[str, ...], set[str]]] = {
     "answers-keepalives-twice": ("one-sided", ("keepalive",), {"4.7"}),
     "goes-no-further": ("one-sided", ("data-beyond",), {"7.3"}),
     "unbounded-responders": ("ockam", ("capacity",), {"4.9"}),
+    "late-death": ("ockam", ("malformed-hello",), {"14.4"}),
+    "late-loss-of-spawners": ("ockam", ("malformed-hello",), {"14.4"}),
+    "late-loss-of-half": ("ockam", ("malformed-hello",), {"14.4"}),
+    "supervised": ("ockam", ("malformed-hello",), {"14.4"}),
+    "late-closing": ("ockam", ("wrong-version",), {"14.4"}),
     "answers-strangers": ("ockam", ("unknown-addresses",), {"14.4"}),
 }
 

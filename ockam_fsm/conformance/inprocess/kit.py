@@ -22,6 +22,7 @@ from ockam_fsm.conformance.target import EndpointUnderTest, Make
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
 from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Profile
+from ockam_fsm.tools.clock import utc_minute
 from ockam_fsm.tools.watchdog import watched
 
 USUAL = Effort()
@@ -120,7 +121,8 @@ def report(target: str, judges: Sequence[Judge]) -> Report:
     reasons = [f"{judge.endpoint.name}: {judge.unsupported}" for judge in judges if judge.unsupported]
     why = "; ".join(reasons) or "no step of these ends is about it"
     judged = {finding.clause for finding in findings}
-    return Report(target, findings, {clause.id: why for clause in CLAUSES if clause.id not in judged})
+    not_judged = {clause.id: why for clause in CLAUSES if clause.id not in judged}
+    return Report(target, findings, not_judged, made=utc_minute())
 
 
 def again(make: Make, kind: str, role: str, profile: str, stimuli: Sequence[str], *, restarted: bool = False) -> str:

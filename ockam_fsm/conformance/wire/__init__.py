@@ -7,7 +7,9 @@
     stream_client.py   the kit as a client of the stream service of the node under test
     initiator_kit.py   the node under test initiates, the kit responds (initiator_context.py), or is its stream service
                        (stream_server.py)
-    preflight.py      whether the addresses that the user has named answer at all, before anything is judged
+    preflight.py       whether the addresses that the user has named answer at all, before anything is judged
+    bystander.py       the rest of the node, which no case touches
+    harm.py            whose doing it is that the rest of the node is not as before
     runner.py          runs one case after another
     kit.py             runs the cases, probes the rest of the node after each hostile one, gathers the report
 

@@ -1,64 +1,151 @@
-"""The rest of the node: a connection, a session and the echo worker that no case touches, and that must not notice any.
+"""The rest of the node: connections, sessions and the echo worker that no case touches, and that must not notice any.
 
-Rule 1: it is asked before a hostile case as well, and made anew where it does not live. So what it says afterwards is
-        the case's doing. Where it was left alone for so long that the node may have given it up, it is not believed.
+Rule 1: it is asked before a case as well, and made anew where it does not live. So what it says afterwards is the
+        case's doing. Where it was left alone for so long that the node may have given it up, it is not believed.
+Rule 2: there are several, since a node may lose some of its workers and not others.
 Source: clause 14.4 (S14).
 """
 
 from __future__ import annotations
 
-from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, Outcome, Run, Wire
-from ockam_fsm.conformance.wire.client_session import ClientSession, session
+from dataclasses import dataclass
+
+from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, Outcome, OutOfTime, Run, Undecided, Wire
+from ockam_fsm.conformance.wire.client_session import ClientSession, hello, session
 from ockam_fsm.machines.vocabulary import Renegotiation
-from ockam_fsm.net.raw_peer import now
+from ockam_fsm.net.raw_peer import now, together
+
+CONNECTIONS, SESSIONS = 2, 2
+"""So many connections, and so many sessions over each."""
+HELD_UP = "another connection that had no part in it stands still"
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A connection that no case touches, with its sessions."""
+
+    wire: Wire
+    talks: tuple[ClientSession, ...]
+
+    async def missing(self) -> str:
+        """What does not answer any more; empty: everything does."""
+        try:
+            asks_echo = self.wire.lab.target.echo or not self.talks
+            if asks_echo and not await self._echoes() and not self.wire.peer.ended:
+                return f"{HELD_UP}: {self.wire.missing('reply')}"
+            if self.wire.peer.ended:
+                return self.wire.missing("other connection that had no part in it")
+            for talk in self.talks:
+                if not await talk.ask():
+                    return "a session that had no part in it is dead"
+        except Deviation as error:
+            return error.reason
+        except Undecided:
+            return ""  # late, or out of time: which says nothing of the node
+        return ""
+
+    async def _echoes(self) -> bool:
+        """With twice the patience, as everything that has to come."""
+        return await self.wire.echoes() or (not self.wire.peer.ended and await self.wire.echoes())
 
 
 class Bystander:
-    """`with_session` False: only the connection and the echo worker are asked (the node's sessions cannot be had)."""
+    """`with_session` False: only the connections and the echo worker are asked (the node's sessions cannot be had)."""
 
     def __init__(self, run: Run, *, with_session: bool) -> None:
         self.lab = CaseContext(run)
         self.with_session = with_session
-        self.wire: Wire | None = None
-        self.talk: ClientSession | None = None
+        self.witnesses: list[Witness] = []
         self.heard = 0.0
+        self.held_up = False
+        """What was missing the last time is answers on connections that stand."""
+        self.starved = self.full = False
+        """The last time that it could not be made only the sessions were missing; the node said that there is no room,
+        which is its right."""
 
     async def ready(self) -> str:
-        """Make sure that it lives. The result says why it cannot, if so."""
-        if self.wire is not None and not await self._missing():
+        """Make sure that it lives. The result says why it cannot, if so.
+
+        Raises:
+            OutOfTime: which says nothing of the node.
+        """
+        if self.witnesses and not await self.missing():
             return ""
-        self.lab.close()
+        self.close()
+        self.starved = self.full = False
         try:
-            self.wire = await self.lab.wire("bystander")
-            self.talk = await session(self.wire) if self.with_session else None
+            self.witnesses = [await self._witness() for _ in range(CONNECTIONS)]
+        except OutOfTime:
+            raise
         except Outcome as error:
-            self.wire = None
+            self.close()
             return error.reason
         self.heard = now()
         return ""
 
     async def harmed(self) -> str:
         """What has become of it since `ready`; empty: nothing."""
-        missing = await self._missing()
-        if missing and now() - self.heard > self._believed_seconds():
-            return ""  # the node had a right to give it up
-        return missing
+        alone_seconds = now() - self.heard
+        missing = await self.missing()
+        return missing if alone_seconds <= self.believed_seconds else ""  # the node had a right to give it up
 
-    async def _missing(self) -> str:
-        assert self.wire is not None
-        try:
-            if not await self.wire.echoes():
-                return self.wire.missing("reply on another connection that had no part in it")
-            if self.talk is not None and not await self.talk.ask():
-                return "a session that had no part in it is dead"
-        except Deviation as error:
-            return error.reason
-        self.heard = now()
-        return ""
-
-    def _believed_seconds(self) -> float:
+    @property
+    def believed_seconds(self) -> float:
+        """For how long it may be left alone before the node has a right to give it up."""
         target = self.lab.target
         waits = [target.durations.idle_seconds or 30.0]
         if target.session_type.renegotiation is Renegotiation.TWO_SIDED:
             waits.append(target.durations.keepalive_seconds)
         return min(waits) / 2
+
+    async def missing(self) -> str:
+        """What does not answer now; empty: everything does."""
+        problems = [one for one in await together(one.missing() for one in self.witnesses) if one]
+        if not problems:
+            self.heard = now()
+        self.held_up = bool(problems) and all(one.startswith(HELD_UP) for one in problems)
+        return next(iter(problems), "")
+
+    async def newcomer(self) -> str:
+        """Why somebody who comes now, over a connection of its own, gets no session; empty: it does, or there is no
+        room (which is the node's right). It leaves nothing behind."""
+        if not self.with_session:
+            return ""
+        lab = CaseContext(self.lab.run)
+        try:
+            attempt = hello(await lab.wire("newcomer"))
+            attempt.send()
+            message = await attempt.answered()
+            self.starved = message is None
+            if message is not None and self.lab.target.generations and not attempt.is_refused_by(message):
+                talk = attempt.completed(message)
+                talk.say(talk.close(), "close")
+        except OutOfTime:
+            raise
+        except Outcome as error:
+            return error.reason
+        finally:
+            lab.close()
+        return "a new session cannot be had" if self.starved else ""
+
+    def close(self) -> None:
+        self.lab.close()
+        self.witnesses = []
+
+    async def _witness(self) -> Witness:
+        wire = await self.lab.wire("bystander")
+        if (self.lab.target.echo or not self.with_session) and not await wire.echoes():
+            raise Undecided(wire.missing("reply on a new connection"))
+        if not self.with_session:
+            return Witness(wire, ())
+        try:
+            return Witness(wire, tuple([await session(wire) for _ in range(SESSIONS)]))
+        except Outcome:
+            self.starved, self.full = True, await self._is_full(wire)
+            raise
+
+    async def _is_full(self, wire: Wire) -> bool:
+        attempt = hello(wire)
+        attempt.send()
+        message = await attempt.answered()
+        return message is not None and attempt.is_refused_by(message)

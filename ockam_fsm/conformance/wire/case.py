@@ -10,7 +10,7 @@ Rule 3: after a hostile case the rest of the node is probed: a bystander's conne
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -44,6 +44,22 @@ class Case:
     profiles: tuple[str, ...]
     lacks: Callable[[Target], str]
     """Why it is not applicable to a target; empty if it is."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which cases are tried. `only`: these (none: all). `without`: not these. `last`: these at the end, since they have
+    killed the node before."""
+
+    only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    last: tuple[str, ...] = ()
+
+    def of(self, cases: Iterable[Case]) -> list[Case]:
+        return [one for one in cases if one.name not in self.without and (not self.only or one.name in self.only)]
+
+
+EVERYTHING = Choice()
 
 
 def nothing_lacks(target: Target) -> str:

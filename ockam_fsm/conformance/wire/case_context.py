@@ -90,6 +90,12 @@ def no_connection(where: str) -> str:
     )
 
 
+def late(what: str, seconds: float, target: Target) -> Undecided:
+    """Why nothing is said of a node that is slower than it may be."""
+    patience = target.pace.patience_seconds
+    return Undecided(f"{what} came after {seconds:.1f} s, which is late, not missing: --patience is {patience:g} s")
+
+
 def any_hello(run: Run, inner: Address) -> bytes:
     """The payload of a hello for a session of its own."""
     profile = run.target.profile
@@ -215,6 +221,8 @@ class Wire:
         """What is said back at once: at this address, to this payload, these bytes (the kit's keepalive answers)."""
         self.unread = 0
         self._quiet: set[Address | None] = set()
+        self._given_up: set[Address | None] = set()
+        """What comes for these is too late to matter."""
         self._inbox_bytes = self._charged = 0
         peer.after_read = self._account
 
@@ -229,12 +237,18 @@ class Wire:
         """The next message for one of these addresses (None: for no address). None: not in time, or closed.
 
         `seconds` not given: it has to come, and is waited for with patience (Rule 3).
+
+        Raises:
+            Undecided: it came when patience was over: late, not missing.
         """
         if seconds is not None:
             return await self._hear(addresses, seconds)
+        asked = now()
         message = await self._hear(addresses, self.lab.patience)
         if message is None and self.lab.may_ask and not self.peer.ended and await self.echoes():
             message = await self._hear(addresses, self.lab.target.pace.settle_seconds)
+        if message is None and await self._hear(addresses, self.lab.patience) is not None:
+            raise late("what has to come", now() - asked, self.lab.target)
         return message
 
     async def _hear(self, addresses: Sequence[Address | None], seconds: float) -> Message | None:
@@ -255,7 +269,21 @@ class Wire:
         return message
 
     def missing(self, what: str) -> str:
-        return f"no {what}: {self.peer.ended or f'nothing came within {self.lab.target.pace.patience_seconds:g} s'}"
+        waited = 2 * self.lab.target.pace.patience_seconds
+        return f"no {what}: {self.peer.ended or f'nothing came within {waited:g} s'}"
+
+    async def closes(self, seconds: float = 0.0) -> bool:
+        """Whether the node closes this connection, with patience, after so many seconds in which it may stay open.
+
+        Raises:
+            Undecided: it did when patience was over.
+        """
+        asked = now()
+        if await self.peer.closed(seconds + self.lab.patience):
+            return True
+        if await self.peer.closed(self.lab.patience):
+            raise late("the end of the connection", now() - asked - seconds, self.lab.target)
+        return False
 
     async def echoes(self, *, note: bool = False) -> bool:
         """Whether the echo worker (or, where none is known, the spawner) still answers on this connection."""
@@ -267,8 +295,9 @@ class Wire:
         else:
             self.peer.send(frame(Message((target.host,), (back,), any_hello(self.lab.run, back))))
         answered = await self._hear((back,), self.lab.patience) is not None
-        if answered:
-            self._quiet.discard(back)
+        self._quiet.discard(back)
+        if not answered:
+            self._given_up.add(back)
         if note:
             self.lab.record.note("it still answers" if answered else "it does not answer any more", self.name)
         return answered
@@ -276,7 +305,8 @@ class Wire:
     async def settled(self) -> None:
         """Until everything that was sent so far on this connection has been handled. A closed one is settled."""
         for _ in range(2):
-            if not await self.echoes() and not self.peer.ended:
+            # Twice the patience: a connection that is late is not a blocked one.
+            if not await self.echoes() and not self.peer.ended and not await self.echoes() and not self.peer.ended:
                 raise Deviation("after this the node answers nothing on this connection any more", "14.4")
         await pause(self.lab.target.pace.settle_seconds)
         await self.hear(seconds=0.0)
@@ -337,6 +367,9 @@ class Wire:
         if message is None:
             return
         address = message.onward_route[0] if message.onward_route else None
+        if address in self._given_up:
+            self.unread -= 1
+            return
         answer = self.answers.get(address) if address is not None else None
         if answer is not None and message.payload == answer[0]:
             self.unread -= 1

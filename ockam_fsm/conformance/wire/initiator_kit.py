@@ -6,13 +6,13 @@ Rule 2: where no hello comes twice in a row the run ends: nobody has told the no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from ockam_fsm.conformance.report.clauses import BY_ID
 from ockam_fsm.conformance.report.findings import Expected, Verdict
 from ockam_fsm.conformance.report.report import Report
-from ockam_fsm.conformance.wire.case import Case
+from ockam_fsm.conformance.wire.case import EVERYTHING, Case, Choice
 from ockam_fsm.conformance.wire.case_context import Run
 from ockam_fsm.conformance.wire.cases import consuming, initiators, publishing
 from ockam_fsm.conformance.wire.initiator_context import Begin, InitiatorContext, Watched
@@ -20,6 +20,7 @@ from ockam_fsm.conformance.wire.kit import GRACE_SECONDS, MOST_SILENT, OWN_BUSIN
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.net.raw_peer import RawListener, at_most, now, pause
+from ockam_fsm.tools.clock import utc_minute
 
 OTHERS = {
     "responder": "responders do that, or this profile does not say it, or no case of an initiator shows it by wire",
@@ -35,11 +36,9 @@ CASES: Mapping[str, Sequence[Case]] = {
 """By what the kit is. A stream service judges publishers in profile `generation`, consumers in profile `ockam`."""
 
 
-def chosen(target: Target, only: Iterable[str] = (), role: str = "responder") -> list[Case]:
-    """The cases that are tried where the kit is `role`: those of the target's profile, or of these those named."""
-    wanted = set(only)
-    mine = [one for one in CASES[role] if target.profile.name in one.profiles]
-    return [one for one in mine if not wanted or one.name in wanted]
+def chosen(target: Target, choice: Choice = EVERYTHING, role: str = "responder") -> list[Case]:
+    """The cases that are tried where the kit is `role`: those of the target's profile, as chosen."""
+    return choice.of(one for one in CASES[role] if target.profile.name in one.profiles)
 
 
 class InitiatorKit:
@@ -47,12 +46,12 @@ class InitiatorKit:
 
     def __init__(
         self, target: Target, command: str, progress: Progress, begin: Begin, wait_seconds: float,
-        only: Iterable[str] = (), role: str = "responder",
+        choice: Choice = EVERYTHING, role: str = "responder",
     ) -> None:  # fmt: skip
         """`role`: what the kit is, a key of `CASES`."""
         self.target, self.role = target, role
         self.progress = progress
-        self.cases = chosen(target, only, role)
+        self.cases = chosen(target, choice, role)
         self.run = Run(target)
         self.runner = Runner(self.run, command)
         self.begin, self.wait_seconds = begin, wait_seconds
@@ -78,7 +77,10 @@ class InitiatorKit:
         """What is known by now: of a run that was ended early, too."""
         reasons = dict.fromkeys(BY_ID, OTHERS[self.role]) | NOT_JUDGED
         findings = self.runner.gathered(self.cases)
-        return Report(self.target.name, findings, reasons, expected, round(now() - self.began, 3))
+        return Report(
+            self.target.name, findings, reasons, expected, round(now() - self.began, 3), (), self.runner.command,
+            utc_minute(),
+        )  # fmt: skip
 
     async def _one(self, one: Case, listener: RawListener) -> None:
         if why := one.lacks(self.target):

@@ -10,7 +10,7 @@ Rule 3: all addresses are asked at once; the whole takes no longer than twice th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from ockam_fsm.conformance.wire.case_context import CaseContext, Outcome, Run, Wire, any_hello, frame, fresh
@@ -18,11 +18,13 @@ from ockam_fsm.conformance.wire.stream_client import new_name
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.vocabulary import Renegotiation
-from ockam_fsm.net.raw_peer import now
+from ockam_fsm.net.raw_peer import now, pause
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.encoding.stream_messages import CreateStream, GetIndex, encode_request
 from ockam_fsm.runtime.session.handshake import Place
 from ockam_fsm.runtime.session.signals import Error
+
+POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,30 @@ def questions(run: Run) -> Iterator[Question]:
     if target.stream_index:
         request = GetIndex("nobody", new_name())
         yield Question("--stream-index", target.stream_index, encode_request(request), fresh("client"))
+
+
+async def is_there(target: Target, start: Callable[[], Awaitable[None]]) -> bool:
+    """Whether a node answers with its version byte, if necessary once it was started."""
+    if await _greets(target):
+        return True
+    await start()
+    until = now() + target.pace.start_seconds
+    while now() < until:
+        if await _greets(target):
+            return True
+        await pause(POLL_SECONDS)
+    return False
+
+
+async def _greets(target: Target) -> bool:
+    lab = CaseContext(Run(target))
+    try:
+        await lab.wire("preflight")
+    except Outcome:
+        return False
+    finally:
+        lab.close()
+    return True
 
 
 async def misnamed(target: Target) -> str:

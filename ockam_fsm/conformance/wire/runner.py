@@ -7,6 +7,7 @@ Rule 2: a deviation can be shown again. A case that fails is tried once more; if
         and the last ones leave a full spawner: they are tried once.
 Rule 3: a deviation that others lead to accuses nobody while one of those is there: one mistake is one failure.
 Rule 4: what a case has opened is closed when it ends.
+Rule 5: while the node does not answer anything a failure is not the case's (`lives`).
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
-from ockam_fsm.conformance.report.findings import Finding, Severity, Verdict
+from ockam_fsm.conformance.report.findings import Finding, Reproduction, Severity, Verdict
 from ockam_fsm.conformance.wire.case import Case, Manner
 from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, Follows, NotApplicable, Outcome, Run
 from ockam_fsm.conformance.wire.cases.connections import writes
+from ockam_fsm.conformance.wire.record import Record
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.net.raw_peer import at_most, now
 
@@ -26,10 +28,17 @@ L = TypeVar("L", bound=CaseContext)
 ENDED = "the run was ended before this was tried"
 OVER = "the time of the whole run (--limit) was over before this was tried"
 After: TypeAlias = Callable[[L], Awaitable[None]]
+Lives: TypeAlias = Callable[[], Awaitable[bool]]
+"""Whether the node answers at all."""
 
 
 async def nothing_after(lab: CaseContext) -> None:
     """What follows a case of which nothing follows."""
+
+
+async def unasked() -> bool:
+    """Where it is not asked whether the node lives, it is taken for granted."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,9 @@ class Tried:
     def once_only(self) -> Tried:
         """It failed once, and not when it was tried again."""
         reason = f"it failed once, and not when it was tried again: {self.finding.reason}"
+        return self.undecided(reason)
+
+    def undecided(self, reason: str) -> Tried:
         return Tried(replace(self.finding, verdict=Verdict.INCONCLUSIVE, reason=reason))
 
 
@@ -61,7 +73,9 @@ class Runner:
         self.following: list[Finding] = []
         self.explained = False
 
-    async def attempt(self, one: Case, make: Callable[[], L], after: After[L] = nothing_after) -> None:
+    async def attempt(
+        self, one: Case, make: Callable[[], L], after: After[L] = nothing_after, lives: Lives = unasked
+    ) -> None:
         """Carry a case through in a lab of its own, and once more if it fails; then `after`, with its last lab."""
         if now() >= self.run.deadline:
             self.found(one, Verdict.INCONCLUSIVE, OVER)
@@ -69,7 +83,9 @@ class Runner:
         lab, began = make(), now()
         try:
             tried = await self._try(one, lab)
-            if tried.verdict is Verdict.FAIL and one.manner not in (Manner.PATIENT, Manner.LAST):
+            if tried.verdict is Verdict.FAIL and not await lives():
+                tried = tried.undecided(f"the node answers nothing meanwhile: {tried.finding.reason}")
+            elif tried.verdict is Verdict.FAIL and one.manner not in (Manner.PATIENT, Manner.LAST):
                 lab.close()
                 lab = make()
                 excused = self.still(began) > self.run.target.shortest_seconds / 2
@@ -81,6 +97,30 @@ class Runner:
             await after(lab)
         finally:
             lab.close()
+
+    async def alone(self, one: Case, lab: CaseContext) -> Finding:
+        """What one more try finds. It is not added to what was found."""
+        return (await self._try(one, lab)).finding
+
+    # What was found ---------------------------------------------------------------------------------------------------
+
+    def finding(self, one: Case) -> Finding | None:
+        """The case's own."""
+        return next((found for found in (*self.findings, *self.following) if found.case == one.name), None)
+
+    def verdict(self, one: Case) -> Verdict | None:
+        found = self.finding(one)
+        return found.verdict if found is not None else None
+
+    def change(self, cases: Iterable[Case], how: Callable[[Finding], Finding | None]) -> None:
+        """Put something else for what these cases have found; None takes it away."""
+        names = {one.name for one in cases}
+
+        def changed(findings: list[Finding]) -> list[Finding]:
+            new = (how(found) if found.case in names else found for found in findings)
+            return [found for found in new if found is not None]
+
+        self.findings, self.following = changed(self.findings), changed(self.following)
 
     async def _try(self, one: Case, lab: CaseContext) -> Tried:
         left = max(0.1, self.run.deadline - now())
@@ -106,17 +146,21 @@ class Runner:
         """A case that was not tried."""
         self.findings.append(self._finding(one, verdict, reason, None, one.clause, one.severity))
 
-    def harmed(self, one: Case, reason: str, lab: CaseContext) -> None:
-        """A case after which the rest of the node was not as before (clause 14.4)."""
-        self.findings.append(self._finding(one, Verdict.FAIL, reason, lab, "14.4", Severity.SAFETY))
+    def harmed(self, one: Case, reason: str, verdict: Verdict, shown: Reproduction | None = None) -> None:
+        """A case after which the rest of the node was not as before (clause 14.4). `shown`: what was said in it."""
+        shown = shown or Record().reproduction(one.name, one.name, one.tries, "")
+        shown = replace(shown, command=self._command(one))
+        self.findings.append(Finding("14.4", one.name, verdict, Severity.SAFETY, reason, shown))
+
+    def _command(self, one: Case) -> str:
+        return f"{self.command} --only {one.name}"
 
     def _finding(
         self, one: Case, verdict: Verdict, reason: str, lab: CaseContext | None, clause: str, severity: Severity
     ) -> Finding:
         shown = None
-        if lab is not None and lab.record.moments:
-            command = f"{self.command} --only {one.name}"
-            shown = lab.record.reproduction(one.name, one.name, one.tries, command)
+        if lab is not None and (lab.record.moments or verdict is Verdict.FAIL):
+            shown = lab.record.reproduction(one.name, one.name, one.tries, self._command(one))
         return Finding(clause, one.name, verdict, severity, reason, shown)
 
     def gathered(self, cases: Iterable[Case]) -> list[Finding]:

@@ -19,11 +19,15 @@ NOWHERE = "none"
 @dataclass(frozen=True, slots=True)
 class Pace:
     """`patience_seconds`: how long an answer may take before it is missing. `settle_seconds`: how long to listen on
-    after a later message was answered, for nodes that do not keep order. `run_seconds`: the whole run at most."""
+    after a later message was answered, for nodes that do not keep order. `run_seconds`: the whole run at most.
+    `linger_seconds`: how long after a hostile case the rest of the node is asked again. `start_seconds`: how long a
+    node that was started again may take until it answers."""
 
     patience_seconds: float = 5.0
     settle_seconds: float = 0.05
     run_seconds: float = 300.0
+    linger_seconds: float = 0.5
+    start_seconds: float = 30.0
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ async def wrong_version(lab: CaseContext) -> str:
     for byte in (b"\x02", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n"):
         wire = await lab.bare_wire()
         wire.raw(byte, f"version byte {byte[:1].hex()}")
-        if not await wire.peer.closed(lab.patience):
+        if not await wire.closes():
             raise Deviation(f"a connection that begins with {byte[:1].hex()} stays open")
     return "closed, also for a TLS and an HTTP client"
 
@@ -79,8 +79,8 @@ async def no_version(lab: CaseContext) -> str:
     """A connection on which the peer sends no version byte is closed after 5 s."""
     wire = await lab.bare_wire()
     lab.record.note("the kit says nothing", wire.name)
-    if not await wire.peer.closed(VERSION_SECONDS + lab.patience):
-        raise Deviation(f"a silent connection is open after {VERSION_SECONDS + lab.target.pace.patience_seconds:g} s")
+    if not await wire.closes(VERSION_SECONDS):
+        raise Deviation(f"a silent connection is open long after {VERSION_SECONDS:g} s")
     return "closed"
 
 
@@ -89,7 +89,7 @@ async def oversized_frame(lab: CaseContext) -> str:
     """A frame of more than 16 MiB closes the connection before its body is read."""
     wire = await lab.wire()
     wire.raw((MAX_FRAME_BYTES + 1).to_bytes(4, "big"), "length of 16 MiB + 1")
-    if not await wire.peer.closed(lab.patience):
+    if not await wire.closes():
         raise Deviation("the connection stays open, so the node waits for the body")
     return "closed at the length"
 

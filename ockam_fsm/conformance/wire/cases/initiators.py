@@ -319,11 +319,12 @@ async def close(lab: CaseContext) -> str:
     asked, worker = await door(lab).established()
     asked.close(worker)
     asked.say(Keepalive(), "keepalive, after the close", worker=worker)
-    reply, answered = await asked.wire.hear(worker), lab.target.profile.encode(KeepaliveAnswer())
+    answered = lab.target.profile.encode(KeepaliveAnswer())
+    reply = await asked.wire.hear(worker, seconds=lab.patience)
     while reply is not None:
         if reply.payload == answered:
             raise Deviation("a keepalive is answered after the session was closed")
-        reply = await asked.wire.hear(worker)
+        reply = await asked.wire.hear(worker, seconds=lab.patience)
     again = await door(lab).hello(pause_seconds(lab.target.durations, 0))
     if again is not None and again.hello.session_id == asked.hello.session_id:
         raise Deviation("a session that its peer has closed is asked for again")
