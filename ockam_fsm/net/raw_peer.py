@@ -219,7 +219,9 @@ class RawListener:
     def __init__(self, listening: socket.socket) -> None:
         self.where = join_host(*listening.getsockname()[:2])
         self.accepted = 0
-        """How many connections were made to it, ever."""
+        """How many connections were made to it, ever, whatever became of them."""
+        self.greeting = b""
+        """What is sent at once on each connection."""
         self._waiting: asyncio.Queue[RawPeer] = asyncio.Queue()
         self._all: list[RawPeer] = []
         self._listening = listening
@@ -237,6 +239,14 @@ class RawListener:
         """The next connection that is made to this. Raises TimeoutError."""
         return await at_most(seconds, self._waiting.get())
 
+    def greet(self, greeting: bytes) -> None:
+        """Begin each connection with this from now on, and those that wait to be asked for as well."""
+        self.greeting = greeting
+        for _ in range(self._waiting.qsize()):
+            peer = self._waiting.get_nowait()
+            peer.send(greeting)
+            self._waiting.put_nowait(peer)
+
     def pending(self) -> bool:
         """Whether a connection waits."""
         return not self._waiting.empty()
@@ -253,6 +263,7 @@ class RawListener:
             connected, _ = self._listening.accept()
         except OSError:  # it went away again
             return
+        self.accepted += 1
         connected.setblocking(False)
         task = self._loop.create_task(self._greet(connected))
         self._greeting.add(task)
@@ -267,7 +278,7 @@ class RawListener:
         if self._waiting.qsize() >= MOST_WAITING:
             peer.abort()
             return
-        self.accepted += 1
+        peer.send(self.greeting)
         self._all.append(peer)
         self._waiting.put_nowait(peer)
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -25,10 +24,10 @@ from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.parts import ASK
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, SessionMachine
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, SessionType, State
+from ockam_fsm.net.connection import TcpConnection
 from ockam_fsm.net.event_loop import run
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding.message import Message, local
-from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.effects import Cause, Inbound
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
@@ -36,10 +35,14 @@ from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.runtime.session.signals import Answer, Superseded
 from tests.conformance.defective_node import (
+    CONNECTIONS,
+    EndsOnEmptyFrame,
     ForgetsLowerLayer,
     IgnoresClose,
+    Impatient,
+    WaitsForDestination,
+    install,
     names_local_workers,
-    refusal,
     takes_from_anywhere,
 )
 
@@ -57,6 +60,7 @@ class Defect:
     profile: Profile = GENERATION
     kind: SessionType = EXPLICIT_PERSISTENT_ONE_SIDED
     misses: int = 3
+    connection: type[TcpConnection] = TcpConnection
 
 
 class BelievesLateAnswers(Session):
@@ -140,6 +144,9 @@ DEFECTS = (
     Defect("dies-of-malformed-answers", DiesOfMalformed),
     Defect("one-address", OneAddress, profile=OCKAM),
     Defect("never-misses", misses=1_000_000),
+    Defect("ends-on-empty-frames", connection=EndsOnEmptyFrame),
+    Defect("waits-for-destinations", connection=WaitsForDestination),
+    Defect("impatient-with-destinations", connection=Impatient),
 )
 
 
@@ -169,6 +176,7 @@ class Nodes:
         await self.abort(name)
         defect = next(one for one in DEFECTS if one.name == name)
         node = self.running[name] = await self.stack.enter_async_context(TcpNode())
+        CONNECTIONS.append((node.edge, defect.connection))
         node.node._make = defect.make
         defect.spoil(node)
         await node.listen(listen)
@@ -184,8 +192,7 @@ class Nodes:
 
 
 async def main() -> None:
-    logging.disable(logging.CRITICAL)
-    SessionWorker.refusal = refusal  # type: ignore[method-assign]
+    install()
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
         nodes = Nodes(stack)

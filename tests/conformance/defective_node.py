@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from ockam_fsm.checking.sessions.known_bad import without_effect
 from ockam_fsm.checking.sessions.mutant_sessions import EstablishedOnAnswering
@@ -261,6 +261,45 @@ class Patient(TcpConnection):
         self._decoder = FrameDecoder(2**32)
 
 
+class EndsOnEmptyFrame(TcpConnection):
+    def data_received(self, data: bytes) -> None:
+        if data.startswith(bytes(4)):
+            self.fail("a frame of length 0")
+        else:
+            super().data_received(data)
+
+
+class WaitsForDestination(TcpConnection):
+    """Has no time-out on the connections that it makes."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if not self.inbound:
+            self._cancel_deadline()
+
+
+class Impatient(TcpConnection):
+    """Gives up a destination that does not begin at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if not self.inbound:
+            self._edge.loop.call_later(0.3, lambda: None if self._decoder.started else self.fail("too slow"))
+
+
+class LosesDestination(TcpConnection):
+    """A destination that has sent what cannot be read once is never written to again."""
+
+    lost: ClassVar[set[str]] = set()
+
+    def fail(self, reason: str) -> None:
+        super().fail(reason)
+        self.lost.add(self.peer)
+
+    def write(self, message: Message) -> str:
+        return "" if not self.inbound and self.peer in self.lost else super().write(message)
+
+
 class Lenient(TcpConnection):
     """What is wrong in a message, but understandable, is understood."""
 
@@ -413,6 +452,10 @@ DEFECTS = (
     Defect("no-version-byte", connection=SilentStart),
     Defect("waits-for-oversized-frames", connection=Patient),
     Defect("lenient-reader", connection=Lenient),
+    Defect("ends-on-empty-frames", connection=EndsOnEmptyFrame),
+    Defect("waits-for-destinations", connection=WaitsForDestination),
+    Defect("impatient-with-destinations", connection=Impatient),
+    Defect("loses-destinations", connection=LosesDestination),
     Defect("malformed-frame-ends-all", connection=Infectious),
     Defect("guessable-addresses", entropy=Counting()),
     Defect("reused-address", make=ReusesAddress),

@@ -39,6 +39,9 @@ TEETH: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "ignores-changed-answers": (("restarted-peer",), {"3.11"}),
     "dies-of-malformed-answers": (("malformed-answers",), {"14.4"}),
     "one-address": (("hello",), {"14.2"}),
+    "ends-on-empty-frames": (("empty-frames",), {"14.1"}),
+    "waits-for-destinations": (("silent-version",), {"14.1"}),
+    "impatient-with-destinations": (("slow-version",), {"14.1"}),
     "never-misses": (("missed-keepalives",), {"6.5"}),
 }
 OURS = ("none", "none-ockam", "none-transient")

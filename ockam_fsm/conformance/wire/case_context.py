@@ -190,8 +190,8 @@ class CaseContext:
         if version != VERSION:
             raise NoVersion(f"the node's version byte is {version.hex()}, not 01")
 
-    async def listen(self) -> RawListener:
-        """Where the node can reach the kit."""
+    async def listen(self, greeting: bytes = VERSION) -> RawListener:
+        """Where the node can reach the kit, which begins each connection with `greeting`, as a node does."""
         own = self.target.own_address or join_host(self.wires[0].peer.own_host, 0)
         if own == NOWHERE:
             raise NotApplicable("the node cannot reach the kit (--own-address none)")
@@ -199,6 +199,7 @@ class CaseContext:
             listener = await RawListener.at(own)
         except (OSError, LocalSessionError) as error:
             raise Undecided(f"the kit cannot listen at {own}: {error}") from None
+        listener.greeting = greeting
         self.listeners.append(listener)
         return listener
 

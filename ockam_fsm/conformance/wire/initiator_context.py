@@ -24,7 +24,6 @@ from ockam_fsm.conformance.wire.case_context import (
 from ockam_fsm.conformance.wire.record import Record
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.net.raw_peer import RawListener, now, pause
-from ockam_fsm.runtime.encoding.frames import VERSION
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session.handshake import GENERATION, Place, worker_route
 from ockam_fsm.runtime.session.signals import Answer, Close, Hello, Keepalive, KeepaliveAnswer, Signal
@@ -112,15 +111,17 @@ class InitiatorContext(CaseContext):
         return asked
 
     async def start(self) -> None:
-        """Have the node begin anew."""
+        """Have the node begin anew. What it still says of an earlier case is not asked for by a greeting."""
+        greeting, self.listener.greeting = self.listener.greeting, b""
         while self.listener.pending():  # of an earlier case
             (await self.listener.next(1.0)).abort()
         await self._begin()
+        self.listener.greet(greeting)
 
     async def take_connections(self) -> None:
         """The node's new connections are wires from now on."""
         while self.listener.pending():
-            self._welcome(self.adopt(await self.listener.next(1.0), "kit" if not self.wires else "kit, again"))
+            self.adopt(await self.listener.next(1.0), "kit" if not self.wires else "kit, again")
 
     async def hello(self, seconds: float) -> Asked | None:
         """The next hello, on whatever connection; None: none in time."""
@@ -134,9 +135,6 @@ class InitiatorContext(CaseContext):
             if now() >= deadline:
                 return None
             await pause(POLL_SECONDS)
-
-    def _welcome(self, wire: Wire) -> None:
-        wire.peer.send(VERSION)
 
     def _asked(self, wire: Wire, message: Message) -> Asked | None:
         """None: it closes a session of an earlier case."""

@@ -14,12 +14,13 @@ from ockam_fsm.conformance.report.findings import Expected, Verdict
 from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import EVERYTHING, Case, Choice
 from ockam_fsm.conformance.wire.case_context import Run
-from ockam_fsm.conformance.wire.cases import consuming, initiators, publishing
+from ockam_fsm.conformance.wire.cases import consuming, initiator_connections, initiators, publishing
 from ockam_fsm.conformance.wire.initiator_context import Begin, InitiatorContext, Watched
 from ockam_fsm.conformance.wire.kit import GRACE_SECONDS, MOST_SILENT, OWN_BUSINESS, Progress
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.net.raw_peer import RawListener, at_most, now, pause
+from ockam_fsm.runtime.encoding.frames import VERSION
 from ockam_fsm.tools.clock import utc_minute
 
 OTHERS = {
@@ -30,7 +31,7 @@ NOT_JUDGED = dict.fromkeys(("3.1", "3.10", "6.1", "6.6", "7.1", "7.2", "7.5"), O
 
 
 CASES: Mapping[str, Sequence[Case]] = {
-    "responder": initiators.CASES,
+    "responder": (*initiators.CASES, *initiator_connections.CASES),
     "stream": (*publishing.CASES, *consuming.CASES),
 }
 """By what the kit is. A stream service judges publishers in profile `generation`, consumers in profile `ockam`."""
@@ -60,6 +61,7 @@ class InitiatorKit:
         self.began = now()
 
     async def judge(self, listener: RawListener, expected: Sequence[Expected] = ()) -> Report:
+        listener.greeting = VERSION
         try:
             with suppress(TimeoutError):
                 await at_most(self.target.pace.run_seconds + GRACE_SECONDS, self._all(listener))

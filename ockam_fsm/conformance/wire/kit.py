@@ -33,6 +33,7 @@ from ockam_fsm.conformance.wire.case_context import (
 )
 from ockam_fsm.conformance.wire.cases import (
     connections,
+    destinations,
     generations,
     handshakes,
     publishers,
@@ -55,8 +56,9 @@ Progress = Callable[[int, int, str], None]
 
 SESSION_CASES: Sequence[Case] = (*handshakes.CASES, *generations.CASES, *timing.CASES)
 STREAM_CASES: Sequence[Case] = (*streams.CASES, *publishers.CASES)
-ALL_CASES: Sequence[Case] = (*connections.CASES, *STREAM_CASES, *SESSION_CASES)
-NAME_NO_SESSION = {one.name for one in (*connections.CASES, *STREAM_CASES)}
+PLAIN_CASES: Sequence[Case] = (*connections.CASES, *destinations.CASES, *STREAM_CASES)
+ALL_CASES: Sequence[Case] = (*PLAIN_CASES, *SESSION_CASES)
+NAME_NO_SESSION = {one.name for one in PLAIN_CASES}
 NEED_NO_SESSION = NAME_NO_SESSION | {"handshake"}
 MOST_SILENT = 2
 GRACE_SECONDS = 1.0

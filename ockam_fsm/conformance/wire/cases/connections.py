@@ -1,4 +1,4 @@
-"""Connections and frames: the version byte, what a node reads and refuses, and the connections that it makes itself.
+"""Connections to the node under test and their frames: the version byte, what a node reads and refuses.
 
 Source: clauses 14.1 and 14.4; `tests/vectors/ockam-elixir-wire.json` for what real nodes write and read.
 """
@@ -15,16 +15,12 @@ from ockam_fsm.conformance.wire.case_context import (
     Deviation,
     NotApplicable,
     Run,
-    Undecided,
-    Wire,
     any_hello,
     frame,
     fresh,
-    no_connection,
     payload,
 )
-from ockam_fsm.net.raw_peer import Ended, RawListener, RawPeer, now, pause
-from ockam_fsm.net.routes import tcp
+from ockam_fsm.net.raw_peer import Ended, pause
 from ockam_fsm.runtime.encoding.frames import MAX_FRAME_BYTES, VERSION, encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 
@@ -32,7 +28,6 @@ CASES: list[Case] = []
 ROBUSTNESS, LIVENESS, SAFETY, LEAK = Severity.ROBUSTNESS, Severity.LIVENESS, Severity.SAFETY, Severity.LEAK
 VERSION_SECONDS = 5.0
 """Clause 14.1: how long a connection may stay without a version byte."""
-RELAYED = 20
 Make: TypeAlias = Callable[[bytes, bytes, bytes], bytes]
 """A body from its encoded onward route, return route and payload."""
 
@@ -220,82 +215,6 @@ async def flood(lab: CaseContext) -> str:
     if not await wire.peer.flushed(lab.patience) or not await wire.echoes(note=True):
         raise Deviation(wire.missing("reply after a flood of 1000 messages"))
     return "served as before"
-
-
-# Connections that the node makes --------------------------------------------------------------------------------------
-
-
-@case("14.1", LEAK, into=CASES)
-async def one_connection(lab: CaseContext) -> str:
-    """Messages to one TCP destination travel over one connection, in order."""
-    wire, listener = await lab.wire(), await lab.listen()
-    mine = await relayed(lab, wire, listener, range(RELAYED))
-    arrived = await numbers(lab, mine, RELAYED)
-    if listener.accepted > 1:
-        raise Deviation(f"{RELAYED} messages to one destination made {listener.accepted} connections")
-    if arrived != list(range(RELAYED)):
-        raise Deviation(f"{RELAYED} messages arrived as {arrived}")
-    return f"{RELAYED} messages, one connection, in order"
-
-
-@case("14.1", SAFETY, into=CASES)
-async def order_on_reconnect(lab: CaseContext) -> str:
-    """When a connection of the node's breaks, what it sends over the next one is in order, and nothing twice."""
-    wire, listener = await lab.wire(), await lab.listen()
-    first = await relayed(lab, wire, listener, range(5))
-    await numbers(lab, first, 5)
-    first.peer.reset()
-    lab.record.note("the connection is reset", first.name)
-    await wire.settled()
-    try:
-        second = await relayed(lab, wire, listener, range(5, 5 + RELAYED))
-    except NotApplicable:
-        raise Undecided("the node does not connect again within the patience of the kit") from None
-    arrived = await numbers(lab, second, RELAYED)
-    if not arrived:
-        raise Undecided("no message came over the new connection")
-    if arrived != sorted(set(arrived)):
-        raise Deviation(f"messages arrived as {arrived} over the new connection")
-    return f"{len(arrived)} of {RELAYED} messages came over the new connection, in order"
-
-
-@case("14.1", LIVENESS, into=CASES)
-async def unreachable_destination(lab: CaseContext) -> str:
-    """While messages wait for a destination that does not answer, nothing else waits."""
-    wire, listener = await lab.wire(), await lab.listen()
-    nowhere = tcp(listener.where)
-    for _ in range(3):
-        wire.send((nowhere, local("x")), b"waits", (fresh(),), "to a destination that says nothing")
-    if not await wire.echoes(note=True):
-        raise Deviation(wire.missing("reply while other messages wait for their connection"))
-    return "everything else goes on"
-
-
-async def relayed(lab: CaseContext, wire: Wire, listener: RawListener, which: range) -> Wire:
-    """Have the node send numbered messages to the kit's listener; the result is the connection that it makes."""
-    destination = tcp(listener.where)
-    for number in which:
-        wire.send((destination, local("numbered")), str(number).encode(), (), f"to tcp://kit: {number}")
-    try:
-        peer: RawPeer = await listener.next(lab.patience)
-    except TimeoutError:
-        raise NotApplicable(no_connection(listener.where)) from None
-    mine = lab.adopt(peer, "kit, as a destination")
-    mine.peer.send(VERSION)
-    await lab.expect_version(mine)
-    return mine
-
-
-async def numbers(lab: CaseContext, wire: Wire, most: int) -> list[int]:
-    """The numbers that arrive over one connection, until all are here or no more come."""
-    arrived: list[int] = []
-    deadline = now() + lab.patience
-    while len(arrived) < most and now() < deadline:
-        message = await wire.hear(local("numbered"), seconds=min(1.0, lab.patience))
-        if message is None and arrived:
-            break
-        arrived += [int(message.payload)] if message is not None and message.payload.isdigit() else []
-    return arrived
 
 
 def answerable(lab: CaseContext, back: Address) -> bytes:

@@ -21,7 +21,6 @@ from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role
 from ockam_fsm.net.raw_peer import now, pause
 from ockam_fsm.net.routes import tcp
-from ockam_fsm.runtime.encoding.frames import VERSION
 from ockam_fsm.runtime.session.handshake import GENERATION
 from ockam_fsm.runtime.session.signals import Answer, Error, Hello, Keepalive
 
@@ -180,7 +179,6 @@ async def asks_by_itself(lab: CaseContext) -> str:
     except TimeoutError:
         raise Deviation("it does not ask: no connection to where the hello's initialization route leads") from None
     mine = lab.adopt(peer, "kit, as a contact")
-    mine.peer.send(VERSION)
     message = await mine.need(contact, what="hello of the responder")
     asked = read(message)
     if not isinstance(asked, Hello) or asked.session_id != attempt.session_id:
