@@ -15,16 +15,21 @@ import shutil
 import subprocess
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Coroutine
 from hashlib import sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+from ockam_fsm.net.event_loop import run
 from tests.net.ports import kept_address
 
 CRATE = Path(__file__).parent / "rust_node"
 SOURCES = ("Cargo.lock", "Cargo.toml", "core2/Cargo.toml", "core2/src/lib.rs", "src/main.rs")
 START_SECONDS = 30.0
+DEADLINE_SECONDS = 300.0
+"""Of one test. Nothing waits for it unless it fails."""
+
 ERROR_CHARACTERS = 2000
 
 
@@ -55,6 +60,16 @@ def program() -> Path:
         shutil.copy(target / "debug" / "rust_node", copy.name)
     Path(copy.name).rename(built)
     return built
+
+
+def with_rust(main: Coroutine[Any, Any, None]) -> None:
+    """Run a test, and fail it where it hangs."""
+
+    async def bounded() -> None:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await main
+
+    run(bounded())
 
 
 class RustNode:

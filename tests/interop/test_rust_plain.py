@@ -18,8 +18,8 @@ from ockam_fsm.runtime.encoding.frames import encode_frame
 from ockam_fsm.runtime.encoding.message import local
 from ockam_fsm.runtime.node.workers import echo
 from tests.interop.channel_by_hand import Mailbox
-from tests.interop.rust_peer import RustNode
-from tests.net.tcp_helpers import Client, over_tcp
+from tests.interop.rust_peer import RustNode, with_rust
+from tests.net.tcp_helpers import Client
 
 pytestmark = pytest.mark.interop
 DEVIATIONS = Path(__file__).parents[2] / "examples" / "conformance" / "ockam-rust.toml"
@@ -37,7 +37,7 @@ def test_an_echo_of_any_size(size: int, tmp_path: Path) -> None:
             assert reply.payload == payload
             assert reply.tracing_context is not None  # with Rust's `std` it is always a text
 
-    over_tcp(main())
+    with_rust(main())
 
 
 def test_ten_thousand_messages(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_ten_thousand_messages(tmp_path: Path) -> None:
                 asked = (node.request(f"tcp://{rust.where}/echo", payload) for payload in payloads)
                 assert [reply.payload for reply in await asyncio.gather(*asked)] == payloads
 
-    over_tcp(main())
+    with_rust(main())
 
 
 def test_hops_are_on_the_way_there_and_back(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_hops_are_on_the_way_there_and_back(tmp_path: Path) -> None:
             assert reply.payload == b"through two hops"
             assert reply.return_route[1:] != ()
 
-    over_tcp(main())
+    with_rust(main())
 
 
 def test_a_relay_leads_to_who_registered(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_relay_leads_to_who_registered(tmp_path: Path) -> None:
             reply = await node.request(f"tcp://{rust.where}/us/echo", b"through a relay")
             assert reply.payload == b"through a relay"
 
-    over_tcp(main())
+    with_rust(main())
 
 
 def test_requests_go_on_after_a_kill_and_a_restart(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_requests_go_on_after_a_kill_and_a_restart(tmp_path: Path) -> None:
                 await rust.start()
                 assert rust.identifier == before
 
-    over_tcp(main())
+    with_rust(main())
 
 
 def test_the_kit_finds_what_is_known_to_deviate_and_nothing_else(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_the_kit_finds_what_is_known_to_deviate_and_nothing_else(tmp_path: Path)
         }  # fmt: skip
         assert report.exit_code == 0
 
-    over_tcp(main())
+    with_rust(main())
 
 
 @pytest.mark.parametrize("form", [*READABLE, *UNREADABLE])
@@ -120,4 +120,4 @@ def test_which_forms_of_a_frame_are_read(form: str, tmp_path: Path) -> None:
                 with pytest.raises(EOFError):
                     await client.message()
 
-    over_tcp(main())
+    with_rust(main())
