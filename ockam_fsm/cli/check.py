@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 REPORT_SECONDS = 0.2
 VERY_SLOW_WAYS = ("lossy", "closed", "initiator-among-strangers", "responder-among-strangers")
-SLOW_WAYS = (*VERY_SLOW_WAYS, "restarts", "ockam")
+SLOW_WAYS = (*VERY_SLOW_WAYS, "restarts", "ockam", "secure")
 """Ways whose worlds are large where sessions are persistent; they are begun first, so that no core waits at the end."""
 
 

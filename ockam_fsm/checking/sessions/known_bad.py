@@ -33,6 +33,7 @@ from ockam_fsm.checking.sessions.mutant_sessions import (
 from ockam_fsm.checking.sessions.node_world import wrong_nodes
 from ockam_fsm.checking.sessions.open_environment import strangers
 from ockam_fsm.checking.sessions.pair_config import PairConfig
+from ockam_fsm.checking.sessions.secure_worlds import among_strangers, in_channel, secure
 from ockam_fsm.checking.sessions.session_actors import (
     INITIATOR,
     OPEN,
@@ -43,6 +44,7 @@ from ockam_fsm.checking.sessions.session_actors import (
     SEND,
     WITHDRAW,
 )
+from ockam_fsm.checking.sessions.symbolic_channel import SymbolicProfile
 from ockam_fsm.checking.sessions.worlds import closed, config_of, lossy, ockam, orders, reopened, world_of
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.kernel.machine import Row
@@ -138,6 +140,11 @@ def _reissued(config: PairConfig) -> World:
     return world_of(config, "data", Network("unordered", 2, ("drop", "duplicate")), given)
 
 
+def _two_sent(config: PairConfig) -> World:
+    """There is room for both under way, so that what is lost is seen to be lost."""
+    return world_of(config, "secure", Network("unordered", 3, ("drop",)), {INITIATOR: {OPEN: 1, SEND: 2}})
+
+
 def _responder_renegotiates() -> PairConfig:
     """A one-sided session whose responder runs the table of a two-sided one."""
     return replace(config_of(ONE_SIDED), variants=((Role.RESPONDER, table(TWO_SIDED, Role.RESPONDER)),))
@@ -210,6 +217,7 @@ def _members() -> Iterator[KnownBad]:
     yield from _taken_back()
     yield from _owing()
     yield from _ending()
+    yield from _in_channels()
 
 
 def _negotiating() -> Iterator[KnownBad]:
@@ -375,6 +383,27 @@ def _ending() -> Iterator[KnownBad]:
     yield KnownBad(
         "unconfirmed-number-stays", "two forged hellos would lock the true initiator out", "S4",
         strangers(Role.RESPONDER, _session(UnconfirmedNumberStays)),
+    )  # fmt: skip
+
+
+def _in_channels() -> Iterator[KnownBad]:
+    """Secure channels, and those who wait at their door."""
+    deaf, forgetful = SymbolicProfile(keeps_alive=False), SymbolicProfile(refuses_replays=False)
+    yield KnownBad(
+        "permanent-deafness", "after some losses in a row one end would never hear the other again", "R8",
+        _two_sent(in_channel(config_of(ONE_SIDED), deaf)),
+    )  # fmt: skip
+    yield KnownBad(
+        "orphaned-handshakes", "a stranger's first messages would fill a host for ever", "R5",
+        among_strangers(_dropping(EXPLICIT_TRANSIENT, "orphaned-handshakes", Effect.START_NEGOTIATION)),
+    )  # fmt: skip
+    yield KnownBad(
+        "replay-is-read", "who copies a message on its way could have it acted on twice", "S36",
+        secure(config_of(EXPLICIT_TRANSIENT), forgetful),
+    )  # fmt: skip
+    yield KnownBad(
+        "anybody-is-trusted", "who answers first would be taken for the peer", "S37",
+        among_strangers(config_of(EXPLICIT_TRANSIENT), SymbolicProfile(trusts_anybody=True)),
     )  # fmt: skip
 
 

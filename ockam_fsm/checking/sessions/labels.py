@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable
 
 from ockam_fsm.checking.naming import spoken
+from ockam_fsm.checking.sessions.symbolic_channel import CONFIRMATION, STRANGER, TALK, Term, term_of
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.encoding.message import Address, Message
@@ -60,6 +61,8 @@ def said(message: Message, of_data: Callable[[bytes], str] = text_of) -> str:
     """One message, as people call it. `of_data` says what is in data of the application."""
     if not message.onward_route:
         return "a message to nowhere"
+    if (term := term_of(message.payload)) is not None:
+        return _of_term(message, term, of_data)
     if message.payload[:1] and message.payload[0] in _TAGS:
         try:
             signal = GENERATION.decode(message.payload, Place.WORKER, message.return_route)
@@ -69,6 +72,16 @@ def said(message: Message, of_data: Callable[[bytes], str] = text_of) -> str:
             return f"{of_data(signal.payload)}{_within(message)}"
         return _signal(signal, _within(message))
     return _in_profile_ockam(message)
+
+
+def _of_term(message: Message, term: Term, of_data: Callable[[bytes], str]) -> str:
+    """As in profile `generation`, with the nonce, and with the author where that is not who speaks there."""
+    if term.message == CONFIRMATION:
+        what = f"confirmation{_within(message)}"
+    else:
+        what = said(Message(message.onward_route, message.return_route, term.plaintext), of_data)
+    number = f" nonce {term.nonce}" if term.message == TALK else ""
+    return what + number + (" of a stranger" if term.author == STRANGER else "")
 
 
 def _within(message: Message) -> str:

@@ -147,6 +147,17 @@ def has_budget(config: PairConfig) -> Callable[[End, End], bool]:
     return holds
 
 
+def established_with_budget(config: PairConfig) -> Callable[[End, End], bool]:
+    """Established together, and if the session is persistent, with two attempts left."""
+
+    def holds(initiator: End, responder: End) -> bool:
+        image = initiator.session
+        left = image is not None and (not config.session_type.persistent or _attempts_left(image, config))
+        return left and established_together(initiator, responder)
+
+    return holds
+
+
 def _attempts_left(image: Snapshot, config: PairConfig) -> bool:
     return config.attempts is None or image.attempts + 2 <= config.attempts
 

@@ -18,6 +18,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from ockam_fsm.checking.properties import Step
 from ockam_fsm.checking.sessions.pair_config import SESSION_ID
 from ockam_fsm.checking.sessions.safety import (
+    accepted_requests,
     arrival,
     largest,
     live_links,
@@ -35,6 +36,7 @@ from ockam_fsm.checking.sessions.session_actors import (
     Packet,
 )
 from ockam_fsm.checking.sessions.session_step import NEGOTIATIONS, SessionStep, is_own
+from ockam_fsm.checking.sessions.symbolic_channel import TALK, Open, SymbolicProfile, term_of
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.vocabulary import Creation, Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
@@ -49,6 +51,7 @@ from ockam_fsm.runtime.session.session import Snapshot
 from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
+    Confirmation,
     Data,
     GoingAway,
     Hello,
@@ -136,7 +139,8 @@ def _failures_are_told(deed: SessionStep, notices: Sequence[commands.Notice]) ->
         if notice.reason == NO_ROOM:
             told = _is_full(deed)
         else:
-            told = not ends or (number < place and notice.reason == ends[0].reason)
+            before = number < place or notice.request in accepted_requests(deed.step)
+            told = not ends or (before and notice.reason == ends[0].reason)
         if not told:
             return False
     letters = [letter for letter in deed.did(commands.DeadLetter) if isinstance(letter, commands.DeadLetter)]
@@ -321,17 +325,30 @@ def peer_is_told(deed: SessionStep) -> bool:
     messages = [send.message for send in deed.did(commands.Send) if isinstance(send, commands.Send)]
     sent = [(signal_of(message, profile), message) for message in messages]
     said = Counter(type(signal) for signal, _ in sent if not isinstance(signal, Data | None))
-    expected = Counter(kind for kind in _owed(deed) if profile.keeps_alive or kind in (Hello, Answer))
+    expected = Counter(kind for kind in _owed(deed) if _can_be_said(deed, kind))
     return said == expected and all(_fits(deed, signal, message) for signal, message in sent)
+
+
+def _can_be_said(deed: SessionStep, kind: type[Signal]) -> bool:
+    """The profile has words for it, and in a channel there is a nonce left for it."""
+    profile = deed.settings.profile
+    if kind in (Hello, Answer, Confirmation) or not isinstance(profile, SymbolicProfile):
+        return profile.keeps_alive or kind in (Hello, Answer)
+    image = deed.before if kind is Close else deed.after
+    channel = image.current_protection if image is not None else None
+    if kind in (GoingAway, Superseded) or not isinstance(channel, Open):
+        return False
+    used = len(deed.did(commands.Send)) if kind is not Close else 0
+    return (profile.keeps_alive or kind is Close) and channel.sent - used < profile.nonces
 
 
 def _fits(deed: SessionStep, signal: Signal | None, message: Message) -> bool:
     """What is said names the generation that it is about, or is said in it."""
     match signal:
-        case Keepalive():
+        case Keepalive() | Confirmation():
             return _is_said_in(message, deed.after.current if deed.after is not None else None)
         case KeepaliveAnswer():
-            return deed.address == message.return_route[0]
+            return message.return_route == _back(deed.address, message)
         case Close(number=number, address=address):
             return (message.onward_route, number, address) == _closing(deed)
         case GoingAway():
@@ -355,7 +372,7 @@ def _owed(deed: SessionStep) -> Iterator[type[Signal]]:
         yield KeepaliveAnswer
     began = isinstance(deed.signal, Answer) and deed.adopts
     if began or (deed.fired(Timer.KEEPALIVE) and after is not None and after.state is State.ESTABLISHED):
-        yield Keepalive
+        yield Confirmation if began and isinstance(deed.settings.profile, SymbolicProfile) else Keepalive
     by_itself = deed.ordered(CLOSE) or (deed.fired(Timer.IDLE) and deed.was is State.ESTABLISHED)
     if deed.ends and by_itself and _closing(deed) is not None:
         yield Close
@@ -385,7 +402,14 @@ def _last_to_hear(image: Snapshot | None) -> Link | None:
 
 
 def _is_said_in(message: Message, link: Link | None) -> bool:
-    return link is not None and (message.onward_route, message.return_route) == (link.route, (link.inner,))
+    routes = message.onward_route, message.return_route
+    return link is not None and routes == (link.route, _back(link.inner, message))
+
+
+def _back(address: Address | None, message: Message) -> Route:
+    """The return route of what is said in a generation; inside an open channel nobody sees it."""
+    term = term_of(message.payload)
+    return () if address is None or (term is not None and term.message == TALK) else (address,)
 
 
 def _heard_in_previous(deed: SessionStep) -> bool:

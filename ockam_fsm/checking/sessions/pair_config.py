@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, SessionMachine
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.runtime.session.config import SessionConfig
-from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.session.handshake import GENERATION, Profile
 from ockam_fsm.runtime.session.session import Session
 
 SESSION_ID = bytes(16)
@@ -40,8 +40,8 @@ class PairConfig:
     variants: tuple[tuple[Role, SessionMachine], ...] = ()
 
     def settings(self, role: Role) -> SessionConfig:
-        """Declared limits of one end. In profile `ockam` every responder is a transient one (clause 2.4)."""
-        fresh_responders = role is Role.RESPONDER and self.profile is OCKAM
+        """Declared limits of one end. Where nothing names sessions every responder is a transient one (clause 2.4)."""
+        fresh_responders = role is Role.RESPONDER and not self.profile.names_sessions
         return SessionConfig(
             EXPLICIT_TRANSIENT if fresh_responders else self.session_type,
             role,
@@ -55,6 +55,6 @@ class PairConfig:
 
     def session_id(self, incarnation: int) -> bytes:
         """A transient session that is opened again after a restart is another session."""
-        if self.profile is OCKAM:
+        if not self.profile.names_sessions:
             return b""
         return SESSION_ID if self.session_type.persistent else bytes(15) + bytes([incarnation + 1])

@@ -20,6 +20,7 @@ from ockam_fsm.checking.properties import (
     sometimes,
     sometimes_step,
 )
+from ockam_fsm.checking.sessions import authenticity as authentic
 from ockam_fsm.checking.sessions import liveness as live
 from ockam_fsm.checking.sessions import obligations as owes
 from ockam_fsm.checking.sessions import ordered
@@ -27,6 +28,7 @@ from ockam_fsm.checking.sessions import safety as safe
 from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, Refused
 from ockam_fsm.checking.sessions.session_step import every_deed
+from ockam_fsm.checking.sessions.symbolic_channel import SymbolicProfile
 from ockam_fsm.machines.vocabulary import Role
 
 BOTH = (INITIATOR, RESPONDER)
@@ -103,6 +105,28 @@ def conduct(config: PairConfig) -> Iterator[Property]:
     yield always_step("S29", "what is taken back is not sent, and the session goes on as it was", taken_back)
     if config.session_type.renegotiated_by(Role.RESPONDER):
         yield always_step("S27", "a collision has one winner", safe.collision_has_a_winner(config.profile))
+
+
+def authenticity(config: PairConfig) -> Iterator[Property]:
+    """What a secure channel promises, for worlds whose profile is one."""
+    profile = config.profile
+    if not isinstance(profile, SymbolicProfile):
+        return
+    yield always_step(
+        "S36",
+        "in a channel, what is delivered was written by the peer of that handshake, and is delivered once",
+        authentic.delivered_once(profile),
+    )
+    yield always_step(
+        "S37",
+        "a message that is forged, replayed, reflected or out of its window is a dead letter and changes nothing",
+        authentic.strangers_change_nothing(profile),
+    )
+    yield recoverable(
+        "R8", "an established pair with budget left comes to hear each other again; a transient one may close instead",
+        authentic.hear_each_other(profile, persistent=config.session_type.persistent),
+        over=BOTH, given=live.established_with_budget(config),
+    )  # fmt: skip
 
 
 def refusals(config: PairConfig) -> Iterator[Property]:

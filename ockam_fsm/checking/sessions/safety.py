@@ -33,6 +33,7 @@ from ockam_fsm.checking.sessions.session_actors import (
     Packet,
     started_attempt,
 )
+from ockam_fsm.checking.sessions.symbolic_channel import SymbolicProfile, overheard, plaintext_of
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.vocabulary import Role, State
@@ -81,6 +82,8 @@ def signal_of(message: Message, profile: Profile) -> Signal | None:
 def _signal_of(message: Message, name: str) -> Signal | None:
     if not message.onward_route:
         return None
+    if name == SymbolicProfile.name:
+        return overheard(message.payload)
     handshake = message.onward_route[-1].value.endswith(b"h")
     static = message.onward_route[-1] in (HOST_ADDRESS, CONTACT)
     place = Place.NEGOTIATION_START if static else Place.HANDSHAKE if handshake else Place.WORKER
@@ -115,6 +118,11 @@ def closes(close: Close, image: Snapshot) -> bool:
 
 def reaches(link: Link, address: Address) -> bool:
     return address in (link.inner, link.handshake) or address.value.startswith(link.reply_prefix)
+
+
+def is_sent_in(packet: Packet, link: Link) -> bool:
+    """Whether data was sent in the generation of this link. Where nothing names it, its starter's address does."""
+    return packet.sent_in in (link.generation.rank, link.generation.address)
 
 
 def restarted(step: Step) -> bool:
@@ -162,7 +170,7 @@ def keeps_its_state(profile: Profile) -> StepPredicate:
         for key, before, after in changes(step):
             lost = before is not None and after is not None and before.has_state and not after.has_state
             backs = [deliver.return_route[0].value for deliver in emitted(step, key, commands.Deliver)]
-            moved = profile.keeps_alive and any(back != outer for back in backs)
+            moved = profile.carries_routes and any(back != outer for back in backs)
             if moved or (lost and not restarted(step)):
                 return False
         return True
@@ -212,7 +220,7 @@ def _concerns(image: Snapshot, packet: Packet, signal: Signal | None) -> bool:
         case Hello(generation=generation):
             return generation.rank > largest(image)
         case Answer(generation=None):
-            return any(packet.message.onward_route[0] == link.handshake for link in links)
+            return any(reaches(link, packet.message.onward_route[0]) for link in links)
         case Answer(generation=generation):
             return any(link.generation == generation for link in links)
         case Superseded(address=address):
@@ -220,7 +228,7 @@ def _concerns(image: Snapshot, packet: Packet, signal: Signal | None) -> bool:
         case Close() as close if packet.message.onward_route[0] in (HOST_ADDRESS, CONTACT):
             return closes(close, image)
         case Data() if packet.sent_in is not None:
-            return any(link.generation.rank == packet.sent_in for link in links)
+            return any(is_sent_in(packet, link) for link in links)
     return any(reaches(link, packet.message.onward_route[0]) for link in links)
 
 
@@ -237,14 +245,15 @@ def route_belongs_to_generation(profile: Profile) -> StepPredicate:
             links = [link for image in (before, after) if image is not None for link in live_links(image)]
             for send in emitted(step, key, commands.Send):
                 route = send.message.onward_route
-                if not isinstance(signal_of(send.message, profile), talk) or not send.message.return_route:
+                hidden = profile.carries_routes and not profile.names_sessions  # return routes are, in an open channel
+                if not isinstance(signal_of(send.message, profile), talk) or not (hidden or send.message.return_route):
                     continue
                 if not any(link.route == route[: len(link.route)] and _same_generation(link, route) for link in links):
                     return False
         return True
 
     def _same_generation(link: Link, route: tuple[Address, ...]) -> bool:
-        if not profile.keeps_alive or not link.route:
+        if not profile.names_sessions or not link.route:
             return bool(link.route)
         named = re.search(rb"/(\d+)([ir])w$", route[len(link.route) - 1].value)
         starter = "i" if link.generation.starter is Role.INITIATOR else "r"
@@ -309,13 +318,14 @@ def one_outcome(step: Step) -> bool:
         open_before = {request.identifier for request in before.requests} if before is not None else set()
         open_after = {request.identifier for request in after.requests} if after is not None else set()
         outcomes = [n.notice.request for n in emitted(step, key, commands.Notify) if isinstance(n.notice, kinds)]
-        if len(outcomes) != len(set(outcomes)) or not set(outcomes) <= open_before | _accepted(step):
+        if len(outcomes) != len(set(outcomes)) or not set(outcomes) <= open_before | accepted_requests(step):
             return False
         if after is not None and not _requests_wait_somewhere(after):
             return False
         withdrawn = step.event == Order(WITHDRAW)
         reported = set[Hashable]() if withdrawn else open_before - open_after
-        if set(outcomes) & open_after or (not restarted(step) and set(outcomes) != reported):
+        at_once = set(outcomes) & accepted_requests(step)  # its generation had no keys left for it
+        if set(outcomes) & open_after or (not restarted(step) and set(outcomes) != reported | at_once):
             return False
     return True
 
@@ -331,7 +341,7 @@ def _requests_wait_somewhere(image: Snapshot) -> bool:
     return True
 
 
-def _accepted(step: Step) -> set[str]:
+def accepted_requests(step: Step) -> set[str]:
     """The identifiers that a request accepted in this step may have (numbered, or all alike)."""
     return {"q", f"q{step.before.accepted + 1}"} if step.event == Order(REQUEST) else set()
 
@@ -351,7 +361,7 @@ def delivered_in_its_generation(step: Step) -> bool:
             continue
         links = [*live_links(before), *live_links(after)]
         address = packet.message.onward_route[0]
-        if not any(link.generation.rank == packet.sent_in and reaches(link, address) for link in links):
+        if not any(is_sent_in(packet, link) and reaches(link, address) for link in links):
             return False
     return True
 
@@ -394,7 +404,7 @@ def transmitted(step: Step, key: Key) -> list[bytes]:
     """Payloads of the application that left in this step, in order."""
     found = []
     for send in emitted(step, key, commands.Send):
-        payload = send.message.payload
+        payload = plaintext_of(send.message.payload)
         if payload[:1] == DATA_TAG:
             data = GENERATION.decode(payload, Place.WORKER, send.message.return_route)
             assert isinstance(data, Data)

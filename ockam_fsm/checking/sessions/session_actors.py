@@ -21,10 +21,11 @@ from ockam_fsm.checking.actors import CORRUPT, BoundReached, Deliver, Disabled, 
 from ockam_fsm.checking.naming import spoken
 from ockam_fsm.checking.sessions.labels import said, state_of
 from ockam_fsm.checking.sessions.pair_config import SESSION_ID, PairConfig
+from ockam_fsm.checking.sessions.symbolic_channel import TALK, keys_of, plaintext_of, term_of
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
 from ockam_fsm.machines.vocabulary import Creation, Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, local
-from ockam_fsm.runtime.session.commands import CancelTimer, Command, RequestTimer, Send, SetTimer, Timer
+from ockam_fsm.runtime.session.commands import CancelTimer, Command, DeadLetter, RequestTimer, Send, SetTimer, Timer
 from ockam_fsm.runtime.session.commands import Deliver as Delivered
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
 from ockam_fsm.runtime.session.host import Host, HostSnapshot, Key, Owned
@@ -90,7 +91,8 @@ class End(NamedTuple):
     """What an actor is between two events.
 
     `memory` is what durable storage holds per session: its number, and whether its state is there. `rested` says that
-    a back-off has expired since this end's last attempt. `accepted` counts messages of the application.
+    a back-off has expired since this end's last attempt. `accepted` counts messages of the application. `heard`: what
+    was read in the channels that are open, if they are protected.
     """
 
     sessions: tuple[tuple[Key, Snapshot], ...] = ()
@@ -99,6 +101,7 @@ class End(NamedTuple):
     memory: tuple[tuple[Key, int, bool], ...] = ()
     rested: bool = True
     accepted: int = 0
+    heard: frozenset[bytes] = frozenset()
 
     @property
     def label(self) -> str:
@@ -152,7 +155,7 @@ class InitiatorActor:
         commands = _act(session, event, end, self.config)
         _perform(self.name, [(None, command) for command in commands], {None: session}, self.peer, out)
         after = ((None, _stripped(session.snapshot(), self.config)),)
-        return _moved(end, event, end._replace(sessions=after), self.config)
+        return _moved(end, event, end._replace(sessions=after), self.config, out)
 
     def _session(self, end: End) -> Session:
         config = self.config
@@ -214,7 +217,7 @@ class ResponderActor:
             raise BoundReached("spawns")
         _perform(self.name, owned, host.sessions, self.peer, out)
         sessions = tuple((key, _stripped(image, self.config)) for key, image in host.snapshot().sessions)
-        return _moved(end, event, end._replace(sessions=sessions, spawned=host.spawned), self.config)
+        return _moved(end, event, end._replace(sessions=sessions, spawned=host.spawned), self.config, out)
 
     def _host(self, end: End) -> Host:
         config = self.config
@@ -372,18 +375,33 @@ def _named(key: Key, timer: Hashable) -> Hashable:
 def _sent_in(session: Session | None, message: Message) -> Hashable:
     """The generation that data is sent in, named so that both ends of either profile name it alike."""
     link = session.current if session is not None else None
-    if session is None or link is None or not session.settings.profile.keeps_alive:
+    if session is None or link is None or not session.settings.profile.carries_routes:
         return None
-    tag = message.payload[:1]
-    return link.generation.rank if tag == DATA_TAG and message.onward_route == link.route else None
+    if plaintext_of(message.payload)[:1] != DATA_TAG or message.onward_route != link.route:
+        return None
+    return link.generation.rank if session.settings.profile.names_sessions else link.generation.address
 
 
-def _moved(before: End, event: Event, after: End, config: PairConfig) -> End:
+def _moved(before: End, event: Event, after: End, config: PairConfig, out: Outbox) -> End:
     """Move the ghosts along. Messages are counted only where they are told apart, or no world would be finite."""
     expired = isinstance(event, Fire) and _timer(event) is Timer.BACK_OFF
     accepted = config.distinct and isinstance(event, Order) and event.order in (SEND, REQUEST)
     rested = (before.rested or expired) and not started_attempt(before, after)
-    return after._replace(rested=rested or not after.sessions, accepted=after.accepted + accepted)
+    heard = after.heard if config.profile.names_sessions else _heard(event, after, out)
+    return after._replace(rested=rested or not after.sessions, accepted=after.accepted + accepted, heard=heard)
+
+
+def _heard(event: Event, after: End, out: Outbox) -> frozenset[bytes]:
+    """What was read in the open channels, with what has just arrived if it was not refused."""
+    live = {keys_of(image.current) for _, image in after.sessions if image.current is not None}
+    heard = after.heard
+    if isinstance(event, Deliver) and isinstance(event.payload, Packet):
+        message = event.payload.message
+        facts = [fact for record in out.records if isinstance(record, tuple) for fact in record]
+        if not any(isinstance(fact, DeadLetter) and fact.message == message for fact in facts):
+            heard |= {message.payload}
+    terms = [(payload, term) for payload in heard if (term := term_of(payload)) is not None]
+    return frozenset(one for one, term in terms if term.message == TALK and (term.starter, term.answerer) in live)
 
 
 def _timer(event: Fire) -> Hashable:

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeGuard
 
 from ockam_fsm.checking.actors import Fault, Fire, Order
 from ockam_fsm.checking.properties import Step
+from ockam_fsm.checking.sessions.authenticity import authentic, is_first
 from ockam_fsm.checking.sessions.pair_config import SESSION_ID, PairConfig
 from ockam_fsm.checking.sessions.safety import (
     Change,
@@ -28,6 +29,7 @@ from ockam_fsm.checking.sessions.safety import (
     signal_of,
 )
 from ockam_fsm.checking.sessions.session_actors import CLOSE, CONTACT, ERROR, HOST_ADDRESS, INITIATOR, RESPONDER, STOP
+from ockam_fsm.checking.sessions.symbolic_channel import SymbolicProfile
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import LOCAL, Address, Message
 from ockam_fsm.runtime.session import commands
@@ -38,6 +40,7 @@ from ockam_fsm.runtime.session.session import MAX_NUMBER_JUMP, Snapshot
 from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
+    Confirmation,
     Data,
     Error,
     GoingAway,
@@ -50,7 +53,7 @@ from ockam_fsm.runtime.session.signals import (
 
 NEGOTIATIONS = (State.NEGOTIATING, State.RENEGOTIATING)
 TALK = (Data, Keepalive, KeepaliveAnswer)
-SAID = (*TALK, Close, GoingAway, Error)
+SAID = (*TALK, Confirmation, Close, GoingAway, Error)
 """What is said on a messaging route."""
 
 
@@ -179,12 +182,14 @@ def every_deed(config: PairConfig, holds: Callable[[SessionStep], bool]) -> Step
             if step.event == Fault(ERROR):
                 link = (before.current or before.attempt) if before is not None else None
                 signal, address = Error(""), link.inner if link is not None else None
-            own = config.session_id(step.before.incarnation) if key is None else key
+            own = key if isinstance(key, bytes) else config.session_id(step.before.incarnation)
             other = isinstance(signal, Close) and signal.session_id != own
             other |= isinstance(signal, Hello) and key is None and signal.session_id != config.session_id(0)
             known = before.seen[0] if before is not None else _remembered(step, key)
             refused = packet is not None and _is_refused(packet.message, signal, known)
             refused |= isinstance(signal, Hello) and _could_never_ask(before, signal, settings)
+            if packet is not None and isinstance(config.profile, SymbolicProfile) and not is_first(packet.message):
+                refused |= not authentic(packet.message, before, step.before, config.profile)
             if other or refused or not _is_for(key, before, signal, address):
                 signal = address = None
             yield SessionStep(step, key, before, after, settings, signal, address)

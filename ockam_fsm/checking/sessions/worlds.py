@@ -29,6 +29,7 @@ from ockam_fsm.checking.sessions.normaliser import SessionNormaliser
 from ockam_fsm.checking.sessions.open_environment import strangers
 from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.properties import (
+    authenticity,
     conduct,
     recoverability,
     refusals,
@@ -83,6 +84,7 @@ def world_of(
         *conduct(config),
         *(refusals(config) if config.refusals else ()),
         *recoverability(config),
+        *authenticity(config),
         *(witness(one, config) for one in witnesses),
     )
     if config.refusals:

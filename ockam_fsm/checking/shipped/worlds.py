@@ -1,10 +1,11 @@
-"""Every world that is checked, and every machine that must be rejected: of sessions, nodes, streams and pipes."""
+"""Every world that is checked, and every machine that must be rejected: of sessions, nodes, channels, streams, pipes."""
 
 from __future__ import annotations
 
 from ockam_fsm.checking.pipes.known_bad import wrong_pipes
 from ockam_fsm.checking.pipes.worlds import pipe_worlds
 from ockam_fsm.checking.sessions.known_bad import KnownBad, known_bad
+from ockam_fsm.checking.sessions.secure_worlds import secure_worlds
 from ockam_fsm.checking.sessions.worlds import all_worlds
 from ockam_fsm.checking.streams.known_bad import wrong_streams
 from ockam_fsm.checking.streams.worlds import stream_worlds
@@ -12,7 +13,7 @@ from ockam_fsm.checking.world import World
 
 
 def shipped_worlds() -> tuple[World, ...]:
-    return (*all_worlds(), *stream_worlds(), *pipe_worlds())
+    return (*all_worlds(), *secure_worlds(), *stream_worlds(), *pipe_worlds())
 
 
 def shipped_known_bad() -> tuple[KnownBad, ...]:

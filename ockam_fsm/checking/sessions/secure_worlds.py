@@ -1,0 +1,125 @@
+"""The secure channel in closed worlds: the real session, with the symbols of `symbolic_channel.py` for cryptography.
+
+    secure             loses, duplicates and reorders; a request and its response travel
+    secure-strangers   the same two ends, and a stranger who says at any time whatever terms can be made or copied
+
+Rule 1: explicit sessions, transient and one-sided: two-sided ones need generations on the wire.
+Rule 2: what is refused may be said without end; a first message, which makes a responder, once.
+Left out: a stranger who alters routes. He can delay a channel, as whoever cuts a cable can, and R8 says what is left.
+Source: spec/sessions.md section 18.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from itertools import product
+
+from ockam_fsm.checking.actors import Deliver
+from ockam_fsm.checking.sessions.pair_config import PairConfig
+from ockam_fsm.checking.sessions.session_actors import (
+    CLOSE,
+    HOST_ADDRESS,
+    INITIATOR,
+    OPEN,
+    REQUEST,
+    RESPONDER,
+    SEND,
+    Packet,
+)
+from ockam_fsm.checking.sessions.symbolic_channel import (
+    ANSWER,
+    CONFIRMATION,
+    HELLO,
+    STRANGER,
+    SYMBOLIC,
+    TALK,
+    SymbolicProfile,
+    Term,
+    written,
+)
+from ockam_fsm.checking.sessions.worlds import Orders, config_of, world_of
+from ockam_fsm.checking.world import Network, World
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
+from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.session.signals import Answer, Data, Generation, Hello
+
+SECURE_TYPES = (EXPLICIT_TRANSIENT, EXPLICIT_PERSISTENT_ONE_SIDED)
+
+
+def secure(config: PairConfig, profile: SymbolicProfile = SYMBOLIC) -> World:
+    """`profile`: how the channel behaves; checks need wrong ones."""
+    network = Network("unordered", 2, ("drop", ("duplicate", 1)))
+    given: Orders = {INITIATOR: {OPEN: 1, REQUEST: 1}}
+    return world_of(in_channel(config, profile), "secure", network, given, {}, ("W1", "W4", "W7"))
+
+
+def in_channel(config: PairConfig, profile: SymbolicProfile) -> PairConfig:
+    """The declared limits that worlds with a channel share."""
+    return replace(config, profile=profile, capacity=2, spawns=2, generations=2)
+
+
+def among_strangers(config: PairConfig, profile: SymbolicProfile = SYMBOLIC) -> World:
+    """A stranger speaks without end, to either end: every kind of term that he can make or may have copied."""
+    orders: Orders = {
+        INITIATOR: {OPEN: 1, SEND: 1, CLOSE: 1, **dict.fromkeys(_said(said_to_initiator()), None)},
+        RESPONDER: {Deliver(_first(), STRANGER): 1, **dict.fromkeys(_said(said_to_responder()), None)},
+    }
+    config = replace(in_channel(config, profile), misses=0)
+    return world_of(config, "secure-strangers", Network("unordered", 1, ("drop",)), orders, {}, ("W1", "W7"))
+
+
+def _said(packets: Iterator[Packet]) -> Iterator[Deliver]:
+    return (Deliver(packet, STRANGER) for packet in packets)
+
+
+def _first() -> Packet:
+    """The first message of a stranger's own handshake."""
+    hello = Hello(b"", Generation(1, Role.INITIATOR, local(b"stranger/1iw")))
+    return _packet(HOST_ADDRESS.value, Term(HELLO, b"stranger/1iw", b"", STRANGER, plaintext=written(hello)))
+
+
+def said_to_initiator() -> Iterator[Packet]:
+    """What arrives at the addresses of the first two attempts: answers in the stranger's name, what the responder has
+    answered to others, what this end has said itself, and what is sealed with keys of the stranger's own."""
+    for number, other in ((1, 2), (2, 1)):
+        starter, spawned = f"initiator0/{number}iw".encode(), f"responder0.{number}/1iw".encode()
+        yield _packet(starter, _answer(starter, b"stranger/1iw", STRANGER))
+        yield _packet(starter, _answer(f"initiator0/{other}iw".encode(), spawned, RESPONDER))
+        yield from _in_open_channel(starter, starter, spawned, INITIATOR)
+
+
+def said_to_responder() -> Iterator[Packet]:
+    """The same at the host's address, and at those of the first two responders, whichever handshake they are in."""
+    yield _packet(HOST_ADDRESS.value, Term(TALK, b"initiator0/1iw", b"responder0.1/1iw", INITIATOR, plaintext=_DATA))
+    for number, spawn in product((1, 2), (1, 2)):
+        starter, spawned = f"initiator0/{number}iw".encode(), f"responder0.{spawn}/1iw".encode()
+        yield _packet(spawned, Term(CONFIRMATION, b"stranger/1iw", spawned, STRANGER))
+        yield _packet(spawned, _answer(starter, spawned, RESPONDER))
+        yield from _in_open_channel(spawned, starter, spawned, RESPONDER)
+
+
+def _in_open_channel(address: bytes, starter: bytes, answerer: bytes, own: str) -> Iterator[Packet]:
+    """What this end has said itself, and what the stranger has made up, near the window and far ahead of it."""
+    for author, nonce in product((own, STRANGER), (0, 9)):
+        yield _packet(address, Term(TALK, starter, answerer, author, nonce, _DATA))
+
+
+_DATA = written(Data(b"m"))
+
+
+def _answer(starter: bytes, answerer: bytes, author: str) -> Term:
+    answer = Answer(b"", Generation(1, Role.INITIATOR, local(starter)), local(answerer), False)
+    return Term(ANSWER, starter, answerer, author, plaintext=written(answer))
+
+
+def _packet(address: bytes, term: Term) -> Packet:
+    return Packet(Message((local(address),), (local("stranger/1iw"),), term.encode()))
+
+
+@cache
+def secure_worlds() -> tuple[World, ...]:
+    """The worlds of every type that a secure channel can be."""
+    return tuple(build(config_of(kind)) for kind in SECURE_TYPES for build in (secure, among_strangers))

@@ -1,0 +1,286 @@
+"""A secure channel in symbols: the profile `secure` in a world, its handshake of three messages and receive window.
+
+Theory: Dolev and Yao's model. Cryptography is perfect, so a payload is a term that says what it is: which message of
+which handshake, who wrote it, and its nonce. An end opens a term if its peer wrote it in this very handshake, and
+nothing else; whoever else handles it can keep it, copy it and move it. The session above is the real one.
+
+    message  1 hello   2 answer   3 confirmation   4 whatever follows, with a nonce of its direction
+    starter  the ephemeral key of the end that began: its inner address, which is fresh in every attempt
+    answerer the ephemeral key of the other end: its inner address
+    author   who wrote it; a stranger is somebody that neither end trusts
+
+Rule 1: a protection is a small hashable value, and equal ones behave alike.
+Rule 2: it refuses what `ockam_fsm/secure` refuses, within a window of a few nonces instead of thousands.
+Rule 3: an end that has used its nonces says no more. In the real channel they last for ever, and no world would end.
+Left out: keys that are stolen, identities that are distrusted later, and routes that are altered on the way.
+Source: spec/sessions.md section 18; D. Dolev, A. Yao, "On the security of public key protocols" (1983).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from types import MappingProxyType
+from typing import NamedTuple
+
+from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.runtime.encoding import bare
+from ockam_fsm.runtime.encoding.message import Address, Route
+from ockam_fsm.runtime.session.handshake import GENERATION, NO_RETURN_ROUTE, SESSION_ID_BYTES, Place, worker_route
+from ockam_fsm.runtime.session.link import Link
+from ockam_fsm.runtime.session.protection import Protection, Reading
+from ockam_fsm.runtime.session.signals import (
+    Answer,
+    Close,
+    Confirmation,
+    Data,
+    Generation,
+    Hello,
+    Keepalive,
+    KeepaliveAnswer,
+    Signal,
+)
+
+HELLO, ANSWER, CONFIRMATION, TALK = range(1, 5)
+"""Which message a term is."""
+
+AUTHOR: Mapping[Role, str] = MappingProxyType({Role.INITIATOR: "initiator", Role.RESPONDER: "responder"})
+STRANGER = "stranger"
+
+_TAG = 0xF0
+"""Terms begin with it plus the number of the message. No payload of another profile, and no data of a world, does."""
+_NO_ADDRESS = Address(0, b"")
+
+
+class Term(NamedTuple):
+    """A payload, as everybody sees it who is not bound by keys."""
+
+    message: int
+    starter: bytes
+    answerer: bytes
+    author: str
+    nonce: int = 0
+    plaintext: bytes = b""
+    """What it says, in profile `generation`; empty in the confirmation, which says nothing else."""
+
+    def encode(self) -> bytes:
+        """The payload."""
+        names = bare.data(self.starter) + bare.data(self.answerer) + bare.string(self.author)
+        return bare.u8(_TAG + self.message) + names + bare.uint(self.nonce) + bare.data(self.plaintext)
+
+
+@cache
+def term_of(payload: bytes) -> Term | None:
+    """The term that a payload is; None if it is none."""
+    if payload[:1] not in {bytes([_TAG + message]) for message in (HELLO, ANSWER, CONFIRMATION, TALK)}:
+        return None
+    reader = bare.Reader(payload)
+    message = reader.u8() - _TAG
+    return Term(message, reader.data(), reader.data(), reader.string(), reader.uint(), reader.data())
+
+
+def plaintext_of(payload: bytes) -> bytes:
+    """What a payload says under its protection; the payload itself where nothing protects it."""
+    term = term_of(payload)
+    return payload if term is None else term.plaintext
+
+
+def written(signal: Signal) -> bytes:
+    """The plaintext that says a signal: profile `generation`, which wants a session id where there is none here."""
+    if isinstance(signal, Hello | Answer | Close):
+        signal = replace(signal, session_id=bytes(SESSION_ID_BYTES))
+    return GENERATION.encode(signal)
+
+
+def keys_of(link: Link) -> tuple[bytes, bytes]:
+    """The ephemeral keys of a generation as one end knows them: the starter's, and the answerer's."""
+    if link.generation.address == link.inner:
+        return link.inner.value, link.route[-1].value if link.route else b""
+    return link.generation.address.value, link.inner.value
+
+
+def overheard(payload: bytes) -> Signal | None:
+    """What a term says, to a check that reads everything; None for other payloads."""
+    term = term_of(payload)
+    if term is None:
+        return None
+    if term.message == CONFIRMATION:
+        return Confirmation()
+    signal = GENERATION.decode(term.plaintext, Place.WORKER, ())
+    if isinstance(signal, Answer):
+        return replace(signal, session_id=b"", generation=None)
+    return replace(signal, session_id=b"") if isinstance(signal, Hello | Close) else signal
+
+
+@dataclass(frozen=True)
+class SymbolicProfile:
+    """The profile of secure channels in symbols.
+
+    Args:
+        keeps_alive: keepalives are said and answered.
+        nonces: how many messages each direction of a channel has.
+        reserve: how many of them are kept from the application.
+        lost: how many messages in a row may be lost; one after more is refused.
+        late: how many nonces behind the newest a message may be.
+        refuses_replays: False for a window that forgets what it has read.
+        trusts_anybody: True for an end that takes whoever answers for its peer.
+    """
+
+    keeps_alive: bool = True
+    nonces: int = 3
+    reserve: int = 1
+    lost: int = 1
+    late: int = 1
+    refuses_replays: bool = True
+    trusts_anybody: bool = False
+    name = "secure"
+    names_sessions = answers_once = False
+    carries_routes = True
+
+    def protection(self, role: Role) -> Protection:
+        """The beginning of a handshake."""
+        return Negotiating(self, role)
+
+    def speaks(self, signal: Signal) -> bool:
+        """False: nothing is said in the clear."""
+        return False
+
+    def encode(self, signal: Signal) -> bytes:
+        """Raises LocalSessionError: nothing is said in the clear."""
+        raise LocalSessionError(f"profile secure says no {type(signal).__name__} outside a channel")
+
+    def decode(self, payload: bytes, place: Place, return_route: Route) -> Signal:
+        """The first message of a handshake, which is all that comes in the clear.
+
+        Raises:
+            RemoteSessionError: it is another one, or has no way back.
+        """
+        if place is not Place.NEGOTIATION_START or _term(payload).message != HELLO:
+            raise bare.malformed("a handshake begins with a key")
+        return Hello(b"", Generation(1, Role.INITIATOR, _last(return_route)))
+
+    def trusts(self, role: Role, author: str) -> bool:
+        """An end of this role takes the author for its peer."""
+        return self.trusts_anybody or author == AUTHOR[Role(1 - role)]
+
+
+@dataclass(frozen=True)
+class Negotiating:
+    """A handshake under way. `turn`: which message comes next."""
+
+    profile: SymbolicProfile
+    role: Role
+    turn: int = HELLO
+    starter: bytes = b""
+    answerer: bytes = b""
+    complete = exhausted = False
+
+    @property
+    def peer(self) -> str | None:
+        return None
+
+    @property
+    def _writes(self) -> bool:
+        return (self.turn == ANSWER) is (self.role is Role.RESPONDER)
+
+    def speaks(self, signal: Signal) -> bool:
+        return self._writes and isinstance(signal, Hello | Answer | Keepalive)
+
+    def write(self, signal: Signal) -> tuple[bytes, Protection]:
+        starter, answerer, plaintext = self.starter, self.answerer, b""
+        match signal:
+            case Hello(generation=generation):
+                starter, plaintext = generation.address.value, written(signal)
+            case Answer(worker=worker):
+                answerer, plaintext = worker.value, written(signal)
+        term = Term(self.turn, starter, answerer, AUTHOR[self.role], plaintext=plaintext)
+        return term.encode(), self._after(starter, answerer)
+
+    def read(self, payload: bytes, return_route: Route) -> Reading:
+        term = _term(payload)
+        if self._writes or term.message != self.turn:
+            raise RemoteSessionError("out of turn", f"message {term.message} of a handshake")
+        if self.turn == HELLO:
+            return Reading(Confirmation(), newest=False, after=self._after(term.starter, b""))
+        known = (self.starter, self.answerer or term.answerer)
+        if (term.starter, term.answerer) != known or not self.profile.trusts(self.role, term.author):
+            raise RemoteSessionError("not authentic", "another handshake, or a peer that is not trusted")
+        starts = self.role is Role.INITIATOR
+        signal: Signal = Answer(b"", None, _last(return_route), False) if starts else Confirmation()
+        return Reading(signal, newest=False, after=self._after(*known))
+
+    def _after(self, starter: bytes, answerer: bytes) -> Protection:
+        if self.turn == CONFIRMATION:
+            return Open(self.profile, self.role, starter, answerer)
+        return Negotiating(self.profile, self.role, self.turn + 1, starter, answerer)
+
+
+@dataclass(frozen=True)
+class Open:
+    """An open channel. `sent`: the nonce of this end's next message. `read_nonces`: of the peer's, those that the
+    window covers; the last one is the newest."""
+
+    profile: SymbolicProfile
+    role: Role
+    starter: bytes
+    answerer: bytes
+    sent: int = 0
+    read_nonces: tuple[int, ...] = ()
+    complete = True
+
+    @property
+    def peer(self) -> str:
+        return AUTHOR[Role(1 - self.role)]
+
+    @property
+    def exhausted(self) -> bool:
+        return self.sent >= self.profile.nonces - self.profile.reserve
+
+    def speaks(self, signal: Signal) -> bool:
+        if isinstance(signal, Keepalive | KeepaliveAnswer) and not self.profile.keeps_alive:
+            return False
+        return self.sent < self.profile.nonces and isinstance(signal, Keepalive | KeepaliveAnswer | Data | Close)
+
+    def write(self, signal: Signal) -> tuple[bytes, Protection]:
+        author = AUTHOR[self.role]
+        term = Term(TALK, self.starter, self.answerer, author, self.sent, written(signal))
+        return term.encode(), replace(self, sent=self.sent + 1)
+
+    def read(self, payload: bytes, return_route: Route) -> Reading:
+        term = _term(payload)
+        here = (TALK, self.starter, self.answerer, self.peer)
+        if (term.message, term.starter, term.answerer, term.author) != here:
+            raise RemoteSessionError("not authentic", "the peer did not write it in this handshake")
+        newest = max(self.read_nonces, default=-1)
+        if term.nonce - newest - 1 > self.profile.lost:
+            raise RemoteSessionError("too far ahead", f"nonce {term.nonce} after {newest}")
+        if self.profile.refuses_replays and (term.nonce in self.read_nonces or term.nonce < newest - self.profile.late):
+            raise RemoteSessionError("replayed", f"nonce {term.nonce} after {newest}")
+        signal = overheard(payload)
+        assert signal is not None
+        if isinstance(signal, Close):
+            signal = Close(b"", 0, _NO_ADDRESS, "")
+        return Reading(signal, term.nonce > newest, replace(self, read_nonces=self._window(term.nonce)))
+
+    def _window(self, nonce: int) -> tuple[int, ...]:
+        read = sorted({*self.read_nonces, nonce})
+        return tuple(one for one in read if one >= read[-1] - self.profile.late)
+
+
+SYMBOLIC = SymbolicProfile()
+
+
+def _term(payload: bytes) -> Term:
+    term = term_of(payload)
+    if term is None:
+        raise bare.malformed("no term")
+    return term
+
+
+def _last(return_route: Route) -> Address:
+    if not return_route:
+        raise RemoteSessionError(NO_RETURN_ROUTE, "a handshake message that cannot be answered")
+    worker_route(return_route, return_route[-1])
+    return return_route[-1]
