@@ -1,0 +1,196 @@
+"""The symbols of the explorer and real cryptography agree on what is read and what is refused.
+
+Two handshakes at once, and a stranger who begins a third. Whatever anybody has ever said arrives anywhere, any number
+of times and in any order: so it is lost, late, replayed, reflected, or of another handshake.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+import pytest
+
+from ockam_fsm.checking.sessions.secure_worlds import said_to_initiator, said_to_responder, secure_worlds
+from ockam_fsm.checking.sessions.symbolic_channel import (
+    HELLO,
+    STRANGER,
+    SYMBOLIC,
+    Negotiating,
+    Open,
+    SymbolicProfile,
+    overheard,
+    term_of,
+)
+from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.runtime.encoding.message import Route, local
+from ockam_fsm.runtime.session.handshake import Place
+from ockam_fsm.runtime.session.protection import Protection
+from ockam_fsm.runtime.session.signals import (
+    Answer,
+    Close,
+    Confirmation,
+    Data,
+    Generation,
+    GoingAway,
+    Hello,
+    Keepalive,
+    KeepaliveAnswer,
+    Signal,
+)
+from ockam_fsm.secure.profile import SecureProfile
+from ockam_fsm.secure.transport import LATE_INTERVALS, MAX_LOST
+from ockam_fsm.secure.trust import TrustIdentifiers
+from tests.secure.helpers import NOW, own_identity, purpose_key
+
+ROOMY = SymbolicProfile(nonces=MAX_LOST, lost=MAX_LOST, late=32 * LATE_INTERVALS)
+TALK: tuple[Signal, ...] = (Data(b"x"), Keepalive(), KeepaliveAnswer(), Close(b"", 0, local(""), ""), GoingAway(""))
+
+
+@dataclass
+class Both:
+    """One end, in symbols and with cryptography."""
+
+    name: str
+    role: Role
+    symbols: Protection
+    keys: Protection
+    stranger: bool = False
+
+    def next_signal(self, random: Random) -> Signal:
+        """What a session would say next, whether or not it can."""
+        generation = Generation(1, Role.INITIATOR, local(self.name))
+        if not isinstance(self.symbols, Negotiating):
+            return random.choice(TALK)
+        if self.role is Role.RESPONDER:
+            return Answer(b"", generation, local(self.name), False)
+        return Hello(b"", generation) if self.symbols.turn == HELLO else Keepalive()
+
+    def write(self, signal: Signal) -> tuple[bytes, bytes] | None:
+        speaks = self.symbols.speaks(signal)
+        assert self.keys.speaks(signal) is speaks
+        if not speaks:
+            return None
+        said, self.symbols = self.symbols.write(signal)
+        sealed, self.keys = self.keys.write(signal)
+        term = term_of(said)
+        assert term is not None
+        return (term._replace(author=STRANGER).encode() if self.stranger else said), sealed
+
+    def read(self, said: bytes, sealed: bytes, back: Route) -> bool:
+        """Whether it was read; both agree, and on what it says."""
+        before = self.symbols
+        try:
+            signal, newest, self.keys = self.keys.read(sealed, back)
+        except RemoteSessionError:
+            with pytest.raises(RemoteSessionError):
+                self.symbols.read(said, back)
+            assert self.symbols == before
+            return False
+        same, newer, self.symbols = self.symbols.read(said, back)
+        assert (type(same), newer) == (type(signal), newest)
+        assert (self.symbols.complete, self.symbols.exhausted) == (self.keys.complete, self.keys.exhausted)
+        return True
+
+
+def ends(random: Random) -> list[Both]:
+    """Two pairs, and a stranger who begins a handshake with whoever answers."""
+    identifiers = {name: own_identity(name).identity.identifier for name in ("alice", "bob")}
+
+    def real(name: str, peer: str) -> SecureProfile:
+        return SecureProfile(purpose_key(name), TrustIdentifiers([identifiers[peer]]), lambda: NOW, random.randbytes)
+
+    made = []
+    for number in "12":
+        for name, peer, role in (("alice", "bob", Role.INITIATOR), ("bob", "alice", Role.RESPONDER)):
+            keys = real(name, peer).protection(role)
+            made.append(Both(name + number, role, ROOMY.protection(role), keys))
+    keys = real("mallory", "bob").protection(Role.INITIATOR)
+    return [*made, Both("mallory", Role.INITIATOR, ROOMY.protection(Role.INITIATOR), keys, stranger=True)]
+
+
+@pytest.mark.slow
+def test_symbols_refuse_what_cryptography_refuses() -> None:
+    read = refused = opened = 0
+    for seed in range(12):
+        random = Random(seed)
+        everybody = ends(random)
+        ever_said: list[tuple[bytes, bytes, Route]] = []
+        for _ in range(250):
+            end = random.choice(everybody)
+            written = end.write(end.next_signal(random))
+            if written is not None:
+                ever_said.append((*written, (local(end.name),)))
+            if ever_said:
+                weights = range(1, len(ever_said) + 1)  # mostly what was said lately, or no handshake would end
+                (message,) = random.choices(ever_said, weights)
+                took = random.choice(everybody).read(*message)
+                read, refused = read + took, refused + (not took)
+        opened += sum(isinstance(end.symbols, Open) for end in everybody)
+        assert not any(isinstance(end.symbols, Open) and end.symbols.starter == b"mallory" for end in everybody[:-1])
+    print(read, refused, opened)
+    assert read > 100
+    assert refused > 1000
+    assert opened > 12
+
+
+def channel(profile: SymbolicProfile = SYMBOLIC) -> tuple[Protection, Protection]:
+    """Both ends of an open channel."""
+    starter, answerer = profile.protection(Role.INITIATOR), profile.protection(Role.RESPONDER)
+    generation = Generation(1, Role.INITIATOR, local("s"))
+    first, starter = starter.write(Hello(b"", generation))
+    answerer = answerer.read(first, (local("s"),)).after
+    second, answerer = answerer.write(Answer(b"", generation, local("a"), False))
+    starter = starter.read(second, (local("a"),)).after
+    third, starter = starter.write(Keepalive())
+    signal, _, answerer = answerer.read(third, (local("s"),))
+    assert signal == Confirmation()
+    return starter, answerer
+
+
+def test_the_window_is_as_wide_as_it_says() -> None:
+    starter, answerer = channel(SymbolicProfile(nonces=9, lost=1, late=1))
+    said = []
+    for _ in range(6):
+        payload, starter = starter.write(Data(b"m"))
+        said.append(payload)
+    with pytest.raises(RemoteSessionError, match="too far ahead"):
+        answerer.read(said[2], ())
+    for nonce in (1, 0, 3, 2):
+        answerer = answerer.read(said[nonce], ()).after
+    for nonce in (0, 1, 2, 3):
+        with pytest.raises(RemoteSessionError, match="replayed"):
+            answerer.read(said[nonce], ())
+    assert answerer.read(said[5], ()).newest
+
+
+def test_used_nonces_say_no_more() -> None:
+    starter, _ = channel(SymbolicProfile(nonces=2))
+    _, starter = starter.write(Data(b"m"))
+    assert starter.exhausted
+    assert starter.speaks(Keepalive())
+    _, starter = starter.write(Keepalive())
+    assert not any(map(starter.speaks, TALK))
+
+
+def test_nothing_is_said_in_the_clear() -> None:
+    assert not any(map(SYMBOLIC.speaks, TALK))
+    with pytest.raises(LocalSessionError):
+        SYMBOLIC.encode(Data(b"m"))
+    for payload in (b"m", next(said_to_initiator()).message.payload):
+        with pytest.raises(RemoteSessionError):
+            SYMBOLIC.decode(payload, Place.NEGOTIATION_START, (local("s"),))
+
+
+def test_a_stranger_says_every_kind_of_term() -> None:
+    said = [packet.message.payload for packet in (*said_to_initiator(), *said_to_responder())]
+    terms = [term for term in map(term_of, said) if term is not None]
+    assert {term.message for term in terms} == {2, 3, 4}
+    assert {term.author for term in terms} == {"initiator", "responder", STRANGER}
+    assert all(overheard(payload) is not None for payload in said)
+
+
+def test_every_world_of_a_channel_has_what_a_channel_promises() -> None:
+    for world in secure_worlds():
+        assert {"S36", "S37", "R8"} <= {one.id for one in world.properties}
