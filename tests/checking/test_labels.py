@@ -9,6 +9,15 @@ import pytest
 from ockam_fsm.checking.naming import canonical, spoken
 from ockam_fsm.checking.sessions.labels import said
 from ockam_fsm.checking.sessions.session_actors import HOST_ADDRESS, End, KeyedTimer, Packet
+from ockam_fsm.checking.sessions.symbolic_channel import (
+    ANSWER,
+    CONFIRMATION,
+    HELLO,
+    STRANGER,
+    TALK,
+    Term,
+    written,
+)
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.session.commands import RequestTimer, Timer
@@ -34,8 +43,30 @@ WORKER, RESTARTED = local("responder0.1/1iw"), local("responder1.1/2iw")
 ID = bytes(16)
 
 
+def sealed(number: int, signal: Signal | None, author: str = "initiator", to: Address = WORKER) -> Message:
+    plaintext = b"" if signal is None else written(signal)
+    term = Term(number, FIRST.address.value, WORKER.value, author, 2 if number == TALK else 0, plaintext)
+    return Message((to,), (FIRST.address,), term.encode())
+
+
 def message(signal: Signal, to: Address = WORKER, profile: Profile = GENERATION) -> Message:
     return Message((to,), (local("initiator"),), profile.encode(signal))
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        (sealed(HELLO, Hello(b"", FIRST), to=HOST_ADDRESS), "hello 1i"),
+        (sealed(ANSWER, Answer(b"", FIRST, WORKER, False)), "answer 1i"),
+        (sealed(CONFIRMATION, None), "confirmation (1i)"),
+        (sealed(TALK, Keepalive()), "keepalive (1i) nonce 2"),
+        (sealed(TALK, Data(b"m1"), STRANGER), "data m1 (1i) nonce 2 of a stranger"),
+        (sealed(TALK, Close(b"", 1, FIRST.address, "")), "close (1i) nonce 2"),
+    ],
+)
+def test_terms_of_a_secure_channel(message: Message, words: str) -> None:
+    assert said(message) == words
+    assert spoken(Packet(message)) == words
 
 
 @pytest.mark.parametrize(

@@ -82,12 +82,12 @@ def signal_of(message: Message, profile: Profile) -> Signal | None:
 def _signal_of(message: Message, name: str) -> Signal | None:
     if not message.onward_route:
         return None
-    if name == SymbolicProfile.name:
-        return overheard(message.payload)
     handshake = message.onward_route[-1].value.endswith(b"h")
     static = message.onward_route[-1] in (HOST_ADDRESS, CONTACT)
     place = Place.NEGOTIATION_START if static else Place.HANDSHAKE if handshake else Place.WORKER
     try:
+        if name == SymbolicProfile.name:
+            return overheard(message.payload)
         return PROFILES[name].decode(message.payload, place, message.return_route)
     except RemoteSessionError:
         return None

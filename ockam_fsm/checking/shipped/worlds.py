@@ -1,4 +1,4 @@
-"""Every world that is checked, and every machine that must be rejected: of sessions, nodes, channels, streams, pipes."""
+"""Every world that is checked, and every machine that must be rejected."""
 
 from __future__ import annotations
 
