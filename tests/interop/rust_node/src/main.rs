@@ -14,13 +14,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ockam::identity::{
-    Identifier, Identities, SecureChannelListenerOptions, SecureChannelOptions,
-    SecureChannelSqlxDatabase, SecureChannels,
+    Identifier, Identities, SecureChannelListenerOptions, SecureChannelOptions, SecureChannelSqlxDatabase,
+    SecureChannels,
 };
 use ockam::tcp::{TcpConnectionOptions, TcpListenerOptions, TcpTransport};
 use ockam::{
-    route, Any, Context, NodeBuilder, RelayService, RelayServiceOptions, Result, Route, Routed,
-    SqlxDatabase, Worker,
+    route, Any, Context, NodeBuilder, RelayService, RelayServiceOptions, Result, Route, Routed, SqlxDatabase, Worker,
 };
 
 const USAGE: &str = "usage: rust_node serve [--port PORT] [--folder FOLDER] | connect HOST:PORT COUNT";
@@ -87,7 +86,9 @@ fn end_with_input() {
 
 async fn serve(ctx: Context, port: &str, folder: Option<&str>) -> Result<()> {
     let tcp = TcpTransport::get_or_create(&ctx)?;
-    let listener = tcp.listen(format!("127.0.0.1:{port}"), TcpListenerOptions::new()).await?;
+    let listener = tcp
+        .listen(format!("127.0.0.1:{port}"), TcpListenerOptions::new())
+        .await?;
     let arrivals = listener.flow_control_id();
     let channels = secure_channels(folder).await?;
     let identifier = identity(&channels, folder).await?;
@@ -100,7 +101,9 @@ async fn serve(ctx: Context, port: &str, folder: Option<&str>) -> Result<()> {
         ctx.flow_controls().add_consumer(&worker.into(), arrivals);
         ctx.flow_controls().add_consumer(&worker.into(), &inside);
     }
-    let relays = RelayServiceOptions::new().service_as_consumer(arrivals).relay_as_consumer(arrivals);
+    let relays = RelayServiceOptions::new()
+        .service_as_consumer(arrivals)
+        .relay_as_consumer(arrivals);
     RelayService::create(&ctx, "forwarding_service", relays)?;
     channels.create_secure_channel_listener(&ctx, &identifier, "api", options)?;
     println!("listening {} identifier {identifier}", listener.socket_string());
