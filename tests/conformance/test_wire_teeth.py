@@ -13,11 +13,11 @@ import pytest
 from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import no_spawner
-from ockam_fsm.conformance.wire.cases import connections
+from ockam_fsm.conformance.wire.kit import NAME_NO_SESSION, STREAM_CASES
 from tests.conformance.defective import defective_nodes, failures, judged, target
 from tests.conformance.defective_node import DEFECTS
 
-CONNECTION_CASES = {one.name for one in connections.CASES}
+CONNECTION_CASES = NAME_NO_SESSION - {one.name for one in STREAM_CASES}
 
 TEETH: dict[str, tuple[str, tuple[str, ...], set[str]]] = {
     # defect: kind of session, the cases that are about it, the clauses that it breaks
