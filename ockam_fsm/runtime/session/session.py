@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import NamedTuple
 
-from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.kernel.errors import EventRefused, LocalSessionError, RemoteSessionError
 from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.machines.request import RequestEvent, RequestState
 from ockam_fsm.machines.vocabulary import Event, State
@@ -264,11 +264,17 @@ class Session(Effects):
         return commands or []
 
     def _given(self, outgoing: Outgoing) -> list[Command]:
-        """A message of the application. With the last one that its keys protect, a generation ends (clause 18.3)."""
-        self._fire(Event.SEND, outgoing)
-        if self.current_protection is not None and self.current_protection.exhausted:
-            self._fire(Event.LOWER_LAYER_LOST, KEYS_USED_UP)
-        return self._take()
+        """A message of the application. A generation whose keys are used up protects no more of them: it has failed."""
+        if self.current_protection is None or not self.current_protection.exhausted:
+            return self._ordered(Event.SEND, outgoing)
+        self._fire(Event.LOWER_LAYER_LOST, KEYS_USED_UP)
+        try:
+            return self._ordered(Event.SEND, outgoing)
+        except EventRefused:  # too late to refuse: what follows from the failure must reach the owner
+            self.emit(DeadLetter(self.reason, outgoing))
+            if outgoing.request in self.requests:
+                self._abandon(outgoing.request, self.reason, KEYS_USED_UP)
+            return self._take()
 
     def _ordered(self, event: Event, cause: Cause = None) -> list[Command]:
         self._fire(event, cause)
