@@ -299,7 +299,8 @@ def _attempts_are_counted(deed: SessionStep, image: Snapshot) -> bool:
         return False
     if deed.starts:
         return image.attempts == before + 1
-    cleared = image.attempts == 0 and (deed.signal is not None)
+    proves = deed.signal is not None and not (isinstance(deed.signal, Answer) and deed.settings.profile.keeps_alive)
+    cleared = image.attempts == 0 and proves
     return image.attempts == before or cleared
 
 

@@ -360,8 +360,8 @@ class Session(Effects):
             raise RemoteSessionError("this end asks nobody")
         event = self._judge_answer(inbound, answer)
         self._fire(event, inbound)
-        # Where answers name no generation they are for one attempt only, and all that this end may ever hear.
-        if event is Event.ANSWER_CURRENT and not self.settings.profile.names_sessions:
+        # Where nobody answers keepalives an answer is for one attempt only, and all that this end may ever hear.
+        if event is Event.ANSWER_CURRENT and not self.settings.profile.keeps_alive:
             self._fire(Event.KEEPALIVE_ANSWERED)
 
     def _judge_answer(self, inbound: Inbound, answer: Answer) -> Event:

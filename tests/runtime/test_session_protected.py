@@ -1,6 +1,6 @@
-"""A generation whose keys are used up has failed; what its owner orders then is not lost without a word.
+"""Sessions over a protection: when its keys are used up, and what its second message proves.
 
-The channel is one of symbols with four messages in each direction, the last of them for the session itself.
+The channel is one of symbols. `SHORT` has four messages in each direction, the last of them for the session itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ockam_fsm.machines.vocabulary import SessionType, State
 from ockam_fsm.runtime.session.commands import CancelTimer, RequestFailed, TimedOut
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import KEYS_USED_UP
-from tests.helpers import End, established_pair, settle, tick
+from tests.helpers import End, drop, established_pair, open_pair, settle, tick, transfer
 
 SHORT = SymbolicProfile(nonces=4)
 
@@ -66,3 +66,22 @@ def test_what_is_refused_is_what_was_ordered() -> None:
     initiator.send(b"next")
     letters = [letter.message for letter in initiator.log if hasattr(letter, "message") and hasattr(letter, "reason")]
     assert letters == [Outgoing(b"next")]
+
+
+@pytest.mark.parametrize(("keeps_alive", "attempts"), [(True, 1), (False, 0)])
+def test_an_answer_renews_the_budget_only_where_nobody_answers_keepalives(keeps_alive: bool, attempts: int) -> None:
+    profile = SymbolicProfile(keeps_alive=keeps_alive)
+    initiator, responder = open_pair(EXPLICIT_PERSISTENT_ONE_SIDED, profile, attempts=2)
+    transfer(initiator, responder)
+    transfer(responder, initiator)
+    assert (initiator.state, initiator.session.attempts) == (State.ESTABLISHED, attempts)
+
+
+def test_a_peer_that_answers_and_hears_nothing_uses_the_budget_up() -> None:
+    initiator, responder = open_pair(EXPLICIT_PERSISTENT_ONE_SIDED, SHORT, attempts=2, misses=0)
+    for _ in range(2):
+        transfer(initiator, responder)
+        transfer(responder, initiator)
+        drop(initiator)  # the third message
+        tick(initiator, 20.0)
+    assert initiator.state is State.CLOSED
