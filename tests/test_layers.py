@@ -67,7 +67,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "net/streams": {*MODEL, "storage", "net"},
     "net/secure": {*MODEL, "secure", "net"},
     "simulation": {*MODEL},
-    "demo": {*MODEL, "secure", "storage", "tools", "net", "net/streams", "net/secure"},
+    "demo": {*MODEL, "projections", "secure", "storage", "tools", "net", "net/streams", "net/secure"},
     "tools": {"kernel"},
     # Departure: a finding carries the sequence chart that reproduces it, so conformance draws.
     "conformance": {*MODEL, "projections", "tools", "conformance/report", "conformance/reference",

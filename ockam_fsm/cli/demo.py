@@ -16,7 +16,8 @@ from rich.table import Table
 from ockam_fsm.cli.app import DIFFERS, JsonOption, command, err, fail, out, print_json
 
 if TYPE_CHECKING:
-    from ockam_fsm.demo.run import Event, Outcome, Run, SessionLine
+    from ockam_fsm.demo.news import Event
+    from ockam_fsm.demo.run import Outcome, Run, SessionLine
 
 PATIENCE_SECONDS = 60.0
 """So long nothing may happen: the time-outs of the layers add up to less, also on a slow machine."""
@@ -27,6 +28,9 @@ SHOWN = 8
 @command
 def demo(
     count: Annotated[int, typer.Option(min=4, max=100_000, help="How many messages the device sends at least.")] = 40,
+    trace: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what happens to this file, one JSON object a line.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Send messages through a secure channel over a stream over TCP, and kill each part in turn. Takes under a minute.
@@ -42,6 +46,7 @@ def demo(
 
     * `ockam-fsm demo`
     * `ockam-fsm demo --count 500`
+    * `ockam-fsm demo --count 4 --trace run.jsonl`: as the run that is drawn in diagrams/run-of-the-demo.svg
     * `ockam-fsm demo --json`: for each layer its sessions, and the summary
     """
     if find_spec("cryptography") is None:
@@ -54,7 +59,8 @@ def demo(
     with TemporaryDirectory(prefix="ockam-fsm-demo-") as folder:
         run = Run(Path(folder), count)
         try:
-            seconds = _watch(run, quiet=as_json)
+            with _kept(trace) as keep:
+                seconds = _watch(run, keep, quiet=as_json)
         except (RemoteSessionError, KilledProcessFailed) as error:
             fail(f"the demonstration did not end: {error}", "Try again; OCKAM_FSM_TRACEBACK=1 shows where.", DIFFERS)
     outcome = run.outcome
@@ -66,12 +72,29 @@ def demo(
         raise typer.Exit(DIFFERS)
 
 
-def _watch(run: Run, *, quiet: bool) -> float:
+@contextmanager
+def _kept(trace: Path | None) -> Iterator[Callable[[Event], object]]:
+    """Where events are written, if anywhere."""
+    from ockam_fsm.demo.news import written
+
+    if trace is None:
+        yield lambda event: None
+        return
+    try:
+        file = trace.open("w", encoding="ascii")
+    except OSError as error:
+        fail(f"cannot write {trace}: {error.strerror}.", "Choose another file with --trace.")
+    with file:
+        yield lambda event: file.write(f"{written(event)}\n")
+
+
+def _watch(run: Run, keep: Callable[[Event], object], *, quiet: bool) -> float:
     """Run it and show what happens. The result is how long it took, in seconds."""
     seconds = 0.0
     with _screen(run.outcome, quiet) as show:
         for event in run.events(PATIENCE_SECONDS):
             seconds = event.seconds
+            keep(event)
             show(event)
     return seconds
 

@@ -85,11 +85,13 @@ def recorded_charts() -> tuple[Chart, ...]:
     from ockam_fsm.checking.sessions.charts import chart_of
     from ockam_fsm.checking.sessions.scenarios import record, scenarios
     from ockam_fsm.checking.streams.scenarios import stream_scenarios
+    from ockam_fsm.demo.chart import recorded_chart
 
-    return tuple(
+    recorded = (
         chart_of(one.name, one.title, one.sentence, one.world, record(one))
         for one in (*scenarios(), *stream_scenarios())
     )
+    return (*recorded, recorded_chart())
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from ockam_fsm.demo import programs
-from ockam_fsm.demo.news import Changed, Confirmed, Finished, Layer, Ready, Received, Report, Sent
+from ockam_fsm.demo.news import Changed, Confirmed, Event, Finished, Layer, Ready, Received, Report, Sent
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.net.secure.channels import stored_identity
 from ockam_fsm.secure.identity_store import FileIdentityStore
@@ -84,16 +84,6 @@ class Outcome:
         line.established += change.after == "ESTABLISHED"
         if change.after == "TIMED_OUT" and change.cause:
             line.causes.append(change.cause)
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that happened: a report of a process, or (None) the text of what this run did to it."""
-
-    seconds: float
-    process: str
-    report: Report | None
-    text: str = ""
 
 
 class Run:
