@@ -138,6 +138,7 @@ bench: $(VENV)/.all ## the figures of benchmarks/README.md
 	$(BIN)/python -m benchmarks.tcp
 	$(BIN)/python -m benchmarks.storage
 	$(BIN)/python -m benchmarks.streams
+	$(BIN)/python -m benchmarks.channels
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .venv-newest .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -17,7 +17,8 @@ from ockam_fsm.cli.app import DIFFERS, JsonOption, command, err, fail, out, prin
 
 if TYPE_CHECKING:
     from ockam_fsm.demo.news import Event
-    from ockam_fsm.demo.run import Outcome, Run, SessionLine
+    from ockam_fsm.demo.outcome import Outcome, SessionLine
+    from ockam_fsm.demo.run import Run
 
 PATIENCE_SECONDS = 60.0
 """So long nothing may happen: the time-outs of the layers add up to less, also on a slow machine."""

@@ -8,7 +8,7 @@ Rule 2: only files that carry the label of generated files are ever removed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -63,10 +63,12 @@ def render(
     * `ockam-fsm render --check` lists what is missing, stale or left over, and draws nothing
     * `ockam-fsm render --into pictures`
     """
+    from ockam_fsm.demo.chart import recorded_layers
+
     if not into.is_dir():
         fail(f"{into} is not a folder.", "Name one that exists with --into, or create it.")
     try:
-        generated = Generated.of(catalogue(recorded_charts()))
+        generated = Generated.of(replace(catalogue(recorded_charts()), layerings=(recorded_layers(),)))
     except DefinitionError as error:
         fail(str(error), "Every S and R property needs a machine in checking/sessions/known_bad.py that it rejects.")
     found = compared(generated, into)

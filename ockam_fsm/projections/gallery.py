@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from ockam_fsm.kernel.machine import Machine
 from ockam_fsm.projections import dot, portable, sequence, sequence_svg
+from ockam_fsm.projections.layers import Layering, layers_to_dot
 from ockam_fsm.projections.markdown import to_markdown
 from ockam_fsm.projections.overview import Member, overview_inks, overview_to_dot
 from ockam_fsm.projections.pair import Messages, pair_to_dot
@@ -53,7 +54,8 @@ class Pair:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All machines: `pairs`, `family` (the overview shows it), those that stand `alone`, and `charts` of runs."""
+    """All machines: `pairs`, `family` (the overview shows it), those that stand `alone`; `layerings` and `charts` of
+    runs."""
 
     page: str
     pairs: tuple[Pair, ...]
@@ -62,7 +64,13 @@ class Catalogue:
     family_summary: str
     alone: tuple[Subject, ...]
     messages: Messages
+    layerings: tuple[Layering, ...] = ()
     charts: tuple[Chart, ...] = ()
+
+    def runs(self) -> Iterator[Layering | Chart]:
+        """Whatever shows a run."""
+        yield from self.layerings
+        yield from self.charts
 
     def subjects(self) -> Iterator[Subject]:
         for pair in self.pairs:
@@ -93,6 +101,7 @@ def pictures(catalogue: Catalogue) -> tuple[Picture, ...]:
         _overview(catalogue),
         *(pair_picture(pair, catalogue.messages) for pair in catalogue.pairs),
         *(machine_picture(subject) for subject in catalogue.subjects()),
+        *(_layers(one, catalogue.page) for one in catalogue.layerings),
     )
 
 
@@ -123,6 +132,11 @@ def pair_picture(pair: Pair, messages: Messages) -> Picture:
     return Picture(f"{DIAGRAMS}/{slug(pair.name)}", source, pair.left.page, dot.inks(left) | dot.inks(right), headings)
 
 
+def _layers(layering: Layering, page: str) -> Picture:
+    headings = {layering.title, *layering.nodes, *(row.name for row in layering.rows)}
+    return Picture(f"{DIAGRAMS}/{slug(layering.name)}", layers_to_dot(layering, page), page, {}, headings)
+
+
 def _overview(catalogue: Catalogue) -> Picture:
     title = catalogue.family_title
     source = overview_to_dot(catalogue.family, catalogue.page, title, catalogue.family_summary)
@@ -144,7 +158,7 @@ def _index(catalogue: Catalogue) -> str:
         )
         sections += [_machine(subject, "###") for subject in (pair.left, pair.right)]
     sections += [_machine(subject, "##") for subject in catalogue.alone]
-    sections += [_shown(slug(chart.name), chart.title, chart.sentence) for chart in catalogue.charts]
+    sections += [_shown(slug(one.name), one.title, one.sentence) for one in catalogue.runs()]
     return "\n\n".join(sections) + "\n"
 
 
@@ -164,7 +178,7 @@ def _contents(catalogue: Catalogue) -> str:
         catalogue.family_title,
         *(pair.name for pair in catalogue.pairs),
         *(subject.machine.name for subject in catalogue.alone),
-        *(chart.title for chart in catalogue.charts),
+        *(one.title for one in catalogue.runs()),
     ]
     # The anchors that Markdown viewers make from headings: lower case, hyphens for spaces, other marks dropped.
     return "\n".join(f"* [{t}](#{re.sub(r'[^a-z0-9 _-]', '', t.lower()).replace(' ', '-')})" for t in titles)

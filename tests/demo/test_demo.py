@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from ockam_fsm.demo.news import Changed, Confirmed, Finished, Layer, Received, Sent
+from ockam_fsm.demo.chart import recorded_chart, recorded_layers
+from ockam_fsm.demo.news import Changed, Confirmed, Event, Finished, Layer, Ready, Received, Sent, read, written
+from ockam_fsm.demo.outcome import Outcome
 from ockam_fsm.demo.programs import Processed
-from ockam_fsm.demo.run import KILLED, Outcome
+from ockam_fsm.demo.run import KILLED
 
 COMMAND = [sys.executable, "-m", "ockam_fsm.cli", "demo"]
 
@@ -98,6 +100,27 @@ def test_what_is_known_of_a_session() -> None:
     assert (line.state, line.generation, line.established, line.causes) == ("ESTABLISHED", 2, 2, ["no answer"])
     outcome.add("device", changed("ESTABLISHED", "CLOSED", "closed by order", 2))
     assert line.causes == ["no answer"], "an end by order is no failure"
+
+
+def test_a_trace_is_read_as_it_was_written() -> None:
+    events = [
+        Event(0.5, "hub", Ready()),
+        Event(1.0, "device", changed("ESTABLISHED", "TIMED_OUT", "no answer")),
+        Event(1.5, "client", None, "killed"),
+        *(Event(2.0, "device", one) for one in (Sent(1), Confirmed(1), Received(1, again=True), Finished())),
+    ]
+    assert list(read(map(written, events))) == events
+
+
+def test_the_run_that_is_drawn_is_one_of_the_demo() -> None:
+    chart = recorded_chart()
+    labels = [moment.label for moment in chart.moments]
+    assert labels.count("killed, and started again") == len(KILLED)
+    assert any(label.startswith("secure channel established, generation 2") for label in labels)
+    layers = {row.name: row for row in recorded_layers().rows}
+    assert list(layers) == [layer.value for layer in reversed(Layer)]
+    assert layers["secure channel"].ends["hub"] == ""
+    assert layers["secure channel"].ends["device"].startswith("1 session, ")
 
 
 def test_what_is_processed_outlives_the_process(tmp_path: Path) -> None:

@@ -1,0 +1,62 @@
+"""What became of a run: the sessions of each process, and the numbers that were sent, confirmed and processed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ockam_fsm.demo.news import Changed, Confirmed, Finished, Layer, Received, Report, Sent
+
+
+@dataclass
+class SessionLine:
+    """What is known of one session of one process."""
+
+    process: str
+    layer: Layer
+    session: str
+    state: str = "IDLE"
+    generation: int = 0
+    established: int = 0
+    """How often it was established: once, and once more for each renegotiation."""
+    causes: list[str] = field(default_factory=list)
+    """Why it failed, each time."""
+
+
+@dataclass
+class Outcome:
+    """What is known of the whole run."""
+
+    sessions: dict[tuple[str, str], SessionLine] = field(default_factory=dict)
+    sent: set[int] = field(default_factory=set)
+    confirmed: set[int] = field(default_factory=set)
+    received: set[int] = field(default_factory=set)
+    duplicates: int = 0
+    kills: list[str] = field(default_factory=list)
+    finished: bool = False
+
+    @property
+    def lost(self) -> int:
+        """Numbers that were sent and never answered, or answered and never processed."""
+        return len(self.sent - self.confirmed) + len(self.confirmed - self.received)
+
+    def add(self, process: str, report: Report) -> None:
+        match report:
+            case Changed():
+                self._changed(process, report)
+            case Sent(number):
+                self.sent.add(number)
+            case Confirmed(number):
+                self.confirmed.add(number)
+            case Received(number, again):
+                self.received.add(number)
+                self.duplicates += again
+            case Finished():
+                self.finished = True
+
+    def _changed(self, process: str, change: Changed) -> None:
+        key = process, change.session
+        line = self.sessions.setdefault(key, SessionLine(process, change.layer, change.session))
+        line.state, line.generation = change.after, change.generation
+        line.established += change.after == "ESTABLISHED"
+        if change.after == "TIMED_OUT" and change.cause:
+            line.causes.append(change.cause)
