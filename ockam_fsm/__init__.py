@@ -14,6 +14,7 @@ from ockam_fsm.kernel.errors import DefinitionError, EventRefused, LocalSessionE
 from ockam_fsm.kernel.machine import LIMIT, Comparison, Counter, Ignore, Machine, Part, Refuse, Row, Update
 from ockam_fsm.kernel.step import Configuration, Outcome, start, step
 from ockam_fsm.machines import MACHINES, REQUEST, SPAWNER, SUPERVISED, TYPES, table
+from ockam_fsm.machines.pipe_ordering import Ordering
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
     EXPLICIT_PERSISTENT_TWO_SIDED,
@@ -24,6 +25,7 @@ from ockam_fsm.machines.session import (
 )
 from ockam_fsm.machines.vocabulary import Creation, Effect, Event, Renegotiation, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
+from ockam_fsm.runtime.pipe.sender import PipeConfig
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
 from ockam_fsm.runtime.session.host import Host
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from ockam_fsm.net.connection import TcpLimits
     from ockam_fsm.net.node import TcpNode
     from ockam_fsm.net.observability import Metrics
+    from ockam_fsm.net.pipes import Pipe, pipe_receiver, pipe_spawner
     from ockam_fsm.net.session import TcpSession
     from ockam_fsm.net.streams.consumer import StreamConsumer
     from ockam_fsm.net.streams.publisher import StreamPublisher
@@ -78,9 +81,12 @@ __all__ = [
     "MemoryStorage",
     "Message",
     "Metrics",
+    "Ordering",
     "Outcome",
     "Outgoing",
     "Part",
+    "Pipe",
+    "PipeConfig",
     "Profile",
     "Refuse",
     "RemoteSessionError",
@@ -106,6 +112,8 @@ __all__ = [
     "Update",
     "driver_for",
     "local",
+    "pipe_receiver",
+    "pipe_spawner",
     "secure_profile",
     "start",
     "step",
@@ -116,6 +124,7 @@ _ON_FIRST_USE = {
     "FileIdentityStore": "secure.identity_store",
     "MemoryStorage": "storage.memory",
     "Metrics": "net.observability",
+    "Pipe": "net.pipes",
     "SqliteStorage": "storage.sqlite",
     "StreamConsumer": "net.streams.consumer",
     "StreamPublisher": "net.streams.publisher",
@@ -126,6 +135,8 @@ _ON_FIRST_USE = {
     "TcpSession": "net.session",
     "TrustEveryone": "secure.trust",
     "TrustIdentifiers": "secure.trust",
+    "pipe_receiver": "net.pipes",
+    "pipe_spawner": "net.pipes",
     "secure_profile": "net.secure.channels",
 }
 """Drawing and checking machines needs neither asyncio nor a database."""

@@ -39,10 +39,10 @@ from ockam_fsm.runtime.node.pipe_ends import ReceivingEnd, SendingEnd
 from ockam_fsm.runtime.node.router import Access
 from ockam_fsm.runtime.node.starting import check_free
 from ockam_fsm.runtime.pipe.receiver import ConfirmingReceiver, OrderingReceiver
-from ockam_fsm.runtime.pipe.sender import PipeSender, SenderConfig
+from ockam_fsm.runtime.pipe.sender import PipeConfig, PipeSender
 from ockam_fsm.runtime.session.handshake import GENERATION
 
-USUAL = SenderConfig()
+USUAL = PipeConfig()
 
 
 def pipe_receiver(
@@ -92,7 +92,7 @@ class Pipe:
         self,
         node: TcpNode,
         route: TextOrRoute,
-        config: SenderConfig = USUAL,
+        config: PipeConfig = USUAL,
         *,
         ordered: bool = False,
         name: NameOrAddress | None = None,
@@ -109,8 +109,8 @@ class Pipe:
             LocalSessionError: the route or an argument is of the wrong type, or the node has stopped.
         """
         node.require_running()
-        if not isinstance(config, SenderConfig):
-            raise LocalSessionError(f"config: {type(config).__name__}, a SenderConfig belongs")
+        if not isinstance(config, PipeConfig):
+            raise LocalSessionError(f"config: {type(config).__name__}, a PipeConfig belongs")
         self._node, self._route = node, check_route("route", route_of(route))
         self._core = None if ordered else PipeSender(config)
         self._name = None if name is None else address_of(name)
@@ -122,7 +122,7 @@ class Pipe:
         self._changed = asyncio.Event()
 
     @classmethod
-    def connect(cls, node: TcpNode, route: TextOrRoute, config: SenderConfig = USUAL, *, ordered: bool = False) -> Pipe:
+    def connect(cls, node: TcpNode, route: TextOrRoute, config: PipeConfig = USUAL, *, ordered: bool = False) -> Pipe:
         """A pipe in a persistent session of its own with the `pipe_spawner` at the end of `route`.
 
         Raises:

@@ -31,7 +31,7 @@ from ockam_fsm.runtime.node.pipe_ends import ReceivingEnd, SendingEnd
 from ockam_fsm.runtime.node.router import Access
 from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.pipe.receiver import ConfirmingReceiver, OrderingReceiver
-from ockam_fsm.runtime.pipe.sender import PipeSender, SenderConfig
+from ockam_fsm.runtime.pipe.sender import PipeConfig, PipeSender
 from ockam_fsm.runtime.session.config import BackOff
 from ockam_fsm.simulation.delivery_metrics import Delivery as Figures
 from ockam_fsm.simulation.faults import NO_FAULTS, Faults
@@ -186,7 +186,7 @@ class Measured:
 
 
 def measure(
-    delivery: Delivery, seed: int, runs: int, make: Callable[[SenderConfig], PipeSender] = PipeSender
+    delivery: Delivery, seed: int, runs: int, make: Callable[[PipeConfig], PipeSender] = PipeSender
 ) -> Measured:
     """Run a delivery so often, from this seed on. `make` makes the senders that confirm: checks need wrong ones."""
     done = [Run(delivery, number, make).figures() for number in range(seed, seed + runs)]
@@ -225,7 +225,7 @@ def _properties(one: Figures) -> Properties:
 class Run:
     """One run: nodes n0, n1, ... with a network between each two of them, and an application at either end."""
 
-    def __init__(self, delivery: Delivery, seed: int, make: Callable[[SenderConfig], PipeSender]) -> None:
+    def __init__(self, delivery: Delivery, seed: int, make: Callable[[PipeConfig], PipeSender]) -> None:
         self._delivery, self._make = delivery, make
         self._figures = Figures()
         self._hops = delivery.hops or (delivery,)
@@ -285,7 +285,7 @@ class Run:
         """
         for layer in reversed(layers):
             back = (tcp(node.name),) if route[0].type == LOCAL else ()
-            config = SenderConfig(layer.window or 1, MESSAGES, self._delivery.time_out)
+            config = PipeConfig(layer.window or 1, MESSAGES, self._delivery.time_out)
             core = self._make(config) if layer.ordering is None else None
             address = local(f"{way}.{layer.name}")
             SendingEnd(node.node.router, (*route, address), core, outer=address, access=Access.PUBLIC, back=back)

@@ -14,7 +14,7 @@ from ockam_fsm.checking.pipes.actors import (
     RESEND,
     SEND,
     SENDER,
-    PipeConfig,
+    PipeSetup,
     ReceiverActor,
     ReceiverEnd,
     SenderActor,
@@ -53,28 +53,28 @@ def test_every_property_of_pipes_is_judged_in_some_world() -> None:
 
 def test_what_waits_must_have_room_for_a_window() -> None:
     """Clause 17.7: else a message is confirmed that the index pipe has no room for, and it stands still."""
-    narrow = pipe_world("narrow", PipeConfig(WINDOW, Ordering.ABSOLUTE, capacity=0), messages=2)
+    narrow = pipe_world("narrow", PipeSetup(WINDOW, Ordering.ABSOLUTE, capacity=0), messages=2)
     found = explore(narrow)
     assert found["R7"].verdict is Verdict.REFUTED
     assert {found[one].verdict for one in ("S32", "S33", "S34")} == {Verdict.HOLDS}
 
 
 def test_an_index_pipe_alone_promises_no_arrival() -> None:
-    alone = pipe_world("alone", PipeConfig(ordering=Ordering.ABSOLUTE), messages=2)
-    around = pipe_world("around", PipeConfig(WINDOW, Ordering.ABSOLUTE), messages=2)
+    alone = pipe_world("alone", PipeSetup(ordering=Ordering.ABSOLUTE), messages=2)
+    around = pipe_world("around", PipeSetup(WINDOW, Ordering.ABSOLUTE), messages=2)
     arrival = next(one for one in around.properties if one.id == "R7")
     assert explore(replace(alone, properties=(arrival,)))["R7"].verdict is Verdict.REFUTED
     assert explore(around)["R7"].verdict is Verdict.HOLDS
 
 
 def test_what_cannot_be_read_changes_nothing() -> None:
-    config = PipeConfig(WINDOW)
+    config = PipeSetup(WINDOW)
     assert ReceiverActor(config).handle(ReceiverEnd(), Deliver(CORRUPT, SENDER), Outbox(RECEIVER)) == ReceiverEnd()
     assert SenderActor(config).handle(SenderEnd(), Deliver(CORRUPT, RECEIVER), Outbox(SENDER)) == SenderEnd()
 
 
 def test_what_is_not_possible_is_no_step() -> None:
-    config = PipeConfig(ordering=Ordering.STRICT)
+    config = PipeSetup(ordering=Ordering.STRICT)
     with pytest.raises(Disabled):
         SenderActor(config).handle(SenderEnd(), Fire(RESEND), Outbox(SENDER))
     with pytest.raises(Disabled):

@@ -13,13 +13,13 @@ from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.pipes import Pipe, pipe_receiver, pipe_spawner
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.node.workers import Context
-from ockam_fsm.runtime.pipe.sender import SenderConfig
+from ockam_fsm.runtime.pipe.sender import PipeConfig
 from ockam_fsm.runtime.session.config import BackOff
 from tests.net.fault_proxy import CHAOS, FaultProxy
 from tests.net.tcp_helpers import over_tcp, until
 
 APP = local("app")
-QUICK = SenderConfig(resend=BackOff(0.05, 1.6, 1.0))
+QUICK = PipeConfig(resend=BackOff(0.05, 1.6, 1.0))
 
 
 class App:

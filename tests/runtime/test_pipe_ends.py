@@ -21,7 +21,7 @@ from ockam_fsm.runtime.node.pipe_ends import IS_OVER, NOT_A_CONFIRMATION, RESEND
 from ockam_fsm.runtime.node.router import PRIVATE_ADDRESS, Access
 from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.pipe.receiver import ConfirmingReceiver, OrderingReceiver
-from ockam_fsm.runtime.pipe.sender import PipeSender, SenderConfig
+from ockam_fsm.runtime.pipe.sender import PipeConfig, PipeSender
 from tests.runtime.node_helpers import HOST, Counted, Inbox, Wires, settings, tcp
 
 APP: Route = (local("app"),)
@@ -40,7 +40,7 @@ def receivers(wires: Wires, ordering: Ordering = Ordering.ABSOLUTE, capacity: in
 
 
 def resend(node: Node, route: Route = TO_B, **options: Any) -> SendingEnd:
-    return SendingEnd(node.router, route, PipeSender(SenderConfig(**options)))
+    return SendingEnd(node.router, route, PipeSender(PipeConfig(**options)))
 
 
 def reasons(node: Node) -> list[str]:
@@ -131,6 +131,22 @@ def test_what_a_full_pipe_is_given_is_a_dead_letter() -> None:
     assert reasons(node) == ["too many messages wait to be confirmed", "unknown address"]
     assert end.unconfirmed == 1
     assert node.router.ledger.held_bytes == weight_of(through(end, b"1"))
+
+
+def test_what_the_pipe_inside_refuses_gets_no_index() -> None:
+    wires = Wires("a", "b")
+    inbox, inner = receivers(wires), resend(wires["a"], window=1, capacity=1)
+    outer = SendingEnd(wires["a"].router, (inner.outer, ORDERED), None)
+    wires["b"].stop(RELIABLE)
+    for payload in (b"1", b"2"):
+        wires["a"].route(through(outer, payload))
+    wires.pump()
+    assert reasons(wires["a"]) == ["too many messages wait to be confirmed"]
+    wires["b"].start_worker(RELIABLE, handler=ReceivingEnd(ConfirmingReceiver()), access=Access.PUBLIC)
+    wires.fire("a", RESEND)
+    wires["a"].route(through(outer, b"3"))
+    wires.pump()
+    assert inbox.payloads == [b"1", b"3"]
 
 
 def test_what_is_too_large_with_its_routes_is_a_dead_letter() -> None:

@@ -19,7 +19,7 @@ from ockam_fsm.runtime.pipe.commands import (
     SetResend,
     Transmit,
 )
-from ockam_fsm.runtime.pipe.sender import PipeSender, SenderConfig, SenderImage
+from ockam_fsm.runtime.pipe.sender import PipeConfig, PipeSender, SenderImage
 from ockam_fsm.runtime.session.config import BackOff
 
 DOUBLING = BackOff(1.0, 2.0, 3.0, 0.0)
@@ -30,7 +30,7 @@ OVER = Ignored("the sender is closed")
 
 def sender(*messages: bytes, window: int = 2, capacity: int = 4, resend: BackOff | None = DOUBLING) -> PipeSender:
     """A sender that has accepted these messages."""
-    one = PipeSender(SenderConfig(window, capacity, resend))
+    one = PipeSender(PipeConfig(window, capacity, resend))
     for message in messages:
         one.send(message)
     return one
@@ -152,4 +152,4 @@ def test_it_goes_on_from_its_image() -> None:
 @pytest.mark.parametrize("wrong", [{"window": 0}, {"capacity": 0}, {"window": True}, {"resend": 1.0}])
 def test_a_wrong_declaration_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(DefinitionError, match=next(iter(wrong))):
-        SenderConfig(**wrong)
+        PipeConfig(**wrong)

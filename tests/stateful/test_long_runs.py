@@ -19,6 +19,7 @@ from ockam_fsm.runtime.stream.publisher import Publisher
 from tests.stateful.ends import COVERED, END_MACHINES, EndMachine, TableOracle, reachable_cells
 from tests.stateful.nodes import NODE_MACHINES, NodeWalk
 from tests.stateful.pairs import PAIR_MACHINES
+from tests.stateful.pipes import PIPE_MACHINES
 from tests.stateful.sockets import SOCKET_MACHINES
 from tests.stateful.streams import PARTS, STREAM_MACHINES, SUBJECT
 from tests.stateful.test_machines import find_and_replay, run
@@ -95,6 +96,11 @@ def test_nodes_over_tcp(machine: type[RuleBasedStateMachine]) -> None:
 
 @pytest.mark.parametrize("machine", STREAM_MACHINES, ids=lambda machine: str(machine.__name__))
 def test_streams(machine: type[RuleBasedStateMachine]) -> None:
+    run(machine, 60, 50)
+
+
+@pytest.mark.parametrize("machine", PIPE_MACHINES, ids=lambda machine: str(machine.__name__))
+def test_pipes(machine: type[RuleBasedStateMachine]) -> None:
     run(machine, 60, 50)
 
 

@@ -38,7 +38,7 @@ from ockam_fsm.runtime.pipe.commands import (
     Transmit,
 )
 from ockam_fsm.runtime.pipe.receiver import ConfirmingReceiver, OrderingImage, OrderingReceiver
-from ockam_fsm.runtime.pipe.sender import PipeSender, SenderConfig, SenderImage
+from ockam_fsm.runtime.pipe.sender import PipeConfig, PipeSender, SenderImage
 
 SENDER, RECEIVER = "sender", "receiver"
 SEND, DIES = "send", "dies"
@@ -48,14 +48,14 @@ RESEND = "resend"
 
 
 @dataclass(frozen=True)
-class PipeConfig:
+class PipeSetup:
     """What the two actors have in common. `resend` None: an index pipe alone. `ordering` None: a resend pipe alone.
 
     `capacity` is the receiver's, for what waits; `sendings` bounds the numbers of a sender that never stops numbering.
     The makers are those of known-bad machines where a check needs one.
     """
 
-    resend: SenderConfig | None = None
+    resend: PipeConfig | None = None
     ordering: Ordering | None = None
     capacity: int = 2
     sendings: int = 100
@@ -129,7 +129,7 @@ class ReceiverEnd(NamedTuple):
 class SenderActor:
     """The sender of a pipe, or one around the other, and the application."""
 
-    config: PipeConfig
+    config: PipeSetup
     name: str = SENDER
 
     def start(self, out: Outbox) -> SenderEnd:
@@ -183,7 +183,7 @@ class SenderActor:
 class ReceiverActor:
     """The receiver of a pipe, or one behind the other, and the application."""
 
-    config: PipeConfig
+    config: PipeSetup
     name: str = RECEIVER
 
     def start(self, out: Outbox) -> ReceiverEnd:

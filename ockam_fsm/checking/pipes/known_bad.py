@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-from ockam_fsm.checking.pipes.actors import PipeConfig
+from ockam_fsm.checking.pipes.actors import PipeSetup
 from ockam_fsm.checking.pipes.worlds import SEQUENTIAL, WINDOW, pipe_world
 from ockam_fsm.checking.sessions.known_bad import KnownBad
 from ockam_fsm.machines.pipe_ordering import Ordering, OrderingEvent
@@ -54,7 +54,7 @@ class FillsGaps(OrderingReceiver):
         self.forward(frame)
 
 
-def _bad(name: str, because: str, property: str, config: PipeConfig, messages: int = 2) -> KnownBad:
+def _bad(name: str, because: str, property: str, config: PipeSetup, messages: int = 2) -> KnownBad:
     return KnownBad(name, because, property, replace(pipe_world(name, config, messages, dies=1), name=name))
 
 
@@ -64,22 +64,22 @@ def wrong_pipes() -> tuple[KnownBad, ...]:
     return (
         _bad(
             "naive-resend", "where the round trip takes longer than the time-out, nothing would ever be confirmed",
-            "S35", PipeConfig(SEQUENTIAL, sendings=4, sender=NaiveSender), 1,
+            "S35", PipeSetup(SEQUENTIAL, sendings=4, sender=NaiveSender), 1,
         ),
         _bad(
             "never-resends", "a message that is lost on the way would wait to be confirmed for ever", "R7",
-            PipeConfig(replace(WINDOW, resend=None)),
+            PipeSetup(replace(WINDOW, resend=None)),
         ),
         _bad(
             "confirm-before-forward", "a confirmed message would be lost with its receiver", "S32",
-            PipeConfig(WINDOW, receiver=ConfirmsFirst),
+            PipeSetup(WINDOW, receiver=ConfirmsFirst),
         ),
         _bad(
             "late-index-passes", "a message would be routed on after a later one", "S34",
-            PipeConfig(ordering=Ordering.MONOTONIC, orderer=RoutesOnWhatIsLate),
+            PipeSetup(ordering=Ordering.MONOTONIC, orderer=RoutesOnWhatIsLate),
         ),
         _bad(
             "gap-filled", "what nobody has sent would be delivered", "S33",
-            PipeConfig(ordering=Ordering.ABSOLUTE, orderer=FillsGaps),
+            PipeSetup(ordering=Ordering.ABSOLUTE, orderer=FillsGaps),
         ),
     )  # fmt: skip

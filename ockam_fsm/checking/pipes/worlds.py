@@ -16,18 +16,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from ockam_fsm.checking.pipes.actors import DIES, RECEIVER, SEND, SENDER, PipeConfig, ReceiverActor, SenderActor
+from ockam_fsm.checking.pipes.actors import DIES, RECEIVER, SEND, SENDER, PipeSetup, ReceiverActor, SenderActor
 from ockam_fsm.checking.pipes.properties import DELIVERED_WAS_ACCEPTED, RESENDING, WAITED, ordering_property
 from ockam_fsm.checking.properties import Property
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.pipe_ordering import Ordering
-from ockam_fsm.runtime.pipe.sender import SenderConfig
+from ockam_fsm.runtime.pipe.sender import PipeConfig
 
 LOSSY = Network("unordered", 4, ("drop", "duplicate", "corrupt"))
-SEQUENTIAL, WINDOW = SenderConfig(window=1), SenderConfig(window=3)
+SEQUENTIAL, WINDOW = PipeConfig(window=1), PipeConfig(window=3)
 
 
-def pipe_world(name: str, config: PipeConfig, messages: int = 4, dies: int | None = None) -> World:
+def pipe_world(name: str, config: PipeSetup, messages: int = 4, dies: int | None = None) -> World:
     """A sender and a receiver."""
     properties: tuple[Property, ...] = (DELIVERED_WAS_ACCEPTED,)
     bounds = {"messages": messages}
@@ -57,8 +57,8 @@ def pipe_world(name: str, config: PipeConfig, messages: int = 4, dies: int | Non
 def pipe_worlds() -> tuple[World, ...]:
     """Every world of a pipe."""
     return (
-        pipe_world("sequential", PipeConfig(SEQUENTIAL)),
-        pipe_world("window", PipeConfig(WINDOW)),
-        *(pipe_world(one.value, PipeConfig(ordering=one)) for one in Ordering),
-        pipe_world("ordered", PipeConfig(WINDOW, Ordering.ABSOLUTE)),
+        pipe_world("sequential", PipeSetup(SEQUENTIAL)),
+        pipe_world("window", PipeSetup(WINDOW)),
+        *(pipe_world(one.value, PipeSetup(ordering=one)) for one in Ordering),
+        pipe_world("ordered", PipeSetup(WINDOW, Ordering.ABSOLUTE)),
     )

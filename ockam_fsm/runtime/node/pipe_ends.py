@@ -92,15 +92,15 @@ class SendingEnd(Inner):
         message = envelope.message
         if message.onward_route[0] == self.inner:
             self._confirmed(message)
-            return
+        elif refused := self.offer(message):
+            self.router.bury(refused, message, self.outer)
+
+    def offer(self, message: Message) -> str:
+        """Accept a message, or say why not."""
         whole = encode_message(replace(message, onward_route=message.onward_route[1:]))
         if len(whole) > self.router.max_payload_bytes - FRAME_BYTES:
-            self.router.bury(PAYLOAD_TOO_LARGE, message, self.outer, f"{len(whole)} bytes with its routes")
-        elif self.core is None:
-            self.last += 1
-            self._transmit(Frame(self.last, whole))
-        else:
-            self._accept(self.core, message, whole)
+            return PAYLOAD_TOO_LARGE
+        return self._number(whole) if self.core is None else self._accept(self.core, message, whole)
 
     def fire(self, timer: object) -> None:
         if self.core is not None:
@@ -113,20 +113,31 @@ class SendingEnd(Inner):
         if self.core is not None:
             self._carry_out(self.core.close())
 
-    def _accept(self, core: PipeSender, message: Message, whole: bytes) -> None:
+    def _number(self, whole: bytes) -> str:
+        """What a pipe inside this one refuses has no index: its absence would be a gap for ever."""
+        message = self._framed(Frame(self.last + 1, whole))
+        inside = self.router.residents.get(self.route[0])
+        if isinstance(inside, SendingEnd):
+            refused = inside.offer(message)
+        else:
+            refused = ""
+            self.router.route(Envelope(message))
+        self.last += not refused
+        return refused
+
+    def _accept(self, core: PipeSender, message: Message, whole: bytes) -> str:
         receipt = self.router.ledger.take(self.router.serving, weight_of(message))
         if receipt is None:
-            self.router.bury(NODE_FULL, message, self.outer)
-            return
+            return NODE_FULL
         try:
             commands = core.send(whole)
         except EventRefused as error:
             self.router.ledger.give_back(receipt)
-            self.router.bury(error.because, message, self.outer)
-            return
+            return error.because
         self._kept[core.accepted] = receipt
         self.router.ledger.may_give_up(receipt, self._give_up)
         self._carry_out(commands)
+        return ""
 
     def _confirmed(self, message: Message) -> None:
         try:
@@ -166,9 +177,11 @@ class SendingEnd(Inner):
     def _transmit(self, frame: Frame) -> None:
         """Of the origin of the message, unless it was given up for the one before it."""
         receipt = self._kept.get(frame.number)
-        if receipt is not None or self.core is None:
-            message = Message(self.route, self._return_route, encode_frame(frame))
-            self.router.route(Envelope(message), None if receipt is None else receipt.origin)
+        if receipt is not None:
+            self.router.route(Envelope(self._framed(frame)), receipt.origin)
+
+    def _framed(self, frame: Frame) -> Message:
+        return Message(self.route, self._return_route, encode_frame(frame))
 
     def _release(self, number: int) -> None:
         self.router.ledger.give_back(self._kept.pop(number))

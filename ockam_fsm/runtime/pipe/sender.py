@@ -37,7 +37,7 @@ _MIDDLE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class SenderConfig:
+class PipeConfig:
     """A pipe that confirms.
 
     `window`: how far apart the numbers of messages may be that are sent and not confirmed; 1 sends one at a time.
@@ -77,7 +77,7 @@ class PipeSender:
 
     __slots__ = ("_commands", "accepted", "config", "frames", "kept", "limits", "overdue", "resent", "sent", "state")
 
-    def __init__(self, config: SenderConfig, image: SenderImage = SenderImage()) -> None:  # noqa: B008
+    def __init__(self, config: PipeConfig, image: SenderImage = SenderImage()) -> None:  # noqa: B008
         self.config = config
         self.limits: Mapping[str, int | None] = {"kept": config.capacity}
         self.state, self.accepted, self.sent, kept, self.overdue, self.resent = image
