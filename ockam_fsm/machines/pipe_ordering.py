@@ -67,7 +67,7 @@ class OrderingEffect(Symbol):
     FORWARD = "route the message on, with the return route that it had"
     HOLD = "keep the message until its turn comes"
     FORWARD_HELD = "route on the message whose turn has come"
-    LOSE = "drop the message: it is a dead letter"
+    LOSE = "drop the message; it is a dead letter"
 
 
 HELD_BACK = Counter("held", 2, "messages that wait for their turn; the declared capacity is the limit")

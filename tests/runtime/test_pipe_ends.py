@@ -188,6 +188,34 @@ def test_what_a_peer_makes_a_sender_keep_is_given_up_for_others() -> None:
     assert (end.unconfirmed, reasons(node)[-1]) == (1, NODE_FULL)
 
 
+def test_what_was_given_up_for_the_message_before_it_is_not_sent_again() -> None:
+    node, small, great = Node(Counted("a")), Origin("small", outside=True), Origin("great", outside=True)
+    end = resend(node, (local("nowhere"),))
+    for origin, size in ((small, 1100), (great, 9000)):
+        node.router.on_behalf(origin, lambda size=size: node.route(through(end, bytes(size))))  # type: ignore[misc]
+        node.run()
+    node.router.ledger.limit(node.router.ledger.held_bytes * 4 // 3)
+    letters = len(reasons(node))
+    end.fire(RESEND)
+    node.run()
+    assert (reasons(node)[letters:], end.unconfirmed) == ([NODE_FULL, "unknown address"], 1)
+
+
+def test_a_session_traces_where_a_pipe_does_not() -> None:
+    """As Ockam's channels do: both preserve the return route (clause 17.1)."""
+    wires, inbox = Wires("a", "b"), Inbox()
+    kind = EXPLICIT_PERSISTENT_ONE_SIDED
+    host = wires["b"].start_host(HOST, settings(kind, Role.RESPONDER), handler=Inbox())
+    wires["b"].start_worker(*APP, handler=inbox, access=Access.PUBLIC)
+    session = wires["a"].start_session(settings(kind, Role.INITIATOR), (tcp("b"), HOST), handler=Inbox())
+    wires["a"].open(session)
+    wires.pump()
+    wires["a"].route(Message((session, *APP), ME, b"x"))
+    wires.pump()
+    (responder,) = wires["b"].host(host).responders.values()
+    assert [message.return_route for message in inbox.messages] == [(responder.outer, *ME)]
+
+
 def frames_to(node: Node, via: Address, *numbers: int, size: int = 1) -> None:
     for number in numbers:
         whole = encode_message(Message(APP, ME, bytes(size)))

@@ -37,7 +37,6 @@ from ockam_fsm.runtime.pipe.commands import (
     Confirmed,
     Forward,
     Held,
-    Ignored,
     Lost,
     ReceiverCommand,
     SenderClosed,
@@ -171,8 +170,8 @@ class SendingEnd(Inner):
                     self.router.set_timer(self.outer, RESEND, seconds)
                 case CancelResend():
                     self.router.cancel_timer(self.outer, RESEND)
-                case Ignored(reason):
-                    self.router.bury(reason, cause, self.inner)
+                case _:
+                    self.router.bury(command.reason, cause, self.inner)
 
     def _transmit(self, frame: Frame) -> None:
         """Of the origin of the message, unless it was given up for the one before it."""
@@ -223,8 +222,8 @@ class ReceivingEnd:
                     context.reply(encode_confirmation(number))
                 case Held(number):
                     self._hold(number, context)
-                case Ignored(reason):
-                    context.dead_letter(reason)
+                case _:
+                    context.dead_letter(command.reason)
 
     def _forward(self, frame: Frame, context: Context) -> None:
         """What has waited is of the origin of the message that it waited for, so that the two stay in order."""

@@ -81,4 +81,4 @@ class Ignored:
 
 
 SenderCommand: TypeAlias = Transmit | Confirmed | Lost | SenderClosed | SetResend | CancelResend | Ignored
-ReceiverCommand: TypeAlias = Forward | Confirm | Held | Lost | Ignored
+ReceiverCommand: TypeAlias = Forward | Confirm | Held | Ignored

@@ -15,7 +15,7 @@ from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.machines.pipe_ordering import ORDERING_RECEIVERS, Ordering, OrderingEvent, OrderingState
 from ockam_fsm.machines.pipe_receiver import PIPE_RECEIVER, ReceiverEvent, ReceiverState
 from ockam_fsm.runtime.encoding.pipe_frames import Frame
-from ockam_fsm.runtime.pipe.commands import Confirm, Forward, Held, Ignored, Lost, ReceiverCommand
+from ockam_fsm.runtime.pipe.commands import Confirm, Forward, Held, Ignored, ReceiverCommand
 
 _CONFIRMING = driver_for(PIPE_RECEIVER)
 
@@ -27,8 +27,8 @@ class Receiver(Protocol):
         """A frame arrived: the commands that follow from it, in order."""
         ...
 
-    def give_up(self, number: int) -> list[ReceiverCommand]:
-        """The node needs the room of a message that this receiver was keeping."""
+    def give_up(self, number: int) -> None:
+        """The node needs the room of a message that waits, and makes a dead letter of it."""
         ...
 
 
@@ -47,7 +47,7 @@ class ConfirmingReceiver:
         commands, self._commands = self._commands, []
         return commands
 
-    def give_up(self, number: int) -> list[ReceiverCommand]:
+    def give_up(self, number: int) -> None:
         raise AssertionError("it keeps nothing")
 
     def forward(self, frame: Frame) -> None:
@@ -91,11 +91,11 @@ class OrderingReceiver:
         self._fire(self._judge(frame.number), frame)
         while self.last + 1 in self.waiting:
             self._fire(OrderingEvent.TURN_CAME, self.waiting[self.last + 1])
-        return self._take()
+        commands, self._commands = self._commands, []
+        return commands
 
-    def give_up(self, number: int) -> list[ReceiverCommand]:
+    def give_up(self, number: int) -> None:
         self._fire(OrderingEvent.GIVEN_UP, self.waiting[number])
-        return self._take()
 
     def _judge(self, index: int) -> OrderingEvent:
         if index in self.waiting:
@@ -119,13 +119,9 @@ class OrderingReceiver:
         self.forward(frame)
 
     def lose(self, frame: Frame) -> None:
-        self._commands.append(Lost(self.waiting.pop(frame.number)))
+        del self.waiting[frame.number]
 
     def _fire(self, event: OrderingEvent, frame: Frame) -> None:
         decision = self._driver.fire(self, event, frame)
         if isinstance(decision, Ignore):
             self._commands.append(Ignored(decision.because))
-
-    def _take(self) -> list[ReceiverCommand]:
-        commands, self._commands = self._commands, []
-        return commands
