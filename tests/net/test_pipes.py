@@ -96,6 +96,26 @@ def test_each_session_has_a_receiver_that_orders_for_it_alone() -> None:
     over_tcp(main())
 
 
+def test_pipes_chain_through_a_hub_and_one_end_to_end_is_confirmed_past_it() -> None:
+    async def main() -> None:
+        async with TcpNode() as there, TcpNode() as hub, TcpNode() as here:
+            app = App(there)
+            pipe_receiver(hub, "first")
+            pipe_receiver(there, "second")
+            pipe_receiver(there, "whole")
+            own, onward = f"tcp://{await here.listen()}", f"tcp://{await there.listen()}/second"
+            async with (
+                Pipe(hub, onward, QUICK, name="onward", public=True),
+                Pipe(here, f"tcp://{await hub.listen()}/first", QUICK) as first,
+                Pipe(here, (first.address, local("onward"), local("whole")), QUICK, own_route=own) as whole,
+            ):
+                here.send((whole.address, APP), b"1", return_route=(local("me"),))
+                await asyncio.wait_for(whole.flush(), 10)
+            assert [(one.payload, one.return_route) for one in app.messages] == [(b"1", (local("me"),))]
+
+    over_tcp(main())
+
+
 def test_leaving_waits_for_confirmations_unless_an_exception_leaves() -> None:
     async def main() -> None:
         async with TcpNode() as there, TcpNode() as here:
