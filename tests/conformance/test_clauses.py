@@ -15,9 +15,12 @@ AROUND_THE_ENDS = {f"16.{number}" for number in range(1, 10)}
 OF_STREAMS = {"6.8", "12.5", "12.9", "12.11"}
 """They bind the storage, and what publishers and consumers are told at home. The kit has no cases for these."""
 
-NOT_BEHAVIOUR = {"1.2", "1.4", "8.1", "8.2", "8.3", "10.1", *AROUND_THE_ENDS, *OF_STREAMS}
-"""Binding clauses that say nothing of what an end does: words, passages, properties, faults for testers, the node, and
-streams."""
+OF_PIPES = {f"17.{number}" for number in range(1, 9)}
+"""The kit has no cases for pipes."""
+
+NOT_BEHAVIOUR = {"1.2", "1.4", "8.1", "8.2", "8.3", "10.1", *AROUND_THE_ENDS, *OF_STREAMS, *OF_PIPES}
+"""Binding clauses that say nothing of what an end does: words, passages, properties, faults for testers, the node,
+streams, and pipes."""
 
 
 def read_off(text: str) -> list[Clause]:

@@ -11,7 +11,7 @@ Source: spec/sessions.md clauses 17.3 and 17.4; machines/pipe_sender.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ockam_fsm.kernel.driver import driver_for
@@ -35,6 +35,8 @@ _DRIVER = driver_for(PIPE_SENDER)
 _MIDDLE = 0.5
 """No jitter: two pipes do not disturb each other."""
 
+USUAL_RESEND = BackOff(1.0, 1.6, 30.0, 0.0)
+
 
 @dataclass(frozen=True, slots=True)
 class PipeConfig:
@@ -50,7 +52,7 @@ class PipeConfig:
 
     window: int = 64
     capacity: int = 1000
-    resend: BackOff | None = field(default_factory=BackOff)
+    resend: BackOff | None = USUAL_RESEND
 
     def __post_init__(self) -> None:
         problems = [*count_problems(self, "window", "capacity", least=1)]
