@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import pytest
 
+from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.kit import Kit
 from ockam_fsm.machines.session import TYPES
@@ -46,6 +47,9 @@ ALLOWED = {
     "delivers-twice": {"7.3", "14.3"},
 }
 
+MOST_REPEATED = 3
+"""So many failing cases of a clause are tried alone."""
+
 
 @pytest.fixture(scope="module")
 def reports() -> Iterator[dict[str, Report]]:
@@ -60,6 +64,31 @@ def test_a_defect_is_found_by_all_cases_and_blamed_for_nothing_else(reports: dic
     found, broken = failures(reports[name]), TEETH[name][2]
     assert broken <= found
     assert found <= broken | ALLOWED.get(name, set()), [line.reason for line in reports[name].lines if line.deviates]
+
+
+@pytest.mark.parametrize("name", TEETH)
+def test_every_reproduction_reproduces(reports: dict[str, Report], name: str) -> None:
+    """What a failing case is reported for it is reported for again, alone and on a fresh node."""
+    assert irreproducible(name, reports[name]) == []
+
+
+def irreproducible(name: str, report: Report) -> list[tuple[str, set[str], set[str]]]:
+    """The cases whose command says something else than the run did: what the run said, and what the command says."""
+    differ = []
+    for line in report.lines:
+        for one in line.failures[:MOST_REPEATED]:
+            assert one.reproduction is not None
+            case = one.reproduction.command.rpartition(" --only ")[2]
+            with defective_nodes(name) as where:
+                again = judged({name: (target(where[name], TEETH[name][0]), (case,))})[name]
+            said, says = _failed(report, one.case), _failed(again, one.case)
+            if said != says:
+                differ.append((one.case, said, says))
+    return differ
+
+
+def _failed(report: Report, case: str) -> set[str]:
+    return {one.clause for one in report.findings if one.case == case and one.verdict is Verdict.FAIL}
 
 
 @pytest.mark.parametrize("kind", KINDS)

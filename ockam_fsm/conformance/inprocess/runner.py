@@ -44,7 +44,7 @@ STALLED = "the target did not come back"
 @dataclass(frozen=True)
 class Effort:
     """How much is tried. `thorough`: every transition in every state of our automaton, instead of every transition of
-    the table. `examples`: how many runs are drawn (0 needs no Hypothesis). `patience_seconds`: how long one call may
+    the table. `examples`: how many runs are drawn. `patience_seconds`: how long one call may
     take. `until`: stop when this clause has failed. `over` says that the run has to end."""
 
     thorough: bool = False

@@ -114,6 +114,8 @@ class Run:
         self.deadline = now() + target.pace.run_seconds
         self.unwritable: str = ""
         """What the node wrote that it may not write, the first of it."""
+        self.unwritable_in = ""
+        """The case in which it did; empty: before any."""
         self.heard = 0
         """How many messages of the node were looked at."""
         self.kept = 0
@@ -123,18 +125,21 @@ class Run:
         self.onward: Route = ()
         """What follows a session's route so that the node sends data back: nothing, or its echo worker."""
 
-    def look_at(self, body: bytes) -> Message | None:
-        """A message of the node; None if it is none. What it may not write is remembered."""
+    def look_at(self, body: bytes, case: str = "") -> Message | None:
+        """A message of the node, in a case; None if it is none. What it may not write is remembered."""
         self.heard += 1
         try:
             message = decode_message(body)
         except RemoteSessionError as error:
-            self.unwritable = self.unwritable or f"{str(error)[:200]} (body {body[:64].hex()})"
+            self._remember(str(error)[:200], body, case)
             return None
         if encode_message(message) != body:
-            reason = "not 4 elements in definite and shortest forms"
-            self.unwritable = self.unwritable or f"{reason} (body {body[:64].hex()})"
+            self._remember("not 4 elements in definite and shortest forms", body, case)
         return message
+
+    def _remember(self, problem: str, body: bytes, case: str) -> None:
+        if not self.unwritable:
+            self.unwritable, self.unwritable_in = f"{problem} (body {body[:64].hex()})", case
 
 
 class CaseContext:
@@ -143,6 +148,8 @@ class CaseContext:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.target = run.target
+        self.case = ""
+        """The name of the case, if it is for one."""
         self.record = Record()
         self.wires: list[Wire] = []
         self.listeners: list[RawListener] = []
@@ -361,7 +368,7 @@ class Wire:
             raise Deviation(reason, "14.4")
 
     def _sort(self, body: bytes) -> None:
-        message = self.lab.run.look_at(body)
+        message = self.lab.run.look_at(body, self.lab.case)
         self.unread += 1
         if self.unread > FLOOD:
             raise Deviation(f"more than {FLOOD} messages came that nobody asked for", "14.4")

@@ -30,7 +30,7 @@ POLL_SECONDS = 0.2
 MOST_NAMED = 10
 CROWDING = {"hello-flood"}
 """The cases that make many sessions at once."""
-HELD_UP_TRIES = 4
+HELD_UP_TRIES = 2
 """Each waits for twice the patience."""
 NOT_BACK = "your node does not come back"
 MOST_WATCHED_SECONDS = 10.0

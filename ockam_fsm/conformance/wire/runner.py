@@ -124,6 +124,7 @@ class Runner:
 
     async def _try(self, one: Case, lab: CaseContext) -> Tried:
         left = max(0.1, self.run.deadline - now())
+        lab.case = one.name
         try:
             return self._tried(one, Verdict.PASS, await at_most(left, one.run(lab)), lab)
         except Deviation as error:
@@ -188,4 +189,13 @@ class Runner:
             verdict, reason = Verdict.FAIL, error.reason
         except NotApplicable as error:
             verdict, reason = Verdict.NOT_APPLICABLE, error.reason
-        return Finding("14.1", "writes", verdict, Severity.ROBUSTNESS, reason)
+        return Finding("14.1", "writes", verdict, Severity.ROBUSTNESS, reason, self._shown_unwritable(verdict))
+
+    def _shown_unwritable(self, verdict: Verdict) -> Reproduction | None:
+        """By the case in which it was seen. What was seen before any case is seen in each."""
+        case = self.run.unwritable_in or next((found.case for found in self.findings), "")
+        if verdict is not Verdict.FAIL or not case:
+            return None
+        record = Record()
+        record.note(self.run.unwritable)
+        return record.reproduction("writes", "writes", "what the node writes", f"{self.command} --only {case}")

@@ -299,12 +299,15 @@ def at_once(wire: Wire, number: int) -> list[Attempt]:
 async def capacity(lab: CaseContext) -> str:
     """The spawner makes no more responders than declared, and says so to who is beyond, in no more bytes than asked."""
     capacity = lab.target.capacity or 0
-    wire = await lab.wire()
+    wire, began = await lab.wire(), now()
     attempts = at_once(wire, capacity + 10)
     await wire.settled()
+    took = now() - began
     replies = [(attempt, message) for attempt in attempts if (message := await attempt.answered(0.0)) is not None]
     refused = [(attempt, message) for attempt, message in replies if attempt.is_refused_by(message)]
     answered = len(replies) - len(refused)
+    if answered > capacity and took >= lab.target.durations.negotiation_seconds:
+        raise Undecided(f"it took {took:.1f} s, in which unconfirmed responders may have made the room")
     if answered > capacity:
         raise Deviation(f"{len(attempts)} hellos made {answered} responders, {capacity} are declared")
     if not answered:
