@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ockam_fsm.conformance.inprocess.kit import again, check_initiator, check_pair, check_program, check_responder
 from ockam_fsm.conformance.inprocess.runner import Effort
+from ockam_fsm.conformance.inprocess.stateful import sequences, stateful
 from ockam_fsm.conformance.reference.reference_end import our_end
 from ockam_fsm.conformance.reference.reference_node import our_node
 from ockam_fsm.conformance.report.report import Report
@@ -30,4 +31,6 @@ __all__ = [
     "check_responder",
     "our_end",
     "our_node",
+    "sequences",
+    "stateful",
 ]

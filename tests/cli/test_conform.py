@@ -113,6 +113,9 @@ def test_nobody_there_is_exit_code_2() -> None:
         (("conform", "127.0.0.1", *SPAWNER), "is not HOST:PORT"),
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--profile", "ockham"), "Did you mean ockam?"),
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--only", "handshakes"), "Did you mean handshake?"),
+        (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--except", "handshakes"), "Did you mean handshake?"),
+        (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--restart", "'"), "is no command"),
+        (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--restart", "/no/such"), "cannot run /no/such"),
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--as", "both"), "no role 'both'"),
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--expect", "/nowhere.toml"), "cannot read"),
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--profile", "generation", "--only", "row-v5"), "more."),
@@ -246,3 +249,29 @@ def test_an_address_that_does_not_answer_is_wrong_usage(where: str, options: tup
     assert said in " ".join(err.split())
     assert "Check the address" in err
     assert time.monotonic() - began < 5.0
+
+
+@pytest.mark.slow
+def test_a_node_is_started_where_none_is_and_ended_with_the_run() -> None:
+    where = kept_address()
+    start = shlex.join([*COMMAND, "node", "--listen", where])
+    code, out, err = conform(where, "--restart", start)
+    assert code == 0, out + err
+    assert "conforms: 2 pass" in out
+    assert conform(where)[0] == 2, "it is gone"
+
+
+@pytest.mark.slow
+def test_what_has_killed_a_node_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    where = kept_address()
+    start = shlex.join([sys.executable, "-m", "tests.conformance.dying_node", "exits", where])
+    options = ("--restart", start, "--patience", "1")
+    code, out, err = conform(where, *options, only=("malformed-hello", "foreign-connection"))
+    assert code == 1, out + err
+    kept = tmp_path / "ockam_fsm" / "deadly_cases.json"
+    (found,) = json.loads(kept.read_text()).values()
+    assert found == ["malformed-hello"]
+    kept.write_text("no JSON")
+    assert conform(where, *options, "--except", "malformed-hello", only=("echo",))[0] == 0
+    assert kept.read_text() == "no JSON", "nothing was to be remembered"

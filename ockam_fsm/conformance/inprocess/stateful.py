@@ -1,0 +1,142 @@
+"""Property-based tests of somebody's own end, for their own test run: Hypothesis draws, shrinks and replays.
+
+    from ockam_fsm.conformance import stateful
+
+    TestMyEnd = stateful(MyEnd, "explicit-transient", "initiator").TestCase
+
+Theory: `check_initiator` and its like draw the same runs everywhere. A test suite wants more: new runs each night, the
+failing one kept and tried first, its own settings. A state machine of Hypothesis has all that. Each stimulus is a rule,
+so a failure reads as the calls that lead to it.
+
+Rule 1: after each step the end and ours have to have said the same; what differs fails with its clause.
+Rule 2: a run begins with a way to some state of the table, so that it need not be found by chance.
+Rule 3: a rule is drawn only where its stimulus is possible, so that no step is wasted, and shrinking leaves none.
+Left out: pairs and restarts (`check_pair`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ockam_fsm.conformance.generation.automaton import Word
+from ockam_fsm.conformance.generation.hostile import hostile_to
+from ockam_fsm.conformance.generation.peer import Stimulus
+from ockam_fsm.conformance.generation.sequences import cases
+from ockam_fsm.conformance.generation.stimuli import HOSTS, stimuli_of
+from ockam_fsm.conformance.inprocess.lockstep import Lockstep
+from ockam_fsm.conformance.oracle.attribution import clause_of
+from ockam_fsm.conformance.report.clauses import BY_ID
+from ockam_fsm.conformance.target import EndpointUnderTest, Make
+from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES
+from ockam_fsm.machines.vocabulary import Role, SessionType
+from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Profile
+from ockam_fsm.tools.watchdog import Calls
+
+if TYPE_CHECKING:
+    from hypothesis.stateful import RuleBasedStateMachine
+    from hypothesis.strategies import SearchStrategy
+
+NO_HYPOTHESIS = "Hypothesis is not installed: pip install 'ockam-fsm[conformance]'"
+
+
+def stateful(
+    make: Make,
+    kind: SessionType | str = EXPLICIT_TRANSIENT,
+    role: Role | str = Role.INITIATOR,
+    profile: Profile | str = GENERATION,
+) -> type[RuleBasedStateMachine]:
+    """A state machine of Hypothesis that judges what `make` makes; its `TestCase` is a test for pytest and unittest.
+
+    Types, roles and profiles go by their names as well.
+
+    Raises:
+        LocalSessionError: Hypothesis is not installed, or there is no such type, role or profile.
+        Unsupported: `make` has no such end.
+    """
+    try:
+        from hypothesis import strategies
+        from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+    except ImportError:
+        raise LocalSessionError(NO_HYPOTHESIS) from None
+    endpoint = _endpoint(kind, role, profile)
+    known = {one.name: one for one in _stimuli(endpoint, make)}
+
+    def ruled(stimulus: Stimulus) -> Callable[[Any], None]:
+        def step(machine: Any) -> None:
+            _take(machine.lockstep, stimulus)
+
+        def possible(machine: Any) -> bool:
+            return stimulus.build(machine.lockstep.peer) is not None
+
+        step.__name__ = step.__qualname__ = _identifier(stimulus.name)
+        return precondition(possible)(rule()(step))
+
+    class Conforms(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lockstep = Lockstep(endpoint, make, {}, Calls())
+
+        @initialize(way=strategies.sampled_from(_ways(endpoint, make)))
+        def begin(self, way: Word) -> None:
+            for name in way:
+                _take(self.lockstep, known[name])
+
+    rules = {_identifier(one.name): ruled(one) for one in known.values()}
+    return type(f"Conforms_{_identifier(endpoint.name)}", (Conforms,), rules)
+
+
+def sequences(
+    make: Make,
+    kind: SessionType | str = EXPLICIT_TRANSIENT,
+    role: Role | str = Role.INITIATOR,
+    profile: Profile | str = GENERATION,
+) -> SearchStrategy[list[str]]:
+    """A strategy of Hypothesis: sequences of stimuli by their names, as `again` takes them. Raises as `stateful`."""
+    try:
+        from hypothesis import strategies
+    except ImportError:
+        raise LocalSessionError(NO_HYPOTHESIS) from None
+    names = [one.name for one in _stimuli(_endpoint(kind, role, profile), make)]
+    return strategies.lists(strategies.sampled_from(names))
+
+
+def _stimuli(endpoint: EndpointUnderTest, make: Make) -> tuple[Stimulus, ...]:
+    return (*stimuli_of(endpoint.settings.events), *HOSTS, *hostile_to(make(endpoint).features))
+
+
+def _ways(endpoint: EndpointUnderTest, make: Make) -> list[Word]:
+    """By which the states of the table are reached, the shortest first: that is what Hypothesis shrinks to."""
+    ways = {one.way for one in cases(endpoint, make(endpoint).features, thorough=False)} | {()}
+    return sorted(ways, key=lambda way: (len(way), way))
+
+
+def _take(lockstep: Lockstep, stimulus: Stimulus) -> None:
+    """One step. Raises AssertionError: what the end does differs."""
+    lockstep.step(stimulus)
+    if not lockstep.steps or not (last := lockstep.steps[-1]).differences:
+        return
+    clause = BY_ID[clause_of(last, lockstep.endpoint)]
+    said = "; ".join(map(str, last.differences))
+    raise AssertionError(f"clause {clause.id} {clause.title}: {stimulus.name}: {said}\n{clause.link}")
+
+
+def _endpoint(kind: SessionType | str, role: Role | str, profile: Profile | str) -> EndpointUnderTest:
+    kinds, roles = {one.name: one for one in TYPES}, {one.name.lower(): one for one in Role}
+    return EndpointUnderTest(
+        _named("session type", kind, kinds), _named("role", role, roles), _named("profile", profile, PROFILES)
+    )
+
+
+def _named(what: str, given: Any, known: Any) -> Any:
+    if not isinstance(given, str):
+        return given
+    if given not in known:
+        raise LocalSessionError(f"there is no {what} {given!r}; known: {', '.join(known)}")
+    return known[given]
+
+
+def _identifier(name: str) -> str:
+    return re.sub(r"\W+", "_", name).strip("_")
