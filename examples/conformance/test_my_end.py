@@ -5,29 +5,33 @@ Here `MyEnd` is ours, wrapped. Hypothesis draws steps, shrinks what fails, keeps
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import settings
 
-from ockam_fsm.conformance import Unsupported, our_end, stateful
+from ockam_fsm.conformance import EndpointUnderTest, Feature, Order, Unsupported, our_end, stateful
+from ockam_fsm.conformance.target import Output
+from ockam_fsm.runtime.encoding.message import Message
 
 
 class MyEnd:
-    features = frozenset()
+    features: frozenset[Feature] = frozenset()
 
-    def __init__(self, declaration):
+    def __init__(self, declaration: EndpointUnderTest) -> None:
         if declaration.session_type.name != "explicit-transient":
             raise Unsupported("not written yet")
         self.end = our_end(declaration)
 
-    def deliver(self, message, carrier):
+    def deliver(self, message: Message, carrier: str) -> None:
         self.end.deliver(message, carrier)
 
-    def advance(self, seconds):
+    def advance(self, seconds: float) -> None:
         self.end.advance(seconds)
 
-    def order(self, order):
+    def order(self, order: Order) -> None:
         self.end.order(order)
 
-    def take_outputs(self):
+    def take_outputs(self) -> Sequence[Output]:
         return self.end.take_outputs()
 
 
