@@ -191,7 +191,11 @@ def _judge_program(
     with err().status("asking the program ..."), _interrupts() as interrupted:
         effort = Effort(over=lambda: bool(interrupted) or time.monotonic() > end)
         report = check_program(the_words(command), kinds, profile, effort, patience)
-    report = replace(report, expected=expected, seconds=round(limit - end + time.monotonic(), 3))
+    words = ["ockam-fsm", "conform", "--pipe", command, *(["--type", session_type] if session_type else []),
+             "--profile", profile.name]  # fmt: skip
+    report = replace(
+        report, expected=expected, seconds=round(limit - end + time.monotonic(), 3), command=shlex.join(words)
+    )
     written.write(report, f"Run it by hand: it answers each line by one, as spec/conformance-pipe.md says. {command}")
     raise typer.Exit(INTERRUPTED if interrupted else report.exit_code)
 
