@@ -68,13 +68,11 @@ class SeededEntropy:
 
 @dataclass
 class Link:
-    """One direction of a connection. `faults`: what its frames meet. `arrival`: when the last frame gets there, which
-    keeps the order."""
+    """One direction of a connection. `arrival`: when the last frame gets there, which keeps the order."""
 
     node: SimulatedNode
     peer: SimulatedNode
     peer_via: Address
-    faults: Faults
     arrival: float = 0.0
     silent: bool = False
     given_up: bool = False
@@ -134,7 +132,7 @@ class SimulatedNetwork:
         self.spoils_payload = spoils_payload
         self.make = make
         self.ledger = ledger
-        self.between = between or (lambda sender, receiver: faults)
+        self.between = between
         self.now = 0.0
         self.steps = 0
         self.nodes: dict[str, SimulatedNode] = {}
@@ -276,8 +274,8 @@ class SimulatedNetwork:
         if self._busy(peer, "connect", self._accept, node, incarnation, via, peer):
             return
         peer_via = peer.node.accepted()
-        node.links[via] = Link(node, peer, peer_via, self.between(node.name, peer.name), self.now)
-        peer.links[peer_via] = Link(peer, node, via, self.between(peer.name, node.name), self.now)
+        node.links[via] = Link(node, peer, peer_via, self.now)
+        peer.links[peer_via] = Link(peer, node, via, self.now)
         self._can_be_evicted(node, via)
         self._can_be_evicted(peer, peer_via)
         peer.run()
@@ -310,7 +308,7 @@ class SimulatedNetwork:
             self._write(link, command)
 
     def _write(self, link: Link, command: Transmit) -> None:
-        fault = self.pick("drop", "corrupt", "duplicate", of=link.faults)
+        fault = self.pick("drop", "corrupt", "duplicate", of=self._faults_of(link))
         if fault == "drop":
             self.taken("drop", command.message)
         elif fault == "corrupt":
@@ -319,6 +317,9 @@ class SimulatedNetwork:
             self._send(link, command.message)
             if fault:
                 self._send(link, command.message)
+
+    def _faults_of(self, link: Link) -> Faults:
+        return self.faults if self.between is None else self.between(link.node.name, link.peer.name)
 
     def _unheard(self, link: Link, command: Transmit) -> None:
         """What is sent to an end that is gone is lost; some time after the first of it the transport gives up."""
@@ -338,7 +339,7 @@ class SimulatedNetwork:
 
     def _send(self, link: Link, message: Message) -> None:
         arrival = max(link.arrival, self.now + LATENCY_SECONDS)
-        fault = self.pick("reorder", "delay", of=link.faults)
+        fault = self.pick("reorder", "delay", of=self._faults_of(link))
         if fault == "reorder":
             arrival = self.now + self.random.uniform(0.0, 0.5)
         elif fault:
