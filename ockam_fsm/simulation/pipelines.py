@@ -6,6 +6,7 @@ rule is refuted by one run that lacks what it promises; runs that have more refu
 
     bare                 messages cross the network as they are
     resend1, resend      a resend pipe around what is in brackets, one at a time or with a window
+    confirm              a confirm pipe around the same: one at a time, and never again
     monotonic ...        an index pipe of that ordering, around the same
     a ; b                chained: what a delivers is sent through b
     a ; x ; b            the same, and the node in between dies now and then, with all that it keeps
@@ -67,15 +68,17 @@ class Properties(NamedTuple):
 
 @dataclass(frozen=True)
 class Layer:
-    """A pipe around a delivery: a resend pipe of a `window`, or an index pipe of an `ordering`."""
+    """A pipe around a delivery: a resend pipe of a `window`, a confirm pipe, or an index pipe of an `ordering`."""
 
     name: str
-    window: int = 0
+    window: int = 1
     ordering: Ordering | None = None
+    resends: bool = True
 
 
 RESEND1, RESEND = Layer("resend1", 1), Layer("resend", WINDOW)
 RESENDS = (RESEND1, RESEND)
+CONFIRM = Layer("confirm", resends=False)
 INDEXES = tuple(Layer(ordering.value, ordering=ordering) for ordering in Ordering)
 
 
@@ -99,7 +102,10 @@ class Delivery:
 
     def inside(self, layer: Layer) -> Delivery:
         """`layer` around this delivery."""
-        made = self._resent(layer.window) if layer.ordering is None else self._indexed(layer.ordering)
+        if layer.ordering is not None:
+            made = self._indexed(layer.ordering)
+        else:
+            made = self._resent(layer.window) if layer.resends else self._confirmed()
         return replace(made, name=f"{layer.name}[{self.name}]", layers=(layer, *self.layers))
 
     def _resent(self, window: int) -> Delivery:
@@ -107,6 +113,13 @@ class Delivery:
         in_order, reliable = window == 1 and had.in_order, not self.still
         promised = Properties(reliable, False, in_order, in_order and (reliable or had.gapless))
         return replace(self, promised=promised, firsts=window == 1)
+
+    def _confirmed(self) -> Delivery:
+        """One at a time, and each sent once: only a copy that the network makes comes late."""
+        had = self.promised
+        in_order = had.in_order or had.unique
+        promised = Properties(had.reliable, had.unique, in_order, in_order)
+        return replace(self, promised=promised, firsts=True, still=self.still or not had.reliable)
 
     def _indexed(self, ordering: Ordering) -> Delivery:
         had, leaves_out = self.promised, ordering.leaves_out
@@ -146,6 +159,8 @@ def deliveries() -> Iterator[tuple[str, Delivery]]:
     """Every combination that is measured, each with the title of its group."""
     yield from (("networks", one) for one in (LOSSY, REPEATING, REORDERING, BARE))
     yield from (("one pipe", BARE.inside(layer)) for layer in (*RESENDS, *INDEXES))
+    networks = LOSSY, REPEATING, REORDERING, BARE
+    yield from (("a confirm pipe", one.inside(CONFIRM)) for one in networks)
     yield from (("an index pipe around a resend pipe", BARE.inside(a).inside(b)) for b, a in product(INDEXES, RESENDS))
     yield from (("a resend pipe around an index pipe", BARE.inside(b).inside(a)) for a, b in product(RESENDS, INDEXES))
     yield from (("chains of two", a.then(b)) for a, b in product(CHAINED, CHAINED))
@@ -285,7 +300,7 @@ class Run:
         """
         for layer in reversed(layers):
             back = (tcp(node.name),) if route[0].type == LOCAL else ()
-            config = PipeConfig(layer.window or 1, MESSAGES, self._delivery.time_out)
+            config = PipeConfig(layer.window, MESSAGES, self._delivery.time_out if layer.resends else None)
             core = self._make(config) if layer.ordering is None else None
             address = local(f"{way}.{layer.name}")
             SendingEnd(node.node.router, (*route, address), core, outer=address, access=Access.PUBLIC, back=back)

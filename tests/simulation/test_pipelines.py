@@ -13,6 +13,7 @@ from ockam_fsm.simulation.delivery_metrics import Delivery as Figures
 from ockam_fsm.simulation.pipelines import (
     BARE,
     CHAINED,
+    CONFIRM,
     IMPATIENT,
     INDEXES,
     LOSSY,
@@ -61,7 +62,7 @@ def test_the_reliability_of_a_chain_is_the_product_only_where_the_first_part_rep
 
 def test_every_kind_of_combination_is_there() -> None:
     names = [one.name for one in EVERY]
-    assert len({(one.name, one.time_out) for one in EVERY}) == len(EVERY) == 77
+    assert len({(one.name, one.time_out) for one in EVERY}) == len(EVERY) == 81
     assert {f"{a.name} ; {b.name}" for a in CHAINED for b in CHAINED} <= set(names)
     for index in INDEXES:
         for resend in (RESEND1, RESEND):
@@ -78,6 +79,7 @@ def test_every_kind_of_combination_is_there() -> None:
         (BARE.inside(RESEND).inside(CONTINUOUS), "ROG"), (BARE.inside(RESEND).inside(ABSOLUTE), "RUOG"),
         (BARE.inside(ABSOLUTE), "UOG"), (BARE.inside(ABSOLUTE).inside(RESEND1), "OG"),
         (BARE.inside(ABSOLUTE).inside(RESEND), ""), (REPEATING.inside(CONTINUOUS).inside(RESEND), "R"),
+        (REORDERING.inside(CONFIRM), "RUOG"), (LOSSY.inside(CONFIRM), "UOG"), (BARE.inside(CONFIRM), ""),
         # Ockam's documents, "Pipeline reliability" and "Pipelining ordering"
         (LOSSY.then(BARE.inside(RESEND)), ""), (REORDERING.then(BARE.inside(RESEND)), "R"),
         (REORDERING.then(LOSSY), "U"), (BARE.then(CHAINED[-1]), ""),

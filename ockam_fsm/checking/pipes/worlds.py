@@ -30,7 +30,7 @@ SEQUENTIAL, WINDOW = PipeConfig(window=1), PipeConfig(window=3)
 def pipe_world(name: str, config: PipeSetup, messages: int = 4, dies: int | None = None) -> World:
     """A sender and a receiver."""
     properties: tuple[Property, ...] = (DELIVERED_WAS_ACCEPTED,)
-    bounds = {"messages": messages}
+    bounds = {}
     if config.resend is not None:
         properties += RESENDING
         bounds["window"] = config.resend.window
