@@ -27,6 +27,8 @@ from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.net.raw_peer import now, pause
 
 POLL_SECONDS = 0.2
+LEAST_STEP_SECONDS = 0.25
+"""The rest of the node is not asked more often than this."""
 MOST_NAMED = 10
 CROWDING = {"hello-flood"}
 """The cases that make many sessions at once."""
@@ -125,7 +127,7 @@ class Harm:
 
     async def _harmed(self, after: Case, seconds: float) -> str:
         """At once, and until so many seconds later (0: only at once). Asked often enough, a session stays alive."""
-        until, step = now() + seconds, self.bystander.believed_seconds / 3
+        until, step = now() + seconds, max(LEAST_STEP_SECONDS, self.bystander.believed_seconds / 3)
         while not (problem := await self.bystander.harmed()) and (left := until - now()) > 0:
             await pause(min(left, step))
         if not problem and seconds and after.manner is not Manner.LAST:
