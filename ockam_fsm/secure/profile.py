@@ -166,6 +166,8 @@ class _Open(Unprintable):
         return self.sending.nonce > MAX_NONCE - RESERVE
 
     def speaks(self, signal: Signal) -> bool:
+        if self.sending.nonce > MAX_NONCE:
+            return False
         if isinstance(signal, signals.Keepalive | signals.KeepaliveAnswer):
             return self.profile.keeps_alive
         return isinstance(signal, signals.Data | signals.Close)

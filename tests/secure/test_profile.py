@@ -306,6 +306,16 @@ def test_keys_that_are_used_up_end_a_transient_channel() -> None:
     assert Closed("lower layer lost", KEYS_USED_UP) in i.notices
 
 
+def test_without_a_nonce_nothing_more_is_said() -> None:
+    i, r = opened()
+    used_up(i, -module.RESERVE)
+    tick(i, 15.0)
+    i.order(Session.close)
+    assert (i.outbox, i.state) == ([], State.CLOSED)
+    settle(i, r)
+    assert r.state is State.ESTABLISHED
+
+
 def test_keys_that_are_used_up_make_a_persistent_channel_negotiate_others() -> None:
     i, r = opened(EXPLICIT_PERSISTENT_ONE_SIDED)
     used_up(i, 0)
