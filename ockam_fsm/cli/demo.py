@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ockam_fsm.demo.run import Run
 
 PATIENCE_SECONDS = 60.0
-"""So long nothing may happen: the time-outs of the layers add up to less, also on a slow machine."""
+"""So long no number may be answered: the time-outs of the layers add up to less, also on a slow machine."""
 SHOWN = 8
 """Digits of an address that tell it from the others."""
 
@@ -34,7 +34,7 @@ def demo(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send messages through a secure channel over a stream over TCP, and kill each part in turn. Takes under a minute.
+    """Send messages through a secure channel over a stream over TCP while parts of it are killed: under a minute.
 
     Four processes: a hub with the stream service (on SQLite), a service, and a device that reaches the hub through a
     TCP client. The device opens a secure channel to the service over a bidirectional stream session. While messages
@@ -77,16 +77,18 @@ def demo(
 def _kept(trace: Path | None) -> Iterator[Callable[[Event], object]]:
     """Where events are written, if anywhere."""
     from ockam_fsm.demo.news import written
+    from ockam_fsm.kernel.files import writing
 
     if trace is None:
         yield lambda event: None
         return
     try:
-        file = trace.open("w", encoding="ascii")
+        with writing(trace) as file:
+            yield lambda event: file.write(f"{written(event)}\n".encode())
     except OSError as error:
+        if error.filename != str(trace):
+            raise
         fail(f"cannot write {trace}: {error.strerror}.", "Choose another file with --trace.")
-    with file:
-        yield lambda event: file.write(f"{written(event)}\n")
 
 
 def _watch(run: Run, keep: Callable[[Event], object], *, quiet: bool) -> float:

@@ -75,7 +75,7 @@ def run_chart(events: Iterable[Event]) -> Chart:
     """What happened in a run: numbers that went through all layers, failures and what was established again."""
     return Chart(
         "run of the demo",
-        "A secure channel over a stream session over TCP, while each part is killed",
+        "A secure channel over a stream session over TCP, while three of four processes are killed",
         "A device asks a service in numbers, through all layers. The TCP client, the hub and the service are killed in "
         "turn and started again; each layer finds its failures out and renegotiates, and no number is lost",
         PROCESSES,

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from ockam_fsm.demo import programs
-from ockam_fsm.demo.news import Event, Ready, Report
+from ockam_fsm.demo.news import Confirmed, Event, Finished, Ready, Report
 from ockam_fsm.demo.outcome import Outcome
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.net.secure.channels import stored_identity
@@ -63,18 +63,22 @@ class Run:
         """Run it, and tell what happens as it happens.
 
         Raises:
-            RemoteSessionError: nothing happened for `patience_seconds`, or a program ended by itself.
+            RemoteSessionError: no number was answered for `patience_seconds`, or a program ended by itself.
         """
-        began = time.monotonic()
+        began = progressed = time.monotonic()
         with ExitStack() as stack:
             stack.callback(self._end)
             for name, start in self._start.items():
                 self._running[name] = start()
             while not self.outcome.finished:
                 found = next_report(self._running, patience_seconds)
-                if found is None:
-                    raise RemoteSessionError("the demonstration stands still", f"nothing for {patience_seconds:g} s")
+                if found is None or time.monotonic() - progressed > patience_seconds:
+                    raise RemoteSessionError(
+                        "the demonstration stands still", f"no number was answered for {patience_seconds:g} s"
+                    )
                 name, report = found
+                if isinstance(report, Ready | Confirmed | Finished):
+                    progressed = time.monotonic()
                 if report is None:
                     raise RemoteSessionError("a program ended by itself", name)
                 self.outcome.add(name, report)

@@ -50,9 +50,11 @@ def route_over(over: Carrier | None, route: TextOrRoute) -> Route:
     """
     if over is None:
         return route_of(route)
-    address = getattr(over, "address", None)
+    address = getattr(over, "address", None) if getattr(over, "traces", True) else None
     if not isinstance(address, Address):
-        raise LocalSessionError(f"over: {type(over).__name__}, a session or a stream session belongs")
+        raise LocalSessionError(
+            f"over: {type(over).__name__}; a session or a stream session belongs, through which replies come back"
+        )
     return (address, *route_of(route))
 
 
@@ -83,7 +85,8 @@ def config_of(
     durations: Durations | None,
     attempts: int | None = 5,
 ) -> SessionConfig:
-    """The configuration of a session; in profile `ockam` every responder is a transient one.
+    """The configuration of a session. In profiles that name no sessions (`ockam`, `secure`) every responder is explicit
+    transient, whatever `session_type` says.
 
     Raises:
         LocalSessionError: there is no such type or profile, or an argument is of the wrong type.

@@ -222,7 +222,7 @@ class TcpNode:
     ) -> Address:
         """Start a spawner (or static responder): it makes a responder for every session that a hello asks for.
 
-        In profile `ockam` every responder is a transient one. `settings` says more than type, profile and durations.
+        In profiles `ockam` and `secure` responders are transient. `settings` says more than type, profile, durations.
 
         Each session has a worker of its own for its messages: a handler that fails, blocks or never ends in one session
         harms no other one.

@@ -12,8 +12,8 @@
 
 Rule 1: what is sent to `address` is routed on there as it is. A pipe keeps the return route and does not put itself on
         it: replies do not come back through the pipe.
-Rule 2: leaving the `async with` takes nothing more, and waits until what was accepted is confirmed, unless an exception
-        leaves it.
+Rule 2: leaving the `async with` waits until everything that was sent is confirmed, also what is sent meanwhile, and
+        then closes the pipe. An exception closes it at once.
 Rule 3: a pipe may have a session of its own (`Pipe.connect`, `pipe_spawner`): then each sender finds a receiver of its
         own, and no stranger can send to it.
 Left out: going on after a restart of this process; what is not confirmed then is lost.
@@ -88,6 +88,9 @@ def _receiving(ordering: Ordering | None, capacity: int) -> ReceivingEnd:
 class Pipe:
     """The sender of a pipe, in one event loop. Use it with `async with`."""
 
+    traces = False
+    """Replies do not come back through it, so it carries no session."""
+
     def __init__(
         self,
         node: TcpNode,
@@ -112,8 +115,12 @@ class Pipe:
         if not isinstance(config, PipeConfig):
             raise LocalSessionError(f"config: {type(config).__name__}, a PipeConfig belongs")
         self._node, self._route = node, check_route("route", route_of(route))
+        if not self._route:
+            raise LocalSessionError("route: it is empty; it leads to the receiver of the pipe")
         self._core = None if ordered else PipeSender(config)
         self._name = None if name is None else address_of(name)
+        if self._route[0] == self._name:
+            raise LocalSessionError(f"route: it begins with {self._name}, which is this pipe itself")
         self._access = Access.PUBLIC if public else Access.PRIVATE
         self._back = check_route("own_route", route_of(own_route))
         self._session: TcpSession | None = None
@@ -148,7 +155,8 @@ class Pipe:
         return self._sending.unconfirmed
 
     async def flush(self) -> None:
-        """Wait until everything that was accepted is confirmed: the receiver has routed it on.
+        """Wait until nothing that was accepted waits: the receiver has routed it on, or the node has given it up as a
+        dead letter. A confirm pipe never sends again: where a message is lost on the way, this waits for ever.
 
         Raises:
             LocalSessionError: the node has stopped, or the pipe was not opened.
@@ -174,7 +182,12 @@ class Pipe:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def __aenter__(self) -> Pipe:
-        """Open it; with a session of its own, when that is established. Errors as `TcpSession.open`."""
+        """Open it; with a session of its own, when that is established.
+
+        Raises:
+            LocalSessionError: it was opened before, its name is taken, or the node has stopped; and as
+                `TcpSession.open`.
+        """
         if self._end is not None:
             raise LocalSessionError("the pipe was opened before: make another one")
         if self._session is not None:

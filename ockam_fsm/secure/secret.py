@@ -60,7 +60,7 @@ class Secret(Unprintable):
         return isinstance(other, Secret) and compare_digest(self._value, other._value)
 
     def __hash__(self) -> int:
-        return hash(self._value)  # keyed by the process: it tells nothing about the bytes
+        return hash(self._value)  # keyed by the process, unless PYTHONHASHSEED is set: never shown or stored
 
 
 _PRIME = 2**255 - 19

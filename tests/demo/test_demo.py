@@ -78,6 +78,16 @@ def test_ctrl_c_leaves_no_process_and_no_file_behind(tmp_path: Path) -> None:
     assert list(tmp_path.glob("ockam-fsm-demo-*")) == []
 
 
+@pytest.mark.slow
+def test_a_trace_that_cannot_be_written_is_said_before_the_run(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for place, reason in ((pipe, "it is a FIFO without a reader, or a socket"), (tmp_path, "Is a directory")):
+        done = subprocess.run([*COMMAND, "--trace", str(place)], capture_output=True, check=False, timeout=60)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert f"error: cannot write {place}: {reason}." in done.stderr.decode()
+
+
 def test_what_is_lost() -> None:
     outcome = Outcome()
     for report in (Sent(1), Sent(2), Received(1, again=False), Confirmed(1)):

@@ -11,6 +11,7 @@ import pytest
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.net.node import TcpNode
+from ockam_fsm.net.pipes import Pipe
 from ockam_fsm.net.routes import tcp
 from ockam_fsm.net.secure.channels import secure_profile
 from ockam_fsm.net.session import TcpSession
@@ -19,7 +20,7 @@ from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node.workers import Context, echo
 from ockam_fsm.secure.identity_store import FileIdentityStore
 from ockam_fsm.secure.profile import SecureProfile
-from ockam_fsm.secure.trust import TrustIdentifiers
+from ockam_fsm.secure.trust import TrustCallback, TrustIdentifiers
 from ockam_fsm.storage.memory import MemoryStorage
 from tests.net.ports import kept_address
 from tests.net.stream_helpers import node_with_streams
@@ -119,6 +120,36 @@ def test_it_goes_on_after_the_other_node_was_restarted_with_its_identity(tmp_pat
                 await until(lambda: channel.state is not State.ESTABLISHED)
             assert channel.generation >= 2
             await channel.close()
+
+    over_tcp(main())
+
+
+def test_a_policy_that_is_false_trusts_nobody() -> None:
+    class Empty(TrustCallback):
+        """A list of those who are trusted, which is empty now."""
+
+        def __len__(self) -> int:
+            return 0
+
+    async def main() -> None:
+        strict = secure_profile(trust=Empty(lambda identifier: False))
+        async with answering(secure_profile()) as far, TcpNode() as near:
+            channel = near.session(f"tcp://{far.addresses[0]}/api", profile=strict, durations=QUICK)
+            with pytest.raises(RemoteSessionError, match="untrusted"):
+                await channel.open()
+
+    over_tcp(main())
+
+
+def test_a_session_id_means_nothing_to_a_channel() -> None:
+    async def main() -> None:
+        async with answering(secure_profile()) as far, TcpNode() as near:
+            channel = near.session(f"tcp://{far.addresses[0]}/api", profile=secure_profile(), session_id=bytes(16))
+            await channel.open()
+            (responder,) = far.responders("api")
+            await responder.established(5.0)
+            await responder.close()
+            assert await channel.closed(5.0) == "closed by the peer"
 
     over_tcp(main())
 
@@ -303,8 +334,9 @@ def test_a_session_that_is_recreated_keeps_its_address_until_it_is_closed() -> N
 def test_wrong_layers_are_refused_at_the_call() -> None:
     async def main() -> None:
         async with TcpNode() as node:
-            with pytest.raises(LocalSessionError, match="over: str, a session or a stream session belongs"):
-                node.session("api", over="tcp://x:1")  # type: ignore[arg-type]
+            for wrong in ("tcp://x:1", Pipe(node, "tcp://127.0.0.1:1/pipe")):
+                with pytest.raises(LocalSessionError, match="a session or a stream session belongs, through which"):
+                    node.session("api", over=wrong)  # type: ignore[arg-type]
             with pytest.raises(LocalSessionError, match="only implicit-transient sessions are made anew"):
                 node.session("tcp://127.0.0.1:1/api", recreated=True)
             with pytest.raises(LocalSessionError, match="use `secure_profile`"):

@@ -634,3 +634,36 @@ def test_a_strangers_hello_takes_no_session_with_it_and_hides_no_loss(hellos: in
     node.fire(WorkerTimer(worker.outer, Timer.NEGOTIATION))
     node.run()
     assert worker.session.state is (State.TIMED_OUT if loses else State.ESTABLISHED)
+
+
+def test_an_implicit_transient_session_that_has_failed_is_made_anew_by_the_next_message() -> None:
+    """Clause 11.2. What relied on it is told, and a persistent session above it goes on."""
+    wires, step, above = Wires("a", "b"), local("step"), local("above")
+    wires["b"].start_host(HOST, settings(IMPLICIT_TRANSIENT, Role.RESPONDER))
+    wires["b"].start_host(local("upper"), settings(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER), handler=echo)
+    wires["a"].start_session(settings(IMPLICIT_TRANSIENT, Role.INITIATOR), (tcp("b"), HOST), outer=step, recreated=True)
+    wires["a"].start_session(
+        settings(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR), (step, local("upper")), outer=above
+    )  # fmt: skip
+    wires["a"].open(above)
+    wires.pump()
+    assert [wires["a"].session(one).state for one in (step, above)] == [State.ESTABLISHED] * 2
+    wires.cut("a")
+    wires.fire("b", Timer.BACK_OFF)
+    wires.fire("a", Timer.BACK_OFF)
+    assert wires["a"].session(step).state is State.IDLE, "it has closed, and its address stays"
+    assert wires["a"].session(above).state is State.TIMED_OUT
+    wires.fire("a", Timer.BACK_OFF)
+    wires.pump()
+    assert [wires["a"].session(one).state for one in (step, above)] == [State.ESTABLISHED] * 2
+    assert [wires["a"].session(one).seen[0] for one in (step, above)] == [1, 2]
+    wires["a"].close(step)
+    with pytest.raises(LocalSessionError, match="no session"):
+        wires["a"].session(step)
+
+
+def test_only_an_implicit_transient_session_is_made_anew() -> None:
+    node = Node(Counted("n"))
+    for kind in (EXPLICIT_TRANSIENT, EXPLICIT_PERSISTENT_ONE_SIDED):
+        with pytest.raises(LocalSessionError, match=f"recreated: {kind.name}; only implicit-transient"):
+            node.start_session(settings(kind, Role.INITIATOR), (tcp("b"), HOST), recreated=True)

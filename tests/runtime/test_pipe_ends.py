@@ -12,7 +12,7 @@ from ockam_fsm.machines.pipe_ordering import Ordering
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.frames import encode_message
-from ockam_fsm.runtime.encoding.gate import PAYLOAD_TOO_LARGE
+from ockam_fsm.runtime.encoding.gate import MAX_TRACING_CONTEXT_BYTES, PAYLOAD_TOO_LARGE, TRACING_CONTEXT_TOO_LONG
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.encoding.pipe_frames import Frame, encode_confirmation, encode_frame
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Ledger, Origin, weight_of
@@ -332,3 +332,38 @@ def test_a_handler_that_fails_to_stop_is_reported() -> None:
     node = Node(Counted("a"))
     node.stop(node.start_worker(handler=Bad()))
     assert reasons(node) == ["stopped raised"]
+
+
+def test_a_frame_whose_message_the_gate_refuses_is_a_dead_letter_and_is_confirmed() -> None:
+    """What was given to a pipe elsewhere may be more than this node takes. No handler fails of it."""
+    for receiver in (RELIABLE, ORDERED):
+        wires = Wires("a", "b")
+        inbox, b = receivers(wires), wires["b"]
+        wide = Message(APP, ME, b"x", "t" * (MAX_TRACING_CONTEXT_BYTES + 1))
+        for number, message in ((1, wide), (2, Message(APP, ME, b"next"))):
+            frame = encode_frame(Frame(number, encode_message(message)))
+            wires["a"].route(Message((tcp("b"), receiver), (local("inner"),), frame))
+        wires.pump()
+        assert reasons(b) == [TRACING_CONTEXT_TOO_LONG]
+        assert inbox.payloads == [b"next"]
+
+
+def test_what_is_not_confirmed_when_the_sender_closes_is_a_dead_letter() -> None:
+    wires = Wires("a", "b")
+    end = resend(wires["a"])  # nobody confirms: there is no receiver
+    for payload in (b"1", b"2"):
+        wires["a"].route(through(end, payload))
+    wires.pump()
+    end.close()
+    assert reasons(wires["a"]) == [IS_OVER, IS_OVER]
+    assert (end.unconfirmed, wires["a"].router.ledger.held_bytes) == (0, 0)
+
+
+def test_what_comes_late_at_an_ordering_receiver_is_a_dead_letter() -> None:
+    wires = Wires("a", "b")
+    inbox, frame = receivers(wires), encode_frame(Frame(1, encode_message(Message(APP, ME, b"x"))))
+    for _ in range(2):
+        wires["a"].route(Message((tcp("b"), ORDERED), (local("inner"),), frame))
+    wires.pump()
+    assert inbox.payloads == [b"x"]
+    assert len(reasons(wires["b"])) == 1

@@ -5,12 +5,15 @@ The channel is one of symbols. `SHORT` has four messages in each direction, the 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ockam_fsm.checking.sessions.symbolic_channel import SymbolicProfile
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import SessionType, State
+from ockam_fsm.runtime.encoding.message import TCP, Address, Message
 from ockam_fsm.runtime.session.commands import CancelTimer, RequestFailed, TimedOut
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import KEYS_USED_UP
@@ -85,3 +88,35 @@ def test_a_peer_that_answers_and_hears_nothing_uses_the_budget_up() -> None:
         drop(initiator)  # the third message
         tick(initiator, 20.0)
     assert initiator.state is State.CLOSED
+
+
+def test_what_is_refused_in_a_handshake_is_told_when_it_fails() -> None:
+    initiator, responder = open_pair(EXPLICIT_TRANSIENT, SHORT)
+    transfer(initiator, responder)
+    (answer,) = responder.outbox
+    forged = replace(answer, payload=answer.payload[:-1])
+    responder.outbox.insert(0, forged)
+    transfer(responder, initiator)
+    drop(responder)
+    tick(initiator, 10.0)
+    (failure,) = [notice for notice in initiator.notices if isinstance(notice, TimedOut)]
+    assert "; refused was: " in failure.detail
+
+
+def test_an_established_end_knows_its_peer_and_follows_it() -> None:
+    initiator, responder = open_pair(EXPLICIT_TRANSIENT, SHORT)
+    assert initiator.session.peer is None
+    settle(initiator, responder)
+    assert initiator.session.peer
+    before = responder.session.current
+    assert before is not None
+    for back in ((), (Address(TCP, b"elsewhere:1"),), before.route[:-1]):
+        initiator.send(b"m")
+        message = initiator.outbox.pop()
+        responder.receive(Message(message.onward_route[1:], back, message.payload))
+        now = responder.session.current
+        assert now is not None
+        assert now.route == ((*back, before.route[-1]) if back else before.route)
+    responder.receive(Message((before.inner,), (), b"forged"))
+    assert responder.delivered == [b"m"] * 3
+    assert responder.session.refusal == "", "it is told of handshakes only"

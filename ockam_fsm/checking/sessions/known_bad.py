@@ -217,7 +217,6 @@ def _members() -> Iterator[KnownBad]:
     yield from _taken_back()
     yield from _owing()
     yield from _ending()
-    yield from _in_channels()
 
 
 def _negotiating() -> Iterator[KnownBad]:
@@ -410,10 +409,26 @@ def _in_channels() -> Iterator[KnownBad]:
 @cache
 def wrong_sessions() -> tuple[KnownBad, ...]:
     """The wrong sessions and hosts, each world named after its machine."""
-    return tuple(replace(one, world=replace(one.world, name=one.name)) for one in _members())
+    return tuple(map(_named, _members()))
+
+
+@cache
+def wrong_channels() -> tuple[KnownBad, ...]:
+    """The wrong secure channels, each world named after its machine. Other judges know sessions in the clear only."""
+    return tuple(map(_named, _in_channels()))
+
+
+@cache
+def wrong_in_nodes() -> tuple[KnownBad, ...]:
+    """The wrong nodes."""
+    return tuple(KnownBad(*wrong) for wrong in (*wrong_nodes(), *wrong_accounts()))
 
 
 @cache
 def known_bad() -> tuple[KnownBad, ...]:
-    """All of them: the wrong sessions, and the wrong nodes."""
-    return (*wrong_sessions(), *(KnownBad(*wrong) for wrong in (*wrong_nodes(), *wrong_accounts())))
+    """The wrong sessions, and the wrong nodes."""
+    return (*wrong_sessions(), *wrong_in_nodes())
+
+
+def _named(one: KnownBad) -> KnownBad:
+    return replace(one, world=replace(one.world, name=one.name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ockam_fsm.checking.pipes.known_bad import wrong_pipes
 from ockam_fsm.checking.pipes.worlds import pipe_worlds
-from ockam_fsm.checking.sessions.known_bad import KnownBad, known_bad
+from ockam_fsm.checking.sessions.known_bad import KnownBad, wrong_channels, wrong_in_nodes, wrong_sessions
 from ockam_fsm.checking.sessions.secure_worlds import secure_worlds
 from ockam_fsm.checking.sessions.worlds import all_worlds
 from ockam_fsm.checking.streams.known_bad import wrong_streams
@@ -17,4 +17,4 @@ def shipped_worlds() -> tuple[World, ...]:
 
 
 def shipped_known_bad() -> tuple[KnownBad, ...]:
-    return (*known_bad(), *wrong_streams(), *wrong_pipes())
+    return (*wrong_sessions(), *wrong_channels(), *wrong_in_nodes(), *wrong_streams(), *wrong_pipes())

@@ -41,16 +41,17 @@ def secure_profile(
 
     Args:
         store: where the identity is kept. Without one it is new, and ends with the process.
-        trust: which peers are accepted; without a policy everyone, so that a channel is private, and the application
-            looks at `peer`.
+        trust: which peers are accepted; without a policy everyone: the channel is private, and who asks has to look at
+            `peer`. Give a spawner a policy: its handlers do not learn who the peer is (`TcpNode.responders` does).
         keepalives: False for peers that are real Ockam nodes, which answer none.
 
     Raises:
         LocalSessionError: the store cannot be used, or its identity is not valid any more.
     """
-    identity = stored_identity(store or MemoryIdentityStore())
+    identity = stored_identity(MemoryIdentityStore() if store is None else store)
+    policy = TrustEveryone() if trust is None else trust  # one that is false, as an empty list is, trusts nobody
     own = identity.purpose_key(int(time.time()))
-    return SecureProfile(own, trust or TrustEveryone(), time.time, secrets.token_bytes, keepalives=keepalives)
+    return SecureProfile(own, policy, time.time, secrets.token_bytes, keepalives=keepalives)
 
 
 def _secret() -> Secret:

@@ -42,7 +42,10 @@ MAX_PAYLOAD_BYTES = payload_limit()
 
 
 def check_message(
-    message: object, max_payload_bytes: int = MAX_PAYLOAD_BYTES, longest_route: int = MAX_ACCEPTED_ROUTE
+    message: object,
+    max_payload_bytes: int = MAX_PAYLOAD_BYTES,
+    longest_route: int = MAX_ACCEPTED_ROUTE,
+    max_context_bytes: int = MAX_TRACING_CONTEXT_BYTES,
 ) -> Message:
     """Check a message of the application completely.
 
@@ -54,7 +57,7 @@ def check_message(
     check_route("onward_route", message.onward_route, longest_route)
     check_route("return_route", message.return_route, longest_route)
     check_payload(message.payload, max_payload_bytes)
-    check_tracing_context(message.tracing_context)
+    check_tracing_context(message.tracing_context, max_context_bytes)
     return message
 
 
@@ -92,7 +95,7 @@ def check_payload(payload: object, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -
     return payload
 
 
-def check_tracing_context(text: object) -> str | None:
+def check_tracing_context(text: object, max_bytes: int = MAX_TRACING_CONTEXT_BYTES) -> str | None:
     """Raises LocalSessionError unless `text` is None or short text that UTF-8 can write."""
     if text is None:
         return None
@@ -102,8 +105,8 @@ def check_tracing_context(text: object) -> str | None:
         size = len(text.encode())
     except UnicodeEncodeError as error:
         raise LocalSessionError(f"tracing_context: UTF-8 cannot write it: {error.reason}") from None
-    if size > MAX_TRACING_CONTEXT_BYTES:
-        raise LocalSessionError(f"tracing_context: {size} bytes, limit {MAX_TRACING_CONTEXT_BYTES}")
+    if size > max_bytes:
+        raise LocalSessionError(f"tracing_context: {size} bytes, limit {max_bytes}")
     return text
 
 

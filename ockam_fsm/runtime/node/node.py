@@ -239,8 +239,10 @@ class Node:
         check_free(self.router.residents, outer, *(() if contact is None else (contact,)))
         check_session(settings, initialization_route, own_route, session_id, remembered, recreated)
         check_application(application)
-        if session_id is None:
-            session_id = self._session_id() if settings.profile.names_sessions else b""
+        if not settings.profile.names_sessions:
+            session_id = b""
+        elif session_id is None:
+            session_id = self._session_id()
         terms = Terms(session_id, outer, contact, own_route)
         make = partial(self._make, settings, terms, self.router.entropy, initialization_route,
                        remembered=remembered, has_state=has_state)  # fmt: skip

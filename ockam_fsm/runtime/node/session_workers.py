@@ -328,8 +328,8 @@ class SessionWorker:
     def _deliver(self, deliver: core.Deliver, envelope: Envelope | None) -> None:
         """To the application, or along the way that the peer asked for. Either way it is from outside.
 
-        In profile `generation` a reply goes back through this session, and this session has brought the message. In
-        profile `ockam` it is as if the session was not there: the return route is the message's own.
+        Where the profile carries routes, a reply goes back through this session, which has brought the message. Where
+        it does not, it is as if the session was not there: the return route is the message's own.
         """
         assert envelope is not None
         session = self.session

@@ -159,7 +159,7 @@ class Context:
         Raises:
             LocalSessionError: a part of the message is of the wrong type.
         """
-        check_message(message, UNLIMITED, UNLIMITED)
+        check_message(message, UNLIMITED, UNLIMITED, UNLIMITED)
         if refused := refusal(message, self._worker.router.max_payload_bytes, MAX_ROUTE_LENGTH):
             self.dead_letter(*refused)
         else:
@@ -351,14 +351,18 @@ class Worker(Inner):
     def retire(self, cause: object) -> None:
         for address in self.addresses:
             self.router.unregister(address)
+        if isinstance(self.handler, StopHandler):
+            self._tell("on_stop", self.handler.on_stop)
+        self._tell("stopped", self.stopped)
+
+    def _tell(self, name: str, function: Callable[[], object]) -> None:
+        """Call a function of the application. The worker has stopped, whatever it raises."""
         try:
-            if isinstance(self.handler, StopHandler):
-                refuse_awaitable("on_stop", self.handler.on_stop())
-            refuse_awaitable("stopped", self.stopped())
+            refuse_awaitable(name, function())
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # a function of the application: the worker has stopped all the same
-            self.router.failed(STOPPED_RAISED, "stopped", self.addresses[0], error)
+        except BaseException as error:
+            self.router.failed(STOPPED_RAISED, name, self.addresses[0], error)
 
     def failed(self, lost: object, error: BaseException) -> None:
         self.router.failed(HANDLER_RAISED, lost, self.addresses[0], error)

@@ -1,4 +1,4 @@
-"""The two handshake profiles: how the signals of `signals.py` are written in the payload of a message.
+"""The profiles `ockam` and `generation`: how the signals of `signals.py` are written in the payload of a message.
 
 `ockam` is what real Ockam nodes speak. The place that a message reaches says what it is, the payload says little:
 
@@ -146,7 +146,7 @@ class OckamProfile:
         return "OCKAM"  # a profile is a symbol: unpickled or copied it is the same object
 
     def protection(self, role: Role) -> None:
-        """Nothing."""
+        """None: messages are not protected."""
 
     def speaks(self, signal: Signal) -> bool:
         return isinstance(signal, Hello | Answer | Data)
@@ -194,7 +194,7 @@ class GenerationProfile:
         return "GENERATION"
 
     def protection(self, role: Role) -> None:
-        """Nothing."""
+        """None: messages are not protected."""
 
     def speaks(self, signal: Signal) -> bool:
         return True

@@ -49,7 +49,8 @@ class Protected(Knowledge):
         """What a message says.
 
         Raises:
-            RemoteSessionError: it cannot be read, or where it has to be it is not authentic. Nothing has changed.
+            RemoteSessionError: it cannot be read, or where it has to be it is not authentic. Nothing has changed but
+                `refusal`, which the failure of a negotiation tells.
         """
         protection = None if link is None else self._protection(link)
         if link is None or protection is None:

@@ -52,11 +52,15 @@ class Protection(Protocol):
         ...
 
     def speaks(self, signal: Signal) -> bool:
-        """It can be said now. What cannot is left unsaid."""
+        """True if `signal` can be sent now. Others are left unsaid."""
         ...
 
     def write(self, signal: Signal) -> tuple[bytes, Protection]:
-        """The payload that says `signal`, and the protection after it."""
+        """The payload that says `signal`, and the protection after it.
+
+        Raises:
+            LocalSessionError: it cannot be said now, or its routes are too long.
+        """
         ...
 
     def read(self, payload: bytes, return_route: Route) -> Reading:

@@ -410,7 +410,7 @@ class Session(Effects):
             case KeepaliveAnswer() if Event.KEEPALIVE_ANSWERED not in self.settings.events:
                 raise RemoteSessionError("this end sends no keepalives")
             case Confirmation():
-                """It has confirmed the answer, and says no more."""
+                pass  # it has confirmed the answer, and says no more
             case signal:
                 self._fire(SAID[type(signal)], inbound)
 
