@@ -1,7 +1,7 @@
 """The rest of the node: connections, sessions and the echo worker that no case touches, and that must not notice any.
 
 Rule 1: it is asked before a case as well, and made anew where it does not live. So what it says afterwards is the
-        case's doing. Where it was left alone for so long that the node may have given it up, it is not believed.
+        case's doing. A session that was left alone for so long that the node may have given it up is not asked.
 Rule 2: there are several, since a node may lose some of its workers and not others.
 Source: clause 14.4 (S14).
 """
@@ -27,15 +27,15 @@ class Witness:
     wire: Wire
     talks: tuple[ClientSession, ...]
 
-    async def missing(self) -> str:
-        """What does not answer any more; empty: everything does."""
+    async def missing(self, sessions: bool) -> str:
+        """What does not answer any more; empty: everything does. `sessions`: whether these have to."""
         try:
             asks_echo = self.wire.lab.target.echo or not self.talks
             if asks_echo and not await self._echoes() and not self.wire.peer.ended:
                 return f"{HELD_UP}: {self.wire.missing('reply')}"
             if self.wire.peer.ended:
                 return self.wire.missing("other connection that had no part in it")
-            for talk in self.talks:
+            for talk in self.talks if sessions else ():
                 if not await talk.ask():
                     return "a session that had no part in it is dead"
         except Deviation as error:
@@ -69,7 +69,7 @@ class Bystander:
         Raises:
             OutOfTime: which says nothing of the node.
         """
-        if self.witnesses and not await self.missing():
+        if self.witnesses and self._is_believed and not await self.missing():
             return ""
         self.close()
         self.starved = self.full = False
@@ -85,23 +85,25 @@ class Bystander:
 
     async def harmed(self) -> str:
         """What has become of it since `ready`; empty: nothing."""
-        alone_seconds = now() - self.heard
-        missing = await self.missing()
-        return missing if alone_seconds <= self.believed_seconds else ""  # the node had a right to give it up
+        return await self.missing(sessions=self._is_believed)
 
     @property
     def believed_seconds(self) -> float:
-        """For how long it may be left alone before the node has a right to give it up."""
+        """For how long its sessions may be left alone before the node has a right to give them up."""
         target = self.lab.target
         waits = [target.durations.idle_seconds or 30.0]
         if target.session_type.renegotiation is Renegotiation.TWO_SIDED:
             waits.append(target.durations.keepalive_seconds)
         return min(waits) / 2
 
-    async def missing(self) -> str:
-        """What does not answer now; empty: everything does."""
-        problems = [one for one in await together(one.missing() for one in self.witnesses) if one]
-        if not problems:
+    @property
+    def _is_believed(self) -> bool:
+        return now() - self.heard <= self.believed_seconds
+
+    async def missing(self, *, sessions: bool = True) -> str:
+        """What does not answer now; empty: everything does. `sessions`: whether these have to."""
+        problems = [one for one in await together(one.missing(sessions) for one in self.witnesses) if one]
+        if sessions and not problems:
             self.heard = now()
         self.held_up = bool(problems) and all(one.startswith(HELD_UP) for one in problems)
         return next(iter(problems), "")
