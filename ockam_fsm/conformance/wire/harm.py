@@ -3,8 +3,9 @@
 Theory: a node may answer for a moment and then be gone. What is tried meanwhile goes well, and what is tried next looks
 guilty. So the rest of the node is asked at once and again later, and a harm is nobody's until it is confirmed.
 
-Rule 1: the suspects are the cases since the node was known to be well, the latest first. Each is tried alone on a node
-        that is well again, by itself or by `--restart`, and is watched for as long as it had before the harm was seen.
+Rule 1: the suspects are the cases since the last harm, the latest first, up to `MOST_SUSPECTS`. Each is tried alone on
+        a node that is well again, by itself or by `--restart`, and is watched for as long as it had before the harm was
+        seen.
 Rule 2: the first that does it again is guilty. Where none does, nothing is decided, and nobody is accused.
 Rule 3: a node that stays away cannot be asked. It is dead since the last case before which it was well; that is said
         once, as a failure that was not confirmed, and what was not tried is inconclusive.
@@ -31,6 +32,8 @@ POLL_SECONDS = 0.2
 LEAST_STEP_SECONDS = 0.25
 """The rest of the node is not asked more often than this."""
 MOST_NAMED = 10
+MOST_SUSPECTS = 12
+"""So many cases are tried alone for one harm."""
 CROWDING = {"hello-flood"}
 """The cases that make many sessions at once."""
 HELD_UP_TRIES = 2
@@ -77,7 +80,7 @@ class Harm:
 
     async def judge(self, problem: str) -> None:
         """The rest of the node is not as before: `problem`. Find out whose doing it is."""
-        found, suspects, last = now(), list(reversed(self.suspects)), self.suspects[-1].case
+        found, suspects, last = now(), self.suspects[: -1 - MOST_SUSPECTS : -1], self.suspects[-1].case
         goes_on = await self._goes_on(last)
         held_up, died = goes_on or self.bystander.held_up, not goes_on and bool(await self._unwell())
         if died and not await self.revived():

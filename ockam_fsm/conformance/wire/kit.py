@@ -265,7 +265,8 @@ class Kit:
     async def _undisturbed(self, one: Case) -> bool:
         """Whether the node answers before a case. What has never answered is tried all the same, if nothing hostile."""
         try:
-            problem = await self.bystander.ready()
+            # Once more: a machine that stood still is no harm, and to look for one takes long.
+            problem = await self.bystander.ready() and await self.bystander.ready()
             if problem and self.was_well and one.manner is not Manner.LAST:
                 problem = "" if await self.harm.well(problem) else self.harm.dead
         except OutOfTime as error:
