@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
@@ -57,6 +59,7 @@ def demo(
     from ockam_fsm.kernel.errors import RemoteSessionError
     from ockam_fsm.tools.killed_process import KilledProcessFailed
 
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # it leaves nothing behind either
     with TemporaryDirectory(prefix="ockam-fsm-demo-") as folder:
         run = Run(Path(folder), count)
         try:

@@ -433,7 +433,7 @@ class TcpSession:
         """The connection that this session's messages leave by, if it is slow."""
         worker = self._worker()
         carrier = None if worker is None else worker.carrier
-        while isinstance(carrier, SessionWorker):
+        while isinstance(carrier, SessionWorker) and carrier is not worker:  # names may lead in a ring
             carrier = carrier.carrier
         if not isinstance(carrier, Connection):
             return None

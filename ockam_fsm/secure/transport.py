@@ -11,7 +11,8 @@ that is in flight.
 Rule 1: a refused message changes nothing: not the keys, not the window. Keys that were derived for it are dropped.
 Rule 2: a nonce is accepted once.
 Rule 3: up to `MAX_LOST` messages lost in a row are followed. What lies beyond is refused before a key is derived,
-        because a nonce is not authentic before its key is known. A forged nonce costs at most 1,025 derivations.
+        because a nonce is not authentic before its key is known. A forged nonce costs at most 1,025 derivations, the
+        next one half of them, and so on down to 33.
 Rule 4: late messages are accepted for `LATE_INTERVALS` intervals. Keys of older or complete intervals are forgotten:
         whoever steals the state reads no more of the past than is still missing.
 Departure: Ockam's Rust implementation refuses a nonce more than 32 beyond the last one and never moves on, so 32
@@ -34,6 +35,10 @@ from ockam_fsm.secure.suite import MAX_NONCE, NONCE_BYTES, TAG_BYTES, Suite
 MAX_LOST = 32 * 1024
 """How many messages in a row may be lost: 1,024 intervals of 32 messages. After more the direction stays silent:
 keepalives above find that out, and negotiate a new channel."""
+
+LEAST_LOST = 1024
+"""So many are followed in any case. Each message that is forged far ahead halves what is followed, down to this, until
+an authentic one has come: the keys in between cost whoever derives them, not whoever forges."""
 
 LATE_INTERVALS = 32
 """How many intervals behind the newest message a late one is accepted: 1,024 messages of Ockam's."""
@@ -142,6 +147,8 @@ class Decryptor(Unprintable):
     def __init__(self, suite: Suite, key: Secret) -> None:
         self.suite = suite
         self._state = DecryptorState((Interval(0, key),))
+        self._forged = 0
+        """How many messages in a row were forged far ahead. No part of the state: what is refused changes none."""
 
     def __repr__(self) -> str:
         return f"<Decryptor: {f'highest nonce {self._state.highest}' if self._state.intervals else 'closed'}>"
@@ -169,7 +176,12 @@ class Decryptor(Unprintable):
         bit = self._bit(nonce)
         if interval.seen & bit:
             raise RemoteSessionError(REPLAYED, f"nonce {nonce} was received before")
-        plaintext = unseal(interval.key, nonce, sealed, b"")
+        try:
+            plaintext = unseal(interval.key, nonce, sealed, b"")
+        except RemoteSessionError:
+            self._forged += nonce - self._state.highest > LEAST_LOST
+            raise
+        self._forged = 0
         self._accept(replace(interval, seen=interval.seen | bit), others, nonce)
         return Received(plaintext, nonce, nonce == self._state.highest)
 
@@ -188,9 +200,10 @@ class Decryptor(Unprintable):
         nonce = int.from_bytes(message[:start], "big") if start else expected
         if nonce > MAX_NONCE:
             raise RemoteSessionError(EXHAUSTED, f"nonce {nonce} is not for messages")
-        if nonce - expected > MAX_LOST:
+        most = max(LEAST_LOST, MAX_LOST >> self._forged)
+        if nonce - expected > most:
             raise RemoteSessionError(
-                TOO_FAR_AHEAD, f"nonce {nonce}, {nonce - expected} lost, at most {MAX_LOST} are followed"
+                TOO_FAR_AHEAD, f"nonce {nonce}, {nonce - expected} lost, at most {most} are followed"
             )
         return nonce, message[start:]
 

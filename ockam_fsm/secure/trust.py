@@ -85,7 +85,9 @@ def check_trust(policy: TrustPolicy, identifier: Identifier) -> None:
     """
     try:
         trusted = policy.trusts(identifier)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise RemoteSessionError(UNTRUSTED, f"{identifier}: {policy!r} raised {type(error).__name__}") from error
     if trusted is not True:
         raise RemoteSessionError(UNTRUSTED, f"{identifier} is not trusted by {type(policy).__name__}")

@@ -59,7 +59,8 @@ def children_of(parent: int) -> set[int]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
-def test_ctrl_c_leaves_no_process_and_no_file_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("ending", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"])
+def test_it_leaves_no_process_and_no_file_behind(tmp_path: Path, ending: signal.Signals, code: int) -> None:
     environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     running = subprocess.Popen([*COMMAND, "--count", "1000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                env=environment, start_new_session=True)  # fmt: skip
@@ -68,9 +69,12 @@ def test_ctrl_c_leaves_no_process_and_no_file_behind(tmp_path: Path) -> None:
         assert running.poll() is None
     below = children_of(running.pid)
     assert len(below) >= 4
-    os.killpg(running.pid, signal.SIGINT)  # as a terminal does it
+    if ending is signal.SIGINT:
+        os.killpg(running.pid, ending)  # as a terminal does it
+    else:
+        running.send_signal(ending)
     _, said = running.communicate(timeout=60)
-    assert (running.returncode, b"Traceback" in said) == (130, False), said.decode()
+    assert (running.returncode, b"Traceback" in said) == (code, False), said.decode()
     until = time.monotonic() + 20.0
     while any(Path(f"/proc/{pid}").exists() for pid in below):
         assert time.monotonic() < until, "a process is left"

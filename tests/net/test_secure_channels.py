@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,6 +140,14 @@ def test_a_policy_that_is_false_trusts_nobody() -> None:
                 await channel.open()
 
     over_tcp(main())
+
+
+@pytest.mark.parametrize(
+    "given", [{"store": "a.identity"}, {"store": 5}, {"trust": "Iaf"}, {"trust": []}, {"trust": TrustCallback}]
+)
+def test_a_profile_of_the_wrong_parts_is_refused_at_the_call(given: dict[str, Any]) -> None:
+    with pytest.raises(LocalSessionError, match=f"^{next(iter(given))}: .*; write "):
+        secure_profile(**given)
 
 
 def test_a_session_id_means_nothing_to_a_channel() -> None:

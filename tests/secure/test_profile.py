@@ -210,6 +210,25 @@ def test_a_message_is_accepted_once_and_never_by_its_own_sender() -> None:
     assert r.delivered == [SECRET_WORDS]
 
 
+def test_who_is_on_the_way_does_not_choose_the_request_that_an_answer_is_for() -> None:
+    """The address outside is not authentic; only the route inside says what a message answers."""
+    i, r = opened()
+    i.request("first")
+    i.request("second")
+    settle(i, r)
+    r.send(b"an answer to nothing")
+    (message,) = r.outbox
+    link = i.session.current
+    assert link is not None
+    numbered = Address(link.inner.type, link.reply_prefix + b"1")
+    before = i.session.snapshot()
+    i.receive(Message((numbered,), (), message.payload))
+    assert (i.session.snapshot(), i.reasons) == (before, ["unknown address"])
+    settle(i, r)
+    assert i.delivered == [b"an answer to nothing"]
+    assert not any(isinstance(notice, Responded) for notice in i.notices)
+
+
 def test_an_answer_without_a_way_back_does_not_use_up_the_attempt() -> None:
     i, r = opening()
     transfer(i, r)

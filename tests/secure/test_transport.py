@@ -18,6 +18,7 @@ from ockam_fsm.secure.transport import (
     CLOSED,
     EXHAUSTED,
     LATE_INTERVALS,
+    LEAST_LOST,
     MAX_LOST,
     REPLAYED,
     TOO_FAR_AHEAD,
@@ -258,3 +259,18 @@ def test_any_bytes_are_refused(message: bytes) -> None:
         with pytest.raises(RemoteSessionError):
             decryptor.decrypt(message)
         assert decryptor.snapshot() == before
+
+
+def test_forged_messages_far_ahead_cost_less_each_time() -> None:
+    """Until the peer is heard again: then as much is followed as before."""
+    sender, receiver = opened()[0].encryptor, opened()[1].decryptor
+    followed = []
+    for _ in range(8):
+        for most in (MAX_LOST >> step for step in range(10)):
+            forged = most.to_bytes(8, "big") + bytes(40)
+            if refuse(lambda forged=forged: receiver.decrypt(forged), receiver).reason == NOT_AUTHENTIC:  # type: ignore[misc]
+                followed.append(most)
+                break
+    assert followed == [*(MAX_LOST >> step for step in range(6)), LEAST_LOST, LEAST_LOST]
+    assert receiver.decrypt(sender.encrypt(b"here")).plaintext == b"here"
+    assert refuse(lambda: receiver.decrypt(MAX_LOST.to_bytes(8, "big") + bytes(40))).reason == NOT_AUTHENTIC

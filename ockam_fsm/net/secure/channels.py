@@ -15,6 +15,7 @@ from __future__ import annotations
 import secrets
 import time
 
+from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.secure.identity_store import IdentityStore, MemoryIdentityStore, StoredIdentity
 from ockam_fsm.secure.profile import SecureProfile
 from ockam_fsm.secure.secret import KEY_BYTES, Secret
@@ -46,12 +47,20 @@ def secure_profile(
         keepalives: False for peers that are real Ockam nodes, which answer none.
 
     Raises:
-        LocalSessionError: the store cannot be used, or its identity is not valid any more.
+        LocalSessionError: an argument is of the wrong type, the store cannot be used, or its identity is not valid any
+            more.
     """
+    _check("store", store, "load", "a FileIdentityStore")
+    _check("trust", trust, "trusts", "TrustIdentifiers([...]), TrustEveryone() or TrustCallback(function)")
     identity = stored_identity(MemoryIdentityStore() if store is None else store)
     policy = TrustEveryone() if trust is None else trust  # one that is false, as an empty list is, trusts nobody
     own = identity.purpose_key(int(time.time()))
     return SecureProfile(own, policy, time.time, secrets.token_bytes, keepalives=keepalives)
+
+
+def _check(name: str, given: object, method: str, example: str) -> None:
+    if given is not None and (isinstance(given, type) or not callable(getattr(given, method, None))):
+        raise LocalSessionError(f"{name}: {given!r:.60}; write {example}")
 
 
 def _secret() -> Secret:

@@ -36,7 +36,7 @@ class Protected(Knowledge):
 
         `link`: the generation in which it is said; None: in none. `back`: the return route if nothing hides it.
         """
-        profile, protection = self.settings.profile, None if link is None else self._protection(link)
+        profile, protection = self.settings.profile, None if link is None else self.protection(link)
         if not (protection or profile).speaks(signal):
             return None
         if link is None or protection is None:
@@ -52,7 +52,7 @@ class Protected(Knowledge):
             RemoteSessionError: it cannot be read, or where it has to be it is not authentic. Nothing has changed but
                 `refusal`, which the failure of a negotiation tells.
         """
-        protection = None if link is None else self._protection(link)
+        protection = None if link is None else self.protection(link)
         if link is None or protection is None:
             return self.settings.profile.decode(message.payload, place, message.return_route)
         try:
@@ -66,7 +66,9 @@ class Protected(Knowledge):
             self._follow(link, message.return_route)
         return signal
 
-    def _protection(self, link: Link) -> Protection | None:
+    def protection(self, link: Link) -> Protection | None:
+        """What protects the messages of a generation. Then its addresses on the outside say nothing but where it is:
+        whoever is on the way could change them."""
         return self.attempt_protection if link is self.attempt else self.current_protection
 
     def _protect(self, link: Link, after: Protection) -> None:

@@ -328,7 +328,7 @@ class Session(Effects):
                 continue
             if address == link.handshake:
                 return Place.HANDSHAKE, link
-            if link.takes(address):
+            if address == link.inner or (link.takes(address) and self.protection(link) is None):
                 return Place.WORKER, link
         if address is not None and address == self.terms.contact:
             return Place.NEGOTIATION_START, None
