@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from ockam_fsm.checking.shipped import properties_page
 from ockam_fsm.cli import app, render
 from ockam_fsm.cli.app import DIFFERS, OK, USAGE
+from ockam_fsm.demo.chart import recorded_layers
 from ockam_fsm.projections import gallery, svg, tla
 from ockam_fsm.projections.gallery import Picture
 from ockam_fsm.specification import promela_files, tla_files
@@ -19,7 +20,7 @@ from ockam_fsm.specification.machine_index import catalogue
 from ockam_fsm.tools.graphviz import RenderingError
 
 RUN = CliRunner()
-FEW = replace(catalogue(), pairs=())
+FEW = replace(catalogue(), pairs=(), layerings=(recorded_layers(),))
 
 
 def pretended(picture: Picture) -> str:

@@ -18,9 +18,12 @@ OF_STREAMS = {"6.8", "12.5", "12.9", "12.11"}
 OF_PIPES = {f"17.{number}" for number in range(1, 9)}
 """The kit has no cases for pipes."""
 
-NOT_BEHAVIOUR = {"1.2", "1.4", "8.1", "8.2", "8.3", "10.1", *AROUND_THE_ENDS, *OF_STREAMS, *OF_PIPES}
+OF_CHANNELS = {"11.2", *(f"18.{number}" for number in range(1, 6))}
+"""The kit has no cases for secure channels, nor for what a session is made anew by."""
+
+NOT_BEHAVIOUR = {"1.2", "1.4", "8.1", "8.2", "8.3", "10.1", *AROUND_THE_ENDS, *OF_STREAMS, *OF_PIPES, *OF_CHANNELS}
 """Binding clauses that say nothing of what an end does: words, passages, properties, faults for testers, the node,
-streams, and pipes."""
+streams, pipes, and channels."""
 
 
 def read_off(text: str) -> list[Clause]:

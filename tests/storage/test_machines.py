@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.errors import FlakyFailure
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.storage.known_bad import NewestFirst, RecordInMemory, SavesLower
@@ -40,7 +41,8 @@ def test_a_wrong_storage_is_found(kind: type) -> None:
         def made(self, folder: Path) -> Local:
             return Local(lambda: kind(folder / "s"))
 
-    with pytest.raises(AssertionError):
+    # When the writer groups commits is the system's choice: the same steps may fail elsewhere the second time.
+    with pytest.raises((AssertionError, FlakyFailure)):
         run(Wrong, 50, 30, derandomize=True, phases=[Phase.generate])
 
 

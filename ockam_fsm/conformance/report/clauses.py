@@ -3,8 +3,9 @@
 Rule 1: the number is the clause's, for life; title and level are read off its text, and a test compares them.
 Rule 2: every clause that says what an end does is here. Left out: the informative ones, words (section 1), properties
         (section 8: they follow from the other clauses), the names of faults (10.1, which is for testers), section 16,
-        which binds the node around an end, pipes (section 17), for which there are no cases, and of streams (section
-        12) what shows at a storage or an application only.
+        which binds the node around an end, pipes and secure channels (sections 17 and 18) and sessions that are made
+        anew (11.2), for which there are no cases, and of streams (section 12) what shows at a storage or an
+        application only.
 Limit: a level belongs to a whole clause. It is the strongest word in capitals that the clause has; a clause that has
        none says plainly what an end does, and who does otherwise cannot be talked to.
 """
