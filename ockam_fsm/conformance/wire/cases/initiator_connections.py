@@ -5,12 +5,15 @@ Source: clauses 14.1 and 14.4.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from ockam_fsm.conformance.report.findings import Severity
 from ockam_fsm.conformance.wire.case import Case, Manner, case
-from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, NotApplicable, Undecided, fresh
+from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, NotApplicable, Undecided, Wire, fresh
 from ockam_fsm.conformance.wire.cases.connections import UNREADABLE, VERSION_SECONDS, parts
 from ockam_fsm.conformance.wire.cases.initiators import door, pause_seconds
-from ockam_fsm.conformance.wire.initiator_context import Asked
+from ockam_fsm.conformance.wire.initiator_context import Asked, InitiatorContext
 from ockam_fsm.runtime.encoding.frames import VERSION, encode_frame
 
 CASES: list[Case] = []
@@ -47,22 +50,28 @@ async def malformed_frames(lab: CaseContext) -> str:
     return "the connection is closed, and another hello comes over the next one"
 
 
-@case("14.1", LIVENESS, Manner.PLAIN, into=CASES)
-async def slow_version(lab: CaseContext) -> str:
-    """A version byte that takes a second is waited for: the hello comes."""
+@asynccontextmanager
+async def _unanswered(lab: CaseContext) -> AsyncIterator[tuple[InitiatorContext, Wire]]:
+    """A connection that the node has made, on which the kit has not said its version byte."""
     doorway = door(lab)
     doorway.listener.greeting = b""
     try:
         await doorway.start()
-        wire = doorway.adopt(await doorway.listener.next(doorway.wait_seconds), "kit")
-        await wire.hear(seconds=SLOW_SECONDS)
-        if wire.peer.ended:
-            raise Deviation(f"it does not wait for the version byte: {wire.peer.ended}")
-        wire.raw(VERSION, f"version byte, {SLOW_SECONDS:g} s late")
+        yield doorway, doorway.adopt(await doorway.listener.next(doorway.wait_seconds), "kit")
     except TimeoutError:
         raise Undecided("no connection came: is the node told to open a session to this address?") from None
     finally:
         doorway.listener.greeting = VERSION
+
+
+@case("14.1", LIVENESS, Manner.PLAIN, into=CASES)
+async def slow_version(lab: CaseContext) -> str:
+    """A version byte that takes a second is waited for: the hello comes."""
+    async with _unanswered(lab) as (doorway, wire):
+        await wire.hear(seconds=SLOW_SECONDS)
+        if wire.peer.ended:
+            raise Deviation(f"it does not wait for the version byte: {wire.peer.ended}")
+        wire.raw(VERSION, f"version byte, {SLOW_SECONDS:g} s late")
     if await doorway.hello(lab.patience) is None:
         raise Deviation(wire.missing("hello after a version byte that took a second"))
     return "the hello comes"
@@ -71,18 +80,10 @@ async def slow_version(lab: CaseContext) -> str:
 @case("14.1", LEAK, Manner.PLAIN, into=CASES)
 async def silent_version(lab: CaseContext) -> str:
     """A connection on which no version byte comes is closed after 5 s."""
-    doorway = door(lab)
-    doorway.listener.greeting = b""
-    try:
-        await doorway.start()
-        wire = doorway.adopt(await doorway.listener.next(doorway.wait_seconds), "kit")
+    async with _unanswered(lab) as (_, wire):
         lab.record.note("the kit says nothing", wire.name)
         if not await wire.closes(VERSION_SECONDS):
             raise Deviation(f"the connection is open long after {VERSION_SECONDS:g} s")
-    except TimeoutError:
-        raise Undecided("no connection came: is the node told to open a session to this address?") from None
-    finally:
-        doorway.listener.greeting = VERSION
     return "closed"
 
 
