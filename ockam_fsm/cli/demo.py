@@ -43,7 +43,7 @@ def demo(
     go back and forth, the TCP client, the hub and the service are killed (SIGKILL) and started again. You see how each
     layer finds that out and renegotiates, why, and that no message is lost.
 
-    Exit codes: 0 no message was lost, 1 some were or the pipeline stood still, 130 Ctrl-C.
+    Exit codes: 0 no message was lost, 1 some were or the pipeline stood still, 130 Ctrl-C, 143 SIGTERM.
 
     Examples:
 
@@ -156,8 +156,7 @@ def _table(outcome: Outcome, width: int) -> Table:
 def _ordered(outcome: Outcome) -> list[SessionLine]:
     from ockam_fsm.demo.news import Layer
 
-    heights = {layer: height for height, layer in enumerate(Layer)}
-    return sorted(outcome.sessions.values(), key=lambda line: (-heights[line.layer], line.process))
+    return [line for layer in reversed(Layer) for line in sorted(outcome.of(layer), key=lambda line: line.process)]
 
 
 def _summary(outcome: Outcome) -> dict[str, int]:
@@ -183,8 +182,7 @@ def _facts(outcome: Outcome, seconds: float) -> dict[str, Any]:
                 "established": line.established,
                 "causes": line.causes,
             }
-            for line in outcome.sessions.values()
-            if line.layer is layer
+            for line in outcome.of(layer)
         ]
         for layer in Layer
     }
@@ -197,7 +195,7 @@ def _tell(outcome: Outcome, seconds: float) -> None:
     console = out()
     console.print()
     for layer in reversed(Layer):
-        lines = [line for line in outcome.sessions.values() if line.layer is layer]
+        lines = outcome.of(layer)
         again = sum(max(0, line.established - 1) for line in lines)
         failures = sum(len(line.causes) for line in lines)
         console.print(f"{layer.value:17} {len(lines):3} sessions, {failures:3} failures, {again:3} renegotiated")

@@ -28,12 +28,16 @@ RECORDED = Path(__file__).with_name("recorded_run.jsonl")
 
 def recorded_chart() -> Chart:
     """The chart of the run that is kept with the package."""
-    return run_chart(read(RECORDED.read_text(encoding="ascii").splitlines()))
+    return run_chart(_recorded())
 
 
 def recorded_layers() -> Layering:
     """The layers of that run, with what became of each."""
-    return run_layers(read(RECORDED.read_text(encoding="ascii").splitlines()))
+    return run_layers(_recorded())
+
+
+def _recorded() -> Iterator[Event]:
+    return read(RECORDED.read_text(encoding="ascii").splitlines())
 
 
 def run_layers(events: Iterable[Event]) -> Layering:
@@ -60,7 +64,7 @@ def _layer(outcome: Outcome, layer: Layer) -> LayerRow:
 
 
 def _end(outcome: Outcome, layer: Layer, node: str) -> str:
-    lines = [one for one in outcome.sessions.values() if (one.layer, one.process) == (layer, node)]
+    lines = [one for one in outcome.of(layer) if one.process == node]
     failures = sum(len(line.causes) for line in lines)
     if not lines:
         return "serves them"  # the plain protocol of streams needs no session at the service

@@ -34,6 +34,10 @@ class Outcome:
     kills: list[str] = field(default_factory=list)
     finished: bool = False
 
+    def of(self, layer: Layer) -> list[SessionLine]:
+        """The sessions of a layer."""
+        return [line for line in self.sessions.values() if line.layer is layer]
+
     @property
     def lost(self) -> int:
         """Numbers that were sent and never answered, or answered and never processed."""
