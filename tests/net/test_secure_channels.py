@@ -82,9 +82,9 @@ def test_each_side_knows_the_other_and_reaches_its_public_workers_only(tmp_path:
                 assert responder.peer == alice.identifier
                 with pytest.raises(TimeoutError):
                     await channel.request(WORDS, (local("private"),), timeout_seconds=0.3)
+                assert letters(near) == {}
             await responder.closed(5.0)
             assert channel.peer is None
-            assert letters(near) == {}
 
     over_tcp(main())
 
