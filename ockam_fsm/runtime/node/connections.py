@@ -23,9 +23,10 @@ from ockam_fsm.kernel.driver import Driver, driver_for
 from ockam_fsm.kernel.errors import DefinitionError, EventRefused
 from ockam_fsm.machines.session import IMPLICIT_TRANSIENT, table
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, State
-from ockam_fsm.runtime.encoding.message import Address, Message
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import Connect, Disconnect, StateChanged, Transmit
 from ockam_fsm.runtime.node.forwarding import host_of
+from ockam_fsm.runtime.node.layers import Layer
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Origin, Receipt, weight_of
 from ockam_fsm.runtime.node.router import Dependent, Envelope, Resident, Router
 from ockam_fsm.runtime.session.commands import WITHDRAWN, Timer
@@ -128,6 +129,9 @@ class Connection:
 
     def dropped_by(self, dependent: Dependent) -> None:
         self.dependents.pop(dependent, None)
+
+    def layer(self, onward_route: Route, return_route: Route) -> Layer | None:
+        return None
 
     def give_up(self, heard: int) -> None:
         """Nobody answered over it. Give it up if it has brought nothing since `heard`, and can be opened again."""

@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.session.request import Outgoing
 
@@ -120,6 +121,13 @@ class Ledger:
     def fits(self, origin: Origin, size: int) -> bool:
         """Whether a charge would be accepted; other origins may have to give something up for it."""
         return self._has_room(origin, size) or (self.makes_room and self._make_room(origin, size))
+
+    def require(self, origin: Origin, size: int) -> None:
+        """Raises LocalSessionError unless a charge would be accepted."""
+        if not self.fits(origin, size):
+            raise LocalSessionError(
+                f"{NODE_FULL}: {self.held_bytes} bytes, limit {self.total_bytes}; wait until messages have left"
+            )
 
     def release(self, origin: Origin, size: int) -> None:
         self.held_bytes -= size

@@ -325,7 +325,7 @@ class Node:
         `reissue` and `resumed_only`: see `Session.request`.
         """
         outgoing = Outgoing(payload, onward_route, tracing_context=tracing_context)
-        worker = self._sending(session, outgoing, copies=2)
+        worker = self._sending(session, outgoing, answered=True)
         worker.request(identifier, outgoing, reissue=reissue, resumed_only=resumed_only)
 
     def withdraw_request(self, session: Address, identifier: Hashable) -> None:
@@ -375,14 +375,11 @@ class Node:
         self.router.drain()
         return self._session(outer)
 
-    def _sending(self, outer: Address, outgoing: Outgoing, copies: int = 1) -> SessionWorker:
-        """The session that a message is given to, when the message has been checked against this node's limits.
-
-        `copies`: as how many messages it is charged.
-        """
+    def _sending(self, outer: Address, outgoing: Outgoing, *, answered: bool = False) -> SessionWorker:
+        """The session that a message is given to, when the message has been checked against this node's limits."""
         check_outgoing(outgoing, self.router.max_payload_bytes)
         worker = self._ordered(outer)
-        worker.check_room(outgoing, copies)
+        worker.check_room(outgoing, answered=answered)
         return worker
 
     def _session(self, outer: Address) -> SessionWorker:

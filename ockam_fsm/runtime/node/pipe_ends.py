@@ -28,6 +28,7 @@ from ockam_fsm.runtime.encoding.pipe_frames import (
     encode_confirmation,
     encode_frame,
 )
+from ockam_fsm.runtime.node.layers import Layer, largest_payload, written_bytes
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Receipt, weight_of
 from ockam_fsm.runtime.node.router import Access, Envelope, Inner, Router
 from ockam_fsm.runtime.node.workers import Context
@@ -97,9 +98,14 @@ class SendingEnd(Inner):
     def offer(self, message: Message) -> str:
         """Accept a message, or say why not."""
         whole = encode_message(replace(message, onward_route=message.onward_route[1:]))
-        if len(whole) > self.router.max_payload_bytes - FRAME_BYTES:
+        router = self.router
+        most = largest_payload(router.residents, self.route, self._return_route, router.max_payload_bytes)
+        if len(whole) > most - FRAME_BYTES:
             return PAYLOAD_TOO_LARGE
         return self._number(whole) if self.core is None else self._accept(self.core, message, whole)
+
+    def layer(self, onward_route: Route, return_route: Route) -> Layer:
+        return Layer(self.route, self._return_route, written_bytes(onward_route, return_route))
 
     def fire(self, timer: object) -> None:
         if self.core is not None:

@@ -41,6 +41,7 @@ from ockam_fsm.runtime.node.commands import (
 )
 from ockam_fsm.runtime.node.dead_letters import DeadLetters, short_repr
 from ockam_fsm.runtime.node.forwarding import FORWARDING_REFUSED, ForwardingPolicy, allow_any, canonical
+from ockam_fsm.runtime.node.layers import Layer, Layered
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Ledger, Origin, weight_of
 from ockam_fsm.runtime.session.commands import WITHDRAWN
 from ockam_fsm.runtime.session.link import Entropy, Purpose, inner_of_reply
@@ -87,7 +88,7 @@ class Dependent(Protocol):
         ...
 
 
-class Resident(Protocol):
+class Resident(Layered, Protocol):
     """Whatever has addresses here: a worker, a session, a connection."""
 
     @property
@@ -135,6 +136,9 @@ class Inner:
     def relied_on_by(self, dependent: Dependent) -> None: ...
 
     def dropped_by(self, dependent: Dependent) -> None: ...
+
+    def layer(self, onward_route: Route, return_route: Route) -> Layer | None:
+        return None
 
 
 def refuse_awaitable(name: str, found: object) -> None:

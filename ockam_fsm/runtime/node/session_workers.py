@@ -22,10 +22,12 @@ from typing import Any, TypeAlias
 
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
 from ockam_fsm.machines.vocabulary import Event
-from ockam_fsm.runtime.encoding.message import Address, Message
+from ockam_fsm.runtime.encoding.gate import check_payload
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import AttemptStarted, Notify, Remember, StateChanged
 from ockam_fsm.runtime.node.connections import Connection
-from ockam_fsm.runtime.node.ledger import NODE_FULL, Receipt, weight_of
+from ockam_fsm.runtime.node.layers import Layer, largest_payload, written_bytes
+from ockam_fsm.runtime.node.ledger import Receipt, weight_of
 from ockam_fsm.runtime.node.router import Access, Dependent, Envelope, Resident, Router
 from ockam_fsm.runtime.node.workers import Farewell
 from ockam_fsm.runtime.session import commands as core
@@ -184,13 +186,14 @@ class SessionWorker:
             if outgoing.return_route[-1:] == (reply,):
                 self.order(lambda one, outgoing=outgoing: one.withdraw(outgoing))  # type: ignore[misc]
 
-    def check_room(self, outgoing: Outgoing, copies: int = 1) -> None:
-        """Raises LocalSessionError if the node could not keep this message, in a queue or in the session."""
-        ledger = self.router.ledger
-        if not ledger.fits(self.router.serving, copies * weight_of(outgoing)):
-            raise LocalSessionError(
-                f"{NODE_FULL}: {ledger.held_bytes} bytes, limit {ledger.total_bytes}; wait until messages have left"
-            )
+    def check_room(self, outgoing: Outgoing, *, answered: bool = False) -> None:
+        """Raises LocalSessionError if the node cannot keep this message, or what layers add makes it too large."""
+        ledger, weight, most = self.router.ledger, weight_of(outgoing), self.router.max_payload_bytes
+        if weight > most // 2:  # usual messages fit, whatever is added
+            onward = (self.outer, *outgoing.onward_route)
+            back, residents = outgoing.return_route, self.router.residents
+            check_payload(outgoing.payload, largest_payload(residents, onward, back, most, answered=answered))
+        ledger.require(self.router.serving, 2 * weight if answered else weight)  # its request keeps it too
 
     def _charge_held(self) -> None:
         """Charge what the session has begun to hold to the origin that sent it, and release what has left."""
@@ -236,7 +239,7 @@ class SessionWorker:
         session, arrived = self.session, envelope.arrived
         if address == session.terms.contact:
             return self._ends_here(envelope)
-        link = _link_of(session, address)
+        link = session.link_of(address)
         if link is None:
             return ""  # the session says what it makes of that
         carrier = self.router.carrier(link.route) if link.route else self._hello_carrier
@@ -411,6 +414,12 @@ class SessionWorker:
         if carrier is not None:
             carrier.relied_on_by(self)
 
+    def layer(self, onward_route: Route, return_route: Route) -> Layer:
+        way = self.session.way
+        if self.session.settings.profile.carries_routes:
+            return Layer(way, (self.outer,), written_bytes(onward_route, return_route))
+        return Layer((*way, *onward_route), return_route, 0)
+
     def relied_on_by(self, dependent: Dependent) -> None:
         self.dependents = self.dependents or {}
         self.dependents[dependent] = None
@@ -438,13 +447,3 @@ CARRY_OUT: Mapping[type, Callable[[SessionWorker, Any, Envelope | None], None]] 
 def _drive(worker: SessionWorker, order: Order, envelope: Envelope | None) -> None:
     for command in order(worker.session):
         CARRY_OUT[type(command)](worker, command, envelope)
-
-
-def _link_of(session: Session, address: Address) -> Link | None:
-    """The generation that an address of the session belongs to."""
-    for link in (session.attempt, session.current):
-        if link is None:
-            continue
-        if address == link.handshake or link.takes(address):
-            return link
-    return None

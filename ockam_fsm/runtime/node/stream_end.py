@@ -26,8 +26,9 @@ from ockam_fsm.kernel.text import neutral
 from ockam_fsm.runtime.encoding import bare
 from ockam_fsm.runtime.encoding.frames import decode_message, encode_message
 from ockam_fsm.runtime.encoding.gate import PAYLOAD_TOO_LARGE, refusal
-from ockam_fsm.runtime.encoding.message import Address, Message
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.encoding.stream_messages import PUSH_BYTES
+from ockam_fsm.runtime.node.layers import Layer, written_bytes
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Origin, Receipt, weight_of
 from ockam_fsm.runtime.node.router import Access, Dependent, Envelope, Resident, Router
 
@@ -77,6 +78,9 @@ class StreamEnd:
 
     def dropped_by(self, dependent: Dependent) -> None:
         self.dependents.pop(dependent, None)
+
+    def layer(self, onward_route: Route, return_route: Route) -> Layer:
+        return Layer((), (), PUSH_BYTES + len(self._label) + written_bytes(onward_route, return_route))
 
     # Out --------------------------------------------------------------------------------------------------------------
 

@@ -152,6 +152,19 @@ class Knowledge:
             return self.established_in
         return attempt.generation.address
 
+    @property
+    def way(self) -> Route:
+        """Where messages of this end go: the messaging route, or as long as it has none, the initialization route."""
+        link = self.current or self.attempt
+        return (link and link.route) or self.initialization_route
+
+    def link_of(self, address: Address) -> Link | None:
+        """The generation that an address of this end belongs to."""
+        for link in (self.attempt, self.current):
+            if link is not None and (address == link.handshake or link.takes(address)):
+                return link
+        return None
+
     def is_own(self, link: Link) -> bool:
         """Whether this end started the negotiation of `link`."""
         return link.generation.starter is self.settings.role
