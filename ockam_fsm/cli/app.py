@@ -45,7 +45,7 @@ OK, DIFFERS, USAGE = 0, 1, 2
 PIPED_WIDTH = 160
 MAX_WHOLE = 2**63
 MAX_SECONDS = 3e8
-"""Less than the ten years that a duration may last (`runtime/encoding/gate.py`)."""
+"""Less than the ten years that a duration may last (`kernel/arguments.py`)."""
 TRACEBACK = "OCKAM_FSM_TRACEBACK"
 F = TypeVar("F", bound=Callable[..., Any])
 

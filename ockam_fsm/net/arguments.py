@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from types import NoneType
 from typing import Protocol, TypeAlias, TypeVar
 
+from ockam_fsm.kernel.arguments import check_type
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.net.routes import parse_route, split_host, tcp
+from ockam_fsm.runtime.encoding.gate import check_address, check_route
 from ockam_fsm.runtime.encoding.message import Address, Route, local
 from ockam_fsm.runtime.session.config import Durations, SessionConfig
 from ockam_fsm.runtime.session.handshake import PROFILES, Profile
@@ -26,11 +29,24 @@ _DURATIONS = Durations()
 
 
 def address_of(name: NameOrAddress) -> Address:
-    return local(name) if isinstance(name, str) else name
+    """Raises LocalSessionError unless it is the name or the address of a worker."""
+    return local(name) if isinstance(name, str) else check_address("name", name)
 
 
 def route_of(route: TextOrRoute) -> Route:
-    return _parsed(route) if isinstance(route, str) else route
+    """Raises LocalSessionError unless it is a route, or the text of one."""
+    return _parsed(route) if isinstance(route, str) else check_route("route", route)
+
+
+class Running(Protocol):
+    def require_running(self) -> None: ...
+
+
+def check_running(node: Running) -> None:
+    """Raises LocalSessionError unless it is a node that runs."""
+    if isinstance(node, type) or not callable(getattr(node, "require_running", None)):
+        raise LocalSessionError(f"node: {type(node).__name__}, a TcpNode belongs")
+    node.require_running()
 
 
 class Carrier(Protocol):
@@ -84,20 +100,23 @@ def config_of(
     profile: Profile | str,
     durations: Durations | None,
     attempts: int | None = 5,
+    settings: SessionConfig | None = None,
 ) -> SessionConfig:
-    """The configuration of a session. In profiles that name no sessions (`ockam`, `secure`) every responder is explicit
-    transient, whatever `session_type` says.
+    """The configuration of a session: `settings`, or what the other arguments say. In profiles that name no sessions
+    (`ockam`, `secure`) every responder is explicit transient, whatever `session_type` says.
 
     Raises:
         LocalSessionError: there is no such type or profile, or an argument is of the wrong type.
         DefinitionError: they do not fit together.
     """
-    if not isinstance(session_type, SessionType | str):
-        raise LocalSessionError(f"session_type: {session_type!r}, a name or a SessionType belongs")
+    check_type("settings", settings, SessionConfig, NoneType)
+    if settings is not None:
+        return settings
+    check_type("session_type", session_type, str, SessionType)
     if not isinstance(profile, str | Profile):
         raise LocalSessionError(f"profile: {profile!r}; there are {', '.join(PROFILES)}, or use `secure_profile`")
-    if not isinstance(durations, Durations | None):
-        raise LocalSessionError(f"durations: {durations!r}, a Durations belongs")
+    check_type("durations", durations, Durations, NoneType)
+    check_type("attempts", attempts, int, NoneType)
     kind = _named("session type", session_type, _TYPES) if isinstance(session_type, str) else session_type
     spoken = _named("profile", profile, PROFILES) if isinstance(profile, str) else profile
     if role is Role.RESPONDER and not spoken.names_sessions:

@@ -21,6 +21,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from types import TracebackType
 
+from ockam_fsm.kernel.arguments import check_count, check_seconds, check_type
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
@@ -41,7 +42,6 @@ from ockam_fsm.net.observability import LogObserver, Metrics
 from ockam_fsm.net.routes import EXAMPLE, format_route, tcp
 from ockam_fsm.net.session import Inbox, Owner, TcpSession
 from ockam_fsm.net.tcp_edge import TcpEdge
-from ockam_fsm.runtime.encoding.gate import check_seconds
 from ockam_fsm.runtime.encoding.message import LOCAL, Address, Message, Route
 from ockam_fsm.runtime.node.commands import Letter, Notify, Observation, Observer, Remember, StateChanged
 from ockam_fsm.runtime.node.connections import ConnectionConfig
@@ -86,14 +86,14 @@ class TcpNode:
             LocalSessionError: an argument is of the wrong type or names no policy.
         """
         plain_function("remember", remember)
-        if type(mailbox) is not int or mailbox < 0:
-            raise LocalSessionError(f"mailbox: {mailbox!r}, a whole number from 0 belongs")
-        policy = policy_of((forward_to,) if isinstance(forward_to, str) else forward_to, tcp)
+        check_count("mailbox", mailbox)
+        policy = policy_of(forward_to, tcp)
         self.node = Node(
             entropy or SystemEntropy(), connections=connections or CONNECTIONS, forwarding=policy, make=make
         )
         self.addresses: list[str] = []
         """Where this node listens, as HOST:PORT."""
+        check_type("observers", observers, Iterable)
         attached: tuple[Observer, ...] = (self, LogObserver(), *observers)
         for observer in attached:
             plain_function("observe", getattr(observer, "observe", None))
@@ -233,7 +233,7 @@ class TcpNode:
         """
         self.require_running()
         checked_handler(handler)
-        wanted = settings or config_of(session_type, Role.RESPONDER, profile, durations)
+        wanted = config_of(session_type, Role.RESPONDER, profile, durations, settings=settings)
         return self.node.start_host(
             address_of(name), wanted, make=lambda: self._handler(handler), capacity=capacity, durable=durable
         )
@@ -340,7 +340,7 @@ class TcpNode:
         """
         self.require_running()
         way = self._way(route_over(over, route))
-        wanted = settings or config_of(session_type, Role.INITIATOR, profile, durations, attempts)
+        wanted = config_of(session_type, Role.INITIATOR, profile, durations, attempts, settings)
         contact, back = None, Route()
         if wanted.session_type.renegotiation is Renegotiation.TWO_SIDED:
             contact = self.node.fresh_address()
@@ -355,7 +355,7 @@ class TcpNode:
             own_route=back,
             session_id=session_id,
             remembered=remembered,
-            has_state=remembered > 0,
+            has_state=remembered != 0,
             recreated=recreated,
         )
         session = self._sessions[address] = TcpSession(self, address, wanted.session_type.creation, inbox)

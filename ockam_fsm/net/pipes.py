@@ -26,14 +26,14 @@ import asyncio
 from contextlib import AsyncExitStack
 from types import TracebackType
 
+from ockam_fsm.kernel.arguments import check_type
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.pipe_ordering import Ordering
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role, State
-from ockam_fsm.net.arguments import NameOrAddress, TextOrRoute, address_of, config_of, route_of
+from ockam_fsm.net.arguments import NameOrAddress, TextOrRoute, address_of, check_running, config_of, route_of
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.session import SESSION_CLOSED, TcpSession
-from ockam_fsm.runtime.encoding.gate import check_route
 from ockam_fsm.runtime.encoding.message import Address
 from ockam_fsm.runtime.node.pipe_ends import ReceivingEnd, SendingEnd
 from ockam_fsm.runtime.node.router import Access
@@ -56,7 +56,7 @@ def pipe_receiver(
     Raises:
         LocalSessionError: the name is taken, an argument is of the wrong type, or the node has stopped.
     """
-    node.require_running()
+    check_running(node)
     addresses = () if name is None else (address_of(name),)
     return node.node.start_worker(*addresses, handler=_receiving(ordering, capacity), access=Access.PUBLIC)
 
@@ -73,7 +73,7 @@ def pipe_spawner(
 
     `sessions`: at most so many at once. The other arguments and errors are those of `pipe_receiver`.
     """
-    node.require_running()
+    check_running(node)
     _receiving(ordering, capacity)
     settings = config_of(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER, GENERATION, None)
     return node.node.start_host(
@@ -111,10 +111,9 @@ class Pipe:
         Raises:
             LocalSessionError: the route or an argument is of the wrong type, or the node has stopped.
         """
-        node.require_running()
-        if not isinstance(config, PipeConfig):
-            raise LocalSessionError(f"config: {type(config).__name__}, a PipeConfig belongs")
-        self._node, self._route = node, check_route("route", route_of(route))
+        check_running(node)
+        check_type("config", config, PipeConfig)
+        self._node, self._route = node, route_of(route)
         if not self._route:
             raise LocalSessionError("route: it is empty; it leads to the receiver of the pipe")
         self._core = None if ordered else PipeSender(config)
@@ -122,7 +121,7 @@ class Pipe:
         if self._route[0] == self._name:
             raise LocalSessionError(f"route: it begins with {self._name}, which is this pipe itself")
         self._access = Access.PUBLIC if public else Access.PRIVATE
-        self._back = check_route("own_route", route_of(own_route))
+        self._back = route_of(own_route)
         self._session: TcpSession | None = None
         self._end: SendingEnd | None = None
         self._open = AsyncExitStack()
@@ -135,6 +134,7 @@ class Pipe:
         Raises:
             LocalSessionError: as the constructor and `TcpNode.session`.
         """
+        check_running(node)
         session = node.session(route, EXPLICIT_PERSISTENT_ONE_SIDED, attempts=None)
         pipe = cls(node, (session.address,), config, ordered=ordered)
         pipe._session = session

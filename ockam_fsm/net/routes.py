@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from urllib.parse import quote, unquote_to_bytes
 
+from ockam_fsm.kernel.arguments import check_type, encoded
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.runtime.encoding.message import LOCAL, TCP, Address, Route
 
@@ -35,6 +36,7 @@ def split_host(host_and_port: str) -> tuple[str, int]:
     Raises:
         LocalSessionError: it is not of that form.
     """
+    check_type("HOST:PORT", host_and_port, str)
     host, colon, port = host_and_port.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     if bracketed:
@@ -53,6 +55,7 @@ def join_host(host: str, port: int) -> str:
 
 def parse_route(text: str) -> Route:
     """Raises LocalSessionError where the text is no route."""
+    encoded(text)
     route: list[Address] = []
     rest = text
     while rest:

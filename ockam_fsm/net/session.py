@@ -21,10 +21,10 @@ from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Protocol
 
+from ockam_fsm.kernel.arguments import check_seconds
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.vocabulary import Creation, State
 from ockam_fsm.net.tcp_edge import TcpEdge
-from ockam_fsm.runtime.encoding.gate import check_seconds
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import StateChanged
 from ockam_fsm.runtime.node.connections import Connection

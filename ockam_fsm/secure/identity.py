@@ -21,6 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 
+from ockam_fsm.kernel.arguments import check_type
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.runtime.encoding.bare import malformed
 from ockam_fsm.secure.secret import KEY_BYTES, SIGNATURE_BYTES, Secret, SigningKey, Unprintable, is_signed
@@ -82,6 +83,7 @@ class Identifier:
         Raises:
             LocalSessionError: `text` is not that.
         """
+        check_type("an identifier", text, str)
         digits = text[1:]
         try:
             digest = bytes.fromhex(digits)

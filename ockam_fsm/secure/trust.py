@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from ockam_fsm.kernel.arguments import check_type
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.secure.identity import Identifier
 
@@ -44,6 +45,7 @@ class TrustIdentifiers:
     """
 
     def __init__(self, identifiers: Iterable[Identifier | str]) -> None:
+        check_type("identifiers", identifiers, Iterable)
         if isinstance(identifiers, str):
             identifiers = (identifiers,)
         found = {one if isinstance(one, Identifier) else Identifier.parse(one) for one in identifiers}
@@ -64,9 +66,14 @@ class TrustCallback:
 
     Args:
         decide: returns True to trust. Any other value, and any exception, refuses.
+
+    Raises:
+        LocalSessionError: `decide` is no function.
     """
 
     def __init__(self, decide: Callable[[Identifier], bool]) -> None:
+        if not callable(decide):
+            raise LocalSessionError(f"decide: {type(decide).__name__}, a function of an Identifier belongs")
         self._decide = decide
 
     def __repr__(self) -> str:

@@ -25,6 +25,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
+from ockam_fsm.kernel.arguments import check_count, check_seconds, check_type
 from ockam_fsm.storage import arguments
 from ockam_fsm.storage.interface import Entry, Log, StorageError, StorageRefused, Stored
 from ockam_fsm.storage.outcomes import fenced, log_name, no_partition, no_stream, through_future, within
@@ -45,7 +46,11 @@ class SqliteStorage:
         Raises:
             StorageUnavailable: the file cannot be opened, or is not one of this version. This is the only call that
                 waits and raises.
+            LocalSessionError: an argument is of the wrong type.
         """
+        check_type("path", path, str, PathLike)
+        check_seconds("busy_seconds", busy_seconds)
+        check_count("queue_bytes", queue_bytes)
         self.path = Path(path)
         self.transactions = 0
         """How many were committed."""

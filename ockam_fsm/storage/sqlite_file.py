@@ -69,7 +69,7 @@ def opened(path: Path, busy_seconds: float) -> sqlite3.Connection:
     """
     try:
         connection = connect(path, busy_seconds)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, ValueError) as error:  # a path that the system cannot write is a ValueError
         raise explained(path, error) from error
     try:
         _prepare(path, connection)

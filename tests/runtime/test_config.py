@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ockam_fsm.kernel.arguments import MAX_SECONDS
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
@@ -20,7 +21,6 @@ from ockam_fsm.machines.session import (
     table,
 )
 from ockam_fsm.machines.vocabulary import Event, Role, SessionType
-from ockam_fsm.runtime.encoding.gate import MAX_SECONDS
 from ockam_fsm.runtime.node.connections import ConnectionConfig
 from ockam_fsm.runtime.node.workers import RestartPolicy
 from ockam_fsm.runtime.session.config import MAX_BACK_OFF_STEPS, BackOff, Durations, SessionConfig

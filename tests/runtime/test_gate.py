@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ockam_fsm.kernel.arguments import MAX_SECONDS, check_seconds
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Role
@@ -24,7 +25,6 @@ from ockam_fsm.runtime.encoding.gate import (
     ENVELOPE_BYTES,
     MAX_ACCEPTED_ROUTE,
     MAX_PAYLOAD_BYTES,
-    MAX_SECONDS,
     MAX_TRACING_CONTEXT_BYTES,
     PAYLOAD_TOO_LARGE,
     ROOM_FOR_HOPS,
@@ -33,14 +33,14 @@ from ockam_fsm.runtime.encoding.gate import (
     check_address,
     check_message,
     check_route,
-    check_seconds,
     payload_limit,
     refusal,
 )
-from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
+from ockam_fsm.runtime.node.layers import ANSWER_BYTES, HEAD_BYTES, MAX_LAYERS, Layer, largest_payload
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.router import Access
-from ockam_fsm.runtime.node.workers import Context
+from ockam_fsm.runtime.node.workers import Context, echo
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
 from ockam_fsm.runtime.session.request import Outgoing
@@ -163,15 +163,50 @@ def test_what_is_no_message_is_refused() -> None:
 
 def test_a_payload_has_the_limit_of_its_node() -> None:
     node, session = node_with_a_session()
-    node.router.max_payload_bytes = 100
+    node.router.max_payload_bytes = limit = 10_000
 
     def route(payload: bytes) -> None:
         node.route(Message((X,), (), payload))
 
     for send in (route, partial(node.send, session), partial(node.request, session, "q")):
-        with pytest.raises(LocalSessionError, match="payload: 101 bytes, limit 100; send it in parts"):
-            send(bytes(101))
-        send(bytes(100))
+        with pytest.raises(LocalSessionError, match="payload: 10001 bytes, limit 10000; send it in parts"):
+            send(bytes(limit + 1))
+    route(bytes(limit))
+
+
+def test_a_session_has_the_room_that_its_layers_leave() -> None:
+    """Data is written with two routes, and the answer to a request with longer ones (16.1)."""
+    node, session = node_with_a_session()
+    node.router.max_payload_bytes = limit = 10_000
+    for send, added in ((partial(node.send, session), HEAD_BYTES),
+                        (partial(node.request, session, "q"), HEAD_BYTES + ANSWER_BYTES)):  # fmt: skip
+        with pytest.raises(LocalSessionError, match=f"limit {limit - added}; send it in parts"):
+            send(bytes(limit - added + 1))
+        send(bytes(limit - added))
+
+
+def test_what_is_written_in_profile_ockam_adds_nothing() -> None:
+    node = Node(Counted("n"))
+    node.start_worker(X, handler=echo)
+    config = SessionConfig(EXPLICIT_TRANSIENT, Role.INITIATOR, OCKAM)
+    for route in ((tcp("b"), local("host")), (X,)):
+        below = node.start_session(config, route)
+        above = node.start_session(config, (below, local("host")))
+        assert largest_payload(node.router.residents, (above,), (), 1_000) == 1_000
+
+
+@pytest.mark.parametrize("wrong", ["x\ud800", 5, None])
+def test_a_name_is_text_or_bytes(wrong: Any) -> None:
+    with pytest.raises(LocalSessionError, match=r"UTF-8 cannot write it|a str or bytes belongs"):
+        local(wrong)
+
+
+def test_layers_that_lead_to_each_other_end_the_measuring() -> None:
+    class Circular:
+        def layer(self, onward_route: Route, return_route: Route) -> Layer:
+            return Layer((X,), (), 1)
+
+    assert largest_payload({X: Circular()}, (X,), (), 100) == 100 - MAX_LAYERS
 
 
 def test_an_address_and_a_route_are_given_back_as_they_were() -> None:

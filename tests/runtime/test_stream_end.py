@@ -7,6 +7,7 @@ import pytest
 from ockam_fsm.runtime.encoding import bare
 from ockam_fsm.runtime.encoding.frames import encode_message
 from ockam_fsm.runtime.encoding.message import Message, Route, local
+from ockam_fsm.runtime.node.layers import largest_payload
 from ockam_fsm.runtime.node.ledger import Ledger, weight_of
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.router import Access
@@ -90,6 +91,18 @@ def test_what_cannot_be_carried_is_a_dead_letter() -> None:
         node.route(Message((end.address, *ECHO), ME, payload))
     node.run()
     assert (len(accepted), node.dead_letters.counts) == (1, {"payload too large": 1, WINDOW_FULL: 1})
+
+
+def test_what_it_adds_is_known_before_it_is_sent() -> None:
+    node = a_node()
+    stream_end, _ = an_end(node)
+    route, limit = (stream_end.address, local("far")), node.router.max_payload_bytes
+    most = largest_payload(node.router.residents, route, (), limit)
+    assert 0 < limit - most < 300
+    node.route(Message(route, (), bytes(most)))
+    node.run()
+    assert node.dead_letters.counts == {}
+    assert len(stream_end.waiting) == 1
 
 
 def test_a_full_node_refuses_or_gives_up_what_waits() -> None:

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from types import TracebackType
+from types import NoneType, TracebackType
 
+from ockam_fsm.kernel.arguments import check_count, check_type
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.consumer import ConsumerState
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Role, State
-from ockam_fsm.net.arguments import TextOrRoute, route_of
+from ockam_fsm.net.arguments import TextOrRoute, check_running, route_of
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.session import SESSION_CLOSED, TcpSession
 from ockam_fsm.runtime.encoding.message import local
@@ -80,12 +81,16 @@ class StreamConsumer:
         `partitions`: how many a stream is made with that is not there yet; by default as many as `partition` needs.
 
         Raises:
-            LocalSessionError: a route is no route, there is no such partition, or the node has stopped.
+            LocalSessionError: an argument is of the wrong type, there is no such partition, or the node has stopped.
             DefinitionError: stream, group or partition are of the wrong type.
         """
-        node.require_running()
+        check_running(node)
         self._node, self._route = node, route_of(route)
         self._index_route = route_of(index_route) if index_route is not None else (*self._route[:-1], local(INDEX_NAME))
+        check_type("config", config, ConsumerConfig, NoneType)
+        check_type("restart", restart, BackOff)
+        if partitions is not None:
+            check_count("partitions", partitions, 1)
         self.config = config or ConsumerConfig(stream, group, partition)
         self._profile = _profile(self.config, partitions)
         self._back_off = restart

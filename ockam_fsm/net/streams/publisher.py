@@ -18,18 +18,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from types import TracebackType
+from types import NoneType, TracebackType
 from typing import Any, NamedTuple
 
+from ockam_fsm.kernel.arguments import check_type
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.publisher import PublisherState
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.net.arguments import TextOrRoute, route_of
+from ockam_fsm.net.arguments import TextOrRoute, check_running, route_of
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding.gate import check_payload
 from ockam_fsm.runtime.encoding.message import Address
 from ockam_fsm.runtime.encoding.stream_messages import MAX_MESSAGE_BYTES, PUSH_BYTES
+from ockam_fsm.runtime.node.workers import plain_function
 from ockam_fsm.runtime.session.commands import (
     Closed,
     Established,
@@ -87,10 +89,14 @@ class StreamPublisher:
         `kept` is what `keep` was given last by an earlier one.
 
         Raises:
-            LocalSessionError: `route` is no route, or the node has stopped.
+            LocalSessionError: an argument is of the wrong type, or the node has stopped.
         """
-        node.require_running()
+        check_running(node)
         self._node, self._route = node, route_of(route)
+        check_type("config", config, PublisherConfig, NoneType)
+        check_type("sessions", sessions, SessionConfig, NoneType)
+        check_type("kept", kept, Kept, NoneType)
+        plain_function("keep", keep)
         config = config or PublisherConfig()
         self._window = config.window
         self._core = Publisher(config, PublisherImage() if kept is None else kept.image)

@@ -19,12 +19,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from types import NoneType
 from typing import TypeAlias
 
+from ockam_fsm.kernel.arguments import check_count, check_seconds, check_type
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.net.arguments import NameOrAddress, address_of
+from ockam_fsm.net.arguments import NameOrAddress, address_of, check_running
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.streams.partition import Partition
 from ockam_fsm.runtime.encoding.message import Message, Route
@@ -83,9 +85,16 @@ class StreamService:
         requests may wait for the storage. `unused_seconds`: a partition that nobody has used for so long makes room.
 
         Raises:
-            LocalSessionError: a name is taken, or the node has stopped.
+            LocalSessionError: a name is taken, an argument is of the wrong type, or the node has stopped.
         """
-        node.require_running()
+        check_running(node)
+        if not callable(getattr(storage, "open_log", None)) or isinstance(storage, type):
+            raise LocalSessionError(f"storage: {storage!r:.60}, a MemoryStorage() or SqliteStorage(path) belongs")
+        check_type("config", config, StreamConfig, NoneType)
+        check_type("sessions", sessions, SessionConfig, NoneType)
+        check_count("max_partitions", max_partitions, 1)
+        check_count("max_waiting", max_waiting, 1)
+        check_seconds("unused_seconds", unused_seconds)
         self.node, self.storage = node, storage
         self.config = config or StreamConfig()
         self.sessions = sessions or SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER)

@@ -27,8 +27,9 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 
+from ockam_fsm.kernel.arguments import check_count, check_type
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
-from ockam_fsm.net.arguments import TextOrRoute, route_of
+from ockam_fsm.net.arguments import TextOrRoute, check_running, route_of
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.streams.consumer import StreamConsumer
 from ockam_fsm.net.streams.publisher import StreamPublisher
@@ -55,9 +56,13 @@ class StreamSession:
         for. `capacity`: how many messages may wait for the publisher's window; one more is a dead letter.
 
         Raises:
-            LocalSessionError: the node has stopped.
+            LocalSessionError: an argument is of the wrong type, or the node has stopped.
         """
-        node.require_running()
+        check_running(node)
+        check_type("publisher", publisher, StreamPublisher)
+        check_type("consumer", consumer, StreamConsumer)
+        check_type("sending", sending, str)
+        check_count("capacity", capacity, 1)
         self._node, self._sending, self._capacity = node, sending, capacity
         self.publisher, self.consumer = publisher, consumer
         """To look at: what is confirmed, and what either waits for (`waits_for`)."""

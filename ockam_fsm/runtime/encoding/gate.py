@@ -23,7 +23,6 @@ ROOM_FOR_HOPS = 8
 MAX_ACCEPTED_ROUTE = MAX_ROUTE_LENGTH - ROOM_FOR_HOPS
 MAX_TRACING_CONTEXT_BYTES = 8 * 1024
 UNLIMITED = sys.maxsize
-MAX_SECONDS = 10 * 365 * 24 * 3600.0
 _WRITTEN_ADDRESS_BYTES = MAX_ADDRESS_BYTES + 8
 ENVELOPE_BYTES = 4 * MAX_ROUTE_LENGTH * _WRITTEN_ADDRESS_BYTES + MAX_TRACING_CONTEXT_BYTES + 64
 """The most that two routes of a message, two more of a session's data, and the tracing context can take."""
@@ -108,15 +107,6 @@ def check_tracing_context(text: object, max_bytes: int = MAX_TRACING_CONTEXT_BYT
     if size > max_bytes:
         raise LocalSessionError(f"tracing_context: {size} bytes, limit {max_bytes}")
     return text
-
-
-def check_seconds(name: str, seconds: object) -> float:
-    """Raises LocalSessionError unless `seconds` is a finite number from 0 to `MAX_SECONDS` (ten years)."""
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise LocalSessionError(f"{name}: {_kind(seconds)}, a number of seconds belongs")
-    if not 0 <= seconds <= MAX_SECONDS:  # no comparison holds for what is not a number
-        raise LocalSessionError(f"{name}: {seconds} seconds, 0 to {MAX_SECONDS:.0f} belong")
-    return seconds
 
 
 def check_hashable(name: str, value: object) -> None:

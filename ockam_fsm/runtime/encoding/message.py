@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
+from ockam_fsm.kernel.arguments import check_type, encoded
 from ockam_fsm.kernel.text import neutral
 from ockam_fsm.kernel.value import value
 
@@ -30,8 +31,16 @@ Route: TypeAlias = tuple[Address, ...]
 
 
 def local(value: str | bytes) -> Address:
-    """The address of a local worker; text is encoded as UTF-8."""
-    return Address(LOCAL, value.encode() if isinstance(value, str) else value)
+    """The address of a local worker; text is encoded as UTF-8.
+
+    Raises:
+        LocalSessionError: the value is neither text nor bytes, or UTF-8 cannot write it.
+    """
+    if isinstance(value, str):
+        value = encoded(value)
+    elif not isinstance(value, bytes):
+        check_type("the value of an address", value, str, bytes)
+    return Address(LOCAL, value)
 
 
 @value

@@ -16,6 +16,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import TypeAlias
 
+from ockam_fsm.kernel.arguments import check_type
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.runtime.encoding.message import Address
 
@@ -46,14 +47,17 @@ def only(destinations: Iterable[Address]) -> ForwardingPolicy:
     return lambda host, destination: destination in known
 
 
-def policy_of(words: Iterable[str], address_of: Callable[[str], Address]) -> ForwardingPolicy:
+def policy_of(words: str | Iterable[str], address_of: Callable[[str], Address]) -> ForwardingPolicy:
     """The policy that words say: `peer`, `any`, `none`, or HOST:PORT, several of them together.
 
     Raises:
         LocalSessionError: a word is none of these.
     """
     named = {"any": allow_any, "none": allow_none, "peer": allow_peer}
-    chosen = list(words)
+    check_type("forward_to", words, Iterable)
+    chosen = [words] if isinstance(words, str) else list(words)
+    for word in chosen:
+        check_type("forward_to", word, str)
     policies = [named[word] for word in chosen if word in named]
     others = only([address_of(word) for word in chosen if word not in named])
     if not chosen:

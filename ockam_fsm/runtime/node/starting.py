@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from ockam_fsm.kernel.arguments import check_count, check_type
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Creation
 from ockam_fsm.runtime.encoding.bare import MAX_UINT
@@ -38,7 +39,7 @@ def check_supervision(restart: object, make: object, stopped: object) -> None:
 
 
 def check_session(
-    settings: object,
+    settings: SessionConfig,
     initialization_route: object,
     own_route: object,
     session_id: object,
@@ -46,7 +47,8 @@ def check_session(
     recreated: object,
 ) -> None:
     """Raises LocalSessionError unless an initiator can be made of these."""
-    kind = _check_settings(settings).session_type
+    check_type("settings", settings, SessionConfig)
+    kind = settings.session_type
     if recreated and (kind.persistent or kind.creation is Creation.EXPLICIT):
         raise LocalSessionError(f"recreated: {kind.name}; only implicit-transient sessions are made anew by a message")
     if not check_route("initialization_route", initialization_route):
@@ -60,9 +62,8 @@ def check_session(
 
 def check_host(settings: object, capacity: object, durable: object, make: object) -> None:
     """Raises LocalSessionError unless a host can be made of these."""
-    _check_settings(settings)
-    if type(capacity) is not int or capacity < 0:
-        raise LocalSessionError(f"capacity: {capacity!r:.60}, a whole number from 0 belongs")
+    check_type("settings", settings, SessionConfig)
+    check_count("capacity", capacity)
     plain_function("durable", durable)
     if make is not None:
         plain_function("make", make)
@@ -72,9 +73,3 @@ def check_application(application: object) -> None:
     """Raises LocalSessionError unless it is None or an address; nothing has to be there yet."""
     if application is not None:
         check_address("application", application)
-
-
-def _check_settings(settings: object) -> SessionConfig:
-    if not isinstance(settings, SessionConfig):
-        raise LocalSessionError(f"settings: {type(settings).__name__}, a SessionConfig belongs")
-    return settings

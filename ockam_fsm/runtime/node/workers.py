@@ -18,20 +18,14 @@ from inspect import iscoroutinefunction
 from types import MappingProxyType
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from ockam_fsm.kernel.arguments import check_seconds
 from ockam_fsm.kernel.driver import driver_for
 from ockam_fsm.kernel.errors import DefinitionError, LocalSessionError
 from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.kernel.value import value
 from ockam_fsm.machines.supervised import SUPERVISED, WorkerEvent, WorkerState
 from ockam_fsm.runtime.encoding.frames import MAX_ROUTE_LENGTH
-from ockam_fsm.runtime.encoding.gate import (
-    UNLIMITED,
-    check_hashable,
-    check_message,
-    check_payload,
-    check_seconds,
-    refusal,
-)
+from ockam_fsm.runtime.encoding.gate import UNLIMITED, check_hashable, check_message, check_payload, refusal
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import StateChanged
 from ockam_fsm.runtime.node.dead_letters import short_repr

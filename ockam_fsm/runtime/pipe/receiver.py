@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, NamedTuple, Protocol
 
+from ockam_fsm.kernel.arguments import check_count
 from ockam_fsm.kernel.driver import driver_for
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.kernel.machine import Ignore
@@ -73,8 +74,7 @@ class OrderingReceiver:
         """Raises LocalSessionError: `ordering` is none, or `capacity` is no whole number from 0."""
         if not isinstance(ordering, Ordering):
             raise LocalSessionError(f"ordering: {ordering!r}, one of {', '.join(map(str, Ordering))} belongs")
-        if type(capacity) is not int or capacity < 0:
-            raise LocalSessionError(f"capacity: {capacity!r}, a whole number from 0 belongs")
+        check_count("capacity", capacity)
         self.ordering = ordering
         self.limits: Mapping[str, int | None] = {} if ordering.leaves_out else {"held": capacity}
         self.state = OrderingState.RECEIVING

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 
+from ockam_fsm.kernel.arguments import check_seconds
 from ockam_fsm.kernel.driver import Driver, driver_for
 from ockam_fsm.kernel.errors import DefinitionError, LocalSessionError
 from ockam_fsm.machines.session import SessionMachine, table
 from ockam_fsm.machines.vocabulary import Creation, Effect, Event, Renegotiation, Role, SessionType, State
-from ockam_fsm.runtime.encoding.gate import check_seconds
 from ockam_fsm.runtime.session.handshake import GENERATION, Profile
 
 MAX_BACK_OFF_STEPS = 32

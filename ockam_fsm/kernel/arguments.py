@@ -1,0 +1,41 @@
+"""Checks of what the application gives: types, counts, times. A bool is no number.
+
+Rule: an error names the argument, what was given, and what belongs there.
+"""
+
+from __future__ import annotations
+
+from ockam_fsm.kernel.errors import LocalSessionError
+
+MAX_SECONDS = 10 * 365 * 24 * 3600.0
+
+
+def check_type(name: str, given: object, *kinds: type) -> None:
+    """Raises LocalSessionError unless an argument is of one of these types."""
+    if not isinstance(given, kinds) or (isinstance(given, bool) and bool not in kinds):
+        wanted = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
+        article = "an" if wanted[0] in "aeiouAEIOU" else "a"
+        raise LocalSessionError(f"{name}: {type(given).__name__}, {article} {wanted} belongs")
+
+
+def encoded(text: str) -> bytes:
+    """A text in UTF-8. Raises LocalSessionError where that cannot write it."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise LocalSessionError(f"{text!r:.60}: UTF-8 cannot write it: {error.reason}") from None
+
+
+def check_count(name: str, given: object, least: int = 0) -> None:
+    """Raises LocalSessionError unless an argument is a whole number from `least`."""
+    if type(given) is not int or given < least:
+        raise LocalSessionError(f"{name}: {given!r:.60}, a whole number from {least} belongs")
+
+
+def check_seconds(name: str, seconds: object) -> float:
+    """Raises LocalSessionError unless `seconds` is a finite number from 0 to `MAX_SECONDS` (ten years)."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise LocalSessionError(f"{name}: {type(seconds).__name__}, a number of seconds belongs")
+    if not 0 <= seconds <= MAX_SECONDS:  # no comparison holds for what is not a number
+        raise LocalSessionError(f"{name}: {seconds} seconds, 0 to {MAX_SECONDS:.0f} belong")
+    return seconds
