@@ -7,6 +7,8 @@ some others, and what the record shows leaves those that agree with it.
 Rule 1: the table world decides (`table_world.Run`). Added here is what its worlds leave out and real runs have:
         requests, the loss of the lower layer, error messages, and restarts, by which an end gets another ordinal.
 Rule 2: every number of requests that may be reissued is tried: from none to as many as may be pending.
+Rule 3: where a peer answers that it remembers nothing, what is held may be requests that need its state, which are not
+        sent (clause 6.8). Every number of them is tried.
 Left out: which of the data were requests that are still held; those that leave show it (`request`).
 Source: spec/traces/README.md; spec/sessions.md sections 3, 4, 6 and 7.
 """
@@ -84,7 +86,8 @@ def outcomes(
     """Everything that an event may make of an end. Nothing: the event is not possible here."""
     if symbol is not None:
         for events, answered in _classified(actor, was, symbol, response):
-            yield from _stepped(actor, was._replace(pending=was.pending - answered), events, symbol)
+            for end in _without_what_needs_state(was.end, events, symbol):
+                yield from _stepped(actor, was._replace(end=end, pending=was.pending - answered), events, symbol)
     elif event in ORDERS:
         try:
             yield from _stepped(actor, was, (event,))
@@ -117,6 +120,14 @@ def _classified(
     yield (*events[:-1], Event.STRAY), 0
     if was.pending:
         yield events, 1
+
+
+def _without_what_needs_state(end: TableEnd, events: Sequence[Event], symbol: Symbol) -> Iterator[TableEnd]:
+    """What an end may still hold when the answer says whether its peer remembers (rule 3)."""
+    yield end
+    if Event.ANSWER_CURRENT in events and end.has_state and not symbol.resumed:
+        for held in range(end.counters.held):
+            yield end._replace(counters=end.counters._replace(held=held))
 
 
 def _stepped(

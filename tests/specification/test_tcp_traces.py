@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ockam_fsm.kernel.errors import LocalSessionError
-from ockam_fsm.machines.session import TYPES
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, TYPES
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.session import TcpSession
@@ -20,7 +20,7 @@ from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.trace_recorder import Recorder, header
 from ockam_fsm.specification.trace_validation import Validation, validate
 from tests.net.fault_proxy import CHAOS, FaultProxy
-from tests.net.tcp_helpers import QUICK, over_tcp
+from tests.net.tcp_helpers import QUICK, over_tcp, until
 
 pytestmark = pytest.mark.slow
 FAULTS = ("drop", "duplicate", "reorder", "reset")
@@ -88,3 +88,36 @@ def test_a_run_over_tcp_is_a_behaviour(kind: SessionType) -> None:
     assert result.steps > 10
     assert {record["node"] for record in records[1:]} == {"near", "far"}
     assert not judged(records[:5] + records[6:]).accepted
+
+
+def test_requests_that_need_a_state_which_the_peer_has_lost_are_not_sent() -> None:
+    """Clause 6.8, as a publisher asks; what needs no state is sent."""
+    kind = EXPLICIT_PERSISTENT_ONE_SIDED
+    ours, theirs = (SessionConfig(kind, role, durations=QUICK) for role in (Role.INITIATOR, Role.RESPONDER))
+    records = [header((ours, theirs), ("restart-without-state",))]
+
+    async def main() -> None:
+        near, far = (Recorder(name, records.append) for name in ("near", "far"))
+        async with TcpNode(make=far.session) as there, TcpNode(make=near.session) as here:
+            there.spawner("spawner", settings=theirs, handler=echo)
+            session = here.session(f"tcp://{await there.listen()}/spawner", settings=ours)
+            async with session:
+                there.stop("spawner")
+                await until(lambda: session.state is not State.ESTABLISHED)
+                for number in range(3):
+                    here.node.request(session.address, f"q{number}", b"x", reissue=True, resumed_only=number != 1)
+                there.spawner("spawner", settings=theirs, handler=echo)
+                await session.established(20.0)
+                assert await session.request(b"y", timeout_seconds=20.0) == b"y"
+
+    over_tcp(main())
+    answers = [
+        at for at, one in enumerate(records) if one.get("role") == "initiator" and "established" in one.get("told", ())
+    ]
+    answer = answers[1]
+    assert [said["kind"] for said in records[answer]["sent"]] == ["keepalive", "request"]
+    assert judged(records).rejection is None
+    records[answer]["sent"].append(records[answer]["sent"][-1])
+    assert judged(records).accepted, "two of the three may have needed no state"
+    records[answer]["sent"] += records[answer]["sent"][-1:] * 2
+    assert not judged(records).accepted, "there were three"
