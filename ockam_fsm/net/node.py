@@ -47,7 +47,7 @@ from ockam_fsm.runtime.node.commands import Letter, Notify, Observation, Observe
 from ockam_fsm.runtime.node.connections import ConnectionConfig
 from ockam_fsm.runtime.node.forwarding import policy_of
 from ockam_fsm.runtime.node.node import Node
-from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.spawners import Durable, HostWorker, nothing_durable
 from ockam_fsm.runtime.node.workers import Context, Handler, RestartPolicy, checked_handler, plain_function

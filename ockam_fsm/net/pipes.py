@@ -36,7 +36,7 @@ from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.session import SESSION_CLOSED, TcpSession
 from ockam_fsm.runtime.encoding.message import Address
 from ockam_fsm.runtime.node.pipe_ends import ReceivingEnd, SendingEnd
-from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.node.starting import check_free
 from ockam_fsm.runtime.pipe.receiver import ConfirmingReceiver, OrderingReceiver
 from ockam_fsm.runtime.pipe.sender import PipeConfig, PipeSender

@@ -29,7 +29,7 @@ from typing import NamedTuple
 from ockam_fsm.machines.pipe_ordering import Ordering
 from ockam_fsm.runtime.encoding.message import LOCAL, Message, Route, local
 from ockam_fsm.runtime.node.pipe_ends import ReceivingEnd, SendingEnd
-from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.pipe.receiver import ConfirmingReceiver, OrderingReceiver
 from ockam_fsm.runtime.pipe.sender import PipeConfig, PipeSender

@@ -41,7 +41,8 @@ from ockam_fsm.runtime.encoding.frames import FrameDecoder, encode_frame, encode
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.node import session_workers
 from ockam_fsm.runtime.node.connections import Connection
-from ockam_fsm.runtime.node.router import Envelope, Resident, Router
+from ockam_fsm.runtime.node.residents import Envelope, Resident
+from ockam_fsm.runtime.node.router import Router
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.workers import echo
 from ockam_fsm.runtime.session.commands import Command, Deliver

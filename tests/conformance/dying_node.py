@@ -23,7 +23,7 @@ from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.tcp_edge import TcpEdge
 from ockam_fsm.runtime.encoding.message import Address, local
 from ockam_fsm.runtime.node.connections import Connection
-from ockam_fsm.runtime.node.router import Envelope, Resident
+from ockam_fsm.runtime.node.residents import Envelope, Resident
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 
 LATE_SECONDS = 0.2

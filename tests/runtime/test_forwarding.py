@@ -22,7 +22,8 @@ from ockam_fsm.runtime.node.forwarding import (
     policy_of,
 )
 from ockam_fsm.runtime.node.node import PEERS_SHARE, Node
-from ockam_fsm.runtime.node.router import PRIVATE_ADDRESS, Access
+from ockam_fsm.runtime.node.residents import Access
+from ockam_fsm.runtime.node.router import PRIVATE_ADDRESS
 from ockam_fsm.runtime.node.workers import hop
 from ockam_fsm.runtime.session.commands import Timer
 from ockam_fsm.runtime.session.handshake import GENERATION

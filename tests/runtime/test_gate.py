@@ -39,7 +39,7 @@ from ockam_fsm.runtime.encoding.gate import (
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.node.layers import ANSWER_BYTES, HEAD_BYTES, MAX_LAYERS, Layer, largest_payload
 from ockam_fsm.runtime.node.node import Node
-from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.node.workers import Context, echo
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile

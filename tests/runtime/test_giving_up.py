@@ -10,7 +10,7 @@ from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node.commands import Connect, Transmit
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Ledger
 from ockam_fsm.runtime.node.node import Node
-from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.node.workers import Context, Handler
 from tests.runtime.node_helpers import Counted, Inbox, tcp
 

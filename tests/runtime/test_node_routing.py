@@ -15,7 +15,7 @@ from ockam_fsm.runtime.node import dead_letters, relay, router
 from ockam_fsm.runtime.node.commands import Letter, SetTimer, Transmit
 from ockam_fsm.runtime.node.dead_letters import DeadLetters
 from ockam_fsm.runtime.node.node import Node
-from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.node.services import discovery, metadata_forwarder, metadata_receiver, static_forwarder
 from ockam_fsm.runtime.node.workers import Context, echo, hop
 from tests.runtime.node_helpers import Counted, Inbox, Wires, tcp

@@ -19,7 +19,7 @@ from ockam_fsm.runtime.node.commands import SetTimer, StateChanged, Transmit, Wo
 from ockam_fsm.runtime.node.error_replies import ERRORS_PER_WINDOW, WINDOW_SECONDS
 from ockam_fsm.runtime.node.forwarding import allow_none
 from ockam_fsm.runtime.node.node import Node
-from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.node.services import discovery
 from ockam_fsm.runtime.node.workers import Context, echo, hop
 from ockam_fsm.runtime.session.commands import Closed, Established, RequestFailed, Responded, TimedOut, Timer

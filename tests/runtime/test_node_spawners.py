@@ -12,7 +12,7 @@ from ockam_fsm.runtime.node.commands import Notify, Transmit, WorkerFailed, Work
 from ockam_fsm.runtime.node.connections import Connection
 from ockam_fsm.runtime.node.ledger import NODE_FULL, RESPONDER_BYTES, Ledger, weight_of
 from ockam_fsm.runtime.node.node import Node
-from ockam_fsm.runtime.node.router import Access, Envelope
+from ockam_fsm.runtime.node.residents import Access, Envelope
 from ockam_fsm.runtime.node.spawners import APPLICATION_STOPPED
 from ockam_fsm.runtime.node.workers import Context, Handler, echo
 from ockam_fsm.runtime.session.commands import Closed, Responded, Timer

@@ -26,7 +26,7 @@ from ockam_fsm.runtime.node.commands import (
 from ockam_fsm.runtime.node.dead_letters import KEPT_ADDRESSES, KEPT_BYTES, MAX_REASONS, OTHER, DeadLetters
 from ockam_fsm.runtime.node.ledger import Receipt, weight_of
 from ockam_fsm.runtime.node.node import Node
-from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.node.workers import LATER, Context, RestartPolicy, Worker, plain_function
 from ockam_fsm.runtime.session.commands import Established, Timer
 from ockam_fsm.runtime.session.config import BackOff

@@ -18,7 +18,8 @@ from ockam_fsm.runtime.encoding.pipe_frames import Frame, encode_confirmation, e
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Ledger, Origin, weight_of
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.pipe_ends import IS_OVER, NOT_A_CONFIRMATION, RESEND, ReceivingEnd, SendingEnd
-from ockam_fsm.runtime.node.router import PRIVATE_ADDRESS, Access
+from ockam_fsm.runtime.node.residents import Access
+from ockam_fsm.runtime.node.router import PRIVATE_ADDRESS
 from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.pipe.receiver import ConfirmingReceiver, OrderingReceiver
 from ockam_fsm.runtime.pipe.sender import PipeConfig, PipeSender

@@ -7,7 +7,7 @@ from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node.commands import SetTimer, Transmit
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.relay import NO_ROOM, NOT_REGISTERED, TOKEN_BYTES, Relay
-from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.residents import Access
 from tests.helpers import Counted
 
 RELAY = local("relay")

@@ -11,16 +11,13 @@ from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node.commands import SetTimer, WorkerFailed
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Ledger, Origin, weight_of
 from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.node.residents import Access, Dependent, Envelope, Inner
 from ockam_fsm.runtime.node.router import (
     DELIVERY_FAILED,
     LIGHT_ADDRESSES,
     LIGHT_PAYLOAD_BYTES,
     QUANTUM,
     ROUTE_FULL,
-    Access,
-    Dependent,
-    Envelope,
-    Inner,
     Router,
 )
 from ockam_fsm.runtime.node.workers import hop

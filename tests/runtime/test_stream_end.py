@@ -10,7 +10,7 @@ from ockam_fsm.runtime.encoding.message import Message, Route, local
 from ockam_fsm.runtime.node.layers import largest_payload
 from ockam_fsm.runtime.node.ledger import Ledger, weight_of
 from ockam_fsm.runtime.node.node import Node
-from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.node.stream_end import IS_OVER, WINDOW_FULL, StreamEnd
 from tests.runtime.node_helpers import Counted, Inbox, tcp
 

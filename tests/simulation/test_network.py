@@ -27,7 +27,7 @@ from ockam_fsm.machines.vocabulary import Renegotiation, SessionType
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node import session_workers
 from ockam_fsm.runtime.node.commands import Remember, StateChanged
-from ockam_fsm.runtime.node.router import Access, Envelope, Resident
+from ockam_fsm.runtime.node.residents import Access, Envelope, Resident
 from ockam_fsm.runtime.node.workers import Context, echo
 from ockam_fsm.runtime.session.effects import Cause
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile

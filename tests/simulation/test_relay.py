@@ -8,7 +8,7 @@ from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_TWO_SIDED
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.node import relay
-from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.simulation.faults import NO_FAULTS, Faults

@@ -27,7 +27,8 @@ from ockam_fsm.runtime.node.error_replies import WINDOW
 from ockam_fsm.runtime.node.forwarding import policy_of
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.relay import Registrar, start
-from ockam_fsm.runtime.node.router import ROUTER, Access
+from ockam_fsm.runtime.node.residents import Access
+from ockam_fsm.runtime.node.router import ROUTER
 from ockam_fsm.runtime.node.workers import Context, Handler, RestartPolicy
 from tests.runtime.node_helpers import Counted, tcp
 from tests.runtime.wire_helpers import refused_in_words

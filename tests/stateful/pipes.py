@@ -21,7 +21,7 @@ from ockam_fsm.runtime.node.commands import NodeCommand, Transmit
 from ockam_fsm.runtime.node.ledger import Origin
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.pipe_ends import RESEND, ReceivingEnd, SendingEnd
-from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.pipe.receiver import ConfirmingReceiver, OrderingReceiver
 from ockam_fsm.runtime.pipe.sender import PipeConfig, PipeSender

@@ -31,7 +31,8 @@ from ockam_fsm.runtime.node.forwarding import allow_peer, canonical
 from ockam_fsm.runtime.node.ledger import RESERVE, Ledger, Origin, Receipt
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.relay import Relay
-from ockam_fsm.runtime.node.router import DELIVERY_FAILED, QUANTUM, Access
+from ockam_fsm.runtime.node.residents import Access
+from ockam_fsm.runtime.node.router import DELIVERY_FAILED, QUANTUM
 from ockam_fsm.runtime.node.services import discovery, metadata_receiver, static_forwarder
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.workers import Context, Handler, RestartPolicy, echo, hop

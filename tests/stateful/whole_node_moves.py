@@ -22,7 +22,8 @@ from ockam_fsm.machines.vocabulary import Creation, Role
 from ockam_fsm.runtime.encoding.frames import MAX_ROUTE_LENGTH
 from ockam_fsm.runtime.encoding.gate import MAX_ACCEPTED_ROUTE
 from ockam_fsm.runtime.encoding.message import Message, local
-from ockam_fsm.runtime.node.router import ROUTER, Access
+from ockam_fsm.runtime.node.residents import Access
+from ockam_fsm.runtime.node.router import ROUTER
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.workers import echo
 from ockam_fsm.runtime.session.config import SessionConfig

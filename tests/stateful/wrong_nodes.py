@@ -15,7 +15,8 @@ from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.node import dead_letters, forwarding, node, workers
 from ockam_fsm.runtime.node.connections import Connection
 from ockam_fsm.runtime.node.ledger import Ledger, Origin
-from ockam_fsm.runtime.node.router import Envelope, Router
+from ockam_fsm.runtime.node.residents import Envelope
+from ockam_fsm.runtime.node.router import Router
 from ockam_fsm.runtime.session import session
 
 Patch: TypeAlias = Callable[[pytest.MonkeyPatch], None]

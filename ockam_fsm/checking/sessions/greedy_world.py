@@ -27,7 +27,7 @@ from ockam_fsm.runtime.node.commands import SetTimer
 from ockam_fsm.runtime.node.connections import Connection
 from ockam_fsm.runtime.node.ledger import ADDRESS_BYTES, RESERVE, Ledger, Origin, Receipt, weight_of
 from ockam_fsm.runtime.node.node import Node
-from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.session.link import Purpose
 

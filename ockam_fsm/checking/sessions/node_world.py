@@ -34,7 +34,7 @@ from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.encoding.message import Address
 from ockam_fsm.runtime.node.commands import Connect, Letter, Observation, Transmit, WorkerFailed
 from ockam_fsm.runtime.node.node import Node
-from ockam_fsm.runtime.node.router import Envelope, Resident
+from ockam_fsm.runtime.node.residents import Envelope, Resident
 from ockam_fsm.runtime.node.workers import Worker
 
 LIVE = (State.NEGOTIATING, State.ESTABLISHED)

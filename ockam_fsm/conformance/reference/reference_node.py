@@ -41,7 +41,7 @@ from ockam_fsm.runtime.node.commands import (
 )
 from ockam_fsm.runtime.node.connections import ConnectionConfig
 from ockam_fsm.runtime.node.node import Node
-from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.session import commands as core

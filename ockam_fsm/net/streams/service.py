@@ -41,7 +41,7 @@ from ockam_fsm.runtime.encoding.stream_messages import (
     encode_response,
 )
 from ockam_fsm.runtime.node.ledger import NODE_FULL
-from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.node.workers import LATER, Context
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, Place

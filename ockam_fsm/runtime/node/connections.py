@@ -28,7 +28,8 @@ from ockam_fsm.runtime.node.commands import Connect, Disconnect, StateChanged, T
 from ockam_fsm.runtime.node.forwarding import host_of
 from ockam_fsm.runtime.node.layers import Layer
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Origin, Receipt, weight_of
-from ockam_fsm.runtime.node.router import Dependent, Envelope, Resident, Router
+from ockam_fsm.runtime.node.residents import Dependent, Envelope, Resident
+from ockam_fsm.runtime.node.router import Router
 from ockam_fsm.runtime.session.commands import WITHDRAWN, Timer
 from ockam_fsm.runtime.session.config import LEAST_SECONDS, count_problems, seconds_problems
 

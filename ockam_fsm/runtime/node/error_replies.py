@@ -14,7 +14,8 @@ from collections import Counter
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.runtime.encoding.message import LOCAL, Message
 from ockam_fsm.runtime.node.commands import WorkerTimer
-from ockam_fsm.runtime.node.router import ROUTER, Envelope, Router
+from ockam_fsm.runtime.node.residents import Envelope
+from ockam_fsm.runtime.node.router import ROUTER, Router
 from ockam_fsm.runtime.session.handshake import GENERATION, Place
 from ockam_fsm.runtime.session.host import error_for
 from ockam_fsm.runtime.session.signals import Error, Hello

@@ -43,7 +43,8 @@ from ockam_fsm.runtime.node.dead_letters import DeadLetters
 from ockam_fsm.runtime.node.error_replies import WINDOW, ErrorReplies
 from ockam_fsm.runtime.node.forwarding import FORWARDING_REFUSED, ForwardingPolicy, allow_any, canonical
 from ockam_fsm.runtime.node.ledger import Ledger
-from ockam_fsm.runtime.node.router import Access, Envelope, Resident, Router
+from ockam_fsm.runtime.node.residents import Access, Envelope, Resident
+from ockam_fsm.runtime.node.router import Router
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.spawners import Durable, HostWorker, nothing_durable
 from ockam_fsm.runtime.node.starting import check_application, check_free, check_host, check_session, check_supervision

@@ -30,7 +30,8 @@ from ockam_fsm.runtime.encoding.pipe_frames import (
 )
 from ockam_fsm.runtime.node.layers import Layer, largest_payload, written_bytes
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Receipt, weight_of
-from ockam_fsm.runtime.node.router import Access, Envelope, Inner, Router
+from ockam_fsm.runtime.node.residents import Access, Envelope, Inner
+from ockam_fsm.runtime.node.router import Router
 from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.pipe.commands import (
     CancelResend,

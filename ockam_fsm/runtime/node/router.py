@@ -21,10 +21,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable
-from enum import Enum
 from functools import partial
 from inspect import isawaitable, iscoroutine
-from typing import NamedTuple, Protocol
 
 from ockam_fsm.runtime.encoding.frames import MAX_ROUTE_LENGTH
 from ockam_fsm.runtime.encoding.gate import MAX_PAYLOAD_BYTES
@@ -41,8 +39,8 @@ from ockam_fsm.runtime.node.commands import (
 )
 from ockam_fsm.runtime.node.dead_letters import DeadLetters, short_repr
 from ockam_fsm.runtime.node.forwarding import FORWARDING_REFUSED, ForwardingPolicy, allow_any, canonical
-from ockam_fsm.runtime.node.layers import Layer, Layered
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Ledger, Origin, weight_of
+from ockam_fsm.runtime.node.residents import Access, Dependent, Envelope, Resident
 from ockam_fsm.runtime.session.commands import WITHDRAWN
 from ockam_fsm.runtime.session.link import Entropy, Purpose, inner_of_reply
 
@@ -72,95 +70,12 @@ ROUTER = Address(LOCAL, b"")
 """Names the router's own timer; no worker can have the empty address."""
 
 
-class Access(Enum):
-    """Who may name an address."""
-
-    PRIVATE = "workers of this node"
-    PUBLIC = "everybody"
-    SECRET = "who knows its random bits"
-
-
-class Dependent(Protocol):
-    """A session whose messages travel over a connection, or over another session."""
-
-    def lower_layer_lost(self, detail: str) -> None:
-        """What it relies on is gone; `detail` says why."""
-        ...
-
-
-class Resident(Layered, Protocol):
-    """Whatever has addresses here: a worker, a session, a connection."""
-
-    @property
-    def replies(self) -> bool:
-        """It also takes messages to the reply addresses made from its own (sessions do)."""
-        ...
-
-    def carries(self, address: Address) -> bool:
-        """What is sent to this address of it leaves the node (a connection's, a session's outer one)."""
-        ...
-
-    def sent(self, address: Address, carrier: Resident) -> None:
-        """A message whose return route ends at this address of it leaves over `carrier`."""
-        ...
-
-    def relied_on_by(self, dependent: Dependent) -> None:
-        """`dependent` wants to hear when this carrier is gone."""
-        ...
-
-    def dropped_by(self, dependent: Dependent) -> None: ...
-
-    def take(self, envelope: Envelope) -> None:
-        """A message reached one of its addresses. It never raises."""
-        ...
-
-    def fire(self, timer: object) -> None:
-        """A timer that it set is due."""
-        ...
-
-
-class Inner:
-    """What a resident is that carries nothing out of the node and keeps no account of the ways of its messages."""
-
-    __slots__ = ()
-
-    @property
-    def replies(self) -> bool:
-        return False
-
-    def carries(self, address: Address) -> bool:
-        return False
-
-    def sent(self, address: Address, carrier: Resident) -> None: ...
-
-    def relied_on_by(self, dependent: Dependent) -> None: ...
-
-    def dropped_by(self, dependent: Dependent) -> None: ...
-
-    def layer(self, onward_route: Route, return_route: Route) -> Layer | None:
-        return None
-
-
 def refuse_awaitable(name: str, found: object) -> None:
     """Raise TypeError if a function of the application returned something that somebody would have to await."""
     if isawaitable(found):
         if iscoroutine(found):
             found.close()
         raise TypeError(f"{name} returned {type(found).__name__}: it has to be a plain function here")
-
-
-class Envelope(NamedTuple):
-    """A message within the node.
-
-    `arrived`: the connection or session that brought it in; None for what began here. `alias`: the address that the
-    receiver shall call its own, where it is not the one that was reached. `invited`: a session hands its data to its
-    own application, which may be private.
-    """
-
-    message: Message
-    arrived: Resident | None = None
-    alias: Address | None = None
-    invited: bool = False
 
 
 class Router:

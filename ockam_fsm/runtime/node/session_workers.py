@@ -28,7 +28,8 @@ from ockam_fsm.runtime.node.commands import AttemptStarted, Notify, Remember, St
 from ockam_fsm.runtime.node.connections import Connection
 from ockam_fsm.runtime.node.layers import Layer, largest_payload, written_bytes
 from ockam_fsm.runtime.node.ledger import Receipt, weight_of
-from ockam_fsm.runtime.node.router import Access, Dependent, Envelope, Resident, Router
+from ockam_fsm.runtime.node.residents import Access, Dependent, Envelope, Resident
+from ockam_fsm.runtime.node.router import Router
 from ockam_fsm.runtime.node.workers import Farewell
 from ockam_fsm.runtime.session import commands as core
 from ockam_fsm.runtime.session.commands import AnyTimer, Command

@@ -12,7 +12,8 @@ from typing import TypeAlias
 
 from ockam_fsm.runtime.encoding.message import Address
 from ockam_fsm.runtime.node.ledger import NODE_FULL, RESPONDER_BYTES
-from ockam_fsm.runtime.node.router import Access, Envelope, Inner, Router
+from ockam_fsm.runtime.node.residents import Access, Envelope, Inner
+from ockam_fsm.runtime.node.router import Router
 from ockam_fsm.runtime.node.session_workers import CARRY_OUT, ROUTE_ENDS_HERE, Employ, Order, SessionWorker
 from ockam_fsm.runtime.session.commands import DeadLetter, Send
 from ockam_fsm.runtime.session.config import SessionConfig

@@ -30,7 +30,8 @@ from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.encoding.stream_messages import PUSH_BYTES
 from ockam_fsm.runtime.node.layers import Layer, written_bytes
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Origin, Receipt, weight_of
-from ockam_fsm.runtime.node.router import Access, Dependent, Envelope, Resident, Router
+from ockam_fsm.runtime.node.residents import Access, Dependent, Envelope, Resident
+from ockam_fsm.runtime.node.router import Router
 
 WINDOW_FULL = "too many messages wait for the stream"
 IS_OVER = "the stream session is over"

@@ -30,7 +30,8 @@ from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import StateChanged
 from ockam_fsm.runtime.node.dead_letters import short_repr
 from ockam_fsm.runtime.node.ledger import GiveUp, Receipt, weight_of
-from ockam_fsm.runtime.node.router import Access, Envelope, Inner, Router, refuse_awaitable
+from ockam_fsm.runtime.node.residents import Access, Envelope, Inner
+from ockam_fsm.runtime.node.router import Router, refuse_awaitable
 from ockam_fsm.runtime.session.config import BackOff, back_off_problems, count_problems, seconds_problems
 
 HANDLER_RAISED = "handler raised"

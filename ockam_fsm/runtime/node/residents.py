@@ -1,0 +1,102 @@
+"""What lives at the addresses of a node, and how a message comes to it.
+
+    resident     its addresses                         carries messages out of the node
+    worker       its names                             no
+    host         that of a spawner                     no
+    session      the outer one, those of its links     to its outer address
+    connection   a secret one for each connection      yes
+    pipe's end   outer and inner                       as another message (layers.py)
+
+Source: spec/sessions.md sections 10 and 11; router.py has the rules.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
+from ockam_fsm.runtime.node.layers import Layer, Layered
+
+
+class Access(Enum):
+    """Who may name an address."""
+
+    PRIVATE = "workers of this node"
+    PUBLIC = "everybody"
+    SECRET = "who knows its random bits"
+
+
+class Dependent(Protocol):
+    """A session whose messages travel over a connection, or over another session."""
+
+    def lower_layer_lost(self, detail: str) -> None:
+        """What it relies on is gone; `detail` says why."""
+        ...
+
+
+class Resident(Layered, Protocol):
+    """Whatever has addresses here: a worker, a session, a connection."""
+
+    @property
+    def replies(self) -> bool:
+        """It also takes messages to the reply addresses made from its own (sessions do)."""
+        ...
+
+    def carries(self, address: Address) -> bool:
+        """What is sent to this address of it leaves the node (a connection's, a session's outer one)."""
+        ...
+
+    def sent(self, address: Address, carrier: Resident) -> None:
+        """A message whose return route ends at this address of it leaves over `carrier`."""
+        ...
+
+    def relied_on_by(self, dependent: Dependent) -> None:
+        """`dependent` wants to hear when this carrier is gone."""
+        ...
+
+    def dropped_by(self, dependent: Dependent) -> None: ...
+
+    def take(self, envelope: Envelope) -> None:
+        """A message reached one of its addresses. It never raises."""
+        ...
+
+    def fire(self, timer: object) -> None:
+        """A timer that it set is due."""
+        ...
+
+
+class Inner:
+    """What a resident is that carries nothing out of the node and keeps no account of the ways of its messages."""
+
+    __slots__ = ()
+
+    @property
+    def replies(self) -> bool:
+        return False
+
+    def carries(self, address: Address) -> bool:
+        return False
+
+    def sent(self, address: Address, carrier: Resident) -> None: ...
+
+    def relied_on_by(self, dependent: Dependent) -> None: ...
+
+    def dropped_by(self, dependent: Dependent) -> None: ...
+
+    def layer(self, onward_route: Route, return_route: Route) -> Layer | None:
+        return None
+
+
+class Envelope(NamedTuple):
+    """A message within the node.
+
+    `arrived`: the connection or session that brought it in; None for what began here. `alias`: the address that the
+    receiver shall call its own, where it is not the one that was reached. `invited`: a session hands its data to its
+    own application, which may be private.
+    """
+
+    message: Message
+    arrived: Resident | None = None
+    alias: Address | None = None
+    invited: bool = False
