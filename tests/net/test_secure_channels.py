@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from ockam_fsm.net.secure.channels import secure_profile
 from ockam_fsm.net.session import TcpSession
 from ockam_fsm.net.streams.session import StreamSession
 from ockam_fsm.runtime.encoding.message import Address, Message, local
-from ockam_fsm.runtime.node.workers import Context, echo
+from ockam_fsm.runtime.node.workers import Context, echo, hop
 from ockam_fsm.secure.identity_store import FileIdentityStore
 from ockam_fsm.secure.profile import SecureProfile
 from ockam_fsm.secure.trust import TrustCallback, TrustIdentifiers
@@ -85,6 +86,38 @@ def test_each_side_knows_the_other_and_reaches_its_public_workers_only(tmp_path:
                 assert letters(near) == {}
             await responder.closed(5.0)
             assert channel.peer is None
+
+    over_tcp(main())
+
+
+def test_a_handler_knows_whose_message_it_is() -> None:
+    """Also one that awaits, and a worker that the channel leads to; not what came in the clear, or from here."""
+
+    def say(message: Message, context: Context) -> None:
+        context.reply(str(context.peer).encode())
+
+    async def say_later(message: Message, context: Context) -> None:
+        await asyncio.sleep(0)
+        context.reply(str(context.peer).encode())
+
+    async def main() -> None:
+        mine = secure_profile()
+        who = mine.identifier.encode()
+        async with TcpNode() as far, TcpNode() as near:
+            where = await far.listen()
+            far.worker("say", say, public=True)
+            far.worker("hop", hop, public=True)
+            for name, handler in (("api", say), ("later", say_later)):
+                far.spawner(name, profile=secure_profile(), handler=handler, durations=QUICK)
+                async with near.session(f"tcp://{where}/{name}", profile=mine, durations=QUICK) as channel:
+                    assert await channel.request(b"") == who
+                    assert await channel.request(b"", (local("say"),)) == who
+                    assert await channel.request(b"", (local("hop"), local("say"))) == who
+            far.spawner("plain", handler=say, durations=QUICK)
+            async with near.session(f"tcp://{where}/plain", durations=QUICK) as plain:
+                assert await plain.request(b"") == b"None"
+            assert (await near.request(f"tcp://{where}/say", b"")).payload == b"None"
+            assert (await far.request("say", b"")).payload == b"None"
 
     over_tcp(main())
 

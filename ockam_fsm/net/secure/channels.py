@@ -43,7 +43,7 @@ def secure_profile(
     Args:
         store: where the identity is kept. Without one it is new, and ends with the process.
         trust: which peers are accepted; without a policy everyone: the channel is private, and who asks has to look at
-            `peer`. Give a spawner a policy: its handlers do not learn who the peer is (`TcpNode.responders` does).
+            `peer` (`TcpSession.peer`, and `Context.peer` in a handler).
         keepalives: False for peers that are real Ockam nodes, which answer none.
 
     Raises:

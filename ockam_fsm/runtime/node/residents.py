@@ -93,10 +93,11 @@ class Envelope(NamedTuple):
 
     `arrived`: the connection or session that brought it in; None for what began here. `alias`: the address that the
     receiver shall call its own, where it is not the one that was reached. `invited`: a session hands its data to its
-    own application, which may be private.
+    own application, which may be private. `peer`: who has sent it, as a secure channel has proved when it came.
     """
 
     message: Message
     arrived: Resident | None = None
     alias: Address | None = None
     invited: bool = False
+    peer: str | None = None

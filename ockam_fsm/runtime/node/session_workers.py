@@ -343,10 +343,10 @@ class SessionWorker:
         tracing_context = envelope.message.tracing_context
         if deliver.onward_route:
             message = Message(deliver.onward_route, deliver.return_route, deliver.payload, tracing_context)
-            self.router.route(Envelope(message, arrived))
+            self.router.route(Envelope(message, arrived, peer=session.peer))
         elif (application := self._application(envelope.message)) is not None:
             message = Message((application,), deliver.return_route, deliver.payload, tracing_context)
-            self.router.route(Envelope(message, arrived, alias, invited=True))
+            self.router.route(Envelope(message, arrived, alias, invited=True, peer=session.peer))
 
     def _application(self, lost: Message) -> Address | None:
         """The worker for the session's data; one of its own is made when it is first needed.

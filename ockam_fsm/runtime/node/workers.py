@@ -130,6 +130,12 @@ class Context:
         self._worker = worker
         self._orders: list[Callable[[], None]] = []
 
+    @property
+    def peer(self) -> str | None:
+        """Who has sent this message, as a secure channel has proved: "I" and 64 hexadecimal digits (clause 18.1). None
+        where nothing proves it: it came over a plain session or connection, or from this node."""
+        return self.envelope.peer
+
     def send(self, onward_route: Route, payload: bytes, return_route: Route | None = None) -> None:
         """Send a message; replies come to this worker unless `return_route` says otherwise.
 
