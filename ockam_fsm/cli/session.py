@@ -71,7 +71,7 @@ def session(
     if profile not in PROFILES:
         unknown("profile", profile, PROFILES)
     two_sided = kind.renegotiation is Renegotiation.TWO_SIDED
-    if two_sided and not PROFILES[profile].keeps_alive:
+    if two_sided and not PROFILES[profile].names_sessions:
         fail(f"{kind.name} needs generations.", "Leave out --profile ockam.")
     attempts = None if kind.persistent else 5
     settings = SessionConfig(kind, Role.INITIATOR, PROFILES[profile], the_durations(durations, timeout), attempts)

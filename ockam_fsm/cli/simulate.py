@@ -91,7 +91,7 @@ def _setups(session_type: str, profile: str, seed: int, runs: int, faults: Fault
         unknown("profile", profile, PROFILES)
     if session_type and session_type not in [kind.name for kind in TYPES]:
         unknown("session type", session_type, [kind.name for kind in TYPES])
-    speaks_generations = PROFILES[profile].keeps_alive
+    speaks_generations = PROFILES[profile].names_sessions
     for kind in TYPES:
         if session_type not in ("", kind.name):
             continue

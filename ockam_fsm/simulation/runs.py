@@ -124,7 +124,7 @@ def simulate(
 
 
 def _make(setup: Setup, tracing: Tracing | None) -> type[WatchedSession]:
-    if tracing is None or not setup.profile.keeps_alive:
+    if tracing is None or not setup.profile.names_sessions:
         return setup.make
     return cast(type[WatchedSession], recorded(setup.make, tracing.hear))
 

@@ -72,7 +72,7 @@ class Setup:
 
     def settings(self, role: Role) -> SessionConfig:
         """In profile `ockam` every responder is a transient one, made for one generation."""
-        fresh = role is Role.RESPONDER and not self.profile.keeps_alive
+        fresh = role is Role.RESPONDER and not self.profile.names_sessions
         kind = EXPLICIT_TRANSIENT if fresh else self.session_type
         held = 0 if kind is EXPLICIT_TRANSIENT else HELD
         variant = self.variants.get(role)
@@ -113,7 +113,7 @@ class Simulation:
             taken=self._taken,
             notified=self._notified,
             restarting=self._restarting,
-            spoils_payload=setup.profile.keeps_alive,
+            spoils_payload=setup.profile.names_sessions,
             make=self.monitor.maker(make or setup.make),
             ledger=self._ledger,
         )
@@ -145,7 +145,7 @@ class Simulation:
         two_sided = setup.session_type.renegotiation is Renegotiation.TWO_SIDED
         contact = local(f"contact-{pair}") if two_sided else None
         session_id = None
-        if setup.profile.keeps_alive and setup.session_type.persistent:
+        if setup.profile.names_sessions and setup.session_type.persistent:
             session_id = self.lives[pair].to_bytes(15, "big") + bytes([pair])
         node.node.start_session(
             setup.settings(Role.INITIATOR),
@@ -409,7 +409,7 @@ class Simulation:
             raise Broken("R1", f"{session.terms.outer} is {session.state.name} at the end")
         if session.requests:
             raise Broken("R3", f"{len(session.requests)} requests are open at the end")
-        if self.setup.session_type.persistent and self.setup.profile.keeps_alive and session.current is not None:
+        if self.setup.session_type.persistent and self.setup.profile.names_sessions and session.current is not None:
             peer = self.monitor.by_inner.get(session.current.route[-1])
             if peer is None or peer.state is not State.ESTABLISHED or peer.current is None:
                 raise Broken("R2", f"{session.terms.outer} is established, and its peer is not")

@@ -112,7 +112,7 @@ def recording(path: Path | None, settings: SessionConfig, mebibytes: int) -> Ite
     if path is None:
         yield Session
         return
-    if not settings.profile.keeps_alive:
+    if not settings.profile.names_sessions:
         fail(f"profile {settings.profile.name} says no generations: there is nothing to record.", "Leave out --trace.")
     try:
         trace = TraceFile(path, header((settings,), ()), max_bytes=mebibytes * 2**20)
