@@ -122,7 +122,9 @@ def conform(
             "Name a node, tcp://HOST:PORT --spawner ADDRESS (one without sessions: --echo ADDRESS), or a program, "
             "--pipe COMMAND.",
         )
-    kind = the_type(session_type or ("explicit-persistent-one-sided" if speaks.names_sessions else "explicit-transient"))
+    kind = the_type(
+        session_type or ("explicit-persistent-one-sided" if speaks.names_sessions else "explicit-transient")
+    )
     declared = frozenset(part.partition("=")[0].strip() for part in durations.split(",") if part)
     pace = Pace(patience, run_seconds=limit)
     waits = the_durations(durations)

@@ -24,6 +24,7 @@ def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
     assert kept_in.load() is None
     kept_in.keep(KEPT)
     assert kept_in.load() == KEPT
+    assert kept_in.path.stat().st_mode & 0o077 == 0, "it holds messages"
     with pytest.raises(LocalSessionError, match="is of a publisher to orders, not to others"):
         PublisherFile(tmp_path / "state", "others").load()
 

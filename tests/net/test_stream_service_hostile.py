@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.net.connection import TcpLimits
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.streams.partition import MAX_READ_BYTES, Partition
-from ockam_fsm.net.streams.service import STREAM, STREAM_INDEX
+from ockam_fsm.net.streams.service import NO_STREAM, STREAM, STREAM_INDEX, TOO_MANY
 from ockam_fsm.runtime.encoding import bare
 from ockam_fsm.runtime.encoding.frames import encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
@@ -38,8 +39,10 @@ from ockam_fsm.runtime.encoding.stream_messages import (
 )
 from ockam_fsm.runtime.session.handshake import GENERATION
 from ockam_fsm.runtime.session.signals import Generation, Hello
-from ockam_fsm.storage.interface import Entry
+from ockam_fsm.runtime.stream.worker import NOT_SERVED
+from ockam_fsm.storage.interface import Entry, StorageUnavailable
 from ockam_fsm.storage.memory import MemoryStorage
+from ockam_fsm.storage.outcomes import failed
 from tests.net.stream_helpers import (
     STORAGES,
     a_storage,
@@ -170,20 +173,22 @@ def hello(number: int) -> bytes:
 
 
 NOWHERE = {
-    "no-such-partition": [b"orders", b"7"],
+    "no-such-partition": [b"orders", b"64"],
     "no-number": [b"orders", b"first"],
     "negative": [b"orders", b"-1"],
     "2**40": [b"orders", b"1099511627776"],
     "other-digits": [b"orders", "²".encode()],
     "not-utf8": [b"\xff\xfe"],
-    "nul": [b"a\0b", b"1"],
+    "no-partition-of-it": [b"small", b"3"],
 }
 
 
 @pytest.mark.slow
 def test_a_hello_for_what_is_not_there_is_a_dead_letter_with_the_reason() -> None:
     async def main() -> None:
-        async with streams() as (_, there, where), plain(where) as client:
+        storage = MemoryStorage()
+        assert storage.create("small", 3).result() == 3
+        async with streams(storage) as (_, there, where), plain(where) as client:
             for count, steps in enumerate(NOWHERE.values(), 1):
                 client.say((local(STREAM), *(Address(0, step) for step in steps)), hello(count))
                 await until(lambda wanted=count: there.node.dead_letters.counts.get("no such stream") == wanted)  # type: ignore[misc]
@@ -267,6 +272,76 @@ def test_a_stream_that_is_opened_closes_none_of_its_own_partitions() -> None:
             assert await client.ask(STREAM, CreateStream("wide", 3)) == StreamCreated("wide", 0)
 
     over_tcp(main())
+
+
+class Stuck(MemoryStorage):
+    """A storage that does not answer who makes a stream, until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = list[Future[int]]()
+
+    def create(self, stream: str, partitions: int) -> Future[int]:
+        self.asked.append(Future())
+        return self.asked[-1]
+
+
+@pytest.mark.slow
+def test_one_connection_cannot_take_all_the_requests_that_may_wait() -> None:
+    async def main() -> None:
+        storage = Stuck()
+        async with node_with_streams(storage, max_waiting=40) as node:
+            where = node.addresses[0]
+            async with plain(where) as greedy, plain(where) as modest:
+                for number in range(100):
+                    greedy.say(STREAM, CreateStream(f"s{number}"))
+                await until(lambda: node.node.dead_letters.counts.get(TOO_MANY) == 90)
+                modest.say(STREAM, CreateStream("mine"))
+                await until(lambda: len(storage.asked) == 11)
+            for one in storage.asked:
+                one.set_exception(StorageUnavailable("over", "end"))
+
+    over_tcp(main())
+
+
+@pytest.mark.slow
+def test_a_partition_that_a_stream_cannot_have_makes_no_stream() -> None:
+    """One that it can have makes the stream with as many as it needs."""
+    hello = GENERATION.encode(Hello(bytes(16), Generation(1, Role.INITIATOR, local("me"))))
+
+    async def main() -> None:
+        storage = MemoryStorage()
+        async with streams(storage) as (_, there, where), plain(where) as client:
+            for partition in ("64", "999", "x"):
+                client.say((local(STREAM), local("s"), local(partition)), hello)
+            await until(lambda: there.node.dead_letters.counts.get(NO_STREAM) == 3)
+            assert storage.create("s", 1).result() == 1, "it was not there"
+            client.say((local(STREAM), local("t"), local("3")), hello)
+            await until(lambda: "t" in storage._state.streams)
+            assert storage.create("t", 1).result() == 4
+
+    over_tcp(main())
+
+
+class Leaky(MemoryStorage):
+    """A storage whose errors say where it is."""
+
+    def saved_index(self, group: str, stream: str, partition: int) -> Future[int | None]:
+        return failed(StorageUnavailable("/secret/place: the disk is full", "make room"))
+
+    def create(self, stream: str, partitions: int) -> Future[int]:
+        return failed(StorageUnavailable("/secret/place: the disk is full", "make room"))
+
+
+@pytest.mark.slow
+def test_what_this_node_is_made_of_is_not_told_to_peers(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with node_with_streams(Leaky()) as node, plain(node.addresses[0]) as client:
+            for worker, request in ((STREAM, CreateStream("b")), (STREAM_INDEX, GetIndex("g", "a"))):
+                assert await client.ask(worker, request) == StreamError(NOT_SERVED)
+
+    over_tcp(main())
+    assert "/secret/place: the disk is full" in caplog.text
 
 
 @pytest.mark.slow

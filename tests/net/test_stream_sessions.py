@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.net.node import TcpNode
+from ockam_fsm.net.streams.publisher_file import PublisherFile
 from ockam_fsm.net.streams.session import CLOSED_HERE, StreamSession
 from ockam_fsm.runtime.encoding import bare
 from ockam_fsm.runtime.encoding.frames import encode_message
@@ -86,6 +87,40 @@ def test_what_is_published_is_the_whole_message_and_the_return_route_leads_back(
             await until(partial(saved_up_to, storage, 1))
             assert seen == [Message(onward[1:], (theirs.address, local("me")), b"x", "t")]
         assert stored_in(storage, "to-b") == [published(Message(onward[1:], (local("me"),), b"x", "t"))]
+
+    over_tcp(main())
+
+
+@pytest.mark.slow
+def test_what_an_end_has_kept_is_stored_once_after_its_restart(tmp_path: Path) -> None:
+    """The process of the end is killed while the hub is away: nothing of it is stored, and nothing is lost."""
+
+    def connected(node: TcpNode, where: str) -> StreamSession:
+        kept_in = PublisherFile(tmp_path / "kept", "to-b")
+        return StreamSession.connect(node, f"tcp://{where}/stream", sending="to-b", receiving="to-a",
+                                     kept=kept_in.load(), keep=kept_in.keep)  # fmt: skip
+
+    async def main() -> None:
+        where, storage, seen = kept_address(), MemoryStorage(), list[bytes]()
+
+        def keep(message: Message, context: Context) -> None:
+            seen.append(message.payload)
+
+        async with TcpNode() as a:
+            session = await connected(a, where).__aenter__()
+            for payload in numbered(5):
+                a.send((session.address, local("keep")), payload)
+            await until(lambda: session.publisher.accepted == 5)
+            await a.abort()
+            with suppress(LocalSessionError, RemoteSessionError):
+                await session.__aexit__(None, None, None)
+        async with node_with_streams(storage, where), TcpNode() as a, TcpNode() as b:
+            b.worker("keep", keep, public=True)
+            async with connected(a, where) as session, end(b, where, "to-a", "to-b"):
+                a.send((session.address, local("keep")), b"after it")
+                await until(lambda: len(seen) == 6)
+        assert seen == [*numbered(5), b"after it"]
+        assert len(stored_in(storage, "to-b")) == 6
 
     over_tcp(main())
 

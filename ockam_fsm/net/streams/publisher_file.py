@@ -57,11 +57,16 @@ class PublisherFile:
         content = {"format": FORMAT, "stream": self.stream, "identity": kept.identity.hex(), "number": kept.number,
                    "before": image.before, "confirmed": image.confirmed, "messages": messages}  # fmt: skip
         beside = self.path.with_name(f"{self.path.name}.new")
-        with open(beside, "wb") as file:
+        with open(beside, "wb", opener=_for_its_owner) as file:
             file.write(json.dumps(content).encode())
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, self.path)
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    """Messages are nobody else's affair."""
+    return os.open(path, flags, 0o600)
 
 
 def _read(found: Any) -> Kept | None:

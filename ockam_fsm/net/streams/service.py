@@ -6,8 +6,8 @@
 
 Rule 1: a message that ends at the service is a request of the plain protocol (`stream_create`). It is answered when the
         log is open, so that the next push is served. One that goes on, `.../stream/NAME` or
-        `.../stream/NAME/PARTITION`, is the hello of a publisher: the service makes a stream of one partition where
-        there is none, looks the publisher up, and passes the hello on to the partition.
+        `.../stream/NAME/PARTITION`, is the hello of a publisher: the service makes a stream where there is none,
+        with as many partitions as the route needs, looks the publisher up, and passes the hello on to the partition.
 Rule 2: nothing here waits for the storage but the message that needs it. How many wait is bounded, and each is charged
         to the peer that sent it. Who asks for an index hears of the saves that came before.
 Rule 3: how many partitions are open, and how many a stream may have, is bounded. Where there is no more room, one that
@@ -18,6 +18,8 @@ Source: spec/sessions.md clause 12.10; the discussion, "init route: (tcp transpo
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import Counter
 from collections.abc import Coroutine
 from types import NoneType
 from typing import TypeAlias
@@ -40,7 +42,7 @@ from ockam_fsm.runtime.encoding.stream_messages import (
     decode_request,
     encode_response,
 )
-from ockam_fsm.runtime.node.ledger import NODE_FULL
+from ockam_fsm.runtime.node.ledger import NODE_FULL, Origin, Receipt
 from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.node.workers import LATER, Context
 from ockam_fsm.runtime.session.config import SessionConfig
@@ -49,8 +51,10 @@ from ockam_fsm.runtime.session.host import error_for
 from ockam_fsm.runtime.session.signals import Hello
 from ockam_fsm.runtime.stream.commands import Ignored, KeepIndex, Reply
 from ockam_fsm.runtime.stream.index import IndexWorker
-from ockam_fsm.runtime.stream.worker import StreamConfig
-from ockam_fsm.storage.interface import Storage, StorageError
+from ockam_fsm.runtime.stream.worker import NOT_SERVED, StreamConfig
+from ockam_fsm.storage.interface import Storage, StorageError, StorageRefused
+
+logger = logging.getLogger("ockam_fsm.streams")
 
 Where: TypeAlias = tuple[str, str, int]
 """Group, stream and partition of a saved index."""
@@ -58,6 +62,8 @@ STREAM, STREAM_INDEX = "stream", "stream_index"
 TOO_MANY = "too many requests wait for the storage"
 NO_STREAM = "no such stream"
 MAX_PARTITIONS = 64
+PEER_SHARE = 4
+"""This part of the requests that may wait is the most that one connection has."""
 LOOK_AGAIN = 1 / 60
 """Of the time after which a partition makes room: it passes before another look at all of them, where none did. That
 costs as much as hundreds of requests, and whoever asks for more than there is room for could ask for it each time."""
@@ -82,7 +88,8 @@ class StreamService:
         unused_seconds: float = 60.0,
     ) -> None:
         """`sessions`: those of publishers. `max_partitions`: how many may be open at once. `max_waiting`: how many
-        requests may wait for the storage. `unused_seconds`: a partition that nobody has used for so long makes room.
+        requests may wait for the storage, a quarter of them from one connection. `unused_seconds`: a partition that
+        nobody has used for so long makes room.
 
         Raises:
             LocalSessionError: a name is taken, an argument is of the wrong type, or the node has stopped.
@@ -104,6 +111,9 @@ class StreamService:
         self._unused_seconds = unused_seconds
         self._look_again = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting = Counter[Origin]()
+        """How many of them each peer has."""
+        self._told = ""
         self._index = IndexWorker()
         self._saves: dict[Where, set[asyncio.Future[None]]] = {}
         node.node.start_worker(address_of(name), handler=self._serve, access=Access.PUBLIC)
@@ -137,7 +147,7 @@ class StreamService:
             if not all(await asyncio.gather(*(one.opened(OPEN_SECONDS) for one in found))):
                 raise LocalSessionError(f"the log of {name} cannot be opened")
         except (StorageError, LocalSessionError) as error:
-            _reply(context, StreamError(str(error)))
+            _reply(context, StreamError(self._for_peers(error)))
             return
         for one in found:
             told = None if request.partitions is None else one.number
@@ -148,7 +158,7 @@ class StreamService:
         publisher = _publisher(message)
         try:
             name, number, taken = _named(message.onward_route)
-            if number >= await self._count(name, 1):
+            if number >= await self._count(name, number + 1):
                 raise LocalSessionError(f"stream {name} has no partition {number}")
             partition = self._partition(name, number)
             if not await partition.opened(OPEN_SECONDS):
@@ -158,7 +168,7 @@ class StreamService:
         except (StorageError, LocalSessionError) as error:
             context.dead_letter(NO_STREAM, str(error))
             if publisher:
-                self.node.node.router.refuse_hello(error_for(message, str(error)))
+                self.node.node.router.refuse_hello(error_for(message, self._for_peers(error)))
             return
         onward = (partition.host, *message.onward_route[taken:])
         context.forward(Message(onward, message.return_route, message.payload, message.tracing_context))
@@ -243,12 +253,22 @@ class StreamService:
                     case Ignored():
                         """A save that was overtaken is no failure of anybody's."""
         except StorageError as error:
-            _reply(context, StreamError(str(error)))
+            _reply(context, StreamError(self._for_peers(error)))
 
     # Within -----------------------------------------------------------------------------------------------------------
 
+    def _for_peers(self, error: Exception) -> str:
+        """What a peer may know: what is wrong with its request, and nothing of what this node is made of."""
+        if isinstance(error, StorageRefused | LocalSessionError):
+            return str(error)
+        if str(error) != self._told:
+            self._told = str(error)
+            logger.warning("the stream service: %s", error)
+        return NOT_SERVED
+
     def _begin(self, work: Coroutine[None, None, None], context: Context) -> object:
-        if len(self._tasks) >= self._max_waiting:
+        own = self._waiting[context.origin]
+        if len(self._tasks) >= self._max_waiting or (context.origin.outside and own >= self._max_waiting // PEER_SHARE):
             work.close()
             context.dead_letter(TOO_MANY)
             return None
@@ -258,10 +278,17 @@ class StreamService:
             context.dead_letter(NODE_FULL)
             return None
         task = self.node.loop.create_task(self._run(work, context))
-        task.add_done_callback(lambda task: context.release(receipt))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._waiting[context.origin] += 1
+        task.add_done_callback(lambda task: self._ended(task, context, receipt))
         return LATER
+
+    def _ended(self, task: asyncio.Task[None], context: Context, receipt: Receipt) -> None:
+        context.release(receipt)
+        self._tasks.discard(task)
+        self._waiting[context.origin] -= 1
+        if not self._waiting[context.origin]:
+            del self._waiting[context.origin]
 
     async def _run(self, work: Coroutine[None, None, None], context: Context) -> None:
         try:
@@ -287,8 +314,8 @@ def _named(route: Route) -> tuple[str, int, int]:
     except UnicodeDecodeError:
         raise LocalSessionError("the name of a stream is text") from None
     number = route[2].value if len(route) > 2 else b"0"
-    if not (number.isdigit() and len(number) < 4):
-        raise LocalSessionError("a partition is a number")
+    if not (number.isdigit() and len(number) < 4 and int(number) < MAX_PARTITIONS):
+        raise LocalSessionError(f"a partition is a number from 0 to {MAX_PARTITIONS - 1}")
     return name, int(number), min(len(route), 3)
 
 

@@ -17,14 +17,16 @@ Rule 2: at least once, and in order, each way: a publisher keeps what it has acc
 Rule 3: leaving the `async with` takes nothing more, and waits until what was accepted is stored, unless an exception
         leaves it.
 Rule 4: a publisher that closes for good ends the session: what relies on it is told, and what waits are dead letters.
-Left out: going on after a restart of this process. What is not stored then is lost, as with any publisher that keeps
-        nothing, and the end has another address.
+Rule 5: after a restart of its process an end goes on from what `keep` was given, under another address. Without `keep`
+        what was not stored is lost, as with any publisher that keeps nothing. What waits for the publisher's window
+        (`capacity`) is lost in any case.
 Source: spec/sessions.md clause 12.11; Ockam's bidirectional stream client.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 
 from ockam_fsm.kernel.arguments import check_count, check_type
@@ -32,7 +34,7 @@ from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.net.arguments import TextOrRoute, check_running, route_of
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.streams.consumer import StreamConsumer
-from ockam_fsm.net.streams.publisher import StreamPublisher
+from ockam_fsm.net.streams.publisher import Kept, StreamPublisher
 from ockam_fsm.runtime.encoding.message import Address, local
 from ockam_fsm.runtime.node.stream_end import StreamEnd
 
@@ -74,20 +76,31 @@ class StreamSession:
 
     @classmethod
     def connect(
-        cls, node: TcpNode, service: TextOrRoute, *, sending: str, receiving: str, group: str = GROUP
+        cls,
+        node: TcpNode,
+        service: TextOrRoute,
+        *,
+        sending: str,
+        receiving: str,
+        group: str = GROUP,
+        kept: Kept | None = None,
+        keep: Callable[[Kept], None] = lambda kept: None,
     ) -> StreamSession:
         """A session over two streams of one service, which makes them where there are none.
 
         `service` is the route to it: `tcp://HOST:PORT/stream`. `sending` and `receiving` name the streams; the other
         end names them the other way round. `group`: whose saved index it is that the receiving end goes on from.
+        `keep` is given what has to survive a restart, and `kept` is what it was given last by an earlier session
+        (`PublisherFile` keeps it in a file): what that one has given to the stream is not lost, and is stored once.
 
         Raises:
-            LocalSessionError: `service` is no route, or the node has stopped.
+            LocalSessionError: an argument is of the wrong type, or the node has stopped.
             DefinitionError: a name is of the wrong type.
         """
         way = route_of(service)
         consumer = StreamConsumer(node, way, receiving, group=group)
-        return cls(node, StreamPublisher(node, (*way, local(sending))), consumer, sending=sending)
+        publisher = StreamPublisher(node, (*way, local(sending)), kept=kept, keep=keep)
+        return cls(node, publisher, consumer, sending=sending)
 
     @property
     def address(self) -> Address:
