@@ -85,6 +85,8 @@ test-all: $(VENV)/.all fuzz ## what takes minutes or needs Java, SPIN or Node.js
 	@$(call need,java,openjdk-17-jre-headless)
 	$(BIN)/ockam-fsm spec --up-to $(TLC_STATES)
 	$(PYTEST) -m 'thorough and not nightly'
+	@if $(BIN)/python -m tests.interop.rust_peer --is-built; then $(BIN)/pytest -m interop tests/interop; \
+	else echo 'Left out: the tests with a node on Ockam'"'"'s Rust crates. It is not built here; `make interop` builds it.'; fi
 
 nightly: $(VENV)/.all spec mutants kit-mutants kafka interop ## what takes longer still
 	$(PYTEST) -m nightly

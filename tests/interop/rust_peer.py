@@ -37,15 +37,21 @@ class Missing(RuntimeError):
     """The Rust node is not there and cannot be built."""
 
 
+def place() -> Path:
+    """Where the program is, if it is built."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ockam_fsm" / "rust"
+    digest = sha256(b"".join((CRATE / name).read_bytes() for name in SOURCES)).hexdigest()
+    return cache / f"rust_node-{digest[:16]}"
+
+
 def program() -> Path:
     """The built program.
 
     Raises:
         Missing: see there.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ockam_fsm" / "rust"
-    digest = sha256(b"".join((CRATE / name).read_bytes() for name in SOURCES)).hexdigest()
-    built = cache / f"rust_node-{digest[:16]}"
+    built = place()
+    cache = built.parent
     if built.is_file():
         return built
     if shutil.which("cargo") is None:
@@ -124,7 +130,9 @@ async def rust_client(where: str, count: int, seconds: float) -> dict[str, dict[
 
 
 def main() -> None:
-    """Build the program if it is not there."""
+    """Build the program if it is not there. `--is-built`: only say by the exit code whether it is."""
+    if sys.argv[1:] == ["--is-built"]:
+        sys.exit(not place().is_file())
     try:
         print(f"the Rust node: {program()}")
     except Missing as error:
