@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ockam_fsm.kernel.driver import Driver, driver_for
-from ockam_fsm.kernel.errors import DefinitionError, EventRefused, LocalSessionError, RemoteSessionError
+from ockam_fsm.kernel.errors import DefinitionError, Error, EventRefused, LocalSessionError, RemoteSessionError
 from ockam_fsm.kernel.machine import LIMIT, Comparison, Counter, Ignore, Machine, Part, Refuse, Row, Update
 from ockam_fsm.kernel.step import Configuration, Outcome, start, step
 from ockam_fsm.machines import MACHINES, REQUEST, SPAWNER, SUPERVISED, TYPES, table
@@ -25,6 +25,11 @@ from ockam_fsm.machines.session import (
 )
 from ockam_fsm.machines.vocabulary import Creation, Effect, Event, Renegotiation, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
+from ockam_fsm.runtime.node.commands import AttemptStarted, Letter, Observation, Observer, StateChanged, WorkerFailed
+from ockam_fsm.runtime.node.connections import ConnectionConfig
+from ockam_fsm.runtime.node.relay import Registrar, Relay
+from ockam_fsm.runtime.node.services import discovery, static_forwarder
+from ockam_fsm.runtime.node.workers import Context, Handler, RestartPolicy, echo, hop
 from ockam_fsm.runtime.pipe.sender import PipeConfig
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
@@ -32,15 +37,21 @@ from ockam_fsm.runtime.session.host import Host
 from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.stream.consumer import ConsumerConfig
+from ockam_fsm.runtime.stream.publisher import PublisherConfig
+from ockam_fsm.runtime.stream.worker import StreamConfig
+from ockam_fsm.storage.interface import Storage, StorageError
 
 if TYPE_CHECKING:
+    from ockam_fsm.net.async_workers import AsyncHandler
     from ockam_fsm.net.connection import TcpLimits
     from ockam_fsm.net.node import TcpNode
     from ockam_fsm.net.observability import Metrics
     from ockam_fsm.net.pipes import Pipe, pipe_receiver, pipe_spawner
     from ockam_fsm.net.session import TcpSession
     from ockam_fsm.net.streams.consumer import StreamConsumer
-    from ockam_fsm.net.streams.publisher import StreamPublisher
+    from ockam_fsm.net.streams.publisher import Kept, StreamPublisher
+    from ockam_fsm.net.streams.publisher_file import PublisherFile
     from ockam_fsm.net.streams.service import StreamService
     from ockam_fsm.net.streams.session import StreamSession
     from ockam_fsm.storage.memory import MemoryStorage
@@ -62,27 +73,38 @@ __all__ = [
     "SUPERVISED",
     "TYPES",
     "Address",
+    "AsyncHandler",
+    "AttemptStarted",
     "BackOff",
     "Comparison",
     "Configuration",
+    "ConnectionConfig",
+    "ConsumerConfig",
+    "Context",
     "Counter",
     "Creation",
     "DefinitionError",
     "Driver",
     "Durations",
     "Effect",
+    "Error",
     "Event",
     "EventRefused",
     "FileIdentityStore",
+    "Handler",
     "Host",
     "IdentityStore",
     "Ignore",
+    "Kept",
+    "Letter",
     "LocalSessionError",
     "Machine",
     "MemoryIdentityStore",
     "MemoryStorage",
     "Message",
     "Metrics",
+    "Observation",
+    "Observer",
     "Ordering",
     "Outcome",
     "Outgoing",
@@ -90,9 +112,14 @@ __all__ = [
     "Pipe",
     "PipeConfig",
     "Profile",
+    "PublisherConfig",
+    "PublisherFile",
     "Refuse",
+    "Registrar",
+    "Relay",
     "RemoteSessionError",
     "Renegotiation",
+    "RestartPolicy",
     "Role",
     "Route",
     "Row",
@@ -102,6 +129,10 @@ __all__ = [
     "SessionType",
     "SqliteStorage",
     "State",
+    "StateChanged",
+    "Storage",
+    "StorageError",
+    "StreamConfig",
     "StreamConsumer",
     "StreamPublisher",
     "StreamService",
@@ -115,23 +146,31 @@ __all__ = [
     "TrustIdentifiers",
     "TrustPolicy",
     "Update",
+    "WorkerFailed",
+    "discovery",
     "driver_for",
+    "echo",
+    "hop",
     "local",
     "pipe_receiver",
     "pipe_spawner",
     "secure_profile",
     "start",
+    "static_forwarder",
     "step",
     "table",
 ]
 
 _ON_FIRST_USE = {
+    "AsyncHandler": "net.async_workers",
     "FileIdentityStore": "secure.identity_store",
     "IdentityStore": "secure.identity_store",
+    "Kept": "net.streams.publisher",
     "MemoryIdentityStore": "secure.identity_store",
     "MemoryStorage": "storage.memory",
     "Metrics": "net.observability",
     "Pipe": "net.pipes",
+    "PublisherFile": "net.streams.publisher_file",
     "SecureProfile": "secure.profile",
     "SqliteStorage": "storage.sqlite",
     "StreamConsumer": "net.streams.consumer",
@@ -153,6 +192,10 @@ _ON_FIRST_USE = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("ockam-fsm")
     if name not in _ON_FIRST_USE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

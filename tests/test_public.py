@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
+from pkgutil import walk_packages
+from typing import Any
 
 import pytest
 
@@ -65,3 +71,66 @@ def test_readme_snippets_run_as_they_stand(number: int, tmp_path: Path) -> None:
     script.write_text(SNIPPETS[number])
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def exceptions() -> Iterator[type[Exception]]:
+    for module in walk_packages(ockam_fsm.__path__, "ockam_fsm."):
+        if not module.name.endswith("__main__"):
+            for found in vars(import_module(module.name)).values():
+                if isinstance(found, type) and issubclass(found, Exception) and found.__module__ == module.name:
+                    yield found
+
+
+INTERNAL = {"TooNarrow", "Outgrown", "Unjudged", "Outcome"}
+"""Nobody outside sees these, nor what is derived from them: they end a computation within a module or two."""
+
+
+def test_every_error_has_one_base() -> None:
+    found = {kind for kind in exceptions() if not kind.__name__.startswith("_")}
+    families = {base.__name__: {one.__name__ for one in base.__mro__} for base in found}
+    assert {name for name, bases in families.items() if not bases & {"Error", *INTERNAL}} == set()
+    assert len(found) > 20
+
+
+def test_it_says_its_version() -> None:
+    assert ockam_fsm.__version__ == version("ockam-fsm")
+
+
+def test_what_takes_a_type_or_a_role_takes_its_name() -> None:
+    for kind in ockam_fsm.TYPES:
+        for role in ockam_fsm.Role:
+            assert ockam_fsm.table(kind.name, role.name.lower()) is ockam_fsm.table(kind, role)
+    wrong: list[Any] = [("transient", "initiator"), ("explicit-transient", "server"), (5, "initiator"), ([], None)]
+    for given in wrong:
+        with pytest.raises(ockam_fsm.LocalSessionError, match="; there are "):
+            ockam_fsm.table(*given)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: ockam_fsm.table("explicit-transient", "initiator"),
+        lambda: ockam_fsm.EXPLICIT_TRANSIENT,
+        lambda: ockam_fsm.REQUEST,
+        ockam_fsm.TcpNode,
+        ockam_fsm.secure_profile,
+        ockam_fsm.MemoryStorage,
+        lambda: ockam_fsm.GENERATION,
+        lambda: ockam_fsm.Message((ockam_fsm.local("a"),), (), b"x"),
+    ],
+)  # fmt: skip
+def test_a_public_object_is_shown_in_a_short_line(made: Callable[[], object]) -> None:
+    shown = repr(made())
+    assert len(shown) <= 120
+    assert "\n" not in shown
+    assert " at 0x" not in shown
+
+
+def test_the_first_snippet_of_the_readme_is_typed(tmp_path: Path) -> None:
+    file = tmp_path / "snippet.py"
+    file.write_text(SNIPPETS[0])
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--config-file", os.devnull, "--cache-dir", os.devnull, str(file)],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol, TypeAlias
 
-from ockam_fsm.kernel.errors import Portable
+from ockam_fsm.kernel.errors import Error
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.runtime.encoding.message import TCP, Address, Message, Route, local
@@ -200,11 +200,11 @@ class Target(Protocol):
     def take_outputs(self) -> Sequence[Output]: ...
 
 
-class Unsupported(Portable, Exception):
+class Unsupported(Error):
     """Raised by `make`: the implementation has no such end. Its clauses are not applicable."""
 
 
-class TargetLost(Portable, Exception):
+class TargetLost(Error):
     """The target is gone, or says nothing in time: nothing more can be learned from this one."""
 
 

@@ -1,4 +1,4 @@
-"""The three families of errors, and nothing else.
+"""The three families of errors, whose base is `Error`.
 
 `DefinitionError`     the author of a machine, a world or a property made a mistake; raised when it is defined.
 `LocalSessionError`   our own caller asked for something that is not possible now.
@@ -36,7 +36,11 @@ def _unpickled(kind: type[BaseException], args: tuple[Any, ...]) -> BaseExceptio
     return kind.__new__(kind, *args)
 
 
-class DefinitionError(Portable, ValueError):
+class Error(Portable, Exception):
+    """The base of every error that this package raises for its users to catch."""
+
+
+class DefinitionError(Error, ValueError):
     """A machine, world or property is wrong; `problems` lists everything that is, not just the first thing."""
 
     def __init__(self, subject: str, problems: Sequence[str]) -> None:
@@ -47,7 +51,7 @@ class DefinitionError(Portable, ValueError):
         super().__init__(f"{subject}: {count} problem{'s' if count != 1 else ''}{lines}")
 
 
-class LocalSessionError(Portable, RuntimeError):
+class LocalSessionError(Error, RuntimeError):
     """The caller's order cannot be carried out now. Nothing has changed."""
 
 
@@ -72,7 +76,7 @@ class EventRefused(LocalSessionError):
         super().__init__(f"{machine}: {event} refused in {state} (allowed here: {options}): {because}.{advice}")
 
 
-class RemoteSessionError(Portable, RuntimeError):
+class RemoteSessionError(Error, RuntimeError):
     """A peer sent something unacceptable.
 
     `reason` is one of a small set of words fit for a dead letter; `reply` is the payload that the peer may be sent,

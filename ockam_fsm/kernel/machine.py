@@ -199,6 +199,9 @@ class Machine(Generic[S, E, F]):
         if problems := list(self._problems()):
             raise DefinitionError(self.name, problems)
 
+    def __repr__(self) -> str:
+        return f"<Machine {self.name}: {len(self.states)} states, {len(self.rows)} rows>"
+
     def __hash__(self) -> int:
         # The name alone: it tells machines apart, and every look-up of a shared driver asks for the hash.
         return hash(self.name)

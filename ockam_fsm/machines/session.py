@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from ockam_fsm.kernel import machine as kernel
+from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.kernel.machine import Row
 from ockam_fsm.machines import parts, persistence
 from ockam_fsm.machines.parts import Part
@@ -60,9 +61,41 @@ TYPES: tuple[SessionType, ...] = (
 )
 
 
-def table(session_type: SessionType, role: Role) -> SessionMachine:
-    """The machine of one role of one session type (made once, shared by every session of it)."""
-    return _TABLES[session_type.name, role]
+def session_type_of(name: SessionType | str) -> SessionType:
+    """A session type by its name, as `ockam-fsm types` prints it.
+
+    Raises:
+        LocalSessionError: there is no such type.
+    """
+    if isinstance(name, SessionType):
+        return name
+    found = _TYPES.get(name) if isinstance(name, str) else None
+    if found is None:
+        raise LocalSessionError(f"there is no session type {name!r:.60}; there are {', '.join(_TYPES)}")
+    return found
+
+
+def role_of(name: Role | str) -> Role:
+    """A role by its name: `initiator` or `responder`.
+
+    Raises:
+        LocalSessionError: there is no such role.
+    """
+    if isinstance(name, Role):
+        return name
+    found = _ROLES.get(name) if isinstance(name, str) else None
+    if found is None:
+        raise LocalSessionError(f"there is no role {name!r:.60}; there are {', '.join(_ROLES)}")
+    return found
+
+
+def table(session_type: SessionType | str, role: Role | str) -> SessionMachine:
+    """The machine of one role of one session type (made once, shared by every session of it).
+
+    Raises:
+        LocalSessionError: there is no such type or role.
+    """
+    return _TABLES[session_type_of(session_type).name, role_of(role)]
 
 
 def compose(session_type: SessionType, role: Role) -> SessionMachine:
@@ -188,3 +221,5 @@ def _waiting() -> Iterator[Part]:
 
 
 _TABLES = {(session_type.name, role): compose(session_type, role) for session_type in TYPES for role in Role}
+_TYPES = {session_type.name: session_type for session_type in TYPES}
+_ROLES = {role.name.lower(): role for role in Role}

@@ -45,6 +45,9 @@ class SessionType:
     renegotiation: Renegotiation
     summary: str
 
+    def __repr__(self) -> str:
+        return f"<SessionType {self.name}>"
+
     @property
     def persistent(self) -> bool:
         return self.renegotiation is not Renegotiation.NONE

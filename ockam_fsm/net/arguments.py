@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Sequence
 from functools import lru_cache
 from types import NoneType
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias
 
 from ockam_fsm.kernel.arguments import check_type
 from ockam_fsm.kernel.errors import LocalSessionError
-from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES
+from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, session_type_of
 from ockam_fsm.machines.vocabulary import Role, SessionType
-from ockam_fsm.net.routes import parse_route, split_host, tcp
+from ockam_fsm.net.routes import EXAMPLE, parse_route, split_host, tcp
 from ockam_fsm.runtime.encoding.gate import check_address, check_route
-from ockam_fsm.runtime.encoding.message import Address, Route, local
+from ockam_fsm.runtime.encoding.message import LOCAL, Address, Route, local
 from ockam_fsm.runtime.session.config import Durations, SessionConfig
 from ockam_fsm.runtime.session.handshake import PROFILES, Profile
 
 NameOrAddress: TypeAlias = str | Address
 TextOrRoute: TypeAlias = str | Route
-T = TypeVar("T")
 
 WILDCARDS = ("0.0.0.0", "::", "")
 """Addresses to listen at that mean another host elsewhere."""
 
-_TYPES = {kind.name: kind for kind in TYPES}
 _DURATIONS = Durations()
 
 
@@ -77,6 +75,19 @@ def route_over(over: Carrier | None, route: TextOrRoute) -> Route:
 _parsed = lru_cache(maxsize=256)(parse_route)
 
 
+def way_out(route: Route, residents: Container[Address]) -> Route:
+    """A way to a peer: over TCP, or through a worker that is here.
+
+    Raises:
+        LocalSessionError: it begins with a local worker that is not here.
+    """
+    if route and route[0].type == LOCAL and route[0] not in residents:
+        raise LocalSessionError(
+            f"route: no worker {route[0]} is here; a peer is reached as {EXAMPLE}, or through a local worker"
+        )
+    return route
+
+
 def way_back(own_route: TextOrRoute | None, addresses: Sequence[str]) -> Route:
     """How peers reach this node: a declared way, or an address that it listens at and that means it elsewhere too.
 
@@ -112,13 +123,12 @@ def config_of(
     check_type("settings", settings, SessionConfig, NoneType)
     if settings is not None:
         return settings
-    check_type("session_type", session_type, str, SessionType)
     if not isinstance(profile, str | Profile):
         raise LocalSessionError(f"profile: {profile!r}; there are {', '.join(PROFILES)}, or use `secure_profile`")
     check_type("durations", durations, Durations, NoneType)
     check_type("attempts", attempts, int, NoneType)
-    kind = _named("session type", session_type, _TYPES) if isinstance(session_type, str) else session_type
-    spoken = _named("profile", profile, PROFILES) if isinstance(profile, str) else profile
+    kind = session_type_of(session_type)
+    spoken = _profile_of(profile) if isinstance(profile, str) else profile
     if role is Role.RESPONDER and not spoken.names_sessions:
         kind = EXPLICIT_TRANSIENT
     if spoken not in PROFILES.values():  # it may hold secrets: nothing keeps it longer than its sessions do
@@ -132,7 +142,7 @@ def _config(kind: SessionType, role: Role, profile: str, durations: Durations, a
     return SessionConfig(kind, role, PROFILES[profile], durations, attempts)
 
 
-def _named(what: str, name: str, known: Mapping[str, T]) -> T:
-    if name not in known:
-        raise LocalSessionError(f"there is no {what} {name!r}; there are {', '.join(known)}")
-    return known[name]
+def _profile_of(name: str) -> Profile:
+    if name not in PROFILES:
+        raise LocalSessionError(f"there is no profile {name!r}; there are {', '.join(PROFILES)}")
+    return PROFILES[name]

@@ -34,15 +34,17 @@ from ockam_fsm.net.arguments import (
     route_of,
     route_over,
     way_back,
+    way_out,
 )
 from ockam_fsm.net.async_workers import AnyHandler, Mailbox
 from ockam_fsm.net.connection import TcpLimits
 from ockam_fsm.net.entropy import SystemEntropy
+from ockam_fsm.net.inbox import Inbox
 from ockam_fsm.net.observability import LogObserver, Metrics
-from ockam_fsm.net.routes import EXAMPLE, format_route, tcp
-from ockam_fsm.net.session import Inbox, Owner, TcpSession
+from ockam_fsm.net.routes import format_route, tcp
+from ockam_fsm.net.session import Owner, TcpSession
 from ockam_fsm.net.tcp_edge import TcpEdge
-from ockam_fsm.runtime.encoding.message import LOCAL, Address, Message, Route
+from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import Letter, Notify, Observation, Observer, Remember, StateChanged
 from ockam_fsm.runtime.node.connections import ConnectionConfig
 from ockam_fsm.runtime.node.forwarding import policy_of
@@ -110,6 +112,9 @@ class TcpNode:
         self._tasks: set[asyncio.Task[None]] = set()
         self._identifier = 0
         self._ended = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<TcpNode at {', '.join(self.addresses) or 'no address'}: {len(self._sessions)} sessions>"
 
     async def __aenter__(self) -> TcpNode:
         if self._edge is not None:
@@ -339,7 +344,7 @@ class TcpNode:
             DefinitionError: type, profile and durations do not fit together.
         """
         self.require_running()
-        way = self._way(route_over(over, route))
+        way = way_out(route_over(over, route), self.node.router.residents)
         wanted = config_of(session_type, Role.INITIATOR, profile, durations, attempts, settings)
         contact, back = None, Route()
         if wanted.session_type.renegotiation is Renegotiation.TWO_SIDED:
@@ -430,14 +435,6 @@ class TcpNode:
     def _stopped_error(self) -> LocalSessionError:
         cause = self.edge.failed
         return LocalSessionError(f"the node has stopped: {cause!r}" if cause is not None else "the node has stopped")
-
-    def _way(self, way: Route) -> Route:
-        """The way to a peer: over TCP, or through a worker that is here."""
-        if way and way[0].type == LOCAL and way[0] not in self.node.router.residents:
-            raise LocalSessionError(
-                f"route: no worker {way[0]} is here; a peer is reached as {EXAMPLE}, or through a local worker"
-            )
-        return way
 
     async def _cancel_tasks(self) -> None:
         tasks = tuple(self._tasks)

@@ -33,6 +33,7 @@ from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.net.arguments import NameOrAddress, TextOrRoute, address_of, check_running, config_of, route_of
 from ockam_fsm.net.node import TcpNode
+from ockam_fsm.net.routes import format_route
 from ockam_fsm.net.session import SESSION_CLOSED, TcpSession
 from ockam_fsm.runtime.encoding.message import Address
 from ockam_fsm.runtime.node.pipe_ends import ReceivingEnd, SendingEnd
@@ -139,6 +140,9 @@ class Pipe:
         pipe = cls(node, (session.address,), config, ordered=ordered)
         pipe._session = session
         return pipe
+
+    def __repr__(self) -> str:
+        return f"<Pipe along {format_route(self._route)}>"
 
     @property
     def address(self) -> Address:

@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from ockam_fsm.kernel.errors import Portable
+from ockam_fsm.kernel.errors import Error
 from ockam_fsm.net.routes import join_host, split_host
 from ockam_fsm.runtime.encoding.frames import FrameDecoder
 
@@ -30,11 +30,11 @@ MOST_WAITING = 256
 T = TypeVar("T")
 
 
-class Unreachable(Portable, Exception):
+class Unreachable(Error):
     """No connection could be made."""
 
 
-class Ended(Portable, Exception):
+class Ended(Error):
     """The peer has closed the connection."""
 
 

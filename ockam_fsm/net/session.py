@@ -24,15 +24,15 @@ from typing import Any, Protocol
 from ockam_fsm.kernel.arguments import check_seconds
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.vocabulary import Creation, State
+from ockam_fsm.net.inbox import Inbox
 from ockam_fsm.net.tcp_edge import TcpEdge
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import StateChanged
 from ockam_fsm.runtime.node.connections import Connection
-from ockam_fsm.runtime.node.ledger import NODE_FULL, Receipt
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.router import refuse_awaitable
 from ockam_fsm.runtime.node.session_workers import SessionWorker
-from ockam_fsm.runtime.node.workers import Context, plain_function
+from ockam_fsm.runtime.node.workers import plain_function
 from ockam_fsm.runtime.session.commands import (
     Closed,
     Established,
@@ -47,33 +47,6 @@ from ockam_fsm.runtime.session.commands import (
 SESSION_CLOSED = "session closed"
 KEPT_CHANGES = 1000
 """How many changes wait for a slow iterator; the oldest go first."""
-
-
-class Inbox:
-    """The handler of a session that was given none: it keeps messages for `receive`, up to a capacity."""
-
-    def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.messages: dict[Receipt, tuple[Message, Context]] = {}
-        self.arrived = asyncio.Event()
-
-    def __call__(self, message: Message, context: Context) -> None:
-        receipt = context.keep(self._give_up) if len(self.messages) < self.capacity else None
-        if receipt is None:
-            context.dead_letter("inbox full" if len(self.messages) >= self.capacity else NODE_FULL)
-            return
-        self.messages[receipt] = message, context
-        self.arrived.set()
-
-    def pop(self) -> Message:
-        receipt = next(iter(self.messages))
-        message, context = self.messages.pop(receipt)
-        context.release(receipt)
-        return message
-
-    def _give_up(self, receipt: Receipt) -> None:
-        _, context = self.messages.pop(receipt)
-        context.lose(receipt, NODE_FULL)
 
 
 class SessionOwner(Protocol):
@@ -153,6 +126,9 @@ class TcpSession:
         and while no channel is established."""
         worker = self._worker()
         return None if worker is None else worker.session.peer
+
+    def __repr__(self) -> str:
+        return f"<TcpSession {self.address}: {self.state.name}, generation {self.generation}>"
 
     async def open(self, timeout_seconds: float | None = None) -> None:
         """Open it and wait until it is established.

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, NoReturn
 
-from ockam_fsm.kernel.errors import DefinitionError, Portable
+from ockam_fsm.kernel.errors import DefinitionError, Error
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Event, Role, SessionType, State
 from ockam_fsm.runtime.session.config import Durations, SessionConfig
@@ -54,7 +54,7 @@ SHAPES: Mapping[str, tuple[str, ...]] = {
 """What each kind of message says, in a trace."""
 
 
-class TraceError(Portable, Exception):
+class TraceError(Error):
     """This is no trace. `line` counts from 1."""
 
     def __init__(self, line: int, detail: str) -> None:

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol
 
-from ockam_fsm.kernel.errors import Portable
+from ockam_fsm.kernel.errors import Error
 from ockam_fsm.kernel.value import value
 
 
@@ -47,7 +47,7 @@ class Stored:
     data: bytes
 
 
-class StorageError(Portable, RuntimeError):
+class StorageError(Error, RuntimeError):
     """A storage did not do what it was asked for: `reason` says why, `remedy` what to do about it."""
 
     def __init__(self, reason: str, remedy: str) -> None:

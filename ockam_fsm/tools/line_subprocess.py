@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 
-from ockam_fsm.kernel.errors import Portable
+from ockam_fsm.kernel.errors import Error
 
 MAX_LINE_BYTES = 8 * 2**20
 POLL_SECONDS = 0.2
@@ -24,7 +24,7 @@ MOST_READS = 4
 TAIL_BYTES = 500
 
 
-class ProgramLost(Portable, RuntimeError):
+class ProgramLost(Error, RuntimeError):
     """The program does not answer any more; the message says why, with the end of what it wrote to its stderr."""
 
 

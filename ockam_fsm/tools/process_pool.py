@@ -24,7 +24,7 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.resource_tracker import ensure_running
 from typing import Any, NamedTuple, TypeAlias
 
-from ockam_fsm.kernel.errors import Portable
+from ockam_fsm.kernel.errors import Error
 
 Report: TypeAlias = Callable[[Any], None]
 Work: TypeAlias = Callable[[Any, Report], Any]
@@ -41,7 +41,7 @@ class Word(NamedTuple):
 Hear: TypeAlias = Callable[[Word], None]
 
 
-class WorkerFailed(Portable, RuntimeError):
+class WorkerFailed(Error, RuntimeError):
     """A worker raised an exception, or died; the text has its traceback."""
 
 

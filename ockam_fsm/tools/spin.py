@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ockam_fsm.kernel.errors import Portable
+from ockam_fsm.kernel.errors import Error
 
 SOURCE = "model.pml"
 COMPILED = ("-DBFS", "-DSAFETY", "-DNOREDUCE", "-DVECTORSZ=1024")
@@ -31,7 +31,7 @@ _DEPTH = re.compile(r"depth reached (\d+)")
 _VIOLATED = re.compile(r"assertion violated\s+!\((\w+)\) \(at depth (\d+)\)")
 
 
-class SpinError(Portable, RuntimeError):
+class SpinError(Error, RuntimeError):
     """SPIN could not judge a model; `remedy` says what to do."""
 
     def __init__(self, fact: str, remedy: str) -> None:

@@ -27,7 +27,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from ockam_fsm.kernel.errors import Portable
+from ockam_fsm.kernel.errors import Error
 
 HEAP_MEGABYTES = 3072
 STACK_KILOBYTES = 64 * 1024
@@ -43,7 +43,7 @@ _OVERFLOW = "StackOverflowError"
 _COUNTS = re.compile(r"([\d,]+) states generated.*?([\d,]+) distinct states found")
 
 
-class TlcError(Portable, RuntimeError):
+class TlcError(Error, RuntimeError):
     """TLC could not judge a model; `remedy` says what to do."""
 
     def __init__(self, fact: str, remedy: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ockam_fsm.net.async_workers import Mailbox
-from ockam_fsm.net.session import Inbox as SessionInbox
+from ockam_fsm.net.inbox import Inbox as SessionInbox
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node.commands import Connect, Transmit
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Ledger

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from ockam_fsm.checking.engine.search import Guard, Search
 from ockam_fsm.checking.engine.search_stdlib import StdlibSearch
 from ockam_fsm.checking.engine.steps import Moves
-from ockam_fsm.kernel.errors import Portable
+from ockam_fsm.kernel.errors import Error, Portable
 
 WORTH_NUMBA_STATES = 100_000
 """Loading numba and its compiled code costs a second (the very first time, ten to compile); the standard library
@@ -17,7 +17,7 @@ WORD_BITS = 63
 REMEDY = "pip install 'ockam-fsm[fast]', or backend='stdlib'"
 
 
-class BackendUnavailable(Portable, RuntimeError):
+class BackendUnavailable(Error, RuntimeError):
     """The back end that was asked for cannot search this world; says why and what to do."""
 
 

@@ -19,7 +19,7 @@ from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import InitiatorActor
 from ockam_fsm.checking.sessions.worlds import world_of
 from ockam_fsm.checking.world import Budget, Network, World
-from ockam_fsm.kernel.errors import Portable
+from ockam_fsm.kernel.errors import Error
 
 SETTING_BOUNDS = ("attempts", "generations", "held", "misses", "spawns")
 UNLIMITED = "unlimited"
@@ -27,11 +27,11 @@ MOST_DIGITS = 9
 ALWAYS_LIMITED = ("in_flight", "misses", "spawns")
 
 
-class UnknownBound(Portable, ValueError):
+class UnknownBound(Error, ValueError):
     """The world has no bound of that name."""
 
 
-class WrongBound(Portable, ValueError):
+class WrongBound(Error, ValueError):
     """The value is no bound; says which values are."""
 
 

@@ -14,7 +14,7 @@ from ockam_fsm.checking.result import Moment
 from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, RESTART_KEEPING, RESTART_LOSING, SEND
 from ockam_fsm.checking.sessions.worlds import Orders, begin, config_of, world_of
 from ockam_fsm.checking.world import Network, World
-from ockam_fsm.kernel.errors import Portable
+from ockam_fsm.kernel.errors import Error
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
     EXPLICIT_PERSISTENT_TWO_SIDED,
@@ -24,7 +24,7 @@ from ockam_fsm.machines.session import (
 from ockam_fsm.machines.vocabulary import SessionType
 
 
-class NotEnabled(Portable, LookupError):
+class NotEnabled(Error, LookupError):
     """A script asks for an action that is not possible; says which ones are."""
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import NoReturn, TypeAlias, TypeVar
 
-from ockam_fsm.kernel.errors import Portable
+from ockam_fsm.kernel.errors import Error
 from ockam_fsm.kernel.text import described
 from ockam_fsm.storage.interface import Entry, Log, Storage, StorageError, Stored
 
@@ -21,7 +21,7 @@ READ_BYTES = 2**20
 ALICE, BOB = b"a" * 16, b"b" * 16
 
 
-class Nonconforming(Portable, AssertionError):
+class Nonconforming(Error, AssertionError):
     """A storage broke a rule of the interface."""
 
 

@@ -109,6 +109,9 @@ class StreamConsumer:
         self.pulled = 0
         """How often the stream has answered a pull, with messages or without."""
 
+    def __repr__(self) -> str:
+        return f"<StreamConsumer of {self.config.stream_name!r} for {self.config.client_id!r}>"
+
     async def __aenter__(self) -> StreamConsumer:
         return self
 

@@ -117,6 +117,9 @@ class StreamPublisher:
         self.waits_for = ""
         """Why nothing can be sent now; empty while the stream answers, and until the first attempt has failed."""
 
+    def __repr__(self) -> str:
+        return f"<StreamPublisher: {self.confirmed} of {self.accepted} messages confirmed>"
+
     @property
     def confirmed(self) -> int:
         """How many messages are stored, the first ones that were accepted; those of earlier runs included."""

@@ -113,6 +113,9 @@ class StreamSession:
             raise LocalSessionError("the stream session is not open: use it with `async with`")
         return self._end.address
 
+    def __repr__(self) -> str:
+        return f"<StreamSession: {self._sending!r} out, {self.consumer.config.stream_name!r} in>"
+
     async def __aenter__(self) -> StreamSession:
         """Open it. It takes messages at once, and carries them as soon as the service is there."""
         if self._end is not None:

@@ -142,6 +142,9 @@ class OckamProfile:
     keeps_alive = names_sessions = carries_routes = False
     answers_once = True
 
+    def __repr__(self) -> str:
+        return "OCKAM"
+
     def __reduce__(self) -> str:
         return "OCKAM"  # a profile is a symbol: unpickled or copied it is the same object
 
@@ -189,6 +192,9 @@ class GenerationProfile:
     name = "generation"
     keeps_alive = names_sessions = carries_routes = True
     answers_once = False
+
+    def __repr__(self) -> str:
+        return "GENERATION"
 
     def __reduce__(self) -> str:
         return "GENERATION"
