@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import (
     CLOSE,
+    INITIATOR,
     OPEN,
     RENEGOTIATE,
     REQUEST,
+    RESPONDER,
     RESTART_LOSING,
     SEND,
     STOP,
@@ -22,6 +27,7 @@ from ockam_fsm.machines.vocabulary import Creation, Role
 from ockam_fsm.projections import tla, tla_model
 from ockam_fsm.projections.gallery import Catalogue
 from ockam_fsm.projections.tla_model import Model
+from ockam_fsm.specification.tlc_channel_model import TlcChannelModel, TlcChannelRecovery, specified_channels
 from ockam_fsm.specification.tlc_models import TlcModel, specified
 from ockam_fsm.specification.tlc_node_model import TlcNodeModel, specified_nodes
 from ockam_fsm.specification.tlc_stream_model import TlcStreamModel, specified_streams
@@ -35,6 +41,8 @@ PAGE = "ockam_fsm/specification/tlc_models.py"
 PAGES = {
     TlcNodeModel.extends: "ockam_fsm/specification/tlc_node_model.py",
     TlcStreamModel.extends: "ockam_fsm/specification/tlc_stream_model.py",
+    TlcChannelModel.extends: "ockam_fsm/specification/tlc_channel_model.py",
+    TlcChannelRecovery.extends: "ockam_fsm/specification/tlc_channel_model.py",
 }
 REQUEST_STEPS = ("S9_OneReplyEach",)
 ORDERS = (OPEN, SEND, REQUEST, WITHDRAW, RENEGOTIATE, CLOSE, STOP)
@@ -60,6 +68,7 @@ def models() -> tuple[Model, ...]:
         *_requests(),
         *map(of_world, specified_nodes()),
         *map(of_world, specified_streams()),
+        *map(of_channel, specified_channels()),
     )
 
 
@@ -92,8 +101,6 @@ def _extended(module: str) -> Iterator[tuple[str, str]]:
 def of_pair(one: TlcModel) -> Model:
     """The model of two ends: every bound is the world's."""
     config, kind = one.config, one.config.session_type
-    settings = {role.name.lower(): config.settings(role) for role in (Role.INITIATOR, Role.RESPONDER)}
-    tables = {role: found.machine for role, found in settings.items()}
     bounds = {
         "Distinct": config.distinct,
         "Generations": config.generations,
@@ -110,16 +117,25 @@ def of_pair(one: TlcModel) -> Model:
         about=one.about,
         extends="Recovery" if one.liveness else "Wrong" if one.wrong else "SessionProperties",
         specification="RecoverySpec" if one.liveness else "RefusalSpec" if config.refusals else "Spec",
-        tables=tables,
-        limits={role: found.limits for role, found in settings.items()},
-        orders={role: _orders(one.world, role) for role in settings},
+        orders={role: _orders(one.world, role) for role in (INITIATOR, RESPONDER)},
         constants={name: str(value).upper() for name, value in (bounds | dict(one.smaller) | dimensions).items()},
         wrong=one.wrong,
         refuted=bool(one.rejects),
         invariants=one.invariants,
         properties=one.steps,
-        variants=tuple(machine for machine in tables.values() if machine not in MACHINES),
+        **_ends(config),
     )
+
+
+def _ends(config: PairConfig) -> dict[str, Any]:
+    """The fields of a model that say what the two ends of its session are."""
+    settings = {role.name.lower(): config.settings(role) for role in (Role.INITIATOR, Role.RESPONDER)}
+    tables = {role: found.machine for role, found in settings.items()}
+    return {
+        "tables": tables,
+        "limits": {role: found.limits for role, found in settings.items()},
+        "variants": tuple(machine for machine in tables.values() if machine not in MACHINES),
+    }
 
 
 def _orders(world: World, role: str) -> dict[str, int]:
@@ -138,13 +154,19 @@ def of_world(one: TlcWorldModel) -> Model:
         name=f"MC{tla.module_name(one.name)}",
         about=one.about,
         extends=one.extends,
-        constants={name: str(value) for name, value in one.bounds.items()},
+        specification=one.specification,
+        constants={name: tla.literal(value) for name, value in one.bounds.items()},
         definitions={name: tla.literal(value) for name, value in one.budgets.items()},
         wrong=one.wrong,
         refuted=bool(one.rejects),
         invariants=one.invariants,
         properties=one.steps,
     )
+
+
+def of_channel(one: TlcChannelModel) -> Model:
+    """The model of a secure channel: a world with a module of its own, and the tables of a session."""
+    return replace(of_world(one), orders={INITIATOR: one.orders}, **_ends(one.config))
 
 
 def _requests() -> Iterator[Model]:

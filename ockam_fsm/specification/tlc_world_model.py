@@ -1,4 +1,5 @@
-"""What a model of TLC is where a world has a specification of its own: a node, a consumer of a stream."""
+"""What a model of TLC is where a world has a specification of its own: a node, a consumer of a stream,
+a secure channel."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ class TlcWorldModel(ABC):
     """The hand-written module of `spec/tla`."""
     of_states: ClassVar[tuple[str, ...]]
     """What is claimed of every state; the rest is claimed of every step."""
+    specification: ClassVar[str] = "Spec"
 
     name: str
     about: str

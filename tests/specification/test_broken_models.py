@@ -18,6 +18,7 @@ pytestmark = pytest.mark.thorough
 
 ROOT = Path(__file__).parents[2] / "spec" / "tla"
 MODEL, NODE = "MCExplicitTransient", "MCNode"
+CHANNEL, AMONG_STRANGERS = "MCSecureExplicitTransient", "MCStrangersExplicitTransient"
 
 
 @pytest.fixture
@@ -83,6 +84,25 @@ def test_a_message_that_is_lost_with_its_worker_is_refuted(specification: Path) 
     line = "[] handles -> [run EXCEPT !.workers = Raised(@, letter.to), !.dead = @ \\union {letter}]"
     found = broken(specification, "Node.tla", line, line.replace(", !.dead = @ \\union {letter}", ""), NODE)
     assert (found.verdict, found.kind, found.steps) == ("REFUTED", "step", 1)
+
+
+def test_a_channel_in_which_an_end_hears_itself_is_refuted(specification: Path) -> None:
+    line = "/\\ message.author = Peer(role)"
+    found = broken(specification, "Channel.tla", line, "/\\ TRUE", AMONG_STRANGERS)
+    assert (found.verdict, found.kind, found.steps) == ("REFUTED", "invariant", 3)
+
+
+def test_a_forged_message_that_is_dropped_in_silence_is_refuted(specification: Path) -> None:
+    line = 'ELSE Take(run, "STRAY", message)'
+    silent = 'ELSE IF Exists(channel) THEN run ELSE Take(run, "STRAY", message)'
+    found = broken(specification, "Channel.tla", line, silent, AMONG_STRANGERS)
+    assert (found.verdict, found.kind, found.steps) == ("REFUTED", "invariant", 1)
+
+
+def test_keys_that_the_application_uses_up_are_another_count(specification: Path) -> None:
+    rule = "end.current.sent >= Nonces - Reserve"
+    found = broken(specification, "Channel.tla", rule, "end.current.sent >= Nonces", CHANNEL)
+    assert (found.verdict, found.states == 16_335) == ("PROVED", False)
 
 
 def test_a_module_that_cannot_be_read_is_an_error(specification: Path) -> None:

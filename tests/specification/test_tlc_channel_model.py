@@ -1,0 +1,113 @@
+"""What TLC found of secure channels, as it is pinned, is what the explorer finds.
+
+TLC itself runs in `make spec`, which compares it with the same pins.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ockam_fsm.checking.explore import Verdict, explore
+from ockam_fsm.checking.sessions.known_bad import wrong_channels
+from ockam_fsm.checking.sessions.secure_worlds import secure_worlds
+from ockam_fsm.specification.tla_files import of_channel
+from ockam_fsm.specification.tlc_channel_model import (
+    CLAIMS,
+    RECOVERY,
+    REJECTED_BY,
+    WITNESSES,
+    WRONG_OPERATORS,
+    TlcChannelModel,
+    specified_channels,
+)
+
+ROOT = Path(__file__).parents[2]
+MANIFEST: dict[str, Any] = json.loads((ROOT / "spec" / "manifest.json").read_text())
+TLC = {entry["name"]: entry for entry in MANIFEST["tlc"]}
+EXPLORED = {entry["name"]: entry for part in ("worlds", "known_bad") for entry in MANIFEST[part]}
+MODULES = ("Channel", "ChannelProperties", "ChannelRecovery")
+TEXT = "".join((ROOT / "spec" / "tla" / f"{name}.tla").read_text() for name in MODULES)
+
+WHOLE = [one for one in specified_channels() if one.claims == CLAIMS]
+SEEN = [one for one in specified_channels() if one.rejects in WITNESSES]
+CALM = [one for one in specified_channels() if one.claims == RECOVERY]
+WRONG = [one for one in specified_channels() if one.rejects in REJECTED_BY.values()]
+
+OF_SESSIONS = {"S1", "S2", "S3", "S4", "S5", "S6", "S7", "S9", "S11", "S12", "S13", "S16", "S17", "S18", "S19", "S20",
+               "S21", "S26", "S28", "S29", "R1", "R2"}  # fmt: skip
+"""What SessionPair.tla judges of the same rows, or no module (S28)."""
+OF_REQUESTS = {"S8", "R3"}
+
+
+def pinned(one: TlcChannelModel) -> dict[str, Any]:
+    found: dict[str, Any] = TLC[of_channel(one).name]
+    return found
+
+
+def test_each_kind_of_model_is_there() -> None:
+    assert [len(some) for some in (WHOLE, SEEN, CALM, WRONG)] == [4, 3, 3, 4]
+    assert [one.world.name for one in WHOLE] == [world.name for world in secure_worlds()]
+
+
+@pytest.mark.parametrize("one", WHOLE, ids=lambda one: one.name)
+def test_tlc_counts_what_the_explorer_counts(one: TlcChannelModel) -> None:
+    for field in ("verdict", "states", "transitions"):
+        assert pinned(one)[field] == EXPLORED[one.world.name][field]
+
+
+@pytest.mark.parametrize("one", WRONG, ids=lambda one: one.name)
+def test_counterexamples_are_as_short_as_those_pinned(one: TlcChannelModel) -> None:
+    temporal = one.rejects in RECOVERY
+    assert pinned(one)["verdict"] == EXPLORED[one.name]["verdict"] == "REFUTED"
+    assert pinned(one)["steps"] == (None if temporal else EXPLORED[one.name]["trace_length"])
+
+
+@pytest.mark.slow
+def test_witnesses_are_as_near_as_those_found() -> None:
+    found = explore(SEEN[0].world)
+    for one in SEEN:
+        trace = found[one.rejects.removeprefix("Never_")].trace
+        assert trace is not None
+        assert (pinned(one)["verdict"], pinned(one)["steps"]) == ("REFUTED", len(trace))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("one", CALM, ids=lambda one: one.name)
+def test_what_comes_in_the_end_is_possible_in_the_same_states(one: TlcChannelModel) -> None:
+    """Each state of the world is one in the storm, and one in the calm."""
+    ids = [claim.partition("_")[0] for claim in one.claims]
+    found = explore(replace(one.world, properties=tuple(judged for judged in one.world.properties if judged.id in ids)))
+    assert all(found[judged].verdict is Verdict.HOLDS for judged in ids)
+    assert (pinned(one)["verdict"], pinned(one)["states"]) == ("PROVED", 2 * found.states)
+
+
+def test_every_wrong_channel_is_rejected_by_the_same_property() -> None:
+    by_name = {one.name: one.property for one in wrong_channels()}
+    assert {one.name for one in WRONG} == set(REJECTED_BY) == set(by_name)
+    for name, claim in REJECTED_BY.items():
+        assert claim.partition("_")[0] == by_name[name]
+
+
+def test_every_claim_is_written_and_rejects_something() -> None:
+    elsewhere = {"S37_ForgedIsADeadLetter"}  # test_broken_models.py
+    assert {*CLAIMS, *RECOVERY} == {*REJECTED_BY.values(), *elsewhere}
+    for name in (*CLAIMS, *RECOVERY, *WITNESSES):
+        assert f"\n{name} ==" in TEXT
+
+
+def test_every_wrong_operator_is_written() -> None:
+    for pairs in WRONG_OPERATORS.values():
+        for replaced, other in pairs:
+            assert f"\n{replaced}(" in TEXT
+            assert f"\n{other}(" in TEXT
+
+
+def test_every_property_of_the_worlds_is_claimed_or_judged_elsewhere() -> None:
+    claimed = {claim.removeprefix("Never_").partition("_")[0] for one in specified_channels() for claim in one.claims}
+    assert claimed | OF_SESSIONS | OF_REQUESTS == {found.id for one in WHOLE for found in one.world.properties}
+    assert not claimed & (OF_SESSIONS | OF_REQUESTS)
