@@ -21,6 +21,7 @@ from ockam_fsm.runtime.node.forwarding import allow_none
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.node.services import discovery
+from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.workers import Context, echo, hop
 from ockam_fsm.runtime.session.commands import Closed, Established, RequestFailed, Responded, TimedOut, Timer
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Place, Profile
@@ -660,6 +661,25 @@ def test_an_implicit_transient_session_that_has_failed_is_made_anew_by_the_next_
     wires["a"].close(step)
     with pytest.raises(LocalSessionError, match="no session"):
         wires["a"].session(step)
+
+
+def test_a_session_that_is_made_anew_is_another_one_to_its_peer() -> None:
+    """The peer may not have heard of the end of the one before: under its id the new one would be superseded."""
+    wires, step = Wires("a", "b"), local("step")
+    wires["b"].start_host(HOST, settings(IMPLICIT_TRANSIENT, Role.RESPONDER))
+    wires["a"].start_session(settings(IMPLICIT_TRANSIENT, Role.INITIATOR), (tcp("b"), HOST), outer=step, recreated=True)
+    for count in (1, 2):
+        wires["a"].send(step, b"m")
+        wires.pump()
+        assert wires["a"].session(step).state is State.ESTABLISHED
+        responders = wires["b"].host(HOST).responders
+        assert len(responders) == count
+        worker = wires["a"].router.residents[step]
+        assert isinstance(worker, SessionWorker)
+        worker.lower_layer_lost()
+        wires.pump()
+        wires.fire("a", Timer.BACK_OFF)
+    assert len({one.session.terms.session_id for one in responders.values()}) == 2
 
 
 def test_only_an_implicit_transient_session_is_made_anew() -> None:

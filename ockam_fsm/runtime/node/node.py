@@ -244,14 +244,15 @@ class Node:
             session_id = b""
         elif session_id is None:
             session_id = self._session_id()
-        terms = Terms(session_id, outer, contact, own_route)
-        make = partial(self._make, settings, terms, self.router.entropy, initialization_route,
-                       remembered=remembered, has_state=has_state)  # fmt: skip
-        session = make()
+        make = partial(
+            self._initiator, settings, initialization_route, outer, contact, own_route, remembered, has_state
+        )
+        session = make(session_id)
         if handler is not None:
             application = self.start_worker(handler=handler)
         worker = SessionWorker(self.router, session, application, None, ends_application=handler is not None)
-        worker.remake = make if recreated else None
+        if recreated:  # under an id of its own, or a responder of the one before would take it for that
+            worker.remake = lambda: make(session_id and self._session_id())
         self.router.register(outer, worker, access)
         if contact is not None:
             self.router.register(contact, worker, Access.PUBLIC)
@@ -388,6 +389,21 @@ class Node:
         if not isinstance(resident, SessionWorker) or resident.outer != outer:
             raise LocalSessionError(f"{outer}: no session has this outer address, or it has closed")
         return resident
+
+    def _initiator(
+        self,
+        settings: SessionConfig,
+        initialization_route: Route,
+        outer: Address,
+        contact: Address | None,
+        own_route: Route,
+        remembered: int,
+        has_state: bool,
+        session_id: bytes,
+    ) -> Session:
+        terms = Terms(session_id, outer, contact, own_route)
+        return self._make(settings, terms, self.router.entropy, initialization_route,
+                          remembered=remembered, has_state=has_state)  # fmt: skip
 
     def _session_id(self) -> bytes:
         return blake2b(self.fresh_address().value, digest_size=SESSION_ID_BYTES).digest()
