@@ -23,7 +23,7 @@ TOP = (
 )  # fmt: skip
 ROOMS = {
     "runtime": ("encoding", "session", "node", "stream", "pipe"),
-    "checking": ("engine", "sessions", "streams", "pipes", "shipped"),
+    "checking": ("engine", "sessions", "streams", "pipes", "layers", "shipped"),
     "conformance": ("report", "reference", "generation", "oracle", "inprocess", "wire", "wire/cases", "storage"),
     "net": ("streams", "secure"),
     "cli": ("shared",),
@@ -39,6 +39,7 @@ CHECKING = {
     "checking/sessions",
     "checking/streams",
     "checking/pipes",
+    "checking/layers",
     "checking/shipped",
 }
 
@@ -58,7 +59,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checking/sessions": {*MODEL, "projections", "checking", "checking/engine"},  # a replay is a sequence chart
     "checking/streams": {*MODEL, "checking", "checking/sessions"},
     "checking/pipes": {*MODEL, "checking", "checking/sessions"},
-    "checking/shipped": {*MODEL, "checking", "checking/sessions", "checking/streams", "checking/pipes"},
+    "checking/layers": {*MODEL, "checking", "checking/sessions"},
+    "checking/shipped": {*MODEL, "checking", "checking/sessions", "checking/streams", "checking/pipes",
+                         "checking/layers"},
     "specification": {*MODEL, *CHECKING, "projections", "tools"},
     "storage": {"kernel"},
     "secure": {"kernel", "machines", "runtime/encoding", "runtime/session"},

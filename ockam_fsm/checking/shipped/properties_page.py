@@ -19,7 +19,7 @@ from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.machines.session import TYPES
 
 PATH = "spec/properties.md"
-PAGE = "properties.py, worlds.py and known_bad.py in sessions, streams and pipes of ockam_fsm/checking"
+PAGE = "properties.py, worlds.py and known_bad.py in sessions, streams, pipes and layers of ockam_fsm/checking"
 _NUMBER = re.compile(r"\d+")
 
 
@@ -87,9 +87,10 @@ def _witnesses(worlds: Sequence[World], by_id: dict[str, Property]) -> Iterator[
 def _types(name: str, worlds: Sequence[World]) -> str:
     every = [kind.name for kind in TYPES]
     having = list(dict.fromkeys(_type(world) for world in worlds if name in _ids(world)))
-    if having in (every, [kind for kind in every if "persistent" in kind]):
-        return "all" if having == every else "persistent"
-    return ", ".join(having)
+    types, others = [one for one in having if one in every], [one for one in having if one not in every]
+    if types in (every, [kind for kind in every if "persistent" in kind]):
+        types = ["all" if types == every else "persistent"]
+    return ", ".join((*types, *others))
 
 
 def _type(world: World) -> str:

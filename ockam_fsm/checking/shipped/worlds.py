@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ockam_fsm.checking.layers.known_bad import wrong_layers
+from ockam_fsm.checking.layers.worlds import layers_worlds
 from ockam_fsm.checking.pipes.known_bad import wrong_pipes
 from ockam_fsm.checking.pipes.worlds import pipe_worlds
 from ockam_fsm.checking.sessions.known_bad import KnownBad, wrong_channels, wrong_in_nodes, wrong_sessions
@@ -13,8 +15,9 @@ from ockam_fsm.checking.world import World
 
 
 def shipped_worlds() -> tuple[World, ...]:
-    return (*all_worlds(), *secure_worlds(), *stream_worlds(), *pipe_worlds())
+    return (*all_worlds(), *secure_worlds(), *stream_worlds(), *pipe_worlds(), *layers_worlds())
 
 
 def shipped_known_bad() -> tuple[KnownBad, ...]:
-    return (*wrong_sessions(), *wrong_channels(), *wrong_in_nodes(), *wrong_streams(), *wrong_pipes())
+    sessions = (*wrong_sessions(), *wrong_channels(), *wrong_in_nodes())
+    return (*sessions, *wrong_streams(), *wrong_pipes(), *wrong_layers())

@@ -1,0 +1,320 @@
+"""A node with two layers as a value, and the node of such a value.
+
+The node is the real one (`runtime/node/node.py`). It is rebuilt from its image for every event, as in node_actor.py.
+
+Rule 1: an image has what the node does next from, and nothing else: no counts of what was, no dead letters.
+Rule 2: a connection has a number, which is never used again. What arrives over one that is gone here is lost with it.
+Rule 3: no address is drawn. Each is derived from its owner, incarnation, number and starter, so it is fresh.
+Left out: the limits on error replies and on what a node keeps, and which of several connections a responder's timers
+are charged to. They are other worlds' (node_world.py, greedy_world.py).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ockam_fsm.checking.actors import BoundReached
+from ockam_fsm.checking.layers.inputs import Recorder, recorded
+from ockam_fsm.checking.layers.setup import (
+    ABOVE,
+    BELOW,
+    HOST_BELOW,
+    OUTER_ABOVE,
+    OUTER_BELOW,
+    PEER,
+    LayersSetup,
+    role_of,
+)
+from ockam_fsm.checking.sessions.labels import state_of
+from ockam_fsm.checking.sessions.session_actors import HOST_ADDRESS, INITIATOR, DerivedEntropy, End
+from ockam_fsm.machines.vocabulary import Role, State
+from ockam_fsm.runtime.encoding.message import Address, Route, local
+from ockam_fsm.runtime.node.connections import Connection, ConnectionConfig
+from ockam_fsm.runtime.node.ledger import Origin
+from ockam_fsm.runtime.node.router import Access, Envelope, Inner, Resident
+from ockam_fsm.runtime.node.session_workers import SessionWorker
+from ockam_fsm.runtime.node.spawners import HostWorker
+from ockam_fsm.runtime.session.config import SessionConfig
+from ockam_fsm.runtime.session.host import HostSnapshot, Key
+from ockam_fsm.runtime.session.knowledge import Terms
+from ockam_fsm.runtime.session.link import Entropy, Link, Purpose
+from ockam_fsm.runtime.session.session import Session, Snapshot
+
+VIA = "via"
+OUTERS = {ABOVE: OUTER_ABOVE, BELOW: OUTER_BELOW}
+HOSTS = {ABOVE: HOST_ADDRESS, BELOW: HOST_BELOW}
+ROUTES: dict[str, Route] = {ABOVE: (OUTER_BELOW, HOST_ADDRESS), BELOW: (PEER, HOST_BELOW)}
+"""The initialization routes: the session above begins its own with the outer address of the one below."""
+
+
+class WorkerImage(NamedTuple):
+    """A session worker. Carriers are named: a connection by its address here, a session by its outer one.
+
+    `is_told`: the carrier knows who relies on it. `unheard`: nothing has come over the carrier of its hello since the
+    hello left. `rested`: a ghost (S16).
+    """
+
+    layer: str
+    key: Key
+    outer: Address
+    session_id: bytes
+    session: Snapshot
+    carrier: Address | None = None
+    is_told: bool = False
+    aside: Address | None = None
+    hello_carrier: Address | None = None
+    unheard: bool = False
+    rested: bool = True
+
+
+class LayersEnd(NamedTuple):
+    """A node. `drawn` is the newest number of a connection (an id of a session takes one too), `live` are those that
+    stand here. `made` counts the sessions below that its starter has had, `spawned` the responders of each host."""
+
+    workers: tuple[WorkerImage, ...] = ()
+    drawn: int = 0
+    live: tuple[int, ...] = ()
+    made: int = 0
+    spawned: tuple[int, int] = (0, 0)
+    vanished: frozenset[Address] = frozenset()
+
+    @property
+    def connections(self) -> int:
+        """How many connections the node of the starters has made: the other numbers are ids of sessions."""
+        return self.drawn - max(self.made - 1, 0)
+
+    @property
+    def label(self) -> str:
+        words = [f"{one.layer} {state_of(one.session)}" for one in self.workers] or ["no session"]
+        return ", ".join(words) + f", connected over {', '.join(map(str, self.live)) or 'nothing'}"
+
+    def of(self, layer: str) -> tuple[WorkerImage, ...]:
+        """The sessions of a layer."""
+        return tuple(one for one in self.workers if one.layer == layer)
+
+    def end_of(self, layer: str) -> End:
+        """The sessions of a layer, as the end of a world that has no other ones."""
+        return End(tuple((one.key, one.session) for one in self.of(layer)))
+
+    def at(self, outer: Address) -> WorkerImage | None:
+        """The session of an outer address."""
+        return next((one for one in self.workers if one.outer == outer), None)
+
+
+class Names:
+    """Where a node's own addresses come from: those that its image names, then new ones."""
+
+    def __init__(self, end: LayersEnd, *, connects: bool) -> None:
+        self.known: deque[Address] = deque()
+        self.drawn, self.spawned, self.connects = end.drawn, sum(end.spawned), connects
+
+    def address(self, number: int, starter: int, purpose: Purpose) -> Address:
+        if self.known:
+            return self.known.popleft()
+        if not self.connects:
+            self.spawned += 1
+            return local(f"spawned0.{self.spawned}")
+        self.drawn += 1
+        return via(self.drawn)
+
+    def fraction(self) -> float:
+        return 0.5
+
+
+class _NoMore:
+    """The addresses of a session that was made too often."""
+
+    def address(self, number: int, starter: int, purpose: Purpose) -> Address:
+        raise BoundReached("incarnations")
+
+    def fraction(self) -> float:
+        return 0.5
+
+
+def via(number: int) -> Address:
+    return local(f"{VIA}{number}")
+
+
+def number_of(address: Address) -> int:
+    """The number of a connection; 0 for an address that is none of a connection."""
+    value = address.value.decode()
+    return int(value.removeprefix(VIA)) if value.startswith(VIA) else 0
+
+
+class LayeredNode:
+    """The node of an image, and what keeps its names and its records."""
+
+    def __init__(self, setup: LayersSetup, actor: str, end: LayersEnd, recorder: Recorder) -> None:
+        self.setup, self.actor, self.recorder, self.end = setup, actor, recorder, end
+        self.role = role_of(actor)
+        self.settings = {layer: setup.config(layer).settings(self.role) for layer in (BELOW, ABOVE)}
+        self.names = Names(end, connects=actor == INITIATOR)
+        self.node = setup.node(self.names, make=self._make, connections=ConnectionConfig(held=2))
+        self.made = 0
+        for number in end.live:
+            self._restore_connection(number)
+        if self.role is Role.INITIATOR:
+            self._restore_initiators()
+        else:
+            self._restore_hosts()
+        self._restore_carriers()
+        self.node.router.vanished = dict.fromkeys(sorted(end.vanished))
+        self.node.router.commands.clear()
+        self.recorder.tired = {one.outer for one in end.workers if not one.rested}
+
+    # In ---------------------------------------------------------------------------------------------------------------
+
+    def accept(self, number: int) -> None:
+        """The peer has connected to this node, over its connection of this number."""
+        self.names.known.append(via(number))
+        self.node.accepted()
+        self.names.drawn = number
+
+    def _restore_connection(self, number: int) -> None:
+        if self.role is Role.RESPONDER:
+            self.names.known.append(via(number))
+            self.node.accepted()
+            connection = self.node.router.residents[via(number)]
+        else:
+            connection = self.node.make_connection(via(number), PEER)
+            self.node.destinations[PEER] = connection
+        assert isinstance(connection, Connection)
+        connection.state, connection.heard = State.ESTABLISHED, 1
+
+    def _restore_initiators(self) -> None:
+        self.made = max(self.end.made - 1, 0)
+        for image in self.end.workers:
+            self.start(image.layer, image.session_id)
+            worker = self.node.router.residents[image.outer]
+            assert isinstance(worker, SessionWorker)
+            worker.session.restore(image.session)
+        self.made = self.end.made
+
+    def start(self, layer: str, session_id: bytes) -> None:
+        """Start the initiator of a layer."""
+        self.node.start_session(
+            self.settings[layer],
+            ROUTES[layer],
+            outer=OUTERS[layer],
+            session_id=session_id,
+            recreated=self.setup.recreated and layer == BELOW,
+        )
+
+    def _restore_hosts(self) -> None:
+        for layer, spawned in zip((BELOW, ABOVE), self.end.spawned, strict=True):
+            self.node.start_host(HOSTS[layer], self.settings[layer], capacity=self.setup.config(layer).capacity)
+            images = self.end.of(layer)
+            self.names.known.extend(one.outer for one in images)
+            host = self.node.host(HOSTS[layer]).host
+            host.restore(HostSnapshot(host.state, spawned, tuple((one.key, one.session) for one in images)))
+
+    def _restore_carriers(self) -> None:
+        """What each session worker relies on, and the addresses that lead to it."""
+        residents = self.node.router.residents
+        newest = residents.get(via(self.end.live[-1])) if self.end.live else None
+        origin = newest.origin if isinstance(newest, Connection) else Origin("gone", outside=True)
+        for image in self.end.workers:
+            worker: Any = residents[image.outer]
+            session = worker.session
+            worker._attempt, worker._current, worker._told = session.attempt, session.current, session.state
+            worker._hello_carrier, worker._heard = self._named(image.hello_carrier), int(image.unheard)
+            worker._aside, worker.carrier = self._named(image.aside), self._named(image.carrier)
+            worker.unconfirmed = None
+            if self.role is Role.RESPONDER:
+                worker.origin = origin
+            if image.is_told:
+                worker.carrier.relied_on_by(worker)
+            for address in (one for link in (session.attempt, session.current) for one in _addresses(link)):
+                self.node.router.register(address, worker, Access.SECRET)
+
+    def _named(self, carrier: Address | None) -> Resident | None:
+        return None if carrier is None else self.node.router.residents.get(carrier) or Gone(carrier)
+
+    def _make(self, settings: SessionConfig, terms: Terms, entropy: Entropy, *args: Any, **options: Any) -> Session:
+        layer = next(layer for layer, one in self.settings.items() if one is settings)
+        config = self.setup.config(layer)
+        session = recorded(config.make)(settings, terms, self._addresses(layer, terms), *args, **options)
+        session.layer, session.layer_role, session.recorder = layer, self.actor, self.recorder
+        return session  # type: ignore[no-any-return]
+
+    def _addresses(self, layer: str, terms: Terms) -> Entropy:
+        """Where a session's addresses come from: its owner, and how often it was made."""
+        generations = self.setup.config(layer).generations
+        if self.role is Role.RESPONDER:
+            return DerivedEntropy(terms.outer.value.decode(), generations)
+        if layer == ABOVE:
+            return DerivedEntropy("above0", generations)
+        self.made += 1
+        if self.made > self.setup.incarnations:
+            return _NoMore()
+        return DerivedEntropy(f"below{self.made - 1}", generations)
+
+    # Out --------------------------------------------------------------------------------------------------------------
+
+    def image(self) -> LayersEnd:
+        node, hosts = self.node, [one for one in self.node.router.residents.values() if isinstance(one, HostWorker)]
+        live = [one for one in node.router.residents.values() if isinstance(one, Connection)]
+        spawned = {one.address: one.host.spawned for one in hosts}
+        return LayersEnd(
+            tuple(self._images(hosts)),
+            self.names.drawn,
+            tuple(sorted(number_of(one.via) for one in live)),
+            self.made,
+            (spawned.get(HOST_BELOW, 0), spawned.get(HOST_ADDRESS, 0)),
+            frozenset(node.router.vanished),
+        )
+
+    def _images(self, hosts: list[HostWorker]) -> Iterator[WorkerImage]:
+        residents = self.node.router.residents
+        for layer in (BELOW, ABOVE):
+            if self.role is Role.INITIATOR:
+                worker = residents.get(OUTERS[layer])
+                if isinstance(worker, SessionWorker):
+                    yield self._image(layer, None, worker)
+            for host in hosts:
+                if host.address == HOSTS[layer]:
+                    yield from (self._image(layer, key, one) for key, one in host.responders.items())
+
+    def _image(self, layer: str, key: Key, worker: Any) -> WorkerImage:
+        session = worker.session
+        asks = session.attempt is not None and not session.attempt.route
+        carrier = worker._hello_carrier if asks else None
+        told = getattr(worker.carrier, "dependents", None) or ()
+        return WorkerImage(
+            layer, key, worker.outer, session.terms.session_id, _stripped(session.snapshot()),
+            carrier=_name(worker.carrier), is_told=worker in told, aside=_name(worker._aside),
+            hello_carrier=_name(carrier),
+            unheard=isinstance(carrier, Connection) and carrier.heard == worker._heard,
+            rested=worker.outer not in self.recorder.tired,
+        )  # fmt: skip
+
+
+def _stripped(image: Snapshot) -> Snapshot:
+    """Without what only durations and people ask for."""
+    return image._replace(back_off_step=0, reason="")
+
+
+class Gone(Inner):
+    """A carrier that a session worker remembers, and that is there no more."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+
+    def take(self, envelope: Envelope) -> None: ...
+
+    def fire(self, timer: object) -> None: ...
+
+
+def _name(carrier: Resident | None) -> Address | None:
+    if isinstance(carrier, Connection):
+        return carrier.via
+    if isinstance(carrier, Gone):
+        return carrier.address
+    return carrier.outer if isinstance(carrier, SessionWorker) else None
+
+
+def _addresses(link: Link | None) -> Iterator[Address]:
+    if link is not None:
+        yield from (one for one in (link.inner, link.handshake) if one is not None)

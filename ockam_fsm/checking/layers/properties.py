@@ -1,0 +1,193 @@
+"""What must hold of one session over another: what holds of a session, above, and what layers owe each other.
+
+Theory: each input of the session above is judged by the predicates of `checking/sessions` as if its world had no layer
+below (`inputs.py`). What is new is between the layers: S38 to S40, W19 to W22, R9.
+
+Rule 1: a predicate reads images, events, commands and frames, and never the code that it judges.
+Left out: properties of sessions that these worlds give no occasion for: no requests (S8, R3), no ghosts of data (S9),
+nothing taken back (S29), no refused orders (S22). Where nothing is sent above, S1, S11 and S13 are left out too.
+Source: spec/sessions.md sections 8 and 11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from ockam_fsm.checking.layers.images import LayersEnd, WorkerImage
+from ockam_fsm.checking.layers.inputs import SessionInput, each_input, inputs_of
+from ockam_fsm.checking.layers.setup import ABOVE, BELOW, BOTH, Frame, LayersSetup
+from ockam_fsm.checking.properties import Property, Step, always, always_step, recoverable, sometimes, sometimes_step
+from ockam_fsm.checking.sessions import liveness as live
+from ockam_fsm.checking.sessions.properties import conduct, recoverability, safety, witness
+from ockam_fsm.checking.sessions.safety import live_links
+from ockam_fsm.checking.sessions.session_actors import INITIATOR, End
+from ockam_fsm.machines.vocabulary import State
+from ockam_fsm.runtime.encoding.message import Address, Message
+from ockam_fsm.runtime.session.commands import Send
+from ockam_fsm.runtime.session.handshake import GENERATION
+from ockam_fsm.runtime.session.link import Link
+from ockam_fsm.runtime.session.signals import Error
+
+LEFT_OUT, OF_DATA = ("S8", "S9", "S29", "R3"), ("S1", "S11", "S13")
+ERROR_TAG = GENERATION.encode(Error(""))[:1]
+THERE = (State.ESTABLISHED, State.TIMED_OUT, State.RENEGOTIATING)
+"""What a session is that others may rely on. A transient one that has failed ends at once, with its next timer."""
+
+TwoEnds = Callable[[LayersEnd, LayersEnd], bool]
+
+
+def of_the_session_above(setup: LayersSetup, *, sends: bool) -> Iterator[Property]:
+    """The S and R properties of its type, asked of its ends and of each of its inputs. `sends`: data goes over it."""
+    config = setup.above
+    data = (witness("W5", config),) if sends else ()
+    for one in (*safety(config), *conduct(config), *recoverability(config), *data):
+        if one.id in LEFT_OUT or (one.id in OF_DATA and not sends):
+            continue
+        if one.reads_steps:
+            yield each_input(ABOVE, one)
+        else:
+            given = None if one.given is None else _above(one.given)
+            holds = _above(one.predicate)
+            yield replace(one, predicate=_or_closed(holds) if one.id == "R1" else holds, given=given)
+
+
+def _or_closed(settled: TwoEnds) -> TwoEnds:
+    """A node keeps nothing of a session that has closed."""
+    return lambda initiator, responder: not initiator.of(ABOVE) or settled(initiator, responder)
+
+
+def _above(holds: Callable[[End, End], object]) -> TwoEnds:
+    return lambda initiator, responder: bool(holds(initiator.end_of(ABOVE), responder.end_of(ABOVE)))
+
+
+# Between the layers ---------------------------------------------------------------------------------------------------
+
+
+def stands_on_what_is_there(*ends: LayersEnd) -> bool:
+    """S38: whoever is established routes over a session that is there."""
+    return all(_stands(end, one) for end in ends for one in end.of(ABOVE) if one.session.state is State.ESTABLISHED)
+
+
+def _stands(end: LayersEnd, above: WorkerImage) -> bool:
+    current = above.session.current
+    below = end.at(current.route[0]) if current is not None and current.route else None
+    return below is not None and below.layer == BELOW and below.session.state in THERE
+
+
+def goes_through_the_outer_address(step: Step) -> bool:
+    """S39: a route that is learned above begins with the outer address of a session below, and nothing leaves the node
+    but what the sessions below say, and errors for them."""
+    outers = {one.outer for end in (step.before, step.after) for one in end.of(BELOW)}
+    learned = [link for given in inputs_of(step, ABOVE) for link in _learned(given)]
+    said = [_beyond(step.actor, command.message) for command in _sends(step)]
+    frames = [one.payload.message for one in step.sent if isinstance(one.payload, Frame)]
+    known = all((message.onward_route, message.payload) in said or message.payload[:1] == ERROR_TAG
+                for message in frames)  # fmt: skip
+    return known and all(link.route[0] in outers for link in learned)
+
+
+def _learned(given: SessionInput) -> Iterator[Link]:
+    before = live_links(given.before)
+    return (link for link in live_links(given.after) if link.route and link not in before)
+
+
+def _sends(step: Step) -> Iterator[Send]:
+    return (command for given in inputs_of(step, BELOW) for command in given.commands if isinstance(command, Send))
+
+
+def _beyond(actor: str, message: Message) -> tuple[tuple[Address, ...], bytes]:
+    """As it is on the connection that its route begins with."""
+    return message.onward_route[1:], message.payload
+
+
+def is_told_of_an_end(step: Step) -> bool:
+    """S40: a session above is told of a loss only if the one below that it relied on is not there any more. An end that
+    falls back to the generation that it knew is told late (clause 3.11)."""
+    told = (given for given in inputs_of(step, ABOVE) if given.is_told_of_a_loss)
+    return all(is_gone(step, address) for given in told for address in _relied_on(given))
+
+
+def _relied_on(given: SessionInput) -> tuple[Address, ...]:
+    """The session below that its routes begin with; a starter asks along its initialization route."""
+    links = live_links(given.before)
+    return tuple(link.route[0] if link.route else given.before.initialization_route[0] for link in links)
+
+
+def is_gone(step: Step, outer: Address) -> bool:
+    """After the step no session below has this outer address, or another one than before has it."""
+    return step.after.at(outer) is None or step.before.made != step.after.made
+
+
+def both_together(initiator: LayersEnd, responder: LayersEnd) -> bool:
+    """Both layers are established together, and the upper one goes over the lower one at both ends."""
+    ends = [(initiator.end_of(layer), responder.end_of(layer)) for layer in (BELOW, ABOVE)]
+    return all(live.established_together(*pair) for pair in ends) and stands_on_what_is_there(initiator, responder)
+
+
+def hopeful(setup: LayersSetup) -> TwoEnds:
+    """Whether the pair can still be expected to be established: a persistent session above was opened and has budget
+    left; a transient one is established, and the one below has budget left."""
+    budget = live.has_budget(setup.above if setup.above.session_type.persistent else setup.below)
+
+    def holds(initiator: LayersEnd, responder: LayersEnd) -> bool:
+        if setup.above.session_type.persistent:
+            return budget(initiator.end_of(ABOVE), responder.end_of(ABOVE))
+        above = live.established_together(initiator.end_of(ABOVE), responder.end_of(ABOVE))
+        return above and budget(initiator.end_of(BELOW), responder.end_of(BELOW))
+
+    return holds
+
+
+# Witnesses ------------------------------------------------------------------------------------------------------------
+
+
+def lives_through(step: Step) -> bool:
+    """W20: the session below was negotiated again, and the one above stayed what it was."""
+    again = any(
+        given.before.state is State.RENEGOTIATING and given.after.state is State.ESTABLISHED
+        for given in inputs_of(step, BELOW)
+    )
+    above = [[(one.session.state, one.session.current) for one in end.of(ABOVE)] for end in (step.before, step.after)]
+    return again and above[0] == above[1] and any(state is State.ESTABLISHED for state, _ in above[0])
+
+
+def fails_with_it(step: Step) -> bool:
+    """W21: the session below has ended, and with it the one above failed."""
+    told = [given for given in inputs_of(step, ABOVE) if given.is_told_of_a_loss]
+    failed = [g for g in told if g.before.state is State.ESTABLISHED and g.after.state is not State.ESTABLISHED]
+    return step.actor == INITIATOR and bool(failed)
+
+
+def is_back_over_another(step: Step) -> bool:
+    """W22: a persistent session above is established again, over another session below."""
+    again = any(
+        given.before.state is State.RENEGOTIATING and given.after.state is State.ESTABLISHED
+        for given in inputs_of(step, ABOVE)
+    )
+    return step.actor == INITIATOR and again and step.after.made > 1
+
+
+STANDS = always("S38", "whoever is established over a session below routes over one that is there",
+                stands_on_what_is_there, over=BOTH)  # fmt: skip
+THROUGH = always_step("S39", "what goes over a session below goes through its outer address, and nothing goes past it",
+                      goes_through_the_outer_address)  # fmt: skip
+TOLD = always_step("S40", "a session above is told of a loss only when the one below that it relied on has ended",
+                   is_told_of_an_end)  # fmt: skip
+TOGETHER = sometimes("W19", "both layers are established together", both_together, over=BOTH)
+LIVES_THROUGH = sometimes_step(
+    "W20", "a session below is negotiated again, and the one above stays established", lives_through
+)
+FAILS_WITH_IT = sometimes_step("W21", "a session below ends, and the one above has failed", fails_with_it)
+BACK_OVER_ANOTHER = sometimes_step(
+    "W22", "a persistent session is established again over another session below", is_back_over_another
+)
+
+
+def between_the_layers(setup: LayersSetup, *witnesses: Property) -> tuple[Property, ...]:
+    """What layers owe each other, and what must have happened."""
+    comes_back = recoverable(
+        "R9", "a persistent session with budget left, above or below, brings both layers back together",
+        both_together, over=BOTH, given=hopeful(setup),
+    )  # fmt: skip
+    return STANDS, THROUGH, TOLD, comes_back, TOGETHER, *witnesses

@@ -1,0 +1,86 @@
+"""The worlds of layers, as data: both arrangements of the discussion.
+
+    below-persistent   a transient session over a persistent one, which hides the failures of its connections
+    above-persistent   a persistent session over a transient one that each message makes anew, and whose failures it
+                       hides
+    ...-data           the same, and the application sends
+
+Rule 1: two real nodes with two sessions each, over connections that lose messages and fail at either end.
+Rule 2: bounds are here and nowhere else. What they are is printed with every verdict.
+Source: spec/sessions.md section 11; the sizes are pinned in spec/manifest.json.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from ockam_fsm.checking.layers.actors import LayersActor
+from ockam_fsm.checking.layers.properties import (
+    BACK_OVER_ANOTHER,
+    FAILS_WITH_IT,
+    LIVES_THROUGH,
+    between_the_layers,
+    of_the_session_above,
+)
+from ockam_fsm.checking.layers.setup import BOTH, CLOSE_BELOW, LOST, LayersSetup
+from ockam_fsm.checking.properties import Property
+from ockam_fsm.checking.sessions.pair_config import PairConfig
+from ockam_fsm.checking.sessions.session_actors import INITIATOR, OPEN, RESPONDER, SEND
+from ockam_fsm.checking.world import Network, World
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT
+
+LOSSY = Network("ordered", 2, ("drop",))
+PERSISTENT, TRANSIENT = EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
+
+BELOW_PERSISTENT = LayersSetup(
+    above=PairConfig(TRANSIENT, misses=0, generations=1, spawns=1),
+    below=PairConfig(PERSISTENT, misses=0, generations=2, spawns=1),
+)
+ABOVE_PERSISTENT = LayersSetup(
+    above=PairConfig(PERSISTENT, misses=0, generations=2, spawns=1),
+    below=PairConfig(IMPLICIT_TRANSIENT, misses=0, generations=1, spawns=2, capacity=2),
+    recreated=True,
+    incarnations=2,
+)
+
+
+def layers_world(
+    name: str,
+    setup: LayersSetup,
+    witnesses: tuple[Property, ...] = (),
+    orders: tuple[str, ...] = (OPEN,),
+    losers: tuple[str, ...] = BOTH,
+    network: Network = LOSSY,
+) -> World:
+    """Two nodes, and a session over a session between them. `orders`: what the node of the starters is told, once each.
+    `losers`: at which of them a connection is lost."""
+    above, below = setup.above, setup.below
+    return World(
+        name=f"layers:{name}",
+        actors=(LayersActor(setup, INITIATOR), LayersActor(setup, RESPONDER)),
+        network=network,
+        orders={INITIATOR: dict.fromkeys(orders, 1)},
+        faults={one: {LOST: 1} for one in losers},
+        properties=(*of_the_session_above(setup, sends=SEND in orders), *between_the_layers(setup, *witnesses)),
+        title=f"{above.session_type.name} over {below.session_type.name}",
+        description="a session over another one, in two nodes",
+        extra_bounds={
+            "attempts": above.attempts or "unlimited",
+            "generations above": above.generations or "unlimited",
+            "generations below": below.generations or "unlimited",
+            "connections": setup.connections,
+            "incarnations": setup.incarnations,
+        },
+    )
+
+
+@cache
+def layers_worlds() -> tuple[World, ...]:
+    """Every world of layers."""
+    closed = (OPEN, CLOSE_BELOW)
+    return (
+        layers_world("below-persistent", BELOW_PERSISTENT, (LIVES_THROUGH, FAILS_WITH_IT), closed),
+        layers_world("below-persistent-data", BELOW_PERSISTENT, (LIVES_THROUGH,), (OPEN, SEND), (INITIATOR,)),
+        layers_world("above-persistent", ABOVE_PERSISTENT, (FAILS_WITH_IT, BACK_OVER_ANOTHER)),
+        layers_world("above-persistent-data", ABOVE_PERSISTENT, (FAILS_WITH_IT, BACK_OVER_ANOTHER), (OPEN, SEND), ()),
+    )
