@@ -33,7 +33,7 @@ from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import Address, Route, local
 from ockam_fsm.runtime.node.connections import Connection, ConnectionConfig
 from ockam_fsm.runtime.node.ledger import Origin
-from ockam_fsm.runtime.node.router import Access, Envelope, Inner, Resident
+from ockam_fsm.runtime.node.residents import Access, Envelope, Inner, Resident
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.spawners import HostWorker
 from ockam_fsm.runtime.session.config import SessionConfig
