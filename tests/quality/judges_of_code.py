@@ -1,4 +1,4 @@
-"""What judges mutants of the runtime's code: the explorer, the Hypothesis machines, and simulated runs as traces.
+"""What judges mutants of the runtime's code: the explorer, the Hypothesis machines, and simulated runs.
 
 Beside these stand all tests that Hypothesis gives their inputs (`-m hypothesis`, in pyproject.toml). No examples are
 among them, so that a mutant that survives shows what the properties do not see (`make code-mutants`).
@@ -10,16 +10,23 @@ import pytest
 from hypothesis.stateful import RuleBasedStateMachine
 
 from ockam_fsm.checking.explore import Verdict, explore
+from ockam_fsm.checking.pipes.worlds import pipe_worlds
+from ockam_fsm.checking.sessions.secure_worlds import secure_worlds
 from ockam_fsm.checking.sessions.worlds import all_worlds
+from ockam_fsm.checking.streams.worlds import stream_worlds
 from ockam_fsm.checking.world import World
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import SessionType
+from ockam_fsm.simulation.pipelines import BARE, CONFIRM, INDEXES, RESENDS, Delivery, measure
 from ockam_fsm.simulation.workload import Setup
+from tests.secure.test_stateful import ChannelMachine
 from tests.specification.test_traces import judged, simulated
 from tests.stateful import full_node, mail
 from tests.stateful.ends import END_MACHINES
 from tests.stateful.nodes import NODE_MACHINES
 from tests.stateful.pairs import PAIR_MACHINES
+from tests.stateful.pipes import PIPE_MACHINES
+from tests.stateful.streams import STREAM_MACHINES
 from tests.stateful.test_machines import run
 from tests.stateful.test_whole_node import bytes_of
 from tests.stateful.whole_node_moves import MACHINE, burst
@@ -30,8 +37,20 @@ MOST_STATES = 10_000
 """Of a world: a larger one is judged as far as that."""
 
 
-WORLDS = tuple(one for one in all_worlds() if not ("two-sided" in one.name and "strangers" in one.name))
+WORLDS = (
+    *(one for one in all_worlds() if not ("two-sided" in one.name and "strangers" in one.name)),
+    *pipe_worlds(),
+    *stream_worlds(),
+    *secure_worlds(),
+)
 """Left out: strangers of two-sided ends, which take as long as all the others together."""
+
+DELIVERIES = (
+    BARE.inside(CONFIRM),
+    *(BARE.inside(resend).inside(index) for resend in RESENDS for index in INDEXES),
+    BARE.inside(RESENDS[1]).then(BARE.inside(RESENDS[1])),
+)
+"""One of each kind of pipe, and of each that is around another one, in nodes over a bad network."""
 
 
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: str(world.name))
@@ -83,3 +102,22 @@ def test_bursts(number: int) -> None:
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: str(kind.name))
 def test_a_simulated_run_is_a_behaviour(kind: SessionType) -> None:
     assert judged(simulated(Setup(kind, 3), 800)).rejection is None
+
+
+@pytest.mark.parametrize("machine", PIPE_MACHINES, ids=lambda machine: str(machine.__name__))
+def test_pipes(machine: type[RuleBasedStateMachine]) -> None:
+    run(machine, 8, 30)
+
+
+@pytest.mark.parametrize("delivery", DELIVERIES, ids=lambda delivery: str(delivery.name))
+def test_a_pipe_keeps_its_promise(delivery: Delivery) -> None:
+    assert measure(delivery, 11, 1).broken == ()
+
+
+@pytest.mark.parametrize("machine", STREAM_MACHINES, ids=lambda machine: str(machine.__name__))
+def test_streams(machine: type[RuleBasedStateMachine]) -> None:
+    run(machine, 8, 20)
+
+
+def test_a_secure_channel() -> None:
+    run(ChannelMachine, 15, 30)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,10 +22,15 @@ from ockam_fsm.machines.session import (
     table,
 )
 from ockam_fsm.machines.vocabulary import Event, Role, SessionType
+from ockam_fsm.runtime.encoding.stream_messages import MAX_PULLED_MESSAGES
 from ockam_fsm.runtime.node.connections import ConnectionConfig
 from ockam_fsm.runtime.node.workers import RestartPolicy
+from ockam_fsm.runtime.pipe.sender import PipeConfig
 from ockam_fsm.runtime.session.config import MAX_BACK_OFF_STEPS, BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.handshake import OCKAM
+from ockam_fsm.runtime.stream.consumer import ConsumerConfig
+from ockam_fsm.runtime.stream.publisher import PublisherConfig
+from ockam_fsm.runtime.stream.worker import StreamConfig
 
 MIDDLE = 0.5
 
@@ -138,7 +144,10 @@ def test_a_persistent_responder_has_to_know_its_session_again() -> None:
     assert "transient" in problem
 
 
-MAKERS: tuple[Callable[..., Any], ...] = (BackOff, Durations, ConnectionConfig, RestartPolicy)
+a_consumer = partial(ConsumerConfig, "stream", "group")
+MAKERS: tuple[Callable[..., Any], ...] = (
+    BackOff, Durations, ConnectionConfig, RestartPolicy, PipeConfig, PublisherConfig, StreamConfig, a_consumer,
+)  # fmt: skip
 NUMBERS = tuple(
     (make, one.name) for make in MAKERS for one in fields(make()) if "int" in str(one.type) or "float" in str(one.type)
 )
@@ -154,3 +163,48 @@ def test_every_number_of_a_config_is_judged_and_named(number: tuple[Callable[...
         make(**{name: wrong})
     assert any(name in problem for problem in caught.value.problems)
     assert isinstance(caught.value.subject, str)
+
+
+COUNTS: tuple[tuple[Callable[..., Any], str, int, int | None], ...] = (
+    (PipeConfig, "window", 1, None), (PipeConfig, "capacity", 1, None), (PublisherConfig, "window", 1, None),
+    (StreamConfig, "pending", 1, None), (ConnectionConfig, "held", 0, None), (ConnectionConfig, "held_bytes", 0, None),
+    (RestartPolicy, "restarts", 0, None), (a_consumer, "limit", 1, MAX_PULLED_MESSAGES), (a_consumer, "tries", 1, None),
+    (a_consumer, "first_index", 0, 2**64 - 1), (a_consumer, "partition", 0, 2**64 - 1),
+)  # fmt: skip
+"""What makes a config, a count of it, and from where to where it goes."""
+
+
+@given(st.sampled_from(COUNTS), st.integers(-2, 3), st.booleans())
+@settings(derandomize=True, database=None, deadline=None, max_examples=200)
+def test_a_count_goes_from_its_least_to_its_greatest_value(
+    count: tuple[Callable[..., Any], str, int, int | None], off: int, far: bool
+) -> None:
+    make, name, least, most = count
+    value = most + off if far and most is not None else least + off
+    if value < least or (most is not None and value > most):
+        with pytest.raises(DefinitionError, match=name) as caught:
+            make(**{name: value})
+        assert all(isinstance(problem, str) for problem in (caught.value.subject, *caught.value.problems))
+    else:
+        assert getattr(make(**{name: value}), name) == value
+
+
+OTHERS: tuple[tuple[Callable[..., Any], str, bool], ...] = (
+    (Durations, "back_off", False), (RestartPolicy, "back_off", False), (PublisherConfig, "retry", False),
+    (StreamConfig, "back_off", False), (PipeConfig, "resend", True),
+    (lambda stream_name: ConsumerConfig(stream_name, "group"), "stream_name", False),
+    (lambda client_id: ConsumerConfig("stream", client_id), "client_id", False),
+)  # fmt: skip
+"""What makes a config, a part of it that is no number, and whether it may be None."""
+
+
+@given(st.sampled_from(OTHERS), st.sampled_from((None, 1.0, b"1 s", ["1"])))
+@settings(derandomize=True, database=None, deadline=None, max_examples=60)
+def test_what_is_no_number_is_judged_and_named_too(part: tuple[Callable[..., Any], str, bool], wrong: Any) -> None:
+    make, name, optional = part
+    if wrong is None and optional:
+        assert getattr(make(**{name: None}), name) is None
+        return
+    with pytest.raises(DefinitionError, match=name) as caught:
+        make(**{name: wrong})
+    assert all(isinstance(problem, str) for problem in (caught.value.subject, *caught.value.problems))

@@ -259,6 +259,21 @@ def test_a_node_that_is_full_holds_nothing_for_a_pipe() -> None:
     assert len(inbox.messages) == 2
 
 
+def test_what_a_peer_sends_ahead_reaches_no_private_worker_when_ours_lets_it_pass() -> None:
+    wires = Wires("b")
+    receivers(wires)
+    b, secret, private = wires["b"], Inbox(), local("private")
+    b.start_worker(private, handler=secret)
+    b.receive(
+        Message((ORDERED,), (), encode_frame(Frame(2, encode_message(Message((private,), ME, b"x"))))), b.accepted()
+    )
+    b.run()
+    assert b.router.ledger.held_bytes > 0, "it waits for its turn"
+    b.route(Message((ORDERED,), ME, encode_frame(Frame(1, encode_message(Message(APP, ME, b"x"))))))
+    b.run()
+    assert (secret.messages, reasons(b), b.router.ledger.held_bytes) == ([], [PRIVATE_ADDRESS], 0)
+
+
 # What a stranger sends ------------------------------------------------------------------------------------------------
 
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ockam_fsm.checking.sessions.symbolic_channel import SymbolicProfile
+from ockam_fsm.checking.sessions.symbolic_channel import STRANGER, SymbolicProfile, term_of
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import SessionType, State
-from ockam_fsm.runtime.encoding.message import TCP, Address, Message
+from ockam_fsm.runtime.encoding.frames import MAX_ROUTE_LENGTH
+from ockam_fsm.runtime.encoding.message import TCP, Address, Message, Route, local
 from ockam_fsm.runtime.session.commands import CancelTimer, RequestFailed, TimedOut
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import KEYS_USED_UP
@@ -120,3 +123,53 @@ def test_an_established_end_knows_its_peer_and_follows_it() -> None:
     responder.receive(Message((before.inner,), (), b"forged"))
     assert responder.delivered == [b"m"] * 3
     assert responder.session.refusal == "", "it is told of handshakes only"
+
+
+ANYWHERE: Route = (Address(TCP, b"elsewhere:1"), local("hop"))
+ways = st.sampled_from(
+    ((), ANYWHERE[:1], ANYWHERE, ANYWHERE * ((MAX_ROUTE_LENGTH - 2) // 2), ANYWHERE * (MAX_ROUTE_LENGTH // 2))
+)
+kinds = st.sampled_from(("next", "next", "again", "spoiled", "kept back"))
+arrivals = st.lists(st.tuples(st.booleans(), kinds, st.integers(0, 9), ways), max_size=25)
+
+
+@pytest.mark.slow
+@settings(derandomize=True, database=None, deadline=None, max_examples=120)
+@given(st.sampled_from((EXPLICIT_TRANSIENT, EXPLICIT_PERSISTENT_ONE_SIDED)), arrivals)
+def test_what_is_read_is_the_peers_and_the_way_back_of_a_responder_follows_the_newest(
+    kind: SessionType, arriving: list[tuple[bool, str, int, Route]]
+) -> None:
+    ends = established_pair(kind, SymbolicProfile(nonces=99, lost=99, late=99))
+    sent: tuple[list[Message], list[Message]] = ([], [])
+    read: tuple[list[int], list[int]] = ([], [])
+    for from_responder, how, which, way in arriving:
+        sender, receiver = (ends[1], ends[0]) if from_responder else ends
+        messages, known = sent[from_responder], read[from_responder]
+        if how in ("next", "kept back") or not messages:
+            sender.send(b"%d" % len(messages))
+            messages.append(sender.outbox.pop())
+            assert messages[-1].return_route == (), "whoever is on the way learns of no way back"
+        if how == "kept back":
+            continue
+        number = len(messages) - 1 if how == "next" else which % len(messages)
+        term = term_of(messages[number].payload)
+        assert term is not None
+        payload = (term._replace(author=STRANGER) if how == "spoiled" else term).encode()
+        before, letters = receiver.session.current, len(receiver.reasons)
+        assert before is not None
+        assert receiver.session.authenticates(before)
+        receiver.receive(Message(messages[number].onward_route[-1:], way, payload))
+        now, route = receiver.session.current, before.route
+        if how == "spoiled" or number in known:
+            assert len(receiver.reasons) == letters + 1
+        else:
+            newest = number > max(known, default=-1)
+            if newest and not from_responder and way and len(way) < MAX_ROUTE_LENGTH:
+                route = (*way, before.route[-1])
+            known.append(number)
+        assert now == before._replace(route=route)
+        assert receiver.delivered == [b"%d" % one for one in known]
+    assert [end.session.peer for end in ends] == ["responder", "initiator"]
+    current = ends[0].session.current
+    assert current is not None
+    assert not ends[0].session.authenticates(current._replace(inner=local("another")))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role
@@ -20,6 +22,7 @@ from ockam_fsm.runtime.encoding.stream_messages import (
 from ockam_fsm.runtime.session.handshake import Place
 from ockam_fsm.runtime.session.signals import Answer, Data, Error, Generation, Hello, Keepalive, Signal
 from ockam_fsm.runtime.stream.profile import StreamProfile
+from tests.runtime.wire_helpers import refused_in_words
 
 PLAIN, SECOND = StreamProfile("s"), StreamProfile("s", 1, 3)
 HELLO = Hello(b"", Generation(1, Role.INITIATOR, local("me")))
@@ -83,3 +86,45 @@ def test_a_stream_that_cannot_be_reached_is_no_answer() -> None:
 def test_bytes_that_cannot_be_read_are_no_answer() -> None:
     with pytest.raises(RemoteSessionError, match="malformed"):
         PLAIN.decode(b"\xff", Place.HANDSHAKE, BACK)
+
+
+profiles = st.builds(StreamProfile, st.sampled_from(("s", "t")), st.integers(0, 2), st.none() | st.integers(1, 3))
+names = st.sampled_from(("s", "s", "t"))
+answers = st.one_of(
+    st.builds(StreamCreated, names, st.none() | st.integers(0, 2)),
+    st.builds(StreamCreated, names, st.none() | st.integers(0, 2)),
+    st.builds(StreamError, names),
+    st.just(Pulled(1, ())),
+)
+ways = st.lists(st.sampled_from(BACK), max_size=3).map(tuple)
+stable = settings(derandomize=True, database=None, deadline=None, max_examples=200)
+
+
+@stable
+@given(profiles, answers, ways)
+def test_an_answer_counts_if_it_is_for_this_stream_and_this_partition(
+    profile: StreamProfile, response: StreamCreated | StreamError | Pulled, way: Route
+) -> None:
+    asked_for = StreamCreated(profile.stream_name, profile.partition if profile.partitions else None)
+    if isinstance(response, StreamError):
+        assert answer(response, profile, way) == Error(response.reason)
+    elif response == asked_for and way:
+        assert answer(response, profile, way) == Answer(b"", None, way[-1], False)
+    else:
+        error = refused_in_words(RemoteSessionError, lambda: answer(response, profile, way))
+        assert isinstance(error, RemoteSessionError)
+        assert error.reason == ("misplaced" if response != asked_for else "no-return-route")
+        assert isinstance(error.detail, str)
+
+
+@stable
+@given(profiles, st.binary(max_size=4), st.sampled_from(((), BACK)), st.sampled_from(((), BACK)))
+def test_it_says_hello_and_data_without_routes_of_their_own(
+    profile: StreamProfile, payload: bytes, onward: Route, back: Route
+) -> None:
+    assert decode_request(profile.encode(HELLO)) == CreateStream(profile.stream_name, profile.partitions)
+    assert profile.decode(payload, Place.WORKER, BACK) == Data(payload)
+    if onward or back:
+        refused_in_words(LocalSessionError, lambda: profile.encode(Data(payload, onward, back)))
+    else:
+        assert profile.encode(Data(payload)) == payload

@@ -233,11 +233,16 @@ class ReceivingEnd:
                     context.dead_letter(command.reason)
 
     def _forward(self, frame: Frame, context: Context) -> None:
-        """What has waited is of the origin of the message that it waited for, so that the two stay in order."""
+        """What has waited is of the origin of the message that it waited for, so that the two stay in order. But who
+        has sent it decides whether it is from outside: else a frame of ours would take a peer's to a private worker."""
         held = self._held.pop(frame.number, None)
-        if held is not None:
-            held[1].release(held[0])
-        context.forward(decode_message(frame.message))
+        if held is None:
+            context.forward(decode_message(frame.message))
+            return
+        receipt, sent = held
+        sent.release(receipt)
+        sent.forward(decode_message(frame.message))
+        sent.join(context)
 
     def _hold(self, number: int, context: Context) -> None:
         receipt = context.keep(self._give_up)

@@ -221,6 +221,14 @@ class Context:
         """
         self._worker.failed(self.envelope.message, error)
 
+    def join(self, other: Context) -> None:
+        """What this handler has asked for is carried out with what `other` asks for, in its order and of its origin.
+
+        What is passed on so is from outside if the message of this context was, whatever that of the other one is.
+        """
+        other._orders += self._orders
+        self._orders = []
+
     def commit(self) -> None:
         """Carry out what the handler has asked for, once, on behalf of the origin of its message."""
         orders, self._orders = self._orders, []

@@ -1,0 +1,110 @@
+"""A node with one peer in which the ends of pipes and of stream sessions are judged by models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from ockam_fsm.runtime.encoding.frames import encode_message
+from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.node import commands as asked
+from ockam_fsm.runtime.node.ledger import Origin
+from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.workers import Context
+from tests.runtime.node_helpers import Counted
+
+stable = settings(derandomize=True, database=None, deadline=None, max_examples=100)
+
+WIRE, APP, VAULT, ME, FAR = (local(name) for name in ("wire", "app", "vault", "me", "far"))
+LARGEST = 400
+small = st.integers(0, 5)
+routes = st.sampled_from(((), (APP,), (FAR, APP)))
+backs = st.sampled_from(((), (ME,)))
+contexts = st.sampled_from((None, "trace"))
+garbage = st.sampled_from((b"", b"\x80\x00", b"\x01\x02", b"\xff" * 11))
+
+
+class Rig:
+    """A node with a peer, and what happens in it."""
+
+    def __init__(self) -> None:
+        self.node = Node(Counted("n"))
+        self.router = self.node.router
+        self.router.max_payload_bytes = LARGEST
+        self.via = self.node.accepted("10.0.0.1")
+        self.peer: Origin = self.router.residents[self.via].origin  # type: ignore[attr-defined]
+        self.got: list[tuple[Address, Message, bool]] = []
+        """(worker, message, of the peer's origin), and (connection, frame, _)."""
+        self.letters: list[tuple[str, object, Address | None]] = []
+        self.timers: list[tuple[Address, object, float | None]] = []
+        self.node.add_observer(self)
+        self.node.run()
+        for name, access in ((WIRE, Access.PRIVATE), (APP, Access.PUBLIC), (VAULT, Access.PRIVATE)):
+            self.node.start_worker(name, handler=lambda message, context: self.hear(message, context), access=access)
+
+    def hear(self, message: Message, context: Context) -> None:
+        self.got.append((context.address, message, context.origin is self.peer))
+
+    def observe(self, observation: object) -> None:
+        if isinstance(observation, asked.Letter):
+            assert isinstance(observation.detail, str), f"no text: {observation.detail!r}"
+            self.letters.append((observation.reason, observation.message, observation.worker))
+        assert not isinstance(observation, asked.WorkerFailed), observation
+
+    def give(self, message: Message, outside: bool) -> Message:
+        """A message for one of its workers, as it arrives there."""
+        if not outside:
+            self.node.route(message)
+            return message
+        self.node.receive(message, self.via)
+        return replace(message, return_route=(self.via, *message.return_route))
+
+    def run(self) -> None:
+        for command in self.node.run():
+            match command:
+                case asked.Transmit(via, message):
+                    self.got.append((via, message, True))
+                case asked.SetTimer(timer, seconds):
+                    self.timers.append((*timer, seconds))
+                case asked.CancelTimer(timer):
+                    self.timers.append((*timer, None))
+
+    def give_without_room(self, message: Message, outside: bool) -> Message:
+        """As `give`; nothing can be kept while it is delivered, and nobody gives anything up for it."""
+        ledger = self.router.ledger
+        before, ledger.makes_room = ledger.total_bytes, False
+        ledger.limit(0)
+        arrived = self.give(message, outside)
+        self.run()
+        ledger.limit(before)
+        ledger.makes_room = True
+        return arrived
+
+    def need_room(self, outside: bool) -> None:
+        """The newest that this origin keeps is given up, as the ledger does it."""
+        discards = (self.peer if outside else self.router.application).discards
+        if discards:
+            receipt, give_up = discards.popitem()
+            give_up(receipt)
+
+    def agrees(self, got: list[Any], letters: list[Any], timers: list[Any], held: int) -> None:
+        """Since the last time."""
+        self.run()
+        assert self.got == got
+        assert self.letters == letters
+        assert self.timers == timers
+        assert self.router.ledger.held_bytes == held, "what is charged"
+        self.got, self.letters, self.timers = [], [], []
+
+
+def sized(message: Message, length: int, write: Callable[[Message], bytes] = encode_message) -> Message:
+    """The message with a payload so long that it is written in so many bytes."""
+    size = length
+    while len(write(replace(message, payload=bytes(size)))) > length:
+        size -= 1
+    return replace(message, payload=bytes(size))
