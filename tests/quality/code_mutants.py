@@ -42,6 +42,8 @@ FOLDER = Path("mutants")
 """Where mutmut puts its copy of the project."""
 PAGE = Path(__file__).with_name("CODE_SURVIVORS.md")
 EXAMPLES = ("tests/runtime", "tests/net/test_contract.py")
+EXAMPLES_SECONDS = 3600
+"""They take a minute; a mutant that keeps them for so long never ends, however loaded the machine is."""
 SAMPLE, SEED, PROCESSES = 160, 1, 2
 TEXT = "text"
 SURVIVED = (0, 5, 33)
@@ -105,18 +107,35 @@ def _tidy(line: str) -> str:
 
 
 def is_text(name: str, path: Path) -> bool:
-    """Whether nothing but texts is changed; bytes are no texts."""
+    """Whether nothing but texts for people is changed: what an error says, and what has a space in it.
+
+    Names of fields, of protocols and of counters are strings too, and are judged as everything else is.
+    """
     _, *versions = _versions(name, path)
     before, after = (ast.dump(_Blank().visit(ast.parse(code))) for code in versions)
     return before == after
 
 
 class _Blank(ast.NodeTransformer):
-    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
-        return ast.Constant("") if isinstance(node.value, str) else node
+    """Takes texts for people out of code."""
 
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.Constant:
-        return ast.Constant("")
+    _raised = False
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        self._raised = True
+        blank = self.generic_visit(node)
+        self._raised = False
+        return blank
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        return ast.Constant("") if isinstance(node.value, str) and self._is_spoken(node.value) else node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        words = [part.value for part in node.values if isinstance(part, ast.Constant)]
+        return ast.Constant("") if self._is_spoken("".join(map(str, words))) else self.generic_visit(node)
+
+    def _is_spoken(self, text: str) -> bool:
+        return self._raised or " " in text
 
 
 # Judging --------------------------------------------------------------------------------------------------------------
@@ -143,7 +162,12 @@ def seen_by_an_example(name: str) -> bool:
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *EXAMPLES]
     environment = os.environ | {"MUTANT_UNDER_TEST": name, "PYTHONPATH": "."}
     try:
-        return subprocess.run(command, cwd=FOLDER, env=environment, capture_output=True, timeout=300).returncode != 0
+        return (
+            subprocess.run(
+                command, cwd=FOLDER, env=environment, capture_output=True, timeout=EXAMPLES_SECONDS
+            ).returncode
+            != 0
+        )
     except subprocess.TimeoutExpired:
         return True
 

@@ -33,7 +33,7 @@ from tests.stateful.whole_node_moves import MACHINE, burst
 
 pytestmark = pytest.mark.hypothesis  # what mutmut chooses
 
-MOST_STATES = 10_000
+MOST_STATES = 4_000
 """Of a world: a larger one is judged as far as that."""
 
 
