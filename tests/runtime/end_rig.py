@@ -40,6 +40,8 @@ class Rig:
         self.peer: Origin = self.router.residents[self.via].origin  # type: ignore[attr-defined]
         self.got: list[tuple[Address, Message, bool]] = []
         """(worker, message, of the peer's origin), and (connection, frame, _)."""
+        self.origins: set[Origin] = set()
+        """Of what workers were given."""
         self.letters: list[tuple[str, object, Address | None]] = []
         self.timers: list[tuple[Address, object, float | None]] = []
         self.node.add_observer(self)
@@ -49,6 +51,7 @@ class Rig:
 
     def hear(self, message: Message, context: Context) -> None:
         self.got.append((context.address, message, context.origin is self.peer))
+        self.origins.add(context.origin)
 
     def observe(self, observation: object) -> None:
         if isinstance(observation, asked.Letter):

@@ -24,6 +24,7 @@ from ockam_fsm.runtime.stream.commands import StreamTimer
 from ockam_fsm.runtime.stream.consumer import EXPIRED, Consumer, ConsumerConfig
 from ockam_fsm.runtime.stream.index import IndexWorker
 from tests.runtime.test_stream_models import ROUTES, Commands, alike, ignored, small, stable
+from tests.runtime.wire_helpers import runs
 
 # An index worker ------------------------------------------------------------------------------------------------------
 
@@ -144,7 +145,7 @@ class ConsumerModel:
 
 steps = st.lists(st.integers(0, 2), max_size=LIMIT + 1)
 orders = st.sampled_from((*("processed",) * 6, *("processing failed",) * 2, "restore"))
-consumer_moves = st.lists(
+consumer_moves = runs(
     st.one_of(
         st.tuples(st.just("messages"), st.integers(0, 1), steps),
         st.tuples(st.just("messages"), st.just(0), st.lists(st.just(1), max_size=LIMIT)),
@@ -154,7 +155,6 @@ consumer_moves = st.lists(
         st.tuples(st.just("fire"), st.sampled_from((StreamTimer.POLL, StreamTimer.POLL, *StreamTimer)), st.just(0)),
         *[st.tuples(st.just("order"), orders, st.just(0))] * 3,
     ),
-    max_size=40,
 )
 
 

@@ -21,6 +21,7 @@ from ockam_fsm.runtime.session.commands import CancelTimer, RequestFailed, Timed
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import KEYS_USED_UP
 from tests.helpers import End, drop, established_pair, open_pair, settle, tick, transfer
+from tests.runtime.wire_helpers import runs
 
 SHORT = SymbolicProfile(nonces=4)
 
@@ -130,7 +131,7 @@ ways = st.sampled_from(
     ((), ANYWHERE[:1], ANYWHERE, ANYWHERE * ((MAX_ROUTE_LENGTH - 2) // 2), ANYWHERE * (MAX_ROUTE_LENGTH // 2))
 )
 kinds = st.sampled_from(("next", "next", "again", "spoiled", "kept back"))
-arrivals = st.lists(st.tuples(st.booleans(), kinds, st.integers(0, 9), ways), max_size=25)
+arrivals = runs(st.tuples(st.booleans(), kinds, st.integers(0, 9), ways), 25)
 
 
 @pytest.mark.slow

@@ -32,6 +32,7 @@ from tests.runtime.end_rig import (
     sized,
     stable,
 )
+from tests.runtime.wire_helpers import runs
 
 TO_B, TO_A = "to-b", "to-a"
 
@@ -100,6 +101,7 @@ class StreamEndModel:
         held = sum(weight_of(message) for message, _ in self.waiting)
         self.rig.run()
         assert not self.end.delivering
+        assert self.rig.origins <= {self.end.origin}, "it is of the stream's origin"
         self.rig.agrees(self.got, self.letters, [], held)
         assert (len(accepted), sender.heard) == (self.accepted, [(ME, self.end)] * self.left)
         self.got, self.letters = [], []
@@ -116,7 +118,7 @@ brought = st.builds(
               st.binary(max_size=3) | st.sampled_from((LARGEST, LARGEST + 1)).map(bytes), contexts),
     st.sampled_from((TO_B, TO_B, TO_B, "to-c", "x" * 200)),
 )  # fmt: skip
-stream_moves = st.lists(
+stream_moves = runs(
     st.one_of(
         *[st.tuples(st.just("send"), st.booleans(), routes, backs, contexts,
                     st.sampled_from((None, None, None, -1, 0, 1)))] * 4,
@@ -126,7 +128,7 @@ stream_moves = st.lists(
         *[st.tuples(st.sampled_from(("pop", "pop", "lose", "discard")))] * 2,
         st.tuples(st.just("need room"), st.booleans()),
     ),
-    max_size=25,
+    25,
 )  # fmt: skip
 
 
@@ -145,6 +147,7 @@ def stream_both(rig: Rig, model: StreamEndModel, move: tuple[Any, ...]) -> None:
             model.take(Message((APP,), (rig.via,) if outside else (), b"m"), outside, full=True)
         case "arrived", payload:
             end.arrived(payload)
+            assert end.delivering == (not rig.letters), "what is not refused waits to be delivered"
             model.arrived(payload)
         case (("pop" | "lose") as name,):
             found = end.pop()

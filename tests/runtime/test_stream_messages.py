@@ -65,6 +65,28 @@ def test_responses_survive_the_round_trip(response: StreamResponse) -> None:
     assert value_three_ways(decode_response, encode_response(response)) == response
 
 
+@stable
+@given(requests | responses, st.data())
+def test_a_body_that_is_changed_means_something_else_or_is_refused_in_words(
+    message: StreamRequest | StreamResponse, draw: st.DataObject
+) -> None:
+    is_response = isinstance(message, StreamCreated | Pushed | Pulled | StreamIndex | StreamError)
+    whole = encode_response(message) if is_response else encode_request(message)  # type: ignore[arg-type]
+    reader = bare.Reader(whole)
+    protocol, body = reader.string(), bytearray(reader.data())
+    at = draw.draw(st.integers(0, min(len(body), 4)))
+    body[at : at + draw.draw(st.integers(0, 1))] = draw.draw(st.binary(max_size=1))
+    changed = wrapped(protocol, bytes(body))
+    try:
+        again = encode_response(decode_response(changed)) if is_response else encode_request(decode_request(changed))
+    except RemoteSessionError as refused:
+        again, reason, detail = changed, refused.reason, refused.detail
+    else:
+        reason, detail = MALFORMED, "none"
+    assert (again, reason) == (changed, MALFORMED)
+    assert detail, "why it is refused"
+
+
 @pytest.mark.parametrize(
     ("written", "expected"),
     [

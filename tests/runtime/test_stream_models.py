@@ -41,8 +41,9 @@ from ockam_fsm.runtime.stream.worker import (
     StreamConfig,
     StreamWorker,
 )
+from tests.runtime.wire_helpers import runs
 
-stable = settings(derandomize=True, database=None, deadline=None, max_examples=300)
+stable = settings(derandomize=True, database=None, deadline=None, max_examples=120)
 small = st.integers(0, 6)
 Commands = list[Any]
 
@@ -153,17 +154,16 @@ def responses_to(number: int) -> st.SearchStrategy[StreamResponse | None]:
 
 
 published = st.tuples(st.just("publish"), st.binary(max_size=2))
-publisher_moves = st.lists(
+publisher_moves = runs(
     st.one_of(
         published,
         published,
         small.flatmap(lambda number: st.tuples(st.just("responded"), st.just(number), responses_to(number))),
-        small.flatmap(lambda number: st.tuples(st.just("responded"), st.just(number), responses_to(number))),
+        *[st.tuples(st.just("confirmed"), st.integers(0, 2), st.integers(0, 8))] * 2,
         st.tuples(st.just("failed"), small, st.sampled_from((PEER_LOST_STATE, "no room", "closed"))),
         st.tuples(st.just("established"), st.booleans()),
         st.tuples(st.sampled_from(("retry due", "restore", "resume"))),
-    ),
-    max_size=40,
+    )
 )
 
 
@@ -174,6 +174,10 @@ def publish_both(real: Publisher, model: PublisherModel, move: tuple[Any, ...]) 
         case "responded", number, response:
             payload = b"\xff" if response is None else encode_response(response)
             alike(lambda: real.responded(number, payload), model.responded(number, response))
+        case "confirmed", ahead, index:
+            number = model.confirmed - model.before + 1 + ahead
+            response = Pushed(number, Status.OK, index)
+            alike(lambda: real.responded(number, encode_response(response)), model.responded(number, response))
         case "failed", number, reason:
             alike(lambda: real.failed(number, reason), model.failed(number, reason))
         case "established", resumed:
@@ -330,7 +334,7 @@ def numbered(name: str) -> st.SearchStrategy[tuple[Any, ...]]:
 
 
 pulled = st.builds(Pull, small, small, small | st.sampled_from((MAX_PULLED_MESSAGES, MAX_PULLED_MESSAGES + 1)))
-stream_moves = st.lists(
+stream_moves = runs(
     st.one_of(
         *[numbered("next")] * 4,
         *[st.tuples(st.just("appended"), small)] * 2,
@@ -341,7 +345,7 @@ stream_moves = st.lists(
         st.tuples(st.just("pull"), pulled, st.integers(0, 3)),
         st.tuples(st.sampled_from(("opened", "opened", "storage_failed", "retry_due", "restore"))),
     ),
-    max_size=50,
+    50,
 )
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
+from hypothesis import strategies as st
 
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.runtime.encoding.frames import FRAME_TOO_LARGE, FrameDecoder
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "ockam-elixir-wire.json"
 GARBAGE = b"\xff" * 9
+T = TypeVar("T")
 
 
 def records() -> list[dict[str, Any]]:
@@ -58,6 +60,11 @@ def value_three_ways(decode: Callable[[bytes], object], data: bytes) -> object:
     with pytest.raises(RemoteSessionError):
         decode(data + GARBAGE)
     return value
+
+
+def runs(move: st.SearchStrategy[T], most: int = 40) -> st.SearchStrategy[list[T]]:
+    """Short runs, which shrink to little, and long ones, in which what is rare happens."""
+    return st.lists(move, max_size=8) | st.lists(move, min_size=most // 2, max_size=most)
 
 
 def refused_in_words(family: type[BaseException], call: Callable[[], object]) -> BaseException:

@@ -1,0 +1,180 @@
+"""What waits in a node, what is taken back of it, and sessions over sessions that fail, as Hypothesis chooses.
+
+These are properties: they judge faults in the code as well (`make code-mutants`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, IMPLICIT_PERSISTENT_ONE_SIDED, IMPLICIT_TRANSIENT
+from ockam_fsm.machines.vocabulary import Role, State
+from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
+from ockam_fsm.runtime.node.commands import Letter, NodeCommand, Transmit
+from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.session.commands import Timer
+from tests.runtime.node_helpers import HOST, Inbox, Wires, tcp
+from tests.runtime.node_helpers import settings as session_settings
+
+stable = settings(derandomize=True, database=None, deadline=None, max_examples=60)
+
+REPLIES = tuple(local(f"reply-{number}") for number in range(3))
+SINK, NEAR, STEP = local("sink"), local("near"), local("step")
+
+
+class LateWires(Wires):
+    """Connections stand when a test says so; `left` is what node a has written by then."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__(*names)
+        self.asked: list[tuple[str, Node, Address, str]] | None = []
+        self.left: list[bytes] = []
+        self.nodes["a"].router.deliveries = 2
+
+    def stand(self) -> None:
+        asked, self.asked = self.asked, None
+        for one in asked or ():
+            super()._connect(*one)
+        self.pump()
+
+    def _connect(self, name: str, node: Node, via: Address, destination: str) -> None:
+        if self.asked is None:
+            super()._connect(name, node, via, destination)
+        else:
+            self.asked.append((name, node, via, destination))
+
+    def _perform(self, name: str, node: Node, command: NodeCommand) -> None:
+        if name == "a" and isinstance(command, Transmit):
+            self.left.append(command.message.payload)
+        super()._perform(name, node, command)
+
+
+moves = st.lists(
+    st.one_of(
+        *[st.tuples(st.just("send"), st.sampled_from(("connection", "session", "worker")), st.integers(0, 2))] * 4,
+        st.tuples(st.just("withdraw"), st.just(""), st.integers(0, 2)),
+        st.tuples(st.just("run"), st.just(""), st.just(0)),
+    ),
+    max_size=20,
+)  # fmt: skip
+
+
+@pytest.mark.slow
+@stable
+@given(moves, st.booleans())
+def test_what_is_taken_back_does_not_leave_and_all_the_rest_does(
+    chosen: list[tuple[str, str, int]], stands: bool
+) -> None:
+    """In its order, and nothing is charged for it any more. What a worker was given by then it was given."""
+    wires, far, near, through = LateWires("a", "b"), Inbox(), Inbox(), Inbox()
+    a, b = wires["a"], wires["b"]
+    b.start_worker(SINK, handler=far, access=Access.PUBLIC)
+    b.start_host(HOST, session_settings(IMPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER), handler=through)
+    a.start_worker(NEAR, handler=near)
+    session = a.start_session(session_settings(IMPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR), (tcp("b"), HOST))
+    routes: dict[str, Route] = {"connection": (tcp("b"), SINK), "session": (session,), "worker": (NEAR,)}
+    if stands:
+        a.route(Message((tcp("b"), local("nobody")), (), b""))
+    waiting: list[tuple[str, int, bytes]] = []
+    withdrawn: list[bytes] = []
+    for count, (move, where, reply) in enumerate(chosen):
+        if move == "send":
+            payload = b"%d" % count
+            a.route(Message(routes[where], (local("hop"), REPLIES[reply]), payload))
+            waiting.append((where, reply, payload))
+        elif move == "withdraw":
+            a.withdraw(REPLIES[reply])
+            back = [payload for place, other, payload in waiting if other == reply and payload not in near.payloads]
+            withdrawn += back
+            waiting = [one for one in waiting if one[2] not in back]
+        else:
+            wires.pump()
+    wires.pump()
+    wires.stand()
+    letters = [letter for letter in a.dead_letters.letters if letter.reason == "withdrawn"]
+    assert sorted(payload_of(letter) for letter in letters) == sorted(withdrawn)
+    assert a.dead_letters.total == len(letters)
+    for where, inbox in (("connection", far), ("session", through), ("worker", near)):
+        assert inbox.payloads == [payload for place, _, payload in waiting if place == where], where
+    assert not {*withdrawn} & {*wires.left}
+    assert a.router.ledger.held_bytes == 0
+
+
+def payload_of(letter: Letter) -> bytes:
+    payload: bytes = letter.message.payload  # type: ignore[attr-defined]
+    return payload
+
+
+# A session over a session that is made anew ---------------------------------------------------------------------------
+
+LOWER, ABOVE, BESIDE = local("lower"), local("above"), local("beside")
+layered = st.lists(
+    st.sampled_from(("send", "cut", "cut", "fire a", "fire b", "begin beside", "end beside", "renegotiate")),
+    max_size=14,
+)
+
+
+def fire(wires: Wires, name: str) -> None:
+    wires.fire(name, *(timer for timer in Timer if timer not in (Timer.IDLE, Timer.RETENTION)))
+
+
+def is_up(node: Node, session: Address) -> bool:
+    return session in node.router.residents and node.session(session).state is State.ESTABLISHED
+
+
+def take(wires: Wires, move: str) -> None:
+    a = wires["a"]
+    match move:
+        case "cut":
+            wires.cut("a")
+        case "fire a" | "fire b":
+            fire(wires, move[-1])
+        case "send" if is_up(a, ABOVE):
+            a.route(Message((ABOVE,), (), b"some"))
+        case "renegotiate" if is_up(a, ABOVE):
+            a.renegotiate(ABOVE)
+        case "begin beside" if BESIDE in a.router.residents and a.session(BESIDE).state is State.IDLE:
+            a.open(BESIDE)
+        case "end beside" if is_up(a, BESIDE):
+            a.close(BESIDE)
+    wires.pump()
+
+
+@pytest.mark.slow
+@stable
+@given(layered)
+def test_a_session_over_one_that_is_made_anew_goes_on(chosen: list[str]) -> None:
+    """It is told of each failure, and what is sent through it when nothing fails any more arrives."""
+    wires, inbox, kind = Wires("a", "b"), Inbox(), EXPLICIT_PERSISTENT_ONE_SIDED
+    a, b = wires["a"], wires["b"]
+    b.start_host(HOST, session_settings(IMPLICIT_TRANSIENT, Role.RESPONDER))
+    b.start_host(LOWER, session_settings(kind, Role.RESPONDER), handler=inbox)
+    a.start_session(session_settings(IMPLICIT_TRANSIENT, Role.INITIATOR), (tcp("b"), HOST), outer=STEP, recreated=True)
+    for upper in (ABOVE, BESIDE):
+        a.start_session(session_settings(kind, Role.INITIATOR, attempts=None), (STEP, LOWER), outer=upper)
+    a.open(ABOVE)
+    wires.pump()
+    for move in chosen:
+        take(wires, move)
+        if a.session(STEP).state is State.IDLE:
+            assert not is_up(a, ABOVE), "the session below has failed, and this one was not told"
+    for _ in range(6):
+        fire(wires, "a")
+        fire(wires, "b")
+    assert is_up(a, ABOVE)
+    assert is_up(a, STEP)
+    a.route(Message((ABOVE,), (), b"last"))
+    wires.pump()
+    assert inbox.payloads[-1:] == [b"last"]
+    assert len(dependents_of(a)) == 1 + is_up(a, BESIDE)
+
+
+def dependents_of(node: Node) -> dict[Any, None]:
+    worker: Any = node.router.residents[STEP]
+    found: dict[Any, None] = worker.dependents
+    return found
