@@ -28,7 +28,7 @@ from tests.runtime.wire_helpers import runs
 
 # An index worker ------------------------------------------------------------------------------------------------------
 
-partitions = st.sampled_from((None, 0, 3))
+partitions = st.sampled_from((None, None, 0, 3))
 
 
 @stable
@@ -63,8 +63,9 @@ NOT_ASKED, CONSUMER_OVER = "it was not asked for", "the consumer is over"
 class ConsumerModel:
     """Clauses 12.7 to 12.9."""
 
-    def __init__(self, partition: int | None, first_index: int) -> None:
+    def __init__(self, partition: int | None, first_index: int, restored: bool) -> None:
         self.partition = partition
+        self.restored = restored
         self.first_index = first_index
         self.state = "starting"
         self.asked = self.saved = self.failures = 0
@@ -144,7 +145,7 @@ class ConsumerModel:
 
 
 steps = st.lists(st.integers(0, 2), max_size=LIMIT + 1)
-orders = st.sampled_from((*("processed",) * 6, *("processing failed",) * 2, "restore"))
+orders = st.sampled_from(("processed", "processed", "processing failed"))
 consumer_moves = runs(
     st.one_of(
         st.tuples(st.just("messages"), st.integers(0, 1), steps),
@@ -185,24 +186,27 @@ def consume_both(real: Consumer, model: ConsumerModel, move: tuple[str, Any, Any
             alike(real.processed, model.processed())
         case "order", "processing failed", _:
             alike(lambda: real.processing_failed("why"), model.processing_failed("why"))
-        case "order", "restore", _:
-            assert hash(real.image()) == hash(real.image())
-            real = Consumer(real.config, real.image())
     assert (real.state.name.lower(), real.asked, real.saved) == (model.state, model.asked, model.saved)
-    return real
+    assert hash(real.image()) == hash(real.image())
+    return Consumer(real.config, real.image()) if model.restored else real
 
 
 @pytest.mark.slow
 @stable
 @given(
-    partitions, st.sampled_from((0, 4)), consumer_moves, consumer_moves,
-    st.sampled_from(("stop", "session lost")),
-)  # fmt: skip
+    st.sampled_from((None, None, 0, 3)),
+    st.booleans(),
+    consumer_moves,
+    consumer_moves,
+    st.sampled_from(("stop", "lost")),
+)
 def test_a_consumer_asks_and_hands_over_what_the_clauses_say(
-    partition: int | None, first: int, moves: list[tuple[str, Any, Any]], late: list[tuple[str, Any, Any]], end: str
+    partition: int | None, restored: bool, moves: list[tuple[str, Any, Any]], late: list[tuple[str, Any, Any]], end: str
 ) -> None:
+    """`restored`: it is made anew from its image after each move."""
+    first = len(moves) % 5
     config = ConsumerConfig("stream", "group", partition, LIMIT, TRIES, first, REQUEST_SECONDS, POLL_SECONDS)
-    real, model = Consumer(config), ConsumerModel(partition, first)
+    real, model = Consumer(config), ConsumerModel(partition, first, restored)
     alike(real.start, model.start())
     for move in moves:
         real = consume_both(real, model, move)

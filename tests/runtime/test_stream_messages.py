@@ -30,7 +30,7 @@ from ockam_fsm.runtime.encoding.stream_messages import (
     encode_request,
     encode_response,
 )
-from tests.runtime.wire_helpers import value_three_ways
+from tests.runtime.wire_helpers import refused_in_words, value_three_ways
 
 uints = st.integers(0, 2**64 - 1)
 names = st.text(max_size=8)
@@ -63,6 +63,16 @@ def test_requests_survive_the_round_trip(request: StreamRequest) -> None:
 @given(responses)
 def test_responses_survive_the_round_trip(response: StreamResponse) -> None:
     assert value_three_ways(decode_response, encode_response(response)) == response
+
+
+@settings(stable, max_examples=5)
+@given(st.integers(MAX_PULLED_MESSAGES - 1, MAX_PULLED_MESSAGES + 1), st.integers(0, 3))
+def test_a_response_has_so_many_messages_and_no_more(count: int, size: int) -> None:
+    body = bare.uint(1) + bare.uint(count) + (b"\x01" + bare.data(bytes(size))) * count
+    if count > MAX_PULLED_MESSAGES:
+        refused_in_words(RemoteSessionError, lambda: decode_response(wrapped("stream_pull", body)))
+    else:
+        assert decode_response(wrapped("stream_pull", body)) == Pulled(1, (StoredMessage(1, bytes(size)),) * count)
 
 
 @stable

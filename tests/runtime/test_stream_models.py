@@ -71,8 +71,9 @@ RETRY_SECONDS = 2.5
 class PublisherModel:
     """Clauses 12.2 to 12.4. `confirmed` and `accepted` are ordinals, `open` numbers of this identity."""
 
-    def __init__(self, window: int) -> None:
+    def __init__(self, window: int, restored: bool) -> None:
         self.window = window
+        self.restored = restored
         self.data: list[bytes] = []
         self.confirmed = self.before = 0
         self.open: set[int] = set()
@@ -162,7 +163,7 @@ publisher_moves = runs(
         *[st.tuples(st.just("confirmed"), st.integers(0, 2), st.integers(0, 8))] * 2,
         st.tuples(st.just("failed"), small, st.sampled_from((PEER_LOST_STATE, "no room", "closed"))),
         st.tuples(st.just("established"), st.booleans()),
-        st.tuples(st.sampled_from(("retry due", "restore", "resume"))),
+        st.tuples(st.sampled_from(("retry due", "resume"))),
     )
 )
 
@@ -184,25 +185,24 @@ def publish_both(real: Publisher, model: PublisherModel, move: tuple[Any, ...]) 
             alike(lambda: real.established(resumed), model.established(resumed))
         case ("retry due",):
             alike(real.retry_due, model.retry_due())
-        case ("restore",):
-            assert hash(real.image()) == hash(real.image())
-            real = Publisher(real.config, real.image())
         case ("resume",) if not model.closed:
             real = Publisher(real.config, real.image())
             alike(real.resume, model.resume())
     assert (real.confirmed, real.messages) == (model.confirmed, model.data[model.confirmed :])
     assert real.unconfirmed == len(model.data) - model.confirmed
-    return real
+    assert hash(real.image()) == hash(real.image())
+    return Publisher(real.config, real.image()) if model.restored else real
 
 
 @pytest.mark.slow
 @stable
-@given(st.integers(1, 4), publisher_moves, publisher_moves, st.booleans())
+@given(st.integers(1, 4), publisher_moves, publisher_moves, st.booleans(), st.booleans())
 def test_a_publisher_keeps_sends_and_drops_what_the_clauses_say(
-    window: int, moves: list[tuple[Any, ...]], late: list[tuple[Any, ...]], ordered: bool
+    window: int, moves: list[tuple[Any, ...]], late: list[tuple[Any, ...]], ordered: bool, restored: bool
 ) -> None:
+    """`restored`: it is made anew from its image after each move."""
     real = Publisher(PublisherConfig(window, BackOff(RETRY_SECONDS)))
-    model = PublisherModel(window)
+    model = PublisherModel(window, restored)
     for move in moves:
         real = publish_both(real, model, move)
     if ordered:
@@ -225,8 +225,9 @@ DELAYS = (0.5, 1.5, 4.5, 10.0)
 class StreamModel:
     """Clauses 12.3 to 12.7. A record is (stored, accepted); `waiting` was given to the storage."""
 
-    def __init__(self, pending: int) -> None:
+    def __init__(self, pending: int, restored: bool) -> None:
         self.pending = pending
+        self.restored = restored
         self.state = "opening"
         self.records: dict[bytes, tuple[int, int]] = {}
         self.waiting: list[tuple[bytes, int, Any]] = []
@@ -343,7 +344,7 @@ stream_moves = runs(
         st.tuples(st.just("known"), st.sampled_from(PUBLISHERS[:2]), st.none() | small),
         st.tuples(st.just("forget"), st.sampled_from(PUBLISHERS[:2])),
         st.tuples(st.just("pull"), pulled, st.integers(0, 3)),
-        st.tuples(st.sampled_from(("opened", "opened", "storage_failed", "retry_due", "restore"))),
+        st.tuples(st.sampled_from(("opened", "opened", "storage_failed", "retry_due"))),
     ),
     50,
 )
@@ -365,25 +366,24 @@ def stream_both(real: StreamWorker, model: StreamModel, move: tuple[Any, ...]) -
             model.forget(publisher)
         case "pull", pull, route:
             alike(lambda: real.pull(pull, ROUTES[route]), model.pull(pull, ROUTES[route]))
-        case ("restore",):
-            assert hash(real.image()) == hash(real.image())
-            real = StreamWorker(real.config, real.image())
         case [("opened" | "storage_failed" | "retry_due") as name]:
             alike(getattr(real, name), getattr(model, name)())
     assert real.state.name.lower() == model.state
     assert {name: (one.stored, one.accepted) for name, one in real.records.items()} == model.records
     assert model.state == "stopped" or real.pending == len(model.waiting)
-    return real
+    assert hash(real.image()) == hash(real.image())
+    return StreamWorker(real.config, real.image()) if model.restored else real
 
 
 @pytest.mark.slow
 @stable
-@given(st.integers(1, 3), stream_moves, st.lists(stream_moves, max_size=1))
+@given(st.integers(1, 3), stream_moves, st.lists(stream_moves, max_size=1), st.booleans())
 def test_a_stream_worker_stores_and_confirms_what_the_clauses_say(
-    pending: int, moves: list[tuple[Any, ...]], late: list[list[tuple[Any, ...]]]
+    pending: int, moves: list[tuple[Any, ...]], late: list[list[tuple[Any, ...]]], restored: bool
 ) -> None:
+    """`restored`: it is made anew from its image after each move."""
     config = StreamConfig(pending, BackOff(0.5, 3.0, 10.0, 0.2))
-    real, model = StreamWorker(config), StreamModel(pending)
+    real, model = StreamWorker(config), StreamModel(pending, restored)
     assert real.start() == [asked.OpenLog()]
     for move in moves:
         real = stream_both(real, model, move)
