@@ -28,6 +28,7 @@ AT_ONCE = 8
 DECLARED = frozenset({"negotiation", "idle", "retention", "keepalive", "back-off"})
 KINDS = {
     "ockam": (OCKAM, EXPLICIT_TRANSIENT, "session_spawner"),
+    "transient": (GENERATION, EXPLICIT_TRANSIENT, "transient_spawner"),
     "one-sided": (GENERATION, EXPLICIT_PERSISTENT_ONE_SIDED, "generation_spawner"),
     "two-sided": (GENERATION, EXPLICIT_PERSISTENT_TWO_SIDED, "two_sided_spawner"),
 }
@@ -60,7 +61,7 @@ def our_node(*options: str) -> Iterator[str]:
 
 
 def target(where: str, kind: str, *, patience: float = 5.0, spawner: str = "") -> Target:
-    """`kind`: `ockam`, or in profile generation `one-sided` or `two-sided`."""
+    """`kind`: `ockam`, or in profile generation `transient`, `one-sided` or `two-sided`."""
     ours, session_type, name = KINDS[kind]
     pace = Pace(patience, run_seconds=120.0)
     return Target(where, spawner or name, "echo", "", ours, session_type, DURATIONS, DECLARED, CAPACITY, pace=pace)

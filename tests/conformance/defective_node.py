@@ -56,9 +56,12 @@ from ockam_fsm.runtime.session.signals import Close, Data, Error, Hello
 from tests.conformance.dying_node import LATE, LateInfection
 
 DURATIONS = Durations(1.0, 0.3, 2.0, 1.0, 2.0, BackOff(0.05))
+LASTING = replace(DURATIONS, negotiation_seconds=60.0, idle_seconds=60.0)
+"""What outlives something is still there when it is asked, on a slow machine too."""
 CAPACITY = 600
 SPAWNERS = (
     ("session_spawner", OCKAM, EXPLICIT_TRANSIENT),
+    ("transient_spawner", GENERATION, EXPLICIT_TRANSIENT),
     ("generation_spawner", GENERATION, EXPLICIT_PERSISTENT_ONE_SIDED),
     ("two_sided_spawner", GENERATION, EXPLICIT_PERSISTENT_TWO_SIDED),
 )
@@ -76,6 +79,7 @@ class Defect:
     connection: type[TcpConnection] = TcpConnection
     entropy: SystemEntropy | None = None
     capacity: int = CAPACITY
+    durations: Durations = DURATIONS
 
 
 # Sessions that are wrong ----------------------------------------------------------------------------------------------
@@ -469,6 +473,7 @@ DEFECTS = (
     Defect("keeps-previous-generation", make=KeepsPrevious),
     Defect("ignores-close", make=IgnoresClose),
     Defect("forgets-lower-layer", make=ForgetsLowerLayer),
+    Defect("knows-no-carriers", takes_from_anywhere, ForgetsLowerLayer, durations=LASTING),
     Defect("delivers-twice", make=DeliversTwice),
     Defect("answers-keepalives-twice", make=AnswersTwice),
     Defect("goes-no-further", make=GoesNoFurther),
@@ -481,7 +486,7 @@ DEFECTS = (
 
 def settings(defect: Defect, profile: Profile, kind: SessionType) -> SessionConfig:
     machine = table(kind, Role.RESPONDER)
-    wanted = SessionConfig(kind, Role.RESPONDER, profile, DURATIONS)
+    wanted = SessionConfig(kind, Role.RESPONDER, profile, defect.durations)
     return replace(wanted, variant=without_effect(machine, defect.name, *defect.without)) if defect.without else wanted
 
 

@@ -21,6 +21,8 @@ from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.kernel.text import described
 
 Try: TypeAlias = Callable[[CaseContext], Awaitable[str]]
+MOST_CAPACITY = 2000
+"""A spawner of more responders than this is not filled, out of courtesy."""
 
 
 class Manner(Enum):
@@ -110,3 +112,10 @@ def undeclared(*names: str) -> Callable[[Target], str]:
 
 def no_capacity(target: Target) -> str:
     return "" if target.capacity else "the spawner's capacity is not declared (--capacity)"
+
+
+def too_large(target: Target) -> str:
+    """Why a spawner is not filled."""
+    capacity = target.capacity or 0
+    why = f"a capacity of {capacity} is not filled; declare at most {MOST_CAPACITY}"
+    return no_capacity(target) or (why if capacity > MOST_CAPACITY else "")

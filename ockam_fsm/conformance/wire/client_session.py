@@ -217,6 +217,21 @@ def hello(
     return Attempt(wire, identifier, generation, default if back is None else back, contact, door)
 
 
+def at_once(wire: Wire, number: int) -> list[Attempt]:
+    """Hellos for so many sessions, all sent."""
+    attempts = [hello(wire) for _ in range(number)]
+    for attempt in attempts:
+        attempt.send()
+    return attempts
+
+
+async def is_bounded(wire: Wire, number: int) -> bool:
+    """Whether of so many hellos more one at least makes no responder. Without that, room shows nothing."""
+    attempts = at_once(wire, number)
+    await wire.settled()
+    return not all([await attempt.taken(0.0) for attempt in attempts])
+
+
 async def session(wire: Wire, *, confirmed: bool = True) -> ClientSession:
     """A session that stands; `confirmed`: the node knows it too.
 

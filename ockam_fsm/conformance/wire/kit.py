@@ -36,6 +36,7 @@ from ockam_fsm.conformance.wire.cases import (
     destinations,
     generations,
     handshakes,
+    leaks,
     publishers,
     streams,
     table_cases,
@@ -54,7 +55,7 @@ from ockam_fsm.tools.clock import utc_minute
 Progress = Callable[[int, int, str], None]
 """How many cases are done, of how many, and which one is next."""
 
-SESSION_CASES: Sequence[Case] = (*handshakes.CASES, *generations.CASES, *timing.CASES)
+SESSION_CASES: Sequence[Case] = (*handshakes.CASES, *leaks.CASES, *generations.CASES, *timing.CASES)
 STREAM_CASES: Sequence[Case] = (*streams.CASES, *publishers.CASES)
 PLAIN_CASES: Sequence[Case] = (*connections.CASES, *destinations.CASES, *STREAM_CASES)
 ALL_CASES: Sequence[Case] = (*PLAIN_CASES, *SESSION_CASES)

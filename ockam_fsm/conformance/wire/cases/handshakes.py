@@ -1,6 +1,6 @@
 """Sessions of both profiles in which the node under test responds: the handshake, data, and every way to abuse them.
 
-Source: clauses 2.3, 3.11, 4.1, 4.9, 5.1, 5.4, 6.2, 7.3, 7.4, 14.2 to 14.4; semantics of the wire.
+Source: clauses 2.3, 4.1, 4.9, 5.1, 5.4, 6.2, 7.3, 7.4, 14.2 to 14.4; semantics of the wire.
 """
 
 from __future__ import annotations
@@ -9,19 +9,16 @@ import string
 from math import log2
 
 from ockam_fsm.conformance.report.findings import Severity
-from ockam_fsm.conformance.wire.case import Case, Manner, case, no_capacity
+from ockam_fsm.conformance.wire.case import Case, Manner, case, too_large
 from ockam_fsm.conformance.wire.case_context import (
     CaseContext,
     Deviation,
-    NotApplicable,
     Undecided,
-    Wire,
     any_hello,
     fresh,
     payload,
 )
-from ockam_fsm.conformance.wire.client_session import Attempt, hello, session
-from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.conformance.wire.client_session import Attempt, at_once, hello, session
 from ockam_fsm.net.raw_peer import now, pause
 from ockam_fsm.runtime.encoding.message import LOCAL, Address, local
 from ockam_fsm.runtime.session.handshake import GENERATION
@@ -32,16 +29,7 @@ SAFETY, SECURITY, LIVENESS, LEAK = Severity.SAFETY, Severity.SECURITY, Severity.
 HEX, ALPHANUMERIC = set(string.hexdigits.encode()), set((string.ascii_letters + string.digits + "-_+/=").encode())
 WANTED_BITS = 128
 MANY = 50
-NOTICED_SECONDS = 0.3
 SAMPLES = 24
-MOST_CAPACITY = 2000
-"""A spawner of more responders than this is not filled, out of courtesy."""
-
-
-def too_large(target: Target) -> str:
-    capacity = target.capacity or 0
-    why = f"a capacity of {capacity} is not filled; declare at most {MOST_CAPACITY}"
-    return no_capacity(target) or (why if capacity > MOST_CAPACITY else "")
 
 
 # As it should be ------------------------------------------------------------------------------------------------------
@@ -258,41 +246,6 @@ async def after_reconnect(lab: CaseContext) -> str:
     if not await talk.dead(wire=second, meaning="data for the old session"):
         raise Deviation("data over a new connection reaches the session of the old one")
     return "not reached"
-
-
-@case("3.11", LEAK, Manner.LAST, lacks=too_large, into=CASES)
-async def lost_connection_frees(lab: CaseContext) -> str:
-    """When a connection is lost, the responders that rely on it are told: they do not fill the spawner."""
-    if lab.target.session_type.persistent and lab.target.generations:
-        raise NotApplicable("a persistent responder keeps its state, and its place, for the retention time")
-    capacity = lab.target.capacity or 0
-    wire, began = await lab.wire(), now()
-    for attempt in at_once(wire, capacity // 2 + 1):
-        (await attempt.talk()).data(b"confirmed")
-    await wire.settled()
-    wire.peer.reset()
-    lab.record.note("the connection is reset", wire.name)
-    second = await lab.wire("kit, reconnected")
-    missing = wanted = capacity // 2
-    for _ in range(2):  # the node may hear of the new connection first
-        attempts = at_once(second, missing)
-        await second.settled()
-        missing -= sum([await attempt.taken(0.0) for attempt in attempts])
-        await pause(NOTICED_SECONDS if missing else 0.0)
-    if missing:
-        raise Deviation(f"for {missing} of {wanted} more sessions there is no room, as if the connection were not lost")
-    idle_seconds = lab.target.durations.idle_seconds if "idle" in lab.target.declared else None
-    if idle_seconds is not None and now() - began >= idle_seconds:
-        raise Undecided("node or machine were too slow: idle responders may have made the room")
-    return "room for as many sessions again"
-
-
-def at_once(wire: Wire, number: int) -> list[Attempt]:
-    """Hellos for so many sessions, all sent."""
-    attempts = [hello(wire) for _ in range(number)]
-    for attempt in attempts:
-        attempt.send()
-    return attempts
 
 
 @case("4.9", LEAK, Manner.LAST, lacks=too_large, into=CASES)

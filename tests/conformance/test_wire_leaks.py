@@ -1,0 +1,84 @@
+"""What a node keeps of a responder that nobody can use any more, also where nothing is declared of the node.
+
+What was not shown is not applicable, and says what to declare: nobody passes for lack of a look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+import pytest
+
+from ockam_fsm.conformance.report.findings import Finding, Verdict
+from ockam_fsm.conformance.report.report import Report
+from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.runtime.session.config import Durations
+from tests.conformance.defective import defective_nodes, judged, target
+
+GONE, DUPLICATE, ROOM = "gone-with-its-connection", "duplicate-gone-with-its-connection", "lost-connection-frees"
+
+
+class Tried(NamedTuple):
+    node: str
+    kind: str
+    case: str
+    declared: bool = False
+
+
+FOUND: Mapping[Tried, tuple[Verdict, str]] = {
+    # what is tried, and the verdict with a part of its reason
+    Tried("none", "ockam", GONE): (Verdict.NOT_APPLICABLE, "with --capacity room tells"),
+    Tried("none", "ockam", GONE, declared=True): (Verdict.NOT_APPLICABLE, "lost-connection-frees tells by room"),
+    Tried("none", "ockam", DUPLICATE): (Verdict.NOT_APPLICABLE, "with --capacity room tells"),
+    Tried("none", "ockam", ROOM, declared=True): (Verdict.PASS, "and for no more"),
+    Tried("none", "ockam", ROOM): (Verdict.NOT_APPLICABLE, "--capacity"),
+    Tried("none", "transient", GONE): (Verdict.PASS, "gone: "),
+    Tried("none", "one-sided", GONE): (Verdict.NOT_APPLICABLE, "retention"),
+    Tried("takes-from-any-connection", "ockam", GONE): (Verdict.PASS, "gone: "),
+    Tried("takes-from-any-connection", "ockam", DUPLICATE): (Verdict.PASS, "is gone"),
+    Tried("knows-no-carriers", "ockam", GONE): (Verdict.FAIL, "unconfirmed one whose connection was closed"),
+    Tried("knows-no-carriers", "ockam", DUPLICATE): (Verdict.FAIL, "second responder, which nobody uses"),
+    Tried("knows-no-carriers", "transient", GONE): (Verdict.FAIL, "a responder whose connection was reset"),
+    Tried("forgets-lower-layer", "ockam", GONE): (Verdict.NOT_APPLICABLE, "with --capacity room tells"),
+    Tried("forgets-lower-layer", "ockam", ROOM, declared=True): (Verdict.FAIL, "there is no room"),
+    Tried("unbounded-responders", "ockam", ROOM, declared=True): (Verdict.NOT_APPLICABLE, "it shows nothing"),
+    Tried("unbounded-responders", "one-sided", "repeated-hello-leaks", declared=True): (
+        Verdict.NOT_APPLICABLE, "for more than the 600",
+    ),
+    Tried("none", "one-sided", "repeated-hello-leaks", declared=True): (Verdict.PASS, "there is a place"),
+}  # fmt: skip
+
+
+def tried_on(where: str, tried: Tried) -> Target:
+    whole = target(where, tried.kind, patience=2.0)
+    return whole if tried.declared else replace(whole, capacity=None, declared=frozenset(), durations=Durations())
+
+
+@pytest.fixture(scope="module")
+def reports() -> dict[Tried, Report]:
+    """Those that fill a node have one each, one after another, since room is judged by time."""
+    found: dict[str, Report] = {}
+    together = [tried for tried in FOUND if not tried.declared]
+    for those in together, *([tried] for tried in FOUND if tried.declared):
+        with defective_nodes(*{tried.node for tried in those}) as where:
+            found |= judged({str(tried): (tried_on(where[tried.node], tried), (tried.case,)) for tried in those})
+    return {tried: found[str(tried)] for tried in FOUND}
+
+
+def of_the_case(report: Report, tried: Tried) -> Finding:
+    return next(one for one in report.findings if one.case == tried.case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tried", FOUND, ids=lambda tried: "-".join(map(str, tried)))
+def test_a_leak_shows_by_what_answers(reports: dict[Tried, Report], tried: Tried) -> None:
+    found = of_the_case(reports[tried], tried)
+    verdict, reason = FOUND[tried]
+    assert (found.verdict, found.clause) == (verdict, "4.2" if tried.case.startswith("repeated") else "3.11")
+    assert reason in found.reason
+    if verdict is Verdict.FAIL:
+        assert found.reproduction is not None
+        assert found.reproduction.command.endswith(f"--only {tried.case}")
+        assert found.reproduction.said
