@@ -129,7 +129,7 @@ def conform(
     pace = Pace(patience, run_seconds=limit)
     waits = the_durations(durations)
     node = Target(the_address(target), spawner, echo, stream, speaks, kind, waits, declared, capacity or None,
-                  own_address, node_address, stream_index, pace)  # fmt: skip
+                  own_address, node_address, stream_index, pace, bool(session_type))  # fmt: skip
     the_cases(node, [*(only or []), *(without or [])], role)
     choice = Choice(tuple(only or ()), tuple(without or ()), remembered(node.name))
     if role != "initiator":
@@ -404,7 +404,7 @@ def the_command(
         "--stream": node.stream,
         "--stream-index": node.stream_index,
         "--profile": node.profile.name,
-        "--type": node.session_type.name,
+        "--type": node.session_type.name if node.type_declared else "",
         "--durations": durations_text(node.durations, node.declared),
         "--capacity": str(node.capacity or ""),
         "--own-address": node.own_address,

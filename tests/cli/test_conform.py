@@ -58,6 +58,14 @@ def test_a_reproduction_is_a_command_that_runs(where: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--type", "explicit-transient")])
+def test_a_reproduction_declares_the_type_that_was_declared_and_no_other(where: str, options: tuple[str, ...]) -> None:
+    _, out, _ = conform(where, *options, "--json", only=("handshake",))
+    (command,) = {one["reproduction"]["command"] for one in json.loads(out)["clauses"] if one["reproduction"]}
+    assert ("--type explicit-transient" in command) == bool(options)
+
+
+@pytest.mark.slow
 def test_a_node_without_sessions_needs_no_spawner(where: str) -> None:
     code, out, _ = call(
         "conform", f"tcp://{where}", "--echo", "echo", "--only", "echo", "--only", "handshake", "--json"
@@ -101,7 +109,7 @@ def test_nobody_there_is_exit_code_2() -> None:
     shown = " ".join(out.split())
     assert code == 2
     assert shown.count("cannot be reached") == 1
-    assert "11 more clauses, INCONCLUSIVE for a reason that is said above" in shown
+    assert "12 more clauses, INCONCLUSIVE for a reason that is said above" in shown
     assert f"Try: ockam-fsm send tcp://{nowhere()}/echo hello" in shown
 
 

@@ -16,21 +16,23 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field, replace
 
 from ockam_fsm.checking.sessions.known_bad import with_row, without_effect
-from ockam_fsm.kernel.errors import RemoteSessionError
-from ockam_fsm.machines.parts import ASK
+from ockam_fsm.checking.sessions.mutant_sessions import NoRequestTimer
+from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.machines.parts import ASK, LEAVE
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, SessionMachine
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, SessionType, State
 from ockam_fsm.net.connection import TcpConnection
 from ockam_fsm.net.event_loop import run
 from ockam_fsm.net.node import TcpNode
-from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.effects import Cause, Inbound
-from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile, worker_route
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.runtime.session.signals import Answer, Superseded
@@ -48,7 +50,33 @@ from tests.conformance.defective_node import (
 
 DURATIONS = Durations(0.5, 0.3, 2.0, 1.0, 2.0, BackOff(0.3))
 
+LONG_PAUSE = replace(DURATIONS, back_off=BackOff(2.0))
+"""A slow machine, too, finds the session in its back-off."""
+SAY_SECONDS = 0.2
+HELD = 1000
+"""Also of a transient session: its application speaks before it is established."""
+
 Edit = Callable[[SessionMachine], SessionMachine]
+Says = Callable[[TcpNode, Address], None]
+
+
+def once(node: TcpNode, session: Address) -> None:
+    node.order(lambda inner: inner.send(session, b"hi"))
+
+
+def nothing(node: TcpNode, session: Address) -> None:
+    """An application that says nothing."""
+
+
+def asks(node: TcpNode, session: Address) -> None:
+    node.order(lambda inner: inner.request(session, "hi", b"hi", reissue=True))
+
+
+def chats(node: TcpNode, session: Address) -> None:
+    """Again and again, until the session or the node has ended."""
+    with suppress(LocalSessionError):
+        once(node, session)
+        asyncio.get_running_loop().call_later(SAY_SECONDS, chats, node, session)
 
 
 @dataclass(frozen=True)
@@ -61,6 +89,9 @@ class Defect:
     kind: SessionType = EXPLICIT_PERSISTENT_ONE_SIDED
     misses: int = 3
     connection: type[TcpConnection] = TcpConnection
+    durations: Durations = DURATIONS
+    says: Says = once
+    """What its application does when the session is opened; in profile `ockam` only."""
 
 
 class BelievesLateAnswers(Session):
@@ -80,7 +111,7 @@ class BelievesLateAnswers(Session):
 
 
 class OneAddress(Session):
-    """The answer arrives where data does."""
+    """The answer arrives where data does, as in stock nodes: no defect."""
 
     __slots__ = ()
 
@@ -88,6 +119,56 @@ class OneAddress(Session):
         super().start_attempt(cause)
         assert self.attempt is not None
         self.attempt = self.attempt._replace(handshake=self.attempt.inner)
+
+    def adopt_link(self, cause: Cause) -> None:
+        super().adopt_link(cause)
+        assert self.current is not None
+        self._register(self.current.inner)
+
+
+class OneHandshakeAddress(Session):
+    """All attempts of an end have one handshake address, at which late answers arrive."""
+
+    __slots__ = ()
+
+    def start_attempt(self, cause: Cause) -> None:
+        super().start_attempt(cause)
+        assert self.attempt is not None
+        handshake = local("handshake")
+        self._register(handshake)
+        self.attempt = self.attempt._replace(handshake=handshake)
+
+
+class BelievesSecondAnswers(Session):
+    """The handshake address is not used up, and whoever answers last has the session."""
+
+    __slots__ = ()
+
+    def adopt_link(self, cause: Cause) -> None:
+        assert self.attempt is not None
+        handshake = self.attempt.handshake
+        super().adopt_link(cause)
+        assert self.current is not None
+        assert handshake is not None
+        self._register(handshake)
+        self.current = self.current._replace(handshake=handshake)
+
+    def _judge_answer(self, inbound: Inbound, answer: Answer) -> Event:
+        if self.attempt is None and self.current is not None:
+            self.current = self.current._replace(route=worker_route(inbound.message.return_route, answer.worker))
+            return Event.ANSWER_STALE
+        return super()._judge_answer(inbound, answer)
+
+
+class EndsWhatWaits(TcpConnection):
+    """A lost connection ends the sessions that are in their back-off, although they do not rely on it."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        for one in tuple(self._edge.node.router.residents.values()):
+            if isinstance(one, SessionWorker) and one.session.state is State.TIMED_OUT:
+                one.order(Session.close)
+        self._edge.pump()
 
 
 class IgnoresSuperseded(Session):
@@ -121,6 +202,24 @@ def retrying_at_once(machine: SessionMachine) -> SessionMachine:
     return with_row(machine, "retrying at once", "GO7", State.RENEGOTIATING, ASK)
 
 
+def without_pause(machine: SessionMachine) -> SessionMachine:
+    pause, none = Effect.START_BACK_OFF, Effect.START_ZERO_BACK_OFF
+    changed = [
+        replace(row, effects=tuple(none if effect is pause else effect for effect in row.effects))
+        for row in machine.rows
+        if pause in row.effects
+    ]
+    return machine.with_rows(f"without pause {machine.name}", *changed)
+
+
+def giving_up_when_lost(machine: SessionMachine) -> SessionMachine:
+    return with_row(machine, "giving up when lost", "FO2", State.CLOSED, LEAVE)
+
+
+def giving_up_when_lost_again(machine: SessionMachine) -> SessionMachine:
+    return with_row(machine, "giving up when lost again", "GO5", State.CLOSED, LEAVE)
+
+
 def renegotiating(machine: SessionMachine) -> SessionMachine:
     return with_row(machine, "renegotiating", "TT1", State.NEGOTIATING, ASK)
 
@@ -128,6 +227,11 @@ def renegotiating(machine: SessionMachine) -> SessionMachine:
 DEFECTS = (
     Defect("none"),
     Defect("none-ockam", profile=OCKAM),
+    Defect("none-ockam-silent", profile=OCKAM, says=nothing),
+    Defect("none-ockam-asking", profile=OCKAM, says=asks),
+    Defect("none-ockam-chatting", profile=OCKAM, says=chats),
+    Defect("none-ockam-transient", profile=OCKAM, kind=EXPLICIT_TRANSIENT),
+    Defect("one-address", OneAddress, profile=OCKAM, says=chats),
     Defect("none-transient", kind=EXPLICIT_TRANSIENT),
     Defect("no-back-off", edit=retrying_at_once),
     Defect("never-gives-up", edit=without(Effect.START_NEGOTIATION)),
@@ -142,21 +246,32 @@ DEFECTS = (
     Defect("ignores-close", IgnoresClose),
     Defect("ignores-changed-answers", IgnoresChangedAnswers),
     Defect("dies-of-malformed-answers", DiesOfMalformed),
-    Defect("one-address", OneAddress, profile=OCKAM),
     Defect("never-misses", misses=1_000_000),
     Defect("ends-on-empty-frames", connection=EndsOnEmptyFrame),
     Defect("waits-for-destinations", connection=WaitsForDestination),
     Defect("impatient-with-destinations", connection=Impatient),
+    Defect("ockam-dies-of-malformed-answers", DiesOfMalformed, profile=OCKAM),
+    Defect("ockam-ends-on-empty-frames", profile=OCKAM, connection=EndsOnEmptyFrame),
+    Defect("ockam-believes-second-answers", BelievesSecondAnswers, profile=OCKAM, says=chats),
+    Defect("ockam-one-handshake-address", OneHandshakeAddress, profile=OCKAM),
+    Defect("ockam-believes-any-connection", spoil=takes_from_anywhere, profile=OCKAM),
+    Defect("ockam-believes-local-answers", spoil=names_local_workers, profile=OCKAM),
+    Defect("ockam-never-gives-up", edit=without(Effect.START_NEGOTIATION), profile=OCKAM),
+    Defect("ockam-no-back-off", edit=without_pause, profile=OCKAM),
+    Defect("ockam-gives-up-when-lost", edit=giving_up_when_lost, profile=OCKAM),
+    Defect("ockam-ends-what-waits", profile=OCKAM, connection=EndsWhatWaits, durations=LONG_PAUSE),
+    Defect("ockam-gives-up-when-lost-again", edit=giving_up_when_lost_again, profile=OCKAM),
+    Defect("ockam-transient-renegotiates", edit=renegotiating, profile=OCKAM, kind=EXPLICIT_TRANSIENT),
+    Defect("ockam-no-request-timer", NoRequestTimer, profile=OCKAM, says=asks),
 )
 
 
 def settings(defect: Defect) -> SessionConfig:
-    attempts = None if defect.kind.persistent else 5
-    plain = SessionConfig(defect.kind, Role.INITIATOR, defect.profile, DURATIONS, attempts, misses=defect.misses)
-    variant = defect.edit(plain.machine)
-    return SessionConfig(
-        defect.kind, Role.INITIATOR, defect.profile, DURATIONS, attempts, misses=defect.misses, variant=variant
-    )
+    plain = SessionConfig(
+        defect.kind, Role.INITIATOR, defect.profile, defect.durations, None if defect.kind.persistent else 5,
+        misses=defect.misses, held=HELD,
+    )  # fmt: skip
+    return replace(plain, variant=defect.edit(plain.machine))
 
 
 class Nodes:
@@ -183,7 +298,7 @@ class Nodes:
         session = node.session(route, settings=settings(defect))
         node.order(lambda inner: inner.open(session.address))
         if defect.profile is OCKAM:
-            node.order(lambda inner: inner.send(session.address, b"hi"))
+            defect.says(node, session.address)
 
     async def abort(self, name: str) -> None:
         node = self.running.pop(name, None)

@@ -17,10 +17,11 @@ from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import Choice
 from ockam_fsm.conformance.wire.initiator_kit import NOT_JUDGED, InitiatorKit
 from ockam_fsm.conformance.wire.target import Pace, Target
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.net.event_loop import run
 from ockam_fsm.net.raw_peer import RawListener
 from tests.conformance.defective import ROOT, failures
-from tests.conformance.defective_initiator import DEFECTS, DURATIONS, Defect
+from tests.conformance.defective_initiator import DEFECTS, Defect
 from tests.net.ports import kept_address
 
 TEETH: dict[str, tuple[tuple[str, ...], set[str]]] = {
@@ -38,13 +39,36 @@ TEETH: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "ignores-close": (("close",), {"3.8"}),
     "ignores-changed-answers": (("restarted-peer",), {"3.11"}),
     "dies-of-malformed-answers": (("malformed-answers",), {"14.4"}),
-    "one-address": (("hello",), {"14.2"}),
     "ends-on-empty-frames": (("empty-frames",), {"14.1"}),
     "waits-for-destinations": (("silent-version",), {"14.1"}),
     "impatient-with-destinations": (("slow-version",), {"14.1"}),
     "never-misses": (("missed-keepalives",), {"6.5"}),
+    "ockam-dies-of-malformed-answers": (("malformed-answers",), {"14.4"}),
+    "ockam-ends-on-empty-frames": (("empty-frames",), {"14.1"}),
+    "ockam-believes-second-answers": (("repeated-answers",), {"4.3"}),
+    "ockam-one-handshake-address": (("late-answer",), {"4.3"}),
+    "ockam-believes-any-connection": (("foreign-answer",), {"5.4"}),
+    "ockam-believes-local-answers": (("local-answer",), {"5.1"}),
+    "ockam-never-gives-up": (("unanswered-hello",), {"3.9"}),
+    "ockam-no-back-off": (("back-off-after-reset",), {"3.2"}),
+    "ockam-gives-up-when-lost": (("lost-before-the-hello",), {"3.11"}),
+    "ockam-ends-what-waits": (("lost-while-timed-out",), {"3.11"}),
+    "ockam-gives-up-when-lost-again": (("lost-while-renegotiating",), {"3.11"}),
+    "ockam-transient-renegotiates": (("transient-ends-with-its-connection",), {"3.3"}),
+    "ockam-no-request-timer": (("silence",), {"6.3"}),
 }
-OURS = ("none", "none-ockam", "none-transient")
+DECLARED = frozenset({"negotiation", "keepalive", "back-off", "request"})
+OURS = ("none", "none-transient", "none-ockam", "none-ockam-silent", "none-ockam-asking", "none-ockam-chatting",
+        "none-ockam-transient", "one-address")  # fmt: skip
+QUICK = ("none", "none-ockam", "one-address")
+"""Whoever comes back soon is judged soon where nothing is declared."""
+UNDECLARED: dict[str, tuple[tuple[str, ...], set[str]]] = {
+    name: TEETH[name] for name in (
+        "ockam-dies-of-malformed-answers", "ockam-ends-on-empty-frames", "ockam-believes-second-answers",
+        "ockam-believes-local-answers", "ockam-no-back-off",
+    )
+} | {"ockam-one-handshake-address": (("fresh-attempts",), {"4.1"})}  # fmt: skip
+"""What is found although nothing is declared: no type, no time-out, nowhere where the node listens."""
 
 
 class Orders:
@@ -92,27 +116,41 @@ def reports() -> dict[str, Report]:
     return run(judged(), fast=False)
 
 
-async def judged(*names: str) -> dict[str, Report]:
+@pytest.fixture(scope="module")
+def undeclared() -> dict[str, Report]:
+    return run(judged(*UNDECLARED, *QUICK, declared=False), fast=False)
+
+
+async def judged(*names: str, declared: bool = True) -> dict[str, Report]:
     """The report of each of these nodes (none named: of all of them)."""
     wanted = [defect for defect in DEFECTS if not names or defect.name in names]
     async with orders() as given:
-        found = await asyncio.gather(*(one(defect, given) for defect in wanted))
+        found = await asyncio.gather(*(one(defect, given, declared) for defect in wanted))
     return {defect.name: report for defect, report in zip(wanted, found, strict=True)}
 
 
-async def one(defect: Defect, given: Orders) -> Report:
+async def one(defect: Defect, given: Orders, declared: bool) -> Report:
     listener = await RawListener.at("127.0.0.1:0")
     there = kept_address()
-    pace = Pace(2.0 if defect.name in TEETH else 5.0, run_seconds=120.0)
-    names = frozenset({"negotiation", "keepalive", "back-off"})
-    node = Target(listener.where, "door", "", "", defect.profile, defect.kind, DURATIONS, names,
+    teeth = TEETH if declared else UNDECLARED
+    pace = Pace(2.0 if defect.name in teeth or not declared else 5.0, run_seconds=120.0)
+    node = Target(listener.where, "door", "", "", defect.profile, defect.kind, defect.durations, DECLARED,
                   node_address=there, pace=pace)  # fmt: skip
+    if not declared:
+        node = undeclared_of(node)
     order = {"defect": defect.name, "route": f"tcp://{listener.where}/door", "listen": there}
-    only = TEETH[defect.name][0] if defect.name in TEETH else ()
+    only = teeth[defect.name][0] if defect.name in teeth else ()
     kit = InitiatorKit(
         node, "ockam-fsm conform", lambda done, total, name: None, partial(given.tell, order), 20.0, Choice(only)
     )
     return await kit.judge(listener)
+
+
+def undeclared_of(node: Target) -> Target:
+    """As the command makes it of an address and a profile."""
+    usual = EXPLICIT_PERSISTENT_ONE_SIDED if node.generations else EXPLICIT_TRANSIENT
+    return Target(node.where, node.spawner, profile=node.profile, session_type=usual, pace=node.pace,
+                  type_declared=False)  # fmt: skip
 
 
 @pytest.mark.slow
@@ -144,11 +182,36 @@ def test_a_defect_is_rejected_for_its_clause(reports: dict[str, Report], name: s
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", UNDECLARED)
+def test_a_defect_is_rejected_where_nothing_is_declared(undeclared: dict[str, Report], name: str) -> None:
+    report = undeclared[name]
+    assert failures(report) == UNDECLARED[name][1], [(one.case, one.reason) for one in report.findings]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OURS)
 def test_ours_passes_everything(reports: dict[str, Report], name: str) -> None:
     report = reports[name]
-    found = [(one.case, one.reason) for one in report.findings if one.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE)]
-    assert found == []
+    assert accused(report) == []
     assert report.exit_code == 0
     for line in report.lines:
         assert not (line.findings and line.clause.id in NOT_JUDGED), f"{line.clause.id} is judged after all"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", QUICK)
+def test_ours_is_not_accused_where_nothing_is_declared(undeclared: dict[str, Report], name: str) -> None:
+    report = undeclared[name]
+    assert accused(report) == []
+    assert report.exit_code == 0
+
+
+@pytest.mark.thorough
+def test_nor_are_those_of_ours_for_which_nothing_comes() -> None:
+    reports = run(judged(*set(OURS) - set(QUICK), declared=False), fast=False)
+    assert {name: accused(report) for name, report in reports.items()} == {name: [] for name in reports}
+    assert {report.exit_code for report in reports.values()} == {0}
+
+
+def accused(report: Report) -> list[tuple[str, str]]:
+    return [(one.case, one.reason) for one in report.findings if one.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE)]

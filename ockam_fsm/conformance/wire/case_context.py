@@ -122,6 +122,9 @@ class Run:
         """The account: how many bytes are kept for the node."""
         self.contact: Route = ()
         """In two-sided sessions: how the node reaches the kit for negotiations of its own (clause 5.3)."""
+        self.says_nothing = False
+        """The application of the node, which initiates in profile `ockam`, was silent in a session that nothing
+        disturbed."""
         self.onward: Route = ()
         """What follows a session's route so that the node sends data back: nothing, or its echo worker."""
 

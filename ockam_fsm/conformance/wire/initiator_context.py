@@ -15,6 +15,7 @@ from ockam_fsm.conformance.wire.case_context import (
     CaseContext,
     Deviation,
     NotApplicable,
+    Outcome,
     Run,
     Undecided,
     Wire,
@@ -24,11 +25,15 @@ from ockam_fsm.conformance.wire.case_context import (
 from ockam_fsm.conformance.wire.record import Record
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.net.raw_peer import RawListener, now, pause
+from ockam_fsm.net.routes import tcp
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session.handshake import GENERATION, Place, worker_route
 from ockam_fsm.runtime.session.signals import Answer, Close, Hello, Keepalive, KeepaliveAnswer, Signal
 
 POLL_SECONDS = 0.01
+OTHER_SECONDS = 0.5
+"""So long another connection of the node is waited for. Meanwhile its attempt goes on, and nobody has said how long."""
+SILENT = "the node's application says nothing, so in profile ockam nothing shows: let it send something in its session"
 
 Begin = Callable[[], Awaitable[None]]
 """Have the node open its session anew, by whatever means."""
@@ -110,6 +115,22 @@ class InitiatorContext(CaseContext):
             raise Undecided("no hello came: is the node told to open a session to this address?")
         return asked
 
+    async def anew(self) -> Asked:
+        """The first hello of another session, in the same case: the connections so far end.
+
+        Raises:
+            NotApplicable: none comes, since nobody has the node begin anew, or it is not persistent.
+        """
+        for wire in self.wires:
+            wire.close()
+        self.wires = []
+        self.record.note("the connections end, and the node begins anew")
+        await self.start()
+        asked = await self.hello(self.wait_seconds)
+        if asked is None:
+            raise NotApplicable("it takes a second session, and no hello came: --run COMMAND has the node open one")
+        return asked
+
     async def start(self) -> None:
         """Have the node begin anew. What it still says of an earlier case is not asked for by a greeting."""
         greeting, self.listener.greeting = self.listener.greeting, b""
@@ -148,6 +169,14 @@ class InitiatorContext(CaseContext):
             raise Deviation(f"a {type(signal).__name__} came where a hello belongs", self.spoken)
         return Asked(wire, message, signal, now())
 
+    def unheard(self, otherwise: str) -> Outcome:
+        """Why a case is not carried through in which nothing comes although nothing has disturbed the session. In
+        profile `ockam` that is the application's right, and the other cases need not wait for it again."""
+        if self.target.generations:
+            return Undecided(otherwise)
+        self.run.says_nothing = True
+        return NotApplicable(SILENT)
+
     @property
     def spoken(self) -> str:
         """The clause that says how the profile is written."""
@@ -158,24 +187,29 @@ class InitiatorContext(CaseContext):
 
         Raises:
             Undecided: nothing shows that it does.
+            NotApplicable: nothing could, since in profile `ockam` its application says nothing.
         """
         asked = await self.begin()
         worker = fresh("worker")
         asked.answer(worker)
         message = await asked.wire.hear(worker)
         if message is None:
-            why = "the node says nothing at the worker of the answer"
-            raise Undecided(why if self.target.generations else f"{why}: let its application send something")
+            raise self.unheard("the node says nothing at the worker of the answer")
         if not self.target.generations:  # a request, perhaps: its application may end where nobody replies
             asked.wire.send(message.return_route, message.payload, (worker,), "the same data back")
         return asked, worker
 
     async def other_way(self) -> Wire:
-        """Another connection to the node, if it listens."""
-        where = self.run.target.node_address
-        if not where:
-            raise NotApplicable("where the node listens is not declared (--node)")
-        return await self.wire("another peer", where=where)
+        """Another connection to the node: to where it listens, or one that it makes for a message of the kit."""
+        if where := self.run.target.node_address:
+            return await self.wire("another peer", where=where)
+        listener = await self.listen()
+        self.wires[0].send((tcp(listener.where), fresh()), b"", (), "to tcp://another peer")
+        try:
+            return self.adopt(await listener.next(OTHER_SECONDS), "another peer")
+        except TimeoutError:
+            why = "where the node listens is not declared (--node), and it makes no other connection"
+            raise NotApplicable(why) from None
 
 
 def answering_keepalives(asked: Asked, worker: Address) -> None:

@@ -14,7 +14,14 @@ from ockam_fsm.conformance.report.findings import Expected, Verdict
 from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import EVERYTHING, Case, Choice
 from ockam_fsm.conformance.wire.case_context import Run
-from ockam_fsm.conformance.wire.cases import consuming, initiator_connections, initiators, publishing
+from ockam_fsm.conformance.wire.cases import (
+    consuming,
+    initiator_answers,
+    initiator_connections,
+    initiator_losses,
+    initiators,
+    publishing,
+)
 from ockam_fsm.conformance.wire.initiator_context import Begin, InitiatorContext, Watched
 from ockam_fsm.conformance.wire.kit import GRACE_SECONDS, MOST_SILENT, OWN_BUSINESS, Progress
 from ockam_fsm.conformance.wire.runner import Runner
@@ -31,7 +38,12 @@ NOT_JUDGED = dict.fromkeys(("3.1", "3.10", "6.1", "6.6", "7.1", "7.2", "7.5"), O
 
 
 CASES: Mapping[str, Sequence[Case]] = {
-    "responder": (*initiators.CASES, *initiator_connections.CASES),
+    "responder": (
+        *initiators.CASES,
+        *initiator_answers.CASES,
+        *initiator_losses.CASES,
+        *initiator_connections.CASES,
+    ),
     "stream": (*publishing.CASES, *consuming.CASES),
 }
 """By what the kit is. A stream service judges publishers in profile `generation`, consumers in profile `ockam`."""

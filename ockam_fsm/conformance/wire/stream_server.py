@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ockam_fsm.conformance.wire.case_context import FLOOD, Deviation, Undecided, Wire, fresh
-from ockam_fsm.conformance.wire.cases.initiators import pause_seconds
 from ockam_fsm.conformance.wire.initiator_context import (
     POLL_SECONDS,
     Asked,
@@ -19,6 +18,7 @@ from ockam_fsm.conformance.wire.initiator_context import (
     answering_keepalives,
     said,
 )
+from ockam_fsm.conformance.wire.initiator_steps import pause_seconds
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.net.raw_peer import now, pause
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local

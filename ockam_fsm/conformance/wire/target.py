@@ -33,7 +33,8 @@ class Pace:
 @dataclass(frozen=True)
 class Target:
     """`where`: HOST:PORT of the node under test; where it initiates, that of the kit. `spawner`: empty if the node has
-    no sessions; then it has an `echo`. `durations`: as declared; those named in `declared` may be judged. `capacity`:
+    no sessions; then it has an `echo`. `type_declared` False: nobody has said the type, and it is the usual one of the
+    profile. `durations`: as declared; those named in `declared` may be judged. `capacity`:
     how many responders its spawner may hold, None if undeclared. `own_address`: where the kit can be reached from the
     node (HOST:PORT, port 0: a free one); empty: where its connections come from; `NOWHERE`: it cannot. `node_address`:
     where the node listens, if it initiates. `stream`, `stream_index`: its stream service and its index worker."""
@@ -51,6 +52,7 @@ class Target:
     node_address: str = ""
     stream_index: str = ""
     pace: Pace = Pace()
+    type_declared: bool = True
 
     @property
     def generations(self) -> bool:

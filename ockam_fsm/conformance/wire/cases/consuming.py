@@ -10,8 +10,8 @@ from __future__ import annotations
 from ockam_fsm.conformance.report.findings import Severity
 from ockam_fsm.conformance.wire.case import Case, Manner, case
 from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, NotApplicable
-from ockam_fsm.conformance.wire.cases.initiators import door
 from ockam_fsm.conformance.wire.cases.streams import no_index
+from ockam_fsm.conformance.wire.initiator_steps import door
 from ockam_fsm.conformance.wire.stream_server import Consuming, Pulling
 
 CASES: list[Case] = []

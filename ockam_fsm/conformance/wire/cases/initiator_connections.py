@@ -1,6 +1,6 @@
 """The connection over which the node under test initiates: frames that are empty or malformed, a slow or silent kit.
 
-Source: clauses 14.1 and 14.4.
+Source: clauses 3.11, 14.1 and 14.4.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from ockam_fsm.conformance.report.findings import Severity
 from ockam_fsm.conformance.wire.case import Case, Manner, case
 from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, NotApplicable, Undecided, Wire, fresh
 from ockam_fsm.conformance.wire.cases.connections import UNREADABLE, VERSION_SECONDS, parts
-from ockam_fsm.conformance.wire.cases.initiators import door, pause_seconds
-from ockam_fsm.conformance.wire.initiator_context import Asked, InitiatorContext
+from ockam_fsm.conformance.wire.initiator_context import InitiatorContext
+from ockam_fsm.conformance.wire.initiator_steps import believed, door, next_hello, renegotiates, shows, transient
 from ockam_fsm.runtime.encoding.frames import VERSION, encode_frame
 
 CASES: list[Case] = []
@@ -37,15 +37,16 @@ async def malformed_frames(lab: CaseContext) -> str:
     asked = await doorway.begin()
     for name, make in UNREADABLE.items():
         asked.wire.raw(encode_frame(make(*parts((fresh("nobody"),), (fresh("back"),), b"unreadable"))), name)
-    if not await asked.wire.peer.closed(SLOW_SECONDS):
-        await believed(lab, asked, "frames that cannot be read")
+    worker = fresh("worker")
+    asked.answer(worker)
+    if await asked.wire.hear(worker) is not None:
         return "the answer after them is believed"
-    if not lab.target.session_type.persistent:
+    if not asked.wire.peer.ended:
+        await shows(lab)
+        raise Deviation(asked.wire.missing("message in the session after frames that cannot be read"))
+    if renegotiates(lab.target) is False:
         raise NotApplicable("the node closes the connection, and a transient session ends with it")
-    durations = lab.target.durations
-    following = await doorway.hello(durations.negotiation_seconds * 2 + pause_seconds(durations, 1) + lab.patience)
-    if following is None:
-        raise Deviation("the node closes the connection, and no other hello comes")
+    following = await next_hello(lab, 1, "the node closes the connection, and no other hello comes")
     await believed(lab, following, "a frame that cannot be read, over the next connection")
     return "the connection is closed, and another hello comes over the next one"
 
@@ -87,16 +88,11 @@ async def silent_version(lab: CaseContext) -> str:
     return "closed"
 
 
-async def believed(lab: CaseContext, asked: Asked, after: str) -> None:
-    """Answer, and see that the node talks in the session.
-
-    Raises:
-        Deviation: it does not.
-    """
-    worker = fresh("worker")
-    asked.answer(worker)
-    if await asked.wire.hear(worker) is not None:
-        return
-    if not lab.target.generations and not asked.wire.peer.ended:
-        raise NotApplicable("the node's application says nothing, so in profile ockam nothing shows")
-    raise Deviation(asked.wire.missing(f"message in the session after {after}"))
+@case("3.11", LIVENESS, Manner.PLAIN, lacks=transient, into=CASES)
+async def lost_before_the_hello(lab: CaseContext) -> str:
+    """A connection that is lost before its version byte is no end: another one is made, and the hello comes."""
+    async with _unanswered(lab) as (_, wire):
+        wire.peer.reset()
+        lab.record.note("the connection is reset before the version byte", wire.name)
+    await next_hello(lab, 0, "no hello after a connection was lost before its version byte")
+    return "the hello comes, over another connection"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ockam_fsm.conformance.report.findings import Severity
 from ockam_fsm.conformance.wire.case import Case, Manner, case
 from ockam_fsm.conformance.wire.case_context import FLOOD, CaseContext, Deviation, NotApplicable
-from ockam_fsm.conformance.wire.cases.initiators import door, pause_seconds
+from ockam_fsm.conformance.wire.initiator_steps import door, pause_seconds
 from ockam_fsm.conformance.wire.stream_server import Publishing, comes_back
 from ockam_fsm.runtime.encoding.stream_messages import Status
 
