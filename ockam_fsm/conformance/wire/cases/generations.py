@@ -106,17 +106,24 @@ async def repeated_hello(lab: CaseContext) -> str:
 async def repeated_hello_leaks(lab: CaseContext) -> str:
     """The same hello, more often than the spawner has places: it takes one place."""
     wire, capacity = await lab.wire(), lab.target.capacity or 0
+    if not await is_taken(wire):
+        raise Undecided("the spawner is full before the first of them")
     attempt = hello(wire)
     for _ in range(capacity + 5):
         attempt.send("the same hello again")
     await wire.settled()
-    other = hello(wire)
-    other.send("hello for another session")
-    if not await other.taken():
+    if not await is_taken(wire):
         raise Deviation("after so many repeated hellos the spawner has no place for another session")
     if not await is_bounded(wire, capacity):
         raise NotApplicable(f"there is a place for another session, and for more than the {capacity} that are declared")
     return f"{capacity + 5} times, and there is a place for another session"
+
+
+async def is_taken(wire: Wire) -> bool:
+    """Whether there is a place for one more session."""
+    other = hello(wire)
+    other.send("hello for another session")
+    return await other.taken()
 
 
 @case("4.2", SAFETY, profiles=ONLY, into=CASES)
