@@ -14,7 +14,7 @@ from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node import commands as asked
 from ockam_fsm.runtime.node.ledger import Origin
 from ockam_fsm.runtime.node.node import Node
-from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.node.workers import Context
 from tests.runtime.node_helpers import Counted
 

@@ -23,7 +23,8 @@ from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.encoding.pipe_frames import Frame, encode_confirmation, encode_frame
 from ockam_fsm.runtime.node.ledger import NODE_FULL, weight_of
 from ockam_fsm.runtime.node.pipe_ends import FRAME_BYTES, IS_OVER, NOT_A_CONFIRMATION, RESEND, ReceivingEnd, SendingEnd
-from ockam_fsm.runtime.node.router import PRIVATE_ADDRESS, Access
+from ockam_fsm.runtime.node.residents import Access
+from ockam_fsm.runtime.node.router import PRIVATE_ADDRESS
 from ockam_fsm.runtime.pipe.receiver import ConfirmingReceiver, OrderingReceiver
 from ockam_fsm.runtime.pipe.sender import PipeConfig, PipeSender
 from tests.runtime.end_rig import (

@@ -16,7 +16,8 @@ from ockam_fsm.runtime.encoding.gate import PAYLOAD_TOO_LARGE
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.encoding.stream_messages import PUSH_BYTES
 from ockam_fsm.runtime.node.ledger import NODE_FULL, weight_of
-from ockam_fsm.runtime.node.router import PRIVATE_ADDRESS, Access, Envelope, Inner, Resident
+from ockam_fsm.runtime.node.residents import Access, Envelope, Inner, Resident
+from ockam_fsm.runtime.node.router import PRIVATE_ADDRESS
 from ockam_fsm.runtime.node.stream_end import ANOTHER_STREAM, IS_OVER, WINDOW_FULL, StreamEnd
 from tests.runtime.end_rig import (
     APP,

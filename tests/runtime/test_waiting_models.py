@@ -16,7 +16,7 @@ from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.node.commands import Letter, NodeCommand, Transmit
 from ockam_fsm.runtime.node.node import Node
-from ockam_fsm.runtime.node.router import Access
+from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.session.commands import Timer
 from tests.runtime.node_helpers import HOST, Inbox, Wires, tcp
 from tests.runtime.node_helpers import settings as session_settings
