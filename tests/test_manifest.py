@@ -52,7 +52,7 @@ def test_what_is_pinned_is_what_is_claimed() -> None:
         assert len(entry["trace"]) == (entry["trace_length"] or 0)
 
 
-LARGE_STATES, LONG_TRACE = 2_000, 12
+LARGE_STATES, LARGE_TRANSITIONS, LONG_TRACE = 2_000, 15_000, 12
 """Larger worlds, and known-bad machines with longer counterexamples, are searched by numba in `make test-all`, and by
 the standard library in `make nightly`."""
 
@@ -61,7 +61,8 @@ LARGEST_STATES = 300_000
 
 
 def is_large(entry: dict[str, Any]) -> bool:
-    return (entry.get("states") or 0) > LARGE_STATES or (entry.get("trace_length") or 0) > LONG_TRACE
+    sizes = {"states": LARGE_STATES, "transitions": LARGE_TRANSITIONS, "trace_length": LONG_TRACE}
+    return any((entry.get(name) or 0) > limit for name, limit in sizes.items())
 
 
 def each_world(suites: Callable[[dict[str, Any]], pytest.MarkDecorator]) -> pytest.MarkDecorator:
