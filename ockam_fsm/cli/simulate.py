@@ -27,6 +27,9 @@ def simulate(
     session_type: Annotated[
         str, typer.Option("--type", metavar="TYPE", help="One type only; without it all six.")
     ] = "",
+    over: Annotated[
+        str, typer.Option(metavar="TYPE", help="Put each session over one of this type; no two-sided ones.")
+    ] = "",
     profile: Annotated[str, typer.Option(help="Handshake profile: generation or ockam.")] = "generation",
     seed: Annotated[int, typer.Option(help="The seed of the first run; the next runs count on from it.")] = 0,
     steps: Annotated[int, typer.Option(min=1, help="Steps of each run.")] = 50_000,
@@ -48,10 +51,12 @@ def simulate(
 
     * `ockam-fsm simulate`
     * `ockam-fsm simulate --type implicit-persistent-two-sided --seed 7 --steps 1000000`
+    * `ockam-fsm simulate --type explicit-transient --over explicit-persistent-one-sided`
+    * `ockam-fsm simulate --type explicit-persistent-one-sided --over implicit-transient`
     * `ockam-fsm simulate --faults none --greedy 3`
     * `ockam-fsm simulate --faults drop,duplicate,reset --runs 10 --json`
     """
-    setups = list(_setups(session_type, profile, seed, runs, _faults(faults), greedy))
+    setups = list(_setups(session_type, over, profile, seed, runs, _faults(faults), greedy))
     if trace is not None:
         _require_writable(trace)
     rows = list(_run(setups, steps, quiet=as_json))
@@ -62,7 +67,7 @@ def simulate(
         for line in _told(rows):
             out().print(Text.from_markup(line))
     for setup, row in broken:
-        err().print(f"{row['type']}, seed {setup.seed}: {row['broken']} does not hold: {row['detail']}", soft_wrap=True)
+        err().print(f"{setup.name}, seed {setup.seed}: {row['broken']} does not hold: {row['detail']}", soft_wrap=True)
     if trace is not None:
         _write(broken[0][0] if broken else setups[0], steps, trace)
     if broken:
@@ -81,26 +86,51 @@ def _faults(given: str) -> Faults:
     return Faults.of(*names)
 
 
-def _setups(session_type: str, profile: str, seed: int, runs: int, faults: Faults, greedy: int) -> Iterator[Setup]:
+def _setups(
+    session_type: str, over: str, profile: str, seed: int, runs: int, faults: Faults, greedy: int
+) -> Iterator[Setup]:
     from ockam_fsm.machines.session import TYPES
-    from ockam_fsm.machines.vocabulary import Renegotiation
     from ockam_fsm.runtime.session.handshake import PROFILES
+    from ockam_fsm.simulation.layers import LayeredSetup
     from ockam_fsm.simulation.workload import Setup
 
     if profile not in PROFILES:
         unknown("profile", profile, PROFILES)
-    if session_type and session_type not in [kind.name for kind in TYPES]:
-        unknown("session type", session_type, [kind.name for kind in TYPES])
-    speaks_generations = PROFILES[profile].names_sessions
+    for name in (session_type, over):
+        if name and name not in [kind.name for kind in TYPES]:
+            unknown("session type", name, [kind.name for kind in TYPES])
+    _require_possible(session_type, over, profile)
+    below = next((kind for kind in TYPES if kind.name == over), None)
+    names_sessions = PROFILES[profile].names_sessions
     for kind in TYPES:
-        if session_type not in ("", kind.name):
-            continue
-        if kind.renegotiation is Renegotiation.TWO_SIDED and not speaks_generations:
-            if session_type:
-                fail(f"{kind.name} needs generations.", "Leave out --profile ockam.")
+        if session_type not in ("", kind.name) or (_is_two_sided(kind.name) and (over or not names_sessions)):
             continue
         for run in range(runs):
-            yield Setup(kind, seed + run, PROFILES[profile], faults, greedy=greedy)
+            settings = (kind, seed + run, PROFILES[profile], faults)
+            if below is None:
+                yield Setup(*settings, greedy=greedy)
+            else:
+                yield LayeredSetup(*settings, greedy=greedy, over=below)
+
+
+def _require_possible(session_type: str, over: str, profile: str) -> None:
+    """Two-sided sessions need generations and a way back of their own; a session below has to carry routes."""
+    from ockam_fsm.runtime.session.handshake import PROFILES
+
+    if over and (_is_two_sided(over) or _is_two_sided(session_type)):
+        two_sided = over if _is_two_sided(over) else session_type
+        fail(f"{two_sided} is two-sided.", "Choose other types with --over.")
+    if over and not PROFILES[profile].carries_routes:
+        fail(f"profile {profile} carries no routes.", "Leave out --profile, or --over.")
+    if _is_two_sided(session_type) and not PROFILES[profile].names_sessions:
+        fail(f"{session_type} needs generations.", "Leave out --profile ockam.")
+
+
+def _is_two_sided(name: str) -> bool:
+    from ockam_fsm.machines.session import TYPES
+    from ockam_fsm.machines.vocabulary import Renegotiation
+
+    return any(kind.name == name and kind.renegotiation is Renegotiation.TWO_SIDED for kind in TYPES)
 
 
 def _run(setups: Iterable[Setup], steps: int, *, quiet: bool) -> Iterator[dict[str, Any]]:
@@ -109,13 +139,14 @@ def _run(setups: Iterable[Setup], steps: int, *, quiet: bool) -> Iterator[dict[s
     setups = list(setups)
     with Progress(console=err(), disable=quiet, transient=True) as progress:
         for setup in setups:
-            name = f"{setup.session_type.name}, seed {setup.seed}"
+            name = f"{setup.name}, seed {setup.seed}"
             task = progress.add_task(name, total=steps)
             began = perf_counter()
             outcome = run_one(setup, steps, progress=partial(progress.advance, task))
             progress.remove_task(task)
             yield {
                 "type": setup.session_type.name,
+                "over": setup.header().get("over", ""),
                 "profile": setup.profile.name,
                 "seed": setup.seed,
                 "steps": outcome.steps,
@@ -133,7 +164,8 @@ def _told(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
     for row in rows:
         holds = f"[red]{row['broken']} does not hold[/]" if row["broken"] else "[green]every property holds[/]"
         yield ""
-        yield f"[bold]{row['type']}[/]  seed {row['seed']}  {row['steps']:,} steps, {row['steps_per_second']:,}/s"
+        name = f"{row['type']} over {row['over']}" if row["over"] else row["type"]
+        yield f"[bold]{name}[/]  seed {row['seed']}  {row['steps']:,} steps, {row['steps_per_second']:,}/s"
         yield f"  {holds}"
         for way, figures in row["delivery"].items():
             shares = f"reliability {figures['reliability']:.4f}  uniqueness {figures['uniqueness']:.4f}"

@@ -5,7 +5,7 @@ Rule 1: a trace is one JSON object a line. The first says how to run it; then, i
         network, followed by the steps of sessions that it led to (`trace_recorder.py`); last the outcome.
 Rule 2: a trace is never needed to repeat a run, only to read it, to compare with it, and to judge it: `validate` asks
         whether the steps of its sessions are a behaviour of the specification.
-Left out: steps of sessions in profile `ockam`, which says no generations.
+Left out: steps of sessions in profile `ockam`, which says no generations, and of sessions below others (layers.py).
 Source: spec/traces/README.md; spec/sessions.md section 8.
 """
 
@@ -24,9 +24,10 @@ from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.node.commands import WorkerTimer
 from ockam_fsm.runtime.trace_recorder import MAX_LINE_BYTES, Facts, RecordedSession, header, line_of, recorded
+from ockam_fsm.simulation.layers import setup_of, simulation_of
 from ockam_fsm.simulation.monitors import Broken, WatchedSession
 from ockam_fsm.simulation.network import Link, SeededEntropy, SimulatedNetwork, SimulatedNode
-from ockam_fsm.simulation.workload import Setup, Simulation
+from ockam_fsm.simulation.workload import Setup
 
 
 class Tracing:
@@ -100,7 +101,7 @@ def simulate(
 ) -> Outcome:
     """Run, settle, and say what came of it."""
     tracing = Tracing(trace) if trace is not None else None
-    simulation = Simulation(setup, _make(setup, tracing))
+    simulation = simulation_of(setup, _make(setup, tracing))
     broken = detail = ""
     try:
         simulation.begin()
@@ -159,7 +160,7 @@ def replay(path: Path, setup: Setup | None = None) -> int:
                 raise _Different(number)
 
         try:
-            outcome = simulate(setup or Setup.from_header(header), header["steps"], trace=compare)
+            outcome = simulate(setup or setup_of(header), header["steps"], trace=compare)
             compare({"broken": outcome.broken, "detail": outcome.detail})
             compare(None)
         except _Different as found:

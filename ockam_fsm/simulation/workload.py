@@ -22,18 +22,17 @@ from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES, SessionMachine
 from ockam_fsm.machines.supervised import SUPERVISED
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType, State
-from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.node.commands import Letter, Notify, Observation, StateChanged, WorkerFailed
-from ockam_fsm.runtime.node.connections import Connection
 from ockam_fsm.runtime.node.ledger import TOTAL_BYTES, Ledger
 from ockam_fsm.runtime.node.router import DELIVERY_FAILED
-from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.workers import Context, RestartPolicy
 from ockam_fsm.runtime.session.commands import Closed
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Profile
 from ockam_fsm.runtime.session.session import Session, Snapshot
 from ockam_fsm.simulation.accounts import JudgedLedger, judge_account
+from ockam_fsm.simulation.contents import connections_of, sessions_of, waiting_in
 from ockam_fsm.simulation.delivery_metrics import Delivery
 from ockam_fsm.simulation.faults import NO_FAULTS, RATES, Faults
 from ockam_fsm.simulation.greedy import SMALL_ACCOUNT_BYTES, GreedyPeers
@@ -69,6 +68,11 @@ class Setup:
     make: type[WatchedSession] = WatchedSession
     variants: Mapping[Role, SessionMachine] = field(default_factory=dict)
     greedy: int = 0
+
+    @property
+    def name(self) -> str:
+        """For people: what is simulated."""
+        return self.session_type.name
 
     def settings(self, role: Role) -> SessionConfig:
         """In profile `ockam` every responder is a transient one, made for one generation."""
@@ -140,6 +144,13 @@ class Simulation:
         for pair in range(PAIRS):
             self._start_initiator(node, pair, application)
 
+    def way(self, pair: int) -> Route:
+        """The initialization route of a pair's initiator."""
+        return (tcp("b"), HOST)
+
+    def monitor_of(self, session: Session) -> Monitor:
+        return self.monitor
+
     def _start_initiator(self, node: SimulatedNode, pair: int, application: Address) -> None:
         setup = self.setup
         two_sided = setup.session_type.renegotiation is Renegotiation.TWO_SIDED
@@ -149,7 +160,7 @@ class Simulation:
             session_id = self.lives[pair].to_bytes(15, "big") + bytes([pair])
         node.node.start_session(
             setup.settings(Role.INITIATOR),
-            (tcp("b"), HOST),
+            self.way(pair),
             outer=local(f"outer-{pair}"),
             application=application,
             contact=contact,
@@ -380,15 +391,18 @@ class Simulation:
 
     def run(self, steps: int, progress: Callable[[int], None] | None = None) -> None:
         """Raises Broken when a property does not hold."""
-        network = self.network
         while steps > 0:
             chunk = min(steps, ACCOUNT_EVERY_STEPS)
             for _ in range(chunk):
-                network.step()
+                self.step()
             self.account()
             steps -= chunk
             if progress is not None:
                 progress(chunk)
+
+    def step(self) -> None:
+        """Let the next event happen."""
+        self.network.step()
 
     def settle(self) -> None:
         """No more faults, no more orders: everything comes to rest by itself (R1, R2, R3, R5)."""
@@ -403,14 +417,14 @@ class Simulation:
         self._judge_responders()
 
     def _judge_settled(self, session: Session) -> None:
-        rests = bool(session.resting) or session.state is State.IDLE
-        implicit = self.setup.session_type.creation is Creation.IMPLICIT
+        rests, kind = bool(session.resting) or session.state is State.IDLE, session.settings.session_type
+        implicit = kind.creation is Creation.IMPLICIT
         if session.state is not State.ESTABLISHED and not (implicit and rests and not session.waiting):
             raise Broken("R1", f"{session.terms.outer} is {session.state.name} at the end")
         if session.requests:
             raise Broken("R3", f"{len(session.requests)} requests are open at the end")
-        if self.setup.session_type.persistent and self.setup.profile.names_sessions and session.current is not None:
-            peer = self.monitor.by_inner.get(session.current.route[-1])
+        if kind.persistent and self.setup.profile.names_sessions and session.current is not None:
+            peer = self.monitor_of(session).by_inner.get(session.current.route[-1])
             if peer is None or peer.state is not State.ESTABLISHED or peer.current is None:
                 raise Broken("R2", f"{session.terms.outer} is established, and its peer is not")
             if peer.current.generation != session.current.generation:
@@ -426,21 +440,3 @@ class Simulation:
 
     def figures(self) -> dict[str, Any]:
         return {"there": self.there.figures(), "back": self.back.figures()}
-
-
-def connections_of(node: SimulatedNode) -> list[Connection]:
-    return [resident for resident in node.node.router.residents.values() if isinstance(resident, Connection)]
-
-
-def waiting_in(node: SimulatedNode) -> list[Message]:
-    """What waits in a node for a connection, or for its turn."""
-    held = [message for connection in connections_of(node) for message in connection.waiting]
-    return held + [envelope.message for origin in node.node.router.round for envelope, _ in origin.queue]
-
-
-def sessions_of(node: SimulatedNode) -> list[Session]:
-    found: dict[int, Session] = {}
-    for resident in node.node.router.residents.values():
-        if isinstance(resident, SessionWorker):
-            found[id(resident)] = resident.session
-    return list(found.values())

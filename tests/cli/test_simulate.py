@@ -41,6 +41,22 @@ def test_all_types_as_a_table(profile: str) -> None:
     assert all("two-sided" in name for name in missing) and bool(missing) is (profile == "ockam")  # noqa: PT018
 
 
+def test_a_session_over_another() -> None:
+    arguments = ("simulate", "--over", "implicit-transient", "--steps", "100")
+    rows = json.loads(invoke(*arguments, "--json").stdout)["runs"]
+    assert [row["type"] for row in rows] == [kind.name for kind in TYPES if "two-sided" not in kind.name]
+    assert {row["over"] for row in rows} == {"implicit-transient"}
+    assert "explicit-transient over implicit-transient" in invoke(*arguments).stdout
+
+
+def test_a_trace_of_layers_is_replayed_and_is_a_behaviour_of_the_specification(tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    arguments = ("--type", "explicit-persistent-one-sided", "--over", "implicit-transient")
+    assert invoke("simulate", *arguments, "--steps", "500", "--trace", str(path)).exit_code == 0
+    assert invoke("replay", str(path)).exit_code == 0
+    assert invoke("validate", str(path)).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -48,6 +64,10 @@ def test_all_types_as_a_table(profile: str) -> None:
         (["--faults", "drap"], "Did you mean drop?"),
         (["--profile", "noise"], "ockam, generation"),
         (["--type", "explicit-persistent-two-sided", "--profile", "ockam"], "needs generations"),
+        (["--over", "implicit-transeint"], "Did you mean implicit-transient?"),
+        (["--over", "explicit-persistent-two-sided"], "explicit-persistent-two-sided is two-sided"),
+        (["--over", "implicit-transient", "--type", "implicit-persistent-two-sided"], "is two-sided"),
+        (["--over", "implicit-transient", "--profile", "ockam"], "carries no routes"),
     ],
 )
 def test_what_is_unknown_is_said_with_the_options(arguments: list[str], told: str) -> None:

@@ -32,11 +32,12 @@ from ockam_fsm.runtime.node.workers import Context, echo
 from ockam_fsm.runtime.session.effects import Cause
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
 from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.simulation.contents import sessions_of
 from ockam_fsm.simulation.faults import ALL, CHANCES, NO_FAULTS, RATES, Faults
 from ockam_fsm.simulation.monitors import Broken, Monitor, WatchedSession, mark, mark_of
 from ockam_fsm.simulation.network import SimulatedNetwork, SimulatedNode, tcp
 from ockam_fsm.simulation.runs import replay, simulate, write_trace
-from ockam_fsm.simulation.workload import Setup, Simulation, sessions_of
+from ockam_fsm.simulation.workload import Setup, Simulation
 
 COMBINATIONS = [
     (kind, profile)

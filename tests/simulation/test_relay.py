@@ -11,10 +11,11 @@ from ockam_fsm.runtime.node import relay
 from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.session.config import SessionConfig
+from ockam_fsm.simulation.contents import sessions_of
 from ockam_fsm.simulation.faults import NO_FAULTS, Faults
 from ockam_fsm.simulation.monitors import Monitor
 from ockam_fsm.simulation.network import SimulatedNetwork, SimulatedNode, tcp
-from ockam_fsm.simulation.workload import DURATIONS, HOST, sessions_of
+from ockam_fsm.simulation.workload import DURATIONS, HOST
 
 HUB = (tcp("r"), local("relay"))
 CONTACT, OUTER = local("contact"), local("outer")

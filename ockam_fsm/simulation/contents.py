@@ -1,0 +1,28 @@
+"""What is in a simulated node: its connections, its sessions, and the messages that wait there."""
+
+from __future__ import annotations
+
+from ockam_fsm.runtime.encoding.message import Message
+from ockam_fsm.runtime.node.connections import Connection
+from ockam_fsm.runtime.node.session_workers import SessionWorker
+from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.simulation.network import SimulatedNode
+
+
+def connections_of(node: SimulatedNode) -> list[Connection]:
+    return [resident for resident in node.node.router.residents.values() if isinstance(resident, Connection)]
+
+
+def waiting_in(node: SimulatedNode) -> list[Message]:
+    """What waits in a node for a connection, or for its turn."""
+    held = [message for connection in connections_of(node) for message in connection.waiting]
+    return held + [envelope.message for origin in node.node.router.round for envelope, _ in origin.queue]
+
+
+def sessions_of(node: SimulatedNode) -> list[Session]:
+    """Each session once, whatever addresses lead to it."""
+    found: dict[int, Session] = {}
+    for resident in node.node.router.residents.values():
+        if isinstance(resident, SessionWorker):
+            found[id(resident)] = resident.session
+    return list(found.values())
