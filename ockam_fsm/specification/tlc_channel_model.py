@@ -21,7 +21,7 @@ from ockam_fsm.checking.sessions.known_bad import wrong_channels
 from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.secure_worlds import SECURE_TYPES, among_strangers, secure
 from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER
-from ockam_fsm.checking.sessions.symbolic_channel import SymbolicProfile
+from ockam_fsm.checking.sessions.symbolic_channel import SYMBOLIC, SymbolicProfile
 from ockam_fsm.checking.sessions.worlds import config_of
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
@@ -123,13 +123,15 @@ def _recovery() -> Iterator[TlcChannelModel]:
     worlds = {f"secure {kind.name}": narrow(kind) for kind in SECURE_TYPES}
     worlds[f"strangers {EXPLICIT_TRANSIENT.name}"] = among_strangers(config_of(EXPLICIT_TRANSIENT))
     for name, world in worlds.items():
-        about = f"{world.title}: what must remain possible, under fairness"
-        yield TlcChannelRecovery(f"recovery {name}", about, world, RECOVERY)
+        about = f"{world.title}: what must remain possible, under fairness, and what holds always"
+        yield TlcChannelRecovery(f"recovery {name}", about, world, (*CLAIMS, *RECOVERY))
 
 
 def narrow(kind: SessionType) -> World:
-    """The world `secure` with one message under way, and no duplicates: temporal claims are searched in memory."""
-    return replace(secure(config_of(kind)), network=Network("unordered", 1, ("drop",)))
+    """The world `secure` with one message under way, and no duplicates: temporal claims are searched in memory. The
+    window follows no loss, so that one is enough to make an end deaf to what comes after it."""
+    world = secure(config_of(kind), replace(SYMBOLIC, lost=0))
+    return replace(world, network=Network("unordered", 1, ("drop",)))
 
 
 def _known_bad() -> Iterator[TlcChannelModel]:

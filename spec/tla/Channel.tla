@@ -441,28 +441,34 @@ Duplicate(message) ==
     /\ Arrive(message, network)
 
 \* What a stranger says arrives at once, at any time and any number of times. He makes up
-\* what needs no keys of others. He brings the initiator what was answered to its other
-\* attempt, and each end what it has said itself, near the window and Far ahead of it.
+\* what needs no keys of others. He brings each end what its peer has said in another
+\* handshake, and what it has said itself, near the window and Far ahead of it.
 Far == 9
 Sealed(at, starter, answerer, own) ==
     {Talk(at, starter, answerer, author, nonce, "data") :
         author \in {own, "stranger"}, nonce \in {0, Far}}
 SaidToInitiator(number) ==
     LET key == KeyOf(number)
+        other == KeyOf(3 - number)
         responder == ResponderEnd(number)
     IN  {Message(key, "answer", key, Stranger, "stranger"),
-         Message(key, "answer", KeyOf(3 - number), responder, "responder")}
+         Message(key, "answer", other, responder, "responder"),
+         Talk(key, other, responder, "responder", 0, "data")}
         \union Sealed(key, key, responder, "initiator")
-SaidToResponder(responder, key) ==
-    {Message(responder, "confirmation", Stranger, responder, "stranger"),
-     Message(responder, "answer", key, responder, "responder")}
-    \union Sealed(responder, key, responder, "responder")
+SaidToResponder(number, key) ==
+    LET responder == ResponderEnd(number)
+        other == ResponderEnd(3 - number)
+    IN  {Message(responder, "confirmation", Stranger, responder, "stranger"),
+         Message(responder, "confirmation", key, other, "initiator"),
+         Talk(responder, key, other, "initiator", 0, "data"),
+         Message(responder, "answer", key, responder, "responder")}
+        \union Sealed(responder, key, responder, "responder")
 SaidAtDoor == {Talk(Door, KeyOf(1), ResponderEnd(1), "initiator", 0, "data")}
 Said ==
     IF Strangers = 0 THEN {}
     ELSE SaidAtDoor
          \union UNION {SaidToInitiator(number) : number \in {1, 2}}
-         \union UNION {SaidToResponder(ResponderEnd(one), KeyOf(number)) : one \in {1, 2}, number \in {1, 2}}
+         \union UNION {SaidToResponder(number, KeyOf(attempt)) : number \in {1, 2}, attempt \in {1, 2}}
 First == Message(Door, "hello", Stranger, Nobody, "stranger")
 
 Hear(message) ==

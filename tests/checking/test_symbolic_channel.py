@@ -13,15 +13,18 @@ import pytest
 
 from ockam_fsm.checking.sessions.secure_worlds import said_to_initiator, said_to_responder, secure_worlds
 from ockam_fsm.checking.sessions.symbolic_channel import (
+    CONFIRMATION,
     HELLO,
     STRANGER,
     SYMBOLIC,
     Negotiating,
     Open,
     SymbolicProfile,
+    Term,
     overheard,
     term_of,
 )
+from ockam_fsm.checking.sessions.symbolic_channel import TALK as TALK_TERM
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import Route, local
@@ -189,6 +192,31 @@ def test_a_stranger_says_every_kind_of_term() -> None:
     assert {term.message for term in terms} == {2, 3, 4}
     assert {term.author for term in terms} == {"initiator", "responder", STRANGER}
     assert all(overheard(payload) is not None for payload in said)
+
+
+def test_a_stranger_brings_what_differs_from_the_expected_in_one_respect() -> None:
+    starter, answerer = b"initiator0/1iw", b"responder0.1/1iw"
+    authentic = {
+        (CONFIRMATION, "initiator", answerer),
+        (TALK_TERM, "initiator", answerer),
+        (TALK_TERM, "responder", starter),
+    }
+    expected = {Term(message, starter, answerer, author): reader for message, author, reader in authentic}
+    seen = set()
+    for packet in (*said_to_initiator(), *said_to_responder()):
+        said = term_of(packet.message.payload)
+        assert said is not None
+        for term, reader in expected.items():
+            fields = [name for name in ("starter", "answerer", "author") if getattr(said, name) != getattr(term, name)]
+            if packet.message.onward_route[0].value == reader and (said.message, said.nonce) == (term.message, 0):
+                seen.add((term.message, term.author, *fields))
+    assert {
+        (CONFIRMATION, "initiator", "answerer"),
+        (TALK_TERM, "initiator", "answerer"),
+        (TALK_TERM, "initiator", "author"),
+        (TALK_TERM, "responder", "starter"),
+        (TALK_TERM, "responder", "author"),
+    } <= seen
 
 
 def test_every_world_of_a_channel_has_what_a_channel_promises() -> None:

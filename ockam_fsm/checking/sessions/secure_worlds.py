@@ -83,20 +83,26 @@ def _first() -> Packet:
 
 def said_to_initiator() -> Iterator[Packet]:
     """What arrives at the addresses of the first two attempts: answers in the stranger's name, what the responder has
-    answered to others, what this end has said itself, and what is sealed with keys of the stranger's own."""
+    said to the other attempt, what this end has said itself, and what is sealed with keys of the stranger's own."""
     for number, other in ((1, 2), (2, 1)):
         starter, spawned = f"initiator0/{number}iw".encode(), f"responder0.{number}/1iw".encode()
+        elsewhere = f"initiator0/{other}iw".encode()
         yield _packet(starter, _answer(starter, b"stranger/1iw", STRANGER))
-        yield _packet(starter, _answer(f"initiator0/{other}iw".encode(), spawned, RESPONDER))
+        yield _packet(starter, _answer(elsewhere, spawned, RESPONDER))
+        yield _packet(starter, Term(TALK, elsewhere, spawned, RESPONDER, plaintext=_DATA))
         yield from _in_open_channel(starter, starter, spawned, INITIATOR)
 
 
 def said_to_responder() -> Iterator[Packet]:
-    """The same at the host's address, and at those of the first two responders, whichever handshake they are in."""
+    """The same at the host's address, and at those of the first two responders, whichever handshake they are in. A copy
+    of a first message makes a second responder for one key, and what was said to one of them reaches the other."""
     yield _packet(HOST_ADDRESS.value, Term(TALK, b"initiator0/1iw", b"responder0.1/1iw", INITIATOR, plaintext=_DATA))
     for number, spawn in product((1, 2), (1, 2)):
         starter, spawned = f"initiator0/{number}iw".encode(), f"responder0.{spawn}/1iw".encode()
+        elsewhere = f"responder0.{3 - spawn}/1iw".encode()
         yield _packet(spawned, Term(CONFIRMATION, b"stranger/1iw", spawned, STRANGER))
+        yield _packet(spawned, Term(CONFIRMATION, starter, elsewhere, INITIATOR))
+        yield _packet(spawned, Term(TALK, starter, elsewhere, INITIATOR, plaintext=_DATA))
         yield _packet(spawned, _answer(starter, spawned, RESPONDER))
         yield from _in_open_channel(spawned, starter, spawned, RESPONDER)
 

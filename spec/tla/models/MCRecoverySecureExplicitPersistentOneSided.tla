@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_channel_model.py; edit that
 ----------------------------- MODULE MCRecoverySecureExplicitPersistentOneSided ------------------------------
-\* explicit-persistent-one-sided, secure: what must remain possible, under fairness
+\* explicit-persistent-one-sided, secure: what must remain possible, under fairness, and what holds always
 EXTENDS ChannelRecovery
 
 Initiator == INSTANCE ExplicitPersistentOneSidedInitiator
