@@ -7,15 +7,20 @@
     settle(i, r)            messages travel, both ways, until none is left
 
 The cores are the real ones. Each end has a clock of its own, since timers may be late or early relative to each other.
+What happens is recorded: a test that fails shows it as a sequence chart (`recording.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
+from ockam_fsm.projections.sequence import MomentKind
 from ockam_fsm.runtime.encoding.message import TCP, Address, Message, Route, local
 from ockam_fsm.runtime.session.commands import (
     AnyTimer,
@@ -38,6 +43,7 @@ from ockam_fsm.runtime.session.link import Purpose
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.runtime.session.signals import Signal
+from tests.recording import OUTSIDE, RECORDING, Participant
 
 HOST, CONTACT = local("host"), local("contact")
 HOP_TO_RESPONDER, HOP_TO_INITIATOR = Address(TCP, b"r:4000"), Address(TCP, b"i:4000")
@@ -65,6 +71,7 @@ class End:
 
     def __init__(self, core: Session | Host) -> None:
         self.core = core
+        self.participant = Participant("initiator" if isinstance(core, Session) else "host")
         self.clock_seconds = 0.0
         self.timers: dict[tuple[Key, AnyTimer], float] = {}
         self.outbox: list[Message] = []
@@ -75,6 +82,10 @@ class End:
     def session(self) -> Session:
         """The session; at a host, the newest."""
         return self.core if isinstance(self.core, Session) else list(self.core.sessions.values())[-1]
+
+    @property
+    def profile(self) -> Profile:
+        return self.core.settings.profile if isinstance(self.core, Session) else self.core.profile
 
     @property
     def state(self) -> State:
@@ -103,19 +114,21 @@ class End:
     def of(self, kind: type[K]) -> list[K]:
         return [command for command in self.log if isinstance(command, kind)]
 
-    def order(self, order: Callable[[Session], list[Command]]) -> None:
-        """What the application or the layer below tells the session."""
-        if isinstance(self.core, Session):
-            self.perform([(None, command) for command in order(self.core)])
-        else:
-            self.perform(self.core.order(next(reversed(self.core.sessions)), order))
+    def order(self, order: Callable[[Session], list[Command]], called: str = "") -> None:
+        """What the application or the layer below tells the session; `called` in a chart, if it has no name."""
+        RECORDING.add(MomentKind.ORDER, self.participant, called or order.__name__)
+        with self._recorded():
+            if isinstance(self.core, Session):
+                self.perform([(None, command) for command in order(self.core)])
+            else:
+                self.perform(self.core.order(next(reversed(self.core.sessions)), order))
 
     def send(self, payload: bytes, *onward: Address) -> None:
-        self.order(lambda session: session.send(Outgoing(payload, onward)))
+        self.order(lambda session: session.send(Outgoing(payload, onward)), f"send {_text(payload)}")
 
     def request(self, identifier: str, **options: Any) -> None:
         outgoing = Outgoing(identifier.encode())
-        self.order(lambda session: session.request(identifier, outgoing, **options))
+        self.order(lambda session: session.request(identifier, outgoing, **options), f"request {identifier}")
 
     def reply(self, payload: bytes) -> None:
         """The application answers what was delivered last, as Ockam does: along its return route."""
@@ -125,11 +138,32 @@ class End:
         else:
             self.outbox.append(Message(back, (), payload))
 
-    def receive(self, message: Message) -> None:
-        if isinstance(self.core, Session):
-            self.perform([(None, command) for command in self.core.receive(message)])
-        else:
-            self.perform(self.core.receive(message))
+    def receive(self, message: Message, sender: Participant = OUTSIDE) -> None:
+        RECORDING.add(MomentKind.MESSAGE, sender, lambda: called(message, self.profile), self.participant)
+        with self._recorded():
+            if isinstance(self.core, Session):
+                self.perform([(None, command) for command in self.core.receive(message)])
+            else:
+                self.perform(self.core.receive(message))
+
+    @contextmanager
+    def _recorded(self) -> Iterator[None]:
+        """One step of the core: its state, and what became a dead letter."""
+        before, done = self._states(), len(self.log)
+        try:
+            yield
+        except LocalSessionError as refused:
+            RECORDING.add(MomentKind.NOTE, self.participant, f"refused: {refused}")
+            raise
+        finally:
+            for command in self.log[done:]:
+                if isinstance(command, DeadLetter):
+                    RECORDING.add(MomentKind.NOTE, self.participant, f"dead letter: {command.reason}")
+            RECORDING.state(self.participant, before, self._states())
+
+    def _states(self) -> str:
+        sessions = [self.core] if isinstance(self.core, Session) else self.core.sessions.values()
+        return " + ".join(session.state.name for session in sessions)
 
     def perform(self, owned: list[Owned]) -> None:
         for key, command in owned:
@@ -149,10 +183,13 @@ class End:
                     self.addresses.remove(address)
 
     def fire(self, key: Key, timer: AnyTimer) -> None:
-        if isinstance(self.core, Session):
-            self.perform([(None, command) for command in self.core.fire(timer)])
-        else:
-            self.perform(self.core.fire(key, timer))
+        name = f"request {timer.request}" if isinstance(timer, RequestTimer) else timer.value
+        RECORDING.add(MomentKind.TIMER, self.participant, f"{name}, at {self.clock_seconds:g} s")
+        with self._recorded():
+            if isinstance(self.core, Session):
+                self.perform([(None, command) for command in self.core.fire(timer)])
+            else:
+                self.perform(self.core.fire(key, timer))
 
 
 # The five verbs -------------------------------------------------------------------------------------------------------
@@ -173,13 +210,15 @@ def open_pair(
 def transfer(sender: End, receiver: End, position: int = 0) -> Message:
     """The next message of `sender` arrives (or the one at `position`: it overtakes)."""
     message = sender.outbox.pop(position)
-    receiver.receive(_travelled(message))
+    receiver.receive(_travelled(message), sender.participant)
     return message
 
 
 def drop(sender: End, count: int = 1) -> None:
     """The next messages of `sender` are lost."""
     assert len(sender.outbox) >= count, "there is nothing to lose"
+    for message in sender.outbox[:count]:
+        RECORDING.add(MomentKind.NOTE, sender.participant, f"lost: {called(message, sender.profile)}")
     del sender.outbox[:count]
 
 
@@ -271,3 +310,20 @@ def said(message: Message, profile: Profile = GENERATION) -> Signal:
     if profile is OCKAM and message.onward_route[-1].value.endswith(b"h"):
         place = Place.HANDSHAKE
     return profile.decode(message.payload, place, message.return_route)
+
+
+def called(message: Message, profile: Profile) -> str:
+    """What a message says, for a chart."""
+    if not message.onward_route:
+        return "a message to nowhere"
+    try:
+        signal = said(message, profile)
+    except RemoteSessionError:
+        return f"{len(message.payload)} bytes"
+    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(signal).__name__).lower()
+    told = (getattr(signal, name, None) for name in ("generation", "number", "payload", "reason"))
+    return " ".join([kind, *(_text(one) if isinstance(one, bytes) else str(one) for one in told if one is not None)])
+
+
+def _text(payload: bytes) -> str:
+    return payload.decode("utf-8", "backslashreplace")

@@ -27,6 +27,11 @@ def to_text(chart: Chart) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
+def attach(chart: Chart, error: BaseException) -> None:
+    """Add `chart` to `error` as a note: Python prints it below the message, and so do pytest and Hypothesis."""
+    error.add_note(f"What happened before:\n\n{to_text(chart)}")
+
+
 class _Drawing:
     def __init__(self, chart: Chart) -> None:
         self.chart = chart

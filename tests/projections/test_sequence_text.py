@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
+
 import pytest
 
 from ockam_fsm.projections.sequence import Chart, Moment, MomentKind
-from ockam_fsm.projections.sequence_text import to_text
+from ockam_fsm.projections.sequence_text import attach, to_text
 
 MOMENTS = (
     Moment(MomentKind.STATE, "a", "IDLE"),
@@ -59,3 +61,10 @@ def test_a_participant_alone_has_its_remarks_to_the_right() -> None:
 def test_columns_are_wide_enough_for_every_label(label: str) -> None:
     drawn = lines(Chart("x", "X", "x", ("a", "b"), (Moment(MomentKind.MESSAGE, "a", label, "b"),)))
     assert f" {label} " in drawn[1]
+
+
+def test_an_error_with_a_chart_shows_it_wherever_it_is_printed() -> None:
+    chart, error = Chart("x", "X", "x", ("a", "b"), MOMENTS), AssertionError("two are not three")
+    attach(chart, error)
+    printed = "".join(traceback.format_exception_only(error))
+    assert printed == f"AssertionError: two are not three\nWhat happened before:\n\n{to_text(chart)}\n"

@@ -19,7 +19,9 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from ockam_fsm.checking.actors import CORRUPT, Deliver, Disabled, Envelope, Fault, Fire, Order, Outbox
 from ockam_fsm.checking.actors import Event as Happening
+from ockam_fsm.checking.naming import spoken
 from ockam_fsm.checking.properties import Kind, Property, Step
+from ockam_fsm.checking.sessions.charts import control
 from ockam_fsm.checking.sessions.properties import conduct, recoverability, safety
 from ockam_fsm.checking.sessions.session_actors import (
     CLOSE,
@@ -40,6 +42,8 @@ from ockam_fsm.checking.sessions.session_actors import (
 )
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, SessionType
+from ockam_fsm.projections.sequence import MomentKind
+from tests.recording import RECORDING, Participant
 from tests.stateful.ends import WatchedSetting, judge, watched_config
 
 IN_FLIGHT = 8
@@ -90,6 +94,7 @@ class PairWalk:
         outs = {name: Outbox(name) for name in self.actors}
         states: dict[str, Any] = {name: actor.start(outs[name]) for name, actor in self.actors.items()}
         self.ends = Ends(states, {name: frozenset(out.timers) for name, out in outs.items()})
+        self.participants = {name: Participant(name) for name in self.actors}
         self.step(INITIATOR, Order(OPEN if self.kind.creation is Creation.EXPLICIT else SEND))
 
     def take(self, move: str, which: int) -> None:
@@ -126,7 +131,9 @@ class PairWalk:
         envelope = open_to[which % len(open_to)]
         if move != "duplicate":
             self._remove(envelope)
-        if move != "drop":
+        if move == "drop":
+            self._record(MomentKind.LOST, envelope.sender, spoken(envelope.payload), envelope.receiver)
+        else:
             payload = CORRUPT if move == "corrupt" else envelope.payload
             self.step(envelope.receiver, Deliver(payload, envelope.sender))
 
@@ -145,12 +152,28 @@ class PairWalk:
         except Disabled:
             return False
         self.steps += 1
+        self._happened(name, happening)
+        RECORDING.state(self.participants[name], control(before), control(after))
         ends.states[name], ends.timers[name] = after, frozenset(out.timers)
         ends.in_flight = (*ends.in_flight, *out.sent)
         step = Step(name, before, happening, after, timers, ends.timers[name], tuple(out.sent), tuple(out.records))
         judge(step, self.properties, self.how)
         self._judge_state()
         return True
+
+    def _happened(self, name: str, happening: Happening) -> None:
+        match happening:
+            case Deliver(payload, sender):
+                self._record(MomentKind.MESSAGE, sender, spoken(payload), name)
+            case Fire(timer):
+                self._record(MomentKind.TIMER, name, spoken(timer))
+            case Order(order):
+                self._record(MomentKind.ORDER, name, spoken(order))
+            case Fault(fault):
+                self._record(MomentKind.NOTE, name, spoken(fault).replace("-", " "))
+
+    def _record(self, kind: MomentKind, who: str, label: str, whom: str = "") -> None:
+        RECORDING.add(kind, self.participants[who], label, self.participants.get(whom))
 
     def _judge_state(self) -> None:
         for one in self.properties:
@@ -176,7 +199,8 @@ class PairWalk:
             return
         for early in range(PATIENCE):
             self.ends = found.copy()
-            came_true = any(one.predicate(*self._states(one)) for _ in self._healing(early))
+            with RECORDING.paused():
+                came_true = any(one.predicate(*self._states(one)) for _ in self._healing(early))
             self.ends = found
             if came_true:
                 return
