@@ -22,7 +22,8 @@ need = command -v $(1) >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get
   { echo "$(1) is not installed. Install the packages: $(2)." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint test-all nightly newest constraints spec spin kafka interop bench mutants kit-mutants code-mutants fuzz attack clean
+.PHONY: help demo test lint test-all nightly newest constraints release spec spin kafka interop bench mutants kit-mutants \
+  code-mutants fuzz attack clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +48,11 @@ $(VENV)/.all: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing ockam_fsm with its tests and the fast back ends ..."
 	@$(PIP) -e '.[dev,fast,spec]'
 	@touch $@ $(VENV)/.dev $(VENV)/.demo
+
+$(VENV)/.release: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing what builds and checks a release ..."
+	@$(PIP) -e '.[release]'
+	@touch $@
 
 $(VENV)/.kafka: pyproject.toml constraints.txt | $(VENV)/.dev
 	@echo "Installing the client of Kafka ..."
@@ -98,6 +104,20 @@ constraints: $(VENV)/.dev ## write constraints.txt again: the newest versions th
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --all-extras --upgrade --no-header --no-annotate --output-file constraints.txt pyproject.toml
 
+release: $(VENV)/.release ## build dist/ (sdist, wheel), check both, and use the wheel in an empty environment; uploads nothing
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	@set -e; dist=$(CURDIR)/dist; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; unset PYTHONPATH; \
+	  echo "Installing the wheel into an empty environment ..."; \
+	  $(PYTHON) -m venv "$$work/env"; \
+	  "$$work/env/bin/python" -m pip --disable-pip-version-check install --quiet --constraint constraints.txt "$$dist"/*.whl; \
+	  tar -xzf "$$dist"/*.tar.gz -C "$$work" --strip-components=1 --wildcards '*/examples/conformance/adapter.py'; \
+	  cd "$$work"; \
+	  env/bin/ockam-fsm check explicit-transient; \
+	  env/bin/ockam-fsm conform --pipe 'env/bin/python examples/conformance/adapter.py' --type explicit-transient; \
+	  echo "Works from the wheel alone:"; ls "$$dist"
+
 spec: $(VENV)/.all ## TLC on every model of spec/tla, compared with its pins
 	@$(call need,java,openjdk-17-jre-headless)
 	$(BIN)/ockam-fsm spec
@@ -143,4 +163,4 @@ bench: $(VENV)/.all ## the figures of benchmarks/README.md
 	$(BIN)/python -m benchmarks.channels
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .venv-newest .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-newest dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
