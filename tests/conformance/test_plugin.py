@@ -11,8 +11,9 @@ import pytest
 CONFTEST = """
 import pytest
 from ockam_fsm.conformance import Effort, Report, check_responder, our_end
-from ockam_fsm.conformance.report.findings import Expected, Finding, Severity, Verdict
+from ockam_fsm.conformance.report.findings import Expected, Finding, Reproduction, Severity, Verdict
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
+from ockam_fsm.projections.sequence import Chart, Moment, MomentKind
 
 pytest_plugins = ["ockam_fsm.conformance.pytest_plugin"]
 
@@ -22,8 +23,10 @@ def conformance_report():
 """
 PASSING = "return check_responder(our_end, [EXPLICIT_TRANSIENT], effort=Effort(examples=0))"
 FAILING = """
+    hello = Moment(MomentKind.MESSAGE, "kit", "hello 1i", "target")
+    shown = Reproduction(Chart("reproduction", "X", "x", ("kit", "target"), (hello,)))
     found = [
-        Finding("4.7", "one", Verdict.FAIL, Severity.LIVENESS, "no keepalive comes"),
+        Finding("4.7", "one", Verdict.FAIL, Severity.LIVENESS, "no keepalive comes", shown),
         Finding("4.1", "two", Verdict.FAIL, Severity.SECURITY, "short addresses"),
         Finding("3.9", "three", Verdict.INCONCLUSIVE, Severity.LIVENESS, "it was gone"),
     ]
@@ -50,6 +53,7 @@ def test_a_passing_report_is_passing_tests(tmp_path: Path) -> None:
 def test_a_failing_clause_is_a_failing_test(tmp_path: Path) -> None:
     said = outcome(tmp_path, FAILING)
     assert "no keepalive comes" in said
+    assert "│──── hello 1i ────▶│" in said, "the chart of what led to it"
     assert "spec/sessions.md#47-keepalives" in said
     assert "2 failed" in said
     assert "1 xfailed" in said
