@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from ockam_fsm.net.node import TcpNode
     from ockam_fsm.net.observability import Metrics
     from ockam_fsm.net.pipes import Pipe, pipe_receiver, pipe_spawner
+    from ockam_fsm.net.routes import parse_route
     from ockam_fsm.net.session import TcpSession
     from ockam_fsm.net.streams.consumer import StreamConsumer
     from ockam_fsm.net.streams.publisher import Kept, StreamPublisher
@@ -152,6 +153,7 @@ __all__ = [
     "echo",
     "hop",
     "local",
+    "parse_route",
     "pipe_receiver",
     "pipe_spawner",
     "secure_profile",
@@ -184,6 +186,7 @@ _ON_FIRST_USE = {
     "TrustEveryone": "secure.trust",
     "TrustIdentifiers": "secure.trust",
     "TrustPolicy": "secure.trust",
+    "parse_route": "net.routes",
     "pipe_receiver": "net.pipes",
     "pipe_spawner": "net.pipes",
     "secure_profile": "net.secure.channels",
