@@ -1,7 +1,8 @@
 """What all commands share: the application, its consoles, and how it says no.
 
 Rule 1: standard output is for results, standard error for everything else; `--json` prints one JSON object and nothing
-        else, so that it can be piped.
+        else, so that it can be piped. An error is one JSON object then, too: {"error", "remedy", "exit_code"}, on one
+        line of standard error.
 Rule 2: colours are for terminals. Piped output has no colour codes, and NO_COLOR is honoured.
 Rule 3: an error states the fact, the options and the remedy. Exit codes: 0 holds, 1 refuted or different, 2 usage,
         undetermined, or output that cannot be written, 130 interrupted, 141 nothing reads the output any more.
@@ -52,6 +53,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 class Commands(TyperGroup):
     """Imports the module of a command when the command is named: all of them take three times as long as most need."""
+
+    wants_json = False
+    """Whether this call has `--json`: its errors are JSON then, those of usage too (Rule 1)."""
+
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> Any:
+        Commands.wants_json = "--json" in args
+        return super().make_context(info_name, args, *rest, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.TyperException as error:
+            wrong: Any = error
+            if not (Commands.wants_json and hasattr(wrong, "format_message")):  # it has one if it is of usage
+                raise
+            fail(wrong.format_message(), "`--help` after the command explains it.")
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
@@ -177,10 +194,31 @@ def document(text: str) -> None:
 
 def fail(fact: str, remedy: str = "", code: int = USAGE) -> NoReturn:
     """Say on standard error what is wrong and what to do, and leave with `code`."""
-    err().print(Text.assemble(("error: ", "bold red"), fact), soft_wrap=True)
-    if remedy:
-        err().print(Text(remedy), soft_wrap=True)
+    _say_error(fact, remedy, code)
     raise typer.Exit(code)
+
+
+def _say_error(fact: str, remedy: str, code: int) -> None:
+    if Commands.wants_json:
+        print(json.dumps({"error": fact, "remedy": remedy, "exit_code": code}), file=sys.stderr, flush=True)
+        return
+    _say("error: ", "bold red", fact, remedy)
+
+
+def warn(fact: str, remedy: str) -> None:
+    """Say on standard error what is probably a mistake; the command goes on."""
+    if Commands.wants_json:
+        print(json.dumps({"warning": fact, "remedy": remedy}), file=sys.stderr, flush=True)
+    else:
+        _say("warning: ", "bold yellow", fact, remedy)
+
+
+def _say(kind: str, style: str, fact: str, remedy: str) -> None:
+    """A terminal breaks lines between words; in a pipe a line stays one."""
+    console = err()
+    for text in (Text.assemble((kind, style), fact), Text(remedy)):
+        if text.plain:
+            console.print(text, soft_wrap=not console.is_terminal)
 
 
 def defect(error: Exception) -> int:
@@ -189,22 +227,23 @@ def defect(error: Exception) -> int:
         traceback.print_exception(error)
         return USAGE
     if isinstance(error, OSError):
-        err().print(f"error: {error.filename or 'input or output'}: {error.strerror or error}.", soft_wrap=True)
+        _say_error(f"{error.filename or 'input or output'}: {error.strerror or error}.", "", USAGE)
         return USAGE
     place = traceback.extract_tb(error.__traceback__)[-1]
     what = f"{type(error).__name__}: {str(error)[:1000]} ({Path(place.filename).name}, line {place.lineno})"
-    err().print(Text.assemble(("error: ", "bold red"), what), soft_wrap=True)
-    err().print(f"This is a defect of ockam-fsm. {TRACEBACK}=1 shows where; please report it.", soft_wrap=True)
+    _say_error(what, f"This is a defect of ockam-fsm. {TRACEBACK}=1 shows where; please report it.", USAGE)
     return USAGE
 
 
-MOST_LISTED = 40
+MOST_LISTED = 12
 
 
-def unknown(what: str, given: str, options: Iterable[str]) -> NoReturn:
-    """`given` is none of `options`: list them, as far as anybody would read that, and name the closest."""
+def unknown(what: str, given: str, options: Iterable[str], rest: str = "") -> NoReturn:
+    """`given` is none of `options`: list them, as far as anybody would read that, and name the closest. `rest`: the
+    command that lists all of them."""
     known = list(options)
     close = get_close_matches(given.lower(), known, n=1, cutoff=0.4)
     question = f" Did you mean {close[0]}?" if close else ""
     more = f" and {len(known) - MOST_LISTED} more" if len(known) > MOST_LISTED else ""
+    more += f" ({rest} lists them)" if more and rest else ""
     fail(f"there is no {what} {given!r}.{question}", f"Known: {', '.join(known[:MOST_LISTED])}{more}.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.table import Table
 
 from ockam_fsm.cli.app import JsonOption, command, out, print_json
@@ -13,18 +14,38 @@ from ockam_fsm.specification.machine_index import catalogue
 
 
 @command
-def types(as_json: JsonOption = False) -> None:
+def types(
+    worlds: Annotated[
+        bool, typer.Option("--worlds", help="List instead what `check` and `replay` know, a name on each line.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """List the six session types and the other machines.
 
     Examples:
 
     * `ockam-fsm types`
+    * `ockam-fsm types --worlds  # worlds, then known-bad machines`
     * `ockam-fsm types --json`
     """
-    if as_json:
+    if worlds:
+        _list_worlds(as_json)
+    elif as_json:
         print_json({"types": [_facts(pair) for pair in catalogue().pairs], "others": _others()})
     else:
         out().print(_table())
+
+
+def _list_worlds(as_json: bool) -> None:
+    from ockam_fsm.cli.shared.world_index import ours
+
+    if as_json:
+        bad = {name: one.rejected_by for name, one in ours().items() if one.rejected_by}
+        print_json({"worlds": [name for name in ours() if name not in bad], "known_bad": bad})
+        return
+    for name, one in ours().items():
+        remark = f"  # known-bad: {one.rejected_by} rejects it" if one.rejected_by else ""
+        print(f"{name}{remark}")
 
 
 def _facts(pair: Pair) -> dict[str, Any]:

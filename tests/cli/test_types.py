@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from ockam_fsm.cli import COMMANDS, app, types
-from ockam_fsm.cli.app import OK, USAGE
+from ockam_fsm.cli.app import MOST_LISTED, OK, USAGE
+from ockam_fsm.cli.shared.world_index import ours
 from ockam_fsm.machines import MACHINES, TYPES
 
 RUN = CliRunner()
@@ -59,6 +60,39 @@ def test_wrong_usage_is_2_and_goes_to_standard_error() -> None:
         result = RUN.invoke(app, arguments)
         assert (result.exit_code, result.stdout) == (USAGE, "")
         assert result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fact"),
+    [
+        (["nonsense"], "No such command 'nonsense'."),
+        (["types", "--nonsense"], "No such option: --nonsense"),
+        (["show"], "Missing argument 'TYPE'."),
+        (["check", "no-generation", "--workers", "0"], "'--workers'"),
+        (["show", "no-such-type"], "there is no type 'no-such-type'."),
+        (["send", "tcp://127.0.0.1/echo", "x"], "HOST:PORT"),
+        (["replay", "no-generation", "99"], "99"),
+    ],
+)
+def test_errors_are_json_where_json_is_wanted(arguments: list[str], fact: str) -> None:
+    result = RUN.invoke(app, [*arguments, "--json"])
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (USAGE, "", 1)
+    error = json.loads(result.stderr)
+    assert (fact in error["error"], error["exit_code"]) == (True, USAGE)
+    assert error["remedy"]
+    assert not RUN.invoke(app, arguments).stderr.startswith("{")  # the wish does not outlive its call
+
+
+def test_a_long_list_of_names_is_short_and_says_what_lists_the_rest() -> None:
+    known = RUN.invoke(app, ["check", "nonsense"]).stderr.splitlines()[1]
+    assert known.startswith(f"Known: all, {TYPES[0].name}, ")
+    assert known.count(", ") == MOST_LISTED - 1
+    assert "more (ockam-fsm types --worlds lists them)" in known
+    listed = RUN.invoke(app, ["types", "--worlds"]).stdout.splitlines()
+    assert {line.split()[0] for line in listed} == set(ours())
+    assert f"{listed[-1].split()[0]}  # known-bad" in listed[-1]
+    data = json.loads(RUN.invoke(app, ["types", "--worlds", "--json"]).stdout)
+    assert [*data["worlds"], *data["known_bad"]] == list(ours())
 
 
 def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:

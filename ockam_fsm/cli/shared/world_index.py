@@ -27,6 +27,7 @@ from ockam_fsm.cli.app import fail, unknown
 from ockam_fsm.kernel.errors import DefinitionError
 
 ALL = "all"
+LISTED_BY = "ockam-fsm types --worlds"
 
 FromOption = Annotated[
     str, typer.Option("--from", metavar="MODULE:WORLD", help="A World of your own, in a Python module.")
@@ -77,7 +78,7 @@ def chosen(name: str, source: str) -> tuple[Candidate, ...]:
     of_type = tuple(candidate for candidate in known.values() if candidate.type == name)
     if not of_type:
         types = dict.fromkeys(candidate.type for candidate in known.values() if candidate.type)
-        unknown("world, type or known-bad machine", name, [ALL, *types, *known])
+        unknown("world, type or known-bad machine", name, [ALL, *types, *known], LISTED_BY)
     return of_type
 
 
@@ -86,7 +87,7 @@ def single(name: str, source: str) -> Candidate:
     if source:
         return from_module(source)
     if name not in ours():
-        unknown("world or known-bad machine", name, ours())
+        unknown("world or known-bad machine", name, ours(), LISTED_BY)
     return ours()[name]
 
 
