@@ -25,6 +25,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.secure.channels import secure_profile, stored_identity
 from ockam_fsm.net.streams.service import StreamService
@@ -35,7 +36,7 @@ from ockam_fsm.secure.channel import ChannelHandshake
 from ockam_fsm.secure.identity_store import MemoryIdentityStore
 from ockam_fsm.secure.noise import Handshake
 from ockam_fsm.secure.secret import KeyPair, Secret
-from ockam_fsm.secure.suite import NOISE, HandshakeRole
+from ockam_fsm.secure.suite import NOISE
 from ockam_fsm.secure.trust import TrustEveryone
 from ockam_fsm.storage.memory import MemoryStorage
 from ockam_fsm.tools.killed_process import KilledProcess, Reports
@@ -105,8 +106,7 @@ def handshakes() -> dict[str, Callable[[], None]]:
 
     def with_identities() -> None:
         asks, answers = (
-            ChannelHandshake(role, own, TrustEveryone(), _secret())
-            for role, own in zip(HandshakeRole, ours, strict=True)
+            ChannelHandshake(role, own, TrustEveryone(), _secret()) for role, own in zip(Role, ours, strict=True)
         )
         answers.read(asks.write(), now)
         asks.read(answers.write(), now)
@@ -114,7 +114,7 @@ def handshakes() -> dict[str, Callable[[], None]]:
 
     def noise_alone() -> None:
         asks, answers = (
-            Handshake(NOISE, role, pair, KeyPair(_secret())) for role, pair in zip(HandshakeRole, static, strict=True)
+            Handshake(NOISE, role, pair, KeyPair(_secret())) for role, pair in zip(Role, static, strict=True)
         )
         answers.read(asks.write())
         asks.read(answers.write())

@@ -7,8 +7,8 @@ Source: the discussion, "Session types"; spec/sessions.md section 2.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias, TypeVar
 
 from ockam_fsm.kernel import machine as kernel
 from ockam_fsm.kernel.errors import LocalSessionError
@@ -31,6 +31,7 @@ from ockam_fsm.machines.vocabulary import (
     State,
 )
 
+T = TypeVar("T")
 SessionMachine: TypeAlias = kernel.Machine[State, Event, Effect]
 
 EXPLICIT_TRANSIENT = SessionType(
@@ -62,31 +63,19 @@ TYPES: tuple[SessionType, ...] = (
 
 
 def session_type_of(name: SessionType | str) -> SessionType:
-    """A session type by its name, as `ockam-fsm types` prints it.
-
-    Raises:
-        LocalSessionError: there is no such type.
-    """
-    if isinstance(name, SessionType):
-        return name
-    found = _TYPES.get(name) if isinstance(name, str) else None
-    if found is None:
-        raise LocalSessionError(f"there is no session type {name!r:.60}; there are {', '.join(_TYPES)}")
-    return found
+    """A session type by its name, as `ockam-fsm types` prints it. Raises LocalSessionError: there is no such type."""
+    return name if isinstance(name, SessionType) else _named("session type", name, _TYPES)
 
 
 def role_of(name: Role | str) -> Role:
-    """A role by its name: `initiator` or `responder`.
+    """A role by its name, `initiator` or `responder`. Raises LocalSessionError: there is no such role."""
+    return name if isinstance(name, Role) else _named("role", name, _ROLES)
 
-    Raises:
-        LocalSessionError: there is no such role.
-    """
-    if isinstance(name, Role):
-        return name
-    found = _ROLES.get(name) if isinstance(name, str) else None
-    if found is None:
-        raise LocalSessionError(f"there is no role {name!r:.60}; there are {', '.join(_ROLES)}")
-    return found
+
+def _named(what: str, name: object, known: Mapping[str, T]) -> T:
+    if not isinstance(name, str) or name not in known:
+        raise LocalSessionError(f"there is no {what} {name!r:.60}; there are {', '.join(known)}")
+    return known[name]
 
 
 def table(session_type: SessionType | str, role: Role | str) -> SessionMachine:

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.bare import malformed
 from ockam_fsm.secure.identity import NOT_ATTESTED, Identity, OwnIdentity, read_attestation, read_history
 from ockam_fsm.secure.noise import Handshake, HandshakeState
 from ockam_fsm.secure.secret import KeyPair, Secret, Unprintable
 from ockam_fsm.secure.structures import counted, finish, written_structure
-from ockam_fsm.secure.suite import OCKAM, HandshakeRole, Suite
+from ockam_fsm.secure.suite import OCKAM, Suite
 from ockam_fsm.secure.transport import Decryptor, Encryptor
 from ockam_fsm.secure.trust import TrustPolicy, check_trust
 
@@ -93,7 +94,7 @@ class ChannelHandshake(Unprintable):
     """
 
     def __init__(
-        self, role: HandshakeRole, own: PurposeKey, trust: TrustPolicy, ephemeral: Secret, suite: Suite = OCKAM
+        self, role: Role, own: PurposeKey, trust: TrustPolicy, ephemeral: Secret, suite: Suite = OCKAM
     ) -> None:
         self._own = own
         self._trust = trust
@@ -120,7 +121,7 @@ class ChannelHandshake(Unprintable):
     @property
     def starts(self) -> bool:
         """This side sends the first message."""
-        return self._noise.role is HandshakeRole.INITIATOR
+        return self._noise.role is Role.INITIATOR
 
     @property
     def may_write(self) -> bool:

@@ -23,9 +23,10 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.bare import MALFORMED
 from ockam_fsm.secure.secret import KEY_BYTES, KeyPair, Secret, Unprintable
-from ockam_fsm.secure.suite import HASH_BYTES, NONCE_BYTES, TAG_BYTES, HandshakeRole, Suite
+from ockam_fsm.secure.suite import HASH_BYTES, NONCE_BYTES, TAG_BYTES, Suite
 
 MAX_HANDSHAKE_BYTES = 65535
 """The longest handshake message (Noise: message format)."""
@@ -136,9 +137,7 @@ class Handshake(Unprintable):
         prologue: bytes that both sides know; the handshake fails where they differ.
     """
 
-    def __init__(
-        self, suite: Suite, role: HandshakeRole, static: KeyPair, ephemeral: KeyPair, prologue: bytes = b""
-    ) -> None:
+    def __init__(self, suite: Suite, role: Role, static: KeyPair, ephemeral: KeyPair, prologue: bytes = b"") -> None:
         self.suite = suite
         self.role = role
         self._static = static
@@ -163,7 +162,7 @@ class Handshake(Unprintable):
     @property
     def may_write(self) -> bool:
         """The next message is one of this side."""
-        return not self.complete and (self._state.position % 2 == 0) == (self.role is HandshakeRole.INITIATOR)
+        return not self.complete and (self._state.position % 2 == 0) == (self.role is Role.INITIATOR)
 
     @property
     def remote_static(self) -> bytes | None:
@@ -227,7 +226,7 @@ class Handshake(Unprintable):
             LocalSessionError: the handshake is not complete, or its keys have been taken.
         """
         first, second = derive(self._completed().chaining, b"")
-        initiator = self.role is HandshakeRole.INITIATOR
+        initiator = self.role is Role.INITIATOR
         self._state = replace(self._state, symmetric=None, ephemeral=None)
         swapped = initiator != self.suite.initiator_encrypts_with_first
         return TransportKeys(second, first) if swapped else TransportKeys(first, second)
@@ -267,7 +266,7 @@ class Handshake(Unprintable):
 
     def _mixed(self, state: HandshakeState, token: str) -> HandshakeState:
         """The state after a Diffie-Hellman token: the initiator's key is named first, the responder's second."""
-        own, remote = tuple(token) if self.role is HandshakeRole.INITIATOR else (token[1], token[0])
+        own, remote = tuple(token) if self.role is Role.INITIATOR else (token[1], token[0])
         pair = state.ephemeral if own == "e" else self._static
         public = state.remote_ephemeral if remote == "e" else state.remote_static
         assert state.symmetric is not None

@@ -31,7 +31,7 @@ from ockam_fsm.runtime.session.signals import Signal
 from ockam_fsm.secure.channel import Channel, ChannelHandshake, ChannelState, PurposeKey
 from ockam_fsm.secure.plaintext import Close, Data, Plaintext, decode_plaintext, encode_close, encode_data
 from ockam_fsm.secure.secret import KEY_BYTES, WEAK_KEY, Secret, Unprintable, is_weak
-from ockam_fsm.secure.suite import MAX_NONCE, OCKAM, HandshakeRole, Suite
+from ockam_fsm.secure.suite import MAX_NONCE, OCKAM, Suite
 from ockam_fsm.secure.transport import DecryptorState, EncryptorState
 from ockam_fsm.secure.trust import TrustPolicy
 
@@ -41,7 +41,6 @@ KEEPALIVE_ANSWER = local("ockam_fsm.keepalive_answer")
 RESERVE = 2**16
 """So many nonces are kept for keepalives and the close: the application's messages stop before."""
 
-_ROLES = {Role.INITIATOR: HandshakeRole.INITIATOR, Role.RESPONDER: HandshakeRole.RESPONDER}
 _NO_ADDRESS = Address(0, b"")
 
 
@@ -87,7 +86,7 @@ class SecureProfile(Unprintable):
     def protection(self, role: Role) -> Protection:
         """The beginning of a handshake, with a fresh ephemeral key."""
         ephemeral = Secret(self._random(KEY_BYTES))
-        handshake = ChannelHandshake(_ROLES[role], self._own, self._trust, ephemeral, self._suite)
+        handshake = ChannelHandshake(role, self._own, self._trust, ephemeral, self._suite)
         return _Negotiating(self, handshake, handshake.snapshot(), handshake.may_write)
 
     def speaks(self, signal: Signal) -> bool:

@@ -9,7 +9,6 @@ Left out: other handshake patterns, ciphers, hashes and curves. Both suites are 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
 from ockam_fsm.kernel.errors import DefinitionError
 
@@ -19,13 +18,6 @@ NONCE_BYTES = 8
 
 MAX_NONCE = 2**64 - 2
 """The last nonce of a message. The one after it, 2^64 - 1, is for rekeying (Noise: the CipherState object)."""
-
-
-class HandshakeRole(Enum):
-    """A side of a handshake."""
-
-    INITIATOR = "initiator"
-    RESPONDER = "responder"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.net.arguments import TextOrRoute, route_of
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
@@ -24,7 +25,7 @@ from ockam_fsm.secure.channel import Channel, ChannelHandshake, PurposeKey
 from ockam_fsm.secure.identity import OwnIdentity
 from ockam_fsm.secure.plaintext import Close, Data, decode_plaintext, encode_close, encode_data
 from ockam_fsm.secure.secret import Secret
-from ockam_fsm.secure.suite import OCKAM, HandshakeRole, Suite
+from ockam_fsm.secure.suite import OCKAM, Suite
 from ockam_fsm.secure.trust import TrustEveryone
 
 PATIENCE = 20.0
@@ -123,7 +124,7 @@ async def opened(
 ) -> HandDriven:
     """Be the initiator, at a time in seconds since 1970."""
     second = at or now()
-    handshake = ChannelHandshake(HandshakeRole.INITIATOR, own, TrustEveryone(), ephemeral or entropy(), suite)
+    handshake = ChannelHandshake(Role.INITIATOR, own, TrustEveryone(), ephemeral or entropy(), suite)
     mailbox, first = Mailbox(node), handshake.write()
     node.send(route_of(listener), first, return_route=(mailbox.address,))
     answer = await mailbox.next()
@@ -138,7 +139,7 @@ async def accepted(
 ) -> HandDriven:
     """Be the responder of the next first message."""
     second = at or now()
-    handshake = ChannelHandshake(HandshakeRole.RESPONDER, own, TrustEveryone(), ephemeral or entropy())
+    handshake = ChannelHandshake(Role.RESPONDER, own, TrustEveryone(), ephemeral or entropy())
     first = await listener.next()
     handshake.read(first.payload, second)
     mailbox, answer = Mailbox(listener.node), handshake.write()

@@ -11,16 +11,17 @@ from typing import Any, Protocol
 import pytest
 
 from ockam_fsm.kernel.errors import RemoteSessionError
+from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.secure.channel import Channel, ChannelHandshake, PurposeKey
 from ockam_fsm.secure.identity import OwnIdentity
 from ockam_fsm.secure.noise import Handshake
 from ockam_fsm.secure.secret import KeyPair, Secret
-from ockam_fsm.secure.suite import OCKAM, HandshakeRole, Suite
+from ockam_fsm.secure.suite import OCKAM, Suite
 from ockam_fsm.secure.trust import TrustEveryone, TrustPolicy
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 NOW = 1_700_000_000
-INITIATOR, RESPONDER = HandshakeRole.INITIATOR, HandshakeRole.RESPONDER
+INITIATOR, RESPONDER = Role.INITIATOR, Role.RESPONDER
 
 
 class Stateful(Protocol):
