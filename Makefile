@@ -136,9 +136,10 @@ kafka: $(VENV)/.kafka ## the storage suite on a real Apache Kafka broker, which 
 	@$(call need,mvn,maven)
 	$(BIN)/pytest -m 'kafka and not nightly' tests/storage
 
-interop: $(VENV)/.dev ## our nodes and a node on Ockam's own Rust crates (builds it once into a cache, which takes minutes)
+interop: $(VENV)/.dev ## a node on Ockam's own Rust crates (built once into a cache, in minutes), and build/comparison/index.html
 	@$(BIN)/python -m tests.interop.rust_peer
 	$(BIN)/pytest -m interop tests/interop
+	$(BIN)/python -m tests.interop.comparison build/comparison
 
 fuzz: $(VENV)/.all ## decoders against FUZZ_INPUTS hostile inputs (default: a million)
 	OCKAM_FSM_FUZZ_INPUTS=$(FUZZ_INPUTS) $(PYTEST) tests/runtime/test_fuzz.py tests/secure/test_fuzz.py

@@ -38,7 +38,7 @@ from ockam_fsm.kernel.text import described, neutral
 
 COMMANDS = (
     "demo", "types", "show", "export", "render", "check", "simulate", "pipelines", "replay", "validate", "spec", "node",
-    "send", "session", "publish", "consume", "conform",
+    "send", "session", "publish", "consume", "conform", "compare",
 )  # fmt: skip
 """The modules that add a command, in the order of the help."""
 

@@ -1,0 +1,124 @@
+"""Reports of several implementations side by side: clauses down, implementations across, a verdict in each cell.
+
+Rule 1: a report is read from what `conform --json` has printed. What is no such report is refused, with its file.
+Rule 2: each cell of the page leads to its evidence: the clause in the page that `conform --html` has written beside.
+Rule 3: whatever came from a peer is escaped (html_report.py, rule 1). A verdict is a word, not a colour.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from ockam_fsm.conformance.report.clauses import BY_ID, CLAUSES
+from ockam_fsm.conformance.report.findings import Verdict
+from ockam_fsm.conformance.report.html_report import MARKS, STYLE, installed_version
+from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.kernel.files import read_whole
+
+REASON_CHARACTERS = 400
+_STYLE = (
+    STYLE + "body{max-width:none}td,th{padding-right:1.2rem}thead th{position:sticky;top:0;background:var(--paper)}"
+)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The report of one implementation. `page`: where its page is, empty if there is none."""
+
+    name: str
+    target: str
+    verdicts: dict[str, Verdict]
+    """By the number of the clause."""
+    reasons: dict[str, str]
+    page: str = ""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Verdict -> how many clauses have it."""
+        found = list(self.verdicts.values())
+        return {verdict.value: found.count(verdict) for verdict in Verdict}
+
+
+def read_report(name: str, path: Path) -> Compared:
+    """Read what `conform --json` has written. The page is that of the same name with `.html`, where there is one.
+
+    Raises:
+        LocalSessionError: it is no such report.
+        OSError: it cannot be read.
+    """
+    try:
+        found = json.loads(read_whole(path))
+        lines: list[dict[str, Any]] = [line for line in found["clauses"] if line["id"] in BY_ID]
+        verdicts = {line["id"]: Verdict(line["verdict"]) for line in lines}
+        reasons = {line["id"]: str(line["reason"])[:REASON_CHARACTERS] for line in lines}
+        target = str(found["target"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise LocalSessionError(f"{path} is no report; write one with `ockam-fsm conform ... --json > FILE`") from None
+    page = path.with_suffix(".html")
+    return Compared(name, target, verdicts, reasons, page.name if page.is_file() else "")
+
+
+def rows(columns: Sequence[Compared]) -> Iterator[tuple[str, str, list[Verdict]]]:
+    """Number and title of each clause that somebody was judged by, and the verdict on each implementation."""
+    for clause in CLAUSES:
+        found = [one.verdicts.get(clause.id, Verdict.NOT_APPLICABLE) for one in columns]
+        if set(found) != {Verdict.NOT_APPLICABLE}:
+            yield clause.id, clause.title, found
+
+
+def to_json(columns: Sequence[Compared]) -> dict[str, Any]:
+    """What `compare --json` prints."""
+    names = [one.name for one in columns]
+    return {
+        "implementations": [{"name": one.name, "target": one.target, "counts": one.counts} for one in columns],
+        "clauses": [
+            {"id": number, "title": title, "verdicts": dict(zip(names, (one.value for one in found), strict=True))}
+            for number, title, found in rows(columns)
+        ],
+    }
+
+
+def to_page(columns: Sequence[Compared]) -> str:
+    """One page of HTML that needs nothing else, but leads to the pages of the reports."""
+    head = "".join(f"<th>{_named(one)}</th>" for one in columns)
+    body = "".join(
+        f"<tr><td class='id'>{number}</td><td>{escape(title)}</td>"
+        f"{''.join(_cell(one, number, verdict) for one, verdict in zip(columns, found, strict=True))}</tr>"
+        for number, title, found in rows(columns)
+    )
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width,initial-scale=1">',
+            f"<title>Implementations compared</title><style>{_STYLE}</style></head><body>",
+            "<h1>Implementations compared</h1>",
+            f'<p class="target">ockam-fsm {escape(installed_version())}. A verdict leads to its evidence. A clause '
+            "that nobody was judged by is left out.</p>",
+            f"<table><thead><tr><th>clause</th><th></th>{head}</tr></thead><tbody>{body}</tbody></table>",
+            f"<ul>{''.join(_total(one) for one in columns)}</ul>",
+            "</body></html>",
+            "",
+        ]
+    )
+
+
+def _named(one: Compared) -> str:
+    name = escape(one.name)
+    return f'<a href="{escape(one.page)}">{name}</a>' if one.page else name
+
+
+def _cell(one: Compared, clause: str, verdict: Verdict) -> str:
+    word, reason = verdict.value, escape(one.reasons.get(clause, ""))
+    shown = f'<a href="{escape(one.page)}#c{clause}">{word}</a>' if one.page else word
+    return f'<td class="word {MARKS[verdict]}" title="{reason}">{shown}</td>'
+
+
+def _total(one: Compared) -> str:
+    counts = ", ".join(f"{many} {word.lower()}" for word, many in one.counts.items() if many)
+    return f"<li><b>{_named(one)}</b>: {counts}. {escape(one.target)}</li>"
