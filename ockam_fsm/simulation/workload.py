@@ -341,7 +341,10 @@ class Simulation:
             raise Broken("S12", f"{len(host.sessions)} responders")
 
     def _judge_durable(self, node: SimulatedNode) -> None:
-        """A restart with state must not use a number again (clause 4.1)."""
+        """A restart with state must not use a number again (clause 4.1). While a node waits for its storage, so do its
+        numbers, and nothing has left that has them."""
+        if node.busy_until > self.network.now:
+            return
         for session in sessions_of(node):
             stored = node.numbers.get(session.terms.session_id, 0)
             if session.terms.session_id and stored < session.seen[0]:

@@ -25,9 +25,8 @@ from ockam_fsm.checking.layers.setup import (
     LayersSetup,
     carried,
 )
-from ockam_fsm.checking.layers.worlds import ABOVE_PERSISTENT, BELOW_PERSISTENT, layers_world, layers_worlds
+from ockam_fsm.checking.layers.worlds import ABOVE_PERSISTENT, BELOW_PERSISTENT, LOSSLESS, layers_world, layers_worlds
 from ockam_fsm.checking.sessions.session_actors import CLOSE, INITIATOR, OPEN, RESPONDER, SEND
-from ockam_fsm.checking.world import Network
 from ockam_fsm.runtime.encoding.message import Message
 
 SETUPS = {"below-persistent": BELOW_PERSISTENT, "above-persistent": ABOVE_PERSISTENT}
@@ -35,7 +34,7 @@ SETUPS = {"below-persistent": BELOW_PERSISTENT, "above-persistent": ABOVE_PERSIS
 
 def quiet(name: str, *orders: str) -> World:
     """The world without loss: small enough for the standard library."""
-    return layers_world(name, SETUPS[name], orders=(OPEN, *orders), losers=(), network=Network("ordered", 2))
+    return layers_world(name, SETUPS[name], orders=(OPEN, *orders), losers=(), network=LOSSLESS)
 
 
 @pytest.mark.slow

@@ -110,7 +110,7 @@ class NodeRun:
         image = self.layered.image()
         if sum(image.spawned) > sum(self.actor.setup.config(layer).spawns for layer in (BELOW, ABOVE)):
             raise BoundReached("spawns")
-        if image.connections > self.actor.setup.connections:
+        if self.actor.name == INITIATOR and image.connections > self.actor.setup.connections:
             raise BoundReached("connections")
         return image
 

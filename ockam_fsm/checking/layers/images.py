@@ -82,7 +82,7 @@ class LayersEnd(NamedTuple):
 
     @property
     def connections(self) -> int:
-        """How many connections the node of the starters has made: the other numbers are ids of sessions."""
+        """How many connections a node of starters has made: the other numbers are ids of sessions."""
         return self.drawn - max(self.made - 1, 0)
 
     @property

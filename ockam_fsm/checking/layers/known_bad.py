@@ -11,10 +11,9 @@ from functools import cache
 from typing import Any
 
 from ockam_fsm.checking.layers.setup import CLOSE_BELOW, LayersSetup
-from ockam_fsm.checking.layers.worlds import ABOVE_PERSISTENT, BELOW_PERSISTENT, layers_world
+from ockam_fsm.checking.layers.worlds import ABOVE_PERSISTENT, BELOW_PERSISTENT, LOSSLESS, layers_world
 from ockam_fsm.checking.sessions.known_bad import KnownBad
 from ockam_fsm.checking.sessions.session_actors import OPEN
-from ockam_fsm.checking.world import Network
 from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.node.commands import Observation, StateChanged
 from ockam_fsm.runtime.node.node import Node
@@ -66,10 +65,6 @@ class _Tells:
                 self.node.router.lose(worker.dependents or {}, "the session below has failed")
 
 
-QUIET = Network("ordered", 2)
-"""Loses nothing. The session below still ends when nobody uses it, or by an order."""
-
-
 def _bad(name: str, because: str, property: str, setup: LayersSetup, **options: Any) -> KnownBad:
     orders = (OPEN,) if setup.recreated else (OPEN, CLOSE_BELOW)
     return KnownBad(name, because, property, replace(layers_world(name, setup, (), orders, **options), name=name))
@@ -110,6 +105,6 @@ def wrong_layers() -> tuple[KnownBad, ...]:
         ),
         _bad(
             "made-once", "a persistent session would ask in vain through a session that is gone", "R9",
-            _patient(replace(ABOVE_PERSISTENT, recreated=False)), losers=(), network=QUIET,
+            _patient(replace(ABOVE_PERSISTENT, recreated=False)), losers=(), network=LOSSLESS,
         ),
     )  # fmt: skip

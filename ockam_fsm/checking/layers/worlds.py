@@ -29,7 +29,7 @@ from ockam_fsm.checking.sessions.session_actors import INITIATOR, OPEN, RESPONDE
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT
 
-LOSSY = Network("ordered", 2, ("drop",))
+LOSSY, LOSSLESS = Network("ordered", 2, ("drop",)), Network("ordered", 2)
 PERSISTENT, TRANSIENT = EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 
 BELOW_PERSISTENT = LayersSetup(
@@ -77,10 +77,10 @@ def layers_world(
 @cache
 def layers_worlds() -> tuple[World, ...]:
     """Every world of layers."""
-    closed = (OPEN, CLOSE_BELOW)
+    closed, back = (OPEN, CLOSE_BELOW), (FAILS_WITH_IT, BACK_OVER_ANOTHER)
     return (
         layers_world("below-persistent", BELOW_PERSISTENT, (LIVES_THROUGH, FAILS_WITH_IT), closed),
         layers_world("below-persistent-data", BELOW_PERSISTENT, (LIVES_THROUGH,), (OPEN, SEND), (INITIATOR,)),
-        layers_world("above-persistent", ABOVE_PERSISTENT, (FAILS_WITH_IT, BACK_OVER_ANOTHER)),
-        layers_world("above-persistent-data", ABOVE_PERSISTENT, (FAILS_WITH_IT, BACK_OVER_ANOTHER), (OPEN, SEND), ()),
+        layers_world("above-persistent", ABOVE_PERSISTENT, back, losers=(INITIATOR,)),
+        layers_world("above-persistent-data", ABOVE_PERSISTENT, back, (OPEN, SEND), (), LOSSLESS),
     )
