@@ -142,6 +142,18 @@ class GoesNoFurther(Session):
         super().deliver(cause)
 
 
+class WantsTwoAddresses(Session):
+    """Profile ockam: a hello with one address for the answer and for data is refused."""
+
+    __slots__ = ()
+
+    def _judge_generation(self, inbound: Inbound, hello: Hello) -> Event:
+        names_one = inbound.message.return_route[-1:] == (hello.generation.address,)
+        if names_one and not self.settings.profile.keeps_alive:
+            raise RemoteSessionError("one address")
+        return super()._judge_generation(inbound, hello)
+
+
 class BelievesOldHellos(Session):
     __slots__ = ()
 
@@ -473,6 +485,7 @@ DEFECTS = (
     Defect("keeps-previous-generation", make=KeepsPrevious),
     Defect("ignores-close", make=IgnoresClose),
     Defect("forgets-lower-layer", make=ForgetsLowerLayer),
+    Defect("wants-two-addresses", make=WantsTwoAddresses),
     Defect("knows-no-carriers", takes_from_anywhere, ForgetsLowerLayer, durations=LASTING),
     Defect("delivers-twice", make=DeliversTwice),
     Defect("answers-keepalives-twice", make=AnswersTwice),

@@ -55,6 +55,7 @@ TEETH: dict[str, tuple[str, tuple[str, ...], set[str]]] = {
     "keeps-previous-generation": ("one-sided", ("previous-generation",), {"4.5"}),
     "ignores-close": ("one-sided", ("close",), {"3.8"}),
     "forgets-lower-layer": ("ockam", ("lost-connection-frees",), {"3.11"}),
+    "wants-two-addresses": ("ockam", ("one-address",), {"14.2"}),
     "knows-no-carriers": ("ockam", ("gone-with-its-connection",), {"3.11"}),
     "delivers-twice": ("ockam", ("order",), {"7.4"}),
     "answers-keepalives-twice": ("one-sided", ("keepalive",), {"4.7"}),

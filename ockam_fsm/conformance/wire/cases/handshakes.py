@@ -52,6 +52,18 @@ for _clause, _profile in (("14.2", "ockam"), ("14.3", "generation")):
     case(_clause, LIVENESS, Manner.PLAIN, profiles=(_profile,), into=CASES)(handshake)
 
 
+@case("14.2", LIVENESS, Manner.PLAIN, profiles=("ockam",), into=CASES)
+async def one_address(lab: CaseContext) -> str:
+    """A hello with one address for the answer and for data, as stock initiators have it, is answered like others."""
+    wire, address = await lab.wire(), fresh("client")
+    attempt = hello(wire, inner=address, back=(address,))
+    attempt.send("hello, with one address for the answer and for data")
+    talk = await attempt.talk()
+    if not await talk.ask():
+        raise Deviation(wire.missing("reply to data at the address that was the answer's, too"))
+    return "answered, and data comes back to the same address"
+
+
 @case("7.3", LIVENESS, Manner.PLAIN, into=CASES)
 async def data(lab: CaseContext) -> str:
     """Data sent on the messaging route comes back, whole, also when it is empty or large."""
