@@ -266,7 +266,7 @@ async def _judge_initiator(
     bar = Progress(console=err(), transient=True, disable=not err().is_terminal)
     opener = Opener(run, route, listener.where)
     command = the_command(node, run, role, wait)
-    kit = InitiatorKit(node, command, _shown(bar), opener.begin, wait, choice, role)
+    kit = InitiatorKit(node, command, _shown(bar), opener.begin, wait, choice, role, opener.ended)
     with written.if_ended(lambda: kit.report(expected)), bar:
         async with opener:
             report = await kit.judge(listener, expected)
@@ -308,6 +308,11 @@ class Opener:
         last = self._said.decode(errors="replace").strip().splitlines()[-1:]
         words = [f"The command of --run ended with exit status {self._process.returncode}.", *last, "Run it by hand."]
         return "\n".join(words)
+
+    def ended(self) -> str:
+        """That the command has ended by itself, and how; empty if it has not."""
+        status = self._process.returncode if self._process is not None else None
+        return "" if status is None else f"the command of --run has ended with exit status {status}"
 
     async def begin(self) -> None:
         if self.command:

@@ -150,6 +150,20 @@ def test_as_responder_it_starts_the_command_and_judges_it() -> None:
 
 
 @pytest.mark.slow
+def test_a_command_that_has_ended_need_not_come_back() -> None:
+    """It has its reply, and closes its session."""
+    kind = ("--type", "explicit-persistent-one-sided")
+    run = f"{sys.executable} -m ockam_fsm.cli session {{route}} --profile ockam {' '.join(kind)} --message hello"
+    code, out, _ = call(
+        "conform", "tcp://127.0.0.1:0", "--as", "responder", "--spawner", "door", *kind, "--run", run,
+        "--durations", "negotiation=1,back-off=0.3", "--only", "lost-connection", "--json",
+    )  # fmt: skip
+    found = {one["id"]: one for one in json.loads(out)["clauses"]}["3.11"]
+    assert (code, found["verdict"]) == (0, "NOT APPLICABLE")
+    assert "the command of --run has ended with exit status 0" in found["reason"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "options", "case", "clause"),
     [

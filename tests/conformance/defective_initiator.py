@@ -28,7 +28,8 @@ from ockam_fsm.machines.vocabulary import Effect, Event, Role, SessionType, Stat
 from ockam_fsm.net.connection import TcpConnection
 from ockam_fsm.net.event_loop import run
 from ockam_fsm.net.node import TcpNode
-from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.net.session import TcpSession
+from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.effects import Cause, Inbound
@@ -53,26 +54,36 @@ DURATIONS = Durations(0.5, 0.3, 2.0, 1.0, 2.0, BackOff(0.3))
 LONG_PAUSE = replace(DURATIONS, back_off=BackOff(2.0))
 """A slow machine, too, finds the session in its back-off."""
 SAY_SECONDS = 0.2
+ASK_SECONDS = 60.0
+ASKING: set[asyncio.Future[None]] = set()
 HELD = 1000
 """Also of a transient session: its application speaks before it is established."""
 
 Edit = Callable[[SessionMachine], SessionMachine]
-Says = Callable[[TcpNode, Address], None]
+Says = Callable[[TcpNode, TcpSession], None]
 
 
-def once(node: TcpNode, session: Address) -> None:
-    node.order(lambda inner: inner.send(session, b"hi"))
+def once(node: TcpNode, session: TcpSession) -> None:
+    node.order(lambda inner: inner.send(session.address, b"hi"))
 
 
-def nothing(node: TcpNode, session: Address) -> None:
+def nothing(node: TcpNode, session: TcpSession) -> None:
     """An application that says nothing."""
 
 
-def asks(node: TcpNode, session: Address) -> None:
-    node.order(lambda inner: inner.request(session, "hi", b"hi", reissue=True))
+def asks(node: TcpNode, session: TcpSession) -> None:
+    """One request after another, until the session or the node has ended."""
+
+    async def asking() -> None:
+        with suppress(LocalSessionError):
+            while True:
+                with suppress(RemoteSessionError, TimeoutError):
+                    await session.request(b"hi", timeout_seconds=ASK_SECONDS)
+
+    ASKING.add(asyncio.ensure_future(asking()))
 
 
-def chats(node: TcpNode, session: Address) -> None:
+def chats(node: TcpNode, session: TcpSession) -> None:
     """Again and again, until the session or the node has ended."""
     with suppress(LocalSessionError):
         once(node, session)
@@ -298,7 +309,7 @@ class Nodes:
         session = node.session(route, settings=settings(defect))
         node.order(lambda inner: inner.open(session.address))
         if defect.profile is OCKAM:
-            defect.says(node, session.address)
+            defect.says(node, session)
 
     async def abort(self, name: str) -> None:
         node = self.running.pop(name, None)

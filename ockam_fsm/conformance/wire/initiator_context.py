@@ -37,6 +37,12 @@ SILENT = "the node's application says nothing, so in profile ockam nothing shows
 
 Begin = Callable[[], Awaitable[None]]
 """Have the node open its session anew, by whatever means."""
+Ended = Callable[[], str]
+"""Why no hello can come any more, since whoever has opened the session has ended; empty if that is not known."""
+
+
+def nobody_knows() -> str:
+    return ""
 
 
 Watched = list[tuple[list["Asked"], Record]]
@@ -89,13 +95,17 @@ class Asked:
 class InitiatorContext(CaseContext):
     """The lab of a case in which the node initiates. The listener stays for the whole run."""
 
-    def __init__(self, run: Run, listener: RawListener, begin: Begin, wait_seconds: float, watched: Watched) -> None:
+    def __init__(
+        self, run: Run, listener: RawListener, begin: Begin, wait_seconds: float, watched: Watched,
+        ended: Ended = nobody_knows,
+    ) -> None:  # fmt: skip
         """`wait_seconds`: how long the first hello of a case may take, since somebody may have to be told. `watched`:
         what the kit keeps between cases."""
         super().__init__(run)
         self.wait_seconds = wait_seconds
         self.listener = listener
         self.watched = watched
+        self.ended = ended
         self._begin = begin
 
     @property

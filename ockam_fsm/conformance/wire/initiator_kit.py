@@ -22,7 +22,7 @@ from ockam_fsm.conformance.wire.cases import (
     initiators,
     publishing,
 )
-from ockam_fsm.conformance.wire.initiator_context import Begin, InitiatorContext, Watched
+from ockam_fsm.conformance.wire.initiator_context import Begin, Ended, InitiatorContext, Watched, nobody_knows
 from ockam_fsm.conformance.wire.kit import GRACE_SECONDS, MOST_SILENT, OWN_BUSINESS, Progress
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.target import Target
@@ -59,15 +59,15 @@ class InitiatorKit:
 
     def __init__(
         self, target: Target, command: str, progress: Progress, begin: Begin, wait_seconds: float,
-        choice: Choice = EVERYTHING, role: str = "responder",
+        choice: Choice = EVERYTHING, role: str = "responder", ended: Ended = nobody_knows,
     ) -> None:  # fmt: skip
-        """`role`: what the kit is, a key of `CASES`."""
+        """`role`: what the kit is, a key of `CASES`. `ended`: whether what was begun has ended by itself."""
         self.target, self.role = target, role
         self.progress = progress
         self.cases = chosen(target, choice, role)
         self.run = Run(target)
         self.runner = Runner(self.run, command)
-        self.begin, self.wait_seconds = begin, wait_seconds
+        self.begin, self.wait_seconds, self.ended = begin, wait_seconds, ended
         self.watched: Watched = []
         self.silent = 0
         self.began = now()
@@ -105,6 +105,6 @@ class InitiatorKit:
             return
         heard = self.run.heard
         await self.runner.attempt(
-            one, lambda: InitiatorContext(self.run, listener, self.begin, self.wait_seconds, self.watched)
+            one, lambda: InitiatorContext(self.run, listener, self.begin, self.wait_seconds, self.watched, self.ended)
         )
         self.silent = 0 if self.run.heard > heard or self.watched else self.silent + 1

@@ -2,7 +2,7 @@
 
 Rule 1: how long an initiator waits is its own affair. That a hello is missing is a deviation only where the times are
         declared, and where it has to come at all; else it is not applicable, and the reason says what to declare. A
-        hello that comes is judged in any case.
+        hello that comes is judged in any case. An application may close its session when something has failed.
 Rule 2: in profile `ockam` an initiator says nothing until its application does. So that nothing comes shows something
         only if the same node says something in a session that nobody has disturbed: that is tried afterwards.
 Rule 3: where nobody has said the type, the usual one of profile `ockam` is taken for neither right nor wrong.
@@ -81,8 +81,11 @@ def hello_seconds(target: Target, failures: int = 0) -> float:
     return target.durations.negotiation_seconds * 1.5 + pause_seconds(target.durations, failures)
 
 
-def no_hello(target: Target, seconds: float, otherwise: str, clause: str = "") -> Outcome:
+def no_hello(lab: CaseContext, seconds: float, otherwise: str, clause: str = "") -> Outcome:
     """What it means that no other hello came within so many seconds (Rule 1)."""
+    target = lab.target
+    if ended := door(lab).ended():
+        return NotApplicable(f"no other hello came: {ended}")
     untyped = "not declared: --type" if renegotiates(target) is None else ""
     if unknown := "; ".join(filter(None, (untyped, undeclared(*RETRY_TIMES)(target)))):
         return NotApplicable(f"no other hello came within {seconds:g} s, which shows nothing: {unknown}")
@@ -94,7 +97,7 @@ async def next_hello(lab: CaseContext, failures: int, otherwise: str, clause: st
     seconds = hello_seconds(lab.target, failures)
     found = await door(lab).hello(seconds)
     if found is None:
-        raise no_hello(lab.target, seconds, otherwise, clause)
+        raise no_hello(lab, seconds, otherwise, clause)
     return found
 
 

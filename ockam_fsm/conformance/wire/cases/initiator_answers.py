@@ -102,7 +102,8 @@ async def late_answer(lab: CaseContext) -> str:
     """The answer to an attempt that was given up is not believed; that to the present one is."""
     first = await door(lab).begin()
     second = await _later(lab)
-    late, way = fresh("late"), second.wire if first.wire.peer.gone else first.wire
+    late, over = fresh("late"), first.wire.peer.gone or first.wire.peer.ended
+    way = second.wire if over else first.wire
     first.answer(late, wire=way, meaning="answer to the first hello, late")
     await pause(IN_ORDER_SECONDS if way is not second.wire else 0.0)
     await believed(lab, second, "a late answer to an earlier hello", wrong=late, over=way)

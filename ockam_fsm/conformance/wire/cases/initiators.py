@@ -97,7 +97,7 @@ async def unanswered_hello(lab: CaseContext) -> str:
     found = await unanswered(lab)
     if len(found) < 2:
         seconds = hello_seconds(lab.target, 1)
-        raise no_hello(lab.target, seconds, "no second hello: the node waits for the first answer for ever")
+        raise no_hello(lab, seconds, "no second hello: the node waits for the first answer for ever")
     return f"{len(found)} hellos, {pauses(found)} apart"
 
 
@@ -132,7 +132,7 @@ async def back_off_after_reset(lab: CaseContext) -> str:
         if following is None and found:  # its budget of attempts may be spent (3.4)
             break
         if following is None:
-            raise no_hello(lab.target, seconds, "after a reset connection no other hello comes", "3.11")
+            raise no_hello(lab, seconds, "after a reset connection no other hello comes", "3.11")
         asked = following
         found.append(asked.at - lost)
     shown = ", ".join(f"{seconds:.2f} s" for seconds in found)
