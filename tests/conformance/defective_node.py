@@ -1,9 +1,9 @@
 """Nodes of ours with one defect each, in a process of their own: what the black-box kit has to reject.
 
-    python -m tests.conformance.defective_node
+    python -m tests.conformance.defective_node [--lasting] [NAME ...]
 
 prints one JSON line, {"defect": "HOST:PORT", ...}, and runs until its standard input is closed. The node `none` is ours
-as it is. Each offers `echo` and the `SPAWNERS`.
+as it is. With `--lasting` no responder ends by a timer while it is judged. Each offers `echo` and the `SPAWNERS`.
 
 Rule 1: a defect is one respect in which a node differs. Where there is a seam it goes through it; where there is none,
         a method is replaced, for its own node only: all of them share the process.
@@ -58,6 +58,7 @@ from tests.conformance.dying_node import LATE, LateInfection
 DURATIONS = Durations(1.0, 0.3, 2.0, 1.0, 2.0, BackOff(0.05))
 LASTING = replace(DURATIONS, negotiation_seconds=60.0, idle_seconds=60.0)
 """What outlives something is still there when it is asked, on a slow machine too."""
+OPTION = "--lasting"
 CAPACITY = 600
 SPAWNERS = (
     ("session_spawner", OCKAM, EXPLICIT_TRANSIENT),
@@ -484,7 +485,7 @@ DEFECTS = (
     Defect("forgets-state", make=ForgetsState),
     Defect("keeps-previous-generation", make=KeepsPrevious),
     Defect("ignores-close", make=IgnoresClose),
-    Defect("forgets-lower-layer", make=ForgetsLowerLayer),
+    Defect("forgets-lower-layer", make=ForgetsLowerLayer, durations=LASTING),
     Defect("wants-two-addresses", make=WantsTwoAddresses),
     Defect("knows-no-carriers", takes_from_anywhere, ForgetsLowerLayer, durations=LASTING),
     Defect("delivers-twice", make=DeliversTwice),
@@ -499,7 +500,8 @@ DEFECTS = (
 
 def settings(defect: Defect, profile: Profile, kind: SessionType) -> SessionConfig:
     machine = table(kind, Role.RESPONDER)
-    wanted = SessionConfig(kind, Role.RESPONDER, profile, defect.durations)
+    durations = LASTING if OPTION in sys.argv else defect.durations
+    wanted = SessionConfig(kind, Role.RESPONDER, profile, durations)
     return replace(wanted, variant=without_effect(machine, defect.name, *defect.without)) if defect.without else wanted
 
 
@@ -521,7 +523,7 @@ def connection_for(edge: tcp_edge.TcpEdge, *rest: Any) -> TcpConnection:
 
 
 def wanted() -> Iterator[Defect]:
-    names = sys.argv[1:]
+    names = [word for word in sys.argv[1:] if word != OPTION]
     yield from (defect for defect in DEFECTS if not names or defect.name in names)
 
 

@@ -45,6 +45,7 @@ ALLOWED = {
     "takes-from-any-connection": {"5.4"},
     # nothing of a connection's end, and time-outs that are longer than declared
     "knows-no-carriers": {"3.7", "3.9", "5.4"},
+    "forgets-lower-layer": {"3.7", "3.9"},
     "malformed-handshake-kills": {"2.3"},
     "delivers-twice": {"7.3", "14.3"},
 }

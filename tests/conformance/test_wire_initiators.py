@@ -125,8 +125,13 @@ async def judged(*names: str, declared: bool = True) -> dict[str, Report]:
     """The report of each of these nodes (none named: of all of them)."""
     wanted = [defect for defect in DEFECTS if not names or defect.name in names]
     async with orders() as given:
-        found = await asyncio.gather(*(one(defect, given, declared) for defect in wanted))
-    return {defect.name: report for defect, report in zip(wanted, found, strict=True)}
+        reports = await asyncio.gather(*(one(defect, given, declared) for defect in wanted))
+        found = {defect.name: report for defect, report in zip(wanted, reports, strict=True)}
+        # All at once they are late, and a pause that is too short is longer. What was not found is looked for alone.
+        for defect in wanted:
+            if defect.name in (TEETH if declared else UNDECLARED) and found[defect.name].exit_code != 1:
+                found[defect.name] = await one(defect, given, declared)
+    return found
 
 
 async def one(defect: Defect, given: Orders, declared: bool) -> Report:

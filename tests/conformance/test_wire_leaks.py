@@ -16,6 +16,7 @@ from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.runtime.session.config import Durations
 from tests.conformance.defective import defective_nodes, judged, target
+from tests.conformance.defective_node import LASTING, OPTION
 
 GONE, DUPLICATE, ROOM = "gone-with-its-connection", "duplicate-gone-with-its-connection", "lost-connection-frees"
 
@@ -53,16 +54,20 @@ FOUND: Mapping[Tried, tuple[Verdict, str]] = {
 
 def tried_on(where: str, tried: Tried) -> Target:
     whole = target(where, tried.kind, patience=2.0)
-    return whole if tried.declared else replace(whole, capacity=None, declared=frozenset(), durations=Durations())
+    return (
+        replace(whole, durations=LASTING)
+        if tried.declared
+        else replace(whole, capacity=None, declared=frozenset(), durations=Durations())
+    )
 
 
 @pytest.fixture(scope="module")
 def reports() -> dict[Tried, Report]:
-    """Those that fill a node have one each, one after another, since room is judged by time."""
+    """Those that fill a node have one each."""
     found: dict[str, Report] = {}
     together = [tried for tried in FOUND if not tried.declared]
     for those in together, *([tried] for tried in FOUND if tried.declared):
-        with defective_nodes(*{tried.node for tried in those}) as where:
+        with defective_nodes(OPTION, *{tried.node for tried in those}) as where:
             found |= judged({str(tried): (tried_on(where[tried.node], tried), (tried.case,)) for tried in those})
     return {tried: found[str(tried)] for tried in FOUND}
 

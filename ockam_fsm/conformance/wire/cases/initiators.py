@@ -45,7 +45,7 @@ CASES: list[Case] = []
 ONLY = ("generation",)
 SAFETY, SECURITY, LIVENESS = Severity.SAFETY, Severity.SECURITY, Severity.LIVENESS
 WATCHED = 4
-RESETS, FEWER_RESETS = 6, 3
+RESETS, FEWER_RESETS = 12, 3
 """So many connections are reset to see the pause after each; fewer where it is long."""
 LONG_SECONDS = 0.2
 NO_PAUSE_SECONDS = 0.03
