@@ -491,11 +491,13 @@ DEFECTS = (
     Defect("delivers-twice", make=DeliversTwice),
     Defect("answers-keepalives-twice", make=AnswersTwice),
     Defect("goes-no-further", make=GoesNoFurther),
-    Defect("unbounded-responders", capacity=100_000),
+    Defect("unbounded-responders", capacity=100_000, durations=LASTING),
     Defect("answers-strangers", answers_strangers),
     *(Defect(name, spoil, connection=LateInfection if name == "late-closing" else TcpConnection)
       for name, spoil in LATE.items()),
 )  # fmt: skip
+
+DECLARED_DURATIONS = {defect.name: defect.durations for defect in DEFECTS}
 
 
 def settings(defect: Defect, profile: Profile, kind: SessionType) -> SessionConfig:

@@ -15,6 +15,7 @@ import pytest
 from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.kit import Kit
+from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import SessionType
 from ockam_fsm.net.event_loop import run
@@ -22,6 +23,7 @@ from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.node.workers import Context, Handler, echo
 from tests.conformance.defective import KINDS, defective_nodes, failures, judged, our_node, target
+from tests.conformance.defective_node import DECLARED_DURATIONS
 from tests.conformance.test_wire_bounded import TARGETS, Serve
 from tests.conformance.test_wire_bounded import judged as tried
 from tests.conformance.test_wire_ours import DURATIONS
@@ -43,9 +45,7 @@ ALLOWED = {
     "ignores-close": {"2.1", "3.6", "4.2", "4.4"},  # the session that should be over answers instead
     "malformed-frame-ends-all": {"14.1"},
     "takes-from-any-connection": {"5.4"},
-    # nothing of a connection's end, and time-outs that are longer than declared
-    "knows-no-carriers": {"3.7", "3.9", "5.4"},
-    "forgets-lower-layer": {"3.7", "3.9"},
+    "knows-no-carriers": {"5.4"},
     "malformed-handshake-kills": {"2.3"},
     "delivers-twice": {"7.3", "14.3"},
 }
@@ -57,7 +57,7 @@ MOST_REPEATED = 3
 @pytest.fixture(scope="module")
 def reports() -> Iterator[dict[str, Report]]:
     with defective_nodes() as where:
-        tried = {name: (target(where[name], kind), ()) for name, (kind, _, _) in TEETH.items()}
+        tried = {name: (declared(name, where[name]), ()) for name in TEETH}
         ours = {f"none {kind}": (target(where["none"], kind), ()) for kind in KINDS}
         yield judged(tried | ours)
 
@@ -75,6 +75,10 @@ def test_every_reproduction_reproduces(reports: dict[str, Report], name: str) ->
     assert irreproducible(name, reports[name]) == []
 
 
+def declared(name: str, where: str) -> Target:
+    return replace(target(where, TEETH[name][0]), durations=DECLARED_DURATIONS[name])
+
+
 def irreproducible(name: str, report: Report) -> list[tuple[str, set[str], set[str]]]:
     """The cases whose command says something else than the run did: what the run said, and what the command says."""
     differ = []
@@ -83,7 +87,7 @@ def irreproducible(name: str, report: Report) -> list[tuple[str, set[str], set[s
             assert one.reproduction is not None
             case = one.reproduction.command.rpartition(" --only ")[2]
             with defective_nodes(name) as where:
-                again = judged({name: (target(where[name], TEETH[name][0]), (case,))})[name]
+                again = judged({name: (declared(name, where[name]), (case,))})[name]
             said, says = _failed(report, one.case), _failed(again, one.case)
             if said != says:
                 differ.append((one.case, said, says))

@@ -15,7 +15,7 @@ from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import no_spawner
 from ockam_fsm.conformance.wire.kit import NAME_NO_SESSION, STREAM_CASES
 from tests.conformance.defective import defective_nodes, failures, judged, target
-from tests.conformance.defective_node import DEFECTS
+from tests.conformance.defective_node import DECLARED_DURATIONS, DEFECTS
 
 CONNECTION_CASES = NAME_NO_SESSION - {one.name for one in STREAM_CASES}
 
@@ -73,7 +73,10 @@ TEETH: dict[str, tuple[str, tuple[str, ...], set[str]]] = {
 @pytest.fixture(scope="module")
 def reports() -> Iterator[dict[str, Report]]:
     with defective_nodes() as where:
-        tried = {name: (target(where[name], profile, patience=2.0), only) for name, (profile, only, _) in TEETH.items()}
+        tried = {
+            name: (replace(target(where[name], profile, patience=2.0), durations=DECLARED_DURATIONS[name]), only)
+            for name, (profile, only, _) in TEETH.items()
+        }
         together = judged(tried, at_once=16)
         # On a loaded machine timers of a node expire in a case that is not about them. That one is tried again alone.
         alone = {name: tried[name] for name, report in together.items() if report.counts["INCONCLUSIVE"]}
