@@ -113,7 +113,7 @@ class EndpointUnderTest:
 
     @property
     def session_id(self) -> bytes:
-        return SESSION_ID if self.profile.keeps_alive else b""
+        return SESSION_ID if self.profile.names_sessions else b""
 
     @property
     def contact(self) -> Address | None:
@@ -134,7 +134,7 @@ class EndpointUnderTest:
     @property
     def settings(self) -> SessionConfig:
         """In profile `ockam` every responder is a transient one (clause 2.4)."""
-        fresh = self.role is Role.RESPONDER and not self.profile.keeps_alive
+        fresh = self.role is Role.RESPONDER and not self.profile.names_sessions
         return SessionConfig(
             EXPLICIT_TRANSIENT if fresh else self.session_type,
             self.role,

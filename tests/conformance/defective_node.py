@@ -104,7 +104,7 @@ class IgnoresIdentifiers(Session):
     def deliver(self, cause: Cause) -> None:
         assert isinstance(cause, Inbound)
         assert isinstance(cause.signal, Data)
-        if self.settings.profile.keeps_alive:
+        if self.settings.profile.names_sessions:
             self.emit(Deliver(cause.signal.payload, cause.signal.onward_route, (self.terms.outer,)))
         else:
             assert self.current is not None
@@ -150,7 +150,7 @@ class WantsTwoAddresses(Session):
 
     def _judge_generation(self, inbound: Inbound, hello: Hello) -> Event:
         names_one = inbound.message.return_route[-1:] == (hello.generation.address,)
-        if names_one and not self.settings.profile.keeps_alive:
+        if names_one and not self.settings.profile.names_sessions:
             raise RemoteSessionError("one address")
         return super()._judge_generation(inbound, hello)
 

@@ -65,7 +65,7 @@ def _at_contact(make: Callable[[Peer], bytes]) -> Build:
 def _at_inner(make: Callable[[Peer], bytes]) -> Build:
     def build(peer: Peer) -> Arrive | None:
         link = _live(peer)
-        return _raw(peer, link.inner, make(peer)) if link is not None and peer.profile.keeps_alive else None
+        return _raw(peer, link.inner, make(peer)) if link is not None and peer.profile.names_sessions else None
 
     return build
 
@@ -90,13 +90,13 @@ def _extended(peer: Peer) -> bytes:
 def _long_number(peer: Peer) -> bytes:
     """The number 1 in two bytes: every value has exactly one encoding."""
     hello = _some_hello(peer)
-    return hello[:17] + b"\x81\x00" + hello[18:] if peer.profile.keeps_alive else b"\x81\x00a"
+    return hello[:17] + b"\x81\x00" + hello[18:] if peer.profile.names_sessions else b"\x81\x00a"
 
 
 def _unknown_starter(peer: Peer) -> bytes:
     generation = Generation(1, peer.role, local("peer/hostile"))
     hello = _encoded(peer, Hello(peer.session_id, generation))
-    return hello[:18] + b"\x02" + hello[19:] if peer.profile.keeps_alive else b"\xff"
+    return hello[:18] + b"\x02" + hello[19:] if peer.profile.names_sessions else b"\xff"
 
 
 def _huge_claim(peer: Peer) -> bytes:
@@ -110,12 +110,12 @@ def _hello_with(peer: Peer, address: Address, back: Route) -> Arrive | None:
 
 
 def _foreign_worker(peer: Peer) -> Arrive | None:
-    return _hello_with(peer, FOREIGN, (HOP, local("peer/9"))) if peer.profile.keeps_alive else None
+    return _hello_with(peer, FOREIGN, (HOP, local("peer/9"))) if peer.profile.names_sessions else None
 
 
 def _answer_with(peer: Peer, worker: Address, back: Route, session_id: bytes | None = None) -> Arrive | None:
     link = peer.own_attempt()
-    if link is None or (worker.type and not peer.profile.keeps_alive):
+    if link is None or (worker.type and not peer.profile.names_sessions):
         return None
     answer = Answer(session_id or peer.session_id, link.generation, worker, resumed=True)
     return peer.say(link.handshake or link.inner, answer, back)
@@ -125,7 +125,7 @@ def _at_ended(signal: Signal, place: int) -> Build:
     """At the inner address of a generation that is over: the last one, or the one before it."""
 
     def build(peer: Peer) -> Arrive | None:
-        if len(peer.ended) < place or not peer.profile.keeps_alive:
+        if len(peer.ended) < place or not peer.profile.names_sessions:
             return None
         return peer.say(peer.ended[-place], signal, (HOP, local("peer/0")))
 
@@ -141,14 +141,14 @@ def _late_response(peer: Peer) -> Arrive | None:
 
 
 def _reflected(peer: Peer) -> Arrive | None:
-    if not peer.profile.keeps_alive:
+    if not peer.profile.names_sessions:
         return None
     return hello_of(peer, peer.seen[0] + 1, starter=peer.endpoint.role)
 
 
 def _misplaced_hello(peer: Peer) -> Arrive | None:
     link = _live(peer)
-    if link is None or not peer.profile.keeps_alive:
+    if link is None or not peer.profile.names_sessions:
         return None
     generation = Generation(peer.seen[0] + 1, peer.role, local("peer/hostile"))
     return peer.say(link.inner, Hello(peer.session_id, generation), (HOP, local("peer/hostile")))
@@ -156,7 +156,7 @@ def _misplaced_hello(peer: Peer) -> Arrive | None:
 
 def _of_another_session(peer: Peer) -> Arrive | None:
     """For an initiator; a host takes any session."""
-    if peer.endpoint.role is Role.RESPONDER or not peer.profile.keeps_alive:
+    if peer.endpoint.role is Role.RESPONDER or not peer.profile.names_sessions:
         return None
     return hello_of(peer, peer.seen[0] + 1, session_id=OTHER_SESSION_ID)
 
@@ -237,7 +237,7 @@ HOSTILE: tuple[Hostile, ...] = (
     _stray("data at the contact address", "7.1", _at_contact(lambda peer: _encoded(peer, Data(b"misplaced")) * 4)),
     _stray("a reflected hello", "4.2", _reflected),
     _stray("a hello that jumps too far", "4.2", lambda p: hello_of(p, p.confirmed[0] + MAX_NUMBER_JUMP + 1)
-           if p.profile.keeps_alive else None),
+           if p.profile.names_sessions else None),
     _stray("a hello without a return route", "5.1", lambda peer: _hello_with(peer, local("peer/9"), ())),
     _stray("a hello that names a foreign worker", "5.1", _foreign_worker),
     _stray("a hello at an inner address", "4.2", _misplaced_hello),
@@ -247,7 +247,7 @@ HOSTILE: tuple[Hostile, ...] = (
            lambda peer: _answer_with(peer, FOREIGN, (HOP, local("peer/9")))),
     _stray("an answer for another session", "4.3",
            lambda p: _answer_with(p, local("peer/9"), (HOP, local("peer/9")), OTHER_SESSION_ID)
-           if p.profile.keeps_alive else None),
+           if p.profile.names_sessions else None),
     _stray("superseded for another attempt", "4.2", lambda peer: _superseding(peer, 0, local("another"))),
     _stray("superseded that jumps too far", "4.2", lambda peer: _superseding(peer, MAX_NUMBER_JUMP + 1)),
     _stray("data before the answer", "4.3", lambda peer: _before_the_answer(peer, Data(b"early"))),

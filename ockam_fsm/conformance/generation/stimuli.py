@@ -72,7 +72,7 @@ def hello_of(
 
 def _answer_address(peer: Peer, inner: Address, *, proxied: bool) -> Address:
     """Where the answer arrives; in profile `ockam` that place says that it is one."""
-    if not peer.profile.keeps_alive:
+    if not peer.profile.names_sessions:
         return peer.fresh(PEER_HANDSHAKE.decode())
     return peer.fresh("proxy") if proxied else inner
 
@@ -93,7 +93,7 @@ def _furthest(peer: Peer) -> int:
 
 def _repeated(peer: Peer) -> Arrive | None:
     for link in peer.links():
-        if link.generation.starter is peer.role and peer.profile.keeps_alive:
+        if link.generation.starter is peer.role and peer.profile.names_sessions:
             return hello_of(peer, link.generation.number, address=link.generation.address)
     return None
 
@@ -104,14 +104,14 @@ def _another(peer: Peer, *, fits: bool) -> Arrive | None:
     if not isinstance(core, Host) or (len(core.sessions) < peer.endpoint.capacity) is not fits:
         return None
     peer.made += 1
-    session_id = OTHER_SESSION_ID[:-1] + bytes([peer.made % 256]) if peer.profile.keeps_alive else b""
+    session_id = OTHER_SESSION_ID[:-1] + bytes([peer.made % 256]) if peer.profile.names_sessions else b""
     return hello_of(peer, 1, session_id=session_id)
 
 
 def _ended(peer: Peer) -> Arrive | None:
     """The hello that was answered last, when what it began is over: it is known, and it is older."""
     greeted = peer.greeted
-    if greeted is None or not peer.profile.keeps_alive or any(link.generation == greeted for link in peer.links()):
+    if greeted is None or not peer.profile.names_sessions or any(link.generation == greeted for link in peer.links()):
         return None
     return hello_of(peer, greeted.number, address=greeted.address)
 
@@ -119,7 +119,7 @@ def _ended(peer: Peer) -> Arrive | None:
 def _older(peer: Peer) -> Arrive | None:
     """The same number, from another address: for an initiator's collision it is the very number of its own attempt."""
     number, role = peer.seen
-    if not peer.profile.keeps_alive or (number, role) < (1, 0) or (number == 1 and peer.role > role):
+    if not peer.profile.names_sessions or (number, role) < (1, 0) or (number == 1 and peer.role > role):
         return None
     return hello_of(peer, number if peer.role <= role else number - 1)
 
@@ -130,7 +130,7 @@ def _older(peer: Peer) -> Arrive | None:
 def _answer(peer: Peer, generation: Generation, to: Address, worker: Address | None = None, *, resumed: bool = True,
             proxied: bool = False) -> Arrive | None:  # fmt: skip
     worker = worker or peer.fresh()
-    if not peer.profile.keeps_alive:
+    if not peer.profile.names_sessions:
         return peer.say(to, Answer(b"", None, worker, resumed=False), (HOP, worker))
     back = (HOP, peer.fresh("proxy") if proxied else worker)
     return peer.say(to, Answer(peer.session_id, generation, worker, resumed), back)
@@ -150,12 +150,12 @@ def _own_current(peer: Peer) -> Link | None:
 
 def _changed_answer(peer: Peer) -> Arrive | None:
     link = _own_current(peer)
-    return _answer(peer, link.generation, link.inner) if link is not None and peer.profile.keeps_alive else None
+    return _answer(peer, link.generation, link.inner) if link is not None and peer.profile.names_sessions else None
 
 
 def _repeated_answer(peer: Peer) -> Arrive | None:
     link = _own_current(peer)
-    if link is None or not peer.profile.keeps_alive:
+    if link is None or not peer.profile.names_sessions:
         return None
     return _answer(peer, link.generation, link.inner, link.route[-1])
 
@@ -167,7 +167,7 @@ def _earlier_answer(peer: Peer) -> Arrive | None:
     if not earlier or (peer.current() is not None and earlier[-1][0] == peer.current().generation):  # type: ignore[union-attr]
         return None
     generation, address = earlier[-1]
-    to = attempt.inner if attempt is not None and peer.profile.keeps_alive else address
+    to = attempt.inner if attempt is not None and peer.profile.names_sessions else address
     return _answer(peer, generation, to)
 
 
@@ -187,7 +187,7 @@ def _data(peer: Peer, link: Link | None, *, routed: bool = False, length: int | 
     if link is None:
         return None
     payload = _payload(peer, "d", length)
-    if routed and not peer.profile.keeps_alive:
+    if routed and not peer.profile.names_sessions:
         return peer.say(link.inner, Data(payload), (HOP, BEYOND))
     return peer.talk(link, Data(payload, (), (BEYOND,) if routed else ()))
 
@@ -203,7 +203,7 @@ def _data_beyond(peer: Peer) -> Arrive | None:
     link = peer.current()
     if link is None:
         return None
-    if peer.profile.keeps_alive:
+    if peer.profile.names_sessions:
         return peer.talk(link, Data(peer.label("d"), (BEYOND,)))
     return peer.say(link.inner, Data(peer.label("d")), (HOP, link.route[-1]), (BEYOND,))
 

@@ -97,14 +97,14 @@ def declarations(kind: SessionType, role: Role, profile: Profile = GENERATION) -
     """The ends of one kind that are judged: a new one, and, if it may know anything then, one that was restarted."""
     new = EndpointUnderTest(kind, role, profile)
     yield new
-    if kind.persistent and profile.keeps_alive:
+    if kind.persistent and profile.names_sessions:
         yield new.restarted
 
 
 def _spoken(kinds: Iterable[SessionType], profile: Profile) -> list[SessionType]:
     """Profile `ockam` cannot order two hellos that meet (clause 2.4)."""
     two_sided = Renegotiation.TWO_SIDED
-    return [kind for kind in kinds if profile.keeps_alive or kind.renegotiation is not two_sided]
+    return [kind for kind in kinds if profile.names_sessions or kind.renegotiation is not two_sided]
 
 
 def _checked(judges: Sequence[Judge], target: str) -> Report:

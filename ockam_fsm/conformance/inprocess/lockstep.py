@@ -91,7 +91,7 @@ def _renamed(message: Message, names: Mapping[Address, Address], profile: Profil
     onward = tuple(names.get(address, address) for address in message.onward_route)
     signal = read(message, profile) if names else None
     payload = message.payload
-    if isinstance(signal, Data) and signal.onward_route and profile.keeps_alive:
+    if isinstance(signal, Data) and signal.onward_route and profile.names_sessions:
         first = names.get(signal.onward_route[0], signal.onward_route[0])
         payload = profile.encode(replace(signal, onward_route=(first, *signal.onward_route[1:])))
     return Message(onward, message.return_route, payload, message.tracing_context)

@@ -202,7 +202,7 @@ class Oracle:
             case Superseded(session_id, number, address):
                 return Said("say", "superseded", (session_id.hex(), number, address, onward, names(back, b"")))
             case Data(payload, beyond, behind):
-                if self.endpoint.profile.keeps_alive:
+                if self.endpoint.profile.names_sessions:
                     behind = names(behind, payload)
                 else:
                     back = names(back, payload)

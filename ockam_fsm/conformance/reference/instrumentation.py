@@ -108,7 +108,7 @@ def _drawn(
     message: Message, signal: Hello | Answer, number: int, starter: int, purpose: Purpose, profile: Profile
 ) -> Address | None:
     generation = signal.generation
-    if profile.keeps_alive and (generation is None or generation.rank != (number, starter)):
+    if profile.names_sessions and (generation is None or generation.rank != (number, starter)):
         return None
     if isinstance(signal, Answer):
         return signal.worker

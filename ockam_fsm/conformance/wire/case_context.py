@@ -103,7 +103,7 @@ def any_hello(run: Run, inner: Address) -> bytes:
 
 
 def new_session_id(profile: Profile) -> bytes:
-    return secrets.token_bytes(SESSION_ID_BYTES) if profile.keeps_alive else b""
+    return secrets.token_bytes(SESSION_ID_BYTES) if profile.names_sessions else b""
 
 
 class Run:

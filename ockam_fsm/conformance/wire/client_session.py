@@ -59,7 +59,7 @@ class Attempt:
         return self.profile.encode(Hello(self.session_id, self.generation, self.own_route))
 
     def send(self, meaning: str = "", *, wire: Wire | None = None) -> None:
-        said = meaning or f"hello{f', generation {self.generation}' if self.profile.keeps_alive else ''}"
+        said = meaning or f"hello{f', generation {self.generation}' if self.profile.names_sessions else ''}"
         (wire or self.wire).send(self.door or (self.wire.lab.target.host,), self.payload, self.back, said)
 
     async def answered(self, seconds: float | None = None) -> Message | None:
@@ -68,7 +68,7 @@ class Attempt:
 
     def is_refused_by(self, message: Message) -> bool:
         """Whether the reply is an error: no responder was made (clause 4.9)."""
-        return self.profile.keeps_alive and isinstance(_read(message), Error)
+        return self.profile.names_sessions and isinstance(_read(message), Error)
 
     async def taken(self, seconds: float | None = None) -> bool:
         """Whether the reply to it, if one comes, is no error."""
@@ -97,7 +97,7 @@ class Attempt:
         if answer.generation not in (None, self.generation) or answer.session_id != self.session_id:
             raise Deviation("the answer names another session or generation than the hello")
         talk = ClientSession(self.wire, self, answer, route)
-        if self.profile.keeps_alive:
+        if self.profile.names_sessions:
             reply = frame(Message(route, (talk.inner,), GENERATION.encode(KeepaliveAnswer())))
             self.wire.answers[talk.inner] = (GENERATION.encode(Keepalive()), reply)
         return talk
@@ -143,14 +143,14 @@ class ClientSession:
     ) -> None:
         """Data of the application, whose reply goes to `reply` (none: to this end), for whoever sends data back."""
         way, said = self.wire.lab.run.onward if onward is None else onward, meaning or "data"
-        if self.attempt.profile.keeps_alive:
+        if self.attempt.profile.names_sessions:
             self.say(Data(data, way, (reply,) if reply else ()), said, wire=wire)
         else:
             (wire or self.wire).send((*self.route, *way), data, (reply or self.inner,), said)
 
     async def reply(self, reply: Address | None = None, seconds: float | None = None) -> bytes | None:
         """The next data that comes back for `reply` (none: for this end)."""
-        if not self.attempt.profile.keeps_alive:
+        if not self.attempt.profile.names_sessions:
             message = await self.wire.hear(reply or self.inner, seconds=seconds)
             return None if message is None else message.payload
         wanted = (reply,) if reply else ()
@@ -162,7 +162,7 @@ class ClientSession:
 
     async def replies(self, addresses: Sequence[Address]) -> dict[Address, bytes]:
         """What comes back for each of these reply addresses, in whatever order; where nothing comes there is none."""
-        if not self.attempt.profile.keeps_alive:
+        if not self.attempt.profile.names_sessions:
             heard = {address: await self.wire.hear(address) for address in addresses}
             return {address: message.payload for address, message in heard.items() if message is not None}
         found: dict[Address, bytes] = {}
@@ -210,7 +210,7 @@ def hello(
     its own."""
     profile = wire.lab.target.profile
     address = inner or fresh("inner")
-    default = (address,) if profile.keeps_alive else (fresh("handshake"),)
+    default = (address,) if profile.names_sessions else (fresh("handshake"),)
     identifier = new_session_id(profile) if session_id is None else session_id
     contact = wire.lab.run.contact if own_route is None else own_route
     generation = Generation(number, starter, address)

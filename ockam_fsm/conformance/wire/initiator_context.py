@@ -78,7 +78,7 @@ class Asked:
     ) -> None:  # fmt: skip
         """Answer it, over its own or another connection, as `worker`. `resumed`: as if the kit remembered it."""
         profile = self.wire.lab.target.profile
-        generation = self.hello.generation if profile.keeps_alive else None
+        generation = self.hello.generation if profile.names_sessions else None
         payload = profile.encode(Answer(self.hello.session_id, generation, worker, resumed))
         route = (worker,) if back is None else back
         (wire or self.wire).send(self.message.return_route, payload, route, meaning or "answer")

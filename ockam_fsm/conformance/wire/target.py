@@ -56,7 +56,7 @@ class Target:
 
     @property
     def generations(self) -> bool:
-        return self.profile.keeps_alive
+        return self.profile.names_sessions
 
     @property
     def shortest_seconds(self) -> float:

@@ -101,7 +101,7 @@ async def outliving(talks: dict[str, ClientSession], other: Wire) -> list[str]:
 
 
 async def is_there(talk: ClientSession, other: Wire) -> bool:
-    if not talk.attempt.profile.keeps_alive:
+    if not talk.attempt.profile.names_sessions:
         return not await talk.dead(wire=other, meaning="data for the session whose connection is lost")
     again = replace(talk.attempt, wire=other)
     again.send("the hello of the session whose connection is lost")
