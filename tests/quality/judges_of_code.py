@@ -16,11 +16,13 @@ from ockam_fsm.checking.sessions.worlds import all_worlds
 from ockam_fsm.checking.streams.worlds import stream_worlds
 from ockam_fsm.checking.world import World
 from ockam_fsm.machines.session import TYPES
-from ockam_fsm.machines.vocabulary import SessionType
+from ockam_fsm.machines.vocabulary import Role, SessionType
+from ockam_fsm.runtime.trace_recorder import header
 from ockam_fsm.simulation.pipelines import BARE, CONFIRM, INDEXES, RESENDS, Delivery, measure
+from ockam_fsm.simulation.runs import simulate
 from ockam_fsm.simulation.workload import Setup
 from tests.secure.test_stateful import ChannelMachine
-from tests.specification.test_traces import judged, simulated
+from tests.specification.test_traces import judged
 from tests.stateful import full_node, mail
 from tests.stateful.ends import END_MACHINES
 from tests.stateful.nodes import NODE_MACHINES
@@ -101,7 +103,13 @@ def test_bursts(number: int) -> None:
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: str(kind.name))
 def test_a_simulated_run_is_a_behaviour(kind: SessionType) -> None:
-    assert judged(simulated(Setup(kind, 3), 800)).rejection is None
+    setup = Setup(kind, 3)
+    records = [header(map(setup.settings, Role), setup.faults.rates)]
+    outcome = simulate(setup, 800, trace=records.append)
+    assert outcome.broken == "", outcome.detail
+    result = judged(records)
+    assert result.rejection is None
+    assert result.steps > 100, "it is judged for lack of events"
 
 
 @pytest.mark.parametrize("machine", PIPE_MACHINES, ids=lambda machine: str(machine.__name__))

@@ -67,6 +67,19 @@ def written(draw: Draw, message: Message) -> bytes:
     return array(draw, parts)
 
 
+@st.composite
+def overlong(draw: Draw, message: Message) -> bytes:
+    """The message with one item too many before the end of an array that says no length."""
+    more = draw(st.sampled_from((NULL, b"\x00", b"\x40")))
+    payload, null = byte_string(draw, message.payload), NULL
+    if draw(st.booleans()):
+        parts = [route(draw, message.onward_route), route(draw, message.return_route), payload, null, more]
+        return indefinite(ARRAY) + b"".join(parts) + BREAK
+    address = indefinite(ARRAY) + head(draw, UINT, 0) + byte_string(draw, b"name") + more + BREAK
+    onward = array(draw, [address, *(array(draw, [head(draw, UINT, 0), b"\x40"]) for _ in message.onward_route)])
+    return array(draw, [onward, route(draw, message.return_route), payload])
+
+
 def second_opinion(body: bytes) -> Message | None:
     """What cbor2 makes of a body; None: it is no message to it."""
     try:

@@ -22,7 +22,7 @@ from ockam_fsm.runtime.encoding.frames import (
     encode_message,
 )
 from ockam_fsm.runtime.encoding.message import Address, Message
-from tests.runtime.cbor_forms import is_plain, second_opinion, written
+from tests.runtime.cbor_forms import is_plain, overlong, second_opinion, written
 from tests.runtime.wire_helpers import drain, refused_in_words
 
 stable = settings(derandomize=True, database=None, deadline=None, max_examples=60)
@@ -71,6 +71,7 @@ def test_a_message_is_understood_in_every_form(data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(body) - 1))
     assert refused(body[:cut])
     assert refused(body + data.draw(st.binary(min_size=1, max_size=3)))
+    assert refused(data.draw(overlong(message)))
 
 
 @pytest.mark.slow
