@@ -148,6 +148,7 @@ steps = st.lists(st.integers(0, 2), max_size=LIMIT + 1)
 orders = st.sampled_from(("processed", "processed", "processing failed"))
 consumer_moves = runs(
     st.one_of(
+        *[st.tuples(st.just("go"), st.integers(0, 11), st.just(0))] * 8,
         st.tuples(st.just("messages"), st.integers(0, 1), steps),
         st.tuples(st.just("messages"), st.just(0), st.lists(st.just(1), max_size=LIMIT)),
         st.tuples(st.just("messages"), st.just(0), st.lists(st.just(1), max_size=LIMIT)),
@@ -165,8 +166,20 @@ def index_of(which: int, index: int | None, partition: int | None) -> StreamInde
     return StreamIndex(group, stream, index, 1 if which == 3 else partition)
 
 
+def called_for(model: ConsumerModel, number: int) -> tuple[str, Any, Any]:
+    """What brings the consumer on, in one of its ways."""
+    match model.state:
+        case "starting":
+            return "index", None if number % 2 else number, 0
+        case "pulling":
+            return "messages", 0, [1] * (number % 4)
+        case "processing":
+            return "order", "processing failed" if number % 2 else "processed", 0
+    return "fire", StreamTimer.POLL, 0
+
+
 def consume_both(real: Consumer, model: ConsumerModel, move: tuple[str, Any, Any]) -> Consumer:
-    match move:
+    match called_for(model, move[1]) if move[0] == "go" else move:
         case "messages", late, rises:
             indexes, at = [], model.saved - 1
             for rise in rises:

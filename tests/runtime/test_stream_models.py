@@ -337,7 +337,8 @@ def numbered(name: str) -> st.SearchStrategy[tuple[Any, ...]]:
 pulled = st.builds(Pull, small, small, small | st.sampled_from((MAX_PULLED_MESSAGES, MAX_PULLED_MESSAGES + 1)))
 stream_moves = runs(
     st.one_of(
-        *[numbered("next")] * 4,
+        *[numbered("next")] * 3,
+        *[st.tuples(st.just("go"), small)] * 4,
         *[st.tuples(st.just("appended"), small)] * 2,
         numbered("push"),
         st.tuples(st.just("known"), st.sampled_from(PUBLISHERS[:2]), st.none() | small),
@@ -350,8 +351,18 @@ stream_moves = runs(
 )
 
 
+def called_for(model: StreamModel, number: int) -> tuple[Any, ...]:
+    """What brings the worker on, in one of its ways."""
+    if model.state in ("opening", "waiting"):
+        return ("opened",) if model.state == "opening" else ("retry_due",)
+    if number % 2 and model.waiting:
+        return "appended", number
+    unknown = [publisher for publisher in PUBLISHERS[:2] if publisher not in model.records]
+    return ("known", unknown[0], number) if unknown else ("next", PUBLISHERS[number % 3], 0, number % 4)
+
+
 def stream_both(real: StreamWorker, model: StreamModel, move: tuple[Any, ...]) -> StreamWorker:
-    match move:
+    match called_for(model, move[1]) if move[0] == "go" else move:
         case ("next" | "push") as name, publisher, number, route:
             if name == "next" and publisher in model.records:
                 number = model.records[publisher][1] + 1
