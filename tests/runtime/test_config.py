@@ -208,3 +208,26 @@ def test_what_is_no_number_is_judged_and_named_too(part: tuple[Callable[..., Any
     with pytest.raises(DefinitionError, match=name) as caught:
         make(**{name: wrong})
     assert all(isinstance(problem, str) for problem in (caught.value.subject, *caught.value.problems))
+
+
+BOUNDS: tuple[tuple[Callable[..., Any], str, float, float], ...] = (
+    (BackOff, "factor", 1, 1000), (BackOff, "jitter", 0, 1), (BackOff, "initial_seconds", 0.001, MAX_SECONDS),
+    (BackOff, "max_seconds", 0.001, MAX_SECONDS), (RestartPolicy, "quiet_seconds", 0, MAX_SECONDS),
+    (ConnectionConfig, "connect_seconds", 0.001, MAX_SECONDS), (ConnectionConfig, "idle_seconds", 0.001, MAX_SECONDS),
+    (a_consumer, "request_seconds", 0.001, MAX_SECONDS), (a_consumer, "poll_seconds", 0.001, MAX_SECONDS),
+)  # fmt: skip
+"""What makes a config, a measure of it, and from where to where it goes."""
+
+
+@given(st.sampled_from(BOUNDS), st.floats(0, 1), st.sampled_from((None, -1.0, 1.0)))
+@settings(derandomize=True, database=None, deadline=None, max_examples=200)
+def test_a_measure_goes_from_its_least_to_its_greatest_value(
+    bounds: tuple[Callable[..., Any], str, float, float], within: float, beyond: float | None
+) -> None:
+    make, name, least, most = bounds
+    if beyond is None:
+        value = min(most, least + within * (most - least))
+        assert getattr(make(**{name: value}), name) == value
+    else:
+        with pytest.raises(DefinitionError, match=name):
+            make(**{name: least - 1e-6 * (1 + within) if beyond < 0 else most * (1 + 1e-6) + within})

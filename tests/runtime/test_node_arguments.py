@@ -7,6 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given as drawn
+from hypothesis import settings as budget
+from hypothesis import strategies as st
 
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
@@ -19,6 +22,7 @@ from ockam_fsm.runtime.node.workers import STOPPED_RAISED, Context, RestartPolic
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.request import Outgoing
 from tests.runtime.node_helpers import Counted, settings, tcp
+from tests.runtime.wire_helpers import refused_in_words
 
 OUTER, FREE, HOST = local("outer"), local("free"), local("host")
 
@@ -143,3 +147,37 @@ def test_what_a_session_holds_is_charged_with_its_routes_and_its_tracing_context
     assert node.router.ledger.held_bytes == weight_of(Outgoing(b"x", route, tracing_context="t" * 1000))
     with pytest.raises(LocalSessionError, match="onward_route"):
         node.send(outer, b"x", None)  # type: ignore[arg-type]
+
+
+NAMED: tuple[tuple[str, str, str], ...] = (
+    *(
+        ("start_session", name, name)
+        for name in ("settings", "initialization_route", "own_route", "session_id", "remembered", "application")
+    ),
+    *(("start_session", name, "address") for name in ("outer", "contact")),
+    *(("start_host", name, name) for name in ("settings", "capacity", "handler", "make", "durable")),
+    ("start_host", "application", "application"),
+    ("start_host", "address", "address"),
+    *(("start_worker", name, name) for name in ("handler", "restart", "make", "stopped")),
+)
+"""Which call, which argument of it, and how an error names the argument."""
+
+
+def given_to(call: str) -> dict[str, Any]:
+    match call:
+        case "start_session":
+            return {"settings": settings(EXPLICIT_TRANSIENT, Role.INITIATOR), "initialization_route": (tcp("b"), HOST)}
+        case "start_host":
+            return {"address": HOST, "settings": settings(EXPLICIT_TRANSIENT, Role.RESPONDER), "handler": echo}
+    return {"handler": echo}
+
+
+@drawn(st.sampled_from(NAMED), st.sampled_from((5.5, ["text"], b"text", "text")))
+@budget(derandomize=True, database=None, deadline=None, max_examples=200)
+def test_a_wrong_argument_is_refused_and_named_and_nothing_is_started(named: tuple[str, str, str], wrong: Any) -> None:
+    call, argument, name = named
+    node = Node(Counted("n"))
+    given = given_to(call) | {argument: wrong}
+    error = refused_in_words(LocalSessionError, lambda: getattr(node, call)(**given))
+    assert str(error).startswith(f"{name}: "), f"{name} is not named: {error}"
+    assert node.router.residents == {}

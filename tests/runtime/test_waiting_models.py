@@ -11,13 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, IMPLICIT_PERSISTENT_ONE_SIDED, IMPLICIT_TRANSIENT
+from ockam_fsm.checking.sessions.symbolic_channel import SymbolicProfile
+from ockam_fsm.machines.session import (
+    EXPLICIT_PERSISTENT_ONE_SIDED,
+    EXPLICIT_TRANSIENT,
+    IMPLICIT_PERSISTENT_ONE_SIDED,
+    IMPLICIT_TRANSIENT,
+)
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.node.commands import Letter, NodeCommand, Transmit
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.session.commands import Timer
+from ockam_fsm.runtime.session.config import SessionConfig
 from tests.runtime.node_helpers import HOST, Inbox, Wires, tcp
 from tests.runtime.node_helpers import settings as session_settings
 
@@ -172,6 +179,57 @@ def test_a_session_over_one_that_is_made_anew_goes_on(chosen: list[str]) -> None
     wires.pump()
     assert inbox.payloads[-1:] == [b"last"]
     assert len(dependents_of(a)) == 1 + is_up(a, BESIDE)
+
+
+# A session in a channel, between two nodes ----------------------------------------------------------------------------
+
+CHANNEL = SymbolicProfile(nonces=99, lost=99, late=99)
+channelled = st.lists(
+    st.sampled_from(("send", "reply", "cut", "fire a", "fire b", "close", "renegotiate")), max_size=12
+)
+
+
+@pytest.mark.slow
+@stable
+@given(channelled, st.booleans())
+def test_what_a_channel_between_nodes_brings_is_in_order_and_a_close_ends_both_ends(
+    chosen: list[str], closes: bool
+) -> None:
+    wires, here, there, kind = Wires("a", "b"), Inbox(), Inbox(), EXPLICIT_PERSISTENT_ONE_SIDED
+    a, b = wires["a"], wires["b"]
+    host = b.start_host(HOST, SessionConfig(EXPLICIT_TRANSIENT, Role.RESPONDER, CHANNEL), handler=there)
+    session = a.start_session(
+        session_settings(kind, Role.INITIATOR, CHANNEL, attempts=None), (tcp("b"), HOST), handler=here
+    )
+    a.open(session)
+    wires.pump()
+    for count, move in enumerate(chosen):
+        if move == "send" and is_up(a, session):
+            a.route(Message((session,), (), b"%d" % count))
+        elif move == "reply" and there.messages and is_up(a, session):
+            b.route(Message(there.messages[-1].return_route, (), b"%d" % count))
+        elif move == "renegotiate" and is_up(a, session):
+            a.renegotiate(session)
+        elif move == "cut":
+            wires.cut("a")
+        elif move.startswith("fire"):
+            fire(wires, move[-1])
+        wires.pump()
+    for _ in range(6):
+        fire(wires, "a")
+        fire(wires, "b")
+    for inbox in (here, there):
+        assert inbox.payloads == sorted(set(inbox.payloads), key=int), "in order, and once"
+    assert is_up(a, session)
+    a.route(Message((session,), (), b"99"))
+    wires.pump()
+    assert there.payloads[-1:] == [b"99"]
+    if closes:
+        responders = len(b.host(host).responders)
+        a.close(session)
+        wires.pump()
+        assert session not in a.router.residents
+        assert len(b.host(host).responders) == responders - 1, "the peer was told"
 
 
 def dependents_of(node: Node) -> dict[Any, None]:
