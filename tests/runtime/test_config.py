@@ -48,6 +48,13 @@ def test_jitter_moves_a_delay_by_a_fifth_either_way(failures: int, fraction: flo
     assert 0.8 * plain <= BackOff().delay_seconds(failures, fraction) <= 1.2 * plain
 
 
+@given(st.integers(0, 20), st.floats(0, 1), st.floats(0, 1))
+def test_a_delay_is_longer_the_greater_the_chance(failures: int, one: float, other: float) -> None:
+    shorter, longer = (BackOff().delay_seconds(failures, fraction) for fraction in sorted((one, other)))
+    assert shorter <= longer
+    assert abs(one - other) < 0.1 or shorter < longer
+
+
 def test_jitter_takes_its_whole_range() -> None:
     assert BackOff().delay_seconds(0, 0.0) == pytest.approx(0.8)
     assert BackOff().delay_seconds(0, 1.0) == pytest.approx(1.2)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import settings as budget
+from hypothesis import strategies as st
 
 from ockam_fsm.kernel.errors import EventRefused
-from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
+from ockam_fsm.machines.vocabulary import Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.workers import Context
+from ockam_fsm.runtime.session.commands import Timer
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
-from tests.runtime.node_helpers import Counted, pair
+from ockam_fsm.runtime.trace_recorder import Recorder, header
+from ockam_fsm.specification.trace_validation import validate
+from tests.runtime.node_helpers import HOST, Counted, Inbox, Wires, pair, settings, tcp
 
 
 @pytest.mark.parametrize("profile", [GENERATION, OCKAM])
@@ -36,3 +46,43 @@ def test_a_handler_that_went_on_fails_for_itself_only() -> None:
     with pytest.raises(EventRefused):
         contexts[0].fail(ValueError("later still"))
     assert node.dead_letters.counts == {"handler raised": 2, "the worker waits for its restart": 1}
+
+
+@pytest.mark.slow
+@budget(derandomize=True, database=None, deadline=None, max_examples=30)
+@given(
+    st.sampled_from((EXPLICIT_TRANSIENT, EXPLICIT_PERSISTENT_ONE_SIDED)),
+    st.lists(st.sampled_from(("send", "request", "cut", "fire a", "fire b", "renegotiate", "close")), max_size=10),
+)
+def test_what_recorded_nodes_write_is_a_behaviour(kind: SessionType, moves: list[str]) -> None:
+    """And each node counts its records from 1."""
+    both = [settings(kind, role) for role in Role]
+    records: list[dict[str, Any]] = [header(both, ("drop",))]
+    wires = Wires("a", "b")
+    wires.nodes = {
+        name: Node(Counted(name), make=Recorder(name, records.append).session) for name in ("a", "b")
+    }  # fmt: skip
+    a = wires["a"]
+    wires["b"].start_host(HOST, both[Role.RESPONDER], handler=Inbox())
+    session = a.start_session(both[Role.INITIATOR], (tcp("b"), HOST), handler=Inbox())
+    a.open(session)
+    wires.pump()
+    for count, move in enumerate(moves):
+        up = session in a.router.residents and a.session(session).state is State.ESTABLISHED
+        if move == "cut":
+            wires.cut("a")
+        elif move.startswith("fire"):
+            wires.fire(move[-1], *(timer for timer in Timer if timer is not Timer.RETENTION))
+        elif up and move == "send":
+            a.send(session, b"%d" % count)
+        elif up and move == "request":
+            a.request(session, count, b"%d" % count)
+        elif up and (move == "close" or kind.persistent):
+            getattr(a, move)(session)
+        wires.pump()
+    result = validate(json.dumps(record).encode() + b"\n" for record in records)
+    assert result.rejection is None, (result.rejection, records[result.records])
+    for name in wires.nodes:
+        counted = [record["sequence"] for record in records[1:] if record["node"] == name]
+        assert counted == list(range(1, len(counted) + 1))
+    assert result.steps > 2
