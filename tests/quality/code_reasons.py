@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-_GROUPS: Mapping[str, tuple[str, ...]] = {}
-"""A reason -> the survivors that it is the reason of. None is left of those that were known."""
+_GROUPS: Mapping[str, tuple[str, ...]] = {
+    "it is a text for people, or part of one": (
+        "node/session_workers.py SessionWorker._rely_on_link: - self.router.afterwards.append(lambda: "
+        "self.lower_layer_lost('it was lost while a hello was answered')) + self.router.afterwards.append(lambda: "
+        "self.lower_layer_lost(None))",
+    ),
+}
+"""A reason -> the survivors that it is the reason of."""
 
 REASONS: Mapping[str, str] = {beginning: reason for reason, names in _GROUPS.items() for beginning in names}
