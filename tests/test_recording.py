@@ -70,8 +70,10 @@ def test_a_failing_walk_of_the_explorer_s_ends_shows_its_chart(tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_a_failing_test_without_ends_shows_none(tmp_path: Path) -> None:
-    assert "What happened before" not in reported(tmp_path, "def test_it():\n    assert False\n")
+def test_a_failing_test_without_ends_shows_none_not_even_the_one_before(tmp_path: Path) -> None:
+    said = reported(tmp_path, PRELUDE + "def test_a():\n    open_pair()\n\ndef test_b():\n    assert False\n")
+    assert "1 failed, 1 passed" in said
+    assert "What happened before" not in said
 
 
 def told() -> list[tuple[str, str, str]]:

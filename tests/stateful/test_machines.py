@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from ockam_fsm.checking.sessions.known_bad import known_bad
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, table
 from ockam_fsm.specification.table_world import pair_config_of
+from tests.recording import RECORDING
 from tests.stateful import nodes, pairs
 from tests.stateful.ends import END_MACHINES
 from tests.stateful.nodes import NODE_MACHINES
@@ -107,6 +108,18 @@ def test_a_pair_that_never_recovers_is_found(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(pairs, "subject", lambda kind: (replace(right, variants=bad.variants), chosen))
     with pytest.raises(AssertionError, match="R1 does not come true"):
         pairs.again("explicit-persistent-one-sided", [["drop", 0]])
+
+
+def test_the_chart_of_a_failure_ends_where_healing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    right, properties = pairs.subject(EXPLICIT_PERSISTENT_ONE_SIDED)
+    never = tuple(replace(one, predicate=lambda *_: False) for one in properties if one.id == "R1")
+    monkeypatch.setattr(pairs, "subject", lambda kind: (right, never))
+    with pytest.raises(AssertionError, match="R1 does not come true"):
+        pairs.again("explicit-persistent-one-sided", [["drop", 0]])
+    chart = RECORDING.chart()
+    assert chart is not None
+    told = [(moment.kind.name, moment.label) for moment in chart.moments]
+    assert told == [("ORDER", "open"), ("STATE", "NEGOTIATING"), ("LOST", "hello 1i")]
 
 
 def test_a_run_of_nodes_is_the_same_again() -> None:
