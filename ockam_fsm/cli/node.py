@@ -48,6 +48,7 @@ WORKERS = {
     "session_spawner": "profile ockam: a transient session each, which echoes data back",
     "generation_spawner": "profile generation: a session each, which echoes data back",
     "responder": "profile generation: the static responder, whose sessions echo data back",
+    "session_types": "says which type the sessions of these addresses have",
 }
 STREAM_WORKERS = {"stream": "the stream service", "stream_index": "keeps where groups of consumers go on"}
 
@@ -73,8 +74,8 @@ def node(
     """Run a node until Ctrl-C or SIGTERM. It prints one line when it is ready.
 
     Its workers: `echo`; `hop`; `session_spawner` (profile ockam, its sessions echo data back); `generation_spawner`;
-    `responder` (static, profile generation). With --stream also `stream` and `stream_index`, for `publish`, `consume`,
-    and real Ockam nodes.
+    `responder` (static, profile generation); `session_types`, which says of what type their sessions are. With --stream
+    also `stream` and `stream_index`, for `publish`, `consume`, and real Ockam nodes.
 
     Exit codes: 0 stopped by Ctrl-C or SIGTERM, 1 it cannot listen, 2 wrong usage or the node stopped by itself.
 
@@ -146,11 +147,14 @@ def _start_streams(running: TcpNode, storage: Storage) -> None:
 
 
 def _start_workers(running: TcpNode, settings: SessionConfig, capacity: int) -> None:
+    from ockam_fsm.cli.shared.declared_types import ADDRESS, saying
     from ockam_fsm.runtime.node.workers import echo, hop
 
     running.worker("echo", echo, public=True)
     running.worker("hop", hop, public=True)
     running.spawner("session_spawner", handler=echo, profile="ockam", capacity=capacity,
                     durations=settings.durations)  # fmt: skip
-    for name in ("generation_spawner", "responder"):
+    types = dict.fromkeys(("generation_spawner", "responder"), settings.session_type.name)
+    for name in types:
         running.spawner(name, handler=echo, capacity=capacity, settings=settings)
+    running.worker(ADDRESS, saying(types), public=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
-from ockam_fsm.cli.app import JsonOption, command, fail, out, print_json_line, unknown
+from ockam_fsm.cli.app import JsonOption, command, fail, out, print_json_line, unknown, warn
 from ockam_fsm.cli.shared.network_options import (
     ROUTE_HELP,
     TRACE_MIB,
@@ -29,15 +30,17 @@ if TYPE_CHECKING:
     from ockam_fsm.runtime.node.commands import StateChanged
     from ockam_fsm.runtime.session.config import SessionConfig
 
+TYPE_HELP = (
+    "The peer's type, one of six: `ockam-fsm types` lists them. By default what `node` and `conform` have, too: "
+    "explicit-persistent-one-sided; in profile ockam explicit-transient."
+)
 _STYLES = {"ESTABLISHED": "green", "TIMED_OUT": "yellow", "CLOSED": "red"}
 
 
 @command
 def session(
     route: Annotated[str, typer.Argument(metavar="ROUTE", help=ROUTE_HELP)],
-    session_type: Annotated[
-        str, typer.Option("--type", metavar="TYPE", help="One of the six types; `ockam-fsm types` lists them.")
-    ] = "explicit-transient",
+    session_type: Annotated[str, typer.Option("--type", metavar="TYPE", help=TYPE_HELP)] = "",
     profile: Annotated[str, typer.Option(help="Handshake profile: generation or ockam.")] = "generation",
     message: Annotated[
         list[str] | None, typer.Option(help="Request this when established, and print the reply; may be repeated.")
@@ -54,22 +57,23 @@ def session(
 ) -> None:
     """Open a session along a route and show its states live.
 
-    Without `--message` it stays until it is closed; Ctrl-C closes it. With `--json`: one object in each line. Exit
-    codes: 0 it was established, 1 it was not or a request failed, 2 wrong usage.
+    Without `--message` it stays until it is closed; Ctrl-C and SIGTERM close it. With `--json`: one object in each
+    line. Exit codes: 0 it was established, 1 it was not or a request failed, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
 
     Examples:
 
     * `ockam-fsm session tcp://127.0.0.1:4000/session_spawner --profile ockam --message hello`
-    * `ockam-fsm session tcp://127.0.0.1:4000/responder --type explicit-persistent-one-sided`
+    * `ockam-fsm session tcp://127.0.0.1:4000/responder`
     """
     from ockam_fsm.machines.vocabulary import Renegotiation, Role
     from ockam_fsm.net.node import TcpNode
     from ockam_fsm.runtime.session.config import SessionConfig
     from ockam_fsm.runtime.session.handshake import PROFILES
 
-    kind = the_type(session_type)
     if profile not in PROFILES:
         unknown("profile", profile, PROFILES)
+    usual = "explicit-persistent-one-sided" if PROFILES[profile].names_sessions else "explicit-transient"
+    kind = the_type(session_type or usual)
     two_sided = kind.renegotiation is Renegotiation.TWO_SIDED
     if two_sided and not PROFILES[profile].names_sessions:
         fail(f"{kind.name} needs generations.", "Leave out --profile ockam.")
@@ -101,6 +105,7 @@ async def _watch(
             await node.listen(listen)
         session = node.session(route, settings=settings)
         session.on_change(shown.change)
+        comparing = asyncio.create_task(_compare_types(node, route, settings))
         try:
             if settings.session_type.creation is Creation.EXPLICIT:
                 await session.open(timeout)
@@ -110,8 +115,19 @@ async def _watch(
             if stay:
                 shown.reason(await session.closed())
         finally:
+            comparing.cancel()
             await session.close()
     return 0
+
+
+async def _compare_types(node: TcpNode, route: Route, settings: SessionConfig) -> None:
+    """Warn if the peer says that it has another type at this address (in profile ockam its type is always one)."""
+    from ockam_fsm.cli.shared.declared_types import declared_type
+
+    own = settings.session_type.name
+    if settings.profile.names_sessions and (found := await declared_type(node, route)) not in ("", own):
+        warn(f"the peer's sessions are {found}, and this one is {own}: they differ where one fails.",
+             f"Both ends must have one type (clause 2): --type {found}.")  # fmt: skip
 
 
 class _Shown:

@@ -94,9 +94,11 @@ def test_when_nobody_answers_the_exit_code_is_1_and_the_remedy_is_said(where: st
     assert "ockam-fsm node" in err
     code, _, err = call("send", f"tcp://{where}/nobody", "x", "--timeout", "0.1")
     assert (code, "--timeout" in err) == (1, True)
-    code, _, err = call("session", f"tcp://{where}/nobody", "--durations", "negotiation=0.1,back-off=0.1")
-    assert code == 1
-    assert "no such worker: nobody" in err
+    for options in (["--type", "explicit-transient"], ["--timeout", "5"]):  # it gives up; it would go on for ever
+        durations = ["--durations", "negotiation=0.1,back-off=0.1"]
+        code, _, err = call("session", f"tcp://{where}/nobody", *options, *durations)
+        assert code == 1
+        assert "no such worker: nobody" in err
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,8 @@ def test_a_port_that_is_taken_is_said(where: str) -> None:
     [
         (["node", "--listen", "127.0.0.1:0"], signal.SIGTERM, 0),
         (["node", "--listen", "127.0.0.1:0"], signal.SIGINT, 130),
-        (["session", "tcp://WHERE/responder", "--type", "explicit-persistent-one-sided"], signal.SIGINT, 130),
+        (["session", "tcp://WHERE/responder"], signal.SIGINT, 130),
+        (["session", "tcp://WHERE/responder"], signal.SIGTERM, 143),
     ],
 )
 def test_signals_clean_up(where: str, arguments: list[str], number: signal.Signals, code: int) -> None:
@@ -163,6 +166,37 @@ def test_signals_clean_up(where: str, arguments: list[str], number: signal.Signa
     assert "Traceback" not in err
     if arguments[0] == "session":
         assert "ESTABLISHED -> CLOSED" in out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "warned"),
+    [
+        (["--type", "explicit-transient"], True),
+        (["--type", "implicit-persistent-two-sided"], True),
+        (["--type", "explicit-transient", "--json"], True),
+        (["--type", "explicit-persistent-one-sided"], False),
+        ([], False),
+    ],
+)
+def test_a_type_that_is_not_the_peers_has_a_hint(where: str, options: list[str], warned: bool) -> None:
+    """Two ends of different types establish a session all the same: the type is not on the wire."""
+    command = [*COMMAND, "session", f"tcp://{where}/responder", "--durations", "keepalive=0.5", *options]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        if warned:
+            said = process.stderr.readline() + process.stderr.readline() * ("--json" not in options)
+            assert "the peer's sessions are explicit-persistent-one-sided" in said
+            assert "--type explicit-persistent-one-sided" in said
+        else:
+            with pytest.raises(subprocess.TimeoutExpired):  # nothing comes: it has gone on in silence
+                process.communicate(timeout=3)
+        process.send_signal(signal.SIGTERM)
+        try:
+            rest = process.communicate(timeout=30)[1]
+        finally:
+            process.kill()
+    assert (process.returncode, rest) == (143, "")
 
 
 def limited(bytes_of_a_file: int) -> None:

@@ -1,11 +1,13 @@
 """What the commands that use the network share: routes and durations as options, and how they end.
 
-Exit codes here: 0 it worked, 1 the network or the peer said no, 2 usage, 130 Ctrl-C (after cleaning up).
+Exit codes here: 0 it worked, 1 the network or the peer said no, 2 usage, 130 Ctrl-C, 143 SIGTERM (both after cleaning
+up).
 """
 
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
@@ -22,9 +24,13 @@ if TYPE_CHECKING:
     from ockam_fsm.runtime.session.config import Durations, SessionConfig
     from ockam_fsm.runtime.session.session import Session
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 TRACE_MIB, MOST_MIB = 64, 1_000_000
 
+LATE_REMEDY = (
+    "Check the last address of the route (of a session the peer's --profile and --type, too), or wait longer with "
+    "--timeout."
+)
 ROUTE_HELP = (
     "Steps joined by `/`: `tcp://HOST:PORT` for a node, then a worker's NAME. More steps lead on: "
     "`tcp://127.0.0.1:4000/hop/echo`, `tcp://[::1]:4000/echo`, `tcp://a:4000/tcp://b:4000/echo`."
@@ -129,19 +135,31 @@ def run_to_the_end(main: Coroutine[Any, Any, int]) -> None:
     from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
     from ockam_fsm.net.event_loop import run
 
-    code = INTERRUPTED
+    code, terminated = INTERRUPTED, False
+
+    def terminate(task: asyncio.Task[Any]) -> None:
+        nonlocal terminated
+        terminated = True
+        task.cancel()
+
+    async def until_terminated() -> int:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate, task)
+        return await main
+
     try:
-        code = run(main)
+        code = run(until_terminated())
     except (KeyboardInterrupt, asyncio.CancelledError):
         pass
     except RemoteSessionError as error:
         fail(f"{error}.", _remedy(str(error)), DIFFERS)
-    except TimeoutError:
-        fail("no reply in time.", "Check the last address of the route, or wait longer with --timeout.", DIFFERS)
+    except TimeoutError as error:
+        fail(f"{error}.", LATE_REMEDY, DIFFERS)
     except LocalSessionError as error:
         fail(f"{error}")
-    if code:
-        raise typer.Exit(code)
+    if terminated or code:
+        raise typer.Exit(TERMINATED if terminated else code)
 
 
 def _remedy(text: str) -> str:
