@@ -14,11 +14,19 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from ockam_fsm.checking.actors import Deliver, Event, Fire, Outbox
-from ockam_fsm.checking.explore import explore
-from ockam_fsm.checking.properties import always_step, recoverable, sometimes_step
-from ockam_fsm.checking.result import Result
-from ockam_fsm.checking.world import Network, World
+from ockam_fsm.checking import (
+    Deliver,
+    Event,
+    Fire,
+    Network,
+    Outbox,
+    Result,
+    World,
+    always_step,
+    explore,
+    recoverable,
+    sometimes_step,
+)
 
 ITEMS = 3
 

@@ -19,11 +19,21 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple
 
-from ockam_fsm.checking.actors import Deliver, Disabled, Envelope, Event, Order, Outbox
-from ockam_fsm.checking.explore import explore
-from ockam_fsm.checking.properties import always, recoverable, sometimes
-from ockam_fsm.checking.result import Result
-from ockam_fsm.checking.world import Network, World
+from ockam_fsm.checking import (
+    Deliver,
+    Disabled,
+    Envelope,
+    Event,
+    Network,
+    Order,
+    Outbox,
+    Result,
+    World,
+    always,
+    explore,
+    recoverable,
+    sometimes,
+)
 
 MANAGER = "tm"
 PUBLISHED_STATES = {3: 288, 5: 8_832}

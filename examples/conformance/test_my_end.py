@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from hypothesis import settings
 
+from ockam_fsm import Message
 from ockam_fsm.conformance import EndpointUnderTest, Feature, Order, Unsupported, our_end, stateful
 from ockam_fsm.conformance.target import Output
-from ockam_fsm.runtime.encoding.message import Message
 
 
 class MyEnd:

@@ -92,10 +92,10 @@ def check(
     Examples:
 
     * `ockam-fsm check all`
-    * `ockam-fsm check explicit-transient`, all its worlds
-    * `ockam-fsm check implicit-persistent-two-sided:lossy --bound in_flight=3 --bound generations=2`
-    * `ockam-fsm check no-generation`, a machine that must be rejected
-    * `ockam-fsm check --from my_protocol:WORLD`, a World of your own
+    * `ockam-fsm check explicit-transient  # all its worlds`
+    * `ockam-fsm check explicit-transient:lossy --bound in_flight=3 --bound drop=1`
+    * `ockam-fsm check no-generation  # a machine that must be rejected`
+    * `ockam-fsm check --from my_protocol:WORLD  # a World of your own`
     """
     bounds = bounds_of(bound)
     candidates = chosen(name, source)

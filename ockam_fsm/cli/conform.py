@@ -97,12 +97,13 @@ def conform(
     conforms, 1 it deviates, 2 wrong usage or undetermined (the node could not be reached), 130 Ctrl-C, which ends it
     cleanly: the report says what was found until then.
 
+    What a program has to do that is judged by `--pipe`: spec/conformance-pipe.md.
+
     Examples:
 
-    * `ockam-fsm conform tcp://127.0.0.1:4000 --spawner session_spawner --echo echo`
-    * `ockam-fsm conform tcp://127.0.0.1:4000 --spawner responder --echo echo --profile generation --html report.html`
-    * `ockam-fsm conform tcp://127.0.0.1:4000 --echo echo`
-    * `ockam-fsm conform --pipe "node adapter.js session.js"`, see spec/conformance-pipe.md
+    * `ockam-fsm conform tcp://127.0.0.1:4000 --spawner session_spawner`
+    * `ockam-fsm conform tcp://127.0.0.1:4000 --echo echo --html report.html`
+    * `ockam-fsm conform --pipe "node adapter.js session.js"`
     """
     from ockam_fsm.cli.shared.deadly_cases import remembered
     from ockam_fsm.conformance.wire.case import Choice

@@ -45,12 +45,14 @@ def demo(
 
     Exit codes: 0 no message was lost, 1 some were or the pipeline stood still, 130 Ctrl-C, 143 SIGTERM.
 
+    `diagrams/run-of-the-demo.svg` draws such a run.
+
     Examples:
 
     * `ockam-fsm demo`
     * `ockam-fsm demo --count 500`
-    * `ockam-fsm demo --count 4 --trace run.jsonl`: as the run that is drawn in diagrams/run-of-the-demo.svg
-    * `ockam-fsm demo --json`: for each layer its sessions, and the summary
+    * `ockam-fsm demo --count 4 --trace run.jsonl  # as in run-of-the-demo.svg`
+    * `ockam-fsm demo --json  # for each layer its sessions, and the summary`
     """
     if find_spec("cryptography") is None:
         fail("secure channels need the package cryptography, which is not installed.",

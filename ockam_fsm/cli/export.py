@@ -40,11 +40,13 @@ def export(
     model for SPIN that has as many states as the table world here. `scxml`: for interpreters and editors; of both
     sides one document that invokes two. `json`: everything that is in the tables.
 
+    To check what came out: in the folder, `java -cp tla2tools.jar tlc2.TLC -deadlock MCExplicitTransient`; or
+    `spin -search -bfs pair.pml`.
+
     Examples:
 
-    * `ockam-fsm export explicit-transient --to tla --output model`, and then in `model`
-      `java -cp tla2tools.jar tlc2.TLC -deadlock MCExplicitTransient`
-    * `ockam-fsm export explicit-transient --to promela --output pair.pml`, and then `spin -search -bfs pair.pml`
+    * `ockam-fsm export explicit-transient --to tla --output model`
+    * `ockam-fsm export explicit-transient --to promela --output pair.pml`
     * `ockam-fsm export implicit-transient --to scxml --role responder`
     * `ockam-fsm export explicit-transient --to json`
     """

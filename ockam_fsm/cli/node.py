@@ -82,9 +82,9 @@ def node(
     Examples:
 
     * `ockam-fsm node --listen 127.0.0.1:4000`
-    * `ockam-fsm node --listen 127.0.0.1:4000 --trace far.jsonl`, judged by `ockam-fsm validate near.jsonl far.jsonl`
+    * `ockam-fsm node --listen 127.0.0.1:4000 --trace far.jsonl`
     * `ockam-fsm node --listen 127.0.0.1:4000 --stream --storage sqlite:streams.db`
-    * `ockam-fsm node --listen '[::1]:0' --type explicit-persistent-two-sided --durations keepalive=1,idle=5`
+    * `ockam-fsm node --listen '[::1]:0' --durations keepalive=1,idle=5`
     """
     from ockam_fsm.machines.vocabulary import Role
     from ockam_fsm.runtime.session.config import SessionConfig

@@ -69,7 +69,7 @@ def publish(
 
     * `ockam-fsm publish orders orders.txt --node 127.0.0.1:4000`
     * `seq 1000 | ockam-fsm publish numbers --timeout 30`
-    * `ockam-fsm publish orders orders.txt --resume orders.state`, once more after a kill
+    * `ockam-fsm publish orders orders.txt --resume state  # again after a kill`
     """
     from ockam_fsm.net.streams.publisher_file import PublisherFile
 

@@ -59,14 +59,14 @@ def render(
 
     Examples:
 
-    * `ockam-fsm render` writes what has changed, and removes what is no longer generated
-    * `ockam-fsm render --check` lists what is missing, stale or left over, and draws nothing
+    * `ockam-fsm render  # writes what has changed, removes what is left over`
+    * `ockam-fsm render --check  # lists what differs, and draws nothing`
     * `ockam-fsm render --into pictures`
     """
     from ockam_fsm.demo.chart import recorded_layers
 
-    if not into.is_dir():
-        fail(f"{into} is not a folder.", "Name one that exists with --into, or create it.")
+    if not into.is_dir() and (check or into.exists()):
+        fail(f"{into} is not a folder.", "Name one with --into.")
     try:
         generated = Generated.of(replace(catalogue(recorded_charts()), layerings=(recorded_layers(),)))
     except DefinitionError as error:

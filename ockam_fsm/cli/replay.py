@@ -50,14 +50,15 @@ def replay(
 
     At the end it says what is possible next, by number: append one to the path and go on.
 
+    A trace that `simulate --trace` has written is run again: exit code 1 if another run comes of it.
+
     Examples:
 
     * `ockam-fsm replay no-generation 0/0/1/1/1`
     * `ockam-fsm replay explicit-transient:lossy 0/0 --choices`
     * `ockam-fsm replay explicit-transient:lossy 0/0 --svg run.svg`
-    * `ockam-fsm replay --from my_protocol:WORLD 0/1`, a World of your own
-    * `ockam-fsm replay failing.jsonl`, a trace that `ockam-fsm simulate --trace` has written: exit code 1 if another
-      run comes of it
+    * `ockam-fsm replay --from my_protocol:WORLD 0/1  # a World of your own`
+    * `ockam-fsm replay failing.jsonl  # written by: ockam-fsm simulate --trace`
     """
     if source:
         what, path = "", path or what

@@ -62,8 +62,9 @@ def session(
 
     Examples:
 
-    * `ockam-fsm session tcp://127.0.0.1:4000/session_spawner --profile ockam --message hello`
     * `ockam-fsm session tcp://127.0.0.1:4000/responder`
+    * `ockam-fsm session tcp://127.0.0.1:4000/responder --message hello --json`
+    * `ockam-fsm session tcp://127.0.0.1:4000/session_spawner --profile ockam`
     """
     from ockam_fsm.machines.vocabulary import Renegotiation, Role
     from ockam_fsm.net.node import TcpNode

@@ -50,7 +50,7 @@ def simulate(
     Examples:
 
     * `ockam-fsm simulate`
-    * `ockam-fsm simulate --type implicit-persistent-two-sided --seed 7 --steps 1000000`
+    * `ockam-fsm simulate --type implicit-persistent-two-sided --seed 7`
     * `ockam-fsm simulate --type explicit-transient --over explicit-persistent-one-sided`
     * `ockam-fsm simulate --type explicit-persistent-one-sided --over implicit-transient`
     * `ockam-fsm simulate --faults none --greedy 3`

@@ -52,9 +52,9 @@ def spec(
 
     Examples:
 
-    * `make spec` installs what is needed, and runs this
+    * `ockam-fsm spec  # after make spec has installed what it needs`
     * `ockam-fsm spec MCExplicitTransient`
-    * `ockam-fsm spec --up-to 20000` (leaves out the models that take minutes)
+    * `ockam-fsm spec --up-to 20000  # without the models that take minutes`
     * `ockam-fsm spec --pin`
     """
     if pin and (names or up_to is not None):

@@ -43,14 +43,17 @@ def validate(
     behaviour explains is named, with what would have been possible instead. Exit code 1: it is no behaviour; 2: it
     cannot be read.
 
+    `ockam-fsm session --trace near.jsonl` and `ockam-fsm node --trace far.jsonl` record both ends. If one of them was
+    killed and started again, say so: `--allow restart-without-state`.
+
     Examples:
 
     * `ockam-fsm validate spec/traces/accepted/life.jsonl`
     * `ockam-fsm validate spec/traces/rejected/sequence-gap.jsonl`
-    * `ockam-fsm simulate --type explicit-transient --trace run.jsonl`, and then `ockam-fsm validate run.jsonl`
-    * `ockam-fsm validate near.jsonl far.jsonl --allow restart-without-state`: recorded by `ockam-fsm session --trace`
-      and by `ockam-fsm node --trace`, which was killed and started again
-    * `ockam-fsm validate --tlc run.jsonl`: by the TLA+ specification too, `spec/tla/SessionTrace.tla`
+    * `ockam-fsm simulate --type explicit-transient --trace run.jsonl`
+    * `ockam-fsm validate run.jsonl`
+    * `ockam-fsm validate near.jsonl far.jsonl --allow restart-without-state`
+    * `ockam-fsm validate --tlc run.jsonl  # by the TLA+ specification, too`
     """
     with TemporaryDirectory(prefix="validate-") as folder:
         parts = _found(traces)
