@@ -38,8 +38,9 @@ def few_machines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 @pytest.fixture
 def rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(render, "drawn", pretended)
-    assert RUN.invoke(app, ["render", "--into", str(tmp_path)]).exit_code == OK
-    return tmp_path
+    folder = tmp_path / "pictures"  # it is made
+    assert RUN.invoke(app, ["render", "--into", str(folder)]).exit_code == OK
+    return folder
 
 
 def checked(root: Path) -> dict[str, object]:
@@ -139,10 +140,12 @@ def test_rendering_again_writes_nothing(rendered: Path) -> None:
     assert {file: file.stat().st_mtime_ns for file in rendered.rglob("*")} == before
 
 
-def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    result = RUN.invoke(app, ["render", "--into", str(tmp_path / "no")])
-    assert result.exit_code == USAGE
-    assert "is not a folder" in result.stderr
+def test_what_is_no_folder_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for words in (["--into", str(tmp_path / "file")], ["--check", "--into", str(tmp_path / "no")]):
+        result = RUN.invoke(app, ["render", *words])
+        assert result.exit_code == USAGE
+        assert "is not a folder" in result.stderr
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
