@@ -113,6 +113,36 @@ def test_the_largest_payload_over_a_stream_session() -> None:
     over_tcp(main())
 
 
+def test_a_stream_session_takes_nothing_that_would_end_it() -> None:
+    """The publisher refuses what it cannot publish, and ends then: so the end has to know what that is."""
+
+    async def main() -> None:
+        heard = list[int]()
+
+        def hear(message: Message, context: Context) -> None:
+            heard.append(len(message.payload))
+
+        async with (
+            node_with_streams(MemoryStorage(), limits=SMALL) as hub,
+            two_nodes() as (near, far, _),
+            AsyncExitStack() as stack,
+        ):
+            far.spawner("ear", handler=hear, durations=QUICK)
+            where = hub.addresses[0]
+            below = await stack.enter_async_context(end(near, where, "to-b", "to-a"))
+            await stack.enter_async_context(end(far, where, "to-a", "to-b"))
+            near.send((below.address, local("nobody")), bytes(LIMIT - 200))
+            await until(lambda: near.node.dead_letters.counts == {PAYLOAD_TOO_LARGE: 1})
+            session = await stack.enter_async_context(near.session("ear", over=below, durations=QUICK))
+            with pytest.raises(LocalSessionError, match="send it in parts") as refused:
+                await session.send(bytes(LIMIT))
+            most = int(str(refused.value).split("limit ")[1].split(";")[0])
+            await session.send(bytes(most))
+            await until(lambda: heard == [most])
+
+    over_tcp(main())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("protected", [False, True], ids=["in a session", "in a channel"])
 def test_the_largest_payload_through_a_pipe(protected: bool) -> None:

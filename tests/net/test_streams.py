@@ -15,6 +15,7 @@ from ockam_fsm.net.streams.publisher_file import PublisherFile
 from ockam_fsm.runtime.encoding.frames import MAX_FRAME_BYTES
 from ockam_fsm.runtime.encoding.gate import payload_limit
 from ockam_fsm.runtime.encoding.stream_messages import PUSH_BYTES
+from ockam_fsm.runtime.node.layers import ANSWER_BYTES
 from ockam_fsm.runtime.stream.publisher import PublisherConfig
 from ockam_fsm.storage.memory import MemoryStorage
 from ockam_fsm.storage.sqlite import SqliteStorage
@@ -64,6 +65,26 @@ def test_messages_of_every_kind_are_kept_as_they_are() -> None:
                 await sender.send(*given)
             async with consumer(here, where) as reader:
                 assert await read(reader, len(given)) == given
+
+    over_tcp(main())
+
+
+def test_a_message_that_the_full_node_cannot_keep_is_sent_when_there_is_room() -> None:
+    """It was accepted, so it must not be forgotten: whoever waits for it would wait for ever."""
+    storage = MemoryStorage()
+
+    async def main() -> None:
+        async with streams(storage) as (here, _, where), publisher(here, where) as sender:
+            await sender.publish(b"first")
+            ledger = here.node.router.ledger
+            taken = []
+            while (receipt := ledger.take(here.node.router.application, 100_000)) is not None:
+                taken.append(receipt)
+            assert await sender.send(b"x" * 100_000) == 2
+            for receipt in taken:
+                ledger.give_back(receipt)
+            await sender.flush()
+        assert stored_in(storage) == [b"first", b"x" * 100_000]
 
     over_tcp(main())
 
@@ -131,8 +152,6 @@ def test_a_message_that_cannot_be_sent_is_refused_and_the_publisher_goes_on() ->
 
 @pytest.mark.parametrize("frame_bytes", [MAX_FRAME_BYTES, 40_000])
 def test_the_largest_message_is_published_and_none_is_accepted_beside_a_larger_one(frame_bytes: int) -> None:
-    most = payload_limit(frame_bytes) - PUSH_BYTES
-
     async def main() -> None:
         storage, kept = MemoryStorage(), list[Kept]()
         async with (
@@ -140,6 +159,8 @@ def test_the_largest_message_is_published_and_none_is_accepted_beside_a_larger_o
             TcpNode(limits=TcpLimits(frame_bytes=frame_bytes)) as here,
             publisher(here, there.addresses[0], keep=kept.append) as sender,
         ):
+            most = sender.largest
+            assert 0 < payload_limit(frame_bytes) - PUSH_BYTES - most < 2 * ANSWER_BYTES
             with pytest.raises(LocalSessionError, match=f"limit {most}"):
                 await sender.send(b"beside", b"x" * (most + 1))
             assert (sender.accepted, any(one.image.messages for one in kept)) == (0, False)

@@ -180,7 +180,7 @@ def _message_in(payload: bytes) -> bytes:
 def test_the_end_of_a_stream_session_carries_and_routes_on(capacity: int, moves: list[tuple[Any, ...]]) -> None:
     rig, accepted, sender, told = Rig(), list[None](), Sender(), list[str]()
     rig.router.register(ME, sender, Access.PRIVATE)
-    end = StreamEnd(rig.router, TO_B, TO_A, capacity, lambda: accepted.append(None))
+    end = StreamEnd(rig.router, TO_B, TO_A, capacity, lambda: accepted.append(None), lambda: LARGEST - PUSH_BYTES)
     model = StreamEndModel(rig, end, capacity)
     for move in moves:
         stream_both(rig, model, move)

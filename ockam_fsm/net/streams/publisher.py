@@ -31,6 +31,7 @@ from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding.gate import check_payload
 from ockam_fsm.runtime.encoding.message import Address
 from ockam_fsm.runtime.encoding.stream_messages import MAX_MESSAGE_BYTES, PUSH_BYTES
+from ockam_fsm.runtime.node.layers import largest_payload
 from ockam_fsm.runtime.node.workers import plain_function
 from ockam_fsm.runtime.session.commands import (
     Closed,
@@ -130,6 +131,15 @@ class StreamPublisher:
         """How many messages were accepted."""
         return self._core.confirmed + len(self._core.messages)
 
+    @property
+    def largest(self) -> int:
+        """How many bytes a message may have: a push of it has to fit on the wire, with what the layers of this node
+        add."""
+        router = self._node.node.router
+        way = () if self._session is None else (self._session,)
+        most = largest_payload(router.residents, way, (), router.max_payload_bytes, answered=True)
+        return min(MAX_MESSAGE_BYTES, most - PUSH_BYTES)
+
     async def __aenter__(self) -> StreamPublisher:
         if self._entered or self._core.state is PublisherState.CLOSED:
             raise LocalSessionError("the publisher was opened or closed before: make another one")
@@ -158,7 +168,7 @@ class StreamPublisher:
                 closed.
             RemoteSessionError: the session is over.
         """
-        most = min(MAX_MESSAGE_BYTES, self._node.node.router.max_payload_bytes - PUSH_BYTES)
+        most = self.largest
         for data in messages:
             check_payload(data, most)
         left = list(messages)
@@ -260,9 +270,13 @@ class StreamPublisher:
     def _request(self, command: Request) -> None:
         session = self._session
         assert session is not None
-        self._node.order(
-            lambda node: node.request(session, command.number, command.payload, reissue=True, resumed_only=True)
-        )
+        try:
+            self._node.order(
+                lambda node: node.request(session, command.number, command.payload, reissue=True, resumed_only=True)
+            )
+        except LocalSessionError as error:
+            self._node.require_running()
+            self._do(self._core.failed(command.number, str(error)))  # no room here is no room there: it is sent again
 
     def _withdraw(self, command: Withdraw) -> None:
         session = self._session

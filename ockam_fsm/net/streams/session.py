@@ -122,7 +122,9 @@ class StreamSession:
             raise LocalSessionError("the stream session was opened before: make another one")
         router, receiving = self._node.node.router, self.consumer.config.stream_name
         await self.publisher.__aenter__()
-        self._end = StreamEnd(router, self._sending, receiving, self._capacity, self._accepted.set)
+        self._end = StreamEnd(
+            router, self._sending, receiving, self._capacity, self._accepted.set, lambda: self.publisher.largest
+        )
         self._publishing = self._node.loop.create_task(self._publish(self._end))
         self._consuming = self._node.loop.create_task(self._consume(self._end))
         return self

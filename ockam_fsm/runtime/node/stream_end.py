@@ -27,7 +27,6 @@ from ockam_fsm.runtime.encoding import bare
 from ockam_fsm.runtime.encoding.frames import decode_message, encode_message
 from ockam_fsm.runtime.encoding.gate import PAYLOAD_TOO_LARGE, refusal
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
-from ockam_fsm.runtime.encoding.stream_messages import PUSH_BYTES
 from ockam_fsm.runtime.node.layers import Layer, written_bytes
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Origin, Receipt, weight_of
 from ockam_fsm.runtime.node.residents import Access, Dependent, Envelope, Resident
@@ -42,14 +41,22 @@ _SHOWN = 100
 class StreamEnd:
     """Made at a fresh secret address. It carries messages until `retire`."""
 
-    __slots__ = ("_accepted", "_capacity", "_label", "_sending", "address", "dependents", "origin", "router", "waiting")
+    __slots__ = ("_accepted", "_capacity", "_label", "_largest", "_sending", "address", "dependents", "origin",
+                 "router", "waiting")  # fmt: skip
     replies = False
 
     def __init__(
-        self, router: Router, sending: str, receiving: str, capacity: int, accepted: Callable[[], object]
+        self,
+        router: Router,
+        sending: str,
+        receiving: str,
+        capacity: int,
+        accepted: Callable[[], object],
+        largest: Callable[[], int],
     ) -> None:
         """`sending` and `receiving` name the streams that this end publishes to and consumes. At most `capacity`
-        messages wait. `accepted` is called for each one that does.
+        messages wait. `accepted` is called for each one that does. `largest` says how many bytes the publisher takes
+        at once.
 
         Raises:
             LocalSessionError: UTF-8 cannot write a name.
@@ -62,7 +69,7 @@ class StreamEnd:
         self.dependents: dict[Dependent, None] = {}
         self.waiting: dict[Receipt, bytes] = {}
         """What is to be published, the oldest first."""
-        self._capacity, self._accepted = capacity, accepted
+        self._capacity, self._accepted, self._largest = capacity, accepted, largest
         router.register(self.address, self, Access.SECRET)
 
     def carries(self, address: Address) -> bool:
@@ -81,7 +88,8 @@ class StreamEnd:
         self.dependents.pop(dependent, None)
 
     def layer(self, onward_route: Route, return_route: Route) -> Layer:
-        return Layer((), (), PUSH_BYTES + len(self._label) + written_bytes(onward_route, return_route))
+        published = self.router.max_payload_bytes - self._largest()
+        return Layer((), (), published + len(self._label) + written_bytes(onward_route, return_route))
 
     # Out --------------------------------------------------------------------------------------------------------------
 
@@ -89,7 +97,7 @@ class StreamEnd:
         message = replace(envelope.message, onward_route=envelope.message.onward_route[1:])
         self.router.leaves(message, self)
         payload = self._label + bare.data(encode_message(message))
-        if len(payload) > self.router.max_payload_bytes - PUSH_BYTES:
+        if len(payload) > self._largest():
             self.router.bury(PAYLOAD_TOO_LARGE, message, self.address, f"{len(payload)} bytes with its routes")
             return
         full = len(self.waiting) >= self._capacity
