@@ -76,6 +76,25 @@ def test_an_index_pipe_numbers_and_keeps_nothing() -> None:
     assert reasons(wires["a"]) == ["unknown address"], "its address is gone"
 
 
+def test_no_pipe_within_a_node_leads_a_peer_to_a_private_worker() -> None:
+    """The sender is public, sender and receiver are in one node: the frame is from outside, since its message is."""
+    wires = Wires("a", "b")
+    inbox, b, vault, kept = receivers(wires), wires["b"], Inbox(), local("private receiver")
+    b.start_worker(local("vault"), handler=vault)
+    b.start_worker(kept, handler=ReceivingEnd(ConfirmingReceiver()))
+    inner = resend(b, (RELIABLE,))
+    SendingEnd(b.router, (inner.outer, ORDERED), None, outer=local("around"), access=Access.PUBLIC)
+    SendingEnd(b.router, (kept,), PipeSender(PipeConfig()), outer=local("resend"), access=Access.PUBLIC)
+    for name in ("around", "resend"):
+        for to in (local("vault"), *APP):
+            wires["a"].route(Message((tcp("b"), local(name), to), ME, b"x"))
+            wires.pump()
+    b.route(Message((local("resend"), local("vault")), ME, b"ours"))
+    wires.pump()
+    assert (vault.payloads, inbox.payloads) == ([b"ours"], [b"x", b"x"])
+    assert reasons(b) == [PRIVATE_ADDRESS, PRIVATE_ADDRESS]
+
+
 def test_pipes_nest_and_the_time_out_sends_again() -> None:
     wires = Wires("a", "b")
     inbox, inner = receivers(wires), resend(wires["a"])

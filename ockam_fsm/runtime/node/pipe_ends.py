@@ -5,7 +5,8 @@ route and with its return route. The receiver routes it on from its own node as 
 route and does not trace; it is a step in a route, and pipes nest.
 
 Rule 1: what a sender keeps, and what waits at a receiver for its turn, is bounded, and charged to whoever sent it.
-Rule 2: what leaves a receiver is from outside if its frame was (`Context.forward`): it reaches no private worker.
+Rule 2: what leaves a receiver is from outside if its frame was (`Context.forward`): it reaches no private worker. A
+        frame that stays within the node is from outside if its message was.
 Rule 3: what cannot be carried or read is a dead letter with a reason. Nothing here raises.
 Left out: order between messages that reach one receiver over several connections: between origins a node keeps none.
 Source: spec/sessions.md clauses 17.1, 17.2 and 17.8; Ockam's documents, "Pipes and channels".
@@ -20,7 +21,7 @@ from ockam_fsm.kernel.errors import EventRefused, RemoteSessionError
 from ockam_fsm.runtime.encoding.bare import MAX_UINT_BYTES
 from ockam_fsm.runtime.encoding.frames import decode_message, encode_message
 from ockam_fsm.runtime.encoding.gate import PAYLOAD_TOO_LARGE
-from ockam_fsm.runtime.encoding.message import Address, Message, Route
+from ockam_fsm.runtime.encoding.message import TCP, Address, Message, Route
 from ockam_fsm.runtime.encoding.pipe_frames import (
     Frame,
     decode_confirmation,
@@ -30,7 +31,7 @@ from ockam_fsm.runtime.encoding.pipe_frames import (
 )
 from ockam_fsm.runtime.node.layers import Layer, largest_payload, written_bytes
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Receipt, weight_of
-from ockam_fsm.runtime.node.residents import Access, Envelope, Inner
+from ockam_fsm.runtime.node.residents import Access, Envelope, Inner, Resident
 from ockam_fsm.runtime.node.router import Router
 from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.pipe.commands import (
@@ -80,7 +81,8 @@ class SendingEnd(Inner):
         self.outer, self.inner = outer or router.fresh_address(), router.fresh_address()
         self._return_route = (*back, self.inner)
         self.last = 0
-        self._kept: dict[int, Receipt] = {}
+        self._kept: dict[int, tuple[Receipt, Resident | None]] = {}
+        """The charge of each message, and what has brought it into the node."""
         router.register(self.outer, self, Access.SECRET if outer is None else access)
         router.register(self.inner, self, Access.SECRET)
 
@@ -93,17 +95,19 @@ class SendingEnd(Inner):
         message = envelope.message
         if message.onward_route[0] == self.inner:
             self._confirmed(message)
-        elif refused := self.offer(message):
+        elif refused := self.offer(message, envelope.arrived):
             self.router.bury(refused, message, self.outer)
 
-    def offer(self, message: Message) -> str:
-        """Accept a message, or say why not."""
+    def offer(self, message: Message, arrived: Resident | None) -> str:
+        """Accept a message that `arrived` has brought into the node, or say why not."""
         whole = encode_message(replace(message, onward_route=message.onward_route[1:]))
         router = self.router
         most = largest_payload(router.residents, self.route, self._return_route, router.max_payload_bytes)
         if len(whole) > most - FRAME_BYTES:
             return PAYLOAD_TOO_LARGE
-        return self._number(whole) if self.core is None else self._accept(self.core, message, whole)
+        if self.core is None:
+            return self._number(whole, arrived)
+        return self._accept(self.core, message, whole, arrived)
 
     def layer(self, onward_route: Route, return_route: Route) -> Layer:
         return Layer(self.route, self._return_route, written_bytes(onward_route, return_route))
@@ -119,19 +123,19 @@ class SendingEnd(Inner):
         if self.core is not None:
             self._carry_out(self.core.close())
 
-    def _number(self, whole: bytes) -> str:
+    def _number(self, whole: bytes, arrived: Resident | None) -> str:
         """What a pipe inside this one refuses has no index: its absence would be a gap for ever."""
-        message = self._framed(Frame(self.last + 1, whole))
+        frame = Frame(self.last + 1, whole)
         inside = self.router.residents.get(self.route[0])
         if isinstance(inside, SendingEnd):
-            refused = inside.offer(message)
+            refused = inside.offer(self._framed(frame), arrived)
         else:
             refused = ""
-            self.router.route(Envelope(message))
+            self.router.route(self._envelope(frame, arrived))
         self.last += not refused
         return refused
 
-    def _accept(self, core: PipeSender, message: Message, whole: bytes) -> str:
+    def _accept(self, core: PipeSender, message: Message, whole: bytes, arrived: Resident | None) -> str:
         receipt = self.router.ledger.take(self.router.serving, weight_of(message))
         if receipt is None:
             return NODE_FULL
@@ -140,7 +144,7 @@ class SendingEnd(Inner):
         except EventRefused as error:
             self.router.ledger.give_back(receipt)
             return error.because
-        self._kept[core.accepted] = receipt
+        self._kept[core.accepted] = receipt, arrived
         self.router.ledger.may_give_up(receipt, self._give_up)
         self._carry_out(commands)
         return ""
@@ -158,7 +162,7 @@ class SendingEnd(Inner):
 
     def _give_up(self, receipt: Receipt) -> None:
         assert self.core is not None
-        number = next(number for number, kept in self._kept.items() if kept is receipt)
+        number = next(number for number, (kept, _) in self._kept.items() if kept is receipt)
         self._carry_out(self.core.give_up(number))
 
     def _carry_out(self, commands: Iterable[SenderCommand], cause: Message | None = None) -> None:
@@ -182,15 +186,23 @@ class SendingEnd(Inner):
 
     def _transmit(self, frame: Frame) -> None:
         """Of the origin of the message, unless it was given up for the one before it."""
-        receipt = self._kept.get(frame.number)
-        if receipt is not None:
-            self.router.route(Envelope(self._framed(frame)), receipt.origin)
+        if frame.number in self._kept:
+            receipt, arrived = self._kept[frame.number]
+            self.router.route(self._envelope(frame, arrived), receipt.origin)
+
+    def _envelope(self, frame: Frame, arrived: Resident | None) -> Envelope:
+        """A frame that leaves the node is from outside where it arrives. The route is the maker's, not a peer's: what
+        stays here may go to a private receiver."""
+        leaves = self.router.carrier(self.route) is not None or any(one.type == TCP for one in self.route)
+        if arrived is None or leaves:
+            return Envelope(self._framed(frame))
+        return Envelope(self._framed(frame), arrived, invited=True)
 
     def _framed(self, frame: Frame) -> Message:
         return Message(self.route, self._return_route, encode_frame(frame))
 
     def _release(self, number: int) -> None:
-        self.router.ledger.give_back(self._kept.pop(number))
+        self.router.ledger.give_back(self._kept.pop(number)[0])
         self._changed()
 
     def _lose(self, frame: Frame, reason: str) -> None:
