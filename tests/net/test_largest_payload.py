@@ -14,10 +14,11 @@ from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.pipes import Pipe, pipe_spawner
 from ockam_fsm.net.secure.channels import secure_profile
 from ockam_fsm.net.session import TcpSession
-from ockam_fsm.runtime.encoding.gate import PAYLOAD_TOO_LARGE, payload_limit
+from ockam_fsm.runtime.encoding.gate import MAX_TRACING_CONTEXT_BYTES, PAYLOAD_TOO_LARGE, payload_limit
 from ockam_fsm.runtime.encoding.message import Message, Route, local
 from ockam_fsm.runtime.node.layers import ANSWER_BYTES, HEAD_BYTES
-from ockam_fsm.runtime.node.workers import Context, echo
+from ockam_fsm.runtime.node.services import static_forwarder
+from ockam_fsm.runtime.node.workers import Context, echo, hop
 from ockam_fsm.runtime.session.handshake import OCKAM
 from ockam_fsm.storage.memory import MemoryStorage
 from tests.net.stream_helpers import node_with_streams
@@ -62,9 +63,16 @@ def plain_over_secure_over_secure(near: TcpNode, way: str) -> list[TcpSession]:
     return [lowest, below, near.session("plain", over=below, durations=QUICK)]
 
 
+def plain_over_a_hop_over_plain(near: TcpNode, way: str) -> list[TcpSession]:
+    near.worker("hop", hop, public=True)
+    (below,) = plain(near, way)
+    return [below, near.session((local("hop"), below.address, local("plain")), durations=QUICK)]
+
+
 Layers = Callable[[TcpNode, str], list[TcpSession]]
 CASES: list[tuple[Layers, Route]] = [(ockam, ())]  # its messages go to the session's own handler only
-CASES += [(layers, route) for layers in (plain, secure, secure_over_plain, plain_over_secure_over_secure)
+LAYERS = (plain, secure, secure_over_plain, plain_over_secure_over_secure, plain_over_a_hop_over_plain)
+CASES += [(layers, route) for layers in LAYERS
           for route in ((), (local("echo"),))]  # fmt: skip
 
 
@@ -72,7 +80,17 @@ async def limit_of(session: TcpSession, onward_route: Route) -> int:
     """As the error says it which the first payload brings that the wire could not carry with what layers add."""
     with pytest.raises(LocalSessionError, match="send it in parts") as refused:
         await session.request(bytes(LIMIT), onward_route)
-    found = re.search(r"limit (\d+)", str(refused.value))
+    return limit_in(refused.value)
+
+
+def limit_of_error(send: Callable[[], None]) -> int:
+    with pytest.raises(LocalSessionError, match="send it in parts") as refused:
+        send()
+    return limit_in(refused.value)
+
+
+def limit_in(error: LocalSessionError) -> int:
+    found = re.search(r"limit (\d+)", str(error))
     assert found is not None
     return int(found[1])
 
@@ -131,14 +149,17 @@ def test_a_stream_session_takes_nothing_that_would_end_it() -> None:
             where = hub.addresses[0]
             below = await stack.enter_async_context(end(near, where, "to-b", "to-a"))
             await stack.enter_async_context(end(far, where, "to-a", "to-b"))
-            near.send((below.address, local("nobody")), bytes(LIMIT - 200))
+            near.worker("elsewhere", static_forwarder((below.address, local("nobody"))))
+            near.send((local("elsewhere"),), bytes(LIMIT - 200))
             await until(lambda: near.node.dead_letters.counts == {PAYLOAD_TOO_LARGE: 1})
             session = await stack.enter_async_context(near.session("ear", over=below, durations=QUICK))
-            with pytest.raises(LocalSessionError, match="send it in parts") as refused:
-                await session.send(bytes(LIMIT))
-            most = int(str(refused.value).split("limit ")[1].split(";")[0])
+            most = limit_of_error(lambda: session.post(bytes(LIMIT)))
             await session.send(bytes(most))
             await until(lambda: heard == [most])
+            context = "x" * MAX_TRACING_CONTEXT_BYTES  # it is in what is published
+            less = limit_of_error(lambda: session.post(bytes(most), tracing_context=context))
+            await session.send(bytes(less), tracing_context=context)
+            await until(lambda: heard == [most, less])
 
     over_tcp(main())
 
@@ -146,7 +167,7 @@ def test_a_stream_session_takes_nothing_that_would_end_it() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("protected", [False, True], ids=["in a session", "in a channel"])
 def test_the_largest_payload_through_a_pipe(protected: bool) -> None:
-    """What does not fit is a dead letter at once: a pipe that took it would send it again for ever."""
+    """What does not fit is refused at once, or a dead letter: a pipe that took it would send it again for ever."""
 
     async def main() -> None:
         heard = list[int]()
@@ -162,14 +183,15 @@ def test_the_largest_payload_through_a_pipe(protected: bool) -> None:
                 await stack.enter_async_context(channel)
                 way = str(channel.address)
             pipe = await stack.enter_async_context(Pipe.connect(near, f"{way}/pipes"))
-            taken = LIMIT
-            while not heard:
-                near.send((pipe.address, local("ear")), bytes(taken))
-                await pipe.flush()
-                taken -= 1
-            assert heard == [taken + 1]
-            assert heard[0] > LIMIT - 4 * HEAD_BYTES
-            assert near.node.dead_letters.counts == {PAYLOAD_TOO_LARGE: LIMIT - heard[0]}
-            await until(lambda: not pipe.unconfirmed)
+            ear = (pipe.address, local("ear"))
+            most = limit_of_error(lambda: near.send(ear, bytes(LIMIT)))
+            assert most > LIMIT - 5 * HEAD_BYTES  # the pipe, its session, the channel, and their routes
+            near.send(ear, bytes(most))
+            await pipe.flush()
+            assert (heard, near.node.dead_letters.counts) == ([most], {})
+            near.worker("elsewhere", static_forwarder(ear))  # it is not known which way it takes
+            near.send((local("elsewhere"),), bytes(LIMIT))
+            await until(lambda: near.node.dead_letters.counts == {PAYLOAD_TOO_LARGE: 1})
+            assert not pipe.unconfirmed
 
     over_tcp(main())

@@ -14,7 +14,7 @@ from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node import commands as asked
 from ockam_fsm.runtime.node.ledger import Origin
 from ockam_fsm.runtime.node.node import Node
-from ockam_fsm.runtime.node.residents import Access
+from ockam_fsm.runtime.node.residents import Access, Envelope
 from ockam_fsm.runtime.node.workers import Context
 from tests.runtime.node_helpers import Counted
 
@@ -62,7 +62,9 @@ class Rig:
     def give(self, message: Message, outside: bool) -> Message:
         """A message for one of its workers, as it arrives there."""
         if not outside:
-            self.node.route(message)
+            self.router.route(
+                Envelope(message)
+            )  # as a handler sends it: an order of the node would refuse what is large
             return message
         self.node.receive(message, self.via)
         return replace(message, return_route=(self.via, *message.return_route))

@@ -206,7 +206,30 @@ def test_layers_that_lead_to_each_other_end_the_measuring() -> None:
         def layer(self, onward_route: Route, return_route: Route) -> Layer:
             return Layer((X,), (), 1)
 
-    assert largest_payload({X: Circular()}, (X,), (), 100) == 100 - MAX_LAYERS
+    assert largest_payload({X: Circular()}, (X,), (), 1_000) == 1_000 - MAX_LAYERS
+
+
+def test_where_frames_are_small_routes_and_tracing_context_count() -> None:
+    """Else a message would be accepted that no frame can hold."""
+    node = Node(Counted("n"))
+    node.router.max_payload_bytes = most = 2_000
+    node.start_worker(X, handler=echo)
+    out = (tcp("b"), local("x"))
+    session = node.start_session(SessionConfig(EXPLICIT_TRANSIENT, Role.INITIATOR, GENERATION), out)
+
+    def along_a_route(payload: bytes, tracing_context: str) -> None:
+        node.route(Message(out, (), payload, tracing_context))
+
+    for send in (partial(node.send, session), along_a_route):
+        with pytest.raises(LocalSessionError, match=r"routes and tracing context: \d+ bytes too many"):
+            send(b"", tracing_context="é" * 2_000)
+        with pytest.raises(LocalSessionError, match=r"limit \d{3}; send it in parts"):
+            send(bytes(1_500), tracing_context="x" * 3_000)
+    with pytest.raises(LocalSessionError, match="too many"):
+        node.route(Message((*out, *[LONGEST] * 10), (), b""))
+    node.route(Message((X,), tuple([LONGEST] * 10), bytes(most)))  # this one does not leave the node
+    node.run()
+    assert "command failed" not in node.dead_letters.counts
 
 
 def test_an_address_and_a_route_are_given_back_as_they_were() -> None:

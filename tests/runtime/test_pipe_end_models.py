@@ -23,7 +23,7 @@ from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.encoding.pipe_frames import Frame, encode_confirmation, encode_frame
 from ockam_fsm.runtime.node.ledger import NODE_FULL, weight_of
 from ockam_fsm.runtime.node.pipe_ends import FRAME_BYTES, IS_OVER, NOT_A_CONFIRMATION, RESEND, ReceivingEnd, SendingEnd
-from ockam_fsm.runtime.node.residents import Access
+from ockam_fsm.runtime.node.residents import Access, Envelope
 from ockam_fsm.runtime.node.router import PRIVATE_ADDRESS
 from ockam_fsm.runtime.pipe.receiver import ConfirmingReceiver, OrderingReceiver
 from ockam_fsm.runtime.pipe.sender import PipeConfig, PipeSender
@@ -229,7 +229,7 @@ def test_what_the_pipe_inside_refuses_has_no_index(capacity: int, moves: list[st
         else:
             fits = move == "send"
             message = replace(message, payload=b"m" if fits else bytes(LARGEST - FRAME_BYTES - 40))
-            rig.node.route(message)
+            rig.router.route(Envelope(message))
             if not fits:
                 letters = [(PAYLOAD_TOO_LARGE, message, outside.outer)]
             elif given - confirmed >= capacity:

@@ -18,7 +18,7 @@ from ockam_fsm.runtime.encoding.pipe_frames import Frame, encode_confirmation, e
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Ledger, Origin, weight_of
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.pipe_ends import IS_OVER, NOT_A_CONFIRMATION, RESEND, ReceivingEnd, SendingEnd
-from ockam_fsm.runtime.node.residents import Access
+from ockam_fsm.runtime.node.residents import Access, Envelope
 from ockam_fsm.runtime.node.router import PRIVATE_ADDRESS
 from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.pipe.receiver import ConfirmingReceiver, OrderingReceiver
@@ -172,7 +172,7 @@ def test_what_the_pipe_inside_refuses_gets_no_index() -> None:
 def test_what_is_too_large_with_its_routes_is_a_dead_letter() -> None:
     node = Node(Counted("a"))
     end = resend(node)
-    node.route(through(end, bytes(node.router.max_payload_bytes)))
+    node.router.route(Envelope(through(end, bytes(node.router.max_payload_bytes))))  # as a handler sends it
     node.run()
     assert (reasons(node), end.unconfirmed) == ([PAYLOAD_TOO_LARGE], 0)
 

@@ -10,7 +10,7 @@ from ockam_fsm.runtime.encoding.message import Message, Route, local
 from ockam_fsm.runtime.node.layers import largest_payload
 from ockam_fsm.runtime.node.ledger import Ledger, weight_of
 from ockam_fsm.runtime.node.node import Node
-from ockam_fsm.runtime.node.residents import Access
+from ockam_fsm.runtime.node.residents import Access, Envelope
 from ockam_fsm.runtime.node.stream_end import IS_OVER, WINDOW_FULL, StreamEnd
 from tests.runtime.node_helpers import Counted, Inbox, tcp
 
@@ -94,7 +94,7 @@ def test_what_cannot_be_carried_is_a_dead_letter() -> None:
     end, accepted = an_end(node, capacity=1)
     node.router.max_payload_bytes = 1000
     for payload in (b"first", bytes(1000), b"one more"):
-        node.route(Message((end.address, *ECHO), ME, payload))
+        node.router.route(Envelope(Message((end.address, *ECHO), ME, payload)))  # as a handler sends it
     node.run()
     assert (len(accepted), node.dead_letters.counts) == (1, {"payload too large": 1, WINDOW_FULL: 1})
 

@@ -42,6 +42,7 @@ from ockam_fsm.runtime.node.connections import Connection, ConnectionConfig
 from ockam_fsm.runtime.node.dead_letters import DeadLetters
 from ockam_fsm.runtime.node.error_replies import WINDOW, ErrorReplies
 from ockam_fsm.runtime.node.forwarding import FORWARDING_REFUSED, ForwardingPolicy, allow_any, canonical
+from ockam_fsm.runtime.node.layers import check_fits
 from ockam_fsm.runtime.node.ledger import Ledger
 from ockam_fsm.runtime.node.residents import Access, Envelope, Resident
 from ockam_fsm.runtime.node.router import Router
@@ -206,7 +207,10 @@ class Node:
         Raises:
             LocalSessionError: a part of it is of the wrong type or too large.
         """
-        self.router.route(Envelope(check_message(message, self.router.max_payload_bytes)))
+        router = self.router
+        check_message(message, router.max_payload_bytes)
+        check_fits(router.residents, message, message.onward_route, router.max_payload_bytes)
+        router.route(Envelope(message))
 
     # Sessions ---------------------------------------------------------------------------------------------------------
 

@@ -110,7 +110,7 @@ class SendingEnd(Inner):
         return self._accept(self.core, message, whole, arrived)
 
     def layer(self, onward_route: Route, return_route: Route) -> Layer:
-        return Layer(self.route, self._return_route, written_bytes(onward_route, return_route))
+        return Layer(self.route, self._return_route, written_bytes(onward_route, return_route), whole=True)
 
     def fire(self, timer: object) -> None:
         if self.core is not None:

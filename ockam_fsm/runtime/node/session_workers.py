@@ -22,11 +22,10 @@ from typing import Any, TypeAlias
 
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
 from ockam_fsm.machines.vocabulary import Event
-from ockam_fsm.runtime.encoding.gate import check_payload
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import AttemptStarted, Notify, Remember, StateChanged
 from ockam_fsm.runtime.node.connections import Connection
-from ockam_fsm.runtime.node.layers import Layer, largest_payload, written_bytes
+from ockam_fsm.runtime.node.layers import Layer, check_fits, written_bytes
 from ockam_fsm.runtime.node.ledger import Receipt, weight_of
 from ockam_fsm.runtime.node.residents import Access, Dependent, Envelope, Resident
 from ockam_fsm.runtime.node.router import Router
@@ -189,12 +188,9 @@ class SessionWorker:
 
     def check_room(self, outgoing: Outgoing, *, answered: bool = False) -> None:
         """Raises LocalSessionError if the node cannot keep this message, or what layers add makes it too large."""
-        ledger, weight, most = self.router.ledger, weight_of(outgoing), self.router.max_payload_bytes
-        if weight > most // 2:  # usual messages fit, whatever is added
-            onward = (self.outer, *outgoing.onward_route)
-            back, residents = outgoing.return_route, self.router.residents
-            check_payload(outgoing.payload, largest_payload(residents, onward, back, most, answered=answered))
-        ledger.require(self.router.serving, 2 * weight if answered else weight)  # its request keeps it too
+        router, weight, way = self.router, weight_of(outgoing), (self.outer, *outgoing.onward_route)
+        check_fits(router.residents, outgoing, way, router.max_payload_bytes, answered=answered)
+        router.ledger.require(router.serving, 2 * weight if answered else weight)  # its request keeps it too
 
     def _charge_held(self) -> None:
         """Charge what the session has begun to hold to the origin that sent it, and release what has left."""

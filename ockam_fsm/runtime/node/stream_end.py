@@ -89,7 +89,8 @@ class StreamEnd:
 
     def layer(self, onward_route: Route, return_route: Route) -> Layer:
         published = self.router.max_payload_bytes - self._largest()
-        return Layer((), (), published + len(self._label) + written_bytes(onward_route, return_route))
+        added = published + len(self._label) + written_bytes(onward_route, return_route)
+        return Layer((), (), added, whole=True)
 
     # Out --------------------------------------------------------------------------------------------------------------
 

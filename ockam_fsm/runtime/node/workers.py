@@ -29,6 +29,7 @@ from ockam_fsm.runtime.encoding.gate import UNLIMITED, check_hashable, check_mes
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import StateChanged
 from ockam_fsm.runtime.node.dead_letters import short_repr
+from ockam_fsm.runtime.node.layers import Layer
 from ockam_fsm.runtime.node.ledger import GiveUp, Receipt, weight_of
 from ockam_fsm.runtime.node.residents import Access, Envelope, Inner
 from ockam_fsm.runtime.node.router import Router, refuse_awaitable
@@ -280,6 +281,9 @@ class Worker(Inner):
         decision = _DRIVER.fire(self, WorkerEvent.MESSAGE_RECEIVED, envelope)
         if isinstance(decision, Ignore):
             self.router.bury(decision.because, envelope.message, self.addresses[0])
+
+    def layer(self, onward_route: Route, return_route: Route) -> Layer:
+        return Layer(onward_route, (self.addresses[0], *return_route), 0)
 
     def fire(self, timer: object) -> None:
         if timer in self.timers:
