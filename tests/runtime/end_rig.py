@@ -64,7 +64,7 @@ class Rig:
         if not outside:
             self.router.route(
                 Envelope(message)
-            )  # as a handler sends it: an order of the node would refuse what is large
+            )  # as a handler sends it
             return message
         self.node.receive(message, self.via)
         return replace(message, return_route=(self.via, *message.return_route))
