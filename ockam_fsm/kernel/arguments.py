@@ -6,6 +6,7 @@ Rule: an error names the argument, what was given, and what belongs there.
 from __future__ import annotations
 
 from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.kernel.text import shown
 
 MAX_SECONDS = 10 * 365 * 24 * 3600.0
 
@@ -29,7 +30,7 @@ def encoded(text: str) -> bytes:
 def check_count(name: str, given: object, least: int = 0) -> None:
     """Raises LocalSessionError unless an argument is a whole number from `least`."""
     if type(given) is not int or given < least:
-        raise LocalSessionError(f"{name}: {given!r:.60}, a whole number from {least} belongs")
+        raise LocalSessionError(f"{name}: {shown(given)}, a whole number from {least} belongs")
 
 
 def check_seconds(name: str, seconds: object) -> float:
@@ -37,5 +38,5 @@ def check_seconds(name: str, seconds: object) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise LocalSessionError(f"{name}: {type(seconds).__name__}, a number of seconds belongs")
     if not 0 <= seconds <= MAX_SECONDS:  # no comparison holds for what is not a number
-        raise LocalSessionError(f"{name}: {seconds} seconds, 0 to {MAX_SECONDS:.0f} belong")
+        raise LocalSessionError(f"{name}: {shown(seconds)} seconds, 0 to {MAX_SECONDS:.0f} belong")
     return seconds

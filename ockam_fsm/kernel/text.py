@@ -25,6 +25,16 @@ def neutral(text: str, keep: str = "") -> str:
     return "".join(one if one.isprintable() or one in keep else one.encode("unicode_escape").decode() for one in text)
 
 
+def shown(value: object, most: int = 60) -> str:
+    """The beginning of a `repr`, also of an object of the application whose `repr` fails."""
+    try:
+        return repr(value)[:most]
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return f"<{type(value).__name__}>"
+
+
 def described(what: ModuleType | Callable[..., Any]) -> str:
     """The docstring of a module or a function; empty where there is neither one nor a source."""
     if what.__doc__ is not None:

@@ -13,6 +13,7 @@ from typing import TypeAlias, TypeVar
 from ockam_fsm.kernel import machine as kernel
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.kernel.machine import Row
+from ockam_fsm.kernel.text import shown
 from ockam_fsm.machines import parts, persistence
 from ockam_fsm.machines.parts import Part
 from ockam_fsm.machines.vocabulary import (
@@ -74,7 +75,7 @@ def role_of(name: Role | str) -> Role:
 
 def _named(what: str, name: object, known: Mapping[str, T]) -> T:
     if not isinstance(name, str) or name not in known:
-        raise LocalSessionError(f"there is no {what} {name!r:.60}; there are {', '.join(known)}")
+        raise LocalSessionError(f"there is no {what} {shown(name)}; there are {', '.join(known)}")
     return known[name]
 
 

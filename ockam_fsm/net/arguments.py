@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 
 from ockam_fsm.kernel.arguments import check_type
 from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.kernel.text import shown
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, session_type_of
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.net.routes import EXAMPLE, parse_route, split_host, tcp
@@ -124,7 +125,7 @@ def config_of(
     if settings is not None:
         return settings
     if not isinstance(profile, str | Profile):
-        raise LocalSessionError(f"profile: {profile!r}; there are {', '.join(PROFILES)}, or use `secure_profile`")
+        raise LocalSessionError(f"profile: {shown(profile)}; there are {', '.join(PROFILES)}, or use `secure_profile`")
     check_type("durations", durations, Durations, NoneType)
     check_type("attempts", attempts, int, NoneType)
     kind = session_type_of(session_type)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from types import TracebackType
+from types import NoneType, TracebackType
 
 from ockam_fsm.kernel.arguments import check_count, check_seconds, check_type
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
@@ -89,6 +89,9 @@ class TcpNode:
         """
         plain_function("remember", remember)
         check_count("mailbox", mailbox)
+        check_type("limits", limits, TcpLimits, NoneType)
+        check_type("connections", connections, ConnectionConfig, NoneType)
+        plain_function("make", make)
         policy = policy_of(forward_to, tcp)
         self.node = Node(
             entropy or SystemEntropy(), connections=connections or CONNECTIONS, forwarding=policy, make=make

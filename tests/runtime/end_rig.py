@@ -62,9 +62,7 @@ class Rig:
     def give(self, message: Message, outside: bool) -> Message:
         """A message for one of its workers, as it arrives there."""
         if not outside:
-            self.router.route(
-                Envelope(message)
-            )  # as a handler sends it
+            self.router.route(Envelope(message))  # as a handler sends it
             return message
         self.node.receive(message, self.via)
         return replace(message, return_route=(self.via, *message.return_route))

@@ -11,16 +11,21 @@ from hypothesis import given as drawn
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
-from ockam_fsm.kernel.errors import LocalSessionError
-from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
+from ockam_fsm.kernel.errors import Error, LocalSessionError
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, session_type_of
 from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.net.connection import TcpLimits
+from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.node.dead_letters import short_repr
 from ockam_fsm.runtime.node.ledger import weight_of
 from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.node.relay import Registrar, Relay
+from ockam_fsm.runtime.node.services import discovery, static_forwarder
 from ockam_fsm.runtime.node.workers import STOPPED_RAISED, Context, RestartPolicy, echo
-from ockam_fsm.runtime.session.config import SessionConfig
+from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.request import Outgoing
+from ockam_fsm.runtime.stream.consumer import ConsumerConfig
 from tests.runtime.node_helpers import Counted, settings, tcp
 from tests.runtime.wire_helpers import refused_in_words
 
@@ -134,6 +139,41 @@ def test_a_timer_whose_name_cannot_be_written_harms_nothing() -> None:
     assert short_repr(Nameless()) == "<Nameless>"
     with pytest.raises(KeyboardInterrupt):
         short_repr(Nameless(KeyboardInterrupt))
+
+
+def within(wrong: object) -> Any:
+    """What shows it when it is shown."""
+    return (wrong,)
+
+
+@pytest.mark.parametrize(
+    "wrong", [Nameless(), -(10**10_000), "x\ud800", b"x", None, -1], ids=lambda wrong: type(wrong).__name__
+)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda wrong: BackOff(factor=wrong),
+        lambda wrong: TcpLimits(frame_bytes=wrong),
+        lambda wrong: RestartPolicy(back_off=wrong),
+        lambda wrong: Durations(keepalive_seconds=wrong),
+        lambda wrong: SessionConfig(EXPLICIT_TRANSIENT, wrong),
+        lambda wrong: ConsumerConfig("stream", "client", partition=within(wrong)),
+        lambda wrong: Relay(lease_seconds=wrong),
+        lambda wrong: Relay(capacity=within(wrong)),
+        lambda wrong: Registrar((FREE,), within(wrong), bytes(16)),
+        lambda wrong: Registrar((FREE,), "alias", wrong),
+        lambda wrong: Registrar(wrong, "alias", bytes(16)),
+        lambda wrong: discovery(wrong, proxy=False),
+        lambda wrong: static_forwarder(wrong),
+        lambda wrong: session_type_of(wrong),
+        lambda wrong: TcpNode(limits=within(wrong)),
+        lambda wrong: TcpNode(connections=within(wrong)),
+        lambda wrong: TcpNode(make=within(wrong)),
+    ],
+)
+def test_a_wrong_value_is_an_error_of_ours_also_where_it_cannot_be_shown(make: Any, wrong: Any) -> None:
+    with pytest.raises(Error, match=r"belong|no session type|a route is"):
+        make(wrong)
 
 
 def test_what_a_session_holds_is_charged_with_its_routes_and_its_tracing_context() -> None:

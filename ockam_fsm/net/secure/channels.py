@@ -16,6 +16,7 @@ import secrets
 import time
 
 from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.kernel.text import shown
 from ockam_fsm.secure.identity_store import IdentityStore, MemoryIdentityStore, StoredIdentity
 from ockam_fsm.secure.profile import SecureProfile
 from ockam_fsm.secure.secret import KEY_BYTES, Secret
@@ -60,7 +61,7 @@ def secure_profile(
 
 def _check(name: str, given: object, method: str, example: str) -> None:
     if given is not None and (isinstance(given, type) or not callable(getattr(given, method, None))):
-        raise LocalSessionError(f"{name}: {given!r:.60}; write {example}")
+        raise LocalSessionError(f"{name}: {shown(given)}; write {example}")
 
 
 def _secret() -> Secret:

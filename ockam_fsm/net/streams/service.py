@@ -26,6 +26,7 @@ from typing import TypeAlias
 
 from ockam_fsm.kernel.arguments import check_count, check_seconds, check_type
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.kernel.text import shown
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.net.arguments import NameOrAddress, address_of, check_running
@@ -96,7 +97,7 @@ class StreamService:
         """
         check_running(node)
         if not callable(getattr(storage, "open_log", None)) or isinstance(storage, type):
-            raise LocalSessionError(f"storage: {storage!r:.60}, a MemoryStorage() or SqliteStorage(path) belongs")
+            raise LocalSessionError(f"storage: {shown(storage)}, a MemoryStorage() or SqliteStorage(path) belongs")
         check_type("config", config, StreamConfig, NoneType)
         check_type("sessions", sessions, SessionConfig, NoneType)
         check_count("max_partitions", max_partitions, 1)

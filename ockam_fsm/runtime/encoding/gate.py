@@ -16,6 +16,7 @@ from __future__ import annotations
 import sys
 
 from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.kernel.text import shown
 from ockam_fsm.runtime.encoding.frames import MAX_ADDRESS_BYTES, MAX_FRAME_BYTES, MAX_ROUTE_LENGTH
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 
@@ -77,7 +78,7 @@ def check_address(name: str, address: object) -> Address:
         raise LocalSessionError(f"{name}: {_kind(address)} where an Address belongs; write local('name')")
     kind, value = address
     if type(kind) is not int or not 0 <= kind <= 0xFF:
-        raise LocalSessionError(f"{name}: address type {kind!r}, an int from 0 to 255 belongs")
+        raise LocalSessionError(f"{name}: address type {shown(kind)}, an int from 0 to 255 belongs")
     if type(value) is not bytes:
         raise LocalSessionError(f"{name}: address value of {_kind(value)}, bytes belong; write local('name')")
     if len(value) > MAX_ADDRESS_BYTES:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
+from ockam_fsm.kernel.text import shown
 from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.node.commands import Letter
 from ockam_fsm.runtime.session.request import Outgoing
@@ -65,9 +66,4 @@ def summary(letter: Letter) -> Letter:
 
 def short_repr(value: object) -> str:
     """The beginning of a `repr`, also of an object of the application whose `repr` fails."""
-    try:
-        return repr(value)[:KEPT_BYTES]
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
-        return f"<{type(value).__name__}>"
+    return shown(value, KEPT_BYTES)

@@ -19,9 +19,11 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import replace
 
+from ockam_fsm.kernel.arguments import check_count, check_seconds, check_type
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.runtime.encoding import bare
 from ockam_fsm.runtime.encoding.frames import MAX_ADDRESS_BYTES
+from ockam_fsm.runtime.encoding.gate import check_route
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.node.workers import Context
 
@@ -32,9 +34,16 @@ NO_ROOM = "no room for another alias"
 
 
 class Relay:
-    """The handler at the relay's address. `capacity`: aliases in all; `for_each_peer`: aliases of one connection."""
+    """The handler at the relay's address. `capacity`: aliases in all; `for_each_peer`: aliases of one connection.
+
+    Raises:
+        LocalSessionError: an argument is of the wrong type.
+    """
 
     def __init__(self, capacity: int = 1000, for_each_peer: int = 64, lease_seconds: float = 60.0) -> None:
+        check_count("capacity", capacity)
+        check_count("for_each_peer", for_each_peer)
+        check_seconds("lease_seconds", lease_seconds)
         self.capacity = capacity
         self.for_each_peer = for_each_peer
         self.lease_seconds = lease_seconds
@@ -91,10 +100,17 @@ class Relay:
 
 
 class Registrar:
-    """The handler of an end: it registers when it is started (`start`), and again every `refresh_seconds`."""
+    """The handler of an end: it registers when it is started (`start`), and again every `refresh_seconds`.
+
+    Raises:
+        LocalSessionError: an argument is of the wrong type, or the token has another size than `TOKEN_BYTES`.
+    """
 
     def __init__(self, relay: Route, alias: str, token: bytes, refresh_seconds: float = 5.0) -> None:
-        self.relay = relay
+        check_type("alias", alias, str)
+        check_type("token", token, bytes)
+        check_seconds("refresh_seconds", refresh_seconds)
+        self.relay = check_route("relay", relay)
         self.payload = bare.string(alias) + bare.fixed(token, TOKEN_BYTES)
         self.confirmation = bare.string(alias)
         self.refresh_seconds = refresh_seconds

@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ockam_fsm.kernel.arguments import check_type
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.runtime.encoding.frames import decode_message, encode_message
+from ockam_fsm.runtime.encoding.gate import check_route
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.workers import Context, Handler, hop
 
@@ -22,6 +24,8 @@ UNKNOWN_NAME = "unknown name"
 
 def static_forwarder(route: Route) -> Handler:
     """Passes every message on along `route`. Replies do not come this way: they would be passed on like the rest."""
+
+    check_route("route", route)
 
     def forward(message: Message, context: Context) -> None:
         _pass_on(message, context, (*route, *message.onward_route[1:]), traced=False)
@@ -35,6 +39,8 @@ def discovery(directory: Mapping[Address, Route], *, proxy: bool) -> Handler:
     As a proxy it stays on the way, and passes on what comes back. Otherwise it hands the route over: the peer's answer
     goes past it, and so does everything after. An entry that appears later is found from then on.
     """
+
+    check_type("directory", directory, Mapping)
 
     def discover(message: Message, context: Context) -> None:
         name = message.onward_route[1] if len(message.onward_route) > 1 else None

@@ -10,6 +10,7 @@ from collections.abc import Container
 
 from ockam_fsm.kernel.arguments import check_count, check_type
 from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.kernel.text import shown
 from ockam_fsm.machines.vocabulary import Creation
 from ockam_fsm.runtime.encoding.bare import MAX_UINT
 from ockam_fsm.runtime.encoding.gate import check_address, check_route
@@ -55,9 +56,9 @@ def check_session(
         raise LocalSessionError("an initiator needs an initialization route")
     check_route("own_route", own_route)
     if session_id is not None and not (isinstance(session_id, bytes) and len(session_id) in (0, SESSION_ID_BYTES)):
-        raise LocalSessionError(f"session_id: {session_id!r:.60}, {SESSION_ID_BYTES} bytes belong")
+        raise LocalSessionError(f"session_id: {shown(session_id)}, {SESSION_ID_BYTES} bytes belong")
     if type(remembered) is not int or not 0 <= remembered < MAX_UINT:
-        raise LocalSessionError(f"remembered: {remembered!r:.60}, a whole number of 64 bits belongs")
+        raise LocalSessionError(f"remembered: {shown(remembered)}, a whole number of 64 bits belongs")
 
 
 def check_host(settings: object, capacity: object, durable: object, make: object) -> None:

@@ -13,6 +13,7 @@ from ockam_fsm.kernel.arguments import check_count
 from ockam_fsm.kernel.driver import driver_for
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.kernel.machine import Ignore
+from ockam_fsm.kernel.text import shown
 from ockam_fsm.machines.pipe_ordering import ORDERING_RECEIVERS, Ordering, OrderingEvent, OrderingState
 from ockam_fsm.machines.pipe_receiver import PIPE_RECEIVER, ReceiverEvent, ReceiverState
 from ockam_fsm.runtime.encoding.pipe_frames import Frame
@@ -73,7 +74,7 @@ class OrderingReceiver:
     def __init__(self, ordering: Ordering, capacity: int = 64, image: OrderingImage = OrderingImage()) -> None:  # noqa: B008
         """Raises LocalSessionError: `ordering` is none, or `capacity` is no whole number from 0."""
         if not isinstance(ordering, Ordering):
-            raise LocalSessionError(f"ordering: {ordering!r}, one of {', '.join(map(str, Ordering))} belongs")
+            raise LocalSessionError(f"ordering: {shown(ordering)}, one of {', '.join(map(str, Ordering))} belongs")
         check_count("capacity", capacity)
         self.ordering = ordering
         self.limits: Mapping[str, int | None] = {} if ordering.leaves_out else {"held": capacity}

@@ -14,6 +14,7 @@ from functools import cached_property
 from ockam_fsm.kernel.arguments import check_seconds
 from ockam_fsm.kernel.driver import Driver, driver_for
 from ockam_fsm.kernel.errors import DefinitionError, LocalSessionError
+from ockam_fsm.kernel.text import shown
 from ockam_fsm.machines.session import SessionMachine, table
 from ockam_fsm.machines.vocabulary import Creation, Effect, Event, Renegotiation, Role, SessionType, State
 from ockam_fsm.runtime.session.handshake import GENERATION, Profile
@@ -44,7 +45,7 @@ def count_problems(config: object, *names: str, least: int = 0) -> Iterator[str]
     for name in names:
         count = getattr(config, name)
         if type(count) is not int or count < least:
-            yield f"{name}: {count!r}, a whole number from {least} belongs"
+            yield f"{name}: {shown(count)}, a whole number from {least} belongs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,9 @@ class BackOff:
     def __post_init__(self) -> None:
         problems = [*seconds_problems(self, "initial_seconds", "max_seconds", least=LEAST_SECONDS)]
         if not isinstance(self.factor, int | float) or not 1 <= self.factor <= MAX_FACTOR:
-            problems.append(f"factor: {self.factor!r}, a number from 1 to {MAX_FACTOR} belongs")
+            problems.append(f"factor: {shown(self.factor)}, a number from 1 to {MAX_FACTOR} belongs")
         if not isinstance(self.jitter, int | float) or not 0 <= self.jitter <= 1:
-            problems.append(f"jitter: {self.jitter!r}, a number from 0 to 1 belongs")
+            problems.append(f"jitter: {shown(self.jitter)}, a number from 0 to 1 belongs")
         if problems:
             raise DefinitionError("back-off", problems)
 
@@ -76,7 +77,7 @@ def back_off_problems(config: object, *names: str) -> Iterator[str]:
     """What is wrong with fields that are back-offs."""
     for name in names:
         if not isinstance(getattr(config, name), BackOff):
-            yield f"{name}: {getattr(config, name)!r}, a BackOff belongs"
+            yield f"{name}: {shown(getattr(config, name))}, a BackOff belongs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +165,11 @@ class SessionConfig:
         kinds = {"session_type": SessionType, "role": Role, "durations": Durations}
         for name, kind in kinds.items():
             if not isinstance(getattr(self, name), kind):
-                yield f"{name}: {getattr(self, name)!r}, a {kind.__name__} belongs"
+                yield f"{name}: {shown(getattr(self, name))}, a {kind.__name__} belongs"
         optional = tuple(name for name in ("attempts", "held") if getattr(self, name) is not None)
         for name in (*optional, "misses", "requests"):
             if type(getattr(self, name)) is not int:
-                yield f"{name}: {getattr(self, name)!r}, a whole number belongs"
+                yield f"{name}: {shown(getattr(self, name))}, a whole number belongs"
 
     def _problems(self) -> Iterator[str]:
         implicit = self.session_type.creation is Creation.IMPLICIT

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError, RemoteSessionError
 from ockam_fsm.kernel.machine import Ignore
+from ockam_fsm.kernel.text import shown
 from ockam_fsm.machines.request import RequestEvent, RequestState
 from ockam_fsm.machines.vocabulary import Event, State
 from ockam_fsm.runtime.encoding.gate import check_hashable
@@ -138,7 +139,7 @@ class Session(Effects):
         check_outgoing(outgoing)
         check_hashable("identifier", identifier)
         if identifier is None or identifier in self.requests:
-            raise LocalSessionError(f"request {identifier!r}: choose an identifier that no open request has")
+            raise LocalSessionError(f"request {shown(identifier)}: choose an identifier that no open request has")
         if len(self.requests) >= self.settings.requests:
             raise LocalSessionError(f"{len(self.requests)} requests are open, which is the declared capacity: wait")
         named = Outgoing(outgoing.payload, outgoing.onward_route, (), identifier, outgoing.tracing_context)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ockam_fsm.kernel.driver import driver_for
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.kernel.machine import Ignore
+from ockam_fsm.kernel.text import shown
 from ockam_fsm.machines.consumer import CONSUMER, ConsumerEvent, ConsumerState
 from ockam_fsm.runtime.encoding.bare import MAX_UINT
 from ockam_fsm.runtime.encoding.stream_messages import (
@@ -66,7 +67,7 @@ class ConsumerConfig:
     poll_seconds: float = 0.1
 
     def __post_init__(self) -> None:
-        problems = [f"{name}: {getattr(self, name)!r}, a text belongs"
+        problems = [f"{name}: {shown(getattr(self, name))}, a text belongs"
                     for name in ("stream_name", "client_id") if not isinstance(getattr(self, name), str)]  # fmt: skip
         problems += count_problems(self, "limit", "tries", least=1)
         problems += count_problems(self, "first_index", *(() if self.partition is None else ("partition",)))
