@@ -65,6 +65,17 @@ def test_responses_survive_the_round_trip(response: StreamResponse) -> None:
     assert value_three_ways(decode_response, encode_response(response)) == response
 
 
+@stable
+@given(st.integers(1, 4) | uints, names, uints)
+def test_a_request_about_an_index_has_one_of_two_tags(tag: int, name: str, index: int) -> None:
+    body = bare.uint(tag) + bare.string(name) * 2 + bare.uint(index)
+    if tag == 1:
+        assert decode_request(wrapped("stream_index", body)) == SaveIndex(name, name, index)
+    else:
+        error = refused_in_words(RemoteSessionError, lambda: decode_request(wrapped("stream_index", body)))
+        assert getattr(error, "detail", None), "why it is refused"
+
+
 @settings(stable, max_examples=5)
 @given(st.integers(MAX_PULLED_MESSAGES - 1, MAX_PULLED_MESSAGES + 1), st.integers(0, 3))
 def test_a_response_has_so_many_messages_and_no_more(count: int, size: int) -> None:
