@@ -39,7 +39,11 @@ def test_a_wrong_end_is_found_and_shrunk(name: str) -> None:
     machine = stateful(defect.make, defect.kind, defect.role)
     with pytest.raises(AssertionError, match=rf"clause {defect.clause} ") as found:
         run_state_machine_as_test(machine, settings=MANY)
-    steps = [note for note in getattr(found.value, "__notes__", ()) if note.startswith("state.")]
+    notes = getattr(found.value, "__notes__", ())
+    (chart,) = [note for note in notes if note.startswith("What happened before:")]
+    assert " kit " in chart.splitlines()[2]
+    assert "│" in chart
+    steps = [note for note in notes if note.startswith("state.")]
     assert 1 <= len(steps) - 1 <= 6, steps  # the last is teardown
 
 

@@ -8,7 +8,8 @@ Theory: `check_initiator` and its like draw the same runs everywhere. A test sui
 failing one kept and tried first, its own settings. A state machine of Hypothesis has all that. Each stimulus is a rule,
 so a failure reads as the calls that lead to it.
 
-Rule 1: after each step the end and ours have to have said the same; what differs fails with its clause.
+Rule 1: after each step the end and ours have to have said the same; what differs fails with its clause, and with the
+        sequence chart of what led to it.
 Rule 2: a run begins with a way to some state of the table, so that it need not be found by chance.
 Rule 3: a stimulus that is not possible now does nothing; shrinking leaves none of these.
 Left out: pairs and restarts (`check_pair`).
@@ -25,6 +26,7 @@ from ockam_fsm.conformance.generation.hostile import hostile_to
 from ockam_fsm.conformance.generation.peer import Stimulus
 from ockam_fsm.conformance.generation.sequences import cases
 from ockam_fsm.conformance.generation.stimuli import HOSTS, stimuli_of
+from ockam_fsm.conformance.inprocess.chart import reproduction
 from ockam_fsm.conformance.inprocess.lockstep import Lockstep
 from ockam_fsm.conformance.oracle.attribution import clause_of
 from ockam_fsm.conformance.report.clauses import BY_ID
@@ -32,6 +34,7 @@ from ockam_fsm.conformance.target import EndpointUnderTest, Make
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType
+from ockam_fsm.projections.sequence_text import attach
 from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Profile
 from ockam_fsm.tools.watchdog import Calls
 
@@ -119,7 +122,9 @@ def _take(lockstep: Lockstep, stimulus: Stimulus) -> None:
         return
     clause = BY_ID[clause_of(last, lockstep.endpoint)]
     said = "; ".join(map(str, last.differences))
-    raise AssertionError(f"clause {clause.id} {clause.title}: {stimulus.name}: {said}\n{clause.link}")
+    error = AssertionError(f"clause {clause.id} {clause.title}: {stimulus.name}: {said}\n{clause.link}")
+    attach(reproduction(lockstep.endpoint, lockstep.steps).chart, error)
+    raise error
 
 
 def _endpoint(kind: SessionType | str, role: Role | str, profile: Profile | str) -> EndpointUnderTest:
