@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
@@ -20,6 +21,8 @@ MOST_LISTED = 12
 MAX_MERGED_BYTES = 512 * 2**20
 """Traces that are put together are in memory; a single one is not."""
 DESCRIBED = "spec/traces/README.md describes the format."
+AFTER_A_KILL = (("restart-without-state",), ("restart-without-state", "duplicate"))
+"""What a node that was killed and started again needs to be allowed; messages that it had sent may come twice."""
 Origin: TypeAlias = "Callable[[int], tuple[Path, int]]"
 """The file that a line of the whole comes from, and which of its lines it is."""
 
@@ -71,6 +74,10 @@ def validate(
         )
     else:
         _print(result.rejection, origin, several=len(traces) > 1)
+        if not allow and (faults := _explained_by_a_kill(parts)):
+            allowing = " ".join(f"--allow {fault}" for fault in faults)
+            out().print("Was a node killed and started again meanwhile? Then it is a behaviour, with")
+            out().print(f"  {allowing}", soft_wrap=True)
     if second and not as_json:
         out().print(f"TLC finds the same: {'accepted' if result.accepted else 'rejected there'}")
     if not result.accepted:
@@ -109,6 +116,23 @@ def _merge(parts: Sequence[TraceLines], allowed: Sequence[str], whole: Path) -> 
         return parts[which].origin(own)
 
     return origin
+
+
+def _explained_by_a_kill(parts: Sequence[TraceLines]) -> Sequence[str]:
+    """The faults of a killed node that explain the traces, where they do; an honest mistake is to forget them."""
+    from ockam_fsm.specification.trace_merging import MergeError, merge
+    from ockam_fsm.specification.trace_reading import TraceError
+    from ockam_fsm.specification.trace_validation import validate as judge
+
+    if sum(part.size for part in parts) > MAX_MERGED_BYTES:
+        return ()
+    with TemporaryDirectory(prefix="validate-") as folder, suppress(OSError, MergeError, TraceError):
+        whole, lines = Path(folder, "allowed.jsonl"), [list(part) for part in parts]
+        for faults in AFTER_A_KILL:
+            write_whole(whole, b"".join(merge(lines, faults).lines))
+            if judge(TraceLines(whole)).accepted:
+                return faults
+    return ()
 
 
 def _judged(trace: TraceLines) -> Validation:

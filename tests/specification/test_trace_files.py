@@ -90,3 +90,18 @@ def test_what_is_no_trace_is_an_error_at_once(tmp_path: Path) -> None:
             code, out, err = validate(*arguments)
             assert (code, out) == (2, "")
             assert str(path) in err.replace("\n", "")
+
+
+def test_who_forgot_that_a_node_was_killed_is_asked(tmp_path: Path) -> None:
+    """`--allow` is easily forgotten; no hint where it would not help."""
+    killed = Path("spec/traces/accepted/tcp-killed.jsonl").read_bytes().splitlines(keepends=True)
+    head = json.loads(killed[0])
+    trace = tmp_path / "killed.jsonl"
+    trace.write_bytes(b"".join([json.dumps(head | {"faults": []}).encode() + b"\n", *killed[1:]]))
+    code, out, _ = validate(trace)
+    assert (code, "Was a node killed" in out) == (1, True)
+    options = out.splitlines()[-1].split()
+    assert options == ["--allow", "restart-without-state", "--allow", "duplicate"]
+    assert validate(trace, *options)[0] == 0
+    code, out, _ = validate("spec/traces/rejected/restart-without-the-fault.jsonl")
+    assert (code, "killed" in out) == (1, False)
