@@ -42,7 +42,7 @@ COMMANDS = (
 )  # fmt: skip
 """The modules that add a command, in the order of the help."""
 
-OK, DIFFERS, USAGE = 0, 1, 2
+OK, DIFFERS, USAGE, INTERRUPTED = 0, 1, 2, 130
 PIPED_WIDTH = 160
 MAX_WHOLE = 2**63
 MAX_SECONDS = 3e8

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib.util import find_spec
@@ -20,8 +21,8 @@ import typer
 from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from ockam_fsm.cli.app import DIFFERS, OK, USAGE, JsonOption, command, err, fail, out, print_json
-from ockam_fsm.cli.shared.check_output import as_json, is_good, is_open, say
+from ockam_fsm.cli.app import DIFFERS, INTERRUPTED, OK, USAGE, JsonOption, command, err, fail, out, print_json
+from ockam_fsm.cli.shared.check_output import Pair, as_json, is_good, is_open, say
 from ockam_fsm.cli.shared.pins import require
 from ockam_fsm.cli.shared.world_index import (
     ALL,
@@ -87,7 +88,7 @@ def check(
 
     `check all` searches every world of every session type, which must be PROVED within its bounds, and every known-bad
     machine, which must be rejected by the property that it is known for. Exit code 0: all of that holds; 1: something
-    is refuted; 2: wrong usage, or a limit was hit.
+    is refuted; 2: wrong usage, or a limit was hit; 130: Ctrl-C, which shows what was found until then.
 
     Examples:
 
@@ -104,8 +105,13 @@ def check(
     if len(candidates) > 1 and name != ALL and not json_wanted:
         err().print(f"{name} is a type: checking all {len(candidates)} worlds of it.")
     found = run(_jobs(candidates, Job("", "", tuple(bounds.items()), backend, limit_states, limit_seconds)), workers)
-    _report(candidates, found, json_wanted)
-    _finish(candidates, found, pin)
+    ended = [(one, result) for one, result in zip(candidates, found, strict=True) if result is not None]
+    if ended:
+        _report(ended, json_wanted)
+    if len(ended) < len(candidates):
+        err().print(f"interrupted: {len(ended)} of {len(candidates)} were searched to their end", soft_wrap=True)
+        raise typer.Exit(INTERRUPTED)
+    _finish(ended, pin)
 
 
 def _jobs(candidates: Sequence[Candidate], common: Job) -> list[Job]:
@@ -122,16 +128,14 @@ def _require(backend: BackendName, pin: Path | None, whole: bool) -> None:
         require(pin)
 
 
-def _report(candidates: Sequence[Candidate], found: Sequence[dict[str, Any]], json_wanted: bool) -> None:
-    pairs = list(zip(candidates, found, strict=True))
+def _report(pairs: Sequence[Pair], json_wanted: bool) -> None:
     if json_wanted:
         print_json(as_json(pairs))
     else:
         say(pairs, out())
 
 
-def _finish(candidates: Sequence[Candidate], found: Sequence[dict[str, Any]], pin: Path | None) -> None:
-    pairs = list(zip(candidates, found, strict=True))
+def _finish(pairs: Sequence[Pair], pin: Path | None) -> None:
     refuted = [one for one, result in pairs if not is_good(one, result) and not is_open(one, result)]
     undetermined = [one for one, result in pairs if is_open(one, result)]
     if pin is not None and not refuted and not undetermined:
@@ -144,8 +148,9 @@ def _finish(candidates: Sequence[Candidate], found: Sequence[dict[str, Any]], pi
 # Searching ------------------------------------------------------------------------------------------------------------
 
 
-def run(jobs: Sequence[Job], workers: int) -> list[dict[str, Any]]:
-    """The results as JSON has them, in the order of the jobs; the heavy ones are searched first."""
+def run(jobs: Sequence[Job], workers: int) -> list[dict[str, Any] | None]:
+    """The results as JSON has them, in the order of the jobs; the heavy ones are searched first. Ctrl-C keeps what was
+    found until then; None: nothing was."""
     from ockam_fsm.tools.process_pool import carry_out
 
     order = sorted(range(len(jobs)), key=lambda at: (-_weight(jobs[at]), at))
@@ -153,12 +158,13 @@ def run(jobs: Sequence[Job], workers: int) -> list[dict[str, Any]]:
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         listener = _Listener(bar, [jobs[at].name for at in order])
-        carry_out(explored, [jobs[at] for at in order], workers, listener.hear)
-    found = dict(zip(order, (listener.found[at] for at in range(len(jobs))), strict=True))
+        with suppress(KeyboardInterrupt):
+            carry_out(explored, [jobs[at] for at in order], workers, listener.hear)
+    found = {order[at]: result for at, result in listener.found.items()}
     for at in sorted(found):
         if "error" in found[at]:
             fail(found[at]["error"])
-    return [found[at] for at in range(len(jobs))]
+    return [found.get(at) for at in range(len(jobs))]
 
 
 class _Listener:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.progress import Progress
 
-from ockam_fsm.cli.app import JsonOption, command, err, fail, out, print_json, unknown
-from ockam_fsm.cli.shared.network_options import DURATIONS_HELP, INTERRUPTED, run_to_the_end, the_durations, the_type
+from ockam_fsm.cli.app import INTERRUPTED, JsonOption, command, err, fail, out, print_json, unknown
+from ockam_fsm.cli.shared.network_options import DURATIONS_HELP, run_to_the_end, the_durations, the_type
 from ockam_fsm.cli.shared.restarter import Restarter
 from ockam_fsm.cli.shared.words import the_words
 from ockam_fsm.kernel.files import read_whole, write_whole

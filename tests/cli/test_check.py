@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -349,3 +349,19 @@ def test_workers_whose_parent_was_killed_end(running: subprocess.Popen[str]) -> 
     running.kill()
     running.communicate(timeout=60)  # the pipes are closed once the last process that has them has gone
     assert ended(running.pid)
+
+
+@pytest.mark.parametrize("option", [[], ["--json"]])
+def test_an_interrupt_keeps_what_was_found(option: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(function: Callable[..., Any], jobs: Sequence[Any], workers: int, hear: Callable[..., None]) -> None:
+        hear((0, True, function(jobs[0], lambda heard: None)))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ockam_fsm.tools.process_pool.carry_out", interrupted)
+    result = CliRunner().invoke(app, ["check", "pipe", *option])
+    assert result.exit_code == 130
+    assert "interrupted: 1 of " in result.stderr
+    if option:
+        assert [world["verdict"] for world in json.loads(result.stdout)["worlds"]] == ["PROVED"]
+    else:
+        assert result.stdout.count("PROVED") == 1

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ockam_fsm.cli.app import DIFFERS, fail, unknown
+from ockam_fsm.cli.app import DIFFERS, INTERRUPTED, fail, unknown
 
 if TYPE_CHECKING:
     from ockam_fsm.machines.vocabulary import SessionType
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ockam_fsm.runtime.session.config import Durations, SessionConfig
     from ockam_fsm.runtime.session.session import Session
 
-INTERRUPTED, TERMINATED = 130, 143
+TERMINATED = 143
 TRACE_MIB, MOST_MIB = 64, 1_000_000
 
 LATE_REMEDY = (
