@@ -68,6 +68,7 @@ demo: $(VENV)/.demo ## install, run the whole pipeline under kills, draw and che
 	@echo "Every session type as a picture:   diagrams/index.md"
 	@echo "Every session type as a table:     spec/tables/        (or: $(BIN)/ockam-fsm show explicit-transient)"
 	@echo "What was checked, and within what: spec/properties.md  (or: $(BIN)/ockam-fsm check explicit-transient)"
+	@echo 'To type ockam-fsm without that path: export PATH="$$PWD/$(BIN):$$PATH"'
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, and whether the generated files are up to date
 	$(BIN)/ruff check

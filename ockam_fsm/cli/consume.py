@@ -44,7 +44,7 @@ def consume(
     The index is saved when the line was written and flushed. So after a kill the last lines may come again, and none is
     left out. `--json` prints one object on each line. A node that is away is waited for.
 
-    Exit codes: 0 ended by --until-idle, 1 given up after --timeout, 2 wrong usage, 130 Ctrl-C.
+    Exit codes: 0 ended by --until-idle, 1 given up after --timeout, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
 
     Examples:
 

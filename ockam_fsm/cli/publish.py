@@ -63,7 +63,7 @@ def publish(
 
     A node, a connection or a storage that fails is waited for. What is not confirmed is sent again, and stored once.
 
-    Exit codes: 0 every message is confirmed, 1 given up after --timeout, 2 wrong usage, 130 Ctrl-C.
+    Exit codes: 0 every message is confirmed, 1 given up after --timeout, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
 
     Examples:
 
