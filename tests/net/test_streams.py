@@ -16,7 +16,8 @@ from ockam_fsm.runtime.encoding.frames import MAX_FRAME_BYTES
 from ockam_fsm.runtime.encoding.gate import payload_limit
 from ockam_fsm.runtime.encoding.stream_messages import PUSH_BYTES
 from ockam_fsm.runtime.node.layers import ANSWER_BYTES
-from ockam_fsm.runtime.stream.publisher import PublisherConfig
+from ockam_fsm.runtime.node.session_workers import SessionWorker
+from ockam_fsm.runtime.stream.publisher import PublisherConfig, PublisherImage
 from ockam_fsm.storage.memory import MemoryStorage
 from ockam_fsm.storage.sqlite import SqliteStorage
 from tests.net.ports import kept_address
@@ -85,6 +86,22 @@ def test_a_message_that_the_full_node_cannot_keep_is_sent_when_there_is_room() -
                 ledger.give_back(receipt)
             await sender.flush()
         assert stored_in(storage) == [b"first", b"x" * 100_000]
+
+    over_tcp(main())
+
+
+def test_what_is_kept_and_too_large_for_another_node_is_refused_when_it_begins() -> None:
+    kept = Kept(bytes(16), 1, PublisherImage(messages=(b"small", bytes(30_000))))
+
+    async def main() -> None:
+        async with (
+            node_with_streams(MemoryStorage()) as there,
+            TcpNode(limits=TcpLimits(frame_bytes=40_000)) as here,
+        ):
+            sender = StreamPublisher(here, f"tcp://{there.addresses[0]}/stream/orders", kept=kept)
+            with pytest.raises(LocalSessionError, match=r"kept: payload: 30000 bytes, limit \d+"):
+                await sender.__aenter__()
+            assert not any(isinstance(one, SessionWorker) for one in here.node.router.residents.values())
 
     over_tcp(main())
 

@@ -141,14 +141,30 @@ class StreamPublisher:
         return min(MAX_MESSAGE_BYTES, most - PUSH_BYTES)
 
     async def __aenter__(self) -> StreamPublisher:
+        """Open it.
+
+        Raises:
+            LocalSessionError: it was opened or closed before, what was kept is too large for this node, or the node has
+                stopped.
+        """
         if self._entered or self._core.state is PublisherState.CLOSED:
             raise LocalSessionError("the publisher was opened or closed before: make another one")
         self._node.require_running()
         self._entered = True
         self._open(self._kept)
         if self._core.messages:
+            self._check_kept()
             self._do(self._core.resume())
         return self
+
+    def _check_kept(self) -> None:
+        """What another node has accepted may be too large for this one, which would ask for it again for ever."""
+        try:
+            for data in self._core.messages:
+                check_payload(data, self.largest)
+        except LocalSessionError as error:
+            self.close()
+            raise LocalSessionError(f"kept: {error}") from None
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -72,7 +72,7 @@ def check_fits(
     back = message.return_route
     limit = largest_payload(residents, onward_route, back, most, answered=answered, context_bytes=context_bytes)
     if limit < 0:
-        raise LocalSessionError(f"routes and tracing context: {-limit} bytes too many for this way, without a payload")
+        raise LocalSessionError(f"layers, routes and tracing context: {-limit} bytes too many, without a payload")
     check_payload(message.payload, limit)
 
 
