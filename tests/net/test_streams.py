@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,6 +103,32 @@ def test_what_is_kept_and_too_large_for_another_node_is_refused_when_it_begins()
             with pytest.raises(LocalSessionError, match=r"kept: payload: 30000 bytes, limit \d+"):
                 await sender.__aenter__()
             assert not any(isinstance(one, SessionWorker) for one in here.node.router.residents.values())
+
+    over_tcp(main())
+
+
+@pytest.mark.parametrize("wrong", [("x", 1, PublisherImage()), (b"", "1", PublisherImage()), (b"", 1, None)])
+def test_what_is_kept_has_to_be_what_keep_was_given(wrong: Any) -> None:
+    async def main() -> None:
+        async with TcpNode() as here:
+            with pytest.raises(LocalSessionError, match=r"kept\.\w+: .* belongs"):
+                StreamPublisher(here, "tcp://127.0.0.1:1/stream/orders", kept=Kept(*wrong))
+
+    over_tcp(main())
+
+
+def test_a_service_that_lets_few_wait_serves_peers_all_the_same() -> None:
+    """A quarter of three is none."""
+    storage = MemoryStorage()
+
+    async def main() -> None:
+        async with (
+            node_with_streams(storage, max_waiting=3) as there,
+            TcpNode() as here,
+            publisher(here, there.addresses[0]) as sender,
+        ):
+            await sender.publish(b"one")
+        assert stored_in(storage) == [b"one"]
 
     over_tcp(main())
 

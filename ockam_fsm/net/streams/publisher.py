@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 from types import NoneType, TracebackType
 from typing import Any, NamedTuple
 
-from ockam_fsm.kernel.arguments import check_type
+from ockam_fsm.kernel.arguments import check_count, check_type
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.publisher import PublisherState
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
@@ -97,6 +97,10 @@ class StreamPublisher:
         check_type("config", config, PublisherConfig, NoneType)
         check_type("sessions", sessions, SessionConfig, NoneType)
         check_type("kept", kept, Kept, NoneType)
+        if kept is not None:
+            check_type("kept.identity", kept.identity, bytes)
+            check_count("kept.number", kept.number)
+            check_type("kept.image", kept.image, PublisherImage)
         plain_function("keep", keep)
         config = config or PublisherConfig()
         self._window = config.window

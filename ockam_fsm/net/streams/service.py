@@ -89,8 +89,8 @@ class StreamService:
         unused_seconds: float = 60.0,
     ) -> None:
         """`sessions`: those of publishers. `max_partitions`: how many may be open at once. `max_waiting`: how many
-        requests may wait for the storage, a quarter of them from one connection. `unused_seconds`: a partition that
-        nobody has used for so long makes room.
+        requests may wait for the storage, a quarter of them (at least one) from one connection. `unused_seconds`: a
+        partition that nobody has used for so long makes room.
 
         Raises:
             LocalSessionError: a name is taken, an argument is of the wrong type, or the node has stopped.
@@ -109,6 +109,7 @@ class StreamService:
         self.partitions: dict[tuple[str, int], Partition] = {}
         self._counts: dict[str, int] = {}
         self._max_partitions, self._max_waiting = max_partitions, max_waiting
+        self._share = max(1, max_waiting // PEER_SHARE)
         self._unused_seconds = unused_seconds
         self._look_again = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -269,7 +270,7 @@ class StreamService:
 
     def _begin(self, work: Coroutine[None, None, None], context: Context) -> object:
         own = self._waiting[context.origin]
-        if len(self._tasks) >= self._max_waiting or (context.origin.outside and own >= self._max_waiting // PEER_SHARE):
+        if len(self._tasks) >= self._max_waiting or (context.origin.outside and own >= self._share):
             work.close()
             context.dead_letter(TOO_MANY)
             return None
