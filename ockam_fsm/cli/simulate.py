@@ -51,8 +51,7 @@ def simulate(
 
     * `ockam-fsm simulate`
     * `ockam-fsm simulate --type implicit-persistent-two-sided --seed 7`
-    * `ockam-fsm simulate --type explicit-transient --over explicit-persistent-one-sided`
-    * `ockam-fsm simulate --type explicit-persistent-one-sided --over implicit-transient`
+    * `ockam-fsm simulate --type explicit-transient --over implicit-transient`
     * `ockam-fsm simulate --faults none --greedy 3`
     * `ockam-fsm simulate --faults drop,duplicate,reset --runs 10 --json`
     """

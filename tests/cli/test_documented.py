@@ -113,7 +113,7 @@ def test_what_is_named_in_running_text_is_taken() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("line", ["ockam-fsm simulate --over TYPE", "ockam-fsm shwo x", "seq 3 | ockam-fsm show"])
+@pytest.mark.parametrize("line", ["ockam-fsm simulate --under TYPE", "ockam-fsm shwo x", "seq 3 | ockam-fsm show"])
 def test_a_wrong_line_is_found(line: str) -> None:
     assert [problem(words) for words in ours(line)] != [""]
 
