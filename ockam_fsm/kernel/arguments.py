@@ -5,6 +5,9 @@ Rule: an error names the argument, what was given, and what belongs there.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.kernel.text import shown
 
@@ -25,6 +28,18 @@ def encoded(text: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError as error:
         raise LocalSessionError(f"{text!r:.60}: UTF-8 cannot write it: {error.reason}") from None
+
+
+def check_path(name: str, path: object) -> Path:
+    """Raises LocalSessionError unless an argument can be the name of a file."""
+    check_type(name, path, str, os.PathLike)
+    assert isinstance(path, str | os.PathLike)
+    try:
+        if b"\0" not in os.fsencode(path):
+            return Path(path)
+    except (TypeError, ValueError):
+        pass
+    raise LocalSessionError(f"{name}: {shown(path)}, the name of a file belongs")
 
 
 def check_count(name: str, given: object, least: int = 0) -> None:

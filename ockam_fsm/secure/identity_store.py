@@ -17,7 +17,7 @@ import stat
 from pathlib import Path
 from typing import Protocol
 
-from ockam_fsm.kernel.arguments import check_type
+from ockam_fsm.kernel.arguments import check_path
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.kernel.files import open_regular
 from ockam_fsm.secure.channel import PurposeKey
@@ -112,8 +112,7 @@ class FileIdentityStore:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Raises LocalSessionError: `path` is none."""
-        check_type("path", path, str, os.PathLike)
-        self.path = Path(path)
+        self.path = check_path("path", path)
 
     def __repr__(self) -> str:
         return f"FileIdentityStore({str(self.path)!r})"

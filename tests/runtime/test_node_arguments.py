@@ -16,6 +16,7 @@ from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_T
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.net.connection import TcpLimits
 from ockam_fsm.net.node import TcpNode
+from ockam_fsm.net.streams.publisher_file import PublisherFile
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.node.dead_letters import short_repr
 from ockam_fsm.runtime.node.ledger import weight_of
@@ -26,6 +27,7 @@ from ockam_fsm.runtime.node.workers import STOPPED_RAISED, Context, RestartPolic
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.stream.consumer import ConsumerConfig
+from ockam_fsm.secure.identity_store import FileIdentityStore
 from tests.runtime.node_helpers import Counted, settings, tcp
 from tests.runtime.wire_helpers import refused_in_words
 
@@ -158,6 +160,12 @@ def within(wrong: object) -> Any:
         lambda wrong: Durations(keepalive_seconds=wrong),
         lambda wrong: SessionConfig(EXPLICIT_TRANSIENT, wrong),
         lambda wrong: ConsumerConfig("stream", "client", partition=within(wrong)),
+        lambda wrong: SessionConfig(EXPLICIT_TRANSIENT, Role.INITIATOR, within(wrong)),
+        lambda wrong: PublisherFile(within(wrong), "stream"),
+        lambda wrong: PublisherFile("a file", within(wrong)),
+        lambda wrong: PublisherFile("a\0file", "stream"),
+        lambda wrong: FileIdentityStore("x\ud800"),
+        lambda wrong: ConsumerConfig("x\ud800", "client"),
         lambda wrong: Relay(lease_seconds=wrong),
         lambda wrong: Relay(capacity=within(wrong)),
         lambda wrong: Registrar((FREE,), within(wrong), bytes(16)),
@@ -172,7 +180,7 @@ def within(wrong: object) -> Any:
     ],
 )
 def test_a_wrong_value_is_an_error_of_ours_also_where_it_cannot_be_shown(make: Any, wrong: Any) -> None:
-    with pytest.raises(Error, match=r"belong|no session type|a route is"):
+    with pytest.raises(Error, match=r"belong|UTF-8 cannot write it|no session type|a route is"):
         make(wrong)
 
 

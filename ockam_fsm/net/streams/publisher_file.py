@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import os
 from base64 import b64decode, b64encode
-from pathlib import Path
 from typing import Any
 
+from ockam_fsm.kernel.arguments import check_path, check_type
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.kernel.files import read_whole
 from ockam_fsm.machines.publisher import PublisherState
@@ -26,9 +26,14 @@ FORMAT = "ockam_fsm publisher 1"
 class PublisherFile:
     """`keep` is what a `StreamPublisher` takes."""
 
-    def __init__(self, path: Path, stream: str) -> None:
-        """`stream` names what is published to; a file of another one is refused."""
-        self.path, self.stream = path, stream
+    def __init__(self, path: str | os.PathLike[str], stream: str) -> None:
+        """`stream` names what is published to; a file of another one is refused.
+
+        Raises:
+            LocalSessionError: an argument is of the wrong type.
+        """
+        check_type("stream", stream, str)
+        self.path, self.stream = check_path("path", path), stream
 
     def load(self) -> Kept | None:
         """What is kept; None where there is no file yet.

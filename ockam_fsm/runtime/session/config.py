@@ -166,6 +166,8 @@ class SessionConfig:
         for name, kind in kinds.items():
             if not isinstance(getattr(self, name), kind):
                 yield f"{name}: {shown(getattr(self, name))}, a {kind.__name__} belongs"
+        if not isinstance(self.profile, Profile):
+            yield f"profile: {shown(self.profile)}, a Profile belongs: OCKAM, GENERATION or a `secure_profile`"
         optional = tuple(name for name in ("attempts", "held") if getattr(self, name) is not None)
         for name in (*optional, "misses", "requests"):
             if type(getattr(self, name)) is not int:

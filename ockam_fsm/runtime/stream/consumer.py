@@ -69,6 +69,8 @@ class ConsumerConfig:
     def __post_init__(self) -> None:
         problems = [f"{name}: {shown(getattr(self, name))}, a text belongs"
                     for name in ("stream_name", "client_id") if not isinstance(getattr(self, name), str)]  # fmt: skip
+        problems += [f"{name}: UTF-8 cannot write it" for name in ("stream_name", "client_id")
+                     if isinstance(text := getattr(self, name), str) and not _is_writable(text)]  # fmt: skip
         problems += count_problems(self, "limit", "tries", least=1)
         problems += count_problems(self, "first_index", *(() if self.partition is None else ("partition",)))
         problems += seconds_problems(self, "request_seconds", "poll_seconds", least=LEAST_SECONDS)
@@ -78,6 +80,14 @@ class ConsumerConfig:
             problems.append(f"first_index and partition: at most {MAX_UINT} can be written")
         if problems:
             raise DefinitionError("consumer", problems)
+
+
+def _is_writable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class ConsumerImage(NamedTuple):
