@@ -201,6 +201,13 @@ def test_a_name_is_text_or_bytes(wrong: Any) -> None:
         local(wrong)
 
 
+def test_a_host_carries_nothing_on() -> None:
+    node = Node(Counted("n"))
+    node.start_host(X, SessionConfig(EXPLICIT_TRANSIENT, Role.RESPONDER, OCKAM), handler=echo)
+    assert largest_payload(node.router.residents, (X,), (), 1_000) == 1_000
+    assert (repr(OCKAM), repr(GENERATION)) == ("OCKAM", "GENERATION")
+
+
 def test_layers_that_lead_to_each_other_end_the_measuring() -> None:
     class Circular:
         def layer(self, onward_route: Route, return_route: Route) -> Layer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -229,3 +230,16 @@ def test_a_wrong_argument_is_refused_and_named_and_nothing_is_started(named: tup
     error = refused_in_words(LocalSessionError, lambda: getattr(node, call)(**given))
     assert str(error).startswith(f"{name}: "), f"{name} is not named: {error}"
     assert node.router.residents == {}
+
+
+def test_a_path_is_a_text_or_a_path() -> None:
+    for path in ("a file", Path("a file")):
+        assert PublisherFile(path, "stream").path == Path("a file")
+
+
+def test_what_came_over_no_channel_is_of_nobody_who_is_known() -> None:
+    node, peers = Node(Counted("n")), list[str | None]()
+    node.start_worker(FREE, handler=lambda message, context: peers.append(context.peer))
+    node.route(Message((FREE,), (), b""))
+    node.run()
+    assert peers == [None]
