@@ -30,6 +30,7 @@ from ockam_fsm.projections.tla_model import Model
 from ockam_fsm.specification.tlc_channel_model import TlcChannelModel, TlcChannelRecovery, specified_channels
 from ockam_fsm.specification.tlc_models import TlcModel, specified
 from ockam_fsm.specification.tlc_node_model import TlcNodeModel, specified_nodes
+from ockam_fsm.specification.tlc_publisher_model import TlcPublisherModel, TlcPublisherRecovery, specified_publishers
 from ockam_fsm.specification.tlc_stream_model import TlcStreamModel, specified_streams
 from ockam_fsm.specification.tlc_world_model import TlcWorldModel
 
@@ -41,6 +42,8 @@ PAGE = "ockam_fsm/specification/tlc_models.py"
 PAGES = {
     TlcNodeModel.extends: "ockam_fsm/specification/tlc_node_model.py",
     TlcStreamModel.extends: "ockam_fsm/specification/tlc_stream_model.py",
+    TlcPublisherModel.extends: "ockam_fsm/specification/tlc_publisher_model.py",
+    TlcPublisherRecovery.extends: "ockam_fsm/specification/tlc_publisher_model.py",
     TlcChannelModel.extends: "ockam_fsm/specification/tlc_channel_model.py",
     TlcChannelRecovery.extends: "ockam_fsm/specification/tlc_channel_model.py",
 }
@@ -68,6 +71,7 @@ def models() -> tuple[Model, ...]:
         *_requests(),
         *map(of_world, specified_nodes()),
         *map(of_world, specified_streams()),
+        *map(of_world, specified_publishers()),
         *map(of_channel, specified_channels()),
     )
 

@@ -6,8 +6,9 @@ states, and for a wrong machine a shortest counterexample of the same length.
 
 Rule 1: bounds are those of the world. Where a model is smaller, to stay within minutes, `smaller` says so.
 Rule 2: a wrong table is the one of `known_bad.py`. A wrong session is said again in `spec/tla/Wrong.tla`.
-Left out: wrong nodes, which are models of spec/tla/Node.tla (tlc_node_model.py); streams (tlc_stream_model.py); secure
-channels (tlc_channel_model.py); and the two wrong requests, which are models of spec/tla/Request.tla.
+Left out: wrong nodes, which are models of spec/tla/Node.tla (tlc_node_model.py); streams (tlc_stream_model.py,
+tlc_publisher_model.py); secure channels (tlc_channel_model.py); and the two wrong requests, which are models of
+spec/tla/Request.tla.
 Source: spec/sessions.md sections 8 and 9.
 """
 

@@ -4,8 +4,7 @@ Theory: as in tlc_models.py. Each model takes its bounds from the world that the
 find as many states and transitions, and counterexamples and the witness in as many steps.
 
 Rule 1: a wrong worker is said again in `spec/tla/Consuming.tla`, as one operator that replaces the right one.
-Left out: R4 and `waits-for-ever`, for the reason that Consuming.tla gives; publishers, whose sessions are those of
-SessionPair.tla.
+Left out: R4 and `waits-for-ever`, for the reason that Consuming.tla gives; publishers (tlc_publisher_model.py).
 Source: spec/sessions.md sections 8 and 9, clauses 12.7 to 12.9.
 """
 

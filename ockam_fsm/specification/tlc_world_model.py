@@ -1,5 +1,5 @@
-"""What a model of TLC is where a world has a specification of its own: a node, a consumer of a stream,
-a secure channel."""
+"""What a model of TLC is where a world has a specification of its own: a node, a consumer and a publisher
+of a stream, a secure channel."""
 
 from __future__ import annotations
 

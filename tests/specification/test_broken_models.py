@@ -18,6 +18,7 @@ pytestmark = pytest.mark.thorough
 
 ROOT = Path(__file__).parents[2] / "spec" / "tla"
 MODEL, NODE = "MCExplicitTransient", "MCNode"
+PUBLISHING, TOLD_IN_THE_END = "MCStreamPatient", "MCRecoveryStreamPatientTold"
 CHANNEL, AMONG_STRANGERS = "MCSecureExplicitTransient", "MCStrangersExplicitTransient"
 
 
@@ -103,6 +104,24 @@ def test_keys_that_the_application_uses_up_are_another_count(specification: Path
     rule = "end.current.sent >= Nonces - Reserve"
     found = broken(specification, "Channel.tla", rule, "end.current.sent >= Nonces", CHANNEL)
     assert (found.verdict, found.states == 16_335) == ("PROVED", False)
+
+
+def test_requests_that_are_not_asked_again_are_another_count(specification: Path) -> None:
+    line = "[] OTHER -> PushAll(heard, waiting)"
+    found = broken(specification, "Publishing.tla", line, "[] OTHER -> heard", PUBLISHING)
+    assert (found.verdict, found.states == 4641) == ("PROVED", False)
+
+
+def test_a_record_that_is_written_without_its_message_is_refuted(specification: Path) -> None:
+    line = ", !.log.stored = Append(@, message), "
+    found = broken(specification, "Publishing.tla", line, ", ", PUBLISHING)
+    assert (found.verdict, found.kind, found.steps) == ("REFUTED", "invariant", 7)
+
+
+def test_a_publisher_that_does_not_send_again_is_refuted(specification: Path) -> None:
+    row = 'PB4(c, max) == Row("PB4", "PUBLISHING", c, <<"SEND_AGAIN">>)'
+    found = broken(specification, "tables/StreamPublisher.tla", row, row.replace('"SEND_AGAIN"', ""), TOLD_IN_THE_END)
+    assert (found.verdict, found.kind) == ("REFUTED", "temporal")
 
 
 def test_a_module_that_cannot_be_read_is_an_error(specification: Path) -> None:

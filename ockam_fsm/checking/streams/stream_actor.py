@@ -115,7 +115,7 @@ class StreamActor:
 
 
 @dataclass
-class _Log:
+class Log:
     """The log while an event is handled."""
 
     image: LogImage
@@ -151,7 +151,7 @@ class _StreamRun:
     def __init__(self, actor: StreamActor, end: StreamEnd, out: Outbox) -> None:
         self.actor, self.config, self.before, self.out = actor, actor.config, end, out
         self.worker = self.config.worker(StreamConfig(), end.worker)
-        self.log = _Log(end.log, self.config.fenced)
+        self.log = Log(end.log, self.config.fenced)
         self.forgot = end.forgot
         self.host = self._host(end.spawned, end.sessions)
 

@@ -1,0 +1,410 @@
+"""A publisher and its stream over a session that is said in four messages: small enough to say again in TLA+.
+
+Theory: the publisher, the stream worker and the log are the real ones, or those of a known-bad machine. Between them is
+what a publisher hears of its session and no more: it is established in a generation, resumed or not, and it fails.
+
+Rule 1: an end takes more than a real session would let it: a push in any generation of a session that was confirmed, a
+        confirmation in any generation of its identity. So nothing that a real session brings is left out.
+Rule 2: a responder has a number of its own, as real ones have addresses of their own. One that ended hears nothing.
+Rule 3: any session may fail or end at any time: that is how silence, errors and time-outs look from here.
+Rule 4: `over_abstract_session` changes the actors of a world and nothing else.
+Left out: publishers that close, or whose session closes.
+Source: spec/sessions.md clauses 6.6, 6.8 and 12.2 to 12.5; spec/tla/Publishing.tla says the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from ockam_fsm.checking.actors import BoundReached, Deliver, Disabled, Event, Fault, Fire, Order, Outbox
+from ockam_fsm.checking.streams.abstract_messages import Answer, Confirmation, Hello, PushSent
+from ockam_fsm.checking.streams.config import PublishingConfig, session_id
+from ockam_fsm.checking.streams.names import PUBLISHER, RESTART, RESTART_KEEPING, STREAM
+from ockam_fsm.checking.streams.publisher_actor import PublisherActor
+from ockam_fsm.checking.streams.stream_actor import OPENED, WRITTEN, InLog, Log, LogImage
+from ockam_fsm.checking.world import World
+from ockam_fsm.kernel.errors import EventRefused
+from ockam_fsm.machines.stream import StreamState
+from ockam_fsm.runtime.encoding.message import Route, local
+from ockam_fsm.runtime.encoding.stream_messages import Push, Pushed, Status, encode_response
+from ockam_fsm.runtime.session.effects import PEER_LOST_STATE
+from ockam_fsm.runtime.stream.commands import (
+    Append,
+    CancelTimer,
+    EndSessions,
+    NewSession,
+    OpenLog,
+    PublisherCommand,
+    Reply,
+    Request,
+    SetTimer,
+    StateLost,
+    Stored,
+    StreamCommand,
+    StreamTimer,
+)
+from ockam_fsm.runtime.stream.publisher import PublisherConfig, PublisherImage
+from ockam_fsm.runtime.stream.worker import StreamConfig, StreamImage
+
+FAILS = "session-fails"
+"""Timer: the session of the publisher fails, or an attempt of it comes to nothing."""
+
+
+# The publisher --------------------------------------------------------------------------------------------------------
+
+
+class AbstractPublisherEnd(NamedTuple):
+    """The actor of the publisher. `peer` is the responder of its session, 0 until that is established; `has_state`: the
+    session was established before. Ghosts, as in publisher_actor.py: `first`, `confirmed` and `told`."""
+
+    image: PublisherImage = PublisherImage()
+    identity: int = 1
+    generation: int = 0
+    peer: int = 0
+    has_state: bool = False
+    first: int = 0
+    confirmed: tuple[bytes, ...] = ()
+    told: tuple[bytes, ...] = ()
+
+    @property
+    def accepted(self) -> int:
+        return self.first + self.image.confirmed + len(self.image.messages)
+
+    @property
+    def label(self) -> str:
+        state = "established" if self.peer else "negotiating"
+        return f"{len(self.confirmed)} of {self.accepted} confirmed, {state}"
+
+
+@dataclass(frozen=True)
+class AbstractPublisherActor:
+    """The publisher and its application. A message is the ordinal of its acceptance, as text."""
+
+    config: PublishingConfig
+    name: str = PUBLISHER
+
+    def start(self, out: Outbox) -> AbstractPublisherEnd:
+        run = _PublisherRun(self.config, AbstractPublisherEnd(), out)
+        run.attempt()
+        return run.ended()
+
+    def handle(self, end: AbstractPublisherEnd, event: Event, out: Outbox) -> AbstractPublisherEnd:
+        if isinstance(event, Fault):
+            out.cancel_all_timers()
+            run = _PublisherRun(self.config, self._killed(end, event.fault), out)
+            run.attempt()
+            run.did(run.publisher.resume())
+        else:
+            run = _PublisherRun(self.config, end, out)
+            run.take(event)
+        return run.ended()
+
+    def _killed(self, end: AbstractPublisherEnd, fault: Hashable) -> AbstractPublisherEnd:
+        """What the next incarnation begins with."""
+        if fault == RESTART_KEEPING:
+            return end._replace(image=end.image._replace(open=()), has_state=True)
+        identity = end.identity if self.config.same_identity else end.identity + 1
+        return AbstractPublisherEnd(identity=identity, first=end.accepted, confirmed=end.confirmed, told=end.told)
+
+
+class _PublisherRun:
+    """One event of the publisher."""
+
+    def __init__(self, config: PublishingConfig, end: AbstractPublisherEnd, out: Outbox) -> None:
+        self.config, self.end, self.out = config, end, out
+        self.publisher = config.publisher(PublisherConfig(config.window), end.image)
+
+    def ended(self) -> AbstractPublisherEnd:
+        if self.config.patient and self.end.peer and not self.publisher.open:
+            self.out.cancel_timer(FAILS)
+        else:
+            self.out.set_timer(FAILS)
+        return self.end._replace(image=self.publisher.image())
+
+    def take(self, event: Event) -> None:
+        match event:
+            case Deliver(payload=Answer() as answer):
+                self._answered(answer)
+            case Deliver(payload=Confirmation(identity, number)):
+                if identity == self.end.identity and self.end.peer and number in self.publisher.open:
+                    self.did(self.publisher.responded(number, encode_response(Pushed(number, Status.OK, 0))))
+            case Fire(timer="session-fails"):
+                self._fail()
+            case Fire(timer=StreamTimer.RETRY):
+                self.did(self.publisher.retry_due())
+            case Order(order="publish"):
+                self._publish()
+            case _:
+                raise Disabled
+
+    def attempt(self) -> None:
+        generation = self.end.generation + 1
+        if generation > self.config.generations:
+            raise BoundReached("generations")
+        self.end = self.end._replace(generation=generation, peer=0)
+        self.out.send(STREAM, Hello(self.end.identity, generation))
+
+    def _fail(self) -> None:
+        self.attempt()
+        for number in () if self.config.reissue else tuple(self.publisher.open):
+            self.did(self.publisher.failed(number, "the session failed"))
+
+    def _answered(self, answer: Answer) -> None:
+        if self.end.peer or (answer.identity, answer.generation) != (self.end.identity, self.end.generation):
+            return
+        had_state, waiting = self.end.has_state, tuple(self.publisher.open)
+        self.end = self.end._replace(peer=answer.responder, has_state=True)
+        self.did(self.publisher.established(answer.resumed))
+        if self.end.identity != answer.identity:
+            return
+        if had_state and not answer.resumed and self.config.resumed_only:
+            for number in waiting[:1]:
+                self.did(self.publisher.failed(number, PEER_LOST_STATE))
+            return
+        for number in waiting:
+            self._push(number)
+
+    def _publish(self) -> None:
+        ordinal = self.end.first + self.publisher.confirmed + len(self.publisher.messages) + 1
+        try:
+            commands = self.publisher.publish(str(ordinal).encode())
+        except EventRefused:
+            raise Disabled from None
+        self.did(commands)
+
+    def did(self, commands: Iterable[PublisherCommand]) -> None:
+        for command in commands:
+            match command:
+                case Request(number):
+                    if self.end.peer:
+                        self._push(number)
+                case NewSession():
+                    self._renew()
+                case Stored(ordinal):
+                    stored = str(self.end.first + ordinal).encode()
+                    self.end = self.end._replace(confirmed=(*self.end.confirmed, stored))
+                case StateLost():
+                    self.end = self.end._replace(told=(*self.end.told, session_id(self.end.identity - 1)))
+                case SetTimer(timer):
+                    self.out.set_timer(timer)
+                case CancelTimer(timer):
+                    self.out.cancel_timer(timer)
+            self.out.record(command)
+
+    def _push(self, number: int) -> None:
+        ordinal = self.end.first + self.publisher.before + number
+        self.out.send(STREAM, PushSent(*self._place(), number, str(ordinal).encode()))
+
+    def _place(self) -> tuple[int, int, int]:
+        return self.end.identity, self.end.generation, self.end.peer
+
+    def _renew(self) -> None:
+        if self.end.identity > self.config.incarnations:
+            raise BoundReached("incarnations")
+        self.end = self.end._replace(identity=self.end.identity + 1, generation=0, has_state=False)
+        self.attempt()
+
+
+# The stream -----------------------------------------------------------------------------------------------------------
+
+
+class Responder(NamedTuple):
+    """The stream's end of a session. `resumed`: what it has answered in its generation; `has_state`: what it would
+    answer in a later one."""
+
+    number: int
+    generation: int
+    resumed: bool
+    has_state: bool
+
+
+class AbstractStreamEnd(NamedTuple):
+    """The actor of the stream; responders by identity. A ghost: whether the log `forgot` records."""
+
+    worker: StreamImage = StreamImage()
+    responders: tuple[tuple[int, Responder], ...] = ()
+    log: LogImage = LogImage()
+    spawned: int = 0
+    forgot: bool = False
+
+    @property
+    def label(self) -> str:
+        stored = " ".join(one.data.decode() for one in self.log.stored) or "nothing"
+        return f"{self.worker.state.name}, {stored} stored, {len(self.log.under_way)} under way"
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Timer: the responder of an identity is over."""
+
+    identity: int
+
+    @property
+    def label(self) -> str:
+        return f"session of {self.identity} ends"
+
+
+@dataclass(frozen=True)
+class AbstractStreamActor:
+    """The stream worker, the ends of its publishers' sessions, and the log."""
+
+    config: PublishingConfig
+    name: str = STREAM
+
+    def start(self, out: Outbox) -> AbstractStreamEnd:
+        run = _StreamRun(self.config, AbstractStreamEnd(), out)
+        run.did(run.worker.start())
+        return run.ended()
+
+    def handle(self, end: AbstractStreamEnd, event: Event, out: Outbox) -> AbstractStreamEnd:
+        if event == Fault(RESTART):
+            out.cancel_all_timers()
+            run = _StreamRun(self.config, end._replace(worker=StreamImage(), responders=()), out)
+            run.did(run.worker.start())
+            run.await_writes()
+        else:
+            run = _StreamRun(self.config, end, out)
+            run.take(event)
+        return run.ended()
+
+
+class _StreamRun:
+    """One event of the stream."""
+
+    def __init__(self, config: PublishingConfig, end: AbstractStreamEnd, out: Outbox) -> None:
+        self.config, self.end, self.out = config, end, out
+        self.worker = config.worker(StreamConfig(), end.worker)
+        self.log = Log(end.log, config.fenced)
+        self.responders = dict(end.responders)
+
+    def ended(self) -> AbstractStreamEnd:
+        """In an order that does not depend on who came first; how often the storage has failed is for durations."""
+        worker, log = self.worker.image(), self.log.snapshot()
+        return self.end._replace(
+            worker=worker._replace(records=tuple(sorted(worker.records)), failures=0),
+            log=log._replace(records=tuple(sorted(log.records))),
+            responders=tuple(sorted(self.responders.items())),
+        )
+
+    def await_writes(self) -> None:
+        if self.log.under_way:
+            self.out.set_timer(WRITTEN)
+        else:
+            self.out.cancel_timer(WRITTEN)
+
+    def take(self, event: Event) -> None:
+        match event:
+            case Deliver(payload=Hello(identity, generation)):
+                self._greeted(identity, generation)
+            case Deliver(payload=PushSent() as push):
+                self._pushed(push)
+            case Fire(timer="log-opened"):
+                self.log.open()
+                self.await_writes()
+                self.did(self.worker.opened())
+            case Fire(timer="written"):
+                self._written()
+            case Fire(timer=StreamTimer.BACK_OFF):
+                self.did(self.worker.retry_due())
+            case Fire(timer=Ends(identity)):
+                self._over(identity)
+            case Fault(fault="storage-fails") if self.worker.state is StreamState.SERVING:
+                self.did(self.worker.storage_failed())
+            case Fault(fault="forget-records") if self.log.records and not self.responders:
+                self.log.records, self.end = {}, self.end._replace(forgot=True)
+            case _:
+                raise Disabled
+
+    def _greeted(self, identity: int, generation: int) -> None:
+        if self.worker.state is not StreamState.SERVING:
+            return
+        known = self.responders.get(identity) or self._made(identity)
+        if generation < known.generation:
+            return
+        if generation > known.generation:
+            known = known._replace(generation=generation, resumed=known.has_state)
+        self.responders[identity] = known
+        self.out.send(PUBLISHER, Answer(identity, generation, known.number, known.resumed))
+
+    def _made(self, identity: int) -> Responder:
+        if self.end.spawned == self.config.spawns:
+            raise BoundReached("spawns")
+        self.end = self.end._replace(spawned=self.end.spawned + 1)
+        if not self.config.patient:
+            self.out.set_timer(Ends(identity))
+        recorded = self.worker.known(session_id(identity), self.log.records.get(session_id(identity)))
+        return Responder(self.end.spawned, 0, recorded, recorded)
+
+    def _pushed(self, push: PushSent) -> None:
+        known = self.responders.get(push.identity)
+        if known is None or not (self.config.same_inner or self._reaches(push, known)):
+            return
+        self.responders[push.identity] = known._replace(has_state=True)
+        self.did(self.worker.push(session_id(push.identity), Push(push.number, push.data), _back(push.identity)))
+
+    @staticmethod
+    def _reaches(push: PushSent, known: Responder) -> bool:
+        """An answer that nobody has confirmed is replaced by the next one, and with it where pushes are heard."""
+        return known.number == push.responder and (known.has_state or known.generation == push.generation)
+
+    def _written(self) -> None:
+        own, index = self.log.write()
+        self.await_writes()
+        if own and self.worker.state is StreamState.SERVING:
+            self.did(self.worker.appended(index))
+
+    def _over(self, identity: int) -> None:
+        del self.responders[identity]
+        self.worker.forget(session_id(identity))
+        if not self.config.records_with_log:
+            self.log.records.pop(session_id(identity), None)
+
+    def did(self, commands: Iterable[StreamCommand]) -> None:
+        for command in commands:
+            match command:
+                case OpenLog():
+                    self.out.set_timer(OPENED)
+                case Append(publisher, number, data):
+                    self.log.under_way.append((self.log.writer, InLog(publisher, number, data)))
+                    self.await_writes()
+                case Reply(route, Pushed(number)):
+                    self._reply(route, number)
+                case EndSessions():
+                    for identity in self.responders:
+                        self.out.cancel_timer(Ends(identity))
+                    self.responders = {}
+                case SetTimer(timer):
+                    self.out.set_timer(timer)
+                case CancelTimer(timer):
+                    self.out.cancel_timer(timer)
+            self.out.record(command)
+
+    def _reply(self, route: Route, number: int) -> None:
+        """Through the session of the publisher, if it still stands."""
+        for identity in self.responders:
+            if _back(identity) == route:
+                self.out.send(PUBLISHER, Confirmation(identity, number))
+
+
+def _back(identity: int) -> Route:
+    return (local(str(identity)),)
+
+
+# A world --------------------------------------------------------------------------------------------------------------
+
+
+def over_abstract_session(world: World) -> World:
+    """A world of a publisher and its stream, over the abstract session: the same network, orders, faults and bounds.
+    Of its properties W15 is left out, which is about real sessions."""
+    config = publishing_config_of(world)
+    judged = tuple(one for one in world.properties if one.id != "W15")
+    return replace(world, actors=(AbstractPublisherActor(config), AbstractStreamActor(config)), properties=judged)
+
+
+def publishing_config_of(world: World) -> PublishingConfig:
+    """What the two actors of a world of a publisher and its stream have in common."""
+    publisher = world.actors[0]
+    assert isinstance(publisher, PublisherActor | AbstractPublisherActor)
+    return publisher.config

@@ -1,0 +1,172 @@
+"""What TLC checks of a publisher and its stream, as data: their worlds, the witness, and the workers that are wrong.
+
+Theory: as in tlc_models.py. Each model takes its bounds from a world of a publisher over a real session, laid over the
+abstract one, and is expected to find as many states and transitions as the explorer finds there, and counterexamples
+and the witness in as many steps.
+
+Rule 1: a wrong worker is said again in `spec/tla/Publishing.tla`, as one operator that replaces the right one.
+Rule 2: R6 is temporal in TLA+ (PublishingRecovery.tla), so its counterexample has no shortest length.
+Left out: W15, which is about real sessions; S15d, S23 and R4, which are the consumer's (tlc_stream_model.py).
+Source: spec/sessions.md sections 8 and 9, clauses 12.2 to 12.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+
+from ockam_fsm.checking.streams.abstract_session import over_abstract_session, publishing_config_of
+from ockam_fsm.checking.streams.config import PublishingConfig
+from ockam_fsm.checking.streams.known_bad import wrong_streams
+from ockam_fsm.checking.streams.names import (
+    FORGET_RECORDS,
+    PUBLISH,
+    PUBLISHER,
+    RESTART,
+    RESTART_KEEPING,
+    RESTART_LOSING,
+    STORAGE_FAILS,
+    STREAM,
+)
+from ockam_fsm.checking.streams.worlds import LOSSY, publishing_world, stream_worlds
+from ockam_fsm.checking.world import World
+from ockam_fsm.specification.tlc_world_model import TlcWorldModel
+
+CLAIMS = ("S15a_ConfirmedIsStored", "S15b_StoredOnce", "S15c_StoredInOrder", "S31_ToldOfLoss")
+RECOVERY = "R6_AllConfirmed"
+WITNESS = "Never_W16"
+
+REJECTED_BY = {
+    "identity-reused": "S15a_ConfirmedIsStored",
+    "suppress-by-highest": "S15a_ConfirmedIsStored",
+    "confirm-before-storing": "S15a_ConfirmedIsStored",
+    "no-suppression": "S15b_StoredOnce",
+    "record-ends-with-session": "S31_ToldOfLoss",
+    "under-way-is-unknown": "S15b_StoredOnce",
+    "under-way-is-stored": "S15a_ConfirmedIsStored",
+    "unfenced": "S15b_StoredOnce",
+    "stored-out-of-order": "S15c_StoredInOrder",
+    "sends-once": RECOVERY,
+    "push-by-identity": "S15b_StoredOnce",
+    "resumed-without-record": "S15b_StoredOnce",
+    "sent-before-resumed": "S15b_StoredOnce",
+}
+"""Known-bad publisher or stream worker -> the claim that rejects it."""
+
+WRONG_OPERATORS = {
+    "identity-reused": (("NextIdentity", "SameIdentity"),),
+    "suppress-by-highest": (("Judge", "JudgeByHighest"),),
+    "confirm-before-storing": (("AppendPush", "AppendAndConfirm"),),
+    "no-suppression": (("Judge", "AlwaysNext"),),
+    "record-ends-with-session": (("RecordsAfter", "RecordsWithout"),),
+    "under-way-is-unknown": (("Judge", "JudgeByStored"),),
+    "under-way-is-stored": (("Judge", "JudgeByAccepted"),),
+    "unfenced": (("Fenced", "Unfenced"),),
+    "stored-out-of-order": (("Judge", "JudgeByUnderWay"),),
+    "sends-once": (("Failed", "NothingDone"),),
+    "push-by-identity": (("Reaches", "ReachesAnybody"),),
+    "resumed-without-record": (("Remembers", "RemembersAll"),),
+    "sent-before-resumed": (("ResumedOnly", "Regardless"),),
+}
+"""What a wrong worker replaces."""
+
+ONE_UNDER_WAY = frozenset({
+    "stream:resuming", "stream:failing", "stream:forgetful",
+    "confirm-before-storing", "under-way-is-stored", "unfenced", "resumed-without-record", "sent-before-resumed",
+})  # fmt: skip
+"""Worlds with faults, in which TLC gets one message under way: two would take it a minute. What one message does to
+another that overtakes it is seen in the others; a push that arrives late, in `push-by-identity`."""
+
+
+class TlcPublisherModel(TlcWorldModel):
+    """One model of a publisher and its stream, of what holds always."""
+
+    extends = "Publishing"
+    of_states = CLAIMS
+
+    @property
+    def bounds(self) -> dict[str, object]:
+        """The bounds of the world, by their names in Publishing.tla."""
+        config = publishing_config_of(self.world)
+        at_stream, at_publisher = (self.world.faults.get(actor, {}) for actor in (STREAM, PUBLISHER))
+        return {
+            "Messages": self.world.orders[PUBLISHER][PUBLISH],
+            "Window": config.window,
+            "Generations": config.generations,
+            "Spawns": config.spawns,
+            "Incarnations": config.incarnations,
+            "Patient": config.patient,
+            "Reissue": config.reissue,
+            "Restarts": at_stream.get(RESTART, 0),
+            "Failures": at_stream.get(STORAGE_FAILS, 0),
+            "Forgets": at_stream.get(FORGET_RECORDS, 0),
+            "Resumptions": at_publisher.get(RESTART_KEEPING, 0),
+            "Losses": at_publisher.get(RESTART_LOSING, 0),
+            "InFlight": self.world.network.in_flight,
+        }
+
+
+class TlcPublisherRecovery(TlcPublisherModel):
+    """One model of a publisher and its stream, of what comes in the end."""
+
+    extends = "PublishingRecovery"
+    specification = "RecoverySpec"
+
+
+@cache
+def specified_publishers() -> tuple[TlcPublisherModel, ...]:
+    """Every model of a publisher, the whole ones first."""
+    return (*_whole(), _witness(), *_recovery(), *_known_bad())
+
+
+def _publishing_worlds() -> Iterator[World]:
+    """Those of a publisher and its stream, and one in which a failed session tells the publisher of its requests."""
+    yield from (one for one in stream_worlds() if one.actor_names == (PUBLISHER, STREAM))
+    yield publishing_world("told", PublishingConfig(reissue=False), {}, witnesses=())
+
+
+def abstract(world: World) -> World:
+    """A world as TLC gets it."""
+    laid = over_abstract_session(world)
+    network = laid.network
+    return replace(laid, network=replace(network, in_flight=1)) if world.name in ONE_UNDER_WAY else laid
+
+
+def _whole() -> Iterator[TlcPublisherModel]:
+    for world in _publishing_worlds():
+        name, about = world.name.replace(":", " "), f"{world.title}: {world.description}"
+        yield TlcPublisherModel(name, about, abstract(world), CLAIMS)
+
+
+def _witness() -> TlcPublisherModel:
+    (world,) = [one for one in stream_worlds() if one.name == "stream:forgetful"]
+    said = {one.id: one.sentence for one in world.properties}
+    about = f"{world.title}: {said[WITNESS.removeprefix('Never_')]}, so this claim is refuted"
+    return TlcPublisherModel("witness stream forgetful", about, abstract(world), (WITNESS,),
+                             rejects=WITNESS)  # fmt: skip
+
+
+def _recovery() -> Iterator[TlcPublisherModel]:
+    for world in recovering_worlds():
+        about = f"{world.title}: what must remain possible, under fairness, and what holds always"
+        name = f"recovery {world.name.replace(':', ' ')}"
+        yield TlcPublisherRecovery(name, about, abstract(world), (*CLAIMS, RECOVERY))
+
+
+def recovering_worlds() -> Iterator[World]:
+    """Nobody is given up for being silent. Requests are reissued; the publisher is told of them; there are faults."""
+    config = PublishingConfig(patient=True)
+    faults = {STREAM: {STORAGE_FAILS: 1, FORGET_RECORDS: 1}, PUBLISHER: {RESTART_KEEPING: 1}}
+    yield publishing_world("patient", config, {}, witnesses=())
+    yield publishing_world("patient-told", replace(config, reissue=False), {}, witnesses=())
+    faulty = publishing_world("patient-faulty", replace(config, generations=3, spawns=3), faults, 1, ())
+    yield replace(faulty, network=replace(LOSSY, in_flight=1))
+
+
+def _known_bad() -> Iterator[TlcPublisherModel]:
+    for one in wrong_streams():
+        if claim := REJECTED_BY.get(one.name):
+            about, wrong = f"{one.name}: {one.because}", WRONG_OPERATORS[one.name]
+            made = TlcPublisherRecovery if claim == RECOVERY else TlcPublisherModel
+            yield made(one.name, about, abstract(one.world), (claim,), rejects=claim, wrong=wrong)
