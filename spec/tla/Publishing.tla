@@ -19,7 +19,8 @@
 \*    or not, and failed. Its own rows are those of SessionPair.tla.
 \* C2 More arrives than in a real session: pushes in any generation of a session that was
 \*    confirmed, and confirmations in any generation of an identity. An end fails or ends
-\*    at any time, unless Patient: nobody is given up for being silent.
+\*    at any time, unless Patient: nobody is given up for being silent. That what real
+\*    sessions reach is reached is a test (tests/checking/test_abstract_session.py).
 \* C3 A message is the ordinal of its acceptance: nobody reads more of it.
 \* C4 A request has no timer of its own: that it expires is that its session fails.
 \* C5 Generations, Spawns and Incarnations bound the numbers. A step beyond a bound does

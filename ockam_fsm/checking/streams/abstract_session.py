@@ -4,9 +4,11 @@ Theory: the publisher, the stream worker and the log are the real ones, or those
 what a publisher hears of its session and no more: it is established in a generation, resumed or not, and it fails.
 
 Rule 1: an end takes more than a real session would let it: a push in any generation of a session that was confirmed, a
-        confirmation in any generation of its identity. So nothing that a real session brings is left out.
+        confirmation in any generation of its identity. So nothing that a real session brings is left out: each state of
+        publisher, worker and log that real sessions reach is reached (tests/checking/test_abstract_session.py).
 Rule 2: a responder has a number of its own, as real ones have addresses of their own. One that ended hears nothing.
-Rule 3: any session may fail or end at any time: that is how silence, errors and time-outs look from here.
+Rule 3: any session may fail or end at any time: that is how silence, errors and time-outs look from here. Where nobody
+        is given up for being silent (`patient`), one fails while it waits for something, and no responder ends.
 Rule 4: `over_abstract_session` changes the actors of a world and nothing else.
 Left out: publishers that close, or whose session closes.
 Source: spec/sessions.md clauses 6.6, 6.8 and 12.2 to 12.5; spec/tla/Publishing.tla says the same.
