@@ -11,7 +11,6 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from pkgutil import walk_packages
-from typing import Any
 
 import pytest
 
@@ -94,16 +93,6 @@ def test_every_error_has_one_base() -> None:
 
 def test_it_says_its_version() -> None:
     assert ockam_fsm.__version__ == version("ockam-fsm")
-
-
-def test_what_takes_a_type_or_a_role_takes_its_name() -> None:
-    for kind in ockam_fsm.TYPES:
-        for role in ockam_fsm.Role:
-            assert ockam_fsm.table(kind.name, role.name.lower()) is ockam_fsm.table(kind, role)
-    wrong: list[Any] = [("transient", "initiator"), ("explicit-transient", "server"), (5, "initiator"), ([], None)]
-    for given in wrong:
-        with pytest.raises(ockam_fsm.LocalSessionError, match="; there are "):
-            ockam_fsm.table(*given)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ Nothing here repeats a row: what the rows do is the business of the worlds and o
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
+from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.kernel.machine import Ignore, Row
 from ockam_fsm.machines import MACHINES, TYPES, table
 from ockam_fsm.machines.session import SessionMachine
@@ -179,3 +181,19 @@ def test_tables_print_whole(machine: SessionMachine) -> None:
         assert row.id in text
     for event in machine.events:
         assert event.name in text
+
+
+def test_a_table_is_named_by_its_type_and_its_role() -> None:
+    for kind in TYPES:
+        for role in Role:
+            assert table(kind.name, role.name.lower()) is table(kind, role)
+    wrong: list[Any] = [("transient", "initiator"), ("explicit-transient", "server"), (5, "initiator"), ([], None)]
+    for given in wrong:
+        with pytest.raises(LocalSessionError, match="; there are "):
+            table(*given)
+
+
+def test_a_type_and_a_table_are_shown_in_a_short_line() -> None:
+    first = TYPES[0]
+    assert repr(first) == f"<SessionType {first.name}>"
+    assert repr(table(first, Role.INITIATOR)).startswith(f"<Machine {first.name} initiator: ")
