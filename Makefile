@@ -15,6 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(if $(C
 # The tests of a file run in one process, so that what they share is made once. (Groups do that by marks: xdist 3.8 loses them
 # with pytest 9.2.)
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
+# The tests outside of COVERED wait for half of their time: three processes keep two cores busy.
 
 # $(call need,PROGRAM,DEBIAN PACKAGES): install a program where that is possible, else say which one is missing.
 need = command -v $(1) >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
@@ -83,7 +84,7 @@ workflows: ## actionlint on the workflows of .github (needs actionlint)
 ifeq ($(K),)
 test: lint ## lint, and every test that needs only Python; K=EXPRESSION runs the tests whose names match
 	$(PYTEST) --cov --cov-report=term --cov-fail-under=100 $(COVERED)
-	$(PYTEST) $(addprefix --ignore=,$(COVERED))
+	$(PYTEST) -n 3 $(addprefix --ignore=,$(COVERED))
 else
 test: $(VENV)/.dev
 	$(BIN)/pytest -k '$(K)'
