@@ -6,15 +6,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from importlib import import_module
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from pkgutil import walk_packages
 
 import pytest
 
 import ockam_fsm
+from tests.kernel.test_pickling import exceptions
 
 ROOT = Path(__file__).parents[1]
 SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
@@ -70,14 +69,6 @@ def test_readme_snippets_run_as_they_stand(number: int, tmp_path: Path) -> None:
     script.write_text(SNIPPETS[number])
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-
-
-def exceptions() -> Iterator[type[Exception]]:
-    for module in walk_packages(ockam_fsm.__path__, "ockam_fsm."):
-        if not module.name.endswith("__main__"):
-            for found in vars(import_module(module.name)).values():
-                if isinstance(found, type) and issubclass(found, Exception) and found.__module__ == module.name:
-                    yield found
 
 
 INTERNAL = {"TooNarrow", "Outgrown", "Unjudged", "Outcome"}

@@ -185,7 +185,8 @@ def test_a_type_that_is_not_the_peers_has_a_hint(where: str, options: list[str],
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         if warned:
-            said = process.stderr.readline() + process.stderr.readline() * ("--json" not in options)
+            lines = 1 if "--json" in options else 2
+            said = "".join(process.stderr.readline() for _ in range(lines))
             assert "the peer's sessions are explicit-persistent-one-sided" in said
             assert "--type explicit-persistent-one-sided" in said
         else:

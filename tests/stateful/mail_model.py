@@ -21,7 +21,7 @@ from ockam_fsm.runtime.encoding.message import LOCAL, TCP, Address, Message, Rou
 from ockam_fsm.runtime.session.handshake import GENERATION, Place
 from ockam_fsm.runtime.session.signals import Error, Hello
 
-LONGEST, LONGEST_AT_THE_GATE, PAYLOAD = 128, 120, 400
+LONGEST, LONGEST_AT_THE_GATE, PAYLOAD = 128, 120, 20_000
 """Addresses of a route on its way, and where it enters; the bytes of a payload."""
 
 RESTARTS, ALIASES, ALIASES_OF_ONE, LEASE, REFRESH, ERRORS, PLACES_OF_ONE = 2, 3, 2, 60.0, 5.0, 100, 2

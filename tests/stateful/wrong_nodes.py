@@ -36,8 +36,9 @@ def _as_it_is(value: Any, *_: object) -> Any:
 
 
 def no_gate(patch: pytest.MonkeyPatch) -> None:
-    for module, name in ((node, "check_message"), (node, "check_outgoing"), (workers, "check_message"),
-                         (workers, "check_payload"), (session, "check_outgoing")):  # fmt: skip
+    for module, name in ((node, "check_message"), (node, "check_fits"), (node, "check_outgoing"),
+                         (workers, "check_message"), (workers, "check_payload"),
+                         (session, "check_outgoing")):  # fmt: skip
         patch.setattr(module, name, _as_it_is)
 
 
