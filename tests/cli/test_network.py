@@ -182,14 +182,17 @@ def test_signals_clean_up(where: str, arguments: list[str], number: signal.Signa
 def test_a_type_that_is_not_the_peers_has_a_hint(where: str, options: list[str], warned: bool) -> None:
     """Two ends of different types establish a session all the same: the type is not on the wire."""
     command = [*COMMAND, "session", f"tcp://{where}/responder", "--durations", "keepalive=0.5", *options]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
+        assert process.stdout is not None
         if warned:
             lines = 1 if "--json" in options else 2
             said = "".join(process.stderr.readline() for _ in range(lines))
             assert "the peer's sessions are explicit-persistent-one-sided" in said
             assert "--type explicit-persistent-one-sided" in said
         else:
+            while "ESTABLISHED" not in process.stdout.readline():
+                assert process.poll() is None
             with pytest.raises(subprocess.TimeoutExpired):  # nothing comes: it has gone on in silence
                 process.communicate(timeout=3)
         process.send_signal(signal.SIGTERM)
