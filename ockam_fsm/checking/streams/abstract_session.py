@@ -25,7 +25,7 @@ from ockam_fsm.checking.streams.abstract_messages import Answer, Confirmation, H
 from ockam_fsm.checking.streams.config import PublishingConfig, session_id
 from ockam_fsm.checking.streams.names import PUBLISHER, RESTART, RESTART_KEEPING, STREAM
 from ockam_fsm.checking.streams.publisher_actor import PublisherActor
-from ockam_fsm.checking.streams.stream_actor import OPENED, WRITTEN, InLog, Log, LogImage
+from ockam_fsm.checking.streams.stream_actor import OPENED, LogImage, Storing
 from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.machines.stream import StreamState
@@ -48,7 +48,7 @@ from ockam_fsm.runtime.stream.commands import (
     StreamTimer,
 )
 from ockam_fsm.runtime.stream.publisher import PublisherConfig, PublisherImage
-from ockam_fsm.runtime.stream.worker import StreamConfig, StreamImage
+from ockam_fsm.runtime.stream.worker import StreamImage
 
 FAILS = "session-fails"
 """Timer: the session of the publisher fails, or an attempt of it comes to nothing."""
@@ -272,13 +272,12 @@ class AbstractStreamActor:
         return run.ended()
 
 
-class _StreamRun:
+class _StreamRun(Storing):
     """One event of the stream."""
 
     def __init__(self, config: PublishingConfig, end: AbstractStreamEnd, out: Outbox) -> None:
-        self.config, self.end, self.out = config, end, out
-        self.worker = config.worker(StreamConfig(), end.worker)
-        self.log = Log(end.log, config.fenced)
+        super().__init__(config, end.worker, end.log, out)
+        self.end = end
         self.responders = dict(end.responders)
 
     def ended(self) -> AbstractStreamEnd:
@@ -290,12 +289,6 @@ class _StreamRun:
             responders=tuple(sorted(self.responders.items())),
         )
 
-    def await_writes(self) -> None:
-        if self.log.under_way:
-            self.out.set_timer(WRITTEN)
-        else:
-            self.out.cancel_timer(WRITTEN)
-
     def take(self, event: Event) -> None:
         match event:
             case Deliver(payload=Hello(identity, generation)):
@@ -303,11 +296,9 @@ class _StreamRun:
             case Deliver(payload=PushSent() as push):
                 self._pushed(push)
             case Fire(timer="log-opened"):
-                self.log.open()
-                self.await_writes()
-                self.did(self.worker.opened())
+                self.opened()
             case Fire(timer="written"):
-                self._written()
+                self.written()
             case Fire(timer=StreamTimer.BACK_OFF):
                 self.did(self.worker.retry_due())
             case Fire(timer=Ends(identity)):
@@ -351,17 +342,9 @@ class _StreamRun:
         """An answer that nobody has confirmed is replaced by the next one, and with it where pushes are heard."""
         return known.number == push.responder and (known.has_state or known.generation == push.generation)
 
-    def _written(self) -> None:
-        own, index = self.log.write()
-        self.await_writes()
-        if own and self.worker.state is StreamState.SERVING:
-            self.did(self.worker.appended(index))
-
     def _over(self, identity: int) -> None:
         del self.responders[identity]
-        self.worker.forget(session_id(identity))
-        if not self.config.records_with_log:
-            self.log.records.pop(session_id(identity), None)
+        self.forget(session_id(identity))
 
     def did(self, commands: Iterable[StreamCommand]) -> None:
         for command in commands:
@@ -369,8 +352,7 @@ class _StreamRun:
                 case OpenLog():
                     self.out.set_timer(OPENED)
                 case Append(publisher, number, data):
-                    self.log.under_way.append((self.log.writer, InLog(publisher, number, data)))
-                    self.await_writes()
+                    self.append(publisher, number, data)
                 case Reply(route, Pushed(number)):
                     self._reply(route, number)
                 case EndSessions():

@@ -145,13 +145,51 @@ class Log:
         return writer == self.writer, len(self.stored) - 1
 
 
-class _StreamRun:
+class Storing:
+    """A stream worker and its log in one event, whatever sessions bring the pushes."""
+
+    def __init__(self, config: PublishingConfig, worker: StreamImage, log: LogImage, out: Outbox) -> None:
+        self.config, self.out = config, out
+        self.worker = config.worker(StreamConfig(), worker)
+        self.log = Log(log, config.fenced)
+
+    def did(self, commands: Iterable[StreamCommand]) -> None:
+        """Carry out what the worker asks for."""
+        raise NotImplementedError
+
+    def await_writes(self) -> None:
+        if self.log.under_way:
+            self.out.set_timer(WRITTEN)
+        else:
+            self.out.cancel_timer(WRITTEN)
+
+    def append(self, publisher: bytes, number: int, data: bytes) -> None:
+        self.log.under_way.append((self.log.writer, InLog(publisher, number, data)))
+        self.await_writes()
+
+    def opened(self) -> None:
+        self.log.open()
+        self.await_writes()
+        self.did(self.worker.opened())
+
+    def written(self) -> None:
+        own, index = self.log.write()
+        self.await_writes()
+        if own and self.worker.state is StreamState.SERVING:
+            self.did(self.worker.appended(index))
+
+    def forget(self, publisher: bytes) -> None:
+        self.worker.forget(publisher)
+        if not self.config.records_with_log:
+            self.log.records.pop(publisher, None)
+
+
+class _StreamRun(Storing):
     """One event of the stream."""
 
     def __init__(self, actor: StreamActor, end: StreamEnd, out: Outbox) -> None:
-        self.actor, self.config, self.before, self.out = actor, actor.config, end, out
-        self.worker = self.config.worker(StreamConfig(), end.worker)
-        self.log = Log(end.log, self.config.fenced)
+        super().__init__(actor.config, end.worker, end.log, out)
+        self.actor, self.before = actor, end
         self.forgot = end.forgot
         self.host = self._host(end.spawned, end.sessions)
 
@@ -161,13 +199,7 @@ class _StreamRun:
                                     spawned=self.host.spawned, forgot=self.forgot)  # fmt: skip
 
     def start(self) -> None:
-        self._worker_did(self.worker.start())
-
-    def await_writes(self) -> None:
-        if self.log.under_way:
-            self.out.set_timer(WRITTEN)
-        else:
-            self.out.cancel_timer(WRITTEN)
+        self.did(self.worker.start())
 
     def take(self, event: Event) -> None:
         match event:
@@ -177,15 +209,13 @@ class _StreamRun:
             case Deliver(payload=Said(payload)):
                 pull = decode_request(payload)
                 assert isinstance(pull, Pull)
-                self._worker_did(self.worker.pull(pull, (local(CONSUMER),)))
+                self.did(self.worker.pull(pull, (local(CONSUMER),)))
             case Fire(timer="log-opened"):
-                self.log.open()
-                self.await_writes()
-                self._worker_did(self.worker.opened())
+                self.opened()
             case Fire(timer="written"):
-                self._written()
+                self.written()
             case Fire(timer=StreamTimer.BACK_OFF):
-                self._worker_did(self.worker.retry_due())
+                self.did(self.worker.retry_due())
             case Fire(timer=KeyedTimer(key, timer)):
                 assert isinstance(timer, Timer)
                 self._sessions_did(self.host.fire(key, timer))
@@ -199,13 +229,7 @@ class _StreamRun:
     def _storage_fails(self) -> None:
         if self.worker.state is not StreamState.SERVING:
             raise Disabled
-        self._worker_did(self.worker.storage_failed())
-
-    def _written(self) -> None:
-        own, index = self.log.write()
-        self.await_writes()
-        if own and self.worker.state is StreamState.SERVING:
-            self._worker_did(self.worker.appended(index))
+        self.did(self.worker.storage_failed())
 
     def _host(self, spawned: int, sessions: tuple[tuple[Key, Snapshot], ...] = ()) -> Host:
         host = Host(HOST_ADDRESS, GENERATION, self._make, capacity=2)
@@ -237,24 +261,18 @@ class _StreamRun:
                     push = decode_request(payload)
                     assert isinstance(push, Push)
                     assert isinstance(key, bytes)
-                    self._worker_did(self.worker.push(key, push, reply))
+                    self.did(self.worker.push(key, push, reply))
             if isinstance(key, bytes) and key not in self.host.sessions:
-                self._forget(key)
+                self.forget(key)
             self.out.record((key, command))
 
-    def _forget(self, publisher: bytes) -> None:
-        self.worker.forget(publisher)
-        if not self.config.records_with_log:
-            self.log.records.pop(publisher, None)
-
-    def _worker_did(self, commands: Iterable[StreamCommand]) -> None:
+    def did(self, commands: Iterable[StreamCommand]) -> None:
         for command in commands:
             match command:
                 case OpenLog():
                     self.out.set_timer(OPENED)
                 case Append(publisher, number, data):
-                    self.log.under_way.append((self.log.writer, InLog(publisher, number, data)))
-                    self.await_writes()
+                    self.append(publisher, number, data)
                 case Read(request_id, index, limit):
                     self._read(request_id, index, limit)
                 case Reply(route, response) if route == (local(CONSUMER),):
