@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 
-from ockam_fsm.kernel.arguments import check_seconds
+from ockam_fsm.kernel.arguments import check_seconds, encoded
 from ockam_fsm.kernel.driver import Driver, driver_for
 from ockam_fsm.kernel.errors import DefinitionError, LocalSessionError
 from ockam_fsm.kernel.text import shown
@@ -38,6 +38,19 @@ def seconds_problems(config: object, *names: str, least: float = 0.0, optional: 
         else:
             if seconds < least:
                 yield f"{name}: {seconds} seconds, at least {least} belong"
+
+
+def text_problems(config: object, *names: str) -> Iterator[str]:
+    """What is wrong with fields that are texts: UTF-8 can write each."""
+    for name in names:
+        text = getattr(config, name)
+        try:
+            if isinstance(text, str):
+                encoded(text)
+            else:
+                yield f"{name}: {shown(text)}, a text belongs"
+        except LocalSessionError:
+            yield f"{name}: UTF-8 cannot write it"
 
 
 def count_problems(config: object, *names: str, least: int = 0) -> Iterator[str]:

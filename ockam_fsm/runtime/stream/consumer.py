@@ -16,7 +16,6 @@ from typing import NamedTuple
 from ockam_fsm.kernel.driver import driver_for
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.kernel.machine import Ignore
-from ockam_fsm.kernel.text import shown
 from ockam_fsm.machines.consumer import CONSUMER, ConsumerEvent, ConsumerState
 from ockam_fsm.runtime.encoding.bare import MAX_UINT
 from ockam_fsm.runtime.encoding.stream_messages import (
@@ -29,7 +28,7 @@ from ockam_fsm.runtime.encoding.stream_messages import (
     StreamIndex,
     StreamResponse,
 )
-from ockam_fsm.runtime.session.config import LEAST_SECONDS, count_problems, seconds_problems
+from ockam_fsm.runtime.session.config import LEAST_SECONDS, count_problems, seconds_problems, text_problems
 from ockam_fsm.runtime.stream.commands import (
     Ask,
     Bury,
@@ -67,10 +66,7 @@ class ConsumerConfig:
     poll_seconds: float = 0.1
 
     def __post_init__(self) -> None:
-        problems = [f"{name}: {shown(getattr(self, name))}, a text belongs"
-                    for name in ("stream_name", "client_id") if not isinstance(getattr(self, name), str)]  # fmt: skip
-        problems += [f"{name}: UTF-8 cannot write it" for name in ("stream_name", "client_id")
-                     if isinstance(text := getattr(self, name), str) and not _is_writable(text)]  # fmt: skip
+        problems = [*text_problems(self, "stream_name", "client_id")]
         problems += count_problems(self, "limit", "tries", least=1)
         problems += count_problems(self, "first_index", *(() if self.partition is None else ("partition",)))
         problems += seconds_problems(self, "request_seconds", "poll_seconds", least=LEAST_SECONDS)
@@ -80,14 +76,6 @@ class ConsumerConfig:
             problems.append(f"first_index and partition: at most {MAX_UINT} can be written")
         if problems:
             raise DefinitionError("consumer", problems)
-
-
-def _is_writable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 class ConsumerImage(NamedTuple):
