@@ -6,11 +6,14 @@ Rule: an error names the argument, what was given, and what belongs there.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.kernel.text import shown
 
+T = TypeVar("T")
 MAX_SECONDS = 10 * 365 * 24 * 3600.0
 
 
@@ -40,6 +43,13 @@ def check_path(name: str, path: object) -> Path:
     except (TypeError, ValueError):
         pass
     raise LocalSessionError(f"{name}: {shown(path)}, the name of a file belongs")
+
+
+def named(what: str, name: object, known: Mapping[str, T]) -> T:
+    """What has this name. Raises LocalSessionError where nothing has; it lists the names that there are."""
+    if not isinstance(name, str) or name not in known:
+        raise LocalSessionError(f"there is no {what} {shown(name)}; there are {', '.join(known)}")
+    return known[name]
 
 
 def check_count(name: str, given: object, least: int = 0) -> None:

@@ -7,13 +7,12 @@ Source: the discussion, "Session types"; spec/sessions.md section 2.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TypeAlias, TypeVar
+from collections.abc import Iterator
+from typing import TypeAlias
 
 from ockam_fsm.kernel import machine as kernel
-from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.kernel.arguments import named
 from ockam_fsm.kernel.machine import Row
-from ockam_fsm.kernel.text import shown
 from ockam_fsm.machines import parts, persistence
 from ockam_fsm.machines.parts import Part
 from ockam_fsm.machines.vocabulary import (
@@ -32,7 +31,6 @@ from ockam_fsm.machines.vocabulary import (
     State,
 )
 
-T = TypeVar("T")
 SessionMachine: TypeAlias = kernel.Machine[State, Event, Effect]
 
 EXPLICIT_TRANSIENT = SessionType(
@@ -65,18 +63,12 @@ TYPES: tuple[SessionType, ...] = (
 
 def session_type_of(name: SessionType | str) -> SessionType:
     """A session type by its name, as `ockam-fsm types` prints it. Raises LocalSessionError: there is no such type."""
-    return name if isinstance(name, SessionType) else _named("session type", name, _TYPES)
+    return name if isinstance(name, SessionType) else named("session type", name, _TYPES)
 
 
 def role_of(name: Role | str) -> Role:
     """A role by its name, `initiator` or `responder`. Raises LocalSessionError: there is no such role."""
-    return name if isinstance(name, Role) else _named("role", name, _ROLES)
-
-
-def _named(what: str, name: object, known: Mapping[str, T]) -> T:
-    if not isinstance(name, str) or name not in known:
-        raise LocalSessionError(f"there is no {what} {shown(name)}; there are {', '.join(known)}")
-    return known[name]
+    return name if isinstance(name, Role) else named("role", name, _ROLES)
 
 
 def table(session_type: SessionType | str, role: Role | str) -> SessionMachine:

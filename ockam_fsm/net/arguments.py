@@ -7,7 +7,7 @@ from functools import lru_cache
 from types import NoneType
 from typing import Protocol, TypeAlias
 
-from ockam_fsm.kernel.arguments import check_type
+from ockam_fsm.kernel.arguments import check_type, named
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.kernel.text import shown
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, session_type_of
@@ -129,7 +129,7 @@ def config_of(
     check_type("durations", durations, Durations, NoneType)
     check_type("attempts", attempts, int, NoneType)
     kind = session_type_of(session_type)
-    spoken = _profile_of(profile) if isinstance(profile, str) else profile
+    spoken = named("profile", profile, PROFILES) if isinstance(profile, str) else profile
     if role is Role.RESPONDER and not spoken.names_sessions:
         kind = EXPLICIT_TRANSIENT
     if spoken not in PROFILES.values():  # it may hold secrets: nothing keeps it longer than its sessions do
@@ -141,9 +141,3 @@ def config_of(
 def _config(kind: SessionType, role: Role, profile: str, durations: Durations, attempts: int | None) -> SessionConfig:
     """One for all sessions of a kind: they are values, and what they look up once is then looked up once for all."""
     return SessionConfig(kind, role, PROFILES[profile], durations, attempts)
-
-
-def _profile_of(name: str) -> Profile:
-    if name not in PROFILES:
-        raise LocalSessionError(f"there is no profile {name!r}; there are {', '.join(PROFILES)}")
-    return PROFILES[name]
