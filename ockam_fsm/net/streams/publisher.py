@@ -163,9 +163,10 @@ class StreamPublisher:
 
     def _check_kept(self) -> None:
         """What another node has accepted may be too large for this one, which would ask for it again for ever."""
+        most = self.largest
         try:
             for data in self._core.messages:
-                check_payload(data, self.largest)
+                check_payload(data, most)
         except LocalSessionError as error:
             self.close()
             raise LocalSessionError(f"kept: {error}") from None
