@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 600.0
 
 
 async def relay(where: str) -> None:
-    async with TcpNode(forward_to="none") as node:  # it connects to nobody: everybody comes to it
+    async with TcpNode(forward_to="none") as node:  # it opens no connections: peers connect to it
         node.worker("relay", Relay(), public=True)
         print(f"ready at {await node.listen(where)}", flush=True)
         await node.stopped()

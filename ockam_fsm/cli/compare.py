@@ -26,7 +26,7 @@ def compare(
 ) -> None:
     """Compare what `conform` has found of several implementations: clauses down, implementations across.
 
-    A clause that nobody was judged by is left out. In the page each verdict leads to its evidence, where `conform
+    A clause that applies to none of them is left out. In the page each verdict leads to its evidence, where `conform
     --html` has written a page of the same name beside the report. The exit code is 0 whatever was found.
 
     Examples:

@@ -24,7 +24,7 @@ from ockam_fsm.runtime.session.session import Session
 
 
 class Untold(Session):
-    """A session above that nobody tells of the end of the one below."""
+    """The session above is not told that the one below has ended."""
 
     __slots__ = ()
 

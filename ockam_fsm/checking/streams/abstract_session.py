@@ -1,4 +1,4 @@
-"""A publisher and its stream over a session that is said in four messages: small enough to say again in TLA+.
+"""A publisher and its stream over an abstract session of four messages, small enough to be modelled in TLA+ too.
 
 Theory: the publisher, the stream worker and the log are the real ones, or those of a known-bad machine. Between them is
 what a publisher hears of its session and no more: it is established in a generation, resumed or not, and it fails.
@@ -339,7 +339,7 @@ class _StreamRun(Storing):
 
     @staticmethod
     def _reaches(push: PushSent, known: Responder) -> bool:
-        """An answer that nobody has confirmed is replaced by the next one, and with it where pushes are heard."""
+        """The next answer replaces an unconfirmed one, and with it the address that takes pushes."""
         return known.number == push.responder and (known.has_state or known.generation == push.generation)
 
     def _over(self, identity: int) -> None:

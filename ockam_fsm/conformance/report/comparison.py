@@ -99,7 +99,7 @@ def to_page(columns: Sequence[Compared]) -> str:
             f"<title>Implementations compared</title><style>{_STYLE}</style></head><body>",
             "<h1>Implementations compared</h1>",
             f'<p class="target">ockam-fsm {escape(installed_version())}. A verdict leads to its evidence. A clause '
-            "that nobody was judged by is left out.</p>",
+            "that applies to none of them is left out.</p>",
             f"<table><thead><tr><th>clause</th><th></th>{head}</tr></thead><tbody>{body}</tbody></table>",
             f"<ul>{''.join(_total(one) for one in columns)}</ul>",
             "</body></html>",
