@@ -1,22 +1,27 @@
 """Storages that are wrong in one respect each: what the conformance suite must reject, and with which case.
 
 Theory: a case that no storage fails may be unable to fail. Each class below is the SQLite storage without one of its
-rules.
+rules. Those whose fault shows for a moment only pause in that moment, so that it is seen on a busy machine too.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from ockam_fsm.conformance.storage.writers import BATCH
 from ockam_fsm.storage.interface import Entry, Log
 from ockam_fsm.storage.outcomes import completed
 from ockam_fsm.storage.sqlite import SqliteStorage, _Append, _Call, _Group, _SqliteLog
 
 Jobs = Sequence["_Append | _Call"]
+
+MOMENT_SECONDS = 0.005
+"""How long the moment lasts in which a fault shows. A reader asks several times in it."""
 
 
 class ConfirmsBeforeCommit(SqliteStorage):
@@ -68,6 +73,7 @@ class RecordApart(SqliteStorage):
         outcomes = [group.perform(job) for job in jobs]
         group.flush()
         self._writing.execute("COMMIT")
+        time.sleep(MOMENT_SECONDS)
         self._writing.execute("BEGIN IMMEDIATE")
         group.records()
         self._writing.execute("COMMIT")
@@ -88,6 +94,7 @@ class RecordFirst(SqliteStorage):
             outcomes.append(group.perform(job))
         group.records()
         self._writing.execute("COMMIT")
+        time.sleep(MOMENT_SECONDS)
         self._writing.execute("BEGIN IMMEDIATE")
         group.flush()
         self._writing.execute("COMMIT")
@@ -114,10 +121,14 @@ class HalfABatch(SqliteStorage):
             if not isinstance(job, _Append) or not entries:
                 outcomes += super()._transaction([job])
                 continue
-            alone = [super(HalfABatch, self)._transaction([_Append(job.log, (entry,))]) for entry in entries]
+            alone = [self._alone(job.log, entry) for entry in entries]
             errors = [one for (one,) in alone if not isinstance(one, tuple)]
             outcomes.append(errors[0] if errors else tuple(one[0] for (one,) in alone))
         return outcomes
+
+    def _alone(self, log: _SqliteLog, entry: Entry) -> list[Any]:
+        time.sleep(MOMENT_SECONDS / BATCH)
+        return super()._transaction([_Append(log, (entry,))])
 
 
 class _Unfenced(_Group):
@@ -181,11 +192,16 @@ class NewestFirst(SqliteStorage):
     """Stores what waits together in the opposite order."""
 
     def _transaction(self, jobs: Jobs) -> list[Any]:
+        time.sleep(MOMENT_SECONDS)  # more come together
         return super()._transaction(jobs[::-1])[::-1]
 
 
 class IgnoresWaitingAtClose(SqliteStorage):
     """Drops what waits when it is closed, and leaves the futures as they are."""
+
+    def _transaction(self, jobs: Jobs) -> list[Any]:
+        time.sleep(MOMENT_SECONDS)  # something waits
+        return super()._transaction(jobs)
 
     def close(self) -> None:
         with self._writer._changed:
