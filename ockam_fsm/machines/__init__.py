@@ -1,5 +1,5 @@
-"""Ockam, as tables: the twelve session machines, the synchronous request, the host of responders, the worker,
-the four of a stream, and those of pipes."""
+"""All machines as tables: twelve for sessions, one each for synchronous requests, hosts of responders and supervised
+workers, four for streams, and six for pipes."""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 
 Rule 1: every message is processed before its index is saved. So each is processed at least once, in the order of the
         stream; after a failure the last ones may be processed again.
-Rule 2: what arrives counts only if it was asked for: the response to the pending request, whose messages begin at or
-        after the index that was asked for. Streams have gaps, so it need not be that index.
-Rule 3: a consumer that fails is not mended. Its supervisor starts another one, which begins with the saved index.
+Rule 2: only the response to the pending request is accepted, whose messages begin at or after the requested index.
+        Streams have gaps, so the first index may be greater.
+Rule 3: a consumer that fails is not repaired. Its supervisor starts another one, which begins with the saved index.
 Rule 4: a message that cannot be processed is tried again a few times. Then it becomes a dead letter, and the consumer
         goes on.
 Left out: the session below (explicit, transient) and its supervisor.
@@ -21,40 +21,40 @@ from ockam_fsm.kernel.value import Symbol
 
 
 class ConsumerState(Symbol):
-    STARTING = "the saved index is asked for"
-    PULLING = "messages are asked for"
-    PROCESSING = "a message is with the application"
-    WAITING = "there was nothing new; it asks again later"
+    STARTING = "the saved index is requested"
+    PULLING = "messages are requested"
+    PROCESSING = "the application processes a message"
+    WAITING = "there was nothing new; the consumer polls again later"
     FAILED = "final: the supervisor starts another consumer"
     STOPPED = "final: nothing is consumed any more"
 
 
 class ConsumerEvent(Symbol):
     INDEX_KNOWN = "the saved index arrived"
-    MESSAGES_RECEIVED = "messages arrived that were asked for"
+    MESSAGES_RECEIVED = "the requested messages arrived"
     NOTHING_RECEIVED = "the stream has no message at this index yet"
-    STALE_RECEIVED = "something arrived that was not asked for"
-    PROCESSED = "the application has processed the message, and another one is there"
+    STALE_RECEIVED = "a message arrived that was not requested"
+    PROCESSED = "the application has processed the message, and another one has arrived"
     LAST_PROCESSED = "the application has processed the message, and it was the last one"
     PROCESSING_FAILED = "the application has failed to process the message"
-    POLL_DUE = "timer: it is time to ask again"
+    POLL_DUE = "timer: it is time to poll again"
     REQUEST_EXPIRED = "timer: no response in time"
     SESSION_LOST = "the session to the stream is over"
     STOP = "order: stop"
 
 
 class ConsumerEffect(Symbol):
-    ASK_INDEX = "ask for the saved index"
-    PULL = "ask for messages from the next index on"
-    PROCESS = "hand the next message to the application"
-    PROCESS_AGAIN = "hand the same message to the application once more"
+    ASK_INDEX = "request the saved index"
+    PULL = "request messages from the next index on"
+    PROCESS = "deliver the next message to the application"
+    PROCESS_AGAIN = "deliver the same message to the application once more"
     SAVE_INDEX = "save the index after the message"
     BURY = "make the message a dead letter, with the reason"
     START_REQUEST = "start the request timer"
     STOP_REQUEST = "stop the request timer"
-    START_POLL = "start the pause before the next question"
+    START_POLL = "start the pause before the next poll"
     STOP_POLL = "stop that pause"
-    REPORT_FAILED = "tell the supervisor, and why"
+    REPORT_FAILED = "report the failure to the supervisor, and why"
 
 
 TRIES = Counter("tries", 3, "failures to process this message; the declared number of tries is the limit")
@@ -67,8 +67,8 @@ _CITE = "discussion: reliable delivery; 12.7"
 _ALIVE = (_S.STARTING, _S.PULLING, _S.PROCESSING, _S.WAITING)
 _FINAL = (_S.FAILED, _S.STOPPED)
 _TIMED = (_E.POLL_DUE, _E.REQUEST_EXPIRED)
-_OVER = "the consumer is over"
-_SOMETHING_ELSE = "it was not asked for"
+_OVER = "the consumer has ended"
+_SOMETHING_ELSE = "it was not requested"
 
 CONSUMER: ConsumerMachine = Machine(
     name="stream consumer",
@@ -94,7 +94,7 @@ CONSUMER: ConsumerMachine = Machine(
                 *(Ignore(event, (_S.STARTING, _S.PROCESSING, _S.WAITING), because=_SOMETHING_ELSE)
                   for event in (_E.MESSAGES_RECEIVED, _E.NOTHING_RECEIVED)),
                 Ignore(_E.INDEX_KNOWN, (_S.PULLING, _S.PROCESSING, _S.WAITING), because=_SOMETHING_ELSE),
-                *(Refuse(event, because="no message is with the application")
+                *(Refuse(event, because="the application processes no message")
                   for event in (_E.PROCESSED, _E.LAST_PROCESSED, _E.PROCESSING_FAILED)),
                 Refuse(_E.POLL_DUE, because="the pause runs in WAITING only"),
                 Refuse(_E.REQUEST_EXPIRED, because="the request timer runs in STARTING and PULLING only"),

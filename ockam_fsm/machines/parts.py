@@ -1,12 +1,12 @@
 """The rows of the session machines, one part for each thing that a dimension adds. `session.py` composes them.
 
-Rule 1: no clocks, no bytes, no routes. The core judges those and hands a table one event.
-Rule 2: both roles are composed from the same parts, so neither side is judged by a rule that the other is spared.
-Rule 3: a row id means the same row in every table. A part that does something else in another dimension is made under
-        another prefix; the letters after the first name the variant:
+Rule 1: no clocks, no bytes, no routes. The core classifies those and gives a table one event.
+Rule 2: both roles are composed from the same parts, so the same rules hold for both.
+Rule 3: a row id means the same row in every table. A part that does something else in another dimension has another
+        prefix; the letters after the first name the variant:
 
     T transient      P persistent      I implicit
-    O this end renegotiates            W this end waits to be asked again (one-sided responder)
+    O this end renegotiates            W this end waits for another hello (one-sided responder)
 
 Left out: identity and encryption, which are layers of their own.
 Source: the discussion, "Sessions", "Implicit and explicit sessions", "Re-negotiating sessions"; spec/sessions.md.
@@ -32,7 +32,7 @@ TIMED_OUT, RENEGOTIATING, CLOSED = State.TIMED_OUT, State.RENEGOTIATING, State.C
 WATCH_BY_KEEPALIVE: Effects = (Effect.START_KEEPALIVE,)
 WATCH_BY_KEEPALIVE_AND_USE: Effects = (Effect.START_KEEPALIVE, Effect.START_IDLE)
 WATCH_BY_SILENCE: Effects = (Effect.START_IDLE,)
-"""How an established end finds out that its peer is gone, or that nobody uses the session."""
+"""The timers by which an established end detects that its peer is gone, or that the session is not used."""
 
 ASK: Effects = (Effect.START_ATTEMPT, Effect.SEND_HELLO, Effect.START_NEGOTIATION)
 ANSWER: Effects = (Effect.STOP_TIMERS, Effect.ACCEPT_ATTEMPT, Effect.SEND_ANSWER, Effect.START_NEGOTIATION)
@@ -41,15 +41,16 @@ END: Effects = (Effect.FAIL_REQUESTS, Effect.DISCARD_HELD, Effect.NOTIFY_CLOSED)
 LEAVE: Effects = (Effect.STOP_TIMERS, Effect.FORGET_ROUTE, *END)
 ESTABLISHED_AFRESH: Updates = (MISSES.reset, HELD.reset)
 KEPT: Updates = (CONFIRMED.increment,)
-"""A persistent responder has a state from now on, which survives its failures."""
+"""From its confirmation on, a persistent responder keeps its state when it fails."""
 CONFIRMED_BEFORE: Guard = (CONFIRMED.at_least(1),)
-"""It has one already: a peer was heard in it, in this generation or in one before."""
+"""The responder was confirmed in this generation or an earlier one."""
 EMPTIED: Updates = (HELD.reset,)
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What follows when the peer is heard in the current generation: its answer alone proves nothing (clause 3.4)."""
+    """Effects and updates of each message that arrives in the current generation: it proves that the peer is alive,
+    which an answer alone does not (clause 3.4)."""
 
     effects: Effects = ()
     updates: Updates = ()
@@ -60,12 +61,12 @@ PROOF = Proof((Effect.RESET_BACK_OFF,), (ATTEMPTS.reset,))
 
 
 def fail(wait: Effect) -> Effects:
-    """A failure is decided: the messaging route is forgotten, the owner told, and `wait` begins."""
+    """The effects of a failure: the messaging route is forgotten, the owner notified, and `wait` begins."""
     return (Effect.STOP_TIMERS, Effect.FORGET_ROUTE, Effect.RETIRE_REQUESTS, Effect.NOTIFY_TIMED_OUT, wait)
 
 
 def established_by_answer(watch: Effects) -> Effects:
-    """The starter is established; its first keepalive confirms the answer to the peer."""
+    """The effects that establish the starter; its first keepalive confirms the answer to the peer."""
     return (*ADOPT, Effect.SEND_KEEPALIVE, *watch, Effect.FORWARD_HELD)
 
 
@@ -104,7 +105,7 @@ def created_by_hello() -> Part:
         (
             Row("A1", IDLE, Event.HELLO_NEWER, NEGOTIATING, ANSWER, cites="discussion: negotiation; 4.2"),
             Refuse(Event.OPEN, because="a responder waits for a hello", remedy="open the initiator"),
-            Refuse(Event.SEND, (IDLE,), because="nobody has asked for a session yet", remedy="wait for a hello"),
+            Refuse(Event.SEND, (IDLE,), because="no hello has arrived yet", remedy="wait for a hello"),
         ),
     )
 
@@ -141,7 +142,7 @@ def answering(prefix: str, watch: Effects, proof: Proof = NO_PROOF, kept: Update
     updates = (*proof.updates, *emptied_and_watched(watch), *kept)
     repeat, supersede = (Effect.SEND_ANSWER,), (Effect.SEND_SUPERSEDED,)
     return Part(
-        "answering a hello: not yet a session until the peer is heard in it",
+        "answering a hello: the session is established by the first message of the peer in the new generation",
         (
             Row(f"{prefix}1", NEGOTIATING, Event.CONFIRMED, ESTABLISHED, confirmed, updates=updates, cites="4.4"),
             Row(f"{prefix}2", NEGOTIATING, Event.HELLO_REPEATED, NEGOTIATING, repeat, cites="4.2"),
@@ -195,7 +196,7 @@ def asking_whether_alive(prefix: str, wait: Effect, proof: Proof = NO_PROOF) -> 
 
 def noticing_silence(prefix: str, wait: Effect) -> Part:
     return Part(
-        "a responder that hears nothing for too long gives the peer up",
+        "a responder that receives nothing for too long treats its peer as gone",
         (
             Row(f"{prefix}1", ESTABLISHED, Event.IDLE_EXPIRED, TIMED_OUT, fail(wait), cites="3.7"),
             Refuse(Event.IDLE_EXPIRED, because="the idle timer runs in ESTABLISHED only"),
@@ -205,7 +206,7 @@ def noticing_silence(prefix: str, wait: Effect) -> Part:
 
 def closing_unused(prefix: str) -> Part:
     return Part(
-        "an implicit transient session that nobody uses closes",
+        "an implicit transient session that is not used closes",
         (
             Row(
                 f"{prefix}1",
@@ -222,10 +223,10 @@ def closing_unused(prefix: str) -> Part:
 
 
 def failing(prefix: str, wait: Effect, when: Guard = ()) -> Part:
-    """`when`: the ends for which this holds; the others close (`persistence.never_confirmed`)."""
+    """`when`: the ends that fail during their first negotiation; the others close (`persistence.never_confirmed`)."""
     failed = fail(wait)
     return Part(
-        "failures that every end decides in TIMED_OUT",
+        "failures that lead every end to TIMED_OUT",
         (
             Row(f"{prefix}1", NEGOTIATING, Event.NEGOTIATION_EXPIRED, TIMED_OUT, failed, when=when, cites="3.4, 3.9"),
             Row(f"{prefix}2", NEGOTIATING, Event.LOWER_LAYER_LOST, TIMED_OUT, failed, when=when, cites="3.11"),
@@ -234,9 +235,9 @@ def failing(prefix: str, wait: Effect, when: Guard = ()) -> Part:
             Row(f"{prefix}5", ESTABLISHED, Event.REQUEST_EXPIRED, TIMED_OUT, failed,
                 cites="discussion: request timeouts"),
             Row(f"{prefix}6", ESTABLISHED, Event.GOING_AWAY_RECEIVED, TIMED_OUT, failed, cites="3.8"),
-            Ignore(Event.GOING_AWAY_RECEIVED, because="the generation that it speaks of is over"),
+            Ignore(Event.GOING_AWAY_RECEIVED, because="the generation that it concerns is over"),
             Ignore(Event.LOWER_LAYER_LOST, because="no route leads over it now"),
-            Ignore(Event.ERROR_RECEIVED, because="what it speaks of is over"),
+            Ignore(Event.ERROR_RECEIVED, because="the attempt or generation that it concerns is over"),
             Refuse(Event.REQUEST_EXPIRED, because="no request is pending"),
             Refuse(Event.NEGOTIATION_EXPIRED, because="the negotiation timer runs during negotiations only"),
         ),
@@ -244,8 +245,8 @@ def failing(prefix: str, wait: Effect, when: Guard = ()) -> Part:
 
 
 def confirmed_first() -> Decision:
-    """An end that answers hears nothing in `NEGOTIATING`: the first that it hears makes it established (15.23)."""
-    because = "whatever arrives in the generation that was answered confirms it first"
+    """A close in `NEGOTIATING` at an end that answers: any first message establishes that end instead (15.23)."""
+    because = "any message in the answered generation confirms it first"
     return Ignore(Event.CLOSE_RECEIVED, (NEGOTIATING,), because=because)
 
 
@@ -260,7 +261,7 @@ def closed_at_contact(prefix: str, *states: State) -> Part:
 
 
 def ending_with_failure(prefix: str, *, asks: bool) -> Part:
-    """`asks`: this end starts the negotiation, so that its peer may close before it has answered."""
+    """`asks`: this end starts the negotiation, so its peer may close before it has answered."""
     denied = Row(f"{prefix}2", NEGOTIATING, Event.CLOSE_RECEIVED, CLOSED, LEAVE, updates=EMPTIED, cites="3.8")
     return Part(
         "transient: a failure ends the session",
@@ -277,7 +278,7 @@ def ending_with_failure(prefix: str, *, asks: bool) -> Part:
 
 
 def holding(prefix: str, *states: State, resting: bool = False) -> Part:
-    """Hold messages of the application in `states`. `resting`: a message that comes at rest is another row's."""
+    """Hold messages of the application in `states`. `resting`: another row handles a message that comes at rest."""
     awake = (RESTING.below(1),) if resting else ()
     full = "the session is not established and can hold no more messages"
     rows = tuple(
@@ -294,7 +295,7 @@ def holding(prefix: str, *states: State, resting: bool = False) -> Part:
 
 
 def withdrawing(prefix: str, *states: State) -> Part:
-    """What its sender takes back leaves what is held in `states`; the session goes on."""
+    """Remove a held message in `states` when its sender takes it back; the session goes on."""
     none = "no message waits here"
     rows = tuple(
         Row(f"{prefix}{number}", state, Event.WITHDRAW, state, (Effect.TAKE_BACK,),
@@ -319,7 +320,7 @@ def closing(prefix: str, *states: State) -> Part:
 
 def stopping(prefix: str, *states: State) -> Part:
     return Part(
-        "going away: the node or the host stops, the session does not end with it",
+        "going away: the node or the host stops; for a persistent peer the session goes on",
         (
             *_leaving(prefix, Event.STOP, (Effect.SEND_GOING_AWAY, *LEAVE), states),
             Ignore(Event.STOP, (CLOSED,), because="the session is closed"),
@@ -335,5 +336,5 @@ def _leaving(prefix: str, event: Event, effects: Effects, states: tuple[State, .
 
 
 def emptied_and_watched(watch: Effects) -> Updates:
-    """What establishment resets: held messages leave, and keepalives, where this end sends any, start anew."""
+    """The counters that establishment resets: held messages, and missed keepalives where this end sends any."""
     return ESTABLISHED_AFRESH if Effect.START_KEEPALIVE in watch else (HELD.reset,)

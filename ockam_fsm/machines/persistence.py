@@ -1,6 +1,6 @@
-"""The rows that only persistent sessions have: answering again, renegotiating, waiting to be asked, reissuing.
+"""The rows of persistent sessions only: answering again, renegotiating, waiting for a hello, reissuing.
 
-Rules and letters as in `parts.py`, which holds what every session has.
+Rules and letters as in `parts.py`, which has the rows of every session.
 Source: the discussion, "Re-negotiating sessions"; spec/sessions.md sections 3, 4 and 6.
 """
 
@@ -36,7 +36,7 @@ from ockam_fsm.machines.vocabulary import ATTEMPTS, CONFIRMED, HELD, RESTING, US
 
 def restarted_with_memory() -> Part:
     return Part(
-        "a persistent responder that restarted still knows which generations are old",
+        "a restarted persistent responder still distinguishes old generations",
         (Row("AP1", IDLE, Event.HELLO_OLDER, IDLE, (Effect.SEND_SUPERSEDED,), cites="4.2"),),
     )
 
@@ -100,15 +100,15 @@ def waiting_to_be_asked(prefix: str) -> Part:
     failed = fail(Effect.START_RETENTION)
     because = "only the initiator of a one-sided session renegotiates"
     return Part(
-        "a one-sided responder keeps its state for a while and waits to be asked again",
+        "a one-sided responder keeps its state for a while and waits for a hello",
         (
             Row(f"{prefix}1", TIMED_OUT, Event.HELLO_NEWER, RENEGOTIATING, ANSWER, cites="3.6, 4.2"),
             Row(f"{prefix}2", TIMED_OUT, Event.RETENTION_EXPIRED, CLOSED, END, updates=EMPTIED, cites="3.6"),
             Row(f"{prefix}3", RENEGOTIATING, Event.LOWER_LAYER_LOST, TIMED_OUT, failed, updates=(USABLE.reset,),
                 cites="3.11"),
-            Ignore(Event.ERROR_RECEIVED, (RENEGOTIATING,), because="nothing of this end is on its way", when=gone),
+            Ignore(Event.ERROR_RECEIVED, (RENEGOTIATING,), because="no generation is usable", when=gone),
             Ignore(Event.CLOSE_RECEIVED, (RENEGOTIATING,), because="the generation that it closes is over", when=gone),
-            Ignore(Event.GOING_AWAY_RECEIVED, (RENEGOTIATING,), because="the generation that it speaks of is over",
+            Ignore(Event.GOING_AWAY_RECEIVED, (RENEGOTIATING,), because="the generation that it concerns is over",
                    when=gone),
             Refuse(Event.RENEGOTIATE, because=because, remedy="let the initiator renegotiate"),
             Refuse(Event.RETENTION_EXPIRED, because="the retention timer runs in TIMED_OUT only"),
@@ -118,14 +118,14 @@ def waiting_to_be_asked(prefix: str) -> Part:
 
 def asked_while_waiting(prefix: str, updates: Updates) -> Part:
     return Part(
-        "two-sided: the peer may ask while this end waits for its back-off, or rests",
+        "two-sided: a hello may arrive while this end waits for its back-off, or rests",
         (Row(f"{prefix}1", TIMED_OUT, Event.HELLO_NEWER, RENEGOTIATING, ANSWER, updates=updates, cites="4.2"),),
     )
 
 
 def resting_responder(prefix: str) -> Part:
     return Part(
-        "a responder that rests is reaped when nobody wants it for too long",
+        "a resting responder closes when it is not used for too long",
         (
             Row(f"{prefix}1", TIMED_OUT, Event.RETENTION_EXPIRED, CLOSED, END, updates=EMPTIED, cites="3.6"),
             Refuse(Event.RETENTION_EXPIRED, because="the retention timer runs in TIMED_OUT only"),
@@ -163,7 +163,7 @@ def renegotiating_on_demand(prefix: str, rest: Effects) -> Part:
 
 
 def own_renegotiation(prefix: str, watch: Effects, *, guarded: bool) -> Part:
-    """`guarded`: this end also answers hellos, so that a previous generation may be usable and is judged first."""
+    """`guarded`: this end also answers hellos, so a previous generation may be usable and is considered first."""
     failed, adopted = fail(Effect.START_BACK_OFF), established_by_answer(watch)
     updates = ESTABLISHED_AFRESH
     when = (USABLE.below(1),) if guarded else ()
@@ -194,7 +194,7 @@ def own_renegotiation(prefix: str, watch: Effects, *, guarded: bool) -> Part:
 
 
 def never_confirmed(prefix: str) -> Part:
-    """Only its host knows of it: nothing is lost with it, and its place is wanted (clause 4.9)."""
+    """Close a responder that no peer has confirmed: nothing is lost, and its place in the host is free (clause 4.9)."""
     ends = (Event.NEGOTIATION_EXPIRED, Event.LOWER_LAYER_LOST)
     rows = tuple(
         Row(f"{prefix}{number}", NEGOTIATING, event, CLOSED, LEAVE, when=(CONFIRMED.below(1),), updates=EMPTIED,
@@ -207,7 +207,7 @@ def never_confirmed(prefix: str) -> Part:
 
 
 def closed_by_peer(prefix: str, wait: Effect, *, asks: bool) -> Part:
-    """`asks`: this end starts the first negotiation, so that its peer may close before it has answered."""
+    """`asks`: this end starts the first negotiation, so its peer may close before it has answered."""
     denied = Row(f"{prefix}2", NEGOTIATING, Event.CLOSE_RECEIVED, TIMED_OUT, fail(wait), cites="3.8")
     return Part(
         "persistent: the peer's close ends an established session; for an attempt it is a failure",
@@ -220,7 +220,7 @@ def closed_by_peer(prefix: str, wait: Effect, *, asks: bool) -> Part:
 
 
 def reissuing(prefix: str, *, answers: bool) -> Part:
-    """`answers`: this end answers hellos while it is established, so that a generation may end in RENEGOTIATING."""
+    """`answers`: this end answers hellos while it is established, so a generation may end in RENEGOTIATING."""
     room, full = (HELD.below(),), (HELD.at_least(),)
     again, abandon = (Effect.HOLD_AGAIN,), (Effect.ABANDON_REQUEST,)
     while_answering = (

@@ -1,7 +1,7 @@
-"""The receiver of an index pipe: it routes on what its ordering allows, in the order of the indexes.
+"""The receiver of an index pipe: it forwards messages in the order of their indexes, as its ordering allows.
 
-Theory: an ordering is two decisions. May a message be left out? Then what is ahead is routed on, and the messages
-between are passed over; else it waits for its turn. May a message be routed on twice? Then the last one is routed on
+Theory: an ordering is two decisions. May a message be left out? Then a message with a greater index is forwarded and
+those between are skipped; else it waits for its turn. May a message be forwarded twice? Then the last one is forwarded
 again when it is repeated.
 
     ordering      left out    twice
@@ -10,10 +10,10 @@ again when it is repeated.
     continuous    no          yes
     absolute      no          no
 
-Rule 1: nothing is routed on after a message with a greater index, in any ordering.
-Rule 2: what waits for its turn is bounded by a declared capacity, and what is beyond it is a dead letter. Then, or
-        where a message is lost on the way, a pipe that leaves nothing out stands still. Around a resend pipe whose
-        window is no greater than the capacity neither happens.
+Rule 1: nothing is forwarded after a message with a greater index, in any ordering.
+Rule 2: the number of waiting messages has a declared capacity; a message beyond it is a dead letter. Then, or where
+        a message is lost on the way, a pipe that leaves nothing out stalls. Around a resend pipe whose window is no
+        greater than the capacity neither happens.
 Left out: indexes, which the receiver's core compares; the sender of an index pipe only counts.
 Source: Ockam's documents, "Ordering" and "Pipes directory" (strict monotonic index pipe, continuous index pipe with a
 send queue); spec/sessions.md clauses 17.6 and 17.7.
@@ -31,7 +31,7 @@ from ockam_fsm.kernel.value import Symbol
 
 
 class Ordering(Enum):
-    """What an index pipe promises of the messages that it delivers."""
+    """The guarantee of an index pipe for the messages that it delivers."""
 
     MONOTONIC = "monotonic"
     STRICT = "strict"
@@ -40,33 +40,33 @@ class Ordering(Enum):
 
     @property
     def leaves_out(self) -> bool:
-        """A message may be left out."""
+        """Whether a message may be left out."""
         return self in (Ordering.MONOTONIC, Ordering.STRICT)
 
     @property
     def repeats(self) -> bool:
-        """A message may be delivered twice, the second time right after the first."""
+        """Whether a message may be delivered twice, the second time right after the first."""
         return self in (Ordering.MONOTONIC, Ordering.CONTINUOUS)
 
 
 class OrderingState(Symbol):
-    RECEIVING = "messages are routed on in order"
+    RECEIVING = "messages are forwarded in order"
 
 
 class OrderingEvent(Symbol):
-    INDEX_NEXT = "the index after the last that was routed on"
+    INDEX_NEXT = "the index after the last that was forwarded"
     INDEX_AHEAD = "a greater index"
-    INDEX_REPEATED = "the index that was routed on last"
+    INDEX_REPEATED = "the index that was forwarded last"
     INDEX_BEHIND = "a smaller index"
     INDEX_HELD = "an index that waits for its turn"
-    TURN_CAME = "the message after the last that was routed on has waited for its turn"
-    GIVEN_UP = "the node needs the room of a message that waits"
+    TURN_CAME = "the message after the last that was forwarded has waited for its turn"
+    GIVEN_UP = "the node needs the memory of a message that waits"
 
 
 class OrderingEffect(Symbol):
-    FORWARD = "route the message on, with the return route that it had"
+    FORWARD = "forward the message, with the return route that it had"
     HOLD = "keep the message until its turn comes"
-    FORWARD_HELD = "route on the message whose turn has come"
+    FORWARD_HELD = "forward the message whose turn has come"
     LOSE = "drop the message; it is a dead letter"
 
 
@@ -81,14 +81,14 @@ _IN_ORDER: OrderingPart = Part(
     "never go back",
     (
         Row("PG1", _HERE, _E.INDEX_NEXT, _HERE, (_F.FORWARD,), cites="17.6"),
-        Ignore(_E.INDEX_BEHIND, because="a later message was routed on already"),
+        Ignore(_E.INDEX_BEHIND, because="a later message was forwarded already"),
     ),
 )
 _LEAVE_OUT: OrderingPart = Part(
-    "leave out what is missing", (Row("PL1", _HERE, _E.INDEX_AHEAD, _HERE, (_F.FORWARD,), cites="17.6"),)
+    "leave out missing messages", (Row("PL1", _HERE, _E.INDEX_AHEAD, _HERE, (_F.FORWARD,), cites="17.6"),)
 )
 _WAIT: OrderingPart = Part(
-    "wait for what is missing",
+    "wait for missing messages",
     (
         Row("PH1", _HERE, _E.INDEX_AHEAD, _HERE, (_F.HOLD,), when=(HELD_BACK.below(),),
             updates=(HELD_BACK.increment,), cites="17.7"),
@@ -99,9 +99,9 @@ _WAIT: OrderingPart = Part(
     ),
 )  # fmt: skip
 _REPEAT: OrderingPart = Part(
-    "repeat what is repeated", (Row("PT1", _HERE, _E.INDEX_REPEATED, _HERE, (_F.FORWARD,), cites="17.6"),)
+    "forward a repeated message again", (Row("PT1", _HERE, _E.INDEX_REPEATED, _HERE, (_F.FORWARD,), cites="17.6"),)
 )
-_ONCE: OrderingPart = Part("once each", (Ignore(_E.INDEX_REPEATED, because="it was routed on already"),))
+_ONCE: OrderingPart = Part("once each", (Ignore(_E.INDEX_REPEATED, because="it was forwarded already"),))
 _WAITING_ONLY = (_E.INDEX_HELD, _E.TURN_CAME, _E.GIVEN_UP)
 
 

@@ -1,7 +1,7 @@
-"""The receiver of a pipe that confirms: it routes a message on, and confirms it then.
+"""The receiver of a confirming pipe: it forwards a message, then confirms it.
 
-Rule 1: routed on first, confirmed then. A receiver that dies in between is sent the message again.
-Rule 2: it keeps nothing, so it may die and begin anew, and it routes on every copy that arrives: at least once.
+Rule 1: forwarded first, confirmed then. A receiver that ends in between receives the message again.
+Rule 2: it keeps no state, so it may end and start anew, and it forwards every copy that arrives: at least once.
 Left out: dropping copies; an index pipe around this one does that.
 Source: Ockam's documents, "Pipes directory" (re-send pipe); spec/sessions.md clause 17.5.
 """
@@ -15,7 +15,7 @@ from ockam_fsm.kernel.value import Symbol
 
 
 class ReceiverState(Symbol):
-    RECEIVING = "messages are routed on and confirmed"
+    RECEIVING = "messages are forwarded and confirmed"
 
 
 class ReceiverEvent(Symbol):
@@ -23,8 +23,8 @@ class ReceiverEvent(Symbol):
 
 
 class ReceiverEffect(Symbol):
-    FORWARD = "route the message on, with the return route that it had"
-    CONFIRM = "confirm its number to where it came from"
+    FORWARD = "forward the message, with the return route that it had"
+    CONFIRM = "confirm its number along the route it came from"
 
 
 ReceiverMachine: TypeAlias = Machine[ReceiverState, ReceiverEvent, ReceiverEffect]
@@ -39,7 +39,7 @@ PIPE_RECEIVER: ReceiverMachine = Machine(
     counters=(),
     parts=(
         Part(
-            "route on, then confirm",
+            "forward, then confirm",
             (Row("PR1", _S.RECEIVING, _E.MESSAGE_RECEIVED, _S.RECEIVING, (_F.FORWARD, _F.CONFIRM), cites="17.5"),),
         ),
     ),

@@ -1,10 +1,10 @@
-"""The sender of a pipe that confirms: it keeps every message until the receiver has confirmed it.
+"""The sender of a confirming pipe: it keeps every message until the receiver has confirmed it.
 
 Rule 1: a message is kept from the moment it is accepted until it is confirmed, under one number however often it is
-        sent. So the confirmation of any sending of it counts: where the round trip takes longer than the time-out, a
-        sender that believes the latest sending only sends its first message for ever.
-Rule 2: a message is sent when all messages that are a window or more before it are confirmed. So sender and receiver
-        need to keep no more than a window of them apart.
+        sent. So the confirmation of any transmission counts: where the round trip takes longer than the time-out, a
+        sender that accepts only that of the last transmission sends its first message indefinitely.
+Rule 2: a message is sent when all messages that are a window or more before it are confirmed. So the messages between
+        sender and receiver span at most a window.
 Rule 3: each time-out is longer than the one before, until a message is confirmed that was sent only once. A resend pipe
         sends again; a confirm pipe never does.
 Left out: numbers and the window, which the sender's core compares; the pipe that only numbers has nothing to decide.
@@ -23,29 +23,29 @@ from ockam_fsm.kernel.value import Symbol
 class SenderState(Symbol):
     AT_REST = "every message that was accepted is confirmed"
     WAITING = "messages wait to be confirmed"
-    CLOSED = "final: what is not confirmed may have been delivered or not"
+    CLOSED = "final: unconfirmed messages may have been delivered or not"
 
 
 class SenderEvent(Symbol):
     SEND = "order: send a message"
     CONFIRMED = "a confirmation of a message that waits for it"
-    CONFIRMED_BEFORE = "a confirmation of what is confirmed already"
+    CONFIRMED_BEFORE = "a confirmation of a message that is confirmed already"
     NEVER_SENT = "a confirmation of a number under which nothing was sent"
     RESEND_DUE = "timer: a confirmation is overdue"
-    GIVEN_UP = "the node needs the room of a message that waits"
+    GIVEN_UP = "the node needs the memory of a message that waits"
     CLOSE = "order: close the sender"
 
 
 class SenderEffect(Symbol):
     KEEP = "number the message and keep it"
-    SEND_DUE = "send what is within the window and was not sent yet"
-    SETTLE = "drop the message, and tell the application; if it was sent only once, the time-out is short again"
+    SEND_DUE = "send the messages within the window that were not sent yet"
+    SETTLE = "drop the message and notify the application; if it was sent only once, the time-out is short again"
     LOSE = "drop the message: it is a dead letter"
-    SEND_AGAIN = "send everything again that was sent and is not confirmed, in order, under its number"
+    SEND_AGAIN = "send every message again that was sent and is not confirmed, in order, under its number"
     START_RESEND = "start the time-out; a confirm pipe has none"
     PROLONG_RESEND = "start the time-out, longer than before"
     STOP_RESEND = "stop the time-out"
-    REPORT_CLOSED = "tell the application which messages are not confirmed"
+    REPORT_CLOSED = "report to the application which messages are not confirmed"
 
 
 KEPT = Counter("kept", 3, "messages that are accepted and not confirmed; the declared capacity is the limit")
@@ -65,7 +65,7 @@ PIPE_SENDER: SenderMachine = Machine(
     counters=(KEPT,),
     parts=(
         Part(
-            "keep, send, and drop what is confirmed",
+            "keep, send, and drop confirmed messages",
             (
                 Row("PS1", _S.AT_REST, _E.SEND, _S.WAITING, (_F.KEEP, _F.SEND_DUE, _F.START_RESEND),
                     updates=(KEPT.increment,), cites="17.3"),

@@ -2,11 +2,11 @@
 
 Rule 1: a message is kept from the moment it is accepted until it is confirmed, and sent in order, under one number for
         as long as the publisher has one identity (the id of its session).
-Rule 2: a confirmation speaks for every number up to its own.
-Rule 3: a stream worker that has lost its record of this identity would store again what it has stored before, or miss
-        a gap. So nothing more is sent under the identity: the publisher takes a new one, and publishes what is not
-        confirmed again. Of that some may be stored twice, and none is lost.
-Left out: sending, timeouts and renegotiation, which are the session's (explicit, persistent, one-sided); numbers, which
+Rule 2: a confirmation covers every number up to its own.
+Rule 3: a stream worker that has lost its record of this identity would store messages a second time, or miss a gap.
+        So nothing more is sent under the identity: the publisher takes a new one, and publishes unconfirmed messages
+        again. Some of them may be stored twice, and none is lost.
+Left out: sending, timeouts and renegotiation, which the session does (explicit, persistent, one-sided); numbers, which
 the publisher's core compares.
 Source: the discussion, "Using session to achieve reliable delivery"; spec/sessions.md clauses 12.2 and 12.3.
 """
@@ -21,14 +21,14 @@ from ockam_fsm.kernel.value import Symbol
 
 class PublisherState(Symbol):
     PUBLISHING = "messages are accepted, sent and confirmed"
-    CLOSED = "final: what is not confirmed may be stored or not"
+    CLOSED = "final: unconfirmed messages may be stored or not"
 
 
 class PublisherEvent(Symbol):
     PUBLISH = "order: publish a message"
     CONFIRMED = "the oldest message that is not confirmed is stored"
-    CONFIRMED_BEFORE = "a confirmation of what is confirmed already"
-    REJECTED = "a request came to nothing, and not because the session closed"
+    CONFIRMED_BEFORE = "a confirmation of a message that is confirmed already"
+    REJECTED = "a request failed, and not because the session closed"
     RETRY_DUE = "timer: the pause after a rejection is over"
     STATE_LOST = "the stream worker has no record of this identity any more"
     SESSION_CLOSED = "the session is over"
@@ -38,14 +38,14 @@ class PublisherEvent(Symbol):
 class PublisherEffect(Symbol):
     KEEP = "number the message and keep it"
     SEND_PUSH = "send it as a synchronous request"
-    SETTLE = "drop the message, take its request back, and tell the application that it is stored"
+    SETTLE = "drop the message, take its request back, and report to the application that it is stored"
     SEND_AGAIN = "send every message that has no open request, in order, under its number"
-    START_RETRY = "start the pause before what was rejected is sent again"
+    START_RETRY = "start the pause before rejected messages are sent again"
     STOP_RETRY = "stop that pause"
-    RENEW_IDENTITY = "open a session under a new identity, and number what is not confirmed from 1"
-    REPORT_STATE_LOST = "tell the application that what is not confirmed may be stored twice"
+    RENEW_IDENTITY = "open a session under a new identity, and number the unconfirmed messages from 1"
+    REPORT_STATE_LOST = "report to the application that unconfirmed messages may be stored twice"
     CLOSE_SESSION = "close the session"
-    REPORT_CLOSED = "tell the application which messages are not confirmed"
+    REPORT_CLOSED = "report to the application which messages are not confirmed"
 
 
 UNCONFIRMED = Counter(
@@ -66,7 +66,7 @@ PUBLISHER: PublisherMachine = Machine(
     counters=(UNCONFIRMED,),
     parts=(
         Part(
-            "keep, send, and drop what is confirmed",
+            "keep, send, and drop confirmed messages",
             (
                 Row("PB1", _S.PUBLISHING, _E.PUBLISH, _S.PUBLISHING, (_F.KEEP, _F.SEND_PUSH),
                     when=(UNCONFIRMED.below(),), updates=(UNCONFIRMED.increment,), cites=_CITE),

@@ -1,7 +1,7 @@
 """The six session types and their twelve tables, composed from the parts.
 
-The composition reads like the definition of a type: what creates it, how it starts or answers, how it watches its peer,
-where a failure leads, what waits. `spec/tables/` prints the results whole.
+The composition reads like the definition of a type: creation, negotiation, supervision of the peer, failure, waiting
+messages. `spec/tables/` has the resulting tables.
 Source: the discussion, "Session types"; spec/sessions.md section 2.
 """
 
@@ -62,17 +62,17 @@ TYPES: tuple[SessionType, ...] = (
 
 
 def session_type_of(name: SessionType | str) -> SessionType:
-    """A session type by its name, as `ockam-fsm types` prints it. Raises LocalSessionError: there is no such type."""
+    """Return a session type by its name, as `ockam-fsm types` prints it. Raises LocalSessionError: no such type."""
     return name if isinstance(name, SessionType) else named("session type", name, _TYPES)
 
 
 def role_of(name: Role | str) -> Role:
-    """A role by its name, `initiator` or `responder`. Raises LocalSessionError: there is no such role."""
+    """Return a role by its name, `initiator` or `responder`. Raises LocalSessionError: no such role."""
     return name if isinstance(name, Role) else named("role", name, _ROLES)
 
 
 def table(session_type: SessionType | str, role: Role | str) -> SessionMachine:
-    """The machine of one role of one session type (made once, shared by every session of it).
+    """Return the machine of one role of a session type. It is made once and shared by all its sessions.
 
     Raises:
         LocalSessionError: there is no such type or role.

@@ -1,11 +1,12 @@
-"""The stream worker: it stores what publishers send, and confirms it when it is stored.
+"""The stream worker: it stores the messages of publishers, and confirms each when it is stored.
 
-Rule 1: stored first, confirmed then. What is accepted and not stored yet is neither stored again nor confirmed.
+Rule 1: stored first, confirmed then. A message that is accepted and not stored yet is neither stored again nor
+        confirmed.
 Rule 2: the numbers of one publisher are continuous. The next one is stored; one that is stored is confirmed again; one
-        beyond the next shows that something was lost on the way, and is neither stored nor confirmed.
-Rule 3: a worker whose storage has failed does not know what is stored. It forgets what it has accepted, ends the
-        sessions of its publishers, opens the log again, and believes what the log says.
-Left out: whose number is which, and the log; the worker's core asks the storage.
+        beyond the next shows that a message was lost on the way, and is neither stored nor confirmed.
+Rule 3: after a failure of the storage, only the log shows what is stored. The worker forgets the messages it has
+        accepted, ends the sessions of its publishers, opens the log again, and continues from its end.
+Left out: comparing the numbers of each publisher, and the log; the worker's core reads the storage.
 Source: the discussion, "Stream worker stores messages in an external storage synchronously"; spec/sessions.md clauses
 12.3 and 12.5.
 """
@@ -27,7 +28,7 @@ class StreamState(Symbol):
 
 class StreamEvent(Symbol):
     LOG_OPENED = "the log is open, and its end is known"
-    STORAGE_FAILED = "the storage failed: what it was given may be stored or not"
+    STORAGE_FAILED = "the storage failed: messages given to it may be stored or not"
     RETRY_DUE = "timer: the back-off after a failure is over"
     PUSH_NEXT = "a publisher's message under the number after its last"
     PUSH_UNDER_WAY = "a message that is accepted and not stored yet"
@@ -35,22 +36,22 @@ class StreamEvent(Symbol):
     PUSH_BEYOND = "a message under a number beyond the next"
     PUSH_PLAIN = "a message without an identity and a number"
     APPENDED = "the oldest message that was given to the storage is stored"
-    PULL = "a consumer asks for messages"
+    PULL = "a consumer requests messages"
     STOP = "order: stop"
 
 
 class StreamEffect(Symbol):
     OPEN_LOG = "open the log"
     APPEND = "give the message to the storage"
-    ANSWER_LATER = "remember the newest way to answer"
+    ANSWER_LATER = "remember the newest return route"
     CONFIRM = "confirm to the publisher that its message is stored"
-    CONFIRM_AGAIN = "confirm it once more"
-    READ = "read from the log, and send what it has"
-    FORGET_ACCEPTED = "forget what is not known to be stored; plain publishers are told"
+    CONFIRM_AGAIN = "confirm the message once more"
+    READ = "read messages from the log and send them"
+    FORGET_ACCEPTED = "forget messages that are not known to be stored; plain publishers receive an error"
     END_SESSIONS = "stop the sessions of the publishers"
     START_BACK_OFF = "start the back-off timer"
-    RESET_BACK_OFF = "the next failure waits as the first one did"
-    REFUSE_PLAIN = "tell a plain client that it is not served now"
+    RESET_BACK_OFF = "the next back-off is the first again"
+    REFUSE_PLAIN = "answer a plain client that it is not served now"
     STOP_TIMERS = "stop the back-off timer"
     CLOSE_LOG = "close the log"
 
@@ -106,7 +107,7 @@ STREAM: StreamMachine = Machine(
                 Row("LG15", _S.WAITING, _E.PULL, _S.WAITING, (_F.REFUSE_PLAIN,), cites="12.6"),
                 *(Ignore(event, _CLOSED_LOG, because=_NOT_OPEN) for event in _NUMBERED),
                 Ignore(_E.APPENDED, _CLOSED_LOG, because="it was given to a log that is closed"),
-                Ignore(_E.LOG_OPENED, because="nobody waits for it"),
+                Ignore(_E.LOG_OPENED, because="no opening of the log is under way"),
                 Ignore(_E.STORAGE_FAILED, (_S.WAITING, _S.STOPPED), because="it was given to a log that is closed"),
                 Refuse(_E.RETRY_DUE, because="the back-off runs in WAITING only"),
             ),

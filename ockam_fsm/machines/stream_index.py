@@ -1,8 +1,8 @@
-"""The index worker: it keeps, for each group of consumers and each stream, where the group goes on.
+"""The index worker: it keeps, for each group of consumers and each stream, the index at which the group continues.
 
-Rule 1: the greatest index is kept. A save has no reply, so one may be overtaken by another, and by a later one of the
-        same consumer; the saved index never goes back.
-Left out: the storage; the worker's core asks it.
+Rule 1: the greatest index is kept. A save has no reply, so a later save may overtake it, also one of the same
+        consumer; the saved index never decreases.
+Left out: the storage; the worker's core reads and writes it.
 Source: the discussion, "Consumer then uses a saved message index"; spec/sessions.md clause 12.8.
 """
 
@@ -15,14 +15,14 @@ from ockam_fsm.kernel.value import Symbol
 
 
 class IndexState(Symbol):
-    SERVING = "indexes are kept and told"
+    SERVING = "indexes are kept and sent on request"
     STOPPED = "final: no more indexes"
 
 
 class IndexEvent(Symbol):
     SAVE_AHEAD = "a consumer saves an index that is greater than the saved one"
     SAVE_BEHIND = "a consumer saves an index that is not greater"
-    GET = "a consumer asks for the saved index"
+    GET = "a consumer requests the saved index"
     STOP = "order: stop"
 
 
@@ -44,7 +44,7 @@ STREAM_INDEX: IndexMachine = Machine(
     counters=(),
     parts=(
         Part(
-            "keep the greatest index, and tell it",
+            "keep the greatest index, and send it on request",
             (
                 Row("IX1", _S.SERVING, _E.SAVE_AHEAD, _S.SERVING, (_F.KEEP_INDEX,), cites="12.8"),
                 Row("IX2", _S.SERVING, _E.GET, _S.SERVING, (_F.TELL_INDEX,), cites="12.8"),

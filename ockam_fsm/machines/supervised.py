@@ -1,10 +1,10 @@
-"""A worker under supervision: what becomes of it when its handler raises.
+"""A supervised worker: it restarts when its handler raises, and stops after too many failures.
 
 Rule 1: the failure of a handler changes this worker and no other one (S14).
 Rule 2: restarts are bounded. Each waits for a back-off, and `failures` counts them until the worker was quiet for a
         while; when its budget is spent the worker stops for good.
-Left out: what a message is, and who restarts. The message whose handler raised is a dead letter; so is every message
-that comes while the worker waits for its restart.
+Left out: messages and the restart itself. The message whose handler raised is a dead letter; so is every message
+that arrives while the worker waits for its restart.
 Source: semantics of faults, `spec/sessions.md` (S14); Erlang's supervisors, whose restart intensity this bound is.
 """
 
@@ -25,7 +25,7 @@ class WorkerState(Symbol):
 class WorkerEvent(Symbol):
     MESSAGE_RECEIVED = "a message for the worker"
     TIMER_FIRED = "a timer of the worker's own is due"
-    HANDLER_RAISED = "the handler, or what makes a new one, has raised an exception"
+    HANDLER_RAISED = "the handler, or the function that makes a new one, has raised an exception"
     RESTART_DUE = "timer: the back-off before the restart is over"
     QUIET_LONG_ENOUGH = "timer: nothing has failed for a while"
     STOP = "order: stop"
@@ -58,7 +58,7 @@ SUPERVISED: SupervisedMachine = Machine(
     counters=(FAILURES,),
     parts=(
         Part(
-            "handle, fail, wait, start again; and stop when that has happened too often",
+            "handle, fail, wait, restart; stop when the budget of restarts is spent",
             (
                 Row("SU1", _S.RUNNING, _E.MESSAGE_RECEIVED, _S.RUNNING, (_F.HANDLE,), cites=_CITE),
                 Row("SU2", _S.RUNNING, _E.TIMER_FIRED, _S.RUNNING, (_F.HANDLE_TIMER,), cites=_CITE),
@@ -72,7 +72,7 @@ SUPERVISED: SupervisedMachine = Machine(
                 Row("SU8", _S.RESTARTING, _E.STOP, _S.STOPPED, (_F.STOP_TIMERS, _F.RETIRE), cites=_CITE),
                 Ignore(_E.MESSAGE_RECEIVED, (_S.RESTARTING,), because=_RESTARTING),
                 Ignore(_E.MESSAGE_RECEIVED, (_S.STOPPED,), because=_STOPPED),
-                Ignore(_E.TIMER_FIRED, because="the worker that set it is gone"),
+                Ignore(_E.TIMER_FIRED, because="the handler that set it is gone"),
                 Ignore(_E.STOP, (_S.STOPPED,), because=_STOPPED),
                 Refuse(_E.HANDLER_RAISED, because="a handler runs in RUNNING only"),
                 Refuse(_E.RESTART_DUE, because="the back-off runs in RESTARTING only"),

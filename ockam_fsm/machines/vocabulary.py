@@ -1,7 +1,7 @@
-"""The words of the session machines: types, states, events, effects, counters.
+"""The vocabulary of the session machines: types, states, events, effects, counters.
 
-Rule 1: one thing, one word, the same in Python, in the pictures, in the specification and in the logs.
-Rule 2: a state says what the session is or awaits; an event is a fact or a user's order; an effect orders the world.
+Rule 1: each thing has one name, the same in Python, the diagrams, the specification and the logs.
+Rule 2: a state names what the session is or awaits; an event is a fact or a user's order; an effect is an action.
 Source: the discussion's glossary; `spec/sessions.md` sections 1 to 3.
 """
 
@@ -16,21 +16,21 @@ from ockam_fsm.kernel.value import Symbol
 
 
 class Role(IntEnum):
-    """Which side of a session an endpoint is; the order settles collisions (responder < initiator)."""
+    """The side of a session that an end is on; the order settles collisions (responder < initiator)."""
 
     RESPONDER = 0
     INITIATOR = 1
 
 
 class Creation(Symbol):
-    """Who creates the session: an API call, or the first message that is forwarded through it."""
+    """What creates the session: an API call, or the first message that is forwarded through it."""
 
     EXPLICIT = "explicit"
     IMPLICIT = "implicit"
 
 
 class Renegotiation(Symbol):
-    """Who may negotiate again after a failure. Nobody: the session is transient."""
+    """The ends that may negotiate again after a failure. None of them: the session is transient."""
 
     NONE = "none"
     ONE_SIDED = "one-sided"
@@ -75,7 +75,7 @@ class State(Symbol):
 
 
 class Event(Symbol):
-    """Facts and orders, as the session core classifies them."""
+    """Facts and orders, as classified by the session core."""
 
     OPEN = "order: open the session"
     SEND = "order: send a message of the application"
@@ -91,12 +91,12 @@ class Event(Symbol):
     ANSWER_STALE = "an answer to something else arrived"
     SUPERSEDED = "this end's own attempt was not new to the peer"
     PREVIOUS_ENDED = "the generation that was still usable has ended: its successor is confirmed"
-    CONFIRMED = "the peer was heard in the generation that this end has answered"
+    CONFIRMED = "a message of the peer arrived in the generation that this end has answered"
     DATA_RECEIVED = "a message of the application arrived in the current generation"
-    KEEPALIVE_RECEIVED = "the peer asks whether this end is still there"
-    KEEPALIVE_ANSWERED = "the peer is still there"
-    CLOSE_RECEIVED = "the peer closed the session, and says so in the current generation"
-    CLOSE_AT_CONTACT = "the peer closed the session, and has no messaging route to say so"
+    KEEPALIVE_RECEIVED = "a keepalive of the peer arrived"
+    KEEPALIVE_ANSWERED = "the answer to a keepalive arrived"
+    CLOSE_RECEIVED = "a close of the peer arrived in the current generation"
+    CLOSE_AT_CONTACT = "a close of a peer without a messaging route arrived on the initialization route"
     GOING_AWAY_RECEIVED = "the node or the host of the peer stops"
     ERROR_RECEIVED = "an error message came back"
     STRAY = "a message that belongs to no generation, address or request of this session arrived"
@@ -106,12 +106,12 @@ class Event(Symbol):
     NEGOTIATION_EXPIRED = "timer: the negotiation took too long"
     BACK_OFF_EXPIRED = "timer: the back-off is over"
     KEEPALIVE_DUE = "timer: time for the next keepalive"
-    IDLE_EXPIRED = "timer: nothing was heard, or nothing was used, for too long"
+    IDLE_EXPIRED = "timer: nothing was received, or the session was not used, for too long"
     RETENTION_EXPIRED = "timer: the state of a silent peer was kept long enough"
 
 
 class Effect(Symbol):
-    """Orders to the world, carried out by the session core in the order of the row."""
+    """Actions of a row, carried out by the session core in the order of the row."""
 
     START_ATTEMPT = "make the next generation, with a fresh inner address"
     ACCEPT_ATTEMPT = "take the hello's generation as the attempt, with a fresh inner address"
@@ -122,12 +122,12 @@ class Effect(Symbol):
     CATCH_UP = "remember the largest number that the peer has seen"
     SEND_HELLO = "send the hello of the attempt on the initialization route"
     SEND_ANSWER = "answer the hello"
-    SEND_SUPERSEDED = "tell the sender of the hello the largest number seen"
+    SEND_SUPERSEDED = "send the largest number seen to the sender of the hello"
     SEND_DATA = "send the message on the messaging route"
-    SEND_KEEPALIVE = "ask the peer whether it is still there"
-    ANSWER_KEEPALIVE = "tell the peer that this end is still there"
-    SEND_CLOSE = "tell the peer, best effort, that the session is closed"
-    SEND_GOING_AWAY = "tell the peer, best effort, that this end stops"
+    SEND_KEEPALIVE = "send a keepalive to the peer"
+    ANSWER_KEEPALIVE = "answer the keepalive of the peer"
+    SEND_CLOSE = "send a close to the peer, best effort"
+    SEND_GOING_AWAY = "send the peer, best effort, that this end stops"
     HOLD = "put the message at the end of the held ones"
     HOLD_AGAIN = "put the request before the held messages, behind those reissued already"
     TAKE_BACK = "the message leaves those that are held, and becomes a dead letter"
@@ -146,16 +146,16 @@ class Effect(Symbol):
     START_RETENTION = "start the retention timer"
     STOP_TIMERS = "stop every timer of the session"
     NOTE_EXHAUSTED = "the reason is: the budget of attempts is spent"
-    NOTIFY_ESTABLISHED = "tell the owner: established"
-    NOTIFY_TIMED_OUT = "tell the owner: timed out"
-    NOTIFY_CLOSED = "tell the owner: closed, and why"
+    NOTIFY_ESTABLISHED = "notify the owner: established"
+    NOTIFY_TIMED_OUT = "notify the owner: timed out"
+    NOTIFY_CLOSED = "notify the owner: closed, with the reason"
 
 
 ATTEMPTS = Counter(
-    "attempts", 3, "attempts of this end since it last heard its peer in a current generation", unlimited_allowed=True
+    "attempts", 3, "attempts of this end since its peer last sent in a current generation", unlimited_allowed=True
 )
 HELD = Counter("held", 2, "messages that wait for the session; the capacity is the limit (0: nothing is held)")
-MISSES = Counter("misses", 2, "keepalives sent in a row with nothing heard since")
+MISSES = Counter("misses", 2, "keepalives sent in a row with nothing received since")
 USABLE = Counter("usable", 1, "1 while the previous generation is still usable")
 CONFIRMED = Counter("confirmed", 1, "1 once the session was established here, in this or an earlier incarnation")
 RESTING = Counter("resting", 1, "1 while the back-off is over and nothing waits to be sent")
@@ -170,4 +170,4 @@ MESSAGES: Mapping[Effect, tuple[Event, ...]] = {
     Effect.SEND_CLOSE: (Event.CLOSE_RECEIVED, Event.CLOSE_AT_CONTACT),
     Effect.SEND_GOING_AWAY: (Event.GOING_AWAY_RECEIVED,),
 }
-"""What each message is where it arrives; the first event is its kind. FORWARD_HELD is SEND_DATA many times."""
+"""The events of each sent message at its receiver, its kind first. FORWARD_HELD is SEND_DATA many times."""

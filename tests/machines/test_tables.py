@@ -147,7 +147,7 @@ def test_who_may_renegotiate_asks_whether_its_peer_is_alive(kind: SessionType) -
     for role in Role:
         asks = Event.KEEPALIVE_DUE in table(kind, role).events
         assert asks is (role is Role.INITIATOR or kind.renegotiated_by(role))
-        assert has(kind, role, "gives the peer up") is not asks
+        assert has(kind, role, "receives nothing for too long") is not asks
 
 
 def test_the_back_off_ends_by_itself_where_sessions_are_explicit_and_on_demand_where_they_are_implicit() -> None:

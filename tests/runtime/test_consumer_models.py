@@ -57,7 +57,7 @@ def test_an_index_worker_keeps_the_greatest_index_and_tells_it(
 
 LIMIT, TRIES, REQUEST_SECONDS, POLL_SECONDS = 3, 2, 7.0, 0.25
 GREATEST = 2**64 - 1
-NOT_ASKED, CONSUMER_OVER = "it was not asked for", "the consumer is over"
+NOT_ASKED, CONSUMER_OVER = "it was not requested", "the consumer has ended"
 
 
 class ConsumerModel:
@@ -91,14 +91,14 @@ class ConsumerModel:
 
     def processed(self) -> Commands | str:
         if self.state != "processing":
-            return ignored(CONSUMER_OVER) if self._is_over else "no message is with the application"
+            return ignored(CONSUMER_OVER) if self._is_over else "the application processes no message"
         self.failures, self.saved = 0, self.batch.pop(0).index + 1
         save = asked.Ask(SaveIndex("group", "stream", self.saved, self.partition))
         return [save, *([self._process()] if self.batch else self._pull())]
 
     def processing_failed(self, reason: str) -> Commands | str:
         if self.state != "processing":
-            return ignored(CONSUMER_OVER) if self._is_over else "no message is with the application"
+            return ignored(CONSUMER_OVER) if self._is_over else "the application processes no message"
         self.failures += 1
         if self.failures < TRIES:
             return [self._process()]

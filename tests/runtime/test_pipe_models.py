@@ -230,8 +230,8 @@ class OrderingModel:
             self.last = found[-1].number
             return list(map(Forward, found))
         if index != self.last or index == 0:
-            return [Ignored("a later message was routed on already")]
-        return [Forward(frame)] if self.repeats else [Ignored("it was routed on already")]
+            return [Ignored("a later message was forwarded already")]
+        return [Forward(frame)] if self.repeats else [Ignored("it was forwarded already")]
 
 
 arrivals = runs(

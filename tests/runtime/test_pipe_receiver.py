@@ -18,8 +18,8 @@ from ockam_fsm.runtime.encoding.pipe_frames import (
 from ockam_fsm.runtime.pipe.commands import Confirm, Forward, Held, Ignored
 from ockam_fsm.runtime.pipe.receiver import ConfirmingReceiver, OrderingImage, OrderingReceiver
 
-LATE = Ignored("a later message was routed on already")
-TWICE = Ignored("it was routed on already")
+LATE = Ignored("a later message was forwarded already")
+TWICE = Ignored("it was forwarded already")
 WAITS = Ignored("it waits for its turn already")
 FULL = Ignored("too many messages wait for their turn")
 

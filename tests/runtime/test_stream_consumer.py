@@ -39,8 +39,8 @@ from ockam_fsm.runtime.stream.consumer import EXPIRED, Consumer, ConsumerConfig,
 
 REQUEST, POLL = StreamTimer.REQUEST, StreamTimer.POLL
 STARTED, STOPPED = SetTimer(REQUEST, 5.0), CancelTimer(REQUEST)
-NOT_ASKED = Ignored("it was not asked for")
-OVER = Ignored("the consumer is over")
+NOT_ASKED = Ignored("it was not requested")
+OVER = Ignored("the consumer has ended")
 GREATEST = 2**64 - 1
 
 
@@ -239,7 +239,7 @@ def test_nothing_is_processed_that_was_not_handed_over(make: Callable[[], Consum
     consumer = make()
     before = consumer.image()
     for order in (consumer.processed, lambda: consumer.processing_failed("no")):
-        with pytest.raises(EventRefused, match="no message is with the application"):
+        with pytest.raises(EventRefused, match="the application processes no message"):
             order()
     assert consumer.image() == before
 
@@ -328,8 +328,8 @@ WRONG_DECLARATIONS: list[tuple[dict[str, Any], str]] = [
     ({"first_index": -1}, "first_index: -1, a whole number from 0 belongs"),
     ({"partition": -1}, "partition: -1, a whole number from 0 belongs"),
     ({"partition": "0"}, "partition: '0', a whole number from 0 belongs"),
-    ({"partition": GREATEST + 1}, f"at most {GREATEST} can be written"),
-    ({"first_index": GREATEST + 1}, f"at most {GREATEST} can be written"),
+    ({"partition": GREATEST + 1}, f"the largest number that can be encoded is {GREATEST}"),
+    ({"first_index": GREATEST + 1}, f"the largest number that can be encoded is {GREATEST}"),
     ({"request_seconds": 0}, "request_seconds: 0 seconds, at least"),
     ({"poll_seconds": "1"}, "poll_seconds: "),
 ]

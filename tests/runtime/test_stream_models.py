@@ -294,7 +294,7 @@ class StreamModel:
 
     def opened(self) -> Commands:
         if self.state != "opening":
-            return ignored("nobody waits for it")
+            return ignored("no opening of the log is under way")
         self.state, self.failures = "serving", 0
         return []
 

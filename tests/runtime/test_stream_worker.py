@@ -42,6 +42,7 @@ BACK: Route = (local("session"), local("reply.1"))
 NEWER: Route = (local("session"), local("reply.2"))
 CLIENT: Route = (local("client"),)
 NOT_OPEN = Ignored("the log is not open")
+NOT_OPENING = Ignored("no opening of the log is under way")
 GIVEN_BEFORE = Ignored("it was given to a log that is closed")
 STOPPED = Ignored("the stream worker has stopped")
 FULL = Ignored("too many messages wait to be stored")
@@ -309,7 +310,7 @@ def test_what_is_still_said_of_a_log_that_is_closed_is_nobodys_business() -> Non
     before = worker.image()
     assert worker.appended(0) == [GIVEN_BEFORE]
     assert worker.storage_failed() == [GIVEN_BEFORE]
-    assert worker.opened() == [Ignored("nobody waits for it")]
+    assert worker.opened() == [NOT_OPENING]
     assert worker.image() == before
     worker.retry_due()
     assert worker.appended(0) == [GIVEN_BEFORE]
@@ -323,7 +324,7 @@ def test_the_back_off_runs_while_it_waits_only(make: Any) -> None:
 
 def test_a_log_is_opened_once() -> None:
     worker = serving()
-    assert worker.opened() == [Ignored("nobody waits for it")]
+    assert worker.opened() == [NOT_OPENING]
 
 
 # The end --------------------------------------------------------------------------------------------------------------
@@ -343,7 +344,7 @@ def test_whatever_comes_late_to_a_stopped_worker_changes_nothing() -> None:
     worker = stopped()
     before = worker.image()
     assert (plain(worker), worker.pull(Pull(1, 0, 1), CLIENT), worker.appended(0), worker.stop()) == ([STOPPED],) * 4
-    assert (worker.opened(), worker.storage_failed()) == ([Ignored("nobody waits for it")], [GIVEN_BEFORE])
+    assert (worker.opened(), worker.storage_failed()) == ([NOT_OPENING], [GIVEN_BEFORE])
     assert push(worker, 1) == [Ignored(UNKNOWN_PUBLISHER)]
     assert worker.image() == before
     worker.known(ANN, 1)

@@ -71,7 +71,7 @@ KO2(c, max) == Row("KO2", "TIMED_OUT", c,
 \* ESTABLISHED, KEEPALIVE_ANSWERED. Source: 4.7
 KO3(c, max) == Row("KO3", "ESTABLISHED", [c EXCEPT !.attempts = 0, !.misses = 0], <<"RESET_BACK_OFF">>)
 --------------------------------------------------------------------------------------------------------------
-\* failures that every end decides in TIMED_OUT
+\* failures that lead every end to TIMED_OUT
 
 \* NEGOTIATING, NEGOTIATION_EXPIRED. Source: 3.4, 3.9
 FO1(c, max) == Row("FO1", "TIMED_OUT", c,
@@ -207,7 +207,7 @@ ZP4(c, max) == Row("ZP4", "CLOSED", [c EXCEPT !.held = 0],
 ZP5(c, max) == Row("ZP5", "CLOSED", [c EXCEPT !.held = 0],
     <<"SEND_CLOSE", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
 --------------------------------------------------------------------------------------------------------------
-\* going away: the node or the host stops, the session does not end with it
+\* going away: the node or the host stops; for a persistent peer the session goes on
 
 \* IDLE, STOP. Source: 3.8
 LP1(c, max) == Row("LP1", "CLOSED", [c EXCEPT !.held = 0],
@@ -250,8 +250,8 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
@@ -336,8 +336,8 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
@@ -383,8 +383,8 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")

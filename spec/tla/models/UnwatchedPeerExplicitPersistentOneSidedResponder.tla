@@ -20,12 +20,12 @@ Events == {"OPEN", "SEND", "WITHDRAW", "RENEGOTIATE", "CLOSE", "STOP", "HELLO_NE
 A1(c, max) == Row("A1", "NEGOTIATING", c,
     <<"STOP_TIMERS", "ACCEPT_ATTEMPT", "SEND_ANSWER", "START_NEGOTIATION">>)
 --------------------------------------------------------------------------------------------------------------
-\* a persistent responder that restarted still knows which generations are old
+\* a restarted persistent responder still distinguishes old generations
 
 \* IDLE, HELLO_OLDER. Source: 4.2
 AP1(c, max) == Row("AP1", "IDLE", c, <<"SEND_SUPERSEDED">>)
 --------------------------------------------------------------------------------------------------------------
-\* answering a hello: not yet a session until the peer is heard in it
+\* answering a hello: the session is established by the first message of the peer in the new generation
 
 \* NEGOTIATING, CONFIRMED. Source: 4.4
 QW1(c, max) == Row("QW1", "ESTABLISHED", [c EXCEPT !.held = 0, !.confirmed = Increment(@, max.confirmed)],
@@ -101,7 +101,7 @@ V6(c, max) == Row("V6", "RENEGOTIATING", [c EXCEPT !.usable = 0], <<"END_CURRENT
 \* RENEGOTIATING, GOING_AWAY_RECEIVED [usable ≥ 1]. Source: 3.8, 4.4
 V7(c, max) == Row("V7", "RENEGOTIATING", [c EXCEPT !.usable = 0], <<"END_CURRENT", "RETIRE_REQUESTS">>)
 --------------------------------------------------------------------------------------------------------------
-\* a one-sided responder keeps its state for a while and waits to be asked again
+\* a one-sided responder keeps its state for a while and waits for a hello
 
 \* TIMED_OUT, HELLO_NEWER. Source: 3.6, 4.2
 DW1(c, max) == Row("DW1", "RENEGOTIATING", c,
@@ -126,13 +126,13 @@ ES2(c, max) == Row("ES2", "ESTABLISHED", c, <<"DELIVER">>)
 \* ESTABLISHED, KEEPALIVE_RECEIVED. Source: 4.7
 ES3(c, max) == Row("ES3", "ESTABLISHED", c, <<"ANSWER_KEEPALIVE">>)
 --------------------------------------------------------------------------------------------------------------
-\* a responder that hears nothing for too long gives the peer up
+\* a responder that receives nothing for too long treats its peer as gone
 
 \* ESTABLISHED, IDLE_EXPIRED. Source: 3.7
 SW1(c, max) == Row("SW1", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_RETENTION">>)
 --------------------------------------------------------------------------------------------------------------
-\* failures that every end decides in TIMED_OUT
+\* failures that lead every end to TIMED_OUT
 
 \* NEGOTIATING, NEGOTIATION_EXPIRED [confirmed ≥ 1]. Source: 3.4, 3.9
 FW1(c, max) == Row("FW1", "TIMED_OUT", c,
@@ -252,7 +252,7 @@ ZP4(c, max) == Row("ZP4", "CLOSED", [c EXCEPT !.held = 0],
 ZP5(c, max) == Row("ZP5", "CLOSED", [c EXCEPT !.held = 0],
     <<"SEND_CLOSE", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
 --------------------------------------------------------------------------------------------------------------
-\* going away: the node or the host stops, the session does not end with it
+\* going away: the node or the host stops; for a persistent peer the session goes on
 
 \* IDLE, STOP. Source: 3.8
 LP1(c, max) == Row("LP1", "CLOSED", [c EXCEPT !.held = 0],
@@ -287,7 +287,7 @@ Decide(state, event, c, max) ==
         [] event = "HELLO_NEWER" -> A1(c, max)
         [] event = "HELLO_OLDER" -> AP1(c, max)
         [] event = "OPEN" -> Refused("a responder waits for a hello")
-        [] event = "SEND" -> Refused("nobody has asked for a session yet")
+        [] event = "SEND" -> Refused("no hello has arrived yet")
         [] event = "WITHDRAW" -> Refused("no message waits here")
         [] event = "RENEGOTIATE" -> Refused("only the initiator of a one-sided session renegotiates")
         [] event = "HELLO_REPEATED" -> Ignored("this session answers no hello now")
@@ -296,8 +296,8 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
         [] event = "CLOSE_AT_CONTACT" -> Ignored("the session is over")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
@@ -329,9 +329,9 @@ Decide(state, event, c, max) ==
         [] event = "RENEGOTIATE" -> Refused("only the initiator of a one-sided session renegotiates")
         [] event = "PREVIOUS_ENDED" -> Refused("no generation is usable")
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
-        [] event = "CLOSE_RECEIVED" -> Ignored("whatever arrives in the generation that was answered confirms it first")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "CLOSE_RECEIVED" -> Ignored("any message in the answered generation confirms it first")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
         [] event = "REISSUE" -> Refused("a request is reissued after a failure only")
@@ -385,8 +385,8 @@ Decide(state, event, c, max) ==
         [] event = "CONFIRMED" -> Ignored("no answer waits to be confirmed")
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
@@ -420,10 +420,10 @@ Decide(state, event, c, max) ==
         [] event = "CLOSE_AT_CONTACT" -> C4(c, max)
         [] event = "GOING_AWAY_RECEIVED" ->
             (CASE c.usable >= 1 -> V7(c, max)
-              [] c.usable < 1 -> Ignored("the generation that it speaks of is over"))
+              [] c.usable < 1 -> Ignored("the generation that it concerns is over"))
         [] event = "ERROR_RECEIVED" ->
             (CASE c.usable >= 1 -> V4(c, max)
-              [] c.usable < 1 -> Ignored("nothing of this end is on its way"))
+              [] c.usable < 1 -> Ignored("no generation is usable"))
         [] event = "LOWER_LAYER_LOST" -> DW3(c, max)
         [] event = "REQUEST_EXPIRED" ->
             (CASE c.usable >= 1 -> V6(c, max)
@@ -451,8 +451,8 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
         [] event = "CLOSE_AT_CONTACT" -> Ignored("the session is over")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")

@@ -1,7 +1,6 @@
 GENERATED from ockam_fsm/machines/pipe_receiver.py; edit the table
 --------------------------------------- MODULE ConfirmingPipeReceiver ----------------------------------------
-\* confirming pipe receiver: The receiver of a pipe that confirms: it routes a message on, and confirms it
-\* then
+\* confirming pipe receiver: The receiver of a confirming pipe: it forwards a message, then confirms it
 EXTENDS Table
 
 States == {"RECEIVING"}
@@ -10,7 +9,7 @@ Final == {}
 Events == {"MESSAGE_RECEIVED"}
 
 --------------------------------------------------------------------------------------------------------------
-\* route on, then confirm
+\* forward, then confirm
 
 \* RECEIVING, MESSAGE_RECEIVED. Source: 17.5
 PR1(c, max) == Row("PR1", "RECEIVING", c, <<"FORWARD", "CONFIRM">>)

@@ -1,7 +1,7 @@
 GENERATED from ockam_fsm/machines/pipe_ordering.py; edit the table
 --------------------------------------- MODULE ContinuousPipeReceiver ----------------------------------------
-\* continuous pipe receiver: The receiver of an index pipe: it routes on what its ordering allows, in the
-\* order of the indexes
+\* continuous pipe receiver: The receiver of an index pipe: it forwards messages in the order of their
+\* indexes, as its ordering allows
 EXTENDS Table
 
 States == {"RECEIVING"}
@@ -15,7 +15,7 @@ Events == {"INDEX_NEXT", "INDEX_AHEAD", "INDEX_REPEATED", "INDEX_BEHIND", "INDEX
 \* RECEIVING, INDEX_NEXT. Source: 17.6
 PG1(c, max) == Row("PG1", "RECEIVING", c, <<"FORWARD">>)
 --------------------------------------------------------------------------------------------------------------
-\* wait for what is missing
+\* wait for missing messages
 
 \* RECEIVING, INDEX_AHEAD [held < held limit]. Source: 17.7
 PH1(c, max) == Row("PH1", "RECEIVING", [c EXCEPT !.held = Increment(@, max.held)], <<"HOLD">>)
@@ -26,7 +26,7 @@ PH2(c, max) == Row("PH2", "RECEIVING", [c EXCEPT !.held = Decrement(@, max.held)
 \* RECEIVING, GIVEN_UP. Source: 17.7
 PH3(c, max) == Row("PH3", "RECEIVING", [c EXCEPT !.held = Decrement(@, max.held)], <<"LOSE">>)
 --------------------------------------------------------------------------------------------------------------
-\* repeat what is repeated
+\* forward a repeated message again
 
 \* RECEIVING, INDEX_REPEATED. Source: 17.6
 PT1(c, max) == Row("PT1", "RECEIVING", c, <<"FORWARD">>)
@@ -41,6 +41,6 @@ Decide(state, event, c, max) ==
         [] event = "INDEX_REPEATED" -> PT1(c, max)
         [] event = "TURN_CAME" -> PH2(c, max)
         [] event = "GIVEN_UP" -> PH3(c, max)
-        [] event = "INDEX_BEHIND" -> Ignored("a later message was routed on already")
+        [] event = "INDEX_BEHIND" -> Ignored("a later message was forwarded already")
         [] event = "INDEX_HELD" -> Ignored("it waits for its turn already"))
 ==============================================================================================================

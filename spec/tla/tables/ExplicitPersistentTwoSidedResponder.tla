@@ -19,12 +19,12 @@ Events == {"OPEN", "SEND", "WITHDRAW", "RENEGOTIATE", "CLOSE", "STOP", "HELLO_NE
 A1(c, max) == Row("A1", "NEGOTIATING", c,
     <<"STOP_TIMERS", "ACCEPT_ATTEMPT", "SEND_ANSWER", "START_NEGOTIATION">>)
 --------------------------------------------------------------------------------------------------------------
-\* a persistent responder that restarted still knows which generations are old
+\* a restarted persistent responder still distinguishes old generations
 
 \* IDLE, HELLO_OLDER. Source: 4.2
 AP1(c, max) == Row("AP1", "IDLE", c, <<"SEND_SUPERSEDED">>)
 --------------------------------------------------------------------------------------------------------------
-\* answering a hello: not yet a session until the peer is heard in it
+\* answering a hello: the session is established by the first message of the peer in the new generation
 
 \* NEGOTIATING, CONFIRMED. Source: 4.4
 QR1(c, max) == Row("QR1", "ESTABLISHED", [c EXCEPT !.attempts = 0, !.misses = 0, !.held = 0, !.confirmed = Increment(@, max.confirmed)],
@@ -102,7 +102,7 @@ V6(c, max) == Row("V6", "RENEGOTIATING", [c EXCEPT !.usable = 0], <<"END_CURRENT
 \* RENEGOTIATING, GOING_AWAY_RECEIVED [usable ≥ 1]. Source: 3.8, 4.4
 V7(c, max) == Row("V7", "RENEGOTIATING", [c EXCEPT !.usable = 0], <<"END_CURRENT", "RETIRE_REQUESTS">>)
 --------------------------------------------------------------------------------------------------------------
-\* two-sided: the peer may ask while this end waits for its back-off, or rests
+\* two-sided: a hello may arrive while this end waits for its back-off, or rests
 
 \* TIMED_OUT, HELLO_NEWER. Source: 4.2
 WX1(c, max) == Row("WX1", "RENEGOTIATING", c,
@@ -140,7 +140,7 @@ KO2(c, max) == Row("KO2", "TIMED_OUT", c,
 \* ESTABLISHED, KEEPALIVE_ANSWERED. Source: 4.7
 KO3(c, max) == Row("KO3", "ESTABLISHED", [c EXCEPT !.attempts = 0, !.misses = 0], <<"RESET_BACK_OFF">>)
 --------------------------------------------------------------------------------------------------------------
-\* failures that every end decides in TIMED_OUT
+\* failures that lead every end to TIMED_OUT
 
 \* NEGOTIATING, NEGOTIATION_EXPIRED [confirmed ≥ 1]. Source: 3.4, 3.9
 FR1(c, max) == Row("FR1", "TIMED_OUT", c,
@@ -302,7 +302,7 @@ ZP4(c, max) == Row("ZP4", "CLOSED", [c EXCEPT !.held = 0],
 ZP5(c, max) == Row("ZP5", "CLOSED", [c EXCEPT !.held = 0],
     <<"SEND_CLOSE", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
 --------------------------------------------------------------------------------------------------------------
-\* going away: the node or the host stops, the session does not end with it
+\* going away: the node or the host stops; for a persistent peer the session goes on
 
 \* IDLE, STOP. Source: 3.8
 LP1(c, max) == Row("LP1", "CLOSED", [c EXCEPT !.held = 0],
@@ -337,7 +337,7 @@ Decide(state, event, c, max) ==
         [] event = "HELLO_NEWER" -> A1(c, max)
         [] event = "HELLO_OLDER" -> AP1(c, max)
         [] event = "OPEN" -> Refused("a responder waits for a hello")
-        [] event = "SEND" -> Refused("nobody has asked for a session yet")
+        [] event = "SEND" -> Refused("no hello has arrived yet")
         [] event = "WITHDRAW" -> Refused("no message waits here")
         [] event = "RENEGOTIATE" -> Refused("there is no established session to renegotiate")
         [] event = "HELLO_REPEATED" -> Ignored("this session answers no hello now")
@@ -351,8 +351,8 @@ Decide(state, event, c, max) ==
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
         [] event = "CLOSE_AT_CONTACT" -> Ignored("the session is over")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
@@ -389,9 +389,9 @@ Decide(state, event, c, max) ==
         [] event = "PREVIOUS_ENDED" -> Refused("no generation is usable")
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
-        [] event = "CLOSE_RECEIVED" -> Ignored("whatever arrives in the generation that was answered confirms it first")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "CLOSE_RECEIVED" -> Ignored("any message in the answered generation confirms it first")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
         [] event = "REISSUE" -> Refused("a request is reissued after a failure only")
@@ -459,8 +459,8 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
@@ -535,8 +535,8 @@ Decide(state, event, c, max) ==
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
         [] event = "CLOSE_AT_CONTACT" -> Ignored("the session is over")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")

@@ -39,7 +39,7 @@ NP3(c, max) == Row("NP3", "TIMED_OUT", c,
 NP4(c, max) == Row("NP4", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_BACK_OFF">>)
 --------------------------------------------------------------------------------------------------------------
-\* answering a hello: not yet a session until the peer is heard in it
+\* answering a hello: the session is established by the first message of the peer in the new generation
 
 \* NEGOTIATING, CONFIRMED. Source: 4.4
 QO1(c, max) == Row("QO1", "ESTABLISHED", [c EXCEPT !.attempts = 0, !.misses = 0, !.held = 0],
@@ -117,7 +117,7 @@ V6(c, max) == Row("V6", "RENEGOTIATING", [c EXCEPT !.usable = 0], <<"END_CURRENT
 \* RENEGOTIATING, GOING_AWAY_RECEIVED [usable ≥ 1]. Source: 3.8, 4.4
 V7(c, max) == Row("V7", "RENEGOTIATING", [c EXCEPT !.usable = 0], <<"END_CURRENT", "RETIRE_REQUESTS">>)
 --------------------------------------------------------------------------------------------------------------
-\* two-sided: the peer may ask while this end waits for its back-off, or rests
+\* two-sided: a hello may arrive while this end waits for its back-off, or rests
 
 \* TIMED_OUT, HELLO_NEWER. Source: 4.2
 WI1(c, max) == Row("WI1", "RENEGOTIATING", [c EXCEPT !.resting = 0],
@@ -155,7 +155,7 @@ KO2(c, max) == Row("KO2", "TIMED_OUT", c,
 \* ESTABLISHED, KEEPALIVE_ANSWERED. Source: 4.7
 KO3(c, max) == Row("KO3", "ESTABLISHED", [c EXCEPT !.attempts = 0, !.misses = 0], <<"RESET_BACK_OFF">>)
 --------------------------------------------------------------------------------------------------------------
-\* failures that every end decides in TIMED_OUT
+\* failures that lead every end to TIMED_OUT
 
 \* NEGOTIATING, NEGOTIATION_EXPIRED. Source: 3.4, 3.9
 FO1(c, max) == Row("FO1", "TIMED_OUT", c,
@@ -318,7 +318,7 @@ ZP4(c, max) == Row("ZP4", "CLOSED", [c EXCEPT !.held = 0],
 ZP5(c, max) == Row("ZP5", "CLOSED", [c EXCEPT !.held = 0],
     <<"SEND_CLOSE", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
 --------------------------------------------------------------------------------------------------------------
-\* going away: the node or the host stops, the session does not end with it
+\* going away: the node or the host stops; for a persistent peer the session goes on
 
 \* IDLE, STOP. Source: 3.8
 LP1(c, max) == Row("LP1", "CLOSED", [c EXCEPT !.held = 0],
@@ -365,8 +365,8 @@ Decide(state, event, c, max) ==
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
         [] event = "CLOSE_AT_CONTACT" -> Ignored("the session is over")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
@@ -471,8 +471,8 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
@@ -547,8 +547,8 @@ Decide(state, event, c, max) ==
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the generation that it closes is over")
         [] event = "CLOSE_AT_CONTACT" -> Ignored("the session is over")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")

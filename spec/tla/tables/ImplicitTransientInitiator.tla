@@ -49,7 +49,7 @@ EU2(c, max) == Row("EU2", "ESTABLISHED", [c EXCEPT !.misses = 0], <<"DELIVER", "
 \* ESTABLISHED, KEEPALIVE_RECEIVED. Source: 4.7
 EU3(c, max) == Row("EU3", "ESTABLISHED", [c EXCEPT !.misses = 0], <<"ANSWER_KEEPALIVE">>)
 --------------------------------------------------------------------------------------------------------------
-\* an implicit transient session that nobody uses closes
+\* an implicit transient session that is not used closes
 
 \* ESTABLISHED, IDLE_EXPIRED. Source: 3.7
 UT1(c, max) == Row("UT1", "CLOSED", [c EXCEPT !.held = 0],
@@ -74,7 +74,7 @@ KT2(c, max) == Row("KT2", "TIMED_OUT", c,
 \* ESTABLISHED, KEEPALIVE_ANSWERED. Source: 4.7
 KT3(c, max) == Row("KT3", "ESTABLISHED", [c EXCEPT !.misses = 0], <<>>)
 --------------------------------------------------------------------------------------------------------------
-\* failures that every end decides in TIMED_OUT
+\* failures that lead every end to TIMED_OUT
 
 \* NEGOTIATING, NEGOTIATION_EXPIRED. Source: 3.4, 3.9
 FT1(c, max) == Row("FT1", "TIMED_OUT", c,
@@ -145,7 +145,7 @@ ZT3(c, max) == Row("ZT3", "CLOSED", [c EXCEPT !.held = 0],
 ZT4(c, max) == Row("ZT4", "CLOSED", [c EXCEPT !.held = 0],
     <<"SEND_CLOSE", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
 --------------------------------------------------------------------------------------------------------------
-\* going away: the node or the host stops, the session does not end with it
+\* going away: the node or the host stops; for a persistent peer the session goes on
 
 \* IDLE, STOP. Source: 3.8
 LT1(c, max) == Row("LT1", "CLOSED", [c EXCEPT !.held = 0],
@@ -183,8 +183,8 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the session is over")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
@@ -262,8 +262,8 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the session is over")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
@@ -283,8 +283,8 @@ Decide(state, event, c, max) ==
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "KEEPALIVE_ANSWERED" -> Ignored("no keepalive waits for it")
         [] event = "CLOSE_RECEIVED" -> Ignored("the session is over")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")

@@ -18,7 +18,7 @@ Events == {"OPEN", "SEND", "WITHDRAW", "RENEGOTIATE", "CLOSE", "STOP", "HELLO_NE
 A1(c, max) == Row("A1", "NEGOTIATING", c,
     <<"STOP_TIMERS", "ACCEPT_ATTEMPT", "SEND_ANSWER", "START_NEGOTIATION">>)
 --------------------------------------------------------------------------------------------------------------
-\* answering a hello: not yet a session until the peer is heard in it
+\* answering a hello: the session is established by the first message of the peer in the new generation
 
 \* NEGOTIATING, CONFIRMED. Source: 4.4
 QT1(c, max) == Row("QT1", "ESTABLISHED", [c EXCEPT !.held = 0],
@@ -47,13 +47,13 @@ ES2(c, max) == Row("ES2", "ESTABLISHED", c, <<"DELIVER", "START_IDLE">>)
 \* ESTABLISHED, KEEPALIVE_RECEIVED. Source: 4.7
 ES3(c, max) == Row("ES3", "ESTABLISHED", c, <<"ANSWER_KEEPALIVE", "START_IDLE">>)
 --------------------------------------------------------------------------------------------------------------
-\* a responder that hears nothing for too long gives the peer up
+\* a responder that receives nothing for too long treats its peer as gone
 
 \* ESTABLISHED, IDLE_EXPIRED. Source: 3.7
 ST1(c, max) == Row("ST1", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_ZERO_BACK_OFF">>)
 --------------------------------------------------------------------------------------------------------------
-\* failures that every end decides in TIMED_OUT
+\* failures that lead every end to TIMED_OUT
 
 \* NEGOTIATING, NEGOTIATION_EXPIRED. Source: 3.4, 3.9
 FT1(c, max) == Row("FT1", "TIMED_OUT", c,
@@ -134,7 +134,7 @@ ZT3(c, max) == Row("ZT3", "CLOSED", [c EXCEPT !.held = 0],
 ZT4(c, max) == Row("ZT4", "CLOSED", [c EXCEPT !.held = 0],
     <<"SEND_CLOSE", "STOP_TIMERS", "FORGET_ROUTE", "FAIL_REQUESTS", "DISCARD_HELD", "NOTIFY_CLOSED">>)
 --------------------------------------------------------------------------------------------------------------
-\* going away: the node or the host stops, the session does not end with it
+\* going away: the node or the host stops; for a persistent peer the session goes on
 
 \* IDLE, STOP. Source: 3.8
 LT1(c, max) == Row("LT1", "CLOSED", [c EXCEPT !.held = 0],
@@ -163,15 +163,15 @@ Decide(state, event, c, max) ==
         [] event = "STOP" -> LT1(c, max)
         [] event = "HELLO_NEWER" -> A1(c, max)
         [] event = "OPEN" -> Refused("a responder waits for a hello")
-        [] event = "SEND" -> Refused("nobody has asked for a session yet")
+        [] event = "SEND" -> Refused("no hello has arrived yet")
         [] event = "WITHDRAW" -> Refused("no message waits here")
         [] event = "RENEGOTIATE" -> Refused("a transient session never renegotiates")
         [] event \in {"HELLO_REPEATED", "HELLO_OLDER"} -> Ignored("this session answers no hello now")
         [] event = "CONFIRMED" -> Ignored("no answer waits to be confirmed")
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event \in {"CLOSE_RECEIVED", "CLOSE_AT_CONTACT"} -> Ignored("the session is over")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
@@ -197,9 +197,9 @@ Decide(state, event, c, max) ==
         [] event = "RENEGOTIATE" -> Refused("a transient session never renegotiates")
         [] event = "HELLO_NEWER" -> Ignored("this session answers no hello now")
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
-        [] event = "CLOSE_RECEIVED" -> Ignored("whatever arrives in the generation that was answered confirms it first")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "CLOSE_RECEIVED" -> Ignored("any message in the answered generation confirms it first")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
         [] event = "BACK_OFF_EXPIRED" -> Refused("the back-off runs in TIMED_OUT only")
@@ -242,8 +242,8 @@ Decide(state, event, c, max) ==
         [] event = "CONFIRMED" -> Ignored("no answer waits to be confirmed")
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event = "CLOSE_RECEIVED" -> Ignored("the session is over")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")
@@ -259,8 +259,8 @@ Decide(state, event, c, max) ==
         [] event = "CONFIRMED" -> Ignored("no answer waits to be confirmed")
         [] event \in {"DATA_RECEIVED", "KEEPALIVE_RECEIVED"} -> Ignored("no session is established")
         [] event \in {"CLOSE_RECEIVED", "CLOSE_AT_CONTACT"} -> Ignored("the session is over")
-        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it speaks of is over")
-        [] event = "ERROR_RECEIVED" -> Ignored("what it speaks of is over")
+        [] event = "GOING_AWAY_RECEIVED" -> Ignored("the generation that it concerns is over")
+        [] event = "ERROR_RECEIVED" -> Ignored("the attempt or generation that it concerns is over")
         [] event = "STRAY" -> Ignored("it belongs to no generation, address or request of this session")
         [] event = "LOWER_LAYER_LOST" -> Ignored("no route leads over it now")
         [] event = "REQUEST_EXPIRED" -> Refused("no request is pending")

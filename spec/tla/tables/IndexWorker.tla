@@ -1,7 +1,7 @@
 GENERATED from ockam_fsm/machines/stream_index.py; edit the table
 --------------------------------------------- MODULE IndexWorker ---------------------------------------------
-\* index worker: The index worker: it keeps, for each group of consumers and each stream, where the group goes
-\* on
+\* index worker: The index worker: it keeps, for each group of consumers and each stream, the index at which
+\* the group continues
 EXTENDS Table
 
 States == {"SERVING", "STOPPED"}
@@ -10,7 +10,7 @@ Final == {"STOPPED"}
 Events == {"SAVE_AHEAD", "SAVE_BEHIND", "GET", "STOP"}
 
 --------------------------------------------------------------------------------------------------------------
-\* keep the greatest index, and tell it
+\* keep the greatest index, and send it on request
 
 \* SERVING, SAVE_AHEAD. Source: 12.8
 IX1(c, max) == Row("IX1", "SERVING", c, <<"KEEP_INDEX">>)

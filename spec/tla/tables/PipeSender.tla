@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/machines/pipe_sender.py; edit the table
 --------------------------------------------- MODULE PipeSender ----------------------------------------------
-\* pipe sender: The sender of a pipe that confirms: it keeps every message until the receiver has confirmed it
+\* pipe sender: The sender of a confirming pipe: it keeps every message until the receiver has confirmed it
 EXTENDS Table
 
 States == {"AT_REST", "WAITING", "CLOSED"}
@@ -9,7 +9,7 @@ Final == {"CLOSED"}
 Events == {"SEND", "CONFIRMED", "CONFIRMED_BEFORE", "NEVER_SENT", "RESEND_DUE", "GIVEN_UP", "CLOSE"}
 
 --------------------------------------------------------------------------------------------------------------
-\* keep, send, and drop what is confirmed
+\* keep, send, and drop confirmed messages
 
 \* AT_REST, SEND. Source: 17.3
 PS1(c, max) == Row("PS1", "WAITING", [c EXCEPT !.kept = Increment(@, max.kept)],

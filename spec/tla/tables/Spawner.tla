@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/machines/spawner.py; edit the table
 ----------------------------------------------- MODULE Spawner -----------------------------------------------
-\* spawner: The host of responders: what a hello meets at a spawner's or a static responder's address
+\* spawner: The host of responders, which receives hellos at the address of a spawner or a static responder
 EXTENDS Table
 
 States == {"LISTENING", "STOPPED"}

@@ -76,8 +76,8 @@ Decide(state, event, c, max) ==
         [] event = "REQUEST_EXPIRED" -> CN9(c, max)
         [] event = "SESSION_LOST" -> CN11(c, max)
         [] event = "STOP" -> CN14(c, max)
-        [] event \in {"MESSAGES_RECEIVED", "NOTHING_RECEIVED", "STALE_RECEIVED"} -> Ignored("it was not asked for")
-        [] event \in {"PROCESSED", "LAST_PROCESSED", "PROCESSING_FAILED"} -> Refused("no message is with the application")
+        [] event \in {"MESSAGES_RECEIVED", "NOTHING_RECEIVED", "STALE_RECEIVED"} -> Ignored("it was not requested")
+        [] event \in {"PROCESSED", "LAST_PROCESSED", "PROCESSING_FAILED"} -> Refused("the application processes no message")
         [] event = "POLL_DUE" -> Refused("the pause runs in WAITING only"))
   [] state = "PULLING" ->
      (CASE event = "MESSAGES_RECEIVED" -> CN2(c, max)
@@ -85,8 +85,8 @@ Decide(state, event, c, max) ==
         [] event = "REQUEST_EXPIRED" -> CN10(c, max)
         [] event = "SESSION_LOST" -> CN12(c, max)
         [] event = "STOP" -> CN15(c, max)
-        [] event \in {"INDEX_KNOWN", "STALE_RECEIVED"} -> Ignored("it was not asked for")
-        [] event \in {"PROCESSED", "LAST_PROCESSED", "PROCESSING_FAILED"} -> Refused("no message is with the application")
+        [] event \in {"INDEX_KNOWN", "STALE_RECEIVED"} -> Ignored("it was not requested")
+        [] event \in {"PROCESSED", "LAST_PROCESSED", "PROCESSING_FAILED"} -> Refused("the application processes no message")
         [] event = "POLL_DUE" -> Refused("the pause runs in WAITING only"))
   [] state = "PROCESSING" ->
      (CASE event = "PROCESSED" -> CN5(c, max)
@@ -96,24 +96,24 @@ Decide(state, event, c, max) ==
               [] AtLimit(c.tries, max.tries) -> CN8(c, max))
         [] event = "SESSION_LOST" -> CN18(c, max)
         [] event = "STOP" -> CN17(c, max)
-        [] event \in {"INDEX_KNOWN", "MESSAGES_RECEIVED", "NOTHING_RECEIVED", "STALE_RECEIVED"} -> Ignored("it was not asked for")
+        [] event \in {"INDEX_KNOWN", "MESSAGES_RECEIVED", "NOTHING_RECEIVED", "STALE_RECEIVED"} -> Ignored("it was not requested")
         [] event = "POLL_DUE" -> Refused("the pause runs in WAITING only")
         [] event = "REQUEST_EXPIRED" -> Refused("the request timer runs in STARTING and PULLING only"))
   [] state = "WAITING" ->
      (CASE event = "POLL_DUE" -> CN4(c, max)
         [] event = "SESSION_LOST" -> CN13(c, max)
         [] event = "STOP" -> CN16(c, max)
-        [] event \in {"INDEX_KNOWN", "MESSAGES_RECEIVED", "NOTHING_RECEIVED", "STALE_RECEIVED"} -> Ignored("it was not asked for")
-        [] event \in {"PROCESSED", "LAST_PROCESSED", "PROCESSING_FAILED"} -> Refused("no message is with the application")
+        [] event \in {"INDEX_KNOWN", "MESSAGES_RECEIVED", "NOTHING_RECEIVED", "STALE_RECEIVED"} -> Ignored("it was not requested")
+        [] event \in {"PROCESSED", "LAST_PROCESSED", "PROCESSING_FAILED"} -> Refused("the application processes no message")
         [] event = "REQUEST_EXPIRED" -> Refused("the request timer runs in STARTING and PULLING only"))
   [] state = "FAILED" ->
      (CASE event \in {"INDEX_KNOWN", "MESSAGES_RECEIVED", "NOTHING_RECEIVED", "STALE_RECEIVED",
-              "PROCESSED", "LAST_PROCESSED", "PROCESSING_FAILED", "SESSION_LOST", "STOP"} -> Ignored("the consumer is over")
+              "PROCESSED", "LAST_PROCESSED", "PROCESSING_FAILED", "SESSION_LOST", "STOP"} -> Ignored("the consumer has ended")
         [] event = "POLL_DUE" -> Refused("the pause runs in WAITING only")
         [] event = "REQUEST_EXPIRED" -> Refused("the request timer runs in STARTING and PULLING only"))
   [] state = "STOPPED" ->
      (CASE event \in {"INDEX_KNOWN", "MESSAGES_RECEIVED", "NOTHING_RECEIVED", "STALE_RECEIVED",
-              "PROCESSED", "LAST_PROCESSED", "PROCESSING_FAILED", "SESSION_LOST", "STOP"} -> Ignored("the consumer is over")
+              "PROCESSED", "LAST_PROCESSED", "PROCESSING_FAILED", "SESSION_LOST", "STOP"} -> Ignored("the consumer has ended")
         [] event = "POLL_DUE" -> Refused("the pause runs in WAITING only")
         [] event = "REQUEST_EXPIRED" -> Refused("the request timer runs in STARTING and PULLING only"))
 ==============================================================================================================

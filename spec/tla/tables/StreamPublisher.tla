@@ -11,7 +11,7 @@ Events == {"PUBLISH", "CONFIRMED", "CONFIRMED_BEFORE", "REJECTED", "RETRY_DUE", 
     "CLOSE"}
 
 --------------------------------------------------------------------------------------------------------------
-\* keep, send, and drop what is confirmed
+\* keep, send, and drop confirmed messages
 
 \* PUBLISHING, PUBLISH [unconfirmed < unconfirmed limit]. Source: discussion: reliable delivery; 12.2
 PB1(c, max) == Row("PB1", "PUBLISHING", [c EXCEPT !.unconfirmed = Increment(@, max.unconfirmed)],

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/machines/stream.py; edit the table
 -------------------------------------------- MODULE StreamWorker ---------------------------------------------
-\* stream worker: The stream worker: it stores what publishers send, and confirms it when it is stored
+\* stream worker: The stream worker: it stores the messages of publishers, and confirms each when it is stored
 EXTENDS Table
 
 States == {"OPENING", "SERVING", "WAITING", "STOPPED"}
@@ -95,7 +95,7 @@ Decide(state, event, c, max) ==
         [] event = "APPENDED" -> LG6(c, max)
         [] event = "PULL" -> LG7(c, max)
         [] event = "STOP" -> LG17(c, max)
-        [] event = "LOG_OPENED" -> Ignored("nobody waits for it")
+        [] event = "LOG_OPENED" -> Ignored("no opening of the log is under way")
         [] event = "RETRY_DUE" -> Refused("the back-off runs in WAITING only")
         [] event = "PUSH_BEYOND" -> Ignored("a message before it is missing"))
   [] state = "WAITING" ->
@@ -103,11 +103,11 @@ Decide(state, event, c, max) ==
         [] event = "PUSH_PLAIN" -> LG13(c, max)
         [] event = "PULL" -> LG15(c, max)
         [] event = "STOP" -> LG18(c, max)
-        [] event = "LOG_OPENED" -> Ignored("nobody waits for it")
+        [] event = "LOG_OPENED" -> Ignored("no opening of the log is under way")
         [] event \in {"STORAGE_FAILED", "APPENDED"} -> Ignored("it was given to a log that is closed")
         [] event \in {"PUSH_NEXT", "PUSH_UNDER_WAY", "PUSH_STORED", "PUSH_BEYOND"} -> Ignored("the log is not open"))
   [] state = "STOPPED" ->
-     (CASE event = "LOG_OPENED" -> Ignored("nobody waits for it")
+     (CASE event = "LOG_OPENED" -> Ignored("no opening of the log is under way")
         [] event = "STORAGE_FAILED" -> Ignored("it was given to a log that is closed")
         [] event = "RETRY_DUE" -> Refused("the back-off runs in WAITING only")
         [] event \in {"PUSH_NEXT", "PUSH_UNDER_WAY", "PUSH_STORED", "PUSH_BEYOND", "PUSH_PLAIN",

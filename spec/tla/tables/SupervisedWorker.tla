@@ -1,6 +1,7 @@
 GENERATED from ockam_fsm/machines/supervised.py; edit the table
 ------------------------------------------ MODULE SupervisedWorker -------------------------------------------
-\* supervised worker: A worker under supervision: what becomes of it when its handler raises
+\* supervised worker: A supervised worker: it restarts when its handler raises, and stops after too many
+\* failures
 EXTENDS Table
 
 States == {"RUNNING", "RESTARTING", "STOPPED"}
@@ -9,7 +10,7 @@ Final == {"STOPPED"}
 Events == {"MESSAGE_RECEIVED", "TIMER_FIRED", "HANDLER_RAISED", "RESTART_DUE", "QUIET_LONG_ENOUGH", "STOP"}
 
 --------------------------------------------------------------------------------------------------------------
-\* handle, fail, wait, start again; and stop when that has happened too often
+\* handle, fail, wait, restart; stop when the budget of restarts is spent
 
 \* RUNNING, MESSAGE_RECEIVED. Source: 10.2
 SU1(c, max) == Row("SU1", "RUNNING", c, <<"HANDLE">>)
@@ -51,12 +52,12 @@ Decide(state, event, c, max) ==
      (CASE event = "RESTART_DUE" -> SU5(c, max)
         [] event = "STOP" -> SU8(c, max)
         [] event = "MESSAGE_RECEIVED" -> Ignored("the worker waits for its restart")
-        [] event = "TIMER_FIRED" -> Ignored("the worker that set it is gone")
+        [] event = "TIMER_FIRED" -> Ignored("the handler that set it is gone")
         [] event = "HANDLER_RAISED" -> Refused("a handler runs in RUNNING only")
         [] event = "QUIET_LONG_ENOUGH" -> Refused("the quiet timer runs in RUNNING only"))
   [] state = "STOPPED" ->
      (CASE event \in {"MESSAGE_RECEIVED", "STOP"} -> Ignored("the worker has stopped")
-        [] event = "TIMER_FIRED" -> Ignored("the worker that set it is gone")
+        [] event = "TIMER_FIRED" -> Ignored("the handler that set it is gone")
         [] event = "HANDLER_RAISED" -> Refused("a handler runs in RUNNING only")
         [] event = "RESTART_DUE" -> Refused("the back-off runs in RESTARTING only")
         [] event = "QUIET_LONG_ENOUGH" -> Refused("the quiet timer runs in RUNNING only"))

@@ -9,7 +9,7 @@ Final == {"RESPONDED", "FAILED", "EXPIRED", "WITHDRAWN"}
 Events == {"SENT", "RESPONSE_RECEIVED", "REQUEST_EXPIRED", "ABANDONED", "REISSUED", "WITHDRAW"}
 
 --------------------------------------------------------------------------------------------------------------
-\* sent, followed by exactly one outcome, unless its caller takes it back
+\* sent, followed by exactly one outcome, unless the caller takes it back
 
 \* READY, SENT. Source: discussion: synchronous requests
 RQ1(c, max) == Row("RQ1", "PENDING", c, <<"START_REQUEST">>)
@@ -43,7 +43,7 @@ Decide(state, event, c, max) ==
         [] event = "WITHDRAW" -> RQ7(c, max)
         [] event = "RESPONSE_RECEIVED" -> Ignored("late response")
         [] event = "REQUEST_EXPIRED" -> Refused("the request timer runs in PENDING only")
-        [] event = "REISSUED" -> Ignored("it is not pending"))
+        [] event = "REISSUED" -> Ignored("the request is not pending"))
   [] state = "PENDING" ->
      (CASE event = "RESPONSE_RECEIVED" -> RQ2(c, max)
         [] event = "REQUEST_EXPIRED" -> RQ3(c, max)
@@ -56,27 +56,27 @@ Decide(state, event, c, max) ==
         [] event = "RESPONSE_RECEIVED" -> Ignored("late response")
         [] event = "REQUEST_EXPIRED" -> Refused("the request timer runs in PENDING only")
         [] event = "ABANDONED" -> Ignored("the outcome is reported already")
-        [] event = "REISSUED" -> Ignored("it is not pending")
-        [] event = "WITHDRAW" -> Ignored("it is over"))
+        [] event = "REISSUED" -> Ignored("the request is not pending")
+        [] event = "WITHDRAW" -> Ignored("the request is over"))
   [] state = "FAILED" ->
      (CASE event = "SENT" -> Refused("a request is sent once in each generation")
         [] event = "RESPONSE_RECEIVED" -> Ignored("late response")
         [] event = "REQUEST_EXPIRED" -> Refused("the request timer runs in PENDING only")
         [] event = "ABANDONED" -> Ignored("the outcome is reported already")
-        [] event = "REISSUED" -> Ignored("it is not pending")
-        [] event = "WITHDRAW" -> Ignored("it is over"))
+        [] event = "REISSUED" -> Ignored("the request is not pending")
+        [] event = "WITHDRAW" -> Ignored("the request is over"))
   [] state = "EXPIRED" ->
      (CASE event = "SENT" -> Refused("a request is sent once in each generation")
         [] event = "RESPONSE_RECEIVED" -> Ignored("late response")
         [] event = "REQUEST_EXPIRED" -> Refused("the request timer runs in PENDING only")
         [] event = "ABANDONED" -> Ignored("the outcome is reported already")
-        [] event = "REISSUED" -> Ignored("it is not pending")
-        [] event = "WITHDRAW" -> Ignored("it is over"))
+        [] event = "REISSUED" -> Ignored("the request is not pending")
+        [] event = "WITHDRAW" -> Ignored("the request is over"))
   [] state = "WITHDRAWN" ->
      (CASE event = "SENT" -> Refused("a request is sent once in each generation")
         [] event = "RESPONSE_RECEIVED" -> Ignored("late response")
         [] event = "REQUEST_EXPIRED" -> Refused("the request timer runs in PENDING only")
         [] event = "ABANDONED" -> Ignored("the outcome is reported already")
-        [] event = "REISSUED" -> Ignored("it is not pending")
-        [] event = "WITHDRAW" -> Ignored("it is over"))
+        [] event = "REISSUED" -> Ignored("the request is not pending")
+        [] event = "WITHDRAW" -> Ignored("the request is over"))
 ==============================================================================================================
