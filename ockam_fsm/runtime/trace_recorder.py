@@ -1,13 +1,13 @@
-"""What sessions do, one record a step: the lines of a trace that `ockam-fsm validate` judges (spec/traces/README.md).
+"""Traces of sessions, one record for each step, which `ockam-fsm validate` checks (spec/traces/README.md).
 
-Theory: a record says what came in, what went out, what the owner was told, and the state and the armed timers after it.
-It says nothing of counters, routes and payloads; the validator finds out what the counters must have been.
+Theory: a record has the input, the messages sent, the notices of the owner, and the state and the armed timers after
+the step. It has no counters, routes and payloads; the validator infers the counters.
 
-Rule 1: a recorded session is the real one, and its recorder hears of each step after it happened.
+Rule 1: a recorded session is the real one, and its recorder is called after each step.
 Rule 2: addresses and session ids are secrets, so a trace has digests of them: the same one, the same digest.
-Rule 3: an input that is no event for the session (a timer that was stopped, an answer of a request that is gone before
-        its timer) is no step.
-Left out: profile `ockam`, which says no generations. `RecordedSession` refuses it.
+Rule 3: an input that is no event for the session (a timer that was stopped, the timer of a request that is gone) is no
+        step.
+Left out: profile `ockam`, which has no generations. `RecordedSession` refuses it.
 Source: spec/traces/README.md.
 
     async with TcpNode(make=Recorder("a", write).session) as node: ...
@@ -68,9 +68,9 @@ Hear: TypeAlias = Callable[["RecordedSession", Facts], None]
 
 
 def header(settings: Iterable[SessionConfig], faults: Iterable[str]) -> Facts:
-    """The first line of a trace: the settings of both ends, and what may have happened on the way, by name.
+    """Return the first line of a trace: the settings of the ends, and the names of the faults that may have happened.
 
-    A node that knows its own end only says that one's; `ockam-fsm validate` puts the headers of both together.
+    A node that has one end gives the settings of that one; `ockam-fsm validate` merges the headers of both.
     """
     both = {one.role: one for one in settings}
     names = ("attempts", "held", "misses")
@@ -87,7 +87,7 @@ def header(settings: Iterable[SessionConfig], faults: Iterable[str]) -> Facts:
 
 
 class RecordedSession(Session):
-    """The real session; `recorded` makes a class of it whose steps somebody hears of."""
+    """The real session, which reports its steps; `recorded` makes the class for one recorder."""
 
     __slots__ = ()
     hear: ClassVar[Hear]
@@ -95,7 +95,7 @@ class RecordedSession(Session):
     def __init__(self, settings: SessionConfig, *args: Any, **options: Any) -> None:
         super().__init__(settings, *args, **options)
         if not settings.profile.names_sessions:
-            raise LocalSessionError(f"profile {settings.profile.name} says no generations: there is nothing to record")
+            raise LocalSessionError(f"profile {settings.profile.name} has no generations: there is nothing to record")
         self._told({"event": "start", "remembered": self.seen[0], "has_state": self.has_state})
 
     def _ordered(self, event: Event, cause: Any = None) -> list[Command]:
@@ -134,7 +134,7 @@ class RecordedSession(Session):
 
 
 def recorded(base: type[Session], hear: Hear) -> type[RecordedSession]:
-    """A class of sessions that are `base` in everything, and whose steps are told to `hear`."""
+    """Return a class of sessions that behave like `base` and report their steps to `hear`."""
     bases = (RecordedSession,) if base is Session else (base, RecordedSession)
     return type(f"Recorded{base.__name__}", bases, {"__slots__": (), "hear": staticmethod(hear)})
 
@@ -166,7 +166,7 @@ def digest(secret: bytes) -> str:
 
 
 def arrived(session: Session, message: Message) -> Facts:
-    """A message as the session sees it that it reached."""
+    """Return the facts of a message that reached `session`."""
     reached = message.onward_route[0]
     links = [link for link in (session.attempt, session.current) if link is not None]
     inner = next((link.inner for link in links if reached.value.startswith(link.reply_prefix)), reached)
@@ -177,7 +177,7 @@ def arrived(session: Session, message: Message) -> Facts:
 
 
 def _sent(session: Session, message: Message) -> Facts:
-    route = message.onward_route or (session.terms.outer,)  # a hello of a wrong machine may have nowhere to go
+    route = message.onward_route or (session.terms.outer,)  # a hello of a known-bad machine may have no route
     return _said(session, message, route[-1])
 
 
@@ -212,7 +212,7 @@ def _generation(generation: Any) -> Facts:
 
 
 def _kind_of(data: Data, message: Message, to: Address) -> str:
-    """Requests and responses are data that names a reply address: an inner address, a dot, a number."""
+    """Return `request`, `response` or `data`: only the first two carry a reply address (inner address, dot, number)."""
     if data.onward_route and data.onward_route[0].value.startswith(to.value + b"."):
         return "response"
     sender = message.return_route[-1].value if message.return_route else b""
@@ -221,7 +221,7 @@ def _kind_of(data: Data, message: Message, to: Address) -> str:
 
 
 def _event_of(session: Session, timer: AnyTimer) -> Event | None:
-    """What a timer is to the session now; None where it is nothing."""
+    """Return the event of a timer for the session now; None if there is none."""
     if isinstance(timer, RequestTimer):
         request = session.requests.get(timer.request)
         return Event.REQUEST_EXPIRED if request is not None and request.pending else None

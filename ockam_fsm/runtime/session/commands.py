@@ -1,4 +1,4 @@
-"""What the core asks of an edge. This is the whole vocabulary; an edge acts on it and decides nothing.
+"""The commands of the core to an edge. An edge carries them out and decides nothing.
 
 Rule 1: commands are values, in the order in which they are to be carried out.
 Rule 2: durations are in seconds from now. The core knows no clock.
@@ -37,7 +37,7 @@ AnyTimer: TypeAlias = Timer | RequestTimer
 
 @value
 class Send:
-    """Route the message: its first onward address says where."""
+    """Route the message to its first onward address."""
 
     message: Message
 
@@ -57,7 +57,7 @@ class CancelTimer:
 
 @value
 class Register:
-    """From now on messages to `address` are this worker's."""
+    """From now on this worker receives the messages to `address`."""
 
     address: Address
 
@@ -71,7 +71,7 @@ class Unregister:
 
 @value
 class Deliver:
-    """Hand data of the peer over: to the application where `onward_route` is empty, else forward it."""
+    """Data of the peer: deliver it to the application where `onward_route` is empty, else forward it."""
 
     payload: bytes
     onward_route: Route
@@ -91,7 +91,7 @@ WITHDRAWN = "withdrawn"
 
 @value
 class DeadLetter:
-    """`message` will not be delivered, and this is why. `message` is a `Message` that came in, or what was held."""
+    """`message`, a `Message` that arrived or an `Outgoing` that was held, will not be delivered, for this reason."""
 
     reason: str
     message: object
@@ -106,13 +106,13 @@ class Established:
 
 
 def with_detail(reason: str, detail: str) -> str:
-    """A reason, and what is known besides, in one line."""
+    """Return a reason and its detail, if any, in one line."""
     return f"{reason}: {detail}" if detail else reason
 
 
 @value
 class TimedOut:
-    """A failure. `reason` is one of few; `detail` is what is known besides, for people: it counts for no comparison."""
+    """A failure. `reason` is one of a fixed set; `detail` is further text for people, which comparisons ignore."""
 
     reason: str
     detail: str = field(default="", compare=False)
@@ -155,7 +155,7 @@ Notice: TypeAlias = Established | TimedOut | Closed | Responded | RequestFailed 
 
 @value
 class Notify:
-    """Tell the owner of the session."""
+    """Notify the owner of the session."""
 
     notice: Notice
 

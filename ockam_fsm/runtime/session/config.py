@@ -1,7 +1,7 @@
-"""What is declared once for all sessions of a kind: type, role, profile, limits and durations.
+"""The configuration of one kind of session: type, role, profile, limits and durations.
 
-Rule 1: every capacity is declared here and held by the tables' counters; nothing grows without one.
-Rule 2: a wrong declaration is a `DefinitionError` that lists every problem.
+Rule 1: every capacity is declared here and enforced by the tables' counters; nothing grows without one.
+Rule 2: a wrong configuration is a `DefinitionError` that lists every problem.
 Source: spec/sessions.md sections 2 and 3; the default back-off is gRPC's (1 s, x 1.6, 20 % jitter, at most 120 s).
 """
 
@@ -22,11 +22,11 @@ from ockam_fsm.runtime.session.handshake import GENERATION, Profile
 MAX_BACK_OFF_STEPS = 32
 MAX_FACTOR = 1000.0
 LEAST_SECONDS = 0.001
-"""A timer that is set anew when it is due would otherwise take all of a node's time."""
+"""With less, a timer that is set anew whenever it is due could take all processor time of a node."""
 
 
 def seconds_problems(config: object, *names: str, least: float = 0.0, optional: tuple[str, ...] = ()) -> Iterator[str]:
-    """What is wrong with fields that are durations: each is a finite number of seconds, or None where `optional`."""
+    """Yield the problems of fields that are durations: each is a finite number of seconds, or None where `optional`."""
     for name in names:
         seconds = getattr(config, name)
         if seconds is None and name in optional:
@@ -41,7 +41,7 @@ def seconds_problems(config: object, *names: str, least: float = 0.0, optional: 
 
 
 def text_problems(config: object, *names: str) -> Iterator[str]:
-    """What is wrong with fields that are texts: UTF-8 can write each."""
+    """Yield the problems of fields that are texts: each can be encoded in UTF-8."""
     for name in names:
         text = getattr(config, name)
         try:
@@ -50,11 +50,11 @@ def text_problems(config: object, *names: str) -> Iterator[str]:
             else:
                 yield f"{name}: {shown(text)}, a text belongs"
         except LocalSessionError:
-            yield f"{name}: UTF-8 cannot write it"
+            yield f"{name}: UTF-8 cannot encode it"
 
 
 def count_problems(config: object, *names: str, least: int = 0) -> Iterator[str]:
-    """What is wrong with fields that are counts or sizes: each is a whole number from `least`."""
+    """Yield the problems of fields that are counts or sizes: each is a whole number from `least`."""
     for name in names:
         count = getattr(config, name)
         if type(count) is not int or count < least:
@@ -63,8 +63,8 @@ def count_problems(config: object, *names: str, least: int = 0) -> Iterator[str]
 
 @dataclass(frozen=True, slots=True)
 class BackOff:
-    """Exponential back-off: `initial_seconds` times `factor` to the power of the failures before, never more than
-    `max_seconds`, moved by at most `jitter` of itself either way."""
+    """Exponential back-off: `initial_seconds` times `factor` to the power of earlier failures, at most `max_seconds`;
+    then changed at random by at most the fraction `jitter`, up or down."""
 
     initial_seconds: float = 1.0
     factor: float = 1.6
@@ -81,13 +81,13 @@ class BackOff:
             raise DefinitionError("back-off", problems)
 
     def delay_seconds(self, failures_before: int, fraction: float) -> float:
-        """`fraction` in [0, 1) is the chance that the jitter takes; `failures_before` counts from 0."""
+        """Return the delay after `failures_before` failures. `fraction` in [0, 1) is the random part of the jitter."""
         plain = min(self.initial_seconds * self.factor ** min(failures_before, MAX_BACK_OFF_STEPS), self.max_seconds)
         return plain * (1.0 + self.jitter * (2.0 * fraction - 1.0))
 
 
 def back_off_problems(config: object, *names: str) -> Iterator[str]:
-    """What is wrong with fields that are back-offs."""
+    """Yield the problems of fields that are back-offs."""
     for name in names:
         if not isinstance(getattr(config, name), BackOff):
             yield f"{name}: {shown(getattr(config, name))}, a BackOff belongs"
@@ -95,7 +95,7 @@ def back_off_problems(config: object, *names: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """How long the timers run, in seconds. `idle_seconds` None: this end never gives up a silent peer by itself."""
+    """The durations of the timers, in seconds. `idle_seconds` None: the silence of a peer is never a failure."""
 
     negotiation_seconds: float = 10.0
     keepalive_seconds: float = 15.0
@@ -117,11 +117,11 @@ class SessionConfig:
     """One kind of session at one end.
 
     `attempts` None is unlimited, which only a persistent initiator may be. `held` is the capacity for messages that
-    wait (0: they are refused); None takes the default, which holds in implicit and in persistent sessions and refuses
-    in explicit transient ones. `variant` is a table to run instead of the type's own: checks need wrong ones.
+    wait (0: they are refused); None is the default: 1000 in implicit and in persistent sessions, 0 in explicit
+    transient ones. `variant` is a table to run instead of the type's own, such as a mutant.
 
     Raises:
-        DefinitionError: the declaration is wrong; every problem is listed.
+        DefinitionError: the configuration is wrong; every problem is listed.
     """
 
     session_type: SessionType
@@ -141,7 +141,7 @@ class SessionConfig:
             raise DefinitionError(f"session config of {self.machine.name}", problems)
 
     def __getstate__(self) -> dict[str, object]:
-        """What was declared; what was looked up since (a driver) is looked up again where this is unpickled."""
+        """Return the fields. Cached properties (a driver) are computed again after unpickling."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
@@ -199,4 +199,4 @@ class SessionConfig:
         if self.session_type.renegotiation is Renegotiation.TWO_SIDED and not self.profile.names_sessions:
             yield f"profile {self.profile.name} has no generations: a two-sided session needs profile generation"
         elif self.session_type.persistent and self.role is Role.RESPONDER and not self.profile.names_sessions:
-            yield f"profile {self.profile.name} names no session again: its responders are transient (clause 2.4)"
+            yield f"profile {self.profile.name} has no session ids: its responders are transient (clause 2.4)"

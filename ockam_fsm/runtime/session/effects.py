@@ -1,7 +1,7 @@
-"""What the effects of the session tables do: each is the method of its name, in lower case.
+"""The effects of the session tables: each is the method of its name, in lower case.
 
-Rule 1: an effect decides nothing. Whether it happens is the table's business, what it is about is its cause's.
-Rule 2: an effect changes what the endpoint knows and emits commands. It touches neither the state nor a counter.
+Rule 1: an effect decides nothing. The table selects the effects of a step; the cause carries their data.
+Rule 2: an effect changes the data of the end and emits commands. It changes neither the state nor a counter.
 Source: `ockam_fsm/machines/vocabulary.py`, class Effect; spec/sessions.md sections 3, 4, 6 and 7.
 """
 
@@ -52,7 +52,7 @@ from ockam_fsm.runtime.session.signals import (
 
 
 class Inbound(NamedTuple):
-    """A message of the peer, and what it says."""
+    """A message of the peer, and the signal that it carries."""
 
     message: Message
     signal: Signal
@@ -67,7 +67,7 @@ class Response(NamedTuple):
 
 
 Cause: TypeAlias = Inbound | Response | Outgoing | str | None
-"""What brought an event. Text is what is known of a lower layer that was lost."""
+"""The cause of an event. Text is the detail of a lower layer that was lost."""
 
 REASONS = {
     Event.CLOSE: "closed by order",
@@ -86,10 +86,10 @@ REASONS = {
     Event.SUPERSEDED: "superseded",
     Event.ANSWER_CHANGED: "peer restarted",
 }
-"""Why a session failed or closed. A back-off that ends has no reason of its own: what it follows has one."""
+"""Reasons of failures and closings. The end of a back-off has none: the failure before it has."""
 
 _TIMERS = tuple(Timer)
-"""To go through an Enum itself takes Python a call for each member."""
+"""A tuple, because iterating over an Enum takes a Python call for each member."""
 
 EXHAUSTED = "attempts exhausted"
 NO_ROOM = "no room to hold it"
@@ -97,7 +97,7 @@ PEER_LOST_STATE = "the peer has lost its state"
 
 
 class Effects(Protected):
-    """The effects that change what one end knows."""
+    """One end with the effects of its tables."""
 
     __slots__ = ()
 
@@ -147,9 +147,9 @@ class Effects(Protected):
             link = link._replace(route=route, resumed=cause.signal.resumed, handshake=None)
             self._unregister(self.attempt.handshake)
             if self.has_state and not link.resumed:
-                self._abandon_what_needs_state()
+                self._abandon_resumed_only()
         else:
-            # Not before: what a hello says by itself must not outlive its attempt (clause 4.2).
+            # Not earlier: the number of an unconfirmed hello must not outlive its attempt (clause 4.2).
             self.seen = max(self.seen, ranked(*link.generation.rank))
             self.emit(Remember(self.seen[0]))
         self.attempt, self.current = None, link
@@ -181,7 +181,7 @@ class Effects(Protected):
         superseded = Superseded(self.terms.session_id, self.seen[0], hello.generation.address)
         self._send(message.return_route, (self.terms.outer,), superseded)
 
-    # Talking ----------------------------------------------------------------------------------------------------------
+    # Data and keepalives ----------------------------------------------------------------------------------------------
 
     def send_data(self, cause: Cause) -> None:
         assert isinstance(cause, Outgoing)
@@ -193,23 +193,23 @@ class Effects(Protected):
             self._transmit(outgoing)
 
     def send_keepalive(self, cause: Cause) -> None:
-        self._say(self._current(), Keepalive())
+        self._send_in(self._current(), Keepalive())
 
     def answer_keepalive(self, cause: Cause) -> None:
-        self._say(self._current(), KeepaliveAnswer())
+        self._send_in(self._current(), KeepaliveAnswer())
 
     def send_close(self, cause: Cause) -> None:
-        link, session_id, named = self._last_to_hear(), self.terms.session_id, self.closing(own=True)
+        link, session_id, named = self._receiving_link(), self.terms.session_id, self.closing(own=True)
         if link is not None:
-            self._say(link, Close.of(session_id, link.generation, self._reason()))
+            self._send_in(link, Close.of(session_id, link.generation, self._reason()))
         elif named is not None and self.initialization_route:
             close = Close(session_id, self.largest[0], named, self._reason())
             self._send(self.initialization_route, (self.terms.outer,), close)
 
     def send_going_away(self, cause: Cause) -> None:
-        link = self._last_to_hear()
+        link = self._receiving_link()
         if link is not None:
-            self._say(link, GoingAway(self._reason()))
+            self._send_in(link, GoingAway(self._reason()))
 
     def deliver(self, cause: Cause) -> None:
         if isinstance(cause, Response):
@@ -263,8 +263,8 @@ class Effects(Protected):
         for identifier in tuple(self.requests):
             self._abandon(identifier, self._reason(), self._detail(cause))
 
-    def _abandon_what_needs_state(self) -> None:
-        """Requests that mean something only to a peer that remembers. The row has emptied what is held anyway."""
+    def _abandon_resumed_only(self) -> None:
+        """Fail the held requests of which `resumed_only` is set. The row has reset the counter of held messages."""
         needing = [held for held in self.waiting if held[0].request is not None and self._needs_state(held[0].request)]
         self.waiting = [held for held in self.waiting if held not in needing] or ()
         for outgoing, _ in needing:
@@ -330,11 +330,11 @@ class Effects(Protected):
         self.emit(Notify(Closed(self.reason, self.detail)))
 
     def _reason(self) -> str:
-        """Why this event ends something; where it says nothing by itself, what was decided before it."""
+        """Return the reason of this event, or of the failure before it where the event has none."""
         return REASONS.get(self.event, self.reason) if self.event is not None else self.reason
 
     def _detail(self, cause: Cause) -> str:
-        """What is known besides of why this event ends something. What a peer said is made harmless."""
+        """Return the detail of the reason. Text of a peer is made neutral."""
         if self.event not in REASONS:
             return self.detail
         if isinstance(cause, str):
@@ -342,9 +342,9 @@ class Effects(Protected):
         if isinstance(cause, Inbound) and isinstance(cause.signal, Close | GoingAway | Error):
             return neutral(cause.signal.reason)
         if self.event is Event.NEGOTIATION_EXPIRED:
-            told = " ".join(map(str, self.initialization_route))
+            route = " ".join(map(str, self.initialization_route))
             starts = self.settings.role is Role.INITIATOR
-            missing = f"no answer from {told}" if starts else "the peer did not confirm the answer"
+            missing = f"no answer from {route}" if starts else "the peer did not confirm the answer"
             return f"{missing}; refused was: {self.refusal}" if self.refusal else missing
         return ""
 
@@ -358,16 +358,16 @@ class Effects(Protected):
             self.requests[outgoing.request].sent(reply)
             return_route = (reply,)
         if self.settings.profile.carries_routes:
-            said = Data(outgoing.payload, outgoing.onward_route, return_route)
-            self._say(current, said, outgoing.tracing_context)
+            data = Data(outgoing.payload, outgoing.onward_route, return_route)
+            self._send_in(current, data, outgoing.tracing_context)
             return
         back = return_route or (current.inner,)
         onward = (*current.route, *outgoing.onward_route)
         self._send(onward, back, Data(outgoing.payload), outgoing.tracing_context)
 
-    def _last_to_hear(self) -> Link | None:
-        """The generation in which the peer hears this end. One whose new attempt this end has answered has forgotten
-        the generation before it (clause 15.21)."""
+    def _receiving_link(self) -> Link | None:
+        """Return the link on which the peer receives. A peer whose new attempt this end has answered has forgotten
+        its previous generation (clause 15.21)."""
         answered = self.attempt is not None and bool(self.attempt.route)
         return self.attempt if answered else self.current
 
@@ -375,8 +375,8 @@ class Effects(Protected):
         assert self.current is not None
         return self.current
 
-    def _say(self, link: Link, signal: Signal, tracing_context: str | None = None) -> None:
-        """Say something to the peer in the generation of `link`."""
+    def _send_in(self, link: Link, signal: Signal, tracing_context: str | None = None) -> None:
+        """Send a signal to the peer in the generation of `link`."""
         self._send(link.route, (link.inner,), signal, tracing_context, link)
 
     def _send(
@@ -387,7 +387,7 @@ class Effects(Protected):
         tracing_context: str | None = None,
         link: Link | None = None,
     ) -> None:
-        """Send what `signal` says, if it can be said in the generation of `link` (None: in none)."""
+        """Send `signal`, if it can be written in the generation of `link` (None: in none)."""
         written = self.written(link, signal, return_route)
         if written is not None:
             payload, back = written

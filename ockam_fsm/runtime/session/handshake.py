@@ -1,19 +1,19 @@
-"""The profiles `ockam` and `generation`: how the signals of `signals.py` are written in the payload of a message.
+"""The profiles `ockam` and `generation`: encodings of the signals of `signals.py` in the payload of a message.
 
-`ockam` is what real Ockam nodes speak. The place that a message reaches says what it is, the payload says little:
+`ockam` is the protocol of real Ockam nodes. The address that a message reaches determines its signal:
 
     place               signal   payload
     NEGOTIATION_START   Hello    BARE string: value of the starter's worker address
     HANDSHAKE           Answer   BARE string: value of the answerer's worker address
     WORKER              Data     the payload itself, nothing around it
 
-Nothing else can be said in it: no generation, no session id, no `resumed` (each answer comes from a new responder),
-no close. These are dropped on the way out, since the peer assumes just that. A route of a Data's own, or the
-initialization route of a two-sided session, would be lost where someone counts on it, and is refused: in this profile
-routes travel in the Message, whose onward route is the messaging route followed by Data's.
+It has nothing else: no generation, no session id, no `resumed` (each answer comes from a new responder), no close.
+These are omitted when a signal is encoded, since the peer assumes their default. Routes of a Data, or the
+initialization route of a two-sided session, would be lost, and are refused: in this profile routes travel in the
+Message, whose onward route is the messaging route followed by Data's.
 
-`generation` is ours: one tag byte (a BARE union tag), then BARE fields. It carries everything and means the same at
-every place; whether a signal is welcome there is the session's business.
+`generation` is specific to this project: one tag byte (a BARE union tag), then BARE fields. It encodes every signal
+and means the same at every address; the session judges whether a signal is acceptable there.
 
     tag  signal            fields
     01   Hello             session_id, generation, initialization_route: route
@@ -33,11 +33,11 @@ every place; whether a signal is welcome there is the session's business.
     reason       at most `MAX_REASON_BYTES` in UTF-8
 
 Rule 1: decode(encode(x)) == x, and in both profiles encode(decode(b)) == b for every b that is accepted.
-Rule 2: decode ends in a signal or in `RemoteSessionError`; encode refuses with `LocalSessionError` and writes nothing
-        that the peer's decode would refuse.
+Rule 2: decode returns a signal or raises `RemoteSessionError`; encode raises `LocalSessionError` for whatever the
+        peer's decode would refuse.
 
 Source: semantics of generations, `spec/sessions.md` section 4; `ockam` from captured bytes, its wire clauses.
-Left out: a version field. A new signal gets a new tag, and an old node refuses the tag that it does not know.
+Left out: a version field. A new signal gets a new tag, and an old node refuses an unknown tag.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ FOREIGN_WORKER = "foreign-worker"
 
 
 class Place(Enum):
-    """Which kind of our addresses a message reached."""
+    """The kind of address that a message reached."""
 
     NEGOTIATION_START = "negotiation start"
     """The address of a spawner or of a static responder."""
@@ -91,48 +91,52 @@ class Profile(Protocol):
     def name(self) -> str: ...
     @property
     def keeps_alive(self) -> bool:
-        """Keepalives can be said in it."""
+        """Whether it has keepalives."""
         ...
 
     @property
     def names_sessions(self) -> bool:
-        """Session ids and generations are written, so that a responder is found again, and whoever reaches nothing is
-        told (clause 14.4)."""
+        """Whether it writes session ids and generations. Then hosts find a responder again, and undeliverable
+        messages are answered with an error (clause 14.4)."""
         ...
 
     @property
     def carries_routes(self) -> bool:
-        """The routes of data are in its payload. A session then forwards: replies go back through it."""
+        """Whether the routes of data are in its payload. A session then forwards: replies go back through it."""
         ...
 
     @property
     def answers_once(self) -> bool:
-        """An answer goes to a handshake address, which one answer uses up."""
+        """Whether an answer goes to a handshake address, which vanishes after one answer."""
         ...
 
     def protection(self, role: Role) -> Protection | None:
-        """What protects a new generation at an end of this role; None: nothing does."""
+        """Return the protection of a new generation at an end of this role, or None."""
         ...
 
     def speaks(self, signal: Signal) -> bool:
-        """This end says such signals; the others are left unsaid."""
+        """Whether this signal can be sent; others are omitted."""
         ...
 
     def encode(self, signal: Signal) -> bytes:
-        """The payload that says `signal`, where nothing protects it."""
+        """Return the payload of `signal`, without protection."""
         ...
 
     def decode(self, payload: bytes, place: Place, return_route: Route) -> Signal:
-        """What a payload says, where nothing protects it."""
+        """Return the signal of a payload without protection."""
         ...
 
 
 def worker_route(return_route: Route, worker: Address) -> Route:
-    """The way to the worker that a handshake message names: its return route with the last address replaced."""
+    """Return the route to the worker that a handshake message names, its return route with the last address replaced.
+
+    Raises:
+        RemoteSessionError: there is no return route, or the worker is not local to its node.
+    """
     if not return_route:
         raise RemoteSessionError(NO_RETURN_ROUTE, "a handshake message that cannot be answered")
     if worker.type != LOCAL:
-        # Else a peer could make this node open a connection to wherever it likes.
+        # Else a peer could make this node open connections to addresses of its choice.
         raise RemoteSessionError(FOREIGN_WORKER, f"a session worker is local to its node, {worker} is not")
     return (*return_route[:-1], worker)
 
@@ -172,7 +176,7 @@ class OckamProfile:
         reader = bare.Reader(payload)
         worker = local(reader.string(MAX_ADDRESS_BYTES))
         reader.end()
-        worker_route(return_route, worker)  # refused here, before a session hears of it
+        worker_route(return_route, worker)  # refused here, before it reaches a session
         if place is Place.HANDSHAKE:
             return Answer(session_id=b"", generation=None, worker=worker, resumed=False)
         return Hello(session_id=b"", generation=Generation(1, Role.INITIATOR, worker))
@@ -212,7 +216,7 @@ class GenerationProfile:
         reader = bare.Reader(payload)
         tag = reader.u8()
         if tag not in _READ:
-            raise bare.malformed(f"{tag:#04x} is no signal")
+            raise bare.malformed(f"{tag:#04x} is not the tag of a signal")
         signal = _READ[tag](reader)
         reader.end()
         return signal
@@ -224,7 +228,7 @@ def _session_id(session_id: bytes) -> bytes:
 
 def _generation(generation: Generation | None) -> bytes:
     if generation is None:
-        raise LocalSessionError("an answer in profile generation names the generation that it answers")
+        raise LocalSessionError("an answer in profile generation needs the generation that it answers")
     return bare.uint(generation.number) + bare.uint(generation.starter) + _address(generation.address)
 
 

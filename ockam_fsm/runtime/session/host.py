@@ -1,9 +1,9 @@
-"""The worker at a spawner's or a static responder's address: it finds or makes the responder that a hello is for.
+"""The worker at the address of a spawner or a static responder: it finds or makes the responder of a hello.
 
 Rule 1: the spawner table decides; `responders` is its counter, the declared capacity its limit.
-Rule 2: all responders of a host live in it. One that closes is dropped with everything it knew, and the next hello for
-        its session finds a fresh one.
-Rule 3: what comes out is owned: each command says which responder asked for it.
+Rule 2: a host contains its responders. One that closes is dropped with its data, and the next hello for its session
+        creates a fresh one.
+Rule 3: each command comes with the key of the responder that emitted it.
 Source: spec/sessions.md clauses 2.3 and 4.9.
 """
 
@@ -25,24 +25,24 @@ from ockam_fsm.runtime.session.session import UNKNOWN_ADDRESS, Session, Snapshot
 from ockam_fsm.runtime.session.signals import Close, Error, Hello
 
 Key: TypeAlias = Hashable
-"""Names a responder within its host: the session id, or in profile `ockam` the ordinal of its making."""
+"""Identifies a responder within its host: the session id, or in profile `ockam` an ordinal number."""
 
 Owned: TypeAlias = tuple[Key, Command]
 
 FULL = "the host has no room for another responder"
 
 _SHORT = 127
-"""Bytes that a string may have while its length takes one byte."""
+"""The greatest length of a string, in bytes, that is encoded in one byte."""
 
 _DRIVER = driver_for(SPAWNER)
 
 
 def error_for(hello: Message, reason: str) -> Message:
-    """What tells the starter that its hello makes no responder (profile `generation`). Not larger than the hello, or a
-    stranger could have more sent to a third party than he sends himself."""
+    """Return the error that rejects a hello (profile `generation`). It is not larger than the hello: with a forged
+    return route a larger one would amplify traffic to a third party."""
     room = len(hello.payload) - len(GENERATION.encode(Error("")))
-    said = reason.encode()[: max(0, min(room, _SHORT))].decode(errors="ignore")
-    return Message(hello.return_route, hello.onward_route[:1], GENERATION.encode(Error(said)))
+    shortened = reason.encode()[: max(0, min(room, _SHORT))].decode(errors="ignore")
+    return Message(hello.return_route, hello.onward_route[:1], GENERATION.encode(Error(shortened)))
 
 
 class HostSnapshot(NamedTuple):
@@ -62,7 +62,7 @@ class Host:
         capacity: int = 1000,
         admit: Callable[[Hello], str] = lambda hello: "",
     ) -> None:
-        """`admit` says why a hello is refused before anything is made for it; empty if it is not."""
+        """`admit` returns the reason why a hello is refused before a responder is made; empty if it is admitted."""
         self.address = address
         self.profile = profile
         self.make = make
@@ -77,7 +77,7 @@ class Host:
         self.key: Key = None
 
     def receive(self, message: Message) -> list[Owned]:
-        """A message reached the host's address, or one of its responders'. It never raises."""
+        """Handle a message to the host's address or to one of its responders. It never raises."""
         address = message.onward_route[0] if message.onward_route else None
         if address == self.address:
             self._receive_at_contact(message)
@@ -88,7 +88,7 @@ class Host:
         return self._take()
 
     def fire(self, key: Key, timer: AnyTimer) -> list[Owned]:
-        """A timer of one responder is due; if that responder is gone, it is no event."""
+        """Fire a timer of one responder; it is ignored if that responder is gone."""
         if key in self.sessions:
             self._collect(key, self.sessions[key].fire(timer))
         return self._take()
@@ -104,7 +104,7 @@ class Host:
         return self._take()
 
     def stop(self) -> list[Owned]:
-        """Stop every responder and accept no more. To persistent peers that is a failure (clause 3.8)."""
+        """Stop every responder and accept no more. For persistent peers that is a failure (clause 3.8)."""
         _DRIVER.fire(self, SpawnerEvent.STOP)
         return self._take()
 
@@ -155,7 +155,7 @@ class Host:
             self.owned.append((None, DeadLetter(decision.because, message)))
 
     def _key(self, message: Message) -> tuple[Key, SpawnerEvent]:
-        """Whose hello or close this is. A hello that no responder could ever answer makes none."""
+        """Return the key and the event of a hello or a close. A hello that no responder could answer is refused."""
         signal = self.profile.decode(message.payload, Place.NEGOTIATION_START, message.return_route)
         if isinstance(signal, Close) and signal.session_id in self.sessions:
             return signal.session_id, SpawnerEvent.CLOSE_FOR_KNOWN
@@ -180,7 +180,7 @@ class Host:
                 self.owners.pop(command.address, None)
             self.owned.append((key, command))
         session = self.sessions.get(key)
-        # A responder that is idle after its hello was never asked for: the hello was not acceptable.
+        # A responder that is still idle after its hello has refused it.
         if session is not None and session.state in (State.CLOSED, State.IDLE):
             self.key = key
             _DRIVER.fire(self, SpawnerEvent.RESPONDER_CLOSED)

@@ -1,8 +1,8 @@
-"""What one end of a session knows between two inputs.
+"""The data of one end of a session between two inputs.
 
-Rule 1: what is empty in an idle session is no object of its own, and what is alike in most sessions is shared. A live
-        session costs less than 1 kB so (`benchmarks/memory.py`). What is shared cannot be changed.
-Left out: what changes it, which are the effects (`effects.py`) and the judging of messages (`session.py`).
+Rule 1: empty fields of an idle session share one immutable object, and so do values that are equal in most sessions.
+        So a live session takes less than 1 kB (`benchmarks/memory.py`).
+Left out: the changes of these data, in `effects.py`, and the classification of messages, in `session.py`.
 Source: spec/sessions.md sections 3, 4, 6 and 7.
 """
 
@@ -25,9 +25,9 @@ from ockam_fsm.runtime.session.request import Outgoing, Request, RequestRecord
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What one session was started with.
+    """The fixed parameters of one session.
 
-    `outer` is the address that the application talks to; it never changes. `contact` is where hellos for this end
+    `outer` is the address that the application sends to. `contact` is the address at which hellos for this end
     arrive: the host's address at a responder, an address of its own at an initiator that answers hellos, else None.
     `own_route` is the initialization route that a two-sided starter gives its peer (empty: the peer has one already).
     """
@@ -39,21 +39,21 @@ class Terms:
 
 
 Waiting: TypeAlias = list[tuple[Outgoing, bool]] | tuple[()]
-"""What is held, in order, each with whether it is reissued."""
+"""The held messages in order, each with whether it is reissued."""
 
 NO_REQUESTS: Mapping[Hashable, Request] = MappingProxyType({})
 
 
 @lru_cache(maxsize=1024)
 def ranked(number: int, role: Role) -> tuple[int, Role]:
-    """The largest generation that an end has seen. Most ends are in their first few, so they share it; the numbers are
-    the peers', so not all of them are kept."""
+    """Return the pair of a generation's number and role. Most ends have small numbers, so they share these pairs;
+    numbers come from peers, so the cache is bounded."""
     return number, role
 
 
 @cache
 def with_timer(armed: frozenset[Timer], timer: Timer) -> frozenset[Timer]:
-    """A set of its own for every session would be a tenth of an idle one's memory."""
+    """Return a shared set: one for each session would take a tenth of an idle session's memory."""
     return armed | {timer}
 
 
@@ -63,7 +63,7 @@ def without_timer(armed: frozenset[Timer], timer: Timer) -> frozenset[Timer]:
 
 
 class Knowledge:
-    """What one end of a session knows. The tables drive it: `state`, `limits` and the counters are theirs."""
+    """The data of one end of a session. The tables read and write `state`, `limits` and the counters."""
 
     __slots__ = (
         "armed",
@@ -107,7 +107,7 @@ class Knowledge:
         remembered: int = 0,
         has_state: bool = False,
     ) -> None:
-        """`remembered`: the number that durable state holds; `has_state`: it holds the session's state as well."""
+        """`remembered`: the number in durable state; `has_state`: durable state has the session's state as well."""
         self.settings = settings
         self.limits: Mapping[str, int | None] = settings.limits
         self.terms = terms
@@ -125,7 +125,7 @@ class Knowledge:
         self.has_state = has_state
         self.confirmed = int(has_state)
         self.established_in: Address | None = None
-        """The starter's inner address in the generation that was adopted last. Only its two ends know it."""
+        """The starter's inner address in the generation that was adopted last. It is secret to its two ends."""
         self.reason = self.detail = self.refusal = ""
         self.back_off_step = 0
         self.armed: frozenset[Timer] = frozenset()
@@ -140,13 +140,13 @@ class Knowledge:
 
     @property
     def largest(self) -> tuple[int, int]:
-        """The largest generation, with that of an attempt that is not confirmed yet."""
+        """The largest generation seen, including that of an unconfirmed attempt."""
         return self.seen if self.attempt is None else max(self.seen, self.attempt.generation.rank)
 
     def closing(self, *, own: bool) -> Address | None:
-        """The starter's address in the generation that a close without a messaging route names: the last established
-        one, and before there was any that of the attempt. `own`: this end closes; else its peer does, and an attempt
-        alone does not speak for a state that was kept from an earlier incarnation."""
+        """Return the starter's address that a close without a messaging route carries: that of the last established
+        generation, or before the first one that of the attempt. `own`: this end closes; else its peer does, and an
+        attempt alone cannot close a state that was kept from an earlier incarnation."""
         attempt, kept = self.attempt, self.has_state and not own
         if self.established_in is not None or attempt is None or kept or self.is_own(attempt) is not own:
             return self.established_in
@@ -154,12 +154,12 @@ class Knowledge:
 
     @property
     def way(self) -> Route:
-        """Where messages of this end go: the messaging route, or as long as it has none, the initialization route."""
+        """The route of this end's messages: the messaging route, or while there is none, the initialization route."""
         link = self.current or self.attempt
         return (link and link.route) or self.initialization_route
 
     def link_of(self, address: Address) -> Link | None:
-        """The generation that an address of this end belongs to."""
+        """Return the link of the generation that an address of this end belongs to."""
         for link in (self.attempt, self.current):
             if link is not None and (address == link.handshake or link.takes(address)):
                 return link

@@ -1,4 +1,4 @@
-"""What an endpoint knows of one generation: its own addresses in it, and the way to the peer.
+"""One generation at one end: the end's own addresses in it, and the route to the peer.
 
 Rule 1: an inner address is fresh in every generation and belongs to it alone (spec/sessions.md clause 4.5).
 Rule 2: a link is a value. Learning the messaging route makes a new one.
@@ -14,14 +14,14 @@ from ockam_fsm.runtime.session.signals import Generation
 
 
 class Purpose(Enum):
-    """What a fresh address is for."""
+    """The purpose of a fresh address."""
 
     WORKER = "worker"
     HANDSHAKE = "handshake"
 
 
 class Entropy(Protocol):
-    """Where what must not be guessed comes from. An edge draws it at random, a world derives it."""
+    """The source of unguessable values. An edge draws them at random, a world derives them."""
 
     def address(self, number: int, starter: int, purpose: Purpose) -> Address:
         """A local address that was never used before, with 128 random bits where an edge draws it."""
@@ -33,10 +33,10 @@ class Entropy(Protocol):
 
 
 class Link(NamedTuple):
-    """One generation as one endpoint knows it.
+    """One generation at one end.
 
     `handshake` is the one-shot address of profile `ockam`, while the answer is awaited. `route` is the messaging
-    route, empty until it is learned. `resumed` is what the answer says. `requests_sent` numbers the reply addresses.
+    route, empty until it is learned. `resumed` is the flag of the answer. `requests_sent` numbers the reply addresses.
     """
 
     generation: Generation
@@ -51,16 +51,16 @@ class Link(NamedTuple):
         return self.inner.value + b"."
 
     def takes(self, address: Address) -> bool:
-        """Whether an address is the inner one of this generation, or a reply address made from it."""
+        """Whether an address is the inner address of this generation, or a reply address made from it."""
         return address == self.inner or address.value.startswith(self.reply_prefix)
 
     def next_reply(self) -> tuple[Address, Link]:
-        """A reply address for one request of this generation, and the link that has used it."""
+        """Return a reply address for one request of this generation, and the link after it."""
         number = self.requests_sent + 1
         reply = Address(self.inner.type, self.reply_prefix + str(number).encode())
         return reply, self._replace(requests_sent=number)
 
 
 def inner_of_reply(address: Address) -> Address:
-    """The inner address that a reply address was made from."""
+    """Return the inner address from which a reply address was made."""
     return Address(address.type, address.value.rpartition(b".")[0])

@@ -1,7 +1,8 @@
-"""What one end does with the protections of its generations (`protection.py`): it writes, reads and follows with them.
+"""One end with the protections of its generations (`protection.py`): writing, reading, and following the peer's route.
 
-Rule 1: each generation has a protection of its own, or none. What is written and read moves that one only.
-Rule 2: what was read in an established generation is the peer's, whichever way it came; the way back follows it.
+Rule 1: each generation has a protection of its own, or none. Writing and reading change that one only.
+Rule 2: a message that is read in an established generation is authentic, whichever route it took; the route to the
+        peer follows its return route.
 Source: spec/sessions.md clauses 18.1 and 18.4.
 """
 
@@ -18,23 +19,23 @@ from ockam_fsm.runtime.session.signals import Signal
 
 
 class Protected(Knowledge):
-    """One end that protects what it says, where its profile does."""
+    """One end that protects its messages, where its profile does."""
 
     __slots__ = ()
 
     @property
     def peer(self) -> str | None:
-        """Who the peer of the established generation is; None where nothing proves that."""
+        """The authenticated identifier of the peer in the established generation, or None."""
         return None if self.current_protection is None else self.current_protection.peer
 
     def authenticates(self, link: Link) -> bool:
-        """What arrives in this generation proves itself, whichever way it came."""
+        """Whether messages of this generation are authenticated, whichever route they took."""
         return link is self.current and self.current_protection is not None
 
     def written(self, link: Link | None, signal: Signal, back: Route) -> tuple[bytes, Route] | None:
-        """The payload that says `signal`, and the return route that it is sent with; None: it cannot be said.
+        """Return the payload of `signal` and its return route; None: it cannot be sent.
 
-        `link`: the generation in which it is said; None: in none. `back`: the return route if nothing hides it.
+        `link`: the generation in which it is sent; None: in none. `back`: the return route unless it is hidden.
         """
         profile, protection = self.settings.profile, None if link is None else self.protection(link)
         if not (protection or profile).speaks(signal):
@@ -46,11 +47,11 @@ class Protected(Knowledge):
         return payload, () if protection.complete else back
 
     def read(self, message: Message, place: Place, link: Link | None) -> Signal:
-        """What a message says.
+        """Return the signal of a message.
 
         Raises:
-            RemoteSessionError: it cannot be read, or where it has to be it is not authentic. Nothing has changed but
-                `refusal`, which the failure of a negotiation tells.
+            RemoteSessionError: it cannot be read, or it is not authentic where it has to be. Nothing has changed but
+                `refusal`, which becomes the detail of a failed negotiation.
         """
         protection = None if link is None else self.protection(link)
         if link is None or protection is None:
@@ -67,8 +68,8 @@ class Protected(Knowledge):
         return signal
 
     def protection(self, link: Link) -> Protection | None:
-        """What protects the messages of a generation. Then its addresses on the outside say nothing but where it is:
-        whoever is on the way could change them."""
+        """Return the protection of a generation, or None. With one, the outer addresses of a message are only hints:
+        any node on the way could change them."""
         return self.attempt_protection if link is self.attempt else self.current_protection
 
     def _protect(self, link: Link, after: Protection) -> None:

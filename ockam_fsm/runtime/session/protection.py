@@ -1,7 +1,7 @@
-"""How the messages of one generation are protected, for profiles that have a handshake of three messages.
+"""The protection of the messages of one generation, for profiles with a handshake of three messages.
 
     message   signal that is written      read as
-    first     Hello                       Hello (the profile decodes it: nothing is known before)
+    first     Hello                       Hello (decoded by the profile: there are no keys yet)
     second    Answer                      Answer
     third     Keepalive, the first one    Confirmation
     then      Data, Close, ...            the same
@@ -9,10 +9,10 @@
 Theory: a handshake begins with the hello and ends with the message that confirms the answer (spec/sessions.md clause
 4.4), which in other profiles is the starter's first keepalive. So a third message needs no rows of its own.
 
-Rule 1: a protection is a value. Writing and reading give the one that follows, so that a message that is refused
-        changes nothing, and a snapshot of a session is exact.
-Rule 2: whatever a peer sends ends in a signal or in `RemoteSessionError`.
-Left out: cryptography (`ockam_fsm/secure`); the explorer has symbols in its place.
+Rule 1: a protection is a value. Writing and reading return the next one, so a refused message changes nothing, and a
+        snapshot of a session is exact.
+Rule 2: reading returns a signal or raises `RemoteSessionError`.
+Left out: cryptography (`ockam_fsm/secure`); the explorer uses symbols instead.
 Source: spec/sessions.md clauses 15.13 and 18.1.
 """
 
@@ -25,11 +25,11 @@ from ockam_fsm.runtime.session.signals import Signal
 
 
 class Reading(NamedTuple):
-    """What an authentic message says."""
+    """The result of reading an authentic message."""
 
     signal: Signal
     newest: bool
-    """No later message was read before: the way back may follow this one."""
+    """No later message was read before: the route to the peer may follow this one."""
     after: Protection
 
 
@@ -38,28 +38,28 @@ class Protection(Protocol):
 
     @property
     def peer(self) -> str | None:
-        """Who the peer is, once it has proved that; None before."""
+        """The identifier of the peer once it is authenticated; None before."""
         ...
 
     @property
     def complete(self) -> bool:
-        """The handshake is over. From now on a message says its return route inside only."""
+        """Whether the handshake is over. From then on the return route of a message is inside it only."""
         ...
 
     @property
     def exhausted(self) -> bool:
-        """It protects no more messages of the application: the generation has to end."""
+        """Whether its keys are used up: the generation has to end."""
         ...
 
     def speaks(self, signal: Signal) -> bool:
-        """True if `signal` can be sent now. Others are left unsaid."""
+        """Whether `signal` can be sent now; others are omitted."""
         ...
 
     def write(self, signal: Signal) -> tuple[bytes, Protection]:
-        """The payload that says `signal`, and the protection after it.
+        """Return the payload of `signal`, and the protection after it.
 
         Raises:
-            LocalSessionError: it cannot be said now, or its routes are too long.
+            LocalSessionError: it cannot be sent now, or its routes are too long.
         """
         ...
 
@@ -67,6 +67,6 @@ class Protection(Protocol):
         """Check a payload of the peer.
 
         Raises:
-            RemoteSessionError: it is not authentic, not expected now, or the peer is not trusted.
+            RemoteSessionError: the payload is not authentic or not expected now, or the peer is not trusted.
         """
         ...

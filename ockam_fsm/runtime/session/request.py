@@ -2,8 +2,8 @@
 
 Rule 1: exactly one outcome is reported, once, unless the caller takes the request back; then the request is gone, and a
         later response is a dead letter.
-Rule 2: the reply address names the request and the generation that it was sent in: it is the generation's inner
-        address and a number. So it is as hard to guess as that address, and it dies with the generation (S9).
+Rule 2: the reply address identifies the request and the generation in which it was sent: the generation's inner
+        address and a number. So it is as hard to guess as that address, and it ends with the generation (S9).
 Source: the discussion, "Synchronous requests"; spec/sessions.md section 6; Return Address and Correlation Identifier of
 Enterprise Integration Patterns.
 """
@@ -35,10 +35,10 @@ _DRIVER = driver_for(REQUEST)
 
 @value
 class Outgoing:
-    """A message of the application, accepted by the session. `request` names the request that it is, if it is one.
+    """A message of the application. `request` is its identifier if it is a request.
 
     `onward_route` leads on from the peer's session worker (empty: the message is for the peer's application).
-    `tracing_context` goes with it, through holding and reissuing too.
+    `tracing_context` stays with it while it is held and when it is reissued.
     """
 
     payload: bytes
@@ -51,7 +51,7 @@ class Outgoing:
 def check_outgoing(outgoing: Outgoing, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -> None:
     """Raises LocalSessionError unless a message of the application can be encoded in every state of a session."""
     check_route("onward_route", outgoing.onward_route)
-    check_route("return_route", outgoing.return_route, MAX_ROUTE_LENGTH)  # a peer's message may be passed on
+    check_route("return_route", outgoing.return_route, MAX_ROUTE_LENGTH)  # a peer's message may be forwarded
     check_payload(outgoing.payload, max_payload_bytes)
     check_tracing_context(outgoing.tracing_context)
 
@@ -68,8 +68,8 @@ class RequestRecord(NamedTuple):
 
 
 class Request:
-    """A model of the request table. `emit` takes the commands that its effects ask for; `sending_seconds`: until the
-    response to one sending is overdue."""
+    """One request, driven by the request table. `emit` takes the commands of its effects; `sending_seconds` is the time
+    after each transmission in which the response is expected."""
 
     __slots__ = ("detail", "emit", "identifier", "outgoing", "reissue", "reply", "resumed_only", "sending_seconds",
                  "state")  # fmt: skip
@@ -80,7 +80,7 @@ class Request:
         self.emit = emit
         self.sending_seconds = sending_seconds
         self.detail = ""
-        """What is known of its failure besides the reason."""
+        """The detail of its failure."""
 
     @property
     def pending(self) -> bool:

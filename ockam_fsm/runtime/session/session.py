@@ -1,15 +1,15 @@
-"""One session worker, without I/O: it classifies what comes in, drives the table, and returns commands.
+"""One session worker, without I/O: it classifies inputs, drives the table, and returns commands.
 
-Rule 1: classify before the table. `_judge*` judges payloads, addresses and generations; the table sees an event.
-Rule 2: no clock, no chance, no socket. Fresh addresses and jitter come from `Entropy`, durations from the settings.
-Rule 3: a refused order changes nothing; a message of a peer is never an exception, only a dead letter with a reason.
+Rule 1: classify before the table. `_judge*` classifies payloads, addresses and generations; the table gets an event.
+Rule 2: no clock, no randomness, no socket. Fresh addresses and jitter come from `Entropy`, durations from the settings.
+Rule 3: a refused order changes nothing; a bad message of a peer becomes a dead letter with a reason, not an exception.
 Rule 4: `snapshot` is exact and hashable, `restore` undoes everything since. The explorer runs this very class.
 
-How a generation lives here: `attempt` is the negotiation under way, this end's own or the peer's that it answered;
-`current` is the generation that data travels in. While an answered attempt waits to be confirmed, `current` is the
-previous generation and stays usable.
+Generations: `attempt` is the negotiation under way, started by this end or answered by it; `current` is the generation
+in which data travels. While an answered attempt waits to be confirmed, `current` is the previous generation and stays
+usable.
 
-Left out: which worker of the node a message is for (`node.py`), and bytes (`handshake.py`, `frames.py`).
+Left out: the choice of the worker for a message (`node.py`), and bytes (`handshake.py`, `frames.py`).
 Source: the discussion; spec/sessions.md sections 3, 4, 6 and 7.
 """
 
@@ -46,7 +46,7 @@ from ockam_fsm.runtime.session.signals import (
 )
 
 MAX_NUMBER_JUMP = 2**20
-"""Numbers come from peers: one that jumps further than this is refused (clause 4.2)."""
+"""Numbers come from peers: a larger jump is refused (clause 4.2)."""
 
 UNKNOWN_ADDRESS = "unknown address"
 LATE_RESPONSE = "late or unknown response"
@@ -60,18 +60,18 @@ EXPIRED = {
     Timer.RETENTION: Event.RETENTION_EXPIRED,
 }
 
-SAID = {
+SIGNAL_EVENTS = {
     Keepalive: Event.KEEPALIVE_RECEIVED,
     KeepaliveAnswer: Event.KEEPALIVE_ANSWERED,
     Close: Event.CLOSE_RECEIVED,
     GoingAway: Event.GOING_AWAY_RECEIVED,
     Error: Event.ERROR_RECEIVED,
 }
-"""What else a peer says at an inner address."""
+"""The events of signals at an inner address, other than data and confirmations."""
 
 
 class Snapshot(NamedTuple):
-    """Everything that a session is, as a hashable value."""
+    """The complete state of a session, as a hashable value."""
 
     state: State
     attempts: int
@@ -123,14 +123,14 @@ class Session(Effects):
     ) -> list[Command]:
         """Accept a synchronous request; its one outcome is a notice that carries `identifier`.
 
-        The session fails when the response to one sending is overdue (`Durations.request_seconds`). How long the caller
-        waits in all is the caller's affair: who has waited for long enough takes it back (`withdraw_request`).
+        The session fails when the response to one transmission is overdue (`Durations.request_seconds`). There is no
+        limit for all transmissions together: the caller may take the request back at any time (`withdraw_request`).
 
         `reissue`: after a renegotiation send it again under the same identifier, instead of failing it. A transient
-        session has no next generation to send it in, so there a request fails or expires all the same.
+        session has no next generation, so there a request fails or expires all the same.
 
-        `resumed_only`: it makes sense to a peer only that knows what this session said before. Where the peer answers a
-        renegotiation without that state, the request fails (`PEER_LOST_STATE`) and is not sent (clause 6.8).
+        `resumed_only`: the request is valid only for a peer that still has the state of this session. Where the peer
+        answers a renegotiation without that state, the request fails (`PEER_LOST_STATE`) and is not sent (clause 6.8).
 
         Raises:
             LocalSessionError: the identifier is None or in use, or too many requests are open; and as `send`.
@@ -152,13 +152,13 @@ class Session(Effects):
             raise
 
     def withdraw(self, outgoing: Outgoing) -> list[Command]:
-        """Take back a message that waits for the session: it becomes a dead letter. Nothing happens if it has left."""
+        """Take back a held message: it becomes a dead letter. Nothing happens if it is sent already."""
         held = next((held for held, _ in self.waiting if held is outgoing or held == outgoing), None)
         return [] if held is None else self._ordered(Event.WITHDRAW, held)
 
     def withdraw_request(self, identifier: Hashable) -> list[Command]:
-        """Take a request back, whether it waits or has left. It has no outcome, and a late response is a dead letter.
-        Nothing happens if it is over.
+        """Take a request back, whether it is held or sent. It has no outcome, and a late response is a dead letter.
+        Nothing happens if it has had its outcome.
 
         Raises:
             LocalSessionError: the identifier cannot be hashed.
@@ -179,19 +179,19 @@ class Session(Effects):
         return self._ordered(Event.RENEGOTIATE)
 
     def close(self) -> list[Command]:
-        """Close the session, from any state, and tell the peer that it is over. Nothing happens if it is closed."""
+        """Close the session, from any state, and send the peer a close. Nothing happens if it is closed."""
         return self._ordered(Event.CLOSE)
 
     def stop(self) -> list[Command]:
-        """End with the node or the host that stops. To a persistent peer that is a failure: it asks again."""
+        """End with the node or the host that stops. For a persistent peer that is a failure: it negotiates again."""
         return self._ordered(Event.STOP)
 
     def lower_layer_lost(self, detail: str = "") -> list[Command]:
-        """The session below has ended: the messaging route leads nowhere any more. `detail`: why, for people."""
+        """Report that the session below has ended: the messaging route is not usable. `detail`: why, for people."""
         return self._ordered(Event.LOWER_LAYER_LOST, detail)
 
     def fire(self, timer: AnyTimer) -> list[Command]:
-        """A timer is due. One that was cancelled, or set anew, in the meantime is no event: edges may be late."""
+        """Fire a timer that is due. One that was cancelled in the meantime is ignored: edges may be late."""
         if isinstance(timer, RequestTimer):
             self._request_expired(timer.request)
         elif timer in self.armed:
@@ -200,7 +200,7 @@ class Session(Effects):
         return self._take()
 
     def receive(self, message: Message) -> list[Command]:
-        """A message of a peer reached one of this session's addresses. It never raises."""
+        """Handle a message of a peer to one of this session's addresses. It never raises."""
         try:
             self._judge(message)
         except RemoteSessionError as error:
@@ -265,13 +265,13 @@ class Session(Effects):
         return commands or []
 
     def _given(self, outgoing: Outgoing) -> list[Command]:
-        """A message of the application. A generation whose keys are used up protects no more of them: it has failed."""
+        """Handle a message of the application. A generation whose keys are used up has failed."""
         if self.current_protection is None or not self.current_protection.exhausted:
             return self._ordered(Event.SEND, outgoing)
         self._fire(Event.LOWER_LAYER_LOST, KEYS_USED_UP)
         try:
             return self._ordered(Event.SEND, outgoing)
-        except EventRefused:  # too late to refuse: what follows from the failure must reach the owner
+        except EventRefused:  # too late to refuse: the owner must receive the commands of the failure
             self.emit(DeadLetter(self.reason, outgoing))
             if outgoing.request in self.requests:
                 self._abandon(outgoing.request, self.reason, KEYS_USED_UP)
@@ -282,7 +282,7 @@ class Session(Effects):
         return self._take()
 
     def _fire(self, event: Event, cause: Cause = None) -> None:
-        """Drive the table, and after it whatever its effects found out (requests to be reissued)."""
+        """Drive the table, then reissue the requests that its effects have queued."""
         self.event = event
         decision = self.settings.driver.fire(self, event, cause)
         if isinstance(decision, Ignore) and isinstance(cause, Inbound | Response):
@@ -300,7 +300,7 @@ class Session(Effects):
             self._end_request(identifier).fire(RequestEvent.REQUEST_EXPIRED)
         self._fire(Event.REQUEST_EXPIRED)
 
-    # What a message is ------------------------------------------------------------------------------------------------
+    # Classification of messages ---------------------------------------------------------------------------------------
 
     def _judge(self, message: Message) -> None:
         place, link = self._place(message)
@@ -342,7 +342,7 @@ class Session(Effects):
             raise RemoteSessionError("misplaced", "a hello for another session or at an inner address")
         asks = self.settings.session_type.renegotiated_by(self.settings.role)
         if asks and not (self.initialization_route or hello.initialization_route):
-            raise RemoteSessionError("no way back", "a two-sided session whose responder could never ask")
+            raise RemoteSessionError("no way back", "a two-sided responder needs an initialization route")
         self._fire(self._judge_generation(inbound, hello), inbound)
 
     def _judge_generation(self, inbound: Inbound, hello: Hello) -> Event:
@@ -350,7 +350,7 @@ class Session(Effects):
         worker_route(inbound.message.return_route, generation.address)
         if generation.starter is self.settings.role:
             raise RemoteSessionError("reflection", "a hello that carries this end's own role")
-        if generation.number - self.seen[0] > MAX_NUMBER_JUMP:  # not from an attempt: who jumped once, could go on
+        if generation.number - self.seen[0] > MAX_NUMBER_JUMP:  # not from an attempt, or jumps would add up
             raise RemoteSessionError("number jumps too far", str(generation.number))
         if any(link is not None and link.generation == generation for link in (self.attempt, self.current)):
             return Event.HELLO_REPEATED
@@ -358,10 +358,10 @@ class Session(Effects):
 
     def _judge_and_prove(self, inbound: Inbound, answer: Answer) -> None:
         if Event.ANSWER_CURRENT not in self.settings.events:
-            raise RemoteSessionError("this end asks nobody")
+            raise RemoteSessionError("unexpected answer", "this end never starts negotiations")
         event = self._judge_answer(inbound, answer)
         self._fire(event, inbound)
-        # Where nobody answers keepalives an answer is for one attempt only, and all that this end may ever hear.
+        # Without keepalives an answer is for one attempt only, and may be the only message of the peer.
         if event is Event.ANSWER_CURRENT and not self.settings.profile.keeps_alive:
             self._fire(Event.KEEPALIVE_ANSWERED)
 
@@ -386,8 +386,8 @@ class Session(Effects):
         return Event.SUPERSEDED
 
     def _judge_close(self, close: Close) -> Event:
-        """Somebody closes this session along its initialization route. Only an end that was in it may close it so, and
-        only while nothing newer is under way: a late close must not end a session that was opened again."""
+        """Classify a close along the initialization route. It must come from an end of this session, and no newer
+        generation may be under way: a late close must not end a session that was opened again."""
         if Event.CLOSE_AT_CONTACT not in self.settings.events:
             raise RemoteSessionError("misplaced", "a close at the contact address of an end that answers no hello")
         if close.address != self.closing(own=False):
@@ -411,18 +411,18 @@ class Session(Effects):
             case KeepaliveAnswer() if Event.KEEPALIVE_ANSWERED not in self.settings.events:
                 raise RemoteSessionError("this end sends no keepalives")
             case Confirmation():
-                pass  # it has confirmed the answer, and says no more
+                pass  # it has confirmed the answer already
             case signal:
-                self._fire(SAID[type(signal)], inbound)
+                self._fire(SIGNAL_EVENTS[type(signal)], inbound)
 
     def _judge_end_of_attempt(self, inbound: Inbound) -> None:
-        """Until the answer is here, the peer can only say that there will be none."""
+        """Before the answer, the peer can send only that there will be none."""
         if not isinstance(inbound.signal, Close | GoingAway | Error):
             raise RemoteSessionError("before the answer", type(inbound.signal).__name__)
-        self._fire(SAID[type(inbound.signal)], inbound)
+        self._fire(SIGNAL_EVENTS[type(inbound.signal)], inbound)
 
     def _judge_data(self, inbound: Inbound, link: Link) -> Inbound | Response:
-        """Data of the peer's application, or the response to one of this end's requests."""
+        """Return data of the peer's application, or the response to one of this end's requests."""
         data = inbound.signal
         assert isinstance(data, Data)
         prefix = link.reply_prefix

@@ -1,7 +1,7 @@
-"""What two session workers say to each other, as values. How each profile writes them in bytes: `handshake.py`.
+"""The signals between two session workers, as values. `handshake.py` encodes them in each profile.
 
-Rule 1: a signal is immutable and hashable; it is what the explorer interns and what a trace prints.
-Rule 2: nothing here knows a state. Judging a signal is the session's business.
+Rule 1: a signal is immutable and hashable: the explorer interns it and a trace prints it.
+Rule 2: signals have no state. The session classifies them.
 Source: semantics of generations, `spec/sessions.md` section 4.
 """
 
@@ -42,7 +42,7 @@ class Hello:
 @value
 class Answer:
     """Completes the starter's side. `generation` is None in profile `ockam`, where the address that the answer
-    reached says which attempt it belongs to. `resumed`: the answerer still has the session's state."""
+    reached determines its attempt. `resumed`: the answerer still has the session's state."""
 
     session_id: bytes
     generation: Generation | None
@@ -52,7 +52,7 @@ class Answer:
 
 @value
 class Superseded:
-    """`hello` named by its starter's `address` was not newer than `number`, the largest number the sender has seen."""
+    """The hello with this starter's `address` is not newer than `number`, the largest number the sender has seen."""
 
     session_id: bytes
     number: int
@@ -61,23 +61,23 @@ class Superseded:
 
 @value
 class Keepalive:
-    """A synchronous request: are you still in this generation?"""
+    """Checks whether the peer is still in this generation; the peer answers with `KeepaliveAnswer`."""
 
 
 @value
 class KeepaliveAnswer:
-    """Yes."""
+    """Confirms that the sender is still in this generation."""
 
 
 @value
 class Confirmation:
-    """The third message of a handshake: it confirms the answer, and says nothing else (`protection.py`)."""
+    """The third message of a handshake: it confirms the answer and carries nothing else (`protection.py`)."""
 
 
 @value
 class Data:
     """A message of the application. Where a profile carries routes, the peer forwards it along `onward_route` (empty:
-    it is for the peer's own application), and `return_route` says where a reply goes from there."""
+    it is for the peer's own application), and `return_route` is the route of replies from there."""
 
     payload: bytes
     onward_route: Route = ()
@@ -88,9 +88,9 @@ class Data:
 class Close:
     """The application of the sender has closed the session (best effort: it may never arrive).
 
-    On the messaging route, `number` and `address` are those of the generation that it is said in. Along the
+    On the messaging route, `number` and `address` are those of the generation in which it is sent. Along the
     initialization route, `number` is the largest that the sender has used or seen, and `address` is the starter's in
-    the generation that the sender was last established in, else in its attempt: who names it was there."""
+    the generation that the sender was last established in, else in its attempt: only the two ends know it."""
 
     session_id: bytes
     number: int
@@ -99,7 +99,7 @@ class Close:
 
     @classmethod
     def of(cls, session_id: bytes, generation: Generation, reason: str) -> Close:
-        """What is said in `generation`."""
+        """Return the close to be sent in `generation`."""
         return cls(session_id, generation.number, generation.address, reason)
 
 
@@ -112,7 +112,7 @@ class GoingAway:
 
 @value
 class Error:
-    """Something that the receiver sent could not be delivered."""
+    """A message of the receiver could not be delivered."""
 
     reason: str
 
