@@ -1,8 +1,8 @@
-"""What a node asks of its edge, and what it tells its observers. Values, and nothing else.
+"""The commands of a node to its edge, and the observations for its observers. All of them are values.
 
 Rule 1: commands are carried out in their order. Durations are in seconds from now.
-Rule 2: a timer is named by who set it; a timer of the same name that runs is replaced.
-Rule 3: an observer hears everything and decides nothing: metrics, traces and logs are attached here.
+Rule 2: a timer is identified by its worker and its name; setting it again replaces it.
+Rule 3: an observer receives every observation and decides nothing: metrics, traces and logs are observers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class WorkerTimer(NamedTuple):
 
 @value
 class Connect:
-    """Open a connection to `destination` (`host:port`). What comes of it is told about `via`."""
+    """Open a connection to `destination` (`host:port`). The edge reports its outcome under the name `via`."""
 
     via: Address
     destination: Address
@@ -40,7 +40,7 @@ class Transmit:
 
 @value
 class Disconnect:
-    """Close the connection `via`, or stop opening it, after what was written before."""
+    """Close the connection `via` after the frames written before, or stop opening it."""
 
     via: Address
 
@@ -70,7 +70,7 @@ class Remember:
 
 @value
 class Notify:
-    """News of a session (named by its outer address) for whoever opened it."""
+    """A notice of a session, identified by its outer address, for its owner."""
 
     worker: Address
     notice: Notice
@@ -81,7 +81,7 @@ NodeCommand: TypeAlias = Connect | Transmit | Disconnect | SetTimer | CancelTime
 
 @value
 class Letter:
-    """A dead letter: what will not be delivered, why, and of which worker (None: of none)."""
+    """A dead letter: a message that will not be delivered, the reason, and its worker (None: it has none)."""
 
     reason: str
     message: object
@@ -91,7 +91,7 @@ class Letter:
 
 @value
 class StateChanged:
-    """A worker (a session, a connection, a worker of the application) went from one state to another, by name.
+    """A worker (a session, a connection, a worker of the application) changed its state; states are given by name.
 
     `generation` is the number of a session's newest generation; 0 where there is none.
     """
@@ -105,7 +105,7 @@ class StateChanged:
 
 @value
 class AttemptStarted:
-    """A session negotiates; `attempt` counts since it was last established (1: the first try, more: a retry)."""
+    """A session negotiates; `attempt` counts since it was last established (1: the first attempt, more: a retry)."""
 
     worker: Address
     generation: int
@@ -114,7 +114,7 @@ class AttemptStarted:
 
 @value
 class WorkerFailed:
-    """Something of a worker raised. `worker` None: it was no worker's, as with a callback of the application."""
+    """Code of a worker raised an exception. `worker` None: it has no worker, like a callback of the application."""
 
     worker: Address | None
     error: BaseException
@@ -124,6 +124,6 @@ Observation: TypeAlias = StateChanged | AttemptStarted | WorkerFailed | Letter |
 
 
 class Observer(Protocol):
-    """Something that hears what happens in a node. One that raises, or returns an awaitable, is heard no more."""
+    """Receives the observations of a node. An observer that raises, or returns an awaitable, is removed."""
 
     def observe(self, observation: Observation) -> object: ...

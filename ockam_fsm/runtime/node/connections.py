@@ -1,15 +1,15 @@
 """Connections of a transport as implicit transient sessions, without I/O: both edges use this.
 
 The tables are those of the session workers. A hello is the request to connect with our version byte, the answer is the
-connection that stands with the peer's version byte; a frame is data. What an edge does about it is `Connect`,
-`Transmit` and `Disconnect`; what it finds out it tells the node (`connected`, `connection_lost`, `receive`).
+open connection with the peer's version byte; a frame is data. The commands to an edge are `Connect`, `Transmit` and
+`Disconnect`; its reports to the node are `connected`, `connection_lost` and `receive`.
 
-Rule 1: a message creates the session of its destination, and only a message does (S10). While it lives it is the only
-        one; messages wait for it in order, within its capacity; nothing else waits for them.
-Rule 2: a connection that fails is not repaired: it is closed, what it held are dead letters, and every session whose
-        messages travel over it is told that its lower layer is lost.
-Rule 3: one that takes messages and brings none is worse than a lost one, since nothing reports it. A session that asked
-        over it in vain gives it up if nothing at all came since; what is sent next opens another one.
+Rule 1: a message creates the session of its destination, and only a message does (S10). A destination has at most one
+        live connection; its messages wait in order, within its capacity; nothing else waits for them.
+Rule 2: a connection that fails is not repaired: it is closed, its held messages are dead letters, and every session
+        whose messages travel over it receives `lower_layer_lost`.
+Rule 3: a connection that accepts messages and brings none is worse than a lost one, since nothing reports it. A session
+        whose hello over it was not answered closes it if nothing has arrived since; the next message opens another one.
 Source: the discussion, "An example of implicit session is transport sessions like in TCP"; spec/sessions.md section 7.
 """
 
@@ -34,7 +34,7 @@ from ockam_fsm.runtime.session.commands import WITHDRAWN, Timer
 from ockam_fsm.runtime.session.config import LEAST_SECONDS, count_problems, seconds_problems
 
 HELD_BYTES = "held bytes"
-SILENT = "it brings no answer"
+SILENT = "no answer came over it"
 
 _DRIVERS: Mapping[Role, Driver[State, Event, Effect]] = {
     role: driver_for(table(IMPLICIT_TRANSIENT, role)) for role in Role
@@ -50,8 +50,8 @@ _EXPIRED = {
 class ConnectionConfig:
     """Limits of every connection that this node opens.
 
-    `connect_seconds`: until it stands. `idle_seconds`: a connection that no session relies on and that carried nothing
-    for so long is closed (None: never). `held` messages of `held_bytes` in all may wait until it stands.
+    `connect_seconds`: the time to open. `idle_seconds`: a connection that no session relies on is closed when it has
+    carried nothing for this time (None: never). `held` messages of `held_bytes` in all may wait until it is open.
 
     Raises:
         DefinitionError: a value is out of its range; every problem is listed.
@@ -72,7 +72,7 @@ class ConnectionConfig:
 
 
 class Withdrawal(NamedTuple):
-    """What of the held messages is taken back, and why."""
+    """A held message that is taken back, and the reason."""
 
     receipt: Receipt
     reason: str
@@ -99,7 +99,7 @@ class Connection:
         self.router = router
         self.via = via
         self.origin = Origin(str(via), outside=True, host=host if destination is None else host_of(destination))
-        """Whose the messages are that this connection brings."""
+        """The origin of the messages that arrive over this connection."""
         self.opened_for: Origin | None = None
         self.destination = destination
         self.role = Role.RESPONDER if destination is None else Role.INITIATOR
@@ -108,14 +108,14 @@ class Connection:
         self.state = State.IDLE
         self.held = self.misses = 0
         self.heard = 0
-        """How many messages it has brought."""
+        """The number of messages that have arrived over it."""
         self._waiting: dict[Receipt, Message] = {}
         self.armed: set[Timer] = set()
         self.dependents: dict[Dependent, None] = {}
         self.reason = ""
         self._bytes = 0
         self._in_use = False
-        """It has carried something since its idle timer was set."""
+        """Whether it has carried a message since its idle timer was set."""
         self._settings = settings
         self._closed = closed
 
@@ -123,7 +123,7 @@ class Connection:
         return True
 
     def sent(self, address: Address, carrier: Resident) -> None:
-        """Nothing: a connection begins no messages."""
+        """Do nothing: no message begins at a connection."""
 
     def relied_on_by(self, dependent: Dependent) -> None:
         self.dependents[dependent] = None
@@ -135,7 +135,7 @@ class Connection:
         return None
 
     def give_up(self, heard: int) -> None:
-        """Nobody answered over it. Give it up if it has brought nothing since `heard`, and can be opened again."""
+        """Close it after an unanswered hello, if nothing has arrived since `heard` and it can be opened again."""
         if self.heard == heard and self.role is Role.INITIATOR and self.state is State.ESTABLISHED:
             self.reason = SILENT
             self.step(Event.LOWER_LAYER_LOST)
@@ -150,11 +150,11 @@ class Connection:
         reason, detail = self._not_held(message)
         if reason:
             self.router.bury(reason, message, self.via, detail)
-            if self.state is State.IDLE:  # it was made for this message, and nothing else would ever end it
+            if self.state is State.IDLE:  # it was made for this message only
                 self.notify_closed(None)
 
     def _not_held(self, message: Message) -> tuple[str, str]:
-        """Hold a message; or why that is refused, and the detail."""
+        """Hold a message, or return the reason and the detail of the refusal."""
         weight = weight_of(message)
         if self._bytes + weight > self._settings.held_bytes:
             return HELD_BYTES, ""
@@ -168,11 +168,11 @@ class Connection:
 
     @property
     def waiting(self) -> list[Message]:
-        """The messages that it holds."""
+        """The held messages."""
         return list(self._waiting.values())
 
     def withdraw(self, reply: Address) -> None:
-        """Take back what waits here and would be answered at `reply`."""
+        """Take back the held messages whose reply address is `reply`."""
         for receipt, message in tuple(self._waiting.items()):
             if message.return_route[-1:] == (reply,):
                 self.step(Event.WITHDRAW, Withdrawal(receipt, WITHDRAWN))
@@ -202,7 +202,7 @@ class Connection:
     def hold(self, message: Message) -> None:
         ledger = self.router.ledger
         receipt = ledger.take(self.router.serving, weight_of(message))
-        assert receipt is not None, "there is room: _not_held has asked"
+        assert receipt is not None, "there is room: _not_held has checked it"
         ledger.may_give_up(receipt, self._give_up)
         self._waiting[receipt] = message
         self._bytes += receipt.size
@@ -242,7 +242,7 @@ class Connection:
         return list(waiting.values())
 
     def start_idle(self, cause: object) -> None:
-        """The timer runs on, and is asked when it is due: each message would set it anew."""
+        """Note the use and leave the timer running: setting it anew for each message would cost more."""
         self._in_use = Timer.IDLE in self.armed
         if not self._in_use and self._settings.idle_seconds is not None and self.role is Role.INITIATOR:
             self._set(Timer.IDLE, self._settings.idle_seconds)
@@ -271,12 +271,12 @@ class Connection:
 
     @property
     def _why(self) -> str:
-        """Why it is gone, and where it led."""
+        """The reason of its loss, and its destination."""
         reason = self.reason or "connection lost"
         return reason if self.destination is None else f"{reason} {self.destination.value.decode(errors='replace')}"
 
     def nothing(self, cause: object) -> None:
-        """What the tables ask of a session worker and a connection has done already, or has no need of."""
+        """Do nothing: an effect that a connection has carried out already or does not need."""
 
     accept_attempt = send_answer = start_attempt = adopt_link = notify_established = nothing
     send_keepalive = start_keepalive = answer_keepalive = deliver = nothing

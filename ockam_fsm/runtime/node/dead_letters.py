@@ -1,9 +1,9 @@
-"""The Dead Letter Channel: nothing is ever dropped without a record here.
+"""The Dead Letter Channel: a record of every message that is dropped.
 
 Rule 1: bounded in items and in bytes. The newest letters are kept as summaries: reason, sizes, the first addresses and
-        the first bytes. All of them are counted by reason. Observers see each letter whole, once.
-Rule 2: reasons are few: what differs from message to message is the letter's detail, so that the counters are bounded
-        too. A reason beyond the limit is counted as `OTHER`.
+        the first bytes. All of them are counted by reason. Observers receive each letter whole, once.
+Rule 2: reasons are few: text that varies between messages is the detail, so the counters are bounded too. A reason
+        beyond the limit is counted as `OTHER`.
 Source: Dead Letter Channel of Enterprise Integration Patterns; spec/sessions.md sections 1 and 16.
 """
 
@@ -20,10 +20,10 @@ from ockam_fsm.runtime.session.request import Outgoing
 MAX_REASONS = 256
 OTHER = "other"
 KEPT_BYTES = 256
-"""How much of a payload is kept; as many characters of a reason, a tracing context, a detail and a `repr`."""
+"""The bytes of a payload that are kept; as many characters of a reason, a tracing context, a detail and a `repr`."""
 
 KEPT_ADDRESSES = 8
-"""How many addresses of a route are kept, the first."""
+"""The number of addresses of a route that are kept, the first ones."""
 
 
 class DeadLetters:
@@ -44,7 +44,7 @@ class DeadLetters:
 
 
 def summary(letter: Letter) -> Letter:
-    """The letter with a bounded beginning of its message, and the sizes of what was cut in its detail."""
+    """Return the letter with a bounded beginning of its message, and the size of a cut payload in its detail."""
     message, cut = letter.message, ""
     if isinstance(message, Message | Outgoing):
         if len(message.payload) > KEPT_BYTES:
@@ -65,5 +65,5 @@ def summary(letter: Letter) -> Letter:
 
 
 def short_repr(value: object) -> str:
-    """The beginning of a `repr`, also of an object of the application whose `repr` fails."""
+    """Return the beginning of a `repr`, also for an object of the application whose `repr` fails."""
     return shown(value, KEPT_BYTES)

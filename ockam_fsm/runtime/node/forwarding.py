@@ -1,11 +1,11 @@
-"""Where a message from outside may make this node open a connection to, and the canonical name of a destination.
+"""Forwarding policies, which limit the connections that a message from outside may cause, and canonical destinations.
 
-Theory: a node that opens connections wherever a peer wishes is a tool for attacks on others. So a policy decides, for
-routes in messages and for the initialization routes of hellos alike. It sees the host that the peer's own connection
-came from, which cannot be forged, and the destination.
+Theory: a node that opens connections to any destination of a peer is a tool for attacks on others. So a policy decides,
+for routes in messages and for the initialization routes of hellos alike. It gets the host that the peer's own
+connection came from, which cannot be forged, and the destination.
 
-Rule 1: the policy is about messages from outside. The application of this node may connect anywhere.
-Rule 2: one destination has one name (`canonical`), however it was spelled, so that it has one connection.
+Rule 1: the policy applies to messages from outside. The application of this node may connect anywhere.
+Rule 2: all spellings of a destination have one canonical name, so it has one connection.
 Source: spec/sessions.md section 16.
 """
 
@@ -27,28 +27,28 @@ ForwardingPolicy: TypeAlias = Callable[[str, Address], bool]
 
 
 def allow_any(host: str, destination: Address) -> bool:
-    """Every destination."""
+    """Allow every destination."""
     return True
 
 
 def allow_none(host: str, destination: Address) -> bool:
-    """No destination."""
+    """Allow no destination."""
     return False
 
 
 def allow_peer(host: str, destination: Address) -> bool:
-    """The host that the peer's own connection came from, any port."""
+    """Allow the host that the peer's own connection came from, at any port."""
     return bool(host) and host_of(destination) == canonical_host(host)
 
 
 def only(destinations: Iterable[Address]) -> ForwardingPolicy:
-    """These destinations, whatever peer asks."""
+    """Return the policy that allows these destinations to every peer."""
     known = frozenset(map(canonical, destinations))
     return lambda host, destination: destination in known
 
 
 def policy_of(words: str | Iterable[str], address_of: Callable[[str], Address]) -> ForwardingPolicy:
-    """The policy that words say: `peer`, `any`, `none`, or HOST:PORT, several of them together.
+    """Return the policy named by words: `peer`, `any`, `none`, or HOST:PORT; several are combined.
 
     Raises:
         LocalSessionError: a word is none of these.
@@ -69,7 +69,7 @@ def policy_of(words: str | Iterable[str], address_of: Callable[[str], Address]) 
 
 @lru_cache(maxsize=4096)
 def canonical(destination: Address) -> Address:
-    """The one name of a destination: its IP address in the usual form, or its host name in lower case, and the port."""
+    """Return the canonical name of a destination: its IP address, or its host name in lower case, and the port."""
     host, colon, port = destination.value.rpartition(b":")
     if not colon:
         return destination
@@ -85,7 +85,7 @@ def host_of(destination: Address) -> str:
 
 @lru_cache(maxsize=4096)
 def canonical_host(host: str) -> str:
-    """An IP address in its usual form (IPv4 within IPv6 as IPv4); a name in lower case, without a last dot."""
+    """Return an IP address in its usual form (IPv4 within IPv6 as IPv4), or a name in lower case without a last dot."""
     bare = (host[1:-1] if host.startswith("[") and host.endswith("]") else host).rstrip(".")
     try:
         address = ip_address(bare)

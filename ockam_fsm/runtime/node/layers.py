@@ -1,18 +1,18 @@
-"""How large a payload may be that passes through layers: each of them writes something around it.
+"""The largest payload that fits through the layers on its way, each of which adds bytes.
 
-    resident                     what carries a message on                    adds
+    resident                     how it carries a message                     adds
     session that carries routes  data of the session, along its own route     both routes, heads, perhaps a tag
     session that does not        the message, along the session's route       nothing
     pipe, stream session         a frame or a push with the whole message     both routes, heads, tracing context
     worker                       the message along its route, as a hop        nothing
     any other                    the message as it is                         nothing
 
-Rule 1: what does not fit is refused where the application gives it. What a peer would refuse is lost at every sending,
-        and a session or a pipe would send it again for ever.
-Rule 2: what a layer adds is an upper estimate.
-Rule 3: in the end it is a frame: where frames are small, the routes and the tracing context on the wire count too.
-Left out: layers in other nodes, which this node does not know. What is too large for them is a dead letter there. And
-        workers that pass a message on along another route than its own.
+Rule 1: a message that does not fit is refused when the application sends it. If it left, a peer would refuse every
+        transmission, and a session or a pipe would repeat it indefinitely.
+Rule 2: the bytes that a layer adds are an upper estimate.
+Rule 3: the last layer is a frame: where frames are small, the routes and the tracing context on the wire count too.
+Left out: layers in other nodes, which this node does not know; a message too large for them is a dead letter there. And
+        workers that forward a message along a route other than its own.
 Source: spec/sessions.md clause 16.1.
 """
 
@@ -28,17 +28,17 @@ from ockam_fsm.runtime.session.request import Outgoing
 
 MAX_LAYERS = 16
 HEAD_BYTES = 128
-"""The most that a layer adds besides routes: the heads of a frame or of data, a nonce and a tag."""
+"""The most bytes that a layer adds besides routes: the heads of a frame or of data, a nonce and a tag."""
 ADDRESS_HEAD_BYTES = 8
 MOST_ADDED_BYTES = MAX_LAYERS * ENVELOPE_BYTES
-"""More than all layers together add, and the routes on the wire."""
+"""An upper bound of the bytes that all layers and the routes on the wire add."""
 ANSWER_BYTES = 512
-"""What the routes of an answer may have more than those of its request."""
+"""The bytes by which the routes of an answer may be longer than those of its request."""
 
 
 class Layer(NamedTuple):
-    """What becomes of a message: where it is carried on, and how many bytes are added to its payload. `whole`: its
-    tracing context becomes a part of the payload as well."""
+    """The message that a layer makes of another: its routes, and the bytes added to its payload. `whole`: the tracing
+    context becomes a part of the payload as well."""
 
     onward_route: Route
     return_route: Route
@@ -48,12 +48,12 @@ class Layer(NamedTuple):
 
 class Layered(Protocol):
     def layer(self, onward_route: Route, return_route: Route) -> Layer | None:
-        """What this resident makes of a message that goes on with these routes; None: it leaves as it is."""
+        """Return the layer that this resident adds to a message with these routes; None: it adds none."""
         ...
 
 
 def written_bytes(*routes: Route) -> int:
-    """The most that a layer adds which writes these routes beside the payload."""
+    """Return the most bytes that a layer adds which writes these routes beside the payload."""
     return HEAD_BYTES + sum(ADDRESS_HEAD_BYTES + len(one.value) for route in routes for one in route)
 
 
@@ -65,9 +65,9 @@ def check_fits(
     *,
     answered: bool = False,
 ) -> None:
-    """Raises LocalSessionError if what layers add makes a message too large that goes this way."""
+    """Raise LocalSessionError if a message is too large with the bytes that the layers on this route add."""
     if len(message.payload) + MOST_ADDED_BYTES <= most:
-        return  # usual messages fit, whatever is added
+        return  # usual messages fit with any layers
     context_bytes = len((message.tracing_context or "").encode())
     back = message.return_route
     limit = largest_payload(residents, onward_route, back, most, answered=answered, context_bytes=context_bytes)
@@ -85,10 +85,10 @@ def largest_payload(
     answered: bool = False,
     context_bytes: int = 0,
 ) -> int:
-    """How many bytes of payload a message may have that goes this way, where one on the wire may have `most`.
+    """Return the largest payload, in bytes, of a message on this route, where one on the wire may have `most`.
 
-    `answered`: an answer may have as many, whose routes are longer. `context_bytes`: of its tracing context. Less than
-    0: not even the rest of it fits.
+    `answered`: an answer of the same size has to fit too, and its routes are longer. `context_bytes`: the size of the
+    tracing context. A negative result: the message does not fit even without a payload.
     """
     room = most  # a frame has as much for the rest of a message, at least (gate.payload_limit)
     for _ in range(MAX_LAYERS):

@@ -1,17 +1,17 @@
-"""The account of a node: what is kept for whom, in bytes, and who pays when a limit is met.
+"""The memory account of a node: the bytes held for each origin, and the eviction at a limit.
 
-Theory: everything that is kept costs memory, and someone caused it: the peer at the other end of a connection, or the
-application of this node. Each of them is an `Origin`. What waits (queues, mailboxes, inboxes, held messages, unfinished
-frames, unread output, responders that are not confirmed) is charged to its origin until it is gone.
+Theory: everything that a node keeps takes memory, and has a cause: the peer at the other end of a connection, or the
+application of this node. Each of them is an `Origin`. Waiting data (queues, mailboxes, inboxes, held messages,
+unfinished frames, unread output, responders that are not confirmed) is charged to its origin until it is gone.
 
-Rule 1: the limits hold. A charge that would pass one is refused, or another origin gives something up for it.
-Rule 2: the greatest holder pays, never the newcomer: while there is no room, the origin that holds the most gives up
-        the newest of what waits for it (`may_give_up`), then its connection. If it is the origin that asks, its charge
-        is refused.
-Rule 3: a quarter of the total is kept from all peers together, and a quarter from the application, so that neither can
-        take everything from the other. The application is never evicted; its charge is refused and the caller is told.
-Rule 4: a weight is an estimate that errs upwards (`weight_of`): two addresses of the largest size fit into it.
-Rule 5: what was charged is released exactly once. When all origins are gone the account is zero.
+Rule 1: the limits hold. A charge that would exceed one is refused, or another origin gives memory up for it.
+Rule 2: the greatest holder gives up memory, not the newcomer: while there is no room, the origin that holds the most
+        gives up its newest waiting item (`may_give_up`), then its connection. If it is the origin of the charge, the
+        charge is refused.
+Rule 3: all peers together may hold three quarters of the total, and so may the application: neither can take
+        everything. The application is never evicted; its charge is refused with an error to the caller.
+Rule 4: a weight is an upper estimate (`weight_of`): two addresses of the largest size fit into it.
+Rule 5: a charge is released exactly once. When all origins are gone the account is zero.
 Source: spec/sessions.md section 16.
 """
 
@@ -27,20 +27,20 @@ from ockam_fsm.runtime.session.request import Outgoing
 
 TOTAL_BYTES = 128 * 1024 * 1024
 RESERVE = 4
-"""This part of the total is kept from all peers together, and as much from the application."""
+"""All peers together may hold the total less one part in `RESERVE`, and so may the application."""
 
 MESSAGE_BYTES = 512
-"""What a message costs besides its payload, its addresses and its tracing context."""
+"""The memory of a message besides its payload, its addresses and its tracing context."""
 
 ADDRESS_BYTES = 576
 RESPONDER_BYTES = 4096
-"""What a responder costs that no peer has confirmed: session, worker, addresses."""
+"""The memory of a responder that no peer has confirmed: session, worker, addresses."""
 
 NODE_FULL = "the node keeps too much"
 
 
 def weight_of(message: Message | Outgoing, addresses: int | None = None) -> int:
-    """An upper estimate of the memory that a message takes, in bytes; `addresses`: how many it has, where known."""
+    """Return an upper estimate of the memory of a message, in bytes; `addresses`: their number, if known."""
     text = message.tracing_context
     if addresses is None:
         addresses = len(message.onward_route) + len(message.return_route)
@@ -48,10 +48,10 @@ def weight_of(message: Message | Outgoing, addresses: int | None = None) -> int:
 
 
 class Origin:
-    """Who causes work and memory: a peer (one for each connection), or the application of this node.
+    """A cause of work and memory: a peer (one for each connection), or the application of this node.
 
-    `host`: the peer's address without its port, for the forwarding policy. `evict`: ends its connection and drops what
-    that holds.
+    `host`: the peer's address without its port, for the forwarding policy. `evict`: ends its connection and drops the
+    data that it holds.
     """
 
     __slots__ = ("__weakref__", "destinations", "discards", "evict", "held_bytes", "host", "name",
@@ -64,13 +64,13 @@ class Origin:
         self.evict = evict
         self.held_bytes = 0
         self.destinations = 0
-        """How many connections this node has opened on its behalf."""
+        """The number of connections that this node has opened on its behalf."""
         self.discards: dict[Receipt, GiveUp] = {}
-        """What can be given up one by one, and how, the oldest first: messages that wait, responders without a peer."""
+        """The items that can be given up one by one, oldest first: waiting messages, unconfirmed responders."""
         self.queue: deque[tuple[Any, int]] = deque()
-        """Envelopes that wait for the router, each with its weight."""
+        """The envelopes that wait for the router, each with its weight."""
         self.ready = False
-        """It stands in the router's round of origins that have something to deliver."""
+        """Whether it is in the router's round of origins that have something to deliver."""
 
 
 class Receipt:
@@ -84,7 +84,7 @@ class Receipt:
 
 
 GiveUp: TypeAlias = Callable[[Receipt], None]
-"""Drops what was charged, makes a dead letter of it, and gives the receipt back."""
+"""Drops the charged item, makes it a dead letter, and gives the receipt back."""
 
 
 class Ledger:
@@ -92,21 +92,21 @@ class Ledger:
         self.limit(total_bytes)
         self.held_bytes = 0
         self.outside_bytes = 0
-        """What all peers hold together."""
+        """The bytes that all peers hold together."""
         self.origins: dict[Origin, None] = {}
-        """Those that hold something."""
+        """The origins that hold something."""
         self.makes_room = True
-        """Origins may have to give something up for others. Not for the farewell of what was given up (router.py)."""
+        """Whether origins may be made to give up memory; not while a delivery is finished (`Router._finish`)."""
 
     def limit(self, total_bytes: int) -> None:
-        """Set the limit of everything together."""
+        """Set the limit of the total, in bytes."""
         self.total_bytes = total_bytes
         self.share_bytes = total_bytes - total_bytes // RESERVE
-        """What all peers together may hold, and what the application may hold."""
+        """The most bytes that all peers together may hold; the same for the application."""
 
     def charge(self, origin: Origin, size: int) -> bool:
-        """Charge `size` bytes. False: it is refused, and nothing has changed."""
-        # Every message is charged, so the usual case calls nothing.
+        """Charge `size` bytes. False: the charge is refused, and nothing has changed."""
+        # Every message is charged, so the usual case makes no calls.
         own = self.outside_bytes if origin.outside else origin.held_bytes
         if (self.held_bytes + size > self.total_bytes or own + size > self.share_bytes) and not self.fits(origin, size):
             return False
@@ -119,11 +119,11 @@ class Ledger:
         return True
 
     def fits(self, origin: Origin, size: int) -> bool:
-        """Whether a charge would be accepted; other origins may have to give something up for it."""
+        """Whether a charge would be accepted; other origins may give up memory for it."""
         return self._has_room(origin, size) or (self.makes_room and self._make_room(origin, size))
 
     def require(self, origin: Origin, size: int) -> None:
-        """Raises LocalSessionError unless a charge would be accepted."""
+        """Raise LocalSessionError unless a charge would be accepted."""
         if not self.fits(origin, size):
             raise LocalSessionError(
                 f"{NODE_FULL}: {self.held_bytes} bytes, limit {self.total_bytes}; wait until messages have left"
@@ -138,11 +138,11 @@ class Ledger:
             self.origins.pop(origin, None)
 
     def take(self, origin: Origin, size: int) -> Receipt | None:
-        """As `charge`, with a receipt for `give_back`; None: refused."""
+        """Charge as `charge` does and return a receipt for `give_back`; None: refused."""
         return Receipt(origin, size) if self.charge(origin, size) else None
 
     def may_give_up(self, receipt: Receipt, give_up: GiveUp) -> None:
-        """What was charged may be given up for others from now on, until the receipt is given back."""
+        """Allow the charged item to be given up for others, until the receipt is given back."""
         receipt.origin.discards[receipt] = give_up
 
     def give_back(self, receipt: Receipt) -> None:
@@ -154,7 +154,7 @@ class Ledger:
         return self.held_bytes + size <= self.total_bytes and own + size <= self.share_bytes
 
     def _make_room(self, origin: Origin, size: int) -> bool:
-        """Let the greatest holder give something up until `size` fits, unless `origin` itself would be the greatest."""
+        """Let the greatest holder give up items until `size` fits, unless `origin` itself would be the greatest."""
         while not self._has_room(origin, size):
             peers = (one for one in self.origins if one.outside)
             greatest = max(peers, key=lambda one: one.held_bytes, default=None)
@@ -166,6 +166,6 @@ class Ledger:
                 give_up(receipt)
             elif greatest.evict is not None:
                 greatest.evict()
-            if self.held_bytes >= before:  # it holds what cannot be given up now
+            if self.held_bytes >= before:  # its memory cannot be given up now
                 return False
         return True

@@ -1,7 +1,7 @@
-"""The node, without I/O: everything that has an address, and the queue between them.
+"""The node, without I/O: everything that has an address, and the queues between them.
 
-How an edge uses it. Inputs are methods; nothing is delivered until `run`, which returns the commands of
-`commands.py`, complete and in order. Inputs may be gathered (all frames of a read) before one `run`.
+Use by an edge: inputs are methods; nothing is delivered until `run`, which returns the commands of `commands.py`,
+complete and in order. Inputs may be gathered (all frames of a read) before one `run`.
 
     node = Node(entropy)
     echo_address = node.start_worker(local("echo"), handler=echo, access=Access.PUBLIC)
@@ -9,21 +9,21 @@ How an edge uses it. Inputs are methods; nothing is delivered until `run`, which
     node.open(session)
     for command in node.run(): ...          # Connect(via, destination), SetTimer, ...
 
-    the edge finds out                          it calls
+    event at the edge                           call
     a peer connected, its version byte is right `via = node.accepted()`
-    a connection that `Connect` asked for stands `node.connected(via)`
+    a connection of `Connect` is open           `node.connected(via)`
     a connection failed, ended, was refused     `node.connection_lost(via, why)`
     a frame arrived                             `node.receive(message, via)`
     a timer of `SetTimer` is due                `node.fire(timer)`
 
 Rule 1: one live connection per destination, made by the first message to it (connections.py). The edge opens and
-        closes what it is told, and keeps no list of its own by destination.
-Rule 2: `receive` prepends `via` to the return route. That makes the return route of everything from outside begin with
-        something that is ours, and true.
-Rule 3: inputs of one origin take effect in their order: what a connection brought is delivered before it is lost. What
-        waits has its turn before an order or a timer, as far as the router's budget goes (router.py, rule 5).
-Rule 4: nothing is dropped without a dead letter: `node.dead_letters`, and every observer hears of it.
-Left out: bytes and sockets (net/, simulation/), what a session says (session.py).
+        closes connections as commanded, and keeps no list of its own by destination.
+Rule 2: `receive` prepends `via` to the return route. So the return route of every message from outside begins with an
+        address of this node that cannot be forged.
+Rule 3: inputs of one origin take effect in their order: messages of a connection are delivered before its loss. Waiting
+        messages come before an order or a timer, within the router's budget (router.py, rule 5).
+Rule 4: nothing is dropped without a dead letter in `node.dead_letters`, which every observer receives.
+Left out: bytes and sockets (net/, simulation/), the signals of sessions (session.py).
 Source: spec/sessions.md; the discussion.
 """
 
@@ -60,7 +60,7 @@ from ockam_fsm.runtime.session.session import Session
 UNKNOWN_CONNECTION = "unknown connection"
 TOO_MANY_DESTINATIONS = "too many destinations"
 PEERS_SHARE = 16
-"""One peer may cause this part of the destinations that a node may have: the others keep the rest."""
+"""One peer may cause one part in `PEERS_SHARE` of the destinations that a node may have."""
 
 
 class Node:
@@ -76,10 +76,10 @@ class Node:
         forwarding: ForwardingPolicy = allow_any,
         make: Callable[..., Session] = Session,
     ) -> None:
-        """`destinations`: how many connections of our own may live at once. `deliveries`: see router.py, rule 5.
+        """`destinations`: the most connections of its own that the node has at once. `deliveries`: router.py, rule 5.
 
         `forwarding`: whether a peer's message may make this node open a connection (forwarding.py). `make` makes the
-        sessions; checks watch them, and need wrong ones.
+        sessions: recorded ones or mutants, for checks.
         """
         self.router = Router(entropy, deliveries, dead_letters, ledger)
         self.router.gateway = self._gateway
@@ -100,17 +100,17 @@ class Node:
         self.router.observers = (*self.router.observers, observer)
 
     def fresh_address(self) -> Address:
-        """An address that nobody can guess."""
+        """Return an address that cannot be guessed."""
         return self.router.fresh_address()
 
     def run(self) -> list[NodeCommand]:
-        """Deliver everything that is under way, and say what the edge has to do."""
+        """Deliver the waiting messages, and return the commands for the edge."""
         return self.router.run()
 
-    # What an edge finds out -------------------------------------------------------------------------------------------
+    # Inputs of the edge -----------------------------------------------------------------------------------------------
 
     def receive(self, message: Message, via: Address) -> None:
-        """A frame arrived over the connection `via`."""
+        """Handle a frame that arrived over the connection `via`."""
         connection = self.router.residents.get(via)
         back = (via, *message.return_route)
         arrived = Message(message.onward_route, back, message.payload, message.tracing_context)
@@ -126,7 +126,7 @@ class Node:
         self.router.route(Envelope(arrived, connection), connection.origin)
 
     def accepted(self, host: str = "") -> Address:
-        """A peer at `host` has connected to us. The result names the connection from now on."""
+        """Accept a connection of a peer at `host`, and return the address that identifies it."""
         via = self.fresh_address()
         connection = self.make_connection(via, None, host)
         connection.step(Event.HELLO_NEWER)
@@ -134,13 +134,13 @@ class Node:
         return via
 
     def connected(self, via: Address) -> None:
-        """The connection that `Connect(via, ...)` asked for stands, with the peer's version byte."""
+        """Report that the connection of `Connect(via, ...)` is open and has the peer's version byte."""
         connection = self.router.residents.get(via)
         if isinstance(connection, Connection):
             connection.step(Event.ANSWER_CURRENT)
 
     def connection_lost(self, via: Address, reason: str = "") -> None:
-        """The connection is gone, or was refused. One that is not known (any more) is no event."""
+        """Report that a connection is gone, or was refused. An unknown one is ignored."""
         connection = self.router.residents.get(via)
         if isinstance(connection, Connection):
             self.router.drain_origin(connection.origin)
@@ -148,7 +148,7 @@ class Node:
             connection.step(Event.LOWER_LAYER_LOST)
 
     def fire(self, timer: WorkerTimer) -> None:
-        """A timer is due. One of a worker that is gone is no event."""
+        """Fire a timer that is due. One of a worker that is gone is ignored."""
         self.router.drain()
         resident = self.router.residents.get(timer.worker)
         if resident is not None:
@@ -167,13 +167,13 @@ class Node:
         restart: RestartPolicy | None = None,
         stopped: Callable[[], None] = lambda: None,
     ) -> Address:
-        """Start a worker at these addresses (none: at a fresh secret one); the first names it.
+        """Start a worker at these addresses (none: at a fresh secret one); the first identifies it.
 
-        `make` makes the handler that a restart goes on with; without it the same handler goes on. `stopped` is called
-        when the worker has stopped, by order or since it failed too often.
+        `make` makes the handler after a restart; without it the same handler continues. `stopped` is called when the
+        worker has stopped, by order or after too many failures.
 
         Raises:
-            LocalSessionError: an address is taken or is none, or a function cannot be called.
+            LocalSessionError: an address is taken or not valid, or a function cannot be called.
         """
         check_free(self.router.residents, *addresses)
         checked_handler(handler)
@@ -187,7 +187,7 @@ class Node:
     def stop(self, address: Address) -> None:
         """Stop the worker, the host or the session at `address`; a host stops its responders.
 
-        A session that stops is not closed: its peer hears that it goes away, which is a failure to a persistent one.
+        A session that stops is not closed: its peer receives a going-away, which is a failure for a persistent one.
 
         Raises:
             LocalSessionError: nothing there can be stopped.
@@ -230,15 +230,15 @@ class Node:
         has_state: bool = False,
         recreated: bool = False,
     ) -> Address:
-        """Start an initiator; its outer address names it. Explicit ones are then opened, implicit ones sent through.
+        """Start an initiator and return its outer address. `open` starts an explicit one, `send` an implicit one.
 
-        Data of the peer goes to the worker at `application`, or to a worker made for `handler`. `contact`: where a
-        two-sided session hears hellos; `own_route`: the way there as the peer sees it. `session_id`, `remembered` and
-        `has_state` come from durable state. `recreated`: when an implicit transient session has failed, the next
-        message makes it anew, under the same address.
+        Data of the peer goes to the worker at `application`, or to a worker made for `handler`. `contact`: the address
+        at which a two-sided session receives hellos; `own_route`: the route there from the peer. `session_id`,
+        `remembered` and `has_state` come from durable state. `recreated`: when an implicit transient session has
+        failed, the next message creates it anew, under the same address.
 
         Raises:
-            LocalSessionError: an address is taken, there is no way to the peer, or the type cannot be recreated.
+            LocalSessionError: an address is taken, there is no route to the peer, or the type cannot be recreated.
         """
         outer = outer or self.fresh_address()
         check_free(self.router.residents, outer, *(() if contact is None else (contact,)))
@@ -255,7 +255,7 @@ class Node:
         if handler is not None:
             application = self.start_worker(handler=handler)
         worker = SessionWorker(self.router, session, application, None, ends_application=handler is not None)
-        if recreated:  # under an id of its own, or a responder of the one before would take it for that
+        if recreated:  # with a new id, or a responder of the previous one would answer as that session
             worker.remake = lambda: make(session_id and self._session_id())
         self.router.register(outer, worker, access)
         if contact is not None:
@@ -277,10 +277,11 @@ class Node:
         """Start a spawner or static responder; `settings` are those of its responders.
 
         Data of the peers goes to the worker at `application`, or to a worker of each session, whose handler is
-        `handler` or what `make` makes: one that fails, blocks or never ends concerns its own session only.
+        `handler` or made by `make`: one that fails, blocks or never ends affects its own session only.
 
         Raises:
-            LocalSessionError: the address is taken or is none, the handler cannot be called, or `capacity` is negative.
+            LocalSessionError: the address is taken or not valid, the handler cannot be called, or `capacity` is
+                negative.
         """
         check_free(self.router.residents, address)
         check_host(settings, capacity, durable, make)
@@ -299,7 +300,7 @@ class Node:
         return address
 
     def open(self, session: Address) -> None:
-        """Raises LocalSessionError if the session refuses, as do the other orders below."""
+        """Open a session. Raises LocalSessionError if the session refuses, as do the orders below."""
         self._ordered(session).order(Session.open)
 
     def send(
@@ -345,8 +346,8 @@ class Node:
         self._ordered(session).withdraw_request(identifier)
 
     def withdraw(self, reply: Address) -> None:
-        """Take back what the application has sent, waits for its turn, for a connection or for a session, and would be
-        answered at `reply`. What has left the node has left."""
+        """Take back messages of the application whose reply address is `reply`, if they still wait for their turn, a
+        connection or a session. Messages that have left the node are not affected."""
         self.router.drain()
         self.router.withdraw(reply)
         for resident in tuple(self.router.residents.values()):
@@ -357,11 +358,11 @@ class Node:
         self._ordered(session).order(Session.renegotiate)
 
     def close(self, session: Address) -> None:
-        """Close the session: it is over for both ends (clause 3.8)."""
+        """Close the session for both ends (clause 3.8)."""
         self._ordered(session).order(Session.close)
 
     def session(self, outer: Address) -> Session:
-        """The session of this outer address, to look at.
+        """Return the session of this outer address, for reading.
 
         Raises:
             LocalSessionError: there is none, or it has closed.
@@ -369,7 +370,7 @@ class Node:
         return self._session(outer).session
 
     def host(self, address: Address) -> HostWorker:
-        """The host at this address, to look at."""
+        """Return the host at this address, for reading. Raises LocalSessionError: there is none."""
         resident = self.router.residents.get(address)
         if not isinstance(resident, HostWorker):
             raise LocalSessionError(f"{address}: no host is here")
@@ -382,7 +383,7 @@ class Node:
         return self._session(outer)
 
     def _sending(self, outer: Address, outgoing: Outgoing, *, answered: bool = False) -> SessionWorker:
-        """The session that a message is given to, when the message has been checked against this node's limits."""
+        """Return the session for a message, after checking the message against this node's limits."""
         check_outgoing(outgoing, self.router.max_payload_bytes)
         worker = self._ordered(outer)
         worker.check_room(outgoing, answered=answered)
@@ -413,14 +414,14 @@ class Node:
         return blake2b(self.fresh_address().value, digest_size=SESSION_ID_BYTES).digest()
 
     def _gateway(self, destination: Address, envelope: Envelope) -> Resident | str:
-        """The live connection to a destination, or a new one, unconnected until it takes a message.
+        """Return the live connection to a destination, or a new one, which connects when it takes a message.
 
-        The result may be the reason why there is none: the policy, or a limit.
+        A text is the reason why there is none: the policy, or a limit.
         """
         destination, origin = canonical(destination), self.router.serving
         connection = self.destinations.get(destination)
         if connection is not None and connection.state is State.TIMED_OUT:
-            del self.destinations[destination]  # it is not live any more, and a new message need not fail with it
+            del self.destinations[destination]  # it has failed, and a new message need not fail with it
             connection = None
         if envelope.arrived is not None and not self.router.forwarding(origin.host, destination):
             return FORWARDING_REFUSED
@@ -437,7 +438,7 @@ class Node:
         return connection
 
     def make_connection(self, via: Address, destination: Address | None, host: str = "") -> Connection:
-        """A connection that nothing has happened to yet; `destination` None: the peer's, which is at `host`."""
+        """Make an idle connection; `destination` None: it comes from a peer at `host`."""
         connection = Connection(self.router, self.connection_config, via, destination, self._closed, host)
         self.router.register(via, connection, Access.SECRET)
         return connection

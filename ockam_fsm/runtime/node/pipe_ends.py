@@ -1,13 +1,13 @@
 """The ends of pipes in a node, without I/O: the sender is a resident, the receiver the handler of a worker.
 
-Theory: what is sent to the sender's outer address leaves as the payload of a frame, whole, with the rest of its onward
-route and with its return route. The receiver routes it on from its own node as it was. So a pipe preserves the return
-route and does not trace; it is a step in a route, and pipes nest.
+Theory: a message to the sender's outer address leaves as the payload of a frame, whole, with the rest of its onward
+route and with its return route. The receiver forwards it from its own node unchanged. So a pipe preserves the return
+route and adds no address to it; it is a step in a route, and pipes nest.
 
-Rule 1: what a sender keeps, and what waits at a receiver for its turn, is bounded, and charged to whoever sent it.
-Rule 2: what leaves a receiver is from outside if its frame was (`Context.forward`): it reaches no private worker. A
-        frame that stays within the node is from outside if its message was.
-Rule 3: what cannot be carried or read is a dead letter with a reason. Nothing here raises.
+Rule 1: the messages kept at a sender and those waiting at a receiver are bounded, and charged to their origin.
+Rule 2: a message that leaves a receiver is from outside if its frame was (`Context.forward`): it reaches no private
+        worker. A frame that stays within the node is from outside if its message was.
+Rule 3: a message that cannot be carried or read is a dead letter with a reason. Nothing here raises.
 Left out: order between messages that reach one receiver over several connections: between origins a node keeps none.
 Source: spec/sessions.md clauses 17.1, 17.2 and 17.8; Ockam's documents, "Pipes and channels".
 """
@@ -55,7 +55,7 @@ NOT_A_CONFIRMATION = "not a confirmation"
 RESEND = "resend"
 """The sender's timer."""
 FRAME_BYTES = 2 * MAX_UINT_BYTES
-"""The most that a frame takes besides its message."""
+"""The most bytes that a frame adds to its message."""
 
 
 class SendingEnd(Inner):
@@ -75,20 +75,20 @@ class SendingEnd(Inner):
         changed: Callable[[], object] = lambda: None,
     ) -> None:
         """`route` leads to the receiver. `core` None: an index pipe, whose sender only numbers. `changed` is called
-        when something was confirmed or given up. `outer`, of this `access`: by default a fresh secret address. `back`:
-        how the receiver reaches this node, where the way to it does not trace itself."""
+        when a message was confirmed or given up. `outer`, of this `access`: by default a fresh secret address. `back`:
+        the route from the receiver to this node, where the messages do not trace it."""
         self.router, self.route, self.core, self._changed = router, route, core, changed
         self.outer, self.inner = outer or router.fresh_address(), router.fresh_address()
         self._return_route = (*back, self.inner)
         self.last = 0
         self._kept: dict[int, tuple[Receipt, Resident | None]] = {}
-        """The charge of each message, and what has brought it into the node."""
+        """The charge of each message, and the resident that brought it into the node."""
         router.register(self.outer, self, Access.SECRET if outer is None else access)
         router.register(self.inner, self, Access.SECRET)
 
     @property
     def unconfirmed(self) -> int:
-        """How many accepted messages are not confirmed; 0 of an index pipe, which keeps none."""
+        """The number of accepted messages that are not confirmed; 0 for an index pipe, which keeps none."""
         return len(self._kept)
 
     def take(self, envelope: Envelope) -> None:
@@ -99,7 +99,7 @@ class SendingEnd(Inner):
             self.router.bury(refused, message, self.outer)
 
     def offer(self, message: Message, arrived: Resident | None) -> str:
-        """Accept a message that `arrived` has brought into the node, or say why not."""
+        """Accept a message that `arrived` brought into the node. Return the reason if it is refused, else empty."""
         whole = encode_message(replace(message, onward_route=message.onward_route[1:]))
         router = self.router
         most = largest_payload(router.residents, self.route, self._return_route, router.max_payload_bytes)
@@ -117,14 +117,14 @@ class SendingEnd(Inner):
             self._carry_out(self.core.resend_due())
 
     def close(self) -> None:
-        """Its addresses vanish. What is not confirmed are dead letters, and may have been delivered."""
+        """Close the pipe. Its addresses vanish; unconfirmed messages are dead letters and may have been delivered."""
         self.router.unregister(self.outer)
         self.router.unregister(self.inner)
         if self.core is not None:
             self._carry_out(self.core.close())
 
     def _number(self, whole: bytes, arrived: Resident | None) -> str:
-        """What a pipe inside this one refuses has no index: its absence would be a gap for ever."""
+        """Number and send a message. One that a pipe inside this one refuses gets no index, or a gap would remain."""
         frame = Frame(self.last + 1, whole)
         inside = self.router.residents.get(self.route[0])
         if isinstance(inside, SendingEnd):
@@ -185,14 +185,14 @@ class SendingEnd(Inner):
                     self.router.bury(command.reason, cause, self.inner)
 
     def _transmit(self, frame: Frame) -> None:
-        """Of the origin of the message, unless it was given up for the one before it."""
+        """Send a frame on behalf of its message's origin, unless the message was given up for the one before it."""
         if frame.number in self._kept:
             receipt, arrived = self._kept[frame.number]
             self.router.route(self._envelope(frame, arrived), receipt.origin)
 
     def _envelope(self, frame: Frame, arrived: Resident | None) -> Envelope:
-        """A frame that leaves the node is from outside where it arrives. The route is the maker's, not a peer's: what
-        stays here may go to a private receiver."""
+        """Return the envelope of a frame. One that leaves the node is from outside where it arrives. The route is the
+        application's, not a peer's, so a frame that stays here may go to a private receiver."""
         leaves = self.router.carrier(self.route) is not None or any(one.type == TCP for one in self.route)
         if arrived is None or leaves:
             return Envelope(self._framed(frame))
@@ -211,7 +211,7 @@ class SendingEnd(Inner):
 
 
 class ReceivingEnd:
-    """The receiver of a pipe, as the handler of a worker: one sender's, where it orders."""
+    """The receiver of a pipe, as the handler of a worker. One that orders has one sender."""
 
     def __init__(self, receiver: Receiver) -> None:
         self.receiver = receiver
@@ -227,7 +227,7 @@ class ReceivingEnd:
             self._carry_out(self.receiver.received(frame), context)
 
     def on_stop(self) -> None:
-        """What waits for its turn are dead letters."""
+        """Make the waiting messages dead letters."""
         while self._held:
             receipt, context = self._held.popitem()[1]
             context.lose(receipt, IS_OVER)
@@ -245,8 +245,9 @@ class ReceivingEnd:
                     context.dead_letter(command.reason)
 
     def _forward(self, frame: Frame, context: Context) -> None:
-        """What has waited is of the origin of the message that it waited for, so that the two stay in order. But who
-        has sent it decides whether it is from outside: else a frame of ours would take a peer's to a private worker."""
+        """Forward a message. One that has waited joins the origin of the message that it waited for, so the two stay in
+        order. Its own sender decides whether it is from outside: else a frame of this node could take a peer's message
+        to a private worker."""
         held = self._held.pop(frame.number, None)
         if held is None:
             context.forward(decode_message(frame.message))

@@ -1,15 +1,14 @@
-"""A relay: two ends that cannot reach each other both register at a node that both can reach.
+"""A relay: two ends that cannot reach each other register at a node that both can reach.
 
     registration   onward [relay], payload BARE {alias: string, token: data[16]}; confirmed with BARE string alias
     message        onward [relay, alias, ...]: goes on to where `alias` registered, and there along the rest
 
-Rule 1: the registered way is the return route of the registration without its last address. It leads over the
-        connection that the registration came by; when that is gone the end registers again, which it does every
+Rule 1: the registered route is the return route of the registration without its last address. It leads over the
+        connection of the registration; when that is gone the end registers again, which it does every
         `refresh_seconds` anyway.
-Rule 2: an alias is taken over by its token only. There is a declared number of aliases, and one peer may have a part.
-Rule 3: a registration is a lease: it ends when it is not renewed in `lease_seconds`, or when the connection that it
-        leads over has gone.
-A session between the ends is two-sided: either may find its way gone, register again and renegotiate (tests/runtime).
+Rule 2: an alias is taken over with its token only. The number of aliases is limited, in all and for each peer.
+Rule 3: a registration is a lease: it ends when it is not renewed in `lease_seconds`, or when its connection is gone.
+A session between the ends is two-sided: either may lose its route, register again and renegotiate (tests/runtime).
 Source: the discussion, comment on sessions renegotiated from both sides; Ockam's remote forwarder, which also registers
 again at a fixed interval.
 """
@@ -34,7 +33,7 @@ NO_ROOM = "no room for another alias"
 
 
 class Relay:
-    """The handler at the relay's address. `capacity`: aliases in all; `for_each_peer`: aliases of one connection.
+    """The handler of a relay. `capacity`: aliases in all; `for_each_peer`: aliases of one connection.
 
     Raises:
         LocalSessionError: an argument is of the wrong type.
@@ -65,7 +64,7 @@ class Relay:
             context.forward(replace(message, onward_route=(*route, *message.onward_route[2:])))
 
     def on_timer(self, timer: Hashable, context: Context) -> None:
-        """A lease has not been renewed in time."""
+        """End a lease that was not renewed in time."""
         assert isinstance(timer, Address)
         self._end(timer)
 
@@ -89,9 +88,9 @@ class Relay:
             context.set_timer(alias, self.lease_seconds)
             context.reply(bare.string(alias.value.decode()))
 
-    def _has_room(self, way: Route, context: Context) -> bool:
-        """Whether the peer that this way leads to may have another alias."""
-        if sum(1 for route in self.routes.values() if route[:1] == way[:1]) >= self.for_each_peer:
+    def _has_room(self, back: Route, context: Context) -> bool:
+        """Whether the peer at the end of this route may have another alias."""
+        if sum(1 for route in self.routes.values() if route[:1] == back[:1]) >= self.for_each_peer:
             return False
         if len(self.tokens) >= self.capacity:
             for alias in [alias for alias, route in self.routes.items() if not context.reaches(route)]:
@@ -100,7 +99,7 @@ class Relay:
 
 
 class Registrar:
-    """The handler of an end: it registers when it is started (`start`), and again every `refresh_seconds`.
+    """The handler of an end of a relay: it registers at its start (`start`), and again every `refresh_seconds`.
 
     Raises:
         LocalSessionError: an argument is of the wrong type, or the token has another size than `TOKEN_BYTES`.
@@ -133,7 +132,7 @@ class Registrar:
 
 
 def start(registrar: Address) -> Message:
-    """The message that starts a registrar, from its own node: `node.route(start(address))`."""
+    """Return the message that starts a registrar, from its own node: `node.route(start(address))`."""
     return Message((registrar,), (), b"")
 
 

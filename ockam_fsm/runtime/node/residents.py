@@ -1,4 +1,4 @@
-"""What lives at the addresses of a node, and how a message comes to it.
+"""Residents: the objects at the addresses of a node, and the envelopes of messages to them.
 
     resident     its addresses                         carries messages out of the node
     worker       its names                             no
@@ -20,54 +20,54 @@ from ockam_fsm.runtime.node.layers import Layer, Layered
 
 
 class Access(Enum):
-    """Who may name an address."""
+    """The senders that may use an address."""
 
     PRIVATE = "workers of this node"
-    PUBLIC = "everybody"
-    SECRET = "who knows its random bits"
+    PUBLIC = "all nodes"
+    SECRET = "all that know its random bits"
 
 
 class Dependent(Protocol):
     """A session whose messages travel over a connection, or over another session."""
 
     def lower_layer_lost(self, detail: str) -> None:
-        """What it relies on is gone; `detail` says why."""
+        """Handle the loss of the carrier; `detail` is the reason."""
         ...
 
 
 class Resident(Layered, Protocol):
-    """Whatever has addresses here: a worker, a session, a connection."""
+    """An object with addresses at this node: a worker, a session, a connection."""
 
     @property
     def replies(self) -> bool:
-        """It also takes messages to the reply addresses made from its own (sessions do)."""
+        """Whether it also takes messages to the reply addresses made from its own (sessions do)."""
         ...
 
     def carries(self, address: Address) -> bool:
-        """What is sent to this address of it leaves the node (a connection's, a session's outer one)."""
+        """Whether a message to this address of it leaves the node (a connection's, a session's outer one)."""
         ...
 
     def sent(self, address: Address, carrier: Resident) -> None:
-        """A message whose return route ends at this address of it leaves over `carrier`."""
+        """Note that a message whose return route ends at this address of it leaves over `carrier`."""
         ...
 
     def relied_on_by(self, dependent: Dependent) -> None:
-        """`dependent` wants to hear when this carrier is gone."""
+        """Call `dependent.lower_layer_lost` when this carrier is gone."""
         ...
 
     def dropped_by(self, dependent: Dependent) -> None: ...
 
     def take(self, envelope: Envelope) -> None:
-        """A message reached one of its addresses. It never raises."""
+        """Handle a message to one of its addresses. It never raises."""
         ...
 
     def fire(self, timer: object) -> None:
-        """A timer that it set is due."""
+        """Handle a timer that it has set."""
         ...
 
 
 class Inner:
-    """What a resident is that carries nothing out of the node and keeps no account of the ways of its messages."""
+    """The base of residents that carry nothing out of the node and do not track the carriers of their messages."""
 
     __slots__ = ()
 
@@ -91,9 +91,9 @@ class Inner:
 class Envelope(NamedTuple):
     """A message within the node.
 
-    `arrived`: the connection or session that brought it in; None for what began here. `alias`: the address that the
-    receiver shall call its own, where it is not the one that was reached. `invited`: a session hands its data to its
-    own application, which may be private. `peer`: who has sent it, as a secure channel has proved when it came.
+    `arrived`: the connection or session that brought it in; None: it began here. `alias`: the address that the receiver
+    uses as its own, where it is not the one that was reached. `invited`: a session delivers to its own application,
+    which may be private. `peer`: the sender's identifier, as authenticated by a secure channel.
     """
 
     message: Message

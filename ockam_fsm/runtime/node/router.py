@@ -1,19 +1,19 @@
-"""The router of a node: who has which address, and the queues that everything local goes through.
+"""The router of a node: the table of addresses, and the queues of all local messages.
 
-Rule 1: order is absolute within an origin, and origins are served in turn. Each origin (ledger.py) has one queue, first
-        in, first out. A delivery runs to its end before the next one begins. What it sends goes to the end of the queue
-        of the same origin, so that a message with many local hops costs its sender only.
+Rule 1: messages of an origin are delivered in order, and origins are served in turn. Each origin (ledger.py) has one
+        FIFO queue. A delivery runs to its end before the next one begins. Messages that it sends go to the end of the
+        queue of the same origin, so a message with many local hops delays its own origin only.
 Rule 2: an address resolves exactly; a reply address of a session (`link.inner_of_reply`) resolves by its inner address;
         an address of type TCP resolves to the connection for it, which is made when it is first needed.
-Rule 3: who may name an address. PRIVATE: workers of this node. PUBLIC: everybody. SECRET: who knows it, which is why it
-        has 128 random bits. A message from outside stays one when it is passed on (`Envelope.arrived`), so that no hop
-        and no session leads to a private worker.
-Rule 4: what brought a message into the node is known, not believed: `Envelope.arrived` is the connection or session,
-        whatever the message says of itself. A session compares it with the carrier of its route.
-Rule 5: one input runs at most `deliveries` deliveries; the rest goes on at a timer of no delay. So two workers that
-        answer each other for ever starve no other origin and no timer. A heavy message counts as several: long routes
-        take as much time as large payloads.
-Rule 6: a delivery is a unit of failure. Whatever it raises becomes a dead letter with the cause in the log.
+Rule 3: access. A PRIVATE address is for workers of this node, a PUBLIC one for all senders, a SECRET one for senders
+        that know its 128 random bits. A message from outside stays one when it is forwarded (`Envelope.arrived`), so no
+        hop and no session leads to a private worker.
+Rule 4: `Envelope.arrived`, the connection or session that brought a message into the node, cannot be forged, whatever
+        the message contains. A session compares it with the carrier of its route.
+Rule 5: one input runs at most `deliveries` deliveries; the rest continues at a timer of no delay. So two workers that
+        answer each other indefinitely starve no other origin and no timer. A heavy message counts as several: long
+        routes take as much time as large payloads.
+Rule 6: a delivery is a unit of failure. An exception in it becomes a dead letter with the cause in the log.
 Source: spec/sessions.md, wire clauses; Ockam Routing as observed (tests/vectors).
 """
 
@@ -52,26 +52,26 @@ ROUTE_FULL = "route full"
 DELIVERY_FAILED = "delivery failed"
 
 QUANTUM = 8
-"""How many deliveries of one origin follow each other before the next origin has its turn."""
+"""The number of consecutive deliveries of one origin before the next origin has its turn."""
 
 CHORE = 4
-"""As how many deliveries one chore counts."""
+"""The number of deliveries as which one chore counts."""
 
 LIGHT_BYTES = 4 * 1024
-"""A delivery counts once more for each of these that its message weighs: six addresses, or a payload of this size."""
+"""A delivery counts once more for each `LIGHT_BYTES` of its message's weight: six addresses, or so large a payload."""
 
 LIGHT_ADDRESSES, LIGHT_PAYLOAD_BYTES = 4, 1024
 """A message of this size is not charged while it is alone in the queue of its origin."""
 
 MAX_VANISHED = 1000
-"""How many ended addresses are remembered, the latest."""
+"""The number of ended addresses that are remembered, the latest ones."""
 
 ROUTER = Address(LOCAL, b"")
-"""Names the router's own timer; no worker can have the empty address."""
+"""The owner of the router's own timers; no worker can have the empty address."""
 
 
 def refuse_awaitable(name: str, found: object) -> None:
-    """Raise TypeError if a function of the application returned something that somebody would have to await."""
+    """Raise TypeError if a function of the application returned an awaitable."""
     if isawaitable(found):
         if iscoroutine(found):
             found.close()
@@ -86,13 +86,13 @@ class Router:
         self.max_payload_bytes = MAX_PAYLOAD_BYTES
         self.application = Origin("application", outside=False)
         self.serving = self.application
-        """Whose delivery or input is being carried out."""
+        """The origin whose delivery or input is being carried out."""
         self.residents: dict[Address, Resident] = {}
         self.private: set[Address] = set()
         self.afterwards: deque[Callable[[], None]] = deque()
-        """What must not happen within a delivery or an input, and is done after it."""
+        """Actions that must not happen within a delivery or an input, and are done after it."""
         self.chores: deque[Callable[[], None]] = deque()
-        """What may be much at once, and is done a part in each turn."""
+        """Actions that may be numerous, of which one is done in each turn."""
         self.round: deque[Origin] = deque()
         """The origins that have something to deliver, in the order of their turns."""
         self.commands: list[NodeCommand] = []
@@ -108,7 +108,7 @@ class Router:
     # Addresses --------------------------------------------------------------------------------------------------------
 
     def fresh_address(self) -> Address:
-        """An address that nobody can guess."""
+        """Return an address that cannot be guessed."""
         return self.entropy.address(0, 0, Purpose.WORKER)
 
     def register(self, address: Address, resident: Resident, access: Access) -> None:
@@ -121,14 +121,14 @@ class Router:
         self.private.discard(address)
 
     def vanish(self, address: Address) -> None:
-        """An inner address of profile `generation` has ended: who still writes to it may be told so."""
+        """End an inner address of profile `generation`. Later messages to it may be answered with an error."""
         self.unregister(address)
         self.vanished[address] = None
         if len(self.vanished) > MAX_VANISHED:
             del self.vanished[next(iter(self.vanished))]
 
     def _found(self, address: Address, envelope: Envelope) -> Resident | str:
-        """The resident for an address that is not registered (rule 2), or why there is none."""
+        """Return the resident for an address that is not registered (rule 2), or the reason why there is none."""
         if address.type == TCP:
             return self.gateway(address, envelope)
         inner = self.residents.get(inner_of_reply(address))
@@ -137,7 +137,7 @@ class Router:
         return UNKNOWN_ADDRESS if address.type == LOCAL else UNROUTABLE
 
     def carrier(self, route: Route) -> Resident | None:
-        """The first connection or session that a route leads over; None where all of it is local."""
+        """Return the first connection or session that a route leads over; None: the route is local."""
         for address in route:
             resident = self.residents.get(address)
             if resident is not None and resident.carries(address):
@@ -145,9 +145,9 @@ class Router:
         return None
 
     def leads_out(self, return_route: Route) -> bool:
-        """Whether a way back ends beyond this node: past the connection or session that it leads over, more follows.
+        """Whether a return route ends beyond this node: an address follows that of a connection or session.
 
-        Where nothing does, the worker that a handshake message names would be looked for here, among our own.
+        Otherwise the worker that a handshake message names would be looked up among the workers of this node.
         """
         for position, address in enumerate(return_route):
             resident = self.residents.get(address)
@@ -156,7 +156,7 @@ class Router:
         return False
 
     def refuses(self, route: Route) -> str:
-        """Why a route that a peer gave may not be used later, as the way to it; empty if it may (or is empty)."""
+        """Return why a route given by a peer may not be used as the route to it; empty if it may, or is empty."""
         if not route:
             return ""
         first = route[0]
@@ -166,7 +166,7 @@ class Router:
         return PRIVATE_ADDRESS if first in self.private else ""
 
     def leaves(self, message: Message, carrier: Resident) -> None:
-        """Tell whoever began this message over what it leaves."""
+        """Report to the resident where this message began over which carrier it leaves."""
         if message.return_route:
             address = message.return_route[-1]
             resident = self.residents.get(address)
@@ -184,7 +184,7 @@ class Router:
         origin = origin or self.serving
         queue = origin.queue
         if not queue and addresses <= LIGHT_ADDRESSES and len(message.payload) <= LIGHT_PAYLOAD_BYTES:
-            weight = 0  # it leaves in the same turn, as a rule, and each origin has one such message at most
+            weight = 0  # it usually leaves in the same turn, and each origin has at most one such message
         else:
             weight = weight_of(message, addresses)
             if not self.ledger.charge(origin, weight):
@@ -203,11 +203,11 @@ class Router:
 
     @property
     def busy(self) -> bool:
-        """Something waits to be delivered or done."""
+        """Whether messages or chores wait."""
         return bool(self.round or self.chores)
 
     def run(self) -> list[NodeCommand]:
-        """Deliver what is queued, and return every command that has gathered."""
+        """Deliver queued messages, and return all commands since the last call."""
         self.drain()
         if self.busy:
             self.emit(SetTimer(WorkerTimer(ROUTER, "resume"), 0.0))
@@ -215,13 +215,13 @@ class Router:
         return commands
 
     def drain(self) -> None:
-        """Deliver what is queued, at most `deliveries`. Within a delivery this does nothing."""
+        """Deliver queued messages, at most `deliveries`. Within a delivery this does nothing."""
         if self._draining:
             return
         self._draining, left, before = True, self.deliveries, self.serving
         try:
             if self.afterwards:
-                self._finish()  # what an input has put off, outside of any delivery
+                self._finish()  # actions that an input has deferred
             while (self.round or self.chores) and left > 0:
                 if self.chores:
                     self._attempt(self.chores.popleft())
@@ -240,17 +240,17 @@ class Router:
             self._draining, self.serving = False, before
 
     def lose(self, dependents: dict[Dependent, None], detail: str) -> None:
-        """What these rely on is gone: tell each of them, not all in one turn. Who has left meanwhile is not told."""
+        """Report to each of these that its carrier is gone, one in each turn, unless it has left in the meantime."""
 
-        def tell(dependent: Dependent) -> None:
+        def report(dependent: Dependent) -> None:
             if dependent in dependents:
                 del dependents[dependent]
                 dependent.lower_layer_lost(detail)
 
-        self.chores.extend(partial(tell, dependent) for dependent in dependents)
+        self.chores.extend(partial(report, dependent) for dependent in dependents)
 
     def _serve(self, origin: Origin, most: int) -> int:
-        """Deliver the first messages of an origin; the result says how many, as they count."""
+        """Deliver the first messages of an origin; return their number, in which heavy ones count more than once."""
         self.serving, queue, done, release = origin, origin.queue, 0, self.ledger.release
         while queue and done < most:
             envelope, weight = queue.popleft()
@@ -267,7 +267,7 @@ class Router:
         return done
 
     def _finish(self) -> None:
-        """Do what was put off until a delivery is over. Each part fails for itself, and no origin pays for it."""
+        """Do the deferred actions. Each may fail alone, and no origin gives up memory for them."""
         self.ledger.makes_room = False
         while self.afterwards:
             self._attempt(self.afterwards.popleft())
@@ -280,7 +280,7 @@ class Router:
             self.failed(DELIVERY_FAILED, None, None, error)
 
     def drain_origin(self, origin: Origin) -> None:
-        """Deliver what an origin has queued now, and no more: its connection has ended."""
+        """Deliver the messages that an origin has queued now: its connection has ended."""
         if self._draining or not origin.queue:
             return
         self._draining, before = True, self.serving
@@ -290,7 +290,7 @@ class Router:
             self._draining, self.serving = False, before
 
     def on_behalf(self, origin: Origin, act: Callable[[], None]) -> None:
-        """Carry out an input of an origin, such as a timer of its session: what it sends is of this origin."""
+        """Carry out an input of an origin, such as a timer of its session; its messages belong to this origin."""
         before, self.serving = self.serving, origin
         try:
             act()
@@ -298,7 +298,7 @@ class Router:
             self.serving = before
 
     def withdraw(self, reply: Address) -> None:
-        """Messages of the application that wait for their turn, and would be answered at `reply`, are dead letters."""
+        """Make queued messages of the application whose reply address is `reply` dead letters."""
         queue = self.application.queue
         for _ in range(len(queue)):
             envelope, weight = queue.popleft()
@@ -309,7 +309,7 @@ class Router:
                 queue.append((envelope, weight))
 
     def forget(self, origin: Origin) -> None:
-        """An origin is given up, maybe within its own turn: what it has queued until now are dead letters."""
+        """Make the queued messages of an origin that is given up dead letters; it may be the origin being served."""
         queue = origin.queue
         for _ in range(len(queue)):
             envelope, weight = queue.popleft()
@@ -328,7 +328,7 @@ class Router:
             self.on_unknown(envelope)
         elif envelope.arrived is not None and not envelope.invited and address in self.private:
             self.bury(PRIVATE_ADDRESS, envelope.message)
-            self.on_unknown(envelope)  # else the difference would tell its name
+            self.on_unknown(envelope)  # else the difference would reveal the address
         else:
             resident.take(envelope)
 
@@ -349,7 +349,7 @@ class Router:
         self.observe(letter)
 
     def failed(self, reason: str, lost: object, worker: Address | None, error: BaseException) -> None:
-        """Something of a worker raised: what it was about is a dead letter, and observers learn the cause."""
+        """Handle an exception of a worker: `lost` is a dead letter, and observers receive the exception."""
         self.bury(reason, lost, worker, short_repr(error))
         self.observe(WorkerFailed(worker, error))
 

@@ -1,9 +1,8 @@
-"""Workers that pass messages on: forwarders and discovery. Each is a handler for `Node.start_worker`.
+"""Handlers that forward messages: forwarders and discovery, for `Node.start_worker`.
 
 Rule 1: they `forward`: a message from outside stays one, and reaches no private worker through them.
-Rule 2: what they cannot pass on is a dead letter with a reason, not a failure of theirs.
-Rule 3: a worker that puts its own address onto the return route passes on what comes back; the others are not on the
-        way back.
+Rule 2: a message that they cannot forward is a dead letter with a reason, not a failure of the worker.
+Rule 3: a worker that adds its own address to the return route forwards replies; the others are not on the return route.
 Source: the discussion, "Session routes" and "implicit sessions ... endpoint discovery"; spec/sessions.md section 2.
 """
 
@@ -23,21 +22,21 @@ UNKNOWN_NAME = "unknown name"
 
 
 def static_forwarder(route: Route) -> Handler:
-    """Passes every message on along `route`. Replies do not come this way: they would be passed on like the rest."""
+    """Return a handler that forwards every message along `route`. It is not on the return route."""
 
     check_route("route", route)
 
     def forward(message: Message, context: Context) -> None:
-        _pass_on(message, context, (*route, *message.onward_route[1:]), traced=False)
+        _forward_along(message, context, (*route, *message.onward_route[1:]), traced=False)
 
     return forward
 
 
 def discovery(directory: Mapping[Address, Route], *, proxy: bool) -> Handler:
-    """Finds the way to a name: the address after its own in the onward route is looked up in `directory`.
+    """Return a handler that forwards along the route of a name in `directory`, the second address of the onward route.
 
-    As a proxy it stays on the way, and passes on what comes back. Otherwise it hands the route over: the peer's answer
-    goes past it, and so does everything after. An entry that appears later is found from then on.
+    A proxy adds its address to the return route, and forwards replies. Otherwise the peer's answer, and all later
+    messages, bypass it. An entry that is added to `directory` later is found from then on.
     """
 
     check_type("directory", directory, Mapping)
@@ -45,7 +44,7 @@ def discovery(directory: Mapping[Address, Route], *, proxy: bool) -> Handler:
     def discover(message: Message, context: Context) -> None:
         name = message.onward_route[1] if len(message.onward_route) > 1 else None
         if name is not None and name in directory:
-            _pass_on(message, context, (*directory[name], *message.onward_route[2:]), traced=proxy)
+            _forward_along(message, context, (*directory[name], *message.onward_route[2:]), traced=proxy)
         elif proxy and name is not None:
             hop(message, context)
         else:
@@ -55,9 +54,9 @@ def discovery(directory: Mapping[Address, Route], *, proxy: bool) -> Handler:
 
 
 def metadata_forwarder(route: Route) -> Handler:
-    """Passes messages on whole, as the payload of another message along `route`.
+    """Return a handler that forwards whole messages, each as the payload of another message along `route`.
 
-    Routes and tracing context survive a carrier that keeps payloads only (a stream). `metadata_receiver` unpacks.
+    So routes and tracing context survive a carrier that keeps payloads only (a stream). `metadata_receiver` unpacks.
     """
 
     def pack(message: Message, context: Context) -> None:
@@ -68,7 +67,7 @@ def metadata_forwarder(route: Route) -> Handler:
 
 
 def metadata_receiver(message: Message, context: Context) -> None:
-    """Unpacks what `metadata_forwarder` has packed; replies go the way it came, then the way that it brought."""
+    """Unpack and forward a message of `metadata_forwarder`. Its return route follows that of the outer message."""
     try:
         whole = decode_message(message.payload)
     except RemoteSessionError as error:
@@ -77,6 +76,6 @@ def metadata_receiver(message: Message, context: Context) -> None:
         context.forward(replace(whole, return_route=(*message.return_route, *whole.return_route)))
 
 
-def _pass_on(message: Message, context: Context, onward_route: Route, *, traced: bool) -> None:
+def _forward_along(message: Message, context: Context, onward_route: Route, *, traced: bool) -> None:
     own = (message.onward_route[0],) if traced else ()
     context.forward(replace(message, onward_route=onward_route, return_route=(*own, *message.return_route)))

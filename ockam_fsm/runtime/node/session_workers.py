@@ -1,17 +1,17 @@
-"""Session workers as residents of a node: where their messages come from, and what becomes of their commands.
+"""Session workers as residents of a node: the checks of their messages, and the execution of their commands.
 
-Rule 1: the outer address is for this node (unless it is declared public): a message there is sent through the session.
-        An inner address is for the peer: it takes only what arrives over the carrier of the session's route, that is
-        the connection or lower session that this route leads over.
-Rule 2: until an answer has taught the route, the carrier is the one over which the hello left the node. So an answer
-        over another connection is refused, whatever return route it claims.
+Rule 1: the outer address is for this node (unless it is declared public): a message to it is sent through the session.
+        An inner address is for the peer: it takes only messages that arrive over the carrier of the session's route,
+        that is the connection or lower session that this route leads over.
+Rule 2: until an answer gives the route, the carrier is the one over which the hello left the node. So an answer over
+        another connection is refused, whatever its return route.
 Rule 3: a handshake message whose return route ends here is refused: its last address is replaced by one of the peer's
-        choice, which would then be looked for among our own workers.
-Rule 4: when a carrier is gone, the sessions that rely on it are told at once (`lower_layer_lost`).
+        choice, which would then be looked up among the workers of this node.
+Rule 4: when a carrier is gone, `lower_layer_lost` is called for each session that relies on it.
 Rule 5: a hello that was not answered in time is reported to the connection that it left over (connections.py, rule 3).
-Rule 6: while a previous generation is usable, and the hello that was answered came over another carrier, the session
-        is not told that one of them is lost: it may go on over the other. So nobody's hello takes a live session with
-        it. What it falls back to is looked at again then.
+Rule 6: while a previous generation is usable, and the answered hello came over another carrier, the loss of one of the
+        two is not reported: the session may continue over the other. So a forged hello cannot end a live session. A
+        session that falls back to the previous generation checks its carrier then.
 Source: spec/sessions.md sections 3.11 and 5, wire clauses; the discussion, "Session routes".
 """
 
@@ -47,11 +47,11 @@ Employ: TypeAlias = Callable[[Callable[[], None]], Address]
 
 
 class SessionWorker:
-    """One end of a session as a resident of the node. `application` is the address of the worker that gets its data."""
+    """One end of a session as a resident of the node. `application` is the address of the worker for its data."""
 
-    __slots__ = ("_aside", "_attempt", "_current", "_heard", "_held", "_hello_carrier", "_open", "_told", "application",
-                 "carrier", "dependents", "drive", "employ", "ends_application", "key", "origin", "remake",
-                 "router", "session", "unconfirmed")  # fmt: skip
+    __slots__ = ("_aside", "_attempt", "_current", "_heard", "_held", "_hello_carrier", "_open", "_reported",
+                 "application", "carrier", "dependents", "drive", "employ", "ends_application", "key", "origin",
+                 "remake", "router", "session", "unconfirmed")  # fmt: skip
     replies = True
 
     def __init__(
@@ -65,23 +65,23 @@ class SessionWorker:
         unconfirmed: Receipt | None = None,
         employ: Employ | None = None,
     ) -> None:
-        """`drive` carries out orders in the place of this worker: a responder's host does. `ends_application`: the
+        """`drive` carries out orders in the place of this worker, for responders of a host. `ends_application`: the
         application's worker was made for this session alone, and stops with it. `unconfirmed`: the charge of a
-        responder that no peer has confirmed. `employ` starts a worker for this session, and is given what to call when
-        that worker has stopped."""
+        responder that no peer has confirmed. `employ` starts a worker for this session; its argument is a function to
+        be called when that worker has stopped."""
         self.router = router
         self.origin = router.serving
-        """Whose session this is: the application's, or the peer's whose hello made it. Its timers and its messages are
-        of this origin, so that all its messages stay in order."""
+        """The application, or the peer whose hello created the session. Its timers and messages belong to this origin,
+        so all its messages stay in order."""
         self.session = session
         self.application = application
         self.drive = drive or _drive
         self.key: Hashable = None
-        """A responder's name in its host."""
+        """The key of a responder in its host."""
         self.ends_application = ends_application
         self.employ = employ
         self.remake: Callable[[], Session] | None = None
-        """Makes the session anew that has failed; None: this worker ends with it."""
+        """Makes a failed session anew; None: this worker ends with the session."""
         self.carrier: Resident | None = None
         self.dependents: dict[Dependent, None] | None = None
         self._attempt: Link | None = None
@@ -90,12 +90,12 @@ class SessionWorker:
         """The carrier of the previous generation, while a hello over another one waits to be confirmed (rule 6)."""
         self._hello_carrier: Resident | None = None
         self._heard = 0
-        """What that carrier had brought when the hello left."""
-        self._told = session.state
+        """The number of messages that had arrived over that carrier when the hello left."""
+        self._reported = session.state
         self._held: dict[int, tuple[Outgoing, Receipt | None]] = {}
-        """The charges of what the session holds, by the identity of the message."""
+        """The charges of held messages, by the identity of the message."""
         self._open: dict[Hashable, Receipt | None] = {}
-        """The charges of open requests, which keep what they may have to send again."""
+        """The charges of open requests, which are kept because they may be sent again."""
         self.unconfirmed = unconfirmed
         if unconfirmed is not None:
             router.ledger.may_give_up(unconfirmed, self._give_up)
@@ -139,7 +139,7 @@ class SessionWorker:
             self._rely_on(carrier)
 
     def order(self, order: Order, envelope: Envelope | None = None) -> None:
-        """Give the session an input, and carry out what follows from it.
+        """Give the session an input, and carry out its commands.
 
         Raises:
             LocalSessionError: the session refuses it; nothing has changed.
@@ -148,8 +148,8 @@ class SessionWorker:
         self.settle()
 
     def settle(self) -> None:
-        """After an input: keep account of what the session relies on, and tell observers."""
-        session, before = self.session, self._told
+        """Update charges and carrier after an input, and report a change of state to observers."""
+        session, before = self.session, self._reported
         waiting = session.waiting
         if len(waiting) != len(self._held) or (waiting and id(waiting[-1][0]) not in self._held):
             self._charge_held()
@@ -157,7 +157,7 @@ class SessionWorker:
             self._links_changed()
         if session.state is before:
             return
-        self._told = session.state
+        self._reported = session.state
         if self.unconfirmed is not None and session.established_in is not None:  # it may have failed at once
             self._confirmed()
         if self.router.observers:
@@ -169,7 +169,7 @@ class SessionWorker:
 
         def accept(session: Session) -> list[Command]:
             commands = session.request(identifier, outgoing, reissue=reissue, resumed_only=resumed_only)
-            # Now: when its commands are carried out it may be over already.
+            # Now, since it may have its outcome when its commands are carried out.
             self._open[identifier] = self.router.ledger.take(self.router.serving, weight_of(outgoing))
             return commands
 
@@ -181,22 +181,22 @@ class SessionWorker:
         self._release(self._open.pop(identifier, None))
 
     def withdraw(self, reply: Address) -> None:
-        """Take back what waits for the session and would be answered at `reply`."""
+        """Take back the held messages whose reply address is `reply`."""
         for outgoing, _ in tuple(self.session.waiting):
             if outgoing.return_route[-1:] == (reply,):
                 self.order(lambda one, outgoing=outgoing: one.withdraw(outgoing))  # type: ignore[misc]
 
     def check_room(self, outgoing: Outgoing, *, answered: bool = False) -> None:
-        """Raises LocalSessionError if the node cannot keep this message, or what layers add makes it too large."""
+        """Raise LocalSessionError if the node has no memory for this message, or layers make it too large."""
         router, weight, way = self.router, weight_of(outgoing), (self.outer, *outgoing.onward_route)
         check_fits(router.residents, outgoing, way, router.max_payload_bytes, answered=answered)
-        router.ledger.require(router.serving, 2 * weight if answered else weight)  # its request keeps it too
+        router.ledger.require(router.serving, 2 * weight if answered else weight)  # an open request keeps a copy
 
     def _charge_held(self) -> None:
-        """Charge what the session has begun to hold to the origin that sent it, and release what has left."""
+        """Charge newly held messages to the origin being served, and release those that are not held any more."""
         waiting, held = self.session.waiting, self._held
         if waiting and len(waiting) == len(held) + 1 and id(waiting[-1][0]) not in held:
-            last, _ = waiting[-1]  # the usual case: it takes no longer where many are held
+            last, _ = waiting[-1]  # the usual case, in constant time
             held[id(last)] = self._charge(last)
             return
         self._held = {}
@@ -218,13 +218,13 @@ class SessionWorker:
             self.router.ledger.give_back(receipt)
 
     def _confirmed(self) -> None:
-        """A session that exists is not charged to the peer that asked for it: it has the node's reserve."""
+        """Release the charge of a responder: a confirmed session is not charged to its peer."""
         if self.unconfirmed is not None:
             self._release(self.unconfirmed)
             self.unconfirmed = None
 
     def _give_up(self, receipt: Receipt) -> None:
-        """Its peer keeps the most of a full node, and no message has confirmed this responder: it ends.
+        """End an unconfirmed responder whose origin holds the most of a full node.
 
         The charge ends now, the session after the delivery that is being carried out.
         """
@@ -232,13 +232,13 @@ class SessionWorker:
         self._stop_afterwards()
 
     def refusal(self, envelope: Envelope, address: Address) -> str:
-        """Why this message is not for the session to hear, if so (rules 1 to 3)."""
+        """Return why this message must not reach the session (rules 1 to 3); empty if it may."""
         session, arrived = self.session, envelope.arrived
         if address == session.terms.contact:
             return self._ends_here(envelope)
         link = session.link_of(address)
         if link is None:
-            return ""  # the session says what it makes of that
+            return ""  # the session classifies it
         carrier = self.router.carrier(link.route) if link.route else self._hello_carrier
         if arrived is not carrier and not session.authenticates(link):
             return NOT_OVER_ITS_ROUTE
@@ -265,7 +265,8 @@ class SessionWorker:
     # Out --------------------------------------------------------------------------------------------------------------
 
     def _route(self, send: core.Send, envelope: Envelope | None) -> None:
-        """A peer's initialization route is from outside: it reaches no private worker, and the policy applies to it."""
+        """Route a message of the session. On a route that came from a peer it counts as from outside: it reaches no
+        private worker, and the forwarding policy applies."""
         session, message = self.session, send.message
         foreign = self.origin.outside and message.onward_route == session.initialization_route
         self.router.route(Envelope(message, self if foreign else None), self.origin)
@@ -280,8 +281,8 @@ class SessionWorker:
         self.router.register(command.address, self, Access.SECRET)
 
     def _unregister(self, command: core.Unregister, envelope: Envelope | None) -> None:
-        told = self.session.settings.profile.names_sessions
-        (self.router.vanish if told else self.router.unregister)(command.address)
+        names_sessions = self.session.settings.profile.names_sessions
+        (self.router.vanish if names_sessions else self.router.unregister)(command.address)
 
     def _remember(self, command: core.Remember, envelope: Envelope | None) -> None:
         if session_id := self.session.terms.session_id:
@@ -292,7 +293,7 @@ class SessionWorker:
         self.router.bury(letter.reason, letter.message, self.outer)
 
     def retire(self) -> None:
-        """The session is over: its lasting addresses vanish, and whatever relied on it is told."""
+        """End with the session: its lasting addresses vanish, and its dependents lose their lower layer."""
         terms = self.session.terms
         self._confirmed()
         self._rely_on(None)
@@ -306,10 +307,10 @@ class SessionWorker:
         self.router.lose(self.dependents or {}, f"the session below is closed: {self.session.reason}")
 
     def _begin_again(self) -> None:
-        """The session has failed. What relied on it is told, and the next message through it makes it anew."""
+        """Make a failed session anew, to be created by the next message; its dependents lose their lower layer."""
         assert self.remake is not None
         failed, self.session = self.session, self.remake()
-        self._told, self._attempt, self._current = self.session.state, None, None
+        self._reported, self._attempt, self._current = self.session.state, None, None
         self._rely_on(None)
         self.router.lose(self.dependents or {}, f"the session below has failed: {failed.reason}")
 
@@ -326,10 +327,10 @@ class SessionWorker:
                 self.router.afterwards.append(self._begin_again)
 
     def _deliver(self, deliver: core.Deliver, envelope: Envelope | None) -> None:
-        """To the application, or along the way that the peer asked for. Either way it is from outside.
+        """Deliver data to the application, or forward it along the peer's route. Either way it is from outside.
 
-        Where the profile carries routes, a reply goes back through this session, which has brought the message. Where
-        it does not, it is as if the session was not there: the return route is the message's own.
+        Where the profile carries routes, a reply goes back through this session, which has brought the message.
+        Otherwise the session adds nothing: the return route is the message's own.
         """
         assert envelope is not None
         session = self.session
@@ -345,9 +346,9 @@ class SessionWorker:
             self.router.route(Envelope(message, arrived, alias, invited=True, peer=session.peer))
 
     def _application(self, lost: Message) -> Address | None:
-        """The worker for the session's data; one of its own is made when it is first needed.
+        """Return the worker for the session's data; one of its own is made when it is first needed.
 
-        None: there is none, and `lost` is a dead letter. What fails to make one closes this session only.
+        None: there is none, and `lost` is a dead letter. A failure to make one stops this session only.
         """
         if self.application is None and self.employ is None:
             self.router.bury(NO_APPLICATION, lost, self.outer)
@@ -363,12 +364,12 @@ class SessionWorker:
         return self.application
 
     def _stop_afterwards(self) -> None:
-        """End the session after the delivery that is being carried out. Its application has not closed it, so its peer
-        may ask again."""
+        """Stop the session after the delivery that is being carried out. It is not closed, so its peer may negotiate
+        again."""
         self.router.afterwards.append(lambda: self.router.on_behalf(self.origin, lambda: self.order(Session.stop)))
 
     def _application_stopped(self) -> None:
-        """Its worker failed too often: a session that handles nothing any more ends, and its peer is told."""
+        """Stop the session, since its worker has stopped; the peer receives a going-away."""
         if self.ends_application:
             self.ends_application = False
             self.router.on_behalf(self.origin, lambda: self.order(Session.stop))
@@ -389,13 +390,14 @@ class SessionWorker:
             self._rely_on_link(link, known)
 
     def _rely_while_answering(self, previous: Link, attempt: Link) -> None:
-        """While a new generation waits to be confirmed, only the loss of what carries both is a failure."""
+        """Rely on a carrier only if it carries both generations, while the new one waits to be confirmed (rule 6)."""
         before, now = self._aside or self.router.carrier(previous.route), self.router.carrier(attempt.route)
         self._rely_on(now if now is before else None)
         self._aside = before
 
     def _rely_on_link(self, link: Link | None, known: Link | None) -> None:
-        """A session that falls back to the generation that it knew hears now of a loss in the meantime."""
+        """Rely on the carrier of `link`. A session that falls back to its previous generation is now informed if the
+        carrier was lost in the meantime."""
         self._rely_on(self.router.carrier(link.route) if link is not None else None)
         aside, self._aside = self._aside, None
         back = link is not None and known is not None and link.generation == known.generation

@@ -1,6 +1,6 @@
-"""Spawners and static responders as residents of a node: a `Host`, and one session worker for each responder in it.
+"""Spawners and static responders as residents of a node: a `Host`, and one session worker for each of its responders.
 
-Rule 1: the host decides (find, make, refuse, forget); this file moves messages and addresses.
+Rule 1: the host decides (find, make, refuse, forget); this module routes messages and registers addresses.
 Rule 2: every responder has an outer address of its own, with 128 random bits, that ends with it.
 Source: spec/sessions.md clauses 2.3 and 4.9; runtime/session/host.py.
 """
@@ -25,7 +25,7 @@ from ockam_fsm.runtime.session.signals import Hello
 APPLICATION_STOPPED = "the application has stopped"
 
 Durable: TypeAlias = Callable[[bytes], tuple[int, bool]]
-"""What durable state says of a session id: the number to remember (0: none), and whether its state is there too."""
+"""Durable state of a session id: the remembered number (0: none), and whether the session's state is there too."""
 
 
 def nothing_durable(session_id: bytes) -> tuple[int, bool]:
@@ -64,7 +64,7 @@ class HostWorker(Inner):
             self.router.bury(ROUTE_ENDS_HERE, message, self.address)
             return
         owned = self.host.receive(message)
-        key = self.host.key  # what follows from the commands may bring other responders into play
+        key = self.host.key  # the commands may change it
         self._dispatch(owned, envelope)
         worker = self.responders.get(key)
         if worker is not None:
@@ -72,7 +72,7 @@ class HostWorker(Inner):
             self._forget_ended({key: worker})
 
     def fire(self, timer: object) -> None:
-        """Nothing: a host has no timers, its responders have theirs."""
+        """Do nothing: a host has no timers, its responders have theirs."""
 
     def stop(self) -> None:
         self._dispatch(self.host.stop(), None)
@@ -94,7 +94,7 @@ class HostWorker(Inner):
         return session
 
     def _admit(self, hello: Hello) -> str:
-        """Why a hello is refused before a responder is made for it; empty if it is not."""
+        """Return why a hello is refused before a responder is made for it; empty if it is admitted."""
         origin = self.router.serving
         if self.application is not None and self.application not in self.router.residents:
             return APPLICATION_STOPPED
@@ -105,7 +105,7 @@ class HostWorker(Inner):
         return self.router.refuses(hello.initialization_route)
 
     def _drive_one(self, worker: SessionWorker, order: Order, envelope: Envelope | None) -> None:
-        if worker.key in self.host.sessions:  # what it relied on may be lost just when it has ended
+        if worker.key in self.host.sessions:  # its carrier may be lost just after it has ended
             self._dispatch(self.host.order(worker.key, order), envelope)
 
     def _dispatch(self, owned: Iterable[Owned], envelope: Envelope | None) -> None:
@@ -124,5 +124,5 @@ class HostWorker(Inner):
     def _forget_ended(self, touched: Mapping[Key, SessionWorker]) -> None:
         for key, worker in touched.items():
             if key not in self.host.sessions and self.responders.pop(key, None) is not None:
-                worker.settle()  # else observers never hear that it has closed
+                worker.settle()  # else observers would miss its closing
                 worker.retire()

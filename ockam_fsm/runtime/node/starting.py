@@ -1,6 +1,6 @@
-"""What a worker, a session and a host are started with: everything is checked before anything is made.
+"""Checks of the arguments with which workers, sessions and hosts are started.
 
-Rule 1: a wrong value raises `LocalSessionError` at the caller's line, and nothing has changed (gate.py, rule 1).
+Rule 1: a wrong value raises `LocalSessionError` in the caller's stack, and nothing has changed (gate.py, rule 1).
 Source: spec/sessions.md section 16.
 """
 
@@ -22,16 +22,16 @@ from ockam_fsm.runtime.session.handshake import SESSION_ID_BYTES
 
 
 def check_free(taken: Container[Address], *addresses: object) -> None:
-    """Raises LocalSessionError unless a worker can have these addresses."""
+    """Raise LocalSessionError unless a worker can have these addresses."""
     for address in addresses:
         if check_address("address", address) == ROUTER:
-            raise LocalSessionError("address: the empty one is the node's own, choose another one")
+            raise LocalSessionError("address: the empty one is reserved for the node, choose another one")
         if address in taken:
             raise LocalSessionError(f"{address}: the address is taken, choose another one")
 
 
 def check_supervision(restart: object, make: object, stopped: object) -> None:
-    """Raises LocalSessionError unless a worker can be supervised with these."""
+    """Raise LocalSessionError unless a worker can be supervised with these arguments."""
     if not isinstance(restart, RestartPolicy | None):
         raise LocalSessionError(f"restart: {type(restart).__name__}, a RestartPolicy belongs")
     if make is not None:
@@ -47,7 +47,7 @@ def check_session(
     remembered: object,
     recreated: object,
 ) -> None:
-    """Raises LocalSessionError unless an initiator can be made of these."""
+    """Raise LocalSessionError unless an initiator can be started with these arguments."""
     check_type("settings", settings, SessionConfig)
     kind = settings.session_type
     if recreated and (kind.persistent or kind.creation is Creation.EXPLICIT):
@@ -62,7 +62,7 @@ def check_session(
 
 
 def check_host(settings: object, capacity: object, durable: object, make: object) -> None:
-    """Raises LocalSessionError unless a host can be made of these."""
+    """Raise LocalSessionError unless a host can be started with these arguments."""
     check_type("settings", settings, SessionConfig)
     check_count("capacity", capacity)
     plain_function("durable", durable)
@@ -71,6 +71,6 @@ def check_host(settings: object, capacity: object, durable: object, make: object
 
 
 def check_application(application: object) -> None:
-    """Raises LocalSessionError unless it is None or an address; nothing has to be there yet."""
+    """Raise LocalSessionError unless it is None or an address; its worker may be started later."""
     if application is not None:
         check_address("application", application)

@@ -1,17 +1,17 @@
-"""One end of a bidirectional stream session as a resident of the node, without I/O: who publishes and reads is an edge.
+"""One end of a bidirectional stream session as a resident of the node, without I/O: an edge publishes and consumes.
 
-Theory: what is sent to its address leaves as a message of one stream, whole, with the rest of its onward route and with
-its return route. What the other stream brings is routed on, with this address before its return route, so that replies
-leave by the first stream again. To a session that is embedded in it this end is what a connection is: a carrier.
+Theory: a message to its address leaves as a message of one stream, whole, with the rest of its onward route and with
+its return route. A message of the other stream is forwarded, with this address before its return route, so replies
+leave by the first stream again. For a session that is embedded in it this end is a carrier, like a connection.
 
-What is published is the BARE struct `{return_stream: string, message: data}`, as Ockam's own client writes it. The
-message is encoded as in a frame; `return_stream` is the stream that its sender consumes.
+The published message is the BARE struct `{return_stream: string, message: data}`, as Ockam's own client writes it.
+`message` is encoded as in a frame; `return_stream` is the stream that its sender consumes.
 
-Rule 1: what waits for the publisher is bounded, and charged to whoever sent it.
-Rule 2: what a stream brings is from outside, from a host that nobody knows. It reaches no private worker, and where it
-        makes this node connect to is the policy's affair.
-Rule 3: what cannot be carried or read is a dead letter with a reason. Nothing here raises.
-Left out: the streams (net/streams/session.py), and publishers for whatever stream a message names (clause 15.30).
+Rule 1: the messages that wait for the publisher are bounded, and charged to their origin.
+Rule 2: a message of a stream is from outside, from an unknown host. It reaches no private worker, and the forwarding
+        policy applies to connections that it causes.
+Rule 3: a message that cannot be carried or read is a dead letter with a reason. Nothing here raises.
+Left out: the streams (net/streams/session.py), and publishers for streams that a message names (clause 15.30).
 Source: spec/sessions.md clause 12.11; the discussion, "forwarding sessions may be embedded". The struct was read in
         Ockam's source only (`Ockam.Stream.Client.BiDirectional`).
 """
@@ -39,7 +39,7 @@ _SHOWN = 100
 
 
 class StreamEnd:
-    """Made at a fresh secret address. It carries messages until `retire`."""
+    """A stream end at a fresh secret address. It carries messages until `retire`."""
 
     __slots__ = ("_accepted", "_capacity", "_label", "_largest", "_sending", "address", "dependents", "origin",
                  "router", "waiting")  # fmt: skip
@@ -54,21 +54,21 @@ class StreamEnd:
         accepted: Callable[[], object],
         largest: Callable[[], int],
     ) -> None:
-        """`sending` and `receiving` name the streams that this end publishes to and consumes. At most `capacity`
-        messages wait. `accepted` is called for each one that does. `largest` says how many bytes the publisher takes
-        at once.
+        """`sending` and `receiving` are the names of the streams that this end publishes to and consumes. At most
+        `capacity` messages wait. `accepted` is called for each of them. `largest` returns the largest message of the
+        publisher, in bytes.
 
         Raises:
-            LocalSessionError: UTF-8 cannot write a name.
+            LocalSessionError: a name cannot be encoded in UTF-8.
         """
         self._sending, self._label = sending, bare.string(receiving)
         self.router = router
         self.address = router.fresh_address()
         self.origin = Origin(str(self.address), outside=True)
-        """Whose the messages are that the stream brings."""
+        """The origin of the messages of the stream."""
         self.dependents: dict[Dependent, None] = {}
         self.waiting: dict[Receipt, bytes] = {}
-        """What is to be published, the oldest first."""
+        """The messages to be published, oldest first."""
         self._capacity, self._accepted, self._largest = capacity, accepted, largest
         router.register(self.address, self, Access.SECRET)
 
@@ -76,10 +76,10 @@ class StreamEnd:
         return True
 
     def sent(self, address: Address, carrier: Resident) -> None:
-        """Nothing: it begins no messages."""
+        """Do nothing: no message begins here."""
 
     def fire(self, timer: object) -> None:
-        """Nothing: it sets no timers."""
+        """Do nothing: it sets no timers."""
 
     def relied_on_by(self, dependent: Dependent) -> None:
         self.dependents[dependent] = None
@@ -111,7 +111,7 @@ class StreamEnd:
         self._accepted()
 
     def pop(self) -> bytes | None:
-        """What is to be published next; it waits no more."""
+        """Remove and return the next message to be published; None: none waits."""
         if not self.waiting:
             return None
         receipt = next(iter(self.waiting))
@@ -119,11 +119,11 @@ class StreamEnd:
         return self.waiting.pop(receipt)
 
     def lose(self, payload: bytes, detail: str) -> None:
-        """This cannot be published any more."""
+        """Make a message that cannot be published any more a dead letter."""
         self.router.bury(IS_OVER, _read(payload)[1], self.address, detail)
 
     def discard(self, detail: str) -> None:
-        """Nothing that waits will be published."""
+        """Make all waiting messages dead letters."""
         while (payload := self.pop()) is not None:
             self.lose(payload, detail)
 
@@ -134,7 +134,7 @@ class StreamEnd:
     # In ---------------------------------------------------------------------------------------------------------------
 
     def arrived(self, payload: bytes) -> None:
-        """The stream has brought this: route it on."""
+        """Forward a message of the stream."""
         try:
             stream, whole = _read(payload)
         except RemoteSessionError as error:
@@ -151,17 +151,18 @@ class StreamEnd:
 
     @property
     def delivering(self) -> bool:
-        """Something that the stream has brought has not reached its worker yet."""
+        """Whether a message of the stream has not reached its worker yet."""
         return bool(self.origin.queue)
 
     def retire(self, detail: str) -> None:
-        """Its address vanishes, and the sessions that rely on it are told. What waits may still be published."""
+        """End: the address vanishes, and dependent sessions lose their lower layer. Waiting messages may still be
+        published."""
         self.router.unregister(self.address)
         self.router.lose(self.dependents, detail)
 
 
 def _read(payload: bytes) -> tuple[str, Message]:
-    """The stream for replies, and the message."""
+    """Return the stream for replies, and the message."""
     reader = bare.Reader(payload)
     stream, message = reader.string(), decode_message(reader.data())
     reader.end()

@@ -1,10 +1,10 @@
-"""Workers of the application, each under supervision, and what their handlers may do.
+"""Supervised workers of the application, and the context of their handlers.
 
-Rule 1: a handler gets (message, context) and sends through the context. It has sent nothing until it returns: one that
-        raises sends nothing at all, its message is a dead letter, and no other worker notices (S14).
+Rule 1: a handler gets (message, context) and sends through the context. Its messages leave when it returns: one that
+        raises sends nothing, its message is a dead letter, and no other worker is affected (S14).
 Rule 2: the supervision table decides: handled, waiting for the restart, stopped. Restarts wait and are bounded.
-Rule 3: what a handler sends by itself began here; what it passes on (`forward`) is still what it was, so that a message
-        from outside reaches no private worker through it.
+Rule 3: a message that a handler sends begins here; a message from outside that it forwards (`forward`) stays one, so
+        it reaches no private worker.
 Left out: threads. A handler runs to its end before anything else happens, so it must not wait for anything.
 Source: the discussion, "Sessions"; spec/sessions.md (S14); machines/supervised.py.
 """
@@ -38,15 +38,15 @@ from ockam_fsm.runtime.session.config import BackOff, back_off_problems, count_p
 HANDLER_RAISED = "handler raised"
 STOPPED_RAISED = "stopped raised"
 LATER = object()
-"""What a handler returns that goes on after it has returned: it commits its context itself."""
+"""Returned by a handler that continues after it has returned: it commits its context itself."""
 
 _DRIVER = driver_for(SUPERVISED)
 
 
 class Handler(Protocol):
-    """What an application brings: a function, or an object that can be called.
+    """A handler of the application: a function, or an object that can be called.
 
-    What it returns is ignored, except an awaitable: a node with an event loop waits for it.
+    Its result is ignored, except an awaitable: a node with an event loop waits for it.
     """
 
     def __call__(self, message: Message, context: Context, /) -> object: ...
@@ -54,14 +54,14 @@ class Handler(Protocol):
 
 @runtime_checkable
 class TimerHandler(Protocol):
-    """A handler that sets timers hears of them here."""
+    """A handler whose timers call `on_timer`."""
 
     def on_timer(self, timer: Hashable, context: Context, /) -> object: ...
 
 
 @runtime_checkable
 class StopHandler(Protocol):
-    """A handler that keeps messages hears here that its worker has stopped."""
+    """A handler whose `on_stop` is called when its worker has stopped, for instance to drop kept messages."""
 
     def on_stop(self) -> object: ...
 
@@ -89,7 +89,7 @@ class RestartPolicy:
 
 
 USUAL_RESTARTS = RestartPolicy()
-"""What a worker gets that is given no policy: the same one for all."""
+"""The policy of workers that are started without one."""
 
 
 @lru_cache(maxsize=64)
@@ -104,14 +104,14 @@ class _OwnTimer(NamedTuple):
 
 
 def checked_handler(handler: object) -> Handler:
-    """Raises LocalSessionError unless `handler` can be called."""
+    """Return `handler`. Raises LocalSessionError unless it can be called."""
     if not callable(handler):
         raise LocalSessionError(f"handler: {type(handler).__name__}, a function of (message, context) belongs")
     return handler
 
 
 def plain_function(name: str, function: object) -> None:
-    """Raises LocalSessionError unless `function` can be called and is no coroutine function."""
+    """Raise LocalSessionError unless `function` can be called and is no coroutine function."""
     if not callable(function):
         raise LocalSessionError(f"{name}: {type(function).__name__}, a function belongs")
     if iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004
@@ -119,7 +119,7 @@ def plain_function(name: str, function: object) -> None:
 
 
 class Context:
-    """What a handler may do, while it runs. `address` is its own address, the one that the sender talks to."""
+    """The operations of a handler while it runs. `address` is the worker's address to which the message was sent."""
 
     __slots__ = ("_orders", "_worker", "address", "envelope", "origin")
 
@@ -127,18 +127,18 @@ class Context:
         self.address = address
         self.envelope = envelope
         self.origin = worker.router.serving
-        """Whose message this is: a peer's, or the application's."""
+        """The origin of this message: a peer, or the application."""
         self._worker = worker
         self._orders: list[Callable[[], None]] = []
 
     @property
     def peer(self) -> str | None:
-        """Who has sent this message, as a secure channel has proved: "I" and 64 hexadecimal digits (clause 18.1). None
-        where nothing proves it: it came over a plain session or connection, or from this node."""
+        """The sender of this message as authenticated by a secure channel: "I" and 64 hexadecimal digits (clause 18.1).
+        None: it came over a plain session or connection, or from this node."""
         return self.envelope.peer
 
     def send(self, onward_route: Route, payload: bytes, return_route: Route | None = None) -> None:
-        """Send a message; replies come to this worker unless `return_route` says otherwise.
+        """Send a message; replies come to this worker unless `return_route` is given.
 
         Raises:
             LocalSessionError: a route or the payload is of the wrong type or too large.
@@ -149,14 +149,14 @@ class Context:
         self._orders.append(partial(router.route, Envelope(message)))
 
     def reply(self, payload: bytes) -> None:
-        """Send to where the message came from. Errors as `send`."""
+        """Send along the return route of the message. Errors as `send`."""
         router = self._worker.router
         check_payload(payload, router.max_payload_bytes)  # the routes have passed the gate
         message = Message(self.envelope.message.return_route, (self.address,), payload)
         self._orders.append(partial(router.route, Envelope(message)))
 
     def forward(self, message: Message) -> None:
-        """Pass a message on: from outside stays from outside. One that has become too large is a dead letter.
+        """Forward a message. One from outside stays from outside. One that has become too large is a dead letter.
 
         Raises:
             LocalSessionError: a part of the message is of the wrong type.
@@ -169,7 +169,8 @@ class Context:
             self._orders.append(partial(self._worker.router.route, envelope))
 
     def dead_letter(self, reason: str, detail: str = "") -> None:
-        """This message goes nowhere, by no fault of the handler. `reason` is one of few, `detail` is free text."""
+        """Make this message a dead letter, without a failure of the handler. `reason` is one of a fixed set, `detail`
+        is free text."""
         if not isinstance(reason, str) or not isinstance(detail, str):
             raise LocalSessionError("dead_letter: reason and detail are text")
         message, address = self.envelope.message, self._worker.addresses[0]
@@ -190,14 +191,14 @@ class Context:
         self._orders.append(lambda: self._worker.stop_own(timer))
 
     def reaches(self, route: Route) -> bool:
-        """Whether the first address of a route is here: a worker, a session, or a connection that still stands."""
+        """Whether the first address of a route is at this node: a worker, a session, or a live connection."""
         return bool(route) and route[0] in self._worker.router.residents
 
     def keep(self, give_up: GiveUp | None = None) -> Receipt | None:
         """Charge this message to its origin while it is kept after the handler has returned.
 
-        None: the node keeps too much already. What is returned goes to `release` once. `give_up` drops the message
-        and releases it, where a full node needs the room for another origin.
+        The result is for `release`, once; None: the node keeps too much already. `give_up` drops the message and
+        releases it when a full node needs the memory for another origin.
         """
         ledger, origin = self._worker.router.ledger, self.origin
         receipt = ledger.take(origin, weight_of(self.envelope.message))
@@ -209,29 +210,29 @@ class Context:
         self._worker.router.ledger.give_back(receipt)
 
     def lose(self, receipt: Receipt, reason: str, detail: str = "") -> None:
-        """This message was kept, and is a dead letter now."""
+        """Make a kept message a dead letter."""
         self.release(receipt)
         self.dead_letter(reason, detail)
         self.commit()
 
     def fail(self, error: BaseException) -> None:
-        """The handler went on after it had returned, as a coroutine does, and has failed then.
+        """Report the failure of a handler that continued after it had returned, such as a coroutine.
 
         Raises:
-            EventRefused: the worker was not running any more; the dead letter is written all the same.
+            EventRefused: the worker is not running any more; the dead letter is written anyway.
         """
         self._worker.failed(self.envelope.message, error)
 
     def join(self, other: Context) -> None:
-        """What this handler has asked for is carried out with what `other` asks for, in its order and of its origin.
+        """Carry out the orders of this context after those of `other`, on behalf of the origin of `other`.
 
-        What is passed on so is from outside if the message of this context was, whatever that of the other one is.
+        A forwarded message stays from outside if the message of this context was, whatever that of `other` is.
         """
         other._orders += self._orders
         self._orders = []
 
     def commit(self) -> None:
-        """Carry out what the handler has asked for, once, on behalf of the origin of its message."""
+        """Carry out the orders of the handler, once, on behalf of the origin of its message."""
         orders, self._orders = self._orders, []
         router = self._worker.router
         before, router.serving = router.serving, self.origin
@@ -244,11 +245,11 @@ class Context:
 
 @value
 class Farewell(Message):
-    """The last message of a worker: it stops when it has handled what came before."""
+    """The last message of a worker: it stops when it has handled the messages before."""
 
 
 class Worker(Inner):
-    """A resident that calls a handler: the model of the supervision table."""
+    """A resident that calls a handler, driven by the supervision table."""
 
     __slots__ = ("addresses", "failures", "handler", "limits", "make", "policy", "router", "state",
                  "stopped", "timers")  # fmt: skip
@@ -262,7 +263,7 @@ class Worker(Inner):
         policy: RestartPolicy,
         stopped: Callable[[], object] = lambda: None,
     ) -> None:
-        """`stopped` is called when it has stopped, for whatever reason."""
+        """`stopped` is called when the worker has stopped, for any reason."""
         self.router = router
         self.stopped = stopped
         self.addresses = addresses
@@ -292,7 +293,7 @@ class Worker(Inner):
                 self._step(timer)
             else:
                 assert isinstance(timer, _OwnTimer)
-                _DRIVER.fire(self, WorkerEvent.TIMER_FIRED, timer.timer)  # a failure within tells observers itself
+                _DRIVER.fire(self, WorkerEvent.TIMER_FIRED, timer.timer)  # a failure within informs observers itself
 
     def stop(self) -> None:
         self._step(WorkerEvent.STOP)
@@ -336,7 +337,7 @@ class Worker(Inner):
             self.failed(WorkerEvent.RESTART_DUE, error)
 
     def _call(self, name: str, call: Callable[[Context], object], context: Context, lost: object) -> None:
-        """Call code of the application. Whatever it raises, it raises for this worker only (S14)."""
+        """Call code of the application. An exception affects this worker only (S14)."""
         try:
             found = call(context)
             if found is not None and found is not LATER:
@@ -365,11 +366,11 @@ class Worker(Inner):
         for address in self.addresses:
             self.router.unregister(address)
         if isinstance(self.handler, StopHandler):
-            self._tell("on_stop", self.handler.on_stop)
-        self._tell("stopped", self.stopped)
+            self._call_stopped("on_stop", self.handler.on_stop)
+        self._call_stopped("stopped", self.stopped)
 
-    def _tell(self, name: str, function: Callable[[], object]) -> None:
-        """Call a function of the application. The worker has stopped, whatever it raises."""
+    def _call_stopped(self, name: str, function: Callable[[], object]) -> None:
+        """Call a function of the application after the worker has stopped. An exception changes nothing."""
         try:
             refuse_awaitable(name, function())
         except KeyboardInterrupt:
@@ -383,12 +384,12 @@ class Worker(Inner):
 
 
 def settle(router: Router, worker: Worker, access: Access) -> None:
-    """Give a worker its addresses."""
+    """Register the addresses of a worker."""
     for address in worker.addresses:
         router.register(address, worker, access)
 
 
-# Handlers that every node can use.
+# Handlers for every node.
 
 
 def echo(message: Message, context: Context) -> None:
@@ -397,7 +398,7 @@ def echo(message: Message, context: Context) -> None:
 
 
 def hop(message: Message, context: Context) -> None:
-    """Pass a message on: own address off the onward route, and onto the return route (tests/vectors,
+    """Forward a message: move the own address from the onward route to the return route (tests/vectors,
     `tracing_through_hop`)."""
     onward, back = message.onward_route[1:], (message.onward_route[0], *message.return_route)
     context.forward(replace(message, onward_route=onward, return_route=back))
