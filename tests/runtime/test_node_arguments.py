@@ -56,7 +56,7 @@ def fails(*_: object) -> Any:
         ({"own_route": "text"}, "own_route"), ({"session_id": "text"}, "session_id"),
         ({"session_id": b"x"}, "16 bytes"),
         ({"remembered": "1"}, "remembered"), ({"remembered": -1}, "remembered"), ({"remembered": 2**80}, "64 bits"),
-        ({"application": "text"}, "application"), ({"outer": local("")}, "the node's own"),
+        ({"application": "text"}, "application"), ({"outer": local("")}, "reserved for the node"),
     ],
 )  # fmt: skip
 def test_a_session_is_not_started_with_a_wrong_value(given: dict[str, Any], text: str) -> None:
@@ -181,7 +181,7 @@ def within(wrong: object) -> Any:
     ],
 )
 def test_a_wrong_value_is_an_error_of_ours_also_where_it_cannot_be_shown(make: Any, wrong: Any) -> None:
-    with pytest.raises(Error, match=r"belong|UTF-8 cannot write it|no session type|a route is"):
+    with pytest.raises(Error, match=r"belong|UTF-8 cannot encode it|no session type|a route is"):
         make(wrong)
 
 

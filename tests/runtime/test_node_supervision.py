@@ -390,7 +390,7 @@ def asks(ask: Callable[[Context], object]) -> Node:
         (lambda context: context.set_timer("t", float("nan")), "after_seconds: nan seconds"),
         (lambda context: context.dead_letter(5), "reason and detail are text"),
         (lambda context: context.dead_letter("why", b"detail"), "reason and detail are text"),
-        (lambda context: context.forward("message"), "a message is a Message, not str"),
+        (lambda context: context.forward("message"), "message: str, a Message belongs"),
     ],
 )
 def test_a_handler_that_asks_for_something_wrong_has_failed(ask: Callable[[Context], object], text: str) -> None:

@@ -1,4 +1,4 @@
-"""BARE, as much of it as Ockam's handshakes and streams need: a reader that trusts nobody, and its writers.
+"""The part of BARE that Ockam's handshakes and streams use: a strict reader, and writers.
 
 Source: BARE, draft-devault-bare, and what a real Ockam Elixir node sends (`tests/vectors/ockam-elixir-wire.json`).
 
@@ -7,18 +7,18 @@ Source: BARE, draft-devault-bare, and what a real Ockam Elixir node sends (`test
     data       uint length, bytes; `fixed` has no length
     string     data that is UTF-8
     optional   00, or 01 and the value
-    list       uint count, the elements
+    list       uint count, then the elements
     struct     its fields one after the other: read them, or concatenate them, in order
     enum       uint, one of the declared numbers
     union      uint tag, then the body of that member
 
-Rule 1: every value has exactly one encoding; the reader refuses all others, so that bytes that were accepted can be
-        written again and are the same bytes.
-Rule 2: a declared size is compared with what is really there before anything of that size is made.
-Rule 3: the reader blames the peer (`RemoteSessionError`), the writers blame the caller (`LocalSessionError`).
+Rule 1: every value has exactly one encoding; the reader refuses all others, so accepted bytes can be decoded and
+        encoded again without change.
+Rule 2: a declared size is compared with the bytes that are present before anything of that size is allocated.
+Rule 3: errors of the reader are `RemoteSessionError`, those of the writers are `LocalSessionError`.
 
-Left out, because nothing here uses it: signed and fixed-width numbers, floats, maps, void. Own code, because the two
-BARE packages that exist accept non-canonical varints or stop in a debugger.
+Left out, because nothing here uses it: signed and fixed-width numbers, floats, maps, void. This is own code, because
+the two BARE packages that exist accept non-canonical varints or stop in a debugger.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def malformed(detail: str) -> RemoteSessionError:
 
 
 class Reader:
-    """Reads values off the front of `payload`; whoever has read the last one calls `end`."""
+    """Reads the values of `payload` in order; call `end` after the last one."""
 
     __slots__ = ("_at", "_payload")
 
@@ -80,7 +80,7 @@ class Reader:
             value |= (byte & 0x7F) << (7 * position)
             if byte < 0x80:
                 if byte == 0 and position > 0:
-                    raise malformed(f"varint with a useless last byte before offset {self._at}")
+                    raise malformed(f"varint with a redundant last byte before offset {self._at}")
                 if value > MAX_UINT:
                     break
                 return value
@@ -109,7 +109,7 @@ class Reader:
 
     def sequence(self, read: Callable[[], T], limit: int | None = None) -> tuple[T, ...]:
         count = self.uint()
-        # No element that is used here is shorter than one byte, so a count beyond the rest is a lie.
+        # No element that is used here is shorter than one byte, so a count beyond the rest is false.
         allowed = len(self._payload) - self._at if limit is None else limit
         if count > allowed:
             raise malformed(f"list of {count} elements, at most {allowed} possible")
@@ -120,7 +120,7 @@ class Reader:
         try:
             return kind(number)
         except ValueError:
-            raise malformed(f"{number} is no {kind.__name__}") from None
+            raise malformed(f"{number} is not a {kind.__name__}") from None
 
     def end(self) -> None:
         rest = len(self._payload) - self._at
@@ -167,7 +167,7 @@ def string(value: str, limit: int | None = None) -> bytes:
     try:
         return data(value.encode(), limit)
     except UnicodeEncodeError as error:
-        raise LocalSessionError(f"text that UTF-8 cannot write: {error.reason}") from None
+        raise LocalSessionError(f"text that UTF-8 cannot encode: {error.reason}") from None
 
 
 def optional(value: T | None, write: Callable[[T], bytes]) -> bytes:

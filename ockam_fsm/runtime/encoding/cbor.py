@@ -1,10 +1,10 @@
-"""CBOR data items, as much of them as Ockam's messages need: heads, byte strings, breaks. No I/O.
+"""The CBOR data items of Ockam's messages: heads, byte strings, breaks. No I/O.
 
-Source: RFC 8949, section 3. `frames.py` says which forms are read and which are written, and why this code is our own.
+Source: RFC 8949, section 3. `frames.py` lists the forms that are read and written, and the reasons for own code.
 
-Rule 1: a reader takes the bytes and an offset, and returns a value and the offset after it. It blames the peer
-        (`RemoteSessionError`).
-Rule 2: a declared size is compared with what is really there before anything of that size is made.
+Rule 1: a reader takes the bytes and an offset, and returns a value and the offset after it. Its errors are
+        `RemoteSessionError`.
+Rule 2: a declared size is compared with the bytes that are present before anything of that size is allocated.
 Rule 3: a writer uses the shortest form, and definite lengths only.
 """
 
@@ -25,7 +25,7 @@ _INDEFINITE = 31
 
 @lru_cache(maxsize=1024)
 def written_head(major: int, number: int) -> bytes:
-    """The shortest head: the number in its first byte, or in 1, 2, 4 or 8 more."""
+    """Return the shortest head: the number in its first byte, or in 1, 2, 4 or 8 more."""
     if number < ONE_BYTE_MORE:
         return bytes((major << 5 | number,))
     power = next(power for power in range(4) if number < 1 << (8 << power))
@@ -33,7 +33,7 @@ def written_head(major: int, number: int) -> bytes:
 
 
 def head(body: bytes, at: int, major: int) -> tuple[int | None, int]:
-    """The number in the head of a data item of this major type, and where the item goes on; None: indefinite."""
+    """Return the number in the head of a data item of this major type (None: indefinite), and the offset after it."""
     if at >= len(body):
         raise malformed(f"ends at offset {at}, in the middle of a message")
     first = body[at]
@@ -52,7 +52,7 @@ def head(body: bytes, at: int, major: int) -> tuple[int | None, int]:
 
 
 def take(body: bytes, at: int, size: int | None) -> tuple[bytes, int]:
-    """The next `size` bytes; None, the length of an indefinite string, is refused."""
+    """Return the next `size` bytes and the offset after them; None, an indefinite length, is refused."""
     if size is None:
         raise malformed(f"a string without a length before offset {at}")
     end = at + size
@@ -62,13 +62,13 @@ def take(body: bytes, at: int, size: int | None) -> tuple[bytes, int]:
 
 
 def byte_string(body: bytes, at: int) -> tuple[bytes, int]:
-    """A byte string, whole or in at most `MAX_CHUNKS` chunks."""
+    """Return a byte string, whole or in at most `MAX_CHUNKS` chunks, and the offset after it."""
     size, at = head(body, at, BYTES)
     if size is not None:
         return take(body, at, size)
     chunks: list[bytes] = []
     while not is_break(body, at):
-        # A chunk is a Python object for as little as one byte, hence a limit; nobody is known to send any.
+        # A chunk is a Python object for as little as one byte, hence a limit; no known node sends chunks.
         if len(chunks) == MAX_CHUNKS:
             raise malformed(f"byte string of more than {MAX_CHUNKS} chunks")
         size, at = head(body, at, BYTES)
@@ -78,12 +78,12 @@ def byte_string(body: bytes, at: int) -> tuple[bytes, int]:
 
 
 def is_break(body: bytes, at: int) -> bool:
-    """True where the end of an array or a string without a length is."""
+    """Whether an array or a string without a length ends at this offset."""
     return at < len(body) and body[at] == BREAK
 
 
 def skip_break(body: bytes, at: int) -> int:
-    """The offset after a break; anything else is refused."""
+    """Return the offset after a break; anything else is refused."""
     if not is_break(body, at):
         raise malformed(f"no end of the array at offset {at}")
     return at + 1

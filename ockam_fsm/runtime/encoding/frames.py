@@ -1,4 +1,4 @@
-"""What travels in a TCP connection between two nodes: one version byte, then frames, each with one message in CBOR.
+"""The bytes of a TCP connection between two nodes: one version byte, then frames, each with one message in CBOR.
 
     connection  01, then frames
     frame       length (4 bytes, big-endian), body; a length of 0 is ignored; at most `MAX_FRAME_BYTES`
@@ -8,25 +8,25 @@
 
 Observed on a real Ockam Elixir node, and the captured bytes are the tests (`tests/vectors/ockam-elixir-wire.json`).
 
-Out: exactly 4 elements (a real node closes the connection on 3 and on 5), definite and shortest forms only.
-In:  what real nodes understand of that grammar - indefinite arrays, chunked byte strings, heads that are longer than
-     necessary (record `nonminimal_int`: a real node answers `18 00` like `00`) - and 3 elements as well, since Rust's
-     encoder may drop a trailing null. Nothing else: no text for bytes, maps, tags, floats, bignums, `undefined`,
-     chunked text, or bytes after the message.
+Written: exactly 4 elements (a real node closes the connection on 3 and on 5), definite and shortest forms only.
+Read:    the forms of that grammar that real nodes accept - indefinite arrays, chunked byte strings, heads that are
+     longer than necessary (record `nonminimal_int`: a real node answers `18 00` like `00`) - and 3 elements as well,
+     since Rust's encoder may drop a trailing null. Nothing else: no text for bytes, maps, tags, floats, bignums,
+     `undefined`, chunked text, or bytes after the message.
 
-Rule 1: a peer's bytes end in a value or in `RemoteSessionError`. Either the connection is closed after that, or
-        nothing has happened. A decoder that has refused refuses everything after.
-Rule 2: nothing is made because a length field says so, only because the bytes are there.
-Limits of ours: `MAX_ROUTE_LENGTH`, `MAX_ADDRESS_BYTES` and `MAX_CHUNKS` per byte string (`cbor.py`); real nodes state
-none.
+Rule 1: decoding a peer's bytes returns a value or raises `RemoteSessionError`. A decoder that has raised once raises
+        for everything after; then the connection is closed.
+Rule 2: memory is allocated for bytes that have arrived, not for a length field.
+Limits of this implementation: `MAX_ROUTE_LENGTH`, `MAX_ADDRESS_BYTES` and `MAX_CHUNKS` per byte string (`cbor.py`);
+real nodes state none.
 
-Reader and writer are our own, and cbor2 is the second opinion in the tests. Measured with cbor2 6.3: a legal frame of
-16 MiB full of empty arrays costs it 1.1 GiB and 6.5 s before its caller sees anything, and no option limits that; it
-also resolves tags (shared references, even cyclic ones, string references, bignums) into the very types that a walk
-over the result would look for. The grammar above is small enough to be read and written directly, and that is faster
-too. A node meets the same addresses again and again, so the latest are kept, read and written, in a bounded cache.
+Reader and writer are own code, and cbor2 is the reference in the tests. Measured with cbor2 6.3: a legal frame of
+16 MiB full of empty arrays takes 1.1 GiB and 6.5 s before the call returns, and no option limits that; it also resolves
+tags (shared references, even cyclic ones, string references, bignums) into types that a later check could not
+distinguish. The grammar above is small enough to be read and written directly, which is also faster. The same addresses
+occur again and again, so the latest are kept, read and written, in a bounded cache.
 
-Left out: sockets and the five seconds that a version byte may take (`started` is for whoever holds that clock).
+Left out: sockets, and the limit of five seconds for the version byte (the edge checks `started`).
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ from ockam_fsm.runtime.encoding.message import Address, Message, Route
 VERSION = b"\x01"
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 MAX_ROUTE_LENGTH = 128
-MAX_ADDRESS_BYTES = 512  # a host name of 253 characters, a port, and room
+MAX_ADDRESS_BYTES = 512  # a host name of 253 characters, a port, and some reserve
 
 KEPT_ADDRESSES = 4096
-"""How many addresses are kept as they are written, and as many as they were read."""
+"""The size of each of the two caches of addresses, written and read."""
 
 WRONG_VERSION = "wrong-version"
 FRAME_TOO_LARGE = "frame-too-large"
@@ -81,15 +81,15 @@ def encode_frame(body: bytes, max_frame_bytes: int = MAX_FRAME_BYTES) -> bytes:
 class FrameDecoder:
     """Turns chunks of a connection, cut anywhere, into frame bodies.
 
-    `feed` is a generator, so that the frames before a bad one still arrive; run through it before feeding again.
-    What is kept between two chunks is the incomplete part of one frame, never more.
+    `feed` is a generator, so the frames before a bad one are still returned; exhaust it before feeding again. Between
+    two chunks only the incomplete part of one frame is kept.
     """
 
     __slots__ = ("_buffer", "_expecting_body", "_max_frame_bytes", "_refusal", "_wanted", "started")
 
     def __init__(self, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
         self.started = False
-        """The version byte has arrived and is right."""
+        """Whether the version byte has arrived and is right."""
         self._max_frame_bytes = max_frame_bytes
         self._buffer = bytearray()
         self._wanted = _LENGTH_BYTES
@@ -98,12 +98,12 @@ class FrameDecoder:
 
     @property
     def idle(self) -> bool:
-        """Nothing of a frame is waiting for its rest: a connection that ends here loses nothing."""
+        """Whether no frame is incomplete: a connection that ends now loses nothing."""
         return not self._expecting_body and not self._buffer
 
     @property
     def buffered(self) -> int:
-        """How many bytes wait for the rest of their frame."""
+        """The number of bytes of an incomplete frame."""
         return len(self._buffer)
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
@@ -137,19 +137,19 @@ class FrameDecoder:
                 self._announce(int.from_bytes(part, "big"))
 
     def _begin(self, chunk: bytes) -> int:
-        """Where the frames begin: after the version byte, if this chunk has it."""
+        """Return the offset of the frames: after the version byte, if this chunk has it."""
         if self.started or not chunk:
             return 0
         if chunk[:1] != VERSION:
-            raise self._refuse(WRONG_VERSION, f"version byte {chunk[0]:#04x}, spoken here: {VERSION[0]:#04x}")
+            raise self._refuse(WRONG_VERSION, f"version byte {chunk[0]:#04x}, supported: {VERSION[0]:#04x}")
         self.started = True
         return 1
 
     def _empty_frames(self, chunk: bytes, at: int) -> int:
-        """How many bytes of frames without content begin here: they are ignored, a run of them at once."""
+        """Return the length of the empty frames that begin here, which are skipped all at once."""
         if self._buffer or self._expecting_body or chunk[at : at + _LENGTH_BYTES] != _NO_LENGTH:
             return 0
-        run = _ZEROS.match(chunk, at)  # looks at the run only: a chunk may have thousands of them
+        run = _ZEROS.match(chunk, at)  # reads the run only: a chunk may have thousands of them
         zeros = run.end() - at if run is not None else 0
         return zeros - zeros % _LENGTH_BYTES
 
@@ -169,7 +169,11 @@ class FrameDecoder:
 
 
 def encode_message(message: Message) -> bytes:
-    """The body of a frame. What our own decoder would refuse is refused here."""
+    """Return the body of a frame.
+
+    Raises:
+        LocalSessionError: the decoder would refuse it.
+    """
     payload = message.payload
     return b"".join(
         (
@@ -184,12 +188,12 @@ def encode_message(message: Message) -> bytes:
 
 
 def check_route(route: Route) -> None:
-    """Refuse what `encode_message` would refuse."""
+    """Raise LocalSessionError if `encode_message` would refuse this route."""
     written_route(route)
 
 
 def written_route(route: Route) -> bytes:
-    """A route as CBOR.
+    """Return a route as CBOR.
 
     Raises:
         LocalSessionError: the route or one of its addresses is too long.
@@ -213,7 +217,7 @@ def _written_text(text: str) -> bytes:
     try:
         written = text.encode()
     except UnicodeEncodeError as error:
-        raise LocalSessionError(f"tracing context that UTF-8 cannot write: {error.reason}") from None
+        raise LocalSessionError(f"tracing context that UTF-8 cannot encode: {error.reason}") from None
     return written_head(TEXT, len(written)) + written
 
 
@@ -222,10 +226,10 @@ def decode_message(body: bytes) -> Message:
 
 
 def decode_plain(body: bytes) -> Message | None:
-    """What encoders write, ours and real nodes': short heads, definite lengths, no tracing context. None: not that.
+    """Decode the usual form of a message: short heads, definite lengths, no tracing context. None: another form.
 
-    Nearly every message is one, and this reads it three times as fast as `decode_any`, which is also its judge
-    (tests/runtime/test_wire.py). It refuses nothing itself.
+    Encoders, also those of real nodes, write nearly every message in it, and this is three times as fast as
+    `decode_any`, with which tests compare it (tests/runtime/test_wire.py). It refuses nothing itself.
     """
     try:
         if body[0] != _PLAIN_MESSAGE:
@@ -248,7 +252,7 @@ def decode_plain(body: bytes) -> Message | None:
 
 
 class _NotPlain(Portable, Exception):
-    """Not what encoders write, which is no error yet."""
+    """Not the usual form, which is not an error."""
 
 
 def _plain_route(body: bytes, at: int) -> tuple[Route, int]:
@@ -277,7 +281,7 @@ def _plain_address(written: bytes) -> Address:
 
 
 def decode_any(body: bytes) -> Message:
-    """The whole grammar, and the reason where a body is not of it."""
+    """Decode the whole grammar. Raises RemoteSessionError with the reason for any other body."""
     count, at = head(body, 0, ARRAY)
     if count not in (3, 4, None):
         raise malformed(f"message of {count} elements, 3 or 4 belong")
@@ -295,10 +299,10 @@ def decode_any(body: bytes) -> Message:
 
 
 def read_route(body: bytes, at: int) -> tuple[Route, int]:
-    """A route, and the offset after it.
+    """Return a route, and the offset after it.
 
     Raises:
-        RemoteSessionError: the bytes are not a route, or one that is too long.
+        RemoteSessionError: the bytes are not a route, or the route is too long.
     """
     count, at = head(body, at, ARRAY)
     route: list[Address] = []

@@ -1,13 +1,13 @@
-"""The gate: the one place where a message becomes a message of this node. What passed can always be encoded.
+"""The gate: the checks of every message that enters this node. A message that passes can always be encoded.
 
-Theory: a message grows on its way. Hops add addresses, and a session writes two more routes before its payload. So less
-is accepted than a frame can hold, and the difference is the room to grow. The only later check is the length of a
-route, where one is made longer (`Router.route`).
+Theory: a message grows on its way. Hops add addresses, and a session writes two more routes before its payload. So the
+limits here are less than a frame can hold, and the difference is the reserve for growth. The only later check is the
+length of a route, where one is extended (`Router.route`).
 
-Rule 1: what the application gives is checked completely, types included. It raises `LocalSessionError` at the caller's
-        line, with the limit and the value, and nothing has changed.
-Rule 2: what a peer sends has passed the decoder, which checks types and sizes. Here only the room to grow is checked;
-        what has none is a dead letter with a reason.
+Rule 1: a message of the application is checked completely, types included. An error is a `LocalSessionError` in the
+        caller's stack, with the limit and the value, and nothing has changed.
+Rule 2: a message of a peer has passed the decoder, which checks types and sizes. Here only the reserve for growth is
+        checked; a message without it is a dead letter with a reason.
 Source: spec/sessions.md section 16.
 """
 
@@ -26,7 +26,7 @@ MAX_TRACING_CONTEXT_BYTES = 8 * 1024
 UNLIMITED = sys.maxsize
 _WRITTEN_ADDRESS_BYTES = MAX_ADDRESS_BYTES + 8
 ENVELOPE_BYTES = 4 * MAX_ROUTE_LENGTH * _WRITTEN_ADDRESS_BYTES + MAX_TRACING_CONTEXT_BYTES + 64
-"""The most that two routes of a message, two more of a session's data, and the tracing context can take."""
+"""The most bytes of two routes of a message, two more of a session's data, and the tracing context."""
 
 ROUTE_TOO_LONG = "route too long"
 PAYLOAD_TOO_LARGE = "payload too large"
@@ -34,7 +34,7 @@ TRACING_CONTEXT_TOO_LONG = "tracing context too long"
 
 
 def payload_limit(frame_bytes: int = MAX_FRAME_BYTES) -> int:
-    """How many bytes of payload a message may have where frames hold `frame_bytes`; half of a small frame."""
+    """Return the largest payload of a message, in bytes, where frames hold `frame_bytes`; half of a small frame."""
     return max(frame_bytes - ENVELOPE_BYTES, frame_bytes // 2)
 
 
@@ -50,10 +50,10 @@ def check_message(
     """Check a message of the application completely.
 
     Raises:
-        LocalSessionError: something is of the wrong type, too large or too long; the text says which, and the limit.
+        LocalSessionError: a part is of the wrong type, too large or too long; the text names it and the limit.
     """
     if not isinstance(message, Message):
-        raise LocalSessionError(f"a message is a Message, not {_kind(message)}")
+        raise LocalSessionError(f"message: {_kind(message)}, a Message belongs")
     check_route("onward_route", message.onward_route, longest_route)
     check_route("return_route", message.return_route, longest_route)
     check_payload(message.payload, max_payload_bytes)
@@ -62,7 +62,7 @@ def check_message(
 
 
 def check_route(name: str, route: object, longest: int = MAX_ACCEPTED_ROUTE) -> Route:
-    """Raises LocalSessionError unless `route` is a tuple of at most `longest` addresses."""
+    """Return `route`. Raises LocalSessionError unless it is a tuple of at most `longest` addresses."""
     if not isinstance(route, tuple) or isinstance(route, Address):
         raise LocalSessionError(f"{name}: a route is a tuple of Address, not {_kind(route)}; write (local('name'),)")
     if len(route) > longest:
@@ -73,7 +73,7 @@ def check_route(name: str, route: object, longest: int = MAX_ACCEPTED_ROUTE) -> 
 
 
 def check_address(name: str, address: object) -> Address:
-    """Raises LocalSessionError unless `address` can be written."""
+    """Return `address`. Raises LocalSessionError unless it can be encoded."""
     if type(address) is not Address:
         raise LocalSessionError(f"{name}: {_kind(address)} where an Address belongs; write local('name')")
     kind, value = address
@@ -87,7 +87,7 @@ def check_address(name: str, address: object) -> Address:
 
 
 def check_payload(payload: object, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -> bytes:
-    """Raises LocalSessionError unless `payload` is bytes and fits."""
+    """Return `payload`. Raises LocalSessionError unless it is bytes within the limit."""
     if not isinstance(payload, bytes):
         raise LocalSessionError(f"payload: {_kind(payload)}, bytes belong; encode text with .encode()")
     if len(payload) > max_payload_bytes:
@@ -96,7 +96,7 @@ def check_payload(payload: object, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -
 
 
 def check_tracing_context(text: object, max_bytes: int = MAX_TRACING_CONTEXT_BYTES) -> str | None:
-    """Raises LocalSessionError unless `text` is None or short text that UTF-8 can write."""
+    """Return `text`. Raises LocalSessionError unless it is None, or text of at most `max_bytes` in UTF-8."""
     if text is None:
         return None
     if not isinstance(text, str):
@@ -104,14 +104,14 @@ def check_tracing_context(text: object, max_bytes: int = MAX_TRACING_CONTEXT_BYT
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
-        raise LocalSessionError(f"tracing_context: UTF-8 cannot write it: {error.reason}") from None
+        raise LocalSessionError(f"tracing_context: UTF-8 cannot encode it: {error.reason}") from None
     if size > max_bytes:
         raise LocalSessionError(f"tracing_context: {size} bytes, limit {max_bytes}")
     return text
 
 
 def check_hashable(name: str, value: object) -> None:
-    """Raises LocalSessionError unless `value` can name something."""
+    """Raise LocalSessionError unless `value` is hashable."""
     try:
         hash(value)
     except TypeError:
@@ -121,7 +121,7 @@ def check_hashable(name: str, value: object) -> None:
 def refusal(
     message: Message, max_payload_bytes: int, longest_route: int = MAX_ACCEPTED_ROUTE
 ) -> tuple[str, str] | None:
-    """Why a message whose parts a peer chose cannot be accepted, as reason and detail; None if it can."""
+    """Return why a message of a peer is not accepted, as reason and detail; None: it is accepted."""
     if len(message.onward_route) > longest_route or len(message.return_route) > longest_route:
         longest = max(len(message.onward_route), len(message.return_route))
         return ROUTE_TOO_LONG, f"{longest} addresses, limit {longest_route}"

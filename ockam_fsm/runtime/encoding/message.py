@@ -1,4 +1,4 @@
-"""Addresses, routes and messages: what Ockam Routing moves about. No bytes here (see `frames.py`), no I/O.
+"""The addresses, routes and messages of Ockam Routing. Their encoding is in `frames.py`.
 
 Source: the discussion, "Session routes"; Ockam's routing protocol as observed (spec/sessions.md, wire clauses).
 """
@@ -31,10 +31,10 @@ Route: TypeAlias = tuple[Address, ...]
 
 
 def local(value: str | bytes) -> Address:
-    """The address of a local worker; text is encoded as UTF-8.
+    """Return the address of a local worker; text is encoded as UTF-8.
 
     Raises:
-        LocalSessionError: the value is neither text nor bytes, or UTF-8 cannot write it.
+        LocalSessionError: the value is neither text nor bytes, or UTF-8 cannot encode it.
     """
     if isinstance(value, str):
         value = encoded(value)
@@ -45,9 +45,9 @@ def local(value: str | bytes) -> Address:
 
 @value
 class Message:
-    """A message on its way: where it still has to go, how to answer it, and what it carries.
+    """A message with the rest of its onward route, its return route and its payload.
 
-    `tracing_context` is passed through untouched (None where there is none).
+    `tracing_context` is forwarded unchanged; None: there is none.
     """
 
     onward_route: Route

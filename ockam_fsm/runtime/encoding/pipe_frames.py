@@ -1,11 +1,11 @@
-"""What the ends of a pipe say to each other, in the bytes of Ockam's pipes.
+"""The frames and confirmations of pipes, in the encoding of Ockam's pipes.
 
     frame          the BARE struct {number: uint, message: data}; the message in its encoding (frames.py)
     confirmation   the BARE uint number, along the return route of the frame
 
 All pipes write the same frame: Ockam's resend and confirm pipes call the number `ref`, its index pipes `index`.
 
-Rule 1: as in `bare.py`: one encoding per value, peers are blamed when reading.
+Rule 1: as in `bare.py`: one encoding per value; a reading error is a `RemoteSessionError`.
 Source: read in Ockam's source (`Ockam.Messaging.ConfirmPipe.Wrapper`, `Ockam.Messaging.IndexPipe.Wrapper`);
 spec/sessions.md clause 17.2.
 """
@@ -18,7 +18,7 @@ from ockam_fsm.runtime.encoding import bare
 
 
 class Frame(NamedTuple):
-    """A message on its way through a pipe. `message` is opaque here."""
+    """A message in a pipe. `message` is opaque here."""
 
     number: int
     message: bytes
@@ -29,7 +29,7 @@ def encode_frame(frame: Frame) -> bytes:
 
 
 def decode_frame(payload: bytes) -> Frame:
-    """Raises RemoteSessionError unless `payload` is one frame."""
+    """Return the frame. Raises RemoteSessionError unless `payload` is exactly one."""
     reader = bare.Reader(payload)
     frame = Frame(reader.uint(), reader.data())
     reader.end()
@@ -41,7 +41,7 @@ def encode_confirmation(number: int) -> bytes:
 
 
 def decode_confirmation(payload: bytes) -> int:
-    """Raises RemoteSessionError unless `payload` is one confirmation."""
+    """Return the confirmed number. Raises RemoteSessionError unless `payload` is exactly one confirmation."""
     reader = bare.Reader(payload)
     number = reader.uint()
     reader.end()

@@ -1,6 +1,6 @@
-"""What publishers, consumers, stream workers and the index say to each other, in the bytes of real Ockam nodes.
+"""The messages of publishers, consumers, stream workers and index workers, in the encoding of real Ockam nodes.
 
-A payload is the BARE struct {protocol: string, data: data}, and data holds the body of that protocol:
+A payload is the BARE struct {protocol: string, data: data}, and data is the body of that protocol:
 
     protocol                    request                                        response
     stream_create               CreateStream   stream_name: optional string    StreamCreated  stream_name
@@ -12,12 +12,12 @@ A payload is the BARE struct {protocol: string, data: data}, and data holds the 
     stream_index_partitioned    the same, partition: uint after stream_name    the same
     error                       -                                              StreamError    reason: string
 
-Request and response of one protocol have the same name, so who decodes says which of the two is meant. A partition
-of None is the plain protocol. SaveIndex has no response; StreamCreated's return route leads to the stream worker.
+Request and response of one protocol have the same name, so there is a decoder for either. A partition of None is the
+plain protocol. SaveIndex has no response; StreamCreated's return route leads to the stream worker.
 
-Rule 1: as in `bare.py` - one encoding per value, peers are blamed when reading and callers when writing.
+Rule 1: as in `bare.py`: one encoding per value; `RemoteSessionError` when reading and `LocalSessionError` when writing.
 Limit:  `MAX_PULLED_MESSAGES`, because a message is an object for as little as two bytes.
-Source: captured from a real node (`tests/vectors/ockam-elixir-wire.json`), but for `stream_index_partitioned` and
+Source: captured from a real node (`tests/vectors/ockam-elixir-wire.json`), except `stream_index_partitioned` and
         `error`, which were read in its source only.
 """
 
@@ -34,12 +34,12 @@ from ockam_fsm.runtime.encoding.gate import MAX_PAYLOAD_BYTES
 
 MAX_PULLED_MESSAGES = 65_536
 PUSH_BYTES = 64
-"""More than a push takes besides its data."""
+"""An upper bound of the bytes that a push adds to its data."""
 MAX_MESSAGE_BYTES = MAX_PAYLOAD_BYTES - PUSH_BYTES
 """A message of a stream has to fit into a push, and into a response to a pull that has this one message."""
 
 SHOWN_CHARACTERS = 256
-"""Of the reason of an error."""
+"""The most characters of an error's reason in `StreamError.shown`."""
 
 
 class Status(IntEnum):
@@ -120,7 +120,7 @@ class StreamError:
 
     @property
     def shown(self) -> str:
-        """As much of the reason as is told to people. A peer may say megabytes."""
+        """The neutral beginning of the reason, for people. A peer may send megabytes."""
         return neutral(self.reason[:SHOWN_CHARACTERS])
 
 
@@ -168,7 +168,7 @@ def decode_response(payload: bytes) -> StreamResponse:
 
 
 def _wrap(protocol: str, before: bytes, partition: int | None = None, after: bytes = b"") -> bytes:
-    """A partition stands between what identifies the stream and the rest, and changes the protocol's name."""
+    """Return the payload. A partition stands between `before` and `after`, and changes the protocol's name."""
     if partition is not None:
         protocol, before = f"{protocol}_partitioned", before + bare.uint(partition)
     return bare.string(protocol) + bare.data(before + after)

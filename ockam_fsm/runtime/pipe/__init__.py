@@ -1,1 +1,1 @@
-"""The ends of pipes, without I/O: what confirms and sends again, and what orders."""
+"""The ends of pipes, without I/O: senders and receivers that confirm, and receivers that order."""

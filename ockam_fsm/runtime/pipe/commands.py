@@ -1,4 +1,4 @@
-"""What the ends of a pipe ask of whoever runs them. An edge acts on it and decides nothing.
+"""The commands of the ends of a pipe to an edge. An edge carries them out and decides nothing.
 
 Rule 1: commands are values, in the order in which they are to be carried out. Durations are in seconds from now.
 Source: spec/sessions.md section 17.
@@ -21,21 +21,21 @@ class Transmit:
 
 @value
 class Confirmed:
-    """Tell the application: the message of this number was routed on."""
+    """Report to the application that the receiver has forwarded the message of this number."""
 
     number: int
 
 
 @value
 class Lost:
-    """This message was given up: it is a dead letter."""
+    """A message that was given up: it is a dead letter."""
 
     frame: Frame
 
 
 @value
 class SenderClosed:
-    """Tell the application: nothing is sent any more. These messages are not confirmed."""
+    """Report to the application that the sender has closed, and which messages are not confirmed."""
 
     unconfirmed: tuple[Frame, ...]
 
@@ -49,19 +49,19 @@ class SetResend:
 
 @value
 class CancelResend:
-    """The time-out runs no more."""
+    """Stop the time-out."""
 
 
 @value
 class Forward:
-    """Route the message on."""
+    """Forward the message."""
 
     frame: Frame
 
 
 @value
 class Confirm:
-    """Confirm this number to where it came from."""
+    """Confirm this number along the return route of its frame."""
 
     number: int
 
@@ -75,7 +75,7 @@ class Held:
 
 @value
 class Ignored:
-    """What arrived is a dead letter, and this is why."""
+    """The message that arrived is a dead letter, for this reason."""
 
     reason: str
 

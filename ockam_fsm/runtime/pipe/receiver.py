@@ -1,6 +1,6 @@
 """The receivers of pipes, without I/O: the one that confirms, and those that order.
 
-Rule 1: a number comes from a peer and may be any: what is not the next one never moves more than the table says.
+Rule 1: a number comes from a peer and may be any: the table decides what changes for each.
 Source: spec/sessions.md clauses 17.5 to 17.7; machines/pipe_receiver.py, machines/pipe_ordering.py.
 """
 
@@ -26,16 +26,16 @@ class Receiver(Protocol):
     """The receiver of a pipe of any kind."""
 
     def received(self, frame: Frame) -> list[ReceiverCommand]:
-        """A frame arrived: the commands that follow from it, in order."""
+        """Handle a frame, and return the commands, in order."""
         ...
 
     def give_up(self, number: int) -> None:
-        """The node needs the room of a message that waits, and makes a dead letter of it."""
+        """Give up a waiting message; the node needs its memory, and makes it a dead letter."""
         ...
 
 
 class ConfirmingReceiver:
-    """Routes everything on, and confirms it then. It keeps nothing."""
+    """Forwards every message, then confirms it. It keeps nothing."""
 
     __slots__ = ("_commands", "state")
     limits: ClassVar[Mapping[str, int | None]] = {}
@@ -60,19 +60,19 @@ class ConfirmingReceiver:
 
 
 class OrderingImage(NamedTuple):
-    """What an ordering receiver is, as a hashable value. `last`: the index that was routed on last, from 1."""
+    """The state of an ordering receiver, as a hashable value. `last`: the index forwarded last, from 1; 0: none."""
 
     last: int = 0
     waiting: tuple[Frame, ...] = ()
 
 
 class OrderingReceiver:
-    """Routes on what its ordering allows. At most `capacity` messages wait for their turn."""
+    """Forwards messages as its ordering allows. At most `capacity` messages wait for their turn."""
 
     __slots__ = ("_commands", "_driver", "held", "last", "limits", "ordering", "state", "waiting")
 
     def __init__(self, ordering: Ordering, capacity: int = 64, image: OrderingImage = OrderingImage()) -> None:  # noqa: B008
-        """Raises LocalSessionError: `ordering` is none, or `capacity` is no whole number from 0."""
+        """Raises LocalSessionError: `ordering` is not an Ordering, or `capacity` is not a whole number from 0."""
         if not isinstance(ordering, Ordering):
             raise LocalSessionError(f"ordering: {shown(ordering)}, one of {', '.join(map(str, Ordering))} belongs")
         check_count("capacity", capacity)

@@ -1,10 +1,10 @@
-"""The sender of a pipe that confirms, without I/O: it numbers, keeps, and sends again.
+"""The sender of a confirming pipe, without I/O: it numbers, keeps and retransmits messages.
 
 Rule 1: numbers count the accepted messages, from 1, and never change.
 Rule 2: a message may be sent while its number is less than a window beyond the oldest that is kept. So the window
-        bounds the distance of the numbers that are under way, and not only how many there are.
-Rule 3: a longer time-out stays until a message is confirmed that was sent only once. So it settles where it is longer
-        than the round trip, as in TCP (Karn and Partridge).
+        bounds the range of the numbers in flight, and not only their count.
+Rule 3: a longer time-out stays until a message is confirmed that was sent only once. So it becomes longer than the
+        round trip, as in TCP (Karn and Partridge).
 Source: spec/sessions.md clauses 17.3 and 17.4; machines/pipe_sender.py.
 """
 
@@ -40,11 +40,11 @@ USUAL_RESEND = BackOff(1.0, 1.6, 30.0, 0.0)
 
 @dataclass(frozen=True, slots=True)
 class PipeConfig:
-    """A pipe that confirms.
+    """The configuration of a confirming pipe.
 
-    `window`: how far apart the numbers of messages may be that are sent and not confirmed; 1 sends one at a time.
-    `capacity`: how many messages may be accepted and not confirmed. `resend`: how long a confirmation is waited for,
-    and how the time grows while none comes; None is a confirm pipe, which never sends again.
+    `window`: the range of the numbers of messages that are sent and not confirmed; 1 sends one at a time. `capacity`:
+    the most messages that are accepted and not confirmed. `resend`: the time-out of a confirmation, and its growth
+    while none arrives; None is a confirm pipe, which never sends again.
 
     Raises:
         DefinitionError: a value is out of its range; every problem is listed.
@@ -62,9 +62,9 @@ class PipeConfig:
 
 
 class SenderImage(NamedTuple):
-    """What a sender is, as a hashable value. `accepted` and `sent`: the last numbers that were. `kept`: what is not
-    confirmed. `overdue`: time-outs since a message was confirmed that was sent only once; `resent`: the last number
-    that was sent again."""
+    """The state of a sender, as a hashable value. `accepted` and `sent`: the last number of either. `kept`: the
+    unconfirmed messages. `overdue`: time-outs since a message was confirmed that was sent only once; `resent`: the last
+    number that was sent again."""
 
     state: SenderState = SenderState.AT_REST
     accepted: int = 0
@@ -75,7 +75,7 @@ class SenderImage(NamedTuple):
 
 
 class PipeSender:
-    """One sender. Every method that takes an input returns the commands that follow from it, in order."""
+    """One sender. Every method that takes an input returns its commands, in order."""
 
     __slots__ = ("_commands", "accepted", "config", "frames", "kept", "limits", "overdue", "resent", "sent", "state")
 
@@ -102,19 +102,19 @@ class PipeSender:
         return self._fire(SenderEvent.SEND, message)
 
     def confirmed(self, number: int) -> list[SenderCommand]:
-        """A confirmation arrived. Which sending it answers makes no difference."""
+        """Handle a confirmation, of any transmission of the message."""
         return self._fire(self._judge(number), number)
 
     def resend_due(self) -> list[SenderCommand]:
-        """The time-out is over. One that was stopped is no event: edges may be late."""
+        """Handle the end of the time-out. One that was stopped is ignored: edges may be late."""
         return self._fire(SenderEvent.RESEND_DUE) if self.state is SenderState.WAITING else []
 
     def give_up(self, number: int) -> list[SenderCommand]:
-        """The node needs the room of a message that waits."""
+        """Give up a waiting message; the node needs its memory."""
         return self._fire(SenderEvent.GIVEN_UP, number)
 
     def close(self) -> list[SenderCommand]:
-        """Close the sender. What is not confirmed may have been delivered or not."""
+        """Close the sender. Unconfirmed messages may have been delivered or not."""
         return self._fire(SenderEvent.CLOSE)
 
     def _judge(self, number: int) -> SenderEvent:

@@ -1,4 +1,4 @@
-"""What the workers of a stream ask of whoever runs them. An edge acts on it and decides nothing.
+"""The commands of the workers of a stream to an edge. An edge carries them out and decides nothing.
 
 Rule 1: commands are values, in the order in which they are to be carried out. Durations are in seconds from now.
 Source: spec/sessions.md section 12.
@@ -40,7 +40,7 @@ class CancelTimer:
 
 @value
 class Request:
-    """Send a push as a synchronous request `number` of the publisher's session; it is for a peer that has resumed."""
+    """Send a push as the synchronous request `number` of the publisher's session, for a resumed peer only."""
 
     number: int
     payload: bytes
@@ -55,10 +55,10 @@ class Withdraw:
 
 @value
 class NewSession:
-    """Close the session, and open another one under a fresh id. Requests that follow are that one's.
+    """Close the session, and open another one under a fresh id for the requests that follow.
 
-    Nothing that the one before says is for the publisher any more, nor what it has said in the same breath: the numbers
-    of its requests are those of other messages now.
+    The edge drops all later notices of the previous session, also those of the same step: its request numbers now
+    denote other messages.
     """
 
 
@@ -69,20 +69,20 @@ class CloseSession:
 
 @value
 class Stored:
-    """Tell the application: its message `ordinal`, counted from 1, is stored."""
+    """Report to the application that its message `ordinal`, counted from 1, is stored."""
 
     ordinal: int
 
 
 @value
 class StateLost:
-    """Tell the application: the stream has lost its record of this publisher. What is not confirmed may be stored
-    twice."""
+    """Report to the application that the stream has lost its record of this publisher: unconfirmed messages may be
+    stored twice."""
 
 
 @value
 class PublisherClosed:
-    """Tell the application: nothing is published any more. The messages after `confirmed` may be stored or not."""
+    """Report to the application that the publisher has closed. Messages after `confirmed` may be stored or not."""
 
     confirmed: int
     reason: str
@@ -130,12 +130,12 @@ class Reply:
 
 @value
 class EndSessions:
-    """Stop the sessions of the publishers: each asks again, and its record is looked up then."""
+    """Stop the sessions of the publishers: each negotiates again, and its record is looked up then."""
 
 
 @value
 class Ignored:
-    """The message is a dead letter, and this is why."""
+    """The message is a dead letter, for this reason."""
 
     reason: str
 
@@ -158,14 +158,14 @@ class KeepIndex:
 
 @value
 class Ask:
-    """Send a request to the stream, or, about an index, to the index worker."""
+    """Send a request to the stream, or to the index worker if it is about an index."""
 
     request: StreamRequest
 
 
 @value
 class Process:
-    """Hand a message to the application; `Consumer.processed` or `processing_failed` follows. `attempt` counts from
+    """Deliver a message to the application; `Consumer.processed` or `processing_failed` follows. `attempt` counts from
     1."""
 
     index: int
@@ -175,7 +175,7 @@ class Process:
 
 @value
 class Bury:
-    """This message could not be processed: it becomes a dead letter."""
+    """A message that could not be processed: it becomes a dead letter."""
 
     index: int
     data: bytes
@@ -184,7 +184,7 @@ class Bury:
 
 @value
 class ConsumerFailed:
-    """Tell the supervisor: this consumer is over, and another one may begin."""
+    """Report to the supervisor that this consumer has failed, and another one may start."""
 
     reason: str
 

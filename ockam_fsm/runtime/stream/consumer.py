@@ -1,8 +1,8 @@
-"""A consumer, without I/O: it asks, judges what arrives, and hands one message after the other to the application.
+"""A consumer, without I/O: it sends requests, checks responses, and delivers message by message to the application.
 
-Rule 1: `saved` is the index of the next message to process; that is what the index worker keeps for the group.
-Rule 2: request ids never repeat within a consumer. A consumer that a supervisor starts goes on counting where the last
-        one ended, so that nothing said to that one is believed.
+Rule 1: `saved` is the index of the next message to process; the index worker keeps it for the group.
+Rule 2: request ids never repeat within a consumer. A consumer that a supervisor starts continues the count of the
+        previous one, so it accepts no response to that one.
 Source: spec/sessions.md clauses 12.7 to 12.9; machines/consumer.py.
 """
 
@@ -47,10 +47,10 @@ EXPIRED = "no response in time"
 
 @dataclass(frozen=True, slots=True)
 class ConsumerConfig:
-    """Which stream is consumed, for which group, and how.
+    """The configuration of a consumer: the stream, the group, limits and times.
 
-    `limit`: messages in one pull. `tries`: how often a message is handed to the application before it becomes a dead
-    letter. `first_index`: where a group begins that has saved nothing.
+    `limit`: the most messages in one pull. `tries`: the number of times that a message is delivered to the application
+    before it becomes a dead letter. `first_index`: the first index of a group without a saved one.
 
     Raises:
         DefinitionError: a value is out of its range; every problem is listed.
@@ -73,14 +73,14 @@ class ConsumerConfig:
         if not problems and self.limit > MAX_PULLED_MESSAGES:
             problems.append(f"limit: {self.limit}, at most {MAX_PULLED_MESSAGES} belong")
         if not problems and max(self.first_index, self.partition or 0) > MAX_UINT:
-            problems.append(f"first_index and partition: at most {MAX_UINT} can be written")
+            problems.append(f"first_index and partition: the largest number that can be encoded is {MAX_UINT}")
         if problems:
             raise DefinitionError("consumer", problems)
 
 
 class ConsumerImage(NamedTuple):
-    """What a consumer is, as a hashable value. `asked`: requests so far. `batch`: messages that wait to be processed,
-    the first of which is with the application."""
+    """The state of a consumer, as a hashable value. `asked`: the number of pulls so far. `batch`: the messages to be
+    processed, the first of which the application processes."""
 
     state: ConsumerState = ConsumerState.STARTING
     asked: int = 0
@@ -90,7 +90,7 @@ class ConsumerImage(NamedTuple):
 
 
 class Consumer:
-    """One consumer. Every method that takes an input returns the commands that follow from it, in order."""
+    """One consumer. Every method that takes an input returns its commands, in order."""
 
     def __init__(self, config: ConsumerConfig, image: ConsumerImage = ConsumerImage()) -> None:  # noqa: B008
         self.config = config
@@ -106,30 +106,30 @@ class Consumer:
     # In ---------------------------------------------------------------------------------------------------------------
 
     def start(self) -> list[ConsumerCommand]:
-        """Begin with the saved index."""
+        """Request the saved index."""
         self.ask_index(None)
         self.start_request(None)
         return self._take()
 
     def receive(self, response: StreamResponse) -> list[ConsumerCommand]:
-        """Something arrived from the stream or from the index worker."""
+        """Handle a response of the stream or of the index worker."""
         return self._fire(self._judge(response), response)
 
     def processed(self) -> list[ConsumerCommand]:
-        """The application has processed the message that it was handed.
+        """Report that the application has processed its message.
 
         Raises:
-            EventRefused: it was handed none.
+            EventRefused: the application has no message to process.
         """
         return self._fire(self._progress())
 
     def processing_failed(self, reason: str) -> list[ConsumerCommand]:
-        """The application has failed to process the message. `reason` is for people. Errors as `processed`."""
+        """Report that the application failed to process its message. `reason` is for people. Errors as `processed`."""
         self._reason = reason
         return self._fire(ConsumerEvent.PROCESSING_FAILED)
 
     def fire(self, timer: StreamTimer) -> list[ConsumerCommand]:
-        """A timer is due. One that was stopped is no event: edges may be late."""
+        """Fire a timer that is due. One that was stopped is ignored: edges may be late."""
         if timer is StreamTimer.POLL and self.state is ConsumerState.WAITING:
             return self._fire(ConsumerEvent.POLL_DUE)
         if timer is StreamTimer.REQUEST and self.state in (ConsumerState.STARTING, ConsumerState.PULLING):
@@ -154,8 +154,8 @@ class Consumer:
         return ConsumerEvent.STALE_RECEIVED
 
     def _in_order(self, messages: tuple[StoredMessage, ...]) -> bool:
-        """Whether their indexes rise, from the one that was asked for on, and are not more than were asked for. The
-        greatest number is no index: the one after it could not be saved."""
+        """Whether the indexes rise from the requested one on, and there are at most `limit`. The largest number is not
+        an index: the one after it could not be saved."""
         indexes = [self.saved - 1, *(message.index for message in messages), MAX_UINT]
         return len(messages) <= self.config.limit and all(a < b for a, b in pairwise(indexes))
 
@@ -177,10 +177,10 @@ class Consumer:
     def process(self, cause: object) -> None:
         if isinstance(cause, Pulled):
             self.batch = list(cause.messages)
-        self._hand_over()
+        self._deliver()
 
     def process_again(self, cause: object) -> None:
-        self._hand_over()
+        self._deliver()
 
     def save_index(self, cause: object) -> None:
         config = self.config
@@ -207,7 +207,7 @@ class Consumer:
     def report_failed(self, cause: object) -> None:
         self._commands.append(ConsumerFailed(self._reason))
 
-    def _hand_over(self) -> None:
+    def _deliver(self) -> None:
         first = self.batch[0]
         self._commands.append(Process(first.index, first.data, self.tries + 1))
 

@@ -1,6 +1,6 @@
 """An index worker, without I/O.
 
-Rule 1: whoever runs it reads what is saved and hands it in with the request; the worker decides what is kept and said.
+Rule 1: an edge reads the saved index and passes it with the request; the worker decides what is saved and sent.
 Source: spec/sessions.md clause 12.8; machines/stream_index.py.
 """
 
@@ -20,7 +20,7 @@ _DRIVER = driver_for(STREAM_INDEX)
 
 
 class Getting(NamedTuple):
-    """A question that arrived, and what is saved."""
+    """A request for an index, and the saved index."""
 
     get: GetIndex
     saved: int | None
@@ -28,7 +28,7 @@ class Getting(NamedTuple):
 
 
 class IndexWorker:
-    """Every method that takes an input returns the commands that follow from it."""
+    """The index worker. Every method that takes an input returns its commands."""
 
     limits: ClassVar[Mapping[str, int | None]] = {}
 
@@ -51,8 +51,8 @@ class IndexWorker:
 
     def tell_index(self, cause: Getting) -> None:
         get, saved, reply = cause
-        told = StreamIndex(get.client_id, get.stream_name, saved, get.partition)
-        self._commands.append(Reply(reply, told))
+        response = StreamIndex(get.client_id, get.stream_name, saved, get.partition)
+        self._commands.append(Reply(reply, response))
 
     def _fire(self, event: IndexEvent, cause: SaveIndex | Getting | None = None) -> list[IndexCommand]:
         decision = _DRIVER.fire(self, event, cause)

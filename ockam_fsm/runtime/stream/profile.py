@@ -6,7 +6,7 @@
     HANDSHAKE     Error    `error`: there is no such stream, and why
     WORKER        Data     the payload itself: pushes, pulls and their responses
 
-Rule 1: a service answers once for each partition. An answer for another one is not this session's.
+Rule 1: a service answers once for each partition. The session refuses answers for other partitions.
 Left out: the service's side. Its answer makes no session, and needs no state (clause 12.6).
 Source: captured from a real node (`tests/vectors/ockam-elixir-wire.json`); spec/sessions.md clause 12.10.
 """
@@ -32,8 +32,8 @@ from ockam_fsm.runtime.session.signals import Answer, Data, Error, Hello, Signal
 
 @dataclass(frozen=True)
 class StreamProfile:
-    """How a session of a plain client of one partition of a stream is written. `partitions`: how many the stream has
-    at least; None speaks the protocol without partitions."""
+    """The profile of a plain client's session with one partition of a stream. `partitions`: the least number that the
+    stream has; None selects the protocol without partitions."""
 
     stream_name: str
     partition: int = 0
@@ -45,7 +45,7 @@ class StreamProfile:
     answers_once: ClassVar[bool] = True
 
     def protection(self, role: Role) -> None:
-        """Nothing protects it."""
+        """None: messages are not protected."""
 
     def speaks(self, signal: Signal) -> bool:
         return isinstance(signal, Hello | Data)

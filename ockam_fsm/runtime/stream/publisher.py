@@ -1,11 +1,11 @@
-"""A publisher, without I/O: it numbers and keeps messages, and judges what the session says of them.
+"""A publisher, without I/O: it numbers and keeps messages, and handles the outcomes of their requests.
 
 Rule 1: an ordinal counts the messages of the application and never changes; a number is an ordinal less the ordinals
         that were confirmed before the identity began. So the image has no numbers, and they cannot disagree.
-Rule 2: the image is all that a publisher has to keep to go on after a restart: the messages themselves too, or a number
-        would be bound to another message.
-Rule 3: that the peer has lost the record is learned from requests that fail and are not sent (clause 6.8); where none
-        waits, from the establishment itself.
+Rule 2: the image is all that a publisher keeps for a restart, including the messages: otherwise a number could denote
+        another message.
+Rule 3: requests that fail and are not sent show that the peer has lost the record (clause 6.8); if no request waits,
+        the establishment shows it.
 Source: spec/sessions.md clauses 12.2 to 12.4; machines/publisher.py.
 """
 
@@ -52,7 +52,7 @@ NEVER_SENT = "no message was sent under this number"
 
 @dataclass(frozen=True, slots=True)
 class PublisherConfig:
-    """`window`: how many messages may be accepted and not confirmed. `retry`: the pause after a rejection.
+    """`window`: the most messages that are accepted and not confirmed. `retry`: the pause after a rejection.
 
     Raises:
         DefinitionError: a value is out of its range; every problem is listed.
@@ -68,8 +68,8 @@ class PublisherConfig:
 
 
 class PublisherImage(NamedTuple):
-    """What a publisher is. `confirmed` and `before` are ordinals: the last confirmed one, and the last one that was
-    confirmed before the present identity. `messages` follow `confirmed`; `open` numbers have an open request."""
+    """The state of a publisher. `confirmed` and `before` are ordinals: the last confirmed one, and the last one that
+    was confirmed before the current identity. `messages` follow `confirmed`; `open`: the numbers of open requests."""
 
     state: PublisherState = PublisherState.PUBLISHING
     before: int = 0
@@ -79,7 +79,7 @@ class PublisherImage(NamedTuple):
 
 
 class Publisher:
-    """One publisher. Every method that takes an input returns the commands that follow from it, in order."""
+    """One publisher. Every method that takes an input returns its commands, in order."""
 
     __slots__ = ("_commands", "_reason", "before", "config", "confirmed", "limits", "messages", "open", "state",
                  "unconfirmed")  # fmt: skip
@@ -100,7 +100,7 @@ class Publisher:
     # In ---------------------------------------------------------------------------------------------------------------
 
     def resume(self) -> list[PublisherCommand]:
-        """Go on with an image after a restart: what is not confirmed is sent again, once the peer has resumed."""
+        """Continue with an image after a restart: send unconfirmed messages again, once the peer has resumed."""
         self.open = []
         self.send_again(None)
         return self._take()
@@ -116,28 +116,28 @@ class Publisher:
         return self._fire(PublisherEvent.PUBLISH, data)
 
     def responded(self, number: int, payload: bytes) -> list[PublisherCommand]:
-        """The response to request `number` arrived."""
+        """Handle the response to request `number`."""
         self._closed(number)
         if self._confirms(number, payload):
             return self._settle_up_to(number)
         return self._fire(PublisherEvent.REJECTED)
 
     def failed(self, number: int, reason: str) -> list[PublisherCommand]:
-        """Request `number` came to nothing. That the session closed is told by `session_closed`."""
+        """Handle the failure of request `number`. `session_closed` reports the end of the session."""
         if number not in self.open:
             return []
         self._closed(number)
         return self._fire(PublisherEvent.STATE_LOST if reason == PEER_LOST_STATE else PublisherEvent.REJECTED)
 
     def established(self, resumed: bool) -> list[PublisherCommand]:
-        """The session is established. A peer that has not resumed expects number 1: where that is confirmed, whatever
-        follows would be beyond the next for ever."""
+        """Handle an establishment. A peer that has not resumed expects number 1: if that is confirmed, all later
+        numbers would stay beyond the expected one."""
         if resumed or self.confirmed == self.before:
             return []
         return self._fire(PublisherEvent.STATE_LOST)
 
     def session_closed(self, reason: str) -> list[PublisherCommand]:
-        """The session is over; `reason` is for people."""
+        """Handle the end of the session; `reason` is for people."""
         self._reason = reason
         return self._fire(PublisherEvent.SESSION_CLOSED)
 
@@ -145,7 +145,7 @@ class Publisher:
         return self._fire(PublisherEvent.RETRY_DUE)
 
     def close(self) -> list[PublisherCommand]:
-        """Close the publisher. What is not confirmed may be stored or not."""
+        """Close the publisher. Unconfirmed messages may be stored or not."""
         self._reason = BY_ORDER
         return self._fire(PublisherEvent.CLOSE)
 
@@ -157,7 +157,7 @@ class Publisher:
         return isinstance(response, Pushed) and response.request_id == number and response.status is Status.OK
 
     def _settle_up_to(self, number: int) -> list[PublisherCommand]:
-        """A confirmation speaks for every number up to its own."""
+        """Settle every message up to this number: a confirmation covers all of them."""
         ordinal = self.before + number
         if ordinal <= self.confirmed:
             return self._fire(PublisherEvent.CONFIRMED_BEFORE)

@@ -1,9 +1,9 @@
-"""A stream worker, without I/O: it judges the numbers of publishers, and asks the storage.
+"""A stream worker, without I/O: it checks the numbers of publishers, and gives commands to the storage.
 
 Rule 1: a record of a publisher has two numbers: the last that is stored, and the last that is accepted. It is looked up
-        in the log before the session of the publisher is made (`known`), so that the session's answer speaks for it.
-Rule 2: what was given to the storage is confirmed in the order in which it was given, when it is stored.
-Rule 3: a log that failed is opened anew; what is still said of the one before it is ignored.
+        in the log before the session of the publisher is made (`known`), so the session's answer reports it.
+Rule 2: messages are confirmed when they are stored, in the order in which the storage received them.
+Rule 3: a log that failed is opened anew; later reports about the previous one are ignored.
 Source: spec/sessions.md clauses 12.3 to 12.7; machines/stream.py.
 """
 
@@ -44,7 +44,7 @@ NOT_SERVED = "the storage of the stream is not available now"
 
 @dataclass(frozen=True, slots=True)
 class StreamConfig:
-    """`pending`: how many messages may be given to the storage and not stored. `back_off`: after the storage failed.
+    """`pending`: the most messages given to the storage and not stored. `back_off`: the pause after its failure.
 
     Raises:
         DefinitionError: a value is out of its range; every problem is listed.
@@ -67,7 +67,7 @@ class Record(NamedTuple):
 
 
 class Accepted(NamedTuple):
-    """A message that was given to the storage, and the way to confirm it."""
+    """A message that was given to the storage, and the route of its confirmation."""
 
     publisher: bytes
     number: int
@@ -90,7 +90,7 @@ class Pulling(NamedTuple):
 
 
 class StreamImage(NamedTuple):
-    """What a stream worker is, as a hashable value."""
+    """The state of a stream worker, as a hashable value."""
 
     state: StreamState = StreamState.OPENING
     records: tuple[tuple[bytes, Record], ...] = ()
@@ -99,9 +99,9 @@ class StreamImage(NamedTuple):
 
 
 class StreamWorker:
-    """The worker of one partition. Every method that takes an input returns the commands that follow from it.
+    """The worker of one partition. Every method that takes an input returns its commands.
 
-    A new one has to be told to open its log (`start`).
+    Call `start` first, which opens the log.
     """
 
     def __init__(self, config: StreamConfig, image: StreamImage = StreamImage()) -> None:  # noqa: B008
@@ -125,35 +125,35 @@ class StreamWorker:
         return self._take()
 
     def opened(self) -> list[StreamCommand]:
-        """The log is open."""
+        """Report that the log is open."""
         return self._fire(StreamEvent.LOG_OPENED)
 
     def storage_failed(self) -> list[StreamCommand]:
-        """The storage failed: what it was given may be stored or not."""
+        """Report that the storage failed: messages given to it may be stored or not."""
         return self._fire(StreamEvent.STORAGE_FAILED)
 
     def retry_due(self) -> list[StreamCommand]:
         return self._fire(StreamEvent.RETRY_DUE)
 
     def stop(self) -> list[StreamCommand]:
-        """Stop. What is under way may be stored or not."""
+        """Stop. Messages given to the storage may be stored or not."""
         return self._fire(StreamEvent.STOP)
 
     def known(self, publisher: bytes, last: int | None) -> bool:
-        """The log's record of a publisher: the last number that is stored, or None. True: there is one.
+        """Take over the log's record of a publisher: `last` is the last number that is stored, or None.
 
-        What the worker has accepted since it opened the log counts as well.
+        Return whether a record exists, in the log or of messages accepted since the log was opened.
         """
         self.records.setdefault(publisher, Record(last or 0, last or 0))
         return self.records[publisher].accepted > 0
 
     def forget(self, publisher: bytes) -> None:
-        """The session of a publisher is over: its record is in the log."""
+        """Forget a publisher whose session has ended: its record is in the log."""
         if all(one.publisher != publisher for one in self.under_way):
             self.records.pop(publisher, None)
 
     def push(self, publisher: bytes, push: Push, reply: Route) -> list[StreamCommand]:
-        """A push arrived: over the session of `publisher`, or from a plain client (`PLAIN`)."""
+        """Handle a push over the session of `publisher`, or from a plain client (`PLAIN`)."""
         if publisher != PLAIN and publisher not in self.records:
             return [Ignored(UNKNOWN_PUBLISHER)]
         if publisher != PLAIN and push.request_id < 1:
@@ -161,7 +161,7 @@ class StreamWorker:
         return self._fire(self._judge(publisher, push.request_id), Pushing(publisher, push, reply))
 
     def appended(self, index: int) -> list[StreamCommand]:
-        """The oldest message that was given to the storage is stored, under `index`."""
+        """Report that the oldest message given to the storage is stored, under `index`."""
         self._index = index
         return self._fire(StreamEvent.APPENDED)
 
