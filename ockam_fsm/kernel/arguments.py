@@ -1,6 +1,6 @@
-"""Checks of what the application gives: types, counts, times. A bool is no number.
+"""Checks of the application's arguments: types, counts, times. A bool is not a number here.
 
-Rule: an error names the argument, what was given, and what belongs there.
+Rule: an error names the argument, the given value and the accepted values.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MAX_SECONDS = 10 * 365 * 24 * 3600.0
 
 
 def check_type(name: str, given: object, *kinds: type) -> None:
-    """Raises LocalSessionError unless an argument is of one of these types."""
+    """Raise LocalSessionError unless an argument is of one of these types."""
     if not isinstance(given, kinds) or (isinstance(given, bool) and bool not in kinds):
         wanted = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
         article = "an" if wanted[0] in "aeiouAEIOU" else "a"
@@ -26,15 +26,15 @@ def check_type(name: str, given: object, *kinds: type) -> None:
 
 
 def encoded(text: str) -> bytes:
-    """A text in UTF-8. Raises LocalSessionError where that cannot write it."""
+    """Return a text in UTF-8. Raises LocalSessionError if UTF-8 cannot encode it."""
     try:
         return text.encode()
     except UnicodeEncodeError as error:
-        raise LocalSessionError(f"{text!r:.60}: UTF-8 cannot write it: {error.reason}") from None
+        raise LocalSessionError(f"{text!r:.60}: UTF-8 cannot encode it: {error.reason}") from None
 
 
 def check_path(name: str, path: object) -> Path:
-    """Raises LocalSessionError unless an argument can be the name of a file."""
+    """Return an argument as a path. Raises LocalSessionError unless it can be the name of a file."""
     check_type(name, path, str, os.PathLike)
     assert isinstance(path, str | os.PathLike)
     try:
@@ -46,22 +46,22 @@ def check_path(name: str, path: object) -> Path:
 
 
 def named(what: str, name: object, known: Mapping[str, T]) -> T:
-    """What has this name. Raises LocalSessionError where nothing has; it lists the names that there are."""
+    """Return the object of this name. Raises LocalSessionError with the known names if there is none."""
     if not isinstance(name, str) or name not in known:
         raise LocalSessionError(f"there is no {what} {shown(name)}; there are {', '.join(known)}")
     return known[name]
 
 
 def check_count(name: str, given: object, least: int = 0) -> None:
-    """Raises LocalSessionError unless an argument is a whole number from `least`."""
+    """Raise LocalSessionError unless an argument is a whole number from `least`."""
     if type(given) is not int or given < least:
         raise LocalSessionError(f"{name}: {shown(given)}, a whole number from {least} belongs")
 
 
 def check_seconds(name: str, seconds: object) -> float:
-    """Raises LocalSessionError unless `seconds` is a finite number from 0 to `MAX_SECONDS` (ten years)."""
+    """Return `seconds`. Raises LocalSessionError unless it is a number from 0 to `MAX_SECONDS` (ten years)."""
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise LocalSessionError(f"{name}: {type(seconds).__name__}, a number of seconds belongs")
-    if not 0 <= seconds <= MAX_SECONDS:  # no comparison holds for what is not a number
+    if not 0 <= seconds <= MAX_SECONDS:  # NaN fails every comparison
         raise LocalSessionError(f"{name}: {shown(seconds)} seconds, 0 to {MAX_SECONDS:.0f} belong")
     return seconds

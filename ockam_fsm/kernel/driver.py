@@ -1,6 +1,6 @@
-"""The machine that runs: one shared `transitions.Machine` per table, and sessions that are never registered with it.
+"""The driver: one shared `transitions.Machine` per table, which runs sessions that are not registered with it.
 
-A session is any object with a `state`, its counters, its limits and one method per effect (`Model`). It costs no
+A session is any object with a `state`, its counters, its limits and one method per effect (`Model`). It needs no
 machine, no trigger methods and no registration, all of which `transitions` would otherwise build per session.
 
 Rule 1: the table decides. Every decision of a cell is a transition of the library: a `Row` goes to its target, an
@@ -8,14 +8,15 @@ Rule 1: the table decides. Every decision of a cell is a transition of the libra
         each cell exactly once, so no silent default of the library (a false guard, the first of two matches) decides.
 Rule 2: one step is, in this order: guards, updates of counters, exit hooks, the new state, entry hooks, effects in
         the order of the row. That is the library's order of conditions, before, exit, state, enter, after. A row that
-        leads back to its source leaves and enters it (an external self-transition); an `Ignore` does neither. What a
-        hook or an effect raises reaches the caller and ends the step there: only a refusal means that nothing changed.
+        leads back to its source leaves and enters it (an external self-transition); an `Ignore` does neither. An
+        exception of a hook or an effect reaches the caller and ends the step there: only after a refusal is nothing
+        changed.
 Rule 3: two paths take that step: the library's own (`fire_stock`) and one that is compiled from the rows once per
         cell (`fire`). They agree on every cell, counter and limit; tests/kernel proves it exhaustively.
 Rule 4: an effect or entry hook may fire another event: it is decided in the new state and runs to its end before the
-        next effect of the outer row; its refusal is caught by whoever fired it, or it would look like the outer
-        one's. An exit hook may not fire, because the outer step would overwrite where it led.
-Left out: queues, `on_exception` and models known to the library; a refusal has to reach the caller, at once.
+        next effect of the outer row; the effect has to catch its refusal, or it would look like that of the outer
+        event. An exit hook may not fire, because the outer step would overwrite the state.
+Left out: queues, `on_exception` and models registered with the library; a refusal has to reach the caller at once.
 """
 
 from __future__ import annotations
@@ -47,10 +48,10 @@ from ockam_fsm.kernel.machine import (
 
 
 class Model(Protocol[S]):
-    """What a session has to offer, besides one `int` per counter and one method per effect.
+    """The attributes of a session, besides one `int` per counter and one method per effect.
 
     A counter is the attribute of that name. An effect is the method of that name in lower case, called with the
-    cause that `fire` was given. `__slots__` will do; a session with hooks of its own needs a slot `hooks` as well.
+    cause given to `fire`. `__slots__` are allowed; a session with hooks of its own needs a slot `hooks` as well.
     """
 
     state: S
@@ -63,15 +64,15 @@ Hook: TypeAlias = Callable[[Any, Any], object]
 """Called with the session and the cause."""
 
 Run: TypeAlias = Callable[[Any, Any], Any]
-"""A compiled cell, or one decision of it: called with the session and the cause, returns the decision or raises."""
+"""A compiled cell: called with the session and the cause, it returns the decision or raises."""
 
 
 class Driver(Generic[S, E, F]):
     """Runs any number of sessions of one machine. `driver_for` shares one driver per table.
 
-    `library` is the machine of `transitions` itself. Whoever adds callbacks there (`prepare_event`,
-    `before_state_change`, `after_state_change`, `finalize_event`, or on a state) calls `recompile` afterwards; cells
-    with such callbacks take the library's own path from then on.
+    `library` is the machine of `transitions` itself. After adding callbacks there (`prepare_event`,
+    `before_state_change`, `after_state_change`, `finalize_event`, or on a state) call `recompile`; cells with such
+    callbacks take the library's own path from then on.
     """
 
     def __init__(self, machine: Machine[S, E, F]) -> None:
@@ -97,7 +98,7 @@ class Driver(Generic[S, E, F]):
             EventRefused: the event is refused in this state; nothing has changed.
             KeyError: the machine does not have the event, or the state.
         """
-        # `_name_` is a plain attribute whose hash is kept; hashing a member of an Enum calls into Python.
+        # `_name_` is a plain attribute whose hash is cached; hashing a member of an Enum calls into Python.
         lib_event = self._events[event._name_]
         try:
             run = lib_event.compiled[model.state._name_]
@@ -107,7 +108,7 @@ class Driver(Generic[S, E, F]):
         return decision
 
     def fire_stock(self, model: Model[S], event: E, cause: object = None) -> Row[S, E, F] | Ignore[S, E]:
-        """`fire` along the library's own path, more than ten times slower: the second opinion."""
+        """Take one step as `fire` does, along the library's own path: more than ten times slower, for comparison."""
         decision: Row[S, E, F] | Ignore[S, E] = self._events[event._name_].stock(model, cause)
         return decision
 
@@ -145,7 +146,7 @@ class Driver(Generic[S, E, F]):
 
 @cache
 def driver_for(machine: Machine[S, E, F]) -> Driver[S, E, F]:
-    """The driver that all sessions of `machine` share."""
+    """Return the driver that all sessions of `machine` share."""
     return Driver(machine)
 
 
@@ -163,7 +164,7 @@ class _Listener:
 
 @dataclass(frozen=True)
 class _OwnHooks:
-    """The one hook that calls the hooks of single sessions; a state has it from the first of them on."""
+    """The callback that calls the hooks of single sessions; a state gets it with the first of them."""
 
     place: str
 
@@ -225,7 +226,7 @@ def _effect(method: str, data: transitions.EventData) -> None:
 
 
 def _report(data: transitions.EventData) -> None:
-    """Makes the decision the result of `trigger`: a finalizer is the last to touch it."""
+    """Make the decision the result of `trigger`: a finalizer is the last to change it."""
     if data.result:
         data.result = cast("_Transition", data.transition).decision
 
@@ -234,7 +235,7 @@ def _report(data: transitions.EventData) -> None:
 
 
 class _Transition(transitions.Transition):
-    """A transition that knows its machine and the decision that it stands for."""
+    """A transition with its machine and its decision."""
 
     def __init__(self, *args: Any, machine: Machine[Any, Any, Any], decision: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -243,7 +244,7 @@ class _Transition(transitions.Transition):
 
 
 class _Event(transitions.Event):
-    """An event that keeps, by the name of the state, one function for the whole cell."""
+    """An event with one compiled function per state, by the state's name."""
 
     def __init__(self, name: str, machine: transitions.Machine) -> None:
         super().__init__(name, machine)
@@ -257,7 +258,7 @@ class _Event(transitions.Event):
         return decision
 
     def compile(self, state: str) -> Run:
-        """The function for this event in `state`; `stock` where callbacks are about that only the library can call."""
+        """Return the function for this event in `state`; `stock` where only the library can call the callbacks."""
         if state not in self.transitions:
             raise KeyError(state)
         self.compiled[state] = run = self._compiled(state) or self.stock
@@ -301,7 +302,7 @@ class _Branch:
                 "exits": self.exits, "entries": self.entries}  # fmt: skip
 
     def lines(self, number: int) -> Iterator[str]:
-        """The decision as Python; `number` tells the constants of one branch from those of another."""
+        """Yield the decision as Python; `number` makes the constants of a branch unique."""
         yield f"if {' and '.join(map(_test, self.decision.when)) or 'True'}:"
         if isinstance(self.decision, Refuse):
             yield f"    raise refusal{number}(model.state, decision{number}.event, decision{number})"
@@ -315,8 +316,8 @@ class _Branch:
 
 
 def _function(branches: Sequence[_Branch]) -> Run:
-    # Generated text, as in `dataclasses`: the same cell made of closures takes two and a half times as long. Only names
-    # of counters and effects go into it, and a table in which one is not a plain name cannot be made.
+    # Generated text, as in `dataclasses`: the same cell made of closures takes two and a half times as long. It has
+    # only names of counters and effects, and a table in which one is not an identifier cannot be made.
     body = [line for number, branch in enumerate(branches) for line in branch.lines(number)]
     text = "\n    ".join(["def cell(model, cause):", *body, "raise AssertionError('validation has a hole')"])
     names: dict[str, Any] = {}
@@ -328,7 +329,7 @@ def _function(branches: Sequence[_Branch]) -> Run:
 
 @cache
 def _code(text: str) -> CodeType:
-    """Cached because many cells have the same text: what differs are their constants."""
+    """Cached because many cells have the same text and differ in their constants only."""
     return compile(text, "<a cell of a machine>", "exec")
 
 

@@ -1,11 +1,11 @@
 """The three families of errors, whose base is `Error`.
 
 `DefinitionError`     the author of a machine, a world or a property made a mistake; raised when it is defined.
-`LocalSessionError`   our own caller asked for something that is not possible now.
-`RemoteSessionError`  a peer sent something that is not acceptable; the peer is to blame, never the caller.
+`LocalSessionError`   the caller's order is not possible now, or an argument is wrong.
+`RemoteSessionError`  a peer sent something that is not acceptable; never an error of the caller.
 
-Inside the core everything raises the local family; only the entry point that takes a peer's bytes may turn it into
-the remote one. Anything else that leaves the core is a bug of ours.
+Inside the core everything raises the local family; only the entry point for a peer's bytes may turn it into the remote
+one. Any other exception from the core is a bug in it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from ockam_fsm.kernel.text import neutral
 
 
 class Portable:
-    """The first base of every exception of this package: it can be pickled and copied whatever its constructor takes,
-    and is equal to what comes out, by its type, its text and its attributes."""
+    """The first base of every exception of this package: it can be pickled and copied with any constructor, and equals
+    its copy by type, text and attributes."""
 
     args: tuple[Any, ...]
 
@@ -37,11 +37,11 @@ def _unpickled(kind: type[BaseException], args: tuple[Any, ...]) -> BaseExceptio
 
 
 class Error(Portable, Exception):
-    """The base of every error that this package raises for its users to catch."""
+    """The base of every error of this package that users may catch."""
 
 
 class DefinitionError(Error, ValueError):
-    """A machine, world or property is wrong; `problems` lists everything that is, not just the first thing."""
+    """A machine, world or property is wrong; `problems` lists all problems, not only the first."""
 
     def __init__(self, subject: str, problems: Sequence[str]) -> None:
         self.subject = subject
@@ -56,10 +56,10 @@ class LocalSessionError(Error, RuntimeError):
 
 
 class EventRefused(LocalSessionError):
-    """An event is refused in the state in which the machine is.
+    """An event is refused in the current state of the machine.
 
-    Attributes name the facts that the message states: `machine`, `state`, `event`, `allowed` (the events that the
-    state does handle), `because` and `remedy`.
+    The attributes are the facts of the message: `machine`, `state`, `event`, `allowed` (the events that the state
+    handles), `because` and `remedy`.
     """
 
     def __init__(
@@ -79,8 +79,8 @@ class EventRefused(LocalSessionError):
 class RemoteSessionError(Error, RuntimeError):
     """A peer sent something unacceptable.
 
-    `reason` is one of a small set of words fit for a dead letter; `reply` is the payload that the peer may be sent,
-    or None where silence is right. Both words may be the peer's; the text of this error is neutral.
+    `reason` is one of a small set of reasons for dead letters; `reply` is a payload that may be sent to the peer, or
+    None: send nothing. `reason` and `detail` may contain text of the peer; the text of this error is neutral.
     """
 
     def __init__(self, reason: str, detail: str = "", *, reply: bytes | None = None) -> None:

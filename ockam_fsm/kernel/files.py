@@ -1,12 +1,12 @@
-"""Files by their names, where what has the name may be no file: a pipe, a device, a folder.
+"""Reading and writing files by names that may denote something else: a pipe, a device, a folder.
 
-Theory: a pipe without another end stops whoever opens it, `/dev/zero` has no end, `/dev/full` takes nothing. A name
-that a user gives leads to any of them.
+Theory: opening a pipe without another end blocks, `/dev/zero` has no end, `/dev/full` accepts nothing. A name that a
+user gives may be any of them.
 
 Rule 1: every error is an `OSError` with the system's reason (`strerror`) and the name (`filename`), at once.
-Rule 2: what is read is a regular file, and no more of it than the caller says.
-Rule 3: what is written may be anything that takes bytes now: `/dev/stdout` is a fine place for a picture.
-Left out: a pipe whose reader does not read. It stops us as it stops any program.
+Rule 2: only regular files are read, and at most as many bytes as the caller accepts.
+Rule 3: anything that accepts bytes now may be written, such as `/dev/stdout`.
+Left out: a pipe whose reader does not read. It blocks, as for any program.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _KINDS = {
 
 
 def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
-    """A descriptor of a regular file; `flags` as for `os.open`."""
+    """Open a regular file and return its descriptor; `flags` as for `os.open`."""
     found = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, 0o666)
     kind = stat.S_IFMT(os.fstat(found).st_mode)
     if kind != stat.S_IFREG:
@@ -40,12 +40,12 @@ def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
 
 
 def reading(path: Path) -> BinaryIO:
-    """A regular file, opened for reading bytes."""
+    """Open a regular file for reading bytes."""
     return os.fdopen(open_regular(path), "rb")
 
 
 def read_whole(path: Path, most_bytes: int = MAX_READ_BYTES) -> bytes:
-    """What a regular file has in it, if that is not more than `most_bytes`."""
+    """Return the content of a regular file. Raises OSError if it is longer than `most_bytes`."""
     with reading(path) as file:
         content = file.read(most_bytes + 1)
     if len(content) > most_bytes:
@@ -55,20 +55,20 @@ def read_whole(path: Path, most_bytes: int = MAX_READ_BYTES) -> bytes:
 
 @contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
-    """A file that is written from its beginning; not only a regular one."""
+    """Open a file for writing from its beginning; it need not be a regular one."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     try:
-        found = os.open(path, flags, 0o666)  # not blocking: of a FIFO without a reader this is an error
+        found = os.open(path, flags, 0o666)  # non-blocking, so a FIFO without a reader is an error
         os.set_blocking(found, True)
         with os.fdopen(found, "wb") as file:
             yield file
-    except OSError as error:  # the system names no file where writing fails
+    except OSError as error:  # the system's error has no file name when writing fails
         reason = "it is a FIFO without a reader, or a socket" if error.errno == ENXIO else error.strerror
         raise _error(error.errno or EINVAL, reason or str(error), path) from None
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Make this the content of a file, text in UTF-8 with line feeds."""
+    """Write this content to a file, text in UTF-8 with line feeds."""
     with writing(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 

@@ -1,11 +1,11 @@
-"""What a machine is: a page of rows, and the proof, made when it is defined, that the page decides everything.
+"""Machines: tables of rows, and the check, made when a machine is defined, that the table is complete.
 
 Rule 1: every (state, event) cell is decided for every value of the counters: by a `Row` (handled), an `Ignore` (nothing
-        changes, with a reason) or a `Refuse` (the sender is told why). A cell that nobody thought about is an error.
+        changes, with a reason) or a `Refuse` (an error with a reason). An undecided cell is a `DefinitionError`.
 Rule 2: guards read bounded counters and nothing else; they are written once and read as Python, English and TLA+.
-Rule 3: `Machine.resolve` is the one place that finds the row for an event. `step` and the driver both ask it.
+Rule 3: `Machine.cells` has the decisions of each cell; `step` and the driver both select by its guards.
 Rule 4: a bad table cannot be made; the error lists all of its problems.
-Left out: time, bytes and routes. They are judged before the table and arrive here as events.
+Left out: time, bytes and routes. They are classified before the table and arrive here as events.
 
 No `slots=True` here: generic slotted dataclasses fail when called through an alias before Python 3.13.
 """
@@ -28,7 +28,7 @@ F = TypeVar("F", bound=Enum)
 T = TypeVar("T")
 
 _RESERVED = ("state", "limits", "hooks")
-"""What a running session is asked for besides its counters and effects (driver.py)."""
+"""The attributes of a running session besides its counters and effects (driver.py)."""
 
 Limits: TypeAlias = Mapping[str, int | None]
 """The largest value of each counter; None where the counter is unlimited and therefore never moves."""
@@ -66,7 +66,7 @@ Guard: TypeAlias = tuple[Comparison, ...]
 
 
 class Change(Enum):
-    """What an update does to its counter."""
+    """The operation of an update on its counter."""
 
     INCREMENT = "increment"
     DECREMENT = "decrement"
@@ -75,7 +75,7 @@ class Change(Enum):
 
 @dataclass(frozen=True)
 class Update:
-    """One counter moves: up by one (never past its limit), down by one (never below zero) or back to zero."""
+    """One counter changes: up by one (never past its limit), down by one (never below zero) or back to zero."""
 
     counter: str
     change: Change
@@ -94,8 +94,8 @@ class Update:
 class Counter:
     """A bounded number that guards may read. `limit` is a default: every machine instance may set its own.
 
-    `meaning` is one phrase for people. `unlimited_allowed`: an instance may set the limit to None, and then the counter
-    never moves, so it may be compared with its limit only.
+    `meaning` is one phrase for people. `unlimited_allowed`: an instance may set the limit to None; then the counter
+    never changes, so it may be compared with its limit only.
     """
 
     name: str
@@ -151,7 +151,7 @@ class Ignore(Generic[S, E]):
 
 @dataclass(frozen=True)
 class Refuse(Generic[S, E]):
-    """The event is an error of whoever caused it. `remedy` says what to do instead. `sources` as in `Ignore`."""
+    """The event is an error of its sender. `remedy`: what to do instead. `sources` as in `Ignore`."""
 
     event: E
     sources: tuple[S, ...] = ()
@@ -166,7 +166,7 @@ Cell: TypeAlias = tuple[Decision[S, E, F], ...]
 
 @dataclass(frozen=True)
 class Part(Generic[S, E, F]):
-    """A set of decisions that machines are composed of; `title` says what it adds."""
+    """A set of decisions that machines are composed of; `title` is one phrase for it."""
 
     title: str
     decisions: tuple[Decision[S, E, F], ...]
@@ -203,7 +203,7 @@ class Machine(Generic[S, E, F]):
         return f"<Machine {self.name}: {len(self.states)} states, {len(self.rows)} rows>"
 
     def __hash__(self) -> int:
-        # The name alone: it tells machines apart, and every look-up of a shared driver asks for the hash.
+        # The name alone: it distinguishes machines, and every look-up of a shared driver computes the hash.
         return hash(self.name)
 
     def decisions(self) -> Iterator[Decision[S, E, F]]:
@@ -217,10 +217,10 @@ class Machine(Generic[S, E, F]):
         return {counter.name: 0 for counter in self.counters}
 
     def resolve(self, state: S, event: E, counters: Mapping[str, int], limits: Limits) -> Decision[S, E, F]:
-        """The one decision for `event` in `state`.
+        """Return the one decision for `event` in `state`.
 
         Raises:
-            KeyError: the event is not one of this machine's, or the state is not.
+            KeyError: the machine does not have the event, or the state.
         """
         for decision in self.cells[state, event]:
             if all(c.holds(counters[c.counter], limits[c.counter]) for c in decision.when):
@@ -228,16 +228,16 @@ class Machine(Generic[S, E, F]):
         raise AssertionError(f"{self.name}: {state.name} x {event.name} matches nothing; validation has a hole")
 
     def refusal(self, state: S, event: E, decision: Refuse[S, E]) -> EventRefused:
-        """The error that says in `state` why `event` is refused and what is possible instead."""
+        """Return the error of `event` refused in `state`, with the reason and the events that are handled there."""
         allowed = [e.name for e in self.events if any(isinstance(d, Row) for d in self.cells[state, e])]
         return EventRefused(
             self.name, state.name, event.name, allowed=allowed, because=decision.because, remedy=decision.remedy
         )
 
     def with_rows(self, name: str, *changed: Row[S, E, F], without: Iterable[str] = ()) -> Machine[S, E, F]:
-        """A variant: each row of `changed` replaces the row of the same id; those `without` are taken out.
+        """Return a variant: each row of `changed` replaces the row of the same id; those `without` become refusals.
 
-        An emptied cell is refused. Known-bad machines and mutants are made with this.
+        Known-bad machines and mutants are made with this.
         """
         by_id = {row.id: row for row in changed}
         gone = frozenset(without)
@@ -268,7 +268,7 @@ class Machine(Generic[S, E, F]):
             yield from self._coverage_problems(state, event, cell)
 
     def _name_problems(self) -> Iterator[str]:
-        """A running session has one attribute per counter and one method per effect: no two may share a name."""
+        """Check that counters and effects can be attributes of a session, and that no two share a name."""
         effects = dict.fromkeys(effect.name.lower() for row in self.rows for effect in row.effects)
         names = [*_RESERVED, *(counter.name for counter in self.counters), *effects]
         for name in names:
@@ -349,10 +349,10 @@ class Machine(Generic[S, E, F]):
             yield f"{state.name} x {event.name} never matches {_label(cell[i])}"
 
     def limit_choices(self, names: Iterable[str]) -> Iterator[dict[str, int | None]]:
-        """The limits that an instance may set, up to the point where larger ones decide nothing new.
+        """Yield the limits that an instance may set, up to the point where larger ones change no decision.
 
-        Guards see the order of value, limit and thresholds, and nothing else. A limit beyond every threshold leaves
-        the same values to tell apart (at each threshold, between them, at the limit) as any larger one does.
+        Guards depend only on the order of value, limit and thresholds. With a limit beyond every threshold they
+        distinguish the same cases (at each threshold, between them, at the limit) as with any larger one.
         """
         wanted = [counter for counter in self.counters if counter.name in set(names)]
         beyond = {counter.name: 2 for counter in wanted}
@@ -365,7 +365,7 @@ class Machine(Generic[S, E, F]):
 
 
 def counter_values(limits: Limits) -> Iterator[dict[str, int]]:
-    """Every combination of values that counters with these limits can have."""
+    """Yield every combination of values of counters with these limits."""
     for values in product(*(range(1 if limit is None else limit + 1) for limit in limits.values())):
         yield dict(zip(limits, values, strict=True))
 

@@ -1,4 +1,4 @@
-"""One step of a machine as a pure function: what projections, proofs and second opinions use."""
+"""One step of a machine as a pure function, for projections, proofs and comparisons."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ockam_fsm.kernel.machine import E, F, Ignore, Limits, Machine, Refuse, Row,
 
 @dataclass(frozen=True)
 class Configuration(Generic[S]):
-    """Where a machine is: its state and the values of its counters, in the machine's order of counters."""
+    """The state of a machine and the values of its counters, in the machine's order of counters."""
 
     state: S
     counters: tuple[int, ...]
@@ -19,7 +19,7 @@ class Configuration(Generic[S]):
 
 @dataclass(frozen=True)
 class Outcome(Generic[S, E, F]):
-    """What one step did: the new configuration, and the row or the ignore that decided."""
+    """The result of one step: the new configuration, and the row or the ignore that decided."""
 
     configuration: Configuration[S]
     decision: Row[S, E, F] | Ignore[S, E]
@@ -32,7 +32,7 @@ def start(machine: Machine[S, E, F]) -> Configuration[S]:
 def step(
     machine: Machine[S, E, F], configuration: Configuration[S], event: E, limits: Limits | None = None
 ) -> Outcome[S, E, F]:
-    """Resolve `event` and apply the row.
+    """Resolve `event`, apply the row and return the outcome.
 
     Raises:
         EventRefused: the event is refused in this state.

@@ -1,10 +1,10 @@
-"""Text of others made harmless, and our own text where docstrings are stripped.
+"""Neutral forms of untrusted text, and docstrings even where Python strips them.
 
-Theory: a peer says anything. Control characters move a terminal's cursor or write its title, format characters turn
-the order of what is read round, a line break forges a line of a log. None of them is put out as it came.
+Theory: a peer may send any text. Control characters move a terminal's cursor or set its title, format characters
+reverse the displayed order, a line break forges a line of a log. None of them is printed unescaped.
 
-Rule 1: `neutral` is for every text that may be a peer's. A text that is neutral is not changed by it.
-Rule 2: a module or a function says what it is in its docstring, once. `python -OO` has no docstrings, so `described`
+Rule 1: `neutral` is for every text that may come from a peer. It does not change a neutral text.
+Rule 2: a module or a function is described in its docstring, once. `python -OO` strips docstrings, so `described`
         reads the source there.
 """
 
@@ -19,14 +19,14 @@ from typing import Any
 
 
 def neutral(text: str, keep: str = "") -> str:
-    """The text with an escape in place of each character that is not printable; those in `keep` stay."""
+    """Return the text with an escape for each character that is not printable; those in `keep` stay."""
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() or one in keep else one.encode("unicode_escape").decode() for one in text)
 
 
 def shown(value: object, most: int = 60) -> str:
-    """The beginning of a `repr`, also of an object of the application whose `repr` fails."""
+    """Return the beginning of a `repr`, also for an object of the application whose `repr` fails."""
     try:
         return repr(value)[:most]
     except KeyboardInterrupt:
@@ -36,7 +36,7 @@ def shown(value: object, most: int = 60) -> str:
 
 
 def described(what: ModuleType | Callable[..., Any]) -> str:
-    """The docstring of a module or a function; empty where there is neither one nor a source."""
+    """Return the docstring of a module or a function; empty without a docstring and a source."""
     if what.__doc__ is not None:
         return inspect.cleandoc(what.__doc__)
     try:

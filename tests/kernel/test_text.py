@@ -50,20 +50,20 @@ def test_every_form_of_a_chart_is_neutral() -> None:
 
 
 def test_a_docstring_describes() -> None:
-    assert described(text).startswith("Text of others made harmless")
-    assert described(described).startswith("The docstring of")
+    assert described(text).startswith("Neutral forms of untrusted text")
+    assert described(described).startswith("Return the docstring of")
 
 
 def test_without_docstrings_the_source_is_read() -> None:
-    told = "from ockam_fsm.kernel.text import *; print(described.__doc__, described(described)[:13])"
-    done = subprocess.run([sys.executable, "-OO", "-c", told], capture_output=True, text=True, check=True)
-    assert done.stdout == "None The docstring\n"
+    program = "from ockam_fsm.kernel.text import *; print(described.__doc__, described(described)[:20])"
+    done = subprocess.run([sys.executable, "-OO", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "None Return the docstring\n"
 
 
 def test_the_source_is_read_here_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(described, "__doc__", None)
     monkeypatch.setattr(text, "__doc__", None)
-    assert described(described).startswith("The docstring of")
-    assert described(text).startswith("Text of others")
+    assert described(described).startswith("Return the docstring of")
+    assert described(text).startswith("Neutral forms")
     assert described(test_addresses_and_errors_of_peers_are_neutral) == ""
     assert described(ModuleType("nowhere")) == ""
