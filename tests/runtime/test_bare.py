@@ -73,7 +73,7 @@ def test_one_value_has_one_encoding(read: Read, written: bytes, value: object, e
 @pytest.mark.parametrize(
     ("read", "payload", "detail"),
     [
-        (UINT, "8000", "useless last byte"),
+        (UINT, "8000", "redundant last byte"),
         (UINT, "ffffffffffffffffff02", "more than 64 bits"),
         (UINT, "ffffffffffffffffff7f", "more than 64 bits"),
         (UINT, "80" * 10 + "01", "more than 64 bits"),
@@ -87,7 +87,7 @@ def test_one_value_has_one_encoding(read: Read, written: bytes, value: object, e
         (lambda r: r.data(1), "026161", "limit 1"),
         (lambda r: r.data(), "ffffffffffffffffff0161", "announced"),
         (lambda r: r.fixed(4), "616161", "announced"),
-        (lambda r: r.enum(Fruit), "02", "2 is no Fruit"),
+        (lambda r: r.enum(Fruit), "02", "2 is not a Fruit"),
         (lambda r: r.sequence(r.u8), "04010203", "at most 3"),
         (lambda r: r.sequence(r.u8), "ffffffffffffffffff01", "at most 0"),
         (LETTERS, "0401020304", "at most 3"),

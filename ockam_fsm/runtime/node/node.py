@@ -280,8 +280,7 @@ class Node:
         `handler` or made by `make`: one that fails, blocks or never ends affects its own session only.
 
         Raises:
-            LocalSessionError: the address is taken or not valid, the handler cannot be called, or `capacity` is
-                negative.
+            LocalSessionError: the address is taken or not valid, a function cannot be called, or `capacity` is wrong.
         """
         check_free(self.router.residents, address)
         check_host(settings, capacity, durable, make)
