@@ -1,13 +1,13 @@
 """The machine as a picture: Graphviz DOT.
 
-A state is a box; what the machine does without leaving the state is listed in it. All rows between the same two states
-are one arrow with a card on it, one line per row: id, event, guard. An arrow has a strand for each kind of its events.
-Hovering over a card shows the effects; otherwise they are in the printed table.
+A state is a box, which lists the rows that stay in the state. All rows between the same two states are one arrow with a
+card on it, one line per row: id, event, guard. An arrow has a strand for each kind of its events. Hovering over a card
+shows the effects; otherwise they are in the printed table.
 
 Rule 1: cards are nodes, not edge labels. Graphviz then keeps them apart, and no label can lie on a line or a box.
 Rule 2: states go down the page in the order of their enumeration, and an arrow that goes up is laid out as if it went
-        down; so the ways back run beside the ways forth, and not around the picture.
-Rule 3: only what Graphviz as WebAssembly knows: no HTML-like labels, no fonts beyond the standard three (`svg.py` does
+        down; so both run side by side, and not around the picture.
+Rule 3: only features of Graphviz as WebAssembly: no HTML-like labels, no fonts beyond the standard three (`svg.py` does
         the rest). From top to bottom, because labels are wide: from left to right the same machine is three pages wide.
 """
 
@@ -28,7 +28,7 @@ _STROKES = {"solid": "──", "bold": "━━", "dashed": "╌╌", "dotted": "
 
 
 def to_dot(machine: Machine[S, E, F], page: str, summary: str = "") -> str:
-    """The picture of `machine` as DOT; `summary` is one sentence under its name."""
+    """Return the picture of `machine` as DOT; `summary` is one sentence under its name."""
     graph = canvas(page, machine.name, summary)
     groups = grouped(machine)
     _start(graph, machine)
@@ -42,7 +42,7 @@ def to_dot(machine: Machine[S, E, F], page: str, summary: str = "") -> str:
 
 
 def canvas(page: str, title: str, *lines: str, **attributes: str) -> graphviz.Digraph:
-    """An empty picture with its title and what is written under it."""
+    """Return an empty picture with its title and the lines below it."""
     graph = graphviz.Digraph(comment=generated(page))
     heading = left_aligned(line for line in (title, *lines) if line)
     graph.attr(
@@ -57,7 +57,7 @@ def canvas(page: str, title: str, *lines: str, **attributes: str) -> graphviz.Di
 def add_state(
     graph: graphviz.Digraph, machine: Machine[S, E, F], state: S, rows: tuple[Row[S, E, F], ...], prefix: str = ""
 ) -> None:
-    """The box of a state, with the rows that stay in it."""
+    """Add the box of a state, with the rows that stay in it."""
     look = state_kind(machine, state).value
     fields = [record_field(state.name)]
     if rows:
@@ -70,35 +70,35 @@ def add_state(
 
 
 def row_lines(rows: Iterable[Row[S, E, F]]) -> list[str]:
-    """One line per row, the events below each other."""
+    """Return one line per row, with the events aligned."""
     rows = list(rows)
     width = max(len(row.id) for row in rows)
     return [f"{row.id:<{width}} {row.event.name}{f' [{guard_text(row)}]' if row.when else ''}" for row in rows]
 
 
 def effects_text(rows: Iterable[Row[S, E, F]]) -> str:
-    """What is shown on hovering: the effects of each row."""
+    """Return the text that is shown on hovering: the effects of each row."""
     lines = [f"{row.id}: {', '.join(effect.name for effect in row.effects) or 'no effects'}" for row in rows]
     return graphviz.escape("\n".join(lines)) or " "
 
 
 def record_field(text: str) -> str:
-    """`text` as a field of a record, whatever it contains."""
+    """Return any text as a field of a record."""
     return re.sub(r"([\\{}|<>]|(?<= ) | (?= ))", r"\\\1", " ".join(text.split("\n")))
 
 
 def left_aligned(lines: Iterable[str]) -> str:
-    """Lines of a label, each aligned to the left."""
+    """Return the lines as a label, each aligned to the left."""
     return "".join(f"{graphviz.escape(' '.join(line.split(chr(10))))}\\l" for line in lines)
 
 
 def identifier(text: str) -> str:
-    """A node's name, which viewers show. A colon means a port and a backslash an escape there: both are replaced."""
+    """Return the name of a node, which viewers show. A colon (a port) and a backslash (an escape) are replaced."""
     return re.sub(r"[^\w -]", lambda found: f"_{ord(found[0]):x}_", text)
 
 
 def strands(kinds: Iterable[EventKind]) -> dict[str, str]:
-    """The attributes of an arrow that stands for events of these kinds."""
+    """Return the attributes of an arrow for events of these kinds."""
     present = frozenset(kinds)
     looks = [kind.value for kind in EventKind if kind in present]
     style = looks[0].line if len(looks) == 1 else "solid"
@@ -106,12 +106,12 @@ def strands(kinds: Iterable[EventKind]) -> dict[str, str]:
 
 
 def inks(machine: Machine[S, E, F]) -> dict[str, str]:
-    """The colour of a label's line, by the row id that it starts with."""
+    """Return the colours of the lines of labels, by the row id at their beginning."""
     return {row.id: event_kind(row.event).value.ink for row in machine.rows}
 
 
 def headings(machine: Machine[S, E, F]) -> frozenset[str]:
-    """The lines that are set bold as a whole."""
+    """Return the lines that are set bold as a whole."""
     return frozenset({machine.name, *(state.name for state in machine.states)})
 
 
@@ -150,7 +150,7 @@ def _legend(graph: graphviz.Digraph, machine: Machine[S, E, F]) -> None:
 def legend_rows(
     graph: graphviz.Digraph, above: str, states: Collection[StateKind], events: Collection[EventKind]
 ) -> None:
-    """Two rows under the node `above`: the kinds of states, the kinds of events. Invisible lines keep them there."""
+    """Add two rows below the node `above`: kinds of states, kinds of events. Invisible lines keep them there."""
     captions = [_legend_state(graph, kind) for kind in StateKind if kind in states]
     strokes = [_legend_event(graph, kind) for kind in EventKind if kind in events]
     for names in (captions, strokes):

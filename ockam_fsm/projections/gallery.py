@@ -1,8 +1,7 @@
-"""Everything that is generated into `diagrams/` and `spec/`, as paths and texts. Pure: nothing is written here.
+"""The generated files of `diagrams/` and of tables in `spec/`, as paths and texts. Nothing is written here.
 
-A `Catalogue` says which machines there are and how they belong together; the pages of the machines provide it, nothing
-here knows a session type. Pictures that Graphviz has to draw are listed with what their drawing needs afterwards;
-sequence charts are drawn here already.
+A `Catalogue` lists the machines and their groups; nothing here depends on session types. Pictures for Graphviz are
+listed with the data of `svg.finish`; sequence charts are drawn here.
 
 Rule 1: the first line of every file is the label of generated files (in JSON, the first field).
 Rule 2: `diagrams/index.md` shows every picture there is, each with one sentence.
@@ -31,7 +30,7 @@ DIAGRAMS, TABLES, MACHINES_JSON = "diagrams", "spec/tables", "spec/machines.json
 
 @dataclass(frozen=True)
 class Subject:
-    """A machine, one sentence about it, and the page of source on which its table is."""
+    """A machine, one sentence about it, and the source file of its table."""
 
     machine: AnyMachine
     summary: str
@@ -44,7 +43,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two machines that talk to each other."""
+    """Two machines that exchange messages."""
 
     name: str
     summary: str
@@ -54,7 +53,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All machines: `pairs`, `family` (the overview shows it), those that stand `alone`; `layerings` and `charts` of
+    """All machines: `pairs`, `family` (for the overview) and single machines (`alone`); `layerings` and `charts` of
     runs."""
 
     page: str
@@ -68,7 +67,7 @@ class Catalogue:
     charts: tuple[Chart, ...] = ()
 
     def runs(self) -> Iterator[Layering | Chart]:
-        """Whatever shows a run."""
+        """Yield the pictures of runs."""
         yield from self.layerings
         yield from self.charts
 
@@ -81,7 +80,7 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that Graphviz draws. `stem`: its path without the suffix; the rest is for `svg.finish`."""
+    """A picture for Graphviz. `stem`: its path without the suffix; the other fields are for `svg.finish`."""
 
     stem: str
     dot: str
@@ -91,12 +90,12 @@ class Picture:
 
 
 def slug(name: str) -> str:
-    """`name` as part of a path."""
+    """Return `name` as part of a path."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def pictures(catalogue: Catalogue) -> tuple[Picture, ...]:
-    """Everything that Graphviz draws."""
+    """Return all pictures for Graphviz."""
     return (
         _overview(catalogue),
         *(pair_picture(pair, catalogue.messages) for pair in catalogue.pairs),
@@ -106,7 +105,7 @@ def pictures(catalogue: Catalogue) -> tuple[Picture, ...]:
 
 
 def texts(catalogue: Catalogue) -> dict[str, str]:
-    """Path -> text of every generated file, but for what Graphviz draws."""
+    """Return path -> text of every generated file, except those drawn by Graphviz."""
     files = {f"{picture.stem}.dot": picture.dot for picture in pictures(catalogue)}
     for chart in catalogue.charts:
         files[f"{DIAGRAMS}/{slug(chart.name)}.svg"] = sequence_svg.to_svg(chart, catalogue.page)
@@ -180,7 +179,7 @@ def _contents(catalogue: Catalogue) -> str:
         *(subject.machine.name for subject in catalogue.alone),
         *(one.title for one in catalogue.runs()),
     ]
-    # The anchors that Markdown viewers make from headings: lower case, hyphens for spaces, other marks dropped.
+    # Markdown viewers make anchors from headings: lower case, hyphens for spaces, other marks dropped.
     return "\n".join(f"* [{t}](#{re.sub(r'[^a-z0-9 _-]', '', t.lower()).replace(' ', '-')})" for t in titles)
 
 
@@ -190,6 +189,6 @@ def _legend() -> str:
     return (
         f"* A box is a state: {boxes}. In it are the rows that stay in the state.\n"
         "* An arrow has a card with its rows, one per line: the row's id, its event and, in brackets, its guard.\n"
-        f"* Colours say where an event comes from: {lines}. An arrow with rows of several kinds has a strand of each.\n"
+        f"* Colours show the source of an event: {lines}. An arrow with rows of several kinds has a strand of each.\n"
         "* Hover over a card or a box of an opened picture to see the effects; the tables have everything."
     )

@@ -1,4 +1,4 @@
-"""Layers of sessions in one picture: who takes part in each, and what each relies on.
+"""Layers of sessions in one picture: the nodes of each session, and the layer that it relies on.
 
 A row is a layer, the highest first, and a column is a node. A line within a row is a session between two nodes; a
 dashed line leads down to the layer that the session above it relies on.
@@ -18,7 +18,7 @@ from ockam_fsm.projections.styling import StateKind
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One layer: its sessions as pairs of nodes, and what the picture says of each end."""
+    """One layer: its sessions as pairs of nodes, and the text of each end."""
 
     name: str
     sessions: tuple[tuple[str, str], ...]
@@ -37,7 +37,7 @@ class Layering:
 
 
 def layers_to_dot(layering: Layering, page: str) -> str:
-    """The picture as DOT."""
+    """Return the picture as DOT."""
     graph = canvas(page, layering.title)
     graph.attr(nodesep="0.6", ranksep="0.45")
     with graph.subgraph() as top:

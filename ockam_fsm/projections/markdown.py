@@ -1,8 +1,8 @@
 """The machine as a printed page: the matrix of all (state, event) cells first, then every row in full.
 
-Rule 1: the matrix has a cell for every state and event, and each says handled, ignored or refused: a reader can see
-        that nothing was forgotten.
-Rule 2: text of the table is escaped, never trusted: a reason may contain any character.
+Rule 1: the matrix has a cell for every state and event, which is handled, ignored or refused: a reader can see that
+        it is complete.
+Rule 2: text of the table is escaped: a reason may contain any character.
 Left out: the composition. The page is the whole machine; the parts are listed with their titles and row ids.
 """
 
@@ -19,15 +19,15 @@ _SPECIAL = re.compile(r"[\\`*|<>\[\]]|(?<!\w)_|_(?!\w)|~~")
 
 
 def to_markdown(machine: Machine[S, E, F], page: str, summary: str = "") -> str:
-    """The printed page of `machine`; `summary` is one sentence under its name."""
+    """Return the printed page of `machine`; `summary` is one sentence under its name."""
     sections = [
         f"<!-- {generated(page)} -->",
         f"# {escaped(machine.name)}",
         *([escaped(summary)] if summary else []),
         _facts(machine),
         "## Every state and event",
-        "A row id: handled, and where it leads. *Ignored*: nothing changes; a message becomes a dead letter with this "
-        "reason. *Refused*: an error to whoever caused it, and nothing changes.",
+        "A row id: handled, with its target. *Ignored*: nothing changes; a message becomes a dead letter with this "
+        "reason. *Refused*: an error for the sender, and nothing changes.",
         matrix(machine),
         "## Rows",
         rows_table(machine),
@@ -40,7 +40,7 @@ def to_markdown(machine: Machine[S, E, F], page: str, summary: str = "") -> str:
 
 
 def matrix(machine: Machine[S, E, F]) -> str:
-    """Events down, states across; every cell decided."""
+    """Return the matrix of all cells, with events as lines and states as columns."""
     header = ["event", *(state.name for state in machine.states)]
     body = [
         [event.name, *(_cell(machine.cells[state, event], state) for state in machine.states)]
@@ -50,7 +50,7 @@ def matrix(machine: Machine[S, E, F]) -> str:
 
 
 def rows_table(machine: Machine[S, E, F]) -> str:
-    """Every row, in the order of the table."""
+    """Return every row, in the order of the table."""
     header = ["id", "source", "event", "guard", "target", "effects, in order", "updates", "cites"]
     body = [
         [

@@ -1,9 +1,8 @@
 """The machine as a Mermaid `stateDiagram-v2`, for pages that draw it themselves.
 
-One arrow for each two states, its label one row per line; rows that stay in a state are listed in its box. Colours are
-those of the kinds of states. Mermaid ends a statement at a semicolon and reads `#` as the start of an entity, so both
-are written as entities; a state whose name is a word of Mermaid's own grammar is given another identifier and shows its
-name.
+There is one arrow for each two states, its label has one row per line; rows that stay in a state are listed in its box.
+Colours are those of the kinds of states. A semicolon ends a statement of Mermaid and `#` begins an entity, so both are
+written as entities; a state whose name is a word of Mermaid's grammar has another identifier and shows its name.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ _PLAIN = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
 def to_mermaid(machine: Machine[S, E, F], page: str) -> str:
-    """`machine` as the text of one diagram."""
+    """Return `machine` as the text of one diagram."""
     groups = grouped(machine)
     lines = [f"%% {generated(page)}", "stateDiagram-v2", "    direction TB"]
     for state in machine.states:
@@ -34,7 +33,7 @@ def to_mermaid(machine: Machine[S, E, F], page: str) -> str:
 
 
 def mermaid_text(text: str) -> str:
-    """`text` with every character that means something to Mermaid written as an entity."""
+    """Return `text` with every special character of Mermaid written as an entity."""
     return "".join(_ENTITIES.get(c, c) for c in " ".join(text.split()))
 
 
@@ -44,7 +43,7 @@ def _row(row: Row[S, E, F]) -> str:
 
 
 def _renamed(state: S) -> bool:
-    # Mermaid's own words are lower-case, and its identifiers end at a hyphen, a colon or a space.
+    # Mermaid's keywords are lower-case, and its identifiers end at a hyphen, a colon or a space.
     return not _PLAIN.fullmatch(state.name)
 
 

@@ -1,8 +1,7 @@
-"""A family of machines in one picture: what each dimension adds.
+"""A family of machines in one picture: the parts that each dimension adds.
 
 Each member is a box in a grid of two dimensions. Between neighbours is a card with the difference: the titles of the
-parts that one is composed of and the other is not. Nothing is said twice and nothing is written for the picture: if a
-title is unclear here, it is unclear in the table.
+parts that one is composed of and the other is not. The titles are those of the tables; none is written for the picture.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ MORE, LESS = "+", "−"
 
 @dataclass(frozen=True)
 class Member:
-    """One of the family: `row` and `column` are its values of the two dimensions, in order."""
+    """A member of the family: `row` and `column` are its values of the two dimensions, in order."""
 
     name: str
     summary: str
@@ -34,12 +33,12 @@ class Member:
     machines: tuple[Machine[Any, Any, Any], ...]
 
     def titles(self) -> dict[str, None]:
-        """The titles of all parts of its machines, in order, once each."""
+        """Return the titles of all parts of its machines, in order, once each."""
         return {part.title: None for machine in self.machines for part in machine.parts}
 
 
 def overview_to_dot(members: Sequence[Member], page: str, title: str, summary: str) -> str:
-    """The picture of a family as DOT. Rows go down the page."""
+    """Return the picture of a family as DOT. Rows go down the page."""
     graph = canvas(page, title, summary)
     graph.attr(nodesep="0.25", ranksep="0.28")
     by_place = {(member.row, member.column): member for member in members}
@@ -54,7 +53,7 @@ def overview_to_dot(members: Sequence[Member], page: str, title: str, summary: s
 
 
 def difference(first: Member, second: Member) -> Iterator[tuple[str, str]]:
-    """What `second` has more and what it has less than `first`: a sign and the title of a part."""
+    """Yield the parts that only `second` or only `first` has: a sign and the title of the part."""
     for title in second.titles():
         if title not in first.titles():
             yield MORE, title
@@ -64,7 +63,7 @@ def difference(first: Member, second: Member) -> Iterator[tuple[str, str]]:
 
 
 def overview_inks() -> dict[str, str]:
-    """The colours of the lines that say more and less."""
+    """Return the colours of the lines, by their sign."""
     return {MORE: EventKind.DATA.value.ink, LESS: EventKind.FAILURE.value.ink}
 
 

@@ -1,11 +1,11 @@
-"""Two machines that talk to each other, side by side: who says what where, and where it is heard.
+"""Two machines that exchange messages, side by side, with the rows that send and receive each message.
 
-Left and right are the states of the two machines, each with the rows that send or hear a message, and where they
-lead; between them are the messages. Dashed lines go from the row that sends a message to every row that hears it.
+Left and right are the states of the two machines, each with the rows that send or receive a message, and their targets;
+between them are the messages. Dashed lines go from a row that sends a message to every row that receives it.
 
-Rule 1: who hears what is data: the machine's page gives, for each effect that sends something, the events that it may
-        be at the other side. Nothing here knows a session type.
-Left out: rows that stay in their state, and rows and messages that thereby have nothing to do with the other side.
+Rule 1: the mapping of messages is data: for each effect that sends one, the events that it may be at the other side.
+        Nothing here depends on session types.
+Left out: rows that stay in their state, and messages of which the other side has no row then.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from ockam_fsm.kernel.machine import Machine, Row
 from ockam_fsm.projections.dot import canvas, identifier, record_field
 from ockam_fsm.projections.styling import StateKind, event_kind, guard_text, state_kind
 
-EXPLANATION = "Dashed: a message, from the rows that send it to the rows that hear it. Rows that stay are left out."
+EXPLANATION = "Dashed: a message, from the rows that send it to the rows that receive it. Rows that stay are left out."
 
 Messages: TypeAlias = Mapping[Any, Sequence[Any]]
-"""An effect that sends something -> the events that this may be where it arrives."""
+"""An effect that sends a message -> the events that the message may be at its receiver."""
 
 AnyMachine: TypeAlias = Machine[Any, Any, Any]
 AnyRow: TypeAlias = Row[Any, Any, Any]
@@ -33,7 +33,7 @@ AnyRow: TypeAlias = Row[Any, Any, Any]
 
 @dataclass(frozen=True)
 class Side:
-    """One machine of a pair: which side it stands on, and its rows that send or hear something."""
+    """One machine of a pair: its side, and its rows that send or receive messages."""
 
     machine: AnyMachine
     name: str
@@ -53,15 +53,15 @@ class Side:
 
 
 def pair_to_dot(left: AnyMachine, right: AnyMachine, messages: Messages, page: str, title: str, summary: str) -> str:
-    """The picture of two machines and the messages between them as DOT."""
+    """Return the picture of two machines and the messages between them as DOT."""
     graph = canvas(page, title, summary, EXPLANATION, rankdir="LR")
     graph.attr(ranksep="1.8", nodesep="0.22")
     sides = [_side(left, right, messages, True), _side(right, left, messages, False)]
     for side in sides:
         _states(graph, side)
-    for sender, hearer in (sides, reversed(sides)):
+    for sender, receiver in (sides, reversed(sides)):
         for effect in messages:
-            _message(graph, sender, hearer, effect, messages[effect])
+            _message(graph, sender, receiver, effect, messages[effect])
     return str(graph.source)
 
 
@@ -69,7 +69,7 @@ def _moving(machine: AnyMachine) -> list[AnyRow]:
     return [row for row in machine.rows if row.target is not row.source]
 
 
-def _hears(machine: AnyMachine, events: Iterable[Enum]) -> list[AnyRow]:
+def _receives(machine: AnyMachine, events: Iterable[Enum]) -> list[AnyRow]:
     wanted = frozenset(events)
     return [row for row in _moving(machine) if row.event in wanted]
 
@@ -81,10 +81,10 @@ def _sends(machine: AnyMachine, effect: Enum) -> list[AnyRow]:
 def _side(machine: AnyMachine, other: AnyMachine, messages: Messages, left: bool) -> Side:
     chosen: set[str] = set()
     for effect, events in messages.items():
-        if _hears(other, events):
+        if _receives(other, events):
             chosen |= {row.id for row in _sends(machine, effect)}
         if _sends(other, effect):
-            chosen |= {row.id for row in _hears(machine, events)}
+            chosen |= {row.id for row in _receives(machine, events)}
     name = machine.name.rpartition(" ")[2]
     return Side(machine, name, left, tuple(row for row in machine.rows if row.id in chosen))
 
@@ -112,9 +112,9 @@ def _field(side: Side, row: AnyRow) -> str:
     return f"<r{side.machine.rows.index(row)}> {text}\\l"
 
 
-def _message(graph: graphviz.Digraph, sender: Side, hearer: Side, effect: Enum, events: Sequence[Enum]) -> None:
-    senders, hearers = _sends(sender.machine, effect), _hears(hearer.machine, events)
-    if not senders or not hearers:
+def _message(graph: graphviz.Digraph, sender: Side, receiver: Side, effect: Enum, events: Sequence[Enum]) -> None:
+    senders, receivers = _sends(sender.machine, effect), _receives(receiver.machine, events)
+    if not senders or not receivers:
         return
     name = identifier(f"{effect.name} of the {sender.name}")
     ink = event_kind(events[0]).value.ink
@@ -126,12 +126,12 @@ def _message(graph: graphviz.Digraph, sender: Side, hearer: Side, effect: Enum, 
     look = {"color": ink, "style": "dashed", "penwidth": "1"}
     for row in senders:
         _wire(graph, sender.port(row), name, sender.left, look | {"arrowhead": "none"})
-    for row in hearers:
-        _wire(graph, name, hearer.port(row), sender.left, look)
+    for row in receivers:
+        _wire(graph, name, receiver.port(row), sender.left, look)
 
 
 def _wire(graph: graphviz.Digraph, tail: str, head: str, rightwards: bool, look: Mapping[str, str]) -> None:
-    """An arrow between two columns; one that goes left is laid out as if it went right."""
+    """Add an arrow between two columns; one that goes left is laid out as if it went right."""
     if rightwards:
         graph.edge(tail, head, **look)
     elif look.get("arrowhead") == "none":

@@ -1,9 +1,9 @@
-"""The machine as JSON: everything that is in the table, for programs in any language.
+"""The machine as JSON: the whole table, for programs in any language.
 
-Rule 1: loss-free. `from_json(to_json(machine))` is the same machine, and a test holds that to every machine we have.
-Rule 2: a reader needs no knowledge of ours: `cells` names, for each state and event, the decisions that apply, as
-        indices into `decisions`. Within a cell exactly one guard holds for every value of the counters.
-Rule 3: one decision per line, so that a difference between two versions reads like one.
+Rule 1: loss-free. `from_json(to_json(machine))` is the same machine; a test checks that for every machine.
+Rule 2: a reader needs nothing else: `cells` has, for each state and event, the decisions that apply, as indices into
+        `decisions`. Within a cell exactly one guard holds for every value of the counters.
+Rule 3: one decision per line, so that line-based differences of versions are readable.
 
 The shape of a machine:
     name, initial, final          names of states
@@ -51,7 +51,7 @@ WIDTH = 160
 
 
 def to_json(machine: Machine[S, E, F]) -> dict[str, Json]:
-    """`machine` as plain values; the module's docstring has the shape."""
+    """Return `machine` as plain values; the module's docstring has their shape."""
     decisions = list(machine.decisions())
     index = {id(decision): number for number, decision in enumerate(decisions)}
     return {
@@ -80,7 +80,7 @@ def from_json(
     events: type[Enum] | None = None,
     effects: type[Enum] | None = None,
 ) -> Machine[Any, Any, Any]:
-    """The machine that `to_json` was given. Without the enumerations it makes its own, of the same names and meanings.
+    """Return the machine of such values. Without enumerations it makes its own, of the same names and meanings.
 
     Raises:
         DefinitionError: the table in `data` is wrong; every problem is listed.
@@ -102,7 +102,7 @@ def from_json(
 
 
 def document(machines: Iterable[Machine[Any, Any, Any]], page: str) -> str:
-    """A file with several machines: `{"generated": ..., "machines": [...]}`."""
+    """Return a file with several machines: `{"generated": ..., "machines": [...]}`."""
     return f"{_pretty({'generated': generated(page), 'machines': [to_json(m) for m in machines]})}\n"
 
 
@@ -130,7 +130,7 @@ def _decision(decision: Decision[S, E, F]) -> dict[str, Json]:
 
 
 def _enumeration(name: str, meanings: Mapping[str, str]) -> type[Enum]:
-    # Two members of one meaning would become one member and its alias, hence the pair.
+    # Two members of the same meaning would be one member and its alias, hence the pair.
     unique = len(set(meanings.values())) == len(meanings)
     kind: type[Enum] = Enum(name, [(n, m if unique else (n, m)) for n, m in meanings.items()])  # type: ignore[misc]
     return kind
@@ -158,7 +158,7 @@ def _read_guard(items: Iterable[Mapping[str, Json]]) -> Guard:
 
 
 def _pretty(value: Json, depth: int = 0) -> str:
-    """JSON in which whatever fits on one line is on one line."""
+    """Return JSON with each value on one line if it fits."""
     flat = json.dumps(value, ensure_ascii=False)
     if depth + len(flat) <= WIDTH or not isinstance(value, dict | list) or not value:
         return flat

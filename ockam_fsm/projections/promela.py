@@ -1,11 +1,12 @@
-"""Both ends of a session as a Promela model, for SPIN: every row an alternative, and the rest from a template.
+"""Both ends of a session as a Promela model, for SPIN: one alternative for each row, and a template for the rest.
 
-Theory: `session_pair.pml` is written by hand once; it says what effects, messages and properties are. Rows, limits and
-bounds are filled in here. What SPIN then stores is the table world, state for state (spec/README.md).
+Theory: `session_pair.pml` is written by hand once; it defines effects, messages and properties. Rows, limits and bounds
+are filled in here. The states that SPIN stores are those of the table world (spec/README.md).
 
-Rule 1: a row is found by its id in a comment. Rows of orders and timers are steps of their own; rows of messages are
-        alternatives of what an end hears.
-Rule 2: what a model cannot say is refused: an unlimited counter, and an ignored timer (it would vanish unseen).
+Rule 1: each row has a comment with its id. Rows of orders and timers are steps of their own; rows of messages are
+        alternatives in the reception of an end.
+Rule 2: a model that cannot be expressed is refused: an unlimited counter, or an ignored timer (its loss would go
+        unnoticed).
 Left out: ignored and refused events; an event that no alternative takes changes nothing.
 """
 
@@ -41,12 +42,12 @@ MESSAGES = (
 COUNTERS = ("attempts", "held", "misses", "usable", "confirmed", "resting")
 SAFETY = ("breaks_S2", "breaks_S4", "breaks_S5", "breaks_S6", "breaks_S7", "breaks_S16")
 WITNESS = ("reaches_W1",)
-"""What a model asserts never to happen: what a property forbids, or for once what a witness wants to see."""
+"""The flags that a model asserts never to be set: violations of properties, or the goal of a witness."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """One end: its table, its limits, and the orders that it gets with how often it gets each (None: without bound)."""
+    """One end: its table, its limits, and its orders, each with the most times that it is given (None: no bound)."""
 
     machine: AnyMachine
     limits: Limits
@@ -55,7 +56,7 @@ class Side:
 
 @dataclass(frozen=True)
 class PairModel:
-    """What a model is made of. `generations` and `spawns` are where its world ends."""
+    """The parts of a model. `generations` and `spawns` are the bounds of its world."""
 
     title: str
     initiator: Side
@@ -72,10 +73,10 @@ class PairModel:
 
 
 def to_promela(model: PairModel, page: str) -> str:
-    """The model as one file.
+    """Return the model as one file.
 
     Raises:
-        DefinitionError: something in it cannot be said.
+        DefinitionError: a part of it cannot be expressed.
     """
     if problems := list(_problems(model)):
         raise DefinitionError(f"Promela model of {model.title}", problems)
@@ -126,7 +127,7 @@ def _limit(name: str, counter: str) -> str:
 
 
 def _numbered(*groups: tuple[Enum, ...]) -> Iterator[str]:
-    """The initial state is 0, so that an end needs no preparation."""
+    """Number the states from 0, the initial one, so that an end needs no initialisation."""
     states = dict.fromkeys(state for group in groups for state in group)
     yield from (f"#define {state.name} {number}" for number, state in enumerate(states))
 
@@ -135,7 +136,7 @@ def _budgets(model: PairModel) -> Iterator[str]:
     for name, side in model.sides:
         for order, many in side.orders.items():
             if many is not None:
-                yield f"byte {name}_{order} = {many};\t/* how often the user may still order it */"
+                yield f"byte {name}_{order} = {many};\t/* how many of these orders are left */"
 
 
 # Rows -----------------------------------------------------------------------------------------------------------------
@@ -145,7 +146,7 @@ def _hears(name: str, side: Side) -> Iterator[str]:
     for row in side.machine.rows:
         if row.event.name in MESSAGES:
             conditions = [f"event == {row.event.name}", *_conditions(name, row)]
-            yield f"\t/* {_told(row)} */"
+            yield f"\t/* {_comment(row)} */"
             yield f"\t:: {' && '.join(conditions)} ->"
             yield "\t\t" + ";\n\t\t".join(_actions(name, row))
 
@@ -166,12 +167,12 @@ def _step(name: str, row: AnyRow, conditions: list[str], before: list[str]) -> I
     back_off = int(row.event.name == "BACK_OFF_EXPIRED")
     last = f"end({name}, {name.upper()}, {back_off})"
     actions = [f"begin({name})", *before, *_actions(name, row), last]
-    yield f"\t/* {name}: {_told(row)} */"
+    yield f"\t/* {name}: {_comment(row)} */"
     yield f"\t:: d_step {{ {' && '.join([*conditions, *_conditions(name, row)])} ->"
     yield "\t\t" + ";\n\t\t".join(actions) + " }"
 
 
-def _told(row: AnyRow) -> str:
+def _comment(row: AnyRow) -> str:
     return f"{row.id}: {row.event.name} in {row.source.name} ({row.cites})"
 
 

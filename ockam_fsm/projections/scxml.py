@@ -1,16 +1,16 @@
-"""The machine as SCXML (W3C Recommendation, 1 September 2015): for the many tools that read it.
+"""The machine as SCXML (W3C Recommendation, 1 September 2015), for tools that read it.
 
 A state is a `state` or a `final`, a row is a `transition`, in the order of the table. A counter is a `data` element,
 its limit is another (`attempts` and `attempts_limit`; the value given is the default). A guard is a `cond`, an update
-an `assign`, an effect a `raise` of the internal event `effect.NAME`, which no transition takes. Expressions
-are written so that ECMAScript and Python read them alike. A row id is the attribute `row` of our own namespace.
+an `assign`, an effect a `raise` of the internal event `effect.NAME`, which no transition takes. Expressions are valid
+in ECMAScript and in Python. A row id is the attribute `row` of a separate namespace.
 
-Two machines that talk to each other are one document that invokes both, each with counters and states of its own.
+Two machines that exchange messages are one document that invokes both, each with counters and states of its own.
 
-A name that XML or SCXML could misread (an id with a space, an event with a dot) has those characters replaced.
+Characters that are special in XML or SCXML names (a space in an id, a dot in an event) are replaced.
 
-Left out: ignored and refused events. SCXML discards an event that no transition takes, so both come to the same there
-and their reasons are in the JSON. A limit of None is `Infinity`, which whoever loads the file may assign.
+Left out: ignored and refused events. SCXML discards an event that no transition takes, so both have no effect there;
+their reasons are in the JSON. A limit of None is `Infinity`, which the loading program may assign.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ RUNNING = "RUNNING"
 
 
 def to_scxml(machine: Machine[S, E, F], page: str) -> str:
-    """`machine` as one SCXML document."""
+    """Return `machine` as one SCXML document."""
     return _document(_machine(machine), page)
 
 
 def together_to_scxml(name: str, machines: Sequence[Machine[Any, Any, Any]], page: str) -> str:
-    """Several machines as one SCXML document that invokes each of them; an event is sent to `#_` and its id."""
+    """Return several machines as one SCXML document that invokes each; events for one are sent to `#_` and its id."""
     invoked = [line for machine in machines for line in _invoke(machine)]
     return _document([_root(name, quoteattr(RUNNING)), f'  <state id="{RUNNING}">', *invoked, "  </state>"], page)
 
@@ -96,7 +96,7 @@ def _transition(row: Row[S, E, F]) -> list[str]:
 
 
 def _name(member: Enum) -> str:
-    """The name as an attribute that is an XML name and one event descriptor."""
+    """Return the name as an attribute value that is an XML name and one event descriptor."""
     return quoteattr(_safe(member.name))
 
 
@@ -110,7 +110,7 @@ def _condition(guard: Guard) -> str:
     for comparison in guard:
         bound = f"{comparison.counter}_limit" if comparison.threshold is LIMIT else comparison.threshold
         terms.append(f"{comparison.counter} {'>=' if comparison.at_least else '<'} {bound}")
-    # ECMAScript says `&&`, Python says `and`: a product of truths is read by both.
+    # `&&` in ECMAScript is `and` in Python; a product of truth values is valid in both.
     return terms[0] if len(terms) == 1 else " * ".join(f"({term})" for term in terms)
 
 

@@ -1,12 +1,12 @@
-"""Sequence charts of runs: what happened, in order, drawn as SVG and written as Mermaid.
+"""Sequence charts of runs, as SVG and Mermaid.
 
-A run is a list of `Moment`s, neutral towards who recorded it: the explorer, the simulator or a live node. Each moment
-is one line of the chart, time goes down. A message is recorded when it arrives; `left_at` is the index of the moment in
-which it left, so that a late message is drawn as the slanted line that it is.
+A run is a list of `Moment`s, recorded by the explorer, the simulator or a live node. Each moment is one line of the
+chart, time goes down. A message is recorded when it arrives; `left_at` is the index of the moment in which it left, so
+a late message is drawn as a slanted line.
 
-Rule 1: nothing is computed from a machine here; whatever should be seen is in a moment.
+Rule 1: nothing is computed from a machine here; the content of a chart is in its moments.
 Rule 2: every label is escaped, and the drawing grows with the longest of them: nothing is cut off.
-Rule 3: what a peer said may stand in a chart: every text of it is neutral (kernel/text.py) from the beginning.
+Rule 3: a chart may contain text of a peer, so all of its texts are made neutral (kernel/text.py) at creation.
 Left out: clocks. Distances are steps, not seconds.
 """
 
@@ -22,14 +22,14 @@ from ockam_fsm.projections.styling import generated
 
 
 class MomentKind(Enum):
-    """What a moment is; who and whom are read accordingly."""
+    """The kind of a moment, with the meaning of `who` and `whom`."""
 
     MESSAGE = "a message of `who` arrives at `whom`"
     LOST = "a message of `who` to `whom` is lost"
     DUPLICATE = "a message of `who` arrives at `whom` once more"
     TIMER = "a timer of `who` fires"
-    ORDER = "the application orders something of `who`"
-    STATE = "`who` is in another state"
+    ORDER = "the application gives an order to `who`"
+    STATE = "`who` enters another state"
     NOTE = "a remark, at `who` or (empty) across the chart"
 
 
@@ -37,7 +37,8 @@ class MomentKind(Enum):
 class Moment:
     """One line of a chart. `left_at`: the index of the moment in which a message left (None: this one).
 
-    `refused`: the receiver did not take the message (stale, superseded, a dead letter); drawn pale, the label says why.
+    `refused`: the receiver did not accept the message (stale, superseded, a dead letter); drawn pale, the label has the
+    reason.
     """
 
     kind: MomentKind
@@ -53,10 +54,10 @@ class Moment:
 
 @dataclass(frozen=True)
 class Chart:
-    """A run worth showing. `name` becomes the file's; `participants` stand from left to right.
+    """A run to be shown. `name` is the name of its file; `participants` stand from left to right.
 
     Raises:
-        ValueError: a moment names somebody who does not take part, or left after it arrived.
+        ValueError: a moment has an unknown participant, or its message left after it arrived.
     """
 
     name: str
@@ -78,7 +79,7 @@ class Chart:
 
 
 def _neutralise(value: object, *names: str) -> None:
-    """Rule 3."""
+    """Make fields neutral (rule 3)."""
     for name in names:
         object.__setattr__(value, name, neutral(getattr(value, name)))
 
@@ -88,7 +89,7 @@ ARROWS = frozenset({MomentKind.MESSAGE, MomentKind.LOST, MomentKind.DUPLICATE})
 
 
 def to_mermaid(chart: Chart, page: str) -> str:
-    """`chart` as a Mermaid `sequenceDiagram`, in the order of arrival."""
+    """Return `chart` as a Mermaid `sequenceDiagram`, in the order of arrival."""
     short = {name: f"p{index}" for index, name in enumerate(chart.participants)}
     lines = [f"%% {generated(page)}", "sequenceDiagram", f"    title {mermaid_text(chart.title)}"]
     lines += [f"    participant {short[name]} as {mermaid_text(name)}" for name in chart.participants]

@@ -1,8 +1,8 @@
-"""A sequence chart drawn by hand as SVG: no layout engine, the same bytes everywhere.
+"""A sequence chart as SVG, without a layout engine: the same bytes everywhere.
 
-Participants are columns, moments are lines, time goes down. A lifeline wears the colour of the state that its
-participant is in. Messages are arrows with their label above; one that was overtaken is slanted and has its label at
-the end where it arrives. What happens at one participant alone is written beside it, outside the columns.
+Participants are columns, moments are lines, time goes down. A lifeline has the colour of the state of its participant.
+Messages are arrows with their label above; one that was overtaken is slanted and has its label at its arrival. Moments
+of one participant alone are written beside it, outside the columns.
 
 Limit: widths are estimated from the characters, a little too wide, since fonts differ; only space depends on them.
 """
@@ -30,7 +30,7 @@ SIZE = 12.5
 
 
 def to_svg(chart: Chart, page: str) -> str:
-    """`chart` as an SVG document."""
+    """Return `chart` as an SVG document."""
     drawing = _Drawing(chart)
     width, height = drawing.width, drawing.height
     head = [
@@ -43,14 +43,14 @@ def to_svg(chart: Chart, page: str) -> str:
         f'<text x="24" y="34" font-size="18" font-weight="bold">{escape(chart.title)}</text>',
         f'<text x="24" y="56" font-size="13" fill="{PALE}">{escape(chart.sentence)}</text>',
     ]
-    # Words last: their white halo keeps them legible where a line passes behind.
+    # Texts last: their white halo keeps them legible where a line passes behind.
     marks = list(drawing.moments())
     shapes, words = [m for m in marks if not m.startswith("<text")], [m for m in marks if m.startswith("<text")]
     return "\n".join([*head, *drawing.lifelines(), *shapes, *words, "</svg>", ""])
 
 
 def text_width(text: str, size: float = SIZE) -> float:
-    """About how wide `text` is; capitals and digits are wide, other scripts wider."""
+    """Return the estimated width of `text`; capitals and digits are wide, other scripts wider."""
     return size * sum(1.0 if ord(c) > 0x2E80 else 0.7 if c.isupper() or c.isdigit() or c == "_" else 0.56 for c in text)
 
 
@@ -67,7 +67,7 @@ class _Drawing:
 
     @cached_property
     def margins(self) -> tuple[float, float]:
-        """Room for what is written left of the first column, and right of the last."""
+        """The widths of the texts left of the first column, and right of the last."""
         left, right = [70.0], [70.0]
         for moment in self.chart.moments:
             if moment.who and moment.kind not in ARROWS:
@@ -94,7 +94,7 @@ class _Drawing:
 
     @cached_property
     def heights(self) -> list[int]:
-        """Where each moment is, and where the chart ends. A state stands close under what led to it."""
+        """The position of each moment, and of the end of the chart. A state is close below its cause."""
         steps = [CLOSE if m.kind is MomentKind.STATE else PITCH for m in self.chart.moments]
         return list(accumulate([*steps, PITCH], initial=TOP))[1:]
 
@@ -159,7 +159,7 @@ class _Drawing:
             yield _text(end - 12 * sign, low + 15, moment.label, "end" if sign > 0 else "start", ink)
 
     def _prompt(self, index: int, moment: Moment) -> bool:
-        """Whether nothing but states and remarks came between leaving and arriving."""
+        """Whether only states and remarks are between departure and arrival."""
         left = index if moment.left_at is None else moment.left_at
         between = self.chart.moments[left + 1 : index]
         return all(m.kind in (MomentKind.STATE, MomentKind.NOTE) for m in between)

@@ -1,7 +1,7 @@
 """A sequence chart in characters, for a terminal: the same moments as the SVG, one line each.
 
-Lifelines are columns; what happens at the first participant alone is written to its left, at the others to their right.
-Limit: a character is a column; scripts of double width shift what follows them.
+Lifelines are columns; moments of the first participant alone are written to its left, those of others to their right.
+Limit: a character is a column; scripts of double width shift the text after them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SHAFTS = {MomentKind.MESSAGE: "─", MomentKind.LOST: "─", MomentKind.DUPLICAT
 
 
 def to_text(chart: Chart) -> str:
-    """`chart` as lines of text."""
+    """Return `chart` as lines of text."""
     drawing = _Drawing(chart)
     lines = [drawing.heads(), *(line for moment in chart.moments for line in drawing.lines(moment))]
     return "\n".join(line.rstrip() for line in lines) + "\n"

@@ -1,16 +1,16 @@
 /* $label
  *
- * $title: both ends, the network between them, and whatever may happen.
+ * $title: both ends, the network between them, and faults.
  *
- * Written by hand, once for all types: messages, effects, what a message is to an end, and the properties. Generated from
- * the tables: one alternative for each row, with its id. It is the table world of
- * ockam_fsm/specification/table_world.py said again, so that SPIN counts the same states.
+ * Written by hand, once for all types: messages, effects, the events of a message at an end, and the properties. Generated
+ * from the tables: one alternative for each row, with its id. This model has the same states as the table world of
+ * ockam_fsm/specification/table_world.py, and SPIN counts as many.
  *
  * Every step is one d_step, so the states that SPIN stores are those between two steps and no others. The network is a bag
  * of two: its slots are kept in order, so that equal bags are equal.
  *
- * Left out, as in the table world: requests, error messages, restarts, profile `ockam`, time (an armed timer may fire
- * whenever it likes), and what is said.
+ * Left out, as in the table world: requests, error messages, restarts, profile `ockam`, time (an armed timer may fire at
+ * any moment), and the content of data.
  */
 
 /* ---- The world ------------------------------------------------------------------------------------------------- */
@@ -23,7 +23,7 @@ $bounds
 /* States */
 $states
 
-/* Events that messages are; orders and timers are alternatives of their own, below */
+/* Events of messages; orders and timers are alternatives of their own, below */
 #define NOTHING_MORE 0
 $events
 
@@ -45,8 +45,8 @@ $events
 #define CLOSING 7
 #define LEAVING 8
 
-/* A message in one number: to which end, what, which generation (number, starter), the ordinals of sender and receiver,
- * `resumed` of an answer, `seen` of a superseded. An ordinal tells the responders of one host apart; 0: none is named.
+/* A message in one number: the receiving end, the kind, the generation (number, starter), the ordinals of sender and
+ * receiver, `resumed` of an answer, `seen` of a superseded. An ordinal distinguishes the responders of one host; 0: none.
  * A close at a contact address, to 0, names a generation: from its starter, `seen` the largest number. */
 #define MESSAGE(to, kind, number, starter, from_, to_, resumed, seen) \
 	(to + 2 * (kind + 16 * (number + 8 * (starter + 2 * (from_ + 4 * (to_ + 4 * (resumed + 2 * (seen))))))))
@@ -64,16 +64,16 @@ int slot_1;
 
 /* ---- Ends ---------------------------------------------------------------------------------------------------------- */
 
-typedef Link {		/* a generation as one end knows it; number 0: none. peer 0: the messaging route is not known */
+typedef Link {		/* a generation at one end; number 0: none. peer 0: the messaging route is not known */
 	byte number;
 	byte starter;
 	byte peer;
 	byte resumed
 }
 
-/* Whatever is 0 to begin with needs no preparation, which SPIN would count as a state. */
+/* All fields are 0 at the start: an initialisation would be a state of its own for SPIN. */
 typedef End {
-	byte spawned;		/* how many responders the host has made; at an initiator 0 */
+	byte spawned;		/* the number of responders that the host has made; 0 at an initiator */
 	byte state;
 	byte attempts;
 	byte held;
@@ -98,8 +98,8 @@ End initiator;
 End responder;
 $budgets
 
-/* What a step needs while it lasts. All of it is 0 between two steps, so that it tells no two states apart. (`hidden`
- * would say so as well; SPIN's breadth-first search has no hidden variables.) */
+/* Variables within a step. All are 0 between two steps, so they distinguish no states. (`hidden` would do as well, but
+ * SPIN's breadth-first search has no hidden variables.) */
 End was;
 int message;
 byte held;
@@ -111,7 +111,7 @@ byte next;
 byte many;
 Link said;
 
-/* Which properties this step breaks; an assertion names it. */
+/* The properties that this step violates; assertions read these flags. */
 byte breaks_S2;
 byte breaks_S4;
 byte breaks_S5;
@@ -136,7 +136,7 @@ inline no_link(link)
 	link.resumed = 0
 }
 
-/* What a step sends beyond two messages in flight is lost. */
+/* A message sent beyond two in flight is lost. */
 inline post(m)
 {
 	sent = 1;
@@ -243,7 +243,7 @@ inline ADOPT_LINK(e, role)
 	e.has_state = 1
 }
 
-/* Say something in the current generation, or in the attempt that this end has answered. */
+/* Send a message in the current generation, or in the attempt that this end has answered. */
 inline say(e, role, kind)
 {
 	if
@@ -310,7 +310,7 @@ inline FORWARD_HELD(e, role)
 	od
 }
 
-/* ---- What a message is to an end (clauses 4.2 to 4.4) ------------------------------------------------------------------ */
+/* ---- The events of a message at an end (clauses 4.2 to 4.4) ------------------------------------------------------------ */
 
 #define IS(link, m) (link.number != 0 && link.number == NUMBER(m) && link.starter == STARTER(m))
 #define AT_ATTEMPT(e, role, m) (TO_ORDINAL(m) == ORDINAL(e, role) && IS(e.attempt, m))
@@ -354,7 +354,7 @@ inline judge_talk(e, m)
 }
 
 /* A message at an answered attempt is up to three events, in this order: the previous generation has ended, the new one
- * is confirmed, and what it says. */
+ * is confirmed, and the event of its content. */
 inline go_on()
 {
 	if
@@ -414,8 +414,8 @@ $responder_hears
 
 /* ---- Properties (spec/sessions.md, section 8) ------------------------------------------------------------------------- */
 
-/* S3 and S12 are not among them: no effect here loses an end's state, and counters stop at their limits, whatever a table
- * says. So neither could fail. */
+/* S3 and S12 are not among them: no effect here loses an end's state, and counters stop at their limits with any table.
+ * So neither could fail. */
 
 #define STARTED(e, role) (e.attempt.number != 0 && e.attempt.starter == role && \
 	!(e.attempt.number == was.attempt.number && e.attempt.starter == was.attempt.starter && \
@@ -509,7 +509,7 @@ inline forget()
 	reaches_W1 = 0
 }
 
-/* A responder that closed, or was never asked for, is forgotten: only the ordinal remembers it. */
+/* A responder that closed, or never received a hello, is forgotten: only its ordinal stays used. */
 inline end(e, role, back_off)
 {
 	begun = STARTED(e, role);
@@ -569,7 +569,7 @@ inline take_0() { message = slot_0; slot_0 = slot_1; slot_1 = 0 }
 
 inline take_1() { message = slot_1; slot_1 = 0 }
 
-/* The world ends where a host would need one more responder than it may have had. */
+/* Bound of the world: a hello that needs one more responder than SPAWNS is not delivered. */
 #define ROOM(m) !(KIND(m) == HELLO && responder.state == IDLE && responder.spawned == SPAWNS)
 #define FOR_INITIATOR(m) (m != 0 && TO(m) == INITIATOR)
 #define FOR_RESPONDER(m) (m != 0 && TO(m) == RESPONDER && ROOM(m))
@@ -578,17 +578,17 @@ init
 {
 end_of_world:
 	do
-	/* a message arrives; two equal ones are no two steps */
+	/* a message arrives; two equal messages are one step */
 	:: d_step { FOR_INITIATOR(slot_0) -> take_0(); arrive_at_initiator() }
 	:: d_step { slot_1 != slot_0 && FOR_INITIATOR(slot_1) -> take_1(); arrive_at_initiator() }
 	:: d_step { FOR_RESPONDER(slot_0) -> take_0(); arrive_at_responder() }
 	:: d_step { slot_1 != slot_0 && FOR_RESPONDER(slot_1) -> take_1(); arrive_at_responder() }
-	/* fault: it arrives, and stays under way as well */
+	/* fault: duplicate; it arrives, and stays in flight */
 	:: d_step { FOR_INITIATOR(slot_0) -> message = slot_0; arrive_at_initiator() }
 	:: d_step { slot_1 != slot_0 && FOR_INITIATOR(slot_1) -> message = slot_1; arrive_at_initiator() }
 	:: d_step { FOR_RESPONDER(slot_0) -> message = slot_0; arrive_at_responder() }
 	:: d_step { slot_1 != slot_0 && FOR_RESPONDER(slot_1) -> message = slot_1; arrive_at_responder() }
-	/* fault: it is lost */
+	/* fault: drop */
 	:: d_step { slot_0 != 0 -> take_0(); message = 0 }
 	:: d_step { slot_1 != slot_0 && slot_1 != 0 -> take_1(); message = 0 }
 	/* orders and timers */

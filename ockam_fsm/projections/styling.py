@@ -1,10 +1,10 @@
-"""What kind of thing a state or an event is, and the one colour of each kind in every picture.
+"""The kinds of states and events, and their colours in every picture.
 
 Rule 1: colour never carries meaning alone. States have their names, lines have a style, labels have row ids.
-Rule 2: the palette stays apart for the three common kinds of colour blindness (after Okabe and Ito); every ink has a
+Rule 2: the palette is distinct for the three common kinds of colour blindness (after Okabe and Ito); every ink has a
         contrast of at least 4.5 to 1 on white and on the paper of its states.
-Left out: a machine does not say what kind its states and events are. Grammar does (house style, "grammar carries
-kind"): an event whose meaning starts with `order:` or `timer:` is one, and the words of a name decide the rest.
+Left out: machines do not declare the kinds of their states and events. Names do: an event whose meaning starts with
+`order:` or `timer:` is one, and the words of a name determine the others.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from ockam_fsm.kernel.machine import E, F, Machine, Row, S
 
 @dataclass(frozen=True)
 class Look:
-    """How a kind is drawn: `ink` for text and lines, `paper` for areas, `line` for the style of an edge.
+    """The style of a kind: `ink` for text and lines, `paper` for areas, `line` for the style of an edge.
 
-    `colour` is the word for both in a text.
+    `colour` is the name of both colours for texts.
     """
 
     caption: str
@@ -31,7 +31,7 @@ class Look:
 
 
 class StateKind(Enum):
-    """What a state means to somebody who looks at the picture for the first time."""
+    """The kind of a state, for the first look at a picture."""
 
     INITIAL = Look("initial", "grey", "#4A5866", "#EEF1F4")
     UNDER_WAY = Look("waiting for the peer", "blue", "#0B5394", "#E3EFFA")
@@ -41,7 +41,7 @@ class StateKind(Enum):
 
 
 class EventKind(Enum):
-    """Where an event comes from."""
+    """The source of an event."""
 
     ORDER = Look("order of the application", "black", "#26303A", "#E4E8EC", "bold")
     HANDSHAKE = Look("handshake", "blue", "#0B5394", "#E3EFFA", "solid")
@@ -64,14 +64,14 @@ def _words(name: str) -> frozenset[str]:
 
 
 def state_kind(machine: Machine[S, E, F], state: S) -> StateKind:
-    """The kind of `state`: its place in the machine first, then the words of its name."""
+    """Return the kind of `state`: by its place in the machine first, then by the words of its name."""
     if state in machine.final:
         return StateKind.FINAL
     return StateKind.INITIAL if state is machine.initial else _kind_within(state.name)
 
 
 def state_kind_by_name(name: str) -> StateKind:
-    """The kind of a state of which only the name is known, as in the record of a run."""
+    """Return the kind of a state of which only the name is known, as in the record of a run."""
     words = _words(name)
     if words & _FINAL_WORDS:
         return StateKind.FINAL
@@ -86,7 +86,7 @@ def _kind_within(name: str) -> StateKind:
 
 
 def event_kind(event: Enum) -> EventKind:
-    """The kind of `event`: what its meaning starts with, then the words of its name; what is left is data."""
+    """Return the kind of `event`: by the start of its meaning, then by the words of its name, else data."""
     words, meaning = _words(event.name), meaning_of(event)
     if meaning.startswith("order:"):
         return EventKind.ORDER
@@ -98,24 +98,24 @@ def event_kind(event: Enum) -> EventKind:
 
 
 def meaning_of(member: Enum) -> str:
-    """The phrase that an enumeration gives as the value of `member`; empty where the value is not a phrase."""
+    """Return the value of `member` if it is a text, which is its meaning; else an empty text."""
     return member.value if isinstance(member.value, str) else ""
 
 
 def effects_of(machine: Machine[Any, Any, Any]) -> list[Enum]:
-    """The effects that `machine` has, in the order of their enumeration."""
+    """Return the effects that `machine` uses, in the order of their enumeration."""
     used = {effect for row in machine.rows for effect in row.effects}
     kinds = sorted({type(effect) for effect in used}, key=lambda kind: kind.__name__)
     return [effect for kind in kinds for effect in kind if effect in used]
 
 
 def guard_text(row: Any) -> str:
-    """The guard of a row, an ignore or a refusal as people read it; empty where there is none."""
+    """Return the guard of a row, an ignore or a refusal as text for people; empty if there is none."""
     return " and ".join(str(comparison) for comparison in row.when)
 
 
 def grouped(machine: Machine[S, E, F]) -> dict[tuple[S, S], tuple[Row[S, E, F], ...]]:
-    """The rows between each two states, in the order of the states; within a group, in the order of the table."""
+    """Return the rows between each two states, in the order of the states; each group is in the order of the table."""
     groups: dict[tuple[S, S], list[Row[S, E, F]]] = {}
     for row in machine.rows:
         groups.setdefault((row.source, row.target), []).append(row)
@@ -125,5 +125,5 @@ def grouped(machine: Machine[S, E, F]) -> dict[tuple[S, S], tuple[Row[S, E, F], 
 
 
 def generated(page: str) -> str:
-    """The label on the first line of every generated file."""
+    """Return the label on the first line of every generated file."""
     return f"GENERATED from {page}; edit the table"

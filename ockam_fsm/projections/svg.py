@@ -1,9 +1,9 @@
-"""Finishing touches on an SVG that Graphviz drew: text to text, nothing is laid out anew.
+"""Post-processing of an SVG that Graphviz drew: fonts, colours and the label; the layout stays.
 
-Graphviz as WebAssembly knows neither fonts nor HTML-like labels, so a label has one colour and one weight there. Here
-each line of a label that starts with a row id gets the colour of its kind, and the id is set bold; headings likewise.
-The prolog (which names a Graphviz version) makes room for the label of generated files, which also carries a digest
-of the DOT source: so a check can tell a picture that is out of date without drawing it.
+Graphviz as WebAssembly has neither fonts nor HTML-like labels, so a label has one colour and one weight there. Here
+each line of a label that starts with a row id gets the colour of its kind, and the id is set bold, as are headings.
+The prolog (which names a Graphviz version) is replaced by the label of generated files with a digest of the DOT source:
+so a check can detect an outdated picture without drawing it.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _DIGEST = re.compile(r"drawn from DOT ([0-9a-f]{64})")
 
 
 def digest(dot_source: str) -> str:
-    """What ties a picture to the source that it was drawn from."""
+    """Return the digest of a DOT source, which its picture carries."""
     return hashlib.sha256(dot_source.encode()).hexdigest()
 
 
 def digest_in(svg: str) -> str:
-    """The digest on the first line of a finished picture; empty where there is none."""
+    """Return the digest on the first line of a finished picture; empty if there is none."""
     found = _DIGEST.search(svg.partition("\n")[0])
     return found[1] if found else ""
 
 
 def finish(svg: str, dot_source: str, page: str, inks: Mapping[str, str], headings: Collection[str] = ()) -> str:
-    """`svg` as Graphviz gave it, made ready to be looked at; `inks` gives the colour of a line by its first word."""
+    """Return the finished form of an `svg` of Graphviz; `inks` has the colour of a line by its first word."""
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<!--.*?-->\n?", "", body, flags=re.DOTALL)
     body = body.replace('font-family="Courier,monospace"', f'font-family="{MONO}"')
@@ -44,7 +44,7 @@ def finish(svg: str, dot_source: str, page: str, inks: Mapping[str, str], headin
 
 
 class _Painter:
-    """Colours one line after the other; an indented line goes on with the colour of the line that it continues."""
+    """Colours one line after the other; an indented line has the colour of the line that it continues."""
 
     def __init__(self, inks: Mapping[str, str], headings: Collection[str]) -> None:
         self.inks = inks

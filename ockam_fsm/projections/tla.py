@@ -1,11 +1,10 @@
 """A machine as a TLA+ module: one operator per row, under the row's id, and `Decide`, which finds the row.
 
 Rule 1: `Decide(state, event, c, max)` is the table and nothing else: the same cells, the same guards, the same order.
-        What an event is and what an effect does is said by hand, in `spec/tla/SessionPair.tla`.
+        Events and effects are defined by hand, in `spec/tla/SessionPair.tla`.
 Rule 2: counters are a record `c`, their limits a record `max`, with the names that they have here.
-Rule 3: a table says nothing that `spec/tla/Table.tla` has a word for: Row, Ignored, Refused, Below, AtLimit, ...
-Left out: the reasons of ignores and refusals are strings without meaning in TLA+; they are kept because readers want
-them.
+Rule 3: a table uses the operators of `spec/tla/Table.tla`: Row, Ignored, Refused, BelowLimit, AtLimit, ...
+Left out: the reasons of ignores and refusals have no meaning in TLA+; they are kept as strings for readers.
 """
 
 from __future__ import annotations
@@ -38,18 +37,18 @@ _MOVES = {Change.INCREMENT: "Increment", Change.DECREMENT: "Decrement"}
 
 
 def module_name(name: str) -> str:
-    """`explicit-transient initiator` as the name of a module."""
+    """Return a machine's name, such as `explicit-transient initiator`, as the name of a module."""
     return "".join(word.capitalize() for word in re.split(r"[^a-zA-Z0-9]+", name))
 
 
 def to_tla(machine: Machine[S, E, F], page: str, summary: str = "") -> str:
-    """The module of `machine`; `summary` is one sentence under its name.
+    """Return the module of `machine`; `summary` is one sentence under its name.
 
     Raises:
         DefinitionError: a row's id cannot be the name of an operator.
     """
-    if unsayable := [row.id for row in machine.rows if not _NAME.fullmatch(row.id)]:
-        raise DefinitionError(machine.name, [f"the row id {row_id!r} is no name in TLA+" for row_id in unsayable])
+    if unnameable := [row.id for row in machine.rows if not _NAME.fullmatch(row.id)]:
+        raise DefinitionError(machine.name, [f"the row id {row_id!r} is not a name in TLA+" for row_id in unnameable])
     heading = f" MODULE {module_name(machine.name)} "
     lines = [
         generated(page),
@@ -71,13 +70,13 @@ def to_tla(machine: Machine[S, E, F], page: str, summary: str = "") -> str:
 
 
 def string(text: str) -> str:
-    """`text` as a string of TLA+."""
+    """Return `text` as a string of TLA+."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def comment(text: str) -> list[str]:
-    """`text` as comment lines of at most the width."""
+    """Return `text` as comment lines of at most `WIDTH` characters."""
     lines, line = [], "\\*"
     for word in text.split():
         if len(line) + 1 + len(word) > WIDTH and line != "\\*":
@@ -92,7 +91,7 @@ def _set(members: Sequence[Enum]) -> str:
 
 
 def _wrapped(words: Sequence[str], indent: int = 4) -> str:
-    """Words with commas between them, broken where a line would be too long."""
+    """Return words with commas between them, broken where a line would be too long."""
     lines, line = [], ""
     for position, word in enumerate(words):
         piece = word + (", " if position < len(words) - 1 else "")
@@ -146,7 +145,7 @@ def _decide(machine: Machine[S, E, F]) -> Iterator[str]:
 
 
 def _cells(machine: Machine[S, E, F], state: S) -> dict[str, list[E]]:
-    """The decisions of a state, each with the events that it is made for: what a row handles comes first."""
+    """Return the decisions of a state, each with its events: those handled by a row come first."""
     events = sorted(machine.events, key=lambda event: not _handled(machine.cells[state, event]))
     found: dict[str, list[E]] = {}
     for event in events:
@@ -190,7 +189,7 @@ def _comparison(one: Comparison) -> str:
 
 
 def literal(value: object) -> str:
-    """A value as TLA+ writes it: mappings are records, tuples are sequences, frozen sets are sets."""
+    """Return a value in TLA+: mappings are records, tuples are sequences, frozen sets are sets."""
     match value:
         case bool():
             return str(value).upper()

@@ -1,8 +1,8 @@
 """A model for TLC: a module that puts two tables and their bounds into the hand-written modules of `spec/tla`, and the
-configuration that says what is claimed.
+configuration with the properties to check.
 
-Rule 1: a model has nothing of its own but bounds: everything else is a table, or is written by hand and read by people.
-Rule 2: bounds come from the caller, who takes them from a world: they are written down once.
+Rule 1: a model adds nothing but bounds: everything else is a table, or a hand-written module.
+Rule 2: bounds come from the caller, who takes them from a world: they are defined once.
 Rule 3: a wrong table is a module beside its model; a wrong operator is named in the configuration.
 """
 
@@ -21,9 +21,9 @@ UNLIMITED = "Unlimited"
 @dataclass(frozen=True)
 class Model:
     """One model. `tables`, `limits` and `orders` are by role, `constants` by their names in the hand-written module;
-    those that a configuration cannot write are `definitions`.
+    constants that a configuration cannot express are `definitions`.
 
-    `wrong`: operators of the module, each with the other one of it that replaces it. `refuted`: some claim must fail.
+    `wrong`: operators of the module, each with its replacement. `refuted`: at least one property must fail.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Model:
 
 
 def texts(model: Model, page: str) -> dict[str, str]:
-    """File name -> text: the model, its configuration, and the wrong tables that it has."""
+    """Return file name -> text: the model, its configuration, and its wrong tables."""
     label = f"GENERATED from {page}; edit that"
     files = {
         f"{model.name}.tla": "\n".join([label, *_module(model)]) + "\n",
@@ -72,11 +72,11 @@ def _tables(model: Model) -> Iterator[str]:
         name = role.capitalize()
         yield f"The{name}Decide(state, event, c, max) == {name}!Decide(state, event, c, max)"
         yield f"The{name}Events == {name}!Events"
-    yield f"TheLimits ==\n    {_record({role: _record(_spoken(one)) for role, one in model.limits.items()}, True)}"
+    yield f"TheLimits ==\n    {_record({role: _record(_written(one)) for role, one in model.limits.items()}, True)}"
     yield f"TheOrders ==\n    {_record({role: _record(one) for role, one in model.orders.items()}, True)}"
 
 
-def _spoken(limits: Limits) -> dict[str, object]:
+def _written(limits: Limits) -> dict[str, object]:
     return {name: UNLIMITED if limit is None else limit for name, limit in limits.items()}
 
 

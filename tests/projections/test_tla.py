@@ -66,7 +66,7 @@ def test_a_changed_table_is_another_text() -> None:
 
 
 def test_a_row_that_cannot_be_an_operator_is_named() -> None:
-    with pytest.raises(DefinitionError, match=r"the row id '<B>' is no name in TLA\+"):
+    with pytest.raises(DefinitionError, match=r"the row id '<B>' is not a name in TLA\+"):
         to_tla(ODD, PAGE)
 
 
