@@ -22,7 +22,7 @@ def check_type(name: str, given: object, *kinds: type) -> None:
     if not isinstance(given, kinds) or (isinstance(given, bool) and bool not in kinds):
         wanted = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
         article = "an" if wanted[0] in "aeiouAEIOU" else "a"
-        raise LocalSessionError(f"{name}: {type(given).__name__}, {article} {wanted} belongs")
+        raise LocalSessionError(f"{name}: {type(given).__name__}, expected {article} {wanted}")
 
 
 def encoded(text: str) -> bytes:
@@ -42,7 +42,7 @@ def check_path(name: str, path: object) -> Path:
             return Path(path)
     except (TypeError, ValueError):
         pass
-    raise LocalSessionError(f"{name}: {shown(path)}, the name of a file belongs")
+    raise LocalSessionError(f"{name}: {shown(path)}, expected the name of a file")
 
 
 def named(what: str, name: object, known: Mapping[str, T]) -> T:
@@ -55,13 +55,13 @@ def named(what: str, name: object, known: Mapping[str, T]) -> T:
 def check_count(name: str, given: object, least: int = 0) -> None:
     """Raise LocalSessionError unless an argument is a whole number from `least`."""
     if type(given) is not int or given < least:
-        raise LocalSessionError(f"{name}: {shown(given)}, a whole number from {least} belongs")
+        raise LocalSessionError(f"{name}: {shown(given)}, expected a whole number from {least}")
 
 
 def check_seconds(name: str, seconds: object) -> float:
     """Return `seconds`. Raises LocalSessionError unless it is a number from 0 to `MAX_SECONDS` (ten years)."""
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise LocalSessionError(f"{name}: {type(seconds).__name__}, a number of seconds belongs")
+        raise LocalSessionError(f"{name}: {type(seconds).__name__}, expected a number of seconds")
     if not 0 <= seconds <= MAX_SECONDS:  # NaN fails every comparison
-        raise LocalSessionError(f"{name}: {shown(seconds)} seconds, 0 to {MAX_SECONDS:.0f} belong")
+        raise LocalSessionError(f"{name}: {shown(seconds)} seconds, expected 0 to {MAX_SECONDS:.0f}")
     return seconds

@@ -111,7 +111,7 @@ def test_what_is_kept_and_too_large_for_another_node_is_refused_when_it_begins()
 def test_what_is_kept_has_to_be_what_keep_was_given(wrong: Any) -> None:
     async def main() -> None:
         async with TcpNode() as here:
-            with pytest.raises(LocalSessionError, match=r"kept\.\w+: .* belongs"):
+            with pytest.raises(LocalSessionError, match=r"kept\.\w+: .* expected"):
                 StreamPublisher(here, "tcp://127.0.0.1:1/stream/orders", kept=Kept(*wrong))
 
     over_tcp(main())

@@ -56,23 +56,23 @@ WRONG_ROUTES: list[tuple[Any, str]] = [
     (None, "a route is a tuple of Address, not None"),
     (X, "a route is a tuple of Address, not Address"),
     ((X,) * (MAX_ACCEPTED_ROUTE + 9), "129 addresses, limit 1"),
-    ((X, "x"), "str where an Address belongs"),
-    (((0, b"x"),), "tuple where an Address belongs"),
-    ((Address(256, b"x"),), "address type 256, an int from 0 to 255"),
+    ((X, "x"), "str, expected an Address"),
+    (((0, b"x"),), "tuple, expected an Address"),
+    ((Address(256, b"x"),), "address type 256, expected an int from 0 to 255"),
     ((Address(-1, b"x"),), "address type -1"),
     ((Address(True, b"x"),), "address type True"),
     ((Address("0", b"x"),), "address type '0'"),  # type: ignore[arg-type]
-    ((Address(0, "x"),), "address value of str, bytes belong"),  # type: ignore[arg-type]
+    ((Address(0, "x"),), "address value of str, expected bytes"),  # type: ignore[arg-type]
     ((Address(0, bytes(513)),), "address of 513 bytes, limit 512"),
 ]
 WRONG_PAYLOADS: list[tuple[Any, str]] = [
-    ("text", "payload: str, bytes belong"),
-    (None, "payload: None, bytes belong"),
-    (bytearray(b"x"), "payload: bytearray, bytes belong"),
+    ("text", "payload: str, expected bytes"),
+    (None, "payload: None, expected bytes"),
+    (bytearray(b"x"), "payload: bytearray, expected bytes"),
     (bytes(MAX_PAYLOAD_BYTES + 1), f"payload: {MAX_PAYLOAD_BYTES + 1} bytes, limit {MAX_PAYLOAD_BYTES}"),
 ]
 WRONG_CONTEXTS: list[tuple[Any, str]] = [
-    (b"x", "tracing_context: bytes, text or None belongs"),
+    (b"x", "tracing_context: bytes, expected text or None"),
     ("\ud800", "tracing_context: UTF-8 cannot encode it"),
     ("é" * 4097, f"tracing_context: 8194 bytes, limit {MAX_TRACING_CONTEXT_BYTES}"),
 ]
@@ -155,9 +155,9 @@ def test_a_handler_that_sends_a_wrong_value_has_sent_nothing(name: str, value: o
 
 def test_what_is_no_message_is_refused() -> None:
     for wrong in (None, b"x", ((X,), (), b"x")):
-        with pytest.raises(LocalSessionError, match="a Message belongs"):
+        with pytest.raises(LocalSessionError, match="expected a Message"):
             check_message(wrong)
-    with pytest.raises(LocalSessionError, match="message: str, a Message belongs"):
+    with pytest.raises(LocalSessionError, match="message: str, expected a Message"):
         Node(Counted("n")).route("x")  # type: ignore[arg-type]
 
 
@@ -197,7 +197,7 @@ def test_what_is_written_in_profile_ockam_adds_nothing() -> None:
 
 @pytest.mark.parametrize("wrong", ["x\ud800", 5, None])
 def test_a_name_is_text_or_bytes(wrong: Any) -> None:
-    with pytest.raises(LocalSessionError, match=r"UTF-8 cannot encode it|a str or bytes belongs"):
+    with pytest.raises(LocalSessionError, match=r"UTF-8 cannot encode it|expected a str or bytes"):
         local(wrong)
 
 
@@ -250,7 +250,7 @@ def test_an_address_and_a_route_are_given_back_as_they_were() -> None:
     [-1, -0.001, MAX_SECONDS + 1, pytest.param(10**400, id="googol"), float("inf"), float("nan"), "1", None, True],
 )
 def test_a_time_is_a_finite_number_from_0(wrong: object) -> None:
-    with pytest.raises(LocalSessionError, match=r"after_seconds: .*belong"):
+    with pytest.raises(LocalSessionError, match=r"after_seconds: .*expected"):
         check_seconds("after_seconds", wrong)
 
 

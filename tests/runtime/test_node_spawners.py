@@ -130,9 +130,9 @@ def test_when_the_application_has_stopped_hellos_are_refused() -> None:
 @pytest.mark.parametrize("capacity", [-1, 1.5, "3", None, True])
 def test_a_capacity_is_a_whole_number_from_0(capacity: object) -> None:
     node, kind = Node(Counted("n")), settings(EXPLICIT_TRANSIENT, Role.RESPONDER)
-    with pytest.raises(LocalSessionError, match=r"capacity: .*, a whole number from 0 belongs"):
+    with pytest.raises(LocalSessionError, match=r"capacity: .*, expected a whole number from 0"):
         node.start_host(HOST, kind, capacity=capacity)  # type: ignore[arg-type]
-    with pytest.raises(LocalSessionError, match="handler: int, a function"):
+    with pytest.raises(LocalSessionError, match="handler: int, expected a function"):
         node.start_host(HOST, kind, handler=5)  # type: ignore[arg-type]
     assert node.router.residents == {}
 

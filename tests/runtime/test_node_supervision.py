@@ -355,7 +355,7 @@ def test_an_observer_hears_the_whole_letter() -> None:
 @pytest.mark.parametrize("wrong", [None, 5, "handler"])
 def test_a_handler_is_something_that_can_be_called(wrong: Any) -> None:
     node = Node(Counted("n"))
-    with pytest.raises(LocalSessionError, match=r"handler: \w+, a function of \(message, context\) belongs"):
+    with pytest.raises(LocalSessionError, match=r"handler: \w+, expected a function of \(message, context\)"):
         node.start_worker(ME, handler=wrong)
     assert node.router.residents == {}
 
@@ -366,9 +366,9 @@ def test_a_plain_function_is_no_coroutine_function() -> None:
 
     plain_function("make", Inbox)
     for wrong in (coroutine, Called()):
-        with pytest.raises(LocalSessionError, match="make: a coroutine function, a plain function belongs"):
+        with pytest.raises(LocalSessionError, match="make: a coroutine function, expected a plain function"):
             plain_function("make", wrong)
-    with pytest.raises(LocalSessionError, match="make: int, a function belongs"):
+    with pytest.raises(LocalSessionError, match="make: int, expected a function"):
         plain_function("make", 5)
 
 
@@ -390,7 +390,7 @@ def asks(ask: Callable[[Context], object]) -> Node:
         (lambda context: context.set_timer("t", float("nan")), "after_seconds: nan seconds"),
         (lambda context: context.dead_letter(5), "reason and detail are text"),
         (lambda context: context.dead_letter("why", b"detail"), "reason and detail are text"),
-        (lambda context: context.forward("message"), "message: str, a Message belongs"),
+        (lambda context: context.forward("message"), "message: str, expected a Message"),
     ],
 )
 def test_a_handler_that_asks_for_something_wrong_has_failed(ask: Callable[[Context], object], text: str) -> None:
@@ -516,7 +516,7 @@ def test_what_makes_something_else_than_a_handler_has_failed() -> None:
     restart(node)
     raised, remade = node.dead_letters.letters
     assert (raised.detail, remade.reason) == ("ValueError('fragile')", "handler raised")
-    assert "handler: NoneType, a function of (message, context) belongs" in remade.detail
+    assert "handler: NoneType, expected a function of (message, context)" in remade.detail
 
 
 def test_a_timer_that_cannot_be_described_stops_with_its_worker() -> None:

@@ -319,18 +319,18 @@ def test_an_image_is_exact_and_can_be_hashed() -> None:
 # Declarations ---------------------------------------------------------------------------------------------------------
 
 WRONG_DECLARATIONS: list[tuple[dict[str, Any], str]] = [
-    ({"stream_name": b"stream"}, "stream_name: b'stream', a text belongs"),
-    ({"client_id": None}, "client_id: None, a text belongs"),
-    ({"limit": 0}, "limit: 0, a whole number from 1 belongs"),
-    ({"limit": MAX_PULLED_MESSAGES + 1}, f"at most {MAX_PULLED_MESSAGES} belong"),
-    ({"tries": 0}, "tries: 0, a whole number from 1 belongs"),
-    ({"tries": True}, "tries: True, a whole number from 1 belongs"),
-    ({"first_index": -1}, "first_index: -1, a whole number from 0 belongs"),
-    ({"partition": -1}, "partition: -1, a whole number from 0 belongs"),
-    ({"partition": "0"}, "partition: '0', a whole number from 0 belongs"),
+    ({"stream_name": b"stream"}, "stream_name: b'stream', expected a text"),
+    ({"client_id": None}, "client_id: None, expected a text"),
+    ({"limit": 0}, "limit: 0, expected a whole number from 1"),
+    ({"limit": MAX_PULLED_MESSAGES + 1}, f"expected at most {MAX_PULLED_MESSAGES}"),
+    ({"tries": 0}, "tries: 0, expected a whole number from 1"),
+    ({"tries": True}, "tries: True, expected a whole number from 1"),
+    ({"first_index": -1}, "first_index: -1, expected a whole number from 0"),
+    ({"partition": -1}, "partition: -1, expected a whole number from 0"),
+    ({"partition": "0"}, "partition: '0', expected a whole number from 0"),
     ({"partition": GREATEST + 1}, f"the largest number that can be encoded is {GREATEST}"),
     ({"first_index": GREATEST + 1}, f"the largest number that can be encoded is {GREATEST}"),
-    ({"request_seconds": 0}, "request_seconds: 0 seconds, at least"),
+    ({"request_seconds": 0}, "request_seconds: 0 seconds, expected at least"),
     ({"poll_seconds": "1"}, "poll_seconds: "),
 ]
 

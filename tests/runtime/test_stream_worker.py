@@ -367,10 +367,10 @@ def test_an_image_is_exact_and_can_be_hashed() -> None:
 
 @pytest.mark.parametrize("wrong", [0, -1, 2.0, False, None])
 def test_a_capacity_is_a_whole_number_from_1(wrong: Any) -> None:
-    with pytest.raises(DefinitionError, match=r"pending: .*a whole number from 1 belongs"):
+    with pytest.raises(DefinitionError, match=r"pending: .*expected a whole number from 1"):
         StreamConfig(pending=wrong)
 
 
 def test_every_problem_of_a_declaration_is_listed() -> None:
-    with pytest.raises(DefinitionError, match=r"(?s)pending.*back_off: 3, a BackOff belongs"):
+    with pytest.raises(DefinitionError, match=r"(?s)pending.*back_off: 3, expected a BackOff"):
         StreamConfig(pending=0, back_off=3)  # type: ignore[arg-type]

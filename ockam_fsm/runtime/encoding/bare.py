@@ -159,7 +159,7 @@ def data(value: bytes, limit: int | None = None) -> bytes:
 
 def fixed(value: bytes, size: int) -> bytes:
     if len(value) != size:
-        raise LocalSessionError(f"{len(value)} bytes where exactly {size} belong")
+        raise LocalSessionError(f"{len(value)} bytes, expected exactly {size}")
     return value
 
 

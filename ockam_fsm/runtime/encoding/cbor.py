@@ -38,7 +38,7 @@ def head(body: bytes, at: int, major: int) -> tuple[int | None, int]:
         raise malformed(f"ends at offset {at}, in the middle of a message")
     first = body[at]
     if first >> 5 != major:
-        raise malformed(f"CBOR type {first >> 5} at offset {at}, type {major} belongs")
+        raise malformed(f"CBOR type {first >> 5} at offset {at}, expected type {major}")
     number = first & 0x1F
     at += 1
     if number < ONE_BYTE_MORE:

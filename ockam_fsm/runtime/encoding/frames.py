@@ -284,7 +284,7 @@ def decode_any(body: bytes) -> Message:
     """Decode the whole grammar. Raises RemoteSessionError with the reason for any other body."""
     count, at = head(body, 0, ARRAY)
     if count not in (3, 4, None):
-        raise malformed(f"message of {count} elements, 3 or 4 belong")
+        raise malformed(f"message of {count} elements, expected 3 or 4")
     onward_route, at = read_route(body, at)
     return_route, at = read_route(body, at)
     payload, at = byte_string(body, at)
@@ -320,10 +320,10 @@ def read_route(body: bytes, at: int) -> tuple[Route, int]:
 def _address(body: bytes, at: int) -> tuple[Address, int]:
     count, at = head(body, at, ARRAY)
     if count not in (2, None):
-        raise malformed(f"address of {count} elements, 2 belong")
+        raise malformed(f"address of {count} elements, expected 2")
     kind, at = head(body, at, UINT)
     if kind is None or kind > 0xFF:
-        raise malformed(f"address type {kind}, 0 to 255 belong")
+        raise malformed(f"address type {kind}, expected 0 to 255")
     value, at = byte_string(body, at)
     if len(value) > MAX_ADDRESS_BYTES:
         raise malformed(f"address of {len(value)} bytes, limit {MAX_ADDRESS_BYTES}")

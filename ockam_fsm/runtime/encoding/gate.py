@@ -53,7 +53,7 @@ def check_message(
         LocalSessionError: a part is of the wrong type, too large or too long; the text names it and the limit.
     """
     if not isinstance(message, Message):
-        raise LocalSessionError(f"message: {_kind(message)}, a Message belongs")
+        raise LocalSessionError(f"message: {_kind(message)}, expected a Message")
     check_route("onward_route", message.onward_route, longest_route)
     check_route("return_route", message.return_route, longest_route)
     check_payload(message.payload, max_payload_bytes)
@@ -75,12 +75,12 @@ def check_route(name: str, route: object, longest: int = MAX_ACCEPTED_ROUTE) -> 
 def check_address(name: str, address: object) -> Address:
     """Return `address`. Raises LocalSessionError unless it can be encoded."""
     if type(address) is not Address:
-        raise LocalSessionError(f"{name}: {_kind(address)} where an Address belongs; write local('name')")
+        raise LocalSessionError(f"{name}: {_kind(address)}, expected an Address; write local('name')")
     kind, value = address
     if type(kind) is not int or not 0 <= kind <= 0xFF:
-        raise LocalSessionError(f"{name}: address type {shown(kind)}, an int from 0 to 255 belongs")
+        raise LocalSessionError(f"{name}: address type {shown(kind)}, expected an int from 0 to 255")
     if type(value) is not bytes:
-        raise LocalSessionError(f"{name}: address value of {_kind(value)}, bytes belong; write local('name')")
+        raise LocalSessionError(f"{name}: address value of {_kind(value)}, expected bytes; write local('name')")
     if len(value) > MAX_ADDRESS_BYTES:
         raise LocalSessionError(f"{name}: address of {len(value)} bytes, limit {MAX_ADDRESS_BYTES}")
     return address
@@ -89,7 +89,7 @@ def check_address(name: str, address: object) -> Address:
 def check_payload(payload: object, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -> bytes:
     """Return `payload`. Raises LocalSessionError unless it is bytes within the limit."""
     if not isinstance(payload, bytes):
-        raise LocalSessionError(f"payload: {_kind(payload)}, bytes belong; encode text with .encode()")
+        raise LocalSessionError(f"payload: {_kind(payload)}, expected bytes; encode text with .encode()")
     if len(payload) > max_payload_bytes:
         raise LocalSessionError(f"payload: {len(payload)} bytes, limit {max_payload_bytes}; send it in parts")
     return payload
@@ -100,7 +100,7 @@ def check_tracing_context(text: object, max_bytes: int = MAX_TRACING_CONTEXT_BYT
     if text is None:
         return None
     if not isinstance(text, str):
-        raise LocalSessionError(f"tracing_context: {_kind(text)}, text or None belongs")
+        raise LocalSessionError(f"tracing_context: {_kind(text)}, expected text or None")
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:

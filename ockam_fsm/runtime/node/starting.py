@@ -33,7 +33,7 @@ def check_free(taken: Container[Address], *addresses: object) -> None:
 def check_supervision(restart: object, make: object, stopped: object) -> None:
     """Raise LocalSessionError unless a worker can be supervised with these arguments."""
     if not isinstance(restart, RestartPolicy | None):
-        raise LocalSessionError(f"restart: {type(restart).__name__}, a RestartPolicy belongs")
+        raise LocalSessionError(f"restart: {type(restart).__name__}, expected a RestartPolicy")
     if make is not None:
         plain_function("make", make)
     plain_function("stopped", stopped)
@@ -56,9 +56,9 @@ def check_session(
         raise LocalSessionError("an initiator needs an initialization route")
     check_route("own_route", own_route)
     if session_id is not None and not (isinstance(session_id, bytes) and len(session_id) in (0, SESSION_ID_BYTES)):
-        raise LocalSessionError(f"session_id: {shown(session_id)}, {SESSION_ID_BYTES} bytes belong")
+        raise LocalSessionError(f"session_id: {shown(session_id)}, expected {SESSION_ID_BYTES} bytes")
     if type(remembered) is not int or not 0 <= remembered < MAX_UINT:
-        raise LocalSessionError(f"remembered: {shown(remembered)}, a whole number of 64 bits belongs")
+        raise LocalSessionError(f"remembered: {shown(remembered)}, expected a whole number of 64 bits")
 
 
 def check_host(settings: object, capacity: object, durable: object, make: object) -> None:

@@ -106,16 +106,16 @@ class _OwnTimer(NamedTuple):
 def checked_handler(handler: object) -> Handler:
     """Return `handler`. Raises LocalSessionError unless it can be called."""
     if not callable(handler):
-        raise LocalSessionError(f"handler: {type(handler).__name__}, a function of (message, context) belongs")
+        raise LocalSessionError(f"handler: {type(handler).__name__}, expected a function of (message, context)")
     return handler
 
 
 def plain_function(name: str, function: object) -> None:
     """Raise LocalSessionError unless `function` can be called and is no coroutine function."""
     if not callable(function):
-        raise LocalSessionError(f"{name}: {type(function).__name__}, a function belongs")
+        raise LocalSessionError(f"{name}: {type(function).__name__}, expected a function")
     if iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004
-        raise LocalSessionError(f"{name}: a coroutine function, a plain function belongs; start a task in it")
+        raise LocalSessionError(f"{name}: a coroutine function, expected a plain function; start a task in it")
 
 
 class Context:

@@ -74,7 +74,7 @@ class OrderingReceiver:
     def __init__(self, ordering: Ordering, capacity: int = 64, image: OrderingImage = OrderingImage()) -> None:  # noqa: B008
         """Raises LocalSessionError: `ordering` is not an Ordering, or `capacity` is not a whole number from 0."""
         if not isinstance(ordering, Ordering):
-            raise LocalSessionError(f"ordering: {shown(ordering)}, one of {', '.join(map(str, Ordering))} belongs")
+            raise LocalSessionError(f"ordering: {shown(ordering)}, expected one of {', '.join(map(str, Ordering))}")
         check_count("capacity", capacity)
         self.ordering = ordering
         self.limits: Mapping[str, int | None] = {} if ordering.leaves_out else {"held": capacity}

@@ -37,7 +37,7 @@ def seconds_problems(config: object, *names: str, least: float = 0.0, optional: 
             yield str(error)
         else:
             if seconds < least:
-                yield f"{name}: {seconds} seconds, at least {least} belong"
+                yield f"{name}: {seconds} seconds, expected at least {least}"
 
 
 def text_problems(config: object, *names: str) -> Iterator[str]:
@@ -48,7 +48,7 @@ def text_problems(config: object, *names: str) -> Iterator[str]:
             if isinstance(text, str):
                 encoded(text)
             else:
-                yield f"{name}: {shown(text)}, a text belongs"
+                yield f"{name}: {shown(text)}, expected a text"
         except LocalSessionError:
             yield f"{name}: UTF-8 cannot encode it"
 
@@ -58,7 +58,7 @@ def count_problems(config: object, *names: str, least: int = 0) -> Iterator[str]
     for name in names:
         count = getattr(config, name)
         if type(count) is not int or count < least:
-            yield f"{name}: {shown(count)}, a whole number from {least} belongs"
+            yield f"{name}: {shown(count)}, expected a whole number from {least}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,9 @@ class BackOff:
     def __post_init__(self) -> None:
         problems = [*seconds_problems(self, "initial_seconds", "max_seconds", least=LEAST_SECONDS)]
         if not isinstance(self.factor, int | float) or not 1 <= self.factor <= MAX_FACTOR:
-            problems.append(f"factor: {shown(self.factor)}, a number from 1 to {MAX_FACTOR} belongs")
+            problems.append(f"factor: {shown(self.factor)}, expected a number from 1 to {MAX_FACTOR}")
         if not isinstance(self.jitter, int | float) or not 0 <= self.jitter <= 1:
-            problems.append(f"jitter: {shown(self.jitter)}, a number from 0 to 1 belongs")
+            problems.append(f"jitter: {shown(self.jitter)}, expected a number from 0 to 1")
         if problems:
             raise DefinitionError("back-off", problems)
 
@@ -90,7 +90,7 @@ def back_off_problems(config: object, *names: str) -> Iterator[str]:
     """Yield the problems of fields that are back-offs."""
     for name in names:
         if not isinstance(getattr(config, name), BackOff):
-            yield f"{name}: {shown(getattr(config, name))}, a BackOff belongs"
+            yield f"{name}: {shown(getattr(config, name))}, expected a BackOff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +178,13 @@ class SessionConfig:
         kinds = {"session_type": SessionType, "role": Role, "durations": Durations}
         for name, kind in kinds.items():
             if not isinstance(getattr(self, name), kind):
-                yield f"{name}: {shown(getattr(self, name))}, a {kind.__name__} belongs"
+                yield f"{name}: {shown(getattr(self, name))}, expected a {kind.__name__}"
         if not isinstance(self.profile, Profile):
-            yield f"profile: {shown(self.profile)}, a Profile belongs: OCKAM, GENERATION or a `secure_profile`"
+            yield f"profile: {shown(self.profile)}, expected a Profile: OCKAM, GENERATION or a `secure_profile`"
         optional = tuple(name for name in ("attempts", "held") if getattr(self, name) is not None)
         for name in (*optional, "misses", "requests"):
             if type(getattr(self, name)) is not int:
-                yield f"{name}: {shown(getattr(self, name))}, a whole number belongs"
+                yield f"{name}: {shown(getattr(self, name))}, expected a whole number"
 
     def _problems(self) -> Iterator[str]:
         implicit = self.session_type.creation is Creation.IMPLICIT

@@ -71,7 +71,7 @@ class ConsumerConfig:
         problems += count_problems(self, "first_index", *(() if self.partition is None else ("partition",)))
         problems += seconds_problems(self, "request_seconds", "poll_seconds", least=LEAST_SECONDS)
         if not problems and self.limit > MAX_PULLED_MESSAGES:
-            problems.append(f"limit: {self.limit}, at most {MAX_PULLED_MESSAGES} belong")
+            problems.append(f"limit: {self.limit}, expected at most {MAX_PULLED_MESSAGES}")
         if not problems and max(self.first_index, self.partition or 0) > MAX_UINT:
             problems.append(f"first_index and partition: the largest number that can be encoded is {MAX_UINT}")
         if problems:
@@ -177,10 +177,10 @@ class Consumer:
     def process(self, cause: object) -> None:
         if isinstance(cause, Pulled):
             self.batch = list(cause.messages)
-        self._deliver()
+        self._hand_over()
 
     def process_again(self, cause: object) -> None:
-        self._deliver()
+        self._hand_over()
 
     def save_index(self, cause: object) -> None:
         config = self.config
@@ -207,7 +207,7 @@ class Consumer:
     def report_failed(self, cause: object) -> None:
         self._commands.append(ConsumerFailed(self._reason))
 
-    def _deliver(self) -> None:
+    def _hand_over(self) -> None:
         first = self.batch[0]
         self._commands.append(Process(first.index, first.data, self.tries + 1))
 
