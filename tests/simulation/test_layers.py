@@ -112,7 +112,7 @@ def every_failure_is_told(patch: pytest.MonkeyPatch) -> None:
     right = SessionWorker.settle
 
     def settle(self: SessionWorker) -> None:
-        before = self._told
+        before = self._reported
         right(self)
         if self.session.state is State.TIMED_OUT is not before:
             self.router.lose(self.dependents or {}, "the session below has failed")

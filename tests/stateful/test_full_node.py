@@ -58,7 +58,7 @@ def anything_confirms(patch: pytest.MonkeyPatch) -> None:
     right = SessionWorker.settle
 
     def settle(self: SessionWorker) -> None:
-        if self.session.state is not self._told:
+        if self.session.state is not self._reported:
             self._confirmed()
         right(self)
 
