@@ -42,7 +42,7 @@ def test_both_paths_agree_with_the_table_on_a_machine_that_uses_everything() -> 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
-def test_both_paths_agree_with_the_table_on_every_machine_of_ours(machine: AnyMachine) -> None:
+def test_both_paths_agree_with_the_table_on_every_machine(machine: AnyMachine) -> None:
     assert assert_paths_agree(machine) >= len(machine.cells)
 
 
@@ -54,7 +54,9 @@ def test_the_decision_is_returned(driver: Driver[Light, Event, Effect], path: st
     assert session.seen == [("SWITCH_ON", None, Light.LIT, (0, 0))]
 
 
-def test_a_refusal_says_what_is_possible_and_changes_nothing(driver: Driver[Light, Event, Effect], path: str) -> None:
+def test_a_refusal_lists_the_allowed_events_and_changes_nothing(
+    driver: Driver[Light, Event, Effect], path: str
+) -> None:
     session = probe(Light.LIT, wear=2, steps=3)
     with pytest.raises(EventRefused, match=r"light: DIM refused in LIT .allowed here: PRESS, FLICKER, DIM, BREAK."):
         getattr(driver, path)(session, Event.DIM, "cause")
@@ -73,7 +75,7 @@ def test_an_event_or_a_state_that_the_table_lacks_is_a_key_error(path: str) -> N
         fire(probe(Light.DARK), Effect.BLINK)
 
 
-def test_a_table_with_a_hole_is_our_bug_and_no_silent_false(path: str) -> None:
+def test_an_incomplete_table_raises_instead_of_returning_false(path: str) -> None:
     holed = light(name="holed")
     cells = {cell: tuple(d for d in found if not isinstance(d, Ignore)) for cell, found in holed.cells.items()}
     object.__setattr__(holed, "cells", cells)
@@ -112,7 +114,7 @@ def test_an_entry_hook_may_fire_too(driver: Driver[Light, Event, Effect], path: 
     assert session.seen == [("SWITCH_ON", None, Light.BROKEN, (0, 0))]
 
 
-def test_an_exit_hook_may_not(driver: Driver[Light, Event, Effect], path: str) -> None:
+def test_an_exit_hook_may_not_fire(driver: Driver[Light, Event, Effect], path: str) -> None:
     fire = getattr(driver, path)
     driver.on_exit(Light.LIT, lambda model, cause: cause or fire(model, Event.BREAK, "inner"))
     with pytest.raises(AssertionError, match="a hook on leaving LIT fired an event that led to BROKEN"):

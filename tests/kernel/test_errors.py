@@ -22,7 +22,7 @@ def test_a_refusal_gives_fact_place_options_and_remedy() -> None:
     assert isinstance(error, LocalSessionError)
 
 
-def test_a_refusal_without_options_or_remedy_says_so() -> None:
+def test_a_refusal_without_allowed_events_and_remedy() -> None:
     error = EventRefused("light", "BROKEN", "PRESS", allowed=(), because="it is broken", remedy="")
     assert str(error) == "light: PRESS refused in BROKEN (allowed here: nothing): it is broken."
 

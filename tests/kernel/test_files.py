@@ -26,7 +26,7 @@ def refused(job: Callable[[], object]) -> tuple[str, str]:
     return found.value.strerror or "", str(found.value.filename)
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_written_content_is_read_back(tmp_path: Path) -> None:
     write_whole(tmp_path / "file", "ä\n")
     write_whole(tmp_path / "file", "ö\n")
     assert read_whole(tmp_path / "file") == "ö\n".encode()
@@ -43,21 +43,21 @@ def test_only_regular_files_are_read(tmp_path: Path, fifo: Path) -> None:
     assert name.endswith("missing")
 
 
-def test_no_more_is_read_than_was_asked_for(tmp_path: Path) -> None:
+def test_a_file_longer_than_the_limit_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "huge"
     with path.open("wb") as file:
         file.truncate(1 << 40)
     assert refused(lambda: read_whole(path, 1000)) == ("it is longer than 1000 bytes", str(path))
 
 
-def test_what_takes_nothing_is_an_error(tmp_path: Path, fifo: Path) -> None:
+def test_writing_where_nothing_is_accepted_is_an_error(tmp_path: Path, fifo: Path) -> None:
     assert refused(lambda: write_whole(Path("/dev/full"), "text")) == ("No space left on device", "/dev/full")
     assert refused(lambda: write_whole(fifo, "text")) == ("it is a FIFO without a reader, or a socket", str(fifo))
     assert refused(lambda: write_whole(tmp_path, "text"))[1] == str(tmp_path)
     assert refused(lambda: write_whole(tmp_path / "missing" / "x", "text"))[1].endswith("x")
 
 
-def test_a_socket_is_no_file() -> None:
+def test_a_socket_is_not_a_file() -> None:
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as one:
         path = Path(folder, "socket")
         one.bind(str(path))

@@ -97,7 +97,7 @@ def test_an_unreachable_state() -> None:
     assert problems(unreachable) == ("state LIT is unreachable",)
 
 
-def test_a_cell_that_nobody_decided() -> None:
+def test_an_undecided_cell() -> None:
     assert problems(press(1), events=PRESSES) == ("BROKEN x PRESS is not decided",)
 
 
@@ -184,7 +184,7 @@ class Clash(Enum):
     ("counter", "effects"),
     [(Counter("limits", 1, ""), ()), (Counter("blink", 1, ""), (F.BLINK,)), (STEPS, (Clash.STATE,))],
 )
-def test_a_counter_an_effect_and_what_every_session_has_need_names_of_their_own(
+def test_counters_effects_and_attributes_of_sessions_have_distinct_names(
     counter: Counter, effects: tuple[Any, ...]
 ) -> None:
     rows = press(1, counter.below(), updates=(counter.increment,), effects=effects), press(2, counter.at_least())
@@ -205,7 +205,7 @@ def test_every_problem_is_reported_at_once() -> None:
     )
 
 
-def test_the_words_of_the_message() -> None:
+def test_the_text_of_the_error() -> None:
     with pytest.raises(DefinitionError) as error:
         Machine(
             "faulty", S.DARK, (S.BROKEN,), (E.BREAK,), (), (LightPart("a", (BREAK, *REST)), LightPart("b", (BREAK,)))
@@ -228,7 +228,7 @@ def test_a_comparison_with_the_limit(value: int, limit: int | None, below: bool)
 
 
 @pytest.mark.parametrize(("value", "below"), [(0, True), (1, True), (2, False), (3, False)])
-def test_a_comparison_with_a_number_does_not_ask_for_the_limit(value: int, below: bool) -> None:
+def test_a_comparison_with_a_number_does_not_read_the_limit(value: int, below: bool) -> None:
     assert STEPS.below(2).holds(value, 3) is STEPS.below(2).holds(value, 9) is below
     assert STEPS.at_least(2).holds(value, 3) is not below
 
@@ -261,7 +261,7 @@ def test_a_machine_is_the_sum_of_its_parts_in_their_order() -> None:
     assert set(LIGHT.cells) == {(state, event) for state in S for event in E}
 
 
-def test_a_decision_for_the_rest_yields_to_every_other_one() -> None:
+def test_a_decision_without_sources_yields_to_every_other_one() -> None:
     assert LIGHT.cells[S.BROKEN, E.PRESS] == (Refuse(E.PRESS, because="it is broken", remedy="buy another one"),)
     assert [len(LIGHT.cells[state, E.DIM]) for state in S] == [2, 3, 1]
 
@@ -313,7 +313,7 @@ def test_resolution_of_an_event_or_a_state_that_the_machine_lacks() -> None:
         machine.resolve(S.DARK, E.PRESS, {}, {})
 
 
-def test_resolution_never_ends_in_silence() -> None:
+def test_resolving_an_undecided_cell_raises() -> None:
     holed = light(name="holed")
     object.__setattr__(holed, "cells", dict.fromkeys(holed.cells, ()))
     with pytest.raises(AssertionError, match="holed: DARK x PRESS matches nothing; validation has a hole"):
@@ -327,6 +327,6 @@ def test_equal_machines_have_equal_hashes() -> None:
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
-def test_every_machine_of_ours_lists_states_and_events_in_the_order_of_their_words(machine: AnyMachine) -> None:
+def test_every_machine_lists_states_and_events_in_the_order_of_their_enumerations(machine: AnyMachine) -> None:
     assert list(machine.states) == [state for state in type(machine.initial) if state in machine.states]
     assert list(machine.events) == [event for event in type(machine.events[0]) if event in machine.events]

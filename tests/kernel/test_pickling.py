@@ -100,7 +100,7 @@ def wrong(in_flight: int) -> object:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("work", [refused, wrong])
-def test_an_error_of_a_job_leaves_its_pool_whole(work: Callable[[int], object]) -> None:
+def test_an_error_of_a_job_leaves_its_process_pool_usable(work: Callable[[int], object]) -> None:
     with pytest.raises(Exception) as here:  # noqa: PT011
         work(-1)
     with ProcessPoolExecutor(1) as pool:
@@ -149,7 +149,7 @@ def test_a_value_comes_back_equal(value: object) -> None:
         assert way(value) == value
 
 
-def test_what_was_only_looked_up_stays_here() -> None:
+def test_cached_properties_are_not_pickled() -> None:
     (settings, *_), fresh = VALUES, SessionConfig(TYPES[0], Role.RESPONDER)
     assert not {"driver", "machine"} & set(vars(pickle.loads(pickle.dumps(settings))))
     size = len(pickle.dumps(fresh))

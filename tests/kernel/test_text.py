@@ -20,7 +20,7 @@ HOSTILE = "\x1b]0;title\x07\x1b[31m\x9b2J\r\x7f\u202eevil\u2066\u200b\ufeff\u202
 
 
 @pytest.mark.parametrize("given", ["", "hello", "é ∀ 漢字 🙂", "a b", "[red]"])
-def test_what_is_printable_stays(given: str) -> None:
+def test_printable_text_is_unchanged(given: str) -> None:
     assert neutral(given) == given
 
 

@@ -18,7 +18,7 @@ def test_values_are_compared_and_hashed_by_their_fields() -> None:
     assert len({Point(1), Point(1, 0), Point(1, 2)}) == 2
 
 
-def test_a_value_has_room_for_its_fields_only() -> None:
+def test_a_value_has_no_attributes_besides_its_fields() -> None:
     with pytest.raises(AttributeError):
         Point(1).z = 3  # type: ignore[attr-defined]
 

@@ -81,7 +81,7 @@ def test_every_row_cites_the_discussion_or_a_clause(machine: SessionMachine) -> 
 
 
 @by_name
-def test_every_cell_is_decided_and_says_why_not(machine: SessionMachine) -> None:
+def test_every_cell_is_decided_and_gives_its_reason(machine: SessionMachine) -> None:
     for cell in machine.cells.values():
         assert cell
         for decision in cell:
@@ -143,7 +143,7 @@ def test_an_end_answers_hellos_exactly_where_its_peer_may_start(kind: SessionTyp
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
-def test_who_may_renegotiate_asks_whether_its_peer_is_alive(kind: SessionType) -> None:
+def test_ends_that_may_renegotiate_send_keepalives(kind: SessionType) -> None:
     for role in Role:
         asks = Event.KEEPALIVE_DUE in table(kind, role).events
         assert asks is (role is Role.INITIATOR or kind.renegotiated_by(role))
@@ -168,14 +168,14 @@ def test_closing_is_possible_everywhere_and_final(machine: SessionMachine) -> No
 
 
 @by_name
-def test_every_failure_forgets_the_route_before_the_owner_is_told(machine: SessionMachine) -> None:
+def test_every_failure_forgets_the_route_before_the_owner_is_notified(machine: SessionMachine) -> None:
     for row in machine.rows:
         if row.target is State.TIMED_OUT and row.source is not State.TIMED_OUT:
             assert row.effects.index(Effect.FORGET_ROUTE) < row.effects.index(Effect.NOTIFY_TIMED_OUT), row.id
 
 
 @by_name
-def test_tables_print_whole(machine: SessionMachine) -> None:
+def test_tables_are_printed_in_full(machine: SessionMachine) -> None:
     text = to_markdown(machine, "page.md")
     for row in machine.rows:
         assert row.id in text

@@ -76,7 +76,7 @@ def test_effects_are_shown_on_hovering() -> None:
     assert 'A\\"1: SEND_IT' in dot.to_dot(ODD, PAGE)
 
 
-def test_a_pair_shows_who_sends_and_who_hears() -> None:
+def test_a_pair_shows_senders_and_receivers() -> None:
     pair = catalogue().pairs[0]
     source = pair_to_dot(pair.left.machine, pair.right.machine, MESSAGES, PAGE, "a pair", "a summary")
     assert "HELLO →" in source
@@ -102,7 +102,7 @@ def test_every_line_of_a_pair_ends_at_a_row_that_is_there(pair: Pair) -> None:
     assert {(name, port) for name, port, _ in ends} == shown
 
 
-def test_a_pair_asks_the_mapping_and_nothing_else() -> None:
+def test_the_messages_of_a_pair_come_from_the_mapping_only() -> None:
     pair = catalogue().pairs[0]
     left, right = pair.left.machine, pair.right.machine
     assert '→"' not in pair_to_dot(left, right, {}, PAGE, "a pair", "")
@@ -119,7 +119,7 @@ def test_every_line_of_a_pair_is_drawn() -> None:
         assert render_with_wasm(source).count('class="edge"') == edges
 
 
-def test_the_overview_says_what_each_neighbour_has_more_and_less() -> None:
+def test_the_overview_shows_the_differences_of_neighbours() -> None:
     family = catalogue().family
     assert (MORE, "implicit creation: the first message that is forwarded creates the session") in set(
         difference(family[0], family[1])

@@ -21,7 +21,7 @@ def enums(machine: AnyMachine) -> tuple[Any, Any, Any]:
 
 
 @pytest.mark.parametrize("machine", EVERY, ids=NAMES)
-def test_what_is_read_back_is_the_same_machine(machine: AnyMachine) -> None:
+def test_a_machine_survives_the_round_trip(machine: AnyMachine) -> None:
     text = json.dumps(to_json(machine))
     again = from_json(json.loads(text), *enums(machine))
     assert again == machine
@@ -30,7 +30,7 @@ def test_what_is_read_back_is_the_same_machine(machine: AnyMachine) -> None:
 
 
 @pytest.mark.parametrize("machine", EVERY, ids=NAMES)
-def test_a_reader_without_our_enumerations_gets_the_same_table(machine: AnyMachine) -> None:
+def test_a_reader_without_the_enumerations_gets_the_same_table(machine: AnyMachine) -> None:
     data = to_json(machine)
     again = from_json(data)
     assert to_json(again) == data

@@ -50,7 +50,7 @@ def refused(model: PairModel) -> str:
     return str(found.value)
 
 
-def test_what_cannot_be_said_is_refused() -> None:
+def test_a_model_that_cannot_be_expressed_is_refused() -> None:
     unlimited = replace(SMALL.initiator, limits={**SMALL.initiator.limits, "attempts": None})
     assert "attempts is unlimited" in refused(replace(SMALL, initiator=unlimited))
     assert "7 generations" in refused(replace(SMALL, generations=8))

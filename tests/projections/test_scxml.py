@@ -105,7 +105,7 @@ def interpreted(machine: AnyMachine) -> Any:
     "steps", [pytest.param(700, marks=pytest.mark.slow), pytest.param(5_000, marks=pytest.mark.nightly)]
 )
 @pytest.mark.parametrize("machine", MACHINES, ids=[m.name for m in MACHINES])
-def test_another_interpreter_goes_the_same_way(machine: AnyMachine, steps: int) -> None:
+def test_another_interpreter_takes_the_same_steps(machine: AnyMachine, steps: int) -> None:
     choose = random.Random(machine.name)
     theirs, ours = interpreted(machine), start(machine)
     taken = set()

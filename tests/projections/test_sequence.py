@@ -93,6 +93,6 @@ def test_one_participant_alone_has_a_chart() -> None:
         (Moment(K.MESSAGE, "initiator", "HELLO", "responder", left_at=1), "left at 1, which is not before it"),
     ],
 )
-def test_a_moment_that_cannot_be_is_refused(moment: Moment, message: str) -> None:
+def test_an_impossible_moment_is_refused(moment: Moment, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Chart("wrong", "Wrong", "", ("initiator", "responder"), (moment,))

@@ -115,7 +115,7 @@ def test_anything_else_is_refused(read: Read, payload: str, detail: str) -> None
         lambda: bare.sequence((1, 2), bare.uint, 1),
     ],
 )
-def test_what_cannot_be_written_is_the_callers_fault(write: Callable[[], bytes]) -> None:
+def test_a_value_that_cannot_be_encoded_is_a_local_error(write: Callable[[], bytes]) -> None:
     with pytest.raises(LocalSessionError):
         write()
 

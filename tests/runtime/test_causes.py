@@ -56,7 +56,7 @@ def test_a_failure_has_its_cause_and_so_have_the_requests_that_fail_with_it(
     assert told[TimedOut] == TimedOut(reason), "a detail counts for no comparison"
 
 
-def test_a_negotiation_that_nobody_answers_says_whom_it_asked() -> None:
+def test_an_unanswered_negotiation_reports_its_route() -> None:
     i, _ = open_pair(EXPLICIT_TRANSIENT)
     drop(i)
     tick(i, seconds=10)
@@ -65,14 +65,14 @@ def test_a_negotiation_that_nobody_answers_says_whom_it_asked() -> None:
     assert str(HOST) in i.notices[0].detail
 
 
-def test_an_answer_that_is_not_confirmed_says_so() -> None:
+def test_an_unconfirmed_answer_is_reported_as_the_cause() -> None:
     i, r = open_pair(EXPLICIT_TRANSIENT)
     transfer(i, r)
     tick(r, seconds=10)
     assert {one.detail for one in r.notices} == {"the peer did not confirm the answer"}
 
 
-def test_a_session_that_gives_up_says_what_its_last_failure_was() -> None:
+def test_a_session_that_gives_up_reports_its_last_failure() -> None:
     i, _ = open_pair(EXPLICIT_PERSISTENT_ONE_SIDED, attempts=1)
     i.order(lambda session: session.lower_layer_lost("connection refused 10.0.0.1:4000"))
     tick(i, seconds=10)
@@ -81,7 +81,7 @@ def test_a_session_that_gives_up_says_what_its_last_failure_was() -> None:
     )  # fmt: skip
 
 
-def test_without_a_detail_it_says_the_reason_of_that_failure() -> None:
+def test_without_a_detail_it_reports_the_reason_of_that_failure() -> None:
     i, _ = open_pair(EXPLICIT_PERSISTENT_ONE_SIDED, attempts=1)
     i.order(Session.lower_layer_lost)
     tick(i, seconds=10)
@@ -93,7 +93,7 @@ def test_establishment_forgets_the_last_failure() -> None:
     assert (i.session.reason, i.session.detail) == ("", "")
 
 
-def test_what_relies_on_a_connection_hears_why_it_is_gone_and_where_it_led() -> None:
+def test_dependents_of_a_connection_receive_the_reason_and_the_destination() -> None:
     node, told = Node(Counted("n"), connections=ConnectionConfig()), list[str]()
 
     class Relying:

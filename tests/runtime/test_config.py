@@ -43,13 +43,13 @@ def test_the_default_back_off_is_the_one_of_grpc(failures: int, seconds: float) 
 
 
 @given(st.integers(0, 10_000), st.floats(0, 1, exclude_max=True))
-def test_jitter_moves_a_delay_by_a_fifth_either_way(failures: int, fraction: float) -> None:
+def test_jitter_changes_a_delay_by_a_fifth_up_or_down(failures: int, fraction: float) -> None:
     plain = BackOff().delay_seconds(failures, MIDDLE)
     assert 0.8 * plain <= BackOff().delay_seconds(failures, fraction) <= 1.2 * plain
 
 
 @given(st.integers(0, 20), st.floats(0, 1), st.floats(0, 1))
-def test_a_delay_is_longer_the_greater_the_chance(failures: int, one: float, other: float) -> None:
+def test_a_delay_grows_with_the_random_fraction(failures: int, one: float, other: float) -> None:
     shorter, longer = (BackOff().delay_seconds(failures, fraction) for fraction in sorted((one, other)))
     assert shorter <= longer
     assert abs(one - other) < 0.1 or shorter < longer
@@ -61,7 +61,7 @@ def test_jitter_takes_its_whole_range() -> None:
     assert BackOff(jitter=0.0).delay_seconds(3, 0.9) == pytest.approx(4.096)
 
 
-def test_a_back_off_that_grows_for_ever_stays_finite() -> None:
+def test_a_back_off_that_grows_indefinitely_stays_finite() -> None:
     back_off = BackOff(factor=1000.0, max_seconds=MAX_SECONDS)
     assert back_off.delay_seconds(10**9, MIDDLE) == back_off.delay_seconds(MAX_BACK_OFF_STEPS, MIDDLE) == MAX_SECONDS
 
@@ -77,7 +77,7 @@ def test_a_duration_is_a_finite_number_of_seconds(wrong: Any) -> None:
 
 
 @pytest.mark.parametrize("options", [{"factor": 0.5}, {"factor": "2"}, {"jitter": -0.1}, {"jitter": 2}])
-def test_a_back_off_neither_shrinks_nor_turns_back(options: dict[str, Any]) -> None:
+def test_a_back_off_of_wrong_values_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(DefinitionError, match=next(iter(options))):
         BackOff(**options)
 
@@ -85,7 +85,7 @@ def test_a_back_off_neither_shrinks_nor_turns_back(options: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     "options", [{"durations": 5}, {"attempts": "5"}, {"held": 1.5}, {"misses": None}, {"requests": True}, {"role": 1}]
 )
-def test_a_session_config_of_wrong_types_says_which(options: dict[str, Any]) -> None:
+def test_a_session_config_of_wrong_types_lists_them(options: dict[str, Any]) -> None:
     with pytest.raises(DefinitionError, match=next(iter(options))):
         SessionConfig(EXPLICIT_TRANSIENT, **{"role": Role.INITIATOR} | options)
 
@@ -104,12 +104,12 @@ def problems(kind: SessionType, role: Role = Role.INITIATOR, **options: Any) -> 
 @pytest.mark.parametrize(
     ("kind", "role"), [(EXPLICIT_TRANSIENT, Role.INITIATOR), (EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER)]
 )
-def test_only_a_persistent_initiator_may_try_for_ever(kind: SessionType, role: Role) -> None:
+def test_only_a_persistent_initiator_may_have_unlimited_attempts(kind: SessionType, role: Role) -> None:
     assert "unlimited" in problems(kind, role, attempts=None)[0]
     assert SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR, attempts=None).limits["attempts"] is None
 
 
-def test_a_wrong_declaration_lists_every_problem() -> None:
+def test_a_wrong_configuration_lists_every_problem() -> None:
     found = problems(IMPLICIT_TRANSIENT, attempts=0, held=0, misses=-1)
     assert [problem.split(":")[0] for problem in found] == ["attempts", "held", "held, misses and requests"]
 
@@ -146,7 +146,7 @@ def test_sessions_of_one_table_share_one_driver() -> None:
     assert Event.HELLO_NEWER not in one.events
 
 
-def test_a_persistent_responder_has_to_know_its_session_again() -> None:
+def test_a_persistent_responder_needs_a_profile_with_session_ids() -> None:
     (problem,) = problems(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER, profile=OCKAM)
     assert "transient" in problem
 
@@ -163,7 +163,7 @@ NO_NUMBERS = st.sampled_from(("1", float("nan"), float("-inf"), b"", [1])) | st.
 
 @given(st.sampled_from(NUMBERS), NO_NUMBERS)
 @settings(derandomize=True, database=None, deadline=None, max_examples=300)
-def test_every_number_of_a_config_is_judged_and_named(number: tuple[Callable[..., Any], str], wrong: object) -> None:
+def test_every_number_of_a_config_is_checked_and_named(number: tuple[Callable[..., Any], str], wrong: object) -> None:
     """What is wrong is said, and which field it is."""
     make, name = number
     with pytest.raises(DefinitionError, match=name) as caught:
@@ -207,7 +207,9 @@ OTHERS: tuple[tuple[Callable[..., Any], str, bool], ...] = (
 
 @given(st.sampled_from(OTHERS), st.sampled_from((None, 1.0, b"1 s", ["1"])))
 @settings(derandomize=True, database=None, deadline=None, max_examples=60)
-def test_what_is_no_number_is_judged_and_named_too(part: tuple[Callable[..., Any], str, bool], wrong: Any) -> None:
+def test_every_other_value_of_a_config_is_checked_and_named(
+    part: tuple[Callable[..., Any], str, bool], wrong: Any
+) -> None:
     make, name, optional = part
     if wrong is None and optional:
         assert getattr(make(**{name: None}), name) is None

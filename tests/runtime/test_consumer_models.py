@@ -33,7 +33,7 @@ partitions = st.sampled_from((None, None, 0, 3))
 
 @stable
 @given(st.lists(st.tuples(st.booleans(), small, st.none() | small, partitions), max_size=6), small)
-def test_an_index_worker_keeps_the_greatest_index_and_tells_it(
+def test_an_index_worker_agrees_with_its_model(
     moves: list[tuple[bool, int, int | None, int | None]], until: int
 ) -> None:
     worker = IndexWorker()
@@ -213,7 +213,7 @@ def consume_both(real: Consumer, model: ConsumerModel, move: tuple[str, Any, Any
     consumer_moves,
     st.sampled_from(("stop", "lost")),
 )
-def test_a_consumer_asks_and_hands_over_what_the_clauses_say(
+def test_a_consumer_agrees_with_its_model(
     partition: int | None, restored: bool, moves: list[tuple[str, Any, Any]], late: list[tuple[str, Any, Any]], end: str
 ) -> None:
     """`restored`: it is made anew from its image after each move."""

@@ -55,11 +55,11 @@ SPELLINGS = [
 
 
 @pytest.mark.parametrize(("spelling", "name"), SPELLINGS)
-def test_a_destination_has_one_name_however_it_is_spelled(spelling: str, name: str) -> None:
+def test_all_spellings_of_a_destination_have_one_name(spelling: str, name: str) -> None:
     assert canonical(tcp(spelling)) == tcp(name)
 
 
-def test_a_name_that_is_no_text_stays_what_it_is() -> None:
+def test_a_name_that_is_not_text_is_unchanged() -> None:
     assert canonical(Address(TCP, b"\xff\xfe:0080")) == Address(TCP, b"\xff\xfe:80")
     assert canonical(Address(TCP, b"host:\xff")).value.startswith(b"host:")
 
@@ -75,7 +75,7 @@ hosts = (
 @pytest.mark.slow
 @given(hosts, st.sampled_from(("", ".", "..")), st.booleans(), st.integers(0, 65535), st.sampled_from(("", "0", "00")))
 @settings(derandomize=True, database=None, deadline=None, max_examples=50)
-def test_the_name_of_a_name_is_the_name_itself(host: str, dots: str, bracketed: bool, port: int, zeros: str) -> None:
+def test_canonical_names_are_unchanged(host: str, dots: str, bracketed: bool, port: int, zeros: str) -> None:
     name = canonical(tcp(f"[{host}{dots}]:{zeros}{port}" if bracketed else f"{host}{dots}:{zeros}{port}"))
     assert canonical(name) == name
     assert name.value.rpartition(b":")[2] == str(port).encode()
@@ -139,7 +139,7 @@ def words(*chosen: str) -> ForwardingPolicy:
         (("hub:1", "any"), True, True, True),
     ],
 )
-def test_words_say_a_policy(chosen: tuple[str, ...], own: bool, named: bool, elsewhere: bool) -> None:
+def test_words_select_a_policy(chosen: tuple[str, ...], own: bool, named: bool, elsewhere: bool) -> None:
     policy = words(*chosen)
     asked = [policy(PEER, destination) for destination in (tcp(f"{PEER}:9"), tcp("hub:1"), ELSEWHERE)]
     assert asked == [own, named, elsewhere]
@@ -149,7 +149,7 @@ def test_words_say_a_policy(chosen: tuple[str, ...], own: bool, named: bool, els
     ("chosen", "text"),
     [((), "give peer, any, none, or HOST:PORT"), (("none", "peer"), "none excludes"), (("hub:1", "none"), "excludes")],
 )
-def test_words_that_say_no_policy_are_refused(chosen: tuple[str, ...], text: str) -> None:
+def test_words_that_select_no_policy_are_refused(chosen: tuple[str, ...], text: str) -> None:
     with pytest.raises(LocalSessionError, match=text):
         words(*chosen)
 
@@ -165,7 +165,7 @@ SAME_PLACE = {("Hub.:01", "hub:1"), *((one, one) for one in WORDS)}
 
 @given(st.lists(st.sampled_from(WORDS), max_size=4), st.sampled_from(PEERS), st.sampled_from(PLACES))
 @settings(derandomize=True, database=None, deadline=None, max_examples=200)
-def test_a_policy_decides_as_its_words_say(chosen: list[str], host: str, place: str) -> None:
+def test_a_policy_follows_its_words(chosen: list[str], host: str, place: str) -> None:
     """The words are taken one by one here, by lists of what is the same: nothing is computed."""
     if not chosen or ("none" in chosen and len(chosen) > 1):
         with pytest.raises(LocalSessionError, match="forward_to: "):
@@ -176,7 +176,7 @@ def test_a_policy_decides_as_its_words_say(chosen: list[str], host: str, place: 
     assert words(*chosen)(host, tcp(place)) is ("any" in chosen or back or named)
 
 
-def test_a_word_that_is_no_address_is_refused_by_what_reads_addresses() -> None:
+def test_a_word_that_is_not_an_address_is_refused() -> None:
     def no_address(word: str) -> Address:
         raise LocalSessionError(f"{word}: HOST:PORT belongs")
 
@@ -195,7 +195,7 @@ def refused(node: Node) -> list[str]:
     return [letter.reason for letter in node.dead_letters.letters]
 
 
-def test_a_message_that_leads_where_it_may_not_is_a_dead_letter() -> None:
+def test_a_message_to_a_forbidden_destination_is_a_dead_letter() -> None:
     node = Node(Counted("n"), forwarding=allow_peer)
     node.start_worker(local("hop"), handler=hop, access=Access.PUBLIC)
     via = node.accepted(PEER)
@@ -205,7 +205,7 @@ def test_a_message_that_leads_where_it_may_not_is_a_dead_letter() -> None:
     assert refused(node) == [FORWARDING_REFUSED] * 2
 
 
-def test_a_connection_that_stands_is_not_for_those_who_may_not_make_it() -> None:
+def test_an_open_connection_is_not_used_for_peers_that_may_not_open_it() -> None:
     node = Node(Counted("n"), forwarding=allow_none)
     node.route(Message((ELSEWHERE, local("x")), (), b"ours"))
     (connect,) = [command for command in node.run() if isinstance(command, Connect)]
@@ -254,7 +254,7 @@ def host_node(forwarding: ForwardingPolicy = allow_peer) -> Node:
         ((local("private"),), PRIVATE_ADDRESS),
     ],
 )
-def test_a_hello_whose_way_back_is_not_allowed_makes_no_responder(route: Route, reason: str) -> None:
+def test_a_hello_whose_initialization_route_is_not_allowed_makes_no_responder(route: Route, reason: str) -> None:
     node = host_node()
     node.receive(hello(route), node.accepted(PEER))
     before = len(node.router.residents)
@@ -265,14 +265,14 @@ def test_a_hello_whose_way_back_is_not_allowed_makes_no_responder(route: Route, 
 
 
 @pytest.mark.parametrize("route", [(tcp(f"{PEER}:80"), local("contact")), (local("hop"), local("contact"))])
-def test_a_hello_whose_way_back_is_allowed_makes_one(route: Route) -> None:
+def test_a_hello_whose_initialization_route_is_allowed_makes_a_responder(route: Route) -> None:
     node = host_node()
     node.receive(hello(route), node.accepted(PEER))
     node.run()
     assert (refused(node), len(node.host(HOST).responders)) == ([], 1)
 
 
-def test_the_policy_is_asked_about_hellos_of_peers_only() -> None:
+def test_the_policy_applies_to_hellos_of_peers_only() -> None:
     node = host_node(allow_none)
     node.route(hello((ELSEWHERE, local("contact"))))
     node.run()
@@ -287,7 +287,7 @@ def test_the_policy_is_asked_about_hellos_of_peers_only() -> None:
         ((local("hop"), ELSEWHERE, local("contact")), FORWARDING_REFUSED),
     ],
 )
-def test_a_later_hello_along_a_way_that_a_peer_gave_is_as_from_that_peer(route: Route, reason: str) -> None:
+def test_a_hello_along_a_route_of_a_peer_is_from_outside(route: Route, reason: str) -> None:
     """The responder sends it when the first way is gone. It reaches nothing that the peer could not reach itself."""
     node, private = host_node(), Inbox()
     node.start_worker(local("hop"), handler=hop, access=Access.PUBLIC)

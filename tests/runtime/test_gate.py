@@ -153,7 +153,7 @@ def test_a_handler_that_sends_a_wrong_value_has_sent_nothing(name: str, value: o
     assert (len(refused), inbox.payloads, node.dead_letters.total) == (1, [], 0)
 
 
-def test_what_is_no_message_is_refused() -> None:
+def test_an_object_that_is_not_a_message_is_refused() -> None:
     for wrong in (None, b"x", ((X,), (), b"x")):
         with pytest.raises(LocalSessionError, match="expected a Message"):
             check_message(wrong)
@@ -174,7 +174,7 @@ def test_a_payload_has_the_limit_of_its_node() -> None:
     route(bytes(limit))
 
 
-def test_a_session_has_the_room_that_its_layers_leave() -> None:
+def test_the_payload_limit_of_a_session_is_less_the_bytes_of_its_layers() -> None:
     """Data is written with two routes, and the answer to a request with longer ones (16.1)."""
     node, session = node_with_a_session()
     node.router.max_payload_bytes = limit = 10_000
@@ -185,7 +185,7 @@ def test_a_session_has_the_room_that_its_layers_leave() -> None:
         send(bytes(limit - added))
 
 
-def test_what_is_written_in_profile_ockam_adds_nothing() -> None:
+def test_profile_ockam_adds_no_bytes() -> None:
     node = Node(Counted("n"))
     node.start_worker(X, handler=echo)
     config = SessionConfig(EXPLICIT_TRANSIENT, Role.INITIATOR, OCKAM)
@@ -201,14 +201,14 @@ def test_a_name_is_text_or_bytes(wrong: Any) -> None:
         local(wrong)
 
 
-def test_a_host_carries_nothing_on() -> None:
+def test_a_host_adds_no_layer() -> None:
     node = Node(Counted("n"))
     node.start_host(X, SessionConfig(EXPLICIT_TRANSIENT, Role.RESPONDER, OCKAM), handler=echo)
     assert largest_payload(node.router.residents, (X,), (), 1_000) == 1_000
     assert (repr(OCKAM), repr(GENERATION)) == ("OCKAM", "GENERATION")
 
 
-def test_layers_that_lead_to_each_other_end_the_measuring() -> None:
+def test_a_loop_of_layers_ends_the_measuring() -> None:
     class Circular:
         def layer(self, onward_route: Route, return_route: Route) -> Layer:
             return Layer((X,), (), 1)
@@ -271,7 +271,9 @@ def test_every_other_time_is_accepted(right: float) -> None:
         (Message((X,), (X,), b"", "x" * 8193), TRACING_CONTEXT_TOO_LONG, "8193 bytes, limit 8192"),
     ],
 )
-def test_what_a_peer_sends_without_room_to_grow_is_a_dead_letter(message: Message, reason: str, detail: str) -> None:
+def test_a_message_of_a_peer_without_reserve_for_growth_is_a_dead_letter(
+    message: Message, reason: str, detail: str
+) -> None:
     node, inbox = Node(Counted("n")), Inbox()
     node.router.max_payload_bytes = 100
     node.start_worker(X, handler=inbox, access=Access.PUBLIC)
@@ -284,7 +286,7 @@ def test_what_a_peer_sends_without_room_to_grow_is_a_dead_letter(message: Messag
     assert [(one.reason, one.detail) for one in node.dead_letters.letters] == [(reason, detail)]
 
 
-def test_what_has_just_room_enough_is_accepted() -> None:
+def test_a_message_at_the_limits_is_accepted() -> None:
     assert refusal(Message((X,) * 120, (X,) * 120, bytes(100), "x" * 8192), 100) is None
 
 
@@ -339,12 +341,12 @@ def after_hops(message: Message) -> Message:
 @pytest.mark.parametrize("way", WAYS)
 @given(message=st.builds(Message, routes, routes, payloads, contexts))
 @settings(derandomize=True, database=None, deadline=None, max_examples=60)
-def test_what_passed_the_gate_can_be_encoded_after_a_session_and_all_hops(way: str, message: Message) -> None:
+def test_an_accepted_message_can_be_encoded_after_a_session_and_all_hops(way: str, message: Message) -> None:
     assert encode_frame(encode_message(after_hops(WAYS[way](check_message(message)))))
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_so_can_the_largest_message_that_passes(way: str) -> None:
+def test_the_largest_accepted_message_can_be_encoded_after_a_session_and_all_hops(way: str) -> None:
     route = (LONGEST,) * MAX_ACCEPTED_ROUTE
     largest = Message(route, route, bytes(MAX_PAYLOAD_BYTES), "x" * MAX_TRACING_CONTEXT_BYTES)
     assert encode_frame(encode_message(after_hops(WAYS[way](check_message(largest)))))

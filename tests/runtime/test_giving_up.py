@@ -37,7 +37,7 @@ def lost(node: Node) -> list[int]:
     return [letter.message.payload[0] for letter in node.dead_letters.letters if letter.reason == NODE_FULL]  # type: ignore[attr-defined]
 
 
-def test_messages_that_wait_for_a_destination_that_never_answers_starve_nobody() -> None:
+def test_messages_for_a_destination_that_never_answers_starve_no_other_origin() -> None:
     node, honest, inbox = full_node(tcp("silent"))
     refused = lost(node)
     node.receive(Message((SINK,), (), b"h" * 40_000), honest)
@@ -46,7 +46,7 @@ def test_messages_that_wait_for_a_destination_that_never_answers_starve_nobody()
     assert lost(node)[len(refused) :][0] == refused[0] - 1  # the newest that waited
 
 
-def test_what_is_given_up_leaves_and_is_charged_no_more() -> None:
+def test_an_item_that_is_given_up_is_released() -> None:
     node, honest, _ = full_node(tcp("silent"))
     node.receive(Message((SINK,), (), b"h" * 40_000), honest)
     node.run()
@@ -73,7 +73,7 @@ def test_a_connection_whose_held_messages_are_all_given_up_still_comes_to_its_en
     assert node.router.ledger.held_bytes == 0
 
 
-def test_the_mailbox_of_a_worker_that_is_slow_starves_nobody() -> None:
+def test_the_mailbox_of_a_slow_worker_starves_no_other_origin() -> None:
     async def scenario() -> None:
         handled: list[int] = []
         opened = asyncio.Event()
@@ -95,7 +95,7 @@ def test_the_mailbox_of_a_worker_that_is_slow_starves_nobody() -> None:
     asyncio.run(scenario())
 
 
-def test_the_inbox_of_a_session_that_nobody_reads_starves_nobody() -> None:
+def test_the_unread_inbox_of_a_session_starves_no_other_origin() -> None:
     async def scenario() -> None:
         kept = SessionInbox(100)
         node, honest, inbox = full_node(KEEPER, kept)

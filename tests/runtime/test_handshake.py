@@ -103,7 +103,7 @@ def test_no_return_route_no_worker_route() -> None:
 
 
 @pytest.mark.parametrize("kind", [1, 2, 99])
-def test_a_worker_that_is_not_local_would_make_us_connect_elsewhere(kind: int) -> None:
+def test_a_worker_that_is_not_local_is_refused(kind: int) -> None:
     with pytest.raises(RemoteSessionError) as caught:
         worker_route(BACK, Address(kind, b"victim:22"))
     assert caught.value.reason == FOREIGN_WORKER
@@ -174,7 +174,7 @@ def test_ockam_has_no_other_signals(signal: Signal) -> None:
         (Answer(ID, None, local(bytes(frames.MAX_ADDRESS_BYTES + 1)), resumed=False), "limit 512"),
     ],
 )
-def test_what_ockam_would_lose_is_not_written(signal: Signal, why: str) -> None:
+def test_signals_that_profile_ockam_would_lose_are_not_encoded(signal: Signal, why: str) -> None:
     assert OCKAM.speaks(signal)
     with pytest.raises(LocalSessionError, match=why):
         OCKAM.encode(signal)
@@ -219,7 +219,7 @@ def test_every_signal_survives_the_round_trip_at_every_place(signal: Signal, pla
     st.integers(-2, 2), st.integers(-1, 1), st.integers(-1, 1), st.sampled_from((0, 255, 256, -1)),
     st.sampled_from((0, 15, 16, 17)), st.sampled_from(("x", "é")), st.sampled_from((0, 1, 127, 128, 2**64 - 1, 2**64)),
 )  # fmt: skip
-def test_around_every_limit_what_is_written_can_be_read(
+def test_around_every_limit_encoded_signals_can_be_decoded(
     more: int, longer: int, larger: int, kind: int, identity: int, letter: str, number: int
 ) -> None:
     """What passes a limit is refused where it is written, with words; everything else arrives as it was."""
@@ -246,7 +246,7 @@ def test_around_every_limit_what_is_written_can_be_read(
 
 @stable
 @given(signals)
-def test_what_is_accepted_is_written_again_with_the_same_bytes(signal: Signal) -> None:
+def test_accepted_bytes_are_encoded_again_without_change(signal: Signal) -> None:
     payload = bytearray(GENERATION.encode(signal))
     for position in range(len(payload)):
         mutated = bytes(payload[:position]) + bytes((payload[position] ^ 0x81,)) + bytes(payload[position + 1 :])
@@ -303,7 +303,7 @@ def test_a_malformed_signal_is_refused(why: str, payload: str) -> None:
         Error("\ud800"),
     ],
 )
-def test_what_the_peer_would_refuse_is_not_written(signal: Signal) -> None:
+def test_signals_that_the_peer_would_refuse_are_not_encoded(signal: Signal) -> None:
     with pytest.raises(LocalSessionError):
         GENERATION.encode(signal)
 

@@ -97,18 +97,18 @@ def test_a_host_without_room_makes_no_responder_until_one_closes(profile: Profil
     assert len(host_of(r).sessions) == 1
 
 
-def test_commands_say_which_responder_asked_for_them() -> None:
+def test_commands_have_the_key_of_their_responder() -> None:
     host = host_of(make_host(EXPLICIT_TRANSIENT))
     keys = {key for key, _ in host.receive(hello(b"a" * 16))}
     assert keys == {b"a" * 16}
     assert [key for key, _ in host.receive(Message((local("nowhere"),), (), b""))] == [None]
 
 
-def test_a_timer_of_a_responder_that_is_gone_is_no_event() -> None:
+def test_a_timer_of_a_responder_that_is_gone_is_ignored() -> None:
     assert host_of(make_host(EXPLICIT_TRANSIENT)).fire(b"gone", Timer.IDLE) == []
 
 
-def test_an_order_for_a_responder_that_is_not_there_is_an_error() -> None:
+def test_an_order_for_an_unknown_responder_is_an_error() -> None:
     with pytest.raises(KeyError):
         host_of(make_host(EXPLICIT_TRANSIENT)).order(b"nobody", Session.close)
 
@@ -132,7 +132,7 @@ def test_a_host_that_stops_closes_its_responders_and_accepts_no_more() -> None:
     assert host_of(r).stop() == []
 
 
-def test_a_restored_host_knows_its_responders_and_their_addresses() -> None:
+def test_a_restored_host_has_its_responders_and_their_addresses() -> None:
     i, r = established_pair()
     i.request("q")
     copy = make_host(EXPLICIT_PERSISTENT_ONE_SIDED)
@@ -143,7 +143,7 @@ def test_a_restored_host_knows_its_responders_and_their_addresses() -> None:
     assert copy.delivered == [b"q"]
 
 
-def test_a_restored_host_of_profile_ockam_knows_them_too() -> None:
+def test_a_restored_host_of_profile_ockam_has_them_too() -> None:
     i, r = established_pair(EXPLICIT_TRANSIENT, OCKAM)
     i.send(b"m")
     copy = make_host(EXPLICIT_TRANSIENT, OCKAM)
@@ -155,7 +155,7 @@ def test_a_restored_host_of_profile_ockam_knows_them_too() -> None:
 
 
 @pytest.mark.parametrize("profile", [GENERATION, OCKAM])
-def test_a_host_without_room_says_so_in_no_more_bytes_than_it_was_asked(profile: Profile) -> None:
+def test_the_rejection_of_a_hello_is_not_larger_than_the_hello(profile: Profile) -> None:
     r = make_host(EXPLICIT_TRANSIENT, profile, capacity=0)
     i, _ = open_pair(EXPLICIT_TRANSIENT, profile)
     asked = i.outbox[0]
@@ -174,7 +174,7 @@ def test_a_host_without_room_says_so_in_no_more_bytes_than_it_was_asked(profile:
 
 
 @pytest.mark.parametrize("size", [2, 3, 10, 200, 5_000])
-def test_what_refuses_a_hello_is_cut_to_its_size(size: int) -> None:
+def test_the_reason_of_a_rejection_is_cut_to_the_size_of_the_hello(size: int) -> None:
     hello = Message((HOST,), (HOP_TO_INITIATOR, local("peer")), bytes(size))
     reply = error_for(hello, "é" * 1_000)
     assert len(reply.payload) <= max(size, 2)

@@ -52,7 +52,7 @@ class Peer(Origin):
             self.ledger.give_back(self.receipts.pop())
 
 
-def test_what_is_charged_is_held_until_it_is_released() -> None:
+def test_a_charge_is_held_until_it_is_released() -> None:
     ledger, app = Ledger(1000), application()
     first, second = ledger.take(app, 300), ledger.take(app, 200)
     assert first is not None
@@ -72,7 +72,7 @@ def test_a_charge_that_is_refused_changes_nothing() -> None:
     assert ledger.charge(app, 50)
 
 
-def test_a_quarter_is_kept_from_all_peers_together() -> None:
+def test_all_peers_together_may_hold_three_quarters() -> None:
     """Peers that fill what is theirs leave room for the application, and one that asks for more gets none."""
     ledger = Ledger(1000)
     first, second, app = Peer("first", ledger), Peer("second", ledger), application()
@@ -83,7 +83,7 @@ def test_a_quarter_is_kept_from_all_peers_together() -> None:
     assert first.gave_up == second.gave_up == []
 
 
-def test_a_quarter_is_kept_from_the_application() -> None:
+def test_the_application_may_hold_three_quarters() -> None:
     ledger, app = Ledger(1000), application()
     assert ledger.charge(app, 750)
     assert not ledger.charge(app, 1)
@@ -99,7 +99,7 @@ def test_the_application_is_never_evicted() -> None:
     assert not peer.take(100)
 
 
-def test_the_greatest_holder_pays_and_the_newcomer_is_served() -> None:
+def test_the_greatest_holder_gives_up_memory_and_the_newcomer_is_served() -> None:
     ledger, gave_up = Ledger(1000), list[str]()
     small, great, new = (Peer(name, ledger, gave_up) for name in ("small", "great", "new"))
     assert small.take(250)
@@ -109,7 +109,7 @@ def test_the_greatest_holder_pays_and_the_newcomer_is_served() -> None:
     assert (small.held_bytes, great.held_bytes, new.held_bytes, ledger.held_bytes) == (250, 0, 100, 350)
 
 
-def test_the_greatest_holder_that_asks_for_more_is_refused_and_no_other_pays() -> None:
+def test_the_greatest_holder_is_refused_and_no_other_gives_up_memory() -> None:
     ledger, gave_up = Ledger(1000), list[str]()
     small, great = (Peer(name, ledger, gave_up) for name in ("small", "great"))
     assert small.take(250)
@@ -131,7 +131,7 @@ def test_the_newest_responders_are_given_up_first_then_the_connection() -> None:
     assert gave_up == ["newest", "older", "oldest", "great"]
 
 
-def test_what_the_greatest_cannot_give_up_now_is_not_waited_for() -> None:
+def test_memory_that_cannot_be_given_up_now_ends_the_eviction() -> None:
     ledger = Ledger(1000)
     stuck, new = Origin("stuck", outside=True), Peer("new", ledger)
     assert ledger.charge(stuck, 750)
@@ -140,7 +140,7 @@ def test_what_the_greatest_cannot_give_up_now_is_not_waited_for() -> None:
     assert not new.take(100)
 
 
-def test_the_application_makes_the_greatest_peer_pay() -> None:
+def test_the_greatest_peer_gives_up_memory_for_the_application() -> None:
     ledger, app = Ledger(1000), application()
     peer = Peer("peer", ledger)
     assert peer.take(700)
@@ -149,7 +149,7 @@ def test_the_application_makes_the_greatest_peer_pay() -> None:
     assert (peer.gave_up, ledger.held_bytes) == (["peer"], 450)
 
 
-def test_what_fits_is_asked_without_charging_it() -> None:
+def test_fits_charges_nothing() -> None:
     ledger, app = Ledger(1000), application()
     assert ledger.fits(app, 750)
     assert not ledger.fits(app, 751)
@@ -264,6 +264,6 @@ class Account(RuleBasedStateMachine):
 
 @pytest.mark.slow
 @pytest.mark.hypothesis  # it judges mutants of the code as well
-def test_the_account_adds_up_in_every_order_of_charges_releases_and_evictions() -> None:
+def test_the_account_is_consistent_in_every_order_of_charges_releases_and_evictions() -> None:
     options = settings(derandomize=True, database=None, deadline=None, max_examples=60, stateful_step_count=40)
     run_state_machine_as_test(Account, settings=options)

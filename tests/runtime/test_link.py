@@ -24,7 +24,7 @@ def test_a_reply_address_leads_back_to_the_inner_address() -> None:
     assert reply.value.startswith(LINK.reply_prefix)
 
 
-def test_an_address_that_was_made_from_no_other_leads_to_nothing() -> None:
+def test_an_address_that_is_not_a_reply_address_has_no_inner_address() -> None:
     assert inner_of_reply(Address(1, b"plain")) == Address(1, b"")
 
 

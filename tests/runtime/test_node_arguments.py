@@ -91,7 +91,7 @@ def test_a_worker_is_not_started_with_a_wrong_value(given: dict[str, Any], text:
     assert node.router.residents == {}
 
 
-def test_a_request_without_a_name_that_can_be_looked_up_is_refused() -> None:
+def test_a_request_with_an_unhashable_identifier_is_refused() -> None:
     node = Node(Counted("n"))
     outer = node.start_session(settings(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR), (tcp("b"), HOST))
     with pytest.raises(LocalSessionError, match="identifier: list cannot be hashed"):
@@ -109,7 +109,7 @@ def _fail(node: Node) -> None:
 
 
 @pytest.mark.parametrize("ends", [_stop, _fail])
-def test_what_is_called_when_a_worker_has_stopped_may_raise(ends: Callable[[Node], None]) -> None:
+def test_the_stopped_callback_of_a_worker_may_raise(ends: Callable[[Node], None]) -> None:
     node = Node(Counted("n"))
     node.start_worker(FREE, handler=fails, restart=RestartPolicy(restarts=0), stopped=fails)
     ends(node)
@@ -117,7 +117,7 @@ def test_what_is_called_when_a_worker_has_stopped_may_raise(ends: Callable[[Node
     assert node.dead_letters.counts[STOPPED_RAISED] == 1
 
 
-def test_ctrl_c_in_what_is_called_when_a_worker_has_stopped_ends_the_process() -> None:
+def test_ctrl_c_in_the_stopped_callback_of_a_worker_ends_the_process() -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
 
@@ -127,7 +127,7 @@ def test_ctrl_c_in_what_is_called_when_a_worker_has_stopped_ends_the_process() -
         node.stop(FREE)
 
 
-def test_a_timer_whose_name_cannot_be_written_harms_nothing() -> None:
+def test_a_timer_whose_repr_fails_is_accepted() -> None:
     def sets(message: Message, context: Context) -> None:
         if message.payload == b"fail":
             raise Nameless  # type: ignore[misc]
@@ -180,12 +180,12 @@ def within(wrong: object) -> Any:
         lambda wrong: TcpNode(make=within(wrong)),
     ],
 )
-def test_a_wrong_value_is_an_error_of_ours_also_where_it_cannot_be_shown(make: Any, wrong: Any) -> None:
+def test_a_wrong_value_whose_repr_fails_is_a_local_error(make: Any, wrong: Any) -> None:
     with pytest.raises(Error, match=r"expected|UTF-8 cannot encode it|no session type|a route is"):
         make(wrong)
 
 
-def test_what_a_session_holds_is_charged_with_its_routes_and_its_tracing_context() -> None:
+def test_held_messages_are_charged_with_their_routes_and_tracing_context() -> None:
     node = Node(Counted("n"))
     config = SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR, held=2)
     outer = node.start_session(config, (local("nowhere"), HOST))
@@ -237,7 +237,7 @@ def test_a_path_is_a_text_or_a_path() -> None:
         assert PublisherFile(path, "stream").path == Path("a file")
 
 
-def test_what_came_over_no_channel_is_of_nobody_who_is_known() -> None:
+def test_a_message_without_a_channel_has_no_authenticated_peer() -> None:
     node, peers = Node(Counted("n")), list[str | None]()
     node.start_worker(FREE, handler=lambda message, context: peers.append(context.peer))
     node.route(Message((FREE,), (), b""))

@@ -39,7 +39,7 @@ def written(commands: list[NodeCommand]) -> list[bytes]:
     return [command.message.payload for command in commands if isinstance(command, Transmit)]
 
 
-def test_a_message_makes_the_connection_and_what_comes_next_waits_for_it_in_order() -> None:
+def test_a_message_opens_the_connection_and_later_ones_wait_in_order() -> None:
     node = node_with()
     commands = send(node, "a", b"1", b"2")
     (connect,) = connects(commands)
@@ -59,7 +59,7 @@ def test_destinations_do_not_wait_for_each_other() -> None:
     assert written(node.run()) == [b"2"]
 
 
-def test_a_refused_connection_is_closed_and_the_next_message_makes_another() -> None:
+def test_a_refused_connection_is_closed_and_the_next_message_opens_another() -> None:
     node = node_with()
     (connect,) = connects(send(node, "a", b"1"))
     node.connection_lost(connect.via, "refused")
@@ -74,7 +74,7 @@ def test_a_refused_connection_is_closed_and_the_next_message_makes_another() -> 
     assert connects(send(node, "a", b"3")) == []
 
 
-def test_connecting_takes_no_longer_than_is_declared() -> None:
+def test_connecting_has_a_deadline() -> None:
     node = node_with(connect_seconds=3.0)
     commands = send(node, "a", b"1")
     (connect,) = connects(commands)
@@ -103,7 +103,7 @@ def test_an_unused_connection_is_closed() -> None:
     assert node.destinations == {}
 
 
-def test_what_waits_is_bounded_in_messages_and_in_bytes() -> None:
+def test_held_messages_are_bounded_in_number_and_in_bytes() -> None:
     node = node_with(held=2, held_bytes=10_000)
     send(node, "a", b"1", b"2", b"3")
     send(node, "b", bytes(8_000), bytes(8_000))
@@ -113,14 +113,14 @@ def test_what_waits_is_bounded_in_messages_and_in_bytes() -> None:
     }
 
 
-def test_connections_of_our_own_are_bounded() -> None:
+def test_outgoing_connections_are_bounded() -> None:
     node = Node(Counted("n"), destinations=1)
     send(node, "a", b"1")
     assert connects(send(node, "b", b"1")) == []
     assert node.dead_letters.counts == {"too many destinations": 1}
 
 
-def test_what_is_told_of_a_connection_that_is_gone_is_no_event() -> None:
+def test_reports_about_a_connection_that_is_gone_are_ignored() -> None:
     node = node_with()
     (connect,) = connects(send(node, "a", b"1"))
     node.connection_lost(connect.via)
@@ -165,7 +165,7 @@ def asking_node(**options: object) -> tuple[Node, Address, Address]:
     return node, session, connect.via
 
 
-def test_a_connection_that_brings_no_answer_is_given_up_and_the_next_hello_opens_another() -> None:
+def test_a_connection_without_an_answer_is_closed_and_the_next_hello_opens_another() -> None:
     node, session, via = asking_node()
     node.fire(WorkerTimer(session, Timer.NEGOTIATION))
     assert Disconnect(via) in node.run()
@@ -174,7 +174,7 @@ def test_a_connection_that_brings_no_answer_is_given_up_and_the_next_hello_opens
     assert (again.destination, again.via == via) == (tcp("a"), False)
 
 
-def test_a_connection_that_brings_something_for_anyone_is_kept() -> None:
+def test_a_connection_that_has_brought_any_message_is_kept() -> None:
     node, session, via = asking_node()
     node.receive(Message((local("x"),), (), b"for another one"), via)
     node.fire(WorkerTimer(session, Timer.NEGOTIATION))
@@ -184,7 +184,7 @@ def test_a_connection_that_brings_something_for_anyone_is_kept() -> None:
     assert (connects(commands), len(written(commands))) == ([], 1)
 
 
-def test_a_timer_that_is_late_gives_no_connection_up() -> None:
+def test_a_late_timer_closes_no_connection() -> None:
     node, session, via = asking_node()
     node.fire(WorkerTimer(session, Timer.BACK_OFF))
     assert Disconnect(via) not in node.run()
@@ -202,12 +202,12 @@ def test_a_timer_that_is_late_gives_no_connection_up() -> None:
         {"held_bytes": "1"},
     ],
 )
-def test_a_connection_config_of_wrong_values_says_which(wrong: dict[str, Any]) -> None:
+def test_a_connection_config_of_wrong_values_lists_them(wrong: dict[str, Any]) -> None:
     with pytest.raises(DefinitionError, match=next(iter(wrong))):
         ConnectionConfig(**wrong)
 
 
-def test_an_idle_connection_that_a_session_relies_on_is_kept_and_asked_again_later() -> None:
+def test_an_idle_connection_that_a_session_relies_on_is_kept_and_checked_again_later() -> None:
     node, session, via = asking_node(idle_seconds=30.0)
     timer = WorkerTimer(via, Timer.IDLE)
     node.fire(timer)
@@ -241,7 +241,7 @@ def test_it_is_released_when_the_connection_is_lost() -> None:
     assert (node.router.ledger.held_bytes, node.router.ledger.origins) == (0, {})
 
 
-def test_what_a_peer_sends_on_is_charged_to_the_peer() -> None:
+def test_a_message_that_a_peer_routes_on_is_charged_to_the_peer() -> None:
     node = node_with()
     via = node.accepted("peer")
     node.receive(Message((tcp("a"), local("x")), (), b"1"), via)
@@ -271,7 +271,7 @@ def test_a_message_that_is_refused_is_not_charged() -> None:
         ("the node keeps too much", {}, 2_000),
     ],
 )
-def test_a_connection_that_took_nothing_leaves_nothing_behind(
+def test_a_connection_that_refuses_its_first_message_is_removed(
     reason: str, options: dict[str, Any], total_bytes: int
 ) -> None:
     """It was made for a message that it refuses. Many of them would use up what destinations there may be."""
@@ -288,7 +288,7 @@ def test_a_connection_that_took_nothing_leaves_nothing_behind(
     assert peer.origin.destinations == 0
 
 
-def test_a_session_whose_hello_found_no_room_is_told_at_once() -> None:
+def test_a_session_whose_hello_finds_no_room_loses_its_lower_layer_at_once() -> None:
     node = node_with(held_bytes=0)
     session = node.start_session(
         SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR), (tcp("a"), local("host"))
@@ -298,7 +298,7 @@ def test_a_session_whose_hello_found_no_room_is_told_at_once() -> None:
     assert node.session(session).state is State.TIMED_OUT
 
 
-def test_what_its_sender_takes_back_is_not_sent_and_its_place_is_free() -> None:
+def test_a_message_that_is_taken_back_is_not_sent_and_frees_its_place() -> None:
     node = node_with(held=2)
     reply, other = local("reply"), local("other")
     for back in (reply, other):
@@ -314,7 +314,7 @@ def test_what_its_sender_takes_back_is_not_sent_and_its_place_is_free() -> None:
     assert node.router.ledger.held_bytes == 0
 
 
-def test_what_waits_for_a_session_is_taken_back() -> None:
+def test_a_message_held_by_a_session_is_taken_back() -> None:
     node = node_with()
     settings = SessionConfig(IMPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR)
     session = node.start_session(settings, (tcp("a"), local("host")), handler=echo)
@@ -328,7 +328,7 @@ def test_what_waits_for_a_session_is_taken_back() -> None:
     assert node.session(session).held == 1
 
 
-def test_what_waits_for_its_turn_is_taken_back() -> None:
+def test_a_message_in_the_queue_of_the_router_is_taken_back() -> None:
     node = Node(Counted("n"), deliveries=1)
     node.start_worker(local("sink"), handler=lambda message, context: None)
     for number in range(6):

@@ -73,7 +73,7 @@ def test_a_reply_goes_back_through_the_hop() -> None:
         ((HOP, local("private")), "private address"),
     ],
 )
-def test_what_cannot_be_delivered_is_a_dead_letter(route: tuple[Address, ...], reason: str) -> None:
+def test_an_undeliverable_message_is_a_dead_letter(route: tuple[Address, ...], reason: str) -> None:
     wires, inbox, me = ready()
     private = Inbox()
     wires["b"].start_worker(local("private"), handler=private)
@@ -83,7 +83,7 @@ def test_what_cannot_be_delivered_is_a_dead_letter(route: tuple[Address, ...], r
     assert (private.payloads, inbox.payloads) == ([], [])
 
 
-def test_a_private_worker_hears_its_own_node() -> None:
+def test_a_private_worker_receives_from_its_own_node() -> None:
     wires, _, _ = ready()
     private = Inbox()
     wires["b"].start_worker(local("private"), handler=private)
@@ -109,7 +109,7 @@ def test_local_order_is_absolute() -> None:
     assert inbox.payloads == [b"a", b"b", b"a1", b"a2", b"b1", b"b2"]
 
 
-def test_workers_that_answer_each_other_for_ever_starve_nobody() -> None:
+def test_workers_that_answer_each_other_indefinitely_starve_no_other_origin() -> None:
     node, inbox = Node(Counted("n"), deliveries=10), Inbox()
     node.start_worker(ECHO, handler=echo)
     node.start_worker(ME, handler=inbox)
@@ -171,7 +171,7 @@ def test_metadata_survives_a_carrier_that_keeps_payloads_only() -> None:
 
 
 @pytest.mark.parametrize("proxy", [True, False])
-def test_discovery_stays_on_the_way_or_hands_it_over(proxy: bool) -> None:
+def test_discovery_stays_on_the_route_or_leaves_it(proxy: bool) -> None:
     wires, inbox, me = ready()
     wires.nodes["d"] = Node(Counted("d"))
     wires.timers["d"] = {}
@@ -286,7 +286,7 @@ def test_every_dead_letter_is_counted_and_the_latest_are_kept(reasons: list[str]
 
 @given(st.integers(0, 255), st.integers(0, 255), st.text("ab#0", max_size=3))
 @settings(derandomize=True, database=None, deadline=None, max_examples=60)
-def test_the_text_of_an_address_says_of_which_type_it_is(kind: int, other: int, name: str) -> None:
+def test_the_text_of_an_address_has_its_type(kind: int, other: int, name: str) -> None:
     one, another = (str(Address(number, name.encode())) for number in (kind, other))
     assert one.endswith(name)
     assert (one == another) is (kind == other)

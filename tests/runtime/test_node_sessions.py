@@ -142,7 +142,7 @@ def test_no_session_leads_to_a_private_worker_or_is_private_itself() -> None:
 
 
 @pytest.mark.parametrize("profile", [GENERATION, OCKAM])
-def test_an_inner_address_takes_nothing_from_another_connection(profile: Profile) -> None:
+def test_an_inner_address_accepts_no_message_of_another_connection(profile: Profile) -> None:
     wires, session, here, _ = pair(EXPLICIT_TRANSIENT, profile)
     wires.nodes["c"], wires.timers["c"] = Node(Counted("c")), {}
     begin(wires, session, EXPLICIT_TRANSIENT)
@@ -206,7 +206,7 @@ def test_a_contact_address_refuses_the_same() -> None:
     assert wires["a"].dead_letters.counts == {"handshake whose return route ends here": 1, "malformed": 1}
 
 
-def test_what_names_no_generation_of_a_session_is_a_dead_letter() -> None:
+def test_a_message_of_no_generation_of_a_session_is_a_dead_letter() -> None:
     wires, session, _, _ = pair(EXPLICIT_TRANSIENT)
     begin(wires, session, EXPLICIT_TRANSIENT)
     wires["a"].route(Message((local(session.value + b".1"),), (), b"x"))
@@ -229,7 +229,7 @@ def test_a_session_is_started_again_from_durable_state() -> None:
     assert (notice.generation.number, notice.resumed) == (2, True)
 
 
-def test_a_hello_that_has_lost_its_way_back_is_refused() -> None:
+def test_a_hello_without_a_return_route_is_refused() -> None:
     wires = Wires("a", "b")
     wires["b"].start_host(HOST, settings(EXPLICIT_TRANSIENT, Role.RESPONDER))
 
@@ -242,7 +242,7 @@ def test_a_hello_that_has_lost_its_way_back_is_refused() -> None:
     assert wires["b"].dead_letters.counts == {"handshake whose return route ends here": 1}
 
 
-def test_a_responder_that_has_ended_hears_no_more() -> None:
+def test_a_responder_that_has_ended_receives_nothing() -> None:
     wires, session, _, _ = pair(EXPLICIT_TRANSIENT)
     begin(wires, session, EXPLICIT_TRANSIENT)
     (worker,) = wires["b"].host(HOST).responders.values()
@@ -265,7 +265,7 @@ def test_both_ends_may_live_on_one_node() -> None:
     assert inbox.payloads == [b"x"]
 
 
-def test_a_peer_that_writes_to_an_ended_generation_is_told() -> None:
+def test_a_message_to_an_ended_generation_is_answered_with_an_error() -> None:
     """So a failure is noticed at once, not when keepalives are missed; errors answer no errors and are bounded."""
     wires, session, _, _ = pair(EXPLICIT_PERSISTENT_ONE_SIDED)
     begin(wires, session, EXPLICIT_PERSISTENT_ONE_SIDED)
@@ -295,7 +295,7 @@ def test_errors_to_peers_are_bounded() -> None:
     ("address", "back", "payload"),
     [("gone", (), b"\x08\x00"), ("gone", (local("you"),), b"\x08\x00"), ("never", (local("you"),), b"\x04")],
 )
-def test_no_error_answers_an_error_or_speaks_of_an_address_that_never_was(
+def test_no_error_answers_an_error_or_a_message_to_an_address_that_never_existed(
     address: str, back: tuple[Address, ...], payload: bytes
 ) -> None:
     node = Node(Counted("n"))
@@ -340,7 +340,7 @@ def test_a_closed_session_leaves_nothing_behind() -> None:
     assert len(wires["b"].router.residents) == empty[1] + connections
 
 
-def test_what_cannot_be_started_is_refused() -> None:
+def test_a_session_that_cannot_be_started_is_refused() -> None:
     node = Node(Counted("n"))
     kind = settings(EXPLICIT_TRANSIENT, Role.INITIATOR)
     with pytest.raises(LocalSessionError, match="initialization route"):
@@ -356,7 +356,7 @@ def test_what_cannot_be_started_is_refused() -> None:
 
 
 @pytest.mark.parametrize("last", ["close", "lost"])
-def test_what_came_before_the_end_is_still_delivered(last: str) -> None:
+def test_messages_before_the_end_of_a_connection_are_delivered(last: str) -> None:
     """An edge may give everything of one read to the node, and the end with it."""
     wires, session, here, _ = pair(EXPLICIT_TRANSIENT)
     begin(wires, session, EXPLICIT_TRANSIENT)
@@ -438,7 +438,7 @@ def test_a_persistent_lower_session_hides_its_failures() -> None:
     assert inbox.payloads == [b"through both", b"while it is down"]
 
 
-def test_a_lower_session_that_closes_ends_what_travels_over_it() -> None:
+def test_a_lower_session_that_closes_ends_the_sessions_above_it() -> None:
     wires, lower, upper, _ = layered()
     wires["a"].close(lower)
     wires.pump()
@@ -550,7 +550,7 @@ HELLO = GENERATION.encode(Hello(bytes(16), Generation(1, Role.INITIATOR, local("
     [(HELLO, (local("you"),), True), (HELLO, (), False), (HELLO[:-1], (local("you"),), False),
      (b"\x01a", (local("you"),), False)],
 )  # fmt: skip
-def test_whose_hello_finds_nobody_is_told_if_it_can_read_that(
+def test_a_hello_to_an_unknown_address_is_answered_with_an_error_in_profile_generation(
     payload: bytes, back: tuple[Address, ...], told: bool
 ) -> None:
     node = Node(Counted("n"))
@@ -561,7 +561,7 @@ def test_whose_hello_finds_nobody_is_told_if_it_can_read_that(
     assert signals == [Error("no such worker: nobody")] * told
 
 
-def test_a_private_worker_and_none_are_told_apart_by_no_reply() -> None:
+def test_no_reply_distinguishes_a_private_worker_from_an_unknown_address() -> None:
     node = Node(Counted("n"))
     via = node.accepted()
     node.start_worker(local("nobody"), handler=echo)
@@ -570,7 +570,7 @@ def test_a_private_worker_and_none_are_told_apart_by_no_reply() -> None:
     assert GENERATION.decode(error.payload, Place.WORKER, ()) == Error("no such worker: nobody")
 
 
-def test_hellos_for_nobody_leave_room_for_what_sessions_are_told() -> None:
+def test_errors_for_hellos_leave_room_for_errors_of_sessions() -> None:
     node = Node(Counted("n"))
     via, gone = node.accepted(), local("gone")
     node.router.vanish(gone)
@@ -580,13 +580,13 @@ def test_hellos_for_nobody_leave_room_for_what_sessions_are_told() -> None:
     assert sum(isinstance(command, Transmit) for command in node.run()) == ERRORS_PER_WINDOW + 1
 
 
-def test_a_hello_for_another_node_is_not_spoken_of() -> None:
+def test_a_hello_for_another_node_gets_no_error() -> None:
     node = Node(Counted("n"), forwarding=allow_none)
     node.receive(Message((tcp("elsewhere"), HOST), (local("you"),), HELLO), node.accepted())
     assert not any(isinstance(command, Transmit) for command in node.run())
 
 
-def test_observers_hear_of_a_responder_that_is_closed_without_a_messaging_route() -> None:
+def test_observers_receive_the_close_of_a_responder_without_a_messaging_route() -> None:
     wires, session, _, _ = pair(EXPLICIT_PERSISTENT_ONE_SIDED)
     begin(wires, session, EXPLICIT_PERSISTENT_ONE_SIDED)
     seen = Seen()
@@ -598,7 +598,7 @@ def test_observers_hear_of_a_responder_that_is_closed_without_a_messaging_route(
     assert not wires["b"].host(HOST).responders
 
 
-def test_that_a_host_has_no_room_is_said_at_a_bounded_rate() -> None:
+def test_rejections_of_a_full_host_have_a_bounded_rate() -> None:
     node = Node(Counted("n"))
     via = node.accepted()
     node.start_host(HOST, settings(EXPLICIT_TRANSIENT, Role.RESPONDER), capacity=0)
@@ -615,7 +615,7 @@ def lose(node: Node, via: Address) -> None:
 
 @pytest.mark.parametrize("hellos", [1, 2])
 @pytest.mark.parametrize("loses", [False, True])
-def test_a_strangers_hello_takes_no_session_with_it_and_hides_no_loss(hellos: int, loses: bool) -> None:
+def test_a_strangers_hello_ends_no_session_and_hides_no_loss(hellos: int, loses: bool) -> None:
     """`hellos` come over a connection of their own, which goes again; `loses`: the session's goes as well."""
     wires, session, _, _ = pair(EXPLICIT_PERSISTENT_ONE_SIDED)
     begin(wires, session, EXPLICIT_PERSISTENT_ONE_SIDED)
@@ -663,7 +663,7 @@ def test_an_implicit_transient_session_that_has_failed_is_made_anew_by_the_next_
         wires["a"].session(step)
 
 
-def test_a_session_that_is_made_anew_is_another_one_to_its_peer() -> None:
+def test_a_session_that_is_made_anew_has_a_new_id() -> None:
     """The peer may not have heard of the end of the one before: under its id the new one would be superseded."""
     wires, step = Wires("a", "b"), local("step")
     wires["b"].start_host(HOST, settings(IMPLICIT_TRANSIENT, Role.RESPONDER))

@@ -82,7 +82,7 @@ def test_each_session_has_a_handler_of_its_own_that_ends_with_it() -> None:
     assert len(wires["b"].router.residents) == without + 2 - 3  # the worker, the outer address, the inner one
 
 
-def test_what_cannot_make_a_handler_closes_that_session_only() -> None:
+def test_a_failure_to_make_a_handler_closes_that_session_only() -> None:
     made: list[Inbox] = []
 
     def make() -> Handler:
@@ -105,7 +105,7 @@ def test_what_cannot_make_a_handler_closes_that_session_only() -> None:
     assert wires["a"].session(other).state is State.ESTABLISHED
 
 
-def test_a_user_who_stops_the_node_is_not_kept_by_what_makes_handlers() -> None:
+def test_ctrl_c_in_the_maker_of_handlers_ends_the_process() -> None:
     def make() -> Handler:
         raise KeyboardInterrupt
 
@@ -171,7 +171,7 @@ def keys(node: Node) -> list[object]:
 
 
 @pytest.mark.parametrize("kept", [0, ROOM_FOR_AN_ANSWER])
-def test_a_peer_that_asks_for_more_than_there_is_gets_no_more_responders(kept: int) -> None:
+def test_a_peer_gets_no_more_responders_than_there_is_room_for(kept: int) -> None:
     """Whether there is room for its hello in the queue, or not even for that."""
     node, via = full_node(4)
     connection = node.router.residents[via]
@@ -183,7 +183,7 @@ def test_a_peer_that_asks_for_more_than_there_is_gets_no_more_responders(kept: i
     assert len(keys(node)) == 4
 
 
-def test_a_newcomer_gets_the_room_of_the_newest_that_is_not_confirmed() -> None:
+def test_a_newcomer_gets_the_room_of_the_newest_unconfirmed_responder() -> None:
     node, _ = full_node(8)
     node.receive(hello(100), node.accepted("new"))
     commands = node.run()
@@ -195,7 +195,7 @@ def test_a_newcomer_gets_the_room_of_the_newest_that_is_not_confirmed() -> None:
     assert node.router.ledger.held_bytes == 8 * RESPONDER_BYTES
 
 
-def test_what_is_given_up_ends_after_the_delivery_that_needs_its_room() -> None:
+def test_a_responder_that_is_given_up_ends_after_the_delivery_that_needs_its_room() -> None:
     node, _ = full_node(8)
     during: list[int] = []
 
@@ -231,7 +231,7 @@ def test_a_confirmed_responder_is_charged_to_no_peer_and_is_kept() -> None:
     assert node.host(HOST).responders[name(3)].session.state is State.ESTABLISHED
 
 
-def test_the_farewell_of_what_is_given_up_costs_no_other_origin() -> None:
+def test_the_last_messages_of_a_given_up_responder_evict_no_other_origin() -> None:
     """When the newcomer has its room both peers keep nearly the same: a close that needs room waits for none."""
     node, via = full_node(4)
     confirm(node, via, 0)
@@ -263,7 +263,7 @@ def test_a_responder_that_was_confirmed_and_left_at_once_is_released() -> None:
     assert (worker.session.state, node.router.ledger.held_bytes) == (State.TIMED_OUT, 0)
 
 
-def test_a_responder_of_our_own_application_is_made_even_if_it_cannot_be_charged() -> None:
+def test_a_responder_for_the_own_application_is_made_even_if_it_cannot_be_charged() -> None:
     node, _ = full_node(2)
     node.router.ledger.charge(node.router.application, node.router.ledger.total_bytes - 2 * RESPONDER_BYTES - 2200)
     node.route(hello(100))
@@ -288,7 +288,7 @@ def holding_session(total_bytes: int) -> tuple[Node, Address]:
     return node, session
 
 
-def test_what_a_session_holds_is_charged_with_its_addresses_until_it_leaves() -> None:
+def test_held_messages_are_charged_with_their_addresses_until_they_leave() -> None:
     node, session = holding_session(1_000_000)
     node.send(session, b"1", (X,) * 100)
     node.send(session, b"2")
@@ -299,7 +299,7 @@ def test_what_a_session_holds_is_charged_with_its_addresses_until_it_leaves() ->
     assert (node.router.ledger.held_bytes, node.router.ledger.origins) == (0, {})
 
 
-def test_what_a_session_holds_for_a_peer_is_charged_to_the_peer() -> None:
+def test_messages_held_for_a_peer_are_charged_to_the_peer() -> None:
     node, session = holding_session(1_000_000)
     via = node.accepted("peer")
     node.receive(Message((session, X), (), b"held"), via)
@@ -307,7 +307,7 @@ def test_what_a_session_holds_for_a_peer_is_charged_to_the_peer() -> None:
     assert (node.router.application.held_bytes, node.router.ledger.outside_bytes > 0) == (0, True)
 
 
-def test_what_a_full_node_cannot_hold_is_refused_to_the_application_and_changes_nothing() -> None:
+def test_a_full_node_refuses_messages_of_the_application_and_changes_nothing() -> None:
     node, session = holding_session(10_000)
     before = node.session(session).snapshot()
     with pytest.raises(LocalSessionError, match="the node keeps too much: 0 bytes, limit 10000; wait until"):
@@ -318,7 +318,7 @@ def test_what_a_full_node_cannot_hold_is_refused_to_the_application_and_changes_
     assert node.router.ledger.held_bytes == 0
 
 
-def test_what_a_full_node_cannot_hold_for_a_worker_is_a_dead_letter() -> None:
+def test_a_workers_message_that_a_full_node_cannot_hold_is_a_dead_letter() -> None:
     node, session = holding_session(10_000)
     node.send(session, bytes(3000))
     node.route(Message((session,), (), b"queued while there was room"))
@@ -328,7 +328,7 @@ def test_what_a_full_node_cannot_hold_for_a_worker_is_a_dead_letter() -> None:
     assert (letter.reason, letter.detail.partition(":")[0]) == ("not sent", "the node keeps too much")
 
 
-def test_what_a_session_has_to_hold_again_is_held_even_if_it_cannot_be_charged() -> None:
+def test_a_reissued_request_is_held_even_if_it_cannot_be_charged() -> None:
     """The application's request was accepted before: it is not lost when the node has filled up since."""
     wires = Wires("a", "b")
     wires["b"].start_host(HOST, settings(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER), handler=echo)

@@ -91,7 +91,7 @@ def state(node: Node) -> WorkerState:
     return worker.state
 
 
-def test_a_handler_that_raises_has_sent_nothing_and_changed_nobody() -> None:
+def test_a_handler_that_raises_has_sent_nothing_and_affects_no_other_worker() -> None:
     node, inbox, seen = fragile_node()
     assert tell(node, b"1", b"!", b"2") == [1.0]
     assert inbox.payloads == [b"from fragile"]
@@ -101,7 +101,7 @@ def test_a_handler_that_raises_has_sent_nothing_and_changed_nobody() -> None:
     assert StateChanged(ME, "supervised worker", "RUNNING", "RESTARTING") in seen.observations
 
 
-def test_observers_hear_once_of_a_timer_whose_handler_fails() -> None:
+def test_observers_receive_the_failure_of_a_timer_handler_once() -> None:
     node, _, seen = fragile_node()
     worker = node.router.residents[ME]
     assert isinstance(worker, Worker)
@@ -137,7 +137,7 @@ def test_a_restart_storm_is_bounded_and_slows_down() -> None:
     assert ME not in node.router.residents
 
 
-def test_a_quiet_while_gives_the_budget_back() -> None:
+def test_a_quiet_period_restores_the_budget() -> None:
     node, _, _ = fragile_node()
     for _ in range(10):
         tell(node, b"!")
@@ -147,7 +147,7 @@ def test_a_quiet_while_gives_the_budget_back() -> None:
     assert state(node) is WorkerState.RUNNING
 
 
-def test_what_makes_handlers_may_raise_as_well() -> None:
+def test_the_maker_of_handlers_may_raise() -> None:
     node = Node(Counted("n"))
 
     def unmakeable() -> Fragile:
@@ -162,7 +162,7 @@ def test_what_makes_handlers_may_raise_as_well() -> None:
     assert ME not in node.router.residents
 
 
-def test_without_a_maker_the_same_handler_goes_on() -> None:
+def test_without_a_maker_the_same_handler_continues() -> None:
     node, handler = Node(Counted("n")), Fragile()
     node.start_worker(ME, handler=handler, restart=POLICY)
     tell(node, b"1", b"!")
@@ -230,7 +230,7 @@ def test_the_application_of_a_session_may_fail_and_the_session_goes_on() -> None
     ]
 
 
-def test_observers_hear_states_attempts_notices_and_dead_letters() -> None:
+def test_observers_receive_states_attempts_notices_and_dead_letters() -> None:
     wires, session, _, _ = pair(EXPLICIT_TRANSIENT)
     seen = Seen()
     wires["a"].add_observer(seen)
@@ -246,7 +246,7 @@ def test_observers_hear_states_attempts_notices_and_dead_letters() -> None:
     assert Letter("empty onward route", Message((), (), b"")) in seen.observations
 
 
-def test_observers_of_a_host_hear_where_each_responder_was() -> None:
+def test_observers_of_a_host_receive_the_states_of_each_responder() -> None:
     wires, session, _, _ = pair(EXPLICIT_PERSISTENT_ONE_SIDED)
     seen = Seen()
     wires["b"].add_observer(seen)
@@ -263,7 +263,7 @@ def test_observers_of_a_host_hear_where_each_responder_was() -> None:
     ]  # fmt: skip
 
 
-def test_an_observer_that_raises_is_heard_no_more() -> None:
+def test_an_observer_that_raises_is_removed() -> None:
     node, seen = Node(Counted("n")), Seen()
 
     class Broken:
@@ -304,7 +304,7 @@ def kept(letter: Letter) -> Letter:
     return letters.letters[0]
 
 
-def test_of_a_message_its_beginning_and_its_size_are_kept() -> None:
+def test_dead_letters_keep_the_beginning_and_the_size_of_a_message() -> None:
     route = tuple(local(f"{number}") for number in range(100))
     letter = kept(Letter("why", Message(route, route[::-1], bytes(1_000_000), "t" * 1000), ME, "detail"))
     beginning = Message(route[:KEPT_ADDRESSES], route[::-1][:KEPT_ADDRESSES], bytes(KEPT_BYTES), "t" * KEPT_BYTES)
@@ -317,7 +317,7 @@ def test_a_small_message_is_kept_as_it_is() -> None:
     assert kept(Letter("why", Message((ME,), (), b""))).detail == ""
 
 
-def test_of_what_a_session_did_not_send_as_much_is_kept() -> None:
+def test_dead_letters_keep_as_much_of_an_unsent_message() -> None:
     letter = kept(Letter("why", Outgoing(bytes(300), (ME,) * 9, (), "request", None)))
     assert letter.message == Outgoing(bytes(KEPT_BYTES), (ME,) * KEPT_ADDRESSES, (), "request", None)
     assert letter.detail == "payload of 300 bytes"
@@ -329,7 +329,7 @@ def test_a_letter_within_a_letter_is_a_summary_too() -> None:
     assert kept(Letter("observer failed", inner)) == Letter("observer failed", summary)
 
 
-def test_of_anything_else_the_beginning_of_its_description_is_kept() -> None:
+def test_dead_letters_keep_the_beginning_of_any_other_repr() -> None:
     assert kept(Letter("why", "x" * 1000)).message == ("'" + "x" * 1000)[:KEPT_BYTES]
     assert kept(Letter("why", Silent())).message == "<Silent>"
 
@@ -341,7 +341,7 @@ def test_reason_and_detail_are_bounded_in_letters_and_in_counters() -> None:
     assert letters.letters[0] == Letter("r" * KEPT_BYTES, "b''", None, "d" * KEPT_BYTES)
 
 
-def test_an_observer_hears_the_whole_letter() -> None:
+def test_an_observer_receives_the_whole_letter() -> None:
     node, seen = Node(Counted("n")), Seen()
     node.add_observer(seen)
     node.route(Message((), (), bytes(1000)))
@@ -353,14 +353,14 @@ def test_an_observer_hears_the_whole_letter() -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, 5, "handler"])
-def test_a_handler_is_something_that_can_be_called(wrong: Any) -> None:
+def test_a_handler_must_be_callable(wrong: Any) -> None:
     node = Node(Counted("n"))
     with pytest.raises(LocalSessionError, match=r"handler: \w+, expected a function of \(message, context\)"):
         node.start_worker(ME, handler=wrong)
     assert node.router.residents == {}
 
 
-def test_a_plain_function_is_no_coroutine_function() -> None:
+def test_a_coroutine_function_is_not_a_plain_function() -> None:
     class Called:
         async def __call__(self) -> None: ...
 
@@ -393,7 +393,7 @@ def asks(ask: Callable[[Context], object]) -> Node:
         (lambda context: context.forward("message"), "message: str, expected a Message"),
     ],
 )
-def test_a_handler_that_asks_for_something_wrong_has_failed(ask: Callable[[Context], object], text: str) -> None:
+def test_a_handler_that_gives_wrong_arguments_has_failed(ask: Callable[[Context], object], text: str) -> None:
     node = asks(ask)
     (letter,) = node.dead_letters.letters
     assert letter.reason == "handler raised"
@@ -401,7 +401,7 @@ def test_a_handler_that_asks_for_something_wrong_has_failed(ask: Callable[[Conte
     assert state(node) is WorkerState.RESTARTING
 
 
-def test_what_has_become_too_large_to_be_passed_on_is_a_dead_letter_and_no_failure() -> None:
+def test_a_forwarded_message_that_is_too_large_is_a_dead_letter_and_no_failure() -> None:
     node = asks(lambda context: context.forward(Message((ME,) * 129, (), b"grown")))
     (letter,) = node.dead_letters.letters
     assert letter == Letter("route too long", Message((ME,), (), b"x"), ME, "129 addresses, limit 128")
@@ -432,7 +432,7 @@ def test_a_message_that_a_handler_keeps_is_charged_to_its_origin_until_it_is_rel
     assert (len(contexts), len(receipts)) == (2, 1)
 
 
-def test_a_handler_that_goes_on_later_sends_when_it_commits_and_on_behalf_of_the_same_origin() -> None:
+def test_a_handler_that_continues_later_sends_at_its_commit_and_for_the_same_origin() -> None:
     node, inbox, contexts = Node(Counted("n")), Inbox(), list[Context]()
 
     def later(message: Message, context: Context) -> object:
@@ -453,7 +453,7 @@ def test_a_handler_that_goes_on_later_sends_when_it_commits_and_on_behalf_of_the
     assert inbox.payloads == [b"later"]
 
 
-def test_a_user_who_stops_the_node_is_not_kept_by_a_handler_or_by_what_makes_it() -> None:
+def test_ctrl_c_in_a_handler_or_its_maker_ends_the_process() -> None:
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
@@ -466,7 +466,7 @@ def test_a_user_who_stops_the_node_is_not_kept_by_a_handler_or_by_what_makes_it(
         restart(node)
 
 
-def test_everything_else_that_a_handler_raises_is_a_failure_of_its_worker_only() -> None:
+def test_any_other_exception_of_a_handler_is_a_failure_of_its_worker_only() -> None:
     def exits(context: Context) -> None:
         raise SystemExit(3)
 
@@ -485,7 +485,7 @@ async def coroutine() -> None: ...
 
 
 @pytest.mark.parametrize("make", [Future, coroutine])
-def test_a_handler_that_would_have_to_be_awaited_fails_where_there_is_no_event_loop(
+def test_a_handler_that_returns_an_awaitable_fails_without_an_event_loop(
     make: Callable[[], object],
 ) -> None:
     node = Node(Counted("n"))
@@ -496,7 +496,7 @@ def test_a_handler_that_would_have_to_be_awaited_fails_where_there_is_no_event_l
     assert state(node) is WorkerState.RESTARTING
 
 
-def test_a_user_who_stops_the_node_is_not_kept_by_an_observer() -> None:
+def test_ctrl_c_in_an_observer_ends_the_process() -> None:
     class Interrupted:
         def observe(self, observation: Observation) -> None:
             raise KeyboardInterrupt
@@ -509,7 +509,7 @@ def test_a_user_who_stops_the_node_is_not_kept_by_an_observer() -> None:
     assert len(node.router.observers) == 1
 
 
-def test_what_makes_something_else_than_a_handler_has_failed() -> None:
+def test_a_maker_that_returns_no_handler_has_failed() -> None:
     node = Node(Counted("n"))
     node.start_worker(ME, handler=Fragile(), make=lambda: None, restart=POLICY)  # type: ignore[arg-type,return-value]
     tell(node, b"!")
@@ -519,7 +519,7 @@ def test_what_makes_something_else_than_a_handler_has_failed() -> None:
     assert "handler: NoneType, expected a function of (message, context)" in remade.detail
 
 
-def test_a_timer_that_cannot_be_described_stops_with_its_worker() -> None:
+def test_a_timer_whose_repr_fails_stops_with_its_worker() -> None:
     node, timer = Node(Counted("n")), Silent()
 
     def sets(message: Message, context: Context) -> None:
@@ -538,6 +538,6 @@ def test_a_timer_that_cannot_be_described_stops_with_its_worker() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"restarts": -1}, {"restarts": 1.5}, {"quiet_seconds": -1.0}, {"quiet_seconds": None}, {"back_off": 1.0}]
 )
-def test_a_restart_policy_of_wrong_values_says_which(wrong: dict[str, Any]) -> None:
+def test_a_restart_policy_of_wrong_values_lists_them(wrong: dict[str, Any]) -> None:
     with pytest.raises(DefinitionError, match=next(iter(wrong))):
         RestartPolicy(**wrong)

@@ -33,7 +33,7 @@ def test_a_held_message_keeps_its_tracing_context(profile: Profile) -> None:
     assert [(m.payload, m.tracing_context) for m in there.messages] == [(b"held", "00-held"), (b"asked", "00-asked")]
 
 
-def test_a_handler_that_went_on_fails_for_itself_only() -> None:
+def test_a_late_failure_of_a_handler_affects_its_worker_only() -> None:
     node, contexts = Node(Counted("n")), list[Context]()
     worker = node.start_worker(local("w"), handler=lambda message, context: contexts.append(context))
     node.route(Message((worker,), (), b"1"))
@@ -54,7 +54,7 @@ def test_a_handler_that_went_on_fails_for_itself_only() -> None:
     st.sampled_from((EXPLICIT_TRANSIENT, EXPLICIT_PERSISTENT_ONE_SIDED)),
     st.lists(st.sampled_from(("send", "request", "cut", "fire a", "fire b", "renegotiate", "close")), max_size=10),
 )
-def test_what_recorded_nodes_write_is_a_behaviour(kind: SessionType, moves: list[str]) -> None:
+def test_traces_of_recorded_nodes_are_behaviours_of_the_specification(kind: SessionType, moves: list[str]) -> None:
     """And each node counts its records from 1."""
     both = [settings(kind, role) for role in Role]
     records: list[dict[str, Any]] = [header(both, ("drop",))]

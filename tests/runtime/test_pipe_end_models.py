@@ -161,7 +161,7 @@ def send_both(rig: Rig, model: SendingModel, move: tuple[Any, ...]) -> None:
 @pytest.mark.slow
 @stable
 @given(senders, sender_moves, st.booleans())
-def test_the_end_of_a_sender_carries_out_what_its_core_says(
+def test_the_end_of_a_sender_carries_out_the_commands_of_its_core(
     config: PipeConfig, moves: list[tuple[Any, ...]], named: bool
 ) -> None:
     rig, changes = Rig(), list[None]()
@@ -214,7 +214,7 @@ def test_the_end_of_a_pipe_that_only_numbers_keeps_nothing(moves: list[tuple[Any
 @pytest.mark.slow
 @stable
 @given(st.integers(1, 3), st.lists(st.sampled_from(("send", "send", "confirm", "large")), max_size=15))
-def test_what_the_pipe_inside_refuses_has_no_index(capacity: int, moves: list[str]) -> None:
+def test_a_message_refused_by_the_inner_pipe_has_no_index(capacity: int, moves: list[str]) -> None:
     rig = Rig()
     inside = SendingEnd(rig.router, (WIRE,), PipeSender(PipeConfig(9, capacity)))
     outside = SendingEnd(rig.router, (inside.outer, RECEIVER), None)
@@ -351,7 +351,7 @@ def receive_both(rig: Rig, model: ReceivingModel, count: int, move: tuple[Any, .
 @pytest.mark.slow
 @stable
 @given(st.sampled_from((None, *Ordering, Ordering.ABSOLUTE, Ordering.CONTINUOUS)), receiver_moves)
-def test_the_end_of_a_receiver_routes_on_what_its_core_says(
+def test_the_end_of_a_receiver_carries_out_the_commands_of_its_core(
     ordering: Ordering | None, moves: list[tuple[Any, ...]]
 ) -> None:
     rig = Rig()

@@ -142,7 +142,7 @@ def test_a_confirming_pipe_in_a_session() -> None:
 # What is kept ---------------------------------------------------------------------------------------------------------
 
 
-def test_what_a_full_pipe_is_given_is_a_dead_letter() -> None:
+def test_a_message_to_a_full_pipe_is_a_dead_letter() -> None:
     node = Node(Counted("a"))
     end = resend(node, (local("nowhere"),), window=1, capacity=1)
     for payload in (b"1", b"2"):
@@ -153,7 +153,7 @@ def test_what_a_full_pipe_is_given_is_a_dead_letter() -> None:
     assert node.router.ledger.held_bytes == weight_of(through(end, b"1"))
 
 
-def test_what_the_pipe_inside_refuses_gets_no_index() -> None:
+def test_a_message_that_the_inner_pipe_refuses_gets_no_index() -> None:
     wires = Wires("a", "b")
     inbox, inner = receivers(wires), resend(wires["a"], window=1, capacity=1)
     outer = SendingEnd(wires["a"].router, (inner.outer, ORDERED), None)
@@ -169,7 +169,7 @@ def test_what_the_pipe_inside_refuses_gets_no_index() -> None:
     assert inbox.payloads == [b"1", b"3"]
 
 
-def test_what_is_too_large_with_its_routes_is_a_dead_letter() -> None:
+def test_a_message_too_large_with_its_routes_is_a_dead_letter() -> None:
     node = Node(Counted("a"))
     end = resend(node)
     node.router.route(Envelope(through(end, bytes(node.router.max_payload_bytes))))  # as a handler sends it
@@ -177,7 +177,7 @@ def test_what_is_too_large_with_its_routes_is_a_dead_letter() -> None:
     assert (reasons(node), end.unconfirmed) == ([PAYLOAD_TOO_LARGE], 0)
 
 
-def test_a_node_that_is_full_takes_nothing_more() -> None:
+def test_a_full_node_accepts_no_message_for_a_pipe() -> None:
     node = Node(Counted("a"), ledger=Ledger(3000))
     end = resend(node, (local("nowhere"),))
     for _ in range(4):
@@ -197,7 +197,7 @@ def another_origin_needs_room(node: Node) -> None:
     assert ledger.take(Origin("other", outside=True), room + 1) is not None
 
 
-def test_what_a_peer_makes_a_sender_keep_is_given_up_for_others() -> None:
+def test_kept_messages_of_a_peer_are_given_up_for_others() -> None:
     node, peer = Node(Counted("a")), Origin("peer", outside=True)
     end = resend(node, (local("nowhere"),))
     for payload in (bytes(900), bytes(901)):
@@ -208,7 +208,7 @@ def test_what_a_peer_makes_a_sender_keep_is_given_up_for_others() -> None:
     assert (end.unconfirmed, reasons(node)[-1]) == (1, NODE_FULL)
 
 
-def test_what_was_given_up_for_the_message_before_it_is_not_sent_again() -> None:
+def test_a_message_given_up_for_the_one_before_it_is_not_sent_again() -> None:
     node, small, great = Node(Counted("a")), Origin("small", outside=True), Origin("great", outside=True)
     end = resend(node, (local("nowhere"),))
     for origin, size in ((small, 1100), (great, 9000)):
@@ -243,7 +243,7 @@ def frames_to(node: Node, via: Address, *numbers: int, size: int = 1) -> None:
     node.run()
 
 
-def test_what_waits_for_its_turn_is_charged_and_released() -> None:
+def test_messages_that_wait_for_their_turn_are_charged_and_released() -> None:
     wires = Wires("b")
     inbox, b = receivers(wires), wires["b"]
     via = b.accepted()
@@ -256,7 +256,7 @@ def test_what_waits_for_its_turn_is_charged_and_released() -> None:
     assert (reasons(b), b.router.ledger.held_bytes) == ([IS_OVER], 0)
 
 
-def test_what_waits_for_its_turn_is_given_up_for_others() -> None:
+def test_messages_that_wait_for_their_turn_are_given_up_for_others() -> None:
     wires = Wires("b")
     receivers(wires)
     b = wires["b"]
@@ -265,7 +265,7 @@ def test_what_waits_for_its_turn_is_given_up_for_others() -> None:
     assert reasons(b) == [NODE_FULL]
 
 
-def test_a_node_that_is_full_holds_nothing_for_a_pipe() -> None:
+def test_a_full_node_holds_nothing_for_a_pipe() -> None:
     wires = Wires("b")
     inbox = receivers(wires)
     b = wires["b"]
@@ -278,7 +278,7 @@ def test_a_node_that_is_full_holds_nothing_for_a_pipe() -> None:
     assert len(inbox.messages) == 2
 
 
-def test_what_a_peer_sends_ahead_reaches_no_private_worker_when_ours_lets_it_pass() -> None:
+def test_a_waiting_message_of_a_peer_reaches_no_private_worker_after_an_own_message() -> None:
     wires = Wires("b")
     receivers(wires)
     b, secret, private = wires["b"], Inbox(), local("private")
@@ -296,7 +296,7 @@ def test_what_a_peer_sends_ahead_reaches_no_private_worker_when_ours_lets_it_pas
 # What a stranger sends ------------------------------------------------------------------------------------------------
 
 
-def test_what_leaves_a_pipe_is_from_outside() -> None:
+def test_a_message_that_leaves_a_pipe_is_from_outside() -> None:
     wires = Wires("a", "b")
     receivers(wires)
     secret = Inbox()
@@ -318,7 +318,7 @@ def test_the_sender_takes_messages_of_its_own_node_only_where_it_has_a_name() ->
     assert reasons(node) == [PRIVATE_ADDRESS]
 
 
-def test_a_confirmation_to_the_outer_address_is_none() -> None:
+def test_a_confirmation_to_the_outer_address_is_not_accepted() -> None:
     wires = Wires("a", "b")
     receivers(wires)
     end = resend(wires["a"], (tcp("b"), local("nobody")))
@@ -329,7 +329,7 @@ def test_a_confirmation_to_the_outer_address_is_none() -> None:
     assert end.unconfirmed == 2
 
 
-def test_what_cannot_be_read_or_was_not_asked_for_is_a_dead_letter() -> None:
+def test_unreadable_or_unexpected_messages_are_dead_letters() -> None:
     wires = Wires("a", "b")
     receivers(wires)
     end, index = resend(wires["a"]), SendingEnd(wires["a"].router, (tcp("b"), ORDERED), None)
@@ -346,7 +346,7 @@ def test_what_cannot_be_read_or_was_not_asked_for_is_a_dead_letter() -> None:
 
 
 @given(st.lists(st.binary(max_size=40), max_size=5), st.sampled_from(["reliable", "ordered"]))
-def test_no_bytes_harm_an_end(payloads: list[bytes], name: str) -> None:
+def test_an_end_survives_any_bytes(payloads: list[bytes], name: str) -> None:
     wires = Wires("a", "b")
     receivers(wires)
     end = resend(wires["a"])
@@ -383,7 +383,7 @@ def test_a_frame_whose_message_the_gate_refuses_is_a_dead_letter_and_is_confirme
         assert inbox.payloads == [b"next"]
 
 
-def test_what_is_not_confirmed_when_the_sender_closes_is_a_dead_letter() -> None:
+def test_unconfirmed_messages_of_a_closed_sender_are_dead_letters() -> None:
     wires = Wires("a", "b")
     end = resend(wires["a"])  # nobody confirms: there is no receiver
     for payload in (b"1", b"2"):
@@ -394,7 +394,7 @@ def test_what_is_not_confirmed_when_the_sender_closes_is_a_dead_letter() -> None
     assert (end.unconfirmed, wires["a"].router.ledger.held_bytes) == (0, 0)
 
 
-def test_what_comes_late_at_an_ordering_receiver_is_a_dead_letter() -> None:
+def test_a_late_message_at_an_ordering_receiver_is_a_dead_letter() -> None:
     wires = Wires("a", "b")
     inbox, frame = receivers(wires), encode_frame(Frame(1, encode_message(Message(APP, ME, b"x"))))
     for _ in range(2):

@@ -184,7 +184,7 @@ def both(sender: PipeSender, model: SenderModel, move: tuple[str, Any]) -> PipeS
 @pytest.mark.slow
 @settings(stable, max_examples=150)
 @given(senders, runs(moves), st.lists(moves, max_size=4), st.booleans())
-def test_a_sender_keeps_and_sends_what_the_clauses_say(
+def test_a_sender_agrees_with_its_model(
     config: PipeConfig, before: list[tuple[str, Any]], after: list[tuple[str, Any]], restored: bool
 ) -> None:
     sender, model = PipeSender(config), SenderModel(config, restored)
@@ -243,7 +243,7 @@ arrivals = runs(
 @pytest.mark.slow
 @settings(stable, max_examples=150)
 @given(st.sampled_from(Ordering), st.integers(0, 4), arrivals, st.booleans())
-def test_a_receiver_routes_on_what_its_ordering_allows(
+def test_an_ordering_receiver_agrees_with_its_model(
     ordering: Ordering, capacity: int, arriving: list[tuple[str, int]], jumps: bool
 ) -> None:
     receiver, model = OrderingReceiver(ordering, capacity), OrderingModel(ordering, capacity)
@@ -266,7 +266,7 @@ def test_a_receiver_routes_on_what_its_ordering_allows(
 
 @given(st.lists(st.tuples(uints, st.binary(max_size=2)), max_size=5))
 @stable
-def test_a_receiver_that_confirms_routes_everything_on_and_confirms_it_then(frames: list[tuple[int, bytes]]) -> None:
+def test_a_confirming_receiver_forwards_and_then_confirms_every_message(frames: list[tuple[int, bytes]]) -> None:
     receiver = ConfirmingReceiver()
     for frame in (Frame(*one) for one in frames):
         assert receiver.received(frame) == [Forward(frame), Confirm(frame.number)]

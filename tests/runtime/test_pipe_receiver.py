@@ -33,7 +33,7 @@ def routed_on(one: OrderingReceiver, *numbers: int) -> list[int]:
     return [command.frame.number for command in commands if isinstance(command, Forward)]
 
 
-def test_every_copy_is_routed_on_and_confirmed_then() -> None:
+def test_every_copy_is_forwarded_and_then_confirmed() -> None:
     one = ConfirmingReceiver()
     for _ in range(2):
         assert one.received(frame(7)) == [Forward(frame(7)), Confirm(7)]
@@ -50,7 +50,7 @@ def test_every_copy_is_routed_on_and_confirmed_then() -> None:
         (Ordering.ABSOLUTE, [1, 2, 3, 4, 5]),
     ],
 )
-def test_what_an_ordering_routes_on(ordering: Ordering, expected: list[int]) -> None:
+def test_the_messages_that_an_ordering_forwards(ordering: Ordering, expected: list[int]) -> None:
     assert routed_on(OrderingReceiver(ordering), 1, 1, 3, 2, 5, 4, 5, 2) == expected
 
 
@@ -63,7 +63,7 @@ def test_a_smaller_index_is_a_dead_letter(ordering: Ordering, number: int) -> No
     assert OrderingReceiver(ordering).received(frame(0)) == [LATE], "numbers begin with 1"
 
 
-def test_what_is_repeated_is_told_apart_from_what_waits() -> None:
+def test_a_repeated_message_is_distinguished_from_a_waiting_one() -> None:
     one = OrderingReceiver(Ordering.ABSOLUTE)
     assert one.received(frame(2)) == [Held(2)]
     assert one.received(Frame(2, b"other")) == [WAITS]
@@ -71,7 +71,7 @@ def test_what_is_repeated_is_told_apart_from_what_waits() -> None:
     assert one.received(frame(2)) == [TWICE]
 
 
-def test_what_waits_is_bounded() -> None:
+def test_waiting_messages_are_bounded() -> None:
     one = OrderingReceiver(Ordering.CONTINUOUS, 2)
     assert one.received(frame(3)) == [Held(3)]
     assert one.received(frame(9)) == [Held(9)]
@@ -79,7 +79,7 @@ def test_what_waits_is_bounded() -> None:
     assert OrderingReceiver(Ordering.ABSOLUTE, 0).received(frame(2)) == [FULL]
 
 
-def test_what_is_given_up_has_lost_its_turn() -> None:
+def test_a_message_that_is_given_up_has_lost_its_turn() -> None:
     one = OrderingReceiver(Ordering.ABSOLUTE)
     one.received(frame(2))
     one.give_up(2)
@@ -88,7 +88,7 @@ def test_what_is_given_up_has_lost_its_turn() -> None:
     assert routed_on(one, 2) == [2, 3], "it may come again"
 
 
-def test_it_goes_on_from_its_image() -> None:
+def test_it_continues_from_its_image() -> None:
     one = OrderingReceiver(Ordering.ABSOLUTE)
     routed_on(one, 1, 3)
     other = OrderingReceiver(Ordering.ABSOLUTE, image=one.image())
@@ -121,12 +121,12 @@ def test_the_bytes_of_a_confirmation(written: str, number: int) -> None:
 
 
 @pytest.mark.parametrize("payload", ["", "01", "0102", "010268", "0102686900", "800102", "ffffffffffffffffff0200"])
-def test_what_is_no_frame(payload: str) -> None:
+def test_bytes_that_are_not_a_frame(payload: str) -> None:
     with pytest.raises(RemoteSessionError, match="malformed"):
         decode_frame(bytes.fromhex(payload))
 
 
 @pytest.mark.parametrize("payload", ["", "0100", "8000", "ffffffffffffffffff02"])
-def test_what_is_no_confirmation(payload: str) -> None:
+def test_bytes_that_are_not_a_confirmation(payload: str) -> None:
     with pytest.raises(RemoteSessionError, match="malformed"):
         decode_confirmation(bytes.fromhex(payload))

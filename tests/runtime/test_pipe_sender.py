@@ -49,7 +49,7 @@ def test_a_message_is_sent_at_once_and_kept_until_it_is_confirmed() -> None:
     assert one.image() == SenderImage(SenderState.AT_REST, accepted=2, sent=2)
 
 
-def test_what_is_beyond_the_window_waits_for_the_oldest() -> None:
+def test_messages_beyond_the_window_wait_for_the_oldest() -> None:
     one = sender(b"1", b"2", b"3", b"4")
     assert one.image().sent == 2
     assert one.confirmed(2) == [Confirmed(2), SetResend(1.0)], "the window is a distance"
@@ -61,7 +61,7 @@ def test_one_at_a_time() -> None:
     assert one.confirmed(1) == [Confirmed(1), *sent(2), SetResend(1.0)]
 
 
-def test_what_is_overdue_is_sent_again_in_order_under_its_number_ever_later() -> None:
+def test_overdue_messages_are_sent_again_in_order_at_growing_intervals() -> None:
     one = sender(b"1", b"2", b"3")
     assert one.resend_due() == [*sent(1, 2), SetResend(2.0)]
     assert one.resend_due() == [*sent(1, 2), SetResend(3.0)]
@@ -70,7 +70,7 @@ def test_what_is_overdue_is_sent_again_in_order_under_its_number_ever_later() ->
     assert one.image().overdue == 0
 
 
-def test_the_confirmation_of_any_sending_counts() -> None:
+def test_the_confirmation_of_any_transmission_counts() -> None:
     """The naive sender numbers sendings, and sends its first message for ever (tests/checking, `naive-resend`)."""
     one = sender(b"1")
     one.resend_due()
@@ -106,7 +106,7 @@ def test_a_full_sender_refuses_and_nothing_has_changed() -> None:
     assert one.image() == before
 
 
-def test_what_is_given_up_makes_room_and_has_no_confirmation() -> None:
+def test_a_message_that_is_given_up_makes_room_and_has_no_confirmation() -> None:
     one = sender(b"1", b"2", b"3")
     assert one.give_up(1) == [Lost(Frame(1, b"1")), *sent(3)]
     assert one.confirmed(1) == [BEFORE]
@@ -115,21 +115,21 @@ def test_what_is_given_up_makes_room_and_has_no_confirmation() -> None:
     assert one.send(b"4") == [*sent(4), SetResend(1.0)]
 
 
-def test_what_is_given_up_before_it_was_sent_is_not_sent() -> None:
+def test_a_message_given_up_before_it_was_sent_is_not_sent() -> None:
     one = sender(b"1", b"2", b"3", b"4")
     one.give_up(3)
     assert one.confirmed(1) == [Confirmed(1), SetResend(1.0)]
     assert one.confirmed(2) == [Confirmed(2), *sent(4), SetResend(1.0)]
 
 
-def test_a_time_out_that_was_stopped_is_no_event() -> None:
+def test_a_time_out_that_was_stopped_is_ignored() -> None:
     one = sender()
     assert one.resend_due() == []
     one.close()
     assert one.resend_due() == []
 
 
-def test_closing_tells_what_is_not_confirmed() -> None:
+def test_closing_reports_the_unconfirmed_messages() -> None:
     one = sender(b"1", b"2")
     one.confirmed(1)
     assert one.close() == [CancelResend(), SenderClosed((Frame(2, b"2"),))]
@@ -141,7 +141,7 @@ def test_closing_tells_what_is_not_confirmed() -> None:
     assert sender().close() == [SenderClosed(())]
 
 
-def test_it_goes_on_from_its_image() -> None:
+def test_it_continues_from_its_image() -> None:
     one = sender(b"1", b"2", b"3")
     one.resend_due()
     other = PipeSender(one.config, one.image())

@@ -63,7 +63,7 @@ def test_a_registration_ends_with_the_connection_that_it_leads_over() -> None:
     assert (relay.routes, relay.tokens) == ({}, {})
 
 
-def test_one_peer_has_a_part_of_the_aliases() -> None:
+def test_the_aliases_of_one_peer_are_bounded() -> None:
     node = node_with(Relay(capacity=10, for_each_peer=2))
     one, other = node.accepted(), node.accepted()
     assert [bool(register(node, one, alias)) for alias in "abc"] == [True, True, False]

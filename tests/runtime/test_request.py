@@ -75,7 +75,7 @@ def test_a_request_that_was_never_sent_fails_without_a_timer() -> None:
     assert commands == [Notify(RequestFailed("q", "closed"))]
 
 
-def test_a_request_that_was_never_sent_is_taken_back_without_a_word() -> None:
+def test_a_request_that_was_never_sent_is_taken_back_without_a_notice() -> None:
     one, commands = request()
     one.fire(RequestEvent.WITHDRAW)
     assert (one.state, commands) == (RequestState.WITHDRAWN, [])
@@ -88,7 +88,7 @@ def test_a_request_is_sent_once_in_each_generation() -> None:
     assert commands == [STARTED]
 
 
-def test_the_record_of_a_request_is_all_that_it_is() -> None:
+def test_the_record_of_a_request_is_its_complete_state() -> None:
     one, commands = sent()
     twin = Request(one.record(), commands.append, 5.0)
     assert (hash(twin.record()), twin.record()) == (hash(one.record()), one.record())

@@ -91,7 +91,7 @@ def test_origins_have_their_turns_one_after_the_other_whatever_the_budget_of_a_r
     assert [type(command) for command in commands] == [SetTimer] * 4
 
 
-def test_what_a_delivery_sends_goes_behind_what_its_origin_has_queued_and_before_no_other() -> None:
+def test_messages_of_a_delivery_go_to_the_end_of_the_queue_of_its_origin() -> None:
     """A message that goes round for ever costs its own origin: the others have every second turn."""
     router: Router
 
@@ -133,7 +133,7 @@ def test_an_input_of_an_origin_sends_on_behalf_of_it() -> None:
     assert router.serving is router.application
 
 
-def test_an_input_that_raises_is_over_for_its_origin() -> None:
+def test_an_input_that_raises_ends_for_its_origin() -> None:
     router = router_with(Sink())
     with pytest.raises(ValueError, match="broken"):
         router.on_behalf(peer("peer"), raises)
@@ -161,7 +161,7 @@ def test_a_delivery_that_raises_is_a_dead_letter_and_the_others_are_delivered() 
     assert (router.ledger.held_bytes, router.serving) == (0, router.application)
 
 
-def test_what_must_not_happen_within_a_delivery_is_done_right_after_it() -> None:
+def test_deferred_actions_are_done_right_after_a_delivery() -> None:
     order: list[str] = []
     router: Router
 
@@ -175,7 +175,7 @@ def test_what_must_not_happen_within_a_delivery_is_done_right_after_it() -> None
     assert order == ["delivered", "afterwards"] * 2
 
 
-def test_it_is_done_after_a_delivery_that_raises_as_well() -> None:
+def test_deferred_actions_are_done_after_a_delivery_that_raises() -> None:
     done: list[bytes] = []
     router: Router
 
@@ -189,14 +189,14 @@ def test_it_is_done_after_a_delivery_that_raises_as_well() -> None:
     assert done == [b"1"]
 
 
-def test_it_is_done_where_nothing_is_delivered_as_well() -> None:
+def test_deferred_actions_are_done_without_a_delivery() -> None:
     router, done = router_with(Sink()), list[str]()
     router.afterwards.append(lambda: done.append("afterwards"))
     router.run()
     assert done == ["afterwards"]
 
 
-def test_what_is_done_afterwards_fails_for_itself() -> None:
+def test_a_deferred_action_that_raises_affects_no_message() -> None:
     """The message before it was delivered: it is no dead letter."""
     router, done = router_with(Sink()), list[str]()
     router.afterwards.extend([raises, lambda: done.append("the next")])
@@ -210,7 +210,7 @@ def test_what_is_done_afterwards_fails_for_itself() -> None:
 
 
 @pytest.mark.parametrize("full", [((X,) * 129, ()), ((X,), (X,) * 129)])
-def test_a_route_that_no_frame_can_say_ends_here(full: tuple[tuple[Address, ...], tuple[Address, ...]]) -> None:
+def test_a_route_too_long_for_a_frame_is_a_dead_letter(full: tuple[tuple[Address, ...], tuple[Address, ...]]) -> None:
     router = router_with(Sink())
     router.route(Envelope(Message(*full, b"grown")))
     router.route(Envelope(Message((SINK,) * MAX_ROUTE_LENGTH, (X,) * MAX_ROUTE_LENGTH, b"as long as may be")))
@@ -220,7 +220,7 @@ def test_a_route_that_no_frame_can_say_ends_here(full: tuple[tuple[Address, ...]
     assert len(router.application.queue) == 1
 
 
-def test_what_a_full_node_cannot_queue_is_a_dead_letter_that_names_the_origin() -> None:
+def test_a_message_that_a_full_node_cannot_queue_is_a_dead_letter_with_its_origin() -> None:
     sink = Sink()
     router, origin = router_with(sink, total_bytes=4 * weight_of(to_sink(b"").message)), peer("peer")
     queue(router, origin, b"", b"", b"", b"", b"")
@@ -244,7 +244,7 @@ def test_a_small_message_is_not_charged_while_it_is_alone_in_its_queue() -> None
 # Ends of origins.
 
 
-def test_an_origin_that_is_given_up_has_dead_letters_and_owes_nothing() -> None:
+def test_an_origin_that_is_given_up_has_dead_letters_and_no_charges() -> None:
     sink = Sink()
     router, gone, other = router_with(sink), peer("gone"), peer("other")
     queue(router, gone, b"1", b"2")
@@ -276,7 +276,7 @@ def test_an_origin_may_be_given_up_within_its_own_turn() -> None:
     assert (router.ledger.held_bytes, router.ledger.origins) == (0, {})
 
 
-def test_what_an_observer_sends_about_a_lost_message_is_not_lost_with_it() -> None:
+def test_a_message_that_an_observer_sends_about_a_lost_one_is_not_lost() -> None:
     """And an origin is given up in one go, though every dead letter may make another message."""
     sink = Sink()
     router, gone = router_with(sink), peer("gone")
@@ -292,7 +292,7 @@ def test_what_an_observer_sends_about_a_lost_message_is_not_lost_with_it() -> No
     assert sink.taken == [b"report", b"report"]
 
 
-def test_what_a_connection_brought_is_delivered_before_its_end_and_nothing_of_others() -> None:
+def test_messages_of_a_connection_are_delivered_before_its_end_and_none_of_others() -> None:
     sink = Sink()
     router, ending, other = router_with(sink), peer("ending"), peer("other")
     queue(router, other, b"other")
@@ -304,7 +304,7 @@ def test_what_a_connection_brought_is_delivered_before_its_end_and_nothing_of_ot
     assert sink.taken == [b"1", b"2", b"other"]
 
 
-def test_what_its_last_messages_send_waits_for_its_turn() -> None:
+def test_messages_sent_by_the_last_deliveries_wait_for_their_turn() -> None:
     router: Router
 
     def act(envelope: Envelope) -> None:
@@ -352,7 +352,7 @@ class Relying(Inner):
         self.act()
 
 
-def test_many_that_lose_what_they_rely_on_are_told_over_many_turns_and_delay_nobody() -> None:
+def test_dependents_lose_their_carrier_one_per_turn_and_delay_no_origin() -> None:
     told, sink = list[Relying](), Sink()
     router = router_with(sink, deliveries=256)
     router.lose(dict.fromkeys(Relying(told) for _ in range(1000)), "")
@@ -368,7 +368,7 @@ def test_many_that_lose_what_they_rely_on_are_told_over_many_turns_and_delay_nob
     assert turns >= 1000 // 64
 
 
-def test_who_relies_on_something_else_meanwhile_or_raises_concerns_nobody_else() -> None:
+def test_a_dependent_that_has_left_or_raises_affects_no_other() -> None:
     told = list[Relying]()
     router = router_with(Sink())
     left, broken, last = Relying(told), Relying(told, raises), Relying(told)

@@ -49,7 +49,7 @@ def payloads(end: End) -> list[bytes]:
 
 
 @pytest.mark.parametrize("kind", EXPLICIT)
-def test_an_explicit_session_that_is_not_open_refuses_messages_and_says_what_to_do(kind: SessionType) -> None:
+def test_an_explicit_session_that_is_not_open_refuses_messages_with_a_remedy(kind: SessionType) -> None:
     i = make_initiator(kind)
     with pytest.raises(EventRefused, match="Open the session first"):
         i.send(b"too early")
@@ -62,7 +62,7 @@ def test_an_implicit_session_holds_the_message_that_creates_it() -> None:
     assert r.delivered == [b"first"]
 
 
-def test_a_responder_that_nobody_has_asked_refuses_messages() -> None:
+def test_a_responder_without_a_hello_refuses_messages() -> None:
     r = make_host(EXPLICIT_TRANSIENT)
     session = r.core.make(b"x" * 16, b"x" * 16)  # type: ignore[union-attr]
     for order in (Session.open, lambda one: one.send(Outgoing(b"m"))):
@@ -97,7 +97,7 @@ def test_messages_wait_through_failure_back_off_and_renegotiation(kind: SessionT
 
 
 @pytest.mark.parametrize("kind", PERSISTENT)
-def test_what_waits_is_bounded_and_overflow_is_the_senders_error(kind: SessionType) -> None:
+def test_held_messages_are_bounded_and_overflow_is_an_error_of_the_sender(kind: SessionType) -> None:
     i, r = open_pair(kind, held=2)
     i.send(b"1") if kind.creation is Creation.EXPLICIT else None
     i.send(b"2")
@@ -117,7 +117,7 @@ def test_what_waits_is_bounded_and_overflow_is_the_senders_error(kind: SessionTy
     assert r.delivered[-2:] == [b"2", b"3"]
 
 
-def test_an_explicit_transient_session_holds_nothing_unless_it_is_told_to() -> None:
+def test_an_explicit_transient_session_holds_nothing_by_default() -> None:
     i, _ = open_pair(EXPLICIT_TRANSIENT)
     with pytest.raises(EventRefused, match="can hold no more"):
         i.send(b"m")
@@ -127,7 +127,7 @@ def test_an_explicit_transient_session_holds_nothing_unless_it_is_told_to() -> N
     assert r.delivered == [b"m"]
 
 
-def test_a_responder_holds_what_its_application_says_before_the_session_is_there() -> None:
+def test_a_responder_holds_messages_of_its_application_until_it_is_established() -> None:
     i, r = open_pair()
     transfer(i, r)
     r.send(b"1")
@@ -212,7 +212,7 @@ def test_data_is_not_sent_to_the_generation_before() -> None:
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_a_closed_session_refuses_messages_and_says_why(kind: SessionType) -> None:
+def test_a_closed_session_refuses_messages_with_a_reason(kind: SessionType) -> None:
     i, r = established_pair(kind)
     i.order(Session.close)
     with pytest.raises(EventRefused, match="the session is closed"):
@@ -225,7 +225,7 @@ def test_a_closed_session_refuses_messages_and_says_why(kind: SessionType) -> No
 
 
 @pytest.mark.parametrize("kind", PERSISTENT)
-def test_what_waits_when_a_session_closes_becomes_dead_letters(kind: SessionType) -> None:
+def test_held_messages_of_a_closed_session_become_dead_letters(kind: SessionType) -> None:
     i, _ = open_pair(kind, held=3)
     i.send(b"held")
     i.order(Session.close)
@@ -233,19 +233,19 @@ def test_what_waits_when_a_session_closes_becomes_dead_letters(kind: SessionType
     assert (i.session.held, list(i.session.waiting)) == (0, [])
 
 
-def test_what_waits_when_the_budget_is_spent_becomes_dead_letters() -> None:
+def test_held_messages_become_dead_letters_when_the_budget_is_spent() -> None:
     i, _ = open_pair(IMPLICIT_PERSISTENT_ONE_SIDED, attempts=2)
     tick(i, seconds=100)
     assert i.of(DeadLetter) == [DeadLetter("attempts exhausted", Outgoing(b"first"))]
 
 
-def test_what_waits_when_an_implicit_transient_session_fails_becomes_dead_letters() -> None:
+def test_held_messages_of_a_failed_implicit_transient_session_become_dead_letters() -> None:
     i, _ = open_pair(IMPLICIT_TRANSIENT)
     tick(i, seconds=10)
     assert i.of(DeadLetter) == [DeadLetter("negotiation timed out", Outgoing(b"first"))]
 
 
-def test_what_a_responder_still_holds_when_it_is_reaped_becomes_dead_letters() -> None:
+def test_held_messages_of_a_reaped_responder_become_dead_letters() -> None:
     _, r = established_pair()
     tick(r, seconds=90)
     r.send(b"held")
@@ -253,7 +253,7 @@ def test_what_a_responder_still_holds_when_it_is_reaped_becomes_dead_letters() -
     assert r.of(DeadLetter) == [DeadLetter("reaped", Outgoing(b"held"))]
 
 
-def test_a_session_that_is_closed_while_idle_owes_nobody_anything() -> None:
+def test_closing_an_idle_session_sends_nothing() -> None:
     i = make_initiator(EXPLICIT_TRANSIENT)
     i.order(Session.close)
     assert [type(command).__name__ for command in i.log] == ["Notify"]
@@ -374,7 +374,7 @@ def test_a_message_that_waits_is_taken_back() -> None:
     assert (r.delivered, i.reasons) == ([b"2"], ["withdrawn"])
 
 
-def test_what_is_over_or_has_left_is_not_taken_back() -> None:
+def test_a_finished_or_sent_message_is_not_taken_back() -> None:
     i, r = established_pair()
     i.send(b"m")
     i.request("q")
@@ -495,7 +495,7 @@ def test_open_requests_are_bounded() -> None:
     assert i.session.snapshot() == before
 
 
-def test_a_request_that_the_session_refuses_never_was() -> None:
+def test_a_refused_request_leaves_no_state() -> None:
     i = make_initiator(EXPLICIT_PERSISTENT_ONE_SIDED)
     before = i.session.snapshot()
     with pytest.raises(EventRefused):
@@ -503,7 +503,7 @@ def test_a_request_that_the_session_refuses_never_was() -> None:
     assert i.session.snapshot() == before
 
 
-def test_a_request_timer_that_comes_late_is_no_event() -> None:
+def test_a_late_request_timer_is_ignored() -> None:
     i, _ = open_pair()
     i.request("waits")
 
@@ -579,7 +579,7 @@ def test_it_is_sent_in_the_first_negotiation_where_there_is_nothing_to_remember(
     assert (r.delivered[-1], failures(i)) == (b"q", [])
 
 
-def test_an_end_that_remembers_its_state_has_said_something_before() -> None:
+def test_an_end_with_kept_state_requires_a_resumed_peer() -> None:
     i = make_initiator(EXPLICIT_PERSISTENT_ONE_SIDED, remembered=1, has_state=True)
     i.order(Session.open)
     i.request("q", resumed_only=True)
@@ -599,7 +599,7 @@ def test_it_is_sent_where_the_peer_resumed(kind: SessionType) -> None:
     assert (r.delivered[-2:], failures(i)) == ([b"pending", b"waits"], [])
 
 
-def test_what_else_is_held_keeps_its_order_and_is_sent() -> None:
+def test_other_held_messages_keep_their_order_and_are_sent() -> None:
     i, _ = established_pair()
     i.request("again", reissue=True)
     i.request("lost", reissue=True, resumed_only=True)
@@ -618,7 +618,7 @@ def test_what_else_is_held_keeps_its_order_and_is_sent() -> None:
     assert (i.session.held, list(i.session.requests)) == (0, ["again", "2"])
 
 
-def test_a_request_that_needs_the_peers_state_can_be_asked_again_afterwards() -> None:
+def test_a_request_that_needs_the_peers_state_can_be_repeated_afterwards() -> None:
     i, _ = established_pair()
     i.request("q", reissue=True, resumed_only=True)
     i.outbox.clear()
@@ -640,7 +640,7 @@ def test_in_a_transient_session_there_is_no_peer_that_could_have_lost_anything()
     assert PEER_LOST_STATE not in [one.reason for one in failures(i)]
 
 
-def test_a_snapshot_says_which_requests_need_the_peers_state() -> None:
+def test_a_snapshot_records_which_requests_need_the_peers_state() -> None:
     i, _ = established_pair()
     i.request("needs", reissue=True, resumed_only=True)
     i.request("other", reissue=True)

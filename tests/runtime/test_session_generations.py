@@ -314,7 +314,7 @@ def test_an_answer_from_another_address_means_that_the_peer_restarted() -> None:
 
 
 @pytest.mark.parametrize("kind", PERSISTENT)
-def test_an_answer_without_a_way_back_is_a_dead_letter(kind: SessionType) -> None:
+def test_an_answer_without_a_return_route_is_a_dead_letter(kind: SessionType) -> None:
     i, r = open_pair(kind)
     transfer(i, r)
     answer = r.outbox[0]
@@ -435,7 +435,7 @@ def test_the_old_generation_may_end_while_the_new_one_waits(ending: str) -> None
 
 
 @pytest.mark.parametrize("kind", PERSISTENT)
-def test_forged_hellos_lock_nobody_out(kind: SessionType) -> None:
+def test_forged_hellos_do_not_lock_out_the_peer(kind: SessionType) -> None:
     """By somebody who knows the session's id: each jumps as far as it may, and nothing of them outlives its attempt."""
     i, r = established_pair(kind)
     for number in range(1, 6):
@@ -482,7 +482,7 @@ def test_an_answering_end_waits_on_when_nothing_is_usable_any_more() -> None:
     assert (r.state, r.armed) == (State.TIMED_OUT, {Timer.RETENTION})
 
 
-def test_what_follows_an_answered_hello_is_judged_in_the_new_generation() -> None:
+def test_messages_after_an_answered_hello_belong_to_the_new_generation() -> None:
     i, r = established_pair()
     renegotiate(i)
     transfer(i, r)
@@ -542,7 +542,7 @@ def test_the_responder_of_a_two_sided_session_starts_the_next_generation() -> No
     assert generation_of(i).starter is Role.RESPONDER
 
 
-def test_the_peer_may_ask_while_this_end_waits_for_its_back_off() -> None:
+def test_a_hello_is_answered_during_the_back_off() -> None:
     i, r = established_pair(TWO_SIDED)
     i.order(Session.lower_layer_lost)
     r.order(Session.renegotiate)
@@ -558,14 +558,14 @@ def resumed(end: End) -> list[bool]:
     return [notice.resumed for notice in end.notices if isinstance(notice, Established)]
 
 
-def test_a_session_that_comes_back_says_whether_the_state_is_still_there() -> None:
+def test_an_answer_reports_whether_the_state_was_kept() -> None:
     i, r = established_pair()
     renegotiate(i)
     settle(i, r)
     assert resumed(i) == resumed(r) == [False, True]
 
 
-def test_a_responder_that_lost_its_state_says_so() -> None:
+def test_a_responder_that_lost_its_state_reports_it() -> None:
     i, _ = established_pair()
     fresh = make_host(ONE_SIDED)
     renegotiate(i)
@@ -574,7 +574,7 @@ def test_a_responder_that_lost_its_state_says_so() -> None:
     assert resumed(fresh) == [False]
 
 
-def test_a_responder_that_restarted_with_its_state_says_that_too() -> None:
+def test_a_responder_that_restarted_with_its_state_reports_it() -> None:
     i, _ = established_pair()
     fresh = make_host(ONE_SIDED, remembered=1, has_state=True)
     renegotiate(i)

@@ -68,7 +68,7 @@ def test_garbage_is_a_dead_letter_and_changes_nothing(kind: SessionType, payload
         assert len(end.reasons) == letters + 1
 
 
-def test_a_two_sided_responder_without_a_way_back_is_not_made() -> None:
+def test_a_two_sided_responder_without_an_initialization_route_is_not_made() -> None:
     r = make_host(EXPLICIT_PERSISTENT_TWO_SIDED)
     r.receive(Message((HOST,), FORGER, hello()))
     assert (r.reasons, r.addresses, r.state) == (["no way back"], set(), State.CLOSED)
@@ -91,7 +91,9 @@ def test_garbage_in_profile_ockam_is_a_dead_letter(payload: bytes) -> None:
 
 @pytest.mark.parametrize("kind", TYPES)
 @pytest.mark.parametrize("signal", TALK, ids=lambda signal: type(signal).__name__)
-def test_talk_at_an_address_for_hellos_is_misplaced(kind: SessionType, signal: Signal) -> None:
+def test_signals_of_an_established_session_at_an_address_for_hellos_are_misplaced(
+    kind: SessionType, signal: Signal
+) -> None:
     i, r = established_pair(kind)
     before = i.session.snapshot(), r.session.snapshot()
     r.receive(Message((HOST,), FORGER, GENERATION.encode(signal)))
@@ -125,13 +127,13 @@ def test_answers_to_nothing_are_dead_letters(kind: SessionType) -> None:
         assert len(end.reasons) == letters + 1
 
 
-def test_superseded_is_nothing_to_a_one_sided_responder() -> None:
+def test_a_one_sided_responder_refuses_superseded() -> None:
     _, r = established_pair()
     r.receive(Message((inner(r),), (), GENERATION.encode(Superseded(SESSION_ID, 5, local("x")))))
     assert (r.state, r.reasons) == (State.ESTABLISHED, ["superseded names no attempt of this end"])
 
 
-def test_a_keepalive_answer_is_nothing_to_an_end_that_asks_nobody() -> None:
+def test_an_end_that_sends_no_keepalives_refuses_their_answers() -> None:
     _, r = established_pair()
     r.receive(Message((inner(r),), (), GENERATION.encode(KeepaliveAnswer())))
     assert (r.state, r.reasons) == (State.ESTABLISHED, ["this end sends no keepalives"])

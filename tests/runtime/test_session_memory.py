@@ -34,7 +34,7 @@ def test_a_session_adds_little_to_the_addresses_and_routes_that_it_holds() -> No
     assert taken / len(copies) < BYTES
 
 
-def test_an_idle_session_keeps_nothing_of_what_it_is_done_with() -> None:
+def test_an_idle_session_keeps_no_data_of_finished_work() -> None:
     i, r = established_pair()
     i.request("q1")
     settle(i, r)
@@ -49,12 +49,12 @@ def test_an_idle_session_keeps_nothing_of_what_it_is_done_with() -> None:
     assert i.session.requests is r.session.requests is NO_REQUESTS
 
 
-def test_what_is_shared_cannot_be_changed() -> None:
+def test_shared_objects_are_immutable() -> None:
     with pytest.raises(TypeError):
         NO_REQUESTS["q1"] = None  # type: ignore[index]
 
 
-def test_ranks_are_shared_and_what_peers_send_does_not_pile_up() -> None:
+def test_ranks_are_shared_and_their_cache_is_bounded() -> None:
     assert ranked(1, Role.INITIATOR) is ranked(1, Role.INITIATOR)
     for number in range(3000):
         ranked(number, Role.RESPONDER)

@@ -48,7 +48,7 @@ def test_a_persistent_end_holds_the_message_and_negotiates_again() -> None:
     assert responder.delivered[-1] == b"next"
 
 
-def test_a_transient_end_tells_its_owner_and_the_message_is_a_dead_letter() -> None:
+def test_a_transient_end_notifies_its_owner_and_the_message_is_a_dead_letter() -> None:
     initiator, _ = used_up(EXPLICIT_TRANSIENT)
     initiator.send(b"next")
     assert TimedOut("lower layer lost", KEYS_USED_UP) in initiator.notices
@@ -68,7 +68,7 @@ def test_a_request_that_finds_no_room_fails_once(kind: SessionType) -> None:
     assert not initiator.session.requests
 
 
-def test_what_is_refused_is_what_was_ordered() -> None:
+def test_the_refused_event_is_the_ordered_one() -> None:
     initiator, _ = used_up(EXPLICIT_TRANSIENT)
     initiator.send(b"next")
     letters = [letter.message for letter in initiator.log if hasattr(letter, "message") and hasattr(letter, "reason")]
@@ -76,7 +76,7 @@ def test_what_is_refused_is_what_was_ordered() -> None:
 
 
 @pytest.mark.parametrize(("keeps_alive", "attempts"), [(True, 1), (False, 0)])
-def test_an_answer_renews_the_budget_only_where_nobody_answers_keepalives(keeps_alive: bool, attempts: int) -> None:
+def test_an_answer_renews_the_budget_only_in_profiles_without_keepalives(keeps_alive: bool, attempts: int) -> None:
     profile = SymbolicProfile(keeps_alive=keeps_alive)
     initiator, responder = open_pair(EXPLICIT_PERSISTENT_ONE_SIDED, profile, attempts=2)
     transfer(initiator, responder)
@@ -84,7 +84,7 @@ def test_an_answer_renews_the_budget_only_where_nobody_answers_keepalives(keeps_
     assert (initiator.state, initiator.session.attempts) == (State.ESTABLISHED, attempts)
 
 
-def test_a_peer_that_answers_and_hears_nothing_uses_the_budget_up() -> None:
+def test_a_peer_that_only_answers_uses_the_budget_up() -> None:
     initiator, responder = open_pair(EXPLICIT_PERSISTENT_ONE_SIDED, SHORT, attempts=2, misses=0)
     for _ in range(2):
         transfer(initiator, responder)
@@ -94,7 +94,7 @@ def test_a_peer_that_answers_and_hears_nothing_uses_the_budget_up() -> None:
     assert initiator.state is State.CLOSED
 
 
-def test_what_is_refused_in_a_handshake_is_told_when_it_fails() -> None:
+def test_a_refusal_in_a_handshake_is_reported_when_it_fails() -> None:
     initiator, responder = open_pair(EXPLICIT_TRANSIENT, SHORT)
     transfer(initiator, responder)
     (answer,) = responder.outbox
@@ -107,7 +107,7 @@ def test_what_is_refused_in_a_handshake_is_told_when_it_fails() -> None:
     assert "; refused was: " in failure.detail
 
 
-def test_an_established_end_knows_its_peer_and_follows_it() -> None:
+def test_an_established_end_has_an_authenticated_peer_and_follows_its_route() -> None:
     initiator, responder = open_pair(EXPLICIT_TRANSIENT, SHORT)
     assert initiator.session.peer is None
     settle(initiator, responder)
@@ -137,7 +137,7 @@ arrivals = runs(st.tuples(st.booleans(), kinds, st.integers(0, 9), ways), 25)
 @pytest.mark.slow
 @settings(derandomize=True, database=None, deadline=None, max_examples=120)
 @given(st.sampled_from((EXPLICIT_TRANSIENT, EXPLICIT_PERSISTENT_ONE_SIDED)), arrivals)
-def test_what_is_read_is_the_peers_and_the_way_back_of_a_responder_follows_the_newest(
+def test_the_route_of_a_responder_follows_the_newest_authentic_message(
     kind: SessionType, arriving: list[tuple[bool, str, int, Route]]
 ) -> None:
     ends = established_pair(kind, SymbolicProfile(nonces=99, lost=99, late=99))

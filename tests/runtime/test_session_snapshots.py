@@ -103,7 +103,7 @@ def pair(kind: SessionType, profile: Profile) -> tuple[End, End]:
 @pytest.mark.parametrize(("kind", "profile"), COMBINATIONS)
 @settings(max_examples=60, deadline=None)
 @given(before=runs, after=runs)
-def test_restored_sessions_go_on_exactly_as_the_ones_they_were_taken_from(
+def test_restored_sessions_behave_exactly_like_the_originals(
     kind: SessionType, profile: Profile, before: list[Input], after: list[Input]
 ) -> None:
     ends = pair(kind, profile)

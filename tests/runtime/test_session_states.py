@@ -96,7 +96,9 @@ def test_a_hello_and_an_answer_establish_the_initiator(kind: SessionType, profil
 
 
 @pytest.mark.parametrize(("kind", "profile"), COMBINATIONS)
-def test_both_ends_are_established_once_the_responder_has_heard_its_peer(kind: SessionType, profile: Profile) -> None:
+def test_both_ends_are_established_after_the_first_message_to_the_responder(
+    kind: SessionType, profile: Profile
+) -> None:
     i, r = open_pair(kind, profile)
     settle(i, r)
     i.send(b"one more")
@@ -211,7 +213,7 @@ def test_between_two_attempts_a_back_off_runs() -> None:
     assert [said(message).generation.number for message in i.outbox] == [2]  # type: ignore[union-attr]
 
 
-def test_back_offs_grow_until_the_peer_is_heard() -> None:
+def test_back_offs_grow_until_a_message_of_the_peer_arrives() -> None:
     i, r = open_pair(attempts=None)
     for _ in range(3):
         tick(i, seconds=10)
@@ -249,7 +251,7 @@ def test_data_of_the_peer_resets_the_budget_as_an_answered_keepalive_does() -> N
     assert (i.session.attempts, i.delivered) == (0, [b"heard"])
 
 
-def test_profile_ockam_takes_the_answer_for_a_sign_of_life() -> None:
+def test_in_profile_ockam_an_answer_resets_the_budget() -> None:
     i, r = open_pair(profile=OCKAM)
     drop(i)
     tick(i, seconds=11)
@@ -293,7 +295,7 @@ def test_a_session_whose_budget_is_spent_closes(attempts: int) -> None:
     assert (i.armed, i.addresses) == (set(), set())
 
 
-def test_an_initiator_without_a_budget_tries_for_ever() -> None:
+def test_an_initiator_without_a_budget_tries_indefinitely() -> None:
     i, _ = open_pair(attempts=None)
     tick(i, seconds=10_000)
     assert i.state in (State.RENEGOTIATING, State.TIMED_OUT)
@@ -314,7 +316,7 @@ def test_a_responder_of_a_two_sided_session_has_a_budget_too() -> None:
 
 
 @pytest.mark.parametrize("kind", [IMPLICIT_PERSISTENT_ONE_SIDED, IMPLICIT_PERSISTENT_TWO_SIDED])
-def test_an_implicit_session_rests_until_a_message_wants_it(kind: SessionType) -> None:
+def test_an_implicit_session_rests_until_a_message_is_sent(kind: SessionType) -> None:
     i, r = established_pair(kind)
     i.order(Session.lower_layer_lost)
     tick(i, seconds=100)
@@ -334,7 +336,7 @@ def test_a_message_that_comes_during_the_back_off_waits_for_its_end() -> None:
     assert i.state is State.RENEGOTIATING
 
 
-def test_an_implicit_transient_session_that_nobody_uses_closes() -> None:
+def test_an_unused_implicit_transient_session_closes() -> None:
     i, r = established_pair(IMPLICIT_TRANSIENT)
     for seconds in (80, 89):
         i.send(b"used")
@@ -385,7 +387,7 @@ def test_a_resting_responder_of_an_implicit_session_is_reaped() -> None:
 
 
 @pytest.mark.parametrize("kind", TRANSIENT)
-def test_a_transient_responder_that_hears_nothing_closes(kind: SessionType) -> None:
+def test_a_transient_responder_that_receives_nothing_closes(kind: SessionType) -> None:
     _, r = established_pair(kind)
     tick(r, seconds=90)
     assert (r.state, r.notices[-1]) == (State.CLOSED, Closed("idle for too long"))
@@ -407,7 +409,7 @@ def test_each_message_of_the_peer_keeps_a_responder_from_giving_up() -> None:
 
 
 @pytest.mark.parametrize(("kind", "profile"), COMBINATIONS)
-def test_a_responder_whose_answer_nobody_confirms_gives_up(kind: SessionType, profile: Profile) -> None:
+def test_a_responder_whose_answer_is_not_confirmed_gives_up(kind: SessionType, profile: Profile) -> None:
     i, r = open_pair(kind, profile)
     transfer(i, r)
     drop(r)
@@ -417,7 +419,7 @@ def test_a_responder_whose_answer_nobody_confirms_gives_up(kind: SessionType, pr
 
 
 @pytest.mark.parametrize("kind", PERSISTENT)
-def test_a_responder_that_came_back_with_its_state_keeps_it_when_nobody_confirms(kind: SessionType) -> None:
+def test_a_restarted_responder_keeps_its_state_without_a_confirmation(kind: SessionType) -> None:
     r = make_host(kind, remembered=1, has_state=True)
     i, _ = open_pair(kind, remembered=1)
     transfer(i, r)
@@ -426,7 +428,7 @@ def test_a_responder_that_came_back_with_its_state_keeps_it_when_nobody_confirms
 
 
 @pytest.mark.parametrize("kind", PERSISTENT)
-def test_a_responder_that_nobody_has_confirmed_ends_with_its_lower_layer(kind: SessionType) -> None:
+def test_an_unconfirmed_responder_ends_with_its_lower_layer(kind: SessionType) -> None:
     i, r = open_pair(kind)
     transfer(i, r)
     r.order(Session.lower_layer_lost)
@@ -446,7 +448,7 @@ def test_a_bounded_number_of_missed_keepalives_is_a_failure() -> None:
 
 
 @pytest.mark.parametrize("heard", ["an answer", "data"])
-def test_whatever_is_heard_ends_a_row_of_misses(heard: str) -> None:
+def test_any_message_of_the_peer_resets_the_misses(heard: str) -> None:
     i, r = established_pair(misses=2)
     tick(i, seconds=30)
     if heard == "data":
@@ -463,7 +465,7 @@ def test_with_no_misses_allowed_the_first_silence_is_the_failure() -> None:
 
 
 @pytest.mark.parametrize("kind", TWO_SIDED)
-def test_both_ends_of_a_two_sided_session_ask_whether_the_peer_is_alive(kind: SessionType) -> None:
+def test_both_ends_of_a_two_sided_session_send_keepalives(kind: SessionType) -> None:
     i, r = established_pair(kind)
     tick(r, seconds=15)
     assert [said(message) for message in r.outbox] == [Keepalive()]
@@ -475,7 +477,7 @@ def test_both_ends_of_a_two_sided_session_ask_whether_the_peer_is_alive(kind: Se
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_closing_tells_the_peer(kind: SessionType) -> None:
+def test_closing_sends_a_close_to_the_peer(kind: SessionType) -> None:
     i, r = established_pair(kind)
     i.order(Session.close)
     assert (i.state, i.notices[-1], i.armed, i.addresses) == (State.CLOSED, Closed("closed by order"), set(), set())
@@ -494,7 +496,7 @@ def test_going_away_is_a_failure_which_persistent_sessions_survive(kind: Session
     assert (i.state, i.notices[-1]) == (State.TIMED_OUT, TimedOut("the peer goes away"))
 
 
-def test_who_goes_away_before_it_was_confirmed_fails_the_attempt() -> None:
+def test_going_away_before_the_confirmation_fails_the_attempt() -> None:
     i, r = open_pair(EXPLICIT_PERSISTENT_ONE_SIDED)
     transfer(i, r)
     r.order(Session.stop)
@@ -502,14 +504,14 @@ def test_who_goes_away_before_it_was_confirmed_fails_the_attempt() -> None:
     assert (i.state, i.notices[-1]) == (State.TIMED_OUT, TimedOut("the peer goes away"))
 
 
-def test_stopping_without_a_messaging_route_is_not_said() -> None:
+def test_stopping_without_a_messaging_route_sends_nothing() -> None:
     i, _ = open_pair(EXPLICIT_PERSISTENT_ONE_SIDED)
     drop(i)
     i.order(Session.stop)
     assert (i.state, i.outbox) == (State.CLOSED, [])
 
 
-def test_profile_ockam_closes_without_a_word() -> None:
+def test_profile_ockam_sends_no_close() -> None:
     i, _ = established_pair(EXPLICIT_TRANSIENT, OCKAM)
     i.order(Session.close)
     assert (i.state, i.outbox) == (State.CLOSED, [])
@@ -542,7 +544,7 @@ def test_closing_during_a_renegotiation_ends_the_attempt(kind: SessionType) -> N
 
 
 @pytest.mark.parametrize("answered_first", [False, True])
-def test_a_close_goes_where_a_peer_that_negotiates_again_hears_it(answered_first: bool) -> None:
+def test_a_close_goes_to_the_generation_in_which_the_peer_receives(answered_first: bool) -> None:
     i, r = established_pair(EXPLICIT_PERSISTENT_ONE_SIDED)
     i.order(Session.renegotiate)
     tick(i, seconds=0)
@@ -608,14 +610,14 @@ def test_a_first_attempt_is_closed_along_the_initialization_route() -> None:
         (Close(bytes(16), 1, FIRST_ADDRESS, ""), "misplaced"),
     ],
 )
-def test_who_was_not_there_or_is_late_closes_nothing(close: Close, reason: str) -> None:
+def test_a_close_of_another_end_or_a_late_one_closes_nothing(close: Close, reason: str) -> None:
     _, r = established_pair(EXPLICIT_PERSISTENT_ONE_SIDED)
     before = r.session.snapshot()
     r.receive(Message((HOST,), (HOP_TO_INITIATOR,), GENERATION.encode(close)))
     assert (r.session.snapshot(), r.reasons) == (before, [reason])
 
 
-def test_a_responder_that_came_back_with_its_state_is_not_closed_by_who_was_not_there() -> None:
+def test_a_restarted_responder_is_not_closed_by_an_unconfirmed_attempt() -> None:
     r = make_host(EXPLICIT_PERSISTENT_ONE_SIDED, remembered=5, has_state=True)
     generation = Generation(6, Role.INITIATOR, local("evil"))
     hello = GENERATION.encode(Hello(SESSION_ID, generation))
@@ -660,7 +662,7 @@ def test_an_error_instead_of_an_answer_ends_the_attempt() -> None:
     assert (i.state, i.notices[-1]) == (State.TIMED_OUT, TimedOut("error message"))
 
 
-def test_a_timer_that_was_cancelled_or_never_set_is_no_event() -> None:
+def test_a_timer_that_was_cancelled_or_never_set_is_ignored() -> None:
     i, _ = established_pair()
     before = i.session.snapshot()
     for timer in (Timer.NEGOTIATION, Timer.BACK_OFF, Timer.IDLE, Timer.RETENTION):
@@ -671,7 +673,7 @@ def test_a_timer_that_was_cancelled_or_never_set_is_no_event() -> None:
 # Routes (section 5) ---------------------------------------------------------------------------------------------------
 
 
-def test_a_worker_route_is_the_way_back_with_its_last_address_replaced() -> None:
+def test_a_worker_route_is_the_return_route_with_its_last_address_replaced() -> None:
     i, r = established_pair()
     here, there = i.session.current, r.session.current
     assert here is not None
@@ -697,7 +699,7 @@ def test_the_responder_of_a_two_sided_session_learns_its_initialization_route_fr
     assert hello.initialization_route == r.session.initialization_route == (HOP_TO_INITIATOR, CONTACT)
 
 
-def test_a_one_sided_hello_gives_no_route_away() -> None:
+def test_a_one_sided_hello_carries_no_initialization_route() -> None:
     i, r = open_pair()
     hello = said(transfer(i, r))
     assert isinstance(hello, Hello)

@@ -103,7 +103,7 @@ def asked(request_id: int, index: int, limit: int = 2) -> list[ConsumerCommand]:
 # The saved index ------------------------------------------------------------------------------------------------------
 
 
-def test_a_consumer_begins_by_asking_for_the_saved_index() -> None:
+def test_a_consumer_begins_by_requesting_the_saved_index() -> None:
     consumer = Consumer(ConsumerConfig("stream", "group", request_seconds=5.0))
     assert consumer.start() == [Ask(GetIndex("group", "stream")), STARTED]
     assert consumer.state is ConsumerState.STARTING
@@ -134,7 +134,7 @@ def test_a_consumer_of_a_partition_asks_and_saves_for_that_partition() -> None:
     assert consumer.processed()[0] == Ask(SaveIndex("group", "stream", 4, 2))
 
 
-def test_an_index_that_comes_later_turns_nobody_back() -> None:
+def test_a_late_index_does_not_move_a_consumer_back() -> None:
     for consumer in (pulling(), processing(), waiting()):
         before = consumer.image()
         assert consumer.receive(StreamIndex("group", "stream", 0)) == [NOT_ASKED]
@@ -144,7 +144,7 @@ def test_an_index_that_comes_later_turns_nobody_back() -> None:
 # Pulling and processing -----------------------------------------------------------------------------------------------
 
 
-def test_messages_are_handed_over_one_after_the_other_and_saved_after_each() -> None:
+def test_messages_are_delivered_one_by_one_and_the_index_is_saved_after_each() -> None:
     consumer = pulling()
     assert consumer.receive(pulled(4, 5)) == [STOPPED, handed(4)]
     assert consumer.processed() == [saved(5), handed(5)]
@@ -159,7 +159,7 @@ def test_a_log_may_have_gaps() -> None:
     assert consumer.processed() == [saved(91), *asked(2, 91)]
 
 
-def test_where_there_is_nothing_new_it_asks_again_after_a_pause() -> None:
+def test_without_new_messages_it_polls_again_after_a_pause() -> None:
     consumer = pulling()
     assert consumer.receive(pulled()) == [STOPPED, SetTimer(POLL, 0.5)]
     assert consumer.fire(POLL) == asked(2, 4)
@@ -180,7 +180,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("response", WRONG.values(), ids=WRONG)
-def test_what_was_not_asked_for_does_not_count(response: StreamResponse) -> None:
+def test_a_response_that_was_not_requested_is_ignored(response: StreamResponse) -> None:
     consumer = pulling()
     before = consumer.image()
     assert consumer.receive(response) == [NOT_ASKED]
@@ -203,7 +203,7 @@ def test_messages_do_not_count_before_the_index_is_known() -> None:
     assert consumer.state is ConsumerState.STARTING
 
 
-def test_whatever_index_a_stream_sends_the_one_after_it_can_be_saved_and_asked_for() -> None:
+def test_the_index_after_any_accepted_one_can_be_saved_and_requested() -> None:
     consumer = pulling(GREATEST - 1)
     assert consumer.receive(pulled(GREATEST)) == [NOT_ASKED]
     consumer.receive(pulled(GREATEST - 1))
@@ -235,7 +235,7 @@ def test_tries_are_counted_for_each_message() -> None:
 
 
 @pytest.mark.parametrize("make", [starting, pulling, waiting])
-def test_nothing_is_processed_that_was_not_handed_over(make: Callable[[], Consumer]) -> None:
+def test_only_a_delivered_message_can_be_processed(make: Callable[[], Consumer]) -> None:
     consumer = make()
     before = consumer.image()
     for order in (consumer.processed, lambda: consumer.processing_failed("no")):
@@ -273,7 +273,7 @@ def test_a_consumer_stops_in_every_state(make: Callable[[], Consumer], timers: l
 
 
 @pytest.mark.parametrize("make", [failed, stopped])
-def test_whatever_comes_late_to_a_consumer_that_is_over_changes_nothing(make: Callable[[], Consumer]) -> None:
+def test_late_events_of_a_finished_consumer_change_nothing(make: Callable[[], Consumer]) -> None:
     consumer = make()
     before = consumer.image()
     late: list[Callable[[], list[ConsumerCommand]]] = [
@@ -286,7 +286,7 @@ def test_whatever_comes_late_to_a_consumer_that_is_over_changes_nothing(make: Ca
     assert consumer.image() == before
 
 
-def test_a_timer_that_comes_late_is_no_event() -> None:
+def test_a_late_timer_is_ignored() -> None:
     for consumer, timer in ((waiting(), REQUEST), (processing(), REQUEST), (pulling(), POLL), (processing(), POLL)):
         before = consumer.image()
         assert consumer.fire(timer) == []
@@ -297,7 +297,7 @@ def test_a_timer_that_comes_late_is_no_event() -> None:
 # Going on -------------------------------------------------------------------------------------------------------------
 
 
-def test_the_next_consumer_believes_nothing_that_was_said_to_the_one_before() -> None:
+def test_the_next_consumer_ignores_responses_to_the_previous_one() -> None:
     one = failed()
     again = Consumer(one.config, ConsumerImage(asked=one.image().asked))
     again.start()
@@ -336,11 +336,11 @@ WRONG_DECLARATIONS: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("wrong", "problem"), WRONG_DECLARATIONS, ids=lambda one: str(one)[:30])
-def test_a_wrong_declaration_says_what_is_wrong(wrong: dict[str, Any], problem: str) -> None:
+def test_a_wrong_configuration_lists_its_problem(wrong: dict[str, Any], problem: str) -> None:
     with pytest.raises(DefinitionError, match=problem):
         ConsumerConfig(**{"stream_name": "stream", "client_id": "group", **wrong})
 
 
-def test_every_problem_of_a_declaration_is_listed() -> None:
+def test_every_problem_of_a_configuration_is_listed() -> None:
     with pytest.raises(DefinitionError, match=r"(?s)stream_name.*limit.*poll_seconds"):
         ConsumerConfig(1, "group", limit=0, poll_seconds=-1)  # type: ignore[arg-type]

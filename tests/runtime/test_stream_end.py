@@ -37,7 +37,7 @@ def a_node(ledger: Ledger | None = None) -> Node:
     return Node(Counted("n"), ledger=ledger)
 
 
-def test_what_is_sent_through_it_is_published_whole_and_in_order() -> None:
+def test_messages_are_published_whole_and_in_order() -> None:
     node = a_node()
     end, accepted = an_end(node)
     for payload in (b"one", b"two"):
@@ -51,7 +51,7 @@ def test_what_is_sent_through_it_is_published_whole_and_in_order() -> None:
     assert (end.pop(), node.router.ledger.held_bytes) == (None, 0)
 
 
-def test_what_arrives_is_routed_on_and_its_reply_comes_back_to_the_end() -> None:
+def test_messages_of_the_stream_are_forwarded_and_replies_come_back_to_the_end() -> None:
     node, inbox = a_node(), Inbox()
     end, _ = an_end(node)
     node.start_worker(*ECHO, handler=inbox, access=Access.PUBLIC)
@@ -61,7 +61,7 @@ def test_what_arrives_is_routed_on_and_its_reply_comes_back_to_the_end() -> None
     assert (inbox.messages, end.delivering) == ([Message(ECHO, (end.address, *ME), b"x", "t")], False)
 
 
-def test_what_arrives_is_from_outside() -> None:
+def test_messages_of_the_stream_are_from_outside() -> None:
     node = Node(Counted("n"), forwarding=lambda host, destination: host != "")
     end, _ = an_end(node)
     node.start_worker(*ECHO, handler=Inbox())
@@ -81,7 +81,7 @@ def test_what_arrives_is_from_outside() -> None:
         (published(Message((), ME, b"x"), "to-b"), "empty onward route"),
     ],
 )
-def test_what_cannot_be_routed_on_is_a_dead_letter(payload: bytes, reason: str) -> None:
+def test_a_message_that_cannot_be_forwarded_is_a_dead_letter(payload: bytes, reason: str) -> None:
     node = a_node()
     end, _ = an_end(node)
     end.arrived(payload)
@@ -89,7 +89,7 @@ def test_what_cannot_be_routed_on_is_a_dead_letter(payload: bytes, reason: str) 
     assert node.dead_letters.counts == {reason: 1}
 
 
-def test_what_cannot_be_carried_is_a_dead_letter() -> None:
+def test_a_message_that_cannot_be_carried_is_a_dead_letter() -> None:
     node = a_node()
     end, accepted = an_end(node, capacity=1)
     node.router.max_payload_bytes = 1000
@@ -99,7 +99,7 @@ def test_what_cannot_be_carried_is_a_dead_letter() -> None:
     assert (len(accepted), node.dead_letters.counts) == (1, {"payload too large": 1, WINDOW_FULL: 1})
 
 
-def test_what_it_adds_is_known_before_it_is_sent() -> None:
+def test_the_bytes_that_it_adds_are_checked_before_sending() -> None:
     node = a_node()
     stream_end, _ = an_end(node)
     route, limit = (stream_end.address, local("far")), node.router.max_payload_bytes
@@ -111,7 +111,7 @@ def test_what_it_adds_is_known_before_it_is_sent() -> None:
     assert len(stream_end.waiting) == 1
 
 
-def test_a_full_node_refuses_or_gives_up_what_waits() -> None:
+def test_a_full_node_refuses_or_gives_up_waiting_messages() -> None:
     message = Message((local("x"), *ECHO), ME, b"x" * 100)
     node = a_node(Ledger(3 * weight_of(message)))
     end, accepted = an_end(node)
@@ -128,7 +128,7 @@ def test_a_full_node_refuses_or_gives_up_what_waits() -> None:
     assert node.router.ledger.held_bytes == 0
 
 
-def test_whoever_relies_on_it_is_told_when_it_retires() -> None:
+def test_dependents_lose_their_lower_layer_when_it_retires() -> None:
     node = a_node()
     end, accepted = an_end(node)
     told: list[str] = []

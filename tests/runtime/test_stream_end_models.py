@@ -177,7 +177,7 @@ def _message_in(payload: bytes) -> bytes:
 @pytest.mark.slow
 @stable
 @given(st.integers(1, 4), stream_moves)
-def test_the_end_of_a_stream_session_carries_and_routes_on(capacity: int, moves: list[tuple[Any, ...]]) -> None:
+def test_the_end_of_a_stream_session_agrees_with_its_model(capacity: int, moves: list[tuple[Any, ...]]) -> None:
     rig, accepted, sender, told = Rig(), list[None](), Sender(), list[str]()
     rig.router.register(ME, sender, Access.PRIVATE)
     end = StreamEnd(rig.router, TO_B, TO_A, capacity, lambda: accepted.append(None), lambda: LARGEST - PUSH_BYTES)

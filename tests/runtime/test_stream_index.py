@@ -29,19 +29,19 @@ def test_an_index_that_is_not_greater_is_not_kept(saved: int, index: int) -> Non
 
 
 @pytest.mark.parametrize("partition", [None, 0, 7])
-def test_the_index_is_kept_and_told_for_its_partition(partition: int | None) -> None:
+def test_the_index_is_kept_and_sent_for_its_partition(partition: int | None) -> None:
     worker = IndexWorker()
     assert worker.save(save(2, partition), None) == [KeepIndex("group", "stream", partition, 2)]
     asked = GetIndex("group", "stream", partition)
     assert worker.get(asked, 2, BACK) == [Reply(BACK, StreamIndex("group", "stream", 2, partition))]
 
 
-def test_a_group_that_has_saved_nothing_is_told_so() -> None:
+def test_a_group_without_a_saved_index_gets_none() -> None:
     told = IndexWorker().get(GetIndex("group", "stream"), None, BACK)
     assert told == [Reply(BACK, StreamIndex("group", "stream", None))]
 
 
-def test_a_stopped_worker_keeps_and_tells_nothing() -> None:
+def test_a_stopped_worker_keeps_and_sends_nothing() -> None:
     worker = IndexWorker()
     assert worker.stop() == []
     assert worker.state is IndexState.STOPPED
@@ -51,5 +51,5 @@ def test_a_stopped_worker_keeps_and_tells_nothing() -> None:
     assert worker.stop() == [STOPPED]
 
 
-def test_a_worker_goes_on_from_its_state() -> None:
+def test_a_worker_continues_from_its_state() -> None:
     assert IndexWorker(IndexState.STOPPED).save(save(1), None) == [STOPPED]

@@ -89,7 +89,7 @@ def test_a_response_has_so_many_messages_and_no_more(count: int, size: int) -> N
 @pytest.mark.slow
 @settings(stable, max_examples=400)
 @given(requests | responses, st.data())
-def test_a_body_that_is_changed_means_something_else_or_is_refused_in_words(
+def test_a_changed_body_is_another_message_or_is_refused_with_a_reason(
     message: StreamRequest | StreamResponse, draw: st.DataObject
 ) -> None:
     is_response = isinstance(message, StreamCreated | Pushed | Pulled | StreamIndex | StreamError)

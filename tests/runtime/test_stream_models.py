@@ -197,7 +197,7 @@ def publish_both(real: Publisher, model: PublisherModel, move: tuple[Any, ...]) 
 @pytest.mark.slow
 @stable
 @given(st.integers(1, 4), publisher_moves, publisher_moves, st.booleans(), st.booleans())
-def test_a_publisher_keeps_sends_and_drops_what_the_clauses_say(
+def test_a_publisher_agrees_with_its_model(
     window: int, moves: list[tuple[Any, ...]], late: list[tuple[Any, ...]], ordered: bool, restored: bool
 ) -> None:
     """`restored`: it is made anew from its image after each move."""
@@ -389,7 +389,7 @@ def stream_both(real: StreamWorker, model: StreamModel, move: tuple[Any, ...]) -
 @pytest.mark.slow
 @stable
 @given(st.integers(1, 3), stream_moves, st.lists(stream_moves, max_size=1), st.booleans())
-def test_a_stream_worker_stores_and_confirms_what_the_clauses_say(
+def test_a_stream_worker_agrees_with_its_model(
     pending: int, moves: list[tuple[Any, ...]], late: list[list[tuple[Any, ...]]], restored: bool
 ) -> None:
     """`restored`: it is made anew from its image after each move."""

@@ -33,7 +33,7 @@ def answer(response: StreamCreated | StreamError | Pulled, profile: StreamProfil
     return profile.decode(encode_response(response), Place.HANDSHAKE, route)
 
 
-def test_a_hello_asks_for_the_stream() -> None:
+def test_a_hello_requests_the_stream() -> None:
     assert decode_request(PLAIN.encode(HELLO)) == CreateStream("s")
     assert decode_request(SECOND.encode(HELLO)) == CreateStream("s", 3)
 
@@ -43,7 +43,7 @@ def test_data_are_the_payload_itself() -> None:
     assert PLAIN.decode(b"pulled", Place.WORKER, ()) == Data(b"pulled")
 
 
-def test_it_speaks_of_nothing_else() -> None:
+def test_other_signals_are_not_encoded() -> None:
     assert [PLAIN.speaks(one) for one in (HELLO, Data(b""), Keepalive())] == [True, True, False]
     for signal in (Data(b"m", (local("behind"),)), Data(b"m", (), (local("back"),)), Keepalive()):
         with pytest.raises(LocalSessionError, match="profile stream has no"):
@@ -73,17 +73,17 @@ def test_an_answer_for_another_stream_or_partition_does_not_count(
 
 
 @pytest.mark.parametrize("profile", [PLAIN, SECOND])
-def test_an_error_says_that_there_is_no_stream_and_why(profile: StreamProfile) -> None:
+def test_an_error_is_the_answer_without_a_stream(profile: StreamProfile) -> None:
     assert answer(StreamError("full"), profile) == Error("full")
     assert answer(StreamError("full"), profile, ()) == Error("full")  # nobody has to reach whoever said it
 
 
-def test_a_stream_that_cannot_be_reached_is_no_answer() -> None:
+def test_an_answer_without_a_return_route_is_refused() -> None:
     with pytest.raises(RemoteSessionError, match="cannot be reached"):
         answer(StreamCreated("s"), PLAIN, ())
 
 
-def test_bytes_that_cannot_be_read_are_no_answer() -> None:
+def test_unreadable_bytes_are_refused() -> None:
     with pytest.raises(RemoteSessionError, match="malformed"):
         PLAIN.decode(b"\xff", Place.HANDSHAKE, BACK)
 
@@ -119,7 +119,7 @@ def test_an_answer_counts_if_it_is_for_this_stream_and_this_partition(
 
 @stable
 @given(profiles, st.binary(max_size=4), st.sampled_from(((), BACK)), st.sampled_from(((), BACK)))
-def test_it_says_hello_and_data_without_routes_of_their_own(
+def test_it_encodes_hello_and_data_without_routes(
     profile: StreamProfile, payload: bytes, onward: Route, back: Route
 ) -> None:
     assert decode_request(profile.encode(HELLO)) == CreateStream(profile.stream_name, profile.partitions)

@@ -121,14 +121,14 @@ def test_a_message_that_is_too_large_is_refused_and_nothing_changes() -> None:
 # Confirmations --------------------------------------------------------------------------------------------------------
 
 
-def test_a_confirmed_message_is_dropped_and_the_application_is_told() -> None:
+def test_a_confirmed_message_is_dropped_and_reported() -> None:
     one = publisher(b"a", b"b")
     assert confirm(one, 1) == [Stored(1)]
     assert one.image() == PublisherImage(confirmed=1, messages=(b"b",), open=(2,))
     assert one.unconfirmed == 1
 
 
-def test_a_confirmation_speaks_for_every_number_up_to_its_own_and_takes_their_requests_back() -> None:
+def test_a_confirmation_covers_every_number_up_to_its_own_and_takes_their_requests_back() -> None:
     one = publisher(b"a", b"b", b"c")
     assert confirm(one, 2) == [Withdraw(1), Stored(1), Stored(2)]
     assert one.image() == PublisherImage(confirmed=2, messages=(b"c",), open=(3,))
@@ -148,7 +148,7 @@ def test_a_message_whose_request_has_failed_is_dropped_without_taking_a_request_
     assert confirm(one, 2) == [Stored(1), Stored(2)]
 
 
-def test_the_confirmation_of_a_number_that_was_never_sent_is_no_confirmation() -> None:
+def test_the_confirmation_of_a_number_that_was_never_sent_is_ignored() -> None:
     one = publisher(b"a")
     before = one.image()
     for number in (2, 2**64 - 1):
@@ -169,7 +169,7 @@ RESPONSES: list[StreamResponse] = [
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xff" * 20, *map(encode_response, RESPONSES)])
-def test_a_response_that_confirms_nothing_is_made_good_after_a_pause(payload: bytes) -> None:
+def test_a_rejected_message_is_sent_again_after_a_pause(payload: bytes) -> None:
     one = publisher(b"a")
     assert one.responded(1, payload) == [STARTED]
     assert one.image() == PublisherImage(messages=(b"a",))
@@ -177,7 +177,7 @@ def test_a_response_that_confirms_nothing_is_made_good_after_a_pause(payload: by
     assert confirm(one, 1) == [Stored(1)]
 
 
-def test_after_the_pause_only_what_has_no_open_request_is_sent_in_order() -> None:
+def test_after_the_pause_only_messages_without_an_open_request_are_sent_in_order() -> None:
     one = publisher(b"a", b"b", b"c")
     for number in (3, 1):
         assert one.failed(number, NO_ROOM) == [STARTED]
@@ -193,7 +193,7 @@ def test_a_message_keeps_its_number_however_often_it_is_sent() -> None:
         assert one.retry_due() == [pushed(3, b"c")]
 
 
-def test_the_failure_of_a_request_that_is_not_open_is_no_event() -> None:
+def test_the_failure_of_a_request_that_is_not_open_is_ignored() -> None:
     one = publisher(b"a")
     one.failed(1, NO_ROOM)
     before = one.image()
@@ -206,7 +206,7 @@ def test_the_failure_of_a_request_that_is_not_open_is_no_event() -> None:
 # A new identity -------------------------------------------------------------------------------------------------------
 
 
-def test_a_stream_that_has_lost_the_record_gets_what_is_not_confirmed_under_a_new_identity() -> None:
+def test_a_stream_that_has_lost_the_record_gets_unconfirmed_messages_under_a_new_identity() -> None:
     one = publisher(b"a", b"b", b"c")
     confirm(one, 1)
     assert one.failed(2, PEER_LOST_STATE) == [
@@ -224,7 +224,7 @@ def test_ordinals_go_on_under_a_new_identity_and_numbers_begin_again() -> None:
     assert confirm(one, 2) == [Stored(3)]
 
 
-def test_that_the_record_is_lost_is_learned_where_no_request_waits_too() -> None:
+def test_a_lost_record_is_detected_without_a_waiting_request() -> None:
     one = publisher(b"a")
     confirm(one, 1)
     assert one.established(resumed=True) == []
@@ -232,7 +232,7 @@ def test_that_the_record_is_lost_is_learned_where_no_request_waits_too() -> None
     assert one.publish(b"b") == [pushed(1, b"b")]
 
 
-def test_a_stream_that_has_no_record_of_what_it_never_confirmed_has_lost_nothing() -> None:
+def test_a_stream_without_a_record_of_unconfirmed_messages_has_lost_nothing() -> None:
     one = publisher(b"a")
     assert one.established(resumed=False) == []
     confirm(one, 1)
@@ -258,7 +258,7 @@ def test_a_pause_that_runs_ends_with_the_identity() -> None:
 # The end --------------------------------------------------------------------------------------------------------------
 
 
-def test_closing_tells_which_messages_are_not_confirmed() -> None:
+def test_closing_reports_which_messages_are_not_confirmed() -> None:
     one = publisher(b"a", b"b")
     confirm(one, 1)
     assert one.close() == [STOPPED, CloseSession(), PublisherClosed(1, BY_ORDER)]
@@ -271,7 +271,7 @@ def test_the_end_of_the_session_is_the_end_of_the_publisher() -> None:
     assert one.state is PublisherState.CLOSED
 
 
-def test_whatever_happens_late_to_a_closed_publisher_changes_nothing() -> None:
+def test_late_events_of_a_closed_publisher_change_nothing() -> None:
     one = closed(b"a", b"b")
     before = one.image()
     for late in (one.close, one.retry_due, lambda: one.session_closed("late")):
@@ -279,7 +279,7 @@ def test_whatever_happens_late_to_a_closed_publisher_changes_nothing() -> None:
     assert one.image() == before
 
 
-def test_what_the_session_still_says_of_requests_of_a_closed_publisher_is_ignored() -> None:
+def test_late_outcomes_of_requests_of_a_closed_publisher_are_ignored() -> None:
     one = closed(b"a", b"b", b"c")
     assert one.failed(1, "closed by order") == [OVER]
     assert one.failed(2, PEER_LOST_STATE) == [OVER]
@@ -287,13 +287,13 @@ def test_what_the_session_still_says_of_requests_of_a_closed_publisher_is_ignore
     assert (one.open, one.messages) == ([], [b"a", b"b", b"c"])
 
 
-def test_a_confirmation_for_a_closed_publisher_is_no_news_to_the_application() -> None:
+def test_a_confirmation_for_a_closed_publisher_is_not_reported() -> None:
     one = closed(b"a")
     assert confirm(one, 1) == []
     assert one.image().messages == (b"a",)
 
 
-def test_a_closed_publisher_refuses_messages_and_says_what_to_do() -> None:
+def test_a_closed_publisher_refuses_messages_with_a_remedy() -> None:
     one = closed()
     with pytest.raises(EventRefused, match="Start another publisher"):
         one.publish(b"a")
@@ -302,7 +302,7 @@ def test_a_closed_publisher_refuses_messages_and_says_what_to_do() -> None:
 # Going on after a restart ---------------------------------------------------------------------------------------------
 
 
-def test_a_publisher_goes_on_from_its_image_with_the_same_numbers() -> None:
+def test_a_publisher_continues_from_its_image_with_the_same_numbers() -> None:
     one = publisher(b"a", b"b", b"c")
     confirm(one, 1)
     again = Publisher(one.config, one.image())
@@ -313,7 +313,7 @@ def test_a_publisher_goes_on_from_its_image_with_the_same_numbers() -> None:
         again.publish(b"e")
 
 
-def test_an_image_without_messages_is_resumed_in_silence() -> None:
+def test_resuming_an_image_without_messages_sends_nothing() -> None:
     one = publisher(b"a")
     confirm(one, 1)
     again = Publisher(one.config, one.image())
@@ -343,11 +343,11 @@ def test_a_pause_is_a_back_off(wrong: Any) -> None:
         PublisherConfig(retry=wrong)
 
 
-def test_every_problem_of_a_declaration_is_listed() -> None:
+def test_every_problem_of_a_configuration_is_listed() -> None:
     with pytest.raises(DefinitionError, match=r"(?s)window.*retry"):
         PublisherConfig(window=0, retry=None)  # type: ignore[arg-type]
 
 
-def test_a_declaration_does_not_change() -> None:
+def test_a_configuration_is_immutable() -> None:
     with pytest.raises(FrozenInstanceError):
         PublisherConfig().window = 2  # type: ignore[misc]

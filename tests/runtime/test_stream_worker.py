@@ -112,7 +112,7 @@ def test_confirmations_come_in_the_order_in_which_messages_were_given_to_the_sto
     assert [worker.appended(index) for index in range(3)] == [[confirmed(n, i)] for i, n in enumerate((1, 1, 2))]
 
 
-def test_what_is_stored_is_confirmed_again_and_not_stored_again() -> None:
+def test_a_stored_message_is_confirmed_again_and_not_stored_again() -> None:
     worker = serving()
     push(worker, 1)
     worker.appended(0)
@@ -121,7 +121,7 @@ def test_what_is_stored_is_confirmed_again_and_not_stored_again() -> None:
     assert worker.image() == before
 
 
-def test_what_is_under_way_is_neither_stored_again_nor_confirmed_and_the_newest_way_is_taken() -> None:
+def test_an_accepted_message_is_neither_stored_again_nor_confirmed_and_its_newest_route_is_used() -> None:
     worker = serving()
     push(worker, 1)
     push(worker, 2)
@@ -177,21 +177,21 @@ def test_beyond_the_declared_capacity_a_push_is_a_dead_letter_and_may_come_again
 # Records --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_record_of_the_log_says_where_a_publisher_goes_on() -> None:
+def test_a_publisher_continues_from_its_record_in_the_log() -> None:
     worker = serving()
     assert worker.known(b"cat", 7)
     assert push(worker, 7, b"cat") == [confirmed(7, 0)]
     assert push(worker, 8, b"cat") == [given(8, b"cat")]
 
 
-def test_what_was_accepted_since_the_log_was_opened_is_a_record_too() -> None:
+def test_messages_accepted_since_the_log_was_opened_are_a_record() -> None:
     worker = serving()
     push(worker, 1)
     assert worker.known(ANN, None)
     assert push(worker, 1) == []
 
 
-def test_when_its_session_is_over_a_publisher_is_looked_up_in_the_log_again() -> None:
+def test_a_publisher_whose_session_has_ended_is_looked_up_in_the_log_again() -> None:
     worker = serving()
     push(worker, 1)
     worker.appended(0)
@@ -201,7 +201,7 @@ def test_when_its_session_is_over_a_publisher_is_looked_up_in_the_log_again() ->
     assert push(worker, 2) == [given(2)]
 
 
-def test_what_is_under_way_is_not_forgotten_with_the_session() -> None:
+def test_accepted_messages_are_not_forgotten_with_the_session() -> None:
     worker = serving()
     push(worker, 1)
     worker.forget(ANN)
@@ -212,7 +212,7 @@ def test_what_is_under_way_is_not_forgotten_with_the_session() -> None:
     assert worker.appended(0) == [confirmed(1, 0, NEWER)]
 
 
-def test_to_forget_whom_nobody_knows_is_no_event() -> None:
+def test_forgetting_an_unknown_publisher_changes_nothing() -> None:
     worker = serving()
     before = worker.image()
     worker.forget(b"eve")
@@ -231,7 +231,7 @@ def test_every_push_of_a_plain_client_is_stored_under_whatever_id() -> None:
     ]  # fmt: skip
 
 
-def test_a_plain_client_is_told_that_there_is_no_room() -> None:
+def test_a_plain_client_gets_an_error_when_there_is_no_room() -> None:
     worker = serving(pending=1)
     plain(worker)
     before = worker.image()
@@ -240,7 +240,7 @@ def test_a_plain_client_is_told_that_there_is_no_room() -> None:
 
 
 @pytest.mark.parametrize("make", [opening, waiting])
-def test_a_plain_client_is_told_that_the_log_is_not_open(make: Any) -> None:
+def test_a_plain_client_gets_an_error_while_the_log_is_not_open(make: Any) -> None:
     worker = make()
     assert plain(worker, 9) == [rejected(9)]
     assert worker.pull(Pull(1, 0, 1), CLIENT) == [Reply(CLIENT, StreamError(NOT_SERVED))]
@@ -257,7 +257,7 @@ def test_a_pull_reads_the_log_and_never_more_than_a_response_can_hold(asked: int
 # The storage fails ----------------------------------------------------------------------------------------------------
 
 
-def test_when_the_storage_fails_what_is_accepted_is_forgotten_and_sessions_end() -> None:
+def test_when_the_storage_fails_accepted_messages_are_forgotten_and_sessions_end() -> None:
     worker = serving()
     push(worker, 1)
     assert worker.storage_failed() == [EndSessions(), SetTimer(StreamTimer.BACK_OFF, 2.0)]
@@ -265,7 +265,7 @@ def test_when_the_storage_fails_what_is_accepted_is_forgotten_and_sessions_end()
     assert worker.pending == 0
 
 
-def test_plain_clients_are_told_of_what_may_be_stored_or_not() -> None:
+def test_plain_clients_get_an_error_for_messages_that_may_be_stored() -> None:
     worker = serving()
     plain(worker, 6)
     push(worker, 1)
@@ -273,7 +273,7 @@ def test_plain_clients_are_told_of_what_may_be_stored_or_not() -> None:
     assert worker.storage_failed()[:2] == [rejected(6), rejected(7)]
 
 
-def test_the_log_is_opened_again_after_a_back_off_and_alone_says_what_is_stored() -> None:
+def test_the_log_is_opened_again_after_a_back_off_and_its_records_count() -> None:
     worker = serving()
     push(worker, 1)
     worker.storage_failed()
@@ -303,7 +303,7 @@ def test_numbered_messages_are_dead_letters_while_the_log_is_not_open(make: Any)
     assert worker.image() == before
 
 
-def test_what_is_still_said_of_a_log_that_is_closed_is_nobodys_business() -> None:
+def test_late_reports_about_a_closed_log_are_ignored() -> None:
     worker = serving()
     push(worker, 1)
     worker.storage_failed()
@@ -340,7 +340,7 @@ def test_a_worker_that_stops_ends_its_sessions_and_closes_its_log() -> None:
     assert worker.image() == StreamImage(StreamState.STOPPED)
 
 
-def test_whatever_comes_late_to_a_stopped_worker_changes_nothing() -> None:
+def test_late_events_of_a_stopped_worker_change_nothing() -> None:
     worker = stopped()
     before = worker.image()
     assert (plain(worker), worker.pull(Pull(1, 0, 1), CLIENT), worker.appended(0), worker.stop()) == ([STOPPED],) * 4
@@ -371,6 +371,6 @@ def test_a_capacity_is_a_whole_number_from_1(wrong: Any) -> None:
         StreamConfig(pending=wrong)
 
 
-def test_every_problem_of_a_declaration_is_listed() -> None:
+def test_every_problem_of_a_configuration_is_listed() -> None:
     with pytest.raises(DefinitionError, match=r"(?s)pending.*back_off: 3, expected a BackOff"):
         StreamConfig(pending=0, back_off=3)  # type: ignore[arg-type]

@@ -191,7 +191,7 @@ def handshake(name: str, seq: int) -> Message:
 
 
 @pytest.mark.parametrize("name", ["session_echo", "session_routing_worker", "initiator_elixir_to_python"])
-def test_the_captured_handshakes_are_ours(name: str) -> None:
+def test_the_captured_handshakes_are_read_and_written_alike(name: str) -> None:
     """Hello, answer and the first data of each captured session, decoded and written again by profile `ockam`."""
     hello, answer, data = handshake(name, 2), handshake(name, 3), handshake(name, 4)
     starter, responder = (local(message.payload[1:]) for message in (hello, answer))
@@ -214,7 +214,7 @@ STREAM_RECORDS = [
 
 
 @pytest.mark.parametrize("record", STREAM_RECORDS, ids=lambda record: f"{record['name']}-{record['seq']}")
-def test_the_captured_stream_messages_are_ours(record: Record) -> None:
+def test_the_captured_stream_messages_are_read_and_written_alike(record: Record) -> None:
     payload = decode_message(only_frame(record)).payload
     if record["direction"] == "client->node":
         value_three_ways(decode_request, payload)

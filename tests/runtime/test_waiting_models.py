@@ -74,9 +74,7 @@ moves = st.lists(
 @pytest.mark.slow
 @stable
 @given(moves, st.booleans())
-def test_what_is_taken_back_does_not_leave_and_all_the_rest_does(
-    chosen: list[tuple[str, str, int]], stands: bool
-) -> None:
+def test_messages_taken_back_do_not_leave_and_all_others_do(chosen: list[tuple[str, str, int]], stands: bool) -> None:
     """In its order, and nothing is charged for it any more. What a worker was given by then it was given."""
     wires, far, near, through = LateWires("a", "b"), Inbox(), Inbox(), Inbox()
     a, b = wires["a"], wires["b"]
@@ -155,7 +153,7 @@ def take(wires: Wires, move: str) -> None:
 @pytest.mark.slow
 @stable
 @given(layered)
-def test_a_session_over_one_that_is_made_anew_goes_on(chosen: list[str]) -> None:
+def test_a_session_over_one_that_is_made_anew_continues(chosen: list[str]) -> None:
     """It is told of each failure, and what is sent through it when nothing fails any more arrives."""
     wires, inbox, kind = Wires("a", "b"), Inbox(), EXPLICIT_PERSISTENT_ONE_SIDED
     a, b = wires["a"], wires["b"]
@@ -192,9 +190,7 @@ channelled = st.lists(
 @pytest.mark.slow
 @stable
 @given(channelled, st.sampled_from(("", "a", "b")))
-def test_what_a_channel_between_nodes_brings_is_in_order_and_a_close_ends_both_ends(
-    chosen: list[str], closes: str
-) -> None:
+def test_a_channel_between_nodes_keeps_the_order_and_a_close_ends_both_ends(chosen: list[str], closes: str) -> None:
     wires, here, there, kind = Wires("a", "b"), Inbox(), Inbox(), EXPLICIT_PERSISTENT_ONE_SIDED
     a, b = wires["a"], wires["b"]
     host = b.start_host(HOST, SessionConfig(EXPLICIT_TRANSIENT, Role.RESPONDER, CHANNEL), handler=there)

@@ -72,7 +72,7 @@ def test_an_oversized_frame_is_refused_at_its_length_and_nothing_after_it_is_rea
     assert drain(decoder, [encode_frame(b"ab")]) == ([], frames.FRAME_TOO_LARGE)
 
 
-def test_what_waits_for_the_rest_of_its_frame_is_counted() -> None:
+def test_the_bytes_of_an_incomplete_frame_are_counted() -> None:
     decoder = FrameDecoder()
     waiting = []
     for byte in bytewise(b"\x01\0\0\0\x02ab"):
@@ -172,7 +172,7 @@ def test_messages_survive_the_round_trip_and_cbor2_reads_them_alike(message: Mes
         ("9b0000000000000004 9800 8059000161 7a0000000178", Message((), (), b"a", "x")),
     ],
 )
-def test_what_real_nodes_may_send_is_understood(body: str, message: Message) -> None:
+def test_the_forms_of_real_nodes_are_decoded(body: str, message: Message) -> None:
     assert value_three_ways(decode_message, bytes.fromhex(body)) == message
 
 
@@ -240,7 +240,7 @@ def test_anything_else_is_refused(why: str, body: str) -> None:
     assert caught.value.reason == MALFORMED
 
 
-def test_a_refusal_says_what_was_announced_and_what_was_there() -> None:
+def test_a_refusal_has_the_announced_and_the_actual_size() -> None:
     with pytest.raises(RemoteSessionError, match="malformed: 5 bytes announced at offset 4, 2 there"):
         decode_message(bytes.fromhex("848080456162"))
 
@@ -298,7 +298,7 @@ def test_every_length_is_written_in_the_shortest_form(size: int) -> None:
         Message((), (), b"", "\ud800"),
     ],
 )
-def test_what_nobody_would_understand_is_not_written(message: Message) -> None:
+def test_messages_that_no_node_would_decode_are_not_encoded(message: Message) -> None:
     with pytest.raises(LocalSessionError):
         encode_message(message)
 
@@ -321,7 +321,7 @@ SIXTEEN_MIB = frames.MAX_FRAME_BYTES
         pytest.param(b"\xd9\x01\x00" * 100_000 + b"\x80", id="tags in tags"),
     ],
 )
-def test_hostile_bodies_cost_next_to_nothing(body: bytes) -> None:
+def test_hostile_bodies_take_little_memory(body: bytes) -> None:
     tracemalloc.start()
     begun = time.process_time()
     try:

@@ -62,7 +62,7 @@ def refused(body: bytes) -> bool:
 @pytest.mark.slow
 @stable
 @given(st.data())
-def test_a_message_is_understood_in_every_form(data: st.DataObject) -> None:
+def test_a_message_is_decoded_in_every_form(data: st.DataObject) -> None:
     """And nothing less of it, and nothing behind it."""
     message = data.draw(messages)
     body = data.draw(written(message))
@@ -77,7 +77,7 @@ def test_a_message_is_understood_in_every_form(data: st.DataObject) -> None:
 @pytest.mark.slow
 @stable
 @given(st.data())
-def test_what_is_accepted_means_the_same_to_cbor2(data: st.DataObject) -> None:
+def test_an_accepted_body_is_the_same_message_for_cbor2(data: st.DataObject) -> None:
     """Whatever is changed in a body, in any form: it is refused, or it is a message that both read alike."""
     body = bytearray(data.draw(written(data.draw(messages))))
     for _ in range(data.draw(st.integers(1, 2))):
@@ -91,7 +91,7 @@ def test_what_is_accepted_means_the_same_to_cbor2(data: st.DataObject) -> None:
 
 @stable
 @given(messages | near_messages)
-def test_the_fast_reader_reads_all_that_it_is_for(message: Message) -> None:
+def test_the_fast_reader_reads_every_usual_form(message: Message) -> None:
     """It is there for what nearly every encoder writes: short heads, and no tracing context."""
     body = encode_message(message)
     assert decode_any(body) == message
@@ -100,7 +100,9 @@ def test_the_fast_reader_reads_all_that_it_is_for(message: Message) -> None:
 
 @stable
 @given(st.integers(0, 2 * MAX_ROUTE_LENGTH), st.integers(0, 2 * MAX_ADDRESS_BYTES), st.integers(-1, 260), st.booleans())
-def test_what_is_written_can_be_read_and_the_rest_is_refused(length: int, size: int, kind: int, back: bool) -> None:
+def test_encoded_messages_can_be_decoded_and_all_others_are_refused(
+    length: int, size: int, kind: int, back: bool
+) -> None:
     route = (Address(kind, bytes(size)),) * length
     message = Message(() if back else route, route if back else (), b"")
     fits = length <= MAX_ROUTE_LENGTH and (not length or (0 <= kind <= 255 and size <= MAX_ADDRESS_BYTES))

@@ -16,7 +16,7 @@ from tests.stateful.test_machines import run
 
 
 @pytest.mark.slow
-def test_the_account_is_what_is_kept() -> None:
+def test_the_account_agrees_with_the_kept_data() -> None:
     run(MACHINE, 20, 30)
 
 

@@ -122,7 +122,7 @@ class HearsOnlyOfRequests(Publisher):
         return []
 
 
-def test_a_publisher_that_waits_for_nothing_and_hears_nothing_is_found() -> None:
+def test_a_publisher_that_misses_the_loss_of_its_record_is_found() -> None:
     wrong = replace(SUBJECT, publishing=replace(SUBJECT.publishing, publisher=HearsOnlyOfRequests))
     with pytest.raises(AssertionError, match="R6 does not come true"):
         walks("publishing", wrong, 300)

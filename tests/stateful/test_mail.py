@@ -20,7 +20,7 @@ from tests.stateful.test_machines import run
 
 
 @pytest.mark.slow
-def test_every_message_goes_where_the_model_says() -> None:
+def test_every_message_is_delivered_as_in_the_model() -> None:
     run(MACHINE, 20, 30)
 
 
@@ -48,7 +48,7 @@ def test_a_run_is_the_same_again() -> None:
     assert (one.moves, one.counts, one.timers) == (other.moves, other.counts, other.timers)
 
 
-def test_every_kind_of_end_is_met() -> None:
+def test_every_kind_of_outcome_occurs() -> None:
     """Else the model agrees for lack of events."""
     counts: dict[str, int] = {}
     for number in range(6):

@@ -67,7 +67,7 @@ def test_every_fault_of_every_worker_has_a_rule() -> None:
 
 
 @pytest.mark.slow
-def test_what_happens_in_runs_is_worth_judging() -> None:
+def test_runs_reach_the_events_of_interest() -> None:
     met: set[str] = set()
     for number in range(6):
         walk = StreamWalk("whole")
@@ -97,7 +97,7 @@ def test_a_wrong_worker_is_found_shrunk_and_replayed() -> None:
         eval(call[1], {"again": partial(again, subject=wrong)})
 
 
-def test_the_right_workers_are_not_taken_for_wrong_ones() -> None:
+def test_the_correct_workers_are_not_rejected() -> None:
     """What makes a subject wrong is the known-bad machine alone."""
     assert wrong_subject(BAD["no-suppression"])[1].publishing.worker is not SUBJECT.publishing.worker
     assert wrong_subject(BAD["waits-for-ever"])[1].publishing == SUBJECT.publishing

@@ -25,7 +25,7 @@ def bytes_of(number: int, size: int = BYTES) -> bytes:
 
 
 @pytest.mark.slow
-def test_a_node_keeps_its_promises() -> None:
+def test_a_node_satisfies_its_rules() -> None:
     run(MACHINE, 10, 30)
 
 
@@ -36,7 +36,7 @@ def test_bursts(number: int) -> None:
 
 
 @pytest.mark.thorough
-def test_a_node_keeps_its_promises_for_long() -> None:
+def test_a_node_satisfies_its_rules_in_long_runs() -> None:
     run(MACHINE, 200, 60)
 
 
