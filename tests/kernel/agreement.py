@@ -1,7 +1,7 @@
-"""The second opinion on a table: three ways to take a step, compared on every cell, counter value and limit.
+"""Comparison of three ways to take a step of a table, on every cell, counter value and limit.
 
 `assert_paths_agree` is for any machine. In each cell the counters that the cell mentions take every value under every
-limit choice; the others stand at a value that any touch would move. A step is taken by `step` (pure), by
+limit choice; the others have a value that any update would change. A step is taken by `step` (pure), by
 `Driver.fire` (compiled) and by `Driver.fire_stock` (the library's own path), without hooks and with hooks everywhere.
 """
 
@@ -21,14 +21,14 @@ from ockam_fsm.kernel.step import Configuration, Outcome, step
 AnyMachine: TypeAlias = Machine[Any, Any, Any]
 Expected: TypeAlias = Outcome[Any, Any, Any] | EventRefused
 Seen: TypeAlias = tuple[str, object, object, tuple[int, ...]]
-"""What was called, with which cause, and the state and the counters that it saw."""
+"""The name of a call, its cause, and the state and the counters at that moment."""
 
 BYSTANDER = 1
 LIMIT_OF_BYSTANDERS = 7
 
 
 class Probe:
-    """A session of any machine that writes down what its driver does to it."""
+    """A session of any machine that records the calls of its driver."""
 
     def __init__(self, machine: AnyMachine, at: Configuration[Any], limits: Limits) -> None:
         self._machine = machine
@@ -51,7 +51,7 @@ class Probe:
 
 
 def configurations(machine: AnyMachine, state: Any, event: Any) -> Iterator[tuple[Configuration[Any], Limits]]:
-    """Every configuration and limit choice that may matter in one cell; the default limits are among them."""
+    """Yield every configuration and limit choice that may matter in one cell, including the default limits."""
     cell = machine.cells[state, event]
     mentioned = {c.counter for d in cell for c in d.when}
     mentioned |= {u.counter for d in cell if isinstance(d, Row) for u in d.updates}
@@ -64,7 +64,7 @@ def configurations(machine: AnyMachine, state: Any, event: Any) -> Iterator[tupl
 
 
 def assert_paths_agree(machine: AnyMachine) -> int:
-    """Returns how many steps each path took, so that a test can see that there were some."""
+    """Return the number of steps of each path, so that a test can check that there were some."""
     plain, hooked = Driver(machine), Driver(machine)
     for state in machine.states:
         hooked.on_exit(state, partial(_hook, f"exit {state.name}"))

@@ -1,4 +1,4 @@
-"""A machine that uses everything a table can say, for tests that must not depend on what Ockam needs today."""
+"""A machine that uses every feature of tables, for tests that are independent of Ockam's tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The running machine: both paths agree with the table everywhere; hooks, nesting and the cache keep their promises."""
+"""The driver: both paths agree with the table everywhere; hooks, nested events and the cache."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ def test_one_driver_is_shared_and_registers_no_session() -> None:
 
 
 class Slotted:
-    """The smallest session there is: what a core looks like."""
+    """The smallest possible session."""
 
     __slots__ = ("limits", "state", "steps", "wear")
 

@@ -1,4 +1,4 @@
-"""A message gives the fact, the place, the options and the remedy; the attributes say the same."""
+"""An error's text has the fact, the place, the options and the remedy; its attributes have the same."""
 
 from __future__ import annotations
 

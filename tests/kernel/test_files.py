@@ -1,4 +1,4 @@
-"""Names that lead to something else than a file: an error at once, with its reason and its name."""
+"""Names of objects that are not files: an error at once, with its reason and the name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A machine is a page of rows that decides everything; what is wrong with a page is said completely."""
+"""A machine is a complete table of rows; the error of a wrong table lists every problem."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REST: tuple[Refuse[S, E]] = (Refuse(E.BREAK, because="broken"),)
 
 
 def problems(*decisions: Any, events: Sequence[E] = (E.BREAK,), counters: Sequence[Counter] = ()) -> tuple[str, ...]:
-    """What is wrong with a machine of two states whose only other row breaks the light."""
+    """Return the problems of a machine of two states whose only other row breaks the light."""
     part = LightPart("test", (BREAK, *REST, *decisions))
     with pytest.raises(DefinitionError, match="faulty: ") as error:
         Machine("faulty", S.DARK, (S.BROKEN,), tuple(events), tuple(counters), (part,))

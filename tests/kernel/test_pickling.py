@@ -1,4 +1,4 @@
-"""What leaves a process: every exception and every public value comes back equal, and a symbol as itself."""
+"""Pickling and copying: every exception and every public value comes back equal, and a symbol as itself."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ EXAMPLES = {
     "bytes | None": b"reply",
     "BaseException": KeyError("cause"),
 }
-"""A value for each type that a constructor of an exception asks for."""
+"""A value for each type of argument of the constructors of exceptions."""
 
 
 def exceptions() -> Iterator[type[Exception]]:
-    """Every class of exceptions that a module of the package defines."""
+    """Yield every class of exceptions that a module of the package defines."""
     names = [one.name for one in walk_packages(ockam_fsm.__path__, "ockam_fsm.") if one.name != MAIN]
     for name in names:
         try:
@@ -63,7 +63,7 @@ def exceptions() -> Iterator[type[Exception]]:
 
 
 def made(kind: type[Exception]) -> Exception:
-    """One of them, every argument given, those by keyword too."""
+    """Make an exception with every argument given, those by keyword too."""
     if not any("__init__" in vars(base) for base in kind.__mro__ if base.__module__.startswith("ockam_fsm.")):
         return kind("text", 3)
     wanted = signature(kind).parameters.values()
@@ -111,7 +111,7 @@ def test_an_error_of_a_job_leaves_its_process_pool_usable(work: Callable[[int], 
 
 
 def used(settings: SessionConfig) -> SessionConfig:
-    """With everything that it looks up once."""
+    """Return the configuration after computing all of its cached properties."""
     assert settings.driver
     assert settings.machine
     assert settings.events

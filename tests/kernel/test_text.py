@@ -1,4 +1,4 @@
-"""What a peer says is harmless where it is printed, and what we say is there without docstrings."""
+"""Text of a peer is neutral where it is printed, and docstrings are available even where Python strips them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values: compared by their fields, without room for others, and not to be changed."""
+"""Values: compared by their fields, without other attributes, and immutable for the type checker."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def test_a_value_has_no_attributes_besides_its_fields() -> None:
 
 
 def test_mypy_refuses_to_change_a_value() -> None:
-    # mypy complains of an `ignore` that it does not need: should it allow this, `make test` fails.
+    # mypy reports an unused `ignore`: if it allowed this, `make test` would fail.
     Point(1).x = 2  # type: ignore[misc]

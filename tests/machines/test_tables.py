@@ -1,6 +1,6 @@
 """The tables as compositions: what a dimension adds, and that everything is used and cited.
 
-Nothing here repeats a row: what the rows do is the business of the worlds and of tests/runtime.
+Nothing here repeats a row: the effects of rows are tested by the worlds and by tests/runtime.
 """
 
 from __future__ import annotations

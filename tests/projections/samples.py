@@ -1,4 +1,4 @@
-"""Machines to project: all of ours, and one whose names and reasons are as bad as the kernel allows."""
+"""Machines to project: all shipped ones, and one with the worst names and reasons that the kernel allows."""
 
 from __future__ import annotations
 

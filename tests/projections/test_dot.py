@@ -1,4 +1,4 @@
-"""Pictures: every row is on them, whatever its name, and Graphviz can read and draw them."""
+"""Pictures: every row is on them, with any name, and Graphviz can read and draw them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AnyMachine = Machine[Any, Any, Any]
 
 
 def drawn_lines(source: str) -> list[str]:
-    """The lines of text on the drawing, as a reader sees them."""
+    """Return the lines of text on the drawing, as a reader sees them."""
     root = ElementTree.fromstring(render_with_wasm(source))
     texts = root.iter("{http://www.w3.org/2000/svg}text")
     return [re.sub(r"\s+", " ", "".join(text.itertext())).strip() for text in texts]

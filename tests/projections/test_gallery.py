@@ -1,4 +1,4 @@
-"""Everything generated: labelled, shown in the index, and the same each time."""
+"""Generated files: labelled, shown in the index, and the same each time."""
 
 from __future__ import annotations
 

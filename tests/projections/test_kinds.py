@@ -1,4 +1,4 @@
-"""Kinds: decided by grammar, and colours that can be told apart."""
+"""Kinds of states and events: determined by names, with distinguishable colours."""
 
 from __future__ import annotations
 

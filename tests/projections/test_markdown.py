@@ -16,13 +16,13 @@ AnyMachine = Machine[Any, Any, Any]
 
 
 def cells(table: str) -> list[list[str]]:
-    """The cells of a Markdown table; a bar behind a backslash does not end one."""
+    """Return the cells of a Markdown table; a bar behind a backslash does not end one."""
     lines = [re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines()]
     return [[cell.strip() for cell in line] for line in (lines[0], *lines[2:])]
 
 
 def read(text: str) -> str:
-    """What a viewer shows for escaped text."""
+    """Return the text that a viewer shows for escaped text."""
     return html.unescape(re.sub(r"\\(.)", r"\1", text))
 
 

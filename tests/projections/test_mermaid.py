@@ -1,4 +1,4 @@
-"""Mermaid: statements of the grammar that we use, and no character that would end one early."""
+"""Mermaid: every line is a statement of the grammar, and no character ends one early."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON holds everything that is in a machine."""
+"""The JSON form contains the whole machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Promela models: every row is in them, and what cannot be said is refused. SPIN runs in test_spin.py."""
+"""The Promela models: every row is in them, and a model that cannot be expressed is refused. SPIN: test_spin.py."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SMALL = model_of(lossy(config_of(EXPLICIT_TRANSIENT)))
 NOT_IN_THE_WORLD = (
     "WITHDRAW", "CLOSE", "STOP", "RENEGOTIATE", "REISSUE", "LOWER_LAYER_LOST", "ERROR_RECEIVED", "REQUEST_EXPIRED",
 )  # fmt: skip
-"""Orders that no world `lossy` gives, and events that the table world leaves out."""
+"""Orders that are not given in worlds `lossy`, and events that are not in the table world."""
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)

@@ -1,4 +1,4 @@
-"""SCXML: the right structure, and another interpreter that runs it as we do."""
+"""SCXML: the structure, and the same steps in another interpreter."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHILDREN = {
     "transition": {"assign", "if", "raise"},
     "if": {"assign"},
 }
-"""What may stand in what, of the elements that we use (the Recommendation, sections 3 and 4)."""
+"""The allowed children of each element that is used (the Recommendation, sections 3 and 4)."""
 
 REQUIRED = {"scxml": {"version"}, "data": {"id"}, "assign": {"location", "expr"}, "raise": {"event"}, "if": {"cond"}}
 

@@ -1,4 +1,4 @@
-"""A machine as a TLA+ module: every row is there under its id, and every cell is decided."""
+"""A machine as a TLA+ module: every row is an operator under its id, and every cell is decided."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Messages in every form that the grammar of frames.py allows, for Hypothesis, with cbor2 as the second opinion.
+"""Messages in every form that the grammar of frames.py allows, for Hypothesis, with cbor2 as the reference.
 
-Rule 1: `written` draws the form of each part for itself: how many bytes a head has, whether an array or a byte string
-        is of a definite length, into which chunks it is cut, whether a null at the end is there.
-Left out: what no encoder may write, which is the examples' business (test_wire.py).
+Rule 1: `written` draws the form of each part separately: the length of a head, definite or indefinite lengths, the
+        chunks of a byte string, an optional null at the end.
+Left out: forms outside the grammar, of which test_wire.py has examples.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 
 def head(draw: Draw, major: int, number: int) -> bytes:
-    """The shortest head, or one of 1, 2, 4 or 8 bytes more in which the number has room."""
+    """Return the shortest head, or one of 1, 2, 4 or 8 bytes more in which the number has room."""
     shortest = [] if number > 23 else [bytes((major << 5 | number,))]
     longer = [bytes((major << 5 | 24 + power,)) + number.to_bytes(1 << power, "big")
               for power in range(4) if number < 1 << (8 << power)]  # fmt: skip
@@ -57,7 +57,7 @@ def route(draw: Draw, addresses: Route) -> bytes:
 
 @st.composite
 def written(draw: Draw, message: Message) -> bytes:
-    """The message as some encoder may write it."""
+    """Return the message in a drawn form."""
     parts = [route(draw, message.onward_route), route(draw, message.return_route), byte_string(draw, message.payload)]
     if message.tracing_context is not None:
         text = message.tracing_context.encode()
@@ -69,7 +69,7 @@ def written(draw: Draw, message: Message) -> bytes:
 
 @st.composite
 def overlong(draw: Draw, message: Message) -> bytes:
-    """The message with one item too many before the end of an array that says no length."""
+    """Return the message with one item too many before the end of an array of indefinite length."""
     more = draw(st.sampled_from((NULL, b"\x00", b"\x40")))
     payload, null = byte_string(draw, message.payload), NULL
     if draw(st.booleans()):
@@ -81,7 +81,7 @@ def overlong(draw: Draw, message: Message) -> bytes:
 
 
 def second_opinion(body: bytes) -> Message | None:
-    """What cbor2 makes of a body; None: it is no message to it."""
+    """Return a body as decoded by cbor2; None: it is not a message."""
     try:
         value = cbor2.loads(body)
     except Exception:
@@ -93,7 +93,7 @@ def second_opinion(body: bytes) -> Message | None:
 
 
 def is_plain(message: Message) -> bool:
-    """Whether `decode_plain` has promised to read what encoders write of it: short heads, no tracing context."""
+    """Whether `decode_plain` has to read the usual form of this message: short heads, no tracing context."""
     addresses = (*message.onward_route, *message.return_route)
     longest = max(len(message.onward_route), len(message.return_route))
     small = all(kind < 24 and len(value) < 256 for kind, value in addresses)

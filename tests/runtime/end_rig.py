@@ -1,4 +1,4 @@
-"""A node with one peer in which the ends of pipes and of stream sessions are judged by models."""
+"""A node with one peer in which the ends of pipes and of stream sessions are compared with models."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ garbage = st.sampled_from((b"", b"\x80\x00", b"\x01\x02", b"\xff" * 11))
 
 
 class Rig:
-    """A node with a peer, and what happens in it."""
+    """A node with a peer, and records of its events."""
 
     def __init__(self) -> None:
         self.node = Node(Counted("n"))
@@ -41,7 +41,7 @@ class Rig:
         self.got: list[tuple[Address, Message, bool]] = []
         """(worker, message, of the peer's origin), and (connection, frame, _)."""
         self.origins: set[Origin] = set()
-        """Of what workers were given."""
+        """The origins of messages that workers have received."""
         self.letters: list[tuple[str, object, Address | None]] = []
         self.timers: list[tuple[Address, object, float | None]] = []
         self.node.add_observer(self)
@@ -60,7 +60,7 @@ class Rig:
         assert not isinstance(observation, asked.WorkerFailed), observation
 
     def give(self, message: Message, outside: bool) -> Message:
-        """A message for one of its workers, as it arrives there."""
+        """Deliver a message to one of its workers."""
         if not outside:
             self.router.route(Envelope(message))  # as a handler sends it
             return message
@@ -78,7 +78,7 @@ class Rig:
                     self.timers.append((*timer, None))
 
     def give_without_room(self, message: Message, outside: bool) -> Message:
-        """As `give`; nothing can be kept while it is delivered, and nobody gives anything up for it."""
+        """Deliver as `give` does, while nothing can be charged and no origin gives anything up."""
         ledger = self.router.ledger
         before, ledger.makes_room = ledger.total_bytes, False
         ledger.limit(0)
@@ -89,14 +89,14 @@ class Rig:
         return arrived
 
     def need_room(self, outside: bool) -> None:
-        """The newest that this origin keeps is given up, as the ledger does it."""
+        """Give up the newest item of this origin, as the ledger does."""
         discards = (self.peer if outside else self.router.application).discards
         if discards:
             receipt, give_up = discards.popitem()
             give_up(receipt)
 
     def agrees(self, got: list[Any], letters: list[Any], timers: list[Any], held: int) -> None:
-        """Since the last time."""
+        """Compare with the model what has happened since the last call."""
         self.run()
         assert self.got == got
         assert self.letters == letters
@@ -106,7 +106,7 @@ class Rig:
 
 
 def sized(message: Message, length: int, write: Callable[[Message], bytes] = encode_message) -> Message:
-    """The message with a payload so long that it is written in so many bytes."""
+    """Return the message with a payload so long that its encoding has this size."""
     size = length
     while len(write(replace(message, payload=bytes(size)))) > length:
         size -= 1

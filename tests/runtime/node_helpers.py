@@ -27,7 +27,7 @@ HOST = local("host")
 
 
 class Counted:
-    """Entropy that counts."""
+    """Entropy that counts its addresses."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -46,7 +46,7 @@ def tcp(name: str) -> Address:
 
 
 class Inbox:
-    """A handler that keeps what it gets."""
+    """A handler that keeps its messages."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
@@ -62,7 +62,7 @@ class Inbox:
 
 
 class Wires:
-    """Some nodes by name, the connections between them, and the timers that are armed."""
+    """Nodes by name, the connections between them, and the armed timers."""
 
     def __init__(self, *names: str) -> None:
         self.nodes = {name: Node(Counted(name)) for name in names}
@@ -76,7 +76,7 @@ class Wires:
         return self.nodes[name]
 
     def pump(self) -> None:
-        """Until nothing more happens by itself."""
+        """Deliver until nothing is left to deliver."""
         busy = True
         while busy:
             busy = False
@@ -96,7 +96,7 @@ class Wires:
                 self.pump()
 
     def cut(self, name: str) -> None:
-        """Every connection of a node is lost, at both ends."""
+        """Lose every connection of a node, at both ends."""
         for (here, via), (there, peer_via) in tuple(self.ends.items()):
             if here == name and self.ends.pop((here, via), ("", via))[0]:
                 self.ends.pop((there, peer_via), None)
@@ -144,7 +144,7 @@ def settings(kind: SessionType, role: Role, profile: Profile = GENERATION, **opt
 def pair(
     kind: SessionType, profile: Profile = GENERATION, route: Route | None = None
 ) -> tuple[Wires, Address, Inbox, Inbox]:
-    """Nodes a and b, a session of a to the host of b, and what its two ends receive."""
+    """Return nodes a and b, a session of a to the host of b, and the inboxes of its two ends."""
     wires, here, there = Wires("a", "b"), Inbox(), Inbox()
     wires["b"].start_host(HOST, settings(kind, Role.RESPONDER, profile), handler=there)
     two_sided = kind.renegotiation is Renegotiation.TWO_SIDED

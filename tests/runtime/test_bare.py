@@ -1,4 +1,4 @@
-"""BARE: one encoding per value, every other one refused, nothing allocated on a peer's word."""
+"""BARE: one encoding per value, every other one refused, nothing allocated for a declared size alone."""
 
 from __future__ import annotations
 

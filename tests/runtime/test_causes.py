@@ -1,4 +1,4 @@
-"""Every failure carries what is known of its cause, for people: the detail beside the reason (clause 3.2)."""
+"""Every failure has a detail for people beside its reason (clause 3.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is declared: back-off arithmetic, defaults, and declarations that are wrong."""
+"""Configurations: back-off arithmetic, defaults, and wrong values."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ NO_NUMBERS = st.sampled_from(("1", float("nan"), float("-inf"), b"", [1])) | st.
 @given(st.sampled_from(NUMBERS), NO_NUMBERS)
 @settings(derandomize=True, database=None, deadline=None, max_examples=300)
 def test_every_number_of_a_config_is_checked_and_named(number: tuple[Callable[..., Any], str], wrong: object) -> None:
-    """What is wrong is said, and which field it is."""
+    """The error names the field and the problem."""
     make, name = number
     with pytest.raises(DefinitionError, match=name) as caught:
         make(**{name: wrong})
@@ -178,7 +178,7 @@ COUNTS: tuple[tuple[Callable[..., Any], str, int, int | None], ...] = (
     (RestartPolicy, "restarts", 0, None), (a_consumer, "limit", 1, MAX_PULLED_MESSAGES), (a_consumer, "tries", 1, None),
     (a_consumer, "first_index", 0, 2**64 - 1), (a_consumer, "partition", 0, 2**64 - 1),
 )  # fmt: skip
-"""What makes a config, a count of it, and from where to where it goes."""
+"""The class of a configuration, a count in it, and the least and the greatest value."""
 
 
 @given(st.sampled_from(COUNTS), st.integers(-2, 3), st.booleans())
@@ -202,7 +202,7 @@ OTHERS: tuple[tuple[Callable[..., Any], str, bool], ...] = (
     (lambda stream_name: ConsumerConfig(stream_name, "group"), "stream_name", False),
     (lambda client_id: ConsumerConfig("stream", client_id), "client_id", False),
 )  # fmt: skip
-"""What makes a config, a part of it that is no number, and whether it may be None."""
+"""The class of a configuration, a field that is not a number, and whether it may be None."""
 
 
 @given(st.sampled_from(OTHERS), st.sampled_from((None, 1.0, b"1 s", ["1"])))
@@ -225,7 +225,7 @@ BOUNDS: tuple[tuple[Callable[..., Any], str, float, float], ...] = (
     (ConnectionConfig, "connect_seconds", 0.001, MAX_SECONDS), (ConnectionConfig, "idle_seconds", 0.001, MAX_SECONDS),
     (a_consumer, "request_seconds", 0.001, MAX_SECONDS), (a_consumer, "poll_seconds", 0.001, MAX_SECONDS),
 )  # fmt: skip
-"""What makes a config, a measure of it, and from where to where it goes."""
+"""The class of a configuration, a measure in it, and the least and the greatest value."""
 
 
 @given(st.sampled_from(BOUNDS), st.floats(0, 1), st.sampled_from((None, -1.0, 1.0)))

@@ -1,4 +1,4 @@
-"""Consumers and index workers beside models that share no code with them (`test_stream_models.py` says how)."""
+"""Consumers and index workers compared with models that share no code with them, as in `test_stream_models.py`."""
 
 from __future__ import annotations
 
@@ -161,13 +161,13 @@ consumer_moves = runs(
 
 
 def index_of(which: int, index: int | None, partition: int | None) -> StreamIndex:
-    """Every tenth answers another question, in one of four ways."""
+    """Return an index; every tenth is a response to another request, in one of four ways."""
     group, stream = ("other" if which == 1 else "group"), ("other" if which == 2 else "stream")
     return StreamIndex(group, stream, index, 1 if which == 3 else partition)
 
 
 def called_for(model: ConsumerModel, number: int) -> tuple[str, Any, Any]:
-    """What brings the consumer on, in one of its ways."""
+    """Return an input that moves the consumer on."""
     match model.state:
         case "starting":
             return "index", None if number % 2 else number, 0
@@ -216,7 +216,7 @@ def consume_both(real: Consumer, model: ConsumerModel, move: tuple[str, Any, Any
 def test_a_consumer_agrees_with_its_model(
     partition: int | None, restored: bool, moves: list[tuple[str, Any, Any]], late: list[tuple[str, Any, Any]], end: str
 ) -> None:
-    """`restored`: it is made anew from its image after each move."""
+    """`restored`: the consumer is made anew from its image after each move."""
     first = len(moves) % 5
     config = ConsumerConfig("stream", "group", partition, LIMIT, TRIES, first, REQUEST_SECONDS, POLL_SECONDS)
     real, model = Consumer(config), ConsumerModel(partition, first, restored)

@@ -1,4 +1,4 @@
-"""Where a message from outside may make this node connect to, and the one name of a destination."""
+"""Forwarding policies for messages from outside, and canonical destinations."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_words_that_select_no_policy_are_refused(chosen: tuple[str, ...], text: 
 WORDS = ("peer", "any", "none", "hub:1", "Hub.:01", "203.0.113.7:80", "[2001:db8::1]:80")
 PEERS = ("", PEER, "198.51.100.1", f"::ffff:{PEER}", "2001:DB8:0::1", "hub")
 PLACES = ("hub:1", "hub:2", f"{PEER}:80", f"{PEER}:81", "198.51.100.1:80", "[2001:db8::1]:80", "[2001:db8::1]:81")
-"""Destinations by their one name."""
+"""Spellings of destinations by their canonical name."""
 
 SAME_HOST = {(f"::ffff:{PEER}", PEER), ("2001:DB8:0::1", "[2001:db8::1]"), *((one, one) for one in PEERS if one)}
 SAME_PLACE = {("Hub.:01", "hub:1"), *((one, one) for one in WORDS)}
@@ -166,7 +166,7 @@ SAME_PLACE = {("Hub.:01", "hub:1"), *((one, one) for one in WORDS)}
 @given(st.lists(st.sampled_from(WORDS), max_size=4), st.sampled_from(PEERS), st.sampled_from(PLACES))
 @settings(derandomize=True, database=None, deadline=None, max_examples=200)
 def test_a_policy_follows_its_words(chosen: list[str], host: str, place: str) -> None:
-    """The words are taken one by one here, by lists of what is the same: nothing is computed."""
+    """The expected result comes from lists of equal spellings, word by word: nothing is computed."""
     if not chosen or ("none" in chosen and len(chosen) > 1):
         with pytest.raises(LocalSessionError, match="forward_to: "):
             words(*chosen)
@@ -184,7 +184,7 @@ def test_a_word_that_is_not_an_address_is_refused() -> None:
         policy_of(["peers"], no_address)
 
 
-# What a peer's message may do.
+# Messages of peers.
 
 
 def connects(node: Node) -> list[Address]:
@@ -232,7 +232,7 @@ def test_one_peer_may_cause_a_part_of_the_destinations_only() -> None:
     assert refused(node) == ["too many destinations"]
 
 
-# Hellos that bring a route along.
+# Hellos with an initialization route.
 
 
 def hello(route: Route, name: bytes = b"one session of 2") -> Message:
@@ -288,7 +288,7 @@ def test_the_policy_applies_to_hellos_of_peers_only() -> None:
     ],
 )
 def test_a_hello_along_a_route_of_a_peer_is_from_outside(route: Route, reason: str) -> None:
-    """The responder sends it when the first way is gone. It reaches nothing that the peer could not reach itself."""
+    """The responder sends it when its first route is gone. It reaches nothing that the peer could not reach itself."""
     node, private = host_node(), Inbox()
     node.start_worker(local("hop"), handler=hop, access=Access.PUBLIC)
     via = node.accepted(PEER)

@@ -1,8 +1,8 @@
-"""Whatever a peer sends ends in a value or in `RemoteSessionError`, and what was accepted has one meaning.
+"""Decoding any bytes of a peer returns a value or raises `RemoteSessionError`, and accepted bytes have one meaning.
 
 Volume: a seeded loop over mutated real bytes (bit flips, cuts, splices, repetitions, rewritten heads), 60,000 inputs
 in a normal run; OCKAM_FSM_FUZZ_INPUTS sets another number (`make fuzz`: a million), OCKAM_FSM_FUZZ_SEED another seed. A
-failing input is printed in hex. Hypothesis does what it is better at: small inputs, shrunk to the smallest that fails.
+failing input is printed in hex. Hypothesis draws small inputs, and shrinks them to the smallest that fails.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ SIGNALS = _signals()
 STREAM_PAYLOADS = [payload for payload in PAYLOADS if b"stream_" in payload]
 
 
-# What each decoder promises about the bytes that it accepts.
+# The round trip of each decoder for the bytes that it accepts.
 
 
 def check_frames(data: bytes, random: Random) -> None:
@@ -92,7 +92,7 @@ def check_frames(data: bytes, random: Random) -> None:
 def check_message(body: bytes, random: Random) -> None:
     message = decode_message(body)
     assert decode_message(encode_message(message)) == message
-    # The second opinion: what we accept means the same to cbor2.
+    # The reference: an accepted body is the same message for cbor2.
     onward, back, payload, *tracing = cbor2.loads(body)
     assert (tuple(map(tuple, onward)), tuple(map(tuple, back))) == (message.onward_route, message.return_route)
     assert (payload, tracing or [None]) == (message.payload, [message.tracing_context])
@@ -189,7 +189,7 @@ def test_mutated_real_bytes_end_in_a_value_or_a_refusal(check: Check, corpus: li
             refused += 1
         except Exception as error:
             raise AssertionError(f"{check.__name__} on {data.hex()}") from error
-    # Both answers must occur, or the loop proves nothing.
+    # Both outcomes must occur, or the loop would hold vacuously.
     assert accepted > 0.01 * (accepted + refused)
     assert refused > 0 or check is check_frames
 
@@ -239,7 +239,7 @@ def test_well_formed_cbor_of_any_other_shape_is_refused(value: list[object]) -> 
 
 
 def is_message(value: list[object]) -> bool:
-    """An independent statement of the grammar, over values instead of bytes."""
+    """An independent definition of the grammar, over values instead of bytes."""
     return (
         len(value) in (3, 4)
         and all(is_route(route) for route in value[:2])

@@ -1,4 +1,4 @@
-"""The gate: a wrong value is refused at the caller's line and changes nothing; what passed can always be encoded."""
+"""The gate: a wrong value is refused and changes nothing; an accepted message can always be encoded."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ WRONG_OUTGOING = [
 every_wrong_value = pytest.mark.parametrize(("name", "value", "text"), WRONG_OUTGOING)
 
 
-# Every way in.
+# Every entry of messages.
 
 
 @every_wrong_value
@@ -217,7 +217,7 @@ def test_a_loop_of_layers_ends_the_measuring() -> None:
 
 
 def test_where_frames_are_small_routes_and_tracing_context_count() -> None:
-    """Else a message would be accepted that no frame can hold."""
+    """Otherwise a message would be accepted that no frame can hold."""
     node = Node(Counted("n"))
     node.router.max_payload_bytes = most = 2_000
     node.start_worker(X, handler=echo)
@@ -259,7 +259,7 @@ def test_every_other_time_is_accepted(right: float) -> None:
     assert check_seconds("after_seconds", right) == right
 
 
-# From peers: the decoder has checked the types, and only the room to grow is left.
+# From peers: the decoder has checked the types; only the reserve for growth is checked.
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_a_small_frame_may_be_half_filled_by_the_payload() -> None:
     assert payload_limit(MAX_FRAME_BYTES) == MAX_PAYLOAD_BYTES == MAX_FRAME_BYTES - ENVELOPE_BYTES
 
 
-# What passed can always be encoded.
+# An accepted message can always be encoded.
 
 addresses = st.builds(
     Address, st.sampled_from((0, 1, 23, 24, 255)), st.sampled_from((0, 1, 23, 24, 255, 256, 512)).map(bytes)
@@ -331,7 +331,7 @@ WAYS = {"plain": sent_plainly, "generation": through(GENERATION), "ockam": throu
 
 
 def after_hops(message: Message) -> Message:
-    """As many hops as a route has room for, at least those that are promised."""
+    """Return the message after as many hops as a route has room for, at least `ROOM_FOR_HOPS`."""
     hops = (LONGEST,) * (MAX_ROUTE_LENGTH - len(message.return_route))
     assert len(hops) >= ROOM_FOR_HOPS
     return Message(message.onward_route, (*hops, *message.return_route), message.payload, message.tracing_context)

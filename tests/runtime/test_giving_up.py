@@ -1,4 +1,4 @@
-"""What waits for one origin is given up when another one needs the room: held messages, mailboxes, inboxes."""
+"""Waiting items of one origin are given up when another one needs memory: held messages, mailboxes, inboxes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOTAL_BYTES = 128 * 1024
 
 
 def full_node(onward: Address, keeper: Handler | None = None) -> tuple[Node, Address, Inbox]:
-    """A node that keeps as much for one peer as it may, and another peer that has not sent anything."""
+    """Return a node that keeps as much for one peer as it may, and another peer that has not sent anything."""
     node, inbox = Node(Counted("n"), ledger=Ledger(TOTAL_BYTES)), Inbox()
     node.start_worker(SINK, handler=inbox, access=Access.PUBLIC)
     if keeper is not None:
@@ -33,7 +33,7 @@ def full_node(onward: Address, keeper: Handler | None = None) -> tuple[Node, Add
 
 
 def lost(node: Node) -> list[int]:
-    """The first bytes of what a full node has given up or refused, in order."""
+    """Return the first bytes of the messages that a full node has given up or refused, in order."""
     return [letter.message.payload[0] for letter in node.dead_letters.letters if letter.reason == NODE_FULL]  # type: ignore[attr-defined]
 
 

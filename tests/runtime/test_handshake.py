@@ -1,4 +1,4 @@
-"""Both handshake profiles: what they write, what they refuse, and that both directions agree on every byte."""
+"""Both handshake profiles: their encodings, their refusals, and the round trip of every byte."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def test_every_signal_survives_the_round_trip_at_every_place(signal: Signal, pla
 def test_around_every_limit_encoded_signals_can_be_decoded(
     more: int, longer: int, larger: int, kind: int, identity: int, letter: str, number: int
 ) -> None:
-    """What passes a limit is refused where it is written, with words; everything else arrives as it was."""
+    """A signal beyond a limit is refused when it is encoded, with a reason; every other one arrives unchanged."""
     reason = letter * (MAX_REASON_BYTES + more)
     worker = Address(kind, bytes(frames.MAX_ADDRESS_BYTES + larger))
     route = (INNER,) * (frames.MAX_ROUTE_LENGTH + longer)

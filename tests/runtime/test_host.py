@@ -1,4 +1,4 @@
-"""The host of responders: what a hello meets at a spawner's or a static responder's address."""
+"""The host of responders, at the address of a spawner or a static responder."""
 
 from __future__ import annotations
 

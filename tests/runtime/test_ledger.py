@@ -1,4 +1,4 @@
-"""The account of a node: limits hold, the greatest holder pays, and what was charged is released exactly once."""
+"""The account of a node: limits hold, the greatest holder gives up memory, and a charge is released exactly once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def application() -> Origin:
 
 
 class Peer(Origin):
-    """A peer whose connection gives up everything when it is evicted, and says what was given up, in order."""
+    """A peer whose connection gives up everything when it is evicted, and records what was given up, in order."""
 
     __slots__ = ("gave_up", "ledger", "receipts")
 
@@ -73,7 +73,7 @@ def test_a_charge_that_is_refused_changes_nothing() -> None:
 
 
 def test_all_peers_together_may_hold_three_quarters() -> None:
-    """Peers that fill what is theirs leave room for the application, and one that asks for more gets none."""
+    """Peers at their limit leave room for the application, and a further charge of theirs is refused."""
     ledger = Ledger(1000)
     first, second, app = Peer("first", ledger), Peer("second", ledger), application()
     assert first.take(400)
@@ -164,7 +164,7 @@ def test_a_weight_counts_payload_addresses_and_tracing_context() -> None:
 
 
 class Account(RuleBasedStateMachine):
-    """Some peers and the application charge, release, are evicted and give up responders, in any order."""
+    """Peers and the application that charge, release, are evicted and give up responders, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -182,7 +182,7 @@ class Account(RuleBasedStateMachine):
         return evict
 
     def pays(self, victim: Origin) -> None:
-        """What has to give something up holds the most of all peers, and would still if the charge was made."""
+        """The peer that gives something up holds the most of all peers, also after the charge."""
         assert self.asking is not None, "only a charge makes an origin give something up"
         origin, size = self.asking
         assert victim is not origin
@@ -263,7 +263,7 @@ class Account(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-@pytest.mark.hypothesis  # it judges mutants of the code as well
+@pytest.mark.hypothesis  # mutants of the code are tested with it as well
 def test_the_account_is_consistent_in_every_order_of_charges_releases_and_evictions() -> None:
     options = settings(derandomize=True, database=None, deadline=None, max_examples=60, stateful_step_count=40)
     run_state_machine_as_test(Account, settings=options)

@@ -1,4 +1,4 @@
-"""What an end knows of one generation: its addresses in it are told apart by their form alone."""
+"""The addresses of one generation at an end, which are distinguished by their form."""
 
 from __future__ import annotations
 

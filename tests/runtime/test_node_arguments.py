@@ -1,4 +1,4 @@
-"""What the application gives a node is checked when it is given; what its functions raise stays where it is."""
+"""Arguments of a node are checked when they are given; exceptions of the application's functions stay local."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OUTER, FREE, HOST = local("outer"), local("free"), local("host")
 
 
 class Nameless:
-    """`error` is what its `repr` raises."""
+    """An object whose `repr` raises `error`."""
 
     def __init__(self, error: type[BaseException] = CancelledError) -> None:
         self.error = error
@@ -145,7 +145,7 @@ def test_a_timer_whose_repr_fails_is_accepted() -> None:
 
 
 def within(wrong: object) -> Any:
-    """What shows it when it is shown."""
+    """Return a container whose `repr` includes that of the value."""
     return (wrong,)
 
 
@@ -209,7 +209,7 @@ NAMED: tuple[tuple[str, str, str], ...] = (
     ("start_host", "address", "address"),
     *(("start_worker", name, name) for name in ("handler", "restart", "make", "stopped")),
 )
-"""Which call, which argument of it, and how an error names the argument."""
+"""A call, one of its arguments, and the name of the argument in an error."""
 
 
 def given_to(call: str) -> dict[str, Any]:

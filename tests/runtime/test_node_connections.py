@@ -1,4 +1,4 @@
-"""Connections as implicit transient sessions: one live one for each destination, in order, in nobody's way."""
+"""Connections as implicit transient sessions: one for each destination, in order, independent of the others."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_an_accepted_connection_carries_replies_until_it_ends() -> None:
 
 
 def asking_node(**options: object) -> tuple[Node, Address, Address]:
-    """A node whose session has sent its hello over a connection that stands, and nothing has come back."""
+    """Return a node whose session has sent its hello over an open connection, without an answer."""
     node = node_with(**options)
     session = node.start_session(
         SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR), (tcp("a"), local("host"))
@@ -218,7 +218,7 @@ def test_an_idle_connection_that_a_session_relies_on_is_kept_and_checked_again_l
     assert node.run() == [Disconnect(via)]
 
 
-# What waits is charged to who sent it.
+# Held messages are charged to their origin.
 
 
 def test_a_message_that_waits_for_its_connection_is_charged_until_it_leaves() -> None:
@@ -274,7 +274,7 @@ def test_a_message_that_is_refused_is_not_charged() -> None:
 def test_a_connection_that_refuses_its_first_message_is_removed(
     reason: str, options: dict[str, Any], total_bytes: int
 ) -> None:
-    """It was made for a message that it refuses. Many of them would use up what destinations there may be."""
+    """It was made for the message that it refuses. Many such connections would use up the limit of destinations."""
     node = node_with(**options)
     via = node.accepted("peer")
     before = dict(node.router.residents)

@@ -1,4 +1,4 @@
-"""Routing within a node, access, and the workers that pass messages on."""
+"""Routing within a node, access, and the workers that forward messages."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_private_worker_receives_from_its_own_node() -> None:
 
 
 def test_local_order_is_absolute() -> None:
-    """What a delivery sends goes behind what was sent before it."""
+    """Messages of a delivery go behind those sent before."""
     node, inbox = Node(Counted("n")), Inbox()
     node.start_worker(ME, handler=inbox)
 
@@ -271,7 +271,7 @@ def test_the_latest_addresses_that_have_ended_are_remembered(numbers: list[int],
 @given(st.lists(st.text("abcdef", min_size=1, max_size=2), max_size=30), st.integers(1, 4), st.integers(0, 5))
 @settings(derandomize=True, database=None, deadline=None, max_examples=60)
 def test_every_dead_letter_is_counted_and_the_latest_are_kept(reasons: list[str], most: int, kept: int) -> None:
-    """Under its reason, as long as there is room for another reason."""
+    """They are counted by reason, as long as there is room for another reason."""
     letters, known, last = DeadLetters(kept), list(dict.fromkeys(reasons))[:most], None
     with patch.object(dead_letters, "MAX_REASONS", most):
         for reason in reasons:

@@ -1,4 +1,4 @@
-"""Sessions in nodes: every type, on both ends, over connections, over each other, and against who spoofs."""
+"""Sessions in nodes: every type, on both ends, over connections, over each other, and against spoofed messages."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ COMBINATIONS = [
 
 
 def begin(wires: Wires, session: Address, kind: SessionType) -> None:
-    """Open it, or use it."""
+    """Open the session, or create it with a message."""
     if kind.creation is Creation.EXPLICIT:
         wires["a"].open(session)
     else:
@@ -111,7 +111,7 @@ def test_requests_are_answered(profile: Profile) -> None:
 
 @pytest.mark.parametrize("profile", [GENERATION, OCKAM])
 def test_a_session_is_a_step_in_a_route(profile: Profile) -> None:
-    """The application's message goes on from the peer, and the reply comes back; the tracing context goes along."""
+    """The application's message is forwarded by the peer, and the reply comes back, both with the tracing context."""
     wires, session, _, _ = pair(IMPLICIT_TRANSIENT, profile)
     inbox, far = Inbox(), Inbox()
     me = wires["a"].start_worker(handler=inbox)
@@ -161,7 +161,7 @@ def test_an_inner_address_accepts_no_message_of_another_connection(profile: Prof
 
 @pytest.mark.parametrize("profile", [GENERATION, OCKAM])
 def test_an_answer_over_another_connection_is_refused(profile: Profile) -> None:
-    """The hello has left over one connection; whoever else knows the addresses answers in vain."""
+    """The hello has left over one connection; an answer over another one is refused even with the right addresses."""
     wires, session, _, _ = pair(EXPLICIT_TRANSIENT, profile)
     wires.nodes["c"], wires.timers["c"] = Node(Counted("c")), {}
     wires["b"].stop(HOST)
@@ -179,7 +179,7 @@ def test_an_answer_over_another_connection_is_refused(profile: Profile) -> None:
 
 @pytest.mark.parametrize("profile", [GENERATION, OCKAM])
 def test_handshakes_whose_return_route_ends_here_are_refused(profile: Profile) -> None:
-    """Their last address is replaced by one that the peer names: it would be a worker of ours."""
+    """Their last address would be replaced by one of the peer's choice: a worker of this node."""
     wires, session, _, _ = pair(EXPLICIT_TRANSIENT, profile)
     private = Inbox()
     wires["b"].start_worker(local("victim"), handler=private)
@@ -266,7 +266,7 @@ def test_both_ends_may_live_on_one_node() -> None:
 
 
 def test_a_message_to_an_ended_generation_is_answered_with_an_error() -> None:
-    """So a failure is noticed at once, not when keepalives are missed; errors answer no errors and are bounded."""
+    """So a failure is detected at once, not by missed keepalives; errors answer no errors and are bounded."""
     wires, session, _, _ = pair(EXPLICIT_PERSISTENT_ONE_SIDED)
     begin(wires, session, EXPLICIT_PERSISTENT_ONE_SIDED)
     worker = wires["b"].host(HOST).responders[wires["a"].session(session).terms.session_id]
@@ -357,7 +357,7 @@ def test_a_session_that_cannot_be_started_is_refused() -> None:
 
 @pytest.mark.parametrize("last", ["close", "lost"])
 def test_messages_before_the_end_of_a_connection_are_delivered(last: str) -> None:
-    """An edge may give everything of one read to the node, and the end with it."""
+    """An edge may report all frames of one read and the end of the connection together."""
     wires, session, here, _ = pair(EXPLICIT_TRANSIENT)
     begin(wires, session, EXPLICIT_TRANSIENT)
     wires["b"].send(responder(wires), b"last words")
@@ -375,7 +375,7 @@ def test_messages_before_the_end_of_a_connection_are_delivered(last: str) -> Non
 
 
 def test_a_handler_may_give_orders_to_its_node() -> None:
-    """They are carried out at once, and what follows from them waits for its turn."""
+    """They are carried out at once, and the messages that they send wait for their turn."""
     wires, session, _, there = pair(IMPLICIT_TRANSIENT)
     node, order = wires["a"], []
 
@@ -413,7 +413,7 @@ def test_a_two_sided_session_is_renegotiated_from_either_end() -> None:
 
 
 def layered() -> tuple[Wires, Address, Address, Inbox]:
-    """A transient session whose messages travel through a persistent one."""
+    """Return a transient session whose messages travel through a persistent one."""
     wires, lower, _, _ = pair(EXPLICIT_PERSISTENT_ONE_SIDED)
     inbox, upper_host = Inbox(), local("upper host")
     wires["b"].start_host(upper_host, settings(EXPLICIT_TRANSIENT, Role.RESPONDER), handler=inbox)
@@ -500,7 +500,7 @@ def test_two_sessions_over_one_lower_session_end_one_after_the_other() -> None:
 
 @pytest.mark.parametrize("proxy", [True, False])
 def test_a_session_is_discovered(proxy: bool) -> None:
-    """Handed over, the discovery worker may stop and the session goes on; as a proxy it is part of the way."""
+    """Without a proxy the discovery worker may stop and the session goes on; a proxy is part of the route."""
     name, service = local("name"), local("discovery")
     wires, session, _, there = pair(EXPLICIT_TRANSIENT, GENERATION, (tcp("d"), service, name))
     wires.nodes["d"], wires.timers["d"] = Node(Counted("d")), {}
@@ -533,7 +533,7 @@ def test_a_two_sided_session_through_a_relay_recovers_from_both_ends() -> None:
     for name in ("b", "a"):
         wires.cut(name)
         registering = [t.timer for t in wires.timers[name] if not isinstance(t.timer, Timer)]
-        wires.fire(name, *registering)  # the way to this end is known again
+        wires.fire(name, *registering)  # the route to this end is registered again
         wires.fire(name, Timer.BACK_OFF)
         assert states(wires, session) == (State.ESTABLISHED, State.ESTABLISHED)
     wires["a"].send(session, b"x")
@@ -638,7 +638,7 @@ def test_a_strangers_hello_ends_no_session_and_hides_no_loss(hellos: int, loses:
 
 
 def test_an_implicit_transient_session_that_has_failed_is_made_anew_by_the_next_message() -> None:
-    """Clause 11.2. What relied on it is told, and a persistent session above it goes on."""
+    """Clause 11.2. Its dependents lose their lower layer, and a persistent session above it goes on."""
     wires, step, above = Wires("a", "b"), local("step"), local("above")
     wires["b"].start_host(HOST, settings(IMPLICIT_TRANSIENT, Role.RESPONDER))
     wires["b"].start_host(local("upper"), settings(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER), handler=echo)
@@ -664,7 +664,7 @@ def test_an_implicit_transient_session_that_has_failed_is_made_anew_by_the_next_
 
 
 def test_a_session_that_is_made_anew_has_a_new_id() -> None:
-    """The peer may not have heard of the end of the one before: under its id the new one would be superseded."""
+    """The peer may still have the previous session: under the same id the new one would be superseded."""
     wires, step = Wires("a", "b"), local("step")
     wires["b"].start_host(HOST, settings(IMPLICIT_TRANSIENT, Role.RESPONDER))
     wires["a"].start_session(settings(IMPLICIT_TRANSIENT, Role.INITIATOR), (tcp("b"), HOST), outer=step, recreated=True)

@@ -1,4 +1,4 @@
-"""Hosts in nodes: a session's worker fails for its session only, and a full node gives up who is not confirmed."""
+"""Hosts in nodes: a worker's failure ends its session only, and a full node gives up unconfirmed responders."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def fails_on_a_mark(message: Message, context: Context) -> None:
 
 
 def two_sessions(**host: object) -> tuple[Wires, Address, Address, Inbox]:
-    """Nodes a and b, and two sessions of a, both established with the host of b. The inbox has what comes back."""
+    """Return nodes a and b, and two sessions of a, both established with the host of b, and the inbox of replies."""
     wires, inbox = Wires("a", "b"), Inbox()
     wires["b"].start_host(HOST, settings(EXPLICIT_TRANSIENT, Role.RESPONDER), **host)  # type: ignore[arg-type]
     one, other = (
@@ -154,7 +154,7 @@ ROOM_FOR_AN_ANSWER = 2400
 
 
 def full_node(responders: int) -> tuple[Node, Address]:
-    """A node with room for so many unconfirmed responders of all peers, and a peer that has made as many."""
+    """Return a node with room for so many unconfirmed responders of all peers, and a peer that has made as many."""
     node = Node(Counted("n"), ledger=Ledger((responders * RESPONDER_BYTES + ROOM_FOR_AN_ANSWER) * 4 // 3 + 1))
     node.start_host(HOST, settings(EXPLICIT_TRANSIENT, Role.RESPONDER))
     via = node.accepted("flooding")
@@ -212,7 +212,7 @@ def test_a_responder_that_is_given_up_ends_after_the_delivery_that_needs_its_roo
 
 
 def confirm(node: Node, via: Address, number: int) -> None:
-    """The peer has heard the answer of this responder and says so."""
+    """Confirm the answer of this responder as its peer."""
     link = node.host(HOST).responders[name(number)].session.attempt
     assert link is not None
     node.receive(Message((link.inner,), (local("inner"),), GENERATION.encode(Keepalive())), via)
@@ -232,7 +232,7 @@ def test_a_confirmed_responder_is_charged_to_no_peer_and_is_kept() -> None:
 
 
 def test_the_last_messages_of_a_given_up_responder_evict_no_other_origin() -> None:
-    """When the newcomer has its room both peers keep nearly the same: a close that needs room waits for none."""
+    """After the eviction both peers hold nearly the same: the close that is sent must evict no other origin."""
     node, via = full_node(4)
     confirm(node, via, 0)
     newcomer = node.accepted("new")
@@ -271,11 +271,11 @@ def test_a_responder_for_the_own_application_is_made_even_if_it_cannot_be_charge
     assert name(100) in keys(node)
 
 
-# What a full node cannot hold for a session.
+# Messages that a full node cannot hold for a session.
 
 
 def holding_session(total_bytes: int) -> tuple[Node, Address]:
-    """A session that negotiates over a connection that stands, and holds what it is given."""
+    """Return a session that negotiates over an open connection, and holds messages."""
     node = Node(Counted("n"), ledger=Ledger(total_bytes))
     kind = settings(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR)
     session = node.start_session(kind, (tcp("b"), HOST), access=Access.PUBLIC)
@@ -329,7 +329,7 @@ def test_a_workers_message_that_a_full_node_cannot_hold_is_a_dead_letter() -> No
 
 
 def test_a_reissued_request_is_held_even_if_it_cannot_be_charged() -> None:
-    """The application's request was accepted before: it is not lost when the node has filled up since."""
+    """The application's request was accepted before: it is not lost when the node has become full since."""
     wires = Wires("a", "b")
     wires["b"].start_host(HOST, settings(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER), handler=echo)
     session = wires["a"].start_session(settings(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR), (tcp("b"), HOST))
@@ -350,7 +350,7 @@ def test_a_reissued_request_is_held_even_if_it_cannot_be_charged() -> None:
 
 
 def test_a_message_that_is_too_large_for_a_session_is_a_dead_letter() -> None:
-    """A worker may pass on a route that no session can carry further."""
+    """A worker may forward along a route that is too long for a session."""
     node, session = holding_session(1_000_000)
     node.router.route(Envelope(Message((session, *(X,) * 121), (), b"")))
     node.run()

@@ -1,4 +1,4 @@
-"""Supervision, dead letters and observers: a worker's failure is its own, bounded, and told."""
+"""Supervision, dead letters and observers: a worker's failure is local, bounded and reported."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ POLICY = RestartPolicy(restarts=2, quiet_seconds=60.0, back_off=BackOff(1.0, 2.0
 
 
 class Fragile:
-    """Raises on `!`, after it has sent something; counts what it handled otherwise."""
+    """A handler that raises on `!`, after it has sent something, and counts all other messages."""
 
     def __init__(self) -> None:
         self.handled = 0
@@ -75,7 +75,7 @@ def fragile_node() -> tuple[Node, Inbox, Seen]:
 
 
 def tell(node: Node, *payloads: bytes) -> list[float]:
-    """Send to the worker; the delays of the timers that are set for it."""
+    """Send to the worker, and return the delays of the timers that are set for it."""
     for payload in payloads:
         node.route(Message((ME,), (), payload))
     return [command.after_seconds for command in node.run() if isinstance(command, SetTimer)]
@@ -292,7 +292,7 @@ def test_dead_letters_are_bounded_in_number_and_in_reasons() -> None:
 
 
 class Silent:
-    """Something of the application that cannot even be described."""
+    """An object of the application whose `repr` fails."""
 
     def __repr__(self) -> str:
         raise RuntimeError("no description")
@@ -349,7 +349,7 @@ def test_an_observer_receives_the_whole_letter() -> None:
     assert seen.observations == [Letter("empty onward route", Message((), (), bytes(1000)))]
 
 
-# What handlers are and may ask for.
+# Handlers and their orders.
 
 
 @pytest.mark.parametrize("wrong", [None, 5, "handler"])
@@ -373,7 +373,7 @@ def test_a_coroutine_function_is_not_a_plain_function() -> None:
 
 
 def asks(ask: Callable[[Context], object]) -> Node:
-    """A worker has asked for something, once."""
+    """Return a node with a worker that has done this for one message."""
     node = Node(Counted("n"))
     node.start_worker(ME, handler=lambda message, context: ask(context) and None, restart=POLICY)
     node.route(Message((ME,), (), b"x"))
@@ -475,7 +475,7 @@ def test_any_other_exception_of_a_handler_is_a_failure_of_its_worker_only() -> N
 
 
 class Future:
-    """Something that would have to be awaited, and is no coroutine."""
+    """An awaitable that is not a coroutine."""
 
     def __await__(self) -> Iterator[None]:
         yield None

@@ -1,4 +1,4 @@
-"""A tracing context goes where its message goes; and a handler that went on as a coroutine fails like any other."""
+"""Tracing contexts travel with their messages; handlers that continue as coroutines fail like any other."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_late_failure_of_a_handler_affects_its_worker_only() -> None:
     st.lists(st.sampled_from(("send", "request", "cut", "fire a", "fire b", "renegotiate", "close")), max_size=10),
 )
 def test_traces_of_recorded_nodes_are_behaviours_of_the_specification(kind: SessionType, moves: list[str]) -> None:
-    """And each node counts its records from 1."""
+    """Each node counts its records from 1."""
     both = [settings(kind, role) for role in Role]
     records: list[dict[str, Any]] = [header(both, ("drop",))]
     wires = Wires("a", "b")

@@ -1,8 +1,8 @@
-"""The ends of pipes in a real node, beside models of what they promise.
+"""The ends of pipes in a real node, compared with models.
 
-Hypothesis chooses what arrives, from this node or from a peer, and when room is needed. After each move the node and
-the model have to agree on what was sent on and of which origin, on every dead letter, on timers, and on the bytes that
-are charged. Examples are in `test_pipe_ends.py`; these properties judge faults in the code as well
+Hypothesis chooses the messages, from this node or from a peer, and when memory is needed. After each move the node and
+the model have to agree on forwarded messages and their origins, on dead letters, timers, and the bytes that are
+charged. Examples are in `test_pipe_ends.py`; code mutants are tested with these properties as well
 (`make code-mutants`).
 """
 
@@ -53,7 +53,7 @@ RECEIVER, PIPE = local("receiver"), local("pipe")
 
 
 class SendingModel:
-    """What the end of a sender makes of the commands of its core, which is a model too."""
+    """The end of a sender, over the model of its core."""
 
     def __init__(self, rig: Rig, end: SendingEnd, config: PipeConfig) -> None:
         self.rig, self.end, self.core = rig, end, SenderModel(config)
@@ -111,7 +111,7 @@ class SendingModel:
         held = sum(weight_of(message) for message, _ in self.kept.values())
         self.rig.run()
         for got in (self.rig.got, self.got):
-            got.sort(key=lambda one: one[2])  # there is no order among two origins
+            got.sort(key=lambda one: one[2])  # there is no order between two origins
         self.rig.agrees(self.got, self.letters, self.timers, held)
         assert self.end.unconfirmed == len(self.kept)
         assert len(changes) == self.changed
@@ -251,7 +251,7 @@ def test_a_message_refused_by_the_inner_pipe_has_no_index(capacity: int, moves: 
 
 
 class ReceivingModel:
-    """What a receiver routes on, and whose it is: from outside if its frame was, of the origin of what let it pass."""
+    """The forwarded messages of a receiver: from outside if the frame was, of the origin that let it pass."""
 
     def __init__(self, rig: Rig, core: OrderingModel | None) -> None:
         self.rig, self.core = rig, core
@@ -303,7 +303,7 @@ class ReceivingModel:
     def judge(self) -> None:
         held = sum(weight_of(message) for message, _ in self.held.values())
         self.rig.run()
-        # What leaves the node and what stays in it have no order among them, nor have the letters of two causes.
+        # There is no order between messages that leave the node and those that stay, nor between letters of two causes.
         for one in (self.rig.got, self.got, self.rig.letters, self.letters):
             one.sort(key=repr)
         self.rig.agrees(self.got, self.letters, [], held)

@@ -1,4 +1,4 @@
-"""The ends of pipes in nodes: routes, nesting, what is kept and charged, and what a stranger sends
+"""The ends of pipes in nodes: routes, nesting, kept and charged messages, and messages of strangers
 (spec/sessions.md clauses 17.1, 17.2, 17.8)."""
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TO_B: Route = (tcp("b"), RELIABLE)
 
 
 def receivers(wires: Wires, ordering: Ordering = Ordering.ABSOLUTE, capacity: int = 64) -> Inbox:
-    """At node b: a receiver that confirms, one that orders, and an application."""
+    """Start at node b a receiver that confirms, one that orders, and an application."""
     inbox, b = Inbox(), wires["b"]
     b.start_worker(RELIABLE, handler=ReceivingEnd(ConfirmingReceiver()), access=Access.PUBLIC)
     b.start_worker(ORDERED, handler=ReceivingEnd(OrderingReceiver(ordering, capacity)), access=Access.PUBLIC)
@@ -190,7 +190,7 @@ def test_a_full_node_accepts_no_message_for_a_pipe() -> None:
 
 
 def another_origin_needs_room(node: Node) -> None:
-    """A byte more than there is."""
+    """Charge one byte more than there is room for, to another origin."""
     ledger = node.router.ledger
     ledger.limit(ledger.held_bytes * 4 // 3)
     room = ledger.share_bytes - ledger.held_bytes
@@ -370,7 +370,7 @@ def test_a_handler_that_fails_to_stop_is_reported() -> None:
 
 
 def test_a_frame_whose_message_the_gate_refuses_is_a_dead_letter_and_is_confirmed() -> None:
-    """What was given to a pipe elsewhere may be more than this node takes. No handler fails of it."""
+    """A message accepted by a pipe elsewhere may exceed the limits of this node. No handler fails on it."""
     for receiver in (RELIABLE, ORDERED):
         wires = Wires("a", "b")
         inbox, b = receivers(wires), wires["b"]
@@ -385,7 +385,7 @@ def test_a_frame_whose_message_the_gate_refuses_is_a_dead_letter_and_is_confirme
 
 def test_unconfirmed_messages_of_a_closed_sender_are_dead_letters() -> None:
     wires = Wires("a", "b")
-    end = resend(wires["a"])  # nobody confirms: there is no receiver
+    end = resend(wires["a"])  # there is no receiver, so nothing is confirmed
     for payload in (b"1", b"2"):
         wires["a"].route(through(end, payload))
     wires.pump()

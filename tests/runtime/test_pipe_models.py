@@ -1,8 +1,8 @@
-"""The cores of pipes, and what they write, beside models that share no code with them.
+"""The cores of pipes, and their encodings, compared with models that share no code with them.
 
-Hypothesis chooses what happens to an end; the end and its model have to answer alike, command by command. The models
+Hypothesis chooses the inputs of an end; the end and its model have to give the same commands. The models
 are written from spec/sessions.md section 17, over lists; examples are in `test_pipe_sender.py` and
-`test_pipe_receiver.py`. These are properties: they judge faults in the code as well (`make code-mutants`).
+`test_pipe_receiver.py`. Code mutants are tested with these properties as well (`make code-mutants`).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ senders = st.builds(
 
 
 def varint(number: int) -> bytes:
-    """LEB128, as the BARE draft describes it."""
+    """Return a number in LEB128, as in the BARE draft."""
     low = number % 128
     return bytes((low,)) if number < 128 else bytes((low + 128,)) + varint(number // 128)
 
@@ -85,7 +85,7 @@ def test_frames_and_confirmations_are_written_as_the_draft_says(number: int, mes
 
 
 class SenderModel:
-    """Clauses 17.3 and 17.4: what waits, what of it was sent, and how long the next time-out is."""
+    """Clauses 17.3 and 17.4: the waiting messages, those of them that were sent, and the next time-out."""
 
     def __init__(self, config: PipeConfig, restored: bool = False) -> None:
         """`restored`: the end is made anew from its image after each move."""
@@ -148,13 +148,13 @@ class SenderModel:
         return Transmit(Frame(number, self.waiting[number]))
 
     def _timer(self) -> list[Any]:
-        """Half a second, and three times as long after each time-out, but never more than ten."""
+        """The time-out: half a second, three times as long after each time-out, at most ten seconds."""
         seconds = (0.5, 1.5, 4.5, 10.0)[min(self.overdue, 3)]
         return [] if self.config.resend is None else [SetResend(seconds)]
 
 
 def both(sender: PipeSender, model: SenderModel, move: tuple[str, Any]) -> PipeSender:
-    """The same input for both."""
+    """Give the same input to both."""
     name, given = move
     if name == "send":
         expected = model.send(given)

@@ -1,4 +1,4 @@
-"""The receivers of pipes: what they route on, confirm, hold and drop (spec/sessions.md clauses 17.2, 17.5 to 17.7)."""
+"""The receivers of pipes: forwarded, confirmed, held and dropped messages (clauses 17.2, 17.5 to 17.7)."""
 
 from __future__ import annotations
 

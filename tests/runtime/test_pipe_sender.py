@@ -1,4 +1,4 @@
-"""The sender of a pipe that confirms: what it keeps, sends, sends again and tells (clauses 17.3, 17.4)."""
+"""The sender of a confirming pipe: kept messages, transmissions and reports (clauses 17.3, 17.4)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OVER = Ignored("the sender is closed")
 
 
 def sender(*messages: bytes, window: int = 2, capacity: int = 4, resend: BackOff | None = DOUBLING) -> PipeSender:
-    """A sender that has accepted these messages."""
+    """Return a sender that has accepted these messages."""
     one = PipeSender(PipeConfig(window, capacity, resend))
     for message in messages:
         one.send(message)
@@ -71,7 +71,7 @@ def test_overdue_messages_are_sent_again_in_order_at_growing_intervals() -> None
 
 
 def test_the_confirmation_of_any_transmission_counts() -> None:
-    """The naive sender numbers sendings, and sends its first message for ever (tests/checking, `naive-resend`)."""
+    """A naive sender numbers transmissions, and sends its first message indefinitely (checking, `naive-resend`)."""
     one = sender(b"1")
     one.resend_due()
     one.resend_due()

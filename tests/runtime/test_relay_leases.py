@@ -20,14 +20,14 @@ def node_with(relay: Relay) -> Node:
 
 
 def register(node: Node, via: Address, alias: str) -> list[Transmit]:
-    """Register an alias over a connection; the confirmation is in the result."""
+    """Register an alias over a connection, and return the confirmation."""
     payload = bare.string(alias) + bare.fixed(bytes(TOKEN_BYTES), TOKEN_BYTES)
     node.receive(Message((RELAY,), (local("registrar"),), payload), via)
     return [command for command in node.run() if isinstance(command, Transmit)]
 
 
 def lose(node: Node, via: Address) -> None:
-    """The connection is gone: what it was closes without delay."""
+    """Lose a connection; its session closes without delay."""
     node.connection_lost(via)
     for command in node.run():
         if isinstance(command, SetTimer) and command.after_seconds == 0.0:

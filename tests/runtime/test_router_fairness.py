@@ -1,4 +1,4 @@
-"""The router between origins: each has its order and its turn, pays for itself, and fails for itself only."""
+"""The router between origins: each has its order, its turn, its charges, and its own failures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SINK, X, HOP = local("sink"), local("x"), local("hop")
 
 
 class Sink(Inner):
-    """Keeps what it takes, in order; `act` is done in the delivery."""
+    """Keeps its messages in order; `act` is called in the delivery."""
 
     def __init__(self, act: Callable[[Envelope], None] = lambda envelope: None) -> None:
         self.act = act
@@ -92,7 +92,7 @@ def test_origins_have_their_turns_one_after_the_other_whatever_the_budget_of_a_r
 
 
 def test_messages_of_a_delivery_go_to_the_end_of_the_queue_of_its_origin() -> None:
-    """A message that goes round for ever costs its own origin: the others have every second turn."""
+    """A message that loops indefinitely delays its own origin only: the others have every second turn."""
     router: Router
 
     def again(envelope: Envelope) -> None:
@@ -197,7 +197,7 @@ def test_deferred_actions_are_done_without_a_delivery() -> None:
 
 
 def test_a_deferred_action_that_raises_affects_no_message() -> None:
-    """The message before it was delivered: it is no dead letter."""
+    """The message before it was delivered, so it is not a dead letter."""
     router, done = router_with(Sink()), list[str]()
     router.afterwards.extend([raises, lambda: done.append("the next")])
     queue(router, peer("peer"), b"1")
@@ -258,7 +258,7 @@ def test_an_origin_that_is_given_up_has_dead_letters_and_no_charges() -> None:
 
 
 def test_an_origin_may_be_given_up_within_its_own_turn() -> None:
-    """What a delivery sends for another origin may need the room: the rest of the turn is given up, once."""
+    """A message of a delivery for another origin may need memory: the rest of the turn is given up, once."""
     router: Router
 
     def act(envelope: Envelope) -> None:
@@ -277,7 +277,7 @@ def test_an_origin_may_be_given_up_within_its_own_turn() -> None:
 
 
 def test_a_message_that_an_observer_sends_about_a_lost_one_is_not_lost() -> None:
-    """And an origin is given up in one go, though every dead letter may make another message."""
+    """An origin is given up at once, though every dead letter may cause another message."""
     sink = Sink()
     router, gone = router_with(sink), peer("gone")
 
@@ -342,7 +342,7 @@ def test_an_end_within_a_delivery_waits_for_the_delivery() -> None:
 
 
 class Relying(Inner):
-    """A dependent that counts how often it is told."""
+    """A dependent that counts its losses."""
 
     def __init__(self, told: list[Relying], act: Callable[[], None] = lambda: None) -> None:
         self.told, self.act = told, act

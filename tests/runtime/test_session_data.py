@@ -1,4 +1,4 @@
-"""Messages of the application in each state, and what becomes of what waits (spec/sessions.md section 7)."""
+"""Messages of the application in each state, and held messages (spec/sessions.md section 7)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PERSISTENT = [kind for kind in TYPES if kind.persistent]
 
 
 def payloads(end: End) -> list[bytes]:
-    """Data that this end has sent so far."""
+    """Return the data that this end has sent so far."""
     signals = [said(command.message) for command in end.of(Send)]
     return [signal.payload for signal in signals if isinstance(signal, Data)]
 
@@ -362,7 +362,7 @@ def test_a_request_that_has_left_is_taken_back_and_its_response_is_a_dead_letter
     settle(i, r)
     tick(i, seconds=10)
     assert (outcomes(i), i.reasons, i.state) == ([], ["late or unknown response"], State.ESTABLISHED)
-    i.request("q")  # the name is free again
+    i.request("q")  # the identifier is free again
 
 
 def test_a_message_that_waits_is_taken_back() -> None:
@@ -528,12 +528,12 @@ def test_either_end_may_ask(role: Role) -> None:
 
 
 def restarted_peer(kind: SessionType, **limits: object) -> End:
-    """A host where nobody knows the session any more."""
+    """Return a host that has lost the session."""
     return make_host(kind, name="s", **limits)  # type: ignore[arg-type]
 
 
 def renegotiate(i: End, r: End) -> None:
-    """The initiator's session fails, and after its back-off it negotiates again, with `r`."""
+    """Fail the initiator's session, and let it negotiate again with `r` after its back-off."""
     i.order(Session.lower_layer_lost)
     tick(i, seconds=1)
     settle(i, r)

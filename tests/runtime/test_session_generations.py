@@ -1,4 +1,4 @@
-"""Generations: what is newer, what is stale, who wins (spec/sessions.md section 4)."""
+"""Generations: newer and stale ones, and collisions (spec/sessions.md section 4)."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def to_host(payload: bytes) -> Message:
 
 
 def renegotiate(i: End) -> None:
-    """A further negotiation has begun; its hello is on its way."""
+    """Begin a further negotiation; its hello is in flight."""
     i.order(Session.renegotiate)
     tick(i, seconds=0)
 
 
 def restarted(i: End, **memory: Any) -> End:
-    """The initiator again, after its process died; `memory` is what was stored durably."""
+    """Return the initiator after a restart of its process; `memory` is its durable state."""
     fresh = make_initiator(i.session.settings.session_type, name="j", **memory)
     fresh.order(Session.open)
     return fresh
@@ -436,7 +436,7 @@ def test_the_old_generation_may_end_while_the_new_one_waits(ending: str) -> None
 
 @pytest.mark.parametrize("kind", PERSISTENT)
 def test_forged_hellos_do_not_lock_out_the_peer(kind: SessionType) -> None:
-    """By somebody who knows the session's id: each jumps as far as it may, and nothing of them outlives its attempt."""
+    """An attacker has the session's id: each number jumps as far as it may, and none outlives its attempt."""
     i, r = established_pair(kind)
     for number in range(1, 6):
         r.receive(to_host(hello(1 + number * MAX_NUMBER_JUMP)))

@@ -1,4 +1,4 @@
-"""What peers, strangers and broken networks may send: nothing is raised, nothing grows, a live session stays alive."""
+"""Messages of hostile peers, strangers and broken networks: no exception, no growth, no live session ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An idle session is small, and what idle sessions share stays empty (benchmarks/memory.py has the figures)."""
+"""An idle session is small, and the objects that idle sessions share stay empty (figures: benchmarks/memory.py)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Sessions over a protection: when its keys are used up, and what its second message proves.
+"""Sessions with a protection: used up keys, and the meaning of the second message.
 
-The channel is one of symbols. `SHORT` has four messages in each direction, the last of them for the session itself.
+The channel is symbolic. `SHORT` has four messages in each direction, the last of them for the session itself.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SHORT = SymbolicProfile(nonces=4)
 
 
 def used_up(kind: SessionType, **limits: object) -> tuple[End, End]:
-    """An established pair whose initiator has said all that it may."""
+    """Return an established pair whose initiator has used up its keys."""
     initiator, responder = established_pair(kind, SHORT, **limits)
     for _ in range(3):
         initiator.send(b"m")

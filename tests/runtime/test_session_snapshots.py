@@ -30,7 +30,7 @@ COMBINATIONS = [(kind, profile) for kind in TYPES for profile in (GENERATION, OC
 ORDERS = ("open", "send", "request", "reissue", "renegotiate", "close", "lower layer lost")
 INPUTS = (*ORDERS, "transfer", "transfer", "transfer", "drop", "duplicate", "overtake", "wait", "wait long", "garbage")
 Input: TypeAlias = tuple[int, str]
-"""Which end, and what happens to it."""
+"""An end, and its input."""
 
 runs = st.lists(st.tuples(st.integers(0, 1), st.sampled_from(INPUTS)), max_size=40)
 
@@ -49,7 +49,7 @@ def order(session: Session, name: str, number: int = 0) -> list[Command]:
 
 
 def feed(ends: tuple[End, End], one: Input) -> None:
-    """One input; what is not possible at this moment is no input."""
+    """Apply one input; an input that is not possible now is skipped."""
     end, other = ends[one[0]], ends[1 - one[0]]
     what = one[1]
     if what in ORDERS:
@@ -75,7 +75,7 @@ Image: TypeAlias = tuple[Snapshot | HostSnapshot, int]
 
 
 def image(end: End) -> Image:
-    """What has to be put back for the same future: the core, and how many addresses were drawn."""
+    """Return the state that determines the future: the core, and the number of drawn addresses."""
     return end.core.snapshot(), entropy(end).drawn
 
 
@@ -86,7 +86,7 @@ def entropy(end: End) -> Counted:
 
 
 def twin(end: End, fresh: End, at: Image) -> End:
-    """Another end that was restored from an image, and that stands where `end` stands."""
+    """Return another end that was restored from an image, in the state of `end`."""
     core, drawn = at
     fresh.core.restore(core)  # type: ignore[arg-type]
     entropy(fresh).drawn = drawn
@@ -144,7 +144,7 @@ def test_nothing_grows_beyond_its_declared_capacity(combination: tuple[SessionTy
 
 
 def sessions_reached(kind: SessionType) -> Iterator[Session]:
-    """The session of either end in everything that it can be in a small world of its type."""
+    """Yield the session of either end in every reachable state of a small world of its type."""
     world = closed(config_of(kind)) if kind.persistent else lossy(config_of(kind))
     ends: list[dict[Any, None]] = [{}, {}]
 
@@ -185,7 +185,7 @@ def test_refused_orders_and_timers_that_do_not_run_change_nothing(kind: SessionT
 
 
 def refused_cells(session: Session) -> Iterator[tuple[Role, State, str]]:
-    """Give a session every order in its present state, and check that those it refuses change nothing."""
+    """Give a session every order in its current state, and check that refused ones change nothing."""
     began = session.snapshot()
     for name in ORDERS:
         for number in range(2):  # the second time there is no more room to hold a message

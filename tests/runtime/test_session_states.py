@@ -62,7 +62,7 @@ from tests.helpers import (
 
 PERSISTENT = [kind for kind in TYPES if kind.persistent]
 FIRST_ADDRESS = local("i1.1iw")
-"""The initiator's, in its first generation."""
+"""The initiator's inner address in its first generation."""
 TRANSIENT = [EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT]
 TWO_SIDED = [kind for kind in TYPES if kind.renegotiation is Renegotiation.TWO_SIDED]
 COMBINATIONS = [(kind, profile) for kind in TYPES for profile in (GENERATION, OCKAM)
@@ -710,6 +710,6 @@ def test_a_number_is_remembered_before_it_leaves() -> None:
     i, r = open_pair(remembered=41, has_state=True)
     assert i.of(Remember) == [Remember(42)]
     transfer(i, r)
-    assert r.of(Remember) == []  # a hello by itself is not worth remembering
+    assert r.of(Remember) == []  # the number of an unconfirmed hello is not remembered
     settle(i, r)
     assert r.of(Remember) == [Remember(42)]

@@ -1,4 +1,4 @@
-"""A consumer: what it asks for, what it believes, and when it saves its index (spec/sessions.md, 12.7 to 12.9)."""
+"""A consumer: its requests, the accepted responses, and the saved index (spec/sessions.md, 12.7 to 12.9)."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def starting(**declared: Any) -> Consumer:
 
 
 def pulling(saved: int | None = 4, **declared: Any) -> Consumer:
-    """A consumer that has asked for messages from `saved` on, as request 1."""
+    """Return a consumer that has requested messages from `saved` on, as request 1."""
     consumer = starting(**declared)
     consumer.receive(StreamIndex("group", "stream", saved))
     return consumer
 
 
 def processing(*indexes: int, **declared: Any) -> Consumer:
-    """A consumer whose first message is with the application."""
+    """Return a consumer whose first message is being processed."""
     consumer = pulling(**declared)
     consumer.receive(pulled(*indexes or (4, 5)))
     assert consumer.state is ConsumerState.PROCESSING

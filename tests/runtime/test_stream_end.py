@@ -1,4 +1,4 @@
-"""One end of a bidirectional stream session as a resident: what it carries, what it refuses, whom it tells."""
+"""One end of a bidirectional stream session as a resident: carried and refused messages, and its dependents."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def an_end(node: Node, capacity: int = 10) -> tuple[StreamEnd, list[None]]:
 
 
 def largest(node: Node) -> int:
-    """How much its publisher takes."""
+    """Return the largest message of its publisher."""
     return node.router.max_payload_bytes - 700
 
 

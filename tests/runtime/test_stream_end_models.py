@@ -1,4 +1,4 @@
-"""One end of a stream session in a real node, beside a model of what it promises (`test_pipe_end_models.py`)."""
+"""One end of a stream session in a real node, compared with a model, as in `test_pipe_end_models.py`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TO_B, TO_A = "to-b", "to-a"
 
 
 class Sender(Inner):
-    """Has begun messages, and hears over what they leave."""
+    """A resident where messages begin, which records the carriers over which they leave."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[Address, Resident]] = []
@@ -57,7 +57,7 @@ class Sender(Inner):
 
 
 class StreamEndModel:
-    """Clause 12.11: what waits to be published, whose it is, and what becomes of what a stream brings."""
+    """Clause 12.11: the messages that wait to be published, their origins, and the messages of the stream."""
 
     def __init__(self, rig: Rig, end: StreamEnd, capacity: int) -> None:
         self.rig, self.end, self.capacity = rig, end, capacity
@@ -109,7 +109,7 @@ class StreamEndModel:
 
 
 def written(message: Message, replies_to: str) -> bytes:
-    """What a stream carries: {return_stream: string, message: data}."""
+    """Return a message of a stream: {return_stream: string, message: data}."""
     return bare.string(replies_to) + bare.data(encode_message(message))
 
 

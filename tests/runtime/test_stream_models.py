@@ -1,8 +1,8 @@
-"""Publishers and stream workers beside models that share no code with them; consumers: `test_consumer_models.py`.
+"""Publishers and stream workers compared with models that share no code; consumers: `test_consumer_models.py`.
 
-Hypothesis chooses what happens to a worker; the worker and its model have to answer alike, command by command. The
+Hypothesis chooses the inputs of a worker; the worker and its model have to give the same commands. The
 models are written from spec/sessions.md section 12, over lists; examples are in `test_stream_publisher.py` and its
-neighbours. These are properties: they judge faults in the code as well (`make code-mutants`).
+neighbours. Code mutants are tested with these properties as well (`make code-mutants`).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Commands = list[Any]
 
 
 def alike(real: Callable[[], object], expected: object) -> None:
-    """Both answer with the same commands, or the order is refused with this reason."""
+    """Check that both give the same commands, or that the order is refused with this reason."""
     if isinstance(expected, str):
         with pytest.raises(EventRefused) as caught:
             real()
@@ -140,7 +140,7 @@ class PublisherModel:
         return [*begun, *self.retry_due(), asked.StateLost()]
 
     def _ask_for(self, ordinals: set[int]) -> Commands:
-        """Those without an open request, under their numbers."""
+        """Send the messages without an open request, under their numbers."""
         numbers = sorted({ordinal - self.before for ordinal in ordinals} - self.open)
         self.open.update(numbers)
         pushes = [Push(number, self.data[self.before + number - 1]) for number in numbers]
@@ -148,7 +148,7 @@ class PublisherModel:
 
 
 def responses_to(number: int) -> st.SearchStrategy[StreamResponse | None]:
-    """Most of them confirm; None is garbage."""
+    """Return responses, most of which confirm; None is garbage."""
     right = st.builds(Pushed, st.just(number), st.just(Status.OK), st.integers(0, 8))
     wrong = (Pushed(number, Status.ERROR, 0), Pushed(number + 1, Status.OK, 0), Pulled(number, ()), StreamError("no"))
     return st.one_of(right, right, right, st.sampled_from((*wrong, None)))
@@ -200,7 +200,7 @@ def publish_both(real: Publisher, model: PublisherModel, move: tuple[Any, ...]) 
 def test_a_publisher_agrees_with_its_model(
     window: int, moves: list[tuple[Any, ...]], late: list[tuple[Any, ...]], ordered: bool, restored: bool
 ) -> None:
-    """`restored`: it is made anew from its image after each move."""
+    """`restored`: the worker is made anew from its image after each move."""
     real = Publisher(PublisherConfig(window, BackOff(RETRY_SECONDS)))
     model = PublisherModel(window, restored)
     for move in moves:
@@ -324,7 +324,7 @@ class StreamModel:
         return [asked.EndSessions(), asked.CloseLog()]
 
     def _forgotten(self) -> Commands:
-        """Plain clients are told; publishers ask again."""
+        """Plain clients get an error; publishers negotiate again."""
         plain = [one for one in self.waiting if one[0] == PLAIN]
         self.records, self.waiting = {}, []
         return [asked.Reply(reply, Pushed(number, Status.ERROR, 0)) for _, number, reply in plain]
@@ -352,7 +352,7 @@ stream_moves = runs(
 
 
 def called_for(model: StreamModel, number: int) -> tuple[Any, ...]:
-    """What brings the worker on, in one of its ways."""
+    """Return an input that moves the worker on."""
     if model.state in ("opening", "waiting"):
         return ("opened",) if model.state == "opening" else ("retry_due",)
     if number % 2 and model.waiting:
@@ -392,7 +392,7 @@ def stream_both(real: StreamWorker, model: StreamModel, move: tuple[Any, ...]) -
 def test_a_stream_worker_agrees_with_its_model(
     pending: int, moves: list[tuple[Any, ...]], late: list[list[tuple[Any, ...]]], restored: bool
 ) -> None:
-    """`restored`: it is made anew from its image after each move."""
+    """`restored`: the worker is made anew from its image after each move."""
     config = StreamConfig(pending, BackOff(0.5, 3.0, 10.0, 0.2))
     real, model = StreamWorker(config), StreamModel(pending, restored)
     assert real.start() == [asked.OpenLog()]

@@ -1,4 +1,4 @@
-"""The plain stream protocol as a session's profile: what is written, and which answers count (clauses 12.6, 12.10)."""
+"""The plain stream protocol as a session's profile: encodings and accepted answers (clauses 12.6, 12.10)."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_an_answer_for_another_stream_or_partition_does_not_count(
 @pytest.mark.parametrize("profile", [PLAIN, SECOND])
 def test_an_error_is_the_answer_without_a_stream(profile: StreamProfile) -> None:
     assert answer(StreamError("full"), profile) == Error("full")
-    assert answer(StreamError("full"), profile, ()) == Error("full")  # nobody has to reach whoever said it
+    assert answer(StreamError("full"), profile, ()) == Error("full")  # an error needs no return route
 
 
 def test_an_answer_without_a_return_route_is_refused() -> None:

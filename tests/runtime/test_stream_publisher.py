@@ -1,4 +1,4 @@
-"""A publisher: what it keeps, sends, drops and tells (spec/sessions.md clauses 12.2 to 12.4)."""
+"""A publisher: kept, sent and dropped messages, and its reports (spec/sessions.md clauses 12.2 to 12.4)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ OVER = Ignored("the publisher is closed")
 
 
 def pushed(number: int, data: bytes) -> Request:
-    """The request that publishes `data` under `number`."""
+    """Return the request that publishes `data` under `number`."""
     return Request(number, encode_request(Push(number, data)))
 
 
@@ -57,7 +57,7 @@ def confirmation(number: int, status: Status = Status.OK) -> bytes:
 
 
 def publisher(*messages: bytes, window: int = 3) -> Publisher:
-    """A publisher that has published these messages."""
+    """Return a publisher that has published these messages."""
     made = Publisher(PublisherConfig(window, BackOff(initial_seconds=2.0)))
     for message in messages:
         made.publish(message)

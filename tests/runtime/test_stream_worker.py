@@ -1,4 +1,4 @@
-"""A stream worker: which pushes it stores, which it confirms, and what it does when the storage fails
+"""A stream worker: stored and confirmed pushes, and failures of the storage
 (spec/sessions.md clauses 12.3 to 12.7)."""
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def opening(pending: int = 3) -> StreamWorker:
 
 
 def serving(pending: int = 3) -> StreamWorker:
-    """A worker whose log is open and empty, and that knows two publishers."""
+    """Return a worker whose log is open and empty, with records of two publishers."""
     worker = opening(pending)
     assert worker.opened() == []
     assert not worker.known(ANN, None)

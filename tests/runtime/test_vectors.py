@@ -1,7 +1,7 @@
-"""Every record that was captured from a real Ockam node is a test here.
+"""A test for every record that was captured from a real Ockam node.
 
-A record is bytes that one side sent, or what was seen (`observation`), or what the bytes mean (`note`). Bytes: ours
-understands them, and writes the same for the same message. Silence, closing and observations: ours behaves so too,
+A record has the bytes that one side sent, or an `observation`, or a `note` with the meaning of the bytes. Bytes are
+decoded, and the same message is encoded in the same bytes. Silence, closing and observations: our node behaves alike,
 except for the named departures, each with its reason.
 """
 
@@ -47,7 +47,7 @@ IDS = [f"{record['name']}-{record['seq']}" for record in RECORDS]
 
 MALFORMED_HERE = {"five_elements", "text_address", "trailing_bytes", "garbage_cbor"}
 OTHER_ENCODINGS = {("three_elements", 2), ("indefinite_arrays", 2), ("nonminimal_int", 2)}
-"""Sent by the captured client in a form that we understand and never write."""
+"""Sent by the captured client in a form that is decoded and never encoded here."""
 DEPARTURES = {
     "three_elements": "wire.md: accept 3 or 4, since Rust's minicbor may drop a trailing null; the Elixir node closes",
     "no_version": "closing after five seconds is the edge's business, which has a clock; here: not `started`",
@@ -79,7 +79,7 @@ def sent_by(name: str, direction: str) -> bytes:
 
 
 def behaviour(name: str, direction: str = "client->node") -> str:
-    """How a node of ours takes what this side sent: silent (no version), closed, or usable."""
+    """Return the reaction of our node to the bytes of this side: silent (no version), closed, or usable."""
     decoder = FrameDecoder()
     bodies, reason = drain(decoder, [sent_by(name, direction)])
     if reason is not None:
@@ -120,7 +120,7 @@ def check_message(record: Record, message: Message) -> None:
 
 
 def check_silence(record: Record) -> None:
-    """No bytes from the node: it closed, or it had nothing to say and the connection stayed open."""
+    """No bytes from the node: it closed, or it sent nothing and the connection stayed open."""
     text, name = record["decoded"], record["name"]
     closed = text.startswith(CLOSED)
     assert closed or text.startswith("nothing within")
@@ -144,7 +144,7 @@ def check_observation(record: Record) -> None:
 
 
 def check_note(record: Record) -> None:
-    """What the captured client made of the node's stream message just before."""
+    """Check the captured client's decoding of the node's previous stream message."""
     conversation = CONVERSATIONS[record["name"]]
     before = conversation[record["seq"] - 1]
     assert before["direction"] == "node->client"

@@ -1,6 +1,6 @@
-"""What waits in a node, what is taken back of it, and sessions over sessions that fail, as Hypothesis chooses.
+"""Waiting messages of a node, some of them taken back, and sessions over failing sessions, chosen by Hypothesis.
 
-These are properties: they judge faults in the code as well (`make code-mutants`).
+Code mutants are tested with these properties as well (`make code-mutants`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SINK, NEAR, STEP = local("sink"), local("near"), local("step")
 
 
 class LateWires(Wires):
-    """Connections stand when a test says so; `left` is what node a has written by then."""
+    """Connections open at the test's command; `left` has the messages that node a has written."""
 
     def __init__(self, *names: str) -> None:
         super().__init__(*names)
@@ -75,7 +75,7 @@ moves = st.lists(
 @stable
 @given(moves, st.booleans())
 def test_messages_taken_back_do_not_leave_and_all_others_do(chosen: list[tuple[str, str, int]], stands: bool) -> None:
-    """In its order, and nothing is charged for it any more. What a worker was given by then it was given."""
+    """The others leave in order, and nothing stays charged. Messages that a worker has received are not affected."""
     wires, far, near, through = LateWires("a", "b"), Inbox(), Inbox(), Inbox()
     a, b = wires["a"], wires["b"]
     b.start_worker(SINK, handler=far, access=Access.PUBLIC)
@@ -154,7 +154,7 @@ def take(wires: Wires, move: str) -> None:
 @stable
 @given(layered)
 def test_a_session_over_one_that_is_made_anew_continues(chosen: list[str]) -> None:
-    """It is told of each failure, and what is sent through it when nothing fails any more arrives."""
+    """It loses its lower layer with each failure, and messages sent after the last failure arrive."""
     wires, inbox, kind = Wires("a", "b"), Inbox(), EXPLICIT_PERSISTENT_ONE_SIDED
     a, b = wires["a"], wires["b"]
     b.start_host(HOST, session_settings(IMPLICIT_TRANSIENT, Role.RESPONDER))

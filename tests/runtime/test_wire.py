@@ -1,4 +1,4 @@
-"""Frames and messages, one rule of the wire at a time. The captured bytes are in `test_vectors.py`."""
+"""Frames and messages, one rule of the encoding at a time. The captured bytes are in `test_vectors.py`."""
 
 from __future__ import annotations
 
@@ -335,7 +335,7 @@ def test_hostile_bodies_take_little_memory(body: bytes) -> None:
 
 @given(st.data())
 def test_the_fast_reader_agrees_with_the_whole_grammar(data: st.DataObject) -> None:
-    """On what encoders write, and on the same with a byte changed, lost or added."""
+    """For encoded messages, and for the same bytes with one changed, lost or added."""
     long = st.lists(addresses, min_size=23, max_size=26).map(tuple)
     payloads = st.binary(max_size=300) | st.just(b"x" * 70_000)
     message = data.draw(st.builds(Message, routes | long, routes, payloads, st.none() | st.text(max_size=5)))

@@ -1,6 +1,6 @@
-"""What the decoder of messages promises about bytes in any form: long heads, indefinite arrays, chunks, wrong bytes.
+"""The decoder of messages for bytes in any form: long heads, indefinite arrays, chunks, wrong bytes.
 
-The second opinion is cbor2. These are properties; the examples are in `test_wire.py`.
+The reference is cbor2. These are properties; the examples are in `test_wire.py`.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ near = st.builds(Address, st.sampled_from((0, 1, 22, 23)), filled(0, 1, 23, 24, 
 far = st.builds(Address, st.sampled_from((0, 24)), filled(1, 256))
 near_routes = st.lists(near, max_size=3).map(tuple) | st.lists(near | far, max_size=2).map(tuple)
 near_messages = st.builds(Message, near_routes, near_routes, filled(0, 1, 23, 24, 255, 256, 300, 65535, 65536))
-"""On both sides of what the fast reader reads."""
+"""Sizes on both sides of the limit of the fast reader."""
 
 
 def refused(body: bytes) -> bool:
-    """What is refused is refused with a reason and a detail in words."""
+    """Whether the bytes are refused, with a reason and a detail."""
     try:
         decode_message(body)
     except RemoteSessionError as error:
@@ -63,7 +63,7 @@ def refused(body: bytes) -> bool:
 @stable
 @given(st.data())
 def test_a_message_is_decoded_in_every_form(data: st.DataObject) -> None:
-    """And nothing less of it, and nothing behind it."""
+    """No part of it is a message, and no bytes may follow it."""
     message = data.draw(messages)
     body = data.draw(written(message))
     assert second_opinion(body) == message, "the test writes what it should"
@@ -78,7 +78,7 @@ def test_a_message_is_decoded_in_every_form(data: st.DataObject) -> None:
 @stable
 @given(st.data())
 def test_an_accepted_body_is_the_same_message_for_cbor2(data: st.DataObject) -> None:
-    """Whatever is changed in a body, in any form: it is refused, or it is a message that both read alike."""
+    """A body with any change is refused, or is the same message for both."""
     body = bytearray(data.draw(written(data.draw(messages))))
     for _ in range(data.draw(st.integers(1, 2))):
         at = data.draw(st.integers(0, min(len(body) - 1, 60)))
@@ -92,7 +92,7 @@ def test_an_accepted_body_is_the_same_message_for_cbor2(data: st.DataObject) -> 
 @stable
 @given(messages | near_messages)
 def test_the_fast_reader_reads_every_usual_form(message: Message) -> None:
-    """It is there for what nearly every encoder writes: short heads, and no tracing context."""
+    """The usual form has short heads and no tracing context."""
     body = encode_message(message)
     assert decode_any(body) == message
     assert frames.decode_plain(body) == (message if is_plain(message) else None)
@@ -117,7 +117,7 @@ def test_encoded_messages_can_be_decoded_and_all_others_are_refused(
 def test_frames_arrive_until_one_is_too_large(
     bodies: list[bytes], limit: int, version: bytes, data: st.DataObject
 ) -> None:
-    """Whole or in pieces: the same frames, the same refusal, and a refusal is for good. Empty frames are ignored."""
+    """Whole or in pieces: the same frames, the same refusal, and a refusal is final. Empty frames are ignored."""
     stream = data.draw(st.just(b"\x01") | st.just(version)) + b"".join(
         encode_frame(body) if body else bytes(4) for body in bodies
     )

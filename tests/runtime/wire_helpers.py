@@ -1,4 +1,4 @@
-"""The three ways in which every decoder is fed: whole, byte by byte, followed by garbage. And the captured bytes."""
+"""Three inputs for every decoder: whole, byte by byte, and followed by garbage; and the captured bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def records() -> list[dict[str, Any]]:
 
 
 def drain(decoder: FrameDecoder, chunks: Iterable[bytes]) -> tuple[list[bytes], str | None]:
-    """The frame bodies that came out, and the reason of the refusal that ended it (None: the connection is fine)."""
+    """Return the frame bodies, and the reason of the refusal that ended them (None: there was none)."""
     bodies: list[bytes] = []
     try:
         for chunk in chunks:
@@ -52,7 +52,7 @@ def frames_three_ways(data: bytes, max_frame_bytes: int = 1 << 16) -> tuple[list
 
 
 def value_three_ways(decode: Callable[[bytes], object], data: bytes) -> object:
-    """A value has one end: each proper prefix is refused, and so is anything behind it."""
+    """Decode a value, and check that each proper prefix is refused, and so is the value with bytes after it."""
     value = decode(data)
     for end in range(len(data)):
         with pytest.raises(RemoteSessionError):
@@ -63,12 +63,12 @@ def value_three_ways(decode: Callable[[bytes], object], data: bytes) -> object:
 
 
 def runs(move: st.SearchStrategy[T], most: int = 40) -> st.SearchStrategy[list[T]]:
-    """Short runs, which shrink to little, and long ones, in which what is rare happens."""
+    """Short runs, which shrink well, and long ones, in which rare events happen."""
     return st.lists(move, max_size=8) | st.lists(move, min_size=most // 2, max_size=most)
 
 
 def refused_in_words(family: type[BaseException], call: Callable[[], object]) -> BaseException:
-    """The error with which a call is refused: it says why, in a text."""
+    """Return the error with which a call is refused, and check that it has a text."""
     with pytest.raises(family) as caught:
         call()
     text = caught.value.args[0]

@@ -1,10 +1,10 @@
 """One end on the session core, as a Hypothesis machine: a rule for each event of its table, and every S property.
 
-The machine is generated: a table has events, an event has stimuli (generation/stimuli.py), and a message that no
-peer should send is `STRAY`. The properties are the step properties of the explorer, with the explorer's own actor.
+The machine is generated: a table has events, an event has stimuli (generation/stimuli.py), and an invalid message is
+`STRAY`. The properties are the step properties of the explorer, with the explorer's own actor.
 
-Rule 1: what is drawn are positions in lists that the table determines, so that a trace is a list of names.
-Rule 2: `burst` is volume: one draw for many steps.
+Rule 1: draws are positions in lists that the table determines, so a trace is a list of names.
+Rule 2: `burst` takes many steps for one draw.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ from ockam_fsm.runtime.session.session import EXPIRED, Session
 UNBOUNDED = 10**9
 Cell = tuple[State, Event]
 COVERED: dict[str, set[Cell]] = {}
-"""Which cells of which table some machine has met, in this process."""
+"""The cells of each table that a machine has reached, in this process."""
 
 
 @dataclass(frozen=True)
 class WatchedSetting(PairConfig):
-    """A setting whose sessions say which cells they meet."""
+    """A configuration whose sessions record the cells that they reach."""
 
     @cached_property
     def _settings(self) -> dict[Role, WatchedConfig]:
@@ -82,7 +82,7 @@ def watched_config(kind: SessionType, **limits: Any) -> WatchedSetting:
 
 @cache
 def alone(kind: SessionType, role: Role) -> tuple[Alone, tuple[Property, ...]]:
-    """The end among strangers, without the bounds of the explorer's world, and its properties."""
+    """Return the end in an open environment, without the bounds of the explorer's world, and its properties."""
     world = strangers(role, config_of(kind), messages=UNBOUNDED, held=2)
     actor = world.actors[0]
     assert isinstance(actor, Alone)
@@ -93,7 +93,7 @@ def alone(kind: SessionType, role: Role) -> tuple[Alone, tuple[Property, ...]]:
 
 @dataclass
 class ActorEnd:
-    """An actor's state as the `Peer` of the stimuli wants to see it."""
+    """An actor's state in the form that the `Peer` of the stimuli needs."""
 
     endpoint: EndpointUnderTest
     actor: Alone
@@ -103,7 +103,7 @@ class ActorEnd:
 
     @property
     def core(self) -> Session | Host:
-        """Made once for each state, only to be looked at."""
+        """Made once for each state, for reading only."""
         if self.made is None or self.made[0] is not self.state:
             end = self.actor.end
             core = end._session(self.state) if isinstance(end, InitiatorActor) else end._host(self.state)
@@ -118,7 +118,7 @@ class ActorEnd:
 
 @dataclass
 class TableOracle:
-    """A run of one end: what happens, and what is judged."""
+    """A run of one end: its inputs and its checks."""
 
     kind: SessionType
     role: Role
@@ -136,7 +136,7 @@ class TableOracle:
         self.watcher = config.watcher(self.role)
 
     def take(self, name: str) -> None:
-        """One event of the table, if it is possible now."""
+        """Take one event of the table, if it is possible now."""
         self.names.append(name)
         happening = self._happening(name)
         if happening is not None:
@@ -161,7 +161,7 @@ class TableOracle:
         return Fire(sorted(due, key=str)[0]) if due else None
 
     def _packet(self, action: Arrive) -> Packet:
-        """With the ghost of clause 4.5: the generation that the address it goes to belongs to."""
+        """Return the message with the ghost of clause 4.5: the generation of its destination address."""
         first = action.message.onward_route[0]
         rank = next((rank for inner, rank in self.ranks.items() if first.value.startswith(inner.value)), None)
         talks = action.message.payload[:1] == b"\x06"
@@ -192,14 +192,14 @@ class TableOracle:
 
 
 def is_said_in_words(record: object) -> bool:
-    """Whatever of a command or a notice is for people is a text. A record says whose command it is."""
+    """Check that the texts for people in commands and notices are texts, also in records with an owner."""
     command = record[-1] if isinstance(record, tuple) else record
     told = command.notice if isinstance(command, Notify) else command
     return all(isinstance(getattr(told, name, ""), str) for name in ("reason", "detail"))
 
 
 def judge(step: Step, properties: Sequence[Property], how: Callable[[], str]) -> None:
-    """Every step property, and how to see the failure again."""
+    """Check every step property; a failure shows how to replay it."""
     for one in properties:
         if one.reads_steps and not one.is_witness and one.is_hit(one.predicate(step)):
             raise AssertionError(f"{one.id} does not hold: {one.sentence}\n{step.event}\nsee it again: {how()}")
@@ -221,7 +221,7 @@ STIMULI: dict[str, Stimulus] = {
     one.name: one
     for one in (*stimuli_of(EVERY_EVENT), *HOSTS, *hostile_to(frozenset()))
     if one.event not in (*ORDER_EVENTS, Event.LOWER_LAYER_LOST)
-    and "megabyte" not in one.name  # it would be most of the run
+    and "megabyte" not in one.name  # it would take most of the run
 }
 ORDERS = {one: one for one in (OPEN, SEND, REQUEST, WITHDRAW, RENEGOTIATE, CLOSE, STOP)}
 FAULTS = {"lower layer lost": LOWER_LAYER_LOST, **{fault.replace("-", " "): fault for fault in RESTARTS}}
@@ -229,7 +229,7 @@ TIMERS: dict[str, Timer | None] = {"request expires": None, **{f"{timer.value} e
 
 
 def names_of(event: Event) -> tuple[str, ...]:
-    """What makes an event happen, by name. Those that follow from others have none of their own."""
+    """Return the stimuli of an event, by name. Events that follow from others have none."""
     by_timer = {expired: f"{timer.value} expires" for timer, expired in EXPIRED.items()}
     special = {
         Event.OPEN: ("open",),

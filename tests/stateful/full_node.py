@@ -1,11 +1,12 @@
-"""A node with a small account and peers that fill it, as a Hypothesis machine: who is given up, and nobody else is.
+"""A node with a small account and peers that fill it, as a Hypothesis machine: only the right items are given up.
 
-Peers ask for responders and confirm some of them, leave messages that wait, send through what stands, and go. After
-each move the node is let to rest, and its account is compared with what is found by looking everywhere (S24, S25).
+Peers create responders and confirm some of them, cause waiting messages, send through open connections, and leave.
+After each move the node runs until it is idle, and its account is compared with an inspection of all its parts (S24,
+S25).
 
-Rule 1: a responder that was never confirmed is charged as long as it is there; a confirmed one is not, and stays until
-        its peer or a timer ends it. What is given up is gone, and can be given up no more.
-Rule 2: who is gone is counted on by nobody: no charge, no carrier.
+Rule 1: a responder that was never confirmed is charged while it exists; a confirmed one is not, and stays until its
+        peer or a timer ends it. An item that was given up cannot be given up again.
+Rule 2: a peer that is gone leaves no charge and no carrier.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ TOTAL_BYTES = 48 * 1024
 """Room for nine responders of peers."""
 
 HOST, BARE_HOST, BARE_CAPACITY = local("host"), local("bare-host"), 2
-"""The bare host has no application: what is said to its responders is a dead letter."""
+"""The bare host has no application: data for its responders is a dead letter."""
 
 BACK, PEERS = local("peer-worker"), 4
 SILENT = (tcp("silent.example:1"), local("x"))
@@ -173,7 +174,7 @@ def is_text(letter: asked.Letter) -> bool:
 
 
 def via_of(walk: FullNode, number: int) -> Address:
-    """The connection of one of the peers, which connects if it has to."""
+    """Return the connection of a peer, which connects first if necessary."""
     if not walk.peers or (number % PEERS >= len(walk.peers)):
         via = walk.node.accepted(f"10.0.0.{number % PEERS}")
         walk.peers[via] = None
@@ -187,7 +188,7 @@ def says(walk: FullNode, via: Address, signal: Signal, at: Address) -> None:
 
 
 def hello(walk: FullNode, a: int, b: int) -> None:
-    """A peer asks for some responders."""
+    """A peer sends hellos for new responders."""
     via = via_of(walk, a)
     for _ in range(1 + b % 5):
         walk.asked += 1
@@ -199,9 +200,9 @@ def hello(walk: FullNode, a: int, b: int) -> None:
 
 
 def talk(walk: FullNode, a: int, b: int) -> None:
-    """A peer confirms a responder, or says something else to it, over the connection that leads to it.
+    """A peer confirms a responder, or sends it another signal, over the connection of its route.
 
-    Over another connection, whoever says it, it changes nothing, and is a dead letter.
+    Over any other connection the message changes nothing, and is a dead letter.
     """
     chosen = walk.responders()
     if not chosen:
@@ -240,13 +241,13 @@ def wait(walk: FullNode, a: int, b: int) -> None:
 
 
 def own(walk: FullNode, a: int, b: int) -> None:
-    """The application does as well."""
+    """The application leaves messages for such a destination."""
     for _ in range(1 + a % 3):
         walk.node.route(Message(SILENT, (), bytes(512 * (b % 8))))
 
 
 def large(walk: FullNode, a: int, b: int) -> None:
-    """A peer sends much at once, to nobody."""
+    """A peer sends many messages at once, to an unknown address."""
     via = via_of(walk, a)
     for _ in range(1 + b % 3):
         walk.node.receive(Message((local("nobody"),), (BACK,), bytes(2048 * (1 + b % 8))), via)
@@ -307,7 +308,7 @@ MACHINE: type[FullNodeMachine] = type("FullNodeRules", (FullNodeMachine,), {name
 
 
 def burst(number: int, steps: int) -> FullNode:
-    """A run without Hypothesis: volume."""
+    """A run without Hypothesis, with many moves."""
     walk = FullNode(KINDS[number % len(KINDS)])
     choices = hashlib.shake_128(f"full {number}".encode()).digest(3 * steps)
     for at in range(0, len(choices), 3):

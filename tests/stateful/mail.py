@@ -1,11 +1,11 @@
-"""Where a worker's message goes, as a Hypothesis machine: a real node beside the model of mail_model.py.
+"""The routing of workers' messages, as a Hypothesis machine: a real node compared with the model of mail_model.py.
 
-Every kind of worker that a node brings is here, one whose handler does what a script says, peers, and destinations
-under a policy that is given in words. After each move both nodes must agree on what every worker was given and at
-which address, what left over which connection, every dead letter, every timer, and what an observer saw.
+There is every kind of worker that a node has, one whose handler follows a script, peers, and destinations under a
+policy given in words. After each move both nodes must agree on the messages of every worker and their addresses, the
+messages sent over each connection, dead letters, timers, and observations.
 
-Rule 1: what is drawn are positions in tables, so that a trace is a list of names and numbers.
-Rule 2: one input at a time, until the node is at rest: then nothing is kept for anybody.
+Rule 1: draws are positions in tables, so a trace is a list of names and numbers.
+Rule 2: one input at a time, until the node is idle: then nothing is charged to any origin.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ from tests.stateful.mail_values import (
 )
 
 MOST = 300
-"""Deliveries of one input, in the model."""
+"""The most deliveries of one input, in the model."""
 
 
 class MailWalk:
-    """A run: both nodes, and what the edge of the real one has done."""
+    """A run: both nodes, and the commands that the edge of the real one has carried out."""
 
     def __init__(self, words: int) -> None:
         self.words = WORDS[words % len(WORDS)]
@@ -129,7 +129,7 @@ class MailWalk:
                 self.failures += 1
 
     def run(self) -> None:
-        """Until it is at rest. A connection that it asks for stands at once."""
+        """Run the node until it is idle. A connection that it opens is open at once."""
         for _ in range(200):
             commands = self.node.run()
             for command in commands:
@@ -151,7 +151,7 @@ class MailWalk:
                 self.timers.pop((timer.worker, timer.timer), None)
 
     def named(self) -> dict[tuple[Address, object], float]:
-        """The timers of workers, with the names that they were given."""
+        """Return the timers of workers, by their names."""
         return {
             (worker, plain(timer)): seconds for (worker, timer), seconds in self.timers.items() if worker in ADDRESSES
         }
@@ -167,7 +167,7 @@ class MailWalk:
             raise AssertionError(f"{error}\nsee it again: again({calls})") from error
 
     def both(self, real: Callable[[Node], object], ours: Callable[[ModelNode], object]) -> None:
-        """The same input for both, until they are at rest; what goes on for too long in the model is left out."""
+        """Give the same input to both, until they are idle; one that takes too long in the model is skipped."""
         ahead = deepcopy(self.model)
         ahead.happened = Happened()
         try:
@@ -199,7 +199,7 @@ class MailWalk:
 
 
 def plain(timer: object) -> object:
-    """The name that a worker or its supervision gave to a timer."""
+    """Return the name of a timer of a worker or of its supervision."""
     return getattr(timer, "timer", getattr(timer, "name", timer))
 
 
@@ -207,7 +207,7 @@ def plain(timer: object) -> object:
 
 
 def mixed(number: int, *tables: Sequence[Any]) -> list[Any]:
-    """One of each table."""
+    """Return one entry of each table."""
     found = []
     for table in tables:
         number, position = divmod(number, len(table))
@@ -216,7 +216,7 @@ def mixed(number: int, *tables: Sequence[Any]) -> list[Any]:
 
 
 def message(a: int, b: int, c: int) -> tuple[Message, int]:
-    """A message, and how often it is sent."""
+    """Return a message, and how often it is sent."""
     first, second = mixed(a, PARTS, PARTS)
     (payload,) = mixed(b, PAYLOADS)
     back, times, context = mixed(c, BACKS, TIMES, (None, "trace"))
@@ -241,7 +241,7 @@ def arrive(walk: MailWalk, a: int, b: int, c: int) -> None:
 
 
 def send(walk: MailWalk, a: int, b: int, c: int) -> None:
-    """The application sends; what is too large is refused where it is given."""
+    """The application sends; a message that is too large is refused to the caller."""
     sent, times = message(a, b, c)
     if walk.model.too_large(sent, model.LONGEST_AT_THE_GATE):
         refused_in_words(LocalSessionError, lambda: walk.node.route(sent))
@@ -254,7 +254,7 @@ def send(walk: MailWalk, a: int, b: int, c: int) -> None:
 
 
 def ask(walk: MailWalk, a: int, b: int, c: int) -> None:
-    """Somebody has the scripted worker do something."""
+    """Send a script to the scripted worker."""
     payload = PAYLOADS.index(script(b % len(SCRIPTS)))
     (send if a % 3 == 0 else arrive)(walk, PARTS.index((SCRIPT, SCRIPT_2)[a % 2 :][:1]), payload, c)
 
@@ -270,7 +270,7 @@ def fail(walk: MailWalk, a: int, b: int, c: int) -> None:
 
 
 def talk(walk: MailWalk, a: int, b: int, c: int) -> None:
-    """What sessions say, to somebody who is not there or may not be reached."""
+    """Send signals of sessions to unknown or private addresses."""
     payload, where, outside = mixed(b, SIGNALS, NOBODY, (True, True, False))
     (arrive if outside else send)(
         walk, PARTS.index(where), PAYLOADS.index(payload) + len(PAYLOADS) * (b // 64), c if a % 2 else 0
@@ -278,7 +278,7 @@ def talk(walk: MailWalk, a: int, b: int, c: int) -> None:
 
 
 def register(walk: MailWalk, a: int, b: int, c: int) -> None:
-    """The registrar is started again, or a peer registers an alias and somebody writes there."""
+    """The registrar is started again, or a peer registers an alias and a message is sent to it."""
     if a % 4 == 0:
         walk.both(lambda node: node.route(start(REGISTRAR)), lambda node: node.sent(start(REGISTRAR)))
     elif a % 4 < 3:
@@ -298,7 +298,7 @@ def connect(walk: MailWalk, a: int, b: int, c: int) -> None:
 
 
 def lose(walk: MailWalk, a: int, b: int, c: int) -> None:
-    """A connection is gone, with the timer of no delay that ends it."""
+    """A connection is lost, with the timer of no delay that ends it."""
     if not walk.model.hosts:
         return
     via = tuple(walk.model.hosts)[a % len(walk.model.hosts)]
@@ -387,7 +387,7 @@ MACHINE: type[MailMachine] = type("MailRules", (MailMachine,), {name: _rule_of(n
 
 
 def burst(number: int, steps: int) -> MailWalk:
-    """A run without Hypothesis: volume."""
+    """A run without Hypothesis, with many moves."""
     walk, choices = MailWalk(number), hashlib.shake_128(f"mail {number}".encode()).digest(7 * steps)
     for at in range(0, len(choices), 7):
         which, *rest = choices[at : at + 7]

@@ -1,12 +1,12 @@
-"""Where a message goes in a node, as a model: what README, clauses and docstrings promise, without the node's code.
+"""A model of routing in a node, written from README, clauses and docstrings, without the node's code.
 
-A model node has workers by address, connections by name, and one queue. `deliver` says what each worker is given, what
-leaves, and what becomes a dead letter. The machine of mail.py asks the real node for the same.
+A model node has workers by address, connections by name, and one queue. `deliver` computes the messages of each worker,
+the messages that leave, and the dead letters. The machine of mail.py compares the real node with it.
 
-Rule 1: a message that a worker passes on is from outside if it was; one that it sends by itself never is.
-Rule 2: what a handler asks for happens when it has returned, in its order; nothing of it happens if it raises.
-Rule 3: only words and tables decide what is the same destination or the same host (`PLACES`): nothing is computed.
-Left out: sessions, and what a node does about two origins at once (whole_node.py).
+Rule 1: a message that a worker forwards is from outside if it was before; one that it sends by itself never is.
+Rule 2: the orders of a handler are carried out when it has returned, in order; none of them if it raises.
+Rule 3: equal destinations and equal hosts are listed in tables (`PLACES`): nothing is computed.
+Left out: sessions, and interleavings of two origins (whole_node.py).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ockam_fsm.runtime.session.handshake import GENERATION, Place
 from ockam_fsm.runtime.session.signals import Error, Hello
 
 LONGEST, LONGEST_AT_THE_GATE, PAYLOAD = 128, 120, 20_000
-"""Addresses of a route on its way, and where it enters; the bytes of a payload."""
+"""The most addresses of a route after its growth, and at its entry; the most bytes of a payload."""
 
 RESTARTS, ALIASES, ALIASES_OF_ONE, LEASE, REFRESH, ERRORS, PLACES_OF_ONE = 2, 3, 2, 60.0, 5.0, 100, 2
 
@@ -31,7 +31,7 @@ PLACES = {
     "10.0.0.2:5": ("10.0.0.2:5", "10.0.0.2"), "hub:1": ("hub:1", "hub"), "HUB.:1": ("hub:1", "hub"),
     "[2001:DB8::0]:7": ("[2001:db8::]:7", "2001:db8::"),
 }  # fmt: skip
-"""How a destination is spelled -> its name, and the host that it is on."""
+"""The spelling of a destination -> its canonical name, and its host."""
 
 Who = str | Address
 """The name of an origin: a connection, or the application."""
@@ -40,7 +40,7 @@ APPLICATION = "application"
 
 @dataclass
 class Mail:
-    """A message on its way; `outside`: the connection that has brought it, or None."""
+    """A message in the node; `outside`: the connection that has brought it, or None."""
 
     message: Message
     outside: Address | None
@@ -48,7 +48,7 @@ class Mail:
 
 @dataclass
 class Happened:
-    """What became of it, in its order at each place."""
+    """The results of an input, in order at each place."""
 
     given: list[tuple[Address, Address, Message]] = field(default_factory=list)
     """(worker, the address that it was reached at, message)."""
@@ -56,13 +56,13 @@ class Happened:
     """By connection, or by the name of a destination."""
     letters: list[tuple[str, object, Address | None]] = field(default_factory=list)
     details: list[str] = field(default_factory=list)
-    """Of those letters that a handler of the application has written."""
+    """The details of the letters that a handler of the application has written."""
     changes: list[tuple[Address, str, str]] = field(default_factory=list)
     stopped: list[Address] = field(default_factory=list)
 
 
 class TooMuch(Exception):
-    """This goes on for longer than a test wants to look."""
+    """The input causes more deliveries than a test follows."""
 
 
 Handler = Callable[["ModelNode", "Hand", Message], None]
@@ -70,7 +70,7 @@ Handler = Callable[["ModelNode", "Hand", Message], None]
 
 @dataclass
 class Hand:
-    """A worker of the model, and what its handler has asked for while it runs."""
+    """A worker of the model, and the orders of its handler while it runs."""
 
     addresses: tuple[Address, ...]
     handler: Handler
@@ -92,13 +92,13 @@ class ModelNode:
         self.words = words
         self.workers: dict[Address, Hand] = {}
         self.hosts: dict[Address, str] = {}
-        """Connections of peers, and where they are."""
+        """Connections of peers, and their hosts."""
         self.opened: dict[str, Who] = {}
-        """Destinations with a connection, and for whom it was opened."""
+        """Destinations with a connection, and the origin for which it was opened."""
         self.vanished: set[Address] = set()
         self.said: Counter[str] = Counter()
         self.timers: dict[tuple[Address, object], float | None] = {}
-        """Of workers; None where the time is by chance."""
+        """Timers of workers; None where the time is random."""
         self.queue: deque[Mail] = deque()
         self.origin: Who = APPLICATION
         self.happened = Happened()
@@ -109,7 +109,7 @@ class ModelNode:
     # Inputs -----------------------------------------------------------------------------------------------------------
 
     def arrives(self, message: Message, via: Address) -> None:
-        """A peer sends. The return route leads back over its connection, and what has no room to grow goes nowhere."""
+        """A peer sends. Its connection is prepended to the return route; a message without reserve is a dead letter."""
         arrived = replace(message, return_route=(via, *message.return_route))
         if reason := self.too_large(message, LONGEST_AT_THE_GATE):
             self.bury(reason, arrived, via)
@@ -192,13 +192,13 @@ class ModelNode:
         self.leaves(name, mail.message)
 
     def allows(self, via: Address, name: str, host: str) -> bool:
-        """What the words of the policy say of a destination, for the peer of this connection."""
+        """Whether the policy allows a destination to the peer of this connection."""
         spelled = (word for word in self.words if word in PLACES)
         named = any(PLACES[word][0] == name for word in spelled)
         return "any" in self.words or named or ("peer" in self.words and self.hosts[via] == host)
 
     def say_unknown(self, mail: Mail) -> None:
-        """Clause 14.4: an error for what a session says to an address that has ended, and for a hello to nobody."""
+        """Clause 14.4: an error for a session's message to an ended address, and for a hello to an unknown one."""
         message, back = mail.message, mail.message.return_route
         first, tag = message.onward_route[0], message.payload[:1]
         if not back or first.type != LOCAL:
@@ -277,11 +277,11 @@ class ModelNode:
         hand.state = state
 
     def silence(self, hand: Hand) -> None:
-        """None of its timers fires any more."""
+        """Stop all of its timers."""
         self.timers = {(worker, timer): s for (worker, timer), s in self.timers.items() if worker != hand.addresses[0]}
 
     def leads_out(self, back: Route) -> bool:
-        """A way back leads past the first connection on it."""
+        """Whether a return route continues after its first connection."""
         found = [place for place, address in enumerate(back) if address.type == TCP or address in self.hosts]
         return bool(found) and found[0] < len(back) - 1
 
@@ -316,7 +316,7 @@ def along(route: Route) -> Handler:
 
 
 def finder(directory: dict[Address, Route], *, proxy: bool) -> Handler:
-    """A name is looked up. A proxy stays on the way back, and passes on what it has no name for: that comes back."""
+    """Look up a name. A proxy is on the return route, and forwards messages without a known name, which are replies."""
 
     def find(node: ModelNode, hand: Hand, message: Message) -> None:
         own, *rest = message.onward_route
@@ -349,7 +349,7 @@ def unpack(node: ModelNode, hand: Hand, message: Message) -> None:
 
 
 def relay(node: ModelNode, hand: Hand, message: Message) -> None:
-    """What comes for an alias goes on along the way that registered it, if that still stands."""
+    """Forward a message for an alias along the registered route, if its connection is still open."""
     if len(message.onward_route) == 1:
         _register(node, hand, message)
         return
@@ -388,7 +388,7 @@ def lease_over(node: ModelNode, hand: Hand, alias: object) -> None:
 
 
 def registrar(way: Route, payload: bytes) -> tuple[Handler, Callable[[ModelNode, Hand, object], None]]:
-    """Registers when its own node says so, and again at its timer; the alias that comes back confirms it."""
+    """Register at a message of the own node, and again at the timer; the returned alias confirms it."""
 
     def register(node: ModelNode, hand: Hand, cause: object) -> None:
         node.send(hand, way, payload)

@@ -1,7 +1,7 @@
-"""What the mail machine (mail.py) is given: workers, scripts for a handler, payloads, and parts of routes.
+"""Values for the mail machine (mail.py): workers, scripts for a handler, payloads, and parts of routes.
 
-Everything stands in a table, so that what is drawn are positions. Each worker is there twice: the real handler, and the
-model's (mail_model.py).
+All values are in tables, so draws are positions. Each worker has two forms: the real handler, and the model's
+(mail_model.py).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def registration(alias: Address, token: int) -> bytes:
 
 
 class Op(NamedTuple):
-    """One thing that a handler asks of its context."""
+    """One operation of a handler on its context."""
 
     name: str
     given: tuple[Any, ...] = ()
@@ -87,7 +87,7 @@ def ops_of(payload: bytes) -> tuple[Op, ...]:
 
 
 class Scripted:
-    """The real handler."""
+    """The real handler of a script."""
 
     def __call__(self, message: Message, context: Context) -> None:
         self._perform(ops_of(message.payload), message, context)
@@ -144,7 +144,7 @@ REGISTRATION = registration(local("me"), 7)
 
 
 class Kind(NamedTuple):
-    """A worker: what makes the real handler, the model's, and who may name it."""
+    """A worker: the makers of the real handler and of the model's, and its access."""
 
     make: Callable[[], Handler]
     handler: model.Handler
@@ -190,7 +190,7 @@ PARTS: tuple[Route, ...] = (
     *((RELAY, alias) for alias in (*ALIASES, local("me"))),
     *((tcp(name),) for name in model.PLACES), (local(b"u" * MAX_ADDRESS_BYTES),), (RELAY,), (SCRIPT_2,),
 )  # fmt: skip
-"""Of onward routes: two of them make one."""
+"""Parts of onward routes: a route has two of them."""
 BACKS: tuple[Route, ...] = (
     (), (INBOX,), (HOP, INBOX), (local("peer-worker"),), (HUB, INBOX), (TO_INBOX,), (INBOX,) * 117, (INBOX,) * 120,
 )  # fmt: skip

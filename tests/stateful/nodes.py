@@ -1,7 +1,7 @@
 """Two whole nodes on the simulated edge, as a Hypothesis machine: the simulation's application, faults and properties,
 with every choice made by a rule instead of by its seed.
 
-What R promises is judged by the simulation itself: `settle` stops the user and the faults, and lets time pass.
+The simulation itself checks the R properties: `settle` stops the user and the faults, and lets time pass.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ALL_FAULTS = Faults()
 
 
 class Driven(Simulation):
-    """A simulation in which nothing is used and nothing strikes by itself."""
+    """A simulation without use and faults of its own."""
 
     def _schedule_use(self) -> None: ...
 
@@ -34,7 +34,7 @@ class Driven(Simulation):
 
 @dataclass
 class NodeWalk:
-    """A run: letters and numbers, and the seed of what is not chosen (latencies, which session)."""
+    """A run: letters and numbers, and the seed of the other choices (latencies, sessions)."""
 
     kind: SessionType
     seed: int
@@ -77,7 +77,7 @@ class NodeWalk:
         network.faults = NO_FAULTS
 
     def burst(self, choices: bytes) -> None:
-        """Many steps for one draw: each byte uses the sessions, lets something strike, or lets time pass."""
+        """Take many steps for one draw: each byte uses the sessions, causes a fault, or lets time pass."""
         for byte in choices:
             if byte < 8:
                 self._take("strike", byte)

@@ -1,7 +1,8 @@
-"""Both ends on the session core, with a network that loses, repeats, reorders and damages, as a Hypothesis machine.
+"""Both ends on the session core, with a network that drops, duplicates, reorders and damages messages, as a Hypothesis
+machine.
 
-The ends are the explorer's actors, the properties its own: every S in every step, S7 in every state. When a run ends
-the network heals, and what R promises has to come true, by deliveries and timers alone.
+The ends are the explorer's actors, the properties are the explorer's: every S in every step, S7 in every state. At the
+end of a run the faults stop, and the goal of each R has to be reached, by deliveries and timers alone.
 
 Rule 1: a move is a letter and a number; a trace is a list of them.
 """
@@ -49,7 +50,7 @@ from tests.stateful.ends import WatchedSetting, judge, watched_config
 IN_FLIGHT = 8
 HEALING_STEPS = 300
 PATIENCE = 4
-"""So many schedules are tried before it is said that a goal is out of reach."""
+"""The number of schedules that are tried before a goal counts as unreachable."""
 
 ORDERS = (OPEN, SEND, REQUEST, RENEGOTIATE, SEND, REQUEST, SEND, CLOSE)
 """Closing is rare: it ends a run."""
@@ -68,7 +69,7 @@ def subject(kind: SessionType) -> tuple[WatchedSetting, tuple[Property, ...]]:
 
 @dataclass
 class Ends:
-    """What both ends and the network are: a value that can be copied."""
+    """The state of both ends and the network, as a value that can be copied."""
 
     states: dict[str, Any]
     timers: dict[str, frozenset[Any]]
@@ -142,7 +143,7 @@ class PairWalk:
         self.ends.in_flight = self.ends.in_flight[:place] + self.ends.in_flight[place + 1 :]
 
     def step(self, name: str, happening: Happening) -> bool:
-        """One step of one end, judged; False where it is not possible."""
+        """Take and check one step of one end; False: it is not possible."""
         ends = self.ends
         before, timers = ends.states[name], ends.timers[name]
         fired = frozenset([happening.timer]) if isinstance(happening, Fire) else frozenset()
@@ -186,7 +187,7 @@ class PairWalk:
     # R ----------------------------------------------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """The network heals; each R has to come true, from here, by deliveries and timers alone."""
+        """Stop the faults; the goal of each R has to be reached from here, by deliveries and timers alone."""
         self.ends.cuts = frozenset()
         for one in self.properties:
             if one.kind is Kind.RECOVERABLE:
@@ -210,8 +211,8 @@ class PairWalk:
         return [self.ends.states[name] for name in one.over]
 
     def _healing(self, early: int) -> Iterator[None]:
-        """Everything under way arrives; then the next timer in turn expires. `early`: so many timers expire before
-        anything arrives. R says that the goal remains possible, so one of these schedules has to reach it."""
+        """Deliver all messages in flight, then let the next timer in turn expire. `early`: the number of timers that
+        expire before any delivery. By R the goal remains possible, so one of these schedules has to reach it."""
         yield
         for turn in range(HEALING_STEPS):
             if self.ends.in_flight and turn >= early:
@@ -223,7 +224,7 @@ class PairWalk:
             yield
 
     def _expire(self, turn: int) -> None:
-        """Timers that help come first, one after another; giving up comes last."""
+        """Let a timer expire: timers of recovery first, one after another; those of giving up last."""
         armed = [(name, timer) for name in self.actors for timer in sorted(self.ends.timers[name], key=str)]
         patient = [one for one in armed if not str(one[1]).rstrip(")'>").endswith(("idle", "retention"))] or armed
         chosen = armed if turn > HEALING_STEPS // 2 else patient

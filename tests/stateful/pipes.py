@@ -1,9 +1,9 @@
 """Pipes between two nodes under every fault, as Hypothesis machines.
 
-The nodes, the ends and the bytes are real. The network keeps what is under way until a rule delivers, drops, repeats or
-spoils it; connections are cut, the receiver that confirms dies, room is needed, and strangers write what they like.
-Every message that reaches the application is judged: it was accepted, and it is in the order that the pipe promises.
-When a run ends nothing goes wrong any more, and everything that a resend pipe has accepted has to arrive.
+The nodes, the ends and the bytes are real. The network keeps messages in flight until a rule delivers, drops,
+duplicates or damages them; connections are cut, the confirming receiver restarts, memory is needed, and strangers send
+any messages. Every message that reaches the application is checked: it was accepted, and it is in the order of the
+pipe. At the end of a run the faults stop, and every message that a resend pipe has accepted has to arrive.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ which = st.integers(0, 30)
 
 
 class SlowWires(Wires):
-    """Frames are under way until they are delivered."""
+    """Connections that keep frames in flight until they are delivered."""
 
     def __init__(self, *names: str) -> None:
         super().__init__(*names)
@@ -47,7 +47,7 @@ class SlowWires(Wires):
             super()._perform(name, node, command)
 
     def arrive(self, end: tuple[str, Address], message: Message) -> None:
-        """Over a connection that was cut nothing arrives."""
+        """Deliver a frame, unless its connection was cut."""
         if end in self.ends:
             self.nodes[end[0]].receive(message, end[1])
             self.pump()
@@ -128,7 +128,7 @@ class PipeMachine(RuleBasedStateMachine):
 
     @rule(place=which, payload=st.binary(max_size=8))
     def spoil(self, place: int, payload: bytes) -> None:
-        """What has no number of ours: a spoiled frame with another number is a stranger's, and no pipe survives it."""
+        """Damage a frame so that it has no valid number: no pipe can detect a forged one with another valid number."""
         if self.wires.flight:
             end, message = self.wires.flight.pop(place % len(self.wires.flight))
             self.wires.arrive(end, replace(message, payload=b"\xff" * 11 + payload))
@@ -149,7 +149,7 @@ class PipeMachine(RuleBasedStateMachine):
 
     @rule()
     def room_is_needed(self) -> None:
-        """For another origin; what waits for its turn is given up, and its pipe stands still."""
+        """Another origin needs memory; messages that wait for their turn are given up, and their pipe stalls."""
         ledger = self.b.router.ledger
         before, other = ledger.total_bytes, Origin("other", outside=True)
         ledger.limit(ledger.held_bytes * 4 // 3)
@@ -161,7 +161,7 @@ class PipeMachine(RuleBasedStateMachine):
 
     @rule(payload=st.binary(max_size=8))
     def stranger_confirms(self, payload: bytes) -> None:
-        """To the outer address: the inner one nobody knows."""
+        """A stranger confirms to the outer address: the inner one is secret."""
         self.a.receive(Message((self.entry.outer,), (), payload), self.a.accepted())
         self.wires.pump()
 
@@ -188,7 +188,7 @@ class PipeMachine(RuleBasedStateMachine):
             assert not failed, f"{failed}"
 
     def teardown(self) -> None:
-        """Nothing goes wrong any more."""
+        """Stop the faults, and check that all accepted messages arrive."""
         for _ in range(HEALING_ROUNDS):
             while self.wires.flight:
                 self.wires.arrive(*self.wires.flight.pop(0))

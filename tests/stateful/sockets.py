@@ -1,7 +1,7 @@
-"""Two nodes and real TCP between them, as a Hypothesis machine: few steps, each waits for what it sees.
+"""Two nodes and real TCP between them, as a Hypothesis machine: few steps, each waits for its result.
 
-The properties are the simulation's monitors: they sit in the sessions, whatever carries their messages. In the end the
-initiator has to be established again, closed, or at rest, with every request resolved (R1, R3).
+The properties are the simulation's monitors, which observe the sessions over any carrier. At the end the initiator has
+to be established again, closed, or at rest, with every request resolved (R1, R3).
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class SocketWalk:
         assert self.broken == [], self.broken[0]
 
     def reset(self) -> None:
-        """Every connection is reset."""
+        """Reset every connection."""
 
         async def now() -> None:
             for connection in tuple(self.edges[0].connections.values()):
@@ -115,7 +115,7 @@ class SocketWalk:
         self.pump()
 
     def restart_host(self) -> None:
-        """The responders are gone, with everything that they knew."""
+        """Restart the host: its responders and their state are gone."""
         self.b.stop(HOST)
         settings = SessionConfig(self.kind, Role.RESPONDER, durations=QUICK, attempts=20, held=20)
         self.b.start_host(HOST, settings, handler=self._answer, capacity=20)
@@ -128,7 +128,7 @@ class SocketWalk:
         return not session.requests and (session.state in (State.ESTABLISHED, State.CLOSED, State.IDLE) or rests)
 
     def settle(self) -> None:
-        """R1 and R3, by waiting for them."""
+        """Wait for the goals of R1 and R3."""
         try:
             self.loop.run_until_complete(until(self.settled))
         finally:

@@ -1,12 +1,12 @@
-"""The workers of a stream, with a network that loses, repeats and reorders and ends that are killed, as a Hypothesis
-machine.
+"""The workers of a stream, with a network that drops, duplicates and reorders messages and ends that are killed, as a
+Hypothesis machine.
 
-The ends are the explorer's actors: the real workers over real sessions. The properties are its own: every S in every
-step and state. When a run ends nothing goes wrong any more, and what R promises has to come true, by deliveries and
+The ends are the explorer's actors: the real workers over real sessions. The properties are the explorer's: every S in
+every step and state. At the end of a run the faults stop, and the goal of each R has to be reached, by deliveries and
 timers alone.
 
 Rule 1: a move is a word and a number; a trace is a list of them.
-Rule 2: what the worlds bound is not bounded here: generations, identities, sessions, pulls, and the length of the log.
+Rule 2: the bounds of the worlds do not hold here: generations, identities, sessions, pulls, and the length of the log.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ MANY = 10**9
 MOST_IDENTITIES = 200
 """An identity of the explorer's publisher is one byte."""
 STOCK = 5
-"""So many messages are stored at the start where nobody publishes."""
+"""The number of messages that are stored at the start in runs without a publisher."""
 OFTEN = 4
-"""So much rarer somebody is given up for being silent."""
+"""The factor by which idle time-outs are rarer than other moves."""
 HEALING_STEPS = 800
 PATIENCE = 4
-"""So many schedules are tried before it is said that a goal is out of reach."""
+"""The number of schedules that are tried before a goal counts as unreachable."""
 
 GO = "go"
 NETWORK = ("deliver", "drop", "duplicate", "delay", "late")
@@ -78,7 +78,7 @@ CONSUMES_FOR_EVER = ConsumingConfig(limit=2, tries=2, pulls=MANY)
 
 @dataclass(frozen=True)
 class Subject:
-    """What is run and judged."""
+    """The actors and the properties of a run."""
 
     publishing: PublishingConfig = UNBOUNDED
     consuming: ConsumingConfig = CONSUMES_FOR_EVER
@@ -103,13 +103,13 @@ SUBJECT = Subject()
 
 @dataclass
 class Ends:
-    """What the actors and the network are: a value that can be copied."""
+    """The state of the actors and the network, as a value that can be copied."""
 
     states: dict[str, Any]
     timers: dict[str, frozenset[Any]]
     in_flight: tuple[Envelope, ...] = ()
     late: tuple[Envelope, ...] = ()
-    """What was overtaken by everything else, and copies."""
+    """The messages that were overtaken by all others, and copies."""
 
     def copy(self) -> Ends:
         return Ends(dict(self.states), dict(self.timers), self.in_flight, self.late)
@@ -133,7 +133,7 @@ class StreamWalk:
         self._sent([envelope for out in outs.values() for envelope in out.sent])
 
     def take(self, move: str, which: int) -> None:
-        """One move, if it is possible now."""
+        """Take one move, if it is possible now."""
         self.moves.append((move, which))
         self.ends.in_flight = self.ends.in_flight[-IN_FLIGHT:]  # the oldest are lost
         if move == GO:
@@ -148,7 +148,7 @@ class StreamWalk:
             self.step(actor, happening)
 
     def burst(self, choices: bytes) -> None:
-        """Moves in a row, two bytes for each."""
+        """Take moves in a row, two bytes for each."""
         for byte, which in zip(choices[::2], choices[1::2], strict=False):
             self.take(self.alphabet[byte % len(self.alphabet)], which)
 
@@ -165,7 +165,7 @@ class StreamWalk:
         return Fault(word)
 
     def _go(self, which: int) -> None:
-        """What happens where nothing goes wrong: the oldest message arrives; where there is none, a timer expires."""
+        """Take a step without faults: the oldest message arrives; if there is none, a timer expires."""
         if self.ends.in_flight:
             self._network("deliver", 0)
         else:
@@ -188,7 +188,7 @@ class StreamWalk:
         self.ends.in_flight = (*self.ends.in_flight, *(one for one in sent if one.receiver in self.actors))
 
     def step(self, name: str, happening: Happening) -> bool:
-        """One step of one actor, judged; False where it is not possible."""
+        """Take and check one step of one actor; False: it is not possible."""
         ends = self.ends
         before, timers = ends.states[name], ends.timers[name]
         fired = frozenset([happening.timer]) if isinstance(happening, Fire) else frozenset()
@@ -220,7 +220,7 @@ class StreamWalk:
     # R ----------------------------------------------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """Nothing goes wrong any more; each R has to come true, from here, by deliveries and timers alone."""
+        """Stop the faults; the goal of each R has to be reached from here, by deliveries and timers alone."""
         for one in self.properties:
             if one.kind is Kind.RECOVERABLE:
                 self._recover(one)
@@ -239,8 +239,8 @@ class StreamWalk:
         raise AssertionError(f"{one.id} does not come true: {one.sentence}\nsee it again: {self.how()}")
 
     def _healing(self, early: int) -> Iterator[None]:
-        """Everything under way arrives; then the next timer in turn expires. `early`: so many timers expire before
-        anything arrives."""
+        """Deliver all messages in flight, then let the next timer in turn expire. `early`: the number of timers that
+        expire before any delivery."""
         fired = 0
         for turn in range(HEALING_STEPS):
             yield
@@ -252,8 +252,8 @@ class StreamWalk:
         yield
 
     def _expire(self, turn: int) -> None:
-        """Timers that help come first. Giving up comes in between, for sessions that nobody uses any more: their places
-        are needed. Towards the end everything expires."""
+        """Let a timer expire: timers of recovery first; in between those of giving up, for unused sessions, whose
+        places are needed. Towards the end all timers expire."""
         armed = [(name, timer) for name in self.actors for timer in sorted(self.ends.timers[name], key=str)]
         helping = [one for one in armed if not _of_silence(one[1])]
         deserted = [one for one in armed if self._is_deserted(one[1])]
@@ -286,7 +286,7 @@ def again(name: str, moves: Sequence[Sequence[Any]], subject: Subject = SUBJECT)
 
 
 def moves_of(name: str) -> dict[str, int]:
-    """Every move, and how often a burst takes it."""
+    """Return every move, and how often a burst takes it."""
     moves = {GO: 150, "deliver": 10, "drop": 6, "duplicate": 10, "delay": 4, "late": 10}
     for actor in PARTS[name]:
         moves |= {f"fire {actor}": 12 if actor == STREAM else 5} if actor != INDEX else {}
@@ -336,7 +336,7 @@ MAKERS = ("publisher", "worker", "session", "reissue", "resumed_only", "same_ide
 
 
 def wrong_subject(bad: KnownBad) -> tuple[str, Subject]:
-    """A known-bad machine without the bounds of its world, judged by its property; and which part it belongs to."""
+    """Return a known-bad machine without the bounds of its world, checked by its property, and the part it is in."""
     configs = [actor.config for actor in bad.world.actors if hasattr(actor, "config")]
     publishing = next((one for one in configs if isinstance(one, PublishingConfig)), PublishingConfig())
     consuming = next((one for one in configs if isinstance(one, ConsumingConfig)), ConsumingConfig())

@@ -43,7 +43,7 @@ def bytes_of(seed: str, size: int) -> bytes:
 
 
 def suite(machine: type[EndMachine]) -> tuple[pytest.MarkDecorator, ...]:
-    """Seldom cells of a responder that starts anew itself take a quarter of an hour to reach."""
+    """Rare cells of a responder that renegotiates take a quarter of an hour to reach."""
     two_sided = machine.role is Role.RESPONDER and machine.kind.renegotiated_by(Role.RESPONDER)
     return (pytest.mark.nightly,) if two_sided else ()
 
@@ -116,7 +116,7 @@ def test_wrong_workers_of_streams_that_are_seldom_found(name: str) -> None:
 
 
 class HearsOnlyOfRequests(Publisher):
-    """Learns from requests that fail, and from nothing else, that its record is lost. The code was so once."""
+    """A publisher that detects the loss of its record by failed requests only, as an earlier version did."""
 
     def established(self, resumed: bool) -> list[PublisherCommand]:
         return []

@@ -1,4 +1,4 @@
-"""The generated machines, with a small budget; `test_long_runs.py` has the large one. And they have teeth.
+"""The generated machines, with a small budget; `test_long_runs.py` has the large one. They reject known-bad machines.
 
 A failure prints the program that Hypothesis has shrunk, and a call of `again` that replays its trace without it.
 """
@@ -74,7 +74,7 @@ def test_every_event_of_a_table_has_a_rule_unless_it_follows_from_others() -> No
 
 BAD = {bad.name: bad for bad in known_bad()}
 MOST_EXAMPLES = 3_000
-"""The first that fails ends the search. What Hypothesis draws depends on the modules that are loaded."""
+"""The first failure ends the search. The draws of Hypothesis depend on the loaded modules."""
 
 
 @pytest.mark.slow
@@ -84,7 +84,7 @@ def test_a_wrong_pair_is_found_shrunk_and_replayed(name: str, broken: str, monke
 
 
 def find_and_replay(name: str, broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine finds it, the example is short, and its trace breaks the same property."""
+    """Check that the machine finds it, that the example is short, and that its trace violates the same property."""
     bad = pair_config_of(BAD[name].world)
     right, properties = pairs.subject(EXPLICIT_PERSISTENT_ONE_SIDED)
     wrong = replace(right, make=bad.make, variants=bad.variants)

@@ -49,7 +49,7 @@ def test_a_run_is_the_same_again() -> None:
 
 
 def test_every_kind_of_outcome_occurs() -> None:
-    """Else the model agrees for lack of events."""
+    """Otherwise the model would agree vacuously."""
     counts: dict[str, int] = {}
     for number in range(6):
         counts |= burst(number, 100).counts

@@ -1,4 +1,4 @@
-"""Pipes under every fault, with a small budget. And it has teeth."""
+"""Pipes under every fault, with a small budget, and wrong pipes that are rejected."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tests.stateful.test_machines import run
 
 class ForgetsToSendAgain(PipeSender):
     def send_again(self, cause: object) -> None:
-        """Nothing."""
+        """Send nothing."""
 
 
 class WindowThatCounts(PipeSender):
-    """Takes the window for a count, so that the numbers that are under way drift apart."""
+    """A sender whose window is a count, so the range of the numbers in flight is not bounded."""
 
     def send_due(self, cause: object) -> None:
         while self.sent < self.accepted and sum(number <= self.sent for number in self.frames) < self.config.window:

@@ -1,5 +1,5 @@
-"""The workers of a stream under every fault, with a small budget; `test_long_runs.py` has the large one. And it has
-teeth."""
+"""The workers of a stream under every fault, with a small budget; `test_long_runs.py` has the large one. Known-bad
+workers are rejected."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ BAD = {bad.name: bad for bad in wrong_streams()}
 SELDOM = ("resumed-without-record", "sent-before-resumed", "unfenced", "any-response-counts", "passes-over")
 """Found after some seconds or a minute; `test_long_runs.py` has them."""
 EXPLORED_ONLY = ("push-by-identity",)
-"""Its push has to be late for two identities and one that is reused: the explorer finds it, chance does not."""
+"""Its push has to be late for two identities and a reused one: the explorer finds it, random runs do not."""
 OFTEN = [name for name in BAD if name not in (*SELDOM, *EXPLORED_ONLY)]
 MOVES_AT_ONCE = 100
 
 
 def walks(name: str, subject: Subject, most: int) -> None:
-    """So many runs, the same each time."""
+    """Return this number of runs, the same each time."""
     for number in range(most):
         walk = StreamWalk(name, subject)
         walk.burst(hashlib.shake_128(f"{name} {number}".encode()).digest(2 * MOVES_AT_ONCE))
@@ -98,7 +98,7 @@ def test_a_wrong_worker_is_found_shrunk_and_replayed() -> None:
 
 
 def test_the_correct_workers_are_not_rejected() -> None:
-    """What makes a subject wrong is the known-bad machine alone."""
+    """The rejection of a subject is due to the known-bad machine alone."""
     assert wrong_subject(BAD["no-suppression"])[1].publishing.worker is not SUBJECT.publishing.worker
     assert wrong_subject(BAD["waits-for-ever"])[1].publishing == SUBJECT.publishing
     assert PublishingConfig().worker is SUBJECT.publishing.worker

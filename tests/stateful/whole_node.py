@@ -1,14 +1,14 @@
-"""A whole node without sockets, as a Hypothesis machine: an edge that hides nothing, peers, and two honest sessions.
+"""A whole node without sockets, as a Hypothesis machine: a transparent edge, peers, and two honest sessions.
 
     own session   of the application to a host of the same node
     friend        another real node with a session to this one, over a connection like that of every other peer
 
 Rule 1: after every step each of the two sessions has a request answered, the friend's within a number of turns that
         depends on the number of origins only.
-Rule 2: after every step the account is compared with what is found by looking everywhere (`kept`).
-Rule 3: what leaves the node is encoded, and no call of the node raises anything but a refusal at the caller's line.
+Rule 2: after every step the account is compared with an inspection of all parts of the node (`kept`).
+Rule 3: messages that leave the node are encoded, and no call of the node raises anything but a refusal to the caller.
 Rule 4: `finish` ends every connection and session and lets every timer fire. Then nothing may be left.
-Left out: sockets (sockets.py); what happens is in whole_node_moves.py.
+Left out: sockets (sockets.py); the moves are in whole_node_moves.py.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ TOTAL_BYTES = 24 * 1024 * 1024
 LETTERS = 50
 PEERS = 5
 SLACK = 8
-"""Turns that an answer takes besides one turn for each origin."""
+"""The turns that an answer takes besides one turn for each origin."""
 
 OWN_TURNS = 400
-"""The application waits for what it has queued itself."""
+"""The turns of the application's own queued messages, which come first."""
 
 FRIEND, FRIEND_HOST = local("friend-session"), "10.0.0.9"
 PATIENT = RestartPolicy(1_000_000, 5.0, BackOff(0.01, 1.6, 0.5, 0.2))
@@ -61,7 +61,7 @@ RESTARTING = RestartPolicy(1, 5.0, BackOff(0.01, 1.6, 0.5, 0.2))
 
 @dataclass
 class Peer:
-    """One end of a connection that is not ours. `evicted`: the edge has closed it, and the node is told later."""
+    """The peer's end of a connection. `evicted`: the edge has closed it, and reports that to the node later."""
 
     host: str
     inbound: bool = True
@@ -69,11 +69,11 @@ class Peer:
 
 
 OF_THE_APPLICATION = ("by order of the test", "LocalSessionError")
-"""What its functions raise within a delivery."""
+"""The exceptions of its functions within a delivery."""
 
 
 class WholeNode:
-    """A run: the node, its edge and its peers. `take` is one step, and judges it."""
+    """A run: the node, its edge and its peers. `take` takes and checks one step."""
 
     def __init__(self, make: type[Node] = Node) -> None:
         self.moves: list[tuple[str, int, int, int]] = []
@@ -87,14 +87,14 @@ class WholeNode:
         self.friend = Node(Counted("f"))
         self.peers: dict[Address, Peer] = {}
         self.outcomes: list[Callable[[], None]] = []
-        """What the edge has found out and has still to tell."""
+        """The events that the edge has still to report."""
         self.timers: dict[asked.WorkerTimer, float] = {}
         self.resumes = self.finishing = False
         self.kept: list[tuple[Context, Receipt]] = []
         self.sessions: list[Address] = []
         self.answers: dict[tuple[str, int], bytes] = {}
         self.leaks: list[str] = []
-        """What has happened that must never happen."""
+        """The violations that have occurred."""
         self._start()
 
     def _start(self) -> None:
@@ -134,14 +134,14 @@ class WholeNode:
     # The edge ---------------------------------------------------------------------------------------------------------
 
     def safely(self, what: str, call: Callable[[], T]) -> T:
-        """An input that may be refused to nobody: it must not raise."""
+        """Give an input that must not raise."""
         try:
             return call()
         except BaseException as error:
             raise AssertionError(f"failures stay where they are: {what} raised {error!r}") from error
 
     def turn(self) -> None:
-        """Tell what has been found out, let the node run once, and carry out what it asks for."""
+        """Report the pending events, let the node run once, and carry out its commands."""
         self.resumes = False
         outcomes, self.outcomes = self.outcomes, []
         for tell in outcomes:
@@ -197,7 +197,7 @@ class WholeNode:
             resident.origin.evict = lambda: self._evict(via, resident.origin)
 
     def _evict(self, via: Address, origin: Origin) -> None:
-        """As the TCP edge does it: what is queued ends now, and the node hears of the end later."""
+        """Evict as the TCP edge does: drop the queue now, and report the end to the node later."""
         assert via != self.friend_via, "the greatest holder pays: an honest peer was evicted"
         if via in self.peers:
             del self.peers[via]
@@ -282,7 +282,7 @@ class WholeNode:
             assert not left_behind(self.node), "a carrier or a charge is gone, and somebody still counts on it"
 
     def found(self) -> Iterator[int]:
-        """What is kept, by looking everywhere."""
+        """Yield the sizes of all kept items of the node."""
         yield from kept_by(self.node)
         yield from (receipt.size for _, receipt in self.kept)
 
@@ -293,7 +293,7 @@ class WholeNode:
         assert len(names) == len(set(names)), "one destination has two connections"
 
     def answered(self) -> set[str]:
-        """Whose session is established."""
+        """Return the sides whose session is established."""
         own = self.node.session(OUTER).state is State.ESTABLISHED
         theirs = self.friend.session(FRIEND).state is State.ESTABLISHED
         return {name for name, stands in (("own", own), ("friend", theirs)) if stands}
@@ -306,7 +306,7 @@ class WholeNode:
         raise AssertionError(f"{what}: not within {most} turns")
 
     def _ask(self) -> None:
-        """Rule 1. The friend waits for one turn of each origin; the application for what it has queued itself."""
+        """Check rule 1. The friend waits for one turn of each origin; the application for its own queue."""
         self.numbered += 1
         number, node = self.numbered, self.node
         self.friend.request(FRIEND, number, given.OWN)
@@ -320,7 +320,7 @@ class WholeNode:
         self.turns(lambda: not (self.resumes or self.outcomes or self.node.router.busy), 100, "all comes to rest")
 
     def fire_all(self, which: Callable[[asked.WorkerTimer], bool]) -> None:
-        """Let timers fire, and those that they lead to."""
+        """Let timers fire, and those that they start."""
         for _ in range(100):
             due = [timer for timer in self.timers if which(timer)]
             if not due:

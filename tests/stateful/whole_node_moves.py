@@ -1,7 +1,7 @@
-"""What happens to a whole node: each move has three numbers, which are positions in the tables of whole_node_values.py.
+"""The moves of a whole node: each has three numbers, which are positions in the tables of whole_node_values.py.
 
-Rule 1: what the application gives is refused with an error of ours, and then nothing has changed; or it is accepted.
-        A value that is named `wrong`, or is over its limit, has to be refused.
+Rule 1: a value of the application is accepted, or refused with a `LocalSessionError`, and then nothing has changed. A
+        value that is named `wrong`, or is over its limit, has to be refused.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ def _nothing() -> None: ...
 
 
 def one_of(table: Mapping[str, Any], number: int) -> tuple[bool, Any]:
-    """A value, and whether it is one that no call accepts. Most of them are right, so that some calls are accepted."""
+    """Return a value, and whether every call has to refuse it. Most are right, so that some calls are accepted."""
     right = [name for name in table if not name.startswith("wrong")]
     name = right[number % len(right)] if number % 256 < 192 else tuple(table)[number % len(table)]
     return name.startswith("wrong"), table[name]
 
 
 def picture(walk: WholeNode) -> object:
-    """What a refused call must not have changed."""
+    """Return the state that a refused call must not have changed."""
     router = walk.node.router
     sessions = [one.session.snapshot() for one in residents(walk.node) if isinstance(one, SessionWorker)]
     queues = [len(origin.queue) for origin in router.round]
@@ -67,7 +67,7 @@ def attempt(walk: WholeNode, call: Callable[[], object], wrong: bool, what: str)
     """Let the application call the node. The result says whether it was accepted."""
     router = walk.node.router
     router.drain()
-    before, calm = picture(walk), not router.busy  # else the call goes on with what waits
+    before, calm = picture(walk), not router.busy  # otherwise the call would deliver waiting messages
     try:
         call()
     except (LocalSessionError, DefinitionError) as error:
@@ -94,7 +94,7 @@ def route(walk: WholeNode, a: int, b: int, c: int) -> None:
 
 
 def route_what(walk: WholeNode, a: int, b: int, c: int) -> None:
-    """No message at all, or a good one with one of the deeds for the doer."""
+    """Return an object that is not a message, or a message with an action for the doer."""
     if a % 4 == 0:
         attempt(walk, lambda: walk.node.route((None, "text", (DOER,), 5)[b % 4]), True, "route")  # type: ignore[arg-type]
     else:
@@ -129,7 +129,7 @@ def request(walk: WholeNode, a: int, b: int, c: int) -> None:
 
 
 def order(walk: WholeNode, a: int, b: int, c: int) -> None:
-    """An order to a session of the application or to a responder; the honest ones are left alone."""
+    """Give an order to a session of the application or to a responder, except the honest ones."""
     node = walk.node
     own = [one for one in walk.sessions if one in node.router.residents]
     others = [one.outer for one in residents(node) if isinstance(one, SessionWorker) and one.origin.outside]
@@ -229,7 +229,7 @@ def start_host(walk: WholeNode, a: int, b: int, c: int) -> None:
 
 
 def refused(walk: WholeNode, a: int, b: int, c: int) -> None:
-    """Each wrong value in turn, whatever else is right."""
+    """Give each wrong value in turn, with all other arguments right."""
     node, right = walk.node, Message((ECHO,), (), given.OWN)
     settings = {role: SessionConfig(EXPLICIT_PERSISTENT_TWO_SIDED, role) for role in Role}
     session = {"settings": settings[Role.INITIATOR], "initialization_route": ROUTES["silent"]}
@@ -270,7 +270,7 @@ def lose(walk: WholeNode, a: int, b: int, c: int) -> None:
 
 
 def frames(walk: WholeNode, a: int, b: int, c: int) -> None:
-    """A peer sends one of the frames, once or very often."""
+    """A peer sends one of the frames, once or many times."""
     if not walk.peers:
         walk.accept("10.0.0.1")
     via = tuple(walk.peers)[a % len(walk.peers)]
@@ -284,7 +284,7 @@ def frames(walk: WholeNode, a: int, b: int, c: int) -> None:
 
 
 def from_nowhere(walk: WholeNode, a: int, b: int, c: int) -> None:
-    """An edge may be late: what it tells of a connection that is gone is no event."""
+    """A late report of the edge about a connection that is gone, which is ignored."""
     gone = local("n-0w1"), local("no connection"), ECHO
     via = gone[a % 3]
     tell: Iterable[Callable[[], None]] = (
@@ -296,14 +296,14 @@ def from_nowhere(walk: WholeNode, a: int, b: int, c: int) -> None:
 
 
 def through(walk: WholeNode, a: int, b: int, c: int) -> None:
-    """The friend's session carries messages for workers, private ones and destinations too."""
+    """The friend's session carries messages for workers, also private ones, and for destinations."""
     ways = ((given.VAULT,), (given.HOP, given.VAULT), (given.VICTIM,), (DOER,), (given.TO_VAULT,), (OUTER, given.VAULT))
     payload = given.do(given.NAMES[b % len(given.NAMES)]) if a % len(ways) == 3 else given.PEER
     walk.friend.send(FRIEND, payload, ways[a % len(ways)])
 
 
 def fire(walk: WholeNode, a: int, b: int, c: int) -> None:
-    """One timer, or all of them, of whatever is not an honest session."""
+    """Fire one timer or all timers, except those of honest sessions."""
     due = [timer for timer in walk.timers if timer.worker not in walk.steady or timer.worker == ROUTER]
     for timer in due if b % 4 == 0 else due[a % len(due) :][:1] if due else ():
         if timer in walk.timers:
@@ -311,7 +311,7 @@ def fire(walk: WholeNode, a: int, b: int, c: int) -> None:
 
 
 def later(walk: WholeNode, a: int, b: int, c: int) -> None:
-    """A handler that has gone on after it had returned comes to its end."""
+    """A handler that has continued after its return comes to its end."""
     if walk.kept:
         context, receipt = walk.kept.pop(a % len(walk.kept))
         context.release(receipt)

@@ -1,10 +1,10 @@
-"""What a whole node is given in tests: values of the application, frames of peers, and handlers that misbehave.
+"""Values for tests of a whole node: values of the application, frames of peers, and misbehaving handlers.
 
-Everything stands in a table with names, so that what is drawn are positions and a trace is a list of numbers.
+All values are in tables with names, so draws are positions and a trace is a list of numbers.
 
-Rule 1: a name that begins with `wrong` is of a value that no call may accept. Lengths and sizes are judged by the call.
-Rule 2: what the application sends begins with `OWN`, what a peer sends with `PEER` (or is a signal of a session). So a
-        private worker sees which of them has reached it.
+Rule 1: a name that begins with `wrong` is that of a value that no call may accept. The call checks lengths and sizes.
+Rule 2: payloads of the application begin with `OWN`, those of peers with `PEER` (or are a signal of a session). So a
+        private worker can distinguish them.
 Rule 3: peers name `VICTIM` as a destination, the application never does.
 """
 
@@ -35,7 +35,7 @@ from ockam_fsm.runtime.session.signals import (
 from tests.runtime.node_helpers import tcp
 
 FRAME_BYTES = 2 * ENVELOPE_BYTES
-"""The smallest frame whose limit leaves the whole room that a message may need to grow."""
+"""The smallest frame whose limit leaves the whole reserve for the growth of a message."""
 
 LIMIT = payload_limit(FRAME_BYTES)
 OWN, PEER = b"own", b"peer"
@@ -107,7 +107,7 @@ ADDRESSES: Mapping[str, tuple[Any, ...]] = MappingProxyType({
 
 
 def fits(value: Any, longest: int) -> bool:
-    """Whether a route or payload is within a limit; what has no length is judged by its name."""
+    """Whether a route or payload is within a limit; the name decides for a value without a length."""
     return not hasattr(value, "__len__") or len(value) <= longest
 
 
@@ -182,16 +182,16 @@ NAMES = tuple(DEEDS)
 
 
 OWN_NAMES = tuple(name for name in NAMES if name != "forward out")
-"""What the application has done: it has no business with `VICTIM`."""
+"""The actions that the application orders: none leads to `VICTIM`."""
 
 
 def do(name: str, who: bytes = PEER) -> bytes:
-    """The payload that makes the doer do this deed."""
+    """Return the payload with this action for the doer."""
     return who + b"%d" % NAMES.index(name)
 
 
 class Doer:
-    """A handler that does what the number in its message says; one that is kept is put into `kept`."""
+    """A handler that carries out the action of its message; kept contexts are put into `kept`."""
 
     def __init__(self, keep: Callable[[Context], None]) -> None:
         self.keep = keep
@@ -211,7 +211,7 @@ class Doer:
 # Frames of peers ------------------------------------------------------------------------------------------------------
 
 Frame: TypeAlias = Callable[[int, str], Message]
-"""(a number that is never used twice, the host of the peer) -> what it sends."""
+"""(a number that is never used twice, the host of the peer) -> its message."""
 BACK: Route = (local("peer-worker"),)
 
 
@@ -224,7 +224,7 @@ def said(signal: Signal, *onward: Address) -> Frame:
 
 
 def hello(at: Address, *initialization: Address, back: Route = (HOP,)) -> Frame:
-    """A hello of a new session each time."""
+    """Return a hello of a new session each time."""
 
     def frame(number: int, host: str) -> Message:
         generation = Generation(1, Role.INITIATOR, local(f"w{number}"))
@@ -235,7 +235,7 @@ def hello(at: Address, *initialization: Address, back: Route = (HOP,)) -> Frame:
 
 
 def _own_host(number: int, host: str) -> Message:
-    """To the peer's own host, which the policy allows, however it is spelled."""
+    """Return a message to the peer's own host, which the policy allows, in one of its spellings."""
     return Message((tcp((f"{host}:99", f"[::ffff:{host}]:099")[number % 2]), ECHO), BACK, PEER)
 
 

@@ -1,6 +1,6 @@
 """Known-bad nodes: each breaks one rule of a node, and the machine of whole_node.py has to reject it.
 
-A wrong node is the real one with one function replaced. Each says which finding rejects it.
+A wrong node is the real one with one function replaced, and the finding that rejects it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Patch: TypeAlias = Callable[[pytest.MonkeyPatch], None]
 
 
 class WrongNode(NamedTuple):
-    """`rejected_by`: a pattern of the finding."""
+    """A node with a fault. `rejected_by`: a pattern of the finding."""
 
     name: str
     because: str
@@ -70,7 +70,7 @@ def forgets_to_release(patch: pytest.MonkeyPatch) -> None:
 
 
 def keeps_after_the_end(patch: pytest.MonkeyPatch) -> None:
-    """What a connection held is kept and charged when it is gone."""
+    """Messages held by a connection stay kept and charged when it is gone."""
 
     def forget(self: Connection, cause: object) -> None:
         self._waiting = {}
