@@ -34,7 +34,7 @@ class ConsumerEvent(Symbol):
     MESSAGES_RECEIVED = "the requested messages arrived"
     NOTHING_RECEIVED = "the stream has no message at this index yet"
     STALE_RECEIVED = "a message arrived that was not requested"
-    PROCESSED = "the application has processed the message, and another one has arrived"
+    PROCESSED = "the application has processed the message, and another one waits"
     LAST_PROCESSED = "the application has processed the message, and it was the last one"
     PROCESSING_FAILED = "the application has failed to process the message"
     POLL_DUE = "timer: it is time to poll again"

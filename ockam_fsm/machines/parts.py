@@ -124,7 +124,7 @@ def own_negotiation(prefix: str, watch: Effects, wait: Effect) -> Part:
     )
 
 
-def judging_answers(prefix: str, wait: Effect) -> Part:
+def unexpected_answers(prefix: str, wait: Effect) -> Part:
     return Part(
         "answers that this end's attempt does not wait for",
         (
@@ -157,19 +157,19 @@ def answering(prefix: str, watch: Effects, proof: Proof = NO_PROOF, kept: Update
     )
 
 
-def talking(prefix: str, watch: Effects, proof: Proof = NO_PROOF) -> Part:
-    in_use = (Effect.START_IDLE,) if watch == WATCH_BY_KEEPALIVE_AND_USE else ()
-    heard = (Effect.START_IDLE,) if Effect.START_IDLE in watch else ()
-    asked = (*((Effect.START_IDLE,) if watch == WATCH_BY_SILENCE else ()), *proof.effects)
-    alive = (*proof.updates, MISSES.reset) if Effect.START_KEEPALIVE in watch else ()
+def exchanging_data(prefix: str, watch: Effects, proof: Proof = NO_PROOF) -> Part:
+    on_send = (Effect.START_IDLE,) if watch == WATCH_BY_KEEPALIVE_AND_USE else ()
+    on_data = (Effect.START_IDLE,) if Effect.START_IDLE in watch else ()
+    on_keepalive = (*((Effect.START_IDLE,) if watch == WATCH_BY_SILENCE else ()), *proof.effects)
+    counted = (*proof.updates, MISSES.reset) if Effect.START_KEEPALIVE in watch else ()
     return Part(
         "established: data both ways, and answers to keepalives",
         (
-            Row(f"{prefix}1", ESTABLISHED, Event.SEND, ESTABLISHED, (Effect.SEND_DATA, *in_use), cites="7.3"),
-            Row(f"{prefix}2", ESTABLISHED, Event.DATA_RECEIVED, ESTABLISHED, (Effect.DELIVER, *heard, *proof.effects),
-                updates=alive, cites="7.3"),
-            Row(f"{prefix}3", ESTABLISHED, Event.KEEPALIVE_RECEIVED, ESTABLISHED, (Effect.ANSWER_KEEPALIVE, *asked),
-                updates=alive, cites="4.7"),
+            Row(f"{prefix}1", ESTABLISHED, Event.SEND, ESTABLISHED, (Effect.SEND_DATA, *on_send), cites="7.3"),
+            Row(f"{prefix}2", ESTABLISHED, Event.DATA_RECEIVED, ESTABLISHED, (Effect.DELIVER, *on_data, *proof.effects),
+                updates=counted, cites="7.3"),
+            Row(f"{prefix}3", ESTABLISHED, Event.KEEPALIVE_RECEIVED, ESTABLISHED,
+                (Effect.ANSWER_KEEPALIVE, *on_keepalive), updates=counted, cites="4.7"),
             Ignore(Event.DATA_RECEIVED, because="no session is established"),
             Ignore(Event.KEEPALIVE_RECEIVED, because="no session is established"),
             Ignore(Event.STRAY, because="it belongs to no generation, address or request of this session"),
@@ -177,7 +177,7 @@ def talking(prefix: str, watch: Effects, proof: Proof = NO_PROOF) -> Part:
     )  # fmt: skip
 
 
-def asking_whether_alive(prefix: str, wait: Effect, proof: Proof = NO_PROOF) -> Part:
+def sending_keepalives(prefix: str, wait: Effect, proof: Proof = NO_PROOF) -> Part:
     again = (Effect.SEND_KEEPALIVE, Effect.START_KEEPALIVE)
     return Part(
         "keepalives: a bounded number of misses in a row is a failure",
@@ -194,7 +194,7 @@ def asking_whether_alive(prefix: str, wait: Effect, proof: Proof = NO_PROOF) -> 
     )  # fmt: skip
 
 
-def noticing_silence(prefix: str, wait: Effect) -> Part:
+def detecting_silence(prefix: str, wait: Effect) -> Part:
     return Part(
         "a responder that receives nothing for too long treats its peer as gone",
         (
@@ -226,7 +226,7 @@ def failing(prefix: str, wait: Effect, when: Guard = ()) -> Part:
     """`when`: the ends that fail during their first negotiation; the others close (`persistence.never_confirmed`)."""
     failed = fail(wait)
     return Part(
-        "failures that lead every end to TIMED_OUT",
+        "failures that lead to TIMED_OUT",
         (
             Row(f"{prefix}1", NEGOTIATING, Event.NEGOTIATION_EXPIRED, TIMED_OUT, failed, when=when, cites="3.4, 3.9"),
             Row(f"{prefix}2", NEGOTIATING, Event.LOWER_LAYER_LOST, TIMED_OUT, failed, when=when, cites="3.11"),
@@ -260,14 +260,14 @@ def closed_at_contact(prefix: str, *states: State) -> Part:
     )
 
 
-def ending_with_failure(prefix: str, *, asks: bool) -> Part:
-    """`asks`: this end starts the negotiation, so its peer may close before it has answered."""
+def ending_with_failure(prefix: str, *, starts: bool) -> Part:
+    """`starts`: this end starts the negotiation, so its peer may close before it has answered."""
     denied = Row(f"{prefix}2", NEGOTIATING, Event.CLOSE_RECEIVED, CLOSED, LEAVE, updates=EMPTIED, cites="3.8")
     return Part(
         "transient: a failure ends the session",
         (
             Row(f"{prefix}1", TIMED_OUT, Event.BACK_OFF_EXPIRED, CLOSED, END, updates=EMPTIED, cites="3.3"),
-            denied if asks else confirmed_first(),
+            denied if starts else confirmed_first(),
             Row(f"{prefix}3", ESTABLISHED, Event.CLOSE_RECEIVED, CLOSED, LEAVE, updates=EMPTIED, cites="3.8"),
             Ignore(Event.CLOSE_RECEIVED, because="the session is over"),
             Refuse(Event.BACK_OFF_EXPIRED, because="the back-off runs in TIMED_OUT only"),

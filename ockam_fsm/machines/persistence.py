@@ -95,7 +95,7 @@ def previous_generation(prefix: str) -> Part:
     )  # fmt: skip
 
 
-def waiting_to_be_asked(prefix: str) -> Part:
+def waiting_for_hello(prefix: str) -> Part:
     gone = (USABLE.below(1),)
     failed = fail(Effect.START_RETENTION)
     because = "only the initiator of a one-sided session renegotiates"
@@ -116,7 +116,7 @@ def waiting_to_be_asked(prefix: str) -> Part:
     )  # fmt: skip
 
 
-def asked_while_waiting(prefix: str, updates: Updates) -> Part:
+def hello_during_back_off(prefix: str, updates: Updates) -> Part:
     return Part(
         "two-sided: a hello may arrive while this end waits for its back-off, or rests",
         (Row(f"{prefix}1", TIMED_OUT, Event.HELLO_NEWER, RENEGOTIATING, ANSWER, updates=updates, cites="4.2"),),
@@ -206,14 +206,14 @@ def never_confirmed(prefix: str) -> Part:
     )
 
 
-def closed_by_peer(prefix: str, wait: Effect, *, asks: bool) -> Part:
-    """`asks`: this end starts the first negotiation, so its peer may close before it has answered."""
+def closed_by_peer(prefix: str, wait: Effect, *, starts: bool) -> Part:
+    """`starts`: this end starts the first negotiation, so its peer may close before it has answered."""
     denied = Row(f"{prefix}2", NEGOTIATING, Event.CLOSE_RECEIVED, TIMED_OUT, fail(wait), cites="3.8")
     return Part(
         "persistent: the peer's close ends an established session; for an attempt it is a failure",
         (
             Row(f"{prefix}1", ESTABLISHED, Event.CLOSE_RECEIVED, CLOSED, LEAVE, updates=EMPTIED, cites="3.8"),
-            denied if asks else confirmed_first(),
+            denied if starts else confirmed_first(),
             Ignore(Event.CLOSE_RECEIVED, because="the generation that it closes is over"),
         ),
     )

@@ -97,22 +97,22 @@ def _transient(creation: Creation, role: Role) -> Iterator[Part]:
     if role is Role.RESPONDER:
         yield parts.created_by_hello()
         yield parts.answering("QT", parts.WATCH_BY_SILENCE)
-        yield parts.talking("ES", parts.WATCH_BY_SILENCE)
-        yield parts.noticing_silence("ST", wait)
+        yield parts.exchanging_data("ES", parts.WATCH_BY_SILENCE)
+        yield parts.detecting_silence("ST", wait)
     elif creation is Creation.EXPLICIT:
         yield parts.created_by_order("XT", ())
         yield parts.own_negotiation("NT", parts.WATCH_BY_KEEPALIVE, wait)
-        yield parts.talking("EK", parts.WATCH_BY_KEEPALIVE)
+        yield parts.exchanging_data("EK", parts.WATCH_BY_KEEPALIVE)
     else:
         yield parts.created_by_message("MT", ())
         yield parts.own_negotiation("NTI", parts.WATCH_BY_KEEPALIVE_AND_USE, wait)
-        yield parts.talking("EU", parts.WATCH_BY_KEEPALIVE_AND_USE)
+        yield parts.exchanging_data("EU", parts.WATCH_BY_KEEPALIVE_AND_USE)
         yield parts.closing_unused("UT")
     if role is Role.INITIATOR:
-        yield parts.judging_answers("YT", wait)
-        yield parts.asking_whether_alive("KT", wait)
+        yield parts.unexpected_answers("YT", wait)
+        yield parts.sending_keepalives("KT", wait)
     yield parts.failing("FT", wait)
-    yield parts.ending_with_failure("TT", asks=role is Role.INITIATOR)
+    yield parts.ending_with_failure("TT", starts=role is Role.INITIATOR)
     yield parts.holding("HT", State.NEGOTIATING)
     yield parts.withdrawing("IT", State.NEGOTIATING, State.TIMED_OUT)
     if role is Role.RESPONDER:
@@ -163,16 +163,16 @@ def _renegotiating(creation: Creation, role: Role, *, answers: bool) -> Iterator
         yield persistence.answering_again("RO", watch, wait, parts.PROOF)
         yield persistence.previous_generation("V")
         yield (
-            persistence.asked_while_waiting("WI", (RESTING.reset,))
+            persistence.hello_during_back_off("WI", (RESTING.reset,))
             if implicit
-            else persistence.asked_while_waiting("WX", ())
+            else persistence.hello_during_back_off("WX", ())
         )
-    yield parts.judging_answers("YO", wait)
-    yield parts.talking("EP", watch, parts.PROOF)
-    yield parts.asking_whether_alive("KO", wait, parts.PROOF)
+    yield parts.unexpected_answers("YO", wait)
+    yield parts.exchanging_data("EP", watch, parts.PROOF)
+    yield parts.sending_keepalives("KO", wait, parts.PROOF)
     initiates = role is Role.INITIATOR
     yield parts.failing("FO", wait) if initiates else parts.failing("FR", wait, parts.CONFIRMED_BEFORE)
-    yield persistence.closed_by_peer("PO", wait, asks=initiates)
+    yield persistence.closed_by_peer("PO", wait, starts=initiates)
     yield persistence.own_renegotiation("GB" if answers else "GO", watch, guarded=answers)
     if not implicit:
         yield persistence.renegotiating_after_back_off("BX")
@@ -194,11 +194,11 @@ def _waiting() -> Iterator[Part]:
     yield parts.answering("QW", watch, kept=parts.KEPT)
     yield persistence.answering_again("RW", watch, wait)
     yield persistence.previous_generation("V")
-    yield persistence.waiting_to_be_asked("DW")
-    yield parts.talking("ES", watch)
-    yield parts.noticing_silence("SW", wait)
+    yield persistence.waiting_for_hello("DW")
+    yield parts.exchanging_data("ES", watch)
+    yield parts.detecting_silence("SW", wait)
     yield parts.failing("FW", wait, parts.CONFIRMED_BEFORE)
-    yield persistence.closed_by_peer("PW", wait, asks=False)
+    yield persistence.closed_by_peer("PW", wait, starts=False)
     yield parts.holding("HX", State.TIMED_OUT)
 
 

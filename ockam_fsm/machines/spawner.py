@@ -2,7 +2,7 @@
 
 Rule 1: one table for both. A spawner makes a worker for each session, a static responder holds one machine for each;
         either way the host finds the responder of a session, or makes one while it has room.
-Rule 2: the capacity is declared. Beyond it a hello is a dead letter and is answered with an error.
+Rule 2: the capacity is declared. Beyond it a hello is a dead letter, and in profile `generation` gets an error.
 Left out: which responder belongs to a hello. The host's core decides that: by session id in profile `generation`; in
 profile `ockam` there is no id on the wire, so every hello gets a new responder.
 Source: the discussion, "session worker ... often creating this worker"; spec/sessions.md clauses 2.3 and 4.9.
@@ -33,7 +33,7 @@ class SpawnerEffect(Enum):
     SPAWN = "create the responder of the session"
     PASS_ON = "hand the message to the session's responder"
     FORGET_RESPONDER = "drop the closed responder; its address may serve the next hello"
-    SAY_FULL = "answer the hello with an error: there is no room; the hello is a dead letter"
+    SAY_FULL = "reject the hello for lack of room, with an error where the profile has one; it is a dead letter"
     STOP_RESPONDERS = "stop every responder"
 
 

@@ -6,7 +6,7 @@ Rule 2: the numbers of one publisher are continuous. The next one is stored; one
         beyond the next shows that a message was lost on the way, and is neither stored nor confirmed.
 Rule 3: after a failure of the storage, only the log shows what is stored. The worker forgets the messages it has
         accepted, ends the sessions of its publishers, opens the log again, and continues from its end.
-Left out: comparing the numbers of each publisher, and the log; the worker's core reads the storage.
+Left out: comparing the numbers of each publisher, which the worker's core does, and the log.
 Source: the discussion, "Stream worker stores messages in an external storage synchronously"; spec/sessions.md clauses
 12.3 and 12.5.
 """

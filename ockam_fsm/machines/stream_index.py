@@ -2,7 +2,7 @@
 
 Rule 1: the greatest index is kept. A save has no reply, so a later save may overtake it, also one of the same
         consumer; the saved index never decreases.
-Left out: the storage; the worker's core reads and writes it.
+Left out: the storage, which an edge reads and writes.
 Source: the discussion, "Consumer then uses a saved message index"; spec/sessions.md clause 12.8.
 """
 

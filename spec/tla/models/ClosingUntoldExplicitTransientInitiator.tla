@@ -68,7 +68,7 @@ KT2(c, max) == Row("KT2", "TIMED_OUT", c,
 \* ESTABLISHED, KEEPALIVE_ANSWERED. Source: 4.7
 KT3(c, max) == Row("KT3", "ESTABLISHED", [c EXCEPT !.misses = 0], <<>>)
 --------------------------------------------------------------------------------------------------------------
-\* failures that lead every end to TIMED_OUT
+\* failures that lead to TIMED_OUT
 
 \* NEGOTIATING, NEGOTIATION_EXPIRED. Source: 3.4, 3.9
 FT1(c, max) == Row("FT1", "TIMED_OUT", c,

@@ -54,7 +54,7 @@ ES3(c, max) == Row("ES3", "ESTABLISHED", c, <<"ANSWER_KEEPALIVE", "START_IDLE">>
 ST1(c, max) == Row("ST1", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_ZERO_BACK_OFF">>)
 --------------------------------------------------------------------------------------------------------------
-\* failures that lead every end to TIMED_OUT
+\* failures that lead to TIMED_OUT
 
 \* NEGOTIATING, NEGOTIATION_EXPIRED. Source: 3.4, 3.9
 FT1(c, max) == Row("FT1", "TIMED_OUT", c,

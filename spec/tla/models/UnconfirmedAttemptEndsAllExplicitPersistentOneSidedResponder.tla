@@ -132,7 +132,7 @@ ES3(c, max) == Row("ES3", "ESTABLISHED", c, <<"ANSWER_KEEPALIVE", "START_IDLE">>
 SW1(c, max) == Row("SW1", "TIMED_OUT", c,
     <<"STOP_TIMERS", "FORGET_ROUTE", "RETIRE_REQUESTS", "NOTIFY_TIMED_OUT", "START_RETENTION">>)
 --------------------------------------------------------------------------------------------------------------
-\* failures that lead every end to TIMED_OUT
+\* failures that lead to TIMED_OUT
 
 \* NEGOTIATING, NEGOTIATION_EXPIRED [confirmed ≥ 1]. Source: 3.4, 3.9
 FW1(c, max) == Row("FW1", "TIMED_OUT", c,

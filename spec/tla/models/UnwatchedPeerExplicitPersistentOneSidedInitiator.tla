@@ -71,7 +71,7 @@ KO2(c, max) == Row("KO2", "TIMED_OUT", c,
 \* ESTABLISHED, KEEPALIVE_ANSWERED. Source: 4.7
 KO3(c, max) == Row("KO3", "ESTABLISHED", [c EXCEPT !.attempts = 0, !.misses = 0], <<"RESET_BACK_OFF">>)
 --------------------------------------------------------------------------------------------------------------
-\* failures that lead every end to TIMED_OUT
+\* failures that lead to TIMED_OUT
 
 \* NEGOTIATING, NEGOTIATION_EXPIRED. Source: 3.4, 3.9
 FO1(c, max) == Row("FO1", "TIMED_OUT", c,
