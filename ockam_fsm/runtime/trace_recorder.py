@@ -61,10 +61,10 @@ _KINDS = {
     GoingAway: "going-away",
     Error: "error",
 }
-_TOLD = {Established: "established", TimedOut: "timed out", Closed: "closed"}
+_NOTICES = {Established: "established", TimedOut: "timed out", Closed: "closed"}
 
 Facts: TypeAlias = dict[str, Any]
-Hear: TypeAlias = Callable[["RecordedSession", Facts], None]
+Report: TypeAlias = Callable[["RecordedSession", Facts], None]
 
 
 def header(settings: Iterable[SessionConfig], faults: Iterable[str]) -> Facts:
@@ -90,13 +90,13 @@ class RecordedSession(Session):
     """The real session, which reports its steps; `recorded` makes the class for one recorder."""
 
     __slots__ = ()
-    hear: ClassVar[Hear]
+    report: ClassVar[Report]
 
     def __init__(self, settings: SessionConfig, *args: Any, **options: Any) -> None:
         super().__init__(settings, *args, **options)
         if not settings.profile.names_sessions:
             raise LocalSessionError(f"profile {settings.profile.name} has no generations: there is nothing to record")
-        self._told({"event": "start", "remembered": self.seen[0], "has_state": self.has_state})
+        self._report({"event": "start", "remembered": self.seen[0], "has_state": self.has_state})
 
     def _ordered(self, event: Event, cause: Any = None) -> list[Command]:
         try:
@@ -121,22 +121,22 @@ class RecordedSession(Session):
         facts |= {
             "state": self.state.name,
             "sent": [_sent(self, command.message) for command in commands if isinstance(command, Send)],
-            "told": [_TOLD[type(notice)] for notice in notices if type(notice) in _TOLD],
+            "told": [_NOTICES[type(notice)] for notice in notices if type(notice) in _NOTICES],
             "delivered": delivered + sum(isinstance(notice, Responded) for notice in notices),
             "armed": sorted(EXPIRED[timer].name for timer in self.armed),
         }
-        self._told(facts)
+        self._report(facts)
         return commands
 
-    def _told(self, facts: Facts) -> None:
+    def _report(self, facts: Facts) -> None:
         who = {"session": digest(self.terms.session_id), "role": _ROLES[self.settings.role]}
-        type(self).hear(self, who | facts)
+        type(self).report(self, who | facts)
 
 
-def recorded(base: type[Session], hear: Hear) -> type[RecordedSession]:
-    """Return a class of sessions that behave like `base` and report their steps to `hear`."""
+def recorded(base: type[Session], report: Report) -> type[RecordedSession]:
+    """Return a class of sessions that behave like `base` and report their steps to `report`."""
     bases = (RecordedSession,) if base is Session else (base, RecordedSession)
-    return type(f"Recorded{base.__name__}", bases, {"__slots__": (), "hear": staticmethod(hear)})
+    return type(f"Recorded{base.__name__}", bases, {"__slots__": (), "report": staticmethod(report)})
 
 
 class Recorder:
@@ -146,9 +146,9 @@ class Recorder:
         self.node = node
         self.write = write
         self.sequence = 0
-        self.session = recorded(base, self._hear)
+        self.session = recorded(base, self._record)
 
-    def _hear(self, session: RecordedSession, facts: Facts) -> None:
+    def _record(self, session: RecordedSession, facts: Facts) -> None:
         self.sequence += 1
         self.write({"node": self.node, "sequence": self.sequence} | facts)
 

@@ -188,8 +188,8 @@ class SessionWorker:
 
     def check_room(self, outgoing: Outgoing, *, answered: bool = False) -> None:
         """Raise LocalSessionError if the node has no memory for this message, or layers make it too large."""
-        router, weight, way = self.router, weight_of(outgoing), (self.outer, *outgoing.onward_route)
-        check_fits(router.residents, outgoing, way, router.max_payload_bytes, answered=answered)
+        router, weight, route = self.router, weight_of(outgoing), (self.outer, *outgoing.onward_route)
+        check_fits(router.residents, outgoing, route, router.max_payload_bytes, answered=answered)
         router.ledger.require(router.serving, 2 * weight if answered else weight)  # an open request keeps a copy
 
     def _charge_held(self) -> None:
@@ -414,10 +414,10 @@ class SessionWorker:
             carrier.relied_on_by(self)
 
     def layer(self, onward_route: Route, return_route: Route) -> Layer:
-        way = self.session.way
+        route = self.session.peer_route
         if self.session.settings.profile.carries_routes:
-            return Layer(way, (self.outer,), written_bytes(onward_route, return_route))
-        return Layer((*way, *onward_route), return_route, 0)
+            return Layer(route, (self.outer,), written_bytes(onward_route, return_route))
+        return Layer((*route, *onward_route), return_route, 0)
 
     def relied_on_by(self, dependent: Dependent) -> None:
         self.dependents = self.dependents or {}

@@ -95,7 +95,7 @@ def back_off_problems(config: object, *names: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """The durations of the timers, in seconds. `idle_seconds` None: the silence of a peer is never a failure."""
+    """The durations of the timers, in seconds. `idle_seconds` None: this end has no idle timer."""
 
     negotiation_seconds: float = 10.0
     keepalive_seconds: float = 15.0

@@ -34,7 +34,7 @@ from ockam_fsm.runtime.session.config import MAX_BACK_OFF_STEPS
 from ockam_fsm.runtime.session.handshake import worker_route
 from ockam_fsm.runtime.session.knowledge import ranked
 from ockam_fsm.runtime.session.link import Link, Purpose
-from ockam_fsm.runtime.session.protected import Protected
+from ockam_fsm.runtime.session.protected import ProtectedSession
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.signals import (
     Answer,
@@ -96,7 +96,7 @@ NO_ROOM = "no room to hold it"
 PEER_LOST_STATE = "the peer has lost its state"
 
 
-class Effects(Protected):
+class SessionEffects(ProtectedSession):
     """One end with the effects of its tables."""
 
     __slots__ = ()

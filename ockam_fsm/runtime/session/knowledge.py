@@ -62,8 +62,8 @@ def without_timer(armed: frozenset[Timer], timer: Timer) -> frozenset[Timer]:
     return armed - {timer}
 
 
-class Knowledge:
-    """The data of one end of a session. The tables read and write `state`, `limits` and the counters."""
+class SessionData:
+    """The data of one end of a session. `state`, `limits` and the counters are those of its table."""
 
     __slots__ = (
         "armed",
@@ -153,7 +153,7 @@ class Knowledge:
         return attempt.generation.address
 
     @property
-    def way(self) -> Route:
+    def peer_route(self) -> Route:
         """The route of this end's messages: the messaging route, or while there is none, the initialization route."""
         link = self.current or self.attempt
         return (link and link.route) or self.initialization_route

@@ -12,13 +12,13 @@ from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.runtime.encoding.frames import MAX_ROUTE_LENGTH
 from ockam_fsm.runtime.encoding.message import Message, Route
 from ockam_fsm.runtime.session.handshake import Place
-from ockam_fsm.runtime.session.knowledge import Knowledge
+from ockam_fsm.runtime.session.knowledge import SessionData
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.protection import Protection
 from ockam_fsm.runtime.session.signals import Signal
 
 
-class Protected(Knowledge):
+class ProtectedSession(SessionData):
     """One end that protects its messages, where its profile does."""
 
     __slots__ = ()

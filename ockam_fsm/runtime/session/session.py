@@ -26,7 +26,7 @@ from ockam_fsm.machines.vocabulary import Event, State
 from ockam_fsm.runtime.encoding.gate import check_hashable
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session.commands import AnyTimer, Command, DeadLetter, RequestTimer, Timer
-from ockam_fsm.runtime.session.effects import Cause, Effects, Inbound, Response
+from ockam_fsm.runtime.session.effects import Cause, Inbound, Response, SessionEffects
 from ockam_fsm.runtime.session.handshake import Place, worker_route
 from ockam_fsm.runtime.session.knowledge import NO_REQUESTS, without_timer
 from ockam_fsm.runtime.session.link import Link
@@ -95,7 +95,7 @@ class Snapshot(NamedTuple):
     initialization_route: Route
 
 
-class Session(Effects):
+class Session(SessionEffects):
     """One end of a session. Every method that takes an input returns the commands that follow from it, in order."""
 
     __slots__ = ()
