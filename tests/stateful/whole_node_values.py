@@ -113,18 +113,18 @@ def fits(value: Any, longest: int) -> bool:
 
 # Handlers -------------------------------------------------------------------------------------------------------------
 
-Deed: TypeAlias = Callable[[Message, Context], object]
+Action: TypeAlias = Callable[[Message, Context], object]
 
 
-def raises(error: BaseException) -> Deed:
-    def deed(message: Message, context: Context) -> object:
+def raises(error: BaseException) -> Action:
+    def action(message: Message, context: Context) -> object:
         context.send((ECHO,), OWN)
         raise error
 
-    return deed
+    return action
 
 
-def _forwards(**parts: Any) -> Deed:
+def _forwards(**parts: Any) -> Action:
     return lambda message, context: context.forward(replace(message, **parts))
 
 
@@ -134,7 +134,7 @@ def _set_and_fail(message: Message, context: Context) -> object:
     return None
 
 
-DEEDS: Mapping[str, Deed] = MappingProxyType({
+ACTIONS: Mapping[str, Action] = MappingProxyType({
     "nothing": lambda message, context: None,
     "raise Exception": raises(ValueError("by order of the test")),
     "raise CancelledError": raises(asyncio.CancelledError()),
@@ -178,7 +178,7 @@ DEEDS: Mapping[str, Deed] = MappingProxyType({
     "timer that sends": lambda message, context: context.set_timer("send out", 1.0),
     "later": lambda message, context: LATER,
 })  # fmt: skip
-NAMES = tuple(DEEDS)
+NAMES = tuple(ACTIONS)
 
 
 OWN_NAMES = tuple(name for name in NAMES if name != "forward out")
@@ -201,11 +201,11 @@ class Doer:
         name = NAMES[int(digits) % len(NAMES)] if digits.isdigit() else "nothing"
         if name == "later":
             self.keep(context)
-        return DEEDS[name](message, context)
+        return ACTIONS[name](message, context)
 
     def on_timer(self, timer: Hashable, context: Context) -> object:
         name = timer if isinstance(timer, str) else "raise Exception"
-        return DEEDS[name](Message((), (), OWN), context)
+        return ACTIONS[name](Message((), (), OWN), context)
 
 
 # Frames of peers ------------------------------------------------------------------------------------------------------
