@@ -1,8 +1,8 @@
 """Ockam sessions as explicit state machines: drawn, printed, model-checked and run from one table.
 
-Start with `TYPES` and `table(type, role)`. `step` takes one step of a table, pure; `driver_for` runs sessions of it;
-`Session` is one end of a session without I/O, `TcpNode` a node with sessions over TCP. The checking engine, for actors
-of any kind, is `ockam_fsm.checking`.
+Start with `TYPES` and `table(type, role)`. `step` takes one step of a table as a pure function; `driver_for` returns
+the driver that runs sessions of it; `Session` is one end of a session without I/O, `TcpNode` a node with sessions over
+TCP. The checking engine, for actors of any kind, is `ockam_fsm.checking`.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ _ON_FIRST_USE = {
     "pipe_spawner": "net.pipes",
     "secure_profile": "net.secure.channels",
 }
-"""Drawing and checking machines needs neither asyncio nor a database."""
+"""Names imported on first use: drawing and checking machines needs neither asyncio nor a database."""
 
 
 def __getattr__(name: str) -> Any:

@@ -116,7 +116,7 @@ def test_a_wrong_configuration_lists_every_problem() -> None:
 
 @pytest.mark.parametrize("capacity", [{"held": -1}, {"misses": -1}, {"requests": -1}])
 def test_no_capacity_is_negative(capacity: dict[str, Any]) -> None:
-    assert "not negative" in problems(EXPLICIT_TRANSIENT, **capacity)[0]
+    assert "expected at least 0" in problems(EXPLICIT_TRANSIENT, **capacity)[0]
 
 
 def test_profile_ockam_has_no_two_sided_sessions() -> None:

@@ -109,7 +109,7 @@ def test_held_messages_are_bounded_in_number_and_in_bytes() -> None:
     send(node, "b", bytes(8_000), bytes(8_000))
     assert node.dead_letters.counts == {
         "the session is not established and can hold no more messages": 1,
-        "held bytes": 1,
+        "too many held bytes": 1,
     }
 
 
@@ -267,8 +267,8 @@ def test_a_message_that_is_refused_is_not_charged() -> None:
 @pytest.mark.parametrize(
     ("reason", "options", "total_bytes"),
     [
-        ("held bytes", {"held_bytes": 100}, 1_000_000),
-        ("the node keeps too much", {}, 2_000),
+        ("too many held bytes", {"held_bytes": 100}, 1_000_000),
+        ("the node is full", {}, 2_000),
     ],
 )
 def test_a_connection_that_refuses_its_first_message_is_removed(

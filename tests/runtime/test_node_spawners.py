@@ -310,9 +310,9 @@ def test_messages_held_for_a_peer_are_charged_to_the_peer() -> None:
 def test_a_full_node_refuses_messages_of_the_application_and_changes_nothing() -> None:
     node, session = holding_session(10_000)
     before = node.session(session).snapshot()
-    with pytest.raises(LocalSessionError, match="the node keeps too much: 0 bytes, limit 10000; wait until"):
+    with pytest.raises(LocalSessionError, match="the node is full: 0 bytes, limit 10000; wait until"):
         node.send(session, bytes(8000))
-    with pytest.raises(LocalSessionError, match="the node keeps too much"):
+    with pytest.raises(LocalSessionError, match="the node is full"):
         node.request(session, "q", bytes(8000))
     assert node.session(session).snapshot() == before
     assert node.router.ledger.held_bytes == 0
@@ -325,7 +325,7 @@ def test_a_workers_message_that_a_full_node_cannot_hold_is_a_dead_letter() -> No
     node.router.ledger.total_bytes = 4_000
     node.run()
     (letter,) = node.dead_letters.letters
-    assert (letter.reason, letter.detail.partition(":")[0]) == ("not sent", "the node keeps too much")
+    assert (letter.reason, letter.detail.partition(":")[0]) == ("not sent", "the node is full")
 
 
 def test_a_reissued_request_is_held_even_if_it_cannot_be_charged() -> None:

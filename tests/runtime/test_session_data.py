@@ -183,7 +183,7 @@ def test_data_before_the_answer_is_a_dead_letter() -> None:
     i, _ = open_pair()
     assert i.session.attempt is not None
     i.receive(Message((i.session.attempt.inner,), (), GENERATION.encode(Data(b"m"))))
-    assert (i.reasons, i.delivered) == (["before the answer"], [])
+    assert (i.reasons, i.delivered) == (["unexpected before the answer"], [])
 
 
 def test_data_confirms_the_answer_and_is_delivered() -> None:

@@ -71,7 +71,7 @@ def test_garbage_is_a_dead_letter_and_changes_nothing(kind: SessionType, payload
 def test_a_two_sided_responder_without_an_initialization_route_is_not_made() -> None:
     r = make_host(EXPLICIT_PERSISTENT_TWO_SIDED)
     r.receive(Message((HOST,), FORGER, hello()))
-    assert (r.reasons, r.addresses, r.state) == (["no way back"], set(), State.CLOSED)
+    assert (r.reasons, r.addresses, r.state) == (["no initialization route"], set(), State.CLOSED)
 
 
 @pytest.mark.parametrize("payload", [b"", b"\x05ab", b"\x02\xff\xff", b"\x02okay"])

@@ -149,7 +149,7 @@ def test_the_route_of_a_responder_follows_the_newest_authentic_message(
         if how in ("next", "kept back") or not messages:
             sender.send(b"%d" % len(messages))
             messages.append(sender.outbox.pop())
-            assert messages[-1].return_route == (), "whoever is on the way learns of no way back"
+            assert messages[-1].return_route == (), "the return route is hidden on the way"
         if how == "kept back":
             continue
         number = len(messages) - 1 if how == "next" else which % len(messages)

@@ -606,7 +606,7 @@ def test_a_first_attempt_is_closed_along_the_initialization_route() -> None:
     ("close", "reason"),
     [
         (Close(SESSION_ID, 1, local("forged"), ""), "close names no generation of this session"),
-        (Close(SESSION_ID, 0, FIRST_ADDRESS, ""), "close of an earlier time"),
+        (Close(SESSION_ID, 0, FIRST_ADDRESS, ""), "close of an earlier generation"),
         (Close(bytes(16), 1, FIRST_ADDRESS, ""), "misplaced"),
     ],
 )

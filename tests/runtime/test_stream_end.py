@@ -118,7 +118,7 @@ def test_a_full_node_refuses_or_gives_up_waiting_messages() -> None:
     for _ in range(4):
         node.route(Message((end.address, *ECHO), ME, b"x" * 100))
         node.run()
-    assert node.dead_letters.counts["the node keeps too much"] == 4 - len(accepted) > 0
+    assert node.dead_letters.counts["the node is full"] == 4 - len(accepted) > 0
     receipt = next(iter(end.waiting))
     node.router.ledger.may_give_up(receipt, receipt.origin.discards[receipt])
     receipt.origin.discards[receipt](receipt)

@@ -157,7 +157,7 @@ class PipeMachine(RuleBasedStateMachine):
         if receipt is not None:
             ledger.give_back(receipt)
         ledger.limit(before)
-        self.lost = self.lost or self.b.dead_letters.counts.get("the node keeps too much", 0) > 0
+        self.lost = self.lost or self.b.dead_letters.counts.get("the node is full", 0) > 0
 
     @rule(payload=st.binary(max_size=8))
     def stranger_confirms(self, payload: bytes) -> None:

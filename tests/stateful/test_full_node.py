@@ -36,7 +36,7 @@ def test_a_run_is_the_same_again_and_some_are_confirmed_and_some_refused() -> No
     one, other = (burst(1, 60) for _ in range(2))
     assert (one.moves, one.node.dead_letters.counts) == (other.moves, other.node.dead_letters.counts)
     assert one.confirmed
-    assert one.node.dead_letters.counts["the node keeps too much"]
+    assert one.node.dead_letters.counts["the node is full"]
 
 
 # Teeth ----------------------------------------------------------------------------------------------------------------

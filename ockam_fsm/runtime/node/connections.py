@@ -33,7 +33,7 @@ from ockam_fsm.runtime.node.router import Router
 from ockam_fsm.runtime.session.commands import WITHDRAWN, Timer
 from ockam_fsm.runtime.session.config import LEAST_SECONDS, count_problems, seconds_problems
 
-HELD_BYTES = "held bytes"
+HELD_BYTES = "too many held bytes"
 SILENT = "no answer came over it"
 
 _DRIVERS: Mapping[Role, Driver[State, Event, Effect]] = {

@@ -36,7 +36,7 @@ ADDRESS_BYTES = 576
 RESPONDER_BYTES = 4096
 """The memory of a responder that no peer has confirmed: session, worker, addresses."""
 
-NODE_FULL = "the node keeps too much"
+NODE_FULL = "the node is full"
 
 
 def weight_of(message: Message | Outgoing, addresses: int | None = None) -> int:

@@ -197,7 +197,7 @@ class Context:
     def keep(self, give_up: GiveUp | None = None) -> Receipt | None:
         """Charge this message to its origin while it is kept after the handler has returned.
 
-        The result is for `release`, once; None: the node keeps too much already. `give_up` drops the message and
+        The result is for `release`, once; None: the node is full. `give_up` drops the message and
         releases it when a full node needs the memory for another origin.
         """
         ledger, origin = self._worker.router.ledger, self.origin

@@ -191,11 +191,11 @@ class SessionConfig:
         if self.attempts is None and not (self.session_type.persistent and self.role is Role.INITIATOR):
             yield "attempts: only a persistent initiator may be unlimited; give a number"
         if self.attempts is not None and self.attempts < 1:
-            yield f"attempts: {self.attempts} is less than 1"
+            yield f"attempts: {self.attempts}, expected at least 1"
         if implicit and self.held_limit < 1:
             yield "held: an implicit session has to hold the message that creates it; give at least 1"
         if min(self.held_limit, self.misses, self.requests) < 0:
-            yield "held, misses and requests: a capacity is not negative"
+            yield "held, misses and requests: expected at least 0"
         if self.session_type.renegotiation is Renegotiation.TWO_SIDED and not self.profile.names_sessions:
             yield f"profile {self.profile.name} has no generations: a two-sided session needs profile generation"
         elif self.session_type.persistent and self.role is Role.RESPONDER and not self.profile.names_sessions:

@@ -342,7 +342,7 @@ class Session(SessionEffects):
             raise RemoteSessionError("misplaced", "a hello for another session or at an inner address")
         asks = self.settings.session_type.renegotiated_by(self.settings.role)
         if asks and not (self.initialization_route or hello.initialization_route):
-            raise RemoteSessionError("no way back", "a two-sided responder needs an initialization route")
+            raise RemoteSessionError("no initialization route", "a two-sided responder needs one")
         self._fire(self._judge_generation(inbound, hello), inbound)
 
     def _judge_generation(self, inbound: Inbound, hello: Hello) -> Event:
@@ -393,7 +393,7 @@ class Session(SessionEffects):
         if close.address != self.closing(own=False):
             raise RemoteSessionError("close names no generation of this session")
         if close.number < self.largest[0]:
-            raise RemoteSessionError("close of an earlier time", f"{close.number}, {self.largest[0]} is under way")
+            raise RemoteSessionError("close of an earlier generation", f"{close.number}, current is {self.largest[0]}")
         return Event.CLOSE_AT_CONTACT
 
     def _judge_talk(self, inbound: Inbound, link: Link) -> None:
@@ -418,7 +418,7 @@ class Session(SessionEffects):
     def _judge_end_of_attempt(self, inbound: Inbound) -> None:
         """Before the answer, the peer can send only that there will be none."""
         if not isinstance(inbound.signal, Close | GoingAway | Error):
-            raise RemoteSessionError("before the answer", type(inbound.signal).__name__)
+            raise RemoteSessionError("unexpected before the answer", type(inbound.signal).__name__)
         self._fire(SIGNAL_EVENTS[type(inbound.signal)], inbound)
 
     def _judge_data(self, inbound: Inbound, link: Link) -> Inbound | Response:
