@@ -27,7 +27,7 @@ def read(text: str) -> str:
 
 
 @pytest.mark.parametrize("machine", EVERY, ids=NAMES)
-def test_every_cell_says_handled_ignored_or_refused(machine: AnyMachine) -> None:
+def test_every_cell_is_handled_ignored_or_refused(machine: AnyMachine) -> None:
     head, *body = cells(matrix(machine))
     assert head == ["event", *(state.name for state in machine.states)]
     assert [line[0] for line in body] == [event.name for event in machine.events]

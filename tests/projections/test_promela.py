@@ -67,6 +67,6 @@ def test_an_ignored_timer_is_refused() -> None:
     assert "KEEPALIVE_DUE is ignored" in refused(replace(SMALL, initiator=wrong))
 
 
-def test_only_what_the_template_has_is_modelled() -> None:
+def test_only_worlds_of_the_template_are_modelled() -> None:
     with pytest.raises(DefinitionError, match="only a world `lossy`"):
         model_of(data(config_of(EXPLICIT_PERSISTENT_ONE_SIDED)))

@@ -59,7 +59,7 @@ def test_every_name_is_an_xml_name_and_every_target_exists(machine: AnyMachine) 
         assert re.fullmatch(r"[\w-]+", transition.get("event", ""))
 
 
-def test_machines_together_are_what_each_is_alone() -> None:
+def test_invoked_machines_are_the_same_as_single_ones() -> None:
     machines = EVERY[:2]
     root = ElementTree.fromstring(together_to_scxml("a & b", machines, PAGE).encode())
     (running,) = root

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ockam_fsm.runtime.encoding.frames import encode_message
 from ockam_fsm.runtime.encoding.message import Address, Message, local
-from ockam_fsm.runtime.node import commands as asked
+from ockam_fsm.runtime.node import commands as cmd
 from ockam_fsm.runtime.node.ledger import Origin
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.residents import Access, Envelope
@@ -54,10 +54,10 @@ class Rig:
         self.origins.add(context.origin)
 
     def observe(self, observation: object) -> None:
-        if isinstance(observation, asked.Letter):
+        if isinstance(observation, cmd.Letter):
             assert isinstance(observation.detail, str), f"no text: {observation.detail!r}"
             self.letters.append((observation.reason, observation.message, observation.worker))
-        assert not isinstance(observation, asked.WorkerFailed), observation
+        assert not isinstance(observation, cmd.WorkerFailed), observation
 
     def give(self, message: Message, outside: bool) -> Message:
         """Deliver a message to one of its workers."""
@@ -70,11 +70,11 @@ class Rig:
     def run(self) -> None:
         for command in self.node.run():
             match command:
-                case asked.Transmit(via, message):
+                case cmd.Transmit(via, message):
                     self.got.append((via, message, True))
-                case asked.SetTimer(timer, seconds):
+                case cmd.SetTimer(timer, seconds):
                     self.timers.append((*timer, seconds))
-                case asked.CancelTimer(timer):
+                case cmd.CancelTimer(timer):
                     self.timers.append((*timer, None))
 
     def give_without_room(self, message: Message, outside: bool) -> Message:

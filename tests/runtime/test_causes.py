@@ -53,7 +53,7 @@ def test_a_failure_has_its_cause_and_so_have_the_requests_that_fail_with_it(
     told = {type(notice): notice for notice in i.notices}
     assert (told[TimedOut].reason, told[TimedOut].detail) == (reason, detail)
     assert (told[RequestFailed].reason, told[RequestFailed].detail) == (reason, detail)
-    assert told[TimedOut] == TimedOut(reason), "a detail counts for no comparison"
+    assert told[TimedOut] == TimedOut(reason), "comparisons ignore the detail"
 
 
 def test_an_unanswered_negotiation_reports_its_route() -> None:

@@ -19,7 +19,7 @@ from ockam_fsm.runtime.encoding.stream_messages import (
     StreamIndex,
     StreamResponse,
 )
-from ockam_fsm.runtime.stream import commands as asked
+from ockam_fsm.runtime.stream import commands as cmd
 from ockam_fsm.runtime.stream.commands import StreamTimer
 from ockam_fsm.runtime.stream.consumer import EXPIRED, Consumer, ConsumerConfig
 from ockam_fsm.runtime.stream.index import IndexWorker
@@ -44,11 +44,11 @@ def test_an_index_worker_agrees_with_its_model(
             over = True
         if saves:
             kept = saved is None or saved < index
-            expected: Commands = [asked.KeepIndex("group", "stream", partition, index)]
+            expected: Commands = [cmd.KeepIndex("group", "stream", partition, index)]
             expected = expected if kept else ignored("a later index is saved")
             found = worker.save(SaveIndex("group", "stream", index, partition), saved)
         else:
-            expected = [asked.Reply(ROUTES[index % 4], StreamIndex("group", "stream", saved, partition))]
+            expected = [cmd.Reply(ROUTES[index % 4], StreamIndex("group", "stream", saved, partition))]
             found = worker.get(GetIndex("group", "stream", partition), saved, ROUTES[index % 4])
         assert found == (ignored("the index worker has stopped") if over else expected)
 
@@ -72,7 +72,7 @@ class ConsumerModel:
         self.batch: list[StoredMessage] = []
 
     def start(self) -> Commands:
-        return [asked.Ask(GetIndex("group", "stream", self.partition)), self._timer()]
+        return [cmd.Ask(GetIndex("group", "stream", self.partition)), self._timer()]
 
     def receive(self, response: StreamResponse) -> Commands:
         if self._is_over:
@@ -84,7 +84,7 @@ class ConsumerModel:
             case Pulled(self.asked, messages) if self.state == "pulling" and self._fits(messages):
                 if not messages:
                     self.state = "waiting"
-                    return [self._stop_timer(), asked.SetTimer(StreamTimer.POLL, POLL_SECONDS)]
+                    return [self._stop_timer(), cmd.SetTimer(StreamTimer.POLL, POLL_SECONDS)]
                 self.state, self.batch = "processing", list(messages)
                 return [self._stop_timer(), self._process()]
         return ignored(NOT_ASKED)
@@ -93,7 +93,7 @@ class ConsumerModel:
         if self.state != "processing":
             return ignored(CONSUMER_OVER) if self._is_over else "the application processes no message"
         self.failures, self.saved = 0, self.batch.pop(0).index + 1
-        save = asked.Ask(SaveIndex("group", "stream", self.saved, self.partition))
+        save = cmd.Ask(SaveIndex("group", "stream", self.saved, self.partition))
         return [save, *([self._process()] if self.batch else self._pull())]
 
     def processing_failed(self, reason: str) -> Commands | str:
@@ -102,7 +102,7 @@ class ConsumerModel:
         self.failures += 1
         if self.failures < TRIES:
             return [self._process()]
-        buried = asked.Bury(self.batch[0].index, self.batch[0].data, reason)
+        buried = cmd.Bury(self.batch[0].index, self.batch[0].data, reason)
         return [buried, *self.processed()]
 
     def fire(self, timer: StreamTimer) -> Commands:
@@ -110,13 +110,13 @@ class ConsumerModel:
             return self._pull()
         if timer is StreamTimer.REQUEST and self.state in ("starting", "pulling"):
             self.state = "failed"
-            return [asked.ConsumerFailed(EXPIRED)]
+            return [cmd.ConsumerFailed(EXPIRED)]
         return []
 
     def end(self, into: str, *last: object) -> Commands:
         if self._is_over:
             return ignored(CONSUMER_OVER)
-        running = {"processing": [], "waiting": [asked.CancelTimer(StreamTimer.POLL)]}
+        running = {"processing": [], "waiting": [cmd.CancelTimer(StreamTimer.POLL)]}
         stopped, self.state = running.get(self.state, [self._stop_timer()]), into
         return [*stopped, *last]
 
@@ -132,16 +132,16 @@ class ConsumerModel:
     def _pull(self) -> Commands:
         self.state = "pulling"
         self.asked += 1
-        return [asked.Ask(Pull(self.asked, self.saved, LIMIT)), self._timer()]
+        return [cmd.Ask(Pull(self.asked, self.saved, LIMIT)), self._timer()]
 
-    def _process(self) -> asked.Process:
-        return asked.Process(self.batch[0].index, self.batch[0].data, self.failures + 1)
+    def _process(self) -> cmd.Process:
+        return cmd.Process(self.batch[0].index, self.batch[0].data, self.failures + 1)
 
-    def _timer(self) -> asked.SetTimer:
-        return asked.SetTimer(StreamTimer.REQUEST, REQUEST_SECONDS)
+    def _timer(self) -> cmd.SetTimer:
+        return cmd.SetTimer(StreamTimer.REQUEST, REQUEST_SECONDS)
 
-    def _stop_timer(self) -> asked.CancelTimer:
-        return asked.CancelTimer(StreamTimer.REQUEST)
+    def _stop_timer(self) -> cmd.CancelTimer:
+        return cmd.CancelTimer(StreamTimer.REQUEST)
 
 
 steps = st.lists(st.integers(0, 2), max_size=LIMIT + 1)
@@ -226,7 +226,7 @@ def test_a_consumer_agrees_with_its_model(
     if end == "stop":
         alike(real.stop, model.end("stopped"))
     else:
-        alike(lambda: real.session_lost("lost"), model.end("failed", asked.ConsumerFailed("lost")))
+        alike(lambda: real.session_lost("lost"), model.end("failed", cmd.ConsumerFailed("lost")))
     for move in late[:6]:
         real = consume_both(real, model, move)
     alike(real.stop, model.end("stopped"))

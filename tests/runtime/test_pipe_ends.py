@@ -139,7 +139,7 @@ def test_a_confirming_pipe_in_a_session() -> None:
     assert (inbox.messages, end.unconfirmed) == ([Message(APP, ME, b"x", "t")], 0)
 
 
-# What is kept ---------------------------------------------------------------------------------------------------------
+# Kept messages --------------------------------------------------------------------------------------------------------
 
 
 def test_a_message_to_a_full_pipe_is_a_dead_letter() -> None:
@@ -293,7 +293,7 @@ def test_a_waiting_message_of_a_peer_reaches_no_private_worker_after_an_own_mess
     assert (secret.messages, reasons(b), b.router.ledger.held_bytes) == ([], [PRIVATE_ADDRESS], 0)
 
 
-# What a stranger sends ------------------------------------------------------------------------------------------------
+# Messages of strangers ------------------------------------------------------------------------------------------------
 
 
 def test_a_message_that_leaves_a_pipe_is_from_outside() -> None:

@@ -56,7 +56,7 @@ senders = st.builds(
 )
 
 
-# What is written ------------------------------------------------------------------------------------------------------
+# Encodings ------------------------------------------------------------------------------------------------------------
 
 
 def varint(number: int) -> bytes:
@@ -70,7 +70,7 @@ uints = st.integers(0, 2**64 - 1) | st.integers(0, 300)
 
 @stable
 @given(uints, st.binary(max_size=9) | st.sampled_from((127, 128, 300)).map(bytes))
-def test_frames_and_confirmations_are_written_as_the_draft_says(number: int, message: bytes) -> None:
+def test_frames_and_confirmations_are_encoded_as_in_the_draft(number: int, message: bytes) -> None:
     written = varint(number) + varint(len(message)) + message
     assert encode_frame(Frame(number, message)) == written
     assert encode_confirmation(number) == varint(number)

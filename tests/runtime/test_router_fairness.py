@@ -338,7 +338,7 @@ def test_an_end_within_a_delivery_waits_for_the_delivery() -> None:
     assert (sink.taken, nested) == ([b"other", b"1"], [1, 2])
 
 
-# What is lost at once is told in parts --------------------------------------------------------------------------------
+# Dependents of a lost carrier -----------------------------------------------------------------------------------------
 
 
 class Relying(Inner):

@@ -70,7 +70,7 @@ def test_a_responder_without_a_hello_refuses_messages() -> None:
             order(session)
 
 
-# While the session is not there ---------------------------------------------------------------------------------------
+# Before the session is established ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", [kind for kind in TYPES if kind is not EXPLICIT_TRANSIENT])

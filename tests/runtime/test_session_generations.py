@@ -166,7 +166,7 @@ def test_an_older_hello_is_superseded(where: str) -> None:
     assert said(r.outbox[-1]) == Superseded(SESSION_ID, r.session.seen[0], local("another"))
 
 
-def test_a_responder_that_restarted_with_memory_supersedes_what_is_old_and_stays_away() -> None:
+def test_a_responder_that_restarted_with_memory_supersedes_old_hellos() -> None:
     r = make_host(ONE_SIDED, remembered=7, has_state=True)
     r.receive(to_host(hello(3)))
     assert isinstance(r.core, Host)

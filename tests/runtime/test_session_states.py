@@ -350,7 +350,7 @@ def test_an_unused_implicit_transient_session_closes() -> None:
     assert r.state is State.CLOSED
 
 
-# Responders that hear nothing -----------------------------------------------------------------------------------------
+# Responders that receive nothing --------------------------------------------------------------------------------------
 
 
 def test_a_one_sided_responder_keeps_its_state_and_never_sends_a_hello() -> None:

@@ -126,7 +126,7 @@ def test_the_index_of_another_group_stream_or_partition_does_not_count() -> None
         assert consumer.state is ConsumerState.STARTING
 
 
-def test_a_consumer_of_a_partition_asks_and_saves_for_that_partition() -> None:
+def test_a_consumer_of_a_partition_requests_and_saves_for_that_partition() -> None:
     consumer = starting(partition=2)
     assert consumer.receive(StreamIndex("group", "stream", 3)) == [NOT_ASKED]
     consumer.receive(StreamIndex("group", "stream", 3, 2))
@@ -169,10 +169,10 @@ WRONG = {
     "another request": pulled(4, request_id=2),
     "an earlier request": pulled(4, request_id=0),
     "the greatest request": pulled(request_id=GREATEST),
-    "before what was asked for": pulled(3, 4),
+    "before the requested index": pulled(3, 4),
     "out of order": pulled(5, 4),
     "twice": pulled(4, 4),
-    "more than was asked for": pulled(4, 5, 6),
+    "more than requested": pulled(4, 5, 6),
     "a confirmation": Pushed(1, Status.OK, 4),
     "an error": StreamError("no"),
     "a created stream": StreamCreated("stream"),
@@ -294,7 +294,7 @@ def test_a_late_timer_is_ignored() -> None:
     assert waiting().fire(StreamTimer.RETRY) == []
 
 
-# Going on -------------------------------------------------------------------------------------------------------------
+# Continuing -----------------------------------------------------------------------------------------------------------
 
 
 def test_the_next_consumer_ignores_responses_to_the_previous_one() -> None:
@@ -316,7 +316,7 @@ def test_an_image_is_exact_and_can_be_hashed() -> None:
     assert consumer.image() == image
 
 
-# Declarations ---------------------------------------------------------------------------------------------------------
+# Configurations -------------------------------------------------------------------------------------------------------
 
 WRONG_DECLARATIONS: list[tuple[dict[str, Any], str]] = [
     ({"stream_name": b"stream"}, "stream_name: b'stream', expected a text"),

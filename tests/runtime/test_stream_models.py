@@ -30,7 +30,7 @@ from ockam_fsm.runtime.encoding.stream_messages import (
 )
 from ockam_fsm.runtime.session.config import BackOff
 from ockam_fsm.runtime.session.effects import PEER_LOST_STATE
-from ockam_fsm.runtime.stream import commands as asked
+from ockam_fsm.runtime.stream import commands as cmd
 from ockam_fsm.runtime.stream.commands import StreamTimer
 from ockam_fsm.runtime.stream.publisher import BY_ORDER, NEVER_SENT, Publisher, PublisherConfig
 from ockam_fsm.runtime.stream.worker import (
@@ -59,7 +59,7 @@ def alike(real: Callable[[], object], expected: object) -> None:
 
 
 def ignored(because: str) -> Commands:
-    return [asked.Ignored(because)]
+    return [cmd.Ignored(because)]
 
 
 # A publisher ----------------------------------------------------------------------------------------------------------
@@ -103,8 +103,8 @@ class PublisherModel:
             self.confirmed += 1
             if self.confirmed - self.before in self.open:
                 self.open.discard(self.confirmed - self.before)
-                told.append(asked.Withdraw(self.confirmed - self.before))
-            told.append(asked.Stored(self.confirmed))
+                told.append(cmd.Withdraw(self.confirmed - self.before))
+            told.append(cmd.Stored(self.confirmed))
         return told
 
     def failed(self, number: int, reason: str) -> Commands:
@@ -123,28 +123,28 @@ class PublisherModel:
         if self.closed:
             return ignored(OVER)
         self.closed = True
-        return [asked.CancelTimer(StreamTimer.RETRY), *first, asked.PublisherClosed(self.confirmed, reason)]
+        return [cmd.CancelTimer(StreamTimer.RETRY), *first, cmd.PublisherClosed(self.confirmed, reason)]
 
     def resume(self) -> Commands:
         self.open = set()
         return self.retry_due()
 
     def _rejected(self) -> Commands:
-        return ignored(OVER) if self.closed else [asked.SetTimer(StreamTimer.RETRY, RETRY_SECONDS)]
+        return ignored(OVER) if self.closed else [cmd.SetTimer(StreamTimer.RETRY, RETRY_SECONDS)]
 
     def _lost(self) -> Commands:
         if self.closed:
             return ignored(OVER)
         self.before, self.open = self.confirmed, set()
-        begun = [asked.CancelTimer(StreamTimer.RETRY), asked.NewSession()]
-        return [*begun, *self.retry_due(), asked.StateLost()]
+        begun = [cmd.CancelTimer(StreamTimer.RETRY), cmd.NewSession()]
+        return [*begun, *self.retry_due(), cmd.StateLost()]
 
     def _ask_for(self, ordinals: set[int]) -> Commands:
         """Send the messages without an open request, under their numbers."""
         numbers = sorted({ordinal - self.before for ordinal in ordinals} - self.open)
         self.open.update(numbers)
         pushes = [Push(number, self.data[self.before + number - 1]) for number in numbers]
-        return [asked.Request(push.request_id, encode_request(push)) for push in pushes]
+        return [cmd.Request(push.request_id, encode_request(push)) for push in pushes]
 
 
 def responses_to(number: int) -> st.SearchStrategy[StreamResponse | None]:
@@ -206,7 +206,7 @@ def test_a_publisher_agrees_with_its_model(
     for move in moves:
         real = publish_both(real, model, move)
     if ordered:
-        alike(real.close, model.end(BY_ORDER, asked.CloseSession()))
+        alike(real.close, model.end(BY_ORDER, cmd.CloseSession()))
     else:
         alike(lambda: real.session_closed("attempts"), model.end("attempts"))
     for move in late[:6]:
@@ -254,7 +254,7 @@ class StreamModel:
         if self.state != "serving":
             return ignored("the stream worker has stopped" if self.state == "stopped" else "the log is not open")
         if number <= stored:
-            return [asked.Reply(reply, Pushed(number, Status.OK, 0))]
+            return [cmd.Reply(reply, Pushed(number, Status.OK, 0))]
         if number <= accepted:
             place = [one[:2] for one in self.waiting].index((publisher, number))
             self.waiting[place] = (publisher, number, reply)
@@ -265,15 +265,15 @@ class StreamModel:
             return ignored("too many messages wait to be stored")
         self.records[publisher] = (stored, number)
         self.waiting.append((publisher, number, reply))
-        return [asked.Append(publisher, number, push.data)]
+        return [cmd.Append(publisher, number, push.data)]
 
     def _push_plain(self, push: Push, reply: Any) -> Commands:
         if self.state == "stopped":
             return ignored("the stream worker has stopped")
         if self.state != "serving" or len(self.waiting) >= self.pending:
-            return [asked.Reply(reply, Pushed(push.request_id, Status.ERROR, 0))]
+            return [cmd.Reply(reply, Pushed(push.request_id, Status.ERROR, 0))]
         self.waiting.append((PLAIN, push.request_id, reply))
-        return [asked.Append(PLAIN, 0, push.data)]
+        return [cmd.Append(PLAIN, 0, push.data)]
 
     def appended(self, index: int) -> Commands:
         if self.state != "serving":
@@ -283,14 +283,14 @@ class StreamModel:
         publisher, number, reply = self.waiting.pop(0)
         if publisher != PLAIN:
             self.records[publisher] = (number, self.records[publisher][1])
-        return [asked.Reply(reply, Pushed(number, Status.OK, index))]
+        return [cmd.Reply(reply, Pushed(number, Status.OK, index))]
 
     def pull(self, pull: Pull, reply: Any) -> Commands:
         if self.state == "stopped":
             return ignored("the stream worker has stopped")
         if self.state != "serving":
-            return [asked.Reply(reply, StreamError(NOT_SERVED))]
-        return [asked.Read(pull.request_id, pull.index, min(pull.limit, MAX_PULLED_MESSAGES), reply)]
+            return [cmd.Reply(reply, StreamError(NOT_SERVED))]
+        return [cmd.Read(pull.request_id, pull.index, min(pull.limit, MAX_PULLED_MESSAGES), reply)]
 
     def opened(self) -> Commands:
         if self.state != "opening":
@@ -303,14 +303,14 @@ class StreamModel:
             return ignored("it was given to a log that is closed")
         self.state, told = "waiting", self._forgotten()
         self.failures += 1
-        timer = asked.SetTimer(StreamTimer.BACK_OFF, DELAYS[min(self.failures - 1, 3)])
-        return [*told, asked.EndSessions(), timer]
+        timer = cmd.SetTimer(StreamTimer.BACK_OFF, DELAYS[min(self.failures - 1, 3)])
+        return [*told, cmd.EndSessions(), timer]
 
     def retry_due(self) -> Commands | str:
         if self.state != "waiting":
             return "the back-off runs in WAITING only"
         self.state = "opening"
-        return [asked.OpenLog()]
+        return [cmd.OpenLog()]
 
     def stop(self) -> Commands:
         before, self.state = self.state, "stopped"
@@ -318,16 +318,16 @@ class StreamModel:
             case "stopped":
                 return ignored("the stream worker has stopped")
             case "waiting":
-                return [asked.CancelTimer(StreamTimer.BACK_OFF), asked.EndSessions()]
+                return [cmd.CancelTimer(StreamTimer.BACK_OFF), cmd.EndSessions()]
             case "serving":
-                return [*self._forgotten(), asked.EndSessions(), asked.CloseLog()]
-        return [asked.EndSessions(), asked.CloseLog()]
+                return [*self._forgotten(), cmd.EndSessions(), cmd.CloseLog()]
+        return [cmd.EndSessions(), cmd.CloseLog()]
 
     def _forgotten(self) -> Commands:
         """Plain clients get an error; publishers negotiate again."""
         plain = [one for one in self.waiting if one[0] == PLAIN]
         self.records, self.waiting = {}, []
-        return [asked.Reply(reply, Pushed(number, Status.ERROR, 0)) for _, number, reply in plain]
+        return [cmd.Reply(reply, Pushed(number, Status.ERROR, 0)) for _, number, reply in plain]
 
 
 def numbered(name: str) -> st.SearchStrategy[tuple[Any, ...]]:
@@ -395,7 +395,7 @@ def test_a_stream_worker_agrees_with_its_model(
     """`restored`: the worker is made anew from its image after each move."""
     config = StreamConfig(pending, BackOff(0.5, 3.0, 10.0, 0.2))
     real, model = StreamWorker(config), StreamModel(pending, restored)
-    assert real.start() == [asked.OpenLog()]
+    assert real.start() == [cmd.OpenLog()]
     for move in moves:
         real = stream_both(real, model, move)
     alike(real.stop, model.stop())

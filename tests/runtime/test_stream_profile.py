@@ -114,7 +114,7 @@ def test_an_answer_counts_if_it_is_for_this_stream_and_this_partition(
         error = refused_in_words(RemoteSessionError, lambda: answer(response, profile, way))
         assert isinstance(error, RemoteSessionError)
         assert error.reason == ("misplaced" if response != asked_for else "no-return-route")
-        assert error.detail, "it says why"
+        assert error.detail, "the error has a detail"
 
 
 @stable

@@ -299,7 +299,7 @@ def test_a_closed_publisher_refuses_messages_with_a_remedy() -> None:
         one.publish(b"a")
 
 
-# Going on after a restart ---------------------------------------------------------------------------------------------
+# Continuing after a restart -------------------------------------------------------------------------------------------
 
 
 def test_a_publisher_continues_from_its_image_with_the_same_numbers() -> None:
@@ -328,7 +328,7 @@ def test_an_image_can_be_hashed_and_is_exact() -> None:
     assert one.image() != other.image()
 
 
-# Declarations ---------------------------------------------------------------------------------------------------------
+# Configurations -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "3", None])

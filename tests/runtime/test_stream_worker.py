@@ -222,7 +222,7 @@ def test_forgetting_an_unknown_publisher_changes_nothing() -> None:
 # Plain clients --------------------------------------------------------------------------------------------------------
 
 
-def test_every_push_of_a_plain_client_is_stored_under_whatever_id() -> None:
+def test_every_push_of_a_plain_client_is_stored_under_any_id() -> None:
     worker = serving()
     for request_id in (1, 1, 0):
         assert plain(worker, request_id) == [Append(PLAIN, 0, b"m%d" % request_id)]
@@ -351,7 +351,7 @@ def test_late_events_of_a_stopped_worker_change_nothing() -> None:
     assert [push(worker, number) for number in (1, 2, 3)] == [[STOPPED]] * 3
 
 
-# Images and declarations ----------------------------------------------------------------------------------------------
+# Images and configurations --------------------------------------------------------------------------------------------
 
 
 def test_an_image_is_exact_and_can_be_hashed() -> None:

@@ -167,7 +167,7 @@ def test_a_session_over_one_that_is_made_anew_continues(chosen: list[str]) -> No
     for move in chosen:
         take(wires, move)
         if a.session(STEP).state is State.IDLE:
-            assert not is_up(a, ABOVE), "the session below has failed, and this one was not told"
+            assert not is_up(a, ABOVE), "the session below has failed, and this one is still established"
     for _ in range(6):
         fire(wires, "a")
         fire(wires, "b")
@@ -226,7 +226,7 @@ def test_a_channel_between_nodes_keeps_the_order_and_a_close_ends_both_ends(chos
         wires[closes].close(session if closes == "a" else newest)
         wires.pump()
         assert session not in a.router.residents
-        assert len(b.host(host).responders) == responders - 1, "the peer was told"
+        assert len(b.host(host).responders) == responders - 1, "the peer has received the close"
 
 
 def dependents_of(node: Node) -> dict[Any, None]:

@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Address, Message, local
-from ockam_fsm.runtime.node import commands as asked
+from ockam_fsm.runtime.node import commands as cmd
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.session_workers import NOT_OVER_ITS_ROUTE, SessionWorker
 from ockam_fsm.runtime.node.workers import echo
@@ -68,9 +68,9 @@ class FullNode:
         self.node.start_host(HOST, settings, handler=echo, capacity=1000)
         self.node.start_host(BARE_HOST, settings, capacity=BARE_CAPACITY)
         self.node.add_observer(self)
-        self.wordless: list[asked.Letter] = []
+        self.wordless: list[cmd.Letter] = []
         self.failed: list[BaseException] = []
-        self.timers: dict[asked.WorkerTimer, float] = {}
+        self.timers: dict[cmd.WorkerTimer, float] = {}
         self.peers: dict[Address, None] = {}
         self.asked = 0
         self.ended: set[Address] = set()
@@ -78,9 +78,9 @@ class FullNode:
         self.confirmed: set[Address] = set()
 
     def observe(self, observation: object) -> None:
-        if isinstance(observation, asked.Letter) and not (observation.reason and is_text(observation)):
+        if isinstance(observation, cmd.Letter) and not (observation.reason and is_text(observation)):
             self.wordless.append(observation)
-        elif isinstance(observation, asked.WorkerFailed):
+        elif isinstance(observation, cmd.WorkerFailed):
             self.failed.append(observation.error)
 
     def run(self) -> None:
@@ -88,11 +88,11 @@ class FullNode:
             commands = self.node.run()
             for command in commands:
                 match command:
-                    case asked.SetTimer(timer, seconds):
+                    case cmd.SetTimer(timer, seconds):
                         self.timers[timer] = seconds
-                    case asked.CancelTimer(timer):
+                    case cmd.CancelTimer(timer):
                         self.timers.pop(timer, None)
-                    case asked.Connect(via):
+                    case cmd.Connect(via):
                         self.evictable(via)
             if not commands and not self.node.router.busy:
                 return
@@ -126,9 +126,9 @@ class FullNode:
         self.ended |= {one.outer for one in self.responders() if one.carrier is self.node.router.residents.get(via)}
         self.node.connection_lost(via, "reset")
         self.run()
-        self.fire(lambda timer: timer == asked.WorkerTimer(via, Timer.BACK_OFF))
+        self.fire(lambda timer: timer == cmd.WorkerTimer(via, Timer.BACK_OFF))
 
-    def fire(self, which: Callable[[asked.WorkerTimer], bool]) -> None:
+    def fire(self, which: Callable[[cmd.WorkerTimer], bool]) -> None:
         for timer in [timer for timer in self.timers if which(timer)]:
             if self.timers.pop(timer, None) is not None:
                 self.node.fire(timer)
@@ -166,7 +166,7 @@ class FullNode:
         assert not self.responders(), "a responder without its host"
 
 
-def is_text(letter: asked.Letter) -> bool:
+def is_text(letter: cmd.Letter) -> bool:
     return isinstance(letter.reason, str) and isinstance(letter.detail, str)
 
 

@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.runtime.encoding.message import Address, Message
-from ockam_fsm.runtime.node import commands as asked
+from ockam_fsm.runtime.node import commands as cmd
 from ockam_fsm.runtime.node.error_replies import WINDOW
 from ockam_fsm.runtime.node.forwarding import policy_of
 from ockam_fsm.runtime.node.node import Node
@@ -116,15 +116,15 @@ class MailWalk:
 
     def observe(self, observation: object) -> None:
         match observation:
-            case asked.Letter(reason, message, worker, detail):
+            case cmd.Letter(reason, message, worker, detail):
                 self.seen.letters.append((reason, message, worker))
                 assert isinstance(detail, str), f"the detail of {reason!r} is no text: {detail!r}"
                 self.counts[reason] = self.counts.get(reason, 0) + 1
                 if reason in ("a reason", "another reason"):
                     self.seen.details.append(detail)
-            case asked.StateChanged(worker, "supervised worker", before, after):
+            case cmd.StateChanged(worker, "supervised worker", before, after):
                 self.seen.changes.append((worker, before, after))
-            case asked.WorkerFailed(_, error):
+            case cmd.WorkerFailed(_, error):
                 assert isinstance(error, ValueError), f"code of ours raised {error!r}"
                 self.failures += 1
 
@@ -138,16 +138,16 @@ class MailWalk:
                 return
         raise AssertionError("the node comes to no rest")
 
-    def _perform(self, command: asked.NodeCommand) -> None:
+    def _perform(self, command: cmd.NodeCommand) -> None:
         match command:
-            case asked.Connect(via, where):
+            case cmd.Connect(via, where):
                 self.names[via] = where.value.decode()
                 self.node.connected(via)
-            case asked.Transmit(via, message):
+            case cmd.Transmit(via, message):
                 self.seen.left.setdefault(self.names.get(via, via), []).append(message)
-            case asked.SetTimer(timer, seconds) if timer.worker != ROUTER:
+            case cmd.SetTimer(timer, seconds) if timer.worker != ROUTER:
                 self.timers[timer.worker, timer.timer] = seconds
-            case asked.CancelTimer(timer):
+            case cmd.CancelTimer(timer):
                 self.timers.pop((timer.worker, timer.timer), None)
 
     def named(self) -> dict[tuple[Address, object], float]:
@@ -308,7 +308,7 @@ def lose(walk: MailWalk, a: int, b: int, c: int) -> None:
         walk.run()
         for worker, timer in [key for key, seconds in walk.timers.items() if key[0] == via and seconds == 0.0]:
             del walk.timers[worker, timer]
-            node.fire(asked.WorkerTimer(worker, timer))
+            node.fire(cmd.WorkerTimer(worker, timer))
 
     walk.both(gone, lambda node: node.hosts.pop(via))
     assert via not in walk.node.router.residents
@@ -325,7 +325,7 @@ def fire(walk: MailWalk, a: int, b: int, c: int) -> None:
 
     def late(node: Node) -> None:
         del walk.timers[real]
-        node.fire(asked.WorkerTimer(*real))
+        node.fire(cmd.WorkerTimer(*real))
 
     walk.both(late, lambda node: node.fire(*key))
 

@@ -296,7 +296,7 @@ def is_hello(payload: bytes) -> bool:
         return False
 
 
-# Workers that a node brings -------------------------------------------------------------------------------------------
+# Workers of every node ------------------------------------------------------------------------------------------------
 
 
 def echo(node: ModelNode, hand: Hand, message: Message) -> None:

@@ -39,7 +39,7 @@ def test_a_run_is_the_same_again_and_some_are_confirmed_and_some_refused() -> No
     assert one.node.dead_letters.counts["the node is full"]
 
 
-# Teeth ----------------------------------------------------------------------------------------------------------------
+# Known-bad machines ---------------------------------------------------------------------------------------------------
 
 
 def given_up_and_still_there(patch: pytest.MonkeyPatch) -> None:

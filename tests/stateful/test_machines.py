@@ -70,7 +70,7 @@ def test_every_event_of_a_table_has_a_rule_unless_it_follows_from_others() -> No
         assert events - set(vars(machine)) <= {"previous_ended", "reissue"}
 
 
-# Teeth ----------------------------------------------------------------------------------------------------------------
+# Known-bad machines ---------------------------------------------------------------------------------------------------
 
 BAD = {bad.name: bad for bad in known_bad()}
 MOST_EXAMPLES = 3_000

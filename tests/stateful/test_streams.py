@@ -76,7 +76,7 @@ def test_runs_reach_the_events_of_interest() -> None:
     assert met >= {"Stored", "Withdraw", "StateLost", "Append", "EndSessions", "Process", "ConsumerFailed"}
 
 
-# Teeth ----------------------------------------------------------------------------------------------------------------
+# Known-bad machines ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow

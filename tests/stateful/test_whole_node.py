@@ -65,7 +65,7 @@ def bursts(most: int) -> None:
         burst(bytes_of(number))
 
 
-# Teeth ----------------------------------------------------------------------------------------------------------------
+# Known-bad machines ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # wrong nodes leave coroutines behind

@@ -24,7 +24,7 @@ from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_P
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.frames import decode_message, encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Address, Message, local
-from ockam_fsm.runtime.node import commands as asked
+from ockam_fsm.runtime.node import commands as cmd
 from ockam_fsm.runtime.node.connections import Connection, ConnectionConfig
 from ockam_fsm.runtime.node.dead_letters import KEPT_ADDRESSES, KEPT_BYTES, MAX_REASONS
 from ockam_fsm.runtime.node.forwarding import allow_peer, canonical
@@ -88,7 +88,7 @@ class WholeNode:
         self.peers: dict[Address, Peer] = {}
         self.outcomes: list[Callable[[], None]] = []
         """The events that the edge has still to report."""
-        self.timers: dict[asked.WorkerTimer, float] = {}
+        self.timers: dict[cmd.WorkerTimer, float] = {}
         self.resumes = self.finishing = False
         self.kept: list[tuple[Context, Receipt]] = []
         self.sessions: list[Address] = []
@@ -151,22 +151,22 @@ class WholeNode:
         for command in self.friend.run():
             self._perform_friend(command)
 
-    def _perform(self, command: asked.NodeCommand) -> None:
+    def _perform(self, command: cmd.NodeCommand) -> None:
         match command:
-            case asked.Transmit(via, message):
+            case cmd.Transmit(via, message):
                 self._transmit(via, message)
-            case asked.Connect(via, destination):
+            case cmd.Connect(via, destination):
                 self._connect(via, destination)
-            case asked.Disconnect(via):
+            case cmd.Disconnect(via):
                 self.peers.pop(via, None)
                 assert via != self.friend_via or self.finishing, "an honest connection was closed"
-            case asked.SetTimer(timer, seconds):
+            case cmd.SetTimer(timer, seconds):
                 assert 0 <= seconds < 1e9, f"a timer of {seconds} seconds"
                 self.timers[timer] = seconds
                 self.resumes = self.resumes or timer.timer == "resume"
-            case asked.CancelTimer(timer):
+            case cmd.CancelTimer(timer):
                 self.timers.pop(timer, None)
-            case asked.Notify(worker, notice):
+            case cmd.Notify(worker, notice):
                 self._hear("own", worker == OUTER, notice)
 
     def _transmit(self, via: Address, message: Message) -> None:
@@ -204,14 +204,14 @@ class WholeNode:
             self.outcomes.append(lambda: self.node.connection_lost(via, "evicted"))
         self.node.router.forget(origin)
 
-    def _perform_friend(self, command: asked.NodeCommand) -> None:
+    def _perform_friend(self, command: cmd.NodeCommand) -> None:
         match command:
-            case asked.Connect(via, _):
+            case cmd.Connect(via, _):
                 self.friend_there = via
                 self.friend.connected(via)
-            case asked.Transmit(_, message):
+            case cmd.Transmit(_, message):
                 self.safely("receive", lambda: self.node.receive(message, self.friend_via))
-            case asked.Notify(_, notice):
+            case cmd.Notify(_, notice):
                 self._hear("friend", True, notice)
 
     def _hear(self, who: str, honest: bool, notice: object) -> None:
@@ -228,7 +228,7 @@ class WholeNode:
         self.peers.pop(via, None)
         self.safely("connection_lost", lambda: self.node.connection_lost(via, "reset"))
 
-    def fire(self, timer: asked.WorkerTimer) -> None:
+    def fire(self, timer: cmd.WorkerTimer) -> None:
         del self.timers[timer]
         self.safely(f"the timer {timer.worker}", lambda: self.node.fire(timer))
 
@@ -319,7 +319,7 @@ class WholeNode:
     def drain(self) -> None:
         self.turns(lambda: not (self.resumes or self.outcomes or self.node.router.busy), 100, "all comes to rest")
 
-    def fire_all(self, which: Callable[[asked.WorkerTimer], bool]) -> None:
+    def fire_all(self, which: Callable[[cmd.WorkerTimer], bool]) -> None:
         """Let timers fire, and those that they start."""
         for _ in range(100):
             due = [timer for timer in self.timers if which(timer)]
