@@ -393,7 +393,7 @@ class Session(SessionEffects):
         if close.address != self.closing(own=False):
             raise RemoteSessionError("close names no generation of this session")
         if close.number < self.largest[0]:
-            raise RemoteSessionError("close of an earlier generation", f"{close.number}, the largest is {self.largest[0]}")
+            raise RemoteSessionError("close of an earlier generation", f"{close.number} < {self.largest[0]}")
         return Event.CLOSE_AT_CONTACT
 
     def _judge_talk(self, inbound: Inbound, link: Link) -> None:
