@@ -169,8 +169,8 @@ class Context:
             self._orders.append(partial(self._worker.router.route, envelope))
 
     def dead_letter(self, reason: str, detail: str = "") -> None:
-        """Make this message a dead letter, without a failure of the handler. `reason` is one of a fixed set, `detail`
-        is free text."""
+        """Make this message a dead letter, without a failure of the handler. Use few reasons, since they are counted;
+        `detail` is free text."""
         if not isinstance(reason, str) or not isinstance(detail, str):
             raise LocalSessionError("dead_letter: reason and detail are text")
         message, address = self.envelope.message, self._worker.addresses[0]
@@ -197,8 +197,8 @@ class Context:
     def keep(self, give_up: GiveUp | None = None) -> Receipt | None:
         """Charge this message to its origin while it is kept after the handler has returned.
 
-        The result is for `release`, once; None: the node is full. `give_up` drops the message and
-        releases it when a full node needs the memory for another origin.
+        The result is for `release`, once; None: the node is full. `give_up` drops the message and releases it when a
+        full node needs the memory for another origin.
         """
         ledger, origin = self._worker.router.ledger, self.origin
         receipt = ledger.take(origin, weight_of(self.envelope.message))
