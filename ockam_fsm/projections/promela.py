@@ -88,8 +88,8 @@ def to_promela(model: PairModel, page: str) -> str:
         states=_lines(_numbered(model.initiator.machine.states, model.responder.machine.states)),
         events=_lines(f"#define {name} {number}" for number, name in enumerate(MESSAGES, 1)),
         budgets=_lines(_budgets(model)),
-        initiator_hears=_lines(_hears("initiator", model.initiator)),
-        responder_hears=_lines(_hears("responder", model.responder)),
+        initiator_hears=_lines(_receptions("initiator", model.initiator)),
+        responder_hears=_lines(_receptions("responder", model.responder)),
         assertions=_lines([f"\tassert(!{name})" + ";" * (name != model.asserted[-1]) for name in model.asserted]),
         steps=_lines(line for name, side in model.sides for line in _steps(name, side)),
     )
@@ -142,7 +142,7 @@ def _budgets(model: PairModel) -> Iterator[str]:
 # Rows -----------------------------------------------------------------------------------------------------------------
 
 
-def _hears(name: str, side: Side) -> Iterator[str]:
+def _receptions(name: str, side: Side) -> Iterator[str]:
     for row in side.machine.rows:
         if row.event.name in MESSAGES:
             conditions = [f"event == {row.event.name}", *_conditions(name, row)]

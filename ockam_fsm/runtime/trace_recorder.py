@@ -171,17 +171,17 @@ def arrived(session: Session, message: Message) -> Facts:
     links = [link for link in (session.attempt, session.current) if link is not None]
     inner = next((link.inner for link in links if reached.value.startswith(link.reply_prefix)), reached)
     try:
-        return _said(session, message, inner, answered=inner != reached)
+        return _message_facts(session, message, inner, answered=inner != reached)
     except RemoteSessionError:
         return {"kind": "unreadable", "to": digest(inner.value)}
 
 
 def _sent(session: Session, message: Message) -> Facts:
     route = message.onward_route or (session.terms.outer,)  # a hello of a known-bad machine may have no route
-    return _said(session, message, route[-1])
+    return _message_facts(session, message, route[-1])
 
 
-def _said(session: Session, message: Message, to: Address, *, answered: bool = False) -> Facts:
+def _message_facts(session: Session, message: Message, to: Address, *, answered: bool = False) -> Facts:
     signal = session.settings.profile.decode(message.payload, Place.WORKER, message.return_route)
     ends = {"to": digest(to.value)}
     if message.return_route:

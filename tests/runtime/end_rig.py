@@ -47,9 +47,11 @@ class Rig:
         self.node.add_observer(self)
         self.node.run()
         for name, access in ((WIRE, Access.PRIVATE), (APP, Access.PUBLIC), (VAULT, Access.PRIVATE)):
-            self.node.start_worker(name, handler=lambda message, context: self.hear(message, context), access=access)
+            self.node.start_worker(
+                name, handler=lambda message, context: self.received(message, context), access=access
+            )
 
-    def hear(self, message: Message, context: Context) -> None:
+    def received(self, message: Message, context: Context) -> None:
         self.got.append((context.address, message, context.origin is self.peer))
         self.origins.add(context.origin)
 

@@ -251,7 +251,7 @@ class Account(RuleBasedStateMachine):
         assert set(ledger.origins) == {one for one in (*self.peers, self.app) if one.held_bytes}
 
     @invariant()
-    def what_can_be_given_up_is_held(self) -> None:
+    def items_to_give_up_are_held(self) -> None:
         for origin in self.peers:
             others = sum(one.size for one in self.receipts if one.origin is origin)
             assert others + sum(one.size for one in origin.discards) == origin.held_bytes

@@ -514,7 +514,7 @@ def test_a_late_request_timer_is_ignored() -> None:
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_either_end_may_ask(role: Role) -> None:
+def test_either_end_may_send_requests(role: Role) -> None:
     i, r = established_pair()
     asks, answers = (i, r) if role is Role.INITIATOR else (r, i)
     asks.request("q")

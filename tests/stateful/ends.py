@@ -181,7 +181,7 @@ class TableOracle:
         self.timers = frozenset(out.timers)
         step = Step(self.actor.name, before, happening, self.end.state, timers, self.timers, tuple(out.sent),
                     tuple(out.records))  # fmt: skip
-        assert all(is_said_in_words(record) for record in out.records), f"no words: {out.records}"
+        assert all(has_texts_for_people(record) for record in out.records), f"not a text: {out.records}"
         judge(step, self.properties, lambda: f"again({self.kind.name!r}, {self.role.name!r}, {json.dumps(self.names)})")
         self.peer.observe()
         self.ranks |= {link.inner: link.generation.rank for link in self.peer.links()}
@@ -191,7 +191,7 @@ class TableOracle:
         covered |= {(one.state, one.event) for one in self.watcher.fired}
 
 
-def is_said_in_words(record: object) -> bool:
+def has_texts_for_people(record: object) -> bool:
     """Check that the texts for people in commands and notices are texts, also in records with an owner."""
     command = record[-1] if isinstance(record, tuple) else record
     told = command.notice if isinstance(command, Notify) else command
@@ -202,7 +202,7 @@ def judge(step: Step, properties: Sequence[Property], how: Callable[[], str]) ->
     """Check every step property; a failure shows how to replay it."""
     for one in properties:
         if one.reads_steps and not one.is_witness and one.is_hit(one.predicate(step)):
-            raise AssertionError(f"{one.id} does not hold: {one.sentence}\n{step.event}\nsee it again: {how()}")
+            raise AssertionError(f"{one.id} does not hold: {one.sentence}\n{step.event}\nreplay: {how()}")
 
 
 def again(kind: str, role: str, names: Sequence[str]) -> None:

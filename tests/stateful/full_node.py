@@ -118,7 +118,7 @@ class FullNode:
             self.judge()
         except (AssertionError, Broken) as error:
             calls = json.dumps([TYPES.index(self.kind), *self.moves])
-            raise AssertionError(f"{error}\nsee it again: again({calls})") from error
+            raise AssertionError(f"{error}\nreplay: again({calls})") from error
 
     def leave(self, via: Address) -> None:
         """A connection is lost, with the timer of no delay that ends it."""
@@ -139,9 +139,9 @@ class FullNode:
 
     def judge(self) -> None:
         judge_account("the node", self.node)
-        assert not left_behind(self.node), "a carrier or a charge is gone, and somebody still counts on it"
-        assert not self.failed, f"code of ours raised: {self.failed[0]!r}"
-        assert not self.wordless, f"a dead letter that says nothing: {self.wordless[0]}"
+        assert not left_behind(self.node), "a carrier or a charge is gone, and is still referenced"
+        assert not self.failed, f"the code under test raised: {self.failed[0]!r}"
+        assert not self.wordless, f"a dead letter without a reason: {self.wordless[0]}"
         assert len(self.node.host(BARE_HOST).responders) <= BARE_CAPACITY, "a host has more than its capacity"
         there = {one.outer: one.session for one in self.responders()}
         lost = [outer for outer in self.confirmed - self.ended if outer not in there]
@@ -183,7 +183,7 @@ def via_of(walk: FullNode, number: int) -> Address:
     return tuple(walk.peers)[number % PEERS]
 
 
-def says(walk: FullNode, via: Address, signal: Signal, at: Address) -> None:
+def sends(walk: FullNode, via: Address, signal: Signal, at: Address) -> None:
     walk.node.receive(Message((at,), (BACK,), GENERATION.encode(signal)), via)
 
 
@@ -196,7 +196,7 @@ def hello(walk: FullNode, a: int, b: int) -> None:
         two_sided = walk.kind.renegotiated_by(Role.RESPONDER)
         route = (tcp("10.0.0.9:1"), local("contact")) if two_sided else ()
         host = BARE_HOST if b % 8 == 7 else HOST
-        says(walk, via, Hello(walk.asked.to_bytes(16, "big"), generation, route), host)
+        sends(walk, via, Hello(walk.asked.to_bytes(16, "big"), generation, route), host)
 
 
 def talk(walk: FullNode, a: int, b: int) -> None:
@@ -223,14 +223,14 @@ def talk(walk: FullNode, a: int, b: int) -> None:
     others = [via for via in walk.peers if via not in vias]
     if b >= 192 and others:
         before, letters = worker.session.snapshot(), walk.node.dead_letters.counts.get(NOT_OVER_ITS_ROUTE, 0)
-        says(walk, others[0], signal, link.inner)
+        sends(walk, others[0], signal, link.inner)
         walk.run()
         assert worker.session.snapshot() == before, "somebody else's message has changed a session"
         assert walk.node.dead_letters.counts[NOT_OVER_ITS_ROUTE] == letters + 1
         return
     if isinstance(signal, GoingAway | Error | Close):
         walk.ended.add(worker.outer)
-    says(walk, vias[0], signal, link.inner)
+    sends(walk, vias[0], signal, link.inner)
 
 
 def wait(walk: FullNode, a: int, b: int) -> None:

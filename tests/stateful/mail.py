@@ -125,7 +125,7 @@ class MailWalk:
             case cmd.StateChanged(worker, "supervised worker", before, after):
                 self.seen.changes.append((worker, before, after))
             case cmd.WorkerFailed(_, error):
-                assert isinstance(error, ValueError), f"code of ours raised {error!r}"
+                assert isinstance(error, ValueError), f"the code under test raised {error!r}"
                 self.failures += 1
 
     def run(self) -> None:
@@ -164,7 +164,7 @@ class MailWalk:
             MOVES[name](self, a, b, c)
         except AssertionError as error:
             calls = json.dumps([WORDS.index(self.words), *self.moves])
-            raise AssertionError(f"{error}\nsee it again: again({calls})") from error
+            raise AssertionError(f"{error}\nreplay: again({calls})") from error
 
     def both(self, real: Callable[[Node], object], ours: Callable[[ModelNode], object]) -> None:
         """Give the same input to both, until they are idle; one that takes too long in the model is skipped."""

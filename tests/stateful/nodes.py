@@ -54,7 +54,7 @@ class NodeWalk:
             self._take(move, which)
             self.simulation.account()
         except Broken as broken:
-            raise AssertionError(f"{broken}\nsee it again: {self.how()}") from broken
+            raise AssertionError(f"{broken}\nreplay: {self.how()}") from broken
 
     def _take(self, move: str, which: int) -> None:
         simulation = self.simulation
@@ -89,7 +89,7 @@ class NodeWalk:
         try:
             self.simulation.settle()
         except Broken as broken:
-            raise AssertionError(f"{broken}\nsee it again: {self.how()}") from broken
+            raise AssertionError(f"{broken}\nreplay: {self.how()}") from broken
 
     def how(self) -> str:
         return f"again({self.kind.name!r}, {self.seed}, {json.dumps(self.moves)})"

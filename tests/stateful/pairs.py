@@ -179,7 +179,7 @@ class PairWalk:
     def _judge_state(self) -> None:
         for one in self.properties:
             if one.kind is Kind.ALWAYS and not one.predicate(*(self.ends.states[name] for name in one.over)):
-                raise AssertionError(f"{one.id} does not hold: {one.sentence}\nsee it again: {self.how()}")
+                raise AssertionError(f"{one.id} does not hold: {one.sentence}\nreplay: {self.how()}")
 
     def how(self) -> str:
         return f"again({self.kind.name!r}, {json.dumps(self.moves)})"
@@ -205,7 +205,7 @@ class PairWalk:
             self.ends = found
             if came_true:
                 return
-        raise AssertionError(f"{one.id} does not come true: {one.sentence}\nsee it again: {self.how()}")
+        raise AssertionError(f"{one.id} does not reach its goal: {one.sentence}\nreplay: {self.how()}")
 
     def _states(self, one: Property) -> list[Any]:
         return [self.ends.states[name] for name in one.over]

@@ -209,7 +209,7 @@ class StreamWalk:
     def _judge_state(self) -> None:
         for one in self.properties:
             if one.kind is Kind.ALWAYS and not one.predicate(*self._states(one)):
-                raise AssertionError(f"{one.id} does not hold: {one.sentence}\nsee it again: {self.how()}")
+                raise AssertionError(f"{one.id} does not hold: {one.sentence}\nreplay: {self.how()}")
 
     def _states(self, one: Property) -> list[Any]:
         return [self.ends.states[name] for name in one.over]
@@ -236,7 +236,7 @@ class StreamWalk:
             self.ends = found
             if came_true:
                 return
-        raise AssertionError(f"{one.id} does not come true: {one.sentence}\nsee it again: {self.how()}")
+        raise AssertionError(f"{one.id} does not reach its goal: {one.sentence}\nreplay: {self.how()}")
 
     def _healing(self, early: int) -> Iterator[None]:
         """Deliver all messages in flight, then let the next timer in turn expire. `early`: the number of timers that

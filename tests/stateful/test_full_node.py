@@ -46,7 +46,7 @@ def given_up_and_still_there(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SessionWorker, "_stop_afterwards", lambda self: None)
 
 
-def nobody_is_told(patch: pytest.MonkeyPatch) -> None:
+def dependents_are_not_informed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Router, "lose", lambda self, dependents, detail: None)
 
 
@@ -65,14 +65,16 @@ def anything_confirms(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SessionWorker, "settle", settle)
 
 
-@pytest.mark.parametrize("wrong", [given_up_and_still_there, nobody_is_told, given_up_twice, anything_confirms])
+@pytest.mark.parametrize(
+    "wrong", [given_up_and_still_there, dependents_are_not_informed, given_up_twice, anything_confirms]
+)
 def test_a_wrong_node_is_rejected_and_replayed(
     wrong: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong(monkeypatch)
-    with pytest.raises(AssertionError, match=r"see it again") as found:
+    with pytest.raises(AssertionError, match=r"replay") as found:
         burst(0, 200)
     call = re.search(r"again\((.*)\)", str(found.value))
     assert call is not None
-    with pytest.raises(AssertionError, match=r"see it again"):
+    with pytest.raises(AssertionError, match=r"replay"):
         eval(f"again({call[1]})", {"again": full_node.again})

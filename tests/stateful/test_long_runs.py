@@ -115,7 +115,7 @@ def test_wrong_workers_of_streams_that_are_seldom_found(name: str) -> None:
     assert_is_found(name, 400)
 
 
-class HearsOnlyOfRequests(Publisher):
+class DetectsLossByRequestsOnly(Publisher):
     """A publisher that detects the loss of its record by failed requests only, as an earlier version did."""
 
     def established(self, resumed: bool) -> list[PublisherCommand]:
@@ -123,6 +123,6 @@ class HearsOnlyOfRequests(Publisher):
 
 
 def test_a_publisher_that_misses_the_loss_of_its_record_is_found() -> None:
-    wrong = replace(SUBJECT, publishing=replace(SUBJECT.publishing, publisher=HearsOnlyOfRequests))
-    with pytest.raises(AssertionError, match="R6 does not come true"):
+    wrong = replace(SUBJECT, publishing=replace(SUBJECT.publishing, publisher=DetectsLossByRequestsOnly))
+    with pytest.raises(AssertionError, match="R6 does not reach its goal"):
         walks("publishing", wrong, 300)

@@ -93,7 +93,7 @@ def find_and_replay(name: str, broken: str, monkeypatch: pytest.MonkeyPatch) -> 
     machine = pairs.pair_machine(EXPLICIT_PERSISTENT_ONE_SIDED)
     with pytest.raises(AssertionError, match=f"{broken} does not hold") as found:
         run(machine, MOST_EXAMPLES, 30, phases=(Phase.generate, Phase.shrink))
-    call = re.search(r"see it again: (again\(.*\))", str(found.value))
+    call = re.search(r"replay: (again\(.*\))", str(found.value))
     assert call is not None
     assert len(re.findall(r'\["', call[1])) < 12
     with pytest.raises(AssertionError, match=f"{broken} does not hold"):
@@ -106,7 +106,7 @@ def test_a_pair_that_never_recovers_is_found(monkeypatch: pytest.MonkeyPatch) ->
     right, properties = pairs.subject(EXPLICIT_PERSISTENT_ONE_SIDED)
     chosen = tuple(one for one in properties if one.id == "R1")
     monkeypatch.setattr(pairs, "subject", lambda kind: (replace(right, variants=bad.variants), chosen))
-    with pytest.raises(AssertionError, match="R1 does not come true"):
+    with pytest.raises(AssertionError, match="R1 does not reach its goal"):
         pairs.again("explicit-persistent-one-sided", [["drop", 0]])
 
 
@@ -114,7 +114,7 @@ def test_the_chart_of_a_failure_ends_where_healing_begins(monkeypatch: pytest.Mo
     right, properties = pairs.subject(EXPLICIT_PERSISTENT_ONE_SIDED)
     never = tuple(replace(one, predicate=lambda *_: False) for one in properties if one.id == "R1")
     monkeypatch.setattr(pairs, "subject", lambda kind: (right, never))
-    with pytest.raises(AssertionError, match="R1 does not come true"):
+    with pytest.raises(AssertionError, match="R1 does not reach its goal"):
         pairs.again("explicit-persistent-one-sided", [["drop", 0]])
     chart = RECORDING.chart()
     assert chart is not None

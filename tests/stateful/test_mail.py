@@ -116,7 +116,7 @@ def test_a_wrong_node_is_rejected_and_replayed(
     wrong(monkeypatch)
     with pytest.raises(AssertionError, match=f"^({where})") as found:
         bursts(20)
-    call = re.search(r"see it again: again\((.*)\)", str(found.value))
+    call = re.search(r"replay: again\((.*)\)", str(found.value))
     assert call is not None
     with pytest.raises(AssertionError, match=f"^({where})"):
         eval(f"again({call[1]})", {"again": mail.again})

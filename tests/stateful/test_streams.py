@@ -91,7 +91,7 @@ def test_a_wrong_worker_is_found_shrunk_and_replayed() -> None:
     broken = "S15d does not hold"
     with pytest.raises(AssertionError, match=broken) as found:
         run(stream_machine(part, wrong), 200, 30, phases=(Phase.generate, Phase.shrink))
-    call = re.search(r"see it again: (again\(.*\))", str(found.value))
+    call = re.search(r"replay: (again\(.*\))", str(found.value))
     assert call is not None
     with pytest.raises(AssertionError, match=broken):
         eval(call[1], {"again": partial(again, subject=wrong)})

@@ -167,7 +167,7 @@ class WholeNode:
             case cmd.CancelTimer(timer):
                 self.timers.pop(timer, None)
             case cmd.Notify(worker, notice):
-                self._hear("own", worker == OUTER, notice)
+                self._notice("own", worker == OUTER, notice)
 
     def _transmit(self, via: Address, message: Message) -> None:
         try:
@@ -212,9 +212,9 @@ class WholeNode:
             case cmd.Transmit(_, message):
                 self.safely("receive", lambda: self.node.receive(message, self.friend_via))
             case cmd.Notify(_, notice):
-                self._hear("friend", True, notice)
+                self._notice("friend", True, notice)
 
-    def _hear(self, who: str, honest: bool, notice: object) -> None:
+    def _notice(self, who: str, honest: bool, notice: object) -> None:
         if honest and isinstance(notice, Responded) and isinstance(notice.request, int):
             self.answers[who, notice.request] = notice.payload
 
@@ -242,7 +242,7 @@ class WholeNode:
             self._ask()
             self.judge()
         except AssertionError as error:
-            raise AssertionError(f"{error}\nsee it again: again({json.dumps(self.moves)})") from error
+            raise AssertionError(f"{error}\nreplay: again({json.dumps(self.moves)})") from error
 
     def judge(self) -> None:
         assert not self.leaks, self.leaks[0]
@@ -251,7 +251,7 @@ class WholeNode:
         letters = self.node.dead_letters
         failed = {letter.detail for letter in letters.letters if letter.reason == DELIVERY_FAILED}
         ours = {detail for detail in failed if not any(known in detail for known in OF_THE_APPLICATION)}
-        assert not ours, f"code of ours raised: {ours}"
+        assert not ours, f"the code under test raised: {ours}"
         assert len(letters.letters) <= LETTERS
         assert len(letters.counts) <= MAX_REASONS + 1
         for letter in letters.letters:
@@ -279,7 +279,7 @@ class WholeNode:
         ending = bool(self.node.router.afterwards) and ledger.held_bytes < found
         assert ending or ledger.held_bytes == found, f"{ledger.held_bytes} bytes are charged, {found} bytes are found"
         if not self.node.router.busy:
-            assert not left_behind(self.node), "a carrier or a charge is gone, and somebody still counts on it"
+            assert not left_behind(self.node), "a carrier or a charge is gone, and is still referenced"
 
     def found(self) -> Iterator[int]:
         """Yield the sizes of all kept items of the node."""
@@ -335,7 +335,7 @@ class WholeNode:
         try:
             self._finish()
         except AssertionError as error:
-            raise AssertionError(f"{error}\nsee it again: again({json.dumps(self.moves)})") from error
+            raise AssertionError(f"{error}\nreplay: again({json.dumps(self.moves)})") from error
 
     def _finish(self) -> None:
         self.finishing, node, ledger = True, self.node, self.node.router.ledger
