@@ -103,7 +103,7 @@ class Rig:
         assert self.got == got
         assert self.letters == letters
         assert self.timers == timers
-        assert self.router.ledger.held_bytes == held, "what is charged"
+        assert self.router.ledger.held_bytes == held, "the charged bytes"
         self.got, self.letters, self.timers = [], [], []
 
 

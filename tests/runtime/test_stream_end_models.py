@@ -148,7 +148,7 @@ def stream_both(rig: Rig, model: StreamEndModel, move: tuple[Any, ...]) -> None:
             model.take(Message((APP,), (rig.via,) if outside else (), b"m"), outside, full=True)
         case "arrived", payload:
             end.arrived(payload)
-            assert end.delivering == (not rig.letters), "what is not refused waits to be delivered"
+            assert end.delivering == (not rig.letters), "an accepted message waits to be delivered"
             model.arrived(payload)
         case (("pop" | "lose") as name,):
             found = end.pop()

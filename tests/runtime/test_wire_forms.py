@@ -66,7 +66,7 @@ def test_a_message_is_decoded_in_every_form(data: st.DataObject) -> None:
     """No part of it is a message, and no bytes may follow it."""
     message = data.draw(messages)
     body = data.draw(written(message))
-    assert second_opinion(body) == message, "the test writes what it should"
+    assert second_opinion(body) == message, "the test encodes the message correctly"
     assert decode_message(body) == decode_any(body) == message
     cut = data.draw(st.integers(0, len(body) - 1))
     assert refused(body[:cut])

@@ -145,7 +145,7 @@ class FullNode:
         assert len(self.node.host(BARE_HOST).responders) <= BARE_CAPACITY, "a host has more than its capacity"
         there = {one.outer: one.session for one in self.responders()}
         lost = [outer for outer in self.confirmed - self.ended if outer not in there]
-        assert not lost, f"confirmed responders are gone that nobody has ended: {lost}"
+        assert not lost, f"confirmed responders are gone without an end: {lost}"
         stands = {outer for outer, session in there.items() if session.state is State.ESTABLISHED}
         self.confirmed |= stands
 
@@ -155,7 +155,7 @@ class FullNode:
             self.take("lose", list(self.peers).index(via), 0)
         for _ in range(20):
             self.fire(lambda timer: True)
-        assert not [one for one in self.responders() if one.unconfirmed], "no timer ends a responder of nobody"
+        assert not [one for one in self.responders() if one.unconfirmed], "an unconfirmed responder has no timer"
         for host in (HOST, BARE_HOST):
             self.node.stop(host)
         self.run()
@@ -225,7 +225,7 @@ def talk(walk: FullNode, a: int, b: int) -> None:
         before, letters = worker.session.snapshot(), walk.node.dead_letters.counts.get(NOT_OVER_ITS_ROUTE, 0)
         sends(walk, others[0], signal, link.inner)
         walk.run()
-        assert worker.session.snapshot() == before, "somebody else's message has changed a session"
+        assert worker.session.snapshot() == before, "a message of another peer has changed a session"
         assert walk.node.dead_letters.counts[NOT_OVER_ITS_ROUTE] == letters + 1
         return
     if isinstance(signal, GoingAway | Error | Close):

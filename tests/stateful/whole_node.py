@@ -273,7 +273,7 @@ class WholeNode:
         assert ledger.outside_bytes <= total - total // RESERVE, f"peers keep {ledger.outside_bytes} bytes"
         assert all(one.held_bytes > 0 for one in origins), "an account below zero"
         assert ledger.held_bytes == sum(one.held_bytes for one in origins), "the account is not the sum over origins"
-        assert ledger.outside_bytes == sum(one.held_bytes for one in origins if one.outside), "what peers hold"
+        assert ledger.outside_bytes == sum(one.held_bytes for one in origins if one.outside), "the bytes of peers"
         found = sum(self.found())
         # A responder that was given up is charged no more, and ends with the deliveries that wait.
         ending = bool(self.node.router.afterwards) and ledger.held_bytes < found
