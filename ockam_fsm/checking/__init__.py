@@ -1,9 +1,9 @@
-"""Closed worlds, explored completely: what anyone needs to check actors of his own.
+"""An explicit-state model checker for actors written in Python: closed worlds, explored exhaustively.
 
     world = World("ping", (Client(), Server()), Network("unordered", in_flight=2, faults=("drop",)), properties=(pong,))
     print(explore(world))
 
-Sessions are one user of it; their worlds are in `worlds.py`, and are not imported here.
+The worlds of sessions, streams, pipes and layers are in the packages below; none is imported here.
 """
 
 from __future__ import annotations

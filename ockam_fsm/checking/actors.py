@@ -1,14 +1,14 @@
-"""An actor: a pure function from (its state, one event) to (its next state, what it puts in its outbox).
+"""Actors: pure functions from (state, event) to (next state, outbox).
 
-Rule 1: states, payloads, timers, orders and faults are immutable and hashable; two that compare equal and are of one
-type, in all their parts, are the same one.
-Rule 2: a handler depends on its arguments alone. Because of that the explorer calls it once per distinct pair and never
-again, however many global states contain the pair.
+Rule 1: states, payloads, timers, orders and faults are immutable and hashable. Two values are the same one if they are
+equal and of the same type, in all their parts.
+Rule 2: a handler depends on its arguments alone, so the explorer calls it only when it meets a new (state, event)
+pair, however many global states contain that pair.
 Rule 3: bounds belong to the world, never to the actor. A handler that must stop counting raises `BoundReached`.
-Rule 4: nothing here knows Ockam.
+Rule 4: this module does not depend on Ockam.
 
-Left out: clocks (a timer is armed or not; when it fires is the explorer's choice) and processes that appear or vanish
-(give such an actor an "absent" state).
+Left out: clocks (a timer is armed or not; the explorer tries each moment at which it may fire) and processes that are
+created or removed (give such an actor an "absent" state).
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class Fire:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The user orders something."""
+    """The user gives the actor an order."""
 
     order: Hashable
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something bad happens to this actor: a restart, a lower layer that is gone."""
+    """A fault of this actor, such as a restart or the loss of its lower layer."""
 
     fault: Hashable
 
@@ -71,20 +71,20 @@ class Corrupt:
 
 
 CORRUPT = Corrupt()
-"""What the fault `corrupt` turns a payload into."""
+"""The payload that the fault `corrupt` delivers in place of the one that was sent."""
 
 
 class Disabled(Portable, BaseException):
-    """Raised by a handler: this event is not possible here, so the step does not exist.
+    """Raised by a handler: this event is not enabled in this state, so the step does not exist.
 
-    No `Exception`, so that code under test that catches its own failures does not catch this.
+    Not an `Exception`, so code under test that catches its own exceptions does not catch this one.
     """
 
 
 class BoundReached(Portable, BaseException):
-    """Raised by a handler with a bound's name: the step is suppressed and the state counts as cut by that bound.
+    """Raised by a handler with the name of a bound: the step is suppressed and the state counts as cut by that bound.
 
-    No `Exception`, as `Disabled`.
+    Not an `Exception`, for the same reason as `Disabled`.
     """
 
     def __init__(self, bound: str) -> None:
@@ -93,7 +93,7 @@ class BoundReached(Portable, BaseException):
 
 
 class Outbox:
-    """What a handler may do besides returning its next state. One outbox per call; the engine reads it afterwards."""
+    """The messages, timers and records of one handler call. The engine reads it after the call."""
 
     def __init__(self, actor: str, timers: Iterable[Hashable] = ()) -> None:
         self.actor = actor
@@ -108,12 +108,12 @@ class Outbox:
         """Arm a timer; arming an armed timer changes nothing.
 
         Raises:
-            DefinitionError: another timer is armed that is equal, and of another type.
+            DefinitionError: an equal timer of another type is armed.
         """
         if name in self.timers:
             twin = next(one for one in self.timers if one == name)
             if identity(twin) != identity(name):
-                problem = f"timers {twin!r} and {name!r} are equal, and not of one type; give one of them another name"
+                problem = f"timers {twin!r} and {name!r} are equal but differ in type; give one of them another name"
                 raise DefinitionError(f"actor {self.actor}", [problem])
         self.timers.add(name)
 
@@ -124,12 +124,12 @@ class Outbox:
         self.timers.clear()
 
     def record(self, fact: Hashable) -> None:
-        """State a fact about this step, for step properties to read. Facts are not part of any state."""
+        """Record a fact about this step for step properties. Facts are not part of the state."""
         self.records.append(fact)
 
 
 class Actor(Protocol):
-    """One participant. `state` is whatever `start` returned; the engine only compares and hashes it."""
+    """One participant. `state` is what `start` or `handle` returned; the engine only compares, hashes and prints it."""
 
     @property
     def name(self) -> str: ...

@@ -1,4 +1,4 @@
-"""What code of an author does instead of its work, named and located."""
+"""Exceptions raised by the code of a world (handlers, properties), with the place where they were raised."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from ockam_fsm.kernel.text import neutral
 
 
 class CodeRaised(DefinitionError):
-    """Code of an author, such as a handler or a property, raised something while its world was searched.
+    """A handler, property or normaliser of a world raised an exception during the search.
 
-    `subject` names the code, `place` what it was called with; `labels` are the steps of a shortest way there, and
-    `path` the same for `ockam-fsm replay`. Both are None until the way is known. The cause is what was raised.
+    `subject` names the code, `place` holds its arguments. `labels` are the steps of a shortest path to the failing
+    call, and `path` is the same path for `ockam-fsm replay`; both are None until the path is known. `__cause__` is the
+    original exception.
     """
 
     def __init__(self, subject: str, cause: BaseException, place: str) -> None:
@@ -25,15 +26,15 @@ class CodeRaised(DefinitionError):
         super().__init__(subject, [f"{self.what}, with {place}"])
 
     def located(self, path: str, labels: Sequence[str]) -> None:
-        """The way there is known now, and becomes part of the text."""
+        """Add the path to the failing call to the error text."""
         self.path, self.labels = path, tuple(labels)
-        way = "".join(f"\n    {number:3}. {label}" for number, label in enumerate(labels, start=1))
-        told = f", after these steps (path {path}):{way}" if labels else ", at the start"
-        super().__init__(self.subject, [f"{self.what}, with {self.place}{told}"])
+        steps = "".join(f"\n    {number:3}. {label}" for number, label in enumerate(labels, start=1))
+        where = f", after these steps (path {path}):{steps}" if labels else ", at the start"
+        super().__init__(self.subject, [f"{self.what}, with {self.place}{where}"])
 
 
 def raised(error: BaseException) -> str:
-    """What an author's code did instead of its work, and where, in one line."""
+    """Return the exception and its file and line, as one line of text."""
     what = (
         f"it ended the program with exit code {error.code!r}"
         if isinstance(error, SystemExit)

@@ -1,16 +1,17 @@
 """Exhaustive exploration of a world: every reachable state, every property, shortest counterexamples.
 
-Theory: breadth first, so the first violation is a shortest one. State properties are judged level by level, once per
-distinct combination of what they read; step properties once per row of the tables that was really taken;
-recoverability when the graph is complete. Two back ends run the same search, `search_stdlib` and `search_numba`.
+Theory: the search is breadth first, so the first violation found is a shortest one. State properties are evaluated
+level by level, once per distinct combination of the states they read; step properties once per cached step that was
+taken; recoverability when the graph is complete. Two back ends run the same search: `search_stdlib` and
+`search_numba`.
 
-Counterexamples are a function of the world: among the shortest ones the path (positions among the enabled actions) that
-comes first. To find it the levels are walked backwards once from all targets, then forwards along the first action that
-stays on a way.
+Counterexamples are a function of the world: of the shortest paths (lists of positions among the enabled actions), the
+lexicographically first. The levels are swept backwards once from all targets, then walked forwards along the first
+action that still leads to the target.
 
-Limits: a `state_limit` or `seconds_limit` that is hit gives UNDETERMINED and says which; the level in which it was
-hit is given up, so counts stay a function of the world and the state limit. Safety and "remains possible" only: no
-claims that something happens inevitably, no fairness.
+Limits: hitting `state_limit` or `seconds_limit` gives UNDETERMINED and names the limit. The incomplete level is
+discarded, so counts depend on the world and the state limit only. Claims are safety and "remains possible"; there are
+no claims of inevitability and no fairness.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ __all__ = ["DEFAULT_STATE_LIMIT", "Backend", "Progress", "PropertyResult", "Resu
 
 Backend = Literal["auto", "stdlib", "numba"]
 DEFAULT_STATE_LIMIT = 20_000_000
-INERT = Property("inert", "whatever is dropped as inert changes nothing", Kind.NEVER_STEP, lambda step: False)
+INERT = Property("inert", "a message that is dropped as inert changes nothing", Kind.NEVER_STEP, lambda step: False)
 
 
 def explore(
@@ -51,16 +52,16 @@ def explore(
     progress: Callable[[Progress], None] | None = None,
     stop_at_first: bool = True,
 ) -> Result:
-    """Search the whole world.
+    """Explore the reachable states of a world and evaluate its properties.
 
-    `stop_at_first`: stop when a safety property is violated (everything violated at that depth is reported, what is
-    not settled by then is UNDETERMINED); False goes on and settles every property.
-    `backend`: "auto" starts with the standard library and changes to numba, if it can be used, when the world turns out
-    to be large.
+    `stop_at_first`: stop when a safety property is violated: all violations at that depth are reported, and properties
+    not yet decided are UNDETERMINED. False continues until every property is decided.
+    `backend`: "auto" starts with the standard library and changes to numba, where that can be used, once the world
+    turns out to be large.
 
     Raises:
-        CodeRaised: a handler or a property raised something; the text says which, with what, and a shortest way there.
-        DefinitionError: a handler is no function of its arguments, or returns no state.
+        CodeRaised: a handler or property raised an exception; the text has its arguments and a shortest path to it.
+        DefinitionError: a handler depends on more than its arguments, or returns no state.
     """
     limits = _Limits(state_limit, seconds_limit, progress)
     tables = HandlerCache(world)
@@ -121,7 +122,7 @@ class _Exploration:
                 self._readings.setdefault(mask, _Reading(mask)).properties.append(one)
 
     def run(self) -> Result:
-        """Raises CodeRaised, with the way to where a handler or a property raised something."""
+        """Run the search. Raises CodeRaised with the path to the handler or property call that failed."""
         try:
             return self._run()
         except CodeRaised as error:
@@ -134,14 +135,14 @@ class _Exploration:
         error.located("/".join(map(str, path)), labels)
 
     def _where_a_handler_raises(self) -> Collection[int]:
-        """The deepest level is being expanded."""
+        """Return the states of the level being expanded in which a handler raises."""
         depth = self.search.depth
         return {
             state for part in self.moves.parts for state in self.search.select(depth, part.mask, partial(_raises, part))
         }
 
     def _blame(self, one: Property, error: BaseException, place: object, hit: Hit) -> CodeRaised:
-        """What a property has raised, with the way to where it does."""
+        """Return the error for a property that raised, with the path to the failing call."""
         found = CodeRaised(f"property {one.id}", error, canonical(place))
         self._locate(found, hit)
         return found
@@ -192,7 +193,7 @@ class _Exploration:
             raise self._blame(one, error, states, self._first_with(self._mask(one), key)) from error
 
     def _first_with(self, mask: int, key: int) -> Hit:
-        """The least deep states of which these bits are `key`."""
+        """Return the shallowest states in which these bits are `key`."""
         select = self.search.select
         depth = next(depth for depth in range(self.search.depth + 1) if len(select(depth, mask, key.__eq__)))
         return Hit(depth, partial(select, depth, mask, key.__eq__))
@@ -285,7 +286,7 @@ class _Exploration:
         )
 
     def _never_taken(self) -> tuple[str, ...]:
-        """Orders and faults that the world declares and no step has taken."""
+        """Return the declared orders and faults that occur in no step."""
         tables = self.moves.tables
         taken = {(row.actor, row.event) for row in tables.rows if row.used}
         return tuple(

@@ -1,10 +1,10 @@
-"""What tells values apart (`identity`), and one text per value, the same in every process: `canonical` orders actions,
+"""Typed identity of values (`identity`) and texts that are the same in every process: `canonical` sorts actions,
 `spoken` labels them.
 
-`repr` will not do: the order inside a frozenset changes with the hash seed. Values that compare different must print
-different in `canonical`, or the order of two messages would depend on which one was met first (the tables check that
-for messages). Nothing is decided by what is spoken, so two values may sound alike: an author gives his values a
-`label`, or registers how values of a type that he does not own are said: `spoken.register(Type)`.
+`repr` is not stable: the order inside a frozenset changes with the hash seed. Different values must have different
+`canonical` texts, or the order of two messages would depend on which one was met first (`HandlerCache` checks this for
+messages). Labels decide nothing, so two values may have the same one. A value is labelled by its `label` attribute, or
+by a function registered for its type: `spoken.register(Type)`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import Any
 
 
 def identity(value: Any) -> Hashable:
-    """Equal for two values only if they are equal *and* of the same type, in all their parts.
+    """Return a key that is equal for two values only if they are equal *and* of the same type, in all their parts.
 
-    Python takes `1` and `True` for equal, and two NamedTuples with equal fields. To a handler they are different.
+    In Python `1 == True`, and NamedTuples of different types with equal fields are equal. A handler can tell them
+    apart.
     """
     kind = type(value)
     if kind is str or kind is bytes or value is None:
@@ -34,7 +35,7 @@ def identity(value: Any) -> Hashable:
 
 
 def alike(one: Any, other: Any) -> bool:
-    """For two values that are equal: whether their `identity` is. Much quicker where they share parts."""
+    """Return whether two equal values have the same `identity`. Much faster where they share parts."""
     kind = type(one)
     if one is other or kind is not type(other):
         return one is other
@@ -81,7 +82,7 @@ def _canonical_tuple(value: tuple[Any, ...]) -> str:
 
 @singledispatch
 def spoken(value: Any) -> str:
-    """For people: a value's `label` if it has one, words without quotes, everything else as `canonical`."""
+    """Return the label of a value: its `label` attribute, a string without quotes, or else its `canonical` text."""
     label = getattr(value, "label", None)
     if isinstance(label, str):
         return label

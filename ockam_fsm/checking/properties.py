@@ -1,19 +1,19 @@
-"""What must hold in a world: an id for life, one sentence, and a predicate.
+"""Properties of a world: a permanent id, one sentence and a predicate each.
 
-| function | claim | judged |
+| function | claim | evaluated |
 |---|---|---|
-| `always` | no reachable state breaks it | once per distinct combination of the states it reads |
-| `never_step`, `always_step` | no reachable step of an actor breaks it | once per distinct (local state, event) |
-| `sometimes`, `sometimes_step` | at least one reachable state or step shows it (a witness) | the same |
-| `recoverable` | from every reachable state a goal can still be reached by system steps alone | on the whole graph |
+| `always` | it holds in every reachable state | once per distinct combination of the states it reads |
+| `never_step`, `always_step` | it holds in no, or in every, reachable step | once per distinct (local state, event) |
+| `sometimes`, `sometimes_step` | it holds in at least one reachable state or step (a witness) | the same |
+| `recoverable` | from every reachable state a goal is reachable by system steps alone | on the whole graph |
 
-Rule 1: a predicate depends on its arguments alone; that is why it is called once per combination.
-Rule 2: `over` names the actors whose handler states are passed, in that order; the name "network" passes the messages
+Rule 1: a predicate depends on its arguments alone, so one call per combination is enough.
+Rule 2: `over` names the actors whose handler states are passed, in that order. The name "network" passes the messages
 in flight as a tuple of envelopes (ordered network: per link in order of sending; unordered: sorted).
-Rule 3: a safety property over no events is empty; give each a witness that the events occur.
+Rule 3: a safety property whose events never occur holds vacuously; give each a witness that they occur.
 
-`recoverable` is "goal remains possible", not "goal is inevitable": a fair scheduler that has the goal within reach
-infinitely often takes it in the end, and unlike inevitability it cannot be refuted by starving a timer for ever.
+`recoverable` means "the goal remains possible", not "the goal is inevitable". Under a fair scheduler a goal that stays
+reachable is eventually reached; unlike inevitability, the claim is not refuted by a run in which a timer never fires.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ WITNESS_KINDS = (Kind.SOMETIMES, Kind.SOMETIMES_STEP)
 
 @dataclass(frozen=True)
 class Step:
-    """One step of one actor, as step properties see it. In a normalised world `after` is not yet normalised."""
+    """One step of one actor, the argument of a step property. In a normalised world `after` is not yet normalised."""
 
     actor: str
     before: Any
@@ -56,7 +56,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Property:
-    """Made by the functions below. `given` is the premise of a recoverability property."""
+    """A property of a world; the functions below create it. `given` is the premise of a recoverability property."""
 
     id: str
     sentence: str
@@ -70,7 +70,7 @@ class Property:
         if not self.id:
             problems.append("a property needs an id")
         if not self.sentence:
-            problems.append("a property needs a sentence that says what it claims")
+            problems.append("a property needs a sentence that states its claim")
         if self.kind not in STEP_KINDS and not self.over:
             problems.append("a state property must name the actors it reads: over=('a', 'b')")
         if problems:
@@ -85,33 +85,33 @@ class Property:
         return self.kind in WITNESS_KINDS
 
     def is_hit(self, answer: object) -> bool:
-        """Does the predicate's answer settle the property: refute a safety property, show a witness?"""
+        """Return whether this result of the predicate refutes a safety property, shows a witness or is a goal."""
         wanted = self.kind not in (Kind.ALWAYS, Kind.ALWAYS_STEP)
         return bool(answer) is wanted
 
 
 def always(id: str, sentence: str, predicate: Callable[..., object], *, over: tuple[str, ...]) -> Property:
-    """In every reachable state `predicate(*states)` is true."""
+    """Claim that `predicate(*states)` is true in every reachable state."""
     return Property(id, sentence, Kind.ALWAYS, predicate, over)
 
 
 def never_step(id: str, sentence: str, predicate: Callable[[Step], object]) -> Property:
-    """For no reachable step is `predicate(step)` true."""
+    """Claim that `predicate(step)` is true for no reachable step."""
     return Property(id, sentence, Kind.NEVER_STEP, predicate)
 
 
 def always_step(id: str, sentence: str, predicate: Callable[[Step], object]) -> Property:
-    """For every reachable step `predicate(step)` is true."""
+    """Claim that `predicate(step)` is true for every reachable step."""
     return Property(id, sentence, Kind.ALWAYS_STEP, predicate)
 
 
 def sometimes(id: str, sentence: str, predicate: Callable[..., object], *, over: tuple[str, ...]) -> Property:
-    """In at least one reachable state `predicate(*states)` is true."""
+    """Claim that `predicate(*states)` is true in at least one reachable state."""
     return Property(id, sentence, Kind.SOMETIMES, predicate, over)
 
 
 def sometimes_step(id: str, sentence: str, predicate: Callable[[Step], object]) -> Property:
-    """For at least one reachable step `predicate(step)` is true."""
+    """Claim that `predicate(step)` is true for at least one reachable step."""
     return Property(id, sentence, Kind.SOMETIMES_STEP, predicate)
 
 
@@ -123,10 +123,10 @@ def recoverable(
     over: tuple[str, ...],
     given: Callable[..., object] | None = None,
 ) -> Property:
-    """From every reachable state where `given` holds, a state where `goal` holds is reachable by system steps alone.
+    """Claim that from every reachable state where `given` holds, `goal` is reachable by system steps alone.
 
-    System steps: deliveries, timers, healing a link. A state in which a bound suppressed a system step counts as a
-    goal, because what lies beyond it was not looked at; how many states rest on that alone is in the result
-    (`excused`).
+    System steps are deliveries, timers and healing a link. A state in which a bound suppressed a system step counts as
+    a goal, because its successors were not explored. The result counts the states that satisfy the claim only for this
+    reason (`excused`).
     """
     return Property(id, sentence, Kind.RECOVERABLE, goal, over, given)

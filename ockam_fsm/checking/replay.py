@@ -1,6 +1,6 @@
-"""Walking a world along a path: a list of positions among the enabled actions.
+"""Replay of a path in a world. A path is a list of positions among the enabled actions.
 
-The order of enabled actions is a function of the world, so a path is a counterexample that can be sent to a colleague:
+The order of the enabled actions is a function of the world, so a path reproduces a counterexample on any machine:
 `ockam-fsm replay WORLD 0/2/1`.
 """
 
@@ -18,19 +18,19 @@ from ockam_fsm.checking.world import World
 
 
 def replay(world: World, path: Sequence[int] | str) -> Iterator[Moment]:
-    """One moment per state along the path, and a last one for the state it ends in.
+    """Yield one moment per state along the path, and one for the state in which it ends.
 
     `path`: positions among the enabled actions, or text as in `Trace.path` ("0/2/1").
 
     Raises:
-        IndexError: the path leaves the list of enabled actions.
-        ValueError: the text is no path.
+        IndexError: a position is outside the list of enabled actions.
+        ValueError: the text is not a path.
     """
     yield from _moments(world, _positions(path))
 
 
 def trace(world: World, path: Sequence[int] | str) -> Trace:
-    """The whole walk along a path. Errors as `replay`."""
+    """Return the trace of a path. Raises the same errors as `replay`."""
     positions = _positions(path)
     return Trace(positions, tuple(_moments(world, positions)))
 
@@ -71,7 +71,7 @@ def _moment(moves: Moves, state: int, enabled: list[Move], index: int | None) ->
 
 
 def network_view(moves: Moves, state: int) -> tuple[Envelope, ...]:
-    """The messages in flight in an order that is a function of the world."""
+    """Return the messages in flight, in an order that is a function of the world."""
     messages = moves.messages_of(state)
     if not moves.contents.ordered:
         messages = tuple(sorted(messages, key=moves.tables.rank.__getitem__))

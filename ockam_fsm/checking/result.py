@@ -1,4 +1,4 @@
-"""What an exploration found, as values."""
+"""The result of an exploration: verdicts, counts and traces."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from ockam_fsm.checking.properties import Kind, Step
 
 
 class Verdict(Enum):
-    """Of a property: HOLDS, REFUTED, MISSING (a witness that was never reached), UNDETERMINED. Of a world: PROVED
-    (every property holds, within the stated bounds), REFUTED (one does not, or a witness is missing), UNDETERMINED."""
+    """The verdict of a property or a world.
+
+    Property: HOLDS, REFUTED, MISSING (a witness that was never reached), UNDETERMINED. World: PROVED (every property
+    holds within the stated bounds), REFUTED (a property is refuted or a witness is missing), UNDETERMINED.
+    """
 
     PROVED = "PROVED"
     HOLDS = "HOLDS"
@@ -24,7 +27,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class State:
-    """A global state for people. In a normalised world, after folding."""
+    """A global state in readable form. In a normalised world it is the state after folding."""
 
     locals: Mapping[str, Hashable]
     timers: Mapping[str, tuple[Hashable, ...]]
@@ -35,7 +38,7 @@ class State:
 
 @dataclass(frozen=True)
 class Choice:
-    """One enabled action: its position in the list, in words, and who causes it (`system`, `user` or `fault`)."""
+    """One enabled action: its position in the list, its label, and its cause (`system`, `user` or `fault`)."""
 
     index: int
     label: str
@@ -43,8 +46,8 @@ class Choice:
 
 
 class Moment(NamedTuple):
-    """A point of a replay: what is possible in `state`, and what was chosen (None, None at the end). `step` is None for
-    actions of the network alone."""
+    """One point of a replay: the actions enabled in `state`, and the chosen one. `chosen` and `step` are None at the
+    end; `step` is also None for actions of the network alone."""
 
     enabled: tuple[Choice, ...]
     chosen: Choice | None
@@ -54,15 +57,17 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True)
 class Trace:
-    """A shortest way to somewhere; among the shortest, the one whose path comes first. `steps` has one more moment than
-    there are labels: the state reached."""
+    """A path through a world. `steps` has one moment per label, and a last one for the state reached.
+
+    The trace of a result is the lexicographically first of the shortest paths.
+    """
 
     indices: tuple[int, ...]
     steps: tuple[Moment, ...]
 
     @property
     def path(self) -> str:
-        """For a command line: "0/2/1"."""
+        """The path in the form that `ockam-fsm replay` takes: "0/2/1"."""
         return "/".join(map(str, self.indices))
 
     @property
@@ -78,8 +83,8 @@ class Trace:
 
 @dataclass(frozen=True)
 class PropertyResult:
-    """`trace`: to the violation (REFUTED) or to the witness (HOLDS). `excused`: recoverability only, see
-    `Unrecovered`."""
+    """The verdict of one property. `trace`: a shortest path to the violation (REFUTED) or to the witness (HOLDS).
+    `excused`: recoverability only, see `Unrecovered`."""
 
     id: str
     sentence: str
@@ -89,7 +94,7 @@ class PropertyResult:
     excused: int = 0
 
     def told(self) -> list[str]:
-        """Lines for people: the verdict and, where it is refuted, a shortest way to where that shows."""
+        """Return the report lines: the verdict and, if refuted, the steps of a shortest counterexample."""
         lines = [f"  {self.id:6} {self.verdict.value:12} {self.sentence}"]
         if self.verdict is Verdict.REFUTED and self.trace is not None:
             lines += [f"      {line}" for line in str(self.trace).splitlines() or ["at the start"]]
@@ -116,9 +121,12 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True)
 class Result:
-    """`transitions` counts enabled actions over all states that were expanded, those that change nothing included;
-    `depth` is the length of the longest shortest path. The three counts are a function of the world (and of
-    `state_limit`)."""
+    """The result of an exploration.
+
+    `transitions` counts the enabled actions of all expanded states, including those that change nothing. `depth` is the
+    largest distance from the initial state. `states`, `transitions` and `depth` are a function of the world (and of
+    `state_limit`).
+    """
 
     world: str
     bounds: Mapping[str, int | str]
@@ -132,17 +140,17 @@ class Result:
     bounds_reached: tuple[str, ...]
     limit_hit: str | None
     never_taken: tuple[str, ...] = ()
-    """Orders and faults of a world that was searched whole that no step has taken."""
+    """The orders and faults that occur in no step. Empty unless the search was complete."""
 
     def __getitem__(self, id: str) -> PropertyResult:
-        """One property's result by id."""
+        """Return the result of the property with this id."""
         for one in self.properties:
             if one.id == id:
                 return one
         raise KeyError(id)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data, ready for `json.dumps`."""
+        """Return plain data for `json.dumps`."""
         return {
             "world": self.world,
             "bounds": dict(self.bounds),
@@ -164,7 +172,7 @@ class Result:
         for one in self.properties:
             lines += one.told()
         if not self.properties:
-            lines.append("  no property is given: nothing is judged")
+            lines.append("  the world has no properties: nothing was checked")
         if self.never_taken:
             lines.append(f"  never taken: {', '.join(self.never_taken)}")
         if self.bounds_reached:

@@ -1,7 +1,7 @@
-"""A closed world as data: actors, the network between them, what may go wrong, what must hold.
+"""A closed world as data: actors, the network between them, orders, faults and properties.
 
-A world adds everything that the handler of an actor (actors.py) does not decide: how messages travel, which faults
-exist and how many. Nothing here knows Ockam.
+A world defines what the handlers of its actors (actors.py) do not: how messages travel, which faults may occur and how
+often. This module does not depend on Ockam.
 
     ping = World("ping", (Client(), Server()), Network("unordered", in_flight=2, faults=("drop",)),
     properties=(answered,))
@@ -21,10 +21,10 @@ NetworkFault = Literal["drop", "duplicate", "corrupt", "partition"]
 NETWORK_FAULTS: tuple[str, ...] = get_args(NetworkFault)
 NETWORK_ORDERS = ("ordered", "unordered")
 NETWORK = "network"
-"""The name that stands for the messages in flight in a property's `over`; no actor may have it."""
+"""The name of the messages in flight in a property's `over`; no actor may have it."""
 
 Budget: TypeAlias = int | None
-"""How often something may happen; None is without bound."""
+"""How often an order or fault may occur; None: without bound."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Network:
 
     `drop` removes a message; `duplicate` delivers it and keeps the copy; `corrupt` delivers `CORRUPT` in its place;
     `partition` cuts a link (one way, from one actor to another) or heals it: nothing is delivered over a cut link.
-    `in_flight` is the most messages under way at once. What a step sends beyond it is lost if `drop` is among the
-    faults, else the step is suppressed; either way the bound `in_flight` is reported.
+    `in_flight` is the largest number of messages in flight. Messages sent beyond it are lost if `drop` is among the
+    faults, else the step is suppressed; either way the bound `in_flight` is reported as reached.
     """
 
     order: Literal["ordered", "unordered"] = "ordered"
@@ -43,17 +43,17 @@ class Network:
 
     @property
     def budgets(self) -> dict[str, Budget]:
-        """Every fault that may happen, and how often."""
+        """The faults that may occur, and how often each."""
         if isinstance(self.faults, Mapping):
             return dict(self.faults)
         return dict((fault, None) if isinstance(fault, str) else fault for fault in self.faults)
 
 
 class Normaliser(Protocol):
-    """Folds states that differ by a shift of their counters into one, so that a world with counters can be closed.
+    """Folds states that differ by a shift of their counters into one, so that a world with growing counters is finite.
 
-    After every step messages that are inert are dropped, then the smallest floor present is subtracted from
-    everything. The engine checks what it can of the author's duties (`engine/folding.py`).
+    After every step inert messages are dropped, then the smallest floor present is subtracted from all local states and
+    messages. `engine/folding.py` lists the duties of the author and which of them the engine checks.
     """
 
     def floor(self, actor: str, state: Any) -> int | None: ...
@@ -69,8 +69,8 @@ class Normaliser(Protocol):
 
 @dataclass(frozen=True)
 class World:
-    """Everything the explorer needs. `orders` and `faults` say per actor what may happen to it and how often. An order
-    that is a `Deliver` is a message from outside the world, which arrives at once."""
+    """The input of the explorer. `orders` and `faults` give, per actor, the events that may occur and how often. An
+    order that is a `Deliver` is a message from outside the world, delivered at once."""
 
     name: str
     actors: tuple[Actor, ...]
@@ -95,7 +95,7 @@ class World:
 
     @property
     def bounds(self) -> dict[str, int | str]:
-        """Every bound by name, for reports: PROVED means within these."""
+        """The bounds by name, for reports: PROVED holds within these."""
         found: dict[str, int | str] = {"in_flight": self.network.in_flight}
         found |= {fault: _spoken(budget) for fault, budget in self.network.budgets.items()}
         for kind, table in (("order", self.orders), ("fault", self.faults)):
@@ -118,17 +118,17 @@ def _actor_problems(world: World) -> Iterator[str]:
         yield "a world needs at least one actor"
     yield from (f"two actors are called {name!r}" for name in sorted({n for n in names if names.count(n) > 1}))
     if NETWORK in names:
-        yield f"an actor is called {NETWORK!r}, which stands for the messages in flight"
+        yield f"an actor is called {NETWORK!r}, the reserved name of the messages in flight; rename it"
 
 
 def _network_problems(network: Network) -> Iterator[str]:
     if network.order not in NETWORK_ORDERS:
-        yield f"network order {network.order!r} is none of {', '.join(NETWORK_ORDERS)}"
+        yield f"network order {network.order!r} is unknown; use one of {', '.join(NETWORK_ORDERS)}"
     if network.in_flight < 0:
         yield f"in_flight is {network.in_flight}; it must be 0 or more"
     for fault, budget in network.budgets.items():
         if fault not in NETWORK_FAULTS:
-            yield f"network fault {fault!r} is none of {', '.join(NETWORK_FAULTS)}"
+            yield f"network fault {fault!r} is unknown; use some of {', '.join(NETWORK_FAULTS)}"
         if budget is not None and budget < 0:
             yield f"the budget of network fault {fault!r} is {budget}; it must be 0 or more, or None"
 
@@ -137,7 +137,7 @@ def _budget_problems(world: World) -> Iterator[str]:
     for kind, table in (("orders", world.orders), ("faults", world.faults)):
         for actor, budgets in table.items():
             if actor not in world.actor_names:
-                yield f"{kind} are given for {actor!r}, which is no actor"
+                yield f"{kind} are given for {actor!r}, which is not an actor of this world"
             for what, budget in budgets.items():
                 if budget is not None and budget < 0:
                     yield f"the budget of {actor}'s {what!r} in {kind} is {budget}; it must be 0 or more, or None"
@@ -147,8 +147,8 @@ def _property_problems(world: World) -> Iterator[str]:
     ids = [one.id for one in world.properties]
     yield from (f"two properties have the id {one!r}" for one in sorted({i for i in ids if ids.count(i) > 1}))
     if world.normaliser is not None and "inert" in ids:
-        yield "a normalised world may not have a property 'inert'; the engine reports the normaliser's duty under it"
+        yield "a normalised world cannot have a property 'inert': the engine checks the normaliser under this id"
     known = {*world.actor_names, NETWORK}
     for one in world.properties:
         unknown = [name for name in one.over if name not in known]
-        yield from (f"property {one.id} reads {name!r}, which is no actor of this world" for name in unknown)
+        yield from (f"property {one.id} reads {name!r}, which is not an actor of this world" for name in unknown)

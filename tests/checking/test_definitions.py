@@ -32,16 +32,16 @@ def test_all_problems_of_a_world_are_listed() -> None:
         )
     assert list(caught.value.problems) == [
         "two actors are called 'a'",
-        "an actor is called 'network', which stands for the messages in flight",
-        "network order 'sideways' is none of ordered, unordered",
+        "an actor is called 'network', the reserved name of the messages in flight; rename it",
+        "network order 'sideways' is unknown; use one of ordered, unordered",
         "in_flight is -1; it must be 0 or more",
-        "network fault 'gremlins' is none of drop, duplicate, corrupt, partition",
+        "network fault 'gremlins' is unknown; use some of drop, duplicate, corrupt, partition",
         "the budget of network fault 'drop' is -2; it must be 0 or more, or None",
-        "orders are given for 'c', which is no actor",
+        "orders are given for 'c', which is not an actor of this world",
         "the budget of c's 'open' in orders is -1; it must be 0 or more, or None",
         "two properties have the id 'S1'",
-        "property S1 reads 'nobody', which is no actor of this world",
-        "property S1 reads 'nobody', which is no actor of this world",
+        "property S1 reads 'nobody', which is not an actor of this world",
+        "property S1 reads 'nobody', which is not an actor of this world",
     ]
 
 
@@ -61,7 +61,7 @@ def run(*actors: Any, **network: Any) -> None:
 
 
 def test_sending_to_a_stranger() -> None:
-    with pytest.raises(DefinitionError, match="sends 1 to 'b', which is no actor of run"):
+    with pytest.raises(DefinitionError, match="sends 1 to 'b', which is not an actor of run"):
         run(Scripted("a", idle, sends(1)))
 
 
@@ -75,7 +75,7 @@ def test_two_payloads_that_print_the_same() -> None:
         def __repr__(self) -> str:
             return "blank"
 
-    with pytest.raises(DefinitionError, match="two different payloads print the same: blank"):
+    with pytest.raises(DefinitionError, match="two different payloads have the same text: blank"):
         run(Scripted("a", idle, sends(Blank(), Blank())), Scripted("b", idle))
 
 

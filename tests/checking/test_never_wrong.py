@@ -113,7 +113,7 @@ def test_equal_timers_of_different_types_are_refused_with_the_remedy() -> None:
         out.set_timer(True)
         return state
 
-    with pytest.raises(DefinitionError, match="1 and True are equal, and not of one type; give one of them another"):
+    with pytest.raises(DefinitionError, match="1 and True are equal but differ in type; give one of them another"):
         explore(world_of(0, step, always("S1", "so", lambda state: True, over=("one",))))
 
 
@@ -196,7 +196,7 @@ def test_an_actor_may_have_no_state() -> None:
 def test_without_properties_nothing_is_proved() -> None:
     result = explore(world_of(0, counting))
     assert result.verdict is Verdict.UNDETERMINED
-    assert "no property is given: nothing is judged" in str(result)
+    assert "the world has no properties: nothing was checked" in str(result)
 
 
 def test_an_order_that_is_never_enabled_is_said() -> None:

@@ -1,1 +1,1 @@
-"""The inside of the model checker: packed states, cached handler calls, search back ends. Use `ockam_fsm.checking`."""
+"""Internals of the model checker: packed states, cached handler calls, search back ends. Use `ockam_fsm.checking`."""

@@ -1,6 +1,6 @@
-"""A world and its tables as the arrays that the kernels read; grows as handlers are called.
+"""The handler cache of a world as the arrays that the kernels read. They grow as handlers are called.
 
-Columns are kept here. After a handler call they are joined into one array, the plan of `numba_kernels.py`. That is
+Each table is a column here. After handler calls the columns are joined into one array, the plan of `numba_kernels.py`:
 a copy of a megabyte at most, a few hundred times in a search.
 """
 
@@ -43,8 +43,8 @@ class _Column:
 
 
 class Arrays:
-    """What kernels need to know (`plan`, `used`) and to write (`work`, `misses`, `found`). Call `learn` after a kernel
-    reported misses and `report` after a level."""
+    """The arrays that the kernels read (`plan`) and write (`used`, `work`, `misses`, `found`). Call `learn` after each
+    kernel call that may report misses, and `report` after each level."""
 
     def __init__(self, moves: Moves) -> None:
         self._moves, self._tables = moves, moves.tables
@@ -67,7 +67,7 @@ class Arrays:
         return self.plan, self.used, self.work, self.misses, self.found
 
     def learn(self) -> None:
-        """Call the handlers that the kernels missed."""
+        """Call the handlers of the (local state, event) pairs that the kernels missed."""
         missed = np.unique(self.misses[: self.work[W.MISSES]])
         self.work[W.MISSES] = 0
         if missed.size == 0:
@@ -78,7 +78,7 @@ class Arrays:
         self._grow()
 
     def report(self) -> None:
-        """Tell tables and moves which rows were taken and which bounds were reached since the last time."""
+        """Pass the steps taken and the bounds reached since the last call to the handler cache and to `Moves`."""
         count = self._keys.size
         for index in np.flatnonzero(self.used[:count] > self._reported[:count]).tolist():
             row = self._tables.rows[index]

@@ -1,4 +1,4 @@
-"""Which search to use. numba is imported in `search_numba` only, and that module only when it is wanted."""
+"""The choice of a search back end. `search_numba`, and with it numba, is imported only when it is chosen."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from ockam_fsm.checking.engine.steps import Moves
 from ockam_fsm.kernel.errors import Error, Portable
 
 WORTH_NUMBA_STATES = 100_000
-"""Loading numba and its compiled code costs a second (the very first time, ten to compile); the standard library
-searches this many states in one to four."""
+"""The size from which numba is faster. Loading numba and its compiled code takes one second (compiling it the first
+time, ten); the standard library searches this many states in one to four seconds."""
 
 WORD_BITS = 63
 REMEDY = "pip install 'ockam-fsm[fast]', or backend='stdlib'"
 
 
 class BackendUnavailable(Error, RuntimeError):
-    """The back end that was asked for cannot search this world; says why and what to do."""
+    """The requested back end cannot search this world. The text has the reason and the remedy."""
 
 
 class Outgrown(Portable, Exception):
-    """The world is large enough for numba to pay."""
+    """The world is large enough for numba to be faster."""
 
 
 def why_not_numba(moves: Moves) -> str | None:
@@ -51,11 +51,11 @@ def choose(moves: Moves, wanted: str) -> Search:
             from ockam_fsm.checking.engine.search_numba import NumbaSearch
 
             return NumbaSearch(moves)
-    raise ValueError(f"backend {wanted!r} is none of auto, stdlib, numba")
+    raise ValueError(f"backend {wanted!r} is unknown; use one of auto, stdlib, numba")
 
 
 class _Outgrowing(StdlibSearch):
-    """The standard library's search, until the world turns out to be large."""
+    """The standard library search; it raises `Outgrown` when the world turns out to be large."""
 
     def advance(self, guard: Guard) -> bool:
         def small(states: int, transitions: int) -> bool:

@@ -1,17 +1,17 @@
 """Folding: states that differ by a shift of their counters become one state.
 
-After every step: (1) messages that are inert - their receiver can only ever turn them into nothing - are dropped; (2)
-the smallest floor present is subtracted from every local state and message. Then a world whose numbers grow without
-end can still be closed (`spec/sessions.md`, section 4 rule 8).
+After every step: (1) inert messages, which their receiver ignores in this and every later state, are dropped; (2) the
+smallest floor present is subtracted from every local state and message. So a world whose numbers grow without bound
+has finitely many states (`spec/sessions.md`, section 4 rule 8).
 
-What the engine checks of the author's duties, for every case that occurs:
-* dropping: the real handler, called with the dropped message, leaves its state and timers unchanged, and whatever it
-  sends is inert in the same states; with the fault `corrupt` the same holds for `CORRUPT`. If not, the world is REFUTED
-  under the id "inert".
-* shifting: for each local state that is shifted and each event possible there, handling the shifted event in the
-  shifted state gives the shifted outcome (timers as they are, records by number). If not: `DefinitionError` with the
-  pair.
-What it cannot check: that a message which is inert now stays inert in every later state. That is the author's to argue.
+Checked by the engine, for every case that occurs:
+* dropping: the real handler, called with the dropped message, leaves its state and timers unchanged, and the messages
+  that it sends are inert in the same states; with the fault `corrupt` the same holds for `CORRUPT`. If not, the world
+  is REFUTED under the id "inert".
+* shifting: for each local state that is shifted and each event enabled there, handling the shifted event in the
+  shifted state gives the shifted outcome (equal timers, equally many records). If not: `DefinitionError` with the pair.
+Not checked: that a message which is inert now stays inert in every later state. The author of the normaliser must argue
+this.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ockam_fsm.kernel.errors import DefinitionError
 
 
 class Folded(NamedTuple):
-    """`messages` is as given, with 0 for each that was dropped. `breach`: one that was dropped was not inert."""
+    """A folded state. `messages` has 0 in place of each dropped one. `breach`: a dropped message was not inert."""
 
     locals_: tuple[int, ...]
     messages: tuple[int, ...]
@@ -47,7 +47,7 @@ class Folding:
     def fold(
         self, locals_: tuple[int, ...], messages: Sequence[int], own_events: Callable[[int], Sequence[int]]
     ) -> Folded:
-        """`own_events(actor)`: the orders and faults still possible for it."""
+        """Fold one state. `own_events(actor)`: the orders and faults of the actor that are still possible."""
         try:
             return self._fold(locals_, messages, own_events)
         except (KeyboardInterrupt, DefinitionError):
@@ -104,7 +104,7 @@ class Folding:
         return min((floor for floor in floors if floor is not None), default=0)
 
     def _floor(self, actor: int, which: int) -> int | None:
-        """Of an actor's local state, or (actor -1) of a message."""
+        """Return the floor of an actor's local state or, if `actor` is -1, of a message."""
         key = (actor, which)
         if key not in self._floors:
             if actor < 0:
@@ -134,7 +134,7 @@ class Folding:
     def _possible(
         self, actor: int, local: int, messages: Sequence[int], own_events: Callable[[int], Sequence[int]]
     ) -> list[tuple[int, int]]:
-        """(message or 0, event) of what can happen to this actor here."""
+        """Return the events enabled for this actor, as (message or 0, event)."""
         mine = [message for message in messages if message and self._tables.receiver[message] == actor]
         found = [(message, self._tables.delivery[message]) for message in mine]
         found += [(0, event) for event in self._tables.firing[actor][local]]

@@ -1,14 +1,14 @@
-"""What handlers do, looked up instead of computed: local states, messages and events as small integers.
+"""A cache of handler calls: local states, messages and events are small integers, and outcomes are table look-ups.
 
-Theory: a handler depends on (local state, event) alone, so it is called once per distinct pair, on demand. A local
-state is (handler state, armed timers). Everything the search meets afterwards is arithmetic on the integers given out
-here.
+Theory: a handler depends on (local state, event) alone, so the outcome of each distinct pair is computed once, on
+demand. A local state is (handler state, armed timers). The rest of the search is arithmetic on these integers.
 
-Rule 1: integers are given out in order of meeting, which may differ between searches; nothing that a user sees may
-depend on them. Orders shown to users come from `naming.canonical` and from positions in the world.
-Rule 2: a row is *used* once a search has met a step that takes it; only then do step properties look at it. A pair that
-was tabulated but never happened (its outputs did not fit, say) proves and refutes nothing.
-Rule 3: every new pair is computed twice and must come out the same, because an impure handler voids every result.
+Rule 1: integers are assigned in order of discovery, which may differ between searches; nothing shown to users may
+depend on them. The order of actions comes from `naming.canonical` and from positions in the world.
+Rule 2: a cached step is *used* once a search has taken it; only then is it given to step properties. A pair that was
+computed but never taken (for instance because its outputs did not fit) proves and refutes nothing.
+Rule 3: every new pair is computed twice and both outcomes must be equal, because an impure handler invalidates every
+result.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ T = TypeVar("T", bound=Hashable)
 
 
 class Local(NamedTuple):
-    """One actor's part of a global state, as far as handlers are concerned."""
+    """One actor's part of a global state: its handler state and its armed timers."""
 
     state: Hashable
     timers: frozenset[Hashable]
@@ -48,8 +48,8 @@ class Local(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class CachedStep:
-    """What one actor does with one event in one local state. Not `possible`: the step does not exist; `bound` says
-    which bound suppressed it, None that it is disabled."""
+    """The outcome of one event in one local state of an actor. If not `possible`, the step does not exist: `bound` is
+    the bound that suppressed it, or None if the handler disabled it."""
 
     index: int
     actor: int
@@ -72,13 +72,13 @@ class _Outcome(NamedTuple):
 
 
 class Interned(Generic[T]):
-    """Values of one kind, numbered as they are met. Equal values of different types are different (naming.py)."""
+    """Values of one kind, numbered in order of discovery. Equal values of different types differ (naming.py)."""
 
     def __init__(self) -> None:
         self.values: list[T] = []
         self._ids: dict[T, int] = {}
         self._twins: dict[Hashable, int] = {}
-        """By their identity: values that are equal to another one, of another type."""
+        """Values that equal an earlier value of another type, by their `identity`."""
 
     def find(self, value: T) -> int | None:
         found = self._ids.get(value)
@@ -87,7 +87,7 @@ class Interned(Generic[T]):
         return self._twins.get(identity(value))
 
     def add(self, value: T) -> int:
-        """Number a value that is not found."""
+        """Number a new value, which `find` does not return."""
         number = len(self.values)
         self.values.append(value)
         if self._ids.setdefault(value, number) != number:
@@ -96,7 +96,7 @@ class Interned(Generic[T]):
 
 
 class HandlerCache:
-    """Interned local states, messages and events of one world, and the rows between them. Message 0 is "no message"."""
+    """Interned local states, messages and events of one world, and its cached steps. Message 0 is "no message"."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -105,7 +105,7 @@ class HandlerCache:
         self._locals: list[Interned[Local]] = [Interned() for _ in self.names]
         self.locals: list[list[Local]] = [one.values for one in self._locals]
         self.firing: list[list[tuple[int, ...]]] = [[] for _ in self.names]
-        """For each local state of each actor, the events of its timers."""
+        """The timer events of each local state of each actor."""
         self._first_states: dict[str, Hashable] = {}
         self._events: Interned[Event] = Interned()
         self.events = self._events.values
@@ -121,7 +121,7 @@ class HandlerCache:
         self.rows: list[CachedStep] = []
         self._row_ids: dict[tuple[int, int, int], CachedStep] = {}
         self.fresh: list[CachedStep] = []
-        """Rows first used since the driver last looked."""
+        """Cached steps that were used for the first time since the explorer last cleared this list."""
 
     def _declared(self, table: object, name: str, kind: type[Order] | type[Fault]) -> list[tuple[int, Hashable]]:
         budgets = table.get(name, {}) if hasattr(table, "get") else {}
@@ -146,12 +146,12 @@ class HandlerCache:
         if envelope.receiver not in self.number:
             raise DefinitionError(
                 f"actor {envelope.sender}",
-                [f"it sends {envelope.payload!r} to {envelope.receiver!r}, which is no actor of {self.world.name}"],
+                [f"it sends {envelope.payload!r} to {envelope.receiver!r}, which is not an actor of {self.world.name}"],
             )
         rank = (self.number[envelope.sender], self.number[envelope.receiver], canonical(envelope.payload))
         twin = self._ranks.setdefault(rank, envelope)
         if twin is not envelope:
-            problem = f"two different payloads print the same: {rank[2]}; their repr must tell them apart"
+            problem = f"two different payloads have the same text: {rank[2]}; give them different reprs"
             raise DefinitionError(f"actor {envelope.sender}", [problem])
         found = self._envelopes.add(envelope)
         self.sender.append(rank[0])
@@ -161,7 +161,7 @@ class HandlerCache:
         return found
 
     def start(self, actor: int) -> tuple[int, tuple[int, ...]]:
-        """An actor's initial local state and what it sends at once."""
+        """Return an actor's initial local state and the messages that it sends at the start."""
         outcome = self._twice(self.world.actors[actor], None, None)
         self._first_states[self.names[actor]] = outcome.local.state
         return self.local(actor, outcome.local), tuple(map(self.envelope, outcome.sent))
@@ -192,11 +192,11 @@ class HandlerCache:
         except BaseException as error:
             raise CodeRaised(f"actor {actor.name}", error, _given(local, event)) from error
         if not same:
-            problem = f"called twice with {_given(local, event)} it gave two different outcomes"
+            problem = f"two calls with {_given(local, event)} had different outcomes"
             raise DefinitionError(f"actor {actor.name}", [f"{problem}; a handler must depend on its arguments alone"])
         if first.local.state is None and self._first_states.get(actor.name) is not None:
             problem = f"handle returned None, with {_given(local, event)}"
-            remedy = "return the next state; None is one only for an actor that starts with it"
+            remedy = "return the next state; None is a state only of an actor whose start returns None"
             raise DefinitionError(f"actor {actor.name}", [f"{problem}: {remedy}"])
         return first
 
@@ -206,7 +206,7 @@ class HandlerCache:
             self.fresh.append(row)
 
     def forget_uses(self) -> None:
-        """A search starts afresh on what is already tabulated."""
+        """Mark every cached step as unused, so that a new search starts with the cache filled so far."""
         self.fresh.clear()
         for row in self.rows:
             row.used = False
@@ -224,7 +224,7 @@ def _given(local: Local | None, event: Event | None) -> str:
 
 
 def _call(actor: Actor, local: Local | None, event: Event | None) -> _Outcome:
-    """One call of the real code: `start` when there is no local state yet, else `handle`."""
+    """Call the actor: `start` if there is no local state yet, else `handle`."""
     if local is None or event is None:
         out = Outbox(actor.name)
         state = actor.start(out)

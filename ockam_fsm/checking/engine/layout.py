@@ -1,14 +1,14 @@
-"""Where each part of a global state sits in one integer.
+"""The bit layout of a global state in one integer.
 
     | cut links | budgets left | local state of each actor | message slot n-1 ... slot 1 | slot 0 |
 
-Theory: parts never overlap, so a step that changes some of them is the addition of one constant, and everything a step
-depends on is `state & mask`. Slots hold message ids, filled from slot 0, 0 for "empty": sorted by id in an unordered
-network, by link (and in order of sending within it) in an ordered one, so equal networks are equal integers.
+Theory: parts never overlap, so a step that changes some of them is the addition of one constant, and a step depends on
+`state & mask` alone. Slots hold message ids, filled from slot 0, 0 for "empty": sorted by id in an unordered network, by
+link (and in order of sending within it) in an ordered one, so equal networks are equal integers.
 
-How many bits a local state or a message needs is not known beforehand. `plan` gives what is needed now and spends the
-rest of 60 bits (two digits of a Python int; a machine word less sign) as reserve where it is scarcest; when an id no
-longer fits the search plans again from the ids that exist by then.
+The bits that a local state or a message needs are not known beforehand. `plan` reserves the bits needed now and spreads
+the rest of 60 bits (two digits of a Python int, and within a signed machine word) over the fields. When an id no longer
+fits, the search plans again with the ids known by then.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Layout:
 
     @cached_property
     def rest_mask(self) -> int:
-        """Budgets and cut links: all that is neither message nor local state."""
+        """The bits of the budgets and cut links, which are neither messages nor local states."""
         below = self.slots * self.slot_bits + sum(self.local_bits)
         return self.full_mask >> below << below
 
@@ -83,7 +83,7 @@ class Layout:
         return (state & self.local_mask(actor)) >> self.local_at[actor]
 
     def messages(self, state: int) -> tuple[int, ...]:
-        """The message ids in flight, in slot order."""
+        """Return the message ids in flight, in slot order."""
         found = []
         network = state & self.network_mask
         while network:
@@ -100,7 +100,7 @@ class Layout:
         return packed
 
     def placed(self, actor: int, local: int) -> int:
-        """A local state's bits, in place."""
+        """Return the bits of a local state, shifted to its field."""
         if local >> self.local_bits[actor]:
             raise TooNarrow
         return local << self.local_at[actor]
@@ -111,7 +111,7 @@ def _places(first: int, widths: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def plan(locals_known: Sequence[int], messages_known: int, slots: int, budgets: Sequence[int], cuts: int) -> Layout:
-    """A layout with room for the ids that are known and for as many more as fit comfortably."""
+    """Return a layout with room for the known ids and, within `COMFORTABLE_BITS`, for more."""
     local_bits = [max(1, (count - 1).bit_length()) + _LEAST_RESERVE for count in locals_known]
     slot_bits = max(1, (messages_known - 1).bit_length()) + _LEAST_RESERVE
     budget_bits = tuple(budget.bit_length() for budget in budgets)

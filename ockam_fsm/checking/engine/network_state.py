@@ -1,7 +1,7 @@
-"""The messages in flight, as tuples of ids in slot order; both network orders.
+"""The messages in flight, as tuples of ids in slot order, for both network orders.
 
-Unordered: slots sorted by id, equal networks are equal tuples. Ordered: slots grouped by link, in order of sending
-within one. What both share: messages are in *groups* (a message, or a link), and only the first of each group can be
+Unordered: slots are sorted by id, so equal networks are equal tuples. Ordered: slots are grouped by link, in order of
+sending within it. In both, messages form *groups* (equal messages, or one link), and only the first of a group can be
 received.
 """
 
@@ -34,7 +34,7 @@ class NetworkState:
         return self._tables.sender[message] * len(self._tables.names) + self._tables.receiver[message]
 
     def firsts(self, messages: Messages) -> Iterator[tuple[int, int]]:
-        """(slot, message) of the messages that give steps: each different one, or the first of each link."""
+        """Yield (slot, message) of the first message of each group: the messages that have steps."""
         previous = None
         for slot, message in enumerate(messages):
             group = self.group(message)
@@ -50,7 +50,7 @@ class NetworkState:
         return (*messages[:slot], message, *messages[slot:])
 
     def post(self, messages: Messages, outputs: Iterable[int]) -> Posted | None:
-        """With what a step sends. The surplus is lost in a lossy network, the last sent first; else None."""
+        """Add the messages that a step sends. Those beyond the capacity are lost, or, without `drop`, return None."""
         lost = False
         for message in outputs:
             if len(messages) < self.capacity:
@@ -63,5 +63,5 @@ class NetworkState:
 
 
 def without(messages: Messages, slot: int) -> Messages:
-    """One message used up; slot -1 is none."""
+    """Return the messages without the one in this slot; slot -1 removes none."""
     return messages if slot < 0 else messages[:slot] + messages[slot + 1 :]

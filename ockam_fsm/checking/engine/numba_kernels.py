@@ -1,13 +1,11 @@
 """The steps of `steps.py` as arithmetic on machine words, compiled by numba. The only file that imports numba.
 
-Rule 1: what a step does was decided by `steps.py` and the tables; here it is only repeated, and the tests compare the
-two on random worlds. A (local state, event) that is not tabulated yet is reported as a miss and the state is done
-again.
-Rule 2: no allocation and no Python object in a kernel, and few arguments: every array that is handed on costs a
-reference count, so the world is one array, the *plan*: a header of numbers (`H`) and of places where tables begin
-(`At`).
-What is called per step is `inlined`: that makes steps half again as fast.
-Rule 3: numba turns a mixture of signed and unsigned words into floats: casts are explicit where a hash is taken.
+Rule 1: `steps.py` and the handler cache define the steps; this file repeats them, and the tests compare both on random
+worlds. A (local state, event) pair that is not cached yet is reported as a miss, and the state is expanded again.
+Rule 2: a kernel allocates nothing, uses no Python object and takes few arguments. Every array that is passed on costs a
+reference count, so the world is one array, the *plan*: a header (`H`) of numbers and of the places where tables begin.
+Functions that are called once per step are `inlined`: this makes steps half again as fast.
+Rule 3: numba turns mixed signed and unsigned words into floats, so casts are explicit where a hash is computed.
 """
 
 from __future__ import annotations
@@ -32,7 +30,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 class H(IntEnum):
-    """Positions in the head of a plan. Budgets are numbers in the table of budgets, or UNLIMITED, or ABSENT."""
+    """Positions in the header of a plan. A budget is an index into the table of budgets, UNLIMITED or ABSENT."""
 
     SLOTS = 0
     SLOT_BITS = 1
@@ -87,7 +85,7 @@ def hashed(key: int, size: int) -> int:
 
 @kernel
 def place(table: Ints, key: int) -> int:
-    """Where a key is in an open-addressed table, or where it would go."""
+    """Return the position of a key in an open-addressed table, or the free cell where it would be entered."""
     at = hashed(key, table.size)
     while table[at] != key and table[at] != EMPTY:
         at = (at + 1) & (table.size - 1)
@@ -102,7 +100,7 @@ def fill(table: Ints, keys: Ints) -> None:
 
 @kernel
 def index_rows(index: Ints, keys: Ints, first: int) -> None:
-    """Enters rows `first`, `first + 1`, ... into a table of (key, row) pairs."""
+    """Enter rows `first`, `first + 1`, ... into a table of (key, row) pairs."""
     size = index.size >> 1
     for position in range(keys.size):
         at = hashed(keys[position], size)
@@ -114,7 +112,7 @@ def index_rows(index: Ints, keys: Ints, first: int) -> None:
 
 @inlined
 def _group(message: int, plan: Ints) -> int:
-    """As `NetworkState.group`: in an unordered network a message is its own group."""
+    """Return the group of a message, as `NetworkState.group`: in an unordered network, the message itself."""
     if not plan[H.ORDERED]:
         return message
     found: int = plan[plan[H.AT_MESSAGES] + 5 * message + 1]
@@ -137,7 +135,7 @@ def _insert(network: int, count: int, message: int, plan: Ints) -> int:
 
 @inlined
 def _land(paid: int, network: int, kept: int, count: int, row: int, plan: Ints, work: Ints) -> int:
-    """The state after a row was taken: `kept` are the bits of the `count` messages that stay."""
+    """Return the state after a row is taken. `kept`: the bits of the `count` messages that stay in flight."""
     at = plan[H.AT_ROWS] + 4 * row
     outputs = plan[H.AT_OUTPUTS]
     for position in range(outputs + plan[at + 2], outputs + plan[at + 3]):
@@ -166,7 +164,7 @@ def _row(key: int, plan: Ints) -> int:
 
 @inlined
 def _find(actor: int, local: int, event: int, plan: Ints, work: Ints, misses: Ints) -> int:
-    """The row of one event of one actor; EMPTY, and a miss, if it is not tabulated."""
+    """Return the row of an event of an actor. If it is not cached, record a miss and return EMPTY."""
     key = (event * plan[H.ACTORS] + actor) << 32 | local
     row = _row(key, plan)
     if row == EMPTY:
@@ -182,7 +180,7 @@ def _take(
     paid: int, network: int, kept: int, count: int, row: int,
     plan: Ints, used: Bytes, work: Ints, found: Ints, known: int,
 ) -> int:  # fmt: skip
-    """One row taken: a successor, nothing (disabled or not tabulated), or a cut by a bound."""
+    """Take one row: add its successor, nothing if it is disabled or not cached, or mark a cut by a bound."""
     status = DISABLED if row == EMPTY else plan[plan[H.AT_ROWS] + 4 * row]
     if status == DISABLED:
         return known
@@ -219,7 +217,7 @@ def _message(
     state: int, network: int, at: int, message: int, count: int, system_only: bool,
     plan: Ints, used: Bytes, work: Ints, misses: Ints, found: Ints, known: int,
 ) -> int:  # fmt: skip
-    """All steps with the message in slot `at` of `count`."""
+    """Add all steps of the message in slot `at` of `count`."""
     bits, facts = plan[H.SLOT_BITS], plan[H.AT_MESSAGES] + 5 * message
     kept = (network & ((1 << at * bits) - 1)) | ((network >> at * bits) >> bits) << at * bits
     if not system_only and _can_pay(state, plan[H.DROP], plan):
@@ -247,7 +245,7 @@ def _own(
     state: int, network: int, count: int, actor: int, system_only: bool,
     plan: Ints, used: Bytes, work: Ints, misses: Ints, found: Ints, known: int,
 ) -> int:  # fmt: skip
-    """An actor's timers, orders and faults."""
+    """Add the steps of an actor's timers, orders and faults."""
     local = _local(state, actor, plan)
     armed = plan[H.AT_LOCALS] + 2 * (actor * plan[H.LOCALS_WIDTH] + local)
     timers = plan[H.AT_TIMERS]
@@ -283,7 +281,8 @@ def _links(state: int, system_only: bool, plan: Ints, found: Ints, known: int) -
 def successors(
     state: int, system_only: bool, plan: Ints, used: Bytes, work: Ints, misses: Ints, found: Ints, known: int
 ) -> int:
-    """All steps of a state, or only its system steps, to `found` from `known` on; returns where they end."""
+    """Write the successors of all steps of a state, or of its system steps, to `found` from `known` on. Return their
+    end."""
     work[W.MISSED] = 0
     work[W.CUT] = 0
     bits = plan[H.SLOT_BITS]

@@ -1,8 +1,7 @@
-"""Loops over many states, compiled: expanding a level, choosing states, spreading what can be reached. Used by
-`search_numba`.
+"""Compiled loops over many states, for `search_numba`: expanding a level, selecting states, propagating reachability.
 
-Measured and left out: computing a batch of successors first and reading all their places in the table ahead of entering
-them. The processor overlaps those reads by itself; batching made the search a tenth slower.
+Measured and left out: prefetching, by computing a batch of successors and reading their cells of the table before
+entering them. The processor overlaps these reads by itself; batching made the search a tenth slower.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ def expand(
     source: Ints, begin: int, end: int, table: Ints, order: Ints, known: int, redo: Ints,
     plan: Ints, used: Bytes, work: Ints, misses: Ints, found: Ints,
 ) -> tuple[int, int, int, int]:  # fmt: skip
-    """Expand `source[begin:end]`: new states go to `table` and to the end of `order`. Stops early when `order` or
-    `redo` might get full. Returns (where it stopped, states known, steps, how many are to be done again)."""
+    """Expand `source[begin:end]` and add new states to `table` and to the end of `order`. Stop early when `order` or
+    `redo` might overflow. Return (position of the stop, states known, steps, number of states in `redo`)."""
     steps, again, at = 0, 0, begin
     while at < end and again < redo.size and known + found.size < order.size:
         state = source[at]
@@ -38,7 +37,7 @@ def expand(
 
 @kernel
 def distinct(states: Ints, mask: int, table: Ints, found: Ints) -> int:
-    """The distinct values of `state & mask`, to `found`; EMPTY if they are more than fit."""
+    """Write the distinct values of `state & mask` to `found`. Return their number, or EMPTY if they do not fit."""
     count = 0
     for state in states:
         key = state & mask
@@ -54,7 +53,7 @@ def distinct(states: Ints, mask: int, table: Ints, found: Ints) -> int:
 
 @kernel
 def matching(states: Ints, mask: int, table: Ints, chosen: Bytes) -> None:
-    """Marks the states whose `state & mask` is in the table."""
+    """Mark the states whose `state & mask` is in the table."""
     for at in range(states.size):
         key = states[at] & mask
         chosen[at] = table[place(table, key)] == key
@@ -64,7 +63,7 @@ def matching(states: Ints, mask: int, table: Ints, chosen: Bytes) -> None:
 def leading(
     states: Ints, targets: Ints, chosen: Bytes, plan: Ints, used: Bytes, work: Ints, misses: Ints, found: Ints
 ) -> None:
-    """Marks the states that have a successor in the table `targets`."""
+    """Mark the states that have a successor in the table `targets`."""
     for at in range(states.size):
         chosen[at] = 0
         for position in range(successors(states[at], False, plan, used, work, misses, found, 0)):
@@ -78,9 +77,9 @@ def spread(
     order: Ints, left: Ints, cut: int, full: int, table: Ints, reach: Bytes,
     plan: Ints, used: Bytes, work: Ints, misses: Ints, found: Ints,
 ) -> tuple[int, bool]:  # fmt: skip
-    """One pass over `left`, last first: a state's bits in `reach` (by place in `table`) take in those of its system
-    successors, and the bits `cut` if a bound suppressed one. What does not reach everything is moved to the end of
-    `left`, in its order. Returns how many that are, and whether any bit changed."""
+    """Pass once over `left`, last first: add to a state's bits in `reach` (by its position in `table`) the bits of its
+    system successors, and the bits `cut` if a bound suppressed one. States that lack a bit of `full` are moved to the
+    end of `left`, in their order. Return how many they are, and whether any bit changed."""
     first = left.size
     changed = False
     for at in range(left.size - 1, -1, -1):
@@ -106,7 +105,7 @@ def spread(
 
 @kernel
 def mark(states: Ints, mask: int, passing: Ints, bits: int, table: Ints, reach: Bytes) -> None:
-    """Adds `bits` to every state whose `state & mask` is in the table `passing`."""
+    """Add `bits` to every state whose `state & mask` is in the table `passing`."""
     for state in states:
         key = state & mask
         if passing[place(passing, key)] == key:

@@ -1,4 +1,4 @@
-"""What the explorer asks of a search, whichever way it is done. Both back ends answer every question alike."""
+"""The interface of a search back end. Both back ends give the same results."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 Guard: TypeAlias = Callable[[int, int], bool]
-"""(states so far, transitions so far) -> may the search go on?"""
+"""(states so far, transitions so far) -> whether the search may continue."""
 
 
 class Goal(NamedTuple):
-    """What must stay within reach, and where that is claimed; both read `state & mask`."""
+    """A recoverability goal: `reached` recognises the goal, `given` the states it is claimed for, by `state & mask`."""
 
     mask: int
     reached: Callable[[int], bool]
@@ -18,8 +18,8 @@ class Goal(NamedTuple):
 
 
 class Unrecovered(NamedTuple):
-    """The least deep states that break a recoverability property, at `depth` (None: there are none). `excused`: how
-    many states satisfy it only because a bound cut what they lead to."""
+    """The shallowest states that violate a recoverability property, at `depth` (None: there are none). `excused`: the
+    number of states that satisfy it only because a bound cut the paths from them."""
 
     depth: int | None
     states: Collection[int]
@@ -39,19 +39,19 @@ class Search(Protocol):
     def level(self, depth: int) -> Collection[int]: ...
 
     def advance(self, guard: Guard) -> bool:
-        """Expand the deepest level; False if the guard stopped it, and then the counts are those before it. When
-        nothing new is found, `depth` stays."""
+        """Expand the deepest level. Return False, with unchanged counts, if the guard stopped it. `depth` stays the
+        same if the level has no new successors."""
 
     def combinations(self, depth: int, mask: int) -> Iterable[int]:
-        """The distinct values of `state & mask` in a level."""
+        """Return the distinct values of `state & mask` in a level."""
 
     def select(self, depth: int, mask: int, test: Callable[[int], bool]) -> Collection[int]:
-        """The states of a level whose `state & mask` passes."""
+        """Return the states of a level whose `state & mask` passes the test."""
 
     def leading(self, states: Collection[int], targets: Collection[int]) -> Collection[int]:
-        """Those of `states` that have one of `targets` among their successors."""
+        """Return those of `states` that have a successor in `targets`."""
 
     def union(self, some: Collection[int], others: Collection[int]) -> Collection[int]: ...
 
     def unrecovered(self, goals: Sequence[Goal]) -> list[Unrecovered]:
-        """For each goal, where it is claimed and cannot be reached by system steps."""
+        """Return, for each goal, the states for which it is claimed but not reachable by system steps."""

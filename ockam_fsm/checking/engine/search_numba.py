@@ -1,13 +1,13 @@
 """Breadth-first search on machine words: `search.Search` with the compiled kernels of `numba_kernels.py`.
 
 Theory: states are 64-bit words in one array, in order of discovery, so a level is a slice; a second array is the hash
-table of visited states. A kernel that meets a (local state, event) without a row says so, the real handler is called
-from Python, and the state is expanded again: after the first few levels that hardly happens.
+table of visited states. A kernel reports each (local state, event) pair that is not cached; the real handler is then
+called from Python and the state is expanded again. After the first few levels this is rare.
 
 Memory: 8 bytes per state in the array (which doubles when full) and 16 to 32 in the hash table (at most half full,
 doubled likewise); recoverability adds 16 per state and one per hash cell. Measured: 3.3 * 10^7 states in 1.1 GB.
-10^8 states, by the same sums: 3.2 GB, 4.3 GB at the moment of the last doubling, 5.1 GB with recoverability, and
-somewhat more than a minute.
+Estimated for 10^8 states: 3.2 GB, 4.3 GB during the last doubling, 5.1 GB with recoverability, and somewhat more than a
+minute.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class NumbaSearch:
         return True
 
     def _expand(self, source: Ints | None, begin: int, end: int, known: int) -> tuple[int, int, int]:
-        """(where it stopped, states known, steps). `source`: states to do again; None: the order of discovery."""
+        """Return (position of the stop, states known, steps). `source`: the states to expand again; None: `_order`."""
         self._make_room(known)
         redo: Ints = np.empty(_REDO, np.int64)
         states = self._order if source is None else source
@@ -80,7 +80,7 @@ class NumbaSearch:
         return begin, known, steps
 
     def _make_room(self, known: int) -> None:
-        """The order takes half as many states as the table has cells."""
+        """Double `_order` and the table when `_order` is nearly full. The table has twice as many cells as `_order`."""
         if known + 2 * self._arrays.found.size >= self._order.size:
             grown: Ints = np.empty(self._order.size * 2, np.int64)
             grown[:known] = self._order[:known]
@@ -108,7 +108,7 @@ class NumbaSearch:
         return states[chosen.view(np.bool_)]
 
     def unrecovered(self, goals: Sequence[Goal]) -> list[Unrecovered]:
-        """As in `StdlibSearch`, on positions in the order of discovery, four goals at a time: a state has one byte."""
+        """As `StdlibSearch`, on positions in the order of discovery. A state has one byte, so four goals at a time."""
         batches = [goals[begin : begin + _GOALS] for begin in range(0, len(goals), _GOALS)]
         return [found for batch in batches for found in self._batch(batch)]
 
@@ -132,7 +132,7 @@ class NumbaSearch:
         return [self._unrecovered(goal, left, bits_left >> np.uint8(at), count) for at, goal in enumerate(goals)]
 
     def _unrecovered(self, goal: Goal, left: Ints, bits: Bytes, count: int) -> Unrecovered:
-        """Bit 0 of `bits`: the goal can be reached; bit `count`: it or a cut can."""
+        """Evaluate one goal. Bit 0 of `bits`: the goal is reachable; bit `count`: the goal or a cut is reachable."""
         short = bits & 1 == 0
         left, bits = left[short], bits[short]
         claimed = _matching(self._order[left], goal.mask, goal.given).view(np.bool_)
@@ -151,7 +151,7 @@ def _array(states: Collection[int]) -> Ints:
 
 
 def _table(keys: Ints | list[int], size: int = 0) -> Ints:
-    """A hash table at most half full."""
+    """Return a hash table of these keys, at most half full."""
     array = np.asarray(keys, np.int64)
     table: Ints = np.full(max(size, 1 << (2 * array.size + 1).bit_length()), EMPTY, np.int64)
     numba_kernels.fill(table, array)

@@ -1,11 +1,11 @@
-"""Breadth-first search in the standard library: sets of integers, and sums.
+"""Breadth-first search with the standard library only, on sets of integers.
 
-Theory: a part's moves depend on `state & mask` alone, so their constants are computed once per distinct value of it
-and the inner loop is `{state + constant ...}`, which the interpreter runs without calling anything of ours.
+Theory: the moves of a part depend on `state & mask` alone, so their constants are computed once per distinct value of
+it. The inner loop is `{state + constant ...}`, which calls no Python function.
 
-Memory: about 100 bytes per state (an int, its place in the set of visited states, its place in its level), so 10^7
-states are 1 GB, and recoverability doubles that while it is judged; the memos are bounded. What needs more belongs to
-`search_numba`.
+Memory: about 100 bytes per state (an int, its entry in the set of visited states, its entry in its level), so 10^7
+states take 1 GB, and twice that while recoverability is evaluated. The memos are bounded. Use `search_numba` for larger
+worlds.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _MEMO_LIMIT = 1 << 19
 
 
 class _Constants(dict[int, tuple[int, ...]]):
-    """`state & mask` -> the distinct constants that lead to other states. Beside it under the same keys: `count`, how
-    many steps there are, and `system`, the same for system steps, after whether a bound suppressed one."""
+    """A map from `state & mask` to the distinct constants that lead to other states. Under the same keys, `count` has
+    the number of steps, and `system` whether a bound suppressed a system step and the constants of the system steps."""
 
     def __init__(self, part: Part) -> None:
         super().__init__()
@@ -114,12 +114,12 @@ class StdlibSearch:
         return {*some, *others}
 
     def unrecovered(self, goals: Sequence[Goal]) -> list[Unrecovered]:
-        """Turns the system steps round once, then floods backwards from each goal, and from the cut states after it."""
+        """Reverse the system steps once, then search backwards from each goal and, after it, from the cut states."""
         before, cut = self._backwards() if goals else ({}, [])
         return [self._unrecovered(goal, before, cut) for goal in goals]
 
     def _backwards(self) -> tuple[dict[int, list[int]], list[int]]:
-        """The states from which system steps lead to a state, and the states in which a bound suppressed one."""
+        """Return the system predecessors of each state, and the states in which a bound suppressed a system step."""
         before: dict[int, list[int]] = {state: [] for state in self._visited}
         cut: list[int] = []
         for constants in self._constants:

@@ -1,7 +1,7 @@
-"""Shortest ways to what was found: among the shortest, the path that comes first.
+"""Shortest paths to violations and witnesses: of all shortest paths, the lexicographically first.
 
-Levels are walked backwards from all targets together (one sweep of the search, however many targets), then for each
-target alone through what that sweep kept, then forwards along the first enabled action that stays on a way.
+One backward sweep over the levels covers all targets. Then, for each target, the kept states are swept backwards for
+this target alone, and walked forwards along the first enabled action that still leads to it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ockam_fsm.checking.result import Trace
 
 @dataclass(frozen=True)
 class Hit:
-    """A property settled at a depth: by these states, or by a move out of one of them that `ends` recognises."""
+    """The depth and the states that decide a property, or with `ends` the moves out of these states that do."""
 
     depth: int
     states: Callable[[], Collection[int]]
@@ -35,7 +35,8 @@ class ShortestPaths:
         return {id: self._trace(hit, targets[id], kept) for id, hit in hits.items()}
 
     def _sweep(self, targets: list[tuple[int, Collection[int]]]) -> list[Collection[int]]:
-        """Per level, the states from which some target is reached in exactly as many steps as it is deeper."""
+        """Return, per level, the states from which each further step goes one level deeper until a target is
+        reached."""
         deepest = max((depth for depth, _ in targets), default=-1)
         kept: list[Collection[int]] = [() for _ in range(deepest + 1)]
         for depth, states in targets:
@@ -46,7 +47,7 @@ class ShortestPaths:
         return kept
 
     def way(self, hit: Hit) -> tuple[list[int], list[str]]:
-        """The path to where something was raised, so that it cannot be walked again, and what its steps are."""
+        """Return the path and the labels of its steps, without a replay, which would raise again."""
         states = hit.states()
         return self._path(hit, states, self._sweep([(hit.depth, states)]))
 
@@ -71,7 +72,7 @@ class ShortestPaths:
         for index, move in enumerate(self._moves.enabled(state)):
             if wanted(move):
                 return index, move
-        raise AssertionError("the sweep kept a state from which nothing leads on")
+        raise AssertionError("the backward sweep kept a state without a step towards the target")
 
 
 def _leads_into(way: Collection[int], move: Move) -> bool:

@@ -1,5 +1,4 @@
-"""The semantics of a world: every step that is enabled in a packed state. The one place where they are written in
-Python.
+"""The semantics of a world: the steps enabled in a packed state. This is their only definition in Python.
 
 | kind | steps |
 |---|---|
@@ -7,10 +6,10 @@ Python.
 | user | an order |
 | fault | a fault of an actor; duplicate, corrupt or drop a message; cut a link |
 
-Rule 1: each generator reads only the bits under its mask, so its moves are the same for every state that agrees on
-them, and `successor - state` is the same constant (`Part`). In a normalised world folding looks at everything, so there
-is a single part whose mask is the whole state.
-Rule 2: two messages that are equal (unordered) or not first on their link (ordered) give no step of their own.
+Rule 1: each generator reads only the bits under its mask, so its moves are the same for every state with the same bits,
+and `successor - state` is a constant (`Part`). In a normalised world folding reads the whole state, so there is a
+single part whose mask is the whole state.
+Rule 2: a message has no step of its own if it repeats an equal one (unordered) or is not first on its link (ordered).
 Rule 3: `enabled` lists steps in an order that depends on the world alone; a path is a list of positions in it.
 """
 
@@ -33,7 +32,7 @@ from ockam_fsm.kernel.errors import DefinitionError
 
 
 class Action(IntEnum):
-    """The kinds of step, in the order in which `enabled` lists them."""
+    """The kinds of steps, in the order in which `enabled` lists them."""
 
     DELIVER = 0
     FIRE = 1
@@ -70,7 +69,7 @@ class Move(NamedTuple):
 
 @dataclass(frozen=True)
 class Part:
-    """Moves that depend on `mask` alone."""
+    """A generator of moves that depend on the bits under `mask` alone."""
 
     mask: int
     moves: Callable[[int], list[Move]]
@@ -96,7 +95,7 @@ class Budgets:
 
 
 class Moves:
-    """All steps of one world in one layout. `bounds` collects the names of the bounds that were reached."""
+    """The steps of one world in one layout. `bounds` collects the names of the bounds that were reached."""
 
     def __init__(self, world: World, tables: HandlerCache) -> None:
         self.world, self.tables = world, tables
@@ -122,7 +121,7 @@ class Moves:
         self.parts = self._parts()
 
     def _own_of(self, actor: int) -> list[tuple[Action, list[tuple[int, int | None]]]]:
-        """An actor's orders and faults, each with its budget."""
+        """Return an actor's orders and faults, each with its budget."""
         budgets = self.budgets.events[actor]
         kinds = ((Action.ORDER, self.tables.orders[actor]), (Action.FAULT, self.tables.faults[actor]))
         return [(action, [(event, budgets[event]) for event, _ in declared]) for action, declared in kinds if declared]
@@ -147,7 +146,7 @@ class Moves:
             packed += self.layout.placed(actor, local)
         return packed
 
-    # What depends on what
+    # Parts: generators and the bits that they read
 
     def _parts(self) -> tuple[Part, ...]:
         if self.folding:
@@ -218,7 +217,8 @@ class Moves:
                 yield Move(Action.CUT, -1, link, state + bit - self._cost(self.budgets.network["partition"]), None)
 
     def _step(self, found: list[Move], action: Action, subject: int, state: int, row: CachedStep, removed: int) -> None:
-        """`row` taken in `state` (budgets already paid), the message in slot `removed` used up."""
+        """Add the move that takes `row` in `state` (budgets already paid) and consumes the message in slot
+        `removed`."""
         if not row.possible:
             if row.bound is not None:
                 self.bounds.add(row.bound)
@@ -246,7 +246,7 @@ class Moves:
         return state + ((row.after - row.before) << self.layout.local_at[row.actor]) + posted - network, False
 
     def _lose(self, state: int, slot: int) -> tuple[int | None, bool]:
-        """The state without one message."""
+        """Return the state without one message."""
         if self.folding is not None:
             return self._land_folded(self.folding, state, self.locals_of(state), slot, ())
         network = self._post(state & self.layout.network_mask, slot, ())
@@ -254,7 +254,7 @@ class Moves:
         return state + network - (state & self.layout.network_mask), False
 
     def _post(self, network: int, removed: int, outputs: Messages) -> int | None:
-        """The bits of a network after one message was used up and others were sent; None if they do not fit."""
+        """Return the network bits after one message is consumed and others are sent; None if they do not fit."""
         key = (network, removed, outputs)
         found = self._posted.get(key)
         if found is None:
@@ -268,7 +268,7 @@ class Moves:
     def _land_folded(
         self, folding: Folding, state: int, locals_: tuple[int, ...], removed: int, outputs: Messages
     ) -> tuple[int | None, bool]:
-        """Fold first, then see what fits: a message that is dropped as inert takes no room."""
+        """Fold before applying the capacity: a message that is dropped as inert takes no slot."""
         kept = without(self.messages_of(state), removed)
         folded = folding.fold(locals_, kept + outputs, lambda actor: self._own_events(actor, state))
         old, new = folded.messages[: len(kept)], folded.messages[len(kept) :]
@@ -297,7 +297,7 @@ class Moves:
         return found
 
     def _receivable(self, actor: int, network: int) -> tuple[tuple[int, int], ...]:
-        """(slot, message) of what an actor may receive next, cut links apart."""
+        """Return (slot, message) of the messages that an actor may receive next if no link is cut."""
         found = self._firsts.get((actor, network))
         if found is None:
             firsts, receiver = self.contents.firsts(self.messages_of(network)), self.tables.receiver
@@ -306,7 +306,7 @@ class Moves:
         return found
 
     def trim(self) -> None:
-        """Forget memos that have grown large; a search calls it now and then."""
+        """Clear memos that have grown large. A search calls it between chunks."""
         for memo in (self._posted, self._messages_of, self._firsts):
             if len(memo) > MEMO_LIMIT:
                 memo.clear()
@@ -316,7 +316,7 @@ class Moves:
         return place >= 0 and bool(state >> place & 1)
 
     def link_place(self, message: int) -> int:
-        """The bit that says whether a message's link is cut; -1 if it cannot be."""
+        """Return the bit that is set while a message's link is cut; -1 if the link cannot be cut."""
         bit = self._link_bit.get((self.tables.sender[message], self.tables.receiver[message]))
         return -1 if bit is None else self.layout.cut_at + bit
 
@@ -326,10 +326,10 @@ class Moves:
     def _cost(self, budget: int | None) -> int:
         return 0 if budget is None else 1 << self.layout.budget_at[budget]
 
-    # In the order that users see
+    # The order and the labels shown to users
 
     def enabled(self, state: int) -> list[Move]:
-        """Every step that exists in this state, in an order that is a function of the world."""
+        """Return the steps enabled in this state, in an order that is a function of the world."""
         moves = [move for move in self.all(state) if move.successor is not None]
         return sorted(moves, key=self._rank)
 
