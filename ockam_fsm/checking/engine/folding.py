@@ -1,8 +1,8 @@
 """Folding: states that differ by a shift of their counters become one state.
 
-After every step: (1) inert messages, which their receiver ignores in this and every later state, are dropped; (2) the
-smallest floor present is subtracted from every local state and message. So a world whose numbers grow without bound
-has finitely many states (`spec/sessions.md`, section 4 rule 8).
+After every step: (1) inert messages, which can have no effect now or later, are dropped; (2) the smallest floor present
+is subtracted from every local state and message. So a world whose numbers grow without bound has finitely many states
+(`spec/sessions.md`, section 4 rule 8).
 
 Checked by the engine, for every case that occurs:
 * dropping: the real handler, called with the dropped message, leaves its state and timers unchanged, and the messages

@@ -3,8 +3,8 @@
     | cut links | budgets left | local state of each actor | message slot n-1 ... slot 1 | slot 0 |
 
 Theory: parts never overlap, so a step that changes some of them is the addition of one constant, and a step depends on
-`state & mask` alone. Slots hold message ids, filled from slot 0, 0 for "empty": sorted by id in an unordered network, by
-link (and in order of sending within it) in an ordered one, so equal networks are equal integers.
+`state & mask` alone. Slots hold message ids, filled from slot 0, 0 for "empty": sorted by id in an unordered network,
+by link (and in order of sending within it) in an ordered one, so equal networks are equal integers.
 
 The bits that a local state or a message needs are not known beforehand. `plan` reserves the bits needed now and spreads
 the rest of 60 bits (two digits of a Python int, and within a signed machine word) over the fields. When an id no longer
