@@ -123,7 +123,7 @@ def test_messages_of_streams_are_spoken(message: StreamRequest | StreamResponse,
 
 
 def test_bytes_that_nobody_understands_are_spoken_as_well() -> None:
-    assert spoken_payload(b"\xff") == "what nobody understands"
+    assert spoken_payload(b"\xff") == "a malformed message"
 
 
 @pytest.mark.slow

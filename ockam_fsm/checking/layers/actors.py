@@ -1,9 +1,9 @@
 """The two nodes of a world of layers as actors.
 
-Rule 1: a connection stands at once when it is asked for. It keeps what the network of the world keeps: frames may be
-        lost, overtake each other or come late, as when a proxy or a bad link is between.
-Rule 2: the fault `connection-lost` tells one end only. The other one goes on over a connection that brings nothing.
-Rule 3: what a connection does at once (its timer without delay) is done in the same step. What a session does is not.
+Rule 1: a requested connection is established in the same step. Frames on it travel as the network of the world
+        determines: they may be lost, as behind a proxy or on a bad link.
+Rule 2: the fault `connection-lost` is reported to one end only. The other end continues over a dead connection.
+Rule 3: a connection's timer without delay fires in the same step. A session's timer does not.
 Left out: refused connections, and nodes that restart (node_world.py, checking/sessions).
 Source: spec/sessions.md section 11.
 """
@@ -36,7 +36,7 @@ from ockam_fsm.runtime.session.commands import Timer
 
 @dataclass(frozen=True)
 class LayersActor:
-    """One node of two layers."""
+    """A node with two layers of sessions."""
 
     setup: LayersSetup
     name: str
@@ -61,7 +61,7 @@ class LayersActor:
 
 
 class NodeRun:
-    """One event of a node."""
+    """The handling of one event of a node."""
 
     def __init__(self, actor: LayersActor, end: LayersEnd, out: Outbox) -> None:
         self.actor, self.before, self.out = actor, end, out
@@ -82,7 +82,7 @@ class NodeRun:
                 raise Disabled
 
     def _arrived(self, frame: Frame) -> None:
-        """Over a connection that is gone here nothing arrives."""
+        """Receive a frame; ignore it if its connection was lost at this end."""
         if frame.connection > self.before.drawn and self.actor.name != INITIATOR:
             self.layered.accept(frame.connection)
         elif frame.connection not in self.before.live:

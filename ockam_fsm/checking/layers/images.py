@@ -1,12 +1,12 @@
-"""A node with two layers as a value, and the node of such a value.
+"""The image of a node with two layers of sessions, and the node restored from it.
 
-The node is the real one (`runtime/node/node.py`). It is rebuilt from its image for every event, as in node_actor.py.
+The node is the real one (`runtime/node/node.py`). It is restored from its image for every event, as in node_actor.py.
 
-Rule 1: an image has what the node does next from, and nothing else: no counts of what was, no dead letters.
-Rule 2: a connection has a number, which is never used again. What arrives over one that is gone here is lost with it.
-Rule 3: no address is drawn. Each is derived from its owner, incarnation, number and starter, so it is fresh.
-Left out: the limits on error replies and on what a node keeps, and which of several connections a responder's timers
-are charged to. They are other worlds' (node_world.py, greedy_world.py).
+Rule 1: an image has only the state that determines the node's next steps: no counts of the past, no dead letters.
+Rule 2: a connection has a number, which is never reused. Frames that arrive over a lost connection are lost too.
+Rule 3: addresses are not random. Each is derived from its owner, incarnation, number and starter, so it is fresh.
+Left out: the limits on error replies and on the state of a node, and which of several connections a responder's timers
+are charged to. Other worlds cover them (node_world.py, greedy_world.py).
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ VIA = "via"
 OUTERS = {ABOVE: OUTER_ABOVE, BELOW: OUTER_BELOW}
 HOSTS = {ABOVE: HOST_ADDRESS, BELOW: HOST_BELOW}
 ROUTES: dict[str, Route] = {ABOVE: (OUTER_BELOW, HOST_ADDRESS), BELOW: (PEER, HOST_BELOW)}
-"""The initialization routes: the session above begins its own with the outer address of the one below."""
+"""The initialization routes. The one of the session above begins with the outer address of the session below."""
 
 
 class WorkerImage(NamedTuple):
-    """A session worker. Carriers are named: a connection by its address here, a session by its outer one.
+    """A session worker. Carriers are given by address: a connection by its local one, a session by its outer one.
 
-    `is_told`: the carrier knows who relies on it. `unheard`: nothing has come over the carrier of its hello since the
-    hello left. `rested`: a ghost (S16).
+    `is_told`: the worker is a registered dependent of its carrier. `unheard`: nothing has arrived over the carrier of
+    its hello since the hello was sent. `rested`: a ghost (S16).
     """
 
     layer: str
@@ -70,8 +70,9 @@ class WorkerImage(NamedTuple):
 
 
 class LayersEnd(NamedTuple):
-    """A node. `drawn` is the newest number of a connection (an id of a session takes one too), `live` are those that
-    stand here. `made` counts the sessions below that its starter has had, `spawned` the responders of each host."""
+    """The state of a node's actor. `drawn`: the newest number of a connection (session ids use these numbers too).
+    `live`: the connections established at this end. `made`: how many sessions below its starter has had. `spawned`: how
+    many responders each host has had."""
 
     workers: tuple[WorkerImage, ...] = ()
     drawn: int = 0
@@ -82,7 +83,7 @@ class LayersEnd(NamedTuple):
 
     @property
     def connections(self) -> int:
-        """How many connections a node of starters has made: the other numbers are ids of sessions."""
+        """How many connections a node of starters has made; the other numbers drawn are session ids."""
         return self.drawn - max(self.made - 1, 0)
 
     @property
@@ -91,20 +92,20 @@ class LayersEnd(NamedTuple):
         return ", ".join(words) + f", connected over {', '.join(map(str, self.live)) or 'nothing'}"
 
     def of(self, layer: str) -> tuple[WorkerImage, ...]:
-        """The sessions of a layer."""
+        """Return the sessions of a layer."""
         return tuple(one for one in self.workers if one.layer == layer)
 
     def end_of(self, layer: str) -> End:
-        """The sessions of a layer, as the end of a world that has no other ones."""
+        """Return the sessions of a layer, as the end of a world with this layer only."""
         return End(tuple((one.key, one.session) for one in self.of(layer)))
 
     def at(self, outer: Address) -> WorkerImage | None:
-        """The session of an outer address."""
+        """Return the session with this outer address."""
         return next((one for one in self.workers if one.outer == outer), None)
 
 
 class Names:
-    """Where a node's own addresses come from: those that its image names, then new ones."""
+    """The source of a node's own addresses: first those of its image, then new ones."""
 
     def __init__(self, end: LayersEnd, *, connects: bool) -> None:
         self.known: deque[Address] = deque()
@@ -124,7 +125,7 @@ class Names:
 
 
 class _NoMore:
-    """The addresses of a session that was made too often."""
+    """The source of addresses of a session beyond the bound `incarnations`: using it reaches the bound."""
 
     def address(self, number: int, starter: int, purpose: Purpose) -> Address:
         raise BoundReached("incarnations")
@@ -138,13 +139,13 @@ def via(number: int) -> Address:
 
 
 def number_of(address: Address) -> int:
-    """The number of a connection; 0 for an address that is none of a connection."""
+    """Return the number of the connection with this address; 0 if it is not the address of a connection."""
     value = address.value.decode()
     return int(value.removeprefix(VIA)) if value.startswith(VIA) else 0
 
 
 class LayeredNode:
-    """The node of an image, and what keeps its names and its records."""
+    """The node restored from an image, with the source of its addresses and the recorder of its sessions."""
 
     def __init__(self, setup: LayersSetup, actor: str, end: LayersEnd, recorder: Recorder) -> None:
         self.setup, self.actor, self.recorder, self.end = setup, actor, recorder, end
@@ -167,7 +168,7 @@ class LayeredNode:
     # In ---------------------------------------------------------------------------------------------------------------
 
     def accept(self, number: int) -> None:
-        """The peer has connected to this node, over its connection of this number."""
+        """Accept the peer's connection of this number."""
         self.names.known.append(via(number))
         self.node.accepted()
         self.names.drawn = number
@@ -211,7 +212,7 @@ class LayeredNode:
             host.restore(HostSnapshot(host.state, spawned, tuple((one.key, one.session) for one in images)))
 
     def _restore_carriers(self) -> None:
-        """What each session worker relies on, and the addresses that lead to it."""
+        """Restore the carriers of each session worker, and the addresses registered for it."""
         residents = self.node.router.residents
         newest = residents.get(via(self.end.live[-1])) if self.end.live else None
         origin = newest.origin if isinstance(newest, Connection) else Origin("gone", outside=True)
@@ -240,7 +241,7 @@ class LayeredNode:
         return session  # type: ignore[no-any-return]
 
     def _addresses(self, layer: str, terms: Terms) -> Entropy:
-        """Where a session's addresses come from: its owner, and how often it was made."""
+        """Return the source of a session's addresses, derived from its owner and incarnation."""
         generations = self.setup.config(layer).generations
         if self.role is Role.RESPONDER:
             return DerivedEntropy(terms.outer.value.decode(), generations)
@@ -292,12 +293,12 @@ class LayeredNode:
 
 
 def _stripped(image: Snapshot) -> Snapshot:
-    """Without what only durations and people ask for."""
+    """Return the image without the back-off step and the reason: they affect only durations and texts."""
     return image._replace(back_off_step=0, reason="")
 
 
 class Gone(Inner):
-    """A carrier that a session worker remembers, and that is there no more."""
+    """A carrier that no longer exists, which a session worker still refers to."""
 
     def __init__(self, address: Address) -> None:
         self.address = address

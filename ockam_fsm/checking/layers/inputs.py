@@ -1,11 +1,12 @@
-"""What each session of a node was given in a step, as the steps that the properties of sessions read.
+"""The inputs of each session of a node in a step, converted to the steps that the properties of sessions read.
 
-Theory: a step of a node may be several inputs of its sessions: one below is established, and what it held goes out; a
-message that it brings makes a responder above. Each session records its inputs (`SessionInput`). Each of them is a step
-of a world of one session (`as_step`), so the predicates of `checking/sessions` judge it as they are.
+Theory: one step of a node may give several inputs to its sessions: a session below is established and sends the
+messages that it held; a message that it delivers spawns a responder above. Each session records its inputs
+(`SessionInput`). Each input is a step of a world of one session (`as_step`), so the predicates of `checking/sessions`
+apply unchanged.
 
-Rule 1: an input has what the session was, what came in, what followed and what it is now. Nothing else is known.
-Left out: in which generation data was sent (S9). A message within a message has no ghost.
+Rule 1: an input has the state before, the event, the commands and the state after, and nothing else.
+Left out: the generation in which data was sent (S9). A message within a message has no ghost.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ _EVENTS: dict[Event, actors.Event] = {
 
 
 class SessionInput(NamedTuple):
-    """One input of one session. `key`: as the ends of a world of one session name it (None: an initiator)."""
+    """One input of one session. `key`: its key in the ends of a world of one session (None: an initiator)."""
 
     layer: str
     key: bytes | None
@@ -58,14 +59,14 @@ class SessionInput(NamedTuple):
     commands: tuple[Command, ...]
     after: Snapshot
     rested: bool
-    """A back-off had expired since its last attempt."""
+    """Whether a back-off expired since its last attempt."""
 
     @property
     def is_told_of_a_loss(self) -> bool:
         return self.event == actors.Fault(LOWER_LAYER_LOST)
 
     def as_step(self, actor: str) -> Step:
-        """As a step of an end that has this session only."""
+        """Return this input as a step of an end that has this session only."""
         before, after = self._end(self.before), self._end(self.after)
         fired = self.event.timer if isinstance(self.event, actors.Fire) else None
         timers = _timers(self.before) | ({fired} if fired is not None else set())
@@ -76,7 +77,7 @@ class SessionInput(NamedTuple):
         return Step(actor, before, event, after, *named, (), records)
 
     def _end(self, image: Snapshot) -> End:
-        """A responder that is idle is not there yet, and one that is closed is there no more."""
+        """Return the end with this session. An idle responder does not exist yet; a closed one exists no longer."""
         gone = self.key is not None and image.state in (State.IDLE, State.CLOSED)
         return End((), rested=self.rested) if gone else End(((self.key, image),), rested=self.rested)
 
@@ -99,19 +100,19 @@ def _timers_after(timers: set[Hashable], commands: tuple[Command, ...]) -> set[H
 
 
 def _at(actor: str, outer: Address, command: Command) -> Command:
-    """In a world of one session the outer address is the actor's name (S3)."""
+    """Replace the outer address by the actor's name, as in a world of one session (S3)."""
     if isinstance(command, Deliver) and command.return_route[:1] == (outer,):
         return Deliver(command.payload, command.onward_route, (local(actor), *command.return_route[1:]))
     return command
 
 
 def inputs_of(step: Step, layer: str) -> Iterator[SessionInput]:
-    """The inputs of the sessions of a layer in a step, in order."""
+    """Return the inputs of the sessions of a layer in a step, in order."""
     return (one for one in step.records if isinstance(one, SessionInput) and one.layer == layer)
 
 
 def each_input(layer: str, one: Property) -> Property:
-    """A step property of sessions, asked of each input of the sessions of a layer."""
+    """Return a step property of sessions, applied to each input of the sessions of a layer."""
     settles = one.is_hit(True)
 
     def judged(step: Step) -> object:
@@ -126,12 +127,12 @@ def each_input(layer: str, one: Property) -> Property:
 
 
 class Recorder:
-    """One for each event of a node: it hears every input of its sessions, and keeps who has rested."""
+    """The recorder of the inputs of a node's sessions in one event. It also tracks which sessions must back off."""
 
     def __init__(self, record: Callable[[SessionInput], None]) -> None:
         self.record = record
         self.tired: set[Address] = set()
-        """The outer addresses of sessions that must rest before their next attempt."""
+        """The outer addresses of sessions whose back-off must expire before their next attempt."""
 
     def hear(self, session: Any, before: Snapshot, event: actors.Event, commands: list[Command]) -> None:
         outer, after = session.terms.outer, session.snapshot()
@@ -148,7 +149,7 @@ class Recorder:
 
 @cache
 def recorded(base: type[Session]) -> type[Any]:
-    """`base`, with a recorder that hears each of its inputs."""
+    """Return a subclass of `base` that passes each of its inputs to a recorder."""
 
     class Recorded(base):  # type: ignore[misc, valid-type]
         __slots__ = ("layer", "layer_role", "recorder")

@@ -1,6 +1,6 @@
-"""Layers as most people would put them together first. The checks must reject each.
+"""Known-bad layers: each breaks one rule, as a first implementation might. The checks must reject every one.
 
-Source: spec/sessions.md section 9 and section 11, where each rule says what becomes of those who leave it out.
+Source: spec/sessions.md sections 9 and 11, which give the consequence of breaking each rule.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ockam_fsm.runtime.session.session import Session
 
 
 class Untold(Session):
-    """The session above is not told that the one below has ended."""
+    """A session above that ignores the end of the session below."""
 
     __slots__ = ()
 
@@ -33,7 +33,7 @@ class Untold(Session):
 
 
 class TracesTheConnection(Session):
-    """A session below that names the way on which a message came, in the place of its own outer address."""
+    """A session below that delivers with the full return route of the message in place of its own outer address."""
 
     __slots__ = ()
 
@@ -47,7 +47,7 @@ class TracesTheConnection(Session):
 
 
 class TellsEveryFailure(Node):
-    """A failure below is told above, whether the session below survives it or not."""
+    """Reports each failure of a session below to the session above, even if the one below survives it."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -79,32 +79,32 @@ def _below(setup: LayersSetup, make: Callable[..., Session]) -> LayersSetup:
 
 
 def _patient(setup: LayersSetup) -> LayersSetup:
-    """With as many generations above as its budget can take."""
+    """Return the setup with as many generations above as its budget allows."""
     return replace(setup, above=replace(setup.above, generations=3))
 
 
 @cache
 def wrong_layers() -> tuple[KnownBad, ...]:
-    """The wrong layers, each world named after its machine."""
+    """Return the known-bad layers. Each world has the name of its machine."""
     return (
         _bad(
-            "untold-end-below", "a session would be established for ever over one that is gone", "S38",
+            "untold-end-below", "a session would stay established over one that has ended", "S38",
             _above(BELOW_PERSISTENT, Untold),
         ),
         _bad(
-            "every-failure-told", "a persistent session below would hide nothing from a transient one above", "S40",
+            "every-failure-told", "a persistent session below would hide no failure from a transient one above", "S40",
             replace(BELOW_PERSISTENT, node=TellsEveryFailure),
         ),
         _bad(
-            "traces-the-connection", "what is sent back would go past the session below, and end with its connection",
+            "traces-the-connection", "replies would bypass the session below, and be lost with its connection",
             "S39", _below(BELOW_PERSISTENT, TracesTheConnection),
         ),
         _bad(
-            "untold-failure-below", "what is sent above would go to a session that never heard of it", "S38",
-            _above(ABOVE_PERSISTENT, Untold),
+            "untold-failure-below", "messages above would be sent over a new session below, without a new negotiation",
+            "S38", _above(ABOVE_PERSISTENT, Untold),
         ),
         _bad(
-            "made-once", "a persistent session would ask in vain through a session that is gone", "R9",
+            "made-once", "a persistent session could not renegotiate, because the session below has ended", "R9",
             _patient(replace(ABOVE_PERSISTENT, recreated=False)), losers=(), network=LOSSLESS,
         ),
     )  # fmt: skip

@@ -1,11 +1,11 @@
-"""What must hold of one session over another: what holds of a session, above, and what layers owe each other.
+"""The properties of a session over another session: those of the session above, and those between the two layers.
 
-Theory: each input of the session above is judged by the predicates of `checking/sessions` as if its world had no layer
-below (`inputs.py`). What is new is between the layers: S38 to S40, W19 to W22, R9.
+Theory: the predicates of `checking/sessions` are applied to each input of the session above, as if its world had no
+layer below (`inputs.py`). The properties between the layers are new: S38 to S40, W19 to W22, R9.
 
-Rule 1: a predicate reads images, events, commands and frames, and never the code that it judges.
-Left out: properties of sessions that these worlds give no occasion for: no requests (S8, R3), no ghosts of data (S9),
-nothing taken back (S29), no refused orders (S22). Where nothing is sent above, S1, S11 and S13 are left out too.
+Rule 1: a predicate reads images, events, commands and frames, and never calls the code under test.
+Left out: properties of sessions whose events these worlds lack: no requests (S8, R3), no ghosts of data (S9), no
+withdrawn messages (S29), no refused orders (S22). Where nothing is sent above, S1, S11 and S13 are left out too.
 Source: spec/sessions.md sections 8 and 11.
 """
 
@@ -32,13 +32,13 @@ from ockam_fsm.runtime.session.signals import Error
 LEFT_OUT, OF_DATA = ("S8", "S9", "S29", "R3"), ("S1", "S11", "S13")
 ERROR_TAG = GENERATION.encode(Error(""))[:1]
 THERE = (State.ESTABLISHED, State.TIMED_OUT, State.RENEGOTIATING)
-"""What a session is that others may rely on. A transient one that has failed ends at once, with its next timer."""
+"""The states of a session that others may rely on. A failed transient session (TIMED_OUT) ends with its next timer."""
 
 TwoEnds = Callable[[LayersEnd, LayersEnd], bool]
 
 
 def of_the_session_above(setup: LayersSetup, *, sends: bool) -> Iterator[Property]:
-    """The S and R properties of its type, asked of its ends and of each of its inputs. `sends`: data goes over it."""
+    """Yield the S and R properties of its type, for its ends and each of its inputs. `sends`: data is sent over it."""
     config = setup.above
     data = (witness("W5", config),) if sends else ()
     for one in (*safety(config), *conduct(config), *recoverability(config), *data):
@@ -53,7 +53,7 @@ def of_the_session_above(setup: LayersSetup, *, sends: bool) -> Iterator[Propert
 
 
 def _or_closed(settled: TwoEnds) -> TwoEnds:
-    """A node keeps nothing of a session that has closed."""
+    """Return `settled`, or true where the initiator's session has closed: a node keeps no closed session."""
     return lambda initiator, responder: not initiator.of(ABOVE) or settled(initiator, responder)
 
 
@@ -65,7 +65,7 @@ def _above(holds: Callable[[End, End], object]) -> TwoEnds:
 
 
 def stands_on_what_is_there(*ends: LayersEnd) -> bool:
-    """S38: whoever is established routes over a session that is there."""
+    """S38: a session that is established over another one routes over a live session."""
     return all(_stands(end, one) for end in ends for one in end.of(ABOVE) if one.session.state is State.ESTABLISHED)
 
 
@@ -76,8 +76,8 @@ def _stands(end: LayersEnd, above: WorkerImage) -> bool:
 
 
 def goes_through_the_outer_address(step: Step) -> bool:
-    """S39: a route that is learned above begins with the outer address of a session below, and nothing leaves the node
-    but what the sessions below say, and errors for them."""
+    """S39: a route learned above begins with the outer address of a session below, and the node sends nothing but the
+    messages of the sessions below, and errors for them."""
     outers = {one.outer for end in (step.before, step.after) for one in end.of(BELOW)}
     learned = [link for given in inputs_of(step, ABOVE) for link in _learned(given)]
     said = [_beyond(step.actor, command.message) for command in _sends(step)]
@@ -97,37 +97,37 @@ def _sends(step: Step) -> Iterator[Send]:
 
 
 def _beyond(actor: str, message: Message) -> tuple[tuple[Address, ...], bytes]:
-    """As it is on the connection that its route begins with."""
+    """Return the message as it is sent on the connection at the head of its route."""
     return message.onward_route[1:], message.payload
 
 
 def is_told_of_an_end(step: Step) -> bool:
-    """S40: a session above is told of a loss only if the one below that it relied on is not there any more. An end that
-    falls back to the generation that it knew is told late (clause 3.11)."""
+    """S40: a session above is notified of a loss only if the session below that it relied on has ended. An end that
+    falls back to its known generation is notified late (clause 3.11)."""
     told = (given for given in inputs_of(step, ABOVE) if given.is_told_of_a_loss)
     return all(is_gone(step, address) for given in told for address in _relied_on(given))
 
 
 def _relied_on(given: SessionInput) -> tuple[Address, ...]:
-    """The session below that its routes begin with; a starter asks along its initialization route."""
+    """Return the sessions below at the head of its routes; a starter's hellos follow its initialization route."""
     links = live_links(given.before)
     return tuple(link.route[0] if link.route else given.before.initialization_route[0] for link in links)
 
 
 def is_gone(step: Step, outer: Address) -> bool:
-    """After the step no session below has this outer address, or another one than before has it."""
+    """Return whether, after the step, no session below has this outer address, or a new one has it."""
     return step.after.at(outer) is None or step.before.made != step.after.made
 
 
 def both_together(initiator: LayersEnd, responder: LayersEnd) -> bool:
-    """Both layers are established together, and the upper one goes over the lower one at both ends."""
+    """Return whether both layers are established together and the upper one routes over the lower one at both ends."""
     ends = [(initiator.end_of(layer), responder.end_of(layer)) for layer in (BELOW, ABOVE)]
     return all(live.established_together(*pair) for pair in ends) and stands_on_what_is_there(initiator, responder)
 
 
 def hopeful(setup: LayersSetup) -> TwoEnds:
-    """Whether the pair can still be expected to be established: a persistent session above was opened and has budget
-    left; a transient one is established, and the one below has budget left."""
+    """Return the premise of R9: a persistent session above was opened and has budget left; or a transient one above is
+    established and the session below has budget left."""
     budget = live.has_budget(setup.above if setup.above.session_type.persistent else setup.below)
 
     def holds(initiator: LayersEnd, responder: LayersEnd) -> bool:
@@ -143,7 +143,7 @@ def hopeful(setup: LayersSetup) -> TwoEnds:
 
 
 def lives_through(step: Step) -> bool:
-    """W20: the session below was negotiated again, and the one above stayed what it was."""
+    """W20: the session below is renegotiated, and the one above stays established in the same generation."""
     again = any(
         given.before.state is State.RENEGOTIATING and given.after.state is State.ESTABLISHED
         for given in inputs_of(step, BELOW)
@@ -153,14 +153,14 @@ def lives_through(step: Step) -> bool:
 
 
 def fails_with_it(step: Step) -> bool:
-    """W21: the session below has ended, and with it the one above failed."""
+    """W21: the session below ends, and the one above fails."""
     told = [given for given in inputs_of(step, ABOVE) if given.is_told_of_a_loss]
     failed = [g for g in told if g.before.state is State.ESTABLISHED and g.after.state is not State.ESTABLISHED]
     return step.actor == INITIATOR and bool(failed)
 
 
 def is_back_over_another(step: Step) -> bool:
-    """W22: a persistent session above is established again, over another session below."""
+    """W22: a persistent session above is established again over a new session below."""
     again = any(
         given.before.state is State.RENEGOTIATING and given.after.state is State.ESTABLISHED
         for given in inputs_of(step, ABOVE)
@@ -168,26 +168,26 @@ def is_back_over_another(step: Step) -> bool:
     return step.actor == INITIATOR and again and step.after.made > 1
 
 
-STANDS = always("S38", "whoever is established over a session below routes over one that is there",
+STANDS = always("S38", "a session that is established over another one routes over a live session",
                 stands_on_what_is_there, over=BOTH)  # fmt: skip
-THROUGH = always_step("S39", "what goes over a session below goes through its outer address, and nothing goes past it",
+THROUGH = always_step("S39", "traffic over a session below goes through its outer address; none bypasses it",
                       goes_through_the_outer_address)  # fmt: skip
-TOLD = always_step("S40", "a session above is told of a loss only when the one below that it relied on has ended",
+TOLD = always_step("S40", "a session above is notified of a loss only when the one below that it relied on has ended",
                    is_told_of_an_end)  # fmt: skip
 TOGETHER = sometimes("W19", "both layers are established together", both_together, over=BOTH)
 LIVES_THROUGH = sometimes_step(
-    "W20", "a session below is negotiated again, and the one above stays established", lives_through
+    "W20", "a session below is renegotiated, and the one above stays established", lives_through
 )
-FAILS_WITH_IT = sometimes_step("W21", "a session below ends, and the one above has failed", fails_with_it)
+FAILS_WITH_IT = sometimes_step("W21", "a session below ends, and the one above fails", fails_with_it)
 BACK_OVER_ANOTHER = sometimes_step(
-    "W22", "a persistent session is established again over another session below", is_back_over_another
+    "W22", "a persistent session is established again over a new session below", is_back_over_another
 )
 
 
 def between_the_layers(setup: LayersSetup, *witnesses: Property) -> tuple[Property, ...]:
-    """What layers owe each other, and what must have happened."""
+    """Return the properties between the layers, with these witnesses."""
     comes_back = recoverable(
-        "R9", "a persistent session with budget left, above or below, brings both layers back together",
+        "R9", "a persistent session with budget left, above or below, re-establishes both layers together",
         both_together, over=BOTH, given=hopeful(setup),
     )  # fmt: skip
     return STANDS, THROUGH, TOLD, comes_back, TOGETHER, *witnesses

@@ -1,4 +1,4 @@
-"""What the two nodes of a world of layers have in common, and the names of what is in them.
+"""The configuration shared by the two nodes of a world of layers, and the names in it.
 
     initiator   the node of the two starters: the session above has the outer address `initiator`, the one below `below`
     responder   the node of the two hosts: `host` above, `below-host` below
@@ -30,10 +30,10 @@ ABOVE, BELOW = "above", "below"
 OUTER_ABOVE, OUTER_BELOW = local(INITIATOR), local("below")
 HOST_BELOW = local("below-host")
 PEER = Address(TCP, RESPONDER.encode())
-"""Where the node of the hosts can be connected to."""
+"""The address at which the node of the hosts accepts connections."""
 
 LOST = "connection-lost"
-"""The fault: this end's newest connection is gone, and only this end is told."""
+"""The fault: this end's newest connection is lost, and only this end is notified."""
 
 CLOSE_BELOW = "close-below"
 """The order to close the session below."""
@@ -41,10 +41,10 @@ CLOSE_BELOW = "close-below"
 
 @dataclass(frozen=True)
 class LayersSetup:
-    """Two sessions, one over the other. `recreated`: the one below is made anew by the next message (clause 11.2).
+    """Two sessions, one over the other. `recreated`: the next message recreates an ended session below (clause 11.2).
 
-    `connections` and `incarnations` bound how many connections are made, and how often the session below is. `node`
-    makes the nodes; checks need wrong ones.
+    `connections` bounds the connections, `incarnations` the sessions below. `node` is the class of the nodes; known-bad
+    machines replace it.
     """
 
     above: PairConfig
@@ -58,20 +58,20 @@ class LayersSetup:
         return self.above if layer == ABOVE else self.below
 
     def session_id(self, layer: str) -> bytes:
-        """As in a world of one session: two sessions may have one id, since each has a host of its own."""
+        """Return the id of a layer's session. Both sessions may have the same id, since each has its own host."""
         return self.config(layer).session_id(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A message on a connection, which has a number."""
+    """A message on a numbered connection."""
 
     connection: int
     message: Message
 
     @property
     def label(self) -> str:
-        """What the session above says in brackets, and the generation of the one below."""
+        """The message of the session below, with the message of the session above in brackets."""
         return said(self.message, lambda payload: f"[{_carried(self.message)}]")
 
 
@@ -81,7 +81,7 @@ def _carried(message: Message) -> str:
 
 
 def carried(message: Message) -> Data | None:
-    """What a message of the session below carries for the one above; None if it carries nothing."""
+    """Return the data that a message of the session below carries for the one above; None if it carries none."""
     payload = plaintext_of(message.payload)
     if payload[:1] != DATA_TAG:
         return None
@@ -91,7 +91,7 @@ def carried(message: Message) -> Data | None:
 
 
 class LayerTimer(NamedTuple):
-    """A timer of one session, which is named by its outer address."""
+    """A timer of the session with this outer address."""
 
     worker: Address
     timer: Hashable

@@ -1,12 +1,12 @@
 """The worlds of layers, as data: both arrangements of the discussion.
 
     below-persistent   a transient session over a persistent one, which hides the failures of its connections
-    above-persistent   a persistent session over a transient one that each message makes anew, and whose failures it
-                       hides
-    ...-data           the same, and the application sends
+    above-persistent   a persistent session over a transient one, whose failures it hides and which its messages
+                       recreate
+    ...-data           the same, and the application sends data
 
 Rule 1: two real nodes with two sessions each, over connections that lose messages and fail at either end.
-Rule 2: bounds are here and nowhere else. What they are is printed with every verdict.
+Rule 2: bounds are defined here only, and printed with every verdict.
 Source: spec/sessions.md section 11; the sizes are pinned in spec/manifest.json.
 """
 
@@ -52,8 +52,8 @@ def layers_world(
     losers: tuple[str, ...] = BOTH,
     network: Network = LOSSY,
 ) -> World:
-    """Two nodes, and a session over a session between them. `orders`: what the node of the starters is told, once each.
-    `losers`: at which of them a connection is lost."""
+    """Return the world of two nodes with a session over a session. `orders`: the orders to the node of the starters,
+    once each. `losers`: the nodes at which a connection may be lost."""
     above, below = setup.above, setup.below
     return World(
         name=f"layers:{name}",
@@ -63,7 +63,7 @@ def layers_world(
         faults={one: {LOST: 1} for one in losers},
         properties=(*of_the_session_above(setup, sends=SEND in orders), *between_the_layers(setup, *witnesses)),
         title=f"{above.session_type.name} over {below.session_type.name}",
-        description="a session over another one, in two nodes",
+        description="a session over another session, between two nodes",
         extra_bounds={
             "attempts": above.attempts or "unlimited",
             "generations above": above.generations or "unlimited",
@@ -76,7 +76,7 @@ def layers_world(
 
 @cache
 def layers_worlds() -> tuple[World, ...]:
-    """Every world of layers."""
+    """Return every world of layers."""
     closed, back = (OPEN, CLOSE_BELOW), (FAILS_WITH_IT, BACK_OVER_ANOTHER)
     return (
         layers_world("below-persistent", BELOW_PERSISTENT, (LIVES_THROUGH, FAILS_WITH_IT), closed),

@@ -1,1 +1,1 @@
-"""The real ends of pipes in closed worlds: actors, properties, worlds, known-bad machines."""
+"""Pipes in closed worlds: actors around the real senders and receivers, properties, worlds, known-bad machines."""

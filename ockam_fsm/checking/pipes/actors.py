@@ -1,12 +1,12 @@
-"""The ends of pipes as actors of a world: the real senders and receivers, and the bytes that they send.
+"""The ends of pipes as actors of a world: the real senders and receivers, exchanging real bytes.
 
-Rule 1: a message of the application is the ordinal of its acceptance, as text. So what is delivered shows what became
-        of it.
-Rule 2: where a pipe orders and sends again, the index pipe is around the resend pipe: one actor has both senders, the
-        other one both receivers.
-Rule 3: the fault `dies` kills the confirming receiver while it handles its next message, after the first thing that it
-        does. It keeps nothing, so nothing else can be lost with it.
-Left out: node, routes and sessions. How long a time-out lasts is no part of any state.
+Rule 1: a message of the application is the ordinal of its acceptance, as text, so each delivered message shows which
+        accepted message it is.
+Rule 2: a pipe that orders and resends is an index pipe around a resend pipe: one actor has both senders, the other both
+        receivers.
+Rule 3: the fault `dies` kills the confirming receiver while it handles its next message, after the first command of
+        that message. The receiver has no state, so nothing else is lost with it.
+Left out: node, routes and sessions. The duration of a time-out is not part of any state.
 Source: spec/sessions.md section 17.
 """
 
@@ -49,10 +49,11 @@ RESEND = "resend"
 
 @dataclass(frozen=True)
 class PipeSetup:
-    """What the two actors have in common. `resend` None: an index pipe alone. `ordering` None: a resend pipe alone.
+    """The configuration of both actors. `resend` None: an index pipe alone. `ordering` None: a resend pipe alone.
 
-    `capacity` is the receiver's, for what waits; `sendings` bounds the numbers of a sender that never stops numbering.
-    The makers are those of known-bad machines where a check needs one.
+    `capacity`: the largest number of messages waiting in the receiver. `sendings`: the largest frame number, a bound
+    for senders that number without end. `sender`, `receiver` and `orderer` make the ends; known-bad machines replace
+    them.
     """
 
     resend: PipeConfig | None = None
@@ -66,7 +67,7 @@ class PipeSetup:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A frame or a confirmation. `about` is a ghost: the message that it carries or confirms."""
+    """A frame or a confirmation. `about` is a ghost: the application's message that it carries or confirms."""
 
     payload: bytes
     about: int
@@ -78,20 +79,20 @@ class Said:
 
 @value
 class RoutedOn:
-    """The record of a step in which the confirming receiver has routed a message on."""
+    """The record of a step in which the confirming receiver routes a message on."""
 
     message: int
 
 
 @value
 class Delivered:
-    """The record of a step in which the application got a message."""
+    """The record of a step in which a message is delivered to the application."""
 
     message: int
 
 
 class SenderEnd(NamedTuple):
-    """The actor of the sender. Ghosts: how many messages were `accepted`, and which are `confirmed`."""
+    """The state of the sender's actor. Ghosts: the number of `accepted` messages, and the `confirmed` ones."""
 
     image: SenderImage = SenderImage()
     accepted: int = 0
@@ -103,13 +104,13 @@ class SenderEnd(NamedTuple):
 
     @property
     def waiting(self) -> frozenset[int]:
-        """The messages that are not confirmed."""
+        """The accepted messages that are not confirmed."""
         return frozenset(range(1, self.accepted + 1)) - {*self.confirmed}
 
 
 class ReceiverEnd(NamedTuple):
-    """The actor of the receiver. Ghosts: what the confirming receiver has `routed` on, what the application was
-    `delivered`, and the greatest of it."""
+    """The state of the receiver's actor. Ghosts: the messages that the confirming receiver `routed` on, and those that
+    were `delivered` to the application."""
 
     image: OrderingImage = OrderingImage()
     dying: bool = False
@@ -127,7 +128,7 @@ class ReceiverEnd(NamedTuple):
 
 @dataclass(frozen=True)
 class SenderActor:
-    """The sender of a pipe, or one around the other, and the application."""
+    """The application and the sender of a pipe, or of an index pipe around a resend pipe."""
 
     config: PipeSetup
     name: str = SENDER
@@ -181,7 +182,7 @@ class SenderActor:
 
 @dataclass(frozen=True)
 class ReceiverActor:
-    """The receiver of a pipe, or one behind the other, and the application."""
+    """The application and the receiver of a pipe, or of a resend pipe inside an index pipe."""
 
     config: PipeSetup
     name: str = RECEIVER
@@ -233,7 +234,7 @@ class ReceiverActor:
 
 
 def _bytes(payload: object) -> bytes:
-    """What an end sees of a payload."""
+    """Return the bytes that an end receives; a corrupted payload is empty."""
     assert payload is CORRUPT or isinstance(payload, Said)
     return payload.payload if isinstance(payload, Said) else b""
 

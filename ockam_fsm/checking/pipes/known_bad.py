@@ -1,6 +1,6 @@
-"""Pipes as most people would write them first. The checks must reject each.
+"""Known-bad pipes: each breaks one rule, as a first implementation might. The checks must reject every one.
 
-Source: spec/sessions.md section 9 and section 17, where each rule says what becomes of those who leave it out.
+Source: spec/sessions.md sections 9 and 17, which give the consequence of breaking each rule.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from ockam_fsm.runtime.pipe.sender import PipeSender
 
 
 class NaiveSender(PipeSender):
-    """Gives each sending a number of its own, as Ockam's resend pipe does, and believes the last one only."""
+    """Gives each transmission a new number, as Ockam's resend pipe does, and accepts a confirmation of the last
+    only."""
 
     def send_again(self, cause: object) -> None:
         for number, frame in tuple(self.frames.items()):
@@ -31,14 +32,14 @@ class NaiveSender(PipeSender):
 
 
 class ConfirmsFirst(ConfirmingReceiver):
-    """Confirms a message, and routes it on then."""
+    """Confirms a message before it routes it on."""
 
     def received(self, frame: Frame) -> list[ReceiverCommand]:
         return super().received(frame)[::-1]
 
 
 class RoutesOnWhatIsLate(OrderingReceiver):
-    """Takes a smaller index for the last one, repeated."""
+    """Treats a smaller index as a repetition of the last one."""
 
     def _judge(self, index: int) -> OrderingEvent:
         event = super()._judge(index)
@@ -46,7 +47,7 @@ class RoutesOnWhatIsLate(OrderingReceiver):
 
 
 class FillsGaps(OrderingReceiver):
-    """Routes something else on in the place of what is missing."""
+    """Routes on an invented message in place of each missing one."""
 
     def hold(self, frame: Frame) -> None:
         for number in range(self.last + 1, frame.number):
@@ -60,14 +61,14 @@ def _bad(name: str, because: str, property: str, config: PipeSetup, messages: in
 
 @cache
 def wrong_pipes() -> tuple[KnownBad, ...]:
-    """The wrong ends of pipes, each world named after its machine."""
+    """Return the known-bad pipes. Each world has the name of its machine."""
     return (
         _bad(
-            "naive-resend", "where the round trip takes longer than the time-out, nothing would ever be confirmed",
+            "naive-resend", "no message would be confirmed if the round trip takes longer than the time-out",
             "S35", PipeSetup(SEQUENTIAL, sendings=4, sender=NaiveSender), 1,
         ),
         _bad(
-            "never-resends", "a message that is lost on the way would wait to be confirmed for ever", "R7",
+            "never-resends", "a message lost on the way would never be confirmed", "R7",
             PipeSetup(replace(WINDOW, resend=None)),
         ),
         _bad(
@@ -79,7 +80,7 @@ def wrong_pipes() -> tuple[KnownBad, ...]:
             PipeSetup(ordering=Ordering.MONOTONIC, orderer=RoutesOnWhatIsLate),
         ),
         _bad(
-            "gap-filled", "what nobody has sent would be delivered", "S33",
+            "gap-filled", "a message that was never sent would be delivered", "S33",
             PipeSetup(ordering=Ordering.ABSOLUTE, orderer=FillsGaps),
         ),
     )  # fmt: skip

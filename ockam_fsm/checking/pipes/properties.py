@@ -1,4 +1,4 @@
-"""What must hold of a pipe, as predicates over the actors of its worlds.
+"""The properties of a pipe, as predicates over the actors of its worlds.
 
 Source: spec/sessions.md section 8 (S32 to S35, W17, W18, R7) and section 17.
 """
@@ -22,7 +22,7 @@ def delivered_was_accepted(sender: SenderEnd, receiver: ReceiverEnd) -> bool:
 
 
 def in_order(ordering: Ordering, step: Step) -> bool:
-    """Each message that is delivered in a step, after the one before it."""
+    """Return whether each message delivered in a step may follow the one delivered before it."""
     if step.actor != RECEIVER:
         return True
     messages = [record.message for record in step.records if isinstance(record, Delivered)]
@@ -57,20 +57,20 @@ def all_arrived(sender: SenderEnd, receiver: ReceiverEnd) -> bool:
 
 
 CONFIRMED_IS_ROUTED_ON = always(
-    "S32", "what the sender of a pipe is told is confirmed, its receiver has routed on", confirmed_is_routed_on,
-    over=(SENDER, RECEIVER),
+    "S32", "each message that is confirmed to the sender of a pipe was routed on by its receiver",
+    confirmed_is_routed_on, over=(SENDER, RECEIVER),
 )  # fmt: skip
 DELIVERED_WAS_ACCEPTED = always(
-    "S33", "what the receiver of a pipe routes on was given to its sender, and is unchanged", delivered_was_accepted,
-    over=(SENDER, RECEIVER),
+    "S33", "each message that the receiver of a pipe routes on was accepted by its sender, and is unchanged",
+    delivered_was_accepted, over=(SENDER, RECEIVER),
 )  # fmt: skip
 ANY_CONFIRMATION = always_step(
-    "S35", "the confirmation of any sending of a message that waits confirms it", any_confirmation_confirms
+    "S35", "a confirmation of any transmission of an unconfirmed message confirms it", any_confirmation_confirms
 )
 ROUTED_TWICE = sometimes_step("W17", "the receiver of a pipe routes a message on twice", routed_on_twice)
 WAITED = sometimes_step("W18", "a message that waited for its turn is routed on", waited_for_its_turn)
 ALL_ARRIVED = recoverable(
-    "R7", "every message that a resend pipe has accepted is routed on and confirmed", all_arrived,
+    "R7", "every message that a resend pipe accepted is routed on and confirmed", all_arrived,
     over=(SENDER, RECEIVER), given=accepted_something,
 )  # fmt: skip
 
@@ -78,7 +78,9 @@ RESENDING: tuple[Property, ...] = (CONFIRMED_IS_ROUTED_ON, ANY_CONFIRMATION, ALL
 
 
 def ordering_property(ordering: Ordering) -> Property:
-    """S34, for an ordering."""
+    """Return S34 for an ordering."""
     return always_step(
-        "S34", "an index pipe routes on in the order that it promises", lambda step: in_order(ordering, step)
+        "S34",
+        "an index pipe routes messages on in the order that its type guarantees",
+        lambda step: in_order(ordering, step),
     )

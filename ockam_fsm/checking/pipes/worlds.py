@@ -1,13 +1,13 @@
 """The worlds of pipes, as data.
 
-    sequential   a resend pipe that sends one message at a time; its receiver dies in the middle of its work
-    window       the same with a window
+    sequential   a resend pipe that sends one message at a time; its receiver may die while it handles a message
+    window       the same with a window of three messages
     monotonic, strict, continuous, absolute
                  an index pipe of this ordering alone
-    ordered      an absolute index pipe around a resend pipe: everything arrives, once, in order
+    ordered      an absolute index pipe around a resend pipe: every message arrives once and in order
 
-Rule 1: every world uses the real ends, and a network that loses, repeats, reorders and spoils.
-Rule 2: bounds are here and nowhere else. What they are is printed with every verdict.
+Rule 1: every world uses the real ends, and a network that loses, duplicates, reorders and corrupts messages.
+Rule 2: bounds are defined here only, and printed with every verdict.
 Source: spec/sessions.md section 17; the sizes are pinned in spec/manifest.json.
 """
 
@@ -28,7 +28,7 @@ SEQUENTIAL, WINDOW = PipeConfig(window=1), PipeConfig(window=3)
 
 
 def pipe_world(name: str, config: PipeSetup, messages: int = 4, dies: int | None = None) -> World:
-    """A sender and a receiver."""
+    """Return the world of a sender and a receiver. `dies`: how often the receiver may die, without bound if None."""
     properties: tuple[Property, ...] = (DELIVERED_WAS_ACCEPTED,)
     bounds = {}
     if config.resend is not None:
@@ -48,14 +48,14 @@ def pipe_world(name: str, config: PipeSetup, messages: int = 4, dies: int | None
         faults=faults,
         properties=properties,
         title=f"sender and receiver, {name}",
-        description="a pipe over a network that loses, repeats, reorders and spoils",
+        description="a pipe over a network that loses, duplicates, reorders and corrupts messages",
         extra_bounds=bounds,
     )
 
 
 @cache
 def pipe_worlds() -> tuple[World, ...]:
-    """Every world of a pipe."""
+    """Return every world of pipes."""
     return (
         pipe_world("sequential", PipeSetup(SEQUENTIAL)),
         pipe_world("window", PipeSetup(WINDOW)),

@@ -1,1 +1,1 @@
-"""The worlds and the known-bad machines that this project checks, and the page that lists them."""
+"""All worlds and known-bad machines that this project checks, and the page that lists them."""

@@ -1,9 +1,8 @@
-"""`spec/properties.md`: what is checked, where, within which bounds, and the machine that each property rejects.
+"""`spec/properties.md`: the properties, their worlds and bounds, and the known-bad machine that each one rejects.
 
-Everything is read from the worlds and the known-bad machines; no sentence about a property is written here.
+All text about a property comes from the worlds and the known-bad machines.
 
-Rule 1: a safety or recoverability property that no known-bad machine is named for has not been shown to bite, so the
-        page is not generated.
+Rule 1: each safety or recoverability property must reject a known-bad machine; otherwise the page is not generated.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _NUMBER = re.compile(r"\d+")
 
 
 def document(worlds: Sequence[World] | None = None, bad: Sequence[KnownBad] | None = None) -> str:
-    """The page.
+    """Return the text of the page.
 
     Raises:
         DefinitionError: some properties reject no known-bad machine.
@@ -33,9 +32,9 @@ def document(worlds: Sequence[World] | None = None, bad: Sequence[KnownBad] | No
     bad = shipped_known_bad() if bad is None else bad
     by_id = {one.id: one for world in worlds for one in world.properties}
     rejects = {one.property: one for one in reversed(bad)}
-    toothless = [name for name, one in by_id.items() if not one.is_witness and name not in rejects]
-    if toothless:
-        raise DefinitionError("properties", [f"{name} rejects no known-bad machine" for name in sorted(toothless)])
+    untested = [name for name, one in by_id.items() if not one.is_witness and name not in rejects]
+    if untested:
+        raise DefinitionError("properties", [f"{name} rejects no known-bad machine" for name in sorted(untested)])
     claims = [one for one in by_id.values() if not one.is_witness]
     safety = _sorted([one for one in claims if one.kind is not Kind.RECOVERABLE])
     recoverability = _sorted([one for one in claims if one.kind is Kind.RECOVERABLE])
@@ -43,8 +42,8 @@ def document(worlds: Sequence[World] | None = None, bad: Sequence[KnownBad] | No
         _INTRODUCTION,
         ["## Safety: in every reachable state and step", "", *_claims(safety, worlds, rejects)],
         [_RECOVERABILITY, "", *_claims(recoverability, worlds, rejects)],
-        [_WITNESSES, "", *_table(("id", "what is reached", "in the worlds"), _witnesses(worlds, by_id))],
-        [*_KNOWN_BAD, *_table(("machine", "rejected by", "without the rule that it breaks"), map(_known_bad, bad))],
+        [_WITNESSES, "", *_table(("id", "state or step", "worlds"), _witnesses(worlds, by_id))],
+        [*_KNOWN_BAD, *_table(("machine", "rejected by", "consequence"), map(_known_bad, bad))],
         [*_WORLDS, *_table(("world", "network", "bounds"), map(_bounds, worlds))],
     ]
     return "\n".join(line for section in sections for line in (*section, ""))
@@ -54,18 +53,18 @@ _INTRODUCTION = (
     f"<!-- GENERATED from {PAGE}; edit those -->",
     "# Properties",
     "",
-    "What a property means, and why it is there: [sessions.md](sessions.md) section 8. What was found, with the",
-    "number of states: `ockam-fsm check all`, pinned in [manifest.json](manifest.json).",
+    "Meaning and reason of each property: [sessions.md](sessions.md) section 8. Verdicts and numbers of states:",
+    "`ockam-fsm check all`, pinned in [manifest.json](manifest.json).",
 )
 _RECOVERABILITY = "## Recoverability: from every reachable state, by system steps and deliveries alone"
-_WITNESSES = "## Witnesses: each reached at least once, so that no safety property holds for lack of events"
+_WITNESSES = "## Witnesses: each reached at least once, so that no safety property holds vacuously"
 _KNOWN_BAD = (
     "## Known-bad machines",
     "",
-    "Each differs from the real thing in one respect, and is rejected by the property named here.",
+    "Each breaks one rule of the real machine, and is rejected by the property named here.",
     "",
 )
-_WORLDS = ("## Worlds and their bounds", "", "A bound without a number is unlimited. PROVED means within these.", "")
+_WORLDS = ("## Worlds and their bounds", "", "A bound without a number is unlimited. PROVED: within these bounds.", "")
 
 
 def _known_bad(one: KnownBad) -> list[str]:
@@ -102,7 +101,7 @@ def _ids(world: World) -> list[str]:
 
 
 def _sorted(found: Sequence[Property]) -> list[Property]:
-    """By letter, then by number: S2 before S11; S15a to S15d; W2 with all its reasons."""
+    """Sort by letter, then by number: S2 before S11, S15a to S15d. The W2 of all reasons stay together."""
 
     def key(one: Property) -> tuple[str, int, str]:
         number = _NUMBER.search(one.id)

@@ -1,4 +1,4 @@
-"""Every world that is checked, and every machine that must be rejected."""
+"""All worlds that are checked, and all known-bad machines that must be rejected."""
 
 from __future__ import annotations
 

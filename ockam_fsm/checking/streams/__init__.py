@@ -1,1 +1,1 @@
-"""The real workers of a stream in closed worlds: actors, properties, worlds, known-bad machines."""
+"""Streams in closed worlds: actors around the real workers, properties, worlds, known-bad machines."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The publisher's session asks for a generation."""
+    """The publisher's session requests a generation."""
 
     identity: int
     generation: int
@@ -22,7 +22,7 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The stream's end answers it. `responder`: its number, to which pushes are sent."""
+    """The stream's end confirms a hello. `responder`: its number, the address of pushes."""
 
     identity: int
     generation: int
@@ -36,7 +36,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class PushSent:
-    """A message under its number."""
+    """A push of a message under its sequence number."""
 
     identity: int
     generation: int
@@ -51,7 +51,7 @@ class PushSent:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """A number is stored."""
+    """The confirmation that the message of a number is stored."""
 
     identity: int
     number: int

@@ -1,17 +1,17 @@
 """A publisher and its stream over an abstract session of four messages, small enough to be modelled in TLA+ too.
 
-Theory: the publisher, the stream worker and the log are the real ones, or those of a known-bad machine. Between them is
-what a publisher hears of its session and no more: it is established in a generation, resumed or not, and it fails.
+Theory: the publisher, the stream worker and the log are the real ones, or those of a known-bad machine. The session
+between them is reduced to its notifications: it is established in a generation, resumed or not, and it fails.
 
-Rule 1: an end takes more than a real session would let it: a push in any generation of a session that was confirmed, a
-        confirmation in any generation of its identity. So nothing that a real session brings is left out: each state of
-        publisher, worker and log that real sessions reach is reached (tests/checking/test_abstract_session.py).
-Rule 2: a responder has a number of its own, as real ones have addresses of their own. One that ended hears nothing.
-Rule 3: any session may fail or end at any time: that is how silence, errors and time-outs look from here. Where nobody
-        is given up for being silent (`patient`), one fails while it waits for something, and no responder ends.
-Rule 4: `over_abstract_session` changes the actors of a world and nothing else.
+Rule 1: the abstract session is an over-approximation. It accepts a push in any generation of a confirmed session, and a
+        confirmation in any generation of its identity. So each state of publisher, worker and log that real sessions
+        reach is reached (tests/checking/test_abstract_session.py).
+Rule 2: each responder has its own number, as real ones have their own addresses. An ended responder receives nothing.
+Rule 3: any session may fail or end at any time; this covers silence, errors and time-outs. In a `patient` world a
+        session fails only while it waits for a message, and no responder ends.
+Rule 4: `over_abstract_session` replaces the actors of a world and leaves out W15; the rest of the world is the same.
 Left out: publishers that close, or whose session closes.
-Source: spec/sessions.md clauses 6.6, 6.8 and 12.2 to 12.5; spec/tla/Publishing.tla says the same.
+Source: spec/sessions.md clauses 6.6, 6.8 and 12.2 to 12.5; spec/tla/Publishing.tla is the same model.
 """
 
 from __future__ import annotations
@@ -51,15 +51,15 @@ from ockam_fsm.runtime.stream.publisher import PublisherConfig, PublisherImage
 from ockam_fsm.runtime.stream.worker import StreamImage
 
 FAILS = "session-fails"
-"""Timer: the session of the publisher fails, or an attempt of it comes to nothing."""
+"""Timer: the session of the publisher, or a negotiation attempt, fails."""
 
 
 # The publisher --------------------------------------------------------------------------------------------------------
 
 
 class AbstractPublisherEnd(NamedTuple):
-    """The actor of the publisher. `peer` is the responder of its session, 0 until that is established; `has_state`: the
-    session was established before. Ghosts, as in publisher_actor.py: `first`, `confirmed` and `told`."""
+    """The state of the publisher's actor. `peer`: the responder of its session, 0 until it is established. `has_state`:
+    the session was established before. Ghosts, as in publisher_actor.py: `first`, `confirmed` and `told`."""
 
     image: PublisherImage = PublisherImage()
     identity: int = 1
@@ -104,7 +104,7 @@ class AbstractPublisherActor:
         return run.ended()
 
     def _killed(self, end: AbstractPublisherEnd, fault: Hashable) -> AbstractPublisherEnd:
-        """What the next incarnation begins with."""
+        """Return the initial state of the next incarnation."""
         if fault == RESTART_KEEPING:
             return end._replace(image=end.image._replace(open=()), has_state=True)
         identity = end.identity if self.config.same_identity else end.identity + 1
@@ -112,7 +112,7 @@ class AbstractPublisherActor:
 
 
 class _PublisherRun:
-    """One event of the publisher."""
+    """The handling of one event of the publisher."""
 
     def __init__(self, config: PublishingConfig, end: AbstractPublisherEnd, out: Outbox) -> None:
         self.config, self.end, self.out = config, end, out
@@ -213,7 +213,7 @@ class _PublisherRun:
 
 
 class Responder(NamedTuple):
-    """The stream's end of a session. `resumed`: what it has answered in its generation; `has_state`: what it would
+    """The stream's end of a session. `resumed`: the flag of its answer in this generation; `has_state`: the flag of its
     answer in a later one."""
 
     number: int
@@ -223,7 +223,7 @@ class Responder(NamedTuple):
 
 
 class AbstractStreamEnd(NamedTuple):
-    """The actor of the stream; responders by identity. A ghost: whether the log `forgot` records."""
+    """The state of the stream's actor; responders by identity. A ghost: whether the log `forgot` records."""
 
     worker: StreamImage = StreamImage()
     responders: tuple[tuple[int, Responder], ...] = ()
@@ -239,7 +239,7 @@ class AbstractStreamEnd(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Timer: the responder of an identity is over."""
+    """Timer: the responder of an identity ends."""
 
     identity: int
 
@@ -273,7 +273,7 @@ class AbstractStreamActor:
 
 
 class _StreamRun(Storing):
-    """One event of the stream."""
+    """The handling of one event of the stream."""
 
     def __init__(self, config: PublishingConfig, end: AbstractStreamEnd, out: Outbox) -> None:
         super().__init__(config, end.worker, end.log, out)
@@ -281,7 +281,8 @@ class _StreamRun(Storing):
         self.responders = dict(end.responders)
 
     def ended(self) -> AbstractStreamEnd:
-        """In an order that does not depend on who came first; how often the storage has failed is for durations."""
+        """Return the state, sorted so that it is independent of the order of arrival, and without the failure count,
+        which affects only durations."""
         worker, log = self.worker.image(), self.log.snapshot()
         return self.end._replace(
             worker=worker._replace(records=tuple(sorted(worker.records)), failures=0),
@@ -339,7 +340,8 @@ class _StreamRun(Storing):
 
     @staticmethod
     def _reaches(push: PushSent, known: Responder) -> bool:
-        """The next answer replaces an unconfirmed one, and with it the address that takes pushes."""
+        """Return whether a push reaches this responder. Until a responder is confirmed, each new answer replaces the
+        address of its pushes."""
         return known.number == push.responder and (known.has_state or known.generation == push.generation)
 
     def _over(self, identity: int) -> None:
@@ -366,7 +368,7 @@ class _StreamRun(Storing):
             self.out.record(command)
 
     def _reply(self, route: Route, number: int) -> None:
-        """Through the session of the publisher, if it still stands."""
+        """Send a confirmation through the session of the publisher, if it still exists."""
         for identity in self.responders:
             if _back(identity) == route:
                 self.out.send(PUBLISHER, Confirmation(identity, number))
@@ -380,15 +382,15 @@ def _back(identity: int) -> Route:
 
 
 def over_abstract_session(world: World) -> World:
-    """A world of a publisher and its stream, over the abstract session: the same network, orders, faults and bounds.
-    Of its properties W15 is left out, which is about real sessions."""
+    """Return a world of a publisher and its stream over the abstract session, with the same network, orders, faults and
+    bounds. W15 is left out, because it is about real sessions."""
     config = publishing_config_of(world)
     judged = tuple(one for one in world.properties if one.id != "W15")
     return replace(world, actors=(AbstractPublisherActor(config), AbstractStreamActor(config)), properties=judged)
 
 
 def publishing_config_of(world: World) -> PublishingConfig:
-    """What the two actors of a world of a publisher and its stream have in common."""
+    """Return the configuration of the actors of a world of a publisher and its stream."""
     publisher = world.actors[0]
     assert isinstance(publisher, PublisherActor | AbstractPublisherActor)
     return publisher.config

@@ -1,4 +1,4 @@
-"""What a publisher's actor and a stream's have in common in a world."""
+"""The configuration shared by the actors of a publisher and its stream."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ OF_SILENCE = (Timer.KEEPALIVE, Timer.IDLE, Timer.RETENTION)
 
 @dataclass(frozen=True)
 class PublishingConfig:
-    """What the two actors have in common. The makers are those of known-bad machines where a check needs one.
+    """The configuration of both actors. `publisher`, `worker` and `session` make the real ones; known-bad machines
+    replace them.
 
-    `patient`: nobody is given up for being silent, so that whoever waits for nothing waits for ever.
+    `patient`: no end gives up a silent peer, so an end that waits for no message never fails.
     """
 
     window: int = 2
@@ -52,10 +53,10 @@ class PublishingConfig:
 
 
 def session_id(identity: int) -> bytes:
-    """The identity of a publisher is the id of its session."""
+    """Return the session id of a publisher: its identity."""
     return bytes(15) + bytes([identity])
 
 
 def stripped(image: Snapshot) -> Snapshot:
-    """Without what only durations and people ask for."""
+    """Return the image without the back-off step and the reason: they affect only durations and texts."""
     return image._replace(back_off_step=0, reason="")

@@ -1,10 +1,10 @@
-"""A consumer and an index worker as actors of a world: the real workers, and the bytes that they send.
+"""A consumer and an index worker as actors of a world: the real workers, exchanging real bytes.
 
-Rule 1: a message is processed when the timer `processing` fires. A consumer that is killed before has not processed it.
-Rule 2: which messages were processed is a ghost, and survives everything.
-Rule 3: a consumer that was killed counts its requests from the beginning again: its worst case.
-Left out: the consumer's session. It gives every consumer addresses of its own, so what is said to an earlier one
-arrives here that would be a dead letter there.
+Rule 1: a message is processed when the timer `processing` fires. A consumer killed before that has not processed it.
+Rule 2: the set of processed messages is a ghost and survives every fault.
+Rule 3: a restarted consumer numbers its requests from the beginning again: the worst case.
+Left out: the consumer's session. It would give every consumer its own addresses; here a response to an earlier consumer
+arrives, which there would be a dead letter.
 Source: spec/sessions.md clauses 12.7 to 12.9.
 """
 
@@ -49,7 +49,8 @@ PROCESSING, SUPERVISED = "processing", "supervised"
 
 @dataclass(frozen=True)
 class ConsumingConfig:
-    """What the actors have in common. The makers are those of known-bad machines where a check needs one."""
+    """The configuration of the actors. `consumer` and `index` make the real workers; known-bad machines replace
+    them."""
 
     limit: int = 2
     tries: int = 1
@@ -62,7 +63,7 @@ class ConsumingConfig:
 
 
 class ConsumerEnd(NamedTuple):
-    """The actor of the consumer. Ghosts: the indexes that were `processed`, and how often one was processed again."""
+    """The state of the consumer's actor. Ghosts: the indexes that were `processed`, and those `buried` as failed."""
 
     image: ConsumerImage = ConsumerImage()
     processed: tuple[int, ...] = ()
@@ -127,7 +128,7 @@ class ConsumerActor:
 
 
 PROCESSED = "processed"
-"""The record of a step in which the application has processed a message."""
+"""The record of a step in which the application processes a message."""
 
 
 def _hand_over(consumer: Consumer, event: Event, out: Outbox) -> list[ConsumerCommand]:
@@ -150,7 +151,7 @@ def _with(known: tuple[int, ...], more: Iterable[int]) -> tuple[int, ...]:
 
 
 class IndexEnd(NamedTuple):
-    """The actor of the index worker: what is saved for the one group. It is stored: a restart changes nothing."""
+    """The state of the index worker's actor: the saved index of the only group. It is stored durably."""
 
     saved: int | None = None
 

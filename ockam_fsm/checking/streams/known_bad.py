@@ -1,6 +1,7 @@
-"""Publishers, stream workers and consumers as most people would write them first. The checks must reject each.
+"""Known-bad publishers, stream workers and consumers: each breaks one rule, as a first implementation might. The checks
+must reject every one.
 
-Source: spec/sessions.md section 9 and section 12, where each rule says what becomes of those who leave it out.
+Source: spec/sessions.md sections 9 and 12, which give the consequence of breaking each rule.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from ockam_fsm.runtime.stream.worker import Pushing, StreamWorker
 
 
 class SuppressByHighest(StreamWorker):
-    """Stores whatever has a greater number than it has seen, and confirms everything up to that."""
+    """Stores any message with a greater number than the last, and confirms all numbers up to it."""
 
     def _judge(self, publisher: bytes, number: int) -> StreamEvent:
         event = super()._judge(publisher, number)
@@ -45,7 +46,7 @@ class SuppressByHighest(StreamWorker):
 
 
 class ConfirmBeforeStoring(StreamWorker):
-    """Confirms what it has just given to the storage."""
+    """Confirms a message when it passes it to the storage."""
 
     def append(self, cause: Pushing) -> None:
         super().append(cause)
@@ -60,7 +61,7 @@ class NoSuppression(StreamWorker):
 
 
 class UnderWayIsUnknown(StreamWorker):
-    """Knows only what is stored, and stores again what is under way."""
+    """Suppresses only stored messages, and stores again a message whose write is under way."""
 
     def _judge(self, publisher: bytes, number: int) -> StreamEvent:
         event = super()._judge(publisher, number)
@@ -68,7 +69,7 @@ class UnderWayIsUnknown(StreamWorker):
 
 
 class UnderWayIsStored(StreamWorker):
-    """Knows only what it has accepted, and confirms it."""
+    """Treats a message whose write is under way as stored, and confirms it."""
 
     def _judge(self, publisher: bytes, number: int) -> StreamEvent:
         event = super()._judge(publisher, number)
@@ -76,7 +77,7 @@ class UnderWayIsStored(StreamWorker):
 
 
 class StoresOutOfOrder(StreamWorker):
-    """Stores what it has not seen yet, whatever is missing before it."""
+    """Stores any message whose write is not under way, even if earlier ones are missing."""
 
     def _judge(self, publisher: bytes, number: int) -> StreamEvent:
         under_way = {one.number for one in self.under_way if one.publisher == publisher}
@@ -84,7 +85,7 @@ class StoresOutOfOrder(StreamWorker):
 
 
 class ResumedWithoutRecord(StreamWorker):
-    """Lets its sessions say that they resumed, although the log has no record of the publisher."""
+    """Has its sessions report "resumed" although the log has no record of the publisher."""
 
     def known(self, publisher: bytes, last: int | None) -> bool:
         super().known(publisher, last)
@@ -92,7 +93,7 @@ class ResumedWithoutRecord(StreamWorker):
 
 
 class SendsOnce(Publisher):
-    """Has nothing to do when a request came to nothing."""
+    """Ignores the failure of a request."""
 
     def failed(self, number: int, reason: str) -> list[PublisherCommand]:
         self._closed(number)
@@ -103,7 +104,7 @@ class SendsOnce(Publisher):
 
 
 class BelievesAnyResponse(Consumer):
-    """Takes any response for the one that it waits for."""
+    """Accepts any response as the one that it waits for."""
 
     def _judge(self, response: StreamResponse) -> ConsumerEvent:
         if isinstance(response, Pulled):
@@ -121,7 +122,7 @@ class SavesBeforeProcessing(Consumer):
 
 
 class PassesOver(Consumer):
-    """Goes on after a message that cannot be processed, and says nothing."""
+    """Skips a message that cannot be processed without a report."""
 
     def bury(self, cause: object) -> None:
         super().bury(cause)
@@ -132,7 +133,7 @@ class WaitsForEver(Consumer):
     """Has no request timer."""
 
     def start_request(self, cause: object) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class KeepsTheLatest(IndexWorker):
@@ -162,11 +163,11 @@ def _consuming(name: str, because: str, property: str, config: ConsumingConfig, 
 def _storing() -> Iterator[KnownBad]:
     config = PublishingConfig
     yield _publishing(
-        "identity-reused", "what a publisher publishes after a restart would be taken for what it published before",
+        "identity-reused", "new messages after a restart would be confirmed as duplicates of old ones",
         "S15a", config(same_identity=True, window=1), {PUBLISHER: {RESTART_LOSING: 1}},
     )  # fmt: skip
     yield _publishing(
-        "suppress-by-highest", "a message that was lost on the way would be confirmed", "S15a",
+        "suppress-by-highest", "a message lost on the way would be confirmed", "S15a",
         config(worker=SuppressByHighest), {},
     )  # fmt: skip
     yield _publishing(
@@ -174,22 +175,22 @@ def _storing() -> Iterator[KnownBad]:
         config(worker=ConfirmBeforeStoring), RESTARTED,
     )  # fmt: skip
     yield _publishing(
-        "no-suppression", "a message that is sent again would be stored twice", "S15b", config(worker=NoSuppression), {}
+        "no-suppression", "a retransmitted message would be stored twice", "S15b", config(worker=NoSuppression), {}
     )
     yield _publishing(
-        "record-ends-with-session", "a publisher that comes back late would have its messages stored twice", "S31",
+        "record-ends-with-session", "the messages of a publisher that returns late would be stored twice", "S31",
         config(records_with_log=False, spawns=3), {}, 1,
     )  # fmt: skip
     yield _publishing(
-        "under-way-is-unknown", "a message would be stored twice while the storage is slow", "S15b",
+        "under-way-is-unknown", "a message would be stored twice if the storage is slow", "S15b",
         config(worker=UnderWayIsUnknown), {},
     )  # fmt: skip
     yield _publishing(
-        "under-way-is-stored", "a message would be confirmed that the storage never writes", "S15a",
+        "under-way-is-stored", "a message that the storage never writes would be confirmed", "S15a",
         config(worker=UnderWayIsStored), RESTARTED,
     )  # fmt: skip
     yield _publishing(
-        "unfenced", "the write of a killed worker would land late, and its message be stored twice", "S15b",
+        "unfenced", "a late write of a killed worker would store a message twice", "S15b",
         config(fenced=False), RESTARTED,
     )  # fmt: skip
 
@@ -197,11 +198,11 @@ def _storing() -> Iterator[KnownBad]:
 def _telling() -> Iterator[KnownBad]:
     config = PublishingConfig
     yield _publishing(
-        "stored-out-of-order", "a message would be stored before one that was accepted earlier", "S15c",
+        "stored-out-of-order", "a message would be stored before an earlier one", "S15c",
         config(worker=StoresOutOfOrder), {},
     )  # fmt: skip
     yield _publishing(
-        "sends-once", "a message would wait for ever after a failure", "R6",
+        "sends-once", "a message whose request failed would never be confirmed", "R6",
         config(publisher=SendsOnce, reissue=False, patient=True), {}, 1,
     )  # fmt: skip
 
@@ -209,15 +210,15 @@ def _telling() -> Iterator[KnownBad]:
 def _identifying() -> Iterator[KnownBad]:
     config = PublishingConfig
     yield _publishing(
-        "push-by-identity", "a late push would be stored although its publisher has begun anew", "S15b",
+        "push-by-identity", "a late push would be stored although its publisher has started over", "S15b",
         config(session=ReuseInnerAddress, same_inner=True), FORGOTTEN,
     )  # fmt: skip
     yield _publishing(
-        "resumed-without-record", "a publisher would send again to a stream that has forgotten it", "S15b",
+        "resumed-without-record", "a publisher would resend to a stream that has lost its record", "S15b",
         config(worker=ResumedWithoutRecord), FORGOTTEN,
     )  # fmt: skip
     yield _publishing(
-        "sent-before-resumed", "a publisher would send again before it knows whether the stream remembers it", "S15b",
+        "sent-before-resumed", "a publisher would resend before it knows whether the stream has its record", "S15b",
         config(resumed_only=False), FORGOTTEN,
     )  # fmt: skip
 
@@ -225,15 +226,15 @@ def _identifying() -> Iterator[KnownBad]:
 def _reading() -> Iterator[KnownBad]:
     config, restarted = ConsumingConfig, {CONSUMER: {RESTART: 1}}
     yield _consuming(
-        "any-response-counts", "a late response would turn a consumer back", "S23",
+        "any-response-counts", "a late response would move a consumer's index back", "S23",
         config(consumer=BelievesAnyResponse), restarted,
     )  # fmt: skip
     yield _consuming(
-        "index-saved-before-processing", "a message that was not processed would be passed over", "S15d",
+        "index-saved-before-processing", "an unprocessed message would be skipped after a restart", "S15d",
         config(consumer=SavesBeforeProcessing), restarted,
     )  # fmt: skip
     yield _consuming(
-        "index-overwritten", "an index that was overtaken would turn a group of consumers back", "S23",
+        "index-overwritten", "a late save would move the saved index of a group back", "S23",
         config(index=KeepsTheLatest), {},
     )  # fmt: skip
 
@@ -241,16 +242,16 @@ def _reading() -> Iterator[KnownBad]:
 def _going_on() -> Iterator[KnownBad]:
     config = ConsumingConfig
     yield _consuming(
-        "passes-over", "a message that cannot be processed would vanish without a trace", "S30",
+        "passes-over", "a message that cannot be processed would be lost without a report", "S30",
         config(consumer=PassesOver), {CONSUMER: {PROCESSING_FAILS: 1}},
     )  # fmt: skip
     yield _consuming(
-        "waits-for-ever", "a consumer would stand still when a response is lost", "R4",
+        "waits-for-ever", "a consumer would stop when a response is lost", "R4",
         config(consumer=WaitsForEver), {},
     )  # fmt: skip
 
 
 @cache
 def wrong_streams() -> tuple[KnownBad, ...]:
-    """The wrong workers of streams, each world named after its machine."""
+    """Return the known-bad workers of streams. Each world has the name of its machine."""
     return (*_storing(), *_telling(), *_identifying(), *_reading(), *_going_on())

@@ -1,4 +1,4 @@
-"""The actors of the worlds of streams, what happens to them, and what they say outside of sessions."""
+"""The names of the actors, orders and faults in worlds of streams, and the messages of the stream protocol."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ PUBLISH = "publish"
 """The order of the application."""
 
 RESTART, STORAGE_FAILS, FORGET_RECORDS = "restart", "storage-fails", "forget-records"
-"""Faults: the worker is killed; the storage does not know what it has stored; the log forgets the records of publishers
-that have no session."""
+"""Faults: the worker is killed; the storage fails, with unknown outcome of its writes; the log forgets the records of
+all publishers while none has a session."""
 RESTART_KEEPING, RESTART_LOSING = "restart-with-state", "restart-without-state"
-"""The publisher is killed, and has stored its image or not."""
+"""Faults: the publisher is killed, with or without a stored image."""
 PROCESSING_FAILS = "processing-fails"
-"""The application fails to process a message."""
+"""Fault: the application fails to process a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A message of the stream protocol, in bytes."""
+    """An encoded message of the stream protocol, sent outside of a session."""
 
     payload: bytes
 
@@ -47,7 +47,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class StreamPacket(Packet):
-    """A message of a session whose data are those of the stream protocol."""
+    """A message of a session that carries the stream protocol."""
 
     @property
     def label(self) -> str:
@@ -55,13 +55,13 @@ class StreamPacket(Packet):
 
 
 def spoken_payload(payload: bytes) -> str:
-    """A message of the stream protocol, as people call it."""
+    """Return the label of a message of the stream protocol."""
     for decode in (decode_request, decode_response):
         try:
             return _spoken(decode(payload))
         except RemoteSessionError:
             continue
-    return "what nobody understands"
+    return "a malformed message"
 
 
 def _spoken(message: object) -> str:

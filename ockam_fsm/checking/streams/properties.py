@@ -1,4 +1,4 @@
-"""What must hold of a stream, as predicates over the actors of its worlds.
+"""The properties of a stream, as predicates over the actors of its worlds.
 
 Source: spec/sessions.md section 8 (S15, S23, S30, S31, W8, W15, W16, R4, R6) and section 12.
 """
@@ -33,7 +33,8 @@ def confirmed_is_stored(publisher: PublisherEnd, stream: StreamEnd) -> bool:
 
 
 def stored_once(publisher: PublisherEnd, stream: StreamEnd) -> bool:
-    """Under one identity. Under a later one again only what a publisher publishes again that was told."""
+    """Return whether each message is stored once per identity, and once in all unless its publisher was notified of a
+    lost record: it may then publish again under a new identity."""
     for_each_identity = Counter((one.publisher, one.data) for one in stream.log.stored)
     at_all = Counter(one.data for one in stream.log.stored)
     return all(n == 1 for n in for_each_identity.values()) and (
@@ -83,7 +84,7 @@ def index_passes_only_processed(stream: StreamEnd, index: IndexEnd, consumer: Co
 
 
 def index_rises(step: Step) -> bool:
-    """The saved one, and that of a consumer since it has begun."""
+    """Return whether neither the saved index nor the index of a running consumer decreases in this step."""
     if step.actor == INDEX:
         return step.before.saved is None or step.after.saved >= step.before.saved
     if step.actor != CONSUMER or ConsumerState.STARTING in (step.before.image.state, step.after.image.state):
@@ -92,7 +93,7 @@ def index_rises(step: Step) -> bool:
 
 
 def processed_in_order(step: Step) -> bool:
-    """The application gets no message before it has had those before it."""
+    """Return whether all messages before the processed one were already processed or buried."""
     if step.actor != CONSUMER or PROCESSED not in step.records:
         return True
     index = step.before.image.batch[0].index
@@ -108,40 +109,40 @@ def all_processed(stream: StreamEnd, consumer: ConsumerEnd) -> bool:
 
 
 CONFIRMED_IS_STORED = always(
-    "S15a", "a message that was confirmed to its publisher is stored", confirmed_is_stored, over=(PUBLISHER, STREAM)
+    "S15a", "a message that is confirmed to its publisher is stored", confirmed_is_stored, over=(PUBLISHER, STREAM)
 )
 STORED_ONCE = always(
     "S15b",
-    "a message is stored once, unless its publisher was told that it may be stored twice",
+    "a message is stored once, unless its publisher was notified that it may be stored twice",
     stored_once,
     over=(PUBLISHER, STREAM),
 )
 STORED_IN_ORDER = always(
     "S15c",
-    "the messages of one identity of a publisher are stored in the order of their acceptance",
+    "the messages of one identity of a publisher are stored in the order in which they were accepted",
     stored_in_order,
     over=(STREAM,),
 )
 TOLD_OF_LOSS = always(
     "S31",
-    "a publisher is told that its record is lost only if the log has none of it",
+    "a publisher is notified that its record is lost only if the log has no record of it",
     told_of_what_is_lost,
     over=(PUBLISHER, STREAM),
 )
 INDEX_PASSES_PROCESSED = always(
     "S15d",
-    "the saved index never passes a message that is not processed",
+    "the saved index never passes an unprocessed message",
     index_passes_only_processed,
     over=(STREAM, INDEX, CONSUMER),
 )
-INDEX_RISES = always_step("S23", "the saved index never goes back, nor does that of a consumer", index_rises)
+INDEX_RISES = always_step("S23", "neither the saved index nor that of a consumer decreases", index_rises)
 PROCESSED_IN_ORDER = always_step(
-    "S30", "a message is processed after those that are stored before it", processed_in_order
+    "S30", "a message is processed only after all messages that are stored before it", processed_in_order
 )
 CONFIRMED_LATER = sometimes(
     "W15", "a message is confirmed after a renegotiation", confirmed_after_renegotiation, over=(PUBLISHER,)
 )
-STATE_IS_LOST = sometimes_step("W16", "a publisher is told that its record is lost", told_that_state_is_lost)
+STATE_IS_LOST = sometimes_step("W16", "a publisher is notified that its record is lost", told_that_state_is_lost)
 PROCESSED_TWICE = sometimes_step("W8", "a message is processed twice", processed_again)
 ALL_PROCESSED = recoverable(
     "R4", "every stored message is processed", all_processed, over=(STREAM, CONSUMER), given=stored_unprocessed

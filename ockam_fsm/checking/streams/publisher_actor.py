@@ -1,10 +1,11 @@
 """A publisher as an actor of a world: the real `Publisher` over a real `Session`, bytes included.
 
-Theory: as in `checking/sessions/session_actors.py`: an actor's state is a snapshot plus ghosts, which only properties
-see.
+Theory: as in `checking/sessions/session_actors.py`, the state of an actor is a snapshot plus ghosts, which only
+properties read.
 
-Rule 1: a message of the application is the ordinal of its acceptance, as text. So the log shows what became of it.
-Rule 2: the publisher's image and its session's number are durable, where a fault says so, and nothing else is.
+Rule 1: a message of the application is the ordinal of its acceptance, as text, so the log shows which ones it has.
+Rule 2: only the publisher's image and its session's number survive the fault `restart-with-state`; nothing survives
+        `restart-without-state`.
 Source: spec/sessions.md clauses 12.2 to 12.4.
 """
 
@@ -42,9 +43,9 @@ from ockam_fsm.runtime.stream.publisher import PublisherConfig, PublisherImage
 
 
 class PublisherEnd(NamedTuple):
-    """The actor of the publisher. `identities` counts those that it has had; `memory` is the number of its session that
-    is stored durably. Ghosts: `accepted`, of which `first` were before this incarnation, what was `confirmed`,
-    and the identities of which the application was `told` that the stream has lost the record."""
+    """The state of the publisher's actor. `identities`: how many it has had. `memory`: the durably stored number of its
+    session. Ghosts: the number of `accepted` messages, of which `first` before this incarnation; the `confirmed`
+    messages; and the identities whose records were lost, as the application was `told`."""
 
     session: Snapshot | None
     image: PublisherImage
@@ -103,7 +104,7 @@ class PublisherActor:
 
 
 class _PublisherRun:
-    """One event of the publisher: the real workers, restored, and what they ask for carried out."""
+    """The handling of one event of the publisher: the real workers are restored and their commands carried out."""
 
     def __init__(self, actor: PublisherActor, end: PublisherEnd, out: Outbox) -> None:
         self.actor, self.config, self.before, self.out = actor, actor.config, end, out
@@ -204,7 +205,7 @@ class _PublisherRun:
             self.out.record(command)
 
     def _renew(self) -> None:
-        """What the old session still says is not for the publisher any more."""
+        """Close the session and open one under a new identity. The notifications of the old one are dropped."""
         if self.identities > self.config.incarnations:
             raise BoundReached("incarnations")
         for command in self.session.close():

@@ -1,4 +1,5 @@
-"""Runs of streams worth showing, recorded from worlds as those of sessions are (`checking/sessions/scenarios.py`)."""
+"""Example runs of streams for the documentation, recorded from worlds like those of
+`checking/sessions/scenarios.py`."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ STARTED = (*fires(STREAM, "log-opened"), *_to(INDEX, CONSUMER, "get index"), *_t
 
 
 def _publishing() -> World:
-    """Wide bounds: a scenario is one run, nothing is explored."""
+    """Return the world of the scenarios. Its bounds are wide, since a scenario is one run without a search."""
     config = PublishingConfig(generations=9, spawns=9, misses=9)
     world = publishing_world("scenario", config, {STREAM: {RESTART: 1}}, 3)
     return replace(world, network=WIDE)
@@ -56,7 +57,7 @@ def _publish() -> Scenario:
     return Scenario(
         "scenario-stream-publish",
         "Publishing a message",
-        "The push is a synchronous request. It is confirmed when the log has it, and not before.",
+        "The push is a synchronous request. It is confirmed only when the log has stored it.",
         _publishing(),
         (*BEGUN, *orders(PUBLISHER, PUBLISH), *pushed("push 1: 1 (1i)"), *WRITTEN, *told("confirmation 1 (1i)")),
     )
@@ -66,8 +67,8 @@ def _renegotiate() -> Scenario:
     return Scenario(
         "scenario-stream-window",
         "Renegotiation in the middle of a window",
-        "Two messages are stored and their confirmations are lost. They are sent again under the same numbers, and "
-        "stored once.",
+        "Two messages are stored and their confirmations are lost. They are sent again under the same numbers and "
+        "stored only once.",
         _publishing(),
         (
             *BEGUN, *orders(PUBLISHER, PUBLISH, PUBLISH), *pushed("push 1: 1 (1i)", "push 2: 2 (1i)"),
@@ -98,8 +99,8 @@ def _worker_restarted() -> Scenario:
     return Scenario(
         "scenario-stream-worker-restarted",
         "The stream worker is killed",
-        "It is killed after it has stored a message and before the confirmation has arrived. Its successor finds the "
-        "record in the log: it says that it resumed, and confirms without storing again.",
+        "It is killed after it stored a message, and the confirmation is lost. The restarted worker finds the record "
+        "in the log, reports that the session resumed, and confirms without storing again.",
         _publishing(),
         (
             *BEGUN, *orders(PUBLISHER, PUBLISH), *pushed("push 1: 1 (1i)"), *WRITTEN,
@@ -114,8 +115,8 @@ def _consumer_restarted() -> Scenario:
     return Scenario(
         "scenario-stream-consumer-restarted",
         "The consumer is killed",
-        "It is killed after a message was processed, and the save of the index is lost. So the message is processed "
-        "again, and none is left out.",
+        "It is killed after a message was processed, and the request to save the index is lost. So the message is "
+        "processed again, and none is skipped.",
         _consuming(),
         (
             *STARTED, *asked("pull 1 from 0"), *given("response 1, 0:1 1:2"), *fires(CONSUMER, "processing"),

@@ -1,7 +1,7 @@
 """A stream as an actor of a world: the real `StreamWorker`, the real `Host` of its publishers' sessions, and the log.
 
-Rule 1: the log is what survives. What was given to it and is not stored yet is stored later, in order, or never: not
-        after another writer has opened the log. A write of a killed worker is under way like any other.
+Rule 1: only the log survives a restart. Writes that are under way complete later and in order, also those of a killed
+        worker, unless another writer has opened the log before.
 Rule 2: an append stores the message and the publisher's record in one write.
 Left out: a full storage, and the node around the worker.
 Source: spec/sessions.md clauses 12.3 to 12.7.
@@ -50,11 +50,11 @@ from ockam_fsm.runtime.stream.commands import (
 from ockam_fsm.runtime.stream.worker import PLAIN, StreamConfig, StreamImage
 
 OPENED, WRITTEN = "log-opened", "written"
-"""The storage has opened the log; it has written what it was given first."""
+"""Timers: the storage has opened the log; the storage has completed its oldest write."""
 
 
 class InLog(NamedTuple):
-    """A message in the log, or on its way there."""
+    """A message that is stored in the log or being written."""
 
     publisher: bytes
     number: int
@@ -62,7 +62,7 @@ class InLog(NamedTuple):
 
 
 class LogImage(NamedTuple):
-    """The log. `writer` counts those who have opened it; `under_way` are writes, each with its writer."""
+    """The log. `writer`: how often it was opened. `under_way`: the writes not completed, each with its writer."""
 
     stored: tuple[InLog, ...] = ()
     records: tuple[tuple[bytes, int], ...] = ()
@@ -71,7 +71,7 @@ class LogImage(NamedTuple):
 
 
 class StreamEnd(NamedTuple):
-    """The actor of the stream. A ghost: whether the log `forgot` records."""
+    """The state of the stream's actor. A ghost: whether the log `forgot` records."""
 
     worker: StreamImage = StreamImage()
     sessions: tuple[tuple[Key, Snapshot], ...] = ()
@@ -88,7 +88,8 @@ class StreamEnd(NamedTuple):
 
 @dataclass(frozen=True)
 class StreamActor:
-    """The stream worker, the host of its publishers' sessions, and the log, in which so many messages are `stored`."""
+    """The stream worker, the host of its publishers' sessions, and the log. `stored`: the number of messages that the
+    log has at the start."""
 
     config: PublishingConfig
     stored: int = 0
@@ -116,7 +117,7 @@ class StreamActor:
 
 @dataclass
 class Log:
-    """The log while an event is handled."""
+    """The log while an event is handled; mutable."""
 
     image: LogImage
     fenced: bool
@@ -138,7 +139,7 @@ class Log:
             self.under_way = []
 
     def write(self) -> tuple[bool, int]:
-        """The oldest write under way is done. Whether it is of the present writer, and its index."""
+        """Complete the oldest write. Return whether its writer is the current one, and its index."""
         writer, message = self.under_way.pop(0)
         self.stored.append(message)
         self.records[message.publisher] = max(message.number, self.records.get(message.publisher, 0))
@@ -146,7 +147,7 @@ class Log:
 
 
 class Storing:
-    """A stream worker and its log in one event, whatever sessions bring the pushes."""
+    """A stream worker and its log in one event; subclasses add the sessions through which pushes arrive."""
 
     def __init__(self, config: PublishingConfig, worker: StreamImage, log: LogImage, out: Outbox) -> None:
         self.config, self.out = config, out
@@ -154,7 +155,7 @@ class Storing:
         self.log = Log(log, config.fenced)
 
     def did(self, commands: Iterable[StreamCommand]) -> None:
-        """Carry out what the worker asks for."""
+        """Carry out the commands of the worker."""
         raise NotImplementedError
 
     def await_writes(self) -> None:
@@ -185,7 +186,7 @@ class Storing:
 
 
 class _StreamRun(Storing):
-    """One event of the stream."""
+    """The handling of one event of the stream."""
 
     def __init__(self, actor: StreamActor, end: StreamEnd, out: Outbox) -> None:
         super().__init__(actor.config, end.worker, end.log, out)
@@ -242,7 +243,7 @@ class _StreamRun(Storing):
             raise BoundReached("spawns")
         config, end = self.config, self.before
         recorded = self.worker.known(identity, self.log.records.get(identity))
-        # With its identity: sessions of two publishers may be in the same generation.
+        # The identity is part of the seed: sessions of two publishers may be in the same generation.
         making = (0, 0) if config.same_inner else (end.incarnation, self.host.spawned)
         entropy = DerivedEntropy(f"stream{making[0]}.{identity[-1]}{making[1]}", config.generations)
         terms = Terms(identity, local(f"stream{identity[-1]}"), HOST_ADDRESS)
@@ -293,7 +294,7 @@ class _StreamRun(Storing):
         self.out.send(CONSUMER, Said(encode_response(Pulled(request_id, tuple(found)))))
 
     def _reply(self, route: Route, payload: bytes) -> None:
-        """Back through the session that brought the push, if it still stands."""
+        """Reply through the session that delivered the push, if it is still established."""
         for key, session in self.host.sessions.items():
             if session.terms.outer == route[0] and session.state is State.ESTABLISHED:
                 self._sessions_did(self.host.order(key, lambda one: one.send(Outgoing(payload, route[1:]))))

@@ -1,18 +1,18 @@
-"""The worlds of streams, as data: how a publisher, a stream, an index worker and a consumer are tried.
+"""The worlds of streams, as data: publishers, stream workers, index workers and consumers.
 
     publishing   a publisher and its stream over a real session: loss, duplicates, reordering; the stream worker is
-                 killed while writes are under way
-    patient      the same, and nobody is given up for being silent
-    resuming     the publisher is killed, and goes on from its image
-    beginning    the publisher is killed, and has no image: it begins anew, under another identity
-    failing      the storage fails, and does not know what it has stored
-    forgetful    the log forgets the records of publishers that have no session
-    consuming    a consumer, the index worker and a stream that has messages: the same network; the consumer is killed
+                 killed at any point, also while writes are under way
+    patient      without restarts and without timers that give up a silent peer
+    resuming     the publisher is killed and restarts from its image
+    beginning    the publisher is killed and restarts without its image, under a new identity
+    failing      the storage fails, with unknown outcome of its writes
+    forgetful    the log forgets its records while no publisher has a session
+    consuming    a consumer, the index worker and a stream with messages, over the same network; the consumer is killed
                  at any point, and its application fails
-    whole        all four, and the consumer is killed
+    whole        all four actors; the consumer is killed
 
 Rule 1: every world uses the real workers, and real sessions between the publisher and its stream.
-Rule 2: bounds are here and nowhere else. What they are is printed with every verdict.
+Rule 2: bounds are defined here only, and printed with every verdict.
 Source: spec/sessions.md section 12; the sizes are pinned in spec/manifest.json.
 """
 
@@ -52,7 +52,7 @@ def publishing_world(
     messages: int = 2,
     witnesses: tuple[Property, ...] = (CONFIRMED_LATER,),
 ) -> World:
-    """A publisher and its stream."""
+    """Return the world of a publisher and its stream."""
     return World(
         name=f"stream:{name}",
         actors=(PublisherActor(config), StreamActor(config)),
@@ -72,7 +72,7 @@ def consuming_world(
     faults: Faults,
     messages: int = 2,
 ) -> World:
-    """A consumer, the index worker, and a stream in which so many messages are stored."""
+    """Return the world of a consumer, the index worker and a stream that has `messages` stored."""
     return World(
         name=f"stream:{name}",
         actors=(StreamActor(PublishingConfig(), messages), IndexActor(config), ConsumerActor(config)),
@@ -80,13 +80,13 @@ def consuming_world(
         faults=faults,
         properties=CONSUMING,
         title=f"stream worker, index worker and consumer, {name}",
-        description="a consumer that goes on from its saved index",
+        description="a consumer that continues from its saved index",
         extra_bounds={"limit": config.limit, "tries": config.tries, "pulls": config.pulls},
     )
 
 
 def whole_world(publishing: PublishingConfig, consuming: ConsumingConfig, faults: Faults, messages: int) -> World:
-    """A publisher, its stream, the index worker and a consumer."""
+    """Return the world of a publisher, its stream, the index worker and a consumer."""
     return World(
         name="stream:whole",
         actors=(PublisherActor(publishing), StreamActor(publishing), IndexActor(consuming), ConsumerActor(consuming)),
@@ -102,7 +102,7 @@ def whole_world(publishing: PublishingConfig, consuming: ConsumingConfig, faults
 
 @cache
 def stream_worlds() -> tuple[World, ...]:
-    """Every world of a stream."""
+    """Return every world of streams."""
     config, narrow = PublishingConfig(), PublishingConfig(window=1, generations=1)
     forgotten = PublishingConfig(spawns=3)
     whole = PublishingConfig(window=1, spawns=1), ConsumingConfig(limit=1, pulls=2)

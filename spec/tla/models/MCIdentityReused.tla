@@ -1,5 +1,5 @@
 GENERATED from ockam_fsm/specification/tlc_publisher_model.py; edit that
 ------------------------------------------ MODULE MCIdentityReused -------------------------------------------
-\* identity-reused: what a publisher publishes after a restart would be taken for what it published before
+\* identity-reused: new messages after a restart would be confirmed as duplicates of old ones
 EXTENDS Publishing
 ==============================================================================================================

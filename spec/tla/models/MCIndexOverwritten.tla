@@ -1,5 +1,5 @@
 GENERATED from ockam_fsm/specification/tlc_stream_model.py; edit that
 ----------------------------------------- MODULE MCIndexOverwritten ------------------------------------------
-\* index-overwritten: an index that was overtaken would turn a group of consumers back
+\* index-overwritten: a late save would move the saved index of a group back
 EXTENDS Consuming
 ==============================================================================================================

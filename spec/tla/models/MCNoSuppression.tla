@@ -1,5 +1,5 @@
 GENERATED from ockam_fsm/specification/tlc_publisher_model.py; edit that
 ------------------------------------------- MODULE MCNoSuppression -------------------------------------------
-\* no-suppression: a message that is sent again would be stored twice
+\* no-suppression: a retransmitted message would be stored twice
 EXTENDS Publishing
 ==============================================================================================================

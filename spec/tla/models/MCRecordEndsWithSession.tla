@@ -1,5 +1,5 @@
 GENERATED from ockam_fsm/specification/tlc_publisher_model.py; edit that
 --------------------------------------- MODULE MCRecordEndsWithSession ---------------------------------------
-\* record-ends-with-session: a publisher that comes back late would have its messages stored twice
+\* record-ends-with-session: the messages of a publisher that returns late would be stored twice
 EXTENDS Publishing
 ==============================================================================================================

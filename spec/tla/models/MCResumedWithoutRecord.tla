@@ -1,5 +1,5 @@
 GENERATED from ockam_fsm/specification/tlc_publisher_model.py; edit that
 --------------------------------------- MODULE MCResumedWithoutRecord ----------------------------------------
-\* resumed-without-record: a publisher would send again to a stream that has forgotten it
+\* resumed-without-record: a publisher would resend to a stream that has lost its record
 EXTENDS Publishing
 ==============================================================================================================

@@ -1,5 +1,5 @@
 GENERATED from ockam_fsm/specification/tlc_publisher_model.py; edit that
 --------------------------------------------- MODULE MCSendsOnce ---------------------------------------------
-\* sends-once: a message would wait for ever after a failure
+\* sends-once: a message whose request failed would never be confirmed
 EXTENDS PublishingRecovery
 ==============================================================================================================

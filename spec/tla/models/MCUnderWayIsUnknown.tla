@@ -1,5 +1,5 @@
 GENERATED from ockam_fsm/specification/tlc_publisher_model.py; edit that
 ----------------------------------------- MODULE MCUnderWayIsUnknown -----------------------------------------
-\* under-way-is-unknown: a message would be stored twice while the storage is slow
+\* under-way-is-unknown: a message would be stored twice if the storage is slow
 EXTENDS Publishing
 ==============================================================================================================

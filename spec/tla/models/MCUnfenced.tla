@@ -1,5 +1,5 @@
 GENERATED from ockam_fsm/specification/tlc_publisher_model.py; edit that
 --------------------------------------------- MODULE MCUnfenced ----------------------------------------------
-\* unfenced: the write of a killed worker would land late, and its message be stored twice
+\* unfenced: a late write of a killed worker would store a message twice
 EXTENDS Publishing
 ==============================================================================================================
