@@ -1,7 +1,7 @@
-"""Ordinals: the number of a worker, among all that its side has had. An end that restarts begins another life.
+"""Ordinals: the number of a worker among all workers of its side. Each restart of an end begins a new incarnation.
 
-Rule 1: a host has `spawns + 1` ordinals in each life, of which the first is nobody's; an initiator uses one of them. So
-        an ordinal tells in which life its worker was, and a first life is numbered as if there were no other.
+Rule 1: each incarnation has `spawns + 1` ordinals. A host leaves the first unused; an initiator uses one of them. So an
+        ordinal determines the incarnation of its worker, and the ordinals of the first one do not depend on later ones.
 Source: spec/tla/SessionPair.tla, Life and NextLife.
 """
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Incarnations(NamedTuple):
-    """Which ordinals are whose, where a host makes at most `spawns` responders in all of its lives."""
+    """The ordinals of a world in which a host makes at most `spawns` responders in all incarnations."""
 
     spawns: int
 

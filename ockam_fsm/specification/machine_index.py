@@ -1,4 +1,4 @@
-"""Which machines there are, and how they belong together: what `types`, `show` and `render` all start from."""
+"""The index of all machines and session types, for the commands `types`, `show` and `render`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAGE = "ockam_fsm/machines/session.py"
 
 @cache
 def catalogue(charts: tuple[Chart, ...] = ()) -> Catalogue:
-    """Every machine that `ockam_fsm.machines` has."""
+    """Return the catalogue of the machines of `ockam_fsm.machines`."""
     pairs = tuple(_pair(session_type) for session_type in TYPES)
     paired = {subject.machine.name for pair in pairs for subject in (pair.left, pair.right)}
     return Catalogue(
@@ -25,7 +25,7 @@ def catalogue(charts: tuple[Chart, ...] = ()) -> Catalogue:
         pairs=pairs,
         family=tuple(_member(session_type) for session_type in TYPES),
         family_title="The six session types",
-        family_summary="what each dimension adds, in the words of the parts that the tables are composed of",
+        family_summary="the parts that each dimension adds to the tables",
         alone=tuple(_alone(machine) for machine in MACHINES if machine.name not in paired),
         messages=MESSAGES,
         charts=charts,
@@ -46,7 +46,7 @@ def _member(session_type: SessionType) -> Member:
 
 
 def _alone(machine: AnyMachine) -> Subject:
-    """A machine with a page of its own: the page's first sentence is its summary."""
+    """Return the subject of a machine outside of the session types. The first line of its module is its summary."""
     module = type(machine.initial).__module__
     sentence = described(sys.modules[module]).partition("\n")[0].rstrip(".")
     return Subject(machine, sentence, f"{module.replace('.', '/')}.py")

@@ -1,4 +1,4 @@
-"""The Promela models: of which worlds they are, and the files that `render` writes."""
+"""The Promela models of session worlds, and the files that `render` writes for them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from ockam_fsm.specification.table_world import ORDERS, pair_config_of
 FOLDER = "spec/promela"
 PAGE = "ockam_fsm/machines/session.py and ockam_fsm/projections/session_pair.pml"
 NETWORK = ("unordered", 2, {"drop": None, "duplicate": None})
-"""The network that the template has."""
+"""The network of the template: order, messages in flight, faults."""
 
 
 def model_of(world: World, asserted: tuple[str, ...] = SAFETY) -> PairModel:
-    """The model of a world of two session ends.
+    """Return the model of a world of two session ends.
 
     Raises:
-        DefinitionError: the world has something that no table world has.
+        DefinitionError: the world differs from the worlds that the template can model.
     """
     config, network = pair_config_of(world), world.network
     if world.faults or world.normaliser or (network.order, network.in_flight, network.budgets) != NETWORK:
-        raise DefinitionError(f"Promela model of {world.name}", ["only a world `lossy` can be said: see the template"])
+        problem = "the template models only worlds `lossy`: two unordered messages in flight, drop and duplicate"
+        raise DefinitionError(f"Promela model of {world.name}", [problem])
     kind = config.session_type
     assert config.generations is not None
     return PairModel(
@@ -47,5 +48,5 @@ def _side(world: World, role: Role, name: str) -> Side:
 
 
 def texts() -> dict[str, str]:
-    """Path -> text of the model of each session type."""
+    """Return path -> text of the model of each session type."""
     return {f"{FOLDER}/{kind.name}.pml": to_promela(model_of(lossy(config_of(kind))), PAGE) for kind in TYPES}

@@ -1,4 +1,4 @@
-"""The formal specification as files: tables and models for `render` to write and for `spec` to run."""
+"""The generated files of the formal specification: TLA+ tables and models, written by `render` and run by `spec`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from ockam_fsm.specification.tlc_world_model import TlcWorldModel
 
 FOLDER = "spec/tla"
 PACKAGED = Path(__file__).parents[1] / FOLDER
-"""Where an installed package has the modules that are written by hand; a clone has them in its own folder."""
+"""The hand-written modules in an installed package; a clone has them in `FOLDER`."""
 TABLES, MODELS = f"{FOLDER}/tables", f"{FOLDER}/models"
 PAGE = "ockam_fsm/specification/tlc_models.py"
 PAGES = {
@@ -52,7 +52,7 @@ ORDERS = (OPEN, SEND, REQUEST, WITHDRAW, RENEGOTIATE, CLOSE, STOP)
 
 
 def texts(book: Catalogue) -> dict[str, str]:
-    """Path -> text of every generated file of the specification."""
+    """Return path -> text of every generated file of the specification."""
     files = {
         f"{TABLES}/{tla.module_name(one.machine.name)}.tla": tla.to_tla(one.machine, one.page, one.summary)
         for one in book.subjects()
@@ -65,7 +65,7 @@ def texts(book: Catalogue) -> dict[str, str]:
 
 @cache
 def models() -> tuple[Model, ...]:
-    """Every model that TLC runs, in order."""
+    """Return every model that TLC runs, in order."""
     return (
         *map(of_pair, specified()),
         *_requests(),
@@ -77,7 +77,7 @@ def models() -> tuple[Model, ...]:
 
 
 def checkable(kind: str, book: Catalogue) -> dict[str, str]:
-    """File name -> text of everything that TLC needs to check a session type, for one folder."""
+    """Return file name -> text of all files that TLC needs to check a session type, for one folder."""
     model = next(one for one in models() if one.name == f"MC{tla.module_name(kind)}")
     wanted = {f"{MODELS}/{model.name}.tla", f"{MODELS}/{model.name}.cfg"}
     wanted |= {f"{TABLES}/{tla.module_name(machine.name)}.tla" for machine in model.tables.values()}
@@ -86,12 +86,12 @@ def checkable(kind: str, book: Catalogue) -> dict[str, str]:
 
 
 def hand_written() -> Path:
-    """The folder of the modules that are written by hand."""
+    """Return the folder of the hand-written modules."""
     return PACKAGED if PACKAGED.is_dir() else Path(__file__).parents[2] / FOLDER
 
 
 def _extended(module: str) -> Iterator[tuple[str, str]]:
-    """The modules written by hand that a module needs, those that they need included."""
+    """Yield the hand-written modules that a module extends, directly or indirectly."""
     for line in module.splitlines():
         if line.startswith("EXTENDS "):
             for name in line.removeprefix("EXTENDS ").split(", "):
@@ -103,7 +103,7 @@ def _extended(module: str) -> Iterator[tuple[str, str]]:
 
 
 def of_pair(one: TlcModel) -> Model:
-    """The model of two ends: every bound is the world's."""
+    """Return the model of two ends. Every bound comes from the world."""
     config, kind = one.config, one.config.session_type
     bounds = {
         "Distinct": config.distinct,
@@ -132,7 +132,7 @@ def of_pair(one: TlcModel) -> Model:
 
 
 def _ends(config: PairConfig) -> dict[str, Any]:
-    """The fields of a model that say what the two ends of its session are."""
+    """Return the fields of a model that describe the two ends of its session."""
     settings = {role.name.lower(): config.settings(role) for role in (Role.INITIATOR, Role.RESPONDER)}
     tables = {role: found.machine for role, found in settings.items()}
     return {
@@ -143,7 +143,7 @@ def _ends(config: PairConfig) -> dict[str, Any]:
 
 
 def _orders(world: World, role: str) -> dict[str, int]:
-    """How often what is done to a role: its orders, and its restarts."""
+    """Return how often each order and a restart may occur at a role."""
     given, faults = world.orders.get(role, {}), world.faults.get(role, {})
     assert set(given) <= set(ORDERS)
     assert set(faults) <= {RESTART_LOSING}
@@ -153,7 +153,7 @@ def _orders(world: World, role: str) -> dict[str, int]:
 
 
 def of_world(one: TlcWorldModel) -> Model:
-    """The model of a world that has a module of its own: every bound is the world's."""
+    """Return the model of a world with its own module. Every bound comes from the world."""
     return Model(
         name=f"MC{tla.module_name(one.name)}",
         about=one.about,
@@ -169,22 +169,22 @@ def of_world(one: TlcWorldModel) -> Model:
 
 
 def of_channel(one: TlcChannelModel) -> Model:
-    """The model of a secure channel: a world with a module of its own, and the tables of a session."""
+    """Return the model of a secure channel: a world with its own module, and the tables of a session."""
     return replace(of_world(one), orders={INITIATOR: one.orders}, **_ends(one.config))
 
 
 def _requests() -> Iterator[Model]:
-    """The synchronous request under each policy of its caller, and the two machines that it rejects."""
+    """Yield the models of a synchronous request: one per policy of the caller, and two known-bad machines."""
     fails = {"Reissue": "FALSE", "Sendings": "2", "InFlight": "2"}
     invariants, temporal = ("S8_OneOutcome", "S18_TimerRunsWhilePending"), "R3_EveryRequestIsResolved"
     whole = (*REQUEST_STEPS, temporal)
     again = fails | {"Reissue": "TRUE", "Sendings": "3"}
-    about = "a synchronous request whose caller wants"
-    yield Model("MCRequestFails", f"{about} to be told of a failure", "Request", constants=fails,
+    about = "a synchronous request that"
+    yield Model("MCRequestFails", f"{about} fails with its session", "Request", constants=fails,
                 invariants=invariants, properties=whole)  # fmt: skip
-    yield Model("MCRequestReissued", f"{about} it to be sent again", "Request", constants=again,
+    yield Model("MCRequestReissued", f"{about} is reissued after a failure", "Request", constants=again,
                 invariants=invariants, properties=whole)  # fmt: skip
-    yield Model("MCNoRequestTimer", "no-request-timer: a lost response would be waited for, for ever", "Request",
+    yield Model("MCNoRequestTimer", "no-request-timer: a request would wait indefinitely for a response", "Request",
                 constants=fails, wrong=(("Timing", "Untimed"),), properties=(temporal,), refuted=True)  # fmt: skip
     yield Model("MCLateResponseCounts", "late-response-counts: a request would have two outcomes", "Request",
                 constants=fails, wrong=(("Expire", "ExpireAndStay"),), invariants=invariants[:1],

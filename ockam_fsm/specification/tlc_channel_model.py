@@ -1,12 +1,12 @@
-"""What TLC checks of secure channels, as data: their worlds, their witnesses, and the channels that are wrong.
+"""The TLC models of secure channels, as data: their worlds, their witnesses, and the known-bad channels.
 
-Theory: as in tlc_models.py. Each model takes its bounds from the world that the explorer searches, and is expected to
-find as many states and transitions, and witnesses and counterexamples of S36 and S37 in as many steps.
+Theory: as in tlc_models.py. Each model takes its bounds from the world that the explorer searches, and must give the
+same number of states and transitions, and witnesses and counterexamples of S36 and S37 of the same length.
 
-Rule 1: a wrong channel is said again in `spec/tla/ChannelProperties.tla`, as one operator that replaces the right one,
-        or it is a wrong table, or a bound.
+Rule 1: a wrong channel is one operator of `spec/tla/ChannelProperties.tla` that replaces the right one, a wrong table,
+        or a changed bound.
 Rule 2: R5 and R8 are temporal in TLA+ (ChannelRecovery.tla), so their counterexamples have no shortest length.
-Left out: what the sessions of SessionPair.tla are judged by (their rows are the same), and requests (Request.tla).
+Left out: the claims about sessions in SessionPair.tla (a channel has the same rows), and requests (Request.tla).
 Source: spec/sessions.md sections 8, 9 and 18.
 """
 
@@ -45,11 +45,11 @@ WRONG_OPERATORS = {
     "replay-is-read": (("Replayed", "NeverReplayed"),),
     "anybody-is-trusted": (("Trusts", "TrustsAnybody"),),
 }
-"""What a wrong channel replaces. Of the other two one has a wrong table, and one says no keepalives."""
+"""The operators that a wrong channel replaces. Of the other two, one has a wrong table, one sends no keepalives."""
 
 
 class TlcChannelModel(TlcWorldModel):
-    """One model of a secure channel, of what holds always."""
+    """A model of the safety of a secure channel."""
 
     extends = "ChannelProperties"
     of_states = ("S37_ForgedIsADeadLetter", "Never_W1")
@@ -81,13 +81,13 @@ class TlcChannelModel(TlcWorldModel):
 
     @property
     def orders(self) -> Mapping[str, int]:
-        """How often the initiator's application orders what; a stranger is no application."""
+        """How often the initiator's application may give each order; messages of strangers are not orders here."""
         given = {order: budget for order, budget in self.world.orders[INITIATOR].items() if type(order) is not Deliver}
         return {order.upper(): budget for order, budget in given.items() if budget is not None}
 
 
 class TlcChannelRecovery(TlcChannelModel):
-    """One model of a secure channel, of what comes in the end."""
+    """A model of the recoverability of a secure channel."""
 
     extends = "ChannelRecovery"
     specification = "RecoverySpec"
@@ -99,7 +99,7 @@ class TlcChannelRecovery(TlcChannelModel):
 
 @cache
 def specified_channels() -> tuple[TlcChannelModel, ...]:
-    """Every model of a secure channel, the whole ones first."""
+    """Return every model of a secure channel, the correct ones first."""
     return (*_whole(), *_witnesses(), *_recovery(), *_known_bad())
 
 
@@ -123,13 +123,13 @@ def _recovery() -> Iterator[TlcChannelModel]:
     worlds = {f"secure {kind.name}": narrow(kind) for kind in SECURE_TYPES}
     worlds[f"strangers {EXPLICIT_TRANSIENT.name}"] = among_strangers(config_of(EXPLICIT_TRANSIENT))
     for name, world in worlds.items():
-        about = f"{world.title}: what must remain possible, under fairness, and what holds always"
+        about = f"{world.title}: recoverability, under fairness, and safety"
         yield TlcChannelRecovery(f"recovery {name}", about, world, (*CLAIMS, *RECOVERY))
 
 
 def narrow(kind: SessionType) -> World:
-    """The world `secure` with one message under way, and no duplicates: temporal claims are searched in memory. The
-    window follows no loss, so that one is enough to make an end deaf to what comes after it."""
+    """Return the world `secure` with one message in flight and no duplicates, because TLC checks temporal claims in
+    memory. The window tolerates no loss, so one lost message makes an end reject all later ones."""
     world = secure(config_of(kind), replace(SYMBOLIC, lost=0))
     return replace(world, network=Network("unordered", 1, ("drop",)))
 

@@ -1,11 +1,11 @@
-"""What TLC checks of two ends, as data: a world for each model of `spec/tla/models`, and what it claims or rejects.
+"""The TLC models of two session ends, as data: a world, and the claims that hold in it or reject it.
 
-Theory: TLC judges the same worlds as our explorer, from a specification that shares nothing with it but the tables. So
-each model is made from a world, takes every bound from it, and is expected to find what the explorer finds: as many
-states, and for a wrong machine a shortest counterexample of the same length.
+Theory: TLC checks the same worlds as the explorer, from a specification that shares only the tables with it. Each model
+takes every bound from a world and must give the same result as the explorer: the same number of states and, for a
+known-bad machine, a shortest counterexample of the same length.
 
-Rule 1: bounds are those of the world. Where a model is smaller, to stay within minutes, `smaller` says so.
-Rule 2: a wrong table is the one of `known_bad.py`. A wrong session is said again in `spec/tla/Wrong.tla`.
+Rule 1: the bounds are those of the world, except for those in `smaller`, which keep TLC within minutes.
+Rule 2: a wrong table comes from `known_bad.py`. A wrong session is specified again in `spec/tla/Wrong.tla`.
 Left out: wrong nodes, which are models of spec/tla/Node.tla (tlc_node_model.py); streams (tlc_stream_model.py,
 tlc_publisher_model.py); secure channels (tlc_channel_model.py); and the two wrong requests, which are models of
 spec/tla/Request.tla.
@@ -53,11 +53,11 @@ WITNESSES = ("Never_W1", "Never_W9")
 
 @dataclass(frozen=True)
 class TlcModel:
-    """One model of two ends. `rejects`: the claim that a wrong machine, or a witness, refutes; empty: all claims hold.
+    """A model of two ends. `rejects`: the claim that a known-bad machine or a witness refutes; empty: all claims hold.
 
-    `wrong`: operators of the specification that are replaced. `liveness`: what is claimed is temporal, so a
-    counterexample has no shortest length. `unwitnessed`: of a wrong machine that is rejected because it never does what
-    it should, so that the negation of a witness holds.
+    `wrong`: replaced operators of the specification. `liveness`: the claims are temporal, so a counterexample has no
+    shortest length. `unwitnessed`: a known-bad machine is rejected because it never reaches a witness; so the negation
+    of the witness holds.
     """
 
     name: str
@@ -77,7 +77,7 @@ class TlcModel:
 
     @property
     def counts(self) -> bool:
-        """Whether TLC searches every state of the world itself."""
+        """Whether TLC searches every state of the world, so that the counts can be compared."""
         return not (self.rejects or self.liveness or self.unwitnessed)
 
 
@@ -124,20 +124,20 @@ WRONG_OPERATORS = {
     "forget-held-messages": (("DiscardHeld", "ForgetHeld"),),
     "close-to-the-past": (("SayClose", "CloseInThePast"),),
 }
-"""What a wrong session replaces; the others have wrong tables."""
+"""The operators that a wrong session replaces; the other machines have wrong tables."""
 
 SMALL = (("Generations", 2), ("InFlight", 1))
-"""Temporal claims are searched with their graph in memory, so persistent types are given smaller bounds for them."""
+"""Smaller bounds for temporal claims of persistent types, because TLC checks these with the whole graph in memory."""
 
 
 @cache
 def specified() -> tuple[TlcModel, ...]:
-    """Every model of two ends, the whole ones first."""
+    """Return every model of two ends, the correct machines first."""
     return (*_types(), *_witnesses(), *_recovery(), *_known_bad())
 
 
 def restarted(kind: SessionType) -> World:
-    """The world `restarts` with one message under way: with two it would take TLC minutes."""
+    """Return the world `restarts` with one message in flight: with two, TLC would take minutes."""
     world = restarts(config_of(kind))
     return replace(world, network=Network("unordered", 1, ("drop", "duplicate")))
 
@@ -149,19 +149,20 @@ def _types() -> Iterator[TlcModel]:
         about = f"{kind.name}: every order, in any state"
         yield TlcModel(f"orders {kind.name}", about, orders(config_of(kind)), INVARIANTS, STEPS)
     for kind in filter(_persists, TYPES):
-        about = f"{kind.name}: either end restarts and has lost its state"
+        about = f"{kind.name}: either end restarts without its state"
         yield TlcModel(f"restarts {kind.name}", about, restarted(kind), INVARIANTS, STEPS)
 
 
 def _persists(kind: SessionType) -> bool:
-    """A transient session that is opened again is another session, and the host has both for a while: no two ends."""
+    """Return whether a type has worlds with restarts of two ends. A transient session that is reopened is a new
+    session, and the host has both for a while, so a pair of ends does not describe it."""
     return kind.persistent
 
 
 def _witnesses() -> Iterator[TlcModel]:
     established, caught_up = WITNESSES
     for kind in TYPES:
-        about = f"{kind.name}: both ends come to be established in one generation, so this claim is refuted"
+        about = f"{kind.name}: both ends are established in one generation, so this claim is refuted"
         yield TlcModel(f"witness {kind.name}", about, lossy(config_of(kind)), (established,), rejects=established)
     for kind in filter(_persists, TYPES):
         about = f"{kind.name}: an end that lost its state catches up in one attempt, so this claim is refuted"
@@ -171,7 +172,7 @@ def _witnesses() -> Iterator[TlcModel]:
 def _recovery() -> Iterator[TlcModel]:
     for kind in TYPES:
         claims = RECOVERY if kind.persistent else tuple(one for one in RECOVERY if not one.startswith("R2"))
-        about = f"{kind.name}: what must remain possible, under fairness"
+        about = f"{kind.name}: recoverability, under fairness"
         smaller = SMALL if kind.persistent else ()
         world = lossy(config_of(kind))
         yield TlcModel(f"recovery {kind.name}", about, world, steps=claims, liveness=True, smaller=smaller)
@@ -183,7 +184,7 @@ def _known_bad() -> Iterator[TlcModel]:
             continue
         config = pair_config_of(one.world)
         claim, wrong = REJECTED_BY[one.name], WRONG_OPERATORS.get(one.name, ())
-        # A world that its machine needs in another shape than `lossy` is taken as it is, but for folding: TLC counts.
+        # TLC compares counts, so a folded world is replaced by `lossy`; any other world is taken as it is.
         folded = one.world.normaliser is not None
         attempts = config_of(config.session_type).attempts
         world = lossy(replace(config, generations=3, spawns=2, attempts=attempts)) if folded else one.world

@@ -1,11 +1,11 @@
-"""What TLC checks of a whole node, as data: the world of S10 and S14, its witnesses, and the two nodes that are wrong.
+"""The TLC models of a node, as data: the world of S10 and S14, its witnesses, and two known-bad nodes.
 
-Theory: as in tlc_models.py. Each model takes its bounds from the world that the explorer searches, and is expected to
-find as many states and transitions, and counterexamples and witnesses in as many steps.
+Theory: as in tlc_models.py. Each model takes its bounds from the world that the explorer searches, and must give the
+same number of states and transitions, and counterexamples and witnesses of the same length.
 
-Rule 1: a wrong node is said again in `spec/tla/Node.tla`, as one operator that replaces the right one.
-Rule 2: TLC refutes one claim for each model, so each witness is a model of its own.
-Left out: bounds that are no world's, and whatever Node.tla leaves out.
+Rule 1: a wrong node is specified in `spec/tla/Node.tla`, as one operator that replaces the right one.
+Rule 2: TLC refutes one claim per model, so each witness has its own model.
+Left out: bounds that no world has, and all that Node.tla leaves out.
 Source: spec/sessions.md sections 8 and 9, clauses 2.2, 10.2 and 14.1.
 """
 
@@ -42,11 +42,11 @@ WRONG_OPERATORS = {
     "connection-per-message": (("Taker", "AnotherEachTime"),),
     "crash-takes-neighbours": (("Raised", "RaisedAndStopped"),),
 }
-"""What a wrong node replaces."""
+"""The operators that a wrong node replaces."""
 
 
 class TlcNodeModel(TlcWorldModel):
-    """One model of a node."""
+    """A model of a node."""
 
     extends = "Node"
     of_states = ("Never_W10", "Never_W12")
@@ -57,7 +57,7 @@ class TlcNodeModel(TlcWorldModel):
 
     @property
     def budgets(self) -> dict[str, dict[str, object]]:
-        """Bounds that are records, by their names in Node.tla. A connection there asks for no signs of life."""
+        """Bounds that are records, by their names in Node.tla. Connections there send no keepalives (misses 0)."""
         orders = {order: _finite(budget) for order, budget in self.world.orders[NODE].items()}
         return {
             "Limits": {"connection": {"held": HELD, "misses": 0}, "worker": {"failures": RESTARTS}},
@@ -77,7 +77,7 @@ def _finite(budget: int | None) -> int:
 
 @cache
 def specified_nodes() -> tuple[TlcNodeModel, ...]:
-    """Every model of a node, the whole one first."""
+    """Return every model of a node, the correct one first."""
     return (
         TlcNodeModel("node", f"a node: {neighbours().description}", neighbours(), CLAIMS),
         *_witnesses(),

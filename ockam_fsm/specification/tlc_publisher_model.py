@@ -1,12 +1,12 @@
-"""What TLC checks of a publisher and its stream, as data: their worlds, the witness, and the workers that are wrong.
+"""The TLC models of a publisher and its stream, as data: their worlds, the witness, and the known-bad workers.
 
-Theory: as in tlc_models.py. Each model takes its bounds from a world of a publisher over a real session, laid over the
-abstract one, and is expected to find as many states and transitions as the explorer finds there, and counterexamples
-and the witness in as many steps.
+Theory: as in tlc_models.py. Each model takes its bounds from a world of a publisher, with the abstract session in place
+of the real one. It must give the same number of states and transitions as the explorer in that world, and
+counterexamples and the witness of the same length.
 
-Rule 1: a wrong worker is said again in `spec/tla/Publishing.tla`, as one operator that replaces the right one.
+Rule 1: a wrong worker is specified in `spec/tla/Publishing.tla`, as one operator that replaces the right one.
 Rule 2: R6 is temporal in TLA+ (PublishingRecovery.tla), so its counterexample has no shortest length.
-Left out: W15, which is about real sessions; S15d, S23 and R4, which are the consumer's (tlc_stream_model.py).
+Left out: W15, which is about real sessions; S15d, S23 and R4, which are about consumers (tlc_stream_model.py).
 Source: spec/sessions.md sections 8 and 9, clauses 12.2 to 12.5.
 """
 
@@ -69,18 +69,18 @@ WRONG_OPERATORS = {
     "resumed-without-record": (("Remembers", "RemembersAll"),),
     "sent-before-resumed": (("ResumedOnly", "Regardless"),),
 }
-"""What a wrong worker replaces."""
+"""The operators that a wrong worker replaces."""
 
 ONE_UNDER_WAY = frozenset({
     "stream:resuming", "stream:failing", "stream:forgetful",
     "confirm-before-storing", "under-way-is-stored", "unfenced", "resumed-without-record", "sent-before-resumed",
 })  # fmt: skip
-"""Worlds with faults, in which TLC gets one message under way: two would take it a minute. What one message does to
-another that overtakes it is seen in the others; a push that arrives late, in `push-by-identity`."""
+"""Worlds with faults that TLC checks with one message in flight: with two, it would take a minute. The other worlds
+cover messages that overtake each other; `push-by-identity` covers a late push."""
 
 
 class TlcPublisherModel(TlcWorldModel):
-    """One model of a publisher and its stream, of what holds always."""
+    """A model of the safety of a publisher and its stream."""
 
     extends = "Publishing"
     of_states = CLAIMS
@@ -108,7 +108,7 @@ class TlcPublisherModel(TlcWorldModel):
 
 
 class TlcPublisherRecovery(TlcPublisherModel):
-    """One model of a publisher and its stream, of what comes in the end."""
+    """A model of the recoverability of a publisher and its stream."""
 
     extends = "PublishingRecovery"
     specification = "RecoverySpec"
@@ -116,18 +116,18 @@ class TlcPublisherRecovery(TlcPublisherModel):
 
 @cache
 def specified_publishers() -> tuple[TlcPublisherModel, ...]:
-    """Every model of a publisher, the whole ones first."""
+    """Return every model of a publisher, the correct ones first."""
     return (*_whole(), _witness(), *_recovery(), *_known_bad())
 
 
 def _publishing_worlds() -> Iterator[World]:
-    """Those of a publisher and its stream, and one in which a failed session tells the publisher of its requests."""
+    """Yield the worlds of a publisher and its stream, and one in which requests fail with their session."""
     yield from (one for one in stream_worlds() if one.actor_names == (PUBLISHER, STREAM))
     yield publishing_world("told", PublishingConfig(reissue=False), {}, witnesses=())
 
 
 def abstract(world: World) -> World:
-    """A world as TLC gets it."""
+    """Return a world as TLC checks it: over the abstract session, with its bound of messages in flight."""
     laid = over_abstract_session(world)
     network = laid.network
     return replace(laid, network=replace(network, in_flight=1)) if world.name in ONE_UNDER_WAY else laid
@@ -149,13 +149,14 @@ def _witness() -> TlcPublisherModel:
 
 def _recovery() -> Iterator[TlcPublisherModel]:
     for world in recovering_worlds():
-        about = f"{world.title}: what must remain possible, under fairness, and what holds always"
+        about = f"{world.title}: recoverability, under fairness, and safety"
         name = f"recovery {world.name.replace(':', ' ')}"
         yield TlcPublisherRecovery(name, about, abstract(world), (*CLAIMS, RECOVERY))
 
 
 def recovering_worlds() -> Iterator[World]:
-    """Nobody is given up for being silent. Requests are reissued; the publisher is told of them; there are faults."""
+    """Yield patient worlds: one where requests are reissued, one where they fail with their session, one with
+    faults."""
     config = PublishingConfig(patient=True)
     faults = {STREAM: {STORAGE_FAILS: 1, FORGET_RECORDS: 1}, PUBLISHER: {RESTART_KEEPING: 1}}
     yield publishing_world("patient", config, {}, witnesses=())

@@ -1,10 +1,10 @@
-"""What TLC checks of a consumer and the workers that it asks, as data: the world, its witness, and the wrong ones.
+"""The TLC models of a consumer, its stream and its index worker, as data: the world, its witness, known-bad workers.
 
-Theory: as in tlc_models.py. Each model takes its bounds from the world that the explorer searches, and is expected to
-find as many states and transitions, and counterexamples and the witness in as many steps.
+Theory: as in tlc_models.py. Each model takes its bounds from the world that the explorer searches, and must give the
+same number of states and transitions, and counterexamples and the witness of the same length.
 
-Rule 1: a wrong worker is said again in `spec/tla/Consuming.tla`, as one operator that replaces the right one.
-Left out: R4 and `waits-for-ever`, for the reason that Consuming.tla gives; publishers (tlc_publisher_model.py).
+Rule 1: a wrong worker is specified in `spec/tla/Consuming.tla`, as one operator that replaces the right one.
+Left out: R4 and `waits-for-ever`, for the reason given in Consuming.tla; publishers (tlc_publisher_model.py).
 Source: spec/sessions.md sections 8 and 9, clauses 12.7 to 12.9.
 """
 
@@ -36,11 +36,11 @@ WRONG_OPERATORS = {
     "index-overwritten": (("JudgeSave", "KeepTheLatest"),),
     "passes-over": (("BuryFirst", "PassOver"),),
 }
-"""What a wrong worker replaces."""
+"""The operators that a wrong worker replaces."""
 
 
 class TlcStreamModel(TlcWorldModel):
-    """One model of a consumer and the workers that it asks."""
+    """A model of a consumer, its stream and its index worker."""
 
     extends = "Consuming"
     of_states = ("S15d_IndexPassesOnlyProcessed",)
@@ -63,7 +63,7 @@ class TlcStreamModel(TlcWorldModel):
 
 @cache
 def specified_streams() -> tuple[TlcStreamModel, ...]:
-    """Every model of a consumer, the whole one first."""
+    """Return every model of a consumer, the correct one first."""
     (world,) = [one for one in stream_worlds() if one.name == "stream:consuming"]
     return (
         TlcStreamModel("stream consuming", f"a stream: {world.description}", world, CLAIMS),

@@ -1,11 +1,11 @@
-"""Traces judged by TLC: each becomes a sequence of records in a model of `spec/tla/SessionTrace.tla`.
+"""Validation of traces with TLC: each trace is a sequence of records in a model of `spec/tla/SessionTrace.tla`.
 
-Theory: our own validator and this specification share the format and the tables, and nothing else: addresses are read,
-messages judged and effects carried out by each for itself. What both say of a trace is compared.
+Theory: the Python validator and this specification share only the trace format and the tables. Each reads addresses,
+classifies messages and carries out effects on its own, and their verdicts are compared.
 
-Rule 1: one run of TLC judges any number of traces, of one type and the same limits.
-Rule 2: one session of a trace is judged at a time; what its nodes did besides counts in their sequences.
-Left out: a message that reached another session than its own. A trace that has one is not judged.
+Rule 1: one run of TLC validates any number of traces of one session type with the same limits.
+Rule 2: one session of a trace is validated at a time; other records of its nodes only count in their sequences.
+Left out: messages that reached another session than their own. A trace with such a message is not validated.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _EXPLAINED = re.compile(r'<<"explained", (\d+), (\d+)>>')
 
 @dataclass(frozen=True)
 class Judged:
-    """What TLC says of one session of a trace. `line`: the first that no behaviour explains, None if there is none."""
+    """The verdict of TLC on one session of a trace. `line`: the first that no behaviour explains; None: accepted."""
 
     trace: Path
     session: str
@@ -41,7 +41,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Part:
-    """One session of a trace, with every record of the nodes that it has."""
+    """One session of a trace, with all records of the trace."""
 
     trace: Path
     session: str
@@ -50,18 +50,18 @@ class Part:
 
     @property
     def limits(self) -> tuple[Any, ...]:
-        """What a model has in common."""
+        """The session type and limits; parts with equal limits share a model."""
         found = self.header.settings
         kind = found[Role.INITIATOR].session_type.name
         return (kind, *(tuple(dict(found[role].limits).items()) for role in Role))
 
 
 class Unjudged(Portable, Exception):
-    """This trace has something that the specification does not speak of."""
+    """The trace has an event that the specification does not model."""
 
 
 def parts_of(trace: Path) -> Iterator[Part]:
-    """The sessions of a trace.
+    """Yield the sessions of a trace.
 
     Raises:
         TraceError: a line cannot be read.
@@ -77,10 +77,10 @@ def parts_of(trace: Path) -> Iterator[Part]:
 
 
 def judge(parts: Iterable[Part], root: Path) -> list[Judged]:
-    """Judge sessions, those with the same limits together; `root` has the modules of the specification.
+    """Validate sessions, one model for all with the same limits. `root`: the folder of the specification's modules.
 
     Raises:
-        TlcError: TLC is not there, or has no verdict.
+        TlcError: TLC is not available or gave no verdict.
     """
     groups: dict[tuple[Any, ...], list[Part]] = {}
     for part in parts:

@@ -1,5 +1,4 @@
-"""What a model of TLC is where a world has a specification of its own: a node, a consumer and a publisher
-of a stream, a secure channel."""
+"""The base class of the TLC models of worlds with their own specification: nodes, streams, secure channels."""
 
 from __future__ import annotations
 
@@ -13,13 +12,13 @@ from ockam_fsm.checking.world import World
 
 @dataclass(frozen=True)
 class TlcWorldModel(ABC):
-    """One model. `rejects`: the claim that a wrong machine, or a witness, refutes; empty: all claims hold. `wrong`:
-    operators of the module that are replaced."""
+    """A model of one world. `rejects`: the claim that a known-bad machine or a witness refutes; empty: all claims hold.
+    `wrong`: replaced operators of the module."""
 
     extends: ClassVar[str]
     """The hand-written module of `spec/tla`."""
     of_states: ClassVar[tuple[str, ...]]
-    """What is claimed of every state; the rest is claimed of every step."""
+    """The claims about every state; all other claims are about every step."""
     specification: ClassVar[str] = "Spec"
 
     name: str

@@ -1,15 +1,15 @@
-"""One end of a session while its trace is read: what it may be, and what each event may make of it.
+"""The possible states of one session end during trace validation, and their successors.
 
-Theory: a trace shows messages, timers, orders, what the owner is told, and states. It shows neither counters nor which
-requests are to be reissued. So an end is a set of possibilities (the subset construction): an event leads from each to
-some others, and what the record shows leaves those that agree with it.
+Theory: a trace shows messages, timers, orders, notifications and states. It shows neither counters nor which requests
+are to be reissued. So an end is a set of possible states (the subset construction): each event leads from every one to
+its possible successors, and only those that agree with the record are kept.
 
-Rule 1: the table world decides (`table_world.Run`). Added here is what its worlds leave out and real runs have:
-        requests, the loss of the lower layer, error messages, and restarts, by which an end gets another ordinal.
-Rule 2: every number of requests that may be reissued is tried: from none to as many as may be pending.
-Rule 3: where a peer answers that it remembers nothing, what is held may be requests that need its state, which are not
-        sent (clause 6.8). Every number of them is tried.
-Left out: which of the data were requests that are still held; those that leave show it (`request`).
+Rule 1: the table world defines the steps (`table_world.Run`). This module adds the events of real runs that its worlds
+        leave out: requests, the loss of the lower layer, error messages, and restarts, which give an end a new ordinal.
+Rule 2: every number of reissued requests is tried, from none to the largest number that may be pending.
+Rule 3: if a peer answers that it has no state, held messages may be requests that need its state, which are not sent
+        (clause 6.8). Every number of them is tried.
+Left out: which of the held data are requests; the trace shows it when they are sent (`request`).
 Source: spec/traces/README.md; spec/sessions.md sections 3, 4, 6 and 7.
 """
 
@@ -35,7 +35,7 @@ _TOLD = {
 
 
 class Possible(NamedTuple):
-    """What an end may be. `pending`: how many requests may wait for a response."""
+    """A possible state of an end. `pending`: the largest number of requests that may wait for a response."""
 
     end: TableEnd
     timers: frozenset[Event] = frozenset()
@@ -43,7 +43,7 @@ class Possible(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What a record shows of a step."""
+    """The visible part of a step."""
 
     state: State
     sent: tuple[Symbol, ...] = ()
@@ -62,7 +62,7 @@ class Shown(NamedTuple):
 
 
 def actor_of(settings: SessionConfig) -> TableActor:
-    """An end with these limits, in a world without bounds."""
+    """Return an end with these limits, in a world without bounds."""
     config = PairConfig(
         settings.session_type,
         attempts=settings.attempts,
@@ -74,7 +74,7 @@ def actor_of(settings: SessionConfig) -> TableActor:
 
 
 def begun(ordinal: int, record: Record) -> Possible:
-    """An end that starts, with what its durable state holds (clause 4.1)."""
+    """Return the initial state of an end, with its durable state (clause 4.1)."""
     seen = (record.remembered, Role.INITIATOR if record.remembered else Role.RESPONDER)
     counters = Counters(confirmed=int(record.has_state))
     return Possible(TableEnd(ordinal, counters=counters, seen=seen, has_state=record.has_state))
@@ -83,7 +83,7 @@ def begun(ordinal: int, record: Record) -> Possible:
 def outcomes(
     actor: TableActor, was: Possible, event: Event, symbol: Symbol | None = None, *, response: bool = False
 ) -> Iterator[tuple[Possible, Shown]]:
-    """Everything that an event may make of an end. Nothing: the event is not possible here."""
+    """Yield every possible outcome of an event. None: the event is not possible in this state."""
     if symbol is not None:
         for events, answered in _classified(actor, was, symbol, response):
             for end in _without_what_needs_state(was.end, events, symbol):
@@ -112,7 +112,7 @@ def _expired(actor: TableActor, was: Possible) -> Iterator[tuple[Possible, Shown
 def _classified(
     actor: TableActor, was: Possible, symbol: Symbol, response: bool
 ) -> Iterator[tuple[tuple[Event, ...], int]]:
-    """What a message is, and how many requests it answers. A response may have come too late (clause 6.3)."""
+    """Yield the possible events of a message, and how many requests it answers. A response may be late (clause 6.3)."""
     events = classify(was.end, actor.role, actor.settings.events, symbol)
     if not response or events[-1] is not Event.DATA_RECEIVED:
         yield events, 0
@@ -123,7 +123,7 @@ def _classified(
 
 
 def _without_what_needs_state(end: TableEnd, events: Sequence[Event], symbol: Symbol) -> Iterator[TableEnd]:
-    """What an end may still hold when the answer says whether its peer remembers (rule 3)."""
+    """Yield the end with every number of messages that it may still hold after an answer without state (rule 3)."""
     yield end
     if Event.ANSWER_CURRENT in events and end.has_state and not symbol.resumed:
         for held in range(end.counters.held):
@@ -143,7 +143,7 @@ def _stepped(
 
 
 def _runs(run: Run, events: Sequence[Event], cause: Symbol | None, pending: int) -> Iterator[tuple[Run, int]]:
-    """The table hears of `events`, and of requests to be reissued right after the row that retires them."""
+    """Yield the runs of `events`, with every number of `REISSUE` events right after the row that retires requests."""
     if not events:
         yield run, pending
         return
@@ -162,7 +162,7 @@ def _runs(run: Run, events: Sequence[Event], cause: Symbol | None, pending: int)
 
 
 def _reissued(run: Run, many: int) -> Run:
-    """Another run that has come as far, and then hears `REISSUE` so many times."""
+    """Return a copy of the run, continued by `many` events `REISSUE`."""
     out = Outbox(run.out.actor, run.out.timers)
     out.sent = [*run.out.sent]
     copy = Run(run.actor, run.end, out)

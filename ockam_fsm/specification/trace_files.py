@@ -1,8 +1,8 @@
-"""Traces as files: the trace of one node may be in several of them, of which the oldest may be gone.
+"""Trace files. The trace of one node may be split into several files, of which the oldest may have been deleted.
 
-Rule 1: a trace is named by its newest file. The older ones, `NAME.1` and so on, are found as long as a header says that
-        something was before it (`after`). Whether a trace without its beginning can be judged is the reader's business.
-Rule 2: only regular files are read, line by line, and no line is longer than `MAX_LINE_BYTES`.
+Rule 1: a trace has the name of its newest file. The older files, `NAME.1` and so on, are read as long as the header of
+        a file refers to earlier records (`after`). The caller decides whether a trace without its beginning is usable.
+Rule 2: only regular files are read, line by line, with a limit of `MAX_LINE_BYTES` per line.
 Source: spec/traces/README.md; ockam_fsm/net/trace_file.py writes them.
 """
 
@@ -19,13 +19,13 @@ from ockam_fsm.runtime.trace_recorder import MAX_LINE_BYTES
 
 
 class TraceLines:
-    """The lines of one trace, its header first, as often as they are iterated over."""
+    """The lines of one trace, its header first. Each iteration reads the files again."""
 
     def __init__(self, path: Path) -> None:
         """Raises OSError."""
         self.files = tuple(_files(path))[::-1]
         self._begins = [0]
-        """How many lines of the whole come before each file's second line, but for one."""
+        """For each file read so far, the offset between line numbers of the trace and of the file."""
 
     def __iter__(self) -> Iterator[bytes]:
         self._begins, count = [], 0
@@ -41,13 +41,13 @@ class TraceLines:
         return sum(path.stat().st_size for path in self.files)
 
     def origin(self, line: int) -> tuple[Path, int]:
-        """The file that has a line of the whole, and which of its lines it is; of those that were read."""
+        """Return the file and the line number in it of a line of the trace that was read."""
         which = max(at for at, begin in enumerate(self._begins) if begin + 1 < line or not at)
         return self.files[which], line - self._begins[which]
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """From the newest on."""
+    """Yield the files of a trace, the newest first."""
     name, _, number = path.name.rpartition(".")
     newest, at = (name, int(number)) if number.isdecimal() and len(number) < 5 else (path.name, 0)
     while True:

@@ -1,16 +1,17 @@
-"""The traces of several nodes as one, in causal order, without a clock.
+"""Merging of the traces of several nodes into one trace, in causal order and without clocks.
 
-Theory: each node writes its own records, in its order. Nodes meet in messages only, and a message has an identity: what
-it says, with addresses that nobody else has. So a record may stand wherever its node's order allows it and everything
-that it received has been sent. What a judge finds does not depend on which of these orders it is given, but for errors.
+Theory: each node writes its own records in its own order. Nodes interact through messages only, and a message is
+identified by its content, which has addresses that are unique. So a record may stand wherever its node's order allows
+it and each message that it received was sent before. The verdict is the same for each of these orders, except for error
+messages.
 
-Rule 1: what arrives for the n-th time stands after it was sent n times; where messages may be duplicated, after it was
+Rule 1: the n-th arrival of a message stands after it was sent n times; where messages may be duplicated, after it was
         sent once.
-Rule 2: an error stands as late as it may. It says that an address is gone at another node, which no trace shows; what
-        is gone there stays gone.
-Rule 3: the first file goes first wherever either may: the same files, the same order.
-Rule 4: a record that nothing explains is put where the judge will meet it, and is never left out.
-Left out: one node in two files. A process that is started again goes on with the file of the one before it.
+Rule 2: an error message stands as late as possible. It shows that an address was removed at another node, which no
+        trace records; a removed address is never used again.
+Rule 3: if several files may continue, the first one does: the same files give the same order.
+Rule 4: a record that no order explains is kept, and placed where validation fails at it.
+Left out: one node in two files. A restarted process continues the file of its predecessor.
 Source: spec/traces/README.md.
 """
 
@@ -25,11 +26,11 @@ from typing import Any, NamedTuple
 from ockam_fsm.specification.trace_reading import ROLES, Record, Said, TraceError, read_part
 
 UNSENT = ("error", "unreadable")
-"""What no session has sent."""
+"""The kinds of messages that no session sends."""
 
 
 class MergeError(TraceError):
-    """One of the traces cannot be read, or does not go with those before it: `which` counts from 0."""
+    """A trace cannot be read, or is inconsistent with the traces before it. `which`: its position, from 0."""
 
     def __init__(self, which: int, line: int, detail: str) -> None:
         super().__init__(line, detail)
@@ -37,7 +38,7 @@ class MergeError(TraceError):
 
 
 class Origin(NamedTuple):
-    """Where a line comes from; lines count from 1."""
+    """The trace and line of origin of a merged line; lines count from 1."""
 
     which: int
     line: int
@@ -45,18 +46,18 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True)
 class Merged:
-    """One trace; `origins` has a place for each line but the first, the header."""
+    """A merged trace. `origins` has one entry per line except the header."""
 
     lines: tuple[bytes, ...]
     origins: tuple[Origin, ...]
 
     def origin(self, line: int) -> Origin:
-        """Where a line of the whole comes from."""
+        """Return the origin of a line of the merged trace."""
         return self.origins[line - 2] if line > 1 else Origin(0, 1)
 
 
 class _Part:
-    """What is left of one trace."""
+    """The rest of one trace while it is merged."""
 
     def __init__(self, which: int, lines: Sequence[bytes]) -> None:
         self.which, self.lines = which, lines
@@ -73,10 +74,10 @@ class _Part:
 
 
 def merge(traces: Iterable[Sequence[bytes]], allowed: Iterable[str] = ()) -> Merged:
-    """Traces of nodes that had the same sessions, as one. `allowed`: faults beyond those that their headers name.
+    """Merge the traces of nodes with common sessions. `allowed`: faults in addition to those named by the headers.
 
     Raises:
-        MergeError: a trace cannot be read, or is not of the same sessions as those before it.
+        MergeError: a trace cannot be read, or is inconsistent with those before it.
     """
     parts = [_Part(which, lines) for which, lines in enumerate(traces)]
     _require_own_nodes(parts)
@@ -94,22 +95,22 @@ def _require_own_nodes(parts: Sequence[_Part]) -> None:
                 raise MergeError(
                     part.which,
                     record.line,
-                    f"node {record.node!r} is in another trace as well; of a trace in several files name the newest",
+                    f"node {record.node!r} is in another trace too; give only the newest file of a trace",
                 )
 
 
 def _header(parts: Sequence[_Part], allowed: Iterable[str]) -> dict[str, Any]:
-    """One header for all: every limit that any of them knows, every fault that any of them names."""
+    """Return a header with the limits and the faults of all parts."""
     limits: dict[str, Any] = {}
     for part in parts:
         if part.head["type"] != parts[0].head["type"]:
             raise MergeError(part.which, 1, f"its sessions are {part.head['type']}, not {parts[0].head['type']}")
         for role, found in part.head["limits"].items():
             if limits.setdefault(role, found) != found:
-                raise MergeError(part.which, 1, f"the limits of the {role} are not those of the traces before it")
+                raise MergeError(part.which, 1, f"the limits of the {role} differ from those of the traces before it")
     missing = [role for role in ROLES if role not in limits]
     if missing:
-        raise MergeError(0, 1, f"the limits of the {missing[0]} are in none of the traces: that of its node is missing")
+        raise MergeError(0, 1, f"no trace has the limits of the {missing[0]}: add the trace of its node")
     faults = sorted({fault for part in parts for fault in part.head.get("faults", ())} | set(allowed))
     return parts[0].head | {"limits": limits, "faults": faults}
 
@@ -126,7 +127,7 @@ def _ordered(parts: Sequence[_Part], repeated: bool) -> Iterator[Origin]:
 
 
 def _patience(record: Record, sent: Counter[Said], arrived: Counter[Said], repeated: bool) -> int:
-    """0: it may stand here; 1: so it may, and had better wait; 2: something has not been sent yet."""
+    """Return 0 if the record may stand here, 1 if it may but should wait, 2 if its message was not sent yet."""
     if record.message is None:
         return 0
     if record.message.kind in UNSENT:
@@ -136,5 +137,5 @@ def _patience(record: Record, sent: Counter[Said], arrived: Counter[Said], repea
 
 
 def _identity(said: Said) -> Said:
-    """Sender and receiver call it the same, but for the session that a stranger's hello names."""
+    """Return the message as its sender recorded it: without the session that the receiver of a hello may add."""
     return said._replace(session="")

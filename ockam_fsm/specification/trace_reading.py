@@ -1,10 +1,10 @@
-"""Reading a trace: JSON lines from anybody, made into values or refused with the number of the line.
+"""The reader of traces: untrusted JSON lines are parsed to values or rejected with their line number.
 
-Rule 1: whatever a file holds, the result is a value or `TraceError`; nothing of a line is trusted before it is read.
-Rule 2: one line at a time, and none longer than `MAX_LINE_BYTES`: memory does not grow with the file.
-Rule 3: a record without a session is about the network or the run; it counts in its node's sequence and is not judged.
-Left out: whether it is a behaviour; that is `trace_validation.py`.
-Source: spec/traces/README.md, which is the format.
+Rule 1: every input gives values or a `TraceError`; each field is validated.
+Rule 2: lines are read one at a time and are at most `MAX_LINE_BYTES` long, so memory does not grow with the file.
+Rule 3: a record without a session is about the network or the run; it only counts in its node's sequence.
+Left out: whether the trace is a behaviour (`trace_validation.py`).
+Source: spec/traces/README.md, which defines the format.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ SHAPES: Mapping[str, tuple[str, ...]] = {
     "error": ("to",),
     "unreadable": ("to",),
 }
-"""What each kind of message says, in a trace."""
+"""The fields of each kind of message in a trace."""
 
 
 class TraceError(Error):
-    """This is no trace. `line` counts from 1."""
+    """The input is not a trace. `line` counts from 1."""
 
     def __init__(self, line: int, detail: str) -> None:
         self.line = line
@@ -64,7 +64,8 @@ class TraceError(Error):
 
 
 class Said(NamedTuple):
-    """A message, as both its sender and its receiver see it. `session`: which it is for, if not the receiver's."""
+    """A message in a trace, in the form that sender and receiver share. `session`: its session, if not the
+    receiver's."""
 
     kind: str
     sender: str = ""
@@ -77,7 +78,7 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True)
 class Header:
-    """What a whole trace has in common."""
+    """The header of a trace: the limits of both ends and the faults."""
 
     settings: Mapping[Role, SessionConfig]
     faults: frozenset[str]
@@ -85,7 +86,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Record:
-    """One step of one end; `session` "" where it is no step of a session. `event` None: the end starts.
+    """One step of one end. `session` "": not a step of a session. `event` None: the end starts.
 
     `armed` None: the trace does not show the timers.
     """
@@ -108,10 +109,10 @@ class Record:
 
 
 def read(lines: Iterable[bytes]) -> tuple[Header, Iterator[Record]]:
-    """The header, and the records one by one.
+    """Return the header and an iterator over the records.
 
     Raises:
-        TraceError: a line is not what it must be; from the iterator, when it gets there.
+        TraceError: a line is malformed; for a record, raised by the iterator.
     """
     numbered = enumerate(lines, 1)
     number, first = next(numbered, (1, b""))
@@ -120,10 +121,10 @@ def read(lines: Iterable[bytes]) -> tuple[Header, Iterator[Record]]:
 
 
 def read_part(lines: Iterable[bytes]) -> tuple[dict[str, Any], Iterator[Record]]:
-    """The trace of some of the nodes: its header, as it stands there, may know the limits of one end only.
+    """Return the header, as JSON, and the records of a trace of some nodes. It may have the limits of one end only.
 
     Raises:
-        TraceError: a line is not what it must be; from the iterator, when it gets there.
+        TraceError: a line is malformed; for a record, raised by the iterator.
     """
     numbered = enumerate(lines, 1)
     number, first = next(numbered, (1, b""))
@@ -138,25 +139,25 @@ def _records(numbered: Iterable[tuple[int, bytes]]) -> Iterator[Record]:
         if "node" in found:
             yield _Reader(number, found).record()
         elif "broken" not in found:
-            raise TraceError(number, "neither a record (`node`) nor the outcome of a run (`broken`)")
+            raise TraceError(number, "neither a record (with `node`) nor the outcome of a run (with `broken`)")
 
 
 def _object(number: int, line: bytes) -> dict[str, Any]:
     if len(line) > MAX_LINE_BYTES:
         raise TraceError(number, f"longer than {MAX_LINE_BYTES} bytes")
     if number > 1 and not line.endswith(b"\n"):
-        raise TraceError(number, "the line has no end: the trace is cut off")
+        raise TraceError(number, "the line does not end with a newline: the trace is truncated")
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise TraceError(number, f"no JSON: {str(error)[:80]}") from None
+        raise TraceError(number, f"not JSON: {str(error)[:80]}") from None
     if not isinstance(found, dict):
-        raise TraceError(number, "no JSON object")
+        raise TraceError(number, "not a JSON object")
     return found
 
 
 class _Reader:
-    """Takes one line apart."""
+    """The parser of one line."""
 
     def __init__(self, line: int, found: Mapping[str, Any]) -> None:
         self.line = line
@@ -168,19 +169,19 @@ class _Reader:
     def text(self, name: str) -> str:
         value = self.found.get(name)
         if not isinstance(value, str) or not value or not value.isprintable() or len(value) > 200:
-            self.fail(f"`{name}` must be a short text, and is {str(value)[:40]!r}")
+            self.fail(f"`{name}` is {str(value)[:40]!r}; it must be 1 to 200 printable characters")
         return value
 
     def number(self, name: str, default: int | None = None) -> int:
         value = self.found.get(name, default)
         if type(value) is not int or not 0 <= value < MAX_NUMBER:
-            self.fail(f"`{name}` must be a number from 0 on, and is {str(value)[:40]!r}")
+            self.fail(f"`{name}` is {str(value)[:40]!r}; it must be an integer from 0 to 2^64 - 1")
         return value
 
     def flag(self, name: str) -> bool:
         value = self.found.get(name, False)
         if type(value) is not bool:
-            self.fail(f"`{name}` must be true or false, and is {str(value)[:40]!r}")
+            self.fail(f"`{name}` is {str(value)[:40]!r}; it must be true or false")
         return value
 
     def part(self, name: str) -> _Reader:
@@ -198,27 +199,27 @@ class _Reader:
     def among(self, name: str, options: Iterable[str]) -> str:
         value, known = self.text(name), tuple(options)
         if value not in known:
-            self.fail(f"`{name}` is {value!r}, and must be one of {', '.join(known)}")
+            self.fail(f"`{name}` is {value!r}; it must be one of {', '.join(known)}")
         return value
 
     # The two kinds of lines -------------------------------------------------------------------------------------------
 
     def header(self, partial: bool = False) -> Header:
         if self.found.get("trace") != FORMAT or self.found.get("version") != VERSION:
-            self.fail(f"the first line must say `trace`: {FORMAT!r} and `version`: {VERSION}")
+            self.fail(f"the first line must have `trace`: {FORMAT!r} and `version`: {VERSION}")
         if after := self.number("after", 0):
-            self.fail(f"it begins after record {after}: the files before it are needed as well, and the first is gone")
+            self.fail(f"the trace begins after record {after}: its first file is missing")
         name = self.among("type", (kind.name for kind in TYPES))
         kind = next(kind for kind in TYPES if kind.name == name)
         if self.found.get("profile", "generation") != "generation":
-            self.fail("only sessions in profile `generation` say what can be validated")
+            self.fail("only sessions in profile `generation` can be validated")
         faults = self.found.get("faults", [])
         if not isinstance(faults, dict | list) or not all(isinstance(one, str) for one in faults):
-            self.fail("`faults` must name faults")
+            self.fail("`faults` must be a list of names of faults, or an object with them as keys")
         limits = self.part("limits")
         known = {word: role for word, role in ROLES.items() if word in limits.found} or ROLES
         if not partial and len(known) < len(ROLES):
-            self.fail("`limits` are those of one end; the trace of the other one's node is needed as well")
+            self.fail("`limits` has one end only; add the trace of the other end's node")
         return Header({role: limits.part(word).limits(kind, role) for word, role in known.items()}, frozenset(faults))
 
     def limits(self, kind: SessionType, role: Role) -> SessionConfig:

@@ -1,16 +1,18 @@
-"""Whether a trace is a behaviour of the specification; if not, the first line that none explains.
+"""Trace validation: whether a trace is a behaviour of the specification, or else its first unexplained line.
 
-Theory: both ends are functions of what reaches them, and a trace shows what they send. So the two ends of a session are
-judged apart, each as a set of possibilities (`trace_ends.py`), and the network joins them: what arrives was sent.
+Theory: both ends are functions of their inputs, and a trace shows their outputs. So the ends of a session are validated
+separately, each as a set of possible states (`trace_ends.py`), and the network connects them: a message that arrives
+was sent before.
 
-Rule 1: accepted means that after every record something is possible; a refused trace names the first record where
-        nothing is, and says what would have been possible there.
-Rule 2: the network may lose and delay anything. It repeats, spoils or restarts only where the header names that fault.
-Rule 3: an address means a generation of one end from the message on that tells of it, and never another.
-Rule 4: an error comes from the node where something of this end found its address gone (clause 14.4): something was
-        sent from the address that the error reaches, to one that is no longer in use. A hello may always come back:
-        nobody is at its address, or its host has no room, and a trace shows neither.
-Left out: time. That a timer fires too early or too late is nothing that the specification speaks of.
+Rule 1: a trace is accepted if the sets are never empty; a rejection names the first record after which one is, and
+        lists the outcomes that were possible there.
+Rule 2: the network may lose and delay any message. Duplicates, corrupted messages and restarts are accepted only if the
+        header names these faults.
+Rule 3: from the first message that announces it, an address belongs to one generation of one end, and to no other.
+Rule 4: an error message answers a message of this end whose address no longer exists (clause 14.4): it was sent from
+        the address that the error reaches, to an address that is no longer in use. A hello may always be answered by an
+        error: its address does not exist or its host is full, and a trace shows neither.
+Left out: time. The specification does not limit when a timer fires.
 Source: spec/traces/README.md; spec/sessions.md sections 3 to 7.
 """
 
@@ -31,10 +33,10 @@ from ockam_fsm.specification.trace_reading import ORDERS, TIMERS, Header, Record
 RESTARTS = {"restart-with-state", "restart-without-state", "write-fails", "confirmation-lost"}
 DUPLICATE, CORRUPT = "duplicate", "corrupt"
 ALLOWING = (DUPLICATE, CORRUPT, *sorted(RESTARTS))
-"""The faults that allow something; others may be named, and allow nothing that is not possible in any case."""
+"""The faults with an effect on validation; a header may name others, without effect."""
 _OVER = (State.IDLE, State.CLOSED)
 _BOUNCES = ("keepalive", "keepalive-answer", "data", "request", "response")
-"""Only what a session says while it talks is answered with an error."""
+"""The kinds of messages that are answered with an error if their address does not exist."""
 
 CLOSE_AT_CONTACT = "close-at-contact"
 _KINDS = {"request": DATA, "response": DATA}
@@ -53,7 +55,7 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Validation:
-    """What was read, and where it stopped to make sense, if it did. `steps` are those of sessions."""
+    """The result of a validation: counts, and the rejection if there is one. `steps`: the records of sessions."""
 
     records: int
     steps: int
@@ -73,7 +75,7 @@ class _Unexplained(Portable, Exception):
 
 
 class _Place(NamedTuple):
-    """Whose an inner address is."""
+    """The owner of an inner address."""
 
     role: Role
     ordinal: int
@@ -82,7 +84,7 @@ class _Place(NamedTuple):
 
 
 def validate(lines: Iterable[bytes]) -> Validation:
-    """Judge a trace, line by line.
+    """Validate a trace, line by line.
 
     Raises:
         TraceError: a line cannot be read.
@@ -111,16 +113,17 @@ def _in_sequence(sequences: Counter[str], record: Record) -> None:
     sequences[record.node] += 1
     expected = sequences[record.node]
     if record.sequence != expected:
-        told = f"sequence {expected} of node {record.node!r}"
-        raise _Unexplained(f"the sequence of node {record.node!r} has a gap or goes back", [told])
+        wanted = f"sequence {expected} of node {record.node!r}"
+        raise _Unexplained(f"the sequence of node {record.node!r} has a gap or goes back", [wanted])
 
 
 class _Pair:
-    """One session: what its ends may be, what is under way between them, whose addresses are whose."""
+    """The validation of one session: the possible states of its ends, the messages in flight, the owners of
+    addresses."""
 
     def __init__(self, header: Header, others: Mapping[str, _Pair], places: dict[str, _Place]) -> None:
-        """`others` are all sessions of the trace by name: what reaches an end may be for another one. `places` are
-        all addresses that any of them has told of."""
+        """`others`: all sessions of the trace by name, because a message may reach an end of another session. `places`:
+        all addresses that any session has announced."""
         self.faults = header.faults
         self.others = others
         self.actors = {role: actor_of(settings) for role, settings in header.settings.items()}
@@ -152,7 +155,7 @@ class _Pair:
         self.flying.update((Role(1 - record.role), said) for said in record.sent)
 
     def _agrees(self, record: Record, seen: Shown, shown: Shown) -> bool:
-        """A trace need not show its timers; an idle timer may be switched off (clause 3.7)."""
+        """Compare a possible step with the record. Timers may be absent, and idle timers switched off (clause 3.7)."""
         armed = seen.armed if record.armed is None else record.armed
         return seen._replace(armed=seen.armed - self.off[record.role]) == shown._replace(
             armed=armed - self.off[record.role]
@@ -161,16 +164,16 @@ class _Pair:
     def _start(self, record: Record) -> None:
         role = record.role
         if not self.faults & RESTARTS and any(one.end.state not in _OVER for one in self.ends.get(role, ())):
-            raise _Unexplained("an end starts while the one before it is there", self._possible(role))
+            raise _Unexplained("an end starts before its predecessor has ended", self._possible(role))
         if record.remembered > self.largest[role]:
-            raise _Unexplained("it remembers a number that it never had", [f"at most {self.largest[role]}"])
+            raise _Unexplained("`remembered` is a number that this end never had", [f"at most {self.largest[role]}"])
         self.ordinals[role] += 1
         self.ends[role] = {begun(self.ordinals[role], record)}
 
     # What comes in ----------------------------------------------------------------------------------------------------
 
     def _led(self, record: Record) -> list[tuple[Possible, Shown]]:
-        """Everything that the event of this record may have led to."""
+        """Return every possible outcome of the event of this record."""
         assert record.event is not None
         said = record.message
         symbol = self._arrived(record.role, said) if said is not None else None
@@ -186,33 +189,34 @@ class _Pair:
         return led
 
     def _arrived(self, role: Role, said: Said) -> Symbol | None:
-        """The message in the words of the table world; None where nothing in it is for this session to read."""
+        """Return the message as a symbol of the table world; None if this session cannot read it."""
         if said.kind == "unreadable":
             if CORRUPT not in self.faults:
-                raise _Unexplained("nothing spoils messages here", self._possible(role))
+                raise _Unexplained("a message is unreadable without the fault `corrupt`", self._possible(role))
             return None
         if said.kind == ERROR:
             return self._bounced(role, said)
         flying, wanted = self._flying(said.session), (role, said._replace(session=""))
         if not flying[wanted]:
-            raise _Unexplained(f"{_spoken(said)} is not under way: never sent, or here already", self._possible(role))
+            why = f"{_spoken(said)} is not in flight: never sent, or already received"
+            raise _Unexplained(why, self._possible(role))
         if DUPLICATE not in self.faults:
             flying[wanted] -= 1
         return None if said.session else self._symbol(said)
 
     def _flying(self, session: str) -> Counter[tuple[Role, Said]]:
-        """What is under way in this session, or in another one."""
+        """Return the messages in flight in this session, or in the named one."""
         if not session:
             return self.flying
         return self.others[session].flying if session in self.others else Counter()
 
     def _bounced(self, role: Role, said: Said) -> Symbol:
-        """Rule 4."""
+        """Return the symbol of an error message (rule 4)."""
         sent = (one for (to, one), many in self.flying.items() if many and to is not role)
         mine = (one for one in sent if one.sender == said.receiver)
         gone = (one for one in mine if one.kind == HELLO or (one.kind in _BOUNCES and self._is_gone(one.receiver)))
         if next(gone, None) is None:
-            raise _Unexplained("nothing that was sent from there can have come back", self._possible(role))
+            raise _Unexplained("no message sent from there can be answered by an error", self._possible(role))
         place = self._place(said.receiver)
         return Symbol(ERROR, *place.generation, receiver=place.ordinal)
 
@@ -228,21 +232,21 @@ class _Pair:
     # What goes out ----------------------------------------------------------------------------------------------------
 
     def _note(self, record: Record, said: Said) -> None:
-        """Rule 3: a hello and an answer tell of an address of their sender."""
+        """Record the address that a hello or an answer announces (rule 3)."""
         if said.starter is None:
             return
         generation = (said.number, said.starter)
         place = _Place(record.role, self.ordinals[record.role], generation, record.session)
         if self.places.setdefault(said.sender, place) != place:
-            raise _Unexplained(f"{said.sender} is the address of something else", ["an address never used before"])
+            raise _Unexplained(f"{said.sender} is the address of another generation", ["an address never used before"])
 
     def _place(self, address: str) -> _Place:
         if address not in self.places:
-            raise _Unexplained(f"nobody has told of the address {address}")
+            raise _Unexplained(f"no message has announced the address {address}")
         return self.places[address]
 
     def _symbol(self, said: Said) -> Symbol:
-        """A message with its addresses read as ends and generations."""
+        """Return a message with its addresses replaced by ends and generations."""
         sender = self._place(said.sender) if said.sender else None
         receiver = self._place(said.receiver) if said.receiver else None
         if sender is None:
@@ -257,7 +261,7 @@ class _Pair:
         kind = _KINDS.get(said.kind, said.kind)
         return Symbol(kind, *sender.generation, sender.ordinal, receiver.ordinal, resumed=said.resumed)
 
-    # What else would have been possible -------------------------------------------------------------------------------
+    # The possible events, for rejections ------------------------------------------------------------------------------
 
     def _possible(self, role: Role) -> Iterator[str]:
         for possible in self.ends.get(role, ()):

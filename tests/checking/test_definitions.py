@@ -85,7 +85,7 @@ def test_a_handler_that_remembers() -> None:
     def impure(state: Any, event: Event, out: Outbox) -> Hashable:
         return next(calls)
 
-    with pytest.raises(DefinitionError, match="gave two different outcomes"):
+    with pytest.raises(DefinitionError, match="had different outcomes"):
         run(Scripted("a", idle, sends(1)), Scripted("b", impure))
 
 

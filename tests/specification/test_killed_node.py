@@ -39,7 +39,7 @@ def test_without_the_restart_it_is_none(traces: list[Path]) -> None:
     result = run(*traces, "--allow", "duplicate", "--json")
     rejection = json.loads(result.stdout)["rejection"]
     assert result.exit_code == 1
-    assert (rejection["node"], rejection["why"]) == ("far", "an end starts while the one before it is there")
+    assert (rejection["node"], rejection["why"]) == ("far", "an end starts before its predecessor has ended")
 
 
 @pytest.mark.slow

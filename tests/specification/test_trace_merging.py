@@ -70,7 +70,7 @@ def test_what_each_knows_is_put_together() -> None:
     assert json.loads(merged.lines[0])["limits"] == limits
     assert json.loads(merged.lines[0])["faults"] == ["drop", "duplicate", "reset"]
     assert validate(merged.lines).accepted
-    with pytest.raises(MergeError, match="the limits of the initiator are in none"):
+    with pytest.raises(MergeError, match="no trace has the limits of the initiator"):
         merge(own[:1])
 
 
@@ -81,11 +81,11 @@ def test_what_does_not_go_together_is_named() -> None:
         merge([first, other])
     assert (found.value.which, found.value.line) == (1, 1)
     limits = json.loads(first[0])["limits"]
-    with pytest.raises(MergeError, match="the limits of the responder are not those"):
+    with pytest.raises(MergeError, match="the limits of the responder differ from those"):
         merge([first, with_head(second, limits=limits | {"responder": limits["responder"] | {"held": 7}})])
-    with pytest.raises(MergeError, match="is in another trace as well"):
+    with pytest.raises(MergeError, match="is in another trace too"):
         merge([first, second, first])
-    with pytest.raises(MergeError, match="no JSON") as found:
+    with pytest.raises(MergeError, match="not JSON") as found:
         merge([first, [*second, b"{\n"]])
     assert (found.value.which, found.value.line) == (1, len(second) + 1)
 

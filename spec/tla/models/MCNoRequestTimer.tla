@@ -1,5 +1,5 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------------ MODULE MCNoRequestTimer -------------------------------------------
-\* no-request-timer: a lost response would be waited for, for ever
+\* no-request-timer: a request would wait indefinitely for a response
 EXTENDS Request
 ==============================================================================================================

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 -------------------------------- MODULE MCRecoveryExplicitPersistentOneSided ---------------------------------
-\* explicit-persistent-one-sided: what must remain possible, under fairness
+\* explicit-persistent-one-sided: recoverability, under fairness
 EXTENDS Recovery
 
 Initiator == INSTANCE ExplicitPersistentOneSidedInitiator

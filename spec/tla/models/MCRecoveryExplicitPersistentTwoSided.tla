@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 -------------------------------- MODULE MCRecoveryExplicitPersistentTwoSided ---------------------------------
-\* explicit-persistent-two-sided: what must remain possible, under fairness
+\* explicit-persistent-two-sided: recoverability, under fairness
 EXTENDS Recovery
 
 Initiator == INSTANCE ExplicitPersistentTwoSidedInitiator

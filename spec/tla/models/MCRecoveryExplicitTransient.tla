@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------- MODULE MCRecoveryExplicitTransient -------------------------------------
-\* explicit-transient: what must remain possible, under fairness
+\* explicit-transient: recoverability, under fairness
 EXTENDS Recovery
 
 Initiator == INSTANCE ExplicitTransientInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 -------------------------------- MODULE MCRecoveryImplicitPersistentOneSided ---------------------------------
-\* implicit-persistent-one-sided: what must remain possible, under fairness
+\* implicit-persistent-one-sided: recoverability, under fairness
 EXTENDS Recovery
 
 Initiator == INSTANCE ImplicitPersistentOneSidedInitiator

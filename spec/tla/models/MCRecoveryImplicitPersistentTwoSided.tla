@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 -------------------------------- MODULE MCRecoveryImplicitPersistentTwoSided ---------------------------------
-\* implicit-persistent-two-sided: what must remain possible, under fairness
+\* implicit-persistent-two-sided: recoverability, under fairness
 EXTENDS Recovery
 
 Initiator == INSTANCE ImplicitPersistentTwoSidedInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------- MODULE MCRecoveryImplicitTransient -------------------------------------
-\* implicit-transient: what must remain possible, under fairness
+\* implicit-transient: recoverability, under fairness
 EXTENDS Recovery
 
 Initiator == INSTANCE ImplicitTransientInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_channel_model.py; edit that
 ----------------------------- MODULE MCRecoverySecureExplicitPersistentOneSided ------------------------------
-\* explicit-persistent-one-sided, secure: what must remain possible, under fairness, and what holds always
+\* explicit-persistent-one-sided, secure: recoverability, under fairness, and safety
 EXTENDS ChannelRecovery
 
 Initiator == INSTANCE ExplicitPersistentOneSidedInitiator

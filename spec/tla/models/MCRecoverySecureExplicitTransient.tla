@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_channel_model.py; edit that
 ---------------------------------- MODULE MCRecoverySecureExplicitTransient ----------------------------------
-\* explicit-transient, secure: what must remain possible, under fairness, and what holds always
+\* explicit-transient, secure: recoverability, under fairness, and safety
 EXTENDS ChannelRecovery
 
 Initiator == INSTANCE ExplicitTransientInitiator

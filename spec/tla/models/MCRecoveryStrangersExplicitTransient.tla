@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_channel_model.py; edit that
 -------------------------------- MODULE MCRecoveryStrangersExplicitTransient ---------------------------------
-\* explicit-transient, secure-strangers: what must remain possible, under fairness, and what holds always
+\* explicit-transient, secure-strangers: recoverability, under fairness, and safety
 EXTENDS ChannelRecovery
 
 Initiator == INSTANCE ExplicitTransientInitiator

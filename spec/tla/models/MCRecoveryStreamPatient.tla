@@ -1,5 +1,5 @@
 GENERATED from ockam_fsm/specification/tlc_publisher_model.py; edit that
 --------------------------------------- MODULE MCRecoveryStreamPatient ---------------------------------------
-\* publisher and stream worker, patient: what must remain possible, under fairness, and what holds always
+\* publisher and stream worker, patient: recoverability, under fairness, and safety
 EXTENDS PublishingRecovery
 ==============================================================================================================

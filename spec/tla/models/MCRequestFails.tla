@@ -1,5 +1,5 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------------- MODULE MCRequestFails --------------------------------------------
-\* a synchronous request whose caller wants to be told of a failure
+\* a synchronous request that fails with its session
 EXTENDS Request
 ==============================================================================================================

@@ -1,5 +1,5 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------------ MODULE MCRequestReissued ------------------------------------------
-\* a synchronous request whose caller wants it to be sent again
+\* a synchronous request that is reissued after a failure
 EXTENDS Request
 ==============================================================================================================

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 -------------------------------- MODULE MCRestartsExplicitPersistentOneSided ---------------------------------
-\* explicit-persistent-one-sided: either end restarts and has lost its state
+\* explicit-persistent-one-sided: either end restarts without its state
 EXTENDS SessionProperties
 
 Initiator == INSTANCE ExplicitPersistentOneSidedInitiator

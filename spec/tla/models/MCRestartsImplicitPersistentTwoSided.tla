@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 -------------------------------- MODULE MCRestartsImplicitPersistentTwoSided ---------------------------------
-\* implicit-persistent-two-sided: either end restarts and has lost its state
+\* implicit-persistent-two-sided: either end restarts without its state
 EXTENDS SessionProperties
 
 Initiator == INSTANCE ImplicitPersistentTwoSidedInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 --------------------------------- MODULE MCWitnessExplicitPersistentTwoSided ---------------------------------
-\* explicit-persistent-two-sided: both ends come to be established in one generation, so this claim is refuted
+\* explicit-persistent-two-sided: both ends are established in one generation, so this claim is refuted
 EXTENDS SessionProperties
 
 Initiator == INSTANCE ExplicitPersistentTwoSidedInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------- MODULE MCWitnessExplicitTransient --------------------------------------
-\* explicit-transient: both ends come to be established in one generation, so this claim is refuted
+\* explicit-transient: both ends are established in one generation, so this claim is refuted
 EXTENDS SessionProperties
 
 Initiator == INSTANCE ExplicitTransientInitiator
