@@ -1,7 +1,6 @@
-"""The account of a simulated node, judged: it is what the node keeps (S24), and the greatest holder pays (S25).
+"""Checks of the account of a simulated node: it equals what the node keeps (S24), and the greatest holder pays (S25).
 
-Rule 1: what is wrong with an account is found where it is used (`JudgedLedger`), and from time to time by looking
-        everywhere (`judge_account`).
+Rule 1: an account is checked at each use (`JudgedLedger`), and periodically against the whole node (`judge_account`).
 Source: spec/sessions.md clauses 16.4 and 16.5.
 """
 
@@ -19,22 +18,22 @@ from ockam_fsm.simulation.monitors import Broken
 
 
 class JudgedLedger(Ledger):
-    """The real account, and a judge of what happens where it is full."""
+    """The real account with checks of its decisions when it is full."""
 
     def fits(self, origin: Origin, size: int) -> bool:
         before = {one: one.held_bytes for one in self.origins}
         fits = super().fits(origin, size)
         paid = [one for one, held in before.items() if one.held_bytes < held]
         if fits and not self._has_room(origin, size):
-            raise Broken("S24", f"{size} bytes more are kept where {self.held_bytes} of {self.total_bytes} are kept")
+            raise Broken("S24", f"{size} bytes were accepted with {self.held_bytes} of {self.total_bytes} bytes in use")
         if not fits and self.makes_room and (greater := self._could_pay(origin, size)):
-            raise Broken("S25", f"{origin.name} was refused {size} bytes, and {greater.name} keeps more")
+            raise Broken("S25", f"{origin.name} was refused {size} bytes although {greater.name} keeps more")
         for payer in paid:
             self._judge_payer(payer, origin, before)
         return fits
 
     def _could_pay(self, origin: Origin, size: int) -> Origin | None:
-        """The greatest peer, if it keeps more than `origin` would and has something to give up one by one."""
+        """Return the greatest peer if it keeps more than `origin` would and has discardable items."""
         greatest = max((one for one in self.origins if one.outside), key=lambda one: one.held_bytes, default=None)
         if greatest is None or greatest is origin or not greatest.discards:
             return None
@@ -44,24 +43,27 @@ class JudgedLedger(Ledger):
         untouched = [one for one, held in before.items() if one.outside and one.held_bytes == held]
         greater = [one.name for one in untouched if before[one] > before[payer]]
         if payer is origin or not payer.outside or greater:
-            raise Broken("S25", f"{payer.name} gave something up for {origin.name}; {greater or 'nobody'} keeps more")
+            who = ", ".join(greater) or "none"
+            raise Broken("S25", f"{payer.name} discarded data for {origin.name}; peers that keep more: {who}")
 
 
 def judge_account(name: str, node: Node) -> None:
-    """Raises Broken unless the account of a node is what it keeps, and its origins are there (S24)."""
+    """Check that the account of a node equals what it keeps and has no empty origins (S24). Raises Broken."""
     ledger = node.router.ledger
     origins, found = tuple(ledger.origins), sum(kept_by(node))
     outside = sum(one.held_bytes for one in origins if one.outside)
     if ledger.held_bytes != found or sum(one.held_bytes for one in origins) != found:
-        raise Broken("S24", f"{name}: {ledger.held_bytes} bytes are charged, {found} bytes are found")
+        raise Broken("S24", f"{name}: {ledger.held_bytes} bytes are charged, but {found} bytes are kept")
     if ledger.outside_bytes != outside or any(one.held_bytes <= 0 for one in origins):
-        raise Broken("S24", f"{name}: peers are charged {ledger.outside_bytes} bytes, their accounts say {outside}")
+        raise Broken(
+            "S24", f"{name}: peers are charged {ledger.outside_bytes} bytes, but their accounts have {outside}"
+        )
     if found > ledger.total_bytes or outside > ledger.share_bytes:
         raise Broken("S24", f"{name}: {found} bytes are kept, {outside} for peers, limit {ledger.total_bytes}")
 
 
 def kept_by(node: Node) -> Iterator[int]:
-    """What a node keeps, in bytes, by looking everywhere."""
+    """Yield the size in bytes of everything that a node keeps, by inspection of the whole node."""
     router = node.router
     for origin in router.round:
         for position, (envelope, charged) in enumerate(origin.queue):
@@ -77,14 +79,16 @@ def kept_by(node: Node) -> Iterator[int]:
 
 
 def is_unconfirmed(worker: SessionWorker) -> bool:
-    """A responder that no peer has confirmed. The application's own may have found no room, and goes uncharged then."""
+    """Return whether a responder is unconfirmed and charged. One of the local application is not charged if the account
+    had no room."""
     session = worker.session
     asked = session.settings.role is Role.RESPONDER and session.established_in is None
     return asked and (worker.origin.outside or worker.unconfirmed is not None)
 
 
 def left_behind(node: Node) -> list[object]:
-    """What relies on a carrier that is gone, or can be given up and is held no more; for a node that is at rest."""
+    """Return the workers on a carrier that no longer exists, and the origins with discardable items that are not held.
+    For a node at rest."""
     there = residents(node)
     workers = [one for one in there if isinstance(one, SessionWorker)]
     origins = {one.origin: None for one in there if isinstance(one, Connection | SessionWorker)}
@@ -93,5 +97,5 @@ def left_behind(node: Node) -> list[object]:
 
 
 def residents(node: Node) -> list[object]:
-    """Each of them once."""
+    """Return each resident of a node once."""
     return list({id(one): one for one in node.router.residents.values()}.values())

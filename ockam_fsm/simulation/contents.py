@@ -1,4 +1,4 @@
-"""What is in a simulated node: its connections, its sessions, and the messages that wait there."""
+"""The connections, sessions and waiting messages of a simulated node."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def connections_of(node: SimulatedNode) -> list[Connection]:
 
 
 def waiting_in(node: SimulatedNode) -> list[Message]:
-    """What waits in a node for a connection, or for its turn."""
+    """Return the messages that wait in a node for a connection or for their turn."""
     held = [message for connection in connections_of(node) for message in connection.waiting]
     return held + [envelope.message for origin in node.node.router.round for envelope, _ in origin.queue]
 
 
 def sessions_of(node: SimulatedNode) -> list[Session]:
-    """Each session once, whatever addresses lead to it."""
+    """Return each session of a node once."""
     found: dict[int, Session] = {}
     for resident in node.node.router.residents.values():
         if isinstance(resident, SessionWorker):

@@ -1,13 +1,13 @@
-"""How well a way delivers: reliability, uniqueness, orderings. What simulations and real runs report.
+"""Delivery metrics of simulations and real runs: reliability, uniqueness and orderings.
 
-For a delivery A -> B of S sent messages, of which R arrived, Ru of them different: reliability is Ru / S, uniqueness
+For a delivery A -> B of S sent messages, of which R arrived, Ru of them distinct: reliability is Ru / S, uniqueness
 Ru / R.
 
-Orderings, of the numbers that arrived, in the order of arrival (numbers are given in the order of sending):
+Orderings of the numbers in the order of arrival (messages are numbered in the order of sending):
 
-    monotonic    none arrives after a later one (a copy may follow itself)
-    strict       monotonic, and none arrives twice
-    continuous   monotonic, and none is left out between two that arrived
+    monotonic    no message arrives after a later one (a duplicate may follow directly)
+    strict       monotonic, and no message arrives twice
+    continuous   monotonic, and no message is missing before one that arrives
     absolute     strict and continuous
 Source: spec/sessions.md section 13.
 """
@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Delivery:
-    """Counts of one way. Numbers come from one sender, ascending."""
+    """The counts of one direction. The numbers of its single sender ascend."""
 
     sent: int = 0
     received: int = 0
@@ -32,7 +32,7 @@ class Delivery:
     _place: dict[int, tuple[object, int]] = field(default_factory=dict, repr=False)
 
     def send(self, number: int, way: object = None) -> None:
-        """`number` leaves. Each `way` (a session) is ordered by itself."""
+        """Count a sent message. Each `way` (a session) is ordered separately."""
         self.sent += 1
         self._sent[way] = self._sent.get(way, 0) + 1
         self._place[number] = way, self._sent[way]
@@ -61,7 +61,7 @@ class Delivery:
 
     @property
     def orderings(self) -> tuple[str, ...]:
-        """The orderings that held for everything that arrived."""
+        """The orderings that hold for all messages that arrived."""
         monotonic, once, whole = self.backward == 0, self.again == 0, self.skipped == 0
         held = {"monotonic": monotonic, "strict": monotonic and once, "continuous": monotonic and whole,
                 "absolute": monotonic and once and whole}  # fmt: skip

@@ -1,8 +1,7 @@
-"""The faults of a simulation, by name, and how often each happens.
+"""The faults of a simulation, by name, with their rates.
 
-The names are those of spec/sessions.md and of the explorer's networks. A rate of the first group is the chance that one
-message (connection, handler call, timer, write) meets the fault; a rate of the second is how often it happens per
-second of virtual time and node.
+The names are those of spec/sessions.md and of the explorer's networks. A rate in `CHANCES` is a probability per message
+(connection, handler call, timer, write); a rate in `RATES` is a frequency per second of virtual time and per node.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ CHANCES: Mapping[str, float] = {
     "confirmation-lost": 0.01,
     "slow-storage": 0.02,
 }
-"""Chance for each opportunity."""
+"""The probability per opportunity."""
 
 RATES: Mapping[str, float] = {
     "one-way-partition": 0.01,
@@ -38,24 +37,26 @@ RATES: Mapping[str, float] = {
     "restart-with-state": 0.005,
     "restart-without-state": 0.005,
 }
-"""How often per second and node. A partition heals by itself (`heal`)."""
+"""The frequency per second and node. A partition heals after a while (`heal`)."""
 
 ALL: Mapping[str, float] = {**CHANCES, **RATES}
 
 
 @dataclass(frozen=True)
 class Faults:
-    """Which faults may happen, and how often; `Faults.of("drop", "reset")` takes the usual rates.
+    """The faults that may occur, with their rates; `Faults.of("drop", "reset")` takes the default rates.
 
     Raises:
-        DefinitionError: a fault has no such name, or a chance is none.
+        DefinitionError: a name is unknown, or a rate is not from 0 to 1.
     """
 
     rates: Mapping[str, float] = field(default_factory=lambda: ALL)
 
     def __post_init__(self) -> None:
-        problems = [f"fault {name!r} is none of {', '.join(ALL)}" for name in self.rates if name not in ALL]
-        problems += [f"fault {name!r}: {rate} is no chance" for name, rate in self.rates.items() if not 0 <= rate <= 1]
+        known = ", ".join(ALL)
+        problems = [f"fault {name!r} is unknown; use some of {known}" for name in self.rates if name not in ALL]
+        rates = ((name, rate) for name, rate in self.rates.items() if not 0 <= rate <= 1)
+        problems += [f"the rate of fault {name!r} is {rate}; it must be from 0 to 1" for name, rate in rates]
         if problems:
             raise DefinitionError("faults", problems)
 

@@ -1,12 +1,12 @@
 """Greedy and hostile peers in a simulation: real nodes that fill the account of `b` and send it malformed messages.
 
-    hello       it asks for sessions, and confirms none
-    forward     it sends large messages on to a destination that never answers; `b` holds them meanwhile
-    oversize    it sends large payloads to an address that does not exist
-    malformed   it sends arbitrary bytes, with routes of any length, to the host, a private worker or no worker at all
-    leave       its connection ends; its next message opens another one
+    hello       requests sessions, and confirms none
+    forward     sends large messages for a destination that never answers; `b` holds them meanwhile
+    oversize    sends large payloads to an address that does not exist
+    malformed   sends arbitrary bytes, with routes of any length, to the host, to a private worker or to no worker
+    leave       closes its connection; its next message opens another one
 
-Rule 1: `b` has a small account, so that its limits are met in every run. What is made of that: accounts.py.
+Rule 1: `b` has a small account, so that every run reaches its limits. accounts.py checks them.
 Source: spec/sessions.md clauses 16.4 and 16.5.
 """
 
@@ -25,7 +25,7 @@ from ockam_fsm.simulation.network import SimulatedNetwork, SimulatedNode, tcp
 SMALL_ACCOUNT_BYTES = 96 * 1024
 MOST_AT_ONCE = 12
 PAUSE_SECONDS = 0.5
-"""On average, between two actions of one peer."""
+"""The mean time between two actions of one peer."""
 
 SILENT = "silent"
 NO_WORKER = local("no-worker")
@@ -33,12 +33,12 @@ _ACTIONS = ("hello", "hello", "forward", "forward", "oversize", "malformed", "le
 
 
 class GreedyPeers:
-    """`count` of them, against the host `host` of node `b`, from `begin` until `end`."""
+    """`count` greedy peers that act on the host `host` of node `b`, from `begin` until `end`."""
 
     def __init__(
         self, network: SimulatedNetwork, count: int, host: Address, profile: Profile, observer: Observer
     ) -> None:
-        """`observer` hears of what their nodes do with messages that `b` sends them."""
+        """`observer` receives the observations of their nodes."""
         self._network = network
         self._host = host
         self._profile = profile
@@ -56,7 +56,7 @@ class GreedyPeers:
             self._later(node)
 
     def end(self) -> None:
-        """They leave, and do nothing any more."""
+        """Disconnect all peers and stop their actions."""
         nodes, self._nodes = self._nodes, []
         for node in nodes:
             self._leave(node)

@@ -1,14 +1,14 @@
-"""One session over another under faults: the workload of one session type, and a session below for each of its own.
+"""Sessions over sessions under faults: the workload of one session type, with a session below each of its sessions.
 
-    above   the sessions of the workload: what the application uses. Their routes begin with the outer address below
-    below   one session for each of them, from the same node `a`, to a host of its own on node `b`
+    above   the sessions of the workload, used by the application; their routes begin with the outer address below
+    below   one session for each of them, from the same node `a` to a separate host on node `b`
 
-Rule 1: both layers are watched, each by a monitor of its own: a message below is not the one that it carries.
-Rule 2: after every step no session is established over one that has ended (S38), and none was told of a loss below
-        while the session below was there (S40).
-Rule 3: whoever supervises node `a` starts a session below again when it has ended for good. An implicit transient one
-        is made anew by what is sent through it (clause 11.2).
-Left out: two-sided sessions, whose responders need a way back of their own; profile `ockam`, which carries no routes.
+Rule 1: each layer has its own monitor, because a message below differs from the one that it carries.
+Rule 2: after every step no session is established over one that has ended (S38), and none was notified of a loss while
+        the session below existed (S40).
+Rule 3: the simulation restarts a session below that has closed. An implicit transient one is recreated by the next
+        message through it (clause 11.2).
+Left out: two-sided sessions, whose responders need a return route; profile `ockam`, which carries no routes.
 Source: spec/sessions.md sections 8 and 11.
 """
 
@@ -35,11 +35,11 @@ from ockam_fsm.simulation.workload import DURATIONS, HELD, HOST, Setup, Simulati
 
 BELOW_HOST = local("below-host")
 PATIENT = Durations(4.0, 4.0, 24.0, 40.0, 6.0, BackOff(0.5, 1.6, 5.0, 0.2))
-"""Of the sessions above: while the one below is negotiated again, nothing above is missed for too long."""
+"""The durations of the sessions above, long enough to survive a renegotiation below."""
 
 LOWER_LAYER_LOST = "lower layer lost"
 THERE = (State.ESTABLISHED, State.TIMED_OUT, State.RENEGOTIATING)
-"""What a session is that others may rely on. A transient one that has failed ends at once, with its next timer."""
+"""The states of a session that others may rely on. A failed transient session (TIMED_OUT) ends with its next timer."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class LayeredSetup(Setup):
         kinds = (self.session_type, self.over)
         problems = [f"{kind.name} is two-sided" for kind in kinds if kind.renegotiation is Renegotiation.TWO_SIDED]
         if not self.profile.carries_routes:
-            problems.append(f"profile {self.profile.name} carries no routes: nothing would lead back through a session")
+            problems.append(f"profile {self.profile.name} carries no routes, which replies through a session need")
         if problems:
             raise DefinitionError("layers", problems)
 
@@ -68,7 +68,7 @@ class LayeredSetup(Setup):
         return replace(super().settings(role), durations=PATIENT)
 
     def settings_below(self, role: Role) -> SessionConfig:
-        """Those of the sessions below."""
+        """Return the configuration of the sessions below."""
         return SessionConfig(self.over, role, self.profile, DURATIONS, held=HELD, requests=50)
 
     def header(self) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class LayeredSetup(Setup):
 
 
 def setup_of(header: Mapping[str, Any]) -> Setup:
-    """The setup that the first line of a trace says."""
+    """Return the setup in the first line of a trace."""
     plain = Setup.from_header(header)
     if "over" not in header:
         return plain
@@ -91,7 +91,7 @@ class LayeredSimulation(Simulation):
     setup: LayeredSetup
 
     def __init__(self, setup: LayeredSetup, make: type[WatchedSession] | None = None) -> None:
-        """`make` makes the sessions above; those below are made by the setup's own."""
+        """`make` makes the sessions above; `setup.make` those below."""
         self.below = Monitor()
         self.told_too_early = ""
         self.settings_below = {role: setup.settings_below(role) for role in Role}
@@ -119,7 +119,7 @@ class LayeredSimulation(Simulation):
         super()._start_initiator(node, pair, application)
 
     def _start_below(self, node: SimulatedNode, pair: int) -> None:
-        """The session below, unless it is there."""
+        """Start the session below, unless it exists."""
         kind = self.setup.over
         if below(pair) in node.node.router.residents:
             return
@@ -157,7 +157,7 @@ class LayeredSimulation(Simulation):
             self._start_below(self.a, pair)
             self.a.run()
 
-    # What layers owe each other ---------------------------------------------------------------------------------------
+    # Properties between the layers ------------------------------------------------------------------------------------
 
     def observe(self, observation: Observation) -> None:
         super().observe(observation)
@@ -177,11 +177,12 @@ class LayeredSimulation(Simulation):
                 self.monitor.witness("W20")
 
     def _told(self, pair: int) -> None:
-        """What an observer raises is not heard, so it is judged after the step."""
+        """Record a violation of S40. `step` raises it, because exceptions of observers are swallowed."""
         self.monitor.witness("W21")
         worker = self.a.node.router.residents.get(below(pair))
         if isinstance(worker, SessionWorker) and worker.session.state is not State.IDLE:
-            self.told_too_early = f"outer-{pair} was told of a loss, and below-{pair} is {worker.session.state.name}"
+            state = worker.session.state.name
+            self.told_too_early = f"outer-{pair} was notified of a loss while below-{pair} is {state}"
 
     def step(self) -> None:
         super().step()
@@ -200,7 +201,7 @@ class LayeredSimulation(Simulation):
                 continue
             lower = residents.get(session.current.route[0])
             if not isinstance(lower, SessionWorker) or lower.session.state not in THERE:
-                raise Broken("S38", f"{node.name}: {resident.outer} is established over a session that is gone")
+                raise Broken("S38", f"{node.name}: {resident.outer} is established over a session that has ended")
 
     def account(self) -> None:
         super().account()
@@ -210,16 +211,16 @@ class LayeredSimulation(Simulation):
 
 
 def below(pair: int) -> Address:
-    """The outer address of the session below that of a pair."""
+    """Return the outer address of the session below the session of a pair."""
     return local(f"below-{pair}")
 
 
 def _pair_of(worker: Address) -> int | None:
-    """Of which pair this is the session below; None for other workers."""
+    """Return the pair of a session below; None for other workers."""
     name, _, number = worker.value.partition(b"-")
     return int(number) if name == b"below" and number.isdigit() else None
 
 
 def simulation_of(setup: Setup, make: type[WatchedSession] | None = None) -> Simulation:
-    """The run of a setup."""
+    """Return the simulation of a setup."""
     return LayeredSimulation(setup, make) if isinstance(setup, LayeredSetup) else Simulation(setup, make)

@@ -1,17 +1,17 @@
-"""The simulated edge: any number of real nodes, a virtual clock, a network with every fault, and one seed.
+"""The simulated edge: any number of real nodes, a virtual clock, a network with faults, and one seed.
 
-Theory: a run is a function of its seed. Everything that happens is an event in one heap, ordered by virtual time and,
-at equal times, by the order of its making; every draw comes from one generator. So a run is repeated bit for bit, in
-another process too, and a failure needs no recording: it is run again with a trace (`workload.py`).
+Theory: a run is a function of its seed. All events are in one heap, ordered by virtual time and then by the order of
+their creation; all random draws come from one generator. So a run is repeated bit for bit, also in another process, and
+a failure needs no recording: it is run again with a trace (`runs.py`).
 
-Rule 1: one step is one event: a frame arrives, a timer is due, a connection stands or fails, a fault strikes, the
-        application does something.
-Rule 2: a connection keeps order and loses nothing, as TCP does, until a fault says otherwise.
-Rule 3: what a fault takes is told to `taken`, with the fault's name (S11).
-Rule 4: `Remember` is carried out before the commands after it. A write that fails, or whose confirmation is lost, stops
-        the node there: it restarts from what is stored.
+Rule 1: one step is one event: a frame arrives, a timer is due, a connection is established or fails, a fault occurs,
+        the application acts.
+Rule 2: a connection preserves order and loses nothing, as TCP does, except through faults.
+Rule 3: each message lost to a fault is passed to `taken`, with the name of the fault (S11).
+Rule 4: `Remember` is carried out before the commands after it. If the write fails or its confirmation is lost, the node
+        stops there and restarts from its stored state.
 Left out: bytes on the wire. `corrupt` makes a payload that its session cannot read; in profile `ockam`, where every
-payload can be read, it resets the connection as the TCP edge does with a frame that it cannot read.
+payload is readable, it resets the connection, as the TCP edge does after an unreadable frame.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ Event: TypeAlias = Callable[..., None]
 
 
 def tcp(name: str) -> Address:
-    """The address of a simulated node."""
+    """Return the address of a simulated node."""
     return Address(TCP, name.encode())
 
 
 class SeededEntropy:
-    """Fresh addresses by counting, never the same twice in a simulation; jitter from the one generator."""
+    """The entropy of a simulated node: addresses from a counter, unique in a simulation; jitter from its generator."""
 
     def __init__(self, name: str, random: Random) -> None:
         self.name = name
@@ -68,7 +68,7 @@ class SeededEntropy:
 
 @dataclass
 class Link:
-    """One direction of a connection. `arrival`: when the last frame gets there, which keeps the order."""
+    """One direction of a connection. `arrival`: the arrival time of the last frame, which preserves the order."""
 
     node: SimulatedNode
     peer: SimulatedNode
@@ -79,7 +79,7 @@ class Link:
 
 
 class SimulatedNode:
-    """A node and what its edge keeps for it. `start` fills a new incarnation: workers, hosts, sessions."""
+    """A node and the state of its edge. `start` creates the workers, hosts and sessions of a new incarnation."""
 
     def __init__(self, network: SimulatedNetwork, name: str, start: Callable[[SimulatedNode], None]) -> None:
         self.network = network
@@ -91,7 +91,7 @@ class SimulatedNode:
         self.numbers: dict[bytes, int] = {}
         self.busy_until = 0.0
         self.unstored: list[Message] = []
-        """What leaves when a number is stored."""
+        """The messages that are sent when a number is stored."""
         self.entropy = SeededEntropy(name, network.random)
         self.boot()
 
@@ -101,7 +101,7 @@ class SimulatedNode:
         self.start(self)
 
     def run(self) -> None:
-        """Deliver what is under way in the node, and carry out what it asks for."""
+        """Deliver the messages queued in the node and carry out its commands."""
         self.network.perform(self, self.node.run())
 
 
@@ -119,10 +119,11 @@ class SimulatedNetwork:
         ledger: Callable[[str], Ledger] = lambda name: Ledger(),
         between: Callable[[str, str], Faults] | None = None,
     ) -> None:
-        """`taken` hears what faults take, `notified` what sessions tell, `restarting` of a node about to lose all.
+        """Callbacks: `taken` for messages lost to faults, `notified` for notifications of sessions, `restarting` before
+        a node restarts.
 
-        `make` makes the sessions, `ledger` the account of the node of this name. `between`: the faults of frames from
-        one node to another, where they are not those of everything.
+        `make` makes the sessions, `ledger` the account of the node with this name. `between`: the faults of frames from
+        one node to another, in place of `faults`.
         """
         self.random = Random(seed)
         self.faults = faults
@@ -161,7 +162,7 @@ class SimulatedNetwork:
         heappush(self._heap, (self.now + seconds, self._made, kind, event, args))
 
     def step(self) -> bool:
-        """Let the next event happen; False where there is none."""
+        """Carry out the next event. Return False if there is none."""
         if not self._heap:
             return False
         self.now, _, kind, event, args = heappop(self._heap)
@@ -177,7 +178,7 @@ class SimulatedNetwork:
         self.now = max(self.now, time)
 
     def in_flight(self) -> list[Message]:
-        """Every message that is on its way between two nodes."""
+        """Return all messages in flight between nodes."""
         return [args[2] for _, _, kind, _, args in self._heap if kind == "frame"]
 
     def hit(self, fault: str) -> bool:
@@ -185,7 +186,7 @@ class SimulatedNetwork:
         return chance is not None and self.random.random() < chance
 
     def pick(self, *faults: str, of: Faults | None = None) -> str:
-        """At most one of these faults, in one draw; "" for none."""
+        """Draw at most one of these faults; "" for none."""
         draw, rates = self.random.random(), (of or self.faults).rates
         for fault in faults:
             chance = rates.get(fault, 0.0)
@@ -205,7 +206,7 @@ class SimulatedNetwork:
                 self._perform[type(command)](node, command)
 
     def _remember(self, node: SimulatedNode, command: Remember, rest: list[NodeCommand]) -> bool:
-        """Whether the commands after it may be carried out now."""
+        """Store a number. Return whether the commands after it may be carried out now."""
         if not self.hit("write-fails"):
             node.numbers[command.session_id] = max(command.number, node.numbers.get(command.session_id, 0))
             if self.hit("slow-storage"):
@@ -253,7 +254,7 @@ class SimulatedNetwork:
         node.run()
 
     def _busy(self, node: SimulatedNode, kind: str, event: Event, *args: Any) -> bool:
-        """A node that waits for its storage does nothing else meanwhile."""
+        """Postpone an event of a node that waits for its storage. Return whether it does."""
         if node.busy_until <= self.now:
             return False
         self.after(node.busy_until - self.now, kind, event, *args)
@@ -287,7 +288,8 @@ class SimulatedNetwork:
             connection.origin.evict = lambda: self._evict(node, connection)
 
     def _evict(self, node: SimulatedNode, connection: Connection) -> None:
-        """Its origin keeps the most of a full node: as the TCP edge does it, the node hears of the end later."""
+        """End the connection of the origin that keeps the most in a full node. As at the TCP edge, the node receives
+        `connection_lost` later."""
         node.node.router.forget(connection.origin)
         self.reset(node, connection.via)
 
@@ -322,7 +324,7 @@ class SimulatedNetwork:
         return self.faults if self.between is None else self.between(link.node.name, link.peer.name)
 
     def _unheard(self, link: Link, command: Transmit) -> None:
-        """What is sent to an end that is gone is lost; some time after the first of it the transport gives up."""
+        """Lose a message to an end that no longer exists. Some time after the first one, the transport gives up."""
         self.taken("half-open", command.message)
         if not link.given_up:
             link.given_up = True
@@ -375,10 +377,10 @@ class SimulatedNetwork:
     def _cut(self, sender: SimulatedNode, receiver: SimulatedNode) -> bool:
         return (sender.name, receiver.name) in self.cuts
 
-    # Faults that strike by themselves ---------------------------------------------------------------------------------
+    # Spontaneous faults -----------------------------------------------------------------------------------------------
 
     def reset(self, node: SimulatedNode, via: Address) -> None:
-        """A connection ends at both ends, and what is on its way is lost."""
+        """End a connection at both ends and lose its messages in flight."""
         link = node.links.pop(via, None)
         if link is None:
             return
@@ -387,7 +389,7 @@ class SimulatedNetwork:
             self.after(0.0, "reset", self._lost, link.peer, link.peer.incarnation, link.peer_via, "reset")
 
     def half_open(self, node: SimulatedNode, via: Address) -> None:
-        """This end of a connection is gone, and the other end is not told."""
+        """End a connection at this end without a notification of the other end."""
         link = node.links.pop(via, None)
         if link is not None:
             other = link.peer.links.get(link.peer_via)
@@ -396,7 +398,7 @@ class SimulatedNetwork:
             self.after(0.0, "half-open", self._lost, node, node.incarnation, via, "half-open")
 
     def slow_reader(self, node: SimulatedNode, via: Address) -> None:
-        """What this node sends over the connection is read much later, in order."""
+        """Delay all messages that this node sends over the connection, in order."""
         link = node.links.get(via)
         if link is not None:
             link.arrival = max(link.arrival, self.now) + self.random.uniform(1.0, 5.0)
@@ -406,13 +408,13 @@ class SimulatedNetwork:
         self.after(seconds, "heal", self.cuts.discard, (sender, receiver))
 
     def restart(self, node: SimulatedNode, *, with_state: bool) -> None:
-        """The node stops where it is and starts again; half of the time its peers' connections are not told."""
+        """Stop and restart a node. Half of the time its peers are not notified that their connections ended."""
         self.restarting(node, with_state)
-        told = self.random.random() < 0.5
+        notified = self.random.random() < 0.5
         for via in tuple(node.links):
             link = node.links.pop(via)
             other = link.peer.links.get(link.peer_via)
-            if told and other is not None:
+            if notified and other is not None:
                 del link.peer.links[link.peer_via]
                 self.after(0.0, "reset", self._lost, link.peer, link.peer.incarnation, link.peer_via, "reset")
             elif other is not None:

@@ -1,18 +1,19 @@
-"""Deliveries of every kind, measured in real nodes over a bad network, beside what the pipeline rules promise.
+"""Deliveries of every kind, measured with real nodes over a faulty network and compared with the pipeline rules.
 
-Theory: each delivery has or lacks four properties (`Properties`), which the words of Ockam's documents combine. What a
-delivery promises follows from how it is made, by the rules of clause 17.9, which are the methods of `Delivery` here. A
-rule is refuted by one run that lacks what it promises; runs that have more refute nothing.
+Theory: each delivery has or lacks four properties (`Properties`); the terms of Ockam's documents are combinations of
+them. The rules of clause 17.9, which are the methods of `Delivery` here, derive the guaranteed properties of a delivery
+from its construction. One run that lacks a guaranteed property refutes a rule; runs with more properties refute
+nothing.
 
-    bare                 messages cross the network as they are
-    resend1, resend      a resend pipe around what is in brackets, one at a time or with a window
-    confirm              a confirm pipe around the same: one at a time, and never again
-    monotonic ...        an index pipe of that ordering, around the same
-    a ; b                chained: what a delivers is sent through b
-    a ; x ; b            the same, and the node in between dies now and then, with all that it keeps
+    bare                 messages cross the network without a pipe
+    resend1, resend      a resend pipe around the delivery in brackets, one message at a time or with a window
+    confirm              a confirm pipe around it: one message at a time, without retransmission
+    monotonic ...        an index pipe of this ordering around it
+    a ; b                chained: messages delivered by a are sent through b
+    a ; x ; b            the same, and the node in between dies now and then with all its state
 
-Rule 1: a run is a function of its seed, and every delivery meets the same faults at the same rates.
-Rule 2: a delivery that stands still is given up after `PATIENCE_SECONDS` of virtual time.
+Rule 1: a run is a function of its seed, and every delivery has the same faults at the same rates.
+Rule 2: a stalled delivery is given up after `PATIENCE_SECONDS` of virtual time.
 Left out: deliveries of sessions and streams, which `simulate` measures.
 Source: spec/sessions.md sections 13 and 17; Ockam's documents, "Delivery properties", "Reliability", "Ordering".
 """
@@ -43,15 +44,15 @@ INTERVAL_SECONDS = 0.05
 PATIENCE_SECONDS = 60.0
 WINDOW = 8
 ALONE_RUNS = 5
-"""So much oftener the parts of chains are measured alone, since all products are made of them."""
+"""How many times more runs the parts of chains get when measured alone, since all products use them."""
 USUAL = BackOff(0.25, 1.6, 2.0, 0.0)
 IMPATIENT = BackOff(0.01, 1.6, 2.0, 0.0)
-"""Less than a round trip takes."""
+"""A time-out below the round trip time."""
 RATES: Mapping[str, float] = {"drop": 0.15, "duplicate": 0.15, "reorder": 0.15}
 
 
 class Properties(NamedTuple):
-    """What a delivery has. `gapless`: it is in order, and no message is left out before one that arrives."""
+    """The properties of a delivery. `gapless`: in order, and no message is missing before one that arrives."""
 
     reliable: bool = False
     unique: bool = False
@@ -62,7 +63,7 @@ class Properties(NamedTuple):
         return "".join(letter if held else "-" for letter, held in zip("RUOG", self, strict=True))
 
     def lacks(self, promised: Properties) -> tuple[str, ...]:
-        """The names of what is promised and is not there."""
+        """Return the names of the promised properties that do not hold."""
         return tuple(name for name, held, due in zip(self._fields, self, promised, strict=True) if due and not held)
 
 
@@ -84,10 +85,10 @@ INDEXES = tuple(Layer(ordering.value, ordering=ordering) for ordering in Orderin
 
 @dataclass(frozen=True)
 class Delivery:
-    """A delivery, how it is made, and what follows from that.
+    """A delivery: its construction and the properties that follow from it.
 
     `layers` are around all of `hops`, the outermost first; a delivery without hops is one network. `firsts`: the first
-    copies of messages arrive in order. `still`: it stands still for ever when the network loses a message.
+    copies of messages arrive in order. `still`: it stalls permanently when the network loses a message.
     """
 
     name: str
@@ -101,7 +102,7 @@ class Delivery:
     middle_dies: bool = False
 
     def inside(self, layer: Layer) -> Delivery:
-        """`layer` around this delivery."""
+        """Return this delivery with `layer` around it."""
         if layer.ordering is not None:
             made = self._indexed(layer.ordering)
         else:
@@ -115,7 +116,8 @@ class Delivery:
         return replace(self, promised=promised, firsts=window == 1)
 
     def _confirmed(self) -> Delivery:
-        """One at a time, and each sent once: only a copy that the network makes comes late."""
+        """Return this delivery in a confirm pipe: one message at a time, each sent once, so only duplicates are
+        late."""
         had = self.promised
         in_order = had.in_order or had.unique
         promised = Properties(had.reliable, had.unique, in_order, in_order)
@@ -128,19 +130,19 @@ class Delivery:
         return replace(self, promised=promised, firsts=True, still=self.still or not (leaves_out or had.reliable))
 
     def then(self, other: Delivery) -> Delivery:
-        """This delivery, chained with another one: the weaker property wins."""
+        """Return this delivery chained with another one; it has the properties that both have."""
         promised = Properties(*(a and b for a, b in zip(self.promised, other.promised, strict=True)))
         name, still = f"{self.name} ; {other.name}", self.still or other.still
         return Delivery(name, promised, promised.in_order, still, hops=(self, other))
 
     def with_dying_middle(self) -> Delivery:
-        """The worker in the middle dies now and then, with everything that it has confirmed."""
+        """Return this delivery with a middle node that dies now and then, with all messages that it has confirmed."""
         name = self.name.replace(" ; ", " ; x ; ")
         return replace(self, name=name, promised=Properties(), firsts=False, middle_dies=True)
 
 
 def bare(name: str, *faults: str) -> Delivery:
-    """A network with these faults."""
+    """Return a network with these faults."""
     in_order, reliable = "reorder" not in faults, "drop" not in faults
     promised = Properties(reliable, "duplicate" not in faults, in_order, in_order and reliable)
     return Delivery(name, promised, in_order, faults=faults)
@@ -156,7 +158,7 @@ CHAINED = (
 
 
 def deliveries() -> Iterator[tuple[str, Delivery]]:
-    """Every combination that is measured, each with the title of its group."""
+    """Yield every measured combination, with the title of its group."""
     yield from (("networks", one) for one in (LOSSY, REPEATING, REORDERING, BARE))
     yield from (("one pipe", BARE.inside(layer)) for layer in (*RESENDS, *INDEXES))
     networks = LOSSY, REPEATING, REORDERING, BARE
@@ -180,30 +182,30 @@ def deliveries() -> Iterator[tuple[str, Delivery]]:
 
 @dataclass(frozen=True)
 class Measured:
-    """What runs of a delivery came to, together."""
+    """The combined result of the runs of a delivery."""
 
     delivery: Delivery
     properties: Properties
     reliability: float
     uniqueness: float
     product: tuple[float, float] | None = None
-    """Of a chain: reliability and uniqueness of its deliveries, measured alone and multiplied."""
+    """For a chain: the products of the reliabilities and of the uniquenesses of its parts, measured alone."""
 
     @property
     def broken(self) -> tuple[str, ...]:
-        """What was promised and did not hold."""
+        """The promised properties that did not hold."""
         return self.properties.lacks(self.delivery.promised)
 
     @property
     def more(self) -> tuple[str, ...]:
-        """What held and was not promised."""
+        """The properties that held without being promised."""
         return self.delivery.promised.lacks(self.properties)
 
 
 def measure(
     delivery: Delivery, seed: int, runs: int, make: Callable[[PipeConfig], PipeSender] = PipeSender
 ) -> Measured:
-    """Run a delivery so often, from this seed on. `make` makes the senders that confirm: checks need wrong ones."""
+    """Run a delivery `runs` times, with consecutive seeds. `make` makes the confirmed senders; tests replace it."""
     done = [Run(delivery, number, make).figures() for number in range(seed, seed + runs)]
     sent, received, unique = (sum(getattr(one, name) - 1 for one in done) for name in ("sent", "received", "unique"))
     held = Properties(*map(all, zip(*map(_properties, done), strict=True)))
@@ -211,7 +213,7 @@ def measure(
 
 
 def measured(seed: int = 0, runs: int = 1) -> Iterator[tuple[str, Measured]]:
-    """Measure every delivery; each comes with the title of its group."""
+    """Measure every delivery. Yield the results with the titles of their groups."""
     alone = {one.name: measure(one, seed, ALONE_RUNS * runs) for one in CHAINED}
     for title, delivery in deliveries():
         found = measure(delivery, seed, runs)
@@ -223,8 +225,11 @@ def measured(seed: int = 0, runs: int = 1) -> Iterator[tuple[str, Measured]]:
 
 
 def product_rule(found: Iterable[Measured]) -> Iterator[tuple[bool, float, float]]:
-    """Ockam's rule that the reliability of a chain is the product of those of its parts, for chains whose second part
-    loses: whether the first part repeats, the mean reliability of such chains, and the mean product."""
+    """Compare chains with Ockam's rule that the reliability of a chain is the product of those of its parts.
+
+    For chains whose second part loses messages, yield: whether the first part duplicates, the mean reliability of these
+    chains, and the mean product.
+    """
     losing = [one for one in found if one.product is not None and not one.delivery.hops[1].promised.reliable]
     for repeats in (False, True):
         chains = [one for one in losing if one.delivery.hops[0].promised.unique is not repeats]
@@ -238,7 +243,7 @@ def _properties(one: Figures) -> Properties:
 
 
 class Run:
-    """One run: nodes n0, n1, ... with a network between each two of them, and an application at either end."""
+    """One run: nodes n0, n1, ... with a network between neighbours, and an application at either end."""
 
     def __init__(self, delivery: Delivery, seed: int, make: Callable[[PipeConfig], PipeSender]) -> None:
         self._delivery, self._make = delivery, make
@@ -248,10 +253,10 @@ class Run:
         for number in range(len(self._hops) + 1):
             self._network.add_node(f"n{number}", partial(self._start, number))
         self._figures.send(0)
-        self._figures.receive(0)  # so that it counts as a gap where the first message is left out
+        self._figures.receive(0)  # a missing first message then counts as a gap
 
     def figures(self) -> Figures:
-        """Send everything, and wait until nothing more happens or patience is over."""
+        """Send all messages, then run for `PATIENCE_SECONDS`. Return the metrics."""
         network, first = self._network, self._network.nodes["n0"]
         for number in range(1, MESSAGES + 1):
             self._figures.send(number)
@@ -264,13 +269,15 @@ class Run:
         return self._figures
 
     def _faults(self, sender: str, receiver: str) -> Faults:
-        """Those of the hop between two neighbours; all, where confirmations go past the nodes in between."""
+        """Return the faults of the hop between two neighbours; all faults where confirmations bypass nodes in
+        between."""
         first, second = sorted((int(sender[1:]), int(receiver[1:])))
         names = self._hops[first].faults if second - first == 1 else tuple(RATES)
         return Faults({name: RATES[name] for name in names})
 
     def _start(self, number: int, node: SimulatedNode) -> None:
-        """Receivers of the way that ends here, senders of the way that begins here; an application at the end."""
+        """Start the receivers of the hop that ends at a node, the senders of the hop that begins there, and the
+        application at the last node."""
         last, whole = len(self._hops), self._delivery.layers if self._delivery.hops else ()
         if number:
             self._receive(node, f"h{number - 1}", self._hops[number - 1].layers)
@@ -284,7 +291,7 @@ class Run:
             self._entry = self._send(node, "e", whole, (*way, *(step for one in rest for step in one)))
 
     def _name_of(self, place: int) -> Route:
-        """How a message enters the hop that begins at a node."""
+        """Return the route into the hop that begins at a node."""
         layers = self._hops[place].layers
         return (local(f"h{place}.{layers[0].name}"),) if layers else (tcp(f"n{place + 1}"),)
 
@@ -294,9 +301,9 @@ class Run:
             node.node.start_worker(local(f"{way}.{layer.name}"), handler=ReceivingEnd(core), access=Access.PUBLIC)
 
     def _send(self, node: SimulatedNode, way: str, layers: tuple[Layer, ...], route: Route) -> Route:
-        """Senders for these layers, the innermost first; the result is how a message enters the outermost.
+        """Start senders for these layers, the innermost first. Return the route into the outermost.
 
-        A sender around another pipe is confirmed along a route of its own, since pipes do not trace.
+        A sender around another pipe is confirmed along a separate route, since pipes do not trace.
         """
         for layer in reversed(layers):
             back = (tcp(node.name),) if route[0].type == LOCAL else ()

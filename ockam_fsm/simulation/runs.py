@@ -1,11 +1,11 @@
-"""Runs of a simulation: their outcome, their trace, and the same run again.
+"""Runs of a simulation: their outcome, their trace, and their replay.
 
-Rule 1: a trace is one JSON object a line. The first says how to run it; then, in the order in which they happened (so
-        causes come before effects; `sequence` counts the records of one node), one record for each event of the
-        network, followed by the steps of sessions that it led to (`trace_recorder.py`); last the outcome.
-Rule 2: a trace is never needed to repeat a run, only to read it, to compare with it, and to judge it: `validate` asks
-        whether the steps of its sessions are a behaviour of the specification.
-Left out: steps of sessions in profile `ockam`, which says no generations, and of sessions below others (layers.py).
+Rule 1: a trace has one JSON object per line. The first has the arguments of the run. Then follows, in causal order, one
+        record per event of the network with the session steps that it caused (`trace_recorder.py`); `sequence` counts
+        the records of one node. The last line has the outcome.
+Rule 2: a run is repeated from its arguments, without its trace. A trace serves for reading, for comparison, and for
+        `validate`, which checks that the steps of its sessions are a behaviour of the specification.
+Left out: steps of sessions in profile `ockam`, which has no generations, and of sessions below others (layers.py).
 Source: spec/traces/README.md; spec/sessions.md section 8.
 """
 
@@ -31,7 +31,7 @@ from ockam_fsm.simulation.workload import Setup
 
 
 class Tracing:
-    """Turns every event of the network into one record (when, what, where), and adds the steps of sessions."""
+    """The writer of a trace: one record per event of the network (time, event, node), and the steps of sessions."""
 
     def __init__(self, write: Callable[[dict[str, Any]], object]) -> None:
         self.write = write
@@ -43,7 +43,7 @@ class Tracing:
         self.steps.append((session.entropy.name, facts))
 
     def watch(self, network: SimulatedNetwork) -> None:
-        """From now on; what has happened so far is how the run began."""
+        """Record the events of a network from now on, and the steps of its sessions so far."""
         self.network = network
         network.trace = self
         self.flush()
@@ -82,7 +82,7 @@ def _told(arg: Any) -> str:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to. `broken` is the id of the property that does not hold, "" if all do."""
+    """The outcome of a run. `broken`: the id of the violated property, "" if none is."""
 
     steps: int
     virtual_seconds: float
@@ -99,7 +99,7 @@ def simulate(
     trace: Callable[[dict[str, Any]], object] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Outcome:
-    """Run, settle, and say what came of it."""
+    """Run a simulation, let it settle, and return its outcome."""
     tracing = Tracing(trace) if trace is not None else None
     simulation = simulation_of(setup, _make(setup, tracing))
     broken = detail = ""
@@ -131,7 +131,7 @@ def _make(setup: Setup, tracing: Tracing | None) -> type[WatchedSession]:
 
 
 def write_trace(setup: Setup, steps: int, path: Path) -> Outcome:
-    """Run again, with a record of each step, one JSON object a line; the first line says how to run it."""
+    """Run a simulation and write its trace, one JSON object per line; the first line has the arguments of the run."""
     with writing(path) as file:
         file.write(line_of(_header(setup, steps)))
         outcome = simulate(setup, steps, trace=lambda record: file.write(line_of(record)))
@@ -140,14 +140,14 @@ def write_trace(setup: Setup, steps: int, path: Path) -> Outcome:
 
 
 def _header(setup: Setup, steps: int) -> dict[str, Any]:
-    """How to run it again, and what a validator has to know."""
+    """Return the arguments of the run and the header fields of a trace."""
     return header(map(setup.settings, Role), setup.faults.rates) | setup.header() | {"steps": steps}
 
 
 def replay(path: Path, setup: Setup | None = None) -> int:
-    """Run what the first line of a trace says and compare; 0 where all is the same, else the first line that differs.
+    """Run a simulation again from the first line of its trace, and compare. Return the first line that differs, or 0.
 
-    `setup`: where the trace is of a variant, which its header cannot name.
+    `setup`: the setup of a variant, which a header cannot describe.
     """
     with reading(path) as file:
         lines = iter(lambda: file.readline(MAX_LINE_BYTES), b"")
@@ -169,7 +169,7 @@ def replay(path: Path, setup: Setup | None = None) -> int:
 
 
 class _Different(Portable, Exception):
-    """A line is not what it was."""
+    """A line differs from the trace."""
 
     def __init__(self, line: int) -> None:
         self.line = line

@@ -1,13 +1,14 @@
-"""One session type under faults: two nodes, some sessions, an application that uses them, every property watched.
+"""The workload of one session type under faults: two nodes, their sessions, an application, and property monitors.
 
-    initiators   `PAIRS` sessions on node `a`, each opened (explicit) or used (implicit) again when it has closed
+    initiators   `PAIRS` sessions on node `a`; one that closes is opened (explicit) or used (implicit) again
     responders   one host on node `b`; two-sided sessions are also renegotiated from there
-    application  sends and requests both ways, orders renegotiations and closings, and a handler that sometimes raises
-    greedy       peers that fill the account of `b` (greedy.py), where the setup asks for them
+    application  sends messages and requests in both directions, orders renegotiations and closes; its handlers
+                 sometimes raise
+    greedy       peers that fill the account of `b` (greedy.py), if the setup has any
 
-Rule 1: everything is drawn from the seed. The same arguments give the same run, bit for bit.
-Rule 2: after `run`, `settle` stops the faults and the user, and lets timers and deliveries do the rest (R).
-Left out: what is made of a run (runs.py).
+Rule 1: all randomness comes from the seed. The same arguments give the same run, bit for bit.
+Rule 2: after `run`, `settle` stops the faults and the user, and only timers and deliveries continue (R).
+Left out: the outcome and the trace of a run (runs.py).
 Source: spec/sessions.md sections 8, 10 and 13.
 """
 
@@ -43,23 +44,23 @@ PAIRS = 2
 ACCOUNT_EVERY_STEPS = 2_000
 SETTLE_SECONDS = 120.0
 MAX_DEADLINE_SECONDS = 4.0
-"""Some requests are given up before there is a response, and some while they wait."""
+"""The longest deadline of a request. Some requests are withdrawn before their response, some while they are held."""
 
 HELD = 20
-"""Small enough to be reached."""
+"""The limit of held messages, small enough to be reached."""
 
 LIVE = (State.NEGOTIATING, State.ESTABLISHED)
 HOST = local("host")
 DURATIONS = Durations(2.0, 1.0, 8.0, 20.0, 2.0, BackOff(0.5, 1.6, 5.0, 0.2))
-"""Short, so that much happens in few steps."""
+"""Short durations, so that a run of few steps has many events."""
 
 RESTARTS = RestartPolicy(1_000_000, 5.0, BackOff(0.01, 1.6, 0.5, 0.2))
-"""The application's handlers raise by order of the simulation, for ever."""
+"""A restart policy without a practical limit, because the simulation makes handlers raise during the whole run."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """Everything that a run depends on besides the number of its steps. `greedy`: how many greedy peers there are."""
+    """The arguments of a run except the number of steps. `greedy`: the number of greedy peers."""
 
     session_type: SessionType
     seed: int = 0
@@ -71,11 +72,11 @@ class Setup:
 
     @property
     def name(self) -> str:
-        """For people: what is simulated."""
+        """The name of the simulated configuration, for reports."""
         return self.session_type.name
 
     def settings(self, role: Role) -> SessionConfig:
-        """In profile `ockam` every responder is a transient one, made for one generation."""
+        """Return the configuration of a role. In profile `ockam` responders are transient, one per generation."""
         fresh = role is Role.RESPONDER and not self.profile.names_sessions
         kind = EXPLICIT_TRANSIENT if fresh else self.session_type
         held = 0 if kind is EXPLICIT_TRANSIENT else HELD
@@ -102,7 +103,7 @@ class Simulation:
     """One run."""
 
     def __init__(self, setup: Setup, make: type[WatchedSession] | None = None) -> None:
-        """`make` instead of the setup's own: sessions that are recorded."""
+        """`make` replaces `setup.make`, for sessions that are recorded."""
         self.setup = setup
         self.monitor = Monitor()
         self.there, self.back = Delivery(), Delivery()
@@ -124,7 +125,7 @@ class Simulation:
         self.random = self.network.random
 
     def begin(self) -> None:
-        """Start the nodes, their users and what may strike them."""
+        """Start the nodes, the greedy peers, the application and the faults."""
         self.b = self.network.add_node("b", self._start_host)
         self.a = self.network.add_node("a", self._start_initiators)
         self.greedy = GreedyPeers(self.network, self.setup.greedy, HOST, self.setup.profile, self)
@@ -145,7 +146,7 @@ class Simulation:
             self._start_initiator(node, pair, application)
 
     def way(self, pair: int) -> Route:
-        """The initialization route of a pair's initiator."""
+        """Return the initialization route of a pair's initiator."""
         return (tcp("b"), HOST)
 
     def monitor_of(self, session: Session) -> Monitor:
@@ -200,7 +201,7 @@ class Simulation:
             else:
                 self._order(draw)
         except LocalSessionError:
-            pass  # refused, and nothing has changed: that is an answer, too
+            pass  # a refused order changes nothing
         self._schedule_use()
 
     def _use_initiator(self, outer: Address, draw: float) -> None:
@@ -218,8 +219,8 @@ class Simulation:
         self.a.run()
 
     def _give_up(self, outer: Address, found: bytes) -> None:
-        """The deadline of a request has passed; most have had their outcome by then."""
-        with suppress(LocalSessionError):  # its session is gone
+        """Withdraw a request at its deadline, unless it has an outcome."""
+        with suppress(LocalSessionError):  # its session no longer exists
             if found in self.a.node.session(outer).requests:
                 self.a.node.withdraw_request(outer, found)
                 self.monitor.withdrawn(found)
@@ -236,7 +237,7 @@ class Simulation:
             self.b.run()
 
     def _accepted(self, found: bytes, order: Callable[[], None]) -> None:
-        """Order what carries this mark. What is accepted may be a dead letter before the order returns."""
+        """Give an order with this mark. An accepted message may be a dead letter before the order returns."""
         self.monitor.accept(found)
         try:
             order()
@@ -269,7 +270,7 @@ class Simulation:
     def _handle(self, message: Message, delivery: Delivery) -> None:
         if self.network.hit("handler-raises"):
             self.bystanders = self._bystanders()
-            raise RuntimeError("by order of the simulation")
+            raise RuntimeError("injected by the simulation")
         found = mark_of(message.payload)
         if found is not None:
             self.monitor.settled(found)
@@ -284,11 +285,11 @@ class Simulation:
     def observe(self, observation: Observation) -> None:
         if isinstance(observation, Letter):
             if observation.reason == DELIVERY_FAILED:
-                self.monitor.misheard = f"code of ours raised: {observation.detail}"
+                self.monitor.misheard = f"a worker of the node raised: {observation.detail}"
             payload = getattr(observation.message, "payload", b"")
             self.monitor.settled(payload if isinstance(payload, bytes) else b"")
         elif isinstance(observation, WorkerFailed) and self._bystanders() != self.bystanders:
-            self.neighbours_changed = True  # judged in `account`: what an observer raises is not heard
+            self.neighbours_changed = True  # `account` raises it, because exceptions of observers are swallowed
         elif isinstance(observation, StateChanged) and observation.machine != SUPERVISED.name:
             self.monitor.hear(observation)
 
@@ -306,7 +307,7 @@ class Simulation:
             self.a.run()
 
     def _restarting(self, node: SimulatedNode, with_state: bool) -> None:
-        """What the node held is lost. An application that lost its state may come back under another session id."""
+        """Settle all held messages. An application without its state may return under a new session id."""
         if node.name == "a" and not with_state:
             self.lives = [life + (self.random.random() < 0.5) for life in self.lives]
         for payload in self._held_in(node):
@@ -323,7 +324,7 @@ class Simulation:
         return [session.snapshot() for node in self.network.nodes.values() for session in sessions_of(node)]
 
     def account(self) -> None:
-        """S10, S11, S12, S14 and S24 of the whole."""
+        """Check S10, S11, S12, S14 and S24 of the whole simulation."""
         for node in self.network.nodes.values():
             judge_account(node.name, node.node)
             live = [c.destination for c in connections_of(node) if c.destination and c.state in LIVE]
@@ -341,18 +342,17 @@ class Simulation:
             raise Broken("S12", f"{len(host.sessions)} responders")
 
     def _judge_durable(self, node: SimulatedNode) -> None:
-        """A restart with state must not use a number again (clause 4.1). While a node waits for its storage, so do its
-        numbers, and nothing has left that has them."""
+        """Check that a restart with state cannot reuse a number (clause 4.1). A node that waits for its storage is
+        exempt: it has not sent its new numbers yet."""
         if node.busy_until > self.network.now:
             return
         for session in sessions_of(node):
             stored = node.numbers.get(session.terms.session_id, 0)
             if session.terms.session_id and stored < session.seen[0]:
-                raise Broken(
-                    "S4", f"durable state knows {stored}, and {session.terms.outer} has seen {session.seen[0]}"
-                )
+                seen = f"{session.terms.outer} has seen {session.seen[0]}"
+                raise Broken("S4", f"the stored number is {stored}, but {seen}")
 
-    # Faults that strike by themselves ---------------------------------------------------------------------------------
+    # Spontaneous faults -----------------------------------------------------------------------------------------------
 
     def _schedule_fault(self, fault: str) -> None:
         rate = self.network.faults.chance(fault) * len((self.a, self.b))
@@ -381,7 +381,7 @@ class Simulation:
         self._schedule_fault(fault)
 
     def _stop_worker(self, node: SimulatedNode) -> None:
-        """A session worker stops with its node, as its peer sees it; on `b` that is one responder."""
+        """Stop one session worker; on `b`, one responder. Its peer cannot distinguish this from a stopped node."""
         if node is self.b:
             workers = list(node.node.host(HOST).responders.values())
             if workers:
@@ -393,7 +393,7 @@ class Simulation:
     # Running ----------------------------------------------------------------------------------------------------------
 
     def run(self, steps: int, progress: Callable[[int], None] | None = None) -> None:
-        """Raises Broken when a property does not hold."""
+        """Carry out this many steps. Raises Broken when a property is violated."""
         while steps > 0:
             chunk = min(steps, ACCOUNT_EVERY_STEPS)
             for _ in range(chunk):
@@ -404,11 +404,11 @@ class Simulation:
                 progress(chunk)
 
     def step(self) -> None:
-        """Let the next event happen."""
+        """Carry out the next event."""
         self.network.step()
 
     def settle(self) -> None:
-        """No more faults, no more orders: everything comes to rest by itself (R1, R2, R3, R5)."""
+        """Stop faults and orders, and check that everything comes to rest (R1, R2, R3, R5)."""
         self.using = False
         self.greedy.end()
         self.network.faults = NO_FAULTS
@@ -429,9 +429,10 @@ class Simulation:
         if kind.persistent and self.setup.profile.names_sessions and session.current is not None:
             peer = self.monitor_of(session).by_inner.get(session.current.route[-1])
             if peer is None or peer.state is not State.ESTABLISHED or peer.current is None:
-                raise Broken("R2", f"{session.terms.outer} is established, and its peer is not")
+                raise Broken("R2", f"{session.terms.outer} is established, but its peer is not")
             if peer.current.generation != session.current.generation:
-                raise Broken("R2", f"{session.current.generation} here, {peer.current.generation} there")
+                generations = f"{session.current.generation}, its peer in {peer.current.generation}"
+                raise Broken("R2", f"{session.terms.outer} is in generation {generations}")
 
     def _judge_responders(self) -> None:
         if self.setup.session_type.creation is Creation.IMPLICIT and self.setup.session_type.persistent:
@@ -439,7 +440,7 @@ class Simulation:
         live = {session.current.route[-1] for session in sessions_of(self.a) if session.current is not None}
         for session in sessions_of(self.b):
             if session.current is None or session.current.inner not in live:
-                raise Broken("R5", f"a responder is {session.state.name} at the end, and nobody is at its other end")
+                raise Broken("R5", f"a responder without a live peer is {session.state.name} at the end")
 
     def figures(self) -> dict[str, Any]:
         return {"there": self.there.figures(), "back": self.back.figures()}
