@@ -1,13 +1,14 @@
-"""What each layer costs on top of the last: TCP, a session, a secure channel, and both over a stream session.
+"""The cost of each layer: TCP, a session, a secure channel, and both over a stream session.
 
     echo       a message to the echo worker of a node in another process, over TCP on loopback
     session    the same in an explicit transient session
     channel    the same in a secure channel
     stream     a message through a bidirectional stream session over the same node, in memory, to an echo worker
-    channel over stream    a secure channel over that
+    channel over stream    a secure channel over this stream session
 
-One at a time, and with 64 in flight. They take turns in every round; the ratio is the median of those within rounds.
-And handshakes of a secure channel: ours with identities and trust, ours without them, and those of noiseprotocol.
+Each is measured one at a time and with 64 in flight, in turns within each round; a ratio is the median of the ratios
+within rounds. Also measured: handshakes of a secure channel with identities and trust, without them, and of
+noiseprotocol.
     python -m benchmarks.channels [--rounds 5] [--seconds 1] [--json]
 """
 
@@ -66,7 +67,7 @@ async def _serve(reports: Reports) -> None:
 
 
 async def layers(stack: AsyncExitStack, where: str) -> dict[str, Ask]:
-    """How a request is made through each layer."""
+    """Return, for each layer, the function that makes a request through it."""
     node = await stack.enter_async_context(TcpNode())
     profile = secure_profile()
     session = await stack.enter_async_context(node.session(f"tcp://{where}/spawner"))
@@ -85,7 +86,7 @@ async def layers(stack: AsyncExitStack, where: str) -> dict[str, Ask]:
 
 
 async def measured(rounds: int, seconds: float) -> dict[str, dict[str, list[float]]]:
-    """Messages per second of each layer, one at a time and with 64 in flight, in each round."""
+    """Return the messages per second of each layer, one at a time and with 64 in flight, in each round."""
     rates: dict[str, dict[str, list[float]]] = {}
     with KilledProcess(serve) as process:
         async with AsyncExitStack() as stack:
@@ -102,7 +103,7 @@ async def measured(rounds: int, seconds: float) -> dict[str, dict[str, list[floa
 
 
 def handshakes() -> dict[str, Callable[[], None]]:
-    """Both sides of one handshake, each way."""
+    """Return, for each implementation, a function that runs both sides of one handshake."""
     now = int(time.time())
     ours = [stored_identity(MemoryIdentityStore()).purpose_key(now) for _ in range(2)]
     static = [KeyPair(_secret()) for _ in range(2)]
@@ -130,7 +131,7 @@ def _of_noiseprotocol() -> dict[str, Callable[[], None]]:
     try:
         from noise.connection import Keypair, NoiseConnection
     except ModuleNotFoundError:
-        print("noiseprotocol is not installed, and is left out: pip install noiseprotocol", file=sys.stderr)
+        print("noiseprotocol is not installed and is skipped: pip install noiseprotocol", file=sys.stderr)
         return {}
     keys = [secrets.token_bytes(32) for _ in range(2)]
 

@@ -1,16 +1,16 @@
-"""What one event of a running session costs, beside other ways to write the same step.
+"""The cost of one event of a running session, compared with other implementations of the same step.
 
-The step is row HP2 of the persistent initiators: RENEGOTIATING x SEND, taken while fewer messages are held than may be,
-counts one more and holds the message: one guard, one update, one effect. Every contender has a session object, judges
-the same guard, moves the same counter and calls the same (empty) effect with the cause; at the end of each round the
-counter is compared with the number of calls, so that nobody is timed for work that was not done.
+The step is row HP2 of the persistent initiators: RENEGOTIATING x SEND below the limit of held messages counts one more
+and holds the message: one guard, one update, one effect. Every contender has a session object, evaluates the same
+guard, changes the same counter and calls the same (empty) effect with the cause. After each round the counter is
+compared with the number of calls, so that no contender skips the work.
 
-transitions          as its manual shows it: registered model, names for the condition and for the one callback
-python-statemachine  as its manual shows it: a class, `cond` and `on`
-dict                 a dict from (state, event) to a function that does everything, as one would write it
-dict by name         the same with names as keys (hashing a member of an Enum calls into Python): the floor, no machine
+transitions          used as in its manual: registered model, names for the condition and for the one callback
+python-statemachine  used as in its manual: a class, `cond` and `on`
+dict                 a dict from (state, event) to a hand-written function
+dict by name         the same with names as keys (hashing an Enum member calls into Python): the lower limit, no machine
 
-Contenders take turns in every round, because the clock of a shared machine drifts; a ratio is the median of the ratios
+Contenders take turns in every round, because the speed of a shared machine drifts; a ratio is the median of the ratios
 within rounds.
     python benchmarks/driver.py [--rounds 15] [--json]
 """
@@ -44,7 +44,7 @@ CAUSE = b"a message"
 
 
 class Session:
-    """As small as a session can be; the contenders below do with less."""
+    """A minimal session; the contenders below need less."""
 
     __slots__ = ("attempts", "held", "limits", "misses", "state")
 
@@ -57,7 +57,7 @@ class Session:
 
 
 class RegisteredModel:
-    """For transitions, which puts `send` and much else here."""
+    """The model for transitions, which adds `send` and other attributes to it."""
 
     def __init__(self) -> None:
         self.held = 0
@@ -108,7 +108,7 @@ def dispatch_by_name(session: Session, event: Event, cause: object) -> None:
 
 
 class Pure:
-    """`step`, which makes a new configuration; what proofs use, not what runs."""
+    """`step`, which makes a new configuration; used by the checker, not by the runtime."""
 
     def __init__(self) -> None:
         self.held = 0
@@ -120,7 +120,7 @@ class Pure:
 
 
 Contender = tuple[Any, Callable[[], object]]
-"""Something with `held`, and the call that should count one more."""
+"""An object with the counter `held`, and the call that increments it."""
 
 
 def contenders() -> dict[str, Contender]:
@@ -133,7 +133,7 @@ def contenders() -> dict[str, Contender]:
     send: Callable[..., object] = registered.send  # type: ignore[attr-defined]
     return {
         "ockam_fsm: Driver.fire": (ours, partial(plain.fire, ours, Event.SEND, CAUSE)),
-        "ockam_fsm: beside a session with hooks": (beside, partial(watched.fire, beside, Event.SEND, CAUSE)),
+        "ockam_fsm: Driver.fire, hooks for another session": (beside, partial(watched.fire, beside, Event.SEND, CAUSE)),
         "ockam_fsm: step (pure)": (pure, pure.step),
         "ockam_fsm: Driver.fire_stock": (stock, partial(plain.fire_stock, stock, Event.SEND, CAUSE)),
         "dict": (by_hand, partial(dispatch, by_hand, Event.SEND, CAUSE)),
@@ -156,7 +156,7 @@ def nanoseconds(contender: Contender, calls: int) -> float:
 
 
 def measure(rounds: int, round_nanoseconds: int = 20_000_000) -> dict[str, list[float]]:
-    """Nanoseconds for each event, by contender and round; a turn takes about as long for everybody."""
+    """Return the nanoseconds per event, by contender and round. Turns of all contenders take about equally long."""
     every = contenders()
     calls = {name: int(round_nanoseconds / nanoseconds(contender, 2_000)) for name, contender in every.items()}
     gc.disable()
@@ -187,7 +187,7 @@ def report(taken: dict[str, list[float]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="one session event: the driver beside its peers")
+    parser = argparse.ArgumentParser(description="one session event: the driver compared with its peers")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     options = parser.parse_args()

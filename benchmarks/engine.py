@@ -1,17 +1,17 @@
-"""The checking engine against what one would write without it: states per second on the same world, with the same
-count.
+"""The checking engine compared with a plain search and minicheck: states per second in the same world.
 
     python benchmarks/engine.py                  # the engine alone, both worlds of about 10^6 states
     python benchmarks/engine.py --peers          # and a plain breadth-first search, and minicheck (minutes)
-    python benchmarks/engine.py --items 10       # smaller
+    python benchmarks/engine.py --items 10       # smaller worlds
 
 World *bits*: an alternating-bit sender and receiver that count items, over a network of four messages that loses,
 duplicates and reorders: few messages, rich local states, as in sessions. World *numbers*: the same with whole numbers
 on the wire: many messages, few local states, the worse case for the standard library's memo.
 
-The peers search the very same world: *plain* is a queue and a set of frozen dataclasses, *minicheck* (PyPI) gets the
-same successor function over tuples. Every search is run once; on a shared machine expect a factor of two between runs.
-numba is measured after a warm-up on a small world; what the warm-up takes (compiling, or loading the cache) is printed.
+The peers search the same world: *plain* is a queue and a set of frozen dataclasses, *minicheck* (PyPI) has the same
+successor function over tuples. Every search is run once; on a shared machine expect a factor of two between runs.
+numba is measured after a warm-up on a small world; the time of the warm-up (compiling, or loading the cache) is
+printed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ IN_FLIGHT = 4
 
 @dataclass(frozen=True)
 class Sender:
-    """Counts items; on the wire it puts their number modulo `modulus`."""
+    """Counts items and sends their number modulo `modulus`."""
 
     items: int
     modulus: int
@@ -80,7 +80,7 @@ def world(name: str, items: int, modulus: int) -> World:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A global state as one would write it; the timer is always armed."""
+    """A hand-written global state; the timer is always armed."""
 
     sender: int
     receiver: int
@@ -171,7 +171,7 @@ def main() -> None:
         if chosen.peers:
             searches |= {"plain": partial(plain_search, checked), "minicheck": partial(minicheck_search, checked)}
         counts = {timed(label, search) for label, search in searches.items()}
-        assert len(counts) == 1, "the searches do not agree on the number of states"
+        assert len(counts) == 1, "the searches found different numbers of states"
 
 
 if __name__ == "__main__":

@@ -1,14 +1,13 @@
-"""What an idle session costs in memory: goal 1000 bytes for each live one, beyond what all of them share.
+"""The memory of an idle session. Goal: 1000 bytes for each live session, beyond the data that all share.
 
-Both ends of a persistent session are negotiated with real messages, established, and then kept; the other end and the
-messages are forgotten. A session counts with all that it alone holds: its terms, its addresses (32 hexadecimal digits
-each, as an edge draws them), its messaging route and its armed timers. Settings, tables and the initialization route
-are shared by all.
+Persistent sessions are established with real messages; then one end is kept, and the other end and the messages are
+discarded. A session is charged for its terms, its addresses (32 hexadecimal digits each, as drawn by an edge), its
+messaging route and its armed timers. Settings, tables and the initialization route are shared.
 
-traced     what Python has allocated, by tracemalloc
-resident   growth of the resident set, in a process of its own that traces nothing; it includes what the allocator keeps
+traced     the memory allocated by Python, by tracemalloc
+resident   growth of the resident set, in a separate process without tracing; it includes the allocator's reserve
 
-Left out: what a node adds for a worker's addresses, and an edge for its timers and buffers; `tcp.py` measures those.
+Left out: the node's memory for a worker's addresses, and the edge's for timers and buffers; `tcp.py` measures those.
     python benchmarks/memory.py [--sessions 100000] [--json]
 """
 
@@ -42,7 +41,7 @@ INITIALIZATION_ROUTE = (HOPS[Role.RESPONDER], HOST)
 
 
 class Drawn:
-    """Entropy as an edge has it."""
+    """Random addresses, as drawn by an edge."""
 
     def address(self, number: int, starter: int, purpose: Purpose) -> Address:
         return local(secrets.token_hex(16))
@@ -55,7 +54,7 @@ ENTROPY = Drawn()
 
 
 def established(role: Role) -> Session:
-    """One end of a session that is established on both."""
+    """Return one end of a session that is established at both ends."""
     session_id = secrets.token_bytes(16)
     ends = {
         Role.INITIATOR: Session(
@@ -78,7 +77,7 @@ def established(role: Role) -> Session:
 
 
 def per_session(role: Role, sessions: int, measure: Callable[[], int]) -> float:
-    established(role)  # what is made once for all
+    established(role)  # creates the shared data
     gc.collect()
     before = measure()
     kept = [established(role) for _ in range(sessions)]
@@ -91,13 +90,13 @@ def traced_bytes() -> int:
 
 
 def resident_bytes() -> int:
-    """Linux only; elsewhere there is no cheap way to ask, and the figure is left out."""
+    """Return the resident set size. Linux only; elsewhere the figure is left out."""
     pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def resident(role: Role, sessions: int) -> float | None:
-    """Measured in a fresh process, whose heap has no holes yet."""
+    """Measure in a fresh process, whose heap is not fragmented."""
     if not Path("/proc/self/statm").exists():
         return None
     command = [sys.executable, __file__, "--resident", role.name, "--sessions", str(sessions)]

@@ -1,13 +1,12 @@
-"""Four judges on the same worlds, in one run: our explorer with either back end, TLC and SPIN.
+"""Four checkers on the same worlds, in one run: the explorer with both back ends, TLC and SPIN.
 
-Each judge runs as a process of its own, as a user runs it, so that starting it, Java, and the compiling of SPIN's
-checker are part of what it costs. Numba's code is compiled once for each installation, before anything is measured.
-Each judges what it has: our explorer every S, R and W that the world holds, on the real sessions; TLC and SPIN those
-safety properties that their models can say.
+Each checker runs as a separate process, as for a user, so its cost includes its start, Java, and the compilation of
+SPIN's verifier. Numba's code is compiled once for each installation, before the measurement. The explorer checks every
+S, R and W of the world on the real sessions; TLC and SPIN check the safety properties of their models.
 
-seconds    processor time of the process and all that it started: a machine that does other things as well, and has
-           more or fewer cores, changes it less than the time that passes
-megabytes  the largest resident set of any of them
+seconds    processor time of the process and its children: it depends less on the load and the number of cores than
+           elapsed time does
+megabytes  the largest resident set of these processes
 
     python -m benchmarks.opinions [--types explicit-transient ...]
 """
@@ -41,7 +40,7 @@ JUDGES = ("explorer, stdlib", "explorer, numba", "TLC", "SPIN")
 
 @dataclass(frozen=True)
 class Opinion:
-    """What one judge says of one world, and what that cost."""
+    """The result of one checker in one world, and its cost."""
 
     states: int
     verdict: str
@@ -50,7 +49,7 @@ class Opinion:
 
 
 def opinions(kind: SessionType) -> Iterator[Opinion]:
-    """What each of `JUDGES` says, in their order."""
+    """Yield the result of each checker, in the order of `JUDGES`."""
     for backend in ("stdlib", "numba"):
         yield _opinion([*CLI, "check", f"{kind.name}:lossy", "--backend", backend, "--json"], "worlds")
     yield _opinion([*CLI, "spec", f"MC{module_name(kind.name)}", "--json"], "models")
@@ -72,7 +71,7 @@ def _opinion(command: Sequence[str], key: str) -> Opinion:
 
 
 def row(kind: SessionType) -> str:
-    """One line of the table; a disagreement is said in place of the count."""
+    """Return one line of the table; a disagreement is shown in place of the verdict."""
     found = list(opinions(kind))
     said = {(one.states, one.verdict) for one in found}
     states, verdict = next(iter(said)) if len(said) == 1 else (0, f"THEY DISAGREE: {sorted(said)}")

@@ -1,12 +1,12 @@
-"""Confirmed appends of 64 bytes with the record of their publisher, beside the bare client in the same run.
+"""Confirmed appends of 64 bytes with the record of their publisher, compared with the bare client in the same run.
 
-    one at a time    the next append is asked for when the one before is durable
-    64 in flight     single appends, of which 64 wait at any moment; the bare client writes 64 in one transaction
+    one at a time    each append is requested when the previous one is durable
+    64 in flight     single appends, 64 of them pending; the bare client writes 64 in one transaction
 
-The bare SQLite has the same schema and pragmas, in one thread. The bare Kafka is `confluent_kafka` in two manners:
-transactions, as ours, which can be fenced, and an idempotent producer without them, which cannot. Ours also waits until
-a message is readable; the bare client does not. They take turns in every round; a ratio is the median of the ratios
-within rounds.
+The bare SQLite has the same schema and pragmas, in one thread. The bare Kafka is `confluent_kafka` in two modes: with
+transactions, as ours, which can be fenced, and as an idempotent producer without them, which cannot. Ours also waits
+until a message is readable; the bare client does not. All take turns in every round; a ratio is the median of the
+ratios within rounds.
     python -m benchmarks.storage [--rounds 5] [--seconds 1] [--kafka HOST:PORT] [--json]
 """
 
@@ -39,7 +39,7 @@ Append: TypeAlias = Callable[[int], None]
 """Append messages from a number on, and wait until they are durable."""
 
 Contestant: TypeAlias = tuple[str, int, Append]
-"""A name, how many messages at once, and how."""
+"""A name, the number of messages per append, and the append function."""
 
 
 def ours(storage: Storage, name: str) -> Iterator[Contestant]:
@@ -109,7 +109,7 @@ def bare_kafka(address: str) -> Iterator[Contestant]:
 
 
 def measure(contestants: list[Contestant], rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Messages per second of each, in each round."""
+    """Return the messages per second of each contestant, in each round."""
     rates: dict[str, list[float]] = {name: [] for name, _, _ in contestants}
     numbers = dict.fromkeys(rates, 1)
     for _ in range(rounds):
@@ -124,7 +124,7 @@ def measure(contestants: list[Contestant], rounds: int, seconds: float) -> dict[
 
 
 def compared(rates: dict[str, list[float]], reference: int) -> list[dict[str, Any]]:
-    """`reference`: how many of the names are ours; each is compared with the bare one beside it."""
+    """Compare each of our contestants with its bare one. The first `reference` names are ours."""
     names = list(rates)
     rows = []
     for place, name in enumerate(names):
@@ -156,7 +156,7 @@ def main() -> None:
     if given.json:
         json.dump({"sqlite": sqlite3.sqlite_version, "rows": rows}, sys.stdout)
         return
-    print(f"{'':48}{'messages/s':>12}{'of the bare one':>18}")
+    print(f"{'':48}{'messages/s':>12}{'ratio to bare':>18}")
     for row in rows:
         print(f"{row['name']:48}{row['per_second']:>12,}{row['ratio']:>18.2f}")
 

@@ -1,12 +1,12 @@
-"""Confirmed durable publishes through the whole path, beside a session request and the bare storage in the same run.
+"""Confirmed durable publishes through the whole path, compared with a session request and the bare storage.
 
     publish    client, session over TCP on loopback, stream worker in another process, SQLite, and the confirmation back
-    request    the same session type and process, and a responder that answers at once
+    request    the same session type and process, with a responder that answers at once
     append     the same storage, in this process, without a network
-    pull       messages of 64 bytes that a consumer reads and processes, so many in a pull
+    pull       messages of 64 bytes that a consumer reads and processes, with a limit per pull
 
-One at a time, and with 64 in flight. They take turns in every round. The ratio is that of a publish to the slower of
-the other two, the median of the ratios within rounds.
+Each is measured one at a time and with 64 in flight, in turns within each round. The ratio compares a publish with the
+slower of the other two; it is the median of the ratios within rounds.
     python -m benchmarks.streams [--rounds 5] [--seconds 1] [--json]
 """
 
@@ -39,7 +39,7 @@ IN_FLIGHT = 64
 PAYLOAD = b"x" * 64
 TYPE = "explicit-persistent-one-sided"
 Work: TypeAlias = Callable[[], Awaitable[int]]
-"""Does something, and says how many messages that was."""
+"""A piece of work that returns its number of messages."""
 
 
 def serve(reports: Reports, path: str) -> None:
@@ -99,7 +99,7 @@ def pulling(consumer: StreamConsumer, limit: int) -> dict[str, Work]:
 
 
 async def measured(folder: Path, rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Messages per second of each, in each round."""
+    """Return the messages per second of each kind of work, in each round."""
     storage = SqliteStorage(folder / "bare.db")
     storage.create("bare", 1).result()
     log = storage.open_log("bare", 0).result()

@@ -1,19 +1,19 @@
-"""Sessions over TCP: two processes on loopback, 64-byte payloads, beside a bare asyncio echo that does CBOR only.
+"""Sessions over TCP: two processes on loopback, 64-byte payloads, compared with a bare asyncio echo with CBOR only.
 
     echo, sequential      one message in flight to the worker `echo`, and back
     echo, 100 in flight   the same, pipelined
     request               `await session.request(...)` through an established session, one after the other
     sessions              opened through a spawner and established, 1000 at a time
-    renegotiation         from the reset of the connection under a session until it is established again; the back-off
-                          is 1 ms, so this is what the machinery costs
-    memory                growth of the resident set for each idle session, in the process of the responders and in
-                          that of the initiators
+    renegotiation         from the reset of the connection under a session until it is established again, with a
+                          back-off of 1 ms
+    memory                growth of the resident set for each idle session, in the processes of the responders and of
+                          the initiators
 
-Ours and the bare echo take turns in every round, because the clock of a shared machine drifts; a ratio is the median of
-the ratios within rounds. Both have client and server in two processes and the same event loop. Where other work runs
-beside this the processor time of both processes says more than the rate; both are given.
+Ours and the bare echo take turns in every round, because the speed of a shared machine drifts; a ratio is the median of
+the ratios within rounds. Both have client and server in two processes and the same event loop. On a loaded machine the
+processor time of both processes is more meaningful than the rate; both are given.
     python benchmarks/tcp.py [--rounds 7] [--idle 100000] [--profile] [--json]
-`--profile` says where the time of the node's process goes while it echoes, by function.
+`--profile` prints a profile of the node's process during the echo, by function.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ PAYLOAD = b"x" * 64
 IN_FLIGHT = 100
 OPENING = 1000
 IDLE = Durations(60.0, 36_000.0, None, 36_000.0, 60.0)
-"""Nothing stirs while the memory of idle sessions is looked at."""
+"""No timer fires while the memory of idle sessions is measured."""
 
 QUICK = Durations(back_off=BackOff(0.001, 1.0, 0.001, 0.0))
 Ask: TypeAlias = Callable[[str], int]
@@ -78,7 +78,8 @@ async def serve(what: str, profile: bool) -> None:
 
 
 async def answer_questions() -> None:
-    """Until there are no more: how much memory this process has, and how many nanoseconds it has worked."""
+    """Answer questions from standard input: the resident memory of this process, or its processor time in
+    nanoseconds."""
     loop = asyncio.get_running_loop()
     answers: dict[str, Callable[[], int]] = {"memory": resident_bytes, "cpu": process_time_ns}
     while question := (await loop.run_in_executor(None, sys.stdin.readline)).strip():
@@ -87,7 +88,7 @@ async def answer_questions() -> None:
 
 @contextmanager
 def profiled(wanted: bool) -> Iterator[None]:
-    """Print where the time went, when it is over."""
+    """Print a profile at the end, if wanted."""
     if not wanted:
         yield
         return
@@ -101,7 +102,7 @@ def profiled(wanted: bool) -> Iterator[None]:
 
 @contextmanager
 def server(what: str, fast: bool, profile: bool = False) -> Iterator[Server]:
-    """A server in another process: where it listens, and how to ask it something."""
+    """Run a server in another process. Yield its address, and the function that asks it a question."""
     command = [sys.executable, __file__, "--serve", what, *(["--fast"] if fast else []),
                *(["--profile"] if profile else [])]  # fmt: skip
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -130,7 +131,7 @@ def resident_bytes() -> int:
 
 
 class Echoing:
-    """A worker of ours that keeps messages in flight until enough replies are here."""
+    """A worker that keeps messages in flight until all replies have arrived."""
 
     def __init__(self, node: TcpNode, where: str) -> None:
         self.node = node
@@ -166,7 +167,7 @@ async def rate(many: int, work: Awaitable[None]) -> float:
 
 
 async def rate_and_cost(many: int, work: Awaitable[None], ask: Ask) -> tuple[float, float]:
-    """How many for each second, and the microseconds that both processes work for each."""
+    """Return the rate per second, and the microseconds of processor time of both processes per item."""
     before = ask("cpu") + process_time_ns()
     per_second = await rate(many, work)
     return per_second, (ask("cpu") + process_time_ns() - before) / many / 1000
@@ -210,7 +211,7 @@ def compared(name: str, pairs: list[Pair]) -> dict[str, Any]:
 
 
 async def opened(node: TcpNode, where: str, spawner: str, profile: str, many: int) -> None:
-    """Open so many sessions, `OPENING` at a time, and keep them."""
+    """Open `many` sessions, `OPENING` at a time, and keep them."""
     for first in range(0, many, OPENING):
         sessions = [
             node.session(f"tcp://{where}/{spawner}", profile=profile, durations=IDLE, handler=echo)
@@ -312,7 +313,7 @@ def printed(found: dict[str, Any]) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="sessions over TCP, beside a bare echo")
+    parser = argparse.ArgumentParser(description="sessions over TCP, compared with a bare echo")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--many", type=int, default=3000, help="round trips of one turn (pipelined: ten times)")
     parser.add_argument("--idle", type=int, default=100_000, help="idle sessions in one process")

@@ -1,7 +1,7 @@
-"""A bare asyncio echo that does CBOR only: what the same bytes cost without sessions, routes, limits or errors.
+"""A bare asyncio echo with CBOR only: the cost of the same bytes without sessions, routes, limits or errors.
 
-It speaks the same frames, decodes and encodes with cbor2, answers a whole read with one write, and believes everything
-that it is sent. Nothing in Python does less and still echoes an Ockam message.
+It uses the same frames, decodes and encodes with cbor2, answers a whole read with one write, and validates nothing. It
+is a lower limit for an echo of Ockam messages in Python.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import cbor2
 
 
 class Bare(asyncio.Protocol):
-    """Frames in, frames out. Subclasses say what becomes of a message."""
+    """A protocol that reads and writes frames. Subclasses define the answer to a message."""
 
     def __init__(self) -> None:
         self.buffer = b""
@@ -47,7 +47,7 @@ class BareServer(Bare):
 
 
 class BareClient(Bare):
-    """Keeps `window` messages in flight until `wanted` replies are here."""
+    """Keeps `window` messages in flight until `wanted` replies have arrived."""
 
     def __init__(self, payload: bytes) -> None:
         super().__init__()
