@@ -1,4 +1,4 @@
-"""Everything that the explorer claims is tested with both back ends."""
+"""Tests of the explorer run with both back ends."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The same semantics again, written for obviousness: plain values, one dictionary, no tables, no packing.
+"""A naive explorer with the same semantics: plain values, one dictionary, no tables, no packing.
 
-Rule: imports the vocabulary of worlds and properties, nothing of the engine.
+Rule: it imports the vocabulary of worlds and properties, and no module of the engine.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Found:
 
 
 class Naive:
-    """One exploration; `found` is the outcome, every property settled."""
+    """One exploration; `found` is its result, with a verdict for every property."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -173,7 +173,7 @@ class Naive:
         step = Step(name, before, event, after, timers, new[1], tuple(out.sent), tuple(out.records))
         yield Action(rank, replace(state, locals=locals_, network=self._sorted(network)), step)
 
-    # The search: a queue in order of path, so the first way found is the first of the shortest ones
+    # The search: a queue in the order of paths, so the first path found is the first of the shortest
 
     def _search(self) -> Found:
         start = self.initial()

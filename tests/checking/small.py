@@ -1,4 +1,4 @@
-"""Small worlds with a purpose, for the tests of the engine."""
+"""Small actors for the tests of the engine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ockam_fsm.checking.actors import Event, Outbox
 
 @dataclass(frozen=True)
 class Scripted:
-    """An actor from two functions."""
+    """An actor made of two functions."""
 
     name: str
     react: Callable[[Any, Event, Outbox], Hashable]
@@ -29,7 +29,7 @@ def idle(state: Hashable, event: Event, out: Outbox) -> Hashable:
 
 
 def collect(state: tuple[Event, ...], event: Event, out: Outbox) -> Hashable:
-    """Remembers the events, in order."""
+    """Collect the events, in order."""
     return (*state, event)
 
 
@@ -38,7 +38,7 @@ def nothing_yet(out: Outbox) -> Hashable:
 
 
 def sends(*payloads: Hashable, to: str = "b") -> Callable[[Outbox], Hashable]:
-    """Sends these at the start."""
+    """Send these payloads at the start."""
 
     def begin(out: Outbox) -> Hashable:
         for payload in payloads:

@@ -1,4 +1,4 @@
-"""Over the abstract session a publisher and its stream do whatever they do over a real one.
+"""The abstract session is an over-approximation: a publisher and its stream reach every state that real ones reach.
 
 Left out: the world `patient`, in which no responder of the abstract session ends.
 """
@@ -21,7 +21,8 @@ WORLDS = {world.name: world for world in stream_worlds()}
 
 
 def outcomes(world: World) -> set[Any]:
-    """What the publisher has accepted, what it knows of it, and what the stream has done, in every reachable state."""
+    """Return the accepted messages, the publisher's knowledge of them, and the state of stream and log, for every
+    reachable state."""
     seen: set[Any] = set()
 
     def collect(publisher: Any, stream: Any) -> bool:

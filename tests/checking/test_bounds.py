@@ -1,4 +1,4 @@
-"""Bounds replaced by name."""
+"""Replacing bounds of a world by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a replay to a chart: what left when, what was lost, what came to nothing."""
+"""Sequence charts of replays: when messages are sent, which are lost, which are dead letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cannot be right is refused when it is defined, or at the first call that shows it; all problems at once."""
+"""Invalid worlds, properties and actors are refused at definition or at the first call that shows the fault."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The two examples say what they promise; two-phase commit against the published model, recomputed here from its
-text."""
+"""The two examples give their documented results. Two-phase commit is compared with the published model, which is
+recomputed here from its text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ockam_fsm.checking.result import Verdict
 
 
 def example(name: str) -> Any:
-    """Examples are scripts, not a package; this is what `python examples/<name>.py` runs."""
+    """Load an example as `python examples/<name>.py` does: examples are scripts, not a package."""
     path = Path(__file__).parents[2] / "examples" / f"{name}.py"
     spec = spec_from_file_location(f"example_{name}", path)
     assert spec is not None
@@ -43,7 +43,7 @@ def test_alternating_bit_is_right_in_order_and_wrong_out_of_order(backend: Backe
 
 
 def published_two_phase_states(resources: int) -> int:
-    """The TLA+ module TwoPhase, read as a program: messages stay in one set for ever."""
+    """Count the states of the TLA+ module TwoPhase, written as a program. Messages are never removed from their set."""
     everyone = frozenset(range(resources))
     start = (("working",) * resources, "init", frozenset[int](), frozenset[object]())
     known, queue = {start}, [start]

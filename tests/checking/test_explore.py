@@ -1,4 +1,4 @@
-"""Verdicts, traces, limits and bounds."""
+"""Verdicts, traces, limits and bounds of explorations."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.checking.toys import random_world
 
 
 def counting(state: int, event: Event, out: Outbox) -> Hashable:
-    """A ring of ten driven by a timer; the user can break it (state -1: nothing works any more)."""
+    """A counter modulo ten driven by a timer; the user can break it (state -1, which is final)."""
     if event == Order("break") and state != -1:
         out.cancel_all_timers()
         return -1

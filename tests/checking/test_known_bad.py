@@ -1,4 +1,4 @@
-"""Each known-bad machine breaks its own property, and its counterexample can be walked to the place where it does."""
+"""Each known-bad machine violates its property, and its counterexample replays to the violation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def only(bad: KnownBad) -> World:
 
 
 def violated(world: World, found: PropertyResult) -> bool:
-    """Walk the counterexample again and judge its end with the property itself, not with the engine."""
+    """Replay the counterexample and evaluate the property at its end, without the engine."""
     assert found.trace is not None
     run = list(replay(world, found.trace.indices))
     rule = world.properties[0]
@@ -40,7 +40,7 @@ def violated(world: World, found: PropertyResult) -> bool:
 
 
 def each() -> Iterator[Any]:
-    """Those whose counterexample is long have large worlds, and are searched in `make test-all`."""
+    """Yield each machine. Those with long counterexamples have large worlds and are marked for `make test-all`."""
     pinned = json.loads((Path(__file__).parents[2] / "spec" / "manifest.json").read_text())["known_bad"]
     steps = {entry["name"]: entry["trace_length"] for entry in pinned}
     for one in REFUTED:

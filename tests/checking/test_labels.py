@@ -1,4 +1,4 @@
-"""What a world of sessions says in its traces."""
+"""The labels of messages, timers and states in worlds of sessions."""
 
 from __future__ import annotations
 

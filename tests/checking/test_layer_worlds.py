@@ -1,4 +1,4 @@
-"""The worlds of layers, and whether their nodes are the real ones (spec/sessions.md clause 11.3)."""
+"""The worlds of layers: they are proved, and their nodes behave as real nodes do (spec/sessions.md clause 11.3)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SETUPS = {"below-persistent": BELOW_PERSISTENT, "above-persistent": ABOVE_PERSIS
 
 
 def quiet(name: str, *orders: str) -> World:
-    """The world without loss: small enough for the standard library."""
+    """Return the world without loss: small enough for the standard library."""
     return layers_world(name, SETUPS[name], orders=(OPEN, *orders), losers=(), network=LOSSLESS)
 
 
@@ -71,7 +71,7 @@ def test_the_properties_are_those_of_the_session_above_and_those_between_the_lay
 
 
 class Pair:
-    """Two nodes at random, each twice: one is rebuilt for every event, as in a world, and one is kept."""
+    """Two nodes under random events, each twice: one is restored for every event, as in a world, and one is kept."""
 
     def __init__(self, setup: LayersSetup, random: Random) -> None:
         self.setup, self.random, self.steps = setup, random, 0
@@ -116,7 +116,7 @@ class Pair:
 
 
 def seen(out: Outbox) -> list[object]:
-    """What the sessions were given and became, without what images leave out."""
+    """Return the inputs and outcomes of the sessions, without the fields that images leave out."""
     inputs = [one for one in out.records if isinstance(one, SessionInput)]
     return [(one.layer, one.outer, one.event, one.after._replace(reason="", back_off_step=0)) for one in inputs]
 
@@ -136,7 +136,7 @@ def test_a_node_that_is_rebuilt_for_every_event_does_what_one_does_that_is_kept(
     assert steps > 1_000
 
 
-# What is told, and what is said ---------------------------------------------------------------------------------------
+# Labels and steps -----------------------------------------------------------------------------------------------------
 
 
 def test_what_is_above_goes_in_what_is_below() -> None:

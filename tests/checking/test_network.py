@@ -1,4 +1,4 @@
-"""What each network semantics and each fault makes possible, read off the states that a listener can reach."""
+"""The effect of each network order and each fault, observed in the reachable states of a receiver."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Faults = dict[str, int | None]
 
 
 def heard(backend: Backend, order: Literal["ordered", "unordered"], *payloads: Hashable, **faults: Any) -> set[Any]:
-    """Every sequence of payloads that b can have received."""
+    """Return every sequence of payloads that b can receive."""
     seen: set[Any] = set()
 
     def note(state: tuple[Deliver, ...]) -> bool:
@@ -29,7 +29,7 @@ def heard(backend: Backend, order: Literal["ordered", "unordered"], *payloads: H
         "listening",
         (Scripted("a", idle, sends(*payloads)), Scripted("b", collect, nothing_yet)),
         Network(order, len(payloads), faults),
-        properties=(always("S1", "notes what was heard", note, over=("b",)),),
+        properties=(always("S1", "records what was received", note, over=("b",)),),
     )
     assert explore(world, backend=backend).verdict is Verdict.PROVED
     return seen
@@ -65,8 +65,8 @@ def partitioned() -> World:
 
 
 def test_a_cut_link_delivers_nothing_until_it_heals(backend: Backend) -> None:
-    # cut neither, a-b, b-a; heal: 3 states of the links with the budget used up or not, x the message there or not;
-    # only "link a-b cut before delivery" cannot be followed by a delivery.
+    # The links are uncut, a-b cut or b-a cut, with the budget used up or not, and the message in flight or not; only
+    # "link a-b cut before delivery" cannot be followed by a delivery.
     assert explore(partitioned(), backend=backend).states == 8
     *_, cut = replay(partitioned(), [1])
     assert cut.state.cut_links == (("a", "b"),)
@@ -103,7 +103,7 @@ def test_timers_orders_and_faults_of_an_actor() -> None:
 
 
 def test_an_order_that_is_a_delivery_arrives_at_once(backend: Backend) -> None:
-    """From outside the world: nothing is in flight, and it is a bound of nothing."""
+    """It comes from outside the world: no message is in flight, and it is not listed among the bounds."""
     said = Deliver("x", "somebody")
     world = World("alone", (Scripted("a", collect, nothing_yet),), Network("ordered", 0), orders={"a": {said: 1}})
     start, last = replay(world, [0])

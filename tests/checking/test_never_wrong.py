@@ -1,4 +1,4 @@
-"""The checker is never wrong in silence: equal values of different types, code that raises, worlds that say nothing."""
+"""The checker reports what could invalidate a result: equal values of different types, exceptions, vacuous worlds."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Box:
 
 @dataclass(frozen=True)
 class One:
-    """An actor whose handler is given."""
+    """An actor with a given handler."""
 
     begin: Hashable
     step: Callable[[Any, Event, Outbox], Any]

@@ -1,4 +1,4 @@
-"""Two destinations and two workers in one node: what the images keep, and that S10 and S14 see what is wrong."""
+"""A node with two destinations and two workers: its image is complete, and S10 and S14 detect violations."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def fresh() -> NodeImage:
 
 
 def test_an_image_is_all_that_a_node_goes_on_from() -> None:
-    """What waits for a connection is written when it stands, in a node that was rebuilt in between."""
+    """A message that waits for a connection is written when that is established, in a node restored in between."""
     image, step = stepped(fresh(), Order(TO_X))
     (connect,) = [record for record in step.records if isinstance(record, Connect)]
     assert connect.destination == destination(X)

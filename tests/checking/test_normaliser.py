@@ -1,4 +1,4 @@
-"""Normalised worlds: what folding makes finite, and that a breach of the author's duties is noticed."""
+"""Normalised worlds: folding makes them finite, and a violation of the author's duties is detected."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Number(NamedTuple):
 
 @dataclass(frozen=True)
 class Counter:
-    """Counts up without end and tells; `stuck` handles one absolute number unlike the others, `rude` answers old
-    news."""
+    """Counts up without bound and sends the number; `stuck` handles one absolute number differently, `rude` answers
+    outdated messages."""
 
     name: str = "counter"
     stuck: bool = False
@@ -61,7 +61,7 @@ class Follower:
 
 
 class Shift:
-    """Numbers are compared with one another and with nothing else."""
+    """A normaliser for actors that compare numbers only with each other."""
 
     def floor(self, actor: str, state: Any) -> int | None:
         return int(state.value)
@@ -109,7 +109,7 @@ def test_a_world_that_counts_for_ever_is_closed() -> None:
 
 
 def test_a_lossy_one_needs_a_bound_of_its_own() -> None:
-    """With loss the counter can run away from the follower: no floor rises, and folding alone closes nothing."""
+    """With loss the follower can fall behind without limit, so no floor rises and folding alone is not enough."""
     assert explore(world(), state_limit=500).limit_hit == "state_limit 500"
 
 

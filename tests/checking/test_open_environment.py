@@ -1,4 +1,5 @@
-"""One end among strangers: what it owes in every step is judged. That it holds is pinned (`tests/test_manifest.py`)."""
+"""One end in an open environment: its obligations are checked in every step. `tests/test_manifest.py` pins the
+verdicts."""
 
 from __future__ import annotations
 
@@ -35,13 +36,13 @@ def without(kind: SessionType, role: Role, row: str) -> PairConfig:
 
 @pytest.mark.parametrize("row", ["EK1", "ZT1", "ZT2"])
 def test_an_order_that_is_refused_for_no_reason_is_noticed(row: str) -> None:
-    """Known-bad: S22 has teeth."""
+    """S22 rejects it."""
     world = strangers(Role.INITIATOR, without(EXPLICIT_TRANSIENT, Role.INITIATOR, row))
     assert explore(world, backend="stdlib", state_limit=2000)["S22"].verdict is Verdict.REFUTED
 
 
 def test_what_a_responder_owes_that_is_made_and_forgotten_in_one_step_is_noticed() -> None:
-    """Known-bad: a restarted responder that does not say which number it remembers."""
+    """Known-bad: a restarted responder that does not send its remembered number."""
     machine = table(ONE_SIDED, Role.RESPONDER)
     (row,) = [row for row in machine.rows if row.id == "AP1"]
     silent = machine.with_rows("silent", replace(row, effects=()))
@@ -53,21 +54,21 @@ def test_what_a_responder_owes_that_is_made_and_forgotten_in_one_step_is_noticed
 
 
 def test_a_responder_that_is_forgotten_before_anybody_asked_for_it_has_not_closed() -> None:
-    """As by the host's rule for a hello that is not acceptable, here a reflected one."""
+    """The host discards a responder for an unacceptable hello; here a reflected one."""
     world = strangers(Role.RESPONDER, config_of(ONE_SIDED))
     reflected = Hello(config_of(ONE_SIDED).session_id(0), Generation(1, Role.RESPONDER, local("mirror")))
     packet = Packet(Message((HOST_ADDRESS,), (local("mirror"),), GENERATION.encode(reflected)))
     orders = {RESPONDER: {Deliver(packet, "stranger"): None, CLOSE: None}}
     result = explore(replace(world, orders=orders), backend="stdlib")
     assert [one.id for one in result.properties if one.verdict is Verdict.REFUTED] == []
-    assert result.states == 3  # and a second one, which is forgotten as well
+    assert result.states == 3  # including a second responder, which is discarded as well
 
 
 @pytest.mark.parametrize(("way", "said"), [((), [DeadLetter]), ((local("contact"),), [Send])])
 def test_a_known_number_from_whom_a_restarted_responder_could_never_ask_is_owed_nothing(
     way: Route, said: list[type]
 ) -> None:
-    """Clause 5.3 comes before *older* in 4.2 (15.24). With a way back in it the same hello is superseded."""
+    """Clause 5.3 comes before *older* in 4.2 (15.24). With a return route the same hello is answered by superseded."""
     config = config_of(EXPLICIT_PERSISTENT_TWO_SIDED)
     hello = Hello(config.session_id(0), Generation(1, Role.INITIATOR, local("asks")), way)
     happens = Deliver(Packet(Message((HOST_ADDRESS,), (local("asks"),), GENERATION.encode(hello))), "stranger")

@@ -1,4 +1,4 @@
-"""The worlds of pipes, and what their bounds are for (spec/sessions.md section 17)."""
+"""The worlds of pipes, and the reasons for their bounds (spec/sessions.md section 17)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_every_property_of_pipes_is_judged_in_some_world() -> None:
 
 
 def test_what_waits_must_have_room_for_a_window() -> None:
-    """Clause 17.7: else a message is confirmed that the index pipe has no room for, and it stands still."""
+    """Clause 17.7: otherwise the pipe stalls, because the index pipe has no room for a message that is confirmed."""
     narrow = pipe_world("narrow", PipeSetup(WINDOW, Ordering.ABSOLUTE, capacity=0), messages=2)
     found = explore(narrow)
     assert found["R7"].verdict is Verdict.REFUTED

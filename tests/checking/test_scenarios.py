@@ -1,4 +1,4 @@
-"""The runs that are drawn."""
+"""The scenarios that are drawn as charts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The small worlds of streams with the standard library, and the words of their traces.
+"""The small worlds of streams with the standard library, and the labels of their traces.
 
-The large ones take minutes, and are searched by `ockam-fsm check all`.
+The large worlds take minutes; `ockam-fsm check all` searches them.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def test_every_property_of_streams_is_judged_in_some_world() -> None:
     assert judged == {"S15a", "S15b", "S15c", "S15d", "S23", "S30", "S31", "R4", "R6", "W8", "W15", "W16"}
 
 
-# As people speak ------------------------------------------------------------------------------------------------------
+# Labels ---------------------------------------------------------------------------------------------------------------
 
 WORDS: list[tuple[StreamRequest | StreamResponse, str]] = [
     (Push(1, b"1"), "push 1: 1"),
@@ -159,7 +159,7 @@ def test_how_a_message_is_processed_twice_reads_as_people_speak() -> None:
 
 
 class Pair:
-    """A publisher and its stream, and what is under way between them."""
+    """A publisher and its stream, and the messages in flight between them."""
 
     def __init__(self) -> None:
         config = PublishingConfig(window=3, generations=9, incarnations=9, spawns=9)
@@ -178,7 +178,7 @@ class Pair:
         return found
 
     def step(self, name: str, event: Event) -> list[Any]:
-        """One step; what it records."""
+        """Carry out one step and return its records."""
         fired = frozenset([event.timer]) if isinstance(event, Fire) else frozenset()
         out = Outbox(name, self.timers[name] - fired)
         self.states[name] = self.actors[name].handle(self.states[name], event, out)
@@ -186,7 +186,7 @@ class Pair:
         return out.records
 
     def settle(self) -> list[Any]:
-        """Everything arrives; what that records."""
+        """Deliver all messages and return the records."""
         records: list[Any] = []
         while self.in_flight:
             envelope = self.in_flight.pop(0)
@@ -220,7 +220,7 @@ def test_a_publisher_with_many_open_requests_takes_one_new_identity_when_its_rec
 
 
 def test_a_publisher_that_waits_for_nothing_learns_that_its_record_is_lost() -> None:
-    """Its next number would be beyond the next for ever."""
+    """Otherwise its pushes would never be accepted, because their numbers would be beyond the next."""
     pair = Pair()
     pair.step(STREAM, Fire(OPENED))
     pair.step(PUBLISHER, Order(PUBLISH))

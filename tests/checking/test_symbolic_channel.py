@@ -1,7 +1,7 @@
-"""The symbols of the explorer and real cryptography agree on what is read and what is refused.
+"""The symbolic channel of the explorer and real cryptography accept and reject the same messages.
 
-Two handshakes at once, and a stranger who begins a third. Whatever anybody has ever said arrives anywhere, any number
-of times and in any order: so it is lost, late, replayed, reflected, or of another handshake.
+There are two concurrent handshakes, and a stranger that begins a third. Every message sent so far may arrive at any
+end, any number of times and in any order: lost, late, replayed, reflected, or from another handshake.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ TALK: tuple[Signal, ...] = (Data(b"x"), Keepalive(), KeepaliveAnswer(), Close(b"
 
 @dataclass
 class Both:
-    """One end, in symbols and with cryptography."""
+    """One end, in both implementations: symbolic and cryptographic."""
 
     name: str
     role: Role
@@ -62,7 +62,7 @@ class Both:
     stranger: bool = False
 
     def next_signal(self, random: Random) -> Signal:
-        """What a session would say next, whether or not it can."""
+        """Return the next signal of a session, whether or not it can be sent."""
         generation = Generation(1, Role.INITIATOR, local(self.name))
         if not isinstance(self.symbols, Negotiating):
             return random.choice(TALK)
@@ -82,7 +82,7 @@ class Both:
         return (term._replace(author=STRANGER).encode() if self.stranger else said), sealed
 
     def read(self, said: bytes, sealed: bytes, back: Route) -> bool:
-        """Whether it was read; both agree, and on what it says."""
+        """Return whether the message was read. Both implementations agree on this and on its content."""
         before = self.symbols
         try:
             signal, newest, self.keys = self.keys.read(sealed, back)
@@ -98,7 +98,7 @@ class Both:
 
 
 def ends(random: Random) -> list[Both]:
-    """Two pairs, and a stranger who begins a handshake with whoever answers."""
+    """Return two pairs, and a stranger that begins a handshake with any responder."""
     identifiers = {name: own_identity(name).identity.identifier for name in ("alice", "bob")}
 
     def real(name: str, peer: str) -> SecureProfile:
@@ -126,7 +126,7 @@ def test_symbols_refuse_what_cryptography_refuses() -> None:
             if written is not None:
                 ever_said.append((*written, (local(end.name),)))
             if ever_said:
-                weights = range(1, len(ever_said) + 1)  # mostly what was said lately, or no handshake would end
+                weights = range(1, len(ever_said) + 1)  # prefer recent messages, or no handshake would finish
                 (message,) = random.choices(ever_said, weights)
                 took = random.choice(everybody).read(*message)
                 read, refused = read + took, refused + (not took)
@@ -139,7 +139,7 @@ def test_symbols_refuse_what_cryptography_refuses() -> None:
 
 
 def channel(profile: SymbolicProfile = SYMBOLIC) -> tuple[Protection, Protection]:
-    """Both ends of an open channel."""
+    """Return both ends of an open channel."""
     starter, answerer = profile.protection(Role.INITIATOR), profile.protection(Role.RESPONDER)
     generation = Generation(1, Role.INITIATOR, local("s"))
     first, starter = starter.write(Hello(b"", generation))

@@ -1,4 +1,4 @@
-"""Worlds made of tables drawn at random: small, ugly, and free of any intention the engine could lean on."""
+"""Small worlds with random tables, without any regularity that the engine could depend on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class Reaction:
 
 @dataclass(frozen=True)
 class TableActor:
-    """Looks up what to do under (state, repr of the event); what is not there is drawn once and kept."""
+    """An actor with a table from (state, repr of the event) to a reaction; missing reactions are drawn once and
+    kept."""
 
     name: str
     peers: tuple[str, ...]

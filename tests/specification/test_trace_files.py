@@ -72,13 +72,13 @@ def test_without_the_beginning_it_is_said(traces: list[Path]) -> None:
     for arguments in (traces, traces[:1], [traces[0].with_name(f"{traces[0].name}.1")]):
         code, _, err = validate(*arguments)
         assert code == 2
-        assert "it begins after record 2" in err
+        assert "the trace begins after record 2" in err
         assert f"{traces[0].name}.1, line 1" in err
 
 
 def test_a_file_named_twice_is_said(traces: list[Path]) -> None:
     code, _, err = validate(*traces, f"{traces[0]}.2")
-    assert (code, "name the newest" in err) == (2, True)
+    assert (code, "only the newest file" in err) == (2, True)
 
 
 def test_what_is_no_trace_is_an_error_at_once(tmp_path: Path) -> None:
