@@ -167,7 +167,7 @@ def forbidden(found: Import) -> str:
     return "" if home == found.layer.partition("/")[0] else f"{found.file}: {top} is imported in {home or 'no folder'}"
 
 
-def test_every_layer_imports_what_it_may() -> None:
+def test_every_layer_imports_only_allowed_modules() -> None:
     assert [why for found in all_imports() if (why := forbidden(found))] == []
 
 
@@ -201,12 +201,12 @@ def test_no_circle_of_imports() -> None:
     TopologicalSorter(modules()).prepare()  # raises CycleError, with the circle
 
 
-def test_a_circle_is_found() -> None:
+def test_a_circle_is_detected() -> None:
     with pytest.raises(CycleError):
         TopologicalSorter(modules() | {"ockam_fsm.kernel.errors": {"ockam_fsm.kernel.driver"}}).prepare()
 
 
-def test_every_departure_is_still_needed() -> None:
+def test_every_exception_is_still_needed() -> None:
     made = {(found.file, found.module.partition(".")[0]) for found in all_imports()}
     assert {(file, module) for file, modules in MAY_REACH_OUTSIDE.items() for module in modules} <= made
 
@@ -242,5 +242,5 @@ def test_every_departure_is_still_needed() -> None:
         ("cli/x.py", "import unheard_of"),
     ],
 )
-def test_a_wrong_import_is_found(file: str, line: str) -> None:
+def test_a_forbidden_import_is_detected(file: str, line: str) -> None:
     assert [forbidden(found) for found in imports(line, file)] != [""]

@@ -35,14 +35,14 @@ def found(candidate: Candidate, backend: Backend) -> dict[str, Any]:
     return entry
 
 
-def test_everything_is_pinned_in_its_order() -> None:
+def test_everything_is_pinned_in_order() -> None:
     assert PINNED["label"] == LABEL
     assert list(PINNED) == ["label", *SECTIONS]
     assert [entry["name"] for entry in PINNED["worlds"]] == [world.name for world in shipped_worlds()]
     assert [entry["name"] for entry in PINNED["known_bad"]] == [one.name for one in shipped_known_bad()]
 
 
-def test_what_is_pinned_is_what_is_claimed() -> None:
+def test_the_pinned_properties_are_those_of_the_worlds() -> None:
     assert {entry["verdict"] for entry in PINNED["worlds"]} == {"PROVED"}
     assert {verdict for entry in PINNED["worlds"] for verdict in entry["properties"].values()} == {"HOLDS"}
     assert {entry["verdict"] for entry in PINNED["known_bad"]} == {"REFUTED"}
@@ -81,5 +81,5 @@ def test_numba_finds_the_same(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["explicit-transient:closed", "late-response-counts", "route-outlives-failure"])
-def test_small_ones_are_compared_always(name: str) -> None:
+def test_small_worlds_are_compared_in_every_run(name: str) -> None:
     assert found(ours()[name], "stdlib") == BY_NAME[name]

@@ -22,7 +22,7 @@ def declared() -> list[str]:
     return [one for one in of_python if re.fullmatch(r"3\.\d+", one)]
 
 
-def test_every_python_that_is_declared_is_tested() -> None:
+def test_every_declared_python_is_tested() -> None:
     (matrix,) = re.findall(r"python-version: \[(.*)\]", (ROOT / ".github/workflows/test.yml").read_text())
     assert re.findall(r'"(.*?)"', matrix) == declared()
     assert PROJECT["requires-python"] == f">={declared()[0]}"
@@ -45,7 +45,7 @@ def test_there_are_workflows() -> None:
     assert [file.name for file in WORKFLOWS] == ["newest.yml", "test.yml"]
 
 
-def test_what_is_run_before_a_commit_is_lint() -> None:
+def test_the_pre_commit_hook_runs_lint() -> None:
     assert re.findall(r"entry: (.*)", (ROOT / ".pre-commit-config.yaml").read_text()) == ["make lint"]
     assert "lint" in TARGETS
 

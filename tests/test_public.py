@@ -19,12 +19,12 @@ ROOT = Path(__file__).parents[1]
 SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
 
-def test_every_public_name_is_there_once() -> None:
+def test_every_public_name_exists_once() -> None:
     assert len(set(ockam_fsm.__all__)) == len(ockam_fsm.__all__)
     assert all(hasattr(ockam_fsm, name) for name in ockam_fsm.__all__)
 
 
-def test_nothing_public_is_left_unlisted() -> None:
+def test_every_public_name_is_listed() -> None:
     """What is imported when first used is known to the module by name only."""
     helpers = {"annotations", "Any", "TYPE_CHECKING"}
     folders = {
@@ -47,13 +47,13 @@ def test_nothing_public_is_left_unlisted() -> None:
     assert found | set(ockam_fsm._ON_FIRST_USE) == set(ockam_fsm.__all__)
 
 
-def test_who_only_checks_machines_does_not_pay_for_asyncio() -> None:
+def test_checking_machines_does_not_import_asyncio() -> None:
     told = "import sys, ockam_fsm as o; print('asyncio' in sys.modules, o.TcpNode.__name__, 'asyncio' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "TcpNode", "True"]
 
 
-def test_a_name_that_is_not_there_is_an_error() -> None:
+def test_an_unknown_name_is_an_error() -> None:
     with pytest.raises(AttributeError, match="TcpNoed"):
         ockam_fsm.TcpNoed  # noqa: B018
 
@@ -64,7 +64,7 @@ def test_the_readme_has_snippets() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(SNIPPETS)))
-def test_readme_snippets_run_as_they_stand(number: int, tmp_path: Path) -> None:
+def test_readme_snippets_run_unchanged(number: int, tmp_path: Path) -> None:
     script = tmp_path / "snippet.py"
     script.write_text(SNIPPETS[number])
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False)
@@ -82,7 +82,7 @@ def test_every_error_has_one_base() -> None:
     assert len(found) > 20
 
 
-def test_it_says_its_version() -> None:
+def test_the_version() -> None:
     assert ockam_fsm.__version__ == version("ockam-fsm")
 
 

@@ -63,14 +63,14 @@ def test_a_failing_test_of_a_pair_shows_its_chart(tmp_path: Path, failure: str) 
 
 
 @pytest.mark.slow
-def test_a_failing_walk_of_the_explorer_s_ends_shows_its_chart(tmp_path: Path) -> None:
+def test_a_failing_test_of_stateful_ends_shows_its_chart(tmp_path: Path) -> None:
     said = reported(tmp_path, OF_A_PAIR.format(failure="assert False"))
     assert "hello 1i ─" in said
     assert "[NEGOTIATING]" in said
 
 
 @pytest.mark.slow
-def test_a_failing_test_without_ends_shows_none_not_even_the_one_before(tmp_path: Path) -> None:
+def test_a_failing_test_without_ends_shows_no_chart(tmp_path: Path) -> None:
     said = reported(tmp_path, PRELUDE + "def test_a():\n    open_pair()\n\ndef test_b():\n    assert False\n")
     assert "1 failed, 1 passed" in said
     assert "What happened before" not in said
@@ -82,7 +82,7 @@ def told() -> list[tuple[str, str, str]]:
     return [(moment.kind.name, moment.who, moment.label) for moment in chart.moments]
 
 
-def test_ends_that_the_last_one_never_heard_of_are_left_out() -> None:
+def test_ends_without_contact_to_the_last_one_are_left_out() -> None:
     established_pair()
     i, r = open_pair()
     transfer(i, r)
@@ -90,7 +90,7 @@ def test_ends_that_the_last_one_never_heard_of_are_left_out() -> None:
     assert [one for one in told() if one[0] == "MESSAGE"] == [("MESSAGE", "initiator", "hello 1i")]
 
 
-def test_what_an_end_says_to_a_second_one_belongs_to_it() -> None:
+def test_messages_to_a_second_end_are_shown() -> None:
     (i, _), (_, other) = open_pair(), open_pair()
     transfer(i, other)
     chart = RECORDING.chart()
@@ -102,7 +102,7 @@ def test_what_an_end_says_to_a_second_one_belongs_to_it() -> None:
     assert ("MESSAGE", "initiator", "hello 1i") in told()
 
 
-def test_two_ends_of_one_name_are_told_apart() -> None:
+def test_two_ends_with_one_name_are_numbered() -> None:
     (i, r), (j, _) = open_pair(), open_pair()
     transfer(i, r)
     transfer(j, r)
@@ -110,7 +110,7 @@ def test_two_ends_of_one_name_are_told_apart() -> None:
     assert senders == ["initiator", "initiator 2"]
 
 
-def test_refused_orders_and_dead_letters_are_told() -> None:
+def test_refused_orders_and_dead_letters_are_shown() -> None:
     i, r = established_pair()
     r.receive(Message((HOST,), (), b"\x09junk"))
     r.receive(Message((), (), b""))
@@ -125,7 +125,7 @@ def test_refused_orders_and_dead_letters_are_told() -> None:
     assert "5 bytes" in [label for _, _, label in told()]
 
 
-def test_what_is_only_tried_is_left_out() -> None:
+def test_paused_recording_is_left_out() -> None:
     i, r = open_pair()
     before = told()
     with RECORDING.paused():
@@ -135,7 +135,7 @@ def test_what_is_only_tried_is_left_out() -> None:
     assert i.state is State.ESTABLISHED
 
 
-def test_the_newest_are_kept_and_said_to_be_not_all() -> None:
+def test_only_the_newest_moments_are_kept() -> None:
     recording, end = Recording(), Participant("initiator")
     assert recording.chart() is None
     for number in range(MOST_MOMENTS + 1):

@@ -48,7 +48,7 @@ def test_limits_are_the_defaults(name: str, number: str, unit: str) -> None:
     assert int(number) * UNITS[unit] == default(name)
 
 
-def test_every_limit_of_a_connection_is_there() -> None:
+def test_every_limit_of_a_connection_is_listed() -> None:
     assert {name for name, _, _ in LIMITS} >= {f"TcpLimits.{field.name}" for field in fields(TcpLimits)}
 
 

@@ -31,7 +31,7 @@ def test_nothing_is_too_long() -> None:
     assert [f"{file.relative_to(PACKAGE)} {found}" for file in files for found in too_long(file.read_text())] == []
 
 
-def test_what_is_too_long_is_found() -> None:
+def test_long_functions_and_modules_are_detected() -> None:
     long = "def f():\n    '''A docstring.'''\n" + "    pass\n" * 41
     assert list(too_long(long)) == ["f: 41 lines"]
     assert list(too_long(long.replace("    pass\n", "", 1))) == []

@@ -127,11 +127,11 @@ def test_every_row_cites_a_clause_or_a_passage_that_exists(spec: Spec) -> None:
 
 
 @pytest.mark.parametrize("gone", ["### 3.4 ", "| error messages |", "### 10.2 "])
-def test_what_is_taken_out_of_the_prose_is_missed(spec: Spec, gone: str) -> None:
+def test_a_missing_clause_or_passage_is_detected(spec: Spec, gone: str) -> None:
     assert unanswered(Spec(spec.text.replace(gone, "", 1)))
 
 
-def test_no_passage_is_listed_in_vain(spec: Spec) -> None:
+def test_every_listed_passage_is_cited(spec: Spec) -> None:
     cited = {cite for row in ROWS for cite in citations(row) if cite.startswith("discussion: ")}
     assert {f"discussion: {cells[0]}" for cells in spec.table("section of the discussion")} == cited
 
@@ -180,7 +180,7 @@ def test_clauses_mention_clauses_and_rows_that_exist(spec: Spec) -> None:
     assert {token for token in tokens if token not in rows | properties} == set()
 
 
-def test_the_glossary_names_what_the_code_has(spec: Spec) -> None:
+def test_the_names_in_the_glossary_exist(spec: Spec) -> None:
     glossary = spec.table("in the code")
     for word, _, place in glossary:
         for name in names(place):
@@ -195,7 +195,7 @@ def _resolves(name: str) -> bool:
     return any(not rest or hasattr(holder, rest) for holder in holders)
 
 
-def test_the_glossary_has_what_the_tables_count_and_distinguish(spec: Spec) -> None:
+def test_the_glossary_has_every_counter_and_dimension(spec: Spec) -> None:
     placed = {name for cells in spec.table("in the code") for name in names(cells[2])}
     counters = {name for name, value in vars(vocabulary).items() if isinstance(value, Counter)}
     kinds = (vocabulary.Role, vocabulary.Creation, vocabulary.Renegotiation)
@@ -203,7 +203,7 @@ def test_the_glossary_has_what_the_tables_count_and_distinguish(spec: Spec) -> N
     assert counters | members <= placed
 
 
-def test_states_events_and_effects_are_all_there(spec: Spec) -> None:
+def test_states_events_and_effects_are_all_listed(spec: Spec) -> None:
     states = {names(cells[0])[0]: cells[1] for cells in _cells(_lines(spec.clauses["3.1"]))}
     assert states == {state.name: state.value for state in State}
     _, appendices = spec.text.split("## Appendix A: events")
@@ -219,7 +219,7 @@ def _lines(body: str) -> list[str]:
     return lines[start + 2 :]
 
 
-def test_properties_have_the_ids_that_the_worlds_check(spec: Spec) -> None:
+def test_the_listed_properties_are_those_that_the_worlds_check(spec: Spec) -> None:
     listed = {cells[0] for heading in ("property", "what happens at least once", "what remains possible")
               for cells in spec.table(heading)}  # fmt: skip
     checked = {one.id.partition(":")[0] for world in shipped_worlds() for one in world.properties}
@@ -228,7 +228,7 @@ def test_properties_have_the_ids_that_the_worlds_check(spec: Spec) -> None:
     assert "S10 and S14 (node_world.py)" in (safety.__doc__ or "")
 
 
-def test_known_bad_machines_are_those_that_are_checked(spec: Spec) -> None:
+def test_the_listed_known_bad_machines_are_those_that_are_checked(spec: Spec) -> None:
     listed = {names(cells[0])[0]: cells[1] for cells in spec.table("machine")}
     assert listed == {one.name: one.property for one in shipped_known_bad()}
 
@@ -247,7 +247,7 @@ def test_durations_are_the_defaults(spec: Spec) -> None:
     assert f"{durations.request_seconds:g} s by default" in spec.clauses["3.1"]
 
 
-def test_byte_examples_are_what_the_profiles_write(spec: Spec) -> None:
+def test_byte_examples_are_the_output_of_the_profiles(spec: Spec) -> None:
     generation = Generation(1, vocabulary.Role.INITIATOR, local("a1"))
     written: list[Signal] = [
         Hello(bytes(16), generation), Answer(bytes(16), generation, local("b1"), False),

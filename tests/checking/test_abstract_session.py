@@ -44,7 +44,7 @@ LARGE = ("stream:publishing", "stream:resuming", "stream:failing", "stream:forge
 @pytest.mark.parametrize(
     "name", ["stream:beginning", *(pytest.param(name, marks=pytest.mark.thorough) for name in LARGE)]
 )
-def test_what_comes_of_real_sessions_comes_of_the_abstract_one(name: str) -> None:
+def test_the_abstract_session_reaches_every_state_of_real_ones(name: str) -> None:
     real, abstract = outcomes(WORLDS[name]), outcomes(over_abstract_session(WORLDS[name]))
     assert real
     assert real <= abstract

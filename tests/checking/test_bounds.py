@@ -34,7 +34,7 @@ def test_a_bound_replaced_by_itself_changes_nothing(world: World) -> None:
     assert same.actors == world.actors
 
 
-def test_an_end_among_strangers_has_the_bounds_of_what_may_happen_to_it() -> None:
+def test_an_open_environment_has_bounds_for_its_events() -> None:
     alone = [world for world in WORLDS if "among-strangers" in world.name]
     assert {len(world.actors) for world in alone} == {1}
     assert possible_bounds(alone[0])[:3] == ("in_flight", "initiator.open", "initiator.send")
@@ -65,7 +65,7 @@ def test_a_declared_limit_reaches_both_ends() -> None:
     assert [actor.config.attempts for actor in changed.actors] == [5, 5]  # type: ignore[attr-defined]
 
 
-def test_a_world_with_fewer_properties_keeps_to_them() -> None:
+def test_replacing_a_bound_keeps_the_selected_properties() -> None:
     few = replace(LOSSY, properties=LOSSY.properties[:2])
     assert [one.id for one in bounded(few, {"attempts": 5}).properties] == ["S1", "S2"]
 
@@ -80,13 +80,13 @@ def test_a_users_own_world_has_its_budgets() -> None:
     assert bounded(world, {"a.crash": 2}).bounds == {"in_flight": 4, "drop": "unlimited", "fault a.crash": 2}
 
 
-def test_a_bound_that_a_world_has_not_is_refused() -> None:
+def test_an_unknown_bound_is_refused() -> None:
     with pytest.raises(UnknownBound, match="no bound 'partition'"):
         bounded(LOSSY, {"partition": 1})
 
 
 @pytest.mark.parametrize("text", ["in_flight", "in_flight=", "in_flight=-1", "in_flight=many", "in_flight=unlimited"])
-def test_what_is_no_bound_is_refused(text: str) -> None:
+def test_malformed_bounds_are_refused(text: str) -> None:
     with pytest.raises(WrongBound):
         parsed_bound(text)
 

@@ -35,7 +35,7 @@ OPENED = "initiator: order open"
 HELLO = "hello 1i from initiator to responder"
 
 
-def test_an_order_a_message_and_what_they_lead_to() -> None:
+def test_orders_and_messages_with_their_effects() -> None:
     assert kinds(chart(LOSSY, OPENED, f"deliver {HELLO}").moments) == [
         ("STATE", "initiator", "IDLE"),
         ("ORDER", "initiator", "open"),
@@ -46,30 +46,30 @@ def test_an_order_a_message_and_what_they_lead_to() -> None:
     ]
 
 
-def test_a_message_that_comes_late_left_when_it_was_sent() -> None:
+def test_a_late_message_is_drawn_from_its_sending() -> None:
     found = chart(LOSSY, OPENED, "initiator: timer negotiation fires", f"deliver {HELLO}")
     message = next(moment for moment in found.moments if moment.kind is MomentKind.MESSAGE)
     assert message.left_at == 1
     assert [moment.label for moment in found.moments if moment.kind is MomentKind.TIMER] == ["negotiation"]
 
 
-def test_a_copy_stays_and_comes_again_and_a_drop_is_lost() -> None:
+def test_duplicates_arrive_again_and_drops_are_lost() -> None:
     found = chart(LOSSY, OPENED, f"deliver {HELLO} and keep a copy", f"drop {HELLO}")
     assert [(m.kind.name, m.left_at) for m in found.moments if m.whom] == [("DUPLICATE", 1), ("LOST", 1)]
 
 
-def test_what_does_not_fit_into_the_network_is_lost_at_once() -> None:
+def test_surplus_messages_are_lost_at_once() -> None:
     found = chart(LOSSY, OPENED, f"deliver {HELLO} and keep a copy", f"deliver {HELLO} and keep a copy", f"deliver {HELLO} and keep a copy")  # noqa: E501  # fmt: skip
     assert ("LOST", "responder", "answer 1i") in kinds(found.moments)
 
 
-def test_a_corrupted_message_says_so_and_comes_to_nothing() -> None:
+def test_a_corrupted_message_is_labelled_and_refused() -> None:
     found = chart(FAULTS, OPENED, f"deliver CORRUPT for {HELLO}")
     message = next(moment for moment in found.moments if moment.kind is MomentKind.MESSAGE)
     assert (message.label, message.who, message.refused) == ("hello 1i, corrupted", "initiator", True)
 
 
-def test_a_restart_is_a_remark_and_the_host_is_idle_again() -> None:
+def test_a_restart_is_a_note_and_the_host_is_idle_again() -> None:
     found = chart(RESTARTS, OPENED, f"deliver {HELLO}", "responder: fault restart-without-state")
     assert kinds(found.moments)[-3:-1] == [
         ("NOTE", "responder", "restart without state"),
@@ -85,7 +85,7 @@ def test_a_responder_that_is_reaped_is_closed() -> None:
     assert ("STATE", "responder", "CLOSED") in kinds(found.moments)
 
 
-def test_the_stale_answer_is_refused_and_says_why() -> None:
+def test_a_stale_answer_is_refused_with_its_reason() -> None:
     stale = next(one for one in scenarios() if one.name == "scenario-stale-response")
     found = chart_of(stale.name, stale.title, stale.sentence, stale.world, record(stale))
     answers = [moment for moment in found.moments if moment.label == "answer 1i"]
@@ -99,7 +99,7 @@ def test_a_normalised_world_is_drawn_without_following_messages() -> None:
     assert [moment.left_at for moment in found.moments if moment.whom] == [None]
 
 
-def test_a_users_world_has_its_states_and_its_links() -> None:
+def test_a_world_of_a_user_shows_its_states_and_links() -> None:
     found = chart(counting_to(9), "asker: order ask", "cut the link from asker to counter")
     assert kinds(found.moments) == [
         ("STATE", "asker", "idle"),

@@ -51,7 +51,7 @@ def test_a_world_has_actors_and_a_normalised_one_no_property_called_inert() -> N
         World("empty", (), properties=(one,), normaliser=object())  # type: ignore[arg-type]
 
 
-def test_a_property_says_what_it_claims_and_reads() -> None:
+def test_a_property_needs_an_id_a_sentence_and_its_actors() -> None:
     with pytest.raises(DefinitionError, match="3 problems"):
         Property("", "", Kind.ALWAYS, bool)
 
@@ -60,7 +60,7 @@ def run(*actors: Any, **network: Any) -> None:
     explore(World("run", actors, Network(**network)))
 
 
-def test_sending_to_a_stranger() -> None:
+def test_sending_to_an_unknown_actor() -> None:
     with pytest.raises(DefinitionError, match="sends 1 to 'b', which is not an actor of run"):
         run(Scripted("a", idle, sends(1)))
 
@@ -70,7 +70,7 @@ def test_sending_too_much_at_the_start() -> None:
         run(Scripted("a", idle, sends(1, 2)), Scripted("b", idle), in_flight=1)
 
 
-def test_two_payloads_that_print_the_same() -> None:
+def test_two_payloads_with_the_same_text() -> None:
     class Blank:
         def __repr__(self) -> str:
             return "blank"
@@ -79,7 +79,7 @@ def test_two_payloads_that_print_the_same() -> None:
         run(Scripted("a", idle, sends(Blank(), Blank())), Scripted("b", idle))
 
 
-def test_a_handler_that_remembers() -> None:
+def test_an_impure_handler() -> None:
     calls: Iterator[int] = count()
 
     def impure(state: Any, event: Event, out: Outbox) -> Hashable:
@@ -89,7 +89,7 @@ def test_a_handler_that_remembers() -> None:
         run(Scripted("a", idle, sends(1)), Scripted("b", impure))
 
 
-def test_a_handler_that_fails_says_where() -> None:
+def test_a_handler_that_raises_is_located() -> None:
     def broken(state: Any, event: Event, out: Outbox) -> Hashable:
         raise KeyError(event)
 
@@ -139,5 +139,5 @@ def test_canonical_text(value: Any, text: str) -> None:
     assert canonical(value) == text
 
 
-def test_words_are_spoken_without_quotes() -> None:
+def test_strings_are_labelled_without_quotes() -> None:
     assert (spoken("open"), spoken(Colour.RED), spoken(("open",))) == ("open", "Colour.RED", "('open',)")

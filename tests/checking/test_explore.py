@@ -71,7 +71,7 @@ MISSING = [
 
 
 @pytest.mark.parametrize("one", HOLDING, ids=lambda one: one.sentence)
-def test_what_holds(backend: Backend, one: Property) -> None:
+def test_properties_that_hold(backend: Backend, one: Property) -> None:
     result = explore(ring(one), backend=backend)
     assert (result.verdict, result[one.id].verdict) == (Verdict.PROVED, Verdict.HOLDS)
     assert (result[one.id].trace is not None) == one.is_witness
@@ -79,7 +79,7 @@ def test_what_holds(backend: Backend, one: Property) -> None:
 
 
 @pytest.mark.parametrize(("one", "path"), FAILING, ids=lambda one: getattr(one, "sentence", ""))
-def test_what_fails_has_a_shortest_trace(backend: Backend, one: Property, path: str) -> None:
+def test_a_failing_property_has_a_shortest_trace(backend: Backend, one: Property, path: str) -> None:
     result = explore(ring(one), backend=backend)
     trace = result[one.id].trace
     assert result.verdict is Verdict.REFUTED
@@ -95,7 +95,7 @@ def test_a_witness_that_is_never_reached_is_missing(backend: Backend, one: Prope
     assert (result.verdict, result[one.id].verdict) == (Verdict.REFUTED, Verdict.MISSING)
 
 
-def test_it_stops_at_the_first_violation_unless_told_otherwise(backend: Backend) -> None:
+def test_stop_at_first_stops_at_the_first_violation(backend: Backend) -> None:
     world = ring(
         always("S1", "under two", lambda n: n < 2, over=("ring",)),
         always("S2", "under four", lambda n: n < 4, over=("ring",)),
@@ -121,7 +121,7 @@ def test_a_seconds_limit_gives_undetermined(backend: Backend) -> None:
     assert (result.verdict, result.limit_hit) == (Verdict.UNDETERMINED, "seconds_limit 0")
 
 
-def test_progress_is_told(backend: Backend) -> None:
+def test_progress_is_reported(backend: Backend) -> None:
     told: list[Progress] = []
     explore(ring(orders=False), backend=backend, progress=told.append)
     assert [(one.states, one.depth) for one in told] == [(min(n + 2, 10), n) for n in range(10)]
@@ -134,7 +134,7 @@ def bounded(state: int, event: Event, out: Outbox) -> Hashable:
     return state + 1
 
 
-def test_a_state_that_a_bound_cuts_counts_as_recovered_and_is_told_apart(backend: Backend) -> None:
+def test_a_state_cut_by_a_bound_is_excused(backend: Backend) -> None:
     world = World(
         "bounded",
         (Scripted("a", bounded, begin),),
@@ -187,7 +187,7 @@ def test_ids_that_outgrow_their_fields_get_wider_ones(backend: Backend, monkeypa
     assert last.state.locals == {"a": 0, "b": 0}
 
 
-def test_numba_says_why_it_cannot_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unavailable_numba_gives_reason_and_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backends, "find_spec", lambda name: None)
     with pytest.raises(BackendUnavailable, match=r"pip install 'ockam-fsm\[fast\]'"):
         explore(ring(), backend="numba")
@@ -195,7 +195,7 @@ def test_numba_says_why_it_cannot_and_what_to_do(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.thorough
-def test_numba_refuses_what_does_not_fit_a_word() -> None:
+def test_numba_refuses_states_larger_than_a_word() -> None:
     with pytest.raises(BackendUnavailable, match="a packed state takes"):
         explore(ring(network=Network(in_flight=40)), backend="numba")
     assert explore(ring(network=Network(in_flight=40)), backend="auto").states == 11
@@ -236,6 +236,6 @@ def test_a_result_is_plain_data(backend: Backend) -> None:
     assert str(result["R"].trace) == "  1. ring: order break"
 
 
-def test_a_path_that_leaves_the_world_is_refused() -> None:
+def test_a_path_with_an_invalid_position_is_refused() -> None:
     with pytest.raises(IndexError, match="action 5 is not among the 2 that are enabled"):
         list(replay(ring(), [5]))

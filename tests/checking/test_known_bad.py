@@ -55,12 +55,12 @@ def test_its_counterexample_leads_to_the_violation(bad: KnownBad) -> None:
     assert violated(world, found)
 
 
-def test_every_safety_and_recoverability_property_has_a_machine_of_its_own() -> None:
+def test_every_safety_and_recoverability_property_has_a_known_bad_machine() -> None:
     claimed = {one.id for world in shipped_worlds() for one in world.properties if not one.is_witness}
     assert claimed <= {one.property for one in shipped_known_bad()}
 
 
-def test_names_are_taken_once() -> None:
+def test_names_are_unique() -> None:
     names = [one.name for one in shipped_known_bad()]
     assert len(set(names)) == len(names)
     assert [one.world.name for one in shipped_known_bad()] == names

@@ -114,7 +114,7 @@ def test_signals_of_profile_ockam(signal: Signal, to: Address, words: str) -> No
         (Message((local("elsewhere"),), (), b"raw"), "hello"),
     ],
 )
-def test_odd_messages_are_said_as_well(odd: Message, words: str) -> None:
+def test_labels_of_malformed_messages(odd: Message, words: str) -> None:
     assert said(odd) == words
 
 
@@ -133,14 +133,14 @@ def test_timers_and_states(value: Any, words: str) -> None:
     assert spoken(value) == words
 
 
-def test_what_sounds_alike_is_still_told_apart() -> None:
+def test_values_with_equal_labels_stay_different() -> None:
     one, other = Packet(message(Keepalive())), Packet(message(Keepalive(), RESTARTED))
     again = Packet(message(Keepalive()), sent_in=(1, 0))
     assert len({canonical(packet) for packet in (one, other, again)}) == 3
     assert spoken(one) == spoken(again)
 
 
-def test_a_label_of_a_users_own_is_spoken_and_orders_nothing() -> None:
+def test_a_custom_label_is_shown_and_orders_nothing() -> None:
     class Coin:
         label = "a coin"
 

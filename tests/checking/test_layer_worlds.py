@@ -39,7 +39,7 @@ def quiet(name: str, *orders: str) -> World:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SETUPS)
-def test_without_loss_each_world_is_proved_in_a_moment(name: str) -> None:
+def test_each_world_without_loss_is_proved(name: str) -> None:
     found = explore(quiet(name), backend="stdlib")
     assert found.verdict is Verdict.PROVED
     assert {one.verdict for one in found.properties} == {Verdict.HOLDS}
@@ -123,7 +123,7 @@ def seen(out: Outbox) -> list[object]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)
-def test_a_node_that_is_rebuilt_for_every_event_does_what_one_does_that_is_kept(setup: LayersSetup) -> None:
+def test_a_restored_node_behaves_like_one_that_is_kept(setup: LayersSetup) -> None:
     roomy = replace(setup, connections=9, incarnations=9, above=replace(setup.above, generations=9, spawns=9),
                     below=replace(setup.below, generations=9, spawns=9))  # fmt: skip
     steps = 0
@@ -139,7 +139,7 @@ def test_a_node_that_is_rebuilt_for_every_event_does_what_one_does_that_is_kept(
 # Labels and steps -----------------------------------------------------------------------------------------------------
 
 
-def test_what_is_above_goes_in_what_is_below() -> None:
+def test_messages_above_travel_inside_messages_below() -> None:
     world = quiet("below-persistent")
     labels = ("deliver hello 1i from initiator to responder", "deliver answer 1i from responder to initiator",
               "initiator: order open", "deliver keepalive (1i) from initiator to responder",
@@ -157,13 +157,13 @@ def test_what_is_above_goes_in_what_is_below() -> None:
     assert lower.carrier == via(1)
 
 
-def test_a_message_that_carries_nothing_says_so() -> None:
+def test_the_label_of_a_message_without_content() -> None:
     message = Message((OUTER_BELOW,), (), b"\xff")
     assert carried(message) is None
     assert Frame(1, message).label
 
 
-def test_orders_go_to_the_session_above_and_what_is_not_possible_is_no_step() -> None:
+def test_orders_go_to_the_session_above_and_impossible_events_are_disabled() -> None:
     actor = LayersActor(BELOW_PERSISTENT, INITIATOR)
     start = actor.start(Outbox(INITIATOR))
     for order in (SEND, CLOSE):
@@ -178,7 +178,7 @@ def test_orders_go_to_the_session_above_and_what_is_not_possible_is_no_step() ->
     assert OPEN in layers_worlds()[0].orders[INITIATOR]
 
 
-def test_a_connection_that_is_gone_here_brings_nothing() -> None:
+def test_frames_on_a_lost_connection_are_ignored() -> None:
     actor, other = LayersActor(ABOVE_PERSISTENT, INITIATOR), LayersActor(ABOVE_PERSISTENT, RESPONDER)
     out = Outbox(INITIATOR)
     opened = actor.handle(actor.start(out), Order(OPEN), out)

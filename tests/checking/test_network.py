@@ -39,7 +39,7 @@ def test_an_ordered_network_keeps_the_order(backend: Backend) -> None:
     assert heard(backend, "ordered", 1, 2) == {(), (1,), (1, 2)}
 
 
-def test_an_unordered_network_does_not(backend: Backend) -> None:
+def test_an_unordered_network_reorders(backend: Backend) -> None:
     assert heard(backend, "unordered", 1, 2) == {(), (1,), (2,), (1, 2), (2, 1)}
 
 
@@ -55,7 +55,7 @@ def test_a_corrupted_message_arrives_as_corrupt(backend: Backend) -> None:
     assert heard(backend, "ordered", 1, corrupt=None) == {(), (1,), (CORRUPT,)}
 
 
-def test_a_budget_of_zero_is_no_fault(backend: Backend) -> None:
+def test_a_budget_of_zero_disables_the_fault(backend: Backend) -> None:
     assert heard(backend, "ordered", 1, drop=0, duplicate=0, corrupt=0, partition=0) == {(), (1,)}
 
 

@@ -129,7 +129,7 @@ def at_three(state: int) -> bool:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("error", [ValueError("bad"), SystemExit(0), SystemExit("x"), GeneratorExit(), IndexError()])
-def test_a_handler_that_raises_is_named_with_the_way_there(
+def test_a_handler_that_raises_is_reported_with_its_path(
     backend: Literal["stdlib", "numba"], error: BaseException
 ) -> None:
     def step(state: int, event: Event, out: Outbox) -> int:
@@ -159,7 +159,7 @@ def test_a_handler_that_raises_is_named_with_the_way_there(
     ],
     ids=("always", "sometimes", "always_step", "goal", "given"),
 )
-def test_a_property_that_raises_is_named_with_the_way_there(
+def test_a_property_that_raises_is_reported_with_its_path(
     backend: Literal["stdlib", "numba"], property_: Property, path: str
 ) -> None:
     if property_.given is not None:
@@ -169,7 +169,7 @@ def test_a_property_that_raises_is_named_with_the_way_there(
     assert found.value.path == path
 
 
-def test_what_raises_at_the_start_says_so() -> None:
+def test_an_error_at_the_start_is_located() -> None:
     class Broken(One):
         def start(self, out: Outbox) -> Hashable:
             raise OSError("no")
@@ -183,7 +183,7 @@ def test_a_handler_without_return_is_refused() -> None:
         explore(world_of(0, lambda state, event, out: None, always("S1", "so", lambda state: True, over=("one",))))
 
 
-def test_a_state_that_cannot_be_hashed_names_where_it_was_returned() -> None:
+def test_an_unhashable_state_is_located() -> None:
     with pytest.raises(CodeRaised, match=r"unhashable type: 'list'.*Order\(order='go'\)"):
         explore(world_of(0, lambda state, event, out: [state]))
 
@@ -199,7 +199,7 @@ def test_without_properties_nothing_is_proved() -> None:
     assert "the world has no properties: nothing was checked" in str(result)
 
 
-def test_an_order_that_is_never_enabled_is_said() -> None:
+def test_an_order_that_is_never_enabled_is_reported() -> None:
     def step(state: int, event: Event, out: Outbox) -> int:
         if event in (Order("never"), Fire("x")):
             raise Disabled
@@ -220,7 +220,7 @@ def test_a_refuted_result_prints_its_counterexample() -> None:
     assert "from here the goal cannot be reached any more" in text
 
 
-def test_what_is_refuted_at_the_start_says_so_and_its_path_is_replayed() -> None:
+def test_a_refutation_at_the_start_has_an_empty_path() -> None:
     world = world_of(0, counting, recoverable("R1", "nine", lambda state: state == 9, over=("one",)))
     result = explore(world)
     found = result["R1"].trace

@@ -26,7 +26,7 @@ def fresh() -> NodeImage:
     return NodeActor().start(Outbox(NODE))
 
 
-def test_an_image_is_all_that_a_node_goes_on_from() -> None:
+def test_a_node_continues_from_its_image() -> None:
     """A message that waits for a connection is written when that is established, in a node restored in between."""
     image, step = stepped(fresh(), Order(TO_X))
     (connect,) = [record for record in step.records if isinstance(record, Connect)]
@@ -49,7 +49,7 @@ def test_a_worker_that_is_stopped_stays_stopped() -> None:
     assert states == [WorkerState.RESTARTING, WorkerState.STOPPED, WorkerState.STOPPED]
 
 
-def test_s10_and_s14_see_what_a_step_does_beside_its_event() -> None:
+def test_s10_and_s14_detect_effects_that_the_event_does_not_explain() -> None:
     _, step = stepped(fresh(), Order(TO_X))
     uncalled = Step(NODE, step.before, Order(FAIL), step.after, frozenset(), frozenset(), (), step.records)
     assert s10(step)
@@ -67,5 +67,5 @@ def test_a_wrong_node_is_rejected_by_its_property_first(wrong: tuple[str, str, s
     assert world.name == name
 
 
-def test_the_world_says_how_many_connections_it_allows() -> None:
+def test_the_world_reports_its_bound_of_connections() -> None:
     assert neighbours().bounds["connections"] == NodeActor().most

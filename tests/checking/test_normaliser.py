@@ -99,7 +99,7 @@ def world(
     return World("race", actors, network, properties=properties, normaliser=normaliser or Shift())
 
 
-def test_a_world_that_counts_for_ever_is_closed() -> None:
+def test_folding_makes_a_counting_world_finite() -> None:
     ahead = always("S1", "the follower never overtakes", lambda c, f: f.value <= c.value, over=("counter", "follower"))
     bare = World("bare", (Counter(), Follower()), Network("unordered", 2), properties=(ahead,))
     assert explore(bare, state_limit=500).limit_hit is not None
@@ -108,7 +108,7 @@ def test_a_world_that_counts_for_ever_is_closed() -> None:
     assert result["inert"].verdict is Verdict.HOLDS
 
 
-def test_a_lossy_one_needs_a_bound_of_its_own() -> None:
+def test_a_lossy_world_needs_an_extra_bound() -> None:
     """With loss the follower can fall behind without limit, so no floor rises and folding alone is not enough."""
     assert explore(world(), state_limit=500).limit_hit == "state_limit 500"
 
@@ -137,7 +137,7 @@ def test_a_message_must_stay_on_its_link() -> None:
         explore(world(normaliser=Diverting(), in_flight=2, faults=()))
 
 
-def test_step_properties_see_the_step_before_it_is_folded() -> None:
+def test_step_properties_read_the_step_before_folding() -> None:
     one = never_step("S1", "never leaves zero", lambda step: step.actor == "follower" and step.after.value == 1)
     two = sometimes("W1", "but folded it does not", lambda c: c.value == 2, over=("counter",))
     result = explore(world(one, two, in_flight=2, faults=()), stop_at_first=False)

@@ -35,13 +35,13 @@ def without(kind: SessionType, role: Role, row: str) -> PairConfig:
 
 
 @pytest.mark.parametrize("row", ["EK1", "ZT1", "ZT2"])
-def test_an_order_that_is_refused_for_no_reason_is_noticed(row: str) -> None:
+def test_a_wrongly_refused_order_is_detected(row: str) -> None:
     """S22 rejects it."""
     world = strangers(Role.INITIATOR, without(EXPLICIT_TRANSIENT, Role.INITIATOR, row))
     assert explore(world, backend="stdlib", state_limit=2000)["S22"].verdict is Verdict.REFUTED
 
 
-def test_what_a_responder_owes_that_is_made_and_forgotten_in_one_step_is_noticed() -> None:
+def test_a_missed_obligation_of_a_responder_discarded_in_the_same_step_is_detected() -> None:
     """Known-bad: a restarted responder that does not send its remembered number."""
     machine = table(ONE_SIDED, Role.RESPONDER)
     (row,) = [row for row in machine.rows if row.id == "AP1"]
@@ -53,7 +53,7 @@ def test_what_a_responder_owes_that_is_made_and_forgotten_in_one_step_is_noticed
     assert len(found.trace) == 1
 
 
-def test_a_responder_that_is_forgotten_before_anybody_asked_for_it_has_not_closed() -> None:
+def test_a_responder_discarded_for_an_unacceptable_hello_has_not_closed() -> None:
     """The host discards a responder for an unacceptable hello; here a reflected one."""
     world = strangers(Role.RESPONDER, config_of(ONE_SIDED))
     reflected = Hello(config_of(ONE_SIDED).session_id(0), Generation(1, Role.RESPONDER, local("mirror")))
@@ -65,9 +65,7 @@ def test_a_responder_that_is_forgotten_before_anybody_asked_for_it_has_not_close
 
 
 @pytest.mark.parametrize(("way", "said"), [((), [DeadLetter]), ((local("contact"),), [Send])])
-def test_a_known_number_from_whom_a_restarted_responder_could_never_ask_is_owed_nothing(
-    way: Route, said: list[type]
-) -> None:
+def test_a_known_number_without_a_return_route_creates_no_obligation(way: Route, said: list[type]) -> None:
     """Clause 5.3 comes before *older* in 4.2 (15.24). With a return route the same hello is answered by superseded."""
     config = config_of(EXPLICIT_PERSISTENT_TWO_SIDED)
     hello = Hello(config.session_id(0), Generation(1, Role.INITIATOR, local("asks")), way)
@@ -82,6 +80,6 @@ def test_a_known_number_from_whom_a_restarted_responder_could_never_ask_is_owed_
 
 @pytest.mark.parametrize("role", list(Role))
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: str(kind.name))
-def test_the_alphabet_has_no_two_words_alike(kind: SessionType, role: Role) -> None:
+def test_the_inputs_of_the_environment_are_distinct(kind: SessionType, role: Role) -> None:
     words = list(sayings(role, config_of(kind)))
     assert len(set(words)) == len(words)

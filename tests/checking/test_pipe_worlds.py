@@ -46,12 +46,12 @@ def test_each_wrong_pipe_is_refuted_by_the_property_that_it_breaks(bad: KnownBad
     assert len(list(replay(bad.world, trace.indices))) > 0
 
 
-def test_every_property_of_pipes_is_judged_in_some_world() -> None:
+def test_every_property_of_pipes_is_checked_in_some_world() -> None:
     judged = {one.id for world in pipe_worlds() for one in world.properties}
     assert judged == {"S32", "S33", "S34", "S35", "R7", "W17", "W18"}
 
 
-def test_what_waits_must_have_room_for_a_window() -> None:
+def test_the_index_pipe_needs_capacity_for_a_window() -> None:
     """Clause 17.7: otherwise the pipe stalls, because the index pipe has no room for a message that is confirmed."""
     narrow = pipe_world("narrow", PipeSetup(WINDOW, Ordering.ABSOLUTE, capacity=0), messages=2)
     found = explore(narrow)
@@ -59,7 +59,7 @@ def test_what_waits_must_have_room_for_a_window() -> None:
     assert {found[one].verdict for one in ("S32", "S33", "S34")} == {Verdict.HOLDS}
 
 
-def test_an_index_pipe_alone_promises_no_arrival() -> None:
+def test_an_index_pipe_alone_does_not_guarantee_arrival() -> None:
     alone = pipe_world("alone", PipeSetup(ordering=Ordering.ABSOLUTE), messages=2)
     around = pipe_world("around", PipeSetup(WINDOW, Ordering.ABSOLUTE), messages=2)
     arrival = next(one for one in around.properties if one.id == "R7")
@@ -67,13 +67,13 @@ def test_an_index_pipe_alone_promises_no_arrival() -> None:
     assert explore(around)["R7"].verdict is Verdict.HOLDS
 
 
-def test_what_cannot_be_read_changes_nothing() -> None:
+def test_unreadable_messages_change_nothing() -> None:
     config = PipeSetup(WINDOW)
     assert ReceiverActor(config).handle(ReceiverEnd(), Deliver(CORRUPT, SENDER), Outbox(RECEIVER)) == ReceiverEnd()
     assert SenderActor(config).handle(SenderEnd(), Deliver(CORRUPT, RECEIVER), Outbox(SENDER)) == SenderEnd()
 
 
-def test_what_is_not_possible_is_no_step() -> None:
+def test_impossible_events_are_disabled() -> None:
     config = PipeSetup(ordering=Ordering.STRICT)
     with pytest.raises(Disabled):
         SenderActor(config).handle(SenderEnd(), Fire(RESEND), Outbox(SENDER))

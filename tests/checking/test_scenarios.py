@@ -20,7 +20,7 @@ def test_a_scenario_is_its_script_and_ends_established(scenario: Scenario) -> No
     assert run[-1].state.network == ()
 
 
-def test_a_label_that_is_not_enabled_says_what_is() -> None:
+def test_a_label_that_is_not_enabled_lists_the_enabled_ones() -> None:
     first = scenarios()[0]
     wrong = replace(first, script=(*first.script[:1], "deliver hello 7i from initiator to responder"))
     with pytest.raises(NotEnabled, match=r"step 2: 'deliver hello 7i.*(?s:.*)drop hello 1i"):

@@ -87,14 +87,14 @@ def test_a_small_world_is_proved(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
-def test_its_size_is_what_it_was(name: str) -> None:
+def test_its_size_is_pinned(name: str) -> None:
     found = result(name).to_json()
     assert (found["states"], found["transitions"], found["depth"]) == SMALL[name]
     if name in PINS:
         assert pins([(ours()[name], found)])["worlds"] == [PINS[name]]
 
 
-def test_every_property_of_streams_is_judged_in_some_world() -> None:
+def test_every_property_of_streams_is_checked_in_some_world() -> None:
     judged = {one.id for world in stream_worlds() for one in world.properties}
     assert judged == {"S15a", "S15b", "S15c", "S15d", "S23", "S30", "S31", "R4", "R6", "W8", "W15", "W16"}
 
@@ -116,18 +116,18 @@ WORDS: list[tuple[StreamRequest | StreamResponse, str]] = [
 
 
 @pytest.mark.parametrize(("message", "words"), WORDS, ids=lambda one: one if isinstance(one, str) else "")
-def test_messages_of_streams_are_spoken(message: StreamRequest | StreamResponse, words: str) -> None:
+def test_labels_of_stream_messages(message: StreamRequest | StreamResponse, words: str) -> None:
     asks = isinstance(message, CreateStream | Push | Pull | GetIndex | SaveIndex)
     payload = encode_request(message) if asks else encode_response(message)  # type: ignore[arg-type]
     assert spoken_payload(payload) == spoken(Said(payload)) == words
 
 
-def test_bytes_that_nobody_understands_are_spoken_as_well() -> None:
+def test_the_label_of_malformed_bytes() -> None:
     assert spoken_payload(b"\xff") == "a malformed message"
 
 
 @pytest.mark.slow
-def test_how_a_message_is_confirmed_after_a_renegotiation_reads_as_people_speak() -> None:
+def test_the_labels_of_a_confirmation_after_a_renegotiation() -> None:
     witness = result("stream:patient")["W15"].trace
     assert witness is not None
     assert witness.labels[-5:] == (
@@ -143,7 +143,7 @@ def test_how_a_message_is_confirmed_after_a_renegotiation_reads_as_people_speak(
 
 
 @pytest.mark.slow
-def test_how_a_message_is_processed_twice_reads_as_people_speak() -> None:
+def test_the_labels_of_a_message_processed_twice() -> None:
     witness = result("stream:consuming")["W8"].trace
     assert witness is not None
     assert "deliver pull 1 from 0 from consumer to stream" in witness.labels
@@ -219,7 +219,7 @@ def test_a_publisher_with_many_open_requests_takes_one_new_identity_when_its_rec
     assert [one.number for one in pair.states[STREAM].worker.under_way] == [1, 2, 3]
 
 
-def test_a_publisher_that_waits_for_nothing_learns_that_its_record_is_lost() -> None:
+def test_an_idle_publisher_is_notified_that_its_record_is_lost() -> None:
     """Otherwise its pushes would never be accepted, because their numbers would be beyond the next."""
     pair = Pair()
     pair.step(STREAM, Fire(OPENED))

@@ -114,7 +114,7 @@ def ends(random: Random) -> list[Both]:
 
 
 @pytest.mark.slow
-def test_symbols_refuse_what_cryptography_refuses() -> None:
+def test_the_symbolic_channel_agrees_with_cryptography() -> None:
     read = refused = opened = 0
     for seed in range(12):
         random = Random(seed)
@@ -152,7 +152,7 @@ def channel(profile: SymbolicProfile = SYMBOLIC) -> tuple[Protection, Protection
     return starter, answerer
 
 
-def test_the_window_is_as_wide_as_it_says() -> None:
+def test_the_width_of_the_window() -> None:
     starter, answerer = channel(SymbolicProfile(nonces=9, lost=1, late=1))
     said = []
     for _ in range(6):
@@ -168,7 +168,7 @@ def test_the_window_is_as_wide_as_it_says() -> None:
     assert answerer.read(said[5], ()).newest
 
 
-def test_used_nonces_say_no_more() -> None:
+def test_a_channel_without_nonces_sends_no_more_messages() -> None:
     starter, _ = channel(SymbolicProfile(nonces=2))
     _, starter = starter.write(Data(b"m"))
     assert starter.exhausted
@@ -177,7 +177,7 @@ def test_used_nonces_say_no_more() -> None:
     assert not any(map(starter.speaks, TALK))
 
 
-def test_nothing_is_said_in_the_clear() -> None:
+def test_no_message_is_sent_in_plaintext() -> None:
     assert not any(map(SYMBOLIC.speaks, TALK))
     with pytest.raises(LocalSessionError):
         SYMBOLIC.encode(Data(b"m"))
@@ -186,7 +186,7 @@ def test_nothing_is_said_in_the_clear() -> None:
             SYMBOLIC.decode(payload, Place.NEGOTIATION_START, (local("s"),))
 
 
-def test_a_stranger_says_every_kind_of_term() -> None:
+def test_a_stranger_sends_every_kind_of_term() -> None:
     said = [packet.message.payload for packet in (*said_to_initiator(), *said_to_responder())]
     terms = [term for term in map(term_of, said) if term is not None]
     assert {term.message for term in terms} == {2, 3, 4}
@@ -194,7 +194,7 @@ def test_a_stranger_says_every_kind_of_term() -> None:
     assert all(overheard(payload) is not None for payload in said)
 
 
-def test_a_stranger_brings_what_differs_from_the_expected_in_one_respect() -> None:
+def test_a_stranger_sends_terms_that_differ_from_the_expected_in_one_field() -> None:
     starter, answerer = b"initiator0/1iw", b"responder0.1/1iw"
     authentic = {
         (CONFIRMATION, "initiator", answerer),
@@ -219,6 +219,6 @@ def test_a_stranger_brings_what_differs_from_the_expected_in_one_respect() -> No
     } <= seen
 
 
-def test_every_world_of_a_channel_has_what_a_channel_promises() -> None:
+def test_every_world_of_a_channel_checks_the_properties_of_channels() -> None:
     for world in secure_worlds():
         assert {"S36", "S37", "R8"} <= {one.id for one in world.properties}

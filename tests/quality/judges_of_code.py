@@ -78,7 +78,7 @@ def test_a_whole_node() -> None:
     run(MACHINE, 20, 40)
 
 
-def test_where_messages_go() -> None:
+def test_message_routing() -> None:
     run(mail.MACHINE, 20, 30)
 
 
@@ -118,7 +118,7 @@ def test_pipes(machine: type[RuleBasedStateMachine]) -> None:
 
 
 @pytest.mark.parametrize("delivery", DELIVERIES, ids=lambda delivery: str(delivery.name))
-def test_a_pipe_keeps_its_promise(delivery: Delivery) -> None:
+def test_a_pipe_has_its_promised_properties(delivery: Delivery) -> None:
     assert measure(delivery, 11, 1).broken == ()
 
 

@@ -61,11 +61,11 @@ def test_a_mutant_is_named_by_its_function_and_by_what_is_changed(made: Path) ->
     [("close__mutmut_1", True), ("close__mutmut_2", True), ("close__mutmut_3", False), ("show__mutmut_1", True),
      ("show__mutmut_2", False), ("open__mutmut_1", False), ("open__mutmut_2", False)],
 )  # fmt: skip
-def test_what_changes_a_text_for_people_only_is_told_from_the_rest(made: Path, mutant: str, for_people: bool) -> None:
+def test_mutants_that_change_only_texts_are_recognised(made: Path, mutant: str, for_people: bool) -> None:
     assert is_text(f"ockam_fsm.runtime.session.session.xǁSessionǁ{mutant}", made) is for_people
 
 
-def test_the_page_counts_and_says_what_has_survived() -> None:
+def test_the_page_has_counts_and_survivors() -> None:
     fates = [Fate("node/a.py f", "- 1 + 2", KILLED), Fate("node/a.py g", "- 1 + 3", SURVIVOR),
              Fate("session/b.py h", "- x", INDISTINGUISHABLE)]  # fmt: skip
     text = page(fates, "All of them.")

@@ -53,7 +53,7 @@ def test_the_mutants_of_one_table_are_rejected_or_explained() -> None:
         (RESPONDER, "V3 update missing usable := 0", "3.9"),  # shows a generation later
     ],
 )
-def test_what_passed_once_is_rejected(role: Role, fault: str, clause: str) -> None:
+def test_mutants_that_once_survived_are_rejected(role: Role, fault: str, clause: str) -> None:
     found = fate(EXPLICIT_PERSISTENT_ONE_SIDED, role, fault)
     assert (found.verdict, found.by) == (KILLED, clause)
 
@@ -67,7 +67,7 @@ def test_what_passed_once_is_rejected(role: Role, fault: str, clause: str) -> No
     [("NT1 lose NOTIFY_ESTABLISHED", KILLED), ("KT3 update missing misses := 0", KILLED),
      ("ZT2 lose FORGET_ROUTE", SURVIVOR), ("ZT4 update missing held := 0", SURVIVOR)],
 )  # fmt: skip
-def test_the_cases_that_are_not_run_again_would_find_nothing(fault: str, verdict: str) -> None:
+def test_the_skipped_cases_find_nothing(fault: str, verdict: str) -> None:
     """The whole kit, as anybody calls it, says the same."""
     one = mutant(EXPLICIT_TRANSIENT, INITIATOR, fault)
     whole = check_initiator(wrong_end(one.machine()), [one.kind], effort=Effort(examples=0))
@@ -76,7 +76,7 @@ def test_the_cases_that_are_not_run_again_would_find_nothing(fault: str, verdict
 
 
 @pytest.mark.thorough
-def test_a_kit_that_hears_no_notices_lets_mutants_live(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kit_without_notices_misses_mutants(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = [
         one
         for one in mutants_of(EXPLICIT_TRANSIENT, INITIATOR)
@@ -97,7 +97,7 @@ def test_a_kit_that_hears_no_notices_lets_mutants_live(monkeypatch: pytest.Monke
 # The page -------------------------------------------------------------------------------------------------------------
 
 
-def test_every_survivor_on_the_page_has_its_reason_and_no_reason_is_left_over() -> None:
+def test_every_survivor_has_a_reason_and_every_reason_a_survivor() -> None:
     page = KIT.path.read_text(encoding="utf-8")
     assert "no reason is known" not in page
     survivors = re.findall(r"^- `(\S+ \S+: .+?)`: (.+)$", page, re.MULTILINE)
@@ -105,7 +105,7 @@ def test_every_survivor_on_the_page_has_its_reason_and_no_reason_is_left_over() 
     assert all(reason == report.reason(Fate(name, SURVIVOR), KIT) for name, reason in survivors)
 
 
-def test_the_page_counts_the_mutants_that_there_are() -> None:
+def test_the_page_counts_all_mutants() -> None:
     page = KIT.path.read_text(encoding="utf-8")
     total = 0
     for kind in TYPES:
@@ -116,6 +116,6 @@ def test_the_page_counts_the_mutants_that_there_are() -> None:
     assert f"| all | {total} |" in page
 
 
-def test_tables_are_told_apart_by_type_and_role() -> None:
+def test_tables_are_distinguished_by_type_and_role() -> None:
     fates = [Fate("a initiator: A1 drop", KILLED), Fate("a responder: A1 drop", KILLED)]
     assert {name: len(some) for name, some in by_table(fates).items()} == {"a initiator": 1, "a responder": 1}

@@ -59,7 +59,7 @@ def test_a_mutant_that_cannot_be_defined_needs_no_world() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", [way for way in WAYS if STRANGERS not in way])
-def test_on_the_stage_the_real_table_does_what_it_does_in_its_world(way: str) -> None:
+def test_the_real_table_behaves_on_the_stage_as_in_its_world(way: str) -> None:
     real = explore(WAYS[way](config_of(EXPLICIT_TRANSIENT)), backend="stdlib")
     assert scene(EXPLICIT_TRANSIENT, way).states == real.states
 
@@ -87,7 +87,7 @@ def test_the_mutants_of_one_type_are_killed() -> None:
         ("ES3 lose ANSWER_KEEPALIVE", "S21"),
     ],
 )
-def test_what_one_property_kills_survives_without_it(fault: str, by: str) -> None:
+def test_a_mutant_survives_without_the_property_that_kills_it(fault: str, by: str) -> None:
     """Checks the check, in one world."""
     one = mutant(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER, fault)
     scenes = [scene(one.kind, "responder-among-strangers")]
@@ -96,7 +96,7 @@ def test_what_one_property_kills_survives_without_it(fault: str, by: str) -> Non
 
 
 @pytest.mark.thorough
-def test_without_what_an_end_owes_the_share_falls_below_the_goal() -> None:
+def test_without_the_obligations_the_share_falls_below_the_goal() -> None:
     """Checks the check: as many survive then as no table may let live."""
     conduct = frozenset({"S17", "S18", "S19", "S20", "S21", "S22"})
     scenes = scenes_for(EXPLICIT_TRANSIENT, Role.INITIATOR)
@@ -110,7 +110,7 @@ def test_without_what_an_end_owes_the_share_falls_below_the_goal() -> None:
 # The page -------------------------------------------------------------------------------------------------------------
 
 
-def test_every_survivor_on_the_page_has_its_reason_and_no_reason_is_left_over() -> None:
+def test_every_survivor_has_a_reason_and_every_reason_a_survivor() -> None:
     page = report.PROPERTIES.path.read_text(encoding="utf-8")
     assert "no reason is known" not in page
     survivors = re.findall(r"^- `(\S+ \S+: .+?)`: (.+)$", page, re.MULTILINE)
@@ -120,7 +120,7 @@ def test_every_survivor_on_the_page_has_its_reason_and_no_reason_is_left_over() 
     assert used == set(REASONS)
 
 
-def test_the_page_counts_the_mutants_that_there_are() -> None:
+def test_the_page_counts_all_mutants() -> None:
     page = report.PROPERTIES.path.read_text(encoding="utf-8")
     for name, mutants in EVERY.items():
         assert f"| {name} | {len(mutants)} |" in page
@@ -130,7 +130,7 @@ def test_the_page_counts_the_mutants_that_there_are() -> None:
     assert float(share) >= report.GOAL * 100
 
 
-def test_a_survivor_that_nobody_has_explained_is_named() -> None:
+def test_a_survivor_without_a_reason_is_reported() -> None:
     fates = [Fate("t initiator: A1 drop", SURVIVOR), Fate("t initiator: A2 drop", KILLED, "S1"),
              Fate("t initiator: A3 drop", INDISTINGUISHABLE, report.NEVER_TAKEN)]  # fmt: skip
     assert report.unexplained(fates) == ["t initiator: A1 drop", "initiator A3"]

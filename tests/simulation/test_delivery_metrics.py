@@ -29,7 +29,7 @@ def test_figures(received: list[int], orderings: tuple[str, ...], reliability: f
     assert delivery.figures()["orderings"] == list(orderings)
 
 
-def test_ways_are_ordered_each_by_itself() -> None:
+def test_ways_are_ordered_separately() -> None:
     delivery = Delivery()
     delivery.send(1, "a")
     delivery.send(2, "b")

@@ -53,7 +53,7 @@ def test_under_faults_every_property_holds(kind: SessionType, profile: Profile, 
 
 
 @pytest.mark.parametrize(("kind", "profile"), COMBINATIONS)
-def test_without_faults_honest_sessions_lose_next_to_nothing(kind: SessionType, profile: Profile) -> None:
+def test_without_faults_honest_sessions_lose_almost_nothing(kind: SessionType, profile: Profile) -> None:
     for seed in range(3):
         outcome = simulate(Setup(kind, seed, profile, NO_FAULTS, greedy=3), 1_500)
         assert outcome.broken == "", outcome.detail
@@ -67,7 +67,7 @@ def test_long_runs_keep_every_property(kind: SessionType, profile: Profile) -> N
     assert (outcome.broken, outcome.detail) == ("", "")
 
 
-def test_a_run_is_repeated_and_a_run_without_them_says_nothing_of_them(tmp_path: Path) -> None:
+def test_a_run_with_greedy_peers_is_replayed_from_its_header(tmp_path: Path) -> None:
     path = tmp_path / "greedy.jsonl"
     write_trace(Setup(EXPLICIT_TRANSIENT, 1, greedy=1), 300, path)
     assert json.loads(path.read_text().splitlines()[0])["greedy"] == 1
@@ -125,7 +125,7 @@ def releases_twice(patch: pytest.MonkeyPatch) -> None:
     [(everything_fits, "S24"), (newcomer_pays, "S25"), (smallest_pays, "S25"), (charged_after_the_end, "S24"),
      (releases_twice, "S24")],
 )  # fmt: skip
-def test_a_wrong_account_is_noticed(
+def test_a_wrong_account_is_detected(
     wrong: Callable[[pytest.MonkeyPatch], None], property_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong(monkeypatch)

@@ -69,14 +69,14 @@ def test_without_faults_nothing_is_lost(above: SessionType, below: SessionType) 
     assert outcome.figures["there"]["reliability"] > 0.9
 
 
-def test_lost_connections_below_are_not_seen_above() -> None:
+def test_lost_connections_below_are_hidden_from_above() -> None:
     setup = LayeredSetup(EXPLICIT_TRANSIENT, 1, faults=Faults({"reset": 0.3}), over=EXPLICIT_PERSISTENT_ONE_SIDED)
     witnesses = simulate(setup, 3_000).witnesses
     assert witnesses["W20"] > 5
     assert "W21" not in witnesses
 
 
-def test_a_run_is_repeated_and_its_trace_says_what_is_below(tmp_path: Path) -> None:
+def test_a_run_of_layers_is_replayed_from_its_header(tmp_path: Path) -> None:
     path = tmp_path / "layers.jsonl"
     setup = LayeredSetup(EXPLICIT_TRANSIENT, 3, over=EXPLICIT_PERSISTENT_ONE_SIDED)
     write_trace(setup, 400, path)
@@ -86,7 +86,7 @@ def test_a_run_is_repeated_and_its_trace_says_what_is_below(tmp_path: Path) -> N
     assert setup_of(plain.header()) == plain
 
 
-def test_what_cannot_be_layered_is_refused() -> None:
+def test_unsupported_layers_are_refused() -> None:
     for above, below in ((EXPLICIT_PERSISTENT_TWO_SIDED, IMPLICIT_TRANSIENT), (EXPLICIT_TRANSIENT, TYPES[-1])):
         with pytest.raises(DefinitionError, match="two-sided"):
             LayeredSetup(above, over=below)
@@ -122,7 +122,7 @@ def every_failure_is_told(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("above", "below"), ARRANGEMENTS)
 @pytest.mark.parametrize(("wrong", "broken"), [(nobody_is_told, "S38"), (every_failure_is_told, "S40")])
-def test_wrong_layers_are_noticed(
+def test_wrong_layers_are_detected(
     above: SessionType,
     below: SessionType,
     wrong: Callable[[pytest.MonkeyPatch], None],

@@ -57,7 +57,7 @@ def test_every_property_holds_under_every_fault(kind: SessionType, profile: Prof
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_without_faults_everything_that_is_not_refused_arrives_once_and_in_order(kind: SessionType) -> None:
+def test_without_faults_every_accepted_message_arrives_once_and_in_order(kind: SessionType) -> None:
     outcome = simulate(Setup(kind, 1, faults=NO_FAULTS), 1_500)
     assert outcome.broken == ""
     there = outcome.figures["there"]
@@ -113,7 +113,7 @@ def test_a_run_is_the_same_in_another_process(tmp_path: Path) -> None:
     assert traces[0] == traces[1]
 
 
-def test_a_trace_is_replayed_and_a_changed_one_is_noticed(tmp_path: Path) -> None:
+def test_a_changed_trace_is_detected_in_its_replay(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     outcome = write_trace(Setup(IMPLICIT_PERSISTENT_ONE_SIDED, 2, faults=Faults.of("drop", "reset")), 300, path)
     lines = path.read_text().splitlines()
@@ -188,7 +188,7 @@ EXPLORED_ONLY = ("S17", "S18", "S19", "S20", "S21", "S22", "S26", "S28")
 @pytest.mark.parametrize(
     "bad", [bad for bad in SIMULATED if bad.property not in EXPLORED_ONLY], ids=lambda bad: str(bad.name)
 )
-def test_known_bad_machines_are_caught(bad: KnownBad) -> None:
+def test_known_bad_machines_are_detected(bad: KnownBad) -> None:
     if bad.property.startswith("W"):  # nothing breaks, but what should happen never does (compare with the witnesses)
         assert not any(bad.property in simulate(setup_of(bad, seed), 5_000).witnesses for seed in range(4))
         return
@@ -210,7 +210,7 @@ def test_a_failing_run_is_replayed(tmp_path: Path) -> None:
     assert replay(path) > 0
 
 
-def test_a_neighbour_that_a_failing_handler_changes_is_noticed() -> None:
+def test_a_session_changed_by_a_failing_handler_is_detected() -> None:
     """Known-bad `crash-takes-neighbours`: S14 has teeth, too."""
     simulation = Simulation(Setup(EXPLICIT_TRANSIENT, 0, faults=Faults({"handler-raises": 1.0})))
     simulation.begin()
@@ -227,7 +227,7 @@ def test_a_neighbour_that_a_failing_handler_changes_is_noticed() -> None:
         simulation.run(2_000)
 
 
-def test_two_connections_to_one_destination_are_noticed() -> None:
+def test_two_connections_to_one_destination_are_detected() -> None:
     """A node that makes a connection for every message, as real nodes do, breaks S10."""
     simulation = Simulation(Setup(EXPLICIT_TRANSIENT, 0))
     simulation.begin()
@@ -300,7 +300,7 @@ def test_faults_of_the_network(fault: str, expected: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("spoils", [True, False])
-def test_corrupt_spoils_the_payload_or_resets_the_connection(spoils: bool) -> None:
+def test_corrupt_changes_the_payload_or_resets_the_connection(spoils: bool) -> None:
     taken: list[str] = []
     network, a, heard = echoing(Faults({"corrupt": 1.0}), taken=lambda fault, message: taken.append(fault))
     network.spoils_payload = spoils
@@ -310,7 +310,7 @@ def test_corrupt_spoils_the_payload_or_resets_the_connection(spoils: bool) -> No
     assert bool(a.links) is spoils
 
 
-def test_a_partition_takes_what_is_on_its_way_and_heals() -> None:
+def test_a_partition_loses_messages_in_flight_and_heals() -> None:
     taken: list[str] = []
     network, a, heard = echoing(taken=lambda fault, message: taken.append(fault))
     send(network, a, b"1")
@@ -344,7 +344,7 @@ def test_reset_half_open_and_slow_reader() -> None:
         gone(a, local("no such connection"))
 
 
-def test_a_node_restarts_and_is_found_again() -> None:
+def test_a_restarted_node_is_reachable_again() -> None:
     network, a, heard = echoing()
     for number in range(6):
         send(network, a, bytes([number]))
@@ -373,7 +373,7 @@ def test_marks() -> None:
     assert mark_of(b"m00000000x") is None
 
 
-def test_what_is_accepted_and_nowhere_is_noticed() -> None:
+def test_a_vanished_message_is_detected() -> None:
     monitor = Monitor()
     monitor.accept(mark("m", 1))
     monitor.account([mark("m", 1)])
@@ -384,13 +384,13 @@ def test_what_is_accepted_and_nowhere_is_noticed() -> None:
 
 
 @pytest.mark.parametrize("told", [lambda change: None, lambda change: replace(change, after=change.before)])
-def test_observers_that_are_not_told_of_a_change_are_noticed(
+def test_a_state_change_without_an_observation_is_detected(
     told: Callable[[StateChanged], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session_workers, "StateChanged", lambda *facts: told(StateChanged(*facts)))
     assert simulate(Setup(EXPLICIT_PERSISTENT_ONE_SIDED, 3), 4_000).broken == "S17"
 
 
-def test_a_number_that_is_not_stored_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_number_that_is_not_stored_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_workers, "Remember", lambda worker, session_id, number: Remember(worker, b"x", number))
     assert simulate(Setup(EXPLICIT_PERSISTENT_ONE_SIDED, 3), 4_000).broken == "S4"

@@ -39,7 +39,7 @@ def named(text: str) -> Properties:
 
 
 @pytest.mark.slow
-def test_every_combination_has_what_it_promises_and_hardly_more() -> None:
+def test_every_combination_has_the_promised_properties_and_hardly_more() -> None:
     found = [one for _, one in measured(seed=11)]
     assert [(one.delivery.name, one.broken) for one in found if one.broken] == []
     more = {one.delivery.name for one in found if one.more}
@@ -60,7 +60,7 @@ def test_the_reliability_of_a_chain_is_the_product_only_where_the_first_part_rep
     assert repeated > repeated_product + 0.02
 
 
-def test_every_kind_of_combination_is_there() -> None:
+def test_every_kind_of_combination_is_measured() -> None:
     names = [one.name for one in EVERY]
     assert len({(one.name, one.time_out) for one in EVERY}) == len(EVERY) == 81
     assert {f"{a.name} ; {b.name}" for a in CHAINED for b in CHAINED} <= set(names)
@@ -87,13 +87,13 @@ def test_every_kind_of_combination_is_there() -> None:
         (CHAINED[-1].then(CHAINED[-1]).with_dying_middle(), ""),
     ],
 )  # fmt: skip
-def test_what_a_delivery_promises_follows_from_how_it_is_made(delivery: Delivery, promised: str) -> None:
+def test_the_promised_properties_follow_from_the_construction(delivery: Delivery, promised: str) -> None:
     assert delivery.promised == named(promised), delivery.name
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layer", [RESEND1, RESEND])
-def test_a_naive_resend_pipe_sends_its_first_messages_for_ever(layer: object) -> None:
+def test_a_naive_resend_pipe_never_stops_sending_its_first_messages(layer: object) -> None:
     """Where the round trip takes longer than its time-out. Ours delivers everything (in the table)."""
     delivery = replace(next(one for one in EVERY if one.layers == (layer,) and one.time_out is IMPATIENT), faults=())
     never_longer = BackOff(0.03, 1.0, 0.03, 0.0)
@@ -103,7 +103,7 @@ def test_a_naive_resend_pipe_sends_its_first_messages_for_ever(layer: object) ->
     assert measure(delivery, 0, 1).broken == ()
 
 
-def test_a_pipe_that_breaks_its_promise_is_seen() -> None:
+def test_a_pipe_without_a_promised_property_is_detected() -> None:
     class Forgetful(PipeSender):
         def send_again(self, cause: object) -> None:
             """Nothing."""
@@ -118,7 +118,7 @@ def test_a_run_is_repeated_by_its_seed() -> None:
     assert measure(one, 5, 1) != measure(one, 6, 1)
 
 
-def test_a_first_message_that_is_left_out_is_a_gap() -> None:
+def test_a_missing_first_message_is_a_gap() -> None:
     figures = Figures()
     for number in (0, 1, 2):
         figures.send(number)

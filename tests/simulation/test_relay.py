@@ -59,7 +59,7 @@ def relayed(seed: int) -> tuple[SimulatedNetwork, list[bytes]]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_session_through_a_relay_comes_back_after_every_failure(seed: int) -> None:
+def test_a_session_through_a_relay_recovers_from_every_failure(seed: int) -> None:
     network, heard = relayed(seed)
     for number, failure in enumerate(("none", "a", "b", "r", "restart r", "restart b", "restart a", "cut")):
         nodes = network.nodes

@@ -41,12 +41,12 @@ def broken(folder: Path, name: str, right: str, wrong: str, model: str = MODEL) 
     return tlc.run(folder / "models" / f"{model}.tla", folder)
 
 
-def test_it_is_sound_as_it_is(specification: Path) -> None:
+def test_the_unchanged_specification_is_proved(specification: Path) -> None:
     found = tlc.run(specification / "models" / f"{MODEL}.tla", specification)
     assert (found.verdict, found.states, found.transitions) == ("PROVED", 935, 5068)
 
 
-def test_what_is_exported_is_whole(tmp_path: Path) -> None:
+def test_exported_files_are_complete(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     assert (
         CliRunner().invoke(app, ["export", "explicit-transient", "--to", "tla", "--output", str(folder)]).exit_code == 0
@@ -54,7 +54,7 @@ def test_what_is_exported_is_whole(tmp_path: Path) -> None:
     assert tlc.run(folder / f"{MODEL}.tla", folder).states == 935
 
 
-def test_a_row_that_leads_elsewhere_is_another_count(specification: Path) -> None:
+def test_a_changed_row_changes_the_count(specification: Path) -> None:
     row = 'QT2(c, max) == Row("QT2", "NEGOTIATING", c, <<"SEND_ANSWER">>)'
     found = broken(specification, "tables/ExplicitTransientResponder.tla", row, row.replace('"SEND_ANSWER"', ""))
     assert (found.verdict, found.states == 935) == ("PROVED", False)
@@ -66,7 +66,7 @@ def test_a_timer_that_is_not_stopped_is_refuted(specification: Path) -> None:
     assert (found.verdict, found.kind) == ("REFUTED", "invariant")
 
 
-def test_a_failed_connection_that_is_not_given_up_is_another_count(specification: Path) -> None:
+def test_a_failed_connection_that_is_not_given_up_changes_the_count(specification: Path) -> None:
     change(specification, f"models/{NODE}.tla", "FAIL |-> 1, FAIL_AND_WORK |-> 1", "FAIL |-> 0, FAIL_AND_WORK |-> 0")
     right = tlc.run(specification / "models" / f"{NODE}.tla", specification)
     rule = 'Lives(via) == via # None /\\ connections[via].state # "TIMED_OUT"'
@@ -75,7 +75,7 @@ def test_a_failed_connection_that_is_not_given_up_is_another_count(specification
     assert right.states != wrong.states
 
 
-def test_data_that_waits_though_its_connection_stands_is_refuted(specification: Path) -> None:
+def test_data_held_although_its_connection_is_established_is_refuted(specification: Path) -> None:
     line = '[] effect = "SEND_DATA"           -> Say(run, "data", via, 1)'
     found = broken(specification, "Node.tla", line, line.replace('Say(run, "data", via, 1)', "run"), NODE)
     assert (found.verdict, found.kind, found.steps) == ("REFUTED", "step", 4)
@@ -87,26 +87,26 @@ def test_a_message_that_is_lost_with_its_worker_is_refuted(specification: Path) 
     assert (found.verdict, found.kind, found.steps) == ("REFUTED", "step", 1)
 
 
-def test_a_channel_in_which_an_end_hears_itself_is_refuted(specification: Path) -> None:
+def test_a_channel_that_accepts_reflected_messages_is_refuted(specification: Path) -> None:
     line = "/\\ message.author = Peer(role)"
     found = broken(specification, "Channel.tla", line, "/\\ TRUE", AMONG_STRANGERS)
     assert (found.verdict, found.kind, found.steps) == ("REFUTED", "invariant", 3)
 
 
-def test_a_forged_message_that_is_dropped_in_silence_is_refuted(specification: Path) -> None:
+def test_a_forged_message_without_a_dead_letter_is_refuted(specification: Path) -> None:
     line = 'ELSE Take(run, "STRAY", message)'
     silent = 'ELSE IF Exists(channel) THEN run ELSE Take(run, "STRAY", message)'
     found = broken(specification, "Channel.tla", line, silent, AMONG_STRANGERS)
     assert (found.verdict, found.kind, found.steps) == ("REFUTED", "invariant", 1)
 
 
-def test_keys_that_the_application_uses_up_are_another_count(specification: Path) -> None:
+def test_nonces_without_a_reserve_change_the_count(specification: Path) -> None:
     rule = "end.current.sent >= Nonces - Reserve"
     found = broken(specification, "Channel.tla", rule, "end.current.sent >= Nonces", CHANNEL)
     assert (found.verdict, found.states == 16_335) == ("PROVED", False)
 
 
-def test_requests_that_are_not_asked_again_are_another_count(specification: Path) -> None:
+def test_requests_that_are_not_sent_again_change_the_count(specification: Path) -> None:
     line = "[] OTHER -> PushAll(heard, waiting)"
     found = broken(specification, "Publishing.tla", line, "[] OTHER -> heard", PUBLISHING)
     assert (found.verdict, found.states == 4641) == ("PROVED", False)
@@ -124,6 +124,6 @@ def test_a_publisher_that_does_not_send_again_is_refuted(specification: Path) ->
     assert (found.verdict, found.kind) == ("REFUTED", "temporal")
 
 
-def test_a_module_that_cannot_be_read_is_an_error(specification: Path) -> None:
+def test_a_module_with_a_syntax_error_is_an_error(specification: Path) -> None:
     with pytest.raises(tlc.TlcError, match="TLC has no verdict"):
         broken(specification, "Network.tla", "CONSTANT InFlight", "CONSTANT")

@@ -45,14 +45,14 @@ def moments(world: World, path: Path) -> Iterator[Moment]:
 
 @pytest.mark.slow
 @NAMED
-def test_two_nodes_do_what_the_tables_say(kind: SessionType) -> None:
+def test_two_nodes_follow_the_tables(kind: SessionType) -> None:
     """All cases of the transient types, and a part of the others; test_every_case.py has them all."""
     for world in worlds(kind):
         chosen = list(paths(world))
         assert differences(world, chosen[:: PART if kind.persistent else 1]) == []
 
 
-def test_the_cases_are_those_that_are_generated() -> None:
+def test_the_committed_cases_are_up_to_date() -> None:
     """Those of the larger types are compared in test_every_case.py."""
     for world in worlds(EXPLICIT_TRANSIENT):
         assert written(cases(world)) == committed(world), HOW
@@ -60,7 +60,7 @@ def test_the_cases_are_those_that_are_generated() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["established-on-answering", "first-established-wins"])
-def test_wrong_nodes_are_noticed(name: str) -> None:
+def test_wrong_nodes_are_detected(name: str) -> None:
     world = lost_and_repeated(EXPLICIT_PERSISTENT_TWO_SIDED)
     bad = next(bad for bad in known_bad() if bad.name == name)
     make = bad.world.actors[0].config.make  # type: ignore[attr-defined]
@@ -68,6 +68,6 @@ def test_wrong_nodes_are_noticed(name: str) -> None:
     assert differences(world, list(paths(world))[:100], make)
 
 
-def test_a_case_that_leads_nowhere_is_an_error() -> None:
+def test_a_case_with_an_invalid_position_is_an_error() -> None:
     with pytest.raises(IndexError):
         differences(ordered(EXPLICIT_TRANSIENT), [(99,)])

@@ -72,7 +72,7 @@ UNTAKEN: Mapping[str, Mapping[str, str]] = {
 
 
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
-def test_the_cases_are_those_that_are_generated(world: World) -> None:
+def test_the_committed_cases_are_up_to_date(world: World) -> None:
     assert written(cases(world)) == committed(world), HOW
 
 
@@ -82,7 +82,7 @@ def test_two_nodes_take_every_transition(world: World) -> None:
 
 
 @NAMED
-def test_every_row_is_taken_or_it_is_said_why_not(kind: SessionType) -> None:
+def test_every_row_is_taken_or_has_a_reason(kind: SessionType) -> None:
     rows = {
         f"{one.actor} {row}"
         for world in worlds(kind) for path in paths(world) for one in taken(world, path) for row in one.rows

@@ -28,14 +28,14 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.mark.slow
-def test_what_two_processes_recorded_is_a_behaviour(traces: list[Path]) -> None:
+def test_the_traces_of_two_processes_are_a_behaviour(traces: list[Path]) -> None:
     result = run(*traces, *ALLOWING, "--json")
     assert result.exit_code == 0, result.stdout
     assert json.loads(result.stdout)["sessions"] == 1
 
 
 @pytest.mark.slow
-def test_without_the_restart_it_is_none(traces: list[Path]) -> None:
+def test_the_traces_are_rejected_without_the_fault_restart(traces: list[Path]) -> None:
     result = run(*traces, "--allow", "duplicate", "--json")
     rejection = json.loads(result.stdout)["rejection"]
     assert result.exit_code == 1
@@ -43,13 +43,13 @@ def test_without_the_restart_it_is_none(traces: list[Path]) -> None:
 
 
 @pytest.mark.slow
-def test_a_record_that_is_lost_is_missed(traces: list[Path], tmp_path: Path) -> None:
+def test_a_lost_record_is_detected(traces: list[Path], tmp_path: Path) -> None:
     lines = traces[1].read_bytes().splitlines(keepends=True)
     (tmp_path / "far.jsonl").write_bytes(b"".join([*lines[:5], *lines[6:]]))
     assert run(traces[0], tmp_path / "far.jsonl", *ALLOWING).exit_code == 1
 
 
-def test_the_sample_has_what_it_is_kept_for() -> None:
+def test_the_committed_trace_has_a_restarted_responder() -> None:
     head, *records = map(json.loads, SAMPLE.read_text().splitlines())
     assert set(head["faults"]) == set(ALLOWED)
     starts = [one for one in records if one.get("event") == "start"]

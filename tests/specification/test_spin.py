@@ -66,7 +66,7 @@ def test_spin_finds_as_many_states(kind: SessionType) -> None:
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
-def test_something_happens_in_every_model(kind: SessionType) -> None:
+def test_every_model_reaches_its_witness(kind: SessionType) -> None:
     found, ours = opinion(config_of(kind), *WITNESS), only(checked(config_of(kind)), "W1")
     assert ours.trace is not None
     assert found.steps == len(ours.trace)

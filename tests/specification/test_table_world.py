@@ -72,7 +72,7 @@ def witnesses_of(one: TlcModel) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("one", [pytest.param(one, id=one.name, marks=size(one)) for one in COUNTED])
-def test_the_core_its_tables_and_tlc_agree(one: TlcModel) -> None:
+def test_the_core_world_the_table_world_and_tlc_agree(one: TlcModel) -> None:
     """One search of the core world and one of its table world. An ordinal tells restarted ends apart."""
     world, lives, witnesses = one.world, Incarnations(one.config.spawns), witnesses_of(one)
     of_core: set[object] = set()
@@ -98,12 +98,12 @@ def test_the_core_its_tables_and_tlc_agree(one: TlcModel) -> None:
         assert table.bounds_reached == core.bounds_reached
 
 
-def test_every_witness_of_tlc_is_looked_for() -> None:
+def test_every_witness_of_tlc_is_compared() -> None:
     found = [name for one in COUNTED for name in witnesses_of(one)]
     assert len(found) == len([one for one in specified() if one.rejects in WITNESSES and not one.unwitnessed])
 
 
-def test_messages_and_timers_are_the_same_as_well() -> None:
+def test_messages_and_timers_are_the_same() -> None:
     world, of_core, of_table = lossy(config_of(EXPLICIT_TRANSIENT)), set(), set()
 
     def core_state(initiator: object, responder: object, network: tuple[object, ...]) -> None:

@@ -90,7 +90,7 @@ def test_a_run_over_tcp_is_a_behaviour(kind: SessionType) -> None:
     assert not judged(records[:5] + records[6:]).accepted
 
 
-def test_requests_that_need_a_state_which_the_peer_has_lost_are_not_sent() -> None:
+def test_requests_that_need_a_lost_state_are_not_sent() -> None:
     """Clause 6.8, as a publisher asks; what needs no state is sent."""
     kind = EXPLICIT_PERSISTENT_ONE_SIDED
     ours, theirs = (SessionConfig(kind, role, durations=QUICK) for role in (Role.INITIATOR, Role.RESPONDER))

@@ -38,7 +38,7 @@ def test_values(text: str, found: Any) -> None:
     ["", "1 2", "<<1, 2", "<<1 2>>", "[a |-> 1, a |-> 2]", "[a -> 1]", "[1 |-> 1]", "{1, 1}", "{[a |-> 1]}", "(1 :> )",
      "()", "@@", "hello", "#", '"open', "1,", "(1 :> 2 @@)", "- 1", "{,}"],
 )  # fmt: skip
-def test_what_is_no_value(text: str) -> None:
+def test_malformed_values(text: str) -> None:
     with pytest.raises(NoValue):
         value(text)
 
@@ -131,7 +131,7 @@ def test_cases() -> None:
         (GRAPH[6], GRAPH[6].replace('by |-> \\"order', 'by |-> \\"sleep')),
     ],
 )
-def test_what_is_not_expected_is_an_error(line: str, other: str) -> None:
+def test_unexpected_lines_are_errors(line: str, other: str) -> None:
     lines = [other if one is line else one for one in GRAPH]
     assert tuple(lines) != GRAPH
     with pytest.raises(Unreadable):

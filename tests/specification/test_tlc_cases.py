@@ -145,13 +145,13 @@ def test_tlc_finds_the_transitions_that_our_explorer_finds(tried: Tried) -> None
     assert tried.cases.transitions == cases(tried.world).transitions
 
 
-def test_nothing_is_added_to_the_steps_of_a_pair(tried: Tried) -> None:
+def test_describing_steps_adds_no_states_or_steps(tried: Tried) -> None:
     """Describing steps makes no other states and no other steps than our explorer counts."""
     result = explore(tried.world)
     assert (len(tried.graph.states), tried.graph.steps) == (result.states, result.transitions)
 
 
-def test_two_nodes_do_what_tlc_says(tried: Tried) -> None:
+def test_two_nodes_follow_the_graph_of_tlc(tried: Tried) -> None:
     assert tried.differences(tried.cases.paths) == []
 
 
@@ -171,27 +171,27 @@ def broken(tmp_path: File) -> Breaking:
     return breaking
 
 
-def test_a_row_that_does_something_else_is_noticed(broken: Breaking) -> None:
+def test_a_changed_row_is_detected(broken: Breaking) -> None:
     row = 'QT2(c, max) == Row("QT2", "NEGOTIATING", c, <<"SEND_ANSWER">>)'
     silent = broken("tables/ExplicitTransientResponder.tla", row, row.replace('"SEND_ANSWER"', ""))
     assert silent.differences(silent.cases.paths)
 
 
-def test_an_effect_that_does_nothing_is_noticed(broken: Breaking) -> None:
+def test_an_effect_without_action_is_detected(broken: Breaking) -> None:
     line = 'CASE effect = "STOP_TIMERS"         -> [run EXCEPT !.end.timers = {}]'
     armed = broken("SessionPair.tla", line, line.replace("[run EXCEPT !.end.timers = {}]", "run"))
     assert armed.differences(armed.cases.paths)
     assert armed.cases.transitions != cases(armed.world).transitions
 
 
-def test_a_row_of_another_name_is_another_transition(broken: Breaking) -> None:
+def test_a_renamed_row_is_another_transition(broken: Breaking) -> None:
     named = broken("tables/ExplicitTransientResponder.tla", 'Row("QT2"', 'Row("QT9"')
     assert named.differences(named.cases.paths) == []
     mistaken = named.cases.transitions - cases(named.world).transitions
     assert {row for one in mistaken for row in one.rows} >= {"QT9"}
 
 
-def test_a_wrong_node_is_noticed() -> None:
+def test_a_wrong_node_is_detected() -> None:
     both = graphed(EXPLICIT_PERSISTENT_TWO_SIDED, bounds(EXPLICIT_PERSISTENT_TWO_SIDED))
     bad = next(bad for bad in known_bad() if bad.name == "first-established-wins")
     make = bad.world.actors[0].config.make  # type: ignore[attr-defined]

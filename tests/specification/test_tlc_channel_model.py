@@ -49,7 +49,7 @@ def pinned(one: TlcChannelModel) -> dict[str, Any]:
     return found
 
 
-def test_each_kind_of_model_is_there() -> None:
+def test_each_kind_of_model_exists() -> None:
     assert [len(some) for some in (WHOLE, SEEN, CALM, WRONG)] == [4, 3, 3, 4]
     assert [one.world.name for one in WHOLE] == [world.name for world in secure_worlds()]
 
@@ -61,14 +61,14 @@ def test_tlc_counts_what_the_explorer_counts(one: TlcChannelModel) -> None:
 
 
 @pytest.mark.parametrize("one", WRONG, ids=lambda one: one.name)
-def test_counterexamples_are_as_short_as_those_pinned(one: TlcChannelModel) -> None:
+def test_counterexamples_have_the_pinned_length(one: TlcChannelModel) -> None:
     temporal = one.rejects in RECOVERY
     assert pinned(one)["verdict"] == EXPLORED[one.name]["verdict"] == "REFUTED"
     assert pinned(one)["steps"] == (None if temporal else EXPLORED[one.name]["trace_length"])
 
 
 @pytest.mark.slow
-def test_witnesses_are_as_near_as_those_found() -> None:
+def test_witnesses_have_the_pinned_length() -> None:
     found = explore(SEEN[0].world)
     for one in SEEN:
         trace = found[one.rejects.removeprefix("Never_")].trace
@@ -78,7 +78,7 @@ def test_witnesses_are_as_near_as_those_found() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("one", CALM, ids=lambda one: one.name)
-def test_what_comes_in_the_end_is_possible_in_the_same_states(one: TlcChannelModel) -> None:
+def test_recoverability_is_checked_in_the_same_states(one: TlcChannelModel) -> None:
     """Each state of the world is one in the storm, and one in the calm."""
     ids = {claim.partition("_")[0] for claim in one.claims}
     found = explore(replace(one.world, properties=tuple(judged for judged in one.world.properties if judged.id in ids)))
@@ -93,21 +93,21 @@ def test_every_wrong_channel_is_rejected_by_the_same_property() -> None:
         assert claim.partition("_")[0] == by_name[name]
 
 
-def test_every_claim_is_written_and_rejects_something() -> None:
+def test_every_claim_is_defined_and_rejects_something() -> None:
     elsewhere = {"S37_ForgedIsADeadLetter"}  # test_broken_models.py
     assert {*CLAIMS, *RECOVERY} == {*REJECTED_BY.values(), *elsewhere}
     for name in (*CLAIMS, *RECOVERY, *WITNESSES):
         assert f"\n{name} ==" in TEXT
 
 
-def test_every_wrong_operator_is_written() -> None:
+def test_every_wrong_operator_is_defined() -> None:
     for pairs in WRONG_OPERATORS.values():
         for replaced, other in pairs:
             assert f"\n{replaced}(" in TEXT
             assert f"\n{other}(" in TEXT
 
 
-def test_every_property_of_the_worlds_is_claimed_or_judged_elsewhere() -> None:
+def test_every_property_of_the_worlds_is_claimed_or_checked_elsewhere() -> None:
     claimed = {claim.removeprefix("Never_").partition("_")[0] for one in specified_channels() for claim in one.claims}
     assert claimed | OF_SESSIONS | OF_REQUESTS == {found.id for one in WHOLE for found in one.world.properties}
     assert not claimed & (OF_SESSIONS | OF_REQUESTS)

@@ -57,7 +57,7 @@ def test_tlc_counts_what_the_explorer_counts(kind: Any) -> None:
     }
 
 
-def test_every_known_bad_machine_is_judged_by_tlc() -> None:
+def test_every_known_bad_machine_is_checked_by_tlc() -> None:
     requests = {"no-request-timer", "late-response-counts"}
     accounts = {name for name, *_ in wrong_accounts()}  # bytes and who keeps them are not in Node.tla
     # Dead letters, strangers, restarts with state, sessions that are opened again, and requests that are given up after
@@ -74,7 +74,7 @@ def test_every_known_bad_machine_is_judged_by_tlc() -> None:
     assert judged | accounts | elsewhere == {one.name for one in known_bad()}
 
 
-def test_what_never_shows_a_witness_is_searched_whole() -> None:
+def test_a_machine_without_its_witness_is_searched_completely() -> None:
     """A wrong machine that does not do what it should has no counterexample: nothing of it is left to be searched."""
     for one in specified():
         if one.unwitnessed:
@@ -84,13 +84,13 @@ def test_what_never_shows_a_witness_is_searched_whole() -> None:
 
 
 @pytest.mark.parametrize("one", PINNED, ids=lambda one: one.name)
-def test_counterexamples_are_as_short_as_those_pinned(one: TlcModel) -> None:
+def test_counterexamples_have_the_pinned_length(one: TlcModel) -> None:
     assert pinned(one)["steps"] == EXPLORED[one.name]["trace_length"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("one", ELSEWHERE, ids=lambda one: one.name)
-def test_counterexamples_are_as_short_as_those_found(one: TlcModel) -> None:
+def test_pinned_counterexamples_have_the_length_of_those_found(one: TlcModel) -> None:
     world = one.world
     judged = tuple(found for found in world.properties if found.id == property_id(one))
     result = explore(replace(world, properties=judged))[property_id(one)]
@@ -99,14 +99,14 @@ def test_counterexamples_are_as_short_as_those_found(one: TlcModel) -> None:
     assert pinned(one)["steps"] == len(result.trace)
 
 
-def test_what_is_rejected_is_rejected_by_the_same_property() -> None:
+def test_each_machine_is_rejected_by_the_same_property() -> None:
     by_name = {one.name: one.property for one in known_bad()}
     for name, claim in REJECTED_BY.items():
         assert claim.removeprefix("Never_").partition("_")[0] == by_name[name]
         assert EXPLORED[name]["verdict"] == "REFUTED"
 
 
-def test_every_claim_is_written_and_rejects_something() -> None:
+def test_every_claim_is_defined_and_rejects_something() -> None:
     text = "".join((ROOT / "spec" / "tla" / f"{name}.tla").read_text() for name in ("SessionProperties", "Recovery"))
     claimed = {name for one in specified() for name in (*one.invariants, *one.steps)}
     assert claimed == {*REJECTED_BY.values(), *WITNESSES}
@@ -114,7 +114,7 @@ def test_every_claim_is_written_and_rejects_something() -> None:
         assert f"\n{name} ==" in text
 
 
-def test_every_wrong_operator_is_written() -> None:
+def test_every_wrong_operator_is_defined() -> None:
     wrong, right = ((ROOT / "spec" / "tla" / f"{name}.tla").read_text() for name in ("Wrong", "SessionPair"))
     for pairs in WRONG_OPERATORS.values():
         for replaced, other in pairs:

@@ -45,13 +45,13 @@ def test_tlc_counts_what_the_explorer_counts() -> None:
 
 
 @pytest.mark.parametrize("one", WRONG, ids=lambda one: one.name)
-def test_counterexamples_are_as_short_as_those_pinned(one: TlcNodeModel) -> None:
+def test_counterexamples_have_the_pinned_length(one: TlcNodeModel) -> None:
     assert pinned(one)["verdict"] == EXPLORED[one.name]["verdict"] == "REFUTED"
     assert pinned(one)["steps"] == EXPLORED[one.name]["trace_length"]
 
 
 @pytest.mark.slow
-def test_witnesses_are_as_near_as_those_found() -> None:
+def test_witnesses_have_the_pinned_length() -> None:
     found = explore(SEEN[0].world)
     for one in SEEN:
         trace = found[one.rejects.removeprefix("Never_")].trace
@@ -66,7 +66,7 @@ def test_every_wrong_node_is_rejected_by_the_same_property() -> None:
         assert claim.partition("_")[0] == by_name[name]
 
 
-def test_every_claim_is_written_and_rejects_something() -> None:
+def test_every_claim_is_defined_and_rejects_something() -> None:
     assert set(CLAIMS) == set(REJECTED_BY.values())
     for name in (*CLAIMS, *WITNESSES):
         assert f"\n{name} ==" in TEXT
@@ -78,7 +78,7 @@ def test_every_property_of_the_world_is_claimed() -> None:
     assert claimed == {one.id for one in world.properties}
 
 
-def test_every_wrong_operator_is_written() -> None:
+def test_every_wrong_operator_is_defined() -> None:
     for pairs in WRONG_OPERATORS.values():
         for replaced, other in pairs:
             assert f"\n{replaced}(" in TEXT

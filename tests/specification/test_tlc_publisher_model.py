@@ -50,7 +50,7 @@ def judging(world: World, *ids: str) -> World:
     return replace(world, properties=tuple(one for one in world.properties if one.id in ids))
 
 
-def test_each_kind_of_model_is_there() -> None:
+def test_each_kind_of_model_exists() -> None:
     assert [len(some) for some in (WHOLE, CALM, WRONG)] == [7, 3, 13]
 
 
@@ -74,7 +74,7 @@ def test_tlc_counts_what_the_explorer_counts(one: TlcPublisherModel) -> None:
     "one",
     [pytest.param(one, id=one.name, marks=LARGE if "unfenced" in one.name else ()) for one in WRONG],
 )
-def test_counterexamples_are_as_short_as_those_found(one: TlcPublisherModel) -> None:
+def test_pinned_counterexamples_have_the_length_of_those_found(one: TlcPublisherModel) -> None:
     id = one.rejects.partition("_")[0]
     found = explore(judging(one.world, id))[id]
     assert found.trace is not None
@@ -83,7 +83,7 @@ def test_counterexamples_are_as_short_as_those_found(one: TlcPublisherModel) -> 
     assert pinned(one)["steps"] == (None if one.rejects == RECOVERY else len(found.trace))
 
 
-def test_the_witness_is_as_near_as_the_one_found() -> None:
+def test_the_witness_has_the_pinned_length() -> None:
     witness = WITNESS.removeprefix("Never_")
     trace = explore(judging(SEEN.world, witness))[witness].trace
     assert trace is not None
@@ -91,7 +91,7 @@ def test_the_witness_is_as_near_as_the_one_found() -> None:
 
 
 @pytest.mark.parametrize("one", CALM, ids=lambda one: one.name)
-def test_what_comes_in_the_end_is_possible_in_the_same_states(one: TlcPublisherModel) -> None:
+def test_recoverability_is_checked_in_the_same_states(one: TlcPublisherModel) -> None:
     """Each state of the world is one in the storm, and one in the calm."""
     found = explore(one.world)
     assert all(found[judged.id].verdict is Verdict.HOLDS for judged in one.world.properties)
@@ -105,13 +105,13 @@ def test_every_wrong_publisher_and_stream_is_rejected_by_the_same_property() -> 
         assert claim.partition("_")[0] == by_name[name]
 
 
-def test_every_claim_is_written_and_rejects_something() -> None:
+def test_every_claim_is_defined_and_rejects_something() -> None:
     assert {*CLAIMS, RECOVERY} == set(REJECTED_BY.values())
     for name in (*CLAIMS, RECOVERY, WITNESS):
         assert f"\n{name} ==" in TEXT
 
 
-def test_every_wrong_operator_is_written() -> None:
+def test_every_wrong_operator_is_defined() -> None:
     for pairs in WRONG_OPERATORS.values():
         for names in pairs:
             for name in names:

@@ -44,13 +44,13 @@ def test_tlc_counts_what_the_explorer_counts() -> None:
 
 
 @pytest.mark.parametrize("one", WRONG, ids=lambda one: one.name)
-def test_counterexamples_are_as_short_as_those_pinned(one: TlcStreamModel) -> None:
+def test_counterexamples_have_the_pinned_length(one: TlcStreamModel) -> None:
     assert pinned(one)["verdict"] == EXPLORED[one.name]["verdict"] == "REFUTED"
     assert pinned(one)["steps"] == EXPLORED[one.name]["trace_length"]
 
 
 @pytest.mark.slow
-def test_the_witness_is_as_near_as_the_one_found() -> None:
+def test_the_witness_has_the_pinned_length() -> None:
     witness = WITNESS.removeprefix("Never_")
     world = replace(SEEN.world, properties=tuple(one for one in SEEN.world.properties if one.id == witness))
     trace = explore(world)[witness].trace
@@ -65,7 +65,7 @@ def test_every_wrong_worker_is_rejected_by_the_same_property() -> None:
         assert claim.partition("_")[0] == by_name[name]
 
 
-def test_every_claim_is_written_and_rejects_something() -> None:
+def test_every_claim_is_defined_and_rejects_something() -> None:
     assert set(CLAIMS) == set(REJECTED_BY.values())
     for name in (*CLAIMS, WITNESS, *(other for wrong in WRONG_OPERATORS.values() for _, other in wrong)):
         assert f"\n{name}" in TEXT

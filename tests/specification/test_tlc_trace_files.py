@@ -38,14 +38,14 @@ def explaining(*furthest: int) -> Callable[..., Found]:
     return run
 
 
-def test_a_value_in_the_words_of_tla() -> None:
+def test_a_literal_of_tla() -> None:
     value = {"a": (1, True), "b": frozenset({"y", "x"}), "c": 'say "hi"'}
     assert literal(value) == '[a |-> <<1, TRUE>>, b |-> {"x", "y"}, c |-> "say \\"hi\\""]'
     with pytest.raises(TypeError, match="no form in TLA"):
         literal(1.5)
 
 
-def test_the_furthest_record_is_the_last_that_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_explained_record_is_the_furthest_one(monkeypatch: pytest.MonkeyPatch) -> None:
     run = explaining(RECORDS, FOUND - 2)
     monkeypatch.setattr(tlc, "run", run)
     life, gap = judge([*parts_of(LIFE), *parts_of(GAP)], ROOT / "spec" / "tla")
@@ -59,7 +59,7 @@ def test_the_furthest_record_is_the_last_that_is_explained(monkeypatch: pytest.M
     assert "    Spawned <- NeverSpawned\n" in cfg
 
 
-def test_a_message_for_another_session_is_not_judged(tmp_path: Path) -> None:
+def test_a_message_for_another_session_is_not_validated(tmp_path: Path) -> None:
     lines = LIFE.read_text().splitlines(keepends=True)
     found: dict[str, Any] = json.loads(lines[5])
     found["message"]["session"] = "another"

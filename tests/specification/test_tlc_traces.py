@@ -41,7 +41,7 @@ def test_two_processes_one_of_them_killed(tmp_path: Path) -> None:
     assert "TLC finds the same: accepted" in result.stdout, result.output
 
 
-def test_there_are_both_kinds() -> None:
+def test_there_are_accepted_and_rejected_traces() -> None:
     assert {trace.parent.name for trace in TRACES} == {"accepted", "rejected"}
     assert len(TRACES) > 30
 

@@ -42,7 +42,7 @@ def validate(*arguments: object) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
-def test_lines_are_those_of_the_whole(traces: list[Path]) -> None:
+def test_lines_are_numbered_over_all_files(traces: list[Path]) -> None:
     lines = next(iter(parts_of(LIFE).values()))
     found = TraceLines(traces[0])
     assert [path.name for path in found.files] == [f"{traces[0].name}{end}" for end in (".2", ".1", "")]
@@ -53,12 +53,12 @@ def test_lines_are_those_of_the_whole(traces: list[Path]) -> None:
     assert found.size == sum(path.stat().st_size for path in found.files)
 
 
-def test_rotated_files_are_judged_with_their_newest(traces: list[Path]) -> None:
+def test_rotated_files_are_validated_with_their_newest(traces: list[Path]) -> None:
     code, out, _ = validate(*traces)
     assert (code, "accepted" in out) == (0, True)
 
 
-def test_a_line_is_named_in_the_file_that_it_is_in(traces: list[Path]) -> None:
+def test_an_error_names_the_file_and_line(traces: list[Path]) -> None:
     older = traces[0].with_name(f"{traces[0].name}.1")
     head, record = older.read_bytes().splitlines(keepends=True)
     older.write_bytes(head + record.replace(b'"sequence"', b'"sekuence"'))
@@ -66,7 +66,7 @@ def test_a_line_is_named_in_the_file_that_it_is_in(traces: list[Path]) -> None:
     assert (code, f"{older.name}, line 2: `sequence`" in err.replace("\n", " ")) == (2, True)
 
 
-def test_without_the_beginning_it_is_said(traces: list[Path]) -> None:
+def test_a_missing_beginning_is_reported(traces: list[Path]) -> None:
     oldest = traces[0].with_name(f"{traces[0].name}.2")
     oldest.unlink()
     for arguments in (traces, traces[:1], [traces[0].with_name(f"{traces[0].name}.1")]):
@@ -76,12 +76,12 @@ def test_without_the_beginning_it_is_said(traces: list[Path]) -> None:
         assert f"{traces[0].name}.1, line 1" in err
 
 
-def test_a_file_named_twice_is_said(traces: list[Path]) -> None:
+def test_a_file_given_twice_is_reported(traces: list[Path]) -> None:
     code, _, err = validate(*traces, f"{traces[0]}.2")
     assert (code, "only the newest file" in err) == (2, True)
 
 
-def test_what_is_no_trace_is_an_error_at_once(tmp_path: Path) -> None:
+def test_files_that_are_not_traces_are_errors_at_once(tmp_path: Path) -> None:
     huge = tmp_path / "huge"
     with huge.open("wb") as file:
         file.truncate(1 << 40)
@@ -92,7 +92,7 @@ def test_what_is_no_trace_is_an_error_at_once(tmp_path: Path) -> None:
             assert str(path) in err.replace("\n", "")
 
 
-def test_who_forgot_that_a_node_was_killed_is_asked(tmp_path: Path) -> None:
+def test_a_rejection_after_a_kill_suggests_the_faults(tmp_path: Path) -> None:
     """`--allow` is easily forgotten; no hint where it would not help."""
     killed = Path("spec/traces/accepted/tcp-killed.jsonl").read_bytes().splitlines(keepends=True)
     head = json.loads(killed[0])

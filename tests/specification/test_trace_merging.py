@@ -29,7 +29,7 @@ def parts_of(trace: Path) -> dict[str, list[bytes]]:
 
 @NAMED
 @pytest.mark.parametrize("turned", [False, True], ids=["in order", "turned round"])
-def test_a_trace_that_is_taken_apart_is_judged_as_before(trace: Path, turned: bool) -> None:
+def test_a_split_trace_has_the_same_verdict(trace: Path, turned: bool) -> None:
     parts = list(parts_of(trace).values())[:: -1 if turned else 1]
     merged = merge(parts)
     assert sorted(merged.lines[1:]) == sorted(line for part in parts for line in part[1:])
@@ -37,7 +37,7 @@ def test_a_trace_that_is_taken_apart_is_judged_as_before(trace: Path, turned: bo
 
 
 @NAMED
-def test_every_line_is_where_it_comes_from(trace: Path) -> None:
+def test_every_line_has_its_origin(trace: Path) -> None:
     parts = list(parts_of(trace).values())
     merged = merge(parts)
     for at, line in enumerate(merged.lines[1:], 2):
@@ -60,7 +60,7 @@ def with_head(part: list[bytes], **changes: Any) -> list[bytes]:
     return [json.dumps(head).encode() + b"\n", *part[1:]]
 
 
-def test_what_each_knows_is_put_together() -> None:
+def test_headers_are_merged() -> None:
     limits = json.loads(life()[0][0])["limits"]
     own = [
         with_head(part, limits={role: limits[role]}, faults=[fault])
@@ -74,7 +74,7 @@ def test_what_each_knows_is_put_together() -> None:
         merge(own[:1])
 
 
-def test_what_does_not_go_together_is_named() -> None:
+def test_inconsistent_traces_are_refused() -> None:
     first, second = life()
     other = with_head(second, type="implicit-transient")
     with pytest.raises(MergeError, match="its sessions are implicit-transient") as found:
@@ -106,14 +106,14 @@ def files(tmp_path: Path) -> list[Path]:
     return found
 
 
-def test_several_files_are_judged_as_one(files: list[Path], tmp_path: Path) -> None:
+def test_several_files_are_validated_as_one(files: list[Path], tmp_path: Path) -> None:
     merged = tmp_path / "merged.jsonl"
     result = run(*files, "--merged", merged)
     assert result.exit_code == 0, result.output
     assert run(merged).exit_code == 0
 
 
-def test_the_line_that_nothing_explains_is_named_in_its_file(files: list[Path]) -> None:
+def test_a_rejected_line_is_reported_in_its_file(files: list[Path]) -> None:
     head, *records = files[1].read_text().splitlines()
     last = json.loads(records[-1]) | {"delivered": 7}
     files[1].write_text("\n".join([head, *records[:-1], json.dumps(last)]) + "\n")
@@ -125,7 +125,7 @@ def test_the_line_that_nothing_explains_is_named_in_its_file(files: list[Path]) 
     assert (found["rejection"]["trace"], found["rejection"]["line"]) == (str(files[1]), len(records) + 1)
 
 
-def test_what_cannot_be_read_is_named(files: list[Path], tmp_path: Path) -> None:
+def test_unreadable_files_are_reported(files: list[Path], tmp_path: Path) -> None:
     result = run(files[0], tmp_path / "nothing")
     assert (result.exit_code, "nothing" in result.stderr) == (2, True)
     result = run(*files, "--allow", "rain")

@@ -95,7 +95,7 @@ def test_every_accepted_trace_is_accepted() -> None:
             assert validate(file).accepted, path.name
 
 
-def test_what_a_trace_does_not_show_may_be_anything() -> None:
+def test_fields_that_a_trace_lacks_may_have_any_value() -> None:
     trace = [head(), *life()]
     for record in trace:
         record.pop("armed", None)
@@ -105,7 +105,7 @@ def test_what_a_trace_does_not_show_may_be_anything() -> None:
 # Defects --------------------------------------------------------------------------------------------------------------
 
 
-def test_the_files_are_those_that_are_generated() -> None:
+def test_the_committed_files_are_up_to_date() -> None:
     expected = {path: content for path, content in files() if path.parent.name == "rejected"}
     assert {path.name for path in expected} == {path.name for path in (FOLDER / "rejected").glob("*.jsonl")}
     for path, content in files():
@@ -113,7 +113,7 @@ def test_the_files_are_those_that_are_generated() -> None:
 
 
 @pytest.mark.parametrize("name", DEFECTS)
-def test_a_defect_is_found_where_it_is(name: str) -> None:
+def test_a_defect_is_found_at_its_line(name: str) -> None:
     with (FOLDER / "rejected" / f"{name}.jsonl").open("rb") as file:
         expected = json.loads(file.readline())["line"]
         file.seek(0)
@@ -123,7 +123,7 @@ def test_a_defect_is_found_where_it_is(name: str) -> None:
     assert rejection.why
 
 
-def test_a_rejection_says_what_would_have_been_possible() -> None:
+def test_a_rejection_lists_the_possible_outcomes() -> None:
     trace = [head(), *life()]
     trace[5]["state"] = "ESTABLISHED"
     rejection = judged(trace).rejection
@@ -134,13 +134,13 @@ def test_a_rejection_says_what_would_have_been_possible() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bad", [b for b in SIMULATED if b.name not in INVISIBLE], ids=lambda bad: str(bad.name))
-def test_a_wrong_machine_is_no_behaviour(bad: Any) -> None:
+def test_a_run_of_a_wrong_machine_is_rejected(bad: Any) -> None:
     steps, seeds = SELDOM.get(bad.name, (600, range(4)))
     assert not all(judged(simulated(setup_of(bad, seed), steps)).accepted for seed in seeds)
 
 
 @pytest.mark.slow
-def test_a_damaged_trace_is_judged_or_refused_and_nothing_else() -> None:
+def test_a_damaged_trace_is_validated_or_refused() -> None:
     draw, sound, rejected = Random(1), life(), 0
     for _ in range(400):
         trace = [head(), *json.loads(json.dumps(sound))]
@@ -206,14 +206,14 @@ def damage(trace: Trace, draw: Random) -> None:
         ([line(head()), line(life()[0]), line(life()[2] | {"armed": ["OPEN"]})], 3, "BACK_OFF_EXPIRED"),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_its_line(lines: list[bytes], number: int, told: str) -> None:
+def test_malformed_lines_are_refused_with_their_number(lines: list[bytes], number: int, told: str) -> None:
     with pytest.raises(TraceError) as found:
         validate(lines)
     assert found.value.line == number
     assert told in found.value.detail
 
 
-def test_the_reader_and_the_writer_mean_the_same_format() -> None:
+def test_the_reader_and_the_writer_have_the_same_format() -> None:
     assert (FORMAT, VERSION) == (trace_recorder.FORMAT, trace_recorder.VERSION)
 
 
