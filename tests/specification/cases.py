@@ -1,6 +1,6 @@
-"""The test cases that the specification gives: spec/cases.json.
+"""The test cases generated from the specification: spec/cases.json.
 
-python -m tests.specification.cases      writes it; about a minute
+python -m tests.specification.cases      writes the file; about a minute
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ LABEL = "GENERATED from ockam_fsm/machines/session.py by tests/specification/cas
 
 
 def lost_and_repeated(kind: SessionType) -> World:
-    """The world that SPIN and TLC count as well."""
+    """Return the world that SPIN and TLC search too."""
     return table_world(lossy(config_of(kind)))
 
 
 def ordered(kind: SessionType) -> World:
-    """Every order, at each end that may give it; nothing is repeated."""
+    """Return the world with every order at each end that accepts it, without duplicates."""
     explicit = kind.creation is Creation.EXPLICIT
     orders: dict[str, dict[Any, int | None]] = {
         INITIATOR: {OPEN: 1, SEND: 1} if explicit else {SEND: 2},

@@ -1,11 +1,11 @@
-"""Paths through a graph of steps that take every transition of a pair of sessions; whose graph it is does not matter.
+"""Test generation by transition coverage: paths through a graph of steps that take every transition of a session pair.
 
-Theory: a transition is what one end does in one situation: the rows that it takes (none, if it ignores the message),
-its own state, what came, and the state of its peer. A search, breadth first, meets each transition first at the end of
-a shortest path. These paths, without those that others cover, are the cases.
+Theory: a transition is one reaction of an end: the rows that it takes (none, if it ignores the message), its own state,
+its input, and the state of its peer. A breadth-first search meets each transition first at the end of a shortest path.
+These paths, without those that others cover, are the cases.
 
-Rule 1: a path is which of the arrows at each step, in the order of the graph; the same graph gives the same paths.
-Left out: steps of the network alone. What is lost or repeated shows in what arrives.
+Rule 1: a path is a list of positions among the arrows, in the order of the graph; the same graph gives the same paths.
+Left out: steps of the network alone. Losses and duplicates show in the messages that arrive.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ A = TypeVar("A")
 Path: TypeAlias = tuple[int, ...]
 
 AN_ORDER, A_TIMER = "an order", "a timer"
-"""What came, where it was no message."""
+"""The inputs that are not messages."""
 
 
 class Transition(NamedTuple):
-    """One end, in its state and its peer's, takes these rows because of this."""
+    """The rows that one end takes for one input, in its state and its peer's state."""
 
     actor: str
     state: str
@@ -35,38 +35,38 @@ class Transition(NamedTuple):
 
 @dataclass(frozen=True)
 class Cases:
-    """Paths, and the transitions that they take together."""
+    """Paths, and the transitions that they cover together."""
 
     paths: tuple[Path, ...]
     transitions: frozenset[Transition]
 
 
 class Graph(Protocol[S, A]):
-    """States and arrows, as the search needs them."""
+    """The interface of a graph: states and arrows."""
 
     def first(self) -> S:
-        """The state that everything begins in."""
+        """Return the initial state."""
 
     def arrows(self, state: S) -> Sequence[A]:
-        """What may happen, in order."""
+        """Return the arrows that leave a state, in order."""
 
     def leads_to(self, arrow: A) -> S:
-        """The state after it."""
+        """Return the state in which an arrow ends."""
 
     def transition(self, state: S, arrow: A) -> Transition | None:
-        """What an end does there; None: it is a step of the network alone."""
+        """Return the transition of an arrow; None for a step of the network alone."""
 
 
 def covering(graph: Graph[S, A]) -> Cases:
-    """Paths that take each transition of the graph at least once."""
+    """Return paths that take each transition of the graph at least once."""
     return _Search(graph).cases()
 
 
 def along(graph: Graph[S, A], path: Path) -> Iterator[tuple[S, A]]:
-    """The states on a path, each with the arrow that is taken there.
+    """Yield the states on a path, each with the arrow that is taken there.
 
     Raises:
-        IndexError: there is no such arrow.
+        IndexError: a position is outside the list of arrows.
     """
     state = graph.first()
     for index in path:
@@ -76,7 +76,7 @@ def along(graph: Graph[S, A], path: Path) -> Iterator[tuple[S, A]]:
 
 
 def taken(graph: Graph[S, A], path: Path) -> Iterator[Transition]:
-    """The transitions on a path."""
+    """Yield the transitions on a path."""
     for state, arrow in along(graph, path):
         found = graph.transition(state, arrow)
         if found is not None:
@@ -84,7 +84,7 @@ def taken(graph: Graph[S, A], path: Path) -> Iterator[Transition]:
 
 
 class _Search(Generic[S, A]):
-    """One search, breadth first, that remembers how it first came to each state and each transition."""
+    """A breadth-first search that records a shortest path to each state and each transition."""
 
     def __init__(self, graph: Graph[S, A]) -> None:
         self.graph = graph
@@ -114,7 +114,7 @@ class _Search(Generic[S, A]):
         return tuple(reversed(way))
 
     def _chosen(self) -> Iterator[Path]:
-        """The longest first: what is on the way to a late transition needs no path of its own."""
+        """Yield the chosen paths, the longest first: transitions on such a path need no path of their own."""
         covered: set[Transition] = set()
         for path in sorted(self.first.values(), key=lambda path: (-len(path), path)):
             fresh = set(taken(self.graph, path)) - covered

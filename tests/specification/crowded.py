@@ -1,4 +1,4 @@
-"""A trace in which one step sends many messages that were held, and another one many requests that are reissued."""
+"""A trace in which one step sends many held messages, and another one many reissued requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.specification.defects import INITIATOR, RESPONDER, Stage, Trace
 
 
 def crowded(many: int) -> Trace:
-    """The header and the records. So many messages leave with the first answer, so many requests with the second."""
+    """Return the header and the records. The first answer releases `many` messages, the second `many` requests."""
     settings = {role: SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, role, held=many) for role in Role}
     stage = Stage(settings)
     initiator = stage.ends[INITIATOR]

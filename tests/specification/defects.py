@@ -1,9 +1,9 @@
-"""Seeded defects: one sound trace of a session's life, and for each kind of defect what it makes of that trace.
+"""Seeded defects: one valid trace of a whole session, and one rejected variant for each kind of defect.
 
     python -m tests.specification.defects        writes spec/traces/accepted/life.jsonl and spec/traces/rejected/*.jsonl
 
-Rule 1: a defect changes one thing. Sequences are numbered anew after it, unless they are the defect.
-Rule 2: `line` in the header of a rejected trace is the line that a validator has to name.
+Rule 1: a defect is one change. The sequence numbers are repaired after it, unless they are the defect.
+Rule 2: `line` in the header of a rejected trace is the line that a validator must report.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SETTINGS = {role: SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, role, attempts=2,
 
 Trace: TypeAlias = list[dict[str, Any]]
 Defect: TypeAlias = Callable[[Trace], int]
-"""Changes a trace in place; the result is the index of the record that nothing explains."""
+"""A change of a trace in place that returns the index of the first unexplained record."""
 
 
 class Stage:
@@ -62,7 +62,7 @@ class Stage:
 
 
 def life() -> Trace:
-    """Opened, used, asked something, renegotiated, closed; the responder is reaped."""
+    """Return the trace of a session that is opened, used, renegotiated and closed; the responder is reaped."""
     stage = Stage()
     initiator = stage.ends[INITIATOR]
     stage.did(INITIATOR, initiator.open())
@@ -98,11 +98,11 @@ def head(*faults: str) -> dict[str, Any]:
     return {"generated": f"GENERATED from {HERE}; edit that"} | header(SETTINGS.values(), faults)
 
 
-# Where something is in a life -----------------------------------------------------------------------------------------
+# Changes of a trace ---------------------------------------------------------------------------------------------------
 
 
 def find(trace: Trace, node: str, event: str, nth: int = 0) -> int:
-    """The index of an event, or of the arrival of a kind of message, at a node."""
+    """Return the index of an event, or of the arrival of a kind of message, at a node."""
     found = [
         index
         for index, record in enumerate(trace)
@@ -112,7 +112,7 @@ def find(trace: Trace, node: str, event: str, nth: int = 0) -> int:
 
 
 def changed(node: str, what: str, nth: int = 0, /, **facts: Any) -> Defect:
-    """One record says something else."""
+    """Return the defect that changes fields of one record."""
 
     def defect(trace: Trace) -> int:
         index = find(trace, node, what, nth)
@@ -123,7 +123,7 @@ def changed(node: str, what: str, nth: int = 0, /, **facts: Any) -> Defect:
 
 
 def inserted(node: str, what: str, nth: int = 0, /, *, after: tuple[str, str, int], **facts: Any) -> Defect:
-    """A record is there again, elsewhere."""
+    """Return the defect that inserts a copy of a record at another place."""
 
     def defect(trace: Trace) -> int:
         index = find(trace, *after) + 1
@@ -177,7 +177,7 @@ def number_not_raised(trace: Trace) -> int:
 
 
 def stale_generation_accepted(trace: Trace) -> int:
-    """The answer to the first hello is taken for the answer to the second."""
+    """Accept the answer to the first hello as the answer to the second."""
     index = find(trace, "a", "answer", 1)
     sent = trace[index]["sent"][0]
     stale = trace[find(trace, "a", "answer", 0)]["message"]
@@ -187,7 +187,7 @@ def stale_generation_accepted(trace: Trace) -> int:
 
 
 def stale_data_delivered(trace: Trace) -> int:
-    """A keepalive of the first generation is answered in the second."""
+    """Answer a keepalive of the first generation in the second."""
     index = find(trace, "b", "keepalive", 2)
     trace[index]["message"] = trace[find(trace, "b", "keepalive", 0)]["message"]
     return index
@@ -200,7 +200,7 @@ def receive_with_no_send(trace: Trace) -> int:
 
 
 def error_while_it_is_there(trace: Trace) -> int:
-    """An error for a keepalive that is under way to an address in use."""
+    """Insert an error for a keepalive that is in flight to an address in use."""
     index = find(trace, "a", "KEEPALIVE_DUE") + 1
     came = {"kind": "error", "to": trace[index - 1]["sent"][0]["from"]}
     known = {"event": "message", "message": came, "state": "TIMED_OUT", "sent": [], "told": ["timed out"]}
@@ -214,14 +214,14 @@ def end_not_started(trace: Trace) -> int:
 
 
 def budget_overspent(trace: Trace) -> int:
-    """A third attempt, where two are allowed."""
+    """Make a third attempt where two are allowed."""
     first = find(trace, "a", "BACK_OFF_EXPIRED")
     hello, known = trace[first], deepcopy(trace[first - 1]) | {"event": "NEGOTIATION_EXPIRED", "sent": []}
     third = deepcopy(hello)
     third["sent"][0] |= {"from": "0123456789ab", "number": 3}
     heard = [find(trace, "a", "response"), *(find(trace, "a", "keepalive-answer", nth) for nth in (1, 0))]
     trace[first + 1 : first + 1] = [known, third]
-    for index in heard:  # what was heard would have renewed the budget
+    for index in heard:  # these messages would have renewed the budget
         del trace[index]
     return first + 2 - len(heard)
 
@@ -230,7 +230,7 @@ SPOILED = {"kind": "unreadable", "to": "0123456789ab"}
 EXPIRED: dict[str, Any] = {
     "event": "REQUEST_EXPIRED", "state": "TIMED_OUT", "sent": [], "told": ["timed out"], "armed": ["BACK_OFF_EXPIRED"],
 }  # fmt: skip
-"""What a request that expires would do, if there were one."""
+"""The record of an expired request, although no request is open."""
 
 DEFECTS: dict[str, Defect] = {
     "sequence-gap": sequence_gap,
@@ -277,7 +277,7 @@ def rejected(name: str) -> Trace:
     index = DEFECTS[name](trace)
     if name != "sequence-gap":
         numbered(trace)
-    faults = ("duplicate",) if name.startswith("stale") else ()  # it may arrive; it must not be believed
+    faults = ("duplicate",) if name.startswith("stale") else ()  # it may arrive, but must not be accepted
     return [head(*faults) | {"defect": name, "line": index + 2}, *trace]
 
 

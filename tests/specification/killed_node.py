@@ -1,12 +1,12 @@
-"""A recorded run of two nodes in processes of their own, over TCP, with faults between them, one of them killed.
+"""A recorded run of two nodes in two processes over TCP, with a faulty proxy between them and one of them killed.
 
-    near   `ockam-fsm session`: asks twice, stays, and closes the session at the end
-    far    `ockam-fsm node`: killed (SIGKILL) while the session is up, and started again
+    near   `ockam-fsm session`: makes two requests, stays, and closes the session at the end
+    far    `ockam-fsm node`: killed (SIGKILL) while the session is established, and started again
 
-Each writes its own trace. Faults are those of the proxy: it stalls, repeats, reorders and cuts. `duplicate` and
-`restart-without-state` are all that the specification has to allow for that.
+Each writes its own trace. The proxy stalls, duplicates, reorders and cuts. The specification needs only the faults
+`duplicate` and `restart-without-state` to accept the run.
 
-python -m tests.specification.killed_node     records spec/traces/accepted/tcp-killed.jsonl anew
+python -m tests.specification.killed_node     records spec/traces/accepted/tcp-killed.jsonl again
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from tests.net.tcp_helpers import over_tcp, until
 SAMPLE = Path(__file__).parents[2] / "spec" / "traces" / "accepted" / "tcp-killed.jsonl"
 TYPE = "explicit-persistent-one-sided"
 GENTLE = {fault: rate for fault, rate in CHAOS.items() if not fault.startswith("cut")}
-"""Nothing is lost, so that a request has its response in time."""
+"""Faults without losses, so that a request has its response in time."""
 ALLOWED = ("duplicate", "restart-without-state")
 CHAOS_SECONDS = 3.0
 
 
 class SessionProcess:
-    """`ockam-fsm session`; what it prints is in `lines`, while a loop runs."""
+    """A process of `ockam-fsm session`; `lines` collects its output while the event loop runs."""
 
     def __init__(self, where: str, trace: Path) -> None:
         self.command = [
@@ -66,12 +66,12 @@ class SessionProcess:
         return [line["state"] for line in self.lines if "state" in line][-1:] == ["ESTABLISHED"]
 
     def established(self) -> list[int]:
-        """The generations that it was established in."""
+        """Return the generations in which it was established."""
         return [line["generation"] for line in self.lines if line.get("state") == "ESTABLISHED"]
 
 
 def record(near: Path, far: Path, seed: int = 0) -> None:
-    """Let both write their traces."""
+    """Run both processes; each writes its trace."""
 
     async def main() -> None:
         async with (

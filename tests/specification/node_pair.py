@@ -1,9 +1,9 @@
-"""Two real nodes that do what a path through a table world says, one step at a time.
+"""Two real nodes that execute a path through a table world, step by step.
 
-Rule 1: a node is the whole of it: router, connections, host, session workers, bytes. Nothing of the checker runs here.
-Rule 2: time and network are the path's: when a timer fires, and how often and how late a message arrives.
-Rule 3: over each connection something else arrives before a timer fires. Else a node would give the connection up when
-        a hello is not answered (clause 3.11), and the table world has no connections.
+Rule 1: the nodes are complete: router, connections, host, session workers, bytes. No code of the checker runs here.
+Rule 2: the path determines time and network: when a timer fires, and how often and how late a message arrives.
+Rule 3: another message arrives over each connection before a timer fires. Otherwise a node would give up the connection
+        when a hello is not answered (clause 3.11), and the table world has no connections.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Standing: TypeAlias = tuple[TableEnd, frozenset[Event]]
 
 
 class Moment(NamedTuple):
-    """A step of a case: what happens at whom, and what must be then. `rested`, a ghost, is true of every end."""
+    """A step of a case: the event, its end, and the expected state. `rested`, a ghost, is true for every end."""
 
     label: str
     actor: str
@@ -56,10 +56,10 @@ class Moment(NamedTuple):
 
 
 class NodePair:
-    """The ends of one session, on two nodes that are connected."""
+    """The ends of one session on two connected nodes."""
 
     def __init__(self, config: PairConfig, make: type[Session] = Session) -> None:
-        """`make`: a class of wrong sessions, where a check is checked."""
+        """`make`: the class of the sessions; tests of the check pass a known-bad one."""
         self.make = make
         self.sessions: dict[str, list[Session]] = {INITIATOR: [], RESPONDER: []}
         self.under_way: dict[tuple[str, Symbol], tuple[Address, Message]] = {}
@@ -69,7 +69,7 @@ class NodePair:
         self._start(config)
 
     def _maker(self, name: str) -> Any:
-        """Makes sessions whose addresses say whose they are, as those of the checker's worlds do."""
+        """Return a maker of sessions whose addresses contain their owner, as in the worlds of the checker."""
 
         def make(settings: Any, terms: Any, entropy: Any, *args: Any, **options: Any) -> Session:
             ordinal = "" if name == INITIATOR else f".{len(self.sessions[name]) + 1}"
@@ -97,7 +97,7 @@ class NodePair:
     # Steps ------------------------------------------------------------------------------------------------------------
 
     def does(self, name: str, event: WorldEvent) -> None:
-        """Let this happen at a node."""
+        """Carry out an event at a node."""
         self.sent = []
         node = self.nodes[name]
         match event:
@@ -118,11 +118,11 @@ class NodePair:
             {OPEN: node.open, CLOSE: node.close, RENEGOTIATE: node.renegotiate}[order](outer)
 
     def _is_there(self, name: str) -> bool:
-        """A responder that nobody has asked for, or that closed, is there in the table world only: it is IDLE."""
+        """Return whether an end exists. An unused or closed responder exists only in the table world, in IDLE."""
         return name == INITIATOR or bool(self.nodes[name].host(HOST).responders)
 
     def end(self, name: str) -> Standing:
-        """What an end is now, in the words of the table world, and its timers."""
+        """Return the state of an end, translated to the table world, and its timers."""
         role, session = Role[name.upper()], self.sessions[name][-1] if self.sessions[name] else None
         made = len(self.sessions[name]) if name == RESPONDER else 0
         if session is None or not self._is_there(name):
@@ -130,7 +130,7 @@ class NodePair:
         end = End(sessions=((None, session.snapshot()),), spawned=made)
         return table_end(end, role), table_timers(end)
 
-    # What nodes ask for -----------------------------------------------------------------------------------------------
+    # Commands of the nodes --------------------------------------------------------------------------------------------
 
     def _carry_out(self, name: str) -> None:
         for command in self.nodes[name].run():
@@ -151,14 +151,14 @@ class NodePair:
             self.under_way[peer, found] = (there, command.message)
 
     def _chatter(self) -> None:
-        """Rule 3."""
+        """Deliver another message over each connection (rule 3)."""
         for name, via in self.links:
             self.nodes[name].receive(Message((local("nobody"),), (), b""), via)
             self._carry_out(name)
 
 
 def difference(config: PairConfig, moments: Iterable[Moment], make: type[Session] = Session) -> str:
-    """Where two nodes first are not what a case says; empty if they are."""
+    """Return the first step after which two nodes differ from a case; empty if none."""
     pair = NodePair(config, make)
     for moment in moments:
         try:

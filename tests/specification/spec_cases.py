@@ -1,9 +1,9 @@
 """Test cases from the specification: paths through a table world that take every transition of the pair.
 
-Theory: the search that counts a world's states meets every transition (`covering.py`); the paths are run against the
-runtime. TLC's graph of the same world gives cases in the same way (`tla_graph.py`).
+Theory: a search of a world's states meets every transition (`covering.py`); the paths are run against the runtime.
+TLC's graph of the same world gives cases in the same way (`tla_graph.py`).
 
-Rule 1: a case is a path as everywhere (`ockam-fsm replay`): which of the enabled actions at each step.
+Rule 1: a case is a path as in `ockam-fsm replay`: a list of positions among the enabled actions.
 Rule 2: cases are a function of the world; they are generated, committed and compared.
 """
 
@@ -23,7 +23,7 @@ from tests.specification.covering import A_TIMER, AN_ORDER, Cases, Path, Transit
 
 
 def cases(world: World) -> Cases:
-    """Paths through a table world that take each of its transitions at least once."""
+    """Return paths through a table world that take each of its transitions at least once."""
     tables = HandlerCache(world)
     while True:
         try:
@@ -33,7 +33,7 @@ def cases(world: World) -> Cases:
 
 
 def taken(world: World, path: Path) -> frozenset[Transition]:
-    """The transitions on a path."""
+    """Return the transitions on a path."""
     tables = HandlerCache(world)
     while True:
         try:
@@ -43,7 +43,7 @@ def taken(world: World, path: Path) -> frozenset[Transition]:
 
 
 class _Explored:
-    """The graph that our explorer walks."""
+    """The graph of the explorer."""
 
     def __init__(self, moves: Moves) -> None:
         self.moves = moves
@@ -71,7 +71,7 @@ class _Explored:
         return Transition(tables.names[row.actor], own.state.name, came, rows, peer.state.name)
 
     def _decided(self, row: CachedStep) -> tuple[str, tuple[str, ...]]:
-        """What came, and the rows that were taken for it; worked out once for each row of the engine's tables."""
+        """Return the input and the rows taken for it, computed once for each cached step of the engine."""
         if row.index not in self._rows:
             tables = self.moves.tables
             actor, local, event = self.moves.world.actors[row.actor], tables.locals[row.actor][row.before], row.event

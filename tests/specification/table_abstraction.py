@@ -1,11 +1,11 @@
-"""What the core world is in the words of the table world: each end, its timers and each message, translated.
+"""The abstraction from the core world to the table world: each end, its timers and each message, translated.
 
-Theory: the translation forgets bytes, never knowledge. In the worlds `lossy`, `orders` and `restarts` it is one to one:
-the real core and the table world reach the same number of states, and the same states.
+Theory: the translation drops bytes, but no information about the state. In the worlds `lossy`, `orders` and `restarts`
+it is one to one: the real core and the table world reach the same states.
 
-Rule 1: addresses are read back as they were derived (`sessions.ends.DerivedEntropy`): "responder0.2/1iw" is the inner
+Rule 1: addresses are parsed as they were derived (`session_actors.DerivedEntropy`): "responder0.2/1iw" is the inner
         address of the second responder in generation 1, which the initiator started.
-Left out: what the table world leaves out. A restart with state, a request or a second responder fails an assertion
+Left out: all that the table world leaves out. A restart with state, a request or a second responder fails an assertion
 here.
 """
 
@@ -51,11 +51,11 @@ _TALK = {Data: DATA, Keepalive: KEEPALIVE, KeepaliveAnswer: KEEPALIVE_ANSWER, Cl
 _TIMERS = {timer: TIMERS[Effect[f"START_{timer.name}"]] for timer in Timer}
 
 ONE_LIFE = Incarnations(0)
-"""Enough where nothing restarts: in a first life ordinals are what they are anywhere."""
+"""Sufficient without restarts: ordinals of the first incarnation do not depend on the bound."""
 
 
 def table_end(end: End, role: Role, lives: Incarnations = ONE_LIFE) -> TableEnd:
-    """One end, without its timers."""
+    """Return the abstraction of an end, without its timers."""
     assert not any(has_state or number for _, number, has_state in end.memory)
     ordinal = lives.ordinal(end.incarnation, 1 if role is Role.INITIATOR else end.spawned)
     image = end.session
@@ -79,12 +79,12 @@ def table_end(end: End, role: Role, lives: Incarnations = ONE_LIFE) -> TableEnd:
 
 
 def table_timers(end: End) -> frozenset[Event]:
-    """The timers that an end has armed."""
+    """Return the armed timers of an end."""
     return frozenset(_TIMERS[timer] for _, image in end.sessions for timer in image.armed)
 
 
 def symbol(packet: Packet, lives: Incarnations = ONE_LIFE) -> Symbol:
-    """One message."""
+    """Return the abstraction of a message."""
     message = packet.message
     said = GENERATION.decode(message.payload, Place.WORKER, message.return_route)
     match said:
@@ -125,7 +125,7 @@ def _ordinal(address: Address, lives: Incarnations) -> int:
 
 
 def _read(address: Address, lives: Incarnations) -> tuple[int, int, Role]:
-    """Ordinal, number and starter of an inner address."""
+    """Return ordinal, number and starter of an inner address."""
     found = _INNER.fullmatch(address.value)
     assert found is not None, address
     ordinal = lives.ordinal(int(found[1]), int(found[2] or b"1"))

@@ -1,4 +1,4 @@
-"""The checks of the specification can fail: a row or a rule is broken, and TLC finds another count or a violation.
+"""The checks of the specification can fail: with a broken row or rule, TLC finds another count or a violation.
 
 Needs Java and the extra `spec`.
 """

@@ -1,4 +1,4 @@
-"""Test cases from the specification, run by two real nodes: each step leaves each end as the tables say."""
+"""Test cases from the specification, run by two real nodes: after each step each end has the state of the tables."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from tests.specification.node_pair import Moment, difference
 from tests.specification.spec_cases import cases
 
 NAMED = pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
-HOW = "python -m tests.specification.cases writes the cases anew"
+HOW = "python -m tests.specification.cases generates the cases again"
 PART = 5
-"""Of so many cases one is run here."""
+"""One of this many cases is run here."""
 
 
 def differences(world: World, chosen: Iterable[Path], make: type[Session] = Session) -> list[str]:
-    """Where two nodes are not what the table world says; at most one on each path."""
+    """Return the differences between two nodes and the table world; at most one per path."""
     config = pair_config_of(world)
     found = ((path, difference(config, moments(world, path), make)) for path in chosen)
     return [f"{path}: {where}" for path, where in found if where]
 
 
 def moments(world: World, path: Path) -> Iterator[Moment]:
-    """The steps of a path, each with the end that took it."""
+    """Yield the steps of a path, each with the end that takes it."""
     for moment in replay(world, path):
         step = moment.step
         if step is not None:
@@ -46,14 +46,14 @@ def moments(world: World, path: Path) -> Iterator[Moment]:
 @pytest.mark.slow
 @NAMED
 def test_two_nodes_follow_the_tables(kind: SessionType) -> None:
-    """All cases of the transient types, and a part of the others; test_every_case.py has them all."""
+    """All cases of the transient types, and a part of the others; test_every_case.py runs all."""
     for world in worlds(kind):
         chosen = list(paths(world))
         assert differences(world, chosen[:: PART if kind.persistent else 1]) == []
 
 
 def test_the_committed_cases_are_up_to_date() -> None:
-    """Those of the larger types are compared in test_every_case.py."""
+    """The cases of the larger types are compared in test_every_case.py."""
     for world in worlds(EXPLICIT_TRANSIENT):
         assert written(cases(world)) == committed(world), HOW
 

@@ -1,4 +1,4 @@
-"""All cases of spec/cases.json: generated again and compared, run by two real nodes, and every row taken by one."""
+"""All cases of spec/cases.json: generated again and compared, run by two real nodes, and checked to take every row."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ WORLDS = [world for kind in TYPES for world in worlds(kind)]
 UNMODELLED = (
     "WITHDRAW", "REISSUE", "LOWER_LAYER_LOST", "ERROR_RECEIVED", "REQUEST_EXPIRED", "STOP", "GOING_AWAY_RECEIVED",
 )  # fmt: skip
-"""Events that these worlds leave out: other tests of the runtime have them."""
+"""Events that these worlds leave out; other tests of the runtime cover them."""
 
 ONE_ATTEMPT = "a transient session has one attempt, so there is no older hello, and nothing is superseded"
-FORGOTTEN = "who has closed asks no more, and who asks again has forgotten the route that a close would take"
+FORGOTTEN = "a closed end starts no negotiation, and an end that starts one has no route left for a close"
 NO_MEMORY = "nothing restarts, so an end in IDLE remembers no number"
 NOT_ASKED = "the responder of this type sends no keepalives"
 NO_STATE = "nothing restarts, so no responder comes back with its state"
 NOT_OLDER = "nothing restarts, and a number counts when its answer is confirmed: no hello of the only starter is older"
-NOT_YET = "a responder asks only when it was confirmed; then its initiator is past its first negotiation"
-NOBODY = "a host keeps no responder in IDLE: there is nobody to be told to close"
-BOUND = "the bounds of these worlds cut what leads there"
+NOT_YET = "a responder negotiates only after it was confirmed; then its initiator is past its first negotiation"
+NOBODY = "a host keeps no responder in IDLE, so none can be ordered to close"
+BOUND = "the bounds of these worlds cut the paths to it"
 UNTAKEN: Mapping[str, Mapping[str, str]] = {
     "explicit-transient": {
         "initiator EK3": NOT_ASKED, "initiator NT2": ONE_ATTEMPT, "responder QT4": ONE_ATTEMPT,
@@ -68,7 +68,7 @@ UNTAKEN: Mapping[str, Mapping[str, str]] = {
         "responder ZP1": NOBODY,
     },
 }  # fmt: skip
-"""Rows that no case takes, and why."""
+"""The rows that no case takes, with the reasons."""
 
 
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)

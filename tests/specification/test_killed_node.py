@@ -1,4 +1,4 @@
-"""Two processes over TCP, faults between them, one of them killed: what both recorded is a behaviour."""
+"""Two processes over TCP with faults between them, one of them killed: their traces are a behaviour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SPIN's opinion on every session type and on wrong tables: as many states, shortest counterexamples as long as ours.
+"""SPIN agrees with the explorer on every session type and on wrong tables: in states and counterexample lengths.
 
 Needs SPIN and a C compiler; `make test-all` installs them.
 """
@@ -28,7 +28,7 @@ RESPONDER = table(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER)
 GIVE_UP = (Effect.STOP_TIMERS, Effect.FORGET_ROUTE, Effect.START_RETENTION)
 OLD_HELLO_CLOSES = with_row(RESPONDER, "an old hello fails a session", "QW5", State.TIMED_OUT, GIVE_UP)
 REACHED_OTHERWISE = with_row(RESPONDER, "", "AP1", State.NEGOTIATING, (Effect.SEND_SUPERSEDED,))
-"""A table in which a state cannot be reached is refused; nothing here restarts, so AP1 is never taken."""
+"""A table with an unreachable state is refused. AP1 is never taken, because nothing restarts here."""
 
 BELIEVES_A_HELLO = with_row(
     REACHED_OTHERWISE,
@@ -40,7 +40,7 @@ BELIEVES_A_HELLO = with_row(
 
 
 def wrong() -> Iterator[tuple[str, str, PairConfig]]:
-    """Wrong tables: a name, the property that rejects it, and the setting that has it."""
+    """Yield wrong tables: the name, the property that rejects it, and the configuration with the table."""
     for bad in known_bad():
         if bad.name in REJECTED:
             config = pair_config_of(bad.world)

@@ -1,4 +1,4 @@
-"""The table world is the core world in other words: the same counts, the same states, the same verdicts."""
+"""The table world is equivalent to the core world: the same counts, states and verdicts."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ REJECTED = {
     "retry-without-back-off": 4,
     "route-outlives-failure": 2,
 }
-"""Wrong tables that a lossy table world shows, and the length of their shortest counterexamples."""
+"""Wrong tables that a lossy table world refutes, and the length of their shortest counterexamples."""
 
 
 def seen_by(record: Callable[..., None], *over: str) -> Property:
-    """A property that holds always, and hands every combination of states that it reads to `record`."""
+    """Return a property that always holds and passes every combination of states that it reads to `record`."""
 
     def seen(*states: object) -> bool:
         record(*states)
@@ -50,7 +50,7 @@ def checked(config: PairConfig) -> World:
 
 
 def only(world: World, property_id: str) -> PropertyResult:
-    """The result of one property, whatever else a world would find sooner."""
+    """Return the result of one property in a world without its other properties."""
     judged = tuple(one for one in world.properties if one.id == property_id)
     return explore(replace(world, properties=judged))[property_id]
 
@@ -65,7 +65,7 @@ def size(one: TlcModel) -> pytest.MarkDecorator:
 
 
 def witnesses_of(one: TlcModel) -> dict[str, int]:
-    """The witnesses that TLC looked for in the world of a model, and how many steps away it found them."""
+    """Return the witnesses that TLC checked in the world of a model, with their distances."""
     models = [other for other in specified() if other.name == f"witness {one.name}"]
     ids = {model.rejects.removeprefix("Never_").partition("_")[0]: model for model in models}
     return {property_id: TLC[of_pair(model).name]["steps"] for property_id, model in ids.items()}
@@ -73,7 +73,7 @@ def witnesses_of(one: TlcModel) -> dict[str, int]:
 
 @pytest.mark.parametrize("one", [pytest.param(one, id=one.name, marks=size(one)) for one in COUNTED])
 def test_the_core_world_the_table_world_and_tlc_agree(one: TlcModel) -> None:
-    """One search of the core world and one of its table world. An ordinal tells restarted ends apart."""
+    """One search of the core world and one of its table world. Ordinals distinguish restarted ends."""
     world, lives, witnesses = one.world, Incarnations(one.config.spawns), witnesses_of(one)
     of_core: set[object] = set()
     of_table: set[object] = set()

@@ -1,4 +1,4 @@
-"""Runs over real sockets, behind a proxy that cuts, stalls, repeats and reorders, are what the specification allows."""
+"""Runs over real sockets, behind a proxy that cuts, stalls, duplicates and reorders, are accepted behaviours."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.net.tcp_helpers import QUICK, over_tcp, until
 
 pytestmark = pytest.mark.slow
 FAULTS = ("drop", "duplicate", "reorder", "reset")
-"""What the proxy does, in the words of the specification: what a cut takes is dropped."""
+"""The faults of the proxy, with the names of the specification: messages lost in a cut are drops."""
 
 
 def echo(message: Message, context: Context) -> None:
@@ -36,7 +36,7 @@ def listen(message: Message, context: Context) -> None:
 
 
 def use(session: TcpSession, number: int) -> None:
-    with suppress(LocalSessionError):  # refused: that is a step, too
+    with suppress(LocalSessionError):  # a refusal is a step too
         session.post(b"%d" % number)
 
 
@@ -55,7 +55,7 @@ async def used(session: TcpSession, proxy: FaultProxy) -> None:
 
 
 def recorded_run(kind: SessionType, seed: int) -> list[dict[str, Any]]:
-    """What both ends of a session did, behind the proxy."""
+    """Return the trace of both ends of a session behind the proxy."""
     ours, theirs = (SessionConfig(kind, role, durations=QUICK) for role in (Role.INITIATOR, Role.RESPONDER))
     records = [header((ours, theirs), FAULTS)]
 
@@ -91,7 +91,7 @@ def test_a_run_over_tcp_is_a_behaviour(kind: SessionType) -> None:
 
 
 def test_requests_that_need_a_lost_state_are_not_sent() -> None:
-    """Clause 6.8, as a publisher asks; what needs no state is sent."""
+    """Clause 6.8, as a publisher uses it. A request that needs no state is sent."""
     kind = EXPLICIT_PERSISTENT_ONE_SIDED
     ours, theirs = (SessionConfig(kind, role, durations=QUICK) for role in (Role.INITIATOR, Role.RESPONDER))
     records = [header((ours, theirs), ("restart-without-state",))]

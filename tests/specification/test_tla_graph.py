@@ -1,4 +1,4 @@
-"""What TLC prints is read strictly: values, and its state graph. TLC itself runs in test_tlc_cases.py."""
+"""The strict readers of TLC's output: values and its state graph. TLC itself runs in test_tlc_cases.py."""
 
 from __future__ import annotations
 
@@ -149,5 +149,5 @@ def test_unexpected_lines_are_errors(line: str, other: str) -> None:
     ids=["no rest", "two rests", "rest after rest", "rest after the last"],
 )
 def test_rest_and_steps_take_turns(lines: list[str]) -> None:
-    with pytest.raises(Unreadable, match="take turns"):
+    with pytest.raises(Unreadable, match="do not alternate"):
         covering(StepGraph(lines))

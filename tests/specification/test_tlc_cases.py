@@ -1,10 +1,11 @@
-"""Test cases from TLC's state graph, run by the same two nodes that run those of our explorer.
+"""Test cases from TLC's state graph, run by the same two nodes that run those of the explorer.
 
-TLC writes each type's graph; its transitions must be those that our explorer finds in the world of the same bounds, and
-two real nodes are, after each step of each case, what TLC says: both ends, their timers, and what is under way.
+TLC writes the graph of each type. Its transitions must be those that the explorer finds in the world with the same
+bounds. After each step of each case, two real nodes must match the graph: both ends, their timers, and the messages in
+flight.
 
-Bounds: those of the world `lossy` where sessions are transient. The graphs of persistent types would be up to a million
-steps, so one message is under way there; and two generations where both sides negotiate, else three.
+Bounds: those of the world `lossy` for transient types. The graphs of persistent types would have up to a million steps,
+so they have one message in flight, and two generations if both sides negotiate, else three.
 
 Needs Java and the extra `spec`.
 """
@@ -48,7 +49,7 @@ Breaking: TypeAlias = Callable[[str, str, str], "Tried"]
 
 @dataclass(frozen=True)
 class Tried:
-    """What TLC found of a type, and the world that our explorer has of the same bounds."""
+    """TLC's graph of a type, and the explorer's world with the same bounds."""
 
     graph: StepGraph
     world: World
@@ -63,7 +64,8 @@ class Tried:
         return [f"{path}: {where}" for path, where in found if where]
 
     def moments(self, path: Path) -> Iterator[Moment]:
-        """The steps of a path that reach an end. What is under way is checked to be what the ends have sent."""
+        """Yield the steps of a path that reach an end. Checks that the messages in flight are those sent by the
+        ends."""
         network: Counter[Under] = Counter()
         for _, arrow in along(self.graph, path):
             happened, after = self.graph.step(arrow), self.graph.state(arrow.successor)
@@ -75,7 +77,7 @@ class Tried:
 
 
 def carried(network: Counter[Under], happened: Happened, most: int) -> None:
-    """What a step does to what is under way (spec/tla/Network.tla, said again)."""
+    """Apply a step to the messages in flight, as spec/tla/Network.tla does."""
     if happened.message is not None and happened.by in ("deliver", "drop"):
         network -= Counter([happened.message])
     network.update(happened.sent[: most - network.total()])
@@ -94,7 +96,7 @@ class Bounds(NamedTuple):
 
 
 LEAST = Bounds(2, 1)
-"""For a specification that is broken: nothing is missing that its tests need."""
+"""The bounds for broken specifications, large enough for their tests."""
 
 
 def bounds(kind: SessionType) -> Bounds:
@@ -117,7 +119,7 @@ def whole(kind: SessionType) -> TlcModel:
 
 @cache
 def graphed(kind: SessionType, within: Bounds, root: File = ROOT) -> Tried:
-    """TLC's graph of a type; `root` has the specification."""
+    """Return TLC's graph of a type. `root`: the folder of the specification."""
     smaller = (("Generations", within.generations), ("InFlight", within.in_flight))
     model = replace(
         of_pair(replace(whole(kind), smaller=smaller)),
@@ -146,7 +148,7 @@ def test_tlc_finds_the_transitions_that_our_explorer_finds(tried: Tried) -> None
 
 
 def test_describing_steps_adds_no_states_or_steps(tried: Tried) -> None:
-    """Describing steps makes no other states and no other steps than our explorer counts."""
+    """The graph has the same numbers of states and steps as the explorer's world."""
     result = explore(tried.world)
     assert (len(tried.graph.states), tried.graph.steps) == (result.states, result.transitions)
 

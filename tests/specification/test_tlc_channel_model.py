@@ -1,4 +1,4 @@
-"""What TLC found of secure channels, as it is pinned, is what the explorer finds.
+"""The pinned results of TLC for secure channels equal those of the explorer.
 
 TLC itself runs in `make spec`, which compares it with the same pins.
 """
@@ -40,7 +40,7 @@ WRONG = [one for one in specified_channels() if one.rejects in REJECTED_BY.value
 
 OF_SESSIONS = {"S1", "S2", "S3", "S4", "S5", "S6", "S7", "S9", "S11", "S12", "S13", "S16", "S17", "S18", "S19", "S20",
                "S21", "S26", "S28", "S29", "R1", "R2"}  # fmt: skip
-"""What SessionPair.tla judges of the same rows, or no module (S28)."""
+"""The properties that SessionPair.tla checks for the same rows, and S28, which no module has."""
 OF_REQUESTS = {"S8", "R3"}
 
 
@@ -79,7 +79,7 @@ def test_witnesses_have_the_pinned_length() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("one", CALM, ids=lambda one: one.name)
 def test_recoverability_is_checked_in_the_same_states(one: TlcChannelModel) -> None:
-    """Each state of the world is one in the storm, and one in the calm."""
+    """The model has each state of the world twice: while faults may occur, and after they have stopped."""
     ids = {claim.partition("_")[0] for claim in one.claims}
     found = explore(replace(one.world, properties=tuple(judged for judged in one.world.properties if judged.id in ids)))
     assert all(found[judged].verdict is Verdict.HOLDS for judged in ids)

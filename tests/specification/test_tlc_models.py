@@ -1,4 +1,4 @@
-"""What TLC found, as it is pinned, is what the explorer finds: states, transitions, verdicts, shortest counterexamples.
+"""The pinned results of TLC equal those of the explorer: states, transitions, verdicts, lengths of counterexamples.
 
 TLC itself runs in `make spec`, which compares it with the same pins.
 """
@@ -25,11 +25,11 @@ MANIFEST: dict[str, Any] = json.loads((ROOT / "spec" / "manifest.json").read_tex
 TLC = {entry["name"]: entry for entry in MANIFEST["tlc"]}
 EXPLORED = {entry["name"]: entry for part in ("worlds", "known_bad") for entry in MANIFEST[part]}
 SHORTEST = [one for one in specified() if one.rejects and not one.liveness and one.rejects not in WITNESSES]
-"""Models with a shortest counterexample; test_table_world.py has those of witnesses."""
+"""The models with a shortest counterexample; test_table_world.py compares those of witnesses."""
 WORLDS = {bad.name: bad.world for bad in known_bad()}
 PINNED = [one for one in SHORTEST if WORLDS.get(one.name) is one.world]
 ELSEWHERE = [one for one in SHORTEST if one not in PINNED]
-"""Wrong machines in the very world of `known_bad`, and those for which TLC has another one: it folds nothing."""
+"""Known-bad machines in the same world as in `known_bad`, and those with another world, because TLC does not fold."""
 
 
 def pinned(one: TlcModel) -> dict[str, Any]:
@@ -59,9 +59,9 @@ def test_tlc_counts_what_the_explorer_counts(kind: Any) -> None:
 
 def test_every_known_bad_machine_is_checked_by_tlc() -> None:
     requests = {"no-request-timer", "late-response-counts"}
-    accounts = {name for name, *_ in wrong_accounts()}  # bytes and who keeps them are not in Node.tla
-    # Dead letters, strangers, restarts with state, sessions that are opened again, and requests that are given up after
-    # they have left are in no model of two ends.
+    accounts = {name for name, *_ in wrong_accounts()}  # Node.tla has no accounts
+    # No model of two ends has dead letters, strangers, restarts with state, reopened sessions, or requests that are
+    # withdrawn after they were sent.
     elsewhere = {
         "close-believed-from-anybody",
         "unconfirmed-number-stays",
@@ -75,7 +75,7 @@ def test_every_known_bad_machine_is_checked_by_tlc() -> None:
 
 
 def test_a_machine_without_its_witness_is_searched_completely() -> None:
-    """A wrong machine that does not do what it should has no counterexample: nothing of it is left to be searched."""
+    """A known-bad machine that never reaches a witness has no counterexample, so its whole world is searched."""
     for one in specified():
         if one.unwitnessed:
             assert EXPLORED[one.name]["verdict"] == "REFUTED"

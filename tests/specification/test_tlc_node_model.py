@@ -1,4 +1,4 @@
-"""What TLC found of a whole node, as it is pinned, is what the explorer finds.
+"""The pinned results of TLC for a node equal those of the explorer.
 
 TLC itself runs in `make spec`, which compares it with the same pins.
 """

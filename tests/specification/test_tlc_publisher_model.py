@@ -1,4 +1,4 @@
-"""What TLC found of a publisher and its stream, as it is pinned, is what the explorer finds over the same session.
+"""The pinned results of TLC for a publisher and its stream equal those of the explorer over the abstract session.
 
 TLC itself runs in `make spec`, which compares it with the same pins.
 """
@@ -92,7 +92,7 @@ def test_the_witness_has_the_pinned_length() -> None:
 
 @pytest.mark.parametrize("one", CALM, ids=lambda one: one.name)
 def test_recoverability_is_checked_in_the_same_states(one: TlcPublisherModel) -> None:
-    """Each state of the world is one in the storm, and one in the calm."""
+    """The model has each state of the world twice: while faults may occur, and after they have stopped."""
     found = explore(one.world)
     assert all(found[judged.id].verdict is Verdict.HOLDS for judged in one.world.properties)
     assert (pinned(one)["verdict"], pinned(one)["states"]) == ("PROVED", 2 * found.states)

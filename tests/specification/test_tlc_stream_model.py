@@ -1,4 +1,4 @@
-"""What TLC found of a consumer and its workers, as it is pinned, is what the explorer finds.
+"""The pinned results of TLC for a consumer and its workers equal those of the explorer.
 
 TLC itself runs in `make spec`, which compares it with the same pins.
 """

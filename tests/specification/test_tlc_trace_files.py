@@ -1,4 +1,4 @@
-"""Traces as models of TLA+, and what TLC prints of them. TLC itself judges them in `make test-all`."""
+"""Traces as TLA+ models, and the evaluation of TLC's output. TLC itself validates them in `make test-all`."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ LIFE = ROOT / "spec" / "traces" / "accepted" / "life.jsonl"
 GAP = ROOT / "spec" / "traces" / "rejected" / "sequence-gap.jsonl"
 RECORDS = len(LIFE.read_text().splitlines()) - 1
 FOUND = json.loads(GAP.read_text().splitlines()[0])["line"]
-"""The line that has to be named; the header and the records before it are explained."""
+"""The line that must be reported; the header and the records before it are explained."""
 
 
 def explaining(*furthest: int) -> Callable[..., Found]:
-    """TLC that explains so many records of each trace, and keeps the model that it was given."""
+    """Return a fake TLC that explains this many records of each trace and keeps its model."""
 
     def run(model: Path, root: Path) -> Found:
         run.text = model.read_text()  # type: ignore[attr-defined]

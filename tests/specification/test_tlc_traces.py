@@ -1,4 +1,4 @@
-"""Every trace of `spec/traces`, judged by TLC: accepted, or rejected at the very line that our own validator names.
+"""Every trace of `spec/traces` has the same verdict from TLC as from the Python validator, with the same line.
 
 Needs Java and the extra `spec`.
 """

@@ -1,4 +1,4 @@
-"""A trace in several files is one trace; without its beginning it is none, and that is said."""
+"""A trace may be split into several files; a missing beginning is reported."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def rotated(path: Path, lines: Sequence[bytes], cuts: Sequence[int]) -> None:
 
 @pytest.fixture
 def traces(tmp_path: Path) -> list[Path]:
-    """Both nodes of a session, the first in three files."""
+    """The traces of both nodes of a session, the first in three files."""
     paths = []
     for at, (name, lines) in enumerate(parts_of(LIFE).items()):
         paths.append(tmp_path / f"{name}.jsonl")
@@ -93,7 +93,7 @@ def test_files_that_are_not_traces_are_errors_at_once(tmp_path: Path) -> None:
 
 
 def test_a_rejection_after_a_kill_suggests_the_faults(tmp_path: Path) -> None:
-    """`--allow` is easily forgotten; no hint where it would not help."""
+    """There is no hint if `--allow` would not help."""
     killed = Path("spec/traces/accepted/tcp-killed.jsonl").read_bytes().splitlines(keepends=True)
     head = json.loads(killed[0])
     trace = tmp_path / "killed.jsonl"

@@ -1,4 +1,4 @@
-"""Traces of single nodes are put together in causal order, whatever a clock would have said."""
+"""Traces of single nodes are merged in causal order, independent of clocks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMED = pytest.mark.parametrize("trace", sorted(FOLDER.glob("*/*.jsonl")), ids=l
 
 
 def parts_of(trace: Path) -> dict[str, list[bytes]]:
-    """What each node would have written by itself."""
+    """Return the trace that each node would have written alone."""
     head, *records = trace.read_bytes().splitlines(keepends=True)
     parts: dict[str, list[bytes]] = {}
     for record in records:

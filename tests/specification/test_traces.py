@@ -1,4 +1,5 @@
-"""Runs of the simulator are behaviours of the specification; seeded defects, wrong machines and nonsense are not."""
+"""Runs of the simulator are behaviours of the specification; seeded defects, wrong machines and malformed lines are
+not."""
 
 from __future__ import annotations
 
@@ -37,27 +38,27 @@ SELDOM = {
     "withdrawn-still-held": (600, range(5, 6)),
     "deadline-fails-session": (600, range(5, 6)),
 }
-"""How long, and in which runs, what a machine does wrong comes to happen."""
+"""The numbers of steps and the seeds of runs in which the fault of a machine shows."""
 
 INVISIBLE = {
-    "drops-in-silence": "dead letters do not show",
-    "no-superseded": "W9 is a witness: what it lacks is seldom asked for",
+    "drops-in-silence": "a trace does not show dead letters",
+    "no-superseded": "W9 is a witness: the missing message is seldom needed",
     "no-request-timer": "a trace does not show request timers",
     "forget-held-messages": "a trace does not show what is held when a session closes",
     "held-overtakes-reissued": "a trace does not show which data is which",
-    "route-outlives-failure": "a route that nobody uses does not show",
-    "unbounded-hold": "among messages that are held some may be reissued requests: which, a trace does not show",
-    "lose-state-on-renegotiation": "the state of an application does not show",
-    "deaf-responder": "that a timer which runs was started afresh does not show",
-    "deliver-before-established": "shows where data comes first, which some runs lack",
-    "uncounted-attempts": "shows where the budget runs out, which some runs lack",
+    "route-outlives-failure": "a trace does not show an unused route",
+    "unbounded-hold": "held messages may be reissued requests, which a trace does not show",
+    "lose-state-on-renegotiation": "a trace does not show the state of an application",
+    "deaf-responder": "a trace does not show that a running timer was restarted",
+    "deliver-before-established": "shows only if data arrives first, which some runs lack",
+    "uncounted-attempts": "shows only if the budget is exhausted, which some runs lack",
     "connection-per-message": "a trace shows sessions, not the connections below them",
-    "crash-takes-neighbours": "a trace shows sessions, not the workers beside them",
-    "first-established-wins": "shows in collisions, which some runs lack",
-    "close-to-the-past": "shows where an end closes that has just answered, which most runs lack",
-    "refused-close": "an order that is refused leaves no record",
+    "crash-takes-neighbours": "a trace shows sessions, not other workers",
+    "first-established-wins": "shows only in collisions, which some runs lack",
+    "close-to-the-past": "shows only if an end closes just after its answer, which most runs lack",
+    "refused-close": "a refused order leaves no record",
 }
-"""Wrong machines that some short runs do not show, and why."""
+"""Known-bad machines whose fault some short runs do not show, with the reasons."""
 
 
 def judged(records: Iterable[dict[str, Any]]) -> Validation:
@@ -153,7 +154,7 @@ def test_a_damaged_trace_is_validated_or_refused() -> None:
 
 
 def damage(trace: Trace, draw: Random) -> None:
-    """Change, remove, double or exchange something, somewhere."""
+    """Change, remove, duplicate or replace a random record or field."""
     victim = draw.randrange(len(trace))
     record = trace[victim]
     name = draw.choice(sorted(record))
@@ -168,11 +169,11 @@ def damage(trace: Trace, draw: Random) -> None:
         case _:
             trace[victim] = draw.choice(trace)
     if draw.random() < 0.5 and all(isinstance(one.get("node"), str) for one in trace[1:]):
-        trace[1:] = json.loads(json.dumps(trace[1:]))  # what is there twice is two things
+        trace[1:] = json.loads(json.dumps(trace[1:]))  # separate duplicated records
         numbered(trace[1:])
 
 
-# Nonsense -------------------------------------------------------------------------------------------------------------
+# Malformed lines ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
-"""TLC's state graph of two ends, as it writes it for `dot`, read as states and steps in the words of the table world.
+"""The reader of TLC's state graph of two ends (its output for `dot`), as states and steps of the table world.
 
-Theory: `spec/tla/SessionSteps.tla` describes each step in the state after it, and rests before the next. So a described
-state of the graph is an arrow between two that rest, and says what happened: test cases need no more.
+Theory: `spec/tla/SessionSteps.tla` describes each step in the state after it, and rests before the next. So a state of
+the graph with a description is an arrow between two resting states. Test cases need no more.
 
-Rule 1: strict: a line, a value or a field that is not known is an error, never left out.
-Rule 2: only TLC says what a step does. Nothing here decides anything, and no table is read.
-Rule 3: the names are those of SessionPair.tla; a field that the table world calls the same means the same.
+Rule 1: the reader is strict: an unknown line, value or field is an error and is never skipped.
+Rule 2: only TLC determines the effect of a step. This module decides nothing and reads no table.
+Rule 3: the names are those of SessionPair.tla; a field with the same name in the table world has the same meaning.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _FRAME = re.compile(r'strict digraph DiskGraph \{|nodesep=[\d.]+;|subgraph clust
                     r"\{rank = same; [-\d;]+\}")  # fmt: skip
 _ESCAPE = re.compile(r"\\(.)")
 _CONJUNCT, _NEXT_CONJUNCT = "/\\\\ ", "\\n/\\\\ "
-"""What stands before a variable in a label, where a line ends with \\n and a backslash is two."""
+"""The text before a variable in a label, in which a line ends with \\n and a backslash is doubled."""
 
 
 class Under(NamedTuple):
-    """A message under way, and to whom."""
+    """A message in flight, and its receiver."""
 
     to: str
     said: Symbol
@@ -52,7 +52,7 @@ class Standing(NamedTuple):
 
 @dataclass(frozen=True)
 class Pair:
-    """A state: both ends and what is under way."""
+    """A state: both ends and the messages in flight."""
 
     ends: Mapping[str, Standing]
     network: Counter[Under]
@@ -60,8 +60,8 @@ class Pair:
 
 @dataclass(frozen=True)
 class Happened:
-    """A step: `event` is None if only the network did something. `message`: what arrived, or was lost. `sent`: all of
-    it, also what found no room."""
+    """A step. `event` is None for steps of the network alone. `message`: the message that arrived or was lost. `sent`:
+    all messages sent, including those beyond the capacity."""
 
     by: str
     actor: str
@@ -77,17 +77,17 @@ class Arrow(NamedTuple):
 
 
 class Unreadable(ValueError):
-    """What TLC wrote is not what it is expected to write."""
+    """The output of TLC has an unexpected form."""
 
 
 class StepGraph:
-    """The graph: states that rest are its states, those that describe a step are its arrows (covering.Graph)."""
+    """The graph: its states are the resting states, its arrows the states that describe a step (covering.Graph)."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        """`lines`: what TLC wrote with `-dump dot,actionlabels` for the specification StepsSpec.
+        """`lines`: the output of TLC with `-dump dot,actionlabels` for the specification StepsSpec.
 
         Raises:
-            Unreadable: a line is not known, or it does not begin in one state.
+            Unreadable: a line is unknown, or there is not exactly one initial state.
         """
         self._initial: list[int] = []
         self._labels: dict[int, str] = {}
@@ -97,7 +97,7 @@ class StepGraph:
         self._steps = {node: _happened(_variables(label)["step"]) for node, label in self._labels.items()}
         self._states: dict[int, Pair] = {}
         if len(self._initial) != 1:
-            raise Unreadable(f"there are {len(self._initial)} initial states")
+            raise Unreadable(f"there are {len(self._initial)} initial states, not one")
 
     def _read(self, line: str) -> None:
         if found := _ARROW.fullmatch(line):
@@ -106,7 +106,7 @@ class StepGraph:
             self._labels[int(found[1])] = found[2]
             self._initial += [int(found[1])] if found[3] else []
         elif not _FRAME.fullmatch(line):
-            raise Unreadable(f"this line is not known: {line[:80]}")
+            raise Unreadable(f"unknown line: {line[:80]}")
 
     # covering.Graph
 
@@ -128,16 +128,16 @@ class StepGraph:
         return Transition(step.actor, ends[step.actor].end.state.name, _came(step.event), step.rows,
                           ends[peer].end.state.name)  # fmt: skip
 
-    # What there is
+    # Contents
 
     @property
     def states(self) -> list[int]:
-        """All that rest."""
+        """The resting states."""
         return [node for node, step in self._steps.items() if step is None]
 
     @cached_property
     def steps(self) -> int:
-        """How many steps there are."""
+        """The number of steps."""
         return sum(len(self.arrows(state)) for state in self.states)
 
     def state(self, node: int) -> Pair:
@@ -153,15 +153,15 @@ class StepGraph:
     def _rest_after(self, node: int) -> int:
         found = self._next.get(node, [])
         if self._steps[node] is None or len(found) != 1 or self._steps[found[0]] is not None:
-            raise Unreadable("states that rest and states that describe a step do not take turns")
+            raise Unreadable("resting states and states that describe a step do not alternate")
         return found[0]
 
 
-# What TLC says, in the words of the table world ---------------------------------------------------------------------
+# Translation to the table world -------------------------------------------------------------------------------------
 
 
 def _variables(label: str) -> dict[str, str]:
-    """The text of each variable of a state, as it stands in the label."""
+    """Return the text of each variable of a state in its label."""
     found = (one.partition(" = ") for one in label.removeprefix(_CONJUNCT).split(_NEXT_CONJUNCT))
     return {name: text for name, _, text in found}
 
@@ -216,7 +216,8 @@ def _under(message: Mapping[str, Value]) -> Under:
 
 
 def _standing(end: Mapping[str, Value]) -> Standing:
-    """Every field goes by its name; those that are not just values are translated. Our tables count what waits."""
+    """Return an end. Fields are matched by name, and structured ones translated; the table world counts held
+    messages."""
     found: dict[str, Any] = {_snake(name): what for name, what in end.items()}
     waiting, pending = found.pop("waiting"), found.pop("pending")
     assert (len(waiting), len(pending)) == (end["counters"]["held"], 0)

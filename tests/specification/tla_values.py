@@ -1,8 +1,8 @@
-"""Values of TLA+ as TLC prints them, read back.
+"""A parser of TLA+ values as printed by TLC.
 
-Rule 1: strict: what is no value, or more than one, is an error that names the place.
-Rule 2: a record is a dict, a sequence a tuple, a set a frozenset. A function is a `Function`, so a bag is one, and an
-        empty bag, which TLC cannot tell from it, an empty sequence.
+Rule 1: the parser is strict: text that is not exactly one value is an error with its position.
+Rule 2: a record is a dict, a sequence a tuple, a set a frozenset. A function, such as a bag, is a `Function`; an empty
+        bag is an empty sequence, because TLC prints both alike.
 Left out: model values, intervals, strings with escapes and sets of records; TLC prints none of them for our variables.
 """
 
@@ -21,20 +21,20 @@ _CLOSED = {"<<": ">>", "{": "}", "[": "]"}
 
 
 class NoValue(ValueError):
-    """This is no value, or not only one."""
+    """The text is not exactly one value."""
 
 
 class Function(NamedTuple):
-    """What is where: arguments with their values, in TLC's order."""
+    """A function: its arguments with their values, in TLC's order."""
 
     pairs: tuple[tuple[Value, Value], ...]
 
 
 def value(text: str) -> Value:
-    """The value that a text is.
+    """Parse a value.
 
     Raises:
-        NoValue: it is none.
+        NoValue: the text is not exactly one value.
     """
     reader = _Reader(text)
     found = reader.value()
@@ -54,7 +54,7 @@ class _Reader:
 
     def _take(self, wanted: str) -> None:
         if self.token != wanted:
-            raise NoValue(f"{self.token or 'the end'!r} at {self.at}, where {wanted!r} is wanted")
+            raise NoValue(f"{self.token or 'the end'!r} at {self.at}, where {wanted!r} is expected")
         self._next()
 
     def value(self) -> Value:
@@ -70,12 +70,12 @@ class _Reader:
         elif token.lstrip("-").isdigit():
             found = int(token)
         else:
-            raise NoValue(f"{token or 'the end'!r} at {self.at}, where a value is wanted")
+            raise NoValue(f"{token or 'the end'!r} at {self.at}, where a value is expected")
         self._next()
         return found
 
     def _listed(self, opened: str) -> Value:
-        """What is in brackets, with commas between."""
+        """Parse a list in brackets, separated by commas."""
         self._next()
         items: list[Value] = []
         while self.token != _CLOSED[opened]:
@@ -93,13 +93,13 @@ class _Reader:
     def _field(self) -> tuple[str, Value]:
         name = self.token
         if not name.isidentifier():
-            raise NoValue(f"{name or 'the end'!r} at {self.at}, where the name of a field is wanted")
+            raise NoValue(f"{name or 'the end'!r} at {self.at}, where the name of a field is expected")
         self._next()
         self._take("|->")
         return name, self.value()
 
     def _function(self) -> Function:
-        """(argument :> value @@ argument :> value)"""
+        """Parse a function: (argument :> value @@ argument :> value)."""
         pairs: list[tuple[Value, Value]] = []
         self._take("(")
         while not pairs or self.token == "@@":
@@ -115,17 +115,17 @@ class _Reader:
 def _distinct(items: list[Value], make: Callable[[list[Value]], Any]) -> Value:
     found = make(items)
     if len(found) != len(items):
-        raise ValueError("something stands there twice")
+        raise ValueError("a duplicate element")
     return found
 
 
 def _tokens(text: str) -> Iterator[tuple[str, int]]:
-    """The tokens with their places, and then the end for ever."""
+    """Yield the tokens with their positions, and then endlessly the end."""
     at, end = 0, len(text.rstrip())
     while at < end:
         found = _TOKEN.match(text, at)
         if found is None:
-            raise NoValue(f"{text[at : at + 10]!r} at {at} is nothing that a value has")
+            raise NoValue(f"{text[at : at + 10]!r} at {at} is not part of a value")
         yield found[1], at
         at = found.end()
     while True:
