@@ -1,4 +1,4 @@
-"""For every test."""
+"""Fixtures and hooks of all tests."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from hypothesis import Phase, settings
 from tests.recording import RECORDING
 
 settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate))
-if "MUTANT_UNDER_TEST" in os.environ:  # whether a mutant is seen counts, and no smaller example of it
+if "MUTANT_UNDER_TEST" in os.environ:  # only whether a mutant is killed matters, so examples are not shrunk
     settings.load_profile("mutants")
 
 
 def pytest_configure() -> None:
-    """A run in the background of a shell starts with Ctrl-C ignored, and so would its child processes."""
+    """Restore the handling of Ctrl-C: a background run of a shell starts with it ignored, as would its children."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -29,7 +29,7 @@ def pytest_runtest_setup() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call() -> Generator[None, None, None]:
-    """A test of sessions that fails says what its ends have said to each other."""
+    """Add the sequence chart of its session ends to the error of a failing test."""
     try:
         return (yield)
     except (Exception, pytest.fail.Exception) as error:

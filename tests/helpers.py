@@ -3,11 +3,11 @@
     i, r = open_pair()      the initiator has sent its hello
     transfer(i, r)          the next message of `i` arrives at `r`
     drop(r)                 the next message of `r` is lost
-    tick(i, seconds=15)     time passes at `i`; what is due there fires
-    settle(i, r)            messages travel, both ways, until none is left
+    tick(i, seconds=15)     time passes at `i`; timers due there fire
+    settle(i, r)            messages travel in both directions until none is left
 
-The cores are the real ones. Each end has a clock of its own, since timers may be late or early relative to each other.
-What happens is recorded: a test that fails shows it as a sequence chart (`recording.py`).
+The cores are the real ones. Each end has its own clock, since timers may be late or early relative to each other.
+All steps are recorded: a failing test shows them as a sequence chart (`recording.py`).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ K = TypeVar("K")
 
 
 class Counted:
-    """Entropy that counts, and says whose address it is. Jitter is none: the middle of its range."""
+    """Entropy whose addresses have a counter and the name of their owner, without jitter (the middle of its range)."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -67,7 +67,7 @@ class Counted:
 
 
 class End:
-    """One end: a session, or the host of the responders, and what its commands have asked for."""
+    """One end: a session, or the host of the responders, with the effects of its commands."""
 
     def __init__(self, core: Session | Host) -> None:
         self.core = core
@@ -89,7 +89,7 @@ class End:
 
     @property
     def state(self) -> State:
-        """Where the session is; a responder that is gone is closed."""
+        """The state of the session; CLOSED for a discarded responder."""
         if isinstance(self.core, Host) and not self.core.sessions:
             return State.CLOSED
         return self.session.state
@@ -104,7 +104,7 @@ class End:
 
     @property
     def reasons(self) -> list[str]:
-        """Why messages became dead letters here."""
+        """The reasons of the dead letters of this end."""
         return [letter.reason for letter in self.of(DeadLetter)]
 
     @property
@@ -115,7 +115,7 @@ class End:
         return [command for command in self.log if isinstance(command, kind)]
 
     def order(self, order: Callable[[Session], list[Command]], called: str = "") -> None:
-        """What the application or the layer below tells the session; `called` in a chart, if it has no name."""
+        """Give an order of the application or an event of the layer below. `called`: its label in a chart."""
         RECORDING.add(MomentKind.ORDER, self.participant, called or order.__name__)
         with self._recorded():
             if isinstance(self.core, Session):
@@ -131,7 +131,7 @@ class End:
         self.order(lambda session: session.request(identifier, outgoing, **options), f"request {identifier}")
 
     def reply(self, payload: bytes) -> None:
-        """The application answers what was delivered last, as Ockam does: along its return route."""
+        """Reply to the message delivered last, as Ockam does: along its return route."""
         back = self.of(Deliver)[-1].return_route
         if self.session.settings.profile.keeps_alive:
             self.send(payload, *back[1:])
@@ -148,7 +148,7 @@ class End:
 
     @contextmanager
     def _recorded(self) -> Iterator[None]:
-        """One step of the core: its state, and what became a dead letter."""
+        """Record one step of the core: its state and dead letters."""
         before, done = self._states(), len(self.log)
         try:
             yield
@@ -198,7 +198,7 @@ class End:
 def open_pair(
     kind: SessionType = EXPLICIT_PERSISTENT_ONE_SIDED, profile: Profile = GENERATION, **limits: Any
 ) -> tuple[End, End]:
-    """Both ends; the initiator was opened, or an implicit one was sent `b"first"`, and its hello is on its way."""
+    """Return both ends, with a hello in flight: the initiator is opened, or an implicit one sends `b"first"`."""
     initiator, responder = make_initiator(kind, profile, **limits), make_host(kind, profile, **limits)
     if kind.creation is Creation.EXPLICIT:
         initiator.order(Session.open)
@@ -208,22 +208,22 @@ def open_pair(
 
 
 def transfer(sender: End, receiver: End, position: int = 0) -> Message:
-    """The next message of `sender` arrives (or the one at `position`: it overtakes)."""
+    """Deliver the next message of `sender`, or the one at `position`, which overtakes the others."""
     message = sender.outbox.pop(position)
     receiver.receive(_travelled(message), sender.participant)
     return message
 
 
 def drop(sender: End, count: int = 1) -> None:
-    """The next messages of `sender` are lost."""
-    assert len(sender.outbox) >= count, "there is nothing to lose"
+    """Lose the next messages of `sender`."""
+    assert len(sender.outbox) >= count, "there are too few messages to lose"
     for message in sender.outbox[:count]:
         RECORDING.add(MomentKind.NOTE, sender.participant, f"lost: {called(message, sender.profile)}")
     del sender.outbox[:count]
 
 
 def tick(end: End, seconds: float) -> None:
-    """Time passes at one end; its timers fire in the order in which they are due."""
+    """Let time pass at one end. Its timers fire in the order in which they are due."""
     until = end.clock_seconds + seconds
     while due := [(at, position, name) for position, (name, at) in enumerate(end.timers.items()) if at <= until]:
         at, _, name = min(due, key=lambda one: one[:2])
@@ -234,17 +234,17 @@ def tick(end: End, seconds: float) -> None:
 
 
 def settle(one: End, other: End) -> None:
-    """Messages travel both ways until none is left. No time passes."""
+    """Deliver messages in both directions until none is left. No time passes."""
     for _ in range(100):
         if not one.outbox and not other.outbox:
             return
         for sender, receiver in ((one, other), (other, one)):
             while sender.outbox:
                 transfer(sender, receiver)
-    raise AssertionError("the two ends never stop talking")
+    raise AssertionError("the two ends never stop sending messages")
 
 
-# What is given before a test begins -----------------------------------------------------------------------------------
+# Preparation ----------------------------------------------------------------------------------------------------------
 
 
 def established_pair(*args: Any, **limits: Any) -> tuple[End, End]:
@@ -262,7 +262,8 @@ def make_initiator(
     has_state: bool = False,
     **limits: Any,
 ) -> End:
-    """An initiator with nothing sent. `name` begins its addresses; the rest is what durable state holds."""
+    """Return an initiator that has sent nothing. `name`: the prefix of its addresses; `remembered` etc.: its durable
+    state."""
     two_sided = kind.renegotiated_by(Role.RESPONDER)
     contact, own_route = (CONTACT, (HOP_TO_INITIATOR, CONTACT)) if two_sided else (None, ())
     settings = SessionConfig(kind, Role.INITIATOR, profile, **limits)
@@ -281,7 +282,8 @@ def make_host(
     has_state: bool = False,
     **limits: Any,
 ) -> End:
-    """The host of the responders. In profile `ockam` every generation finds a new one, so they are transient."""
+    """Return the host of the responders. In profile `ockam` each generation has a new responder, so all are
+    transient."""
     limits = {**limits, "attempts": limits.get("attempts") or 5}
     settings = SessionConfig(kind if profile is GENERATION else EXPLICIT_TRANSIENT, Role.RESPONDER, profile, **limits)
     entropy = Counted(name)
@@ -294,7 +296,7 @@ def make_host(
 
 
 def _travelled(message: Message) -> Message:
-    """What a message is when it arrives: the hop to the node is taken off, the way back to the sender's is put on."""
+    """Return a message as it arrives: without the hop to the node, and with the hop back to the sender's."""
     first, *onward = message.onward_route
     if first == HOP_TO_RESPONDER:
         back: Route = (HOP_TO_INITIATOR, *message.return_route) if message.return_route else ()
@@ -305,7 +307,7 @@ def _travelled(message: Message) -> Message:
 
 
 def said(message: Message, profile: Profile = GENERATION) -> Signal:
-    """What a message says."""
+    """Return the signal of a message."""
     place = Place.NEGOTIATION_START if message.onward_route[-1] in (HOST, CONTACT) else Place.WORKER
     if profile is OCKAM and message.onward_route[-1].value.endswith(b"h"):
         place = Place.HANDSHAKE
@@ -313,7 +315,7 @@ def said(message: Message, profile: Profile = GENERATION) -> Signal:
 
 
 def called(message: Message, profile: Profile) -> str:
-    """What a message says, for a chart."""
+    """Return the label of a message in a chart."""
     if not message.onward_route:
         return "a message to nowhere"
     try:

@@ -1,10 +1,10 @@
-"""What the ends of the test that runs have done and said; a test that fails shows it as a sequence chart.
+"""A recording of the session ends of the current test; a failing test shows it as a sequence chart.
 
-Theory: whoever moves ends (`helpers.py`, the pairs of `stateful/`) tells `RECORDING`; the hooks of `conftest.py` empty
-it before a test, and add its chart to the error of a test that fails.
+Theory: the code that steps ends (`helpers.py`, the pairs of `stateful/`) writes to `RECORDING`; the hooks of
+`conftest.py` clear it before a test, and add its chart to the error of a failing test.
 
-Rule 1: recording is cheap: what a message says is decoded only if there is a failure.
-Rule 2: a chart has those ends only that the last of all had to do with: a run of Hypothesis makes new ones each time.
+Rule 1: recording is cheap: messages are decoded only after a failure.
+Rule 2: a chart has only the ends connected with the last one, because each run of Hypothesis makes new ends.
 Limit: the last `MOST_MOMENTS` moments are kept.
 """
 
@@ -24,14 +24,14 @@ Label = str | Callable[[], str]
 
 
 class Participant:
-    """A lifeline: each is one of its own, whatever its name."""
+    """A lifeline. Participants are compared by identity, not by name."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
 
 OUTSIDE = Participant("the test")
-"""Who sends what a test hands to an end itself."""
+"""The sender of messages that a test passes to an end directly."""
 
 
 class Recorded(NamedTuple):
@@ -61,18 +61,18 @@ class Recording:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """What is only tried is no part of what happened."""
+        """Record nothing in this context, for steps that are only tried."""
         before = self.moments.copy()
         yield
         self.moments = before
 
     def state(self, who: Participant, before: str, after: str) -> None:
-        """The state of an end after a step, if it is another one."""
+        """Record the state of an end after a step, if it changed."""
         if before != after:
             self.add(MomentKind.STATE, who, after or "no session")
 
     def chart(self) -> Chart | None:
-        """None if nothing was recorded."""
+        """Return the chart; None if nothing was recorded."""
         ends = self._connected()
         if not ends:
             return None
@@ -80,7 +80,7 @@ class Recording:
         names = _names(shown)
         moments = [Moment(one.kind, names[one.who], one.text, names[one.whom] if one.whom else "") for one in shown]
         if len(self.moments) == MOST_MOMENTS:
-            moments.insert(0, Moment(MomentKind.NOTE, "", "what was before is not kept"))
+            moments.insert(0, Moment(MomentKind.NOTE, "", "earlier moments are not kept"))
         return Chart("failure", "the test", "up to its failure", tuple(names.values()), tuple(moments))
 
     def explain(self, error: BaseException) -> None:
@@ -89,7 +89,7 @@ class Recording:
             attach(chart, error)
 
     def _connected(self) -> set[Participant]:
-        """The ends of the last moment, and all that they have exchanged messages with, directly or not."""
+        """Return the ends of the last moment, and all ends connected with them by messages, directly or indirectly."""
         found: set[Participant] = set()
         following = set(self.moments[-1].ends) if self.moments else set()
         while following != found:
@@ -99,7 +99,7 @@ class Recording:
 
 
 def _names(shown: list[Recorded]) -> dict[Participant, str]:
-    """In the order in which they appear; the second of a name has a number."""
+    """Return the names of the ends, in order of appearance; ends with the same name are numbered."""
     there = dict.fromkeys(end for one in shown for end in (one.who, one.whom) if end is not None)
     numbers = {name: count(1) for name in Counter(end.name for end in there)}
     return {end: end.name if (n := next(numbers[end.name])) == 1 else f"{end.name} {n}" for end in there}

@@ -1,4 +1,4 @@
-"""What is committed under `diagrams/` and `spec/` is what the tables, the worlds and the runs say."""
+"""The generated files under `diagrams/` and `spec/` are up to date."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ ROOT = Path(__file__).parents[1]
 @pytest.mark.slow
 def test_render_check_is_clean() -> None:
     result = CliRunner().invoke(app, ["render", "--check", "--json", "--into", str(ROOT)])
-    assert result.exit_code == 0, f"run `ockam-fsm render` and commit what it writes: {result.output}"
+    assert result.exit_code == 0, f"run `ockam-fsm render` and commit the changed files: {result.output}"
     assert json.loads(result.stdout)["differs"] is False

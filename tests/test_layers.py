@@ -1,6 +1,6 @@
-"""Who may import whom, as data: the import column of the architecture, read from every file.
+"""The allowed imports of each layer, as data, compared with the imports of every file.
 
-Departures from the page, each with its reason, are in the tables below and nowhere else.
+Exceptions, each with its reason, are in the tables below only.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ROOMS = {
     "net": ("streams", "secure"),
     "cli": ("shared",),
 }
-"""Folders of a folder that are layers themselves."""
+"""Subfolders that are layers."""
 
 LAYERS = (*TOP, *(f"{folder}/{room}" for folder, rooms in ROOMS.items() for room in rooms))
 RUNTIME = {"runtime", "runtime/encoding", "runtime/session", "runtime/node", "runtime/stream", "runtime/pipe"}
@@ -54,8 +54,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runtime/pipe": {"kernel", "machines", "runtime/encoding", "runtime/session"},
     "runtime/stream": {"kernel", "machines", "runtime/encoding", "runtime/session"},
     "runtime": {"kernel", "machines", "runtime/encoding", "runtime/session"},  # the trace recorder
-    "checking": {"kernel", "checking/engine"},  # the engine's face, for actors of any protocol
-    "checking/engine": {"kernel", "checking"},  # its inside; test_no_circle_of_imports keeps them apart
+    "checking": {"kernel", "checking/engine"},  # the public model checker, for actors of any protocol
+    "checking/engine": {"kernel", "checking"},  # its internals; test_no_circle_of_imports separates them
     "checking/sessions": {*MODEL, "projections", "checking", "checking/engine"},  # a replay is a sequence chart
     "checking/streams": {*MODEL, "checking", "checking/sessions"},
     "checking/pipes": {*MODEL, "checking", "checking/sessions"},
@@ -65,14 +65,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "specification": {*MODEL, *CHECKING, "projections", "tools"},
     "storage": {"kernel"},
     "secure": {"kernel", "machines", "runtime/encoding", "runtime/session"},
-    # Departure: these name session types and their states, which are in machines; they read no table.
+    # Exception: these name session types and states, which are in machines; they read no table.
     "net": {*MODEL},
     "net/streams": {*MODEL, "storage", "net"},
     "net/secure": {*MODEL, "secure", "net"},
     "simulation": {*MODEL},
     "demo": {*MODEL, "projections", "secure", "storage", "tools", "net", "net/streams", "net/secure"},
     "tools": {"kernel"},
-    # Departure: a finding carries the sequence chart that reproduces it, so conformance draws.
+    # Exception: a finding has the sequence chart that reproduces it, so conformance imports the drawing.
     "conformance": {*MODEL, "projections", "tools", "conformance/report", "conformance/reference",
                     "conformance/inprocess"},
     "conformance/report": {"kernel", "projections"},
@@ -106,16 +106,16 @@ THIRD_PARTY: dict[str, str] = {
     "hypothesis": "conformance",
     "pytest": "conformance",
 }
-"""Each package is imported in one folder."""
+"""The only folder that imports each package."""
 
 OUTSIDE = {"asyncio", "multiprocessing", "random", "selectors", "socket", "sqlite3", "subprocess", "threading", "time"}
-"""Time, chance, sockets and processes come from outside: from these layers."""
+"""The modules of time, randomness, sockets and processes. Only `EDGES` and the exceptions below import them."""
 
 EDGES = ("storage", "net", "net/streams", "net/secure", "simulation", "tools", "specification", "demo", "cli",
          "cli/shared")  # fmt: skip
 
 MAY_REACH_OUTSIDE: dict[str, set[str]] = {
-    "checking/explore.py": {"time"},  # a limit of the search in seconds, and how long it took; no verdict reads them
+    "checking/explore.py": {"time"},  # a limit in seconds and the elapsed time; no verdict depends on a clock otherwise
 }
 
 
@@ -127,7 +127,7 @@ class Import(NamedTuple):
 
 
 def layer_of(path: str) -> str:
-    """The innermost layer that has a file, or a module whose dots are slashes; empty: the package itself."""
+    """Return the innermost layer of a file, or of a module with slashes for dots; "": the package itself."""
     inner = max((layer for layer in LAYERS if path.startswith(f"{layer}/")), key=len, default="")
     return inner or path.partition("/")[0]
 
@@ -152,7 +152,7 @@ def all_imports() -> list[Import]:
 
 
 def forbidden(found: Import) -> str:
-    """Why an import may not be; empty if it may."""
+    """Return why an import is forbidden; "" if it is allowed."""
     top, _, rest = found.module.partition(".")
     if top == PACKAGE:
         target = layer_of(f"{rest.replace('.', '/')}/")
@@ -183,7 +183,7 @@ def test_every_folder_is_a_layer() -> None:
 
 
 def modules() -> dict[str, set[str]]:
-    """What each module of the package imports of the package, for types only or not."""
+    """Return the modules of the package that each of its modules imports, including imports for types only."""
     files = {
         file.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".") for file in ROOT.glob("ockam_fsm/**/*.py")
     }
@@ -197,7 +197,7 @@ def modules() -> dict[str, set[str]]:
 
 
 def test_no_circle_of_imports() -> None:
-    """A package's face (`__init__`) may import its modules, and they do not import it."""
+    """The `__init__` of a package may import its modules; they do not import it."""
     TopologicalSorter(modules()).prepare()  # raises CycleError, with the circle
 
 

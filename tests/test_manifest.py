@@ -1,7 +1,6 @@
-"""Every world explored again, and compared with its pins. A commit that moves a number explains it.
+"""Every world is explored again and compared with its pins. A commit that changes a number explains it.
 
-To pin anew: `ockam-fsm check all --pin spec/manifest.json`. `make spec` compares the section
-`tlc`.
+To update the pins: `ockam-fsm check all --pin spec/manifest.json`. `make spec` compares the section `tlc`.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ def test_everything_is_pinned_in_order() -> None:
     assert [entry["name"] for entry in PINNED["known_bad"]] == [one.name for one in shipped_known_bad()]
 
 
-def test_the_pinned_properties_are_those_of_the_worlds() -> None:
+def test_the_pinned_verdicts_are_those_claimed() -> None:
     assert {entry["verdict"] for entry in PINNED["worlds"]} == {"PROVED"}
     assert {verdict for entry in PINNED["worlds"] for verdict in entry["properties"].values()} == {"HOLDS"}
     assert {entry["verdict"] for entry in PINNED["known_bad"]} == {"REFUTED"}
@@ -53,11 +52,11 @@ def test_the_pinned_properties_are_those_of_the_worlds() -> None:
 
 
 LARGE_STATES, LARGE_TRANSITIONS, LONG_TRACE = 2_000, 15_000, 12
-"""Larger worlds, and known-bad machines with longer counterexamples, are searched by numba in `make test-all`, and by
-the standard library in `make nightly`."""
+"""Limits beyond which worlds and counterexamples are searched by numba in `make test-all`, and by the standard library
+in `make nightly`."""
 
 LARGEST_STATES = 300_000
-"""Worlds that are larger still are searched in `make nightly` only."""
+"""The limit beyond which worlds are searched in `make nightly` only."""
 
 
 def is_large(entry: dict[str, Any]) -> bool:
@@ -66,7 +65,7 @@ def is_large(entry: dict[str, Any]) -> bool:
 
 
 def each_world(suites: Callable[[dict[str, Any]], pytest.MarkDecorator]) -> pytest.MarkDecorator:
-    """A parameter for each pinned world, in its suite."""
+    """Return a parameter for each pinned world, with the mark of its suite."""
     return pytest.mark.parametrize("name", [pytest.param(name, marks=suites(entry)) for name, entry in BY_NAME.items()])
 
 

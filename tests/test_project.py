@@ -1,4 +1,4 @@
-"""What is said about the project in several places is said alike: Pythons, targets, versions and dates."""
+"""Facts that the project states in several places agree: Python versions, make targets, versions and dates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TARGETS = set(re.findall(r"^([a-z-]+):.* ## ", MAKEFILE, re.MULTILINE))
 
 
 def declared() -> list[str]:
-    """The Pythons of the classifiers."""
+    """Return the Python versions of the classifiers."""
     of_python = (one.removeprefix("Programming Language :: Python :: ") for one in PROJECT["classifiers"])
     return [one for one in of_python if re.fullmatch(r"3\.\d+", one)]
 

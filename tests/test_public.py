@@ -1,4 +1,4 @@
-"""What users import, and what the README shows them: both are promises, so both are run."""
+"""The public names and the snippets of the README, both of which users rely on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_every_public_name_exists_once() -> None:
 
 
 def test_every_public_name_is_listed() -> None:
-    """What is imported when first used is known to the module by name only."""
+    """Names with a lazy import are known to the module by name only."""
     helpers = {"annotations", "Any", "TYPE_CHECKING"}
     folders = {
         "kernel",
@@ -72,7 +72,7 @@ def test_readme_snippets_run_unchanged(number: int, tmp_path: Path) -> None:
 
 
 INTERNAL = {"TooNarrow", "Outgrown", "Unjudged", "Outcome"}
-"""Nobody outside sees these, nor what is derived from them: they end a computation within a module or two."""
+"""Internal exceptions: they and their subclasses end a computation within a module or two and never reach a user."""
 
 
 def test_every_error_has_one_base() -> None:

@@ -1,4 +1,4 @@
-"""A test of sessions that fails shows in its report what the ends have said (recording.py, conftest.py)."""
+"""A failing test of sessions shows the messages of its ends in its report (recording.py, conftest.py)."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_only_the_newest_moments_are_kept() -> None:
     assert chart is not None
     lines = to_text(chart).splitlines()
     assert len(lines) == MOST_MOMENTS + 2
-    assert "what was before is not kept" in lines[1]
+    assert "earlier moments are not kept" in lines[1]
     assert lines[2].endswith("1")
     recording.clear()
     assert recording.chart() is None

@@ -1,4 +1,4 @@
-"""SECURITY.md names limits of the code, with the defaults that they have."""
+"""The limits in SECURITY.md exist in the code, with the stated defaults."""
 
 from __future__ import annotations
 

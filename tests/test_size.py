@@ -1,4 +1,4 @@
-"""House rules that can be counted: functions of at most 40 lines, modules of at most 450 (CONTRIBUTING.md)."""
+"""Size limits: functions of at most 40 lines, modules of at most 450 (CONTRIBUTING.md)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MODULE_LINES, FUNCTION_LINES = 450, 40
 
 
 def lines_of(body: list[ast.stmt]) -> int:
-    """Without the signature, which options make long, and without the docstring."""
+    """Return the lines of a body without the signature, which options make long, and without the docstring."""
     first, end = body[0], body[-1].end_lineno or 0
     if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
         return end - (first.end_lineno or 0)

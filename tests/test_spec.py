@@ -1,6 +1,6 @@
-"""spec/sessions.md and the code name the same things: clauses, passages, words, rows, properties, defaults, bytes.
+"""spec/sessions.md and the code agree on names: clauses, passages, terms, rows, properties, defaults, bytes.
 
-What the prose means no test can judge. That nothing which cites it or which it names has gone, a test can.
+No test can check the meaning of the prose. These tests check that all cited and named items exist.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ CLAUSE = r"\d{1,2}\.\d{1,2}"
 
 @dataclass(frozen=True)
 class Spec:
-    """The prose, taken apart. `text` is a parameter so that a broken one can be tried."""
+    """The parsed specification. `text` is a parameter, so that tests can pass a broken one."""
 
     text: str
 
     @cached_property
     def clauses(self) -> dict[str, str]:
-        """Each clause's number and its body, in the order of the text."""
+        """Return the body of each clause by its number, in the order of the text."""
         found = re.findall(rf"^### ({CLAUSE}) [^\n]+\n(.*?)(?=^##|\Z)", self.text, re.M | re.S)
         assert len({number for number, _ in found}) == len(found), "a clause number is used twice"
         return dict(found)
@@ -84,7 +84,7 @@ class Spec:
         return {number for row in self.table("what carries it out") for number in re.findall(CLAUSE, row[0])}
 
     def table(self, heading: str) -> list[list[str]]:
-        """The cells of the table of which one heading is `heading`."""
+        """Return the cells of the table that has a column `heading`."""
         lines = self.text.splitlines()
         start = next(n for n, line in enumerate(lines) if line.startswith("|") and f"| {heading} |" in line)
         return list(_cells(lines[start + 2 :]))
@@ -115,7 +115,7 @@ def citations(row: Row) -> Iterator[str]:  # type: ignore[type-arg]
 
 
 def unanswered(spec: Spec) -> list[str]:
-    """Everything that a row cites and the prose does not have."""
+    """Return the citations of rows that the specification does not have."""
     passages = {f"discussion: {cells[0]}" for cells in spec.table("section of the discussion")}
     known = {*spec.clauses, *passages}
     return sorted({f"{row.id}: {cite}" for row in ROWS for cite in citations(row) if cite not in known})

@@ -1,20 +1,21 @@
-"""Mutants of the runtime's code, made by mutmut and judged by the explorer and the Hypothesis machines alone.
+"""Mutation test of the runtime's code: mutmut makes the mutants; the explorer and the Hypothesis machines must kill
+them.
 
-    python -m tests.quality.code_mutants                     the usual sample; writes CODE_SURVIVORS.md
+    python -m tests.quality.code_mutants                     the default sample; writes CODE_SURVIVORS.md
     python -m tests.quality.code_mutants --sample 0          all of them, which takes hours; writes CODE_SURVIVORS.md
     python -m tests.quality.code_mutants --only GLOB         those whose name matches; writes nothing
 
 A mutant is
 
-    text                it changes a text for people only, and is not judged
-    killed              a property fails, an end raises, or it never ends (judges_of_code.py)
-    survivor            an example sees it, and no property does
-    indistinguishable   no example sees it either
+    text                it changes only a text for people, and is not tested
+    killed              a property fails, an end raises, or the run does not end (judges_of_code.py)
+    survivor            an example test kills it, but no property does
+    indistinguishable   no example test kills it either
 
-Theory: the table mutants (mutants.py) are told apart by trying every state. Code has no such list, so that the examples
-in `EXAMPLES` stand for it: what neither they nor the properties see makes no difference that anybody has thought of.
+Theory: table mutants (mutants.py) are distinguished by trying every state. Code has no such list of states, so the
+example tests in `EXAMPLES` replace it: a mutant that neither they nor the properties kill counts as equivalent.
 
-Rule 1: the sample is drawn by chance from all mutants, with a seed that is written on the page.
+Rule 1: the sample is random among all mutants; the page has its seed.
 """
 
 from __future__ import annotations
@@ -39,21 +40,22 @@ from tests.quality.code_reasons import REASONS
 from tests.quality.report import GOAL, INDISTINGUISHABLE, KILLED, SURVIVOR, share_killed
 
 FOLDER = Path("mutants")
-"""Where mutmut puts its copy of the project."""
+"""The folder of mutmut's copy of the project."""
 PAGE = Path(__file__).with_name("CODE_SURVIVORS.md")
 EXAMPLES = ("tests/runtime", "tests/net/test_contract.py")
 EXAMPLES_SECONDS = 3600
-"""They take a minute; a mutant that keeps them for so long never ends, however loaded the machine is."""
+"""The time limit. The tests take a minute, so a mutant that exceeds the limit does not end, even on a loaded
+machine."""
 SAMPLE, SEED, PROCESSES = 160, 1, 2
 TEXT = "text"
 SURVIVED = (0, 5, 33)
-"""Exit statuses of mutmut's judging: the judges pass, or none of them reaches the mutant."""
+"""Exit statuses of mutmut: all tests pass, or no test reaches the mutant."""
 MUTMUT = (str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(PROCESSES))
 
 
 @dataclass(frozen=True)
 class Fate:
-    """What became of a mutant: its function, what is changed in it, and the verdict."""
+    """The verdict on a mutant, with its function and its change."""
 
     place: str
     change: str
@@ -65,14 +67,14 @@ class Fate:
         return next((reason for beginning, reason in REASONS.items() if name.startswith(beginning)), "")
 
 
-# What mutmut has made -------------------------------------------------------------------------------------------------
+# The mutants of mutmut ------------------------------------------------------------------------------------------------
 
 
 def made() -> dict[str, Path]:
-    """Mutant -> the file that has it. They are made anew, from the code as it is."""
+    """Make all mutants from the current code. Return the file of each mutant."""
     subprocess.run([*MUTMUT, "none of them"], capture_output=True, check=False)
     found = {name: meta.with_suffix("") for meta in sorted(FOLDER.rglob("*.py.meta")) for name in _results(meta)}
-    assert found, "mutmut has made no mutants: run it by hand to see why"
+    assert found, "mutmut made no mutants; run it by hand to see the reason"
     return dict(sorted(found.items()))
 
 
@@ -88,7 +90,7 @@ def _functions(path: Path) -> dict[str, ast.AST]:
 
 
 def _versions(name: str, path: Path) -> tuple[str, str, str]:
-    """The name of the function that a mutant is of, its code as it is, and its code as the mutant has it."""
+    """Return the name of a mutant's function, its original code, and its mutated code."""
     mutated = name.rpartition(".")[2]
     original = mutated.rpartition("_")[0]
     before, after = (ast.unparse(_functions(path)[one]).replace(one, "_") for one in (f"{original}_orig", mutated))
@@ -96,7 +98,7 @@ def _versions(name: str, path: Path) -> tuple[str, str, str]:
 
 
 def difference(name: str, path: Path) -> tuple[str, str]:
-    """The function that a mutant is of, and what is changed in it, each as text."""
+    """Return the function of a mutant and its change, as text."""
     function, before, after = _versions(name, path)
     changed = [line for line in ndiff(before.splitlines(), after.splitlines()) if line[:1] in "-+"]
     return f"{path.relative_to(FOLDER / 'ockam_fsm' / 'runtime')} {function}", " ".join(map(_tidy, changed))
@@ -107,9 +109,9 @@ def _tidy(line: str) -> str:
 
 
 def is_text(name: str, path: Path) -> bool:
-    """Whether nothing but texts for people is changed: what an error says, and what has a space in it.
+    """Return whether only texts for people change: arguments of exceptions, and strings with a space.
 
-    Names of fields, of protocols and of counters are strings too, and are judged as everything else is.
+    Names of fields, protocols and counters are strings too, but are tested as all other code.
     """
     _, *versions = _versions(name, path)
     before, after = (ast.dump(_Blank().visit(ast.parse(code))) for code in versions)
@@ -117,7 +119,7 @@ def is_text(name: str, path: Path) -> bool:
 
 
 class _Blank(ast.NodeTransformer):
-    """Takes texts for people out of code."""
+    """Removes texts for people from code."""
 
     _raised = False
 
@@ -148,9 +150,9 @@ def judged(found: dict[str, Path], say: Callable[[str], None]) -> Iterator[Fate]
     say(f"{len(found)} mutants, {len(spoken)} of them are texts; judging {len(chosen)} ...")
     subprocess.run([*MUTMUT, *chosen], stdout=subprocess.DEVNULL, check=False)
     results = {name: _results(path.with_suffix(".py.meta"))[name] for name, path in chosen.items()}
-    assert None not in results.values(), "mutmut has not judged all of them"
+    assert None not in results.values(), "mutmut has no verdict for some mutants"
     left = [name for name, status in results.items() if status in SURVIVED]
-    say(f"{len(left)} pass the properties; asking the examples ...")
+    say(f"{len(left)} pass the properties; running the example tests ...")
     with ThreadPoolExecutor(PROCESSES) as pool:
         seen = dict(zip(left, pool.map(seen_by_an_example, left), strict=True))
     for name, path in chosen.items():
@@ -182,8 +184,8 @@ def page(fates: Sequence[Fate], drawn: str) -> str:
         "<!-- GENERATED by `make code-mutants`; reasons are written in code_reasons.py -->",
         "# Mutants of the runtime's code",
         "",
-        "Single faults in `ockam_fsm/runtime`, made by mutmut, judged by the explorer and the Hypothesis machines;",
-        f"the words are defined in code_mutants.py. {drawn}",
+        "Single faults in `ockam_fsm/runtime`, made by mutmut, tested by the explorer and the Hypothesis machines;",
+        f"code_mutants.py defines the terms. {drawn}",
         "",
         f"| folder | mutants | {' | '.join(verdicts)} |",
         f"| --- {'| --- ' * (len(verdicts) + 1)}|",
@@ -199,7 +201,7 @@ def page(fates: Sequence[Fate], drawn: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(description="Judge mutants of the runtime's code by the properties.")
+    parser = argparse.ArgumentParser(description="Test mutants of the runtime's code by the properties.")
     parser.add_argument("--sample", type=int, default=SAMPLE, help="how many (0: all); %(default)s by default")
     parser.add_argument("--seed", type=int, default=SEED, help="which of them; %(default)s by default")
     parser.add_argument("--only", default="*", help="a pattern of mutmut's names; writes no page")

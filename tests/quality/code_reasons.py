@@ -1,6 +1,6 @@
-"""Why mutants of the runtime's code survive, as people have written it down (CODE_SURVIVORS.md).
+"""The reasons why mutants of the runtime's code survive (CODE_SURVIVORS.md), written by hand.
 
-A survivor is named by its function and, as the page prints it, by the beginning of what is changed in it.
+A survivor is named by its function and by the beginning of its change, as printed on the page.
 """
 
 from __future__ import annotations
@@ -14,6 +14,6 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
         "self.lower_layer_lost(None))",
     ),
 }
-"""A reason -> the survivors that it is the reason of."""
+"""The survivors of each reason."""
 
 REASONS: Mapping[str, str] = {beginning: reason for reason, names in _GROUPS.items() for beginning in names}

@@ -1,7 +1,7 @@
-"""What judges mutants of the runtime's code: the explorer, the Hypothesis machines, and simulated runs.
+"""The property tests that must kill mutants of the runtime's code: the explorer, Hypothesis machines, simulated runs.
 
-Beside these stand all tests that Hypothesis gives their inputs (`-m hypothesis`, in pyproject.toml). No examples are
-among them, so that a mutant that survives shows what the properties do not see (`make code-mutants`).
+All other tests with inputs from Hypothesis belong to them too (`-m hypothesis`, in pyproject.toml). Example tests do
+not, so a surviving mutant shows a gap in the properties (`make code-mutants`).
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from tests.stateful.test_machines import run
 from tests.stateful.test_whole_node import bytes_of
 from tests.stateful.whole_node_moves import MACHINE, burst
 
-pytestmark = pytest.mark.hypothesis  # what mutmut chooses
+pytestmark = pytest.mark.hypothesis  # the tests that mutmut runs
 
 MOST_STATES = 4_000
-"""Of a world: a larger one is judged as far as that."""
+"""The state limit of each world."""
 
 
 WORLDS = (
@@ -45,14 +45,14 @@ WORLDS = (
     *stream_worlds(),
     *secure_worlds(),
 )
-"""Left out: strangers of two-sided ends, which take as long as all the others together."""
+"""Left out: open environments of two-sided ends, which take as long as all the others together."""
 
 DELIVERIES = (
     BARE.inside(CONFIRM),
     *(BARE.inside(resend).inside(index) for resend in RESENDS for index in INDEXES),
     BARE.inside(RESENDS[1]).then(BARE.inside(RESENDS[1])),
 )
-"""One of each kind of pipe, and of each that is around another one, in nodes over a bad network."""
+"""One delivery of each kind of pipe and of nested pipes, in nodes over a faulty network."""
 
 
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: str(world.name))
@@ -109,7 +109,7 @@ def test_a_simulated_run_is_a_behaviour(kind: SessionType) -> None:
     assert outcome.broken == "", outcome.detail
     result = judged(records)
     assert result.rejection is None
-    assert result.steps > 100, "it is judged for lack of events"
+    assert result.steps > 100, "the run has too few events"
 
 
 @pytest.mark.parametrize("machine", PIPE_MACHINES, ids=lambda machine: str(machine.__name__))

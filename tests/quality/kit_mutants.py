@@ -1,24 +1,24 @@
-"""Every table mutant has to be rejected by the conformance kit: our real session with the wrong table is its target.
+"""Mutation test of the conformance kit: its target is the real session with a mutated table, which it must reject.
 
     python -m tests.quality.kit_mutants             all of them; writes KIT_SURVIVORS.md
     python -m tests.quality.kit_mutants TYPE...     those of some types; writes nothing
 
-The kit knows nothing of tables: it sees messages, notices, deliveries and refusals. A mutant is
+The kit has no access to tables: it observes messages, notices, deliveries and refusals. A mutant is
 
-    undefinable         as in mutants.py, which is asked
-    indistinguishable   as in mutants.py, which is asked
-    killed              a case of the kit fails; the clause is the one that it is laid at
+    undefinable         as in mutants.py, which determines it
+    indistinguishable   as in mutants.py, which determines it
+    killed              a case of the kit fails and is attributed to a clause
     survivor            no case fails
 
-It takes about seventeen minutes of processor time: ten to ask the worlds, seven in the kit. `test_kit_mutants.py`
-judges one table, and what has passed once.
+It takes about seventeen minutes of processor time: ten for mutants.py, seven for the kit. `test_kit_mutants.py` runs
+one table, and the mutants that once survived.
 
 Theory: while the real table takes none of the rows that a mutant changes, the mutant is the real table (stage.py). So a
-case that takes none of them with the real table goes the same with the mutant, and is not run again.
+case that takes none of them with the real table has the same result with the mutant, and is not run again.
 
-Rule 1: the cases of the usual effort alone have to find it. Nothing is drawn: chance only helps.
-Rule 2: an end of ours with the right table passes every case, or nothing here means anything.
-Left out: profile `ockam`, pairs and the black-box kit. What they can see this one can.
+Rule 1: the cases of the default effort alone must kill the mutant. Random cases are not run; they can only help.
+Rule 2: the reference end with the right table passes every case; otherwise the results have no meaning.
+Left out: profile `ockam`, pairs and the black-box kit. This kit detects all that they can.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ KIT = Page(
     Path(__file__).with_name("KIT_SURVIVORS.md"),
     "`python -m tests.quality.kit_mutants`; reasons are written in kit_reasons.py",
     "Table mutants, judged by the conformance kit",
-    "The same single faults as in SURVIVORS.md, each in an end of ours that the in-process kit judges without knowing "
-    "of tables; the words are defined in kit_mutants.py.",
-    "The clause that the first case which fails is laid at.",
+    "The same single faults as in SURVIVORS.md, each in a reference end that the in-process kit tests as a black box; "
+    "kit_mutants.py defines the terms.",
+    "The clause to which the first failing case is attributed.",
     "clause",
     REASONS,
     {},
@@ -64,7 +64,7 @@ Rehearsed = tuple[tuple[EndpointUnderTest, Case, frozenset[str]], ...]
 
 
 def wrong_end(machine: SessionMachine) -> Make:
-    """Our own end with this table."""
+    """Return a maker of reference ends with this table."""
 
     def make(declared: EndpointUnderTest) -> ReferenceEnd:
         settings = stepped(replace(declared.settings, variant=machine))
@@ -75,7 +75,7 @@ def wrong_end(machine: SessionMachine) -> Make:
 
 @cache
 def rehearsed(kind: SessionType, role: Role) -> Rehearsed:
-    """The cases of the kit, each with the rows of the real table that it takes."""
+    """Return the cases of the kit, each with the rows of the real table that it takes."""
     found = []
     for declared in declarations(kind, role):
         judge = Judge(declared, our_end, EFFORT)
@@ -88,7 +88,7 @@ def rehearsed(kind: SessionType, role: Role) -> Rehearsed:
 
 
 def kit_fate(mutant: Mutant, rehearsal: Rehearsed) -> Fate:
-    """Judge one mutant that can be defined."""
+    """Return the fate of one definable mutant."""
     began = time.perf_counter()
     make = wrong_end(mutant.machine())
     judges = {one: Judge(one, make, EFFORT) for one in declarations(mutant.kind, mutant.role)}
@@ -101,7 +101,7 @@ def kit_fate(mutant: Mutant, rehearsal: Rehearsed) -> Fate:
 
 
 def judge_role(kind: SessionType, role: Role) -> list[Fate]:
-    """The fates of all mutants of one table."""
+    """Return the fates of all mutants of one table."""
     scenes = scenes_for(kind, role)
     told = [(mutant, fate_of(mutant, scenes)) for mutant in mutants_of(kind, role)]
     decided = (UNDEFINABLE, INDISTINGUISHABLE)
@@ -109,12 +109,12 @@ def judge_role(kind: SessionType, role: Role) -> list[Fate]:
 
 
 def judge(kind: SessionType) -> list[Fate]:
-    """The fates of all mutants of a type."""
+    """Return the fates of all mutants of a type."""
     return [fate for role in Role for fate in judge_role(kind, role)]
 
 
 def by_table(fates: Sequence[Fate]) -> dict[str, list[Fate]]:
-    """Type and role, which a mutant's name begins with."""
+    """Group fates by type and role, the beginning of a mutant's name."""
     found: dict[str, list[Fate]] = {}
     for fate in fates:
         found.setdefault(fate.mutant.partition(": ")[0], []).append(fate)

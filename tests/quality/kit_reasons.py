@@ -1,6 +1,6 @@
-"""Why some mutants pass the kit: written by people, compared by a test.
+"""The reasons why some mutants survive the kit: written by hand, compared by a test.
 
-A survivor is named in full, or by row and fault where every table that lets it live does so for the same reason.
+A survivor is named in full, or by row and fault where the reason is the same in every table in which it survives.
 """
 
 from __future__ import annotations
@@ -8,20 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _OVER = (
-    "the session is closed in the same moment, and what arrives at an address that lives on is ignored there, as it is "
-    "at one that is gone (clause 14.4); what it costs is room, which no message shows"
+    "the session closes at once, and messages at an address that remains are ignored, as at one that was removed "
+    "(clause 14.4); the only cost is memory, which no message shows"
 )
 _AN_ATTEMPT = (
-    "what is kept is an attempt that has no route: nothing is said over it, what arrives for it is ignored in "
-    "TIMED_OUT, and the next attempt takes its place"
+    "the attempt that remains has no route: nothing is sent over it, messages for it are ignored in TIMED_OUT, and the "
+    "next attempt replaces it"
 )
-_NOBODY_ASKS = "the session is closed, where nothing is held: nobody asks the count any more"
-_HELD_ONCE = "a transient session holds nothing once it was established: nobody asks the count any more"
-_HOST_FORGETS = "the host has forgotten the responder, and its timers with it: what they would say finds nobody"
-_NEVER_IDLE = "a host keeps no responder in IDLE: one that it made for a hello has answered it, or is forgotten"
+_COUNT_IS_UNUSED = "the session is closed and holds nothing, so the count is not read again"
+_HELD_ONCE = "a transient session holds nothing after it was established, so the count is not read again"
+_HOST_FORGETS = "the host has discarded the responder, so an expired timer has no effect"
+_NEVER_IDLE = "a host keeps no responder in IDLE: one made for a hello has answered it or is discarded"
 _SAME_STATE = (
-    "where no previous generation is usable, NEGOTIATING and RENEGOTIATING do the same, and the name of a state is "
-    "told to nobody"
+    "without a usable previous generation NEGOTIATING and RENEGOTIATING behave alike, and the name of a state is not "
+    "visible"
 )
 _ENDS = ("drop", "retarget NEGOTIATING", "retarget ESTABLISHED", "retarget TIMED_OUT", "lose NOTIFY_CLOSED")
 
@@ -34,7 +34,7 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
         )
     ),
     _AN_ATTEMPT: tuple(f"{row} lose FORGET_ROUTE" for row in ("GB2", "GB3", "GB4", "GB8")),
-    _NOBODY_ASKS: tuple(
+    _COUNT_IS_UNUSED: tuple(
         f"{row} update missing held := 0" for row in (
             "TT1", "TT2", "ZT2", "ZT4", "BX2", "BM2", "ZP2", "ZP4", "ZP5", "LT2", "LT4", "LP2", "LP4", "LP5",
             "C1", "C3", "C4",
@@ -56,34 +56,34 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
         *(f"{row} retarget RENEGOTIATING" for row in ("QO2", "QO4", "RO1", "HP1", "IP1")),
         *(f"{row} retarget NEGOTIATING" for row in ("DW1", "WX1", "WI1", "BX1", "BM1", "BM4", "HP2", "IP2")),
     ),
-    "a transient session makes no further hello: the number is for its storage alone": (
+    "a transient session sends no further hello, so its number is only stored": (
         "NT2 lose CATCH_UP", "NTI2 lose CATCH_UP",
     ),
-    "it closes by itself in the same moment, and a host may have forgotten by then whom the order is for": (
+    "it closes by itself at once, and a host may have discarded the receiver of the order by then": (
         "ZT4 drop",
     ),
-    "it closes by itself in the same moment, and has nothing more to say": ("ZT4 lose SEND_CLOSE",),
-    "it closes by itself in the same moment; of what may come in between the kit tries a close by order only (ZT4)": (
+    "it closes by itself at once, and sends nothing more": ("ZT4 lose SEND_CLOSE",),
+    "it closes by itself at once; of the events possible before, the kit tries only a close by order (ZT4)": (
         *(f"{row} {fault}" for row in ("LT4", "CT3") for fault in (*_ENDS, "lose STOP_TIMERS")),
         *(f"LT4 {fault}" for fault in ("retarget IDLE", "lose FAIL_REQUESTS", "lose DISCARD_HELD")),
     ),
-    "it closes by itself in the same moment: an end that has done so by then has failed the request instead": tuple(
+    "it closes by itself at once, and an end that has closed has already failed the request": tuple(
         f"IT2 {fault}"
         for fault in (
             "drop", "retarget IDLE", "retarget NEGOTIATING", "retarget ESTABLISHED", "retarget CLOSED",
             "lose TAKE_BACK", "update missing held := held - 1", "update twice held := held - 1",
         )
     ),
-    "the reason that a failed request carries is not compared (conformance/target.py)": (
+    "the reason of a failed request is not compared (conformance/target.py)": (
         "BX2 swap NOTE_EXHAUSTED, FAIL_REQUESTS", "BM2 swap NOTE_EXHAUSTED, FAIL_REQUESTS",
     ),
-    "a request starts the idle timer afresh, and with the durations that the kit declares it expires long before it": (
+    "a request restarts the idle timer, and with the durations of the kit it expires long before that timer": (
         "UT1 lose FAIL_REQUESTS",
     ),
-    "whatever confirms an answer is heard in the generation that it confirms, which resets the count as well": (
+    "a message that confirms an answer belongs to the confirmed generation, and resets the count as well": (
         "RO4 update missing misses := 0",
     ),
-    "whatever ends the previous generation confirms the next one, which takes its place in the same moment": (
+    "the event that ends the previous generation confirms the next one, which replaces it at once": (
         "V3 lose END_CURRENT",
     ),
 }  # fmt: skip

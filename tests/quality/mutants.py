@@ -1,21 +1,21 @@
-"""Every table mutant has to be killed by what must hold: the S, W and R properties, in the worlds of its type.
+"""Mutation test of the properties: S, W and R must kill every table mutant in the worlds of its type.
 
     python -m tests.quality.mutants                 all of them; writes SURVIVORS.md
     python -m tests.quality.mutants TYPE...         those of some types; writes nothing
 
-Nothing here knows what the right table looks like. A mutant is
+The properties do not refer to the right table. A mutant is
 
     undefinable         the constructor of `Machine` refuses it
-    indistinguishable   in every world of its type each end does the same with the same event, in every state (stage.py)
+    indistinguishable   in every world of its type each end has the same outcome for each event in each state (stage.py)
     killed              a property fails or a witness is missing in one of the worlds, or an end raises there
     survivor            none of these
 
-The worlds of a type are those of `worlds.py`, and each end of it among strangers.
+The worlds of a type are those of `worlds.py`, and each of its ends in an open environment.
 
-It takes eight minutes of processor time, on two processes. `test_mutants.py` judges one type, in half a minute.
+It takes eight minutes of processor time, on two processes. `test_mutants.py` runs one type in half a minute.
 
-Theory: most mutants break a step property the first time that they differ at all; that is judged on the steps where
-they differ first, without a search. The others are explored, small worlds first, until one is refuted.
+Theory: most mutants violate a step property in the first step that differs from the real machine. These steps are
+checked without a search. The other mutants are explored, small worlds first, until a world is refuted.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from tests.quality.report import CRASH, INDISTINGUISHABLE, KILLED, NEVER_TAKEN, 
 from tests.quality.stage import Crash, Outcome, Scene, mutated, scenes_of
 
 SLOWER_WHEN_FOLDED = 10
-"""A folded state costs about as much as this many others."""
+"""The cost of a folded state, relative to an ordinary one."""
 SECONDS_PER_WORLD = 60.0
 PROCESSES = 2
 HEAVY_FIRST = tuple(reversed(TYPES))
@@ -55,7 +55,7 @@ def scene(kind: SessionType, way: str) -> Scene:
 
 
 def scenes_for(kind: SessionType, role: Role) -> list[Scene]:
-    """Every world in which a table runs, in the order of what a search of it costs."""
+    """Return every world in which a table runs, in the order of the cost of its search."""
 
     def cost(one: Scene) -> int:
         return one.states * (SLOWER_WHEN_FOLDED if one.way == "closed" else 1)
@@ -64,7 +64,7 @@ def scenes_for(kind: SessionType, role: Role) -> list[Scene]:
 
 
 def fate_of(mutant: Mutant, scenes: list[Scene], ignoring: frozenset[str] = frozenset()) -> Fate:
-    """Judge one mutant in these worlds, by all properties but those that are ignored."""
+    """Return the fate of one mutant in these worlds, by all properties except the ignored ones."""
     began = time.perf_counter()
     try:
         machine = mutant.machine()
@@ -89,7 +89,7 @@ def fate_of(mutant: Mutant, scenes: list[Scene], ignoring: frozenset[str] = froz
 
 
 def at_first_sight(one: Scene, mutant: Mutant, claims: list[Property]) -> tuple[bool, str]:
-    """Whether the mutant differs at all, and the step property that fails where it differs first.
+    """Return whether the mutant differs, and the step property that fails in the first steps that differ.
 
     No step of a lesser depth differs, so the mutant reaches every state of that depth as the real machine does.
     """
@@ -105,7 +105,7 @@ def at_first_sight(one: Scene, mutant: Mutant, claims: list[Property]) -> tuple[
 
 
 def failing(step: Step | None, mine: Outcome, claims: list[Property]) -> str:
-    """The first property that the step breaks as the mutant takes it."""
+    """Return the first property that the mutant's step violates."""
     if step is None or isinstance(mine.failure, Disabled | BoundReached):
         return ""
     if mine.failure is not None:
@@ -118,7 +118,7 @@ def failing(step: Step | None, mine: Outcome, claims: list[Property]) -> str:
 
 
 def by_exploring(one: Scene, claims: list[Property]) -> str:
-    """The first property that is refuted, or the witness that is missing, in the whole world."""
+    """Return the first property that is refuted, or the witness that is missing, in the whole world."""
     world, most = replace(one.world, properties=tuple(claims)), 4 * one.states + 1000
     try:
         result = explore(world, backend="stdlib", seconds_limit=SECONDS_PER_WORLD, state_limit=most)
@@ -129,7 +129,7 @@ def by_exploring(one: Scene, claims: list[Property]) -> str:
 
 
 def judge(kind: SessionType) -> list[Fate]:
-    """The fates of all mutants of a type."""
+    """Return the fates of all mutants of a type."""
     return [fate_of(mutant, scenes_for(kind, role)) for role in Role for mutant in mutants_of(kind, role)]
 
 

@@ -1,13 +1,13 @@
-"""Single faults in a table: what a careless hand might do to one row.
+"""The mutation operators: single faults in one row of a table.
 
-    drop        the row is gone, its cell refuses the event
+    drop        the row is removed, so its cell refuses the event
     retarget    the row leads to another state
     lose        one effect is missing
-    swap        two neighbouring effects change places
-    guard       one comparison is missing, negated, or its threshold is off by one; two rows of a cell change guards
-    update      one update is missing, or happens twice
+    swap        two adjacent effects are exchanged
+    guard       one comparison is missing, negated, or its threshold is off by one; two rows of a cell swap guards
+    update      one update is missing, or applied twice
 
-Rule 1: one fault per mutant, in one table. The same row of another table stays as it is.
+Rule 1: one fault per mutant, in one table. The same row of other tables is unchanged.
 Rule 2: a mutant that the constructor of `Machine` refuses needs no world: the definition kills it.
 Left out: ignores and refusals. They have no effects; a mutant that turns one into a row is another row's `retarget`.
 """
@@ -29,7 +29,7 @@ Row: TypeAlias = kernel.Row[State, Event, Effect]
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault in the table of one role of one type. `changed` replaces rows, `without` takes one out."""
+    """One fault in the table of one role of one type. `changed` replaces rows, `without` removes one."""
 
     kind: SessionType
     role: Role
@@ -43,20 +43,20 @@ class Mutant:
 
     @property
     def rows(self) -> frozenset[str]:
-        """The ids of the rows that differ. Where none of them is taken the machine is the real one."""
+        """The ids of the rows that differ. As long as none of them is taken, the machine behaves as the real one."""
         return frozenset((*self.without, *(row.id for row in self.changed)))
 
     def machine(self) -> SessionMachine:
-        """The wrong table.
+        """The mutated table.
 
         Raises:
-            DefinitionError: it cannot even be defined.
+            DefinitionError: it is not a valid machine.
         """
         return table(self.kind, self.role).with_rows(self.name, *self.changed, without=self.without)
 
 
 def mutants_of(kind: SessionType, role: Role) -> Iterator[Mutant]:
-    """Every mutant of one table, row by row."""
+    """Yield every mutant of one table, row by row."""
     machine = table(kind, role)
     for row in machine.rows:
         yield Mutant(kind, role, f"{row.id} drop", without=(row.id,))

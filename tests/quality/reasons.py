@@ -1,6 +1,6 @@
-"""Why some mutants survive, and why some rows are never taken: written by people, compared by a test.
+"""The reasons why some mutants survive and some rows are never taken: written by hand, compared by a test.
 
-A survivor is named in full, or by row and fault where every table that has the row lets it live for the same reason.
+A survivor is named in full, or by row and fault where the reason is the same in every table with the row.
 """
 
 from __future__ import annotations

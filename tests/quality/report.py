@@ -1,4 +1,4 @@
-"""What became of the mutants, as text: a page for each judge, with the reasons that people wrote."""
+"""The mutation reports: one page per oracle, with the verdicts and the hand-written reasons."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Protocol
 from tests.quality.reasons import NEVER, REASONS
 
 GOAL = 0.95
-"""The share of the distinguishable mutants that has to be killed."""
+"""The required share of killed mutants among the distinguishable ones."""
 
 UNDEFINABLE, INDISTINGUISHABLE, KILLED, SURVIVOR = "undefinable", "indistinguishable", "killed", "survivor"
 CRASH = "crash"
@@ -21,7 +21,7 @@ NEVER_TAKEN = "never taken"
 
 @dataclass(frozen=True)
 class Page:
-    """Who judged, and what is written of it. `reasons`: why survivors survive; `never`: why rows are never taken."""
+    """The texts of one report. `reasons`: why survivors survive; `never`: why rows are never taken."""
 
     path: Path
     source: str
@@ -37,7 +37,7 @@ PROPERTIES = Page(
     Path(__file__).with_name("SURVIVORS.md"),
     "`python -m tests.quality.mutants`; reasons are written in reasons.py",
     "Table mutants",
-    "Single faults in the twelve session tables, and what becomes of them; the words are defined in mutants.py.",
+    "Single faults in the twelve session tables, and their verdicts; mutants.py defines the terms.",
     "The first property that fails, in the first world that is tried; others may fail as well.",
     "property",
     REASONS,
@@ -47,7 +47,7 @@ PROPERTIES = Page(
 
 @dataclass(frozen=True)
 class Fate:
-    """What became of a mutant; `by` is the property or the clause that killed it, and `world` where."""
+    """The verdict on a mutant. `by`: the property or clause that killed it; `world`: where."""
 
     mutant: str
     verdict: str
@@ -57,7 +57,7 @@ class Fate:
 
     @property
     def fault(self) -> str:
-        """Row and fault, which tables share."""
+        """The row and the fault, without the table."""
         return self.mutant.partition(": ")[2]
 
     @property
@@ -71,19 +71,19 @@ class Judged(Protocol):
 
 
 def share_killed(fates: Iterable[Judged]) -> float:
-    """Of those that make a difference: what is killed, and what survives."""
+    """Return the share of killed mutants among those killed or surviving."""
     count = Counter(fate.verdict for fate in fates)
     told = count[KILLED] + count[SURVIVOR]
     return count[KILLED] / told if told else 1.0
 
 
 def reason(fate: Fate, page: Page = PROPERTIES) -> str:
-    """Why a survivor survives, as somebody has written it down."""
+    """Return the written reason of a survivor, or "" if there is none."""
     return page.reasons.get(fate.mutant) or page.reasons.get(fate.fault, "")
 
 
 def unexplained(fates: Iterable[Fate], page: Page = PROPERTIES) -> list[str]:
-    """Survivors, and rows that no world takes, that nobody has explained."""
+    """Return the survivors and the rows never taken that have no written reason."""
     found = list(fates)
     open_rows = dict.fromkeys(_place(fate) for fate in found if fate.by == NEVER_TAKEN)
     rows = [place for place in open_rows if place not in page.never]
@@ -91,14 +91,14 @@ def unexplained(fates: Iterable[Fate], page: Page = PROPERTIES) -> list[str]:
 
 
 def line(name: str, fates: Sequence[Fate]) -> str:
-    """One line for a terminal."""
+    """Return a summary in one line."""
     count = Counter(fate.verdict for fate in fates)
     said = ", ".join(f"{count[word]} {word}" for word in (UNDEFINABLE, INDISTINGUISHABLE, KILLED, SURVIVOR))
     return f"{name}: {len(fates)} mutants, {said}; {share_killed(fates):.1%} of the distinguishable killed"
 
 
 def text(found: Mapping[str, Sequence[Fate]], page: Page = PROPERTIES) -> str:
-    """The page. It depends on the verdicts alone, so that a run that finds the same writes the same."""
+    """Return the page. It depends on the verdicts alone, so equal results give equal pages."""
     every = [fate for fates in found.values() for fate in fates]
     lines = [
         f"<!-- GENERATED from {page.source} -->",
@@ -110,7 +110,7 @@ def text(found: Mapping[str, Sequence[Fate]], page: Page = PROPERTIES) -> str:
         "",
         f"{share_killed(every):.2%} of the distinguishable mutants are killed; the goal is {GOAL:.0%}.",
         "",
-        "## What kills",
+        "## Killed by",
         "",
         *_killers(every, page),
         "",
@@ -146,7 +146,7 @@ def _killers(fates: Iterable[Fate], page: Page) -> Iterator[str]:
 
 
 def _by_id(item: tuple[str, int]) -> tuple[str, list[int], str]:
-    """`S4` comes before `S11`, and clause 4.9 before 4.10."""
+    """Return the sort key: `S4` before `S11`, clause 4.9 before 4.10."""
     numbers = [int(digits) for digits in re.findall(r"\d+", item[0])]
     return item[0][:1] if item[0][:1].isalpha() else "", numbers, item[0]
 
@@ -166,6 +166,6 @@ def _untaken(fates: Iterable[Fate], page: Page) -> Iterator[str]:
 
 
 def _place(fate: Fate) -> str:
-    """Role and row: tables of the same role share them."""
+    """Return role and row, which the tables of a role share."""
     role = fate.mutant.partition(": ")[0].rpartition(" ")[2]
     return f"{role} {fate.row}"

@@ -1,14 +1,14 @@
-"""Worlds in which a table can be exchanged at little cost: what the real table did is remembered.
+"""Worlds with an exchangeable table: the outcomes of the real table are cached.
 
-Theory: one event makes an end take a few rows of its table. While none of them is one that a mutant changes, the mutant
-does what the real table does, and that is looked up. If every event that takes a changed row has the same outcome under
-both tables, in every state that the real world reaches, then by induction the mutant reaches the same
-states by the same steps: it is indistinguishable in that world, and no exploration is needed to say so.
+Theory: one event makes an end take a few rows of its table. If a mutant changes none of them, its outcome is that of
+the real table, and is looked up. If every event that takes a changed row has the same outcome under both tables, in
+every state that the real world reaches, then by induction the mutant reaches the same states by the same steps: it is
+indistinguishable in that world without an exploration.
 
-Rule 1: outcomes are compared as `told` says: what is told to different parties has no order between them, because an
-edge carries out all commands of one input before it takes the next one.
-Rule 2: the table is stepped by `Machine.resolve` and not by the driver: making a driver costs more than most mutants
-live. That both agree on every cell is proved in tests/kernel.
+Rule 1: outcomes are compared by `told`: commands to different parties have no order between them, because an edge
+carries out all commands of one input before it takes the next one.
+Rule 2: the table is stepped by `Machine.resolve`, not by a driver, because making a driver takes longer than testing
+most mutants. tests/kernel proves that both agree on every cell.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from ockam_fsm.runtime.session import commands
 from ockam_fsm.runtime.session.config import SessionConfig
 
 REMEMBERED = 300_000
-"""Outcomes per end of a world; states that only mutants reach beyond that are computed each time."""
+"""The largest number of cached outcomes per end of a world; further outcomes are computed each time."""
 
 Pair: TypeAlias = tuple[End, Event]
 Operation: TypeAlias = tuple[str, tuple[Any, ...]]
 Actor: TypeAlias = InitiatorActor | ResponderActor | Alone
 NEVER = 1_000_000
-"""The depth of what is never a step."""
+"""The depth of a pair that is not a step."""
 
 
 class Stepping:
-    """A driver of one table that notes which rows it takes."""
+    """A driver of one table that records the rows it takes."""
 
     def __init__(self, machine: SessionMachine) -> None:
         self.machine = machine
@@ -66,7 +66,7 @@ class Stepping:
 
 
 def stepped(settings: SessionConfig) -> SessionConfig:
-    """The same settings, for sessions whose table is stepped."""
+    """Return the same settings for sessions with a `Stepping` driver."""
     settings.__dict__["driver"] = Stepping(settings.machine)
     return settings
 
@@ -78,7 +78,7 @@ def _settings(config: Stage, role: Role) -> SessionConfig:
 
 @dataclass(frozen=True)
 class Stage(PairConfig):
-    """A setting whose tables are stepped and watched."""
+    """A configuration whose tables have `Stepping` drivers."""
 
     def settings(self, role: Role) -> SessionConfig:
         return _settings(self, role)
@@ -90,7 +90,7 @@ class Stage(PairConfig):
 
 
 class Recorder(Outbox):
-    """An outbox that can be played back into another one."""
+    """An outbox that can be replayed into another one."""
 
     def __init__(self, actor: str, timers: Iterable[Hashable] = ()) -> None:
         super().__init__(actor, timers)
@@ -114,7 +114,7 @@ class Recorder(Outbox):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an end does with one event. `failure`: instead of an end it gave an exception."""
+    """The outcome of one event of an end. `failure`: the exception raised instead."""
 
     after: End | None
     operations: tuple[Operation, ...]
@@ -126,7 +126,7 @@ class Outcome:
             getattr(out, name)(*arguments)
 
     def told(self) -> Hashable:
-        """What can be told apart: the end after it, and what each party is told in which order."""
+        """The visible part: the next state, and the commands to each party in order."""
         failure = (type(self.failure), str(self.failure)) if self.failure is not None else None
         parties: dict[Hashable, list[Hashable]] = {}
         for name, arguments in self.operations:
@@ -134,13 +134,14 @@ class Outcome:
                 key, command = arguments[0]
                 told = parties.setdefault((key, _party(command)), [])
                 if isinstance(command, commands.SetTimer | commands.CancelTimer):
-                    told.clear()  # no time passes between the commands of one input: the last one counts
+                    told.clear()  # no time passes between the commands of one input, so only the last one counts
                 told.append(command)
         return self.after, failure, frozenset((party, tuple(told)) for party, told in parties.items())
 
 
 def _party(command: object) -> Hashable:
-    """Who is told. A number is stored, and an address known to the router, before the hello that names them leaves."""
+    """Return the party that a command concerns. Storage and router come before the network: the number of a hello is
+    stored, and its address registered, before it is sent."""
     match command:
         case commands.SetTimer(timer) | commands.CancelTimer(timer):
             return timer
@@ -152,7 +153,7 @@ def _party(command: object) -> Hashable:
 
 
 def outcome(actor: Actor, role: Role, end: End, event: Event) -> Outcome:
-    """Ask the real code."""
+    """Compute an outcome with the real code."""
     out = Recorder(actor.name)
     config = actor.config
     assert isinstance(config, Stage)
@@ -168,7 +169,7 @@ def outcome(actor: Actor, role: Role, end: End, event: Event) -> Outcome:
 
 @dataclass
 class Remembering:
-    """One end whose outcomes are remembered while they do not depend on `rows`, which are other ones in `mutant`."""
+    """One end whose outcomes are cached while they take none of `rows`, the rows that differ in `mutant`."""
 
     role: Role
     real: Actor
@@ -205,11 +206,11 @@ def _again(failure: BaseException) -> BaseException:
 
 
 class Crash(Exception):
-    """A message of a peer, a timer or a fault made an end raise."""
+    """An end raised an exception on a message, a timer or a fault."""
 
 
 class Scene:
-    """One world of a type, whose tables are exchanged for each mutant."""
+    """One world of a type, in which each mutant's table replaces the real one."""
 
     def __init__(self, kind: SessionType, way: str) -> None:
         self.way = way
@@ -219,13 +220,13 @@ class Scene:
         self.ends = {role: Remembering(role, actor) for role, actor in _ends(world)}
         self.world = replace(world, actors=(*self.ends.values(), *world.actors[len(self.ends) :]))
         self.steps: dict[str, dict[Pair, tuple[int, Step]]] = {actor.name: {} for actor in world.actors}
-        """Every step of the real world, with the least depth at which it is taken."""
+        """The steps of the real world, with the least depth of each."""
         self.takers: dict[Role, dict[str, list[Pair]]] = {role: {} for role in Role}
         """Which pairs take which row, by depth; last those that are no steps because they are not possible."""
         self.states = 0
 
     def rehearse(self) -> Result:
-        """Explore the real world, and remember it."""
+        """Explore the real world and cache its outcomes."""
         depth = 0
 
         def move_on(progress: Progress) -> None:
@@ -250,7 +251,7 @@ class Scene:
         return depth
 
     def play(self, role: Role, machine: SessionMachine, rows: frozenset[str]) -> None:
-        """From now on the end of `role` runs `machine`, which differs from the real one in `rows`."""
+        """Make the end of `role` run `machine`, which differs from the real one in `rows`."""
         world = self.build(replace(self.config, variants=((role, machine),)))
         actors = dict(_ends(world))
         for one, end in self.ends.items():
@@ -258,8 +259,7 @@ class Scene:
             end.rows = rows
 
     def different(self, role: Role, rows: frozenset[str]) -> Iterator[tuple[Pair, Outcome]]:
-        """What the mutant does otherwise than the real table in states that the real world reaches, least depth
-        first."""
+        """Yield the different outcomes of the mutant in states that the real world reaches, least depth first."""
         end = self.ends[role]
         assert end.mutant is not None
         pairs = dict.fromkeys(pair for row in sorted(rows) for pair in self.takers[role].get(row, ()))
@@ -269,7 +269,7 @@ class Scene:
                 yield pair, mine
 
     def step(self, role: Role, pair: Pair) -> Step | None:
-        """The step that the real world takes with this pair; None where it takes none."""
+        """Return the step of the real world for this pair; None if there is none."""
         _, step = self.steps[self.ends[role].name].get(pair, (NEVER, None))
         return step
 
@@ -285,7 +285,7 @@ def _ends(world: World) -> Iterator[tuple[Role, Actor]]:
 
 
 def mutated(step: Step, mine: Outcome) -> Step:
-    """The step as the mutant takes it."""
+    """Return the step with the mutant's outcome."""
     assert mine.after is not None
     timers = step.timers_before - {step.event.timer} if isinstance(step.event, Fire) else step.timers_before
     out = Outbox(step.actor, timers)
@@ -299,8 +299,9 @@ ROOM = "-with-room"
 
 
 def _build(way: str) -> Callable[[PairConfig], World]:
-    """A world of `worlds.py`; among strangers with an application that says twice as much as there, so that what waits
-    may be more than one message, or find no room; and with room enough to see what counts twice."""
+    """Return the maker of a world of `worlds.py`. In an open environment the application sends twice as much as there,
+    so that several messages are held or exceed the limit; with `ROOM` the limit is large enough to show double
+    counting."""
     end, among, room = way.partition(STRANGERS)
     if not among:
         return WAYS[way]
@@ -309,10 +310,10 @@ def _build(way: str) -> Callable[[PairConfig], World]:
 
 
 def scenes_of(kind: SessionType, role: Role) -> tuple[str, ...]:
-    """The worlds in which this table runs. In profile `ockam` persistent responders are transient ones (clause 2.4)."""
+    """Return the worlds in which this table runs. In profile `ockam` all responders are transient (clause 2.4)."""
     name, other = (f"{one.name.lower()}{STRANGERS}" for one in (role, Role(1 - role)))
-    elsewhere = {"orders"}  # among strangers an end is given every order as well, and more often
+    elsewhere = {"orders"}  # an open environment gives every order too, and more often
     elsewhere |= {"ockam"} if kind.persistent and role is Role.RESPONDER else set()
     ways = (way for way in ways_of(kind) if way not in elsewhere and not way.endswith(other))
-    # The message that creates an implicit session takes all the room that there is elsewhere.
+    # Elsewhere the message that creates an implicit session fills the whole capacity.
     return (*ways, name + ROOM) if kind.creation is Creation.IMPLICIT else tuple(ways)

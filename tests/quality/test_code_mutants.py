@@ -1,4 +1,4 @@
-"""The judges of the runtime's code have teeth, and the page says what it should. (The run: `make code-mutants`.)"""
+"""The property tests of the runtime's code can fail, and the page is correct. (The whole run: `make code-mutants`.)"""
 
 from __future__ import annotations
 

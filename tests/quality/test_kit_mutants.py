@@ -1,4 +1,4 @@
-"""The kit is checked: a bounded part of `python -m tests.quality.kit_mutants`, and the page that it writes."""
+"""A bounded part of the mutation test of the kit (`python -m tests.quality.kit_mutants`), and its page."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_mutants_that_once_survived_are_rejected(role: Role, fault: str, clause:
      ("ZT2 lose FORGET_ROUTE", SURVIVOR), ("ZT4 update missing held := 0", SURVIVOR)],
 )  # fmt: skip
 def test_the_skipped_cases_find_nothing(fault: str, verdict: str) -> None:
-    """The whole kit, as anybody calls it, says the same."""
+    """The whole kit, called as by a user, gives the same verdict."""
     one = mutant(EXPLICIT_TRANSIENT, INITIATOR, fault)
     whole = check_initiator(wrong_end(one.machine()), [one.kind], effort=Effort(examples=0))
     assert fate(one.kind, one.role, fault).verdict == verdict

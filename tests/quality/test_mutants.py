@@ -1,4 +1,4 @@
-"""The checks are checked: a bounded part of `python -m tests.quality.mutants`, and the page that it writes."""
+"""A bounded part of the mutation test of the properties (`python -m tests.quality.mutants`), and its page."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_the_mutants_of_one_type_are_killed() -> None:
     ],
 )
 def test_a_mutant_survives_without_the_property_that_kills_it(fault: str, by: str) -> None:
-    """Checks the check, in one world."""
+    """Each property is needed, in one world."""
     one = mutant(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER, fault)
     scenes = [scene(one.kind, "responder-among-strangers")]
     assert fate_of(one, scenes).by == by
@@ -97,7 +97,7 @@ def test_a_mutant_survives_without_the_property_that_kills_it(fault: str, by: st
 
 @pytest.mark.thorough
 def test_without_the_obligations_the_share_falls_below_the_goal() -> None:
-    """Checks the check: as many survive then as no table may let live."""
+    """The goal is strict enough: without S17 to S22 more mutants survive than it allows."""
     conduct = frozenset({"S17", "S18", "S19", "S20", "S21", "S22"})
     scenes = scenes_for(EXPLICIT_TRANSIENT, Role.INITIATOR)
     chosen = [one for one in mutants_of(EXPLICIT_TRANSIENT, Role.INITIATOR) if " lose NOTIFY" in one.fault]

@@ -1,11 +1,11 @@
-"""What the black-box kit sees of the table mutants: each is the spawner of a node of ours, judged over TCP by the cases
-of wire/rows.py.
+"""Mutation test of the black-box kit: each table mutant is the spawner of a node, tested over TCP by the table cases of
+the wire kit.
 
     python -m tests.quality.wire_mutants TYPE [EVERY]     every EVERYth (1) mutant of the responder's table
 
-It prints which of those that the in-process kit rejects live here, and writes nothing: what no peer can bring about or
-see is no gap. It is how gaps are found; `test_wire_table_cases.py` keeps what was found. A type takes
-about fifteen minutes.
+It prints the mutants that the in-process kit kills and this one does not, and writes nothing: a fault that no peer can
+cause or observe is not a gap. `test_wire_table_cases.py` keeps the gaps found so far. A type takes about fifteen
+minutes.
 
 Left out: two-sided types, which have no cases of rows; initiators.
 """

@@ -1,4 +1,4 @@
-"""Figures of delivery: reliability, uniqueness and the four orderings."""
+"""Delivery metrics: reliability, uniqueness and the four orderings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Greedy peers in a simulation: the account holds, the greatest holder pays, and honest sessions go on."""
+"""Greedy peers in a simulation: the account is correct, the greatest holder pays, and honest sessions continue."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COMBINATIONS = (
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> set[tuple[bool, bool]]:
-    """What came of charges that found no room: whether one was accepted, and whether somebody paid for it."""
+    """Collect the outcomes of charges to a full account: whether one was accepted, and whether a holder paid for it."""
     found: set[tuple[bool, bool]] = set()
     right = Ledger._make_room
 
@@ -49,7 +49,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> set[tuple[bool, bool]]:
 def test_under_faults_every_property_holds(kind: SessionType, profile: Profile, asked: set[tuple[bool, bool]]) -> None:
     outcome = simulate(Setup(kind, 1, profile, Faults(), greedy=3), 1_500)
     assert (outcome.broken, outcome.detail) == ("", "")
-    assert {(True, True), (False, False)} <= asked, "the limits were not met"
+    assert {(True, True), (False, False)} <= asked, "the limits were not reached"
 
 
 @pytest.mark.parametrize(("kind", "profile"), COMBINATIONS)
@@ -99,7 +99,7 @@ def smallest_pays(patch: pytest.MonkeyPatch) -> None:
 
 
 def charged_after_the_end(patch: pytest.MonkeyPatch) -> None:
-    """What waited for a connection that is gone stays charged."""
+    """Messages that waited for a lost connection stay charged."""
 
     def held_no_more(self: Connection) -> list[Message]:
         waiting, self._waiting = self._waiting, {}

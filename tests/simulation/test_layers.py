@@ -1,4 +1,4 @@
-"""Both arrangements of the discussion under faults (spec/sessions.md section 11), and layers that are wrong."""
+"""Both arrangements of the discussion under faults (spec/sessions.md section 11), and known-bad layers."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def test_under_faults_every_property_holds(above: SessionType, below: SessionTyp
     outcome = simulate(LayeredSetup(above, seed, over=below), 5_000)
     assert holds(outcome), outcome.detail
     if above.persistent:
-        assert outcome.witnesses["W2:lower layer lost"] > 0, "it was established again after failures below"
+        assert outcome.witnesses["W2:lower layer lost"] > 0, "it was never established again after a failure below"
     else:
-        assert outcome.witnesses["W20"] > 0, "it stayed established through failures below"
+        assert outcome.witnesses["W20"] > 0, "it never stayed established through a failure below"
 
 
 @pytest.mark.thorough
@@ -98,7 +98,7 @@ def test_unsupported_layers_are_refused() -> None:
 
 
 def nobody_is_told(patch: pytest.MonkeyPatch) -> None:
-    """Of the end of a session; connections tell who relies on them."""
+    """Suppress notifications that a session below has ended; those of connections remain."""
     right = Router.lose
 
     def lose(self: Router, dependents: dict[object, None], detail: str) -> None:

@@ -1,4 +1,4 @@
-"""Many simulated fault steps for each session type and profile; a million in `make nightly`."""
+"""Long simulated runs with faults for each session type and profile; a million steps in `make nightly`."""
 
 from __future__ import annotations
 

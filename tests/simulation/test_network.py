@@ -1,4 +1,5 @@
-"""The simulated edge: one seed is one run, every fault happens, every property holds, known-bad machines fail."""
+"""The simulated edge: runs are determined by their seed, all faults occur, all properties hold, known-bad machines
+fail."""
 
 from __future__ import annotations
 
@@ -50,7 +51,7 @@ COMBINATIONS = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "profile"), COMBINATIONS)
 def test_every_property_holds_under_every_fault(kind: SessionType, profile: Profile) -> None:
-    """Long runs meet rare states; short ones come to rest more often."""
+    """Long runs reach rare states; short ones settle more often."""
     outcomes = [simulate(Setup(kind, 0, profile), 10_000)]
     outcomes += [simulate(Setup(kind, seed, profile), 600) for seed in range(6)]
     assert [(outcome.broken, outcome.detail) for outcome in outcomes if outcome.broken] == []
@@ -67,7 +68,7 @@ def test_without_faults_every_accepted_message_arrives_once_and_in_order(kind: S
 
 @pytest.mark.slow
 def test_the_witnesses_are_reached() -> None:
-    """Every kind of thing happens; how many runs that takes depends on the seeds."""
+    """Every witness is reached; the number of runs needed depends on the seeds."""
     missing = {"W1", "W3", "W4", "W5", "W6", "W7", "W9"} | {
         f"W2:{reason}" for reason in (
             "negotiation timed out", "lower layer lost", "error message", "keepalives missed", "request timed out",
@@ -82,7 +83,7 @@ def test_the_witnesses_are_reached() -> None:
     assert missing == set()
 
 
-# One seed is one run --------------------------------------------------------------------------------------------------
+# Determinism ----------------------------------------------------------------------------------------------------------
 
 
 def records(setup: Setup, steps: int) -> list[dict[str, Any]]:
@@ -140,7 +141,7 @@ def test_records_are_in_order_and_numbered_in_each_node() -> None:
 
 
 class _Registered(Session):
-    """The node learns of the address that a wrong session has in place of a fresh one."""
+    """Registers the address that a known-bad session uses in place of a fresh one."""
 
     __slots__ = ()
 
@@ -171,17 +172,17 @@ SIMULATED = [
     bad for bad in wrong_sessions()
     if isinstance(bad.world.actors[0], InitiatorActor) and bad.name != "late-close-ends"
 ]  # fmt: skip
-"""Left out: what shows to a stranger only, and a session that is closed and opened again, which no run does."""
+"""Left out: machines whose fault shows only to strangers or in reopened sessions, which no run has."""
 
 CAUGHT_AS: dict[str, set[str]] = {
     "no-generation": {"S9", "S4"},
     "established-on-answering": {"S5", "S7"},
 }
-"""Where another property than the explorer's shortest counterexample is the first to break."""
+"""Machines for which a run violates another property first than the explorer's shortest counterexample."""
 
 
 EXPLORED_ONLY = ("S17", "S18", "S19", "S20", "S21", "S22", "S26", "S28")
-"""What an end owes in every step is judged by the explorer; the monitors judge what a run shows from outside."""
+"""The obligations of an end in each step. Only the explorer checks them; monitors check the visible behaviour."""
 
 
 @pytest.mark.slow
@@ -189,7 +190,7 @@ EXPLORED_ONLY = ("S17", "S18", "S19", "S20", "S21", "S22", "S26", "S28")
     "bad", [bad for bad in SIMULATED if bad.property not in EXPLORED_ONLY], ids=lambda bad: str(bad.name)
 )
 def test_known_bad_machines_are_detected(bad: KnownBad) -> None:
-    if bad.property.startswith("W"):  # nothing breaks, but what should happen never does (compare with the witnesses)
+    if bad.property.startswith("W"):  # no property is violated, but a witness is never reached
         assert not any(bad.property in simulate(setup_of(bad, seed), 5_000).witnesses for seed in range(4))
         return
     for seed in range(40):
@@ -198,7 +199,7 @@ def test_known_bad_machines_are_detected(bad: KnownBad) -> None:
             if outcome.broken:
                 assert outcome.broken in CAUGHT_AS.get(bad.name, {bad.property}), outcome.detail
                 return
-    pytest.fail(f"{bad.name} was not caught")
+    pytest.fail(f"{bad.name} was not detected")
 
 
 def test_a_failing_run_is_replayed(tmp_path: Path) -> None:
@@ -211,7 +212,7 @@ def test_a_failing_run_is_replayed(tmp_path: Path) -> None:
 
 
 def test_a_session_changed_by_a_failing_handler_is_detected() -> None:
-    """Known-bad `crash-takes-neighbours`: S14 has teeth, too."""
+    """Known-bad `crash-takes-neighbours`: S14 rejects it."""
     simulation = Simulation(Setup(EXPLICIT_TRANSIENT, 0, faults=Faults({"handler-raises": 1.0})))
     simulation.begin()
     remember = simulation._bystanders
@@ -253,7 +254,7 @@ def _run_with_accounts(simulation: Simulation) -> None:
 def echoing(
     faults: Faults = NO_FAULTS, **hooks: Callable[..., None]
 ) -> tuple[SimulatedNetwork, SimulatedNode, list[bytes]]:
-    """Node a sends to the echo of node b; what comes back."""
+    """Return a network in which node a sends to the echo of node b; node a; and the list of echoed messages."""
     network = SimulatedNetwork(0, faults, **hooks)  # type: ignore[arg-type]
     heard: list[bytes] = []
 

@@ -1,4 +1,4 @@
-"""Deliveries measured: the rules of clause 17.9 hold in every combination, and a wrong rule or a wrong pipe is seen."""
+"""Measured deliveries: the rules of clause 17.9 hold in every combination, and a wrong rule or pipe is detected."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def test_every_combination_has_the_promised_properties_and_hardly_more() -> None
     found = [one for _, one in measured(seed=11)]
     assert [(one.delivery.name, one.broken) for one in found if one.broken] == []
     more = {one.delivery.name for one in found if one.more}
-    assert all(one.still for one in EVERY if one.name in more), "one that stands still delivers too little to judge"
+    assert all(one.still for one in EVERY if one.name in more), "only stalled deliveries may seem better than promised"
 
 
 @pytest.mark.slow
 def test_the_reliability_of_a_chain_is_the_product_only_where_the_first_part_repeats_nothing() -> None:
-    """Ockam's documents say that it is the product ("Pipeline reliability")."""
+    """Ockam's documents state that it is always the product ("Pipeline reliability")."""
     resend = CHAINED[3]
     alone = {one.name: measure(one, 0, 12).reliability for one in (LOSSY, resend)}
     chains = [
@@ -94,7 +94,7 @@ def test_the_promised_properties_follow_from_the_construction(delivery: Delivery
 @pytest.mark.slow
 @pytest.mark.parametrize("layer", [RESEND1, RESEND])
 def test_a_naive_resend_pipe_never_stops_sending_its_first_messages(layer: object) -> None:
-    """Where the round trip takes longer than its time-out. Ours delivers everything (in the table)."""
+    """The round trip takes longer than its time-out. Our pipe delivers everything (in the table)."""
     delivery = replace(next(one for one in EVERY if one.layers == (layer,) and one.time_out is IMPATIENT), faults=())
     never_longer = BackOff(0.03, 1.0, 0.03, 0.0)
     stuck = measure(delivery, 0, 1, make=lambda config: NaiveSender(replace(config, resend=never_longer)))

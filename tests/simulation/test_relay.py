@@ -1,4 +1,4 @@
-"""Three simulated nodes: a session through a relay, which both ends register at again after every kind of failure."""
+"""Three simulated nodes: a session through a relay, at which both ends register again after every kind of failure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ CONTACT, OUTER = local("contact"), local("outer")
 
 
 def relayed(seed: int) -> tuple[SimulatedNetwork, list[bytes]]:
-    """Nodes r (the relay), a and b; what the application of b hears. Every step of both ends is watched."""
+    """Return a network of nodes r (the relay), a and b, and the messages received by the application of b. A monitor
+    checks every step of both ends."""
     network = SimulatedNetwork(seed, Faults.of("drop", "duplicate", "reorder", "delay"), make=Monitor().maker())
     heard: list[bytes] = []
 
