@@ -23,8 +23,8 @@ from ockam_fsm.checking.streams.names import (
     PUBLISHER,
     RESTART,
     STREAM,
-    Said,
-    spoken_payload,
+    StreamMessage,
+    payload_label,
 )
 from ockam_fsm.checking.streams.publisher_actor import PublisherActor, PublisherEnd
 from ockam_fsm.checking.streams.stream_actor import OPENED, WRITTEN, StreamActor
@@ -119,11 +119,11 @@ WORDS: list[tuple[StreamRequest | StreamResponse, str]] = [
 def test_labels_of_stream_messages(message: StreamRequest | StreamResponse, words: str) -> None:
     asks = isinstance(message, CreateStream | Push | Pull | GetIndex | SaveIndex)
     payload = encode_request(message) if asks else encode_response(message)  # type: ignore[arg-type]
-    assert spoken_payload(payload) == spoken(Said(payload)) == words
+    assert payload_label(payload) == spoken(StreamMessage(payload)) == words
 
 
 def test_the_label_of_malformed_bytes() -> None:
-    assert spoken_payload(b"\xff") == "a malformed message"
+    assert payload_label(b"\xff") == "a malformed message"
 
 
 @pytest.mark.slow

@@ -66,7 +66,7 @@ class PipeSetup:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class PipeMessage:
     """A frame or a confirmation. `about` is a ghost: the application's message that it carries or confirms."""
 
     payload: bytes
@@ -144,7 +144,7 @@ class SenderActor:
                 message = b"%d" % end.accepted
                 whole = message if self.config.ordering is None else encode_frame(Frame(end.accepted, message))
                 if core is None:
-                    out.send(RECEIVER, Said(whole, end.accepted))
+                    out.send(RECEIVER, PipeMessage(whole, end.accepted))
                     return end
                 return self._carry_out(end, core, core.send, whole, out)
             case Deliver(payload) if core is not None:
@@ -166,7 +166,7 @@ class SenderActor:
                 case Transmit(frame) if frame.number > self.config.sendings:
                     raise BoundReached("sendings")
                 case Transmit(frame):
-                    out.send(RECEIVER, Said(encode_frame(frame), self._message(frame)))
+                    out.send(RECEIVER, PipeMessage(encode_frame(frame), self._message(frame)))
                 case Confirmed(number):
                     confirmed.add(self._message(before[number]))
                 case SetResend():
@@ -199,7 +199,7 @@ class ReceiverActor:
                     frame = decode_frame(_bytes(payload))
                 except RemoteSessionError:
                     return end
-                assert isinstance(payload, Said)
+                assert isinstance(payload, PipeMessage)
                 return self._received(end, frame, payload.about, out)
         raise Disabled
 
@@ -214,7 +214,7 @@ class ReceiverActor:
                     out.record(RoutedOn(about))
                     routed.append(whole)
                 case Confirm(number):
-                    out.send(SENDER, Said(encode_confirmation(number), about))
+                    out.send(SENDER, PipeMessage(encode_confirmation(number), about))
         end = end._replace(dying=False, routed=_with(end.routed, [about] if routed else []))
         if self.config.ordering is None:
             return self._delivered(end, map(Forward, routed), out)
@@ -235,8 +235,8 @@ class ReceiverActor:
 
 def _bytes(payload: object) -> bytes:
     """Return the bytes that an end receives; a corrupted payload is empty."""
-    assert payload is CORRUPT or isinstance(payload, Said)
-    return payload.payload if isinstance(payload, Said) else b""
+    assert payload is CORRUPT or isinstance(payload, PipeMessage)
+    return payload.payload if isinstance(payload, PipeMessage) else b""
 
 
 def _with(known: tuple[int, ...], more: Iterable[int]) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from ockam_fsm.checking.actors import Deliver
-from ockam_fsm.checking.pipes.actors import RECEIVER, SENDER, Delivered, ReceiverEnd, RoutedOn, Said, SenderEnd
+from ockam_fsm.checking.pipes.actors import RECEIVER, SENDER, Delivered, PipeMessage, ReceiverEnd, RoutedOn, SenderEnd
 from ockam_fsm.checking.properties import Property, Step, always, always_step, recoverable, sometimes_step
 from ockam_fsm.machines.pipe_ordering import Ordering
 
@@ -33,7 +33,7 @@ def in_order(ordering: Ordering, step: Step) -> bool:
 
 
 def any_confirmation_confirms(step: Step) -> bool:
-    if step.actor != SENDER or not isinstance(step.event, Deliver) or not isinstance(step.event.payload, Said):
+    if step.actor != SENDER or not isinstance(step.event, Deliver) or not isinstance(step.event.payload, PipeMessage):
         return True
     return step.event.payload.about not in step.after.waiting
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ockam_fsm.checking.actors import BoundReached, Deliver, Disabled, Event, Fault, Fire, Outbox
-from ockam_fsm.checking.streams.names import CONSUMER, INDEX, PROCESSING_FAILS, STREAM, Said
+from ockam_fsm.checking.streams.names import CONSUMER, INDEX, PROCESSING_FAILS, STREAM, StreamMessage
 from ockam_fsm.machines.consumer import ConsumerState
 from ockam_fsm.runtime.encoding.message import local
 from ockam_fsm.runtime.encoding.stream_messages import (
@@ -111,7 +111,7 @@ class ConsumerActor:
                     raise BoundReached("pulls")
                 case Ask(request):
                     about_index = isinstance(request, GetIndex | SaveIndex)
-                    out.send(INDEX if about_index else STREAM, Said(encode_request(request)))
+                    out.send(INDEX if about_index else STREAM, StreamMessage(encode_request(request)))
                 case Process():
                     out.set_timer(PROCESSING)
                 case Bury(index):
@@ -133,7 +133,7 @@ PROCESSED = "processed"
 
 def _hand_over(consumer: Consumer, event: Event, out: Outbox) -> list[ConsumerCommand]:
     match event:
-        case Deliver(payload=Said(payload)):
+        case Deliver(payload=StreamMessage(payload)):
             return consumer.receive(decode_response(payload))
         case Fire(timer="processing"):
             out.record(PROCESSED)
@@ -171,7 +171,7 @@ class IndexActor:
         return IndexEnd()
 
     def handle(self, end: IndexEnd, event: Event, out: Outbox) -> IndexEnd:
-        if not isinstance(event, Deliver) or not isinstance(event.payload, Said):
+        if not isinstance(event, Deliver) or not isinstance(event.payload, StreamMessage):
             raise Disabled
         worker, request = self.config.index(), decode_request(event.payload.payload)
         if isinstance(request, SaveIndex):
@@ -185,5 +185,5 @@ class IndexActor:
                     end = IndexEnd(index)
                 case Reply(_, response):
                     assert isinstance(response, StreamIndex)
-                    out.send(CONSUMER, Said(encode_response(response)))
+                    out.send(CONSUMER, StreamMessage(encode_response(response)))
         return end

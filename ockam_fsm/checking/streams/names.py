@@ -35,14 +35,14 @@ PROCESSING_FAILS = "processing-fails"
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class StreamMessage:
     """An encoded message of the stream protocol, sent outside of a session."""
 
     payload: bytes
 
     @property
     def label(self) -> str:
-        return spoken_payload(self.payload)
+        return payload_label(self.payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +51,20 @@ class StreamPacket(Packet):
 
     @property
     def label(self) -> str:
-        return said(self.message, spoken_payload)
+        return said(self.message, payload_label)
 
 
-def spoken_payload(payload: bytes) -> str:
+def payload_label(payload: bytes) -> str:
     """Return the label of a message of the stream protocol."""
     for decode in (decode_request, decode_response):
         try:
-            return _spoken(decode(payload))
+            return _label(decode(payload))
         except RemoteSessionError:
             continue
     return "a malformed message"
 
 
-def _spoken(message: object) -> str:
+def _label(message: object) -> str:
     match message:
         case Push(number, data):
             return f"push {number}: {data.decode()}"

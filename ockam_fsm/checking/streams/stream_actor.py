@@ -16,7 +16,7 @@ from typing import NamedTuple
 from ockam_fsm.checking.actors import BoundReached, Deliver, Disabled, Event, Fault, Fire, Outbox
 from ockam_fsm.checking.sessions.session_actors import HOST_ADDRESS, DerivedEntropy, KeyedTimer
 from ockam_fsm.checking.streams.config import OF_SILENCE, PublishingConfig, stripped
-from ockam_fsm.checking.streams.names import CONSUMER, PUBLISHER, RESTART, STREAM, Said, StreamPacket
+from ockam_fsm.checking.streams.names import CONSUMER, PUBLISHER, RESTART, STREAM, StreamMessage, StreamPacket
 from ockam_fsm.machines.spawner import SpawnerState
 from ockam_fsm.machines.stream import StreamState
 from ockam_fsm.machines.vocabulary import Role, State
@@ -207,7 +207,7 @@ class _StreamRun(Storing):
             case Deliver(payload=StreamPacket(message)):
                 if self.worker.state is StreamState.SERVING or message.onward_route != (HOST_ADDRESS,):
                     self._sessions_did(self.host.receive(message))
-            case Deliver(payload=Said(payload)):
+            case Deliver(payload=StreamMessage(payload)):
                 pull = decode_request(payload)
                 assert isinstance(pull, Pull)
                 self.did(self.worker.pull(pull, (local(CONSUMER),)))
@@ -277,7 +277,7 @@ class _StreamRun(Storing):
                 case Read(request_id, index, limit):
                     self._read(request_id, index, limit)
                 case Reply(route, response) if route == (local(CONSUMER),):
-                    self.out.send(CONSUMER, Said(encode_response(response)))
+                    self.out.send(CONSUMER, StreamMessage(encode_response(response)))
                 case Reply(route, response):
                     self._reply(route, encode_response(response))
                 case EndSessions():
@@ -291,7 +291,7 @@ class _StreamRun(Storing):
 
     def _read(self, request_id: int, index: int, limit: int) -> None:
         found = [StoredMessage(n, one.data) for n, one in enumerate(self.log.stored) if n >= index][:limit]
-        self.out.send(CONSUMER, Said(encode_response(Pulled(request_id, tuple(found)))))
+        self.out.send(CONSUMER, StreamMessage(encode_response(Pulled(request_id, tuple(found)))))
 
     def _reply(self, route: Route, payload: bytes) -> None:
         """Reply through the session that delivered the push, if it is still established."""
