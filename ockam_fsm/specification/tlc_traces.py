@@ -23,7 +23,7 @@ from ockam_fsm.machines.session import table
 from ockam_fsm.machines.vocabulary import Event, Role
 from ockam_fsm.projections import tla, tla_model
 from ockam_fsm.runtime.trace_recorder import MAX_LINE_BYTES
-from ockam_fsm.specification.trace_reading import MESSAGE, START, Header, Record, Said, read
+from ockam_fsm.specification.trace_reading import MESSAGE, START, Header, Record, TraceMessage, read
 from ockam_fsm.tools import tlc
 
 UNBOUNDED = "1000000"
@@ -137,10 +137,10 @@ def _record(record: Record, session: str) -> dict[str, Any]:
         return shown
     shown |= {"role": record.role.name.lower(), "remembered": record.remembered, "hasState": record.has_state}
     return shown | {
-        "message": _said(record.message or Said("none")),
+        "message": _message(record.message or TraceMessage("none")),
         "refused": record.refused,
         "state": record.state.name,
-        "sent": tuple(map(_said, record.sent)),
+        "sent": tuple(map(_message, record.sent)),
         "told": record.told,
         "delivered": record.delivered,
         "showsTimers": record.armed is not None,
@@ -156,13 +156,13 @@ def _event(record: Record, session: str) -> str:
     return MESSAGE if record.event is Event.STRAY else record.event.name
 
 
-def _said(said: Said) -> dict[str, Any]:
-    starter = said.starter.name.lower() if said.starter is not None else ""
+def _message(message: TraceMessage) -> dict[str, Any]:
+    starter = message.starter.name.lower() if message.starter is not None else ""
     return {
-        "kind": said.kind,
-        "from": said.sender,
-        "to": said.receiver,
-        "number": said.number,
+        "kind": message.kind,
+        "from": message.sender,
+        "to": message.receiver,
+        "number": message.number,
         "starter": starter,
-        "resumed": said.resumed,
+        "resumed": message.resumed,
     }

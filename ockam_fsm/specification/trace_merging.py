@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ockam_fsm.specification.trace_reading import ROLES, Record, Said, TraceError, read_part
+from ockam_fsm.specification.trace_reading import ROLES, Record, TraceError, TraceMessage, read_part
 
 UNSENT = ("error", "unreadable")
 """The kinds of messages that no session sends."""
@@ -116,8 +116,8 @@ def _header(parts: Sequence[_Part], allowed: Iterable[str]) -> dict[str, Any]:
 
 
 def _ordered(parts: Sequence[_Part], repeated: bool) -> Iterator[Origin]:
-    sent: Counter[Said] = Counter()
-    arrived: Counter[Said] = Counter()
+    sent: Counter[TraceMessage] = Counter()
+    arrived: Counter[TraceMessage] = Counter()
     while ahead := [(part, record) for part in parts if (record := part.next) is not None]:
         part, record = min(ahead, key=lambda one: (_patience(one[1], sent, arrived, repeated), one[0].which))
         part.at += 1
@@ -126,16 +126,16 @@ def _ordered(parts: Sequence[_Part], repeated: bool) -> Iterator[Origin]:
         yield Origin(part.which, record.line)
 
 
-def _patience(record: Record, sent: Counter[Said], arrived: Counter[Said], repeated: bool) -> int:
+def _patience(record: Record, sent: Counter[TraceMessage], arrived: Counter[TraceMessage], repeated: bool) -> int:
     """Return 0 if the record may stand here, 1 if it may but should wait, 2 if its message was not sent yet."""
     if record.message is None:
         return 0
     if record.message.kind in UNSENT:
         return 1
-    said = _identity(record.message)
-    return 0 if sent[said] > (0 if repeated else arrived[said]) else 2
+    message = _identity(record.message)
+    return 0 if sent[message] > (0 if repeated else arrived[message]) else 2
 
 
-def _identity(said: Said) -> Said:
+def _identity(message: TraceMessage) -> TraceMessage:
     """Return the message as its sender recorded it: without the session that the receiver of a hello may add."""
-    return said._replace(session="")
+    return message._replace(session="")

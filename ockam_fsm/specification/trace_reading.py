@@ -35,8 +35,8 @@ TIMERS = (
 )
 EVENTS = {event.name: event for event in (*ORDERS, *TIMERS, Event.LOWER_LAYER_LOST)}
 ROLES = {role.name.lower(): role for role in Role}
-TOLD = ("established", "timed out", "closed")
-SHAPES: Mapping[str, tuple[str, ...]] = {
+NOTIFICATIONS = ("established", "timed out", "closed")
+MESSAGE_FIELDS: Mapping[str, tuple[str, ...]] = {
     "hello": ("from", "number", "starter"),
     "answer": ("from", "to", "number", "starter", "resumed"),
     "superseded": ("to", "number"),
@@ -63,7 +63,7 @@ class TraceError(Error):
         super().__init__(f"line {line}: {detail}")
 
 
-class Said(NamedTuple):
+class TraceMessage(NamedTuple):
     """A message in a trace, in the form that sender and receiver share. `session`: its session, if not the
     receiver's."""
 
@@ -97,10 +97,10 @@ class Record:
     session: str = ""
     role: Role = Role.INITIATOR
     event: Event | None = None
-    message: Said | None = None
+    message: TraceMessage | None = None
     refused: bool = False
     state: State = State.IDLE
-    sent: tuple[Said, ...] = ()
+    sent: tuple[TraceMessage, ...] = ()
     told: tuple[str, ...] = ()
     delivered: int = 0
     armed: frozenset[Event] | None = None
@@ -247,11 +247,11 @@ class _Reader:
         return replace(
             named,
             event=EVENTS.get(word, Event.STRAY),
-            message=self.part("message").said() if word == MESSAGE else None,
+            message=self.part("message").trace_message() if word == MESSAGE else None,
             refused=self.flag("refused"),
             state=State[self.among("state", State.__members__)],
-            sent=tuple(_Reader(self.line, one).said() for one in self.array("sent")),
-            told=tuple(_Reader(self.line, {"told": one}).among("told", TOLD) for one in self.array("told")),
+            sent=tuple(_Reader(self.line, one).trace_message() for one in self.array("sent")),
+            told=tuple(_Reader(self.line, {"told": one}).among("told", NOTIFICATIONS) for one in self.array("told")),
             delivered=self.number("delivered", 0),
             armed=self.timers() if "armed" in self.found else None,
         )
@@ -262,17 +262,17 @@ class _Reader:
             EVENTS[_Reader(self.line, {"armed": one}).among("armed", names)] for one in self.array("armed")
         )
 
-    def said(self) -> Said:
+    def trace_message(self) -> TraceMessage:
         if not isinstance(self.found, Mapping):
             self.fail("a message must be an object")
-        kind = self.among("kind", SHAPES)
-        says = SHAPES[kind]
-        return Said(
+        kind = self.among("kind", MESSAGE_FIELDS)
+        fields = MESSAGE_FIELDS[kind]
+        return TraceMessage(
             kind,
-            self.text("from") if "from" in says else "",
-            self.text("to") if "to" in says else "",
-            self.number("number") if "number" in says else 0,
-            ROLES[self.among("starter", ROLES)] if "starter" in says else None,
-            self.flag("resumed") if "resumed" in says else False,
+            self.text("from") if "from" in fields else "",
+            self.text("to") if "to" in fields else "",
+            self.number("number") if "number" in fields else 0,
+            ROLES[self.among("starter", ROLES)] if "starter" in fields else None,
+            self.flag("resumed") if "resumed" in fields else False,
             self.text("session") if kind == "hello" and "session" in self.found else "",
         )

@@ -28,7 +28,7 @@ from ockam_fsm.machines.vocabulary import Event, Role, State
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.specification.table_world import CLOSING, DATA, ERROR, HELLO, SUPERSEDED, Symbol
 from ockam_fsm.specification.trace_ends import Possible, Shown, actor_of, begun, outcomes
-from ockam_fsm.specification.trace_reading import ORDERS, TIMERS, Header, Record, Said, read
+from ockam_fsm.specification.trace_reading import ORDERS, TIMERS, Header, Record, TraceMessage, read
 
 RESTARTS = {"restart-with-state", "restart-without-state", "write-fails", "confirmation-lost"}
 DUPLICATE, CORRUPT = "duplicate", "corrupt"
@@ -131,7 +131,7 @@ class _Pair:
         self.ends: dict[Role, set[Possible]] = {}
         self.largest: dict[Role, int] = dict.fromkeys(Role, 0)
         self.ordinals: dict[Role, int] = dict.fromkeys(Role, 0)
-        self.flying: Counter[tuple[Role, Said]] = Counter()
+        self.flying: Counter[tuple[Role, TraceMessage]] = Counter()
         self.places = places
 
     def judge(self, record: Record) -> None:
@@ -141,18 +141,18 @@ class _Pair:
         if record.role not in self.ends:
             raise _Unexplained(f"this {record.role.name.lower()} has not started", ["start"])
         led = self._led(record)
-        for said in record.sent:
-            self._note(record, said)
+        for message in record.sent:
+            self._note(record, message)
         sent = tuple(map(self._symbol, record.sent))
         shown = Shown(record.state, sent, record.told, record.delivered, record.refused)
         agree = {possible for possible, seen in led if self._agrees(record, seen, shown)}
         if not agree:
             raise _Unexplained(f"{_named(record)} does not lead to this", (seen.label for _, seen in led))
-        asked = sum(said.kind == "request" for said in record.sent)
+        asked = sum(message.kind == "request" for message in record.sent)
         data = sum(symbol.kind == DATA for symbol in sent)
         self.ends[record.role] = {one._replace(pending=max(0, one.pending - data + asked)) for one in agree}
         self.largest[record.role] = max(one.end.seen[0] for one in agree)
-        self.flying.update((Role(1 - record.role), said) for said in record.sent)
+        self.flying.update((Role(1 - record.role), message) for message in record.sent)
 
     def _agrees(self, record: Record, seen: Shown, shown: Shown) -> bool:
         """Compare a possible step with the record. Timers may be absent, and idle timers switched off (clause 3.7)."""
@@ -175,9 +175,9 @@ class _Pair:
     def _led(self, record: Record) -> list[tuple[Possible, Shown]]:
         """Return every possible outcome of the event of this record."""
         assert record.event is not None
-        said = record.message
-        symbol = self._arrived(record.role, said) if said is not None else None
-        response = said is not None and said.kind == "response"
+        message = record.message
+        symbol = self._arrived(record.role, message) if message is not None else None
+        response = message is not None and message.kind == "response"
         actor = self.actors[record.role]
         led = [
             found
@@ -188,36 +188,36 @@ class _Pair:
             raise _Unexplained(f"{_named(record)} is not possible here", self._possible(record.role))
         return led
 
-    def _arrived(self, role: Role, said: Said) -> Symbol | None:
+    def _arrived(self, role: Role, message: TraceMessage) -> Symbol | None:
         """Return the message as a symbol of the table world; None if this session cannot read it."""
-        if said.kind == "unreadable":
+        if message.kind == "unreadable":
             if CORRUPT not in self.faults:
                 raise _Unexplained("a message is unreadable without the fault `corrupt`", self._possible(role))
             return None
-        if said.kind == ERROR:
-            return self._bounced(role, said)
-        flying, wanted = self._flying(said.session), (role, said._replace(session=""))
+        if message.kind == ERROR:
+            return self._bounced(role, message)
+        flying, wanted = self._flying(message.session), (role, message._replace(session=""))
         if not flying[wanted]:
-            why = f"{_spoken(said)} is not in flight: never sent, or already received"
+            why = f"{_label(message)} is not in flight: never sent, or already received"
             raise _Unexplained(why, self._possible(role))
         if DUPLICATE not in self.faults:
             flying[wanted] -= 1
-        return None if said.session else self._symbol(said)
+        return None if message.session else self._symbol(message)
 
-    def _flying(self, session: str) -> Counter[tuple[Role, Said]]:
+    def _flying(self, session: str) -> Counter[tuple[Role, TraceMessage]]:
         """Return the messages in flight in this session, or in the named one."""
         if not session:
             return self.flying
         return self.others[session].flying if session in self.others else Counter()
 
-    def _bounced(self, role: Role, said: Said) -> Symbol:
+    def _bounced(self, role: Role, message: TraceMessage) -> Symbol:
         """Return the symbol of an error message (rule 4)."""
         sent = (one for (to, one), many in self.flying.items() if many and to is not role)
-        mine = (one for one in sent if one.sender == said.receiver)
+        mine = (one for one in sent if one.sender == message.receiver)
         gone = (one for one in mine if one.kind == HELLO or (one.kind in _BOUNCES and self._is_gone(one.receiver)))
         if next(gone, None) is None:
             raise _Unexplained("no message sent from there can be answered by an error", self._possible(role))
-        place = self._place(said.receiver)
+        place = self._place(message.receiver)
         return Symbol(ERROR, *place.generation, receiver=place.ordinal)
 
     def _is_gone(self, address: str) -> bool:
@@ -231,35 +231,37 @@ class _Pair:
 
     # What goes out ----------------------------------------------------------------------------------------------------
 
-    def _note(self, record: Record, said: Said) -> None:
+    def _note(self, record: Record, message: TraceMessage) -> None:
         """Record the address that a hello or an answer announces (rule 3)."""
-        if said.starter is None:
+        if message.starter is None:
             return
-        generation = (said.number, said.starter)
+        generation = (message.number, message.starter)
         place = _Place(record.role, self.ordinals[record.role], generation, record.session)
-        if self.places.setdefault(said.sender, place) != place:
-            raise _Unexplained(f"{said.sender} is the address of another generation", ["an address never used before"])
+        if self.places.setdefault(message.sender, place) != place:
+            raise _Unexplained(
+                f"{message.sender} is the address of another generation", ["an address never used before"]
+            )
 
     def _place(self, address: str) -> _Place:
         if address not in self.places:
             raise _Unexplained(f"no message has announced the address {address}")
         return self.places[address]
 
-    def _symbol(self, said: Said) -> Symbol:
+    def _symbol(self, message: TraceMessage) -> Symbol:
         """Return a message with its addresses replaced by ends and generations."""
-        sender = self._place(said.sender) if said.sender else None
-        receiver = self._place(said.receiver) if said.receiver else None
+        sender = self._place(message.sender) if message.sender else None
+        receiver = self._place(message.receiver) if message.receiver else None
         if sender is None:
             assert receiver is not None
-            return Symbol(SUPERSEDED, *receiver.generation, receiver=receiver.ordinal, seen=said.number)
-        if said.kind == CLOSE_AT_CONTACT:
-            return Symbol(CLOSING, *sender.generation, sender=sender.ordinal, seen=said.number)
+            return Symbol(SUPERSEDED, *receiver.generation, receiver=receiver.ordinal, seen=message.number)
+        if message.kind == CLOSE_AT_CONTACT:
+            return Symbol(CLOSING, *sender.generation, sender=sender.ordinal, seen=message.number)
         if receiver is None:
             return Symbol(HELLO, *sender.generation, sender=sender.ordinal)
         if sender.generation != receiver.generation or sender.role is receiver.role:
-            raise _Unexplained(f"{_spoken(said)} goes from one generation to another")
-        kind = _KINDS.get(said.kind, said.kind)
-        return Symbol(kind, *sender.generation, sender.ordinal, receiver.ordinal, resumed=said.resumed)
+            raise _Unexplained(f"{_label(message)} goes from one generation to another")
+        kind = _KINDS.get(message.kind, message.kind)
+        return Symbol(kind, *sender.generation, sender.ordinal, receiver.ordinal, resumed=message.resumed)
 
     # The possible events, for rejections ------------------------------------------------------------------------------
 
@@ -267,7 +269,7 @@ class _Pair:
         for possible in self.ends.get(role, ()):
             for event in (*ORDERS, *TIMERS):
                 yield from (event.name for _, seen in outcomes(self.actors[role], possible, event) if not seen.refused)
-        yield from (_spoken(said) for (to, said), many in self.flying.items() if many and to is role)
+        yield from (_label(message) for (to, message), many in self.flying.items() if many and to is role)
 
 
 def _switched_off(settings: SessionConfig) -> frozenset[Event]:
@@ -276,13 +278,13 @@ def _switched_off(settings: SessionConfig) -> frozenset[Event]:
 
 def _named(record: Record) -> str:
     assert record.event is not None
-    return record.event.name if record.message is None else _spoken(record.message)
+    return record.event.name if record.message is None else _label(record.message)
 
 
-def _spoken(said: Said) -> str:
-    words = [said.kind]
-    if said.starter is not None:
-        words.append(f"{said.number}{said.starter.name[0].lower()}")
-    words += [f"from {said.sender}"] if said.sender else []
-    words += [f"to {said.receiver}"] if said.receiver else []
+def _label(message: TraceMessage) -> str:
+    words = [message.kind]
+    if message.starter is not None:
+        words.append(f"{message.number}{message.starter.name[0].lower()}")
+    words += [f"from {message.sender}"] if message.sender else []
+    words += [f"to {message.receiver}"] if message.receiver else []
     return " ".join(words)
