@@ -38,7 +38,7 @@ PATIENT = Durations(4.0, 4.0, 24.0, 40.0, 6.0, BackOff(0.5, 1.6, 5.0, 0.2))
 """The durations of the sessions above, long enough to survive a renegotiation below."""
 
 LOWER_LAYER_LOST = "lower layer lost"
-THERE = (State.ESTABLISHED, State.TIMED_OUT, State.RENEGOTIATING)
+LIVE_STATES = (State.ESTABLISHED, State.TIMED_OUT, State.RENEGOTIATING)
 """The states of a session that others may rely on. A failed transient session (TIMED_OUT) ends with its next timer."""
 
 
@@ -93,7 +93,7 @@ class LayeredSimulation(Simulation):
     def __init__(self, setup: LayeredSetup, make: type[WatchedSession] | None = None) -> None:
         """`make` makes the sessions above; `setup.make` those below."""
         self.below = Monitor()
-        self.told_too_early = ""
+        self.early_notification = ""
         self.settings_below = {role: setup.settings_below(role) for role in Role}
         super().__init__(setup, make)
         above, below = self.network.make, self.below.maker(setup.make)
@@ -166,7 +166,7 @@ class LayeredSimulation(Simulation):
         elif isinstance(observation, Notify) and isinstance(observation.notice, TimedOut):
             name, _, pair = observation.worker.value.partition(b"-")
             if name == b"outer" and observation.notice.reason == LOWER_LAYER_LOST:
-                self._told(int(pair))
+                self._loss_notified(int(pair))
 
     def _changed(self, change: StateChanged) -> None:
         pair = _pair_of(change.worker)
@@ -176,18 +176,18 @@ class LayeredSimulation(Simulation):
             if isinstance(above, SessionWorker) and above.session.state is State.ESTABLISHED:
                 self.monitor.witness("W20")
 
-    def _told(self, pair: int) -> None:
+    def _loss_notified(self, pair: int) -> None:
         """Record a violation of S40. `step` raises it, because exceptions of observers are swallowed."""
         self.monitor.witness("W21")
         worker = self.a.node.router.residents.get(below(pair))
         if isinstance(worker, SessionWorker) and worker.session.state is not State.IDLE:
             state = worker.session.state.name
-            self.told_too_early = f"outer-{pair} was notified of a loss while below-{pair} is {state}"
+            self.early_notification = f"outer-{pair} was notified of a loss while below-{pair} is {state}"
 
     def step(self) -> None:
         super().step()
-        if self.told_too_early:
-            raise Broken("S40", self.told_too_early)
+        if self.early_notification:
+            raise Broken("S40", self.early_notification)
         for node in (self.a, self.b):
             self._judge_layers(node)
 
@@ -200,7 +200,7 @@ class LayeredSimulation(Simulation):
             if self._is_below(session.settings) or session.current is None:
                 continue
             lower = residents.get(session.current.route[0])
-            if not isinstance(lower, SessionWorker) or lower.session.state not in THERE:
+            if not isinstance(lower, SessionWorker) or lower.session.state not in LIVE_STATES:
                 raise Broken("S38", f"{node.name}: {resident.outer} is established over a session that has ended")
 
     def account(self) -> None:

@@ -38,7 +38,7 @@ class Tracing:
         self.counts: dict[str, int] = {}
         self.steps: list[tuple[str, Facts]] = []
 
-    def hear(self, session: RecordedSession, facts: Facts) -> None:
+    def add_step(self, session: RecordedSession, facts: Facts) -> None:
         assert isinstance(session.entropy, SeededEntropy)
         self.steps.append((session.entropy.name, facts))
 
@@ -50,7 +50,7 @@ class Tracing:
 
     def __call__(self, kind: str, args: tuple[Any, ...]) -> None:
         node = next((_node_of(arg) for arg in args if _node_of(arg) is not None), None)
-        facts = {"time": round(self.network.now, 6), "event": kind, "what": [_told(arg) for arg in args]}
+        facts = {"time": round(self.network.now, 6), "event": kind, "what": [_text(arg) for arg in args]}
         self._write(node.name if node is not None else "", facts | {"step": self.network.steps})
         self.flush()
 
@@ -68,7 +68,7 @@ def _node_of(arg: Any) -> SimulatedNode | None:
     return arg.peer if isinstance(arg, Link) else arg if isinstance(arg, SimulatedNode) else None
 
 
-def _told(arg: Any) -> str:
+def _text(arg: Any) -> str:
     if isinstance(arg, SimulatedNode):
         return arg.name
     if isinstance(arg, Link):
@@ -127,7 +127,7 @@ def simulate(
 def _make(setup: Setup, tracing: Tracing | None) -> type[WatchedSession]:
     if tracing is None or not setup.profile.names_sessions:
         return setup.make
-    return cast(type[WatchedSession], recorded(setup.make, tracing.hear))
+    return cast(type[WatchedSession], recorded(setup.make, tracing.add_step))
 
 
 def write_trace(setup: Setup, steps: int, path: Path) -> Outcome:
