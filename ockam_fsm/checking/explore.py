@@ -127,21 +127,21 @@ class _Exploration:
             return self._run()
         except CodeRaised as error:
             if error.path is None:
-                self._locate(error, Hit(self.search.depth, self._where_a_handler_raises))
+                self._locate(error, Hit(self.search.depth, self._raising_states))
             raise
 
     def _locate(self, error: CodeRaised, hit: Hit) -> None:
         path, labels = ShortestPaths(self.moves, self.search).way(hit)
         error.located("/".join(map(str, path)), labels)
 
-    def _where_a_handler_raises(self) -> Collection[int]:
+    def _raising_states(self) -> Collection[int]:
         """Return the states of the level being expanded in which a handler raises."""
         depth = self.search.depth
         return {
             state for part in self.moves.parts for state in self.search.select(depth, part.mask, partial(_raises, part))
         }
 
-    def _blame(self, one: Property, error: BaseException, place: object, hit: Hit) -> CodeRaised:
+    def _property_error(self, one: Property, error: BaseException, place: object, hit: Hit) -> CodeRaised:
         """Return the error for a property that raised, with the path to the failing call."""
         found = CodeRaised(f"property {one.id}", error, canonical(place))
         self._locate(found, hit)
@@ -190,7 +190,7 @@ class _Exploration:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            raise self._blame(one, error, states, self._first_with(self._mask(one), key)) from error
+            raise self._property_error(one, error, states, self._first_with(self._mask(one), key)) from error
 
     def _first_with(self, mask: int, key: int) -> Hit:
         """Return the shallowest states in which these bits are `key`."""
@@ -214,19 +214,19 @@ class _Exploration:
         steps = [(row, tables.step(row)) for row in tables.fresh]
         tables.fresh.clear()
         for one in [one for one in self._steps if one.id not in self.hits]:
-            rows = [row for row, step in steps if one.is_hit(self._true_of(one, depth, row, step))]
+            rows = [row for row, step in steps if one.is_hit(self._holds_in_step(one, depth, row, step))]
             if rows:
                 self.hits[one.id] = self._row_hit(depth, rows)
         if self.moves.breached and INERT.id not in self.hits:
             self.hits[INERT.id] = self._step_hit(depth, range(len(self.moves.parts)), lambda move: move.breach)
 
-    def _true_of(self, one: Property, depth: int, row: CachedStep, step: Step) -> bool:
+    def _holds_in_step(self, one: Property, depth: int, row: CachedStep, step: Step) -> bool:
         try:
             return bool(one.predicate(step))
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            raise self._blame(one, error, (step.before, step.event), self._row_hit(depth, [row])) from error
+            raise self._property_error(one, error, (step.before, step.event), self._row_hit(depth, [row])) from error
 
     def _row_hit(self, depth: int, rows: list[CachedStep]) -> Hit:
         indices = {row.index for row in rows}

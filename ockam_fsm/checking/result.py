@@ -93,7 +93,7 @@ class PropertyResult:
     trace: Trace | None = None
     excused: int = 0
 
-    def told(self) -> list[str]:
+    def report_lines(self) -> list[str]:
         """Return the report lines: the verdict and, if refuted, the steps of a shortest counterexample."""
         lines = [f"  {self.id:6} {self.verdict.value:12} {self.sentence}"]
         if self.verdict is Verdict.REFUTED and self.trace is not None:
@@ -170,7 +170,7 @@ class Result:
         head = f"{self.world}: {self.verdict.value} in {self.states:,} states, {self.transitions:,} transitions"
         lines = [f"{head}, depth {self.depth} ({self.seconds:.2f} s, {self.backend})"]
         for one in self.properties:
-            lines += one.told()
+            lines += one.report_lines()
         if not self.properties:
             lines.append("  the world has no properties: nothing was checked")
         if self.never_taken:

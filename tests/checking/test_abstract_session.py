@@ -27,7 +27,7 @@ def outcomes(world: World) -> set[Any]:
 
     def collect(publisher: Any, stream: Any) -> bool:
         image, log, worker = publisher.image, stream.log, stream.worker
-        accepted = (publisher.first, publisher.confirmed, publisher.told)
+        accepted = (publisher.first, publisher.confirmed, publisher.notified)
         written = tuple(message for _, message in log.under_way)
         known = (worker.state, tuple(sorted(worker.records)), tuple(sorted(log.records)), stream.forgot)
         seen.add((accepted, image, known, written, log.stored))

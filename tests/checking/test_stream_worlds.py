@@ -211,7 +211,7 @@ def test_a_publisher_with_many_open_requests_takes_one_new_identity_when_its_rec
     pair.step(PUBLISHER, Fire(SessionTimer.BACK_OFF))
     records = pair.settle()
     assert [one for one in records if isinstance(one, NewSession | StateLost)] == [NewSession(), StateLost()]
-    assert (pair.publisher.identities, len(pair.publisher.told)) == (2, 1)
+    assert (pair.publisher.identities, len(pair.publisher.notified)) == (2, 1)
     assert pair.publisher.image.open == (1, 2, 3)
     session = pair.publisher.session
     assert session is not None

@@ -52,8 +52,8 @@ ROUTES: dict[str, Route] = {ABOVE: (OUTER_BELOW, HOST_ADDRESS), BELOW: (PEER, HO
 class WorkerImage(NamedTuple):
     """A session worker. Carriers are given by address: a connection by its local one, a session by its outer one.
 
-    `is_told`: the worker is a registered dependent of its carrier. `unheard`: nothing has arrived over the carrier of
-    its hello since the hello was sent. `rested`: a ghost (S16).
+    `is_dependent`: the worker is a registered dependent of its carrier. `unheard`: nothing has arrived over the carrier
+    of its hello since the hello was sent. `rested`: a ghost (S16).
     """
 
     layer: str
@@ -62,7 +62,7 @@ class WorkerImage(NamedTuple):
     session_id: bytes
     session: Snapshot
     carrier: Address | None = None
-    is_told: bool = False
+    is_dependent: bool = False
     aside: Address | None = None
     hello_carrier: Address | None = None
     unheard: bool = False
@@ -124,7 +124,7 @@ class Names:
         return 0.5
 
 
-class _NoMore:
+class _BoundedAddresses:
     """The source of addresses of a session beyond the bound `incarnations`: using it reaches the bound."""
 
     def address(self, number: int, starter: int, purpose: Purpose) -> Address:
@@ -163,7 +163,7 @@ class LayeredNode:
         self._restore_carriers()
         self.node.router.vanished = dict.fromkeys(sorted(end.vanished))
         self.node.router.commands.clear()
-        self.recorder.tired = {one.outer for one in end.workers if not one.rested}
+        self.recorder.backing_off = {one.outer for one in end.workers if not one.rested}
 
     # In ---------------------------------------------------------------------------------------------------------------
 
@@ -225,7 +225,7 @@ class LayeredNode:
             worker.unconfirmed = None
             if self.role is Role.RESPONDER:
                 worker.origin = origin
-            if image.is_told:
+            if image.is_dependent:
                 worker.carrier.relied_on_by(worker)
             for address in (one for link in (session.attempt, session.current) for one in _addresses(link)):
                 self.node.router.register(address, worker, Access.SECRET)
@@ -249,7 +249,7 @@ class LayeredNode:
             return DerivedEntropy("above0", generations)
         self.made += 1
         if self.made > self.setup.incarnations:
-            return _NoMore()
+            return _BoundedAddresses()
         return DerivedEntropy(f"below{self.made - 1}", generations)
 
     # Out --------------------------------------------------------------------------------------------------------------
@@ -282,13 +282,13 @@ class LayeredNode:
         session = worker.session
         asks = session.attempt is not None and not session.attempt.route
         carrier = worker._hello_carrier if asks else None
-        told = getattr(worker.carrier, "dependents", None) or ()
+        dependents = getattr(worker.carrier, "dependents", None) or ()
         return WorkerImage(
             layer, key, worker.outer, session.terms.session_id, _stripped(session.snapshot()),
-            carrier=_name(worker.carrier), is_told=worker in told, aside=_name(worker._aside),
+            carrier=_name(worker.carrier), is_dependent=worker in dependents, aside=_name(worker._aside),
             hello_carrier=_name(carrier),
             unheard=isinstance(carrier, Connection) and carrier.heard == worker._heard,
-            rested=worker.outer not in self.recorder.tired,
+            rested=worker.outer not in self.recorder.backing_off,
         )  # fmt: skip
 
 

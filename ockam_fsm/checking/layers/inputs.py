@@ -62,7 +62,7 @@ class SessionInput(NamedTuple):
     """Whether a back-off expired since its last attempt."""
 
     @property
-    def is_told_of_a_loss(self) -> bool:
+    def reports_a_loss(self) -> bool:
         return self.event == actors.Fault(LOWER_LAYER_LOST)
 
     def as_step(self, actor: str) -> Step:
@@ -131,20 +131,20 @@ class Recorder:
 
     def __init__(self, record: Callable[[SessionInput], None]) -> None:
         self.record = record
-        self.tired: set[Address] = set()
+        self.backing_off: set[Address] = set()
         """The outer addresses of sessions whose back-off must expire before their next attempt."""
 
-    def hear(self, session: Any, before: Snapshot, event: actors.Event, commands: list[Command]) -> None:
+    def record_input(self, session: Any, before: Snapshot, event: actors.Event, commands: list[Command]) -> None:
         outer, after = session.terms.outer, session.snapshot()
         key = None if session.layer_role == INITIATOR else session.terms.session_id
         given = SessionInput(
-            session.layer, key, outer, before, event, tuple(commands), after, outer not in self.tired
+            session.layer, key, outer, before, event, tuple(commands), after, outer not in self.backing_off
         )  # fmt: skip
         self.record(given)
         if event == actors.Fire(Timer.BACK_OFF):
-            self.tired.discard(outer)
+            self.backing_off.discard(outer)
         if started_attempt(End(((key, before),)), End(((key, after),))):
-            self.tired.add(outer)
+            self.backing_off.add(outer)
 
 
 @cache
@@ -157,19 +157,19 @@ def recorded(base: type[Session]) -> type[Any]:
         def _ordered(self, event: Event, cause: Cause = None) -> list[Command]:
             before = self.snapshot()
             commands: list[Command] = super()._ordered(event, cause)
-            self.recorder.hear(self, before, _EVENTS[event], commands)
+            self.recorder.record_input(self, before, _EVENTS[event], commands)
             return commands
 
         def fire(self, timer: AnyTimer) -> list[Command]:
             before = self.snapshot()
             commands: list[Command] = super().fire(timer)
-            self.recorder.hear(self, before, actors.Fire(timer), commands)
+            self.recorder.record_input(self, before, actors.Fire(timer), commands)
             return commands
 
         def receive(self, message: Message) -> list[Command]:
             before = self.snapshot()
             commands: list[Command] = super().receive(message)
-            self.recorder.hear(self, before, actors.Deliver(Packet(message), ""), commands)
+            self.recorder.record_input(self, before, actors.Deliver(Packet(message), ""), commands)
             return commands
 
     return Recorded

@@ -31,7 +31,7 @@ from ockam_fsm.runtime.session.signals import Error
 
 LEFT_OUT, OF_DATA = ("S8", "S9", "S29", "R3"), ("S1", "S11", "S13")
 ERROR_TAG = GENERATION.encode(Error(""))[:1]
-THERE = (State.ESTABLISHED, State.TIMED_OUT, State.RENEGOTIATING)
+LIVE_STATES = (State.ESTABLISHED, State.TIMED_OUT, State.RENEGOTIATING)
 """The states of a session that others may rely on. A failed transient session (TIMED_OUT) ends with its next timer."""
 
 TwoEnds = Callable[[LayersEnd, LayersEnd], bool]
@@ -64,18 +64,20 @@ def _above(holds: Callable[[End, End], object]) -> TwoEnds:
 # Between the layers ---------------------------------------------------------------------------------------------------
 
 
-def stands_on_what_is_there(*ends: LayersEnd) -> bool:
+def on_live_session(*ends: LayersEnd) -> bool:
     """S38: a session that is established over another one routes over a live session."""
-    return all(_stands(end, one) for end in ends for one in end.of(ABOVE) if one.session.state is State.ESTABLISHED)
+    return all(
+        _on_live_session(end, one) for end in ends for one in end.of(ABOVE) if one.session.state is State.ESTABLISHED
+    )
 
 
-def _stands(end: LayersEnd, above: WorkerImage) -> bool:
+def _on_live_session(end: LayersEnd, above: WorkerImage) -> bool:
     current = above.session.current
     below = end.at(current.route[0]) if current is not None and current.route else None
-    return below is not None and below.layer == BELOW and below.session.state in THERE
+    return below is not None and below.layer == BELOW and below.session.state in LIVE_STATES
 
 
-def goes_through_the_outer_address(step: Step) -> bool:
+def via_outer_address(step: Step) -> bool:
     """S39: a route learned above begins with the outer address of a session below, and the node sends nothing but the
     messages of the sessions below, and errors for them."""
     outers = {one.outer for end in (step.before, step.after) for one in end.of(BELOW)}
@@ -101,11 +103,11 @@ def _beyond(actor: str, message: Message) -> tuple[tuple[Address, ...], bytes]:
     return message.onward_route[1:], message.payload
 
 
-def is_told_of_an_end(step: Step) -> bool:
+def loss_is_end(step: Step) -> bool:
     """S40: a session above is notified of a loss only if the session below that it relied on has ended. An end that
     falls back to its known generation is notified late (clause 3.11)."""
-    told = (given for given in inputs_of(step, ABOVE) if given.is_told_of_a_loss)
-    return all(is_gone(step, address) for given in told for address in _relied_on(given))
+    losses = (given for given in inputs_of(step, ABOVE) if given.reports_a_loss)
+    return all(is_gone(step, address) for given in losses for address in _relied_on(given))
 
 
 def _relied_on(given: SessionInput) -> tuple[Address, ...]:
@@ -122,7 +124,7 @@ def is_gone(step: Step, outer: Address) -> bool:
 def both_together(initiator: LayersEnd, responder: LayersEnd) -> bool:
     """Return whether both layers are established together and the upper one routes over the lower one at both ends."""
     ends = [(initiator.end_of(layer), responder.end_of(layer)) for layer in (BELOW, ABOVE)]
-    return all(live.established_together(*pair) for pair in ends) and stands_on_what_is_there(initiator, responder)
+    return all(live.established_together(*pair) for pair in ends) and on_live_session(initiator, responder)
 
 
 def hopeful(setup: LayersSetup) -> TwoEnds:
@@ -142,7 +144,7 @@ def hopeful(setup: LayersSetup) -> TwoEnds:
 # Witnesses ------------------------------------------------------------------------------------------------------------
 
 
-def lives_through(step: Step) -> bool:
+def survives_renegotiation(step: Step) -> bool:
     """W20: the session below is renegotiated, and the one above stays established in the same generation."""
     again = any(
         given.before.state is State.RENEGOTIATING and given.after.state is State.ESTABLISHED
@@ -152,14 +154,14 @@ def lives_through(step: Step) -> bool:
     return again and above[0] == above[1] and any(state is State.ESTABLISHED for state, _ in above[0])
 
 
-def fails_with_it(step: Step) -> bool:
+def fails_with_below(step: Step) -> bool:
     """W21: the session below ends, and the one above fails."""
-    told = [given for given in inputs_of(step, ABOVE) if given.is_told_of_a_loss]
-    failed = [g for g in told if g.before.state is State.ESTABLISHED and g.after.state is not State.ESTABLISHED]
+    losses = [given for given in inputs_of(step, ABOVE) if given.reports_a_loss]
+    failed = [g for g in losses if g.before.state is State.ESTABLISHED and g.after.state is not State.ESTABLISHED]
     return step.actor == INITIATOR and bool(failed)
 
 
-def is_back_over_another(step: Step) -> bool:
+def is_over_new_session(step: Step) -> bool:
     """W22: a persistent session above is established again over a new session below."""
     again = any(
         given.before.state is State.RENEGOTIATING and given.after.state is State.ESTABLISHED
@@ -168,19 +170,22 @@ def is_back_over_another(step: Step) -> bool:
     return step.actor == INITIATOR and again and step.after.made > 1
 
 
-STANDS = always("S38", "a session that is established over another one routes over a live session",
-                stands_on_what_is_there, over=BOTH)  # fmt: skip
-THROUGH = always_step("S39", "traffic over a session below goes through its outer address; none bypasses it",
-                      goes_through_the_outer_address)  # fmt: skip
-TOLD = always_step("S40", "a session above is notified of a loss only when the one below that it relied on has ended",
-                   is_told_of_an_end)  # fmt: skip
-TOGETHER = sometimes("W19", "both layers are established together", both_together, over=BOTH)
-LIVES_THROUGH = sometimes_step(
-    "W20", "a session below is renegotiated, and the one above stays established", lives_through
+ON_LIVE_SESSION = always(
+    "S38", "a session that is established over another one routes over a live session", on_live_session, over=BOTH
 )
-FAILS_WITH_IT = sometimes_step("W21", "a session below ends, and the one above fails", fails_with_it)
-BACK_OVER_ANOTHER = sometimes_step(
-    "W22", "a persistent session is established again over a new session below", is_back_over_another
+VIA_OUTER_ADDRESS = always_step(
+    "S39", "traffic over a session below goes through its outer address; none bypasses it", via_outer_address
+)
+LOSS_IS_END = always_step(
+    "S40", "a session above is notified of a loss only when the one below that it relied on has ended", loss_is_end
+)
+TOGETHER = sometimes("W19", "both layers are established together", both_together, over=BOTH)
+SURVIVES_RENEGOTIATION = sometimes_step(
+    "W20", "a session below is renegotiated, and the one above stays established", survives_renegotiation
+)
+FAILS_WITH_BELOW = sometimes_step("W21", "a session below ends, and the one above fails", fails_with_below)
+OVER_NEW_SESSION = sometimes_step(
+    "W22", "a persistent session is established again over a new session below", is_over_new_session
 )
 
 
@@ -190,4 +195,4 @@ def between_the_layers(setup: LayersSetup, *witnesses: Property) -> tuple[Proper
         "R9", "a persistent session with budget left, above or below, re-establishes both layers together",
         both_together, over=BOTH, given=hopeful(setup),
     )  # fmt: skip
-    return STANDS, THROUGH, TOLD, comes_back, TOGETHER, *witnesses
+    return ON_LIVE_SESSION, VIA_OUTER_ADDRESS, LOSS_IS_END, comes_back, TOGETHER, *witnesses

@@ -16,9 +16,9 @@ from functools import cache
 
 from ockam_fsm.checking.layers.actors import LayersActor
 from ockam_fsm.checking.layers.properties import (
-    BACK_OVER_ANOTHER,
-    FAILS_WITH_IT,
-    LIVES_THROUGH,
+    FAILS_WITH_BELOW,
+    OVER_NEW_SESSION,
+    SURVIVES_RENEGOTIATION,
     between_the_layers,
     of_the_session_above,
 )
@@ -77,10 +77,10 @@ def layers_world(
 @cache
 def layers_worlds() -> tuple[World, ...]:
     """Return every world of layers."""
-    closed, back = (OPEN, CLOSE_BELOW), (FAILS_WITH_IT, BACK_OVER_ANOTHER)
+    closed, back = (OPEN, CLOSE_BELOW), (FAILS_WITH_BELOW, OVER_NEW_SESSION)
     return (
-        layers_world("below-persistent", BELOW_PERSISTENT, (LIVES_THROUGH, FAILS_WITH_IT), closed),
-        layers_world("below-persistent-data", BELOW_PERSISTENT, (LIVES_THROUGH,), (OPEN, SEND), (INITIATOR,)),
+        layers_world("below-persistent", BELOW_PERSISTENT, (SURVIVES_RENEGOTIATION, FAILS_WITH_BELOW), closed),
+        layers_world("below-persistent-data", BELOW_PERSISTENT, (SURVIVES_RENEGOTIATION,), (OPEN, SEND), (INITIATOR,)),
         layers_world("above-persistent", ABOVE_PERSISTENT, back, losers=(INITIATOR,)),
         layers_world("above-persistent-data", ABOVE_PERSISTENT, back, (OPEN, SEND), (), LOSSLESS),
     )

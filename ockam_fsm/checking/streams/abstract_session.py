@@ -59,7 +59,7 @@ FAILS = "session-fails"
 
 class AbstractPublisherEnd(NamedTuple):
     """The state of the publisher's actor. `peer`: the responder of its session, 0 until it is established. `has_state`:
-    the session was established before. Ghosts, as in publisher_actor.py: `first`, `confirmed` and `told`."""
+    the session was established before. Ghosts, as in publisher_actor.py: `first`, `confirmed` and `notified`."""
 
     image: PublisherImage = PublisherImage()
     identity: int = 1
@@ -68,7 +68,7 @@ class AbstractPublisherEnd(NamedTuple):
     has_state: bool = False
     first: int = 0
     confirmed: tuple[bytes, ...] = ()
-    told: tuple[bytes, ...] = ()
+    notified: tuple[bytes, ...] = ()
 
     @property
     def accepted(self) -> int:
@@ -108,7 +108,9 @@ class AbstractPublisherActor:
         if fault == RESTART_KEEPING:
             return end._replace(image=end.image._replace(open=()), has_state=True)
         identity = end.identity if self.config.same_identity else end.identity + 1
-        return AbstractPublisherEnd(identity=identity, first=end.accepted, confirmed=end.confirmed, told=end.told)
+        return AbstractPublisherEnd(
+            identity=identity, first=end.accepted, confirmed=end.confirmed, notified=end.notified
+        )
 
 
 class _PublisherRun:
@@ -188,7 +190,7 @@ class _PublisherRun:
                     stored = str(self.end.first + ordinal).encode()
                     self.end = self.end._replace(confirmed=(*self.end.confirmed, stored))
                 case StateLost():
-                    self.end = self.end._replace(told=(*self.end.told, session_id(self.end.identity - 1)))
+                    self.end = self.end._replace(notified=(*self.end.notified, session_id(self.end.identity - 1)))
                 case SetTimer(timer):
                     self.out.set_timer(timer)
                 case CancelTimer(timer):

@@ -38,7 +38,7 @@ def stored_once(publisher: PublisherEnd, stream: StreamEnd) -> bool:
     for_each_identity = Counter((one.publisher, one.data) for one in stream.log.stored)
     at_all = Counter(one.data for one in stream.log.stored)
     return all(n == 1 for n in for_each_identity.values()) and (
-        bool(publisher.told) or all(n == 1 for n in at_all.values())
+        bool(publisher.notified) or all(n == 1 for n in at_all.values())
     )
 
 
@@ -48,8 +48,8 @@ def stored_in_order(stream: StreamEnd) -> bool:
     return all(order == sorted(order) for order in orders)
 
 
-def told_of_what_is_lost(publisher: PublisherEnd, stream: StreamEnd) -> bool:
-    return stream.forgot or not any(one.publisher in publisher.told for one in stream.log.stored)
+def loss_is_real(publisher: PublisherEnd, stream: StreamEnd) -> bool:
+    return stream.forgot or not any(one.publisher in publisher.notified for one in stream.log.stored)
 
 
 def unconfirmed(publisher: PublisherEnd) -> bool:
@@ -71,7 +71,7 @@ def stored_unprocessed(stream: StreamEnd, consumer: ConsumerEnd) -> bool:
     return not all_processed(stream, consumer)
 
 
-def told_that_state_is_lost(step: Step) -> bool:
+def state_loss_is_reported(step: Step) -> bool:
     return StateLost() in step.records
 
 
@@ -123,10 +123,10 @@ STORED_IN_ORDER = always(
     stored_in_order,
     over=(STREAM,),
 )
-TOLD_OF_LOSS = always(
+LOSS_IS_REAL = always(
     "S31",
     "a publisher is notified that its record is lost only if the log has no record of it",
-    told_of_what_is_lost,
+    loss_is_real,
     over=(PUBLISHER, STREAM),
 )
 INDEX_PASSES_PROCESSED = always(
@@ -142,7 +142,7 @@ PROCESSED_IN_ORDER = always_step(
 CONFIRMED_LATER = sometimes(
     "W15", "a message is confirmed after a renegotiation", confirmed_after_renegotiation, over=(PUBLISHER,)
 )
-STATE_IS_LOST = sometimes_step("W16", "a publisher is notified that its record is lost", told_that_state_is_lost)
+STATE_IS_LOST = sometimes_step("W16", "a publisher is notified that its record is lost", state_loss_is_reported)
 PROCESSED_TWICE = sometimes_step("W8", "a message is processed twice", processed_again)
 ALL_PROCESSED = recoverable(
     "R4", "every stored message is processed", all_processed, over=(STREAM, CONSUMER), given=stored_unprocessed
@@ -151,7 +151,7 @@ ALL_CONFIRMED = recoverable(
     "R6", "every accepted message is confirmed to its publisher", all_confirmed, over=(PUBLISHER,), given=unconfirmed
 )
 
-PUBLISHING: tuple[Property, ...] = (CONFIRMED_IS_STORED, STORED_ONCE, STORED_IN_ORDER, TOLD_OF_LOSS, ALL_CONFIRMED)
+PUBLISHING: tuple[Property, ...] = (CONFIRMED_IS_STORED, STORED_ONCE, STORED_IN_ORDER, LOSS_IS_REAL, ALL_CONFIRMED)
 CONSUMING: tuple[Property, ...] = (
     INDEX_PASSES_PROCESSED,
     INDEX_RISES,

@@ -45,7 +45,7 @@ from ockam_fsm.runtime.stream.publisher import PublisherConfig, PublisherImage
 class PublisherEnd(NamedTuple):
     """The state of the publisher's actor. `identities`: how many it has had. `memory`: the durably stored number of its
     session. Ghosts: the number of `accepted` messages, of which `first` before this incarnation; the `confirmed`
-    messages; and the identities whose records were lost, as the application was `told`."""
+    messages; and the identities whose records were lost, as the application was `notified`."""
 
     session: Snapshot | None
     image: PublisherImage
@@ -55,7 +55,7 @@ class PublisherEnd(NamedTuple):
     memory: int = 0
     first: int = 0
     confirmed: tuple[bytes, ...] = ()
-    told: tuple[bytes, ...] = ()
+    notified: tuple[bytes, ...] = ()
 
     @property
     def label(self) -> str:
@@ -109,7 +109,7 @@ class _PublisherRun:
     def __init__(self, actor: PublisherActor, end: PublisherEnd, out: Outbox) -> None:
         self.actor, self.config, self.before, self.out = actor, actor.config, end, out
         self.accepted, self.identities, self.confirmed = end.accepted, end.identities, list(end.confirmed)
-        self.told = end.told
+        self.notified = end.notified
         self.publisher = self.config.publisher(PublisherConfig(self.config.window), end.image)
         self.session = self._session(end.memory)
         if end.session is not None:
@@ -118,7 +118,7 @@ class _PublisherRun:
     def end(self) -> PublisherEnd:
         return self.before._replace(session=stripped(self.session.snapshot()), image=self.publisher.image(),
                                     accepted=self.accepted, identities=self.identities,
-                                    confirmed=tuple(self.confirmed), told=self.told)  # fmt: skip
+                                    confirmed=tuple(self.confirmed), notified=self.notified)  # fmt: skip
 
     def open(self) -> None:
         self._session_did(self.session.open())
@@ -195,7 +195,7 @@ class _PublisherRun:
                 case CloseSession():
                     self._session_did(self.session.close())
                 case StateLost():
-                    self.told = (*self.told, session_id(self.identities - 1))
+                    self.notified = (*self.notified, session_id(self.identities - 1))
                 case Stored(ordinal):
                     self.confirmed.append(str(self.before.first + ordinal).encode())
                 case SetTimer(timer):

@@ -17,27 +17,27 @@ def _to(receiver: str, sender: str, *messages: str) -> tuple[str, ...]:
     return tuple(f"deliver {message} from {sender} to {receiver}" for message in messages)
 
 
-def pushed(*messages: str) -> tuple[str, ...]:
+def to_stream(*messages: str) -> tuple[str, ...]:
     return _to(STREAM, PUBLISHER, *messages)
 
 
-def told(*messages: str) -> tuple[str, ...]:
+def to_publisher(*messages: str) -> tuple[str, ...]:
     return _to(PUBLISHER, STREAM, *messages)
 
 
-def asked(*messages: str) -> tuple[str, ...]:
+def pulls(*messages: str) -> tuple[str, ...]:
     return _to(STREAM, CONSUMER, *messages)
 
 
-def given(*messages: str) -> tuple[str, ...]:
+def pulled(*messages: str) -> tuple[str, ...]:
     return _to(CONSUMER, STREAM, *messages)
 
 
 WIDE = Network("unordered", 8, ("drop", "duplicate"))
 WRITTEN = fires(STREAM, "written")
 BEGUN = (
-    *fires(STREAM, "log-opened"), *pushed("hello 1i"), *told("answer 1i"), *pushed("keepalive (1i)"),
-    *told("keepalive answer (1i)"),
+    *fires(STREAM, "log-opened"), *to_stream("hello 1i"), *to_publisher("answer 1i"), *to_stream("keepalive (1i)"),
+    *to_publisher("keepalive answer (1i)"),
 )  # fmt: skip
 STARTED = (*fires(STREAM, "log-opened"), *_to(INDEX, CONSUMER, "get index"), *_to(CONSUMER, INDEX, "index None"))
 
@@ -59,7 +59,13 @@ def _publish() -> Scenario:
         "Publishing a message",
         "The push is a synchronous request. It is confirmed only when the log has stored it.",
         _publishing(),
-        (*BEGUN, *orders(PUBLISHER, PUBLISH), *pushed("push 1: 1 (1i)"), *WRITTEN, *told("confirmation 1 (1i)")),
+        (
+            *BEGUN,
+            *orders(PUBLISHER, PUBLISH),
+            *to_stream("push 1: 1 (1i)"),
+            *WRITTEN,
+            *to_publisher("confirmation 1 (1i)"),
+        ),
     )
 
 
@@ -71,10 +77,10 @@ def _renegotiate() -> Scenario:
         "stored only once.",
         _publishing(),
         (
-            *BEGUN, *orders(PUBLISHER, PUBLISH, PUBLISH), *pushed("push 1: 1 (1i)", "push 2: 2 (1i)"),
+            *BEGUN, *orders(PUBLISHER, PUBLISH, PUBLISH), *to_stream("push 1: 1 (1i)", "push 2: 2 (1i)"),
             *WRITTEN, *WRITTEN, *(f"drop confirmation {n} (1i) from {STREAM} to {PUBLISHER}" for n in (1, 2)),
-            *fires(PUBLISHER, "request 1", "back-off"), *pushed("hello 2i"), *told("answer 2i"),
-            *pushed("push 1: 1 (2i)", "push 2: 2 (2i)"), *told("confirmation 2 (2i)"),
+            *fires(PUBLISHER, "request 1", "back-off"), *to_stream("hello 2i"), *to_publisher("answer 2i"),
+            *to_stream("push 1: 1 (2i)", "push 2: 2 (2i)"), *to_publisher("confirmation 2 (2i)"),
         ),
     )  # fmt: skip
 
@@ -88,9 +94,9 @@ def _gap() -> Scenario:
         _publishing(),
         (
             *BEGUN, *orders(PUBLISHER, PUBLISH, PUBLISH), f"drop push 1: 1 (1i) from {PUBLISHER} to {STREAM}",
-            *pushed("push 2: 2 (1i)"), *fires(PUBLISHER, "request 1", "back-off"), *pushed("hello 2i"),
-            *told("answer 2i"), *pushed("push 1: 1 (2i)", "push 2: 2 (2i)"), *WRITTEN, *WRITTEN,
-            *told("confirmation 1 (2i)", "confirmation 2 (2i)"),
+            *to_stream("push 2: 2 (1i)"), *fires(PUBLISHER, "request 1", "back-off"), *to_stream("hello 2i"),
+            *to_publisher("answer 2i"), *to_stream("push 1: 1 (2i)", "push 2: 2 (2i)"), *WRITTEN, *WRITTEN,
+            *to_publisher("confirmation 1 (2i)", "confirmation 2 (2i)"),
         ),
     )  # fmt: skip
 
@@ -103,10 +109,11 @@ def _worker_restarted() -> Scenario:
         "in the log, reports that the session resumed, and confirms without storing again.",
         _publishing(),
         (
-            *BEGUN, *orders(PUBLISHER, PUBLISH), *pushed("push 1: 1 (1i)"), *WRITTEN,
+            *BEGUN, *orders(PUBLISHER, PUBLISH), *to_stream("push 1: 1 (1i)"), *WRITTEN,
             f"drop confirmation 1 (1i) from {STREAM} to {PUBLISHER}", *suffers(STREAM, RESTART),
-            *fires(STREAM, "log-opened"), *fires(PUBLISHER, "request 1", "back-off"), *pushed("hello 2i"),
-            *told("answer 2i by a restarted end"), *pushed("push 1: 1 (2i)"), *told("confirmation 1 (2i)"),
+            *fires(STREAM, "log-opened"), *fires(PUBLISHER, "request 1", "back-off"), *to_stream("hello 2i"),
+            *to_publisher("answer 2i by a restarted end"), *to_stream("push 1: 1 (2i)"),
+            *to_publisher("confirmation 1 (2i)"),
         ),
     )  # fmt: skip
 
@@ -119,10 +126,10 @@ def _consumer_restarted() -> Scenario:
         "processed again, and none is skipped.",
         _consuming(),
         (
-            *STARTED, *asked("pull 1 from 0"), *given("response 1, 0:1 1:2"), *fires(CONSUMER, "processing"),
+            *STARTED, *pulls("pull 1 from 0"), *pulled("response 1, 0:1 1:2"), *fires(CONSUMER, "processing"),
             f"drop save index 1 from {CONSUMER} to {INDEX}", *suffers(CONSUMER, RESTART),
-            *_to(INDEX, CONSUMER, "get index"), *_to(CONSUMER, INDEX, "index None"), *asked("pull 1 from 0"),
-            *given("response 1, 0:1 1:2"), *fires(CONSUMER, "processing", "processing"),
+            *_to(INDEX, CONSUMER, "get index"), *_to(CONSUMER, INDEX, "index None"), *pulls("pull 1 from 0"),
+            *pulled("response 1, 0:1 1:2"), *fires(CONSUMER, "processing", "processing"),
             *_to(INDEX, CONSUMER, "save index 1", "save index 2"),
         ),
     )  # fmt: skip
