@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Delivery:
+class DeliveryMetrics:
     """The counts of one direction. The numbers of its single sender ascend."""
 
     sent: int = 0

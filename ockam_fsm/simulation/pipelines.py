@@ -35,7 +35,7 @@ from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.pipe.receiver import ConfirmingReceiver, OrderingReceiver
 from ockam_fsm.runtime.pipe.sender import PipeConfig, PipeSender
 from ockam_fsm.runtime.session.config import BackOff
-from ockam_fsm.simulation.delivery_metrics import Delivery as Figures
+from ockam_fsm.simulation.delivery_metrics import DeliveryMetrics
 from ockam_fsm.simulation.faults import NO_FAULTS, Faults
 from ockam_fsm.simulation.network import SimulatedNetwork, SimulatedNode, tcp
 
@@ -237,7 +237,7 @@ def product_rule(found: Iterable[Measured]) -> Iterator[tuple[bool, float, float
         yield repeats, fmean(one.reliability for one in chains), fmean(products)
 
 
-def _properties(one: Figures) -> Properties:
+def _properties(one: DeliveryMetrics) -> Properties:
     orderings = one.orderings
     return Properties(one.unique == one.sent, one.again == 0, "monotonic" in orderings, "continuous" in orderings)
 
@@ -247,7 +247,7 @@ class Run:
 
     def __init__(self, delivery: Delivery, seed: int, make: Callable[[PipeConfig], PipeSender]) -> None:
         self._delivery, self._make = delivery, make
-        self._figures = Figures()
+        self._figures = DeliveryMetrics()
         self._hops = delivery.hops or (delivery,)
         self._network = SimulatedNetwork(seed, NO_FAULTS, between=self._faults)
         for number in range(len(self._hops) + 1):
@@ -255,7 +255,7 @@ class Run:
         self._figures.send(0)
         self._figures.receive(0)  # a missing first message then counts as a gap
 
-    def figures(self) -> Figures:
+    def figures(self) -> DeliveryMetrics:
         """Send all messages, then run for `PATIENCE_SECONDS`. Return the metrics."""
         network, first = self._network, self._network.nodes["n0"]
         for number in range(1, MESSAGES + 1):

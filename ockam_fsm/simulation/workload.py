@@ -34,7 +34,7 @@ from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Profile
 from ockam_fsm.runtime.session.session import Session, Snapshot
 from ockam_fsm.simulation.accounts import JudgedLedger, judge_account
 from ockam_fsm.simulation.contents import connections_of, sessions_of, waiting_in
-from ockam_fsm.simulation.delivery_metrics import Delivery
+from ockam_fsm.simulation.delivery_metrics import DeliveryMetrics
 from ockam_fsm.simulation.faults import NO_FAULTS, RATES, Faults
 from ockam_fsm.simulation.greedy import SMALL_ACCOUNT_BYTES, GreedyPeers
 from ockam_fsm.simulation.monitors import Broken, Monitor, WatchedSession, mark, mark_of
@@ -106,7 +106,7 @@ class Simulation:
         """`make` replaces `setup.make`, for sessions that are recorded."""
         self.setup = setup
         self.monitor = Monitor()
-        self.there, self.back = Delivery(), Delivery()
+        self.there, self.back = DeliveryMetrics(), DeliveryMetrics()
         self.numbered = 0
         self.using = True
         self.lives = [0] * PAIRS
@@ -267,7 +267,7 @@ class Simulation:
         if found is not None and found[:1] == b"q":
             context.reply(b"r" + found[1:])
 
-    def _handle(self, message: Message, delivery: Delivery) -> None:
+    def _handle(self, message: Message, delivery: DeliveryMetrics) -> None:
         if self.network.hit("handler-raises"):
             self.bystanders = self._bystanders()
             raise RuntimeError("injected by the simulation")

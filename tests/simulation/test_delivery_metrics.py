@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ockam_fsm.simulation.delivery_metrics import Delivery
+from ockam_fsm.simulation.delivery_metrics import DeliveryMetrics
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from ockam_fsm.simulation.delivery_metrics import Delivery
     ],
 )
 def test_figures(received: list[int], orderings: tuple[str, ...], reliability: float, uniqueness: float) -> None:
-    delivery = Delivery()
+    delivery = DeliveryMetrics()
     for number in (1, 2, 3):
         delivery.send(number)
     for number in received:
@@ -30,7 +30,7 @@ def test_figures(received: list[int], orderings: tuple[str, ...], reliability: f
 
 
 def test_ways_are_ordered_separately() -> None:
-    delivery = Delivery()
+    delivery = DeliveryMetrics()
     delivery.send(1, "a")
     delivery.send(2, "b")
     delivery.send(3, "a")

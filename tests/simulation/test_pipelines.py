@@ -9,7 +9,7 @@ import pytest
 from ockam_fsm.checking.pipes.known_bad import NaiveSender
 from ockam_fsm.runtime.pipe.sender import PipeSender
 from ockam_fsm.runtime.session.config import BackOff
-from ockam_fsm.simulation.delivery_metrics import Delivery as Figures
+from ockam_fsm.simulation.delivery_metrics import DeliveryMetrics
 from ockam_fsm.simulation.pipelines import (
     BARE,
     CHAINED,
@@ -119,7 +119,7 @@ def test_a_run_is_repeated_by_its_seed() -> None:
 
 
 def test_a_missing_first_message_is_a_gap() -> None:
-    figures = Figures()
+    figures = DeliveryMetrics()
     for number in (0, 1, 2):
         figures.send(number)
     for number in (0, 2):

@@ -19,7 +19,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from ockam_fsm.simulation.delivery_metrics import Delivery
+from ockam_fsm.simulation.delivery_metrics import DeliveryMetrics
 from ockam_fsm.storage.sqlite import SqliteStorage
 from ockam_fsm.tools.killed_process import KilledProcess
 from tests.net.fault_proxy import FaultProxy
@@ -56,7 +56,7 @@ class Account:
         return [problem for problem, is_so in found.items() if is_so]
 
     def figures(self, count: int) -> dict[str, object]:
-        delivery = Delivery()
+        delivery = DeliveryMetrics()
         for number in range(1, count + 1):
             delivery.send(number)
         for number in self.processed:
