@@ -97,7 +97,7 @@ def test_unsupported_layers_are_refused() -> None:
 # Wrong layers ---------------------------------------------------------------------------------------------------------
 
 
-def nobody_is_told(patch: pytest.MonkeyPatch) -> None:
+def ends_are_not_reported(patch: pytest.MonkeyPatch) -> None:
     """Suppress notifications that a session below has ended; those of connections remain."""
     right = Router.lose
 
@@ -108,7 +108,7 @@ def nobody_is_told(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Router, "lose", lose)
 
 
-def every_failure_is_told(patch: pytest.MonkeyPatch) -> None:
+def every_failure_is_reported(patch: pytest.MonkeyPatch) -> None:
     right = SessionWorker.settle
 
     def settle(self: SessionWorker) -> None:
@@ -121,7 +121,7 @@ def every_failure_is_told(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("above", "below"), ARRANGEMENTS)
-@pytest.mark.parametrize(("wrong", "broken"), [(nobody_is_told, "S38"), (every_failure_is_told, "S40")])
+@pytest.mark.parametrize(("wrong", "broken"), [(ends_are_not_reported, "S38"), (every_failure_is_reported, "S40")])
 def test_wrong_layers_are_detected(
     above: SessionType,
     below: SessionType,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import Phase
 
-from ockam_fsm.checking.pipes.known_bad import FillsGaps, RoutesOnWhatIsLate
+from ockam_fsm.checking.pipes.known_bad import FillsGaps, RoutesLateMessages
 from ockam_fsm.machines.pipe_ordering import Ordering
 from ockam_fsm.runtime.pipe.commands import Transmit
 from ockam_fsm.runtime.pipe.sender import PipeSender
@@ -39,7 +39,7 @@ def test_pipes(machine: type[PipeMachine]) -> None:
     [
         (pipe_machine(3, None, sender=ForgetsToSendAgain), "not everything is confirmed"),
         (pipe_machine(3, None, sender=WindowThatCounts), "window"),
-        (pipe_machine(None, Ordering.MONOTONIC, orderer=RoutesOnWhatIsLate), "it is not in order"),
+        (pipe_machine(None, Ordering.MONOTONIC, orderer=RoutesLateMessages), "it is not in order"),
         (pipe_machine(None, Ordering.ABSOLUTE, orderer=FillsGaps), "handler raised"),
     ],
     ids=["never-resends", "window-counts", "late-index-passes", "gap-filled"],

@@ -23,7 +23,7 @@ from ockam_fsm.runtime.session.effects import Cause, Inbound
 from ockam_fsm.runtime.session.session import Session
 
 
-class Untold(Session):
+class IgnoresEndBelow(Session):
     """A session above that ignores the end of the session below."""
 
     __slots__ = ()
@@ -46,15 +46,15 @@ class TracesTheConnection(Session):
             self.commands[-1] = Deliver(last.payload, last.onward_route, back)
 
 
-class TellsEveryFailure(Node):
+class ReportsEveryFailure(Node):
     """Reports each failure of a session below to the session above, even if the one below survives it."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.add_observer(_Tells(self))
+        self.add_observer(_FailureReporter(self))
 
 
-class _Tells:
+class _FailureReporter:
     def __init__(self, node: Node) -> None:
         self.node = node
 
@@ -89,11 +89,11 @@ def wrong_layers() -> tuple[KnownBad, ...]:
     return (
         _bad(
             "untold-end-below", "a session would stay established over one that has ended", "S38",
-            _above(BELOW_PERSISTENT, Untold),
+            _above(BELOW_PERSISTENT, IgnoresEndBelow),
         ),
         _bad(
             "every-failure-told", "a persistent session below would hide no failure from a transient one above", "S40",
-            replace(BELOW_PERSISTENT, node=TellsEveryFailure),
+            replace(BELOW_PERSISTENT, node=ReportsEveryFailure),
         ),
         _bad(
             "traces-the-connection", "replies would bypass the session below, and be lost with its connection",
@@ -101,7 +101,7 @@ def wrong_layers() -> tuple[KnownBad, ...]:
         ),
         _bad(
             "untold-failure-below", "messages above would be sent over a new session below, without a new negotiation",
-            "S38", _above(ABOVE_PERSISTENT, Untold),
+            "S38", _above(ABOVE_PERSISTENT, IgnoresEndBelow),
         ),
         _bad(
             "made-once", "a persistent session could not renegotiate, because the session below has ended", "R9",

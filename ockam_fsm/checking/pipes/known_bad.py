@@ -38,7 +38,7 @@ class ConfirmsFirst(ConfirmingReceiver):
         return super().received(frame)[::-1]
 
 
-class RoutesOnWhatIsLate(OrderingReceiver):
+class RoutesLateMessages(OrderingReceiver):
     """Treats a smaller index as a repetition of the last one."""
 
     def _judge(self, index: int) -> OrderingEvent:
@@ -77,7 +77,7 @@ def wrong_pipes() -> tuple[KnownBad, ...]:
         ),
         _bad(
             "late-index-passes", "a message would be routed on after a later one", "S34",
-            PipeSetup(ordering=Ordering.MONOTONIC, orderer=RoutesOnWhatIsLate),
+            PipeSetup(ordering=Ordering.MONOTONIC, orderer=RoutesLateMessages),
         ),
         _bad(
             "gap-filled", "a message that was never sent would be delivered", "S33",

@@ -51,7 +51,7 @@ from ockam_fsm.runtime.stream.publisher import PublisherConfig, PublisherImage
 from ockam_fsm.runtime.stream.worker import StreamImage
 
 FAILS = "session-fails"
-"""Timer: the session of the publisher, or a negotiation attempt, fails."""
+"""Timer: the session of the publisher or its negotiation attempt fails."""
 
 
 # The publisher --------------------------------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ class SendsOnce(Publisher):
 # Wrong consumers and index workers ------------------------------------------------------------------------------------
 
 
-class BelievesAnyResponse(Consumer):
+class AcceptsAnyResponse(Consumer):
     """Accepts any response as the one that it waits for."""
 
     def _judge(self, response: StreamResponse) -> ConsumerEvent:
@@ -121,15 +121,15 @@ class SavesBeforeProcessing(Consumer):
         super()._hand_over()
 
 
-class PassesOver(Consumer):
-    """Skips a message that cannot be processed without a report."""
+class SkipsMessages(Consumer):
+    """Skips, without a report, a message that cannot be processed."""
 
     def bury(self, cause: object) -> None:
         super().bury(cause)
         self._commands = [command for command in self._commands if not isinstance(command, Bury)]
 
 
-class WaitsForEver(Consumer):
+class NeverTimesOut(Consumer):
     """Has no request timer."""
 
     def start_request(self, cause: object) -> None:
@@ -227,7 +227,7 @@ def _reading() -> Iterator[KnownBad]:
     config, restarted = ConsumingConfig, {CONSUMER: {RESTART: 1}}
     yield _consuming(
         "any-response-counts", "a late response would move a consumer's index back", "S23",
-        config(consumer=BelievesAnyResponse), restarted,
+        config(consumer=AcceptsAnyResponse), restarted,
     )  # fmt: skip
     yield _consuming(
         "index-saved-before-processing", "an unprocessed message would be skipped after a restart", "S15d",
@@ -243,11 +243,11 @@ def _going_on() -> Iterator[KnownBad]:
     config = ConsumingConfig
     yield _consuming(
         "passes-over", "a message that cannot be processed would be lost without a report", "S30",
-        config(consumer=PassesOver), {CONSUMER: {PROCESSING_FAILS: 1}},
+        config(consumer=SkipsMessages), {CONSUMER: {PROCESSING_FAILS: 1}},
     )  # fmt: skip
     yield _consuming(
         "waits-for-ever", "a consumer would stop when a response is lost", "R4",
-        config(consumer=WaitsForEver), {},
+        config(consumer=NeverTimesOut), {},
     )  # fmt: skip
 
 
