@@ -177,7 +177,7 @@ class LayeredSimulation(Simulation):
                 self.monitor.witness("W20")
 
     def _loss_notified(self, pair: int) -> None:
-        """Record W21, and a violation of S40 if any: `step` raises it, because exceptions of observers are swallowed."""
+        """Record W21, and a violation of S40 if any. `step` raises it: exceptions of observers are swallowed."""
         self.monitor.witness("W21")
         worker = self.a.node.router.residents.get(below(pair))
         if isinstance(worker, SessionWorker) and worker.session.state is not State.IDLE:
