@@ -202,7 +202,7 @@ def test_numba_refuses_states_larger_than_a_word() -> None:
 
 
 def test_an_unknown_back_end_is_refused() -> None:
-    with pytest.raises(ValueError, match="none of auto, stdlib, numba"):
+    with pytest.raises(ValueError, match="use one of auto, stdlib, numba"):
         explore(ring(), backend="abacus")  # type: ignore[arg-type]
 
 
