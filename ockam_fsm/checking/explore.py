@@ -64,11 +64,11 @@ def explore(
         DefinitionError: a handler depends on more than its arguments, or returns no state.
     """
     limits = _Limits(state_limit, seconds_limit, progress)
-    tables = HandlerCache(world)
+    cache = HandlerCache(world)
     wanted: str = backend
     while True:
-        tables.forget_uses()
-        moves = Moves(world, tables)
+        cache.forget_uses()
+        moves = Moves(world, cache)
         try:
             return _Exploration(world, moves, choose(moves, wanted), limits, stop_at_first).run()
         except TooNarrow:
@@ -171,17 +171,17 @@ class _Exploration:
     def _mask(self, one: Property) -> int:
         layout, mask = self.moves.layout, 0
         for name in one.over:
-            mask |= layout.network_mask if name == NETWORK else layout.local_mask(self.moves.tables.number[name])
+            mask |= layout.network_mask if name == NETWORK else layout.local_mask(self.moves.cache.number[name])
         return mask
 
     def _arguments(self, one: Property, key: int) -> Iterator[object]:
-        tables = self.moves.tables
+        cache = self.moves.cache
         for name in one.over:
             if name == NETWORK:
                 yield network_view(self.moves, key)
             else:
-                actor = tables.number[name]
-                yield tables.locals[actor][self.moves.layout.local(key, actor)].state
+                actor = cache.number[name]
+                yield cache.locals[actor][self.moves.layout.local(key, actor)].state
 
     def _holds(self, one: Property, predicate: Callable[..., object], key: int) -> bool:
         states = tuple(self._arguments(one, key))
@@ -210,9 +210,9 @@ class _Exploration:
                     self.hits[one.id] = Hit(depth, partial(self.search.select, depth, reading.mask, keys.__contains__))
 
     def _judge_steps(self, depth: int) -> None:
-        tables = self.moves.tables
-        steps = [(row, tables.step(row)) for row in tables.fresh]
-        tables.fresh.clear()
+        cache = self.moves.cache
+        steps = [(row, cache.step(row)) for row in cache.fresh]
+        cache.fresh.clear()
         for one in [one for one in self._steps if one.id not in self.hits]:
             rows = [row for row, step in steps if one.is_hit(self._holds_in_step(one, depth, row, step))]
             if rows:
@@ -287,12 +287,12 @@ class _Exploration:
 
     def _never_taken(self) -> tuple[str, ...]:
         """Return the declared orders and faults that occur in no step."""
-        tables = self.moves.tables
-        taken = {(row.actor, row.event) for row in tables.rows if row.used}
+        cache = self.moves.cache
+        taken = {(row.actor, row.event) for row in cache.rows if row.used}
         return tuple(
             f"{kind} {name}.{spoken(what)}"
-            for kind, table in (("order", tables.orders), ("fault", tables.faults))
-            for actor, name in enumerate(tables.names)
+            for kind, table in (("order", cache.orders), ("fault", cache.faults))
+            for actor, name in enumerate(cache.names)
             for event, what in table[actor]
             if (actor, event) not in taken and not isinstance(what, Deliver)
         )

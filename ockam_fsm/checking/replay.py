@@ -40,10 +40,10 @@ def _positions(path: Sequence[int] | str) -> tuple[int, ...]:
 
 
 def _moments(world: World, path: tuple[int, ...]) -> list[Moment]:
-    tables = HandlerCache(world)
+    cache = HandlerCache(world)
     while True:
         try:
-            return list(_walk(Moves(world, tables), path))
+            return list(_walk(Moves(world, cache), path))
         except TooNarrow:
             continue
 
@@ -66,21 +66,21 @@ def _moment(moves: Moves, state: int, enabled: list[Move], index: int | None) ->
     if index is None:
         return Moment(choices, None, None, view(moves, state))
     row = enabled[index].row
-    step = None if row is None else moves.tables.step(row)
+    step = None if row is None else moves.cache.step(row)
     return Moment(choices, choices[index], step, view(moves, state))
 
 
 def network_view(moves: Moves, state: int) -> tuple[Envelope, ...]:
     """Return the messages in flight, in an order that is a function of the world."""
     messages = moves.messages_of(state)
-    if not moves.contents.ordered:
-        messages = tuple(sorted(messages, key=moves.tables.rank.__getitem__))
-    return tuple(moves.tables.envelopes[message] for message in messages)
+    if not moves.network.ordered:
+        messages = tuple(sorted(messages, key=moves.cache.rank.__getitem__))
+    return tuple(moves.cache.envelopes[message] for message in messages)
 
 
 def view(moves: Moves, state: int) -> State:
-    names, tables, layout = moves.tables.names, moves.tables, moves.layout
-    found = [tables.locals[actor][local] for actor, local in enumerate(moves.locals_of(state))]
+    names, cache, layout = moves.cache.names, moves.cache, moves.layout
+    found = [cache.locals[actor][local] for actor, local in enumerate(moves.locals_of(state))]
     links = [link for bit, link in enumerate(moves.links) if state >> layout.cut_at + bit & 1]
     return State(
         {name: local.state for name, local in zip(names, found, strict=True)},
@@ -99,7 +99,7 @@ def _budget_names(moves: Moves) -> Iterator[tuple[str, int]]:
     for fault, budget in moves.budgets.network.items():
         if budget is not None:
             yield fault, budget
-    for name, declared in zip(moves.tables.names, moves.budgets.events, strict=True):
+    for name, declared in zip(moves.cache.names, moves.budgets.events, strict=True):
         for event, budget in declared.items():
             if budget is not None:
-                yield f"{name}.{spoken(moves.tables.events[event])}", budget
+                yield f"{name}.{spoken(moves.cache.events[event])}", budget

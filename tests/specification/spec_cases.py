@@ -24,20 +24,20 @@ from tests.specification.covering import A_TIMER, AN_ORDER, Cases, Path, Transit
 
 def cases(world: World) -> Cases:
     """Return paths through a table world that take each of its transitions at least once."""
-    tables = HandlerCache(world)
+    cache = HandlerCache(world)
     while True:
         try:
-            return covering.covering(_Explored(Moves(world, tables)))
+            return covering.covering(_Explored(Moves(world, cache)))
         except TooNarrow:
             continue
 
 
 def taken(world: World, path: Path) -> frozenset[Transition]:
     """Return the transitions on a path."""
-    tables = HandlerCache(world)
+    cache = HandlerCache(world)
     while True:
         try:
-            return frozenset(covering.taken(_Explored(Moves(world, tables)), path))
+            return frozenset(covering.taken(_Explored(Moves(world, cache)), path))
         except TooNarrow:
             continue
 
@@ -62,23 +62,23 @@ class _Explored:
     def transition(self, state: int, move: Move) -> Transition | None:
         if move.row is None:
             return None
-        tables, row = self.moves.tables, move.row
+        cache, row = self.moves.cache, move.row
         came, rows = self._decided(row)
-        ends = [tables.locals[actor][local].state for actor, local in enumerate(self.moves.locals_of(state))]
+        ends = [cache.locals[actor][local].state for actor, local in enumerate(self.moves.locals_of(state))]
         own, peer = ends[row.actor], ends[1 - row.actor]
         assert isinstance(own, TableEnd)
         assert isinstance(peer, TableEnd)
-        return Transition(tables.names[row.actor], own.state.name, came, rows, peer.state.name)
+        return Transition(cache.names[row.actor], own.state.name, came, rows, peer.state.name)
 
     def _decided(self, row: CachedStep) -> tuple[str, tuple[str, ...]]:
         """Return the input and the rows taken for it, computed once for each cached step of the engine."""
         if row.index not in self._rows:
-            tables = self.moves.tables
-            actor, local, event = self.moves.world.actors[row.actor], tables.locals[row.actor][row.before], row.event
+            cache = self.moves.cache
+            actor, local, event = self.moves.world.actors[row.actor], cache.locals[row.actor][row.before], row.event
             assert isinstance(actor, TableActor)
             assert isinstance(local.state, TableEnd)
-            run = actor.run(local.state, tables.events[event], Outbox(actor.name, local.timers))
-            self._rows[row.index] = (_kind(tables.events[event]), tuple(run.rows))
+            run = actor.run(local.state, cache.events[event], Outbox(actor.name, local.timers))
+            self._rows[row.index] = (_kind(cache.events[event]), tuple(run.rows))
         return self._rows[row.index]
 
 

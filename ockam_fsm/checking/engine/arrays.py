@@ -47,8 +47,8 @@ class Arrays:
     kernel call that may report misses, and `report` after each level."""
 
     def __init__(self, moves: Moves) -> None:
-        self._moves, self._tables = moves, moves.tables
-        actors = len(self._tables.names)
+        self._moves, self._cache = moves, moves.cache
+        actors = len(self._cache.names)
         self._own = [list(budgets.items()) for budgets in moves.budgets.events]
         self._messages, self._rows, self._outputs, self._timers = _Column(), _Column(), _Column(), _Column()
         self._locals: Ints = np.zeros((actors, 1 << 8, 2), np.int64)
@@ -73,17 +73,17 @@ class Arrays:
         if missed.size == 0:
             return
         for key in missed.tolist():
-            event, actor = divmod(key >> 32, len(self._tables.names))
-            self._tables.row(actor, key & 0xFFFFFFFF, event)
+            event, actor = divmod(key >> 32, len(self._cache.names))
+            self._cache.row(actor, key & 0xFFFFFFFF, event)
         self._grow()
 
     def report(self) -> None:
         """Pass the steps taken and the bounds reached since the last call to the handler cache and to `Moves`."""
         count = self._keys.size
         for index in np.flatnonzero(self.used[:count] > self._reported[:count]).tolist():
-            row = self._tables.rows[index]
+            row = self._cache.rows[index]
             if row.possible:
-                self._tables.use(row)
+                self._cache.use(row)
             else:
                 assert row.bound is not None
                 self._moves.bounds.add(row.bound)
@@ -94,29 +94,29 @@ class Arrays:
     def _grow(self) -> None:
         self._grow_messages()
         self._grow_locals()
-        self._grow_rows(self._tables.rows[self._keys.size :])
+        self._grow_rows(self._cache.rows[self._keys.size :])
         self.plan = self._plan()
         most = 4 * self._moves.layout.slots + sum(self._most_timers) + sum(map(len, self._own))
         self.found: Ints = np.zeros(most + len(self._moves.links) + 1, np.int64)
 
     def _grow_messages(self) -> None:
-        tables, known = self._tables, self._messages.size // 5
-        if len(tables.envelopes) - 1 > self._moves.layout.slot_mask:
+        cache, known = self._cache, self._messages.size // 5
+        if len(cache.envelopes) - 1 > self._moves.layout.slot_mask:
             raise TooNarrow
-        for message in range(known, len(tables.envelopes)):
-            group = self._moves.contents.group(message) if message else -1
-            corrupted = tables.corrupted[tables.sender[message]]
+        for message in range(known, len(cache.envelopes)):
+            group = self._moves.network.group(message) if message else -1
+            corrupted = cache.corrupted[cache.sender[message]]
             link = self._moves.link_place(message)
-            self._messages.extend((tables.receiver[message], group, tables.delivery[message], corrupted, link))
+            self._messages.extend((cache.receiver[message], group, cache.delivery[message], corrupted, link))
 
     def _grow_locals(self) -> None:
         for actor, known in enumerate(self._locals_known):
-            locals_ = self._tables.locals[actor]
+            locals_ = self._cache.locals[actor]
             while len(locals_) > self._locals.shape[1]:
                 self._locals = np.concatenate([self._locals, np.zeros_like(self._locals)], axis=1)
             for local in range(known, len(locals_)):
                 begin = self._timers.size
-                self._timers.extend(self._tables.firing[actor][local])
+                self._timers.extend(self._cache.firing[actor][local])
                 self._locals[actor, local] = begin, self._timers.size
                 self._most_timers[actor] = max(self._most_timers[actor], len(locals_[local].timers))
             self._locals_known[actor] = len(locals_)
@@ -135,7 +135,7 @@ class Arrays:
             self._outputs.extend(row.outputs)
             change = placed(row.actor, row.after) - placed(row.actor, row.before)
             self._rows.extend((status, change, begin, self._outputs.size))
-        actors = len(self._tables.names)
+        actors = len(self._cache.names)
         self._keys.extend((row.event * actors + row.actor) << 32 | row.before for row in rows)
         total = self._keys.size
         if total > self.used.size:
@@ -172,9 +172,9 @@ class Arrays:
         for where, fault in ((H.DROP, "drop"), (H.DUPLICATE, "duplicate"), (H.CORRUPT, "corrupt")):
             head[where] = _limited(network[fault]) if fault in network else ABSENT
         head[H.PARTITION] = _limited(network["partition"]) if "partition" in network else ABSENT
-        head[H.SLOTS], head[H.SLOT_BITS], head[H.LOSSY] = layout.slots, layout.slot_bits, moves.contents.lossy
+        head[H.SLOTS], head[H.SLOT_BITS], head[H.LOSSY] = layout.slots, layout.slot_bits, moves.network.lossy
         head[H.CUT_AT], head[H.LINKS], head[H.ACTORS] = layout.cut_at, len(moves.links), len(self._own)
-        head[H.ORDERED] = moves.contents.ordered
+        head[H.ORDERED] = moves.network.ordered
         head[H.INDEX_SIZE], head[H.LOCALS_WIDTH] = self._index.size // 2, self._locals.shape[1]
         return head
 

@@ -35,8 +35,8 @@ class Folded(NamedTuple):
 
 
 class Folding:
-    def __init__(self, world: World, tables: HandlerCache, normaliser: Normaliser) -> None:
-        self._tables, self._world, self._by = tables, world, normaliser
+    def __init__(self, world: World, cache: HandlerCache, normaliser: Normaliser) -> None:
+        self._cache, self._world, self._by = cache, world, normaliser
         self._corrupts = "corrupt" in world.network.budgets
         self._inert: dict[tuple[int, int, int], bool] = {}
         self._floors: dict[tuple[int, int], int | None] = {}
@@ -72,28 +72,28 @@ class Folding:
         return Folded(shifted, tuple(message and self._shift_message(message, k) for message in kept), breach)
 
     def _state(self, actor: int, local: int) -> object:
-        return self._tables.locals[actor][local].state
+        return self._cache.locals[actor][local].state
 
     def _is_inert(self, message: int, locals_: tuple[int, ...]) -> bool:
-        to, by = self._tables.receiver[message], self._tables.sender[message]
+        to, by = self._cache.receiver[message], self._cache.sender[message]
         key = (message, locals_[to], locals_[by])
         if key not in self._inert:
             receiver, sender = self._state(to, locals_[to]), self._state(by, locals_[by])
-            self._inert[key] = bool(self._by.inert(self._tables.envelopes[message], receiver, sender))
+            self._inert[key] = bool(self._by.inert(self._cache.envelopes[message], receiver, sender))
         return self._inert[key]
 
     def _may_drop(self, message: int, locals_: tuple[int, ...]) -> bool:
         key = (message, locals_)
         if key not in self._honest:
-            events = [self._tables.delivery[message]]
+            events = [self._cache.delivery[message]]
             if self._corrupts:
-                events.append(self._tables.corrupted[self._tables.sender[message]])
+                events.append(self._cache.corrupted[self._cache.sender[message]])
             self._honest[key] = all(self._does_nothing(message, event, locals_) for event in events)
         return self._honest[key]
 
     def _does_nothing(self, message: int, event: int, locals_: tuple[int, ...]) -> bool:
-        to = self._tables.receiver[message]
-        row = self._tables.row(to, locals_[to], event)
+        to = self._cache.receiver[message]
+        row = self._cache.row(to, locals_[to], event)
         if not row.possible:
             return row.bound is None
         return row.after == row.before and all(self._is_inert(output, locals_) for output in row.outputs)
@@ -108,36 +108,36 @@ class Folding:
         key = (actor, which)
         if key not in self._floors:
             if actor < 0:
-                self._floors[key] = self._by.floor_message(self._tables.envelopes[which])
+                self._floors[key] = self._by.floor_message(self._cache.envelopes[which])
             else:
-                self._floors[key] = self._by.floor(self._tables.names[actor], self._state(actor, which))
+                self._floors[key] = self._by.floor(self._cache.names[actor], self._state(actor, which))
         return self._floors[key]
 
     def _shift_local(self, actor: int, local: int, k: int) -> int:
         key = (actor, local, k)
         if key not in self._shifted:
-            state, timers = self._tables.locals[actor][local]
-            moved = Local(self._by.shift(self._tables.names[actor], state, k), timers)
-            self._shifted[key] = self._tables.local(actor, moved)
+            state, timers = self._cache.locals[actor][local]
+            moved = Local(self._by.shift(self._cache.names[actor], state, k), timers)
+            self._shifted[key] = self._cache.local(actor, moved)
         return self._shifted[key]
 
     def _shift_message(self, message: int, k: int) -> int:
         key = (-1, message, k)
         if key not in self._shifted:
-            before = self._tables.envelopes[message]
+            before = self._cache.envelopes[message]
             after = self._by.shift_message(before, k)
             if (after.sender, after.receiver) != (before.sender, before.receiver):
                 self._refuse(f"shift_message moves {canonical(before)} to another link")
-            self._shifted[key] = self._tables.envelope(after)
+            self._shifted[key] = self._cache.envelope(after)
         return self._shifted[key]
 
     def _possible(
         self, actor: int, local: int, messages: Sequence[int], own_events: Callable[[int], Sequence[int]]
     ) -> list[tuple[int, int]]:
         """Return the events enabled for this actor, as (message or 0, event)."""
-        mine = [message for message in messages if message and self._tables.receiver[message] == actor]
-        found = [(message, self._tables.delivery[message]) for message in mine]
-        found += [(0, event) for event in self._tables.firing[actor][local]]
+        mine = [message for message in messages if message and self._cache.receiver[message] == actor]
+        found = [(message, self._cache.delivery[message]) for message in mine]
+        found += [(0, event) for event in self._cache.firing[actor][local]]
         return found + [(0, event) for event in own_events(actor)]
 
     def _check_commutes(self, actor: int, local: int, cause: tuple[int, int], k: int) -> None:
@@ -146,11 +146,11 @@ class Folding:
         if key in self._commuting:
             return
         self._commuting.add(key)
-        moved_event = self._tables.delivery[self._shift_message(message, k)] if message else event
-        plain = self._tables.row(actor, local, event)
-        moved = self._tables.row(actor, self._shift_local(actor, local, k), moved_event)
+        moved_event = self._cache.delivery[self._shift_message(message, k)] if message else event
+        plain = self._cache.row(actor, local, event)
+        moved = self._cache.row(actor, self._shift_local(actor, local, k), moved_event)
         if not self._same_when_shifted(plain, moved, k):
-            state, what = canonical(self._tables.locals[actor][local].state), canonical(self._tables.events[event])
+            state, what = canonical(self._cache.locals[actor][local].state), canonical(self._cache.events[event])
             self._refuse(f"shifting by {k} does not commute with handling {what} in {state} of {self._name(actor)}")
 
     def _same_when_shifted(self, plain: CachedStep, moved: CachedStep, k: int) -> bool:
@@ -165,7 +165,7 @@ class Folding:
         )
 
     def _name(self, actor: int) -> str:
-        return self._tables.names[actor]
+        return self._cache.names[actor]
 
     def _refuse(self, problem: str) -> None:
         raise DefinitionError(f"normaliser of world {self._world.name}", [problem])

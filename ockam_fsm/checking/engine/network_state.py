@@ -22,16 +22,16 @@ class Posted(NamedTuple):
 
 
 class NetworkState:
-    def __init__(self, network: Network, tables: HandlerCache) -> None:
+    def __init__(self, network: Network, cache: HandlerCache) -> None:
         self.ordered = network.order == "ordered"
         self.capacity = network.in_flight
         self.lossy = "drop" in network.budgets
-        self._tables = tables
+        self._cache = cache
 
     def group(self, message: int) -> int:
         if not self.ordered:
             return message
-        return self._tables.sender[message] * len(self._tables.names) + self._tables.receiver[message]
+        return self._cache.sender[message] * len(self._cache.names) + self._cache.receiver[message]
 
     def firsts(self, messages: Messages) -> Iterator[tuple[int, int]]:
         """Yield (slot, message) of the first message of each group: the messages that have steps."""

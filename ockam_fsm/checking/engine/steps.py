@@ -78,12 +78,12 @@ class Part:
 class Budgets:
     """The finite budgets of a world, numbered; unlimited ones need no bits."""
 
-    def __init__(self, world: World, tables: HandlerCache) -> None:
+    def __init__(self, world: World, cache: HandlerCache) -> None:
         self.limits: list[int] = []
         self.network = {fault: self._add(limit) for fault, limit in world.network.budgets.items()}
         self.events: list[dict[int, int | None]] = []
-        for position, name in enumerate(tables.names):
-            declared = [(world.orders.get(name, {}), tables.orders), (world.faults.get(name, {}), tables.faults)]
+        for position, name in enumerate(cache.names):
+            declared = [(world.orders.get(name, {}), cache.orders), (world.faults.get(name, {}), cache.faults)]
             found = {event: self._add(table[what]) for table, ids in declared for event, what in ids[position]}
             self.events.append(found)
 
@@ -97,21 +97,21 @@ class Budgets:
 class Moves:
     """The steps of one world in one layout. `bounds` collects the names of the bounds that were reached."""
 
-    def __init__(self, world: World, tables: HandlerCache) -> None:
-        self.world, self.tables = world, tables
-        self.budgets = Budgets(world, tables)
-        self.contents = NetworkState(world.network, tables)
-        self.folding = Folding(world, tables, world.normaliser) if world.normaliser else None
-        count = len(tables.names)
+    def __init__(self, world: World, cache: HandlerCache) -> None:
+        self.world, self.cache = world, cache
+        self.budgets = Budgets(world, cache)
+        self.network = NetworkState(world.network, cache)
+        self.folding = Folding(world, cache, world.normaliser) if world.normaliser else None
+        count = len(cache.names)
         pairs = [(a, b) for a in range(count) for b in range(count) if a != b]
         self.links = pairs if "partition" in self.budgets.network else []
         self._link_bit = {pair: position for position, pair in enumerate(self.links)}
         self.bounds: set[str] = set()
         self.breached = False
-        self._begin = [tables.start(actor) for actor in range(count)]
-        sizes = [len(known) for known in tables.locals]
+        self._begin = [cache.start(actor) for actor in range(count)]
+        sizes = [len(known) for known in cache.locals]
         slots = world.network.in_flight
-        self.layout: Layout = plan(sizes, len(tables.envelopes), slots, self.budgets.limits, len(self.links))
+        self.layout: Layout = plan(sizes, len(cache.envelopes), slots, self.budgets.limits, len(self.links))
         self._messages_of: dict[int, Messages] = {}
         self._posted: dict[tuple[int, int, Messages], tuple[int | None, bool]] = {}
         self._firsts: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
@@ -123,7 +123,7 @@ class Moves:
     def _own_of(self, actor: int) -> list[tuple[Action, list[tuple[int, int | None]]]]:
         """Return an actor's orders and faults, each with its budget."""
         budgets = self.budgets.events[actor]
-        kinds = ((Action.ORDER, self.tables.orders[actor]), (Action.FAULT, self.tables.faults[actor]))
+        kinds = ((Action.ORDER, self.cache.orders[actor]), (Action.FAULT, self.cache.faults[actor]))
         return [(action, [(event, budgets[event]) for event, _ in declared]) for action, declared in kinds if declared]
 
     def initial(self) -> int:
@@ -134,7 +134,7 @@ class Moves:
         rest = sum(limit << place for limit, place in full)
         if self.folding:
             locals_, messages, _ = self.folding.fold(locals_, messages, lambda actor: ())
-        posted = self.contents.post((), [message for message in messages if message])
+        posted = self.network.post((), [message for message in messages if message])
         if posted is None or posted.lost:
             problem = f"the actors send {len(messages)} messages at the start, but in_flight is {layout.slots}"
             raise DefinitionError(f"world {self.world.name}", [problem])
@@ -151,7 +151,7 @@ class Moves:
     def _parts(self) -> tuple[Part, ...]:
         if self.folding:
             return (Part(self.layout.full_mask, self.all),)
-        found = [Part(self._actor_mask(a), partial(self.of_actor, a)) for a in range(len(self.tables.names))]
+        found = [Part(self._actor_mask(a), partial(self.of_actor, a)) for a in range(len(self.cache.names))]
         if "drop" in self.budgets.network or self.links:
             found.append(Part(self._network_mask("drop", "partition"), lambda state: list(self.of_network(state))))
         return tuple(found)
@@ -172,7 +172,7 @@ class Moves:
 
     def all(self, state: int) -> list[Move]:
         found = list(self.of_network(state))
-        for actor in range(len(self.tables.names)):
+        for actor in range(len(self.cache.names)):
             found += self.of_actor(actor, state)
         return found
 
@@ -182,8 +182,8 @@ class Moves:
         for slot, message in self._receivable(actor, state & self.layout.network_mask):
             if not (self.links and self._is_cut(state, message)):
                 self._deliveries(found, state, slot, message, local)
-        rows = self.tables.row
-        for event in self.tables.firing[actor][local]:
+        rows = self.cache.row
+        for event in self.cache.firing[actor][local]:
             self._step(found, Action.FIRE, event, state, rows(actor, local, event), -1)
         for action, declared in self._own[actor]:
             for event, budget in declared:
@@ -192,23 +192,23 @@ class Moves:
         return found
 
     def _deliveries(self, found: list[Move], state: int, slot: int, message: int, local: int) -> None:
-        tables, faults = self.tables, self.budgets.network
-        actor = tables.receiver[message]
-        row = tables.row(actor, local, tables.delivery[message])
+        cache, faults = self.cache, self.budgets.network
+        actor = cache.receiver[message]
+        row = cache.row(actor, local, cache.delivery[message])
         self._step(found, Action.DELIVER, message, state, row, slot)
         if "duplicate" in faults and self._left(state, faults["duplicate"]):
             self._step(found, Action.DUPLICATE, message, state - self._cost(faults["duplicate"]), row, -1)
         if "corrupt" in faults and self._left(state, faults["corrupt"]):
-            row = tables.row(actor, local, tables.corrupted[tables.sender[message]])
+            row = cache.row(actor, local, cache.corrupted[cache.sender[message]])
             self._step(found, Action.CORRUPT, message, state - self._cost(faults["corrupt"]), row, slot)
 
     def of_network(self, state: int) -> Iterator[Move]:
         if "drop" in self.budgets.network and self._left(state, self.budgets.network["drop"]):
             paid = state - self._cost(self.budgets.network["drop"])
-            for slot, message in self.contents.firsts(self.messages_of(state)):
+            for slot, message in self.network.firsts(self.messages_of(state)):
                 successor, breach = self._lose(paid, slot)
                 self.breached |= breach
-                yield Move(Action.DROP, self.tables.receiver[message], message, successor, None, breach)
+                yield Move(Action.DROP, self.cache.receiver[message], message, successor, None, breach)
         for link in range(len(self.links)):
             bit = 1 << self.layout.cut_at + link
             if state & bit:
@@ -226,7 +226,7 @@ class Moves:
             return
         successor, breach = self._land(state, row, removed)
         if successor is not None and not (row.used and not breach):
-            self.tables.use(row)
+            self.cache.use(row)
             self.breached |= breach
         found.append(Move(action, row.actor, subject, successor, row, breach))
 
@@ -258,7 +258,7 @@ class Moves:
         key = (network, removed, outputs)
         found = self._posted.get(key)
         if found is None:
-            posted = self.contents.post(without(self.messages_of(network), removed), outputs)
+            posted = self.network.post(without(self.messages_of(network), removed), outputs)
             found = (None, True) if posted is None else (self.layout.network(posted.messages), posted.lost)
             self._posted[key] = found
         if found[1]:
@@ -272,9 +272,9 @@ class Moves:
         kept = without(self.messages_of(state), removed)
         folded = folding.fold(locals_, kept + outputs, lambda actor: self._own_events(actor, state))
         old, new = folded.messages[: len(kept)], folded.messages[len(kept) :]
-        settled = self.contents.post((), [message for message in old if message])
+        settled = self.network.post((), [message for message in old if message])
         assert settled is not None
-        posted = self.contents.post(settled.messages, [message for message in new if message])
+        posted = self.network.post(settled.messages, [message for message in new if message])
         if posted is None or posted.lost:
             self.bounds.add("in_flight")
         if posted is None:
@@ -287,7 +287,7 @@ class Moves:
     # Reading a state
 
     def locals_of(self, state: int) -> tuple[int, ...]:
-        return tuple(self.layout.local(state, actor) for actor in range(len(self.tables.names)))
+        return tuple(self.layout.local(state, actor) for actor in range(len(self.cache.names)))
 
     def messages_of(self, state: int) -> Messages:
         network = state & self.layout.network_mask
@@ -300,7 +300,7 @@ class Moves:
         """Return (slot, message) of the messages that an actor may receive next if no link is cut."""
         found = self._firsts.get((actor, network))
         if found is None:
-            firsts, receiver = self.contents.firsts(self.messages_of(network)), self.tables.receiver
+            firsts, receiver = self.network.firsts(self.messages_of(network)), self.cache.receiver
             found = tuple((slot, message) for slot, message in firsts if receiver[message] == actor)
             self._firsts[actor, network] = found
         return found
@@ -317,7 +317,7 @@ class Moves:
 
     def link_place(self, message: int) -> int:
         """Return the bit that is set while a message's link is cut; -1 if the link cannot be cut."""
-        bit = self._link_bit.get((self.tables.sender[message], self.tables.receiver[message]))
+        bit = self._link_bit.get((self.cache.sender[message], self.cache.receiver[message]))
         return -1 if bit is None else self.layout.cut_at + bit
 
     def _left(self, state: int, budget: int | None) -> bool:
@@ -336,22 +336,22 @@ class Moves:
     def _rank(self, move: Move) -> tuple[int, int, int, str]:
         match move.action:
             case Action.DELIVER | Action.DUPLICATE | Action.CORRUPT | Action.DROP:
-                return (move.action, *self.tables.rank[move.subject])
+                return (move.action, *self.cache.rank[move.subject])
             case Action.FIRE:
-                return (move.action, move.actor, 0, canonical(self.tables.events[move.subject]))
+                return (move.action, move.actor, 0, canonical(self.cache.events[move.subject]))
             case _:
                 return (move.action, move.actor, move.subject, "")
 
     def label(self, move: Move) -> str:
-        names = self.tables.names
+        names = self.cache.names
         if move.action in (Action.CUT, Action.HEAL):
             sender, receiver = (names[end] for end in self.links[move.subject])
             return f"{move.action.name.lower()} the link from {sender} to {receiver}"
         if move.action in (Action.DELIVER, Action.DUPLICATE, Action.CORRUPT, Action.DROP):
-            message = self.tables.envelopes[move.subject]
+            message = self.cache.envelopes[move.subject]
             payload = f"{spoken(message.payload)} from {message.sender} to {message.receiver}"
             return _MESSAGE_LABELS[move.action].format(payload)
-        name, event = names[move.actor], self.tables.events[move.subject]
+        name, event = names[move.actor], self.cache.events[move.subject]
         match event:
             case Fire(timer):
                 return f"{name}: timer {spoken(timer)} fires"
