@@ -27,11 +27,11 @@ from ockam_fsm.machines.vocabulary import Creation, Role
 from ockam_fsm.projections import tla, tla_model
 from ockam_fsm.projections.gallery import Catalogue
 from ockam_fsm.projections.tla_model import Model
-from ockam_fsm.specification.tlc_channel_model import TlcChannelModel, TlcChannelRecovery, specified_channels
-from ockam_fsm.specification.tlc_models import TlcModel, specified
-from ockam_fsm.specification.tlc_node_model import TlcNodeModel, specified_nodes
-from ockam_fsm.specification.tlc_publisher_model import TlcPublisherModel, TlcPublisherRecovery, specified_publishers
-from ockam_fsm.specification.tlc_stream_model import TlcStreamModel, specified_streams
+from ockam_fsm.specification.tlc_channel_model import TlcChannelModel, TlcChannelRecovery, tlc_channel_models
+from ockam_fsm.specification.tlc_models import TlcModel, tlc_models
+from ockam_fsm.specification.tlc_node_model import TlcNodeModel, tlc_node_models
+from ockam_fsm.specification.tlc_publisher_model import TlcPublisherModel, TlcPublisherRecovery, tlc_publisher_models
+from ockam_fsm.specification.tlc_stream_model import TlcStreamModel, tlc_consumer_models
 from ockam_fsm.specification.tlc_world_model import TlcWorldModel
 
 FOLDER = "spec/tla"
@@ -67,12 +67,12 @@ def texts(book: Catalogue) -> dict[str, str]:
 def models() -> tuple[Model, ...]:
     """Return every model that TLC runs, in order."""
     return (
-        *map(of_pair, specified()),
+        *map(of_pair, tlc_models()),
         *_requests(),
-        *map(of_world, specified_nodes()),
-        *map(of_world, specified_streams()),
-        *map(of_world, specified_publishers()),
-        *map(of_channel, specified_channels()),
+        *map(of_world, tlc_node_models()),
+        *map(of_world, tlc_consumer_models()),
+        *map(of_world, tlc_publisher_models()),
+        *map(of_channel, tlc_channel_models()),
     )
 
 

@@ -98,7 +98,7 @@ class TlcChannelRecovery(TlcChannelModel):
 
 
 @cache
-def specified_channels() -> tuple[TlcChannelModel, ...]:
+def tlc_channel_models() -> tuple[TlcChannelModel, ...]:
     """Return every model of a secure channel, the correct ones first."""
     return (*_whole(), *_witnesses(), *_recovery(), *_known_bad())
 

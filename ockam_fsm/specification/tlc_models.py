@@ -131,7 +131,7 @@ SMALL = (("Generations", 2), ("InFlight", 1))
 
 
 @cache
-def specified() -> tuple[TlcModel, ...]:
+def tlc_models() -> tuple[TlcModel, ...]:
     """Return every model of two ends, the correct machines first."""
     return (*_types(), *_witnesses(), *_recovery(), *_known_bad())
 

@@ -76,7 +76,7 @@ def _finite(budget: int | None) -> int:
 
 
 @cache
-def specified_nodes() -> tuple[TlcNodeModel, ...]:
+def tlc_node_models() -> tuple[TlcNodeModel, ...]:
     """Return every model of a node, the correct one first."""
     return (
         TlcNodeModel("node", f"a node: {neighbours().description}", neighbours(), CLAIMS),

@@ -115,7 +115,7 @@ class TlcPublisherRecovery(TlcPublisherModel):
 
 
 @cache
-def specified_publishers() -> tuple[TlcPublisherModel, ...]:
+def tlc_publisher_models() -> tuple[TlcPublisherModel, ...]:
     """Return every model of a publisher, the correct ones first."""
     return (*_whole(), _witness(), *_recovery(), *_known_bad())
 

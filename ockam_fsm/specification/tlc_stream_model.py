@@ -62,7 +62,7 @@ class TlcStreamModel(TlcWorldModel):
 
 
 @cache
-def specified_streams() -> tuple[TlcStreamModel, ...]:
+def tlc_consumer_models() -> tuple[TlcStreamModel, ...]:
     """Return every model of a consumer, the correct one first."""
     (world,) = [one for one in stream_worlds() if one.name == "stream:consuming"]
     return (

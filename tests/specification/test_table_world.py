@@ -21,7 +21,7 @@ from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.specification.incarnations import Incarnations
 from ockam_fsm.specification.table_world import pair_config_of, table_world
 from ockam_fsm.specification.tla_files import of_pair
-from ockam_fsm.specification.tlc_models import WITNESSES, TlcModel, specified
+from ockam_fsm.specification.tlc_models import WITNESSES, TlcModel, tlc_models
 from tests.specification.table_abstraction import symbol, table_end, table_timers
 from tests.specification.table_properties import table_properties
 
@@ -57,7 +57,7 @@ def only(world: World, property_id: str) -> PropertyResult:
 
 TLC = {entry["name"]: entry for entry in json.loads((ROOT / "spec" / "manifest.json").read_text())["tlc"]}
 LARGE_STATES = 20_000
-COUNTED = [one for one in specified() if one.counts]
+COUNTED = [one for one in tlc_models() if one.counts]
 
 
 def size(one: TlcModel) -> pytest.MarkDecorator:
@@ -66,7 +66,7 @@ def size(one: TlcModel) -> pytest.MarkDecorator:
 
 def witnesses_of(one: TlcModel) -> dict[str, int]:
     """Return the witnesses that TLC checked in the world of a model, with their distances."""
-    models = [other for other in specified() if other.name == f"witness {one.name}"]
+    models = [other for other in tlc_models() if other.name == f"witness {one.name}"]
     ids = {model.rejects.removeprefix("Never_").partition("_")[0]: model for model in models}
     return {property_id: TLC[of_pair(model).name]["steps"] for property_id, model in ids.items()}
 
@@ -100,7 +100,7 @@ def test_the_core_world_the_table_world_and_tlc_agree(one: TlcModel) -> None:
 
 def test_every_witness_of_tlc_is_compared() -> None:
     found = [name for one in COUNTED for name in witnesses_of(one)]
-    assert len(found) == len([one for one in specified() if one.rejects in WITNESSES and not one.unwitnessed])
+    assert len(found) == len([one for one in tlc_models() if one.rejects in WITNESSES and not one.unwitnessed])
 
 
 def test_messages_and_timers_are_the_same() -> None:

@@ -32,7 +32,7 @@ from ockam_fsm.projections import tla_model
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.specification.table_world import TableActor, pair_config_of, table_world
 from ockam_fsm.specification.tla_files import of_pair
-from ockam_fsm.specification.tlc_models import TlcModel, specified
+from ockam_fsm.specification.tlc_models import TlcModel, tlc_models
 from ockam_fsm.tools import tlc
 from tests.specification.covering import Cases, Path, along, covering
 from tests.specification.node_pair import Moment, difference
@@ -114,7 +114,7 @@ def world_of(kind: SessionType, within: Bounds) -> World:
 
 
 def whole(kind: SessionType) -> TlcModel:
-    return next(one for one in specified() if one.name == kind.name)
+    return next(one for one in tlc_models() if one.name == kind.name)
 
 
 @cache

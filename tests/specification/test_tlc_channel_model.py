@@ -23,7 +23,7 @@ from ockam_fsm.specification.tlc_channel_model import (
     WITNESSES,
     WRONG_OPERATORS,
     TlcChannelModel,
-    specified_channels,
+    tlc_channel_models,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -33,10 +33,10 @@ EXPLORED = {entry["name"]: entry for part in ("worlds", "known_bad") for entry i
 MODULES = ("Channel", "ChannelProperties", "ChannelRecovery")
 TEXT = "".join((ROOT / "spec" / "tla" / f"{name}.tla").read_text() for name in MODULES)
 
-WHOLE = [one for one in specified_channels() if one.claims == CLAIMS]
-SEEN = [one for one in specified_channels() if one.rejects in WITNESSES]
-CALM = [one for one in specified_channels() if one.claims == (*CLAIMS, *RECOVERY)]
-WRONG = [one for one in specified_channels() if one.rejects in REJECTED_BY.values()]
+WHOLE = [one for one in tlc_channel_models() if one.claims == CLAIMS]
+SEEN = [one for one in tlc_channel_models() if one.rejects in WITNESSES]
+CALM = [one for one in tlc_channel_models() if one.claims == (*CLAIMS, *RECOVERY)]
+WRONG = [one for one in tlc_channel_models() if one.rejects in REJECTED_BY.values()]
 
 OF_SESSIONS = {"S1", "S2", "S3", "S4", "S5", "S6", "S7", "S9", "S11", "S12", "S13", "S16", "S17", "S18", "S19", "S20",
                "S21", "S26", "S28", "S29", "R1", "R2"}  # fmt: skip
@@ -108,6 +108,6 @@ def test_every_wrong_operator_is_defined() -> None:
 
 
 def test_every_property_of_the_worlds_is_claimed_or_checked_elsewhere() -> None:
-    claimed = {claim.removeprefix("Never_").partition("_")[0] for one in specified_channels() for claim in one.claims}
+    claimed = {claim.removeprefix("Never_").partition("_")[0] for one in tlc_channel_models() for claim in one.claims}
     assert claimed | OF_SESSIONS | OF_REQUESTS == {found.id for one in WHOLE for found in one.world.properties}
     assert not claimed & (OF_SESSIONS | OF_REQUESTS)

@@ -17,14 +17,14 @@ from ockam_fsm.checking.sessions.greedy_world import wrong_accounts
 from ockam_fsm.checking.sessions.known_bad import known_bad
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.specification.tla_files import MODELS, models, of_pair
-from ockam_fsm.specification.tlc_models import REJECTED_BY, WITNESSES, WRONG_OPERATORS, TlcModel, specified
+from ockam_fsm.specification.tlc_models import REJECTED_BY, WITNESSES, WRONG_OPERATORS, TlcModel, tlc_models
 from ockam_fsm.specification.tlc_node_model import REJECTED_BY as NODES_REJECTED_BY
 
 ROOT = Path(__file__).parents[2]
 MANIFEST: dict[str, Any] = json.loads((ROOT / "spec" / "manifest.json").read_text())
 TLC = {entry["name"]: entry for entry in MANIFEST["tlc"]}
 EXPLORED = {entry["name"]: entry for part in ("worlds", "known_bad") for entry in MANIFEST[part]}
-SHORTEST = [one for one in specified() if one.rejects and not one.liveness and one.rejects not in WITNESSES]
+SHORTEST = [one for one in tlc_models() if one.rejects and not one.liveness and one.rejects not in WITNESSES]
 """The models with a shortest counterexample; test_table_world.py compares those of witnesses."""
 WORLDS = {bad.name: bad.world for bad in known_bad()}
 PINNED = [one for one in SHORTEST if WORLDS.get(one.name) is one.world]
@@ -50,7 +50,7 @@ def test_every_model_is_pinned_in_its_order() -> None:
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
 def test_tlc_counts_what_the_explorer_counts(kind: Any) -> None:
-    whole = next(one for one in specified() if one.name == kind.name)
+    whole = next(one for one in tlc_models() if one.name == kind.name)
     explored = EXPLORED[f"{kind.name}:lossy"]
     assert {field: pinned(whole)[field] for field in ("verdict", "states", "transitions")} == {
         field: explored[field] for field in ("verdict", "states", "transitions")
@@ -76,7 +76,7 @@ def test_every_known_bad_machine_is_checked_by_tlc() -> None:
 
 def test_a_machine_without_its_witness_is_searched_completely() -> None:
     """A known-bad machine that never reaches a witness has no counterexample, so its whole world is searched."""
-    for one in specified():
+    for one in tlc_models():
         if one.unwitnessed:
             assert EXPLORED[one.name]["verdict"] == "REFUTED"
             assert pinned(one)["verdict"] == "PROVED"
@@ -108,7 +108,7 @@ def test_each_machine_is_rejected_by_the_same_property() -> None:
 
 def test_every_claim_is_defined_and_rejects_something() -> None:
     text = "".join((ROOT / "spec" / "tla" / f"{name}.tla").read_text() for name in ("SessionProperties", "Recovery"))
-    claimed = {name for one in specified() for name in (*one.invariants, *one.steps)}
+    claimed = {name for one in tlc_models() for name in (*one.invariants, *one.steps)}
     assert claimed == {*REJECTED_BY.values(), *WITNESSES}
     for name in claimed:
         assert f"\n{name} ==" in text

@@ -20,7 +20,7 @@ from ockam_fsm.specification.tlc_node_model import (
     WITNESSES,
     WRONG_OPERATORS,
     TlcNodeModel,
-    specified_nodes,
+    tlc_node_models,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -28,8 +28,8 @@ MANIFEST: dict[str, Any] = json.loads((ROOT / "spec" / "manifest.json").read_tex
 TLC = {entry["name"]: entry for entry in MANIFEST["tlc"]}
 EXPLORED = {entry["name"]: entry for part in ("worlds", "known_bad") for entry in MANIFEST[part]}
 TEXT = (ROOT / "spec" / "tla" / "Node.tla").read_text()
-WRONG = [one for one in specified_nodes() if one.wrong]
-SEEN = [one for one in specified_nodes() if one.rejects in WITNESSES]
+WRONG = [one for one in tlc_node_models() if one.wrong]
+SEEN = [one for one in tlc_node_models() if one.rejects in WITNESSES]
 
 
 def pinned(one: TlcNodeModel) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def pinned(one: TlcNodeModel) -> dict[str, Any]:
 
 
 def test_tlc_counts_what_the_explorer_counts() -> None:
-    whole, explored = specified_nodes()[0], EXPLORED["node:neighbours"]
+    whole, explored = tlc_node_models()[0], EXPLORED["node:neighbours"]
     assert {field: pinned(whole)[field] for field in ("verdict", "states", "transitions")} == {
         field: explored[field] for field in ("verdict", "states", "transitions")
     }
@@ -73,8 +73,8 @@ def test_every_claim_is_defined_and_rejects_something() -> None:
 
 
 def test_every_property_of_the_world_is_claimed() -> None:
-    world = specified_nodes()[0].world
-    claimed = {claim.removeprefix("Never_").partition("_")[0] for one in specified_nodes() for claim in one.claims}
+    world = tlc_node_models()[0].world
+    claimed = {claim.removeprefix("Never_").partition("_")[0] for one in tlc_node_models() for claim in one.claims}
     assert claimed == {one.id for one in world.properties}
 
 

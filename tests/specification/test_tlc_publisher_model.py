@@ -24,7 +24,7 @@ from ockam_fsm.specification.tlc_publisher_model import (
     WITNESS,
     WRONG_OPERATORS,
     TlcPublisherModel,
-    specified_publishers,
+    tlc_publisher_models,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -32,10 +32,10 @@ MANIFEST: dict[str, Any] = json.loads((ROOT / "spec" / "manifest.json").read_tex
 TLC = {entry["name"]: entry for entry in MANIFEST["tlc"]}
 TEXT = "".join((ROOT / "spec" / "tla" / f"{name}.tla").read_text() for name in ("Publishing", "PublishingRecovery"))
 
-WHOLE = [one for one in specified_publishers() if one.claims == CLAIMS]
-(SEEN,) = [one for one in specified_publishers() if one.rejects == WITNESS]
-CALM = [one for one in specified_publishers() if one.claims == (*CLAIMS, RECOVERY)]
-WRONG = [one for one in specified_publishers() if one.rejects in REJECTED_BY.values()]
+WHOLE = [one for one in tlc_publisher_models() if one.claims == CLAIMS]
+(SEEN,) = [one for one in tlc_publisher_models() if one.rejects == WITNESS]
+CALM = [one for one in tlc_publisher_models() if one.claims == (*CLAIMS, RECOVERY)]
+WRONG = [one for one in tlc_publisher_models() if one.rejects in REJECTED_BY.values()]
 
 LARGE = pytest.mark.slow
 SMALL_WORLDS = ("stream:patient", "stream:told", "stream:beginning")
@@ -119,5 +119,5 @@ def test_every_wrong_operator_is_defined() -> None:
 
 
 def test_every_property_of_the_worlds_is_claimed() -> None:
-    claimed = {claim.removeprefix("Never_").partition("_")[0] for one in specified_publishers() for claim in one.claims}
+    claimed = {claim.removeprefix("Never_").partition("_")[0] for one in tlc_publisher_models() for claim in one.claims}
     assert claimed == {found.id for one in WHOLE for found in one.world.properties}

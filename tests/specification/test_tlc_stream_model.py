@@ -21,7 +21,7 @@ from ockam_fsm.specification.tlc_stream_model import (
     WITNESS,
     WRONG_OPERATORS,
     TlcStreamModel,
-    specified_streams,
+    tlc_consumer_models,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ MANIFEST: dict[str, Any] = json.loads((ROOT / "spec" / "manifest.json").read_tex
 TLC = {entry["name"]: entry for entry in MANIFEST["tlc"]}
 EXPLORED = {entry["name"]: entry for part in ("worlds", "known_bad") for entry in MANIFEST[part]}
 TEXT = (ROOT / "spec" / "tla" / "Consuming.tla").read_text()
-WHOLE, SEEN, *WRONG = specified_streams()
+WHOLE, SEEN, *WRONG = tlc_consumer_models()
 NOT_CLAIMED = {"R4"}
 
 
@@ -72,5 +72,5 @@ def test_every_claim_is_defined_and_rejects_something() -> None:
 
 
 def test_every_property_of_the_world_is_claimed_but_one() -> None:
-    claimed = {claim.removeprefix("Never_").partition("_")[0] for one in specified_streams() for claim in one.claims}
+    claimed = {claim.removeprefix("Never_").partition("_")[0] for one in tlc_consumer_models() for claim in one.claims}
     assert claimed | NOT_CLAIMED == {one.id for one in WHOLE.world.properties}
