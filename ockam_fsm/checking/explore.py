@@ -148,19 +148,19 @@ class _Exploration:
         return found
 
     def _run(self) -> Result:
-        self._judge_states(0)
+        self._evaluate_states(0)
         while not self._stop():
             depth = self.search.depth
             if not self.search.advance(partial(self.limits.allow, depth)):
                 break
             self.reached = set(self.moves.bounds)
-            self._judge_steps(depth)
+            self._evaluate_steps(depth)
             if self.search.depth == depth:
                 self.complete = True
                 break
-            self._judge_states(self.search.depth)
+            self._evaluate_states(self.search.depth)
         if self.complete and not self._stop():
-            self._judge_recovery()
+            self._evaluate_recovery()
         return self._result()
 
     def _stop(self) -> bool:
@@ -198,9 +198,9 @@ class _Exploration:
         depth = next(depth for depth in range(self.search.depth + 1) if len(select(depth, mask, key.__eq__)))
         return Hit(depth, partial(select, depth, mask, key.__eq__))
 
-    # Judging
+    # Evaluating properties
 
-    def _judge_states(self, depth: int) -> None:
+    def _evaluate_states(self, depth: int) -> None:
         for reading in self._readings.values():
             fresh = set(self.search.combinations(depth, reading.mask)) - reading.known
             reading.known |= fresh
@@ -209,7 +209,7 @@ class _Exploration:
                 if keys:
                     self.hits[one.id] = Hit(depth, partial(self.search.select, depth, reading.mask, keys.__contains__))
 
-    def _judge_steps(self, depth: int) -> None:
+    def _evaluate_steps(self, depth: int) -> None:
         cache = self.moves.cache
         steps = [(row, cache.step(row)) for row in cache.fresh]
         cache.fresh.clear()
@@ -246,7 +246,7 @@ class _Exploration:
 
         return Hit(depth, states, taken)
 
-    def _judge_recovery(self) -> None:
+    def _evaluate_recovery(self) -> None:
         claims = [one for one in self.world.properties if one.kind is Kind.RECOVERABLE]
         goals = [self._goal(one) for one in claims]
         for one, found in zip(claims, self.search.unrecovered(goals), strict=True):

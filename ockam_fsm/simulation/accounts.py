@@ -29,7 +29,7 @@ class JudgedLedger(Ledger):
         if not fits and self.makes_room and (greater := self._could_pay(origin, size)):
             raise Broken("S25", f"{origin.name} was refused {size} bytes although {greater.name} keeps more")
         for payer in paid:
-            self._judge_payer(payer, origin, before)
+            self._check_payer(payer, origin, before)
         return fits
 
     def _could_pay(self, origin: Origin, size: int) -> Origin | None:
@@ -39,7 +39,7 @@ class JudgedLedger(Ledger):
             return None
         return greatest if greatest.held_bytes > origin.held_bytes + size and not self._has_room(origin, size) else None
 
-    def _judge_payer(self, payer: Origin, origin: Origin, before: dict[Origin, int]) -> None:
+    def _check_payer(self, payer: Origin, origin: Origin, before: dict[Origin, int]) -> None:
         untouched = [one for one, held in before.items() if one.outside and one.held_bytes == held]
         greater = [one.name for one in untouched if before[one] > before[payer]]
         if payer is origin or not payer.outside or greater:

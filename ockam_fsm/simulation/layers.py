@@ -189,9 +189,9 @@ class LayeredSimulation(Simulation):
         if self.early_notification:
             raise Broken("S40", self.early_notification)
         for node in (self.a, self.b):
-            self._judge_layers(node)
+            self._check_layers(node)
 
-    def _judge_layers(self, node: SimulatedNode) -> None:
+    def _check_layers(self, node: SimulatedNode) -> None:
         residents = node.node.router.residents
         for resident in tuple(residents.values()):
             if not isinstance(resident, SessionWorker) or resident.session.state is not State.ESTABLISHED:

@@ -332,7 +332,7 @@ class Simulation:
                 raise Broken("S10", f"{node.name} has two live connections to one destination")
         self.monitor.judge_hearing(one for node in self.network.nodes.values() for one in sessions_of(node))
         for node in self.network.nodes.values():
-            self._judge_durable(node)
+            self._check_durable(node)
         if self.neighbours_changed:
             raise Broken("S14", "a handler that raised has changed a session")
         present = [payload for node in self.network.nodes.values() for payload in self._held_in(node)]
@@ -341,7 +341,7 @@ class Simulation:
         if len(host.sessions) > (host.limits["responders"] or 0):
             raise Broken("S12", f"{len(host.sessions)} responders")
 
-    def _judge_durable(self, node: SimulatedNode) -> None:
+    def _check_durable(self, node: SimulatedNode) -> None:
         """Check that a restart with state cannot reuse a number (clause 4.1). A node that waits for its storage is
         exempt: it has not sent its new numbers yet."""
         if node.busy_until > self.network.now:
@@ -416,10 +416,10 @@ class Simulation:
         self.network.run_until(self.network.now + SETTLE_SECONDS)
         self.account()
         for session in sessions_of(self.a):
-            self._judge_settled(session)
-        self._judge_responders()
+            self._check_settled(session)
+        self._check_responders()
 
-    def _judge_settled(self, session: Session) -> None:
+    def _check_settled(self, session: Session) -> None:
         rests, kind = bool(session.resting) or session.state is State.IDLE, session.settings.session_type
         implicit = kind.creation is Creation.IMPLICIT
         if session.state is not State.ESTABLISHED and not (implicit and rests and not session.waiting):
@@ -434,7 +434,7 @@ class Simulation:
                 generations = f"{session.current.generation}, its peer in {peer.current.generation}"
                 raise Broken("R2", f"{session.terms.outer} is in generation {generations}")
 
-    def _judge_responders(self) -> None:
+    def _check_responders(self) -> None:
         if self.setup.session_type.creation is Creation.IMPLICIT and self.setup.session_type.persistent:
             return  # they rest until a message comes
         live = {session.current.route[-1] for session in sessions_of(self.a) if session.current is not None}

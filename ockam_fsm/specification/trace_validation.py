@@ -102,7 +102,7 @@ def validate(lines: Iterable[bytes]) -> Validation:
                 steps += 1
                 if record.session not in pairs:
                     pairs[record.session] = _Pair(header, pairs, places)
-                pairs[record.session].judge(record)
+                pairs[record.session].check(record)
         except _Unexplained as found:
             why = Rejection(record.line, record.node, record.sequence, found.why, found.possible)
             return Validation(read_so_far, steps, len(pairs), why)
@@ -134,7 +134,7 @@ class _Pair:
         self.flying: Counter[tuple[Role, TraceMessage]] = Counter()
         self.places = places
 
-    def judge(self, record: Record) -> None:
+    def check(self, record: Record) -> None:
         if record.event is None:
             self._start(record)
             return

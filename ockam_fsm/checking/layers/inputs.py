@@ -115,12 +115,12 @@ def each_input(layer: str, one: Property) -> Property:
     """Return a step property of sessions, applied to each input of the sessions of a layer."""
     settles = one.is_hit(True)
 
-    def judged(step: Step) -> object:
+    def predicate(step: Step) -> object:
         answers = (bool(one.predicate(given.as_step(step.actor))) for given in inputs_of(step, layer))
         return any(answers) if settles else all(answers)
 
     assert one.kind in (Kind.ALWAYS_STEP, Kind.NEVER_STEP, Kind.SOMETIMES_STEP)
-    return Property(one.id, one.sentence, one.kind, judged)
+    return Property(one.id, one.sentence, one.kind, predicate)
 
 
 # Sessions that record -------------------------------------------------------------------------------------------------

@@ -387,8 +387,8 @@ def over_abstract_session(world: World) -> World:
     """Return a world of a publisher and its stream over the abstract session, with the same network, orders, faults and
     bounds. W15 is left out, because it is about real sessions."""
     config = publishing_config_of(world)
-    judged = tuple(one for one in world.properties if one.id != "W15")
-    return replace(world, actors=(AbstractPublisherActor(config), AbstractStreamActor(config)), properties=judged)
+    properties = tuple(one for one in world.properties if one.id != "W15")
+    return replace(world, actors=(AbstractPublisherActor(config), AbstractStreamActor(config)), properties=properties)
 
 
 def publishing_config_of(world: World) -> PublishingConfig:
