@@ -28,35 +28,35 @@ NOT_ASKED = "the responder of this type sends no keepalives"
 NO_STATE = "nothing restarts, so no responder comes back with its state"
 NOT_OLDER = "nothing restarts, and a number counts when its answer is confirmed: no hello of the only starter is older"
 NOT_YET = "a responder negotiates only after it was confirmed; then its initiator is past its first negotiation"
-NOBODY = "a host keeps no responder in IDLE, so none can be ordered to close"
+NEVER_IDLE = "a host keeps no responder in IDLE, so none can be ordered to close"
 BOUND = "the bounds of these worlds cut the paths to it"
 UNTAKEN: Mapping[str, Mapping[str, str]] = {
     "explicit-transient": {
         "initiator EK3": NOT_ASKED, "initiator NT2": ONE_ATTEMPT, "responder QT4": ONE_ATTEMPT,
         "responder QT5": ONE_ATTEMPT,
-        "responder ZT1": NOBODY,
+        "responder ZT1": NEVER_IDLE,
     },
     "implicit-transient": {
         "initiator EU3": NOT_ASKED, "initiator HT1": BOUND, "initiator NTI2": ONE_ATTEMPT,
         "responder QT4": ONE_ATTEMPT, "responder QT5": ONE_ATTEMPT,
-        "responder ZT1": NOBODY,
+        "responder ZT1": NEVER_IDLE,
     },
     "explicit-persistent-one-sided": {
         "initiator EP3": NOT_ASKED, "responder AP1": NO_MEMORY, "responder FW1": NO_STATE,
         "initiator NP2": NOT_OLDER, "initiator GO2": NOT_OLDER, "responder V5": FORGOTTEN,
-        "responder ZP1": NOBODY,
+        "responder ZP1": NEVER_IDLE,
     },
     "implicit-persistent-one-sided": {
         "initiator EP3": NOT_ASKED, "initiator HP1": BOUND, "initiator HP2": BOUND, "responder AP1": NO_MEMORY,
         "responder V5": FORGOTTEN, "responder FW1": NO_STATE, "initiator NP2": NOT_OLDER, "initiator GO2": NOT_OLDER,
-        "responder ZP1": NOBODY,
+        "responder ZP1": NEVER_IDLE,
     },
     "explicit-persistent-two-sided": {
         "initiator V1": BOUND, "initiator V5": FORGOTTEN, "responder AP1": NO_MEMORY,
         "responder V1": BOUND, "responder V5": FORGOTTEN, "responder YO1": BOUND,
         "responder FR1": NO_STATE, "initiator NP2": NOT_OLDER, "initiator C1": NOT_YET, "initiator QO1": NOT_YET,
         "initiator QO2": NOT_YET, "initiator QO4": NOT_YET, "initiator RO1": NOT_YET,
-        "responder ZP1": NOBODY,
+        "responder ZP1": NEVER_IDLE,
     },
     "implicit-persistent-two-sided": {
         "initiator HP1": BOUND, "initiator V1": BOUND, "initiator V2": BOUND, "initiator V5": FORGOTTEN,
@@ -65,7 +65,7 @@ UNTAKEN: Mapping[str, Mapping[str, str]] = {
         "responder FR1": NO_STATE, "initiator NP2": NOT_OLDER, "initiator C1": NOT_YET, "initiator QO1": NOT_YET,
         "initiator QO2": NOT_YET, "initiator QO4": NOT_YET, "initiator RO1": NOT_YET,
         "responder RO5": BOUND, "initiator GB2": BOUND,
-        "responder ZP1": NOBODY,
+        "responder ZP1": NEVER_IDLE,
     },
 }  # fmt: skip
 """The rows that no case takes, with the reasons."""
