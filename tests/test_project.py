@@ -65,3 +65,33 @@ def test_every_version_in_the_changelog_has_a_date_and_the_newest_is_the_project
     days = [date.fromisoformat(one[2]) for one in dated if one]
     assert versions[0] == PROJECT["version"]
     assert days == sorted(days, reverse=True)
+
+
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+FILE = r"(?:[\w-]+/)*[\w-]+\.(?:py|md|tla|pml|js|json|toml|txt)"
+
+
+def file_of(path: str) -> Path | None:
+    """The file that a document means: by its path in the repository or in the package, or by its name alone."""
+    found = [place for place in (ROOT / path, ROOT / "ockam_fsm" / path) if place.is_file()]
+    return next(iter(found or (() if "/" in path else (ROOT / "tests").rglob(path))), None)
+
+
+def missing(text: str) -> list[str]:
+    """The files that a text names and that do not exist, and the names that are not in the file that it names."""
+    files = [path for path in re.findall(rf"`({FILE})`", text) if file_of(path) is None]
+    pairs = re.findall(rf"`(\w+)` in `({FILE})`", text)
+    absent = [
+        name for name, path in pairs if (file := file_of(path)) and not re.search(rf"\b{name}\b", file.read_text())
+    ]
+    return files + absent
+
+
+def test_the_files_and_names_of_a_change_exist() -> None:
+    assert len(re.findall(rf"`{FILE}`", CONTRIBUTING)) > 100
+    assert missing(CONTRIBUTING) == []
+
+
+def test_a_file_or_name_that_is_gone_is_found() -> None:
+    assert missing("`machines/gone.py`, `gone.py`; `COMMANDS` in `cli/app.py`") == ["machines/gone.py", "gone.py"]
+    assert missing("`GONE` in `cli/app.py`") == ["GONE"]
