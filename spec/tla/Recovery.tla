@@ -1,29 +1,29 @@
 ------------------------------ MODULE Recovery ------------------------------
-\* What remains possible (R1, R2, R5 of spec/sessions.md section 8.3), said as what
-\* must happen, under fairness.
+\* Recoverability (R1, R2, R5 of spec/sessions.md section 8.3) as liveness properties
+\* under fairness.
 \*
-\* The difference. `ockam-fsm check` judges R on the graph: from every reachable
+\* The difference. `ockam-fsm check` checks R on the graph: from every reachable
 \* state some path of system steps leads to the goal (AG EF). Such a path may need
-\* luck: a timer that does not expire before the answer is there. TLA+ has no
-\* "some path"; it says that every fair behaviour gets there. So it has to be said
-\* what luck is, and that is more:
+\* a favourable interleaving: a timer that does not expire before the answer arrives.
+\* TLA+ has no "some path"; a liveness property claims that every fair behaviour reaches
+\* the goal. So it needs explicit assumptions, which are stronger:
 \*
-\*   patience   once it is calm no timer expires while a message is under way. That
-\*              is what durations are for: a negotiation timer is longer than a
+\*   patience   in the calm no timer expires while a message is in flight. Real
+\*              durations ensure this: a negotiation timer is longer than a
 \*              round trip.
-\*   calm       from some time on the environment does nothing: no loss, no
-\*              duplicate, no order.
-\*   fairness   an end that has timers armed all the time sees one expire; what is
-\*              under way in the calm arrives.
+\*   calm       from some time on the environment takes no step: no loss, no
+\*              duplicate, no order. Before it: the storm.
+\*   fairness   of an end that always has timers armed, one expires; messages
+\*              in flight in the calm arrive.
 \*
 \* R1 needs fairness of the timers only: it is claimed in the storm too, whatever is
-\* lost. R5 needs the calm: a storm that repeats an old hello for ever has it answered
-\* for ever, since nobody confirms the answer (15.27). R2 needs all three. Under them these are stronger than AG EF
-\* (every behaviour, not one), and weaker in one respect: nothing is said of
-\* behaviours in which timers outrun messages for ever.
+\* lost. R5 needs the calm: a storm that repeats an old hello indefinitely has it answered
+\* indefinitely, since the answer is not confirmed (15.27). R2 needs all three. Under them these
+\* claims are stronger than AG EF (every behaviour, not one), and weaker in one respect: they
+\* exclude behaviours in which timers always expire before messages arrive.
 \*
-\* Both leave out states from which a bound cut a step off (Beyond): there it is
-\* not known what a real session would do next.
+\* Both leave out states in which a bound removed a step (Beyond): the next step of a
+\* real session is unknown there.
 EXTENDS SessionProperties
 
 VARIABLE calm
@@ -57,9 +57,9 @@ Beyond ==
     \/ \E message \in Present(network) : ArrivesBeyond(message)
     \/ \E role \in Roles : \E timer \in ends[role].timers : ExpiresBeyond(role, timer)
 
-\* Weak fairness, written out: TLC evaluates ENABLED of a step by carrying it out,
-\* uncached, which takes it seconds for a state. CanArrive and CanExpire are what
-\* ENABLED is here.
+\* Weak fairness, written out: TLC evaluates ENABLED of a step by computing the step,
+\* uncached, which takes seconds for a state. CanArrive and CanExpire are equivalent to
+\* ENABLED here.
 CanArrive == calm /\ \E message \in Present(network) : ~ArrivesBeyond(message)
 CanExpire(role) ==
     /\ calm => network = EmptyBag
@@ -79,9 +79,9 @@ Settled ==
         rests == end.state = "TIMED_OUT" /\ end.counters.resting = 1 /\ end.counters.held = 0
     IN  end.state \in {"ESTABLISHED", "CLOSED"} \/ rests
 
-\* Two attempts are left: the first may meet an end that has to be caught up with.
-\* An implicit session wants nothing unless a message waits for it, and its previous
-\* generation cannot take it any more (15.3).
+\* Two attempts are left: the first may be needed to catch up.
+\* An implicit session starts an attempt only if a message is held and its previous
+\* generation can no longer carry it (15.3).
 HasBudget ==
     LET counters == ends.initiator.counters
     IN  /\ Opened
@@ -99,6 +99,6 @@ R1_InitiatorSettles == Opened ~> (Settled \/ Beyond)
 \* in one generation.
 R2_PairIsEstablished == (calm /\ HasBudget) ~> (EstablishedTogether \/ Beyond)
 
-\* R5: no responder stays for ever without a live peer.
+\* R5: no responder stays indefinitely without a live peer.
 R5_OrphansAreReaped == (calm /\ Orphaned) ~> (~Orphaned \/ Beyond)
 =============================================================================

@@ -1,35 +1,35 @@
 ------------------------------ MODULE Request ------------------------------
 \* One synchronous request (clause 6): sent, then exactly one of response, error,
-\* timeout, unless its caller takes it back. The table is tables/SynchronousRequest.tla,
+\* timeout, unless its caller withdraws it. The table is tables/SynchronousRequest.tla,
 \* generated.
 \*
 \*   System       the request leaves, the peer answers it, the response arrives, the
 \*                timer expires
-\*   Environment  the session fails; the caller takes the request back; the network
+\*   Environment  the session fails; the caller withdraws the request; the network
 \*                loses and duplicates
 \*
 \* ABSTRACTIONS, each with the reason why it is sound
 \*
-\* Q1 The session below is established or has failed, no more: a request leaves when
-\*    there is a session and is retired when it fails. When that happens is left
-\*    open, so every real session is among what is allowed here.
+\* Q1 The session below has two states, established and failed: a request leaves when
+\*    it is established and is retired when it fails. The time of both is left
+\*    open, so the behaviours include those of every real session.
 \* Q2 A reply address is a number, fresh whenever the request leaves. The real one is
 \*    an inner address, of 128 random bits, and a number (6.2).
-\* Q3 The peer answers whatever reaches it, as often as it does. A peer that answers
-\*    less is one of which the responses are lost.
+\* Q3 The peer answers every request that reaches it, each time. A peer that answers
+\*    less is equivalent to one whose responses are lost.
 \* Q4 The policy of the caller is a constant: fail, or reissue (6.6).
 EXTENDS Integers, Sequences, Bags, Network, SynchronousRequest
 
 CONSTANTS
-    Reissue,        \* the caller asks for the request to be sent again
+    Reissue,        \* the caller chose that the request is sent again
     Sendings        \* how often it may leave
 
 VARIABLES
-    state,          \* where the request is in its table
+    state,          \* the state of the request in its table
     armed,          \* its timer runs
     reply,          \* its reply address: how often it has left
-    outcomes,       \* what its caller was told
-    network         \* requests and responses under way, a bag
+    outcomes,       \* the outcomes that its caller received
+    network         \* requests and responses in flight, a bag
 
 vars == <<state, armed, reply, outcomes, network>>
 
@@ -50,8 +50,8 @@ TimingAll(running, effects) ==
     IF effects = <<>> THEN running ELSE TimingAll(Timing(running, Head(effects)), Tail(effects))
 ToldAll(effects) == IF effects = <<>> THEN <<>> ELSE Told(Head(effects)) \o ToldAll(Tail(effects))
 
-\* An event at the request; running: whether the timer runs when it comes. What the
-\* table ignores changes nothing.
+\* An event at the request; running: whether the timer runs at that moment. An event that
+\* the table ignores changes nothing.
 Step(event, running) ==
     LET decision == Decide(state, event, <<>>, <<>>)
     IN  /\ decision.verdict # "refused"
@@ -68,7 +68,7 @@ Leave ==
     /\ reply' = reply + 1
     /\ network' = With(network, <<[kind |-> "request", reply |-> reply + 1]>>)
 
-\* What a message does where it arrives: the peer answers; a response counts only at
+\* The effect of a message at its receiver: the peer answers; a response counts only at
 \* the reply address of the request while it is pending, else it is a dead letter.
 Effective(message) == message.kind = "response" /\ message.reply = reply
 Arrive(message, remaining) ==
@@ -112,11 +112,11 @@ Spec == Start /\ [][Next]_vars /\ WF_vars(Leave) /\ WF_vars(Expire)
 Resolved == state \in Final
 
 \* S8: a request has at most one outcome, and has one exactly if it is over and was not
-\* taken back.
+\* withdrawn.
 S8_OneOutcome == Len(outcomes) = IF Resolved /\ state # "WITHDRAWN" THEN 1 ELSE 0
 
-\* S9: a response counts only for the sending that it answers: one that is told was
-\* asked for at the reply address of now. No reply address is used twice.
+\* S9: a response counts only for the sending that it answers: a reported one was
+\* requested at the current reply address. No reply address is used twice.
 S9_OneReplyEach ==
     [][/\ reply' >= reply
        /\ \A message \in Present(network) :

@@ -1,59 +1,59 @@
 ----------------------------- MODULE SessionPair -----------------------------
 \* Two ends of one Ockam session, and the network between them.
 \*
-\* Each end is its table (tables/*.tla, generated) and what this module says about
-\* it: which event a message is (Judge), and what an effect does (Perform).
+\* Each end is its table (tables/*.tla, generated) and two definitions of this
+\* module: the event of a message (Judge), and the result of an effect (Perform).
 \*
-\*   System       what the ends do by themselves: take a message, let a timer expire
-\*   Environment  what is done to them: orders of the application, loss, duplication
+\*   System       steps of the ends: receive a message, let a timer expire
+\*   Environment  orders of the application, loss, duplication
 \*
-\* This is written from the prose, spec/sessions.md, and by hand. What binds it to
-\* the code is that it has exactly as many states as the real sessions have in the
+\* Written by hand from the prose, spec/sessions.md. It is validated against the
+\* code: it has exactly as many states as the real sessions have in the
 \* world of the same bounds, and rejects the same wrong machines in as many steps.
 \*
 \* ABSTRACTIONS, each with the reason why it is sound
 \*
 \* A1 A message is a record, no bytes. Reading bytes is a function from bytes to
-\*    these records (clause 14); what cannot be read changes no end (S14).
+\*    these records (clause 14); an unreadable message changes no end (S14).
 \* A2 An inner address is (role, ordinal, generation). The real one is 128 random
-\*    bits. Two of ours are equal exactly if two of those are, because number and
-\*    ordinal only grow within a session, so nothing is ever issued twice.
-\* A3 A timer is armed or not; when it expires is left open. Real durations allow
-\*    a subset of these behaviours: what holds here holds for all durations.
+\*    bits. Two of these are equal exactly if two real ones are, because number and
+\*    ordinal only grow within a session, so no address is issued twice.
+\* A3 A timer is armed or not; its expiry time is left open. Real durations allow
+\*    a subset of these behaviours: claims made here hold for all durations.
 \* A4 A back-off with and without delay is one timer, for the same reason.
-\* A5 What data says is not kept in the network: nobody decides by it. Messages that
-\*    wait are kept, by number where Distinct is TRUE; else they are all alike.
+\* A5 The network does not keep the payload of data: no decision reads it. Held
+\*    messages are kept, by number where Distinct is TRUE; else they are all alike.
 \* A6 One host at the responder's address, and one session. A responder that closed
-\*    is forgotten; the ordinal tells it from its successor (clause 2.3).
-\* A7 What is told to the owner is left out: no effect NOTIFY_* changes an end.
+\*    is discarded; its successor has another ordinal (clause 2.3).
+\* A7 Notifications of the owner are left out: no effect NOTIFY_* changes an end.
 \* A8 Generations and Spawns bound the numbers. A step beyond a bound does not
-\*    exist; what is claimed is claimed within the bounds.
+\*    exist; all claims hold within the bounds.
 \*
 \* A9 A request is a message that is sent again after its generation has ended (6.6).
-\*    Nobody answers it and it never expires: outcomes are what Request.tla is about.
-\*    So these are some of the behaviours of real sessions, and a counterexample is one.
-\* A10 A restart loses everything. An explicit initiator is opened again by its
+\*    It is never answered and never expires: Request.tla models outcomes.
+\*    So these behaviours are a subset of those of real sessions, and a counterexample is real.
+\* A10 A restart loses all state. An explicit initiator is opened again by its
 \*    supervisor, a system step. (With state: clause 4.1, checked by the explorer.)
 \*
-\* Left out: errors from below, profile `ockam`. What real runs have of these,
-\* SessionTrace adds.
+\* Left out: errors from below, profile `ockam`. SessionTrace adds those of real
+\* runs.
 EXTENDS Integers, Sequences, FiniteSets, Bags, Network, Table
 
 CONSTANTS
     InitiatorDecide(_, _, _, _),    \* the tables: state, event, counters, limits
     ResponderDecide(_, _, _, _),
-    InitiatorEvents,                \* what each of them listens to
+    InitiatorEvents,                \* the events of each table
     ResponderEvents,
     Limits,                         \* the largest value of each counter of each role
-    Orders,                         \* how often each role's application orders what, and
+    Orders,                         \* how often each role's application gives each order, and
                                     \* how often the role restarts: RESTART
-    Distinct,                       \* messages of the application are told apart
+    Distinct,                       \* messages of the application are distinguished
     Generations,                    \* the largest number of a generation
     Spawns                          \* how many responders a host may make in one life
 
 VARIABLES
-    ends,       \* what each end is, by role
-    network,    \* the messages under way, a bag
+    ends,       \* the state of each end, by role
+    network,    \* the messages in flight, a bag
     orders      \* the orders, and restarts, that each role has left
 
 vars == <<ends, network, orders>>
@@ -96,27 +96,27 @@ Message(to, kind, of, sender, receiver) ==
      sender |-> sender, receiver |-> receiver, resumed |-> FALSE, seen |-> 0]
 NoMessage == Message("nobody", "none", Nothing, 0, 0)
 
-\* What an application hands over. again: it has left before, in another generation.
+\* A message of the application. again: it has left before, in another generation.
 Outgoing(tag, request) == [tag |-> tag, request |-> request, again |-> FALSE]
 AnyData == Outgoing(0, FALSE)
 
-\* What is said on a messaging route, and what it is where it arrives.
+\* The event of a message at its receiver, by the kind of the message.
 Heard(kind) ==
     CASE kind = "data" -> "DATA_RECEIVED"
       [] kind = "keepalive" -> "KEEPALIVE_RECEIVED"
       [] kind = "keepalive-answer" -> "KEEPALIVE_ANSWERED"
       [] kind = "close" -> "CLOSE_RECEIVED"
       [] kind = "going-away" -> "GOING_AWAY_RECEIVED"
-      [] kind = "error" -> "ERROR_RECEIVED"     \* no end says it: nodes do (SessionTrace)
+      [] kind = "error" -> "ERROR_RECEIVED"     \* sent by nodes, not by ends (SessionTrace)
 
 -----------------------------------------------------------------------------
 \* ENDS
 
 \* An end between two events. seen: the largest (number, starter) it has used or
-\* learned, or whose answer was confirmed. established: what it adopted last; peer is
-\* the starter's ordinal. waiting: what is held; pending: requests that have left.
-\* rested: a back-off has expired since its last attempt; no step reads it, it is
-\* there for S16. accepted: how many messages it was handed, where they are told apart.
+\* learned, or whose answer was confirmed. established: the generation adopted last; peer is
+\* the starter's ordinal. waiting: held messages; pending: requests that have left.
+\* rested: a back-off has expired since its last attempt; only S16 reads it.
+\* accepted: how many messages it has accepted, where they are distinguished.
 Fresh(ordinal) ==
     [ordinal |-> ordinal, state |-> "IDLE",
      counters |-> [attempts |-> 0, held |-> 0, misses |-> 0, usable |-> 0, confirmed |-> 0, resting |-> 0],
@@ -125,7 +125,7 @@ Fresh(ordinal) ==
      hasState |-> FALSE, rested |-> TRUE, accepted |-> 0, timers |-> {}]
 
 \* The workers of a role are numbered through all of its lives. A host has Spawns + 1
-\* numbers in each, of which the first is nobody's; an initiator uses one of them.
+\* numbers in each, of which the first is unused; an initiator uses one of them.
 Life(ordinal) == ordinal \div (Spawns + 1)
 NextLife(ordinal) == ordinal + Spawns + 1
 
@@ -133,13 +133,13 @@ Started(before, after, role) ==
     Exists(after.attempt) /\ after.attempt.starter = role /\ after.attempt # before.attempt
 
 -----------------------------------------------------------------------------
-\* JUDGING (Appendix A): what a message is to an end
+\* CLASSIFICATION (Appendix A): the events of a message at an end
 
-\* The largest generation that an end knows, an answer that waits to be confirmed included.
+\* The largest generation that an end knows, including an answer that waits to be confirmed.
 Largest(end) == IF Exists(end.attempt) /\ Less(end.seen, end.attempt) THEN Rank(end.attempt) ELSE end.seen
 
-\* The generation that a close without a messaging route is about: the last established
-\* one, else that of the attempt, if it is of the end that closes.
+\* The generation that a close without a messaging route names: the last established
+\* one, else that of the attempt, if the closing end started it.
 Closing(end, role, closer) ==
     LET attempt == end.attempt
         starter == IF attempt.starter = role THEN end.ordinal ELSE attempt.peer
@@ -171,7 +171,7 @@ JudgeClose(end, role, close) ==
         isNamed == Exists(named) /\ Same(named, close) /\ named.peer = close.sender
     IN  IF isNamed /\ close.seen >= Largest(end).number THEN "CLOSE_AT_CONTACT" ELSE "STRAY"
 
-\* The events of a message, in the order in which the table hears of them.
+\* The events of a message, in the order in which the table receives them.
 Judge(end, role, message) ==
     LET link == At(end, message)
         ownAttempt == link = end.attempt /\ link.starter = role
@@ -192,10 +192,10 @@ Judge(end, role, message) ==
 -----------------------------------------------------------------------------
 \* EFFECTS (Appendix B)
 
-\* A run is one event being handled: the end as it is so far, what it has sent, which
-\* messages of the application have left or are dead letters, the effects that it has
+\* A run is one event being handled: the end so far, the messages that it has sent, the
+\* messages of the application that have left or are dead letters, the effects
 \* performed (properties read them), and whether a bound was passed, in which case
-\* the step does not exist. again: the table has yet to hear of these requests.
+\* the step does not exist. again: requests that the table has yet to receive.
 Run(end) ==
     [end |-> end, sent |-> <<>>, left |-> <<>>, gone |-> <<>>, again |-> <<>>,
      performed |-> <<>>, beyond |-> FALSE]
@@ -206,11 +206,11 @@ Has(sequence, item) == Count(sequence, item) > 0
 Send(run, message) == [run EXCEPT !.sent = Append(@, message)]
 Arm(run, timer) == [run EXCEPT !.end.timers = @ \union {timer}]
 
-\* Nothing is said while the route is not known.
+\* Nothing is sent while the route is unknown.
 SayIn(run, role, kind, link) ==
     IF link.peer = 0 THEN run ELSE Send(run, Message(Peer(role), kind, link, run.end.ordinal, link.peer))
 
-\* An end speaks in the current generation, else in the attempt that was answered.
+\* An end sends in the current generation, else in the attempt that it has answered.
 Speaking(end) == IF Exists(end.current) THEN end.current ELSE end.attempt
 Say(run, role, kind) == SayIn(run, role, kind, Speaking(run.end))
 
@@ -245,12 +245,12 @@ ForwardHeld(run, role) ==
                  [i \in DOMAIN waiting |-> [waiting[i] EXCEPT !.again = FALSE]])
 DiscardHeld(run) == [run EXCEPT !.gone = @ \o run.end.waiting, !.end.waiting = <<>>]
 
-\* What was held last is taken back (clause 6.7).
+\* The message held last is withdrawn (clause 6.7).
 TakeBack(run) ==
     LET last == Len(run.end.waiting)
     IN  [run EXCEPT !.gone = Append(@, run.end.waiting[last]), !.end.waiting = SubSeq(@, 1, last - 1)]
 
-\* What is sent again waits before everything else, in order (clause 7.4).
+\* Reissued messages wait before all others, in order (clause 7.4).
 HoldAgain(run, outgoing) ==
     LET again(one) == one.again
         waiting == run.end.waiting
@@ -281,8 +281,8 @@ CatchUp(run, superseded) ==
     LET learned == [number |-> superseded.seen, starter |-> "responder"]
     IN  [run EXCEPT !.end.seen = IF Less(@, learned) THEN learned ELSE @]
 
-\* An answer also teaches the starter its messaging route. The number of a hello counts
-\* from here on: until its answer is confirmed, it must not outlive the attempt.
+\* An answer also gives the starter its messaging route. The number of a hello counts
+\* from here on: until its answer is confirmed, it is discarded with the attempt.
 Adopted(run, role, cause) ==
     LET attempt == run.end.attempt
         own == attempt.starter = role
@@ -295,7 +295,7 @@ Adopted(run, role, cause) ==
                     !.end.established = Link(attempt.number, attempt.starter, starter, FALSE)]
 AdoptLink(run, role, cause) == Adopted(run, role, cause)
 
-\* cause: a message of the peer, or what the application handed over.
+\* cause: a message of the peer or of the application.
 Perform(run, role, effect, cause) ==
     CASE effect = "STOP_TIMERS"         -> [run EXCEPT !.end.timers = {}]
       [] effect = "START_NEGOTIATION"   -> Arm(run, "NEGOTIATION_EXPIRED")
@@ -327,7 +327,7 @@ Perform(run, role, effect, cause) ==
       [] effect = "DROP_ATTEMPT"        -> [run EXCEPT !.end.attempt = NoLink]
       [] effect = "END_CURRENT"         -> [run EXCEPT !.end.current = NoLink]
       [] effect = "FORGET_ROUTE"        -> [run EXCEPT !.end.attempt = NoLink, !.end.current = NoLink]
-      [] OTHER                          -> run      \* A7, A9: nothing that an end here knows of
+      [] OTHER                          -> run      \* A7, A9: no state of an end here
 
 RECURSIVE PerformAll(_, _, _, _)
 PerformAll(run, role, effects, cause) ==
@@ -337,7 +337,7 @@ PerformAll(run, role, effects, cause) ==
 -----------------------------------------------------------------------------
 \* HANDLING: the table decides, and its effects are carried out
 
-\* A host makes a responder for a newer hello; A6: its ordinal is the next one.
+\* A host creates a responder for a newer hello; A6: its ordinal is the next one.
 Spawned(run, role, event) ==
     IF event = "HELLO_NEWER" /\ role = "responder" /\ run.end.state = "IDLE"
     THEN [run EXCEPT !.end.ordinal = @ + 1, !.beyond = @ \/ Life(run.end.ordinal + 1) > Life(run.end.ordinal)]
@@ -365,14 +365,14 @@ TakeAll(run, role, events, cause) ==
     IF events = <<>> THEN run
     ELSE TakeAll(Take(run, role, Head(events), cause), role, Tail(events), cause)
 
-\* What an end is after an event. A host forgets a responder that closed, and one
-\* that a hello did not bring to life.
+\* The state of an end after an event. A host discards a responder that closed, and one
+\* that is still in IDLE after its hello.
 After(before, end, role, rested) ==
     IF role = "responder" /\ end.state \in {"CLOSED", "IDLE"}
     THEN [Fresh(end.ordinal) EXCEPT !.timers = end.timers, !.accepted = end.accepted]
     ELSE [end EXCEPT !.rested = rested /\ ~Started(before, end, role)]
 
-\* The end of a run is the next state of an end, and the messages leave.
+\* The result of a run is the next state of an end, and its messages are sent.
 Land(role, run, rested, remaining) ==
     /\ ~run.beyond
     /\ ends' = [ends EXCEPT ![role] = After(@, run.end, role, rested)]
@@ -416,12 +416,12 @@ System ==
 -----------------------------------------------------------------------------
 \* THE ENVIRONMENT
 
-\* What is done to a role uses up one of the times that it may be.
+\* Each order or restart of a role uses up one of its bounded number.
 Spends(role, order) ==
     /\ orders[role][order] > 0
     /\ orders' = [orders EXCEPT ![role][order] = @ - 1]
 
-\* An order that the table refuses, or ignores, is not possible; nor is one for nobody.
+\* An order that the table refuses or ignores is not possible; nor is one without an end.
 IsThere(role) == ~(role = "responder" /\ ends[role].state = "IDLE")
 Possible(role, order) ==
     /\ IsThere(role)

@@ -1,14 +1,14 @@
 -------------------------- MODULE SessionProperties --------------------------
-\* What holds for every pair of ends. The numbers are those of spec/sessions.md,
-\* section 8, and of `ockam-fsm check`, where each is judged on the real sessions.
+\* Properties of every pair of ends. The numbers are those of spec/sessions.md,
+\* section 8, and of `ockam-fsm check`, which checks them on the real sessions.
 \*
 \*   invariants          S5 S7 S12 S18           read a state
 \*   action properties   S1 S2 S3 S4 S6 S9 S11 S13 S16 S17 S19 S20 S21 S22 S26 S27 S29
 \*                                               read a step: [][...]_vars
 \*   witnesses           W1 W9                   their negations are refuted
 \*
-\* Elsewhere: S8, of the outcomes of requests (Request.tla); S10 and S14, of more than
-\* one session (Node.tla); what must remain possible (Recovery.tla). S15 needs a stream.
+\* Elsewhere: S8, about outcomes of requests (Request.tla); S10 and S14, about more than
+\* one session (Node.tla); recoverability (Recovery.tla). S15 needs a stream.
 EXTENDS SessionPair
 
 CONSTANTS
@@ -23,7 +23,7 @@ Forgotten == ends'.responder.state = "IDLE"
 Arrives(message) == Deliver(message) \/ Duplicate(message)
 Restarted(role) == Life(ends'[role].ordinal) # Life(ends[role].ordinal)
 
-\* What holds of the end of a role and of what it does with any event.
+\* Whether a predicate holds for the end of a role and each run of an event there.
 EveryRun(role, Holds(_, _)) ==
     /\ \A message \in Present(network) :
          message.to = role /\ Arrives(message) => Holds(ends[role], Received(message))
@@ -47,8 +47,8 @@ S1_DeliveredInTime ==
          message.kind = "data" /\ Arrives(message) => InTime(ends[message.to], message)]_vars
 
 -----------------------------------------------------------------------------
-\* S2: a transient session never renegotiates; CLOSED is final. What a closed end
-\* said would be a message that was not there before.
+\* S2: a transient session never renegotiates; CLOSED is final. A signal of a closed end
+\* would be a new message in the network.
 ClosedStays(role) ==
     ends[role].state = "CLOSED" =>
         /\ Unchanged(role)
@@ -61,12 +61,12 @@ S2_ClosedIsFinal ==
 
 -----------------------------------------------------------------------------
 \* S3: a persistent session keeps its state, and ends with a state only by an order, a
-\* close of its peer, or a bound. (That its outer address stays is visible in its
-\* type: nothing here ever assigns one.)
+\* close of its peer, or a bound. (Its outer address cannot change: no operator
+\* assigns one.)
 IsOver(role) == ends'[role].state = "CLOSED" \/ (role = "responder" /\ Forgotten)
 
-\* A close reaches what an end is in: its current generation, the attempt that it has
-\* answered, or, without a messaging route, all that it knows.
+\* A close counts in the current generation of an end, in the attempt that it has
+\* answered, or, without a messaging route, for all generations that it knows.
 Ends(end, role, close) ==
     /\ close.kind = "close"
     /\ CASE close.receiver = end.ordinal /\ Belongs(close, end.attempt) -> end.attempt.starter # role
@@ -95,7 +95,7 @@ S3_StateSurvives ==
 \* S4: numbers only grow; apart from a newer hello no message of another generation
 \* changes an end. Written without At: an address that two generations share must
 \* not hide which of them a message belongs to.
-\* A hello alone teaches nothing that outlives its attempt.
+\* The number of a hello alone does not outlive its attempt.
 Confirmed(role) ==
     \E message \in Present(network) :
         /\ message.to = role /\ message.receiver = ends[role].ordinal
@@ -123,8 +123,8 @@ S4_OnlyItsGenerationChangesIt ==
                 \/ ~Arrives(message)]_vars
 
 -----------------------------------------------------------------------------
-\* S5: a messaging route is known during a negotiation or a session only, so none
-\* can be used after TIMED_OUT.
+\* S5: a messaging route is known only during a negotiation or an established session, so
+\* none can be used after TIMED_OUT.
 S5_RoutesAreForgotten ==
     \A role \in Roles :
         ends[role].state \in {"IDLE", "TIMED_OUT", "CLOSED"} =>
@@ -136,7 +136,7 @@ S6_OneSidedResponderNeverStarts == [][~TwoSided => ~Starts("responder")]_vars
 
 -----------------------------------------------------------------------------
 \* S7: established ends of one generation route to each other's current inner
-\* addresses. One generation: the answerer's route leads to the present starter.
+\* addresses. One generation: the answerer's route leads to the starter's current incarnation.
 S7_EndsAgree ==
     LET i == ends.initiator
         r == ends.responder
@@ -158,7 +158,7 @@ S9_DeliveredInItsGeneration ==
              \/ ~Has(Received(message).performed, "DELIVER")]_vars
 
 -----------------------------------------------------------------------------
-\* S11: every accepted message is somewhere: it waits, has left, or is a dead letter.
+\* S11: every accepted message waits, has left, or is a dead letter.
 Tags(messages) == {messages[i].tag : i \in DOMAIN messages}
 IsSomewhere(before, run) ==
     LET more == run.end.accepted - before.accepted
@@ -173,8 +173,8 @@ S11_NothingIsLost ==
     [][\A role \in Roles : ends[role].waiting # <<>> \/ Accepts(role) => EveryRun(role, IsSomewhere)]_vars
 
 -----------------------------------------------------------------------------
-\* S12: every counter stays within its limit, and so does what is held; an unlimited
-\* counter never moves.
+\* S12: every counter stays within its limit, and so do the held messages; an unlimited
+\* counter never changes.
 S12_WithinLimits ==
     \A role \in Roles :
         /\ Limits[role].held # Unlimited => Len(ends[role].waiting) = ends[role].counters.held
@@ -199,7 +199,7 @@ S16_RestedBeforeAttempt ==
          Starts(role) => ends[role].rested \/ Expire(role, "BACK_OFF_EXPIRED")]_vars
 
 -----------------------------------------------------------------------------
-\* S17: the owner is told of every establishment, failure and closing, once.
+\* S17: the owner is notified of every establishment, failure and closing, once.
 Comes(before, run, state) == IF run.end.state = state /\ before.state # state THEN 1 ELSE 0
 Told(before, run) ==
     /\ Count(run.performed, "NOTIFY_TIMED_OUT") = Comes(before, run, "TIMED_OUT")
@@ -233,8 +233,8 @@ S18_EachStateHasItsOwn ==
                  Exists(end.current) /\ end.current.peer # 0 /\ ~Exists(end.attempt)
 
 -----------------------------------------------------------------------------
-\* S19: whatever is heard in the current generation is a sign of life: an end that
-\* listens for silence starts its idle timer afresh, one that asks counts from zero.
+\* S19: every message received in the current generation is evidence of life: an end with
+\* an idle timer restarts it, one that sends keepalives resets its misses.
 Talks(message) == message.kind \in {"data", "keepalive", "keepalive-answer"}
 Alive(role, run) ==
     IF Asks(role)
@@ -251,8 +251,8 @@ S19_HearingCounts ==
          IN  heard /\ Arrives(message) => Alive(role, Received(message))]_vars
 
 -----------------------------------------------------------------------------
-\* S20: attempts and usable generations are counted, where they happen and only
-\* there. (A closed end counts nothing any more.)
+\* S20: attempts and usable generations are counted where they happen and only
+\* there. (A closed end no longer counts.)
 Counted(role, before, after) ==
     LET is(truth) == IF truth THEN 1 ELSE 0
         resting == after.state = "TIMED_OUT" /\ "BACK_OFF_EXPIRED" \notin after.timers
@@ -268,8 +268,8 @@ S20_CountersTellTheTruth ==
          ends'[role].state \in {"CLOSED", "IDLE"} \/ Counted(role, ends[role], ends'[role])]_vars
 
 -----------------------------------------------------------------------------
-\* S21: what the peer waits for is said, once. A keepalive is answered, at the address
-\* of the current generation and at that of an answer which it confirms.
+\* S21: each signal that the peer waits for is sent, once. A keepalive is answered, at the
+\* address of the current generation and at that of an answer which it confirms.
 Said(message, kind) ==
     LET is(sent) == sent.kind = kind
     IN  Len(SelectSeq(Received(message).sent, is))
@@ -282,9 +282,9 @@ S21_KeepalivesAreAnswered ==
     [][\A message \in Present(network) :
          Asked(ends[message.to], message) /\ Arrives(message) => Said(message, "keepalive-answer") = 1]_vars
 
-\* A close is said where the peer hears it: in the attempt of its own that this end has
-\* answered, else where both talk, else along the initialization route; that this end goes
-\* away is said on a messaging route only (clause 3.8).
+\* A close is sent where the peer receives it: in the peer's attempt that this end has
+\* answered, else in the current generation, else along the initialization route; going
+\* away is sent on a messaging route only (clause 3.8).
 LastToHear(end) == IF end.attempt.peer # 0 THEN end.attempt ELSE end.current
 OnRoute(role, before, kind) ==
     LET link == LastToHear(before)
@@ -309,14 +309,14 @@ S21_ClosesAreHeard ==
          /\ Order(role, "STOP") => GoesAway(role, ends[role], Ordered(role, "STOP"))]_vars
 
 -----------------------------------------------------------------------------
-\* S26: what the peer closes is closed.
+\* S26: a close of the peer closes the session.
 S26_CloseEnds ==
     [][\A message \in Present(network) :
          Ends(ends[message.to], message.to, message) /\ Arrives(message) => IsOver(message.to)]_vars
 
 -----------------------------------------------------------------------------
-\* S27: a collision has one winner. Of two attempts of one number the initiator's goes
-\* on; it answers none, and the responder answers.
+\* S27: a collision has one winner. Of two attempts with one number the initiator's
+\* continues; the initiator answers none, and the responder answers.
 Collides(end, role, hello) ==
     /\ hello.kind = "hello" /\ Exists(end.attempt) /\ end.attempt.starter = role
     /\ end.attempt.number = hello.number /\ hello.starter # role
@@ -332,7 +332,7 @@ S27_CollisionHasAWinner ==
          IN  Collides(ends[role], role, message) /\ Arrives(message) => OneGoesOn(role, message)]_vars
 
 -----------------------------------------------------------------------------
-\* S29: what is taken back is not sent, and nothing else changes.
+\* S29: a withdrawn message is not sent, and nothing else changes.
 Besides(end) == [end EXCEPT !.waiting = <<>>, !.counters.held = 0]
 TakenBack(before, run) ==
     /\ run.sent = <<>>
@@ -343,8 +343,8 @@ S29_WithdrawnIsNotSent ==
     [][\A role \in Roles : Order(role, "WITHDRAW") => TakenBack(ends[role], Ordered(role, "WITHDRAW"))]_vars
 
 -----------------------------------------------------------------------------
-\* S22: an order is possible exactly where sections 3 and 7 say so. Where this is
-\* claimed, an order that is refused is a step too: it uses up a time, and does nothing.
+\* S22: an order is possible exactly where sections 3 and 7 allow it. Where this is
+\* claimed, a refused order is a step too: it uses up one order, and changes nothing.
 Negotiates(end) == end.state \in {"NEGOTIATING", "RENEGOTIATING"}
 Allowed(role, end, order) ==
     LET waits == Negotiates(end) \/ (end.state = "TIMED_OUT" /\ Persistent)
@@ -372,8 +372,8 @@ S22_OrdersAreTaken ==
          /\ Refuse(role, order) => ~Allowed(role, ends[role], order)]_vars
 
 -----------------------------------------------------------------------------
-\* W1: both ends are established in one generation. Every model that is checked has
-\* a behaviour that leads there: this one must be REFUTED.
+\* W1: both ends are established in one generation. Every checked model has
+\* a behaviour that leads there: this negation must be REFUTED.
 EstablishedTogether ==
     LET i == ends.initiator
         r == ends.responder

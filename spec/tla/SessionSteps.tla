@@ -1,22 +1,22 @@
 ---------------------------- MODULE SessionSteps ----------------------------
-\* The same behaviours, and of each step what it was. TLC writes its state graph as
-\* states and arrows, and on an arrow no more than the name of an action. Test cases
-\* are made of steps (which message arrived, which rows were taken, what was sent),
-\* so a step leaves its description behind, which is taken away before the next one.
+\* The behaviours of SessionPair with a description of each step. TLC writes its state
+\* graph as states and arrows, labelled only with the name of an action. Test cases
+\* need more of each step (the message that arrived, the rows taken, the messages sent),
+\* so a step leaves its description in the state, and the step Rest removes it.
 \*
-\* Each state of SessionPair is one here, with nothing described; each step of
-\* SessionPair is one here, to a state that describes it, and then comes Rest. So
+\* Each state of SessionPair is one here, without a description; each step of
+\* SessionPair is one here, to a state that describes it, followed by Rest. So
 \* the graph has as many described steps as SessionPair has steps.
 \*
-\* Left out: restarts. The worlds that test cases come from have none.
+\* Left out: restarts. The worlds of the test cases have none.
 EXTENDS SessionPair
 
-VARIABLE step       \* what happened last
+VARIABLE step       \* the description of the last step
 
 stepped == <<ends, network, orders, step>>
 
-\* by: what kind of step; role: whose; name: of the timer, or of the order; message:
-\* the one that arrived, or was lost. rows: those that were taken, by their ids.
+\* by: the kind of step; role: of the end; name: of the timer, or of the order; message:
+\* the one that arrived, or was lost. rows: the ids of the rows taken.
 Said(by, role, name, message, rows, sent) ==
     [by |-> by, role |-> role, name |-> name, message |-> message, rows |-> rows, sent |-> sent]
 Resting == Said("rest", "nobody", "", NoMessage, <<>>, <<>>)

@@ -1,10 +1,10 @@
 ------------------------------- MODULE Table -------------------------------
-\* The words that the generated tables in tables/ are written in. A table is a
+\* The vocabulary of the generated tables in tables/. A table is a
 \* function Decide(state, event, c, max) to a decision: a row is taken, or the
-\* event is ignored (nothing changes), or refused (an error of whoever caused it).
+\* event is ignored (nothing changes), or refused (an error to its source).
 EXTENDS Integers
 
-\* A counter may be unlimited, and then it never moves.
+\* A counter may be unlimited, and then it never changes.
 Unlimited == -1
 
 AtLimit(value, limit) == limit # Unlimited /\ value >= limit
@@ -15,7 +15,7 @@ Increment(value, limit) ==
 Decrement(value, limit) ==
     IF limit = Unlimited \/ value = 0 THEN 0 ELSE value - 1
 
-\* A row: its id, where it leads, the counters after it, and its effects in order.
+\* A row: its id, target state, counters after it, and effects in order.
 Row(id, state, counters, effects) ==
     [verdict |-> "row", row |-> id, state |-> state, counters |-> counters, effects |-> effects]
 Ignored(because) == [verdict |-> "ignored", because |-> because]

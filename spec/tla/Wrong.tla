@@ -1,7 +1,7 @@
 ------------------------------- MODULE Wrong -------------------------------
-\* Wrong ends: each of these operators replaces the one that is named, and a
-\* property of SessionProperties rejects the result (models/*.cfg says which). Wrong
-\* tables need nothing here: they are generated, beside the model that runs them.
+\* Wrong ends: each operator replaces the named one, and a property of
+\* SessionProperties rejects the result (models/*.cfg has its name). Wrong
+\* tables are not here: they are generated, beside the model that runs them.
 EXTENDS SessionProperties
 
 \* no-generation: the address of a starter never changes, ...
@@ -13,7 +13,7 @@ OneAddress(end, message) ==         \* for At
       [] Exists(end.current) /\ Same(end.current, message) -> end.current
       [] OTHER -> NoLink
 
-\* ... and an answer is believed whatever it answers.
+\* ... and every answer is accepted, whatever it answers.
 EveryAnswerIsBelieved(end, role, answer) ==     \* for JudgeAnswer
     IF Exists(end.attempt) /\ end.attempt.starter = role THEN "ANSWER_CURRENT" ELSE "ANSWER_STALE"
 
@@ -35,7 +35,7 @@ DeliverAtOnce(message) ==           \* for Received
         ELSE TakeAll(Run(end), role, Judge(end, role, message), message)
 
 \* first-established-wins: in a collision each end answers the other's hello and
-\* goes on with its own attempt.
+\* continues its own attempt.
 BothGoOn(message) ==                \* for Received
     LET role == message.to
         end == ends[role]
@@ -49,7 +49,7 @@ BothGoOn(message) ==                \* for Received
 AdoptAndForget(run, role, cause) == \* for AdoptLink
     [Adopted(run, role, cause) EXCEPT !.end.hasState = ~run.end.hasState]
 
-\* unbounded-hold: what does not fit is held all the same.
+\* unbounded-hold: messages beyond the capacity are held as well.
 HoldAnyway(role, order) ==          \* for Order
     LET end == ends[role]
         verdict == Decide(role, end, order).verdict
@@ -72,11 +72,11 @@ EstablishedAtOnce(message) ==       \* for Received
         confirmed == IF Exists(run.end.current) THEN <<"PREVIOUS_ENDED", "CONFIRMED">> ELSE <<"CONFIRMED">>
     IN  IF message.kind = "hello" /\ answered THEN TakeAll(run, role, confirmed, message) ELSE run
 
-\* forget-held-messages: what is held vanishes when the session closes.
+\* forget-held-messages: held messages disappear when the session closes.
 ForgetHeld(run) ==                  \* for DiscardHeld
     [run EXCEPT !.end.waiting = <<>>]
 
-\* close-to-the-past: a close goes out in the previous generation, although the peer's
+\* close-to-the-past: a close is sent in the previous generation, although the peer's
 \* next attempt is answered.
 CloseInThePast(run, role) ==        \* for SayClose
     IF Exists(run.end.current) THEN SayIn(run, role, "close", run.end.current) ELSE Farewell(run, role)
