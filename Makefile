@@ -1,4 +1,4 @@
-# Every target does its own set-up: a fresh clone needs Python 3.11 or newer, pip and make, nothing else.
+# Every target does its own set-up: a fresh clone needs only Python 3.11 or newer, pip and make.
 # `make` alone lists the targets.
 
 PYTHON ?= python3
@@ -6,18 +6,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 K ?=
 FUZZ_INPUTS ?= 1000000
-# `make test-all` leaves the models with more states to `make nightly`: 10 of 76 models take two thirds of the time.
+# `make test-all` leaves models with more states to `make nightly`: 10 of 76 models take two thirds of the time.
 TLC_STATES ?= 20000
 # These tests reach every branch of kernel, machines and runtime; tracing all tests would double their time.
 COVERED := tests/kernel tests/machines tests/runtime tests/specification/test_traces.py
 CONSTRAINTS ?= constraints.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
-# The tests of a file run in one process, so that what they share is made once. (Groups do that by marks: xdist 3.8 loses them
-# with pytest 9.2.)
+# The tests of a file run in one process, so that its fixtures are built once. (Groups by marks would do the same, but xdist 3.8
+# loses them with pytest 9.2.)
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
-# The tests outside of COVERED wait for half of their time: three processes keep two cores busy.
+# The tests outside of COVERED wait half of their time: three processes keep two cores busy.
 
-# $(call need,PROGRAM,DEBIAN PACKAGES): install a program where that is possible, else say which one is missing.
+# $(call need,PROGRAM,DEBIAN PACKAGES): install a program if possible, else report which one is missing.
 need = command -v $(1) >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
   echo "Installing $(2) ..." && apt-get update -qq && apt-get install -y -qq $(2) >/dev/null; } || \
   { echo "$(1) is not installed. Install the packages: $(2)." >&2; exit 1; }
@@ -36,12 +36,12 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@echo "Installing ockam_fsm (with numba, so that the checks are fast; without it they only take longer) ..."
+	@echo "Installing ockam_fsm (with numba if possible: it only makes the checks faster) ..."
 	@$(PIP) -e '.[fast,secure]' || $(PIP) -e '.[secure]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@echo "Installing ockam_fsm with everything that its tests need ..."
+	@echo "Installing ockam_fsm with the dependencies of its tests ..."
 	@$(PIP) -e '.[dev]'
 	@touch $@
 
@@ -51,12 +51,12 @@ $(VENV)/.all: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@ $(VENV)/.dev $(VENV)/.demo
 
 $(VENV)/.release: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@echo "Installing what builds and checks a release ..."
+	@echo "Installing the tools that build and check a release ..."
 	@$(PIP) -e '.[release]'
 	@touch $@
 
 $(VENV)/.kafka: pyproject.toml constraints.txt | $(VENV)/.dev
-	@echo "Installing the client of Kafka ..."
+	@echo "Installing the Kafka client ..."
 	@$(PIP) -e '.[dev,kafka]'
 	@touch $@
 
@@ -66,12 +66,12 @@ demo: $(VENV)/.demo ## install, run the whole pipeline under kills, draw and che
 	@$(BIN)/ockam-fsm render
 	@$(BIN)/ockam-fsm check all
 	@echo
-	@echo "Every session type as a picture:   diagrams/index.md"
-	@echo "Every session type as a table:     spec/tables/        (or: $(BIN)/ockam-fsm show explicit-transient)"
-	@echo "What was checked, and within what: spec/properties.md  (or: $(BIN)/ockam-fsm check explicit-transient)"
-	@echo 'To type ockam-fsm without that path: export PATH="$$PWD/$(BIN):$$PATH"'
+	@echo "Every session type as a picture: diagrams/index.md"
+	@echo "Every session type as a table:   spec/tables/        (or: $(BIN)/ockam-fsm show explicit-transient)"
+	@echo "Properties, worlds and bounds:   spec/properties.md  (or: $(BIN)/ockam-fsm check explicit-transient)"
+	@echo 'To run ockam-fsm without that path: export PATH="$$PWD/$(BIN):$$PATH"'
 
-lint: $(VENV)/.dev ## ruff, mypy --strict, and whether the generated files are up to date
+lint: $(VENV)/.dev ## ruff, mypy --strict, and a check that the generated files are up to date
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -82,7 +82,7 @@ workflows: ## actionlint on the workflows of .github (needs actionlint)
 	actionlint
 
 ifeq ($(K),)
-test: lint ## lint, and every test that needs only Python; K=EXPRESSION runs the tests whose names match
+test: lint ## lint, and every test that needs only Python; K=EXPRESSION runs only the tests whose names match
 	$(PYTEST) --cov --cov-report=term --cov-fail-under=100 $(COVERED)
 	$(PYTEST) -n 3 $(addprefix --ignore=,$(COVERED))
 else
@@ -90,7 +90,7 @@ test: $(VENV)/.dev
 	$(BIN)/pytest -k '$(K)'
 endif
 
-test-all: $(VENV)/.all fuzz ## what takes minutes or needs Java, SPIN or Node.js (after `make test`)
+test-all: $(VENV)/.all fuzz ## tests that take minutes or need Java, SPIN or Node.js (after `make test`)
 	@$(call need,spin,spin)
 	@$(call need,gcc,gcc libc6-dev)
 	@$(call need,node,nodejs)
@@ -98,19 +98,19 @@ test-all: $(VENV)/.all fuzz ## what takes minutes or needs Java, SPIN or Node.js
 	$(BIN)/ockam-fsm spec --up-to $(TLC_STATES)
 	$(PYTEST) -m 'thorough and not nightly'
 	@if $(BIN)/python -m tests.interop.rust_peer --is-built; then $(BIN)/pytest -m interop tests/interop; \
-	else echo 'Left out: the tests with a node on Ockam'"'"'s Rust crates. It is not built here; `make interop` builds it.'; fi
+	else echo 'Skipped: the tests with a node on Ockam'"'"'s Rust crates, which is not built here; `make interop` builds it.'; fi
 
-nightly: $(VENV)/.all spec mutants kit-mutants kafka interop ## what takes longer still
+nightly: $(VENV)/.all spec mutants kit-mutants kafka interop ## tests that take longer
 	$(PYTEST) -m nightly
 
-newest: ## lint and test with the newest versions of all dependencies, in an environment of its own
+newest: ## lint and test with the newest versions of all dependencies, in a separate environment
 	@$(MAKE) --no-print-directory test VENV=.venv-newest CONSTRAINTS=
 
-constraints: $(VENV)/.dev ## write constraints.txt again: the newest versions that pyproject.toml allows
+constraints: $(VENV)/.dev ## update constraints.txt to the newest versions that pyproject.toml allows
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --all-extras --upgrade --no-header --no-annotate --output-file constraints.txt pyproject.toml
 
-release: $(VENV)/.release ## build dist/ (sdist, wheel), check both, and use the wheel in an empty environment; uploads nothing
+release: $(VENV)/.release ## build dist/ (sdist, wheel), check both, and test the wheel in an empty environment; uploads nothing
 	rm -rf dist
 	$(BIN)/python -m build
 	$(BIN)/twine check --strict dist/*
@@ -124,7 +124,7 @@ release: $(VENV)/.release ## build dist/ (sdist, wheel), check both, and use the
 	  env/bin/ockam-fsm conform --pipe 'env/bin/python examples/conformance/adapter.py' --type explicit-transient; \
 	  echo "Works from the wheel alone:"; ls "$$dist"
 
-spec: $(VENV)/.all ## TLC on every model of spec/tla, compared with its pins
+spec: $(VENV)/.all ## TLC on every model of spec/tla, compared with the pins
 	@$(call need,java,openjdk-17-jre-headless)
 	$(BIN)/ockam-fsm spec
 
@@ -138,7 +138,7 @@ kafka: $(VENV)/.kafka ## the storage suite on a real Apache Kafka broker, which 
 	@$(call need,mvn,maven)
 	$(BIN)/pytest -m 'kafka and not nightly' tests/storage
 
-interop: $(VENV)/.dev ## a node on Ockam's own Rust crates (built once into a cache, in minutes), and build/comparison/index.html
+interop: $(VENV)/.dev ## tests with a node on Ockam's Rust crates (built once into a cache), and build/comparison/index.html
 	@$(BIN)/python -m tests.interop.rust_peer
 	$(BIN)/pytest -m interop tests/interop
 	$(BIN)/python -m tests.interop.comparison build/comparison
@@ -146,17 +146,17 @@ interop: $(VENV)/.dev ## a node on Ockam's own Rust crates (built once into a ca
 fuzz: $(VENV)/.all ## decoders against FUZZ_INPUTS hostile inputs (default: a million)
 	OCKAM_FSM_FUZZ_INPUTS=$(FUZZ_INPUTS) $(PYTEST) tests/runtime/test_fuzz.py tests/secure/test_fuzz.py
 
-mutants: $(VENV)/.all ## every single fault in the session tables, judged by the properties; writes tests/quality/SURVIVORS.md
+mutants: $(VENV)/.all ## every single fault in the session tables, tested by the properties; writes tests/quality/SURVIVORS.md
 	$(BIN)/python -m tests.quality.mutants
 
-kit-mutants: $(VENV)/.all ## the same faults, judged by the in-process kit; writes tests/quality/KIT_SURVIVORS.md
+kit-mutants: $(VENV)/.all ## the same faults, tested by the in-process kit; writes tests/quality/KIT_SURVIVORS.md
 	$(BIN)/python -m tests.quality.kit_mutants
 
-code-mutants: $(VENV)/.all ## a sample of single faults in the runtime's code, judged by the properties; writes tests/quality/CODE_SURVIVORS.md
+code-mutants: $(VENV)/.all ## a sample of single faults in the runtime's code, tested by the properties; writes tests/quality/CODE_SURVIVORS.md
 	@$(PIP) -e '.[mutation]'
 	$(BIN)/python -m tests.quality.code_mutants
 
-attack: $(VENV)/.all ## attacks on a real node, measured beside an honest client; writes docs/attacks.md (10 minutes)
+attack: $(VENV)/.all ## attacks on a real node, measured with an honest client; writes docs/attacks.md (10 minutes)
 	$(BIN)/python -m tests.attacks --write docs/attacks.md
 	$(BIN)/python -m tests.attacks --loop asyncio --write docs/attacks.md
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _GROUPS: Mapping[str, tuple[str, ...]] = {
-    "it is a text for people, or part of one": (
+    "it changes only a text for people": (
         "node/session_workers.py SessionWorker._rely_on_link: - self.router.afterwards.append(lambda: "
         "self.lower_layer_lost('it was lost while a hello was answered')) + self.router.afterwards.append(lambda: "
         "self.lower_layer_lost(None))",
