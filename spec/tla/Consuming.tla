@@ -10,21 +10,21 @@
 \*
 \* ABSTRACTIONS, each with the reason why it is sound
 \*
-\* C1 No session lies between the consumer and the stream. It would give each consumer
-\*    addresses of its own, so here more arrives: what is said to an earlier consumer
-\*    reaches the next one.
-\* C2 A message is its index: the consumer never reads more of it.
+\* C1 No session lies between the consumer and the stream. A session would give each consumer
+\*    separate addresses, so here more messages arrive: those to an earlier consumer
+\*    reach the next one.
+\* C2 A message is its index: the consumer reads nothing else of it.
 \* C3 A consumer that was killed counts its requests from the beginning again, which is
-\*    the worst that may happen; one that its supervisor starts goes on counting.
+\*    the worst case; one that its supervisor starts continues the count.
 \* C4 Pulls bounds the requests for messages of one consumer. Every claim is made
 \*    within that bound.
 \*
-\* NOT HERE: that every message is processed in the end (R4). It needs fairness for
-\* each message under way; the explorer judges it as a possibility.
+\* Left out: every message is eventually processed (R4). It needs fairness for
+\* each message in flight; the explorer checks it as reachability.
 EXTENDS Integers, Sequences, FiniteSets, Bags, Network
 
 CONSTANTS
-    Messages,       \* how many are stored; their indexes begin at 0
+    Messages,       \* the number of stored messages; their indexes begin at 0
     Limit,          \* messages in one response
     Tries,          \* how often a message is handed to the application
     Pulls,
@@ -32,14 +32,14 @@ CONSTANTS
     Failures        \* how often its application may fail
 
 VARIABLES
-    stream,         \* where the stream worker is in its table
-    keeps,          \* the index that is saved for the group, or None
+    stream,         \* the state of the stream worker in its table
+    keeps,          \* the saved index of the group, or None
     consumer,       \* [state, counters, asked, saved, batch]
-    timers,         \* those of the consumer, of its application and of its supervisor
+    timers,         \* of the consumer, its application and its supervisor
     processed,      \* indexes of messages that the application has processed
     buried,         \* indexes of messages that became dead letters
     network,
-    killed, failed  \* how often that has happened
+    killed, failed  \* how often each has happened
 
 vars == <<stream, keeps, consumer, timers, processed, buried, network, killed, failed>>
 
@@ -60,8 +60,8 @@ Pulled(asked, batch) == [kind |-> "pulled", to |-> "consumer", asked |-> asked, 
 NotServed == [kind |-> "not served", to |-> "consumer"]
 
 -----------------------------------------------------------------------------
-\* The consumer. Everything that a step of it does: `one` the consumer, its timers, what
-\* it sends, what becomes a dead letter.
+\* The consumer. The result of one of its steps: `one` the consumer, its timers, the messages
+\* that it sends, the dead letters.
 
 Begun(asked) == [state |-> Consumer!Initial, counters |-> [tries |-> 0], asked |-> asked, saved |-> 0, batch |-> <<>>]
 
@@ -98,7 +98,7 @@ Effect(s, effect, cause) ==
 Follow(s, effects, cause) ==
     IF effects = <<>> THEN s ELSE Follow(Effect(s, Head(effects), cause), Tail(effects), cause)
 
-\* An event at the consumer. What the table ignores changes nothing.
+\* An event at the consumer. An event that the table ignores changes nothing.
 Happen(s, event, cause) ==
     LET decision == Consumer!Decide(s.one.state, event, s.one.counters, Max)
     IN  IF decision.verdict = "row"
@@ -106,7 +106,7 @@ Happen(s, event, cause) ==
                     decision.effects, cause)
         ELSE s
 
-\* It takes place within the bound on its requests, and is sent while there is room.
+\* The step must stay within the bound on requests; its messages are sent while there is room.
 TakePlace(s, remaining) ==
     /\ s.one.asked <= Pulls
     /\ consumer' = s.one /\ timers' = s.timers /\ buried' = s.buried
@@ -115,8 +115,8 @@ TakePlace(s, remaining) ==
 Now == [one |-> consumer, timers |-> timers, sent |-> <<>>, buried |-> buried]
 NowWithout(timer) == [Now EXCEPT !.timers = @ \ {timer}]
 
-\* What arrived is a response to the request that waits, or stale. Indexes rise, from the
-\* one that was asked for on.
+\* A response is one to the pending request, or stale. Indexes increase, from the
+\* requested one on.
 InOrder(batch) ==
     /\ Len(batch) <= Limit
     /\ \A i \in DOMAIN batch : batch[i] > (IF i = 1 THEN consumer.saved - 1 ELSE batch[i - 1])
@@ -155,7 +155,7 @@ Supervise ==
     /\ UNCHANGED <<killed, failed>>
 
 -----------------------------------------------------------------------------
-\* The index worker. A restart changes nothing of it: the index is stored.
+\* The index worker. A restart does not change it: the index is stored.
 JudgeSave(index) == IF keeps = None \/ index > keeps THEN "SAVE_AHEAD" ELSE "SAVE_BEHIND"
 Kept(index) ==
     LET decision == Index!Decide(Index!Initial, JudgeSave(index), <<>>, <<>>)
@@ -173,7 +173,7 @@ OpenLog ==
     /\ stream' = Stream!Decide(stream, "LOG_OPENED", <<>>, <<>>).state
     /\ UNCHANGED <<keeps, consumer, timers, processed, buried, network, killed, failed>>
 
-\* What is stored from an index on, within the limit.
+\* The stored messages from an index on, within the limit.
 From(index) ==
     LET stored == IF index >= Messages THEN 0 ELSE Messages - index
         count == IF stored < Limit THEN stored ELSE Limit
@@ -240,7 +240,7 @@ Done == processed \cup buried
 S15d_IndexPassesOnlyProcessed ==
     Before(IF keeps < Messages THEN keeps ELSE Messages) \subseteq Done
 
-\* S23: the saved index never goes back, nor does that of a consumer since it has begun.
+\* S23: the saved index never goes back, nor does that of one consumer.
 S23_IndexRises ==
     [][/\ keeps' >= keeps
        /\ "STARTING" \in {consumer.state, consumer'.state} \/ consumer'.saved >= consumer.saved]_vars
@@ -254,7 +254,7 @@ Never_W8 == [][~(Process /\ UNCHANGED processed)]_vars
 -----------------------------------------------------------------------------
 \* Wrong workers, which these reject (models/*.cfg).
 
-\* any-response-counts: a response to an earlier request is believed.   (for Judge, by S23)
+\* any-response-counts: a response to an earlier request is accepted.   (for Judge, by S23)
 BelieveAnyResponse(response) ==
     CASE response.kind = "told" -> "INDEX_KNOWN"
       [] response.kind = "pulled" -> JudgePulled(response.batch)
@@ -264,7 +264,7 @@ BelieveAnyResponse(response) ==
 SaveAndHandOver(s) ==
     [s EXCEPT !.timers = @ \cup {"processing"}, !.sent = Append(@, SaveIndex(Head(s.one.batch) + 1))]
 
-\* index-overwritten: what arrived last is kept.                    (for JudgeSave, by S23)
+\* index-overwritten: the last received index is kept.              (for JudgeSave, by S23)
 KeepTheLatest(index) == "SAVE_AHEAD"
 
 \* passes-over: no dead letter is made.                              (for BuryFirst, by S30)

@@ -1,59 +1,59 @@
 -------------------------------- MODULE Node --------------------------------
 \* A node: its connections to several destinations, and workers of which one fails.
-\* This is what two ends of one session cannot show (clauses 2.2, 10.2, 14.1).
+\* A model of two ends of one session cannot show these (clauses 2.2, 10.2, 14.1).
 \*
 \* A connection is an implicit transient session (14.1): the request to connect is
-\* its hello, the connection that stands is its answer, a frame is data. So it is the
-\* table tables/ImplicitTransientInitiator.tla, a worker is the table
-\* tables/SupervisedWorker.tla, and this module says what a node makes of them.
+\* its hello, the established connection is its answer, a frame is data. So its table is
+\* tables/ImplicitTransientInitiator.tla, that of a worker is
+\* tables/SupervisedWorker.tla, and this module defines how a node uses them.
 \*
-\*   System       the node and its destinations take what arrives, timers expire
+\*   System       the node and its destinations receive messages, timers expire
 \*   Environment  the application sends, to destinations and to workers; a destination
 \*                hangs up; the links lose
 \*
 \* ABSTRACTIONS, each with the reason why it is sound
 \*
-\* N1 A connection's name is a number: how many there were, when it was made. The real
-\*    one is 128 random bits. Neither is ever issued twice, and of a name nothing else
-\*    matters: what is said late is about a connection that is gone.
-\* N2 Held messages are counted, not kept. No decision of any table reads one; that each
-\*    of them leaves in order (S11, S13) is checked by the explorer, not here.
-\* N3 A timer is armed or not; when it expires is left open. Real durations allow a
-\*    subset of these behaviours: what holds here holds for all durations.
-\* N4 What one input sets off in the node is one step. A node has one queue, and nothing
-\*    else enters before it is empty, so nobody sees what is between.
-\* N5 A destination accepts whoever asks, and has one connection, the last. It can do
-\*    less by losses: one that refuses has its answer lost and hangs up, one that is
-\*    silent has all of it lost.
-\* N6 A message for a worker is bad or it is work: at a bad one the handler raises. Of what
-\*    a handler does, its supervision knows nothing else.
-\* N7 The address of a stopped worker is gone. That is what its table says already: a
+\* N1 A connection's name is a number: the count of connections when it was made. The real
+\*    one is 128 random bits. Neither is ever issued twice, and only the identity of a name
+\*    matters: a late message names a connection that is gone.
+\* N2 Held messages are counted, not kept. No decision of any table reads one; the explorer
+\*    checks that each leaves in order (S11, S13).
+\* N3 A timer is armed or not; its expiry time is left open. Real durations allow a
+\*    subset of these behaviours: claims made here hold for all durations.
+\* N4 All consequences of one input in the node are one step. A node has one queue, and no
+\*    other input enters before it is empty, so intermediate states are not observable.
+\* N5 A destination accepts every request, and has one connection, the last. Losses express
+\*    the rest: one that refuses has its answer lost and hangs up, one that is
+\*    silent has all its messages lost.
+\* N6 A message for a worker is bad or it is work: at a bad one the handler raises. Nothing
+\*    else of a handler affects its supervision.
+\* N7 The address of a stopped worker is gone. Its table already covers this: a
 \*    message for it is a dead letter, whether for the worker or for the address.
-\* N8 Connections bounds the names. A step beyond the bound does not exist; what is
-\*    claimed is claimed within it.
+\* N8 Connections bounds the names. A step beyond the bound does not exist; all
+\*    claims hold within it.
 \*
-\* What binds it to the code: it has exactly as many states and transitions as the real
-\* node has in the world of the same bounds (node:neighbours), and rejects the same wrong
+\* Validation against the code: it has exactly as many states and transitions as the real
+\* node in the world of the same bounds (node:neighbours), and rejects the same wrong
 \* nodes in as many steps.
 \*
 \* Left out: keepalives (a connection has no frame for them), the idle timer (a setting,
-\* and by default an unused connection stays), what arrives from outside for a worker,
-\* and sessions that travel over a connection.
+\* and by default an unused connection stays), messages from outside for a worker,
+\* and sessions over a connection.
 EXTENDS Integers, Sequences, Links
 
 CONSTANTS
     Connections,    \* how many connections the node may make
     Limits,         \* the largest value of each counter of a connection, of a worker
-    Orders,         \* how often the application orders what
+    Orders,         \* how often the application gives each order
     HangUps         \* how often each destination may hang up
 
 VARIABLES
-    connections,    \* the connections that there are, by name
-    made,           \* how many there have been
-    taking,         \* by destination: the connection that its next message goes to
-    workers,        \* what each worker is, by name
-    peers,          \* by destination: the connection that it has
-    links,          \* the messages under way
+    connections,    \* the existing connections, by name
+    made,           \* the number of connections made so far
+    taking,         \* by destination: the connection for its next message
+    workers,        \* the state of each worker, by name
+    peers,          \* by destination: its connection
+    links,          \* the messages in flight
     orders,         \* the orders that the application has left
     hangUps         \* how often each destination may still hang up
 
@@ -70,8 +70,8 @@ To(destination) == <<"node", destination>>
 From(destination) == <<destination, "node">>
 AllLinks == {To(one) : one \in Destinations} \union {From(one) : one \in Destinations}
 
-\* The node says hello, data and disconnect; a destination says answer and lost. Each is
-\* about one connection.
+\* The node sends hello, data and disconnect; a destination sends answer and lost. Each
+\* names one connection.
 Message(kind, via) == [kind |-> kind, via |-> via]
 
 -----------------------------------------------------------------------------
@@ -84,13 +84,13 @@ Fresh(to) ==
 Decide(connection, event) ==
     ConnectionTable!Decide(connection.state, event, connection.counters, Limits.connection)
 
-\* A run is one event being handled: the connection as it is so far, and what it has said.
+\* A run is one event being handled: the connection so far, and its sent messages.
 Run(connection) == [connection |-> connection, sent |-> <<>>]
 
 Arm(run, timer) == [run EXCEPT !.connection.timers = @ \union {timer}]
 Say(run, kind, via, times) == [run EXCEPT !.sent = @ \o [one \in 1 .. times |-> Message(kind, via)]]
 
-\* held: how many messages waited before the row. To forget a route is to disconnect.
+\* held: the count of held messages before the row. Forgetting a route disconnects.
 Perform(run, via, effect, held) ==
     CASE effect = "STOP_TIMERS"         -> [run EXCEPT !.connection.timers = {}]
       [] effect = "START_NEGOTIATION"   -> Arm(run, "NEGOTIATION_EXPIRED")
@@ -106,7 +106,7 @@ PerformAll(run, via, effects, held) ==
     IF effects = <<>> THEN run
     ELSE PerformAll(Perform(run, via, Head(effects), held), via, Tail(effects), held)
 
-\* What is refused changes nothing: a message that cannot be held is a dead letter.
+\* A refused order changes nothing: a message that cannot be held is a dead letter.
 Take(connection, via, event) ==
     LET decision == Decide(connection, event)
         moved == [connection EXCEPT !.state = decision.state, !.counters = decision.counters]
@@ -114,7 +114,7 @@ Take(connection, via, event) ==
         THEN PerformAll(Run(moved), via, decision.effects, connection.counters.held)
         ELSE Run(connection)
 
-\* A run becomes the next state. A connection that is closed is gone, and takes nothing.
+\* The result of a run is the next state. A closed connection is removed.
 Closed(run) == run.connection.state = "CLOSED"
 Land(via, run, taken, remaining) ==
     LET names == IF Closed(run) THEN DOMAIN connections \ {via} ELSE DOMAIN connections \union {via}
@@ -127,8 +127,8 @@ Land(via, run, taken, remaining) ==
 -----------------------------------------------------------------------------
 \* MESSAGES FOR A DESTINATION (14.1)
 
-\* The connection that takes the next one: the one that lives, else another. One that
-\* has failed is not repaired, and who comes now need not fail with it.
+\* The connection for the next message: the live one, else a new one. A failed connection
+\* is not repaired, and a new message does not fail with it.
 Lives(via) == via # None /\ connections[via].state # "TIMED_OUT"
 Taker(to) == IF Lives(taking[to]) THEN taking[to] ELSE made + 1
 
@@ -154,7 +154,7 @@ RECURSIVE TimingAll(_, _)
 TimingAll(timers, effects) ==
     IF effects = <<>> THEN timers ELSE TimingAll(Timing(timers, Head(effects)), Tail(effects))
 
-\* A worker after an event, of those that its table has a row for.
+\* A worker after an event for which its table has a row.
 Moved(worker, event) ==
     LET decision == DecideWorker(worker, event)
     IN  [state |-> decision.state, counters |-> decision.counters,
@@ -163,14 +163,14 @@ Moved(worker, event) ==
 \* The workers after the handler of one of them has raised.
 Raised(all, name) == [all EXCEPT ![name] = Moved(@, "HANDLER_RAISED")]
 
-\* What an order brings: who gets what, in this order.
+\* The messages of an order with their receivers, in this order.
 Letter(to, payload) == [to |-> to, payload |-> payload]
 Letters(order) ==
     CASE order = "FAIL"          -> <<Letter("failing", "bad")>>
       [] order = "FAIL_AND_WORK" -> <<Letter("failing", "bad"), Letter("steady", "work")>>
 FailingOrders == {"FAIL", "FAIL_AND_WORK"}
 
-\* One letter after another; which of them were handled, and which are dead.
+\* One message after another: the handled ones, and the dead letters.
 Begin == [workers |-> workers, handled |-> {}, dead |-> {}]
 Handle(run, letter) ==
     LET handles == DecideWorker(run.workers[letter.to], "MESSAGE_RECEIVED").verdict = "row"
@@ -185,7 +185,7 @@ HandleAll(run, letters) ==
 -----------------------------------------------------------------------------
 \* THE SYSTEM
 
-\* The node hears of a connection. Of one that is gone it hears nothing.
+\* The node receives a message about a connection. One about a removed connection is ignored.
 Heard(kind) ==
     CASE kind = "answer" -> "ANSWER_CURRENT"
       [] kind = "lost" -> "LOWER_LAYER_LOST"
@@ -197,7 +197,7 @@ NodeHears(message, remaining) ==
        ELSE links' = remaining /\ UNCHANGED <<connections, taking>>
     /\ UNCHANGED <<made, workers, peers, orders, hangUps>>
 
-\* A destination hears of a connection, and answers a hello.
+\* A destination receives a message about a connection, and answers a hello.
 DestinationHears(to, message, remaining) ==
     /\ peers' = [peers EXCEPT ![to] =
                     CASE message.kind = "hello" -> message.via
@@ -278,8 +278,8 @@ Next == System \/ Environment
 Spec == Init /\ [][Next]_vars
 
 -----------------------------------------------------------------------------
-\* S10: a message, and only a message, makes the connection of its destination, which
-\* has at most one live one; what is sent over one that stands waits for no other.
+\* S10: a message, and only a message, creates the connection of its destination, which
+\* has at most one live one; messages over an established one wait for no other.
 Of(to) == {via \in DOMAIN connections : connections[via].to = to}
 In(states, to) == {via \in Of(to) : connections[via].state \in states}
 Live(to) == In({"NEGOTIATING", "ESTABLISHED"}, to)
@@ -299,8 +299,8 @@ S10_OneConnectionEach ==
          /\ IsSent(to) => \A via \in Standing(to) : Sent(to).sent = <<Message("data", via)>>]_vars
 
 -----------------------------------------------------------------------------
-\* S14: a worker that raises changes no other worker and no connection, and what it lost
-\* is a dead letter.
+\* S14: a worker that raises changes no other worker and no connection, and its lost
+\* message is a dead letter.
 HasFailed(order) == orders'[order] < orders[order]
 Handled(order) == HandleAll(Begin, Letters(order))
 
@@ -313,16 +313,16 @@ S14_FailureStaysWhereItIs ==
             /\ order = "FAIL_AND_WORK" => Letter("steady", "work") \in Handled(order).handled]_vars
 
 -----------------------------------------------------------------------------
-\* W10 to W12: what has to happen at least once, so that nothing holds for lack of
-\* events. Each says that it never does, and must be REFUTED.
+\* W10 to W12: witnesses, so that nothing holds vacuously. Each claims that it never
+\* happens, and must be REFUTED.
 
 \* Both destinations have a live connection.
 Never_W10 == ~\A to \in Destinations : Live(to) # {}
 
-\* A destination is connected to again, while the connection that failed is not gone yet.
+\* A destination is connected to again, while the failed connection still exists.
 Never_W11 == [][\A to \in Destinations : In({"TIMED_OUT"}, to) # {} => Made(to) = {}]_vars
 
-\* A worker is stopped for failing too often while its neighbour goes on.
+\* A worker is stopped for failing too often while its neighbour continues.
 Never_W12 == ~(workers.failing.state = "STOPPED" /\ workers.steady.state = "RUNNING")
 
 -----------------------------------------------------------------------------

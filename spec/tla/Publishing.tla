@@ -1,32 +1,32 @@
 ----------------------------- MODULE Publishing -----------------------------
-\* A publisher, the stream worker and its log, over a session that is said in four
+\* A publisher, the stream worker and its log, over a session abstracted to four
 \* messages (clauses 6.6, 6.8 and 12.2 to 12.5). The tables are
 \* tables/StreamPublisher.tla and tables/StreamWorker.tla, generated.
 \*
 \*   System       a message arrives, a session fails or ends, the pause after a rejection
 \*                or a failure is over, the log is opened, a write is done
 \*   Environment  the application publishes; a worker is killed; the storage fails; the
-\*                log forgets; the network loses and duplicates
+\*                log loses records; the network loses and duplicates
 \*
-\*   hello          the publisher's session asks for a generation
+\*   hello          the publisher's session starts a generation
 \*   answer         the stream's end answers it, resumed or not
 \*   push           a message under its number, to one responder
 \*   confirmation   a number is stored
 \*
 \* ABSTRACTIONS, each with the reason why it is sound
 \*
-\* C1 The session is what the publisher hears of it: established in a generation, resumed
-\*    or not, and failed. Its own rows are those of SessionPair.tla.
-\* C2 More arrives than in a real session: pushes in any generation of a session that was
-\*    confirmed, and confirmations in any generation of an identity. An end fails or ends
-\*    at any time, unless Patient: nobody is given up for being silent. That what real
-\*    sessions reach is reached is a test (tests/checking/test_abstract_session.py).
-\* C3 A message is the ordinal of its acceptance: nobody reads more of it.
-\* C4 A request has no timer of its own: that it expires is that its session fails.
+\* C1 The session is reduced to its notifications: established in a generation, resumed
+\*    or not, and failed. SessionPair.tla has its rows.
+\* C2 More arrives than in a real session: pushes in any generation of a confirmed
+\*    session, and confirmations in any generation of an identity. An end fails or ends
+\*    at any time, unless Patient: then no end fails for silence. A test shows that all states of
+\*    real sessions are reached (tests/checking/test_abstract_session.py).
+\* C3 A message is the ordinal of its acceptance: nothing reads more of it.
+\* C4 A request has no timer: its expiry is a failure of its session.
 \* C5 Generations, Spawns and Incarnations bound the numbers. A step beyond a bound does
 \*    not exist; every claim is made within the bounds.
 \*
-\* What binds it to the code: it has exactly as many states and transitions as the real
+\* Validation against the code: it has exactly as many states and transitions as the real
 \* publisher and stream worker over the same session (checking/streams/abstract_session.py),
 \* and rejects the same wrong ones, in as many steps.
 \*
@@ -40,13 +40,13 @@ CONSTANTS
     Spawns,         \* how many responders the stream may make
     Incarnations,   \* how many identities the publisher may give up
     Patient,
-    Reissue,        \* a request is asked again when its session is established again; else
-                    \* the publisher is told of its failure
+    Reissue,        \* a request is reissued when its session is established again; else
+                    \* the publisher is notified of its failure
     Restarts,       \* how often the stream worker may be killed
     Failures,       \* how often its storage may fail
-    Forgets,        \* how often the log may forget the records of publishers
-    Resumptions,    \* how often the publisher may be killed and have kept its image
-    Losses          \* how often it may be killed and have lost it
+    Forgets,        \* how often the log may lose the records of publishers
+    Resumptions,    \* how often the publisher may be killed and keep its image
+    Losses          \* how often it may be killed and lose it
 
 VARIABLES
     publisher,      \* [state, before, confirmed, count, open]: count messages follow the
@@ -56,12 +56,12 @@ VARIABLES
     pausing,        \* the pause after a rejection runs
     first,          \* how many messages earlier incarnations have accepted
     settled,        \* the messages that were confirmed
-    told,           \* identities of which the application was told that a record is lost
+    told,           \* identities whose lost record was reported to the application
     worker,         \* [state, records, accepted] of the stream worker
     responders,     \* [number, generation, resumed, hasState] by identity
     log,            \* [stored, records, underWay, writer]
-    spawned,        \* how many responders there were
-    forgot,         \* the log has forgotten records
+    spawned,        \* the number of responders created so far
+    forgot,         \* the log has lost records
     network,
     happened        \* how often each fault has happened
 
@@ -87,15 +87,15 @@ Confirmation(identity, number) ==
 Has(sequence, item) == \E i \in DOMAIN sequence : sequence[i] = item
 Taken(sequence, item) == SelectSeq(sequence, LAMBDA one : one # item)
 
-\* Functions that are not everywhere defined.
+\* Partial functions.
 Nothing == [one \in {} |-> 0]
 Put(function, one, value) ==
     [other \in DOMAIN function \cup {one} |-> IF other = one THEN value ELSE function[other]]
 Removed(function, one) == [other \in DOMAIN function \ {one} |-> function[other]]
 
 -----------------------------------------------------------------------------
-\* THE PUBLISHER. Everything that a step of it does: `one` the publisher, its session and
-\* timer, what it sends, and whether a bound was passed.
+\* THE PUBLISHER. The result of one of its steps: `one` the publisher, its session and
+\* timer, the messages that it sends, and whether a bound was passed.
 Now == [one |-> publisher, session |-> session, pausing |-> pausing, first |-> first,
         settled |-> settled, told |-> told, sent |-> <<>>, beyond |-> FALSE]
 
@@ -133,7 +133,7 @@ RenewIdentity(s) ==
     IN  Attempt(renewed)
 
 Effect(s, effect) ==
-    CASE effect = "KEEP" -> s       \* the counter says that there is one more
+    CASE effect = "KEEP" -> s       \* the counter includes it
       [] effect = "SEND_PUSH" -> Request(s, Last(s))
       [] effect = "SETTLE" -> Settle(s)
       [] effect = "SEND_AGAIN" -> SendAgain(s)
@@ -148,7 +148,7 @@ Follow(s, effects) == IF effects = <<>> THEN s ELSE Follow(Effect(s, Head(effect
 Decision(s, event) ==
     Publisher!Decide(s.one.state, event, [unconfirmed |-> s.one.count], [unconfirmed |-> Window])
 
-\* An event at the publisher. What the table ignores changes nothing.
+\* An event at the publisher. An event that the table ignores changes nothing.
 Happen(s, event) ==
     LET decision == Decision(s, event)
     IN  IF decision.verdict = "row"
@@ -156,7 +156,7 @@ Happen(s, event) ==
                     decision.effects)
         ELSE s
 
-\* A request came to nothing.
+\* A request failed.
 Closed(s, number) == [s EXCEPT !.one.open = Taken(@, number)]
 Failed(s, number, event) == Happen(Closed(s, number), event)
 
@@ -168,12 +168,12 @@ RECURSIVE PushAll(_, _)
 PushAll(s, numbers) == IF numbers = <<>> THEN s ELSE PushAll(SendPush(s, Head(numbers)), Tail(numbers))
 
 -----------------------------------------------------------------------------
-\* What the publisher hears.
+\* The messages that the publisher receives.
 
-\* Requests are for a peer that remembers what was said to it (6.8).
+\* Requests are for a peer that still has the session's state (6.8).
 ResumedOnly == TRUE
 
-\* The answer itself tells of a lost record where a message is confirmed.
+\* The answer itself reports a lost record where a message is confirmed.
 Hears(s, resumed) ==
     IF resumed \/ s.one.confirmed = s.one.before THEN s ELSE Happen(s, "STATE_LOST")
 
@@ -212,7 +212,7 @@ FailsNow ==
     IN  IF Reissue THEN again ELSE AllFailed(again, again.one.open)
 CanFail == ~(Patient /\ Established(Now) /\ publisher.open = <<>>)
 
-\* It takes place within the bounds, and is sent while there is room.
+\* The step must stay within the bounds; its messages are sent while there is room.
 TakePlace(s, remaining) ==
     /\ ~s.beyond
     /\ publisher' = s.one /\ session' = s.session /\ pausing' = s.pausing
@@ -234,7 +234,7 @@ StreamNow == [one |-> worker, responders |-> responders, log |-> log, spawned |-
 InLog(push) == [publisher |-> push.identity, number |-> push.number, data |-> push.data]
 NoPush == [identity |-> Nobody, number |-> 0, data |-> 0]
 
-\* Through the session of the publisher, if it still stands.
+\* Through the session of the publisher, if it still exists.
 Reply(t, identity, number) ==
     IF identity \in DOMAIN t.responders THEN [t EXCEPT !.sent = Append(@, Confirmation(identity, number))] ELSE t
 
@@ -250,18 +250,18 @@ Confirm(t) ==
 
 StreamEffect(t, effect, push) ==
     CASE effect = "APPEND" -> AppendPush(t, push)
-      [] effect = "ANSWER_LATER" -> t     \* there is one way to answer an identity
+      [] effect = "ANSWER_LATER" -> t     \* an identity has one return route here
       [] effect = "CONFIRM" -> Confirm(t)
       [] effect = "CONFIRM_AGAIN" -> Reply(t, push.identity, push.number)
       [] effect = "FORGET_ACCEPTED" -> [t EXCEPT !.one.accepted = <<>>, !.one.records = Nothing]
       [] effect = "END_SESSIONS" -> [t EXCEPT !.responders = Nothing]
-      [] effect \in {"OPEN_LOG", "START_BACK_OFF", "RESET_BACK_OFF"} -> t  \* the state says so
+      [] effect \in {"OPEN_LOG", "START_BACK_OFF", "RESET_BACK_OFF"} -> t  \* the state has it
 
 RECURSIVE StreamFollow(_, _, _)
 StreamFollow(t, effects, push) ==
     IF effects = <<>> THEN t ELSE StreamFollow(StreamEffect(t, Head(effects), push), Tail(effects), push)
 
-\* How much may wait to be stored is not bounded here.
+\* The number of messages that wait to be stored is not bounded here.
 StreamHappen(t, event, push) ==
     LET decision == Stream!Decide(t.one.state, event, [pending |-> 0], [pending |-> Stream!Unlimited])
     IN  IF decision.verdict = "row"
@@ -269,10 +269,10 @@ StreamHappen(t, event, push) ==
         ELSE t
 
 -----------------------------------------------------------------------------
-\* What the stream hears.
+\* The messages that the stream receives.
 Serving == worker.state = "SERVING"
 
-\* Whether a record says that something of the publisher is stored or accepted.
+\* Whether a record has a stored or accepted message of the publisher.
 Remembers(record) == record.accepted > 0
 
 Recorded(t, identity) ==
@@ -298,8 +298,8 @@ Greeted(hello) ==
         ELSE [t EXCEPT !.responders[identity] = newer,
                        !.sent = <<Answer(identity, hello.generation, newer.number, newer.resumed)>>]
 
-\* An answer that nobody has confirmed is replaced by the next one, and with it where
-\* pushes are heard.
+\* An unconfirmed answer is replaced by the next one, and with it the address at which
+\* pushes arrive.
 Reaches(push, known) ==
     known.number = push.responder /\ (known.hasState \/ known.generation = push.generation)
 
@@ -328,7 +328,7 @@ StreamTakesPlace(t, remaining) ==
 -----------------------------------------------------------------------------
 \* The log. An append stores the message and the record of its publisher in one write.
 
-\* Who opens the log fences the writer before: of its writes none lands afterwards.
+\* Opening the log fences the previous writer: none of its writes lands afterwards.
 Fenced(underWay) == <<>>
 
 OpenLog ==
@@ -417,7 +417,7 @@ Resume ==
     /\ LET again == [Now EXCEPT !.one.open = <<>>, !.session.hasState = TRUE, !.pausing = FALSE]
        IN  TakePlace(SendAgain(Attempt(again)), network)
 
-\* One that begins without its memory takes an identity that nobody has had.
+\* A publisher that restarts without its memory takes an unused identity.
 NextIdentity(identity) == identity + 1
 NewPublisher == [state |-> Publisher!Initial, before |-> 0, confirmed |-> 0, count |-> 0, open |-> <<>>]
 NewSession(identity) == [identity |-> identity, generation |-> 0, peer |-> Nobody, hasState |-> FALSE]
@@ -455,32 +455,32 @@ StoredAt == DOMAIN log.stored
 \* S15a: a message that was confirmed to its publisher is stored.
 S15a_ConfirmedIsStored == settled \subseteq {log.stored[i].data : i \in StoredAt}
 
-\* S15b: a message is stored once, unless its publisher was told that it may be stored
+\* S15b: a message is stored once, unless its publisher was notified that it may be stored
 \* twice; under one identity never twice.
 S15b_StoredOnce ==
     \A i, j \in StoredAt :
         (i # j /\ log.stored[i].data = log.stored[j].data) =>
             told # {} /\ log.stored[i].publisher # log.stored[j].publisher
 
-\* S15c: what one identity publishes is stored in the order of its acceptance.
+\* S15c: messages of one identity are stored in the order of their acceptance.
 S15c_StoredInOrder ==
     \A i, j \in StoredAt :
         (i < j /\ log.stored[i].publisher = log.stored[j].publisher) =>
             log.stored[i].data <= log.stored[j].data
 
-\* S31: a publisher is told that its record is lost only if the log has none of it.
+\* S31: a publisher is notified that its record is lost only if the log has none.
 S31_ToldOfLoss == forgot \/ \A i \in StoredAt : log.stored[i].publisher \notin told
 
-\* W16: a publisher is told that its record is lost.
+\* W16: a publisher is notified that its record is lost.
 Never_W16 == [][UNCHANGED told]_vars
 
 -----------------------------------------------------------------------------
 \* Wrong workers, which these reject (models/*.cfg).
 
-\* identity-reused: what begins anew is taken for what was.         (for NextIdentity, by S15a)
+\* identity-reused: a new publisher is taken for the earlier one.   (for NextIdentity, by S15a)
 SameIdentity(identity) == identity
 
-\* suppress-by-highest: what is missing is taken for stored.               (for Judge, by S15a)
+\* suppress-by-highest: a missing message is taken for stored.            (for Judge, by S15a)
 JudgeByHighest(identity, number) ==
     LET record == worker.records[identity]
     IN  CASE number <= record.stored -> "PUSH_STORED"
@@ -520,10 +520,10 @@ Unfenced(underWay) == underWay
 \* stored-out-of-order                                                     (for Judge, by S15c)
 JudgeByUnderWay(identity, number) == IF UnderWay(identity, number) THEN "PUSH_UNDER_WAY" ELSE "PUSH_NEXT"
 
-\* sends-once: nothing is done about a request that came to nothing.        (for Failed, by R6)
+\* sends-once: a failed request is not repeated.                            (for Failed, by R6)
 NothingDone(s, number, event) == Closed(s, number)
 
-\* push-by-identity: a push finds whoever has its identity.              (for Reaches, by S15b)
+\* push-by-identity: a push reaches any responder of its identity.      (for Reaches, by S15b)
 ReachesAnybody(push, known) == TRUE
 
 \* resumed-without-record                                              (for Remembers, by S15b)

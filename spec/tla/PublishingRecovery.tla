@@ -1,15 +1,15 @@
 ------------------------- MODULE PublishingRecovery -------------------------
-\* What remains possible for a publisher (R6 of spec/sessions.md section 8.3), said as
-\* what must happen, under fairness. Recovery.tla says why it has to be said so.
+\* Recoverability of a publisher (R6 of spec/sessions.md section 8.3) as a liveness
+\* property under fairness. Recovery.tla has the reasons.
 \*
-\*   patience   once it is calm no session fails or ends while a message is under way, or
-\*              while the storage has something to do. That is what durations are for.
-\*   calm       from some time on the environment does nothing.
-\*   fairness   what is under way in the calm arrives; the storage does what it was asked
-\*              to; a pause ends; a session that may fail all the time does.
+\*   patience   in the calm no session fails or ends while a message is in flight, or
+\*              while the storage has work to do. Real durations ensure this.
+\*   calm       from some time on the environment takes no step.
+\*   fairness   messages in flight in the calm arrive; the storage completes its
+\*              work; a pause ends; a session that may always fail does.
 \*
-\* States from which a bound cut a step off (Beyond) are left out: there it is not known
-\* what a real publisher would do next.
+\* States in which a bound removed a step (Beyond) are left out: the next step of a real
+\* publisher is unknown there.
 EXTENDS Publishing
 
 VARIABLE calm
@@ -39,7 +39,7 @@ RecoveryNext == Arriving \/ Failing \/ Storing \/ Retrying \/ Ending \/ Storm
 FailsBeyond == MayFail /\ FailsNow.beyond
 Beyond == FailsBeyond \/ \E message \in Present(network) : ArrivesBeyond(message)
 
-\* Weak fairness, written out (Recovery.tla says why).
+\* Weak fairness, written out (Recovery.tla has the reason).
 CanArrive == calm /\ \E message \in Present(network) : ~ArrivesBeyond(message)
 CanStore == worker.state \in {"OPENING", "WAITING"} \/ log.underWay # <<>>
 
