@@ -1,70 +1,70 @@
 ------------------------------ MODULE Channel ------------------------------
-\* A secure channel: a session whose handshake has three messages, of which each says
-\* who wrote it, and the strangers around it (clauses 18.1 to 18.5).
+\* A secure channel: a session whose handshake has three messages, each with its
+\* author, and strangers (clauses 18.1 to 18.5).
 \*
 \* The rows are those of the session's tables (tables/*.tla, generated), as in
-\* SessionPair.tla. This module says what the profile `secure` makes of them: the three
-\* messages, who can read what, the window of nonces, and the keys that are used up. And
-\* it has what two ends of one session cannot show: no session is named on the wire, so
-\* each hello makes a responder of its own, at one host.
+\* SessionPair.tla. This module defines the profile `secure`: the three
+\* messages, their readers, the window of nonces, and the exhaustion of keys. It also
+\* has hosts, which a model of two ends lacks: the wire carries no session id, so
+\* each hello creates a separate responder, at one host.
 \*
-\*   System       what the ends do by themselves: take a message, let a timer expire
+\*   System       steps of the ends: receive a message, let a timer expire
 \*   Environment  orders of the initiator's application, loss, duplication, strangers
 \*
-\*   hello          the starter's key; anybody can read it, and anybody can send one
-\*   answer         the answerer's key, and who it is
-\*   confirmation   who the starter is
-\*   talk           everything else, with a nonce of its direction
+\*   hello          the starter's key; a stranger can read it, and can send one
+\*   answer         the answerer's key and identity
+\*   confirmation   the starter's identity
+\*   talk           every other message, with a nonce of its direction
 \*
 \* ABSTRACTIONS, each with the reason why it is sound
 \*
-\* C1 Cryptography is perfect (Dolev and Yao): a message is a record that says who wrote
-\*    it in which handshake. Who has not its keys can keep it, copy it and move it. That
-\*    real messages are read and refused alike is a test (tests/checking).
-\* C2 A key and the inner address that belongs to it are one value, (whose, number). Both
+\* C1 Cryptography is perfect (Dolev and Yao): a message is a record with its author and
+\*    its handshake. A stranger without its keys can keep it, copy it and move it. A test
+\*    shows that real messages are read and refused alike (tests/checking).
+\* C2 A key and its inner address are one value, (whose, number). Both
 \*    are fresh in every attempt, and the number grows, so no value is issued twice.
-\* C3 A channel has Nonces in each direction, and its window is a few wide. The real ones
-\*    are thousands. An end that has used its nonces says no more.
-\* C4 Keys change with each few messages, and old ones stay as long as the window. So a
-\*    rekey is no step of its own: what can be read is what the window says.
-\* C5 What data says is what its receiver does with it: data, a request, its response. The
+\* C3 A channel has Nonces in each direction, and a window of a few nonces. Real ones have
+\*    thousands. An end that has used its nonces sends no more.
+\* C4 Keys change every few messages, and old ones stay as long as the window. So a
+\*    rekey is no separate step: the window decides which messages can be read.
+\* C5 The kind of data decides its handling: data, a request, its response. The
 \*    application of a responder answers every request, in the step that delivers it.
-\* C6 A timer is armed or not, and what the owner is told is left out (SessionPair.tla, A3,
-\*    A4 and A7).
-\* C7 Generations and Spawns bound the numbers. A step beyond a bound does not exist; what
-\*    is claimed is claimed within the bounds.
+\* C6 A timer is armed or not, and notifications of the owner are left out (SessionPair.tla,
+\*    A3, A4 and A7).
+\* C7 Generations and Spawns bound the numbers. A step beyond a bound does not exist; all
+\*    claims hold within the bounds.
 \*
-\* What binds it to the code: it has exactly as many states and transitions as the real
+\* Validation against the code: it has exactly as many states and transitions as the real
 \* sessions over a symbolic channel in the worlds TYPE:secure and TYPE:secure-strangers,
-\* and rejects the same wrong channels, in as many steps where a step shows it.
+\* and rejects the same wrong channels, in as many steps where the counterexample is finite.
 \*
-\* Left out: restarts, requests that are sent again, sessions that both sides renegotiate
-\* (they need generations on the wire), keys that are stolen, and routes that are altered.
+\* Left out: restarts, reissued requests, two-sided sessions
+\* (they need generations on the wire), stolen keys, and altered routes.
 EXTENDS Integers, Sequences, FiniteSets, Bags, Network, Table
 
 CONSTANTS
     InitiatorDecide(_, _, _, _),    \* the tables: state, event, counters, limits
     ResponderDecide(_, _, _, _),
-    InitiatorEvents,                \* what each of them listens to
+    InitiatorEvents,                \* the events of each table
     ResponderEvents,
     Limits,                         \* the largest value of each counter of each role
-    Orders,                         \* how often the initiator's application orders what
+    Orders,                         \* how often the initiator's application gives each order
     Generations,                    \* the largest number of a generation
     Spawns,                         \* how many responders the host may make
-    Capacity,                       \* how many it has at once
+    Capacity,                       \* how many it has at a time
     Nonces,                         \* messages in each direction of a channel
-    Reserve,                        \* of which the application has so many less
+    Reserve,                        \* those that the application may not use
     Lost,                           \* how many in a row may be lost
     Late,                           \* how far behind the newest a message may be
-    KeepsAlive,                     \* keepalives are said and answered
+    KeepsAlive,                     \* keepalives are sent and answered
     Duplicates,                     \* how often the network may duplicate
     Strangers                       \* handshakes that a stranger may begin; 0: there is none
 
 VARIABLES
-    ends,       \* the initiator, and the responders that there are, by name
+    ends,       \* the initiator and the existing responders, by name
     made,       \* how many responders the host has made
-    network,    \* the messages under way, a bag
-    left        \* what the environment may still do: orders, duplicates, first messages
+    network,    \* the messages in flight, a bag
+    left        \* remaining steps of the environment: orders, duplicates, first messages
 
 vars == <<ends, made, network, left>>
 
@@ -76,12 +76,12 @@ RequestTable == INSTANCE SynchronousRequest
 
 Key(whose, number) == <<whose, number>>
 KeyOf(generation) == Key("initiator", generation)
-ResponderEnd(number) == Key("responder", number)   \* the key that it has is its name as well
+ResponderEnd(number) == Key("responder", number)   \* its key is also its name
 Stranger == Key("stranger", 1)
 Nobody == Key("nobody", 0)
 
 InitiatorEnd == Key("initiator", 0)                \* a name, and no key
-Door == Key("host", 0)                          \* where first messages go
+Door == Key("host", 0)                          \* the address of first messages
 
 Role(name) == name[1]
 Peer(role) == IF role = "initiator" THEN "responder" ELSE "initiator"
@@ -98,10 +98,10 @@ Outgoing(says) == [NoMessage EXCEPT !.says = says]
 -----------------------------------------------------------------------------
 \* ENDS
 
-\* What one end knows of a handshake: its own key, the key of its peer, and which message
-\* comes next. Once that is talk, the channel is open; sent: the nonce of the next message;
-\* read: the peer's nonces that the window covers; asked: the requests that have left in
-\* it. heard: all that was read in it; no step reads that, it is there for S36, S37 and R8.
+\* The state of a handshake at one end: its own key, the key of its peer, and the kind of the
+\* next message. Once that is talk, the channel is open; sent: the nonce of the next message;
+\* read: the peer's nonces that the window covers; asked: the requests sent in
+\* it. heard: all messages read in it; only S36, S37 and R8 read it.
 NoChannel ==
     [own |-> Nobody, peer |-> Nobody, next |-> "nothing",
      sent |-> 0, read |-> {}, asked |-> 0, heard |-> {}]
@@ -114,7 +114,7 @@ Answerer(role, channel) == IF role = "initiator" THEN channel.peer ELSE channel.
 NoRequest == [state |-> "NONE", reply |-> Nobody]
 
 \* number: the largest generation of an initiator. established: the starter's key in the
-\* generation that was adopted last. waiting: what is held. rested: a back-off has expired
+\* generation that was adopted last. waiting: held messages. rested: a back-off has expired
 \* since the last attempt; no step reads it.
 Fresh ==
     [state |-> "IDLE",
@@ -142,7 +142,7 @@ Trusts(role, author) == author = Peer(role)
 InHandshake(role, channel, message) ==
     message.starter = Starter(role, channel) /\ message.answerer = Answerer(role, channel)
 
-\* Whether an end can read a message in a channel, and takes it for its peer's.
+\* Whether an end can read a message in a channel, and accepts it as its peer's.
 Reads(role, channel, message) ==
     /\ message.part = channel.next
     /\ CASE message.part = "answer" ->
@@ -161,7 +161,7 @@ AfterReading(channel, message) ==
       [] message.part = "confirmation" -> [channel EXCEPT !.next = "talk"]
       [] message.part = "talk" -> [channel EXCEPT !.read = Window(@ \union {message.nonce})]
 
-\* What it is to its receiver. A response counts for the request that waits in this channel.
+\* Its event at the receiver. A response counts for the pending request of this channel.
 Awaited(end, channel) == end.request.state = "PENDING" /\ end.request.reply = channel.own
 Heard(says) ==
     CASE says \in {"data", "request", "response"} -> "DATA_RECEIVED"
@@ -169,7 +169,7 @@ Heard(says) ==
       [] says = "keepalive-answer" -> "KEEPALIVE_ANSWERED"
       [] says = "close" -> "CLOSE_RECEIVED"
 
-\* Where nobody answers keepalives, the answer is all that an initiator may ever hear.
+\* Without keepalives the answer may be the only message that an initiator receives.
 Judge(role, end, channel, message) ==
     CASE message.part = "answer" ->
            IF KeepsAlive THEN <<"ANSWER_CURRENT">> ELSE <<"ANSWER_CURRENT", "KEEPALIVE_ANSWERED">>
@@ -180,8 +180,8 @@ Judge(role, end, channel, message) ==
 -----------------------------------------------------------------------------
 \* EFFECTS (Appendix B)
 
-\* A run is one event being handled: the end as it is so far, what it has sent, what came
-\* and has become a dead letter, the effects that were performed (properties read the last
+\* A run is one event being handled: the end so far, the messages that it has sent, the received
+\* ones that became dead letters, the effects performed (properties read the last
 \* two), and whether a bound was passed, in which case the step does not exist.
 Run(name, end) ==
     [name |-> name, end |-> end, sent |-> <<>>, dead |-> <<>>, performed |-> <<>>, beyond |-> FALSE]
@@ -206,7 +206,7 @@ Requested(run, event) ==
                     !.end.request = IF over THEN NoRequest ELSE [@ EXCEPT !.state = decision.state]]
 Abandon(run, states) == IF run.end.request.state \in states THEN Requested(run, "ABANDONED") ELSE run
 
-\* What is said in an open channel. What cannot be said is left unsaid.
+\* Signals sent in an open channel. A signal that cannot be sent is omitted.
 Speaks(channel, says) ==
     /\ channel.next = "talk" /\ channel.sent < Nonces
     /\ says \in {"keepalive", "keepalive-answer"} => KeepsAlive
@@ -255,10 +255,10 @@ AdoptLink(run) ==
     [run EXCEPT !.end.current = run.end.attempt, !.end.attempt = NoChannel,
                 !.end.established = Starter(Role(run.name), run.end.attempt)]
 
-\* What the owner is told, and what durations depend on (C6).
+\* Notifications of the owner, and effects on durations (C6).
 Untold == {"RESET_BACK_OFF", "NOTE_EXHAUSTED", "NOTIFY_ESTABLISHED", "NOTIFY_TIMED_OUT", "NOTIFY_CLOSED"}
 
-\* cause: a message of the peer, or what the application handed over.
+\* cause: a message of the peer or of the application.
 HandOver(run, cause) == IF cause.says = "response" THEN Requested(run, "RESPONSE_RECEIVED") ELSE run
 
 Perform(run, effect, cause) ==
@@ -294,7 +294,7 @@ PerformAll(run, effects, cause) ==
 -----------------------------------------------------------------------------
 \* HANDLING: the table decides, and its effects are carried out
 
-\* What the table ignores is a dead letter.
+\* A message that the table ignores is a dead letter.
 Take(run, event, cause) ==
     LET decision == Decide(Role(run.name), run.end, event)
         moved == [run EXCEPT !.end.state = decision.state, !.end.counters = decision.counters,
@@ -307,8 +307,8 @@ RECURSIVE TakeAll(_, _, _)
 TakeAll(run, events, cause) ==
     IF events = <<>> THEN run ELSE TakeAll(Take(run, Head(events), cause), Tail(events), cause)
 
-\* The application hands something over. A channel whose keys protect no more of it has
-\* failed with it; where the failed session holds nothing, it is a dead letter.
+\* The application sends a message. A channel whose keys protect no more of its messages
+\* fails with it; where the failed session cannot hold it, the message is a dead letter.
 Exhausted(end) == end.current.next = "talk" /\ end.current.sent >= Nonces - Reserve
 Give(run, says) ==
     LET failed == IF Exhausted(run.end) THEN Take(run, "LOWER_LAYER_LOST", NoMessage) ELSE run
@@ -327,7 +327,7 @@ Reading(run, channel, message) ==
     THEN [run EXCEPT !.end.attempt = AfterReading(@, message)]
     ELSE [run EXCEPT !.end.current = AfterReading(@, message)]
 
-\* Whatever was read in the channel that is open now was heard in it, unless it is a dead letter.
+\* Every message read in the open channel was heard in it, unless it is a dead letter.
 Remember(run, channel, message) ==
     IF message.part = "talk" /\ run.end.current.own = channel.own /\ run.dead = <<>>
     THEN [run EXCEPT !.end.current.heard = @ \union {message}]
@@ -348,7 +348,7 @@ Received(name, message) ==
         ELSE Take(run, "STRAY", message)
 
 -----------------------------------------------------------------------------
-\* THE HOST: a hello makes a responder, if there is room (clauses 2.4 and 4.9)
+\* THE HOST: a hello creates a responder, if there is room (clauses 2.4 and 4.9)
 
 Responders == DOMAIN ends \ {InitiatorEnd}
 Admits ==
@@ -359,8 +359,8 @@ Spawned(hello) ==
     LET run == Take(Run(ResponderEnd(made + 1), Fresh), "HELLO_NEWER", hello)
     IN  [run EXCEPT !.beyond = @ \/ made + 1 > Spawns]
 
-\* Who takes a message. What reaches an address that nobody has is a dead letter: no end has
-\* a channel there, so it does not matter which of them takes it.
+\* The receiver of a message. A message to an address without an end is a dead letter: no end has
+\* a channel there, so it does not matter which of them receives it.
 IsFirst(message) == message.at = Door /\ message.part = "hello"
 Makes(message) == IsFirst(message) /\ Admits
 Receiver(message) ==
@@ -372,7 +372,7 @@ Arrived(message) == IF Makes(message) THEN Spawned(message) ELSE Received(Receiv
 -----------------------------------------------------------------------------
 \* STEPS
 
-\* The end of a run is the next state of an end, and the messages leave. A host forgets a
+\* The result of a run is the next state of an end, and its messages are sent. A host discards a
 \* responder that closed.
 Land(run, rested, remaining) ==
     LET name == run.name
@@ -410,7 +410,7 @@ System ==
 -----------------------------------------------------------------------------
 \* THE ENVIRONMENT
 
-\* An order that the table refuses, or ignores, is not possible. A request is a message
+\* An order that the table refuses or ignores is not possible. A request is a message
 \* to the table; one at a time.
 EventOf(order) == IF order = "REQUEST" THEN "SEND" ELSE order
 Possible(order) ==
@@ -440,9 +440,9 @@ Duplicate(message) ==
     /\ left' = [left EXCEPT !.duplicates = @ - 1]
     /\ Arrive(message, network)
 
-\* What a stranger says arrives at once, at any time and any number of times. He makes up
-\* what needs no keys of others. He brings each end what its peer has said in another
-\* handshake, and what it has said itself, near the window and Far ahead of it.
+\* A message of a stranger arrives at once, at any time and any number of times. He forges
+\* messages that need no keys of others. He replays to each end messages of its peer in another
+\* handshake, and reflects its own, near the window and Far ahead of it.
 Far == 9
 Sealed(at, starter, answerer, own) ==
     {Talk(at, starter, answerer, author, nonce, "data") :
@@ -475,7 +475,7 @@ Hear(message) ==
     /\ Arrive(message, network)
     /\ UNCHANGED left
 
-\* A first message of his makes a responder, so there are few of them.
+\* A first message of his creates a responder, so there are few of them.
 HearFirst ==
     /\ left.firsts > 0
     /\ left' = [left EXCEPT !.firsts = @ - 1]

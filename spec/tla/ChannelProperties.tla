@@ -1,19 +1,19 @@
 ------------------------- MODULE ChannelProperties -------------------------
-\* What a secure channel promises whoever else is there (S36 and S37 of spec/sessions.md,
+\* The properties of a secure channel among strangers (S36 and S37 of spec/sessions.md,
 \* section 8), its witnesses, and the wrong channels that these reject.
 \*
-\* Judged from keys, authors and what was heard; never by asking who reads (Reads).
+\* They read keys, authors and heard messages, and never the model's own rule (Reads).
 EXTENDS Channel
 
-\* A message arrives, whoever brings it.
+\* A message arrives, from any source.
 Arrives(message) ==
     \/ message \in Present(network) /\ (Deliver(message) \/ Duplicate(message))
     \/ message \in Said /\ Hear(message)
     \/ message = First /\ HearFirst
 MayArrive == Present(network) \union Said \union (IF left.firsts > 0 THEN {First} ELSE {})
 
-\* Its peer wrote it in the handshake that its receiver is in, it is expected now, and it
-\* was not heard before. First messages are nobody's.
+\* The peer wrote it in the handshake of the receiver, it is expected now, and it
+\* was not heard before. First messages have no author.
 InWindow(nonce, heard) ==
     /\ nonce \notin heard
     /\ nonce >= Newest(heard) - Late
@@ -34,14 +34,14 @@ Authentic(message) ==
 Forged == {message \in MayArrive : ~IsFirst(message) /\ ~Authentic(message)}
 
 -----------------------------------------------------------------------------
-\* S36: what is delivered was written by the peer of that handshake, and is delivered once.
+\* S36: every delivered message was written by the peer of that handshake, and is delivered once.
 Delivers(message) == Has(Arrived(message).performed, "DELIVER")
 S36_DeliveredOnce ==
     [][UNCHANGED vars \/ \A message \in Forged : Delivers(message) => ~Arrives(message)]_vars
 
 \* S37: a message that is forged, replayed, reflected or out of its window changes nothing,
-\* and it is a dead letter. What changes nothing at all is no step to TLA+, so the second
-\* is said in every state, of every message that may arrive there.
+\* and it is a dead letter. In TLA+ a step without any change is no step, so the second part
+\* is claimed in every state, for every message that may arrive there.
 S37_ForgedChangesNothing ==
     [][UNCHANGED <<ends, made>> \/ \A message \in Forged : ~Arrives(message)]_vars
 S37_ForgedIsADeadLetter ==
@@ -77,6 +77,6 @@ Never_W7 ==
 \* replay-is-read: the window forgets what it has read.     (for Replayed, by S36)
 NeverReplayed(channel, nonce) == FALSE
 
-\* anybody-is-trusted: whoever answers is taken for the peer.   (for Trusts, by S37)
+\* anybody-is-trusted: every answerer is accepted as the peer.  (for Trusts, by S37)
 TrustsAnybody(role, author) == TRUE
 =============================================================================

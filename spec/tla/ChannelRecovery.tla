@@ -1,9 +1,9 @@
 -------------------------- MODULE ChannelRecovery --------------------------
-\* What remains possible in a secure channel (R5 and R8 of spec/sessions.md, section 8.3),
-\* said as what must happen, under fairness. Recovery.tla says how this differs from what
-\* `ockam-fsm check` judges, and why it needs patience, calm and fairness.
+\* Recoverability of a secure channel (R5 and R8 of spec/sessions.md, section 8.3) as
+\* liveness properties under fairness. Recovery.tla explains the difference from
+\* `ockam-fsm check`, and the need for patience, calm and fairness.
 \*
-\* In the calm a stranger is silent as well. What he has begun before stays.
+\* In the calm a stranger is silent as well. Handshakes that he began before stay.
 EXTENDS ChannelProperties
 
 CONSTANT Persistent     \* the initiator negotiates again after a failure
@@ -36,8 +36,8 @@ Beyond ==
     \/ \E message \in Present(network) : ArrivesBeyond(message)
     \/ \E name \in DOMAIN ends : \E timer \in ends[name].timers : ExpiresBeyond(name, timer)
 
-\* Weak fairness, written out (Recovery.tla says why). The host's responders are judged
-\* together: one whose timers expire is soon gone, so none has them all to itself.
+\* Weak fairness, written out (Recovery.tla has the reason). It covers all responders of the
+\* host together: one whose timers expire soon closes, so none can starve the others.
 CanArrive == calm /\ \E message \in Present(network) : ~ArrivesBeyond(message)
 Of(role) == {name \in DOMAIN ends : Role(name) = role}
 CanExpire(role) ==
@@ -58,7 +58,7 @@ RecoverySpec == RecoveryInit /\ [][RecoveryNext]_all /\ Fairness
 HasBudget ==
     Persistent => BelowLimit(ends[InitiatorEnd].counters.attempts + 1, Limits.initiator.attempts)
 
-\* What one end says next in its channel, the other can read in its own.
+\* The next message of one end in its channel can be read by the other in its own.
 CanTell(writer, reader) ==
     writer.sent < Nonces /\ InWindow(writer.sent, HeardNonces(reader))
 HearEachOther ==
@@ -70,11 +70,11 @@ Closed == ends[InitiatorEnd].state = "CLOSED"
 
 Orphaned == Responders # {} /\ ends[InitiatorEnd].state \in {"IDLE", "CLOSED"}
 
-\* R5: no responder stays for ever without a live peer.
+\* R5: no responder stays indefinitely without a live peer.
 R5_OrphansAreReaped == (calm /\ Orphaned) ~> (~Orphaned \/ Beyond)
 
-\* R8: an established pair with budget left comes to hear each other; a transient one may
-\* close instead.
+\* R8: the ends of an established pair with budget left hear each other again; a transient one
+\* may close instead.
 R8_HearEachOther ==
     (calm /\ EstablishedTogether /\ HasBudget) ~> (HearEachOther \/ (~Persistent /\ Closed) \/ Beyond)
 =============================================================================

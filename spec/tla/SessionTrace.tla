@@ -1,23 +1,23 @@
 ---------------------------- MODULE SessionTrace ----------------------------
-\* Whether a trace, what two running ends were seen to do, is a behaviour of
+\* Whether a trace, the recorded steps of two running ends, is a behaviour of
 \* SessionPair. The format is in spec/traces/README.md. Traces is a sequence of them,
 \* all of one type and with the same limits; each begins a behaviour of its own.
 \*
 \* A trace shows neither counters nor which requests are to be reissued, so a record
 \* may be explained in several ways; TLC follows all of them. A trace is accepted if
-\* some behaviour explains its last record. If none does, the first record that none
-\* explains is the one after the furthest that was explained (Explained is printed).
+\* some behaviour explains its last record. If none does, the rejected record
+\* is the one after the last that was explained (Explained is printed).
 \*
-\* Real runs have what the closed worlds leave out, and it is added here: requests,
+\* This module adds events of real runs that the closed worlds leave out: requests,
 \* the loss of the lower layer, errors, restarts. The network may lose and delay
-\* anything; it repeats or spoils only where the trace says that this may happen.
+\* any message; it duplicates or corrupts only where the trace allows it.
 \*
-\* Addresses in a trace are digests. Which end and generation one belongs to is told
-\* by the hello or answer that brings it (A2), and never changes after that.
+\* Addresses in a trace are digests. The hello or answer that carries an address determines
+\* its end and generation (A2), which never change after that.
 \*
-\* A record may tell of any number of messages, and TLC's stack is finite. So what is done
-\* for each of them is neither recursive nor \A in a step: TLC nests a step once more for
-\* each value of \A. Where all have to comply, the set of those that do not is empty.
+\* A record may contain any number of messages, and TLC's stack is finite. So they are handled
+\* neither recursively nor by \A in a step: TLC nests a step once more for
+\* each value of \A. A condition on all of them says that the set of violations is empty.
 EXTENDS SessionPair, TLC
 
 CONSTANTS
@@ -27,10 +27,10 @@ CONSTANTS
 VARIABLES
     which,      \* the trace
     line,       \* the next record to be explained
-    sequences,  \* how many records each node has shown
-    started,    \* how many ends each role has had: the ordinal of the present one
+    sequences,  \* the number of records of each node so far
+    started,    \* how many ends each role has had: the ordinal of the current one
     pending,    \* how many requests of each role wait for a response
-    places      \* whose address is whose
+    places      \* the owner of each address
 
 traced == <<vars, which, line, sequences, started, pending, places>>
 
@@ -39,16 +39,16 @@ Faults == Traces[which].faults
 Restarts == {"restart-with-state", "restart-without-state", "write-fails", "confirmation-lost"}
 
 -----------------------------------------------------------------------------
-\* A trace says itself when an end starts.                     (for Spawned)
+\* A trace itself records the start of an end.                 (for Spawned)
 NeverSpawned(run, role, event) == run
 
 -----------------------------------------------------------------------------
-\* MESSAGES of a trace, in the words of SessionPair
+\* MESSAGES of a trace, in the terms of SessionPair
 
 Place(role, said) ==
     [role |-> role, ordinal |-> started[role], number |-> said.number, starter |-> said.starter]
 
-\* The addresses that a record tells of.
+\* The addresses in a record.
 Telling(record) == {i \in 1 .. Len(record.sent) : record.sent[i].kind \in {"hello", "answer"}}
 Told(record) == {record.sent[i].from : i \in Telling(record)}
 Consistent(record) ==
@@ -62,7 +62,7 @@ Knowing(record) ==
 
 Kind(said) == IF said.kind \in {"request", "response"} THEN "data" ELSE said.kind
 
-\* Whether a message can be read at all, and what it says.
+\* Whether a message is readable, and its content.
 Readable(said, known) ==
     /\ said.from # "" => said.from \in DOMAIN known
     /\ said.to # "" => said.to \in DOMAIN known
@@ -90,7 +90,7 @@ Read(said, known, to) ==
 -----------------------------------------------------------------------------
 \* STEPS
 
-\* The table hears of requests to be reissued right after the row that retires them.
+\* The table receives requests to be reissued right after the row that retires them.
 Retires(before, after) ==
     Has(SubSeq(after.performed, Len(before.performed) + 1, Len(after.performed)), "RETIRE_REQUESTS")
 
@@ -113,7 +113,7 @@ Taking(run, role, events, cause, reissued) ==
              THEN Taking(Reissuing(next, role, reissued), role, Tail(events), cause, 0)
              ELSE Taking(next, role, Tail(events), cause, reissued)
 
-\* What the owner was told, and how much was delivered.
+\* The notifications of the owner, and the number of delivered messages.
 Notice == [NOTIFY_ESTABLISHED |-> "established", NOTIFY_TIMED_OUT |-> "timed out", NOTIFY_CLOSED |-> "closed"]
 Notices(effects) ==
     LET isNotice(effect) == effect \in DOMAIN Notice
@@ -133,10 +133,10 @@ Shows(run, record, known) ==
         /\ Count(run.performed, "DELIVER") = record.delivered
         /\ record.showsTimers => run.end.timers \ off = record.armed \ off
 
-\* The messages of a record get under way; what arrived is used up.
+\* The messages of a record are sent; the one that arrived is used up.
 Sent(record) == [i \in 1 .. Len(record.sent) |-> [to |-> Peer(record.role), said |-> record.sent[i]]]
 
-\* events: what the table hears of. answered: how many requests that answers.
+\* events: those that the table receives. answered: how many requests they answer.
 Explained(record, end, events, cause, answered, remaining) ==
     LET role == record.role
         known == Knowing(record)
@@ -165,8 +165,8 @@ Begins(record) ==
         /\ pending' = [pending EXCEPT ![role] = 0]
         /\ UNCHANGED <<network, places>>
 
-\* An error comes from the node where something of this end found its address gone, or
-\* where a hello made no responder: nobody is at its address, or its host has no room.
+\* An error comes from the node where a message of this end found its address gone, or
+\* where a hello created no responder: no worker at its address, or no room at its host.
 Gone(address) ==
     LET place == places[address]
         end == ends[place.role]
