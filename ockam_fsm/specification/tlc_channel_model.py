@@ -115,7 +115,7 @@ def _witnesses() -> Iterator[TlcChannelModel]:
     said = {one.id: one.sentence for one in world.properties}
     for claim in WITNESSES:
         witness = claim.removeprefix("Never_")
-        about = f"{world.title}: {said[witness]}, so this claim is refuted"
+        about = f"{world.title}: {said[witness]}, which refutes this claim"
         yield TlcChannelModel(f"witness secure {witness}", about, world, (claim,), rejects=claim)
 
 

@@ -165,7 +165,7 @@ def _witnesses() -> Iterator[TlcModel]:
         about = f"{kind.name}: both ends are established in one generation, so this claim is refuted"
         yield TlcModel(f"witness {kind.name}", about, lossy(config_of(kind)), (established,), rejects=established)
     for kind in filter(_persists, TYPES):
-        about = f"{kind.name}: an end that lost its state catches up in one attempt, so this claim is refuted"
+        about = f"{kind.name}: an end that lost its state catches up in one attempt, which refutes this claim"
         yield TlcModel(f"witness restarts {kind.name}", about, restarted(kind), steps=(caught_up,), rejects=caught_up)
 
 

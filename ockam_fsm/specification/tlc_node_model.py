@@ -90,7 +90,7 @@ def _witnesses() -> Iterator[TlcNodeModel]:
     said = {one.id: one.sentence for one in world.properties}
     for claim in WITNESSES:
         witness = claim.removeprefix("Never_")
-        about = f"a node: {said[witness]}, so this claim is refuted"
+        about = f"a node: {said[witness]}, which refutes this claim"
         yield TlcNodeModel(f"witness node {witness}", about, world, (claim,), rejects=claim)
 
 

@@ -142,7 +142,7 @@ def _whole() -> Iterator[TlcPublisherModel]:
 def _witness() -> TlcPublisherModel:
     (world,) = [one for one in stream_worlds() if one.name == "stream:forgetful"]
     said = {one.id: one.sentence for one in world.properties}
-    about = f"{world.title}: {said[WITNESS.removeprefix('Never_')]}, so this claim is refuted"
+    about = f"{world.title}: {said[WITNESS.removeprefix('Never_')]}, which refutes this claim"
     return TlcPublisherModel("witness stream forgetful", about, abstract(world), (WITNESS,),
                              rejects=WITNESS)  # fmt: skip
 

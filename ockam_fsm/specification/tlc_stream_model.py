@@ -74,7 +74,7 @@ def tlc_consumer_models() -> tuple[TlcStreamModel, ...]:
 
 def _witness(world: World) -> TlcStreamModel:
     said = {one.id: one.sentence for one in world.properties}
-    about = f"a stream: {said[WITNESS.removeprefix('Never_')]}, so this claim is refuted"
+    about = f"a stream: {said[WITNESS.removeprefix('Never_')]}, which refutes this claim"
     return TlcStreamModel("witness stream consuming", about, world, (WITNESS,), rejects=WITNESS)
 
 

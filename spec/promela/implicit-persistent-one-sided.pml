@@ -6,7 +6,7 @@
  * from the tables: one alternative for each row, with its id. This model has the same states as the table world of
  * ockam_fsm/specification/table_world.py, and SPIN counts as many.
  *
- * Every step is one d_step, so the states that SPIN stores are those between two steps and no others. The network is a bag
+ * Every step is one d_step, so SPIN stores only the states between two steps. The network is a bag
  * of two: its slots are kept in order, so that equal bags are equal.
  *
  * Left out, as in the table world: requests, error messages, restarts, profile `ockam`, time (an armed timer may fire at
@@ -193,7 +193,7 @@ inline post(m)
 #define START_IDLE(e, role) e.timers = e.timers | IDLE_TIMER
 #define START_RETENTION(e, role) e.timers = e.timers | RETENTION_TIMER
 
-/* These change nothing that is modelled. */
+/* These change no modelled state. */
 #define HOLD(e, role) skip
 #define HOLD_AGAIN(e, role) skip
 #define TAKE_BACK(e, role) skip

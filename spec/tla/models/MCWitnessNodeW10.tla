@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_node_model.py; edit that
 ------------------------------------------ MODULE MCWitnessNodeW10 -------------------------------------------
-\* a node: both destinations have a live connection, so this claim is refuted
+\* a node: both destinations have a live connection, which refutes this claim
 EXTENDS Node
 TheLimits == [connection |-> [held |-> 1, misses |-> 0], worker |-> [failures |-> 1]]
 TheOrders == [SEND |-> [x |-> 2, y |-> 1], FAIL |-> 1, FAIL_AND_WORK |-> 1]

@@ -1,7 +1,7 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ----------------------------- MODULE MCWitnessRestartsExplicitPersistentTwoSided -----------------------------
-\* explicit-persistent-two-sided: an end that lost its state catches up in one attempt, so this claim is
-\* refuted
+\* explicit-persistent-two-sided: an end that lost its state catches up in one attempt, which refutes this
+\* claim
 EXTENDS SessionProperties
 
 Initiator == INSTANCE ExplicitPersistentTwoSidedInitiator

@@ -1,7 +1,7 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ----------------------------- MODULE MCWitnessRestartsImplicitPersistentOneSided -----------------------------
-\* implicit-persistent-one-sided: an end that lost its state catches up in one attempt, so this claim is
-\* refuted
+\* implicit-persistent-one-sided: an end that lost its state catches up in one attempt, which refutes this
+\* claim
 EXTENDS SessionProperties
 
 Initiator == INSTANCE ImplicitPersistentOneSidedInitiator

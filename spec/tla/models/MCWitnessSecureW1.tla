@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_channel_model.py; edit that
 ------------------------------------------ MODULE MCWitnessSecureW1 ------------------------------------------
-\* explicit-transient, secure: both ends are established in one generation, so this claim is refuted
+\* explicit-transient, secure: both ends are established in one generation, which refutes this claim
 EXTENDS ChannelProperties
 
 Initiator == INSTANCE ExplicitTransientInitiator

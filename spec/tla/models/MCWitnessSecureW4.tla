@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_channel_model.py; edit that
 ------------------------------------------ MODULE MCWitnessSecureW4 ------------------------------------------
-\* explicit-transient, secure: a stale response arrived and was ignored, so this claim is refuted
+\* explicit-transient, secure: a stale response arrived and was ignored, which refutes this claim
 EXTENDS ChannelProperties
 
 Initiator == INSTANCE ExplicitTransientInitiator

@@ -1,5 +1,5 @@
 GENERATED from ockam_fsm/specification/tlc_stream_model.py; edit that
 -------------------------------------- MODULE MCWitnessStreamConsuming ---------------------------------------
-\* a stream: a message is processed twice, so this claim is refuted
+\* a stream: a message is processed twice, which refutes this claim
 EXTENDS Consuming
 ==============================================================================================================
