@@ -187,7 +187,7 @@ def _legend() -> str:
     boxes = ", ".join(f"{kind.value.colour} *{kind.value.caption}*" for kind in StateKind)
     lines = ", ".join(f"{kind.value.colour} {kind.value.line} *{kind.value.caption}*" for kind in EventKind)
     return (
-        f"* A box is a state: {boxes}. In it are the rows that stay in the state.\n"
+        f"* A box is a state: {boxes}. It lists the rows that stay in the state.\n"
         "* An arrow has a card with its rows, one per line: the row's id, its event and, in brackets, its guard.\n"
         f"* Colours show the source of an event: {lines}. An arrow with rows of several kinds has a strand of each.\n"
         "* Hover over a card or a box of an opened picture to see the effects; the tables have everything."
