@@ -52,7 +52,7 @@ CLAUSES: tuple[Clause, ...] = (
     Clause("3.3", "Transient sessions", Level.MUST),
     Clause("3.4", "Attempts and the budget", Level.MUST),
     Clause("3.5", "The end of the back-off", Level.PLAIN),
-    Clause("3.6", "Waiting to be asked, and retention", Level.MUST),
+    Clause("3.6", "Waiting for a hello, and retention", Level.MUST),
     Clause("3.7", "Idle", Level.PLAIN),
     Clause("3.8", "Closing and going away", Level.MUST),
     Clause("3.9", "The negotiation timer", Level.MUST),
@@ -76,7 +76,7 @@ CLAUSES: tuple[Clause, ...] = (
     Clause("6.4", "Negotiation messages", Level.PLAIN),
     Clause("6.5", "Keepalives are missed", Level.SHOULD),
     Clause("6.6", "Pending requests when the session fails", Level.PLAIN),
-    Clause("6.7", "Taking a request back", Level.MUST),
+    Clause("6.7", "Withdrawing a request", Level.MUST),
     Clause("7.1", "Overview", Level.PLAIN),
     Clause("7.2", "Holding", Level.PLAIN),
     Clause("7.3", "Established", Level.PLAIN),
@@ -94,7 +94,7 @@ CLAUSES: tuple[Clause, ...] = (
     Clause("14.1", "Connections and frames", Level.MUST),
     Clause("14.2", "Profile `ockam`", Level.MUST),
     Clause("14.3", "Profile `generation`", Level.MUST),
-    Clause("14.4", "What cannot be read", Level.SHOULD),
+    Clause("14.4", "Unreadable messages", Level.SHOULD),
 )
 
 
