@@ -73,7 +73,7 @@ def test_a_node_without_sessions_needs_no_spawner(where: str) -> None:
     found = {one["id"]: one for one in json.loads(out)["clauses"]}
     assert (code, json.loads(out)["target"]) == (0, f"tcp://{where}/echo (no sessions)")
     assert (found["14.1"]["verdict"], found["14.2"]["verdict"]) == ("PASS", "NOT APPLICABLE")
-    assert found["14.2"]["reason"] == "no spawner is named (--spawner)"
+    assert found["14.2"]["reason"] == "no spawner is declared (--spawner)"
     assert "--spawner" not in found["14.1"]["reproduction"]["command"]
 
 
@@ -95,7 +95,7 @@ def test_a_deviation_is_exit_code_1_and_0_where_it_is_expected(where: str, tmp_p
     code, out, _ = conform(where, *wrong, only=("capacity",))
     assert code == 1
     assert "60 hellos" not in out
-    assert "30 hellos made 30 responders, 20 are declared" in " ".join(out.split())
+    assert "expected at most 20 responders, as declared; 30 hellos made 30" in " ".join(out.split())
     listed = tmp_path / "expected.toml"
     listed.write_text('[[deviation]]\nclause = "4.9"\ncase = "capacity"\nreason = "declared wrongly, for this test"\n')
     code, out, _ = conform(where, *wrong, "--expect", str(listed), only=("capacity",))
@@ -255,13 +255,13 @@ def test_ctrl_c_keeps_what_was_found_of_a_program(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--spawner", "session_spawner", "--echo", "ecoh"), "nothing answers at --echo ecoh."),
-        (("--spawner", "session_spwaner", "--echo", "echo"), "nothing answers at --spawner session_spwaner."),
-        (("--spawner", "spwan", "--echo", "ecoh"), "at --echo ecoh; nothing answers at --spawner spwan."),
-        (("--spawner", "echo", "--echo", "echo"), "--spawner echo sends a hello back"),
-        (("--spawner", "nobody", "--profile", "generation"), "at --spawner nobody the node refuses a hello"),
-        ((*SPAWNER, "--stream", "straem"), "nothing answers at --stream straem."),
-        ((*SPAWNER, "--stream-index", "indx"), "nothing answers at --stream-index indx."),
+        (("--spawner", "session_spawner", "--echo", "ecoh"), "no answer from --echo ecoh."),
+        (("--spawner", "session_spwaner", "--echo", "echo"), "no answer from --spawner session_spwaner."),
+        (("--spawner", "spwan", "--echo", "ecoh"), "from --echo ecoh; no answer from --spawner spwan."),
+        (("--spawner", "echo", "--echo", "echo"), "--spawner echo echoes a hello"),
+        (("--spawner", "nobody", "--profile", "generation"), "--spawner nobody refuses a hello"),
+        ((*SPAWNER, "--stream", "straem"), "no answer from --stream straem."),
+        ((*SPAWNER, "--stream-index", "indx"), "no answer from --stream-index indx."),
     ],
 )
 def test_an_address_that_does_not_answer_is_wrong_usage(where: str, options: tuple[str, ...], said: str) -> None:

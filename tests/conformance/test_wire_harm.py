@@ -43,7 +43,7 @@ def test_a_node_that_dies_late_is_dead_since_the_case_that_killed_it_and_that_is
     assert ("14.4", PASS) not in verdicts(report, KILLER), "no PASS for what the node dies of"
     assert verdicts(report, INNOCENT[0]) == {("14.4", PASS)}
     later = [one for one in report.findings if one.case in INNOCENT[1:]]
-    assert {(one.verdict, one.reason) for one in later} == {(OPEN, f"your node has been dead since case {KILLER}")}
+    assert {(one.verdict, one.reason) for one in later} == {(OPEN, f"the node has been dead since case {KILLER}")}
     assert [one for one in report.notes if f"dead since case {KILLER}." in one] == list(report.notes)
     assert len(report.notes) == 1
     assert failures(report) == {"14.4"}

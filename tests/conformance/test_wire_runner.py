@@ -43,7 +43,7 @@ def test_what_fails_is_tried_once_more(
     found, tried = tried_with(manner, outcomes, 0.0)
     assert found.verdict is verdict
     assert tried == tries
-    assert ("not when it was tried again: bad" in found.reason) == (verdict is OPEN and tries == 2)
+    assert ("passed when it was tried again: bad" in found.reason) == (verdict is OPEN and tries == 2)
 
 
 @pytest.mark.parametrize(

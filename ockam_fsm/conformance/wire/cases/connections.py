@@ -1,6 +1,6 @@
-"""Connections to the node under test and their frames: the version byte, what a node reads and refuses.
+"""Cases about connections to the node under test and their frames: the version byte, accepted and refused messages.
 
-Source: clauses 14.1 and 14.4; `tests/vectors/ockam-elixir-wire.json` for what real nodes write and read.
+Source: clauses 14.1 and 14.4; `tests/vectors/ockam-elixir-wire.json` for messages of stock nodes.
 """
 
 from __future__ import annotations
@@ -29,33 +29,33 @@ ROBUSTNESS, LIVENESS, SAFETY, LEAK = Severity.ROBUSTNESS, Severity.LIVENESS, Sev
 VERSION_SECONDS = 5.0
 """Clause 14.1: how long a connection may stay without a version byte."""
 Make: TypeAlias = Callable[[bytes, bytes, bytes], bytes]
-"""A body from its encoded onward route, return route and payload."""
+"""Returns a message body made of an encoded onward route, return route and payload."""
 
 
 @case("14.1", ROBUSTNESS, Manner.PLAIN, into=CASES)
 async def version_byte(lab: CaseContext) -> str:
-    """On a new connection the node sends the version byte 01, unasked."""
+    """On a new connection the node sends the version byte 01 without waiting for the peer's."""
     wire = await lab.bare_wire()
     try:
         version = await wire.peer.version(lab.patience)
     except (TimeoutError, Ended):
-        raise Deviation(wire.missing("version byte on a new connection")) from None
+        raise Deviation(wire.missing("a version byte on a new connection")) from None
     lab.record.received(wire.name, version, "version byte")
     if version != VERSION:
-        raise Deviation(f"the version byte is {version.hex()}, not 01")
-    return "01 comes unasked"
+        raise Deviation(f"expected the version byte 01; got {version.hex()}")
+    return "version byte 01"
 
 
 @case("14.1", ROBUSTNESS, Manner.PLAIN, lacks=no_echo, into=CASES)
 async def echo(lab: CaseContext) -> str:
-    """A plain message to the echo worker comes back: frames, CBOR and the return route are understood."""
+    """A plain message to the echo worker comes back: the node handles frames, CBOR and return routes."""
     wire = await lab.wire()
     back, data = fresh("back"), payload()
     wire.send((local(lab.target.echo),), data, (back,), "to the echo worker")
-    message = await wire.need(back, what="reply of the echo worker")
+    message = await wire.need(back, what="a reply of the echo worker")
     if message.payload != data:
-        raise Deviation(f"the echo is {message.payload.hex()}, not {data.hex()}")
-    return "a message to the echo worker comes back over the connection that brought it"
+        raise Deviation(f"expected the echo {data.hex()}; got {message.payload.hex()}")
+    return "a message to the echo worker comes back over its connection"
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
@@ -65,17 +65,17 @@ async def wrong_version(lab: CaseContext) -> str:
         wire = await lab.bare_wire()
         wire.raw(byte, f"version byte {byte[:1].hex()}")
         if not await wire.closes():
-            raise Deviation(f"a connection that begins with {byte[:1].hex()} stays open")
-    return "closed, also for a TLS and an HTTP client"
+            raise Deviation(f"expected a connection that begins with {byte[:1].hex()} to be closed; it stays open")
+    return "closed after 02, and after the first byte of a TLS and of an HTTP client"
 
 
 @case("14.1", LEAK, Manner.PATIENT, into=CASES)
 async def no_version(lab: CaseContext) -> str:
     """A connection on which the peer sends no version byte is closed after 5 s."""
     wire = await lab.bare_wire()
-    lab.record.note("the kit says nothing", wire.name)
+    lab.record.note("the kit sends nothing", wire.name)
     if not await wire.closes(VERSION_SECONDS):
-        raise Deviation(f"a silent connection is open long after {VERSION_SECONDS:g} s")
+        raise Deviation(f"expected a silent connection to be closed after {VERSION_SECONDS:g} s; it is still open")
     return "closed"
 
 
@@ -85,7 +85,7 @@ async def oversized_frame(lab: CaseContext) -> str:
     wire = await lab.wire()
     wire.raw((MAX_FRAME_BYTES + 1).to_bytes(4, "big"), "length of 16 MiB + 1")
     if not await wire.closes():
-        raise Deviation("the connection stays open, so the node waits for the body")
+        raise Deviation("expected the connection to be closed at a length of 16 MiB + 1; it stays open for the body")
     return "closed at the length"
 
 
@@ -95,13 +95,13 @@ async def empty_frames(lab: CaseContext) -> str:
     wire = await lab.wire()
     wire.raw(bytes(4) * 3, "three frames of length 0")
     if not await wire.echoes(note=True):
-        raise Deviation(wire.missing("reply after frames of length 0"))
+        raise Deviation(wire.missing("a reply after frames of length 0"))
     return "ignored"
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
 async def frames_in_pieces(lab: CaseContext) -> str:
-    """A frame that arrives byte by byte, and several that arrive together, are read like any other."""
+    """The node reads a frame that arrives byte by byte, and several frames that arrive together."""
     wire = await lab.wire()
     first, second = fresh("first"), fresh("second")
     slowly = answerable(lab, first)
@@ -110,25 +110,25 @@ async def frames_in_pieces(lab: CaseContext) -> str:
         wire.peer.send(slowly[at : at + 1])
         await wire.peer.flushed(lab.patience)
         await pause(0)
-    await wire.need(first, what="reply to a frame that came byte by byte")
+    await wire.need(first, what="a reply to a frame sent byte by byte")
     wire.raw(b"".join(answerable(lab, second) for _ in range(3)), "three frames at once")
     for _ in range(3):
-        await wire.need(second, what="reply to frames that came together")
-    return "read however they are cut"
+        await wire.need(second, what="a reply to each of three frames sent together")
+    return "replies to a frame sent byte by byte and to three sent together"
 
 
 READABLE: dict[str, Make] = {
     "3 elements": lambda onward, back, data: b"\x83" + onward + back + data,
     "indefinite arrays": lambda onward, back, data: b"\x9f\x9f" + onward[1:] + b"\xff" + back + data + b"\xf6\xff",
     "a chunked byte string": lambda onward, back, data: b"\x84" + onward + back + b"\x5f" + data + b"\xff\xf6",
-    "an integer longer than necessary": lambda onward, back, data: (
+    "an integer not in its shortest form": lambda onward, back, data: (
         b"\x84" + onward.replace(b"\x82\x00", b"\x82\x18\x00", 1) + back + data + b"\xf6"
     ),
 }
-"""Clause 14.1, *In*: what has to be accepted."""
+"""Forms that a node has to accept (clause 14.1, *In*)."""
 
 UNREADABLE: dict[str, Make] = {
-    "text for bytes": lambda onward, back, data: b"\x84" + onward + back + b"\x61x\xf6",
+    "text in place of bytes": lambda onward, back, data: b"\x84" + onward + back + b"\x61x\xf6",
     "a map": lambda onward, back, data: b"\xa0",
     "a tag": lambda onward, back, data: b"\xc0\x84" + onward + back + data + b"\xf6",
     "5 elements": lambda onward, back, data: b"\x85" + onward + back + data + b"\xf6\xf6",
@@ -140,85 +140,85 @@ UNREADABLE: dict[str, Make] = {
     "a body that ends early": lambda onward, back, data: b"\x84" + onward + back,
     "no CBOR at all": lambda onward, back, data: b"\xff\xff\xff\xff",
 }
-"""Clause 14.1: what has to be refused."""
+"""Forms that a node has to refuse (clause 14.1)."""
 
 
 @case("14.1", ROBUSTNESS, lacks=no_echo, into=CASES)
 async def other_forms(lab: CaseContext) -> str:
-    """What real nodes write is read: 3 elements, indefinite arrays, chunked byte strings, longer integers."""
+    """The node reads the forms that stock nodes write: 3 elements, indefinite arrays, chunks, longer integers."""
     for name, make in READABLE.items():
         wire = await lab.wire()
         back = fresh("back")
         wire.raw(encode_frame(make(*parts((local(lab.target.echo),), (back,), b"other form"))), name)
-        await wire.need(back, what=f"reply to a message with {name}")
+        await wire.need(back, what=f"a reply to a message with {name}")
         wire.peer.abort()
-    return f"understood: {', '.join(READABLE)}"
+    return f"accepted: {', '.join(READABLE)}"
 
 
 @case("14.1", ROBUSTNESS, lacks=no_echo, into=CASES)
 async def unreadable_frames(lab: CaseContext) -> str:
-    """Whatever else a frame may hold is refused: no part of it is acted upon."""
+    """The node refuses every other form of a message and acts on no part of it."""
     for name, make in UNREADABLE.items():
         wire = await lab.wire()
         back = fresh("back")
         wire.raw(encode_frame(make(*parts((local(lab.target.echo),), (back,), b"unreadable"))), name)
         if await wire.silent(back) is not None:
-            raise Deviation(f"a message with {name} is answered")
+            raise Deviation(f"expected no reply to a message with {name}; got one")
         wire.peer.abort()
     return f"refused: {', '.join(UNREADABLE)}"
 
 
 @case("14.4", SAFETY, into=CASES)
 async def truncated_frame(lab: CaseContext) -> str:
-    """A connection that ends in the middle of a frame harms nobody."""
+    """A connection that ends in the middle of a frame harms nothing else."""
     whole = answerable(lab, fresh("cut"))
     for at in (2, 5, len(whole) // 2, len(whole) - 1):
         wire = await lab.wire()
         wire.raw(whole[:at], f"{at} of {len(whole)} bytes, then a reset")
         await wire.peer.flushed(lab.patience)
         wire.peer.reset()
-    return "nobody noticed"
+    return "four connections were reset in the middle of a frame"
 
 
 @case("14.4", SAFETY, into=CASES)
 async def reconnects(lab: CaseContext) -> str:
-    """Thirty connections that come and go at once, half of them with a reset, harm nobody."""
+    """Thirty connections that are opened and closed at once, half of them with a reset, harm nothing else."""
     for number in range(30):
         wire = await lab.bare_wire()
         wire.peer.send(VERSION if number % 3 else b"")
         wire.peer.reset() if number % 2 else wire.peer.abort()
-    lab.record.note("30 connections come and go")
+    lab.record.note("30 connections are opened and closed")
     wire = await lab.wire()
     if not await wire.echoes(note=True):
-        raise Deviation(wire.missing("reply on a new connection after that"))
-    return "a new connection is served as before"
+        raise Deviation(wire.missing("a reply on a new connection after 30 short ones"))
+    return "a new connection works"
 
 
 @case("14.4", SAFETY, into=CASES)
 async def unknown_addresses(lab: CaseContext) -> str:
-    """A message to an address that never was, or to none, gets no reply, and harms nobody."""
+    """A message to an address that does not exist, or to none, gets no reply and harms nothing else."""
     wire = await lab.wire()
     back = fresh("back")
     for onward in ((fresh("nobody"),), (), (Address(77, b"x"),), (local(""),)):
         wire.send(onward, b"\x06\x00\x00\x01x", (back,), f"to {', '.join(map(str, onward)) or 'no address'}")
     if (message := await wire.silent(back)) is not None:
-        raise Deviation(f"an undeliverable message is answered: {message.payload[:40].hex()}")
+        raise Deviation(f"expected no reply to an undeliverable message; got {message.payload[:40].hex()}")
     return "no reply"
 
 
 @case("14.4", SAFETY, into=CASES)
 async def flood(lab: CaseContext) -> str:
-    """A thousand messages to nobody on one connection stop neither it nor the others."""
+    """A thousand undeliverable messages on one connection stop neither it nor the others."""
     wire = await lab.wire()
     for _ in range(10):
-        wire.raw(frame(Message((fresh("nobody"),), (), b"x" * 100)) * 100, "100 messages to nobody")
+        wire.raw(frame(Message((fresh("nobody"),), (), b"x" * 100)) * 100, "100 undeliverable messages")
     if not await wire.peer.flushed(lab.patience) or not await wire.echoes(note=True):
-        raise Deviation(wire.missing("reply after a flood of 1000 messages"))
-    return "served as before"
+        raise Deviation(wire.missing("a reply after 1000 undeliverable messages"))
+    return "the connection works after 1000 undeliverable messages"
 
 
 def answerable(lab: CaseContext, back: Address) -> bytes:
-    """A frame that any node answers to `back`: for its echo worker, or a hello for its spawner."""
+    """A frame that gets a reply at `back`: for the echo worker, or a hello for the spawner."""
     target = lab.target
     if target.echo:
         return frame(Message((local(target.echo),), (back,), b"in pieces"))
@@ -226,7 +226,7 @@ def answerable(lab: CaseContext, back: Address) -> bytes:
 
 
 def parts(onward: Route, back: Route, data: bytes) -> tuple[bytes, bytes, bytes]:
-    """The first three encoded elements of a message's body."""
+    """The first three elements of a message body, encoded."""
     none: Route = ()
     return (
         encode_message(Message(onward, none, b""))[1:-3],
@@ -236,9 +236,11 @@ def parts(onward: Route, back: Route, data: bytes) -> tuple[bytes, bytes, bytes]
 
 
 def writes(run: Run) -> str:
-    """Not a case of its own: what was seen of every message that the node wrote in this run."""
+    """Judge the form of every message that the node wrote in this run. Not a case of its own."""
     if not run.heard:
-        raise NotApplicable("the node wrote nothing")
+        raise NotApplicable("the node wrote no message")
     if run.unwritable:
-        raise Deviation(f"the node writes what it must not: {run.unwritable}")
+        raise Deviation(
+            f"expected messages of 4 elements in definite and shortest forms; the node wrote: {run.unwritable}"
+        )
     return f"all {run.heard} messages of the node have 4 elements in definite and shortest forms"

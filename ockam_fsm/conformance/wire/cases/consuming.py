@@ -1,7 +1,7 @@
-"""The node under test consumes, and the kit is the stream and its index worker.
+"""Cases about consumers: the node under test consumes, and the kit is the stream and its index worker.
 
-Rule 1: what a node has believed shows in what it saves, and where it pulls next.
-Limit: whether a message was processed before its index was saved does not show by wire.
+Rule 1: the saves and the next pull show which messages a node has accepted.
+Limit: whether a message was processed before its index was saved is not observable on the wire.
 Source: clauses 12.7, 12.10.
 """
 
@@ -23,7 +23,7 @@ FAR = 1000
 
 
 async def consuming(lab: CaseContext) -> tuple[Consuming, Pulling]:
-    """A consumer, and its first pull. Raises Undecided: none comes."""
+    """A consumer and its first pull. Raises Undecided: no pull comes."""
     doorway = door(lab)
     own = Consuming(doorway, BEGIN)
     await doorway.start()
@@ -32,53 +32,55 @@ async def consuming(lab: CaseContext) -> tuple[Consuming, Pulling]:
 
 @case("12.7", SAFETY, Manner.PLAIN, profiles=PLAIN, lacks=no_index, into=CASES)
 async def consumes_from_the_saved_index(lab: CaseContext) -> str:
-    """The first pull is from the index that the group has saved."""
+    """The first pull is from the saved index of the group."""
     _, pulling = await consuming(lab)
     if pulling.pull.index != BEGIN:
-        raise Deviation(f"the group has saved {BEGIN}; the first pull is from {pulling.pull.index}")
-    return f"from {BEGIN} on"
+        raise Deviation(f"expected the first pull from the saved index {BEGIN}; got one from {pulling.pull.index}")
+    return f"the first pull is from index {BEGIN}"
 
 
 @case("12.7", SAFETY, Manner.PLAIN, profiles=PLAIN, lacks=no_index, into=CASES)
 async def consumes_and_saves(lab: CaseContext) -> str:
-    """After each message the index after it is saved, and the next pull goes on there. A log may have gaps."""
+    """After each message its index + 1 is saved, and the next pull is from there. A log may have gaps."""
     own, pulling = await consuming(lab)
     pulling.answer(BEGIN, BEGIN + 1, BEGIN + 4)
     following = await own.needed()
     if not await own.has_saved(BEGIN + 5) or not set(own.saves) <= {BEGIN + 1, BEGIN + 2, BEGIN + 5}:
-        raise Deviation(f"{BEGIN}, {BEGIN + 1} and {BEGIN + 4} were handed out; the saves are {own.saves}")
+        sent = f"messages {BEGIN}, {BEGIN + 1} and {BEGIN + 4}"
+        raise Deviation(f"expected saves up to {BEGIN + 5} after {sent}; got saves {own.saves}")
     if following.pull.index != BEGIN + 5:
-        raise Deviation(f"{BEGIN + 4} was handed out last; the next pull is from {following.pull.index}")
+        raise Deviation(f"expected a pull from {BEGIN + 5} after message {BEGIN + 4}; got {following.pull.index}")
     return f"saves {own.saves}, then a pull from {following.pull.index}"
 
 
 @case("12.7", LIVENESS, Manner.PLAIN, profiles=PLAIN, lacks=no_index, into=CASES)
 async def consumes_what_comes_later(lab: CaseContext) -> str:
-    """Where there is nothing yet, it asks again from the same index."""
+    """After an empty response the consumer pulls again from the same index."""
     own, pulling = await consuming(lab)
     pulling.answer()
     following = await own.pulling()
     if following is None or following.pull.index != BEGIN or own.saves:
         within = f"within {lab.target.pace.patience_seconds:g} s"
-        raise Deviation(f"nothing was there; {within} came {following and following.pull}, and the saves {own.saves}")
-    return "it asks again"
+        got = f"{following and following.pull} and the saves {own.saves}"
+        raise Deviation(f"expected another pull from {BEGIN} and no save {within}, after an empty response; got {got}")
+    return "another pull from the same index"
 
 
 @case("12.10", SAFETY, Manner.PLAIN, profiles=PLAIN, lacks=no_index, into=CASES)
 async def consumes_its_partition(lab: CaseContext) -> str:
-    """Who saves the index of a partition pulls from the worker of that partition."""
+    """A consumer of a partition pulls from the worker of that partition."""
     own, pulling = await consuming(lab)
     if own.partition is None:
-        raise NotApplicable("the node consumes no partition: let it consume the second of a stream")
+        raise NotApplicable("the node names no partition to the index worker; let it consume the second of a stream")
     found = own.workers.index(pulling.worker)
     if found != own.partition:
-        raise Deviation(f"asked for the index of partition {own.partition}, and pulls from partition {found}")
-    return f"from partition {found}"
+        raise Deviation(f"expected pulls from partition {own.partition}, whose index the node requested; got {found}")
+    return f"pulls from partition {found}"
 
 
 @case("12.7", SAFETY, Manner.PLAIN, profiles=PLAIN, lacks=no_index, into=CASES)
 async def consumes_no_stale_response(lab: CaseContext) -> str:
-    """A response that carries the identifier of no pending pull does not count."""
+    """A response with the identifier of no pending pull is ignored."""
     own, pulling = await consuming(lab)
     pulling.answer(BEGIN + FAR, number=pulling.pull.request_id + 7)
     return await disbelieves(own, pulling)
@@ -86,7 +88,7 @@ async def consumes_no_stale_response(lab: CaseContext) -> str:
 
 @case("12.7", SAFETY, Manner.PLAIN, profiles=PLAIN, lacks=no_index, into=CASES)
 async def consumes_nothing_before(lab: CaseContext) -> str:
-    """A response whose first index is before the one that was asked for does not count."""
+    """A response whose first index is before that of the pull is ignored."""
     own, pulling = await consuming(lab)
     pulling.answer(BEGIN - 2, BEGIN + FAR)
     return await disbelieves(own, pulling)
@@ -94,19 +96,24 @@ async def consumes_nothing_before(lab: CaseContext) -> str:
 
 @case("12.7", SAFETY, Manner.PLAIN, profiles=PLAIN, lacks=no_index, into=CASES)
 async def consumes_in_order(lab: CaseContext) -> str:
-    """A response whose indexes do not rise does not count."""
+    """A response whose indexes do not rise is ignored."""
     own, pulling = await consuming(lab)
     pulling.answer(BEGIN + FAR, BEGIN)
     return await disbelieves(own, pulling)
 
 
 async def disbelieves(own: Consuming, pulling: Pulling) -> str:
-    """Whether nothing of a wrong response was taken. The right one follows; a node that has begun anew gets it, too."""
+    """Check that no message of a wrong response was accepted, by the right response, also to a repeated pull.
+
+    Raises:
+        Deviation: a message was accepted.
+    """
     pulling.answer(BEGIN)
     following = await own.needed(own.doorway.patience)
-    if following.pull.index == BEGIN:  # it began anew
+    if following.pull.index == BEGIN:  # a repeated pull
         following.answer(BEGIN)
         following = await own.needed(own.doorway.patience)
     if not set(own.saves) <= {BEGIN + 1} or following.pull.index != BEGIN + 1:
-        raise Deviation(f"a wrong response was taken: the saves are {own.saves}, {following.pull} follows")
-    return "it is a dead letter"
+        got = f"saves {own.saves} and {following.pull}"
+        raise Deviation(f"expected a wrong response to be ignored, and a pull from {BEGIN + 1}; got {got}")
+    return "the wrong response is ignored"

@@ -1,8 +1,8 @@
-"""Connections that the node under test makes: how it uses them, and what it makes of what comes back over them.
+"""Cases about connections that the node under test makes: how it uses them, and how it handles incoming bytes on them.
 
-Rule 1: the kit is a node like another one there: it sends its version byte on every connection, unless a case is about
-        one that is slow, silent or wrong.
-Rule 2: a node that makes no connection (16.8) has nothing to be judged.
+Rule 1: the kit acts as a node there: it sends its version byte on every connection, unless a case is about a peer that
+        is slow, silent or wrong.
+Rule 2: for a node that makes no connections (16.8) these cases are not applicable.
 Source: clauses 14.1 and 14.4.
 """
 
@@ -33,21 +33,21 @@ SLOW_SECONDS = 1.0
 
 @case("14.1", LEAK, into=CASES)
 async def one_connection(lab: CaseContext) -> str:
-    """Messages to one TCP destination travel over one connection, in order."""
+    """Messages to one TCP destination go over one connection, in order."""
     wire, listener = await lab.wire(), await lab.listen()
     mine = await relayed(lab, wire, listener, range(RELAYED))
     arrived = await numbers(lab, mine, RELAYED)
     await wire.settled()
     if listener.accepted > 1:
-        raise Deviation(f"{RELAYED} messages to one destination made {listener.accepted} connections")
+        raise Deviation(f"expected one connection for {RELAYED} messages to one destination; got {listener.accepted}")
     if arrived != list(range(RELAYED)):
-        raise Deviation(f"{RELAYED} messages arrived as {arrived}")
-    return f"{RELAYED} messages, one connection, in order"
+        raise Deviation(f"expected the messages 0 to {RELAYED - 1} in order; got {arrived}")
+    return f"{RELAYED} messages over one connection, in order"
 
 
 @case("14.1", SAFETY, into=CASES)
 async def order_on_reconnect(lab: CaseContext) -> str:
-    """When a connection of the node's breaks, what it sends over the next one is in order, and nothing twice."""
+    """After a connection that the node made is lost, messages over the next one are in order, none twice."""
     wire, listener = await lab.wire(), await lab.listen()
     first = await relayed(lab, wire, listener, range(5))
     await numbers(lab, first, 5)
@@ -57,30 +57,30 @@ async def order_on_reconnect(lab: CaseContext) -> str:
     try:
         second = await relayed(lab, wire, listener, range(5, 5 + RELAYED))
     except NotApplicable:
-        raise Undecided("the node does not connect again within the patience of the kit") from None
+        raise Undecided(f"the node made no new connection within {lab.patience:g} s (--patience)") from None
     arrived = await numbers(lab, second, RELAYED)
     if not arrived:
         raise Undecided("no message came over the new connection")
     if arrived != sorted(set(arrived)):
-        raise Deviation(f"messages arrived as {arrived} over the new connection")
+        raise Deviation(f"expected rising numbers over the new connection; got {arrived}")
     return f"{len(arrived)} of {RELAYED} messages came over the new connection, in order"
 
 
 @case("14.1", LIVENESS, into=CASES)
 async def unreachable_destination(lab: CaseContext) -> str:
-    """While messages wait for a destination that does not answer, nothing else waits."""
+    """Messages that wait for a destination without a version byte delay nothing else."""
     wire, listener = await lab.wire(), await lab.listen(greeting=b"")
     nowhere = tcp(listener.where)
     for _ in range(3):
-        wire.send((nowhere, local("x")), b"waits", (fresh(),), "to a destination that says nothing")
+        wire.send((nowhere, local("x")), b"waits", (fresh(),), "to a silent destination")
     if not await wire.echoes(note=True):
-        raise Deviation(wire.missing("reply while other messages wait for their connection"))
-    return "everything else goes on"
+        raise Deviation(wire.missing("a reply while other messages wait for their connection"))
+    return "the node replies while messages wait for their connection"
 
 
 @case("14.1", LIVENESS, into=CASES)
 async def slow_destination(lab: CaseContext) -> str:
-    """Messages for a destination whose version byte takes a second wait for it, and arrive in order."""
+    """Messages for a destination whose version byte takes a second wait for it and arrive in order."""
     wire, listener = await lab.wire(), await lab.listen(greeting=b"")
     ask(wire, listener, range(RELAYED))
     mine = await connection(lab, listener)
@@ -88,39 +88,39 @@ async def slow_destination(lab: CaseContext) -> str:
     mine.raw(VERSION, f"version byte, {SLOW_SECONDS:g} s late")
     arrived = await numbers(lab, mine, RELAYED)
     if mine.peer.ended and not arrived:
-        raise Deviation(f"it does not wait for the version byte: {mine.peer.ended}")
+        raise Deviation(f"expected the node to wait {SLOW_SECONDS:g} s for the version byte; {mine.peer.ended}")
     if arrived != list(range(RELAYED)):
-        raise Deviation(f"{RELAYED} messages arrived as {arrived}")
-    return f"{RELAYED} messages waited, and arrived in order"
+        raise Deviation(f"expected the messages 0 to {RELAYED - 1} in order; got {arrived}")
+    return f"{RELAYED} messages waited and arrived in order"
 
 
 @case("14.1", LEAK, Manner.PATIENT, into=CASES)
 async def silent_destination(lab: CaseContext) -> str:
-    """A connection that the node made, and on which no version byte comes, is closed after 5 s."""
+    """A connection that the node made is closed after 5 s without a version byte."""
     wire, listener = await lab.wire(), await lab.listen(greeting=b"")
     ask(wire, listener, range(1))
     mine = await connection(lab, listener)
-    lab.record.note("the kit says nothing", mine.name)
+    lab.record.note("the kit sends nothing", mine.name)
     if not await mine.closes(VERSION_SECONDS):
-        raise Deviation(f"the connection is open long after {VERSION_SECONDS:g} s")
+        raise Deviation(f"expected a silent connection to be closed after {VERSION_SECONDS:g} s; it is still open")
     return "closed"
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
 async def wrong_version_of_a_destination(lab: CaseContext) -> str:
-    """A connection that the node made, and whose other end begins with another byte than 01, is closed."""
+    """A connection that the node made is closed if its peer begins with another byte than 01."""
     wire, listener = await lab.wire(), await lab.listen(greeting=b"")
     ask(wire, listener, range(1))
     mine = await connection(lab, listener)
     mine.raw(b"\x02", "version byte 02")
     if not await mine.closes():
-        raise Deviation("a connection whose other end begins with 02 stays open")
+        raise Deviation("expected a connection whose peer begins with 02 to be closed; it stays open")
     return "closed"
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
 async def empty_frames_of_a_destination(lab: CaseContext) -> str:
-    """Frames of length 0 are ignored on a connection that the node made, too: what follows travels over it."""
+    """Frames of length 0 are ignored on a connection that the node made: messages still go over it."""
     wire, listener = await lab.wire(), await lab.listen()
     mine = await relayed(lab, wire, listener, range(1))
     await numbers(lab, mine, 1)
@@ -128,25 +128,24 @@ async def empty_frames_of_a_destination(lab: CaseContext) -> str:
     await wire.settled()
     ask(wire, listener, range(1, 2))
     if await numbers(lab, mine, 1) != [1]:
-        raise Deviation(mine.missing("message over the connection after frames of length 0"))
+        raise Deviation(mine.missing("a message over the connection after frames of length 0"))
     return "ignored"
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
 async def oversized_frame_of_a_destination(lab: CaseContext) -> str:
-    """A frame of more than 16 MiB on a connection that the node made closes it before its body is read."""
+    """A frame of more than 16 MiB on a connection that the node made closes it before the body is read."""
     wire, listener = await lab.wire(), await lab.listen()
     mine = await relayed(lab, wire, listener, range(1))
     mine.raw((MAX_FRAME_BYTES + 1).to_bytes(4, "big"), "length of 16 MiB + 1")
     if not await mine.closes():
-        raise Deviation("the connection stays open, so the node waits for the body")
+        raise Deviation("expected the connection to be closed at a length of 16 MiB + 1; it stays open for the body")
     return "closed at the length"
 
 
 @case("14.4", SAFETY, into=CASES)
 async def malformed_frames_of_a_destination(lab: CaseContext) -> str:
-    """What cannot be read on a connection that the node made ends nothing: messages for there arrive, over it or over
-    the next one."""
+    """After unreadable frames on a connection that the node made, messages to its peer arrive, over it or the next."""
     wire = await lab.wire()
     for name, make in UNREADABLE.items():
         listener = await lab.listen()
@@ -155,13 +154,13 @@ async def malformed_frames_of_a_destination(lab: CaseContext) -> str:
         mine.raw(encode_frame(make(*parts((fresh("nobody"),), (fresh("back"),), b"unreadable"))), name)
         await wire.settled()
         if not await goes_on(lab, wire, listener, mine):
-            raise Deviation(mine.missing(f"message for this destination after a frame with {name}"))
-    return f"messages go on after {', '.join(UNREADABLE)}"
+            raise Deviation(mine.missing(f"a message for this destination after a frame with {name}"))
+    return f"messages arrive after frames with {', '.join(UNREADABLE)}"
 
 
 async def goes_on(lab: CaseContext, wire: Wire, listener: RawListener, mine: Wire) -> bool:
-    """Whether a message for this destination arrives, over the connection or over the next one. What is written into a
-    connection that is about to close is lost by right, so it is sent twice."""
+    """Whether a message for this destination arrives, over the connection or the next one. It is sent twice, since a
+    message written to a closing connection may be lost."""
     for _ in range(2):
         ask(wire, listener, range(1, 2))
         if await numbers(lab, mine, 1) or (
@@ -172,7 +171,7 @@ async def goes_on(lab: CaseContext, wire: Wire, listener: RawListener, mine: Wir
 
 
 def ask(wire: Wire, listener: RawListener, which: range) -> None:
-    """Have the node send numbered messages to the kit's listener."""
+    """Make the node send numbered messages to the kit's listener."""
     for number in which:
         back = (tcp(listener.where), local("numbered"))
         wire.send(back, str(number).encode(), (), f"to tcp://kit: {number}")
@@ -187,7 +186,7 @@ async def connection(lab: CaseContext, listener: RawListener) -> Wire:
 
 
 async def relayed(lab: CaseContext, wire: Wire, listener: RawListener, which: range) -> Wire:
-    """Have the node send numbered messages to the kit's listener; the result is the connection that it makes."""
+    """Make the node send numbered messages to the kit's listener. Return the connection that it makes."""
     ask(wire, listener, which)
     mine = await connection(lab, listener)
     await lab.expect_version(mine)
@@ -195,7 +194,7 @@ async def relayed(lab: CaseContext, wire: Wire, listener: RawListener, which: ra
 
 
 async def numbers(lab: CaseContext, wire: Wire, most: int) -> list[int]:
-    """The numbers that arrive over one connection, until all are here or no more come."""
+    """The numbers that arrive over one connection, until there are `most` or no more come."""
     arrived: list[int] = []
     deadline = now() + lab.patience
     while len(arrived) < most and now() < deadline:

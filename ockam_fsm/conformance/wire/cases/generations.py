@@ -1,4 +1,4 @@
-"""Profile generation, the node under test responds: hellos of every kind, keepalives, closing, renegotiation.
+"""Cases of responders in profile `generation`: hellos of every kind, keepalives, closing, renegotiation.
 
 Source: clauses 2.1, 3.8, 3.9, 4.2, 4.4, 4.5, 4.7, 14.3, 14.4.
 """
@@ -57,16 +57,17 @@ def read(message: Message | None) -> Signal | None:
     try:
         return GENERATION.decode(message.payload, Place.WORKER, message.return_route)
     except RemoteSessionError as error:
-        raise Deviation(f"the node says what is no signal: {error} ({message.payload[:40].hex()})", "14.3") from None
+        got = f"{message.payload[:40].hex()} ({error})"
+        raise Deviation(f"expected a signal of profile generation; got {got}", "14.3") from None
 
 
 async def expect(wire: Wire, attempt: Attempt, wanted: type[Signal], what: str) -> Signal:
-    """The reply to an attempt has to be of this kind."""
+    """Return the reply to an attempt. Raises Deviation: it is missing, or not of the type `wanted`."""
     signal = read(await attempt.answered())
     if signal is None:
         raise Deviation(wire.missing(what))
     if not isinstance(signal, wanted):
-        raise Deviation(f"a {type(signal).__name__} came where {what} belongs")
+        raise Deviation(f"expected {what}; got {signal}")
     return signal
 
 
@@ -80,14 +81,14 @@ async def alive(talk: ClientSession) -> bool:
 
 
 async def answering(talk: ClientSession) -> None:
-    """Make sure that `alive` can say something of this node."""
+    """Raise Undecided if `alive` cannot decide anything about this node."""
     if not await alive(talk):
-        raise Undecided("keepalives are not answered at all, so nothing shows whether a generation lives")
+        raise Undecided("the node answers no keepalive, so a live generation cannot be told from a dead one")
 
 
 @case("4.2", LEAK, profiles=ONLY, into=CASES)
 async def repeated_hello(lab: CaseContext) -> str:
-    """The very same hello again: the same answer, from the same responder."""
+    """A repeated hello gets the same answer from the same responder."""
     wire = await lab.wire()
     attempt = hello(wire)
     attempt.send()
@@ -96,31 +97,37 @@ async def repeated_hello(lab: CaseContext) -> str:
         attempt.send("the same hello again")
         again = await attempt.answered()
         if first is None or again is None:
-            raise Deviation(wire.missing("answer to a hello"))
+            raise Deviation(wire.missing("an answer to a hello"))
         if again.payload != first.payload:
-            raise Deviation("a repeated hello has another answer: it made another responder, or another address")
-    return "six times the same answer"
+            raise Deviation(
+                f"expected the same answer to a repeated hello; got another one ({again.payload[:40].hex()} after "
+                f"{first.payload[:40].hex()}): it made another responder or another address"
+            )
+    return "six hellos, six identical answers"
 
 
 @case("4.2", LEAK, Manner.LAST, profiles=ONLY, lacks=too_large, into=CASES)
 async def repeated_hello_leaks(lab: CaseContext) -> str:
-    """The same hello, more often than the spawner has places: it takes one place."""
+    """A hello that is repeated more often than the capacity takes one place of the spawner."""
     wire, capacity = await lab.wire(), lab.target.capacity or 0
     if not await is_taken(wire):
-        raise Undecided("the spawner is full before the first of them")
+        raise Undecided("the spawner is full before the first repeated hello")
     attempt = hello(wire)
     for _ in range(capacity + 5):
         attempt.send("the same hello again")
     await wire.settled()
     if not await is_taken(wire):
-        raise Deviation("after so many repeated hellos the spawner has no place for another session")
+        raise Deviation(
+            f"expected {capacity + 5} repeated hellos to take one of {capacity} places; the spawner has no place for "
+            "another session"
+        )
     if not await is_bounded(wire, capacity):
-        raise NotApplicable(f"there is a place for another session, and for more than the {capacity} that are declared")
-    return f"{capacity + 5} times, and there is a place for another session"
+        raise NotApplicable(f"the spawner admits more sessions than the declared {capacity}, so a leak does not show")
+    return f"after {capacity + 5} repeated hellos the spawner admits another session"
 
 
 async def is_taken(wire: Wire) -> bool:
-    """Whether there is a place for one more session."""
+    """Whether the spawner admits one more session."""
     other = hello(wire)
     other.send("hello for another session")
     return await other.taken()
@@ -128,7 +135,7 @@ async def is_taken(wire: Wire) -> bool:
 
 @case("4.2", SAFETY, profiles=ONLY, into=CASES)
 async def older_hello(lab: CaseContext) -> str:
-    """A hello that is not newer is answered by `superseded`, with the largest number and the hello's own address."""
+    """A hello that is not newer gets `superseded` with the largest number and the hello's own address."""
     wire = await lab.wire()
     attempt = hello(wire, number=7)
     attempt.send()
@@ -139,42 +146,47 @@ async def older_hello(lab: CaseContext) -> str:
         old.send()
         signal = await expect(wire, old, Superseded, "superseded")
         if signal != Superseded(attempt.session_id, 7, old.generation.address):
-            raise Deviation(f"a hello of generation {number} after 7 is answered by {signal}")
+            raise Deviation(
+                f"expected superseded by 7 at {old.generation.address} for a hello of generation {number} after 7; "
+                f"got {signal}"
+            )
     if not await talk.ask():
-        raise Deviation("an old hello has ended the session")
-    return "superseded by 7, and the session goes on"
+        raise Deviation("expected the session to go on after an older hello; it ended")
+    return "superseded by 7; the session goes on"
 
 
 @case("4.2", SECURITY, profiles=ONLY, into=CASES)
 async def reflected_hello(lab: CaseContext) -> str:
-    """A hello that carries the responder's own role is a reflection: no reply."""
+    """A hello whose starter is the responder is a reflection: it gets no reply."""
     wire = await lab.wire()
     attempt = hello(wire, starter=Role.RESPONDER)
     attempt.send()
-    if await wire.silent(attempt.back[-1]) is not None:
-        raise Deviation("a hello that says it comes from a responder is answered by a responder")
+    if (message := await wire.silent(attempt.back[-1])) is not None:
+        raise Deviation(
+            f"expected no reply to a hello whose starter is the responder; got {message.payload[:40].hex()}"
+        )
     return "no reply"
 
 
 @case("4.2", SECURITY, profiles=ONLY, into=CASES)
 async def jumping_number(lab: CaseContext) -> str:
-    """A number that is more than 2^20 larger than the largest known is refused: numbers come from peers."""
+    """A hello whose number is more than 2^20 larger than the largest known one is refused."""
     wire = await lab.wire()
     for number in (JUMP + 1, 2**64 - 1):
         attempt = hello(wire, number=number)
         attempt.send()
         if await wire.silent(attempt.back[-1]) is not None:
-            raise Deviation(f"a first hello with the number {number} is answered")
+            raise Deviation(f"expected no answer to a first hello with the number {number}; got one")
     edge = hello(wire, number=JUMP)
     edge.send()
     if await edge.answered() is None:
-        raise Deviation(f"a hello with the number {JUMP}, which is just allowed, is not answered")
-    return f"{JUMP} is answered, {JUMP + 1} is not"
+        raise Deviation(wire.missing(f"an answer to a hello with the number {JUMP}, the largest allowed one"))
+    return f"number {JUMP} is answered, {JUMP + 1} is not"
 
 
 @case("4.2", SAFETY, profiles=ONLY, into=CASES)
 async def misplaced_signals(lab: CaseContext) -> str:
-    """Handshake messages at a session worker's address are not data, and no negotiation either."""
+    """Handshake messages at a session worker's address are dead letters: neither data nor a negotiation."""
     wire = await lab.wire()
     talk = await session(wire)
     generation = talk.attempt.generation
@@ -185,86 +197,90 @@ async def misplaced_signals(lab: CaseContext) -> str:
         Superseded(talk.attempt.session_id, 5, talk.inner),
     )
     for signal in misplaced:
+        what = f"a {type(signal).__name__} at the session worker's address"
         wire.send(talk.route, GENERATION.encode(signal), (strange,), f"{type(signal).__name__} to the session worker")
         await wire.settled()
         for address in (strange, talk.inner):
             reply = read(await wire.hear(address, seconds=0.0))
             if isinstance(reply, Data):
-                raise Deviation(f"a {type(signal).__name__} at the session worker's address is handled as data")
+                raise Deviation(f"expected {what} to be a dead letter; it is handled as data")
             if reply is not None and not isinstance(reply, KeepaliveAnswer | Keepalive):
-                raise Deviation(f"a {type(signal).__name__} at the session worker's address has the reply {reply}")
+                raise Deviation(f"expected no reply to {what}; got {reply}")
         if not await talk.ask():
-            raise Deviation(f"a {type(signal).__name__} at its worker's address has ended the session")
-    return "hello, answer and superseded are dead letters there, and the session goes on"
+            raise Deviation(f"expected the session to go on after {what}; it ended")
+    return "hello, answer and superseded are dead letters; the session goes on"
 
 
 @case("4.2", SAFETY, profiles=ONLY, into=CASES)
 async def talk_to_the_spawner(lab: CaseContext) -> str:
-    """What is no hello has no reply at the spawner's address, and makes no responder."""
+    """Signals other than hellos get no reply at the spawner's address."""
     wire = await lab.wire()
     strange = Close(new_session_id(GENERATION), 1, fresh("strange"), "x")
     for signal in (Keepalive(), KeepaliveAnswer(), Data(b"x"), strange, GoingAway("x"), Error("x")):
         back = fresh("back")
         wire.send((lab.target.host,), GENERATION.encode(signal), (back,), f"{type(signal).__name__} to the spawner")
-        if await wire.silent(back) is not None:
-            raise Deviation(f"a {type(signal).__name__} at the spawner's address has a reply", "2.3")
+        if (reply := await wire.silent(back)) is not None:
+            got = reply.payload[:40].hex()
+            raise Deviation(
+                f"expected no reply to a {type(signal).__name__} at the spawner's address; got {got}", "2.3"
+            )
     return "no reply"
 
 
 @case("4.7", LIVENESS, Manner.PLAIN, profiles=ONLY, into=CASES)
 async def keepalive(lab: CaseContext) -> str:
-    """A keepalive is answered, each time, and once."""
+    """Each keepalive is answered once."""
     wire = await lab.wire()
     talk = await session(wire, confirmed=False)
     for _ in range(3):
         if not await alive(talk):
-            raise Deviation(wire.missing("answer to a keepalive"))
+            raise Deviation(wire.missing("an answer to a keepalive"))
         if isinstance(read(await wire.silent(talk.inner)), KeepaliveAnswer):
-            raise Deviation("a keepalive is answered twice")
-    return "answered once each; the first one confirms the session"
+            raise Deviation("expected one answer to a keepalive; got two")
+    return "three keepalives, one answer each"
 
 
 @case("7.3", SAFETY, Manner.PLAIN, profiles=ONLY, into=CASES)
 async def reply_through_the_session(lab: CaseContext) -> str:
-    """The return route of data leads back through the session: the reply is data for just that route."""
+    """The reply to data is data whose onward route is the return route of that data."""
     wire = await lab.wire()
     talk = await session(wire)
     sent, way = payload(), (fresh("beyond"), fresh("further"))
     talk.say(Data(sent, lab.run.onward, way), "data with a return route")
     reply = read(await wire.hear(talk.inner))
     if not isinstance(reply, Data) or (reply.payload, reply.onward_route) != (sent, way):
-        raise Deviation("the reply does not go the way of the return route")
-    return "the reply comes as data for the return route"
+        raise Deviation(f"expected {Data(sent, way, ())} as the reply; got {reply or 'nothing'}")
+    return "the reply is data for the return route"
 
 
 @case("14.3", SAFETY, into=CASES, profiles=ONLY)
 async def malformed_signals(lab: CaseContext) -> str:
-    """What is not exactly one signal is refused at a session worker: no reply, and the session goes on."""
+    """A payload that is not exactly one signal gets no reply from a session worker; the session goes on."""
     wire = await lab.wire()
     talk = await session(wire)
     good = Data(payload("never"), lab.run.onward, ())
     bad = {
         "an unknown tag": b"\x7f",
         "bytes after a keepalive": b"\x04\x00",
-        "data with a byte too many": GENERATION.encode(good) + b"\x00",
+        "data with a surplus byte": GENERATION.encode(good) + b"\x00",
         "data cut short": GENERATION.encode(good)[:-1],
         "a number that is not in its shortest form": b"\x06\x80\x00\x00\x00",
         "a route of 129 addresses": b"\x06\x81\x01" + b"\x00\x01a" * 129 + b"\x00\x00",
         "a reason that is not UTF-8": b"\x07\x02\xc3\x28",
-        "nothing": b"",
+        "an empty payload": b"",
     }
     for name, data in bad.items():
         wire.send(talk.route, data, (talk.inner,), f"signal: {name}")
         if (reply := read(await wire.silent(talk.inner))) is not None and not isinstance(reply, Keepalive):
-            raise Deviation(f"{name} has the reply {reply}")
+            raise Deviation(f"expected no reply to a signal with {name}; got {reply}")
         if not await talk.ask():
-            raise Deviation(f"{name} has ended the session")
+            raise Deviation(f"expected the session to go on after a signal with {name}; it ended")
     return f"refused: {', '.join(bad)}"
 
 
 @case("3.8", LIVENESS, profiles=ONLY, into=CASES)
 async def close(lab: CaseContext) -> str:
-    """A close ends a session of any type, with its state; a new hello under its id begins another one."""
+    """A close ends a session of any type and discards its state; a new hello under its id begins anew."""
     wire = await lab.wire()
     talk = await session(wire)
     talk.say(talk.close(), "close")
@@ -273,7 +289,7 @@ async def close(lab: CaseContext) -> str:
 
 @case("3.8", LIVENESS, profiles=ONLY, into=CASES)
 async def close_without_a_route(lab: CaseContext) -> str:
-    """A close along the initialization route ends the session too: whoever closes may have no other route."""
+    """A close along the initialization route ends the session: the closing end may have no messaging route."""
     wire = await lab.wire()
     talk = await session(wire)
     talk.close_at_host(talk.close(), "close, to the spawner")
@@ -282,19 +298,19 @@ async def close_without_a_route(lab: CaseContext) -> str:
 
 @case("3.8", SECURITY, profiles=ONLY, into=CASES)
 async def close_by_a_stranger(lab: CaseContext) -> str:
-    """Who knows a session's id, and was in none of its generations, cannot close it."""
+    """A close with the session's id but the address of none of its generations does not end the session."""
     wire = await lab.wire()
     talk = await session(wire)
     strange = replace(talk.close(), address=fresh("strange"))
-    talk.close_at_host(strange, "close, to the spawner, of a generation that is none")
+    talk.close_at_host(strange, "close, to the spawner, with an unknown address")
     if not await talk.ask():
-        raise Deviation("the session has ended")
+        raise Deviation("expected a close with an unknown address to be ignored; it ended the session")
     return "the session goes on"
 
 
 @case("3.8", LIVENESS, profiles=ONLY, into=CASES)
 async def going_away(lab: CaseContext) -> str:
-    """That the peer's node stops is a failure: a persistent session keeps its state, and may be asked again."""
+    """`going away` is a failure: it ends the generation, and a persistent session keeps its state."""
     wire = await lab.wire()
     talk = await session(wire)
     talk.say(GoingAway("stop"), "going away")
@@ -303,27 +319,27 @@ async def going_away(lab: CaseContext) -> str:
 
 @case("3.8", SAFETY, profiles=ONLY, lacks=not_persistent, into=CASES)
 async def late_close(lab: CaseContext) -> str:
-    """A close that was said in the generation before must not end a session that has been opened again."""
+    """A late close of the previous generation does not end the new generation."""
     wire = await lab.wire()
     talk = await session(wire)
     again = await next_generation(talk)
-    talk.close_at_host(talk.close(), "close of the generation before, to the spawner, late")
-    talk.say(talk.close(), "close in the generation before, late")
+    talk.close_at_host(talk.close(), "late close of the previous generation, to the spawner")
+    talk.say(talk.close(), "late close in the previous generation")
     if not await again.ask():
-        raise Deviation("the generation that was opened since has ended")
+        raise Deviation("expected the new generation to go on after a late close of the previous one; it ended")
     return "the new generation goes on"
 
 
 async def _over(talk: ClientSession, *, resumed: bool) -> str:
-    """The worker is gone; whether the state is, the next negotiation says."""
+    """Check that the worker is gone, and by the next negotiation whether the state is."""
     if not await talk.dead():
-        raise Deviation("data is answered after that")
+        raise Deviation("expected the worker to be gone; it still replies to data")
     attempt = hello(talk.wire, session_id=talk.attempt.session_id, number=2)
     attempt.send()
     again = await attempt.talk()
     if again.answer.resumed is not resumed:
-        raise Deviation(f"the answer after it says resumed={again.answer.resumed}")
-    return f"the worker is gone; the next negotiation says resumed={again.answer.resumed}"
+        raise Deviation(f"expected resumed={resumed} in the next answer; got resumed={again.answer.resumed}")
+    return f"the worker is gone; the next answer has resumed={again.answer.resumed}"
 
 
 # One generation after another -----------------------------------------------------------------------------------------
@@ -331,50 +347,50 @@ async def _over(talk: ClientSession, *, resumed: bool) -> str:
 
 @case("2.1", SAFETY, Manner.PLAIN, profiles=ONLY, lacks=not_persistent, into=CASES)
 async def renegotiation(lab: CaseContext) -> str:
-    """A newer hello renegotiates: a fresh worker address, and the session's state is still there."""
+    """A newer hello renegotiates: the answer has a fresh worker address, and the session keeps its state."""
     wire = await lab.wire()
     first = await session(wire)
     second = await next_generation(first)
     if not second.answer.resumed:
-        raise Deviation("the answer to the second generation says that the session's state is lost")
+        raise Deviation("expected resumed=True in the answer to the second generation; got resumed=False")
     if second.worker == first.worker:
-        raise Deviation("the second generation has the worker address of the first", "4.1")
+        raise Deviation(f"expected a fresh worker address in the second generation; got {first.worker} again", "4.1")
     if not await second.ask():
-        raise Deviation(wire.missing("reply in the second generation"))
-    return "resumed, at a fresh address"
+        raise Deviation(wire.missing("a reply in the second generation"))
+    return "resumed at a fresh address"
 
 
 @case("4.4", SAFETY, profiles=ONLY, lacks=not_persistent, into=CASES)
 async def unconfirmed_generation(lab: CaseContext) -> str:
-    """A newer hello that nobody confirms does not end the live generation: forged hellos are harmless."""
+    """A newer hello without a confirmation does not end the live generation: forged hellos are harmless."""
     wire = await lab.wire()
     first = await session(wire)
     await answering(first)
     await next_generation(first)
     # Not data: its reply is a message of the node's own application, which is held until this is decided (4.4).
     if not await alive(first):
-        raise Deviation("a hello alone has ended the live generation: the answer counted as a session already")
+        raise Deviation("expected the live generation to answer until the new one is confirmed; it does not answer")
     return "the previous generation answers until the new one is confirmed"
 
 
 @case("4.5", SAFETY, profiles=ONLY, lacks=not_persistent, into=CASES)
 async def previous_generation(lab: CaseContext) -> str:
-    """Once the new generation is confirmed, data of the previous one reaches an address that is gone."""
+    """Once the new generation is confirmed, the worker address of the previous one is gone."""
     wire = await lab.wire()
     first = await session(wire)
     second = await next_generation(first)
     if not await second.ask():
-        raise Undecided("the second generation does not stand")
+        raise Undecided("the second generation cannot be confirmed: its worker does not reply")
     if not await first.dead(meaning="data of the first generation"):
-        raise Deviation("data of the previous generation is still answered")
+        raise Deviation("expected no reply to data of the previous generation; got one")
     if not await second.ask():
-        raise Deviation("late data of the previous generation has ended the new one")
-    return "the previous generation is dead, the new one lives"
+        raise Deviation("expected the new generation to go on after late data of the previous one; it ended")
+    return "the previous generation does not reply, the new one does"
 
 
 @case("4.3", SAFETY, profiles=ONLY, lacks=not_persistent, into=CASES)
 async def late_hello(lab: CaseContext) -> str:
-    """The hello of the first generation, arriving late in the second, changes nothing."""
+    """A late hello of the first generation changes nothing in the second."""
     wire = await lab.wire()
     first = await session(wire)
     second = await next_generation(first)
@@ -383,15 +399,15 @@ async def late_hello(lab: CaseContext) -> str:
     late.send("the first hello, late")
     reply = read(await wire.silent(late.back[-1]))
     if isinstance(reply, Answer):
-        raise Deviation("a late hello of an earlier generation is answered as if it were new")
+        raise Deviation(f"expected no answer to a late hello of an earlier generation; got {reply}")
     if not await second.ask():
-        raise Deviation("a late hello of an earlier generation has ended the present one")
-    return "not answered, and the present generation lives"
+        raise Deviation("expected the present generation to go on after a late hello of an earlier one; it ended")
+    return "no answer; the present generation goes on"
 
 
 @case("4.9", SAFETY, profiles=ONLY, into=CASES)
 async def sessions_by_id(lab: CaseContext) -> str:
-    """Hellos of the same number for different sessions are different sessions, each with its own responder."""
+    """Hellos with the same number and different session ids get a responder each."""
     wire = await lab.wire()
     talks: list[ClientSession] = []
     for _ in range(3):
@@ -399,5 +415,6 @@ async def sessions_by_id(lab: CaseContext) -> str:
         attempt.send()
         talks.append(await attempt.talk())
     if len({talk.worker for talk in talks}) < len(talks) or any(talk.answer.resumed for talk in talks):
-        raise Deviation("hellos of different sessions reach one responder")
+        got = ", ".join(f"{talk.worker} (resumed={talk.answer.resumed})" for talk in talks)
+        raise Deviation(f"expected a new responder for each of three session ids; got {got}")
     return "three session ids, three responders"

@@ -1,8 +1,8 @@
-"""The node under test initiates: what it believes. Answers that are right, malformed, repeated, late, local or foreign.
+"""Cases about the answers that an initiator accepts: valid, malformed, repeated, late, local and foreign ones.
 
-Rule 1: what must not be believed is followed by the right answer, which must be. So a node passes that has gone on, and
-        not one that is dead, or whose application would be silent in any case.
-Rule 2: the right answer follows at once. How long an attempt lasts may not be declared, and it must not end meanwhile.
+Rule 1: the valid answer follows an answer that must be refused, and must be accepted. So a node that has ended, or
+        whose application is silent, does not pass.
+Rule 2: the valid answer follows at once: the duration of an attempt may be undeclared, and it must not end meanwhile.
 Source: clauses 4.3, 4.7, 5.1, 5.4, 14.4.
 """
 
@@ -26,15 +26,15 @@ from ockam_fsm.runtime.session.signals import Keepalive
 CASES: list[Case] = []
 SAFETY, SECURITY, LIVENESS = Severity.SAFETY, Severity.SECURITY, Severity.LIVENESS
 UNREADABLE = (b"", b"\xff" * 40, b"\x02\xc3\x28", b"\x02" + bytes(20), b"GET /", bytes(64))
-"""No answers, in either profile."""
+"""Payloads that are no answer in either profile."""
 WATCHED_SECONDS = 0.5
 IN_ORDER_SECONDS = 0.1
-"""What is sent over one connection has arrived before what is sent over another so much later, or nearly always."""
+"""A message sent this long after one over another connection almost always arrives after it."""
 
 
 @case("4.3", LIVENESS, Manner.PLAIN, into=CASES)
 async def answered(lab: CaseContext) -> str:
-    """The answer establishes the session: the node talks to the worker that the answer names."""
+    """The answer establishes the session: the node sends to the worker that the answer names."""
     asked = await door(lab).begin()
     worker = fresh("worker")
     asked.answer(worker)
@@ -42,40 +42,41 @@ async def answered(lab: CaseContext) -> str:
     if message is None and not lab.target.generations:
         raise door(lab).unheard(SILENT)
     if message is None:
-        raise Deviation(asked.wire.missing("keepalive at the worker that the answer names"), "4.7")
+        raise Deviation(asked.wire.missing("a keepalive at the worker that the answer names"), "4.7")
     if lab.target.generations and not isinstance(said(message), Keepalive):
-        raise Deviation(f"the first thing that it says is no keepalive: {message.payload[:40].hex()}", "4.7")
+        got = message.payload[:40].hex()
+        raise Deviation(f"expected a keepalive as the first signal of the session; got {got}", "4.7")
     return "a keepalive comes at once" if lab.target.generations else "data comes to the worker of the answer"
 
 
 @case("14.4", SAFETY, Manner.PLAIN, into=CASES)
 async def malformed_answers(lab: CaseContext) -> str:
-    """Answers that cannot be read change nothing: the right one is still believed."""
+    """Unreadable answers change nothing: the valid one is still accepted."""
     asked = await door(lab).begin()
     for bad in UNREADABLE:
-        asked.wire.send(asked.message.return_route, bad, (fresh("worker"),), f"answer: {bad[:8].hex() or 'nothing'}")
-    await believed(lab, asked, "answers that cannot be read")
-    return "the right answer is believed"
+        asked.wire.send(asked.message.return_route, bad, (fresh("worker"),), f"answer: {bad[:8].hex() or 'empty'}")
+    await believed(lab, asked, "unreadable answers")
+    return "the valid answer is accepted"
 
 
 @case("4.3", SAFETY, Manner.PLAIN, profiles=("generation",), into=CASES)
 async def second_answer(lab: CaseContext) -> str:
-    """The same answer once more is late: the session goes on, and it is not handled as data."""
+    """A repeated answer is ignored: the session goes on."""
     asked, worker = await door(lab).established()
     answering_keepalives(asked, worker)
     for _ in range(2):
         asked.answer(worker, meaning="the same answer again")
     if await door(lab).hello(0.5) is not None:
-        raise Deviation("a repeated answer has ended the session")
+        raise Deviation("expected the session to go on after a repeated answer; the node sent another hello")
     asked.say(Keepalive(), "keepalive", worker=worker)
     if await asked.wire.hear(worker) is None:
-        raise Deviation(asked.wire.missing("answer to a keepalive"))
+        raise Deviation(asked.wire.missing("an answer to a keepalive after a repeated answer"))
     return "the session goes on"
 
 
 @case("4.3", SAFETY, Manner.PLAIN, profiles=("ockam",), into=CASES)
 async def repeated_answers(lab: CaseContext) -> str:
-    """The first answer uses the handshake address up: the same once more, and one of another worker, change nothing."""
+    """The handshake address takes one answer: a repeated one, and one that names another worker, change nothing."""
     if lab.run.says_nothing:
         raise NotApplicable(SILENT)
     asked, worker, other = await door(lab).begin(), fresh("worker"), fresh("other")
@@ -86,20 +87,20 @@ async def repeated_answers(lab: CaseContext) -> str:
     if message is None:
         await shows(lab)
         if asked.back == asked.inner:
-            raise NotApplicable("it has one address for the answer and for data: to its application these were data")
-        raise Deviation(asked.wire.missing("data in the session: answers that came again have ended it"))
-    otherwise = "a second answer is believed: the node talks to the worker that it names"
+            raise NotApplicable("the node has one address for answers and data, so its application gets these answers")
+        raise Deviation(asked.wire.missing("data in the session after repeated answers"))
+    otherwise = "expected data for the worker of the first answer; the node sends to the worker of a second one"
     if message.onward_route[:1] == (other,):
         raise Deviation(otherwise)
     asked.wire.send(message.return_route, message.payload, (worker,), "the same data back")
     if await asked.wire.hear(other, seconds=WATCHED_SECONDS) is not None:
         raise Deviation(otherwise)
-    return "the node talks to the worker of the first answer"
+    return "the node sends to the worker of the first answer"
 
 
 @case("4.3", SAFETY, Manner.PLAIN, into=CASES)
 async def late_answer(lab: CaseContext) -> str:
-    """The answer to an attempt that was given up is not believed; that to the present one is."""
+    """A late answer to an earlier attempt is refused; the answer to the present one is accepted."""
     first = await door(lab).begin()
     second = await _later(lab)
     late, over = fresh("late"), first.wire.peer.gone or first.wire.peer.ended
@@ -107,11 +108,11 @@ async def late_answer(lab: CaseContext) -> str:
     first.answer(late, wire=way, meaning="answer to the first hello, late")
     await pause(IN_ORDER_SECONDS if way is not second.wire else 0.0)
     await believed(lab, second, "a late answer to an earlier hello", wrong=late, over=way)
-    return "not believed; the right one is"
+    return "the late answer is refused, the valid one accepted"
 
 
 async def _later(lab: CaseContext) -> Asked:
-    """The hello of a later attempt, or, where there is none, of a later session."""
+    """The hello of a later attempt or, where there is none, of a later session."""
     again = None
     if renegotiates(lab.target) is not False:
         again = await door(lab).hello(hello_seconds(lab.target))
@@ -120,19 +121,19 @@ async def _later(lab: CaseContext) -> Asked:
 
 @case("5.1", SECURITY, Manner.PLAIN, into=CASES)
 async def local_answer(lab: CaseContext) -> str:
-    """An answer without a return route, so that its worker would be one of the node's own, is refused."""
+    """An answer without a return route is refused: its worker would be one of the node's own workers."""
     asked = await door(lab).begin()
     asked.answer(Address(LOCAL, asked.inner.value), back=(), meaning="answer without a return route")
     await believed(lab, asked, "an answer without a return route")
-    return "not believed; the right one is"
+    return "the answer without a return route is refused, the valid one accepted"
 
 
 @case("5.4", SECURITY, Manner.PLAIN, into=CASES)
 async def foreign_answer(lab: CaseContext) -> str:
-    """An answer that comes over another connection than its hello's is refused, whatever return route it claims."""
+    """An answer over another connection than its hello's is refused, whatever its return route."""
     asked = await door(lab).begin()
     other, foreign = await door(lab).other_way(), fresh("foreign")
     asked.answer(foreign, wire=other, meaning="answer, over another connection")
     await pause(IN_ORDER_SECONDS)
     await believed(lab, asked, "an answer over another connection", wrong=foreign, over=other)
-    return "not believed; the right one is"
+    return "the answer over another connection is refused, the valid one accepted"

@@ -1,4 +1,4 @@
-"""The connection over which the node under test initiates: frames that are empty or malformed, a slow or silent kit.
+"""Cases about the connection of an initiator: empty and malformed frames, a slow or silent kit.
 
 Source: clauses 3.11, 14.1 and 14.4.
 """
@@ -23,7 +23,7 @@ SLOW_SECONDS = 1.0
 
 @case("14.1", ROBUSTNESS, Manner.PLAIN, into=CASES)
 async def empty_frames(lab: CaseContext) -> str:
-    """Frames of length 0 before the answer are ignored: the answer is believed, over the same connection."""
+    """Frames of length 0 before the answer are ignored: the answer is accepted over the same connection."""
     asked = await door(lab).begin()
     asked.wire.raw(bytes(4) * 3, "three frames of length 0")
     await believed(lab, asked, "frames of length 0")
@@ -32,7 +32,7 @@ async def empty_frames(lab: CaseContext) -> str:
 
 @case("14.4", SAFETY, Manner.PLAIN, into=CASES)
 async def malformed_frames(lab: CaseContext) -> str:
-    """What cannot be read before the answer ends nothing: the answer is believed, or another hello comes."""
+    """After unreadable frames the answer is accepted, or another hello comes over the next connection."""
     doorway = door(lab)
     asked = await doorway.begin()
     for name, make in UNREADABLE.items():
@@ -40,59 +40,59 @@ async def malformed_frames(lab: CaseContext) -> str:
     worker = fresh("worker")
     asked.answer(worker)
     if await asked.wire.hear(worker) is not None:
-        return "the answer after them is believed"
+        return "the answer after unreadable frames is accepted"
     if not asked.wire.peer.ended:
         await shows(lab)
-        raise Deviation(asked.wire.missing("message in the session after frames that cannot be read"))
+        raise Deviation(asked.wire.missing("a message in the session after unreadable frames"))
     if renegotiates(lab.target) is False:
-        raise NotApplicable("the node closes the connection, and a transient session ends with it")
-    following = await next_hello(lab, 1, "the node closes the connection, and no other hello comes")
-    await believed(lab, following, "a frame that cannot be read, over the next connection")
+        raise NotApplicable("the node closes the connection after unreadable frames, and a transient session with it")
+    following = await next_hello(lab, 1, "the node closed the connection after unreadable frames")
+    await believed(lab, following, "unreadable frames, over the next connection")
     return "the connection is closed, and another hello comes over the next one"
 
 
 @asynccontextmanager
 async def _unanswered(lab: CaseContext) -> AsyncIterator[tuple[InitiatorContext, Wire]]:
-    """A connection that the node has made, on which the kit has not said its version byte."""
+    """A connection that the node has made and on which the kit has not sent its version byte."""
     doorway = door(lab)
     doorway.listener.greeting = b""
     try:
         await doorway.start()
         yield doorway, doorway.adopt(await doorway.listener.next(doorway.wait_seconds), "kit")
     except TimeoutError:
-        raise Undecided("no connection came: is the node told to open a session to this address?") from None
+        raise Undecided("no connection came; let the node open a session to this address (--run)") from None
     finally:
         doorway.listener.greeting = VERSION
 
 
 @case("14.1", LIVENESS, Manner.PLAIN, into=CASES)
 async def slow_version(lab: CaseContext) -> str:
-    """A version byte that takes a second is waited for: the hello comes."""
+    """The node waits for a version byte that takes a second, and then sends its hello."""
     async with _unanswered(lab) as (doorway, wire):
         await wire.hear(seconds=SLOW_SECONDS)
         if wire.peer.ended:
-            raise Deviation(f"it does not wait for the version byte: {wire.peer.ended}")
+            raise Deviation(f"expected the node to wait {SLOW_SECONDS:g} s for the version byte; {wire.peer.ended}")
         wire.raw(VERSION, f"version byte, {SLOW_SECONDS:g} s late")
     if await doorway.hello(lab.patience) is None:
-        raise Deviation(wire.missing("hello after a version byte that took a second"))
+        raise Deviation(wire.missing("a hello after a version byte that took a second"))
     return "the hello comes"
 
 
 @case("14.1", LEAK, Manner.PLAIN, into=CASES)
 async def silent_version(lab: CaseContext) -> str:
-    """A connection on which no version byte comes is closed after 5 s."""
+    """A connection without a version byte of the peer is closed after 5 s."""
     async with _unanswered(lab) as (_, wire):
-        lab.record.note("the kit says nothing", wire.name)
+        lab.record.note("the kit sends nothing", wire.name)
         if not await wire.closes(VERSION_SECONDS):
-            raise Deviation(f"the connection is open long after {VERSION_SECONDS:g} s")
+            raise Deviation(f"expected a silent connection to be closed after {VERSION_SECONDS:g} s; it is still open")
     return "closed"
 
 
 @case("3.11", LIVENESS, Manner.PLAIN, lacks=transient, into=CASES)
 async def lost_before_the_hello(lab: CaseContext) -> str:
-    """A connection that is lost before its version byte is no end: another one is made, and the hello comes."""
+    """After a connection is lost before its version byte, the node makes another one and sends its hello."""
     async with _unanswered(lab) as (_, wire):
         wire.peer.reset()
         lab.record.note("the connection is reset before the version byte", wire.name)
-    await next_hello(lab, 0, "no hello after a connection was lost before its version byte")
-    return "the hello comes, over another connection"
+    await next_hello(lab, 0, "a connection was lost before its version byte")
+    return "the hello comes over another connection"

@@ -1,10 +1,10 @@
-"""The node under test initiates: its connection is lost, in every state, and the kit is silent.
+"""Cases about initiators whose connection is lost, in every state, or whose peer is silent.
 
-Theory: what an initiator makes of a lost connection is another hello, or none ever. In `TIMED_OUT` nothing relies on a
-connection any more.
+Theory: after a lost connection an initiator sends another hello, or none at all. In `TIMED_OUT` a session relies on no
+connection.
 
-Rule 1: what must not come is waited for as long as an attempt takes that is begun after the usual back-off.
-Limit: in profile `ockam` there are no keepalives. A kit that is silent is noticed by a request only, if one waits.
+Rule 1: a hello that must not come is waited for as long as an attempt after the usual back-off would take.
+Limit: profile `ockam` has no keepalives: an initiator notices a silent peer only by a pending request.
 Source: clauses 2.2, 3.3, 3.11, 6.3.
 """
 
@@ -30,52 +30,55 @@ from ockam_fsm.net.raw_peer import now
 CASES: list[Case] = []
 LIVENESS, SAFETY = Severity.LIVENESS, Severity.SAFETY
 ESTABLISHED_SECONDS = 0.5
-"""So long after its answer a session of profile `ockam` counts as established, if nothing is said in it before."""
+"""How long after its answer a session of profile `ockam` counts as established if it sends nothing."""
 
 IN_ORDER_SECONDS = 0.1
-"""What was sent has arrived so much later, or nearly always, before its connection is reset."""
+"""A message has almost always arrived this long after it was sent, before its connection is reset."""
 
 
 @case("3.11", LIVENESS, Manner.PLAIN, lacks=transient, into=CASES)
 async def lost_connection(lab: CaseContext) -> str:
-    """When the connection is lost the node negotiates again, over another one."""
+    """After its connection is lost the node negotiates the session again over another one."""
     asked = await in_session(lab, await door(lab).begin())
     lose(lab, asked)
-    following = await next_hello(lab, 0, "no hello after the connection was lost")
+    following = await next_hello(lab, 0, "the connection was lost")
     if following.hello.session_id != asked.hello.session_id:
-        raise Deviation("it comes back as another session", "2.2")
+        ids = f"{following.hello.session_id.hex()}, not {asked.hello.session_id.hex()}"
+        raise Deviation(
+            f"expected a hello of the same session after its connection was lost; got session id {ids}", "2.2"
+        )
     return "a hello of the same session over a new connection"
 
 
 @case("3.11", LIVENESS, Manner.PLAIN, lacks=transient, into=CASES)
 async def lost_while_renegotiating(lab: CaseContext) -> str:
-    """A connection that is lost once more, while the node negotiates again, is no end: another hello comes."""
+    """After a connection is lost once more, while the node negotiates again, another hello comes."""
     asked = await in_session(lab, await door(lab).begin())
     lose(lab, asked)
     try:
-        again = await next_hello(lab, 0, "no hello after the connection was lost for the first time")
+        again = await next_hello(lab, 0, "the connection was lost for the first time")
     except Deviation as error:
-        raise Undecided(f"{error.reason}, which lost-connection judges") from None
+        raise Undecided(f"{error.reason}; see case lost-connection") from None
     lose(lab, again)
-    await next_hello(lab, 1, "no hello after the connection was lost once more")
+    await next_hello(lab, 1, "the connection was lost once more")
     return "a third hello comes"
 
 
 @case("3.11", LIVENESS, Manner.PLAIN, lacks=lambda target: transient(target) or undeclared(*RETRY_TIMES)(target),
       into=CASES)  # fmt: skip
 async def lost_while_timed_out(lab: CaseContext) -> str:
-    """A connection that is lost during the back-off changes nothing: no route leads over it. The next hello comes."""
+    """A connection that is lost during the back-off changes nothing, since no route uses it: the next hello comes."""
     durations, asked = lab.target.durations, await door(lab).begin()
-    asked.wire.send((fresh("nobody"),), b"", (), "to nobody: the connection is not dead, and stays")
+    asked.wire.send((fresh("nobody"),), b"", (), "undeliverable message, so that the connection stays")
     await asked.wire.hear(seconds=durations.negotiation_seconds + durations.back_off.initial_seconds / 2)
     lose(lab, asked)
-    await next_hello(lab, 1, "no hello after the connection was lost during the back-off")
+    await next_hello(lab, 1, "the connection was lost during the back-off")
     return "the next hello comes"
 
 
 @case("3.3", SAFETY, Manner.PLAIN, lacks=persistent, into=CASES)
 async def transient_ends_with_its_connection(lab: CaseContext) -> str:
-    """A transient session ends with its connection, negotiating or established: no second hello."""
+    """A transient session, negotiating or established, ends with its connection and sends no second hello."""
     seconds = pause_seconds(lab.target.durations, 0)
     asked = await door(lab).begin()
     lose(lab, asked)
@@ -83,12 +86,12 @@ async def transient_ends_with_its_connection(lab: CaseContext) -> str:
     asked = await in_session(lab, await door(lab).anew())
     lose(lab, asked)
     await ends(lab, asked, seconds)
-    return f"no second hello within {seconds:g} s, neither before the answer nor after it"
+    return f"no second hello within {seconds:g} s, for a connection lost before the answer and for one after it"
 
 
 @case("6.3", LIVENESS, Manner.PLAIN, profiles=("ockam",), into=CASES)
 async def silence(lab: CaseContext) -> str:
-    """The kit answers, and then says nothing: a request without a response in time has failed; a late one is late."""
+    """A request without a response in time fails, and a late response is ignored."""
     if lab.run.says_nothing:
         raise NotApplicable(SILENT)
     target, asked, worker = lab.target, await door(lab).begin(), fresh("worker")
@@ -96,24 +99,25 @@ async def silence(lab: CaseContext) -> str:
     message, began = await asked.wire.hear(worker), now()
     if message is None:
         raise door(lab).unheard(SILENT)
-    lab.record.note("the kit falls silent", asked.wire.name)
+    lab.record.note("the kit stops sending", asked.wire.name)
     if await _comes_again(lab, asked):
         return f"another hello {now() - began:.1f} s later"
     if await asked.wire.hear(worker, seconds=0.0) is not None:
-        raise NotApplicable("its application speaks by itself, so what it waits for does not show")
+        raise NotApplicable("the node's application sends by itself, so a pending request does not show")
     asked.wire.send(message.return_route, message.payload, (worker,), "the same data back, too late")
-    late = f"the response that came after {now() - began:.1f} s"
+    late = f"a response after {now() - began:.1f} s"
     if await asked.wire.hear(worker, seconds=lab.patience) is None:
-        raise NotApplicable(f"{late} changes nothing, and no other hello came: its application may have given up")
+        raise NotApplicable(f"{late} changed nothing, and no other hello came: the node's application may have ended")
     if not any(address.value.startswith(asked.inner.value + b".") for address in message.return_route[-1:]):
-        raise NotApplicable("what it has said is no request, as far as its return route tells (6.2)")
+        raise NotApplicable("the node's data is no request: it has no reply address of its own (6.2)")
     if unknown := undeclared("request")(target):
-        raise NotApplicable(f"{late} is still waited for; {unknown}")
-    raise Deviation(f"{late} is still waited for; {target.durations.request_seconds:g} s are declared")
+        raise NotApplicable(f"{late} was accepted; whether it is late is {unknown}")
+    wanted = f"expected the request to fail after {target.durations.request_seconds:g} s, as declared"
+    raise Deviation(f"{wanted}; {late} was accepted")
 
 
 async def _comes_again(lab: CaseContext, asked: Asked) -> bool:
-    """Whether another hello comes when a request was waited for for too long."""
+    """Whether another hello comes once a request has timed out."""
     durations, known = lab.target.durations, not undeclared("request")(lab.target)
     seconds = durations.request_seconds * 1.5 + pause_seconds(durations, 0)
     seconds = seconds if known else TIMES_PATIENCE * lab.target.pace.patience_seconds
@@ -124,12 +128,12 @@ async def _comes_again(lab: CaseContext, asked: Asked) -> bool:
 
 
 async def in_session(lab: CaseContext, asked: Asked) -> Asked:
-    """Answer this hello, and wait for what shows that the session stands, if anything does."""
+    """Answer this hello and wait for the first message of the session, if one comes."""
     worker = fresh("worker")
     asked.answer(worker)
     message = await asked.wire.hear(worker, seconds=lab.patience if lab.target.generations else ESTABLISHED_SECONDS)
     if message is None and lab.target.generations:
-        raise Deviation(asked.wire.missing("keepalive after the answer"), "4.7")
+        raise Deviation(asked.wire.missing("a keepalive after the answer"), "4.7")
     if message is not None and not lab.target.generations:  # a request, perhaps: its application may end with it
         asked.wire.send(message.return_route, message.payload, (worker,), "the same data back")
         await asked.wire.hear(seconds=IN_ORDER_SECONDS)

@@ -1,13 +1,12 @@
-"""What the node under test keeps of a responder that nobody can use any more: shown by who answers, or by room.
+"""Cases about leaked responders, which outlive their connection: found by their replies or by the spawner's places.
 
-Theory: that a responder has outlived its connection cannot be asked over that connection. Over another one its address
-tells, in a node that takes a session's messages from anywhere (which 5.4 forbids, and stock nodes do). In profile
-`generation` its hello tells: the responder that is still there answers it as before (4.2). Room tells in a spawner that
-is seen to have a bound.
+Theory: a responder whose connection is lost can only be observed over another connection. There its address replies, in
+a node that accepts a session's messages over any connection (5.4 forbids it; stock nodes do it). In profile
+`generation` its hello gets the same answer as before (4.2). In a spawner whose bound was observed, it takes a place.
 
-Rule 1: nothing is shown by the silence of what would be silent in any case. So a session that lives is asked the same
-        way before; where it is silent, too, the case is not applicable, and says what to declare.
-Rule 2: a node may hear of a lost connection after it has heard of the next one: who answers is asked again.
+Rule 1: silence is evidence only where a live session would reply. So a live session is asked over another connection
+        first; where it is silent, too, the case is not applicable, and its reason names the option to declare.
+Rule 2: a node may notice a lost connection after it has accepted the next one: a responder that replies is asked again.
 Source: clauses 2.3, 3.11, 4.2, 4.9, 5.4.
 """
 
@@ -26,34 +25,34 @@ CASES: list[Case] = []
 LEAK = Severity.LEAK
 NOTICED_SECONDS = 0.5
 TIMES = 3
-"""So often it is asked who answers, before it is said that somebody has outlived a connection."""
+"""How often a responder has to reply before it counts as leaked."""
 
 
 def keeps_its_place(target: Target) -> str:
     kept = target.session_type.persistent and target.generations
-    return "a persistent responder keeps its state, and its place, for the retention time" if kept else ""
+    return "a persistent responder keeps its state and its place for the retention time" if kept else ""
 
 
 @case("3.11", LEAK, Manner.PLAIN, lacks=keeps_its_place, into=CASES)
 async def gone_with_its_connection(lab: CaseContext) -> str:
-    """When its connection is reset or closed a responder ends with it, confirmed or not: nothing answers for it."""
+    """A responder, confirmed or not, ends when its connection is reset or closed."""
     other = await lab.wire("kit, another connection")
     if not lab.target.generations:
         await reached(await session(await lab.wire("kit, which stays")), other)
     talks: dict[str, ClientSession] = {}
-    for wire, lost in (await lab.wire(), "reset"), (await lab.wire("kit, too"), "closed"):
+    for wire, lost in (await lab.wire(), "reset"), (await lab.wire("kit, second connection"), "closed"):
         talks[f"a responder whose connection was {lost}"] = await session(wire)
-        talks[f"an unconfirmed one whose connection was {lost}"] = await session(wire, confirmed=False)
+        talks[f"an unconfirmed responder whose connection was {lost}"] = await session(wire, confirmed=False)
         (wire.peer.reset if lost == "reset" else wire.peer.abort)()
         lab.record.note(f"the connection is {lost}", wire.name)
     if left := await outliving(talks, other):
-        raise Deviation(f"over another connection still answers: {'; '.join(left)}")
+        raise Deviation(f"expected no reply over another connection; got one from: {'; '.join(left)}")
     return f"gone: {'; '.join(talks)}"
 
 
 @case("3.11", LEAK, Manner.PLAIN, profiles=("ockam",), into=CASES)
 async def duplicate_gone_with_its_connection(lab: CaseContext) -> str:
-    """A hello that arrives twice may have two responders (2.3). The one that nobody uses ends with its connection."""
+    """A repeated hello may make a second responder (2.3), which ends with its connection."""
     other, wire = await lab.wire("kit, another connection"), await lab.wire()
     attempt = hello(wire)
     attempt.send()
@@ -63,34 +62,33 @@ async def duplicate_gone_with_its_connection(lab: CaseContext) -> str:
     await wire.settled()
     message = await attempt.answered(lab.target.pace.linger_seconds)
     if message is None:
-        raise NotApplicable("a hello that comes again has no second answer, so no second responder shows")
+        raise NotApplicable("a repeated hello gets no second answer, so no second responder shows")
     second = attempt.completed(message)
     if second.worker == first.worker:
-        return "a hello that comes again has the same responder"
+        return "a repeated hello gets the same responder"
     await reached(first, other)
     wire.peer.reset()
     lab.record.note("the connection is reset", wire.name)
     if await outliving({"": second}, other):
         raise Deviation(
-            "a hello that came again has made a second responder, which nobody uses; over another connection it still "
-            "answers when the connection of both is lost"
+            "expected the second responder of a repeated hello to end with its connection; it still replies over "
+            "another one"
         )
-    return "a hello that comes again makes a second responder, which is gone with the connection of both"
+    return "a repeated hello makes a second responder, which ends with its connection"
 
 
 async def reached(live: ClientSession, other: Wire) -> None:
-    """Rule 1, in profile `ockam`. Raises NotApplicable."""
-    if not await live.dead(wire=other, meaning="data for a session that lives, over another connection"):
+    """Check rule 1 in profile `ockam`. Raises NotApplicable: a live session does not reply over another connection."""
+    if not await live.dead(wire=other, meaning="data for a live session, over another connection"):
         return
-    remedy = "lost-connection-frees tells by room" if live.wire.lab.target.capacity else "with --capacity room tells"
+    remedy = "see case lost-connection-frees" if live.wire.lab.target.capacity else "declare --capacity to judge it"
     raise NotApplicable(
-        f"a session that lives takes nothing over another connection (5.4), so who has outlived its own does not show; "
-        f"{remedy}"
+        f"a live session does not reply over another connection (5.4), so a leaked responder does not show; {remedy}"
     )
 
 
 async def outliving(talks: dict[str, ClientSession], other: Wire) -> list[str]:
-    """Rule 2: who answers over another connection, although its own is lost."""
+    """The names of the sessions whose responder replies over another connection although its own is lost (rule 2)."""
     left = talks
     for time in range(TIMES):
         await pause(NOTICED_SECONDS if time else 0.0)
@@ -105,7 +103,7 @@ async def is_there(talk: ClientSession, other: Wire) -> bool:
         return not await talk.dead(wire=other, meaning="data for the session whose connection is lost")
     again = replace(talk.attempt, wire=other)
     again.send("the hello of the session whose connection is lost")
-    await other.settled()  # one that is just ending need not answer
+    await other.settled()  # a responder that is just ending need not answer
     message = await again.answered(0.0)
     if message is None or again.is_refused_by(message):
         return False
@@ -114,31 +112,33 @@ async def is_there(talk: ClientSession, other: Wire) -> bool:
 
 @case("3.11", LEAK, Manner.LAST, lacks=lambda target: keeps_its_place(target) or too_large(target), into=CASES)
 async def lost_connection_frees(lab: CaseContext) -> str:
-    """When a connection is lost, the responders that rely on it are told: they do not fill the spawner."""
+    """Responders whose connection is lost give their places in the spawner back."""
     capacity = lab.target.capacity or 0
     wire, began, half = await lab.wire(), now(), capacity // 2 + 1
     if (made := await admitted(wire, half)) < half:
-        raise Deviation(f"there is room for {made} of {half} sessions, although the connections before are closed")
+        raise Deviation(f"expected places for {half} sessions once earlier connections are closed; got {made}")
     await wire.settled()
     wire.peer.reset()
     lab.record.note("the connection is reset", wire.name)
     second = await lab.wire("kit, reconnected")
     missing = wanted = capacity // 2
-    for _ in range(2):  # the node may hear of the new connection first
+    for _ in range(2):  # the node may notice the new connection first
         missing -= await admitted(second, missing)
         await pause(NOTICED_SECONDS if missing else 0.0)
     if missing:
-        raise Deviation(f"for {missing} of {wanted} more sessions there is no room, as if the connection were not lost")
+        raise Deviation(
+            f"expected places for {wanted} sessions after the connection of the others was lost; {missing} were refused"
+        )
     idle_seconds = lab.target.durations.idle_seconds if "idle" in lab.target.declared else None
     if idle_seconds is not None and now() - began >= idle_seconds:
-        raise Undecided("node or machine were too slow: idle responders may have made the room")
+        raise Undecided("node or machine were too slow: responders may have ended by their idle time-out meanwhile")
     if not await is_bounded(second, capacity - wanted + 1):
-        raise NotApplicable(f"there is room for more than the {capacity} sessions that are declared: it shows nothing")
-    return "room for as many sessions again, and for no more"
+        raise NotApplicable(f"the spawner admits more sessions than the declared {capacity}, so a leak does not show")
+    return f"{wanted} sessions found a place again, and the capacity is bounded"
 
 
 async def admitted(wire: Wire, number: int) -> int:
-    """How many of so many hellos make a responder. Each is confirmed, so that it keeps its place."""
+    """How many of `number` hellos make a responder. Each is confirmed, so that it keeps its place."""
     attempts = at_once(wire, number)
     await wire.settled()
     replies = [(attempt, message) for attempt in attempts if (message := await attempt.answered(0.0)) is not None]

@@ -1,8 +1,8 @@
-"""A stream service by wire, for publishers: sessions of profile `generation` in which the numbers count.
+"""Cases about a stream service for publishers: sessions of profile `generation` with numbered messages.
 
-Rule 1: a publisher's messages are judged by what a plain pull hands out, and by their confirmations.
-Rule 2: that a number is not confirmed is judged when a later message was answered, that it is not stored when a later
-        number is.
+Rule 1: a publisher's messages are judged by a plain pull and by their confirmations.
+Rule 2: a number counts as not confirmed once a later message was answered, and as not stored once a later number is
+        stored.
 Left out: the answer to a hello in a confirmed session in which nothing was pushed (12.4).
 Source: clauses 12.3, 12.4, 12.10.
 """
@@ -22,39 +22,39 @@ GENERATION = ("generation",)
 
 @case("12.10", LIVENESS, Manner.PLAIN, profiles=GENERATION, lacks=no_stream, into=CASES)
 async def publisher_route(lab: CaseContext) -> str:
-    """The route of a publisher: the service, the stream, and its partition, if that is not the first."""
+    """A publisher reaches a partition by the route service, stream, partition number (none for the first)."""
     first, second = sorted(await needed(created(await lab.wire(), new_name(), 2)), key=lambda one: one.partition or 0)
     sent = {first: payload("first"), second: payload("second")}
     for partition, stream in ((None, first), (1, second)):
         await needed((await publisher(stream, partition)).push((1, sent[stream])))
     for stream, data in sent.items():
-        await keeps(stream, [data], f"a publisher of partition {stream.partition} has pushed")
-    return "a publisher reaches the partition that its route names"
+        await keeps(stream, [data], f"a push to partition {stream.partition}")
+    return "each push is stored in the partition that its route names"
 
 
 @case("12.3", SAFETY, Manner.PLAIN, profiles=GENERATION, lacks=no_stream, into=CASES)
 async def publisher_repeats(lab: CaseContext) -> str:
-    """A number that is stored is confirmed again, and not stored again."""
+    """A number that is already stored is confirmed again and not stored again."""
     stream = await new_stream(lab)
     own, sent = await needed(publisher(stream)), [payload("1"), payload("2")]
     await own.push((1, sent[0]), (2, sent[1]))
     await own.push((2, sent[1]), (1, sent[0]))
-    await keeps(stream, sent, "each was pushed twice under its number")
-    return "confirmed again, stored once"
+    await keeps(stream, sent, "two pushes, each repeated under its number")
+    return "confirmed twice, stored once"
 
 
 @case("12.3", SAFETY, Manner.PLAIN, profiles=GENERATION, lacks=no_stream, into=CASES)
 async def publisher_gap(lab: CaseContext) -> str:
-    """A number beyond the next is neither confirmed nor stored; in its turn it is."""
+    """A number beyond the next one is neither confirmed nor stored until the gap is filled."""
     stream = await new_stream(lab)
     own, sent = await needed(publisher(stream)), [payload(str(number)) for number in (1, 2, 3)]
     await own.push((1, sent[0]))
     await unheard(own, 3, sent[2])
     await own.push((2, sent[1]))
-    await keeps(stream, sent[:2], "1, 3 and 2 were pushed, and 3 has to wait for 2")
+    await keeps(stream, sent[:2], "pushes of 1, 3 and 2")
     await own.push((3, sent[2]))
-    await keeps(stream, sent, "3 was pushed again after 2")
-    return "it waits for those before it"
+    await keeps(stream, sent, "pushes of 1, 3, 2 and 3")
+    return "number 3 is stored only after number 2"
 
 
 @case("12.3", SAFETY, Manner.PLAIN, profiles=GENERATION, lacks=no_stream, into=CASES)
@@ -64,48 +64,49 @@ async def publisher_under_0(lab: CaseContext) -> str:
     own, data = await needed(publisher(stream)), payload()
     await unheard(own, 0, payload("zero"))
     await own.push((1, data))
-    await keeps(stream, [data], "only this one has a number")
-    return "nothing was ever stored under 0"
+    await keeps(stream, [data], "pushes of 0 and 1")
+    return "number 0 is neither confirmed nor stored"
 
 
 @case("12.3", SAFETY, Manner.PLAIN, profiles=GENERATION, lacks=no_stream, into=CASES)
 async def publishers_apart(lab: CaseContext) -> str:
-    """Each identity has numbers of its own."""
+    """Each identity has its own numbers."""
     stream = await new_stream(lab)
     sent = [payload("one"), payload("another")]
     for data in sent:
         await (await needed(publisher(stream))).push((1, data))
-    await keeps(stream, sent, "two publishers have pushed one each, under 1")
-    return "number 1 of each is stored"
+    await keeps(stream, sent, "a push of number 1 by each of two publishers")
+    return "number 1 of each publisher is stored"
 
 
 @case("12.4", SAFETY, Manner.PLAIN, profiles=GENERATION, lacks=no_stream, into=CASES)
 async def publisher_unknown(lab: CaseContext) -> str:
-    """An unused identity has no record: neither its first answer says `resumed`, nor the next one."""
+    """An identity without stored messages gets resumed=False in its first and in its second answer."""
     own = await needed(publisher(await new_stream(lab)))
     again = await own.again()
     if own.resumed or again.resumed:
-        raise Deviation("the answer says `resumed` to a publisher of which nothing is stored")
-    return "neither answer says so"
+        got = f"{own.resumed}, then {again.resumed}"
+        raise Deviation(f"expected resumed=False for a publisher without stored messages, twice; got {got}")
+    return "resumed=False in both answers"
 
 
 @case("12.4", SAFETY, Manner.PLAIN, profiles=GENERATION, lacks=no_stream, into=CASES)
 async def publisher_known(lab: CaseContext) -> str:
-    """Where there is a record of an identity, the answer says `resumed`, and its numbers go on."""
+    """An identity with a record gets resumed=True, and its numbers go on."""
     stream = await new_stream(lab)
     own, sent = await needed(publisher(stream)), [payload("1"), payload("2")]
     await needed(own.push((1, sent[0])))
     again = await own.again()
     if not again.resumed:
-        raise Deviation("number 1 of this publisher is stored, and the next answer does not say `resumed`")
+        raise Deviation("expected resumed=True for a publisher whose number 1 is stored; got resumed=False")
     await again.push((1, sent[0]), (2, sent[1]))
-    await keeps(stream, sent, "1 was pushed before and after a negotiation, and 2 after it", "12.3")
-    return "`resumed`, and nothing is stored twice"
+    await keeps(stream, sent, "number 1 before and after a renegotiation, and 2 after it", "12.3")
+    return "resumed=True, and nothing is stored twice"
 
 
 @case("12.4", SAFETY, Manner.PLAIN, profiles=GENERATION, lacks=no_stream, into=CASES)
 async def publisher_comes_back(lab: CaseContext) -> str:
-    """The record lives with the log: it is there when the session was closed, and its responder is gone."""
+    """The record of a publisher belongs to the log: it outlives a closed session and its responder."""
     stream = await new_stream(lab)
     own, data = await needed(publisher(stream)), payload()
     await needed(own.push((1, data)))
@@ -113,19 +114,20 @@ async def publisher_comes_back(lab: CaseContext) -> str:
     await own.session.wire.settled()
     again = await own.again()
     if not again.resumed:
-        raise Deviation("number 1 of this publisher is stored; after a close the answer does not say `resumed`")
+        wanted = "expected resumed=True after a close, for a publisher whose number 1 is stored"
+        raise Deviation(f"{wanted}; got resumed=False")
     await again.push((1, data))
-    await keeps(stream, [data], "1 was pushed before and after a close", "12.3")
-    return "`resumed` after a close, too"
+    await keeps(stream, [data], "number 1 before and after a close", "12.3")
+    return "resumed=True after a close"
 
 
-async def keeps(stream: Stream, wanted: list[bytes], because: str, clause: str = "") -> None:
-    """Raises Deviation: it keeps something else. `clause`: as in `Outcome`."""
+async def keeps(stream: Stream, wanted: list[bytes], after: str, clause: str = "") -> None:
+    """Raise Deviation if the stream has other messages than `wanted`. `clause`: as in `Outcome`."""
     if (kept := await needed(stream.kept())) != wanted:
-        raise Deviation(f"{because}: the stream keeps {kept}, not {wanted}", clause)
+        raise Deviation(f"expected the stream to have {wanted} after {after}; got {kept}", clause)
 
 
 async def unheard(own: Publisher, number: int, data: bytes) -> None:
-    """Push under a number that has no turn. Raises Deviation: it is confirmed."""
+    """Push under a number that is not the next one. Raises Deviation: it is confirmed."""
     if (reply := await own.confirmation(number, data, seconds=0.0)) is not None:
-        raise Deviation(f"push {number}, which has no turn, is confirmed: {reply}")
+        raise Deviation(f"expected no confirmation of push {number}, which is not the next number; got {reply}")

@@ -1,7 +1,7 @@
-"""The node under test publishes, and the kit is the stream: what it pushes, and pushes again.
+"""Cases about publishers: the node under test publishes, and the kit is the stream.
 
-Rule 1: a node may have one message under way at a time, so what is to be seen of several is confirmed one by one.
-Limit: a message that nobody confirms is one that the node has accepted; what it tells its application does not show.
+Rule 1: a node may have one message in flight at a time, so a case about several messages confirms them one by one.
+Limit: the outcome that the node reports to its application is not observable on the wire.
 Source: clauses 12.2 to 12.4.
 """
 
@@ -30,13 +30,13 @@ async def publishes_in_order(lab: CaseContext) -> str:
         numbers.append(arrived.push.request_id)
         own.confirm(arrived)
     if numbers != list(range(1, SEEN + 1)):
-        raise Deviation(f"the first pushes of an identity have the numbers {numbers}")
+        raise Deviation(f"expected the numbers {list(range(1, SEEN + 1))} of the first pushes; got {numbers}")
     return f"numbers {', '.join(map(str, numbers))}"
 
 
 @case("12.2", SAFETY, Manner.PLAIN, profiles=GENERATION, into=CASES)
 async def publishes_again(lab: CaseContext) -> str:
-    """What is not confirmed is pushed again, the same under the same number, to a stream that has resumed."""
+    """An unconfirmed message is pushed again, unchanged and under its number, to a stream that resumes."""
     doorway = door(lab)
     own = Publishing(await doorway.begin())
     before = await own.needed()
@@ -44,15 +44,15 @@ async def publishes_again(lab: CaseContext) -> str:
     following = Publishing(await comes_back(doorway), resumed=True)
     arrived = await following.under(before.push.request_id)
     if arrived is None:
-        raise Deviation(f"push {before.push.request_id} is not confirmed, and after a reset it is not made again")
+        raise Deviation(f"expected unconfirmed push {before.push.request_id} again after a reset; it did not come")
     if arrived.push != before.push:
-        raise Deviation(f"{before.push} is not confirmed; after a reset it has become {arrived.push}", "12.3")
+        raise Deviation(f"expected unconfirmed {before.push} again after a reset; got {arrived.push}", "12.3")
     return "the same message comes again under its number"
 
 
 @case("12.2", SAFETY, Manner.PLAIN, profiles=GENERATION, into=CASES)
 async def publishes_after_an_error(lab: CaseContext) -> str:
-    """A push that the stream could not store is made again, in the session that goes on."""
+    """A push that the stream could not store is made again in the same session."""
     own = Publishing(await door(lab).begin())
     refused = await own.needed()
     own.confirm(refused, Status.ERROR)
@@ -64,30 +64,31 @@ async def publishes_after_an_error(lab: CaseContext) -> str:
         if arrived.push == refused.push:
             return "the same message comes again"
         own.confirm(arrived, Status.ERROR)
-    raise Deviation(f"the stream could not store push {refused.push.request_id}, which does not come again")
+    wanted = f"expected push {refused.push.request_id}, which the stream could not store, again"
+    raise Deviation(f"{wanted}; it did not come")
 
 
 @case("12.3", SAFETY, Manner.PLAIN, profiles=GENERATION, into=CASES)
 async def publishes_once_confirmed(lab: CaseContext) -> str:
-    """A confirmation speaks for all numbers up to its own: none of them is pushed again."""
+    """A confirmation covers all numbers up to its own: none of them is pushed again."""
     doorway = door(lab)
     own = Publishing(await doorway.begin())
     first, second = await own.needed(), await own.arrived(lab.patience)
     if second is None:
-        raise NotApplicable("the node has one message under way at a time")
+        raise NotApplicable("the node has one message in flight at a time")
     own.confirm(second)
     await own.reset()
     following = Publishing(await comes_back(doorway), resumed=True)
     again = await following.arrived(lab.patience)
     if again is not None and again.push.request_id <= second.push.request_id:
-        confirmed = f"{second.push.request_id} is confirmed, and so is {first.push.request_id}"
-        raise Deviation(f"{confirmed}; after a reset {again.push} is pushed")
-    return "nothing that is confirmed comes again"
+        confirmed = f"{first.push.request_id} and {second.push.request_id}, which one confirmation covers"
+        raise Deviation(f"expected no push of {confirmed}, after a reset; got {again.push}")
+    return "no confirmed message comes again"
 
 
 @case("12.4", SAFETY, Manner.PLAIN, profiles=GENERATION, into=CASES)
 async def publishes_anew(lab: CaseContext) -> str:
-    """A stream that has lost the record is sent no numbers of it: a new identity begins with what is not confirmed."""
+    """A publisher whose record is lost takes a new identity, whose number 1 is the first unconfirmed message."""
     doorway = door(lab)
     own = Publishing(await doorway.begin())
     own.confirm(await own.needed())
@@ -97,10 +98,12 @@ async def publishes_anew(lab: CaseContext) -> str:
     lost = Publishing(asked, resumed=False)
     anew = await doorway.hello(lab.patience)
     if (sent := await lost.arrived(0.0)) is not None:
-        raise Deviation(f"the stream has no record of this publisher, and is sent {sent.push}")
+        raise Deviation(f"expected no push under an identity whose record is lost; got {sent.push}")
     if anew is None or anew.hello.session_id == asked.hello.session_id:
-        raise Deviation("the stream has no record of this publisher, which takes no new identity")
+        got = "no hello" if anew is None else "a hello of the same one"
+        raise Deviation(f"expected a hello of a new identity after the record was lost; got {got}")
     first = await Publishing(anew).under(1)
     if first is None or first.push.data != left.push.data:
-        raise Deviation(f"{left.push} is not confirmed; number 1 of the new identity is {first and first.push}")
-    return "a new identity begins with number 1, and loses nothing"
+        got = "none" if first is None else str(first.push)
+        raise Deviation(f"expected unconfirmed {left.push} as number 1 of the new identity; got {got}")
+    return "number 1 of a new identity is the first unconfirmed message"

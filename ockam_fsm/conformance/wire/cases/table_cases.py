@@ -1,13 +1,13 @@
-"""The table by wire: every row of a responder that a peer can bring about, and what follows it.
+"""Cases generated from the tables: every row of a responder that a peer can make fire.
 
-Theory: automaton.py's, for a peer that has messages and time only. Our own end, whose application sends back what it is
-given, goes along (table_oracle.py): after each message both have to have said the same.
+Theory: that of automaton.py, for a tester that has messages and time only. The reference end, whose application sends
+its data back, is the oracle (table_oracle.py): after each message both ends have to have sent the same.
 
-Rule 1: a case is a way to a state by a shortest word, what is tried there, and `TAIL`, which asks for everything that a
-        peer can learn of an end. There is one for each row and each message that fires it.
-Rule 2: what a row has done to the timers shows when one expires, or does not expire yet. Words that wait are tried if
-        the node's time-outs are declared, one for each row.
-Rule 3: an echo worker tells when a message has been handled. Without one it would take a session each time.
+Rule 1: a case is a shortest test sequence to a state, one stimulus there, and `TAIL`, which reveals everything that a
+        peer can observe of an end. There is one case for each row and each message that fires it.
+Rule 2: the effect of a row on a timer shows when the timer expires, or does not expire yet. Sequences that wait are
+        tried if the node's time-outs are declared, one for each row.
+Rule 3: a reply of the echo worker shows that a message was handled. Without one, each check would take a session.
 Left out: two-sided responders, which negotiate over connections of their own, and profile `ockam`.
 """
 
@@ -24,7 +24,7 @@ from ockam_fsm.conformance.reference.instrumentation import Fired, clauses_of
 from ockam_fsm.conformance.reference.reference_end import Answering
 from ockam_fsm.conformance.target import EndpointUnderTest
 from ockam_fsm.conformance.wire.case import Case, Manner, no_echo, undeclared
-from ockam_fsm.conformance.wire.cases.timing import is_bearable
+from ockam_fsm.conformance.wire.cases.timing import LATE, MOST_SECONDS, is_bearable
 from ockam_fsm.conformance.wire.table_oracle import NOT_YET, STIMULI, Plan, walk
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.machines.vocabulary import Event, Renegotiation, Role, SessionType
@@ -32,22 +32,24 @@ from ockam_fsm.runtime.session.session import EXPIRED
 
 ONLY = ("generation",)
 ROOM = 500
-"""Each session takes a place for as long as the node retains it, and a wrong node is asked more than once."""
+"""The capacity that these cases need: a session takes a place while the node retains it, and failures are retried."""
 
 NOT_SAID = {
     "data for another worker": "no stock node has that worker",
-    "hello of a generation that has ended": "to a responder it is an older hello, like others",
+    "hello of a generation that has ended": "for a responder it is one of the older hellos",
 }
+"""Stimuli that are left out, with the reason."""
 
 TAIL: Word = (
     "data in an ended generation", "data in the generation before", "repeated hello", "data", "keepalive",
     "confirming data", "keepalive", "older hello", "newer hello", "data", "confirming keepalive", "data",
 )  # fmt: skip
-"""Is the generation alive, is an attempt, is the number known, is the state, does a new generation begin and go on?"""
+"""Reveals whether the generation is alive, whether an attempt is, whether number and state are kept, and whether a new
+generation begins and goes on."""
 
 
 def cases_of(target: Target) -> Sequence[Case]:
-    """Those for the target's kind of session."""
+    """The cases for the target's session type."""
     return _cases(target.session_type)
 
 
@@ -75,7 +77,8 @@ def _cases(kind: SessionType) -> tuple[Case, ...]:
 
 
 def _edges(automaton: Automaton) -> Iterator[tuple[Word, str, Edge]]:
-    """Those that a row decides; by the shortest words first. How many messages a node may hold is not known."""
+    """The edges that a row decides, the shortest test sequence first. Edges of a full hold queue are left out: the
+    node's limit is not known."""
     for word, edges in zip(automaton.words, automaton.edges, strict=True):
         for name, edge in edges.items():
             is_full = any(event is Event.SEND and not row for _, event, row in edge.cells)
@@ -97,7 +100,7 @@ def _case(endpoint: EndpointUnderTest, edge: Edge, way: Word, tried: str, after:
         name.lower(),
         clause,
         severity_of(clause),
-        f"Rows {', '.join(rows)}: {' / '.join(word)}; and then whatever tells where that has led",
+        f"Rows {', '.join(rows)}: {' / '.join(word)}; then signals that reveal the resulting state",
         partial(walk, Plan(way, tried, tuple(rows), after, TAIL)),
         Manner.ALONGSIDE,
         ONLY,
@@ -108,7 +111,7 @@ def _case(endpoint: EndpointUnderTest, edge: Edge, way: Word, tried: str, after:
 def _untimed(target: Target) -> str:
     full = target.capacity is not None and target.capacity < ROOM
     return no_echo(target) or (
-        f"the spawner has room for {target.capacity} responders; it takes {ROOM}" if full else ""
+        f"these cases need a capacity of {ROOM} responders; {target.capacity} are declared" if full else ""
     )
 
 
@@ -117,12 +120,13 @@ def _timed(target: Target) -> str:
     durations = target.durations
     waits = (durations.negotiation_seconds, durations.idle_seconds, durations.retention_seconds)
     unbearable = [name for name, seconds in zip(names, waits, strict=False) if not seconds or not is_bearable(seconds)]
-    too_long = f"too long to wait for, or never: {', '.join(unbearable)}" if unbearable else ""
+    most = MOST_SECONDS / LATE[-1]
+    too_long = f"declare at most {most:g} s to judge it: {', '.join(unbearable)}" if unbearable else ""
     return _untimed(target) or undeclared(*names)(target) or too_long
 
 
 def _clause(endpoint: EndpointUnderTest, row: str, tried: Stimulus) -> str:
-    """Of a timer its own; else the first that the row cites, or the one that judges what is tried."""
+    """The timer's clause for a timer row; else the first clause that the row cites, or that of the stimulus."""
     found = next(one for one in endpoint.settings.machine.rows if one.id == row)
     if found.event in EXPIRED.values():
         return clause_of_timer(found.event, endpoint.session_type.persistent)

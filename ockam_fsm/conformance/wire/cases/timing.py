@@ -1,10 +1,10 @@
-"""What only time shows, the node under test responds: judged against the durations that its operator declares.
+"""Cases about the time-outs of responders, judged against the durations that the operator declares.
 
-Theory: whether a responder is still there cannot be asked without keeping it there: a message confirms its session, or
-starts its idle timer afresh. So each point in time has a session of its own, begun with the others and asked once.
+Theory: a message to a responder keeps it alive: it confirms the session or restarts its idle timer. So each point in
+time has a session of its own, begun with the others and asked once.
 
-Rule 1: too early is judged at half of the declared time, gone for good at a multiple of it; between them a node may do
-        as it likes, since timers and loaded machines are late.
+Rule 1: a responder has to be alive at half of the declared time and gone at a multiple of it. Between them nothing is
+        judged, since timers and loaded machines are late.
 Source: clauses 3.6, 3.7, 3.9, 4.4, 4.9.
 """
 
@@ -26,10 +26,10 @@ from ockam_fsm.runtime.session.signals import Answer, Error, Hello, Keepalive
 
 CASES: list[Case] = []
 LATE = (1.25, 1.5, 2.0, 3.0)
-"""When it is asked whether something has ended, in multiples of the declared time."""
+"""When a responder is asked whether it is gone, in multiples of the declared time."""
 LATE_SECONDS = 1.0
 MOST_SECONDS = 60.0
-"""What is declared to take longer is not waited for."""
+"""The longest wait for a declared time."""
 
 
 def is_bearable(seconds: float) -> bool:
@@ -38,22 +38,25 @@ def is_bearable(seconds: float) -> bool:
 
 def bearable(what: str, seconds: float | None) -> float:
     if seconds is None or not is_bearable(seconds):
-        raise NotApplicable(f"the declared {what} time ({seconds} s) is too long to wait for; declare a shorter one")
+        most = MOST_SECONDS / LATE[-1]
+        raise NotApplicable(f"the declared {what} time is {seconds} s; declare at most {most:g} s to judge it")
     return seconds
 
 
 async def gone_in_time(lab: CaseContext, seconds: float, began: float, talks: list[ClientSession], what: str) -> str:
-    """Ask one session after another, later and later, until one is gone.
+    """Ask one session after another, at the times of `LATE`, until one is gone.
 
     Raises:
-        Deviation: the last one is still there.
+        Deviation: the last one still replies.
     """
     for factor, talk in zip(LATE, talks, strict=True):
         await pause(max(0.0, began + seconds * factor + LATE_SECONDS * (factor - 1) - now()))
         if await talk.dead():
             still(talk)
-            return f"{what} after {now() - began:.1f} s; {seconds:g} s are declared"
-    raise Deviation(f"not {what} after {now() - began:.1f} s; {seconds:g} s are declared")
+            return f"{what} was gone after {now() - began:.1f} s; {seconds:g} s are declared"
+    raise Deviation(
+        f"expected {what} to be gone after {seconds:g} s, as declared; it replies after {now() - began:.1f} s"
+    )
 
 
 async def not_too_early(talk: ClientSession, seconds: float, began: float, what: str) -> None:
@@ -61,46 +64,48 @@ async def not_too_early(talk: ClientSession, seconds: float, began: float, what:
     asked = now()
     if asked - began < seconds * 0.75 and not await talk.ask(seconds=seconds):
         still(talk)
-        raise Deviation(f"{what} after {asked - began:.1f} s already; {seconds:g} s are declared")
+        raise Deviation(
+            f"expected {what} to stay for {seconds:g} s, as declared; it is gone after {asked - began:.1f} s"
+        )
 
 
 def still(talk: ClientSession) -> None:
-    """What is gone is gone by itself, not with its connection."""
+    """Raise Undecided if the connection of a session ended, which ends the session as well."""
     if talk.wire.peer.ended:
         raise Undecided(f"the connection ended meanwhile: {talk.wire.peer.ended}")
 
 
 @case("3.9", Severity.LEAK, Manner.PATIENT, lacks=undeclared("negotiation"), into=CASES)
 async def negotiation_timeout(lab: CaseContext) -> str:
-    """A responder that nobody confirms is gone when its negotiation time is over, and not before."""
+    """An unconfirmed responder ends when its negotiation time is over, and not before."""
     seconds = bearable("negotiation", lab.target.durations.negotiation_seconds)
     wire = await lab.wire()
     began = now()
     early, *late = [await session(wire, confirmed=False) for _ in range(1 + len(LATE))]
-    lab.record.note("nobody confirms the answers")
-    await not_too_early(early, seconds, began, "an unconfirmed responder is gone")
-    return await gone_in_time(lab, seconds, began, late, "an unconfirmed responder was gone")
+    lab.record.note("the kit does not confirm the answers")
+    await not_too_early(early, seconds, began, "an unconfirmed responder")
+    return await gone_in_time(lab, seconds, began, late, "an unconfirmed responder")
 
 
 @case("3.7", Severity.LEAK, Manner.PATIENT, lacks=undeclared("idle"), into=CASES)
 async def idle(lab: CaseContext) -> str:
-    """A responder that hears nothing for its idle time is gone, and not before: none is orphaned for good."""
+    """A responder that receives nothing for its idle time ends, and not before."""
     if lab.target.generations and lab.target.session_type.renegotiation is Renegotiation.TWO_SIDED:
-        raise NotApplicable("the responder of a two-sided session asks by keepalives instead")
+        raise NotApplicable("the responder of a two-sided session sends keepalives and has no idle time-out")
     seconds = bearable("idle", lab.target.durations.idle_seconds)
     wire = await lab.wire()
     began = now()
     early, *late = [await session(wire) for _ in range(1 + len(LATE))]
     lab.record.note("the kit falls silent")
-    await not_too_early(early, seconds, began, "an established responder is gone")
-    return await gone_in_time(lab, seconds, began, late, "a responder that heard nothing was gone")
+    await not_too_early(early, seconds, began, "an idle responder")
+    return await gone_in_time(lab, seconds, began, late, "an idle responder")
 
 
 @case("3.6", Severity.LEAK, Manner.PATIENT, profiles=("generation",), lacks=undeclared("retention"), into=CASES)
 async def retention(lab: CaseContext) -> str:
-    """A responder that waits to be asked again is reaped when its retention time is over."""
+    """A responder that waits for its initiator is discarded when its retention time is over."""
     if lab.target.session_type.renegotiation is not Renegotiation.ONE_SIDED:
-        raise NotApplicable("only responders of one-sided sessions wait to be asked")
+        raise NotApplicable("only responders of one-sided sessions have a retention time")
     durations = lab.target.durations
     seconds = bearable("retention", durations.retention_seconds)
     wire = await lab.wire()
@@ -114,8 +119,10 @@ async def retention(lab: CaseContext) -> str:
         attempt.send()
         still(talk)
         if not (await attempt.talk()).answer.resumed:
-            return f"reaped after {now() - began:.1f} s; {seconds:g} s are declared"
-    raise Deviation(f"its state is still there after {now() - began:.1f} s; {seconds:g} s are declared")
+            return f"the state was discarded after {now() - began:.1f} s; {seconds:g} s are declared"
+    raise Deviation(
+        f"expected the state to be discarded after {seconds:g} s, as declared; it is there after {now() - began:.1f} s"
+    )
 
 
 @case(
@@ -127,7 +134,7 @@ async def retention(lab: CaseContext) -> str:
     into=CASES,
 )
 async def falls_back(lab: CaseContext) -> str:
-    """An answer that nobody confirms is given up when the negotiation time is over; the live generation goes on."""
+    """An unconfirmed answer is given up when the negotiation time is over; the live generation goes on."""
     if why := not_persistent(lab.target):
         raise NotApplicable(why)
     seconds = bearable("negotiation", lab.target.durations.negotiation_seconds)
@@ -148,24 +155,26 @@ async def falls_back(lab: CaseContext) -> str:
         await waiting(lab, wire, max(0.0, began + seconds * factor + LATE_SECONDS * (factor - 1) - now()), keep)
         if not await alive(first):
             still(first)
-            raise Deviation("the live generation was gone with the attempt that nobody confirmed")
+            raise Deviation("expected the live generation to go on after the unconfirmed attempt; it is gone")
         if await second.dead(meaning="data in the generation that was not confirmed"):
             still(second)
-            return f"fallen back after {now() - began:.1f} s; {seconds:g} s are declared"
-    raise Deviation(f"the attempt is still open after {now() - began:.1f} s; {seconds:g} s are declared")
+            return f"the attempt was given up after {now() - began:.1f} s; {seconds:g} s are declared"
+    raise Deviation(
+        f"expected the attempt to be given up after {seconds:g} s, as declared; it is open after {now() - began:.1f} s"
+    )
 
 
 def never_asks(target: Target) -> str:
     if target.session_type.renegotiation is not Renegotiation.TWO_SIDED:
-        return "only responders of two-sided sessions ask"
+        return "only responders of two-sided sessions send hellos"
     if target.session_type.creation is Creation.IMPLICIT:
-        return "an implicit session asks for a message of its application only"
+        return "an implicit session sends a hello only when its application sends a message"
     return undeclared("keepalive", "back-off")(target)
 
 
 @case("5.3", Severity.LIVENESS, Manner.PATIENT, profiles=("generation",), lacks=never_asks, into=CASES)
 async def asks_by_itself(lab: CaseContext) -> str:
-    """The responder of a two-sided session notices that its peer is silent, and asks by the route of the hello."""
+    """The responder of a two-sided session with a silent peer sends a hello along the route of the peer's hello."""
     durations, wire, listener = lab.target.durations, await lab.wire(), await lab.listen()
     contact, worker = fresh("contact"), fresh("worker")
     attempt = hello(wire, own_route=(tcp(listener.where), contact))
@@ -173,26 +182,29 @@ async def asks_by_itself(lab: CaseContext) -> str:
     talk = await attempt.talk()
     await confirm(talk)
     del wire.answers[talk.inner]
-    lab.record.note("the kit answers no more keepalives", wire.name)
+    lab.record.note("the kit stops answering keepalives", wire.name)
+    seconds = durations.keepalive_seconds * 10 + durations.back_off.initial_seconds * 2 + 5.0
     try:
-        peer = await listener.next(durations.keepalive_seconds * 10 + durations.back_off.initial_seconds * 2 + 5.0)
+        peer = await listener.next(seconds)
     except TimeoutError:
-        raise Deviation("it does not ask: no connection to where the hello's initialization route leads") from None
+        wanted = f"a connection to {listener.where}, the initialization route of the kit's hello"
+        raise Deviation(f"expected {wanted}; none came within {seconds:g} s") from None
     mine = lab.adopt(peer, "kit, as a contact")
-    message = await mine.need(contact, what="hello of the responder")
+    message = await mine.need(contact, what="a hello of the responder")
     asked = read(message)
     if not isinstance(asked, Hello) or asked.session_id != attempt.session_id:
-        raise Deviation(f"at the initialization route of a session arrives {asked}")
+        raise Deviation(f"expected a hello of this session at its initialization route; got {asked}")
     if asked.generation.starter is not Role.RESPONDER or asked.generation.number <= 1:
-        raise Deviation(f"the responder asks with generation {asked.generation}", "4.1")
+        wanted = "expected a generation above 1 started by the responder"
+        raise Deviation(f"{wanted}; got generation {asked.generation}", "4.1")
     answer = Answer(attempt.session_id, asked.generation, worker, False)
     mine.send(message.return_route, GENERATION.encode(answer), (worker,), "answer")
-    await mine.need(worker, what="keepalive after the answer to the responder's own hello")
-    return f"it asks with generation {asked.generation}, and goes on in it"
+    await mine.need(worker, what="a keepalive after the answer to the responder's hello")
+    return f"a hello of generation {asked.generation}, and a keepalive after its answer"
 
 
 async def waiting(lab: CaseContext, wire: Wire, seconds: float, keep: Callable[[], Awaitable[None]]) -> None:
-    """Wait, and keep the sessions alive meanwhile."""
+    """Wait for some seconds and call `keep` often enough that the sessions stay alive."""
     durations = lab.target.durations
     step = min(durations.keepalive_seconds, (durations.idle_seconds or 10.0) / 4)
     until = now() + seconds
