@@ -1,8 +1,8 @@
-"""The rest of the node: connections, sessions and the echo worker that no case touches, and that must not notice any.
+"""The bystander: connections and sessions with the node, and its echo worker, which no case touches or may harm.
 
-Rule 1: it is asked before a case as well, and made anew where it does not live. So what it says afterwards is the
-        case's doing. A session that was left alone for so long that the node may have given it up is not asked.
-Rule 2: there are several, since a node may lose some of its workers and not others.
+Rule 1: it is probed before each case, and replaced if it does not answer, so that a failure afterwards is the effect of
+        the case. A session is not probed once the node may have given it up as idle.
+Rule 2: it has several connections and sessions, since a node may lose some of its workers and not others.
 Source: clause 14.4 (S14).
 """
 
@@ -16,8 +16,8 @@ from ockam_fsm.machines.vocabulary import Renegotiation
 from ockam_fsm.net.raw_peer import now, together
 
 CONNECTIONS, SESSIONS = 2, 2
-"""So many connections, and so many sessions over each."""
-HELD_UP = "another connection that had no part in it stands still"
+"""The number of connections, and of sessions over each."""
+HELD_UP = "a connection that the case did not use is blocked"
 
 
 @dataclass(frozen=True)
@@ -28,29 +28,29 @@ class Witness:
     talks: tuple[ClientSession, ...]
 
     async def missing(self, sessions: bool) -> str:
-        """What does not answer any more; empty: everything does. `sessions`: whether these have to."""
+        """The problem, empty if everything answers. `sessions`: whether the sessions have to answer, too."""
         try:
             asks_echo = self.wire.lab.target.echo or not self.talks
             if asks_echo and not await self._echoes() and not self.wire.peer.ended:
-                return f"{HELD_UP}: {self.wire.missing('reply')}"
+                return f"{HELD_UP}: {self.wire.missing('a reply')}"
             if self.wire.peer.ended:
-                return self.wire.missing("other connection that had no part in it")
+                return f"a connection that the case did not use has ended: {self.wire.peer.ended}"
             for talk in self.talks if sessions else ():
                 if not await talk.ask():
-                    return "a session that had no part in it is dead"
+                    return "a session that the case did not use does not reply"
         except Deviation as error:
             return error.reason
         except Undecided:
-            return ""  # late, or out of time: which says nothing of the node
+            return ""  # late, or out of time: no evidence against the node
         return ""
 
     async def _echoes(self) -> bool:
-        """With twice the patience, as everything that has to come."""
+        """Whether the connection echoes within twice the patience, as for every expected message."""
         return await self.wire.echoes() or (not self.wire.peer.ended and await self.wire.echoes())
 
 
 class Bystander:
-    """`with_session` False: only the connections and the echo worker are asked (the node's sessions cannot be had)."""
+    """`with_session` False: only the connections and the echo worker are probed, since no session can be opened."""
 
     def __init__(self, run: Run, *, with_session: bool) -> None:
         self.lab = CaseContext(run)
@@ -58,16 +58,16 @@ class Bystander:
         self.witnesses: list[Witness] = []
         self.heard = 0.0
         self.held_up = False
-        """What was missing the last time is answers on connections that stand."""
+        """In the last probe, only answers on open connections were missing."""
         self.starved = self.full = False
-        """The last time that it could not be made only the sessions were missing; the node said that there is no room,
-        which is its right."""
+        """`starved`: in the last failed start or probe only a session was missing. `full`: the spawner refused it,
+        which it may do when it is full."""
 
     async def ready(self) -> str:
-        """Make sure that it lives. The result says why it cannot, if so.
+        """Probe the bystander, and replace it if it does not answer. Return why it cannot be replaced, else empty.
 
         Raises:
-            OutOfTime: which says nothing of the node.
+            OutOfTime: no evidence against the node.
         """
         if self.witnesses and self._is_believed and not await self.missing():
             return ""
@@ -84,12 +84,12 @@ class Bystander:
         return ""
 
     async def harmed(self) -> str:
-        """What has become of it since `ready`; empty: nothing."""
+        """The harm to the bystander since `ready`; empty if there is none."""
         return await self.missing(sessions=self._is_believed)
 
     @property
     def believed_seconds(self) -> float:
-        """For how long its sessions may be left alone before the node has a right to give them up."""
+        """How long its sessions may be idle before the node may give them up, with a margin."""
         target = self.lab.target
         waits = [target.durations.idle_seconds or 30.0]
         if target.session_type.renegotiation is Renegotiation.TWO_SIDED:
@@ -101,7 +101,7 @@ class Bystander:
         return now() - self.heard <= self.believed_seconds
 
     async def missing(self, *, sessions: bool = True) -> str:
-        """What does not answer now; empty: everything does. `sessions`: whether these have to."""
+        """The first problem, empty if everything answers. `sessions`: whether the sessions have to answer, too."""
         problems = [one for one in await together(one.missing(sessions) for one in self.witnesses) if one]
         if sessions and not problems:
             self.heard = now()
@@ -109,8 +109,8 @@ class Bystander:
         return next(iter(problems), "")
 
     async def newcomer(self) -> str:
-        """Why somebody who comes now, over a connection of its own, gets no session; empty: it does, or there is no
-        room (which is the node's right). It leaves nothing behind."""
+        """Open a session over a new connection and close it. Return why that fails; empty if it works, or if the
+        spawner is full, which it may be."""
         if not self.with_session:
             return ""
         lab = CaseContext(self.lab.run)
@@ -128,7 +128,7 @@ class Bystander:
             return error.reason
         finally:
             lab.close()
-        return "a new session cannot be had" if self.starved else ""
+        return "a new session cannot be opened: its hello gets no reply" if self.starved else ""
 
     def close(self) -> None:
         self.lab.close()
@@ -137,7 +137,7 @@ class Bystander:
     async def _witness(self) -> Witness:
         wire = await self.lab.wire("bystander")
         if (self.lab.target.echo or not self.with_session) and not await wire.echoes():
-            raise Undecided(wire.missing("reply on a new connection"))
+            raise Undecided(wire.missing("a reply on a new connection"))
         if not self.with_session:
             return Witness(wire, ())
         try:

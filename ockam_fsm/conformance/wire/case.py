@@ -1,11 +1,10 @@
-"""What a case is: one way to try the node under test, and the clause that it judges.
+"""The definition of a case: a test of the node under test, and the clause that it judges.
 
-Rule 1: a case judges one clause, and says in its docstring what it tries. Its name is for life: expected deviations
-        name it.
-Rule 2: a case is an `async` function of a `CaseContext`. It returns what it observed, the reason of its PASS.
-Rule 3: after a hostile case the rest of the node is probed: a bystander's connection, its session, and the echo worker.
-        A patient one waits for timers of the node; all of those run at the same time. The cases of the table
-        (table_cases.py) follow, as many at a time as leave the node's time-outs undisturbed.
+Rule 1: a case judges one clause; its docstring is its title. Its name is for life, since expected deviations use it.
+Rule 2: a case is an `async` function of a `CaseContext`. It returns its observation, the reason of a PASS.
+Rule 3: after a hostile case the rest of the node is probed: bystander connections, their sessions, and the echo worker.
+        Patient cases wait for timers of the node and run at the same time. The cases of the tables (table_cases.py)
+        follow, as many at a time as leave the node's time-outs undisturbed.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ from ockam_fsm.kernel.text import described
 
 Try: TypeAlias = Callable[[CaseContext], Awaitable[str]]
 MOST_CAPACITY = 2000
-"""A spawner of more responders than this is not filled, out of courtesy."""
+"""The largest capacity that the kit fills."""
 
 
 class Manner(Enum):
     """How a case is run."""
 
-    PLAIN = "by itself"
-    HOSTILE = "by itself, and the rest of the node is probed after it"
-    PATIENT = "at the same time as the other patient ones, after the others"
-    ALONGSIDE = "several at a time, since they have nothing to do with each other, after the patient ones"
-    LAST = "by itself, at the very end: it leaves the spawner full"
+    PLAIN = "alone"
+    HOSTILE = "alone; the rest of the node is probed afterwards"
+    PATIENT = "all patient cases at the same time, after the plain and hostile ones"
+    ALONGSIDE = "several independent cases at a time, after the patient ones"
+    LAST = "alone, at the end, since it leaves the spawner full"
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,13 @@ class Case:
     manner: Manner
     profiles: tuple[str, ...]
     lacks: Callable[[Target], str]
-    """Why it is not applicable to a target; empty if it is."""
+    """Returns why the case is not applicable to a target; empty if it is."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which cases are tried. `only`: these (none: all). `without`: not these. `last`: these at the end, since they have
-    killed the node before."""
+    """A selection of cases by name. `only`: these (empty: all). `without`: not these. `last`: these at the end, since
+    they have killed the node before."""
 
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
@@ -77,7 +76,7 @@ def case(
     lacks: Callable[[Target], str] = nothing_lacks,
     into: list[Case],
 ) -> Callable[[Try], Try]:
-    """Makes a case of a function, named after it, and appends it to the list of its module."""
+    """Make a case of a function, with its name and docstring, and append it to the list `into`."""
 
     def register(run: Try) -> Try:
         name = run.__name__.replace("_", "-")
@@ -89,11 +88,11 @@ def case(
 
 
 def no_echo(target: Target) -> str:
-    return "" if target.echo else "no echo worker is named (--echo)"
+    return "" if target.echo else "no echo worker is declared (--echo)"
 
 
 def no_spawner(target: Target) -> str:
-    return "" if target.spawner else "no spawner is named (--spawner)"
+    return "" if target.spawner else "no spawner is declared (--spawner)"
 
 
 def not_persistent(target: Target) -> str:
@@ -101,7 +100,7 @@ def not_persistent(target: Target) -> str:
 
 
 def undeclared(*names: str) -> Callable[[Target], str]:
-    """Durations that a case judges, or needs."""
+    """Return a `Case.lacks` that requires these durations to be declared."""
 
     def lacks(target: Target) -> str:
         missing = [name for name in names if name not in target.declared]
@@ -115,7 +114,7 @@ def no_capacity(target: Target) -> str:
 
 
 def too_large(target: Target) -> str:
-    """Why a spawner is not filled."""
+    """Why the kit does not fill a spawner; empty if it does."""
     capacity = target.capacity or 0
-    why = f"a capacity of {capacity} is not filled; declare at most {MOST_CAPACITY}"
+    why = f"the declared capacity of {capacity} is too large to fill; declare at most {MOST_CAPACITY}"
     return no_capacity(target) or (why if capacity > MOST_CAPACITY else "")

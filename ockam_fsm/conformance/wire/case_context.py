@@ -1,12 +1,12 @@
-"""What a case works with: connections to the node under test, sessions with it, and ways to see that nothing comes.
+"""The context of a case: its connections to the node under test, their messages, and checks that nothing comes.
 
-Rule 1: silence is seen, not waited for: a later message on the same connection was answered, twice, since a node may
-        read several messages before it handles the first.
-Rule 2: a case says how it ended: it returns what it saw (PASS), or raises `Deviation`, `Undecided` or `NotApplicable`.
-        What a case only needs (a session to try something in) and does not get is `Undecided`, not a deviation.
-Rule 3: what has to come is missing once a later message on its connection was answered, too. A node that is slow,
-        because its machine is, is slow with everything.
-Rule 4: every message of the node is looked at: what it may not write (14.1) is remembered, whatever case is running.
+Rule 1: the node counts as silent once two later messages on the same connection were answered; one is not enough, since
+        a node may read several messages before it handles the first.
+Rule 2: a case returns its observation (PASS) or raises `Deviation`, `Undecided` or `NotApplicable`. A missing
+        prerequisite (a session to test in) is `Undecided`, not a deviation.
+Rule 3: an expected message is missing only once a later message on its connection was answered: a node on a slow
+        machine is slow with everything.
+Rule 4: every message of the node is checked for forms that it may not write (14.1), whatever case is running.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from ockam_fsm.runtime.session.handshake import SESSION_ID_BYTES, Profile
 from ockam_fsm.runtime.session.signals import Generation, Hello
 
 FLOOD = 5000
-"""More messages than this that nobody asked for, on one connection, are a flood."""
+"""More unsolicited messages than this on one connection are a flood."""
 KEPT_BYTES = 64 * 2**20
-"""So much is kept for a node, on all connections together: what it says and nobody has taken, and what it does not
-read. More is a flood, too."""
+"""The limit of memory for a node, on all connections together: messages that no case has taken, and bytes that the node
+does not read. More is a flood."""
 STEP_BYTES, MESSAGE_BYTES = 150, 1000
-"""What a step of a route costs in memory, at most, and what a message costs besides."""
+"""Upper bounds of the memory for a step of a route and for the rest of a message."""
 
 
 class Outcome(Portable, Exception):
-    """How a case ended, if not well. `clause`: another one than the case's."""
+    """The outcome of a case that did not pass. `clause`: the one that it is about, if not the case's."""
 
     def __init__(self, reason: str, clause: str = "") -> None:
         self.reason, self.clause = reason, clause
@@ -46,31 +46,31 @@ class Outcome(Portable, Exception):
 
 
 class Deviation(Outcome):
-    """The node does what the clause forbids, or does not do what it says."""
+    """The node breaks the clause. `reason`: what was expected and what came instead."""
 
 
 class Follows(Deviation):
-    """A deviation that another case shows better, unless none does."""
+    """A deviation that counts only if no other case shows its cause."""
 
 
 class Undecided(Outcome):
-    """The case could not be carried through."""
+    """The case could not be completed."""
 
 
 class NotApplicable(Outcome):
-    """The case is about something that this node does not have, or about which nothing is declared."""
+    """The case is about a feature that this node does not have or that is not declared."""
 
 
 class OutOfTime(Undecided):
-    """The run has lasted as long as it may."""
+    """The time of the run is over."""
 
 
 class NoVersion(Undecided):
-    """The node sends no version byte, or a wrong one: nothing else can be tried."""
+    """The node sends no version byte or a wrong one, so nothing else can be tried."""
 
 
 def fresh(prefix: str = "kit") -> Address:
-    """An address of the kit's own, never used before."""
+    """A local address of the kit that was never used before."""
     return local(f"{prefix}_{secrets.token_hex(8)}")
 
 
@@ -83,21 +83,21 @@ def frame(message: Message) -> bytes:
 
 
 def no_connection(where: str) -> str:
-    """Why a case about connections that the node makes does not apply. A node may refuse to make any (16.8)."""
+    """Why a case about connections that the node makes is not applicable. A node may refuse to make any (16.8)."""
     return (
-        f"for a message of the kit the node makes no connection to {where}: its forwarding policy refuses that (16.8), "
+        f"the node makes no connection to {where} for a message of the kit: its forwarding policy refuses it (16.8), "
         "or it cannot reach the kit (--own-address)"
     )
 
 
 def late(what: str, seconds: float, target: Target) -> Undecided:
-    """Why nothing is said of a node that is slower than it may be."""
+    """The outcome for a message that came after the patience of the run."""
     patience = target.pace.patience_seconds
-    return Undecided(f"{what} came after {seconds:.1f} s, which is late, not missing: --patience is {patience:g} s")
+    return Undecided(f"{what} came after {seconds:.1f} s, which is late, not missing; --patience is {patience:g} s")
 
 
 def any_hello(run: Run, inner: Address) -> bytes:
-    """The payload of a hello for a session of its own."""
+    """The payload of a hello for a new session."""
     profile = run.target.profile
     return profile.encode(Hello(new_session_id(profile), Generation(1, Role.INITIATOR, inner), run.contact))
 
@@ -107,29 +107,28 @@ def new_session_id(profile: Profile) -> bytes:
 
 
 class Run:
-    """What all cases of a run share."""
+    """The state that all cases of a run share."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self.deadline = now() + target.pace.run_seconds
         self.unwritable: str = ""
-        """What the node wrote that it may not write, the first of it."""
+        """The first message of the node in a form that it may not write (14.1), described; empty: none."""
         self.unwritable_in = ""
-        """The case in which it did; empty: before any."""
+        """The case in which the node wrote it; empty: before any."""
         self.heard = 0
-        """How many messages of the node were looked at."""
+        """How many messages of the node were checked."""
         self.kept = 0
-        """The account: how many bytes are kept for the node."""
+        """How many bytes are kept for the node."""
         self.contact: Route = ()
-        """In two-sided sessions: how the node reaches the kit for negotiations of its own (clause 5.3)."""
+        """In two-sided sessions: the initialization route to the kit (clause 5.3)."""
         self.says_nothing = False
-        """The application of the node, which initiates in profile `ockam`, was silent in a session that nothing
-        disturbed."""
+        """The node initiates in profile `ockam`, and its application was silent in an undisturbed session."""
         self.onward: Route = ()
-        """What follows a session's route so that the node sends data back: nothing, or its echo worker."""
+        """The end of a route through a session by which data comes back: empty, or the echo worker."""
 
     def look_at(self, body: bytes, case: str = "") -> Message | None:
-        """A message of the node, in a case; None if it is none. What it may not write is remembered."""
+        """Decode a message of the node, None if it is unreadable. Remember the first form that it may not write."""
         self.heard += 1
         try:
             message = decode_message(body)
@@ -146,39 +145,40 @@ class Run:
 
 
 class CaseContext:
-    """One for each case."""
+    """The connections, listeners and record of one case."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.target = run.target
         self.case = ""
-        """The name of the case, if it is for one."""
+        """The name of the case; empty outside of cases."""
         self.record = Record()
         self.wires: list[Wire] = []
         self.listeners: list[RawListener] = []
 
     @property
     def patience(self) -> float:
-        """How long to wait now for what has to come."""
+        """How many seconds to wait now for an expected message. Raises OutOfTime."""
         left = self.run.deadline - now()
         if left <= 0:
-            raise OutOfTime(f"the time of the whole run ({self.target.pace.run_seconds:g} s) was over before it ended")
+            seconds = self.target.pace.run_seconds
+            raise OutOfTime(f"the time of the run (--limit {seconds:g} s) was over before the case ended")
         return min(self.target.pace.patience_seconds, left)
 
     @property
     def may_ask(self) -> bool:
-        """Whether the echo worker can be asked for more than it is there for, without leaving traces."""
+        """Whether the echo worker can be asked whether the node still answers."""
         return bool(self.target.echo)
 
     async def wire(self, name: str = "kit", *, where: str = "") -> Wire:
-        """A connection that stands: both version bytes are there."""
+        """A new connection, after both version bytes."""
         wire = await self.bare_wire(name, where=where)
         wire.peer.send(VERSION)
         await self.expect_version(wire)
         return wire
 
     async def bare_wire(self, name: str = "kit", *, where: str = "") -> Wire:
-        """A connection on which nothing was said yet."""
+        """A new connection on which the kit has sent nothing."""
         try:
             peer = await RawPeer.to(where or self.target.where, self.patience)
         except Unreachable as error:
@@ -194,14 +194,14 @@ class CaseContext:
         try:
             version = await wire.peer.version(self.patience)
         except TimeoutError:
-            raise NoVersion("the node sends no version byte on a new connection") from None
+            raise NoVersion("expected a version byte on a new connection; none came") from None
         except Ended as error:
-            raise NoVersion(f"no version byte: {error}") from None
+            raise NoVersion(f"expected a version byte on a new connection; {error}") from None
         if version != VERSION:
-            raise NoVersion(f"the node's version byte is {version.hex()}, not 01")
+            raise NoVersion(f"expected the version byte 01; got {version.hex()}")
 
     async def listen(self, greeting: bytes = VERSION) -> RawListener:
-        """Where the node can reach the kit, which begins each connection with `greeting`, as a node does."""
+        """Listen where the node can reach the kit. `greeting`: the first bytes on each connection, as a node's."""
         own = self.target.own_address or join_host(self.wires[0].peer.own_host, 0)
         if own == NOWHERE:
             raise NotApplicable("the node cannot reach the kit (--own-address none)")
@@ -214,7 +214,7 @@ class CaseContext:
         return listener
 
     def close(self) -> None:
-        """End everything that a case has left open."""
+        """Close all connections and listeners of the case."""
         for wire in self.wires:
             wire.close()
         for listener in self.listeners:
@@ -223,17 +223,17 @@ class CaseContext:
 
 
 class Wire:
-    """One connection of the kit; `name` is its column in charts. Messages are sorted by the address they are for."""
+    """One connection of the kit. `name`: its column in charts. Messages are sorted by their first onward address."""
 
     def __init__(self, lab: CaseContext, peer: RawPeer, name: str) -> None:
         self.lab, self.peer, self.name = lab, peer, name
         self.inbox: dict[Address | None, deque[Message]] = {}
         self.answers: dict[Address, tuple[bytes, bytes]] = {}
-        """What is said back at once: at this address, to this payload, these bytes (the kit's keepalive answers)."""
+        """Automatic replies by address: a payload, and the bytes that answer it at once (keepalive answers)."""
         self.unread = 0
         self._quiet: set[Address | None] = set()
         self._given_up: set[Address | None] = set()
-        """What comes for these is too late to matter."""
+        """Addresses of checks that were given up: late messages for them are dropped."""
         self._inbox_bytes = self._charged = 0
         peer.after_read = self._account
 
@@ -245,12 +245,12 @@ class Wire:
         self.raw(frame(Message(onward, back, data)), meaning)
 
     async def hear(self, *addresses: Address | None, seconds: float | None = None) -> Message | None:
-        """The next message for one of these addresses (None: for no address). None: not in time, or closed.
+        """The next message for one of these addresses (None: without an address), None if none comes in time.
 
-        `seconds` not given: it has to come, and is waited for with patience (Rule 3).
+        `seconds` None: the message has to come, and rule 3 decides when it is missing.
 
         Raises:
-            Undecided: it came when patience was over: late, not missing.
+            Undecided: it came after the patience: late, not missing.
         """
         if seconds is not None:
             return await self._hear(addresses, seconds)
@@ -259,7 +259,7 @@ class Wire:
         if message is None and self.lab.may_ask and not self.peer.ended and await self.echoes():
             message = await self._hear(addresses, self.lab.target.pace.settle_seconds)
         if message is None and await self._hear(addresses, self.lab.patience) is not None:
-            raise late("what has to come", now() - asked, self.lab.target)
+            raise late("the expected message", now() - asked, self.lab.target)
         return message
 
     async def _hear(self, addresses: Sequence[Address | None], seconds: float) -> Message | None:
@@ -273,7 +273,7 @@ class Wire:
                 return None
 
     async def need(self, *addresses: Address | None, what: str) -> Message:
-        """As `hear`; that nothing comes is a deviation."""
+        """As `hear`. Raises Deviation: no message comes."""
         message = await self.hear(*addresses)
         if message is None:
             raise Deviation(self.missing(what))
@@ -281,23 +281,23 @@ class Wire:
 
     def missing(self, what: str) -> str:
         waited = 2 * self.lab.target.pace.patience_seconds
-        return f"no {what}: {self.peer.ended or f'nothing came within {waited:g} s'}"
+        return f"expected {what}; {self.peer.ended or f'none came within {waited:g} s'}"
 
     async def closes(self, seconds: float = 0.0) -> bool:
-        """Whether the node closes this connection, with patience, after so many seconds in which it may stay open.
+        """Whether the node closes this connection, within the patience after `seconds` in which it may stay open.
 
         Raises:
-            Undecided: it did when patience was over.
+            Undecided: it closed the connection after that.
         """
         asked = now()
         if await self.peer.closed(seconds + self.lab.patience):
             return True
         if await self.peer.closed(self.lab.patience):
-            raise late("the end of the connection", now() - asked - seconds, self.lab.target)
+            raise late("the expected end of the connection", now() - asked - seconds, self.lab.target)
         return False
 
     async def echoes(self, *, note: bool = False) -> bool:
-        """Whether the echo worker (or, where none is known, the spawner) still answers on this connection."""
+        """Whether the echo worker (or, where none is declared, the spawner) answers on this connection."""
         back = fresh("echo")
         self._quiet.add(back)
         target = self.lab.target
@@ -310,20 +310,24 @@ class Wire:
         if not answered:
             self._given_up.add(back)
         if note:
-            self.lab.record.note("it still answers" if answered else "it does not answer any more", self.name)
+            self.lab.record.note("the node answers" if answered else "the node does not answer", self.name)
         return answered
 
     async def settled(self) -> None:
-        """Until everything that was sent so far on this connection has been handled. A closed one is settled."""
+        """Wait until the node has handled everything sent so far on this connection. A closed one is settled.
+
+        Raises:
+            Deviation: the node does not answer on this connection.
+        """
         for _ in range(2):
             # Twice the patience: a connection that is late is not a blocked one.
             if not await self.echoes() and not self.peer.ended and not await self.echoes() and not self.peer.ended:
-                raise Deviation("after this the node answers nothing on this connection any more", "14.4")
+                raise Deviation("expected the node to go on answering on this connection; it does not answer", "14.4")
         await pause(self.lab.target.pace.settle_seconds)
         await self.hear(seconds=0.0)
 
     async def arrivals(self, owed: int) -> list[Message]:
-        """Whatever has come and nobody has taken; if that are less than `owed`, the others are waited for."""
+        """Return all unread messages, after waiting until at least `owed` have arrived or the patience is over."""
         deadline = now() + self.lab.patience
         with suppress(TimeoutError, Ended):
             while self.unread < owed:
@@ -334,12 +338,12 @@ class Wire:
         return found
 
     async def silent(self, *addresses: Address | None) -> Message | None:
-        """What came for these addresses, once everything is settled. None: nothing, as it should be."""
+        """The next message for these addresses once the connection is settled, None if there is none."""
         await self.settled()
         return self._taken(addresses)
 
     def holds(self, data: bytes) -> bool:
-        """Whether a message with these bytes has come, for whatever address, and nobody has taken it yet."""
+        """Whether an unread message for any address contains these bytes."""
         return any(data in message.payload for messages in self.inbox.values() for message in messages)
 
     def close(self) -> None:
@@ -349,7 +353,7 @@ class Wire:
         self._charged = 0
 
     def _taken(self, addresses: Sequence[Address | None]) -> Message | None:
-        """The next message that is here for one of these addresses."""
+        """The next unread message for one of these addresses."""
         for address in addresses:
             if waiting := self.inbox.get(address):
                 message = waiting.popleft()
@@ -365,16 +369,14 @@ class Wire:
         self.lab.run.kept += held - self._charged
         self._charged = held
         if self.lab.run.kept > KEPT_BYTES:
-            reason = (
-                f"more than {KEPT_BYTES} bytes came that nobody asked for, or were not read; what came after is cut"
-            )
+            reason = f"expected at most {KEPT_BYTES} bytes of unsolicited or unread data; got more, which is not shown"
             raise Deviation(reason, "14.4")
 
     def _sort(self, body: bytes) -> None:
         message = self.lab.run.look_at(body, self.lab.case)
         self.unread += 1
         if self.unread > FLOOD:
-            raise Deviation(f"more than {FLOOD} messages came that nobody asked for", "14.4")
+            raise Deviation(f"expected at most {FLOOD} unsolicited messages on a connection; got more", "14.4")
         if message is None:
             return
         address = message.onward_route[0] if message.onward_route else None

@@ -1,7 +1,7 @@
-"""Sessions that the kit holds as their initiator, in both profiles, and as crookedly as a case asks for.
+"""Sessions in which the kit is the initiator, in both profiles, with hellos that a case may malform.
 
-Rule 1: a hello is a value with every part replaceable; what is made of it is what the case is about.
-Rule 2: the kit learns its route from the answer as clause 5.1 says: the return route, its last address replaced.
+Rule 1: a hello is a value whose every part a case can replace.
+Rule 2: the messaging route is that of clause 5.1: the return route of the answer, with its last address replaced.
 """
 
 from __future__ import annotations
@@ -35,13 +35,12 @@ from ockam_fsm.runtime.session.signals import (
     Signal,
 )
 
-NO_SESSION = "no session for this case: "
+NO_SESSION = "no session could be opened for this case: "
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A hello and what it is waiting for. `back`: the return route that it carries. `door`: where it goes, if
-    not to the spawner."""
+    """A hello, sent or not. `back`: its return route. `door`: its onward route, if not to the spawner."""
 
     wire: Wire
     session_id: bytes
@@ -59,43 +58,46 @@ class Attempt:
         return self.profile.encode(Hello(self.session_id, self.generation, self.own_route))
 
     def send(self, meaning: str = "", *, wire: Wire | None = None) -> None:
-        said = meaning or f"hello{f', generation {self.generation}' if self.profile.names_sessions else ''}"
-        (wire or self.wire).send(self.door or (self.wire.lab.target.host,), self.payload, self.back, said)
+        meaning = meaning or f"hello{f', generation {self.generation}' if self.profile.names_sessions else ''}"
+        (wire or self.wire).send(self.door or (self.wire.lab.target.host,), self.payload, self.back, meaning)
 
     async def answered(self, seconds: float | None = None) -> Message | None:
-        """The reply to it, whatever it is."""
+        """The reply to the hello, of any kind."""
         return await self.wire.hear(self.back[-1], seconds=seconds)
 
     def is_refused_by(self, message: Message) -> bool:
-        """Whether the reply is an error: no responder was made (clause 4.9)."""
+        """Whether the reply is an error: the spawner made no responder (clause 4.9)."""
         return self.profile.names_sessions and isinstance(_read(message), Error)
 
     async def taken(self, seconds: float | None = None) -> bool:
-        """Whether the reply to it, if one comes, is no error."""
+        """Whether a reply to the hello comes that is no error."""
         message = await self.answered(seconds)
         return message is not None and not self.is_refused_by(message)
 
     async def talk(self) -> ClientSession:
-        """The session that the answer completes.
+        """Wait for the answer and return the session that it completes.
 
         Raises:
-            Deviation: no answer, or one that is none.
+            Deviation: no answer comes, or another reply.
         """
         message = await self.answered()
         if message is None:
-            raise Deviation(self.wire.missing("answer to the hello"))
+            raise Deviation(self.wire.missing("an answer to the hello"))
         return self.completed(message)
 
     def completed(self, message: Message) -> ClientSession:
         try:
             answer = self.profile.decode(message.payload, Place.HANDSHAKE, message.return_route)
             if not isinstance(answer, Answer):
-                raise Deviation(f"the reply to the hello is a {type(answer).__name__}, not an answer")
+                raise Deviation(f"expected an answer to the hello; got {answer}")
             route = worker_route(message.return_route, answer.worker)
         except RemoteSessionError as error:
-            raise Deviation(f"the reply to the hello is no answer: {error}") from None
+            got = message.payload[:40].hex() or "an empty payload"
+            raise Deviation(f"expected an answer to the hello; got {got} ({error})") from None
         if answer.generation not in (None, self.generation) or answer.session_id != self.session_id:
-            raise Deviation("the answer names another session or generation than the hello")
+            got = f"{answer.session_id.hex()}, generation {answer.generation}"
+            wanted = f"{self.session_id.hex()}, generation {self.generation}"
+            raise Deviation(f"expected an answer for session {wanted}; got one for session {got}")
         talk = ClientSession(self.wire, self, answer, route)
         if self.profile.names_sessions:
             reply = frame(Message(route, (talk.inner,), GENERATION.encode(KeepaliveAnswer())))
@@ -105,7 +107,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class ClientSession:
-    """A session with the node under test, as its answer has completed it."""
+    """A session with the node under test, completed by its answer."""
 
     wire: Wire
     attempt: Attempt
@@ -121,15 +123,15 @@ class ClientSession:
         return self.route[-1]
 
     def say(self, signal: Signal, meaning: str, *, wire: Wire | None = None) -> None:
-        """Profile generation: a signal to the node's end."""
+        """Send a signal of profile `generation` to the node's end."""
         (wire or self.wire).send(self.route, GENERATION.encode(signal), (self.inner,), meaning)
 
     def close(self) -> Close:
-        """The kit closes this session."""
+        """The close of this session by the kit."""
         return Close.of(self.attempt.session_id, self.attempt.generation, "done")
 
     def close_at_host(self, close: Close, meaning: str) -> None:
-        """Without its messaging route."""
+        """Send a close along the initialization route."""
         self.wire.send((self.wire.lab.target.host,), GENERATION.encode(close), (fresh("back"),), meaning)
 
     def data(
@@ -141,15 +143,16 @@ class ClientSession:
         wire: Wire | None = None,
         meaning: str = "",
     ) -> None:
-        """Data of the application, whose reply goes to `reply` (none: to this end), for whoever sends data back."""
-        way, said = self.wire.lab.run.onward if onward is None else onward, meaning or "data"
+        """Send data that comes back. `reply`: the reply address (None: this end). `onward`: the route beyond the
+        session (None: that of `Run.onward`)."""
+        beyond, meaning = self.wire.lab.run.onward if onward is None else onward, meaning or "data"
         if self.attempt.profile.names_sessions:
-            self.say(Data(data, way, (reply,) if reply else ()), said, wire=wire)
+            self.say(Data(data, beyond, (reply,) if reply else ()), meaning, wire=wire)
         else:
-            (wire or self.wire).send((*self.route, *way), data, (reply or self.inner,), said)
+            (wire or self.wire).send((*self.route, *beyond), data, (reply or self.inner,), meaning)
 
     async def reply(self, reply: Address | None = None, seconds: float | None = None) -> bytes | None:
-        """The next data that comes back for `reply` (none: for this end)."""
+        """The next data that comes back for `reply` (None: for this end)."""
         if not self.attempt.profile.names_sessions:
             message = await self.wire.hear(reply or self.inner, seconds=seconds)
             return None if message is None else message.payload
@@ -161,7 +164,8 @@ class ClientSession:
         return None
 
     async def replies(self, addresses: Sequence[Address]) -> dict[Address, bytes]:
-        """What comes back for each of these reply addresses, in whatever order; where nothing comes there is none."""
+        """The data that comes back for each of these reply addresses, in any order. An address without data is left
+        out."""
         if not self.attempt.profile.names_sessions:
             heard = {address: await self.wire.hear(address) for address in addresses}
             return {address: message.payload for address, message in heard.items() if message is not None}
@@ -175,7 +179,7 @@ class ClientSession:
     async def ask(
         self, *, reply: Address | None = None, wire: Wire | None = None, seconds: float | None = None
     ) -> bool:
-        """Whether data comes back as it was sent. What comes before it (late, twice) is other cases' business."""
+        """Whether new data comes back unchanged. Other data that comes before it (late, repeated) is skipped."""
         data = payload()
         self.data(data, reply=reply, wire=wire)
         while (found := await self.reply(reply, seconds)) is not None:
@@ -184,12 +188,12 @@ class ClientSession:
         return False
 
     async def dead(self, *, wire: Wire | None = None, meaning: str = "data") -> bool:
-        """Whether data, sent over this or another connection, has no reply."""
+        """Whether new data, sent over this or another connection, has no reply."""
         other = wire or self.wire
         data = payload()
         self.data(data, wire=other, meaning=meaning)
         for one in dict.fromkeys((other, self.wire)):
-            await one.settled()  # a wire that has ended is settled
+            await one.settled()  # a closed connection is settled
             if one.holds(data):
                 return False
         return True
@@ -206,8 +210,8 @@ def hello(
     own_route: Route | None = None,
     door: Route = (),
 ) -> Attempt:
-    """A hello to the spawner, or to `door`, not sent yet. In profile ockam the answer arrives at a handshake address of
-    its own."""
+    """A hello to the spawner, or along `door`, not sent yet. In profile `ockam` it has a handshake address for the
+    answer."""
     profile = wire.lab.target.profile
     address = inner or fresh("inner")
     default = (address,) if profile.names_sessions else (fresh("handshake"),)
@@ -218,7 +222,7 @@ def hello(
 
 
 def at_once(wire: Wire, number: int) -> list[Attempt]:
-    """Hellos for so many sessions, all sent."""
+    """Send hellos for `number` sessions."""
     attempts = [hello(wire) for _ in range(number)]
     for attempt in attempts:
         attempt.send()
@@ -226,17 +230,17 @@ def at_once(wire: Wire, number: int) -> list[Attempt]:
 
 
 async def is_bounded(wire: Wire, number: int) -> bool:
-    """Whether of so many hellos more one at least makes no responder. Without that, room shows nothing."""
+    """Whether at least one of `number` further hellos makes no responder. If not, the spawner's places show nothing."""
     attempts = at_once(wire, number)
     await wire.settled()
     return not all([await attempt.taken(0.0) for attempt in attempts])
 
 
 async def session(wire: Wire, *, confirmed: bool = True) -> ClientSession:
-    """A session that stands; `confirmed`: the node knows it too.
+    """Open a session. `confirmed`: also confirm its generation.
 
     Raises:
-        Undecided: it could not be had.
+        Undecided: the session could not be opened or confirmed.
     """
     attempt = hello(wire)
     attempt.send()
@@ -250,13 +254,13 @@ async def session(wire: Wire, *, confirmed: bool = True) -> ClientSession:
 
 
 async def confirm(talk: ClientSession) -> None:
-    """Let the node hear the kit in this generation."""
+    """Confirm a generation by data. Raises Undecided: it does not come back."""
     if not await talk.ask():
-        raise Undecided(f"{NO_SESSION}data does not come back ({talk.wire.missing('reply')})")
+        raise Undecided(f"{NO_SESSION}{talk.wire.missing('a reply to data')}")
 
 
 async def next_generation(talk: ClientSession, *, by: int = 1) -> ClientSession:
-    """The same session negotiated once more; the new generation is not confirmed. Raises Deviation."""
+    """Negotiate the session again, without confirming the new generation. Raises as `Attempt.talk`."""
     old = talk.attempt
     attempt = hello(talk.wire, session_id=old.session_id, number=old.generation.number + by)
     attempt.send()
@@ -264,10 +268,10 @@ async def next_generation(talk: ClientSession, *, by: int = 1) -> ClientSession:
 
 
 async def find_onward(lab: CaseContext, wire: Wire) -> None:
-    """Find out how a session of this node sends data back: by itself, or by its echo worker.
+    """Find out whether a session of this node sends data back by itself or by the echo worker (`Run.onward`).
 
     Raises:
-        Undecided: in neither way.
+        Undecided: data comes back in neither way.
     """
     for onward in ((), (local(lab.target.echo),) if lab.target.echo else ()):
         lab.run.onward = onward
@@ -275,11 +279,13 @@ async def find_onward(lab: CaseContext, wire: Wire) -> None:
         if await talk.ask():
             return
     lab.run.onward = ()
-    raise Undecided("data that is sent through a session does not come back: its worker does not echo, nor does --echo")
+    raise Undecided(
+        "data sent through a session does not come back: neither its worker nor that of --echo sends it back"
+    )
 
 
 def as_first(attempt: Attempt, number: int) -> Attempt:
-    """The same hello under another number."""
+    """The same hello with another number."""
     return replace(attempt, generation=attempt.generation._replace(number=number))
 
 

@@ -1,8 +1,8 @@
-"""The kit as the responder: it listens, the node under test is told to open a session, and a case plays the other end.
+"""The context of a case in which the node under test initiates and the kit responds.
 
-Rule 1: each case begins with a hello. `begin` has the node begin anew (a process that is started for each case), or,
-        where nobody can do that, connections have ended: a persistent initiator comes back by itself.
-Rule 2: a hello is heard wherever it comes: on a connection that stands or on a new one. When it came is kept.
+Rule 1: each case begins with a hello. `begin` makes the node open a new session (a process is started for each case).
+        Without it the connections of the case before have ended, and a persistent initiator negotiates again.
+Rule 2: a hello is accepted on any connection, old or new, with the time at which it came.
 Source: clauses 4.2 to 4.4, 5.1, 14.2, 14.3, the starter's half.
 """
 
@@ -32,26 +32,27 @@ from ockam_fsm.runtime.session.signals import Answer, Close, Hello, Keepalive, K
 
 POLL_SECONDS = 0.01
 OTHER_SECONDS = 0.5
-"""So long another connection of the node is waited for. Meanwhile its attempt goes on, and nobody has said how long."""
-SILENT = "the node's application says nothing, so in profile ockam nothing shows: let it send something in its session"
+"""How long to wait for another connection of the node. Its attempt goes on meanwhile and may end at any time."""
+SILENT = "the node's application sends nothing, so profile ockam shows nothing; let it send something in its session"
 
 Begin = Callable[[], Awaitable[None]]
-"""Have the node open its session anew, by whatever means."""
+"""Makes the node open a new session."""
 Ended = Callable[[], str]
-"""Why no hello can come any more, since whoever has opened the session has ended; empty if that is not known."""
+"""Returns why no hello can come, once the process that opened the session has ended; else empty."""
 
 
 def nobody_knows() -> str:
+    """The `Ended` of a node that the kit did not start."""
     return ""
 
 
 Watched = list[tuple[list["Asked"], Record]]
-"""Hellos that nobody answered, and what was said meanwhile; empty until they were watched."""
+"""The hellos of one unanswered session with their record; empty until a case has watched them."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A hello of the node, where it came and when."""
+    """A hello of the node, its connection, and the time at which it came."""
 
     wire: Wire
     message: Message
@@ -60,7 +61,7 @@ class Asked:
 
     @property
     def back(self) -> Address:
-        """Where the answer belongs."""
+        """The last address of the hello's return route, which takes the answer."""
         return self.message.return_route[-1]
 
     @property
@@ -76,7 +77,7 @@ class Asked:
         self, worker: Address, *, wire: Wire | None = None, back: Route | None = None, meaning: str = "",
         resumed: bool = False,
     ) -> None:  # fmt: skip
-        """Answer it, over its own or another connection, as `worker`. `resumed`: as if the kit remembered it."""
+        """Answer this hello as `worker`, over its own or another connection. `resumed`: claim to have its state."""
         profile = self.wire.lab.target.profile
         generation = self.hello.generation if profile.names_sessions else None
         payload = profile.encode(Answer(self.hello.session_id, generation, worker, resumed))
@@ -84,23 +85,23 @@ class Asked:
         (wire or self.wire).send(self.message.return_route, payload, route, meaning or "answer")
 
     def close(self, worker: Address) -> None:
-        """Close the session, as the application of the node's peer would."""
+        """Close the session."""
         self.say(Close.of(self.hello.session_id, self.hello.generation, "done"), "close", worker=worker)
 
     def say(self, signal: Signal, meaning: str, *, worker: Address) -> None:
-        """Profile generation: a signal to the node's end."""
+        """Send a signal of profile `generation` to the node's end."""
         self.wire.send(self.route, GENERATION.encode(signal), (worker,), meaning)
 
 
 class InitiatorContext(CaseContext):
-    """The lab of a case in which the node initiates. The listener stays for the whole run."""
+    """The context of a case in which the node initiates. The listener serves the whole run."""
 
     def __init__(
         self, run: Run, listener: RawListener, begin: Begin, wait_seconds: float, watched: Watched,
         ended: Ended = nobody_knows,
     ) -> None:  # fmt: skip
-        """`wait_seconds`: how long the first hello of a case may take, since somebody may have to be told. `watched`:
-        what the kit keeps between cases."""
+        """`wait_seconds`: how long the first hello of a case may take; a person may have to start it. `watched`: kept
+        between cases."""
         super().__init__(run)
         self.wait_seconds = wait_seconds
         self.listener = listener
@@ -110,11 +111,11 @@ class InitiatorContext(CaseContext):
 
     @property
     def may_ask(self) -> bool:
-        """Nothing is known of the node but that it initiates."""
+        """False: the node may have no echo worker."""
         return False
 
     async def begin(self) -> Asked:
-        """The first hello of a session that the node opens anew.
+        """Make the node open a new session and return its first hello.
 
         Raises:
             Undecided: none comes.
@@ -122,27 +123,29 @@ class InitiatorContext(CaseContext):
         await self.start()
         asked = await self.hello(self.wait_seconds)
         if asked is None:
-            raise Undecided("no hello came: is the node told to open a session to this address?")
+            raise Undecided("no hello came; let the node open a session to this address (--run)")
         return asked
 
     async def anew(self) -> Asked:
-        """The first hello of another session, in the same case: the connections so far end.
+        """End the connections of this case and return the first hello of another session.
 
         Raises:
-            NotApplicable: none comes, since nobody has the node begin anew, or it is not persistent.
+            NotApplicable: none comes: the kit cannot start the node, or its sessions are transient.
         """
         for wire in self.wires:
             wire.close()
         self.wires = []
-        self.record.note("the connections end, and the node begins anew")
+        self.record.note("the connections end, and the node opens a new session")
         await self.start()
         asked = await self.hello(self.wait_seconds)
         if asked is None:
-            raise NotApplicable("it takes a second session, and no hello came: --run COMMAND has the node open one")
+            raise NotApplicable(
+                "this case needs a second session, and no hello came; --run COMMAND makes the node open one"
+            )
         return asked
 
     async def start(self) -> None:
-        """Have the node begin anew. What it still says of an earlier case is not asked for by a greeting."""
+        """Make the node open a new session. Connections of an earlier case get no version byte and are closed."""
         greeting, self.listener.greeting = self.listener.greeting, b""
         while self.listener.pending():  # of an earlier case
             (await self.listener.next(1.0)).abort()
@@ -150,12 +153,12 @@ class InitiatorContext(CaseContext):
         self.listener.greet(greeting)
 
     async def take_connections(self) -> None:
-        """The node's new connections are wires from now on."""
+        """Add the node's new connections to the wires of this case."""
         while self.listener.pending():
             self.adopt(await self.listener.next(1.0), "kit" if not self.wires else "kit, again")
 
     async def hello(self, seconds: float) -> Asked | None:
-        """The next hello, on whatever connection; None: none in time."""
+        """The next hello on any connection, None if none comes in time."""
         deadline = now() + seconds
         while True:
             await self.take_connections()
@@ -168,20 +171,20 @@ class InitiatorContext(CaseContext):
             await pause(POLL_SECONDS)
 
     def _asked(self, wire: Wire, message: Message) -> Asked | None:
-        """None: it closes a session of an earlier case."""
+        """Decode a hello. None for a close of an earlier case's session."""
         try:
             signal = self.target.profile.decode(message.payload, Place.NEGOTIATION_START, message.return_route)
         except RemoteSessionError as error:
-            raise Deviation(f"the node's hello cannot be read: {error}", self.spoken) from None
+            raise Deviation(f"expected a readable hello of the node: {error}", self.spoken) from None
         if isinstance(signal, Close):
             return None
         if not isinstance(signal, Hello):
-            raise Deviation(f"a {type(signal).__name__} came where a hello belongs", self.spoken)
+            raise Deviation(f"expected a hello at the spawner; got {signal}", self.spoken)
         return Asked(wire, message, signal, now())
 
     def unheard(self, otherwise: str) -> Outcome:
-        """Why a case is not carried through in which nothing comes although nothing has disturbed the session. In
-        profile `ockam` that is the application's right, and the other cases need not wait for it again."""
+        """The outcome of a case in which an undisturbed session sends nothing. In profile `ockam` an application may be
+        silent, which is remembered, so that other cases do not wait for it again."""
         if self.target.generations:
             return Undecided(otherwise)
         self.run.says_nothing = True
@@ -189,28 +192,28 @@ class InitiatorContext(CaseContext):
 
     @property
     def spoken(self) -> str:
-        """The clause that says how the profile is written."""
+        """The clause that defines the profile's encoding."""
         return "14.3" if self.target.generations else "14.2"
 
     async def established(self) -> tuple[Asked, Address]:
         """A session that the node counts as established, and the kit's worker in it.
 
         Raises:
-            Undecided: nothing shows that it does.
-            NotApplicable: nothing could, since in profile `ockam` its application says nothing.
+            Undecided: the session sends nothing.
+            NotApplicable: the same in profile `ockam`, where its application may be silent.
         """
         asked = await self.begin()
         worker = fresh("worker")
         asked.answer(worker)
         message = await asked.wire.hear(worker)
         if message is None:
-            raise self.unheard("the node says nothing at the worker of the answer")
-        if not self.target.generations:  # a request, perhaps: its application may end where nobody replies
+            raise self.unheard("the node sends nothing to the worker of the answer")
+        if not self.target.generations:  # a request, perhaps: its application may end without a reply
             asked.wire.send(message.return_route, message.payload, (worker,), "the same data back")
         return asked, worker
 
     async def other_way(self) -> Wire:
-        """Another connection to the node: to where it listens, or one that it makes for a message of the kit."""
+        """Another connection with the node: to its listening address, or one that it makes for a message of the kit."""
         if where := self.run.target.node_address:
             return await self.wire("another peer", where=where)
         listener = await self.listen()
@@ -218,21 +221,22 @@ class InitiatorContext(CaseContext):
         try:
             return self.adopt(await listener.next(OTHER_SECONDS), "another peer")
         except TimeoutError:
-            why = "where the node listens is not declared (--node), and it makes no other connection"
+            why = "the node's listening address is not declared (--node), and it makes no second connection"
             raise NotApplicable(why) from None
 
 
 def answering_keepalives(asked: Asked, worker: Address) -> None:
-    """From now on each keepalive is answered at once."""
+    """Answer each keepalive of the node from now on."""
     reply = frame(Message(asked.route, (worker,), GENERATION.encode(KeepaliveAnswer())))
     asked.wire.answers[worker] = (GENERATION.encode(Keepalive()), reply)
 
 
 def said(message: Message | None) -> Signal | None:
-    """What the node says in profile generation; None where nothing came."""
+    """Decode a signal of profile `generation`; None for None."""
     if message is None:
         return None
     try:
         return GENERATION.decode(message.payload, Place.WORKER, message.return_route)
     except RemoteSessionError as error:
-        raise Deviation(f"the node says what is no signal: {error} ({message.payload[:40].hex()})", "14.3") from None
+        got = f"{message.payload[:40].hex()} ({error})"
+        raise Deviation(f"expected a signal of profile generation; got {got}", "14.3") from None

@@ -1,7 +1,7 @@
-"""Runs the cases in which the node under test begins: as an initiator, or as a client of the kit's stream service.
+"""Runs the cases in which the node under test connects to the kit: as an initiator, or as a client of a stream service.
 
-Rule 1: cases run one after another, since one listener hears the node. What the node does between them is ended.
-Rule 2: where no hello comes twice in a row the run ends: nobody has told the node, or it has gone.
+Rule 1: cases run one after another, since they share one listener. Connections between two cases are closed.
+Rule 2: after two cases in a row in which the node sends nothing, the others are not tried.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from ockam_fsm.runtime.encoding.frames import VERSION
 from ockam_fsm.tools.clock import utc_minute
 
 OTHERS = {
-    "responder": "responders do that, or this profile does not say it, or no case of an initiator shows it by wire",
-    "stream": "it is not about publishers (profile generation) and consumers (profile ockam), or does not show by wire",
+    "responder": "not about initiators of this profile, or not observable on the wire",
+    "stream": "not about publishers (profile generation) or consumers (profile ockam), or not observable on the wire",
 }
 NOT_JUDGED = dict.fromkeys(("3.1", "3.10", "6.1", "6.6", "7.1", "7.2", "7.5"), OWN_BUSINESS)
 
@@ -46,22 +46,23 @@ CASES: Mapping[str, Sequence[Case]] = {
     ),
     "stream": (*publishing.CASES, *consuming.CASES),
 }
-"""By what the kit is. A stream service judges publishers in profile `generation`, consumers in profile `ockam`."""
+"""The cases by the role of the kit. A stream service judges publishers in profile `generation`, consumers in profile
+`ockam`."""
 
 
 def chosen(target: Target, choice: Choice = EVERYTHING, role: str = "responder") -> list[Case]:
-    """The cases that are tried where the kit is `role`: those of the target's profile, as chosen."""
+    """The cases of the target's profile for a kit in this role, as selected by `choice`."""
     return choice.of(one for one in CASES[role] if target.profile.name in one.profiles)
 
 
 class InitiatorKit:
-    """One run. `begin` has the node open its session; a hello may take `wait_seconds` after that."""
+    """One run. `begin` makes the node open a session; its hello may take `wait_seconds`."""
 
     def __init__(
         self, target: Target, command: str, progress: Progress, begin: Begin, wait_seconds: float,
         choice: Choice = EVERYTHING, role: str = "responder", ended: Ended = nobody_knows,
     ) -> None:  # fmt: skip
-        """`role`: what the kit is, a key of `CASES`. `ended`: whether what was begun has ended by itself."""
+        """`role`: the kit's, a key of `CASES`. `ended`: as in `InitiatorContext`."""
         self.target, self.role = target, role
         self.progress = progress
         self.cases = chosen(target, choice, role)
@@ -79,7 +80,7 @@ class InitiatorKit:
                 await at_most(self.target.pace.run_seconds + GRACE_SECONDS, self._all(listener))
         finally:
             listener.close()
-            await pause(0.01)  # what was aborted is closed in the next turns of the loop
+            await pause(0.01)  # aborted connections are closed in the next turns of the event loop
         return self.report(expected)
 
     async def _all(self, listener: RawListener) -> None:
@@ -88,7 +89,7 @@ class InitiatorKit:
             await self._one(one, listener)
 
     def report(self, expected: Sequence[Expected] = ()) -> Report:
-        """What is known by now: of a run that was ended early, too."""
+        """The report so far, also of a run that was ended early."""
         reasons = dict.fromkeys(BY_ID, OTHERS[self.role]) | NOT_JUDGED
         findings = self.runner.gathered(self.cases)
         return Report(
@@ -101,7 +102,7 @@ class InitiatorKit:
             self.runner.found(one, Verdict.NOT_APPLICABLE, why)
             return
         if self.silent >= MOST_SILENT:
-            self.runner.found(one, Verdict.INCONCLUSIVE, "the node does not come any more")
+            self.runner.found(one, Verdict.INCONCLUSIVE, "the node sent nothing in the last two cases; giving up")
             return
         heard = self.run.heard
         await self.runner.attempt(

@@ -1,11 +1,11 @@
-"""What cases of initiators have in common: how long a hello is waited for, and what shows that an answer is believed.
+"""Common steps of cases about initiators: waiting for a hello, and checking that an answer is accepted.
 
-Rule 1: how long an initiator waits is its own affair. That a hello is missing is a deviation only where the times are
-        declared, and where it has to come at all; else it is not applicable, and the reason says what to declare. A
-        hello that comes is judged in any case. An application may close its session when something has failed.
-Rule 2: in profile `ockam` an initiator says nothing until its application does. So that nothing comes shows something
-        only if the same node says something in a session that nobody has disturbed: that is tried afterwards.
-Rule 3: where nobody has said the type, the usual one of profile `ockam` is taken for neither right nor wrong.
+Rule 1: an initiator chooses its own time-outs. A missing hello is a deviation only where they are declared and a hello
+        is required; else the case is not applicable, and its reason names the options to declare. A hello that comes is
+        always judged. An application may close its session after a failure.
+Rule 2: in profile `ockam` an initiator sends nothing until its application does. Silence is evidence only if the same
+        node sends something in an undisturbed session, which is tried afterwards.
+Rule 3: without a declared type, a second hello counts neither for nor against a node in profile `ockam`.
 Source: clauses 3.2 to 3.4, 3.9, 4.3.
 """
 
@@ -31,13 +31,14 @@ from ockam_fsm.runtime.session.config import Durations
 
 LATE_SECONDS = 2.0
 TIMES_PATIENCE = 3
-"""A hello of which no time is declared is waited for for so many times the patience. It is longer than an attempt and a
-pause take by the usual time-outs: 10 s and 1 s."""
+"""How long to wait for a hello without declared times, in multiples of the patience. By default this is longer than the
+usual attempt and back-off of 10 s and 1 s."""
 RETRY_TIMES = ("negotiation", "back-off")
 
 
 def door(lab: CaseContext) -> InitiatorContext:
-    assert isinstance(lab, InitiatorContext), "cases of initiators are tried at a door"
+    """The context of a case as that of a case about initiators."""
+    assert isinstance(lab, InitiatorContext), "cases about initiators have an InitiatorContext"
     return lab
 
 
@@ -45,19 +46,19 @@ def door(lab: CaseContext) -> InitiatorContext:
 
 
 def renegotiates(target: Target) -> bool | None:
-    """Whether a session that has failed is negotiated again. None: nobody has said so (Rule 3)."""
+    """Whether a failed session is negotiated again. None: not declared (Rule 3)."""
     if target.session_type.persistent or target.type_declared:
         return target.session_type.persistent
     return True if "back-off" in target.declared else None
 
 
 def transient(target: Target) -> str:
-    """Why a case about sessions that come back is not applicable."""
+    """Why a case about renegotiation is not applicable; empty if it is."""
     return "the sessions are transient" if renegotiates(target) is False else ""
 
 
 def persistent(target: Target) -> str:
-    """Why a case about sessions that end is not applicable."""
+    """Why a case about sessions that end with a failure is not applicable; empty if it is."""
     return "the sessions are persistent" if renegotiates(target) else ""
 
 
@@ -65,65 +66,65 @@ def retries(target: Target) -> str:
     return not_persistent(target) or undeclared(*RETRY_TIMES)(target)
 
 
-# How long to wait -----------------------------------------------------------------------------------------------------
+# Deadlines ------------------------------------------------------------------------------------------------------------
 
 
 def pause_seconds(durations: Durations, failures: int) -> float:
-    """The longest that a back-off may take after so many failures, and a generous rest."""
+    """The longest back-off after `failures` failures, with a generous margin."""
     back_off = durations.back_off
     return back_off.delay_seconds(failures, 1.0) * 1.5 + LATE_SECONDS
 
 
 def hello_seconds(target: Target, failures: int = 0) -> float:
-    """How long the next hello is waited for after so many failures (Rule 1)."""
+    """How long to wait for the next hello after `failures` failures (Rule 1)."""
     if undeclared(*RETRY_TIMES)(target):
         return TIMES_PATIENCE * target.pace.patience_seconds
     return target.durations.negotiation_seconds * 1.5 + pause_seconds(target.durations, failures)
 
 
-def no_hello(lab: CaseContext, seconds: float, otherwise: str, clause: str = "") -> Outcome:
-    """What it means that no other hello came within so many seconds (Rule 1)."""
+def no_hello(lab: CaseContext, seconds: float, after: str, clause: str = "") -> Outcome:
+    """The outcome of a case in which no hello came within `seconds` after an event (Rule 1)."""
     target = lab.target
     if ended := door(lab).ended():
         return NotApplicable(f"no other hello came: {ended}")
     untyped = "not declared: --type" if renegotiates(target) is None else ""
     if unknown := "; ".join(filter(None, (untyped, undeclared(*RETRY_TIMES)(target)))):
-        return NotApplicable(f"no other hello came within {seconds:g} s, which shows nothing: {unknown}")
-    return Deviation(f"{otherwise} (waited for {seconds:g} s)", clause)
+        return NotApplicable(f"no other hello came within {seconds:g} s; not judged: {unknown}")
+    return Deviation(f"{after}; expected another hello, none came within {seconds:g} s", clause)
 
 
-async def next_hello(lab: CaseContext, failures: int, otherwise: str, clause: str = "") -> Asked:
-    """The next hello of a session whose attempt or generation has failed."""
+async def next_hello(lab: CaseContext, failures: int, after: str, clause: str = "") -> Asked:
+    """Wait for the next hello of a session whose attempt or generation has failed. Raises as `no_hello` returns."""
     seconds = hello_seconds(lab.target, failures)
     found = await door(lab).hello(seconds)
     if found is None:
-        raise no_hello(lab, seconds, otherwise, clause)
+        raise no_hello(lab, seconds, after, clause)
     return found
 
 
 async def ends(lab: CaseContext, asked: Asked, seconds: float) -> None:
-    """No other hello of a transient session comes within so many seconds. One of another session may (2.2)."""
+    """Check that a transient session sends no other hello within `seconds`. Hellos of other sessions may come (2.2)."""
     until = now() + seconds
     while (again := await door(lab).hello(max(0.0, until - now()))) is not None:
         if lab.target.generations and again.hello.session_id != asked.hello.session_id:
             continue
         if renegotiates(lab.target) is None:
-            raise NotApplicable("another hello comes: of a persistent session, or of another one; --type says which")
-        raise Deviation("a transient session negotiates a second time", "3.3")
+            raise NotApplicable("another hello came, of this session or of another one; declare --type to judge it")
+        raise Deviation("expected no other hello of a transient session; got one", "3.3")
 
 
-# What shows that an answer is believed --------------------------------------------------------------------------------
+# Accepted answers -----------------------------------------------------------------------------------------------------
 
 
 async def believed(
     lab: CaseContext, asked: Asked, after: str, *, wrong: Address | None = None, over: Wire | None = None
 ) -> None:
-    """Answer as it should be, and see that the node talks in the session. `wrong`: a worker to which it must not talk,
-    nor `over` another connection.
+    """Send the valid answer and check that the node sends to its worker. It must not send to the worker `wrong`, on the
+    same connection or on `over`.
 
     Raises:
-        Deviation: it does not, or it talks to the wrong one.
-        NotApplicable: it never talks (Rule 2).
+        Deviation: it sends nothing, or to the wrong worker.
+        NotApplicable: it sends nothing in an undisturbed session either (Rule 2).
     """
     if lab.run.says_nothing:
         raise NotApplicable(SILENT)
@@ -132,17 +133,17 @@ async def believed(
     message = await asked.wire.hear(right, *([wrong] if wrong else []))
     elsewhere = await over.hear(wrong, seconds=0.0) if over is not None else None
     if elsewhere is not None or (message is not None and message.onward_route[:1] != (right,)):
-        raise Deviation(f"{after} is believed: the node talks to the worker that it names")
+        raise Deviation(f"expected {after} to be refused; the node sends to its worker")
     if message is None:
         await shows(lab)
-        raise Deviation(asked.wire.missing(f"message in the session: the right answer is not believed after {after}"))
+        raise Deviation(asked.wire.missing(f"a message in the session, opened by a valid answer after {after}"))
 
 
 async def shows(lab: CaseContext) -> None:
-    """Rule 2. Raises NotApplicable."""
+    """Check that the node sends something in an undisturbed session (Rule 2). Raises NotApplicable: it does not."""
     if lab.target.generations:
         return
-    lab.record.note("once more, with the right answer only")
+    lab.record.note("once more, with the valid answer only")
     asked, worker = await door(lab).anew(), fresh("worker")
     asked.answer(worker)
     if await asked.wire.hear(worker) is None:

@@ -1,11 +1,10 @@
-"""Runs the cases against a node, in order, and gathers the report.
+"""Runs the cases against a node, in order, and makes the report.
 
-Rule 1: the run is bounded, and so is what one silent node costs: where its version byte or its sessions cannot be had,
-        cases that need them are not tried one by one, and two hostile cases in a row before which the node does not
-        answer end the run.
-Rule 2: after each case the bystander is asked, after a hostile one at once and again later. Whose doing a harm is,
-        harm.py finds out; it is a finding of its own, about clause 14.4, with the case as its reproduction.
-Rule 3: whatever happens every connection is closed in the end.
+Rule 1: the run is bounded, also for a silent node: where it sends no version byte or opens no sessions, cases that need
+        them are not tried, and two cases in a row before which the node does not answer end the run.
+Rule 2: after each case the bystander is probed, after a hostile one at once and again later. harm.py finds the case
+        that has harmed it; this is a separate finding about clause 14.4, with the case as its reproduction.
+Rule 3: every connection is closed in the end.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ from ockam_fsm.net.routes import tcp
 from ockam_fsm.tools.clock import utc_minute
 
 Progress = Callable[[int, int, str], None]
-"""How many cases are done, of how many, and which one is next."""
+"""Reports the number of cases done, the number of all cases, and the name of the next one."""
 
 SESSION_CASES: Sequence[Case] = (*handshakes.CASES, *leaks.CASES, *generations.CASES, *timing.CASES)
 STREAM_CASES: Sequence[Case] = (*streams.CASES, *publishers.CASES)
@@ -63,22 +62,22 @@ NAME_NO_SESSION = {one.name for one in PLAIN_CASES}
 NEED_NO_SESSION = NAME_NO_SESSION | {"handshake"}
 MOST_SILENT = 2
 GRACE_SECONDS = 1.0
-"""For what a case has to close when the time of the run is over; what is not closed then is ended."""
+"""How long a case may take to close its connections after the time of the run is over."""
 AT_ONCE = 24
-"""More would keep each other, and the node, from their time-outs."""
+"""The number of independent cases at a time: more would delay each other and the node beyond time-outs."""
 
-OWN_BUSINESS = "it shows at the application of the node only: judge it in process or by pipe"
-AS_RESPONDER = "only initiators do that: run the kit with --as responder"
+OWN_BUSINESS = "it shows only at the application of the node; judge it in process or by pipe"
+AS_RESPONDER = "it is about initiators; run the kit with --as responder"
 NOT_JUDGED = {
     "2.2": AS_RESPONDER,
-    "2.4": "declarations are made at the node, not by wire",
+    "2.4": "session types are declared at the node, not on the wire",
     "3.1": OWN_BUSINESS,
     "3.2": AS_RESPONDER,
     "3.3": AS_RESPONDER,
     "3.4": AS_RESPONDER,
     "3.5": AS_RESPONDER,
     "3.10": OWN_BUSINESS,
-    "4.6": "both ends would have to start at once, by orders at the node",
+    "4.6": "both ends would have to start at once, which takes orders at the node",
     "5.2": AS_RESPONDER,
     "6.1": OWN_BUSINESS,
     "6.3": AS_RESPONDER,
@@ -88,21 +87,21 @@ NOT_JUDGED = {
     "7.1": OWN_BUSINESS,
     "7.2": OWN_BUSINESS,
     "7.5": OWN_BUSINESS,
-    "10.2": "whether a handler has raised does not show by wire; what it takes with it does, and is judged at 14.4",
-    "11.1": "sessions over sessions are built at the node",
-    "12.2": "publishers do that: run the kit with --as stream --profile generation",
+    "10.2": "an exception of a handler does not show on the wire; its effect on other workers is judged by 14.4",
+    "11.1": "sessions over sessions are configured at the node",
+    "12.2": "it is about publishers; run the kit with --as stream --profile generation",
 }
-OTHER_PROFILE = "profile {} does not say this, or this kind of session does not have it"
+OTHER_PROFILE = "it does not apply to profile {}, to this session type or to the declared addresses"
 
 
 def chosen(target: Target, choice: Choice = EVERYTHING) -> list[Case]:
-    """The cases that are tried: those of the target's profile, as chosen."""
+    """The cases of the target's profile, as selected by `choice`."""
     every = (*ALL_CASES, *table_cases.cases_of(target))
     return choice.of(one for one in every if target.profile.name in one.profiles)
 
 
 class Kit:
-    """One run against one target. `command`: see `Runner`. `restart`: starts the node again, if anybody can."""
+    """One run against one target. `command`: see `Runner`. `restart`: starts the node again; None if the kit cannot."""
 
     def __init__(
         self, target: Target, command: str, progress: Progress, choice: Choice = EVERYTHING,
@@ -121,7 +120,7 @@ class Kit:
         self.no_session = self.no_way_back = self.given_up = ""
         self.exempt: set[str] = set()
         self.was_well = self.fallen = False
-        """The node was well once; it answered nothing while several cases ran at the same time."""
+        """`was_well`: the bystander was ready once. `fallen`: the node did not answer while a group of cases ran."""
         self.silent = self.done = 0
         self.began = now()
 
@@ -133,11 +132,11 @@ class Kit:
             self.bystander.close()
             if self.contact is not None:
                 self.contact.close()
-            await pause(0.01)  # what was aborted is closed in the next turns of the loop
+            await pause(0.01)  # aborted connections are closed in the next turns of the event loop
         return self.report(expected)
 
     def report(self, expected: Sequence[Expected] = ()) -> Report:
-        """What is known by now: of a run that was ended early, too."""
+        """The report so far, also of a run that was ended early."""
         missing = {one: OTHER_PROFILE.format(self.target.profile.name) for one in BY_ID} | NOT_JUDGED
         findings = self.runner.gathered(self.cases)
         return Report(
@@ -151,12 +150,12 @@ class Kit:
             await self._all()
 
     async def _all(self) -> None:
-        # What makes many sessions comes after what makes few: a spawner may be small.
+        # Cases that make many sessions come after the others: a spawner may have few places.
         for one in sorted(self._of(Manner.PLAIN, Manner.HOSTILE), key=lambda one: one.name in CROWDING):
             await self._one(one)
         await self._group(self._of(Manner.PATIENT))
         await self._group(self._of(Manner.ALONGSIDE), AT_ONCE)
-        # What fills the spawner for good comes after everything that needs a place in it.
+        # Cases that leave the spawner full come after everything that needs a place in it.
         for one in sorted(self._of(Manner.LAST), key=lambda one: one.name == "capacity"):
             await self._one(one)
         if self.deadly and self.done and self.harm.restart is not None:
@@ -165,7 +164,7 @@ class Kit:
             await self._one(one)
 
     async def _group(self, cases: list[Case], at_once: int | None = None) -> None:
-        """Several cases at the same time."""
+        """Run several cases at the same time."""
         self.fallen = False
         await together((self._beside(one) for one in cases), at_once)
         with suppress(OutOfTime):
@@ -179,13 +178,13 @@ class Kit:
             await self.pulse.beat()
 
     async def _first(self) -> None:
-        """Whether there is a node at all, and how its sessions send data back."""
+        """Check that there is a node, and find out how its sessions send data back."""
         lab = CaseContext(self.run)
         try:
             wire = await lab.wire()
             await self._be_reachable(lab)
             if self.target.spawner:
-                await find_onward(lab, wire)  # for the bystander, whatever is tried
+                await find_onward(lab, wire)  # for the bystander, whatever the cases are
         except NoVersion as error:
             self.given_up, self.exempt = error.reason, {"version-byte"}
         except (Undecided, Deviation) as error:
@@ -201,15 +200,15 @@ class Kit:
         self.bystander.with_session = named and not (self.no_session or self.no_way_back)
 
     async def _be_reachable(self, lab: CaseContext) -> None:
-        """In two-sided sessions the node may want to negotiate by itself: somebody listens, and says nothing."""
+        """For two-sided sessions, in which the node may send hellos: listen, without ever answering."""
         if self.target.session_type.renegotiation is Renegotiation.TWO_SIDED:
-            with suppress(NotApplicable):  # then it was given a route at its start, or answers no hello
+            with suppress(NotApplicable):  # then the node has a route of its own, or answers no hello
                 self.contact = await lab.listen()
                 lab.listeners.remove(self.contact)
                 self.run.contact = (tcp(self.contact.where), fresh("contact"))
 
     async def _connects(self, lab: CaseContext, contact: RawListener) -> bool:
-        """Whether the node connects to the kit for a message of the kit. A two-sided hello asks it to."""
+        """Whether the node connects to the kit for a message of the kit, as a two-sided hello requires."""
         lab.wires[0].send((tcp(contact.where), fresh()), b"", (), "to tcp://kit")
         try:
             (await contact.next(lab.patience)).abort()
@@ -229,7 +228,7 @@ class Kit:
     async def _beside(self, one: Case) -> None:
         self.progress(self.done, len(self.cases), one.name)
         if self.fallen:
-            self.runner.found(one, Verdict.INCONCLUSIVE, "the node answers nothing meanwhile")
+            self.runner.found(one, Verdict.INCONCLUSIVE, "the node did not answer while this case was to run")
         elif not self._skipped(one):
             await self.runner.attempt(one, self._lab, lives=self._lives)
         self.done += 1
@@ -247,7 +246,7 @@ class Kit:
         return not self.fallen
 
     def _skipped(self, one: Case) -> bool:
-        """Whether there is no use in trying it, which is then said. First what the target lacks: that stays so."""
+        """Whether a case is not tried; then its finding is recorded. Features that the target lacks come first."""
         if why := one.lacks(self.target) or ("" if one.name in NAME_NO_SESSION else no_spawner(self.target)):
             self.runner.found(one, Verdict.NOT_APPLICABLE, why)
         elif reason := self._hopeless(one):
@@ -259,14 +258,14 @@ class Kit:
         return True
 
     def _hopeless(self, one: Case) -> str:
-        """Why a case would only wait for the node."""
+        """Why a case would wait for the node in vain; empty if it would not."""
         given_up = "" if one.name in self.exempt else self.given_up
         return self.harm.dead or given_up or ("" if one.name in NEED_NO_SESSION else self.no_session)
 
     async def _undisturbed(self, one: Case) -> bool:
-        """Whether the node answers before a case. What has never answered is tried all the same, if nothing hostile."""
+        """Whether the node answers before a case. A plain case is tried also on a node that has never answered."""
         try:
-            # Once more: a machine that stood still is no harm, and to look for one takes long.
+            # Twice: a machine that stood still is no harm, and the search for a harmful case takes long.
             problem = await self.bystander.ready() and await self.bystander.ready()
             if problem and self.was_well and one.manner is not Manner.LAST:
                 problem = "" if await self.harm.well(problem) else self.harm.dead
@@ -277,14 +276,14 @@ class Kit:
             return True
         self.silent = self.silent + 1 if problem else 0
         if self.silent >= MOST_SILENT:
-            self.given_up = self.given_up or f"the node does not answer any more: {problem}"
+            self.given_up = self.given_up or f"the node did not answer before two cases in a row: {problem}"
         if problem:
-            why = self.harm.dead or f"before it the node does not answer: {problem}"
+            why = self.harm.dead or f"the node did not answer before this case: {problem}"
             self.runner.found(one, Verdict.INCONCLUSIVE, why)
         return not problem
 
     async def _after(self, one: Case, lab: CaseContext) -> None:
-        """Rule 2."""
+        """Probe the bystander after a case (rule 2)."""
         with suppress(OutOfTime):
             if self.was_well:
                 await self.harm.watch(one)

@@ -1,11 +1,11 @@
-"""Before anything is judged: does an answer come from each address that the user has named?
+"""The check of the declared addresses before a run: does each of them answer?
 
-Theory: a mistyped address looks like a node that answers nothing there, and every case would accuse it of that.
+Theory: a mistyped address looks like a node that does not answer, and every case would fail for it.
 
-Rule 1: a user is told of silence, and of an answer that says that nobody is there. Any other answer is for the cases.
-Rule 2: nothing is said of a node that cannot be reached, closes the connection, or writes what cannot be read: the
-        cases judge that. Nor of a spawner of two-sided sessions: a node that may make no connections (16.8) is silent.
-Rule 3: all addresses are asked at once; the whole takes no longer than twice the patience.
+Rule 1: silence is reported, and an answer that there is no such worker. Any other answer is for the cases.
+Rule 2: a node that cannot be reached, closes the connection or sends unreadable messages is for the cases, too. A
+        spawner of two-sided sessions is not asked: a node that may make no connections (16.8) is silent.
+Rule 3: all addresses are asked at once, within twice the patience.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ POLL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked at an address that the user has named with `option`."""
+    """A message for an address that the user has declared with `option`."""
 
     option: str
     address: str
@@ -56,7 +56,7 @@ def questions(run: Run) -> Iterator[Question]:
 
 
 async def is_there(target: Target, start: Callable[[], Awaitable[None]]) -> bool:
-    """Whether a node answers with its version byte, if necessary once it was started."""
+    """Whether a node sends its version byte, after `start` if it does not at first."""
     if await _greets(target):
         return True
     await start()
@@ -80,7 +80,7 @@ async def _greets(target: Target) -> bool:
 
 
 async def misnamed(target: Target) -> str:
-    """What is wrong with the addresses that the user has named; empty if each of them answers."""
+    """The problems of the declared addresses; empty if each of them answers."""
     lab = CaseContext(Run(target))
     try:
         wire = await lab.wire("preflight")
@@ -97,7 +97,7 @@ async def misnamed(target: Target) -> str:
 
 
 async def _answers(wire: Wire, asked: list[Question]) -> dict[Question, Message]:
-    """What comes, with patience; twice that where nothing comes at all (Rule 3)."""
+    """The answers within the patience, or twice the patience if none comes (Rule 3)."""
     answers: dict[Question, Message] = {}
     for _ in range(2):
         until = now() + wire.lab.patience
@@ -112,13 +112,13 @@ async def _answers(wire: Wire, asked: list[Question]) -> dict[Question, Message]
 
 def _problem(target: Target, asked: Question, message: Message | None) -> str:
     if message is None:
-        return f"nothing answers at {asked.named}"
+        return f"no answer from {asked.named}"
     if asked.option != "--spawner":
         return ""
     if message.payload == asked.payload:
-        return f"{asked.named} sends a hello back as it is: that is no spawner"
+        return f"{asked.named} echoes a hello: it is no spawner"
     try:
         signal = target.profile.decode(message.payload, Place.WORKER, message.return_route)
     except RemoteSessionError:
         return ""
-    return f"at {asked.named} the node refuses a hello: {signal.reason}" if isinstance(signal, Error) else ""
+    return f"{asked.named} refuses a hello: {signal.reason}" if isinstance(signal, Error) else ""

@@ -1,9 +1,8 @@
-"""What was said in one case, in order: the bytes and the sequence chart of its reproduction.
+"""The messages of one case, in order: the bytes and the sequence chart of its reproduction.
 
-Rule 1: everything that matters is recorded as it is sent and received. What only asks whether the node still answers is
-        a remark, so that a chart shows the case and nothing else.
-Rule 2: what is said again and again, and a flood, are recorded by their beginning and their size. So a record has a
-        size, whatever the node says.
+Rule 1: messages of the case are recorded as they are sent and received. Checks whether the node still answers are at
+        most notes, so that a chart shows only the case.
+Rule 2: repeated messages and floods are recorded by their beginning and their count, so that a record is bounded.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ NODE = "node under test"
 MAX_MOMENTS = 60
 MAX_REPEATED = 3
 MAX_BYTES = 4096
-"""Of one message; of a longer one the beginning is kept, and its length is in the meaning."""
+"""The most bytes of a message that are kept; the length of a longer one is in its meaning."""
 MAX_MEANING = 300
 
 

@@ -1,13 +1,13 @@
-"""Tries one case after another and keeps what was found: what the kits for both roles share.
+"""The runner of cases, for the kits of both roles: tries a case and keeps its finding.
 
-Rule 1: a case ends in a finding, whatever the node did to it; only a defect of the kit's own gets through.
-Rule 2: a deviation can be shown again. A case that fails is tried once more; if it passes then, nothing is decided. So
-        a machine that stood still for a moment accuses nobody; where it is known to have stood still (`still`) for so
-        long that a time-out of the node was near, the second try is all that counts. Patient cases leave time enough,
-        and the last ones leave a full spawner: they are tried once.
-Rule 3: a deviation that others lead to accuses nobody while one of those is there: one mistake is one failure.
-Rule 4: what a case has opened is closed when it ends.
-Rule 5: while the node does not answer anything a failure is not the case's (`lives`).
+Rule 1: a case ends in a finding, whatever the node does. Only an exception from a bug of the kit propagates.
+Rule 2: a deviation has to occur twice. A case that fails is tried once more; if it passes then, it is INCONCLUSIVE, so
+        that a machine that stood still for a moment causes no deviation. If the stall detector (`still`) has seen a
+        stall of half of a time-out, only the second try counts. Patient cases, which leave time enough, and the last
+        ones, which leave a full spawner, are tried once.
+Rule 3: a deviation that follows from others does not count while one of them fails: one defect is one failure.
+Rule 4: the connections of a case are closed when it ends.
+Rule 5: a failure while the node does not answer at all (`lives`) is not a deviation of the case.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from ockam_fsm.net.raw_peer import at_most, now
 
 L = TypeVar("L", bound=CaseContext)
 ENDED = "the run was ended before this was tried"
-OVER = "the time of the whole run (--limit) was over before this was tried"
+OVER = "the time of the run (--limit) was over before this was tried"
 After: TypeAlias = Callable[[L], Awaitable[None]]
 Lives: TypeAlias = Callable[[], Awaitable[bool]]
-"""Whether the node answers at all."""
+"""Returns whether the node answers at all."""
 
 
 async def nothing_after(lab: CaseContext) -> None:
-    """What follows a case of which nothing follows."""
+    """The `After` that does nothing."""
 
 
 async def unasked() -> bool:
-    """Where it is not asked whether the node lives, it is taken for granted."""
+    """The `Lives` that does not ask the node."""
     return True
 
 
 @dataclass(frozen=True)
 class Tried:
-    """How a case ended. `follows`: another case shows it better, unless none does."""
+    """The finding of a case. `follows`: as in `Follows`."""
 
     finding: Finding
     follows: bool = False
@@ -53,19 +53,17 @@ class Tried:
         return self.finding.verdict
 
     def once_only(self) -> Tried:
-        """It failed once, and not when it was tried again."""
-        reason = f"it failed once, and not when it was tried again: {self.finding.reason}"
-        return self.undecided(reason)
+        return self.undecided(f"it failed once and passed when it was tried again: {self.finding.reason}")
 
     def undecided(self, reason: str) -> Tried:
         return Tried(replace(self.finding, verdict=Verdict.INCONCLUSIVE, reason=reason))
 
 
 class Runner:
-    """`command` is how the user starts the kit; reproductions repeat it for one case."""
+    """`command`: the command line that starts the kit; reproductions repeat it for one case."""
 
     def __init__(self, run: Run, command: str, still: Callable[[float], float] = lambda since: 0.0) -> None:
-        """`still`: for how many seconds at most node or machine have stood still since a time."""
+        """`still`: returns the longest stall of node or machine since a time, in seconds."""
         self.run = run
         self.still = still
         self.command = command
@@ -76,7 +74,7 @@ class Runner:
     async def attempt(
         self, one: Case, make: Callable[[], L], after: After[L] = nothing_after, lives: Lives = unasked
     ) -> None:
-        """Carry a case through in a lab of its own, and once more if it fails; then `after`, with its last lab."""
+        """Try a case in a new context, and once more if it fails; then call `after` with its last context."""
         if now() >= self.run.deadline:
             self.found(one, Verdict.INCONCLUSIVE, OVER)
             return
@@ -84,7 +82,7 @@ class Runner:
         try:
             tried = await self._try(one, lab)
             if tried.verdict is Verdict.FAIL and not await lives():
-                tried = tried.undecided(f"the node answers nothing meanwhile: {tried.finding.reason}")
+                tried = tried.undecided(f"the node did not answer at all meanwhile: {tried.finding.reason}")
             elif tried.verdict is Verdict.FAIL and one.manner not in (Manner.PATIENT, Manner.LAST):
                 lab.close()
                 lab = make()
@@ -99,13 +97,13 @@ class Runner:
             lab.close()
 
     async def alone(self, one: Case, lab: CaseContext) -> Finding:
-        """What one more try finds. It is not added to what was found."""
+        """Try a case once more and return its finding, without recording it."""
         return (await self._try(one, lab)).finding
 
-    # What was found ---------------------------------------------------------------------------------------------------
+    # Findings ---------------------------------------------------------------------------------------------------------
 
     def finding(self, one: Case) -> Finding | None:
-        """The case's own."""
+        """The recorded finding of a case."""
         return next((found for found in (*self.findings, *self.following) if found.case == one.name), None)
 
     def verdict(self, one: Case) -> Verdict | None:
@@ -113,7 +111,7 @@ class Runner:
         return found.verdict if found is not None else None
 
     def change(self, cases: Iterable[Case], how: Callable[[Finding], Finding | None]) -> None:
-        """Put something else for what these cases have found; None takes it away."""
+        """Replace the findings of these cases by the results of `how`; None removes a finding."""
         names = {one.name for one in cases}
 
         def changed(findings: list[Finding]) -> list[Finding]:
@@ -135,7 +133,7 @@ class Runner:
         except (Outcome, RemoteSessionError, LocalSessionError, OSError) as error:
             return self._tried(one, Verdict.INCONCLUSIVE, str(error) or type(error).__name__, lab)
         except TimeoutError:
-            reason = f"the time of the run was over: {left:.0f} s were left for it"
+            reason = f"the time of the run (--limit) was over: {left:.0f} s were left for this case"
             return self._tried(one, Verdict.INCONCLUSIVE, reason, lab)
 
     def _tried(
@@ -144,11 +142,11 @@ class Runner:
         return Tried(self._finding(one, verdict, reason, lab, clause or one.clause, one.severity))
 
     def found(self, one: Case, verdict: Verdict, reason: str) -> None:
-        """A case that was not tried."""
+        """Record a finding for a case that was not tried."""
         self.findings.append(self._finding(one, verdict, reason, None, one.clause, one.severity))
 
     def harmed(self, one: Case, reason: str, verdict: Verdict, shown: Reproduction | None = None) -> None:
-        """A case after which the rest of the node was not as before (clause 14.4). `shown`: what was said in it."""
+        """Record a finding for a case that has harmed the rest of the node (clause 14.4). `shown`: its messages."""
         shown = shown or Record().reproduction(one.name, one.name, one.tries, "")
         shown = replace(shown, command=self._command(one))
         self.findings.append(Finding("14.4", one.name, verdict, Severity.SAFETY, reason, shown))
@@ -165,24 +163,24 @@ class Runner:
         return Finding(clause, one.name, verdict, severity, reason, shown)
 
     def gathered(self, cases: Iterable[Case]) -> list[Finding]:
-        """What was found; of cases that were not come to nothing is known."""
+        """All findings; cases that were not reached are INCONCLUSIVE."""
         found = [*self.findings, *self._following(), self._written()]
-        come_to = {finding.case for finding in found}
-        rest = (one for one in cases if one.name not in come_to)
+        reached = {finding.case for finding in found}
+        rest = (one for one in cases if one.name not in reached)
         return [
             *found,
             *(self._finding(one, Verdict.INCONCLUSIVE, ENDED, None, one.clause, one.severity) for one in rest),
         ]
 
     def _following(self) -> list[Finding]:
-        """They decide nothing where another of their kind fails that may be their cause."""
+        """The findings of rule 3: INCONCLUSIVE where another independent case fails, which may be their cause."""
         if not self.explained:
             return self.following
-        reason = "what leads there goes wrong already"
+        reason = "a prerequisite step failed"
         return [replace(one, verdict=Verdict.INCONCLUSIVE, reason=f"{reason}: {one.reason}") for one in self.following]
 
     def _written(self) -> Finding:
-        """What was seen of every message that the node wrote."""
+        """The finding about the form of every message that the node wrote (14.1)."""
         try:
             verdict, reason = Verdict.PASS, writes(self.run)
         except Deviation as error:
@@ -192,10 +190,11 @@ class Runner:
         return Finding("14.1", "writes", verdict, Severity.ROBUSTNESS, reason, self._shown_unwritable(verdict))
 
     def _shown_unwritable(self, verdict: Verdict) -> Reproduction | None:
-        """By the case in which it was seen. What was seen before any case is seen in each."""
+        """The case in which the first wrong form came; any case, if it came before the first one."""
         case = self.run.unwritable_in or next((found.case for found in self.findings), "")
         if verdict is not Verdict.FAIL or not case:
             return None
         record = Record()
         record.note(self.run.unwritable)
-        return record.reproduction("writes", "writes", "what the node writes", f"{self.command} --only {case}")
+        sentence = "The node writes messages of 4 elements in definite and shortest forms."
+        return record.reproduction("writes", "writes", sentence, f"{self.command} --only {case}")

@@ -1,10 +1,10 @@
-"""For how long the node under test, or its whole machine, has stood still: the echo worker is asked all the time.
+"""The stall detector: measures by periodic echoes how long the node under test, or its machine, has stood still.
 
-Theory: who stands still for longer than a time-out of its own gives up a session by right, before it reads what came
-meanwhile. A case cannot see that: the reply does not come, and whatever is asked later is answered at once.
+Theory: a node that stands still for longer than one of its time-outs may give up a session before it reads the messages
+that came meanwhile. A case cannot observe that: a reply is missing, and later messages are answered at once.
 
-Rule 1: it accuses nobody. It excuses a failure that did not occur again (`Runner`), and nothing else.
-Rule 2: it has a connection of its own, and is quiet for good when that ends.
+Rule 1: a stall excuses a failure that did not occur again (`Runner`), and has no other effect.
+Rule 2: it has its own connection and stops when that ends.
 Source: clauses 3.7, 3.9.
 """
 
@@ -23,9 +23,9 @@ class StallDetector:
     def __init__(self, run: Run) -> None:
         self.lab = CaseContext(run)
         self.asked: float | None = None
-        """When, if there is no answer yet."""
+        """When the pending echo was sent; None if there is none."""
         self.answers: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
-        """When each answer came, or was waited for no longer, and how long that took."""
+        """For each echo, when it came back or was given up, and how long that took."""
 
     async def beat(self) -> None:
         try:
@@ -44,6 +44,6 @@ class StallDetector:
             self.lab.close()
 
     def longest_seconds(self, since: float) -> float:
-        """The longest that an answer has taken since then."""
+        """The longest time that an echo has taken since a time."""
         waiting = [] if self.asked is None else [now() - self.asked]
         return max([*waiting, *(took for at, took in self.answers if at >= since)], default=0.0)

@@ -1,7 +1,7 @@
-"""The kit as a client of the node's stream service: plain, and in profile `generation` as a publisher.
+"""The kit as a client of the node's stream service: on the plain protocol, or as a publisher in profile `generation`.
 
-Rule 1: every request has a return route of its own, so that what comes late is not taken for something else.
-Rule 2: what a case only needs, and does not get, is `Undecided` (`needed`); what it is about is a `Deviation`.
+Rule 1: every request has its own return route, so that a late response is not taken for another one.
+Rule 2: a missing prerequisite of a case is `Undecided` (`needed`); a failure of its subject is a `Deviation`.
 Source: clauses 12.3, 12.10; runtime/encoding/stream_messages.py.
 """
 
@@ -36,12 +36,12 @@ from ockam_fsm.runtime.encoding.stream_messages import (
 
 T = TypeVar("T")
 ALL = 100
-"""How many messages a pull asks for, where it asks for all of them: more than any case pushes."""
+"""The limit of a pull of all messages: more than any case pushes."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """One partition of a stream, as the service has told of it. `route`: to its worker."""
+    """One partition of a stream, from the answer of the service. `route`: to its worker."""
 
     wire: Wire
     name: str
@@ -49,53 +49,53 @@ class Stream:
     route: Route
 
     async def confirmation(self, data: bytes, number: int = 1) -> Pushed:
-        """Push, and hear how it is confirmed.
+        """Push a message and return its confirmation.
 
         Raises:
-            Deviation: it is not, or by something else.
+            Deviation: there is none, or another response.
         """
         reply = await ask(self.wire, self.route, Push(number, data), f"push {number}")
         if not isinstance(reply, Pushed):
-            raise Deviation(f"push {number} is confirmed by {reply}", "12.6")
+            raise Deviation(f"expected a confirmation of push {number}; got {reply}", "12.6")
         return reply
 
     async def push(self, *messages: bytes) -> list[int]:
-        """Push one after another, each under an identifier of its own; the indexes of their confirmations.
+        """Push messages one by one, each under its own identifier. Return the confirmed indexes.
 
         Raises:
             Deviation: one is not confirmed as stored.
         """
         confirmed = [await self.confirmation(data, secrets.randbits(32)) for data in messages]
         if any(one.status is not Status.OK for one in confirmed):
-            raise Deviation(f"the confirmations of {len(messages)} pushes say {confirmed}", "12.6")
+            raise Deviation(f"expected {len(messages)} confirmations with status OK; got {confirmed}", "12.6")
         return [one.index for one in confirmed]
 
     async def pull(self, index: int = 0, limit: int = ALL, number: int = 1) -> tuple[StoredMessage, ...]:
-        """What the stream keeps from `index` on.
+        """The stored messages from `index` on.
 
         Raises:
-            Deviation: the pull is not answered, or not as clause 12.7 asks.
+            Deviation: there is no response, or one that breaks clause 12.7.
         """
-        said = f"pull {number}: {limit} from index {index} on"
-        reply = await ask(self.wire, self.route, Pull(number, index, limit), said)
+        request = f"pull {number}: {limit} from index {index} on"
+        reply = await ask(self.wire, self.route, Pull(number, index, limit), request)
         if not isinstance(reply, Pulled) or reply.request_id != number:
-            raise Deviation(f"{said}: the response is {reply}")
+            raise Deviation(f"{request}: expected a response to pull {number}; got {reply}")
         indexes = [one.index for one in reply.messages]
         if indexes != sorted(set(indexes)) or min(indexes, default=index) < index or len(indexes) > limit:
-            raise Deviation(f"{said}: the response has the indexes {indexes}")
+            raise Deviation(f"{request}: expected at most {limit} rising indexes from {index} on; got {indexes}")
         return reply.messages
 
     async def everything(self, number: int = 1) -> list[StoredMessage]:
-        """All that it keeps, in order. A response may hold less than was asked for, so pulls go on until one is empty.
+        """All stored messages, in order. A response may have fewer than the limit, so pulls go on until one is empty.
 
         Raises:
-            Deviation: as `pull`, or there is no end.
+            Deviation: as `pull`, or the responses do not end.
         """
         found: list[StoredMessage] = []
         while more := await self.pull(found[-1].index + 1 if found else 0, number=number):
             found += more
             if len(found) > ALL:
-                raise Deviation(f"a stream to which a few messages were pushed hands out more than {ALL}", "12.7")
+                raise Deviation(f"expected the few messages pushed to the stream; pulls return more than {ALL}", "12.7")
         return found
 
     async def kept(self) -> list[bytes]:
@@ -104,18 +104,18 @@ class Stream:
 
 
 async def ask(wire: Wire, route: Route, request: StreamRequest, meaning: str) -> StreamResponse:
-    """One request, and its response.
+    """Send a request and return its response.
 
     Raises:
         Deviation: there is none, or it cannot be read.
     """
     back = fresh("client")
     wire.send(route, encode_request(request), (back,), meaning)
-    return read(await wire.need(back, what=f"response to {meaning}"))
+    return read(await wire.need(back, what=f"a response to {meaning}"))
 
 
 def read(message: Message) -> StreamResponse:
-    """What a message of the service says.
+    """The response in a message of the service.
 
     Raises:
         Deviation: it cannot be read.
@@ -123,37 +123,38 @@ def read(message: Message) -> StreamResponse:
     try:
         return decode_response(message.payload)
     except RemoteSessionError as error:
-        raise Deviation(f"what the stream service says cannot be read: {error}", "12.10") from None
+        raise Deviation(f"expected a response of the stream service; got an unreadable one: {error}", "12.10") from None
 
 
 def new_name() -> str:
-    """A name that no stream has."""
+    """A stream name that was never used."""
     return fresh("stream").value.decode()
 
 
 async def created(wire: Wire, name: str | None, partitions: int | None = None) -> list[Stream]:
-    """Have the service create a stream: its partitions, in the order of their answers.
+    """Create a stream. Return its partitions, in the order of their answers.
 
     Raises:
-        Deviation: an answer is missing, is none, or leads nowhere.
+        Deviation: an answer is missing, cannot be read, or has no return route.
     """
-    back, said = fresh("client"), f"create stream {name or 'of any name'}"
+    back, request = fresh("client"), f"create stream {name or 'of any name'}"
     if partitions is not None:
-        said += f" of {partitions} partitions"
-    wire.send((local(wire.lab.target.stream),), encode_request(CreateStream(name, partitions)), (back,), said)
-    return [answered(wire, await wire.need(back, what=f"answer to {said}")) for _ in range(partitions or 1)]
+        request += f" of {partitions} partitions"
+    wire.send((local(wire.lab.target.stream),), encode_request(CreateStream(name, partitions)), (back,), request)
+    return [answered(wire, await wire.need(back, what=f"an answer to {request}")) for _ in range(partitions or 1)]
 
 
 def answered(wire: Wire, message: Message) -> Stream:
-    """The partition that an answer tells of."""
+    """The partition in the answer to a creation."""
     answer = read(message)
     if not isinstance(answer, StreamCreated) or not message.return_route:
-        raise Deviation(f"the answer to the creation of a stream is {answer}, by way of {message.return_route}")
+        got = f"{answer} with the return route {message.return_route}"
+        raise Deviation(f"expected an answer to the creation of a stream, with a return route; got {got}")
     return Stream(wire, answer.stream_name, answer.partition, message.return_route)
 
 
 async def needed(step: Awaitable[T]) -> T:
-    """What a case only needs (Rule 2)."""
+    """Run a prerequisite of a case (Rule 2). Raises Undecided: it fails."""
     try:
         return await step
     except Deviation as error:
@@ -164,7 +165,7 @@ async def new_stream(lab: CaseContext) -> Stream:
     """A new stream of one partition.
 
     Raises:
-        Undecided: it could not be had.
+        Undecided: it cannot be created.
     """
     return (await needed(created(await lab.wire(), new_name())))[0]
 
@@ -174,7 +175,7 @@ async def new_stream(lab: CaseContext) -> Stream:
 
 @dataclass(frozen=True)
 class Group:
-    """A group of consumers of one partition of a stream, at the index worker. `partition` None: plain protocol."""
+    """A group of consumers of one partition of a stream, for the index worker. `partition` None: plain protocol."""
 
     wire: Wire
     name: str
@@ -182,7 +183,7 @@ class Group:
     partition: int | None = None
 
     def save(self, index: int) -> None:
-        """A save has no response."""
+        """Save an index. There is no response."""
         request = SaveIndex(self.name, self.stream, index, self.partition)
         self.wire.send(self._worker, encode_request(request), (fresh("client"),), f"save index {index}{self._where}")
 
@@ -196,7 +197,7 @@ class Group:
         reply = await ask(self.wire, self._worker, request, f"get the index{self._where}")
         asked = (self.name, self.stream, self.partition)
         if not isinstance(reply, StreamIndex) or (reply.client_id, reply.stream_name, reply.partition) != asked:
-            raise Deviation(f"asked for the index of {asked}, the response is {reply}")
+            raise Deviation(f"expected the index of group, stream and partition {asked}; got {reply}")
         return reply.index
 
     @property
@@ -219,11 +220,11 @@ class Publisher:
 
     @property
     def resumed(self) -> bool:
-        """Whether the stream says that it has a record of this publisher."""
+        """Whether the answer has `resumed`: the stream has a record of this publisher."""
         return self.session.answer.resumed
 
     async def again(self) -> Publisher:
-        """The same identity, in its next generation.
+        """Open the next generation of the same identity.
 
         Raises:
             Deviation: the hello is not answered.
@@ -232,10 +233,10 @@ class Publisher:
         return await _opened(old.wire, old.door, old.session_id, old.generation.number + 1)
 
     async def confirmation(self, number: int, data: bytes, seconds: float | None = None) -> Pushed | None:
-        """Push a message under its number; its confirmation, or None. `seconds`: as in `Wire.hear`.
+        """Push a message under its number. Return its confirmation, or None. `seconds`: as in `Wire.hear`.
 
         Raises:
-            Deviation: something else comes for it.
+            Deviation: another response comes.
         """
         back = fresh("reply")
         self.session.data(encode_request(Push(number, data)), onward=(), reply=back, meaning=f"push {number}")
@@ -246,24 +247,24 @@ class Publisher:
             return None
         reply = read(Message((back,), (), payload))
         if not isinstance(reply, Pushed) or reply.request_id != number:
-            raise Deviation(f"push {number} of a publisher is confirmed by {reply}", "12.3")
+            raise Deviation(f"expected a confirmation of a publisher's push {number}; got {reply}", "12.3")
         return reply
 
     async def push(self, *messages: tuple[int, bytes]) -> None:
-        """Push each under its number, and see it confirmed.
+        """Push each message under its number and wait for its confirmation.
 
         Raises:
-            Deviation: one is not.
+            Deviation: one is not confirmed.
         """
         for number, data in messages:
             reply = await self.confirmation(number, data)
             if reply is None or reply.status is not Status.OK:
-                why = reply or "nothing came"
-                raise Deviation(f"push {number} of a publisher is not confirmed: {why}", "12.3")
+                got = reply or "nothing"
+                raise Deviation(f"expected a confirmation of a publisher's push {number}; got {got}", "12.3")
 
 
 async def publisher(stream: Stream, partition: int | None = None) -> Publisher:
-    """Open a publisher's session, as an identity of its own. `partition` None: the route names none.
+    """Open a publisher's session as a new identity. `partition` None: the route names none.
 
     Raises:
         Deviation: the hello is not answered.

@@ -1,8 +1,8 @@
-"""The kit as a stream service: of a publisher in profile `generation`, of a consumer on the plain protocol.
+"""The kit as a stream service: for a publisher in profile `generation`, for a consumer on the plain protocol.
 
-Rule 1: what a case is not about is answered at once: keepalives, creations, the index. Pushes and pulls are the case's.
-Rule 2: what the kit makes for a node is bounded: a node may ask for any number of partitions, and save without end.
-Limit: how a node's application is told, and whether it has processed a message, does not show by wire.
+Rule 1: keepalives, creations and index requests are answered at once. A case answers pushes and pulls.
+Rule 2: the memory for a node is bounded: it may create any number of partitions and save any number of indexes.
+Limit: whether the node's application has processed a message is not observable on the wire.
 Source: clauses 12.2 to 12.4, 12.7, 12.8, 12.10.
 """
 
@@ -47,7 +47,7 @@ FEW = "let the node publish three messages at least, in one session"
 
 
 def read(payload: bytes) -> StreamRequest:
-    """What the node asks for.
+    """Decode a request of the node.
 
     Raises:
         Deviation: it cannot be read.
@@ -55,12 +55,12 @@ def read(payload: bytes) -> StreamRequest:
     try:
         return decode_request(payload)
     except RemoteSessionError as error:
-        raise Deviation(f"what the node asks of the stream cannot be read: {error}", "12.10") from None
+        raise Deviation(f"expected a request for the stream service; got an unreadable one: {error}", "12.10") from None
 
 
 @dataclass(frozen=True)
 class Arrived:
-    """A push of the node, and where its confirmation belongs."""
+    """A push of the node. `back`: the route of its confirmation."""
 
     push: Push
     back: Route
@@ -75,22 +75,22 @@ class Publishing:
         asked.answer(self.worker, resumed=resumed, meaning="answer, resumed" if resumed else "answer, not resumed")
 
     async def arrived(self, seconds: float | None = None) -> Arrived | None:
-        """The next push; None: none in time. `seconds`: as in `Wire.hear`.
+        """The next push, None if none comes in time. `seconds`: as in `Wire.hear`.
 
         Raises:
-            Deviation: the data of the session is no push.
+            Deviation: data of the session is no push.
         """
         while (message := await self.asked.wire.hear(self.worker, seconds=seconds)) is not None:
             signal = said(message)
             if isinstance(signal, Data):
                 push = read(signal.payload)
                 if not isinstance(push, Push):
-                    raise Deviation(f"the session of a publisher carries a {type(push).__name__}", "12.10")
+                    raise Deviation(f"expected pushes in a publisher's session; got a {type(push).__name__}", "12.10")
                 return Arrived(push, signal.return_route)
         return None
 
     async def under(self, number: int, seconds: float | None = None) -> Arrived | None:
-        """The next push under a number, in whatever order they come; None: none in time."""
+        """The next push under a number, None if none comes in time. Other pushes are skipped."""
         for _ in range(FLOOD):
             found = await self.arrived(seconds)
             if found is None or found.push.request_id == number:
@@ -114,10 +114,10 @@ class Publishing:
         self.asked.say(Data(payload, arrived.back, ()), f"confirmation of {number}: {status.name}", worker=self.worker)
 
     async def reset(self) -> None:
-        """Reset the connection, once the node has heard what was said to it. Pushes that come meanwhile are lost.
+        """Reset the connection once the node has handled every message sent to it. Pushes that come meanwhile are lost.
 
         Raises:
-            Undecided: it does not answer any more.
+            Undecided: the node does not answer a keepalive.
         """
         wire = self.asked.wire
         self.asked.say(Keepalive(), "keepalive", worker=self.worker)
@@ -126,24 +126,24 @@ class Publishing:
                 wire.peer.reset()
                 wire.lab.record.note("the connection is reset", wire.name)
                 return
-        raise Undecided(wire.missing("answer to a keepalive"))
+        raise Undecided(wire.missing("an answer to a keepalive"))
 
 
 async def comes_back(doorway: InitiatorContext) -> Asked:
-    """The hello that follows a failure.
+    """Wait for the hello that follows a failure.
 
     Raises:
         Undecided: none comes.
     """
     asked = await doorway.hello(doorway.patience + pause_seconds(doorway.target.durations, 1))
     if asked is None:
-        raise Undecided("the publisher does not come back after its connection was reset")
+        raise Undecided("the publisher sends no hello after its connection was reset")
     return asked
 
 
 @dataclass(frozen=True)
 class Pulling:
-    """A pull of the node at `worker`, and the way back."""
+    """A pull of the node at `worker`. `back`: the route of its response."""
 
     pull: Pull
     wire: Wire
@@ -151,7 +151,7 @@ class Pulling:
     back: Route
 
     def answer(self, *indexes: int, number: int | None = None) -> None:
-        """Hand out messages under these indexes. `number`: another identifier than the pull's."""
+        """Respond with messages under these indexes. `number`: another identifier than the pull's."""
         messages = tuple(StoredMessage(index, f"message {index}".encode()) for index in indexes)
         identifier = self.pull.request_id if number is None else number
         meaning = f"response to pull {identifier}: {', '.join(map(str, indexes)) or 'nothing'}"
@@ -159,19 +159,19 @@ class Pulling:
 
 
 class Consuming:
-    """What the kit says to one consumer, and hears of it. `index`: what its group has saved."""
+    """The streams and the index worker for one consumer. `index`: the saved index of its group."""
 
     def __init__(self, doorway: InitiatorContext, index: int) -> None:
         self.doorway, self.index = doorway, index
         self.workers = [fresh("partition")]
-        """Of the partitions that the node knows of; a plain stream has one."""
+        """A worker for each partition that the node has created; a plain stream has one."""
         self.partition: int | None = None
-        """Which one it consumes, as it says to the index worker; None: it speaks the plain protocol."""
+        """The partition in the node's index requests; None: it uses the plain protocol."""
         self.saves: list[int] = []
-        """The indexes that the node has saved, in their order."""
+        """The indexes that the node has saved, in order."""
 
     async def pulling(self, seconds: float | None = None) -> Pulling | None:
-        """The next pull; None: none in time. `seconds` not given: with patience."""
+        """The next pull, None if none comes in time. `seconds` None: the patience of the run."""
         deadline = now() + (self.doorway.patience if seconds is None else seconds)
         services = local(self.doorway.target.stream_index), self.doorway.target.host
         while True:
@@ -185,21 +185,21 @@ class Consuming:
             await pause(POLL_SECONDS)
 
     async def needed(self, seconds: float | None = None) -> Pulling:
-        """Raises Undecided: no pull comes."""
+        """The next pull. Raises Undecided: none comes."""
         found = await self.pulling(seconds)
         if found is None:
-            raise Undecided("no pull came: is the node told to consume a stream at this address?")
+            raise Undecided("no pull came; let the node consume a stream at this address (--run)")
         return found
 
     async def has_saved(self, index: int) -> bool:
-        """Whether it saves this index, with patience: what is sent over another connection may be overtaken."""
+        """Whether the node saves this index in time. A save over another connection may arrive later than a pull."""
         deadline = now() + self.doorway.patience
         while index not in self.saves and now() < deadline:
             await self.pulling(POLL_SECONDS)
         return index in self.saves
 
     def _serve(self, wire: Wire, message: Message) -> Pull | None:
-        """Answer what is not the case's."""
+        """Answer creations and index requests (Rule 1). Return a pull, which is for the case."""
         back = message.return_route
         match read(message.payload):
             case CreateStream(name, partitions):
@@ -211,7 +211,7 @@ class Consuming:
                 self.saves.append(index)
                 self.index = max(self.index, index)
                 if len(self.saves) > FLOOD:
-                    raise Deviation(f"more than {FLOOD} indexes were saved, of a few messages", "14.4")
+                    raise Deviation(f"expected a save for each of a few messages; got more than {FLOOD}", "14.4")
             case Pull() as pull:
                 return pull
         return None
@@ -224,7 +224,7 @@ class Consuming:
             for number in range(partitions):
                 self._say(wire, back, StreamCreated(name, number), self.workers[number])
         else:
-            self._say(wire, back, StreamError(f"{partitions} partitions: 1 to {MOST_PARTITIONS} belong"))
+            self._say(wire, back, StreamError(f"expected 1 to {MOST_PARTITIONS} partitions; got {partitions}"))
 
     def _say(self, wire: Wire, back: Route, response: StreamResponse, worker: Address | None = None) -> None:
         wire.send(back, encode_response(response), (worker or self.workers[0],), type(response).__name__)

@@ -1,9 +1,10 @@
-"""Our own end beside a node that is heard only: one session, and each message of the node compared.
+"""The oracle for the cases of the tables: compares one session with the node, message by message, with a reference end.
 
-Rule 1: the reference's clock is ours, and timers are late. A difference after a timer has expired counts only if it is
-        there however long the node is given (`SLACK_SECONDS`); one in a step that outlasts a timer says nothing.
-Rule 2: what the node's application sends is compared as far as the kit has said it: payload and way, not the rest of
-        its routes. What has to wait for a confirmation may be missing: the node may hold no messages (clause 7.2).
+Rule 1: the reference end uses the kit's clock, and the node's timers may be late. A difference after a timer has
+        expired counts only if it occurs with every slack (`SLACK_SECONDS`); one in a step that outlasts a timer does
+        not count.
+Rule 2: data of the node's application is compared by payload and by the routes that the kit has chosen. Data that has
+        to wait for a confirmation may be missing, since a node may hold no messages (clause 7.2).
 """
 
 from __future__ import annotations
@@ -43,10 +44,10 @@ from ockam_fsm.runtime.session.signals import Answer, Data
 
 MOST = 0.6
 SLACK_SECONDS = (0.1, 0.5, 1.0)
-"""How late timers of the node's may be, from one try to the next; they may have been started later than ours, too."""
+"""How late the node's timers may be, in each of the tries; they may also have started later than the reference's."""
 
 UNDECLARED_SECONDS = 1.0
-"""Where no time-outs are declared, a walk may last so long until nothing is known any more."""
+"""The longest test sequence whose result counts where no time-outs are declared."""
 
 MOST_SHOWN = 3
 
@@ -60,14 +61,14 @@ def _most(peer: Peer) -> Wait | None:
 
 
 NOT_YET = Stimulus("most of the time to the next timer passes", None, "3.1", _most)
-"""Twice that is more than the whole: a timer that was not started afresh in between has expired."""
+"""Two such waits are longer than the timer: it expires in the second one unless it was restarted in between."""
 
 STIMULI = {one.name: one for one in (*said_to(frozenset(Event)), *HOSTILE, ELAPSE, NOT_YET)}
 
 
 @dataclass(frozen=True)
 class Watched(EndpointUnderTest):
-    """A responder of the node under test: the kit chooses the session's identifier."""
+    """A responder of the node under test, with the session id that the kit has chosen."""
 
     identifier: bytes = b""
 
@@ -77,7 +78,7 @@ class Watched(EndpointUnderTest):
 
 
 class Overheard(Oracle):
-    """Our end beside one that is heard only (Rule 2)."""
+    """An oracle for an end of which only the messages are observed (Rule 2)."""
 
     def _read(self, outputs: Sequence[Output], names: Names) -> Iterator[Said]:
         return super()._read([one for one in outputs if isinstance(one, Send)], names)
@@ -88,7 +89,7 @@ class Overheard(Oracle):
         if isinstance(signal, Data):
             return said._replace(what=(signal.payload, signal.onward_route, message.onward_route))
         if said.kind in ("answer", "superseded", "keepalive answer", "close"):
-            return said._replace(what=said.what[:-1])  # how it leads back is the node's own affair
+            return said._replace(what=said.what[:-1])  # without the return route, which the node chooses
         return said
 
     def _compared(self, action: Action, expected: Sequence[Said], actual: Sequence[Said]) -> Iterator[Difference]:
@@ -97,7 +98,7 @@ class Overheard(Oracle):
         return super()._compared(action, owed, actual)
 
     def owed(self, turn: Turn) -> int:
-        """How many messages the node has to say in this step."""
+        """How many messages the node has to send in this step."""
         image, pending = self.reference.snapshot(), list(self.reference.outputs)
         _, outputs = self._expect(turn.action)
         self.reference.restore(image)
@@ -107,15 +108,15 @@ class Overheard(Oracle):
 
 
 def _payload(action: Action) -> bytes | None:
-    """What the application is given, and has to send back at once."""
+    """The payload that the application receives and has to send back at once."""
     signal = read(action.message, GENERATION) if isinstance(action, Arrive) else None
     return signal.payload if isinstance(signal, Data) else None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A way to a state, what is tried there and the rows that decide, for how long to wait then, and what tells where
-    that has led."""
+    """A test sequence. `way`: to a state. `tried`: the stimulus there. `rows`: those that have to fire. `after`: waits.
+    `tail`: signals that reveal the resulting state."""
 
     way: Word
     tried: str
@@ -125,7 +126,7 @@ class Plan:
 
 
 class TableOracle:
-    """One session with the node, and our end beside it."""
+    """One session with the node, compared with a reference end."""
 
     def __init__(self, lab: CaseContext, wire: Wire, slack_seconds: float = SLACK_SECONDS[0]) -> None:
         target = lab.target
@@ -137,21 +138,21 @@ class TableOracle:
         )  # fmt: skip
         self.beside = Overheard(self.endpoint, frozenset(), {}, Answering)
         self.routes: dict[Address, Route] = {HOST: (target.host,)}
-        """The way to each address of the node's, by its last part."""
+        """The route to each worker of the node, by the worker's address."""
         self.began = now()
         self.longest_seconds = 0.0
-        """The longest step so far: timers of the node's may have started so much later than ours."""
+        """The longest step so far: the node's timers may have started this much later than the reference's."""
         self.lasted_seconds = 0.0
-        """Until the last step was handled; what was missing may have been waited for after that."""
+        """How long the sequence took until the last step was handled, without waits for missing messages."""
         self.blurred = False
-        """A step has outlasted a timer."""
+        """A step has outlasted a timer, so that differences do not count."""
         self.waited_for: Timer | None = None
-        """The last timer that this walk has waited for, or that has expired while it went along."""
+        """The last timer that this sequence has waited for, or that has expired meanwhile."""
         self.said = 0
-        """How many of its words."""
+        """How many stimuli of the sequence were carried out."""
 
     async def carry_out(self, plan: Plan) -> bool:
-        """Whether what is tried has met the rows that it is about. Raises as `step` does."""
+        """Carry out a plan. Return whether its stimulus has fired the rows that it is about. Raises as `step`."""
         await self.along(plan.way)
         before = len(self.beside.steps)
         await self.along([plan.tried])
@@ -165,11 +166,11 @@ class TableOracle:
             await self.step(STIMULI[name])
 
     async def step(self, stimulus: Stimulus) -> None:
-        """One stimulus, if it is possible now.
+        """Carry out a stimulus, if it is possible now.
 
         Raises:
-            Deviation: the node says something else than our end.
-            Undecided: it says nothing to the first hello; that is another case's business.
+            Deviation: the messages of the node differ from those of the reference end.
+            Undecided: the node does not answer the first hello, which other cases judge.
         """
         if stimulus is not ELAPSE:
             await self._clear()
@@ -189,7 +190,7 @@ class TableOracle:
         handled = now()
         heard = await self.wire.arrivals(self.beside.owed(turn))
         if not self.beside.steps and not heard:
-            raise Undecided(f"{NO_SESSION}the first hello is not answered")
+            raise Undecided(f"{NO_SESSION}expected an answer to the first hello; got none")
         self.beside.finish(turn, None, [Send(self._of_node(message)) for message in heard])
         self.longest_seconds = max(self.longest_seconds, handled - began)
         self.lasted_seconds = handled - self.began
@@ -200,26 +201,26 @@ class TableOracle:
     def _differ(self) -> None:
         *before, last = self.beside.steps
         way = " / ".join(one.stimulus.name for one in before)
-        said = "; ".join(map(str, last.differences[:MOST_SHOWN]))
+        shown = "; ".join(map(str, last.differences[:MOST_SHOWN]))
         more = f"; and {len(last.differences) - MOST_SHOWN} more" if len(last.differences) > MOST_SHOWN else ""
-        reason = f"{last.stimulus.name}{f' (after {way})' if way else ''}: {said}{more}"
+        reason = f"{last.stimulus.name}{f' (after {way})' if way else ''}: {shown}{more}"
         raise Deviation(reason, clause_of(last, self.endpoint))
 
     @property
     def is_unsure(self) -> bool:
-        """Whether the node may be where our end is not, and be right."""
+        """Whether the node may rightly be in another state than the reference end."""
         declared = {"negotiation", "idle"} <= self.lab.target.declared
         return self.blurred or (not declared and self.lasted_seconds > UNDECLARED_SECONDS)
 
     # Time -------------------------------------------------------------------------------------------------------------
 
     def _due(self) -> float | None:
-        """When the next timer of our end is due, by our clock."""
+        """When the next timer of the reference end is due, by the kit's clock."""
         due = self.beside.reference.next_due()
         return None if due is None else self.began + due
 
     async def _clear(self) -> None:
-        """Until no timer is due within the time that a step takes."""
+        """Wait until no timer is due within the time that a step takes."""
         while (due := self._due()) is not None and due <= now() + self.longest_seconds + SLACK_SECONDS[0]:
             self.waited_for = next(iter(self.beside.armed), self.waited_for)
             await self._expired()
@@ -227,22 +228,22 @@ class TableOracle:
         self._pass()
 
     async def _expired(self) -> None:
-        """Until the next timer has expired at the node as well."""
+        """Wait until the next timer has expired at the node as well."""
         due = self._due()
         assert due is not None
         await pause(max(0.0, due + self.longest_seconds + self.slack_seconds - now()))
 
     def _pass(self) -> None:
-        """What our end says when a timer expires is owed in the next step."""
+        """Advance the reference's clock. Its outputs of expired timers belong to the next step."""
         reference = self.beside.reference
         reference.advance(max(0.0, now() - self.began - reference.now))
 
-    # Words ------------------------------------------------------------------------------------------------------------
+    # Messages ---------------------------------------------------------------------------------------------------------
 
     def _for_node(self, message: Message) -> tuple[Route, bytes, Route]:
         to, *beyond = message.onward_route
         signal = read(message, GENERATION)
-        if isinstance(signal, Data):  # for whoever sends it back
+        if isinstance(signal, Data):  # for the worker that sends it back
             message = replace(message, payload=GENERATION.encode(replace(signal, onward_route=self.lab.run.onward)))
         return (*self.routes.get(to, (to,)), *beyond), message.payload, message.return_route[1:]
 
@@ -255,27 +256,28 @@ class TableOracle:
 
 
 async def walk(plan: Plan, lab: CaseContext) -> str:
-    """Say all of it, and compare."""
+    """Carry out a plan and compare the node with the reference end, with more slack if timers expired."""
     found: Deviation | None = None
     for slack_seconds in SLACK_SECONDS:
         one, found = TableOracle(lab, await lab.wire(), slack_seconds), None
         try:
             if await one.carry_out(plan):
-                return f"as our own end: {' / '.join(step.stimulus.name for step in one.beside.steps)}"
+                steps = " / ".join(step.stimulus.name for step in one.beside.steps)
+                return f"the same messages as the reference end: {steps}"
         except Deviation as error:
             if one.waited_for is None and not one.is_unsure:
                 raise await _blamed(plan, one, error) from None
             found = error
     if found is None:
-        raise NotApplicable("node and machine are too slow to bring it about before a time-out of the node")
+        raise NotApplicable("node or machine are too slow to reach this row before a time-out of the node")
     if one.is_unsure:
-        raise Undecided("node or machine were too slow for the node's time-outs: what differs says nothing")
+        raise Undecided("node or machine were too slow for the node's time-outs, so a difference does not count")
     raise await _blamed(plan, one, found)
 
 
 async def _blamed(plan: Plan, one: TableOracle, error: Deviation) -> Deviation:
-    """What goes wrong in what was tried is its own fault; what goes wrong after it, and not without it, the case's;
-    what goes wrong after a wait, and not without it, the timer's. Everything else another plan shows."""
+    """Attribute a difference. In the tried stimulus: to the clause of the step. After it, and not without it: to the
+    case's clause. After a wait, and not without it: to the timer's clause. Otherwise another plan shows its cause."""
     if one.said == len(plan.way) + 1:
         return error
     if one.said <= len(plan.way) or await _deviates(one.lab, (*plan.way, *plan.tail)):
@@ -286,10 +288,10 @@ async def _blamed(plan: Plan, one: TableOracle, error: Deviation) -> Deviation:
 
 
 async def _deviates(lab: CaseContext, word: Word) -> bool:
-    """Without any wait.
+    """Whether the node differs from the reference end in this sequence without its waits.
 
     Raises:
-        Undecided: each try has outlasted a timer, so that it says nothing (Rule 1).
+        Undecided: each try has outlasted a timer, so that it does not count (Rule 1).
     """
     for _ in SLACK_SECONDS:
         other, deviates = TableOracle(lab, await lab.wire()), False
@@ -301,4 +303,4 @@ async def _deviates(lab: CaseContext, word: Word) -> bool:
             return False
         if other.waited_for is None and not other.is_unsure:
             return deviates
-    raise Undecided("node or machine were too slow for the node's time-outs: what is at fault cannot be told")
+    raise Undecided("node or machine were too slow for the node's time-outs, so the cause is unknown")

@@ -1,6 +1,6 @@
-"""What is known of the node under test: where it is, what it offers, and what its operator declares of it.
+"""The declaration of the node under test by its operator: addresses, profile, session type, durations, capacity.
 
-Rule 1: nothing is assumed that could be declared. A clause about time or capacity is judged only against a declaration.
+Rule 1: clauses about time and capacity are judged only against a declaration.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ NOWHERE = "none"
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """`patience_seconds`: how long an answer may take before it is missing. `settle_seconds`: how long to listen on
-    after a later message was answered, for nodes that do not keep order. `run_seconds`: the whole run at most.
-    `linger_seconds`: how long after a hostile case the rest of the node is asked again. `start_seconds`: how long a
-    node that was started again may take until it answers."""
+    """Times of the kit, in seconds. `patience_seconds`: after this an answer is late. `settle_seconds`: how long to
+    listen on after a later message was answered, for nodes that do not keep order. `run_seconds`: the limit of the
+    whole run. `linger_seconds`: how long after a hostile case the rest of the node is probed again. `start_seconds`:
+    how long a restarted node may take until it answers."""
 
     patience_seconds: float = 5.0
     settle_seconds: float = 0.05
@@ -33,11 +33,11 @@ class Pace:
 @dataclass(frozen=True)
 class Target:
     """`where`: HOST:PORT of the node under test; where it initiates, that of the kit. `spawner`: empty if the node has
-    no sessions; then it has an `echo`. `type_declared` False: nobody has said the type, and it is the usual one of the
-    profile. `durations`: as declared; those named in `declared` may be judged. `capacity`:
-    how many responders its spawner may hold, None if undeclared. `own_address`: where the kit can be reached from the
-    node (HOST:PORT, port 0: a free one); empty: where its connections come from; `NOWHERE`: it cannot. `node_address`:
-    where the node listens, if it initiates. `stream`, `stream_index`: its stream service and its index worker."""
+    no sessions; then it has an `echo`. `type_declared` False: the type is the usual one of the profile, undeclared.
+    `durations`: only those named in `declared` are judged. `capacity`: the largest number of responders of the spawner,
+    None if undeclared. `own_address`: where the node can reach the kit (HOST:PORT, port 0: a free one); empty: where
+    the kit's connections come from; `NOWHERE`: nowhere. `node_address`: where a node that initiates listens. `stream`,
+    `stream_index`: its stream service and its index worker."""
 
     where: str
     spawner: str
@@ -60,7 +60,7 @@ class Target:
 
     @property
     def shortest_seconds(self) -> float:
-        """The first of its time-outs that could end a session of the kit's, if everything stood still."""
+        """The shortest time-out by which the node could end a session of the kit while node or machine stand still."""
         durations = self.durations
         waits = [durations.negotiation_seconds, durations.idle_seconds or durations.negotiation_seconds]
         two_sided = self.session_type.renegotiation is Renegotiation.TWO_SIDED
