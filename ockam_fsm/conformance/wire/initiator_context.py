@@ -41,7 +41,7 @@ Ended = Callable[[], str]
 """Returns why no hello can come, once the process that opened the session has ended; else empty."""
 
 
-def nobody_knows() -> str:
+def not_known() -> str:
     """The `Ended` of a node that the kit did not start."""
     return ""
 
@@ -98,7 +98,7 @@ class InitiatorContext(CaseContext):
 
     def __init__(
         self, run: Run, listener: RawListener, begin: Begin, wait_seconds: float, watched: Watched,
-        ended: Ended = nobody_knows,
+        ended: Ended = not_known,
     ) -> None:  # fmt: skip
         """`wait_seconds`: how long the first hello of a case may take; a person may have to start it. `watched`: kept
         between cases."""
@@ -175,11 +175,11 @@ class InitiatorContext(CaseContext):
         try:
             signal = self.target.profile.decode(message.payload, Place.NEGOTIATION_START, message.return_route)
         except RemoteSessionError as error:
-            raise Deviation(f"expected a readable hello of the node: {error}", self.spoken) from None
+            raise Deviation(f"expected a readable hello of the node: {error}", self.profile_clause) from None
         if isinstance(signal, Close):
             return None
         if not isinstance(signal, Hello):
-            raise Deviation(f"expected a hello at the spawner; got {signal}", self.spoken)
+            raise Deviation(f"expected a hello at the spawner; got {signal}", self.profile_clause)
         return Asked(wire, message, signal, now())
 
     def unheard(self, otherwise: str) -> Outcome:
@@ -191,7 +191,7 @@ class InitiatorContext(CaseContext):
         return NotApplicable(SILENT)
 
     @property
-    def spoken(self) -> str:
+    def profile_clause(self) -> str:
         """The clause that defines the profile's encoding."""
         return "14.3" if self.target.generations else "14.2"
 

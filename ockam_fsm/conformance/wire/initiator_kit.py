@@ -22,8 +22,8 @@ from ockam_fsm.conformance.wire.cases import (
     initiators,
     publishing,
 )
-from ockam_fsm.conformance.wire.initiator_context import Begin, Ended, InitiatorContext, Watched, nobody_knows
-from ockam_fsm.conformance.wire.kit import GRACE_SECONDS, MOST_SILENT, OWN_BUSINESS, Progress
+from ockam_fsm.conformance.wire.initiator_context import Begin, Ended, InitiatorContext, Watched, not_known
+from ockam_fsm.conformance.wire.kit import GRACE_SECONDS, MOST_SILENT, NOT_ON_THE_WIRE, Progress
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.target import Target
 from ockam_fsm.net.raw_peer import RawListener, at_most, now, pause
@@ -34,7 +34,7 @@ OTHERS = {
     "responder": "not about initiators of this profile, or not observable on the wire",
     "stream": "not about publishers (profile generation) or consumers (profile ockam), or not observable on the wire",
 }
-NOT_JUDGED = dict.fromkeys(("3.1", "3.10", "6.1", "6.6", "7.1", "7.2", "7.5"), OWN_BUSINESS)
+NOT_JUDGED = dict.fromkeys(("3.1", "3.10", "6.1", "6.6", "7.1", "7.2", "7.5"), NOT_ON_THE_WIRE)
 
 
 CASES: Mapping[str, Sequence[Case]] = {
@@ -60,7 +60,7 @@ class InitiatorKit:
 
     def __init__(
         self, target: Target, command: str, progress: Progress, begin: Begin, wait_seconds: float,
-        choice: Choice = EVERYTHING, role: str = "responder", ended: Ended = nobody_knows,
+        choice: Choice = EVERYTHING, role: str = "responder", ended: Ended = not_known,
     ) -> None:  # fmt: skip
         """`role`: the kit's, a key of `CASES`. `ended`: as in `InitiatorContext`."""
         self.target, self.role = target, role

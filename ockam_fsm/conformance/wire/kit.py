@@ -66,27 +66,27 @@ GRACE_SECONDS = 1.0
 AT_ONCE = 24
 """The number of independent cases at a time: more would delay each other and the node beyond time-outs."""
 
-OWN_BUSINESS = "it shows only at the application of the node; judge it in process or by pipe"
+NOT_ON_THE_WIRE = "it shows only at the application of the node; judge it in process or by pipe"
 AS_RESPONDER = "it is about initiators; run the kit with --as responder"
 NOT_JUDGED = {
     "2.2": AS_RESPONDER,
     "2.4": "session types are declared at the node, not on the wire",
-    "3.1": OWN_BUSINESS,
+    "3.1": NOT_ON_THE_WIRE,
     "3.2": AS_RESPONDER,
     "3.3": AS_RESPONDER,
     "3.4": AS_RESPONDER,
     "3.5": AS_RESPONDER,
-    "3.10": OWN_BUSINESS,
+    "3.10": NOT_ON_THE_WIRE,
     "4.6": "both ends would have to start at once, which takes orders at the node",
     "5.2": AS_RESPONDER,
-    "6.1": OWN_BUSINESS,
+    "6.1": NOT_ON_THE_WIRE,
     "6.3": AS_RESPONDER,
     "6.4": AS_RESPONDER,
     "6.5": AS_RESPONDER,
-    "6.6": OWN_BUSINESS,
-    "7.1": OWN_BUSINESS,
-    "7.2": OWN_BUSINESS,
-    "7.5": OWN_BUSINESS,
+    "6.6": NOT_ON_THE_WIRE,
+    "7.1": NOT_ON_THE_WIRE,
+    "7.2": NOT_ON_THE_WIRE,
+    "7.5": NOT_ON_THE_WIRE,
     "10.2": "an exception of a handler does not show on the wire; its effect on other workers is judged by 14.4",
     "11.1": "sessions over sessions are configured at the node",
     "12.2": "it is about publishers; run the kit with --as stream --profile generation",

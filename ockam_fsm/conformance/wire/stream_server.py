@@ -206,7 +206,7 @@ class Consuming:
                 self._create(wire, back, name or "named", partitions)
             case GetIndex(group, stream, partition):
                 self.partition = partition
-                self._say(wire, back, StreamIndex(group, stream, self.index, partition))
+                self._respond(wire, back, StreamIndex(group, stream, self.index, partition))
             case SaveIndex(index=index):
                 self.saves.append(index)
                 self.index = max(self.index, index)
@@ -218,13 +218,13 @@ class Consuming:
 
     def _create(self, wire: Wire, back: Route, name: str, partitions: int | None) -> None:
         if partitions is None:
-            self._say(wire, back, StreamCreated(name))
+            self._respond(wire, back, StreamCreated(name))
         elif 1 <= partitions <= MOST_PARTITIONS:
             self.workers += [fresh("partition") for _ in range(partitions - len(self.workers))]
             for number in range(partitions):
-                self._say(wire, back, StreamCreated(name, number), self.workers[number])
+                self._respond(wire, back, StreamCreated(name, number), self.workers[number])
         else:
-            self._say(wire, back, StreamError(f"expected 1 to {MOST_PARTITIONS} partitions; got {partitions}"))
+            self._respond(wire, back, StreamError(f"expected 1 to {MOST_PARTITIONS} partitions; got {partitions}"))
 
-    def _say(self, wire: Wire, back: Route, response: StreamResponse, worker: Address | None = None) -> None:
+    def _respond(self, wire: Wire, back: Route, response: StreamResponse, worker: Address | None = None) -> None:
         wire.send(back, encode_response(response), (worker or self.workers[0],), type(response).__name__)

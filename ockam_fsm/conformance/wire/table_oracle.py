@@ -148,7 +148,7 @@ class TableOracle:
         """A step has outlasted a timer, so that differences do not count."""
         self.waited_for: Timer | None = None
         """The last timer that this sequence has waited for, or that has expired meanwhile."""
-        self.said = 0
+        self.done = 0
         """How many stimuli of the sequence were carried out."""
 
     async def carry_out(self, plan: Plan) -> bool:
@@ -162,7 +162,7 @@ class TableOracle:
 
     async def along(self, word: Iterable[str]) -> None:
         for name in word:
-            self.said += 1
+            self.done += 1
             await self.step(STIMULI[name])
 
     async def step(self, stimulus: Stimulus) -> None:
@@ -266,21 +266,21 @@ async def walk(plan: Plan, lab: CaseContext) -> str:
                 return f"the same messages as the reference end: {steps}"
         except Deviation as error:
             if one.waited_for is None and not one.is_unsure:
-                raise await _blamed(plan, one, error) from None
+                raise await _attributed(plan, one, error) from None
             found = error
     if found is None:
         raise NotApplicable("node or machine are too slow to reach this row before a time-out of the node")
     if one.is_unsure:
         raise Undecided("node or machine were too slow for the node's time-outs, so a difference does not count")
-    raise await _blamed(plan, one, found)
+    raise await _attributed(plan, one, found)
 
 
-async def _blamed(plan: Plan, one: TableOracle, error: Deviation) -> Deviation:
+async def _attributed(plan: Plan, one: TableOracle, error: Deviation) -> Deviation:
     """Attribute a difference. In the tried stimulus: to the clause of the step. After it, and not without it: to the
     case's clause. After a wait, and not without it: to the timer's clause. Otherwise another plan shows its cause."""
-    if one.said == len(plan.way) + 1:
+    if one.done == len(plan.way) + 1:
         return error
-    if one.said <= len(plan.way) or await _deviates(one.lab, (*plan.way, *plan.tail)):
+    if one.done <= len(plan.way) or await _deviates(one.lab, (*plan.way, *plan.tail)):
         return Follows(error.reason, error.clause)
     if one.waited_for is None or await _deviates(one.lab, (*plan.way, plan.tried, *plan.tail)):
         return Deviation(error.reason)
