@@ -30,25 +30,25 @@ class Tried(NamedTuple):
 
 FOUND: Mapping[Tried, tuple[Verdict, str]] = {
     # what is tried, and the verdict with a part of its reason
-    Tried("none", "ockam", GONE): (Verdict.NOT_APPLICABLE, "with --capacity room tells"),
-    Tried("none", "ockam", GONE, declared=True): (Verdict.NOT_APPLICABLE, "lost-connection-frees tells by room"),
-    Tried("none", "ockam", DUPLICATE): (Verdict.NOT_APPLICABLE, "with --capacity room tells"),
-    Tried("none", "ockam", ROOM, declared=True): (Verdict.PASS, "and for no more"),
+    Tried("none", "ockam", GONE): (Verdict.NOT_APPLICABLE, "declare --capacity to judge it"),
+    Tried("none", "ockam", GONE, declared=True): (Verdict.NOT_APPLICABLE, "see case lost-connection-frees"),
+    Tried("none", "ockam", DUPLICATE): (Verdict.NOT_APPLICABLE, "declare --capacity to judge it"),
+    Tried("none", "ockam", ROOM, declared=True): (Verdict.PASS, "found a place again"),
     Tried("none", "ockam", ROOM): (Verdict.NOT_APPLICABLE, "--capacity"),
     Tried("none", "transient", GONE): (Verdict.PASS, "gone: "),
     Tried("none", "one-sided", GONE): (Verdict.NOT_APPLICABLE, "retention"),
     Tried("takes-from-any-connection", "ockam", GONE): (Verdict.PASS, "gone: "),
-    Tried("takes-from-any-connection", "ockam", DUPLICATE): (Verdict.PASS, "is gone"),
-    Tried("knows-no-carriers", "ockam", GONE): (Verdict.FAIL, "unconfirmed one whose connection was closed"),
-    Tried("knows-no-carriers", "ockam", DUPLICATE): (Verdict.FAIL, "second responder, which nobody uses"),
+    Tried("takes-from-any-connection", "ockam", DUPLICATE): (Verdict.PASS, "ends with its connection"),
+    Tried("knows-no-carriers", "ockam", GONE): (Verdict.FAIL, "unconfirmed responder whose connection was closed"),
+    Tried("knows-no-carriers", "ockam", DUPLICATE): (Verdict.FAIL, "expected the second responder"),
     Tried("knows-no-carriers", "transient", GONE): (Verdict.FAIL, "a responder whose connection was reset"),
-    Tried("forgets-lower-layer", "ockam", GONE): (Verdict.NOT_APPLICABLE, "with --capacity room tells"),
-    Tried("forgets-lower-layer", "ockam", ROOM, declared=True): (Verdict.FAIL, "there is no room"),
-    Tried("unbounded-responders", "ockam", ROOM, declared=True): (Verdict.NOT_APPLICABLE, "it shows nothing"),
+    Tried("forgets-lower-layer", "ockam", GONE): (Verdict.NOT_APPLICABLE, "declare --capacity to judge it"),
+    Tried("forgets-lower-layer", "ockam", ROOM, declared=True): (Verdict.FAIL, "expected places for"),
+    Tried("unbounded-responders", "ockam", ROOM, declared=True): (Verdict.NOT_APPLICABLE, "a leak does not show"),
     Tried("unbounded-responders", "one-sided", "repeated-hello-leaks", declared=True): (
-        Verdict.NOT_APPLICABLE, "for more than the 600",
+        Verdict.NOT_APPLICABLE, "than the declared 600",
     ),
-    Tried("none", "one-sided", "repeated-hello-leaks", declared=True): (Verdict.PASS, "there is a place"),
+    Tried("none", "one-sided", "repeated-hello-leaks", declared=True): (Verdict.PASS, "admits another session"),
 }  # fmt: skip
 
 

@@ -108,7 +108,7 @@ def asks_for_too_much(request: CreateStream | SaveIndex, times: int) -> Publishe
     ("request_", "times", "verdict", "reason"),
     [
         (CreateStream("orders", 2**60), 1, Verdict.INCONCLUSIVE, "no pull came"),
-        (SaveIndex("billing", "orders", 7), FLOOD + 1, Verdict.FAIL, "indexes were saved"),
+        (SaveIndex("billing", "orders", 7), FLOOD + 1, Verdict.FAIL, "expected a save for each of a few messages"),
     ],
     ids=["partitions", "saves"],
 )

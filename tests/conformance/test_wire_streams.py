@@ -129,7 +129,7 @@ def test_without_a_service_nothing_is_applicable() -> None:
     report = run(judged(FAIR[0], NAMES, declared=False), fast=False)
     assert found(report) == dict.fromkeys(NAMES, Verdict.NOT_APPLICABLE)
     assert {one.reason for one in report.findings if one.case in NAMES} == {
-        "no stream service is named (--stream)", "no index worker is named (--stream-index)",
+        "no stream service is declared (--stream)", "no index worker is declared (--stream-index)",
     }  # fmt: skip
 
 

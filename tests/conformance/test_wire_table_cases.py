@@ -82,7 +82,7 @@ def test_what_would_take_for_ever_is_not_waited_for(idle_seconds: float | None) 
     durations = replace(DURATIONS, idle_seconds=idle_seconds)
     target = Target("", "spawner", "echo", declared=DECLARED, durations=durations, session_type=TRANSIENT)
     timed = [one for one in rows_of(TRANSIENT) if "time" in one.tries]
-    assert {one.lacks(target) for one in timed} == {"too long to wait for, or never: idle"}
+    assert {one.lacks(target) for one in timed} == {"declare at most 20 s to judge it: idle"}
 
 
 def test_a_transient_session_retains_nothing() -> None:
