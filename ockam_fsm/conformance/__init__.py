@@ -1,7 +1,7 @@
-"""Does another implementation keep the clauses of `spec/sessions.md`? Kits that judge it, and the report they fill.
+"""Conformance kits: judge another implementation by the clauses of `spec/sessions.md`, and report a verdict for each.
 
 Every kit makes `Finding`s (report/findings.py) about `Clause`s (report/clauses.py); a `Report` has one verdict for each
-clause. In process: make a `Target` (target.py) and call `check_initiator`, `check_responder` or `check_pair`
+clause. In process: write a `Target` (target.py) and call `check_initiator`, `check_responder` or `check_pair`
 (inprocess/kit.py).
 """
 

@@ -1,4 +1,4 @@
-"""A report as parametrized tests of pytest: one for each clause.
+"""A pytest plugin: a report as one parametrized test for each clause.
 
     # conftest.py
     import pytest
@@ -12,10 +12,10 @@
 
     # test_conformance.py
     def test_clause(conformance_line):
-        "One test for each clause; the fixture has judged it."
+        "One test for each clause; the plugin sets its outcome."
 
-Any `Report` will do, those of the other kits as well. A clause that fails as expected is an expected failure, one that
-is not applicable is skipped, and one that could not be judged fails.
+Any `Report` works, also of the other kits. An expected deviation is an expected failure, a clause that is not
+applicable is skipped, and an inconclusive one fails.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def conformance_line(request: pytest.FixtureRequest, conformance_report: Report) -> Line:
-    """The line of the report for one clause. It is judged when the test is called."""
+    """The line of the report for one clause. The outcome is set when the test is called."""
     return next(one for one in conformance_report.lines if one.clause.id == request.param)
 
 
@@ -49,11 +49,11 @@ def pytest_runtest_call(item: pytest.Item) -> None:
 
 
 def _judge(line: Line) -> None:
-    said = f"{line.clause.id} {line.clause.title}: {line.reason}"
+    reason = f"{line.clause.id} {line.clause.title}: {line.reason}"
     if line.verdict is Verdict.NOT_APPLICABLE:
-        pytest.skip(said)
+        pytest.skip(reason)
     if line.verdict is Verdict.FAIL and line.expected:
-        pytest.xfail(said)
+        pytest.xfail(reason)
     if line.verdict is not Verdict.PASS:
         chart = to_text(line.reproduction.chart) if line.reproduction is not None else ""
-        pytest.fail(f"{line.verdict.value} {said}\n{chart}\n{line.clause.link}", pytrace=False)
+        pytest.fail(f"{line.verdict.value} {reason}\n{chart}\n{line.clause.link}", pytrace=False)

@@ -109,7 +109,7 @@ def test_nobody_there_is_exit_code_2() -> None:
     shown = " ".join(out.split())
     assert code == 2
     assert shown.count("cannot be reached") == 1
-    assert "12 more clauses, INCONCLUSIVE for a reason that is said above" in shown
+    assert "12 more clauses, INCONCLUSIVE for a reason given above" in shown
     assert f"Try: ockam-fsm send tcp://{nowhere()}/echo hello" in shown
 
 

@@ -236,7 +236,7 @@ def test_a_reproduction_is_a_chart_bytes_and_a_program() -> None:
     assert "missing: keepalive answer" in shown.to_json()["chart"]
     printed: list[str] = []
     exec(shown.program, {"make": defect.make, "print": printed.append})
-    assert printed[0].startswith("4.7: keepalive: missing: keepalive answer")
+    assert printed[0].startswith("4.7: keepalive: expected keepalive answer")
 
 
 def test_a_reproduction_says_nothing_of_an_end_that_is_right() -> None:

@@ -1,10 +1,10 @@
-"""Which clause a difference breaks, and what that costs.
+"""Attributes a difference to the clause that it breaks, with its severity.
 
-Theory: a step is about the clauses that its rows cite, but a clause is rarely about one row: what is missing or too
-much says more. A hello that leaves where none may is a storm of retries (3.2), whatever the row was.
+Theory: the rows of a step cite clauses, but the kind of the missing or unexpected output identifies the clause better.
+A hello where none may be sent is a storm of retries (3.2), whatever the row.
 
-Rule 1: a difference that says nothing by itself (the end is in another state than it should be, which only a later step
-        shows) is laid at the row of the step in which the two parted.
+Rule 1: a difference without a kind of its own (the end is in a wrong state, which only a later step shows) is
+        attributed to the rows of the step in which the two ends parted.
 Source: spec/sessions.md, Appendices A and B.
 """
 
@@ -50,7 +50,8 @@ _OWED: Mapping[str, str] = {
     "error": "4.9",
     "unreadable bytes": "14.3",
 }
-"""The clause that an output is owed by (Appendix B). A hello, data, `established` and `closed` depend on the step."""
+"""The clause that requires an output (Appendix B). For a hello, data, `established` and `closed` it depends on the
+step."""
 
 _ORDERED: Mapping[Ordered, str] = {
     Ordered.OPEN: "2.2",
@@ -79,7 +80,7 @@ _COSTS: Mapping[str, Severity] = {
     "6.5": Severity.LIVENESS,
     "6.3": Severity.LIVENESS,
 }
-"""What is at stake in a clause; in all others it is safety."""
+"""The severity of each clause; SAFETY for all others."""
 
 
 _OF_HOSTS = ("2.3", "4.9")
@@ -92,8 +93,8 @@ def severity_of(clause: str) -> Severity:
 
 
 def clause_of(stepped: Stepped, endpoint: EndpointUnderTest) -> str:
-    """The clause that a step breaks: that of the difference which says most."""
-    difference = max(stepped.differences, key=_tells)
+    """The clause that a step breaks, by its most specific difference."""
+    difference = max(stepped.differences, key=_specificity)
     if timer := _silent_timer(stepped, difference):
         return clause_of_timer(timer, endpoint.session_type.persistent)
     if difference.problem == CHANGED:
@@ -105,7 +106,7 @@ def clause_of(stepped: Stepped, endpoint: EndpointUnderTest) -> str:
 
 
 def about(stepped: Stepped, endpoint: EndpointUnderTest) -> set[str]:
-    """The clauses that the target has kept in a step in which it did everything right."""
+    """The clauses that a step without differences is about."""
     found = {*clauses_of(stepped.fired), stepped.stimulus.clause}
     if (timer := timer_of(stepped)) is not None:
         found.add(clause_of_timer(timer, endpoint.session_type.persistent))
@@ -123,19 +124,19 @@ _SHOWN: Mapping[str, tuple[str, ...]] = {
     "data": ("7.4",),
     "delivery": ("7.4",),
 }
-"""What else an output shows, if it is as expected."""
+"""Further clauses that an expected output is about."""
 
 
-def _tells(difference: Difference) -> int:
-    """An attempt that nothing called for says more than what was to be said instead; an old address says nothing of
-    the step in which it is used again."""
+def _specificity(difference: Difference) -> int:
+    """An unexpected hello is more specific than the output that is missing for it. A repeated address is the least
+    specific: it does not depend on the step."""
     if difference.problem == REPEATED:
         return 0
     return 2 if (difference.problem, difference.kind) == (UNEXPECTED, "hello") else 1
 
 
 def _silent_timer(stepped: Stepped, difference: Difference) -> Event | None:
-    """The timer that should have expired, if the target did nothing at all."""
+    """The timer that should have expired, if the target sent and reported nothing."""
     timed = isinstance(stepped.action, Wait) and difference.problem == MISSING and not stepped.actual
     timer = timer_of(stepped) if timed else None
     return None if difference.kind in ("keepalive", "closed") else timer
@@ -173,7 +174,7 @@ def _of_refusal(problem: str, what: Ordered, stepped: Stepped) -> str:
 
 
 def of_step(stepped: Stepped) -> str:
-    """The clause that the rows of a step cite; of an event that no row handles, the one that judges it."""
+    """The first clause that the rows of a step cite; without a row, the clause of the stimulus."""
     rows = clauses_of(stepped.fired)
     return rows[0] if rows else stepped.stimulus.clause
 
@@ -241,14 +242,14 @@ def _of_unexpected_news(kind: str, stepped: Stepped, endpoint: EndpointUnderTest
 
 
 def _of_early_timer(stepped: Stepped, endpoint: EndpointUnderTest) -> str:
-    """A timer expired that should not have: the one that runs in this state, unless another one does too."""
+    """The clause of a timer that expired too early: the only running one, else the one that expires in this step."""
     timers = [timer for timer in stepped.armed if timer in EXPIRED]
     found = EXPIRED[timers[0]] if len(timers) == 1 else timer_of(stepped)
     return "3.1" if found is None else clause_of_timer(found, endpoint.session_type.persistent)
 
 
 def _of_hello(stepped: Stepped, endpoint: EndpointUnderTest) -> str:
-    """An attempt that nothing called for."""
+    """The clause of an unexpected hello."""
     if not endpoint.session_type.persistent:
         return "3.3"
     if endpoint.role is Role.RESPONDER and endpoint.session_type.renegotiation is Renegotiation.ONE_SIDED:
@@ -272,7 +273,7 @@ _PARTS: Mapping[tuple[str, str], str] = {
     ("close", "onward route"): "3.8",
     ("closed", "reason"): "3.4",
 }
-"""The right thing was said, and part of it is wrong. A route that is wrong breaks 5.1, if nothing is said here."""
+"""The clause of an output of the right kind with a wrong part. Other wrong onward routes break 5.1."""
 
 
 def _of_changed(difference: Difference, stepped: Stepped) -> str:

@@ -1,8 +1,8 @@
-"""What two ends have said, compared.
+"""Compares the outputs of two ends in one step.
 
-Rule 1: within one step data, what is told and what is delivered have an order, each for itself. Everything else that is
-        said has none.
-Rule 2: an error that goes back for a message at an address that has ended is allowed, and not required (clause 14.4).
+Rule 1: within one step the order of data counts, the order of notices, and the order of deliveries; the order of other
+        outputs does not.
+Rule 2: an error for a message at an address that has ended is allowed, and not required (clause 14.4).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MOST_SHOWN_BYTES = 64
 
 
 class Said(NamedTuple):
-    """One output in the words that are compared. `channel`: within which the order counts, if any."""
+    """One output in comparable form. `channel`: outputs of the channels in `ORDERED` are compared in order."""
 
     channel: str
     kind: str
@@ -38,7 +38,7 @@ def _shown(part: object) -> str:
 
 
 def excerpt(data: bytes, most_bytes: int) -> str:
-    """The beginning, as text if that is what it is: a peer decides what is in it."""
+    """The beginning of some bytes: as text if it is printable ASCII, else in hexadecimal."""
     start = data[:most_bytes]
     text = start.decode("ascii") if start.isascii() and start.decode("ascii").isprintable() else start.hex()
     return text + ("..." if len(data) > most_bytes else "")
@@ -49,21 +49,33 @@ ORDERED = ("data", "told", "delivered")
 
 @dataclass(frozen=True)
 class Difference:
-    """What a target did wrong in one step. `kind` names the output that is missing, or that nothing called for."""
+    """A difference between target and reference in one step. `kind`: of the output that differs."""
 
     problem: str
     kind: str = ""
     detail: str = ""
     parts: tuple[str, ...] = ()
-    """Which parts of it are not as expected."""
+    """The parts of the output that differ."""
 
     def __str__(self) -> str:
-        return f"{self.problem}: {self.detail or self.kind}"
+        return _TEXTS[self.problem].format(self.detail or self.kind)
 
 
-MISSING, UNEXPECTED, CHANGED, REORDERED = "missing", "not expected", "not as expected", "out of order"
-REFUSED, NOT_REFUSED, RAISED, LOST, REPEATED = "refused", "not refused", "raised", "lost", "address not fresh"
+MISSING, UNEXPECTED, CHANGED, REORDERED = "missing", "unexpected", "different", "out of order"
+REFUSED, NOT_REFUSED, RAISED, LOST, REPEATED = "refused", "not refused", "exception", "lost", "address not fresh"
 
+_TEXTS: Mapping[str, str] = {
+    MISSING: "expected {}; none came",
+    UNEXPECTED: "unexpected {}",
+    CHANGED: "expected {}",
+    REORDERED: "expected the order {}",
+    REFUSED: "expected the order to be accepted; it was refused: {}",
+    NOT_REFUSED: "expected the order to be refused; it was accepted",
+    RAISED: "exception {}",
+    LOST: "target lost: {}",
+    REPEATED: "expected a fresh address; got {} again",
+}
+"""The texts of differences; the braces stand for `Difference.detail`."""
 
 PARTS: Mapping[str, tuple[str, ...]] = {
     "hello": ("session id", "generation", "own route", "onward route", "return route"),
@@ -88,7 +100,8 @@ def _changed(expected: Said, actual: Said) -> tuple[str, ...]:
 
 
 def compare(expected: Sequence[Said], actual: Sequence[Said], error_to: Hashable = None) -> Iterator[Difference]:
-    """What is missing, what is too much, and what is not in its order."""
+    """The outputs that are missing, unexpected, different or out of order. `error_to`: the return route of an error
+    that is allowed (Rule 2)."""
     said = [one for one in actual if not (one.kind == "error" and error_to is not None and one.what == (error_to,))]
     missing = list((Counter(expected) - Counter(said)).elements())
     surplus = list((Counter(said) - Counter(expected)).elements())
@@ -98,13 +111,11 @@ def compare(expected: Sequence[Said], actual: Sequence[Said], error_to: Hashable
             yield Difference(MISSING, one.kind, str(one))
         else:
             surplus.remove(other)
-            yield Difference(CHANGED, one.kind, f"{other} instead of {one}", _changed(one, other))
+            yield Difference(CHANGED, one.kind, f"{one}; got {other}", _changed(one, other))
     yield from (Difference(UNEXPECTED, one.kind, str(one)) for one in surplus)
     if missing or surplus:
         return
     for channel in ORDERED:
         ours, theirs = ([one for one in some if one.channel == channel] for some in (expected, said))
         if ours != theirs:
-            yield Difference(
-                REORDERED, channel, f"{', '.join(map(str, theirs))} instead of {', '.join(map(str, ours))}"
-            )
+            yield Difference(REORDERED, channel, f"{', '.join(map(str, ours))}; got {', '.join(map(str, theirs))}")

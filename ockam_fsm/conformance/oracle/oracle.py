@@ -1,10 +1,10 @@
-"""Our own end beside a target: it is handed the same, and says what the target should have said.
+"""The oracle: a reference end that gets the same inputs as a target and predicts its outputs.
 
-Theory: the two are in the same state as long as all that they have said is equal, so the first difference is the
-target's mistake, and the step in which it shows, or one shortly before it, is where it was made (attribution.py).
+Theory: the two are in the same state as long as all their outputs are equal, so the first difference is a defect of the
+target, in the step in which it shows or shortly before it (attribution.py).
 
 Rule 1: the target acts first; the reference takes its fresh addresses from the target's messages (instrumentation.py).
-Left out: how the target is reached. `begin` says what to hand it, `finish` is told what it made of that.
+Left out: the connection to the target. `begin` returns the input for it, `finish` takes its outputs.
 """
 
 from __future__ import annotations
@@ -47,36 +47,36 @@ from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.signals import Answer, Close, Data, Error, GoingAway, Hello, Keepalive, Superseded
 
 Names: TypeAlias = Callable[[Route, bytes], Route]
-"""A route in comparable words; the request that it is the way back for, if it is one."""
+"""Returns a route in comparable form. The second argument: the payload of the request that it is the reply route of."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """A step that begins: what is done, and in which situation."""
+    """A step that begins: the stimulus, its action, and the situation of the reference end."""
 
     stimulus: Stimulus
     action: Action
     before: State
     unconfirmed: bool
-    """An answer of the target's waits to be confirmed."""
+    """An answer of the target is not confirmed yet."""
     armed: tuple[Timer, ...]
-    """The timers that run."""
+    """The running timers."""
     collides: bool
-    """The target has an attempt of its own under way."""
+    """The target has started an attempt that is not completed."""
     routeless: bool
-    """It knows no messaging route."""
+    """The target has no messaging route."""
 
 
 @dataclass(frozen=True)
 class Stepped(Turn):
-    """One step: what was done, what both ends made of it, and which decisions of the table it was about."""
+    """One completed step: the outputs of both ends, and the decisions of the table in the reference end."""
 
     after: State
     expected: tuple[Said, ...]
     actual: tuple[Said, ...]
     fired: tuple[Fired, ...]
     differences: tuple[Difference, ...]
-    """What the target did wrong. `REPEATED` alone does not part the two: the reference has the same address."""
+    """The differences of the target. `REPEATED` alone does not part the ends: both have the same address."""
 
     @property
     def parted(self) -> bool:
@@ -84,7 +84,7 @@ class Stepped(Turn):
 
 
 class Oracle:
-    """One run of our end. `used`: the addresses that the target has used in other runs."""
+    """One run of the reference end. `used`: the addresses that the target has used in other runs."""
 
     def __init__(
         self,
@@ -101,19 +101,19 @@ class Oracle:
         self.peer = Peer(self.reference)
         self.steps: list[Stepped] = []
         self.outputs: Sequence[Output] = ()
-        """What the target has said in the last step, as it is."""
+        """The outputs of the target in the last step."""
         self.bound: dict[Address, Address] = {}
-        """What the target has chosen where it may: its reply addresses and outer addresses, by ours."""
+        """The reply and outer addresses that the target has chosen, by those of the reference."""
         self.replies: dict[bytes, Address] = {}
-        """The reply address that the target has chosen last for a request, by payload."""
+        """The reply address that the target has chosen last for a request, by the request's payload."""
 
     @property
     def armed(self) -> tuple[Timer, ...]:
-        """The timers of the session that run now."""
+        """The running timers of the session."""
         return tuple(timer for _, timer in self.reference.timers if isinstance(timer, Timer))
 
     def begin(self, stimulus: Stimulus) -> Turn | None:
-        """None if the stimulus is not possible now."""
+        """Begin a step. None if the stimulus is not possible now."""
         action = stimulus.build(self.peer)
         if action is None:
             return None
@@ -128,7 +128,8 @@ class Oracle:
         )
 
     def finish(self, turn: Turn, problem: Difference | None, outputs: Sequence[Output]) -> bool:
-        """What the target did in this step: what is no output, and its outputs. False if it differs."""
+        """Complete a step with the outputs of the target. `problem`: a difference that is no output. Return False if
+        the two ends have parted."""
         self.outputs = self.heard.said = outputs
         self.heard.repeated = []
         self.watcher.fired.clear()
@@ -153,7 +154,7 @@ class Oracle:
         return session.state if session is not None else State.IDLE
 
     def _expect(self, action: Action) -> tuple[bool, Sequence[Output]]:
-        """The reference's turn: whether it refuses, and its outputs."""
+        """Perform the action in the reference. Return whether it refuses an order, and its outputs."""
         refused = False
         for single in singles(action):
             if not (isinstance(single, Arrive) and single.unheard):
@@ -162,12 +163,12 @@ class Oracle:
         return refused, self.reference.take_outputs()
 
     def _compared(self, action: Action, expected: Sequence[Said], actual: Sequence[Said]) -> Iterator[Difference]:
-        if isinstance(action, AtOnce):  # a transient end that has closed by itself already has nothing more to say
+        if isinstance(action, AtOnce):  # a transient end that has already closed by itself sends no close
             expected = [one for one in expected if one.kind != "close" or one in actual]
         return compare(expected, actual, self._allowed(action))
 
     def _allowed(self, action: Action) -> Hashable:
-        """An error may go back for what reached an address that has ended, or where nobody is."""
+        """The route to which an error may be sent: for a message at an address that has ended or does not exist."""
         action = singles(action)[0]
         closed = self.reference.session is not None and self.reference.session.state is State.CLOSED
         nobody = CONTACT if self.endpoint.contact is None or closed else None
@@ -175,7 +176,7 @@ class Oracle:
             return action.message.return_route
         return None
 
-    # Words ------------------------------------------------------------------------------------------------------------
+    # Comparable form --------------------------------------------------------------------------------------------------
 
     def _read(self, outputs: Sequence[Output], names: Names) -> Iterator[Said]:
         for output in outputs:
@@ -216,7 +217,7 @@ class Oracle:
         return Said("say", "keepalive" if isinstance(signal, Keepalive) else "keepalive answer", (onward, back))
 
     def _reference_route(self, route: Route, request: bytes) -> Route:
-        """Our route in the target's words: a reply address that it has chosen, or the outer address of a responder."""
+        """A route of the reference with the reply address or outer address that the target has chosen."""
         if not route:
             return route
         chosen = self.replies.get(request)
@@ -225,13 +226,13 @@ class Oracle:
         return (self.bound.get(route[0], route[0]), *route[1:])
 
     def _target_route(self, route: Route, request: bytes) -> Route:
-        """A reply address is used once."""
+        """A route of the target. Remembers its reply address, which is used for one request only."""
         if request[:1] == b"q" and route and route[0] not in self.replies.values():
             self.replies[request] = route[0]
         return route
 
     def _bind_outers(self, owed: Sequence[Output], outputs: Sequence[Output]) -> None:
-        """The outer address of a responder is bound when it is first seen, and then has to stay."""
+        """Bind the outer address of a responder when it first appears; it must not change after that."""
         if self.endpoint.role is Role.INITIATOR:
             return
         for ours, theirs in zip(self._outers(owed), self._outers(outputs), strict=False):
@@ -239,8 +240,8 @@ class Oracle:
                 self.bound.setdefault(ours, theirs)
 
     def _outers(self, outputs: Sequence[Output]) -> Iterator[Address]:
-        """Where outer addresses are said: in what is delivered, and by who sends `superseded`, or a close without a
-        messaging route."""
+        """The outer addresses in outputs: in deliveries, in `superseded`, and in a close along the initialization
+        route."""
         for output in outputs:
             match output:
                 case Deliver(return_route=(outer, *_)):
@@ -253,7 +254,7 @@ class Oracle:
 
 
 def _refusals(refused: bool, problem: Difference | None) -> Iterator[Difference]:
-    """`refused`: the order had to be refused."""
+    """The difference of an order that was wrongly refused or accepted, or another problem. `refused`: it has to be."""
     if problem is not None and not (refused and problem.problem == REFUSED):
         yield problem
     elif refused and problem is None:

@@ -1,8 +1,8 @@
-"""The text of a clause as HTML: as much Markdown as spec/sessions.md uses, and no more.
+"""The text of a clause as HTML, for the Markdown that spec/sessions.md uses.
 
-Rule 1: everything is escaped first; what is left of Markdown becomes tags of this module, so no text can bring its own.
-Rule 2: a number of a clause that is in the report is a link to it.
-Left out: headings (a clause is one), pictures, numbered lists, links other than to clauses: their text stays.
+Rule 1: the text is escaped first; then Markdown becomes tags of this module, so no text can contain its own tags.
+Rule 2: the number of a clause in the report is a link to it.
+Left out: headings, pictures, numbered lists, and links other than to clauses, whose text stays.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _STRESSED = re.compile(r"(?<![*\w])\*([^*\s][^*]*)\*(?![*\w])")
 _LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 _NUMBER = re.compile(r"(?<![\w.:/-])(\d{1,2}\.\d{1,2})(?![\w:/-]|\.\d)")
 _HOLE = "\x00"
-"""Where code was; the specification has no such character."""
+"""The placeholder of code; the specification has no such character."""
 _RULE = re.compile(r"^\|[\s:|-]+\|$")
 
 
@@ -29,7 +29,7 @@ def to_html(text: str) -> str:
 
 
 def linked(text: str) -> str:
-    """Plain text, escaped, with links to the clauses that it names."""
+    """Plain text, escaped, with clause numbers as links."""
     return _NUMBER.sub(_clause_link, escape(text))
 
 
@@ -53,7 +53,7 @@ def _blocks(text: str) -> Iterator[list[str]]:
 
 
 def _starts_another(block: list[str], line: str) -> bool:
-    """A list or a table may follow a paragraph at once, and a paragraph a table."""
+    """Whether a line begins a block without an empty line before it: a list, a table, or a paragraph after a table."""
     return _kind(line) != _kind(block[0]) and not line.startswith(" ") and _kind(line) + _kind(block[0]) != ""
 
 
@@ -94,17 +94,17 @@ def _rows(lines: list[str]) -> Iterator[str]:
 
 
 def _inline(text: str) -> str:
-    """Code is left alone by everything else, and may be stressed as a whole."""
+    """Inline Markdown as HTML. Nothing inside code is markup."""
     codes = _CODE.findall(text)
-    said = _stressed(_CODE.sub(_HOLE, text))
+    html = _stressed(_CODE.sub(_HOLE, text))
     for code in codes:
-        said = said.replace(_HOLE, f"<code>{escape(code)}</code>", 1)
-    return said
+        html = html.replace(_HOLE, f"<code>{escape(code)}</code>", 1)
+    return html
 
 
 def _stressed(text: str) -> str:
-    said = _LINK.sub(r"\1", linked(text))
-    return _STRESSED.sub(r"<em>\1</em>", _BOLD.sub(r"<strong>\1</strong>", said))
+    html = _LINK.sub(r"\1", linked(text))
+    return _STRESSED.sub(r"<em>\1</em>", _BOLD.sub(r"<strong>\1</strong>", html))
 
 
 def _clause_link(found: re.Match[str]) -> str:

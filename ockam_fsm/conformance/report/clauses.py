@@ -1,13 +1,12 @@
-"""The clauses of `spec/sessions.md` that an implementation can keep or break: what every verdict is about.
+"""The clauses of `spec/sessions.md` that a report has verdicts about.
 
-Rule 1: the number is the clause's, for life; title and level are read off its text, and a test compares them.
-Rule 2: every clause that says what an end does is here. Left out: the informative ones, words (section 1), properties
-        (section 8: they follow from the other clauses), the names of faults (10.1, which is for testers), section 16,
-        which binds the node around an end, pipes and secure channels (sections 17 and 18) and sessions that are made
-        anew (11.2), for which there are no cases, and of streams (section 12) what shows at a storage or an
-        application only.
-Limit: a level belongs to a whole clause. It is the strongest word in capitals that the clause has; a clause that has
-       none says plainly what an end does, and who does otherwise cannot be talked to.
+Rule 1: a clause has its number for life; title and level are those of its text, as a test checks.
+Rule 2: every clause that binds an end is here. Left out: informative clauses, terms (section 1), properties (section 8,
+        which follow from other clauses), names of faults (10.1, for testers), section 16, which binds the node around
+        an end, pipes and secure channels (sections 17 and 18) and recreated sessions (11.2), for which there are no
+        cases, and clauses about streams (section 12) that show only at a storage or an application.
+Limit: a level belongs to a whole clause. It is the strongest word in capitals of the clause; a clause without one is
+       plain and still required for interoperation.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ class Clause:
 
     @property
     def link(self) -> str:
-        """Its text, from the root of the repository."""
+        """The link to the clause's text, relative to the root of the repository."""
         heading = f"{self.id} {self.title}".lower()
         return f"{SPECIFICATION}#{re.sub(r'[^a-z0-9_ -]', '', heading).replace(' ', '-')}"
 
@@ -99,13 +98,13 @@ CLAUSES: tuple[Clause, ...] = (
 
 
 def texts(specification: str) -> dict[str, str]:
-    """Number -> text of each clause, without its heading, from the text of the specification."""
+    """The text of each clause of the specification, without its heading, by number."""
     parts = re.split(r"^#{1,3} (.*)$", specification, flags=re.M)
     return {heading.partition(" ")[0]: text.strip() for heading, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 def packaged_texts() -> dict[str, str]:
-    """What each clause says, from an installed package's own copy of the specification, or a clone's."""
+    """The text of each clause, from the copy of the specification in the installed package or in a clone."""
     for folder in Path(__file__).parents[2:4]:
         if (folder / SPECIFICATION).is_file():
             return texts((folder / SPECIFICATION).read_text(encoding="utf-8"))

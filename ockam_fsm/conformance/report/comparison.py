@@ -1,8 +1,8 @@
-"""Reports of several implementations side by side: clauses down, implementations across, a verdict in each cell.
+"""A table of the reports of several implementations: a row for each clause, a column for each implementation.
 
-Rule 1: a report is read from what `conform --json` has printed. What is no such report is refused, with its file.
-Rule 2: each cell of the page leads to its evidence: the clause in the page that `conform --html` has written beside.
-Rule 3: whatever came from a peer is escaped (html_report.py, rule 1). A verdict is a word, not a colour.
+Rule 1: a report is the output of `conform --json`. Another file is refused by its name.
+Rule 2: each verdict links to its evidence: the clause in the page of `conform --html` with the same name.
+Rule 3: text of a peer is escaped (html_report.py, rule 1). A verdict is a word, not a colour.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ _STYLE = (
 
 @dataclass(frozen=True)
 class Compared:
-    """The report of one implementation. `page`: where its page is, empty if there is none."""
+    """The report of one implementation. `page`: the file name of its HTML page, empty if there is none."""
 
     name: str
     target: str
     verdicts: dict[str, Verdict]
-    """By the number of the clause."""
+    """The verdicts by clause number."""
     reasons: dict[str, str]
     page: str = ""
 
     @property
     def counts(self) -> dict[str, int]:
-        """Verdict -> how many clauses have it."""
+        """The number of clauses with each verdict."""
         found = list(self.verdicts.values())
         return {verdict.value: found.count(verdict) for verdict in Verdict}
 
 
 def read_report(name: str, path: Path) -> Compared:
-    """Read what `conform --json` has written. The page is that of the same name with `.html`, where there is one.
+    """Read the output of `conform --json`. Its page is the file of the same name with `.html`, if there is one.
 
     Raises:
-        LocalSessionError: it is no such report.
-        OSError: it cannot be read.
+        LocalSessionError: the file is no such report.
+        OSError: the file cannot be read.
     """
     try:
         found = json.loads(read_whole(path))
@@ -64,7 +64,7 @@ def read_report(name: str, path: Path) -> Compared:
 
 
 def rows(columns: Sequence[Compared]) -> Iterator[tuple[str, str, list[Verdict]]]:
-    """Number and title of each clause that somebody was judged by, and the verdict on each implementation."""
+    """Number, title and verdicts of each clause that applies to at least one implementation."""
     for clause in CLAUSES:
         found = [one.verdicts.get(clause.id, Verdict.NOT_APPLICABLE) for one in columns]
         if set(found) != {Verdict.NOT_APPLICABLE}:
@@ -72,7 +72,7 @@ def rows(columns: Sequence[Compared]) -> Iterator[tuple[str, str, list[Verdict]]
 
 
 def to_json(columns: Sequence[Compared]) -> dict[str, Any]:
-    """What `compare --json` prints."""
+    """The comparison as `compare --json` prints it."""
     names = [one.name for one in columns]
     return {
         "implementations": [{"name": one.name, "target": one.target, "counts": one.counts} for one in columns],
@@ -84,7 +84,7 @@ def to_json(columns: Sequence[Compared]) -> dict[str, Any]:
 
 
 def to_page(columns: Sequence[Compared]) -> str:
-    """One page of HTML that needs nothing else, but leads to the pages of the reports."""
+    """The comparison as one HTML page with links to the pages of the reports."""
     head = "".join(f"<th>{_named(one)}</th>" for one in columns)
     body = "".join(
         f"<tr><td class='id'>{number}</td><td>{escape(title)}</td>"
@@ -98,8 +98,8 @@ def to_page(columns: Sequence[Compared]) -> str:
             '<meta name="viewport" content="width=device-width,initial-scale=1">',
             f"<title>Implementations compared</title><style>{_STYLE}</style></head><body>",
             "<h1>Implementations compared</h1>",
-            f'<p class="target">ockam-fsm {escape(installed_version())}. A verdict leads to its evidence. A clause '
-            "that applies to none of them is left out.</p>",
+            f'<p class="target">ockam-fsm {escape(installed_version())}. A verdict links to its evidence. A clause '
+            "that applies to no implementation is left out.</p>",
             f"<table><thead><tr><th>clause</th><th></th>{head}</tr></thead><tbody>{body}</tbody></table>",
             f"<ul>{''.join(_total(one) for one in columns)}</ul>",
             "</body></html>",

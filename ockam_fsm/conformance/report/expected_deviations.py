@@ -1,11 +1,11 @@
-"""Expected deviations: a file in which a project says what its implementation does not do, and why.
+"""Expected deviations: a file of the known deviations of an implementation, with their reasons.
 
     [[deviation]]
     clause = "4.1"
-    case = "fresh-addresses"      # optional: without it whatever fails in this clause
+    case = "fresh-addresses"      # optional: without it every failure of this clause
     reason = "worker addresses have 64 random bits until release 3"
 
-Rule: a deviation without a reason, or of a clause that there is not, is refused; all that is wrong is said at once.
+Rule: a deviation without a reason, or of an unknown clause, is refused. All problems are reported at once.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ KEYS = {"clause", "case", "reason"}
 
 
 def read_expected(text: str, name: str) -> tuple[Expected, ...]:
-    """Raises DefinitionError. `name` is the file's, for the message."""
+    """Read the text of such a file. `name`: of the file, for the message. Raises DefinitionError."""
     try:
         read = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise DefinitionError(f"expected deviations in {name}", [f"no TOML: {error}"]) from None
+        raise DefinitionError(f"expected deviations in {name}", [f"not TOML: {error}"]) from None
     entries = read.pop("deviation", [])
-    problems = [f"there is no {key!r} here, only [[deviation]]" for key in read]
+    problems = [f"unknown table {key!r}; only [[deviation]] is allowed" for key in read]
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        problems, entries = [*problems, "write [[deviation]], in double brackets"], []
+        problems, entries = [*problems, "'deviation' is no array of tables; write [[deviation]] in double brackets"], []
     problems += [problem for number, entry in enumerate(entries, 1) for problem in _problems(number, entry)]
     if problems:
         raise DefinitionError(f"expected deviations in {name}", problems)
@@ -39,11 +39,11 @@ def read_expected(text: str, name: str) -> tuple[Expected, ...]:
 
 def _problems(number: int, entry: dict[str, Any]) -> Iterator[str]:
     for key in entry.keys() - KEYS:
-        yield f"deviation {number}: there is no {key!r}, only {', '.join(sorted(KEYS))}"
+        yield f"deviation {number}: unknown key {key!r}; known: {', '.join(sorted(KEYS))}"
     for key in KEYS & entry.keys():
         if not isinstance(entry[key], str):
-            yield f"deviation {number}: {key} is text, in quotes"
+            yield f"deviation {number}: {key} is not text; write it in quotes"
     if entry.get("clause") not in BY_ID:
         yield f"deviation {number}: there is no clause {entry.get('clause')!r}"
     if not entry.get("reason"):
-        yield f"deviation {number}: say the reason"
+        yield f"deviation {number}: the reason is missing"

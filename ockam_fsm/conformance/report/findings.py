@@ -1,13 +1,13 @@
-"""What a kit finds, gathered: one verdict for each clause, with its reason. report.py is the same, written.
+"""The findings of a kit, and one verdict with its reason for each clause. report.py renders them.
 
-Rule 1: a finding is what one case says of one clause. The report has one line for every clause there is: the worst of
-        what was found of it, or NOT APPLICABLE with the reason why this kit does not judge it.
-Rule 2: a reproduction is complete: the bytes, the chart, and how to run it again. Every failing case has its own; of a
-        clause the shortest is the first. What is inconclusive has no command: the next run may decide it.
+Rule 1: a finding is the verdict of one case about one clause. The report has one line for every clause: its worst
+        finding, or NOT APPLICABLE with the reason why this kit does not judge it.
+Rule 2: a reproduction is complete: the bytes, the chart, and a command or program that repeats it. Every failing case
+        has its own; a clause shows the shortest first. An inconclusive finding has no command: the next run may decide.
 Rule 3: an expected deviation stays a FAIL. It is listed with its reason and does not count in the exit code; one that
-        does not occur any more is said to be stale.
-Rule 4: reasons and meanings may have a peer's words in them: they are neutral (kernel/text.py), and have an end.
-Exit codes: 0 nothing deviates, 1 something does, 2 something that had to be judged could not be.
+        does not occur is reported as stale.
+Rule 4: reasons and meanings may contain text of a peer: they are made neutral (kernel/text.py) and bounded.
+Exit codes: 0 no deviation, 1 a deviation, 2 a clause that had to be judged could not be.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from ockam_fsm.projections import sequence_text
 from ockam_fsm.projections.sequence import Chart
 
 REASON_CHARACTERS = 4000
-NOT_JUDGED = "this kit does not judge it"
+NOT_JUDGED = "this kit does not judge this clause"
 
 
 class Verdict(Enum):
-    """From the worst: what a clause's line says if several cases say different things."""
+    """Verdicts, the worst first. A clause has the worst verdict of its cases."""
 
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
@@ -38,7 +38,7 @@ class Verdict(Enum):
 
 
 class Severity(Enum):
-    """What a deviation costs, from the worst."""
+    """What a deviation puts at stake, the worst first."""
 
     SAFETY = "safety"
     SECURITY = "security"
@@ -52,7 +52,7 @@ _VERDICTS, _SEVERITIES = list(Verdict), list(Severity)
 
 @dataclass(frozen=True)
 class Said:
-    """Bytes that one participant sent to another, as they were. `meaning` is for people."""
+    """Bytes that one participant sent to another. `meaning`: a description for readers."""
 
     who: str
     whom: str
@@ -65,7 +65,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """How to see it again: what was said, what that looks like, and a command or a program that does it."""
+    """A repeatable failure: its bytes, its sequence chart, and a command or a program that repeats it."""
 
     chart: Chart
     said: tuple[Said, ...] = ()
@@ -78,7 +78,7 @@ class Reproduction:
 
     @property
     def unrepeated(self) -> Reproduction:
-        """What was said, without a way to run it again."""
+        """The bytes and the chart, without command and program."""
         return replace(self, command="", program="")
 
     def to_json(self) -> dict[str, Any]:
@@ -93,10 +93,10 @@ class Reproduction:
 
 @dataclass(frozen=True)
 class Finding:
-    """What one case (its name, stable) says of one clause. `severity`: what is at stake, passed or not.
+    """The verdict of one case, given by its stable name, about one clause. `severity`: what is at stake in any case.
 
     Raises:
-        ValueError: there is no such clause, or a verdict comes without a reason.
+        ValueError: the clause does not exist, or the reason is empty.
     """
 
     clause: str
@@ -110,13 +110,13 @@ class Finding:
         if self.clause not in BY_ID:
             raise ValueError(f"{self.case}: there is no clause {self.clause}; known: {', '.join(BY_ID)}")
         if not self.reason:
-            raise ValueError(f"{self.case}, clause {self.clause}: a verdict has a reason")
+            raise ValueError(f"{self.case}, clause {self.clause}: the reason is empty; a verdict needs one")
         object.__setattr__(self, "reason", neutral(self.reason[:REASON_CHARACTERS], "\n"))
         if self.verdict is Verdict.INCONCLUSIVE and self.reproduction is not None:
             object.__setattr__(self, "reproduction", self.reproduction.unrepeated)
 
     def to_json(self) -> dict[str, Any]:
-        """The reproduction of a failure only: those of hundreds of cases that passed would hide it."""
+        """The finding for JSON, with its reproduction only if it failed."""
         shown = self.reproduction if self.verdict is Verdict.FAIL else None
         return {
             "case": self.case,
@@ -129,7 +129,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Expected:
-    """A deviation that is known and accepted. `case` empty: whatever fails in this clause."""
+    """A deviation that is known and accepted. `case` empty: every failure of this clause."""
 
     clause: str
     reason: str
@@ -153,7 +153,7 @@ class Line:
 
     @property
     def deviates(self) -> bool:
-        """It fails, and not as expected."""
+        """Whether the clause fails unexpectedly."""
         return self.verdict is Verdict.FAIL and not self.expected
 
     @property
@@ -176,10 +176,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything that was found of one target.
+    """All findings about one target.
 
-    `not_judged`: why this kit says nothing of a clause. `seconds`: how long it took, if anybody measured. `notes`: what
-    is to be known of the run as a whole. `command`: how it was started. `made`: when, in UTC.
+    `not_judged`: the reasons why this kit does not judge a clause. `seconds`: the duration of the run, if measured.
+    `notes`: remarks about the whole run. `command`: the command line of the run. `made`: its time, in UTC.
     """
 
     target: str
@@ -234,7 +234,7 @@ class Findings:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """The report as `--json` prints it."""
         return {"target": self.target, "clauses": [line.to_json() for line in self.lines], "summary": self.summary}
 
     def _line(self, clause: Clause) -> Line:
@@ -251,7 +251,7 @@ class Findings:
         return Line(clause, verdict, severity, reason, shown[0] if shown else None, mine, accepted)
 
     def _accepted(self, failures: Sequence[Finding]) -> tuple[Expected, ...]:
-        """Why these failures were expected; nothing if one of them was not."""
+        """The expected deviations that cover these failures; empty unless all failures are covered."""
         if not all(any(one.covers(finding) for one in self.expected) for finding in failures):
             return ()
         return tuple(one for one in self.expected if any(one.covers(finding) for finding in failures))

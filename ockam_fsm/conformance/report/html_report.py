@@ -1,9 +1,9 @@
-"""The report as one HTML page that needs nothing else: no scripts from elsewhere, no fonts, no server.
+"""The report as one self-contained HTML page: no external scripts, no fonts, no server.
 
-Rule 1: whatever came from a peer is escaped. A target's name, a reason, a label may hold anything.
-Rule 2: it reads without colour: the verdict is a word first. It follows the reader's light or dark preference.
-Rule 3: a line opens where its reader asks: reason, clause, cases, charts. What deviates is open from the beginning.
-Rule 4: it says what made it: version, time and command; and each clause that is named is a link.
+Rule 1: text of a peer is escaped: a target's name, a reason or a label may contain anything.
+Rule 2: the page reads without colour: a verdict is a word. It follows the reader's light or dark preference.
+Rule 3: each clause has an element to open, with reason, text, cases and charts. Deviations are open at first.
+Rule 4: the page names its version, time and command. Clause numbers are links.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ summary{grid-template-columns:2.5rem 1fr auto}.verdict{min-width:0}}
 
 
 def to_html(report: Findings, texts: Mapping[str, str], base: str = "") -> str:
-    """`texts`: what each clause says, by number; it is then in the page. `base` is put before the links to the
-    specification, which are relative to the root of its repository; with neither, these are not links."""
+    """The page of a report. `texts`: the texts of clauses by number, to be included. `base`: the prefix of links to the
+    specification, which are relative to the root of its repository; empty: plain text instead of links."""
     title = f"{HEADLINES[report.exit_code]}: {report.target}"
     return "\n".join(
         [
@@ -103,14 +103,14 @@ def _took(report: Findings) -> str:
 
 
 def _made(report: Findings) -> str:
-    """What made this page."""
+    """Version, time and command of the report."""
     command = f"<pre>{escape(report.command)}</pre>" if report.command else ""
     about = " · ".join(filter(None, (f"ockam-fsm {installed_version()}".rstrip(), escape(report.made))))
     return f'<p class="target">{about}</p>{command}'
 
 
 def installed_version() -> str:
-    """That of the installed package; empty where it runs from its source alone."""
+    """The version of the installed package; empty if it runs from its source alone."""
     try:
         return version("ockam-fsm")
     except PackageNotFoundError:
@@ -123,7 +123,7 @@ def _counts(report: Findings) -> Iterator[str]:
 
 
 def _deviations(report: Findings) -> Iterator[str]:
-    """Where to begin: the worst first. Below, the clauses are in their own order."""
+    """Links to the deviations, the worst first. The clauses below are in the order of the specification."""
     if found := report.deviations:
         items = (
             f'<li><a href="#c{line.clause.id}">{line.clause.id} {escape(line.clause.title)}</a>'
@@ -147,9 +147,9 @@ def _line(line: Line, text: str, base: str) -> str:
 
 
 def _clause(line: Line, text: str, base: str) -> str:
-    said = f'<div class="clause">{clause_html.to_html(text)}</div>' if text else ""
+    quoted = f'<div class="clause">{clause_html.to_html(text)}</div>' if text else ""
     where = escape(line.clause.link)
-    return f'{said}<p><a href="{escape(base)}{where}">{where}</a></p>' if base else f"{said}<p>{where}</p>"
+    return f'{quoted}<p><a href="{escape(base)}{where}">{where}</a></p>' if base else f"{quoted}<p>{where}</p>"
 
 
 def _cases(line: Line) -> str:
@@ -161,11 +161,11 @@ def _cases(line: Line) -> str:
         "</tr>"
         for f in line.findings
     )
-    return f"<table><tr><th>case</th><th>verdict</th><th>what was seen</th></tr>{rows}</table>"
+    return f"<table><tr><th>case</th><th>verdict</th><th>reason</th></tr>{rows}</table>"
 
 
 def _reproductions(line: Line) -> str:
-    """Of each case that fails; where none does, one of those that were tried."""
+    """The reproductions of all failing cases; where none fails, the line's."""
     if line.failures:
         return "".join(_reproduction(one.case, one.reproduction) for one in line.failures)
     return _reproduction("", line.reproduction)
@@ -181,7 +181,7 @@ def _reproduction(case: str, shown: Reproduction | None) -> str:
 
 
 def _drawn(shown: Reproduction) -> str:
-    """The chart, without the remark that generated files begin with: this page is none of them."""
+    """The chart as SVG, without the comment at the top of generated files."""
     return to_svg(shown.chart, "").split("-->\n", 1)[1]
 
 
@@ -192,7 +192,7 @@ def _said(shown: Reproduction) -> str:
         f"<tr><td>{escape(s.who)}</td><td>{escape(s.meaning)}</td><td><code>{_bytes(s.data)}</code></td></tr>"
         for s in shown.said
     )
-    return f"<table><tr><th>from</th><th>what</th><th>bytes</th></tr>{rows}</table>"
+    return f"<table><tr><th>from</th><th>message</th><th>bytes</th></tr>{rows}</table>"
 
 
 def _bytes(data: bytes) -> str:
@@ -202,8 +202,8 @@ def _bytes(data: bytes) -> str:
 def _footer(report: Findings) -> Iterator[str]:
     yield "<footer>"
     for one in report.expected:
-        stale = " <b>It does not occur any more.</b>" if one in report.stale else ""
+        stale = " <b>It did not occur.</b>" if one in report.stale else ""
         where = f"{one.clause} {one.case}".strip()
         yield f"<p>Expected deviation, {escape(where)}: {escape(one.reason)}.{stale}</p>"
-    yield "<p>A clause of level <i>plain</i> says without words in capitals what an end does. NOT APPLICABLE says why a"
+    yield "<p>A clause of level <i>plain</i> binds without a word in capitals. The reason of NOT APPLICABLE tells why a"
     yield " clause was not judged.</p></footer>"

@@ -1,7 +1,7 @@
-"""A report for other programs: JSON (`Findings.to_json`) and JUnit XML, which CI systems show.
+"""A report as JUnit XML for CI systems. `Findings.to_json` is the report for other programs.
 
-Rule: one test case for each clause. What fails as expected is *skipped* with its reason, so that a run that conforms is
-      green; what could not be decided is an *error*.
+Rule: one test case for each clause. An expected failure is *skipped* with its reason, so that a conforming run is
+      green; an inconclusive clause is an *error*.
 """
 
 from __future__ import annotations
@@ -64,5 +64,5 @@ def _shown(one: Finding) -> str:
 
 
 def _clean(text: str) -> str:
-    """Peers say anything, XML does not hold everything."""
+    """Replace characters that XML does not allow; a peer may send any."""
     return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)

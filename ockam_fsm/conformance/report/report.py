@@ -1,4 +1,4 @@
-"""The report that a kit returns: its findings, which write themselves for a terminal and as a page."""
+"""The report of a kit: its findings, with renderings as text and HTML."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ockam_fsm.kernel.files import write_whole
 
 @dataclass(frozen=True)
 class Report(Findings):
-    """Everything that was found of one target, and its forms for people; `to_json` is that for programs."""
+    """All findings about one target, with renderings for readers; `to_json` is for programs."""
 
     def text(self, *, every: bool = False) -> str:
-        """The report for a terminal, without colours. `every`: also the clauses that are not applicable."""
+        """Return the report for a terminal, without colours. `every`: include clauses that are not applicable."""
         return to_text(self, every=every)
 
     def html(self, path: Path) -> None:

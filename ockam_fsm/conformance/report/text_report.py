@@ -1,8 +1,8 @@
-"""The report for a terminal: a row for each clause, then what deviates, in full, with each case that shows it.
+"""The report for a terminal: a row for each clause, then each deviation in full, with the cases that show it.
 
-Rule 1: a line is made of parts, each with a mark, so that whoever prints it chooses the colours. It reads without any.
-Rule 2: columns are whole: a cell that is too long goes on below itself.
-Rule 3: one reason is written once. Of a clause that many cases fail the first few have charts, the others a command.
+Rule 1: a line is made of parts, each with a mark, so that the caller chooses the colours. It reads without colours.
+Rule 2: a cell that is too long for its column is wrapped within the column.
+Rule 3: a reason is printed once. Where many cases fail a clause, the first few have charts and the others a command.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HEADLINES = {0: "conforms", 1: "deviates", 2: "undetermined"}
 
 
 class Mark(Enum):
-    """What a part of a line is."""
+    """The role of a part of a line."""
 
     PLAIN = "plain"
     PALE = "pale"
@@ -53,36 +53,36 @@ SUMMARY_MARKS = {0: Mark.GOOD, 1: Mark.BAD, 2: Mark.OPEN}
 
 
 def to_text(report: Findings, *, every: bool = False, width: int = WIDTH) -> str:
-    """The lines of `shown`, without their marks; what a peer has put into them is neutral."""
+    """The lines of `shown` without their marks; text of a peer is neutral."""
     lines = (neutral("".join(part.text for part in line).rstrip()) for line in shown(report, every=every, width=width))
     return "\n".join(lines) + "\n"
 
 
 def shown(report: Findings, *, every: bool, width: int = WIDTH) -> Iterator[Shown]:
-    """`every`: also the clauses that are not applicable, and what is inconclusive for a reason that was said already.
-    `width`: how many characters a row may have."""
+    """The lines of the report. `every`: include clauses that are not applicable, and clauses that are inconclusive for
+    a reason already printed. `width`: of a row, in characters."""
     yield (Part(report.target),)
     lines, alike, hidden = _chosen(report, every)
     yield from _table(lines, width)
     if alike:
-        yield (Part(f"and {alike} more clauses, INCONCLUSIVE for a reason that is said above", Mark.PALE),)
-    for line in reversed(report.deviations):  # the worst is the last: that is where a terminal stands
+        yield (Part(f"and {alike} more clauses, INCONCLUSIVE for a reason given above", Mark.PALE),)
+    for line in reversed(report.deviations):  # the worst is the last, where it is visible in a terminal
         yield from _deviation(line)
     yield from _summary(report, hidden)
 
 
 def _chosen(report: Findings, every: bool) -> tuple[list[Line], int, int]:
-    """The lines that are shown, and of how many clauses it is only said that there are such."""
+    """The lines that are printed, the number of clauses with a repeated reason, and that of clauses not applicable."""
     lines: list[Line] = []
-    said: set[str] = set()
+    given: set[str] = set()
     alike = hidden = 0
     for line in report.lines:
         if line.verdict is Verdict.NOT_APPLICABLE and not every:
             hidden += 1
-        elif line.verdict is Verdict.INCONCLUSIVE and line.reason in said and not every:
+        elif line.verdict is Verdict.INCONCLUSIVE and line.reason in given and not every:
             alike += 1
         else:
-            said.add(line.reason)
+            given.add(line.reason)
             lines.append(line)
     return lines, alike, hidden
 
@@ -128,7 +128,7 @@ def _failure(one: Finding, *, chart: bool) -> Iterator[Shown]:
     if one.reproduction.command:
         yield (Part(f"see it: {one.reproduction.command}", Mark.COMMAND),)
     if one.reproduction.program and chart:
-        yield (Part("see it, with `make` your own:", Mark.COMMAND),)
+        yield (Part("see it, with `make` as given to the kit:", Mark.COMMAND),)
         yield from ((Part(f"    {text}", Mark.COMMAND),) for text in one.reproduction.program.rstrip().split("\n"))
 
 
@@ -137,9 +137,9 @@ def _summary(report: Findings, hidden: int) -> Iterator[Shown]:
     yield ()
     yield (Part(f"{HEADLINES[report.exit_code]}: {counts}", SUMMARY_MARKS[report.exit_code]),)
     if hidden:
-        yield (Part(f"{hidden} clauses were not judged; --all says why.", Mark.PALE),)
+        yield (Part(f"{hidden} clauses were not judged; --all shows why.", Mark.PALE),)
     for one in report.stale:
         where = f"{one.clause} {one.case}".rstrip()
-        yield (Part(f"expected, but it does not occur any more: {where}", Mark.OPEN),)
+        yield (Part(f"expected deviation that did not occur: {where}", Mark.OPEN),)
     for note in report.notes:
         yield (Part(note, Mark.BAD),)
