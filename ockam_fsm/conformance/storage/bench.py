@@ -1,7 +1,7 @@
-"""What a case of the storage suite is, and what it works with.
+"""Cases of the storage suite and their bench.
 
 Rule 1: every wait is bounded by the patience of the subject.
-Rule 2: every storage that a case opened is closed after it.
+Rule 2: every storage that a case has opened is closed after it.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ ALICE, BOB = b"a" * 16, b"b" * 16
 
 
 class Nonconforming(Error, AssertionError):
-    """A storage broke a rule of the interface."""
+    """A storage breaks a rule of the interface."""
 
 
 @dataclass(frozen=True)
 class StorageUnderTest:
-    """`open` opens the same data each time it is called, also in another process: it is pickled for that."""
+    """The declaration of a storage. `open` opens the same data each time, also in another process; it is pickled."""
 
     open: Callable[[], Storage]
     survives: bool = True
     """Whether the data outlives the storage object."""
     prefix: str = ""
-    """Of every name; another one for each run if the data outlives the run."""
+    """The prefix of every name; if the data outlives the run, another one for each run."""
     patience_seconds: float = 30.0
 
 
@@ -54,12 +54,12 @@ class Bench:
             storage.close()
 
     def name(self) -> str:
-        """A name that nothing else has."""
+        """A new name."""
         self._names += 1
         return f"{self._name}-{self._names}"
 
     def log(self, storage: Storage, stream: str = "", partition: int = 0) -> Log:
-        """The log of a stream that is there, or of a new one."""
+        """Open the log of a stream; by default of a new one."""
         if not stream:
             stream = self.name()
             self.done(storage.create(stream, partition + 1))
@@ -69,23 +69,24 @@ class Bench:
         try:
             return future.result(self.subject.patience_seconds)
         except StorageError as error:
-            raise Nonconforming(f"a call that must succeed fails: {error}") from error
+            raise Nonconforming(f"expected a call to succeed; got {type(error).__name__}: {error}") from error
         except TimeoutError:
-            self.fail(f"a future is not done within {self.subject.patience_seconds:g} s")
+            self.fail(f"expected a call to complete; its future is not done after {self.subject.patience_seconds:g} s")
 
     def error(self, future: Future[T], kind: type[StorageError], what: str) -> None:
-        """The future of a call that must fail has this kind of error."""
+        """Check that a call fails with this kind of error."""
         try:
             found = future.exception(self.subject.patience_seconds)
         except TimeoutError:
-            self.fail(f"{what}: the future is not done within {self.subject.patience_seconds:g} s")
+            seconds = self.subject.patience_seconds
+            self.fail(f"{what}: expected {kind.__name__}; the future is not done after {seconds:g} s")
         if not isinstance(found, kind):
             outcome = repr(future.result()) if found is None else f"{type(found).__name__}: {found}"
-            self.fail(f"{what} must fail with {kind.__name__}, and its outcome is {outcome}")
+            self.fail(f"{what}: expected {kind.__name__}; got {outcome}")
 
     def equal(self, found: object, wanted: object, what: str) -> None:
         if found != wanted:
-            self.fail(f"{what} must be {_short(wanted)}, and is {_short(found)}")
+            self.fail(f"{what}: expected {_short(wanted)}; got {_short(found)}")
 
     def fail(self, what: str) -> NoReturn:
         raise Nonconforming(what)
@@ -94,12 +95,12 @@ class Bench:
         return self.done(log.read(start, limit, max_bytes))
 
     def all_messages(self, log: Log, start: int = 0) -> list[Stored]:
-        """Everything from an index on, in as many reads as it takes."""
+        """All messages from an index on, by as many reads as necessary."""
         found: list[Stored] = []
         while batch := self.read(log, start, READ_MESSAGES, READ_BYTES):
             found += batch
             if batch[-1].index < start:
-                self.fail(f"a read from {start} returns index {batch[-1].index}")
+                self.fail(f"a read from {start}: expected indexes from {start} on; got {batch[-1].index}")
             start = batch[-1].index + 1
         return found
 
@@ -113,13 +114,14 @@ class StorageCase:
     rule: str
     run: Check
     survival: bool
-    """Whether it opens the data a second time."""
+    """Whether the case opens the data a second time."""
 
     def __str__(self) -> str:
         return self.name
 
     def check(self, subject: StorageUnderTest) -> None:
-        """
+        """Run the case on a storage.
+
         Raises:
             Nonconforming: the storage breaks the rule.
         """
@@ -131,7 +133,7 @@ class StorageCase:
 
 
 def case(into: list[StorageCase], *, survival: bool = False) -> Callable[[Check], Check]:
-    """Makes a case of a function, named after it, and appends it to the list of its module."""
+    """Make a case of a function, with its name and docstring, and append it to the list `into`."""
 
     def register(run: Check) -> Check:
         into.append(StorageCase(run.__name__.replace("_", "-"), described(run), run, survival))
@@ -145,7 +147,7 @@ def plain(*data: bytes) -> list[Entry]:
 
 
 def numbered(publisher: bytes, first: int, count: int) -> list[Entry]:
-    """Messages of a publisher, from number `first` on; the data of each is its number."""
+    """`count` messages of a publisher, from number `first` on; the data of each is its number."""
     return [Entry(b"%d" % number, publisher, number) for number in range(first, first + count)]
 
 

@@ -1,4 +1,4 @@
-"""What each call does: one storage, one call at a time.
+"""Cases about single calls of a storage.
 
 Source: ockam_fsm/storage/interface.py.
 """
@@ -28,25 +28,25 @@ SIMILAR = (
     "x" * 300,
     "x" * 301,
 )
-"""Names that an encoding may confuse."""
+"""Stream names that a faulty encoding would map to the same name."""
 
 
 @case(CASES)
 def create_is_idempotent(bench: Bench) -> None:
-    """A stream keeps the number of partitions with which it was made."""
+    """A stream keeps the number of partitions with which it was created."""
     storage, stream = bench.open(), bench.name()
     bench.equal(bench.done(storage.create(stream, 3)), 3, "the number of partitions of a new stream")
-    bench.equal(bench.done(storage.create(stream, 3)), 3, "the number of partitions when it is made again")
-    bench.equal(bench.done(storage.create(stream, 5)), 3, "the number of partitions when it is made with another one")
+    bench.equal(bench.done(storage.create(stream, 3)), 3, "the number of partitions when it is created again")
+    bench.equal(bench.done(storage.create(stream, 5)), 3, "the number of partitions when it is created with 5")
     bench.done(storage.open_log(stream, 2))
     bench.error(storage.open_log(stream, 3), StorageRefused, "opening a partition beyond the last one")
 
 
 @case(CASES)
 def impossible_calls_are_refused(bench: Bench) -> None:
-    """A call that is not possible is refused through its future."""
+    """An invalid call fails through its future."""
     storage, stream = bench.open(), bench.name()
-    bench.error(storage.open_log(stream, 0), StorageRefused, "opening a stream that was not made")
+    bench.error(storage.open_log(stream, 0), StorageRefused, "opening a stream that was not created")
     bench.error(storage.create(stream, 0), StorageRefused, "a stream without partitions")
     log = bench.log(storage)
     bench.error(log.append([Entry(b"x", ALICE, 0)]), StorageRefused, "a publisher without a number")
@@ -65,9 +65,9 @@ def messages_come_back_as_they_were(bench: Bench) -> None:
     data = [b"", b"\x00", bytes(range(256)), b"x" * 300_000, b"last"]
     indexes = [*bench.done(log.append(plain(*data[:3]))), *bench.done(log.append(plain(*data[3:])))]
     if indexes != sorted(set(indexes)) or len(indexes) != len(data):
-        bench.fail(f"the indexes of {len(data)} messages are {indexes}; they must grow")
+        bench.fail(f"expected rising indexes of {len(data)} messages; got {indexes}")
     wanted = [Stored(index, one) for index, one in zip(indexes, data, strict=True)]
-    bench.equal(bench.all_messages(log), wanted, "what is read")
+    bench.equal(bench.all_messages(log), wanted, "the messages that are read")
 
 
 @case(CASES)
@@ -89,14 +89,14 @@ def reads_are_limited(bench: Bench) -> None:
     bench.equal(len(bench.read(log, first, 10, 1)), 1, "the number of messages of 4 bytes within 1 byte")
     found = bench.read(log, indexes[4], 2, 10_000)
     bench.equal([one.index for one in found], list(indexes[4:6]), "the indexes of a read from the middle")
-    bench.equal(bench.read(log, last + 1, 10, 10_000), (), "a read behind the end")
-    bench.equal(bench.read(log, 2**63, 10, 10_000), (), "a read far behind the end")
-    bench.equal(data_of(bench.read(log, last, 2**40, 2**40)), [b"0009"], "a read of the last one")
+    bench.equal(bench.read(log, last + 1, 10, 10_000), (), "a read past the end")
+    bench.equal(bench.read(log, 2**63, 10, 10_000), (), "a read far past the end")
+    bench.equal(data_of(bench.read(log, last, 2**40, 2**40)), [b"0009"], "a read of the last message")
 
 
 @case(CASES)
 def a_read_sees_what_is_durable_at_once(bench: Bench) -> None:
-    """A read and `last_number` after an append is done see it."""
+    """A read and `last_number` include every append that is done."""
     log = bench.log(bench.open())
     for number in range(1, 21):
         (index,) = bench.done(log.append(numbered(ALICE, number, 1)))
@@ -106,7 +106,7 @@ def a_read_sees_what_is_durable_at_once(bench: Bench) -> None:
 
 @case(CASES)
 def a_read_may_go_back(bench: Bench) -> None:
-    """Reads may begin anywhere, in any order, also at the same place again."""
+    """Reads may begin at any index, in any order, also repeatedly."""
     log = bench.log(bench.open())
     indexes = [bench.done(log.append(plain(b"%d" % number)))[0] for number in range(8)]
     for place in (0, 1, 5, 5, 2, 7, 0, 6):
@@ -117,7 +117,7 @@ def a_read_may_go_back(bench: Bench) -> None:
 
 @case(CASES)
 def logs_are_apart(bench: Bench) -> None:
-    """Partitions and streams have messages and records of their own, however similar their names are."""
+    """Partitions and streams have separate messages and records, however similar their names are."""
     storage, prefix = bench.open(), bench.name()
     for name in SIMILAR:
         bench.done(storage.create(prefix + name, 2))
@@ -132,7 +132,7 @@ def logs_are_apart(bench: Bench) -> None:
 
 @case(CASES)
 def records_are_of_publishers(bench: Bench) -> None:
-    """`last_number` is the number of the last message of that publisher in that log; a plain client has none."""
+    """`last_number` is the number of the publisher's last message in the log; a plain client has none."""
     log = bench.log(bench.open())
     bench.equal(bench.done(log.last_number(ALICE)), None, "the last number of a publisher without messages")
     bench.done(log.append([*numbered(ALICE, 1, 3), *plain(b"plain"), *numbered(BOB, 1, 1), *numbered(ALICE, 4, 1)]))
@@ -143,7 +143,7 @@ def records_are_of_publishers(bench: Bench) -> None:
 
 @case(CASES)
 def saved_indexes_never_go_back(bench: Bench) -> None:
-    """The saved index is the highest that was saved, for each group, stream and partition."""
+    """The saved index of a group, stream and partition is the highest that was saved."""
     storage, stream, group = bench.open(), bench.name(), bench.name()
     bench.equal(bench.done(storage.saved_index(group, stream, 0)), None, "the index of a group that saved none")
     for saved, kept in ((0, 0), (5, 5), (3, 5), (5, 5), (2**63 - 1, 2**63 - 1), (6, 2**63 - 1)):
@@ -157,7 +157,7 @@ def saved_indexes_never_go_back(bench: Bench) -> None:
 
 @case(CASES)
 def saves_that_overtake_each_other(bench: Bench) -> None:
-    """Of saves that wait together the highest counts."""
+    """Of concurrent saves the highest counts."""
     storage, stream, group = bench.open(), bench.name(), bench.name()
     for save in [storage.save_index(group, stream, 0, index) for index in (3, 9, 4, 8, 1)]:
         bench.done(save)
@@ -166,7 +166,7 @@ def saves_that_overtake_each_other(bench: Bench) -> None:
 
 @case(CASES)
 def after_close_calls_are_refused(bench: Bench) -> None:
-    """After `close` every call is refused through its future, and `close` may be called again."""
+    """After `close` every call fails through its future, and `close` may be called again."""
     storage = bench.open()
     log = bench.log(storage)
     storage.close()
@@ -181,7 +181,7 @@ def after_close_calls_are_refused(bench: Bench) -> None:
 
 @case(CASES, survival=True)
 def everything_survives(bench: Bench) -> None:
-    """A storage that is opened again has the streams, the messages, the records and the saved indexes."""
+    """A storage that is opened again has its streams, messages, records and saved indexes."""
     storage, stream, group = bench.open(), bench.name(), bench.name()
     bench.done(storage.create(stream, 2))
     indexes = bench.done(bench.log(storage, stream, 1).append(numbered(ALICE, 1, 5)))
@@ -196,5 +196,5 @@ def everything_survives(bench: Bench) -> None:
     bench.equal([one.index for one in bench.all_messages(log)], list(indexes), "the indexes after reopening")
     bench.equal(bench.done(log.last_number(ALICE)), 5, "the last number after reopening")
     (index,) = bench.done(log.append(numbered(ALICE, 6, 1)))
-    bench.equal(data_of(bench.all_messages(log)), [b"%d" % n for n in range(1, 7)], "what is read after reopening")
-    bench.equal(index > indexes[-1], True, "whether the indexes grow on after reopening")
+    bench.equal(data_of(bench.all_messages(log)), [b"%d" % n for n in range(1, 7)], "the messages after reopening")
+    bench.equal(index > indexes[-1], True, "whether the indexes rise on after reopening")

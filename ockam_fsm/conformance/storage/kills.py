@@ -1,11 +1,11 @@
-"""A process that appends is killed, and the storage is opened again.
+"""Cases about durability: an appending process is killed, and the storage is opened again.
 
-Theory: a future that is completed too early is found by a process that ends itself in the callback of the future:
-nothing that the storage meant to do afterwards is done. A write in two halves is found by kills at other moments.
+Theory: a future that completes too early is found by a process that kills itself in the callback of the future: no
+later write of the storage is carried out. A write in two halves is found by kills at other moments.
 
-Rule 1: the publisher appends batches, several in flight, and says what was confirmed before it is killed.
-Rule 2: afterwards the log has every confirmed message under its index, whole batches only, in order, each once, none
-        that was not appended, and the record of the publisher agrees with the log.
+Rule 1: the publisher appends batches, several in flight, and reports each confirmation before it is killed.
+Rule 2: afterwards the log has every confirmed message under its index, whole batches only, in order, each once, no
+        other message, and a record of the publisher that agrees with the log.
 """
 
 from __future__ import annotations
@@ -22,25 +22,26 @@ from ockam_fsm.tools.killed_process import KilledProcess, Reports
 CASES: list[StorageCase] = []
 BATCH, IN_FLIGHT = 5, 4
 START_SECONDS = 60.0
-"""For a fresh interpreter on a busy machine."""
+"""How long the start of an interpreter may take on a busy machine."""
 
 FOREVER = 2**40
 
 
 @case(CASES, survival=True)
 def confirmed_before_the_process_ends_itself(bench: Bench) -> None:
-    """What was confirmed survives, if the process ends in the very moment of the confirmation."""
+    """Confirmed messages survive a process that kills itself when it gets the confirmation."""
     killed(bench, [(1, FOREVER), (2, FOREVER), (11, FOREVER)])
 
 
 @case(CASES, survival=True)
 def confirmed_before_the_process_is_killed(bench: Bench) -> None:
-    """What was confirmed survives a kill from outside, and nothing is there by halves."""
+    """Confirmed messages survive a kill from outside, and no batch is stored in part."""
     killed(bench, [(FOREVER, confirmations) for confirmations in (1, 3, 8, 20)])
 
 
 def killed(bench: Bench, kills: list[tuple[int, int]]) -> None:
-    """`kills`: after how many confirmations the process ends itself, and after how many it is killed."""
+    """Kill an appending process and check the log, several times. `kills`: after how many confirmations the process
+    kills itself, and after how many it is killed from outside."""
     stream, last = bench.name(), 0
     storage = bench.open()
     bench.done(storage.create(stream, 1))
@@ -58,7 +59,7 @@ def killed(bench: Bench, kills: list[tuple[int, int]]) -> None:
 
 
 def publish(bench: Bench, stream: str, first: int, itself: int, outside: int) -> dict[int, int]:
-    """Append in another process until it is killed; the index of every confirmed number."""
+    """Append in another process until it is killed. Return the index of every confirmed number."""
     confirmed: dict[int, int] = {}
     with KilledProcess(append_until_killed, bench.subject.open, stream, first, itself) as process:
         process.report(START_SECONDS)
@@ -74,7 +75,7 @@ def publish(bench: Bench, stream: str, first: int, itself: int, outside: int) ->
 def append_until_killed(
     reports: Reports, opened: Callable[[], Storage], stream: str, first: int, kill_after: int
 ) -> None:
-    """The other process: append batches from number `first` on, and report each confirmation from its callback."""
+    """The other process: append batches from number `first` on and report each confirmation in its callback."""
     log: Log = opened().open_log(stream, 0).result()
     reports.send("ready")
     confirmations = 0

@@ -1,7 +1,7 @@
-"""Several calls at once, several writers of a log, and what a reader sees meanwhile.
+"""Cases about concurrent calls, several writers of a log, and readers meanwhile.
 
-Theory: a batch and the records in it are one write, so that a reader sees all of it or nothing at each moment. A
-storage that makes two writes of it shows the moment between them, if somebody looks often enough.
+Theory: a batch and its records are one write, so that a reader sees all of it or nothing. A storage that makes two
+writes of it is found by reading often enough.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BATCHES, BATCH, IN_FLIGHT = 60, 8, 3
 
 @case(CASES)
 def appends_keep_their_order(bench: Bench) -> None:
-    """Appends that wait together are stored in the order in which they were asked for."""
+    """Concurrent appends are stored in the order of the calls."""
     log = bench.log(bench.open())
     futures = [log.append(numbered(ALICE, number, 1)) for number in range(1, 301)]
     indexes = [bench.done(future)[0] for future in futures]
@@ -31,7 +31,7 @@ def appends_keep_their_order(bench: Bench) -> None:
 
 @case(CASES)
 def a_future_cannot_be_cancelled(bench: Bench) -> None:
-    """A cancelled call is carried out as any other, and disturbs none."""
+    """`cancel` of a call's future has no effect on this call or others."""
     log = bench.log(bench.open())
     futures = [log.append(plain(b"%d" % number)) for number in range(20)]
     bench.equal([future.cancel() for future in futures], [False] * 20, "the outcome of cancel")
@@ -57,14 +57,14 @@ def a_batch_and_its_records_are_one_write(bench: Bench) -> None:
         end = found[-1].index + 1 if found else end
         bench.equal(seen % BATCH, 0, "the number of messages of an unfinished batch that a reader sees")
         if not before <= seen <= after:
-            bench.fail(f"{seen} messages are seen between a last number of {before} and one of {after}")
+            bench.fail(f"expected {before} to {after} messages, the last numbers before and after a read; got {seen}")
         while waiting and waiting[0].done():
             bench.done(waiting.popleft())
 
 
 @case(CASES)
 def a_second_writer_fences_the_first(bench: Bench) -> None:
-    """Opening a log ends the writer that had it open, and no other one."""
+    """Opening a log fences its previous writer and no other one."""
     storage, stream = bench.open(), bench.name()
     bench.done(storage.create(stream, 2))
     other = bench.log(storage, stream, 1)
@@ -74,7 +74,7 @@ def a_second_writer_fences_the_first(bench: Bench) -> None:
 
 @case(CASES, survival=True)
 def a_writer_elsewhere_fences_the_first(bench: Bench) -> None:
-    """A storage that was opened a second time, as by another process, fences the writers of the first."""
+    """A storage that is opened a second time, as by another process, fences the writers of the first one."""
     storage, stream = bench.open(), bench.name()
     bench.done(storage.create(stream, 1))
     fences(bench, stream, storage, bench.open())
@@ -95,7 +95,7 @@ def fences(bench: Bench, stream: str, storage: Storage, elsewhere: Storage) -> N
 
 @case(CASES)
 def appends_race_with_a_second_writer(bench: Bench) -> None:
-    """What the second writer reads when it has opened the log is all that the first has stored, ever."""
+    """After a second writer has opened a log, no append of the first one is stored."""
     storage, stream = bench.open(), bench.name()
     bench.done(storage.create(stream, 1))
     first = bench.log(storage, stream)
@@ -109,13 +109,13 @@ def appends_race_with_a_second_writer(bench: Bench) -> None:
     confirmed = sum(future.exception(bench.subject.patience_seconds) is None for future in futures)
     bench.equal(len(bench.all_messages(second)), last, "the number of messages when all appends have ended")
     if confirmed > last:
-        bench.fail(f"{confirmed} appends were confirmed, and the log had {last} when it was opened")
+        bench.fail(f"expected at most {last} confirmed appends, the messages when the log was opened; got {confirmed}")
     bench.done(second.append(numbered(ALICE, last + 1, 1)))
 
 
 @case(CASES)
 def close_completes_what_waits(bench: Bench) -> None:
-    """Every future is done when `close` returns."""
+    """Every future is done once `close` returns."""
     storage = bench.open()
     log = bench.log(storage)
     futures = [log.append(numbered(ALICE, number, 1)) for number in range(1, 201)]
@@ -125,7 +125,7 @@ def close_completes_what_waits(bench: Bench) -> None:
 
 @case(CASES, survival=True)
 def close_loses_nothing(bench: Bench) -> None:
-    """What was confirmed while the storage was closed is there afterwards, and nothing else."""
+    """The messages that were confirmed during `close` are stored."""
     storage, stream = bench.open(), bench.name()
     bench.done(storage.create(stream, 1))
     log = bench.log(storage, stream)
@@ -137,7 +137,7 @@ def close_loses_nothing(bench: Bench) -> None:
 
 
 def whole(bench: Bench, log: Log) -> int:
-    """The number of messages of a log that has the numbers from 1 on, of one publisher, each once and in order."""
+    """Check that a log has the numbers from 1 on, of one publisher, each once and in order. Return the last one."""
     data = data_of(bench.all_messages(log))
     bench.equal(data, [b"%d" % number for number in range(1, len(data) + 1)], "the numbers in the log")
     bench.equal(bench.done(log.last_number(ALICE)) or 0, len(data), "the last number")
