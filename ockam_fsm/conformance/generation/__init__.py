@@ -1,1 +1,1 @@
-"""What the kits try: stimuli, test sequences from an automaton, hostile input, random runs."""
+"""The inputs of the kits: stimuli, test sequences from an automaton, hostile messages, random runs."""

@@ -1,20 +1,20 @@
-"""Tests from the tables: every transition of an end, and after each of them what tells the state that it leads to.
+"""The automaton of the reference end, from which test sequences for every transition are generated.
 
-Theory (the W method of Chow and Vasilevskii, with a set of words for each state as in Fujiwara's Wp): let our end be a
-deterministic automaton whose inputs are the stimuli and whose outputs are what can be seen outside. A *cover* is a
-shortest word to each state, followed by each input. A *characterising* word of two states is one to which they answer
-differently. A target that answers every cover word, followed by the characterising words of the state that it should be
-in, as our end does, has each of our transitions, provided that it has no more states than ours.
+Theory (the W method of Chow and Vasilevskii, with a set of words for each state as in Fujiwara's Wp): the reference end
+is a deterministic automaton whose inputs are the stimuli and whose outputs are the observable ones. A *word* is a
+sequence of inputs. A *cover* is a shortest word to each state, followed by each input. A *characterising* word of two
+states is one with different outputs in them. A target that has the outputs of the reference for every cover word,
+followed by the characterising words of the state that it should be in, has all transitions of the reference, provided
+that it has no more states.
 
-Rule 1: states are our end's snapshots without what is only a name: addresses, numbers, the time of day.
-        Of timers only the order in which they are due, and whether the next is due shortly. So the same word may lead
-        elsewhere at another time; that makes a test less telling, and never wrong: what is expected is always what our
-        end does beside the target.
-Rule 2: inputs that change nothing and to which nothing is answered are tried one after another in one word, from each
-        state; only if that word fails are they tried alone.
-Limit: a stimulus is made for the state in which our end is. A target in a wrong state may take its bytes for something
-       else than the automaton does in that state; it still has to answer as if it was in the right one.
-Limit: one request is open at a time, so that the automaton stays small; more are tried at random (`random_runs.py`).
+Rule 1: states are snapshots of the reference end without names: addresses, numbers, the time of day. Of timers, a state
+        has the order in which they are due, and whether the next is due shortly. So the same word may lead to another
+        state at another time; a test is weaker then, and never wrong, since the expected outputs come from the
+        reference end that runs with the target.
+Rule 2: inputs without effect and output are tried in one word, from each state; only if that word fails, each alone.
+Limit: a stimulus is made for the state of the reference end. A target in a wrong state may take its bytes for another
+       event; it still has to have the outputs of the right state.
+Limit: one request is open at a time, to keep the automaton small; random runs have more (`random_runs.py`).
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ FIRST_STEPS = 2
 
 
 class Key(NamedTuple):
-    """The state, without names."""
+    """A state without names (Rule 1)."""
 
     counted: tuple[Hashable, ...]
-    """What may be learned, counted or lost without a change of state."""
+    """Counters and flags that may change without a change of the session's state."""
     known: tuple[Hashable, ...]
     timers: tuple[Hashable, ...]
     soon: bool
 
 
 class Count(NamedTuple):
-    """One thing that is counted, before and after an input."""
+    """One value of `Key.counted`, before and after an input."""
 
     place: int
     before: Hashable
@@ -64,12 +64,11 @@ class Count(NamedTuple):
 
 
 Cell: TypeAlias = tuple[State, Event, str]
-"""Where the table was asked, and the row that decided; no id, where none did."""
+"""A state and event of the table, with the id of the row that decides; empty if no row does."""
 
 
 class Edge(NamedTuple):
-    """What one input does in one state: what can be seen, where it leads, which cells of the table decide, and what is
-    counted."""
+    """The effect of one input in one state: the outputs, the next state, the cells of the table, and counters."""
 
     answered: Answered
     target: int
@@ -91,14 +90,15 @@ class Counted:
 
 @dataclass
 class Automaton:
-    """Our end, explored. State 0 is the first; `words[s]` leads to state `s`; `edges[s][name]` is what follows."""
+    """The explored reference end. State 0 is the first; `words[s]` leads to state `s`; `edges[s][name]` is the effect
+    of an input."""
 
     stimuli: Mapping[str, Stimulus]
     words: list[Word] = field(default_factory=lambda: [()])
     edges: list[dict[str, Edge]] = field(default_factory=list)
 
     def silent(self, state: int) -> Word:
-        """The inputs that change nothing, and to which nothing is answered."""
+        """The inputs without effect and output."""
         return tuple(name for name, edge in self.edges[state].items() if not self.is_loud(state, edge))
 
     @staticmethod
@@ -107,21 +107,21 @@ class Automaton:
 
 
 def explored(endpoint: EndpointUnderTest) -> Automaton:
-    """Breadth first, so that every word is a shortest one. What an end remembers shows in its first steps, or later in
-    what is special about no state: there only those are explored."""
+    """Explore the reference end breadth first, so that every word is a shortest one. Of a restarted end only the first
+    steps are explored, in which its memory shows."""
     return explored_by(endpoint, stimuli_of(endpoint.settings.events), ReferenceEnd)
 
 
 @cache
 def explored_by(endpoint: EndpointUnderTest, stimuli: tuple[Stimulus, ...], end: type[ReferenceEnd]) -> Automaton:
-    """The same by somebody who has only these stimuli, of such an end."""
+    """Like `explored`, for a tester limited to `stimuli` and a reference end of class `end`."""
     found = Automaton({one.name: one for one in stimuli})
     settings = watched(endpoint.settings)
     peer = Peer(end(endpoint, Counted(), settings=settings))
     keys = [key_of(peer)]
     known = {keys[0]: 0}
     images = [_image(peer)]
-    for state, image in enumerate(images):  # grows while it is walked
+    for state, image in enumerate(images):  # the list grows meanwhile
         if endpoint.remembered and len(found.words[state]) > FIRST_STEPS:
             break
         found.edges.append({})
@@ -157,7 +157,7 @@ def _offered(peer: Peer, stimulus: Stimulus) -> bool:
 
 
 def _answer(peer: Peer, stimulus: Stimulus) -> Answered | None:
-    """What our end answers; None where the stimulus is not possible."""
+    """The outputs of the reference end; None where the stimulus is not possible."""
     action = stimulus.build(peer)
     if action is None:
         return None

@@ -1,10 +1,10 @@
-"""What nobody should send: damaged, misplaced, reflected, spoofed, late and oversized messages.
+"""Hostile messages: damaged, misplaced, reflected, spoofed, late and oversized ones.
 
-Theory: each is a dead letter to our session, and changes nothing. So nothing may be said or told, and whatever comes
-after has to find the end as it was. Most of these need a secret that a stranger does not know: the inner address. The
-peer itself, or who has watched it, may still send them.
+Theory: each is a dead letter for a session and changes nothing. So no output may follow, and later inputs have to find
+the end unchanged. Most of these messages need the inner address, which a stranger does not have. The peer itself, or an
+observer of its connection, can still send them.
 
-Rule 1: a stimulus needs a feature if what it tries can only be seen with it; without the feature it is not tried.
+Rule 1: a stimulus names the feature without which its effect cannot be observed; without the feature it is not tried.
 Source: spec/sessions.md clauses 4.2, 4.5, 5.1, 5.4, 6.2, 14.3, 14.4.
 """
 
@@ -34,7 +34,7 @@ from ockam_fsm.runtime.session.signals import (
 )
 
 FOREIGN = Address(TCP, b"198.51.100.1:9")
-"""An address that a peer could make a node connect to (a documentation address: nobody is there)."""
+"""An address to which a peer could make a node connect; no host has it, since it is reserved for documentation."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ def _contact(peer: Peer) -> Address:
 
 
 def _live(peer: Peer) -> Link | None:
-    """The generation that the target listens in: its current one, else its attempt."""
+    """The current generation of the target, else its attempt."""
     return peer.current() or next(peer.links(), None)
 
 
 def _raw(peer: Peer, to: Address | None, payload: bytes, back: Route | None = None) -> Arrive | None:
-    """Bytes as they are. In profile `ockam` an inner address takes any bytes as data."""
+    """A message with a raw payload. In profile `ockam` an inner address takes any bytes as data."""
     if to is None:
         return None
     return Arrive(Message((to,), (HOP, local("peer/0")) if back is None else back, payload))
@@ -88,7 +88,7 @@ def _extended(peer: Peer) -> bytes:
 
 
 def _long_number(peer: Peer) -> bytes:
-    """The number 1 in two bytes: every value has exactly one encoding."""
+    """A hello with the number 1 in two bytes, although every value has exactly one encoding."""
     hello = _some_hello(peer)
     return hello[:17] + b"\x81\x00" + hello[18:] if peer.profile.names_sessions else b"\x81\x00a"
 
@@ -100,7 +100,7 @@ def _unknown_starter(peer: Peer) -> bytes:
 
 
 def _huge_claim(peer: Peer) -> bytes:
-    """Data that announces 2^62 bytes, and has none: nothing may be made because a length says so."""
+    """Data with a length of 2^62 bytes and none of them: an end must not allocate by a length alone."""
     return b"\x06\x00\x00" + b"\xff" * 8 + b"\x3f"
 
 
@@ -122,7 +122,7 @@ def _answer_with(peer: Peer, worker: Address, back: Route, session_id: bytes | N
 
 
 def _at_ended(signal: Signal, place: int) -> Build:
-    """At the inner address of a generation that is over: the last one, or the one before it."""
+    """A signal at the inner address of an ended generation. `place`: 1 for the last one, 2 for the one before."""
 
     def build(peer: Peer) -> Arrive | None:
         if len(peer.ended) < place or not peer.profile.names_sessions:
@@ -155,7 +155,7 @@ def _misplaced_hello(peer: Peer) -> Arrive | None:
 
 
 def _of_another_session(peer: Peer) -> Arrive | None:
-    """For an initiator; a host takes any session."""
+    """A hello for another session, for an initiator; a host takes any session."""
     if peer.endpoint.role is Role.RESPONDER or not peer.profile.names_sessions:
         return None
     return hello_of(peer, peer.seen[0] + 1, session_id=OTHER_SESSION_ID)
@@ -209,8 +209,8 @@ def _at_live(signal: Callable[[Peer], Signal | None]) -> Build:
 
 
 def _ends_at_target(peer: Peer) -> Arrive | None:
-    """A return route that is nothing but the hop, which is the target's own address for the connection: what replaces
-    it is the name of one of the target's own workers."""
+    """A hello whose return route is only the hop, the target's own address for the connection: with its last address
+    replaced, it leads to one of the target's own workers."""
     found = _hello_with(peer, local("echo"), (HOP,))
     if found is None or peer.endpoint.contact is None:
         return None
@@ -275,5 +275,5 @@ HOSTILE: tuple[Hostile, ...] = (
 
 
 def hostile_to(features: frozenset[Feature]) -> Iterator[Hostile]:
-    """What can be tried on an end with these features."""
+    """The hostile stimuli for an end with these features."""
     yield from (one for one in HOSTILE if one.feature is None or one.feature in features)

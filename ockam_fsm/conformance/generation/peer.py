@@ -1,4 +1,4 @@
-"""Whoever plays the peer of a target: what it knows, what it may do, and what a stimulus is."""
+"""The simulated peer of a target: its knowledge, its actions, and the definition of a stimulus."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ockam_fsm.runtime.session.signals import (
 
 @dataclass(frozen=True, slots=True)
 class Arrive:
-    """A message arrives. `unheard`: it is not for the end to hear, whatever it says: nothing may follow."""
+    """A message arrives. `unheard`: the end must ignore it, so the reference does not receive it."""
 
     message: Message
     carrier: str = OUR_CARRIER
@@ -43,7 +43,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Do:
-    """The application, or the layer below, orders something."""
+    """An order of the application or of the lower layer."""
 
     order: Order
 
@@ -53,7 +53,7 @@ Single: TypeAlias = Arrive | Wait | Do
 
 @dataclass(frozen=True, slots=True)
 class AtOnce:
-    """An order that is given in the same moment: what follows from `first` without delay has not happened yet."""
+    """An order in the same moment as `first`, before the immediate consequences of `first`."""
 
     first: Arrive | Do
     then: Do
@@ -67,13 +67,13 @@ def singles(action: Action) -> tuple[Single, ...]:
 
 
 def ordered(action: Action) -> Ordered | None:
-    """The order that an action is, or ends with."""
+    """The order in an action, or None."""
     last = singles(action)[-1]
     return last.order.what if isinstance(last, Do) else None
 
 
 def perform(end: ReferenceEnd, action: Single) -> bool:
-    """Whether our end refuses it."""
+    """Perform an action in the reference end. Return whether it refuses an order."""
     match action:
         case Arrive(message, carrier):
             end.deliver(message, carrier)
@@ -88,7 +88,7 @@ def perform(end: ReferenceEnd, action: Single) -> bool:
 
 
 class Peer:
-    """Whoever plays the other end: it knows what our reference knows, and what it has said itself."""
+    """The simulated peer. It derives its messages from the state of the reference end and from its own earlier ones."""
 
     def __init__(self, end: ReferenceEnd) -> None:
         self.end = end
@@ -97,12 +97,12 @@ class Peer:
         self.made = 0
         self.numbered = 0
         self.ended: list[Address] = []
-        """Inner addresses that the target has had."""
+        """Inner addresses of the target's ended generations."""
         self.asked: list[tuple[Generation, Address]] = []
-        """Its attempts, and where their answers arrive."""
+        """The attempts of the target, and the addresses that take their answers."""
         self.live: dict[Address, None] = {}
         self.greeted: Generation | None = None
-        """The generation of the peer's that the target has answered last."""
+        """The generation of the peer that the target has answered last."""
 
     @property
     def session(self) -> Session | None:
@@ -110,33 +110,33 @@ class Peer:
 
     @property
     def session_id(self) -> bytes:
-        """That of the newest session: a host may have several."""
+        """The id of the newest session; a host may have several."""
         return self.session.terms.session_id if self.session is not None else self.endpoint.session_id
 
     @property
     def role(self) -> Role:
-        """The peer's own."""
+        """The peer's role."""
         return Role(1 - self.endpoint.role)
 
     @property
     def seen(self) -> tuple[int, int]:
-        """The largest generation that the target knows, an attempt that is not confirmed included."""
+        """The largest generation that the target has seen, including an unconfirmed attempt."""
         return self.session.largest if self.session is not None else self.confirmed
 
     @property
     def confirmed(self) -> tuple[int, int]:
-        """The largest that it will know whatever becomes of its attempt."""
+        """The largest generation that the target keeps even if its attempt fails."""
         session, remembered = self.session, self.endpoint.remembered
         if session is not None:
             return session.seen
         return (remembered, Role.INITIATOR if remembered else Role.RESPONDER)
 
     def close_in(self, link: Link | None) -> Close | None:
-        """The close that the peer says in a generation."""
+        """The close of the peer in a generation."""
         return None if link is None else Close.of(self.session_id, link.generation, "done")
 
     def close(self, *, earlier: int = 0) -> Close | None:
-        """That along the initialization route; `earlier`: as it was said so many generations ago."""
+        """The close along the initialization route. `earlier`: with the number of so many generations before."""
         named = self.session.closing(own=False) if self.session is not None else None
         return None if named is None else Close(self.session_id, self.seen[0] - earlier, named, "done")
 
@@ -146,13 +146,13 @@ class Peer:
             yield from (link for link in (session.attempt, session.current) if link is not None)
 
     def own_attempt(self) -> Link | None:
-        """The negotiation that the target has started."""
+        """The attempt that the target has started."""
         session = self.session
         attempt = session.attempt if session is not None else None
         return attempt if session is not None and attempt is not None and session.is_own(attempt) else None
 
     def answered(self) -> Link | None:
-        """The negotiation of the peer's that the target has answered, and that nothing has confirmed."""
+        """The attempt of the peer that the target has answered and that is not confirmed."""
         session = self.session
         attempt = session.attempt if session is not None else None
         return attempt if session is not None and attempt is not None and not session.is_own(attempt) else None
@@ -169,7 +169,7 @@ class Peer:
         return f"{letter}{self.numbered}".encode()
 
     def observe(self) -> None:
-        """After a step: which addresses the target has now, and which it has no more."""
+        """Update the addresses and attempts of the target after a step."""
         live = {link.inner: None for link in self.links()}
         self.ended += [address for address in self.live if address not in live]
         self.live = live
@@ -180,13 +180,13 @@ class Peer:
             self.asked.append((attempt.generation, attempt.handshake or attempt.inner))
 
     def say(self, to: Address, signal: Signal, back: Route, beyond: Route = ()) -> Arrive | None:
-        """Nothing, if the profile cannot say it."""
+        """A message with a signal; None if the profile does not have the signal."""
         if not self.profile.speaks(signal):
             return None
         return Arrive(Message((to, *beyond), back, self.profile.encode(signal)))
 
     def talk(self, link: Link | None, signal: Signal | None) -> Arrive | None:
-        """At an inner address."""
+        """A message with a signal to the inner address of a generation; None if there is none."""
         if link is None or signal is None:
             return None
         return self.say(link.inner, signal, (HOP, link.route[-1] if link.route else local("peer/0")))
@@ -197,7 +197,7 @@ Build: TypeAlias = Callable[[Peer], Action | None]
 
 @dataclass(frozen=True)
 class Stimulus:
-    """`event`: what our session takes it for, where that is one event. `clause`: which one says what must follow."""
+    """A named input. `event`: the table's event for it, None if not exactly one. `clause`: that about its outputs."""
 
     name: str
     event: Event | None

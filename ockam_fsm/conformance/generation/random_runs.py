@@ -1,11 +1,12 @@
-"""Runs that nobody thought of: drawn from a fixed seed, and the one that fails is shrunk to a shortest one.
+"""Random runs from a fixed seed; a failing run is shrunk.
 
-Theory: swarm testing. A run that uses all stimuli alike seldom does one of them often, nor leaves one out. So of three
-runs one draws from everything, the others from a few stimuli that are drawn first.
+Theory: swarm testing. A run that draws from all stimuli alike seldom repeats one of them often and seldom leaves one
+out. So one of three runs draws from all stimuli, the others from a few that are drawn first.
 
-Rule 1: a run is a byte string, a *burst*, each byte one of the stimuli. It shrinks by parts, the last ones first.
-Rule 2: the same kit draws the same runs, however it is installed, and whatever else is loaded. So no library draws
-        them: Hypothesis mixes constants of the modules that it takes for local into what it draws.
+Rule 1: a run is a byte string, a *burst*; each byte stands for a stimulus. It is shrunk by removing parts, the last
+        ones first.
+Rule 2: a version of the kit draws the same runs in every installation. So no library draws them: Hypothesis mixes
+        constants of modules that it takes for local into its draws.
 Source: A. Groce et al., Swarm Testing, ISSTA 2012; A. Zeller, R. Hildebrandt, Simplifying and Isolating
         Failure-Inducing Input (ddmin), 2002.
 """
@@ -19,24 +20,24 @@ from typing import TypeVar
 T = TypeVar("T")
 SEED = b"ockam_fsm conformance"
 FEW = (2, 4, 8, 16)
-"""How many stimuli a run draws from that does not draw from all."""
+"""The number of stimuli of a run that does not draw from all."""
 MOST_TRIES = 1000
-"""Of shrinking. What is left then is a failure all the same."""
+"""The limit of shrinking; the run that is left then is still a failure."""
 
 
 def choices(data: bytes, alphabet: Sequence[T]) -> list[T]:
-    """What a burst says."""
+    """The choices that the bytes of a burst stand for."""
     return [alphabet[byte % len(alphabet)] for byte in data]
 
 
 def shortest(fails: Callable[[bytes], bool], examples: int, length: int) -> bytes | None:
-    """A shortest burst that fails, among `examples` of at most `length` choices; None if none does."""
+    """The first failing burst among `examples` of at most `length` choices, shrunk; None if none fails."""
     found = next((burst for burst in drawn(examples, length) if fails(burst)), None)
     return None if found is None else _shrunk(found, fails)
 
 
 def drawn(examples: int, length: int) -> Iterator[bytes]:
-    """So many bursts, of half the length to all of it."""
+    """`examples` bursts, of half the length to the whole length."""
     for number in range(examples):
         source = shake_256(SEED + number.to_bytes(4, "big")).digest(2 + max(FEW) + length)
         size, few = length // 2 + source[0] % (length - length // 2 + 1), FEW[source[1] % len(FEW)]
@@ -45,7 +46,7 @@ def drawn(examples: int, length: int) -> Iterator[bytes]:
 
 
 def _shrunk(burst: bytes, fails: Callable[[bytes], bool]) -> bytes:
-    """Without what is not needed."""
+    """The burst without parts that are not needed to fail."""
     tries = 0
 
     def still(candidate: bytes) -> bool:

@@ -1,13 +1,12 @@
-"""The test words that an automaton asks for: covers, and what tells its states from each other (theory: automaton.py).
+"""Test sequences from an automaton: covers, followed by characterising words (theory: automaton.py).
 
-Rule 1: shorter words come first, so that the first failure is the shortest reproduction that there is here.
-Rule 2: before the input that is tried time passes until shortly before a timer is due, and in the end timers are waited
-        for, just before and when they are due: a timer that was not started afresh, or not stopped, shows in no other
-        way.
-Rule 3: a target that is wrong may know more than our end (a message that it should have forgotten, a count, a route),
-        so what tells our states from each other is not enough. Whatever an end knows has to come out in the end: it is
-        filled up to its capacity, fails, is asked again, retries until it gives up, and is closed (`_endings`).
-Rule 4: what is done with one request is done with as many as may be open, too.
+Rule 1: shorter words come first, so that the first failure is the shortest reproduction.
+Rule 2: before the tried input, time passes until shortly before a timer is due; at the end, the word waits until just
+        before timers are due, and until they expire. Only so a timer shows that was not restarted or not stopped.
+Rule 3: a wrong target may have state that the reference does not have (a message that it should have discarded, a
+        count, a route), which characterising words may not reveal. So endings (`_endings`) reveal it: the hold queue is
+        filled, the session fails, is negotiated again, retries until it gives up, and is closed.
+Rule 4: a word with one request is also tried with the largest number of open requests.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ LATER: Word = (*_PROBES, *WAIT, *WAIT, QUIET.name, *_PROBES)
 
 
 class Case(NamedTuple):
-    """One test: a way to a state, what is tried there, and what tells where that has led."""
+    """One test sequence: a word to a state, the tried inputs, and a word that reveals the next state."""
 
     way: Word
     tried: Word
@@ -42,7 +41,7 @@ class Case(NamedTuple):
 
 
 def response(automaton: Automaton, state: int, word: Sequence[str]) -> Response:
-    """What the automaton answers; an input that is not possible is none."""
+    """The outputs of the automaton for a word; impossible inputs have none and no effect."""
     answers = []
     for name in word:
         edge = automaton.edges[state].get(name, Edge((), state))
@@ -52,12 +51,12 @@ def response(automaton: Automaton, state: int, word: Sequence[str]) -> Response:
 
 
 def characterising(automaton: Automaton) -> tuple[Word, ...]:
-    """Words to which every two states that can be told apart answer differently."""
+    """A set of words that distinguishes every two distinguishable states."""
     states = range(len(automaton.words))
     known: list[Hashable] = [0 for _ in states]
     words: list[Word] = []
     suffixes: list[Word] = [()]
-    for suffix in suffixes:  # grows while it is walked
+    for suffix in suffixes:  # the list grows meanwhile
         for name in automaton.stimuli:
             word = (name, *suffix)
             finer = _numbered([(known[state], response(automaton, state, word)) for state in states])
@@ -75,13 +74,13 @@ def _numbered(values: Sequence[Hashable]) -> list[Hashable]:
 
 @cache
 def identifiers(endpoint: EndpointUnderTest) -> tuple[tuple[Word, ...], ...]:
-    """For each state a few of the characterising words, enough to tell it from all others; none of an end that was
-    restarted, whose automaton is not known whole."""
+    """For each state a subset of the characterising words that distinguishes it from all others. None for a restarted
+    end, whose automaton is not explored completely."""
     automaton = explored(endpoint)
     if endpoint.remembered:
         return ((),) * len(automaton.words)
     words = characterising(automaton)
-    everybody = (1 << len(automaton.words)) - 1
+    all_states = (1 << len(automaton.words)) - 1
     groups: list[dict[Response, int]] = []
     for word in words:
         group: dict[Response, int] = {}
@@ -91,32 +90,32 @@ def identifiers(endpoint: EndpointUnderTest) -> tuple[tuple[Word, ...], ...]:
         groups.append(group)
     found = []
     for state in range(len(automaton.words)):
-        told = {
-            word: everybody & ~group[response(automaton, state, word)]
+        distinguished = {
+            word: all_states & ~group[response(automaton, state, word)]
             for word, group in zip(words, groups, strict=True)
         }
-        found.append(tuple(_chosen(told)))
+        found.append(tuple(_chosen(distinguished)))
     return tuple(found)
 
 
-def _chosen(told: dict[Word, int]) -> Iterator[Word]:
-    """Greedily, the words that tell most of what is left."""
+def _chosen(distinguished: dict[Word, int]) -> Iterator[Word]:
+    """Words that distinguish all states together, chosen greedily: the one that distinguishes most of the rest."""
     left = 0
-    for others in told.values():
+    for others in distinguished.values():
         left |= others
     while left:
-        word = max(told, key=lambda one: ((told[one] & left).bit_count(), -len(one)))
+        word = max(distinguished, key=lambda one: ((distinguished[one] & left).bit_count(), -len(one)))
         yield word
-        left &= ~told[word]
+        left &= ~distinguished[word]
 
 
 def cases(endpoint: EndpointUnderTest, features: frozenset[Feature], *, thorough: bool) -> Iterator[Case]:
-    """Every transition, followed by what tells where it has led; then everything that has to change nothing.
+    """Every transition, followed by words that reveal the next state; then all inputs without effect.
 
-    Not `thorough`: for each input and each cell of the table that it meets one transition, and one for each value of
-    each thing that is counted before and after it, instead of one for each state of the automaton; and one telling
-    word, the longest, instead of all. What is left of an end is asked where something is said, or counted. States
-    without an open request come first, since a request fails before anything else does.
+    Not `thorough`: one transition for each input and each cell of the table, and one for each value of each counter
+    before and after it, instead of one for each state of the automaton; and one characterising word, the longest,
+    instead of all. Endings follow transitions with a new output or counter. States without an open request come first,
+    since a request fails before anything else does.
     """
     automaton = explored(endpoint)
     found = [*_covers(endpoint, automaton, thorough), *_silences(endpoint, automaton, features, thorough)]
@@ -136,7 +135,7 @@ _HOSTS = (
     Case((_HELLO, *("garbage at the contact address", "a hello without a return route") * 10), (_ANOTHER,), (_BEYOND,)),
     Case((_HELLO,) * 10, (_ANOTHER,), (_BEYOND,)),
 )
-"""Several responders, the last room, and what may not take any: repeated and wrong hellos."""
+"""Several responders of a host, its last place, and hellos that must not take a place: repeated and wrong ones."""
 
 
 def _covers(endpoint: EndpointUnderTest, automaton: Automaton, thorough: bool) -> Iterator[Case]:
@@ -167,8 +166,8 @@ def _tails(words: Sequence[Word], thorough: bool) -> Iterator[Word]:
 
 
 def _endings(endpoint: EndpointUnderTest, automaton: Automaton) -> Iterator[Word]:
-    """What is left of an end: what it holds, and at which route or address; and how often it tries again, once what it
-    has begun is finished."""
+    """Words that reveal the remaining state of an end: held messages, routes, addresses, and the number of retries
+    (Rule 3)."""
     fill = ("send",) * (endpoint.held + 1)
     filled = (*fill, _LOST, *fill, "close", *_PROBES, QUIET.name)
     asked = (_LOST, _HELLO, *WAIT)
@@ -182,7 +181,7 @@ def _asks(name: str) -> bool:
 
 
 def _crowded(case: Case, times: int) -> Iterator[Case]:
-    """As many requests as may be open, one after another: where there was one, and shortly before what is tried."""
+    """The case with the largest number of open requests: in place of one request, and just before the tried input."""
     requests = [name for name in (*case.way, *case.tried) if _asks(name)]
     if not requests:
         return
@@ -198,7 +197,7 @@ def _crowded(case: Case, times: int) -> Iterator[Case]:
 def _silences(
     endpoint: EndpointUnderTest, automaton: Automaton, features: frozenset[Feature], thorough: bool
 ) -> Iterator[Case]:
-    """All of them in one word; whoever fails it is asked again, one by one (`alone`)."""
+    """Send all silent and hostile inputs in one sequence for each state; on failure each is tried alone (`alone`)."""
     telling, met = identifiers(endpoint), set()
     hostile = tuple(one.name for one in hostile_to(features))
     for state, (word, edges) in enumerate(zip(automaton.words, automaton.edges, strict=False)):
@@ -212,6 +211,6 @@ def _silences(
 
 
 def alone(case: Case) -> Iterator[Case]:
-    """Each of the inputs that were tried together by itself."""
+    """The same case for each of its tried inputs alone."""
     for name in case.tried:
         yield case._replace(tried=(name,))

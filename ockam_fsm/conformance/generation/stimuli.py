@@ -1,12 +1,12 @@
-"""Everything that can happen to an end, made from the events of its table, as somebody who plays its peer would do it.
+"""Stimuli: the inputs of an end, made from the events of its table.
 
-Theory: a table sees events; who plays the peer has messages, orders and time. For each event of a table there are here
-the messages, orders and waits that our session would judge to be that event, in the situation in which it is now. A
-stimulus is a name and a function of that situation; where the event is not possible now, there is none.
+Theory: a table has events; a tester has messages, orders and time. For each event of a table, this module has the
+messages, orders and waits that a session classifies as that event in its present situation. A stimulus is a name and a
+function of that situation, which returns None where the event is not possible.
 
-Rule 1: a name says everything: a list of names is a test, on any implementation, and a reproduction.
-Rule 2: nothing is drawn. The same names in the same situation are the same bytes, but for the target's own addresses.
-Left out: what only damages bytes (`hostile.py`).
+Rule 1: a list of names is a test sequence for any implementation, and a reproduction.
+Rule 2: nothing is random. The same names in the same situation are the same bytes, except for the target's addresses.
+Left out: damaged messages (`hostile.py`).
 Source: spec/sessions.md, Appendix A.
 """
 
@@ -47,12 +47,12 @@ from ockam_fsm.runtime.session.signals import (
 )
 
 MUCH_BYTES = 5_000
-"""More than a length of one byte can say, and more than a page."""
+"""More than the range of a length of one byte, and more than a memory page."""
 
 AT_ONCE = ", then closed at once"
 
 LONG_SECONDS = 64.0
-"""More than any timer runs: one that was left behind expires meanwhile, where none may."""
+"""Longer than any timer: a timer that was not stopped expires meanwhile."""
 
 # Hellos ---------------------------------------------------------------------------------------------------------------
 
@@ -61,7 +61,7 @@ def hello_of(
     peer: Peer, number: int, *, starter: Role | None = None, address: Address | None = None,
     session_id: bytes | None = None, proxied: bool = False,
 ) -> Arrive | None:  # fmt: skip
-    """A hello of the peer's. Where no contact address is declared, it is tried at the host's."""
+    """A hello of the peer. Where no contact address is declared, it goes to `CONTACT`."""
     inner = address or peer.fresh()
     own_route: Route = (HOP, HOST) if peer.endpoint.role is Role.RESPONDER and peer.endpoint.two_sided else ()
     generation = Generation(number, peer.role if starter is None else starter, inner)
@@ -71,7 +71,7 @@ def hello_of(
 
 
 def _answer_address(peer: Peer, inner: Address, *, proxied: bool) -> Address:
-    """Where the answer arrives; in profile `ockam` that place says that it is one."""
+    """The address for the answer. In profile `ockam` its prefix identifies an answer."""
     if not peer.profile.names_sessions:
         return peer.fresh(PEER_HANDSHAKE.decode())
     return peer.fresh("proxy") if proxied else inner
@@ -87,7 +87,7 @@ def _far_ahead(peer: Peer) -> Arrive | None:
 
 
 def _furthest(peer: Peer) -> int:
-    """The largest number that does not jump too far."""
+    """The largest number that the target has to accept."""
     return peer.confirmed[0] + MAX_NUMBER_JUMP
 
 
@@ -109,7 +109,7 @@ def _another(peer: Peer, *, fits: bool) -> Arrive | None:
 
 
 def _ended(peer: Peer) -> Arrive | None:
-    """The hello that was answered last, when what it began is over: it is known, and it is older."""
+    """The hello that was answered last, after its generation has ended."""
     greeted = peer.greeted
     if greeted is None or not peer.profile.names_sessions or any(link.generation == greeted for link in peer.links()):
         return None
@@ -117,7 +117,7 @@ def _ended(peer: Peer) -> Arrive | None:
 
 
 def _older(peer: Peer) -> Arrive | None:
-    """The same number, from another address: for an initiator's collision it is the very number of its own attempt."""
+    """A hello that is not newer, from another address. In a collision it has the number of the initiator's attempt."""
     number, role = peer.seen
     if not peer.profile.names_sessions or (number, role) < (1, 0) or (number == 1 and peer.role > role):
         return None
@@ -161,7 +161,7 @@ def _repeated_answer(peer: Peer) -> Arrive | None:
 
 
 def _earlier_answer(peer: Peer) -> Arrive | None:
-    """The answer to an attempt that was given up, at the address that lives now if there is one."""
+    """The answer to an earlier attempt, at the address of the present one if there is one."""
     attempt = peer.own_attempt()
     earlier = [one for one in peer.asked if attempt is None or one[0] != attempt.generation]
     if not earlier or (peer.current() is not None and earlier[-1][0] == peer.current().generation):  # type: ignore[union-attr]
@@ -183,7 +183,7 @@ def _superseded(peer: Peer, ahead: int = 0) -> Arrive | None:
 
 
 def _data(peer: Peer, link: Link | None, *, routed: bool = False, length: int | None = None) -> Arrive | None:
-    """`routed`: with a way back beyond the peer's end, which profile `ockam` writes into the message itself."""
+    """Data of the peer. `routed`: with a return route beyond the peer's end; in profile `ockam` it is the message's."""
     if link is None:
         return None
     payload = _payload(peer, "d", length)
@@ -193,13 +193,13 @@ def _data(peer: Peer, link: Link | None, *, routed: bool = False, length: int | 
 
 
 def _payload(peer: Peer, letter: str, length: int | None) -> bytes:
-    """What nobody else has said, unless it is of a length (bytes) that leaves no room for that."""
+    """A new payload, of `length` bytes if given."""
     label = peer.label(letter)
     return label if length is None else label.ljust(length, b".")[:length]
 
 
 def _data_beyond(peer: Peer) -> Arrive | None:
-    """For a worker behind the end: named in the data, or in profile `ockam` in the message itself."""
+    """Data for a worker behind the end: by the onward route of the data, in profile `ockam` by that of the message."""
     link = peer.current()
     if link is None:
         return None
@@ -225,7 +225,7 @@ def _closing(link_of: Callable[[Peer], Link | None]) -> Build:
 
 
 def close_at_contact(peer: Peer, close: Close | None) -> Arrive | None:
-    """Along the initialization route, from a peer that has no messaging route."""
+    """A close along the initialization route, from a peer without a messaging route."""
     if close is None:
         return None
     return peer.say(peer.endpoint.contact or CONTACT, close, (HOP, local("peer-outer")))
@@ -260,16 +260,16 @@ def _request(peer: Peer, *, reissue: bool) -> Do:
 
 
 def _withdraw(peer: Peer) -> Do | None:
-    """The request that is open."""
+    """Withdraw an open request."""
     for identifier in peer.session.requests if peer.session is not None else ():
         return Do(Order(Ordered.WITHDRAW, request=str(identifier)))
     return None
 
 
 def _then_closed(name: str, build: Build) -> Stimulus:
-    """An application that closes in the moment in which it is told of a failure, before the end has closed by itself.
-    For transient sessions: a persistent one may have asked again by then. And where there is one only, or a host whose
-    responder has closed by itself would give the order to another."""
+    """A failure, and a close by the application in the same moment, before the end closes by itself. Only for transient
+    sessions, since a persistent one may have sent a hello by then; and only for one session, since a host would give
+    the order to another responder."""
 
     def build_both(peer: Peer) -> AtOnce | None:
         core = peer.end.core
@@ -283,19 +283,19 @@ def _then_closed(name: str, build: Build) -> Stimulus:
 
 
 def _elapse(peer: Peer) -> Wait | None:
-    """Until the next timer is due."""
+    """Wait until the next timer is due."""
     due = peer.end.next_due()
     return None if due is None or peer.end.tied() else Wait(due - peer.end.now)
 
 
 def _nearly(peer: Peer) -> Wait | None:
-    """Until shortly before: nothing happens."""
+    """Wait until shortly before the next timer is due."""
     due = peer.end.next_due()
     return None if due is None or peer.end.soon() else Wait(due - peer.end.now - SHORTLY_SECONDS)
 
 
 def _moment(peer: Peer) -> Wait | None:
-    """A second, if no timer is due within it."""
+    """Wait a second, if no timer is due within it."""
     due = peer.end.next_due()
     return Wait(1.0) if due is None or due - peer.end.now > 1.0 else None
 
@@ -408,18 +408,18 @@ _OF_EVENT: Mapping[Event, tuple[Stimulus, ...]] = {
         _then_closed("error for the attempt", _of_attempt(Error("lost"))),
     ),
 }
-"""Left out: PREVIOUS_ENDED and REISSUE, which follow from others; the timers, which `ELAPSE` lets expire in their
-order; STRAY, which is everything else."""
+"""Left out: PREVIOUS_ENDED and REISSUE, which follow from other events; timers, which expire in order by `ELAPSE`;
+STRAY, which is every other input."""
 
 HOSTS: tuple[Stimulus, ...] = (
     Stimulus("hello for another session", None, "2.3", lambda peer: _another(peer, fits=True)),
     Stimulus("hello beyond the capacity", None, "4.9", lambda peer: _another(peer, fits=False)),
 )
-"""What only a host of responders can be asked. The newest responder is the one that everything else is for."""
+"""Stimuli for a host of responders only. All other stimuli are for its newest responder."""
 
 
 def stimuli_of(events: frozenset[Event]) -> tuple[Stimulus, ...]:
-    """The stimuli for the events of a table, in the order of the events, and the passing of time."""
+    """The stimuli for the events of a table, in the order of the events, and those for time."""
     found = [stimulus for event in Event if event in events for stimulus in _OF_EVENT.get(event, ())]
     return (*found, ELAPSE, NOT_YET, MOMENT, QUIET)
 
@@ -428,17 +428,17 @@ _BY_ORDER = (Event.OPEN, Event.SEND, Event.RENEGOTIATE, Event.CLOSE, Event.STOP,
 
 
 def orders_of(events: frozenset[Event]) -> tuple[Stimulus, ...]:
-    """What the application, and the layer below, may want of an end with this table."""
+    """The orders of the application and of the lower layer for a table with these events."""
     return tuple(stimulus for event in _BY_ORDER if event in events for stimulus in _OF_EVENT[event])
 
 
 def said_to(events: frozenset[Event]) -> tuple[Stimulus, ...]:
-    """What a peer can bring about by what it says, and by nothing else."""
+    """The stimuli of a peer that only sends messages."""
     by_order = orders_of(events)
     found = (one for one in stimuli_of(events) if one not in by_order and not one.name.endswith(AT_ONCE))
     return tuple(one for one in found if one.event is not None)
 
 
 def clause_of_timer(event: Event, persistent: bool) -> str:
-    """A transient session's back-off has no delay, and closes it."""
+    """The clause of a timer. The back-off of a transient session has no delay and ends it (3.3)."""
     return "3.3" if event is Event.BACK_OFF_EXPIRED and not persistent else _TIMED[event]
