@@ -1,9 +1,9 @@
-"""A target in any language: a program that is spoken to in JSON lines (`spec/conformance-pipe.md`).
+"""A target in any language: a program that exchanges lines of JSON with the kit (`spec/conformance-pipe.md`).
 
-Both sides of the pipe are here: `Program` is the kit's, `serve` is a target's that is written in Python.
+Both sides of the pipe are here: `Program` is the kit's, `serve` is that of a target written in Python.
 
-Rule 1: one command, one line; one answer, one line. What is due at once has happened before the answer.
-Rule 2: a program that does not keep to it is lost, with the reason; the next run starts it again.
+Rule 1: a command is one line, and so is its answer. Timers that are due at once expire before the answer.
+Rule 2: a program that breaks the protocol is lost, with the reason; the next run starts it again.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ from ockam_fsm.tools.line_subprocess import LineProgram, ProgramLost
 
 Json = Mapping[str, Any]
 MOST_SAID_BYTES = 16 * 2**20
-"""What is kept of a run has a size: it is as much as the program has said in it."""
+"""The limit of answers in one run, in bytes, which bounds the record of the run."""
 
 
-# Words ----------------------------------------------------------------------------------------------------------------
+# Encoding -------------------------------------------------------------------------------------------------------------
 
 
 def route_to_json(route: Route) -> list[list[Any]]:
@@ -109,7 +109,7 @@ def endpoint_to_json(declared: EndpointUnderTest) -> dict[str, Any]:
 
 
 def endpoint_of(found: Json) -> EndpointUnderTest:
-    """What a target in Python is told; the addresses are the kit's own constants."""
+    """Decode a declaration for a target in Python; the addresses are the constants of target.py."""
     initial, factor, largest = found["back_off"]
     names = ("negotiation_seconds", "keepalive_seconds", "idle_seconds", "retention_seconds", "request_seconds")
     durations = Durations(**{name: found[name] for name in names}, back_off=BackOff(initial, factor, largest, 0.0))
@@ -204,20 +204,20 @@ _OUTCOMES: Mapping[str, Callable[[Json], Notice]] = {
 
 
 class Program:
-    """A program that is a target again and again: `program.make` is what `check_initiator` and the others want."""
+    """A program as a target: `program.make` is the argument of `check_initiator` and the other kits."""
 
     def __init__(
         self, command: Sequence[str], patience_seconds: float = 5.0, over: Callable[[], bool] = lambda: False
     ) -> None:
-        """`over`: whether the whole run has to end now."""
+        """`over`: returns whether the whole run has to end now."""
         self.command = tuple(command)
         self.patience_seconds, self.over = patience_seconds, over
         self.said = 0
-        """How many bytes of answers the present run has."""
+        """The number of bytes of answers in the present run."""
         self.running: LineProgram | None = None
 
     def make(self, endpoint: EndpointUnderTest) -> Target:
-        """Raises Unsupported, or TargetLost."""
+        """Start an end in the program. Raises Unsupported or TargetLost."""
         self.said = 0
         answer = self.ask({"start": endpoint_to_json(endpoint)})
         if "unsupported" in answer:
@@ -225,7 +225,7 @@ class Program:
         claimed = answer.get("ready")
         if not isinstance(claimed, list):
             self.close()
-            raise TargetLost(f"its answer to start says neither ready nor unsupported: {str(answer)[:80]}")
+            raise TargetLost(f"expected 'ready' or 'unsupported' in the answer to start; got {str(answer)[:80]}")
         return PipeTarget(self, frozenset(feature for feature in Feature if feature.value in claimed))
 
     def ask(self, command: Json) -> Json:
@@ -235,21 +235,21 @@ class Program:
             line = self.running.ask(json.dumps(command).encode())
             self.said += len(line)
             if self.said > MOST_SAID_BYTES:
-                raise ProgramLost(f"more than {MOST_SAID_BYTES} bytes of answers in one run")
+                raise ProgramLost(f"expected at most {MOST_SAID_BYTES} bytes of answers in one run; got more")
             answer = json.loads(line)
         except ProgramLost as lost:
             self.close()
             raise TargetLost(str(lost)) from None
         except (ValueError, RecursionError):
             self.close()
-            raise TargetLost(f"not a line of JSON: {line[:80]!r}") from None
+            raise TargetLost(f"expected a line of JSON; got {line[:80]!r}") from None
         if not isinstance(answer, dict):
             self.close()
-            raise TargetLost(f"not an object: {line[:80]!r}")
+            raise TargetLost(f"expected a JSON object; got {line[:80]!r}")
         return answer
 
     def close(self) -> None:
-        """End the program. It is started again when it is needed again."""
+        """End the program. The next command starts it again."""
         if self.running is not None:
             self.running.close()
             self.running = None
@@ -291,7 +291,7 @@ class PipeTarget:
             self.outputs += [output_of(one) for one in answer["outputs"]]
         except (AttributeError, KeyError, TypeError, ValueError, LocalSessionError) as error:
             self.program.close()
-            raise TargetLost(f"an output that cannot be read: {type(error).__name__}: {str(error)[:500]}") from None
+            raise TargetLost(f"unreadable output: {type(error).__name__}: {str(error)[:500]}") from None
         return answer
 
 
@@ -299,7 +299,7 @@ class PipeTarget:
 
 
 def serve(make: Make, lines: Iterable[str], write: Callable[[str], object]) -> None:
-    """Be the program: hand each command to a target that `make` makes, and answer it. Ends with the input."""
+    """Serve a target over a pipe: pass each command to an end of `make` and write its answer. Ends with the input."""
     target: Target | None = None
     for line in lines:
         command = json.loads(line)

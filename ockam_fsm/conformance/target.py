@@ -1,18 +1,18 @@
-"""What an implementation has to offer so that the kit can judge it in process: one end of a session, in four methods.
+"""The interface of a target, which the kit judges in process: one end of a session, with four methods.
 
-    deliver        a message arrived at one of its addresses
-    advance        time passed; what is due by then has happened, in order
-    order          the application, or the layer below, wants something
-    take_outputs   what the end has said and told since it was last asked
+    deliver        a message has arrived at one of its addresses
+    advance        time has passed; timers that are due expire, in order
+    order          an order of the application or of the lower layer
+    take_outputs   the messages, deliveries and notices since the last call
 
-Theory: an end is judged from outside. It is handed bytes, time and orders, and it is compared with our own session,
-which is handed the same (oracle.py). What only chance decides, fresh addresses, is read off what the end says.
+Theory: an end is judged from outside. It gets messages, time and orders, and its outputs are compared with those of the
+reference session, which gets the same (oracle.py). Fresh addresses, which are random, are taken from its outputs.
 
-Rule 1: times are multiples of 1/16 s, which floating point adds without an error; there is no jitter.
-Rule 2: a message is what a session worker sees: its return route leads back to the sender already. Everything travels
-        over the hop `HOP`, and `carrier` says over what a message came (clause 5.4).
-Rule 3: outputs are the commands of our own sessions. The order of one kind counts, the order of different kinds not.
-Left out: reasons are not compared, but for `attempts exhausted` (clause 3.4), which is a promise.
+Rule 1: times are multiples of 1/16 s, which floating point adds exactly; there is no jitter.
+Rule 2: a message is as a session worker receives it: its return route already leads back to the sender. All messages go
+        over the hop `HOP`; `carrier` is the connection over which one came (clause 5.4).
+Rule 3: outputs are the commands of a reference session. The order within one kind counts, that between kinds does not.
+Left out: reasons are not compared, except `attempts exhausted` (clause 3.4), which is specified.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from ockam_fsm.runtime.session.handshake import GENERATION, Profile
 from ockam_fsm.runtime.session.knowledge import Terms
 
 HOP = Address(TCP, b"peer:4000")
-"""The one way between the two ends."""
+"""The only hop between the two ends."""
 
 HOST = local("host")
-"""Where hellos for a responder arrive; for an initiator, where its own hellos go."""
+"""The address of the responders' host, which takes the initiator's hellos."""
 
 BEYOND = local("beyond")
-"""A worker behind the peer's end, to which data may be on its way."""
+"""A worker beyond an end, to which data may be addressed."""
 
 CONTACT = local("contact")
-"""Where hellos for the initiator of a two-sided session arrive."""
+"""The address that takes hellos for the initiator of a two-sided session."""
 
 OUTER = local("initiator")
-"""What the initiator's application talks to."""
+"""The outer address of the initiator, to which its application sends."""
 
 SESSION_ID = bytes(range(16))
 OTHER_SESSION_ID = bytes(range(16, 32))
@@ -59,30 +59,30 @@ DURATIONS = Durations(
     request_seconds=3.3125,
     back_off=BackOff(1.0, 2.0, 4.0, 0.0),
 )
-"""Short, different, and no two sums of a few of them alike."""
+"""Short durations, all different, such that sums of a few of them differ, too."""
 
 SHORTLY_SECONDS = 1 / 16
-"""So long before a timer is due it has not expired yet."""
+"""How long before its due time a timer is checked not to have expired."""
 
 
 class Feature(Enum):
-    """What an end may be able to do besides. What it does not claim is not judged."""
+    """Optional features of an end. Only claimed features are judged."""
 
     DEAD_LETTERS = "dead letters"
-    """It reports the messages of its application that will not be delivered (clause 7.5)."""
+    """The end reports messages of its application that will not be delivered (clause 7.5)."""
     CARRIERS = "carriers"
-    """It knows over what a message came, and takes none of another carrier (clause 5.4)."""
+    """The end refuses messages that came over another carrier than its own (clause 5.4)."""
     OWN_ADDRESSES = "own addresses"
-    """It refuses a handshake message of another node whose return route ends at one of its own addresses (5.1)."""
+    """The end refuses a handshake message of another node whose return route ends at one of its own addresses (5.1)."""
 
 
 @dataclass(frozen=True)
 class EndpointUnderTest:
-    """The end to be made. A responder is a host: it takes any session id at `HOST`, up to `capacity` of them.
+    """The declaration of an end to be made. A responder is a host: it takes up to `capacity` session ids at `HOST`.
 
-    The limits are small, and large enough that something counted twice is not counted once, and that more requests may
-    be open than find room to wait. `remembered` and `has_state`: what durable storage holds of the session `SESSION_ID`
-    (0 and False: nothing).
+    The limits are small, but large enough that counting twice differs from counting once; `requests`, the limit of open
+    requests, is above `held`, the limit of held messages. `remembered` and `has_state`: the number and the state of the
+    session `SESSION_ID` in durable storage (0 and False: nothing).
     """
 
     session_type: SessionType
@@ -104,7 +104,7 @@ class EndpointUnderTest:
 
     @property
     def restarted(self) -> EndpointUnderTest:
-        """The same end when it has been there before, and its storage has kept what it knew."""
+        """The same end after a restart, with its durable state."""
         return replace(self, remembered=3, has_state=True)
 
     @property
@@ -117,14 +117,14 @@ class EndpointUnderTest:
 
     @property
     def contact(self) -> Address | None:
-        """Where this end takes hellos."""
+        """The address at which this end takes hellos; None if it takes none."""
         if self.role is Role.RESPONDER:
             return HOST
         return CONTACT if self.two_sided else None
 
     @property
     def own_route(self) -> Route:
-        """The way to this end that its hellos carry (clause 5.3)."""
+        """The initialization route to this end that its hellos carry (clause 5.3)."""
         return (HOP, CONTACT) if self.role is Role.INITIATOR and self.two_sided else ()
 
     @property
@@ -133,7 +133,7 @@ class EndpointUnderTest:
 
     @property
     def settings(self) -> SessionConfig:
-        """In profile `ockam` every responder is a transient one (clause 2.4)."""
+        """The configuration of the end. In profile `ockam` every responder is transient (clause 2.4)."""
         fresh = self.role is Role.RESPONDER and not self.profile.names_sessions
         return SessionConfig(
             EXPLICIT_TRANSIENT if fresh else self.session_type,
@@ -147,13 +147,13 @@ class EndpointUnderTest:
         )
 
     def terms(self, session_id: bytes, ordinal: int = 0) -> Terms:
-        """Each responder has an outer address of its own."""
+        """The terms of one session. Each responder has its own outer address."""
         outer = OUTER if self.role is Role.INITIATOR else local(f"outer {ordinal}")
         return Terms(session_id, outer, self.contact, self.own_route)
 
 
 class Ordered(Enum):
-    """What the application, or the layer below, may want."""
+    """The kinds of orders of the application and of the lower layer."""
 
     OPEN = "open"
     SEND = "send"
@@ -167,7 +167,7 @@ class Ordered(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order. A host hands it to the responder that it made last."""
+    """One order. A host passes it to its newest responder."""
 
     what: Ordered
     payload: bytes = b""
@@ -178,7 +178,7 @@ class Order:
 
 
 Output: TypeAlias = Send | Deliver | Notify | DeadLetter
-"""A dead letter names a message of the end's own application: `DeadLetter(reason, Outgoing(payload))`."""
+"""A dead letter is a message of the end's own application: `DeadLetter(reason, Outgoing(payload))`."""
 
 
 class Target(Protocol):
@@ -189,23 +189,23 @@ class Target(Protocol):
     def deliver(self, message: Message, carrier: str) -> None: ...
 
     def advance(self, seconds: float) -> None:
-        """What is due now, or within `seconds` from now, happens. Called with 0 after everything else, unless an order
-        comes in the same moment."""
+        """Let all timers expire that are due within `seconds` from now. Called with 0 after every other call, unless an
+        order comes in the same moment."""
         ...
 
     def order(self, order: Order) -> None:
-        """Raises LocalSessionError if the end refuses it; then nothing has changed."""
+        """Carry out an order. Raises LocalSessionError: the end refuses it, and nothing has changed."""
         ...
 
     def take_outputs(self) -> Sequence[Output]: ...
 
 
 class Unsupported(Error):
-    """Raised by `make`: the implementation has no such end. Its clauses are not applicable."""
+    """Raised by `make`: the implementation does not support this end. Its clauses are not applicable."""
 
 
 class TargetLost(Error):
-    """The target is gone, or says nothing in time: nothing more can be learned from this one."""
+    """The target has ended or did not answer in time."""
 
 
 Make: TypeAlias = Callable[[EndpointUnderTest], Target]

@@ -185,7 +185,7 @@ def test_a_target_that_floods_or_raises_fails(make: type[Odd]) -> None:
 def test_a_target_that_never_comes_back_is_given_up() -> None:
     report = check_initiator(Hangs, [EXPLICIT_TRANSIENT], effort=Effort(patience_seconds=0.05))
     assert failed(report) == {"14.4"}
-    assert "did not come back" in report.findings[0].reason
+    assert "did not return" in report.findings[0].reason
 
 
 def test_what_the_kit_does_itself_may_take_longer_than_a_call(monkeypatch: pytest.MonkeyPatch) -> None:

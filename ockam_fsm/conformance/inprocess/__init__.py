@@ -1,1 +1,1 @@
-"""The kit for targets that can be called: in this process, or over a pipe."""
+"""The kit for targets that are called: in this process or over a pipe."""

@@ -1,4 +1,4 @@
-"""A run of a target as a sequence chart, with its bytes and a program that repeats it."""
+"""Reproductions of the in-process kit: a run as a sequence chart, with its bytes and a program that repeats it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ KIT, TARGET = "kit", "target"
 def reproduction(endpoint: EndpointUnderTest, steps: Sequence[Stepped]) -> Reproduction:
     moments = tuple(moment for step in steps for moment in _moments(step))
     names = [step.stimulus.name for step in steps]
-    chart = Chart("reproduction", endpoint.name, f"what {endpoint.name} does", (KIT, TARGET), moments)
+    chart = Chart(
+        "reproduction", endpoint.name, f"The messages and notices of {endpoint.name}.", (KIT, TARGET), moments
+    )
     said = tuple(
         Said(KIT, TARGET, single.message.payload, step.stimulus.name)
         for step in steps
@@ -45,7 +47,7 @@ def _moments(step: Stepped) -> Iterator[Moment]:
 
 
 def _program(endpoint: EndpointUnderTest, names: Sequence[str]) -> str:
-    """Python that does it again; `make` is the caller's own."""
+    """A Python program that repeats the run; `make` is the caller's."""
     lines = ",\n".join(f"    {name!r}" for name in names)
     kind, role = endpoint.session_type.name, endpoint.role.name
     restarted = ", restarted=True" if endpoint.remembered else ""

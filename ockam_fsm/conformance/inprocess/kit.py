@@ -1,12 +1,12 @@
-"""The kit for implementations that can be called, or reached through a pipe: ask `check_*`, read the `Report`.
+"""The kit for implementations that are called in process or over a pipe: call `check_*`, read the `Report`.
 
     from ockam_fsm.conformance import check_responder
 
     report = check_responder(MyEnd)      # MyEnd(declaration) is a Target (target.py)
     print(report.summary)
 
-Rule 1: one kind of end after another; what is not supported is not applicable, and says why.
-Rule 2: a target that does not come back from one call is given up (`Effort.patience_seconds`).
+Rule 1: kinds of ends are judged one after another; an unsupported one is not applicable, with the reason.
+Rule 2: a target that does not return from one call within `Effort.patience_seconds` ends the run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def check_initiator(
     effort: Effort = USUAL,
     target: str = "an initiator",
 ) -> Report:
-    """Does what `make` makes behave as an initiator of these types?"""
+    """Judge the ends that `make` returns as initiators of these types."""
     return _checked(_judges(make, kinds, Role.INITIATOR, profile, effort), target)
 
 
@@ -46,7 +46,7 @@ def check_responder(
     effort: Effort = USUAL,
     target: str = "a responder",
 ) -> Report:
-    """Does what `make` makes behave as the host of responders of these types?"""
+    """Judge the ends that `make` returns as hosts of responders of these types."""
     return _checked(_judges(make, kinds, Role.RESPONDER, profile, effort), target)
 
 
@@ -57,7 +57,7 @@ def check_program(
     effort: Effort = USUAL,
     answer_seconds: float = 5.0,
 ) -> Report:
-    """Judge a program by pipe (`spec/conformance-pipe.md`), as initiator and as responder."""
+    """Judge a program over a pipe (`spec/conformance-pipe.md`), as initiator and as responder."""
     with Program(command, answer_seconds, effort.over) as program:
         chosen = tuple(kinds)
         judges = [one for role in reversed(Role) for one in _judges(program.make, chosen, role, profile, effort)]
@@ -72,9 +72,10 @@ def check_pair(
     effort: Effort = USUAL,
     target: str = "a pair",
 ) -> Report:
-    """Do the two understand each other, over a network that loses, repeats, reorders and damages, and after restarts?
+    """Judge two implementations that communicate over a network that loses, repeats, reorders and damages messages, and
+    that are restarted.
 
-    Both may be the same, and one of them may be ours (`our_end`).
+    Both may be the same, and one of them may be the reference implementation (`our_end`).
     """
     judges: list[Judge] = []
     for kind in _spoken(kinds, profile):
@@ -94,7 +95,7 @@ def _judges(make: Make, kinds: Iterable[SessionType], role: Role, profile: Profi
 
 
 def declarations(kind: SessionType, role: Role, profile: Profile = GENERATION) -> Iterator[EndpointUnderTest]:
-    """The ends of one kind that are judged: a new one, and, if it may know anything then, one that was restarted."""
+    """The declarations of one kind of end: a new one, and for types with durable state a restarted one."""
     new = EndpointUnderTest(kind, role, profile)
     yield new
     if kind.persistent and profile.names_sessions:
@@ -102,7 +103,7 @@ def declarations(kind: SessionType, role: Role, profile: Profile = GENERATION) -
 
 
 def _spoken(kinds: Iterable[SessionType], profile: Profile) -> list[SessionType]:
-    """Profile `ockam` cannot order two hellos that meet (clause 2.4)."""
+    """The types that a profile supports: profile `ockam` cannot order two colliding hellos (clause 2.4)."""
     two_sided = Renegotiation.TWO_SIDED
     return [kind for kind in kinds if profile.names_sessions or kind.renegotiation is not two_sided]
 
@@ -116,17 +117,17 @@ def _checked(judges: Sequence[Judge], target: str) -> Report:
 
 
 def report(target: str, judges: Sequence[Judge]) -> Report:
-    """One report of all the ends that were judged."""
+    """Make one report about all judged ends."""
     findings = tuple(finding for judge in judges for finding in judge.verdicts())
     reasons = [f"{judge.endpoint.name}: {judge.unsupported}" for judge in judges if judge.unsupported]
-    why = "; ".join(reasons) or "no step of these ends is about it"
+    why = "; ".join(reasons) or "no test step of these ends is about this clause"
     judged = {finding.clause for finding in findings}
     not_judged = {clause.id: why for clause in CLAUSES if clause.id not in judged}
     return Report(target, findings, not_judged, made=utc_minute())
 
 
 def again(make: Make, kind: str, role: str, profile: str, stimuli: Sequence[str], *, restarted: bool = False) -> str:
-    """Run one reproduction once more: what a report's program calls."""
+    """Repeat a reproduction, as the program in a report does. Return the differences as text."""
     found = next(one for one in TYPES if one.name == kind)
     new = EndpointUnderTest(found, Role[role], PROFILES[profile])
     judge = Judge(new.restarted if restarted else new, make, USUAL)

@@ -1,4 +1,4 @@
-"""A target that can be called, and our own end, handed the same, step by step; what they say is compared."""
+"""Runs a target and the reference end in lockstep: the same inputs, and their outputs compared after each step."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ockam_fsm.runtime.session.signals import Data
 from ockam_fsm.tools.watchdog import Calls
 
 MOST_OUTPUTS = 10_000
-"""Whoever says more in one step floods."""
+"""More outputs in one step are a flood."""
 
 
 class Lockstep(Oracle):
-    """One run of a target beside its reference. `used`: the addresses that the target has used in other runs.
-    `calls`: of the target, for whoever watches."""
+    """One run of a target with its reference. `used`: the addresses that the target has used in other runs. `calls`:
+    the calls of the target, for the watchdog."""
 
     def __init__(self, endpoint: EndpointUnderTest, make: Make, used: dict[Address, None], calls: Calls) -> None:
         self.calls = calls
@@ -33,11 +33,11 @@ class Lockstep(Oracle):
         super().__init__(endpoint, self.target.features, used)
 
     def run(self, stimuli: Sequence[Stimulus]) -> bool:
-        """As many as are possible, one after another; False as soon as the target differs."""
+        """Carry out the possible ones of these stimuli. Return False as soon as the target differs."""
         return all(self.step(stimulus) for stimulus in stimuli)
 
     def step(self, stimulus: Stimulus) -> bool:
-        """One stimulus, if it is possible now. False if the target differs."""
+        """Carry out a stimulus, if it is possible now. Return False if the target differs."""
         turn = self.begin(stimulus)
         if turn is None:
             return True
@@ -46,13 +46,13 @@ class Lockstep(Oracle):
         return self.finish(turn, problem, outputs)
 
     def _act(self, action: Action) -> tuple[Difference | None, Sequence[Output]]:
-        """The target's turn: what it did that is no output, and its outputs."""
+        """Perform an action in the target. Return a difference that is no output (or None), and the outputs."""
         target, refusal = self.target, None
         try:
             for single in singles(action):
                 refusal = self._hand(single)
             if isinstance(action, AtOnce) and self.endpoint.role is Role.RESPONDER:
-                refusal = None  # a host may have forgotten by then whom the order is for
+                refusal = None  # the host may have discarded the responder by then
             target.advance(0.0)
             outputs = tuple(islice(target.take_outputs(), MOST_OUTPUTS + 1))
             if len(outputs) > MOST_OUTPUTS:
@@ -60,7 +60,7 @@ class Lockstep(Oracle):
             return refusal, outputs
         except TargetLost as lost:
             return Difference(LOST, "", str(lost)), ()
-        except Exception as error:  # whatever a target raises is a finding, not our error
+        except Exception as error:  # any exception of a target is a finding, not an error of the kit
             return Difference(RAISED, type(error).__name__, f"{type(error).__name__}: {error}"), ()
 
     def _hand(self, action: Single) -> Difference | None:
@@ -77,17 +77,17 @@ class Lockstep(Oracle):
         return None
 
     def _for_target(self, message: Message) -> Message:
-        """The peer knows the reference's reply addresses; the target has chosen its own."""
+        """A message with the target's reply addresses in place of the reference's."""
         return _renamed(message, self.bound, self.endpoint.profile)
 
     def in_our_words(self, message: Message) -> Message:
-        """A message for the target, as it would be for the reference."""
+        """A message with the reference's reply addresses in place of the target's."""
         ours = {theirs: mine for mine, theirs in self.bound.items()}
         return _renamed(message, ours, self.endpoint.profile)
 
 
 def _renamed(message: Message, names: Mapping[Address, Address], profile: Profile) -> Message:
-    """The same message to the same end, which knows one of its own addresses under another name."""
+    """The message with addresses replaced in its onward route, and in that of its data."""
     onward = tuple(names.get(address, address) for address in message.onward_route)
     signal = read(message, profile) if names else None
     payload = message.payload

@@ -1,13 +1,12 @@
-"""Two targets that talk to each other, each beside its reference, and everything that can go wrong between them.
+"""Judges two communicating targets, each with its reference, over a faulty network.
 
-Theory: a run is a byte string. Each byte is an order, a timer, a fault, or what the network does next; so a pair is
-searched and shrunk like a single end (random_runs.py). In the end the network heals and time passes, so that
-everything that has to recover does.
+Theory: a run is a byte string. Each byte is an order, a timer, a fault, or a step of the network; so a pair is searched
+and shrunk like a single end (random_runs.py). At the end the network heals and time passes, so that recovery shows.
 
-Rule 1: each end is handed the other target's own bytes. Its reference is handed the same, with the reply addresses that
-        the reference would know.
+Rule 1: each end receives the bytes of the other target. Its reference receives the same, with the reply addresses of
+        the reference.
 Rule 2: the responder's application answers every request, as the explorer's does.
-Left out: partitions, which are many drops; faults of a storage: a restart brings its number and its state, or neither.
+Left out: partitions, which are many drops; storage faults: a restarted end has its number and its state, or neither.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ RESTARTS = ("restart with its state", "restart without its state")
 
 @dataclass
 class End:
-    """One of the two. `inbox`: what is under way to it."""
+    """One of the two ends. `inbox`: the messages in flight to it."""
 
     judge: Judge
     lockstep: Lockstep
@@ -50,14 +49,14 @@ class End:
 
 
 class PairOfJudges:
-    """The two judges, and the runs in which they judge together."""
+    """The judges of the two ends, and their common runs."""
 
     def __init__(self, initiator: Judge, responder: Judge) -> None:
         self.judges = (initiator, responder)
 
     @property
     def called(self) -> tuple[int, int] | None:
-        """Whose target is being called, and the number of the call."""
+        """The index of the judge whose target is being called, and the number of the call; None if none is."""
         return next(((n, judge.calls.open) for n, judge in enumerate(self.judges) if judge.calls.open), None)
 
     def stall(self) -> None:
@@ -65,7 +64,7 @@ class PairOfJudges:
             self.judges[self.called[0]].stall()
 
     def check(self) -> None:
-        """A run without faults, then as many as the effort says."""
+        """Run once without faults, then as often as the effort allows."""
         effort = self.judges[0].effort
         if any(judge.features is None for judge in self.judges):
             return
@@ -81,7 +80,7 @@ class PairOfJudges:
         return any(judge.stopped for judge in self.judges)
 
     def _is_new(self, burst: bytes) -> bool:
-        """Whether a run fails in a way that is not known yet; nothing is laid at a clause by asking."""
+        """Whether a run fails by a new defect. Records no finding."""
         return any(
             bool(end.lockstep.steps) and end.lockstep.steps[-1].parted and end.judge.is_new(end.lockstep.steps[-1])
             for end in self._ends(burst)
@@ -102,7 +101,7 @@ class PairOfJudges:
 
 
 class Run:
-    """One run of the two."""
+    """One run of the two ends."""
 
     def __init__(self, initiator: End, responder: End) -> None:
         self.ends = (initiator, responder)
@@ -120,7 +119,7 @@ class Run:
         self._step(self.ends[0], Stimulus(order.what.value, None, "2.2", lambda peer: Do(order)))
 
     def _moves(self, end: End) -> Iterator[str | Stimulus]:
-        """What can happen at one end, in a fixed order."""
+        """The possible steps of one end, in a fixed order."""
         yield from (DELIVER,) * 6
         yield from (DROP, DUPLICATE, REORDER, CORRUPT)
         yield from (ELAPSE, ELAPSE, NOT_YET)
@@ -152,7 +151,7 @@ class Run:
         return self._step(end, Stimulus(f"{fate} a message", None, "7.1", lambda peer: Arrive(mine)))
 
     def _restart(self, end: End, *, keeping: bool) -> bool:
-        """The end is gone, and another one is there, which knows what durable storage held, or nothing."""
+        """Replace the end by a new one, with its durable state or without it."""
         session, declared = end.lockstep.reference.session, end.judge.endpoint
         if session is None or not end.restartable or not declared.session_type.persistent:
             return True
@@ -167,7 +166,7 @@ class Run:
         return True
 
     def _step(self, end: End, stimulus: Stimulus) -> bool:
-        """One stimulus; what follows from it is put into the network, and requests are answered."""
+        """Carry out a stimulus, put the messages that follow into the network, and answer requests."""
         if not end.lockstep.step(stimulus):
             return False
         other = self.ends[1] if end is self.ends[0] else self.ends[0]
@@ -182,7 +181,7 @@ class Run:
         return self._step(end, Stimulus("answer a request", None, "7.3", lambda peer: Do(order)))
 
     def _heal(self) -> None:
-        """Everything under way arrives, and time passes at both ends."""
+        """Deliver all messages in flight and let time pass at both ends."""
         for _ in range(MOST_HEALED):
             busy = [end for end in self.ends if end.inbox]
             for end in busy or self.ends:
@@ -191,13 +190,13 @@ class Run:
 
 
 def _error(peer: Peer) -> Arrive | None:
-    """What this end has said could not be delivered."""
+    """An error message: a message of this end could not be delivered."""
     link = peer.current() or next(peer.links(), None)
     return peer.say(link.inner, Error("lost"), (HOP, local("peer/0"))) if link is not None else None
 
 
 def _travelled(message: Message) -> Message:
-    """What a message is when it arrives: the hop is taken off, and put onto the way back."""
+    """A message as it arrives: with the hop removed from its onward route and added to its return route."""
     onward = message.onward_route[1:] if message.onward_route[:1] == (HOP,) else message.onward_route
     back = (HOP, *message.return_route) if message.return_route else ()
     return Message(onward, back, message.payload, message.tracing_context)

@@ -1,9 +1,9 @@
-"""What the kit does with one kind of end: tries words on it, lays what differs at a clause, and says what it found.
+"""Runs test sequences on one kind of end and attributes each difference to a clause.
 
-Rule 1: a clause passes if a step was about it and the target did as our end does; it is not applicable if no step was.
-Rule 2: one mistake is one finding: the same input, the same difference, the same clause.
-Rule 3: everything is bounded: steps by the words, outputs by the lockstep, time by `over`, and a target that is lost by
-        `MOST_LOST`. What could not be judged any more is inconclusive, and says why.
+Rule 1: a clause passes if a step was about it and the target did not differ; it is not applicable if no step was.
+Rule 2: one defect is one finding: the same input, the same difference, the same clause.
+Rule 3: everything is bounded: steps by the sequences, outputs by the lockstep, time by `over`, lost targets by
+        `MOST_LOST`. Clauses that are not judged any more are INCONCLUSIVE, with the reason.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ from ockam_fsm.runtime.encoding.message import Address
 from ockam_fsm.tools.watchdog import Calls
 
 MOST_LOST = 5
-"""After so many targets that crashed or said nothing there is no point in going on."""
+"""After this many targets that crashed or did not answer the run ends."""
 
 MOST_MISTAKES = 5
-"""So many different mistakes are looked for at random."""
+"""How many different defects are searched for at random."""
 
 MIN_BYTES = 16
 MIN_DISTANCE = 8
 """Two random addresses of 16 bytes differ in fewer places once in 10^20 runs."""
 
 ENDED = "the run was ended, or its time was over"
-STALLED = "the target did not come back"
+STALLED = "a call of the target did not return"
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is tried. `thorough`: every transition in every state of our automaton, instead of every transition of
-    the table. `examples`: how many runs are drawn. `patience_seconds`: how long one call may
-    take. `until`: stop when this clause has failed. `over` says that the run has to end."""
+    """The effort of a run. `thorough`: try every transition in every state of the automaton, instead of every
+    transition of the table. `examples`: the number of random runs. `patience_seconds`: the limit of one call. `until`:
+    stop when this clause has failed. `over`: returns whether the run has to end."""
 
     thorough: bool = False
     examples: int = 50
@@ -56,7 +56,7 @@ class Effort:
 
 @dataclass
 class Judge:
-    """Everything that was learned of one kind of end. `calls`: of the target, for whoever watches."""
+    """The findings about one kind of end, and the runs that make them. `calls`: of the target, for the watchdog."""
 
     endpoint: EndpointUnderTest
     make: Make
@@ -73,7 +73,7 @@ class Judge:
 
     @property
     def features(self) -> frozenset[Feature] | None:
-        """What the implementation claims; None if it has no such end, or is not there at all."""
+        """The features that the implementation claims; None if it does not support this end or was lost."""
         if self.effort.over():
             self.stopped = ENDED
             return None
@@ -81,7 +81,7 @@ class Judge:
             with self.calls:
                 return self.make(self.endpoint).features
         except Unsupported as reason:
-            self.unsupported = str(reason) or "the implementation has no such end"
+            self.unsupported = str(reason) or "the implementation does not support this kind of end"
         except TargetLost as lost:
             self.stopped = str(lost)
         return None
@@ -91,7 +91,7 @@ class Judge:
         return {one.name: one for one in (*stimuli_of(self.endpoint.settings.events), *HOSTS, *HOSTILE)}
 
     def check(self) -> None:
-        """Every word that the table asks for, and runs that nobody thought of."""
+        """Run every test sequence of the table, then random runs."""
         features = self.features
         if features is None:
             return
@@ -105,7 +105,8 @@ class Judge:
             self._search(features, self.effort.examples)
 
     def _ask_alone(self, case: Case, known: Mapping[str, Stimulus]) -> None:
-        """Which of many silent inputs it was. What shows only later, and not without it, is laid at its own clause."""
+        """Find the silent input that caused a failure. A difference that shows only later, and not without the input,
+        is attributed to the input's clause."""
         for one in alone(case):
             steps = self.run(known[name] for name in one.word)
             before = [known[name] for name in (*one.way, *one.tail)]
@@ -134,7 +135,7 @@ class Judge:
             self.settle(self.run(choices(found, alphabet)))
 
     def run(self, stimuli: Iterable[Stimulus]) -> Sequence[Stepped]:
-        """One run of a new target; nothing if there is none, or no time."""
+        """Run a new target. Empty if there is none or no time."""
         if self.effort.over():
             self.stopped = self.stopped or ENDED
         running = None if self.stopped else self.start(self.endpoint)
@@ -143,13 +144,13 @@ class Judge:
         for stimulus in stimuli:
             if not running.step(stimulus):
                 break
-        if self.effort.over():  # what was lost just now was lost for that
+        if self.effort.over():  # the target may have been lost for that reason
             self.stopped = self.stopped or ENDED
             return ()
         return self.count(running.steps)
 
     def start(self, endpoint: EndpointUnderTest) -> Lockstep | None:
-        """A new target beside its reference; None if there is none."""
+        """Start a new target with its reference. None if the target is lost."""
         try:
             self.running = Lockstep(endpoint, self.make, self.used, self.calls)
         except TargetLost as lost:
@@ -166,14 +167,14 @@ class Judge:
         return steps
 
     def settle(self, steps: Sequence[Stepped]) -> bool:
-        """Lay what differs at a clause. True if nothing does."""
+        """Record a finding for each step that differs. Return whether the two ends have not parted."""
         for number, step in enumerate(steps, 1):
             if step.differences:
                 self.blame(steps[:number])
         return not steps or not steps[-1].parted
 
     def is_new(self, step: Stepped) -> bool:
-        """Whether this mistake was not seen yet."""
+        """Whether the defect of this step was not found before."""
         return self._mistake(step)[1] not in self.known
 
     def _mistake(self, step: Stepped) -> tuple[str, Hashable]:
@@ -182,7 +183,7 @@ class Judge:
         return clause, (clause, step.stimulus.name, first.problem, first.kind)
 
     def blame(self, steps: Sequence[Stepped], because: Stimulus | None = None) -> None:
-        """The last of these steps is wrong; `because` of what came before it, if so."""
+        """Record a finding for the last of these steps. `because`: an earlier stimulus that caused it, if known."""
         clause, mistake = self._mistake(steps[-1])
         if mistake in self.known:
             return
@@ -193,23 +194,27 @@ class Judge:
         shown = reproduction(self.endpoint, steps)
         self.findings.append(Finding(clause, case, Verdict.FAIL, severity_of(clause), reason, shown))
         if clause == self.effort.until:
-            self.stopped = f"clause {clause} failed, which was to be found"
+            self.stopped = f"clause {clause} failed, and the run was to end then"
 
     def stall(self) -> None:
-        """The target never came back from what it was handed last."""
+        """Record that a call of the target did not return."""
         self.stopped = STALLED
         names = [step.stimulus.name for step in self.running.steps] if self.running is not None else []
         case = f"{self.endpoint.name}: {' / '.join([*names, '...'])}"
         self.findings.append(Finding("14.4", case, Verdict.FAIL, severity_of("14.4"), STALLED))
 
     def _guessable(self) -> Iterator[Finding]:
-        """Addresses of 128 random bits are long, and differ in most places from those before them (clause 4.1)."""
+        """A finding if addresses are short or similar: those with 128 random bits are not (clause 4.1)."""
         drawn = [address.value for address in self.used]
         alike = [pair for pair in pairwise(drawn) if _distance(*pair) < MIN_DISTANCE]
         if short := [value for value in drawn if len(value) < MIN_BYTES]:
-            reason = f"an inner address of {len(short[0])} bytes can be guessed: {short[0]!r}"
+            reason = (
+                f"expected inner addresses of at least {MIN_BYTES} bytes; got {short[0]!r} of {len(short[0])} bytes"
+            )
         elif alike:
-            reason = f"inner addresses can be guessed: {alike[0][0]!r}, then {alike[0][1]!r}"
+            one, other = alike[0]
+            places = _distance(one, other)
+            reason = f"expected random inner addresses; {one!r} and {other!r} differ in {places} bytes"
         else:
             return
         yield Finding("4.1", f"{self.endpoint.name}: addresses", Verdict.FAIL, Severity.SECURITY, reason)
@@ -217,10 +222,10 @@ class Judge:
     def _lose(self, why: str) -> None:
         self.lost += 1
         if self.lost >= MOST_LOST:
-            self.stopped = f"the target was lost {self.lost} times, at last: {why}"
+            self.stopped = f"the target was lost {self.lost} times, the last time: {why}"
 
     def verdicts(self) -> Iterator[Finding]:
-        """What was found, and what was tried and held."""
+        """All findings: the recorded ones, and one for each clause that no step differed in."""
         yield from self.findings
         failed = {finding.clause for finding in self.findings}
         verdict = Verdict.INCONCLUSIVE if self.stopped else Verdict.PASS
@@ -234,5 +239,5 @@ class Judge:
 
 
 def _distance(one: bytes, other: bytes) -> int:
-    """In how many places two addresses differ."""
+    """The number of bytes in which two addresses differ."""
     return abs(len(one) - len(other)) + sum(a != b for a, b in zip(one, other, strict=False))

@@ -1,17 +1,17 @@
-"""Property-based tests of somebody's own end, for their own test run: Hypothesis draws, shrinks and replays.
+"""Property-based tests of an implementation with Hypothesis, for its own test suite.
 
     from ockam_fsm.conformance import stateful
 
     TestMyEnd = stateful(MyEnd, "explicit-transient", "initiator").TestCase
 
-Theory: `check_initiator` and its like draw the same runs everywhere. A test suite wants more: new runs each night, the
-failing one kept and tried first, its own settings. A state machine of Hypothesis has all that. Each stimulus is a rule,
-so a failure reads as the calls that lead to it.
+Theory: `check_initiator` and the other kits draw the same runs everywhere. A state machine of Hypothesis draws new runs
+each time, keeps a failing one, tries it first, and has the settings of the test suite. Each stimulus is a rule, so a
+failure is printed as the calls that lead to it.
 
-Rule 1: after each step the end and ours have to have said the same; what differs fails with its clause, and with the
-        sequence chart of what led to it.
-Rule 2: a run begins with a way to some state of the table, so that it need not be found by chance.
-Rule 3: a stimulus that is not possible now does nothing; shrinking leaves none of these.
+Rule 1: after each step the outputs of the end and of the reference end have to be equal. A difference fails with its
+        clause and the sequence chart of the run.
+Rule 2: a run begins with a test sequence to some state of the table, so that Hypothesis need not find it by chance.
+Rule 3: a stimulus that is not possible now does nothing; shrinking removes it.
 Left out: pairs and restarts (`check_pair`).
 """
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 MOST_WORDS = 8
-"""A way to a state is no longer than this: longer ones count something up to its limit."""
+"""The longest sequence to a state with which a run may begin; longer ones reach the limit of a counter."""
 NO_HYPOTHESIS = "Hypothesis is not installed: pip install 'ockam-fsm[conformance]'"
 
 
@@ -53,13 +53,13 @@ def stateful(
     role: Role | str = Role.INITIATOR,
     profile: Profile | str = GENERATION,
 ) -> type[RuleBasedStateMachine]:
-    """A state machine of Hypothesis that judges what `make` makes; its `TestCase` is a test for pytest and unittest.
+    """Return a Hypothesis state machine that judges ends of `make`; its `TestCase` is a test for pytest and unittest.
 
-    Types, roles and profiles go by their names as well.
+    Types, roles and profiles may be given by their names.
 
     Raises:
-        LocalSessionError: Hypothesis is not installed, or there is no such type, role or profile.
-        Unsupported: `make` has no such end.
+        LocalSessionError: Hypothesis is not installed, or the type, role or profile does not exist.
+        Unsupported: `make` does not support this end.
     """
     try:
         from hypothesis import strategies
@@ -96,7 +96,7 @@ def sequences(
     role: Role | str = Role.INITIATOR,
     profile: Profile | str = GENERATION,
 ) -> SearchStrategy[list[str]]:
-    """A strategy of Hypothesis: sequences of stimuli by their names, as `again` takes them. Raises as `stateful`."""
+    """Return a Hypothesis strategy for lists of stimulus names, as `again` takes them. Raises as `stateful`."""
     try:
         from hypothesis import strategies
     except ImportError:
@@ -110,19 +110,19 @@ def _stimuli(endpoint: EndpointUnderTest, make: Make) -> tuple[Stimulus, ...]:
 
 
 def _ways(endpoint: EndpointUnderTest, make: Make) -> list[Word]:
-    """By which the states of the table are reached, the shortest first: that is what Hypothesis shrinks to."""
+    """Test sequences to the states of the table, the shortest first, since Hypothesis shrinks to the first."""
     ways = {one.way for one in cases(endpoint, make(endpoint).features, thorough=False)} | {()}
     return sorted((way for way in ways if len(way) <= MOST_WORDS), key=lambda way: (len(way), way))
 
 
 def _take(lockstep: Lockstep, stimulus: Stimulus) -> None:
-    """One step. Raises AssertionError: what the end does differs."""
+    """Carry out one step. Raises AssertionError: the end differs from the reference."""
     lockstep.step(stimulus)
     if not lockstep.steps or not (last := lockstep.steps[-1]).differences:
         return
     clause = BY_ID[clause_of(last, lockstep.endpoint)]
-    said = "; ".join(map(str, last.differences))
-    error = AssertionError(f"clause {clause.id} {clause.title}: {stimulus.name}: {said}\n{clause.link}")
+    differences = "; ".join(map(str, last.differences))
+    error = AssertionError(f"clause {clause.id} {clause.title}: {stimulus.name}: {differences}\n{clause.link}")
     attach(reproduction(lockstep.endpoint, lockstep.steps).chart, error)
     raise error
 

@@ -1,1 +1,1 @@
-"""The reference implementation behind the kit's interface, and its instrumentation."""
+"""The reference implementation as a target, and its instrumentation."""

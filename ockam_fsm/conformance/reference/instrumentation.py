@@ -1,12 +1,12 @@
-"""The end that a target is compared with: our own, whose fresh addresses are those that the target has said.
+"""Instrumentation of the reference end: it takes its fresh addresses from the target and records its decisions.
 
-Theory: a specification leaves one thing to chance, the addresses of a generation. The target acts first; where our
-session would draw an address, the kit looks up which one the target has just put into its hello or its answer. From
-then on the two ends are in the same state, and whatever they say has to be equal. Reply addresses and the outer
-addresses of responders are the target's choice too; they are bound when they are first seen, and have to stay.
+Theory: the specification leaves one thing to chance, the addresses of a generation. The target acts first; where the
+reference session would draw an address, it takes the one in the target's last hello or answer. From then on the two
+ends are in the same state, and all their outputs have to be equal. The target also chooses reply addresses and the
+outer addresses of responders; they are bound when they first appear, and must not change.
 
-Rule 1: an address that the target has used before, in any session, is no fresh one (clause 4.1).
-Rule 2: what decided is recorded (`decisions`): the rows say which clauses a step was about.
+Rule 1: an address that the target has used before, in any session, is not fresh (clause 4.1).
+Rule 2: each decision of the table is recorded (`Fired`): its row cites the clauses that a step is about.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Decided: TypeAlias = Decision[State, Event, Effect]
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """The table saw an event in a state; `decision` None: it refused it."""
+    """An event in a state, and the decision of the table; None if the table refused the event."""
 
     state: State
     event: Event
@@ -42,7 +42,7 @@ class Fired:
 
 
 class Watcher:
-    """The shared driver of a table, and what it decided for the sessions of one end."""
+    """The shared driver of a table, which also records its decisions for the sessions of one end."""
 
     def __init__(self, machine: SessionMachine) -> None:
         self.driver = driver_for(machine)
@@ -68,13 +68,13 @@ class WatchedConfig(SessionConfig):
 
 
 def watched(settings: SessionConfig) -> WatchedConfig:
-    """The same settings, watched."""
+    """The same configuration with a recording driver."""
     return WatchedConfig(**{one.name: getattr(settings, one.name) for one in fields(settings)})
 
 
 @dataclass
 class Heard:
-    """Entropy that finds its addresses in what the target has said. `repeated`: addresses that were not fresh."""
+    """An entropy source with the addresses of the target's outputs. `repeated`: addresses that were not fresh."""
 
     profile: Profile
     used: dict[Address, None] = field(default_factory=dict)
@@ -118,11 +118,11 @@ def _drawn(
 
 
 PEER_HANDSHAKE = b"peer-handshake"
-"""Begins the kit's own handshake addresses: in profile `ockam` the place says what a message is."""
+"""The prefix of the kit's handshake addresses: in profile `ockam` the address tells the kind of a message."""
 
 
 def read(message: Message, profile: Profile) -> Signal | None:
-    """What an end says to the kit; None where it cannot be read."""
+    """Decode a message of an end to the kit; None if it is unreadable."""
     last = message.onward_route[-1] if message.onward_route else local(b"")
     start = last == HOST
     handshake = last.value.startswith(PEER_HANDSHAKE)
@@ -134,7 +134,7 @@ def read(message: Message, profile: Profile) -> Signal | None:
 
 
 def clauses_of(fired: Sequence[Fired]) -> tuple[str, ...]:
-    """The clauses that the rows of a step cite, in their order."""
+    """The clauses that the rows of a step cite, in order."""
     found: dict[str, None] = {}
     for one in fired:
         for cite in getattr(one.decision, "cites", "").replace(";", ",").split(","):

@@ -1,9 +1,9 @@
-"""Our own end behind the kit's interface: the real `Session`, or the real `Host` with its responders, and a clock.
+"""The reference end: a `Session`, or a `Host` with its responders, with a simulated clock, as a target of the kit.
 
-It is two things: the reference that a target is compared with, and, since the kit has to pass us as well, a target.
+It is both the reference that a target is compared with and a target that has to pass the kit.
 
-Rule 1: nothing is decided here. Commands are sorted into outputs and timers.
-Left out: carriers and own addresses, which are the node's (`reference_node.py`).
+Rule 1: this module decides nothing; it sorts commands into outputs and timers.
+Left out: carriers and own addresses, which belong to the node (`reference_node.py`).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ Image: TypeAlias = tuple[Snapshot | HostSnapshot, float, dict[Hashable, Due], in
 
 
 class Clock:
-    """Timers by name, on a time that somebody else lets pass."""
+    """Timers by name, on simulated time."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -58,7 +58,7 @@ class Clock:
         self.started = 0
 
     def start(self, name: Hashable, after_seconds: float) -> None:
-        """Timers that are due at the same time expire in the order in which they were started."""
+        """Start a timer. Timers that are due at the same time expire in the order of their starts."""
         self.started += 1
         self.timers[name] = (self.now + after_seconds, self.started)
 
@@ -69,7 +69,7 @@ class Clock:
         return min((due for due, _ in self.timers.values()), default=None)
 
     def passing(self, seconds: float) -> Iterator[Any]:
-        """Each timer that expires while so much time passes, when it does; whoever takes it may start others."""
+        """Let time pass and yield each timer when it expires. The caller may start others meanwhile."""
         until = self.now + seconds
         while (due := self.next_due()) is not None and due <= until:
             self.now = max(self.now, due)
@@ -80,7 +80,7 @@ class Clock:
 
 
 class ReferenceEnd:
-    """One end: an initiator's session, or a host. `make` and `settings` are the real ones unless a check has others."""
+    """One end: an initiator's session, or a host. `make` and `settings`: others than the regular ones, for tests."""
 
     features = frozenset({Feature.DEAD_LETTERS})
 
@@ -123,12 +123,12 @@ class ReferenceEnd:
 
     @property
     def session(self) -> Session | None:
-        """The session that orders are for: the newest of a host's."""
+        """The session that orders are for: the newest one of a host."""
         if isinstance(self.core, Session):
             return self.core
         return next(reversed(self.core.sessions.values()), None)
 
-    # What a target offers ---------------------------------------------------------------------------------------------
+    # The interface of a target ----------------------------------------------------------------------------------------
 
     def deliver(self, message: Message, carrier: str) -> None:
         if isinstance(self.core, Session):
@@ -148,7 +148,7 @@ class ReferenceEnd:
             self._perform([(None, command) for command in _ORDERS[order.what](self.core, order)])
             return
         if not self.core.sessions:
-            raise LocalSessionError("there is no responder: wait for a hello")
+            raise LocalSessionError("there is no responder yet; wait for a hello")
         key = next(reversed(self.core.sessions))
         self._perform(self.core.order(key, lambda session: _ORDERS[order.what](session, order)))
 
@@ -156,7 +156,7 @@ class ReferenceEnd:
         outputs, self.outputs = self.outputs, []
         return outputs
 
-    # What only the kit asks for ---------------------------------------------------------------------------------------
+    # For the kit only -------------------------------------------------------------------------------------------------
 
     @property
     def timers(self) -> Mapping[tuple[Key, AnyTimer], Due]:
@@ -167,7 +167,7 @@ class ReferenceEnd:
         return self.clock.now
 
     def next_due(self) -> float | None:
-        """When the next timer is due."""
+        """The time at which the next timer is due; None if none is running."""
         return self.clock.next_due()
 
     def soon(self) -> bool:
@@ -176,7 +176,7 @@ class ReferenceEnd:
         return due is not None and due - self.now <= SHORTLY_SECONDS
 
     def tied(self) -> bool:
-        """Whether two timers are due next at the same time: which is first, nobody says."""
+        """Whether the next two timers are due at the same time, so that their order is not specified."""
         dues = sorted(due for due, _ in self.timers.values())
         return len(dues) > 1 and dues[0] == dues[1]
 
@@ -221,8 +221,8 @@ _ORDERS: Mapping[Ordered, Callable[[Session, Order], list[Command]]] = {
 
 
 class Answering(ReferenceEnd):
-    """With an application that sends back what is delivered to it, to where it came from, as the sessions of a stock
-    node's spawner do. What the end refuses to send is lost."""
+    """A reference end whose application sends data back to its sender, as sessions of a stock node's spawner do. Data
+    that the end refuses to send is lost."""
 
     def take_outputs(self) -> Sequence[Output]:
         found: list[Output] = []
@@ -239,5 +239,5 @@ class Answering(ReferenceEnd):
 
 
 def our_end(endpoint: EndpointUnderTest) -> ReferenceEnd:
-    """Our own implementation, as a target: what passes, and what the other half of a pair may be."""
+    """The reference implementation as a target, for example as the other end of a pair."""
     return ReferenceEnd(endpoint, SystemEntropy())

@@ -1,9 +1,9 @@
-"""Our whole node behind the kit's interface: what a session alone does not know, carriers and own addresses, is judged.
+"""The reference node as a target of the kit, with the features that a session alone lacks: carriers, own addresses.
 
 Theory: the kit's one hop is a connection here. A node opens one for its hellos and has accepted one from its peer, so
-there may be two; a peer speaks to an address over the one over which that address was told.
+there may be two; a peer sends to an address over the connection over which it received the address.
 
-Rule 1: what the node asks of its edge is done at once: connections stand as soon as they are wanted, and stay.
+Rule 1: commands of the node are carried out at once: a connection is open as soon as it is requested, and stays open.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ APPLICATION = local("application")
 
 
 class ReferenceNode:
-    """One end in a node of its own. `make` makes its sessions."""
+    """One end in its own node. `make`: the constructor of its sessions."""
 
     features = frozenset(Feature)
 
@@ -67,10 +67,10 @@ class ReferenceNode:
         self.node.start_worker(APPLICATION, handler=self._delivered)
         self.node.start_worker(BEYOND, handler=self._forwarded, access=Access.PUBLIC)
         self.own = self.node.accepted()
-        """The connection of an address that was told over none: in profile `ockam` payloads tell them."""
+        """The connection for addresses that were in no return route: in profile `ockam` they are in payloads."""
         self.other = self.node.accepted()
         self.told_over: dict[Address, Address] = {}
-        """Over which connection each of the node's addresses was told."""
+        """The connection over which the node first sent each of its addresses, in a return route."""
         self._begin()
         self._perform()
 
@@ -89,7 +89,7 @@ class ReferenceNode:
             session_id=declared.session_id, remembered=declared.remembered, has_state=declared.has_state,
         )  # fmt: skip
 
-    # What a target offers ---------------------------------------------------------------------------------------------
+    # The interface of a target ----------------------------------------------------------------------------------------
 
     def deliver(self, message: Message, carrier: str) -> None:
         back = message.return_route[1:] if message.return_route[:1] == (HOP,) else message.return_route
@@ -121,7 +121,7 @@ class ReferenceNode:
             return OUTER
         responders = self.node.host(HOST).responders
         if not responders:
-            raise LocalSessionError("there is no responder: wait for a hello")
+            raise LocalSessionError("there is no responder yet; wait for a hello")
         return list(responders.values())[-1].outer
 
     def _ordered(self, order: Order) -> None:
@@ -150,15 +150,15 @@ class ReferenceNode:
         self.outputs.append(core.Deliver(message.payload, (), self._as_said(message.return_route)))
 
     def _forwarded(self, message: Message, context: Context) -> None:
-        """What goes on behind the session, to whom the kit's data may name."""
+        """The handler of the worker `BEYOND`, to which the kit's data may be addressed."""
         self.outputs.append(core.Deliver(message.payload, (BEYOND,), self._as_said(message.return_route)))
 
     def _as_said(self, route: Route) -> Route:
-        """A node has names of its own for its connections; the kit knows one hop."""
+        """A route with `HOP` in place of the node's own address of a connection."""
         return (HOP, *route[1:]) if route[:1] in ((self.own,), (self.other,)) else route
 
     def observe(self, observation: Observation) -> None:
-        """Dead letters of the application; what the peer has sent is not the kit's business."""
+        """Report dead letters of the application. Those of the peer's messages are not judged."""
         if isinstance(observation, Letter) and isinstance(observation.message, Outgoing):
             self.outputs.append(core.DeadLetter(observation.reason, observation.message))
 
@@ -193,5 +193,5 @@ class ReferenceNode:
 
 
 def our_node(endpoint: EndpointUnderTest) -> ReferenceNode:
-    """Our own implementation, the whole node, as a target."""
+    """The reference implementation as a target, with a whole node."""
     return ReferenceNode(endpoint)
