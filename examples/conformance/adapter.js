@@ -38,7 +38,7 @@ function answer(command, state, makeEnd) {
       throw error;
     }
   }
-  let said = {};
+  let refusal = {};
   try {
     if (command.deliver) state.end.deliver(message(command.deliver), command.carrier);
     else if (command.advance !== undefined) state.end.advance(command.advance);
@@ -46,9 +46,9 @@ function answer(command, state, makeEnd) {
       payload: Buffer.from(command.payload, "hex"), onward: route(command.onward_route), tracing: command.tracing_context });
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    said = { refused: error.message };
+    refusal = { refused: error.message };
   }
-  return { ...said, outputs: state.end.outputs.splice(0).map(output) };
+  return { ...refusal, outputs: state.end.outputs.splice(0).map(output) };
 }
 
 module.exports = { Unsupported, Refused };

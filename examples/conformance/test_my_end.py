@@ -1,6 +1,7 @@
 """Property-based tests of your own end, in your own test run: pytest examples/conformance/test_my_end.py
 
-Here `MyEnd` is ours, wrapped. Hypothesis draws steps, shrinks what fails, keeps it, and tries it first the next time.
+Here `MyEnd` wraps the reference end. Hypothesis draws steps, shrinks a failing run, keeps it, and tries it first the
+next time.
 """
 
 from __future__ import annotations

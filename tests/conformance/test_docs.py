@@ -1,4 +1,4 @@
-"""docs/conformance.md: its commands exist, its numbers are those of the tests."""
+"""docs/conformance.md names existing options and files and the right numbers of defects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.conformance.test_wire_teeth import TEETH as RESPONDERS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "conformance.md").read_text()
-WORDS = {15: "fifteen", 30: "thirty", 36: "Thirty-six", 46: "Forty-six"}
+WORDS = {15: "fifteen", 30: "thirty", 36: "thirty-six", 46: "forty-six"}
 TRIED: dict[str, Sized] = {"responders": RESPONDERS, "initiators": INITIATORS, "stream services": STREAMS,
          "publishers and consumers": CLIENTS}  # fmt: skip
 
@@ -35,7 +35,7 @@ def test_every_option_exists() -> None:
     assert set(re.findall(r"--[a-z][a-z-]+", TEXT)) <= known
 
 
-def test_the_numbers_of_defects_are_those_of_the_tests() -> None:
+def test_the_numbers_of_defects_are_right() -> None:
     for what, defects in TRIED.items():
         assert f"{WORDS[len(defects)]} {what}" in TEXT
 
@@ -46,7 +46,7 @@ def test_the_example_of_expected_deviations_is_read() -> None:
     assert [one.case for one in read_expected(example, "expected.toml")] == ["fresh-addresses"]
 
 
-def test_files_that_are_named_are_there() -> None:
+def test_named_files_exist() -> None:
     for name in re.findall(r"`(tests/[\w/]+\.py)`|`(\w+\.py)`", TEXT):
         path = ROOT / name[0] if name[0] else ROOT / "tests" / "conformance" / name[1]
         assert path.exists(), path

@@ -232,7 +232,9 @@ class Judge:
         then = f", then {self.stopped}" if self.stopped else ""
         for clause, steps in sorted(self.about.items()):
             if clause not in failed:
-                yield Finding(clause, self.endpoint.name, verdict, severity_of(clause), f"{steps} steps{then}")
+                yield Finding(
+                    clause, self.endpoint.name, verdict, severity_of(clause), f"no difference in {steps} steps{then}"
+                )
         yield from self._guessable()
         if self.stopped and not self.about:
             yield Finding("3.1", self.endpoint.name, verdict, severity_of("3.1"), self.stopped)
