@@ -1,4 +1,4 @@
-"""The process of defective_node.py, and the kit run against many of its nodes at once."""
+"""Helpers that start the process of defective_node.py and run the kit against many of its nodes at once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ KINDS = {
 
 @contextmanager
 def defective_nodes(*names: str) -> Iterator[Mapping[str, str]]:
-    """Where each of these nodes is (none named: all of them)."""
+    """The addresses of these nodes by name (none given: all nodes)."""
     command = [sys.executable, "-m", "tests.conformance.defective_node", *names]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
@@ -50,7 +50,7 @@ def defective_nodes(*names: str) -> Iterator[Mapping[str, str]]:
 
 @contextmanager
 def our_node(*options: str) -> Iterator[str]:
-    """`ockam-fsm node`, and where it is."""
+    """Run `ockam-fsm node`; yield its address."""
     command = [sys.executable, "-m", "ockam_fsm.cli", "node", "--listen", "127.0.0.1:0", "--json", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
@@ -68,7 +68,7 @@ def target(where: str, kind: str, *, patience: float = 5.0, spawner: str = "") -
 
 
 def judged(targets: Mapping[str, tuple[Target, tuple[str, ...]]], at_once: int = AT_ONCE) -> dict[str, Report]:
-    """The report of each target, of all cases or of those named."""
+    """Judge each target with the given cases (none: all)."""
 
     async def main() -> dict[str, Report]:
         room = asyncio.Semaphore(at_once)

@@ -1,7 +1,7 @@
-"""Publishers and consumers of ours with one defect each: what the kit as a stream service has to reject.
+"""Mutant publishers and consumers with one defect each, which the kit as a stream service has to reject.
 
 Rule 1: as in defective_node.py: a defect is one respect in which a node differs.
-Rule 2: they live in the process of the kit, and reach it over TCP. Each case has them begin anew, as after a crash.
+Rule 2: they run in the process of the kit and connect to it over TCP. Each case starts them again, as after a crash.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from ockam_fsm.runtime.stream.publisher import Publisher, PublisherConfig
 DURATIONS = Durations(2.0, 1.0, 2.0, 1.0, 2.0, BackOff(0.05))
 MESSAGES = (b"one", b"two", b"three", b"four")
 Client = Callable[[TcpNode, str], Awaitable[None]]
-"""What a node does: `route` leads to the kit's stream service."""
+"""The program of a node. `route`: to the kit's stream service."""
 
-# Publishers that are wrong --------------------------------------------------------------------------------------------
+# Mutant publishers ----------------------------------------------------------------------------------------------------
 
 
 class CountsFrom0(Publisher):
@@ -51,7 +51,7 @@ class CountsFrom0(Publisher):
 
 
 class ForgetsUnconfirmed(Publisher):
-    """What came to nothing is not sent again."""
+    """Unconfirmed messages are not sent again."""
 
     __slots__ = ()
 
@@ -60,7 +60,7 @@ class ForgetsUnconfirmed(Publisher):
 
 
 class BelievesErrors(Publisher):
-    """A response that says that a message could not be stored is a confirmation."""
+    """A response with status ERROR counts as a confirmation."""
 
     __slots__ = ()
 
@@ -69,7 +69,7 @@ class BelievesErrors(Publisher):
 
 
 class SendsAnother(Publisher):
-    """Sent again, a message is another one."""
+    """A message that is sent again has other data."""
 
     __slots__ = ()
 
@@ -79,7 +79,7 @@ class SendsAnother(Publisher):
 
 
 class Backwards(Publisher):
-    """No defect: pushes may be made again in any order."""
+    """No defect: pushes may be repeated in any order."""
 
     __slots__ = ()
 
@@ -90,7 +90,7 @@ class Backwards(Publisher):
 
 
 class BelievesEachAlone(Publisher):
-    """A confirmation speaks for its own number only."""
+    """A confirmation covers only its own number."""
 
     __slots__ = ()
 
@@ -106,7 +106,7 @@ class NeedsNoRecord(Publisher):
 
 
 class SameIdentity(StreamPublisher):
-    """A stream that has lost the record finds the same identity again."""
+    """The identity stays the same after the stream has lost the record."""
 
     before: Kept | None = None
 
@@ -122,7 +122,7 @@ class SameIdentity(StreamPublisher):
 
 
 def requests(node: TcpNode, **changed: Any) -> None:
-    """How this node's publishers make their requests."""
+    """Change the options of the requests of this node's publishers."""
     whole = node.node.request
     node.node.request = lambda *given, **options: whole(*given, **(options | changed))  # type: ignore[method-assign]
 
@@ -157,18 +157,18 @@ PUBLISHERS = (
     PublisherDefect("same-identity", make=SameIdentity),
 )
 
-# Consumers that are wrong ---------------------------------------------------------------------------------------------
+# Mutant consumers -----------------------------------------------------------------------------------------------------
 
 
 class FromTheBeginning(Consumer):
-    """The saved index is not looked at."""
+    """The saved index is ignored."""
 
     def pull(self, cause: object) -> None:
         super().pull(None if isinstance(cause, StreamIndex) else cause)
 
 
 class SavesTheLast(Consumer):
-    """The index of the message is saved, not the one after it."""
+    """The saved index is the message's, not the next one."""
 
     def save_index(self, cause: object) -> None:
         index = self.batch.pop(0).index
@@ -190,7 +190,7 @@ class BelievesAnyPull(Consumer):
 
 
 class GoesBack(Consumer):
-    """The first index may be any."""
+    """A response may begin at any index."""
 
     def _in_order(self, messages: tuple[StoredMessage, ...]) -> bool:
         return [one.index for one in messages] == sorted({one.index for one in messages})
@@ -202,7 +202,7 @@ class AnyOrder(Consumer):
 
 
 class AsksOnce(Consumer):
-    """Where there is nothing yet, it waits for ever."""
+    """After an empty response it does not pull again."""
 
     def start_poll(self, cause: object) -> None:
         self._commands.append(SetTimer(StreamTimer.POLL, 3600.0))
@@ -210,7 +210,7 @@ class AsksOnce(Consumer):
 
 @dataclass(frozen=True)
 class ConsumerDefect:
-    """`partition`: which one it consumes. `pulls_from`: another one that it takes for it."""
+    """A mutant consumer. `partition`: the one that it consumes. `pulls_from`: the one from which it wrongly pulls."""
 
     name: str
     core: type[Consumer] = Consumer
@@ -243,7 +243,7 @@ CONSUMERS = (
 
 
 class Begun:
-    """`begin` has a node do its work anew, once the one before was aborted."""
+    """A client node. `begin` aborts the node and starts it again."""
 
     def __init__(self, client: Client, route: str) -> None:
         self.client, self.route = client, route

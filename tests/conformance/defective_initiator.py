@@ -1,13 +1,13 @@
-"""Nodes of ours with one defect each that open a session whenever they are told, in a process of their own.
+"""Mutant initiators with one defect each, in a separate process. Each opens a session by an order on standard input.
 
     python -m tests.conformance.defective_initiator
 
-reads JSON lines, {"defect", "route", "listen"}: the node of that name, if there is one, is aborted as by a crash, and a
-new one listens at `listen` and opens a session to `route`. Each order is answered by a line, {"defect", "error"}, with
-no error where it was carried out. It runs until its standard input is closed.
+reads JSON lines, {"defect", "route", "listen"}: a running node of that name is aborted as by a crash, and a new one
+listens at `listen` and opens a session to `route`. The answer to each order is a line, {"defect", "error"}, with an
+empty error if it succeeded. The process runs until its standard input is closed.
 
 Rule 1: as in defective_node.py: a defect is one respect in which the node differs.
-Rule 2: an order that fails is the failure of its defect alone; the other nodes go on.
+Rule 2: a failing order affects only its own node.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ from tests.conformance.defective_node import (
 DURATIONS = Durations(0.5, 0.3, 2.0, 1.0, 2.0, BackOff(0.3))
 
 LONG_PAUSE = replace(DURATIONS, back_off=BackOff(2.0))
-"""A slow machine, too, finds the session in its back-off."""
+"""Long enough that the session is still in its back-off on a slow machine."""
 SAY_SECONDS = 0.2
 ASK_SECONDS = 60.0
 ASKING: set[asyncio.Future[None]] = set()
 HELD = 1000
-"""Also of a transient session: its application speaks before it is established."""
+"""Also for a transient session, whose application sends before the session is established."""
 
 Edit = Callable[[SessionMachine], SessionMachine]
 Says = Callable[[TcpNode, TcpSession], None]
@@ -68,11 +68,11 @@ def once(node: TcpNode, session: TcpSession) -> None:
 
 
 def nothing(node: TcpNode, session: TcpSession) -> None:
-    """An application that says nothing."""
+    """An application that sends nothing."""
 
 
 def asks(node: TcpNode, session: TcpSession) -> None:
-    """One request after another, until the session or the node has ended."""
+    """Send one request after another until the session or the node ends."""
 
     async def asking() -> None:
         with suppress(LocalSessionError):
@@ -84,7 +84,7 @@ def asks(node: TcpNode, session: TcpSession) -> None:
 
 
 def chats(node: TcpNode, session: TcpSession) -> None:
-    """Again and again, until the session or the node has ended."""
+    """Send data repeatedly until the session or the node ends."""
     with suppress(LocalSessionError):
         once(node, session)
         asyncio.get_running_loop().call_later(SAY_SECONDS, chats, node, session)
@@ -113,7 +113,7 @@ class BelievesLateAnswers(Session):
         return Event.ANSWER_CURRENT if own else Event.ANSWER_STALE
 
     def start_attempt(self, cause: Cause) -> None:
-        """At an address that never changes, so that late answers arrive."""
+        """Start an attempt at an address that never changes."""
         super().start_attempt(cause)
         assert self.attempt is not None
         inner = local(self.terms.outer.value + b"-inner")
@@ -122,7 +122,7 @@ class BelievesLateAnswers(Session):
 
 
 class OneAddress(Session):
-    """The answer arrives where data does, as in stock nodes: no defect."""
+    """No defect: one address for the answer and for data, as in stock nodes."""
 
     __slots__ = ()
 
@@ -138,7 +138,7 @@ class OneAddress(Session):
 
 
 class OneHandshakeAddress(Session):
-    """All attempts of an end have one handshake address, at which late answers arrive."""
+    """All attempts of an end have one handshake address, which takes late answers."""
 
     __slots__ = ()
 
@@ -151,7 +151,7 @@ class OneHandshakeAddress(Session):
 
 
 class BelievesSecondAnswers(Session):
-    """The handshake address is not used up, and whoever answers last has the session."""
+    """The handshake address takes several answers, and the last one wins."""
 
     __slots__ = ()
 
@@ -172,7 +172,7 @@ class BelievesSecondAnswers(Session):
 
 
 class EndsWhatWaits(TcpConnection):
-    """A lost connection ends the sessions that are in their back-off, although they do not rely on it."""
+    """A lost connection ends sessions in their back-off, although they do not rely on it."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -291,7 +291,7 @@ class Nodes:
         self.running: dict[str, TcpNode] = {}
 
     async def told(self, order: dict[str, str]) -> str:
-        """Carry it out. The result says what went wrong, if anything did."""
+        """Carry out an order. Return the error, empty if there is none."""
         try:
             await self.open(order["defect"], order["route"], order["listen"])
         except Exception as error:

@@ -1,12 +1,12 @@
-"""Nodes of ours with one defect each, in a process of their own: what the black-box kit has to reject.
+"""Mutant nodes with one defect each, in a separate process, which the black-box kit has to reject.
 
     python -m tests.conformance.defective_node [--lasting] [NAME ...]
 
-prints one JSON line, {"defect": "HOST:PORT", ...}, and runs until its standard input is closed. The node `none` is ours
-as it is. With `--lasting` no responder ends by a timer while it is judged. Each offers `echo` and the `SPAWNERS`.
+prints one JSON line, {"defect": "HOST:PORT", ...}, and runs until its standard input is closed. The node `none` has no
+defect. With `--lasting` no responder ends by a timer during a run. Each node has `echo` and the `SPAWNERS`.
 
-Rule 1: a defect is one respect in which a node differs. Where there is a seam it goes through it; where there is none,
-        a method is replaced, for its own node only: all of them share the process.
+Rule 1: a mutant differs from our node in one respect. It uses a seam if there is one; otherwise a method is replaced,
+        for its own node only, since all nodes share the process.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ from tests.conformance.dying_node import LATE, LateInfection
 
 DURATIONS = Durations(1.0, 0.3, 2.0, 1.0, 2.0, BackOff(0.05))
 LASTING = replace(DURATIONS, negotiation_seconds=60.0, idle_seconds=60.0)
-"""What outlives something is still there when it is asked, on a slow machine too."""
+"""Long enough that a leaked responder still exists when it is asked, also on a slow machine."""
 OPTION = "--lasting"
 CAPACITY = 600
 SPAWNERS = (
@@ -71,7 +71,7 @@ Spoil = Callable[[TcpNode], None]
 
 @dataclass(frozen=True)
 class Defect:
-    """`spoil` runs when the node has its workers; the other fields are ways to make it wrong from the beginning."""
+    """A mutation. `spoil`: called once the node has its workers. The other fields replace parts of a new node."""
 
     name: str
     spoil: Spoil = lambda node: None
@@ -83,7 +83,7 @@ class Defect:
     durations: Durations = DURATIONS
 
 
-# Sessions that are wrong ----------------------------------------------------------------------------------------------
+# Mutant sessions ------------------------------------------------------------------------------------------------------
 
 
 class HandshakeAsData(Session):
@@ -120,7 +120,7 @@ class DeliversTwice(Session):
 
 
 class AnswersTwice(Session):
-    """A keepalive has two answers."""
+    """A keepalive gets two answers."""
 
     __slots__ = ()
 
@@ -130,7 +130,7 @@ class AnswersTwice(Session):
 
 
 class GoesNoFurther(Session):
-    """Data is for the session's own application, wherever its onward route leads."""
+    """Data goes to the session's own application, whatever its onward route."""
 
     __slots__ = ()
 
@@ -164,7 +164,7 @@ class BelievesOldHellos(Session):
 
 
 class Credulous(Session):
-    """Numbers that jump, and reflections, are taken."""
+    """Jumping numbers and reflected hellos are accepted."""
 
     __slots__ = ()
 
@@ -178,7 +178,7 @@ class Credulous(Session):
 
 
 class ForeignWorker(Session):
-    """A worker at a TCP address is taken."""
+    """A worker at a TCP address is accepted."""
 
     __slots__ = ()
 
@@ -220,7 +220,7 @@ KEPT: dict[int, Address] = {}
 
 
 class KeepsPrevious(Session):
-    """Data of the previous generation is taken as well."""
+    """Data of the previous generation is still accepted."""
 
     __slots__ = ()
 
@@ -250,7 +250,7 @@ class ForgetsLowerLayer(Session):
         return []
 
 
-# Connections that are wrong -------------------------------------------------------------------------------------------
+# Mutant connections ---------------------------------------------------------------------------------------------------
 
 
 class ThreeElements(TcpConnection):
@@ -297,7 +297,7 @@ class WaitsForDestination(TcpConnection):
 
 
 class Impatient(TcpConnection):
-    """Gives up a destination that does not begin at once."""
+    """Gives up a destination that does not send its version byte at once."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -306,7 +306,7 @@ class Impatient(TcpConnection):
 
 
 class LosesDestination(TcpConnection):
-    """A destination that has sent what cannot be read once is never written to again."""
+    """After an unreadable frame of a destination, nothing is sent to it any more."""
 
     lost: ClassVar[set[str]] = set()
 
@@ -319,7 +319,7 @@ class LosesDestination(TcpConnection):
 
 
 class Lenient(TcpConnection):
-    """What is wrong in a message, but understandable, is understood."""
+    """Malformed messages are accepted if their meaning is clear."""
 
     def _receive(self, body: bytes) -> None:
         for attempt in (body, body[:-1], b"\x84" + body[1:-1]):
@@ -341,7 +341,7 @@ class Infectious(TcpConnection):
 
 
 class Reordering(Connection):
-    """What waited for the connection leaves backwards."""
+    """Messages that wait for a connection are sent in reverse order."""
 
     __slots__ = ()
 
@@ -350,11 +350,11 @@ class Reordering(Connection):
         super().forward_held(cause)
 
 
-# Nodes that are wrong -------------------------------------------------------------------------------------------------
+# Mutant nodes ---------------------------------------------------------------------------------------------------------
 
 
 class Counting(SystemEntropy):
-    """Addresses are numbered."""
+    """Addresses are consecutive numbers."""
 
     def __init__(self) -> None:
         self.number = 1000
@@ -383,7 +383,7 @@ def names_local_workers(node: TcpNode) -> None:
 
 
 def dies_of_malformed(node: TcpNode) -> None:
-    """A hello that cannot be read takes every session and worker with it."""
+    """An unreadable hello ends all sessions and workers."""
     router = node.node.router
     for name in ("session_spawner", "generation_spawner"):
         host = node.node.host(local(name))
@@ -402,7 +402,7 @@ def dies_of_malformed(node: TcpNode) -> None:
 
 
 class Unique(bytes):
-    """Equal to its like, and found by nobody."""
+    """A key that is never found in a dictionary."""
 
     def __hash__(self) -> int:
         return id(self)
@@ -530,7 +530,7 @@ def wanted() -> Iterator[Defect]:
 
 
 def install() -> None:
-    """The seams that all nodes of this process go through."""
+    """Install the seams that all nodes of this process share."""
     logging.disable(logging.CRITICAL)
     tcp_edge.TcpConnection = connection_for  # type: ignore[assignment, attr-defined]
     SessionWorker.refusal = refusal  # type: ignore[method-assign]

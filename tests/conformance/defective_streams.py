@@ -1,7 +1,7 @@
-"""Nodes of ours with a stream service that has one defect each: what the stream cases of the kit have to reject.
+"""Mutant stream services with one defect each, which the stream cases of the kit have to reject.
 
 Rule 1: as in defective_node.py: a defect is one respect in which a node differs.
-Rule 2: these nodes live in the process of the kit, and are reached over TCP like any other.
+Rule 2: these nodes run in the process of the kit, which connects to them over TCP.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ from ockam_fsm.storage.interface import Log, Stored
 from ockam_fsm.storage.memory import MemoryStorage
 from tests.conformance.defective_node import ForgetsState
 
-# Workers that are wrong -----------------------------------------------------------------------------------------------
+# Mutant workers -------------------------------------------------------------------------------------------------------
 
 
 class SuppressesIdentifiers(StreamWorker):
-    """A plain push whose request id was seen is taken for a duplicate."""
+    """A plain push with a known request id counts as a duplicate."""
 
     def _judge(self, publisher: bytes, number: int) -> StreamEvent:
         event = super()._judge(publisher, number)
@@ -90,7 +90,7 @@ class WithoutLimit(StreamWorker):
 
 
 class OneAtATime(StreamWorker):
-    """No defect: a response may hold less than was asked for."""
+    """No defect: a response may have fewer messages than the limit."""
 
     def pull(self, pull: Pull, reply: Route) -> list[StreamCommand]:
         return super().pull(replace(pull, limit=1), reply)
@@ -143,20 +143,20 @@ class ForgetsSaves(IndexWorker):
 
 
 class KeepsTheLast(IndexWorker):
-    """The last save counts, not the greatest; see `LastSave`."""
+    """The last save counts instead of the greatest; see `LastSave`."""
 
     def save(self, save: SaveIndex, saved: int | None) -> list[IndexCommand]:
         return [KeepIndex(save.client_id, save.stream_name, save.partition, save.index)]
 
 
 class MakesUp0(IndexWorker):
-    """A group that has saved nothing is told 0."""
+    """A group without a save gets the index 0."""
 
     def get(self, get: GetIndex, saved: int | None, reply: Route) -> list[IndexCommand]:
         return super().get(get, saved or 0, reply)
 
 
-# Storages that are wrong ----------------------------------------------------------------------------------------------
+# Mutant storages ------------------------------------------------------------------------------------------------------
 
 
 class LastSave(MemoryStorage):
@@ -182,7 +182,7 @@ class OneIndexForAllGroups(MemoryStorage):
 
 
 class Spoiling(MemoryStorage):
-    """`spoil` changes what a log does."""
+    """A mutant storage. `spoil`: changes a log."""
 
     def open_log(self, stream: str, partition: int) -> Future[Log]:
         opened = super().open_log(stream, partition)
@@ -193,7 +193,7 @@ class Spoiling(MemoryStorage):
 
 
 class WaitsAtTheEnd(Spoiling):
-    """A read past the end is not done before there is something."""
+    """A read past the end waits for a message."""
 
     def spoil(self, log: Any) -> None:
         whole = log.read
@@ -206,7 +206,7 @@ class WaitsAtTheEnd(Spoiling):
 
 
 class LastAgain(Spoiling):
-    """A read past the end finds the last message."""
+    """A read past the end returns the last message."""
 
     def spoil(self, log: Any) -> None:
         whole = log.read
@@ -230,7 +230,7 @@ def _done(value: Any) -> Future[Any]:
     return future
 
 
-# Partitions that are wrong --------------------------------------------------------------------------------------------
+# Mutant partitions ----------------------------------------------------------------------------------------------------
 
 
 class Backwards(Partition):
@@ -296,11 +296,11 @@ class ForgetsWithTheSession(Partition):
         await super().look_up(publisher)
 
 
-# Services that are wrong ----------------------------------------------------------------------------------------------
+# Mutant services ------------------------------------------------------------------------------------------------------
 
 
 class Service(StreamService):
-    """`kind`, `core`: of its partitions."""
+    """A mutant stream service. `kind`, `core`: of its partitions."""
 
     kind: type[Partition] = Partition
     core: type[StreamWorker] = StreamWorker
@@ -320,7 +320,7 @@ class AnotherName(Service):
 
 
 class CreatesAnew(Service):
-    """A stream that is created again is another one."""
+    """Creating a stream again makes another one."""
 
     async def _create(self, request: CreateStream, message: Message, context: Context) -> None:
         assert isinstance(self.storage, MemoryStorage)
@@ -331,14 +331,14 @@ class CreatesAnew(Service):
 
 
 class OneWorker(Service):
-    """The first partition stands for all."""
+    """All partitions have the worker of the first one."""
 
     def _partition(self, name: str, number: int) -> Partition:
         return super()._partition(name, 0)
 
 
 class SomePartitions(Service):
-    """A stream of no partitions is one of one."""
+    """A stream of 0 partitions is created with one."""
 
     async def _create(self, request: CreateStream, message: Message, context: Context) -> None:
         wanted = 1 if request.partitions == 0 else request.partitions
@@ -346,7 +346,7 @@ class SomePartitions(Service):
 
 
 class TakesPushes(Service):
-    """The service confirms pushes, and stores none."""
+    """The service confirms pushes without storing them."""
 
     def _serve(self, message: Message, context: Context) -> object:
         if b"stream_push" in message.payload:
@@ -356,7 +356,7 @@ class TakesPushes(Service):
 
 
 class SilentIndex(Service):
-    """The index worker says nothing to what is not its business."""
+    """The index worker does not answer other requests."""
 
     def _serve_index(self, message: Message, context: Context) -> object:
         if isinstance(decode_request(message.payload), GetIndex | SaveIndex):
@@ -365,7 +365,7 @@ class SilentIndex(Service):
 
 
 class FirstPartitionOnly(Service):
-    """The partition in a publisher's route is not looked at."""
+    """The partition in a publisher's route is ignored."""
 
     async def _pass_on(self, message: Message, context: Context) -> None:
         await super()._pass_on(replace(message, onward_route=message.onward_route[:2]), context)
@@ -423,12 +423,12 @@ DEFECTS = (
 
 
 FAIR = (Defect("none"), Defect("one-at-a-time", core=OneAtATime))
-"""They differ, and are right."""
+"""Services that differ from ours without a defect."""
 
 
 @asynccontextmanager
 async def node_with(defect: Defect) -> AsyncIterator[str]:
-    """Where a node is that has this defect, an echo worker, and a spawner for each profile."""
+    """Run a node with this defect, an echo worker, and a spawner for each profile; yield its address."""
     async with TcpNode() as node:
         node.node._make = defect.session
         node.worker("echo", echo, public=True)

@@ -1,7 +1,7 @@
-"""Implementations that are wrong on purpose, each in one respect, and the clause that the kit has to lay it at.
+"""Mutant implementations with one defect each, and the clause to which the kit has to attribute it.
 
-The known-bad machines of the explorer are here as they are: a real session with one rule broken. The others are what a
-kit for strangers has to find besides.
+The known-bad machines of the explorer are included: a real session with one rule broken. The other mutants are defects
+of foreign implementations.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ CLAUSES: Mapping[str, tuple[Role, str]] = {
     "returned-responder-forgotten": (RESPONDER, "3.9"),
     "unconfirmed-number-stays": (RESPONDER, "4.2"),
 }
-"""At which end each known-bad machine of spec/sessions.md shows, and the rule of section 9 that it breaks."""
+"""The end at which each known-bad machine of spec/sessions.md shows, and the rule of section 9 that it breaks."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Defect:
 
 
 class Labelled:
-    """Addresses of 128 random bits behind the end's own label, so that a machine that keeps one address can be made."""
+    """Addresses of 128 random bits after the end's own label, for a machine that keeps one address."""
 
     def __init__(self) -> None:
         self.label = secrets.token_hex(16)
@@ -93,7 +93,7 @@ class Labelled:
 
 
 class Guessable:
-    """Addresses that are counted."""
+    """Addresses that are consecutive numbers."""
 
     made = count(1)
 
@@ -118,11 +118,11 @@ def _known() -> Iterator[Defect]:
         yield Defect(bad.name, config.session_type, role, clause, make)
 
 
-# What a kit for strangers has to find besides -------------------------------------------------------------------------
+# Defects of foreign implementations -----------------------------------------------------------------------------------
 
 
 class HelloAsData(Session):
-    """Whatever reaches an inner address is data for the application."""
+    """Every message at an inner address is data for the application."""
 
     __slots__ = ()
 
@@ -134,7 +134,7 @@ class HelloAsData(Session):
 
 
 class AnyResponse(Session):
-    """The oldest request takes any response."""
+    """Any response completes the oldest request."""
 
     __slots__ = ()
 
@@ -151,7 +151,7 @@ class AnyResponse(Session):
 
 
 class LastFirst(Session):
-    """What was held leaves in the opposite order."""
+    """Held messages are sent in reverse order."""
 
     __slots__ = ()
 
@@ -161,7 +161,7 @@ class LastFirst(Session):
 
 
 class AlwaysResumed(Session):
-    """An end that knows nothing says that it has resumed."""
+    """An end without state answers with `resumed`."""
 
     __slots__ = ()
 
@@ -171,7 +171,7 @@ class AlwaysResumed(Session):
 
 
 class AnyJump(Session):
-    """A number may be as large as the peer likes."""
+    """A number may jump by any amount."""
 
     __slots__ = ()
 
@@ -193,14 +193,14 @@ class AnswersAnywhere(Session):
 
 
 class EveryEnd(ReferenceEnd):
-    """Our end with the real address source; subclasses break one thing around the session."""
+    """The reference end with the real address source; each subclass has one defect outside the session."""
 
     def __init__(self, endpoint: EndpointUnderTest) -> None:
         super().__init__(endpoint, Labelled())
 
 
 class Crashes(EveryEnd):
-    """It raises when it cannot read something."""
+    """Raises an exception for an unreadable message."""
 
     def deliver(self, message: Message, carrier: str) -> None:
         if message.payload[:1] == b"\xff":
@@ -209,7 +209,7 @@ class Crashes(EveryEnd):
 
 
 class KillsOthers(EveryEnd):
-    """A message that cannot be read ends every responder."""
+    """An unreadable message ends every responder."""
 
     def deliver(self, message: Message, carrier: str) -> None:
         if message.payload[:1] == b"\xff" and not isinstance(self.core, Session):
@@ -219,7 +219,7 @@ class KillsOthers(EveryEnd):
 
 
 class LeaksPerDuplicate(EveryEnd):
-    """Every hello takes room, also one that was answered before."""
+    """Every hello takes a place, also a repeated one."""
 
     def deliver(self, message: Message, carrier: str) -> None:
         core = self.core
@@ -238,7 +238,7 @@ class NoCapacity(EveryEnd):
 
 
 class Lenient(EveryEnd):
-    """Bytes after the end of a message are not looked at."""
+    """Bytes after the end of a message are ignored."""
 
     def deliver(self, message: Message, carrier: str) -> None:
         payload = message.payload
@@ -276,7 +276,7 @@ class CountsAddresses(ReferenceEnd):
 
 
 class AnyCarrier(ReferenceNode):
-    """Whatever comes over any connection is taken."""
+    """Messages over any connection are accepted."""
 
     def deliver(self, message: Message, carrier: str) -> None:
         super().deliver(message, OUR_CARRIER)

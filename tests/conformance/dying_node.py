@@ -1,11 +1,11 @@
-"""Nodes of ours that a hostile message harms late: what it takes to accuse the right case, and nobody else.
+"""Nodes that a hostile message harms with a delay, to test the attribution of harm.
 
     python -m tests.conformance.dying_node NAME [HOST:PORT]
 
-prints HOST:PORT and runs until it dies, or is killed. It offers what defective_node.py does.
+prints HOST:PORT and runs until it dies or is killed. It has the workers of defective_node.py.
 
-Theory: a foreign node answers for a moment and then has lost its workers, all of them or some, its connections, or its
-process; a supervisor may bring them back. A hello that cannot be read does it here, or a frame.
+Theory: a foreign node may answer for a moment and then lose some or all workers, its connections, or its process; a
+supervisor may restart them. Here an unreadable hello or frame causes that.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ockam_fsm.runtime.node.session_workers import SessionWorker
 
 LATE_SECONDS = 0.2
 MOST_SECONDS = 300.0
-"""Nobody is left behind by a test that was killed."""
+"""The node ends by itself after this time, also if its test was killed."""
 NAMED = ("echo", "session_spawner", "generation_spawner", "two_sided_spawner")
 Harm = Callable[[TcpNode], None]
 
@@ -49,14 +49,14 @@ def lose_spawners(node: TcpNode) -> None:
 
 
 def lose_half(node: TcpNode) -> None:
-    """Every second session worker."""
+    """End every second session worker."""
     sessions = [address for address, one in workers(node).items() if isinstance(one, SessionWorker)]
     for address in sessions[::2]:
         node.node.router.unregister(address)
 
 
 def lose_for_a_while(node: TcpNode) -> None:
-    """As a supervisor does it: what was named is back, sessions are not."""
+    """Restart the named workers, as a supervisor does, but not the sessions."""
     lost = workers(node)
     lose_all(node)
 

@@ -1,10 +1,10 @@
-"""Does the kit accuse our own node, sooner or later, on a busy machine? By hand:
+"""A soak test of the kit for false alarms on a busy machine. Run it by hand:
 
     python -m tests.conformance.soak [RUNS] [BUSY]
 
-RUNS (50) complete runs, one after another, while BUSY (2) processes use up the processors. In each run the kit judges
-all responders of our nodes at once, two-sided ones too, and then our initiators. It prints what was not PASS or NOT
-APPLICABLE, and ends with 1 if there was any.
+It makes RUNS (50) complete runs while BUSY (2) processes load the processors. In each run the kit judges all responders
+of our nodes at once, also two-sided ones, and then our initiators. It prints each finding that is not PASS or NOT
+APPLICABLE, and exits with 1 if there was one.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main(runs: int, busy: int) -> int:
 
 
 def once() -> dict[str, Report]:
-    """With nodes of its own: the cases about capacity leave their spawners full."""
+    """Make one run with new nodes, since the cases about capacity leave their spawners full."""
     with our_targets("--capacity", str(CAPACITY)) as nodes:
         responders = judged({name: (node, ()) for name, node in nodes.items()})
     initiators = run(judged_initiators(*OURS), fast=False)

@@ -1,4 +1,4 @@
-"""A node of ours whose responders run on any table, judged over TCP by the cases of wire/rows.py."""
+"""A node whose responders run on a given table, judged over TCP by the cases of wire/cases/table_cases.py."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from tests.conformance.defective import DECLARED
 from tests.quality.operators import Mutant, mutants_of
 
 DURATIONS = replace(defective_node.DURATIONS, retention_seconds=4.0)
-"""Retention longer than a timer may be late: else nothing is known of an end that has timed out."""
+"""Retention has to be longer than the delay of a timer; otherwise the state of an end that has timed out is unknown."""
 
 
 def settings(kind: SessionType = EXPLICIT_PERSISTENT_ONE_SIDED, machine: SessionMachine | None = None) -> SessionConfig:
-    """`machine`: another table than the type's own."""
+    """The configuration of responders. `machine`: a table in place of the type's own."""
     return SessionConfig(kind, Role.RESPONDER, GENERATION, DURATIONS, variant=machine)
 
 
 Bite = tuple[SessionType, str, str, str]
-"""A type, a single fault in the table of its responder, the case that sees it, and the clause that it is laid at."""
+"""A type, a single fault in the table of its responder, the case that detects it, and the clause of the finding."""
 
 
 def judged_teeth(teeth: Sequence[Bite]) -> dict[str, Report]:
-    """By fault. All at once, since they wait."""
+    """The reports by fault, made at the same time, since the cases wait."""
 
     async def main() -> list[Report]:
         return await together(
@@ -50,7 +50,7 @@ def fault_in(kind: SessionType, fault: str) -> Mutant:
 
 
 async def judged_by_rows(wanted: SessionConfig, *only: str, declared: frozenset[str] = DECLARED) -> Report:
-    """By all cases of rows, or by those named."""
+    """Judge a table by all cases of rows, or by the given ones."""
     async with TcpNode() as node:
         node.worker("echo", echo, public=True)
         node.spawner("spawner", handler=echo, settings=wanted)

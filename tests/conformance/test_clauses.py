@@ -1,4 +1,4 @@
-"""The clauses that verdicts are about are those of the specification: number, title, level, place."""
+"""The clauses of reports have the number, title, level and link of the specification."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ockam_fsm.conformance.report.clauses import CLAUSES, Clause, Level
 from tests.test_spec import ROOT, SESSIONS, Spec, _anchor
 
 AROUND_THE_ENDS = {f"16.{number}" for number in range(1, 10)}
-"""They bind a node, not the end of a session."""
+"""Clauses that bind a node, not an end of a session."""
 
 OF_STREAMS = {"6.8", "12.5", "12.9", "12.11"}
-"""They bind the storage, and what publishers and consumers are told at home. The kit has no cases for these."""
+"""Clauses that bind the storage, or the application of publishers and consumers. The kit has no cases for these."""
 
 OF_PIPES = {f"17.{number}" for number in range(1, 9)}
-"""The kit has no cases for pipes."""
+"""Clauses about pipes, for which the kit has no cases."""
 
 OF_CHANNELS = {"11.2", *(f"18.{number}" for number in range(1, 6))}
-"""The kit has no cases for secure channels, nor for what a session is made anew by."""
+"""Clauses about secure channels and recreated sessions, for which the kit has no cases."""
 
 NOT_BEHAVIOUR = {"1.2", "1.4", "8.1", "8.2", "8.3", "10.1", *AROUND_THE_ENDS, *OF_STREAMS, *OF_PIPES, *OF_CHANNELS}
 """Binding clauses that say nothing of what an end does: words, passages, properties, faults for testers, the node,
@@ -54,7 +54,7 @@ def test_prose_that_changed_is_noticed(before: str, after: str) -> None:
     text = SESSIONS.read_text()
     assert before in text
     changed = read_off(text.replace(before, after))
-    assert (changed == list(CLAUSES)) == ("implementation" in before)  # 10.1 says nothing of what an end does
+    assert (changed == list(CLAUSES)) == ("implementation" in before)  # 10.1 does not bind an end
 
 
 def test_links_lead_to_the_text() -> None:

@@ -1,8 +1,7 @@
 """Every case of the black-box kit on every defective node and on our own node.
 
-Beyond test_wire_teeth.py it shows that the kit, not knowing what to look for, finds the clause all the same, and that a
-defect is not laid at the door of clauses that have nothing to do with it. `ALLOWED`: what else it may break, since a
-wrong node is rarely wrong in one clause only.
+In addition to test_wire_teeth.py it shows that all cases together attribute a defect to its clause and to no unrelated
+one. `ALLOWED`: other clauses that a defect may break, since few defects break only one.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ from tests.conformance.test_wire_teeth import TEETH
 pytestmark = pytest.mark.nightly
 
 ALLOWED = {
-    # a host that finds nobody again has no renegotiation, no state and no previous generation
+    # a host that finds no responder again has no renegotiation, no state and no previous generation
     "responder-leaked-per-duplicate": {"2.1", "3.6", "3.8", "4.3", "4.5"},
-    # it parts from ours at its first message, and shows something else in every state
+    # it differs from our node at its first message and in every state
     "established-on-answering": {"2.1", "3.6", "3.9", "4.2", "4.4", "4.7", "7.4", "14.4"},
     "reused-address": {"4.2", "4.3", "4.4", "4.5"},
     "foreign-worker": {"2.1", "3.8", "4.2", "4.3", "4.4"},
@@ -51,7 +50,7 @@ ALLOWED = {
 }
 
 MOST_REPEATED = 3
-"""So many failing cases of a clause are tried alone."""
+"""How many failing cases of a clause are tried alone."""
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +70,7 @@ def test_a_defect_is_found_by_all_cases_and_blamed_for_nothing_else(reports: dic
 
 @pytest.mark.parametrize("name", TEETH)
 def test_every_reproduction_reproduces(reports: dict[str, Report], name: str) -> None:
-    """What a failing case is reported for it is reported for again, alone and on a fresh node."""
+    """A failing case fails again for the same clause, alone and on a fresh node."""
     assert irreproducible(name, reports[name]) == []
 
 
@@ -80,7 +79,7 @@ def declared(name: str, where: str) -> Target:
 
 
 def irreproducible(name: str, report: Report) -> list[tuple[str, set[str], set[str]]]:
-    """The cases whose command says something else than the run did: what the run said, and what the command says."""
+    """The cases whose reproduction differs from the run: the finding of the run, and that of the reproduction."""
     differ = []
     for line in report.lines:
         for one in line.failures[:MOST_REPEATED]:
@@ -125,7 +124,7 @@ def test_all_cases_end_against_what_is_no_node(serve: Serve, clauses: set[str], 
 
 
 def swallow(message: Message, context: Context) -> None:
-    """An application that says nothing."""
+    """An application that sends nothing."""
 
 
 @pytest.mark.parametrize(
@@ -135,7 +134,7 @@ def swallow(message: Message, context: Context) -> None:
 def test_a_node_without_an_echo_worker_or_with_a_silent_application(
     kind: str, handler: Handler, echo_worker: str, exit_code: int
 ) -> None:
-    """Either of the two is enough. Without both no data comes back, and nothing is said of sessions."""
+    """An echo worker or an echoing application is enough; without both no data comes back to judge sessions."""
 
     async def main() -> Report:
         async with TcpNode() as node:

@@ -1,4 +1,4 @@
-"""Findings become one line for each clause, a summary and an exit code."""
+"""Findings: one line for each clause, the summary and the exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kit in process: our own ends pass, every wrong one is rejected for the right clause, and it always comes back."""
+"""The in-process kit: our ends pass, every mutant is rejected for the right clause, and every run ends."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from tests.conformance.defects import CLAUSES, DEFECTS, Defect, EveryEnd
 
 SMALL = (EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT, EXPLICIT_PERSISTENT_ONE_SIDED, IMPLICIT_PERSISTENT_ONE_SIDED)
 COVER = Effort(examples=0)
-"""Words alone: they are what has to find a defect; chance only helps."""
+"""Test sequences without random runs: the sequences have to find each defect."""
 
 
 def failed(report: Report) -> set[str]:
@@ -59,7 +59,7 @@ def reasons(report: Report) -> list[str]:
 
 
 def each_end(kinds: Iterable[SessionType]) -> pytest.MarkDecorator:
-    """The automata of persistent sessions are large: those of transient ones are judged always."""
+    """Each type; persistent ones, whose automata are large, only in thorough runs."""
     each = [pytest.param(kind, marks=pytest.mark.thorough if kind.persistent else pytest.mark.slow) for kind in kinds]
     return pytest.mark.parametrize("kind", each, ids=lambda kind: str(kind.name))
 
@@ -110,7 +110,7 @@ FOUND_LATE = {
     "answers-itself", "any-carrier", "any-response", "close-believed-from-anybody", "hello-as-data", "no-generation",
     "returned-responder-forgotten",
 }  # fmt: skip
-"""Only long words find these, so `make test-all` judges them."""
+"""Defects that only long test sequences find, judged by `make test-all`."""
 
 ONE_SIDED = [defect for defect in DEFECTS if defect.kind is not EXPLICIT_PERSISTENT_TWO_SIDED]
 
@@ -124,17 +124,17 @@ ONE_SIDED = [defect for defect in DEFECTS if defect.kind is not EXPLICIT_PERSIST
     ids=lambda defect: str(defect.name),
 )
 def test_a_defect_is_rejected_for_its_clause(defect: Defect) -> None:
-    """Those of two-sided sessions are in `test_whole_kit.py`: their automata are large."""
+    """Defects of two-sided sessions, with large automata, are in `test_whole_kit.py`."""
     report = check_of(defect)
     assert defect.clause in failed(report), reasons(report)
     assert report.exit_code == 1
 
 
-# Whatever a target does, the kit comes back ---------------------------------------------------------------------------
+# Runs end, whatever a target does -------------------------------------------------------------------------------------
 
 
 class Odd:
-    """A target that does nothing at all."""
+    """A target that does nothing."""
 
     features: frozenset[Feature] = frozenset()
 
@@ -189,7 +189,7 @@ def test_a_target_that_never_comes_back_is_given_up() -> None:
 
 
 def test_what_the_kit_does_itself_may_take_longer_than_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As exploring our own end does for the large types, and for all on a slow machine: the target is not to blame."""
+    """Work of the kit itself, such as exploring large automata, does not count against the target's patience."""
 
     def slowly(*arguments: object, **options: object) -> tuple[Case, ...]:
         threading.Event().wait(0.3)
@@ -245,7 +245,7 @@ def test_a_reproduction_says_nothing_of_an_end_that_is_right() -> None:
 
 @pytest.mark.slow
 def test_an_end_that_was_restarted_is_judged_too_and_reproduced() -> None:
-    """A responder that forgets what its storage has kept takes a hello that is over for a new one."""
+    """A responder that ignores its durable state takes an old hello for a new one."""
 
     def forgetful(declared: EndpointUnderTest) -> ReferenceEnd:
         return our_end(replace(declared, remembered=0, has_state=False))
@@ -266,7 +266,7 @@ def test_an_application_may_close_in_the_moment_of_a_failure() -> None:
     assert again(our_end, "explicit-transient", "INITIATOR", "generation", both) == "nothing differs"
 
     class Late(EveryEnd):
-        """It closes by itself, and tells that once more when it is ordered to."""
+        """Closes by itself, and reports `closed` again when it is ordered to close."""
 
         def order(self, order: Order) -> None:
             if order.what is Ordered.CLOSE and self.session is not None and self.session.state is State.TIMED_OUT:

@@ -1,4 +1,4 @@
-"""The kit by pipe: programs in JavaScript and Python pass, wrong ones are rejected, and from odd ones it comes back."""
+"""The kit over a pipe: programs in JavaScript and Python pass, mutants are rejected, and every run ends."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_program_in_python_passes() -> None:
     assert report.exit_code == 0
 
 
-# Programs that do not keep to the rules -------------------------------------------------------------------------------
+# Programs that break the protocol -------------------------------------------------------------------------------------
 
 
 READY = "import sys, json, os\nsys.stdin.readline()\nprint(json.dumps({'ready': []}), flush=True)\n"
@@ -186,7 +186,7 @@ def test_what_a_program_said_last_is_in_the_reason() -> None:
         program.make(EndpointUnderTest(EXPLICIT_TRANSIENT, Role.INITIATOR))
 
 
-# Words ----------------------------------------------------------------------------------------------------------------
+# Encoding -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -1,4 +1,4 @@
-"""The pytest plugin: each clause is a test of its own."""
+"""The pytest plugin: each clause is a separate test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that are drawn: the same everywhere, varied, and shrunk to what fails."""
+"""Random runs: the same everywhere, varied, and shrunk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DRAWN = "81237dbdf138eb09"
 
 
 def test_the_same_runs_are_drawn_everywhere() -> None:
-    """Pinned: not by this process, this machine, the way it is installed, or the modules that are loaded."""
+    """The drawn runs are pinned: they do not depend on process, machine, installation or loaded modules."""
     assert sha256(b"|".join(drawn(50, 60))).hexdigest()[:16] == DRAWN
 
 
@@ -45,7 +45,7 @@ def test_where_nothing_fails_nothing_is_found() -> None:
 
 
 def test_shrinking_ends() -> None:
-    """An end that fails now and then only cannot be shrunk for ever."""
+    """Shrinking a run that fails only sometimes ends, too."""
     calls = 0
 
     def fails(burst: bytes) -> bool:

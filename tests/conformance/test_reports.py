@@ -1,4 +1,4 @@
-"""The report in its forms: each says the same, none lets through what a peer has put into it."""
+"""The renderings of a report: all have the same content, and text of a peer is neutral in each."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ REPORT = Report(
 
 
 class Page(HTMLParser):
-    """Its tags in order; void ones and SVG's own endings left out."""
+    """The tags of a page in order, without void and self-closing ones."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ def test_the_page_is_whole_and_stands_alone() -> None:
     assert page.seen.count("svg") == 4
     assert page.links == ["#c4.2"]
     assert "It did not occur" in text
-    assert text.count("<details") - text.count(" open>") == len(CLAUSES) - 1  # what deviates is open
+    assert text.count("<details") - text.count(" open>") == len(CLAUSES) - 1  # deviations are open
 
 
 def test_the_worst_is_where_its_reader_begins() -> None:
@@ -83,7 +83,7 @@ def test_the_worst_is_where_its_reader_begins() -> None:
     console = Console(record=True, width=100, file=StringIO())
     show_report(console, report, every=False)
     text = console.export_text()
-    assert text.index("(leak)") < text.index("(safety)")  # a terminal stands at the end
+    assert text.index("(leak)") < text.index("(safety)")  # a terminal shows the end
 
 
 def test_the_page_has_the_text_of_each_clause() -> None:

@@ -1,4 +1,4 @@
-"""The state machine of Hypothesis for other people's ends: ours passes, a wrong one is found and shrunk."""
+"""The Hypothesis state machine for users' ends: ours passes, a mutant fails and is shrunk."""
 
 from __future__ import annotations
 

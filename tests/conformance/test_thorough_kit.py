@@ -1,6 +1,6 @@
 """The in-process kit with its greatest effort, part of `make nightly`.
 
-Every transition in every state and many random runs, with our own ends: there is no false alarm.
+Every transition in every state and many random runs, with our own ends: no false alarm.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ WAITING = [
     (EXPLICIT_PERSISTENT_ONE_SIDED, "SW1 retarget RENEGOTIATING", "row-sw1-the-next-timer-expires-and-time", "3.6"),
     (EXPLICIT_PERSISTENT_ONE_SIDED, "RW9 lose START_RETENTION", "row-rw9-the-next-timer-expires-and-time", "3.6"),
 ]
-"""Faults in a table that show over TCP after two timers only."""
+"""Faults in a table that show over TCP only after two timers."""
 
 
 def test_a_wrong_table_shows_over_tcp_when_its_timers_expire() -> None:

@@ -1,4 +1,4 @@
-"""What a case works with: an answer is missing once a later message was answered, and not because the node is slow."""
+"""The context of a case: an answer is missing only once a later message was answered, not because the node is slow."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tests.net.tcp_helpers import until
 @pytest.mark.parametrize(
     ("echo", "worker", "comes"),
     [
-        ("echo", "slow", True),  # when patience is over nothing has been handled yet; then everything is, in order
+        ("echo", "slow", True),  # nothing is handled within the patience; then everything is, in order
         ("echo", "mute", False),
-        ("", "slow", False),  # nobody to ask
+        ("", "slow", False),  # no echo worker
     ],
 )
 def test_what_is_late_with_everything_else_is_not_missing(echo: str, worker: str, comes: bool) -> None:

@@ -1,4 +1,4 @@
-"""Late harm: the case that has done it is accused, once, and nobody else; what dies is started again."""
+"""Delayed harm: only the case that caused it fails, once; a node that died is started again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.net.ports import kept_address
 FAIL, PASS, OPEN = Verdict.FAIL, Verdict.PASS, Verdict.INCONCLUSIVE
 KILLER = "malformed-hello"
 INNOCENT = ("unknown-addresses", "names-a-local-worker", "foreign-connection", "after-reconnect")
-"""The first comes before the killer, the others after it."""
+"""One case before the harmful one, the others after it."""
 
 
 def verdicts(report: Report, case: str) -> set[tuple[str, Verdict]]:
@@ -67,7 +67,7 @@ def test_workers_that_a_supervisor_brings_back_were_lost_all_the_same() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["exits", "exits-much-later"])
 def test_a_node_that_is_started_again_is_judged_to_the_end(name: str) -> None:
-    """The second dies when other cases have been tried meanwhile: they are found innocent."""
+    """The second node dies after other cases were tried, which must not fail."""
     report, kit = run(restarted(name, (KILLER, *INNOCENT)), fast=False)
     assert ("14.4", FAIL) in verdicts(report, KILLER), [one.reason for one in report.findings]
     assert PASS not in {verdict for _, verdict in verdicts(report, KILLER)}
@@ -117,7 +117,7 @@ def test_a_case_may_be_left_out() -> None:
 
 
 async def slow_node(patience: float, delay: float, *only: str) -> Report:
-    """Whatever comes is handled so much later."""
+    """Run a node that handles every message with a delay."""
     async with TcpNode() as node:
         node.worker("echo", echo, public=True)
         receive, loop = node.node.receive, asyncio.get_running_loop()
@@ -143,7 +143,7 @@ def test_what_comes_when_patience_is_over_is_late_and_not_missing() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("at_once", "seconds", "clause"), [(True, 0.33, "14.1"), (False, 1.5, "14.4")])
 def test_a_node_that_holds_up_everything_is_one_failure(at_once: bool, seconds: float, clause: str) -> None:
-    """It waits for a destination, and meanwhile for nothing else: at once, or when it has handled what is there."""
+    """A node that blocks while it waits for a destination, at once or after the messages at hand."""
 
     async def main() -> Report:
         async with TcpNode() as node:
@@ -161,7 +161,7 @@ def test_a_node_that_holds_up_everything_is_one_failure(at_once: bool, seconds: 
 
 
 def holds_up(node: TcpNode, at_once: bool, seconds: float) -> None:
-    """Where a message leads to another node, whatever comes next waits for so long. The case sends three of them."""
+    """Run a node that blocks for a while after each message to another node; the case sends three of them."""
     inner, loop = node.node, asyncio.get_running_loop()
     receive = inner.receive
     waiting: list[tuple[Message, Address]] = []

@@ -61,18 +61,18 @@ DECLARED = frozenset({"negotiation", "keepalive", "back-off", "request"})
 OURS = ("none", "none-transient", "none-ockam", "none-ockam-silent", "none-ockam-asking", "none-ockam-chatting",
         "none-ockam-transient", "one-address")  # fmt: skip
 QUICK = ("none", "none-ockam", "one-address")
-"""Whoever comes back soon is judged soon where nothing is declared."""
+"""Nodes that retry soon, so that undeclared ones are judged soon."""
 UNDECLARED: dict[str, tuple[tuple[str, ...], set[str]]] = {
     name: TEETH[name] for name in (
         "ockam-dies-of-malformed-answers", "ockam-ends-on-empty-frames", "ockam-believes-second-answers",
         "ockam-believes-local-answers", "ockam-no-back-off",
     )
 } | {"ockam-one-handshake-address": (("fresh-attempts",), {"4.1"})}  # fmt: skip
-"""What is found although nothing is declared: no type, no time-out, nowhere where the node listens."""
+"""Defects that are found without declarations of type, time-outs and listening address."""
 
 
 class Orders:
-    """To the process of defective_initiator.py. One that fails is an error in the case that gave it, nowhere else."""
+    """Sends orders to the process of defective_initiator.py. A failing order is an error only in its own case."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin is not None
@@ -82,7 +82,7 @@ class Orders:
         self.reading = asyncio.ensure_future(self._read())
 
     async def tell(self, order: dict[str, str]) -> None:
-        """Raises OSError: it was not carried out."""
+        """Send an order. Raises OSError: it failed."""
         answer = self._answers[order["defect"]] = asyncio.get_running_loop().create_future()
         self._to.write(json.dumps(order).encode() + b"\n")
         await self._to.drain()
@@ -122,12 +122,12 @@ def undeclared() -> dict[str, Report]:
 
 
 async def judged(*names: str, declared: bool = True) -> dict[str, Report]:
-    """The report of each of these nodes (none named: of all of them)."""
+    """The report of each of these nodes (none given: all nodes)."""
     wanted = [defect for defect in DEFECTS if not names or defect.name in names]
     async with orders() as given:
         reports = await asyncio.gather(*(one(defect, given, declared) for defect in wanted))
         found = {defect.name: report for defect, report in zip(wanted, reports, strict=True)}
-        # All at once they are late, and a pause that is too short is longer. What was not found is looked for alone.
+        # Under load pauses are longer. A defect that was not found with all others is tried alone.
         for defect in wanted:
             if defect.name in (TEETH if declared else UNDECLARED) and found[defect.name].exit_code != 1:
                 found[defect.name] = await one(defect, given, declared)
@@ -152,7 +152,7 @@ async def one(defect: Defect, given: Orders, declared: bool) -> Report:
 
 
 def undeclared_of(node: Target) -> Target:
-    """As the command makes it of an address and a profile."""
+    """The target that the command line makes of an address and a profile alone."""
     usual = EXPLICIT_PERSISTENT_ONE_SIDED if node.generations else EXPLICIT_TRANSIENT
     return Target(node.where, node.spawner, profile=node.profile, session_type=usual, pace=node.pace,
                   type_declared=False)  # fmt: skip

@@ -1,6 +1,6 @@
-"""What a node keeps of a responder that nobody can use any more, also where nothing is declared of the node.
+"""Leaked responders are found, also without declarations.
 
-What was not shown is not applicable, and says what to declare: nobody passes for lack of a look.
+A leak that cannot be observed is NOT APPLICABLE, with the option to declare; it never passes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Tried(NamedTuple):
 
 
 FOUND: Mapping[Tried, tuple[Verdict, str]] = {
-    # what is tried, and the verdict with a part of its reason
+    # the case and its node: the verdict and a part of its reason
     Tried("none", "ockam", GONE): (Verdict.NOT_APPLICABLE, "declare --capacity to judge it"),
     Tried("none", "ockam", GONE, declared=True): (Verdict.NOT_APPLICABLE, "see case lost-connection-frees"),
     Tried("none", "ockam", DUPLICATE): (Verdict.NOT_APPLICABLE, "declare --capacity to judge it"),
@@ -63,7 +63,7 @@ def tried_on(where: str, tried: Tried) -> Target:
 
 @pytest.fixture(scope="module")
 def reports() -> dict[Tried, Report]:
-    """Those that fill a node have one each."""
+    """The reports. Cases that fill a node have one node each."""
     found: dict[str, Report] = {}
     together = [tried for tried in FOUND if not tried.declared]
     for those in together, *([tried] for tried in FOUND if tried.declared):

@@ -1,4 +1,4 @@
-"""What a hostile node may cost the kit: memory by an account, files none, and no more time than `--limit`."""
+"""The cost of a hostile node for the kit: bounded memory, no files, and no more time than `--limit`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our own node, started as a user starts it, conforms: both profiles, spawners and static responder, two-sided too."""
+"""Our node, started by its command, conforms: both profiles, spawners and a static responder, also two-sided."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ TWO_SIDED = "explicit-persistent-two-sided"
 
 @pytest.fixture(scope="module")
 def reports() -> Iterator[dict[str, Report]]:
-    """All at once, so that their waits overlap."""
+    """All reports, made at the same time, so that waits overlap."""
     with our_targets() as nodes:
         yield judged({name: (replace(node, capacity=None), ()) for name, node in nodes.items()})
 
 
 @contextmanager
 def our_targets(*options: str) -> Iterator[dict[str, Target]]:
-    """Two nodes of ours, each as a user starts it: every kind of session that the kit can judge from outside, and
-    streams."""
+    """Targets in two nodes started by their command: streams, and every kind of session that the black-box kit can
+    judge."""
     waits = ("--durations", DURATIONS, "--stream", *options)
     with our_node(*waits) as where, our_node(*waits, "--type", TWO_SIDED) as other:
         nodes = {name: target(where, kind, spawner=name) for name, kind in SPAWNERS.items()}

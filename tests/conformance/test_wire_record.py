@@ -1,4 +1,4 @@
-"""What a case leaves behind: all that was said, once, and a flood as its beginning and its size."""
+"""The record of a case: every message once, and a flood as its beginning and its count."""
 
 from __future__ import annotations
 

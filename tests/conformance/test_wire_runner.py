@@ -1,4 +1,4 @@
-"""A deviation is one that can be shown again: what fails once and passes then decides nothing."""
+"""A deviation has to occur twice: a case that fails once and then passes is INCONCLUSIVE."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_what_fails_is_tried_once_more(
 @pytest.mark.parametrize(
     ("outcomes", "still_seconds", "verdict"),
     [
-        ([BAD, GOOD], 1.1, PASS),  # 2 s until the node may give a session up
+        ([BAD, GOOD], 1.1, PASS),  # the node may give a session up after 2 s
         ([BAD, GOOD], 0.9, OPEN),
         ([BAD, BAD], 1.1, FAIL),
         ([BAD, LOST], 1.1, FAIL),
@@ -85,7 +85,7 @@ def test_what_others_lead_to_decides_only_where_nothing_else_fails(other: Outcom
 
 
 def tried_with(manner: Manner, outcomes: list[Outcome | None], still_seconds: float) -> tuple[Finding, int]:
-    """What is found by a case that ends like this, one try after another, and how often it was tried."""
+    """The finding of a case with these outcomes of its tries, and the number of tries."""
     left = list(outcomes)
 
     async def once(lab: CaseContext) -> str:

@@ -1,4 +1,4 @@
-"""The kit as a stream service: publishers and consumers with one defect each are rejected for it, ours pass."""
+"""The kit as a stream service: mutant publishers and consumers are rejected for their clause, ours pass."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ PATIENCE = 2.0
 async def judged(
     defect: PublisherDefect | ConsumerDefect, only: Iterable[str] = (), wait_seconds: float = 20.0
 ) -> Report:
-    """A client, in the profile that it speaks, with these cases (none named: all)."""
+    """Judge a client in its profile with these cases (none given: all)."""
     listener = await RawListener.at("127.0.0.1:0")
     publishes = isinstance(defect, PublisherDefect)
     profile, kind = (GENERATION, EXPLICIT_PERSISTENT_ONE_SIDED) if publishes else (OCKAM, EXPLICIT_TRANSIENT)
@@ -69,7 +69,7 @@ async def judged(
 
 @pytest.fixture(scope="module")
 def reports() -> dict[str, Report]:
-    """Each client with the case that is about its defect."""
+    """The report of each client for the case about its defect."""
 
     async def main() -> list[Report]:
         return await asyncio.gather(*(judged(one, [TEETH[one.name][0]]) for one in DEFECTS))
@@ -91,7 +91,7 @@ def test_a_defect_is_rejected_for_its_clause(reports: dict[str, Report], name: s
 
 
 def asks_for_too_much(request: CreateStream | SaveIndex, times: int) -> PublisherDefect | ConsumerDefect:
-    """A client that says this to the service and to the index worker, and nothing else."""
+    """A client that only sends this request, to the service or to the index worker."""
 
     class Asks(ConsumerDefect):
         async def run(self, node: TcpNode, route: str) -> None:

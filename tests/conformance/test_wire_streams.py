@@ -1,4 +1,4 @@
-"""The stream cases of the black-box kit: ours passes each, and a node with one defect is rejected for its clause."""
+"""The stream cases of the black-box kit: our service passes each, and mutants are rejected for their clause."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ TEETH: dict[str, tuple[str, str]] = {
     "forgets-with-the-session": ("publisher-comes-back", "12.4"),
 }
 ALLOWED = {
-    # what else it breaks: a wrong service is rarely wrong in one clause only
+    # other clauses that the defect breaks
     "leads-to-the-service": {"12.6"},
     "confirms-as-first": {"12.3"},
     "one-numbering": {"12.4"},
@@ -68,7 +68,7 @@ PATIENCE = 2.0
 
 
 async def judged(defect: Defect, only: Iterable[str], *, declared: bool = True) -> Report:
-    """A node with a defect, in profile `generation`, with these cases. `declared`: that it serves streams."""
+    """Judge a node with a defect, in profile `generation`, with these cases. `declared`: whether --stream is given."""
     async with node_with(defect) as where:
         stream, index = ("stream", "stream_index") if declared else ("", "")
         target = Target(where, "generation", "echo", stream, stream_index=index, profile=GENERATION,
@@ -82,7 +82,7 @@ def found(report: Report) -> dict[str, Verdict]:
 
 @pytest.fixture(scope="module")
 def reports() -> dict[str, Report]:
-    """Each node with the case that is about its defect."""
+    """The report of each node for the case about its defect."""
 
     async def main() -> list[Report]:
         return await asyncio.gather(*(judged(one, [TEETH[one.name][0]]) for one in DEFECTS))

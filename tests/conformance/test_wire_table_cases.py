@@ -1,4 +1,4 @@
-"""The table by wire: every row that a peer can bring about is tried; wrong tables are rejected, slow nodes are not."""
+"""The cases of the tables: every row that a peer can make fire has one; mutants are rejected, slow nodes are not."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NOT_BY_WIRE = {
     "its storage has kept the number, or the state": {"AP1", "FW1"},
     "a transient responder that has failed is closed at once": {"CT3"},
 }
-"""Rows that no peer can bring about."""
+"""Rows that no peer can make fire."""
 
 
 def rows_of(kind: SessionType) -> list[Case]:
@@ -119,7 +119,7 @@ def test_a_wrong_table_is_rejected(fault: str, clause: str, reports: dict[str, R
 
 @pytest.mark.slow
 def test_what_is_missing_is_missing_where_no_time_out_is_declared() -> None:
-    """However long it was waited for."""
+    """A missing message is a deviation after any wait."""
     wanted = settings(machine=fault_in(PERSISTENT, "QW2 lose SEND_ANSWER").machine())
     report = run(judged_by_rows(wanted, "row-qw2-repeated-hello", declared=frozenset()), fast=False)
     assert failures(report) == {"4.2"}
@@ -141,7 +141,7 @@ def test_a_node_that_holds_nothing_is_right_too() -> None:
 def test_a_difference_in_a_step_that_outlasts_a_time_out_is_nobodys(
     fault: str, stall_seconds: float, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Something stands still during the second step of every walk, for longer than a negotiation may last."""
+    """Node or kit stands still during the second step of every sequence, for longer than a negotiation may last."""
     steps: dict[Wire, int] = {}
     whole = Wire.settled
 
@@ -159,14 +159,14 @@ def test_a_difference_in_a_step_that_outlasts_a_time_out_is_nobodys(
 
 @pytest.mark.slow
 def test_a_comparison_that_outlasts_a_time_out_blames_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fault that shows without what the case tries, asked for once more while something stands still."""
+    """A fault that shows without the tried stimulus, in a repetition during which node or kit stands still."""
     wires: list[Wire] = []
     whole = Wire.settled
 
     async def stalling(wire: Wire) -> None:
         if wire not in wires:
             wires.append(wire)
-        elif wires.index(wire) == 1:  # the second walk is the one that asks whether it shows without
+        elif wires.index(wire) == 1:  # the second sequence leaves the tried stimulus out
             await pause(1.2)
         await whole(wire)
 

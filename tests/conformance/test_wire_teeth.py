@@ -1,6 +1,6 @@
-"""Nodes with one defect each, in another process, over TCP: each is rejected, and for the clause that it breaks.
+"""Mutant nodes with one defect each, in another process, over TCP, are rejected for the clause that they break.
 
-Here each is tried with the cases that are about it, to be quick; `test_every_defect.py` tries all cases on all nodes.
+Here each is judged by the cases about its defect; `test_every_defect.py` tries all cases on all nodes.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def reports() -> Iterator[dict[str, Report]]:
             for name, (profile, only, _) in TEETH.items()
         }
         together = judged(tried, at_once=16)
-        # On a loaded machine timers of a node expire in a case that is not about them. That one is tried again alone.
+        # On a loaded machine timers of a node may expire in a case that is not about them. It is tried again alone.
         alone = {name: tried[name] for name, report in together.items() if report.counts["INCONCLUSIVE"]}
         yield together | judged(alone, at_once=1)
 
@@ -95,7 +95,7 @@ def test_a_defect_is_rejected_for_its_clause(reports: dict[str, Report], name: s
     assert failures(report) == TEETH[name][2], [line.reason for line in report.lines if line.deviates]
     assert report.exit_code == 1
     for line in report.lines:
-        if line.deviates and name not in ("three-elements", "no-version-byte"):  # there no message can be shown
+        if line.deviates and name not in ("three-elements", "no-version-byte"):  # in these no message was exchanged
             assert line.reproduction is not None
             assert line.reproduction.said
             assert "--only" in line.reproduction.command

@@ -1,6 +1,6 @@
-"""Capture a channel with a Rust node in each role, as vectors (tests/vectors/ockam-rust-channels.json).
+"""Captures a channel with a Rust node in each role, as test vectors (tests/vectors/ockam-rust-channels.json).
 
-Our keys follow from names (tests/secure/helpers.py), so that a test can be this end again, without the other one.
+Our keys are derived from names (tests/secure/helpers.py), so that a test can replay our end without the Rust node.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.secure.helpers import VECTORS, purpose_key, secret
 
 MESSAGES = 100
 KEPT = (0, 1, 31, 32, 33, 63, 64, 99)
-"""The nonces whose messages are kept: those around a new key, some before it, and the last."""
+"""The nonces whose messages are captured: those around a new key, some before it, and the last one."""
 
 ABOUT = (
     "Captured from a node on the crate ockam 0.150.0 (tests/interop/capture.py). Our identity, purpose key and "

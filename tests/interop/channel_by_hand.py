@@ -1,11 +1,11 @@
-"""Secure channels over a node's plain messages, driven by hand: the messages of the handshake, then data.
+"""Secure channels over plain messages of a node, driven step by step: handshake messages, then data.
 
     initiator    message 1 to the listener; message 3 and data to the return route of message 2
     responder    message 2 to the return route of message 1, and from an address of its own; data to the same route
 
-Data has an empty outer return route; a close of a Rust node names its encryptor there.
+Data has an empty outer return route; in a close of a Rust node it is the address of its encryptor.
 
-Rule: no session is used here, so what is tried is `ockam_fsm.secure` alone.
+Rule: no session is used here, so that only `ockam_fsm.secure` is tested.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ockam_fsm.secure.trust import TrustEveryone
 PATIENCE = 20.0
 HOP = local("hop")
 BACK = local("back")
-"""Where replies go inside a channel. Only the channel sees it."""
+"""The address for replies inside a channel, which only the channel contains."""
 
 
 def entropy() -> Secret:
@@ -47,7 +47,7 @@ def new_identity() -> PurposeKey:
 
 
 class Mailbox:
-    """A worker that peers reach, and what arrives at it. `address` None: a fresh one."""
+    """A public worker and its received messages. `address` None: a fresh one."""
 
     def __init__(self, node: TcpNode, address: str | Address | None = None) -> None:
         self.node = node
@@ -87,12 +87,12 @@ class HandDriven:
         self.mailbox.node.send(self.remote, self.channel.encryptor.encrypt(encode_close()))
 
     def lose(self, count: int) -> None:
-        """Encrypt messages that do not leave."""
+        """Encrypt messages without sending them."""
         for _ in range(count):
             self.channel.encryptor.encrypt(b"lost")
 
     async def receive(self) -> Data | None:
-        """The next data; None when the peer has closed."""
+        """The next data; None once the peer has closed the channel."""
         message = await self.mailbox.next()
         self.received.append(message.payload)
         plain = decode_plaintext(self.channel.decryptor.decrypt(message.payload).plaintext)
@@ -104,7 +104,7 @@ class HandDriven:
         return plain if isinstance(plain, Data) else None
 
     async def ask(self, payloads: Iterable[bytes], worker: str = "echo") -> list[bytes]:
-        """Send these to a worker behind the channel. Returns its replies."""
+        """Send these payloads to a worker behind the channel and return its replies."""
         asked = tuple(payloads)
         for payload in asked:
             self.send(Data((local(worker),), (BACK,), payload))
@@ -122,7 +122,7 @@ async def opened(
     ephemeral: Secret | None = None,
     suite: Suite = OCKAM,
 ) -> HandDriven:
-    """Be the initiator, at a time in seconds since 1970."""
+    """Open a channel as the initiator, at a time in seconds since 1970."""
     second = at or now()
     handshake = ChannelHandshake(Role.INITIATOR, own, TrustEveryone(), ephemeral or entropy(), suite)
     mailbox, first = Mailbox(node), handshake.write()
@@ -137,7 +137,7 @@ async def opened(
 async def accepted(
     listener: Mailbox, own: PurposeKey, *, at: int | None = None, ephemeral: Secret | None = None
 ) -> HandDriven:
-    """Be the responder of the next first message."""
+    """Accept a channel as the responder to the next first message."""
     second = at or now()
     handshake = ChannelHandshake(Role.RESPONDER, own, TrustEveryone(), ephemeral or entropy())
     first = await listener.next()
@@ -150,7 +150,7 @@ async def accepted(
 
 
 async def echo_until_closed(channel: HandDriven) -> None:
-    """Be the worker `echo` behind a channel."""
+    """Act as the worker `echo` behind a channel until it is closed."""
     while (data := await channel.receive()) is not None:
         assert data.onward_route == (local("echo"),)
         channel.send(Data(data.return_route, (), data.payload))

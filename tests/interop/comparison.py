@@ -1,9 +1,9 @@
-"""One page of implementations, judged by the kit as it is now: clauses down, implementations across.
+"""Makes a page that compares implementations, judged by the present kit.
 
     python -m tests.interop.comparison FOLDER
 
-FOLDER gets `index.html`, and for each implementation the report that a verdict leads to. Each is judged by the command
-line, as a stranger would do it. Exit code 1 if one of ours deviates, or another one where nothing is known of it.
+FOLDER gets `index.html` and a report for each implementation, to which verdicts link. Each is judged by the command
+line. Exit code 1 if one of our nodes deviates, or another one unexpectedly.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ EXAMPLES = ROOT / "examples" / "conformance"
 COMMAND = str(Path(sys.executable).with_name("ockam-fsm"))
 ONE_SIDED = "explicit-persistent-one-sided"
 DURATIONS = "negotiation=1,keepalive=0.5,back-off=0.5"
-"""Of the initiator that is judged: usual ones would take minutes."""
+"""Short durations of the judged initiator; the usual ones would take minutes."""
 
 READY_SECONDS = 60.0
 
 
 @asynccontextmanager
 async def our_node() -> AsyncIterator[str]:
-    """`ockam-fsm node` in a process of its own; where it listens."""
+    """Run `ockam-fsm node` in a separate process; yield its address."""
     where = kept_address()
     words = (COMMAND, "node", "--listen", where, "--type", ONE_SIDED)
     node = await asyncio.create_subprocess_exec(*words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -46,7 +46,7 @@ async def our_node() -> AsyncIterator[str]:
 
 
 async def judge(folder: Path, name: str, *words: str) -> int:
-    """Write the report of one implementation as `name`.json and `name`.html; the result is the exit code."""
+    """Write the report of one implementation as `name`.json and `name`.html. Return the exit code."""
     print(f"judging {name} ...", flush=True)
     with open(folder / f"{name}.json", "wb") as report:
         command = (COMMAND, "conform", *words, "--json", "--html", str(folder / f"{name}.html"))
@@ -55,7 +55,7 @@ async def judge(folder: Path, name: str, *words: str) -> int:
 
 
 async def judge_all(folder: Path) -> dict[str, int]:
-    """Name -> exit code."""
+    """The exit code of each implementation, by name."""
     found = {}
     async with AsyncExitStack() as stack:
         ours = await stack.enter_async_context(our_node())

@@ -1,7 +1,7 @@
-"""A node on Ockam's own Rust crates (rust_node/): built once into a cache outside the clone, and run as a process.
+"""A node on Ockam's own Rust crates (rust_node/), built once into a cache outside the clone and run as a process.
 
-Rule 1: the cache has whole programs only: what cargo has built is copied beside its place, and then renamed. Its name
-        has the hash of its sources, so another version of them is another program.
+Rule 1: the cache contains only complete programs: the built file is copied into the cache folder and then renamed. Its
+        name has the hash of its sources, so each version of them is another program.
 Rule 2: no orphans. The program ends when its standard input does, and leaving the block kills it.
 Rule 3: a node that is killed is started again on its old port, with its old identity.
 """
@@ -28,17 +28,17 @@ CRATE = Path(__file__).parent / "rust_node"
 SOURCES = ("Cargo.lock", "Cargo.toml", "core2/Cargo.toml", "core2/src/lib.rs", "src/main.rs")
 START_SECONDS = 30.0
 DEADLINE_SECONDS = 300.0
-"""Of one test. Nothing waits for it unless it fails."""
+"""The limit of one test. Only a failing test takes as long."""
 
 ERROR_CHARACTERS = 2000
 
 
 class Missing(RuntimeError):
-    """The Rust node is not there and cannot be built."""
+    """The Rust node is not built and cannot be built."""
 
 
 def place() -> Path:
-    """Where the program is, if it is built."""
+    """The path of the program once it is built."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ockam_fsm" / "rust"
     digest = sha256(b"".join((CRATE / name).read_bytes() for name in SOURCES)).hexdigest()
     return cache / f"rust_node-{digest[:16]}"
@@ -69,7 +69,7 @@ def program() -> Path:
 
 
 def with_rust(main: Coroutine[Any, Any, None]) -> None:
-    """Run a test, and fail it where it hangs."""
+    """Run a test, and fail it if it hangs."""
 
     async def bounded() -> None:
         async with asyncio.timeout(DEADLINE_SECONDS):
@@ -79,7 +79,7 @@ def with_rust(main: Coroutine[Any, Any, None]) -> None:
 
 
 class RustNode:
-    """`async with RustNode(folder) as node`. `folder` keeps its identity."""
+    """A running Rust node: `async with RustNode(folder) as node`. Its identity is in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self.where = kept_address()
@@ -96,7 +96,7 @@ class RustNode:
         await self.kill()
 
     async def start(self) -> None:
-        """Start it, and wait until it listens."""
+        """Start the node and wait until it listens."""
         port = self.where.rpartition(":")[2]
         options = ("--port", port, "--folder", str(self._folder))
         self._process = await asyncio.create_subprocess_exec(program(), "serve", *options, stdin=PIPE, stdout=PIPE)
@@ -106,7 +106,7 @@ class RustNode:
         self.identifier = line.decode().split()[-1]
 
     async def kill(self) -> None:
-        """End it with SIGKILL."""
+        """End the node with SIGKILL."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
@@ -130,7 +130,7 @@ async def rust_client(where: str, count: int, seconds: float) -> dict[str, dict[
 
 
 def main() -> None:
-    """Build the program if it is not there. `--is-built`: only say by the exit code whether it is."""
+    """Build the program unless it is built. `--is-built`: only return by the exit code whether it is."""
     if sys.argv[1:] == ["--is-built"]:
         sys.exit(not place().is_file())
     try:

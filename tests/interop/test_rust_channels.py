@@ -1,4 +1,4 @@
-"""Secure channels with a node on Ockam's own Rust crates, in both roles. No session of ours is in them."""
+"""Secure channels with a node on Ockam's own Rust crates, in both roles, without our sessions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.interop.rust_peer import RustNode, rust_client, with_rust
 pytestmark = pytest.mark.interop
 REKEYED = 100
 SURVIVED = 31
-"""So many losses in a row a direction towards a Rust node survives."""
+"""How many losses in a row a direction towards a Rust node survives."""
 
 
 def numbered(count: int) -> list[bytes]:
@@ -30,7 +30,7 @@ def numbered(count: int) -> list[bytes]:
 
 
 async def answers_nothing(node: TcpNode, rust: RustNode, mailbox: Mailbox) -> bool:
-    """Nothing has come, although what was asked later on the same connection was answered, twice."""
+    """Check that nothing has come after two later messages on the same connection were answered."""
     for _ in range(2):
         await node.request(f"tcp://{rust.where}/echo", b"still there?")
     return mailbox.waiting == 0

@@ -1,4 +1,4 @@
-"""Plain messages to a node on Ockam's own Rust crates: echo, hops, a relay, restarts, and what the kit says of it."""
+"""Plain messages to a node on Ockam's own Rust crates: echo, hops, a relay, restarts, and the kit's verdicts."""
 
 from __future__ import annotations
 
