@@ -30,19 +30,19 @@ def settings(kind: SessionType = EXPLICIT_PERSISTENT_ONE_SIDED, machine: Session
     return SessionConfig(kind, Role.RESPONDER, GENERATION, DURATIONS, variant=machine)
 
 
-Bite = tuple[SessionType, str, str, str]
+TableMutant = tuple[SessionType, str, str, str]
 """A type, a single fault in the table of its responder, the case that detects it, and the clause of the finding."""
 
 
-def judged_teeth(teeth: Sequence[Bite]) -> dict[str, Report]:
+def judged_mutants(mutants: Sequence[TableMutant]) -> dict[str, Report]:
     """The reports by fault, made at the same time, since the cases wait."""
 
     async def main() -> list[Report]:
         return await together(
-            judged_by_rows(settings(kind, fault_in(kind, fault).machine()), case) for kind, fault, case, _ in teeth
+            judged_by_rows(settings(kind, fault_in(kind, fault).machine()), case) for kind, fault, case, _ in mutants
         )
 
-    return dict(zip([fault for _, fault, _, _ in teeth], run(main(), fast=False), strict=True))
+    return dict(zip([fault for _, fault, _, _ in mutants], run(main(), fast=False), strict=True))
 
 
 def fault_in(kind: SessionType, fault: str) -> Mutant:

@@ -12,10 +12,10 @@ import typer
 
 from ockam_fsm.cli import app
 from ockam_fsm.conformance.report.expected_deviations import read_expected
-from tests.conformance.test_wire_initiators import TEETH as INITIATORS
-from tests.conformance.test_wire_stream_clients import TEETH as CLIENTS
-from tests.conformance.test_wire_streams import TEETH as STREAMS
-from tests.conformance.test_wire_teeth import TEETH as RESPONDERS
+from tests.conformance.test_wire_initiators import MUTANTS as INITIATORS
+from tests.conformance.test_wire_mutants import MUTANTS as RESPONDERS
+from tests.conformance.test_wire_stream_clients import MUTANTS as CLIENTS
+from tests.conformance.test_wire_streams import MUTANTS as STREAMS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "conformance.md").read_text()

@@ -1,7 +1,7 @@
 """Every case of the black-box kit on every defective node and on our own node.
 
-In addition to test_wire_teeth.py it shows that all cases together attribute a defect to its clause and to no unrelated
-one. `ALLOWED`: other clauses that a defect may break, since few defects break only one.
+In addition to test_wire_mutants.py it shows that all cases together attribute a defect to its clause and to no other.
+`ALLOWED`: other clauses that a defect may break, since few defects break only one.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from tests.conformance.defective import KINDS, defective_nodes, failures, judged
 from tests.conformance.defective_node import DECLARED_DURATIONS
 from tests.conformance.test_wire_bounded import TARGETS, Serve
 from tests.conformance.test_wire_bounded import judged as tried
+from tests.conformance.test_wire_mutants import MUTANTS
 from tests.conformance.test_wire_ours import DURATIONS
-from tests.conformance.test_wire_teeth import TEETH
 
 pytestmark = pytest.mark.nightly
 
@@ -56,26 +56,26 @@ MOST_REPEATED = 3
 @pytest.fixture(scope="module")
 def reports() -> Iterator[dict[str, Report]]:
     with defective_nodes() as where:
-        tried = {name: (declared(name, where[name]), ()) for name in TEETH}
+        tried = {name: (declared(name, where[name]), ()) for name in MUTANTS}
         ours = {f"none {kind}": (target(where["none"], kind), ()) for kind in KINDS}
         yield judged(tried | ours)
 
 
-@pytest.mark.parametrize("name", TEETH)
-def test_a_defect_is_found_by_all_cases_and_blamed_for_nothing_else(reports: dict[str, Report], name: str) -> None:
-    found, broken = failures(reports[name]), TEETH[name][2]
+@pytest.mark.parametrize("name", MUTANTS)
+def test_all_cases_attribute_a_defect_to_its_clause(reports: dict[str, Report], name: str) -> None:
+    found, broken = failures(reports[name]), MUTANTS[name][2]
     assert broken <= found
     assert found <= broken | ALLOWED.get(name, set()), [line.reason for line in reports[name].lines if line.deviates]
 
 
-@pytest.mark.parametrize("name", TEETH)
+@pytest.mark.parametrize("name", MUTANTS)
 def test_every_reproduction_reproduces(reports: dict[str, Report], name: str) -> None:
     """A failing case fails again for the same clause, alone and on a fresh node."""
     assert irreproducible(name, reports[name]) == []
 
 
 def declared(name: str, where: str) -> Target:
-    return replace(target(where, TEETH[name][0]), durations=DECLARED_DURATIONS[name])
+    return replace(target(where, MUTANTS[name][0]), durations=DECLARED_DURATIONS[name])
 
 
 def irreproducible(name: str, report: Report) -> list[tuple[str, set[str], set[str]]]:
@@ -117,7 +117,7 @@ def test_our_node_passes_with_every_type(kind: SessionType) -> None:
 
 @pytest.mark.parametrize("profile", ["ockam", "generation"])
 @pytest.mark.parametrize(("serve", "clauses"), TARGETS)
-def test_all_cases_end_against_what_is_no_node(serve: Serve, clauses: set[str], profile: str) -> None:
+def test_all_cases_end_against_targets_that_are_no_nodes(serve: Serve, clauses: set[str], profile: str) -> None:
     report = tried(serve, profile, run_seconds=60.0)
     assert failures(report) >= clauses
     assert report.exit_code == 1

@@ -182,13 +182,13 @@ def test_a_target_that_floods_or_raises_fails(make: type[Odd]) -> None:
     assert report.exit_code == 1
 
 
-def test_a_target_that_never_comes_back_is_given_up() -> None:
+def test_a_call_that_does_not_return_ends_the_run() -> None:
     report = check_initiator(Hangs, [EXPLICIT_TRANSIENT], effort=Effort(patience_seconds=0.05))
     assert failed(report) == {"14.4"}
     assert "did not return" in report.findings[0].reason
 
 
-def test_what_the_kit_does_itself_may_take_longer_than_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_of_the_kit_may_take_longer_than_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work of the kit itself, such as exploring large automata, does not count against the target's patience."""
 
     def slowly(*arguments: object, **options: object) -> tuple[Case, ...]:
@@ -200,7 +200,7 @@ def test_what_the_kit_does_itself_may_take_longer_than_a_call(monkeypatch: pytes
     assert report.findings == ()
 
 
-def test_one_of_a_pair_that_never_comes_back_is_given_up() -> None:
+def test_a_call_of_a_pair_that_does_not_return_ends_the_run() -> None:
     report = check_pair(
         our_end, HangsOnMessages, [EXPLICIT_TRANSIENT], effort=Effort(patience_seconds=0.05, examples=0)
     )
@@ -208,7 +208,7 @@ def test_one_of_a_pair_that_never_comes_back_is_given_up() -> None:
     assert "responder" in next(one.case for one in report.findings if one.verdict is Verdict.FAIL)
 
 
-def test_what_is_not_supported_is_not_applicable() -> None:
+def test_unsupported_ends_are_not_applicable() -> None:
     def none(endpoint: EndpointUnderTest) -> Odd:
         raise Unsupported("no such sessions here")
 
@@ -239,7 +239,7 @@ def test_a_reproduction_is_a_chart_bytes_and_a_program() -> None:
     assert printed[0].startswith("4.7: keepalive: expected keepalive answer")
 
 
-def test_a_reproduction_says_nothing_of_an_end_that_is_right() -> None:
+def test_a_reproduction_on_a_right_end_has_no_differences() -> None:
     assert again(our_end, "explicit-transient", "INITIATOR", "generation", ["open", "answer"]) == "nothing differs"
 
 

@@ -74,7 +74,7 @@ def test_a_program_in_javascript_understands_ours() -> None:
 
 
 @needs_node
-def test_what_the_program_has_not_is_not_applicable() -> None:
+def test_unsupported_types_are_not_applicable() -> None:
     with Program(javascript()) as program:
         report = check_initiator(program.make, [IMPLICIT_TRANSIENT], effort=QUICK)
     assert report.exit_code == 2
@@ -164,7 +164,7 @@ def odd(name: str) -> Report:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(ODD))
-def test_the_kit_comes_back_from_every_program(name: str) -> None:
+def test_the_kit_ends_with_every_program(name: str) -> None:
     report = odd(name)
     assert report.exit_code in (1, 2)
     assert report.counts["PASS"] == 0
@@ -178,7 +178,7 @@ def test_a_program_that_is_not_there_is_inconclusive() -> None:
     assert "does not start" in report.findings[0].reason
 
 
-def test_what_a_program_said_last_is_in_the_reason() -> None:
+def test_the_last_output_of_a_program_is_in_the_reason() -> None:
     with (
         Program([sys.executable, "-c", "import sys\nsys.exit('no such file')"]) as program,
         pytest.raises(TargetLost, match="no such file"),

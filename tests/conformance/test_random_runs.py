@@ -23,7 +23,7 @@ def test_runs_differ_in_what_they_are_made_of() -> None:
     assert len({byte for burst in bursts for byte in burst}) == 256, "everything is done at some time"
 
 
-def test_what_fails_is_shrunk() -> None:
+def test_a_failing_run_is_shrunk() -> None:
     def fails(burst: bytes) -> bool:
         at = burst.find(7)
         return at >= 0 and 9 in burst[at:]

@@ -75,7 +75,7 @@ def test_the_page_is_whole_and_stands_alone() -> None:
     assert text.count("<details") - text.count(" open>") == len(CLAUSES) - 1  # deviations are open
 
 
-def test_the_worst_is_where_its_reader_begins() -> None:
+def test_the_worst_deviation_is_most_visible() -> None:
     worse = finding(FAIL, "worse", Severity.SAFETY, clause="14.4")
     report = Report("target", [finding(FAIL, "leaks"), worse])
     page = to_html(report, {})
@@ -112,7 +112,7 @@ def test_a_clause_is_rendered() -> None:
     )
 
 
-def test_the_page_says_what_made_it() -> None:
+def test_the_page_has_version_time_and_command() -> None:
     report = replace(REPORT, command="ockam-fsm conform <x>", made="2026-01-02 03:04 UTC", notes=["dead since & so on"])
     text = to_html(report, {})
     assert f"ockam-fsm {version('ockam-fsm')} · 2026-01-02 03:04 UTC" in text
@@ -144,7 +144,7 @@ def test_what_is_inconclusive_has_no_command() -> None:
     assert one.said
 
 
-def test_a_report_writes_itself(tmp_path: Path) -> None:
+def test_a_report_has_renderings(tmp_path: Path) -> None:
     assert "deviates: 2 fail" in REPORT.text()
     assert "\x1b" not in REPORT.text()
     REPORT.html(tmp_path / "page.html")
@@ -153,7 +153,7 @@ def test_a_report_writes_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("width", [80, 160])
-def test_columns_are_whole(width: int) -> None:
+def test_long_cells_are_wrapped(width: int) -> None:
     long = finding(FAIL, "a case " * 40, clause="12.10")
     lines = to_text(Report("target", [long, finding(PASS, clause="4.2")]), width=width).splitlines()
     head = next(line for line in lines if line.startswith("clause"))

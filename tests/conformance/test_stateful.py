@@ -57,7 +57,7 @@ def test_names_do_as_well_as_values() -> None:
         stateful(our_end, role="client")
 
 
-def test_an_end_that_is_not_there_is_said_at_once() -> None:
+def test_an_unsupported_end_is_refused_at_once() -> None:
     def make(endpoint: EndpointUnderTest) -> Target:
         raise Unsupported("not written yet")
 

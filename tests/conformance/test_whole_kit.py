@@ -23,7 +23,7 @@ from ockam_fsm.machines.session import (
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from tests.conformance.defective import failures
 from tests.conformance.defects import DEFECTS, Defect
-from tests.conformance.table_node import judged_teeth
+from tests.conformance.table_node import judged_mutants
 from tests.conformance.test_kit import ONE_SIDED, check_of, failed, reasons
 
 pytestmark = pytest.mark.thorough
@@ -105,5 +105,5 @@ WAITING = [
 
 
 def test_a_wrong_table_shows_over_tcp_when_its_timers_expire() -> None:
-    reports = judged_teeth(WAITING)
+    reports = judged_mutants(WAITING)
     assert {fault: failures(report) for fault, report in reports.items()} == {one[1]: {one[3]} for one in WAITING}

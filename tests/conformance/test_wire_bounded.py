@@ -102,7 +102,7 @@ def judged(serve: Serve, profile: str = "ockam", *only: str, run_seconds: float 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("serve", "clauses"), TARGETS)
-def test_it_ends_and_says_what_is_wrong(serve: Serve, clauses: set[str]) -> None:
+def test_a_run_ends_with_the_right_verdicts(serve: Serve, clauses: set[str]) -> None:
     report = judged(serve, "ockam", *SOME)
     assert failures(report) >= clauses
     assert report.exit_code == 1
@@ -111,13 +111,13 @@ def test_it_ends_and_says_what_is_wrong(serve: Serve, clauses: set[str]) -> None
 
 
 @pytest.mark.slow
-def test_a_run_has_an_end_whatever_is_left_to_try() -> None:
+def test_a_run_ends_at_its_limit() -> None:
     report = judged(says_its_version, run_seconds=1.0)
     assert any("time of the run (--limit" in one.reason for one in report.findings)
 
 
 @pytest.mark.slow
-def test_what_was_found_before_a_run_is_ended_is_not_lost() -> None:
+def test_findings_before_an_early_end_are_kept() -> None:
     async def main(where: str) -> Report:
         target = Target(where, "session_spawner", "echo")
 
@@ -142,7 +142,7 @@ def test_what_was_found_before_a_run_is_ended_is_not_lost() -> None:
     assert report.exit_code == 2
 
 
-def test_nobody_there_is_undetermined() -> None:
+def test_an_unreachable_target_is_undetermined() -> None:
     async def main() -> Report:
         target = Target(nowhere(), "spawner", "echo")
         return await Kit(target, "conform", lambda done, total, name: None).judge()

@@ -23,7 +23,7 @@ from tests.net.tcp_helpers import until
         ("", "slow", False),  # no echo worker
     ],
 )
-def test_what_is_late_with_everything_else_is_not_missing(echo: str, worker: str, comes: bool) -> None:
+def test_an_answer_of_a_slow_node_is_not_missing(echo: str, worker: str, comes: bool) -> None:
     waiting: list[Message] = []
 
     def slow(message: Message, context: Context) -> None:
@@ -52,7 +52,7 @@ def test_what_is_late_with_everything_else_is_not_missing(echo: str, worker: str
 
 
 @pytest.mark.slow
-def test_for_how_long_a_node_stands_still_is_measured() -> None:
+def test_stalls_are_measured() -> None:
     def mute(message: Message, context: Context) -> None:
         """It never answers."""
 

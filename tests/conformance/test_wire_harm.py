@@ -35,7 +35,7 @@ def verdicts(report: Report, case: str) -> set[tuple[str, Verdict]]:
 
 
 @pytest.mark.slow
-def test_a_node_that_dies_late_is_dead_since_the_case_that_killed_it_and_that_is_said_once() -> None:
+def test_a_delayed_death_is_reported_once_for_the_case_that_caused_it() -> None:
     with defective_nodes("late-death") as where:
         node = target(where["late-death"], "ockam", patience=0.5)
         report = judged({"": (node, (KILLER, *INNOCENT))})[""]
@@ -54,7 +54,7 @@ def test_a_node_that_dies_late_is_dead_since_the_case_that_killed_it_and_that_is
 
 
 @pytest.mark.slow
-def test_workers_that_a_supervisor_brings_back_were_lost_all_the_same() -> None:
+def test_lost_workers_count_although_a_supervisor_restarts_them() -> None:
     with defective_nodes("supervised") as where:
         node = target(where["supervised"], "ockam", patience=1.0)
         report = judged({"": (node, (KILLER, *INNOCENT))})[""]
@@ -78,7 +78,7 @@ def test_a_node_that_is_started_again_is_judged_to_the_end(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_what_has_killed_the_node_before_is_tried_last() -> None:
+def test_cases_that_have_killed_the_node_are_tried_last() -> None:
     seen: list[str] = []
     run(restarted("exits", (KILLER, *INNOCENT), (KILLER,), seen), fast=False)
     assert list(dict.fromkeys(seen)) == [*INNOCENT, KILLER]
@@ -132,7 +132,7 @@ async def slow_node(patience: float, delay: float, *only: str) -> Report:
 
 
 @pytest.mark.slow
-def test_what_comes_when_patience_is_over_is_late_and_not_missing() -> None:
+def test_an_answer_after_the_patience_is_late_and_not_missing() -> None:
     report = run(slow_node(0.3, 0.45, "echo", "empty-frames", "unknown-addresses"), fast=False)
     (found,) = [one for one in report.findings if one.case == "echo"]
     assert found.verdict is OPEN, found.reason
@@ -142,7 +142,7 @@ def test_what_comes_when_patience_is_over_is_late_and_not_missing() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("at_once", "seconds", "clause"), [(True, 0.33, "14.1"), (False, 1.5, "14.4")])
-def test_a_node_that_holds_up_everything_is_one_failure(at_once: bool, seconds: float, clause: str) -> None:
+def test_a_blocked_node_is_one_failure(at_once: bool, seconds: float, clause: str) -> None:
     """A node that blocks while it waits for a destination, at once or after the messages at hand."""
 
     async def main() -> Report:

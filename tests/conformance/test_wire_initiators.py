@@ -24,7 +24,7 @@ from tests.conformance.defective import ROOT, failures
 from tests.conformance.defective_initiator import DEFECTS, Defect
 from tests.net.ports import kept_address
 
-TEETH: dict[str, tuple[tuple[str, ...], set[str]]] = {
+MUTANTS: dict[str, tuple[tuple[str, ...], set[str]]] = {
     # defect: the cases that are about it, the clauses that it breaks
     "no-back-off": (("back-off",), {"3.2"}),
     "never-gives-up": (("unanswered-hello",), {"3.9"}),
@@ -63,7 +63,7 @@ OURS = ("none", "none-transient", "none-ockam", "none-ockam-silent", "none-ockam
 QUICK = ("none", "none-ockam", "one-address")
 """Nodes that retry soon, so that undeclared ones are judged soon."""
 UNDECLARED: dict[str, tuple[tuple[str, ...], set[str]]] = {
-    name: TEETH[name] for name in (
+    name: MUTANTS[name] for name in (
         "ockam-dies-of-malformed-answers", "ockam-ends-on-empty-frames", "ockam-believes-second-answers",
         "ockam-believes-local-answers", "ockam-no-back-off",
     )
@@ -129,7 +129,7 @@ async def judged(*names: str, declared: bool = True) -> dict[str, Report]:
         found = {defect.name: report for defect, report in zip(wanted, reports, strict=True)}
         # Under load pauses are longer. A defect that was not found with all others is tried alone.
         for defect in wanted:
-            if defect.name in (TEETH if declared else UNDECLARED) and found[defect.name].exit_code != 1:
+            if defect.name in (MUTANTS if declared else UNDECLARED) and found[defect.name].exit_code != 1:
                 found[defect.name] = await one(defect, given, declared)
     return found
 
@@ -137,14 +137,14 @@ async def judged(*names: str, declared: bool = True) -> dict[str, Report]:
 async def one(defect: Defect, given: Orders, declared: bool) -> Report:
     listener = await RawListener.at("127.0.0.1:0")
     there = kept_address()
-    teeth = TEETH if declared else UNDECLARED
-    pace = Pace(2.0 if defect.name in teeth or not declared else 5.0, run_seconds=120.0)
+    mutants = MUTANTS if declared else UNDECLARED
+    pace = Pace(2.0 if defect.name in mutants or not declared else 5.0, run_seconds=120.0)
     node = Target(listener.where, "door", "", "", defect.profile, defect.kind, defect.durations, DECLARED,
                   node_address=there, pace=pace)  # fmt: skip
     if not declared:
         node = undeclared_of(node)
     order = {"defect": defect.name, "route": f"tcp://{listener.where}/door", "listen": there}
-    only = teeth[defect.name][0] if defect.name in teeth else ()
+    only = mutants[defect.name][0] if defect.name in mutants else ()
     kit = InitiatorKit(
         node, "ockam-fsm conform", lambda done, total, name: None, partial(given.tell, order), 20.0, Choice(only)
     )
@@ -159,7 +159,7 @@ def undeclared_of(node: Target) -> Target:
 
 
 @pytest.mark.slow
-def test_an_order_that_fails_takes_nobody_with_it() -> None:
+def test_a_failing_order_affects_no_other_node() -> None:
     async def main() -> None:
         order = {"defect": "none", "route": "tcp://127.0.0.1:1/door", "listen": "nowhere"}
         async with orders() as given:
@@ -175,20 +175,20 @@ def test_an_order_that_fails_takes_nobody_with_it() -> None:
 
 
 def test_every_defect_is_tried() -> None:
-    assert {defect.name for defect in DEFECTS} == {*OURS, *TEETH}
+    assert {defect.name for defect in DEFECTS} == {*OURS, *MUTANTS}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TEETH)
+@pytest.mark.parametrize("name", MUTANTS)
 def test_a_defect_is_rejected_for_its_clause(reports: dict[str, Report], name: str) -> None:
     report = reports[name]
-    assert failures(report) == TEETH[name][1], [line.reason for line in report.lines if line.deviates]
+    assert failures(report) == MUTANTS[name][1], [line.reason for line in report.lines if line.deviates]
     assert report.exit_code == 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", UNDECLARED)
-def test_a_defect_is_rejected_where_nothing_is_declared(undeclared: dict[str, Report], name: str) -> None:
+def test_a_defect_is_rejected_without_declarations(undeclared: dict[str, Report], name: str) -> None:
     report = undeclared[name]
     assert failures(report) == UNDECLARED[name][1], [(one.case, one.reason) for one in report.findings]
 
@@ -205,14 +205,14 @@ def test_ours_passes_everything(reports: dict[str, Report], name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", QUICK)
-def test_ours_is_not_accused_where_nothing_is_declared(undeclared: dict[str, Report], name: str) -> None:
+def test_ours_does_not_fail_without_declarations(undeclared: dict[str, Report], name: str) -> None:
     report = undeclared[name]
     assert accused(report) == []
     assert report.exit_code == 0
 
 
 @pytest.mark.thorough
-def test_nor_are_those_of_ours_for_which_nothing_comes() -> None:
+def test_silent_nodes_of_ours_do_not_fail_without_declarations() -> None:
     reports = run(judged(*set(OURS) - set(QUICK), declared=False), fast=False)
     assert {name: accused(report) for name, report in reports.items()} == {name: [] for name in reports}
     assert {report.exit_code for report in reports.values()} == {0}

@@ -78,7 +78,7 @@ def of_the_case(report: Report, tried: Tried) -> Finding:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tried", FOUND, ids=lambda tried: "-".join(map(str, tried)))
-def test_a_leak_shows_by_what_answers(reports: dict[Tried, Report], tried: Tried) -> None:
+def test_a_leak_is_found_by_replies_or_places(reports: dict[Tried, Report], tried: Tried) -> None:
     found = of_the_case(reports[tried], tried)
     verdict, reason = FOUND[tried]
     assert (found.verdict, found.clause) == (verdict, "4.2" if tried.case.startswith("repeated") else "3.11")

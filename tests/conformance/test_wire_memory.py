@@ -62,7 +62,7 @@ async def names_other_addresses(reader: asyncio.StreamReader, writer: asyncio.St
 
 @pytest.mark.slow
 @pytest.mark.parametrize("serve", [sends_large_messages, never_ends_a_frame, names_other_addresses])
-def test_what_is_kept_for_a_node_has_a_size(serve: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_for_a_node_is_bounded(serve: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(case_context, "KEPT_BYTES", KEPT)
     tracemalloc.start()
     report = judged(serve, "ockam", "echo", "handshake", "malformed-hello", run_seconds=10.0)  # type: ignore[arg-type]
@@ -77,7 +77,7 @@ def test_what_is_kept_for_a_node_has_a_size(serve: object, monkeypatch: pytest.M
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [1.0, 2.0])
-def test_a_run_takes_no_longer_than_it_may(seconds: float) -> None:
+def test_a_run_ends_at_its_limit(seconds: float) -> None:
     began = time.monotonic()
     report = judged(says_its_version, run_seconds=seconds)
     assert time.monotonic() - began < seconds + 3.0
@@ -108,7 +108,7 @@ def test_nothing_is_tried_when_the_time_is_over() -> None:
     assert run(main(), fast=False) == [OVER]
 
 
-def test_what_is_recorded_of_a_message_has_a_size() -> None:
+def test_the_record_of_a_message_is_bounded() -> None:
     record = Record()
     record.received("kit", b"", "x" * 100_000)
     record.note("y" * 100_000)
@@ -117,7 +117,7 @@ def test_what_is_recorded_of_a_message_has_a_size() -> None:
     assert len(shown.said[0].meaning) <= MAX_MEANING + 3
 
 
-def test_connections_that_nobody_asks_for_have_a_number() -> None:
+def test_unsolicited_connections_are_bounded() -> None:
     async def main() -> tuple[int, int]:
         listener = await RawListener.at("127.0.0.1:0")
         host, port = listener.where.split(":")
@@ -143,7 +143,7 @@ def program(body: str) -> list[str]:
     return [sys.executable, "-c", f"import sys\nfor line in sys.stdin:\n {body}\n sys.stdout.flush()"]
 
 
-def test_of_a_program_that_writes_many_errors_the_end_is_kept() -> None:
+def test_the_end_of_many_errors_of_a_program_is_kept() -> None:
     asked = LineProgram(program("sys.stderr.write('e' * 300_000 + ' last words'); sys.exit(3)"), 10.0)
     with pytest.raises(ProgramLost, match="last words") as lost:
         asked.ask(b"x")
@@ -160,7 +160,7 @@ def test_of_a_program_that_writes_many_errors_the_end_is_kept() -> None:
         """print('{"ready": [], "outputs": [{"send": {"onward_route": [[0, "' + 'ab' * 600 + '"]]}}]}')""",
     ],
 )
-def test_answers_of_a_program_have_a_size(body: str) -> None:
+def test_answers_of_a_program_are_bounded(body: str) -> None:
     report = check_program(program(body), (EXPLICIT_TRANSIENT,), effort=Effort(examples=0))
     assert Verdict.PASS not in {one.verdict for one in report.findings if one.clause == "3.1"} or report.exit_code
     assert all(len(one.reason) <= REASON_CHARACTERS for one in report.findings)
@@ -175,7 +175,7 @@ def test_a_program_that_does_not_answer_gets_no_longer_than_the_run_has() -> Non
     assert Verdict.FAIL not in {one.verdict for one in report.findings}
 
 
-def test_nothing_of_the_kit_is_left_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kit_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", os.fspath(tmp_path))
     asked = LineProgram(program("print('{}')"), 10.0)
     asked.ask(b"x")

@@ -48,7 +48,7 @@ def test_our_node_passes_everything(reports: dict[str, Report], name: str) -> No
 
 
 @pytest.mark.thorough
-def test_where_the_forwarding_policy_refuses_nothing_is_applicable_that_needs_it() -> None:
+def test_cases_that_a_forwarding_policy_prevents_are_not_applicable() -> None:
     with our_targets("--forward-to", "none") as nodes:
         one_sided, two_sided = "generation_spawner", TWO_SIDED
         reports = judged({name: (replace(nodes[name], capacity=None), ()) for name in (one_sided, two_sided)})
@@ -62,7 +62,7 @@ def test_where_the_forwarding_policy_refuses_nothing_is_applicable_that_needs_it
 
 
 @pytest.mark.slow
-def test_what_is_not_judged_says_why(reports: dict[str, Report]) -> None:
+def test_clauses_that_are_not_judged_have_a_reason(reports: dict[str, Report]) -> None:
     for report in reports.values():
         for line in report.lines:
             assert line.findings or line.reason

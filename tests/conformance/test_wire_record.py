@@ -5,7 +5,7 @@ from __future__ import annotations
 from ockam_fsm.conformance.wire.record import MAX_BYTES, MAX_MOMENTS, MAX_REPEATED, NODE, Record
 
 
-def test_what_was_said_is_kept_as_bytes_and_as_a_chart() -> None:
+def test_messages_are_kept_as_bytes_and_as_a_chart() -> None:
     record = Record()
     record.sent("kit", b"\x01", "version byte")
     record.received("kit", b"\x01", "version byte")
@@ -16,7 +16,7 @@ def test_what_was_said_is_kept_as_bytes_and_as_a_chart() -> None:
     assert shown.chart.participants == ("kit", NODE)
 
 
-def test_what_is_repeated_is_counted() -> None:
+def test_repeated_messages_are_counted() -> None:
     record = Record()
     for _ in range(100):
         record.sent("kit", b"hello", "hello")
@@ -26,7 +26,7 @@ def test_what_is_repeated_is_counted() -> None:
     assert len(record.said) == MAX_REPEATED + 1
 
 
-def test_a_flood_has_an_end() -> None:
+def test_the_record_of_a_flood_is_bounded() -> None:
     record = Record()
     for number in range(1000):
         record.received("kit", b"x" * (MAX_BYTES + 1), f"message {number}")

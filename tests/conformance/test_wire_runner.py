@@ -37,7 +37,7 @@ BAD, GOOD, LOST = Deviation("bad"), None, Undecided("lost")
         (Manner.LAST, [BAD], FAIL, 1),
     ],
 )
-def test_what_fails_is_tried_once_more(
+def test_a_failing_case_is_tried_once_more(
     manner: Manner, outcomes: list[Outcome | None], verdict: Verdict, tries: int
 ) -> None:
     found, tried = tried_with(manner, outcomes, 0.0)
@@ -55,14 +55,14 @@ def test_what_fails_is_tried_once_more(
         ([BAD, LOST], 1.1, FAIL),
     ],
 )
-def test_who_stood_still_is_excused_where_it_does_not_occur_again(
+def test_a_stall_excuses_a_failure_that_does_not_occur_again(
     outcomes: list[Outcome | None], still_seconds: float, verdict: Verdict
 ) -> None:
     assert tried_with(Manner.PLAIN, outcomes, still_seconds)[0].verdict is verdict
 
 
 @pytest.mark.parametrize(("other", "verdict"), [(GOOD, FAIL), (LOST, FAIL), (BAD, OPEN)])
-def test_what_others_lead_to_decides_only_where_nothing_else_fails(other: Outcome | None, verdict: Verdict) -> None:
+def test_a_consequence_counts_only_where_no_cause_fails(other: Outcome | None, verdict: Verdict) -> None:
     def ending(outcome: Outcome | None) -> Case:
         async def once(lab: CaseContext) -> str:
             if outcome is not None:

@@ -29,7 +29,7 @@ from tests.conformance.defective_clients import (
     begun,
 )
 
-TEETH: dict[str, tuple[str, str]] = {
+MUTANTS: dict[str, tuple[str, str]] = {
     # defect: the case that is about it, the clause that it breaks
     "counts-from-0": ("publishes-in-order", "12.3"),
     "forgets-unconfirmed": ("publishes-again", "12.2"),
@@ -72,21 +72,21 @@ def reports() -> dict[str, Report]:
     """The report of each client for the case about its defect."""
 
     async def main() -> list[Report]:
-        return await asyncio.gather(*(judged(one, [TEETH[one.name][0]]) for one in DEFECTS))
+        return await asyncio.gather(*(judged(one, [MUTANTS[one.name][0]]) for one in DEFECTS))
 
     return dict(zip((one.name for one in DEFECTS), run(main(), fast=False), strict=True))
 
 
 def test_every_defect_is_tried_by_every_case() -> None:
-    assert [one.name for one in DEFECTS] == list(TEETH)
-    assert {name for name, _ in TEETH.values()} == {one.name for one in CASES["stream"]}
+    assert [one.name for one in DEFECTS] == list(MUTANTS)
+    assert {name for name, _ in MUTANTS.values()} == {one.name for one in CASES["stream"]}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TEETH)
+@pytest.mark.parametrize("name", MUTANTS)
 def test_a_defect_is_rejected_for_its_clause(reports: dict[str, Report], name: str) -> None:
     failed = {(one.case, one.clause) for one in reports[name].findings if one.verdict is Verdict.FAIL}
-    assert failed == {TEETH[name]}, [one.reason for one in reports[name].findings]
+    assert failed == {MUTANTS[name]}, [one.reason for one in reports[name].findings]
     assert reports[name].exit_code == 1
 
 

@@ -18,7 +18,7 @@ from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
 from tests.conformance.defective import failures
 from tests.conformance.defective_streams import DEFECTS, FAIR, Defect, node_with
 
-TEETH: dict[str, tuple[str, str]] = {
+MUTANTS: dict[str, tuple[str, str]] = {
     # defect: the case that is about it, the clause that it breaks
     "another-name": ("stream-create", "12.10"),
     "leads-to-the-service": ("stream-create", "12.10"),
@@ -85,33 +85,33 @@ def reports() -> dict[str, Report]:
     """The report of each node for the case about its defect."""
 
     async def main() -> list[Report]:
-        return await asyncio.gather(*(judged(one, [TEETH[one.name][0]]) for one in DEFECTS))
+        return await asyncio.gather(*(judged(one, [MUTANTS[one.name][0]]) for one in DEFECTS))
 
-    return dict(zip(TEETH, run(main(), fast=False), strict=True))
+    return dict(zip(MUTANTS, run(main(), fast=False), strict=True))
 
 
 def test_every_defect_is_tried_by_every_case() -> None:
-    assert [one.name for one in DEFECTS] == list(TEETH)
-    assert {name for name, _ in TEETH.values()} == set(NAMES)
+    assert [one.name for one in DEFECTS] == list(MUTANTS)
+    assert {name for name, _ in MUTANTS.values()} == set(NAMES)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TEETH)
+@pytest.mark.parametrize("name", MUTANTS)
 def test_a_defect_is_rejected_for_its_clause(reports: dict[str, Report], name: str) -> None:
-    case, clause = TEETH[name]
+    case, clause = MUTANTS[name]
     failed = {(one.case, one.clause) for one in reports[name].findings if one.verdict is Verdict.FAIL}
     assert failed == {(case, clause)}, reports[name].findings
     assert reports[name].exit_code == 1
 
 
 @pytest.mark.thorough
-def test_a_defect_is_blamed_for_nothing_else() -> None:
+def test_a_defect_breaks_no_other_clause() -> None:
     """All cases on every defect."""
 
     async def main() -> list[Report]:
         return await asyncio.gather(*(judged(one, NAMES) for one in DEFECTS))
 
-    for (name, (_, clause)), report in zip(TEETH.items(), run(main(), fast=False), strict=True):
+    for (name, (_, clause)), report in zip(MUTANTS.items(), run(main(), fast=False), strict=True):
         assert clause in failures(report), name
         assert failures(report) <= {clause} | ALLOWED.get(name, set()), name
 

@@ -25,7 +25,7 @@ from ockam_fsm.net.event_loop import run
 from ockam_fsm.net.raw_peer import pause
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
 from tests.conformance.defective import DECLARED, failures
-from tests.conformance.table_node import DURATIONS, fault_in, judged_by_rows, judged_teeth, settings
+from tests.conformance.table_node import DURATIONS, fault_in, judged_by_rows, judged_mutants, settings
 
 TRANSIENT, PERSISTENT = EXPLICIT_TRANSIENT, EXPLICIT_PERSISTENT_ONE_SIDED
 NOT_BY_WIRE = {
@@ -48,7 +48,7 @@ def rows_of(kind: SessionType) -> list[Case]:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in TYPES if kind.renegotiation is not Renegotiation.TWO_SIDED], ids=str)
-def test_every_row_that_a_peer_can_bring_about_is_tried(kind: SessionType) -> None:
+def test_every_row_that_a_peer_can_make_fire_is_tried(kind: SessionType) -> None:
     tried = {row for one in rows_of(kind) for row in one.tries.partition(":")[0].removeprefix("Rows ").split(", ")}
     there = {row.id for row in table(kind, Role.RESPONDER).rows}
     assert there - tried == there & set().union(*NOT_BY_WIRE.values())
@@ -78,7 +78,7 @@ def test_time_is_not_judged_where_none_is_declared_and_nothing_without_an_echo_w
 
 
 @pytest.mark.parametrize("idle_seconds", [None, 90.0])
-def test_what_would_take_for_ever_is_not_waited_for(idle_seconds: float | None) -> None:
+def test_long_durations_are_not_judged(idle_seconds: float | None) -> None:
     durations = replace(DURATIONS, idle_seconds=idle_seconds)
     target = Target("", "spawner", "echo", declared=DECLARED, durations=durations, session_type=TRANSIENT)
     timed = [one for one in rows_of(TRANSIENT) if "time" in one.tries]
@@ -91,7 +91,7 @@ def test_a_transient_session_retains_nothing() -> None:
     assert any(one.lacks(replace(target, session_type=PERSISTENT)) for one in rows_of(PERSISTENT))
 
 
-TEETH = [
+MUTANTS = [
     (TRANSIENT, "TT1 retarget ESTABLISHED", "row-ft4-tt1-error", "3.11"),
     (TRANSIENT, "QT1 lose START_IDLE", "row-qt1-confirming-keepalive-answer-and-time", "3.7"),
     (PERSISTENT, "V5 retarget IDLE", "row-v5-close-of-the-peer", "3.8"),
@@ -108,17 +108,17 @@ test_whole_kit.py."""
 
 @pytest.fixture(scope="module")
 def reports() -> dict[str, Report]:
-    return judged_teeth(TEETH)
+    return judged_mutants(MUTANTS)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("fault", "clause"), [(fault, clause) for _, fault, _, clause in TEETH])
+@pytest.mark.parametrize(("fault", "clause"), [(fault, clause) for _, fault, _, clause in MUTANTS])
 def test_a_wrong_table_is_rejected(fault: str, clause: str, reports: dict[str, Report]) -> None:
     assert failures(reports[fault]) == {clause}, [one.reason for one in reports[fault].findings]
 
 
 @pytest.mark.slow
-def test_what_is_missing_is_missing_where_no_time_out_is_declared() -> None:
+def test_a_missing_message_is_a_deviation_without_declared_time_outs() -> None:
     """A missing message is a deviation after any wait."""
     wanted = settings(machine=fault_in(PERSISTENT, "QW2 lose SEND_ANSWER").machine())
     report = run(judged_by_rows(wanted, "row-qw2-repeated-hello", declared=frozenset()), fast=False)
@@ -138,7 +138,7 @@ def test_a_node_that_holds_nothing_is_right_too() -> None:
     ("fault", "stall_seconds", "verdict"),
     [("", 1.2, Verdict.PASS), ("QW2 drop", 0.0, Verdict.FAIL), ("QW2 drop", 1.2, Verdict.INCONCLUSIVE)],
 )
-def test_a_difference_in_a_step_that_outlasts_a_time_out_is_nobodys(
+def test_a_difference_in_a_step_that_outlasts_a_time_out_does_not_count(
     fault: str, stall_seconds: float, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Node or kit stands still during the second step of every sequence, for longer than a negotiation may last."""
@@ -158,7 +158,7 @@ def test_a_difference_in_a_step_that_outlasts_a_time_out_is_nobodys(
 
 
 @pytest.mark.slow
-def test_a_comparison_that_outlasts_a_time_out_blames_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_comparison_that_outlasts_a_time_out_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault that shows without the tried stimulus, in a repetition during which node or kit stands still."""
     wires: list[Wire] = []
     whole = Wire.settled

@@ -65,7 +65,7 @@ def test_a_rust_initiator_and_our_responder() -> None:
     with_rust(main())
 
 
-def test_with_the_name_of_standard_noise_no_handshake_succeeds(tmp_path: Path) -> None:
+def test_no_handshake_succeeds_with_the_standard_noise_name(tmp_path: Path) -> None:
     async def main() -> None:
         async with RustNode(tmp_path) as rust, TcpNode() as node:
             suite = replace(OCKAM, name=NOISE.name)
@@ -81,7 +81,7 @@ def test_with_the_name_of_standard_noise_no_handshake_succeeds(tmp_path: Path) -
     [(replace(OCKAM, initiator_encrypts_with_first=True), 0), (replace(OCKAM, rekey_interval=64), 32)],
     ids=["the final keys as in Noise", "a key for 64 messages"],
 )
-def test_what_departs_from_ockam_is_not_understood(suite: Suite, understood: int, tmp_path: Path) -> None:
+def test_deviations_from_ockam_are_refused(suite: Suite, understood: int, tmp_path: Path) -> None:
     async def main() -> None:
         async with RustNode(tmp_path) as rust, TcpNode() as node:
             channel = await opened(node, f"tcp://{rust.where}/api", new_identity(), suite=suite)
@@ -93,7 +93,7 @@ def test_what_departs_from_ockam_is_not_understood(suite: Suite, understood: int
     with_rust(main())
 
 
-def test_a_rust_node_is_deaf_after_32_losses_in_a_row(tmp_path: Path) -> None:
+def test_a_rust_node_accepts_nothing_after_32_losses_in_a_row(tmp_path: Path) -> None:
     async def main() -> None:
         async with RustNode(tmp_path) as rust, TcpNode() as node:
             channel = await opened(node, f"tcp://{rust.where}/api", new_identity())
@@ -108,7 +108,7 @@ def test_a_rust_node_is_deaf_after_32_losses_in_a_row(tmp_path: Path) -> None:
     with_rust(main())
 
 
-def test_ours_follows_a_rust_node_over_losses(tmp_path: Path) -> None:
+def test_our_end_follows_a_rust_node_after_losses(tmp_path: Path) -> None:
     async def main() -> None:
         async with RustNode(tmp_path) as rust, TcpNode() as node:
             channel = await opened(node, f"tcp://{rust.where}/api", new_identity())

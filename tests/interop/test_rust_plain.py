@@ -51,7 +51,7 @@ def test_ten_thousand_messages(tmp_path: Path) -> None:
     with_rust(main())
 
 
-def test_hops_are_on_the_way_there_and_back(tmp_path: Path) -> None:
+def test_hops_work_on_onward_and_return_routes(tmp_path: Path) -> None:
     async def main() -> None:
         async with RustNode(tmp_path) as rust, TcpNode() as node:
             reply = await node.request(f"tcp://{rust.where}/hop/hop/echo", b"through two hops")
@@ -61,7 +61,7 @@ def test_hops_are_on_the_way_there_and_back(tmp_path: Path) -> None:
     with_rust(main())
 
 
-def test_a_relay_leads_to_who_registered(tmp_path: Path) -> None:
+def test_a_relay_leads_to_the_worker_that_registered(tmp_path: Path) -> None:
     async def main() -> None:
         async with RustNode(tmp_path) as rust, TcpNode() as behind, TcpNode() as node:
             mailbox = Mailbox(behind)
@@ -90,7 +90,7 @@ def test_requests_go_on_after_a_kill_and_a_restart(tmp_path: Path) -> None:
     with_rust(main())
 
 
-def test_the_kit_finds_what_is_known_to_deviate_and_nothing_else(tmp_path: Path) -> None:
+def test_the_kit_finds_exactly_the_known_deviations(tmp_path: Path) -> None:
     async def main() -> None:
         async with RustNode(tmp_path) as rust:
             target = Target(rust.where, "", "echo", pace=Pace(2.0, run_seconds=50.0))
@@ -108,7 +108,7 @@ def test_the_kit_finds_what_is_known_to_deviate_and_nothing_else(tmp_path: Path)
 
 
 @pytest.mark.parametrize("form", [*READABLE, *UNREADABLE])
-def test_which_forms_of_a_frame_are_read(form: str, tmp_path: Path) -> None:
+def test_the_forms_of_a_frame_that_are_accepted(form: str, tmp_path: Path) -> None:
     async def main() -> None:
         async with RustNode(tmp_path) as rust, await Client.to(rust.where) as client:
             make = {**READABLE, **UNREADABLE}[form]

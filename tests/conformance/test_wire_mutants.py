@@ -19,7 +19,7 @@ from tests.conformance.defective_node import DECLARED_DURATIONS, DEFECTS
 
 CONNECTION_CASES = NAME_NO_SESSION - {one.name for one in STREAM_CASES}
 
-TEETH: dict[str, tuple[str, tuple[str, ...], set[str]]] = {
+MUTANTS: dict[str, tuple[str, tuple[str, ...], set[str]]] = {
     # defect: kind of session, the cases that are about it, the clauses that it breaks
     "malformed-handshake-kills": ("ockam", ("malformed-hello",), {"14.4"}),
     "takes-from-any-connection": ("ockam", ("foreign-connection",), {"5.4"}),
@@ -75,7 +75,7 @@ def reports() -> Iterator[dict[str, Report]]:
     with defective_nodes() as where:
         tried = {
             name: (replace(target(where[name], profile, patience=2.0), durations=DECLARED_DURATIONS[name]), only)
-            for name, (profile, only, _) in TEETH.items()
+            for name, (profile, only, _) in MUTANTS.items()
         }
         together = judged(tried, at_once=16)
         # On a loaded machine timers of a node may expire in a case that is not about them. It is tried again alone.
@@ -84,15 +84,15 @@ def reports() -> Iterator[dict[str, Report]]:
 
 
 def test_every_defect_is_tried() -> None:
-    assert {defect.name for defect in DEFECTS} == {"none", *TEETH}
-    assert len(TEETH) >= 20
+    assert {defect.name for defect in DEFECTS} == {"none", *MUTANTS}
+    assert len(MUTANTS) >= 20
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TEETH)
+@pytest.mark.parametrize("name", MUTANTS)
 def test_a_defect_is_rejected_for_its_clause(reports: dict[str, Report], name: str) -> None:
     report = reports[name]
-    assert failures(report) == TEETH[name][2], [line.reason for line in report.lines if line.deviates]
+    assert failures(report) == MUTANTS[name][2], [line.reason for line in report.lines if line.deviates]
     assert report.exit_code == 1
     for line in report.lines:
         if line.deviates and name not in ("three-elements", "no-version-byte"):  # in these no message was exchanged
@@ -103,7 +103,7 @@ def test_a_defect_is_rejected_for_its_clause(reports: dict[str, Report], name: s
 
 @pytest.mark.slow
 def test_a_node_without_sessions_is_judged_by_its_connections() -> None:
-    shown = {name: (only, breaks) for name, (_, only, breaks) in TEETH.items() if only[0] in CONNECTION_CASES}
+    shown = {name: (only, breaks) for name, (_, only, breaks) in MUTANTS.items() if only[0] in CONNECTION_CASES}
     with defective_nodes("none", *shown) as where:
         nodes = {name: replace(target(where[name], "ockam", patience=2.0), spawner="") for name in ("none", *shown)}
         reports = judged({name: (node, shown[name][0] if name in shown else ()) for name, node in nodes.items()})
