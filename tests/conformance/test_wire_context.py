@@ -41,11 +41,11 @@ def test_an_answer_of_a_slow_node_is_not_missing(echo: str, worker: str, comes: 
             for name, handler in (("slow", slow), ("mute", mute), ("echo", answering)):
                 node.worker(name, handler, public=True)
             pace = Pace(patience_seconds=0.05, settle_seconds=0.01)
-            lab = CaseContext(Run(Target(await node.listen(), "spawner", echo, pace=pace)))
-            wire, back = await lab.wire(), fresh()
+            context = CaseContext(Run(Target(await node.listen(), "spawner", echo, pace=pace)))
+            wire, back = await context.wire(), fresh()
             wire.send((local(worker),), b"x", (back,))
-            found = await wire.hear(back)
-            lab.close()
+            found = await wire.receive(back)
+            context.close()
         return found
 
     assert (run(main(), fast=False) is not None) == comes

@@ -64,7 +64,7 @@ def test_a_stall_excuses_a_failure_that_does_not_occur_again(
 @pytest.mark.parametrize(("other", "verdict"), [(GOOD, FAIL), (LOST, FAIL), (BAD, OPEN)])
 def test_a_consequence_counts_only_where_no_cause_fails(other: Outcome | None, verdict: Verdict) -> None:
     def ending(outcome: Outcome | None) -> Case:
-        async def once(lab: CaseContext) -> str:
+        async def once(context: CaseContext) -> str:
             if outcome is not None:
                 raise outcome
             return "seen"
@@ -88,7 +88,7 @@ def tried_with(manner: Manner, outcomes: list[Outcome | None], still_seconds: fl
     """The finding of a case with these outcomes of its tries, and the number of tries."""
     left = list(outcomes)
 
-    async def once(lab: CaseContext) -> str:
+    async def once(context: CaseContext) -> str:
         outcome = left.pop(0)
         if outcome is not None:
             raise outcome

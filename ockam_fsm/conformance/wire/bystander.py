@@ -30,7 +30,7 @@ class Witness:
     async def missing(self, sessions: bool) -> str:
         """The problem, empty if everything answers. `sessions`: whether the sessions have to answer, too."""
         try:
-            asks_echo = self.wire.lab.target.echo or not self.talks
+            asks_echo = self.wire.context.target.echo or not self.talks
             if asks_echo and not await self._echoes() and not self.wire.peer.ended:
                 return f"{HELD_UP}: {self.wire.missing('a reply')}"
             if self.wire.peer.ended:
@@ -53,7 +53,7 @@ class Bystander:
     """`with_session` False: only the connections and the echo worker are probed, since no session can be opened."""
 
     def __init__(self, run: Run, *, with_session: bool) -> None:
-        self.lab = CaseContext(run)
+        self.context = CaseContext(run)
         self.with_session = with_session
         self.witnesses: list[Witness] = []
         self.heard = 0.0
@@ -90,7 +90,7 @@ class Bystander:
     @property
     def believed_seconds(self) -> float:
         """How long its sessions may be idle before the node may give them up, with a margin."""
-        target = self.lab.target
+        target = self.context.target
         waits = [target.durations.idle_seconds or 30.0]
         if target.session_type.renegotiation is Renegotiation.TWO_SIDED:
             waits.append(target.durations.keepalive_seconds)
@@ -113,30 +113,30 @@ class Bystander:
         spawner is full, which it may be."""
         if not self.with_session:
             return ""
-        lab = CaseContext(self.lab.run)
+        context = CaseContext(self.context.run)
         try:
-            attempt = hello(await lab.wire("newcomer"))
+            attempt = hello(await context.wire("newcomer"))
             attempt.send()
             message = await attempt.answered()
             self.starved = message is None
-            if message is not None and self.lab.target.generations and not attempt.is_refused_by(message):
+            if message is not None and self.context.target.generations and not attempt.is_refused_by(message):
                 talk = attempt.completed(message)
-                talk.say(talk.close(), "close")
+                talk.send_signal(talk.close(), "close")
         except OutOfTime:
             raise
         except Outcome as error:
             return error.reason
         finally:
-            lab.close()
+            context.close()
         return "a new session cannot be opened: its hello gets no reply" if self.starved else ""
 
     def close(self) -> None:
-        self.lab.close()
+        self.context.close()
         self.witnesses = []
 
     async def _witness(self) -> Witness:
-        wire = await self.lab.wire("bystander")
-        if (self.lab.target.echo or not self.with_session) and not await wire.echoes():
+        wire = await self.context.wire("bystander")
+        if (self.context.target.echo or not self.with_session) and not await wire.echoes():
             raise Undecided(wire.missing("a reply on a new connection"))
         if not self.with_session:
             return Witness(wire, ())

@@ -225,8 +225,8 @@ class CaseContext:
 class Wire:
     """One connection of the kit. `name`: its column in charts. Messages are sorted by their first onward address."""
 
-    def __init__(self, lab: CaseContext, peer: RawPeer, name: str) -> None:
-        self.lab, self.peer, self.name = lab, peer, name
+    def __init__(self, context: CaseContext, peer: RawPeer, name: str) -> None:
+        self.context, self.peer, self.name = context, peer, name
         self.inbox: dict[Address | None, deque[Message]] = {}
         self.answers: dict[Address, tuple[bytes, bytes]] = {}
         """Automatic replies by address: a payload, and the bytes that answer it at once (keepalive answers)."""
@@ -238,13 +238,13 @@ class Wire:
         peer.after_read = self._account
 
     def raw(self, data: bytes, meaning: str) -> None:
-        self.lab.record.sent(self.name, data, meaning)
+        self.context.record.sent(self.name, data, meaning)
         self.peer.send(data)
 
     def send(self, onward: Route, data: bytes, back: Route = (), meaning: str = "") -> None:
         self.raw(frame(Message(onward, back, data)), meaning)
 
-    async def hear(self, *addresses: Address | None, seconds: float | None = None) -> Message | None:
+    async def receive(self, *addresses: Address | None, seconds: float | None = None) -> Message | None:
         """The next message for one of these addresses (None: without an address), None if none comes in time.
 
         `seconds` None: the message has to come, and rule 3 decides when it is missing.
@@ -253,16 +253,16 @@ class Wire:
             Undecided: it came after the patience: late, not missing.
         """
         if seconds is not None:
-            return await self._hear(addresses, seconds)
+            return await self._receive(addresses, seconds)
         asked = now()
-        message = await self._hear(addresses, self.lab.patience)
-        if message is None and self.lab.may_ask and not self.peer.ended and await self.echoes():
-            message = await self._hear(addresses, self.lab.target.pace.settle_seconds)
-        if message is None and await self._hear(addresses, self.lab.patience) is not None:
-            raise late("the expected message", now() - asked, self.lab.target)
+        message = await self._receive(addresses, self.context.patience)
+        if message is None and self.context.may_ask and not self.peer.ended and await self.echoes():
+            message = await self._receive(addresses, self.context.target.pace.settle_seconds)
+        if message is None and await self._receive(addresses, self.context.patience) is not None:
+            raise late("the expected message", now() - asked, self.context.target)
         return message
 
-    async def _hear(self, addresses: Sequence[Address | None], seconds: float) -> Message | None:
+    async def _receive(self, addresses: Sequence[Address | None], seconds: float) -> Message | None:
         deadline = now() + seconds
         while True:
             if (message := self._taken(addresses)) is not None:
@@ -273,14 +273,14 @@ class Wire:
                 return None
 
     async def need(self, *addresses: Address | None, what: str) -> Message:
-        """As `hear`. Raises Deviation: no message comes."""
-        message = await self.hear(*addresses)
+        """As `receive`. Raises Deviation: no message comes."""
+        message = await self.receive(*addresses)
         if message is None:
             raise Deviation(self.missing(what))
         return message
 
     def missing(self, what: str) -> str:
-        waited = 2 * self.lab.target.pace.patience_seconds
+        waited = 2 * self.context.target.pace.patience_seconds
         return f"expected {what}; {self.peer.ended or f'none came within {waited:g} s'}"
 
     async def closes(self, seconds: float = 0.0) -> bool:
@@ -290,27 +290,27 @@ class Wire:
             Undecided: it closed the connection after that.
         """
         asked = now()
-        if await self.peer.closed(seconds + self.lab.patience):
+        if await self.peer.closed(seconds + self.context.patience):
             return True
-        if await self.peer.closed(self.lab.patience):
-            raise late("the expected end of the connection", now() - asked - seconds, self.lab.target)
+        if await self.peer.closed(self.context.patience):
+            raise late("the expected end of the connection", now() - asked - seconds, self.context.target)
         return False
 
     async def echoes(self, *, note: bool = False) -> bool:
         """Whether the echo worker (or, where none is declared, the spawner) answers on this connection."""
         back = fresh("echo")
         self._quiet.add(back)
-        target = self.lab.target
+        target = self.context.target
         if target.echo:
             self.peer.send(frame(Message((local(target.echo),), (back,), b"still there?")))
         else:
-            self.peer.send(frame(Message((target.host,), (back,), any_hello(self.lab.run, back))))
-        answered = await self._hear((back,), self.lab.patience) is not None
+            self.peer.send(frame(Message((target.host,), (back,), any_hello(self.context.run, back))))
+        answered = await self._receive((back,), self.context.patience) is not None
         self._quiet.discard(back)
         if not answered:
             self._given_up.add(back)
         if note:
-            self.lab.record.note("the node answers" if answered else "the node does not answer", self.name)
+            self.context.record.note("the node answers" if answered else "the node does not answer", self.name)
         return answered
 
     async def settled(self) -> None:
@@ -323,12 +323,12 @@ class Wire:
             # Twice the patience: a connection that is late is not a blocked one.
             if not await self.echoes() and not self.peer.ended and not await self.echoes() and not self.peer.ended:
                 raise Deviation("expected the node to go on answering on this connection; it does not answer", "14.4")
-        await pause(self.lab.target.pace.settle_seconds)
-        await self.hear(seconds=0.0)
+        await pause(self.context.target.pace.settle_seconds)
+        await self.receive(seconds=0.0)
 
     async def arrivals(self, owed: int) -> list[Message]:
         """Return all unread messages, after waiting until at least `owed` have arrived or the patience is over."""
-        deadline = now() + self.lab.patience
+        deadline = now() + self.context.patience
         with suppress(TimeoutError, Ended):
             while self.unread < owed:
                 self._sort(await self.peer.frame(max(0.0, deadline - now())))
@@ -349,7 +349,7 @@ class Wire:
     def close(self) -> None:
         self.peer.after_read = lambda: None
         self.peer.abort()
-        self.lab.run.kept -= self._charged
+        self.context.run.kept -= self._charged
         self._charged = 0
 
     def _taken(self, addresses: Sequence[Address | None]) -> Message | None:
@@ -366,14 +366,14 @@ class Wire:
 
     def _account(self) -> None:
         held = self._inbox_bytes + self.peer.held_bytes
-        self.lab.run.kept += held - self._charged
+        self.context.run.kept += held - self._charged
         self._charged = held
-        if self.lab.run.kept > KEPT_BYTES:
+        if self.context.run.kept > KEPT_BYTES:
             reason = f"expected at most {KEPT_BYTES} bytes of unsolicited or unread data; got more, which is not shown"
             raise Deviation(reason, "14.4")
 
     def _sort(self, body: bytes) -> None:
-        message = self.lab.run.look_at(body, self.lab.case)
+        message = self.context.run.look_at(body, self.context.case)
         self.unread += 1
         if self.unread > FLOOD:
             raise Deviation(f"expected at most {FLOOD} unsolicited messages on a connection; got more", "14.4")
@@ -389,7 +389,7 @@ class Wire:
             self.peer.send(answer[1])
             return
         if address not in self._quiet:
-            self.lab.record.received(self.name, encode_frame(body), _meaning(message))
+            self.context.record.received(self.name, encode_frame(body), _meaning(message))
         self.inbox.setdefault(address, deque()).append(message)
         self._inbox_bytes += _cost(message)
 

@@ -40,18 +40,18 @@ NO_SESSION = "no session could be opened for this case: "
 
 @dataclass(frozen=True)
 class Attempt:
-    """A hello, sent or not. `back`: its return route. `door`: its onward route, if not to the spawner."""
+    """A hello, sent or not. `back`: its return route. `onward`: its onward route, if not to the spawner."""
 
     wire: Wire
     session_id: bytes
     generation: Generation
     back: Route
     own_route: Route = ()
-    door: Route = ()
+    onward: Route = ()
 
     @property
     def profile(self) -> Profile:
-        return self.wire.lab.target.profile
+        return self.wire.context.target.profile
 
     @property
     def payload(self) -> bytes:
@@ -59,11 +59,11 @@ class Attempt:
 
     def send(self, meaning: str = "", *, wire: Wire | None = None) -> None:
         meaning = meaning or f"hello{f', generation {self.generation}' if self.profile.names_sessions else ''}"
-        (wire or self.wire).send(self.door or (self.wire.lab.target.host,), self.payload, self.back, meaning)
+        (wire or self.wire).send(self.onward or (self.wire.context.target.host,), self.payload, self.back, meaning)
 
     async def answered(self, seconds: float | None = None) -> Message | None:
         """The reply to the hello, of any kind."""
-        return await self.wire.hear(self.back[-1], seconds=seconds)
+        return await self.wire.receive(self.back[-1], seconds=seconds)
 
     def is_refused_by(self, message: Message) -> bool:
         """Whether the reply is an error: the spawner made no responder (clause 4.9)."""
@@ -122,7 +122,7 @@ class ClientSession:
     def worker(self) -> Address:
         return self.route[-1]
 
-    def say(self, signal: Signal, meaning: str, *, wire: Wire | None = None) -> None:
+    def send_signal(self, signal: Signal, meaning: str, *, wire: Wire | None = None) -> None:
         """Send a signal of profile `generation` to the node's end."""
         (wire or self.wire).send(self.route, GENERATION.encode(signal), (self.inner,), meaning)
 
@@ -132,7 +132,7 @@ class ClientSession:
 
     def close_at_host(self, close: Close, meaning: str) -> None:
         """Send a close along the initialization route."""
-        self.wire.send((self.wire.lab.target.host,), GENERATION.encode(close), (fresh("back"),), meaning)
+        self.wire.send((self.wire.context.target.host,), GENERATION.encode(close), (fresh("back"),), meaning)
 
     def data(
         self,
@@ -145,19 +145,19 @@ class ClientSession:
     ) -> None:
         """Send data that comes back. `reply`: the reply address (None: this end). `onward`: the route beyond the
         session (None: that of `Run.onward`)."""
-        beyond, meaning = self.wire.lab.run.onward if onward is None else onward, meaning or "data"
+        beyond, meaning = self.wire.context.run.onward if onward is None else onward, meaning or "data"
         if self.attempt.profile.names_sessions:
-            self.say(Data(data, beyond, (reply,) if reply else ()), meaning, wire=wire)
+            self.send_signal(Data(data, beyond, (reply,) if reply else ()), meaning, wire=wire)
         else:
             (wire or self.wire).send((*self.route, *beyond), data, (reply or self.inner,), meaning)
 
     async def reply(self, reply: Address | None = None, seconds: float | None = None) -> bytes | None:
         """The next data that comes back for `reply` (None: for this end)."""
         if not self.attempt.profile.names_sessions:
-            message = await self.wire.hear(reply or self.inner, seconds=seconds)
+            message = await self.wire.receive(reply or self.inner, seconds=seconds)
             return None if message is None else message.payload
         wanted = (reply,) if reply else ()
-        while (message := await self.wire.hear(self.inner, seconds=seconds)) is not None:
+        while (message := await self.wire.receive(self.inner, seconds=seconds)) is not None:
             signal = _read(message)
             if isinstance(signal, Data) and signal.onward_route == wanted:
                 return signal.payload
@@ -167,10 +167,10 @@ class ClientSession:
         """The data that comes back for each of these reply addresses, in any order. An address without data is left
         out."""
         if not self.attempt.profile.names_sessions:
-            heard = {address: await self.wire.hear(address) for address in addresses}
+            heard = {address: await self.wire.receive(address) for address in addresses}
             return {address: message.payload for address, message in heard.items() if message is not None}
         found: dict[Address, bytes] = {}
-        while len(found) < len(addresses) and (message := await self.wire.hear(self.inner)) is not None:
+        while len(found) < len(addresses) and (message := await self.wire.receive(self.inner)) is not None:
             signal = _read(message)
             if isinstance(signal, Data):
                 found |= dict.fromkeys(signal.onward_route[:1], signal.payload)
@@ -208,17 +208,17 @@ def hello(
     inner: Address | None = None,
     back: Route | None = None,
     own_route: Route | None = None,
-    door: Route = (),
+    onward: Route = (),
 ) -> Attempt:
-    """A hello to the spawner, or along `door`, not sent yet. In profile `ockam` it has a handshake address for the
+    """A hello to the spawner, or along `onward`, not sent yet. In profile `ockam` it has a handshake address for the
     answer."""
-    profile = wire.lab.target.profile
+    profile = wire.context.target.profile
     address = inner or fresh("inner")
     default = (address,) if profile.names_sessions else (fresh("handshake"),)
     identifier = new_session_id(profile) if session_id is None else session_id
-    contact = wire.lab.run.contact if own_route is None else own_route
+    contact = wire.context.run.contact if own_route is None else own_route
     generation = Generation(number, starter, address)
-    return Attempt(wire, identifier, generation, default if back is None else back, contact, door)
+    return Attempt(wire, identifier, generation, default if back is None else back, contact, onward)
 
 
 def at_once(wire: Wire, number: int) -> list[Attempt]:
@@ -267,18 +267,18 @@ async def next_generation(talk: ClientSession, *, by: int = 1) -> ClientSession:
     return await attempt.talk()
 
 
-async def find_onward(lab: CaseContext, wire: Wire) -> None:
+async def find_onward(context: CaseContext, wire: Wire) -> None:
     """Find out whether a session of this node sends data back by itself or by the echo worker (`Run.onward`).
 
     Raises:
         Undecided: data comes back in neither way.
     """
-    for onward in ((), (local(lab.target.echo),) if lab.target.echo else ()):
-        lab.run.onward = onward
+    for onward in ((), (local(context.target.echo),) if context.target.echo else ()):
+        context.run.onward = onward
         talk = await session(wire, confirmed=False)
         if await talk.ask():
             return
-    lab.run.onward = ()
+    context.run.onward = ()
     raise Undecided(
         "data sent through a session does not come back: neither its worker nor that of --echo sends it back"
     )

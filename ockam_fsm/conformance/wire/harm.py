@@ -145,13 +145,13 @@ class Harm:
     async def _does_it_again(self, suspect: Suspect, found: float) -> str:
         """Try a suspect alone on a node that answers. Return the harm. If there is none, return "" and keep the finding
         of this try."""
-        lab = CaseContext(self.run)
+        context = CaseContext(self.run)
         try:
-            finding = await self.runner.alone(suspect.case, lab)
+            finding = await self.runner.alone(suspect.case, context)
             had = min(found - suspect.ended, MOST_WATCHED_SECONDS)
             problem = await self._harmed(suspect.case, had + self.run.target.pace.linger_seconds)
         finally:
-            lab.close()
+            context.close()
         if not problem:
             self.runner.change([suspect.case], partial(_better, finding))
         return problem

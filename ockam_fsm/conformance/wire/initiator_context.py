@@ -78,7 +78,7 @@ class Asked:
         resumed: bool = False,
     ) -> None:  # fmt: skip
         """Answer this hello as `worker`, over its own or another connection. `resumed`: claim to have its state."""
-        profile = self.wire.lab.target.profile
+        profile = self.wire.context.target.profile
         generation = self.hello.generation if profile.names_sessions else None
         payload = profile.encode(Answer(self.hello.session_id, generation, worker, resumed))
         route = (worker,) if back is None else back
@@ -86,9 +86,9 @@ class Asked:
 
     def close(self, worker: Address) -> None:
         """Close the session."""
-        self.say(Close.of(self.hello.session_id, self.hello.generation, "done"), "close", worker=worker)
+        self.send_signal(Close.of(self.hello.session_id, self.hello.generation, "done"), "close", worker=worker)
 
-    def say(self, signal: Signal, meaning: str, *, worker: Address) -> None:
+    def send_signal(self, signal: Signal, meaning: str, *, worker: Address) -> None:
         """Send a signal of profile `generation` to the node's end."""
         self.wire.send(self.route, GENERATION.encode(signal), (worker,), meaning)
 
@@ -163,7 +163,7 @@ class InitiatorContext(CaseContext):
         while True:
             await self.take_connections()
             for wire in self.wires:
-                message = await wire.hear(self.target.host, seconds=0.0)
+                message = await wire.receive(self.target.host, seconds=0.0)
                 if message is not None and (asked := self._asked(wire, message)) is not None:
                     return asked
             if now() >= deadline:
@@ -205,7 +205,7 @@ class InitiatorContext(CaseContext):
         asked = await self.begin()
         worker = fresh("worker")
         asked.answer(worker)
-        message = await asked.wire.hear(worker)
+        message = await asked.wire.receive(worker)
         if message is None:
             raise self.unheard("the node sends nothing to the worker of the answer")
         if not self.target.generations:  # a request, perhaps: its application may end without a reply
@@ -231,7 +231,7 @@ def answering_keepalives(asked: Asked, worker: Address) -> None:
     asked.wire.answers[worker] = (GENERATION.encode(Keepalive()), reply)
 
 
-def said(message: Message | None) -> Signal | None:
+def signal_of(message: Message | None) -> Signal | None:
     """Decode a signal of profile `generation`; None for None."""
     if message is None:
         return None

@@ -36,10 +36,10 @@ usual attempt and back-off of 10 s and 1 s."""
 RETRY_TIMES = ("negotiation", "back-off")
 
 
-def door(lab: CaseContext) -> InitiatorContext:
+def initiator_context(context: CaseContext) -> InitiatorContext:
     """The context of a case as that of a case about initiators."""
-    assert isinstance(lab, InitiatorContext), "cases about initiators have an InitiatorContext"
-    return lab
+    assert isinstance(context, InitiatorContext), "cases about initiators have an InitiatorContext"
+    return context
 
 
 # What is known of the target ------------------------------------------------------------------------------------------
@@ -82,10 +82,10 @@ def hello_seconds(target: Target, failures: int = 0) -> float:
     return target.durations.negotiation_seconds * 1.5 + pause_seconds(target.durations, failures)
 
 
-def no_hello(lab: CaseContext, seconds: float, after: str, clause: str = "") -> Outcome:
+def no_hello(context: CaseContext, seconds: float, after: str, clause: str = "") -> Outcome:
     """The outcome of a case in which no hello came within `seconds` after an event (Rule 1)."""
-    target = lab.target
-    if ended := door(lab).ended():
+    target = context.target
+    if ended := initiator_context(context).ended():
         return NotApplicable(f"no other hello came: {ended}")
     untyped = "not declared: --type" if renegotiates(target) is None else ""
     if unknown := "; ".join(filter(None, (untyped, undeclared(*RETRY_TIMES)(target)))):
@@ -93,22 +93,22 @@ def no_hello(lab: CaseContext, seconds: float, after: str, clause: str = "") -> 
     return Deviation(f"{after}; expected another hello, none came within {seconds:g} s", clause)
 
 
-async def next_hello(lab: CaseContext, failures: int, after: str, clause: str = "") -> Asked:
+async def next_hello(context: CaseContext, failures: int, after: str, clause: str = "") -> Asked:
     """Wait for the next hello of a session whose attempt or generation has failed. Raises as `no_hello` returns."""
-    seconds = hello_seconds(lab.target, failures)
-    found = await door(lab).hello(seconds)
+    seconds = hello_seconds(context.target, failures)
+    found = await initiator_context(context).hello(seconds)
     if found is None:
-        raise no_hello(lab, seconds, after, clause)
+        raise no_hello(context, seconds, after, clause)
     return found
 
 
-async def ends(lab: CaseContext, asked: Asked, seconds: float) -> None:
+async def ends(context: CaseContext, asked: Asked, seconds: float) -> None:
     """Check that a transient session sends no other hello within `seconds`. Hellos of other sessions may come (2.2)."""
     until = now() + seconds
-    while (again := await door(lab).hello(max(0.0, until - now()))) is not None:
-        if lab.target.generations and again.hello.session_id != asked.hello.session_id:
+    while (again := await initiator_context(context).hello(max(0.0, until - now()))) is not None:
+        if context.target.generations and again.hello.session_id != asked.hello.session_id:
             continue
-        if renegotiates(lab.target) is None:
+        if renegotiates(context.target) is None:
             raise NotApplicable("another hello came, of this session or of another one; declare --type to judge it")
         raise Deviation("expected no other hello of a transient session; got one", "3.3")
 
@@ -117,7 +117,7 @@ async def ends(lab: CaseContext, asked: Asked, seconds: float) -> None:
 
 
 async def believed(
-    lab: CaseContext, asked: Asked, after: str, *, wrong: Address | None = None, over: Wire | None = None
+    context: CaseContext, asked: Asked, after: str, *, wrong: Address | None = None, over: Wire | None = None
 ) -> None:
     """Send the valid answer and check that the node sends to its worker. It must not send to the worker `wrong`, on the
     same connection or on `over`.
@@ -126,28 +126,28 @@ async def believed(
         Deviation: it sends nothing, or to the wrong worker.
         NotApplicable: it sends nothing in an undisturbed session either (Rule 2).
     """
-    if lab.run.says_nothing:
+    if context.run.says_nothing:
         raise NotApplicable(SILENT)
     right = fresh("worker")
     asked.answer(right)
-    message = await asked.wire.hear(right, *([wrong] if wrong else []))
-    elsewhere = await over.hear(wrong, seconds=0.0) if over is not None else None
+    message = await asked.wire.receive(right, *([wrong] if wrong else []))
+    elsewhere = await over.receive(wrong, seconds=0.0) if over is not None else None
     if elsewhere is not None or (message is not None and message.onward_route[:1] != (right,)):
         raise Deviation(f"expected {after} to be refused; the node sends to its worker")
     if message is None:
-        await shows(lab)
+        await shows(context)
         raise Deviation(asked.wire.missing(f"a message in the session, opened by a valid answer after {after}"))
 
 
-async def shows(lab: CaseContext) -> None:
+async def shows(context: CaseContext) -> None:
     """Check that the node sends something in an undisturbed session (Rule 2). Raises NotApplicable: it does not."""
-    if lab.target.generations:
+    if context.target.generations:
         return
-    lab.record.note("once more, with the valid answer only")
-    asked, worker = await door(lab).anew(), fresh("worker")
+    context.record.note("once more, with the valid answer only")
+    asked, worker = await initiator_context(context).anew(), fresh("worker")
     asked.answer(worker)
-    if await asked.wire.hear(worker) is None:
-        raise door(lab).unheard(SILENT)
+    if await asked.wire.receive(worker) is None:
+        raise initiator_context(context).unheard(SILENT)
 
 
 def middle_pause(found: list[Asked]) -> float:

@@ -179,39 +179,39 @@ class Kit:
 
     async def _first(self) -> None:
         """Check that there is a node, and find out how its sessions send data back."""
-        lab = CaseContext(self.run)
+        context = CaseContext(self.run)
         try:
-            wire = await lab.wire()
-            await self._be_reachable(lab)
+            wire = await context.wire()
+            await self._be_reachable(context)
             if self.target.spawner:
-                await find_onward(lab, wire)  # for the bystander, whatever the cases are
+                await find_onward(context, wire)  # for the bystander, whatever the cases are
         except NoVersion as error:
             self.given_up, self.exempt = error.reason, {"version-byte"}
         except (Undecided, Deviation) as error:
-            if not lab.wires:
+            if not context.wires:
                 self.given_up = f"the node cannot be reached: {error.reason}"
-            elif self.contact is not None and not await self._connects(lab, self.contact):
+            elif self.contact is not None and not await self._connects(context, self.contact):
                 self.no_way_back = no_connection(self.contact.where)
             else:
                 self.no_session = error.reason
         finally:
-            lab.close()
+            context.close()
         named = bool(self.target.spawner)
         self.bystander.with_session = named and not (self.no_session or self.no_way_back)
 
-    async def _be_reachable(self, lab: CaseContext) -> None:
+    async def _be_reachable(self, context: CaseContext) -> None:
         """For two-sided sessions, in which the node may send hellos: listen, without ever answering."""
         if self.target.session_type.renegotiation is Renegotiation.TWO_SIDED:
             with suppress(NotApplicable):  # then the node has a route of its own, or answers no hello
-                self.contact = await lab.listen()
-                lab.listeners.remove(self.contact)
+                self.contact = await context.listen()
+                context.listeners.remove(self.contact)
                 self.run.contact = (tcp(self.contact.where), fresh("contact"))
 
-    async def _connects(self, lab: CaseContext, contact: RawListener) -> bool:
+    async def _connects(self, context: CaseContext, contact: RawListener) -> bool:
         """Whether the node connects to the kit for a message of the kit, as a two-sided hello requires."""
-        lab.wires[0].send((tcp(contact.where), fresh()), b"", (), "to tcp://kit")
+        context.wires[0].send((tcp(contact.where), fresh()), b"", (), "to tcp://kit")
         try:
-            (await contact.next(lab.patience)).abort()
+            (await contact.next(context.patience)).abort()
         except TimeoutError:
             return False
         return True
@@ -222,7 +222,7 @@ class Kit:
     async def _one(self, one: Case) -> None:
         self.progress(self.done, len(self.cases), one.name)
         if not self._skipped(one) and await self._undisturbed(one):
-            await self.runner.attempt(one, self._lab, partial(self._after, one))
+            await self.runner.attempt(one, self._context, partial(self._after, one))
         self.done += 1
 
     async def _beside(self, one: Case) -> None:
@@ -230,19 +230,19 @@ class Kit:
         if self.fallen:
             self.runner.found(one, Verdict.INCONCLUSIVE, "the node did not answer while this case was to run")
         elif not self._skipped(one):
-            await self.runner.attempt(one, self._lab, lives=self._lives)
+            await self.runner.attempt(one, self._context, lives=self._lives)
         self.done += 1
         self.progress(self.done, len(self.cases), one.name)
 
     async def _lives(self) -> bool:
         """Whether the node answers on a new connection."""
-        lab = self._lab()
+        context = self._context()
         try:
-            self.fallen = self.fallen or not await (await lab.wire()).echoes()
+            self.fallen = self.fallen or not await (await context.wire()).echoes()
         except Outcome:
             self.fallen = True
         finally:
-            lab.close()
+            context.close()
         return not self.fallen
 
     def _skipped(self, one: Case) -> bool:
@@ -282,11 +282,11 @@ class Kit:
             self.runner.found(one, Verdict.INCONCLUSIVE, why)
         return not problem
 
-    async def _after(self, one: Case, lab: CaseContext) -> None:
+    async def _after(self, one: Case, context: CaseContext) -> None:
         """Probe the bystander after a case (rule 2)."""
         with suppress(OutOfTime):
             if self.was_well:
                 await self.harm.watch(one)
 
-    def _lab(self) -> CaseContext:
+    def _context(self) -> CaseContext:
         return CaseContext(self.run)

@@ -69,30 +69,30 @@ async def is_there(target: Target, start: Callable[[], Awaitable[None]]) -> bool
 
 
 async def _greets(target: Target) -> bool:
-    lab = CaseContext(Run(target))
+    context = CaseContext(Run(target))
     try:
-        await lab.wire("preflight")
+        await context.wire("preflight")
     except Outcome:
         return False
     finally:
-        lab.close()
+        context.close()
     return True
 
 
 async def misnamed(target: Target) -> str:
     """The problems of the declared addresses; empty if each of them answers."""
-    lab = CaseContext(Run(target))
+    context = CaseContext(Run(target))
     try:
-        wire = await lab.wire("preflight")
-        asked = list(questions(lab.run))
+        wire = await context.wire("preflight")
+        asked = list(questions(context.run))
         for one in asked:
             wire.peer.send(frame(Message((local(one.address),), (one.back,), one.payload)))
         answers = await _answers(wire, asked)
     except Outcome:
         return ""
     finally:
-        lab.close()
-    orderly = not wire.peer.ended and not lab.run.unwritable
+        context.close()
+    orderly = not wire.peer.ended and not context.run.unwritable
     return "; ".join(filter(None, (_problem(target, one, answers.get(one)) for one in asked))) if orderly else ""
 
 
@@ -100,9 +100,9 @@ async def _answers(wire: Wire, asked: list[Question]) -> dict[Question, Message]
     """The answers within the patience, or twice the patience if none comes (Rule 3)."""
     answers: dict[Question, Message] = {}
     for _ in range(2):
-        until = now() + wire.lab.patience
+        until = now() + wire.context.patience
         for one in asked:
-            message = await wire.hear(one.back, seconds=max(0.0, until - now()))
+            message = await wire.receive(one.back, seconds=max(0.0, until - now()))
             if message is not None:
                 answers[one] = message
         if answers:

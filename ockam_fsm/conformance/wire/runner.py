@@ -32,7 +32,7 @@ Lives: TypeAlias = Callable[[], Awaitable[bool]]
 """Returns whether the node answers at all."""
 
 
-async def nothing_after(lab: CaseContext) -> None:
+async def nothing_after(context: CaseContext) -> None:
     """The `After` that does nothing."""
 
 
@@ -78,27 +78,27 @@ class Runner:
         if now() >= self.run.deadline:
             self.found(one, Verdict.INCONCLUSIVE, OVER)
             return
-        lab, began = make(), now()
+        context, began = make(), now()
         try:
-            tried = await self._try(one, lab)
+            tried = await self._try(one, context)
             if tried.verdict is Verdict.FAIL and not await lives():
                 tried = tried.undecided(f"the node did not answer at all meanwhile: {tried.finding.reason}")
             elif tried.verdict is Verdict.FAIL and one.manner not in (Manner.PATIENT, Manner.LAST):
-                lab.close()
-                lab = make()
+                context.close()
+                context = make()
                 excused = self.still(began) > self.run.target.shortest_seconds / 2
-                again = await self._try(one, lab)
+                again = await self._try(one, context)
                 if again.verdict is Verdict.PASS:
                     tried = again if excused else tried.once_only()
             (self.following if tried.follows else self.findings).append(tried.finding)
             self.explained |= one.manner is Manner.ALONGSIDE and tried.verdict is Verdict.FAIL and not tried.follows
-            await after(lab)
+            await after(context)
         finally:
-            lab.close()
+            context.close()
 
-    async def alone(self, one: Case, lab: CaseContext) -> Finding:
+    async def alone(self, one: Case, context: CaseContext) -> Finding:
         """Try a case once more and return its finding, without recording it."""
-        return (await self._try(one, lab)).finding
+        return (await self._try(one, context)).finding
 
     # Findings ---------------------------------------------------------------------------------------------------------
 
@@ -120,26 +120,26 @@ class Runner:
 
         self.findings, self.following = changed(self.findings), changed(self.following)
 
-    async def _try(self, one: Case, lab: CaseContext) -> Tried:
+    async def _try(self, one: Case, context: CaseContext) -> Tried:
         left = max(0.1, self.run.deadline - now())
-        lab.case = one.name
+        context.case = one.name
         try:
-            return self._tried(one, Verdict.PASS, await at_most(left, one.run(lab)), lab)
+            return self._tried(one, Verdict.PASS, await at_most(left, one.run(context)), context)
         except Deviation as error:
-            tried = self._tried(one, Verdict.FAIL, error.reason, lab, error.clause)
+            tried = self._tried(one, Verdict.FAIL, error.reason, context, error.clause)
             return replace(tried, follows=isinstance(error, Follows))
         except NotApplicable as error:
             return self._tried(one, Verdict.NOT_APPLICABLE, error.reason)
         except (Outcome, RemoteSessionError, LocalSessionError, OSError) as error:
-            return self._tried(one, Verdict.INCONCLUSIVE, str(error) or type(error).__name__, lab)
+            return self._tried(one, Verdict.INCONCLUSIVE, str(error) or type(error).__name__, context)
         except TimeoutError:
             reason = f"the time of the run (--limit) was over: {left:.0f} s were left for this case"
-            return self._tried(one, Verdict.INCONCLUSIVE, reason, lab)
+            return self._tried(one, Verdict.INCONCLUSIVE, reason, context)
 
     def _tried(
-        self, one: Case, verdict: Verdict, reason: str, lab: CaseContext | None = None, clause: str = ""
+        self, one: Case, verdict: Verdict, reason: str, context: CaseContext | None = None, clause: str = ""
     ) -> Tried:
-        return Tried(self._finding(one, verdict, reason, lab, clause or one.clause, one.severity))
+        return Tried(self._finding(one, verdict, reason, context, clause or one.clause, one.severity))
 
     def found(self, one: Case, verdict: Verdict, reason: str) -> None:
         """Record a finding for a case that was not tried."""
@@ -155,11 +155,11 @@ class Runner:
         return f"{self.command} --only {one.name}"
 
     def _finding(
-        self, one: Case, verdict: Verdict, reason: str, lab: CaseContext | None, clause: str, severity: Severity
+        self, one: Case, verdict: Verdict, reason: str, context: CaseContext | None, clause: str, severity: Severity
     ) -> Finding:
         shown = None
-        if lab is not None and (lab.record.moments or verdict is Verdict.FAIL):
-            shown = lab.record.reproduction(one.name, one.name, one.tries, self._command(one))
+        if context is not None and (context.record.moments or verdict is Verdict.FAIL):
+            shown = context.record.reproduction(one.name, one.name, one.tries, self._command(one))
         return Finding(clause, one.name, verdict, severity, reason, shown)
 
     def gathered(self, cases: Iterable[Case]) -> list[Finding]:

@@ -21,7 +21,7 @@ REMEMBERED = 10_000
 
 class StallDetector:
     def __init__(self, run: Run) -> None:
-        self.lab = CaseContext(run)
+        self.context = CaseContext(run)
         self.asked: float | None = None
         """When the pending echo was sent; None if there is none."""
         self.answers: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
@@ -29,7 +29,7 @@ class StallDetector:
 
     async def beat(self) -> None:
         try:
-            wire = await self.lab.wire("pulse")
+            wire = await self.context.wire("pulse")
             while True:
                 self.asked = now()
                 await wire.echoes()
@@ -41,7 +41,7 @@ class StallDetector:
             return
         finally:
             self.asked = None
-            self.lab.close()
+            self.context.close()
 
     def longest_seconds(self, since: float) -> float:
         """The longest time that an echo has taken since a time."""

@@ -140,7 +140,7 @@ async def created(wire: Wire, name: str | None, partitions: int | None = None) -
     back, request = fresh("client"), f"create stream {name or 'of any name'}"
     if partitions is not None:
         request += f" of {partitions} partitions"
-    wire.send((local(wire.lab.target.stream),), encode_request(CreateStream(name, partitions)), (back,), request)
+    wire.send((local(wire.context.target.stream),), encode_request(CreateStream(name, partitions)), (back,), request)
     return [answered(wire, await wire.need(back, what=f"an answer to {request}")) for _ in range(partitions or 1)]
 
 
@@ -161,13 +161,13 @@ async def needed(step: Awaitable[T]) -> T:
         raise Undecided(f"no stream for this case: {error.reason}") from None
 
 
-async def new_stream(lab: CaseContext) -> Stream:
+async def new_stream(context: CaseContext) -> Stream:
     """A new stream of one partition.
 
     Raises:
         Undecided: it cannot be created.
     """
-    return (await needed(created(await lab.wire(), new_name())))[0]
+    return (await needed(created(await context.wire(), new_name())))[0]
 
 
 # The index ------------------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ class Group:
 
     @property
     def _worker(self) -> Route:
-        return (local(self.wire.lab.target.stream_index),)
+        return (local(self.wire.context.target.stream_index),)
 
 
 # Publishers -----------------------------------------------------------------------------------------------------------
@@ -230,10 +230,10 @@ class Publisher:
             Deviation: the hello is not answered.
         """
         old = self.session.attempt
-        return await _opened(old.wire, old.door, old.session_id, old.generation.number + 1)
+        return await _opened(old.wire, old.onward, old.session_id, old.generation.number + 1)
 
     async def confirmation(self, number: int, data: bytes, seconds: float | None = None) -> Pushed | None:
-        """Push a message under its number. Return its confirmation, or None. `seconds`: as in `Wire.hear`.
+        """Push a message under its number. Return its confirmation, or None. `seconds`: as in `Wire.receive`.
 
         Raises:
             Deviation: another response comes.
@@ -269,12 +269,12 @@ async def publisher(stream: Stream, partition: int | None = None) -> Publisher:
     Raises:
         Deviation: the hello is not answered.
     """
-    target = stream.wire.lab.target
+    target = stream.wire.context.target
     end = () if partition is None else (local(str(partition)),)
     return await _opened(stream.wire, (local(target.stream), local(stream.name), *end), new_session_id(target.profile))
 
 
-async def _opened(wire: Wire, door: Route, identity: bytes, number: int = 1) -> Publisher:
-    attempt = hello(wire, session_id=identity, number=number, own_route=(), door=door)
+async def _opened(wire: Wire, onward: Route, identity: bytes, number: int = 1) -> Publisher:
+    attempt = hello(wire, session_id=identity, number=number, own_route=(), onward=onward)
     attempt.send(f"hello of a publisher, generation {number}")
     return Publisher(await attempt.talk())

@@ -16,7 +16,7 @@ from ockam_fsm.conformance.wire.initiator_context import (
     Asked,
     InitiatorContext,
     answering_keepalives,
-    said,
+    signal_of,
 )
 from ockam_fsm.conformance.wire.initiator_steps import pause_seconds
 from ockam_fsm.kernel.errors import RemoteSessionError
@@ -75,13 +75,13 @@ class Publishing:
         asked.answer(self.worker, resumed=resumed, meaning="answer, resumed" if resumed else "answer, not resumed")
 
     async def arrived(self, seconds: float | None = None) -> Arrived | None:
-        """The next push, None if none comes in time. `seconds`: as in `Wire.hear`.
+        """The next push, None if none comes in time. `seconds`: as in `Wire.receive`.
 
         Raises:
             Deviation: data of the session is no push.
         """
-        while (message := await self.asked.wire.hear(self.worker, seconds=seconds)) is not None:
-            signal = said(message)
+        while (message := await self.asked.wire.receive(self.worker, seconds=seconds)) is not None:
+            signal = signal_of(message)
             if isinstance(signal, Data):
                 push = read(signal.payload)
                 if not isinstance(push, Push):
@@ -111,7 +111,9 @@ class Publishing:
     def confirm(self, arrived: Arrived, status: Status = Status.OK) -> None:
         number = arrived.push.request_id
         payload = encode_response(Pushed(number, status, max(0, number - 1)))
-        self.asked.say(Data(payload, arrived.back, ()), f"confirmation of {number}: {status.name}", worker=self.worker)
+        self.asked.send_signal(
+            Data(payload, arrived.back, ()), f"confirmation of {number}: {status.name}", worker=self.worker
+        )
 
     async def reset(self) -> None:
         """Reset the connection once the node has handled every message sent to it. Pushes that come meanwhile are lost.
@@ -120,22 +122,22 @@ class Publishing:
             Undecided: the node does not answer a keepalive.
         """
         wire = self.asked.wire
-        self.asked.say(Keepalive(), "keepalive", worker=self.worker)
-        while (message := await wire.hear(self.worker)) is not None:
-            if isinstance(said(message), KeepaliveAnswer):
+        self.asked.send_signal(Keepalive(), "keepalive", worker=self.worker)
+        while (message := await wire.receive(self.worker)) is not None:
+            if isinstance(signal_of(message), KeepaliveAnswer):
                 wire.peer.reset()
-                wire.lab.record.note("the connection is reset", wire.name)
+                wire.context.record.note("the connection is reset", wire.name)
                 return
         raise Undecided(wire.missing("an answer to a keepalive"))
 
 
-async def comes_back(doorway: InitiatorContext) -> Asked:
+async def comes_back(initiator: InitiatorContext) -> Asked:
     """Wait for the hello that follows a failure.
 
     Raises:
         Undecided: none comes.
     """
-    asked = await doorway.hello(doorway.patience + pause_seconds(doorway.target.durations, 1))
+    asked = await initiator.hello(initiator.patience + pause_seconds(initiator.target.durations, 1))
     if asked is None:
         raise Undecided("the publisher sends no hello after its connection was reset")
     return asked
@@ -161,8 +163,8 @@ class Pulling:
 class Consuming:
     """The streams and the index worker for one consumer. `index`: the saved index of its group."""
 
-    def __init__(self, doorway: InitiatorContext, index: int) -> None:
-        self.doorway, self.index = doorway, index
+    def __init__(self, initiator: InitiatorContext, index: int) -> None:
+        self.initiator, self.index = initiator, index
         self.workers = [fresh("partition")]
         """A worker for each partition that the node has created; a plain stream has one."""
         self.partition: int | None = None
@@ -172,12 +174,12 @@ class Consuming:
 
     async def pulling(self, seconds: float | None = None) -> Pulling | None:
         """The next pull, None if none comes in time. `seconds` None: the patience of the run."""
-        deadline = now() + (self.doorway.patience if seconds is None else seconds)
-        services = local(self.doorway.target.stream_index), self.doorway.target.host
+        deadline = now() + (self.initiator.patience if seconds is None else seconds)
+        services = local(self.initiator.target.stream_index), self.initiator.target.host
         while True:
-            await self.doorway.take_connections()
-            for wire in self.doorway.wires:
-                while (message := await wire.hear(*services, *self.workers, seconds=0.0)) is not None:
+            await self.initiator.take_connections()
+            for wire in self.initiator.wires:
+                while (message := await wire.receive(*services, *self.workers, seconds=0.0)) is not None:
                     if (pull := self._serve(wire, message)) is not None:
                         return Pulling(pull, wire, message.onward_route[0], message.return_route)
             if now() >= deadline:
@@ -193,7 +195,7 @@ class Consuming:
 
     async def has_saved(self, index: int) -> bool:
         """Whether the node saves this index in time. A save over another connection may arrive later than a pull."""
-        deadline = now() + self.doorway.patience
+        deadline = now() + self.initiator.patience
         while index not in self.saves and now() < deadline:
             await self.pulling(POLL_SECONDS)
         return index in self.saves

@@ -128,9 +128,9 @@ class Plan:
 class TableOracle:
     """One session with the node, compared with a reference end."""
 
-    def __init__(self, lab: CaseContext, wire: Wire, slack_seconds: float = SLACK_SECONDS[0]) -> None:
-        target = lab.target
-        self.lab, self.wire, self.slack_seconds = lab, wire, slack_seconds
+    def __init__(self, context: CaseContext, wire: Wire, slack_seconds: float = SLACK_SECONDS[0]) -> None:
+        target = context.target
+        self.context, self.wire, self.slack_seconds = context, wire, slack_seconds
         identifier = new_session_id(target.profile)
         self.endpoint = Watched(
             target.session_type, Role.RESPONDER, GENERATION, held=HELD, durations=target.durations,
@@ -209,7 +209,7 @@ class TableOracle:
     @property
     def is_unsure(self) -> bool:
         """Whether the node may rightly be in another state than the reference end."""
-        declared = {"negotiation", "idle"} <= self.lab.target.declared
+        declared = {"negotiation", "idle"} <= self.context.target.declared
         return self.blurred or (not declared and self.lasted_seconds > UNDECLARED_SECONDS)
 
     # Time -------------------------------------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ class TableOracle:
         to, *beyond = message.onward_route
         signal = read(message, GENERATION)
         if isinstance(signal, Data):  # for the worker that sends it back
-            message = replace(message, payload=GENERATION.encode(replace(signal, onward_route=self.lab.run.onward)))
+            message = replace(message, payload=GENERATION.encode(replace(signal, onward_route=self.context.run.onward)))
         return (*self.routes.get(to, (to,)), *beyond), message.payload, message.return_route[1:]
 
     def _of_node(self, message: Message) -> Message:
@@ -255,11 +255,11 @@ class TableOracle:
         return replace(message, onward_route=(HOP, *message.onward_route))
 
 
-async def walk(plan: Plan, lab: CaseContext) -> str:
+async def walk(plan: Plan, context: CaseContext) -> str:
     """Carry out a plan and compare the node with the reference end, with more slack if timers expired."""
     found: Deviation | None = None
     for slack_seconds in SLACK_SECONDS:
-        one, found = TableOracle(lab, await lab.wire(), slack_seconds), None
+        one, found = TableOracle(context, await context.wire(), slack_seconds), None
         try:
             if await one.carry_out(plan):
                 steps = " / ".join(step.stimulus.name for step in one.beside.steps)
@@ -280,21 +280,21 @@ async def _attributed(plan: Plan, one: TableOracle, error: Deviation) -> Deviati
     case's clause. After a wait, and not without it: to the timer's clause. Otherwise another plan shows its cause."""
     if one.done == len(plan.way) + 1:
         return error
-    if one.done <= len(plan.way) or await _deviates(one.lab, (*plan.way, *plan.tail)):
+    if one.done <= len(plan.way) or await _deviates(one.context, (*plan.way, *plan.tail)):
         return Follows(error.reason, error.clause)
-    if one.waited_for is None or await _deviates(one.lab, (*plan.way, plan.tried, *plan.tail)):
+    if one.waited_for is None or await _deviates(one.context, (*plan.way, plan.tried, *plan.tail)):
         return Deviation(error.reason)
     return Deviation(error.reason, clause_of_timer(EXPIRED[one.waited_for], one.endpoint.session_type.persistent))
 
 
-async def _deviates(lab: CaseContext, word: Word) -> bool:
+async def _deviates(context: CaseContext, word: Word) -> bool:
     """Whether the node differs from the reference end in this sequence without its waits.
 
     Raises:
         Undecided: each try has outlasted a timer, so that it does not count (Rule 1).
     """
     for _ in SLACK_SECONDS:
-        other, deviates = TableOracle(lab, await lab.wire()), False
+        other, deviates = TableOracle(context, await context.wire()), False
         try:
             await other.along(name for name in word if name not in (ELAPSE.name, NOT_YET.name))
         except Deviation:

@@ -33,25 +33,25 @@ Make: TypeAlias = Callable[[bytes, bytes, bytes], bytes]
 
 
 @case("14.1", ROBUSTNESS, Manner.PLAIN, into=CASES)
-async def version_byte(lab: CaseContext) -> str:
+async def version_byte(context: CaseContext) -> str:
     """On a new connection the node sends the version byte 01 without waiting for the peer's."""
-    wire = await lab.bare_wire()
+    wire = await context.bare_wire()
     try:
-        version = await wire.peer.version(lab.patience)
+        version = await wire.peer.version(context.patience)
     except (TimeoutError, Ended):
         raise Deviation(wire.missing("a version byte on a new connection")) from None
-    lab.record.received(wire.name, version, "version byte")
+    context.record.received(wire.name, version, "version byte")
     if version != VERSION:
         raise Deviation(f"expected the version byte 01; got {version.hex()}")
     return "version byte 01"
 
 
 @case("14.1", ROBUSTNESS, Manner.PLAIN, lacks=no_echo, into=CASES)
-async def echo(lab: CaseContext) -> str:
+async def echo(context: CaseContext) -> str:
     """A plain message to the echo worker comes back: the node handles frames, CBOR and return routes."""
-    wire = await lab.wire()
+    wire = await context.wire()
     back, data = fresh("back"), payload()
-    wire.send((local(lab.target.echo),), data, (back,), "to the echo worker")
+    wire.send((local(context.target.echo),), data, (back,), "to the echo worker")
     message = await wire.need(back, what="a reply of the echo worker")
     if message.payload != data:
         raise Deviation(f"expected the echo {data.hex()}; got {message.payload.hex()}")
@@ -59,10 +59,10 @@ async def echo(lab: CaseContext) -> str:
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
-async def wrong_version(lab: CaseContext) -> str:
+async def wrong_version(context: CaseContext) -> str:
     """A connection that begins with another byte than 01 is closed."""
     for byte in (b"\x02", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n"):
-        wire = await lab.bare_wire()
+        wire = await context.bare_wire()
         wire.raw(byte, f"version byte {byte[:1].hex()}")
         if not await wire.closes():
             raise Deviation(f"expected a connection that begins with {byte[:1].hex()} to be closed; it stays open")
@@ -70,19 +70,19 @@ async def wrong_version(lab: CaseContext) -> str:
 
 
 @case("14.1", LEAK, Manner.PATIENT, into=CASES)
-async def no_version(lab: CaseContext) -> str:
+async def no_version(context: CaseContext) -> str:
     """A connection on which the peer sends no version byte is closed after 5 s."""
-    wire = await lab.bare_wire()
-    lab.record.note("the kit sends nothing", wire.name)
+    wire = await context.bare_wire()
+    context.record.note("the kit sends nothing", wire.name)
     if not await wire.closes(VERSION_SECONDS):
         raise Deviation(f"expected a silent connection to be closed after {VERSION_SECONDS:g} s; it is still open")
     return "closed"
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
-async def oversized_frame(lab: CaseContext) -> str:
+async def oversized_frame(context: CaseContext) -> str:
     """A frame of more than 16 MiB closes the connection before its body is read."""
-    wire = await lab.wire()
+    wire = await context.wire()
     wire.raw((MAX_FRAME_BYTES + 1).to_bytes(4, "big"), "length of 16 MiB + 1")
     if not await wire.closes():
         raise Deviation("expected the connection to be closed at a length of 16 MiB + 1; it stays open for the body")
@@ -90,9 +90,9 @@ async def oversized_frame(lab: CaseContext) -> str:
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
-async def empty_frames(lab: CaseContext) -> str:
+async def empty_frames(context: CaseContext) -> str:
     """Frames of length 0 are ignored."""
-    wire = await lab.wire()
+    wire = await context.wire()
     wire.raw(bytes(4) * 3, "three frames of length 0")
     if not await wire.echoes(note=True):
         raise Deviation(wire.missing("a reply after frames of length 0"))
@@ -100,18 +100,18 @@ async def empty_frames(lab: CaseContext) -> str:
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
-async def frames_in_pieces(lab: CaseContext) -> str:
+async def frames_in_pieces(context: CaseContext) -> str:
     """The node reads a frame that arrives byte by byte, and several frames that arrive together."""
-    wire = await lab.wire()
+    wire = await context.wire()
     first, second = fresh("first"), fresh("second")
-    slowly = answerable(lab, first)
-    lab.record.sent(wire.name, slowly, "a frame, byte by byte")
+    slowly = answerable(context, first)
+    context.record.sent(wire.name, slowly, "a frame, byte by byte")
     for at in range(len(slowly)):
         wire.peer.send(slowly[at : at + 1])
-        await wire.peer.flushed(lab.patience)
+        await wire.peer.flushed(context.patience)
         await pause(0)
     await wire.need(first, what="a reply to a frame sent byte by byte")
-    wire.raw(b"".join(answerable(lab, second) for _ in range(3)), "three frames at once")
+    wire.raw(b"".join(answerable(context, second) for _ in range(3)), "three frames at once")
     for _ in range(3):
         await wire.need(second, what="a reply to each of three frames sent together")
     return "replies to a frame sent byte by byte and to three sent together"
@@ -144,24 +144,24 @@ UNREADABLE: dict[str, Make] = {
 
 
 @case("14.1", ROBUSTNESS, lacks=no_echo, into=CASES)
-async def other_forms(lab: CaseContext) -> str:
+async def other_forms(context: CaseContext) -> str:
     """The node reads the forms that stock nodes write: 3 elements, indefinite arrays, chunks, longer integers."""
     for name, make in READABLE.items():
-        wire = await lab.wire()
+        wire = await context.wire()
         back = fresh("back")
-        wire.raw(encode_frame(make(*parts((local(lab.target.echo),), (back,), b"other form"))), name)
+        wire.raw(encode_frame(make(*parts((local(context.target.echo),), (back,), b"other form"))), name)
         await wire.need(back, what=f"a reply to a message with {name}")
         wire.peer.abort()
     return f"accepted: {', '.join(READABLE)}"
 
 
 @case("14.1", ROBUSTNESS, lacks=no_echo, into=CASES)
-async def unreadable_frames(lab: CaseContext) -> str:
+async def unreadable_frames(context: CaseContext) -> str:
     """The node refuses every other form of a message and acts on no part of it."""
     for name, make in UNREADABLE.items():
-        wire = await lab.wire()
+        wire = await context.wire()
         back = fresh("back")
-        wire.raw(encode_frame(make(*parts((local(lab.target.echo),), (back,), b"unreadable"))), name)
+        wire.raw(encode_frame(make(*parts((local(context.target.echo),), (back,), b"unreadable"))), name)
         if await wire.silent(back) is not None:
             raise Deviation(f"expected no reply to a message with {name}; got one")
         wire.peer.abort()
@@ -169,35 +169,35 @@ async def unreadable_frames(lab: CaseContext) -> str:
 
 
 @case("14.4", SAFETY, into=CASES)
-async def truncated_frame(lab: CaseContext) -> str:
+async def truncated_frame(context: CaseContext) -> str:
     """A connection that ends in the middle of a frame harms nothing else."""
-    whole = answerable(lab, fresh("cut"))
+    whole = answerable(context, fresh("cut"))
     for at in (2, 5, len(whole) // 2, len(whole) - 1):
-        wire = await lab.wire()
+        wire = await context.wire()
         wire.raw(whole[:at], f"{at} of {len(whole)} bytes, then a reset")
-        await wire.peer.flushed(lab.patience)
+        await wire.peer.flushed(context.patience)
         wire.peer.reset()
     return "four connections were reset in the middle of a frame"
 
 
 @case("14.4", SAFETY, into=CASES)
-async def reconnects(lab: CaseContext) -> str:
+async def reconnects(context: CaseContext) -> str:
     """Thirty connections that are opened and closed at once, half of them with a reset, harm nothing else."""
     for number in range(30):
-        wire = await lab.bare_wire()
+        wire = await context.bare_wire()
         wire.peer.send(VERSION if number % 3 else b"")
         wire.peer.reset() if number % 2 else wire.peer.abort()
-    lab.record.note("30 connections are opened and closed")
-    wire = await lab.wire()
+    context.record.note("30 connections are opened and closed")
+    wire = await context.wire()
     if not await wire.echoes(note=True):
         raise Deviation(wire.missing("a reply on a new connection after 30 short ones"))
     return "a new connection works"
 
 
 @case("14.4", SAFETY, into=CASES)
-async def unknown_addresses(lab: CaseContext) -> str:
+async def unknown_addresses(context: CaseContext) -> str:
     """A message to an address that does not exist, or to none, gets no reply and harms nothing else."""
-    wire = await lab.wire()
+    wire = await context.wire()
     back = fresh("back")
     for onward in ((fresh("nobody"),), (), (Address(77, b"x"),), (local(""),)):
         wire.send(onward, b"\x06\x00\x00\x01x", (back,), f"to {', '.join(map(str, onward)) or 'no address'}")
@@ -207,22 +207,22 @@ async def unknown_addresses(lab: CaseContext) -> str:
 
 
 @case("14.4", SAFETY, into=CASES)
-async def flood(lab: CaseContext) -> str:
+async def flood(context: CaseContext) -> str:
     """A thousand undeliverable messages on one connection stop neither it nor the others."""
-    wire = await lab.wire()
+    wire = await context.wire()
     for _ in range(10):
         wire.raw(frame(Message((fresh("nobody"),), (), b"x" * 100)) * 100, "100 undeliverable messages")
-    if not await wire.peer.flushed(lab.patience) or not await wire.echoes(note=True):
+    if not await wire.peer.flushed(context.patience) or not await wire.echoes(note=True):
         raise Deviation(wire.missing("a reply after 1000 undeliverable messages"))
     return "the connection works after 1000 undeliverable messages"
 
 
-def answerable(lab: CaseContext, back: Address) -> bytes:
+def answerable(context: CaseContext, back: Address) -> bytes:
     """A frame that gets a reply at `back`: for the echo worker, or a hello for the spawner."""
-    target = lab.target
+    target = context.target
     if target.echo:
         return frame(Message((local(target.echo),), (back,), b"in pieces"))
-    return frame(Message((target.host,), (back,), any_hello(lab.run, back)))
+    return frame(Message((target.host,), (back,), any_hello(context.run, back)))
 
 
 def parts(onward: Route, back: Route, data: bytes) -> tuple[bytes, bytes, bytes]:

@@ -32,11 +32,11 @@ SLOW_SECONDS = 1.0
 
 
 @case("14.1", LEAK, into=CASES)
-async def one_connection(lab: CaseContext) -> str:
+async def one_connection(context: CaseContext) -> str:
     """Messages to one TCP destination go over one connection, in order."""
-    wire, listener = await lab.wire(), await lab.listen()
-    mine = await relayed(lab, wire, listener, range(RELAYED))
-    arrived = await numbers(lab, mine, RELAYED)
+    wire, listener = await context.wire(), await context.listen()
+    mine = await relayed(context, wire, listener, range(RELAYED))
+    arrived = await numbers(context, mine, RELAYED)
     await wire.settled()
     if listener.accepted > 1:
         raise Deviation(f"expected one connection for {RELAYED} messages to one destination; got {listener.accepted}")
@@ -46,19 +46,19 @@ async def one_connection(lab: CaseContext) -> str:
 
 
 @case("14.1", SAFETY, into=CASES)
-async def order_on_reconnect(lab: CaseContext) -> str:
+async def order_on_reconnect(context: CaseContext) -> str:
     """After a connection that the node made is lost, messages over the next one are in order, none twice."""
-    wire, listener = await lab.wire(), await lab.listen()
-    first = await relayed(lab, wire, listener, range(5))
-    await numbers(lab, first, 5)
+    wire, listener = await context.wire(), await context.listen()
+    first = await relayed(context, wire, listener, range(5))
+    await numbers(context, first, 5)
     first.peer.reset()
-    lab.record.note("the connection is reset", first.name)
+    context.record.note("the connection is reset", first.name)
     await wire.settled()
     try:
-        second = await relayed(lab, wire, listener, range(5, 5 + RELAYED))
+        second = await relayed(context, wire, listener, range(5, 5 + RELAYED))
     except NotApplicable:
-        raise Undecided(f"the node made no new connection within {lab.patience:g} s (--patience)") from None
-    arrived = await numbers(lab, second, RELAYED)
+        raise Undecided(f"the node made no new connection within {context.patience:g} s (--patience)") from None
+    arrived = await numbers(context, second, RELAYED)
     if not arrived:
         raise Undecided("no message came over the new connection")
     if arrived != sorted(set(arrived)):
@@ -67,9 +67,9 @@ async def order_on_reconnect(lab: CaseContext) -> str:
 
 
 @case("14.1", LIVENESS, into=CASES)
-async def unreachable_destination(lab: CaseContext) -> str:
+async def unreachable_destination(context: CaseContext) -> str:
     """Messages that wait for a destination without a version byte delay nothing else."""
-    wire, listener = await lab.wire(), await lab.listen(greeting=b"")
+    wire, listener = await context.wire(), await context.listen(greeting=b"")
     nowhere = tcp(listener.where)
     for _ in range(3):
         wire.send((nowhere, local("x")), b"waits", (fresh(),), "to a silent destination")
@@ -79,14 +79,14 @@ async def unreachable_destination(lab: CaseContext) -> str:
 
 
 @case("14.1", LIVENESS, into=CASES)
-async def slow_destination(lab: CaseContext) -> str:
+async def slow_destination(context: CaseContext) -> str:
     """Messages for a destination whose version byte takes a second wait for it and arrive in order."""
-    wire, listener = await lab.wire(), await lab.listen(greeting=b"")
+    wire, listener = await context.wire(), await context.listen(greeting=b"")
     ask(wire, listener, range(RELAYED))
-    mine = await connection(lab, listener)
+    mine = await connection(context, listener)
     await pause(SLOW_SECONDS)
     mine.raw(VERSION, f"version byte, {SLOW_SECONDS:g} s late")
-    arrived = await numbers(lab, mine, RELAYED)
+    arrived = await numbers(context, mine, RELAYED)
     if mine.peer.ended and not arrived:
         raise Deviation(f"expected the node to wait {SLOW_SECONDS:g} s for the version byte; {mine.peer.ended}")
     if arrived != list(range(RELAYED)):
@@ -95,23 +95,23 @@ async def slow_destination(lab: CaseContext) -> str:
 
 
 @case("14.1", LEAK, Manner.PATIENT, into=CASES)
-async def silent_destination(lab: CaseContext) -> str:
+async def silent_destination(context: CaseContext) -> str:
     """A connection that the node made is closed after 5 s without a version byte."""
-    wire, listener = await lab.wire(), await lab.listen(greeting=b"")
+    wire, listener = await context.wire(), await context.listen(greeting=b"")
     ask(wire, listener, range(1))
-    mine = await connection(lab, listener)
-    lab.record.note("the kit sends nothing", mine.name)
+    mine = await connection(context, listener)
+    context.record.note("the kit sends nothing", mine.name)
     if not await mine.closes(VERSION_SECONDS):
         raise Deviation(f"expected a silent connection to be closed after {VERSION_SECONDS:g} s; it is still open")
     return "closed"
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
-async def wrong_version_of_a_destination(lab: CaseContext) -> str:
+async def wrong_version_of_a_destination(context: CaseContext) -> str:
     """A connection that the node made is closed if its peer begins with another byte than 01."""
-    wire, listener = await lab.wire(), await lab.listen(greeting=b"")
+    wire, listener = await context.wire(), await context.listen(greeting=b"")
     ask(wire, listener, range(1))
-    mine = await connection(lab, listener)
+    mine = await connection(context, listener)
     mine.raw(b"\x02", "version byte 02")
     if not await mine.closes():
         raise Deviation("expected a connection whose peer begins with 02 to be closed; it stays open")
@@ -119,24 +119,24 @@ async def wrong_version_of_a_destination(lab: CaseContext) -> str:
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
-async def empty_frames_of_a_destination(lab: CaseContext) -> str:
+async def empty_frames_of_a_destination(context: CaseContext) -> str:
     """Frames of length 0 are ignored on a connection that the node made: messages still go over it."""
-    wire, listener = await lab.wire(), await lab.listen()
-    mine = await relayed(lab, wire, listener, range(1))
-    await numbers(lab, mine, 1)
+    wire, listener = await context.wire(), await context.listen()
+    mine = await relayed(context, wire, listener, range(1))
+    await numbers(context, mine, 1)
     mine.raw(bytes(4) * 3, "three frames of length 0")
     await wire.settled()
     ask(wire, listener, range(1, 2))
-    if await numbers(lab, mine, 1) != [1]:
+    if await numbers(context, mine, 1) != [1]:
         raise Deviation(mine.missing("a message over the connection after frames of length 0"))
     return "ignored"
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
-async def oversized_frame_of_a_destination(lab: CaseContext) -> str:
+async def oversized_frame_of_a_destination(context: CaseContext) -> str:
     """A frame of more than 16 MiB on a connection that the node made closes it before the body is read."""
-    wire, listener = await lab.wire(), await lab.listen()
-    mine = await relayed(lab, wire, listener, range(1))
+    wire, listener = await context.wire(), await context.listen()
+    mine = await relayed(context, wire, listener, range(1))
     mine.raw((MAX_FRAME_BYTES + 1).to_bytes(4, "big"), "length of 16 MiB + 1")
     if not await mine.closes():
         raise Deviation("expected the connection to be closed at a length of 16 MiB + 1; it stays open for the body")
@@ -144,27 +144,27 @@ async def oversized_frame_of_a_destination(lab: CaseContext) -> str:
 
 
 @case("14.4", SAFETY, into=CASES)
-async def malformed_frames_of_a_destination(lab: CaseContext) -> str:
+async def malformed_frames_of_a_destination(context: CaseContext) -> str:
     """After unreadable frames on a connection that the node made, messages to its peer arrive, over it or the next."""
-    wire = await lab.wire()
+    wire = await context.wire()
     for name, make in UNREADABLE.items():
-        listener = await lab.listen()
-        mine = await relayed(lab, wire, listener, range(1))
-        await numbers(lab, mine, 1)
+        listener = await context.listen()
+        mine = await relayed(context, wire, listener, range(1))
+        await numbers(context, mine, 1)
         mine.raw(encode_frame(make(*parts((fresh("nobody"),), (fresh("back"),), b"unreadable"))), name)
         await wire.settled()
-        if not await goes_on(lab, wire, listener, mine):
+        if not await goes_on(context, wire, listener, mine):
             raise Deviation(mine.missing(f"a message for this destination after a frame with {name}"))
     return f"messages arrive after frames with {', '.join(UNREADABLE)}"
 
 
-async def goes_on(lab: CaseContext, wire: Wire, listener: RawListener, mine: Wire) -> bool:
+async def goes_on(context: CaseContext, wire: Wire, listener: RawListener, mine: Wire) -> bool:
     """Whether a message for this destination arrives, over the connection or the next one. It is sent twice, since a
     message written to a closing connection may be lost."""
     for _ in range(2):
         ask(wire, listener, range(1, 2))
-        if await numbers(lab, mine, 1) or (
-            mine.peer.ended and await numbers(lab, mine := await connection(lab, listener), 1)
+        if await numbers(context, mine, 1) or (
+            mine.peer.ended and await numbers(context, mine := await connection(context, listener), 1)
         ):
             return True
     return False
@@ -177,28 +177,28 @@ def ask(wire: Wire, listener: RawListener, which: range) -> None:
         wire.send(back, str(number).encode(), (), f"to tcp://kit: {number}")
 
 
-async def connection(lab: CaseContext, listener: RawListener) -> Wire:
+async def connection(context: CaseContext, listener: RawListener) -> Wire:
     """The next connection that the node makes to the kit."""
     try:
-        return lab.adopt(await listener.next(lab.patience), "kit, as a destination")
+        return context.adopt(await listener.next(context.patience), "kit, as a destination")
     except TimeoutError:
         raise NotApplicable(no_connection(listener.where)) from None
 
 
-async def relayed(lab: CaseContext, wire: Wire, listener: RawListener, which: range) -> Wire:
+async def relayed(context: CaseContext, wire: Wire, listener: RawListener, which: range) -> Wire:
     """Make the node send numbered messages to the kit's listener. Return the connection that it makes."""
     ask(wire, listener, which)
-    mine = await connection(lab, listener)
-    await lab.expect_version(mine)
+    mine = await connection(context, listener)
+    await context.expect_version(mine)
     return mine
 
 
-async def numbers(lab: CaseContext, wire: Wire, most: int) -> list[int]:
+async def numbers(context: CaseContext, wire: Wire, most: int) -> list[int]:
     """The numbers that arrive over one connection, until there are `most` or no more come."""
     arrived: list[int] = []
-    deadline = now() + lab.patience
+    deadline = now() + context.patience
     while len(arrived) < most and now() < deadline:
-        message = await wire.hear(local("numbered"), seconds=min(1.0, lab.patience))
+        message = await wire.receive(local("numbered"), seconds=min(1.0, context.patience))
         if message is None and (arrived or wire.peer.ended):
             break
         arrived += [int(message.payload)] if message is not None and message.payload.isdigit() else []

@@ -73,8 +73,8 @@ async def expect(wire: Wire, attempt: Attempt, wanted: type[Signal], what: str) 
 
 async def alive(talk: ClientSession) -> bool:
     """Whether a keepalive in this generation is answered."""
-    talk.say(Keepalive(), "keepalive")
-    while (signal := read(await talk.wire.hear(talk.inner))) is not None:
+    talk.send_signal(Keepalive(), "keepalive")
+    while (signal := read(await talk.wire.receive(talk.inner))) is not None:
         if isinstance(signal, KeepaliveAnswer):
             return True
     return False
@@ -87,9 +87,9 @@ async def answering(talk: ClientSession) -> None:
 
 
 @case("4.2", LEAK, profiles=ONLY, into=CASES)
-async def repeated_hello(lab: CaseContext) -> str:
+async def repeated_hello(context: CaseContext) -> str:
     """A repeated hello gets the same answer from the same responder."""
-    wire = await lab.wire()
+    wire = await context.wire()
     attempt = hello(wire)
     attempt.send()
     first = await attempt.answered()
@@ -107,9 +107,9 @@ async def repeated_hello(lab: CaseContext) -> str:
 
 
 @case("4.2", LEAK, Manner.LAST, profiles=ONLY, lacks=too_large, into=CASES)
-async def repeated_hello_leaks(lab: CaseContext) -> str:
+async def repeated_hello_leaks(context: CaseContext) -> str:
     """A hello that is repeated more often than the capacity takes one place of the spawner."""
-    wire, capacity = await lab.wire(), lab.target.capacity or 0
+    wire, capacity = await context.wire(), context.target.capacity or 0
     if not await is_taken(wire):
         raise Undecided("the spawner is full before the first repeated hello")
     attempt = hello(wire)
@@ -134,9 +134,9 @@ async def is_taken(wire: Wire) -> bool:
 
 
 @case("4.2", SAFETY, profiles=ONLY, into=CASES)
-async def older_hello(lab: CaseContext) -> str:
+async def older_hello(context: CaseContext) -> str:
     """A hello that is not newer gets `superseded` with the largest number and the hello's own address."""
-    wire = await lab.wire()
+    wire = await context.wire()
     attempt = hello(wire, number=7)
     attempt.send()
     talk = await attempt.talk()
@@ -156,9 +156,9 @@ async def older_hello(lab: CaseContext) -> str:
 
 
 @case("4.2", SECURITY, profiles=ONLY, into=CASES)
-async def reflected_hello(lab: CaseContext) -> str:
+async def reflected_hello(context: CaseContext) -> str:
     """A hello whose starter is the responder is a reflection: it gets no reply."""
-    wire = await lab.wire()
+    wire = await context.wire()
     attempt = hello(wire, starter=Role.RESPONDER)
     attempt.send()
     if (message := await wire.silent(attempt.back[-1])) is not None:
@@ -169,9 +169,9 @@ async def reflected_hello(lab: CaseContext) -> str:
 
 
 @case("4.2", SECURITY, profiles=ONLY, into=CASES)
-async def jumping_number(lab: CaseContext) -> str:
+async def jumping_number(context: CaseContext) -> str:
     """A hello whose number is more than 2^20 larger than the largest known one is refused."""
-    wire = await lab.wire()
+    wire = await context.wire()
     for number in (JUMP + 1, 2**64 - 1):
         attempt = hello(wire, number=number)
         attempt.send()
@@ -185,9 +185,9 @@ async def jumping_number(lab: CaseContext) -> str:
 
 
 @case("4.2", SAFETY, profiles=ONLY, into=CASES)
-async def misplaced_signals(lab: CaseContext) -> str:
+async def misplaced_signals(context: CaseContext) -> str:
     """Handshake messages at a session worker's address are dead letters: neither data nor a negotiation."""
-    wire = await lab.wire()
+    wire = await context.wire()
     talk = await session(wire)
     generation = talk.attempt.generation
     strange = fresh("strange")
@@ -201,7 +201,7 @@ async def misplaced_signals(lab: CaseContext) -> str:
         wire.send(talk.route, GENERATION.encode(signal), (strange,), f"{type(signal).__name__} to the session worker")
         await wire.settled()
         for address in (strange, talk.inner):
-            reply = read(await wire.hear(address, seconds=0.0))
+            reply = read(await wire.receive(address, seconds=0.0))
             if isinstance(reply, Data):
                 raise Deviation(f"expected {what} to be a dead letter; it is handled as data")
             if reply is not None and not isinstance(reply, KeepaliveAnswer | Keepalive):
@@ -212,13 +212,13 @@ async def misplaced_signals(lab: CaseContext) -> str:
 
 
 @case("4.2", SAFETY, profiles=ONLY, into=CASES)
-async def talk_to_the_spawner(lab: CaseContext) -> str:
+async def talk_to_the_spawner(context: CaseContext) -> str:
     """Signals other than hellos get no reply at the spawner's address."""
-    wire = await lab.wire()
+    wire = await context.wire()
     strange = Close(new_session_id(GENERATION), 1, fresh("strange"), "x")
     for signal in (Keepalive(), KeepaliveAnswer(), Data(b"x"), strange, GoingAway("x"), Error("x")):
         back = fresh("back")
-        wire.send((lab.target.host,), GENERATION.encode(signal), (back,), f"{type(signal).__name__} to the spawner")
+        wire.send((context.target.host,), GENERATION.encode(signal), (back,), f"{type(signal).__name__} to the spawner")
         if (reply := await wire.silent(back)) is not None:
             got = reply.payload[:40].hex()
             raise Deviation(
@@ -228,9 +228,9 @@ async def talk_to_the_spawner(lab: CaseContext) -> str:
 
 
 @case("4.7", LIVENESS, Manner.PLAIN, profiles=ONLY, into=CASES)
-async def keepalive(lab: CaseContext) -> str:
+async def keepalive(context: CaseContext) -> str:
     """Each keepalive is answered once."""
-    wire = await lab.wire()
+    wire = await context.wire()
     talk = await session(wire, confirmed=False)
     for _ in range(3):
         if not await alive(talk):
@@ -241,24 +241,24 @@ async def keepalive(lab: CaseContext) -> str:
 
 
 @case("7.3", SAFETY, Manner.PLAIN, profiles=ONLY, into=CASES)
-async def reply_through_the_session(lab: CaseContext) -> str:
+async def reply_through_the_session(context: CaseContext) -> str:
     """The reply to data is data whose onward route is the return route of that data."""
-    wire = await lab.wire()
+    wire = await context.wire()
     talk = await session(wire)
     sent, way = payload(), (fresh("beyond"), fresh("further"))
-    talk.say(Data(sent, lab.run.onward, way), "data with a return route")
-    reply = read(await wire.hear(talk.inner))
+    talk.send_signal(Data(sent, context.run.onward, way), "data with a return route")
+    reply = read(await wire.receive(talk.inner))
     if not isinstance(reply, Data) or (reply.payload, reply.onward_route) != (sent, way):
         raise Deviation(f"expected {Data(sent, way, ())} as the reply; got {reply or 'nothing'}")
     return "the reply is data for the return route"
 
 
 @case("14.3", SAFETY, into=CASES, profiles=ONLY)
-async def malformed_signals(lab: CaseContext) -> str:
+async def malformed_signals(context: CaseContext) -> str:
     """A payload that is not exactly one signal gets no reply from a session worker; the session goes on."""
-    wire = await lab.wire()
+    wire = await context.wire()
     talk = await session(wire)
-    good = Data(payload("never"), lab.run.onward, ())
+    good = Data(payload("never"), context.run.onward, ())
     bad = {
         "an unknown tag": b"\x7f",
         "bytes after a keepalive": b"\x04\x00",
@@ -279,27 +279,27 @@ async def malformed_signals(lab: CaseContext) -> str:
 
 
 @case("3.8", LIVENESS, profiles=ONLY, into=CASES)
-async def close(lab: CaseContext) -> str:
+async def close(context: CaseContext) -> str:
     """A close ends a session of any type and discards its state; a new hello under its id begins anew."""
-    wire = await lab.wire()
+    wire = await context.wire()
     talk = await session(wire)
-    talk.say(talk.close(), "close")
+    talk.send_signal(talk.close(), "close")
     return await _over(talk, resumed=False)
 
 
 @case("3.8", LIVENESS, profiles=ONLY, into=CASES)
-async def close_without_a_route(lab: CaseContext) -> str:
+async def close_without_a_route(context: CaseContext) -> str:
     """A close along the initialization route ends the session: the closing end may have no messaging route."""
-    wire = await lab.wire()
+    wire = await context.wire()
     talk = await session(wire)
     talk.close_at_host(talk.close(), "close, to the spawner")
     return await _over(talk, resumed=False)
 
 
 @case("3.8", SECURITY, profiles=ONLY, into=CASES)
-async def close_by_a_stranger(lab: CaseContext) -> str:
+async def close_by_a_stranger(context: CaseContext) -> str:
     """A close with the session's id but the address of none of its generations does not end the session."""
-    wire = await lab.wire()
+    wire = await context.wire()
     talk = await session(wire)
     strange = replace(talk.close(), address=fresh("strange"))
     talk.close_at_host(strange, "close, to the spawner, with an unknown address")
@@ -309,22 +309,22 @@ async def close_by_a_stranger(lab: CaseContext) -> str:
 
 
 @case("3.8", LIVENESS, profiles=ONLY, into=CASES)
-async def going_away(lab: CaseContext) -> str:
+async def going_away(context: CaseContext) -> str:
     """`going away` is a failure: it ends the generation, and a persistent session keeps its state."""
-    wire = await lab.wire()
+    wire = await context.wire()
     talk = await session(wire)
-    talk.say(GoingAway("stop"), "going away")
-    return await _over(talk, resumed=lab.target.session_type.persistent)
+    talk.send_signal(GoingAway("stop"), "going away")
+    return await _over(talk, resumed=context.target.session_type.persistent)
 
 
 @case("3.8", SAFETY, profiles=ONLY, lacks=not_persistent, into=CASES)
-async def late_close(lab: CaseContext) -> str:
+async def late_close(context: CaseContext) -> str:
     """A late close of the previous generation does not end the new generation."""
-    wire = await lab.wire()
+    wire = await context.wire()
     talk = await session(wire)
     again = await next_generation(talk)
     talk.close_at_host(talk.close(), "late close of the previous generation, to the spawner")
-    talk.say(talk.close(), "late close in the previous generation")
+    talk.send_signal(talk.close(), "late close in the previous generation")
     if not await again.ask():
         raise Deviation("expected the new generation to go on after a late close of the previous one; it ended")
     return "the new generation goes on"
@@ -346,9 +346,9 @@ async def _over(talk: ClientSession, *, resumed: bool) -> str:
 
 
 @case("2.1", SAFETY, Manner.PLAIN, profiles=ONLY, lacks=not_persistent, into=CASES)
-async def renegotiation(lab: CaseContext) -> str:
+async def renegotiation(context: CaseContext) -> str:
     """A newer hello renegotiates: the answer has a fresh worker address, and the session keeps its state."""
-    wire = await lab.wire()
+    wire = await context.wire()
     first = await session(wire)
     second = await next_generation(first)
     if not second.answer.resumed:
@@ -361,9 +361,9 @@ async def renegotiation(lab: CaseContext) -> str:
 
 
 @case("4.4", SAFETY, profiles=ONLY, lacks=not_persistent, into=CASES)
-async def unconfirmed_generation(lab: CaseContext) -> str:
+async def unconfirmed_generation(context: CaseContext) -> str:
     """A newer hello without a confirmation does not end the live generation: forged hellos are harmless."""
-    wire = await lab.wire()
+    wire = await context.wire()
     first = await session(wire)
     await answering(first)
     await next_generation(first)
@@ -374,9 +374,9 @@ async def unconfirmed_generation(lab: CaseContext) -> str:
 
 
 @case("4.5", SAFETY, profiles=ONLY, lacks=not_persistent, into=CASES)
-async def previous_generation(lab: CaseContext) -> str:
+async def previous_generation(context: CaseContext) -> str:
     """Once the new generation is confirmed, the worker address of the previous one is gone."""
-    wire = await lab.wire()
+    wire = await context.wire()
     first = await session(wire)
     second = await next_generation(first)
     if not await second.ask():
@@ -389,9 +389,9 @@ async def previous_generation(lab: CaseContext) -> str:
 
 
 @case("4.3", SAFETY, profiles=ONLY, lacks=not_persistent, into=CASES)
-async def late_hello(lab: CaseContext) -> str:
+async def late_hello(context: CaseContext) -> str:
     """A late hello of the first generation changes nothing in the second."""
-    wire = await lab.wire()
+    wire = await context.wire()
     first = await session(wire)
     second = await next_generation(first)
     await second.ask()
@@ -406,12 +406,12 @@ async def late_hello(lab: CaseContext) -> str:
 
 
 @case("4.9", SAFETY, profiles=ONLY, into=CASES)
-async def sessions_by_id(lab: CaseContext) -> str:
+async def sessions_by_id(context: CaseContext) -> str:
     """Hellos with the same number and different session ids get a responder each."""
-    wire = await lab.wire()
+    wire = await context.wire()
     talks: list[ClientSession] = []
     for _ in range(3):
-        attempt = as_first(hello(wire, session_id=new_session_id(lab.target.profile)), 4)
+        attempt = as_first(hello(wire, session_id=new_session_id(context.target.profile)), 4)
         attempt.send()
         talks.append(await attempt.talk())
     if len({talk.worker for talk in talks}) < len(talks) or any(talk.answer.resumed for talk in talks):

@@ -35,15 +35,15 @@ SAMPLES = 24
 # Regular use ----------------------------------------------------------------------------------------------------------
 
 
-async def handshake(lab: CaseContext) -> str:
+async def handshake(context: CaseContext) -> str:
     """A hello to the spawner gets an answer at the address that it names, with the address of a local worker."""
-    wire = await lab.wire()
+    wire = await context.wire()
     attempt = hello(wire)
     attempt.send()
     talk = await attempt.talk()
     if talk.worker.type != LOCAL or not talk.worker.value:
         raise Deviation(f"expected a local worker address in the answer; got {talk.worker!r}")
-    if lab.target.generations and talk.answer.resumed:
+    if context.target.generations and talk.answer.resumed:
         raise Deviation("expected resumed=False in the first answer of a new session; got resumed=True")
     return f"answered; the responder's worker is {talk.worker}"
 
@@ -53,9 +53,9 @@ for _clause, _profile in (("14.2", "ockam"), ("14.3", "generation")):
 
 
 @case("14.2", LIVENESS, Manner.PLAIN, profiles=("ockam",), into=CASES)
-async def one_address(lab: CaseContext) -> str:
+async def one_address(context: CaseContext) -> str:
     """A hello with one address for the answer and for data, as stock initiators send it, gets an answer."""
-    wire, address = await lab.wire(), fresh("client")
+    wire, address = await context.wire(), fresh("client")
     attempt = hello(wire, inner=address, back=(address,))
     attempt.send("hello, with one address for the answer and for data")
     talk = await attempt.talk()
@@ -65,9 +65,9 @@ async def one_address(lab: CaseContext) -> str:
 
 
 @case("7.3", LIVENESS, Manner.PLAIN, into=CASES)
-async def data(lab: CaseContext) -> str:
+async def data(context: CaseContext) -> str:
     """Data sent along the messaging route comes back unchanged, also if it is empty or large."""
-    wire = await lab.wire()
+    wire = await context.wire()
     talk = await session(wire)
     for size in (0, 1, 23, 24, 255, 256, 65_536, 1_000_000):
         sent = bytes(size % 251 for _ in range(size))
@@ -81,9 +81,9 @@ async def data(lab: CaseContext) -> str:
 
 
 @case("7.3", SAFETY, Manner.PLAIN, into=CASES)
-async def data_beyond(lab: CaseContext) -> str:
+async def data_beyond(context: CaseContext) -> str:
     """Data whose onward route goes beyond the session is for the worker at its end, not for the session's own."""
-    wire = await lab.wire()
+    wire = await context.wire()
     talk = await session(wire)
     sent, reply = payload("beyond"), Address(LOCAL, talk.inner.value + b".1")
     talk.data(sent, reply=reply, onward=(fresh("nobody"),), meaning="data for a worker that does not exist")
@@ -96,9 +96,9 @@ async def data_beyond(lab: CaseContext) -> str:
 
 
 @case("7.4", SAFETY, Manner.PLAIN, into=CASES)
-async def order(lab: CaseContext) -> str:
+async def order(context: CaseContext) -> str:
     """Messages of a session arrive in order, each once."""
-    wire = await lab.wire()
+    wire = await context.wire()
     talk = await session(wire)
     sent = [b"%d" % number for number in range(MANY)]
     for one in sent:
@@ -114,9 +114,9 @@ async def order(lab: CaseContext) -> str:
 
 
 @case("6.2", SAFETY, Manner.PLAIN, into=CASES)
-async def reply_addresses(lab: CaseContext) -> str:
+async def reply_addresses(context: CaseContext) -> str:
     """A response goes to the reply address of its request, in whatever order the requests are sent."""
-    wire = await lab.wire()
+    wire = await context.wire()
     talk = await session(wire)
     replies = [Address(LOCAL, talk.inner.value + b".%d" % number) for number in (3, 1, 2)]
     asked = {reply: payload("request") for reply in replies}
@@ -134,9 +134,9 @@ async def reply_addresses(lab: CaseContext) -> str:
 
 
 @case("7.3", SAFETY, Manner.PLAIN, into=CASES)
-async def two_sessions(lab: CaseContext) -> str:
+async def two_sessions(context: CaseContext) -> str:
     """Two sessions over one connection do not mix."""
-    wire = await lab.wire()
+    wire = await context.wire()
     one, two = await session(wire), await session(wire)
     if one.worker == two.worker:
         raise Deviation(f"expected a worker for each of two sessions; both have {one.worker}")
@@ -149,9 +149,9 @@ async def two_sessions(lab: CaseContext) -> str:
 
 
 @case("4.1", SECURITY, Manner.PLAIN, into=CASES)
-async def fresh_addresses(lab: CaseContext) -> str:
+async def fresh_addresses(context: CaseContext) -> str:
     """Each negotiation has a fresh worker address, with 128 random bits against guessing."""
-    wire = await lab.wire()
+    wire = await context.wire()
     workers = [(await session(wire, confirmed=False)).worker for _ in range(SAMPLES)]
     if len(set(workers)) < len(workers):
         raise Deviation(f"expected {SAMPLES} worker addresses in {SAMPLES} negotiations; got {len(set(workers))}")
@@ -176,8 +176,8 @@ def most_bits(samples: list[bytes]) -> int:
 # Refused input --------------------------------------------------------------------------------------------------------
 
 
-def unreadable_hellos(lab: CaseContext) -> dict[str, bytes]:
-    whole = any_hello(lab.run, fresh("inner"))
+def unreadable_hellos(context: CaseContext) -> dict[str, bytes]:
+    whole = any_hello(context.run, fresh("inner"))
     return {
         "empty": b"",
         "half a hello": whole[: len(whole) // 2],
@@ -192,28 +192,28 @@ def unreadable_hellos(lab: CaseContext) -> dict[str, bytes]:
 
 
 @case("14.4", SAFETY, into=CASES)
-async def malformed_hello(lab: CaseContext) -> str:
+async def malformed_hello(context: CaseContext) -> str:
     """An unreadable hello gets no answer and harms no other session."""
-    wire = await lab.wire()
+    wire = await context.wire()
     live = await session(wire)
-    for name, bad in unreadable_hellos(lab).items():
+    for name, bad in unreadable_hellos(context).items():
         back = fresh("handshake")
-        wire.send((lab.target.host,), bad, (back,), f"hello: {name}")
+        wire.send((context.target.host,), bad, (back,), f"hello: {name}")
         if (message := await wire.silent(back)) is not None:
             raise Deviation(f"expected no answer to a hello that is {name}; got {message.payload[:40].hex()}")
         if not await live.ask():
             raise Deviation(
                 f"expected another session of the connection to go on after a hello that is {name}; it ended"
             )
-    return f"no answer, and another session goes on, after: {', '.join(unreadable_hellos(lab))}"
+    return f"no answer, and another session goes on, after: {', '.join(unreadable_hellos(context))}"
 
 
 @case("2.3", LIVENESS, into=CASES)
-async def spawner_after_malformed(lab: CaseContext) -> str:
+async def spawner_after_malformed(context: CaseContext) -> str:
     """After unreadable hellos the spawner serves the next valid one."""
-    wire = await lab.wire()
-    for name, bad in unreadable_hellos(lab).items():
-        wire.send((lab.target.host,), bad, (fresh("handshake"),), f"hello: {name}")
+    wire = await context.wire()
+    for name, bad in unreadable_hellos(context).items():
+        wire.send((context.target.host,), bad, (fresh("handshake"),), f"hello: {name}")
     attempt = hello(wire)
     attempt.send()
     talk = await attempt.talk()
@@ -223,10 +223,10 @@ async def spawner_after_malformed(lab: CaseContext) -> str:
 
 
 @case("5.1", SECURITY, into=CASES)
-async def names_a_local_worker(lab: CaseContext) -> str:
+async def names_a_local_worker(context: CaseContext) -> str:
     """A hello without a return route is refused: its worker would be one of the node's own workers."""
-    wire = await lab.wire()
-    for victim in filter(None, (lab.target.echo, lab.target.spawner)):
+    wire = await context.wire()
+    for victim in filter(None, (context.target.echo, context.target.spawner)):
         attempt = hello(wire, inner=local(victim), back=())
         attempt.send(f"hello without a return route, worker {victim}")
         if (message := await wire.silent(None, local(victim))) is not None:
@@ -238,9 +238,9 @@ async def names_a_local_worker(lab: CaseContext) -> str:
 
 
 @case("5.1", SECURITY, profiles=("generation",), into=CASES)
-async def names_a_foreign_worker(lab: CaseContext) -> str:
+async def names_a_foreign_worker(context: CaseContext) -> str:
     """A hello with a TCP address as its worker is refused: it would let a peer choose where the node connects."""
-    wire = await lab.wire()
+    wire = await context.wire()
     foreign = Address(1, b"127.0.0.1:1")
     attempt = hello(wire, inner=foreign, back=(fresh("handshake"),))
     attempt.send(f"hello, worker {foreign}")
@@ -250,9 +250,9 @@ async def names_a_foreign_worker(lab: CaseContext) -> str:
 
 
 @case("5.4", SECURITY, into=CASES)
-async def foreign_connection(lab: CaseContext) -> str:
+async def foreign_connection(context: CaseContext) -> str:
     """A message for a session over another connection than the session's is a dead letter."""
-    wire, other = await lab.wire(), await lab.wire("another peer")
+    wire, other = await context.wire(), await context.wire("another peer")
     talk = await session(wire)
     if not await talk.dead(wire=other, meaning="data for the session, over another connection"):
         raise Deviation("expected data over another connection to be a dead letter; the session replied to it")
@@ -262,30 +262,30 @@ async def foreign_connection(lab: CaseContext) -> str:
 
 
 @case("5.4", SECURITY, into=CASES)
-async def after_reconnect(lab: CaseContext) -> str:
+async def after_reconnect(context: CaseContext) -> str:
     """A session does not move to another connection when its own is lost: its route belongs to the old one."""
-    wire = await lab.wire()
+    wire = await context.wire()
     talk = await session(wire)
     wire.peer.reset()
-    lab.record.note("the connection is reset", wire.name)
-    second = await lab.wire("kit, reconnected")
+    context.record.note("the connection is reset", wire.name)
+    second = await context.wire("kit, reconnected")
     if not await talk.dead(wire=second, meaning="data for the old session"):
         raise Deviation("expected data over a new connection to be a dead letter; the session of the lost one replied")
     return "the session is not reached over a new connection"
 
 
 @case("4.9", LEAK, Manner.LAST, lacks=too_large, into=CASES)
-async def capacity(lab: CaseContext) -> str:
+async def capacity(context: CaseContext) -> str:
     """The spawner makes no more responders than declared; further hellos get an error no larger than the hello."""
-    capacity = lab.target.capacity or 0
-    wire, began = await lab.wire(), now()
+    capacity = context.target.capacity or 0
+    wire, began = await context.wire(), now()
     attempts = at_once(wire, capacity + 10)
     await wire.settled()
     took = now() - began
     replies = [(attempt, message) for attempt in attempts if (message := await attempt.answered(0.0)) is not None]
     refused = [(attempt, message) for attempt, message in replies if attempt.is_refused_by(message)]
     answered = len(replies) - len(refused)
-    if answered > capacity and took >= lab.target.durations.negotiation_seconds:
+    if answered > capacity and took >= context.target.durations.negotiation_seconds:
         raise Undecided(f"the hellos took {took:.1f} s: unconfirmed responders may have ended meanwhile")
     if answered > capacity:
         raise Deviation(f"expected at most {capacity} responders, as declared; {len(attempts)} hellos made {answered}")
@@ -295,16 +295,16 @@ async def capacity(lab: CaseContext) -> str:
         raise Deviation(
             f"expected an error no larger than its hello ({len(attempts[0].payload)} bytes); got {larger[0]}"
         )
-    if lab.target.generations and not refused:
+    if context.target.generations and not refused:
         raise Deviation(f"expected errors for {len(attempts) - answered} hellos beyond the capacity; got none")
     return f"{len(attempts)} hellos, {answered} answers, {len(refused)} errors"
 
 
 @case("4.9", SAFETY, into=CASES)
-async def hello_flood(lab: CaseContext) -> str:
+async def hello_flood(context: CaseContext) -> str:
     """A hundred hellos at once, within the capacity, get an answer each, from a responder each."""
-    wire = await lab.wire()
-    attempts = at_once(wire, min(100, (lab.target.capacity or 200) // 2))
+    wire = await context.wire()
+    attempts = at_once(wire, min(100, (context.target.capacity or 200) // 2))
     workers = [(await attempt.talk()).worker for attempt in attempts]
     if len(set(workers)) < len(workers):
         raise Deviation(f"expected {len(workers)} responders for {len(workers)} hellos; got {len(set(workers))}")
@@ -313,9 +313,9 @@ async def hello_flood(lab: CaseContext) -> str:
 
 
 @case("4.2", SAFETY, into=CASES)
-async def duplicated_hello(lab: CaseContext) -> str:
+async def duplicated_hello(context: CaseContext) -> str:
     """A repeated hello does not harm the session that it began."""
-    wire = await lab.wire()
+    wire = await context.wire()
     attempt: Attempt = hello(wire)
     attempt.send()
     talk = await attempt.talk()
@@ -329,11 +329,11 @@ async def duplicated_hello(lab: CaseContext) -> str:
 
 
 @case("14.4", SAFETY, into=CASES)
-async def hostile_data(lab: CaseContext) -> str:
+async def hostile_data(context: CaseContext) -> str:
     """Unreadable data at a session worker's address does not harm another session."""
-    wire = await lab.wire()
+    wire = await context.wire()
     victim, beside = await session(wire), await session(wire)
-    for name, bad in unreadable_hellos(lab).items():
+    for name, bad in unreadable_hellos(context).items():
         wire.send(victim.route, bad, (fresh("nobody"),), f"to the session worker: {name}")
         wire.send(victim.route, bad, (), f"to the session worker, without a return route: {name}")
     await wire.settled()
@@ -343,9 +343,9 @@ async def hostile_data(lab: CaseContext) -> str:
 
 
 @case("5.4", SECURITY, into=CASES)
-async def spoofed_end(lab: CaseContext) -> str:
+async def spoofed_end(context: CaseContext) -> str:
     """Signals sent to a session worker over another connection do not end the session."""
-    wire, other = await lab.wire(), await lab.wire("another peer")
+    wire, other = await context.wire(), await context.wire("another peer")
     talk = await session(wire)
     for spoofed in (b"\x07\x00", b"\x08\x04gone", GENERATION.encode(KeepaliveAnswer()), b""):
         other.send(talk.route, spoofed, (talk.inner,), f"to the session worker: {spoofed.hex() or 'nothing'}")

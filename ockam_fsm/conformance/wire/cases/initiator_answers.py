@@ -11,11 +11,11 @@ from __future__ import annotations
 from ockam_fsm.conformance.report.findings import Severity
 from ockam_fsm.conformance.wire.case import Case, Manner, case
 from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, NotApplicable, fresh
-from ockam_fsm.conformance.wire.initiator_context import SILENT, Asked, answering_keepalives, said
+from ockam_fsm.conformance.wire.initiator_context import SILENT, Asked, answering_keepalives, signal_of
 from ockam_fsm.conformance.wire.initiator_steps import (
     believed,
-    door,
     hello_seconds,
+    initiator_context,
     renegotiates,
     shows,
 )
@@ -33,59 +33,59 @@ IN_ORDER_SECONDS = 0.1
 
 
 @case("4.3", LIVENESS, Manner.PLAIN, into=CASES)
-async def answered(lab: CaseContext) -> str:
+async def answered(context: CaseContext) -> str:
     """The answer establishes the session: the node sends to the worker that the answer names."""
-    asked = await door(lab).begin()
+    asked = await initiator_context(context).begin()
     worker = fresh("worker")
     asked.answer(worker)
-    message = await asked.wire.hear(worker)
-    if message is None and not lab.target.generations:
-        raise door(lab).unheard(SILENT)
+    message = await asked.wire.receive(worker)
+    if message is None and not context.target.generations:
+        raise initiator_context(context).unheard(SILENT)
     if message is None:
         raise Deviation(asked.wire.missing("a keepalive at the worker that the answer names"), "4.7")
-    if lab.target.generations and not isinstance(said(message), Keepalive):
+    if context.target.generations and not isinstance(signal_of(message), Keepalive):
         got = message.payload[:40].hex()
         raise Deviation(f"expected a keepalive as the first signal of the session; got {got}", "4.7")
-    return "a keepalive comes at once" if lab.target.generations else "data comes to the worker of the answer"
+    return "a keepalive comes at once" if context.target.generations else "data comes to the worker of the answer"
 
 
 @case("14.4", SAFETY, Manner.PLAIN, into=CASES)
-async def malformed_answers(lab: CaseContext) -> str:
+async def malformed_answers(context: CaseContext) -> str:
     """Unreadable answers change nothing: the valid one is still accepted."""
-    asked = await door(lab).begin()
+    asked = await initiator_context(context).begin()
     for bad in UNREADABLE:
         asked.wire.send(asked.message.return_route, bad, (fresh("worker"),), f"answer: {bad[:8].hex() or 'empty'}")
-    await believed(lab, asked, "unreadable answers")
+    await believed(context, asked, "unreadable answers")
     return "the valid answer is accepted"
 
 
 @case("4.3", SAFETY, Manner.PLAIN, profiles=("generation",), into=CASES)
-async def second_answer(lab: CaseContext) -> str:
+async def second_answer(context: CaseContext) -> str:
     """A repeated answer is ignored: the session goes on."""
-    asked, worker = await door(lab).established()
+    asked, worker = await initiator_context(context).established()
     answering_keepalives(asked, worker)
     for _ in range(2):
         asked.answer(worker, meaning="the same answer again")
-    if await door(lab).hello(0.5) is not None:
+    if await initiator_context(context).hello(0.5) is not None:
         raise Deviation("expected the session to go on after a repeated answer; the node sent another hello")
-    asked.say(Keepalive(), "keepalive", worker=worker)
-    if await asked.wire.hear(worker) is None:
+    asked.send_signal(Keepalive(), "keepalive", worker=worker)
+    if await asked.wire.receive(worker) is None:
         raise Deviation(asked.wire.missing("an answer to a keepalive after a repeated answer"))
     return "the session goes on"
 
 
 @case("4.3", SAFETY, Manner.PLAIN, profiles=("ockam",), into=CASES)
-async def repeated_answers(lab: CaseContext) -> str:
+async def repeated_answers(context: CaseContext) -> str:
     """The handshake address takes one answer: a repeated one, and one that names another worker, change nothing."""
-    if lab.run.says_nothing:
+    if context.run.says_nothing:
         raise NotApplicable(SILENT)
-    asked, worker, other = await door(lab).begin(), fresh("worker"), fresh("other")
+    asked, worker, other = await initiator_context(context).begin(), fresh("worker"), fresh("other")
     asked.answer(worker)
     asked.answer(worker, meaning="the same answer again")
     asked.answer(other, back=(fresh("back"),), meaning="an answer that names another worker")
-    message = await asked.wire.hear(worker, other)
+    message = await asked.wire.receive(worker, other)
     if message is None:
-        await shows(lab)
+        await shows(context)
         if asked.back == asked.inner:
             raise NotApplicable("the node has one address for answers and data, so its application gets these answers")
         raise Deviation(asked.wire.missing("data in the session after repeated answers"))
@@ -93,47 +93,47 @@ async def repeated_answers(lab: CaseContext) -> str:
     if message.onward_route[:1] == (other,):
         raise Deviation(otherwise)
     asked.wire.send(message.return_route, message.payload, (worker,), "the same data back")
-    if await asked.wire.hear(other, seconds=WATCHED_SECONDS) is not None:
+    if await asked.wire.receive(other, seconds=WATCHED_SECONDS) is not None:
         raise Deviation(otherwise)
     return "the node sends to the worker of the first answer"
 
 
 @case("4.3", SAFETY, Manner.PLAIN, into=CASES)
-async def late_answer(lab: CaseContext) -> str:
+async def late_answer(context: CaseContext) -> str:
     """A late answer to an earlier attempt is refused; the answer to the present one is accepted."""
-    first = await door(lab).begin()
-    second = await _later(lab)
+    first = await initiator_context(context).begin()
+    second = await _later(context)
     late, over = fresh("late"), first.wire.peer.gone or first.wire.peer.ended
     way = second.wire if over else first.wire
     first.answer(late, wire=way, meaning="answer to the first hello, late")
     await pause(IN_ORDER_SECONDS if way is not second.wire else 0.0)
-    await believed(lab, second, "a late answer to an earlier hello", wrong=late, over=way)
+    await believed(context, second, "a late answer to an earlier hello", wrong=late, over=way)
     return "the late answer is refused, the valid one accepted"
 
 
-async def _later(lab: CaseContext) -> Asked:
+async def _later(context: CaseContext) -> Asked:
     """The hello of a later attempt or, where there is none, of a later session."""
     again = None
-    if renegotiates(lab.target) is not False:
-        again = await door(lab).hello(hello_seconds(lab.target))
-    return await door(lab).anew() if again is None else again
+    if renegotiates(context.target) is not False:
+        again = await initiator_context(context).hello(hello_seconds(context.target))
+    return await initiator_context(context).anew() if again is None else again
 
 
 @case("5.1", SECURITY, Manner.PLAIN, into=CASES)
-async def local_answer(lab: CaseContext) -> str:
+async def local_answer(context: CaseContext) -> str:
     """An answer without a return route is refused: its worker would be one of the node's own workers."""
-    asked = await door(lab).begin()
+    asked = await initiator_context(context).begin()
     asked.answer(Address(LOCAL, asked.inner.value), back=(), meaning="answer without a return route")
-    await believed(lab, asked, "an answer without a return route")
+    await believed(context, asked, "an answer without a return route")
     return "the answer without a return route is refused, the valid one accepted"
 
 
 @case("5.4", SECURITY, Manner.PLAIN, into=CASES)
-async def foreign_answer(lab: CaseContext) -> str:
+async def foreign_answer(context: CaseContext) -> str:
     """An answer over another connection than its hello's is refused, whatever its return route."""
-    asked = await door(lab).begin()
-    other, foreign = await door(lab).other_way(), fresh("foreign")
+    asked = await initiator_context(context).begin()
+    other, foreign = await initiator_context(context).other_way(), fresh("foreign")
     asked.answer(foreign, wire=other, meaning="answer, over another connection")
     await pause(IN_ORDER_SECONDS)
-    await believed(lab, asked, "an answer over another connection", wrong=foreign, over=other)
+    await believed(context, asked, "an answer over another connection", wrong=foreign, over=other)
     return "the answer over another connection is refused, the valid one accepted"

@@ -17,8 +17,8 @@ from ockam_fsm.conformance.wire.initiator_context import SILENT, Asked
 from ockam_fsm.conformance.wire.initiator_steps import (
     RETRY_TIMES,
     TIMES_PATIENCE,
-    door,
     ends,
+    initiator_context,
     next_hello,
     pause_seconds,
     persistent,
@@ -37,11 +37,11 @@ IN_ORDER_SECONDS = 0.1
 
 
 @case("3.11", LIVENESS, Manner.PLAIN, lacks=transient, into=CASES)
-async def lost_connection(lab: CaseContext) -> str:
+async def lost_connection(context: CaseContext) -> str:
     """After its connection is lost the node negotiates the session again over another one."""
-    asked = await in_session(lab, await door(lab).begin())
-    lose(lab, asked)
-    following = await next_hello(lab, 0, "the connection was lost")
+    asked = await in_session(context, await initiator_context(context).begin())
+    lose(context, asked)
+    following = await next_hello(context, 0, "the connection was lost")
     if following.hello.session_id != asked.hello.session_id:
         ids = f"{following.hello.session_id.hex()}, not {asked.hello.session_id.hex()}"
         raise Deviation(
@@ -51,62 +51,62 @@ async def lost_connection(lab: CaseContext) -> str:
 
 
 @case("3.11", LIVENESS, Manner.PLAIN, lacks=transient, into=CASES)
-async def lost_while_renegotiating(lab: CaseContext) -> str:
+async def lost_while_renegotiating(context: CaseContext) -> str:
     """After a connection is lost once more, while the node negotiates again, another hello comes."""
-    asked = await in_session(lab, await door(lab).begin())
-    lose(lab, asked)
+    asked = await in_session(context, await initiator_context(context).begin())
+    lose(context, asked)
     try:
-        again = await next_hello(lab, 0, "the connection was lost for the first time")
+        again = await next_hello(context, 0, "the connection was lost for the first time")
     except Deviation as error:
         raise Undecided(f"{error.reason}; see case lost-connection") from None
-    lose(lab, again)
-    await next_hello(lab, 1, "the connection was lost once more")
+    lose(context, again)
+    await next_hello(context, 1, "the connection was lost once more")
     return "a third hello comes"
 
 
 @case("3.11", LIVENESS, Manner.PLAIN, lacks=lambda target: transient(target) or undeclared(*RETRY_TIMES)(target),
       into=CASES)  # fmt: skip
-async def lost_while_timed_out(lab: CaseContext) -> str:
+async def lost_while_timed_out(context: CaseContext) -> str:
     """A connection that is lost during the back-off changes nothing, since no route uses it: the next hello comes."""
-    durations, asked = lab.target.durations, await door(lab).begin()
+    durations, asked = context.target.durations, await initiator_context(context).begin()
     asked.wire.send((fresh("nobody"),), b"", (), "undeliverable message, so that the connection stays")
-    await asked.wire.hear(seconds=durations.negotiation_seconds + durations.back_off.initial_seconds / 2)
-    lose(lab, asked)
-    await next_hello(lab, 1, "the connection was lost during the back-off")
+    await asked.wire.receive(seconds=durations.negotiation_seconds + durations.back_off.initial_seconds / 2)
+    lose(context, asked)
+    await next_hello(context, 1, "the connection was lost during the back-off")
     return "the next hello comes"
 
 
 @case("3.3", SAFETY, Manner.PLAIN, lacks=persistent, into=CASES)
-async def transient_ends_with_its_connection(lab: CaseContext) -> str:
+async def transient_ends_with_its_connection(context: CaseContext) -> str:
     """A transient session, negotiating or established, ends with its connection and sends no second hello."""
-    seconds = pause_seconds(lab.target.durations, 0)
-    asked = await door(lab).begin()
-    lose(lab, asked)
-    await ends(lab, asked, seconds)
-    asked = await in_session(lab, await door(lab).anew())
-    lose(lab, asked)
-    await ends(lab, asked, seconds)
+    seconds = pause_seconds(context.target.durations, 0)
+    asked = await initiator_context(context).begin()
+    lose(context, asked)
+    await ends(context, asked, seconds)
+    asked = await in_session(context, await initiator_context(context).anew())
+    lose(context, asked)
+    await ends(context, asked, seconds)
     return f"no second hello within {seconds:g} s, for a connection lost before the answer and for one after it"
 
 
 @case("6.3", LIVENESS, Manner.PLAIN, profiles=("ockam",), into=CASES)
-async def silence(lab: CaseContext) -> str:
+async def silence(context: CaseContext) -> str:
     """A request without a response in time fails, and a late response is ignored."""
-    if lab.run.says_nothing:
+    if context.run.says_nothing:
         raise NotApplicable(SILENT)
-    target, asked, worker = lab.target, await door(lab).begin(), fresh("worker")
+    target, asked, worker = context.target, await initiator_context(context).begin(), fresh("worker")
     asked.answer(worker)
-    message, began = await asked.wire.hear(worker), now()
+    message, began = await asked.wire.receive(worker), now()
     if message is None:
-        raise door(lab).unheard(SILENT)
-    lab.record.note("the kit stops sending", asked.wire.name)
-    if await _comes_again(lab, asked):
+        raise initiator_context(context).unheard(SILENT)
+    context.record.note("the kit stops sending", asked.wire.name)
+    if await _comes_again(context, asked):
         return f"another hello {now() - began:.1f} s later"
-    if await asked.wire.hear(worker, seconds=0.0) is not None:
+    if await asked.wire.receive(worker, seconds=0.0) is not None:
         raise NotApplicable("the node's application sends by itself, so a pending request does not show")
     asked.wire.send(message.return_route, message.payload, (worker,), "the same data back, too late")
     late = f"a response after {now() - began:.1f} s"
-    if await asked.wire.hear(worker, seconds=lab.patience) is None:
+    if await asked.wire.receive(worker, seconds=context.patience) is None:
         raise NotApplicable(f"{late} changed nothing, and no other hello came: the node's application may have ended")
     if not any(address.value.startswith(asked.inner.value + b".") for address in message.return_route[-1:]):
         raise NotApplicable("the node's data is no request: it has no reply address of its own (6.2)")
@@ -116,30 +116,32 @@ async def silence(lab: CaseContext) -> str:
     raise Deviation(f"{wanted}; {late} was accepted")
 
 
-async def _comes_again(lab: CaseContext, asked: Asked) -> bool:
+async def _comes_again(context: CaseContext, asked: Asked) -> bool:
     """Whether another hello comes once a request has timed out."""
-    durations, known = lab.target.durations, not undeclared("request")(lab.target)
+    durations, known = context.target.durations, not undeclared("request")(context.target)
     seconds = durations.request_seconds * 1.5 + pause_seconds(durations, 0)
-    seconds = seconds if known else TIMES_PATIENCE * lab.target.pace.patience_seconds
-    if renegotiates(lab.target) is False:
-        await ends(lab, asked, seconds)
+    seconds = seconds if known else TIMES_PATIENCE * context.target.pace.patience_seconds
+    if renegotiates(context.target) is False:
+        await ends(context, asked, seconds)
         return False
-    return await door(lab).hello(seconds) is not None
+    return await initiator_context(context).hello(seconds) is not None
 
 
-async def in_session(lab: CaseContext, asked: Asked) -> Asked:
+async def in_session(context: CaseContext, asked: Asked) -> Asked:
     """Answer this hello and wait for the first message of the session, if one comes."""
     worker = fresh("worker")
     asked.answer(worker)
-    message = await asked.wire.hear(worker, seconds=lab.patience if lab.target.generations else ESTABLISHED_SECONDS)
-    if message is None and lab.target.generations:
+    message = await asked.wire.receive(
+        worker, seconds=context.patience if context.target.generations else ESTABLISHED_SECONDS
+    )
+    if message is None and context.target.generations:
         raise Deviation(asked.wire.missing("a keepalive after the answer"), "4.7")
-    if message is not None and not lab.target.generations:  # a request, perhaps: its application may end with it
+    if message is not None and not context.target.generations:  # a request, perhaps: its application may end with it
         asked.wire.send(message.return_route, message.payload, (worker,), "the same data back")
-        await asked.wire.hear(seconds=IN_ORDER_SECONDS)
+        await asked.wire.receive(seconds=IN_ORDER_SECONDS)
     return asked
 
 
-def lose(lab: CaseContext, asked: Asked) -> None:
+def lose(context: CaseContext, asked: Asked) -> None:
     asked.wire.peer.reset()
-    lab.record.note("the connection is reset", asked.wire.name)
+    context.record.note("the connection is reset", asked.wire.name)

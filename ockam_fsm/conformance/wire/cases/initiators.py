@@ -17,14 +17,14 @@ from statistics import median
 from ockam_fsm.conformance.report.findings import Severity
 from ockam_fsm.conformance.wire.case import Case, Manner, case, undeclared
 from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, NotApplicable, Undecided, fresh
-from ockam_fsm.conformance.wire.initiator_context import Asked, answering_keepalives, said
+from ockam_fsm.conformance.wire.initiator_context import Asked, answering_keepalives, signal_of
 from ockam_fsm.conformance.wire.initiator_steps import (
     LATE_SECONDS,
     RETRY_TIMES,
     TIMES_PATIENCE,
-    door,
     ends,
     hello_seconds,
+    initiator_context,
     middle_pause,
     no_hello,
     pause_seconds,
@@ -54,17 +54,17 @@ NO_PAUSE_SECONDS = 0.03
 # Hellos ---------------------------------------------------------------------------------------------------------------
 
 
-async def hello(lab: CaseContext) -> str:
+async def hello(context: CaseContext) -> str:
     """The node's hello goes to the spawner, is readable, and has a local return address and worker address."""
-    asked = await door(lab).begin()
+    asked = await initiator_context(context).begin()
     back, generation = asked.message.return_route, asked.hello.generation
     if not back or any(address.type != LOCAL for address in (*back[-1:], generation.address)):
         got = f"return route {back}, worker {generation.address!r}"
         raise Deviation(f"expected a return route that ends at a local address, and a local worker; got {got}")
-    if lab.target.generations and (generation.starter is not Role.INITIATOR or asked.back != generation.address):
+    if context.target.generations and (generation.starter is not Role.INITIATOR or asked.back != generation.address):
         got = f"starter {generation.starter.name}, return route {back}, inner address {generation.address}"
         raise Deviation(f"expected starter INITIATOR, and a return route that ends at the inner address; got {got}")
-    if lab.target.generations:
+    if context.target.generations:
         return f"readable; generation {generation}"
     if asked.back == generation.address:
         return "readable; one address for the answer and for data, as in stock nodes; it SHOULD be two (14.2)"
@@ -75,37 +75,41 @@ for _clause, _profile in (("14.2", "ockam"), ("14.3", "generation")):
     case(_clause, LIVENESS, Manner.PLAIN, profiles=(_profile,), into=CASES)(hello)
 
 
-async def unanswered(lab: CaseContext) -> list[Asked]:
+async def unanswered(context: CaseContext) -> list[Asked]:
     """The first hellos of a session whose hellos the kit does not answer."""
-    doorway = door(lab)
-    if doorway.watched:  # several cases judge the same hellos
-        found, lab.record = doorway.watched[0]
+    initiator = initiator_context(context)
+    if initiator.watched:  # several cases judge the same hellos
+        found, context.record = initiator.watched[0]
         return found
-    found = [await doorway.begin()]
-    doorway.watched.append((found, lab.record))
+    found = [await initiator.begin()]
+    initiator.watched.append((found, context.record))
     while len(found) < WATCHED:
-        following = await doorway.hello(hello_seconds(lab.target, len(found)))
+        following = await initiator.hello(hello_seconds(context.target, len(found)))
         if following is None:
             break
-        lab.record.note(f"{following.at - found[-1].at:.2f} s after the hello before")
+        context.record.note(f"{following.at - found[-1].at:.2f} s after the hello before")
         found.append(following)
     return found
 
 
 @case("3.9", LIVENESS, Manner.PLAIN, lacks=transient, into=CASES)
-async def unanswered_hello(lab: CaseContext) -> str:
+async def unanswered_hello(context: CaseContext) -> str:
     """An unanswered hello is given up when the negotiation time is over, and another one follows."""
-    found = await unanswered(lab)
+    found = await unanswered(context)
     if len(found) < 2:
-        seconds = hello_seconds(lab.target, 1)
-        raise no_hello(lab, seconds, "the first hello was not answered")
+        seconds = hello_seconds(context.target, 1)
+        raise no_hello(context, seconds, "the first hello was not answered")
     return f"{len(found)} hellos, {pauses(found)} apart"
 
 
 @case("3.2", LIVENESS, Manner.PLAIN, lacks=transient, into=CASES)
-async def back_off(lab: CaseContext) -> str:
+async def back_off(context: CaseContext) -> str:
     """A back-off passes between a failed attempt and the next one."""
-    found, durations, unknown = await unanswered(lab), lab.target.durations, undeclared(*RETRY_TIMES)(lab.target)
+    found, durations, unknown = (
+        await unanswered(context),
+        context.target.durations,
+        undeclared(*RETRY_TIMES)(context.target),
+    )
     if len(found) < 3:
         few = f"{len(found)} hellos came; it takes 3 to judge the back-off"
         raise NotApplicable(f"{few}; {unknown}") if unknown else Undecided(few)
@@ -120,21 +124,21 @@ async def back_off(lab: CaseContext) -> str:
 
 
 @case("3.2", LIVENESS, Manner.PLAIN, lacks=transient, into=CASES)
-async def back_off_after_reset(lab: CaseContext) -> str:
+async def back_off_after_reset(context: CaseContext) -> str:
     """The back-off passes also where the connection is reset after each hello."""
-    known = "back-off" in lab.target.declared
-    least = lab.target.durations.back_off.initial_seconds / 2 if known else NO_PAUSE_SECONDS
-    asked, found = await door(lab).begin(), list[float]()
+    known = "back-off" in context.target.declared
+    least = context.target.durations.back_off.initial_seconds / 2 if known else NO_PAUSE_SECONDS
+    asked, found = await initiator_context(context).begin(), list[float]()
     while len(found) < FEWER_RESETS or (len(found) < RESETS and found[-1] < LONG_SECONDS):
         asked.wire.peer.reset()
-        lab.record.note("the connection is reset", asked.wire.name)
+        context.record.note("the connection is reset", asked.wire.name)
         lost = now()
-        seconds = hello_seconds(lab.target, len(found))
-        following = await door(lab).hello(seconds)
+        seconds = hello_seconds(context.target, len(found))
+        following = await initiator_context(context).hello(seconds)
         if following is None and found:  # its budget of attempts may be spent (3.4)
             break
         if following is None:
-            raise no_hello(lab, seconds, "the connection was reset", "3.11")
+            raise no_hello(context, seconds, "the connection was reset", "3.11")
         asked = following
         found.append(asked.at - lost)
     shown = ", ".join(f"{seconds:.2f} s" for seconds in found)
@@ -146,34 +150,34 @@ async def back_off_after_reset(lab: CaseContext) -> str:
 
 
 @case("4.1", SECURITY, Manner.PLAIN, into=CASES)
-async def fresh_attempts(lab: CaseContext) -> str:
+async def fresh_attempts(context: CaseContext) -> str:
     """Each attempt has fresh addresses, also in another session; in profile generation it has a larger number."""
-    ended = renegotiates(lab.target) is False
-    found = [await door(lab).begin()] if ended else list(await unanswered(lab))
+    ended = renegotiates(context.target) is False
+    found = [await initiator_context(context).begin()] if ended else list(await unanswered(context))
     if len(found) < 2:
-        found.append(await door(lab).anew())
+        found.append(await initiator_context(context).anew())
     addresses = [address for one in found for address in {one.inner, one.back}]
     if len(set(addresses)) < len(addresses):
         again = next(str(address) for address in addresses if addresses.count(address) > 1)
         raise Deviation(f"expected fresh addresses in each attempt; two attempts have {again}")
     numbers = [one.hello.generation.number for one in found if one.hello.session_id == found[0].hello.session_id]
-    if lab.target.generations and any(after <= before for before, after in pairwise(numbers)):
+    if context.target.generations and any(after <= before for before, after in pairwise(numbers)):
         raise Deviation(f"expected rising numbers of the attempts; got {numbers}")
     return f"{len(found)} attempts, no address twice"
 
 
 @case("3.3", SAFETY, Manner.PLAIN, lacks=persistent, into=CASES)
-async def transient_ends(lab: CaseContext) -> str:
+async def transient_ends(context: CaseContext) -> str:
     """A transient session with an unanswered hello ends: no second hello, and a late answer is ignored."""
-    target, asked = lab.target, await door(lab).begin()
+    target, asked = context.target, await initiator_context(context).begin()
     unknown = undeclared("negotiation")(target)
     seconds = target.durations.negotiation_seconds * 2 + LATE_SECONDS
     if unknown:
         seconds = TIMES_PATIENCE * target.pace.patience_seconds
-    await ends(lab, asked, seconds)
+    await ends(context, asked, seconds)
     late = fresh("late")
     asked.answer(late, meaning="answer, too late")
-    if await asked.wire.hear(late, seconds=lab.patience) is not None:
+    if await asked.wire.receive(late, seconds=context.patience) is not None:
         got = f"an answer after {seconds:g} s was accepted"
         if unknown:
             raise NotApplicable(f"{got}; whether it is late is {unknown}")
@@ -181,19 +185,21 @@ async def transient_ends(lab: CaseContext) -> str:
         raise Deviation(f"{wanted}; {got}", "3.9")
     if not unknown:
         return f"no second hello within {seconds:g} s, and a late answer is ignored"
-    await shows(lab)
+    await shows(context)
     return f"the attempt ended within {seconds:g} s, without a second hello"
 
 
 @case("4.2", LIVENESS, Manner.PLAIN, profiles=ONLY, lacks=retries, into=CASES)
-async def superseded(lab: CaseContext) -> str:
+async def superseded(context: CaseContext) -> str:
     """After `superseded` the node sends a hello with the next larger number."""
-    asked = await door(lab).begin()
+    asked = await initiator_context(context).begin()
     number = asked.hello.generation.number + 40
     reply = Superseded(asked.hello.session_id, number, asked.inner)
-    asked.wire.send(asked.message.return_route, lab.target.profile.encode(reply), (fresh("outer"),),
+    asked.wire.send(asked.message.return_route, context.target.profile.encode(reply), (fresh("outer"),),
                     f"superseded by {number}")  # fmt: skip
-    following = await door(lab).hello(lab.target.durations.negotiation_seconds + pause_seconds(lab.target.durations, 1))
+    following = await initiator_context(context).hello(
+        context.target.durations.negotiation_seconds + pause_seconds(context.target.durations, 1)
+    )
     if following is None:
         raise Deviation(f"expected a hello with number {number + 1} after superseded by {number}; none came")
     if following.hello.generation.number != number + 1:
@@ -206,17 +212,17 @@ async def superseded(lab: CaseContext) -> str:
 
 
 @case("4.7", LIVENESS, Manner.PLAIN, profiles=ONLY, lacks=undeclared("keepalive"), into=CASES)
-async def keepalives(lab: CaseContext) -> str:
+async def keepalives(context: CaseContext) -> str:
     """An established session sends a keepalive in each keepalive interval while they are answered."""
-    asked, worker = await door(lab).established()
-    asked.say(Keepalive(), "keepalive", worker=worker)
-    seconds, came, began = lab.target.durations.keepalive_seconds, 0, now()
-    reply = lab.target.profile.encode(Keepalive())
+    asked, worker = await initiator_context(context).established()
+    asked.send_signal(Keepalive(), "keepalive", worker=worker)
+    seconds, came, began = context.target.durations.keepalive_seconds, 0, now()
+    reply = context.target.profile.encode(Keepalive())
     while now() - began < seconds * 5 + LATE_SECONDS and came < 4:
-        message = await asked.wire.hear(worker, seconds=seconds * 2 + LATE_SECONDS)
+        message = await asked.wire.receive(worker, seconds=seconds * 2 + LATE_SECONDS)
         if message is not None and message.payload == reply:
             came += 1
-            asked.say(KeepaliveAnswer(), "keepalive answer", worker=worker)
+            asked.send_signal(KeepaliveAnswer(), "keepalive answer", worker=worker)
     if came < 2:
         raise Deviation(f"expected a keepalive every {seconds:g} s, as declared; got {came} in {now() - began:.1f} s")
     return f"{came} keepalives in {now() - began:.1f} s"
@@ -224,66 +230,68 @@ async def keepalives(lab: CaseContext) -> str:
 
 @case("6.5", LIVENESS, Manner.PLAIN, profiles=ONLY, lacks=lambda target: retries(target) or undeclared("keepalive")(
     target), into=CASES)  # fmt: skip
-async def missed_keepalives(lab: CaseContext) -> str:
+async def missed_keepalives(context: CaseContext) -> str:
     """When its keepalives are not answered the node gives the generation up and sends another hello."""
-    asked, _ = await door(lab).established()
-    lab.record.note("the kit stops sending", asked.wire.name)
-    durations, began = lab.target.durations, now()
-    if await door(lab).hello(durations.keepalive_seconds * 10 + pause_seconds(durations, 0)) is None:
+    asked, _ = await initiator_context(context).established()
+    context.record.note("the kit stops sending", asked.wire.name)
+    durations, began = context.target.durations, now()
+    if await initiator_context(context).hello(durations.keepalive_seconds * 10 + pause_seconds(durations, 0)) is None:
         raise Deviation(f"expected a hello after missed keepalives; none came within {now() - began:.1f} s")
     return f"a hello {now() - began:.1f} s after the last signal of the kit"
 
 
 @case("3.8", LIVENESS, Manner.PLAIN, profiles=ONLY, into=CASES)
-async def close(lab: CaseContext) -> str:
+async def close(context: CaseContext) -> str:
     """After a close of the peer the node answers no keepalive and sends no hello for the session."""
-    asked, worker = await door(lab).established()
+    asked, worker = await initiator_context(context).established()
     asked.close(worker)
-    asked.say(Keepalive(), "keepalive, after the close", worker=worker)
-    answered = lab.target.profile.encode(KeepaliveAnswer())
-    reply = await asked.wire.hear(worker, seconds=lab.patience)
+    asked.send_signal(Keepalive(), "keepalive, after the close", worker=worker)
+    answered = context.target.profile.encode(KeepaliveAnswer())
+    reply = await asked.wire.receive(worker, seconds=context.patience)
     while reply is not None:
         if reply.payload == answered:
             raise Deviation("expected no answer to a keepalive after a close; got one")
-        reply = await asked.wire.hear(worker, seconds=lab.patience)
-    again = await door(lab).hello(pause_seconds(lab.target.durations, 0))
+        reply = await asked.wire.receive(worker, seconds=context.patience)
+    again = await initiator_context(context).hello(pause_seconds(context.target.durations, 0))
     if again is not None and again.hello.session_id == asked.hello.session_id:
         raise Deviation("expected no hello for a session that its peer has closed; got one")
     return "no keepalive answer and no hello after the close"
 
 
 @case("3.8", LIVENESS, Manner.PLAIN, profiles=ONLY, lacks=retries, into=CASES)
-async def going_away_is_a_failure(lab: CaseContext) -> str:
+async def going_away_is_a_failure(context: CaseContext) -> str:
     """`going away` is a failure of a persistent session: after the back-off the node sends another hello."""
-    asked, worker = await door(lab).established()
+    asked, worker = await initiator_context(context).established()
     answering_keepalives(asked, worker)
-    asked.say(GoingAway("stop"), "going away", worker=worker)
-    following = await door(lab).hello(pause_seconds(lab.target.durations, 0) + lab.target.durations.negotiation_seconds)
+    asked.send_signal(GoingAway("stop"), "going away", worker=worker)
+    following = await initiator_context(context).hello(
+        pause_seconds(context.target.durations, 0) + context.target.durations.negotiation_seconds
+    )
     if following is None:
         raise Deviation("expected a hello after going away; none came")
     return "a hello after the back-off"
 
 
 @case("3.11", LIVENESS, Manner.PLAIN, profiles=ONLY, lacks=retries, into=CASES)
-async def restarted_peer(lab: CaseContext) -> str:
+async def restarted_peer(context: CaseContext) -> str:
     """A second answer with another worker means that the peer was restarted: the node sends another hello."""
-    asked, worker = await door(lab).established()
+    asked, worker = await initiator_context(context).established()
     answering_keepalives(asked, worker)
     asked.answer(fresh("restarted"), meaning="answer from another worker")
-    if await door(lab).hello(pause_seconds(lab.target.durations, 0)) is None:
+    if await initiator_context(context).hello(pause_seconds(context.target.durations, 0)) is None:
         raise Deviation("expected a hello after a second answer with another worker; none came")
     return "a hello after the back-off"
 
 
 @case("4.2", SAFETY, Manner.PLAIN, profiles=ONLY, into=CASES)
-async def misplaced_hello(lab: CaseContext) -> str:
+async def misplaced_hello(context: CaseContext) -> str:
     """A hello at the inner address of an initiator is a dead letter."""
-    asked, worker = await door(lab).established()
+    asked, worker = await initiator_context(context).established()
     answering_keepalives(asked, worker)
     strange = fresh("strange")
     generation = asked.hello.generation._replace(number=asked.hello.generation.number + 1, starter=Role.RESPONDER)
     signal = Hello(asked.hello.session_id, generation._replace(address=strange))
-    asked.wire.send(asked.route, lab.target.profile.encode(signal), (strange,), "hello to the inner address")
-    if (reply := said(await asked.wire.hear(strange, seconds=0.5))) is not None:
+    asked.wire.send(asked.route, context.target.profile.encode(signal), (strange,), "hello to the inner address")
+    if (reply := signal_of(await asked.wire.receive(strange, seconds=0.5))) is not None:
         raise Deviation(f"expected no reply to a hello at an initiator's inner address; got {reply}")
     return "no reply"

@@ -34,33 +34,33 @@ def keeps_its_place(target: Target) -> str:
 
 
 @case("3.11", LEAK, Manner.PLAIN, lacks=keeps_its_place, into=CASES)
-async def gone_with_its_connection(lab: CaseContext) -> str:
+async def gone_with_its_connection(context: CaseContext) -> str:
     """A responder, confirmed or not, ends when its connection is reset or closed."""
-    other = await lab.wire("kit, another connection")
-    if not lab.target.generations:
-        await reached(await session(await lab.wire("kit, which stays")), other)
+    other = await context.wire("kit, another connection")
+    if not context.target.generations:
+        await reached(await session(await context.wire("kit, which stays")), other)
     talks: dict[str, ClientSession] = {}
-    for wire, lost in (await lab.wire(), "reset"), (await lab.wire("kit, second connection"), "closed"):
+    for wire, lost in (await context.wire(), "reset"), (await context.wire("kit, second connection"), "closed"):
         talks[f"a responder whose connection was {lost}"] = await session(wire)
         talks[f"an unconfirmed responder whose connection was {lost}"] = await session(wire, confirmed=False)
         (wire.peer.reset if lost == "reset" else wire.peer.abort)()
-        lab.record.note(f"the connection is {lost}", wire.name)
+        context.record.note(f"the connection is {lost}", wire.name)
     if left := await outliving(talks, other):
         raise Deviation(f"expected no reply over another connection; got one from: {'; '.join(left)}")
     return f"gone: {'; '.join(talks)}"
 
 
 @case("3.11", LEAK, Manner.PLAIN, profiles=("ockam",), into=CASES)
-async def duplicate_gone_with_its_connection(lab: CaseContext) -> str:
+async def duplicate_gone_with_its_connection(context: CaseContext) -> str:
     """A repeated hello may make a second responder (2.3), which ends with its connection."""
-    other, wire = await lab.wire("kit, another connection"), await lab.wire()
+    other, wire = await context.wire("kit, another connection"), await context.wire()
     attempt = hello(wire)
     attempt.send()
     first = await attempt.talk()
     await confirm(first)
     attempt.send("the same hello again")
     await wire.settled()
-    message = await attempt.answered(lab.target.pace.linger_seconds)
+    message = await attempt.answered(context.target.pace.linger_seconds)
     if message is None:
         raise NotApplicable("a repeated hello gets no second answer, so no second responder shows")
     second = attempt.completed(message)
@@ -68,7 +68,7 @@ async def duplicate_gone_with_its_connection(lab: CaseContext) -> str:
         return "a repeated hello gets the same responder"
     await reached(first, other)
     wire.peer.reset()
-    lab.record.note("the connection is reset", wire.name)
+    context.record.note("the connection is reset", wire.name)
     if await outliving({"": second}, other):
         raise Deviation(
             "expected the second responder of a repeated hello to end with its connection; it still replies over "
@@ -81,7 +81,7 @@ async def reached(live: ClientSession, other: Wire) -> None:
     """Check rule 1 in profile `ockam`. Raises NotApplicable: a live session does not reply over another connection."""
     if not await live.dead(wire=other, meaning="data for a live session, over another connection"):
         return
-    remedy = "see case lost-connection-frees" if live.wire.lab.target.capacity else "declare --capacity to judge it"
+    remedy = "see case lost-connection-frees" if live.wire.context.target.capacity else "declare --capacity to judge it"
     raise NotApplicable(
         f"a live session does not reply over another connection (5.4), so a leaked responder does not show; {remedy}"
     )
@@ -111,16 +111,16 @@ async def is_there(talk: ClientSession, other: Wire) -> bool:
 
 
 @case("3.11", LEAK, Manner.LAST, lacks=lambda target: keeps_its_place(target) or too_large(target), into=CASES)
-async def lost_connection_frees(lab: CaseContext) -> str:
+async def lost_connection_frees(context: CaseContext) -> str:
     """Responders whose connection is lost give their places in the spawner back."""
-    capacity = lab.target.capacity or 0
-    wire, began, half = await lab.wire(), now(), capacity // 2 + 1
+    capacity = context.target.capacity or 0
+    wire, began, half = await context.wire(), now(), capacity // 2 + 1
     if (made := await admitted(wire, half)) < half:
         raise Deviation(f"expected places for {half} sessions once earlier connections are closed; got {made}")
     await wire.settled()
     wire.peer.reset()
-    lab.record.note("the connection is reset", wire.name)
-    second = await lab.wire("kit, reconnected")
+    context.record.note("the connection is reset", wire.name)
+    second = await context.wire("kit, reconnected")
     missing = wanted = capacity // 2
     for _ in range(2):  # the node may notice the new connection first
         missing -= await admitted(second, missing)
@@ -129,7 +129,7 @@ async def lost_connection_frees(lab: CaseContext) -> str:
         raise Deviation(
             f"expected places for {wanted} sessions after the connection of the others was lost; {missing} were refused"
         )
-    idle_seconds = lab.target.durations.idle_seconds if "idle" in lab.target.declared else None
+    idle_seconds = context.target.durations.idle_seconds if "idle" in context.target.declared else None
     if idle_seconds is not None and now() - began >= idle_seconds:
         raise Undecided("node or machine were too slow: responders may have ended by their idle time-out meanwhile")
     if not await is_bounded(second, capacity - wanted + 1):

@@ -21,9 +21,11 @@ GENERATION = ("generation",)
 
 
 @case("12.10", LIVENESS, Manner.PLAIN, profiles=GENERATION, lacks=no_stream, into=CASES)
-async def publisher_route(lab: CaseContext) -> str:
+async def publisher_route(context: CaseContext) -> str:
     """A publisher reaches a partition by the route service, stream, partition number (none for the first)."""
-    first, second = sorted(await needed(created(await lab.wire(), new_name(), 2)), key=lambda one: one.partition or 0)
+    first, second = sorted(
+        await needed(created(await context.wire(), new_name(), 2)), key=lambda one: one.partition or 0
+    )
     sent = {first: payload("first"), second: payload("second")}
     for partition, stream in ((None, first), (1, second)):
         await needed((await publisher(stream, partition)).push((1, sent[stream])))
@@ -33,9 +35,9 @@ async def publisher_route(lab: CaseContext) -> str:
 
 
 @case("12.3", SAFETY, Manner.PLAIN, profiles=GENERATION, lacks=no_stream, into=CASES)
-async def publisher_repeats(lab: CaseContext) -> str:
+async def publisher_repeats(context: CaseContext) -> str:
     """A number that is already stored is confirmed again and not stored again."""
-    stream = await new_stream(lab)
+    stream = await new_stream(context)
     own, sent = await needed(publisher(stream)), [payload("1"), payload("2")]
     await own.push((1, sent[0]), (2, sent[1]))
     await own.push((2, sent[1]), (1, sent[0]))
@@ -44,9 +46,9 @@ async def publisher_repeats(lab: CaseContext) -> str:
 
 
 @case("12.3", SAFETY, Manner.PLAIN, profiles=GENERATION, lacks=no_stream, into=CASES)
-async def publisher_gap(lab: CaseContext) -> str:
+async def publisher_gap(context: CaseContext) -> str:
     """A number beyond the next one is neither confirmed nor stored until the gap is filled."""
-    stream = await new_stream(lab)
+    stream = await new_stream(context)
     own, sent = await needed(publisher(stream)), [payload(str(number)) for number in (1, 2, 3)]
     await own.push((1, sent[0]))
     await unheard(own, 3, sent[2])
@@ -58,9 +60,9 @@ async def publisher_gap(lab: CaseContext) -> str:
 
 
 @case("12.3", SAFETY, Manner.PLAIN, profiles=GENERATION, lacks=no_stream, into=CASES)
-async def publisher_under_0(lab: CaseContext) -> str:
+async def publisher_under_0(context: CaseContext) -> str:
     """Numbers begin with 1: a push under 0 is neither confirmed nor stored."""
-    stream = await new_stream(lab)
+    stream = await new_stream(context)
     own, data = await needed(publisher(stream)), payload()
     await unheard(own, 0, payload("zero"))
     await own.push((1, data))
@@ -69,9 +71,9 @@ async def publisher_under_0(lab: CaseContext) -> str:
 
 
 @case("12.3", SAFETY, Manner.PLAIN, profiles=GENERATION, lacks=no_stream, into=CASES)
-async def publishers_apart(lab: CaseContext) -> str:
+async def publishers_apart(context: CaseContext) -> str:
     """Each identity has its own numbers."""
-    stream = await new_stream(lab)
+    stream = await new_stream(context)
     sent = [payload("one"), payload("another")]
     for data in sent:
         await (await needed(publisher(stream))).push((1, data))
@@ -80,9 +82,9 @@ async def publishers_apart(lab: CaseContext) -> str:
 
 
 @case("12.4", SAFETY, Manner.PLAIN, profiles=GENERATION, lacks=no_stream, into=CASES)
-async def publisher_unknown(lab: CaseContext) -> str:
+async def publisher_unknown(context: CaseContext) -> str:
     """An identity without stored messages gets resumed=False in its first and in its second answer."""
-    own = await needed(publisher(await new_stream(lab)))
+    own = await needed(publisher(await new_stream(context)))
     again = await own.again()
     if own.resumed or again.resumed:
         got = f"{own.resumed}, then {again.resumed}"
@@ -91,9 +93,9 @@ async def publisher_unknown(lab: CaseContext) -> str:
 
 
 @case("12.4", SAFETY, Manner.PLAIN, profiles=GENERATION, lacks=no_stream, into=CASES)
-async def publisher_known(lab: CaseContext) -> str:
+async def publisher_known(context: CaseContext) -> str:
     """An identity with a record gets resumed=True, and its numbers go on."""
-    stream = await new_stream(lab)
+    stream = await new_stream(context)
     own, sent = await needed(publisher(stream)), [payload("1"), payload("2")]
     await needed(own.push((1, sent[0])))
     again = await own.again()
@@ -105,12 +107,12 @@ async def publisher_known(lab: CaseContext) -> str:
 
 
 @case("12.4", SAFETY, Manner.PLAIN, profiles=GENERATION, lacks=no_stream, into=CASES)
-async def publisher_comes_back(lab: CaseContext) -> str:
+async def publisher_comes_back(context: CaseContext) -> str:
     """The record of a publisher belongs to the log: it outlives a closed session and its responder."""
-    stream = await new_stream(lab)
+    stream = await new_stream(context)
     own, data = await needed(publisher(stream)), payload()
     await needed(own.push((1, data)))
-    own.session.say(own.session.close(), "close")
+    own.session.send_signal(own.session.close(), "close")
     await own.session.wire.settled()
     again = await own.again()
     if not again.resumed:

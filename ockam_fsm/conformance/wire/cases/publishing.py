@@ -10,7 +10,7 @@ from __future__ import annotations
 from ockam_fsm.conformance.report.findings import Severity
 from ockam_fsm.conformance.wire.case import Case, Manner, case
 from ockam_fsm.conformance.wire.case_context import FLOOD, CaseContext, Deviation, NotApplicable
-from ockam_fsm.conformance.wire.initiator_steps import door, pause_seconds
+from ockam_fsm.conformance.wire.initiator_steps import initiator_context, pause_seconds
 from ockam_fsm.conformance.wire.stream_server import Publishing, comes_back
 from ockam_fsm.runtime.encoding.stream_messages import Status
 
@@ -21,9 +21,9 @@ SEEN = 3
 
 
 @case("12.3", SAFETY, Manner.PLAIN, profiles=GENERATION, into=CASES)
-async def publishes_in_order(lab: CaseContext) -> str:
+async def publishes_in_order(context: CaseContext) -> str:
     """The messages of an identity are numbered from 1, without gaps."""
-    own = Publishing(await door(lab).begin())
+    own = Publishing(await initiator_context(context).begin())
     numbers = []
     for _ in range(SEEN):
         arrived = await own.needed()
@@ -35,13 +35,13 @@ async def publishes_in_order(lab: CaseContext) -> str:
 
 
 @case("12.2", SAFETY, Manner.PLAIN, profiles=GENERATION, into=CASES)
-async def publishes_again(lab: CaseContext) -> str:
+async def publishes_again(context: CaseContext) -> str:
     """An unconfirmed message is pushed again, unchanged and under its number, to a stream that resumes."""
-    doorway = door(lab)
-    own = Publishing(await doorway.begin())
+    initiator = initiator_context(context)
+    own = Publishing(await initiator.begin())
     before = await own.needed()
     await own.reset()
-    following = Publishing(await comes_back(doorway), resumed=True)
+    following = Publishing(await comes_back(initiator), resumed=True)
     arrived = await following.under(before.push.request_id)
     if arrived is None:
         raise Deviation(f"expected unconfirmed push {before.push.request_id} again after a reset; it did not come")
@@ -51,12 +51,12 @@ async def publishes_again(lab: CaseContext) -> str:
 
 
 @case("12.2", SAFETY, Manner.PLAIN, profiles=GENERATION, into=CASES)
-async def publishes_after_an_error(lab: CaseContext) -> str:
+async def publishes_after_an_error(context: CaseContext) -> str:
     """A push that the stream could not store is made again in the same session."""
-    own = Publishing(await door(lab).begin())
+    own = Publishing(await initiator_context(context).begin())
     refused = await own.needed()
     own.confirm(refused, Status.ERROR)
-    wait_seconds = lab.patience + pause_seconds(lab.target.durations, 1)
+    wait_seconds = context.patience + pause_seconds(context.target.durations, 1)
     for _ in range(FLOOD):
         arrived = await own.arrived(wait_seconds)
         if arrived is None:
@@ -69,17 +69,17 @@ async def publishes_after_an_error(lab: CaseContext) -> str:
 
 
 @case("12.3", SAFETY, Manner.PLAIN, profiles=GENERATION, into=CASES)
-async def publishes_once_confirmed(lab: CaseContext) -> str:
+async def publishes_once_confirmed(context: CaseContext) -> str:
     """A confirmation covers all numbers up to its own: none of them is pushed again."""
-    doorway = door(lab)
-    own = Publishing(await doorway.begin())
-    first, second = await own.needed(), await own.arrived(lab.patience)
+    initiator = initiator_context(context)
+    own = Publishing(await initiator.begin())
+    first, second = await own.needed(), await own.arrived(context.patience)
     if second is None:
         raise NotApplicable("the node has one message in flight at a time")
     own.confirm(second)
     await own.reset()
-    following = Publishing(await comes_back(doorway), resumed=True)
-    again = await following.arrived(lab.patience)
+    following = Publishing(await comes_back(initiator), resumed=True)
+    again = await following.arrived(context.patience)
     if again is not None and again.push.request_id <= second.push.request_id:
         confirmed = f"{first.push.request_id} and {second.push.request_id}, which one confirmation covers"
         raise Deviation(f"expected no push of {confirmed}, after a reset; got {again.push}")
@@ -87,16 +87,16 @@ async def publishes_once_confirmed(lab: CaseContext) -> str:
 
 
 @case("12.4", SAFETY, Manner.PLAIN, profiles=GENERATION, into=CASES)
-async def publishes_anew(lab: CaseContext) -> str:
+async def publishes_anew(context: CaseContext) -> str:
     """A publisher whose record is lost takes a new identity, whose number 1 is the first unconfirmed message."""
-    doorway = door(lab)
-    own = Publishing(await doorway.begin())
+    initiator = initiator_context(context)
+    own = Publishing(await initiator.begin())
     own.confirm(await own.needed())
     left = await own.needed()
     await own.reset()
-    asked = await comes_back(doorway)
+    asked = await comes_back(initiator)
     lost = Publishing(asked, resumed=False)
-    anew = await doorway.hello(lab.patience)
+    anew = await initiator.hello(context.patience)
     if (sent := await lost.arrived(0.0)) is not None:
         raise Deviation(f"expected no push under an identity whose record is lost; got {sent.push}")
     if anew is None or anew.hello.session_id == asked.hello.session_id:

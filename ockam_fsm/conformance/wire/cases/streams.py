@@ -56,9 +56,9 @@ def no_index(target: Target) -> str:
 
 
 @case("12.10", LIVENESS, Manner.PLAIN, lacks=no_stream, into=CASES)
-async def stream_create(lab: CaseContext) -> str:
+async def stream_create(context: CaseContext) -> str:
     """The answer to the creation of a stream names it, and its return route leads to a worker that confirms pushes."""
-    wire, name = await lab.wire(), new_name()
+    wire, name = await context.wire(), new_name()
     (stream,) = await created(wire, name)
     if (stream.name, stream.partition) != (name, None):
         raise Deviation(f"expected an answer about {name}; got {stream.name}, partition {stream.partition}")
@@ -69,9 +69,9 @@ async def stream_create(lab: CaseContext) -> str:
 
 
 @case("12.10", SAFETY, Manner.PLAIN, lacks=no_stream, into=CASES)
-async def stream_created_again(lab: CaseContext) -> str:
+async def stream_created_again(context: CaseContext) -> str:
     """Creating a stream that exists leads to the same stream and its messages."""
-    stream, data = await new_stream(lab), payload()
+    stream, data = await new_stream(context), payload()
     await needed(stream.push(data))
     (again,) = await created(stream.wire, stream.name)
     if (kept := await needed(again.kept())) != [data]:
@@ -80,9 +80,9 @@ async def stream_created_again(lab: CaseContext) -> str:
 
 
 @case("12.10", SAFETY, Manner.PLAIN, lacks=no_stream, into=CASES)
-async def stream_partitions(lab: CaseContext) -> str:
+async def stream_partitions(context: CaseContext) -> str:
     """A stream of three partitions has an answer and a worker for each, with its own messages."""
-    found = await created(await lab.wire(), new_name(), PARTITIONS)
+    found = await created(await context.wire(), new_name(), PARTITIONS)
     numbers = sorted(-1 if one.partition is None else one.partition for one in found)
     if numbers != list(range(PARTITIONS)):
         raise Deviation(f"expected answers for the partitions {list(range(PARTITIONS))}; got {numbers}")
@@ -96,47 +96,47 @@ async def stream_partitions(lab: CaseContext) -> str:
 
 
 @case("12.10", ROBUSTNESS, lacks=no_stream, into=CASES)
-async def stream_no_partitions(lab: CaseContext) -> str:
+async def stream_no_partitions(context: CaseContext) -> str:
     """The creation of a stream of 0 partitions gets an error."""
-    route = (local(lab.target.stream),)
-    return await refused(lab, route, CreateStream(new_name(), 0), "the creation of a stream of 0 partitions")
+    route = (local(context.target.stream),)
+    return await refused(context, route, CreateStream(new_name(), 0), "the creation of a stream of 0 partitions")
 
 
 @case("12.10", ROBUSTNESS, lacks=no_stream, into=CASES)
-async def stream_create_at_the_worker(lab: CaseContext) -> str:
+async def stream_create_at_the_worker(context: CaseContext) -> str:
     """A stream's worker creates no streams, neither under its own name nor under another one."""
-    stream = await new_stream(lab)
+    stream = await new_stream(context)
     for name in (stream.name, new_name()):
-        await refused(lab, stream.route, CreateStream(name), "a creation at a stream's worker")
+        await refused(context, stream.route, CreateStream(name), "a creation at a stream's worker")
     return "an error for each request"
 
 
 @case("12.10", ROBUSTNESS, lacks=no_stream, into=CASES)
-async def stream_requests_at_the_service(lab: CaseContext) -> str:
+async def stream_requests_at_the_service(context: CaseContext) -> str:
     """The stream service answers pushes, pulls and index requests with an error."""
     for request in (Push(1, payload()), Pull(1, 0, 1), GetIndex("group", new_name())):
-        await refused(lab, (local(lab.target.stream),), request, f"a {type(request).__name__} at the service")
+        await refused(context, (local(context.target.stream),), request, f"a {type(request).__name__} at the service")
     return "an error for each request"
 
 
 @case("12.10", ROBUSTNESS, lacks=no_index, into=CASES)
-async def stream_requests_at_the_index(lab: CaseContext) -> str:
+async def stream_requests_at_the_index(context: CaseContext) -> str:
     """The index worker answers creations, pushes and pulls with an error."""
     for request in (CreateStream(new_name()), Push(1, payload()), Pull(1, 0, 1)):
         await refused(
-            lab, (local(lab.target.stream_index),), request, f"a {type(request).__name__} at the index worker"
+            context, (local(context.target.stream_index),), request, f"a {type(request).__name__} at the index worker"
         )
     return "an error for each request"
 
 
 @case("14.4", SAFETY, lacks=no_stream, into=CASES)
-async def stream_malformed_requests(lab: CaseContext) -> str:
+async def stream_malformed_requests(context: CaseContext) -> str:
     """Unreadable requests at the service and at a stream's worker store nothing and stop neither."""
-    stream, sent = await new_stream(lab), [payload("before"), payload("after")]
+    stream, sent = await new_stream(context), [payload("before"), payload("after")]
     await needed(stream.push(sent[0]))
     cut = encode_request(Push(1, b"cut short"))[:-1]
     for nonsense in (b"", b"\xff" * 12, b"\x04nope\x00", cut):
-        for route in (stream.route, (local(lab.target.stream),)):
+        for route in (stream.route, (local(context.target.stream),)):
             stream.wire.send(route, nonsense, (fresh("client"),), "unreadable request")
     try:
         await stream.push(sent[1])
@@ -152,9 +152,9 @@ async def stream_malformed_requests(lab: CaseContext) -> str:
 
 
 @case("6.2", SAFETY, Manner.PLAIN, lacks=no_stream, into=CASES)
-async def stream_identifiers(lab: CaseContext) -> str:
+async def stream_identifiers(context: CaseContext) -> str:
     """Each push to a stream is confirmed under its own identifier."""
-    stream = await new_stream(lab)
+    stream = await new_stream(context)
     for identifier in IDENTIFIERS:
         reply = await stream.confirmation(b"conformance", identifier)
         if reply.request_id != identifier:
@@ -163,9 +163,9 @@ async def stream_identifiers(lab: CaseContext) -> str:
 
 
 @case("12.6", SAFETY, Manner.PLAIN, lacks=no_stream, into=CASES)
-async def stream_same_push_twice(lab: CaseContext) -> str:
+async def stream_same_push_twice(context: CaseContext) -> str:
     """Two pushes with the same identifier and data are both stored, each under its own index."""
-    stream, data = await new_stream(lab), payload()
+    stream, data = await new_stream(context), payload()
     indexes = [(await stream.confirmation(data)).index for _ in range(2)]
     kept = [(one.index, one.data) for one in await needed(stream.everything())]
     if kept != [(index, data) for index in indexes]:
@@ -174,9 +174,9 @@ async def stream_same_push_twice(lab: CaseContext) -> str:
 
 
 @case("12.6", SAFETY, Manner.PLAIN, lacks=no_stream, into=CASES)
-async def stream_confirmed_index(lab: CaseContext) -> str:
+async def stream_confirmed_index(context: CaseContext) -> str:
     """A confirmation carries the index under which the message is stored."""
-    stream, sent = await new_stream(lab), [payload(str(number)) for number in range(3)]
+    stream, sent = await new_stream(context), [payload(str(number)) for number in range(3)]
     indexes = await stream.push(*sent)
     for index, data in zip(indexes, sent, strict=True):
         found = [(one.index, one.data) for one in await needed(stream.pull(index, 1))]
@@ -189,9 +189,9 @@ async def stream_confirmed_index(lab: CaseContext) -> str:
 
 
 @case("12.7", SAFETY, Manner.PLAIN, lacks=no_stream, into=CASES)
-async def stream_pull(lab: CaseContext) -> str:
+async def stream_pull(context: CaseContext) -> str:
     """A pull returns messages in order, from its index on, and no more than its limit."""
-    stream, sent = await new_stream(lab), [payload(str(number)) for number in range(5)]
+    stream, sent = await new_stream(context), [payload(str(number)) for number in range(5)]
     await needed(stream.push(*sent))
     everything = await stream.everything(IDENTIFIERS[0])
     if [one.data for one in everything] != sent:
@@ -206,9 +206,9 @@ async def stream_pull(lab: CaseContext) -> str:
 
 
 @case("12.7", LIVENESS, Manner.PLAIN, lacks=no_stream, into=CASES)
-async def stream_pull_past_the_end(lab: CaseContext) -> str:
+async def stream_pull_past_the_end(context: CaseContext) -> str:
     """A pull past the end returns nothing, and later messages are found there."""
-    stream = await new_stream(lab)
+    stream = await new_stream(context)
     (index,) = await needed(stream.push(payload()))
     for start in (index + 1, index + FAR):
         if found := await stream.pull(start):
@@ -225,9 +225,9 @@ async def stream_pull_past_the_end(lab: CaseContext) -> str:
 
 
 @case("12.8", SAFETY, Manner.PLAIN, lacks=no_index, into=CASES)
-async def stream_index(lab: CaseContext) -> str:
+async def stream_index(context: CaseContext) -> str:
     """A group has no index before its first save, and then the saved one."""
-    group = Group(await lab.wire(), new_name(), new_name())
+    group = Group(await context.wire(), new_name(), new_name())
     if (before := await group.saved()) is not None:
         raise Deviation(f"expected no index before the first save of a group; got {before}")
     for index in (5, 8):
@@ -238,9 +238,9 @@ async def stream_index(lab: CaseContext) -> str:
 
 
 @case("12.8", SAFETY, Manner.PLAIN, lacks=no_index, into=CASES)
-async def stream_index_behind(lab: CaseContext) -> str:
+async def stream_index_behind(context: CaseContext) -> str:
     """A save that arrives after a greater one does not lower the index."""
-    group = Group(await lab.wire(), new_name(), new_name())
+    group = Group(await context.wire(), new_name(), new_name())
     group.save(7)
     group.save(3)
     saved = await group.saved()
@@ -250,16 +250,16 @@ async def stream_index_behind(lab: CaseContext) -> str:
 
 
 @case("12.8", SAFETY, Manner.PLAIN, lacks=no_index, into=CASES)
-async def stream_index_of_each_partition(lab: CaseContext) -> str:
+async def stream_index_of_each_partition(context: CaseContext) -> str:
     """Each partition has its own index."""
-    wire, name, stream = await lab.wire(), new_name(), new_name()
+    wire, name, stream = await context.wire(), new_name(), new_name()
     return await kept_apart([Group(wire, name, stream, number) for number in range(PARTITIONS)])
 
 
 @case("12.8", SAFETY, Manner.PLAIN, lacks=no_index, into=CASES)
-async def stream_index_of_each_group(lab: CaseContext) -> str:
+async def stream_index_of_each_group(context: CaseContext) -> str:
     """Each group of consumers and each stream has its own index."""
-    wire, name, stream = await lab.wire(), new_name(), new_name()
+    wire, name, stream = await context.wire(), new_name(), new_name()
     return await kept_apart([Group(wire, name, stream), Group(wire, new_name(), stream), Group(wire, name, new_name())])
 
 
@@ -275,9 +275,9 @@ async def kept_apart(groups: list[Group]) -> str:
     return f"{len(groups)} separate indexes"
 
 
-async def refused(lab: CaseContext, route: Route, request: StreamRequest, what: str) -> str:
+async def refused(context: CaseContext, route: Route, request: StreamRequest, what: str) -> str:
     """Check that a request gets an error. Raises Deviation."""
-    wire = lab.wires[0] if lab.wires else await lab.wire()
+    wire = context.wires[0] if context.wires else await context.wire()
     reply = await ask(wire, route, request, what)
     if not isinstance(reply, StreamError):
         raise Deviation(f"expected an error for {what}; got {reply}")

@@ -43,7 +43,9 @@ def bearable(what: str, seconds: float | None) -> float:
     return seconds
 
 
-async def gone_in_time(lab: CaseContext, seconds: float, began: float, talks: list[ClientSession], what: str) -> str:
+async def gone_in_time(
+    context: CaseContext, seconds: float, began: float, talks: list[ClientSession], what: str
+) -> str:
     """Ask one session after another, at the times of `LATE`, until one is gone.
 
     Raises:
@@ -76,43 +78,43 @@ def still(talk: ClientSession) -> None:
 
 
 @case("3.9", Severity.LEAK, Manner.PATIENT, lacks=undeclared("negotiation"), into=CASES)
-async def negotiation_timeout(lab: CaseContext) -> str:
+async def negotiation_timeout(context: CaseContext) -> str:
     """An unconfirmed responder ends when its negotiation time is over, and not before."""
-    seconds = bearable("negotiation", lab.target.durations.negotiation_seconds)
-    wire = await lab.wire()
+    seconds = bearable("negotiation", context.target.durations.negotiation_seconds)
+    wire = await context.wire()
     began = now()
     early, *late = [await session(wire, confirmed=False) for _ in range(1 + len(LATE))]
-    lab.record.note("the kit does not confirm the answers")
+    context.record.note("the kit does not confirm the answers")
     await not_too_early(early, seconds, began, "an unconfirmed responder")
-    return await gone_in_time(lab, seconds, began, late, "an unconfirmed responder")
+    return await gone_in_time(context, seconds, began, late, "an unconfirmed responder")
 
 
 @case("3.7", Severity.LEAK, Manner.PATIENT, lacks=undeclared("idle"), into=CASES)
-async def idle(lab: CaseContext) -> str:
+async def idle(context: CaseContext) -> str:
     """A responder that receives nothing for its idle time ends, and not before."""
-    if lab.target.generations and lab.target.session_type.renegotiation is Renegotiation.TWO_SIDED:
+    if context.target.generations and context.target.session_type.renegotiation is Renegotiation.TWO_SIDED:
         raise NotApplicable("the responder of a two-sided session sends keepalives and has no idle time-out")
-    seconds = bearable("idle", lab.target.durations.idle_seconds)
-    wire = await lab.wire()
+    seconds = bearable("idle", context.target.durations.idle_seconds)
+    wire = await context.wire()
     began = now()
     early, *late = [await session(wire) for _ in range(1 + len(LATE))]
-    lab.record.note("the kit falls silent")
+    context.record.note("the kit falls silent")
     await not_too_early(early, seconds, began, "an idle responder")
-    return await gone_in_time(lab, seconds, began, late, "an idle responder")
+    return await gone_in_time(context, seconds, began, late, "an idle responder")
 
 
 @case("3.6", Severity.LEAK, Manner.PATIENT, profiles=("generation",), lacks=undeclared("retention"), into=CASES)
-async def retention(lab: CaseContext) -> str:
+async def retention(context: CaseContext) -> str:
     """A responder that waits for its initiator is discarded when its retention time is over."""
-    if lab.target.session_type.renegotiation is not Renegotiation.ONE_SIDED:
+    if context.target.session_type.renegotiation is not Renegotiation.ONE_SIDED:
         raise NotApplicable("only responders of one-sided sessions have a retention time")
-    durations = lab.target.durations
+    durations = context.target.durations
     seconds = bearable("retention", durations.retention_seconds)
-    wire = await lab.wire()
+    wire = await context.wire()
     talks = [await session(wire) for _ in LATE]
     began = now()
     for talk in talks:
-        talk.say(Error("lost"), "error, which is a failure")
+        talk.send_signal(Error("lost"), "error, which is a failure")
     for factor, talk in zip(LATE, talks, strict=True):
         await pause(max(0.0, began + seconds * factor + LATE_SECONDS * (factor - 1) - now()))
         attempt = hello(wire, session_id=talk.attempt.session_id, number=2)
@@ -133,12 +135,12 @@ async def retention(lab: CaseContext) -> str:
     lacks=undeclared("negotiation", "keepalive", "idle"),
     into=CASES,
 )
-async def falls_back(lab: CaseContext) -> str:
+async def falls_back(context: CaseContext) -> str:
     """An unconfirmed answer is given up when the negotiation time is over; the live generation goes on."""
-    if why := not_persistent(lab.target):
+    if why := not_persistent(context.target):
         raise NotApplicable(why)
-    seconds = bearable("negotiation", lab.target.durations.negotiation_seconds)
-    wire = await lab.wire()
+    seconds = bearable("negotiation", context.target.durations.negotiation_seconds)
+    wire = await context.wire()
     pairs: list[tuple[ClientSession, ClientSession]] = []
     for _ in LATE:
         first = await session(wire)
@@ -148,11 +150,11 @@ async def falls_back(lab: CaseContext) -> str:
 
     async def keep() -> None:
         for first, _ in pairs:
-            first.say(Keepalive(), "keepalive in the first generation")
+            first.send_signal(Keepalive(), "keepalive in the first generation")
 
-    await waiting(lab, wire, seconds, keep)
+    await waiting(context, wire, seconds, keep)
     for factor, (first, second) in zip(LATE, pairs, strict=True):
-        await waiting(lab, wire, max(0.0, began + seconds * factor + LATE_SECONDS * (factor - 1) - now()), keep)
+        await waiting(context, wire, max(0.0, began + seconds * factor + LATE_SECONDS * (factor - 1) - now()), keep)
         if not await alive(first):
             still(first)
             raise Deviation("expected the live generation to go on after the unconfirmed attempt; it is gone")
@@ -173,23 +175,23 @@ def never_asks(target: Target) -> str:
 
 
 @case("5.3", Severity.LIVENESS, Manner.PATIENT, profiles=("generation",), lacks=never_asks, into=CASES)
-async def asks_by_itself(lab: CaseContext) -> str:
+async def asks_by_itself(context: CaseContext) -> str:
     """The responder of a two-sided session with a silent peer sends a hello along the route of the peer's hello."""
-    durations, wire, listener = lab.target.durations, await lab.wire(), await lab.listen()
+    durations, wire, listener = context.target.durations, await context.wire(), await context.listen()
     contact, worker = fresh("contact"), fresh("worker")
     attempt = hello(wire, own_route=(tcp(listener.where), contact))
     attempt.send()
     talk = await attempt.talk()
     await confirm(talk)
     del wire.answers[talk.inner]
-    lab.record.note("the kit stops answering keepalives", wire.name)
+    context.record.note("the kit stops answering keepalives", wire.name)
     seconds = durations.keepalive_seconds * 10 + durations.back_off.initial_seconds * 2 + 5.0
     try:
         peer = await listener.next(seconds)
     except TimeoutError:
         wanted = f"a connection to {listener.where}, the initialization route of the kit's hello"
         raise Deviation(f"expected {wanted}; none came within {seconds:g} s") from None
-    mine = lab.adopt(peer, "kit, as a contact")
+    mine = context.adopt(peer, "kit, as a contact")
     message = await mine.need(contact, what="a hello of the responder")
     asked = read(message)
     if not isinstance(asked, Hello) or asked.session_id != attempt.session_id:
@@ -203,13 +205,13 @@ async def asks_by_itself(lab: CaseContext) -> str:
     return f"a hello of generation {asked.generation}, and a keepalive after its answer"
 
 
-async def waiting(lab: CaseContext, wire: Wire, seconds: float, keep: Callable[[], Awaitable[None]]) -> None:
+async def waiting(context: CaseContext, wire: Wire, seconds: float, keep: Callable[[], Awaitable[None]]) -> None:
     """Wait for some seconds and call `keep` often enough that the sessions stay alive."""
-    durations = lab.target.durations
+    durations = context.target.durations
     step = min(durations.keepalive_seconds, (durations.idle_seconds or 10.0) / 4)
     until = now() + seconds
     while (left := until - now()) > 0:
         await keep()
-        await wire.hear(seconds=min(step, left))
+        await wire.receive(seconds=min(step, left))
     if wire.peer.ended:
         raise Undecided(f"the connection ended meanwhile: {wire.peer.ended}")
