@@ -13,8 +13,8 @@ from ockam_fsm.conformance.report.findings import (
     Finding,
     Line,
     Reproduction,
-    Said,
     Severity,
+    Transmission,
     Verdict,
 )
 from ockam_fsm.conformance.report.report import Report
@@ -24,7 +24,7 @@ from ockam_fsm.projections.sequence import Chart, Moment, MomentKind
 def shown(moments: int) -> Reproduction:
     lines = tuple(Moment(MomentKind.MESSAGE, "kit", f"message {n}", "target") for n in range(moments))
     chart = Chart("c", "title", "sentence", ("kit", "target"), lines)
-    return Reproduction(chart, (Said("kit", "target", b"\x01", "version"),), "ockam-fsm conform")
+    return Reproduction(chart, (Transmission("kit", "target", b"\x01", "version"),), "ockam-fsm conform")
 
 
 def finding(

@@ -232,7 +232,7 @@ def test_a_reproduction_is_a_chart_bytes_and_a_program() -> None:
     report = check_of(defect)
     shown = next(line.reproduction for line in report.lines if line.clause.id == "4.7")
     assert shown is not None
-    assert shown.said[-1].data == b"\x04"
+    assert shown.transmissions[-1].data == b"\x04"
     assert "missing: keepalive answer" in shown.to_json()["chart"]
     printed: list[str] = []
     exec(shown.program, {"make": defect.make, "print": printed.append})

@@ -141,7 +141,7 @@ def test_what_is_inconclusive_has_no_command() -> None:
     one = finding(OPEN).reproduction
     assert one is not None
     assert (one.command, one.program) == ("", "")
-    assert one.said
+    assert one.transmissions
 
 
 def test_a_report_has_renderings(tmp_path: Path) -> None:

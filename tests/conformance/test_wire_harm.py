@@ -50,7 +50,7 @@ def test_a_delayed_death_is_reported_once_for_the_case_that_caused_it() -> None:
     (shown,) = [one.reproduction for one in report.findings if one.verdict is FAIL]
     assert shown is not None
     assert shown.command.endswith(f"--only {KILLER}")
-    assert shown.said
+    assert shown.transmissions
 
 
 @pytest.mark.slow

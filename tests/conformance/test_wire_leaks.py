@@ -86,4 +86,4 @@ def test_a_leak_is_found_by_replies_or_places(reports: dict[Tried, Report], trie
     if verdict is Verdict.FAIL:
         assert found.reproduction is not None
         assert found.reproduction.command.endswith(f"--only {tried.case}")
-        assert found.reproduction.said
+        assert found.reproduction.transmissions

@@ -114,7 +114,7 @@ def test_the_record_of_a_message_is_bounded() -> None:
     record.note("y" * 100_000)
     shown = record.reproduction("case", "title", "sentence", "")
     assert len(to_text(shown.chart)) < 10 * MAX_MEANING
-    assert len(shown.said[0].meaning) <= MAX_MEANING + 3
+    assert len(shown.transmissions[0].meaning) <= MAX_MEANING + 3
 
 
 def test_unsolicited_connections_are_bounded() -> None:

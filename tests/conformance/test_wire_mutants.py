@@ -97,7 +97,7 @@ def test_a_defect_is_rejected_for_its_clause(reports: dict[str, Report], name: s
     for line in report.lines:
         if line.deviates and name not in ("three-elements", "no-version-byte"):  # in these no message was exchanged
             assert line.reproduction is not None
-            assert line.reproduction.said
+            assert line.reproduction.transmissions
             assert "--only" in line.reproduction.command
 
 

@@ -11,7 +11,10 @@ def test_messages_are_kept_as_bytes_and_as_a_chart() -> None:
     record.received("kit", b"\x01", "version byte")
     record.note("it still answers", "kit")
     shown = record.reproduction("case", "title", "sentence", "command")
-    assert [(one.who, one.whom, one.data) for one in shown.said] == [("kit", NODE, b"\x01"), (NODE, "kit", b"\x01")]
+    assert [(one.who, one.whom, one.data) for one in shown.transmissions] == [
+        ("kit", NODE, b"\x01"),
+        (NODE, "kit", b"\x01"),
+    ]
     assert [moment.label for moment in shown.chart.moments] == ["version byte", "version byte", "it still answers"]
     assert shown.chart.participants == ("kit", NODE)
 
@@ -23,7 +26,7 @@ def test_repeated_messages_are_counted() -> None:
     record.sent("kit", b"data", "data")
     labels = [moment.label for moment in record.reproduction("case", "title", "sentence", "").chart.moments]
     assert labels == ["hello"] * MAX_REPEATED + [f"and {100 - MAX_REPEATED} more of these", "data"]
-    assert len(record.said) == MAX_REPEATED + 1
+    assert len(record.transmissions) == MAX_REPEATED + 1
 
 
 def test_the_record_of_a_flood_is_bounded() -> None:
@@ -33,5 +36,5 @@ def test_the_record_of_a_flood_is_bounded() -> None:
     shown = record.reproduction("case", "title", "sentence", "")
     assert len(shown.chart.moments) == MAX_MOMENTS + 1
     assert shown.chart.moments[-1].label == f"and {1000 - MAX_MOMENTS} more messages"
-    assert {len(one.data) for one in shown.said} == {MAX_BYTES}
-    assert str(MAX_BYTES + 1) in shown.said[0].meaning
+    assert {len(one.data) for one in shown.transmissions} == {MAX_BYTES}
+    assert str(MAX_BYTES + 1) in shown.transmissions[0].meaning

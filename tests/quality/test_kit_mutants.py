@@ -10,7 +10,7 @@ import pytest
 
 from ockam_fsm.conformance import Effort, check_initiator
 from ockam_fsm.conformance.oracle import comparison, oracle
-from ockam_fsm.conformance.oracle.comparison import Difference, Said
+from ockam_fsm.conformance.oracle.comparison import ComparedOutput, Difference
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from tests.quality import report
@@ -86,8 +86,10 @@ def test_a_kit_without_notices_misses_mutants(monkeypatch: pytest.MonkeyPatch) -
     assert {kit_fate(one, rehearsal).verdict for one in chosen} == {KILLED}
     whole = comparison.compare
 
-    def deaf(expected: Sequence[Said], actual: Sequence[Said], error_to: Hashable = None) -> Iterator[Difference]:
-        owed, said = ([one for one in some if one.channel != "told"] for some in (expected, actual))
+    def deaf(
+        expected: Sequence[ComparedOutput], actual: Sequence[ComparedOutput], error_to: Hashable = None
+    ) -> Iterator[Difference]:
+        owed, said = ([one for one in some if one.channel != "notice"] for some in (expected, actual))
         yield from whole(owed, said, error_to)
 
     monkeypatch.setattr(oracle, "compare", deaf)

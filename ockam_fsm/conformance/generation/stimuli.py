@@ -432,7 +432,7 @@ def orders_of(events: frozenset[Event]) -> tuple[Stimulus, ...]:
     return tuple(stimulus for event in _BY_ORDER if event in events for stimulus in _OF_EVENT[event])
 
 
-def said_to(events: frozenset[Event]) -> tuple[Stimulus, ...]:
+def peer_stimuli(events: frozenset[Event]) -> tuple[Stimulus, ...]:
     """The stimuli of a peer that only sends messages."""
     by_order = orders_of(events)
     found = (one for one in stimuli_of(events) if one not in by_order and not one.name.endswith(AT_ONCE))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ockam_fsm.conformance.generation.peer import Arrive, Do, Wait, singles
 from ockam_fsm.conformance.oracle.oracle import Stepped
-from ockam_fsm.conformance.report.findings import Reproduction, Said
+from ockam_fsm.conformance.report.findings import Reproduction, Transmission
 from ockam_fsm.conformance.target import EndpointUnderTest
 from ockam_fsm.projections.sequence import Chart, Moment, MomentKind
 
@@ -19,13 +19,13 @@ def reproduction(endpoint: EndpointUnderTest, steps: Sequence[Stepped]) -> Repro
     chart = Chart(
         "reproduction", endpoint.name, f"The messages and notices of {endpoint.name}.", (KIT, TARGET), moments
     )
-    said = tuple(
-        Said(KIT, TARGET, single.message.payload, step.stimulus.name)
+    transmissions = tuple(
+        Transmission(KIT, TARGET, single.message.payload, step.stimulus.name)
         for step in steps
         for single in singles(step.action)
         if isinstance(single, Arrive)
     )
-    return Reproduction(chart, said, program=_program(endpoint, names))
+    return Reproduction(chart, transmissions, program=_program(endpoint, names))
 
 
 def _moments(step: Stepped) -> Iterator[Moment]:
@@ -37,11 +37,11 @@ def _moments(step: Stepped) -> Iterator[Moment]:
                 yield Moment(MomentKind.NOTE, TARGET, f"{seconds:g} s pass")
             case Do(order):
                 yield Moment(MomentKind.ORDER, TARGET, order.what.value)
-    for said in step.actual:
-        if said.channel in ("say", "data"):
-            yield Moment(MomentKind.MESSAGE, TARGET, said.kind, KIT)
+    for output in step.actual:
+        if output.channel in ("signal", "data"):
+            yield Moment(MomentKind.MESSAGE, TARGET, output.kind, KIT)
         else:
-            yield Moment(MomentKind.STATE, TARGET, said.kind)
+            yield Moment(MomentKind.STATE, TARGET, output.kind)
     for difference in step.differences:
         yield Moment(MomentKind.NOTE, TARGET, f"{difference.problem}: {difference.kind}")
 

@@ -112,8 +112,8 @@ def about(stepped: Stepped, endpoint: EndpointUnderTest) -> set[str]:
         found.add(clause_of_timer(timer, endpoint.session_type.persistent))
     if (order := ordered(stepped.action)) is not None:
         found.add(_ORDERED[order])
-    for said in stepped.expected:
-        found |= {clause for clause in (_OWED.get(said.kind), *_SHOWN.get(said.kind, ())) if clause}
+    for output in stepped.expected:
+        found |= {clause for clause in (_OWED.get(output.kind), *_SHOWN.get(output.kind, ())) if clause}
     return found
 
 
@@ -155,7 +155,7 @@ def _of_conduct(difference: Difference, stepped: Stepped) -> str:
         case problem if problem == REPEATED:
             return "4.1"
         case problem if problem == REORDERED:
-            return "7.4" if difference.kind == "data" else "3.2" if difference.kind == "told" else "7.3"
+            return "7.4" if difference.kind == "data" else "3.2" if difference.kind == "notice" else "7.3"
     order = ordered(stepped.action)
     assert order is not None, "only an order is refused"
     return _of_refusal(difference.problem, order, stepped)

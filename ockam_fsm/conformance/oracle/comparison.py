@@ -17,7 +17,7 @@ from ockam_fsm.runtime.encoding.message import Address
 MOST_SHOWN_BYTES = 64
 
 
-class Said(NamedTuple):
+class ComparedOutput(NamedTuple):
     """One output in comparable form. `channel`: outputs of the channels in `ORDERED` are compared in order."""
 
     channel: str
@@ -44,7 +44,7 @@ def excerpt(data: bytes, most_bytes: int) -> str:
     return text + ("..." if len(data) > most_bytes else "")
 
 
-ORDERED = ("data", "told", "delivered")
+ORDERED = ("data", "notice", "delivered")
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _changed(expected: Said, actual: Said) -> tuple[str, ...]:
+def _changed(expected: ComparedOutput, actual: ComparedOutput) -> tuple[str, ...]:
     names = PARTS.get(expected.kind, ())
     if len(expected.what) != len(actual.what):
         return names[:1]
@@ -99,12 +99,14 @@ def _changed(expected: Said, actual: Said) -> tuple[str, ...]:
     return tuple(name for name, one, other in pairs if one != other)
 
 
-def compare(expected: Sequence[Said], actual: Sequence[Said], error_to: Hashable = None) -> Iterator[Difference]:
+def compare(
+    expected: Sequence[ComparedOutput], actual: Sequence[ComparedOutput], error_to: Hashable = None
+) -> Iterator[Difference]:
     """The outputs that are missing, unexpected, different or out of order. `error_to`: the return route of an error
     that is allowed (Rule 2)."""
-    said = [one for one in actual if not (one.kind == "error" and error_to is not None and one.what == (error_to,))]
-    missing = list((Counter(expected) - Counter(said)).elements())
-    surplus = list((Counter(said) - Counter(expected)).elements())
+    sent = [one for one in actual if not (one.kind == "error" and error_to is not None and one.what == (error_to,))]
+    missing = list((Counter(expected) - Counter(sent)).elements())
+    surplus = list((Counter(sent) - Counter(expected)).elements())
     for one in missing:
         other = next((two for two in surplus if two.kind == one.kind), None)
         if other is None:
@@ -116,6 +118,6 @@ def compare(expected: Sequence[Said], actual: Sequence[Said], error_to: Hashable
     if missing or surplus:
         return
     for channel in ORDERED:
-        ours, theirs = ([one for one in some if one.channel == channel] for some in (expected, said))
+        ours, theirs = ([one for one in some if one.channel == channel] for some in (expected, sent))
         if ours != theirs:
             yield Difference(REORDERED, channel, f"{', '.join(map(str, ours))}; got {', '.join(map(str, theirs))}")

@@ -20,11 +20,11 @@ from ockam_fsm.conformance.oracle.comparison import (
     RAISED,
     REFUSED,
     REPEATED,
+    ComparedOutput,
     Difference,
-    Said,
     compare,
 )
-from ockam_fsm.conformance.reference.instrumentation import Fired, Heard, Watcher, read, watched
+from ockam_fsm.conformance.reference.instrumentation import Fired, TargetEntropy, Watcher, read, watched
 from ockam_fsm.conformance.reference.reference_end import ReferenceEnd
 from ockam_fsm.conformance.target import CONTACT, HOST, EndpointUnderTest, Feature, Output
 from ockam_fsm.machines.vocabulary import Role, State
@@ -72,8 +72,8 @@ class Stepped(Turn):
     """One completed step: the outputs of both ends, and the decisions of the table in the reference end."""
 
     after: State
-    expected: tuple[Said, ...]
-    actual: tuple[Said, ...]
+    expected: tuple[ComparedOutput, ...]
+    actual: tuple[ComparedOutput, ...]
     fired: tuple[Fired, ...]
     differences: tuple[Difference, ...]
     """The differences of the target. `REPEATED` alone does not part the ends: both have the same address."""
@@ -96,8 +96,8 @@ class Oracle:
         self.endpoint, self.features = endpoint, features
         settings = watched(endpoint.settings)
         self.watcher: Watcher = settings.driver
-        self.heard = Heard(endpoint.profile, used)
-        self.reference = end(endpoint, self.heard, settings=settings)
+        self.entropy = TargetEntropy(endpoint.profile, used)
+        self.reference = end(endpoint, self.entropy, settings=settings)
         self.peer = Peer(self.reference)
         self.steps: list[Stepped] = []
         self.outputs: Sequence[Output] = ()
@@ -130,15 +130,15 @@ class Oracle:
     def finish(self, turn: Turn, problem: Difference | None, outputs: Sequence[Output]) -> bool:
         """Complete a step with the outputs of the target. `problem`: a difference that is no output. Return False if
         the two ends have parted."""
-        self.outputs = self.heard.said = outputs
-        self.heard.repeated = []
+        self.outputs = self.entropy.outputs = outputs
+        self.entropy.repeated = []
         self.watcher.fired.clear()
         refused, owed = self._expect(turn.action)
         self._bind_outers(owed, outputs)
         actual = tuple(self._read(outputs, self._target_route))
         expected = tuple(self._read(owed, self._reference_route))
         differences = [*_refusals(refused, problem)]
-        differences += [Difference(REPEATED, "address", str(address)) for address in self.heard.repeated]
+        differences += [Difference(REPEATED, "address", str(address)) for address in self.entropy.repeated]
         if problem is None or problem.problem not in (LOST, RAISED):
             differences += self._compared(turn.action, expected, actual)
         self.peer.observe()
@@ -162,7 +162,9 @@ class Oracle:
         self.reference.advance(0.0)
         return refused, self.reference.take_outputs()
 
-    def _compared(self, action: Action, expected: Sequence[Said], actual: Sequence[Said]) -> Iterator[Difference]:
+    def _compared(
+        self, action: Action, expected: Sequence[ComparedOutput], actual: Sequence[ComparedOutput]
+    ) -> Iterator[Difference]:
         if isinstance(action, AtOnce):  # a transient end that has already closed by itself sends no close
             expected = [one for one in expected if one.kind != "close" or one in actual]
         return compare(expected, actual, self._allowed(action))
@@ -178,43 +180,47 @@ class Oracle:
 
     # Comparable form --------------------------------------------------------------------------------------------------
 
-    def _read(self, outputs: Sequence[Output], names: Names) -> Iterator[Said]:
+    def _read(self, outputs: Sequence[Output], names: Names) -> Iterator[ComparedOutput]:
         for output in outputs:
             match output:
                 case Send(message):
                     yield self._sent(message, names)
                 case Deliver(payload, onward_route, return_route):
-                    yield Said("delivered", "delivery", (payload, onward_route, names(return_route, b"")))
+                    yield ComparedOutput("delivered", "delivery", (payload, onward_route, names(return_route, b"")))
                 case Notify(notice):
-                    yield _told(notice)
+                    yield _notice(notice)
                 case DeadLetter(message=Outgoing(payload)) if Feature.DEAD_LETTERS in self.features:
-                    yield Said("dead", "dead letter", (payload,))
+                    yield ComparedOutput("dead", "dead letter", (payload,))
 
-    def _sent(self, message: Message, names: Names) -> Said:
+    def _sent(self, message: Message, names: Names) -> ComparedOutput:
         signal = read(message, self.endpoint.profile)
         onward, back = message.onward_route, message.return_route
         match signal:
             case None:
-                return Said("say", "unreadable bytes", (onward, message.payload))
+                return ComparedOutput("signal", "unreadable bytes", (onward, message.payload))
             case Hello(session_id, generation, route):
-                return Said("say", "hello", (session_id.hex(), generation, route, onward, back))
+                return ComparedOutput("signal", "hello", (session_id.hex(), generation, route, onward, back))
             case Answer(session_id, generation, worker, resumed):
-                return Said("say", "answer", (session_id.hex(), generation, worker, resumed, onward, back))
+                return ComparedOutput("signal", "answer", (session_id.hex(), generation, worker, resumed, onward, back))
             case Superseded(session_id, number, address):
-                return Said("say", "superseded", (session_id.hex(), number, address, onward, names(back, b"")))
+                return ComparedOutput(
+                    "signal", "superseded", (session_id.hex(), number, address, onward, names(back, b""))
+                )
             case Data(payload, beyond, behind):
                 if self.endpoint.profile.names_sessions:
                     behind = names(behind, payload)
                 else:
                     back = names(back, payload)
-                return Said("data", "data", (payload, beyond, behind, onward, back, message.tracing_context))
+                return ComparedOutput("data", "data", (payload, beyond, behind, onward, back, message.tracing_context))
             case Close(session_id, number, address):
-                return Said("say", "close", (session_id.hex(), number, address, onward, names(back, b"")))
+                return ComparedOutput("signal", "close", (session_id.hex(), number, address, onward, names(back, b"")))
             case GoingAway():
-                return Said("say", "going away", (onward, back))
+                return ComparedOutput("signal", "going away", (onward, back))
             case Error():
-                return Said("say", "error", (onward,))
-        return Said("say", "keepalive" if isinstance(signal, Keepalive) else "keepalive answer", (onward, back))
+                return ComparedOutput("signal", "error", (onward,))
+        return ComparedOutput(
+            "signal", "keepalive" if isinstance(signal, Keepalive) else "keepalive answer", (onward, back)
+        )
 
     def _reference_route(self, route: Route, request: bytes) -> Route:
         """A route of the reference with the reply address or outer address that the target has chosen."""
@@ -261,15 +267,15 @@ def _refusals(refused: bool, problem: Difference | None) -> Iterator[Difference]
         yield Difference(NOT_REFUSED)
 
 
-def _told(notice: Notice) -> Said:
+def _notice(notice: Notice) -> ComparedOutput:
     match notice:
         case Established(generation, resumed):
-            return Said("told", "established", (generation.number, int(generation.starter), resumed))
+            return ComparedOutput("notice", "established", (generation.number, int(generation.starter), resumed))
         case TimedOut():
-            return Said("told", "timed out")
+            return ComparedOutput("notice", "timed out")
         case Closed(reason):
-            return Said("told", "closed", (EXHAUSTED,) if reason == EXHAUSTED else ())
+            return ComparedOutput("notice", "closed", (EXHAUSTED,) if reason == EXHAUSTED else ())
         case RequestFailed(request):
-            return Said("told", "request failed", (request,))
+            return ComparedOutput("notice", "request failed", (request,))
     name = "response" if hasattr(notice, "payload") else "request timed out"
-    return Said("told", name, (notice.request, getattr(notice, "payload", b"")))
+    return ComparedOutput("notice", name, (notice.request, getattr(notice, "payload", b"")))

@@ -73,12 +73,12 @@ def watched(settings: SessionConfig) -> WatchedConfig:
 
 
 @dataclass
-class Heard:
+class TargetEntropy:
     """An entropy source with the addresses of the target's outputs. `repeated`: addresses that were not fresh."""
 
     profile: Profile
     used: dict[Address, None] = field(default_factory=dict)
-    said: Sequence[Output] = ()
+    outputs: Sequence[Output] = ()
     repeated: list[Address] = field(default_factory=list)
     unspoken: int = 0
 
@@ -97,7 +97,7 @@ class Heard:
         return 0.5
 
     def _handshakes(self) -> Iterator[tuple[Message, Hello | Answer]]:
-        for output in self.said:
+        for output in self.outputs:
             if isinstance(output, Send):
                 signal = read(output.message, self.profile)
                 if isinstance(signal, Hello | Answer):

@@ -51,7 +51,7 @@ _VERDICTS, _SEVERITIES = list(Verdict), list(Severity)
 
 
 @dataclass(frozen=True)
-class Said:
+class Transmission:
     """Bytes that one participant sent to another. `meaning`: a description for readers."""
 
     who: str
@@ -68,7 +68,7 @@ class Reproduction:
     """A repeatable failure: its bytes, its sequence chart, and a command or a program that repeats it."""
 
     chart: Chart
-    said: tuple[Said, ...] = ()
+    transmissions: tuple[Transmission, ...] = ()
     command: str = ""
     program: str = ""
 
@@ -82,11 +82,13 @@ class Reproduction:
         return replace(self, command="", program="")
 
     def to_json(self) -> dict[str, Any]:
-        said = [{"from": s.who, "to": s.whom, "bytes": s.data.hex(), "meaning": s.meaning} for s in self.said]
+        transmissions = [
+            {"from": s.who, "to": s.whom, "bytes": s.data.hex(), "meaning": s.meaning} for s in self.transmissions
+        ]
         return {
             "command": self.command,
             "program": self.program,
-            "bytes": said,
+            "bytes": transmissions,
             "chart": sequence_text.to_text(self.chart),
         }
 

@@ -177,7 +177,7 @@ def _reproduction(case: str, shown: Reproduction | None) -> str:
     head = f"<h3>{escape(case)}</h3>" if case else ""
     command = f"<pre>{escape(shown.command)}</pre>" if shown.command else ""
     program = f"<pre>{escape(shown.program)}</pre>" if shown.program else ""
-    return f'{head}{command}<div class="chart">{_drawn(shown)}</div>{_said(shown)}{program}'
+    return f'{head}{command}<div class="chart">{_drawn(shown)}</div>{_transmissions(shown)}{program}'
 
 
 def _drawn(shown: Reproduction) -> str:
@@ -185,12 +185,12 @@ def _drawn(shown: Reproduction) -> str:
     return to_svg(shown.chart, "").split("-->\n", 1)[1]
 
 
-def _said(shown: Reproduction) -> str:
-    if not shown.said:
+def _transmissions(shown: Reproduction) -> str:
+    if not shown.transmissions:
         return ""
     rows = "".join(
         f"<tr><td>{escape(s.who)}</td><td>{escape(s.meaning)}</td><td><code>{_bytes(s.data)}</code></td></tr>"
-        for s in shown.said
+        for s in shown.transmissions
     )
     return f"<table><tr><th>from</th><th>message</th><th>bytes</th></tr>{rows}</table>"
 

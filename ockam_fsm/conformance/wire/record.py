@@ -7,7 +7,7 @@ Rule 2: repeated messages and floods are recorded by their beginning and their c
 
 from __future__ import annotations
 
-from ockam_fsm.conformance.report.findings import Reproduction, Said
+from ockam_fsm.conformance.report.findings import Reproduction, Transmission
 from ockam_fsm.projections.sequence import Chart, Moment, MomentKind
 
 NODE = "node under test"
@@ -21,7 +21,7 @@ MAX_MEANING = 300
 class Record:
     def __init__(self) -> None:
         self.moments: list[Moment] = []
-        self.said: list[Said] = []
+        self.transmissions: list[Transmission] = []
         self.left_out = 0
         self._repeated = 0
 
@@ -41,7 +41,7 @@ class Record:
             moments.append(Moment(MomentKind.NOTE, "", f"and {self.left_out} more messages"))
         seen = [name for moment in moments for name in (moment.who, moment.whom) if name and name != NODE]
         chart = Chart(name, title, sentence, tuple(dict.fromkeys([*(seen or ["kit"]), NODE])), tuple(moments))
-        return Reproduction(chart, tuple(self.said), command)
+        return Reproduction(chart, tuple(self.transmissions), command)
 
     def _message(self, who: str, whom: str, data: bytes, meaning: str) -> None:
         meaning = meaning if len(meaning) <= MAX_MEANING else f"{meaning[:MAX_MEANING]}..."
@@ -54,7 +54,7 @@ class Record:
         else:
             cut = f" ({len(data)} bytes, the first {MAX_BYTES} are shown)" if len(data) > MAX_BYTES else ""
             self.moments.append(moment)
-            self.said.append(Said(who, whom, data[:MAX_BYTES], meaning + cut))
+            self.transmissions.append(Transmission(who, whom, data[:MAX_BYTES], meaning + cut))
 
     def _note_repeated(self, times: int) -> None:
         if times > 1:

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from ockam_fsm.conformance.generation.automaton import Word
 from ockam_fsm.conformance.generation.hostile import HOSTILE
 from ockam_fsm.conformance.generation.peer import Action, Arrive, Peer, Stimulus, Wait
-from ockam_fsm.conformance.generation.stimuli import ELAPSE, clause_of_timer, said_to
+from ockam_fsm.conformance.generation.stimuli import ELAPSE, clause_of_timer, peer_stimuli
 from ockam_fsm.conformance.oracle.attribution import clause_of, rows_of
-from ockam_fsm.conformance.oracle.comparison import Difference, Said
+from ockam_fsm.conformance.oracle.comparison import ComparedOutput, Difference
 from ockam_fsm.conformance.oracle.oracle import Names, Oracle, Turn
 from ockam_fsm.conformance.reference.instrumentation import read
 from ockam_fsm.conformance.reference.reference_end import Answering
@@ -63,7 +63,7 @@ def _most(peer: Peer) -> Wait | None:
 NOT_YET = Stimulus("most of the time to the next timer passes", None, "3.1", _most)
 """Two such waits are longer than the timer: it expires in the second one unless it was restarted in between."""
 
-STIMULI = {one.name: one for one in (*said_to(frozenset(Event)), *HOSTILE, ELAPSE, NOT_YET)}
+STIMULI = {one.name: one for one in (*peer_stimuli(frozenset(Event)), *HOSTILE, ELAPSE, NOT_YET)}
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,13 @@ class Watched(EndpointUnderTest):
         return self.identifier
 
 
-class Overheard(Oracle):
+class MessageOracle(Oracle):
     """An oracle for an end of which only the messages are observed (Rule 2)."""
 
-    def _read(self, outputs: Sequence[Output], names: Names) -> Iterator[Said]:
+    def _read(self, outputs: Sequence[Output], names: Names) -> Iterator[ComparedOutput]:
         return super()._read([one for one in outputs if isinstance(one, Send)], names)
 
-    def _sent(self, message: Message, names: Names) -> Said:
+    def _sent(self, message: Message, names: Names) -> ComparedOutput:
         signal = read(message, GENERATION)
         said = super()._sent(message, names)
         if isinstance(signal, Data):
@@ -92,7 +92,9 @@ class Overheard(Oracle):
             return said._replace(what=said.what[:-1])  # without the return route, which the node chooses
         return said
 
-    def _compared(self, action: Action, expected: Sequence[Said], actual: Sequence[Said]) -> Iterator[Difference]:
+    def _compared(
+        self, action: Action, expected: Sequence[ComparedOutput], actual: Sequence[ComparedOutput]
+    ) -> Iterator[Difference]:
         answered = _payload(action)
         owed = [one for one in expected if one.kind != "data" or one in actual or one.what[0] == answered]
         return super()._compared(action, owed, actual)
@@ -136,7 +138,7 @@ class TableOracle:
             target.session_type, Role.RESPONDER, GENERATION, held=HELD, durations=target.durations,
             identifier=identifier,
         )  # fmt: skip
-        self.beside = Overheard(self.endpoint, frozenset(), {}, Answering)
+        self.beside = MessageOracle(self.endpoint, frozenset(), {}, Answering)
         self.routes: dict[Address, Route] = {HOST: (target.host,)}
         """The route to each worker of the node, by the worker's address."""
         self.began = now()

@@ -18,7 +18,7 @@ from functools import cache, partial
 
 from ockam_fsm.conformance.generation.automaton import Automaton, Cell, Edge, Word, explored_by
 from ockam_fsm.conformance.generation.peer import Stimulus
-from ockam_fsm.conformance.generation.stimuli import ELAPSE, clause_of_timer, said_to
+from ockam_fsm.conformance.generation.stimuli import ELAPSE, clause_of_timer, peer_stimuli
 from ockam_fsm.conformance.oracle.attribution import severity_of
 from ockam_fsm.conformance.reference.instrumentation import Fired, clauses_of
 from ockam_fsm.conformance.reference.reference_end import Answering
@@ -34,7 +34,7 @@ ONLY = ("generation",)
 ROOM = 500
 """The capacity that these cases need: a session takes a place while the node retains it, and failures are retried."""
 
-NOT_SAID = {
+LEFT_OUT = {
     "data for another worker": "no stock node has that worker",
     "hello of a generation that has ended": "for a responder it is one of the older hellos",
 }
@@ -58,7 +58,7 @@ def _cases(kind: SessionType) -> tuple[Case, ...]:
     if kind.renegotiation is Renegotiation.TWO_SIDED:
         return ()
     endpoint = EndpointUnderTest(kind, Role.RESPONDER)
-    said = tuple(one for one in said_to(endpoint.settings.events) if one.name not in NOT_SAID)
+    said = tuple(one for one in peer_stimuli(endpoint.settings.events) if one.name not in LEFT_OUT)
     found: dict[str, Case] = {}
     for way, tried, edge in _edges(explored_by(endpoint, said, Answering)):
         one = _case(endpoint, edge, way, tried)
