@@ -176,8 +176,8 @@ def output_of(found: Json) -> Output:
     if "send" in found:
         return Send(message_of(found["send"]))
     if "deliver" in found:
-        said = found["deliver"]
-        return Deliver(bytes.fromhex(said["payload"]), route_of(said["onward_route"]), route_of(said["return_route"]))
+        data = found["deliver"]
+        return Deliver(bytes.fromhex(data["payload"]), route_of(data["onward_route"]), route_of(data["return_route"]))
     if "dead_letter" in found:
         return DeadLetter(found.get("reason", ""), Outgoing(bytes.fromhex(found["dead_letter"])))
     return Notify(_OUTCOMES[found["outcome"]](found) if "outcome" in found else _TOLD[found["tell"]](found))

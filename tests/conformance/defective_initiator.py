@@ -102,7 +102,7 @@ class Defect:
     connection: type[TcpConnection] = TcpConnection
     durations: Durations = DURATIONS
     says: Says = once
-    """What its application does when the session is opened; in profile `ockam` only."""
+    """The program of its application, in profile `ockam` only."""
 
 
 class BelievesLateAnswers(Session):

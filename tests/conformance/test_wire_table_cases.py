@@ -102,7 +102,7 @@ MUTANTS = [
     (PERSISTENT, "ES3 lose START_IDLE", "row-es3-keepalive-in-the-last-moment", "3.7"),
     (PERSISTENT, "RW3 lose START_NEGOTIATION", "row-rw3-newer-hello-and-time", "3.9"),
 ]
-"""Single faults in a table, which nothing but this case can see, or nothing sooner. Those that wait for long:
+"""Single faults in a table that only this case can detect, or that it detects first. Slow ones are in
 test_whole_kit.py."""
 
 
@@ -119,7 +119,7 @@ def test_a_wrong_table_is_rejected(fault: str, clause: str, reports: dict[str, R
 
 @pytest.mark.slow
 def test_a_missing_message_is_a_deviation_without_declared_time_outs() -> None:
-    """A missing message is a deviation after any wait."""
+    """The time for which the kit waits for the message does not matter."""
     wanted = settings(machine=fault_in(PERSISTENT, "QW2 lose SEND_ANSWER").machine())
     report = run(judged_by_rows(wanted, "row-qw2-repeated-hello", declared=frozenset()), fast=False)
     assert failures(report) == {"4.2"}

@@ -1,1 +1,1 @@
-"""What is right: a target is compared with the reference step by step, and differences are attributed to clauses."""
+"""The oracle: compares a target with the reference end step by step and attributes differences to clauses."""

@@ -118,7 +118,7 @@ def _drawn(
 
 
 PEER_HANDSHAKE = b"peer-handshake"
-"""The prefix of the kit's handshake addresses: in profile `ockam` the address tells the kind of a message."""
+"""The prefix of the kit's handshake addresses: in profile `ockam` the address determines the kind of a message."""
 
 
 def read(message: Message, profile: Profile) -> Signal | None:

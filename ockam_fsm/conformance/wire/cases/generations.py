@@ -83,7 +83,7 @@ async def alive(talk: ClientSession) -> bool:
 async def answering(talk: ClientSession) -> None:
     """Raise Undecided if `alive` cannot decide anything about this node."""
     if not await alive(talk):
-        raise Undecided("the node answers no keepalive, so a live generation cannot be told from a dead one")
+        raise Undecided("the node answers no keepalive, so a live generation looks like a dead one")
 
 
 @case("4.2", LEAK, profiles=ONLY, into=CASES)
