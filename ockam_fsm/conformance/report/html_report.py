@@ -205,5 +205,5 @@ def _footer(report: Findings) -> Iterator[str]:
         stale = " <b>It did not occur.</b>" if one in report.stale else ""
         where = f"{one.clause} {one.case}".strip()
         yield f"<p>Expected deviation, {escape(where)}: {escape(one.reason)}.{stale}</p>"
-    yield "<p>A clause of level <i>plain</i> binds without a word in capitals. A clause that is NOT APPLICABLE was not judged"
-    yield " for its reason.</p></footer>"
+    yield "<p>A clause of level <i>plain</i> binds without a word in capitals. A clause that is NOT APPLICABLE was not"
+    yield " judged; its line has the reason.</p></footer>"
