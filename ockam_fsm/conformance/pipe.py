@@ -48,7 +48,7 @@ from ockam_fsm.runtime.session.signals import Generation
 from ockam_fsm.tools.line_subprocess import LineProgram, ProgramLost
 
 Json = Mapping[str, Any]
-MOST_SAID_BYTES = 16 * 2**20
+MOST_ANSWER_BYTES = 16 * 2**20
 """The limit of answers in one run, in bytes, which bounds the record of the run."""
 
 
@@ -212,13 +212,13 @@ class Program:
         """`over`: returns whether the whole run has to end now."""
         self.command = tuple(command)
         self.patience_seconds, self.over = patience_seconds, over
-        self.said = 0
+        self.answered_bytes = 0
         """The number of bytes of answers in the present run."""
         self.running: LineProgram | None = None
 
     def make(self, endpoint: EndpointUnderTest) -> Target:
         """Start an end in the program. Raises Unsupported or TargetLost."""
-        self.said = 0
+        self.answered_bytes = 0
         answer = self.ask({"start": endpoint_to_json(endpoint)})
         if "unsupported" in answer:
             raise Unsupported(str(answer["unsupported"]))
@@ -233,9 +233,9 @@ class Program:
             if self.running is None:
                 self.running = LineProgram(self.command, self.patience_seconds, self.over)
             line = self.running.ask(json.dumps(command).encode())
-            self.said += len(line)
-            if self.said > MOST_SAID_BYTES:
-                raise ProgramLost(f"expected at most {MOST_SAID_BYTES} bytes of answers in one run; got more")
+            self.answered_bytes += len(line)
+            if self.answered_bytes > MOST_ANSWER_BYTES:
+                raise ProgramLost(f"expected at most {MOST_ANSWER_BYTES} bytes of answers in one run; got more")
             answer = json.loads(line)
         except ProgramLost as lost:
             self.close()

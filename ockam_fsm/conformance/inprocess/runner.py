@@ -111,7 +111,7 @@ class Judge:
             steps = self.run(known[name] for name in one.word)
             before = [known[name] for name in (*one.way, *one.tail)]
             if steps and steps[-1].parted and self.is_new(steps[-1]) and self._is_sound(before):
-                self.blame(steps, known[one.tried[0]])
+                self.attribute(steps, known[one.tried[0]])
             self.settle(steps)
 
     def _is_sound(self, stimuli: Sequence[Stimulus]) -> bool:
@@ -170,7 +170,7 @@ class Judge:
         """Record a finding for each step that differs. Return whether the two ends have not parted."""
         for number, step in enumerate(steps, 1):
             if step.differences:
-                self.blame(steps[:number])
+                self.attribute(steps[:number])
         return not steps or not steps[-1].parted
 
     def is_new(self, step: Stepped) -> bool:
@@ -182,7 +182,7 @@ class Judge:
         first = step.differences[0]
         return clause, (clause, step.stimulus.name, first.problem, first.kind)
 
-    def blame(self, steps: Sequence[Stepped], because: Stimulus | None = None) -> None:
+    def attribute(self, steps: Sequence[Stepped], because: Stimulus | None = None) -> None:
         """Record a finding for the last of these steps. `because`: an earlier stimulus that caused it, if known."""
         clause, mistake = self._mistake(steps[-1])
         if mistake in self.known:

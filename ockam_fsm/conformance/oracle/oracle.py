@@ -173,8 +173,8 @@ class Oracle:
         """The route to which an error may be sent: for a message at an address that has ended or does not exist."""
         action = singles(action)[0]
         closed = self.reference.session is not None and self.reference.session.state is State.CLOSED
-        nobody = CONTACT if self.endpoint.contact is None or closed else None
-        if isinstance(action, Arrive) and action.message.onward_route[0] in (nobody, *self.peer.ended):
+        absent = CONTACT if self.endpoint.contact is None or closed else None
+        if isinstance(action, Arrive) and action.message.onward_route[0] in (absent, *self.peer.ended):
             return action.message.return_route
         return None
 

@@ -58,9 +58,11 @@ def _reproduction(line: Line) -> str:
 def _shown(one: Finding) -> str:
     if one.reproduction is None:
         return f"{one.case}: {one.reason}"
-    said = "\n".join(f"{s.who} -> {s.whom}: {s.data.hex()}  {s.meaning}" for s in one.reproduction.transmissions)
+    transmissions = "\n".join(
+        f"{s.who} -> {s.whom}: {s.data.hex()}  {s.meaning}" for s in one.reproduction.transmissions
+    )
     how = one.reproduction.command or one.reproduction.program
-    return f"{one.case}: {one.reason}\n{how}\n{said}\n{to_text(one.reproduction.chart)}"
+    return f"{one.case}: {one.reason}\n{how}\n{transmissions}\n{to_text(one.reproduction.chart)}"
 
 
 def _clean(text: str) -> str:

@@ -85,12 +85,12 @@ class MessageOracle(Oracle):
 
     def _sent(self, message: Message, names: Names) -> ComparedOutput:
         signal = read(message, GENERATION)
-        said = super()._sent(message, names)
+        output = super()._sent(message, names)
         if isinstance(signal, Data):
-            return said._replace(what=(signal.payload, signal.onward_route, message.onward_route))
-        if said.kind in ("answer", "superseded", "keepalive answer", "close"):
-            return said._replace(what=said.what[:-1])  # without the return route, which the node chooses
-        return said
+            return output._replace(what=(signal.payload, signal.onward_route, message.onward_route))
+        if output.kind in ("answer", "superseded", "keepalive answer", "close"):
+            return output._replace(what=output.what[:-1])  # without the return route, which the node chooses
+        return output
 
     def _compared(
         self, action: Action, expected: Sequence[ComparedOutput], actual: Sequence[ComparedOutput]
@@ -105,8 +105,8 @@ class MessageOracle(Oracle):
         _, outputs = self._expect(turn.action)
         self.reference.restore(image)
         self.reference.outputs = pending
-        said = (read(one.message, GENERATION) for one in outputs if isinstance(one, Send))
-        return sum(not isinstance(one, Data) or one.payload == _payload(turn.action) for one in said)
+        signals = (read(one.message, GENERATION) for one in outputs if isinstance(one, Send))
+        return sum(not isinstance(one, Data) or one.payload == _payload(turn.action) for one in signals)
 
 
 def _payload(action: Action) -> bytes | None:
@@ -138,7 +138,7 @@ class TableOracle:
             target.session_type, Role.RESPONDER, GENERATION, held=HELD, durations=target.durations,
             identifier=identifier,
         )  # fmt: skip
-        self.beside = MessageOracle(self.endpoint, frozenset(), {}, Answering)
+        self.oracle = MessageOracle(self.endpoint, frozenset(), {}, Answering)
         self.routes: dict[Address, Route] = {HOST: (target.host,)}
         """The route to each worker of the node, by the worker's address."""
         self.began = now()
@@ -156,9 +156,9 @@ class TableOracle:
     async def carry_out(self, plan: Plan) -> bool:
         """Carry out a plan. Return whether its stimulus has fired the rows that it is about. Raises as `step`."""
         await self.along(plan.way)
-        before = len(self.beside.steps)
+        before = len(self.oracle.steps)
         await self.along([plan.tried])
-        met = [rows_of(step.fired) for step in self.beside.steps[before:]]
+        met = [rows_of(step.fired) for step in self.oracle.steps[before:]]
         await self.along([*plan.after, *plan.tail])
         return met == [plan.rows]
 
@@ -176,7 +176,7 @@ class TableOracle:
         """
         if stimulus is not ELAPSE:
             await self._clear()
-        turn = self.beside.begin(stimulus)
+        turn = self.oracle.begin(stimulus)
         if turn is None:
             return
         if isinstance(turn.action, Wait):
@@ -190,18 +190,18 @@ class TableOracle:
             self.wire.send(*self._for_node(turn.action.message), stimulus.name)
         await self.wire.settled()
         handled = now()
-        heard = await self.wire.arrivals(self.beside.owed(turn))
-        if not self.beside.steps and not heard:
+        heard = await self.wire.arrivals(self.oracle.owed(turn))
+        if not self.oracle.steps and not heard:
             raise Undecided(f"{NO_SESSION}expected an answer to the first hello; got none")
-        self.beside.finish(turn, None, [Send(self._of_node(message)) for message in heard])
+        self.oracle.finish(turn, None, [Send(self._of_node(message)) for message in heard])
         self.longest_seconds = max(self.longest_seconds, handled - began)
         self.lasted_seconds = handled - self.began
         self.blurred |= any(one is not None and one <= handled for one in (due, self._due()))
-        if self.beside.steps[-1].differences:
+        if self.oracle.steps[-1].differences:
             self._differ()
 
     def _differ(self) -> None:
-        *before, last = self.beside.steps
+        *before, last = self.oracle.steps
         way = " / ".join(one.stimulus.name for one in before)
         shown = "; ".join(map(str, last.differences[:MOST_SHOWN]))
         more = f"; and {len(last.differences) - MOST_SHOWN} more" if len(last.differences) > MOST_SHOWN else ""
@@ -218,13 +218,13 @@ class TableOracle:
 
     def _due(self) -> float | None:
         """When the next timer of the reference end is due, by the kit's clock."""
-        due = self.beside.reference.next_due()
+        due = self.oracle.reference.next_due()
         return None if due is None else self.began + due
 
     async def _clear(self) -> None:
         """Wait until no timer is due within the time that a step takes."""
         while (due := self._due()) is not None and due <= now() + self.longest_seconds + SLACK_SECONDS[0]:
-            self.waited_for = next(iter(self.beside.armed), self.waited_for)
+            self.waited_for = next(iter(self.oracle.armed), self.waited_for)
             await self._expired()
             self._pass()
         self._pass()
@@ -237,7 +237,7 @@ class TableOracle:
 
     def _pass(self) -> None:
         """Advance the reference's clock. Its outputs of expired timers belong to the next step."""
-        reference = self.beside.reference
+        reference = self.oracle.reference
         reference.advance(max(0.0, now() - self.began - reference.now))
 
     # Messages ---------------------------------------------------------------------------------------------------------
@@ -264,7 +264,7 @@ async def walk(plan: Plan, context: CaseContext) -> str:
         one, found = TableOracle(context, await context.wire(), slack_seconds), None
         try:
             if await one.carry_out(plan):
-                steps = " / ".join(step.stimulus.name for step in one.beside.steps)
+                steps = " / ".join(step.stimulus.name for step in one.oracle.steps)
                 return f"the same messages as the reference end: {steps}"
         except Deviation as error:
             if one.waited_for is None and not one.is_unsure:

@@ -58,13 +58,13 @@ def _cases(kind: SessionType) -> tuple[Case, ...]:
     if kind.renegotiation is Renegotiation.TWO_SIDED:
         return ()
     endpoint = EndpointUnderTest(kind, Role.RESPONDER)
-    said = tuple(one for one in peer_stimuli(endpoint.settings.events) if one.name not in LEFT_OUT)
+    from_peer = tuple(one for one in peer_stimuli(endpoint.settings.events) if one.name not in LEFT_OUT)
     found: dict[str, Case] = {}
-    for way, tried, edge in _edges(explored_by(endpoint, said, Answering)):
+    for way, tried, edge in _edges(explored_by(endpoint, from_peer, Answering)):
         one = _case(endpoint, edge, way, tried)
         found.setdefault(one.name, one)
     waited: set[tuple[Cell, ...]] = set()
-    for way, tried, edge in _edges(explored_by(endpoint, (*said, ELAPSE), Answering)):
+    for way, tried, edge in _edges(explored_by(endpoint, (*from_peer, ELAPSE), Answering)):
         if edge.cells not in waited:
             waited.add(edge.cells)
             cases = [_case(endpoint, edge, way, tried, after=(ELAPSE.name,))]
