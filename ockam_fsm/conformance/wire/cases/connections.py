@@ -76,7 +76,7 @@ async def no_version(context: CaseContext) -> str:
     context.record.note("the kit sends nothing", wire.name)
     if not await wire.closes(VERSION_SECONDS):
         raise Deviation(f"expected a silent connection to be closed after {VERSION_SECONDS:g} s; it is still open")
-    return "closed"
+    return "a silent connection is closed"
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
@@ -86,7 +86,7 @@ async def oversized_frame(context: CaseContext) -> str:
     wire.raw((MAX_FRAME_BYTES + 1).to_bytes(4, "big"), "length of 16 MiB + 1")
     if not await wire.closes():
         raise Deviation("expected the connection to be closed at a length of 16 MiB + 1; it stays open for the body")
-    return "closed at the length"
+    return "a frame of 16 MiB + 1 closes the connection at its length"
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
@@ -96,7 +96,7 @@ async def empty_frames(context: CaseContext) -> str:
     wire.raw(bytes(4) * 3, "three frames of length 0")
     if not await wire.echoes(note=True):
         raise Deviation(wire.missing("a reply after frames of length 0"))
-    return "ignored"
+    return "frames of length 0 are ignored"
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
@@ -203,7 +203,7 @@ async def unknown_addresses(context: CaseContext) -> str:
         wire.send(onward, b"\x06\x00\x00\x01x", (back,), f"to {', '.join(map(str, onward)) or 'no address'}")
     if (message := await wire.silent(back)) is not None:
         raise Deviation(f"expected no reply to an undeliverable message; got {message.payload[:40].hex()}")
-    return "no reply"
+    return "undeliverable messages get no reply"
 
 
 @case("14.4", SAFETY, into=CASES)

@@ -103,7 +103,7 @@ async def silent_destination(context: CaseContext) -> str:
     context.record.note("the kit sends nothing", mine.name)
     if not await mine.closes(VERSION_SECONDS):
         raise Deviation(f"expected a silent connection to be closed after {VERSION_SECONDS:g} s; it is still open")
-    return "closed"
+    return "a connection made by the node is closed without a version byte"
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
@@ -115,7 +115,7 @@ async def wrong_version_of_a_destination(context: CaseContext) -> str:
     mine.raw(b"\x02", "version byte 02")
     if not await mine.closes():
         raise Deviation("expected a connection whose peer begins with 02 to be closed; it stays open")
-    return "closed"
+    return "a connection made by the node is closed after version byte 02"
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
@@ -129,7 +129,7 @@ async def empty_frames_of_a_destination(context: CaseContext) -> str:
     ask(wire, listener, range(1, 2))
     if await numbers(context, mine, 1) != [1]:
         raise Deviation(mine.missing("a message over the connection after frames of length 0"))
-    return "ignored"
+    return "frames of length 0 are ignored on a connection made by the node"
 
 
 @case("14.1", ROBUSTNESS, into=CASES)
@@ -140,7 +140,7 @@ async def oversized_frame_of_a_destination(context: CaseContext) -> str:
     mine.raw((MAX_FRAME_BYTES + 1).to_bytes(4, "big"), "length of 16 MiB + 1")
     if not await mine.closes():
         raise Deviation("expected the connection to be closed at a length of 16 MiB + 1; it stays open for the body")
-    return "closed at the length"
+    return "a frame of 16 MiB + 1 closes a connection made by the node at its length"
 
 
 @case("14.4", SAFETY, into=CASES)

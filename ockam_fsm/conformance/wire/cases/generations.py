@@ -165,7 +165,7 @@ async def reflected_hello(context: CaseContext) -> str:
         raise Deviation(
             f"expected no reply to a hello whose starter is the responder; got {message.payload[:40].hex()}"
         )
-    return "no reply"
+    return "a reflected hello gets no reply"
 
 
 @case("4.2", SECURITY, profiles=ONLY, into=CASES)
@@ -224,7 +224,7 @@ async def talk_to_the_spawner(context: CaseContext) -> str:
             raise Deviation(
                 f"expected no reply to a {type(signal).__name__} at the spawner's address; got {got}", "2.3"
             )
-    return "no reply"
+    return "other signals get no reply from the spawner"
 
 
 @case("4.7", LIVENESS, Manner.PLAIN, profiles=ONLY, into=CASES)
@@ -305,7 +305,7 @@ async def close_by_a_stranger(context: CaseContext) -> str:
     talk.close_at_host(strange, "close, to the spawner, with an unknown address")
     if not await talk.ask():
         raise Deviation("expected a close with an unknown address to be ignored; it ended the session")
-    return "the session goes on"
+    return "the session goes on after a close with an unknown address"
 
 
 @case("3.8", LIVENESS, profiles=ONLY, into=CASES)
@@ -327,7 +327,7 @@ async def late_close(context: CaseContext) -> str:
     talk.send_signal(talk.close(), "late close in the previous generation")
     if not await again.ask():
         raise Deviation("expected the new generation to go on after a late close of the previous one; it ended")
-    return "the new generation goes on"
+    return "the new generation goes on after late closes of the previous one"
 
 
 async def _over(talk: ClientSession, *, resumed: bool) -> str:
@@ -357,7 +357,7 @@ async def renegotiation(context: CaseContext) -> str:
         raise Deviation(f"expected a fresh worker address in the second generation; got {first.worker} again", "4.1")
     if not await second.ask():
         raise Deviation(wire.missing("a reply in the second generation"))
-    return "resumed at a fresh address"
+    return "the session is resumed at a fresh address"
 
 
 @case("4.4", SAFETY, profiles=ONLY, lacks=not_persistent, into=CASES)
@@ -402,7 +402,7 @@ async def late_hello(context: CaseContext) -> str:
         raise Deviation(f"expected no answer to a late hello of an earlier generation; got {reply}")
     if not await second.ask():
         raise Deviation("expected the present generation to go on after a late hello of an earlier one; it ended")
-    return "no answer; the present generation goes on"
+    return "a late hello gets no answer; the present generation goes on"
 
 
 @case("4.9", SAFETY, profiles=ONLY, into=CASES)

@@ -219,7 +219,7 @@ async def spawner_after_malformed(context: CaseContext) -> str:
     talk = await attempt.talk()
     if not await talk.ask():
         raise Deviation(wire.missing("a reply in a session opened after unreadable hellos"))
-    return "the next session works"
+    return "the next session works after unreadable hellos"
 
 
 @case("5.1", SECURITY, into=CASES)
@@ -234,7 +234,7 @@ async def names_a_local_worker(context: CaseContext) -> str:
                 f"expected no answer to a hello without a return route; got {message.payload[:40].hex()}: the session "
                 f"would send to the node's own worker {victim}"
             )
-    return "no answer"
+    return "a hello without a return route gets no answer"
 
 
 @case("5.1", SECURITY, profiles=("generation",), into=CASES)
@@ -246,7 +246,7 @@ async def names_a_foreign_worker(context: CaseContext) -> str:
     attempt.send(f"hello, worker {foreign}")
     if await wire.silent(attempt.back[-1], foreign) is not None:
         raise Deviation(f"expected no answer to a hello with the TCP address {foreign} as its worker; got one")
-    return "no answer"
+    return "a hello with a TCP address as its worker gets no answer"
 
 
 @case("5.4", SECURITY, into=CASES)
@@ -258,7 +258,7 @@ async def foreign_connection(context: CaseContext) -> str:
         raise Deviation("expected data over another connection to be a dead letter; the session replied to it")
     if not await talk.ask():
         raise Deviation("expected the session to go on after data over another connection; it ended")
-    return "a dead letter; the session goes on"
+    return "data over another connection is a dead letter; the session goes on"
 
 
 @case("5.4", SECURITY, into=CASES)
@@ -325,7 +325,7 @@ async def duplicated_hello(context: CaseContext) -> str:
     await wire.settled()
     if not await talk.ask():
         raise Deviation("expected the session to go on after its hello was repeated; it ended")
-    return "the session goes on"
+    return "the session goes on after its hello was repeated"
 
 
 @case("14.4", SAFETY, into=CASES)
@@ -339,7 +339,7 @@ async def hostile_data(context: CaseContext) -> str:
     await wire.settled()
     if not await beside.ask():
         raise Deviation("expected another session of the connection to go on; it ended")
-    return "another session of the connection goes on"
+    return "another session goes on after unreadable data"
 
 
 @case("5.4", SECURITY, into=CASES)
@@ -352,4 +352,4 @@ async def spoofed_end(context: CaseContext) -> str:
     await other.settled()
     if not await talk.ask():
         raise Deviation("expected signals over another connection to be dead letters; they ended the session")
-    return "the session goes on"
+    return "the session goes on after signals over another connection"

@@ -56,7 +56,7 @@ async def malformed_answers(context: CaseContext) -> str:
     for bad in UNREADABLE:
         asked.wire.send(asked.message.return_route, bad, (fresh("worker"),), f"answer: {bad[:8].hex() or 'empty'}")
     await believed(context, asked, "unreadable answers")
-    return "the valid answer is accepted"
+    return "the valid answer is accepted after unreadable ones"
 
 
 @case("4.3", SAFETY, Manner.PLAIN, profiles=("generation",), into=CASES)
@@ -71,7 +71,7 @@ async def second_answer(context: CaseContext) -> str:
     asked.send_signal(Keepalive(), "keepalive", worker=worker)
     if await asked.wire.receive(worker) is None:
         raise Deviation(asked.wire.missing("an answer to a keepalive after a repeated answer"))
-    return "the session goes on"
+    return "the session goes on after repeated answers"
 
 
 @case("4.3", SAFETY, Manner.PLAIN, profiles=("ockam",), into=CASES)

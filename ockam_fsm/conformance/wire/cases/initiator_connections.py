@@ -34,7 +34,7 @@ async def empty_frames(context: CaseContext) -> str:
     asked = await initiator_context(context).begin()
     asked.wire.raw(bytes(4) * 3, "three frames of length 0")
     await believed(context, asked, "frames of length 0")
-    return "ignored"
+    return "frames of length 0 are ignored"
 
 
 @case("14.4", SAFETY, Manner.PLAIN, into=CASES)
@@ -82,7 +82,7 @@ async def slow_version(context: CaseContext) -> str:
         wire.raw(VERSION, f"version byte, {SLOW_SECONDS:g} s late")
     if await initiator.hello(context.patience) is None:
         raise Deviation(wire.missing("a hello after a version byte that took a second"))
-    return "the hello comes"
+    return "the hello comes after a slow version byte"
 
 
 @case("14.1", LEAK, Manner.PLAIN, into=CASES)
@@ -92,7 +92,7 @@ async def silent_version(context: CaseContext) -> str:
         context.record.note("the kit sends nothing", wire.name)
         if not await wire.closes(VERSION_SECONDS):
             raise Deviation(f"expected a silent connection to be closed after {VERSION_SECONDS:g} s; it is still open")
-    return "closed"
+    return "a silent connection is closed"
 
 
 @case("3.11", LIVENESS, Manner.PLAIN, lacks=transient, into=CASES)

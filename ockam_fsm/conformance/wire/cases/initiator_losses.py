@@ -61,7 +61,7 @@ async def lost_while_renegotiating(context: CaseContext) -> str:
         raise Undecided(f"{error.reason}; see case lost-connection") from None
     lose(context, again)
     await next_hello(context, 1, "the connection was lost once more")
-    return "a third hello comes"
+    return "a third hello comes after two lost connections"
 
 
 @case("3.11", LIVENESS, Manner.PLAIN, lacks=lambda target: transient(target) or undeclared(*RETRY_TIMES)(target),
@@ -73,7 +73,7 @@ async def lost_while_timed_out(context: CaseContext) -> str:
     await asked.wire.receive(seconds=durations.negotiation_seconds + durations.back_off.initial_seconds / 2)
     lose(context, asked)
     await next_hello(context, 1, "the connection was lost during the back-off")
-    return "the next hello comes"
+    return "the next hello comes after a connection lost in the back-off"
 
 
 @case("3.3", SAFETY, Manner.PLAIN, lacks=persistent, into=CASES)

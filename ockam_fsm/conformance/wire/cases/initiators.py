@@ -269,7 +269,7 @@ async def going_away_is_a_failure(context: CaseContext) -> str:
     )
     if following is None:
         raise Deviation("expected a hello after going away; none came")
-    return "a hello after the back-off"
+    return "a hello after going away and the back-off"
 
 
 @case("3.11", LIVENESS, Manner.PLAIN, profiles=ONLY, lacks=retries, into=CASES)
@@ -280,7 +280,7 @@ async def restarted_peer(context: CaseContext) -> str:
     asked.answer(fresh("restarted"), meaning="answer from another worker")
     if await initiator_context(context).hello(pause_seconds(context.target.durations, 0)) is None:
         raise Deviation("expected a hello after a second answer with another worker; none came")
-    return "a hello after the back-off"
+    return "a hello after an answer of another worker"
 
 
 @case("4.2", SAFETY, Manner.PLAIN, profiles=ONLY, into=CASES)
@@ -294,4 +294,4 @@ async def misplaced_hello(context: CaseContext) -> str:
     asked.wire.send(asked.route, context.target.profile.encode(signal), (strange,), "hello to the inner address")
     if (reply := signal_of(await asked.wire.receive(strange, seconds=0.5))) is not None:
         raise Deviation(f"expected no reply to a hello at an initiator's inner address; got {reply}")
-    return "no reply"
+    return "a hello at the inner address gets no reply"

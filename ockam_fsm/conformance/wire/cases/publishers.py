@@ -42,7 +42,7 @@ async def publisher_repeats(context: CaseContext) -> str:
     await own.push((1, sent[0]), (2, sent[1]))
     await own.push((2, sent[1]), (1, sent[0]))
     await keeps(stream, sent, "two pushes, each repeated under its number")
-    return "confirmed twice, stored once"
+    return "repeated numbers are confirmed again and stored once"
 
 
 @case("12.3", SAFETY, Manner.PLAIN, profiles=GENERATION, lacks=no_stream, into=CASES)
@@ -89,7 +89,7 @@ async def publisher_unknown(context: CaseContext) -> str:
     if own.resumed or again.resumed:
         got = f"{own.resumed}, then {again.resumed}"
         raise Deviation(f"expected resumed=False for a publisher without stored messages, twice; got {got}")
-    return "resumed=False in both answers"
+    return "resumed=False in both answers of an unknown publisher"
 
 
 @case("12.4", SAFETY, Manner.PLAIN, profiles=GENERATION, lacks=no_stream, into=CASES)
@@ -103,7 +103,7 @@ async def publisher_known(context: CaseContext) -> str:
         raise Deviation("expected resumed=True for a publisher whose number 1 is stored; got resumed=False")
     await again.push((1, sent[0]), (2, sent[1]))
     await keeps(stream, sent, "number 1 before and after a renegotiation, and 2 after it", "12.3")
-    return "resumed=True, and nothing is stored twice"
+    return "resumed=True for a known publisher, and nothing is stored twice"
 
 
 @case("12.4", SAFETY, Manner.PLAIN, profiles=GENERATION, lacks=no_stream, into=CASES)

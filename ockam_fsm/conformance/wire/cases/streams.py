@@ -76,7 +76,7 @@ async def stream_created_again(context: CaseContext) -> str:
     (again,) = await created(stream.wire, stream.name)
     if (kept := await needed(again.kept())) != [data]:
         raise Deviation(f"expected the stream to have {[data]} after it was created again; got {kept}")
-    return "the same stream"
+    return "a stream that is created again is the same"
 
 
 @case("12.10", SAFETY, Manner.PLAIN, lacks=no_stream, into=CASES)
@@ -108,7 +108,7 @@ async def stream_create_at_the_worker(context: CaseContext) -> str:
     stream = await new_stream(context)
     for name in (stream.name, new_name()):
         await refused(context, stream.route, CreateStream(name), "a creation at a stream's worker")
-    return "an error for each request"
+    return "an error for each creation at a stream's worker"
 
 
 @case("12.10", ROBUSTNESS, lacks=no_stream, into=CASES)
@@ -116,7 +116,7 @@ async def stream_requests_at_the_service(context: CaseContext) -> str:
     """The stream service answers pushes, pulls and index requests with an error."""
     for request in (Push(1, payload()), Pull(1, 0, 1), GetIndex("group", new_name())):
         await refused(context, (local(context.target.stream),), request, f"a {type(request).__name__} at the service")
-    return "an error for each request"
+    return "an error for each request that is not for the service"
 
 
 @case("12.10", ROBUSTNESS, lacks=no_index, into=CASES)
@@ -126,7 +126,7 @@ async def stream_requests_at_the_index(context: CaseContext) -> str:
         await refused(
             context, (local(context.target.stream_index),), request, f"a {type(request).__name__} at the index worker"
         )
-    return "an error for each request"
+    return "an error for each request that is not for the index worker"
 
 
 @case("14.4", SAFETY, lacks=no_stream, into=CASES)
