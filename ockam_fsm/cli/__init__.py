@@ -18,7 +18,7 @@ def main() -> NoReturn:
         app()
     except SystemExit as end:
         code = end.code
-    except Exception as error:  # no traceback of ours, whatever was asked
+    except Exception as error:  # a user of the command line sees no traceback
         code = defect(error)
     with suppress(KeyboardInterrupt):  # standard output is lost, and `lost` has the exit code
         sys.stdout.flush()

@@ -1,18 +1,18 @@
-"""What all commands share: the application, its consoles, and how it says no.
+"""The parts that all commands share: the application, its consoles, and its errors.
 
-Rule 1: standard output is for results, standard error for everything else; `--json` prints one JSON object and nothing
-        else, so that it can be piped. An error is one JSON object then, too: {"error", "remedy", "exit_code"}, on one
-        line of standard error.
+Rule 1: standard output is for results, standard error for everything else. `--json` prints one JSON object and nothing
+        else, so that it can be piped. With `--json` an error is one JSON object as well, on one line of standard
+        error: {"error", "remedy", "exit_code"}.
 Rule 2: colours are for terminals. Piped output has no colour codes, and NO_COLOR is honoured.
 Rule 3: an error states the fact, the options and the remedy. Exit codes: 0 holds, 1 refuted or different, 2 usage,
-        undetermined, or output that cannot be written, 130 interrupted, 141 nothing reads the output any more.
-Rule 4: what is put out may be a peer's text: consoles neutralise it and read no markup in it, JSON is ASCII. What is a
-        file of another tool (`document`) is in UTF-8, whatever the terminal.
-Rule 5: an argument that no command could use (not UTF-8, a number without a sensible end) is refused for all of them.
+        undetermined, or output that cannot be written, 130 interrupted, 141 the reader of the output has gone.
+Rule 4: printed text may come from a peer: consoles neutralise it and read no markup in it, JSON is ASCII. A file for
+        another tool (`print_document`) is written in UTF-8, whatever the encoding of the terminal.
+Rule 5: all commands refuse the arguments that no command can use: text that is not UTF-8, numbers out of range.
 
-A new command is a module of this package with a function under `@command`, and its name in `COMMANDS`. Its docstring is
-its help. A module is imported when its command is named; heavy imports belong into the function all the same, since
-`--help` imports every module.
+To add a command, add a module to this package with a function under `@command`, and its name to `COMMANDS`. The
+docstring is the help. The module is imported when its command is named. Heavy imports still belong into the function,
+because `--help` imports every module.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Commands(TyperGroup):
-    """Imports the module of a command when the command is named: all of them take three times as long as most need."""
+    """A group that imports the module of a command on demand: importing all modules takes three times as long."""
 
     wants_json = False
-    """Whether this call has `--json`: its errors are JSON then, those of usage too (Rule 1)."""
+    """Whether this call has `--json`; its errors are JSON then, usage errors included (Rule 1)."""
 
     def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> Any:
         Commands.wants_json = "--json" in args
@@ -65,16 +65,16 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except typer.TyperException as error:
-            wrong: Any = error
-            if not (Commands.wants_json and hasattr(wrong, "format_message")):  # it has one if it is of usage
+            usage_error: Any = error
+            if not (Commands.wants_json and hasattr(usage_error, "format_message")):  # only usage errors have it
                 raise
-            fail(wrong.format_message(), "`--help` after the command explains it.")
+            fail(usage_error.format_message(), "Run the command with --help.")
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        # For a name that does not exist all of them are imported: the suggestion comes from what is there.
+        # An unknown name imports all modules: the suggestion is chosen among all commands.
         wanted = [cmd_name] if cmd_name in COMMANDS else COMMANDS
         if missing := [name for name in wanted if name not in self.commands]:
             for name in missing:
@@ -95,20 +95,20 @@ app = typer.Typer(
 
 
 class Command(TyperCommand):
-    """A command that refuses what no command could use (Rule 5)."""
+    """A command that refuses the arguments that no command can use (Rule 5)."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, args)
         for parameter in self.params:
             given = ctx.params.get(parameter.name)
             for value in given if isinstance(given, list | tuple) else (given,):
-                if problem := _problem(value):
+                if problem := _argument_problem(value):
                     raise typer.BadParameter(problem, ctx=ctx, param=cast(Any, parameter))
         return rest
 
 
-def _problem(value: object) -> str:
-    """What is wrong with one argument, whatever it is for."""
+def _argument_problem(value: object) -> str:
+    """Return the reason why no command can use this argument; empty if there is none."""
     match value:
         case float() if not abs(value) < MAX_SECONDS:
             return f"{value} is not a number below {MAX_SECONDS:.0f}"
@@ -130,7 +130,7 @@ def _is_utf8(given: bytes) -> bool:
 
 
 def command(function: F) -> F:
-    """Make a command of a function; its docstring is the help."""
+    """Register a function as a command; its docstring is the help."""
     return app.command(cls=Command, help=described(function))(function)
 
 
@@ -146,14 +146,14 @@ def _print_version(wanted: bool) -> None:
 @app.callback(help="Ockam sessions as state machines: drawn, printed, checked and run from one table.")
 def root(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """What stands before a command."""
+    """The options in front of a command."""
 
 
 class _Console(Console):
-    """A console for text that may be a peer's (Rule 4)."""
+    """A console for text that may come from a peer (Rule 4)."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         for segment in super().render(renderable, options):
@@ -162,59 +162,59 @@ class _Console(Console):
 
 
 def out() -> Console:
-    """The console for results; made anew, because tests exchange the streams.
+    """Return the console for results; a new one each time, because tests replace the streams.
 
-    What is piped has room: only a terminal, or COLUMNS, makes lines break early.
+    Piped lines have PIPED_WIDTH columns, unless COLUMNS is set; a terminal has its own width.
     """
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
     return _Console(highlight=False, markup=False, emoji=False, width=PIPED_WIDTH if piped else None)
 
 
 def err() -> Console:
-    """The console for everything else."""
+    """Return the console for everything but results."""
     return _Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def print_json(value: Any) -> None:
-    """One JSON object on standard output, whatever the terminal."""
+    """Print one JSON object on standard output, in ASCII."""
     print(json.dumps(value, indent=2))
 
 
 def print_json_line(value: Any) -> None:
-    """One JSON object on one line, at once: for commands that report while they run."""
+    """Print one JSON object on one line and flush it: for commands that report while they run."""
     print(json.dumps(value), flush=True)
 
 
-def document(text: str) -> None:
-    """A file of another tool, on standard output."""
+def print_document(text: str) -> None:
+    """Write a file for another tool to standard output."""
     sys.stdout.flush()
     sys.stdout.buffer.write(text.encode())
     sys.stdout.buffer.flush()
 
 
 def fail(fact: str, remedy: str = "", code: int = USAGE) -> NoReturn:
-    """Say on standard error what is wrong and what to do, and leave with `code`."""
-    _say_error(fact, remedy, code)
+    """Print the error and its remedy on standard error, and exit with `code`."""
+    _print_error(fact, remedy, code)
     raise typer.Exit(code)
 
 
-def _say_error(fact: str, remedy: str, code: int) -> None:
+def _print_error(fact: str, remedy: str, code: int) -> None:
     if Commands.wants_json:
         print(json.dumps({"error": fact, "remedy": remedy, "exit_code": code}), file=sys.stderr, flush=True)
         return
-    _say("error: ", "bold red", fact, remedy)
+    _print_message("error: ", "bold red", fact, remedy)
 
 
 def warn(fact: str, remedy: str) -> None:
-    """Say on standard error what is probably a mistake; the command goes on."""
+    """Print a probable mistake on standard error; the command goes on."""
     if Commands.wants_json:
         print(json.dumps({"warning": fact, "remedy": remedy}), file=sys.stderr, flush=True)
     else:
-        _say("warning: ", "bold yellow", fact, remedy)
+        _print_message("warning: ", "bold yellow", fact, remedy)
 
 
-def _say(kind: str, style: str, fact: str, remedy: str) -> None:
-    """A terminal breaks lines between words; in a pipe a line stays one."""
+def _print_message(kind: str, style: str, fact: str, remedy: str) -> None:
+    """Print a message; lines are wrapped on a terminal only."""
     console = err()
     for text in (Text.assemble((kind, style), fact), Text(remedy)):
         if text.plain:
@@ -222,16 +222,17 @@ def _say(kind: str, style: str, fact: str, remedy: str) -> None:
 
 
 def defect(error: Exception) -> int:
-    """Say in one line what should not have happened; the result is the exit code."""
+    """Report an unexpected exception in one line, and return the exit code."""
     if TRACEBACK in os.environ:
         traceback.print_exception(error)
         return USAGE
     if isinstance(error, OSError):
-        _say_error(f"{error.filename or 'input or output'}: {error.strerror or error}.", "", USAGE)
+        _print_error(f"{error.filename or 'input or output'}: {error.strerror or error}.", "", USAGE)
         return USAGE
     place = traceback.extract_tb(error.__traceback__)[-1]
-    what = f"{type(error).__name__}: {str(error)[:1000]} ({Path(place.filename).name}, line {place.lineno})"
-    _say_error(what, f"This is a defect of ockam-fsm. {TRACEBACK}=1 shows where; please report it.", USAGE)
+    fact = f"{type(error).__name__}: {str(error)[:1000]} ({Path(place.filename).name}, line {place.lineno})"
+    remedy = f"This is a defect of ockam-fsm. Set {TRACEBACK}=1 to see the traceback, and please report it."
+    _print_error(fact, remedy, USAGE)
     return USAGE
 
 
@@ -239,11 +240,13 @@ MOST_LISTED = 12
 
 
 def unknown(what: str, given: str, options: Iterable[str], rest: str = "") -> NoReturn:
-    """`given` is none of `options`: list them, as far as anybody would read that, and name the closest. `rest`: the
-    command that lists all of them."""
+    """Fail because `given` is not one of `options`: list the first ones, and suggest the closest.
+
+    rest: the command that lists all of them.
+    """
     known = list(options)
     close = get_close_matches(given.lower(), known, n=1, cutoff=0.4)
     question = f" Did you mean {close[0]}?" if close else ""
-    more = f" and {len(known) - MOST_LISTED} more" if len(known) > MOST_LISTED else ""
+    more = f", and {len(known) - MOST_LISTED} more" if len(known) > MOST_LISTED else ""
     more += f" ({rest} lists them)" if more and rest else ""
     fail(f"there is no {what} {given!r}.{question}", f"Known: {', '.join(known[:MOST_LISTED])}{more}.")

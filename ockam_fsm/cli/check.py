@@ -1,8 +1,8 @@
-"""`ockam-fsm check`: every reachable state of a world, every property, and the machines that must be rejected.
+"""`ockam-fsm check`: search the worlds and judge every property; reject the known-bad machines.
 
-Rule 1: PROVED means within the bounds that are printed beside it. A limit of the search that is hit proves nothing.
-Rule 2: a known-bad machine is as it should be if the property that it is known for rejects it; another one will not do.
-Rule 3: worlds are independent, so they are searched on all cores; what is printed is in the order of the list, and
+Rule 1: PROVED means within the bounds that are printed beside it. A search that hits a limit proves nothing.
+Rule 2: a known-bad machine passes only if its own property rejects it; rejection by another property does not count.
+Rule 3: worlds are independent, so they are searched on all cores. Results are printed in the order of the list, and
         everything but the seconds is a function of the worlds.
 """
 
@@ -22,18 +22,18 @@ from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from ockam_fsm.cli.app import DIFFERS, INTERRUPTED, OK, USAGE, JsonOption, command, err, fail, out, print_json
-from ockam_fsm.cli.shared.check_output import Pair, as_json, is_good, is_open, say
+from ockam_fsm.cli.shared.check_output import Pair, as_json, is_good, is_open, print_results
 from ockam_fsm.cli.shared.pins import require
 from ockam_fsm.cli.shared.world_index import (
     ALL,
     BoundOption,
     Candidate,
     FromOption,
-    blaming,
     bounds_of,
     chosen,
     require_bounds,
     single,
+    user_errors,
 )
 from ockam_fsm.cli.shared.world_index import within as within_bounds
 
@@ -43,11 +43,11 @@ if TYPE_CHECKING:
 REPORT_SECONDS = 0.2
 VERY_SLOW_WAYS = ("lossy", "closed", "initiator-among-strangers", "responder-among-strangers")
 SLOW_WAYS = (*VERY_SLOW_WAYS, "restarts", "ockam", "secure")
-"""Ways whose worlds are large where sessions are persistent; they are begun first, so that no core waits at the end."""
+"""Kinds of worlds that are large for persistent sessions; they start first, so that no core is idle at the end."""
 
 
 class BackendName(StrEnum):
-    """Which search."""
+    """The implementation of the search."""
 
     AUTO = "auto"
     STDLIB = "stdlib"
@@ -56,8 +56,10 @@ class BackendName(StrEnum):
 
 @dataclass(frozen=True)
 class Job:
-    """One exploration, as a worker process is told about it. `lenient`: a world that numba cannot search is searched
-    by the standard library."""
+    """One exploration, as a worker process receives it.
+
+    lenient: use the standard library for a world that numba cannot search.
+    """
 
     name: str
     source: str
@@ -71,24 +73,24 @@ class Job:
 @command
 def check(
     name: Annotated[
-        str, typer.Argument(metavar="[WORLD|TYPE|all]", help="A world, all worlds of a type, or a known-bad machine.")
+        str, typer.Argument(metavar="WORLD|TYPE|all", help="A world, all worlds of a type, or a known-bad machine.")
     ] = ALL,
     source: FromOption = "",
     backend: Annotated[
-        BackendName, typer.Option(help="Which search; auto takes numba where it pays.")
+        BackendName, typer.Option(help="The search to use; auto takes numba for large worlds.")
     ] = BackendName.AUTO,
     bound: BoundOption = None,
-    limit_states: Annotated[int, typer.Option(min=1, help="Give a world up beyond this many states.")] = 20_000_000,
-    limit_seconds: Annotated[float | None, typer.Option(min=0, help="Give a world up after this long.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes to search with.")] = os.cpu_count() or 1,
+    limit_states: Annotated[int, typer.Option(min=1, help="Stop a search beyond this many states.")] = 20_000_000,
+    limit_seconds: Annotated[float | None, typer.Option(min=0, help="Stop a search after this many seconds.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes.")] = os.cpu_count() or 1,
     pin: Annotated[Path | None, typer.Option(help="Write the results of `all` to this file, without times.")] = None,
     json_wanted: JsonOption = False,
 ) -> None:
     """Search every reachable state of a world, and judge every property.
 
     `check all` searches every world of every session type, which must be PROVED within its bounds, and every known-bad
-    machine, which must be rejected by the property that it is known for. Exit code 0: all of that holds; 1: something
-    is refuted; 2: wrong usage, or a limit was hit; 130: Ctrl-C, which shows what was found until then.
+    machine, which must be rejected by its own property. Exit codes: 0 all of that holds, 1 something is refuted,
+    2 wrong usage or a limit was hit, 130 Ctrl-C (the results so far are printed).
 
     Examples:
 
@@ -103,13 +105,13 @@ def check(
     require_bounds(candidates, bounds)
     _require(backend, pin, name == ALL and not source and not bounds)
     if len(candidates) > 1 and name != ALL and not json_wanted:
-        err().print(f"{name} is a type: checking all {len(candidates)} worlds of it.")
+        err().print(f"{name} is a type: checking all its {len(candidates)} worlds.")
     found = run(_jobs(candidates, Job("", "", tuple(bounds.items()), backend, limit_states, limit_seconds)), workers)
     ended = [(one, result) for one, result in zip(candidates, found, strict=True) if result is not None]
     if ended:
         _report(ended, json_wanted)
     if len(ended) < len(candidates):
-        err().print(f"interrupted: {len(ended)} of {len(candidates)} were searched to their end", soft_wrap=True)
+        err().print(f"interrupted: {len(ended)} of {len(candidates)} searches were complete", soft_wrap=True)
         raise typer.Exit(INTERRUPTED)
     _finish(ended, pin)
 
@@ -121,9 +123,9 @@ def _jobs(candidates: Sequence[Candidate], common: Job) -> list[Job]:
 
 def _require(backend: BackendName, pin: Path | None, whole: bool) -> None:
     if backend is BackendName.NUMBA and find_spec("numba") is None:
-        fail("numba is not installed.", "pip install 'ockam-fsm[fast]', or leave out --backend.")
+        fail("numba is not installed.", "Run pip install 'ockam-fsm[fast]', or leave out --backend.")
     if pin is not None and not whole:
-        fail("only the whole is pinned.", "ockam-fsm check all --pin spec/manifest.json")
+        fail("--pin needs a complete run.", "Run: ockam-fsm check all --pin spec/manifest.json")
     if pin is not None:
         require(pin)
 
@@ -132,7 +134,7 @@ def _report(pairs: Sequence[Pair], json_wanted: bool) -> None:
     if json_wanted:
         print_json(as_json(pairs))
     else:
-        say(pairs, out())
+        print_results(pairs, out())
 
 
 def _finish(pairs: Sequence[Pair], pin: Path | None) -> None:
@@ -149,8 +151,10 @@ def _finish(pairs: Sequence[Pair], pin: Path | None) -> None:
 
 
 def run(jobs: Sequence[Job], workers: int) -> list[dict[str, Any] | None]:
-    """The results as JSON has them, in the order of the jobs; the heavy ones are searched first. Ctrl-C keeps what was
-    found until then; None: nothing was."""
+    """Return the results as JSON objects, in the order of the jobs; the heavy jobs start first.
+
+    Ctrl-C keeps the results so far; None stands for a job without a result.
+    """
     from ockam_fsm.tools.process_pool import carry_out
 
     order = sorted(range(len(jobs)), key=lambda at: (-_weight(jobs[at]), at))
@@ -168,7 +172,7 @@ def run(jobs: Sequence[Job], workers: int) -> list[dict[str, Any] | None]:
 
 
 class _Listener:
-    """Shows what is heard of the jobs, and keeps their results."""
+    """The progress display of the jobs; it also collects their results."""
 
     def __init__(self, bar: Bar, names: Sequence[str]) -> None:
         self.bar, self.names = bar, names
@@ -192,6 +196,7 @@ class _Listener:
 
 
 def _weight(job: Job) -> int:
+    """Return the rank of a job by its expected cost; 0 is the cheapest world of a type."""
     kind, _, way = job.name.partition(":")
     if not way:
         return 1
@@ -200,7 +205,7 @@ def _weight(job: Job) -> int:
 
 
 def explored(job: Job, report: Callable[[Any], None]) -> dict[str, Any]:
-    """Search one world; what cannot be searched is an `error`."""
+    """Search one world; where it cannot be searched, the result has the key `error`."""
     from ockam_fsm.checking import BackendUnavailable, Progress, explore
     from ockam_fsm.kernel.errors import DefinitionError
 
@@ -215,7 +220,7 @@ def explored(job: Job, report: Callable[[Any], None]) -> dict[str, Any]:
     backend: Any = job.backend
     while True:
         try:
-            with blaming(job.source):
+            with user_errors(job.source):
                 return explore(
                     world, backend=backend, state_limit=job.states, seconds_limit=job.seconds, progress=progress
                 ).to_json()

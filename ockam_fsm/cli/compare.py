@@ -1,4 +1,4 @@
-"""`ockam-fsm compare`: reports of several implementations side by side."""
+"""`ockam-fsm compare`: the conformance reports of several implementations, side by side."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 @command
 def compare(
     reports: Annotated[
-        list[str], typer.Argument(metavar="[NAME=]FILE...", help="What `conform --json` has printed for each one.")
+        list[str], typer.Argument(metavar="[NAME=]FILE", help="The output of `conform --json` for each one.")
     ],
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table as one HTML page.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare what `conform` has found of several implementations: clauses down, implementations across.
+    """Compare the reports of `conform` for several implementations: a row for each clause, a column for each report.
 
-    A clause that applies to none of them is left out. In the page each verdict leads to its evidence, where `conform
-    --html` has written a page of the same name beside the report. The exit code is 0 whatever was found.
+    A clause that applies to none of them is left out. In the HTML page a verdict links to its evidence if `conform
+    --html` has written a page of the same name beside the report. The exit code is 0 for all verdicts.
 
     Examples:
 
@@ -39,12 +39,12 @@ def compare(
     columns = [_read(one) for one in reports]
     names = [one.name for one in columns]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        fail(f"two reports are named {twice}.", "Name them: NAME=FILE.")
+        fail(f"two reports are named {twice}.", "Give them different names: NAME=FILE.")
     if html is not None:
         try:
             write_whole(html, to_page(columns))
         except OSError as error:
-            fail(f"cannot write {html}: {error.strerror}.", "Name another file.")
+            fail(f"cannot write {html}: {error.strerror}.", "Choose another file with --html.")
     if as_json:
         print_json(to_json(columns))
     else:
@@ -61,7 +61,7 @@ def _read(given: str) -> Compared:
     except LocalSessionError as error:
         fail(f"{error}.", "See `ockam-fsm conform --help`.")
     except OSError as error:
-        fail(f"cannot read {path}: {error.strerror}.", "Name a file that `ockam-fsm conform --json` has written.")
+        fail(f"cannot read {path}: {error.strerror}.", "Name a file with the output of `ockam-fsm conform --json`.")
 
 
 def _table(columns: list[Compared]) -> Table:

@@ -1,4 +1,4 @@
-"""`ockam-fsm conform`: judge any node by what it says over TCP."""
+"""`ockam-fsm conform`: test any node for conformance over TCP, or a program over a pipe."""
 
 from __future__ import annotations
 
@@ -32,13 +32,16 @@ if TYPE_CHECKING:
 
 SCHEME = "tcp://"
 ROLES = ("initiator", "responder", "stream")
-AS_HELP = "What the kit is: initiator, or (then it listens) responder, or stream: a stream service."
-RUN_HELP = "Where the kit listens: has the node begin. {route} is where to; {where} is its HOST:PORT."
-MISNAMED = (
-    "Check the address, and for a spawner --profile and --type. An echo worker or a service that is there and does not "
-    "answer can be left out."
+AS_HELP = "The role of the test kit: initiator, or (then it listens) responder or stream, a stream service."
+RUN_HELP = (
+    "With --as: the command that makes the node open its session. {route} stands for the route to the kit, {where} for "
+    "its HOST:PORT."
 )
-RESTART_HELP = "Starts the node, if it is not there or has died of a case; then the run goes on."
+MISNAMED = (
+    "Check the address, and for a spawner --profile and --type. Leave out an echo worker or a service that does not "
+    "answer by design."
+)
+RESTART_HELP = "The command that starts the node: run at the start if no node listens, and after a case that kills it."
 WAIT_SECONDS = 60.0
 READ_BYTES, TAIL_BYTES = 65_536, 4096
 
@@ -47,10 +50,10 @@ READ_BYTES, TAIL_BYTES = 65_536, 4096
 def conform(
     target: Annotated[str, typer.Argument(metavar="tcp://HOST:PORT", help="The node under test.")] = "",
     spawner: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Its spawner or static responder; without one no session is judged.")
+        str, typer.Option(metavar="ADDRESS", help="Its spawner or static responder; without one no session is tested.")
     ] = "",
     pipe: Annotated[
-        str, typer.Option(metavar="COMMAND", help="Judge this program by pipe, instead of a node; --type, --profile.")
+        str, typer.Option(metavar="COMMAND", help="Test this program over a pipe, instead of a node.")
     ] = "",
     echo: Annotated[str, typer.Option(metavar="ADDRESS", help="Its echo worker.")] = "",
     stream: Annotated[str, typer.Option(metavar="ADDRESS", help="Its stream service.")] = "",
@@ -63,41 +66,42 @@ def conform(
     ] = "",
     durations: Annotated[
         str,
-        typer.Option(metavar="NAME=SECONDS,...", help=f"Its time-outs; without them none is judged. {DURATIONS_HELP}"),
+        typer.Option(metavar="NAME=SECONDS,...", help=f"Its time-outs; only these are tested. {DURATIONS_HELP}"),
     ] = "",
     capacity: Annotated[int, typer.Option(min=0, help="How many responders its spawner may hold; 0: unknown.")] = 0,
     own_address: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="Where the node can reach this kit; `none`: nowhere.")
+        str, typer.Option(metavar="HOST:PORT", help="Where the node can reach the kit; `none`: it cannot.")
     ] = "",
     role: Annotated[str, typer.Option("--as", help=AS_HELP)] = "initiator",
     run: Annotated[str, typer.Option(metavar="COMMAND", help=RUN_HELP)] = "",
     wait: Annotated[
-        float, typer.Option(min=0.1, help="--as responder: seconds until a hello has to come.")
+        float, typer.Option(min=0.1, help="With --as: how many seconds to wait for each hello.")
     ] = WAIT_SECONDS,
     node_address: Annotated[
-        str, typer.Option("--node", metavar="HOST:PORT", help="--as responder: where the node listens, if it does.")
+        str, typer.Option("--node", metavar="HOST:PORT", help="With --as: where the node listens, if it does.")
     ] = "",
-    patience: Annotated[float, typer.Option(min=0.05, help="How many seconds an answer may take.")] = 5.0,
+    patience: Annotated[float, typer.Option(min=0.05, help="How many seconds to wait for an answer.")] = 5.0,
     limit: Annotated[float, typer.Option(min=1.0, help="How many seconds the whole run may take.")] = 300.0,
-    only: Annotated[list[str] | None, typer.Option(metavar="CASE", help="Try this case; may be repeated.")] = None,
+    only: Annotated[list[str] | None, typer.Option(metavar="CASE", help="Run only this case; may be repeated.")] = None,
     without: Annotated[
-        list[str] | None, typer.Option("--except", metavar="CASE", help="Do not try this case; may be repeated.")
+        list[str] | None, typer.Option("--except", metavar="CASE", help="Leave out this case; may be repeated.")
     ] = None,
     restart: Annotated[str, typer.Option(metavar="COMMAND", help=RESTART_HELP)] = "",
     expect: Annotated[Path | None, typer.Option(metavar="FILE", help="Expected deviations, in TOML.")] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as JUnit XML.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one HTML page.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Show the clauses that are not applicable, too.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also show the clauses that are not applicable.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge a node by what it says over TCP: which clauses of `spec/sessions.md` does it keep?
+    """Test a node over TCP: to which clauses of `spec/sessions.md` does it conform?
 
-    It needs nothing of the node but a spawner whose sessions answer, and better an echo worker. A node without sessions
-    needs an echo worker: then connections and frames are judged, and a stream service if it has one. Exit codes: 0 it
-    conforms, 1 it deviates, 2 wrong usage or undetermined (the node could not be reached), 130 Ctrl-C, which ends it
-    cleanly: the report says what was found until then.
+    The node needs a spawner whose sessions answer; an echo worker allows more tests. A node without sessions needs an
+    echo worker: then its connections and frames are tested, and its stream service, if any. `--pipe` tests a program
+    that implements the protocol of spec/conformance-pipe.md; of the other options it uses `--type`, `--profile`,
+    `--patience` and `--limit`, and those of the report.
 
-    What a program has to do that is judged by `--pipe`: spec/conformance-pipe.md.
+    Exit codes: 0 it conforms, 1 it deviates, 2 wrong usage or undetermined (the node could not be reached), 130 Ctrl-C
+    (the results so far are reported).
 
     Examples:
 
@@ -110,18 +114,17 @@ def conform(
     from ockam_fsm.conformance.wire.target import Pace, Target
 
     if pipe and (target or spawner):
-        fail("a node or a program?", "Name the one, tcp://HOST:PORT --spawner ADDRESS, or the other, --pipe COMMAND.")
-    expected, written = the_expected(expect), _Written(as_json, every, junit, html)
+        fail("there are two targets.", "Give tcp://HOST:PORT --spawner ADDRESS, or --pipe COMMAND, not both.")
+    expected, outputs = the_expected(expect), _Outputs(as_json, every, junit, html)
     speaks = the_profile(profile or ("generation" if pipe else "ockam"))
     if pipe:
-        _judge_program(pipe, session_type, speaks, patience, limit, expected, written)
+        _judge_program(pipe, session_type, speaks, patience, limit, expected, outputs)
     if role not in ROLES:
         unknown("role", role, ROLES)
     if not target or not (spawner or (echo and role == "initiator")):
         fail(
-            "judge what?",
-            "Name a node, tcp://HOST:PORT --spawner ADDRESS (one without sessions: --echo ADDRESS), or a program, "
-            "--pipe COMMAND.",
+            "there is no target.",
+            "Give tcp://HOST:PORT --spawner ADDRESS (without sessions --echo ADDRESS), or --pipe COMMAND.",
         )
     kind = the_type(
         session_type or ("explicit-persistent-one-sided" if speaks.names_sessions else "explicit-transient")
@@ -134,25 +137,25 @@ def conform(
     the_cases(node, [*(only or []), *(without or [])], role)
     choice = Choice(tuple(only or ()), tuple(without or ()), remembered(node.name))
     if role != "initiator":
-        run_to_the_end(_judge_initiator(node, choice, expected, written, run, wait, role))
+        run_to_the_end(_judge_initiator(node, choice, expected, outputs, run, wait, role))
     else:
-        run_to_the_end(_judge(node, choice, expected, written, restart))
+        run_to_the_end(_judge(node, choice, expected, outputs, restart))
 
 
-class _Written:
-    """Where the report goes."""
+class _Outputs:
+    """The places that the report is written to."""
 
     def __init__(self, as_json: bool, every: bool, junit: Path | None, html: Path | None) -> None:
         self.as_json, self.every, self.junit, self.html = as_json, every, junit, html
         for path in (junit, html):
-            if path is not None:  # said before the run, which may be long
+            if path is not None:  # fail before the run, which may be long
                 if not path.parent.is_dir():
-                    fail(f"cannot write {path}: there is no folder {path.parent}.", "Make it, or name another file.")
+                    fail(f"cannot write {path}: there is no folder {path.parent}.", "Create it, or name another file.")
                 _write(path, "")
 
     @contextmanager
     def if_ended(self, report: Callable[[], Report]) -> Iterator[None]:
-        """Ctrl-C ends the run, and loses nothing of what it has found."""
+        """Write the results so far if Ctrl-C ends the run."""
         try:
             yield
         except asyncio.CancelledError:
@@ -160,7 +163,7 @@ class _Written:
             raise
 
     def write(self, report: Report, remedy: str = "") -> None:
-        """`remedy`: what to try if nothing could be judged."""
+        """Write the report everywhere. `remedy`: printed if nothing could be judged."""
         from ockam_fsm.cli.shared.conform_output import show_report
         from ockam_fsm.conformance.report.json_junit import to_junit
 
@@ -184,14 +187,14 @@ def _judge_program(
     patience: float,
     limit: float,
     expected: tuple[Expected, ...],
-    written: _Written,
+    outputs: _Outputs,
 ) -> NoReturn:
     from ockam_fsm.conformance import Effort, check_program
     from ockam_fsm.machines.session import TYPES
 
     kinds = (the_type(session_type),) if session_type else TYPES
     end = time.monotonic() + limit
-    with err().status("asking the program ..."), _interrupts() as interrupted:
+    with err().status("testing the program ..."), _interrupts() as interrupted:
         effort = Effort(over=lambda: bool(interrupted) or time.monotonic() > end)
         report = check_program(the_words(command), kinds, profile, effort, patience)
     words = ["ockam-fsm", "conform", "--pipe", command, *(["--type", session_type] if session_type else []),
@@ -199,13 +202,14 @@ def _judge_program(
     report = replace(
         report, expected=expected, seconds=round(limit - end + time.monotonic(), 3), command=shlex.join(words)
     )
-    written.write(report, f"Run it by hand: it answers each line by one, as spec/conformance-pipe.md says. {command}")
+    remedy = f"Run {command} by hand: it must answer each line with one line, as in spec/conformance-pipe.md."
+    outputs.write(report, remedy)
     raise typer.Exit(INTERRUPTED if interrupted else report.exit_code)
 
 
 @contextmanager
 def _interrupts() -> Iterator[list[int]]:
-    """Ctrl-C is noted here, once; the next one ends everything at once."""
+    """Record the first Ctrl-C; the second one ends the program at once."""
     seen: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -219,14 +223,14 @@ def _interrupts() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, before)
 
 
-async def _judge(node: Target, choice: Choice, expected: tuple[Expected, ...], written: _Written, restart: str) -> int:
+async def _judge(node: Target, choice: Choice, expected: tuple[Expected, ...], outputs: _Outputs, restart: str) -> int:
     async with AsyncExitStack() as stack:
         starts = (await stack.enter_async_context(Restarter(restart))).restart if restart else None
-        return await _judge_node(node, choice, expected, written, restart, starts)
+        return await _judge_node(node, choice, expected, outputs, restart, starts)
 
 
 async def _judge_node(
-    node: Target, choice: Choice, expected: tuple[Expected, ...], written: _Written, restart: str,
+    node: Target, choice: Choice, expected: tuple[Expected, ...], outputs: _Outputs, restart: str,
     starts: Restart | None,
 ) -> int:  # fmt: skip
     from ockam_fsm.cli.shared.deadly_cases import remember
@@ -234,16 +238,16 @@ async def _judge_node(
     from ockam_fsm.conformance.wire.preflight import is_there, misnamed
 
     if starts is not None and not await is_there(node, starts):
-        fail(f"{restart!r} starts no node at {node.where}.", "Run it by hand, and check --restart.")
+        fail(f"{restart!r} starts no node at {node.where}.", "Run it by hand, and correct --restart.")
     if problem := await misnamed(node):
         fail(f"{problem}.", MISNAMED)
     bar = Progress(console=err(), transient=True, disable=not err().is_terminal)
     kit = Kit(node, the_command(node, restart=restart), _shown(bar), choice, starts)
-    with written.if_ended(lambda: kit.report(expected)), bar:
+    with outputs.if_ended(lambda: kit.report(expected)), bar:
         report = await kit.judge(expected)
     remember(report, kit.harm.deadly)
     there = f"{SCHEME}{node.where}/{node.echo or node.spawner}"
-    written.write(report, f"Does an Ockam node listen there, with this worker? Try: ockam-fsm send {there} hello")
+    outputs.write(report, f"Check that the node listens there and has this worker. Try: ockam-fsm send {there} hello")
     return report.exit_code
 
 
@@ -251,7 +255,7 @@ async def _judge_initiator(
     node: Target,
     choice: Choice,
     expected: tuple[Expected, ...],
-    written: _Written,
+    outputs: _Outputs,
     run: str,
     wait: float,
     role: str,
@@ -268,11 +272,11 @@ async def _judge_initiator(
     opener = Opener(run, route, listener.where)
     command = the_command(node, run, role, wait)
     kit = InitiatorKit(node, command, _shown(bar), opener.begin, wait, choice, role, opener.ended)
-    with written.if_ended(lambda: kit.report(expected)), bar:
+    with outputs.if_ended(lambda: kit.report(expected)), bar:
         async with opener:
             report = await kit.judge(listener, expected)
             remedy = opener.remedy()
-    written.write(report, remedy)
+    outputs.write(report, remedy)
     return report.exit_code
 
 
@@ -286,14 +290,14 @@ def _shown(bar: Progress) -> Callable[[int, int, str], None]:
 
 
 class Opener:
-    """Has the node under test open its session: starts a command for each case, or tells people what to do, once."""
+    """Makes the node under test open its session: starts a command for each case, or prints an instruction once."""
 
     def __init__(self, command: str, route: str, where: str) -> None:
         self.command, self.route, self.where = command, route, where
-        self._said = b""
-        """The end of what the command wrote to its standard error."""
+        self._last_errors = b""
+        """The last bytes that the command wrote to its standard error."""
         self._reading: asyncio.Task[None] | None = None
-        self._told = False
+        self._instructed = False
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Opener:
@@ -303,15 +307,15 @@ class Opener:
         await self._end()
 
     def remedy(self) -> str:
-        """What to try if no hello came."""
+        """Return what to try if no hello was received."""
         if self._process is None or self._process.returncode is None:
-            return f"Nothing that could be judged came to {self.route}: can the node reach it, and is it told to?"
-        last = self._said.decode(errors="replace").strip().splitlines()[-1:]
+            return f"No session was opened to {self.route}. Check that the node can reach it and is configured to."
+        last = self._last_errors.decode(errors="replace").strip().splitlines()[-1:]
         words = [f"The command of --run ended with exit status {self._process.returncode}.", *last, "Run it by hand."]
         return "\n".join(words)
 
     def ended(self) -> str:
-        """That the command has ended by itself, and how; empty if it has not."""
+        """Return a sentence with the exit status of the command; empty while the command runs."""
         status = self._process.returncode if self._process is not None else None
         return "" if status is None else f"the command of --run has ended with exit status {status}"
 
@@ -322,23 +326,23 @@ class Opener:
                 word.replace("{route}", self.route).replace("{where}", self.where) for word in the_words(self.command)
             ]
             nothing = asyncio.subprocess.DEVNULL
-            self._said = b""
+            self._last_errors = b""
             try:
                 self._process = await asyncio.create_subprocess_exec(
                     *words, stdin=nothing, stdout=nothing, stderr=asyncio.subprocess.PIPE
                 )
             except OSError as error:
-                fail(f"cannot run {words[0]}: {error.strerror or error}.", "Check --run.")
+                fail(f"cannot run {words[0]}: {error.strerror or error}.", "Correct --run.")
             assert self._process.stderr is not None
             self._reading = asyncio.create_task(self._listen(self._process.stderr))
-        elif not self._told:
-            self._told = True
-            err().print(f"Now have the node under test open a session to {self.route}", soft_wrap=True)
-            err().print("A transient session has to be opened again for each case; --run COMMAND does that.")
+        elif not self._instructed:
+            self._instructed = True
+            err().print(f"Now make the node under test open a session to {self.route}", soft_wrap=True)
+            err().print("A transient session must be opened again for each case; --run COMMAND does that.")
 
     async def _listen(self, errors: asyncio.StreamReader) -> None:
         while chunk := await errors.read(READ_BYTES):
-            self._said = (self._said + chunk)[-TAIL_BYTES:]
+            self._last_errors = (self._last_errors + chunk)[-TAIL_BYTES:]
 
     async def _end(self) -> None:
         if self._process is not None and self._process.returncode is None:
@@ -398,8 +402,12 @@ def the_cases(node: Target, only: Iterable[str], role: str) -> None:
 def the_command(
     node: Target, run: str = "", role: str = "initiator", wait_seconds: float = WAIT_SECONDS, restart: str = ""
 ) -> str:
-    """How to run it again. `role`: what the kit is. `run`: it has the node begin by this command. `restart`: it starts
-    the node again by this one."""
+    """Return the command line of this run.
+
+    role: the role of the kit.
+    run: the command that makes the node open its session.
+    restart: the command that starts the node.
+    """
     from ockam_fsm.cli.shared.network_options import durations_text
     from ockam_fsm.conformance.wire.target import Pace
 
@@ -434,4 +442,4 @@ def _write(path: Path, text: str) -> None:
 
 
 def unwritable(path: Path, error: OSError) -> NoReturn:
-    fail(f"cannot write {path}: {error.strerror or error}.", "Name another file.")
+    fail(f"cannot write {path}: {error.strerror or error}.", "Choose another file.")

@@ -1,4 +1,4 @@
-"""`ockam-fsm consume`: messages of a stream become lines."""
+"""`ockam-fsm consume`: print the messages of a stream as lines."""
 
 from __future__ import annotations
 
@@ -27,22 +27,23 @@ if TYPE_CHECKING:
 
 @command
 def consume(
-    stream: Annotated[str, typer.Argument(metavar="STREAM", help="Its name. It is made where there is none.")],
+    stream: Annotated[str, typer.Argument(metavar="STREAM", help="Name of the stream; it is created if missing.")],
     group: Annotated[str, typer.Option(metavar="ID", help="Consumers of one group share the saved index.")],
     node: NodeOption = "127.0.0.1:4000",
     partition: PartitionOption = None,
     until_idle: Annotated[
-        float, typer.Option("--until-idle", metavar="SECONDS", min=0.0, help="End when nothing was new. 0: never.")
+        float,
+        typer.Option("--until-idle", metavar="SECONDS", min=0.0, help="End when idle for this long. 0: never."),
     ] = 0.0,
     timeout: TimeoutOption = None,
     null: NullOption = False,
     hexadecimal: HexOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Print each message of a stream on a line, from where the group has stopped.
+    """Print each message of a stream on a line, from the saved index of the group on.
 
-    The index is saved when the line was written and flushed. So after a kill the last lines may come again, and none is
-    left out. `--json` prints one object on each line. A node that is away is waited for.
+    The index is saved after the line is written and flushed: after a kill the last lines may be repeated, but none is
+    left out. `--json` prints one object on each line. While the node cannot be reached, the command waits.
 
     Exit codes: 0 ended by --until-idle, 1 given up after --timeout, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
 
@@ -76,7 +77,7 @@ async def _consume(
             reading = asyncio.ensure_future(_read(consumer, until_idle, writer))
             try:
                 done = await watched(
-                    reading, lambda: (consumer.pulled, writer.count), timeout, lambda: waiting.say(consumer.waits_for)
+                    reading, lambda: (consumer.pulled, writer.count), timeout, lambda: waiting.show(consumer.waits_for)
                 )
             finally:
                 failed = f", started again {consumer.restarts} times ({consumer.reason})" if consumer.restarts else ""
@@ -92,7 +93,7 @@ async def _read(consumer: StreamConsumer, until_idle: float | None, writer: _Wri
 
 
 class _Writer:
-    """Writes messages to standard output. `count`: how many."""
+    """Writes messages to standard output. `count`: the number of messages written."""
 
     def __init__(self, end: bytes, hexadecimal: bool, as_json: bool) -> None:
         self.count = 0

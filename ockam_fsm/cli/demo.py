@@ -1,4 +1,4 @@
-"""`ockam-fsm demo`: the discussion's whole pipeline between real processes, while its parts are killed."""
+"""`ockam-fsm demo`: the whole pipeline of the discussion between real processes, while its parts are killed."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from ockam_fsm.demo.run import Run
 
 PATIENCE_SECONDS = 60.0
-"""So long no number may be answered: the time-outs of the layers add up to less, also on a slow machine."""
+"""Longest time without an answer. The time-outs of the layers add up to less, also on a slow machine."""
 SHOWN = 8
-"""Digits of an address that tell it from the others."""
+"""Number of shown digits of an address; enough to distinguish addresses."""
 
 
 @command
 def demo(
-    count: Annotated[int, typer.Option(min=4, max=100_000, help="How many messages the device sends at least.")] = 40,
+    count: Annotated[int, typer.Option(min=4, max=100_000, help="Least number of messages to send.")] = 40,
     trace: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write what happens to this file, one JSON object a line.")
+        Path | None, typer.Option(metavar="FILE", help="Write the events to this file, one JSON object on each line.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -40,10 +40,10 @@ def demo(
 
     Four processes: a hub with the stream service (on SQLite), a service, and a device that reaches the hub through a
     TCP client. The device opens a secure channel to the service over a bidirectional stream session. While messages
-    go back and forth, the TCP client, the hub and the service are killed (SIGKILL) and started again. You see how each
-    layer finds that out and renegotiates, why, and that no message is lost.
+    go back and forth, the TCP client, the hub and the service are killed (SIGKILL) and started again. The output shows
+    how each layer detects the failure and renegotiates, and that no message is lost.
 
-    Exit codes: 0 no message was lost, 1 some were or the pipeline stood still, 130 Ctrl-C, 143 SIGTERM.
+    Exit codes: 0 no message was lost, 1 messages were lost or the pipeline stalled, 130 Ctrl-C, 143 SIGTERM.
 
     `diagrams/run-of-the-demo.svg` draws such a run.
 
@@ -56,31 +56,31 @@ def demo(
     """
     if find_spec("cryptography") is None:
         fail("secure channels need the package cryptography, which is not installed.",
-             "Install the extra: pip install 'ockam-fsm[secure]'.")  # fmt: skip
+             "Install it: pip install 'ockam-fsm[secure]'.")  # fmt: skip
     from ockam_fsm.demo.run import Run
     from ockam_fsm.kernel.errors import RemoteSessionError
     from ockam_fsm.tools.killed_process import KilledProcessFailed
 
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # it leaves nothing behind either
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # exits through the clean-up
     with TemporaryDirectory(prefix="ockam-fsm-demo-") as folder:
         run = Run(Path(folder), count)
         try:
             with _kept(trace) as keep:
                 seconds = _watch(run, keep, quiet=as_json)
         except (RemoteSessionError, KilledProcessFailed) as error:
-            fail(f"the demonstration did not end: {error}", "Try again; OCKAM_FSM_TRACEBACK=1 shows where.", DIFFERS)
+            fail(f"the demonstration failed: {error}", "Run it again; if it fails again, please report it.", DIFFERS)
     outcome = run.outcome
     if as_json:
         print_json(_facts(outcome, seconds))
     else:
-        _tell(outcome, seconds)
+        _print(outcome, seconds)
     if outcome.lost:
         raise typer.Exit(DIFFERS)
 
 
 @contextmanager
 def _kept(trace: Path | None) -> Iterator[Callable[[Event], object]]:
-    """Where events are written, if anywhere."""
+    """The function that writes an event to the trace, if there is one."""
     from ockam_fsm.demo.news import written
     from ockam_fsm.kernel.files import writing
 
@@ -97,7 +97,7 @@ def _kept(trace: Path | None) -> Iterator[Callable[[Event], object]]:
 
 
 def _watch(run: Run, keep: Callable[[Event], object], *, quiet: bool) -> float:
-    """Run it and show what happens. The result is how long it took, in seconds."""
+    """Run the demonstration and show its events; return its duration in seconds."""
     seconds = 0.0
     with _screen(run.outcome, quiet) as show:
         for event in run.events(PATIENCE_SECONDS):
@@ -109,7 +109,7 @@ def _watch(run: Run, keep: Callable[[Event], object], *, quiet: bool) -> float:
 
 @contextmanager
 def _screen(outcome: Outcome, quiet: bool) -> Iterator[Callable[[Event], None]]:
-    """What an event is given to: a table that changes in a terminal, and the lines that matter before it."""
+    """The function that shows an event: as a line if it is important, and on a terminal in a live table."""
     console = err() if quiet else out()
     live = Live(console=console, auto_refresh=False) if console.is_terminal and not quiet else None
 
@@ -124,7 +124,7 @@ def _screen(outcome: Outcome, quiet: bool) -> Iterator[Callable[[Event], None]]:
 
 
 def _lines(event: Event) -> Iterable[str]:
-    """What of an event deserves a line of its own: kills, failures, and what is established again."""
+    """The lines of an event; only kills, failures and established sessions have one."""
     from ockam_fsm.demo.news import Changed, Layer
 
     change, at = event.report, f"{event.seconds:5.1f} s  {event.process:8}"
@@ -133,20 +133,20 @@ def _lines(event: Event) -> Iterable[str]:
     elif isinstance(change, Changed) and change.layer is not Layer.TCP:
         name = f"{change.layer.value} {change.session[:SHOWN]}"
         if change.after == "TIMED_OUT":
-            yield f"{at}{name} has failed: {change.cause}"
+            yield f"{at}{name} failed: {change.cause}"
         elif change.after == "ESTABLISHED":
-            yield f"{at}{name} is established{f', generation {change.generation}' if change.generation else ''}"
+            yield f"{at}{name} established{f', generation {change.generation}' if change.generation else ''}"
 
 
 def _table(outcome: Outcome, width: int) -> Table:
-    """The sessions that live, from the highest layer to the lowest."""
+    """The live sessions, from the highest layer to the lowest."""
     sums = f"sent {len(outcome.sent)}, confirmed {len(outcome.confirmed)}, processed {len(outcome.received)}"
     table = Table(title=sums, title_justify="left", box=None)
     columns = {"process": 7, "layer": 16, "session": SHOWN, "state": 13, "gen.": 4}
     for column, least in columns.items():
         table.add_column(column, min_width=least, no_wrap=True)
     rest = width - sum(columns.values()) - 2 * (len(columns) + 1)
-    table.add_column("why it failed last", max_width=max(8, rest), overflow="ellipsis", no_wrap=True)
+    table.add_column("last failure", max_width=max(8, rest), overflow="ellipsis", no_wrap=True)
     for line in _ordered(outcome):
         if line.state not in ("CLOSED", "KILLED"):
             cause = line.causes[-1] if line.causes else ""
@@ -191,7 +191,7 @@ def _facts(outcome: Outcome, seconds: float) -> dict[str, Any]:
     return {"layers": layers, "killed": outcome.kills, "seconds": round(seconds, 3), "summary": _summary(outcome)}
 
 
-def _tell(outcome: Outcome, seconds: float) -> None:
+def _print(outcome: Outcome, seconds: float) -> None:
     from ockam_fsm.demo.news import Layer
 
     console = out()

@@ -1,4 +1,4 @@
-"""`ockam-fsm export`: a session type for another tool."""
+"""`ockam-fsm export`: write a session type in the format of another tool."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ockam_fsm.cli.app import command, document, err, fail, unknown
+from ockam_fsm.cli.app import command, err, fail, print_document, unknown
 from ockam_fsm.cli.show import Format, RoleName, chosen, text_of
 from ockam_fsm.kernel.files import write_whole
 from ockam_fsm.machines.session import TYPES
@@ -16,7 +16,7 @@ from ockam_fsm.specification.machine_index import catalogue
 
 
 class Target(StrEnum):
-    """What the other tool reads."""
+    """The format of the other tool."""
 
     TLA = "tla"
     PROMELA = "promela"
@@ -29,18 +29,17 @@ def export(
     name: Annotated[
         str, typer.Argument(metavar="TYPE", help="A session type, or another machine; `types` lists them.")
     ],
-    to: Annotated[Target, typer.Option("--to", help="For which kind of tool.")],
-    role: Annotated[RoleName | None, typer.Option(help="One side only; without it both.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Write to this file; `tla` of a type: into this folder.")] = None,
+    to: Annotated[Target, typer.Option("--to", help="The format to write.")],
+    role: Annotated[RoleName | None, typer.Option(help="One role only; without it both.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write to this file; `tla` of a type: to this folder.")] = None,
 ) -> None:
-    """Write a session type for another tool.
+    """Write a session type in the format of another tool.
 
-    `tla`: the tables as modules of TLA+; with `--output FOLDER` everything that TLC needs to check the type: its model,
-    its tables, and the modules that are written by hand. `promela`: both ends with their network and faults, as a
-    model for SPIN that has as many states as the table world here. `scxml`: for interpreters and editors; of both
-    sides one document that invokes two. `json`: everything that is in the tables.
+    `tla`: the tables as TLA+ modules; with `--output FOLDER` all that TLC needs to check the type: its model, its
+    tables, and the modules written by hand. `promela`: both ends with their network and faults, as a model for SPIN.
+    `scxml`: for interpreters and editors; for both roles one document that invokes two. `json`: the complete tables.
 
-    To check what came out: in the folder, `java -cp tla2tools.jar tlc2.TLC -deadlock MCExplicitTransient`; or
+    To check the result, run `java -cp tla2tools.jar tlc2.TLC -deadlock MCExplicitTransient` in the folder, or
     `spin -search -bfs pair.pml`.
 
     Examples:
@@ -55,7 +54,7 @@ def export(
     else:
         text = _text(name, to, role)
         if output is None:
-            document(text)
+            print_document(text)
             return
         files = {output: text}
     try:
@@ -63,7 +62,7 @@ def export(
             path.parent.mkdir(exist_ok=True)
             write_whole(path, text)
     except OSError as error:
-        fail(f"cannot write {error.filename}: {error.strerror}.", "Choose another place with --output.")
+        fail(f"cannot write {error.filename}: {error.strerror}.", "Choose another path with --output.")
     err().print(f"wrote {output}" + (f": {len(files)} files" if len(files) > 1 else ""), soft_wrap=True)
 
 
@@ -82,7 +81,7 @@ def _promela(name: str, role: RoleName | None) -> str:
     if found is None:
         unknown("session type", name, [kind.name for kind in TYPES])
     if role is not None:
-        fail("a Promela model has both ends: they talk to each other.", "Leave --role out.")
+        fail("a Promela model always has both ends.", "Leave out --role.")
     return found
 
 

@@ -1,4 +1,4 @@
-"""`ockam-fsm node`: a node with workers to talk to."""
+"""`ockam-fsm node`: run a node with workers for tests and examples."""
 
 from __future__ import annotations
 
@@ -32,39 +32,39 @@ if TYPE_CHECKING:
 
 
 class NeutralFormatter(logging.Formatter):
-    """For a log with texts of peers in it."""
+    """A formatter that neutralises text of peers."""
 
     def format(self, record: logging.LogRecord) -> str:
         return neutral(super().format(record), "\n\t")
 
 
 FORWARD_HELP = (
-    "Where messages of peers may make this node connect to: `peer` (the host that the message's own connection came "
-    "from, any port), `any`, `none`, or HOST:PORT; may be repeated. Default: peer."
+    "The hosts that a peer's message may make this node connect to: `peer` (the host of the connection it came on, any "
+    "port), `any`, `none`, or HOST:PORT; may be repeated. Default: peer."
 )
 WORKERS = {
     "echo": "sends every message back",
-    "hop": "passes every message on along its route",
-    "session_spawner": "profile ockam: a transient session each, which echoes data back",
-    "generation_spawner": "profile generation: a session each, which echoes data back",
+    "hop": "forwards every message along its route",
+    "session_spawner": "profile ockam: a transient session for each hello; it echoes data back",
+    "generation_spawner": "profile generation: a session for each hello; it echoes data back",
     "responder": "profile generation: the static responder, whose sessions echo data back",
-    "session_types": "says which type the sessions of these addresses have",
+    "session_types": "replies with the session types of these addresses",
 }
-STREAM_WORKERS = {"stream": "the stream service", "stream_index": "keeps where groups of consumers go on"}
+STREAM_WORKERS = {"stream": "the stream service", "stream_index": "stores the indices of groups of consumers"}
 
 
 @command
 def node(
-    listen: Annotated[list[str], typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")],
+    listen: Annotated[
+        list[str], typer.Option(metavar="HOST:PORT", help="Where to listen; port 0: a free one. May be repeated.")
+    ],
     session_type: Annotated[
-        str, typer.Option("--type", metavar="TYPE", help="Type of the sessions of the generation profile.")
+        str, typer.Option("--type", metavar="TYPE", help="Session type in profile generation.")
     ] = "explicit-persistent-one-sided",
     capacity: Annotated[int, typer.Option(min=1, help="How many responders each spawner may hold.")] = 200_000,
     durations: DurationsOption = "",
-    log: Annotated[str, typer.Option(help="Log this level and above: debug, info, warning.")] = "warning",
-    forward_to: Annotated[
-        list[str] | None, typer.Option("--forward-to", metavar="peer|any|none|HOST:PORT", help=FORWARD_HELP)
-    ] = None,
+    log: Annotated[str, typer.Option(help="Lowest level to log: debug, info, warning or error.")] = "warning",
+    forward_to: Annotated[list[str] | None, typer.Option("--forward-to", metavar="WHERE", help=FORWARD_HELP)] = None,
     stream: Annotated[bool, typer.Option("--stream", help="Serve streams: `stream` and `stream_index`.")] = False,
     storage: StorageOption = "memory",
     trace: TraceOption = None,
@@ -73,8 +73,8 @@ def node(
 ) -> None:
     """Run a node until Ctrl-C or SIGTERM. It prints one line when it is ready.
 
-    Its workers: `echo`; `hop`; `session_spawner` (profile ockam, its sessions echo data back); `generation_spawner`;
-    `responder` (static, profile generation); `session_types`, which says of what type their sessions are. With --stream
+    Its workers: `echo`; `hop`, which forwards; `session_spawner` (profile ockam), `generation_spawner` and `responder`
+    (profile generation), whose sessions echo data back; `session_types`, which replies with their types. With --stream
     also `stream` and `stream_index`, for `publish`, `consume`, and real Ockam nodes.
 
     Exit codes: 0 stopped by Ctrl-C or SIGTERM, 1 it cannot listen, 2 wrong usage or the node stopped by itself.
@@ -147,7 +147,7 @@ def _start_streams(running: TcpNode, storage: Storage) -> None:
 
 
 def _start_workers(running: TcpNode, settings: SessionConfig, capacity: int) -> None:
-    from ockam_fsm.cli.shared.declared_types import ADDRESS, saying
+    from ockam_fsm.cli.shared.declared_types import ADDRESS, declaring
     from ockam_fsm.runtime.node.workers import echo, hop
 
     running.worker("echo", echo, public=True)
@@ -157,4 +157,4 @@ def _start_workers(running: TcpNode, settings: SessionConfig, capacity: int) -> 
     types = dict.fromkeys(("generation_spawner", "responder"), settings.session_type.name)
     for name in types:
         running.spawner(name, handler=echo, capacity=capacity, settings=settings)
-    running.worker(ADDRESS, saying(types), public=True)
+    running.worker(ADDRESS, declaring(types), public=True)

@@ -1,4 +1,4 @@
-"""`ockam-fsm pipelines`: what pipes and their combinations deliver, measured, beside what the rules promise."""
+"""`ockam-fsm pipelines`: measure the delivery properties of pipes and compare them with the composition rules."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
 MOST_RUNS = 1000
 LEGEND = (
     "R reliable: every message arrives     U unique: none arrives twice",
-    "O in order: none after a later one    G gapless: none is left out before another",
+    "O in order: none after a later one    G gapless: none is missing before another",
     "at least once R   at most once U   exactly once RU",
     "monotonic O   strict UO   continuous OG   absolute UOG",
     "a[b]: pipe a around b   a ; b: chained   x: a node that dies",
-    "Ru/S reliability   Ru/R uniqueness   RxR: the reliability of both parts, multiplied",
+    "Ru/S reliability   Ru/R uniqueness   RxR: product of the reliability of both parts",
 )
 
 
 @command
 def pipelines(
-    seed: Annotated[int, typer.Option(help="The seed of the first run; the next runs count on from it.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the first run; each further run adds 1.")] = 0,
     runs: Annotated[int, typer.Option(min=1, max=MOST_RUNS, help="Runs of each delivery.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Measure what pipes deliver, alone, nested and chained, and compare with the rules.
 
-    Real nodes send messages over a simulated network that loses, repeats and reorders them. What a delivery has is
-    what held in every run. What it must have follows from how it is made: chained, the weaker property wins; a resend
-    pipe around anything delivers at least once; an index pipe orders (section 17 of spec/sessions.md).
+    Real nodes send messages over a simulated network that loses, repeats and reorders them. A delivery has the
+    properties that held in every run. The rules give the properties that it must have: a chain has the weaker property
+    of its parts; a resend pipe delivers at least once; an index pipe orders (section 17 of spec/sessions.md).
 
-    A delivery that lacks what is promised refutes the rules, and the exit code is 1. More than is promised is no fault:
-    the bad luck did not happen in these runs.
+    A delivery that lacks a promised property refutes the rules: exit code 1. A delivery may have more than the promised
+    properties, since these runs may not show every loss or repetition.
 
     Examples:
 
@@ -52,11 +52,11 @@ def pipelines(
     if as_json:
         print_json({"seed": seed, "runs": runs, "deliveries": [_facts(title, one) for title, one in rows]})
     else:
-        for line in _told(rows):
+        for line in _lines(rows):
             out().print(line, soft_wrap=True, markup=False, highlight=False)
     broken = [one for _, one in rows if one.broken]
     for one in broken:
-        err().print(f"{one.delivery.name}: not {', '.join(one.broken)}", soft_wrap=True, markup=False)
+        err().print(f"{one.delivery.name} is not {', not '.join(one.broken)}", soft_wrap=True, markup=False)
     if broken:
         raise typer.Exit(DIFFERS)
 
@@ -75,7 +75,7 @@ def _facts(title: str, one: Measured) -> dict[str, Any]:
     }
 
 
-def _told(rows: Iterable[tuple[str, Measured]]) -> Iterator[str]:
+def _lines(rows: Iterable[tuple[str, Measured]]) -> Iterator[str]:
     from ockam_fsm.simulation.pipelines import product_rule
 
     yield from LEGEND

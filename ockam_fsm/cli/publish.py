@@ -1,4 +1,4 @@
-"""`ockam-fsm publish`: lines become messages of a stream."""
+"""`ockam-fsm publish`: publish lines as messages of a stream."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from ockam_fsm.runtime.encoding.message import Route
 
 RESUME_HELP = (
-    "Keep what is needed to go on in this file. Run again with the same file and the same input after a kill: what was "
-    "accepted before is skipped in the input, and nothing is stored twice."
+    "Keep the state of the publisher in this file. After a kill, run again with the same file and input: lines "
+    "that were accepted before are skipped, and no message is stored twice."
 )
 STANDARD_INPUT = Path("-")
 MOST_BYTES = 8 * 2**20
@@ -46,10 +46,10 @@ T = TypeVar("T")
 
 @command
 def publish(
-    stream: Annotated[str, typer.Argument(metavar="STREAM", help="Its name. It is made where there is none.")],
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="A line is a message. `-`: standard input.")] = Path(
-        "-"
-    ),
+    stream: Annotated[str, typer.Argument(metavar="STREAM", help="Name of the stream; it is created if missing.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A file with a message on each line; `-`: standard input.")
+    ] = Path("-"),
     node: NodeOption = "127.0.0.1:4000",
     partition: PartitionOption = None,
     window: Annotated[int, typer.Option(min=1, max=10_000, help="How many messages may wait for confirmation.")] = 64,
@@ -61,7 +61,8 @@ def publish(
 ) -> None:
     """Publish each line of a file to a stream, and wait until all are stored.
 
-    A node, a connection or a storage that fails is waited for. What is not confirmed is sent again, and stored once.
+    If the node, the connection or the storage fails, the command waits and sends unconfirmed messages again; each is
+    stored once.
 
     Exit codes: 0 every message is confirmed, 1 given up after --timeout, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
 
@@ -131,7 +132,7 @@ async def _publish(
 
 
 def _record_name(stream: str, partition: int | None) -> str:
-    """What a state is of. Each partition has records of its own; the first one is that of the plain stream."""
+    """Return the name of a publisher's state. Partition 0 has the name of the stream."""
     from ockam_fsm.storage.outcomes import log_name
 
     return log_name(stream, partition) if partition else stream
@@ -151,7 +152,7 @@ async def _send(publisher: StreamPublisher, given: Input, window: int) -> None:
 
 
 async def _in_a_thread(call: Callable[[], T]) -> T:
-    """In a thread that nobody waits for at the end: a pipe that says nothing stops neither --timeout nor Ctrl-C."""
+    """Run `call` in a daemon thread: a blocked read of standard input delays neither --timeout nor Ctrl-C."""
     loop = asyncio.get_running_loop()
     found: asyncio.Future[T] = loop.create_future()
 
@@ -175,28 +176,28 @@ async def _in_a_thread(call: Callable[[], T]) -> T:
 async def _watched(
     sending: asyncio.Future[None], publisher: StreamPublisher, timeout: float | None, waiting: Waiting
 ) -> bool:
-    """Wait for the end, say how it goes, and give up when nothing is confirmed for too long."""
+    """Wait for the end of `sending` and report its progress; False after `timeout` seconds without a confirmation."""
     terminal = sys.stderr.isatty()
 
     def progress() -> int | None:
         waits = publisher.confirmed < publisher.accepted or publisher.waits_for
         return publisher.confirmed if waits else None
 
-    def tell() -> None:
+    def show() -> None:
         if terminal:
             _progress(f"{publisher.confirmed} of {publisher.accepted} confirmed {publisher.waits_for}")
         else:
-            waiting.say(publisher.waits_for)
+            waiting.show(publisher.waits_for)
 
     try:
-        return await watched(sending, progress, timeout, tell)
+        return await watched(sending, progress, timeout, show)
     finally:
         if terminal:
             _progress("")
 
 
 def _progress(text: str) -> None:
-    """In place of what the terminal's last line said."""
+    """Replace the last line of the terminal."""
     sys.stderr.write(CLEAR_LINE)
     err().print(text, end="", no_wrap=True, overflow="ellipsis")
 
@@ -206,14 +207,14 @@ def _report(publisher: StreamPublisher, stream: str, skipped: int, as_json: bool
     if as_json:
         print_json({"stream": stream, "confirmed": publisher.confirmed, "unconfirmed": left, "resumed_after": skipped,
                     "state_losses": losses})  # fmt: skip
-    twice = f" The stream had lost its record {losses} times: some may be stored twice." if losses else ""
+    twice = f" The stream lost its record {losses} times: messages may be stored twice." if losses else ""
     err().print(f"{publisher.confirmed} messages confirmed by {stream}, {left} not.{twice}", soft_wrap=True)
 
 
 def _opened(file: Path) -> io.RawIOBase | BinaryIO:
     from ockam_fsm.kernel.files import reading
 
-    if file == STANDARD_INPUT:  # without a buffer, whose lock a thread would keep at the end
+    if file == STANDARD_INPUT:  # unbuffered: a blocked reader would hold the lock of the buffer at exit
         return getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
     try:
         return reading(file)
@@ -222,7 +223,7 @@ def _opened(file: Path) -> io.RawIOBase | BinaryIO:
 
 
 class Input:
-    """The messages of a file, one after the other. `problem`: why it ends where it does; empty: it is at its end."""
+    """The messages of a file, in order. `problem`: the error that ended it early; empty strings without one."""
 
     def __init__(self, source: io.RawIOBase | BinaryIO, end: bytes, hexadecimal: bool) -> None:
         self._source, self._end, self._hexadecimal = source, end, hexadecimal
@@ -235,7 +236,7 @@ class Input:
             count -= len(skipped)
 
     def batch(self, most: int) -> list[bytes]:
-        """What has arrived, as soon as there is a message; nothing at the end."""
+        """Wait for messages and return at most `most` of them; an empty list at the end."""
         for chunk in iter(lambda: next(self._chunks, None) if not self._ready else None, None):
             self._ready += chunk
         return list(self._decoded(most))
@@ -247,22 +248,22 @@ class Input:
                 yield bytes.fromhex(message.decode("ascii")) if self._hexadecimal else message
             except ValueError:
                 shown = neutral(message[:40].decode("utf-8", "backslashreplace"))
-                self._stop(f"{shown!r} is no line of hexadecimal digits.", "Leave out --hex for text.")
+                self._stop(f"{shown!r} is not a line of hexadecimal digits.", "Leave out --hex for text.")
             most -= 1
 
     def _read(self) -> Iterator[list[bytes]]:
-        """The messages that each read has completed."""
+        """The messages that each read completes."""
         rest = b""
         try:
             while chunk := self._some():
                 *whole, rest = (rest + chunk).split(self._end)
                 yield whole
                 if len(rest) > MOST_BYTES:
-                    remedy = "Is it a file of lines? --null ends them with NUL."
+                    remedy = "Shorten the line; if messages end with NUL bytes, add --null."
                     self._stop(f"a message is longer than {MOST_BYTES} bytes.", remedy)
                     return
         except OSError as error:
-            self._stop(f"cannot read on: {error.strerror}.", "What was read before is published.")
+            self._stop(f"cannot read further: {error.strerror}.", "All lines before this point are published.")
             return
         if rest:
             yield [rest]

@@ -1,8 +1,8 @@
-"""`ockam-fsm render`: everything that is generated from the tables, written or compared.
+"""`ockam-fsm render`: write or compare the files that are generated from the tables.
 
-Rule 1: comparing draws nothing. Texts are made in memory and compared byte by byte; a picture that Graphviz drew is
-        compared by the digest of its source, since layouts differ between versions of Graphviz.
-Rule 2: only files that carry the label of generated files are ever removed.
+Rule 1: comparing draws nothing. Texts are generated in memory and compared byte by byte; a picture that Graphviz drew
+        is compared by the digest of its source, since layouts differ between versions of Graphviz.
+Rule 2: only files with the label of generated files are removed.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ PLACES = (
     (tla_files.MODELS, "*"),
     (promela_files.FOLDER, "*.pml"),
 )
-"""Folders that hold nothing but generated files of ours, and which of their files those are."""
+"""Folders with generated files, and the pattern of the generated files in each."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How the files in a folder differ from what the tables say; paths, in order."""
+    """The differences between the files in a folder and the generated ones; paths, in order."""
 
     missing: tuple[str, ...]
     stale: tuple[str, ...]
@@ -52,21 +52,21 @@ class Comparison:
 @command
 def render(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if a file differs.")] = False,
-    into: Annotated[Path, typer.Option(help="The folder that has `diagrams` and `spec`.")] = Path("."),
+    into: Annotated[Path, typer.Option(help="The folder with `diagrams` and `spec`.")] = Path("."),
     as_json: JsonOption = False,
 ) -> None:
-    """Draw and print every machine: `diagrams/`, `spec/tables/`, `spec/promela/` and so on.
+    """Generate the files for every machine: `diagrams/`, `spec/tables/`, `spec/promela/` and so on.
 
     Examples:
 
-    * `ockam-fsm render  # writes what has changed, removes what is left over`
-    * `ockam-fsm render --check  # lists what differs, and draws nothing`
+    * `ockam-fsm render  # write changed files, remove those without a machine`
+    * `ockam-fsm render --check  # list the differences, write nothing`
     * `ockam-fsm render --into pictures`
     """
     from ockam_fsm.demo.chart import recorded_layers
 
     if not into.is_dir() and (check or into.exists()):
-        fail(f"{into} is not a folder.", "Name one with --into.")
+        fail(f"{into} is not a folder.", "Name a folder with --into.")
     try:
         generated = Generated.of(replace(catalogue(recorded_charts()), layerings=(recorded_layers(),)))
     except DefinitionError as error:
@@ -77,13 +77,13 @@ def render(
             _write(generated, into, found)
         except OSError as error:
             fail(f"cannot write {error.filename}: {error.strerror}.", "Choose another folder with --into.")
-    _report(found, check, as_json)
+    _report(found, generated, check, as_json)
     if check and found.differs:
         raise typer.Exit(DIFFERS)
 
 
 def recorded_charts() -> tuple[Chart, ...]:
-    """The runs that are drawn as sequence charts."""
+    """Return the runs that are drawn as sequence charts."""
     from ockam_fsm.checking.sessions.charts import chart_of
     from ockam_fsm.checking.sessions.scenarios import record, scenarios
     from ockam_fsm.checking.streams.scenarios import stream_scenarios
@@ -98,7 +98,7 @@ def recorded_charts() -> tuple[Chart, ...]:
 
 @dataclass(frozen=True)
 class Generated:
-    """What the tables say: texts by path, and the pictures that Graphviz draws, by path."""
+    """The content of all generated files, by path: texts, and pictures that Graphviz draws."""
 
     texts: dict[str, str]
     pictures: dict[str, Picture]
@@ -125,7 +125,7 @@ class Generated:
 
 
 def compared(generated: Generated, root: Path) -> Comparison:
-    """What differs under `root`."""
+    """Return the differences under `root`."""
     expected = sorted({*generated.texts, *generated.pictures})
     missing = tuple(path for path in expected if not (root / path).is_file())
     there = [path for path in expected if path not in missing]
@@ -134,7 +134,7 @@ def compared(generated: Generated, root: Path) -> Comparison:
 
 
 def _labelled(root: Path) -> Iterator[str]:
-    """The generated files that are there, in order."""
+    """The generated files under `root`, in order."""
     for folder, pattern in PLACES:
         for file in sorted((root / folder).glob(pattern)):
             if file.is_file() and LABEL in file.read_bytes()[:400].decode(errors="replace").partition("\n")[0]:
@@ -152,7 +152,7 @@ def _write(generated: Generated, root: Path, found: Comparison) -> None:
         (root / path).unlink()
 
 
-def _report(found: Comparison, check: bool, as_json: bool) -> None:
+def _report(found: Comparison, generated: Generated, check: bool, as_json: bool) -> None:
     if as_json:
         print_json({"checked": check, "differs": found.differs, **asdict(found)})
         return
@@ -161,6 +161,6 @@ def _report(found: Comparison, check: bool, as_json: bool) -> None:
         for path in paths:
             out().print(f"{word:<9} {path}", soft_wrap=True)
     if not found.differs:
-        out().print("everything is as the tables say")
+        out().print(f"{len(generated.texts) + len(generated.pictures)} generated files are up to date")
     elif check:
-        err().print("Run `ockam-fsm render` and commit what it writes.")
+        err().print("Run `ockam-fsm render` and commit the changed files.")

@@ -1,7 +1,7 @@
-"""`ockam-fsm replay`: one run again, step by step. A path through a world, or the trace of a simulation.
+"""`ockam-fsm replay`: replay a path through a world, or the trace of a simulation.
 
-Rule 1: a path is a counterexample that can be sent to a colleague: the order of enabled actions is a function of the
-        world and its bounds, so the same numbers are the same run everywhere.
+Rule 1: a path can be sent to a colleague: the order of enabled actions is a function of the world and its bounds, so
+        the same numbers give the same run everywhere.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ from ockam_fsm.cli.app import DIFFERS, JsonOption, command, err, fail, out, prin
 from ockam_fsm.cli.shared.world_index import (
     BoundOption,
     FromOption,
-    blaming,
     bounds_of,
     ours,
     require_bounds,
     single,
+    user_errors,
     within,
 )
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.kernel.files import write_whole
 
 PAGE = "a replay of the explorer"
+"""The source that the label of the drawing names."""
 MOST_DIGITS = 9
 KIND_STYLES = {"system": "", "user": "cyan", "fault": "red"}
 
@@ -42,15 +43,15 @@ def replay(
     path: Annotated[str, typer.Argument(metavar="PATH", help="Which action at each step: 0/2/1.")] = "",
     source: FromOption = "",
     bound: BoundOption = None,
-    choices: Annotated[bool, typer.Option("--choices", help="At every step, list what else is possible.")] = False,
+    choices: Annotated[bool, typer.Option("--choices", help="List all enabled actions at every step.")] = False,
     svg: Annotated[Path | None, typer.Option(help="Write the sequence chart to this file.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Step through a counterexample, or any path, and draw it as a sequence chart; or run a recorded simulation again.
+    """Replay a counterexample, or any path, and draw it as a sequence chart; or replay a recorded simulation.
 
-    At the end it says what is possible next, by number: append one to the path and go on.
+    The last lines list the actions that are possible next, by number: append one to the path to go on.
 
-    A trace that `simulate --trace` has written is run again: exit code 1 if another run comes of it.
+    A trace of `simulate --trace` is run again and compared: exit code 1 if the new run differs.
 
     Examples:
 
@@ -63,7 +64,7 @@ def replay(
     if source:
         what, path = "", path or what
     elif not what:
-        fail("replay what?", "ockam-fsm replay WORLD PATH, ockam-fsm replay TRACE; see --help.")
+        fail("there is nothing to replay.", "Run: ockam-fsm replay WORLD PATH, or: ockam-fsm replay TRACE")
     elif what not in ours() and not path:
         _run_again(Path(what))
         return
@@ -82,17 +83,17 @@ def replay(
 def _walked(world: World, path: str, source: str) -> list[Moment]:
     steps = [step for step in path.split("/") if step]
     if not all(step.isdecimal() and len(step) <= MOST_DIGITS for step in steps):
-        fail(f"{path[:80]!r} is no path.", "A path is a list of numbers: 0/2/1.")
+        fail(f"{path[:80]!r} is not a path.", "Write numbers with slashes between, for example 0/2/1.")
     try:
-        with blaming(source):
+        with user_errors(source):
             return list(walk(world, [int(step) for step in steps]))
     except DefinitionError as error:
         fail(str(error))
     except IndexError as error:
-        fail(f"{path} leaves {world.name}: {error}.", "Take the number of an action that is listed; see --choices.")
+        fail(f"{path} is not a path through {world.name}: {error}.", "Shorten the path to see the enabled actions.")
 
 
-# Words ----------------------------------------------------------------------------------------------------------------
+# Text -----------------------------------------------------------------------------------------------------------------
 
 
 def _print(world: World, points: Sequence[Moment], choices: bool) -> None:
@@ -107,7 +108,7 @@ def _print(world: World, points: Sequence[Moment], choices: bool) -> None:
             for choice in point.enabled:
                 console.print(_choice(choice, point.chosen), soft_wrap=True)
     if not points[-1].enabled:
-        console.print("     nothing is possible any more")
+        console.print("     no action is enabled")
     if len(points) > 1:
         chart = chart_of("replay", world.name, world.title, world, points)
         console.print(Text("\n" + to_text(chart).rstrip("\n")), soft_wrap=True)
@@ -140,7 +141,7 @@ def _draw(file: Path, world: World, points: Sequence[Moment], path: str) -> None
     from ockam_fsm.checking.sessions.charts import chart_of
     from ockam_fsm.projections.sequence_svg import to_svg
 
-    chart = chart_of("replay", world.name, f"replay {path or 'of no step'}", world, points)
+    chart = chart_of("replay", world.name, f"replay of {path or 'the initial state'}", world, points)
     try:
         write_whole(file, to_svg(chart, PAGE))
     except OSError as error:
@@ -169,14 +170,14 @@ def _moment(point: Moment) -> dict[str, Any]:
 def _run_again(trace: Path) -> None:
     from ockam_fsm.simulation.runs import replay as run_again
 
-    remedy = "Name a world (`ockam-fsm check --help`), or a trace that `ockam-fsm simulate --trace` has written."
+    remedy = "Name a world (`ockam-fsm types --worlds` lists them), or a trace of `ockam-fsm simulate --trace`."
     try:
         line = run_again(trace)
     except OSError as error:
         fail(f"cannot read {trace}: {error.strerror}.", remedy)
     except (ValueError, LookupError, TypeError, AttributeError, StopIteration, RecursionError):
-        fail(f"{trace} is no trace of a simulation.", remedy)
+        fail(f"{trace} is not a trace of a simulation.", remedy)
     if line:
-        out().print(f"line {line} differs: the code is not what it was when the trace was written", soft_wrap=True)
+        out().print(f"line {line} differs: the code has changed since the trace was written", soft_wrap=True)
         raise typer.Exit(DIFFERS)
-    out().print("the same run, record by record", soft_wrap=True)
+    out().print("the replay equals the trace, record by record", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`ockam-fsm send`: one message along a route, and the reply."""
+"""`ockam-fsm send`: send one message along a route and print the reply."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 @command
 def send(
     route: Annotated[str, typer.Argument(metavar="ROUTE", help=ROUTE_HELP)],
-    message: Annotated[str, typer.Argument(metavar="MESSAGE", help="Its payload, sent in UTF-8.")],
+    message: Annotated[str, typer.Argument(metavar="MESSAGE", help="The payload, sent in UTF-8.")],
     timeout: Annotated[float, typer.Option(min=0.001, help="How many seconds to wait for the reply.")] = 5.0,
-    tracing: Annotated[str | None, typer.Option(help="A tracing context to send along.")] = None,
+    tracing: Annotated[str | None, typer.Option(help="Tracing context of the message.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Send a message along a route and print the reply.
 
-    Exit codes: 0 a reply came, 1 none came, 2 wrong usage.
+    Exit codes: 0 a reply was received, 1 none was received, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""`ockam-fsm session`: open a session and watch its states."""
+"""`ockam-fsm session`: open a session and print its states."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from ockam_fsm.runtime.session.config import SessionConfig
 
 TYPE_HELP = (
-    "The peer's type, one of six: `ockam-fsm types` lists them. By default what `node` and `conform` have, too: "
-    "explicit-persistent-one-sided; in profile ockam explicit-transient."
+    "The session type; the peer must have the same. `ockam-fsm types` lists them. Default: that of `ockam-fsm node`; "
+    "in profile ockam explicit-transient."
 )
 _STYLES = {"ESTABLISHED": "green", "TIMED_OUT": "yellow", "CLOSED": "red"}
 
@@ -43,11 +43,11 @@ def session(
     session_type: Annotated[str, typer.Option("--type", metavar="TYPE", help=TYPE_HELP)] = "",
     profile: Annotated[str, typer.Option(help="Handshake profile: generation or ockam.")] = "generation",
     message: Annotated[
-        list[str] | None, typer.Option(help="Request this when established, and print the reply; may be repeated.")
+        list[str] | None, typer.Option(help="Send this request and print the reply; may be repeated.")
     ] = None,
-    stay: Annotated[bool, typer.Option("--stay", help="Stay and watch until the session is closed.")] = False,
+    stay: Annotated[bool, typer.Option("--stay", help="With --message: stay until the session is closed.")] = False,
     own_address: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="Listen here, so that the peer of a two-sided session can call.")
+        str, typer.Option(metavar="HOST:PORT", help="Listen here; the peer of a two-sided session may connect to it.")
     ] = "127.0.0.1:0",
     timeout: Annotated[float, typer.Option(min=0.001, help="How many seconds to wait for each step.")] = 10.0,
     durations: DurationsOption = "",
@@ -55,10 +55,11 @@ def session(
     trace_size: TraceSizeOption = TRACE_MIB,
     as_json: JsonOption = False,
 ) -> None:
-    """Open a session along a route and show its states live.
+    """Open a session along a route and print its states as they change.
 
-    Without `--message` it stays until it is closed; Ctrl-C and SIGTERM close it. With `--json`: one object in each
-    line. Exit codes: 0 it was established, 1 it was not or a request failed, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
+    Without `--message` it stays until the session is closed; Ctrl-C and SIGTERM close it. `--json` prints one object on
+    each line. Exit codes: 0 it was established, 1 it was not or a request failed, 2 wrong usage, 130 Ctrl-C, 143
+    SIGTERM.
 
     Examples:
 
@@ -77,7 +78,7 @@ def session(
     kind = the_type(session_type or usual)
     two_sided = kind.renegotiation is Renegotiation.TWO_SIDED
     if two_sided and not PROFILES[profile].names_sessions:
-        fail(f"{kind.name} needs generations.", "Leave out --profile ockam.")
+        fail(f"{kind.name} needs generations, which profile {profile} lacks.", "Use --profile generation.")
     attempts = None if kind.persistent else 5
     settings = SessionConfig(kind, Role.INITIATOR, PROFILES[profile], the_durations(durations, timeout), attempts)
     shown = _Shown(as_json)
@@ -122,17 +123,17 @@ async def _watch(
 
 
 async def _compare_types(node: TcpNode, route: Route, settings: SessionConfig) -> None:
-    """Warn if the peer says that it has another type at this address (in profile ockam its type is always one)."""
+    """Warn if the peer declares another type at this address (profile ockam has only one type)."""
     from ockam_fsm.cli.shared.declared_types import declared_type
 
     own = settings.session_type.name
     if settings.profile.names_sessions and (found := await declared_type(node, route)) not in ("", own):
-        warn(f"the peer's sessions are {found}, and this one is {own}: they differ where one fails.",
-             f"Both ends must have one type (clause 2): --type {found}.")  # fmt: skip
+        warn(f"the peer's sessions are {found}, but this one is {own}: the ends differ after a failure.",
+             f"Both ends must have the same type (clause 2): use --type {found}.")  # fmt: skip
 
 
 class _Shown:
-    """What is printed, as lines for people or as JSON lines."""
+    """The output, as text or as JSON lines."""
 
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json

@@ -1,4 +1,4 @@
-"""`ockam-fsm show`: one machine, in the form you want."""
+"""`ockam-fsm show`: print or draw one machine in one of several forms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ockam_fsm.cli.app import JsonOption, command, document, err, fail, out, unknown
+from ockam_fsm.cli.app import JsonOption, command, err, fail, out, print_document, unknown
 from ockam_fsm.cli.shared.drawing import drawn
 from ockam_fsm.kernel.files import write_whole
 from ockam_fsm.kernel.machine import Ignore, Refuse
@@ -26,7 +26,7 @@ from ockam_fsm.specification.machine_index import catalogue
 
 
 class Format(StrEnum):
-    """How a machine is shown."""
+    """The form in which a machine is shown."""
 
     TABLE = "table"
     DOT = "dot"
@@ -46,8 +46,8 @@ class RoleName(StrEnum):
 @command
 def show(
     name: Annotated[str, typer.Argument(metavar="TYPE", help="A session type or another machine; `types` lists them.")],
-    role: Annotated[RoleName | None, typer.Option(help="One side only; without it both are shown.")] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TABLE,
+    role: Annotated[RoleName | None, typer.Option(help="One role only; without it both are shown.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="The form of the output.")] = Format.TABLE,
     output: Annotated[Path | None, typer.Option(help="Write to this file; a table is written as Markdown.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -71,7 +71,7 @@ def show(
         return
     text = text_of(wanted, pair, subjects)
     if output is None:
-        document(text)
+        print_document(text)
         return
     try:
         write_whole(output, text)
@@ -81,7 +81,7 @@ def show(
 
 
 def chosen(name: str, role: RoleName | None) -> tuple[Pair | None, tuple[Subject, ...]]:
-    """The subjects that are asked for, and their pair if it is both sides of one."""
+    """Return the machines with this name, and their pair if they are both roles of a type."""
     pairs = {pair.name: pair for pair in catalogue().pairs}
     single = {subject.machine.name: subject for subject in catalogue().subjects()}
     if pair := pairs.get(name):
@@ -91,7 +91,7 @@ def chosen(name: str, role: RoleName | None) -> tuple[Pair | None, tuple[Subject
     if name not in single:
         unknown("type", name, [*pairs, *(subject.machine.name for subject in catalogue().alone)])
     if role is not None:
-        fail(f"{name!r} is one machine, so it has no role to choose.", "Leave --role out.")
+        fail(f"{name!r} is a single machine without roles.", "Leave out --role.")
     return None, (single[name],)
 
 
@@ -121,7 +121,7 @@ def _printed(subject: Subject) -> RenderableType:
 
 
 def _state(machine: AnyMachine, state: Enum) -> Iterator[RenderableType]:
-    """The rows of a state, if it has any; the columns of all states are below each other."""
+    """The rows of a state, if any; the columns of all states are aligned."""
     rows = [row for row in machine.rows if row.source is state]
     if not rows:
         return
@@ -141,7 +141,7 @@ def _state(machine: AnyMachine, state: Enum) -> Iterator[RenderableType]:
     yield Text()
 
 
-# The colours of the pictures, in those that every terminal has.
+# The colours of the pictures, among those that every terminal has.
 _STATE_COLOURS = {
     StateKind.INITIAL: "white",
     StateKind.UNDER_WAY: "blue",
@@ -159,7 +159,7 @@ _EVENT_COLOURS = {
 
 
 def _otherwise(machine: AnyMachine) -> Table:
-    """What is ignored or refused: every cell that no row handles, the states of one reason together."""
+    """The ignored and refused events: every cell that no row handles, with the states of one reason together."""
     reasons: dict[tuple[str, str, str, str], list[str]] = {}
     for (state, event), cell in machine.cells.items():
         for decision in cell:

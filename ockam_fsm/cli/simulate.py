@@ -1,4 +1,4 @@
-"""`ockam-fsm simulate`: session types under faults, every property watched, and how well each delivers."""
+"""`ockam-fsm simulate`: run session types under faults, check every property, and measure the delivery."""
 
 from __future__ import annotations
 
@@ -25,27 +25,28 @@ MOST_GREEDY = 100
 @command
 def simulate(
     session_type: Annotated[
-        str, typer.Option("--type", metavar="TYPE", help="One type only; without it all six.")
+        str, typer.Option("--type", metavar="TYPE", help="One type only; without it all types.")
     ] = "",
     over: Annotated[
-        str, typer.Option(metavar="TYPE", help="Put each session over one of this type; no two-sided ones.")
+        str, typer.Option(metavar="TYPE", help="Run each session over one of this type, which is not two-sided.")
     ] = "",
     profile: Annotated[str, typer.Option(help="Handshake profile: generation or ockam.")] = "generation",
-    seed: Annotated[int, typer.Option(help="The seed of the first run; the next runs count on from it.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the first run; each further run adds 1.")] = 0,
     steps: Annotated[int, typer.Option(min=1, help="Steps of each run.")] = 50_000,
     runs: Annotated[int, typer.Option(min=1, max=MOST_RUNS, help="Runs of each type.")] = 1,
-    faults: Annotated[str, typer.Option(help="`all`, `none`, or names with commas between.")] = "all",
+    faults: Annotated[str, typer.Option(help="`all`, `none`, or names separated by commas.")] = "all",
     greedy: Annotated[
-        int, typer.Option(min=0, max=MOST_GREEDY, help="Peers that fill the account of one node, besides the sessions.")
+        int, typer.Option(min=0, max=MOST_GREEDY, help="Other peers that fill the memory account of one node.")
     ] = 0,
     trace: Annotated[
-        Path | None, typer.Option(help="Write the trace of the first run that fails, else of the first, to this file.")
+        Path | None, typer.Option(help="Write the trace of the first failing run, else of the first run, to this file.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run real sessions in a simulated network, with every fault, and judge every step.
+    """Run real sessions in a simulated network, with every fault, and check every property after each step.
 
-    One seed is one run, bit for bit. Exit code 1 means that a property does not hold.
+    A seed determines its run, bit for bit. Exit codes: 0 every property holds, 1 a property does not hold, 2 wrong
+    usage.
 
     Examples:
 
@@ -63,7 +64,7 @@ def simulate(
     if as_json:
         print_json({"steps": steps, "runs": rows})
     else:
-        for line in _told(rows):
+        for line in _lines(rows):
             out().print(Text.from_markup(line))
     for setup, row in broken:
         err().print(f"{setup.name}, seed {setup.seed}: {row['broken']} does not hold: {row['detail']}", soft_wrap=True)
@@ -113,16 +114,17 @@ def _setups(
 
 
 def _require_possible(session_type: str, over: str, profile: str) -> None:
-    """Two-sided sessions need generations and a way back of their own; a session below has to carry routes."""
+    """Fail for impossible combinations: a two-sided session needs generations and cannot be over or below another; a
+    profile over another session must carry routes."""
     from ockam_fsm.runtime.session.handshake import PROFILES
 
     if over and (_is_two_sided(over) or _is_two_sided(session_type)):
         two_sided = over if _is_two_sided(over) else session_type
-        fail(f"{two_sided} is two-sided.", "Choose other types with --over.")
+        fail(f"{two_sided} is two-sided, which --over does not support.", "Choose other types.")
     if over and not PROFILES[profile].carries_routes:
-        fail(f"profile {profile} carries no routes.", "Leave out --profile, or --over.")
+        fail(f"profile {profile} carries no routes, which --over needs.", "Leave out --profile, or --over.")
     if _is_two_sided(session_type) and not PROFILES[profile].names_sessions:
-        fail(f"{session_type} needs generations.", "Leave out --profile ockam.")
+        fail(f"{session_type} needs generations, which profile {profile} lacks.", "Use --profile generation.")
 
 
 def _is_two_sided(name: str) -> bool:
@@ -157,8 +159,8 @@ def _run(setups: Iterable[Setup], steps: int, *, quiet: bool) -> Iterator[dict[s
             }
 
 
-def _told(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """Lines that fit into 80 columns."""
+def _lines(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """The lines of the output; they fit 80 columns."""
     yield "[bold]Delivery under faults[/]: from the initiator to the responder (there), and back"
     for row in rows:
         holds = f"[red]{row['broken']} does not hold[/]" if row["broken"] else "[green]every property holds[/]"
@@ -172,12 +174,12 @@ def _told(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 
 def _orderings(held: list[str]) -> str:
-    """The strongest ones: the absolute ordering is all of them, a strict or continuous one is monotonic."""
+    """Return the strongest orderings: absolute implies all others, strict and continuous imply monotonic."""
     return "absolute" if "absolute" in held else ", ".join(held[1:] or held) or "no ordering"
 
 
 def _require_writable(path: Path) -> None:
-    """Said before the runs, which may be long."""
+    """Fail before the runs, which may be long, if the trace cannot be written."""
     from ockam_fsm.kernel.files import write_whole
 
     try:

@@ -1,10 +1,10 @@
-"""`ockam-fsm spec`: TLC on every model of `spec/tla`, compared with what is pinned.
+"""`ockam-fsm spec`: run TLC on every model of `spec/tla`, and compare the results with the pins.
 
-Rule 1: what runs are the files in the folder; `render --check` is what says that they are those of the tables.
-Rule 2: states and transitions are compared where a model is searched whole, the steps of a counterexample where it is a
-        shortest one. A temporal counterexample ends in a loop, and has no shortest length that two searches share.
-Rule 3: as many models are judged at a time as there are cores, each by one thread: TLC's threads wait for each other. A
-        single model that is searched whole has all of them; a shortest counterexample needs one (tlc.py).
+Rule 1: TLC reads the files in the folder; `render --check` verifies that they match the tables.
+Rule 2: states and transitions are compared for a complete search, the number of steps for a shortest counterexample.
+        A temporal counterexample ends in a loop; its length differs between searches, so it is not compared.
+Rule 3: one model runs on each core, with one thread, since the threads of TLC wait for each other. A single model with
+        a complete search uses all cores; a shortest counterexample needs one thread (tlc.py).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WIDTH = 44
 
 @dataclass(frozen=True)
 class Job:
-    """One model, as a worker process is told about it."""
+    """One model, as a worker process receives it."""
 
     name: str
     folder: Path
@@ -37,28 +37,28 @@ class Job:
 
 @command
 def spec(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[MODEL...]", help="Models; by default all.")] = None,
-    root: Annotated[Path, typer.Option(help="The folder that has `spec`.")] = Path("."),
+    names: Annotated[list[str] | None, typer.Argument(metavar="MODEL", help="Models; by default all.")] = None,
+    root: Annotated[Path, typer.Option(help="The folder with `spec`.")] = Path("."),
     up_to: Annotated[
-        int | None, typer.Option(metavar="STATES", min=0, help="Only models with at most so many pinned states.")
+        int | None, typer.Option(metavar="STATES", min=0, help="Only models with at most this many pinned states.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Models at a time; threads, for a single one.")] = CORES,
-    pin: Annotated[bool, typer.Option("--pin", help="Write what is found into spec/manifest.json.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Models at a time; for a single model, threads.")] = CORES,
+    pin: Annotated[bool, typer.Option("--pin", help="Write the results to spec/manifest.json.")] = False,
     json_wanted: JsonOption = False,
 ) -> None:
-    """Run TLC on the formal specification, and compare with what is pinned in `spec/manifest.json`.
+    """Run TLC on the formal specification, and compare with the pinned results in `spec/manifest.json`.
 
-    Exit code 0: every model is as pinned; 1: one differs; 2: TLC or Java is missing, or has no verdict.
+    Exit codes: 0 every result equals its pin, 1 one differs, 2 TLC or Java is missing, or TLC reached no verdict.
 
     Examples:
 
-    * `ockam-fsm spec  # after make spec has installed what it needs`
+    * `ockam-fsm spec  # make spec installs TLC first`
     * `ockam-fsm spec MCExplicitTransient`
     * `ockam-fsm spec --up-to 20000  # without the models that take minutes`
     * `ockam-fsm spec --pin`
     """
     if pin and (names or up_to is not None):
-        fail("only the whole is pinned.", "ockam-fsm spec --pin")
+        fail("--pin needs a complete run.", "Run: ockam-fsm spec --pin")
     jobs = _jobs(names, root / "spec" / "tla", workers)
     pins = {} if pin else _pins(root)
     if up_to is not None:
@@ -80,7 +80,7 @@ def spec(
 
 
 def _jobs(names: Sequence[str] | None, folder: Path, workers: int) -> list[Job]:
-    """The models that are wanted; all of them, if none is named."""
+    """Return the jobs of the named models, or of all models."""
     from ockam_fsm.specification.tla_files import models
 
     known = {model.name: model for model in models()}
@@ -88,14 +88,14 @@ def _jobs(names: Sequence[str] | None, folder: Path, workers: int) -> list[Job]:
         if name not in known:
             unknown("model", name, list(known))
     if not folder.is_dir():
-        fail(f"{folder.parent.parent} has no spec/tla.", "Run it in a clone of ockam_fsm, or name one with --root.")
+        fail(f"{folder.parent.parent} has no spec/tla.", "Run in a clone of ockam_fsm, or name one with --root.")
     wanted = [known[name] for name in names or known]
     threads = workers if len(wanted) == 1 else 1
     return [Job(model.name, folder, 1 if model.refuted else threads) for model in wanted]
 
 
 def _all(jobs: Sequence[Job], workers: int, pins: dict[str, Any], quiet: bool) -> list[dict[str, Any]]:
-    """The results in the order of the jobs; each is said as soon as it is there."""
+    """Return the results in the order of the jobs; print each one as soon as it is available."""
     from ockam_fsm.tools.process_pool import Word, carry_out
 
     found: dict[int, dict[str, Any]] = {}
@@ -114,7 +114,7 @@ def _all(jobs: Sequence[Job], workers: int, pins: dict[str, Any], quiet: bool) -
 
 
 def checked(job: Job, report: Callable[[Any], None]) -> dict[str, Any]:
-    """What TLC finds in one model; what it has no verdict on is an `error`."""
+    """Return the result of TLC on one model; without a verdict it has the key `error`."""
     try:
         return _entry(job.name, run(job.folder / "models" / f"{job.name}.tla", job.folder, job.threads))
     except TlcError as error:
@@ -136,12 +136,12 @@ def _entry(name: str, found: Found) -> dict[str, Any]:
 
 
 def _pinned_part(entry: dict[str, Any]) -> dict[str, Any]:
-    """What is a function of the model; TLC may choose another of several shortest counterexamples."""
+    """Return the part that is a function of the model; TLC may choose any of several shortest counterexamples."""
     return {field: entry[field] for field in ("name", "verdict", "states", "transitions", "steps")}
 
 
 def _differences(entry: dict[str, Any], pins: dict[str, Any]) -> str:
-    """What was found and what is pinned, for each figure in which they differ."""
+    """Return the found and the pinned value of each field that differs."""
     pin = pins.get(entry["name"])
     if pin is None:
         return "it has no pin"
@@ -163,5 +163,5 @@ def _line(entry: dict[str, Any], pins: dict[str, Any]) -> str:
 def _pins(root: Path) -> dict[str, dict[str, Any]]:
     entries = pinned(root / MANIFEST).get(SECTION)
     if entries is None:
-        fail(f"{root / MANIFEST} has no section {SECTION!r}.", "ockam-fsm spec --pin writes it.")
+        fail(f"{root / MANIFEST} has no section {SECTION!r}.", "Write it with: ockam-fsm spec --pin")
     return {entry["name"]: entry for entry in entries}

@@ -1,4 +1,4 @@
-"""`ockam-fsm types`: which machines there are."""
+"""`ockam-fsm types`: list the machines, or the worlds to check."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ockam_fsm.specification.machine_index import catalogue
 @command
 def types(
     worlds: Annotated[
-        bool, typer.Option("--worlds", help="List instead what `check` and `replay` know, a name on each line.")
+        bool, typer.Option("--worlds", help="List the worlds and machines for `check` and `replay` instead.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -75,8 +75,8 @@ def _size(machine: AnyMachine) -> dict[str, Any]:
 
 def _table() -> Table:
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    for title, style in (("type", "bold cyan"), ("rows", ""), ("what it is", "")):
-        grid.add_column(title, style=style, no_wrap=title != "what it is")
+    for title, style in (("type", "bold cyan"), ("rows", ""), ("description", "")):
+        grid.add_column(title, style=style, no_wrap=title != "description")
     for pair in catalogue().pairs:
         grid.add_row(pair.name, f"{len(pair.left.machine.rows)} + {len(pair.right.machine.rows)}", pair.summary)
     for subject in catalogue().alone:

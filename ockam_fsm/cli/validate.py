@@ -1,4 +1,4 @@
-"""`ockam-fsm validate`: whether what was recorded is a behaviour of the specification."""
+"""`ockam-fsm validate`: check whether a recorded trace is a behaviour of the specification."""
 
 from __future__ import annotations
 
@@ -19,35 +19,36 @@ if TYPE_CHECKING:
 
 MOST_LISTED = 12
 MAX_MERGED_BYTES = 512 * 2**20
-"""Traces that are put together are in memory; a single one is not."""
-DESCRIBED = "spec/traces/README.md describes the format."
+"""Traces to merge are held in memory; a single trace is not."""
+FORMAT_REMEDY = "spec/traces/README.md describes the format."
 AFTER_A_KILL = (("restart-without-state",), ("restart-without-state", "duplicate"))
-"""What a node that was killed and started again needs to be allowed; messages that it had sent may come twice."""
+"""The faults to allow for a node that was killed and restarted; messages that it had sent may arrive twice."""
 Origin: TypeAlias = "Callable[[int], tuple[Path, int]]"
-"""The file that a line of the whole comes from, and which of its lines it is."""
+"""Maps a line of the merged trace to its file and its line number there."""
 
 
 @command
 def validate(
     traces: Annotated[
-        list[Path], typer.Argument(metavar="TRACE...", help="JSON lines (spec/traces/README.md), one file per node.")
+        list[Path], typer.Argument(metavar="TRACE", help="JSON lines (spec/traces/README.md), one file per node.")
     ],
     allow: Annotated[
-        list[str] | None, typer.Option(metavar="FAULT", help="What may have happened, beyond what the header names.")
+        list[str] | None,
+        typer.Option(metavar="FAULT", help="A fault that may have occurred, beyond those of the header; repeatable."),
     ] = None,
-    merged: Annotated[Path | None, typer.Option(help="Write the traces as one to this file.")] = None,
-    tlc: Annotated[bool, typer.Option("--tlc", help="Ask TLC as well; `make spec` installs it.")] = False,
-    root: Annotated[Path, typer.Option(help="The folder that has `spec`, for TLC.")] = Path("."),
+    merged: Annotated[Path | None, typer.Option(help="Write the merged trace to this file.")] = None,
+    tlc: Annotated[bool, typer.Option("--tlc", help="Also check with TLC; `make spec` installs it.")] = False,
+    root: Annotated[Path, typer.Option(help="The folder with `spec`, for TLC.")] = Path("."),
     as_json: JsonOption = False,
 ) -> None:
-    """Judge a trace: is there a behaviour of the specification that shows exactly this?
+    """Check a trace: is it a behaviour of the specification?
 
-    Traces of several nodes are put together by their messages, without a clock. If it is none, the first line that no
-    behaviour explains is named, with what would have been possible instead. Exit code 1: it is no behaviour; 2: it
-    cannot be read.
+    The traces of several nodes are merged by their messages, without a clock. For a trace that is rejected, the output
+    names the first line that no behaviour explains, and the steps that were possible instead. Exit codes: 0 accepted, 1
+    rejected, 2 the trace cannot be read.
 
     `ockam-fsm session --trace near.jsonl` and `ockam-fsm node --trace far.jsonl` record both ends. If one of them was
-    killed and started again, say so: `--allow restart-without-state`.
+    killed and started again, add `--allow restart-without-state`.
 
     Examples:
 
@@ -56,7 +57,7 @@ def validate(
     * `ockam-fsm simulate --type explicit-transient --trace run.jsonl`
     * `ockam-fsm validate run.jsonl`
     * `ockam-fsm validate near.jsonl far.jsonl --allow restart-without-state`
-    * `ockam-fsm validate --tlc run.jsonl  # by the TLA+ specification, too`
+    * `ockam-fsm validate --tlc run.jsonl  # with the TLA+ specification as well`
     """
     with TemporaryDirectory(prefix="validate-") as folder:
         parts = _found(traces)
@@ -69,30 +70,35 @@ def validate(
         print_json(_as_json(traces, result, origin) | second)
     elif result.rejection is None:
         out().print(
-            f"accepted: a behaviour of the specification, in {result.steps} steps of {result.sessions} sessions",
+            f"accepted: a behaviour of the specification ({_counted(result.steps, 'step')}, "
+            f"{_counted(result.sessions, 'session')})",
             soft_wrap=True,
         )
     else:
         _print(result.rejection, origin, several=len(traces) > 1)
         if not allow and (faults := _explained_by_a_kill(parts)):
             allowing = " ".join(f"--allow {fault}" for fault in faults)
-            out().print("Was a node killed and started again meanwhile? Then it is a behaviour, with")
+            out().print("If a node was killed and started again during the run, the trace is accepted with")
             out().print(f"  {allowing}", soft_wrap=True)
     if second and not as_json:
-        out().print(f"TLC finds the same: {'accepted' if result.accepted else 'rejected there'}")
+        out().print(f"TLC agrees: {'accepted' if result.accepted else 'rejected at the same line'}")
     if not result.accepted:
         raise typer.Exit(DIFFERS)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _found(traces: Sequence[Path]) -> list[TraceLines]:
     try:
         return [TraceLines(trace) for trace in traces]
     except OSError as error:
-        fail(f"cannot read {error.filename}: {error.strerror}.", "Name a trace: a regular file that is there.")
+        fail(f"cannot read {error.filename}: {error.strerror}.", "Name an existing trace, a regular file.")
 
 
 def _merge(parts: Sequence[TraceLines], allowed: Sequence[str], whole: Path) -> Origin:
-    """Write traces as one; the result says where a line of that comes from."""
+    """Merge the traces into the file `whole`; return the map from its lines to their origin."""
     from ockam_fsm.specification.trace_merging import MergeError, merge
     from ockam_fsm.specification.trace_validation import ALLOWING
 
@@ -101,13 +107,13 @@ def _merge(parts: Sequence[TraceLines], allowed: Sequence[str], whole: Path) -> 
             unknown("fault", fault, ALLOWING)
     size = sum(part.size for part in parts)
     if size > MAX_MERGED_BYTES:
-        fact = f"together the traces have {size} bytes, more than {MAX_MERGED_BYTES}"
+        fact = f"the traces have {size} bytes in total, more than {MAX_MERGED_BYTES}"
         fail(f"{fact}: {', '.join(str(part.files[-1]) for part in parts)}.", "Record with a smaller --trace-size.")
     try:
         found = merge([list(part) for part in parts], allowed)
         write_whole(whole, b"".join(found.lines))
     except OSError as error:
-        fail(f"cannot read or write {error.filename}: {error.strerror}.", "Name traces that are there, and a new file.")
+        fail(f"cannot read or write {error.filename}: {error.strerror}.", "Name existing traces and a writable file.")
     except MergeError as error:
         _unreadable(parts[error.which].origin(error.line), error.detail)
 
@@ -119,7 +125,7 @@ def _merge(parts: Sequence[TraceLines], allowed: Sequence[str], whole: Path) -> 
 
 
 def _explained_by_a_kill(parts: Sequence[TraceLines]) -> Sequence[str]:
-    """The faults of a killed node that explain the traces, where they do; an honest mistake is to forget them."""
+    """Return the faults of a killed node that explain the traces, if any: a user may have forgotten to allow them."""
     from ockam_fsm.specification.trace_merging import MergeError, merge
     from ockam_fsm.specification.trace_reading import TraceError
     from ockam_fsm.specification.trace_validation import validate as judge
@@ -142,17 +148,17 @@ def _judged(trace: TraceLines) -> Validation:
     try:
         return judge(trace)
     except OSError as error:
-        fail(f"cannot read {error.filename}: {error.strerror}.", "Name a trace: a regular file that is there.")
+        fail(f"cannot read {error.filename}: {error.strerror}.", "Name an existing trace, a regular file.")
     except TraceError as error:
         _unreadable(trace.origin(error.line), error.detail)
 
 
 def _unreadable(place: tuple[Path, int], detail: str) -> NoReturn:
-    fail(f"{place[0]}, line {place[1]}: {detail}.", DESCRIBED)
+    fail(f"{place[0]}, line {place[1]}: {detail}.", FORMAT_REMEDY)
 
 
 def _by_tlc(trace: Path, root: Path, result: Validation) -> dict[str, object]:
-    """The first line that TLC cannot explain either. Two judges that disagree are a defect of ours."""
+    """Return the first line that TLC cannot explain. If it is another line than here, that is a defect of ockam-fsm."""
     from ockam_fsm.specification.tlc_traces import Unjudged, judge, parts_of
     from ockam_fsm.tools.tlc import TlcError
 
@@ -165,7 +171,8 @@ def _by_tlc(trace: Path, root: Path, result: Validation) -> dict[str, object]:
     found = min((line for line in lines if line is not None), default=None)
     own = None if result.rejection is None else result.rejection.line
     if found != own:
-        fail(f"TLC and our validator disagree: line {found or 'none'}, line {own or 'none'}.", "Please report this.")
+        lines_found = f"TLC rejects line {found or 'none'}, ockam-fsm line {own or 'none'}"
+        fail(f"{lines_found}.", "This is a defect of ockam-fsm: please report it with the trace.")
     return {"tlc": {"line": found}}
 
 

@@ -62,7 +62,7 @@ def test_a_type_means_all_its_worlds_and_says_so(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(world_index, "ours", lambda: two)
     result = invoke("explicit-transient", "--workers", "1")
     assert result.exit_code == OK
-    assert "explicit-transient is a type: checking all 2 worlds of it." in result.stderr
+    assert "explicit-transient is a type: checking all its 2 worlds." in result.stderr
     assert "2 of 2 worlds proved" in result.stdout
 
 
@@ -84,7 +84,7 @@ def test_a_known_bad_machine_that_its_property_does_not_reject_is_1(monkeypatch:
     monkeypatch.setattr(world_index, "ours", lambda: {"innocent": candidate})
     result = invoke("innocent")
     assert result.exit_code == DIFFERS
-    assert "innocent should be rejected by S1, and is not." in result.stdout
+    assert "innocent must be rejected by S1, but is not." in result.stdout
 
 
 def test_rejection_by_another_property_will_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +135,7 @@ def test_a_users_world_that_is_refuted_is_1_and_prints_the_shortest_counterexamp
     assert result.exit_code == DIFFERS
     assert "counting: S1 REFUTED" in result.stdout
     assert "the counter stays below 2" in result.stdout
-    assert "see it: ockam-fsm replay --from tests.cli.own_worlds:WORLD 0/" in result.stdout
+    assert "replay: ockam-fsm replay --from tests.cli.own_worlds:WORLD 0/" in result.stdout
     (world,) = as_json("--from", f"{OWN}:WORLD")["worlds"]
     (claim,) = world["properties"]
     assert (world["verdict"], len(claim["labels"])) == ("REFUTED", 3)

@@ -74,8 +74,8 @@ def test_a_module_is_that_of_the_specification() -> None:
     [
         (["explicit-transeint", "--to", "promela"], "Did you mean explicit-transient?"),
         (["explicit-transient", "--to", "promela", "--role", "responder"], "both ends"),
-        (["explicit-transient", "--to", "tla", "--output", "/nowhere/at/all"], "Choose another place"),
-        (["explicit-transient", "--to", "promela", "--output", "/nowhere/at/all"], "Choose another place"),
+        (["explicit-transient", "--to", "tla", "--output", "/nowhere/at/all"], "Choose another path"),
+        (["explicit-transient", "--to", "promela", "--output", "/nowhere/at/all"], "Choose another path"),
         (["explicit-transient", "--to", "cobol"], "promela"),
     ],
 )

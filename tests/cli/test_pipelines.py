@@ -52,5 +52,5 @@ def test_a_rule_that_is_refuted_is_exit_code_1(monkeypatch: pytest.MonkeyPatch) 
     wrong = replace(LOSSY, name="a wrong rule", promised=Properties(True, True, True, True))
     result = invoke(monkeypatch, more=(wrong,))
     assert result.exit_code == 1
-    assert "a wrong rule: not reliable, gapless" in result.stderr
+    assert "a wrong rule is not reliable, not gapless" in result.stderr
     assert "LACKS" in result.stdout

@@ -141,7 +141,7 @@ def test_the_state_of_one_partition_is_not_that_of_another(where: str, tmp_path:
     assert consumed(where, "parts") == b""
 
 
-REMEDY = "Check that a node with --stream runs there, or wait longer with --timeout."
+REMEDY = "Check that `ockam-fsm node --stream` runs there, or wait longer with --timeout."
 
 
 @pytest.mark.slow
@@ -192,7 +192,7 @@ def test_why_there_is_no_such_stream_is_said_once(where: str) -> None:
     words = ("consume", "wide", "--group", "g", "--node", where, "--partition", "70", "--timeout", "2.5")
     code, _, err = call(*words)
     assert (code, err.count("Waiting for")) == (1, 1)
-    assert err.count("71 partitions: 1 to 64 belong") == 3  # what it waits for, the report, and the error
+    assert err.count("71 partitions: 1 to 64 are allowed") == 3  # what it waits for, the report, and the error
 
 
 @pytest.mark.slow
@@ -323,7 +323,7 @@ def test_wrong_arguments_have_clear_errors(where: str, tmp_path: Path) -> None:
         ([*publish, text, "--resume", other], "is of a publisher to other, not to s"),
         ([*publish, text, "--resume", str(tmp_path)], "cannot read"),
         ([*publish, text, "--resume", str(tmp_path / "no" / "state")], "state: No such file"),
-        ([*publish, text, "--hex"], "'text' is no line of hexadecimal digits"),
+        ([*publish, text, "--hex"], "'text' is not a line of hexadecimal digits"),
         ([*publish, text, "--hex", "--null"], "exclude each other"),
         ([*publish[:2], text, "--node", "here"], "HOST:PORT"),
         ([*consume[:4], "--node", "127.0.0.1"], "HOST:PORT"),
@@ -332,10 +332,10 @@ def test_wrong_arguments_have_clear_errors(where: str, tmp_path: Path) -> None:
         ([*consume, "--timeout", "0"], "--timeout"),
         ([*consume, "--partition", "-1"], "--partition"),
         ([*consume, "--until-idle", "nan"], "--until-idle"),
-        (["publish", "", text], "a stream has a name"),
-        (["consume", "", "--group", "g"], "a stream has a name"),
-        ([*node, "--stream", "--storage", "paper"], "'paper' is no storage"),
-        ([*node, "--stream", "--storage", "sqlite:"], "is no storage"),
+        (["publish", "", text], "the name of the stream is empty"),
+        (["consume", "", "--group", "g"], "the name of the stream is empty"),
+        ([*node, "--stream", "--storage", "paper"], "'paper' is not a storage"),
+        ([*node, "--stream", "--storage", "sqlite:"], "is not a storage"),
         ([*node, "--storage", "sqlite:x"], "Add --stream"),
     ):
         code, out, err = call(*words, given=b"")
@@ -347,7 +347,7 @@ def test_wrong_arguments_have_clear_errors(where: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_what_was_read_before_a_wrong_line_is_published(where: str) -> None:
     code, _, err = call("publish", "half", "--node", where, "--hex", given=b"61\n62\nno\n63\n")
-    assert (code, "2 messages confirmed" in err, "'no' is no line" in err) == (2, True, True)
+    assert (code, "2 messages confirmed" in err, "'no' is not a line" in err) == (2, True, True)
     assert consumed(where, "half") == b"a\nb\n"
 
 

@@ -71,7 +71,7 @@ def test_the_end_of_the_road_is_said() -> None:
     result = invoke(WORLD, "0", "--bound", "attempts=1", "--bound", "initiator.open=0")
     assert result.exit_code == USAGE
     assert "action 0 is not among the 0 that are enabled here" in result.stderr
-    assert "nothing is possible any more" in invoke(WORLD, "--bound", "initiator.open=0").stdout
+    assert "no action is enabled" in invoke(WORLD, "--bound", "initiator.open=0").stdout
 
 
 def test_json_has_every_moment() -> None:
@@ -106,10 +106,10 @@ def test_a_users_world_is_replayed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "fact"),
     [
-        ((WORLD, "0/x"), "'0/x' is no path"),
+        ((WORLD, "0/x"), "'0/x' is not a path"),
         ((WORLD, "0/77"), "action 77 is not among"),
         (("explicit-transient:losy", "0"), "Did you mean explicit-transient:lossy?"),
-        ((), "replay what?"),
+        ((), "there is nothing to replay"),
         (("explicit-transient:losy",), "cannot read explicit-transient:losy"),
         ((WORLD, "0", "--bound", "nonsense=1"), "there is no bound 'nonsense'"),
     ],

@@ -97,4 +97,4 @@ def test_a_form_for_one_machine_asks_for_the_role() -> None:
 def test_a_machine_of_its_own_has_no_role() -> None:
     result = RUN.invoke(app, ["show", "spawner", "--role", "initiator"])
     assert result.exit_code == USAGE
-    assert "Leave --role out" in result.stderr
+    assert "Leave out --role" in result.stderr

@@ -109,7 +109,7 @@ def test_what_is_no_trace_is_refused(content: str, tmp_path: Path) -> None:
     path.write_text(content)
     result = invoke("replay", str(path))
     assert result.exit_code == 2
-    assert "is no trace" in result.stderr
+    assert "is not a trace" in result.stderr
     assert invoke("replay", str(tmp_path / "nowhere")).exit_code == 2
 
 

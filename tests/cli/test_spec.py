@@ -99,7 +99,7 @@ def test_what_others_pinned_stays(root: Path) -> None:
 def test_what_is_no_manifest_is_not_written_over(root: Path, text: str) -> None:
     (root / MANIFEST).write_text(text)
     result = invoked(root, "--pin")
-    assert (result.exit_code, "is no manifest" in result.stderr) == (2, True)
+    assert (result.exit_code, "is not a manifest" in result.stderr) == (2, True)
     assert (root / MANIFEST).read_text() == text
 
 
@@ -114,8 +114,8 @@ def test_only_a_shortest_counterexample_has_a_length() -> None:
     ("arguments", "fact"),
     [
         (["MCNothing"], "there is no model 'MCNothing'"),
-        (["MCExplicitTransient", "--pin"], "only the whole is pinned"),
-        (["--up-to", "20000", "--pin"], "only the whole is pinned"),
+        (["MCExplicitTransient", "--pin"], "--pin needs a complete run"),
+        (["--up-to", "20000", "--pin"], "--pin needs a complete run"),
     ],
 )
 def test_wrong_usage(root: Path, arguments: list[str], fact: str) -> None:

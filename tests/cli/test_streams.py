@@ -11,7 +11,7 @@ import pytest
 from rich.table import Table
 
 from ockam_fsm.cli import COMMANDS
-from ockam_fsm.cli.app import document, err, out, print_json
+from ockam_fsm.cli.app import err, out, print_document, print_json
 from ockam_fsm.cli.shared.streams import ASCII
 from tests.net.ports import nowhere
 
@@ -95,7 +95,7 @@ def test_a_file_for_another_tool_is_in_utf8_whatever_the_terminal() -> None:
 
 def test_json_and_documents_need_no_terminal_that_knows_anything(capfd: pytest.CaptureFixture[str]) -> None:
     print_json({"é\x9b": "\u202e\ud800"})
-    document("é\n")
+    print_document("é\n")
     out, _ = capfd.readouterr()
     assert out == '{\n  "\\u00e9\\u009b": "\\u202e\\ud800"\n}\né\n'
 

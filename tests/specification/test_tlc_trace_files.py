@@ -72,8 +72,8 @@ def test_a_message_for_another_session_is_not_validated(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("trace", "explained", "code", "says"),
     [
-        (LIFE, RECORDS, 0, "TLC finds the same: accepted"),
-        (GAP, FOUND - 2, 1, "TLC finds the same: rejected there"),
+        (LIFE, RECORDS, 0, "TLC agrees: accepted"),
+        (GAP, FOUND - 2, 1, "TLC agrees: rejected at the same line"),
         (LIFE, 9, 2, "TLC and our validator disagree: line 11, line none"),
     ],
 )

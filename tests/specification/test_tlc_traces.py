@@ -38,7 +38,7 @@ def test_two_processes_one_of_them_killed(tmp_path: Path) -> None:
     allowing = [word for fault in ALLOWED for word in ("--allow", fault)]
     command = ["validate", str(near), str(far), *allowing, "--tlc", "--root", str(ROOT.parent)]
     result = CliRunner().invoke(app, command)
-    assert "TLC finds the same: accepted" in result.stdout, result.output
+    assert "TLC agrees: accepted" in result.stdout, result.output
 
 
 def test_there_are_accepted_and_rejected_traces() -> None:

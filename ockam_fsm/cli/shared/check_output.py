@@ -1,4 +1,4 @@
-"""What the searches found, for people and as JSON. A result is what `Result.to_json` gives."""
+"""The results of the searches, as text and as JSON. A result is an object of `Result.to_json`."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from ockam_fsm.cli.shared.world_index import Candidate
 Pair: TypeAlias = tuple[Candidate, dict[str, Any]]
 
 MANY = 8
-"""A longer table says of each world which bounds cut the search only; a shorter one says all."""
+"""A longer table lists for each world only the bounds that cut the search; a shorter one lists all bounds."""
 
 STYLES = {"PROVED": "green", "HOLDS": "green", "REFUTED": "red", "MISSING": "red", "UNDETERMINED": "yellow"}
 
 
 def is_good(one: Candidate, result: Mapping[str, Any]) -> bool:
-    """Whether a world is proved; whether a known-bad machine is rejected by its own property."""
+    """True for a world that is proved, and for a known-bad machine that its own property rejects."""
     if one.rejected_by:
         return known_bad_verdict(one, result) == "REFUTED"
     return bool(result["verdict"] == "PROVED")
 
 
 def is_open(one: Candidate, result: Mapping[str, Any]) -> bool:
-    """Whether it is not settled: a limit was hit, or there was nothing to judge."""
+    """True if there is no verdict: a limit was hit, or the world has no properties."""
     verdict = known_bad_verdict(one, result) if one.rejected_by else result["verdict"]
     nothing = not result["properties"]
     return (result["limit_hit"] is not None or nothing) and bool(verdict == "UNDETERMINED")
 
 
 def judged(one: Candidate, result: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The property that a known-bad machine is known for."""
+    """Return the result of the property that must reject this known-bad machine."""
     found: Mapping[str, Any] = next(p for p in result["properties"] if p["id"] == one.rejected_by)
     return found
 
 
 def known_bad_verdict(one: Candidate, result: Mapping[str, Any]) -> str:
-    """REFUTED if its own property rejects it (a missing witness rejects as well), else what became of the property."""
+    """Return REFUTED if its own property rejects it (a missing witness counts), else the verdict of that property."""
     verdict = str(judged(one, result)["verdict"])
     return "REFUTED" if verdict == "MISSING" else verdict
 
 
 def trace_length(found: Mapping[str, Any]) -> int | None:
-    """The number of steps of the counterexample; a witness that is missing has none."""
+    """Return the number of steps of the counterexample; None without one, as for a missing witness."""
     return len(found["labels"]) if found["verdict"] == "REFUTED" else None
 
 
@@ -57,7 +57,7 @@ WORLD_FIELDS = ("bounds", "states", "transitions", "depth", "verdict", "properti
 
 
 def as_json(pairs: Sequence[Pair]) -> dict[str, Any]:
-    """The object of `check --json`."""
+    """Return the object that `check --json` prints."""
     return {
         "worlds": [
             {"name": one.name, "type": one.type} | {field: result[field] for field in WORLD_FIELDS}
@@ -77,21 +77,21 @@ def as_json(pairs: Sequence[Pair]) -> dict[str, Any]:
     }
 
 
-# Words ----------------------------------------------------------------------------------------------------------------
+# Text -----------------------------------------------------------------------------------------------------------------
 
 
-def say(pairs: Sequence[Pair], console: Console) -> None:
-    """Tables, then whatever is not as it should be, then one line that sums up."""
+def print_results(pairs: Sequence[Pair], console: Console) -> None:
+    """Print the tables, then the failures, then one line that sums up."""
     worlds = [pair for pair in pairs if not pair[0].rejected_by]
     bad = [pair for pair in pairs if pair[0].rejected_by]
     if worlds:
-        for line in _worlds_told(worlds):
+        for line in _world_lines(worlds):
             console.print(line)
     if bad:
         console.print(_known_bad_table(bad))
     for one, result in pairs:
         if not is_good(one, result) or (one.rejected_by and len(pairs) == 1):
-            for line in _story(one, result):
+            for line in _explanation(one, result):
                 console.print(line, soft_wrap=True)
     console.print(_summary(worlds, bad))
 
@@ -100,8 +100,8 @@ def _verdict(word: str) -> Text:
     return Text(word, style=STYLES[word])
 
 
-def _worlds_told(pairs: Sequence[Pair]) -> Iterator[RenderableType]:
-    """One line for each world, under its type, and its bounds beneath: 80 columns are enough for the figures."""
+def _world_lines(pairs: Sequence[Pair]) -> Iterator[RenderableType]:
+    """One line for each world, under its type, and its bounds beneath; the figures fit 80 columns."""
     width = max(len(_within_type(one)) for one, _ in pairs) + 2
     heads = f"{'states':>10}{'transitions':>13}{'depth':>7}{'seconds':>9}"
     yield Text.assemble(("Worlds: every reachable state".ljust(width + 14), "italic"), (heads, "bold"))
@@ -113,7 +113,7 @@ def _worlds_told(pairs: Sequence[Pair]) -> Iterator[RenderableType]:
         counts = f"{result['states']:>10,}{result['transitions']:>13,}{result['depth']:>7}{result['seconds']:>9.1f}"
         name = f"  {_within_type(one)}".ljust(width + 2)
         yield Text.assemble(name, (result["verdict"].ljust(12), STYLES[result["verdict"]]), counts)
-        if bounds := _bounds_to_tell(result, only_reached=len(pairs) > MANY):
+        if bounds := _shown_bounds(result, only_reached=len(pairs) > MANY):
             yield Padding(Text(bounds, style="dim"), (0, 0, 0, 4))
         if result["never_taken"]:
             yield Padding(Text(f"never taken: {', '.join(result['never_taken'])}", style="yellow"), (0, 0, 0, 4))
@@ -123,13 +123,13 @@ def _within_type(one: Candidate) -> str:
     return one.name.removeprefix(f"{one.type}:")
 
 
-def _bounds_to_tell(result: Mapping[str, Any], *, only_reached: bool) -> str:
+def _shown_bounds(result: Mapping[str, Any], *, only_reached: bool) -> str:
     bounds, reached = result["bounds"], result["bounds_reached"]
     return bounds_text({name: bounds[name] for name in reached if name in bounds} if only_reached else bounds)
 
 
 def bounds_text(bounds: Mapping[str, Any]) -> str:
-    """`in_flight=2 drop initiator.open=1`: what is not limited stands without a number."""
+    """Return the bounds as in `in_flight=2 drop initiator.open=1`; an unlimited one has no number."""
     named = [(name.removeprefix("order ").removeprefix("fault "), limit) for name, limit in bounds.items()]
     return " ".join(name if limit == "unlimited" else f"{name}={limit}" for name, limit in named)
 
@@ -139,7 +139,7 @@ def _known_bad_table(pairs: Sequence[Pair]) -> Table:
     for name in ("machine", "verdict", "by"):
         table.add_column(name, no_wrap=True)
     table.add_column("steps", justify="right", no_wrap=True)
-    table.add_column("without the rule that it breaks")
+    table.add_column("consequence")
     for one, result in pairs:
         found = judged(one, result)
         steps = trace_length(found)
@@ -148,8 +148,8 @@ def _known_bad_table(pairs: Sequence[Pair]) -> Table:
     return table
 
 
-def _story(one: Candidate, result: Mapping[str, Any]) -> Iterator[Text]:
-    """Why a result is what it is: shortest counterexamples, missing witnesses, limits."""
+def _explanation(one: Candidate, result: Mapping[str, Any]) -> Iterator[Text]:
+    """The reasons for a result: shortest counterexamples, missing witnesses, limits."""
     wrong = [p for p in result["properties"] if p["verdict"] in ("REFUTED", "MISSING")]
     if one.rejected_by and is_good(one, result):
         wrong = [found for found in wrong if found["id"] == one.rejected_by]
@@ -160,19 +160,20 @@ def _story(one: Candidate, result: Mapping[str, Any]) -> Iterator[Text]:
             yield Text("  no reachable state or step shows it")
             continue
         yield from (Text(f"  {number:3}. {label}") for number, label in enumerate(found["labels"], start=1))
-        yield Text(f"  see it: {replay_command(one, result, found['path'])}", style="cyan")
+        yield Text(f"  replay: {replay_command(one, result, found['path'])}", style="cyan")
         if found["kind"] == "recoverable":
-            yield Text("  from there the goal cannot be reached any more")
+            yield Text("  the goal cannot be reached from this state")
     if not result["properties"]:
-        yield Text(f"\n{one.name} has no properties: nothing was judged. Give it some: World(..., properties=(...)).")
+        yield Text(f"\n{one.name} has no properties: nothing was judged. Add some: World(..., properties=(...)).")
     if result["limit_hit"]:
-        yield Text(f"\n{one.name}: stopped by {result['limit_hit'].replace('_', ' ')}; raise it, or lower a bound.")
+        hit = result["limit_hit"].replace("_", " ")
+        yield Text(f"\n{one.name}: stopped by {hit}; raise the limit, or lower a bound with --bound.")
     elif one.rejected_by and not is_good(one, result):
-        yield Text(f"\n{one.name} should be rejected by {one.rejected_by}, and is not.", style="red")
+        yield Text(f"\n{one.name} must be rejected by {one.rejected_by}, but is not.", style="red")
 
 
 def replay_command(one: Candidate, result: Mapping[str, Any], path: str) -> str:
-    """The command that shows a counterexample again."""
+    """Return the command that replays a counterexample."""
     name = f"--from {one.source}" if one.source else one.name
     before, after = one.world.bounds, result["bounds"]
     changed = [(bound, limit) for bound, limit in after.items() if before[bound] != limit]

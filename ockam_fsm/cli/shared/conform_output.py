@@ -1,4 +1,4 @@
-"""What `conform` prints: the report's lines (conformance/report/text_report.py), in colours."""
+"""The output of `conform`: the lines of the report (conformance/report/text_report.py), in colours."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ _STYLES = {
 
 
 def show_report(console: Console, report: Report, remedy: str = "", *, every: bool) -> None:
-    """`every`: see `shown`. `remedy`: what to try where nothing could be judged."""
+    """Print a report.
+
+    every: as in `shown`.
+    remedy: printed if nothing could be judged.
+    """
     for line in shown(report, every=every, width=console.width):
         text = Text.assemble(*((part.text, _STYLES[part.mark]) for part in line))
         text.rstrip()

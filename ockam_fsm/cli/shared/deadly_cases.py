@@ -1,7 +1,7 @@
-"""Which cases have killed a node, from one run to the next: they are tried last, so that the others are tried at all.
+"""The cases that have killed a node in earlier runs: they run last, so that the other cases run at all.
 
-Rule 1: it is a help and no result: where it cannot be read or written, nothing is remembered.
-Rule 2: a case that has passed is forgotten.
+Rule 1: the file is a hint, not a result: if it cannot be read or written, nothing is remembered.
+Rule 2: a case that passes is forgotten.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ MOST_TARGETS = 100
 
 
 def remembered(target: str) -> tuple[str, ...]:
-    """The cases that have killed this target."""
+    """Return the cases that have killed this target."""
     found = _read().get(target, ())
     return tuple(one for one in found if isinstance(one, str)) if isinstance(found, list) else ()
 
 
 def remember(report: Findings, killed: Iterable[str]) -> None:
-    """What this run has shown."""
+    """Add the cases that have killed the target in this run, and forget those that passed."""
     before = remembered(report.target)
     passed = {one.case for one in report.findings if one.verdict is Verdict.PASS}
     deadly = list(dict.fromkeys([*(one for one in before if one not in passed), *killed]))

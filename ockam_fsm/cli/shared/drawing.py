@@ -1,4 +1,4 @@
-"""A picture, drawn: the one place where the commands ask Graphviz."""
+"""The drawing of pictures with Graphviz, for all commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ockam_fsm.tools.graphviz import RenderingError, render_svg
 
 
 def drawn(picture: Picture) -> str:
-    """`picture` as a finished SVG; where it cannot be drawn, the command ends and says why."""
+    """Return `picture` as a finished SVG; fail with the reason if it cannot be drawn."""
     try:
         raw = render_svg(picture.dot)
     except RenderingError as error:

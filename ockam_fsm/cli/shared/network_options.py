@@ -1,7 +1,6 @@
-"""What the commands that use the network share: routes and durations as options, and how they end.
+"""The options of the commands that use the network (routes, durations, traces), and their exit codes.
 
-Exit codes here: 0 it worked, 1 the network or the peer said no, 2 usage, 130 Ctrl-C, 143 SIGTERM (both after cleaning
-up).
+Exit codes: 0 success, 1 an error of the network or the peer, 2 usage, 130 Ctrl-C, 143 SIGTERM (both after cleaning up).
 """
 
 from __future__ import annotations
@@ -28,26 +27,25 @@ TERMINATED = 143
 TRACE_MIB, MOST_MIB = 64, 1_000_000
 
 LATE_REMEDY = (
-    "Check the last address of the route (of a session the peer's --profile and --type, too), or wait longer with "
-    "--timeout."
+    "Check the last address of the route (for a session also --profile and --type), or wait longer with --timeout."
 )
 ROUTE_HELP = (
-    "Steps joined by `/`: `tcp://HOST:PORT` for a node, then a worker's NAME. More steps lead on: "
+    "Steps joined by `/`: `tcp://HOST:PORT` for a node, then the name of a worker; more steps may follow: "
     "`tcp://127.0.0.1:4000/hop/echo`, `tcp://[::1]:4000/echo`, `tcp://a:4000/tcp://b:4000/echo`."
 )
 DURATIONS_HELP = (
-    "Session timers in seconds, `name=seconds` with commas between: negotiation, keepalive, idle, retention, request, "
+    "Session timers in seconds, `name=seconds`, separated by commas: negotiation, keepalive, idle, retention, request, "
     "back-off. Example: `keepalive=1,idle=5`."
 )
 
 TRACE_HELP = (
-    "Record every step of the sessions of profile generation in this file; a node that is started again goes on with "
-    "it. A full file becomes FILE.1, and so on to FILE.3. `ockam-fsm validate` judges the files of both ends."
+    "Record every step of the sessions of profile generation in this file; a restarted node appends to it. A full file "
+    "is renamed to FILE.1, and so on to FILE.3. `ockam-fsm validate` checks the files of both ends."
 )
 TraceOption = Annotated[Path | None, typer.Option("--trace", metavar="FILE", help=TRACE_HELP)]
 TraceSizeOption = Annotated[
     int,
-    typer.Option("--trace-size", metavar="MIB", min=1, max=MOST_MIB, help="How large a file of it may grow."),
+    typer.Option("--trace-size", metavar="MIB", min=1, max=MOST_MIB, help="Largest size of each file of the trace."),
 ]
 DurationsOption = Annotated[str, typer.Option("--durations", metavar="NAME=SECONDS,...", help=DURATIONS_HELP)]
 
@@ -72,7 +70,10 @@ def the_type(name: str) -> SessionType:
 
 
 def the_durations(text: str, request_seconds: float = 0.0) -> Durations:
-    """`request_seconds`: the least time for a request, unless the text says another."""
+    """Return the durations of `text`, with the defaults for the rest.
+
+    request_seconds: the least time for a request, unless the text gives one.
+    """
     from ockam_fsm.kernel.errors import DefinitionError
     from ockam_fsm.runtime.session.config import BackOff, Durations
 
@@ -87,12 +88,12 @@ def the_durations(text: str, request_seconds: float = 0.0) -> Durations:
         try:
             durations = replace(durations, **change)
         except DefinitionError as error:
-            fail(f"{'; '.join(error.problems)}.", f"Write for example {name}=1.5.")
+            fail(f"{'; '.join(error.problems)}.", f"Write for example --durations {name}=1.5.")
     return durations
 
 
 def durations_text(durations: Durations, names: Iterable[str]) -> str:
-    """What `the_durations` reads, of the durations of these names."""
+    """Return the durations with these names in the form that `the_durations` reads."""
     back_off = {"back-off": durations.back_off.initial_seconds}
     seconds = {field.name.removesuffix("_seconds"): getattr(durations, field.name) for field in fields(durations)}
     return ",".join(f"{name}={(seconds | back_off)[name]:g}" for name in sorted(names))
@@ -103,13 +104,13 @@ def _seconds(name: str, value: str) -> float:
     with suppress(ValueError):
         seconds = float(value)
     if not 0.0 < seconds < 1e9:
-        fail(f"{name} of {value!r} is no number of seconds.", f"Write for example {name}=1.5.")
+        fail(f"{name}={value} is not a number of seconds.", f"Write for example --durations {name}=1.5.")
     return seconds
 
 
 @contextmanager
 def recording(path: Path | None, settings: SessionConfig, mebibytes: int) -> Iterator[Callable[..., Session]]:
-    """What makes the sessions of a node; with a file their steps are recorded there."""
+    """The function that creates the sessions of a node; with a file it records their steps there."""
     from ockam_fsm.kernel.errors import LocalSessionError
     from ockam_fsm.net.trace_file import TraceFile
     from ockam_fsm.runtime.session.session import Session
@@ -119,19 +120,19 @@ def recording(path: Path | None, settings: SessionConfig, mebibytes: int) -> Ite
         yield Session
         return
     if not settings.profile.names_sessions:
-        fail(f"profile {settings.profile.name} says no generations: there is nothing to record.", "Leave out --trace.")
+        fail(f"profile {settings.profile.name} has no generations: there is nothing to record.", "Leave out --trace.")
     try:
         trace = TraceFile(path, header((settings,), ()), max_bytes=mebibytes * 2**20)
     except OSError as error:
-        fail(f"cannot write {path}: {error.strerror}.", "Name another file with --trace.")
+        fail(f"cannot write {path}: {error.strerror}.", "Choose another file with --trace.")
     except LocalSessionError as error:
-        fail(f"{error}.", "Name another file with --trace.")
+        fail(f"{error}.", "Choose another file with --trace.")
     with trace:
         yield trace.make
 
 
 def run_to_the_end(main: Coroutine[Any, Any, int]) -> None:
-    """Run a command, and leave with its exit code. Errors of peer and network say what to do."""
+    """Run a command, and exit with its exit code. Errors of the peer and the network are printed with a remedy."""
     from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
     from ockam_fsm.net.event_loop import run
 
@@ -163,6 +164,8 @@ def run_to_the_end(main: Coroutine[Any, Any, int]) -> None:
 
 
 def _remedy(text: str) -> str:
-    if "connection lost" in text or "Connect" in text:
+    if any(cause in text for cause in ("connection lost", "connection refused", "Connect")):
         return "Check that a node listens there: start one with `ockam-fsm node --listen HOST:PORT`."
-    return "Check the route, and the peer's log."
+    if text == "unknown address":
+        return "Begin the route with the node of the worker: tcp://HOST:PORT/NAME."
+    return "Check the route and the log of the peer."

@@ -1,11 +1,10 @@
-"""Pinned results, without times: `spec/manifest.json`, the one place for them. A commit that moves one says why.
+"""Pinned results, without times, in `spec/manifest.json`. A commit that changes a pin gives the reason.
 
-Theory: a manifest has sections. Each is written by the command that finds what is in it: `worlds` and `known_bad` by
-`check all --pin`, `tlc` by `spec --pin`.
+Theory: a manifest has sections. `check all --pin` writes `worlds` and `known_bad`, `spec --pin` writes `tlc`.
 
-Rule 1: a command writes its own sections, and leaves every other as it is.
-Rule 2: the order of the sections is that of SECTIONS, whoever wrote first: the same results, the same bytes.
-Rule 3: what is no manifest is never written over.
+Rule 1: a command writes its own sections, and keeps the others unchanged.
+Rule 2: the sections are in the order of SECTIONS, independent of who wrote first: the same results give the same bytes.
+Rule 3: a file that is not a manifest is never overwritten.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ SECTIONS = ("worlds", "known_bad", "tlc")
 
 
 def pins(pairs: Sequence[Pair]) -> dict[str, list[dict[str, Any]]]:
-    """The pinned part of what `check all` found, by section."""
+    """Return the pinned part of the results of `check all`, by section."""
     return {
         "worlds": [_world(pair) for pair in pairs if not pair[0].rejected_by],
         "known_bad": [_known_bad(pair) for pair in pairs if pair[0].rejected_by],
@@ -55,7 +54,7 @@ def _known_bad(pair: Pair) -> dict[str, Any]:
 
 
 def pinned(path: Path) -> dict[str, list[dict[str, Any]]]:
-    """The sections that a manifest has; of one that is not there, none."""
+    """Return the sections of a manifest; none if there is no such file."""
     try:
         found = json.loads(read_whole(path))
     except FileNotFoundError:
@@ -65,7 +64,7 @@ def pinned(path: Path) -> dict[str, list[dict[str, Any]]]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or not all(name == "label" or _is_section(name, found[name]) for name in found):
-        fail(f"{path} is no manifest.", "Name another file, or remove it.")
+        fail(f"{path} is not a manifest.", "Name another file, or remove it.")
     return {name: found[name] for name in SECTIONS if name in found}
 
 
@@ -75,7 +74,7 @@ def _is_section(name: str, entries: Any) -> bool:
 
 
 def require(path: Path) -> None:
-    """Said before a search, which may be long."""
+    """Fail before a search, which may be long, if the manifest cannot be written."""
     pinned(path)
     if not path.parent.is_dir():
         fail(f"cannot write {path}: there is no folder {path.parent}.", "Name a file in a folder that is there.")

@@ -1,7 +1,7 @@
-"""The node under test, started again by a command of the user's.
+"""The node under test, started by a command of the user.
 
-Rule 1: a command that goes on running is the node: it is ended before it is started again, and at the end of the run.
-Rule 2: a command that ends has started the node somewhere else. What it has started is left alone.
+Rule 1: a command that keeps running is the node itself: it is ended before it starts again, and at the end of the run.
+Rule 2: a command that ends has started the node in another process. That process is never ended.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ END_SECONDS = 5.0
 
 
 class Restarter:
-    """`command`: as a shell would read it."""
+    """Starts the node with `command`, a command line that is split as a shell does it."""
 
     def __init__(self, command: str) -> None:
         self._words = the_words(command)
@@ -34,7 +34,7 @@ class Restarter:
         await self._end()
 
     async def restart(self) -> None:
-        """Have the command started; whether the node answers is for the caller to see."""
+        """Start the command; the caller checks whether the node answers."""
         await self._end()
         nothing = asyncio.subprocess.DEVNULL
         try:
@@ -42,10 +42,10 @@ class Restarter:
                 *self._words, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
             )
         except OSError as error:
-            fail(f"cannot run {self._words[0]}: {error.strerror or error}.", "Check --restart.")
+            fail(f"cannot run {self._words[0]}: {error.strerror or error}.", "Correct --restart.")
 
     async def _end(self) -> None:
-        """With its children, politely first."""
+        """End the process group: SIGTERM first, then SIGKILL."""
         process = self._process
         if process is None or process.returncode is not None:
             return

@@ -14,16 +14,16 @@ from ockam_fsm.cli.app import DIFFERS, fail
 if TYPE_CHECKING:
     from ockam_fsm.storage.interface import Storage
 
-STORAGE_HELP = "Where streams are kept: `memory`, `sqlite:PATH`, or `kafka:HOST:PORT` (extra `kafka`)."
+STORAGE_HELP = "The storage of streams: `memory`, `sqlite:PATH`, or `kafka:HOST:PORT` (extra `kafka`)."
 StorageOption = Annotated[str, typer.Option("--storage", metavar="STORAGE", help=STORAGE_HELP)]
 
 
 @contextmanager
 def serving(wanted: bool, text: str) -> Iterator[Storage | None]:
-    """The storage of the streams, closed at the end; None where no streams are served."""
+    """The storage of the streams, closed at the end; None without streams."""
     if not wanted:
         if text != "memory":
-            fail("--storage is for streams.", "Add --stream.")
+            fail("--storage needs --stream.", "Add --stream.")
         yield None
         return
     storage = _opened(text)
@@ -41,7 +41,7 @@ def _opened(text: str) -> Storage:
 
     kind, _, where = text.partition(":")
     if text != "memory" and not (where and kind in ("sqlite", "kafka")):
-        fail(f"{text!r} is no storage.", "Write memory, sqlite:PATH or kafka:HOST:PORT.")
+        fail(f"{text!r} is not a storage.", "Write memory, sqlite:PATH or kafka:HOST:PORT.")
     try:
         return MemoryStorage() if not where else SqliteStorage(Path(where)) if kind == "sqlite" else KafkaStorage(where)
     except StorageError as error:

@@ -1,4 +1,4 @@
-"""What `publish` and `consume` share: the stream, and how messages stand in a file."""
+"""The options that `publish` and `consume` share: the node, the stream, and the form of messages in a file."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 NodeOption = Annotated[
     str,
-    typer.Option("--node", metavar="HOST:PORT", help="The node with the streams, as `node --stream` runs it."),
+    typer.Option("--node", metavar="HOST:PORT", help="The node that serves streams, for example `node --stream`."),
 ]
 PartitionOption = Annotated[
-    int | None, typer.Option("--partition", min=0, help="One partition of a stream that has several.")
+    int | None, typer.Option("--partition", min=0, help="One partition, if the stream has several.")
 ]
-NullOption = Annotated[bool, typer.Option("--null", help="A message ends with a NUL byte, and may have line feeds.")]
+NullOption = Annotated[bool, typer.Option("--null", help="A message ends with a NUL byte, and may contain line feeds.")]
 HexOption = Annotated[bool, typer.Option("--hex", help="A message is a line of hexadecimal digits.")]
 
 
 def the_end(null: bool, hexadecimal: bool) -> bytes:
-    """What ends a message in the file."""
+    """Return the separator of messages in the file."""
     if null and hexadecimal:
         fail("--null and --hex exclude each other.", "Hexadecimal lines need no NUL bytes: leave out --null.")
     return b"\0" if null else b"\n"
@@ -36,18 +36,18 @@ def the_node(text: str) -> str:
     try:
         split_host(text)
     except LocalSessionError as error:
-        fail(f"{error}.")
+        fail(f"{error}.", "Write for example --node 127.0.0.1:4000.")
     return text
 
 
 def the_stream(name: str) -> str:
     if not name:
-        fail("a stream has a name.", "Name one, for example `orders`.")
+        fail("the name of the stream is empty.", "Name one, for example orders.")
     return name
 
 
 def the_partition(node: str, stream: str, partition: int | None) -> Route:
-    """The way of a publisher to one partition of a stream (clause 12.10)."""
+    """Return the route of a publisher to one partition of a stream (clause 12.10)."""
     from ockam_fsm.net.routes import tcp
     from ockam_fsm.runtime.encoding.message import local
 

@@ -1,7 +1,7 @@
-"""How `publish` and `consume` wait for a stream: they say what for, and give up in time.
+"""Waiting for a stream in `publish` and `consume`: they report the reason, and give up after a time-out.
 
-Rule 1: what is waited for is said after the first attempt that failed, and when it changes; not for each attempt.
-Rule 2: the time-out runs from the last progress. What the output or the input takes does not count.
+Rule 1: the reason is printed after the first failed attempt and when it changes, not for each attempt.
+Rule 2: the time-out runs from the last progress. Time that the output or the input takes does not count.
 """
 
 from __future__ import annotations
@@ -15,35 +15,38 @@ import typer
 from ockam_fsm.cli.app import DIFFERS, err, fail
 
 REPORT_SECONDS = 1.0
-TIMEOUT_HELP = "Give up when the stream has not answered for so many seconds. By default it is waited for."
+TIMEOUT_HELP = "Give up if the stream does not answer for this many seconds; by default wait indefinitely."
 TimeoutOption = Annotated[float | None, typer.Option(metavar="SECONDS", min=0.001, help=TIMEOUT_HELP)]
 
 
 class Waiting:
-    """Says on standard error what is waited for, where that is another thing than before."""
+    """Prints on standard error why the command waits, whenever the reason changes."""
 
     def __init__(self, where: str) -> None:
         self.where = where
-        self._said = ""
+        self._shown = ""
 
-    def say(self, reason: str) -> None:
-        """`reason` is empty while the stream answers."""
-        if reason != self._said:
+    def show(self, reason: str) -> None:
+        """Print `reason`; it is empty while the stream answers."""
+        if reason != self._shown:
             text = f"Waiting for {self.where}: {reason}." if reason else f"{self.where} answers again."
             err().print(text, soft_wrap=True)
-            self._said = reason
+            self._shown = reason
 
 
 async def watched(
-    work: asyncio.Future[None], progress: Callable[[], object], timeout: float | None, tell: Callable[[], None]
+    work: asyncio.Future[None], progress: Callable[[], object], timeout: float | None, show: Callable[[], None]
 ) -> bool:
-    """Wait for the end of `work`, whose errors are raised; `tell` now and then. False: `progress()` was the same for
-    `timeout` seconds, so the work was cancelled. Progress None: nothing is waited for."""
+    """Wait for the end of `work`, and raise its error. Call `show` regularly.
+
+    Return False, with `work` cancelled, if `progress()` was the same for `timeout` seconds. Time while `progress()` is
+    None does not count: no answer is pending.
+    """
     loop = asyncio.get_running_loop()
     before, since = progress(), loop.time()
     try:
         while not (await asyncio.wait([work], timeout=min(REPORT_SECONDS, timeout or REPORT_SECONDS)))[0]:
-            tell()
+            show()
             now = progress()
             if now is None or now != before:
                 before, since = now, loop.time()
@@ -54,11 +57,11 @@ async def watched(
             work.cancel()
             await asyncio.wait([work])
         if not work.cancelled():
-            work.exception()  # else what ends all of this, as an output that cannot be written, is logged as forgotten
+            work.exception()  # mark it as retrieved: an interrupt by a lost output would log it as never retrieved
     work.result()
     return True
 
 
 def give_up(reason: str) -> NoReturn:
-    remedy = "Check that a node with --stream runs there, or wait longer with --timeout."
+    remedy = "Check that `ockam-fsm node --stream` runs there, or wait longer with --timeout."
     fail(f"gave up: {reason}.", remedy, DIFFERS)

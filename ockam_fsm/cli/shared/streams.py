@@ -1,10 +1,10 @@
-"""The standard streams of this process: one place for whatever can go wrong with them.
+"""The standard streams of this process, and the handling of their errors.
 
-Rule 1: output that cannot be written ends the process at once, wherever it is, with one line on standard error and
-        exit code 2. A reader that has gone (`| head -1`) is no error: exit code 141, as after SIGPIPE.
-Rule 2: standard error that cannot be written is written no more. That changes no exit code.
-Rule 3: a stream that was closed before we began is a place that takes nothing; no file of ours gets its number.
-Rule 4: a character that the stream's encoding does not have is put out in its ASCII form, and never as a question mark.
+Rule 1: output that cannot be written ends the process at once, with one line on standard error and exit code 2. A
+        closed reader (`| head -1`) is not an error: exit code 141, as after SIGPIPE.
+Rule 2: errors when writing to standard error are ignored. They change no exit code.
+Rule 3: a stream that is closed at the start is opened on the null device, so that no other file gets its number.
+Rule 4: a character that the encoding of the stream lacks is printed in its ASCII form, never as a question mark.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ ASCII = {
     "│": "|", "─": "-", "╌": "-", "━": "-", "╸": "-", "╺": "-", "▶": ">", "◀": "<", "→": ">", "←": "<", "×": "x",
     "≥": ">=", "≤": "<=", "≠": "!=", "·": "-", "•": "*", "…": "...", "–": "-", "—": "-",
 }  # fmt: skip
-"""Forms of as many columns where it can be done, so that charts and tables keep theirs."""
+"""Most forms have the width of the character, so that the columns of charts and tables stay aligned."""
 
 
 class Output(io.FileIO):
-    """Standard output. Where it cannot be written the program is interrupted, as by Ctrl-C: no callback holds that up.
+    """Standard output. If it cannot be written, it raises KeyboardInterrupt, which no callback catches.
 
-    `lost`: the exit code then; 0 while it can be written.
+    lost: the exit code in that case; 0 while it can be written.
     """
 
     lost = 0
@@ -56,13 +56,13 @@ class Messages(io.FileIO):
 
 
 def prepare() -> Output:
-    """Put our streams in place of the interpreter's; the result is the one of standard output."""
+    """Replace the standard streams of the interpreter; return the one of standard output."""
     codecs.register_error(ERRORS, _in_ascii)
     for number, mode in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, mode)  # the lowest number that is free; standard output that refuses is not overlooked
+            os.open(os.devnull, mode)  # takes the lowest free number; read-only: a write to a closed output still fails
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     output = Output(1, "w", closefd=False)

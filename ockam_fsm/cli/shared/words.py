@@ -1,4 +1,4 @@
-"""A command line that a user has given as one argument."""
+"""A command line that a user gives as one argument."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ockam_fsm.cli.app import fail
 
 
 def the_words(command: str) -> list[str]:
-    """A command as the shell would take it apart."""
+    """Return the words of a command, split as a shell does it."""
     try:
         words = shlex.split(command)
     except ValueError as error:
-        fail(f"{command!r} is no command: {error}.", "Write it as for a shell, each quote closed.")
+        fail(f"{command!r} is not a command: {error}.", "Quote it as for a shell, and close each quote.")
     if not words:
-        fail(f"{command!r} is no command.", "Name a program.")
+        fail(f"{command!r} is not a command.", "Name a program.")
     return words

@@ -1,4 +1,4 @@
-"""Which worlds there are to check and to replay, by name: ours, the known-bad machines', and a user's own.
+"""The worlds to check and to replay, by name: those of the package, the known-bad machines, and worlds of the user.
 
 A name is a world (`explicit-transient:lossy`), a session type (all its worlds), a known-bad machine, or `all`. A
 user's world is named `MODULE:NAME`; the module is imported from the working directory or from what is installed.
@@ -35,14 +35,22 @@ FromOption = Annotated[
 BoundOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--bound", metavar="K=V", help="Replace a bound: in_flight=3, drop=1, attempts=unlimited. Repeatable."
+        "--bound",
+        metavar="NAME=NUMBER",
+        help="Replace a bound: in_flight=3, drop=1, attempts=unlimited; may be repeated.",
     ),
 ]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A world by name. `type`: its session type, if it has one; `rejected_by`: a known-bad machine's property."""
+    """A world by name.
+
+    type: its session type, None without one.
+    rejected_by: the id of the property that must reject a known-bad machine; empty for other worlds.
+    because: the consequence of the mistake in a known-bad machine.
+    source: the MODULE:WORLD of a world of the user.
+    """
 
     name: str
     world: World
@@ -54,20 +62,20 @@ class Candidate:
 
 @cache
 def ours() -> dict[str, Candidate]:
-    """Every world of every type, then every known-bad machine."""
+    """Return every world of every type, then every known-bad machine, by name."""
     worlds = [Candidate(world.name, world, world.name.partition(":")[0]) for world in shipped_worlds()]
     bad = [Candidate(one.name, _judged(one), None, one.property, one.because) for one in shipped_known_bad()]
     return {candidate.name: candidate for candidate in (*worlds, *bad)}
 
 
 def _judged(bad: KnownBad) -> World:
-    """Its world with the property that must reject it alone: others may speak earlier, and prove nothing about it."""
+    """Return its world with only the property that must reject it: rejection by another property proves nothing."""
     only = tuple(one for one in bad.world.properties if one.id == bad.property)
     return replace(bad.world, properties=only)
 
 
 def chosen(name: str, source: str) -> tuple[Candidate, ...]:
-    """What a name stands for."""
+    """Return the worlds that a name stands for."""
     if source:
         return (from_module(source),)
     known = ours()
@@ -83,7 +91,7 @@ def chosen(name: str, source: str) -> tuple[Candidate, ...]:
 
 
 def single(name: str, source: str) -> Candidate:
-    """The one world of a name."""
+    """Return the one world with this name."""
     if source:
         return from_module(source)
     if name not in ours():
@@ -92,13 +100,13 @@ def single(name: str, source: str) -> Candidate:
 
 
 def from_module(source: str) -> Candidate:
-    """The world that a user names as MODULE:NAME; a function without arguments that makes one will do."""
+    """Return the world that a user names as MODULE:NAME; NAME may be a function without arguments that returns one."""
     module_name, colon, name = source.partition(":")
     if not (colon and module_name and name):
         fail(f"{source!r} is not MODULE:WORLD.", "Example: --from my_protocol:WORLD, for WORLD in my_protocol.py.")
     if not all(part.isidentifier() for part in module_name.split(".")):
-        remedy = f"In the folder that the module is in: --from {Path(module_name).stem}:{name}."
-        fail(f"{module_name!r} is not the name of a module.", remedy)
+        remedy = f"Run in the folder of the module, with --from {Path(module_name).stem}:{name}."
+        fail(f"{module_name!r} is not a module name.", remedy)
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
@@ -111,18 +119,18 @@ def from_module(source: str) -> Candidate:
         raise
     except BaseException as error:
         if isinstance(error, ModuleNotFoundError) and error.name and f"{module_name}.".startswith(f"{error.name}."):
-            fail(f"there is no module {error.name!r}.", "Run in the folder that it is in, or install it.")
+            fail(f"there is no module {error.name!r}.", "Run in the folder of the module, or install it.")
         fail(f"module {module_name!r} cannot be used: {raised(error)}.", "Run it with `python -i` to see more.")
     if found is None:
-        fail(f"module {module_name!r} has no {name!r}.", "Name a World, or a function that makes one.")
+        fail(f"module {module_name!r} has no {name!r}.", "Name a World, or a function that returns one.")
     if not isinstance(world, World):
-        fail(f"{source} is a {type(world).__name__}, not a World.", "Name a World, or a function that makes one.")
+        fail(f"{source} is a {type(world).__name__}, not a World.", "Name a World, or a function that returns one.")
     return Candidate(world.name, world, source=source)
 
 
 @contextmanager
-def blaming(source: str) -> Iterator[None]:
-    """What a world of a user's own raises while it is searched is not a defect of ours."""
+def user_errors(source: str) -> Iterator[None]:
+    """Report an exception of a user's world as a usage error, not as a defect of ockam-fsm."""
     try:
         yield
     except (typer.Exit, DefinitionError, BackendUnavailable, IndexError):
@@ -130,11 +138,11 @@ def blaming(source: str) -> Iterator[None]:
     except Exception as error:
         if not source:
             raise
-        fail(f"{source} cannot be searched: {raised(error)}.", "Correct the world.")
+        fail(f"{source} cannot be searched: {raised(error)}.", "Correct the code of the world.")
 
 
 def bounds_of(texts: Sequence[str] | None) -> dict[str, Budget]:
-    """What `--bound` says; `order initiator.open` and `initiator.open` are the same bound."""
+    """Return the bounds of `--bound`; `order initiator.open` and `initiator.open` are the same bound."""
     try:
         return dict(parsed_bound(text.removeprefix("order ").removeprefix("fault ")) for text in texts or ())
     except WrongBound as error:
@@ -142,13 +150,13 @@ def bounds_of(texts: Sequence[str] | None) -> dict[str, Budget]:
 
 
 def within(candidate: Candidate, bounds: dict[str, Budget]) -> World:
-    """The candidate's world within those of the bounds that it has."""
+    """Return the candidate's world with those of `bounds` that it has."""
     known = possible_bounds(candidate.world)
     return bounded(candidate.world, {name: limit for name, limit in bounds.items() if name in known})
 
 
 def require_bounds(candidates: Sequence[Candidate], bounds: dict[str, Budget]) -> None:
-    """Each bound must be one of at least one of the worlds."""
+    """Fail if one of the bounds belongs to none of the worlds."""
     known = dict.fromkeys(name for candidate in candidates for name in possible_bounds(candidate.world))
     for name in bounds:
         if name not in known:
