@@ -247,6 +247,6 @@ def unknown(what: str, given: str, options: Iterable[str], rest: str = "") -> No
     known = list(options)
     close = get_close_matches(given.lower(), known, n=1, cutoff=0.4)
     question = f" Did you mean {close[0]}?" if close else ""
-    more = f", and {len(known) - MOST_LISTED} more" if len(known) > MOST_LISTED else ""
+    more = f" and {len(known) - MOST_LISTED} more" if len(known) > MOST_LISTED else ""
     more += f" ({rest} lists them)" if more and rest else ""
     fail(f"there is no {what} {given!r}.{question}", f"Known: {', '.join(known[:MOST_LISTED])}{more}.")

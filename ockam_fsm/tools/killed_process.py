@@ -1,9 +1,9 @@
-"""A function in a process of its own that is killed, by itself or from outside, as a loss of power would end it.
+"""A function in its own process that is killed, by itself or from outside, as by a loss of power.
 
 Theory: the process is forked by a server that has imported the function's module once and has no threads, so that it
-starts in milliseconds and inherits nothing of ours.
+starts in milliseconds and inherits nothing from this process.
 
-Rule 1: what the function reported before the kill has arrived: a report is written to the pipe before it returns.
+Rule 1: reports from before the kill are not lost: `send` writes a report to the pipe before it returns.
 Rule 2: no orphans. Leaving the block kills and joins the process.
 Limit: the function and its arguments are pickled. Windows has no such server.
 """
@@ -24,14 +24,14 @@ _CONTEXT = get_context("forkserver")
 
 
 class KilledProcessFailed(Error, RuntimeError):
-    """The function raised an exception, or reported nothing in time."""
+    """The function raised an exception, or sent no report in time."""
 
 
 class KilledProcess:
     """`with KilledProcess(function, ...) as process`: the function is called with `Reports` and the arguments."""
 
     def __init__(self, function: Callable[..., None], *args: Any) -> None:
-        _CONTEXT.set_forkserver_preload([function.__module__])  # of the first one
+        _CONTEXT.set_forkserver_preload([function.__module__])  # has an effect for the first process only
         self._pipe, theirs = _CONTEXT.Pipe(duplex=False)
         self._process = _CONTEXT.Process(target=_run, args=(theirs, function, args), daemon=True)
         self._process.start()
@@ -44,15 +44,15 @@ class KilledProcess:
         self.close()
 
     def close(self) -> None:
-        """Kill the process, if it still runs, and forget it."""
+        """Kill the process if it still runs, and close the pipe."""
         self.kill()
         self._pipe.close()
 
     def report(self, patience_seconds: float) -> Any:
-        """The next report; None when the process has ended and there is no more.
+        """Return the next report; None if the process has ended and there are no more reports.
 
         Raises:
-            KilledProcessFailed: see there.
+            KilledProcessFailed: the function raised an exception, or sent no report in time.
         """
         if not self._pipe.poll(patience_seconds):
             raise KilledProcessFailed(f"no report within {patience_seconds:g} s")
@@ -70,7 +70,8 @@ class KilledProcess:
 
 
 def next_report(processes: Mapping[str, KilledProcess], patience_seconds: float) -> tuple[str, Any] | None:
-    """Whichever of these processes reports next, and its report (None: it has ended); None where none does in time.
+    """Wait for the next report of any of these processes. Return the name of the process and its report (None if it has
+    ended), or None if no process reports in time.
 
     Raises:
         KilledProcessFailed: the function raised an exception.
@@ -82,7 +83,7 @@ def next_report(processes: Mapping[str, KilledProcess], patience_seconds: float)
 
 
 class Reports:
-    """What the function in the other process is given."""
+    """The first argument of the function in the other process: sends reports to the parent."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
@@ -91,7 +92,7 @@ class Reports:
         self._pipe.send((value, ""))
 
     def die(self) -> None:
-        """End this process as a loss of power would."""
+        """Kill this process, as by a loss of power."""
         os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -1,9 +1,9 @@
-"""A program of others that is spoken to in lines: one line in, one line out, and never for longer than it is allowed.
+"""A subprocess with a line protocol: it answers each line of input with one line, within a time limit.
 
-Rule 1: nothing here waits without a limit: not for an answer, not for a program that does not read, not for its end.
-Rule 2: what is not one line for one line is the end of the conversation: silence, a flood, a closed pipe, a crash.
-Rule 3: Ctrl-C at a terminal is for us alone. A program that it ended too would be accused of ending.
-Limit: POSIX. Pipes that do not block do not exist elsewhere.
+Rule 1: every wait is limited: for an answer, for a program that does not read, for its end.
+Rule 2: any other behaviour ends the exchange: no answer, too much output, a closed pipe, a crash.
+Rule 3: Ctrl-C at a terminal does not reach the program; otherwise its end would count as a failure of the program.
+Limit: POSIX only, since other systems have no non-blocking pipes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TAIL_BYTES = 500
 
 
 class ProgramLost(Error, RuntimeError):
-    """The program does not answer any more; the message says why, with the end of what it wrote to its stderr."""
+    """The program no longer answers; the message has the reason and the last output on its stderr."""
 
 
 class LineProgram:
@@ -34,9 +34,9 @@ class LineProgram:
     def __init__(
         self, command: Sequence[str], patience_seconds: float, over: Callable[[], bool] = lambda: False
     ) -> None:
-        """`over`: whether all waiting has to end now. Raises ProgramLost if it does not start."""
+        """`over`: returns True when the whole run must end. Raises ProgramLost if the program does not start."""
         self.patience_seconds, self.over = patience_seconds, over
-        self.pending, self._said = b"", b""
+        self.pending, self._last_errors = b"", b""
         try:
             self.process = subprocess.Popen(
                 list(command),
@@ -56,22 +56,22 @@ class LineProgram:
             os.set_blocking(end, False)
 
     def ask(self, line: bytes) -> bytes:
-        """Its answer to one line.
+        """Send one line and return the answer of the program.
 
         Raises:
-            ProgramLost: there is none, in time, in one line; the program has been ended.
+            ProgramLost: there is no answer of one line in time; the program has been ended.
         """
         try:
             return self._ask(line)
         except ProgramLost:
             self.close()
             raise
-        except OSError:  # the pipe broke while we wrote
+        except OSError:  # the pipe broke during a write
             self.close()
             raise ProgramLost(f"it ended{self._why()}") from None
 
     def close(self) -> None:
-        """End it, as gently as it allows. Closing twice changes nothing."""
+        """Close its input and wait for its end; kill it after a time-out. Closing twice has no effect."""
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 pipe.close()
@@ -87,12 +87,12 @@ class LineProgram:
 
     def _ask(self, line: bytes) -> bytes:
         if self.pending or self._readable():
-            raise ProgramLost("it said something that it was not asked for, or it ended")
+            raise ProgramLost("it sent an unrequested line, or it ended")
         until, unwritten = time.monotonic() + self.patience_seconds, line + b"\n"
         while b"\n" not in self.pending:
             left = until - time.monotonic()
-            wanted, unsaid = [self.of, *self._errors], [self.to] if unwritten else []
-            readable, writable, _ = select.select(wanted, unsaid, [], min(max(left, 0.0), POLL_SECONDS))
+            inputs, outputs = [self.of, *self._errors], [self.to] if unwritten else []
+            readable, writable, _ = select.select(inputs, outputs, [], min(max(left, 0.0), POLL_SECONDS))
             self._drain()
             if writable:
                 unwritten = unwritten[os.write(self.to, unwritten[:READ_BYTES]) :]
@@ -121,18 +121,18 @@ class LineProgram:
         return f": {tail}" if tail else ""
 
     def _tail(self) -> str:
-        """The end of what it wrote to its stderr, in one line."""
+        """Return the last output on its stderr, in one line."""
         self._drain()
-        return " ".join(self._said.decode(errors="replace").split())
+        return " ".join(self._last_errors.decode(errors="replace").split())
 
     def _drain(self) -> None:
-        """Read what it wrote to its stderr, and keep the end of it."""
+        """Read the output on its stderr, and keep the end of it."""
         for pipe in tuple(self._errors) * MOST_READS:
             try:
                 chunk = os.read(pipe, READ_BYTES)
             except BlockingIOError:
                 return
-            self._said = (self._said + chunk)[-TAIL_BYTES:]
+            self._last_errors = (self._last_errors + chunk)[-TAIL_BYTES:]
             if not chunk:
                 self._errors.clear()
                 return

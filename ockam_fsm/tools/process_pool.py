@@ -1,12 +1,12 @@
-"""Independent jobs on several processes: each worker takes the next job when it is done with one.
+"""A process pool for independent jobs: each worker takes the next job when it has finished one.
 
-Theory: a worker is a fresh interpreter (spawn: nothing is inherited, so threads and locks of the parent do not matter)
-at the other end of a pipe. Whoever iterates `crew` is the only one who waits; `carry_out` is the same with a callback.
+Theory: a worker is a new interpreter (spawn: it inherits no threads or locks of the parent) at the other end of a pipe.
+Only the caller that iterates over `pool` waits; `carry_out` is the same with a callback.
 
-Rule 1: no orphans. Leaving the iteration in any way - done, an exception, Ctrl-C - ends and joins every worker. If the
-        parent is killed, its end of the pipe closes, and a worker stops at its next word to it.
-Rule 2: workers never hear SIGINT: a terminal sends Ctrl-C to them as well, and the parent decides. It is held back
-        while they are started; they inherit that, so that no moment of their life is without it.
+Rule 1: no orphans. Leaving the iteration in any way (end, exception, Ctrl-C) ends and joins every worker. If the parent
+        is killed, its end of the pipe closes, and a worker stops at its next access to the pipe.
+Rule 2: workers ignore SIGINT, which a terminal sends to them as well: the parent decides. SIGINT is blocked while they
+        start, and they inherit the block, so that it never reaches them.
 Limit: jobs, reports and results are pickled, and `work` is a function of a module.
 """
 
@@ -30,15 +30,15 @@ Report: TypeAlias = Callable[[Any], None]
 Work: TypeAlias = Callable[[Any, Report], Any]
 
 
-class Word(NamedTuple):
-    """What a worker says about job number `job`: `done` with its result, or `report`ed meanwhile."""
+class JobMessage(NamedTuple):
+    """A message of a worker about job number `job`: its result if `done`, otherwise an intermediate report."""
 
     job: int
     done: bool
     value: Any
 
 
-Hear: TypeAlias = Callable[[Word], None]
+Receive: TypeAlias = Callable[[JobMessage], None]
 
 
 class WorkerFailed(Error, RuntimeError):
@@ -52,50 +52,50 @@ class _Worker:
     index: int = -1
 
 
-def carry_out(work: Work, jobs: Sequence[Any], workers: int, hear: Hear) -> None:
-    """Do the jobs, and call `hear` with every word about them; a single worker is this process itself.
+def carry_out(work: Work, jobs: Sequence[Any], workers: int, receive: Receive) -> None:
+    """Run the jobs, and call `receive` with every message about them; a single worker is this process itself.
 
     Raises:
         WorkerFailed: one of several workers raised an exception, or died.
     """
     if len(jobs) > 1 and workers > 1:
-        with closing(crew(work, jobs, workers)) as words:
-            for word in words:
-                hear(word)
+        with closing(pool(work, jobs, workers)) as messages:
+            for message in messages:
+                receive(message)
         return
     for at, job in enumerate(jobs):
-        hear(Word(at, True, work(job, partial(_passed_on, hear, at))))
+        receive(JobMessage(at, True, work(job, partial(_report, receive, at))))
 
 
-def _passed_on(hear: Hear, at: int, value: Any) -> None:
-    hear(Word(at, False, value))
+def _report(receive: Receive, at: int, value: Any) -> None:
+    receive(JobMessage(at, False, value))
 
 
-def crew(work: Work, jobs: Sequence[Any], workers: int) -> Generator[Word, None, None]:
-    """Do the jobs in order of the sequence, `workers` at a time, and pass on what is said about them."""
+def pool(work: Work, jobs: Sequence[Any], workers: int) -> Generator[JobMessage, None, None]:
+    """Run the jobs in the order of the sequence, `workers` at a time, and yield the messages about them."""
     waiting = iter(enumerate(jobs))
-    team: list[_Worker] = []
+    started: list[_Worker] = []
     try:
-        with _interrupts_held():
-            team += [_hired(work) for _ in range(min(workers, len(jobs)))]
-        busy = [worker for worker in team if _next(worker, waiting)]
+        with _interrupts_blocked():
+            started += [_started(work) for _ in range(min(workers, len(jobs)))]
+        busy = [worker for worker in started if _next(worker, waiting)]
         while busy:
             for pipe in wait([worker.pipe for worker in busy]):
                 worker = next(one for one in busy if one.pipe is pipe)
-                word = _heard(worker)
-                yield word
-                if word.done and not _next(worker, waiting):
+                message = _received(worker)
+                yield message
+                if message.done and not _next(worker, waiting):
                     busy.remove(worker)
     finally:
-        _dismiss(team)
+        _end(started)
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    if not hasattr(signal, "pthread_sigmask"):  # Windows: a worker may say goodbye with a traceback of its own
+def _interrupts_blocked() -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):  # Windows: an interrupted worker may print a traceback
         yield
         return
-    ensure_running()  # starting the tracker would let interrupts through again
+    ensure_running()  # starting the resource tracker later would unblock interrupts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -103,7 +103,7 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _hired(work: Work) -> _Worker:
+def _started(work: Work) -> _Worker:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, work), daemon=True)
@@ -121,7 +121,7 @@ def _next(worker: _Worker, waiting: Iterator[tuple[int, Any]]) -> bool:
     return True
 
 
-def _heard(worker: _Worker) -> Word:
+def _received(worker: _Worker) -> JobMessage:
     try:
         kind, value = worker.pipe.recv()
     except EOFError:
@@ -129,29 +129,29 @@ def _heard(worker: _Worker) -> Word:
         raise WorkerFailed(f"a worker process died with exit code {worker.process.exitcode}") from None
     if kind == "failed":
         raise WorkerFailed(value)
-    return Word(worker.index, kind == "done", value)
+    return JobMessage(worker.index, kind == "done", value)
 
 
-def _dismiss(team: Sequence[_Worker]) -> None:
-    for worker in team:
+def _end(workers: Sequence[_Worker]) -> None:
+    for worker in workers:
         worker.process.terminate()
-    for worker in team:
+    for worker in workers:
         worker.process.join()
         worker.pipe.close()
 
 
 def _serve(pipe: Connection, work: Work) -> None:
-    """The life of a worker."""
+    """The main function of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         while True:
             job = pipe.recv()
             try:
-                word = ("done", work(job, lambda value: pipe.send(("report", value))))
+                message = ("done", work(job, lambda value: pipe.send(("report", value))))
             except (EOFError, OSError):
                 raise
             except Exception:
-                word = ("failed", traceback.format_exc())
-            pipe.send(word)
+                message = ("failed", traceback.format_exc())
+            pipe.send(message)
     except (EOFError, OSError):
-        return  # the parent is gone
+        return  # the parent has ended

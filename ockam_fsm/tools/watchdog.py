@@ -1,8 +1,8 @@
-"""Work that may never come back, because it calls code of others: done in a thread that is given up when it stalls.
+"""A time limit for work that calls foreign code: it runs in a thread that is abandoned when a call stalls.
 
-Rule 1: only time that passes in a call of theirs counts. What we do between two calls may take as long as it likes.
-Limit: a thread cannot be stopped from outside. One that was given up goes on until the program ends; it is a daemon, so
-that it keeps no program alive. It is for code that is judged, never for code that is relied on.
+Rule 1: only the time inside a foreign call counts; the time between two calls is not limited.
+Limit: a thread cannot be stopped from outside. An abandoned one runs until the program ends; it is a daemon, so that it
+does not keep the program alive. So use it only for code under test.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 
 class Calls:
-    """Calls of code of others: `with calls:` is around each. `open`: the number of the one that goes on, if any."""
+    """A record of foreign calls; put `with calls:` around each. `open`: number of the current call, None between."""
 
     def __init__(self) -> None:
         self.made = 0
@@ -27,17 +27,17 @@ class Calls:
 
 
 def watched(work: Callable[[], None], call: Callable[[], object], patience_seconds: float) -> bool:
-    """Do `work`. `call` names the call of theirs that goes on now, or is None; False if one takes longer than
-    `patience_seconds` (the work goes on, and is given up).
+    """Run `work`. `call` returns the number of the current foreign call, or None. Return False if one call takes longer
+    than `patience_seconds`; the thread is then abandoned.
 
-    Raises whatever the work raises.
+    Raises the exception of `work`.
     """
     raised: list[BaseException] = []
 
     def run() -> None:
         try:
             work()
-        except BaseException as error:  # the caller's to see, in the caller's thread
+        except BaseException as error:  # raised again in the thread of the caller
             raised.append(error)
 
     thread = threading.Thread(target=run, name="watched", daemon=True)

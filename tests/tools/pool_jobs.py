@@ -1,4 +1,4 @@
-"""Jobs for the tests of the crew; workers import them."""
+"""Jobs for the tests of the process pool; its workers import this module."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def dying(job: int, report: Callable[[Any], None]) -> int:
 
 
 def endless(job: int, report: Callable[[Any], None]) -> int:
-    """Works for ever; it says who it is first, and goes on talking."""
+    """Report the process id indefinitely."""
     while True:
         report(os.getpid())

@@ -1,4 +1,4 @@
-"""What SPIN printed, as data; what it did not say is no result."""
+"""Parsing of the output of SPIN; an output without counts is an error."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_no_verdict_is_an_error(output: str) -> None:
         judged(output)
 
 
-def test_a_missing_program_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_program_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SpinError, match="make spin") as found:
         run("")

@@ -1,6 +1,6 @@
-"""What TLC prints, read; and what is said when it cannot be run.
+"""Parsing of the output of TLC, and the errors when it cannot run.
 
-TLC itself runs in `make spec`, and here in what is marked thorough.
+TLC itself runs in `make spec`, and here in the tests marked thorough.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pytest
 from ockam_fsm.tools import tlc
 
 
-def said(*messages: tuple[int, str]) -> str:
+def output_of(*messages: tuple[int, str]) -> str:
     lines = (f"@!@!@STARTMSG {number}:0 @!@!@\n{text}\n@!@!@ENDMSG {number} @!@!@" for number, text in messages)
     return "\n".join(("TLC2 Version 2.15", *lines)) + "\n"
 
@@ -32,7 +32,7 @@ STEPS = (
 
 
 def test_a_model_that_holds() -> None:
-    found = tlc.judged(said((2193, "Model checking completed."), STATS), "MC", 1.5, 180)
+    found = tlc.judged(output_of((2193, "Model checking completed."), STATS), "MC", 1.5, 180)
     assert (found.verdict, found.states, found.transitions, found.steps) == ("PROVED", 935, 5068, None)
     assert (found.seconds, found.megabytes, found.trace) == (1.5, 180, ())
 
@@ -41,29 +41,29 @@ def test_a_model_that_holds() -> None:
     ("number", "kind"), [(2107, "invariant"), (2110, "invariant"), (2112, "step"), (2116, "temporal")]
 )
 def test_a_model_that_is_refuted(number: int, kind: str) -> None:
-    found = tlc.judged(said((number, "it does not hold"), *STEPS, STATS), "MC")
+    found = tlc.judged(output_of((number, "it does not hold"), *STEPS, STATS), "MC")
     assert (found.verdict, found.kind, found.steps) == ("REFUTED", kind, 1)
     assert found.trace[1].startswith("Order line 1")
 
 
 def test_large_counts_have_commas() -> None:
     stats = (2199, "1,471,719 states generated (9,999 s/min), 223,675 distinct states found (1 ds/min), 0 left")
-    assert tlc.judged(said((2193, ""), stats), "MC").states == 223_675
+    assert tlc.judged(output_of((2193, ""), stats), "MC").states == 223_675
 
 
-@pytest.mark.parametrize("output", ["", "Error: out of memory\n", said(STATS), said((2193, "completed"))])
-def test_what_is_no_verdict_is_an_error(output: str) -> None:
+@pytest.mark.parametrize("output", ["", "Error: out of memory\n", output_of(STATS), output_of((2193, "completed"))])
+def test_an_output_without_verdict_is_an_error(output: str) -> None:
     with pytest.raises(tlc.TlcError, match="TLC has no verdict on MC"):
         tlc.judged(output, "MC")
 
 
 def overflowing(text: str) -> str:
-    """What TLC prints when its stack overflows, as it printed it: `text` depends on the thread."""
+    """Return a recorded output of TLC after a stack overflow; `text` depends on the thread."""
     positions = "The error occurred when TLC was evaluating the nested\nexpressions at the following positions:\n"
     positions += "    The error call stack is empty.\n"
     progress = "Progress(1) at 2026-11-29 16:55:52: 1 states generated (38 s/min), 1 distinct states found"
     stats = "1 states generated, 1 distinct states found, 0 states left on queue."
-    return said((1000, text), (2103, positions), (2200, progress), (2199, stats), (2186, "Finished in 1581ms"))
+    return output_of((1000, text), (2103, positions), (2200, progress), (2199, stats), (2186, "Finished in 1581ms"))
 
 
 IN_A_STEP = """TLC threw an unexpected exception.
@@ -81,7 +81,7 @@ to an element in its putative domain."""
 
 
 @pytest.mark.parametrize("text", [IN_A_STEP, IN_AN_INITIAL_STATE], ids=["step", "initial state"])
-def test_a_stack_that_overflowed_is_named(text: str) -> None:
+def test_a_stack_overflow_is_named(text: str) -> None:
     with pytest.raises(tlc.TlcError) as error:
         tlc.judged(overflowing(text), "MC")
     assert error.value.fact == "TLC ended with a StackOverflowError on MC: it needs more stack than 65536 KiB."
@@ -110,20 +110,20 @@ def test_every_thread_has_the_stack(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         tlc.run(model, tmp_path)
 
 
-def test_without_java_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_java_the_error_has_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(tlc.TlcError, match="apt-get install"):
         tlc.run(Path("MC.tla"), Path())
 
 
-def test_without_tlc_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_tlc_the_error_has_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/java")
     monkeypatch.setattr(tlc, "find_spec", lambda name: None)
     with pytest.raises(tlc.TlcError, match="make spec"):
         tlc.require()
 
 
-def test_who_is_told_to_end_ends_the_program_first(tmp_path: Path) -> None:
+def test_sigterm_kills_the_child_first(tmp_path: Path) -> None:
     output = tmp_path / "output"
     child = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)"]
     starter = "import json, pathlib, sys; from ockam_fsm.tools.tlc import _output\n"
