@@ -1,4 +1,4 @@
-"""What users of a node write - names, routes, session types - as the values that the runtime takes."""
+"""Conversion of the arguments of applications (names, routes, session types) to the values of the runtime."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ NameOrAddress: TypeAlias = str | Address
 TextOrRoute: TypeAlias = str | Route
 
 WILDCARDS = ("0.0.0.0", "::", "")
-"""Addresses to listen at that mean another host elsewhere."""
+"""Listening addresses that name no reachable host for a peer."""
 
 _DURATIONS = Durations()
 
 
 def address_of(name: NameOrAddress) -> Address:
-    """Raises LocalSessionError unless it is the name or the address of a worker."""
+    """Return the address of a worker. Raises LocalSessionError unless `name` is a name or an address."""
     return local(name) if isinstance(name, str) else check_address("name", name)
 
 
 def route_of(route: TextOrRoute) -> Route:
-    """Raises LocalSessionError unless it is a route, or the text of one."""
+    """Return the route. Raises LocalSessionError unless it is a route or the text of one."""
     return _parsed(route) if isinstance(route, str) else check_route("route", route)
 
 
@@ -42,34 +42,32 @@ class Running(Protocol):
 
 
 def check_running(node: Running) -> None:
-    """Raises LocalSessionError unless it is a node that runs."""
+    """Raise LocalSessionError unless `node` is a running node."""
     if isinstance(node, type) or not callable(getattr(node, "require_running", None)):
-        raise LocalSessionError(f"node: {type(node).__name__}, a TcpNode belongs")
+        raise LocalSessionError(f"node: {type(node).__name__} is not a node; give a TcpNode")
     node.require_running()
 
 
 class Carrier(Protocol):
-    """Whatever messages travel through: a session, or a stream session."""
+    """The layer below a session: a session or a stream session."""
 
     @property
     def address(self) -> Address:
-        """Where messages for the other end go in."""
+        """The local address that accepts messages for the other end."""
         ...
 
 
 def route_over(over: Carrier | None, route: TextOrRoute) -> Route:
-    """A route that begins with a carrier.
+    """Return the route, with the address of the carrier in front if there is one.
 
     Raises:
-        LocalSessionError: the carrier has no address, or the route is none.
+        LocalSessionError: the carrier has no address or carries no replies, or the route is invalid.
     """
     if over is None:
         return route_of(route)
     address = getattr(over, "address", None) if getattr(over, "traces", True) else None
     if not isinstance(address, Address):
-        raise LocalSessionError(
-            f"over: {type(over).__name__}; a session or a stream session belongs, through which replies come back"
-        )
+        raise LocalSessionError(f"over: {type(over).__name__} carries no replies; give a session or a stream session")
     return (address, *route_of(route))
 
 
@@ -77,23 +75,23 @@ _parsed = lru_cache(maxsize=256)(parse_route)
 
 
 def way_out(route: Route, residents: Container[Address]) -> Route:
-    """A way to a peer: over TCP, or through a worker that is here.
+    """Return the route to a peer after a check: it begins with a TCP address or with a worker of this node.
 
     Raises:
-        LocalSessionError: it begins with a local worker that is not here.
+        LocalSessionError: it begins with an unknown local worker.
     """
     if route and route[0].type == LOCAL and route[0] not in residents:
         raise LocalSessionError(
-            f"route: no worker {route[0]} is here; a peer is reached as {EXAMPLE}, or through a local worker"
+            f"route: this node has no worker {route[0]}; begin with a TCP address, as in {EXAMPLE}, or a local worker"
         )
     return route
 
 
 def way_back(own_route: TextOrRoute | None, addresses: Sequence[str]) -> Route:
-    """How peers reach this node: a declared way, or an address that it listens at and that means it elsewhere too.
+    """Return the route from peers to this node: `own_route`, or the first listening address that is not a wildcard.
 
     Raises:
-        LocalSessionError: there is none.
+        LocalSessionError: there is neither.
     """
     if own_route is not None:
         return route_of(own_route)
@@ -101,8 +99,8 @@ def way_back(own_route: TextOrRoute | None, addresses: Sequence[str]) -> Route:
         if split_host(address)[0] not in WILDCARDS:
             return (tcp(address),)
     raise LocalSessionError(
-        "a two-sided session is called back: `listen` at an address that peers can reach (not a wildcard), "
-        "or give `own_route`"
+        "the peer of a two-sided session needs a route to this node: `listen` at an address that peers can reach "
+        "(not a wildcard), or give `own_route`"
     )
 
 
@@ -114,30 +112,32 @@ def config_of(
     attempts: int | None = 5,
     settings: SessionConfig | None = None,
 ) -> SessionConfig:
-    """The configuration of a session: `settings`, or what the other arguments say. In profiles that name no sessions
-    (`ockam`, `secure`) every responder is explicit transient, whatever `session_type` says.
+    """Return the configuration of a session: `settings`, or one made from the other arguments.
+
+    In profiles that name no sessions (`ockam`, `secure`) every responder is explicit transient, independent of
+    `session_type`.
 
     Raises:
         LocalSessionError: there is no such type or profile, or an argument is of the wrong type.
-        DefinitionError: they do not fit together.
+        DefinitionError: the arguments contradict each other.
     """
     check_type("settings", settings, SessionConfig, NoneType)
     if settings is not None:
         return settings
     if not isinstance(profile, str | Profile):
-        raise LocalSessionError(f"profile: {shown(profile)}; there are {', '.join(PROFILES)}, or use `secure_profile`")
+        raise LocalSessionError(f"profile: {shown(profile)}; give {', '.join(PROFILES)}, or a `secure_profile`")
     check_type("durations", durations, Durations, NoneType)
     check_type("attempts", attempts, int, NoneType)
     kind = session_type_of(session_type)
-    spoken = named("profile", profile, PROFILES) if isinstance(profile, str) else profile
-    if role is Role.RESPONDER and not spoken.names_sessions:
+    chosen = named("profile", profile, PROFILES) if isinstance(profile, str) else profile
+    if role is Role.RESPONDER and not chosen.names_sessions:
         kind = EXPLICIT_TRANSIENT
-    if spoken not in PROFILES.values():  # it may hold secrets: nothing keeps it longer than its sessions do
-        return SessionConfig(kind, role, spoken, durations or _DURATIONS, attempts)
-    return _config(kind, role, spoken.name, durations or _DURATIONS, attempts)
+    if chosen not in PROFILES.values():  # it may hold secrets, so no cache may keep it longer than its sessions
+        return SessionConfig(kind, role, chosen, durations or _DURATIONS, attempts)
+    return _config(kind, role, chosen.name, durations or _DURATIONS, attempts)
 
 
 @lru_cache(maxsize=256)
 def _config(kind: SessionType, role: Role, profile: str, durations: Durations, attempts: int | None) -> SessionConfig:
-    """One for all sessions of a kind: they are values, and what they look up once is then looked up once for all."""
+    """Return a shared configuration: it is a value, and its lookups are then done once for all sessions."""
     return SessionConfig(kind, role, PROFILES[profile], durations, attempts)

@@ -1,13 +1,13 @@
-"""Handlers that wait for something, as workers of a node that waits for nothing.
+"""Asynchronous handlers as workers of a node, which itself never waits.
 
-Rule 1: one message at a time for each worker, in order, whatever the handler awaits; other workers go on meanwhile.
-Rule 2: as with any handler, what it sends through the context leaves when it has ended, and one that raises has sent
-        nothing: its message is a dead letter, and its supervisor hears of it. CancelledError is no exception to that,
-        unless it is the node that cancels.
-Rule 3: what waits is bounded (`capacity`), and is charged to its origin; what is more is a dead letter. A task lives
-        only while something waits.
-Rule 4: what a function returns decides, not how it was written: a lambda, a partial or a decorated function that
-        returns an awaitable is awaited like a coroutine function.
+Rule 1: each worker handles one message at a time, in order, also while its handler awaits; other workers go on.
+Rule 2: as with any handler, messages sent through the context leave when the handler returns. A handler that raises
+        sends nothing: its message is a dead letter, and its supervisor is notified. The same holds for CancelledError,
+        unless the node itself cancels the handler.
+Rule 3: the number of waiting messages is bounded (`capacity`), and each is charged to its origin; further messages are
+        dead letters. A task exists only while a handler runs.
+Rule 4: the returned value decides: a lambda, a partial or a decorated function that returns an awaitable is awaited
+        like a coroutine function.
 """
 
 from __future__ import annotations
@@ -31,14 +31,20 @@ AnyHandler: TypeAlias = Handler | AsyncHandler
 
 
 class _Job(NamedTuple):
-    """A call of the handler that waits for its turn."""
+    """A queued call of the handler."""
 
     call: Callable[[], object]
     context: Context
 
 
 class Mailbox:
-    """The synchronous face of a handler. `pump` makes the node run; `tasks` keeps what must be cancelled."""
+    """The synchronous adapter of an asynchronous handler.
+
+    Args:
+        pump: makes the node deliver messages and carry out commands.
+        tasks: the tasks to cancel when the node stops.
+        capacity: how many messages may wait.
+    """
 
     def __init__(
         self,
@@ -56,26 +62,26 @@ class Mailbox:
 
     def __call__(self, message: Message, context: Context) -> object:
         if self._task is None:
-            return self._begun(self._handler(message, context), context)
-        return self._wait(partial(self._handler, message, context), context)
+            return self._started(self._handler(message, context), context)
+        return self._enqueue(partial(self._handler, message, context), context)
 
     def on_timer(self, timer: Hashable, context: Context) -> object:
         handler = self._handler
         if not isinstance(handler, TimerHandler):
             return None
         if self._task is None:
-            return self._begun(handler.on_timer(timer, context), context)
-        return self._wait(partial(handler.on_timer, timer, context), context)
+            return self._started(handler.on_timer(timer, context), context)
+        return self._enqueue(partial(handler.on_timer, timer, context), context)
 
-    def _begun(self, found: object, context: Context) -> object:
-        """The handler was free and has been called. `LATER`: it goes on after this has returned."""
-        if found is None or not isawaitable(found):
+    def _started(self, result: object, context: Context) -> object:
+        """Await the result of a call if it is awaitable; then return `LATER`: the handler is still running."""
+        if result is None or not isawaitable(result):
             return None
-        self._task = asyncio.get_running_loop().create_task(self._work(found, context))
+        self._task = asyncio.get_running_loop().create_task(self._work(result, context))
         self._tasks.add(self._task)
         return LATER
 
-    def _wait(self, call: Callable[[], object], context: Context) -> object:
+    def _enqueue(self, call: Callable[[], object], context: Context) -> object:
         """The handler is busy: call it later."""
         receipt = context.keep(self._give_up) if len(self._waiting) < self._capacity else None
         if receipt is None:
@@ -94,41 +100,41 @@ class Mailbox:
                 receipt = next(iter(self._waiting))
                 job = self._waiting.pop(receipt)
                 job.context.release(receipt)
-                await self._begin(job)
+                await self._call(job)
         finally:
             assert self._task is not None
             self._tasks.discard(self._task)
             self._task = None
 
-    async def _begin(self, job: _Job) -> None:
+    async def _call(self, job: _Job) -> None:
         try:
-            found = job.call()
+            result = job.call()
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             self._fail(job.context, error)
             self._pump()
             return
-        await self._end(found, job.context)
+        await self._end(result, job.context)
 
-    async def _end(self, found: object, context: Context) -> None:
-        """Wait for what the handler returned. Whatever it raises, it raises for this worker only (S14)."""
+    async def _end(self, result: object, context: Context) -> None:
+        """Await the result of the handler. An exception concerns this worker only (S14)."""
         try:
-            if isawaitable(found):
-                await found
+            if isawaitable(result):
+                await result
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError) and self._task is not None and self._task.cancelling():
-                raise  # the node stops
+                raise  # the node is stopping
             self._fail(context, error)
         else:
             context.commit()
         self._pump()
 
     def _fail(self, context: Context, error: BaseException) -> None:
-        """What waits behind it is lost as well: a worker that waits for its restart handles nothing."""
-        with suppress(EventRefused):  # it was stopped meanwhile
+        """Fail the message and all waiting ones: a worker that waits for its restart handles no messages."""
+        with suppress(EventRefused):  # the worker was stopped meanwhile
             context.fail(error)
         while self._waiting:
             receipt = next(iter(self._waiting))

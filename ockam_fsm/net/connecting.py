@@ -1,12 +1,12 @@
-"""Connections that this node opens: names are looked up, and sockets connected, without delaying anything else.
+"""Outbound connections: name lookup and connecting, without blocking the event loop.
 
-Theory: the operating system looks a name up in a blocking call that may take tens of seconds and cannot be cancelled.
-So lookups have threads of their own, a bounded number, and each origin may use a few of them at once: one peer that
-names slow hosts makes itself wait, and numeric addresses need no lookup at all.
+Theory: the operating system resolves a name in a blocking call that may take tens of seconds and cannot be cancelled.
+So lookups run in a bounded number of threads, and each origin may use only a few of them at once: a peer that names
+slow hosts delays only itself.
 
 Rule 1: numeric addresses are never looked up.
-Rule 2: at most `RESOLVER_THREADS` lookups run, at most `LOOKUPS_AT_ONCE` for one origin. Who has given up is not waited
-        for: a lookup that has not begun is cancelled with its connection.
+Rule 2: at most `RESOLVER_THREADS` lookups run, at most `LOOKUPS_AT_ONCE` for one origin. A lookup that has not begun is
+        cancelled with its connection.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ LOOKUPS_AT_ONCE = 2
 
 
 class Connector:
+    """Opens TCP connections for one node."""
+
     def __init__(self, loop: AbstractEventLoop) -> None:
         self._loop = loop
         self._threads: ThreadPoolExecutor | None = None
@@ -38,7 +40,7 @@ class Connector:
         """Connect to the first address of a host that accepts, on behalf of `origin`.
 
         Raises:
-            OSError: the name is not known, or no address accepts; the reason of the last one.
+            OSError: the name is unknown, or no address accepts; with the reason of the last one.
         """
         found = await self._addresses(host, port, origin)
         for position, (family, kind, protocol, _, address) in enumerate(found):
@@ -62,9 +64,9 @@ class Connector:
             self._threads = ThreadPoolExecutor(RESOLVER_THREADS, "ockam-fsm-resolver")
         if origin not in self._turns:
             self._turns[origin] = Semaphore(LOOKUPS_AT_ONCE)
-        ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
         async with self._turns[origin]:
-            return await self._loop.run_in_executor(self._threads, ask)
+            return await self._loop.run_in_executor(self._threads, look_up)
 
     async def _open(self, raw: socket.socket, address: Any, make: Callable[[], asyncio.BaseProtocol]) -> None:
         try:
@@ -77,7 +79,7 @@ class Connector:
 
 
 def not_connected(error: Exception) -> str:
-    """Why there is no connection, in words; the system's own text repeats the address and has numbers of its own."""
+    """Return the reason as text without the address and the error number that the system's text contains."""
     if isinstance(error, socket.gaierror):
         return "the name cannot be looked up"
     if isinstance(error, OSError) and error.errno:

@@ -1,14 +1,14 @@
-"""One TCP connection of a node: bytes to messages and back, and everything that a hostile peer can do to it.
+"""One TCP connection of a node: conversion of bytes to messages and back, and the limits for hostile peers.
 
-Rule 1: bytes end in messages, or the connection is closed with the reason logged. Nothing else is affected.
-Rule 2: a peer that connected to us and does not read is not read from, so that answers wait nowhere but in its own
-        connection. Whom we connected to is read from even so: if both ends did the same, two of ours that flood each
-        other would both stop for ever. What else is sent to a slow peer waits within `held_bytes`; what is more is a
-        dead letter, since holding its sender up would hold up everything else that it sends.
-Rule 3: every wait for a peer has an end: the version byte, the rest of a frame, the reading of what was written, the
-        last bytes before closing.
-Rule 4: input is decoded in turns (`take`), a bounded number of frames each, so that no connection takes the node's time
-        from the others. Reading pauses while input waits. What is kept is charged to the connection's origin.
+Rule 1: received bytes become messages, or the connection is closed and the reason logged. Nothing else is affected.
+Rule 2: input of a slow inbound peer is not read, so that answers to it wait only in its own connection. Input of a slow
+        outbound peer is read: if both ends paused, two nodes that flood each other would deadlock. Other output to a
+        slow peer waits within `held_bytes`; beyond that it becomes dead letters, since blocking its sender would block
+        the other messages of that sender.
+Rule 3: every wait for a peer is limited: for the version byte, for the rest of a frame, for a slow peer to read, for
+        the last bytes before closing.
+Rule 4: input is decoded in turns (`take`), a bounded number of frames each, so that no connection starves the others.
+        Reading pauses while input waits. Kept bytes are charged to the origin of the connection.
 Source: spec/sessions.md, wire clauses; frames.py.
 """
 
@@ -42,24 +42,24 @@ SLICE_BYTES = 16 * 1024
 """Input is decoded in slices of this size."""
 
 MAX_CHUNKS = 8
-"""More slices than these are not waited for: reading pauses."""
+"""Reading pauses while more slices than this wait."""
 
 BACKLOG_BYTES = 64 * 1024
-"""While messages of one peer wait for delivery and keep more than this, no more of its input is decoded."""
+"""While messages of one peer wait for delivery with more bytes than this, no more of its input is decoded."""
 
 logger = logging.getLogger("ockam_fsm.tcp")
 
 
 @dataclass(frozen=True, slots=True)
 class TcpLimits:
-    """What peers may cost a node.
+    """The limits of the resources that peers may use at a node.
 
-    `frame_bytes`: the largest frame. `connections`: how many are accepted. `write_ahead_bytes`: written and not yet
-    taken by the operating system before a connection counts as slow. `held_bytes`: unread output of one slow
-    connection. `total_bytes`: everything that is kept for peers and the application together (ledger.py).
+    `frame_bytes`: the largest frame. `connections`: how many are accepted. `write_ahead_bytes`: output not yet taken by
+    the operating system, beyond which a connection is slow. `held_bytes`: unread output of one slow connection.
+    `total_bytes`: everything that is kept for peers and the application together (ledger.py).
 
     `version_seconds`: until the version byte. `frame_seconds`: until a frame is complete. `stalled_seconds`: until a
-    slow peer reads again. `linger_seconds`: to write what is left before closing. `silent_seconds`: until a peer that
+    slow peer reads again. `linger_seconds`: to write pending output before closing. `silent_seconds`: until a peer that
     acknowledges nothing is given up. `first_frame_seconds`: until an accepted connection has carried a message.
 
     Raises:
@@ -90,7 +90,7 @@ class TcpLimits:
 
 
 class ConnectionOwner(Protocol):
-    """What a connection needs of the edge that it belongs to; `TcpEdge` has it."""
+    """The interface of the edge to its connections; `TcpEdge` implements it."""
 
     node: Node
     limits: TcpLimits
@@ -106,7 +106,8 @@ class ConnectionOwner(Protocol):
 
 
 class TcpConnection(asyncio.Protocol):
-    """Made by the edge: for `Connect` with its `via`, by a listener without one until the version byte is here."""
+    """The protocol of one connection. An outbound one has its `via` from `Connect`; an inbound one gets it with the
+    version byte of the peer."""
 
     __slots__ = (
         "_carried", "_chunks", "_deadline", "_decoder", "_edge", "_ended", "_frame_since", "_frames", "_out",
@@ -122,18 +123,18 @@ class TcpConnection(asyncio.Protocol):
         self.reason = ""
         self.transport: Transport | None = None
         self.counted = 0
-        """Bytes of this connection in the edge's account."""
+        """Bytes of this connection that are charged to its origin."""
         self._decoder = FrameDecoder(edge.limits.frame_bytes)
         self.origin: Origin | None = None
-        """Whom its bytes are charged to, once the node knows it."""
+        """The origin that its bytes are charged to, once the node has registered the connection."""
         self._chunks: deque[bytes] = deque()
         """Input that is not decoded yet."""
         self._frames: Iterator[bytes] = iter(())
         self._carried = False
         self._ended: str | None = None
-        """Why its socket has closed, while input waits."""
+        """The reason why its socket closed, while input waits."""
         self.has_input = False
-        """There is input that is not decoded yet."""
+        """Whether there is input that is not decoded yet."""
         self._reading = True
         self._started_at = edge.loop.time()
         self._out: list[bytes] = []
@@ -145,7 +146,7 @@ class TcpConnection(asyncio.Protocol):
 
     @property
     def slow(self) -> bool:
-        """The peer does not read as fast as we write."""
+        """Whether the peer reads more slowly than this node writes."""
         return self._unread_since is not None
 
     # From the event loop ----------------------------------------------------------------------------------------------
@@ -178,7 +179,7 @@ class TcpConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._unread_since = None
-        if self._frame_since is not None:  # it was we who did not read its rest
+        if self._frame_since is not None:  # this node had paused reading its rest
             self._frame_since = self._edge.loop.time()
         self._edge.account(self, self._decoder.buffered)
         self._read_or_pause()
@@ -191,17 +192,17 @@ class TcpConnection(asyncio.Protocol):
         unfinished = "" if self._decoder.idle or self.has_input else "in the middle of a frame"
         ended = self.reason or str(exc or "") or unfinished or "closed by the peer"
         if self.has_input and not self.reason:
-            self._ended = ended  # what has arrived is delivered first
+            self._ended = ended  # received input is delivered first
         else:
             self._lost(ended)
 
     # From the edge ----------------------------------------------------------------------------------------------------
 
     def take(self, most: int) -> int:
-        """Decode at most `most` units of input and hand the messages to the node; the result says how many.
+        """Decode at most `most` units of input, pass the messages to the node, and return the number of units.
 
-        A slice of input is a unit, and so is a frame, for each `SLICE_BYTES` of it: frames without content, which are
-        ignored, cost their sender as well. Nothing is decoded while the node has enough of this peer to do.
+        A slice of input is one unit. A frame is one unit, plus one for each `SLICE_BYTES` of it, so that ignored empty
+        frames count as well. Nothing is decoded while the backlog of this peer is full.
         """
         used = 0
         try:
@@ -218,7 +219,7 @@ class TcpConnection(asyncio.Protocol):
                     used += 1
                     self._decode_next()
         except RemoteSessionError as error:
-            self._edge.pump()  # what came before it is answered
+            self._edge.pump()  # earlier messages are answered first
             self.fail(str(error))
         if self.reason:
             self._drop_input()
@@ -228,7 +229,7 @@ class TcpConnection(asyncio.Protocol):
 
     @property
     def _backlogged(self) -> bool:
-        """The node has enough of this peer's messages to deliver."""
+        """Whether enough messages of this peer wait in the node for delivery."""
         origin = self.origin
         return origin is not None and origin.held_bytes > BACKLOG_BYTES and bool(origin.queue)
 
@@ -242,12 +243,12 @@ class TcpConnection(asyncio.Protocol):
         chunk = self._chunks.popleft()
         if not self._decoder.started:
             tuple(self._decoder.feed(chunk[:1]))
-            self._stand()
+            self._version_received()
             chunk = chunk[1:]
         self._frames = self._decoder.feed(chunk)
 
     def _input_taken(self) -> None:
-        """All input is decoded: the rest of a frame is waited for, or a connection that has ended is lost now."""
+        """All input is decoded: wait for the rest of a frame, or report a connection whose socket has closed."""
         if self._ended is not None:
             self._lost(self._ended)
         elif not self.reason:
@@ -264,11 +265,11 @@ class TcpConnection(asyncio.Protocol):
     def _drop_input(self) -> None:
         self._chunks.clear()
         self._frames = iter(())
-        self._decoder = FrameDecoder(self._edge.limits.frame_bytes)  # with the beginning of a frame that it had
+        self._decoder = FrameDecoder(self._edge.limits.frame_bytes)  # drops the unfinished frame of the old one
         self.has_input = False
 
     def _read_or_pause(self) -> None:
-        """Do not read while input waits, nor from a slow peer that connected to us (rule 2)."""
+        """Pause reading while input waits, and for a slow inbound peer (rule 2)."""
         transport = self.transport
         if transport is None or transport.is_closing():
             return
@@ -279,7 +280,7 @@ class TcpConnection(asyncio.Protocol):
             (transport.resume_reading if read else transport.pause_reading)()
 
     def write(self, message: Message) -> str:
-        """Write a message with the next `flush`. The result says why it cannot be, if so."""
+        """Queue a message for the next `flush`. Return the reason if it cannot be written, else an empty text."""
         if self.transport is None or self.reason:
             return "connection lost"
         frame = encode_frame(encode_message(message), self._edge.limits.frame_bytes)
@@ -297,12 +298,12 @@ class TcpConnection(asyncio.Protocol):
             self.transport.write(b"".join(out) if len(out) > 1 else out[0])
 
     def fail(self, reason: str) -> None:
-        """Close the connection, and log why."""
+        """Close the connection and log the reason."""
         logger.warning("connection to %s closed: %s", self.peer, reason, extra=self.facts(reason))
         self.close(reason)
 
     def close(self, reason: str) -> None:
-        """Close it after what was written, `linger_seconds` later at the latest; the node hears of it at once."""
+        """Close it after its output is written, at the latest after `linger_seconds`; notify the node at once."""
         if self.reason:
             return
         if self.transport is None:
@@ -322,13 +323,13 @@ class TcpConnection(asyncio.Protocol):
             self.transport.abort()
 
     def _give_up_input(self) -> None:
-        """Its socket has closed before its input was decoded, and nothing of that is wanted any more."""
+        """Drop the input of a connection whose socket closed before the input was decoded."""
         if self._ended is not None:
             self.reason = self._ended
             self._lost(self._ended)
 
     def evict(self, reason: str) -> None:
-        """End it at once, within whatever the node is doing: nothing is told to the node here."""
+        """End the connection at once, without a call into the node, which may be in the middle of a delivery."""
         if not self.reason:
             logger.warning("connection to %s closed: %s", self.peer, reason, extra=self.facts(reason))
         self.reason = self.reason or reason
@@ -337,32 +338,32 @@ class TcpConnection(asyncio.Protocol):
             self.transport.abort()
 
     def check(self, now: float) -> None:
-        """Called from time to time: a wait that has lasted too long ends the connection."""
+        """Close the connection if a wait has lasted too long; called periodically."""
         limits = self._edge.limits
         if self._unread_since is not None:
             if now - self._unread_since > limits.stalled_seconds:
                 self.fail(NOT_READING)
                 self.abort()
         elif self.has_input or not self._reading:
-            return  # it is this node that makes the peer wait
+            return  # this node delays the peer
         elif self._frame_since is not None and now - self._frame_since > limits.frame_seconds:
             self.fail("a frame was not finished in time")
         elif self.inbound and not self._carried and now - self._started_at > limits.first_frame_seconds:
             self.fail("no message in time")
 
     async def writable(self) -> None:
-        """Wait until the peer reads again, or is gone."""
+        """Wait until the peer reads again or the connection is closed."""
         while self.slow and self.transport is not None:
             if self._waiting is None:
                 self._waiting = self._edge.loop.create_future()
             await asyncio.shield(self._waiting)
 
     def facts(self, reason: str) -> dict[str, object]:
-        """What a structured log says of this connection."""
+        """Return the fields of a structured log record."""
         return {"peer": self.peer, "via": str(self.via or ""), "reason": reason}
 
-    def _stand(self) -> None:
-        """The peer's version byte is here and right."""
+    def _version_received(self) -> None:
+        """The version byte of the peer was received and is valid."""
         self._cancel_deadline()
         if self.via is None:
             self._edge.accepted(self)
@@ -370,7 +371,7 @@ class TcpConnection(asyncio.Protocol):
             self._edge.node.connected(self.via)
 
     def _account_unfinished(self) -> None:
-        """An unfinished frame waits for its rest, for a time and within the common limit."""
+        """Charge an unfinished frame to the origin, and start its time limit."""
         if self._decoder.idle:
             if self.counted and not self.slow:
                 self._edge.account(self, 0)
@@ -378,7 +379,7 @@ class TcpConnection(asyncio.Protocol):
         if self._frame_since is None:
             self._frame_since = self._edge.loop.time()
         if not self._edge.account(self, self._decoder.buffered):
-            self.fail("this peer keeps the most of a full node")
+            self.fail("the node is full, and this peer uses the largest part")
 
     def _cancel_deadline(self) -> None:
         if self._deadline is not None:

@@ -1,4 +1,4 @@
-"""Where a real node gets what must not be guessed: the operating system (`os.urandom` is what `secrets` asks)."""
+"""The entropy of a real node: `os.urandom`, the source of the module `secrets`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ADDRESS_BYTES = 16
 
 
 class SystemEntropy:
-    """Addresses of 128 random bits, as text (profile `ockam` names workers in UTF-8). Jitter need not be secret."""
+    """Random addresses of 128 bits, as text (profile `ockam` names workers in UTF-8), and jitter (not secret)."""
 
     def address(self, number: int, starter: int, purpose: Purpose) -> Address:
         return Address(LOCAL, urandom(ADDRESS_BYTES).hex().encode())

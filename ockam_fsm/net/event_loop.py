@@ -1,4 +1,4 @@
-"""Which event loop runs: uvloop where it is installed (extra `fast`), asyncio's own otherwise."""
+"""The choice of the event loop: uvloop if it is installed (extra `fast`), otherwise that of asyncio."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def loop_factory(*, fast: bool = True) -> Callable[[], asyncio.AbstractEventLoop]:
-    """What makes an event loop. `fast` False: asyncio's own in any case."""
+    """Return the factory of the event loop. `fast` False: always that of asyncio."""
     if fast:
         try:
             import uvloop
@@ -23,6 +23,6 @@ def loop_factory(*, fast: bool = True) -> Callable[[], asyncio.AbstractEventLoop
 
 
 def run(main: Coroutine[Any, Any, T], *, fast: bool = True) -> T:
-    """Run a program in an event loop of its own, as `asyncio.run` does; Ctrl-C cancels it and cleans up."""
+    """Run a program in a new event loop, as `asyncio.run` does; Ctrl-C cancels it and cleans up."""
     with asyncio.Runner(loop_factory=loop_factory(fast=fast)) as runner:
         return runner.run(main)

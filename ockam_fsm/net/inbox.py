@@ -1,6 +1,6 @@
-"""What a session has received that has no handler, until somebody asks for it.
+"""The queue of received messages of a session without a handler.
 
-Rule: it holds a bounded number of messages, and each is charged to whoever sent it (ledger.py).
+Rule: it holds a bounded number of messages, and each is charged to its sender (ledger.py).
 Source: spec/sessions.md clause 16.4.
 """
 
@@ -14,7 +14,7 @@ from ockam_fsm.runtime.node.workers import Context
 
 
 class Inbox:
-    """The handler of a session that was given none: it keeps messages for `receive`, up to a capacity."""
+    """The default handler of a session: it keeps messages for `receive`, up to a capacity."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity

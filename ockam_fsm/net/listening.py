@@ -1,11 +1,12 @@
-"""Where a node listens: connections are accepted a few at a time, and never with the last descriptors.
+"""The listening sockets of a node: connections are accepted a few at a time, and never with the last descriptors.
 
-Theory: event loops accept by themselves. When descriptors run out, asyncio logs a traceback for each connection that
-waits, again and again, and uvloop closes what it cannot keep and says nothing. So accepting is done here.
+Theory: event loops accept connections by themselves. When descriptors run out, asyncio repeatedly logs a traceback for
+each pending connection, and uvloop silently closes connections. So this module accepts them itself.
 
 Rule 1: at most `AT_ONCE` connections are accepted in one turn of the loop.
-Rule 2: a reserve of descriptors is for what this node opens. A connection that would take one of them is closed.
-Rule 3: that is logged once in `QUIET_SECONDS`. If not even that much is left, accepting pauses for `RETRY_SECONDS`.
+Rule 2: some descriptors are reserved for what this node opens. A connection that would take one of them is closed.
+Rule 3: refused connections are logged once in `QUIET_SECONDS`. If accepting itself fails, it pauses for
+        `RETRY_SECONDS`.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ logger = logging.getLogger("ockam_fsm.tcp")
 
 
 def descriptors() -> int:
-    """How many descriptors this process may have."""
+    """Return the largest number of descriptors of this process."""
     try:
         import resource
-    except ImportError:  # not every system limits them
+    except ImportError:  # not every system has a limit
         return sys.maxsize
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
 class Listener:
-    """One listening socket. `make` makes the protocol of each connection."""
+    """One listening socket. `make` creates the protocol of each connection."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, raw: socket.socket, make: Callable[[], asyncio.BaseProtocol]
@@ -47,7 +48,7 @@ class Listener:
         self._raw = raw
         self._make = make
         self._most = descriptors() - min(RESERVED, descriptors() // 4)
-        self._said: float | None = None
+        self._logged_at: float | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         raw.setblocking(False)
@@ -67,12 +68,12 @@ class Listener:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
-                self._say(error.strerror or str(error))
+                self._log(error.strerror or str(error))
                 self._pause()
                 return
             if raw.fileno() >= self._most:
                 raw.close()
-                self._say(f"{self._most} descriptors are in use, the rest is reserved")
+                self._log(f"{self._most} descriptors are in use, the rest is reserved")
                 continue
             raw.setblocking(False)
             task = self._loop.create_task(self._take(raw))
@@ -82,7 +83,7 @@ class Listener:
     async def _take(self, raw: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(self._make, raw)
-        except OSError as error:  # the peer has gone already
+        except OSError as error:  # the peer has already closed it
             raw.close()
             logger.info("not accepted: %s", error, extra={"reason": str(error)})
 
@@ -92,20 +93,20 @@ class Listener:
             RETRY_SECONDS, lambda: self._loop.add_reader(self._raw.fileno(), self._accept)
         )
 
-    def _say(self, reason: str) -> None:
+    def _log(self, reason: str) -> None:
         now = self._loop.time()
-        if self._said is None or now - self._said > QUIET_SECONDS:
-            self._said = now
+        if self._logged_at is None or now - self._logged_at > QUIET_SECONDS:
+            self._logged_at = now
             logger.error("connections are refused, out of descriptors: %s", reason, extra={"reason": reason})
 
 
 async def listen(
     loop: asyncio.AbstractEventLoop, host: str, port: int, make: Callable[[], asyncio.BaseProtocol]
 ) -> list[Listener]:
-    """Listen at every address of a host (an empty one: at all of this machine).
+    """Listen at every address of a host (empty: every address of this machine).
 
     Raises:
-        OSError: the name is not known, or one of its addresses cannot be listened at.
+        OSError: the name is unknown, or one of its addresses cannot be listened at.
     """
     found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     sockets: list[socket.socket] = []

@@ -1,4 +1,4 @@
-"""The library: a node in a Python program, over TCP.
+"""A node of a Python program, over TCP.
 
     async with TcpNode() as node:
         where = await node.listen("127.0.0.1:4000")
@@ -8,9 +8,9 @@
             print(await session.request(b"ping", timeout_seconds=1.0))
 
 Rule 1: everything here runs in one event loop; nothing is shared with threads. Handlers are functions or coroutines.
-Rule 2: leaving the `async with` stops sessions and hosts (their peers hear that they go away), writes what is to be
-        written, and ends connections and tasks. `abort` is what a crash would be. When a node has stopped, by itself or
-        by order, everything that waits fails with the cause, every further call is refused, and `async with` raises it.
+Rule 2: leaving the `async with` stops sessions and hosts (their peers are notified), writes pending output, and ends
+        connections and tasks. `abort` behaves as a crash. After a node has stopped, all pending calls fail with the
+        cause and further calls are refused; if it stopped by itself, `async with` raises the cause.
 Rule 3: names are local addresses, routes are text (routes.py) or tuples of addresses.
 Left out: decisions; those are in the tables, the node and its sessions (runtime/).
 """
@@ -60,11 +60,12 @@ from ockam_fsm.runtime.session.link import Entropy
 from ockam_fsm.runtime.session.session import Session
 
 CONNECTIONS = ConnectionConfig(idle_seconds=300.0)
-"""A connection that no session relies on is closed after five minutes without a message."""
+"""A connection that no session uses is closed after five minutes without a message."""
 
 
 class TcpNode:
-    """Use it with `async with`. `remember` and `durable` (see `spawner`) are for state that survives a restart."""
+    """A node over TCP; use it with `async with`. State that survives a restart needs `remember`, and `durable` of
+    `spawner`."""
 
     def __init__(
         self,
@@ -80,9 +81,9 @@ class TcpNode:
     ) -> None:
         """`mailbox`: how many messages may wait for a handler that awaits, or in a session without a handler.
 
-        `forward_to`: where messages from outside may make this node connect to. `peer`: the host that the message's own
-        connection came from, any port; `any`; `none`; or HOST:PORT, or several of these. `make` makes the sessions; a
-        `Recorder` has one whose steps are written down (trace_recorder.py).
+        `forward_to`: the hosts that messages of peers may make this node connect to. `peer`: the host of the connection
+        that the message came on, any port; `any`; `none`; or HOST:PORT; or several of these. `make` creates the
+        sessions; that of a `Recorder` records their steps (trace_recorder.py).
 
         Raises:
             LocalSessionError: an argument is of the wrong type or names no policy.
@@ -97,7 +98,7 @@ class TcpNode:
             entropy or SystemEntropy(), connections=connections or CONNECTIONS, forwarding=policy, make=make
         )
         self.addresses: list[str] = []
-        """Where this node listens, as HOST:PORT."""
+        """The listening addresses of this node, as HOST:PORT."""
         check_type("observers", observers, Iterable)
         attached: tuple[Observer, ...] = (self, LogObserver(), *observers)
         for observer in attached:
@@ -121,7 +122,7 @@ class TcpNode:
 
     async def __aenter__(self) -> TcpNode:
         if self._edge is not None:
-            raise LocalSessionError("the node was started before: make another TcpNode")
+            raise LocalSessionError("the node was started before: create another TcpNode")
         self._edge = TcpEdge(
             self.node, self._limits, notified=self._notified, remember=self._remembered, stopped=self._on_stopped
         )
@@ -136,11 +137,11 @@ class TcpNode:
 
     @property
     def running(self) -> bool:
-        """It was started, and has not stopped."""
+        """Whether the node was started and has not stopped."""
         return self._edge is not None and not self._edge.stopped
 
     def require_running(self) -> None:
-        """Raises LocalSessionError, with the cause, if the node has stopped or was not started."""
+        """Raise LocalSessionError, with the cause, if the node has stopped or was not started."""
         if self.edge.stopped:
             raise self._stopped_error() from self.edge.failed
 
@@ -155,7 +156,7 @@ class TcpNode:
         return self.edge.loop
 
     async def listen(self, address: str = "127.0.0.1:0") -> str:
-        """Listen at HOST:PORT (port 0: a free one); the result says where.
+        """Listen at HOST:PORT (port 0: a free one), and return the address with its port.
 
         Raises:
             LocalSessionError: `address` is not HOST:PORT.
@@ -167,9 +168,10 @@ class TcpNode:
         return where
 
     async def close(self, grace_seconds: float = 5.0) -> None:
-        """Stop every session and host, write what is to be written, and end everything.
+        """Stop every session and host, write pending output for at most `grace_seconds`, and end everything.
 
-        Peers hear that this node goes away. Close a persistent session first if it is to be over.
+        Peers are notified that this node goes away; a persistent session of a peer then waits for its return. To end
+        a persistent session for good, close it first.
         """
         if self.running:
             residents = self.node.router.residents
@@ -183,11 +185,11 @@ class TcpNode:
         await self._cancel_tasks()
 
     async def stopped(self) -> None:
-        """Wait until the node has stopped, by order or by itself; `edge.failed` is the cause, if by itself."""
+        """Wait until the node has stopped. `edge.failed` is the cause if it stopped by itself, else None."""
         await self._ended.wait()
 
     async def abort(self) -> None:
-        """End everything now and tell nobody, as a crash would."""
+        """End everything now without notifying peers, as in a crash."""
         self.edge.abort()
         await self._cancel_tasks()
 
@@ -204,7 +206,7 @@ class TcpNode:
     ) -> Address:
         """Start a worker; `handler(message, context)` is a function or a coroutine function.
 
-        `name` None: at a fresh secret address. `public`: peers may name it. `make` and `restart`: see `RestartPolicy`.
+        `name` None: a new secret address. `public`: peers may address it. `make` and `restart`: see `RestartPolicy`.
 
         Raises:
             LocalSessionError: the name is taken, the handler cannot be called, or the node has stopped.
@@ -228,16 +230,16 @@ class TcpNode:
         durable: Durable = nothing_durable,
         settings: SessionConfig | None = None,
     ) -> Address:
-        """Start a spawner (or static responder): it makes a responder for every session that a hello asks for.
+        """Start a spawner (or static responder): it creates a responder for every session that a hello requests.
 
-        In profiles `ockam` and `secure` responders are transient. `settings` says more than type, profile, durations.
+        In profiles `ockam` and `secure` responders are transient. `settings` replaces type, profile and durations.
 
-        Each session has a worker of its own for its messages: a handler that fails, blocks or never ends in one session
-        harms no other one.
+        Each session has its own worker for its messages: a handler that fails, or that awaits indefinitely, affects
+        only its own session.
 
         Raises:
             LocalSessionError: the name is taken, the handler cannot be called, or the node has stopped.
-            DefinitionError: type, profile and durations do not fit together.
+            DefinitionError: type, profile and durations contradict each other.
         """
         self.require_running()
         checked_handler(handler)
@@ -247,7 +249,7 @@ class TcpNode:
         )
 
     def responders(self, name: NameOrAddress) -> tuple[TcpSession, ...]:
-        """The sessions that a spawner holds now, the oldest first."""
+        """Return the current sessions of a spawner, the oldest first."""
         host = self.node.host(address_of(name))
         creation = host.settings.session_type.creation
         found = []
@@ -259,7 +261,7 @@ class TcpNode:
         return tuple(found)
 
     def stop(self, name: NameOrAddress) -> None:
-        """Stop a worker or a spawner; a spawner stops its responders, whose peers hear that it goes away."""
+        """Stop a worker, or a spawner with its responders; the peers of the responders are notified."""
         self.order(lambda node: node.stop(address_of(name)))
 
     # Messages ---------------------------------------------------------------------------------------------------------
@@ -267,7 +269,7 @@ class TcpNode:
     def send(
         self, route: TextOrRoute, payload: bytes, *, return_route: Route = (), tracing_context: str | None = None
     ) -> None:
-        """Send one message along a route. What cannot be delivered is a dead letter, here or where it fails.
+        """Send one message along a route. If it cannot be delivered, it becomes a dead letter where it fails.
 
         Raises:
             LocalSessionError: a part of the message is of the wrong type or too large, or the node has stopped.
@@ -285,7 +287,7 @@ class TcpNode:
 
         Raises:
             LocalSessionError: as `send`.
-            RemoteSessionError: it could not be delivered from here.
+            RemoteSessionError: this node cannot deliver the message.
             TimeoutError: no reply in time.
         """
         self.require_running()
@@ -332,19 +334,21 @@ class TcpNode:
         over: Carrier | None = None,
         recreated: bool = False,
     ) -> TcpSession:
-        """A session to the spawner or responder at the end of `route`; `async with` opens it.
+        """Create a session to the spawner or responder at the end of `route`; `async with` opens it.
 
-        `over`: the session below, whose outer address is the first step; `route` begins at its other end. `recreated`:
-        an implicit transient session that has failed is made anew by the next message, under the same address.
+        `over`: the session below; its outer address is the first step, and `route` begins at its other end.
+        `recreated`: after a failure of an implicit transient session, the next message creates a new one under the same
+        address.
 
-        Without a `handler` its messages are read with `receive` or `messages`. `name`: its outer address, for routes
-        through it. `own_route`: how the peer reaches this node when a two-sided session is renegotiated from there,
-        without the last address; by default where this node listens. `session_id`, `remembered`: from durable state.
+        Without a `handler`, read its messages with `receive` or `messages`. `name`: its outer address, for routes
+        through it. `own_route`: the route from the peer to this node without the last address, for renegotiation by the
+        peer of a two-sided session; by default a listening address of this node. `session_id`, `remembered`: from
+        durable state.
 
         Raises:
-            LocalSessionError: the name or the route is wrong, there is no way back for a two-sided session, or the node
-                has stopped.
-            DefinitionError: type, profile and durations do not fit together.
+            LocalSessionError: the name or the route is wrong, a two-sided session has no route back, or the node has
+                stopped.
+            DefinitionError: type, profile and durations contradict each other.
         """
         self.require_running()
         way = way_out(route_over(over, route), self.node.router.residents)
@@ -372,15 +376,15 @@ class TcpNode:
     # For sessions and their owners ------------------------------------------------------------------------------------
 
     def attach(self, session: Address, owner: Owner) -> None:
-        """From now on what a session of this node tells goes to `owner`, until it is closed."""
+        """Send the notices of a session of this node to `owner`, until the session is closed."""
         self._owners[session] = owner
 
     def detach(self, session: Address) -> None:
-        """Whoever was attached hears no more of the session."""
+        """Stop sending the notices of the session to its owner."""
         self._owners.pop(session, None)
 
     def order(self, order: Callable[[Node], None]) -> None:
-        """Give the node an order, and carry out what follows from it."""
+        """Give the node an order, and carry out the resulting commands."""
         self.require_running()
         edge = self.edge
         order(self.node)
@@ -391,7 +395,7 @@ class TcpNode:
         return self._identifier
 
     def observe(self, observation: Observation) -> None:
-        """This node observes itself: changes go to the sessions, undeliverable requests to who waits for a reply."""
+        """Pass state changes to the sessions, and fail the pending calls of `request` that cannot be delivered."""
         if isinstance(observation, StateChanged):
             session = self._sessions.get(observation.worker)
             if session is not None:
@@ -413,7 +417,7 @@ class TcpNode:
             found.notified(notify.notice)
 
     def _remembered(self, command: Remember) -> None:
-        """Before the hello leaves that has this number (clause 4.1)."""
+        """Store a number before the hello with this number leaves (clause 4.1)."""
         self._remember(command)
         owner = self._owners.get(command.worker)
         if owner is not None:
@@ -423,7 +427,7 @@ class TcpNode:
         return Mailbox(handler, self.edge.pump, self._tasks, self._mailbox)
 
     def _on_stopped(self, cause: Exception | None) -> None:
-        """The edge has stopped: everything that waits fails with the cause."""
+        """The edge has stopped: fail all pending calls with the cause."""
         error = self._stopped_error()
         error.__cause__ = cause
         self.addresses.clear()
@@ -431,8 +435,8 @@ class TcpNode:
         for future in self._replies.values():
             if not future.done():
                 future.set_exception(error)
-        told: tuple[TcpSession | Owner, ...] = (*self._sessions.values(), *self._owners.values())
-        for one in told:
+        listeners: tuple[TcpSession | Owner, ...] = (*self._sessions.values(), *self._owners.values())
+        for one in listeners:
             one.node_stopped(error)
 
     def _stopped_error(self) -> LocalSessionError:

@@ -1,10 +1,10 @@
-"""What can be attached to a node: structured logs, and counters for Prometheus or OpenTelemetry.
+"""Observers of a node: structured logs, and counters for Prometheus or OpenTelemetry.
 
-Rule 1: an observer hears everything and decides nothing; one that raises is heard no more (commands.py).
+Rule 1: an observer receives every observation and changes nothing; one that raises is removed (commands.py).
 Rule 2: labels have few values: machine, states, reasons. Addresses are in logs only, payloads nowhere.
 
-To attach something else, write `observe(observation)` and give it to `TcpNode(observers=...)`: an OpenTelemetry meter
-adds 1 where `Metrics` does, with the same names and labels.
+To attach another observer, write a class with `observe(observation)` and give it to `TcpNode(observers=...)`: an
+OpenTelemetry meter adds 1 where `Metrics` does, with the same names and labels.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ Labels: TypeAlias = tuple[tuple[str, str], ...]
 
 HELP: Mapping[str, str] = {
     "ockam_state_changes_total": "State changes, by machine and states.",
-    "ockam_workers": "Workers that are in a state now, by machine and state.",
-    "ockam_negotiations_total": "Negotiations that were started.",
-    "ockam_retries_total": "Negotiations that were not the first attempt.",
-    "ockam_generation": "The largest number of a generation that was seen.",
+    "ockam_workers": "Current number of workers, by machine and state.",
+    "ockam_negotiations_total": "Attempts to negotiate.",
+    "ockam_retries_total": "Attempts to negotiate that repeat a failed one.",
+    "ockam_generation": "Largest generation number seen.",
     "ockam_dead_letters_total": "Messages that will not be delivered, by reason.",
-    "ockam_handler_failures_total": "Handlers that raised.",
-    "ockam_held_bytes": "What the node keeps, for peers and the application, in bytes.",
-    "ockam_held_limit_bytes": "The limit of what the node keeps, in bytes.",
-    "ockam_peers_held_bytes": "What the node keeps for peers, in bytes.",
-    "ockam_holders": "Peers, and the application, for whom the node keeps something.",
+    "ockam_handler_failures_total": "Exceptions raised by handlers.",
+    "ockam_held_bytes": "Bytes that the node keeps for peers and the application.",
+    "ockam_held_limit_bytes": "Limit of the bytes that the node keeps.",
+    "ockam_peers_held_bytes": "Bytes that the node keeps for peers.",
+    "ockam_holders": "Number of peers (and the application) for which the node keeps bytes.",
 }
 _NOW = (
     "ockam_workers", "ockam_generation", "ockam_held_bytes", "ockam_held_limit_bytes", "ockam_peers_held_bytes",
@@ -49,7 +49,7 @@ _UNBORN, _GONE = "IDLE", ("CLOSED", "STOPPED")
 
 
 class LogObserver:
-    """Every observation as one log record whose `extra` has the facts as fields."""
+    """Logs every observation as one record, with its facts as fields (`extra`)."""
 
     def __init__(self, logger: logging.Logger | None = None) -> None:
         self.logger = logger or logging.getLogger("ockam_fsm.node")
@@ -57,7 +57,7 @@ class LogObserver:
     def observe(self, observation: Observation) -> None:
         level = logging.WARNING if isinstance(observation, WorkerFailed) else logging.INFO
         if isinstance(observation, Letter):
-            level = logging.DEBUG  # a peer that floods a node shall not flood its log
+            level = logging.DEBUG  # a peer that floods the node must not flood its log
         if self.logger.isEnabledFor(level):
             text, facts = described(observation)
             harmless = {name: neutral(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
@@ -66,7 +66,7 @@ class LogObserver:
 
 
 def described(observation: Observation) -> tuple[str, dict[str, Any]]:
-    """What a log says of it: a sentence, and the fields. Both may hold a peer's words."""
+    """Return the text and the fields of a log record. Both may contain text of a peer."""
     facts: dict[str, Any] = {"kind": type(observation).__name__, "worker": str(observation.worker or "")}
     match observation:
         case StateChanged(worker, machine, before, after, generation):
@@ -81,19 +81,19 @@ def described(observation: Observation) -> tuple[str, dict[str, Any]]:
             return f"dead letter: {reason}", facts | {"reason": reason, "detail": detail}
         case Notify(worker, notice):
             reason, detail = (notice.reason, notice.detail) if isinstance(notice, Closed | TimedOut) else ("", "")
-            told = f"{worker}: {type(notice).__name__} {with_detail(reason, detail)}"
-            return told.rstrip(), facts | {"reason": reason, "detail": detail}
+            text = f"{worker}: {type(notice).__name__} {with_detail(reason, detail)}"
+            return text.rstrip(), facts | {"reason": reason, "detail": detail}
 
 
 class Metrics:
-    """Counters by name and labels; `exposition` is what Prometheus scrapes."""
+    """Counters by name and labels; Prometheus scrapes `exposition`."""
 
     def __init__(self) -> None:
         self.values: dict[str, dict[Labels, int]] = {name: {} for name in HELP}
         self._ledgers: list[Ledger] = []
 
     def attach(self, ledger: Ledger) -> None:
-        """Show the account of a node as well; `TcpNode` does this for its observers."""
+        """Add the memory account of a node; `TcpNode` does this for its observers."""
         self._ledgers.append(ledger)
 
     def observe(self, observation: Observation) -> None:
@@ -111,7 +111,7 @@ class Metrics:
                 self._add("ockam_dead_letters_total", reason=reason)
 
     def exposition(self) -> str:
-        """The text format of Prometheus."""
+        """Return the metrics in the text format of Prometheus."""
         return "".join(f"{line}\n" for line in self._lines())
 
     def _lines(self) -> Iterator[str]:

@@ -1,22 +1,22 @@
-"""Pipes: one way from a worker here to a worker there, each message at least once, in order, or both.
+"""Pipes: one-way delivery from this node to another, at least once, in order, or both.
 
-    # there: a receiver that confirms, and one that orders
+    # on the other node: a receiver that confirms, and one that orders
     pipe_receiver(there, "reliable")
     pipe_receiver(there, "ordered", Ordering.ABSOLUTE)
     there.worker("app", handle, public=True)
 
-    # here: the index pipe is around the resend pipe, so every message arrives once, in order
+    # on this node: the index pipe is around the resend pipe, so every message arrives once, in order
     async with Pipe(here, f"tcp://{where}/reliable") as reliable:
         async with Pipe(here, (reliable.address, local("ordered")), ordered=True) as ordered:
             here.send((ordered.address, local("app")), b"hello")
 
-Rule 1: what is sent to `address` is routed on there as it is. A pipe keeps the return route and does not put itself on
-        it: replies do not come back through the pipe.
-Rule 2: leaving the `async with` waits until everything that was sent is confirmed, also what is sent meanwhile, and
-        then closes the pipe. An exception closes it at once.
-Rule 3: a pipe may have a session of its own (`Pipe.connect`, `pipe_spawner`): then each sender finds a receiver of its
-        own, and no stranger can send to it.
-Left out: going on after a restart of this process; what is not confirmed then is lost.
+Rule 1: a message sent to `address` is forwarded unchanged by the receiver. A pipe does not add itself to the return
+        route: replies do not pass through the pipe.
+Rule 2: leaving the `async with` waits until all messages are confirmed, including those sent during the wait, and then
+        closes the pipe. An exception closes it at once.
+Rule 3: a pipe may have its own session (`Pipe.connect`, `pipe_spawner`): then each sender has its own receiver, to
+        which no other peer can send.
+Left out: resuming after a restart of this process; unconfirmed messages are then lost.
 Source: spec/sessions.md section 17; Ockam's documents, "Pipes and channels".
 """
 
@@ -49,10 +49,11 @@ USUAL = PipeConfig()
 def pipe_receiver(
     node: TcpNode, name: NameOrAddress | None, ordering: Ordering | None = None, *, capacity: int = 64
 ) -> Address:
-    """Start the receiver of a pipe; the result is its address, which peers may name.
+    """Start the receiver of a pipe, and return its address, which peers may use.
 
-    `name` None: at a fresh secret address. `ordering` None: it confirms, for a resend or confirm pipe. Else it is that
-    of an index pipe, serves one sender, and lets at most `capacity` messages wait for their turn.
+    `name` None: a new secret address. `ordering` None: the receiver confirms, for a resend or confirm pipe. Otherwise
+    it is the receiver of an index pipe with this ordering: it serves one sender, and at most `capacity` messages wait
+    for earlier ones.
 
     Raises:
         LocalSessionError: the name is taken, an argument is of the wrong type, or the node has stopped.
@@ -70,9 +71,9 @@ def pipe_spawner(
     capacity: int = 64,
     sessions: int = 1000,
 ) -> Address:
-    """Start a spawner that makes a receiver for each session; `Pipe.connect` is the other end of one.
+    """Start a spawner that creates a receiver for each session of a `Pipe.connect`.
 
-    `sessions`: at most so many at once. The other arguments and errors are those of `pipe_receiver`.
+    `sessions`: the largest number of sessions at once. The other arguments and the errors are those of `pipe_receiver`.
     """
     check_running(node)
     _receiving(ordering, capacity)
@@ -90,7 +91,7 @@ class Pipe:
     """The sender of a pipe, in one event loop. Use it with `async with`."""
 
     traces = False
-    """Replies do not come back through it, so it carries no session."""
+    """Replies do not pass through a pipe, so it carries no session."""
 
     def __init__(
         self,
@@ -105,9 +106,9 @@ class Pipe:
     ) -> None:
         """`route` leads to the receiver; it may begin with the address of another pipe or of a session.
 
-        `ordered`: an index pipe, which only numbers; `config` is for the others. `name`: its address, by default a
-        fresh secret one; `public`: peers may name it, which a pipe in the middle of a chain needs. `own_route`: how the
-        receiver reaches this node to confirm, where `route` leads through other pipes, which do not trace.
+        `ordered`: an index pipe, which only numbers messages and ignores `config`. `name`: its address, by default a
+        new secret one. `public`: peers may use the address, as in the middle of a chain of pipes. `own_route`: the
+        route from the receiver to this node for confirmations, needed if `route` passes through other pipes.
 
         Raises:
             LocalSessionError: the route or an argument is of the wrong type, or the node has stopped.
@@ -116,11 +117,11 @@ class Pipe:
         check_type("config", config, PipeConfig)
         self._node, self._route = node, route_of(route)
         if not self._route:
-            raise LocalSessionError("route: it is empty; it leads to the receiver of the pipe")
+            raise LocalSessionError("route: it is empty; give the route to the receiver of the pipe")
         self._core = None if ordered else PipeSender(config)
         self._name = None if name is None else address_of(name)
         if self._route[0] == self._name:
-            raise LocalSessionError(f"route: it begins with {self._name}, which is this pipe itself")
+            raise LocalSessionError(f"route: it begins with {self._name}, the address of this pipe; give another name")
         self._access = Access.PUBLIC if public else Access.PRIVATE
         self._back = route_of(own_route)
         self._session: TcpSession | None = None
@@ -130,7 +131,7 @@ class Pipe:
 
     @classmethod
     def connect(cls, node: TcpNode, route: TextOrRoute, config: PipeConfig = USUAL, *, ordered: bool = False) -> Pipe:
-        """A pipe in a persistent session of its own with the `pipe_spawner` at the end of `route`.
+        """Create a pipe with its own persistent session to the `pipe_spawner` at the end of `route`.
 
         Raises:
             LocalSessionError: as the constructor and `TcpNode.session`.
@@ -146,7 +147,7 @@ class Pipe:
 
     @property
     def address(self) -> Address:
-        """Where messages for the pipe go; what follows in their onward route is from the receiver's node on.
+        """The address that accepts messages for the pipe; the rest of their onward route begins at the receiver's node.
 
         Raises:
             LocalSessionError: the pipe was not opened.
@@ -155,12 +156,12 @@ class Pipe:
 
     @property
     def unconfirmed(self) -> int:
-        """How many accepted messages are not confirmed yet; 0 of an index pipe. Errors as `address`."""
+        """The number of accepted messages that are not confirmed; 0 for an index pipe. Errors as `address`."""
         return self._sending.unconfirmed
 
     async def flush(self) -> None:
-        """Wait until nothing that was accepted waits: the receiver has routed it on, or the node has given it up as a
-        dead letter. A confirm pipe never sends again: where a message is lost on the way, this waits for ever.
+        """Wait until each accepted message is confirmed, or is a dead letter of this node. A confirm pipe does not
+        retransmit: if a message is lost, this call never returns.
 
         Raises:
             LocalSessionError: the node has stopped, or the pipe was not opened.
@@ -175,7 +176,7 @@ class Pipe:
         self._node.require_running()
 
     async def _something_happens(self) -> None:
-        """A message is confirmed, or the node has stopped, or the session has closed."""
+        """Wait until a message is confirmed, the node has stopped, or the session has closed."""
         waits = [self._changed.wait(), self._node.stopped(), *([self._session.closed()] if self._session else [])]
         tasks = [asyncio.ensure_future(one) for one in waits]
         try:
@@ -186,14 +187,14 @@ class Pipe:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def __aenter__(self) -> Pipe:
-        """Open it; with a session of its own, when that is established.
+        """Open the pipe; with its own session, wait until that is established.
 
         Raises:
             LocalSessionError: it was opened before, its name is taken, or the node has stopped; and as
                 `TcpSession.open`.
         """
         if self._end is not None:
-            raise LocalSessionError("the pipe was opened before: make another one")
+            raise LocalSessionError("the pipe was opened before: create another one")
         if self._session is not None:
             await self._open.enter_async_context(self._session)
         self._node.require_running()

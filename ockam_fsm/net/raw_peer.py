@@ -1,12 +1,12 @@
-"""A peer of its own making: TCP connections that carry whatever bytes it is told to, and every wait has an end.
+"""A raw peer for tests: TCP connections that carry arbitrary bytes, with a limit for every wait.
 
-The conformance kit speaks through this. A node of ours (tcp_edge.py) would not do: it refuses to say what a broken or a
-hostile peer says, and it judges what comes in before anybody sees it.
+The conformance kit uses it instead of a node (tcp_edge.py), which cannot send what a broken or hostile peer sends, and
+validates input before a test can see it.
 
-Rule 1: nothing is sent by itself, not even the version byte; nothing that arrives is interpreted, only cut into frames.
-Rule 2: reading happens only while somebody waits, so a peer that floods is slowed down by TCP and fills no memory here.
-Rule 3: every wait is bounded by its caller, in seconds.
-Left out: what bytes mean (conformance/wire).
+Rule 1: nothing is sent automatically, not even the version byte. Input is not interpreted, only split into frames.
+Rule 2: it reads only while a caller waits, so TCP slows down a peer that floods, and memory stays bounded.
+Rule 3: the caller limits every wait, in seconds.
+Left out: the meaning of the bytes (conformance/wire).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ockam_fsm.runtime.encoding.frames import FrameDecoder
 
 READ_BYTES = 65_536
 MOST_WAITING = 256
-"""Connections that were made to a listener and that nothing has asked for yet."""
+"""Most accepted connections that wait for `RawListener.next`."""
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ async def pause(seconds: float) -> None:
 
 
 async def together(jobs: Iterable[Coroutine[Any, Any, T]], at_once: int | None = None) -> list[T]:
-    """Run them at the same time, all of them or so many; the first error ends all of them."""
+    """Run jobs concurrently, at most `at_once` at a time; the first error cancels the rest."""
     waiting = list(jobs)
     room = asyncio.Semaphore(len(waiting) if at_once is None else at_once)
 
@@ -59,20 +59,20 @@ async def together(jobs: Iterable[Coroutine[Any, Any, T]], at_once: int | None =
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(admitted(job)) for job in waiting]
     finally:
-        for job in waiting:  # those that were not let in any more
+        for job in waiting:  # closes those that never started
             job.close()
     return [task.result() for task in tasks]
 
 
 async def at_most(seconds: float, job: Awaitable[T]) -> T:
-    """Raises TimeoutError."""
+    """Wait for `job`. Raises TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
         return await job
 
 
 @asynccontextmanager
 async def beside(job: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """`job` runs while the block does, and is ended with it."""
+    """Run `job` during the block, and cancel it at the end."""
     task = asyncio.ensure_future(job)
     try:
         yield
@@ -84,18 +84,18 @@ async def beside(job: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 class RawPeer:
-    """One connection, whoever made it."""
+    """One connection, inbound or outbound."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
         self._decoder = FrameDecoder()
         self._frames: deque[bytes] = deque()
         self.ended = ""
-        """Why nothing more will arrive, once that is so."""
+        """The reason why nothing more will arrive; empty before."""
         self.first: bytes = b""
-        """The first byte that arrived: the version byte."""
+        """The first received byte: the version byte."""
         self.after_read: Callable[[], None] = lambda: None
-        """Called whenever something has arrived, for whoever keeps an account."""
+        """Called after each read, for accounting."""
 
     @classmethod
     async def to(cls, where: str, seconds: float) -> RawPeer:
@@ -114,13 +114,12 @@ class RawPeer:
 
     @property
     def own_host(self) -> str:
-        """The address of this end, as the peer can reach it."""
+        """The address of this end of the connection."""
         return str(self._writer.get_extra_info("sockname")[0])
 
     @property
     def held_bytes(self) -> int:
-        """What waits here: the beginning of a frame, frames that were not asked for yet, and what the peer does not
-        read."""
+        """Bytes that wait here: an unfinished frame, unread frames, and output that the peer does not read."""
         unsent: int = self._writer.transport.get_write_buffer_size()
         return self._decoder.buffered + sum(map(len, self._frames)) + unsent
 
@@ -133,7 +132,7 @@ class RawPeer:
             self._writer.write(data)
 
     async def flushed(self, seconds: float) -> bool:
-        """Whether the peer takes what was written within this time."""
+        """Wait until the peer reads the output; False after `seconds`."""
         try:
             await at_most(seconds, self._writer.drain())
         except TimeoutError:
@@ -143,22 +142,22 @@ class RawPeer:
         return True
 
     async def frame(self, seconds: float) -> bytes:
-        """The body of the next frame.
+        """Return the body of the next frame.
 
         Raises:
-            TimeoutError: none in time.
-            Ended: the peer has closed, or sent what is no frame.
+            TimeoutError: no frame in time.
+            Ended: the peer has closed, or sent an invalid frame.
         """
         await self._read_until(lambda: bool(self._frames), seconds)
         return self._frames.popleft()
 
     async def version(self, seconds: float) -> bytes:
-        """The first byte of the peer. Raises as `frame`."""
+        """Return the first byte of the peer. Raises as `frame`."""
         await self._read_until(lambda: bool(self.first), seconds)
         return self.first
 
     async def closed(self, seconds: float) -> bool:
-        """Whether the peer closes within this time; what it sends before is dropped, however much it is."""
+        """Wait until the peer closes, and drop its input; False after `seconds`."""
 
         def never() -> bool:
             self._frames.clear()
@@ -173,7 +172,7 @@ class RawPeer:
         raise AssertionError("nothing else ends this")
 
     def finish(self) -> None:
-        """Say that nothing more will be sent."""
+        """Close the sending direction of the connection."""
         if self._writer.can_write_eof() and not self._writer.transport.is_closing():
             self._writer.write_eof()
 
@@ -181,7 +180,7 @@ class RawPeer:
         self._writer.transport.abort()
 
     def reset(self) -> None:
-        """End the connection with a reset, without a goodbye."""
+        """End the connection with a TCP reset."""
         raw: socket.socket = self._writer.transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.abort()
@@ -211,17 +210,17 @@ class RawPeer:
 
 
 class RawListener:
-    """Where others connect to. Whatever connects is accepted, and waits until somebody asks for it, up to a number.
+    """Accepts connections; each waits for `next`, at most MOST_WAITING of them.
 
-    Not an `asyncio.Server`, nor `sock_accept`: closed while a connection arrives, both lose it, open (Python 3.11).
+    Not an `asyncio.Server` nor `sock_accept`: if closed while a connection arrives, both leak its socket (Python 3.11).
     """
 
     def __init__(self, listening: socket.socket) -> None:
         self.where = join_host(*listening.getsockname()[:2])
         self.accepted = 0
-        """How many connections were made to it, ever, whatever became of them."""
+        """The number of connections accepted so far."""
         self.greeting = b""
-        """What is sent at once on each connection."""
+        """Bytes that are sent at once on each connection."""
         self._waiting: asyncio.Queue[RawPeer] = asyncio.Queue()
         self._all: list[RawPeer] = []
         self._listening = listening
@@ -231,16 +230,16 @@ class RawListener:
 
     @classmethod
     async def at(cls, address: str) -> RawListener:
-        """Raises OSError."""
+        """Listen at HOST:PORT. Raises OSError."""
         host, port = split_host(address)
         return cls(_listening(host, port))
 
     async def next(self, seconds: float) -> RawPeer:
-        """The next connection that is made to this. Raises TimeoutError."""
+        """Return the next connection. Raises TimeoutError."""
         return await at_most(seconds, self._waiting.get())
 
     def greet(self, greeting: bytes) -> None:
-        """Begin each connection with this from now on, and those that wait to be asked for as well."""
+        """Send `greeting` at once on each connection from now on, and on those that wait."""
         self.greeting = greeting
         for _ in range(self._waiting.qsize()):
             peer = self._waiting.get_nowait()
@@ -248,7 +247,7 @@ class RawListener:
             self._waiting.put_nowait(peer)
 
     def pending(self) -> bool:
-        """Whether a connection waits."""
+        """Whether a connection waits for `next`."""
         return not self._waiting.empty()
 
     def close(self) -> None:
@@ -261,7 +260,7 @@ class RawListener:
     def _accept(self) -> None:
         try:
             connected, _ = self._listening.accept()
-        except OSError:  # it went away again
+        except OSError:  # the connection is already closed
             return
         self.accepted += 1
         connected.setblocking(False)

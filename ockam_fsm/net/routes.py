@@ -1,4 +1,4 @@
-"""Routes as a person writes them: `tcp://127.0.0.1:4000/echo`.
+"""Routes as text: `tcp://127.0.0.1:4000/echo`.
 
     route   step { "/" step }
     step    "tcp://" HOST ":" PORT      a node, over TCP; an IPv6 address stands in brackets
@@ -6,8 +6,8 @@
             TYPE "#" VALUE              any address, as messages and logs print it
 `%2F` and `%23` stand for `/` and `#` within a name.
 
-Rule 1: `parse_route(format_route(route)) == route` for every route of text.
-Rule 2: a text that is no route is a `LocalSessionError` that says what one looks like.
+Rule 1: `parse_route(format_route(route)) == route` for every route with at least one step.
+Rule 2: an invalid text raises a `LocalSessionError` with an example.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ MOST_LABEL = 63
 
 
 def tcp(host_and_port: str) -> Address:
-    """The address of a node: `127.0.0.1:4000`, `[::1]:4000`, `hub.example:4000`."""
+    """Return the address of a node, given as `127.0.0.1:4000`, `[::1]:4000` or `hub.example:4000`."""
     split_host(host_and_port)
     return Address(TCP, host_and_port.encode())
 
 
 def split_host(host_and_port: str) -> tuple[str, int]:
-    """Host and port of `HOST:PORT`, the brackets of an IPv6 address taken off.
+    """Return host and port of `HOST:PORT`, without the brackets of an IPv6 address.
 
     Raises:
-        LocalSessionError: it is not of that form.
+        LocalSessionError: the text has another form.
     """
     check_type("HOST:PORT", host_and_port, str)
     host, colon, port = host_and_port.rpartition(":")
@@ -54,7 +54,7 @@ def join_host(host: str, port: int) -> str:
 
 
 def parse_route(text: str) -> Route:
-    """Raises LocalSessionError where the text is no route."""
+    """Return the route of a text. Raises LocalSessionError if it is not a route."""
     encoded(text)
     route: list[Address] = []
     rest = text
@@ -67,7 +67,7 @@ def parse_route(text: str) -> Route:
     else:
         if route and not text.endswith("/"):
             return tuple(route)
-    raise LocalSessionError(f"{text!r} is no route: it has an empty step. A route looks like {EXAMPLE}")
+    raise LocalSessionError(f"{text!r} is not a route: it has an empty step; a route looks like {EXAMPLE}")
 
 
 def format_route(route: Route) -> str:
@@ -79,7 +79,7 @@ def _step(step: str) -> Address:
     if not sharp:
         return Address(LOCAL, unquote_to_bytes(step))
     if not (kind.isascii() and kind.isdigit()) or len(kind) > MOST_DIGITS or int(kind) > 0xFF:
-        raise LocalSessionError(f"{step!r} is no address: write TYPE#VALUE with a type of 0 to 255, or %23 for a #")
+        raise LocalSessionError(f"{step!r} is not an address: write TYPE#VALUE with a type of 0 to 255, or %23 for a #")
     return Address(int(kind), unquote_to_bytes(value))
 
 

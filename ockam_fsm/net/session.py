@@ -1,4 +1,4 @@
-"""A session as a Python object: what `TcpNode.session` gives, and what `TcpNode.responders` lists.
+"""A session as a Python object, returned by `TcpNode.session` and `TcpNode.responders`.
 
     async with node.session("tcp://127.0.0.1:4000/responder", "explicit-persistent-one-sided") as session:
         await session.send(b"hello")
@@ -7,9 +7,10 @@
             print(change.before, change.after, change.generation)
 
 Rule 1: `send` and `request` wait while the connection under the session is slow (back-pressure); `post` does not.
-Rule 2: what cannot be done now is a `LocalSessionError`; what the peer or the network did is a `RemoteSessionError`,
-        and no answer in time is a `TimeoutError`. A message that was accepted is delivered, held, or a dead letter.
-Rule 3: callbacks and iterators observe. One that raises is heard no more, and changes nothing.
+Rule 2: a call that the current state does not allow raises `LocalSessionError`, a failure of the peer or the network
+        `RemoteSessionError`, and no answer in time `TimeoutError`. An accepted message is delivered, held, or a dead
+        letter.
+Rule 3: callbacks and iterators only observe. A callback that raises is removed, and changes nothing.
 """
 
 from __future__ import annotations
@@ -46,11 +47,11 @@ from ockam_fsm.runtime.session.commands import (
 
 SESSION_CLOSED = "session closed"
 KEPT_CHANGES = 1000
-"""How many changes wait for a slow iterator; the oldest go first."""
+"""How many changes wait for a slow iterator; the oldest are dropped first."""
 
 
 class SessionOwner(Protocol):
-    """What a session needs of the node that made it; `TcpNode` has it."""
+    """The interface of a node to its sessions; `TcpNode` implements it."""
 
     node: Node
 
@@ -66,18 +67,18 @@ class SessionOwner(Protocol):
 
 
 class Owner(Protocol):
-    """Who hears what a session tells, in the place of a `TcpSession` (`TcpNode.attach`)."""
+    """A receiver of the notices of a session, in place of a `TcpSession` (`TcpNode.attach`)."""
 
     def notified(self, notice: Notice) -> None: ...
     def remembered(self, number: int) -> None:
-        """The session uses this number from now on; what `remembered` raises stops the node, as a crash would."""
+        """The session uses this number from now on. An exception here stops the node, as in a crash."""
         ...
 
     def node_stopped(self, error: Exception) -> None: ...
 
 
 class TcpSession:
-    """One end of a session. It is made by a `TcpNode`; `address` is its outer address, which never changes."""
+    """One end of a session, created by a `TcpNode`; `address` is its outer address, which never changes."""
 
     __slots__ = ("__weakref__", "_callbacks", "_inbox", "_node", "_requests", "_waiters", "_wakers", "address",
                  "creation", "detail", "generation", "reason", "resumed")  # fmt: skip
@@ -87,21 +88,21 @@ class TcpSession:
         self._inbox = inbox
         self._callbacks: tuple[Callable[[StateChanged], object], ...] = ()
         self._wakers: tuple[Callable[[], None], ...] = ()
-        self._requests: dict[object, asyncio.Future[bytes]] | None = None  # made when first needed: most are idle
+        self._requests: dict[object, asyncio.Future[bytes]] | None = None  # created on demand: most sessions are idle
         self._waiters: tuple[asyncio.Future[Notice], ...] = ()
         self.address = address
         self.creation = creation
         self.generation = 0
-        """The number of the newest generation that this end knows."""
+        """The number of the newest generation known to this end."""
         self.reason = ""
-        """Why the session failed or closed, the last time."""
+        """The reason of the last failure or close."""
         self.detail = ""
-        """What is known of that besides, for people."""
+        """Details of the last failure or close, as text for people."""
         self.resumed = False
-        """Whether the end that answered still had the session's state, the last time."""
+        """Whether the peer still had the state of the session when it was last established."""
 
     async def __aenter__(self) -> TcpSession:
-        """Open an explicit session, and wait until it is established. An implicit one waits for its first message."""
+        """Open an explicit session and wait until it is established. An implicit one waits for its first message."""
         if self.creation is Creation.EXPLICIT and self.state is State.IDLE:
             try:
                 await self.open()
@@ -122,8 +123,8 @@ class TcpSession:
 
     @property
     def peer(self) -> str | None:
-        """Who the peer is, as a secure channel has proved: "I" and 64 hexadecimal digits. None where nothing proves it,
-        and while no channel is established."""
+        """The identifier of the peer, as proved by a secure channel: "I" and 64 hexadecimal digits. None without a
+        secure channel, and while it is not established."""
         worker = self._worker()
         return None if worker is None else worker.session.peer
 
@@ -131,13 +132,13 @@ class TcpSession:
         return f"<TcpSession {self.address}: {self.state.name}, generation {self.generation}>"
 
     async def open(self, timeout_seconds: float | None = None) -> None:
-        """Open it and wait until it is established.
+        """Open the session and wait until it is established.
 
         Raises:
-            EventRefused: it is open already, or it is an implicit session.
+            EventRefused: it is already open, or it is an implicit session.
             RemoteSessionError: it closed instead.
-            TimeoutError: neither in time; it goes on trying.
-            CancelledError: the call was cancelled; the session is closed, unless somebody else uses it.
+            TimeoutError: it is not established in time; it keeps trying.
+            CancelledError: the call was cancelled; the session is closed, unless it is used by another call.
         """
         _check_deadline(timeout_seconds)
         self._node.order(lambda node: node.open(self.address))
@@ -155,16 +156,16 @@ class TcpSession:
             await self._next(Established, timeout_seconds)
 
     async def closed(self, timeout_seconds: float | None = None) -> str:
-        """Wait until the session is closed, and say why it is."""
+        """Wait until the session is closed, and return the reason."""
         _check_deadline(timeout_seconds)
         if self.state is not State.CLOSED:
             await self._next(Closed, timeout_seconds)
         return self.reason
 
     async def renegotiate(self, timeout_seconds: float | None = None) -> None:
-        """Give the current generation up and wait for the next one. Errors as `open`.
+        """Give up the current generation and wait for the next one. Errors as `open`.
 
-        An implicit session rests until its next message, which makes it negotiate: this does not wait for that.
+        An implicit session negotiates again only with its next message; for it this call does not wait.
         """
         _check_deadline(timeout_seconds)
         self._node.order(lambda node: node.renegotiate(self.address))
@@ -172,23 +173,23 @@ class TcpSession:
             await self._next(Established, timeout_seconds)
 
     async def close(self) -> None:
-        """Close the session and tell the peer, best effort; closing a closed one changes nothing."""
-        with suppress(LocalSessionError):  # it is closed, maybe by what waited for its turn before this order
+        """Close the session and notify the peer (best effort); has no effect on a closed session."""
+        with suppress(LocalSessionError):  # it is closed, perhaps by an event that was queued before this order
             self._node.order(lambda node: node.close(self.address))
 
     # Messages ---------------------------------------------------------------------------------------------------------
 
     async def send(self, payload: bytes, onward_route: Route = (), *, tracing_context: str | None = None) -> None:
-        """Send a message, and wait while the connection is slow. `onward_route` leads on from the peer's worker.
+        """Send a message, and wait while the connection is slow. `onward_route` continues from the peer's end.
 
         Raises:
-            EventRefused: this state neither sends nor holds it.
+            EventRefused: the session neither sends nor holds messages in this state.
         """
         await self.writable()
         self.post(payload, onward_route, tracing_context=tracing_context)
 
     def post(self, payload: bytes, onward_route: Route = (), *, tracing_context: str | None = None) -> None:
-        """As `send`, without waiting: from handlers and callbacks. The connection holds a bounded amount."""
+        """Send without waiting, for handlers and callbacks. A slow connection holds a bounded amount."""
         context = tracing_context
         self._node.order(lambda node: node.send(self.address, payload, onward_route, tracing_context=context))
 
@@ -201,16 +202,16 @@ class TcpSession:
         reissue: bool = False,
         tracing_context: str | None = None,
     ) -> bytes:
-        """Send a synchronous request and wait for its one outcome. `reissue`: a renegotiation sends it again.
+        """Send a synchronous request and wait for its single outcome. `reissue`: send it again after a renegotiation.
 
-        `timeout_seconds` is the caller's deadline, in every state of the session. When it passes, or when this call is
-        cancelled, the request is withdrawn, and the session goes on. `Durations.request_seconds` is another time: that
-        for the answer to one sending. When it passes, the session has failed, and the request with it, unless it is to
-        be sent again. So a peer that takes longer to answer needs a session with a longer `request_seconds`.
+        `timeout_seconds` is the deadline of the caller, in every state of the session. When it passes, or when this
+        call is cancelled, the request is withdrawn and the session goes on. `Durations.request_seconds` limits the time
+        for the answer to one transmission. When it passes, the session fails, and with it the request, unless `reissue`
+        is set. For a peer that takes longer to answer, configure a longer `request_seconds`.
 
         Raises:
             LocalSessionError: it was refused, and nothing was sent.
-            RemoteSessionError: an error came back, or the session failed.
+            RemoteSessionError: the peer replied with an error, or the session failed.
             TimeoutError: no response by the deadline, or the peer did not answer in `request_seconds`.
         """
         async with self._deadline("no response", timeout_seconds):
@@ -225,7 +226,7 @@ class TcpSession:
             )
 
     async def _outcome(self, identifier: int, order: Callable[[Node], None]) -> bytes:
-        """Give the order that begins a request, and wait for its outcome; who waits no more takes the request back."""
+        """Start a request and wait for its outcome; withdraw it if the caller stops waiting."""
         future: asyncio.Future[bytes] = self._node.loop.create_future()
         self._requests = requests = {} if self._requests is None else self._requests
         requests[identifier] = future
@@ -235,15 +236,16 @@ class TcpSession:
         finally:
             del requests[identifier]
             if future.cancelled() or not future.done():
-                with suppress(LocalSessionError):  # the session is closed: its requests are over
+                with suppress(LocalSessionError):  # the session is closed, and its requests have ended
                     self._node.order(lambda node: node.withdraw_request(self.address, identifier))
 
     async def receive(self, timeout_seconds: float | None = None) -> Message:
-        """The next message of the peer, for a session without a handler.
+        """Return the next message of the peer, for a session without a handler.
 
         Raises:
-            RemoteSessionError: the session is closed, and nothing waits.
-            TimeoutError: none in time.
+            TypeError: the session has a handler.
+            RemoteSessionError: the session is closed, and no message waits.
+            TimeoutError: no message in time.
         """
         inbox = self._inbox
         if inbox is None:
@@ -258,7 +260,7 @@ class TcpSession:
         return inbox.pop()
 
     async def messages(self) -> AsyncGenerator[Message, None]:
-        """The messages of the peer until the session is closed, for a session without a handler."""
+        """Iterate over the messages of the peer until the session is closed, for a session without a handler."""
         while True:
             try:
                 yield await self.receive()
@@ -266,17 +268,17 @@ class TcpSession:
                 return
 
     async def writable(self) -> None:
-        """Wait while the connection under this session is slow."""
+        """Wait while the connection of this session is slow."""
         while (via := self._is_slow()) is not None:
             await self._node.edge.connections[via].writable()
 
     # Observing --------------------------------------------------------------------------------------------------------
 
     def on_change(self, callback: Callable[[StateChanged], object]) -> Callable[[], None]:
-        """Call back at every state change from now on. The result ends that.
+        """Call `callback` at every state change from now on. Return a function that stops this.
 
         Raises:
-            LocalSessionError: it is no plain function.
+            LocalSessionError: `callback` is not a plain function.
         """
         plain_function("on_change", callback)
         self._callbacks = (*self._callbacks, callback)
@@ -287,7 +289,7 @@ class TcpSession:
         return forget
 
     async def changes(self) -> AsyncGenerator[StateChanged, None]:
-        """Every state change from now on, until the session is closed."""
+        """Iterate over the state changes from now on, until the session is closed."""
         kept: deque[StateChanged] = deque(maxlen=KEPT_CHANGES)
         arrived = asyncio.Event()
 
@@ -323,7 +325,7 @@ class TcpSession:
                 )
 
     def node_stopped(self, error: Exception) -> None:
-        """The node has stopped: everything that waits for this session fails with the cause."""
+        """The node has stopped: fail all pending calls of this session with the cause."""
         futures: tuple[asyncio.Future[Any], ...] = (*(self._requests or {}).values(), *self._waiters)
         for future in futures:
             if not future.done():
@@ -340,15 +342,15 @@ class TcpSession:
             case RequestFailed(request, reason, detail):
                 self._settle(request, RemoteSessionError("request failed", with_detail(reason, detail)))
             case RequestTimedOut(request):
-                self._settle(request, TimeoutError("no response to what was sent, in the session's request_seconds"))
+                self._settle(request, TimeoutError("no response to the request within request_seconds of the session"))
             case Established(generation, resumed):
                 self.generation, self.resumed = generation.number, resumed
-                self._tell(notice)
+                self._wake_waiters(notice)
             case TimedOut(reason, detail):
                 self.reason, self.detail = reason, detail
             case Closed(reason, detail):
                 self.reason, self.detail = reason, detail
-                self._tell(notice)
+                self._wake_waiters(notice)
                 if self._inbox is not None:
                     self._inbox.arrived.set()
 
@@ -361,14 +363,14 @@ class TcpSession:
         else:
             future.set_result(outcome)
 
-    def _tell(self, notice: Notice) -> None:
+    def _wake_waiters(self, notice: Notice) -> None:
         waiters, self._waiters = self._waiters, ()
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(notice)
 
     async def _next(self, wanted: type[Established | Closed], timeout_seconds: float | None) -> None:
-        """Wait for the next notice of this kind; one of the other kind in its place is an error, if it is the end."""
+        """Wait for the next notice of this kind; raise RemoteSessionError if the session closes instead."""
         async with self._deadline(f"not {wanted.__name__.lower()}", timeout_seconds):
             while True:
                 self._node.require_running()
@@ -384,7 +386,7 @@ class TcpSession:
 
     @asynccontextmanager
     async def _deadline(self, missing: str, timeout_seconds: float | None) -> AsyncIterator[None]:
-        """A deadline whose error says what was waited for, what the session is, and why it has not come."""
+        """A deadline whose error names the missing event, the state of the session and its last failure."""
         deadline = _within(timeout_seconds)
         try:
             async with deadline:
@@ -397,7 +399,7 @@ class TcpSession:
             raise TimeoutError(f"{missing} within {timeout_seconds:g} s, in {self.state.name}{since}") from None
 
     def _is_used(self) -> bool:
-        """Whether somebody waits for this session, or has given it something to send."""
+        """Whether a call waits for this session, or it holds messages or requests."""
         worker = self._worker()
         return bool(self._waiters) or (worker is not None and bool(worker.session.waiting or worker.session.requests))
 
@@ -406,10 +408,10 @@ class TcpSession:
         return resident if isinstance(resident, SessionWorker) else None
 
     def _is_slow(self) -> Address | None:
-        """The connection that this session's messages leave by, if it is slow."""
+        """Return the connection that carries this session's messages if it is slow, else None."""
         worker = self._worker()
         carrier = None if worker is None else worker.carrier
-        while isinstance(carrier, SessionWorker) and carrier is not worker:  # names may lead in a ring
+        while isinstance(carrier, SessionWorker) and carrier is not worker:  # routes through sessions may form a cycle
             carrier = carrier.carrier
         if not isinstance(carrier, Connection):
             return None
@@ -418,7 +420,7 @@ class TcpSession:
 
 
 def _within(timeout_seconds: float | None) -> asyncio.Timeout:
-    """A deadline. Raises LocalSessionError unless it is None or a finite number of seconds."""
+    """Return a deadline. Raises LocalSessionError unless it is None or a finite number of seconds."""
     return asyncio.timeout(_check_deadline(timeout_seconds))
 
 

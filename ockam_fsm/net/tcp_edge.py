@@ -1,17 +1,17 @@
-"""The TCP edge: one node without I/O, driven over real sockets by asyncio.
+"""The TCP edge: drives one node without I/O over real sockets, with asyncio.
 
-Theory: the edge waits for bytes or for the earliest timer, tells the node, lets it run, and carries out its commands.
-That is `pump`, and it is all. It decides nothing, keeps no list by destination, and never waits within.
+Theory: the edge waits for bytes or for the earliest timer, passes them to the node, runs it, and carries out its
+commands (`pump`). It makes no decisions, keeps no list by destination, and `pump` never waits.
 
-Input is decoded in turns of the loop: each connection with input gives a few units, at most `QUANTUM`, all of them
-together at most `TURN_UNITS`, in equal shares. What is left waits for the next turn. So a turn is short whatever peers
-send, each of them has a share of every turn, and waits for its own input only.
+Input is decoded in turns of the loop: in each turn every connection with input decodes an equal share, at most
+`QUANTUM` units, and all connections together at most `TURN_UNITS`. The rest waits for the next turn. So a turn is
+short for any input, every peer has a share of every turn, and a peer delays only itself.
 
-Rule 1: `asyncio.Protocol`, no streams (architecture.md has the figures). Everything runs on one loop, in one thread.
-Rule 2: writes are gathered and leave once per pump, one write for each connection.
-Rule 3: `Remember` is stored before the commands after it are carried out. If that fails the promise of rule 1 of
-        generations cannot be kept, and the edge stops as a crash would (`failed`). Any other command that cannot be
-        carried out is logged, its message is a dead letter, and the others go on.
+Rule 1: `asyncio.Protocol`, no asyncio streams, for speed. Everything runs on one loop, in one thread.
+Rule 2: output is collected and written once per pump, with one write for each connection.
+Rule 3: `Remember` is stored before the commands after it are carried out. If storing fails, a generation number could
+        be used twice (clause 4.1), so the edge stops as in a crash (`failed`). Any other command that fails is logged,
+        its message becomes a dead letter, and the other commands go on.
 Left out: sessions as objects (node.py).
 Source: runtime/node/node.py, "How an edge uses it".
 """
@@ -52,23 +52,23 @@ MOST_CHECK_SECONDS = 1.0
 TURN_UNITS = 128
 QUANTUM = 16
 ABORT_SECONDS = 1.0
-"""Within this time the operating system has closed what was aborted."""
+"""Longest wait for the operating system to close aborted connections."""
 
 logger = logging.getLogger("ockam_fsm.tcp")
 
 
 def set_patience(raw: socket.socket, seconds: int) -> None:
-    """Let the operating system end a connection whose peer acknowledges nothing for about so long."""
+    """Make the operating system end a connection whose peer acknowledges nothing for about `seconds`."""
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     probes = max(1, seconds // 4)
     wanted = {"TCP_KEEPIDLE": probes, "TCP_KEEPINTVL": probes, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": seconds * 1000}
     for name, value in wanted.items():
-        if hasattr(socket, name):  # not every system has every one of them
+        if hasattr(socket, name):  # some systems lack some of these options
             raw.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 class TcpEdge:
-    """Made within a running event loop. `notified` hears what sessions tell, `remember` stores numbers durably."""
+    """The edge of one node; created inside a running event loop."""
 
     def __init__(
         self,
@@ -79,20 +79,24 @@ class TcpEdge:
         remember: Callable[[Remember], None] = lambda command: None,
         stopped: Callable[[Exception | None], None] = lambda cause: None,
     ) -> None:
-        """`stopped` is called once, when the edge stops: with the cause if it was not asked to."""
+        """Args:
+        notified: receives the notices of sessions.
+        remember: stores numbers of generations durably.
+        stopped: called once, when the edge stops; with the cause if it stops by itself, else None.
+        """
         self.node = node
         self.limits = limits or TcpLimits()
         self.node.router.ledger.limit(self.limits.total_bytes)
         self.node.router.max_payload_bytes = payload_limit(self.limits.frame_bytes)
-        self._told_stopped = stopped
+        self._on_stopped = stopped
         self.loop = asyncio.get_running_loop()
         self.connections: dict[Address, TcpConnection] = {}
-        """Those that the node knows, by the name that it knows them by."""
+        """The connections that are registered with the node, by their address there."""
         self.failed: Exception | None = None
         self._open: set[TcpConnection] = set()
         self._accepted = 0
         self._inputs: deque[TcpConnection] = deque()
-        """Connections with input that is not decoded yet, in the order of their turns."""
+        """The connections with input that is not decoded yet, in the order of their turns."""
         self._turning = False
         self._connector = Connector(self.loop)
         self._listeners: list[listening.Listener] = []
@@ -101,7 +105,7 @@ class TcpEdge:
         self._timers = Timers(self.loop, self._due)
         self._pumping = self._gathering = False
         self.stopped = False
-        """It was told to stop, or has failed."""
+        """Whether the edge was stopped or has failed."""
         self._empty: asyncio.Future[None] | None = None
         self._checking: asyncio.TimerHandle | None = None
         self._check_seconds = min(MOST_CHECK_SECONDS, self.limits.frame_seconds / 4, self.limits.stalled_seconds / 4)
@@ -116,7 +120,7 @@ class TcpEdge:
         self._remember = remember
 
     async def listen(self, address: str = "127.0.0.1:0") -> str:
-        """Listen at `HOST:PORT` (port 0: a free one). The result says where.
+        """Listen at `HOST:PORT` (port 0: a free one), and return the address with its port.
 
         Raises:
             LocalSessionError: `address` is not HOST:PORT.
@@ -128,10 +132,10 @@ class TcpEdge:
         return join_host(*found[0].where[:2])
 
     def pump(self, *, gather: bool = False) -> None:
-        """Deliver what is under way in the node, and carry out what it asks for.
+        """Deliver the pending messages of the node, and carry out its commands.
 
-        `gather`, for orders of the application: the first of a turn of the loop is written at once, and the others
-        together at its end. A system call costs more than all that leads to it.
+        gather: for orders of the application. The output of the first order in a turn of the loop is written at once,
+            that of the others together at the end of the turn: a system call costs more than the work before it.
         """
         if self._pumping:
             self.loop.call_soon(self.pump)
@@ -158,7 +162,7 @@ class TcpEdge:
             self.loop.call_soon(self._end_turn)
 
     def turn(self) -> None:
-        """Decode some input of each connection that has some, and let the node run."""
+        """Decode a share of the input of each connection, and run the node."""
         self._turning = False
         left, inputs, blocked = TURN_UNITS, self._inputs, 0
         share = min(QUANTUM, max(1, TURN_UNITS // len(inputs))) if len(inputs) > 1 else QUANTUM
@@ -175,7 +179,7 @@ class TcpEdge:
             self.loop.call_soon(self.turn)
 
     async def close(self, grace_seconds: float = 5.0) -> None:
-        """Stop listening, write what is to be written, and end every connection."""
+        """Stop listening, write pending output, and end every connection."""
         self.pump()
         self._stop()
         for connection in tuple(self._open):
@@ -185,13 +189,13 @@ class TcpEdge:
             await self._ended(ABORT_SECONDS)
 
     def abort(self) -> None:
-        """End everything now, as a crash would."""
+        """End everything now, as in a crash."""
         self._stop()
         for connection in tuple(self._open):
             connection.abort()
 
     def _remembered(self, command: Remember) -> bool:
-        """Store a number; if that fails the node stops, and nothing after the command is carried out."""
+        """Store a number. If that fails, the node stops, and no later command is carried out."""
         try:
             self._remember(command)
         except Exception as error:
@@ -207,7 +211,7 @@ class TcpEdge:
     # From connections -------------------------------------------------------------------------------------------------
 
     def admit(self, connection: TcpConnection) -> bool:
-        """A socket is connected. False: there is no room for it, and it is closed."""
+        """Register a connected socket. False: too many are accepted, and this one is closed."""
         assert connection.transport is not None
         name = connection.transport.get_extra_info("peername")
         connection.peer = connection.peer or (join_host(*name[:2]) if name else "?")
@@ -223,7 +227,7 @@ class TcpEdge:
         return True
 
     def has_input(self, connection: TcpConnection) -> None:
-        """A connection has input. If no other one has any, it is decoded at once."""
+        """Queue a connection with input; decode it at once if no turn is scheduled."""
         self._inputs.append(connection)
         if not self._turning:
             self.turn()
@@ -235,7 +239,7 @@ class TcpEdge:
         logger.info("accepted %s", connection.peer, extra=connection.facts(""))
 
     def lost(self, connection: TcpConnection, reason: str) -> None:
-        """Its socket is closed."""
+        """Remove a connection whose socket is closed."""
         self.account(connection, 0)
         if connection in self._open:
             self._open.discard(connection)
@@ -246,7 +250,7 @@ class TcpEdge:
             self._empty = None
 
     def forget(self, connection: TcpConnection, reason: str) -> None:
-        """Nothing comes or goes over it any more."""
+        """Unregister a connection from the node: no message arrives or leaves over it from now on."""
         via = connection.via
         if via is not None and self.connections.get(via) is connection:
             del self.connections[via]
@@ -255,7 +259,7 @@ class TcpEdge:
             self.pump()
 
     def _known(self, connection: TcpConnection) -> None:
-        """The node has a name for it: what it keeps is charged to its origin from now on."""
+        """Charge the bytes of a connection to its origin, now that it is registered with the node."""
         assert connection.via is not None
         resident = self.node.router.residents.get(connection.via)
         if isinstance(resident, Connection):
@@ -263,14 +267,15 @@ class TcpEdge:
             resident.origin.evict = lambda: self._evict(connection)
 
     def _evict(self, connection: TcpConnection) -> None:
-        """Its origin keeps the most of a full node. The node hears of the end when the socket is closed."""
-        connection.evict("this peer keeps the most of a full node")
+        """End the connection of the origin with the largest part of a full node. The node is notified when the socket
+        is closed."""
+        connection.evict("the node is full, and this peer uses the largest part")
         self.account(connection, 0)
         if connection.origin is not None:
             self.node.router.forget(connection.origin)
 
     def account(self, connection: TcpConnection, size: int) -> bool:
-        """Bytes of a connection that wait. False: the node keeps too much, and nothing has changed."""
+        """Charge `size` waiting bytes to the origin, in place of the last amount. False: no room, and no change."""
         origin, ledger = connection.origin, self.node.router.ledger
         if origin is None:
             return True
@@ -310,19 +315,19 @@ class TcpEdge:
             connection = TcpConnection(self, via, peer)
             self.connections[via] = connection
             self._known(connection)
-            await self._connector.connect(host, port, self._asked_by(via), lambda: connection)
-        except Exception as error:  # a name may be anything: whatever comes of it ends this connection only
+            await self._connector.connect(host, port, self._opened_for(via), lambda: connection)
+        except Exception as error:  # a host name may be arbitrary text: any error ends this connection only
             self.connections.pop(via, None)
             reason = not_connected(error)
             logger.info("not connected: %s", reason, extra={"peer": str(command.destination), "reason": reason})
             self.node.connection_lost(via, reason)
             self.pump()
 
-    def _asked_by(self, via: Address) -> Origin:
-        """Who caused a connection that this node opens."""
+    def _opened_for(self, via: Address) -> Origin:
+        """Return the origin whose message made this node open a connection."""
         resident = self.node.router.residents.get(via)
-        asked = resident.opened_for if isinstance(resident, Connection) else None
-        return asked or self.node.router.application
+        origin = resident.opened_for if isinstance(resident, Connection) else None
+        return origin or self.node.router.application
 
     def _disconnect(self, command: Disconnect) -> None:
         task = self._connecting.pop(command.via, None)
@@ -351,7 +356,7 @@ class TcpEdge:
                 connection.flush()
 
     async def _ended(self, seconds: float) -> bool:
-        """Whether every socket is closed within this time."""
+        """Wait until every socket is closed; False after `seconds`."""
         if self._open:
             self._empty = self.loop.create_future()
             await asyncio.wait((self._empty,), timeout=seconds)
@@ -366,7 +371,7 @@ class TcpEdge:
     def _stop(self) -> None:
         if not self.stopped:
             self.stopped = True
-            self._told_stopped(self.failed)
+            self._on_stopped(self.failed)
         self._inputs.clear()
         self._connector.close()
         for listener in self._listeners:
@@ -380,7 +385,7 @@ class TcpEdge:
             self._checking = None
 
     def _fail(self, error: Exception) -> None:
-        """A command could not be carried out: nothing after it may be believed."""
+        """Stop as in a crash: a number could not be stored (rule 3)."""
         self.failed = error
         logger.critical("the node stops: %r", error, extra={"reason": repr(error)})
         self.abort()

@@ -1,12 +1,13 @@
-"""The timers of a node over a real clock: one heap, and one handle of the event loop for the earliest of them.
+"""The timers of a node over a real clock: one heap, and one handle of the event loop for the earliest timer.
 
-Theory: nearly every timer is set anew long before it is due (idle timers at every message). A timer that moves to a
-later time keeps its place in the heap and is looked at again when the old time comes; so a message costs one
-assignment, not a `call_later`.
+Theory: nearly every timer is set again long before it is due (idle timers at every message). A timer that moves to a
+later time keeps its place in the heap and is examined again at the old time; so a message costs one assignment, not a
+`call_later`.
 
-Rule 1: a timer fires once, never early. Late is allowed, and the node knows that.
-Rule 2: timers due together fire in the order of their times, and one call (`due`) hears of all of them.
-Rule 3: bounded by the timers that are armed: dead places in the heap are swept out when they are the majority.
+Rule 1: a timer fires once, never early. It may fire late; the node allows for that.
+Rule 2: timers due together fire in the order of their times, in one call of `due`.
+Rule 3: memory is bounded by the number of armed timers: cancelled places are removed from the heap when they are the
+        majority.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ SWEEP_AT = 1000
 
 
 class _Place:
-    """Where a timer is in the heap (`queued`), and when it is due; `timer` None: cancelled."""
+    """The place of a timer in the heap (`queued`) and the time when it is due; `timer` None: cancelled."""
 
     __slots__ = ("due", "queued", "timer")
 
@@ -34,6 +35,8 @@ class _Place:
 
 
 class Timers:
+    """The timers of one node. `due` receives the timers that fire."""
+
     def __init__(self, loop: AbstractEventLoop, due: Callable[[list[WorkerTimer]], None]) -> None:
         self._loop = loop
         self._due = due
@@ -70,7 +73,7 @@ class Timers:
                 heapify(self._heap)
 
     def stop(self) -> None:
-        """Forget every timer; from now on none is set."""
+        """Cancel every timer; from now on `set` does nothing."""
         self._stopped = True
         self._places.clear()
         self._heap.clear()
@@ -88,7 +91,7 @@ class Timers:
         self._handle = None
         now = self._loop.time()
         heap, due = self._heap, []
-        # An event loop may call up to its clock's resolution early, and then finds nothing here: it is asked again.
+        # An event loop may call early by the resolution of its clock; then nothing is due, and a new call is scheduled.
         while heap and heap[0].queued <= now:
             place = heappop(heap)
             if place.timer is None:
@@ -99,7 +102,7 @@ class Timers:
                 continue
             del self._places[place.timer]
             due.append(place.timer)
-        if heap:  # before anybody hears of these: what they set meanwhile may be later, and must not be waited for
+        if heap:  # before `due`, which may set timers that are later than this one
             self._wake_at(heap[0].queued)
         if due:
             self._due(due)

@@ -1,16 +1,16 @@
-"""The trace of one node, in files that outlive its process: one that is started again goes on with them.
+"""The trace of one node, in files that survive its process; a restarted node appends to them.
 
-Theory: a process may end between any two instructions. A record is handed to the system before its step is carried out
-(trace_recorder.py sees a step before any edge does), so every message in flight is in the trace. A killed process
-leaves whole lines and, at most, the beginning of one.
+Theory: a process may end between any two instructions. A record is written to the system before its step is carried out
+(trace_recorder.py receives a step before any edge does), so every message in flight is in the trace. A killed process
+leaves complete lines and at most one incomplete line.
 
-Rule 1: each record is written at once. A process that is killed loses no record; a machine that loses power may.
-Rule 2: the beginning of a line that was never ended is cut off, for its step was never carried out.
-Rule 3: a file that is not this trace is left as it is: its first line must be the header that this node would write.
-Rule 4: a file has a size. What is full becomes `NAME.1`, that one `NAME.2`, and so on; the oldest is removed. The
-        header of the next file says after which record it begins (`after`).
-Rule 5: of what is there only the first line and the last ones are read, whatever the size.
-Rule 6: a trace that cannot be written any more ends there, with whole lines. That is logged once; the node goes on.
+Rule 1: each record is written at once. A killed process loses no record; a machine that loses power may.
+Rule 2: an incomplete last line is cut off, since its step was never carried out.
+Rule 3: another file is never changed: its first line must be the header that this node would write.
+Rule 4: the size of a file is limited. A full file is renamed to `NAME.1`, that one to `NAME.2`, and so on; the oldest
+        is removed. `after` in the header of the new file is the sequence number of the last record before it.
+Rule 5: only the first line and the last lines of an existing file are read, independent of its size.
+Rule 6: if the trace cannot be written, it ends with a complete line. The error is logged once; the node goes on.
 Source: spec/traces/README.md.
 """
 
@@ -39,11 +39,11 @@ class TraceFile:
     """`with TraceFile(path, header) as trace: TcpNode(make=trace.make)`. The node is named after the file."""
 
     def __init__(self, path: Path, head: Facts, *, max_bytes: int = MAX_BYTES, kept: int = KEPT) -> None:
-        """`max_bytes`: of one file. `kept`: how many full ones stay beside it.
+        """`max_bytes`: largest size of one file. `kept`: how many full files are kept beside it.
 
         Raises:
-            OSError: the file cannot be read or written, or is not a regular one.
-            LocalSessionError: it has something else in it.
+            OSError: the file cannot be read or written, or is not a regular file.
+            LocalSessionError: the file is not this trace.
             DefinitionError: `max_bytes` or `kept` is too small.
         """
         if max_bytes < MIN_BYTES or kept < 1:
@@ -53,10 +53,10 @@ class TraceFile:
         self.recorder = Recorder(path.stem, self._write)
         self._head: Facts = json.loads(json.dumps(head))
         if not path.exists() and self._next.is_file():
-            self._next.rename(path)  # a process was killed while it made one file of the other
+            self._next.rename(path)  # a process was killed during `_rotate`
         self._file: int | None = open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         try:
-            self._size = self._go_on(self._file)
+            self._size = self._resume(self._file)
         except BaseException:
             self._close()
             raise
@@ -68,7 +68,7 @@ class TraceFile:
         self._close()
 
     def make(self, settings: Any, *args: Any, **options: Any) -> Session:
-        """A session that is recorded, if it says what can be judged."""
+        """Create a session; it is recorded if its profile names sessions, as validation needs."""
         kind = self.recorder.session if settings.profile.names_sessions else Session
         return kind(settings, *args, **options)
 
@@ -92,7 +92,7 @@ class TraceFile:
             self._end(error)
 
     def _rotate(self, after: int) -> None:
-        """What was written so far becomes an older file."""
+        """Rename the full file to an older one, and begin a new file."""
         head = line_of(self._head | {"after": after})
         fresh = open_regular(self._next, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
         try:
@@ -112,7 +112,7 @@ class TraceFile:
         return self.path.with_name(f"{self.path.name}.{number}")
 
     def _end(self, error: OSError) -> None:
-        """Rule 6."""
+        """End the trace (rule 6)."""
         logger.error("the trace %s ends here: %s; the node goes on without it", self.path, error.strerror or error)
         self._close()
 
@@ -121,13 +121,13 @@ class TraceFile:
             os.close(self._file)
         self._file = None
 
-    # Going on ---------------------------------------------------------------------------------------------------------
+    # Resuming ---------------------------------------------------------------------------------------------------------
 
-    def _go_on(self, file: int) -> int:
-        """Take up the trace that is there; the result is its size."""
+    def _resume(self, file: int) -> int:
+        """Continue an existing trace or begin one, and return its size."""
         with os.fdopen(os.dup(file), "rb") as found:
             first = found.readline(MAX_LINE_BYTES)
-            if not first.endswith(b"\n"):  # nothing yet, or a header that was never ended
+            if not first.endswith(b"\n"):  # an empty file, or an incomplete header
                 self._require(len(first) < MAX_LINE_BYTES)
                 os.ftruncate(file, 0)
                 self._begin = _written(file, line_of(self._head))
@@ -143,14 +143,14 @@ class TraceFile:
         self.recorder.sequence = record["sequence"]
         return whole
 
-    def _require(self, ours: bool) -> None:
-        if not ours:
-            remedy = "a trace goes on only with the same type and limits, in a file of the same name"
-            raise LocalSessionError(f"{self.path} is the trace of something else: {remedy}")
+    def _require(self, is_this_trace: bool) -> None:
+        if not is_this_trace:
+            reason = "a trace can be continued only with the same type, limits and file name"
+            raise LocalSessionError(f"{self.path} is not this trace: {reason}")
 
 
 def _written(file: int, line: bytes) -> int:
-    """Write a line, the whole of it or nothing."""
+    """Write a line completely or not at all, and return its length."""
     before, left = os.fstat(file).st_size, line
     try:
         while left:
@@ -162,7 +162,7 @@ def _written(file: int, line: bytes) -> int:
 
 
 def _last_line(file: BinaryIO, start: int) -> tuple[int, bytes]:
-    """Where the last whole line ends, and what it says; nothing if there is none after `start`."""
+    """Return the end of the last complete line after `start` and its content, which is empty if there is none."""
     size = file.seek(0, os.SEEK_END)
     at = max(start, size - 2 * MAX_LINE_BYTES)
     file.seek(at)
@@ -173,7 +173,7 @@ def _last_line(file: BinaryIO, start: int) -> tuple[int, bytes]:
 
 
 def _object(line: bytes) -> dict[str, Any]:
-    """What a line says; nothing if it is no JSON object."""
+    """Return the JSON object of a line; an empty one if it is invalid."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):

@@ -188,7 +188,7 @@ def test_wrong_arguments_are_refused_at_the_call() -> None:
 def test_a_pipe_that_leads_nowhere_or_to_itself_is_refused_at_the_call() -> None:
     async def main() -> None:
         async with TcpNode() as node:
-            for route, text in (((), "it is empty"), ("me/receiver", "begins with me, which is this pipe itself")):
+            for route, text in (((), "it is empty"), ("me/receiver", "begins with me, the address of this pipe")):
                 with pytest.raises(LocalSessionError, match=text):
                     Pipe(node, route, name="me", ordered=True)
 

@@ -377,11 +377,11 @@ def test_wrong_layers_are_refused_at_the_call() -> None:
     async def main() -> None:
         async with TcpNode() as node:
             for wrong in ("tcp://x:1", Pipe(node, "tcp://127.0.0.1:1/pipe")):
-                with pytest.raises(LocalSessionError, match="a session or a stream session belongs, through which"):
+                with pytest.raises(LocalSessionError, match="carries no replies; give a session or a stream session"):
                     node.session("api", over=wrong)  # type: ignore[arg-type]
             with pytest.raises(LocalSessionError, match="only implicit-transient sessions are made anew"):
                 node.session("tcp://127.0.0.1:1/api", recreated=True)
-            with pytest.raises(LocalSessionError, match="use `secure_profile`"):
+            with pytest.raises(LocalSessionError, match="or a `secure_profile`"):
                 node.session("tcp://127.0.0.1:1/api", profile=3)  # type: ignore[arg-type]
             below = node.session("tcp://127.0.0.1:1/api")
             await below.close()

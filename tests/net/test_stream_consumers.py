@@ -122,7 +122,7 @@ def test_why_a_stream_is_not_made_is_told_at_once() -> None:
         async with streams() as (here, _, where), consumer(here, where, partition=70, request_seconds=60.0) as reader:
             waiting = asyncio.ensure_future(reader.next())
             await until(lambda: reader.restarts >= 1)
-            assert reader.reason == "session closed: error message: 71 partitions: 1 to 64 belong"
+            assert reader.reason == "session closed: error message: 71 partitions: 1 to 64 are allowed"
             waiting.cancel()
 
     over_tcp(main())

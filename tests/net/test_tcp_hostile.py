@@ -188,7 +188,7 @@ def test_unfinished_frames_take_a_bounded_amount_of_memory_in_all(caplog: pytest
             assert node.edge.node.router.ledger.held_bytes == 0
 
     over_tcp(main())
-    assert set(reasons(caplog)) == {"this peer keeps the most of a full node"}
+    assert set(reasons(caplog)) == {"the node is full, and this peer uses the largest part"}
 
 
 @pytest.mark.slow

@@ -170,7 +170,7 @@ def test_wrong_use_says_what_is_right() -> None:
                 node.session("tcp://127.0.0.1:1/x", "transient")
             with pytest.raises(LocalSessionError, match="there are ockam, generation"):
                 node.session("tcp://127.0.0.1:1/x", profile="okcam")
-            with pytest.raises(LocalSessionError, match="called back"):
+            with pytest.raises(LocalSessionError, match="needs a route to this node"):
                 node.session("tcp://127.0.0.1:1/x", "explicit-persistent-two-sided")
             session = node.session("tcp://127.0.0.1:1/x", "implicit-persistent-two-sided", own_route="tcp://a:1/relay")
             with pytest.raises(EventRefused):

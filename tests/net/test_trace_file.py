@@ -64,7 +64,7 @@ def test_a_header_that_was_never_ended_is_written_again(tmp_path: Path) -> None:
 def test_what_is_something_else_stays(tmp_path: Path, text: str) -> None:
     path = tmp_path / "near.jsonl"
     path.write_text(text)
-    with pytest.raises(LocalSessionError, match="the trace of something else"):
+    with pytest.raises(LocalSessionError, match="is not this trace"):
         recorded(path)
     assert path.read_text() == text
 
@@ -140,7 +140,7 @@ def test_of_a_large_file_the_end_is_read(tmp_path: Path) -> None:
 def test_an_end_that_is_no_record_stays(tmp_path: Path, end: bytes) -> None:
     path = tmp_path / "near.jsonl"
     path.write_bytes(line_of(HEAD) + end)
-    with pytest.raises(LocalSessionError, match="the trace of something else"):
+    with pytest.raises(LocalSessionError, match="is not this trace"):
         TraceFile(path, HEAD)
     assert path.read_bytes() == line_of(HEAD) + end
 
@@ -148,7 +148,7 @@ def test_an_end_that_is_no_record_stays(tmp_path: Path, end: bytes) -> None:
 def test_a_first_line_without_an_end_stays(tmp_path: Path) -> None:
     path = tmp_path / "near.jsonl"
     path.write_bytes(b"x" * (2 * MAX_LINE_BYTES))
-    with pytest.raises(LocalSessionError, match="the trace of something else"):
+    with pytest.raises(LocalSessionError, match="is not this trace"):
         TraceFile(path, HEAD)
     assert path.stat().st_size == 2 * MAX_LINE_BYTES
 

@@ -1,1 +1,1 @@
-"""Secure channels over TCP, or over whatever else carries a session. It needs the extra `secure`."""
+"""Secure channels over TCP or any other layer that carries a session. It needs the extra `secure`."""

@@ -2,11 +2,11 @@
 
     store = FileIdentityStore("alice.identity")
     profile = secure_profile(store, TrustIdentifiers(["Iaf42..."]))
-    node.spawner("api", profile=profile, handler=handle)                                # the one who waits
-    async with node.session("tcp://hub:4000/api", profile=profile) as channel:          # the one who asks
+    node.spawner("api", profile=profile, handler=handle)                                # the responder
+    async with node.session("tcp://hub:4000/api", profile=profile) as channel:          # the initiator
         print(channel.peer, await channel.request(b"hello", (local("echo"),)))
 
-Rule 1: an identity that is not there yet is made and stored before it is used.
+Rule 1: a new identity is stored before it is used.
 Source: spec/sessions.md section 18.
 """
 
@@ -24,7 +24,7 @@ from ockam_fsm.secure.trust import TrustEveryone, TrustPolicy
 
 
 def stored_identity(store: IdentityStore) -> StoredIdentity:
-    """The identity of a store, which is made where there is none.
+    """Return the identity of a store; create it if there is none.
 
     Raises:
         LocalSessionError: the store cannot be used.
@@ -39,22 +39,21 @@ def stored_identity(store: IdentityStore) -> StoredIdentity:
 def secure_profile(
     store: IdentityStore | None = None, trust: TrustPolicy | None = None, *, keepalives: bool = True
 ) -> SecureProfile:
-    """The profile of secure channels for one identity.
+    """Return the profile of secure channels for one identity.
 
     Args:
-        store: where the identity is kept. Without one it is new, and ends with the process.
-        trust: which peers are accepted; without a policy everyone: the channel is private, and who asks has to look at
-            `peer` (`TcpSession.peer`, and `Context.peer` in a handler).
-        keepalives: False for peers that are real Ockam nodes, which answer none.
+        store: the store of the identity. Without one the identity is new, and is lost at the end of the process.
+        trust: the policy that accepts peers; without one every peer is accepted. The channel is private, but the
+            application must check `peer` (`TcpSession.peer`, and `Context.peer` in a handler).
+        keepalives: False for peers that are real Ockam nodes, which do not answer keepalives.
 
     Raises:
-        LocalSessionError: an argument is of the wrong type, the store cannot be used, or its identity is not valid any
-            more.
+        LocalSessionError: an argument is of the wrong type, the store cannot be used, or its identity has expired.
     """
     _check("store", store, "load", "a FileIdentityStore")
     _check("trust", trust, "trusts", "TrustIdentifiers([...]), TrustEveryone() or TrustCallback(function)")
     identity = stored_identity(MemoryIdentityStore() if store is None else store)
-    policy = TrustEveryone() if trust is None else trust  # one that is false, as an empty list is, trusts nobody
+    policy = TrustEveryone() if trust is None else trust  # an empty policy is false, and trusts no peer
     own = identity.purpose_key(int(time.time()))
     return SecureProfile(own, policy, time.time, secrets.token_bytes, keepalives=keepalives)
 

@@ -2,13 +2,13 @@
 
     async with StreamConsumer(node, "tcp://127.0.0.1:4000/stream", "orders", group="billing") as consumer:
         async for message in consumer:
-            handle(message.data)               # processed when the next message is asked for
+            handle(message.data)               # counts as processed when the loop requests the next message
 
-Rule 1: a message is processed when the next one is asked for. Leaving the loop before, by an exception too, leaves it
-        unprocessed: the group gets it again.
-Rule 2: this is its supervisor as well: a consumer that fails is started again after a back-off, with the saved index.
-        A call that was cancelled is such a failure too, so that nothing counts as processed that was not.
-Rule 3: it speaks the plain protocol, so a stream of a real Ockam node will do.
+Rule 1: a message counts as processed when the application requests the next one. If the loop ends before, also by an
+        exception, the message is unprocessed: the group receives it again.
+Rule 2: this class also supervises the consumer: after a failure the consumer restarts after a back-off, from the saved
+        index. A cancelled call is such a failure, so that no unprocessed message counts as processed.
+Rule 3: it uses the plain protocol, so it also reads streams of real Ockam nodes.
 Source: spec/sessions.md clauses 12.7 to 12.10.
 """
 
@@ -55,7 +55,7 @@ from ockam_fsm.runtime.stream.consumer import Consumer, ConsumerConfig, Consumer
 from ockam_fsm.runtime.stream.profile import StreamProfile
 
 CANCELLED = "its caller was cancelled"
-IS_CLOSED = "the consumer is closed: make another one"
+IS_CLOSED = "the consumer is closed: create another one"
 INDEX_NAME = "stream_index"
 UNDER_A_SECOND = BackOff(initial_seconds=0.2, max_seconds=10.0)
 
@@ -76,9 +76,9 @@ class StreamConsumer:
         config: ConsumerConfig | None = None,
         restart: BackOff = UNDER_A_SECOND,
     ) -> None:
-        """`route` leads to the stream service: `tcp://HOST:PORT/stream`. `index_route`: to the index service, by
-        default `stream_index` beside it. `config` says more than stream, group and partition, in their place.
-        `partitions`: how many a stream is made with that is not there yet; by default as many as `partition` needs.
+        """`route` leads to the stream service: `tcp://HOST:PORT/stream`. `index_route` leads to the index service, by
+        default `stream_index` at the same node. `config` replaces stream, group and partition. `partitions`: the number
+        of partitions for a missing stream; by default as many as `partition` needs.
 
         Raises:
             LocalSessionError: an argument is of the wrong type, there is no such partition, or the node has stopped.
@@ -100,14 +100,14 @@ class StreamConsumer:
         self._started = False
         self._closed = asyncio.Event()
         self.restarts = 0
-        """How often the consumer was started again."""
+        """The number of restarts of the consumer."""
         self._failures = 0
         self.reason = ""
-        """Why it failed, the last time."""
+        """The reason of the last failure."""
         self.waits_for = ""
-        """Why it is started again; empty while the stream answers, and until it has failed for the first time."""
+        """The reason of the current restart; empty while the stream answers, and before the first failure."""
         self.pulled = 0
-        """How often the stream has answered a pull, with messages or without."""
+        """The number of answered pulls, with messages or without."""
 
     def __repr__(self) -> str:
         return f"<StreamConsumer of {self.config.stream_name!r} for {self.config.client_id!r}>"
@@ -125,13 +125,13 @@ class StreamConsumer:
         return self
 
     async def __anext__(self) -> StoredMessage:
-        """The next message. The one before has been processed."""
+        """Return the next message; the previous one counts as processed."""
         found = await self.next()
         assert found is not None
         return found
 
     async def next(self, idle_seconds: float | None = None) -> StoredMessage | None:
-        """The next message; None when there was nothing new for `idle_seconds`. The one before has been processed.
+        """Return the next message, or None after `idle_seconds` without one; the previous one counts as processed.
 
         Raises:
             LocalSessionError: the node has stopped, or the consumer is closed.
@@ -144,9 +144,9 @@ class StreamConsumer:
     async def process(
         self, handler: Callable[[StoredMessage], Awaitable[None]], idle_seconds: float | None = None
     ) -> int:
-        """Call `handler` with each message. One that raises gets the message again, `ConsumerConfig.tries` times in
-        all; then the message is a dead letter of this node. The result, when there was nothing new for `idle_seconds`:
-        how many were processed."""
+        """Call `handler` with each message, until there is no new one for `idle_seconds`. Return the number of
+        processed messages. A message whose handler raises is retried, up to `ConsumerConfig.tries` calls in total;
+        then it becomes a dead letter of this node."""
         done = 0
         message = await self.next(idle_seconds)
         while message is not None:
@@ -162,10 +162,10 @@ class StreamConsumer:
                 message = await self.next(idle_seconds)
         return done
 
-    # What the core asks for -------------------------------------------------------------------------------------------
+    # Commands of the core ---------------------------------------------------------------------------------------------
 
     async def _go_on(self, commands: list[ConsumerCommand] | None, idle_seconds: float | None) -> StoredMessage | None:
-        """Until a message is to be processed, or there was nothing new for long enough."""
+        """Carry out commands until a message is available, or none was for `idle_seconds`."""
         idle_since = self._node.loop.time()
         if commands is None:
             commands = self._begin()
@@ -183,7 +183,7 @@ class StreamConsumer:
             commands = await self._wait(plan)
 
     def _begin(self) -> list[ConsumerCommand]:
-        """Start the consumer. One that had found nothing new asks again; one whose caller was cancelled starts anew."""
+        """Start the consumer. An idle one polls again; one whose caller was cancelled fails, and so restarts."""
         if self._core.state is ConsumerState.WAITING:
             return self._core.fire(StreamTimer.POLL)
         if self._core.state is ConsumerState.FAILED:
@@ -204,14 +204,14 @@ class StreamConsumer:
             return self._received(decode_response(await self._ask(plan.ask)))
         except TimeoutError:
             return self._core.fire(StreamTimer.REQUEST)
-        except (RemoteSessionError, EventRefused) as error:  # refused: it has failed since
+        except (RemoteSessionError, EventRefused) as error:  # refused: the session has failed meanwhile
             return self._core.session_lost(str(error))
 
     async def _pause(self, seconds: float) -> None:
-        """Wait. Whoever closes the consumer or stops the node ends it.
+        """Wait for `seconds`.
 
         Raises:
-            LocalSessionError: that is what happened.
+            LocalSessionError: the consumer was closed, or the node was stopped.
         """
         ends = [asyncio.ensure_future(self._closed.wait()), asyncio.ensure_future(self._node.stopped())]
         try:
@@ -244,14 +244,14 @@ class StreamConsumer:
         return self._session
 
     def _received(self, response: StreamResponse) -> list[ConsumerCommand]:
-        """If it is not what was asked for, nothing else will come: the request is over."""
+        """Handle a response. An unexpected one ends the request, since no other response will follow."""
         commands = self._core.receive(response)
         if any(not isinstance(command, Ignored) for command in commands):
             if isinstance(response, Pulled):
                 self.pulled, self.waits_for = self.pulled + 1, ""
             return commands
-        said = response.shown if isinstance(response, StreamError) else type(response).__name__
-        return self._core.session_lost(f"another answer than was asked for: {said}")
+        received = response.shown if isinstance(response, StreamError) else type(response).__name__
+        return self._core.session_lost(f"unexpected answer: {received}")
 
     async def _restart(self, reason: str) -> list[ConsumerCommand]:
         self.reason = self.waits_for = reason
@@ -278,18 +278,18 @@ class StreamConsumer:
 
 
 def _profile(config: ConsumerConfig, partitions: int | None) -> StreamProfile:
-    """Who reads a partition speaks the partitioned protocol: the plain one has the first partition only."""
+    """Return the profile. To read a given partition, it uses the partitioned protocol: the plain one has only one."""
     partition = config.partition
     if partition is None:
         return StreamProfile(config.stream_name, 0, partitions)
     wanted = partition + 1 if partitions is None else partitions
     if partition >= wanted:
-        raise LocalSessionError(f"partition {partition} of {wanted}: they count from 0 to {wanted - 1}")
+        raise LocalSessionError(f"partition {partition} of {wanted}: give 0 to {wanted - 1}")
     return StreamProfile(config.stream_name, partition, wanted)
 
 
 class _Plan:
-    """What a list of commands comes to: one thing to wait for, or a message to process."""
+    """The next step that a list of commands leads to: one event to wait for, or a message to process."""
 
     def __init__(self) -> None:
         self.ask: GetIndex | Pull | None = None

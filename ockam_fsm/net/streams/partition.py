@@ -1,11 +1,12 @@
 """One partition of a stream in a node: its worker, its log, and the sessions of its publishers.
 
-Rule 1: the core decides (`StreamWorker`); this file moves messages, and carries what the storage says into the loop.
-Rule 2: what is given to the storage within one turn of the loop is one append. The storage groups further.
-Rule 3: what the storage says of a log that was opened again since is ignored.
-Rule 4: a push that waits to be stored, and a pull that waits to be read, are charged to the peer that sent them. A few
-        pulls are read at once, and no more: what is read takes memory that nobody pays for.
-Rule 5: a response holds as many messages as a message of this node may. What no response could hold is not stored.
+Rule 1: the core (`StreamWorker`) decides; this file moves messages, and passes results of the storage to the loop.
+Rule 2: all messages of one turn of the loop are one append to the storage, which may group further.
+Rule 3: results of the storage for a log that was opened again meanwhile are ignored.
+Rule 4: a push that waits for the storage, and a pull that waits to be read, are charged to their sender. The number of
+        concurrent reads is limited, since the memory of their results is charged to no peer.
+Rule 5: a response holds as many messages as fit into a message of this node. A message too large for a response is not
+        stored.
 Source: spec/sessions.md clauses 12.3 to 12.7.
 """
 
@@ -61,13 +62,13 @@ logger = logging.getLogger("ockam_fsm.streams")
 TOO_LARGE = "a message is larger than a response may be"
 MAX_READS = 4
 PULLED_BYTES, STORED_BYTES = 32, 16
-"""More than a response takes besides its messages, and a message in it besides its data."""
+"""Upper bounds of the overhead of a response, and of a message in it."""
 MAX_READ_BYTES = 2**20
-"""The most that one response to a pull carries, unless its first message alone is larger."""
+"""The largest content of a response to a pull, unless its first message alone is larger."""
 
 
 class Partition:
-    """Served by `address` for plain clients, and by `host` for the hellos of publishers."""
+    """One partition: plain clients use `address`, the hellos of publishers go to `host`."""
 
     def __init__(
         self, node: TcpNode, storage: Storage, stream: str, number: int, config: StreamConfig, settings: SessionConfig
@@ -86,7 +87,7 @@ class Partition:
         self._pulling: Receipt | None = None
         self._opened = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._told = ""
+        self._last_logged = ""
         self._used = node.loop.time()
         self.host = self._start_host()
         self._do(self.core.start())
@@ -97,11 +98,11 @@ class Partition:
         )
 
     def touch(self) -> None:
-        """It is used now."""
+        """Record that the partition is used now."""
         self._used = self.node.loop.time()
 
     async def opened(self, seconds: float) -> bool:
-        """Wait until the log is open; False: it is not in time."""
+        """Wait until the log is open; False after `seconds`."""
         self.touch()
         try:
             async with asyncio.timeout(seconds):
@@ -111,10 +112,10 @@ class Partition:
         return True
 
     async def look_up(self, publisher: bytes) -> None:
-        """Learn the record of a publisher, before its session is made.
+        """Load the record of a publisher, before its session is created.
 
         Raises:
-            StorageError: the log cannot say, or it was opened again meanwhile.
+            StorageError: the log cannot be read, or it was opened again meanwhile.
         """
         log = self._log
         if log is not None and publisher not in self.core.records:
@@ -122,16 +123,16 @@ class Partition:
             if log is self._log:
                 self._forget_ended()
                 self.core.known(publisher, last)
-        if publisher not in self.core.records:  # a session now would say that the record is lost
-            raise StorageUnavailable("the log was opened again", "ask again")
+        if publisher not in self.core.records:  # a session without the record would report it as lost
+            raise StorageUnavailable("the log was opened again", "send the request again")
 
     def unused_since(self) -> float | None:
-        """When it was used last; None: it is in use."""
+        """Return the time of the last use; None while the partition is in use."""
         busy = self.core.under_way or self._reads or self._reading or self.node.node.host(self.host).responders
         return None if busy else self._used
 
     def stop(self) -> None:
-        """Whoever asks for this partition again finds another one."""
+        """Stop the workers. A later request for this partition creates a new one."""
         self._do(self.core.stop())
         for worker in (self.address, self._data):
             self.node.stop(worker)
@@ -143,7 +144,7 @@ class Partition:
 
     def _push_of_session(self, message: Message, context: Context) -> None:
         resident = self.node.node.router.residents.get(context.address)
-        if isinstance(resident, SessionWorker):  # it may have closed since
+        if isinstance(resident, SessionWorker):  # the session may have closed meanwhile
             self._take(resident.session.terms.session_id, message, context)
 
     def _take(self, publisher: bytes, message: Message, context: Context) -> None:
@@ -189,7 +190,7 @@ class Partition:
             context.release(self._pulling)
 
     def _most_bytes(self) -> int:
-        """Of the payload of a message of this node."""
+        """Return the largest payload of a message of this node."""
         return self.node.node.router.max_payload_bytes
 
     def _refuse(self, request: StreamRequest, context: Context) -> None:
@@ -230,7 +231,7 @@ class Partition:
             self._later(self._log.append(batch), self._stored)
 
     def _stored(self, indexes: tuple[int, ...]) -> None:
-        self._told = ""
+        self._last_logged = ""
         for index in indexes:
             self._release(self._receipts.pop(0))
             self._do(self.core.appended(index))
@@ -248,13 +249,13 @@ class Partition:
                 self._release(receipt)
                 continue
             self._reading += 1
-            limit = max(command.limit, 1)  # whoever asks for none is told of none
+            limit = max(command.limit, 1)  # a limit of 0 gives an empty response below
             self._in_loop(
                 self._log.read(command.index, limit, MAX_READ_BYTES), partial(self._was_read, command, receipt)
             )
 
     def _is_gone(self, route: Route) -> bool:
-        """Nobody will take the response: the connection of who asked has ended."""
+        """Whether the response cannot be delivered: the connection of the client has ended."""
         return not route or (route[0].type == LOCAL and route[0] not in self.node.node.router.residents)
 
     def _was_read(self, command: Read, receipt: Receipt, found: Future[Any]) -> None:
@@ -264,7 +265,7 @@ class Partition:
         self._read_next()
 
     def _pulled(self, command: Read, found: Future[Any]) -> Pulled | StreamError:
-        """As many of the messages as fit into a response."""
+        """Return a response with as many of the messages as fit."""
         if found.exception() is not None:
             return StreamError(NOT_SERVED)
         messages, room = [], self._most_bytes() - PULLED_BYTES
@@ -278,7 +279,7 @@ class Partition:
         return Pulled(command.request_id, tuple(messages))
 
     def _drop_reads(self) -> None:
-        """The log is closed: whoever waits to read it is told."""
+        """The log is closed: answer the waiting pulls with an error."""
         while self._reads:
             command, receipt = self._reads.popleft()
             self._release(receipt)
@@ -294,7 +295,7 @@ class Partition:
         self._opened.set()
 
     def _end_sessions(self, command: EndSessions) -> None:
-        """The storage has failed, or the worker stops. Whoever asks again finds another host."""
+        """End all sessions: the storage has failed, or the worker stops. Later hellos reach a new host."""
         self._opening += 1
         self._log = None
         self._batch.clear()
@@ -313,7 +314,7 @@ class Partition:
         return 0, record is not None and record.accepted > 0
 
     def _forget_ended(self) -> None:
-        """Keep no records of publishers without a session, once there are more than twice as many as sessions."""
+        """Drop the records of publishers without a session if there are more than twice as many records as sessions."""
         sessions = self.node.node.host(self.host).responders
         if len(self.core.records) > 2 * len(sessions) + 16:
             for publisher in [one for one in self.core.records if one not in sessions]:
@@ -322,28 +323,28 @@ class Partition:
     def _release(self, receipt: Receipt) -> None:
         self.node.node.router.ledger.give_back(receipt)
 
-    # What the storage says --------------------------------------------------------------------------------------------
+    # Results of the storage -------------------------------------------------------------------------------------------
 
     def _later(self, future: Future[Any], then: Callable[[Any], None]) -> None:
-        """Go on in the loop with the result, or with its failure; unless the log was opened again meanwhile."""
+        """Handle the result or the failure in the loop, unless the log was opened again meanwhile."""
         opening = self._opening
 
         def done(found: Future[Any]) -> None:
             if opening != self._opening:
                 return
             if (error := found.exception()) is not None:
-                self._tell(str(error))
+                self._log_once(str(error))
                 self._do(self.core.storage_failed())
             else:
                 then(found.result())
 
         self._in_loop(future, done)
 
-    def _tell(self, reason: str) -> None:
-        """The operator of the node; once, until the reason is another one or something was stored."""
-        if reason != self._told:
+    def _log_once(self, reason: str) -> None:
+        """Log a failure. A repeated reason is logged again only after a message was stored."""
+        if reason != self._last_logged:
             logger.warning("%s is not served: %s", log_name(self.stream[:SHOWN_CHARACTERS], self.number), reason)
-        self._told = reason
+        self._last_logged = reason
 
     def _in_loop(self, future: Future[Any], then: Callable[[Future[Any]], None]) -> None:
         loop = self.node.loop

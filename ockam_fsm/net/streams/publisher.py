@@ -6,11 +6,12 @@
             await publisher.send(line)             # waits for room in the window
         await publisher.flush()                    # returns when all is stored
 
-Rule 1: what was accepted is kept until it is confirmed, however often the stream, the node or the connection fails.
-Rule 2: leaving the `async with` waits until all is confirmed, unless an exception leaves it.
-Rule 3: `keep` is given an image before anything that is new in it is sent. Started again with the last one, a publisher
-        goes on, and nothing is stored twice (clause 12.4). What is confirmed since is sent again, and confirmed again.
-Rule 4: what cannot be kept is not sent. The publisher has failed then, and every call says why.
+Rule 1: an accepted message is kept until it is confirmed, through any failures of the stream, the node or the
+        connection.
+Rule 2: leaving the `async with` waits until all messages are confirmed, except after an exception.
+Rule 3: `keep` receives an image before new messages in it are sent. A publisher that starts with the last image goes
+        on, and no message is stored twice (clause 12.4). Messages confirmed since then are sent and confirmed again.
+Rule 4: if `keep` fails, the messages are not sent: the publisher fails, and every call raises the cause.
 Source: spec/sessions.md clauses 12.2 to 12.4.
 """
 
@@ -59,21 +60,21 @@ from ockam_fsm.runtime.stream.commands import (
 from ockam_fsm.runtime.stream.publisher import Publisher, PublisherConfig, PublisherImage
 
 PUBLISHER_CLOSED = "publisher closed"
-IS_CLOSED = "the publisher is closed: make another one"
+IS_CLOSED = "the publisher is closed: create another one"
 NOT_OPEN = "the publisher is not open: use it with `async with`"
 
 
 class Kept(NamedTuple):
-    """What a publisher needs to go on after a restart."""
+    """The state that a publisher needs to resume after a restart."""
 
     identity: bytes
     number: int
-    """The largest number of its session: every one that was used is stored before its hello leaves (clause 4.1)."""
+    """The largest number of its session: each number is stored before its hello leaves (clause 4.1)."""
     image: PublisherImage
 
 
 class StreamPublisher:
-    """Made for one partition of a stream, in one event loop."""
+    """A publisher to one partition of a stream, in one event loop."""
 
     def __init__(
         self,
@@ -87,7 +88,7 @@ class StreamPublisher:
     ) -> None:
         """`route` leads to a stream, or to one of its partitions: `tcp://HOST:PORT/stream/NAME/PARTITION`.
 
-        `kept` is what `keep` was given last by an earlier one.
+        `kept`: the last state that an earlier publisher passed to `keep`.
 
         Raises:
             LocalSessionError: an argument is of the wrong type, or the node has stopped.
@@ -118,41 +119,41 @@ class StreamPublisher:
         self.state_losses = 0
         """How often the stream had lost its record, so that messages may be stored twice."""
         self.reason = ""
-        """Why the session failed or closed, the last time."""
+        """The reason of the last failure or close of the session."""
         self.waits_for = ""
-        """Why nothing can be sent now; empty while the stream answers, and until the first attempt has failed."""
+        """The reason why sending waits; empty while the stream answers, and until the first attempt has failed."""
 
     def __repr__(self) -> str:
         return f"<StreamPublisher: {self.confirmed} of {self.accepted} messages confirmed>"
 
     @property
     def confirmed(self) -> int:
-        """How many messages are stored, the first ones that were accepted; those of earlier runs included."""
+        """The number of confirmed messages, including those of earlier runs; messages are confirmed in order."""
         return self._core.confirmed
 
     @property
     def accepted(self) -> int:
-        """How many messages were accepted."""
+        """The number of accepted messages, including those of earlier runs."""
         return self._core.confirmed + len(self._core.messages)
 
     @property
     def largest(self) -> int:
-        """How many bytes a message may have: a push of it has to fit on the wire, with what the layers of this node
-        add."""
+        """The largest size of a message in bytes: its push must fit into a frame, with the overhead of the layers of
+        this node."""
         router = self._node.node.router
         way = () if self._session is None else (self._session,)
         most = largest_payload(router.residents, way, (), router.max_payload_bytes, answered=True)
         return min(MAX_MESSAGE_BYTES, most - PUSH_BYTES)
 
     async def __aenter__(self) -> StreamPublisher:
-        """Open it.
+        """Open the publisher.
 
         Raises:
-            LocalSessionError: it was opened or closed before, what was kept is too large for this node, or the node has
-                stopped.
+            LocalSessionError: it was opened or closed before, a kept message is too large for this node, or the node
+                has stopped.
         """
         if self._entered or self._core.state is PublisherState.CLOSED:
-            raise LocalSessionError("the publisher was opened or closed before: make another one")
+            raise LocalSessionError("the publisher was opened or closed before: create another one")
         self._node.require_running()
         self._entered = True
         self._open(self._kept)
@@ -162,7 +163,8 @@ class StreamPublisher:
         return self
 
     def _check_kept(self) -> None:
-        """What another node has accepted may be too large for this one, which would ask for it again for ever."""
+        """Check the size of kept messages: a message that another node accepted may be too large here, and would be
+        retransmitted indefinitely."""
         most = self.largest
         try:
             for data in self._core.messages:
@@ -181,13 +183,13 @@ class StreamPublisher:
             self.close()
 
     async def send(self, *messages: bytes) -> int:
-        """Accept messages, as soon as there is room in the window. The result is the ordinal of the last one, counted
-        from 1. Several at once are kept together, which is faster where `keep` writes to a disk.
+        """Accept messages as soon as the window has room. Return the ordinal of the last one, counted from 1. Several
+        messages in one call are kept together, which is faster if `keep` writes to a disk.
 
         Raises:
             LocalSessionError: a message is of the wrong type or too large (then none is accepted), or the publisher is
                 closed.
-            RemoteSessionError: the session is over.
+            RemoteSessionError: the session has ended.
         """
         most = self.largest
         for data in messages:
@@ -209,18 +211,18 @@ class StreamPublisher:
         """Accept a message, and wait until it is stored. Errors as `send`.
 
         Raises:
-            CancelledError: who waited was cancelled; the message is published all the same.
+            CancelledError: the call was cancelled; the message is still published.
         """
         ordinal = await self.send(data)
         await self._confirmed(ordinal)
         return ordinal
 
     async def flush(self) -> None:
-        """Wait until everything that was accepted is stored. Errors as `send`."""
+        """Wait until all accepted messages are stored. Errors as `send`."""
         await self._confirmed(self.accepted)
 
     def close(self) -> None:
-        """Close the publisher now. What is not confirmed may be stored or not."""
+        """Close the publisher now. Unconfirmed messages may or may not be stored."""
         self._do(self._core.close())
 
     async def _confirmed(self, ordinal: int) -> None:
@@ -255,7 +257,7 @@ class StreamPublisher:
         self._node.order(lambda node: node.open(session))
 
     def notified(self, notice: Notice) -> None:
-        """From the node: the session has something to say."""
+        """Handle a notice of the session; called by the node."""
         match notice:
             case Established(resumed=resumed):
                 self.waits_for = ""
@@ -272,17 +274,17 @@ class StreamPublisher:
                 self._do(self._core.session_closed(self.reason))
 
     def remembered(self, number: int) -> None:
-        """From the node: the session uses this number from now on."""
+        """Keep the number that the session uses from now on; called by the node."""
         session = self._session
         if session is not None:
             identity = self._node.node.session(session).terms.session_id
             self._keep(Kept(identity, number, self._core.image()))
 
     def node_stopped(self, error: Exception) -> None:
-        """From the node."""
+        """Fail all pending calls; called by the node."""
         self._fail(error)
 
-    # What the core asks for -------------------------------------------------------------------------------------------
+    # Commands of the core ---------------------------------------------------------------------------------------------
 
     def _do(self, commands: Iterable[PublisherCommand]) -> None:
         for command in commands:
@@ -297,7 +299,7 @@ class StreamPublisher:
             )
         except LocalSessionError as error:
             self._node.require_running()
-            self._do(self._core.failed(command.number, str(error)))  # no room here is no room there: it is sent again
+            self._do(self._core.failed(command.number, str(error)))  # this node is full: send it again later
 
     def _withdraw(self, command: Withdraw) -> None:
         session = self._session
@@ -341,7 +343,7 @@ class StreamPublisher:
         self._progress.set()
 
     def _store(self) -> None:
-        """Have the image kept, before what it brings is sent."""
+        """Keep the image before the new messages in it are sent."""
         if self._session is None or not self._node.running:
             return
         try:

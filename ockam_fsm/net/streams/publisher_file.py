@@ -1,7 +1,7 @@
-"""What a publisher keeps, in a file: identity, session number, and the messages that are not confirmed.
+"""The state of a publisher in a file: identity, session number, and the unconfirmed messages.
 
-Rule 1: the file is replaced as a whole, after its content is on the disk. A kill leaves the old one or the new one.
-Rule 2: what is no such file is refused, and never written over.
+Rule 1: the file is replaced atomically, after its content is on the disk. A kill leaves the old or the new file.
+Rule 2: any other file is refused and never overwritten.
 Source: spec/sessions.md clause 12.4.
 """
 
@@ -24,10 +24,10 @@ FORMAT = "ockam_fsm publisher 1"
 
 
 class PublisherFile:
-    """`keep` is what a `StreamPublisher` takes."""
+    """The file of one publisher; give `keep` to `StreamPublisher`."""
 
     def __init__(self, path: str | os.PathLike[str], stream: str) -> None:
-        """`stream` names what is published to; a file of another one is refused.
+        """`stream`: the name of the stream; the file of another stream is refused.
 
         Raises:
             LocalSessionError: an argument is of the wrong type.
@@ -36,11 +36,11 @@ class PublisherFile:
         self.path, self.stream = check_path("path", path), stream
 
     def load(self) -> Kept | None:
-        """What is kept; None where there is no file yet.
+        """Return the stored state; None if there is no file.
 
         Raises:
-            LocalSessionError: the file is something else, or of another stream.
-            OSError: it cannot be read.
+            LocalSessionError: the file is not a state of a publisher, or belongs to another stream.
+            OSError: the file cannot be read.
         """
         try:
             found = json.loads(read_whole(self.path))
@@ -56,26 +56,26 @@ class PublisherFile:
         return kept
 
     def keep(self, kept: Kept) -> None:
-        """Raises OSError where it cannot be written."""
+        """Store the state. Raises OSError if the file cannot be written."""
         image = kept.image
         messages = [b64encode(message).decode() for message in image.messages]
         content = {"format": FORMAT, "stream": self.stream, "identity": kept.identity.hex(), "number": kept.number,
                    "before": image.before, "confirmed": image.confirmed, "messages": messages}  # fmt: skip
         beside = self.path.with_name(f"{self.path.name}.new")
-        with open(beside, "wb", opener=_for_its_owner) as file:
+        with open(beside, "wb", opener=_open_private) as file:
             file.write(json.dumps(content).encode())
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, self.path)
 
 
-def _for_its_owner(path: str, flags: int) -> int:
-    """Messages are nobody else's affair."""
+def _open_private(path: str, flags: int) -> int:
+    """Open a file that only its owner can read: it contains messages."""
     return os.open(path, flags, 0o600)
 
 
 def _read(found: Any) -> Kept | None:
-    """None: it is not what `keep` has written."""
+    """Return the state in a JSON value; None if `keep` has not written it."""
     try:
         if found["format"] != FORMAT or not isinstance(found["stream"], str):
             return None

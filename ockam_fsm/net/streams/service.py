@@ -1,17 +1,17 @@
-"""The stream service of a node: it makes streams, and finds the worker of each partition.
+"""The stream service of a node: it creates streams, and routes requests to the worker of each partition.
 
     async with TcpNode() as node:
         StreamService(node, SqliteStorage(path))
         await node.listen("127.0.0.1:4000")
 
-Rule 1: a message that ends at the service is a request of the plain protocol (`stream_create`). It is answered when the
-        log is open, so that the next push is served. One that goes on, `.../stream/NAME` or
-        `.../stream/NAME/PARTITION`, is the hello of a publisher: the service makes a stream where there is none,
-        with as many partitions as the route needs, looks the publisher up, and passes the hello on to the partition.
-Rule 2: nothing here waits for the storage but the message that needs it. How many wait is bounded, and each is charged
-        to the peer that sent it. Who asks for an index hears of the saves that came before.
-Rule 3: how many partitions are open, and how many a stream may have, is bounded. Where there is no more room, one that
-        has no publisher and was not asked for a while is closed; whoever uses it later has to ask the service again.
+Rule 1: a message whose route ends at the service is a request of the plain protocol (`stream_create`). The answer is
+        sent when the log is open, so that the next push is served. A message with a longer route, `.../stream/NAME` or
+        `.../stream/NAME/PARTITION`, is the hello of a publisher: the service creates a missing stream with as many
+        partitions as the route needs, looks up the publisher, and forwards the hello to the partition.
+Rule 2: only the message that needs the storage waits for it. The number of waiting messages is bounded, and each is
+        charged to its sender. A request for an index is answered after all earlier saves of this index.
+Rule 3: the number of open partitions, and of partitions of a stream, is bounded. To make room, a partition without a
+        publisher that was not used for a while is closed; its users must send their request to the service again.
 Source: spec/sessions.md clause 12.10; the discussion, "init route: (tcp transport -> stream service)".
 """
 
@@ -64,16 +64,16 @@ TOO_MANY = "too many requests wait for the storage"
 NO_STREAM = "no such stream"
 MAX_PARTITIONS = 64
 PEER_SHARE = 4
-"""This part of the requests that may wait is the most that one connection has."""
+"""One connection may have at most this fraction (1/4) of the waiting requests."""
 LOOK_AGAIN = 1 / 60
-"""Of the time after which a partition makes room: it passes before another look at all of them, where none did. That
-costs as much as hundreds of requests, and whoever asks for more than there is room for could ask for it each time."""
+"""After a search for an unused partition has failed, the next one waits for this fraction of `unused_seconds`. A search
+costs as much as hundreds of requests, and a peer could cause one with each request."""
 OPEN_SECONDS = 5.0
-"""How long a request waits for a log to be opened."""
+"""How long a request waits for a log to open."""
 
 
 class StreamService:
-    """Serves every stream of a storage. It ends with its node; the storage is its maker's to close, afterwards."""
+    """Serves every stream of a storage. It ends with its node; the application closes the storage afterwards."""
 
     def __init__(
         self,
@@ -88,16 +88,16 @@ class StreamService:
         max_waiting: int = 1000,
         unused_seconds: float = 60.0,
     ) -> None:
-        """`sessions`: those of publishers. `max_partitions`: how many may be open at once. `max_waiting`: how many
-        requests may wait for the storage, a quarter of them (at least one) from one connection. `unused_seconds`: a
-        partition that nobody has used for so long makes room.
+        """`sessions`: the configuration of the sessions of publishers. `max_partitions`: how many may be open at once.
+        `max_waiting`: how many requests may wait for the storage, a quarter of them (at least one) from one connection.
+        `unused_seconds`: a partition that is unused for this long may be closed to make room.
 
         Raises:
             LocalSessionError: a name is taken, an argument is of the wrong type, or the node has stopped.
         """
         check_running(node)
         if not callable(getattr(storage, "open_log", None)) or isinstance(storage, type):
-            raise LocalSessionError(f"storage: {shown(storage)}, a MemoryStorage() or SqliteStorage(path) belongs")
+            raise LocalSessionError(f"storage: {shown(storage)}; give a MemoryStorage() or SqliteStorage(path)")
         check_type("config", config, StreamConfig, NoneType)
         check_type("sessions", sessions, SessionConfig, NoneType)
         check_count("max_partitions", max_partitions, 1)
@@ -114,8 +114,8 @@ class StreamService:
         self._look_again = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting = Counter[Origin]()
-        """How many of them each peer has."""
-        self._told = ""
+        """The number of waiting requests of each peer."""
+        self._last_logged = ""
         self._index = IndexWorker()
         self._saves: dict[Where, set[asyncio.Future[None]]] = {}
         node.node.start_worker(address_of(name), handler=self._serve, access=Access.PUBLIC)
@@ -139,7 +139,7 @@ class StreamService:
     async def _create(self, request: CreateStream, message: Message, context: Context) -> None:
         wanted = 1 if request.partitions is None else request.partitions
         if not 1 <= wanted <= MAX_PARTITIONS:
-            _reply(context, StreamError(f"{wanted} partitions: 1 to {MAX_PARTITIONS} belong"))
+            _reply(context, StreamError(f"{wanted} partitions: 1 to {MAX_PARTITIONS} are allowed"))
             return
         name = request.stream_name or self.node.node.fresh_address().value.decode()
         try:
@@ -152,11 +152,11 @@ class StreamService:
             _reply(context, StreamError(self._for_peers(error)))
             return
         for one in found:
-            told = None if request.partitions is None else one.number
-            context.send(message.return_route, encode_response(StreamCreated(name, told)), (one.address,))
+            number = None if request.partitions is None else one.number
+            context.send(message.return_route, encode_response(StreamCreated(name, number)), (one.address,))
 
     async def _pass_on(self, message: Message, context: Context) -> None:
-        """To the partition that the route names."""
+        """Forward a hello to the partition that the route names."""
         publisher = _publisher(message)
         try:
             name, number, taken = _named(message.onward_route)
@@ -176,7 +176,7 @@ class StreamService:
         context.forward(Message(onward, message.return_route, message.payload, message.tracing_context))
 
     async def _count(self, name: str, wanted: int) -> int:
-        """How many partitions a stream has; it is made where there is none."""
+        """Return the number of partitions of a stream; create the stream if it is missing."""
         if name not in self._counts:
             if len(self._counts) >= self._max_partitions:
                 self._make_room()
@@ -190,11 +190,11 @@ class StreamService:
         if key not in self.partitions:
             self._make_room()
             self.partitions[key] = Partition(self.node, self.storage, name, number, self.config, self.sessions)
-        self.partitions[key].touch()  # or the next one that the same request needs may close it
+        self.partitions[key].touch()  # else the next partition of the same request could close it
         return self.partitions[key]
 
     def _make_room(self) -> None:
-        """For one more partition."""
+        """Make room for one more partition."""
         if len(self.partitions) < self._max_partitions:
             return
         now = self.node.loop.time()
@@ -204,7 +204,7 @@ class StreamService:
                 self.partitions.pop(min(unused)[1]).stop()
                 return
             self._look_again = now + self._unused_seconds * LOOK_AGAIN
-        raise LocalSessionError(f"{self._max_partitions} partitions are open, and no more are")
+        raise LocalSessionError(f"{self._max_partitions} partitions are open, which is the limit")
 
     # The index --------------------------------------------------------------------------------------------------------
 
@@ -253,18 +253,18 @@ class StreamService:
                     case Reply(response=response):
                         _reply(context, response)
                     case Ignored():
-                        """A save that was overtaken is no failure of anybody's."""
+                        """A later save has overtaken this one, which is not a failure."""
         except StorageError as error:
             _reply(context, StreamError(self._for_peers(error)))
 
     # Within -----------------------------------------------------------------------------------------------------------
 
     def _for_peers(self, error: Exception) -> str:
-        """What a peer may know: what is wrong with its request, and nothing of what this node is made of."""
+        """Return the text for a peer: an error of its request as it is, an internal error without details."""
         if isinstance(error, StorageRefused | LocalSessionError):
             return str(error)
-        if str(error) != self._told:
-            self._told = str(error)
+        if str(error) != self._last_logged:
+            self._last_logged = str(error)
             logger.warning("the stream service: %s", error)
         return NOT_SERVED
 
@@ -310,7 +310,7 @@ def _reply(context: Context, response: StreamResponse) -> None:
 
 
 def _named(route: Route) -> tuple[str, int, int]:
-    """The stream and the partition of `stream/NAME` or `stream/NAME/PARTITION`, and how many addresses that took."""
+    """Return stream, partition and number of steps of a route `stream/NAME` or `stream/NAME/PARTITION`."""
     try:
         name = route[1].value.decode()
     except UnicodeDecodeError:
@@ -322,7 +322,7 @@ def _named(route: Route) -> tuple[str, int, int]:
 
 
 def _publisher(message: Message) -> bytes:
-    """Whose hello it is; empty where it is none, which the host will say."""
+    """Return the session id of a hello; empty for any other message, which the host then refuses."""
     try:
         signal = GENERATION.decode(message.payload, Place.NEGOTIATION_START, message.return_route)
     except RemoteSessionError:

@@ -1,4 +1,4 @@
-"""A bidirectional stream session: a stream, a publisher and a consumer each way, as one address.
+"""A bidirectional stream session: a stream, a publisher and a consumer in each direction, behind one address.
 
     # on one node                                         # on the other node
     async with StreamSession.connect(                     async with StreamSession.connect(
@@ -7,19 +7,20 @@
     ) as session:                                         ):
         await node.request((session.address, local("echo")), b"hello")
 
-The two nodes need not reach each other, nor be there at the same time: both reach the hub.
+The two nodes need not reach each other or run at the same time: both connect to the hub.
 
-Rule 1: what is sent to `address` is published as it is, routes and all; the other end routes it on from its own node,
-        and its replies come back. Sessions of any type may be embedded: their route begins with `address`.
-Rule 2: at least once, and in order, each way: a publisher keeps what it has accepted until it is stored, and the index
-        is saved when a message was handed to the worker that it is for, or is a dead letter. However often the hub, a
-        connection or a storage fails, the session goes on, and its address stays the same.
-Rule 3: leaving the `async with` takes nothing more, and waits until what was accepted is stored, unless an exception
-        leaves it.
-Rule 4: a publisher that closes for good ends the session: what relies on it is told, and what waits are dead letters.
-Rule 5: after a restart of its process an end goes on from what `keep` was given, under another address. Without `keep`
-        what was not stored is lost, as with any publisher that keeps nothing. What waits for the publisher's window
-        (`capacity`) is lost in any case.
+Rule 1: a message sent to `address` is published unchanged, with its routes; the other end forwards it at its node, and
+        replies return the same way. A session of any type may run over it: its route begins with `address`.
+Rule 2: delivery is at least once and in order, in each direction: a publisher keeps accepted messages until they are
+        stored, and the index is saved after a message was delivered to its worker or became a dead letter. Failures of
+        the hub, a connection or a storage do not end the session, and its address stays the same.
+Rule 3: leaving the `async with` accepts no more messages and waits until the accepted ones are stored, except after an
+        exception.
+Rule 4: a publisher that closes for good ends the session: sessions over it are notified, and waiting messages become
+        dead letters.
+Rule 5: after a restart of its process an end resumes from the last state passed to `keep`, at another address. Without
+        `keep`, messages that are not stored are lost. Messages that wait for the window of the publisher (`capacity`)
+        are always lost.
 Source: spec/sessions.md clause 12.11; Ockam's bidirectional stream client.
 """
 
@@ -43,7 +44,7 @@ CLOSED_HERE = "the stream session below is closed"
 
 
 class StreamSession:
-    """One end of it, in one event loop."""
+    """One end of a stream session, in one event loop."""
 
     def __init__(
         self,
@@ -54,8 +55,8 @@ class StreamSession:
         sending: str,
         capacity: int = 1000,
     ) -> None:
-        """Publisher and consumer are opened and closed by this session. `sending`: the stream that the publisher is
-        for. `capacity`: how many messages may wait for the publisher's window; one more is a dead letter.
+        """This session opens and closes `publisher` and `consumer`. `sending`: the stream of the publisher. `capacity`:
+        how many messages may wait for the window of the publisher; further messages are dead letters.
 
         Raises:
             LocalSessionError: an argument is of the wrong type, or the node has stopped.
@@ -67,7 +68,7 @@ class StreamSession:
         check_count("capacity", capacity, 1)
         self._node, self._sending, self._capacity = node, sending, capacity
         self.publisher, self.consumer = publisher, consumer
-        """To look at: what is confirmed, and what either waits for (`waits_for`)."""
+        """For inspection: confirmed messages, and the reason why either end waits (`waits_for`)."""
         self._end: StreamEnd | None = None
         self._closing = False
         self._accepted = asyncio.Event()
@@ -86,12 +87,12 @@ class StreamSession:
         kept: Kept | None = None,
         keep: Callable[[Kept], None] = lambda kept: None,
     ) -> StreamSession:
-        """A session over two streams of one service, which makes them where there are none.
+        """Create a session over two streams of one service, which creates missing streams.
 
-        `service` is the route to it: `tcp://HOST:PORT/stream`. `sending` and `receiving` name the streams; the other
-        end names them the other way round. `group`: whose saved index it is that the receiving end goes on from.
-        `keep` is given what has to survive a restart, and `kept` is what it was given last by an earlier session
-        (`PublisherFile` keeps it in a file): what that one has given to the stream is not lost, and is stored once.
+        `service`: the route to the service, `tcp://HOST:PORT/stream`. `sending` and `receiving` name the streams; the
+        other end swaps them. `group`: the consumer group, whose saved index is the starting point. `keep` receives the
+        state that must survive a restart, and `kept` is the last such state of an earlier session (`PublisherFile`
+        keeps it in a file): the messages accepted by its publisher are not lost, and are stored once.
 
         Raises:
             LocalSessionError: an argument is of the wrong type, or the node has stopped.
@@ -104,7 +105,7 @@ class StreamSession:
 
     @property
     def address(self) -> Address:
-        """Where messages for the other end go. It never changes.
+        """The address that accepts messages for the other end. It never changes.
 
         Raises:
             LocalSessionError: the session was not opened.
@@ -117,9 +118,9 @@ class StreamSession:
         return f"<StreamSession: {self._sending!r} out, {self.consumer.config.stream_name!r} in>"
 
     async def __aenter__(self) -> StreamSession:
-        """Open it. It takes messages at once, and carries them as soon as the service is there."""
+        """Open the session. It accepts messages at once, and transfers them as soon as the service answers."""
         if self._end is not None:
-            raise LocalSessionError("the stream session was opened before: make another one")
+            raise LocalSessionError("the stream session was opened before: create another one")
         router, receiving = self._node.node.router, self.consumer.config.stream_name
         await self.publisher.__aenter__()
         self._end = StreamEnd(
@@ -177,7 +178,7 @@ class StreamSession:
 
 
 async def _ended(task: asyncio.Task[None]) -> BaseException | None:
-    """Cancel a task, and wait until it has ended. The result is what it had raised before."""
+    """Cancel a task and wait for its end. Return the exception that it raised before, if any."""
     task.cancel()
     await asyncio.wait([task])
     return None if task.cancelled() else task.exception()
