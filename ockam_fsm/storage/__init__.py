@@ -1,1 +1,1 @@
-"""Streams that outlive a process, behind one interface (interface.py): in memory, in SQLite, in Kafka."""
+"""Storages of streams behind one interface (interface.py): in memory, in SQLite, in Kafka."""

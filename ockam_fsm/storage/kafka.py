@@ -1,17 +1,18 @@
-"""Storage in Kafka, for users who outgrow one machine.
+"""Storage in Kafka, for more data than one machine holds.
 
-Theory: a stream is a topic, a partition of the stream a partition of the topic (kafka_log.py). Saved indexes are in one
-compacted topic, and not in the offsets of consumer groups: those take any value from anybody, so that a late save of a
-process that was killed could turn an index back. The topic has one writer at a time, which reads all of it first and
-writes higher indexes only.
+Theory: a stream is a topic, a partition of the stream is a partition of the topic (kafka_log.py). Saved indexes are in
+one compacted topic, not in the offsets of consumer groups: any client may set those, so a late save of a killed process
+could decrease an index. The topic has one writer at a time, which reads it completely first and writes only higher
+indexes.
 
-Rule 1: topics are made by `create`, and keep their messages for ever. How many replicas is the broker's default.
-Rule 2: making topics, opening logs and saved indexes have a thread each; a log has one that writes and one that reads.
-        Every call of Kafka is bounded by `timeout_seconds`.
-Rule 3: saves that wait together are one transaction. One that finds itself fenced opens the saved indexes again, reads
-        them, and saves the higher one; so two storages with one prefix disturb each other, and lose nothing.
-Limit: what another storage with the same prefix has saved is seen at the next save here. Two nodes that answer for the
-        same consumers at the same time may read an index that is too low, never one that is too high.
+Rule 1: `create` creates topics, which keep their messages indefinitely. The number of replicas is the default of the
+        broker.
+Rule 2: one thread creates topics and opens logs, one handles saved indexes; each log has a writer and a reader thread.
+        Every call of Kafka is limited by `timeout_seconds`.
+Rule 3: saves that wait together are one transaction. A fenced save reads the saved indexes again and saves the higher
+        one; so two storages with one prefix slow each other down, but lose nothing.
+Limit: a save of another storage with the same prefix is seen only at the next save here. Two nodes that serve the same
+        consumers at the same time may read an index that is too low, never one that is too high.
 Source: issue 12; KIP-98.
 """
 
@@ -40,6 +41,8 @@ COMPACTED = {"cleanup.policy": "compact", "segment.bytes": "8388608"}
 
 
 class KafkaStorage:
+    """A storage in Kafka."""
+
     def __init__(
         self,
         bootstrap: str,
@@ -51,8 +54,8 @@ class KafkaStorage:
         options: Mapping[str, str] | None = None,
         client: Client | None = None,
     ) -> None:
-        """`bootstrap`: HOST:PORT, or several with commas. `options`: of librdkafka, for instance for TLS. It does not
-        connect yet.
+        """`bootstrap`: HOST:PORT, or several separated by commas. `options`: options of librdkafka, for example for
+        TLS. The constructor does not connect.
 
         Raises:
             StorageRefused: confluent_kafka is not installed, or the prefix is not possible.
@@ -93,7 +96,7 @@ class KafkaStorage:
             log.close()
         self._saved.close()
 
-    # In the thread of the administrator -------------------------------------------------------------------------------
+    # In the administrator thread --------------------------------------------------------------------------------------
 
     def _administer(self, jobs: Sequence[_Call]) -> None:
         for job in jobs:
@@ -134,7 +137,7 @@ class _Call(Job[Any]):
     __slots__ = ("number", "opens", "stream")
 
     def __init__(self, stream: str, number: int, *, opens: bool) -> None:
-        """`number`: the partition to open, or the number of partitions to make."""
+        """`number`: the partition to open, or the number of partitions to create."""
         super().__init__()
         self.stream = stream
         self.number = number
@@ -142,7 +145,7 @@ class _Call(Job[Any]):
 
 
 class _Save(Job[Any]):
-    """A save, or a question if the index is None."""
+    """A save of an index, or a read if the index is None."""
 
     __slots__ = ("index", "key")
 
@@ -153,7 +156,7 @@ class _Save(Job[Any]):
 
 
 class _SavedIndexes:
-    """Belongs to one thread."""
+    """The saved indexes; used by one thread only."""
 
     def __init__(self, client: Client, names: Names) -> None:
         self._client = client
@@ -163,7 +166,7 @@ class _SavedIndexes:
 
     def perform(self, jobs: Sequence[_Save]) -> None:
         try:
-            outcomes = self._tried(jobs)
+            outcomes = self._outcomes_or_reopen(jobs)
         except StorageError as error:
             self.close()
             for job in jobs:
@@ -172,7 +175,7 @@ class _SavedIndexes:
         for job, outcome in zip(jobs, outcomes, strict=True):
             job.finish(outcome)
 
-    def _tried(self, jobs: Sequence[_Save]) -> list[int | None]:
+    def _outcomes_or_reopen(self, jobs: Sequence[_Save]) -> list[int | None]:
         try:
             return self._outcomes(jobs)
         except Fenced:

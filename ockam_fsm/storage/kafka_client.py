@@ -1,19 +1,19 @@
-"""Kafka's client, and the only module that imports it: transactions, topics, reading, errors in plain words.
+"""The client of Kafka: transactions, topics, reading, error texts. Only this module imports the client library.
 
-Theory: a transactional id belongs to one producer. `init_transactions` raises its epoch at the coordinator, ends the
-transaction that the predecessor left open, and returns when the outcome of the last one is settled. From then on the
-predecessor is fenced, and what can be read is all that it has stored.
+Theory: a transactional id belongs to one producer. `init_transactions` increments its epoch at the coordinator, ends
+the open transaction of the predecessor, and returns when the outcome of the last one is settled. From then on the
+predecessor is fenced, and the readable messages are all that it has stored.
 
 The coordinator reports a commit before it has written the markers that make the messages readable. A broker that is
-killed in between, and started again, may take a partition without a leader for a deleted one and leave the marker out
+killed in between and restarted may mistake a partition without a leader for a deleted one and omit the marker
 (4.4.0 logs "these partitions are likely deleted already and hence can be skipped"). Such messages are not readable, and
-would become so together with the next transaction of the same producer.
+would become readable with the next transaction of the same producer.
 
 Rule 1: one transaction at a time, from one thread, which also serves the delivery callbacks.
-Rule 2: every call is bounded in time. Every exception becomes a `StorageError`.
-Rule 3: readers see what is committed (`read_committed`).
-Rule 4: a transaction is committed when its messages are readable. Only then is its outcome in the partition itself.
-Rule 5: a producer that is opened aborts what was left without a marker: nothing of that was confirmed.
+Rule 2: every call is limited in time. Every exception becomes a `StorageError`.
+Rule 3: readers see only committed messages (`read_committed`).
+Rule 4: a transaction counts as committed when its messages are readable. Only then is its outcome in the partition.
+Rule 5: a new producer aborts messages left without a marker: none of them was confirmed.
 Source: KIP-98, "Exactly once delivery and transactional messaging"; the manual of librdkafka.
 """
 
@@ -31,14 +31,14 @@ from ockam_fsm.storage.interface import Fenced, StorageError, StorageRefused, St
 logger = logging.getLogger("ockam_fsm.storage.kafka")
 POLL_SECONDS = 0.1
 WAIT_SECONDS = 0.0005
-"""The first pause before the end of a partition is asked for again; each is twice as long as the last one."""
+"""The first pause between two requests for the end of a partition; each pause is twice the last one."""
 
 ABORT_SECONDS = 1.0
 TAKEN = 500
-"""Messages that are taken from the client at a time."""
+"""Number of messages read from the client at a time."""
 
 READER = {
-    "group.id": "ockam_fsm",  # is asked for, and not used: partitions are assigned, offsets are not committed
+    "group.id": "ockam_fsm",  # required but unused: partitions are assigned, offsets are not committed
     "enable.auto.commit": False,
     "isolation.level": "read_committed",
     "enable.partition.eof": True,
@@ -75,41 +75,41 @@ class Found(NamedTuple):
 
 class TransactionalProducer(Protocol):
     def commit(self, records: Sequence[Record]) -> list[int | None]:
-        """Write the records in one transaction; the offset that each was acknowledged with."""
+        """Write the records in one transaction, and return their acknowledged offsets."""
 
     def close(self) -> None: ...
 
 
 class PartitionReader(Protocol):
     at_end: bool
-    """Whether the last record that was taken was the last one that there is."""
+    """Whether all records have been read."""
 
     def seek(self, offset: int) -> None:
-        """Go on with the first record at or after an offset."""
+        """Continue with the first record at or after an offset."""
 
     def take(self, most: int) -> list[Found]:
-        """At least one record, and at most `most`; none if the end was reached."""
+        """Return at least one and at most `most` records; an empty list at the end."""
 
     def close(self) -> None: ...
 
 
 class Client(Protocol):
-    """What the storage needs of Kafka."""
+    """The interface of Kafka to the storage."""
 
     def create(self, topic: str, partitions: int, settings: Mapping[str, str]) -> int:
-        """Make a topic unless it exists; the number of its partitions."""
+        """Create a topic unless it exists, and return the number of its partitions."""
 
     def partitions(self, topic: str) -> int | None:
-        """The number of partitions of a topic; None if there is none."""
+        """Return the number of partitions of a topic; None if there is no such topic."""
 
     def producer(self, transactional_id: str, places: Sequence[Place]) -> TransactionalProducer:
-        """A producer that has fenced its predecessor, and settled all that it left in the partitions `places`."""
+        """Create a producer that has fenced its predecessor and settled its transactions in the partitions `places`."""
 
     def reader(self, topic: str, partition: int) -> PartitionReader: ...
 
 
 def everything(reader: PartitionReader, start: int) -> Iterator[Found]:
-    """The records from an offset to the end."""
+    """Iterate over the records from an offset to the end."""
     reader.seek(start)
     while not reader.at_end:
         yield from reader.take(TAKEN)
@@ -126,7 +126,7 @@ class ConfluentClient:
             import confluent_kafka
             import confluent_kafka.admin
         except ModuleNotFoundError as error:
-            raise StorageRefused("confluent_kafka is not installed", "pip install 'ockam-fsm[kafka]'") from error
+            raise StorageRefused("confluent_kafka is not installed", "run pip install 'ockam-fsm[kafka]'") from error
         self._library: Any = confluent_kafka
         self._admin_library: Any = confluent_kafka.admin
         self._admin = self._administrator()
@@ -168,7 +168,7 @@ class ConfluentClient:
         try:
             self.asked("opening a log", lambda: library.init_transactions(self._timeout))
             if any(self.end(place) < self.end(place, readable=False) for place in places):
-                producer.abort_what_was_left(places)
+                producer.abort_unsettled(places)
             for place in places:
                 self.wait_for(place, self.end(place, readable=False))
         except BaseException:
@@ -177,8 +177,8 @@ class ConfluentClient:
         return producer
 
     def end(self, place: Place, readable: bool = True) -> int:
-        """The offset after the last record, or after the last readable one. A client that knows the leader of an
-        earlier time only (FENCED_LEADER_EPOCH) goes on with that for minutes, so a fresh one is asked as well."""
+        """Return the offset after the last record, or after the last readable one. A client with an outdated leader
+        (FENCED_LEADER_EPOCH) keeps using it for minutes, so after an error a new client is tried."""
         try:
             return self._end(place, readable)
         except StorageUnavailable:
@@ -189,22 +189,20 @@ class ConfluentClient:
         levels = self._library.IsolationLevel
         latest = {self._library.TopicPartition(*place): self._admin_library.OffsetSpec.latest()}
         options = {**self._request(), "isolation_level": levels.READ_COMMITTED if readable else levels.READ_UNCOMMITTED}
-        (future,) = self.asked("asking for the end", lambda: self._admin.list_offsets(latest, **options)).values()
-        return int(self.asked("asking for the end", lambda: future.result(self._timeout)).offset)
+        (future,) = self.asked("reading the end", lambda: self._admin.list_offsets(latest, **options)).values()
+        return int(self.asked("reading the end", lambda: future.result(self._timeout)).offset)
 
     def _administrator(self) -> Any:
         return self.asked("connecting", lambda: self._admin_library.AdminClient(dict(self._options)))
 
     def wait_for(self, place: Place, end: int) -> None:
-        """Until the records before offset `end` are readable."""
+        """Wait until the records before offset `end` are readable."""
         deadline, pause = monotonic() + self._timeout, WAIT_SECONDS
         while self.end(place) < end:
             if monotonic() > deadline:
-                said = f"what was written to {place[0]}, partition {place[1]}, is not readable up to offset {end}"
-                remedy = (
-                    "open the log again; if that does not help, look for it with `kafka-transactions.sh find-hanging`"
-                )
-                raise StorageUnavailable(said, remedy)
+                reason = f"the records of {place[0]}, partition {place[1]}, are not readable up to offset {end}"
+                remedy = "open the log again; if that does not help, run `kafka-transactions.sh find-hanging`"
+                raise StorageUnavailable(reason, remedy)
             sleep(pause)
             pause = min(2 * pause, POLL_SECONDS)
 
@@ -220,10 +218,10 @@ class ConfluentClient:
         return {"request_timeout": self._timeout}
 
     def asked(self, what: str, call: Callable[[], Any], accepted: int | None = None) -> Any:
-        """The result of a call; None for the `accepted` error.
+        """Return the result of a call; None for the `accepted` error.
 
         Raises:
-            StorageError: anything else went wrong.
+            StorageError: the call failed with another error.
         """
         try:
             return call()
@@ -241,8 +239,8 @@ class ConfluentClient:
         kinds = self._library.KafkaError
         if code in (kinds._FENCED, kinds.PRODUCER_FENCED, kinds.INVALID_PRODUCER_EPOCH):
             return Fenced(f"another writer has opened the log ({found})", "stop this writer, or open the log again")
-        said = f"{what} at {self._bootstrap} failed: {str(found) or type(error).__name__}"
-        return StorageUnavailable(said, "check that the broker runs, and open the log again")
+        reason = f"{what} at {self._bootstrap} failed: {str(found) or type(error).__name__}"
+        return StorageUnavailable(reason, "check that the broker runs, and open the log again")
 
 
 class _Producer:
@@ -261,13 +259,13 @@ class _Producer:
             self._client.wait_for(place, end)
         return offsets
 
-    def abort_what_was_left(self, places: Sequence[Place]) -> None:
-        """A marker of this producer ends its transaction in a partition, whichever one that is."""
+    def abort_unsettled(self, places: Sequence[Place]) -> None:
+        """End unsettled transactions: an abort marker of this producer ends any transaction of it in a partition."""
         self._write([Record(topic, partition, b"aborted", b"") for topic, partition in places])
         self._client.asked("aborting", lambda: self._producer.abort_transaction(self._timeout))
 
     def _write(self, records: Sequence[Record]) -> list[int | None]:
-        """Begin a transaction, and write the records; their offsets."""
+        """Begin a transaction, write the records, and return their offsets."""
         offsets: list[int | None] = [None] * len(records)
         errors: list[object] = []
 
@@ -283,7 +281,7 @@ class _Producer:
             self._produce(record, partial(delivered, place), deadline)
         try:
             left = self._producer.flush(self._timeout)
-        except Exception as error:  # a fatal one, or the client's complaint that it came during a callback
+        except Exception as error:  # a fatal error, or the report of an error in a callback
             left, errors = 0, [*errors, error]
         if left:
             errors.append(f"{left} records were not acknowledged within {self._timeout:g} s")
@@ -292,8 +290,8 @@ class _Producer:
         return offsets
 
     def _given_up(self, errors: list[object]) -> StorageError:
-        """The error that says most. A record that was purged because of another error says little; a producer that is
-        fenced says so when it is told to abort."""
+        """Return the most specific error. A record that was purged reports only a consequence; a fenced producer
+        reports that it is fenced when it aborts."""
         try:
             self._producer.abort_transaction(min(ABORT_SECONDS, self._timeout))
         except Exception as error:
@@ -313,7 +311,7 @@ class _Producer:
                 raise self._client.explained("writing", error) from error
             else:
                 return
-        raise self._client.explained("writing", f"the client's queue was full for {self._timeout:g} s")
+        raise self._client.explained("writing", f"the queue of the client was full for {self._timeout:g} s")
 
     def close(self) -> None:
         with suppress(Exception):

@@ -1,19 +1,19 @@
 """A log in Kafka: one partition of a topic, written by one transactional producer.
 
 Theory: a group commit is a transaction. Each message carries its publisher and number in its headers, so the record is
-in the very message, in one write. Where a log is opened, the last numbers have to be known for any publisher: reading
-backwards would read the whole log for a publisher that is not in it. So a compacted companion topic has the numbers as
-of an offset (a checkpoint), written in the transaction of every `CHECKPOINT_MESSAGES`th message, and the log is read
-from that offset on. The companion could be deleted: it is made again from the log.
+stored in the same write as the message. Opening a log needs the last number of every publisher: for a publisher that
+is not in the log, reading backwards would read all of it. So a compacted companion topic has the numbers as of an
+offset (a checkpoint), written in the transaction of every `CHECKPOINT_MESSAGES`th message, and the log is read from
+that offset on. A deleted companion is created again from the log.
 
 Rule 1: the producer is opened first; that fences the predecessor and settles its last transaction. Then the companion
         is read, then the end of the log.
 Rule 2: offsets are the indexes. Transaction markers take offsets too, so the indexes have gaps.
-Rule 3: an acknowledgement without an offset, an offset that does not grow, a fatal error, a timeout: the log fails, and
-        nothing is confirmed until it was opened, and read, again.
-Rule 4: a change of the leader that loses nothing is not seen, because the brokers check the sequence of each producer.
-        One that loses something shows as rule 3: a gap in the sequence, an unknown producer, or a lower offset.
-Rule 5: the log knows where its end is, so a read waits for exactly what is there and asks nobody for the end.
+Rule 3: an acknowledgement without an offset, an offset that does not increase, a fatal error or a timeout fails the
+        log; nothing is confirmed until it is opened and read again.
+Rule 4: a change of the leader without loss has no effect, since the brokers check the sequence of each producer. A
+        change with loss leads to rule 3: a gap in the sequence, an unknown producer, or a lower offset.
+Rule 5: the log stores its end, so a read waits only for existing messages, without a request for the end.
 Limit: the last number of every publisher is in memory, about 200 bytes each.
 """
 
@@ -46,7 +46,7 @@ COVERED = b""
 
 
 class LogPlace(NamedTuple):
-    """Where a log is."""
+    """The names of a log in Kafka."""
 
     name: str
     topic: str
@@ -56,13 +56,13 @@ class LogPlace(NamedTuple):
 
 
 class KafkaLog:
-    """`end`, `numbers` and `failure` are written by the thread of the writer."""
+    """An open log. Only the writer thread writes `end`, `numbers` and `failure`."""
 
     def __init__(self, client: Client, place: LogPlace, queue_bytes: int, max_message_bytes: int) -> None:
         """Fence the predecessor, then read.
 
         Raises:
-            StorageError: Kafka does not let us, or cannot be reached.
+            StorageError: Kafka refuses, or cannot be reached.
         """
         self._client = client
         self._place = place
@@ -93,8 +93,8 @@ class KafkaLog:
         arguments.check_entries(entries)
         for entry in entries:
             if len(entry.data) > self._max_message_bytes:
-                said = f"a message has {len(entry.data)} bytes, and {self._max_message_bytes} are possible"
-                raise StorageRefused(said, "send a smaller one, or raise max_message_bytes here and at the broker")
+                reason = f"a message has {len(entry.data)} bytes, more than {self._max_message_bytes}"
+                raise StorageRefused(reason, "send a smaller one, or raise max_message_bytes here and at the broker")
         return self._writer.submit(_Append(tuple(entries)))
 
     @through_future
@@ -114,7 +114,7 @@ class KafkaLog:
         self._writer.check_open()
 
     def retire(self) -> None:
-        """Another writer of this storage opens the log. This one is of no use any more."""
+        """Fail this log: another writer of this storage opens it."""
         self._retired = True
         self.failure = self.failure or fenced(self._place.name)
 
@@ -194,7 +194,7 @@ class KafkaLog:
         return Record(self._place.topic, self._place.partition, None, entry.data, headers)
 
     def _checkpoint(self) -> list[Record]:
-        """The numbers as of the end of what is confirmed."""
+        """Return the changed numbers as of the end of the confirmed messages."""
         numbers = [(publisher, self.numbers[publisher]) for publisher in sorted(self._changed)]
         return [
             Record(self._place.records, self._place.partition, key, number.to_bytes(8))
@@ -202,12 +202,12 @@ class KafkaLog:
         ]
 
     def _grown(self, offsets: Sequence[int | None]) -> list[int]:
-        """The offsets, if they are what they must be."""
+        """Return the offsets. Raises StorageUnavailable unless they increase (rule 3)."""
         known, last = [], self.end - 1
         for offset in offsets:
             if offset is None or offset <= last:
-                said = f"{self._place.name}: a message after offset {last} was acknowledged with {offset}"
-                raise StorageUnavailable(said, "open the log again, and confirm what is read then")
+                reason = f"{self._place.name}: a message after offset {last} was acknowledged with {offset}"
+                raise StorageUnavailable(reason, "open the log again, and confirm only messages that it then has")
             known.append(offset)
             last = offset
         return known
@@ -249,17 +249,17 @@ class _Read(Job[tuple[Stored, ...]]):
 
 
 class _Tail:
-    """A reader, with what it has taken and nobody has asked for yet. Reads in a row go on where the last one ended."""
+    """A reader with a buffer of messages that it has read ahead, so that consecutive reads need no seek."""
 
     def __init__(self, reader: PartitionReader) -> None:
         self.reader = reader
         self._ahead: deque[Stored] = deque()
         self._from = -1
-        """`_ahead` and what the reader takes next are all messages from this index on; -1: of nothing."""
+        """`_ahead` and the next messages of the reader are all messages from this index on; -1: not positioned."""
 
     def messages(self, job: _Read, end: int) -> tuple[Stored, ...]:
-        """What the job asks for, of the messages before index `end`."""
-        self._go_to(job.start)
+        """Return the messages of a read before index `end`."""
+        self._position(job.start)
         size = sum(len(message.data) for message in self._ahead)
         while len(self._ahead) < job.limit and size <= job.max_bytes and self._last < end - 1:
             taken = [Stored(one.offset, one.value) for one in self.reader.take(TAKEN)]
@@ -274,7 +274,7 @@ class _Tail:
     def _last(self) -> int:
         return self._ahead[-1].index if self._ahead else self._from - 1
 
-    def _go_to(self, start: int) -> None:
+    def _position(self, start: int) -> None:
         while self._ahead and self._ahead[0].index < start and self._from <= start:
             self._from = self._ahead.popleft().index + 1
         if self._from == start or (self._ahead and self._from <= start):

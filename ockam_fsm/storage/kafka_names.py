@@ -1,12 +1,13 @@
 """Names in Kafka: the topics of streams, of their records, and of saved indexes; transactional ids.
 
-Theory: Kafka allows letters, digits, `.`, `_` and `-`, at most 249, and confuses `.` with `_` in its metrics. A stream
+Theory: Kafka allows at most 249 letters, digits, `.`, `_` and `-`, and confuses `.` with `_` in its metrics. A stream
 may have any name.
 
-Rule 1: letters, digits and `-` stay. Any other byte of the name in UTF-8 is `_` and two hexadecimal digits. No `.`.
-Rule 2: a name that gets too long is its beginning, `__`, and its SHA-256. `__` is in no other name.
-Rule 3: after the prefix comes `-` for a stream, `_` for what we add. The prefix has neither, so no two of them meet,
-        with the same prefix or with another one.
+Rule 1: letters, digits and `-` are kept. Any other byte of the name in UTF-8 becomes `_` and two hexadecimal digits.
+        `.` is not used.
+Rule 2: a name that is too long becomes its beginning, `__`, and its SHA-256. No other name contains `__`.
+Rule 3: after the prefix comes `-` for a stream, `_` for other topics. The prefix contains neither, so names never
+        collide, with the same prefix or another one.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _OTHER = re.compile(rb"[^A-Za-z0-9-]")
 
 
 class Names:
+    """The names with one prefix."""
+
     def __init__(self, prefix: str) -> None:
         if not _PREFIX.fullmatch(prefix):
             raise StorageRefused(f"the prefix {prefix!r} is not possible", "use 1 to 32 of the characters a-z and 0-9")
@@ -36,7 +39,7 @@ class Names:
         return f"{self.prefix}_records-{encoded(stream)}"
 
     def writer(self, stream: str, partition: int) -> str:
-        """The transactional id of whoever writes a log."""
+        """Return the transactional id of the writer of a log."""
         return f"{self.prefix}-{encoded(stream)}-{partition}"
 
     def saved_writer(self) -> str:

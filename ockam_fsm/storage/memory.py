@@ -1,7 +1,7 @@
-"""Storage in the memory of this process: the model of the others, for tests and for streams that need not last.
+"""Storage in the memory of this process: the reference model of the other storages, and for temporary streams.
 
 Rule 1: every future is done when the call returns.
-Limit: nothing survives `close`. Memory grows with what is stored.
+Limit: no message survives `close`. Memory grows with the stored messages.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class _Partition:
 
 @dataclass
 class _State:
-    """What the storage and its logs share; to be used with the lock."""
+    """The shared state of the storage and its logs; hold the lock to use it."""
 
     streams: dict[str, tuple[_Partition, ...]] = field(default_factory=dict)
     saved: dict[tuple[str, str, int], int] = field(default_factory=dict)
@@ -47,6 +47,8 @@ class _State:
 
 
 class MemoryStorage:
+    """A storage in memory."""
+
     def __init__(self) -> None:
         self._state = _State()
 

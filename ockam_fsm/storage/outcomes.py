@@ -1,6 +1,6 @@
-"""Futures and errors that every back end makes alike.
+"""Futures and errors that all back ends share.
 
-Rule 1: a future is made running, so that nobody can cancel it: the write would go on.
+Rule 1: a future is running from the start, so that it cannot be cancelled: the write would go on.
 Rule 2: a `StorageError` of a public call becomes the exception of its future (`through_future`).
 """
 
@@ -51,7 +51,7 @@ def no_stream(stream: str) -> StorageRefused:
 
 
 def no_partition(stream: str, partition: int, partitions: int) -> StorageRefused:
-    return StorageRefused(f"{stream!r} has no partition {partition}", f"it has the partitions 0 to {partitions - 1}")
+    return StorageRefused(f"{stream!r} has no partition {partition}", f"use 0 to {partitions - 1}")
 
 
 def closed() -> StorageRefused:
@@ -67,7 +67,7 @@ def log_name(stream: str, partition: int) -> str:
 
 
 def within(max_bytes: int, messages: Iterable[Stored]) -> tuple[Stored, ...]:
-    """The first messages, of at most `max_bytes` together; at least one if there is any."""
+    """Return the first messages with at most `max_bytes` in total; at least one if there is one."""
     found: list[Stored] = []
     for message in messages:
         max_bytes -= len(message.data)

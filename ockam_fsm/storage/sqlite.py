@@ -1,17 +1,17 @@
-"""Storage in one file of SQLite: the embedded default.
+"""Storage in one file of SQLite: the embedded storage.
 
-Theory: a commit costs one synchronisation of the disk, whatever is in it. One thread writes, and everything that waits
-for it is one transaction (group commit). Reads have a connection and a thread of their own, and see what is committed.
+Theory: a commit costs one synchronisation of the disk, independent of its size. One thread writes, and all waiting
+calls are one transaction (group commit). Reads have their own connection and thread, and see only committed data.
 
 Rule 1: one transaction has the messages, the records of their publishers, the epochs of the logs and saved indexes. A
         future is completed after the commit.
-Rule 2: each opening of a log raises its epoch in the file. Each transaction compares it, so that a writer in another
-        process is fenced. The epoch is raised and the end is read in one transaction.
-Rule 3: a transaction that fails takes everything in it back, and fails every call in it. A log whose append failed
-        stays failed (rule 4 of the interface); the next transaction is tried as if nothing had happened.
-Rule 4: waiting is bounded: for the lock by `busy_seconds`, the queue by `queue_bytes`. Memory does not grow with what
-        is stored.
-Limit: a network file system keeps neither locks nor synchronisations reliably.
+Rule 2: each opening of a log increments its epoch in the file. Each transaction compares the epoch, so that a writer in
+        another process is fenced. Incrementing the epoch and reading the end are one transaction.
+Rule 3: a failed transaction is rolled back, and all its calls fail. A log with a failed append stays failed (rule 4 of
+        the interface); the next transaction is not affected.
+Rule 4: waiting is bounded: for the lock by `busy_seconds`, the queue by `queue_bytes`. Memory does not grow with the
+        stored messages.
+Limit: a network file system does not support locks and synchronisation reliably.
 Source: "Write-Ahead Logging" and "PRAGMA synchronous" of SQLite's manual; issue 12.
 """
 
@@ -39,13 +39,14 @@ Order: TypeAlias = Callable[[sqlite3.Connection], T]
 
 
 class SqliteStorage:
+    """A storage in a file of SQLite."""
+
     def __init__(
         self, path: str | PathLike[str], *, busy_seconds: float = BUSY_SECONDS, queue_bytes: int = QUEUE_BYTES
     ) -> None:
         """
         Raises:
-            StorageUnavailable: the file cannot be opened, or is not one of this version. This is the only call that
-                waits and raises.
+            StorageUnavailable: the file cannot be opened, or has another format. Only this call waits and raises.
             LocalSessionError: an argument is of the wrong type.
         """
         check_type("path", path, str, PathLike)
@@ -53,7 +54,7 @@ class SqliteStorage:
         check_count("queue_bytes", queue_bytes)
         self.path = Path(path)
         self.transactions = 0
-        """How many were committed."""
+        """The number of committed transactions."""
         self._busy_seconds = busy_seconds
         self._writing: sqlite3.Connection | None = opened(self.path, busy_seconds)
         self._reading = connect(self.path, busy_seconds)
@@ -98,7 +99,7 @@ class SqliteStorage:
         try:
             outcomes = self._transaction(jobs)
         except Exception as error:
-            self._take_back()
+            self._roll_back()
             failure = error if isinstance(error, StorageError) else explained(self.path, error)
             for job in jobs:
                 job.fail(failure)
@@ -117,8 +118,8 @@ class SqliteStorage:
         self.transactions += 1
         return outcomes
 
-    def _take_back(self) -> None:
-        """After a failure: the connection as it was, or a new one next time."""
+    def _roll_back(self) -> None:
+        """Roll back after a failure; if that fails too, close the connection, so that the next call opens a new one."""
         if self._writing is None:
             return
         try:
@@ -152,7 +153,7 @@ class SqliteStorage:
 
 
 class _SqliteLog:
-    """`end` and `failure` belong to the thread of the writer."""
+    """An open log. Only the writer thread uses `end` and `failure`."""
 
     def __init__(
         self, name: str, number: int, epoch: int, writer: Worker[_Append | _Call], reader: Worker[_Call]
@@ -197,7 +198,7 @@ class _Append(Job[tuple[int, ...]]):
 
 
 class _Call(Job[Any]):
-    """Anything but an append."""
+    """Any call but an append."""
 
     __slots__ = ("order",)
 
@@ -210,7 +211,7 @@ class _Call(Job[Any]):
 
 
 class _Group:
-    """One transaction. Messages and records are gathered, and written together."""
+    """One transaction. Messages and records are collected and written together."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -219,11 +220,11 @@ class _Group:
         self._epochs: dict[int, int] = {}
 
     def perform(self, job: _Append | _Call) -> Any:
-        """The outcome, to be handed over after the commit. A `StorageError` concerns this job alone."""
+        """Return the outcome, for the future after the commit. A `StorageError` concerns only this job."""
         if isinstance(job, _Append):
             return self._append(job.log, job.entries)
         self.flush()
-        self._epochs.clear()  # it may open a log
+        self._epochs.clear()  # the call may open a log, which changes its epoch
         try:
             return job.order(self._connection)
         except StorageError as error:
@@ -235,7 +236,7 @@ class _Group:
         if log.failure is not None:
             return log.failure
         if log.end + len(entries) > LAST:
-            return StorageRefused(f"{log.name} is full", "make another stream")
+            return StorageRefused(f"{log.name} is full", "create another stream")
         first, place = log.end, log.number << INDEX_BITS
         for entry in entries:
             self._messages.append((place | log.end, entry.data))
@@ -258,7 +259,7 @@ class _Group:
             self._numbers.clear()
 
 
-# What is asked of the file --------------------------------------------------------------------------------------------
+# Queries --------------------------------------------------------------------------------------------------------------
 
 FENCE = """INSERT INTO logs (stream, partition, epoch) VALUES (?, ?, 1)
     ON CONFLICT (stream, partition) DO UPDATE SET epoch = epoch + 1 RETURNING id, epoch"""
@@ -289,12 +290,12 @@ def _messages(connection: sqlite3.Connection, log: int, start: int, limit: int, 
 
 
 def _places(log: int, start: int) -> tuple[int, int]:
-    """The places of a log from an index on."""
+    """Return the first and the last place of a log, from an index on."""
     return log << INDEX_BITS | start, log << INDEX_BITS | LAST
 
 
 def _first(connection: sqlite3.Connection, query: str, values: Sequence[Any]) -> int | None:
-    """The integer in the only row; None if there is none."""
+    """Return the integer in the first row; None if there is no row."""
     with closing(connection.execute(query, values)) as rows:
         row = rows.fetchone()
     return None if row is None else row[0]

@@ -1,8 +1,8 @@
-"""The file of the SQLite storage: how it is opened, its schema, and its errors in plain words.
+"""The file of the SQLite storage: opening, schema and error texts.
 
-Rule 1: a file that is not ours is left as it is: no database, that of another program, another version of the schema.
-Rule 2: every error of SQLite becomes a `StorageUnavailable` that says the reason and the remedy.
-Rule 3: `synchronous=FULL` in WAL mode: a commit returns after the log file was synchronised.
+Rule 1: any other file is never changed: not a database, of another program, or another version of the schema.
+Rule 2: every error of SQLite becomes a `StorageUnavailable` with reason and remedy.
+Rule 3: `synchronous=FULL` in WAL mode: a commit returns after the log file is synchronised.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from ockam_fsm.storage.interface import StorageUnavailable
 
 VERSION = 1
 APPLICATION = 0x0C4A_0001
-"""`PRAGMA application_id`: this file is ours."""
+"""The `PRAGMA application_id` of these files."""
 
 WAL_BYTES = 64 * 2**20
-"""The log file is cut to this size when it was larger."""
+"""The WAL file is truncated to this size after it was larger."""
 
 INDEX_BITS = 40
 """`place` is log << 40 | index: 10**12 messages in each of 8 million logs, in the key of a table without an index."""
@@ -37,7 +37,7 @@ PRAGMA user_version = {VERSION};
 """
 
 EXPLAINED = {
-    sqlite3.SQLITE_FULL: ("the disk is full", "make room, and open the log again"),
+    sqlite3.SQLITE_FULL: ("the disk is full", "free some space, and open the log again"),
     sqlite3.SQLITE_IOERR: ("input or output failed", "check the disk and its limits, and open the log again"),
     sqlite3.SQLITE_BUSY: ("another process keeps the file locked", "end it, or raise busy_seconds"),
     sqlite3.SQLITE_LOCKED: ("another connection keeps the file locked", "end it, or raise busy_seconds"),
@@ -62,14 +62,14 @@ def explained(path: Path, error: Exception) -> StorageUnavailable:
 
 
 def opened(path: Path, busy_seconds: float) -> sqlite3.Connection:
-    """A connection for writing; the file is made if there is none.
+    """Return a connection for writing; create the file if there is none.
 
     Raises:
-        StorageUnavailable: it cannot be opened, or is not a file of this version.
+        StorageUnavailable: the file cannot be opened, or has another format.
     """
     try:
         connection = connect(path, busy_seconds)
-    except (sqlite3.Error, ValueError) as error:  # a path that the system cannot write is a ValueError
+    except (sqlite3.Error, ValueError) as error:  # an invalid path, as with a NUL character, is a ValueError
         raise explained(path, error) from error
     try:
         _prepare(path, connection)
@@ -83,7 +83,7 @@ def opened(path: Path, busy_seconds: float) -> sqlite3.Connection:
 
 
 def connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
-    """A connection that any thread may use, one at a time; transactions are ours to begin."""
+    """Return a connection that any thread may use, one at a time; the caller begins transactions explicitly."""
     return sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
 
 
@@ -100,7 +100,7 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> None:
 
 
 def _make(path: Path, connection: sqlite3.Connection) -> None:
-    """Make the schema in an empty file. Several processes may try at once."""
+    """Create the schema in an empty file. Several processes may try at once."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         if _number(connection, "schema_version") == 0 and _number(connection, "user_version") == 0:
@@ -117,8 +117,8 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
         raise StorageUnavailable(f"{path} is the database of another program", "name another file")
     version = _number(connection, "user_version")
     if version != VERSION:
-        said = f"{path} has version {version} of the schema, and this release reads version {VERSION}"
-        raise StorageUnavailable(said, "use the release that wrote it, or name another file")
+        reason = f"{path} has version {version} of the schema, but this release reads version {VERSION}"
+        raise StorageUnavailable(reason, "use the release that wrote it, or name another file")
 
 
 def _number(connection: sqlite3.Connection, pragma: str) -> int:

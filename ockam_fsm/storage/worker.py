@@ -1,12 +1,12 @@
-"""A thread with a bounded queue, for a back end that waits.
+"""A thread with a bounded queue, for a blocking back end.
 
-Theory: a group commit needs no timer. While one group is written, the next one gathers; the slower the back end, the
-larger the groups.
+Theory: a group commit needs no timer. While one group is written, the next one accumulates; the slower the back end,
+the larger the groups.
 
-Rule 1: the thread takes everything that waits, and calls `work` with it. `work` completes every job.
-Rule 2: the queue is bounded in bytes, counting what is being worked on. A job beyond that is refused at once.
-Rule 3: no exception leaves the thread. One that `work` did not expect fails its jobs.
-Rule 4: `close` lets the thread finish what was accepted, and waits for it.
+Rule 1: the thread takes all waiting jobs and calls `work` with them. `work` completes every job.
+Rule 2: the queue is bounded in bytes, including the jobs in progress. A job beyond the limit is refused at once.
+Rule 3: no exception leaves the thread. An unexpected one fails the jobs in progress.
+Rule 4: `close` waits until the thread has finished the accepted jobs.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from ockam_fsm.storage.outcomes import closed, started
 T = TypeVar("T")
 QUEUE_BYTES = 64 * 2**20
 JOB_BYTES = 256
-"""What a job without data takes in memory, roughly."""
+"""The approximate memory of a job without data."""
 
 
 class Job(Generic[T]):
-    """Something to do for a caller, who has the future."""
+    """A queued call and the future of its result."""
 
     __slots__ = ("cost", "future")
 
@@ -45,6 +45,8 @@ J = TypeVar("J", bound=Job[Any])
 
 
 class Worker(Generic[J]):
+    """The thread and its queue."""
+
     def __init__(self, name: str, work: Callable[[Sequence[J]], None], queue_bytes: int = QUEUE_BYTES) -> None:
         self._work = work
         self._limit = queue_bytes
@@ -56,7 +58,7 @@ class Worker(Generic[J]):
         self._thread.start()
 
     def submit(self, job: J) -> Future[Any]:
-        """Queue a job; its future, which has failed already if the job is refused."""
+        """Queue a job and return its future, which has already failed if the job is refused."""
         with self._changed:
             refusal = self._refusal(job)
             if refusal is None:
@@ -76,8 +78,8 @@ class Worker(Generic[J]):
         if self._closed:
             return closed()
         if self._bytes + job.cost > self._limit:
-            said = f"{self._bytes} of {self._limit} bytes wait to be written, and {job.cost} more do not fit"
-            return StorageRefused(said, "wait until earlier calls are done, or raise queue_bytes")
+            reason = f"{self._bytes} of {self._limit} bytes wait to be written, and {job.cost} more do not fit"
+            return StorageRefused(reason, "wait until earlier calls are done, or raise queue_bytes")
         return None
 
     def close(self) -> None:
@@ -100,7 +102,7 @@ class Worker(Generic[J]):
                 self._bytes -= sum(job.cost for job in jobs)
 
     def _take(self) -> list[J]:
-        """Everything that waits, once there is something; nothing when the worker is closed."""
+        """Wait for jobs and return all of them; an empty list when the worker is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._closed)
             jobs, self._queue = self._queue, []

@@ -161,4 +161,4 @@ except Exception as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "confluent_kafka is not installed: pip install 'ockam-fsm[kafka]'"
+    assert done.stdout.strip() == "confluent_kafka is not installed: run pip install 'ockam-fsm[kafka]'"
