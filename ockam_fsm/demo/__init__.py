@@ -1,1 +1,1 @@
-"""The discussion's whole pipeline between real processes: a secure channel over a stream over TCP, under kills."""
+"""A demonstration of the whole pipeline with killed processes: a secure channel over a stream over TCP."""

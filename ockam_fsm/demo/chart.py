@@ -1,6 +1,6 @@
 """The sequence chart of a run of the demonstration and the picture of its layers, from its trace (`news.py`).
 
-Rule 1: nothing is drawn that the trace does not say. TCP connections are left out: there are too many of them.
+Rule 1: only events of the trace are drawn. TCP connections are left out: there are too many of them.
 Left out: seconds. Distances are steps, as in every chart.
 """
 
@@ -21,18 +21,18 @@ SESSIONS = {
     Layer.PUBLISHER: (("device", "hub"), ("hub", "service")),
     Layer.TCP: (("device", "client"), ("client", "hub"), ("hub", "service")),
 }
-"""Between whom the sessions of each layer are."""
+"""The pairs of processes that have sessions in each layer."""
 RECORDED = Path(__file__).with_name("recorded_run.jsonl")
-"""A run of `ockam-fsm demo --count 4 --trace ...`, which is drawn in diagrams/."""
+"""The trace of a run of `ockam-fsm demo --count 4 --trace ...`, drawn in diagrams/."""
 
 
 def recorded_chart() -> Chart:
-    """The chart of the run that is kept with the package."""
+    """Return the chart of the run that is part of the package."""
     return run_chart(_recorded())
 
 
 def recorded_layers() -> Layering:
-    """The layers of that run, with what became of each."""
+    """Return the layers of that run, with their sessions and failures."""
     return run_layers(_recorded())
 
 
@@ -41,7 +41,7 @@ def _recorded() -> Iterator[Event]:
 
 
 def run_layers(events: Iterable[Event]) -> Layering:
-    """Who had sessions in which layer, and how often they failed."""
+    """Return the sessions of each process in each layer, and the number of failures."""
     outcome = Outcome()
     for event in events:
         if event.report is not None:
@@ -49,8 +49,8 @@ def run_layers(events: Iterable[Event]) -> Layering:
     return Layering(
         "layers of the demo",
         "The layers of a secure channel over a stream session over TCP",
-        "Who takes part in each layer, how many sessions there were in one run, and how many failures. "
-        "A dashed line leads to what a layer relies on",
+        "The processes of each layer, with the sessions and failures of one run. "
+        "A dashed line leads to the layer below",
         PROCESSES,
         tuple(_layer(outcome, layer) for layer in reversed(Layer)),
     )
@@ -67,39 +67,40 @@ def _end(outcome: Outcome, layer: Layer, node: str) -> str:
     lines = [one for one in outcome.of(layer) if one.process == node]
     failures = sum(len(line.causes) for line in lines)
     if not lines:
-        return "serves them"  # the plain protocol of streams needs no session at the service
+        return "serves them"  # the plain stream protocol needs no session at the service
     return _counted(len(lines), "session") + (f", {_counted(failures, 'failure')}" if failures else "")
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def run_chart(events: Iterable[Event]) -> Chart:
-    """What happened in a run: numbers that went through all layers, failures and what was established again."""
+    """Return the chart of a run: numbers that passed all layers, failures, and established sessions."""
     return Chart(
         "run of the demo",
         "A secure channel over a stream session over TCP, while three of four processes are killed",
-        "A device asks a service in numbers, through all layers. The TCP client, the hub and the service are killed in "
-        "turn and started again; each layer finds its failures out and renegotiates, and no number is lost",
+        "A device sends numbers to a service and receives answers through all layers. The TCP client, the hub and the "
+        "service are killed in turn and restarted; each layer detects the failure and renegotiates, and no number is "
+        "lost",
         PROCESSES,
         tuple(moment for event in events for moment in _moments(event)),
     )
 
 
 def _moments(event: Event) -> Iterator[Moment]:
-    report, who = event.report, event.process
+    report, process = event.report, event.process
     match report:
         case None:
-            yield Moment(MomentKind.ORDER, who, event.text)
+            yield Moment(MomentKind.ORDER, process, event.text)
         case Received(number, again):
             yield Moment(MomentKind.DUPLICATE if again else MomentKind.MESSAGE, "device", str(number), "service")
         case Confirmed(number):
             yield Moment(MomentKind.MESSAGE, "service", f"{number} is answered", "device")
         case Changed(layer, after="TIMED_OUT") if layer is not Layer.TCP:
-            yield Moment(MomentKind.STATE, who, f"{layer.value} failed: {report.cause.partition(':')[0]}")
+            yield Moment(MomentKind.STATE, process, f"{layer.value} failed: {report.cause.partition(':')[0]}")
         case Changed(layer, after="ESTABLISHED") if layer is not Layer.TCP:
-            yield Moment(MomentKind.STATE, who, f"{layer.value} established{_generation(report.generation)}")
+            yield Moment(MomentKind.STATE, process, f"{layer.value} established{_generation(report.generation)}")
 
 
 def _generation(number: int) -> str:

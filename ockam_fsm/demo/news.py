@@ -1,8 +1,8 @@
-"""What the processes of the demonstration report while they run. Values that travel through a pipe.
+"""The reports of the processes of the demonstration: values that are sent through a pipe.
 
-Written in a file they are a trace of the run, one JSON object a line.
+Written to a file they are the trace of the run, one JSON object on each line.
 
-Rule 1: a report says what happened and to which layer; what it means is for who reads it (`run.py`).
+Rule 1: a report has only the event and its layer; `run.py` interprets it.
 Source: the discussion, "Putting it all together" and "a secure channel may use stream session, ...".
 """
 
@@ -28,12 +28,12 @@ class Layer(Enum):
 
 @value
 class Ready:
-    """The process serves."""
+    """The process is ready."""
 
 
 @value
 class Changed:
-    """A session went from one state to another. `generation`: 0 where there is none. `cause`: why it failed, if so."""
+    """A session changed its state. `generation`: 0 without one. `cause`: the reason of a failure, else empty."""
 
     layer: Layer
     session: str
@@ -59,7 +59,7 @@ class Confirmed:
 
 @value
 class Received:
-    """The service has processed this number, or has found that it had."""
+    """The service has received this number. `again`: it had processed it before."""
 
     number: int
     again: bool
@@ -67,7 +67,7 @@ class Received:
 
 @value
 class Finished:
-    """The device has had an answer to each number, and has closed the channel."""
+    """The device has received an answer to each number, and has closed the channel."""
 
 
 Report: TypeAlias = Ready | Changed | Sent | Confirmed | Received | Finished
@@ -75,8 +75,7 @@ Report: TypeAlias = Ready | Changed | Sent | Confirmed | Received | Finished
 
 @value
 class Event:
-    """Something that happened, so many seconds after the beginning: a report of a process, or (None) a text that says
-    what the run did to it."""
+    """An event, `seconds` after the start: a report of a process, or (None) a text with an action of the run on it."""
 
     seconds: float
     process: str
@@ -88,17 +87,17 @@ _KINDS = {kind.__name__: kind for kind in (Ready, Changed, Sent, Confirmed, Rece
 
 
 def written(event: Event) -> str:
-    """An event as one line of JSON."""
+    """Return an event as one line of JSON."""
     facts: dict[str, object] = {"seconds": round(event.seconds, 3), "process": event.process}
     if event.report is None:
         return json.dumps(facts | {"text": event.text})
-    said = {field.name: getattr(event.report, field.name) for field in fields(event.report)}
-    said |= {"layer": said["layer"].name} if "layer" in said else {}
-    return json.dumps(facts | {"report": type(event.report).__name__, **said})
+    values = {field.name: getattr(event.report, field.name) for field in fields(event.report)}
+    values |= {"layer": values["layer"].name} if "layer" in values else {}
+    return json.dumps(facts | {"report": type(event.report).__name__, **values})
 
 
 def read(lines: Iterable[str]) -> Iterator[Event]:
-    """The events of a file that `written` has made."""
+    """Read the events of a file whose lines are those of `written`."""
     for line in lines:
         facts = json.loads(line)
         seconds, process, kind = facts.pop("seconds"), facts.pop("process"), facts.pop("report", "")

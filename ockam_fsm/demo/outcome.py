@@ -1,4 +1,4 @@
-"""What became of a run: the sessions of each process, and the numbers that were sent, confirmed and processed."""
+"""The outcome of a run: the sessions of each process, and the numbers that were sent, confirmed and processed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ockam_fsm.demo.news import Changed, Confirmed, Finished, Layer, Received, R
 
 @dataclass
 class SessionLine:
-    """What is known of one session of one process."""
+    """The state and history of one session of one process."""
 
     process: str
     layer: Layer
@@ -17,14 +17,14 @@ class SessionLine:
     state: str = "IDLE"
     generation: int = 0
     established: int = 0
-    """How often it was established: once, and once more for each renegotiation."""
+    """How often it was established: once, and again for each renegotiation."""
     causes: list[str] = field(default_factory=list)
-    """Why it failed, each time."""
+    """The reason of each failure."""
 
 
 @dataclass
 class Outcome:
-    """What is known of the whole run."""
+    """The outcome of the whole run."""
 
     sessions: dict[tuple[str, str], SessionLine] = field(default_factory=dict)
     sent: set[int] = field(default_factory=set)
@@ -35,12 +35,12 @@ class Outcome:
     finished: bool = False
 
     def of(self, layer: Layer) -> list[SessionLine]:
-        """The sessions of a layer."""
+        """Return the sessions of a layer."""
         return [line for line in self.sessions.values() if line.layer is layer]
 
     @property
     def lost(self) -> int:
-        """Numbers that were sent and never answered, or answered and never processed."""
+        """How many numbers were sent but never answered, or answered but never processed."""
         return len(self.sent - self.confirmed) + len(self.confirmed - self.received)
 
     def add(self, process: str, report: Report) -> None:

@@ -1,15 +1,15 @@
-"""The programs of the demonstration, each for a process of its own that may be killed at any time.
+"""The programs of the demonstration, each for its own process that may be killed at any time.
 
     device -- TCP --> client -- TCP --> hub <-- TCP -- service
 
     hub       the stream service, on a file of SQLite
-    client    the way of the device to the hub: a node that passes messages on
+    client    a node that forwards messages from the device to the hub
     service   the end that answers: a secure channel over a bidirectional stream session over TCP
-    device    the other end: it asks, in numbers, and asks again after a failure
+    device    the other end: it sends numbers as requests, and sends them again after a failure
 
-Rule 1: what a program has to know after a kill is in a file: the streams, the identities, the numbers processed.
-Rule 2: the effect of a message happens once: the service knows the numbers that it has processed (Idempotent Receiver).
-Rule 3: whoever started a program hears from it through a pipe; a program whose pipe is gone ends.
+Rule 1: state that must survive a kill is in a file: the streams, the identities, the processed numbers.
+Rule 2: the effect of a message happens once: the service stores the numbers that it processed (Idempotent Receiver).
+Rule 3: a program sends its reports to its parent through a pipe, and ends when the pipe is closed.
 Source: the discussion, "Sessions", "Putting it all together"; spec/sessions.md section 18.
 """
 
@@ -48,7 +48,7 @@ TO_SERVICE, TO_DEVICE = "to the service", "to the device"
 SPAWNER = "api"
 PROCESSED = "processed.txt"
 ENOUGH = "enough"
-"""The file that tells the device that it may end."""
+"""The file whose existence allows the device to end."""
 SOON = BackOff(initial_seconds=0.1, max_seconds=0.5)
 STREAMING = Durations(negotiation_seconds=1.0, keepalive_seconds=0.5, idle_seconds=5.0, request_seconds=1.0,
                       back_off=SOON)  # fmt: skip
@@ -62,11 +62,11 @@ class Watch:
     def __init__(self, reports: Reports) -> None:
         self._reports = reports
         self.channels: set[str] = set()
-        """The sessions of the secure channel, where the machine does not tell them from others."""
+        """The addresses of secure channels that their machine does not distinguish from other sessions."""
         self._causes: dict[str, str] = {}
 
-    def tell(self, report: Report) -> None:
-        """Report something. Without somebody who hears it this process has no purpose, and ends (rule 3)."""
+    def send(self, report: Report) -> None:
+        """Send a report. If the pipe is closed, the process ends (rule 3)."""
         try:
             self._reports.send(report)
         except OSError:
@@ -79,7 +79,7 @@ class Watch:
         elif isinstance(observation, StateChanged) and (layer := self._layer(observation)) is not None:
             session = str(observation.worker)
             cause = self._causes.pop(session, "")
-            self.tell(
+            self.send(
                 Changed(layer, session, observation.before, observation.after, observation.generation, cause)
             )  # fmt: skip
 
@@ -108,19 +108,19 @@ async def _hub(watch: Watch, where: str, folder: str) -> None:
             node, SqliteStorage(str(Path(folder, "streams.db"))), config=StreamConfig(back_off=SOON), sessions=served
         )
         await node.listen(where)
-        watch.tell(Ready())
+        watch.send(Ready())
         await node.stopped()
 
 
 def client(reports: Reports, where: str, hub_at: str) -> None:
-    """Pass messages on to the hub, and to nobody else, until killed."""
+    """Forward messages to the hub, and to no other node, until killed."""
     asyncio.run(_client(Watch(reports), where, hub_at))
 
 
 async def _client(watch: Watch, where: str, hub_at: str) -> None:
     async with TcpNode(observers=[watch], forward_to=hub_at) as node:
         await node.listen(where)
-        watch.tell(Ready())
+        watch.send(Ready())
         await node.stopped()
 
 
@@ -135,19 +135,20 @@ async def _service(watch: Watch, way: str, folder: Path, device_is: str) -> None
     def process(message: Message, context: Context) -> None:
         number = int(message.payload)
         again = not numbers.add(number)
-        watch.tell(Received(number, again))
+        watch.send(Received(number, again))
         context.reply(message.payload)
 
     profile = secure_profile(FileIdentityStore(folder / "service.identity"), TrustIdentifiers([device_is]))
     async with TcpNode(observers=[watch]) as node:
         node.spawner(SPAWNER, profile=profile, handler=process, durations=CHANNEL)
         async with stream_session(node, way, sending=TO_DEVICE, receiving=TO_SERVICE):
-            watch.tell(Ready())
+            watch.send(Ready())
             await node.stopped()
 
 
 def device(reports: Reports, way: str, folder: str, service_is: str, count: int) -> None:
-    """Ask the service, whose identifier is `service_is`, for the numbers from 1 to `count`, and on until `ENOUGH`."""
+    """Send the numbers from 1 to `count`, and further ones until `ENOUGH` exists, to the service with the identifier
+    `service_is`."""
     asyncio.run(_device(Watch(reports), way, Path(folder), service_is, count))
 
 
@@ -162,18 +163,18 @@ async def _device(watch: Watch, way: str, folder: Path, service_is: str, count: 
         )
         watch.channels.add(str(channel.address))
         async with channel:
-            watch.tell(Ready())
+            watch.send(Ready())
             number = 0
             while number < count or not (folder / ENOUGH).exists():
                 number += 1
-                watch.tell(Sent(number))
+                watch.send(Sent(number))
                 await _answered(channel, str(number).encode())
-                watch.tell(Confirmed(number))
-    watch.tell(Finished())
+                watch.send(Confirmed(number))
+    watch.send(Finished())
 
 
 async def _answered(channel: TcpSession, payload: bytes) -> None:
-    """Ask until an answer comes: a request may fail with the session, and the next one goes through it again."""
+    """Repeat a request until it is answered: it may fail with the session, which then renegotiates."""
     while True:
         with suppress(RemoteSessionError, TimeoutError):
             await channel.request(payload, reissue=True)
@@ -181,7 +182,7 @@ async def _answered(channel: TcpSession, payload: bytes) -> None:
 
 
 def stream_session(node: TcpNode, way: str, *, sending: str, receiving: str) -> StreamSession:
-    """A bidirectional stream session whose ends notice a failure within a second or two."""
+    """Return a bidirectional stream session whose ends detect a failure within a second or two."""
     sessions = SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR, durations=STREAMING, attempts=None)
     config = ConsumerConfig(receiving, GROUP, request_seconds=1.0, poll_seconds=0.02)
     publisher = StreamPublisher(
@@ -192,18 +193,18 @@ def stream_session(node: TcpNode, way: str, *, sending: str, receiving: str) -> 
 
 
 class Processed:
-    """The numbers that were processed, in a file that outlives this process."""
+    """The processed numbers, in a file that survives this process."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         path.touch()
         content = path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]  # the last line may be half of one
+        whole = content[: content.rfind(b"\n") + 1]  # the last line may be incomplete
         os.truncate(path, len(whole))
         self.numbers = set(map(int, whole.split()))
 
     def add(self, number: int) -> bool:
-        """Remember a number; False if it is known."""
+        """Store a number; False if it is already stored."""
         if number in self.numbers:
             return False
         with self._path.open("ab") as file:

@@ -1,10 +1,10 @@
-"""The demonstration itself: it starts the programs, kills them in turn, and says what became of the messages.
+"""The run of the demonstration: it starts the programs, kills them in turn, and counts the messages.
 
-Rule 1: each kill is a SIGKILL. The next one comes when the program is back and a share of the numbers was confirmed
-        since; the device goes on until that is so for the last one as well.
+Rule 1: each kill is a SIGKILL. The next one follows when the killed program is ready again and a share of the numbers
+        was confirmed since then; the device continues until this holds for the last kill as well.
 Rule 2: no program outlives the run, however it ends.
-Rule 3: lost is a number that was confirmed and not processed, or sent and never answered. What was processed is read
-        from the service's file at the end: a report may be lost with the process that was killed.
+Rule 3: a number is lost if it was confirmed but not processed, or sent but never answered. The processed numbers are
+        read from the file of the service at the end: a report may be lost with a killed process.
 Source: the discussion, "Putting it all together"; spec/sessions.md section 18.
 """
 
@@ -28,15 +28,15 @@ from ockam_fsm.tools.killed_process import KilledProcess, next_report
 
 LOOPBACK = "127.0.0.1"
 KILLED = ("client", "hub", "service")
-"""In this order, each once."""
+"""The killed programs, each once, in this order."""
 
 
 class Run:
-    """One demonstration, in a folder that is its own.
+    """One run of the demonstration.
 
     Args:
-        folder: where the streams, the identities and the numbers are kept.
-        count: how many numbers the device sends at least.
+        folder: an empty folder for the streams, the identities and the numbers.
+        count: the least number of messages that the device sends.
     """
 
     def __init__(self, folder: Path, count: int) -> None:
@@ -56,11 +56,11 @@ class Run:
         }
         self._running: dict[str, KilledProcess] = {}
         self._back_at: int | None = 0
-        """How many numbers were confirmed when the program was back that was killed last; None: it is not back."""
+        """The number of confirmed messages when the last killed program was ready again; None: it is not ready yet."""
         self._enough, self._processed = folder / programs.ENOUGH, folder / programs.PROCESSED
 
     def events(self, patience_seconds: float) -> Iterator[Event]:
-        """Run it, and tell what happens as it happens.
+        """Run the demonstration, and yield its events as they happen.
 
         Raises:
             RemoteSessionError: no number was answered for `patience_seconds`, or a program ended by itself.
@@ -74,7 +74,7 @@ class Run:
                 found = next_report(self._running, patience_seconds)
                 if found is None or time.monotonic() - progressed > patience_seconds:
                     raise RemoteSessionError(
-                        "the demonstration stands still", f"no number was answered for {patience_seconds:g} s"
+                        "the demonstration stalled", f"no number was answered for {patience_seconds:g} s"
                     )
                 name, report = found
                 if isinstance(report, Ready | Confirmed | Finished):
@@ -90,7 +90,7 @@ class Run:
                     yield Event(time.monotonic() - began, victim, None, "killed, and started again")
 
     def _due(self, name: str, report: Report) -> str:
-        """The program to kill now, if it is time. When each was, the device may end."""
+        """Return the program to kill now, or an empty text. After the last kill, allow the device to end."""
         kills, confirmed = self.outcome.kills, len(self.outcome.confirmed)
         if isinstance(report, Ready) and kills and name == kills[-1]:
             self._back_at = confirmed
@@ -118,10 +118,10 @@ class Run:
 
 
 def _keep_port() -> tuple[str, socket.socket | None]:
-    """A HOST:PORT for a program that is killed and comes back, and what keeps it from others meanwhile.
+    """Return a HOST:PORT for a program that is killed and restarted, and a socket that reserves the port meanwhile.
 
-    Linux gives a bound port to nobody but who asks for this very one, as the programs do. Elsewhere nobody else could
-    listen at it, so there it is only looked at.
+    On Linux a bound port is given only to a program that requests this port, as these do. On other systems the reserved
+    port would block the program itself, so there it is only chosen, not reserved.
     """
     kept = socket.socket()
     kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""The demonstration: real processes, real kills, and what is counted."""
+"""The demonstration: real processes, real kills, and the counted messages."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_every_part_is_killed_and_nothing_is_lost() -> None:
 
 
 def children_of(parent: int) -> set[int]:
-    """Every process below this one."""
+    """Return all descendants of this process."""
     found = set[int]()
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -73,8 +73,8 @@ def test_it_leaves_no_process_and_no_file_behind(tmp_path: Path, ending: signal.
         os.killpg(running.pid, ending)  # as a terminal does it
     else:
         running.send_signal(ending)
-    _, said = running.communicate(timeout=60)
-    assert (running.returncode, b"Traceback" in said) == (code, False), said.decode()
+    _, errors = running.communicate(timeout=60)
+    assert (running.returncode, b"Traceback" in errors) == (code, False), errors.decode()
     until = time.monotonic() + 20.0
     while any(Path(f"/proc/{pid}").exists() for pid in below):
         assert time.monotonic() < until, "a process is left"
@@ -83,7 +83,7 @@ def test_it_leaves_no_process_and_no_file_behind(tmp_path: Path, ending: signal.
 
 
 @pytest.mark.slow
-def test_a_trace_that_cannot_be_written_is_said_before_the_run(tmp_path: Path) -> None:
+def test_a_trace_that_cannot_be_written_is_an_error_before_the_run(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for place, reason in ((pipe, "it is a FIFO without a reader, or a socket"), (tmp_path, "Is a directory")):
@@ -92,19 +92,19 @@ def test_a_trace_that_cannot_be_written_is_said_before_the_run(tmp_path: Path) -
         assert f"error: cannot write {place}: {reason}." in done.stderr.decode()
 
 
-def test_what_is_lost() -> None:
+def test_lost_numbers_are_counted() -> None:
     outcome = Outcome()
     for report in (Sent(1), Sent(2), Received(1, again=False), Confirmed(1)):
         outcome.add("device", report)
     assert outcome.lost == 1, "2 was not answered"
     outcome.add("device", Confirmed(2))
-    assert outcome.lost == 1, "2 was answered, and is not processed"
+    assert outcome.lost == 1, "2 was answered, but not processed"
     outcome.add("service", Received(2, again=True))
     outcome.add("device", Finished())
     assert (outcome.lost, outcome.duplicates, outcome.finished) == (0, 1, True)
 
 
-def test_what_is_known_of_a_session() -> None:
+def test_the_history_of_a_session_is_recorded() -> None:
     outcome = Outcome()
     for change in (changed("NEGOTIATING", "ESTABLISHED"), changed("ESTABLISHED", "TIMED_OUT", "no answer"),
                    changed("TIMED_OUT", "RENEGOTIATING", generation=2),
@@ -126,7 +126,7 @@ def test_a_trace_is_read_as_it_was_written() -> None:
     assert list(read(map(written, events))) == events
 
 
-def test_the_run_that_is_drawn_is_one_of_the_demo() -> None:
+def test_the_recorded_run_is_one_of_the_demo() -> None:
     chart = recorded_chart()
     labels = [moment.label for moment in chart.moments]
     assert labels.count("killed, and started again") == len(KILLED)
@@ -137,7 +137,7 @@ def test_the_run_that_is_drawn_is_one_of_the_demo() -> None:
     assert layers["secure channel"].ends["device"].startswith("1 session, ")
 
 
-def test_what_is_processed_outlives_the_process(tmp_path: Path) -> None:
+def test_processed_numbers_survive_the_process(tmp_path: Path) -> None:
     path = tmp_path / "numbers"
     first = Processed(path)
     assert [first.add(number) for number in (1, 2, 2)] == [True, True, False]
