@@ -1,11 +1,11 @@
-"""The alternating-bit protocol: right on a channel that loses and duplicates, wrong on one that reorders.
+"""The alternating-bit protocol: correct on a channel that loses and duplicates, incorrect on one that reorders.
 
 Run it: `python examples/alternating_bit.py`.
 
-The sender numbers its items 0, 1, 2, 0, ... but puts only one bit on the wire besides the item; the receiver tells a
-new item from a repeated one by the bit alone. On a first-in first-out channel that is enough (Bartlett, Scantlebury
-and Wilkinson 1969). When an old message can overtake a new one, its bit is current again two items later: the engine
-finds the shortest such story.
+The sender numbers its items 0, 1, 2, 0, ... but sends only one bit with each item; the receiver distinguishes a new
+item from a repeated one by this bit. On a first-in first-out channel that is sufficient (Bartlett, Scantlebury and
+Wilkinson 1969). If an old message can arrive after a new one, its bit is current again two items later: the engine
+finds a shortest counterexample.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Sender:
 
 @dataclass(frozen=True)
 class Receiver:
-    """Its state is what it expects next."""
+    """Its state is the bit and the item that it expects next."""
 
     name: str = "receiver"
 
@@ -82,13 +82,13 @@ class Receiver:
 
 IN_ORDER = always_step(
     "S1",
-    "what the receiver accepts is the item it has not had yet",
+    "the receiver accepts only the next expected item",
     lambda step: all(item == step.before.item for _, item in step.records),
 )
 LAST_ITEM = sometimes_step("W1", "the last item is accepted", lambda step: ("accepted", ITEMS - 1) in step.records)
 PROGRESS = recoverable(
     "R1",
-    "whatever was lost, sender and receiver can come to agree on the first item again",
+    "after any losses, sender and receiver can return to the first item",
     lambda sender, receiver: sender == receiver == Data(0, 0),
     over=("sender", "receiver"),
 )

@@ -1,12 +1,12 @@
-"""Two programs that cannot reach each other, and a relay that both can reach. Three processes:
+"""Two programs that cannot connect to each other, and a relay that both can connect to. Three processes:
 
     python examples/relay.py relay 127.0.0.1:4000
     python examples/relay.py service 127.0.0.1:4000
     python examples/relay.py client 127.0.0.1:4000      and then type lines; each comes back in capital letters
 
-Service and client register at the relay under a name, and again every second: so the relay may be killed and started
-again. The relay passes on what comes for a name, and knows nothing of sessions. The session is two-sided: either end
-may find that the other one is gone, and negotiates again.
+Service and client register a name at the relay, and repeat this every second: so the relay may be killed and started
+again. The relay forwards the messages for a name; sessions pass through it unchanged. The session is two-sided: either
+end may detect that the other one is gone, and then renegotiates.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ockam_fsm import BackOff, Context, Durations, Message, Registrar, Relay, Tc
 TYPE = "explicit-persistent-two-sided"
 DURATIONS = Durations(negotiation_seconds=2.0, request_seconds=2.0, back_off=BackOff(0.1, max_seconds=1.0))
 PATIENCE_SECONDS = 600.0
-"""How long the relay or the service may be away."""
+"""How long a request may wait for the relay or the service."""
 
 
 async def relay(where: str) -> None:
@@ -31,9 +31,9 @@ async def relay(where: str) -> None:
 
 
 def register(node: TcpNode, hub: str, name: str) -> None:
-    """From now on the relay passes on to this node what comes for `name`. Only who knows the token may take it over."""
+    """Make the relay forward messages for `name` to this node. The token protects the name from other nodes."""
     registrar = node.worker(None, Registrar(parse_route(f"{hub}/relay"), name, os.urandom(16), refresh_seconds=1.0))
-    node.send((registrar,), b"")  # a message from its own node starts it
+    node.send((registrar,), b"")  # a message from this node starts it
 
 
 async def upper(message: Message, context: Context) -> None:
@@ -52,7 +52,7 @@ async def client(hub: str) -> None:
     async with TcpNode() as node:
         register(node, hub, "client")
         there, here = f"{hub}/relay/service/upper", f"{hub}/relay/client"
-        # `own_route`: how the service reaches this node when it is the one that negotiates again.
+        # `own_route`: the route from the service to this node, for renegotiation by the service.
         session = node.session(there, TYPE, own_route=here, durations=DURATIONS, attempts=None)
         async with session:
             while line := await asyncio.to_thread(sys.stdin.readline):

@@ -1,10 +1,10 @@
-"""A spawner whose sessions each have a state of their own: a sum for each client.
+"""A spawner with a separate state for each session: a sum for each client.
 
-Run it: `python examples/stateful_spawner.py`. It is server and client in one program, over TCP.
+Run it: `python examples/stateful_spawner.py`. Server and client are in one program, over TCP.
 
-`context.address` is the address of the session that a message came from. It is the same in every generation: a session
-that was negotiated again after a failure finds its sum as it was. When the session is closed, the sum goes with it: a
-handler that only ever adds sums would be filled by its peers.
+`context.address` is the address of the session that received the message. It is the same in every generation: after a
+failure and a renegotiation the session has its old sum. When the session is closed, its sum is removed; otherwise peers
+could fill the memory of the handler.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Sums:
         context.reply(b"%d" % self.of_session[context.address])
 
     def observe(self, observation: Observation) -> None:
-        """The node tells its observers of every change of state."""
+        """Remove the sum of a closed session; the node calls this for every observation."""
         if isinstance(observation, StateChanged) and observation.after == "CLOSED":
             self.of_session.pop(observation.worker, None)
 

@@ -1,10 +1,10 @@
-"""A client that survives kills, its server's and its own: it sends 1, 2, 3, ..., and goes on where it was.
+"""A client that survives kills of its server and of itself: it sends 1, 2, 3, ..., and resumes after a kill.
 
 Run it beside the server: `python examples/tcp_client.py 127.0.0.1:4000 sent.txt 1000`.
 
-The session is persistent: when the server is gone, it negotiates again and again (`attempts=None`), in growing pauses,
-and what was asked meanwhile waits, or is sent again (`reissue=True`). When the client itself is killed, its session is
-gone with it. So it keeps the last number that was confirmed in a file, and the next run goes on after that number.
+The session is persistent: when the server is gone, it renegotiates without a limit (`attempts=None`), with growing
+pauses. Requests made meanwhile wait, and unanswered ones are sent again (`reissue=True`). When the client itself is
+killed, its session is lost. So it stores the last confirmed number in a file, and the next run continues after it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from ockam_fsm import BackOff, Durations, StateChanged, TcpNode
 
 TYPE = "explicit-persistent-one-sided"
 DURATIONS = Durations(negotiation_seconds=5.0, request_seconds=5.0, back_off=BackOff(0.1, max_seconds=1.0))
-"""An answer that does not come in `request_seconds` is a failure of the session: it is negotiated again."""
+"""If an answer does not arrive within `request_seconds`, the session fails and renegotiates."""
 PATIENCE_SECONDS = 600.0
-"""How long the server may be away."""
+"""How long a request may wait for the server."""
 
 
 def keep(path: Path, number: int) -> None:
-    """Write a number so that a kill leaves the old one or the new one, and never a half."""
+    """Replace the number atomically: a kill leaves the old or the new one."""
     beside = path.with_suffix(".new")
     beside.write_text(str(number))
     os.replace(beside, path)

@@ -1,10 +1,10 @@
-"""A server that may be killed at any moment: it keeps what it has promised in a file.
+"""A server that may be killed at any time: it stores confirmed numbers in a file.
 
-Run it, and the client beside it: `python examples/tcp_server.py 127.0.0.1:4000 ledger.txt`.
+Run it, and then the client: `python examples/tcp_server.py 127.0.0.1:4000 ledger.txt`.
 Kill either of them as often as you like, and start it again with the same command.
 
 A request whose reply was lost with a connection is sent again, so it may arrive twice: the server recognises it by its
-number. It replies when the number is on the disk, and never before.
+number. It replies only after the number is on the disk.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-        whole = [line for line in lines if line.endswith(b"\n")]  # a kill may have left half a line
+        whole = [line for line in lines if line.endswith(b"\n")]  # a kill may leave an incomplete last line
         path.write_bytes(b"".join(whole))
         self.known = {line.strip() for line in whole}
         self.file = path.open("ab")

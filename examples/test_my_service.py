@@ -1,8 +1,8 @@
-"""How to test a handler with pytest, over real TCP and without a plug-in: pytest examples/test_my_service.py
+"""Tests of a handler with pytest, over real TCP and without a plug-in: pytest examples/test_my_service.py
 
-A node at port 0 takes a free port, and a node costs nothing: each test has its own. `renegotiate` does to a session
-what a lost connection does; `abort` does to a node what a kill does. Wait for what happens, with a deadline; never
-sleep and hope.
+A node at port 0 takes a free port, and nodes are cheap: each test creates its own. `renegotiate` has the effect of a
+lost connection on a session; `abort` has the effect of a kill on a node. Wait for conditions with a deadline instead of
+sleeping for a fixed time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def test_each_session_has_its_own_sum() -> None:
     asyncio.run(asyncio.wait_for(scenario(), DEADLINE_SECONDS))
 
 
-def test_a_sum_survives_a_failure_and_goes_with_its_session() -> None:
+def test_a_sum_survives_a_failure_and_is_removed_with_its_session() -> None:
     async def scenario() -> None:
         sums = Sums()
         async with TcpNode(observers=[sums]) as there, TcpNode() as here:
@@ -40,13 +40,13 @@ def test_a_sum_survives_a_failure_and_goes_with_its_session() -> None:
                 await session.renegotiate()
                 assert session.generation == 2
                 assert await session.request(b"1") == b"2"
-            while sums.of_session:  # the server hears of the end a moment later
+            while sums.of_session:  # the server receives the close a moment later
                 await asyncio.sleep(0.01)
 
     asyncio.run(asyncio.wait_for(scenario(), DEADLINE_SECONDS))
 
 
-def test_who_asks_at_a_wrong_address_is_told() -> None:
+def test_a_wrong_address_is_an_error() -> None:
     async def scenario() -> None:
         async with TcpNode() as there, TcpNode() as here:
             session = here.session(f"tcp://{await there.listen()}/summ", TYPE, attempts=1)

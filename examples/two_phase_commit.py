@@ -1,13 +1,13 @@
-"""Two-phase commit, checked: the world of the TLA+ module TwoPhase, state for state, and a bug found in it.
+"""Two-phase commit, model-checked: the states of the TLA+ module TwoPhase, and a counterexample for a faulty variant.
 
 Run it: `python examples/two_phase_commit.py`.
 
 A transaction manager and some resource managers; every spontaneous action of the TLA+ module is a user's order here.
-The module keeps every message for ever in one set; here messages are used up, and an abort that reaches a resource
-manager which has aborted already is inert, so it is dropped. Then the reachable states correspond one to one: 288 for
-three resource managers, 8,832 for five, the numbers that TLC and Stateright report.
+The module keeps every message in one set; here messages are consumed, and an abort to a resource manager that has
+already aborted is inert, so it is dropped. Then the reachable states correspond one to one: 288 for three resource
+managers, 8,832 for five, the numbers that TLC and Stateright report.
 
-The bug: a resource manager that has promised to commit loses patience and aborts on its own.
+The faulty variant: a resource manager that is prepared to commit aborts on its own.
 
 Source: J. Gray, L. Lamport, "Consensus on Transaction Commit", ACM TODS 31(1), 2006, and its TLA+ module TwoPhase.
 """
@@ -100,7 +100,7 @@ class ResourceManager:
 
 
 class Aborted:
-    """The only message that can never matter again: an abort for who has aborted. Nothing is counted, so no floors."""
+    """A normaliser that drops inert messages: aborts to managers that have aborted. No state counts, so no floors."""
 
     def floor(self, actor: str, state: Any) -> int | None:
         return None

@@ -1,10 +1,10 @@
-"""An implementation in Python behind the pipe of spec/conformance-pipe.md, for `ockam-fsm conform --pipe`.
+"""A Python implementation behind the pipe of spec/conformance-pipe.md: test it with `ockam-fsm conform --pipe`.
 
     python examples/conformance/adapter.py
 
-Replace `our_end` by your own class: any callable that takes an `EndpointUnderTest` and returns a `Target`.
-`check_initiator(MyEnd)` does the same in the process of the kit; a separate program can crash, hang and leak without
-harm to the kit.
+Replace `our_end` with your own class: any callable that takes an `EndpointUnderTest` and returns a `Target`.
+`check_initiator(MyEnd)` does the same in one process; a separate program may crash, hang and leak without effect on
+the kit.
 """
 
 from __future__ import annotations

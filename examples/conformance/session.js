@@ -1,5 +1,5 @@
 // An explicit transient session in JavaScript, both ends, written from spec/sessions.md: sections 2 to 7 and 14.3.
-// An example for the kit: node adapter.js session.js. It is small, since a transient session has one generation.
+// Run it with: node adapter.js session.js. It is small because a transient session has only one generation.
 "use strict";
 const { randomBytes } = require("node:crypto");
 const { Unsupported, Refused } = require("./adapter.js");
@@ -40,8 +40,8 @@ class Reader {
     refuse(size > 128n, "too many addresses");
     return Array.from({ length: Number(size) }, () => this.address());
   }
-  bool() { const byte = this.u8(); refuse(byte > 1, "no bool"); return byte === 1; }
-  reason() { try { return text.decode(this.data(1024)); } catch { throw new Unreadable("no text"); } }
+  bool() { const byte = this.u8(); refuse(byte > 1, "not a bool"); return byte === 1; }
+  reason() { try { return text.decode(this.data(1024)); } catch { throw new Unreadable("not UTF-8 text"); } }
   generation() {
     const number = this.uint(), starter = this.uint();
     refuse(starter > 1n, "no such starter");
@@ -63,7 +63,7 @@ const READ = {
 
 function read(bytes) {
   const reader = new Reader(bytes), tag = reader.u8();
-  refuse(!READ[tag], "no signal");
+  refuse(!READ[tag], "unknown signal");
   const signal = READ[tag](reader);
   refuse(reader.at !== bytes.length, "bytes after the end");
   return signal;
@@ -81,7 +81,7 @@ const bytesOfGeneration = ({ number, starter, address }) =>
   Buffer.concat([uint(number), uint(starter), bytesOf(address)]);
 const tagged = (tag, ...parts) => Buffer.concat([Buffer.from([tag]), ...parts]);
 
-// Addresses and generations. ------------------------------------------------------------------------------------------
+// Comparison of addresses. --------------------------------------------------------------------------------------------
 
 const same = (one, other) => one && other && one.type === other.type && one.value.equals(other.value);
 const sameGeneration = (one, other) =>
@@ -96,8 +96,8 @@ const INITIATOR = 1, JUMP = 2n ** 20n;
 // One end of one session: sections 3 to 7. ----------------------------------------------------------------------------
 
 class Session {
-  constructor(start, role, id, outer, output) {
-    Object.assign(this, { start, role, id, outer, output });
+  constructor(start, role, id, outer, emit) {
+    Object.assign(this, { start, role, id, outer, emit });
     this.state = "IDLE";
     this.seen = { number: BigInt(start.remembered), starter: start.remembered ? INITIATOR : 0 };
     this.link = null; // the one generation: { generation, inner, route, replies }
@@ -127,7 +127,7 @@ class Session {
       this.send(this.start.initialization_route, [inner], hello);
       this.set("negotiation");
     } else if (what === "withdraw") {
-      this.takeBack(request);
+      this.withdraw(request);
     } else if (what === "renegotiate") {
       throw new Refused("a transient session never renegotiates");
     } else {
@@ -144,11 +144,11 @@ class Session {
     if (this.state === "ESTABLISHED") this.transmit(message);
   }
 
-  takeBack(request) {
+  withdraw(request) {
     this.requests.delete(request);
     this.timers.delete(`request ${request}`);
     const place = this.held.findIndex((message) => message.request === request);
-    if (place >= 0) this.output({ kind: "deadLetter", payload: this.held.splice(place, 1)[0].payload });
+    if (place >= 0) this.emit({ kind: "deadLetter", payload: this.held.splice(place, 1)[0].payload });
   }
 
   // Time
@@ -157,11 +157,11 @@ class Session {
     if (timer.startsWith("request ")) {
       const request = timer.slice(8);
       this.requests.delete(request);
-      this.output({ what: { outcome: "timeout", request } });
+      this.emit({ what: { outcome: "timeout", request } });
       this.fail();
     } else if (timer === "keepalive" && this.misses < this.start.misses) {
       this.misses += 1;
-      this.signal(tagged(4));
+      this.sendSignal(tagged(4));
       this.set("keepalive");
     } else this.fail();
   }
@@ -170,7 +170,7 @@ class Session {
   receive({ onward, back, payload }, signal, now) {
     this.now = now;
     const at = onward[0], link = this.link;
-    if (signal.is === "hello") return this.hello(signal, back);
+    if (signal.is === "hello") return this.helloReceived(signal, back);
     if (signal.is === "close" && !signal.id.equals(this.id)) return;
     if (signal.is === "close" && this.start.contact && same(at, this.start.contact)) return this.closedAtContact(signal);
     if (!link || !(same(at, link.inner) || isReplyTo(link.inner, at))) return;
@@ -181,17 +181,17 @@ class Session {
       else if (signal.is === "error" || signal.is === "going away") this.fail();
       return;
     }
-    if (this.state === "NEGOTIATING") this.establish(false); // the signal confirms, and is then handled
+    if (this.state === "NEGOTIATING") this.establish(false); // the message confirms the answer
     this.handle(at, signal);
   }
 
-  // A close by a peer without a messaging route; it names the generation (clause 3.8).
+  // A close of a peer without a messaging route names the generation (clause 3.8).
   closedAtContact({ number, address }) {
     const { generation } = this.link || {};
     if (generation && same(address, generation.address) && number >= generation.number) this.close("");
   }
 
-  hello({ id, generation, route }, back) {
+  helloReceived({ id, generation, route }, back) {
     if (this.role === INITIATOR || !id.equals(this.id)) return;
     if (back.length === 0 || generation.address.type !== 0 || generation.starter !== INITIATOR) return;
     if (generation.number - this.seen.number > JUMP) return;
@@ -234,9 +234,9 @@ class Session {
     this.seen = { number, starter };
     this.timers.clear();
     this.misses = 0;
-    this.output({ what: { tell: "established", number: Number(number),
+    this.emit({ what: { tell: "established", number: Number(number),
       starter: starter === INITIATOR ? "initiator" : "responder", resumed } });
-    if (this.role === INITIATOR) { this.signal(tagged(4)); this.set("keepalive"); } else this.set("idle");
+    if (this.role === INITIATOR) { this.sendSignal(tagged(4)); this.set("keepalive"); } else this.set("idle");
     this.held.splice(0).forEach((message) => this.transmit(message));
   }
 
@@ -245,7 +245,7 @@ class Session {
     if (signal.is === "close") return this.close("");
     if (signal.is === "error" || signal.is === "going away") return this.fail();
     if (signal.is === "data" && !this.deliver(at, signal)) return;
-    if (signal.is === "keepalive") this.signal(tagged(5));
+    if (signal.is === "keepalive") this.sendSignal(tagged(5));
     this.misses = 0;
     if (this.role !== INITIATOR && signal.is !== "keepalive answer") this.set("idle");
   }
@@ -253,14 +253,14 @@ class Session {
   deliver(at, { onward, back, payload }) {
     const replies = [at, onward[0]].filter((address) => isReplyTo(this.link.inner, address));
     if (replies.length === 0) {
-      this.output({ kind: "deliver", payload, onward, back: [this.outer, ...back] });
+      this.emit({ kind: "deliver", payload, onward, back: [this.outer, ...back] });
       return true;
     }
     for (const [request, { pending, reply }] of this.requests) {
       if (!pending || !replies.some((address) => same(address, reply))) continue;
       this.requests.delete(request);
       this.timers.delete(`request ${request}`);
-      this.output({ kind: "response", request, payload });
+      this.emit({ kind: "response", request, payload });
       return true;
     }
     return false;
@@ -270,23 +270,23 @@ class Session {
   fail() {
     this.leave();
     for (const [request, { pending }] of this.requests) if (pending) this.failRequest(request);
-    this.output({ what: { tell: "timed out", reason: "it failed" } });
+    this.emit({ what: { tell: "timed out", reason: "it failed" } });
     this.close("it failed"); // the back-off of a transient session has no delay
   }
 
   close(reason) {
     this.leave();
     for (const request of [...this.requests.keys()]) this.failRequest(request);
-    this.held.splice(0).forEach(({ payload }) => this.output({ kind: "deadLetter", payload }));
+    this.held.splice(0).forEach(({ payload }) => this.emit({ kind: "deadLetter", payload }));
     this.state = "CLOSED";
-    this.output({ what: { tell: "closed", reason } });
+    this.emit({ what: { tell: "closed", reason } });
   }
 
   leave() { this.timers.clear(); this.link = null; }
 
   failRequest(request) {
     this.requests.delete(request);
-    this.output({ what: { outcome: "error", request, reason: "the session failed" } });
+    this.emit({ what: { outcome: "error", request, reason: "the session failed" } });
   }
 
   // Out
@@ -298,44 +298,44 @@ class Session {
       this.requests.set(request, { pending: true, reply: back[0] });
       this.set(`request ${request}`, "request");
     }
-    this.signal(tagged(6, bytesOfRoute(onward), bytesOfRoute(back), data(payload)), tracing);
+    this.sendSignal(tagged(6, bytesOfRoute(onward), bytesOfRoute(back), data(payload)), tracing);
   }
-  signal(payload, tracing) { this.send(this.link.route, [this.link.inner], payload, tracing); }
+  sendSignal(payload, tracing) { this.send(this.link.route, [this.link.inner], payload, tracing); }
   sendClose() {
     if (!this.link) return;
     const { number, address } = this.link.generation;
     const close = tagged(9, this.id, uint(number), bytesOf(address), data(Buffer.from("closed")));
-    if (this.link.route.length) this.signal(close);
+    if (this.link.route.length) this.sendSignal(close);
     else if (this.role === INITIATOR) this.send(this.start.initialization_route, [this.outer], close);
   }
-  sendGoingAway() { if (this.link && this.link.route.length) this.signal(tagged(7, data(Buffer.from("stopped")))); }
-  send(onward, back, payload, tracing) { this.output({ kind: "send", onward, back, payload, tracing }); }
+  sendGoingAway() { if (this.link && this.link.route.length) this.sendSignal(tagged(7, data(Buffer.from("stopped")))); }
+  send(onward, back, payload, tracing) { this.emit({ kind: "send", onward, back, payload, tracing }); }
   set(timer, of = timer) { this.timers.set(timer, this.now + this.start[`${of}_seconds`]); }
 }
 
-// The end for the kit: an initiator, or the host of the responders (clause 2.3). --------------------------------------
+// The end under test: an initiator, or the host of the responders (clause 2.3). ---------------------------------------
 
 function makeEnd(start) {
   if (start.type !== "explicit-transient" || start.profile !== "generation") throw new Unsupported("not written yet");
   const end = { features: ["dead letters"], outputs: [], now: 0 }, sessions = new Map();
-  const output = (one) => end.outputs.push(one);
-  const initiator = start.role === "initiator" && new Session(start, INITIATOR, start.session_id, start.outer, output);
+  const emit = (output) => end.outputs.push(output);
+  const initiator = start.role === "initiator" && new Session(start, INITIATOR, start.session_id, start.outer, emit);
   if (initiator) sessions.set("", initiator);
   const tidy = () => {
     for (const [key, { role, state }] of sessions)
       if (role !== INITIATOR && (state === "CLOSED" || state === "IDLE")) sessions.delete(key);
   };
 
-  // The starter receives an error, in no more bytes than its hello has (clause 4.9).
+  // Reject a hello without room: an error, not longer than the hello (clause 4.9).
   function full({ back, onward }) {
-    output({ kind: "send", onward: back, back: onward.slice(0, 1), payload: tagged(8, data(Buffer.from("no room"))) });
+    emit({ kind: "send", onward: back, back: onward.slice(0, 1), payload: tagged(8, data(Buffer.from("no room"))) });
   }
 
   function hello(message, signal) {
     const key = signal.id.toString("hex");
     if (!sessions.has(key)) {
       if (sessions.size >= start.capacity) return full(message);
-      sessions.set(key, new Session(start, 0, Buffer.from(signal.id), fresh(), output));
+      sessions.set(key, new Session(start, 0, Buffer.from(signal.id), fresh(), emit));
     }
     sessions.get(key).receive(message, signal, end.now);
   }

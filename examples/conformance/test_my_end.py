@@ -1,7 +1,7 @@
-"""Property-based tests of your own end, in your own test run: pytest examples/conformance/test_my_end.py
+"""Property-based tests of your own implementation: pytest examples/conformance/test_my_end.py
 
-Here `MyEnd` wraps the reference end. Hypothesis draws steps, shrinks a failing run, keeps it, and tries it first the
-next time.
+Here `MyEnd` wraps the reference end. Hypothesis draws steps, shrinks a failing sequence, stores it, and tries it first
+in the next run.
 """
 
 from __future__ import annotations
