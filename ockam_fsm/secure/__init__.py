@@ -4,5 +4,5 @@ try:
     import cryptography  # noqa: F401
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "secure channels need the package cryptography: pip install 'ockam-fsm[secure]'", name="cryptography"
+        "secure channels need the package cryptography: run pip install 'ockam-fsm[secure]'", name="cryptography"
     ) from error

@@ -1,11 +1,11 @@
-"""A handshake between identities: the Noise handshake, what each side presents in it, and what it checks on the other.
+"""A handshake between identities: the Noise handshake, the proof of identity of each side, and its verification.
 
     message 1   the bare ephemeral key              payload of 2 and 3   [change history, attestation, [credentials]]
 
-Rule 1: a peer is known only after its history and its attestation are verified, the attested key is the static key of
-        the handshake, and the trust policy agrees. Until then, and after a refusal, nothing of it is kept.
-Rule 2: a refused message changes nothing, wherever in these checks it fails.
-Rule 3: no clock and no chance: the time and the secret of the ephemeral key are arguments.
+Rule 1: a peer is accepted only if its history and its attestation are verified, the attested key is the static key of
+        the handshake, and the trust policy accepts it. Before that, and after a refusal, nothing of it is kept.
+Rule 2: a refused message changes nothing, whichever check fails.
+Rule 3: no clock and no randomness: the time and the secret of the ephemeral key are arguments.
 Source: Ockam's Rust implementation, commit fb8fb64c (`secure_channel/handshake`).
 Left out: credentials. An empty list is sent, and those of a peer are not read.
 """
@@ -28,18 +28,18 @@ from ockam_fsm.secure.trust import TrustPolicy, check_trust
 
 
 class PurposeKey(Unprintable):
-    """The static key pair of this side's channels, with the proof that it belongs to an identity."""
+    """The static key pair of this side's channels, with the attestation that it belongs to an identity."""
 
     def __init__(self, own: OwnIdentity, secret: Secret, attestation: bytes, now: int) -> None:
         """
         Args:
             own: the identity.
             secret: the secret X25519 key.
-            attestation: what `own.attest` returned for its public key.
+            attestation: the result of `own.attest` for its public key.
             now: seconds since 1970.
 
         Raises:
-            LocalSessionError: the attestation is not valid at `now`, or is of another key.
+            LocalSessionError: the attestation is not valid at `now`, or is for another key.
         """
         self.pair = KeyPair(secret)
         self.identity = own.identity
@@ -49,16 +49,16 @@ class PurposeKey(Unprintable):
         except RemoteSessionError as error:
             raise LocalSessionError(f"the attestation of the purpose key: {error}") from None
         if key != self.pair.public:
-            raise LocalSessionError("the attestation is of another purpose key")
+            raise LocalSessionError("the attestation is for another purpose key")
         self.payload = written_structure(own.history, attestation, written_structure())
-        """What a handshake presents."""
+        """The payload of this side's handshake message."""
 
     def __repr__(self) -> str:
         return f"<PurposeKey of {self.identity.identifier}>"
 
     @classmethod
     def create(cls, own: OwnIdentity, secret: Secret, now: int) -> PurposeKey:
-        """Attest a new purpose key, and use it.
+        """Attest a new purpose key, and return it.
 
         Raises:
             LocalSessionError: the identity is not valid at `now`.
@@ -76,7 +76,7 @@ class Channel(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class ChannelState(Unprintable):
-    """What `ChannelHandshake.snapshot` returns."""
+    """The state of a `ChannelHandshake`, as `snapshot` returns it."""
 
     noise: HandshakeState
     peer: Identity | None
@@ -87,10 +87,10 @@ class ChannelHandshake(Unprintable):
 
     Args:
         role: the side.
-        own: what this side presents.
-        trust: which peers are accepted.
-        ephemeral: 32 fresh secret bytes, used for this handshake only.
-        suite: the dialect.
+        own: the purpose key of this side.
+        trust: the policy that accepts peers.
+        ephemeral: 32 new secret bytes, used for this handshake only.
+        suite: the dialect of Noise.
     """
 
     def __init__(
@@ -105,11 +105,11 @@ class ChannelHandshake(Unprintable):
         return f"<ChannelHandshake: {self._noise!r}, peer {self._peer and self._peer.identifier}>"
 
     def snapshot(self) -> ChannelState:
-        """The state as a value, for `restore`."""
+        """Return the state as a value, for `restore`."""
         return ChannelState(self._noise.snapshot(), self._peer)
 
     def restore(self, state: ChannelState) -> None:
-        """Go back to a state that `snapshot` of this handshake returned."""
+        """Restore a state that `snapshot` of this handshake returned."""
         self._noise.restore(state.noise)
         self._peer = state.peer
 
@@ -120,24 +120,24 @@ class ChannelHandshake(Unprintable):
 
     @property
     def starts(self) -> bool:
-        """This side sends the first message."""
+        """Whether this side sends the first message."""
         return self._noise.role is Role.INITIATOR
 
     @property
     def may_write(self) -> bool:
-        """The next message is one of this side."""
+        """Whether this side sends the next message."""
         return self._noise.may_write
 
     @property
     def complete(self) -> bool:
-        """All three messages have been written and read."""
+        """Whether all three messages have been written and read."""
         return self._noise.complete
 
     def write(self) -> bytes:
-        """The next message.
+        """Return the next message.
 
         Raises:
-            LocalSessionError: it is the peer's turn, or what this side presents is too long.
+            LocalSessionError: it is the peer's turn, or the payload of this side is too long.
         """
         return self._noise.write(b"" if self._noise.snapshot().position == 0 else self._own.payload)
 
@@ -145,8 +145,8 @@ class ChannelHandshake(Unprintable):
         """Check the next message of the peer, at `now` (seconds since 1970).
 
         Raises:
-            RemoteSessionError: the message is not authentic or not expected now, or the peer is not whom it claims to
-                be, or is not trusted. Nothing has changed.
+            RemoteSessionError: the message is not authentic or not expected now, or the identity of the peer is not
+                proved or not trusted. Nothing has changed.
         """
         before = self._noise.snapshot()
         payload = self._noise.read(message)
@@ -160,10 +160,10 @@ class ChannelHandshake(Unprintable):
             raise
 
     def channel(self) -> Channel:
-        """The open channel, once. The handshake forgets its secrets.
+        """Return the open channel; possible once. The handshake discards its secrets.
 
         Raises:
-            LocalSessionError: the handshake is not complete, or the channel was taken.
+            LocalSessionError: the handshake is not complete, or the channel was already returned.
         """
         keys = self._noise.split()
         assert self._peer is not None

@@ -1,4 +1,4 @@
-"""Ockam identities and the attestations of their purpose keys: making, writing, reading and verifying them.
+"""Ockam identities and the attestations of their purpose keys: creation, encoding, decoding and verification.
 
     change history   [change, ...]                      change   [bytes(versioned), [0, [signature]]]
     versioned        [1, type, bytes(data)]             type     1 for a change, 2 for an attestation
@@ -9,8 +9,8 @@
 A signature is of SHA-256 of `versioned`, by the key of the change. An identifier is "I" and that hash of the first
 change, in hexadecimal digits. Times are seconds since 1970, UTC.
 
-Rule 1: what a peer sent ends in a verified value or in `RemoteSessionError`. Nothing unverified has these types.
-Rule 2: no clock is read here; whoever verifies says what time it is.
+Rule 1: input of a peer becomes a verified value or a `RemoteSessionError`. No unverified value has these types.
+Rule 2: no clock is read here; the caller gives the time.
 Source: Ockam's Rust implementation, commit fb8fb64c (`ockam_identity/src/models`, `purpose_key_verification.rs`), and
         identities that Ockam published (`tests/vectors/ockam-identities.json`).
 Left out: P-256 keys, credentials, and the rotation of keys: a history has one change. Each is refused by name.
@@ -45,16 +45,16 @@ from ockam_fsm.secure.structures import (
 
 DIGEST_BYTES = 32
 MAX_SIGNED_BYTES = 1024
-"""The longest signed data that is read. Ours, and Ockam's with these keys, have less than 200 bytes."""
+"""The longest accepted signed data. With these keys it has less than 200 bytes, here and in Ockam."""
 
 IDENTITY_SECONDS = 10 * 365 * 24 * 3600
-"""How long a new identity is valid."""
+"""Validity of a new identity."""
 
 PURPOSE_KEY_SECONDS = 5 * 365 * 24 * 3600
-"""How long a new attestation is valid, if the identity is."""
+"""Validity of a new attestation, at most that of the identity."""
 
 DRIFT_SECONDS = 60
-"""How far in the future an attestation may have been made, because clocks differ."""
+"""How far in the future the creation of an attestation may be, because clocks differ."""
 
 NOT_AN_IDENTITY = "not-an-identity"
 NOT_ATTESTED = "not-attested"
@@ -78,10 +78,10 @@ class Identifier:
 
     @classmethod
     def parse(cls, text: str) -> Identifier:
-        """The identifier that is written as "I" and 64 hexadecimal digits.
+        """Return the identifier of a text: "I" and 64 hexadecimal digits.
 
         Raises:
-            LocalSessionError: `text` is not that.
+            LocalSessionError: `text` has another form.
         """
         check_type("an identifier", text, str)
         digits = text[1:]
@@ -90,7 +90,7 @@ class Identifier:
         except ValueError:
             digest = b""
         if text[:1] != "I" or len(digits) != 2 * DIGEST_BYTES or len(digest) != DIGEST_BYTES:
-            raise LocalSessionError(f"{text[:80]!r} is no identifier; write I and {2 * DIGEST_BYTES} hex digits")
+            raise LocalSessionError(f"{text[:80]!r} is not an identifier; write I and {2 * DIGEST_BYTES} hex digits")
         return cls(digest)
 
 
@@ -115,16 +115,16 @@ class Identity:
 
 
 class OwnIdentity(Unprintable):
-    """An identity whose secret key is here."""
+    """An identity with its secret key."""
 
     def __init__(self, history: bytes, secret: Secret) -> None:
         """
         Args:
-            history: the change history, as `verify_history` reads it.
+            history: the change history, as for `verify_history`.
             secret: the secret key of its change.
 
         Raises:
-            LocalSessionError: the history is not valid, or is not of this secret.
+            LocalSessionError: the history is not valid, or belongs to another secret.
         """
         try:
             self.identity = verify_history(history)
@@ -132,7 +132,7 @@ class OwnIdentity(Unprintable):
             raise LocalSessionError(f"the change history is not valid: {error}") from None
         self._key = SigningKey(secret)
         if self._key.public != self.identity.public:
-            raise LocalSessionError("the secret key is not that of the change history")
+            raise LocalSessionError("the secret key does not belong to the change history")
         self.history = history
 
     def __repr__(self) -> str:
@@ -140,7 +140,7 @@ class OwnIdentity(Unprintable):
 
     @classmethod
     def create(cls, secret: Secret, now: int, seconds: int = IDENTITY_SECONDS) -> OwnIdentity:
-        """A new identity of a secret Ed25519 key, valid from `now` for `seconds`.
+        """Create an identity with a secret Ed25519 key, valid from `now` for `seconds`.
 
         Raises:
             LocalSessionError: a time is negative or beyond 64 bits.
@@ -150,14 +150,14 @@ class OwnIdentity(Unprintable):
         return cls(written_structure(_signed(key, _CHANGE, written_structure(*fields))), secret)
 
     def attest(self, purpose_key: bytes, now: int, seconds: int = PURPOSE_KEY_SECONDS) -> bytes:
-        """An attestation that the X25519 key belongs to this identity, from `now` for `seconds` or as long as it lasts.
+        """Attest that an X25519 key belongs to this identity, from `now` for `seconds`, at most until it expires.
 
         Raises:
             LocalSessionError: the key is not 32 bytes, or the identity is not valid at `now`.
         """
         known = self.identity
         if len(purpose_key) != KEY_BYTES:
-            raise LocalSessionError(f"a purpose key is {KEY_BYTES} bytes, not {len(purpose_key)}")
+            raise LocalSessionError(f"a purpose key has {KEY_BYTES} bytes, not {len(purpose_key)}")
         if not known.created <= now < known.expires:
             raise LocalSessionError(f"the identity is valid from {known.created} to {known.expires}, not at {now}")
         hashes = (written_bytes(known.identifier.digest), written_bytes(known.latest_change))
@@ -169,7 +169,7 @@ def verify_history(history: bytes) -> Identity:
     """Read and verify a change history.
 
     Raises:
-        RemoteSessionError: it is malformed, its signature is wrong, or it has something that is left out here.
+        RemoteSessionError: it is malformed, its signature is wrong, or it has an unsupported part.
     """
     identity, at = read_history(history, 0)
     finish(history, at)
@@ -198,11 +198,12 @@ def read_history(body: bytes, at: int) -> tuple[Identity, int]:
 
 
 def verify_attestation(attestation: bytes, identity: Identity, now: int) -> bytes:
-    """Verify an attestation of `identity`, at the time `now`. Returns the attested X25519 key, 32 bytes.
+    """Verify an attestation of `identity` at the time `now`, and return the attested X25519 key, 32 bytes.
 
     Raises:
-        RemoteSessionError: it is malformed, signed by somebody else, for somebody else, not of the latest key, outside
-            the validity of that key, expired, or made more than `DRIFT_SECONDS` after `now`.
+        RemoteSessionError: it is malformed, its signature is wrong, it is for another identity or not of the latest
+            key, it is valid outside the validity of that key, it has expired, or it was created more than
+            `DRIFT_SECONDS` after `now`.
     """
     key, at = read_attestation(attestation, 0, identity, now)
     finish(attestation, at)
@@ -225,7 +226,7 @@ def read_attestation(body: bytes, at: int, identity: Identity, now: int) -> tupl
     elif created < identity.created or expires > identity.expires:
         problem = "it is valid when the key of the identity is not"
     elif created > now + DRIFT_SECONDS:
-        problem = f"it was made at {created}, and now it is {now}"
+        problem = f"it was created at {created}, and now it is {now}"
     elif expires < now or expires <= created:
         problem = f"it expired at {expires}, and now it is {now}"
     elif not is_signed(identity.public, signature, sha256(versioned).digest()):
@@ -242,7 +243,8 @@ def _signed(key: SigningKey, kind: int, data: bytes) -> bytes:
 
 
 def _read_signed(body: bytes, at: int, most: int) -> tuple[bytes, bytes, int]:
-    """The signed bytes and their signature, not verified; a third field may only be null: the previous signature."""
+    """Read the signed bytes and their signature without verifying them. A third field, the previous signature, must be
+    null."""
     count, at = counted(body, at, 2, most)
     versioned, at = blob(body, at, MAX_SIGNED_BYTES)
     signature, at = only_variant(body, at, SIGNATURE_BYTES, "signature")
@@ -257,7 +259,7 @@ def _data_of(versioned: bytes, kind: int) -> bytes:
     version, at = number(versioned, array(versioned, 0, 3))
     found, at = number(versioned, at)
     if (version, found) != (_VERSION, kind):
-        raise malformed(f"signed data of version {version} and type {found}; version {_VERSION}, type {kind} belong")
+        raise malformed(f"signed data of version {version} and type {found}, expected version {_VERSION}, type {kind}")
     data, at = blob(versioned, at, MAX_SIGNED_BYTES)
     finish(versioned, at)
     return data
@@ -265,7 +267,7 @@ def _data_of(versioned: bytes, kind: int) -> bytes:
 
 def _validity(created: int, expires: int) -> tuple[bytes, bytes]:
     if not 0 <= created < expires <= _MAX_SECONDS:
-        raise LocalSessionError(f"valid from {created} to {expires}: seconds since 1970 belong, the earlier first")
+        raise LocalSessionError(f"valid from {created} to {expires}: give seconds since 1970, the earlier first")
     return written_number(created), written_number(expires)
 
 

@@ -1,12 +1,13 @@
-"""Where an identity is kept: in a file that only its owner can read, or in memory.
+"""Stores of an identity: in a file that only its owner can read, or in memory.
 
     {"format": "ockam-fsm identity 1", "identifier": ..., "change_history": ..., "identity_secret": ...,
      "attestation": ..., "purpose_secret": ...}          one object of JSON; bytes as hexadecimal digits
 
-Rule 1: a file is made with mode 0600 and never replaced. It appears under its name when it is whole.
+Rule 1: a file is created with mode 0600 and never replaced. It gets its name when it is complete.
 Rule 2: a file that others can read or write, or that belongs to another user, is refused before it is read.
-Rule 3: an error names the file, the fact and the remedy, and nothing of the content.
-Left out: encryption of the file; the operating system keeps it. Windows has no such modes, so there files are refused.
+Rule 3: an error has the file, the fact and the remedy, but nothing of the content.
+Left out: encryption of the file; the operating system protects it. Windows has no such modes, so files are refused
+        there.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ _OTHERS = 0o077
 
 
 class StoredIdentity(Unprintable):
-    """Everything that an identity needs to open channels, as it is kept."""
+    """An identity with its secrets and its attestation, as a store keeps it."""
 
     def __init__(self, history: bytes, identity_secret: Secret, attestation: bytes, purpose_secret: Secret) -> None:
         """
         Raises:
-            LocalSessionError: the history is not valid, or not of this secret.
+            LocalSessionError: the history is not valid, or belongs to another secret.
         """
         self.own = OwnIdentity(history, identity_secret)
         self.identity_secret = identity_secret
@@ -49,21 +50,21 @@ class StoredIdentity(Unprintable):
 
     @classmethod
     def create(cls, identity_secret: Secret, purpose_secret: Secret, now: int) -> StoredIdentity:
-        """A new identity with a purpose key, of fresh secrets, at `now` (seconds since 1970)."""
+        """Create an identity with a purpose key from two new secrets, at `now` (seconds since 1970)."""
         own = OwnIdentity.create(identity_secret, now)
         attestation = own.attest(KeyPair(purpose_secret).public, now)
         return cls(own.history, identity_secret, attestation, purpose_secret)
 
     def purpose_key(self, now: int) -> PurposeKey:
-        """What handshakes present.
+        """Return the purpose key for handshakes.
 
         Raises:
-            LocalSessionError: the attestation is not valid at `now`, or is of another key.
+            LocalSessionError: the attestation is not valid at `now`, or is for another key.
         """
         return PurposeKey(self.own, self.purpose_secret, self.attestation, now)
 
     def renewed(self, purpose_secret: Secret, now: int) -> StoredIdentity:
-        """The same identity with another purpose key.
+        """Return the same identity with a new purpose key.
 
         Raises:
             LocalSessionError: the identity is not valid at `now`.
@@ -73,52 +74,52 @@ class StoredIdentity(Unprintable):
 
 
 class IdentityStore(Protocol):
-    """A place for one identity."""
+    """A store of one identity."""
 
     def load(self) -> StoredIdentity | None:
-        """The identity; None if there is none yet. Raises LocalSessionError if it cannot be used."""
+        """Return the identity; None if there is none. Raises LocalSessionError if it cannot be used."""
 
     def save(self, identity: StoredIdentity) -> None:
-        """Keep an identity. Raises LocalSessionError if there is one already, or it cannot be kept."""
+        """Store an identity. Raises LocalSessionError if there is one already, or it cannot be stored."""
 
 
 class MemoryIdentityStore(Unprintable):
-    """An identity that ends with the process."""
+    """A store in memory; its identity is lost at the end of the process."""
 
     def __init__(self) -> None:
         self._identity: StoredIdentity | None = None
 
     def load(self) -> StoredIdentity | None:
-        """The identity; None if there is none yet."""
+        """Return the identity; None if there is none."""
         return self._identity
 
     def save(self, identity: StoredIdentity) -> None:
-        """Keep an identity.
+        """Store an identity.
 
         Raises:
             LocalSessionError: there is one already.
         """
         if self._identity is not None:
-            raise LocalSessionError(f"{self._identity!r} is here already, and is not replaced")
+            raise LocalSessionError(f"{self._identity!r} is already stored, and is not replaced")
         self._identity = identity
 
 
 class FileIdentityStore:
-    """An identity in a file.
+    """A store in a file.
 
     Args:
-        path: the name of the file. Its folder exists.
+        path: the name of the file. Its folder must exist.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Raises LocalSessionError: `path` is none."""
+        """Raises LocalSessionError if `path` is not a path."""
         self.path = check_path("path", path)
 
     def __repr__(self) -> str:
         return f"FileIdentityStore({str(self.path)!r})"
 
     def load(self) -> StoredIdentity | None:
-        """The identity; None if there is no file.
+        """Return the identity; None if there is no file.
 
         Raises:
             LocalSessionError: others can read or write the file, it belongs to another user, it cannot be read, or it
@@ -133,16 +134,16 @@ class FileIdentityStore:
         return self._parsed(content)
 
     def save(self, identity: StoredIdentity) -> None:
-        """Make the file, with mode 0600.
+        """Create the file, with mode 0600.
 
         Raises:
-            LocalSessionError: there is something of this name already, or the file cannot be made.
+            LocalSessionError: the name exists already, or the file cannot be created.
         """
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
         try:
             _write(temporary, _written(identity))
             try:
-                os.link(temporary, self.path)  # fails where the name is taken, at once
+                os.link(temporary, self.path)  # atomic, and fails if the name exists
             finally:
                 temporary.unlink()
         except FileExistsError as error:
@@ -157,8 +158,8 @@ class FileIdentityStore:
             mode = stat.S_IMODE(found.st_mode)
             if mode & _OTHERS:
                 raise LocalSessionError(
-                    f"identity file {self.path}: mode {mode:04o}, so others may have its secrets; "
-                    f"make a new identity, or chmod {FILE_MODE:o} the file if you know that nobody does"
+                    f"identity file {self.path}: mode {mode:04o}, so others may have read its secrets; "
+                    f"create a new identity, or run chmod {FILE_MODE:o} on the file if you know that they have not"
                 )
             if found.st_uid not in (os.geteuid(), 0):
                 raise LocalSessionError(f"identity file {self.path}: it belongs to another user ({found.st_uid})")
@@ -171,19 +172,19 @@ class FileIdentityStore:
         except (ValueError, RecursionError):  # without its cause, which quotes the content
             fields, problem = {}, "it is not a stored identity, or is damaged"
         if problem:
-            raise LocalSessionError(f"identity file {self.path}: {problem}; restore it, or make a new identity")
+            raise LocalSessionError(f"identity file {self.path}: {problem}; restore it, or create a new identity")
         history, secret, attestation, purpose = (fields[name] for name in _FIELDS)
         try:
             stored = StoredIdentity(history, Secret(secret), attestation, Secret(purpose))
         except LocalSessionError as error:
             raise LocalSessionError(f"identity file {self.path}: {error}") from None
         if str(stored.own.identity.identifier).encode() != fields["identifier"]:
-            raise LocalSessionError(f"identity file {self.path}: its identifier is not that of its change history")
+            raise LocalSessionError(f"identity file {self.path}: its identifier does not match its change history")
         return stored
 
 
 def _fields(content: bytes) -> dict[str, bytes]:
-    """The fields as bytes. Raises ValueError."""
+    """Return the fields as bytes. Raises ValueError."""
     found = json.loads(content)
     if not isinstance(found, dict) or found.keys() != {"format", "identifier", *_FIELDS}:
         raise ValueError
@@ -200,11 +201,11 @@ def _written(stored: StoredIdentity) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """A new file that only its owner can read. Its content is on the disk when this returns."""
+    """Create a file that only its owner can read. Its content is on the disk when this returns."""
     found = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
     try:
         with os.fdopen(found, "wb") as file:
-            os.fchmod(found, FILE_MODE)  # whatever the umask takes away
+            os.fchmod(found, FILE_MODE)  # independent of the umask
             file.write(content)
             file.flush()
             os.fsync(found)

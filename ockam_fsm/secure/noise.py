@@ -4,12 +4,12 @@
     message 2   responder -> initiator   e, ee, s, es
     message 3   initiator -> responder   s, se
 
-Theory: the state after a message is a value that is computed beside the state before it. It replaces that one after
-the last check has passed, so a refused message cannot have changed anything.
+Theory: the state after a message is a new value. It replaces the old state only after the last check, so a refused
+message cannot have changed anything.
 
-Rule 1: what a peer sent is refused with `RemoteSessionError`; an order out of turn with `LocalSessionError`.
-Rule 2: the text of a refusal does not depend on where in a message the fault is, beyond its length.
-Rule 3: after `split` the ephemeral key, the chaining key and the handshake key are forgotten.
+Rule 1: a faulty message of a peer raises `RemoteSessionError`; a call out of turn raises `LocalSessionError`.
+Rule 2: the text of a refusal depends on the length of the message, but not on the position of the fault in it.
+Rule 3: after `split` the ephemeral key, the chaining key and the handshake key are discarded.
 Source: The Noise Protocol Framework, revision 34: processing rules, and interactive handshake patterns.
 """
 
@@ -42,16 +42,16 @@ _NONCE_PREFIX = bytes(4)
 
 
 def seal(key: Secret, nonce: int, plaintext: bytes, associated: bytes) -> bytes:
-    """AES-256-GCM with Noise's nonce: four zero bytes, then the number in 8 bytes, big-endian."""
+    """Encrypt with AES-256-GCM and the nonce of Noise: four zero bytes, then the number in 8 bytes, big-endian."""
     written = _NONCE_PREFIX + nonce.to_bytes(NONCE_BYTES, "big")
     return AESGCM(key.reveal()).encrypt(written, plaintext, associated)
 
 
 def unseal(key: Secret, nonce: int, ciphertext: bytes, associated: bytes) -> bytes:
-    """The plaintext of what `seal` made.
+    """Decrypt a result of `seal`.
 
     Raises:
-        RemoteSessionError: it was not made with this key, nonce and associated data.
+        RemoteSessionError: it was not created with this key, nonce and associated data.
     """
     written = _NONCE_PREFIX + nonce.to_bytes(NONCE_BYTES, "big")
     try:
@@ -61,7 +61,7 @@ def unseal(key: Secret, nonce: int, ciphertext: bytes, associated: bytes) -> byt
 
 
 def derive(chaining: Secret, material: bytes) -> tuple[Secret, Secret]:
-    """The two outputs of Noise's HKDF."""
+    """Return the two outputs of the HKDF of Noise."""
     early = digest(chaining.reveal(), material, "sha256")
     first = digest(early, b"\x01", "sha256")
     return Secret(first), Secret(digest(early, first + b"\x02", "sha256"))
@@ -69,7 +69,7 @@ def derive(chaining: Secret, material: bytes) -> tuple[Secret, Secret]:
 
 @dataclass(frozen=True, repr=False)
 class _Symmetric(Unprintable):
-    """Noise's SymmetricState, as a value: each step makes the next one."""
+    """The SymmetricState of Noise, as a value: each step returns a new one."""
 
     chaining: Secret
     hash: bytes
@@ -103,7 +103,7 @@ class _Symmetric(Unprintable):
 
 @dataclass(frozen=True, repr=False)
 class HandshakeState(Unprintable):
-    """Everything that a handshake knows and that changes; what `snapshot` returns. Hashable, and compared by value."""
+    """The state of a `Handshake`, as `snapshot` returns it. Hashable, and compared by value."""
 
     symmetric: _Symmetric | None
     """None after `split`."""
@@ -127,14 +127,14 @@ class TransportKeys:
 
 
 class Handshake(Unprintable):
-    """One side of a Noise XX handshake. `ephemeral` is a fresh key pair that is used for nothing else.
+    """One side of a Noise XX handshake.
 
     Args:
         suite: the dialect; both sides use the same.
         role: the side.
         static: the long-term key pair of this side.
-        ephemeral: a key pair for this handshake alone. To use one twice gives up secrecy.
-        prologue: bytes that both sides know; the handshake fails where they differ.
+        ephemeral: a new key pair for this handshake only. Using one twice breaks secrecy.
+        prologue: bytes that both sides know; the handshake fails if they differ.
     """
 
     def __init__(self, suite: Suite, role: Role, static: KeyPair, ephemeral: KeyPair, prologue: bytes = b"") -> None:
@@ -147,26 +147,26 @@ class Handshake(Unprintable):
         return f"<Handshake: {self.role.value}, {self._state.position} of {len(XX)} messages>"
 
     def snapshot(self) -> HandshakeState:
-        """The state as a value, for `restore`."""
+        """Return the state as a value, for `restore`."""
         return self._state
 
     def restore(self, state: HandshakeState) -> None:
-        """Go back to a state that `snapshot` of this handshake returned."""
+        """Restore a state that `snapshot` of this handshake returned."""
         self._state = state
 
     @property
     def complete(self) -> bool:
-        """All three messages have been written and read."""
+        """Whether all three messages have been written and read."""
         return self._state.position == len(XX)
 
     @property
     def may_write(self) -> bool:
-        """The next message is one of this side."""
+        """Whether this side sends the next message."""
         return not self.complete and (self._state.position % 2 == 0) == (self.role is Role.INITIATOR)
 
     @property
     def remote_static(self) -> bytes | None:
-        """The static public key of the peer, 32 bytes; None before it has arrived. XX proves that the peer owns it."""
+        """The static public key of the peer, 32 bytes; None before it is received. XX proves that the peer owns it."""
         return self._state.remote_static
 
     @property
@@ -179,7 +179,7 @@ class Handshake(Unprintable):
         return self._completed().hash
 
     def write(self, payload: bytes = b"") -> bytes:
-        """The next message.
+        """Return the next message.
 
         Raises:
             LocalSessionError: it is the peer's turn, or the message would be longer than 65,535 bytes.
@@ -199,7 +199,7 @@ class Handshake(Unprintable):
         return message
 
     def read(self, message: bytes) -> bytes:
-        """The payload of the next message of the peer.
+        """Read the next message of the peer, and return its payload.
 
         Raises:
             RemoteSessionError: the message is forged, damaged, truncated, too long, reflected, or not expected now.
@@ -220,7 +220,7 @@ class Handshake(Unprintable):
         return payload
 
     def split(self) -> TransportKeys:
-        """The keys for transport messages, once. The handshake forgets its secrets.
+        """Return the keys for transport messages; possible once. The handshake discards its secrets.
 
         Raises:
             LocalSessionError: the handshake is not complete, or its keys have been taken.
@@ -255,8 +255,8 @@ class Handshake(Unprintable):
         if token == "e":
             public, at = _part(message, at, KEY_BYTES)
             if public == state.ephemeral.public:
-                raise RemoteSessionError(REFLECTED, "the peer sent our own ephemeral key")
-            state.ephemeral.exchange(public)  # a weak key is refused now, not when we answer
+                raise RemoteSessionError(REFLECTED, "the peer sent the ephemeral key of this side")
+            state.ephemeral.exchange(public)  # refuses a weak key now, before the answer
             return replace(state, symmetric=state.symmetric.with_hash(public), remote_ephemeral=public), at
         if token == "s":
             sealed, at = _part(message, at, KEY_BYTES + TAG_BYTES)
@@ -265,7 +265,7 @@ class Handshake(Unprintable):
         return self._mixed(state, token), at
 
     def _mixed(self, state: HandshakeState, token: str) -> HandshakeState:
-        """The state after a Diffie-Hellman token: the initiator's key is named first, the responder's second."""
+        """Return the state after a Diffie-Hellman token: first the initiator's key, then the responder's."""
         own, remote = tuple(token) if self.role is Role.INITIATOR else (token[1], token[0])
         pair = state.ephemeral if own == "e" else self._static
         public = state.remote_ephemeral if remote == "e" else state.remote_static

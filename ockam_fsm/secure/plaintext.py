@@ -1,11 +1,11 @@
-"""What is inside a transport message of Ockam's secure channel.
+"""The plaintext of a transport message of Ockam's secure channel.
 
-    plaintext   [message, padding]            padding   byte string; empty when we write, ignored when we read
+    plaintext   [message, padding]            padding   byte string; written empty, ignored when read
     message     [0, [[onward_route, return_route, payload]]]     data
                 [1, [[change_history, credentials]]]             credentials again; ignored
                 [2, []]                                          close
 
-Rule 1: only what a decryptor returned is read here, so it is the peer's. It ends in a value or `RemoteSessionError`.
+Rule 1: the input is authentic, since a decryptor returned it. It becomes a value or a `RemoteSessionError`.
 Source: Ockam's Rust implementation, commit fb8fb64c (`secure_channel/message.rs`). Routes are those of frames.
 Left out: credentials.
 """
@@ -27,7 +27,7 @@ _PADDING = written_head(BYTES, 0)
 
 @value
 class Data:
-    """A message that travels through a channel: where it goes on, where an answer goes, and what it carries."""
+    """A message through a channel: its onward route, its return route, and its payload."""
 
     onward_route: Route
     return_route: Route
@@ -48,7 +48,7 @@ Plaintext: TypeAlias = Data | Credentials | Close
 
 
 def encode_data(data: Data) -> bytes:
-    """The plaintext of a message.
+    """Return the plaintext of a message.
 
     Raises:
         LocalSessionError: a route or an address is too long.
@@ -59,12 +59,12 @@ def encode_data(data: Data) -> bytes:
 
 
 def encode_close() -> bytes:
-    """The plaintext that closes a channel."""
+    """Return the plaintext that closes a channel."""
     return _written(_CLOSE, written_head(ARRAY, 0))
 
 
 def decode_plaintext(plaintext: bytes) -> Plaintext:
-    """Read what a decryptor returned.
+    """Decode a decrypted message.
 
     Raises:
         RemoteSessionError: the peer did not follow the grammar.
@@ -83,7 +83,7 @@ def decode_plaintext(plaintext: bytes) -> Plaintext:
         return Close()
     if variant == _CREDENTIALS:
         return Credentials()
-    raise malformed(f"message of kind {variant} in a secure channel, 0, 1 or 2 belongs")
+    raise malformed(f"message of kind {variant} in a secure channel, expected 0, 1 or 2")
 
 
 def _written(variant: int, fields: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Ockam's secure channel as the profile of a session: three messages negotiate it, and everything after is encrypted.
+"""Ockam's secure channel as the profile of a session: three messages negotiate it, and all later ones are encrypted.
 
     place               signal          payload
     NEGOTIATION_START   Hello           message 1 of the handshake: the bare ephemeral key
@@ -7,12 +7,12 @@
     WORKER              Data, Close     a transport message (plaintext.py)
     WORKER              Keepalive ...   Data without payload for a worker that no node has: `KEEPALIVE`
 
-Rule 1: nothing is said in the clear. What cannot be said in the handshake or in the channel is not said.
-Rule 2: each generation has keys of its own, from a fresh ephemeral secret.
-Rule 3: keepalives are ours. A node of Ockam's answers none, so for such a peer they are switched off.
-Rule 4: no clock and no chance: both are given (net/secure/channels.py has the usual ones).
+Rule 1: no signal is sent in clear text. A signal that fits neither the handshake nor the channel is not sent.
+Rule 2: each generation has its own keys, from a new ephemeral secret.
+Rule 3: keepalives are an extension. A node of Ockam does not answer them, so for such a peer they are disabled.
+Rule 4: no clock and no randomness here: both are arguments (net/secure/channels.py has the usual ones).
 Source: spec/sessions.md section 18; Ockam's Rust implementation, commit fb8fb64c (`secure_channel`).
-Left out: `going away` and errors, which Ockam's channels have no message for; credentials.
+Left out: `going away` and errors, for which Ockam's channels have no message; credentials.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ KEEPALIVE = local("ockam_fsm.keepalive")
 KEEPALIVE_ANSWER = local("ockam_fsm.keepalive_answer")
 
 RESERVE = 2**16
-"""So many nonces are kept for keepalives and the close: the application's messages stop before."""
+"""Number of nonces reserved for keepalives and the close; messages of the application cannot use them."""
 
 _NO_ADDRESS = Address(0, b"")
 
@@ -48,11 +48,11 @@ class SecureProfile(Unprintable):
     """The profile of secure channels for one identity.
 
     Args:
-        own: what this side presents.
-        trust: which peers are accepted.
-        clock: gives seconds since 1970, to judge what a peer presents.
-        random: gives so many bytes that nobody can guess.
-        keepalives: ask whether the peer is alive, and answer it. False for peers that are real Ockam nodes.
+        own: the purpose key of this side.
+        trust: the policy that accepts peers.
+        clock: returns seconds since 1970, to check the validity of the peer's identity.
+        random: returns the given number of unpredictable bytes.
+        keepalives: send and answer keepalives. False for peers that are real Ockam nodes.
         suite: the dialect of Noise.
     """
 
@@ -72,7 +72,7 @@ class SecureProfile(Unprintable):
     ) -> None:
         self.keeps_alive = keepalives
         self.identifier = str(own.identity.identifier)
-        """Of the identity that this side presents: "I" and 64 hexadecimal digits."""
+        """The identifier of this side's identity: "I" and 64 hexadecimal digits."""
         self._own, self._trust, self._clock, self._random, self._suite = own, trust, clock, random, suite
 
     def __repr__(self) -> str:
@@ -84,36 +84,36 @@ class SecureProfile(Unprintable):
         return int(self._clock())
 
     def protection(self, role: Role) -> Protection:
-        """The beginning of a handshake, with a fresh ephemeral key."""
+        """Start a handshake with a new ephemeral key."""
         ephemeral = Secret(self._random(KEY_BYTES))
         handshake = ChannelHandshake(role, self._own, self._trust, ephemeral, self._suite)
         return _Negotiating(self, handshake, handshake.snapshot(), handshake.may_write)
 
     def speaks(self, signal: Signal) -> bool:
-        """False: nothing is said in the clear."""
+        """Return False: no signal is sent in clear text."""
         return False
 
     def encode(self, signal: Signal) -> bytes:
-        """Raises LocalSessionError: nothing is said in the clear."""
-        raise LocalSessionError(f"profile secure says no {type(signal).__name__} outside a channel")
+        """Raise LocalSessionError: no signal is sent in clear text."""
+        raise LocalSessionError(f"profile secure sends no {type(signal).__name__} outside a channel")
 
     def decode(self, payload: bytes, place: Place, return_route: Route) -> Signal:
-        """The first message of a handshake, which is all that comes in the clear.
+        """Decode the first message of a handshake, the only one in clear text.
 
         Raises:
-            RemoteSessionError: it is not a usable key, or has no way back.
+            RemoteSessionError: it is not a usable key, or has no return route.
         """
         if place is not Place.NEGOTIATION_START or len(payload) != KEY_BYTES:
-            raise malformed(f"{len(payload)} bytes where a handshake begins with a key of {KEY_BYTES}")
+            raise malformed(f"{len(payload)} bytes, expected the key of {KEY_BYTES} bytes that begins a handshake")
         if is_weak(payload):
-            raise RemoteSessionError(WEAK_KEY, "the public key of the peer is no usable X25519 key")
+            raise RemoteSessionError(WEAK_KEY, "the public key of the peer is not a usable X25519 key")
         starter = _last(return_route)
         return signals.Hello(b"", signals.Generation(1, Role.INITIATOR, starter))
 
 
 @dataclass(frozen=True, repr=False)
 class _Negotiating(Unprintable):
-    """A handshake under way. `writes`: the next message is this side's."""
+    """An incomplete handshake. `writes`: this side sends the next message."""
 
     profile: SecureProfile
     handshake: ChannelHandshake
@@ -213,10 +213,10 @@ def _signal(plaintext: Plaintext) -> Signal:
 
 
 def _last(return_route: Route) -> Address:
-    """The worker of the peer that a handshake message came from.
+    """Return the worker of the peer that sent a handshake message.
 
     Raises:
-        RemoteSessionError: there is none, or it is not local to the peer's node.
+        RemoteSessionError: there is none, or its address is not local to the peer's node.
     """
     if not return_route:
         raise RemoteSessionError(NO_RETURN_ROUTE, "a handshake message that cannot be answered")

@@ -1,12 +1,12 @@
-"""Secret bytes that do not leave the process by accident, and X25519 and Ed25519 keys that are made of them.
+"""Secret bytes that do not leave the process by accident, and X25519 and Ed25519 keys made from them.
 
-Theory: a key in a log, a trace, a traceback with locals or a pickle is a broken channel. An object that holds one
-shows its kind and its size, and nothing of its value.
+Theory: a key in a log, a trace, a traceback with locals or a pickle breaks a channel. The text form of an object that
+holds a key has its type, but nothing of its value.
 
-Rule 1: a secret has no text form, and it can be neither pickled nor copied. `reveal` is the only way to the bytes.
+Rule 1: a secret has no text form, and it can be neither pickled nor copied. Only `reveal` returns the bytes.
 Rule 2: no error has secret bytes in its text or its attributes, and none is chained to one that has.
-Rule 3: chance comes from outside: whoever makes a key gives 32 bytes of the operating system's entropy.
-Left out: erasing memory. Python copies bytes as it likes, and `cryptography` keeps keys in OpenSSL's own memory.
+Rule 3: no randomness here: the caller creates a key from 32 bytes of the operating system's entropy.
+Left out: erasing memory. Python copies bytes freely, and `cryptography` keeps keys in the memory of OpenSSL.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Unprintable:
 
 
 class Secret(Unprintable):
-    """Secret bytes. Two are equal where their bytes are; they are compared in constant time.
+    """Secret bytes, compared by value in constant time.
 
     Raises:
         LocalSessionError: `value` is not bytes of exactly `size` bytes.
@@ -49,11 +49,11 @@ class Secret(Unprintable):
     def __init__(self, value: bytes, size: int = KEY_BYTES) -> None:
         if not isinstance(value, bytes) or len(value) != size:
             count = len(value) if isinstance(value, bytes | bytearray) else type(value).__name__
-            raise LocalSessionError(f"a secret is bytes, {size} of them; this is {count}")
+            raise LocalSessionError(f"a secret is {size} bytes; this is {count}")
         self._value = value
 
     def reveal(self) -> bytes:
-        """The bytes themselves."""
+        """Return the bytes."""
         return self._value
 
     def __eq__(self, other: object) -> bool:
@@ -78,12 +78,12 @@ _SMALL_ORDER = frozenset(
 
 def is_weak(public: bytes) -> bool:
     """True for a public X25519 key of 32 bytes with which every secret gives a known result. The highest bit of a key
-    counts for nothing, and numbers are modulo 2^255 - 19 (RFC 7748 section 5)."""
+    is ignored, and numbers are modulo 2^255 - 19 (RFC 7748 section 5)."""
     return (int.from_bytes(public, "little") % 2**255) % _PRIME in _SMALL_ORDER
 
 
 class KeyPair(Unprintable):
-    """An X25519 key pair for a Noise handshake, made of 32 secret bytes."""
+    """An X25519 key pair for a Noise handshake, from 32 secret bytes."""
 
     __slots__ = ("_private", "public")
 
@@ -92,7 +92,7 @@ class KeyPair(Unprintable):
         self.public = self._private.public_key().public_bytes_raw()
 
     def exchange(self, peer: bytes) -> bytes:
-        """The shared secret with the public key of a peer.
+        """Return the shared secret with the public key of a peer.
 
         Raises:
             RemoteSessionError: the key is not 32 bytes, or is a point of small order, which gives a known secret.
@@ -100,11 +100,11 @@ class KeyPair(Unprintable):
         try:
             return self._private.exchange(X25519PublicKey.from_public_bytes(peer))
         except ValueError:
-            raise RemoteSessionError(WEAK_KEY, "the public key of the peer is no usable X25519 key") from None
+            raise RemoteSessionError(WEAK_KEY, "the public key of the peer is not a usable X25519 key") from None
 
 
 class SigningKey(Unprintable):
-    """An Ed25519 key of an identity, made of 32 secret bytes."""
+    """An Ed25519 key of an identity, from 32 secret bytes."""
 
     __slots__ = ("_private", "public")
 
@@ -113,7 +113,7 @@ class SigningKey(Unprintable):
         self.public = self._private.public_key().public_bytes_raw()
 
     def sign(self, data: bytes) -> bytes:
-        """The signature of `data`, 64 bytes."""
+        """Return the signature of `data`, 64 bytes."""
         return self._private.sign(data)
 
 

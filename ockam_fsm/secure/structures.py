@@ -1,7 +1,7 @@
-"""Ockam's structures and variants as CBOR arrays of a known length. For identities and plaintexts.
+"""Ockam's structures and variants as CBOR arrays of known length, for identities and plaintexts.
 
     structure   array of its fields              variant   [number, [fields]]
-    optional    null or the value; at the end of a structure it may be left out
+    optional    null or the value; may be omitted at the end of a structure
 
 Rule: lengths are definite, as Ockam's encoder writes them.
 Source: minicbor's array encoding, as the published identities of Ockam have it.
@@ -17,23 +17,23 @@ _FALSE, _TRUE = 0xF4, 0xF5
 
 
 def array(body: bytes, at: int, fewest: int, most: int | None = None) -> int:
-    """The offset of the first element of an array of this many elements."""
+    """Return the offset of the first element of an array with an allowed number of elements."""
     return counted(body, at, fewest, most)[1]
 
 
 def counted(body: bytes, at: int, fewest: int, most: int | None = None) -> tuple[int, int]:
-    """The number of elements of an array, and the offset of the first."""
+    """Return the number of elements of an array, and the offset of the first."""
     start = at
     count, at = head(body, at, ARRAY)
     most = fewest if most is None else most
     if count is None or not fewest <= count <= most:
         allowed = f"{fewest}" if most == fewest else f"{fewest} to {most}"
-        raise malformed(f"array of {count} elements at offset {start}, {allowed} belong")
+        raise malformed(f"array of {count} elements at offset {start}, expected {allowed}")
     return count, at
 
 
 def number(body: bytes, at: int) -> tuple[int, int]:
-    """An unsigned number of at most 64 bits."""
+    """Read an unsigned number of at most 64 bits."""
     found, after = head(body, at, UINT)
     if found is None:
         raise malformed(f"a number without a value at offset {at}")
@@ -41,15 +41,15 @@ def number(body: bytes, at: int) -> tuple[int, int]:
 
 
 def fixed(body: bytes, at: int, size: int) -> tuple[bytes, int]:
-    """A byte string of exactly this size."""
+    """Read a byte string of exactly this size."""
     found, after = blob(body, at, size)
     if len(found) != size:
-        raise malformed(f"byte string of {len(found)} bytes at offset {at}, {size} belong")
+        raise malformed(f"byte string of {len(found)} bytes at offset {at}, expected {size}")
     return found, after
 
 
 def blob(body: bytes, at: int, most: int) -> tuple[bytes, int]:
-    """A byte string of at most this size, in one piece."""
+    """Read a byte string of at most this size, in one piece."""
     size, after = head(body, at, BYTES)
     if size is not None and size > most:
         raise malformed(f"byte string of {size} bytes at offset {at}, limit {most}")
@@ -57,19 +57,19 @@ def blob(body: bytes, at: int, most: int) -> tuple[bytes, int]:
 
 
 def boolean(body: bytes, at: int) -> tuple[bool, int]:
-    """True or false."""
+    """Read a boolean."""
     if at >= len(body) or body[at] not in (_FALSE, _TRUE):
         raise malformed(f"neither true nor false at offset {at}")
     return body[at] == _TRUE, at + 1
 
 
 def is_null(body: bytes, at: int) -> bool:
-    """True where an optional value is not there."""
+    """True if an optional value is null."""
     return at < len(body) and body[at] == NULL
 
 
 def only_variant(body: bytes, at: int, size: int, what: str) -> tuple[bytes, int]:
-    """The bytes of a key or a signature: `[0, [bytes]]`. Variant 0 is Curve25519, the only one that is supported."""
+    """Read the bytes of a key or a signature: `[0, [bytes]]`. Only variant 0, Curve25519, is supported."""
     at = array(body, at, 2)
     variant, at = number(body, at)
     if variant != 0:
@@ -84,25 +84,25 @@ def finish(body: bytes, at: int) -> None:
 
 
 def written_structure(*fields: bytes) -> bytes:
-    """An array of fields that are written already."""
+    """Encode an array of encoded fields."""
     return written_head(ARRAY, len(fields)) + b"".join(fields)
 
 
 def written_bytes(content: bytes) -> bytes:
-    """A byte string."""
+    """Encode a byte string."""
     return written_head(BYTES, len(content)) + content
 
 
 def written_number(value: int) -> bytes:
-    """An unsigned number of at most 64 bits."""
+    """Encode an unsigned number of at most 64 bits."""
     return written_head(UINT, value)
 
 
 def written_variant(content: bytes) -> bytes:
-    """A key or a signature of variant 0."""
+    """Encode a key or a signature of variant 0."""
     return written_structure(written_number(0), written_structure(written_bytes(content)))
 
 
 def written_boolean(value: bool) -> bytes:
-    """True or false."""
+    """Encode a boolean."""
     return bytes((_TRUE if value else _FALSE,))

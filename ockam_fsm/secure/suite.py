@@ -1,4 +1,4 @@
-"""The parameters in which Ockam's secure channels differ from standard Noise. One engine reads both.
+"""The parameters in which Ockam's secure channels differ from standard Noise. One engine supports both.
 
 Source: The Noise Protocol Framework, revision 34; Ockam's Rust implementation, commit fb8fb64c (ockam_identity,
 `secure_channel/handshake/handshake.rs`, `secure_channel/encryptor.rs`, `decryptor.rs`).
@@ -32,20 +32,21 @@ class Suite:
     """The protocol name. Up to 32 bytes are padded with zeros, more are hashed."""
 
     initiator_encrypts_with_first: bool
-    """The initiator encrypts with the first of the two final keys. In Noise it does, in Ockam it does not."""
+    """Whether the initiator encrypts with the first of the two final keys: in Noise it does, in Ockam not."""
 
     nonce_in_message: bool
-    """A transport message begins with its nonce, 8 bytes, big-endian. Otherwise both sides count."""
+    """Whether a transport message begins with its nonce, 8 bytes, big-endian. Otherwise both sides count."""
 
     rekey_interval: int | None
-    """A key encrypts this many messages (at least 1), then its successor follows. None: one key for all."""
+    """The number of messages (at least 1) that one key encrypts before the next one replaces it. None: one key for
+    all."""
 
     def __post_init__(self) -> None:
         problems = []
         if not self.name:
-            problems.append("a protocol name is not empty")
+            problems.append("name: it is empty, give the protocol name")
         if self.rekey_interval is not None and self.rekey_interval < 1:
-            problems.append(f"rekey_interval: {self.rekey_interval}, at least 1 belongs")
+            problems.append(f"rekey_interval: {self.rekey_interval}, give at least 1")
         if self.nonce_in_message and self.rekey_interval is None:
             problems.append("rekey_interval: None, but the receive window is counted in intervals")
         if problems:

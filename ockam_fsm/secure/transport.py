@@ -3,20 +3,19 @@
     with nonces in messages      nonce (8 bytes, big-endian), ciphertext, tag (16 bytes)      Ockam
     without                      ciphertext, tag                                              standard Noise
 
-Theory: nonces count from 0, and an interval of nonces shares one key. The key of an interval follows from the key of
-the one before: AES-GCM of 32 zero bytes with nonce 2^64 - 1, without the tag. A receiver that sees a nonce ahead of it
-derives the keys in between, and keeps those of the intervals that still miss a message, so rekeying loses nothing
-that is in flight.
+Theory: nonces count from 0, and an interval of nonces shares one key. The key of an interval is derived from the
+previous one: AES-GCM of 32 zero bytes with nonce 2^64 - 1, without the tag. A receiver of a higher nonce derives the
+keys in between, and keeps those of the intervals with missing messages, so rekeying loses no message in flight.
 
-Rule 1: a refused message changes nothing: not the keys, not the window. Keys that were derived for it are dropped.
+Rule 1: a refused message changes neither the keys nor the window. Keys derived for it are dropped.
 Rule 2: a nonce is accepted once.
-Rule 3: up to `MAX_LOST` messages lost in a row are followed. What lies beyond is refused before a key is derived,
-        because a nonce is not authentic before its key is known. A forged nonce costs at most 1,025 derivations, the
-        next one half of them, and so on down to 33.
-Rule 4: late messages are accepted for `LATE_INTERVALS` intervals. Keys of older or complete intervals are forgotten:
-        whoever steals the state reads no more of the past than is still missing.
-Departure: Ockam's Rust implementation refuses a nonce more than 32 beyond the last one and never moves on, so 32
-        losses in a row silence a direction for ever. Ours follows.
+Rule 3: the receiver accepts a gap of up to `MAX_LOST` lost messages. A nonce beyond is refused before a key is derived,
+        because a nonce is not authenticated before its key is known. A forged nonce costs at most 1,025 derivations,
+        the next one half of that, and so on down to 33.
+Rule 4: late messages are accepted for `LATE_INTERVALS` intervals. Keys of older or complete intervals are discarded: a
+        stolen state can decrypt only messages that are still missing.
+Departure: Ockam's Rust implementation refuses a nonce more than 32 beyond the last one and never recovers, so 32
+        consecutive losses silence a direction permanently. This implementation follows the gap.
 Source: Ockam's Rust implementation, commit fb8fb64c (`secure_channel/encryptor.rs`, `decryptor.rs`,
         `nonce_tracker.rs`).
 """
@@ -33,15 +32,15 @@ from ockam_fsm.secure.secret import KEY_BYTES, Secret, Unprintable
 from ockam_fsm.secure.suite import MAX_NONCE, NONCE_BYTES, TAG_BYTES, Suite
 
 MAX_LOST = 32 * 1024
-"""How many messages in a row may be lost: 1,024 intervals of 32 messages. After more the direction stays silent:
-keepalives above find that out, and negotiate a new channel."""
+"""The largest gap of lost messages: 1,024 intervals of 32 messages. After a larger gap the direction stays silent;
+keepalives of the session detect this and renegotiate the channel."""
 
 LEAST_LOST = 1024
-"""So many are followed in any case. Each message that is forged far ahead halves what is followed, down to this, until
-an authentic one has come: the keys in between cost whoever derives them, not whoever forges."""
+"""The least accepted gap. Each message forged far ahead halves the accepted gap, down to this, until an authentic
+message is received: deriving the keys in between costs the receiver, not the forger."""
 
 LATE_INTERVALS = 32
-"""How many intervals behind the newest message a late one is accepted: 1,024 messages of Ockam's."""
+"""How many intervals behind the newest message a late one is accepted: 1,024 messages with the suite of Ockam."""
 
 CLOSED = "channel-closed"
 REPLAYED = "replayed"
@@ -54,13 +53,13 @@ _ZEROS = bytes(KEY_BYTES)
 
 
 def next_key(key: Secret) -> Secret:
-    """The key of the next interval (Noise: REKEY)."""
+    """Return the key of the next interval (Noise: REKEY)."""
     return Secret(seal(key, _REKEY_NONCE, _ZEROS, b"")[:KEY_BYTES])
 
 
 @dataclass(frozen=True, repr=False)
 class EncryptorState(Unprintable):
-    """What `Encryptor.snapshot` returns: the key (None: closed) and the nonce of the next message."""
+    """The state of an `Encryptor`: the key (None: closed) and the nonce of the next message."""
 
     key: Secret | None
     nonce: int = 0
@@ -77,20 +76,20 @@ class Encryptor(Unprintable):
         return f"<Encryptor: {'closed' if self._state.key is None else f'next nonce {self._state.nonce}'}>"
 
     def snapshot(self) -> EncryptorState:
-        """The state as a value, for `restore`."""
+        """Return the state as a value, for `restore`."""
         return self._state
 
     def restore(self, state: EncryptorState) -> None:
-        """Go back to an earlier state. Whoever encrypts other data from there uses a nonce twice: only for tests."""
+        """Restore a state. Encrypting other data from an earlier state would use a nonce twice."""
         self._state = state
 
     @property
     def remaining(self) -> int:
-        """How many messages can still be encrypted."""
+        """The number of messages that can still be encrypted."""
         return 0 if self._state.key is None else MAX_NONCE + 1 - self._state.nonce
 
     def encrypt(self, plaintext: bytes) -> bytes:
-        """The next message.
+        """Encrypt the next message.
 
         Raises:
             LocalSessionError: the channel is closed, or all 2^64 - 1 nonces are used. Nothing has changed.
@@ -99,7 +98,7 @@ class Encryptor(Unprintable):
         if key is None:
             raise LocalSessionError("the channel is closed; open a new one")
         if nonce > MAX_NONCE:
-            raise LocalSessionError("every nonce of the channel is used; open a new one")
+            raise LocalSessionError("all nonces of the channel are used; open a new one")
         if interval is not None and nonce > 0 and nonce % interval == 0:
             key = next_key(key)
         sealed = seal(key, nonce, plaintext, b"")
@@ -107,7 +106,7 @@ class Encryptor(Unprintable):
         return nonce.to_bytes(NONCE_BYTES, "big") + sealed if self.suite.nonce_in_message else sealed
 
     def close(self) -> None:
-        """Forget the key. Afterwards nothing is encrypted."""
+        """Discard the key. Afterwards no message can be encrypted."""
         self._state = EncryptorState(None, self._state.nonce)
 
 
@@ -117,28 +116,28 @@ class Received(NamedTuple):
     plaintext: bytes
     nonce: int
     newest: bool
-    """No message with a higher nonce was received before. Routes follow only such messages."""
+    """Whether no message with a higher nonce was received before. Only such messages update routes."""
 
 
 @dataclass(frozen=True, repr=False)
 class Interval(Unprintable):
-    """Some nonces that share a key."""
+    """An interval of nonces that share a key."""
 
     number: int
     key: Secret
     seen: int = 0
-    """The nonces that were received, as bits."""
+    """The received nonces, as bits."""
 
 
 @dataclass(frozen=True, repr=False)
 class DecryptorState(Unprintable):
-    """What `Decryptor.snapshot` returns."""
+    """The state of a `Decryptor`."""
 
     intervals: tuple[Interval, ...]
-    """Those with messages missing, and at the end the newest. Empty: closed."""
+    """The intervals with missing messages, and last the newest one. Empty: closed."""
 
     highest: int = -1
-    """The highest nonce that was received; -1 before the first."""
+    """The highest received nonce; -1 before the first message."""
 
 
 class Decryptor(Unprintable):
@@ -148,17 +147,17 @@ class Decryptor(Unprintable):
         self.suite = suite
         self._state = DecryptorState((Interval(0, key),))
         self._forged = 0
-        """How many messages in a row were forged far ahead. No part of the state: what is refused changes none."""
+        """The number of consecutive messages forged far ahead. Not part of the state, which a refusal never changes."""
 
     def __repr__(self) -> str:
         return f"<Decryptor: {f'highest nonce {self._state.highest}' if self._state.intervals else 'closed'}>"
 
     def snapshot(self) -> DecryptorState:
-        """The state as a value, for `restore`."""
+        """Return the state as a value, for `restore`."""
         return self._state
 
     def restore(self, state: DecryptorState) -> None:
-        """Go back to an earlier state. It accepts what was received since then once more: only for tests."""
+        """Restore a state. An earlier state accepts the messages received since then once more."""
         self._state = state
 
     def decrypt(self, message: bytes) -> Received:
@@ -186,29 +185,29 @@ class Decryptor(Unprintable):
         return Received(plaintext, nonce, nonce == self._state.highest)
 
     def close(self) -> None:
-        """Forget the keys. Afterwards every message is refused."""
+        """Discard the keys. Afterwards every message is refused."""
         self._state = DecryptorState((), self._state.highest)
 
     def _nonce_of(self, message: bytes) -> tuple[int, bytes]:
-        """The nonce and the rest of a message, if the nonce may be used at all."""
+        """Return the nonce and the rest of a message, after a check of the range of the nonce."""
         start = NONCE_BYTES if self.suite.nonce_in_message else 0
         if len(message) < start + TAG_BYTES:
             raise RemoteSessionError(
-                MALFORMED, f"a message of {len(message)} bytes, at least {start + TAG_BYTES} belong"
+                MALFORMED, f"a message of {len(message)} bytes, expected at least {start + TAG_BYTES}"
             )
         expected = self._state.highest + 1
         nonce = int.from_bytes(message[:start], "big") if start else expected
         if nonce > MAX_NONCE:
-            raise RemoteSessionError(EXHAUSTED, f"nonce {nonce} is not for messages")
+            raise RemoteSessionError(EXHAUSTED, f"nonce {nonce} is not allowed for messages")
         most = max(LEAST_LOST, MAX_LOST >> self._forged)
         if nonce - expected > most:
             raise RemoteSessionError(
-                TOO_FAR_AHEAD, f"nonce {nonce}, {nonce - expected} lost, at most {most} are followed"
+                TOO_FAR_AHEAD, f"nonce {nonce}, {nonce - expected} lost, at most {most} are accepted"
             )
         return nonce, message[start:]
 
     def _interval_of(self, nonce: int) -> tuple[Interval, tuple[Interval, ...]]:
-        """The interval of a nonce, and the others that are known with it: derived, but not kept yet."""
+        """Return the interval of a nonce, and the others with those derived for it; none is stored yet."""
         number = nonce // self.suite.rekey_interval if self.suite.rekey_interval else 0
         known = self._state.intervals
         newest = known[-1]
@@ -233,10 +232,10 @@ class Decryptor(Unprintable):
         self._state = DecryptorState((*kept, newest), max(nonce, self._state.highest))
 
     def _bit(self, nonce: int) -> int:
-        """The bit of a nonce in its interval; 0 where both sides count, so that nothing can be replayed."""
+        """Return the bit of a nonce in its interval; 0 if both sides count, since then no message can be replayed."""
         interval = self.suite.rekey_interval
         return 1 << nonce % interval if self.suite.nonce_in_message and interval else 0
 
     def _is_complete(self, interval: Interval) -> bool:
-        """No further message of an interval can be accepted."""
+        """Whether no further message of an interval can be accepted."""
         return not self.suite.nonce_in_message or interval.seen == (1 << (self.suite.rekey_interval or 0)) - 1

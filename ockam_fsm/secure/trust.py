@@ -1,6 +1,6 @@
-"""Trust policies: which peers a channel is opened with, by their verified identifiers.
+"""Trust policies: they accept or refuse peers by their verified identifiers.
 
-Rule: a policy that cannot decide refuses. Only the value True is trust.
+Rule: a policy that raises refuses the peer. Only the value True accepts it.
 Source: Ockam's Rust implementation, `secure_channel/trust_policy`.
 """
 
@@ -17,31 +17,31 @@ UNTRUSTED = "untrusted"
 
 
 class TrustPolicy(Protocol):
-    """Decides about a peer whose identity is verified."""
+    """A decision about a peer whose identity is verified."""
 
     def trusts(self, identifier: Identifier) -> bool:
         """True if a channel may be opened with this peer."""
 
 
 class TrustEveryone:
-    """Whoever proves to own an identity. The channel is private, but nothing says with whom it is."""
+    """Accepts every peer with a verified identity. The channel is private, but its peer may be anyone."""
 
     def __repr__(self) -> str:
         return "TrustEveryone()"
 
     def trusts(self, identifier: Identifier) -> bool:
-        """True."""
+        """Return True."""
         return True
 
 
 class TrustIdentifiers:
-    """The peers that are listed, and no others.
+    """Accepts only the listed peers.
 
     Args:
         identifiers: identifiers, or their text ("I" and 64 hexadecimal digits).
 
     Raises:
-        LocalSessionError: a text is no identifier, or none is listed.
+        LocalSessionError: a text is not an identifier, or the list is empty.
     """
 
     def __init__(self, identifiers: Iterable[Identifier | str]) -> None:
@@ -50,45 +50,45 @@ class TrustIdentifiers:
             identifiers = (identifiers,)
         found = {one if isinstance(one, Identifier) else Identifier.parse(one) for one in identifiers}
         if not found:
-            raise LocalSessionError("no identifier is trusted; list at least one, or use TrustEveryone")
+            raise LocalSessionError("identifiers: the list is empty; give at least one, or use TrustEveryone")
         self.identifiers = tuple(sorted(found))
 
     def __repr__(self) -> str:
         return f"TrustIdentifiers({', '.join(map(str, self.identifiers))})"
 
     def trusts(self, identifier: Identifier) -> bool:
-        """True for those that are listed."""
+        """Return True for the listed identifiers."""
         return identifier in self.identifiers
 
 
 class TrustCallback:
-    """What a function of the application says. It is called once for each handshake, and it may not wait.
+    """Lets a function of the application decide. It is called once for each handshake, and must not block.
 
     Args:
-        decide: returns True to trust. Any other value, and any exception, refuses.
+        decide: returns True to accept the peer. Any other value, and any exception, refuses it.
 
     Raises:
-        LocalSessionError: `decide` is no function.
+        LocalSessionError: `decide` is not a function.
     """
 
     def __init__(self, decide: Callable[[Identifier], bool]) -> None:
         if not callable(decide):
-            raise LocalSessionError(f"decide: {type(decide).__name__}, a function of an Identifier belongs")
+            raise LocalSessionError(f"decide: {type(decide).__name__}; give a function of an Identifier")
         self._decide = decide
 
     def __repr__(self) -> str:
         return f"TrustCallback({getattr(self._decide, '__name__', type(self._decide).__name__)})"
 
     def trusts(self, identifier: Identifier) -> bool:
-        """What the function returns."""
+        """Return the result of the function."""
         return self._decide(identifier)
 
 
 def check_trust(policy: TrustPolicy, identifier: Identifier) -> None:
-    """Ask a policy about a peer.
+    """Check a peer with a policy.
 
     Raises:
-        RemoteSessionError: the policy does not trust it, or could not decide. The cause is chained.
+        RemoteSessionError: the policy refuses the peer or raised an exception, which is chained.
     """
     try:
         trusted = policy.trusts(identifier)

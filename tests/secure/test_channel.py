@@ -243,14 +243,14 @@ def test_the_policies() -> None:
     assert (repr(TrustEveryone()), repr(TrustCallback(failing))) == ("TrustEveryone()", "TrustCallback(failing)")
     with pytest.raises(LocalSessionError, match="at least one"):
         TrustIdentifiers([])
-    with pytest.raises(LocalSessionError, match="is no identifier"):
+    with pytest.raises(LocalSessionError, match="is not an identifier"):
         TrustIdentifiers(["alice"])
 
 
 def test_a_purpose_key_that_is_not_attested_is_refused() -> None:
     own = own_identity("alice")
     attestation = own.attest(KeyPair(secret("alice purpose")).public, NOW)
-    with pytest.raises(LocalSessionError, match="is of another purpose key"):
+    with pytest.raises(LocalSessionError, match="is for another purpose key"):
         PurposeKey(own, secret("other"), attestation, NOW)
     with pytest.raises(LocalSessionError, match="it expired at"):
         PurposeKey(own, secret("alice purpose"), attestation, NOW + PURPOSE_KEY_SECONDS + 1)

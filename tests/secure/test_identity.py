@@ -193,7 +193,7 @@ def test_an_attestation_ends_with_its_identity() -> None:
 
 def test_wrong_orders_of_our_own_are_refused() -> None:
     own = own_identity("alice")
-    with pytest.raises(LocalSessionError, match="is not that of the change history"):
+    with pytest.raises(LocalSessionError, match="does not belong to the change history"):
         OwnIdentity(own.history, secret("mallory"))
     with pytest.raises(LocalSessionError, match="the change history is not valid"):
         OwnIdentity(own.history[:-1], secret("alice identity"))
@@ -208,7 +208,7 @@ def test_wrong_orders_of_our_own_are_refused() -> None:
     "text", ["", "I", "I" + "0" * 63, "I" + "0" * 65, "J" + "0" * 64, "I" + "g" * 64, "I" + " 0" * 32]
 )
 def test_wrong_identifiers_are_refused(text: str) -> None:
-    with pytest.raises(LocalSessionError, match="is no identifier"):
+    with pytest.raises(LocalSessionError, match="is not an identifier"):
         Identifier.parse(text)
 
 

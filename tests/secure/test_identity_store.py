@@ -130,10 +130,10 @@ def test_every_truncation_is_refused(stored: StoredIdentity, path: Path) -> None
         ({"identity_secret": 5}, "is not a stored identity"),
         ({"identity_secret": "zz"}, "is not a stored identity"),
         ({"more": ""}, "is not a stored identity"),
-        ({"identity_secret": "00"}, "a secret is bytes, 32 of them"),
-        ({"identity_secret": "11" * 32}, "is not that of the change history"),
+        ({"identity_secret": "00"}, "a secret is 32 bytes"),
+        ({"identity_secret": "11" * 32}, "does not belong to the change history"),
         ({"change_history": "80"}, "the change history is not valid"),
-        ({"identifier": "I" + "0" * 64}, "its identifier is not that of its change history"),
+        ({"identifier": "I" + "0" * 64}, "its identifier does not match its change history"),
     ],
 )
 def test_a_changed_field_is_refused(changes: dict[str, Any], match: str, stored: StoredIdentity, path: Path) -> None:

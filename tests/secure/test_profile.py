@@ -350,7 +350,7 @@ def test_keys_that_are_used_up_make_a_persistent_channel_negotiate_others() -> N
 def test_nothing_is_said_in_the_clear() -> None:
     profile = secure("alice")
     assert not profile.speaks(Data(b""))
-    with pytest.raises(LocalSessionError, match="says no Data outside a channel"):
+    with pytest.raises(LocalSessionError, match="sends no Data outside a channel"):
         profile.encode(Data(b""))
 
 

@@ -144,7 +144,7 @@ def test_secrets_are_compared_by_value() -> None:
 
 def test_wrong_secrets_are_refused() -> None:
     for wrong in (b"", bytes(31), bytes(33), "x" * 32, None, bytearray(32)):
-        with pytest.raises(LocalSessionError, match="32 of them"):
+        with pytest.raises(LocalSessionError, match="a secret is 32 bytes"):
             Secret(wrong)  # type: ignore[arg-type]
 
 

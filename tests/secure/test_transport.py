@@ -200,7 +200,7 @@ def test_the_nonces_end(suite: Suite) -> None:
     assert encryptor.remaining == 1
     assert decryptor.decrypt(encryptor.encrypt(b"the last")) == (b"the last", MAX_NONCE, True)
     before = encryptor.snapshot()
-    with pytest.raises(LocalSessionError, match="every nonce"):
+    with pytest.raises(LocalSessionError, match="all nonces"):
         encryptor.encrypt(b"one more")
     assert (encryptor.snapshot(), encryptor.remaining) == (before, 0)
     beyond = b"\xff" * 8 + bytes(16) if suite is OCKAM else bytes(16)
