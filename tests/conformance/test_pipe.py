@@ -82,10 +82,10 @@ def test_unsupported_types_are_not_applicable() -> None:
 
 
 WRONG = [
-    (Role.INITIATOR, "4.7", 'if (signal.is === "keepalive") this.signal(tagged(5));', ""),
+    (Role.INITIATOR, "4.7", 'if (signal.is === "keepalive") this.sendSignal(tagged(5));', ""),
     (Role.INITIATOR, "4.1", 'randomBytes(16).toString("hex")', '"inner"'),
     (Role.INITIATOR, "7.4", "this.held.splice(0).forEach((message)", "this.held.splice(0).reverse().forEach((message)"),
-    (Role.INITIATOR, "6.3", "this.output({ what: { outcome: \"timeout\", request } });", ""),
+    (Role.INITIATOR, "6.3", "this.emit({ what: { outcome: \"timeout\", request } });", ""),
     (Role.INITIATOR, "6.2", "!replies.some((address) => same(address, reply))", "false"),
     (Role.RESPONDER, "14.4", "if (error instanceof Unreadable) return;", ""),
     (Role.RESPONDER, "14.3", 'refuse(reader.at !== bytes.length, "bytes after the end");', ""),
