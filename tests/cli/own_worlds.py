@@ -1,4 +1,4 @@
-"""A user's own worlds: a counter that must stay small. `check --from tests.cli.own_worlds:WORLD`."""
+"""Worlds as a user writes them: a counter that must stay small. `check --from tests.cli.own_worlds:WORLD`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def wrong() -> World:
 
 
 class Exiting(Counter):
-    """Its handler ends the program, as a call of `sys.exit` by mistake does."""
+    """An actor whose handler ends the program, as with an accidental call of `sys.exit`."""
 
     def handle(self, state: int, event: Event, out: Outbox) -> Hashable:
         raise SystemExit(0)

@@ -1,4 +1,4 @@
-"""Arguments that no command can use: one line that names them, exit code 2, at once, and never a traceback."""
+"""Arguments that no command can use: an error that names them, exit code 2, and never a traceback."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ NO_TEXT = [
     ["conform", NODE, "--spawner", "s", "--echo", "TEXT"],
     ["conform", "--pipe", "TEXT"],
 ]
-"""Places where any text is right that is text."""
+"""Arguments that accept any valid text."""
 READ = [
     ["replay"],
     ["validate"],
@@ -91,7 +91,7 @@ WRITTEN = [
 
 
 def refused(words: list[str]) -> str:
-    """The error of a call that ends with exit code 2."""
+    """Return the error of a call that must end with exit code 2."""
     result = CliRunner().invoke(app, words)
     assert result.exception is None or isinstance(result.exception, SystemExit), (words, result.exception)
     assert (result.exit_code, result.stdout) == (2, ""), words
@@ -100,19 +100,19 @@ def refused(words: list[str]) -> str:
 
 
 def said(text: str) -> str:
-    """Without the frame that errors of usage have."""
+    """Return the text without the frame of usage errors, and without spaces."""
     return "".join(text.replace("│", "").split())
 
 
 @pytest.mark.parametrize("words", WHOLE, ids=" ".join)
 @pytest.mark.parametrize("given", [BIG, HUGE, f"-{BIG}", "1.5", "", "x", "nan"], ids=lambda given: given[:20])
-def test_numbers_without_a_sensible_end_are_refused(words: list[str], given: str) -> None:
+def test_numbers_out_of_range_are_refused(words: list[str], given: str) -> None:
     assert words[-1] in refused([*words[:-1], f"{words[-1]}={given}"])
 
 
 @pytest.mark.parametrize("words", SECONDS, ids=" ".join)
 @pytest.mark.parametrize("given", ["nan", "inf", "-inf", "1e9", "1e400", BIG, "-1", "", "soon"], ids=str)
-def test_seconds_without_a_sensible_end_are_refused(words: list[str], given: str) -> None:
+def test_seconds_out_of_range_are_refused(words: list[str], given: str) -> None:
     assert words[-1] in refused([*words[:-1], f"{words[-1]}={given}"])
 
 
@@ -121,14 +121,14 @@ def test_seconds_without_a_sensible_end_are_refused(words: list[str], given: str
     "given", [BIG, HUGE, "", "\0", "\udcff", "a..b", "a" * 300, "\x1b[31m", "[red]", "x:" + HUGE, "in_flight=" + BIG],
     ids=lambda given: ascii(given[:12]),
 )  # fmt: skip
-def test_texts_that_mean_nothing_are_refused(words: list[str], given: str) -> None:
+def test_invalid_texts_are_refused(words: list[str], given: str) -> None:
     if given or words[-2] not in ("--type", "--faults", "--durations", "--bound", "no-generation"):
         assert "\x1b[31m" not in refused([word.replace("TEXT", given) for word in words])
 
 
 @pytest.mark.parametrize("words", NO_TEXT, ids=" ".join)
 @pytest.mark.parametrize("given", ["\udcff", "caf\udce9", "\0"], ids=ascii)
-def test_what_is_not_utf8_is_refused(words: list[str], given: str) -> None:
+def test_text_that_is_not_utf8_is_refused(words: list[str], given: str) -> None:
     error = said(refused([word.replace("TEXT", given) for word in words]))
     assert "isnottextinUTF-8" in error or "hasaNULcharacter" in error
 
@@ -143,11 +143,11 @@ def test_only_regular_files_are_read(words: list[str], tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("words", WRITTEN, ids=" ".join)
-def test_what_takes_nothing_is_an_error(words: list[str], tmp_path: Path) -> None:
+def test_an_unwritable_file_is_an_error(words: list[str], tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     for path in (tmp_path / "fifo", tmp_path, tmp_path / "no" / "where" / "x", "\0"):
         assert refused([*words, str(path)])
-    result = CliRunner().invoke(app, [*words, "/dev/full"])  # what was found is not lost with it
+    result = CliRunner().invoke(app, [*words, "/dev/full"])  # results are not lost
     assert (result.exit_code, "No space left on device" in result.stderr) == (2, True)
 
 
@@ -164,7 +164,7 @@ MODULES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODULES)
-def test_a_module_that_does_something_else_is_named(name: str, tmp_path: Path) -> None:
+def test_an_unusable_module_is_named(name: str, tmp_path: Path) -> None:
     source, found = MODULES[name]
     (tmp_path / f"{name}.py").write_text(source)
     for words in (["check"], ["replay", "0"]):
@@ -187,14 +187,14 @@ def in_folder(folder: Path, *words: str) -> tuple[int, str]:
 
 
 @pytest.mark.slow
-def test_bytes_of_the_shell_are_refused_too() -> None:
+def test_bytes_of_the_shell_that_are_not_utf8_are_refused() -> None:
     command: list[str | bytes] = [sys.executable, "-m", "ockam_fsm.cli", "send", f"{NODE}/echo", b"\xff"]
     done = subprocess.run(command, capture_output=True, check=False, timeout=60)
     assert done.returncode == 2
     assert rb"b'\xff' is not text in UTF-8" in done.stderr
 
 
-def test_markup_and_escapes_in_arguments_are_only_shown() -> None:
+def test_markup_and_escapes_in_arguments_are_neutralised() -> None:
     assert "[red]" in refused(["show", "[red]\x1b]0;x\x07"])
     assert "\x1b]" not in refused(["show", "[red]\x1b]0;x\x07"])
 

@@ -41,7 +41,7 @@ def as_json(*arguments: str) -> dict[str, Any]:
 # Names and verdicts
 
 
-def test_a_world_that_holds_is_0_and_says_within_which_bounds() -> None:
+def test_a_proved_world_is_exit_code_0_with_its_bounds() -> None:
     result = invoke(SMALL)
     assert result.exit_code == OK
     assert "PROVED" in result.stdout
@@ -49,7 +49,7 @@ def test_a_world_that_holds_is_0_and_says_within_which_bounds() -> None:
     assert "1 of 1 worlds proved within their bounds (146 states)." in result.stdout
 
 
-def test_a_known_bad_machine_is_as_it_should_be_when_it_is_rejected() -> None:
+def test_a_rejected_known_bad_machine_is_exit_code_0() -> None:
     result = invoke("late-response-counts")
     assert result.exit_code == OK
     assert "late-response-counts: S8 REFUTED" in result.stdout
@@ -57,7 +57,7 @@ def test_a_known_bad_machine_is_as_it_should_be_when_it_is_rejected() -> None:
     assert "ockam-fsm replay late-response-counts 0" in result.stdout
 
 
-def test_a_type_means_all_its_worlds_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_type_means_all_its_worlds_which_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     two = {name: one for name, one in world_index.ours().items() if name in (SMALL, "explicit-transient:lossy")}
     monkeypatch.setattr(world_index, "ours", lambda: two)
     result = invoke("explicit-transient", "--workers", "1")
@@ -78,7 +78,7 @@ def test_a_known_bad_machine_is_judged_by_its_own_property_alone() -> None:
     assert judged == {bad.name: [bad.property] for bad in shipped_known_bad()}
 
 
-def test_a_known_bad_machine_that_its_property_does_not_reject_is_1(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_known_bad_machine_that_is_not_rejected_is_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
     innocent = next(world for world in shipped_worlds() if world.name == SMALL)
     candidate = world_index.Candidate("innocent", innocent, None, "S1", "nothing")
     monkeypatch.setattr(world_index, "ours", lambda: {"innocent": candidate})
@@ -87,7 +87,7 @@ def test_a_known_bad_machine_that_its_property_does_not_reject_is_1(monkeypatch:
     assert "innocent must be rejected by S1, but is not." in result.stdout
 
 
-def test_rejection_by_another_property_will_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rejection_by_another_property_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     bad = next(one for one in shipped_known_bad() if one.name == "route-outlives-failure")
     candidate = world_index.Candidate("wrong-name", bad.world, None, "S2", "nothing")
     monkeypatch.setattr(world_index, "ours", lambda: {"wrong-name": candidate})
@@ -97,7 +97,7 @@ def test_rejection_by_another_property_will_not_do(monkeypatch: pytest.MonkeyPat
 # JSON
 
 
-def test_json_is_one_object_with_the_promised_shape() -> None:
+def test_json_is_one_object_with_the_documented_shape() -> None:
     found = as_json(SMALL)
     assert list(found) == ["worlds", "known_bad"]
     (world,) = found["worlds"]
@@ -130,7 +130,7 @@ def test_a_missing_witness_has_no_trace() -> None:
 # A user's own world
 
 
-def test_a_users_world_that_is_refuted_is_1_and_prints_the_shortest_counterexample() -> None:
+def test_a_refuted_world_of_a_user_is_exit_code_1_with_a_shortest_counterexample() -> None:
     result = invoke("--from", f"{OWN}:WORLD")
     assert result.exit_code == DIFFERS
     assert "counting: S1 REFUTED" in result.stdout
@@ -141,7 +141,7 @@ def test_a_users_world_that_is_refuted_is_1_and_prints_the_shortest_counterexamp
     assert (world["verdict"], len(claim["labels"])) == ("REFUTED", 3)
 
 
-def test_a_function_that_makes_a_world_will_do() -> None:
+def test_a_function_that_returns_a_world_is_accepted() -> None:
     assert invoke("--from", f"{OWN}:made").exit_code == OK
 
 
@@ -155,7 +155,7 @@ def test_a_function_that_makes_a_world_will_do() -> None:
         (f"{OWN}:wrong", "two actors are called 'asker'"),
     ],
 )
-def test_a_world_that_cannot_be_had_is_2(source: str, fact: str) -> None:
+def test_a_world_that_cannot_be_loaded_is_exit_code_2(source: str, fact: str) -> None:
     result = invoke("--from", source)
     assert result.exit_code == USAGE
     assert fact in result.stderr
@@ -168,14 +168,14 @@ def test_a_world_that_cannot_be_had_is_2(source: str, fact: str) -> None:
         ("typo", ("property S1", "it raised AttributeError", "at the start")),
     ],
 )
-def test_code_of_a_users_world_that_raises_is_2_with_the_way_there(name: str, facts: tuple[str, ...]) -> None:
+def test_an_exception_in_a_world_of_a_user_is_exit_code_2_with_its_path(name: str, facts: tuple[str, ...]) -> None:
     result = invoke("--from", f"{OWN}:{name}")
     assert result.exit_code == USAGE
     for fact in facts:
         assert fact in result.stderr
 
 
-def test_a_world_without_properties_is_2_and_orders_that_are_never_taken_are_said() -> None:
+def test_a_world_without_properties_is_exit_code_2_and_unused_orders_are_listed() -> None:
     result = invoke("--from", f"{OWN}:unjudged")
     assert result.exit_code == USAGE
     assert "unjudged has no properties: nothing was judged." in result.stdout
@@ -205,7 +205,7 @@ def test_a_counterexample_under_another_bound_is_replayed_under_it() -> None:
         ("in_flight=unlimited", "in_flight must have a limit"),
     ],
 )
-def test_a_wrong_bound_is_2_and_lists_what_there_is(text: str, words: str) -> None:
+def test_a_wrong_bound_is_exit_code_2_with_the_options(text: str, words: str) -> None:
     result = invoke(SMALL, "--bound", text)
     assert (result.exit_code, result.stdout) == (USAGE, "")
     assert words in result.stderr
@@ -215,19 +215,19 @@ def test_a_wrong_bound_is_2_and_lists_what_there_is(text: str, words: str) -> No
     ("limit", "words"),
     [(("--limit-states", "10"), "stopped by state limit 10"), (("--limit-seconds", "0"), "stopped by seconds limit 0")],
 )
-def test_a_limit_that_is_hit_is_2_and_says_which(limit: tuple[str, str], words: str) -> None:
+def test_a_limit_that_is_hit_is_exit_code_2_with_its_name(limit: tuple[str, str], words: str) -> None:
     result = invoke("explicit-transient:lossy", *limit)
     assert result.exit_code == USAGE
     assert "UNDETERMINED" in result.stdout
     assert words in result.stdout
 
 
-def test_a_known_bad_machine_beyond_a_limit_is_2() -> None:
+def test_a_known_bad_machine_beyond_a_limit_is_exit_code_2() -> None:
     result = invoke("no-generation", "--limit-states", "3")
     assert result.exit_code == USAGE
 
 
-def test_an_unknown_name_is_2_and_names_the_closest() -> None:
+def test_an_unknown_name_is_exit_code_2_with_the_closest() -> None:
     result = invoke("explicit-transiet")
     assert (result.exit_code, result.stdout) == (USAGE, "")
     assert "Did you mean explicit-transient?" in result.stderr
@@ -236,7 +236,7 @@ def test_an_unknown_name_is_2_and_names_the_closest() -> None:
 # Back ends
 
 
-def test_numba_that_is_not_there_is_2(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_numba_is_exit_code_2(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check, "find_spec", lambda _name: None)
     result = invoke(SMALL, "--backend", "numba")
     assert result.exit_code == USAGE
@@ -244,7 +244,7 @@ def test_numba_that_is_not_there_is_2(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.thorough
-def test_a_world_that_numba_cannot_search_is_2_alone_and_searched_otherwise_among_others() -> None:
+def test_a_world_that_numba_cannot_search_is_an_error_only_alone() -> None:
     result = invoke(SMALL, "--backend", "numba")
     assert result.exit_code == USAGE
     assert "cannot search" in result.stderr
@@ -280,7 +280,7 @@ def test_pins_have_no_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.slow
-def test_a_type_on_two_processes_gives_the_same_as_on_one() -> None:
+def test_two_processes_give_the_same_results_as_one() -> None:
     def without_times(workers: str) -> list[dict[str, Any]]:
         worlds: list[dict[str, Any]] = as_json("explicit-transient", "--workers", workers)["worlds"]
         return [{key: value for key, value in world.items() if key != "seconds"} for world in worlds]
@@ -290,7 +290,7 @@ def test_a_type_on_two_processes_gives_the_same_as_on_one() -> None:
 
 @pytest.fixture
 def running() -> Iterator[subprocess.Popen[str]]:
-    """A check that takes long, on two processes, in a process group of its own as a terminal makes it."""
+    """A long check on two processes, in its own process group, as from a terminal."""
     process = subprocess.Popen(
         [sys.executable, "-m", "ockam_fsm.cli", "check", "explicit-persistent-two-sided", "--backend", "stdlib",
          "--workers", "2", "--bound", "in_flight=4"],
@@ -303,7 +303,7 @@ def running() -> Iterator[subprocess.Popen[str]]:
 
 
 def members(group: int) -> list[int]:
-    """The processes of a group, zombies apart."""
+    """Return the processes of a group, without zombies."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -315,18 +315,18 @@ def members(group: int) -> list[int]:
     return found
 
 
-LOOKS = 100_000
-"""At the processes; each takes longer than it takes one to start or to end."""
+POLLS = 100_000
+"""Number of reads of /proc: together they take longer than the start or the end of a process."""
 
 
 def started(group: int) -> bool:
-    """Whether the parent and two more are there."""
-    return any(len(members(group)) >= 3 for _ in range(LOOKS))
+    """Wait until the parent and two workers run."""
+    return any(len(members(group)) >= 3 for _ in range(POLLS))
 
 
 def ended(group: int) -> bool:
-    """Whether nobody is left; the kernel closes a process's files a moment before it is gone."""
-    return any(not members(group) for _ in range(LOOKS))
+    """Wait until no process is left; the kernel closes the files of a process a moment before it ends."""
+    return any(not members(group) for _ in range(POLLS))
 
 
 @pytest.mark.slow
@@ -344,15 +344,15 @@ def test_an_interrupt_leaves_no_process(running: subprocess.Popen[str], everyone
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc to see that no process is left")
-def test_workers_whose_parent_was_killed_end(running: subprocess.Popen[str]) -> None:
+def test_workers_end_when_their_parent_is_killed(running: subprocess.Popen[str]) -> None:
     assert started(running.pid)
     running.kill()
-    running.communicate(timeout=60)  # the pipes are closed once the last process that has them has gone
+    running.communicate(timeout=60)  # the pipes close when the last process that has them ends
     assert ended(running.pid)
 
 
 @pytest.mark.parametrize("option", [[], ["--json"]])
-def test_an_interrupt_keeps_what_was_found(option: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_keeps_the_results_so_far(option: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(function: Callable[..., Any], jobs: Sequence[Any], workers: int, hear: Callable[..., None]) -> None:
         hear((0, True, function(jobs[0], lambda heard: None)))
         raise KeyboardInterrupt

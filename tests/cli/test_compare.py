@@ -1,4 +1,4 @@
-"""Reports side by side: what nobody was judged by is left out, a verdict leads to its evidence, nonsense is refused."""
+"""Reports side by side: inapplicable clauses are left out, verdicts link to their evidence, other files are refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run(words: list[str], width: int = 160) -> Result:
 
 
 def written(folder: Path, name: str, *found: tuple[str, Verdict], page: bool = False) -> str:
-    """The report of an implementation of this name."""
+    """Write the report of an implementation, and return its path."""
     findings = [
         Finding(clause, f"case {at}", verdict, Severity.SAFETY, HOSTILE) for at, (clause, verdict) in enumerate(found)
     ]
@@ -38,7 +38,7 @@ def two(tmp_path: Path) -> list[str]:
     return [one, f"other={written(tmp_path, 'two', ('4.2', Verdict.INCONCLUSIVE))}"]
 
 
-def test_the_worst_verdict_of_each_clause_stands_in_its_cell(two: list[str]) -> None:
+def test_a_cell_has_the_worst_verdict_of_its_clause(two: list[str]) -> None:
     done = run(["compare", *two, "--json"])
     assert done.exit_code == 0
     found = json.loads(done.stdout)
@@ -55,7 +55,7 @@ def test_the_table_fits_a_terminal(two: list[str]) -> None:
     assert max(map(len, lines)) <= 80
 
 
-def test_a_verdict_leads_to_its_evidence_and_a_peer_writes_no_html(two: list[str], tmp_path: Path) -> None:
+def test_a_verdict_links_to_its_evidence_and_text_of_peers_is_escaped(two: list[str], tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     assert run(["compare", *two, "--html", str(page)]).exit_code == 0
     links, ids = list[str](), set[str]()
@@ -75,7 +75,7 @@ def test_a_verdict_leads_to_its_evidence_and_a_peer_writes_no_html(two: list[str
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"clauses": [{"id": "4.1"}], "target": "x"}', "{" * 5000, "\0"])
-def test_what_is_no_report_is_refused(content: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_report_is_refused(content: str, tmp_path: Path) -> None:
     file = tmp_path / "wrong.json"
     file.write_text(content)
     done = run(["compare", str(file)])
@@ -83,7 +83,7 @@ def test_what_is_no_report_is_refused(content: str, tmp_path: Path) -> None:
     assert "is no report" in done.stderr
 
 
-def test_other_mistakes_have_a_remedy(two: list[str], tmp_path: Path) -> None:
+def test_other_errors_have_a_remedy(two: list[str], tmp_path: Path) -> None:
     for words, told in (
         (["compare", str(tmp_path / "missing.json")], "cannot read"),
         (["compare", two[0], two[0]], "two reports are named one"),

@@ -33,7 +33,7 @@ def conform(where: str, *options: str, only: tuple[str, ...] = ("echo", "handsha
 
 
 @pytest.mark.slow
-def test_json_is_one_object_with_the_agreed_keys(where: str) -> None:
+def test_json_is_one_object_with_the_documented_keys(where: str) -> None:
     code, out, err = conform(where, "--json")
     found = json.loads(out)
     assert (code, err) == (0, "")
@@ -59,7 +59,7 @@ def test_a_reproduction_is_a_command_that_runs(where: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--type", "explicit-transient")])
-def test_a_reproduction_declares_the_type_that_was_declared_and_no_other(where: str, options: tuple[str, ...]) -> None:
+def test_a_reproduction_declares_only_a_declared_type(where: str, options: tuple[str, ...]) -> None:
     _, out, _ = conform(where, *options, "--json", only=("handshake",))
     (command,) = {one["reproduction"]["command"] for one in json.loads(out)["clauses"] if one["reproduction"]}
     assert ("--type explicit-transient" in command) == bool(options)
@@ -89,8 +89,8 @@ def test_files_are_written(where: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_deviation_is_exit_code_1_and_0_where_it_is_expected(where: str, tmp_path: Path) -> None:
-    """A capacity that is not what it is declared to be."""
+def test_a_deviation_is_exit_code_1_and_an_expected_one_0(where: str, tmp_path: Path) -> None:
+    """The capacity differs from the declared one."""
     wrong = ("--capacity", "20")
     code, out, _ = conform(where, *wrong, only=("capacity",))
     assert code == 1
@@ -104,7 +104,7 @@ def test_a_deviation_is_exit_code_1_and_0_where_it_is_expected(where: str, tmp_p
 
 
 @pytest.mark.slow
-def test_nobody_there_is_exit_code_2() -> None:
+def test_an_unreachable_node_is_exit_code_2() -> None:
     code, out, _ = call("conform", f"tcp://{nowhere()}", *SPAWNER)
     shown = " ".join(out.split())
     assert code == 2
@@ -140,7 +140,7 @@ def test_wrong_usage_is_exit_code_2(arguments: tuple[str, ...], said: str) -> No
 
 
 @pytest.mark.slow
-def test_as_responder_it_starts_the_command_and_judges_it() -> None:
+def test_as_responder_it_starts_and_tests_the_command() -> None:
     route = f"tcp://{kept_address()}"
     run = f"{sys.executable} -m ockam_fsm.cli session {{route}} --type explicit-persistent-one-sided"
     options = ("--as", "responder", "--spawner", "door", "--profile", "generation", "--run", run, "--wait", "20")
@@ -150,8 +150,8 @@ def test_as_responder_it_starts_the_command_and_judges_it() -> None:
 
 
 @pytest.mark.slow
-def test_a_command_that_has_ended_need_not_come_back() -> None:
-    """It has its reply, and closes its session."""
+def test_a_command_that_has_ended_need_not_reconnect() -> None:
+    """The command receives its reply, closes its session and ends."""
     kind = ("--type", "explicit-persistent-one-sided")
     run = f"{sys.executable} -m ockam_fsm.cli session {{route}} --profile ockam {' '.join(kind)} --message hello"
     code, out, _ = call(
@@ -171,7 +171,7 @@ def test_a_command_that_has_ended_need_not_come_back() -> None:
         ("consume orders --group all", ("--stream-index", "stream_index"), "consumes-from-the-saved-index", "12.7"),
     ],
 )
-def test_as_a_stream_service_it_judges_our_commands(
+def test_as_a_stream_service_it_tests_publish_and_consume(
     command: str, options: tuple[str, ...], case: str, clause: str, tmp_path: Path
 ) -> None:
     lines = tmp_path / "lines"
@@ -186,7 +186,7 @@ def test_as_a_stream_service_it_judges_our_commands(
 
 
 @pytest.mark.slow
-def test_as_responder_it_says_how_the_command_ended() -> None:
+def test_as_responder_it_reports_the_end_of_the_command() -> None:
     run = f"{sys.executable} -c \"import sys; sys.exit('not today: {{route}}')\""
     route = f"tcp://{kept_address()}"
     options = ("--as", "responder", "--spawner", "door", "--run", run, "--wait", "0.5")
@@ -196,7 +196,7 @@ def test_as_responder_it_says_how_the_command_ended() -> None:
 
 
 @pytest.mark.slow
-def test_as_responder_it_says_what_to_do_and_does_not_wait_for_ever() -> None:
+def test_as_responder_it_prints_an_instruction_and_stops_waiting() -> None:
     where = f"tcp://{kept_address()}"
     code, _, err = call("conform", where, "--as", "responder", "--spawner", "door", "--wait", "0.1", "--only", "hello")
     assert code == 2
@@ -204,7 +204,7 @@ def test_as_responder_it_says_what_to_do_and_does_not_wait_for_ever() -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_it_cleanly_and_says_what_was_not_tried(tmp_path: Path) -> None:
+def test_ctrl_c_ends_it_cleanly_and_reports_the_cases_left(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     options = ("--as", "responder", "--spawner", "door", "--html", str(page), "--json")
     command = [*COMMAND, "conform", f"tcp://{kept_address()}", *options]
@@ -236,11 +236,11 @@ def write(text):
 
 serve(our_end, lines(), write)
 """
-"""A program of which we know when the kit is in the midst of it."""
+"""A program that interrupts the kit in the middle of the run."""
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_what_was_found_of_a_program(tmp_path: Path) -> None:
+def test_ctrl_c_keeps_the_results_for_a_program(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(INTERRUPTING)
     code, out, err = call("conform", "--pipe", f"{sys.executable} {program}", "--type", "explicit-transient", "--json")
@@ -264,7 +264,7 @@ def test_ctrl_c_keeps_what_was_found_of_a_program(tmp_path: Path) -> None:
         ((*SPAWNER, "--stream-index", "indx"), "no answer from --stream-index indx."),
     ],
 )
-def test_an_address_that_does_not_answer_is_wrong_usage(where: str, options: tuple[str, ...], said: str) -> None:
+def test_an_address_without_answer_is_wrong_usage(where: str, options: tuple[str, ...], said: str) -> None:
     began = time.monotonic()
     code, out, err = call("conform", f"tcp://{where}", *options, "--patience", "0.5")
     assert (code, out) == (2, "")
@@ -274,7 +274,7 @@ def test_an_address_that_does_not_answer_is_wrong_usage(where: str, options: tup
 
 
 @pytest.mark.slow
-def test_a_node_is_started_where_none_is_and_ended_with_the_run() -> None:
+def test_a_missing_node_is_started_and_ended_with_the_run() -> None:
     where = kept_address()
     start = shlex.join([*COMMAND, "node", "--listen", where])
     code, out, err = conform(where, "--restart", start)
@@ -284,7 +284,7 @@ def test_a_node_is_started_where_none_is_and_ended_with_the_run() -> None:
 
 
 @pytest.mark.slow
-def test_what_has_killed_a_node_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_case_that_kills_a_node_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     where = kept_address()
     start = shlex.join([sys.executable, "-m", "tests.conformance.dying_node", "exits", where])
@@ -296,4 +296,4 @@ def test_what_has_killed_a_node_is_remembered(tmp_path: Path, monkeypatch: pytes
     assert found == ["malformed-hello"]
     kept.write_text("no JSON")
     assert conform(where, *options, "--except", "malformed-hello", only=("echo",))[0] == 0
-    assert kept.read_text() == "no JSON", "nothing was to be remembered"
+    assert kept.read_text() == "no JSON", "the file is not changed"

@@ -1,6 +1,6 @@
-"""Every command line that a document or a help shows is one that `ockam-fsm` takes, and can be pasted.
+"""Every command line in a document or a help text is accepted by `ockam-fsm`, and can be pasted.
 
-All of them are parsed by the command itself; those that need neither network nor minutes are run, too.
+All of them are parsed by the command itself; those that need neither the network nor much time are also run.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ HELP_WIDTH = 80
 UNFINISHED = re.compile("^MissingParameter|requires an argument")
 QUICK = {"types", "show", "replay", "export", "validate"}
 PLACEHOLDER = re.compile(r"TYPE|TRACE|NAME|NEAR|FAR|my_protocol|run\.jsonl|near\.jsonl|failing\.jsonl|--tlc")
-"""What stands for something of the reader's, which is not there."""
+"""Placeholders for files and names of the reader."""
 
 
 def ours(line: str) -> Iterator[list[str]]:
-    """The arguments of each `ockam-fsm` in a line of the shell, without what is only left out (`...`)."""
+    """The arguments of each `ockam-fsm` in a shell line, without ellipses (`...`)."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     words: list[str] = []
@@ -52,7 +52,7 @@ def ours(line: str) -> Iterator[list[str]]:
 
 
 def pasted() -> Iterator[tuple[str, str]]:
-    """(place, line) of everything that is there to be pasted: blocks of code, and the examples of the helps."""
+    """(place, line) of all lines meant to be pasted: code blocks, and the examples of the help texts."""
     for document in DOCUMENTS:
         for block in FENCE.findall(document.read_text()):
             for line in block.replace("\\\n", " ").splitlines():
@@ -64,9 +64,9 @@ def pasted() -> Iterator[tuple[str, str]]:
 
 
 def named() -> Iterator[tuple[str, str]]:
-    """Commands in running text. They may leave out what a command needs: `ockam-fsm validate` is a name, too."""
+    """Commands in running text. They may lack required arguments: `ockam-fsm validate` may be just a name."""
     for document in DOCUMENTS:
-        if document.name != "CHANGELOG.md":  # it names what there was
+        if document.name != "CHANGELOG.md":  # it names old commands
             for line in INLINE.findall(FENCE.sub("", document.read_text())):
                 yield document.name, line.replace("\n", " ")
 
@@ -82,7 +82,7 @@ def examples(name: str) -> list[str]:
 
 
 def problem(words: list[str]) -> str:
-    """Why a command does not take these words."""
+    """Return the reason why a command does not accept these words; empty if it does."""
     if not words or words[0].startswith("-"):
         return ""
     if words[0] not in COMMANDS:
@@ -94,14 +94,14 @@ def problem(words: list[str]) -> str:
     return ""
 
 
-def test_what_is_to_be_pasted_is_taken() -> None:
+def test_lines_to_paste_are_accepted() -> None:
     lines = list(pasted())
     assert len(lines) > 70
     wrong = [(place, line, why) for place, line in lines for words in ours(line) if (why := problem(words))]
     assert wrong == []
 
 
-def test_what_is_named_in_running_text_is_taken() -> None:
+def test_commands_in_running_text_are_accepted() -> None:
     lines = list(named())
     assert len(lines) > 30
     wrong = [
@@ -114,13 +114,13 @@ def test_what_is_named_in_running_text_is_taken() -> None:
 
 
 @pytest.mark.parametrize("line", ["ockam-fsm simulate --under TYPE", "ockam-fsm shwo x", "seq 3 | ockam-fsm show"])
-def test_a_wrong_line_is_found(line: str) -> None:
+def test_a_wrong_line_is_detected(line: str) -> None:
     assert [problem(words) for words in ours(line)] != [""]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_example_of_a_help_is_whole_on_one_line(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else it cannot be pasted: a line that is broken is two commands, and a remark without # is an argument."""
+def test_each_example_of_a_help_is_on_one_line(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise it cannot be pasted: a wrapped line is two commands, and a remark without # is an argument."""
     monkeypatch.setenv("COLUMNS", str(HELP_WIDTH))
     shown = CliRunner().invoke(app, [name, "--help"]).stdout
     after = shown.partition("Examples:")[2].partition("╭")[0]
@@ -130,7 +130,7 @@ def test_each_example_of_a_help_is_whole_on_one_line(name: str, monkeypatch: pyt
 
 
 @pytest.mark.slow
-def test_what_needs_no_network_runs_as_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_without_network_run_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("spec").symlink_to(ROOT / "spec")
     found = dict.fromkeys(line for _, line in pasted() if not PLACEHOLDER.search(line.partition("#")[0]))

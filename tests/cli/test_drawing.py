@@ -1,4 +1,4 @@
-"""Drawing: with the system's Graphviz, with ours, with neither; never for ever."""
+"""Drawing: with the system's Graphviz, with the bundled one, with neither; always within a time limit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SOURCE = 'digraph { a [label="≥ ü <b>"]; a -> b }'
 
 
 def program(folder: Path, script: str) -> str:
-    """A `dot` in `folder` that does what `script` says."""
+    """Write a program `dot` that runs `script`, and return its path."""
     file = folder / "dot"
     file.write_text(f"#!/bin/sh\n{script}\n")
     file.chmod(0o755)
@@ -27,7 +27,7 @@ def program(folder: Path, script: str) -> str:
 
 
 @pytest.mark.slow
-def test_ours_draws_where_there_is_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bundled_graphviz_draws_without_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     root = ElementTree.fromstring(render_svg(SOURCE))
     assert "≥ ü <b>" in [
@@ -43,7 +43,7 @@ def test_the_program_of_the_system_is_preferred(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for dot is a shell script")
-def test_what_the_program_complains_of_is_reported(tmp_path: Path) -> None:
+def test_an_error_of_the_program_is_reported(tmp_path: Path) -> None:
     with pytest.raises(RenderingError, match=r"cannot read this: syntax error in line 1\.\n.*nothing was drawn"):
         render_with_program(program(tmp_path, "echo syntax error in line 1 >&2; exit 1"), SOURCE)
 
@@ -60,7 +60,7 @@ def test_a_program_that_does_not_start_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_not_dot_is_refused() -> None:
+def test_invalid_dot_is_refused() -> None:
     with pytest.raises(RenderingError, match="cannot read this"):
         render_with_wasm("digraph { a -")
 
@@ -69,7 +69,7 @@ def instead(monkeypatch: pytest.MonkeyPatch, render: object) -> None:
     monkeypatch.setattr(graphviz, "_instance", lambda: SimpleNamespace(render=render))
 
 
-def test_a_drawing_that_hangs_is_abandoned_and_no_other_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_drawing_that_hangs_is_abandoned_and_no_other_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
     instead(monkeypatch, lambda _source, format: str(released.wait(60)).encode())
     monkeypatch.setattr(graphviz._Call, "abandoned", False)
@@ -91,7 +91,7 @@ def test_a_trap_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
         render_with_wasm(SOURCE)
 
 
-def test_neither_program_nor_runtime_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_program_and_runtime_the_error_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> object:
         raise ImportError("No module named 'wasmtime'")
 
@@ -102,7 +102,7 @@ def test_neither_program_nor_runtime_names_the_package(monkeypatch: pytest.Monke
 
 
 @pytest.mark.slow
-def test_a_process_of_its_own_draws_and_ends_quietly(tmp_path: Path) -> None:
+def test_a_separate_process_draws_and_ends_without_output(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "ockam_fsm.cli", "show", "spawner", "--format", "svg"],
         capture_output=True,

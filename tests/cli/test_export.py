@@ -20,14 +20,14 @@ run = partial(CliRunner().invoke, app)
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
-def test_the_models_are_those_of_the_specification(kind: object) -> None:
+def test_exported_models_equal_the_specification(kind: object) -> None:
     name = str(getattr(kind, "name", ""))
     result = run(["export", name, "--to", "promela"])
     assert result.exit_code == OK
     assert result.stdout == (ROOT / "spec" / "promela" / f"{name}.pml").read_text()
 
 
-def test_json_and_scxml_are_those_of_show(tmp_path: Path) -> None:
+def test_json_and_scxml_equal_the_output_of_show(tmp_path: Path) -> None:
     exported = run(["export", "explicit-transient", "--to", "json"]).stdout
     assert exported == run(["show", "explicit-transient", "--format", "json"]).stdout
     assert len(json.loads(exported)["machines"]) == 2
@@ -64,7 +64,7 @@ def test_a_folder_has_every_module_that_its_model_needs(kind: SessionType, tmp_p
     assert any(name.endswith(".cfg") for name in written)
 
 
-def test_a_module_is_that_of_the_specification() -> None:
+def test_an_exported_module_equals_the_specification() -> None:
     result = run(["export", "explicit-transient", "--to", "tla", "--role", "responder"])
     assert result.stdout == (ROOT / "spec" / "tla" / "tables" / "ExplicitTransientResponder.tla").read_text()
 
@@ -79,7 +79,7 @@ def test_a_module_is_that_of_the_specification() -> None:
         (["explicit-transient", "--to", "cobol"], "promela"),
     ],
 )
-def test_a_wrong_wish_is_answered_with_the_options(arguments: list[str], told: str) -> None:
+def test_wrong_usage_lists_the_options(arguments: list[str], told: str) -> None:
     result = run(["export", *arguments])
     assert result.exit_code == USAGE
     assert told in result.stderr

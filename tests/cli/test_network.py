@@ -1,4 +1,4 @@
-"""`ockam-fsm node`, `send` and `session`: against a node in a process of its own."""
+"""`ockam-fsm node`, `send` and `session`: against a node in another process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COMMAND = [sys.executable, "-m", "ockam_fsm.cli"]
 @pytest.fixture(scope="module")
 def where() -> Iterator[str]:
     loop = asyncio.new_event_loop()
-    process = NodeProcess(log="error")  # nobody reads its log between two tests
+    process = NodeProcess(log="error")  # its log is not read between two tests
     loop.run_until_complete(process.start())
     yield process.where
     loop.run_until_complete(process.kill())
@@ -52,7 +52,7 @@ def test_send_prints_the_reply(where: str) -> None:
 
 
 @pytest.mark.slow
-def test_what_a_peer_says_is_neutral(where: str) -> None:
+def test_text_of_a_peer_is_neutralised(where: str) -> None:
     hostile = "\x1b]0;title\x07\x9b2J\u202e[red]\r[link=x]"
     code, out, err = call("send", f"tcp://{where}/echo", hostile)
     assert (code, out, err) == (0, r"\x1b]0;title\x07\x9b2J\u202e[red]\r[link=x]" + "\n", "")
@@ -87,14 +87,14 @@ def test_session_shows_its_states(where: str, profile: str, spawner: str, kind: 
 
 
 @pytest.mark.slow
-def test_when_nobody_answers_the_exit_code_is_1_and_the_remedy_is_said(where: str) -> None:
+def test_without_an_answer_the_exit_code_is_1_and_there_is_a_remedy(where: str) -> None:
     code, out, err = call("send", f"tcp://{nowhere()}/echo", "x")
     assert (code, out) == (1, "")
     assert "connection lost" in err
     assert "ockam-fsm node" in err
     code, _, err = call("send", f"tcp://{where}/nobody", "x", "--timeout", "0.1")
     assert (code, "--timeout" in err) == (1, True)
-    for options in (["--type", "explicit-transient"], ["--timeout", "5"]):  # it gives up; it would go on for ever
+    for options in (["--type", "explicit-transient"], ["--timeout", "5"]):  # by itself it would retry indefinitely
         durations = ["--durations", "negotiation=0.1,back-off=0.1"]
         code, _, err = call("session", f"tcp://{where}/nobody", *options, *durations)
         assert code == 1
@@ -120,7 +120,7 @@ def test_when_nobody_answers_the_exit_code_is_1_and_the_remedy_is_said(where: st
         (["node", "--listen", "127.0.0.1:0", "--log", "loud"], "log level"),
     ],
 )
-def test_wrong_usage_has_exit_code_2_and_says_what_is_right(arguments: list[str], said: str) -> None:
+def test_wrong_usage_has_exit_code_2_and_a_remedy(arguments: list[str], said: str) -> None:
     code, out, err = call(*arguments)
     assert (code, out) == (2, "")
     assert said in err
@@ -135,7 +135,7 @@ def test_help_has_examples(command: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_port_that_is_taken_is_said(where: str) -> None:
+def test_a_port_in_use_is_reported(where: str) -> None:
     code, _, err = call("node", "--listen", where)
     assert code == 1
     assert "cannot listen" in err
@@ -179,8 +179,8 @@ def test_signals_clean_up(where: str, arguments: list[str], number: signal.Signa
         ([], False),
     ],
 )
-def test_a_type_that_is_not_the_peers_has_a_hint(where: str, options: list[str], warned: bool) -> None:
-    """Two ends of different types establish a session all the same: the type is not on the wire."""
+def test_a_type_that_differs_from_the_peer_has_a_warning(where: str, options: list[str], warned: bool) -> None:
+    """Two ends of different types still establish a session: the type is not on the wire."""
     command = [*COMMAND, "session", f"tcp://{where}/responder", "--durations", "keepalive=0.5", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -193,7 +193,7 @@ def test_a_type_that_is_not_the_peers_has_a_hint(where: str, options: list[str],
         else:
             while "ESTABLISHED" not in process.stdout.readline():
                 assert process.poll() is None
-            with pytest.raises(subprocess.TimeoutExpired):  # nothing comes: it has gone on in silence
+            with pytest.raises(subprocess.TimeoutExpired):  # there is no output: it continues silently
                 process.communicate(timeout=3)
         process.send_signal(signal.SIGTERM)
         try:
@@ -231,7 +231,7 @@ def test_a_node_whose_disk_is_full_goes_on_without_its_trace(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_a_trace_has_the_size_that_was_asked_for(where: str, tmp_path: Path) -> None:
+def test_a_trace_has_the_requested_size(where: str, tmp_path: Path) -> None:
     trace = tmp_path / "near.jsonl"
     head = json.dumps(header((SessionConfig(TYPES[0], Role.INITIATOR),), ()), sort_keys=True)
     record = json.dumps({"node": "near", "sequence": 1, "x": "x" * (2**20 - 300)})
@@ -244,7 +244,7 @@ def test_a_trace_has_the_size_that_was_asked_for(where: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("", 30.0), ("idle=5", 30.0), ("request=1", 1.0)])
-def test_who_waits_for_longer_gives_the_peer_as_long_to_answer(text: str, seconds: float) -> None:
-    """Else `--timeout 30` would end after the ten seconds in which the session expects an answer."""
+def test_a_longer_timeout_extends_request_seconds(text: str, seconds: float) -> None:
+    """Otherwise `--timeout 30` would end after the ten seconds of request_seconds."""
     assert the_durations(text, 30.0).request_seconds == seconds
     assert the_durations("", 2.0).request_seconds == Durations().request_seconds

@@ -1,4 +1,4 @@
-"""`ockam-fsm pipelines`: the table, the same as JSON, and what refutes a rule."""
+"""`ockam-fsm pipelines`: the table, the JSON output, and a refuted rule."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def invoke(monkeypatch: pytest.MonkeyPatch, *arguments: str, more: tuple[Deliver
 
 
 @pytest.mark.slow
-def test_the_table_fits_and_says_what_each_delivery_has(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_fits_and_has_the_properties_of_each_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
     result = invoke(monkeypatch, "--seed", "3")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
@@ -37,7 +37,7 @@ def test_the_table_fits_and_says_what_each_delivery_has(monkeypatch: pytest.Monk
 
 
 @pytest.mark.slow
-def test_the_same_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_has_the_same_results(monkeypatch: pytest.MonkeyPatch) -> None:
     result = invoke(monkeypatch, "--json")
     told = json.loads(result.stdout)
     assert (result.exit_code, told["seed"], told["runs"]) == (0, 0, 1)

@@ -51,7 +51,7 @@ def where() -> Iterator[str]:
 
 
 def call(*words: str, given: bytes = b"") -> tuple[int, bytes, str]:
-    """In this process: the commands are the same, and a process takes half a second to start."""
+    """Run a command in this process, since a new process takes half a second to start."""
     result = CliRunner().invoke(app, words, input=given)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.stdout_bytes, result.stderr
@@ -78,7 +78,7 @@ def test_a_pipe_in_and_a_pipe_out(where: str) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_typed_slowly_is_published_at_once(where: str) -> None:
+def test_slowly_typed_lines_are_published_at_once(where: str) -> None:
     with (
         process("publish", "slow", "--node", where) as sender,
         process("consume", "slow", "--group", "g", "--node", where) as reader,
@@ -113,7 +113,7 @@ def test_forms_of_messages(where: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_partitions(where: str) -> None:
-    assert consumed(where, "wide", "--partition", "1") == b""  # who reads one makes the stream with it
+    assert consumed(where, "wide", "--partition", "1") == b""  # reading a partition creates the stream with it
     for partition, text in (("0", b"zero\n"), ("1", b"one\n")):
         assert call("publish", "wide", "--partition", partition, "--node", where, given=text)[0] == 0
     assert consumed(where, "wide", "--partition", "1") == b"one\n"
@@ -125,7 +125,7 @@ def test_partitions(where: str) -> None:
 
 @pytest.mark.slow
 def test_the_state_of_one_partition_is_not_that_of_another(where: str, tmp_path: Path) -> None:
-    """Else what the one has stored would be skipped in the input for the other."""
+    """Otherwise the input stored in one partition would be skipped for the other."""
     state = str(tmp_path / "state")
 
     def publish(*options: str) -> tuple[int, bytes, str]:
@@ -145,7 +145,7 @@ REMEDY = "Check that `ockam-fsm node --stream` runs there, or wait longer with -
 
 
 @pytest.mark.slow
-def test_when_nothing_is_confirmed_it_gives_up_in_time_and_says_what_to_do() -> None:
+def test_without_confirmations_publish_gives_up_in_time_with_a_remedy() -> None:
     where = nowhere()
     with process("publish", "s", "--node", where, "--timeout", "0.5", env=os.environ | {"COLUMNS": "20"}) as sender:
         assert sender.stdin is not None
@@ -161,7 +161,7 @@ def test_when_nothing_is_confirmed_it_gives_up_in_time_and_says_what_to_do() -> 
 
 
 @pytest.mark.slow
-def test_a_consumer_gives_up_as_well() -> None:
+def test_consume_gives_up_in_time_with_a_remedy() -> None:
     where = nowhere()
     code, out, err = call("consume", "s", "--group", "g", "--node", where, "--timeout", "0.5")
     waiting, report, error, remedy = err.splitlines()
@@ -172,7 +172,7 @@ def test_a_consumer_gives_up_as_well() -> None:
 
 
 @pytest.mark.slow
-def test_a_consumer_says_what_it_waits_for_once_and_goes_on_when_it_is_there() -> None:
+def test_consume_reports_once_why_it_waits_and_continues() -> None:
     where = kept_address()
     with process("consume", "late", "--group", "g", "--node", where) as reader:
         assert reader.stdout is not None
@@ -188,16 +188,16 @@ def test_a_consumer_says_what_it_waits_for_once_and_goes_on_when_it_is_there() -
 
 
 @pytest.mark.slow
-def test_why_there_is_no_such_stream_is_said_once(where: str) -> None:
+def test_the_reason_for_a_missing_stream_is_reported_once(where: str) -> None:
     words = ("consume", "wide", "--group", "g", "--node", where, "--partition", "70", "--timeout", "2.5")
     code, _, err = call(*words)
     assert (code, err.count("Waiting for")) == (1, 1)
-    assert err.count("71 partitions: 1 to 64 are allowed") == 3  # what it waits for, the report, and the error
+    assert err.count("71 partitions: 1 to 64 are allowed") == 3  # the reason for waiting, the report, and the error
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("node_there", [True, False])
-def test_ctrl_c_ends_a_publisher_whose_input_says_nothing(where: str, node_there: bool, tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_publisher_with_silent_input(where: str, node_there: bool, tmp_path: Path) -> None:
     state = tmp_path / "state"
     at = where if node_there else nowhere()
     with process("publish", f"quiet-{node_there}", "--node", at, "--resume", str(state)) as sender:
@@ -220,8 +220,8 @@ def until(seen: object) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_publisher_resumes_and_a_restarted_node_too(tmp_path: Path) -> None:
-    """Both are killed in the middle: nothing is stored twice, and nothing is lost."""
+def test_a_killed_publisher_and_a_restarted_node_resume(tmp_path: Path) -> None:
+    """Both are killed in the middle: no message is stored twice or lost."""
     where, count = kept_address(), 1500
     given, state, path = tmp_path / "given", tmp_path / "state", tmp_path / "streams.db"
     lines = [b"%d" % number for number in range(count)]
@@ -243,7 +243,7 @@ def test_a_killed_publisher_resumes_and_a_restarted_node_too(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_a_reader_that_goes_ends_consume_silently_and_the_next_goes_on(where: str) -> None:
+def test_a_closed_reader_ends_consume_silently_and_the_next_one_continues(where: str) -> None:
     call("publish", "short", "--node", where, given=b"one\ntwo\nthree\n")
     with process("publish", "short", "--node", where) as sender:
         assert sender.stdin is not None
@@ -272,7 +272,7 @@ def test_output_that_cannot_be_written_ends_consume_with_one_reason(where: str) 
 
 
 @pytest.mark.slow
-def test_ctrl_c_tells_how_much_was_published(where: str, tmp_path: Path) -> None:
+def test_ctrl_c_reports_how_much_was_published(where: str, tmp_path: Path) -> None:
     state = tmp_path / "state"
     words = ["publish", "interrupted", "--node", where, "--resume", str(state), "--json"]
     with process(*words) as sender:
@@ -283,7 +283,7 @@ def test_ctrl_c_tells_how_much_was_published(where: str, tmp_path: Path) -> None
         sender.send_signal(signal.SIGINT)
         out, err = sender.communicate(timeout=SECONDS)
     told = json.loads(out)
-    done, left = told["confirmed"], told["unconfirmed"]  # the last confirmation may be under way
+    done, left = told["confirmed"], told["unconfirmed"]  # the last confirmation may be in flight
     assert (sender.returncode, done + left) == (130, 2)
     assert err.decode() == f"{done} messages confirmed by interrupted, {left} not.\n"
 
@@ -345,7 +345,7 @@ def test_wrong_arguments_have_clear_errors(where: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_was_read_before_a_wrong_line_is_published(where: str) -> None:
+def test_lines_before_a_wrong_line_are_published(where: str) -> None:
     code, _, err = call("publish", "half", "--node", where, "--hex", given=b"61\n62\nno\n63\n")
     assert (code, "2 messages confirmed" in err, "'no' is not a line" in err) == (2, True, True)
     assert consumed(where, "half") == b"a\nb\n"

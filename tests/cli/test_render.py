@@ -1,4 +1,4 @@
-"""`ockam-fsm render`: what it writes is what it checks, and every difference is found."""
+"""`ockam-fsm render`: written files pass the check, and every difference is detected."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ FEW = replace(catalogue(), pairs=(), layerings=(recorded_layers(),))
 
 
 def pretended(picture: Picture) -> str:
-    """A finished picture without the drawing."""
+    """Return a finished picture without a drawing."""
     return svg.finish("<svg></svg>", picture.dot, picture.page, {})
 
 
 @pytest.fixture(autouse=True)
 def few_machines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The overview and what stands alone: enough to see every kind of file."""
+    """Use only the overview and the single machines: they have every kind of file."""
     if "slow" not in request.keywords:
         monkeypatch.setattr(render, "catalogue", lambda _charts: FEW)
 
@@ -38,7 +38,7 @@ def few_machines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 @pytest.fixture
 def rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(render, "drawn", pretended)
-    folder = tmp_path / "pictures"  # it is made
+    folder = tmp_path / "pictures"  # render creates it
     assert RUN.invoke(app, ["render", "--into", str(folder)]).exit_code == OK
     return folder
 
@@ -53,7 +53,7 @@ def checked(root: Path) -> dict[str, object]:
 SAME = {"checked": True, "differs": False, "missing": [], "stale": [], "left_over": []}
 
 
-def test_what_was_rendered_passes_the_check(rendered: Path) -> None:
+def test_rendered_files_pass_the_check(rendered: Path) -> None:
     assert checked(rendered) == SAME
     written = {str(file.relative_to(rendered)) for file in rendered.rglob("*") if file.is_file()}
     pictures = {f"{picture.stem}.svg" for picture in gallery.pictures(FEW)}
@@ -75,7 +75,7 @@ TAMPERED = (
 )
 
 
-def test_a_text_that_was_tampered_with_is_stale(rendered: Path) -> None:
+def test_a_changed_text_is_stale(rendered: Path) -> None:
     for file in (rendered / path for path in TAMPERED):
         file.write_bytes(file.read_bytes().replace(b"SP4", b"SP5").replace(b"spawner", b"spawned"))
     assert checked(rendered) == SAME | {"differs": True, "stale": sorted(TAMPERED)}
@@ -115,7 +115,7 @@ def test_a_missing_file_is_missing(rendered: Path) -> None:
     assert checked(rendered)["missing"] == ["diagrams/spawner.svg", "spec/machines.json"]
 
 
-def test_a_generated_file_of_no_machine_is_left_over_and_removed(rendered: Path) -> None:
+def test_a_generated_file_without_a_machine_is_left_over_and_removed(rendered: Path) -> None:
     gone, kept = rendered / "diagrams/gone.dot", rendered / "diagrams/by-hand.md"
     gone.write_text("// GENERATED from ockam_fsm/machines/gone.py; edit the table\n")
     kept.write_text("# Drawn by hand\n\nNot GENERATED from anything.\n")
@@ -141,7 +141,7 @@ def test_rendering_again_writes_nothing(rendered: Path) -> None:
     assert {file: file.stat().st_mtime_ns for file in rendered.rglob("*")} == before
 
 
-def test_what_is_no_folder_is_an_error(tmp_path: Path) -> None:
+def test_a_path_that_is_no_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for words in (["--into", str(tmp_path / "file")], ["--check", "--into", str(tmp_path / "no")]):
         result = RUN.invoke(app, ["render", *words])

@@ -32,7 +32,7 @@ def as_json(*arguments: str) -> dict[str, Any]:
     return data
 
 
-def test_each_step_says_what_happened_and_what_is() -> None:
+def test_each_step_has_its_action_and_the_resulting_state() -> None:
     result = invoke(WORLD, "0/0")
     assert result.exit_code == OK
     lines = result.stdout.splitlines()
@@ -49,14 +49,14 @@ def test_each_step_says_what_happened_and_what_is() -> None:
     assert "hello 1i ────▶│" in result.stdout
 
 
-def test_a_handler_that_raises_on_the_way_is_2() -> None:
+def test_a_handler_that_raises_is_exit_code_2() -> None:
     result = invoke("--from", "tests.cli.own_worlds:exiting", "0/0")
     assert result.exit_code == USAGE
     assert "actor counter" in result.stderr
     assert "it ended the program with exit code 0" in result.stderr
 
 
-def test_no_path_is_the_start() -> None:
+def test_an_empty_path_is_the_initial_state() -> None:
     assert [moment["chosen"] for moment in as_json(WORLD)["moments"]] == [None]
 
 
@@ -67,7 +67,7 @@ def test_choices_are_listed_at_every_step_and_the_chosen_one_is_marked() -> None
     assert "       0  deliver hello 1i from initiator to responder" in result.stdout
 
 
-def test_the_end_of_the_road_is_said() -> None:
+def test_a_state_without_enabled_actions_is_reported() -> None:
     result = invoke(WORLD, "0", "--bound", "attempts=1", "--bound", "initiator.open=0")
     assert result.exit_code == USAGE
     assert "action 0 is not among the 0 that are enabled here" in result.stderr
@@ -114,7 +114,7 @@ def test_a_users_world_is_replayed() -> None:
         ((WORLD, "0", "--bound", "nonsense=1"), "there is no bound 'nonsense'"),
     ],
 )
-def test_wrong_usage_is_2(arguments: tuple[str, ...], fact: str) -> None:
+def test_wrong_usage_is_exit_code_2(arguments: tuple[str, ...], fact: str) -> None:
     result = invoke(*arguments)
     assert (result.exit_code, result.stdout) == (USAGE, "")
     assert fact in result.stderr

@@ -33,7 +33,7 @@ def test_every_row_id_is_in_every_form(machine: type, form: str) -> None:
         assert row.id in text
 
 
-def test_a_table_says_what_is_ignored_and_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_has_ignored_and_refused_events(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "240")
     machine = next(m for m in MACHINES if m.name == "spawner")
     text = shown("spawner")
@@ -80,7 +80,7 @@ def test_a_file_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path: Path)
     assert "--output" in result.stderr
 
 
-def test_an_unknown_type_is_told_the_closest_and_all() -> None:
+def test_an_error_for_an_unknown_type_suggests_and_lists_types() -> None:
     result = RUN.invoke(app, ["show", "explicit-transcient"])
     assert (result.exit_code, result.stdout) == (USAGE, "")
     assert "Did you mean explicit-transient?" in result.stderr
@@ -88,13 +88,13 @@ def test_an_unknown_type_is_told_the_closest_and_all() -> None:
     assert "Did you mean" not in RUN.invoke(app, ["show", "zzz"]).stderr
 
 
-def test_a_form_for_one_machine_asks_for_the_role() -> None:
+def test_a_form_for_one_machine_requires_a_role() -> None:
     result = RUN.invoke(app, ["show", TYPE, "--format", "mermaid"])
     assert result.exit_code == USAGE
     assert "Add --role initiator" in result.stderr
 
 
-def test_a_machine_of_its_own_has_no_role() -> None:
+def test_a_single_machine_has_no_role() -> None:
     result = RUN.invoke(app, ["show", "spawner", "--role", "initiator"])
     assert result.exit_code == USAGE
     assert "Leave out --role" in result.stderr

@@ -70,7 +70,7 @@ def test_a_trace_of_layers_is_replayed_and_is_a_behaviour_of_the_specification(t
         (["--over", "implicit-transient", "--profile", "ockam"], "carries no routes"),
     ],
 )
-def test_what_is_unknown_is_said_with_the_options(arguments: list[str], told: str) -> None:
+def test_an_unknown_value_is_an_error_with_the_options(arguments: list[str], told: str) -> None:
     result = invoke("simulate", *arguments)
     assert result.exit_code == 2
     assert told in result.stderr
@@ -104,7 +104,7 @@ def test_a_trace_is_replayed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "no JSON", "{}", "[]", '{"type": "nope", "seed": 0}'])
-def test_what_is_no_trace_is_refused(content: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_trace_is_refused(content: str, tmp_path: Path) -> None:
     path = tmp_path / "trace.jsonl"
     path.write_text(content)
     result = invoke("replay", str(path))
@@ -113,7 +113,7 @@ def test_what_is_no_trace_is_refused(content: str, tmp_path: Path) -> None:
     assert invoke("replay", str(tmp_path / "nowhere")).exit_code == 2
 
 
-def test_an_outcome_is_what_the_command_prints() -> None:
+def test_simulate_returns_an_outcome() -> None:
     outcome = runs.simulate(workload.Setup(TYPES[0]), 100)
     assert isinstance(outcome, Outcome)
     assert outcome.steps >= 100

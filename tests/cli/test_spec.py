@@ -1,4 +1,4 @@
-"""`ockam-fsm spec` says no before it runs anything, and says what differs after."""
+"""`ockam-fsm spec`: errors before a run, and differences after it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_thread_for_each_model(names: list[str], workers: int, expected: list[
     assert [job.threads for job in command._jobs(names, tmp_path, workers)] == expected
 
 
-def test_one_that_has_no_verdict_ends_them_all(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_without_verdict_ends_the_run(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def undecided(model: Path, folder: Path, threads: int) -> None:
         raise TlcError("TLC has no verdict.", "Run it by hand.")
 
@@ -77,7 +77,7 @@ def test_one_that_has_no_verdict_ends_them_all(root: Path, monkeypatch: pytest.M
     assert (result.exit_code, "Run it by hand." in result.stderr) == (2, True)
 
 
-def test_what_is_found_is_pinned(root: Path) -> None:
+def test_results_are_pinned(root: Path) -> None:
     (root / MANIFEST).unlink()
     missing = invoked(root, "MCExplicitTransient")
     assert (missing.exit_code, "has no section 'tlc'" in missing.stderr) == (2, True)
@@ -87,7 +87,7 @@ def test_what_is_found_is_pinned(root: Path) -> None:
     assert len(manifest["tlc"]) > 30
 
 
-def test_what_others_pinned_stays(root: Path) -> None:
+def test_other_sections_are_kept(root: Path) -> None:
     assert invoked(root, "--pin").exit_code == 0
     text = (root / MANIFEST).read_text()
     assert json.loads(text)["worlds"] == [OF_ANOTHER]
@@ -96,7 +96,7 @@ def test_what_others_pinned_stays(root: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"packages": {}}'])
-def test_what_is_no_manifest_is_not_written_over(root: Path, text: str) -> None:
+def test_a_file_that_is_no_manifest_is_not_overwritten(root: Path, text: str) -> None:
     (root / MANIFEST).write_text(text)
     result = invoked(root, "--pin")
     assert (result.exit_code, "is not a manifest" in result.stderr) == (2, True)
@@ -124,13 +124,13 @@ def test_wrong_usage(root: Path, arguments: list[str], fact: str) -> None:
     assert fact in result.stderr
 
 
-def test_elsewhere_there_is_no_specification(tmp_path: Path) -> None:
+def test_a_folder_without_specification_is_an_error(tmp_path: Path) -> None:
     result = invoked(tmp_path)
     assert result.exit_code == 2
     assert "has no spec/tla" in result.stderr
 
 
-def test_without_tlc_the_remedy_is_said(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_tlc_the_error_has_a_remedy(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> None:
         raise TlcError("There is no Java.", "Install one.")
 

@@ -1,4 +1,4 @@
-"""Standard streams that take nothing, are closed, or know no Unicode; and an interpreter without docstrings."""
+"""Standard streams that are full, closed, or without Unicode; and an interpreter without docstrings."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ PRINTING = [
     ["--help"],
     ["node", "--listen", "127.0.0.1:0"],
 ]
-"""Commands that print, in each of the ways in which they do."""
+"""Commands that print in each possible way."""
 
 
 def shell(words: list[str], redirected: str, **environment: str) -> tuple[int, str, str]:
-    """What a shell makes of a command and what stands behind it."""
+    """Run a command with redirections in a shell; return the exit code and the outputs."""
     done = subprocess.run(
         ["sh", "-c", f'"$@" {redirected}', "sh", *COMMAND, *words],
         capture_output=True, check=False, timeout=60, env=os.environ | environment,
@@ -50,7 +50,7 @@ def test_output_that_cannot_be_written_is_one_line_and_exit_code_2(words: list[s
 
 @pytest.mark.slow
 @pytest.mark.parametrize("words", PRINTING, ids=" ".join)
-def test_closed_streams_leave_no_trace(words: list[str], tmp_path: Path) -> None:
+def test_closed_streams_cause_no_output(words: list[str], tmp_path: Path) -> None:
     assert shell(words, "<&- >&- 2>&-") == (2, "", "")
     if words[0] != "node":
         code, out, err = shell(words, "<&- 2>/dev/full")
@@ -59,7 +59,7 @@ def test_closed_streams_leave_no_trace(words: list[str], tmp_path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [*PRINTING, ["session", "tcp://NOWHERE/x"]], ids=" ".join)
-def test_a_reader_that_goes_ends_it_silently(words: list[str]) -> None:
+def test_a_closed_reader_ends_a_command_silently(words: list[str]) -> None:
     words = [word.replace("NOWHERE", nowhere()) for word in words]
     reading, writing = os.pipe()
     os.close(reading)
@@ -70,7 +70,7 @@ def test_a_reader_that_goes_ends_it_silently(words: list[str]) -> None:
 
 
 @pytest.mark.slow
-def test_an_error_is_an_error_where_nothing_can_say_so() -> None:
+def test_an_error_has_its_exit_code_without_standard_error() -> None:
     assert shell(["types", "--nonsense"], "2>/dev/full")[0] == 2
     assert shell(["send", f"tcp://{nowhere()}/echo", "x"], "2>&-")[0] == 1
 
@@ -88,19 +88,19 @@ def test_without_unicode_charts_and_tables_have_ascii_forms(environment: dict[st
 
 
 @pytest.mark.slow
-def test_a_file_for_another_tool_is_in_utf8_whatever_the_terminal() -> None:
+def test_a_file_for_another_tool_is_always_in_utf8() -> None:
     words = ["show", "explicit-transient", "--format", "dot"]
     assert shell(words, "", **NO_UNICODE) == shell(words, "")
 
 
-def test_json_and_documents_need_no_terminal_that_knows_anything(capfd: pytest.CaptureFixture[str]) -> None:
+def test_json_is_ascii_and_documents_are_utf8(capfd: pytest.CaptureFixture[str]) -> None:
     print_json({"é\x9b": "\u202e\ud800"})
     print_document("é\n")
     out, _ = capfd.readouterr()
     assert out == '{\n  "\\u00e9\\u009b": "\\u202e\\ud800"\n}\né\n'
 
 
-def test_consoles_put_nothing_out_as_a_peer_said_it(capfd: pytest.CaptureFixture[str]) -> None:
+def test_consoles_neutralise_text_of_peers(capfd: pytest.CaptureFixture[str]) -> None:
     table = Table("\x1b]0;head")
     table.add_row("\x9b2J\u202e[red]:smile:")
     for console in (out(), err()):
@@ -113,6 +113,6 @@ def test_consoles_put_nothing_out_as_a_peer_said_it(capfd: pytest.CaptureFixture
 
 
 @pytest.mark.thorough
-def test_without_docstrings_nothing_is_missing() -> None:
+def test_help_is_complete_without_docstrings() -> None:
     for words in ([], ["types"], *([command, "--help"] for command in COMMANDS)):
         assert shell(words, "", PYTHONOPTIMIZE="2") == shell(words, "")

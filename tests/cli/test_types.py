@@ -1,4 +1,4 @@
-"""`ockam-fsm types`, and what every command shares."""
+"""`ockam-fsm types`, and the behaviour that all commands share."""
 
 from __future__ import annotations
 
@@ -74,16 +74,16 @@ def test_wrong_usage_is_2_and_goes_to_standard_error() -> None:
         (["replay", "no-generation", "99"], "99"),
     ],
 )
-def test_errors_are_json_where_json_is_wanted(arguments: list[str], fact: str) -> None:
+def test_errors_are_json_with_the_option_json(arguments: list[str], fact: str) -> None:
     result = RUN.invoke(app, [*arguments, "--json"])
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (USAGE, "", 1)
     error = json.loads(result.stderr)
     assert (fact in error["error"], error["exit_code"]) == (True, USAGE)
     assert error["remedy"]
-    assert not RUN.invoke(app, arguments).stderr.startswith("{")  # the wish does not outlive its call
+    assert not RUN.invoke(app, arguments).stderr.startswith("{")  # --json affects only its own call
 
 
-def test_a_long_list_of_names_is_short_and_says_what_lists_the_rest() -> None:
+def test_a_long_list_of_names_is_truncated_with_the_command_for_the_rest() -> None:
     known = RUN.invoke(app, ["check", "nonsense"]).stderr.splitlines()[1]
     assert known.startswith(f"Known: all, {TYPES[0].name}, ")
     assert known.count(", ") == MOST_LISTED - 1

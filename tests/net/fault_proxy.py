@@ -1,16 +1,16 @@
-"""A proxy between two nodes that does to frames what networks and middleboxes do, from a seed.
+"""A proxy between two nodes with the faults of networks and middleboxes, drawn from a seed.
 
-    cut            both connections are reset; what is on its way is lost
+    cut            both connections are reset; frames in transit are lost
     cut-in-frame   the same, after half of a frame
-    stall          nothing passes for a while, in this direction
+stall          this direction delays all frames for a while
     duplicate      a frame passes twice
     reorder        a frame passes after the one behind it (or alone, a little later)
 
-and, when told, `swallow`: the connections of now take everything and pass on nothing, later ones are as before.
+and, on a call, `swallow`: the current connections accept all frames and forward none; later connections work.
 
-Rule 1: what is drawn depends on the seed and on the order of the frames, which real time moves: a seed makes a run
-        likely to be repeated, not certain. The simulator is where runs are repeated.
-Rule 2: what the proxy takes is told to `taken`.
+Rule 1: the draws depend on the seed and on the order of the frames, which depends on real time: a seed makes a run
+        likely to be repeated, not certain. The simulator repeats runs exactly.
+Rule 2: the frames that the proxy drops are in `taken`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CHAOS: Mapping[str, float] = {
 
 
 class Cut(Exception):
-    """This connection has been cut by the proxy."""
+    """The proxy has cut this connection."""
 
 
 class FaultProxy:

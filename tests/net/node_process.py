@@ -1,4 +1,4 @@
-"""`ockam-fsm node` in a process of its own, which tests may kill, stop and start again."""
+"""`ockam-fsm node` in its own process, which tests may kill, stop and restart."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class NodeProcess:
         options: Iterable[str] = (),
     ) -> None:
         self.where = kept_address()
-        """The same in every incarnation."""
+        """The address, the same in every incarnation."""
         self.options = ["--type", session_type, "--durations", durations, "--log", log, "--json", *options]
         self.responders: dict[str, tuple[str, int]] = {}
-        """State and generation of every responder of the present incarnation."""
+        """State and generation of every responder of the current incarnation."""
         self.dead_letters = 0
-        """Of all incarnations."""
+        """The number of dead letters of all incarnations."""
         self.log: list[str] = []
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -60,7 +60,7 @@ class NodeProcess:
         self._process.send_signal(number)
 
     async def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it with SIGKILL."""
         await self.end(SIGKILL)
 
     async def end(self, number: Signals) -> int:
@@ -74,7 +74,7 @@ class NodeProcess:
         return code
 
     def states(self) -> list[tuple[str, int]]:
-        """Of the responders that are not closed."""
+        """Return the states of the responders that are not closed."""
         return [change for change in self.responders.values() if change[0] != "CLOSED"]
 
     async def _read(self) -> None:

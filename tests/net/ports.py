@@ -1,11 +1,11 @@
-"""Ports for processes that are told where to listen, or that come back where they were.
+"""Ports for processes that need a known listening address, also after a restart.
 
-Theory: a port that was only looked at (bind to port 0, read the number, close) belongs to nobody. Until it is used, and
-again while its node is down, any connection of this machine may be given it. So it stays bound here, where nobody
-listens at it. Linux gives a bound port neither to a connection nor to anybody who asks for any port; one who asks for
-this very port, as servers do (SO_REUSEADDR), listens at it beside us. Until then connections to it are refused.
+Theory: a port that was only looked up (bind to port 0, read the number, close) is not reserved. Until it is used, and
+again while its node is down, the system may give it to any connection. So it stays bound here, without
+listening. Linux gives a bound port neither to a connection nor to a request for any free port; a request for
+this port with SO_REUSEADDR, as of servers, may listen at it. Until then connections to it are refused.
 
-Left out: other systems, where nobody can listen at a port that somebody else keeps. There it is looked at only.
+Left out: other systems, where a reserved port cannot be listened at. There it is only looked up.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import cache
 
 
 def kept_port() -> int:
-    """A port of 127.0.0.1 that is this process's until it ends."""
+    """Return a port of 127.0.0.1 that this process reserves until it ends."""
     kept = socket.socket()
     kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     kept.bind(("127.0.0.1", 0))
@@ -34,5 +34,5 @@ def kept_address() -> str:
 
 @cache
 def nowhere() -> str:
-    """Where nobody listens, ever."""
+    """Return an address at which no process ever listens."""
     return kept_address()

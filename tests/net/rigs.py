@@ -1,6 +1,6 @@
-"""Two nodes `a` and `b` joined by an edge, the same to a test whichever edge it is.
+"""Two nodes `a` and `b` joined by an edge, with the same interface to tests for every edge.
 
-A rig has both nodes, how each is reached, a way to wait for what is observed, and a few faults.
+A rig has both nodes, their addresses, a method to wait for conditions, and a few faults.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ class Rig(Protocol):
     at_a: Address
     at_b: Address
     nowhere: Address
-    """An address where nobody listens."""
+    """An address at which no node listens."""
     notices: list[Notify]
 
     def pump(self) -> None:
-        """Carry out what was asked of the nodes."""
+        """Carry out the pending commands of the nodes."""
         ...
 
     def until(self, seen: Callable[[], object]) -> None:
-        """Let things happen until this is observed; fails if it never is."""
+        """Run the nodes until the condition holds; fail if it never does."""
         ...
 
     def connections(self) -> int:
-        """How many connections `a` has."""
+        """Return the number of connections of `a`."""
         ...
 
     def reset(self) -> None:
-        """Every connection between the two is reset."""
+        """Reset every connection between the two nodes."""
         ...
 
     def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""For tests of streams over TCP: a node with the service, publishers and consumers in a hurry, a storage that fails."""
+"""Helpers for tests of streams over TCP: a node with the service, ends with short time-outs, and a failing storage."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ STORAGES = ["memory", "sqlite"]
 
 
 class Problems:
-    """What must not happen in a node, whatever is sent to it: an exception."""
+    """An observer that collects exceptions: no input may raise one in a node."""
 
     def __init__(self) -> None:
         self.found: list[object] = []
@@ -63,7 +63,7 @@ class Problems:
 async def node_with_streams(
     storage: Storage, where: str = "127.0.0.1:0", limits: TcpLimits | None = None, **options: Any
 ) -> AsyncIterator[TcpNode]:
-    """A node with `echo` and the stream service. At its end it must have seen no exception."""
+    """A node with `echo` and the stream service. At the end of the block there must have been no exception."""
     problems = Problems()
     sessions = SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER, durations=HURRIED)
     async with TcpNode(observers=[problems], limits=limits) as node:
@@ -110,12 +110,12 @@ def numbered(count: int, first: int = 0) -> list[bytes]:
 
 
 async def read(reader: StreamConsumer, count: int) -> list[bytes]:
-    """So many messages; the last one is not processed."""
+    """Read this many messages; the last one is not processed."""
     return [(await reader.__anext__()).data for _ in range(count)]
 
 
 def stored_in(storage: Storage, stream: str = "orders", partition: int = 0) -> list[bytes]:
-    """Everything in a log. Whoever has it open is fenced."""
+    """Return all messages of a log. The current writer is fenced."""
     log = storage.open_log(stream, partition).result()
     found: list[Stored] = []
     while batch := log.read(found[-1].index + 1 if found else 0, 1000, 2**20).result():
@@ -136,16 +136,16 @@ def a_storage(kind: str, folder: Path) -> Storage:
 
 
 class Failing:
-    """A storage in memory that fails for as long as it is told to: before it has written, or after."""
+    """A storage in memory that fails on demand: before or after the write."""
 
     def __init__(self) -> None:
         self.inner = MemoryStorage()
         self.broken: set[str] = set()
-        """Streams that fail."""
+        """The streams whose calls fail."""
         self.after_writing = False
         self.failures = 0
         self.held: list[Callable[[], None]] | None = None
-        """If it is a list: looking up a publisher takes until the test calls what is in it."""
+        """If it is a list: look-ups of publishers wait until the test calls the functions in it."""
 
     def error(self) -> Future[Any]:
         self.failures += 1
@@ -200,13 +200,13 @@ class _FailingLog:
 
 @asynccontextmanager
 async def streams(storage: Storage | None = None) -> AsyncIterator[tuple[TcpNode, TcpNode, str]]:
-    """A node of clients, the node with the service, and where that is."""
+    """A node of clients, the node with the service, and its address."""
     async with node_with_streams(storage or MemoryStorage()) as there, TcpNode() as here:
         yield here, there, there.addresses[0]
 
 
 class Plain(Client):
-    """A client of the plain stream protocol that sends whatever it likes."""
+    """A client of the plain stream protocol that sends arbitrary messages."""
 
     def say(self, to: Route | str, payload: bytes | StreamRequest) -> None:
         data = payload if isinstance(payload, bytes) else encode_request(payload)
@@ -218,7 +218,7 @@ class Plain(Client):
         return decode_response((await self.message()).payload)
 
     async def worker(self, request: StreamRequest) -> Address:
-        """The worker of a stream that `request` creates, or of its first partition."""
+        """Return the worker of a stream that `request` creates, or of its first partition."""
         self.say("stream", request)
         return (await self.message()).return_route[-1]
 

@@ -1,4 +1,4 @@
-"""For tests over real sockets: a loop of their own with a deadline, waiting on what is observed, and a bare client."""
+"""Helpers for tests over real sockets: an event loop with a deadline, waiting for conditions, and a bare client."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.session.config import BackOff, Durations
 
 DEADLINE_SECONDS = 20.0
-"""Generous, since nothing waits for it unless it fails: the machines that run this are loaded."""
+"""Generous for loaded machines: only a failing test waits this long."""
 
 QUICK = Durations(2.0, 0.3, 3.0, 1.0, 2.0, BackOff(0.02, 1.6, 0.2, 0.2))
-"""What fails is noticed and repaired within a second or so."""
+"""Failures are detected and repaired within about a second."""
 
 
 def over_tcp(main: Coroutine[Any, Any, None], *, fast: bool = False) -> None:
-    """Run a test, and fail it where it hangs."""
+    """Run a test, and fail it if it hangs."""
 
     async def bounded() -> None:
         async with asyncio.timeout(3 * DEADLINE_SECONDS):
@@ -31,7 +31,7 @@ def over_tcp(main: Coroutine[Any, Any, None], *, fast: bool = False) -> None:
 
 
 async def until(seen: Callable[[], object], seconds: float = DEADLINE_SECONDS) -> None:
-    """Wait until something is observed."""
+    """Wait until a condition holds."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     while not seen():
@@ -40,12 +40,12 @@ async def until(seen: Callable[[], object], seconds: float = DEADLINE_SECONDS) -
 
 
 def to_echo(payload: bytes, back: str = "me", at: str = "echo") -> bytes:
-    """A frame for a worker, and its reply comes to `back`."""
+    """Return a frame for a worker that replies to `back`."""
     return encode_frame(encode_message(Message((local(at),), (local(back),), payload)))
 
 
 class Client:
-    """A peer that sends whatever it likes. `async with await Client.to(where) as client`."""
+    """A peer that sends arbitrary bytes. `async with await Client.to(where) as client`."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
@@ -70,7 +70,7 @@ class Client:
         self.writer.write(data)
 
     async def message(self, seconds: float = DEADLINE_SECONDS) -> Message:
-        """The next message of the node. Raises EOFError where it closes instead."""
+        """Return the next message of the node. Raises EOFError if it closes instead."""
         async with asyncio.timeout(seconds):
             while not self.messages:
                 data = await self.reader.read(65536)
@@ -80,7 +80,7 @@ class Client:
         return self.messages.pop(0)
 
     async def closed(self, seconds: float = DEADLINE_SECONDS) -> bytes:
-        """Wait until the node closes; the result is what it has sent before."""
+        """Wait until the node closes, and return what it has sent before."""
         async with asyncio.timeout(seconds):
             try:
                 return await self.reader.read()
@@ -88,7 +88,7 @@ class Client:
                 return b""
 
     def reset(self) -> None:
-        """End the connection with a reset, without a goodbye."""
+        """End the connection with a TCP reset."""
         raw: socket.socket = self.writer.transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()

@@ -1,4 +1,4 @@
-"""Careless arguments: each public call takes a value or refuses it with an error of ours, and goes on afterwards."""
+"""Wrong arguments: each public call accepts a value or refuses it with a documented error, and works afterwards."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def parameters(function: Callable[..., Any]) -> Iterator[str]:
 
 
 async def refused(function: Callable[..., Any], given: dict[str, Any]) -> bool:
-    """Whether a call fails with an error of ours. Any other exception fails the test."""
+    """Return whether a call fails with a documented error. Any other exception fails the test."""
     try:
         made = function(**given)
         if inspect.isawaitable(made):
@@ -65,14 +65,14 @@ async def refused(function: Callable[..., Any], given: dict[str, Any]) -> bool:
         elif isinstance(made, SqliteStorage):
             made.close()
     except TimeoutError:
-        return False  # it was taken, and nobody answers
+        return False  # it was accepted, and no answer arrives
     except OURS:
         return True
     return False
 
 
 async def try_each(function: Callable[..., Any], right: Given) -> dict[str, int]:
-    """Parameter -> how many of the careless values it refuses. What is right is accepted before and after."""
+    """Return the number of refused wrong values of each parameter. Right values are accepted before and after."""
     found = {}
     assert not await refused(function, right())
     for name in parameters(function):
@@ -82,7 +82,7 @@ async def try_each(function: Callable[..., Any], right: Given) -> dict[str, int]
 
 
 def values(tmp_path: Path) -> dict[Callable[..., Any], Given]:
-    """What is made without a node."""
+    """Calls that need no node."""
     numbers = count()
     return {
         BackOff: dict,
@@ -102,7 +102,7 @@ def values(tmp_path: Path) -> dict[Callable[..., Any], Given]:
 
 
 def of_node(node: TcpNode, where: str) -> dict[Callable[..., Any], Given]:
-    """What needs a node. Each call has a fresh name."""
+    """Calls that need a node. Each call has a new name."""
     route, numbers = f"tcp://{where}/echo", count()
 
     def name() -> str:
@@ -143,7 +143,7 @@ def of_session(session: TcpSession) -> dict[Callable[..., Any], Given]:
 
 
 @pytest.mark.filterwarnings("ignore:.*was never awaited")
-def test_a_value_of_the_wrong_type_is_an_error_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_of_the_wrong_type_raises_a_documented_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
     async def main() -> None:
@@ -154,7 +154,7 @@ def test_a_value_of_the_wrong_type_is_an_error_of_ours(tmp_path: Path, monkeypat
 
 
 @pytest.mark.slow
-def test_a_node_and_its_sessions_refuse_what_they_cannot_take() -> None:
+def test_a_node_and_its_sessions_refuse_wrong_arguments() -> None:
     async def main() -> None:
         async with TcpNode() as node:
             where = await node.listen()

@@ -1,4 +1,4 @@
-"""What every edge owes its nodes. The simulated edge and the TCP edge pass the same tests, word for word."""
+"""The contract of an edge with its nodes: the simulated edge and the TCP edge pass the same tests."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def settings(kind: SessionType, role: Role, profile: Profile) -> SessionConfig:
 
 
 def start(rig: Rig, kind: SessionType, profile: Profile = GENERATION) -> tuple[Address, Inbox, Inbox]:
-    """A session of `a` to a host of `b`, opened if that is an order, and what its ends receive."""
+    """Start a session of `a` to a host of `b`, open an explicit one, and return it with the inboxes of both ends."""
     here, there = Inbox(), Inbox()
     rig.b.start_host(HOST, settings(kind, Role.RESPONDER, profile), handler=there)
     two_sided = kind.renegotiation is Renegotiation.TWO_SIDED
@@ -124,7 +124,7 @@ def test_a_tracing_context_arrives(rig: Rig) -> None:
     assert inbox.messages[0].tracing_context == "00-trace"
 
 
-def test_nobody_at_a_destination_costs_its_messages_and_nothing_else(rig: Rig) -> None:
+def test_an_unreachable_destination_loses_only_its_messages(rig: Rig) -> None:
     inbox = listening(rig.b)
     send(rig, b"lost", to=rig.nowhere)
     send(rig, b"1")
@@ -135,7 +135,7 @@ def test_nobody_at_a_destination_costs_its_messages_and_nothing_else(rig: Rig) -
     rig.until(lambda: rig.a.dead_letters.counts == {"connection lost": 2})
 
 
-def test_what_cannot_be_delivered_over_there_is_a_dead_letter_over_there(rig: Rig) -> None:
+def test_an_undeliverable_message_is_a_dead_letter_at_the_other_node(rig: Rig) -> None:
     rig.b.start_worker(local("private"), handler=echo)
     for name in ("nobody", "private"):
         rig.a.route(Message((rig.at_b, local(name)), (local("me"),), b"x"))
@@ -143,7 +143,7 @@ def test_what_cannot_be_delivered_over_there_is_a_dead_letter_over_there(rig: Ri
     assert rig.b.dead_letters.counts == {"unknown address": 1, "private address": 1}
 
 
-def test_a_handler_that_raises_harms_nobody_else(rig: Rig) -> None:
+def test_a_handler_that_raises_affects_no_other_worker(rig: Rig) -> None:
     def fail(message: Message, context: Context) -> None:
         raise ValueError
 
@@ -222,7 +222,7 @@ def test_a_request_has_one_outcome(rig: Rig, profile: Profile) -> None:
     assert len(outcomes) == 2
 
 
-def test_a_request_that_is_taken_back_has_no_outcome_and_the_session_goes_on(rig: Rig) -> None:
+def test_a_withdrawn_request_has_no_outcome_and_the_session_goes_on(rig: Rig) -> None:
     session, _, there = start(rig, EXPLICIT_TRANSIENT)
     rig.a.request(session, "ignored", b"question")
     rig.until(lambda: there.payloads == [b"question"])
@@ -243,7 +243,7 @@ def test_renegotiation_by_order_leads_to_the_next_generation(rig: Rig) -> None:
     assert (last.generation.number, last.resumed) == (2, True)
 
 
-def test_closing_tells_the_peer(rig: Rig) -> None:
+def test_closing_notifies_the_peer(rig: Rig) -> None:
     session, _, _ = start(rig, EXPLICIT_TRANSIENT)
     rig.until(lambda: [one.state for one in responders(rig)] == [State.ESTABLISHED])
     rig.a.close(session)
@@ -252,7 +252,7 @@ def test_closing_tells_the_peer(rig: Rig) -> None:
     assert reasons == ["closed by order", "closed by the peer"]
 
 
-def test_a_session_that_nobody_answers_times_out_and_closes(rig: Rig) -> None:
+def test_a_session_without_an_answer_times_out_and_closes(rig: Rig) -> None:
     impatient = replace(QUICK, negotiation_seconds=0.1)
     asks = SessionConfig(IMPLICIT_TRANSIENT, Role.INITIATOR, GENERATION, impatient)
     rig.b.start_worker(HOST, handler=lambda message, context: None, access=Access.PUBLIC)
@@ -264,8 +264,8 @@ def test_a_session_that_nobody_answers_times_out_and_closes(rig: Rig) -> None:
     assert failed.detail == f"no answer from {rig.at_b} {HOST}"
 
 
-def test_a_session_with_nobody_is_told_at_once(rig: Rig) -> None:
-    asks = SessionConfig(IMPLICIT_TRANSIENT, Role.INITIATOR, GENERATION)  # who waits for the time-out waits 10 s
+def test_a_session_to_an_unknown_worker_fails_at_once(rig: Rig) -> None:
+    asks = SessionConfig(IMPLICIT_TRANSIENT, Role.INITIATOR, GENERATION)  # the time-out alone would take 10 s
     session = rig.a.start_session(asks, (rig.at_b, HOST))
     rig.a.send(session, b"never")
     rig.until(lambda: state(rig.a, session) is State.CLOSED)
@@ -275,7 +275,7 @@ def test_a_session_with_nobody_is_told_at_once(rig: Rig) -> None:
     assert failed.detail == f"no such worker: {HOST}"
 
 
-def test_a_full_host_says_so(rig: Rig) -> None:
+def test_a_full_host_rejects_hellos(rig: Rig) -> None:
     answers = SessionConfig(IMPLICIT_TRANSIENT, Role.RESPONDER, GENERATION)
     rig.b.start_host(HOST, answers, handler=echo, capacity=1)
     asks = SessionConfig(IMPLICIT_TRANSIENT, Role.INITIATOR, GENERATION)

@@ -1,4 +1,4 @@
-"""The TCP programs of examples/, each end a process of its own, and killed as a power cut would."""
+"""The TCP programs of examples/, each end in its own process, killed with SIGKILL."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 
 class Program:
-    """`python examples/NAME ARGUMENTS`; what it prints is read as it comes."""
+    """The process `python examples/NAME ARGUMENTS`; its output is read as it arrives."""
 
     def __init__(self, name: str, *arguments: str) -> None:
         self.process = subprocess.Popen(
@@ -42,7 +42,7 @@ class Program:
         self.process.stdin.write(f"{line}\n")
 
     def until(self, pattern: str) -> None:
-        """Wait until it has printed a line that matches."""
+        """Wait until it has printed a matching line."""
         self.while_not(lambda: any(re.fullmatch(pattern, line) for line in self.lines))
 
     def while_not(self, condition: Callable[[], bool]) -> None:
@@ -57,7 +57,7 @@ class Program:
         self.end()
 
     def end(self) -> int:
-        """Let it read no more, and end by itself."""
+        """Close its input, and wait for its end."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.close()
@@ -94,7 +94,7 @@ def test_client_and_server_survive_kills(run: Callable[..., Program], tmp_path: 
     client.kill()
     with ledger.open("ab") as file:
         server.kill()
-        file.write(b"12")  # half a line, as a kill in the middle of a write leaves it
+        file.write(b"12")  # an incomplete line, as after a kill during a write
     confirmed, count = int(sent.read_text()), int(sent.read_text()) + 20
     start_server()
     client = start_client(str(count))

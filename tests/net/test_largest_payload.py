@@ -1,4 +1,4 @@
-"""The largest payload through layers: what is accepted at the call arrives, and what would not is refused there."""
+"""The largest payload through layers: an accepted payload arrives, and a larger one is refused at the call."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PATIENT = 20.0
 
 @asynccontextmanager
 async def two_nodes() -> AsyncIterator[tuple[TcpNode, TcpNode, str]]:
-    """One that asks, and one that echoes in sessions of each profile; with the address of that one."""
+    """A client node, a node that echoes in sessions of each profile, and the address of the latter."""
     async with TcpNode(limits=SMALL) as near, TcpNode(limits=SMALL) as far:
         far.worker("echo", echo, public=True)
         for name, profile in (("plain", "generation"), ("ockam", OCKAM), ("secure", secure_profile())):
@@ -77,7 +77,7 @@ CASES += [(layers, route) for layers in LAYERS
 
 
 async def limit_of(session: TcpSession, onward_route: Route) -> int:
-    """As the error says it which the first payload brings that the wire could not carry with what layers add."""
+    """Return the limit in the error for the smallest payload that does not fit with the overhead of the layers."""
     with pytest.raises(LocalSessionError, match="send it in parts") as refused:
         await session.request(bytes(LIMIT), onward_route)
     return limit_in(refused.value)
@@ -131,8 +131,8 @@ def test_the_largest_payload_over_a_stream_session() -> None:
     over_tcp(main())
 
 
-def test_a_stream_session_takes_nothing_that_would_end_it() -> None:
-    """The publisher refuses what it cannot publish, and ends then: so the end has to know what that is."""
+def test_a_stream_session_accepts_no_message_that_would_end_it() -> None:
+    """A publisher that refuses a message ends, so the end of the session must know the limit of the publisher."""
 
     async def main() -> None:
         heard = list[int]()
@@ -156,7 +156,7 @@ def test_a_stream_session_takes_nothing_that_would_end_it() -> None:
             most = limit_of_error(lambda: session.post(bytes(LIMIT)))
             await session.send(bytes(most))
             await until(lambda: heard == [most])
-            context = "x" * MAX_TRACING_CONTEXT_BYTES  # it is in what is published
+            context = "x" * MAX_TRACING_CONTEXT_BYTES  # it is part of the published message
             less = limit_of_error(lambda: session.post(bytes(most), tracing_context=context))
             await session.send(bytes(less), tracing_context=context)
             await until(lambda: heard == [most, less])
@@ -167,7 +167,7 @@ def test_a_stream_session_takes_nothing_that_would_end_it() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("protected", [False, True], ids=["in a session", "in a channel"])
 def test_the_largest_payload_through_a_pipe(protected: bool) -> None:
-    """What does not fit is refused at once, or a dead letter: a pipe that took it would send it again for ever."""
+    """A message that does not fit is refused at once, or a dead letter: a pipe would retransmit it indefinitely."""
 
     async def main() -> None:
         heard = list[int]()
@@ -189,7 +189,7 @@ def test_the_largest_payload_through_a_pipe(protected: bool) -> None:
             near.send(ear, bytes(most))
             await pipe.flush()
             assert (heard, near.node.dead_letters.counts) == ([most], {})
-            near.worker("elsewhere", static_forwarder(ear))  # it is not known which way it takes
+            near.worker("elsewhere", static_forwarder(ear))  # its route is unknown here
             near.send((local("elsewhere"),), bytes(LIMIT))
             await until(lambda: near.node.dead_letters.counts == {PAYLOAD_TOO_LARGE: 1})
             assert not pipe.unconfirmed

@@ -15,7 +15,7 @@ from ockam_fsm.net.routes import join_host, split_host
 
 
 class Refusing(socket.socket):
-    """Out of descriptors, once; then as any other."""
+    """A socket that is out of descriptors once, and then works."""
 
     refusals = 1
 
@@ -66,7 +66,7 @@ def test_without_descriptors_accepting_pauses_and_goes_on(
 
 
 def test_the_reserve_is_not_given_to_peers(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(listening, "descriptors", lambda: 4)  # all of them are in use already
+    monkeypatch.setattr(listening, "descriptors", lambda: 4)  # all descriptors are in use already
 
     async def main() -> None:
         loop, opened = asyncio.get_running_loop(), asyncio.Queue[str]()

@@ -1,4 +1,4 @@
-"""Pipes over TCP: through a proxy that cuts, stalls, repeats and reorders; in sessions; and what callers are told."""
+"""Pipes over TCP: through a proxy that cuts, stalls, repeats and reorders; in sessions; and the errors of calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUICK = PipeConfig(resend=BackOff(0.05, 1.6, 1.0))
 
 
 class App:
-    """A public worker that keeps what arrives."""
+    """A public worker that collects its messages."""
 
     def __init__(self, node: TcpNode) -> None:
         self.messages: list[Message] = []
@@ -81,7 +81,7 @@ def test_a_pipe_in_a_session_goes_on_when_its_connection_is_lost() -> None:
     over_tcp(main())
 
 
-def test_each_session_has_a_receiver_that_orders_for_it_alone() -> None:
+def test_each_session_has_its_own_ordering_receiver() -> None:
     async def main() -> None:
         async with TcpNode() as there, TcpNode() as here:
             app = App(there)
@@ -116,7 +116,7 @@ def test_pipes_chain_through_a_hub_and_one_end_to_end_is_confirmed_past_it() -> 
     over_tcp(main())
 
 
-def test_leaving_waits_for_confirmations_unless_an_exception_leaves() -> None:
+def test_leaving_waits_for_confirmations_except_after_an_exception() -> None:
     async def main() -> None:
         async with TcpNode() as there, TcpNode() as here:
             app = App(there)

@@ -1,4 +1,4 @@
-"""A port that is kept is nobody else's, whether its node is up or down."""
+"""A reserved port is given to no other process, whether its node is up or down."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 from tests.net.ports import kept_port, nowhere
 
 IP_LOCAL_PORT_RANGE = 51
-"""Since Linux 6.3: which ports this socket may be given. Older kernels do not know it."""
+"""The range of ports for this socket; since Linux 6.3."""
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a port can only be looked at")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot reserve a port")
 
 
-def test_a_server_comes_and_goes_at_a_kept_port() -> None:
+def test_a_server_can_listen_repeatedly_at_a_kept_port() -> None:
     where = ("127.0.0.1", kept_port())
     for _ in range(2):
         with socket.create_server(where) as server, socket.create_connection(where) as one:
@@ -26,8 +26,8 @@ def test_a_server_comes_and_goes_at_a_kept_port() -> None:
             socket.create_connection(where)
 
 
-def test_a_kept_port_is_given_to_nobody_who_does_not_ask_for_it() -> None:
-    """Not even where it is asked for with SO_REUSEADDR: one port is the whole range of this socket."""
+def test_a_kept_port_is_given_only_to_a_request_for_it() -> None:
+    """Not even with SO_REUSEADDR, for a socket whose range has only this port."""
     port = kept_port()
     for reuse in (0, 1):
         with only(port) as other:
@@ -49,7 +49,7 @@ def only(port: int) -> socket.socket:
     return other
 
 
-def test_nobody_listens_nowhere() -> None:
+def test_connections_to_nowhere_are_refused() -> None:
     host, port = nowhere().split(":")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((host, int(port)))

@@ -1,4 +1,4 @@
-"""What a publisher keeps in a file is read as it was written; what is no such file is refused and left alone."""
+"""The file of a publisher: its state is read as it was written; any other file is refused and not changed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEPT = Kept(b"\x07" * 16, 3, PublisherImage(PublisherState.PUBLISHING, 2, 5, (b"
 KEYS = ("format", "stream", "identity", "number", "before", "confirmed", "messages")
 
 
-def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
+def test_a_kept_state_is_read_again(tmp_path: Path) -> None:
     kept_in = PublisherFile(tmp_path / "state", "orders")
     assert kept_in.load() is None
     kept_in.keep(KEPT)
@@ -50,9 +50,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_what_keep_has_not_written_is_refused_and_left_alone(
-    change: Callable[[dict[str, Any]], object], tmp_path: Path
-) -> None:
+def test_another_file_is_refused_and_not_changed(change: Callable[[dict[str, Any]], object], tmp_path: Path) -> None:
     path = tmp_path / "state"
     PublisherFile(path, "orders").keep(KEPT)
     content = json.loads(path.read_text())

@@ -1,4 +1,4 @@
-"""The discussion's example, "Putting it all together", line by line, against our service and our consumer.
+"""The discussion's example, "Putting it all together", line by line, with the service and the consumer of this package.
 
     Let's imagine a session with a synchronous requests and a TCP client in between the session workers.
     While initiator and responder establish a persistent explicit session, the TCP client and handler are an implicit
@@ -9,9 +9,9 @@
       messaging route (on client): (tcp client* -> stream instance*)
       synchronous request: pull messages
 
-A star marks an address that the negotiation has brought, and that may become unreachable. The discussion says later
+A star marks an address that comes from the negotiation and may become unreachable. The discussion states later
 that the consumer's session is a transient one that is restarted on timeout: "similar to a persistent session, except
-there is no state to persist between re-negotiations". So it is here (clause 12.7).
+there is no state to persist between re-negotiations". The consumer here is of this kind (clause 12.7).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def test_putting_it_all_together() -> None:
             assert isinstance(response, Pulled)
             assert [message.data for message in response.messages] == numbered(3)
 
-            # the TCP client and handler are an implicit transient session: who lost it gets another one
+            # the TCP client and handler are an implicit transient session: after a loss a new one is created
             lost = client.edge.connections[tcp_client]
             lost.abort()
             await until(lambda: initiator.state is State.CLOSED)
@@ -88,7 +88,7 @@ def test_putting_it_all_together() -> None:
 
 @pytest.mark.slow
 def test_a_consumer_restarts_on_timeout_which_triggers_a_renegotiation() -> None:
-    """The hub is another one afterwards: the init route is the same, and both starred addresses are not."""
+    """The hub is replaced: the init route stays the same, and both starred addresses change."""
     where, storage = kept_address(), MemoryStorage()
 
     async def main() -> None:

@@ -32,7 +32,7 @@ def test_text_and_route(text: str, route: Route) -> None:
     ["", "/", "a//b", "echo/", "/echo", "tcp://", "tcp://127.0.0.1/echo", "tcp://:4000/x", "tcp://a:70000/x", "x#y",
      "256#y", "tcp://::1:4000/x", "tcp://a b:1/x", "tcp://a:²/x"],
 )  # fmt: skip
-def test_what_is_no_route_says_what_one_looks_like(text: str) -> None:
+def test_an_invalid_route_raises_an_error_with_an_example(text: str) -> None:
     with pytest.raises(LocalSessionError, match=r"HOST:PORT|route looks like|TYPE#VALUE"):
         parse_route(text)
 
@@ -46,7 +46,7 @@ addresses = st.one_of(
 
 
 @given(st.lists(addresses, min_size=1, max_size=5).map(tuple))
-def test_every_route_survives_being_written(route: Route) -> None:
+def test_a_formatted_route_parses_to_the_same_route(route: Route) -> None:
     assert parse_route(format_route(route)) == route
 
 

@@ -29,10 +29,10 @@ from tests.net.stream_helpers import node_with_streams
 from tests.net.tcp_helpers import QUICK, over_tcp, until
 from tests.net.test_stream_sessions import end
 
-WORDS = b"nobody else reads this"
+WORDS = b"only the peer can read this"
 ECHO = (local("echo"),)
 Change = Callable[[Message], Sequence[Message]]
-"""What a hostile node makes of a message that passes through it."""
+"""The messages that a hostile node forwards in place of one message."""
 
 
 @asynccontextmanager
@@ -47,7 +47,7 @@ async def answering(profile: SecureProfile, where: str = "127.0.0.1:0") -> Async
 
 @asynccontextmanager
 async def hostile(change: Change) -> AsyncIterator[str]:
-    """A node in the middle that passes on what `change` makes of each message."""
+    """A node in the middle that forwards the result of `change` for each message."""
 
     def pass_on(message: Message, context: Context) -> None:
         for made in change(message):
@@ -66,7 +66,7 @@ def letters(node: TcpNode) -> dict[str, int]:
 
 
 @pytest.mark.slow
-def test_each_side_knows_the_other_and_reaches_its_public_workers_only(tmp_path: Path) -> None:
+def test_each_side_knows_its_peer_and_reaches_only_its_public_workers(tmp_path: Path) -> None:
     async def main() -> None:
         store = FileIdentityStore(tmp_path / "bob")
         bob, alice = secure_profile(store), secure_profile()
@@ -90,8 +90,8 @@ def test_each_side_knows_the_other_and_reaches_its_public_workers_only(tmp_path:
     over_tcp(main())
 
 
-def test_a_handler_knows_whose_message_it_is() -> None:
-    """Also one that awaits, and a worker that the channel leads to; not what came in the clear, or from here."""
+def test_a_handler_can_identify_the_peer_of_a_message() -> None:
+    """Also an asynchronous one, and a worker behind the channel; local and unprotected messages have no peer."""
 
     def say(message: Message, context: Context) -> None:
         context.reply(str(context.peer).encode())
@@ -136,7 +136,7 @@ def test_trust_and_its_cause() -> None:
 
 
 @pytest.mark.slow
-def test_it_goes_on_after_the_other_node_was_restarted_with_its_identity(tmp_path: Path) -> None:
+def test_a_channel_renegotiates_after_a_restart_with_the_same_identity(tmp_path: Path) -> None:
     async def main() -> None:
         where, store = kept_address(), FileIdentityStore(tmp_path / "bob")
         async with TcpNode() as near:
@@ -158,9 +158,9 @@ def test_it_goes_on_after_the_other_node_was_restarted_with_its_identity(tmp_pat
     over_tcp(main())
 
 
-def test_a_policy_that_is_false_trusts_nobody() -> None:
+def test_a_policy_that_is_false_trusts_no_peer() -> None:
     class Empty(TrustCallback):
-        """A list of those who are trusted, which is empty now."""
+        """A policy that is an empty list of trusted peers."""
 
         def __len__(self) -> int:
             return 0
@@ -178,12 +178,12 @@ def test_a_policy_that_is_false_trusts_nobody() -> None:
 @pytest.mark.parametrize(
     "given", [{"store": "a.identity"}, {"store": 5}, {"trust": "Iaf"}, {"trust": []}, {"trust": TrustCallback}]
 )
-def test_a_profile_of_the_wrong_parts_is_refused_at_the_call(given: dict[str, Any]) -> None:
+def test_a_profile_with_wrong_arguments_is_refused_at_the_call(given: dict[str, Any]) -> None:
     with pytest.raises(LocalSessionError, match=f"^{next(iter(given))}: .*; write "):
         secure_profile(**given)
 
 
-def test_a_session_id_means_nothing_to_a_channel() -> None:
+def test_a_channel_ignores_a_session_id() -> None:
     async def main() -> None:
         async with answering(secure_profile()) as far, TcpNode() as near:
             channel = near.session(f"tcp://{far.addresses[0]}/api", profile=secure_profile(), session_id=bytes(16))
@@ -200,7 +200,7 @@ def test_a_session_id_means_nothing_to_a_channel() -> None:
 
 
 async def talk_through(change: Change, times: int = 40) -> tuple[list[bytes], TcpNode, TcpNode]:
-    """What the far end hears of numbered messages that are sent through a hostile node."""
+    """Return what the far end receives of numbered messages through a hostile node."""
     heard = list[bytes]()
 
     def hear(message: Message, context: Context) -> None:
@@ -218,7 +218,7 @@ async def talk_through(change: Change, times: int = 40) -> tuple[list[bytes], Tc
 
 
 @pytest.mark.slow
-def test_nothing_can_be_read_on_the_way() -> None:
+def test_a_node_in_the_middle_cannot_read_messages() -> None:
     seen = list[Message]()
 
     def look(message: Message) -> Sequence[Message]:
@@ -240,24 +240,24 @@ async def _talk(change: Change, expected: dict[str, int]) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_repeated_is_heard_once() -> None:
+def test_a_repeated_message_is_delivered_once() -> None:
     over_tcp(_talk(lambda message: (message, message, message), {"replayed": 80}))
 
 
 @pytest.mark.slow
-def test_what_is_forged_is_not_heard() -> None:
+def test_a_forged_message_is_not_delivered() -> None:
     def forge(message: Message) -> Sequence[Message]:
         wrong = bytes([*message.payload[:-1], message.payload[-1] ^ 1])
         if len(message.payload) == 32:
-            return (message,)  # another first message would be another handshake
+            return (message,)  # a changed first message would start another handshake
         return (Message(message.onward_route, message.return_route, wrong), message)
 
     over_tcp(_talk(forge, {"not-authentic": 40}))
 
 
 @pytest.mark.slow
-def test_what_is_lost_is_made_up_for() -> None:
-    """More than Ockam's own receive window follows: there the direction would be silent for ever."""
+def test_a_channel_survives_a_large_loss() -> None:
+    """A loss larger than Ockam's own receive window, which would silence the direction there permanently."""
 
     async def main() -> None:
         losing, lost = False, 0
@@ -284,8 +284,8 @@ def test_what_is_lost_is_made_up_for() -> None:
 
 
 @pytest.mark.slow
-def test_the_way_back_follows_the_newest_message() -> None:
-    """The peer comes over another connection all of a sudden: what proves itself is heard, and answered there."""
+def test_the_messaging_route_follows_the_newest_message() -> None:
+    """The peer suddenly uses another connection: authentic messages are accepted, and answered there."""
 
     async def main() -> None:
         kept, wanted = list[Message](), list[Address]()

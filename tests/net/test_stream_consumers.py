@@ -1,4 +1,4 @@
-"""Consumers of streams over TCP: groups, partitions, poison messages, and streams that are away."""
+"""Consumers of streams over TCP: groups, partitions, poison messages, and unreachable streams."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.net.stream_helpers import (
 from tests.net.tcp_helpers import over_tcp, until
 
 
-def test_each_group_has_an_index_of_its_own() -> None:
+def test_each_group_has_its_own_index() -> None:
     async def main() -> None:
         async with streams() as (here, _, where):
             async with publisher(here, where) as sender:
@@ -48,7 +48,7 @@ def test_each_group_has_an_index_of_its_own() -> None:
     over_tcp(main())
 
 
-def test_partitions_are_streams_of_their_own() -> None:
+def test_partitions_are_independent_streams() -> None:
     async def main() -> None:
         async with streams() as (here, _, where), plain(where) as client:
             await client.worker(CreateStream("orders", 3))
@@ -115,8 +115,8 @@ def test_a_message_that_cannot_be_processed_is_a_dead_letter_with_the_reason() -
     over_tcp(main())
 
 
-def test_why_a_stream_is_not_made_is_told_at_once() -> None:
-    """The answer to `stream_create` is an error: it ends the attempt with its reason, and nobody waits for a timer."""
+def test_the_reason_why_a_stream_is_not_created_is_reported_at_once() -> None:
+    """The answer to `stream_create` is an error: it ends the attempt with its reason, without waiting for a timer."""
 
     async def main() -> None:
         async with streams() as (here, _, where), consumer(here, where, partition=70, request_seconds=60.0) as reader:
@@ -129,8 +129,8 @@ def test_why_a_stream_is_not_made_is_told_at_once() -> None:
 
 
 @pytest.mark.parametrize("refuses", [STREAM, STREAM_INDEX])
-def test_a_reason_without_an_end_is_told_in_part(refuses: str) -> None:
-    """A service says megabytes, and escapes of a terminal: nobody keeps or shows more than the beginning."""
+def test_a_very_long_reason_is_truncated(refuses: str) -> None:
+    """A service sends a reason of megabytes with terminal escapes: only its beginning is kept and shown."""
 
     def refuse(message: Message, context: Context) -> None:
         context.reply(encode_response(StreamError("\x1b[2J" + "x" * 2**20)))
@@ -152,7 +152,7 @@ def test_a_reason_without_an_end_is_told_in_part(refuses: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_consumer_waits_for_a_stream_that_is_away() -> None:
+def test_a_consumer_waits_for_an_unreachable_stream() -> None:
     where, storage = kept_address(), MemoryStorage()
 
     async def main() -> None:

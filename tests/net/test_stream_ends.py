@@ -1,4 +1,4 @@
-"""Publishers and consumers are cancelled, closed and stopped at any moment; and a storage fails."""
+"""Publishers and consumers that are cancelled, closed and stopped at any time; and a failing storage."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ async def cancelled(task: asyncio.Future[object], seconds: float) -> None:
 
 
 @pytest.mark.slow
-def test_next_may_be_cancelled_at_any_moment() -> None:
-    """While it asks, polls, waits for its restart, or for a connection: the next call goes on, and nothing is lost."""
+def test_next_may_be_cancelled_at_any_time() -> None:
+    """During a request, a poll, a restart or a connect: the next call continues, and no message is lost."""
     where, storage = kept_address(), MemoryStorage()
 
     async def main() -> None:
@@ -134,13 +134,13 @@ def test_a_publisher_closes_in_every_state() -> None:
                     await left.send(b"z")
                     raise ValueError("mine")
 
-            with pytest.raises(ValueError, match="mine"):  # an exception does not wait for what cannot be confirmed
+            with pytest.raises(ValueError, match="mine"):  # after an exception it does not wait for confirmations
                 await leave()
 
     over_tcp(main())
 
 
-def test_a_consumer_that_is_closed_hands_out_nothing_more() -> None:
+def test_a_closed_consumer_returns_no_more_messages() -> None:
     async def main() -> None:
         where = kept_address()
         async with TcpNode() as here:
@@ -163,7 +163,7 @@ def test_a_consumer_that_is_closed_hands_out_nothing_more() -> None:
 
 
 @pytest.mark.parametrize("away", [False, True], ids=["served", "away"])
-def test_when_the_node_stops_everything_that_waits_fails(away: bool) -> None:
+def test_when_the_node_stops_all_pending_calls_fail(away: bool) -> None:
     async def main() -> None:
         storage = Failing()
         async with node_with_streams(storage) as there:
@@ -190,7 +190,7 @@ def test_when_the_node_stops_everything_that_waits_fails(away: bool) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("after_writing", [False, True], ids=["before-writing", "after-writing"])
-def test_while_the_storage_fails_publishers_wait_and_everybody_else_is_served(after_writing: bool) -> None:
+def test_while_the_storage_fails_publishers_wait_and_others_are_served(after_writing: bool) -> None:
     async def main() -> None:
         storage = Failing()
         storage.after_writing = after_writing
@@ -215,8 +215,8 @@ def test_while_the_storage_fails_publishers_wait_and_everybody_else_is_served(af
 
 
 @pytest.mark.slow
-def test_the_operator_is_told_once_that_the_storage_fails(caplog: pytest.LogCaptureFixture) -> None:
-    """And once more when it fails again after it had worked."""
+def test_a_failure_of_the_storage_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """And once more when it fails again after a success."""
     storage = Failing()
 
     async def main() -> None:
@@ -235,7 +235,7 @@ def test_the_operator_is_told_once_that_the_storage_fails(caplog: pytest.LogCapt
     assert [(one.levelname, one.getMessage().startswith(said)) for one in told] == [("WARNING", True)] * 2
 
 
-def test_plain_clients_are_told_that_the_storage_fails() -> None:
+def test_plain_clients_receive_an_error_while_the_storage_fails() -> None:
     async def main() -> None:
         storage = Failing()
         async with streams(storage) as (_, _, where), plain(where) as client:
@@ -257,7 +257,7 @@ def test_plain_clients_are_told_that_the_storage_fails() -> None:
     over_tcp(main())
 
 
-def test_a_record_that_is_looked_up_while_the_log_is_opened_again_is_not_taken_for_lost() -> None:
+def test_a_look_up_during_a_reopening_of_the_log_reports_no_lost_record() -> None:
     async def main() -> None:
         storage = Failing()
         async with streams(storage) as (here, _, where), plain(where) as client:
@@ -282,8 +282,8 @@ def test_a_record_that_is_looked_up_while_the_log_is_opened_again_is_not_taken_f
 
 
 @pytest.mark.slow
-def test_a_storage_that_comes_and_goes_loses_and_doubles_nothing() -> None:
-    """The log fails in every moment of a publisher's life: at its hello, between two pushes, while it is looked up."""
+def test_an_intermittent_storage_loses_and_duplicates_nothing() -> None:
+    """The log fails in every phase of a publisher: at its hello, between two pushes, during its look-up."""
 
     async def main() -> None:
         storage = Failing()
@@ -297,7 +297,7 @@ def test_a_storage_that_comes_and_goes_loses_and_doubles_nothing() -> None:
                     storage.broken = set()
                     await asyncio.sleep(0.004 * (turn % 11))
 
-            await sender.publish(b"0")  # before that there is no record, and clause 12.4 says so
+            await sender.publish(b"0")  # before that there is no record (clause 12.4)
             flickering = asyncio.ensure_future(flicker())
             await sender.send(*numbered(299, 1))
             await flickering

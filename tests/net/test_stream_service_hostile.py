@@ -1,4 +1,4 @@
-"""What a stranger may send to the workers of streams: each is answered, or a dead letter, and nobody else notices.
+"""Hostile input to the workers of streams: it is answered or a dead letter, and affects no other peer.
 
 `node_with_streams` fails the test if an exception was raised in the node, whatever was sent.
 """
@@ -71,7 +71,7 @@ WRONG = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("worker", [STREAM, STREAM_INDEX, "partition"])
-def test_what_cannot_be_decoded_is_a_dead_letter(worker: str) -> None:
+def test_an_undecodable_message_is_a_dead_letter(worker: str) -> None:
     async def main() -> None:
         async with streams() as (_, there, where), plain(where) as client:
             at = (await client.worker(CreateStream("orders")),) if worker == "partition" else (local(worker),)
@@ -184,7 +184,7 @@ NOWHERE = {
 
 
 @pytest.mark.slow
-def test_a_hello_for_what_is_not_there_is_a_dead_letter_with_the_reason() -> None:
+def test_a_hello_for_a_missing_stream_is_a_dead_letter_with_the_reason() -> None:
     async def main() -> None:
         storage = MemoryStorage()
         assert storage.create("small", 3).result() == 3
@@ -195,7 +195,7 @@ def test_a_hello_for_what_is_not_there_is_a_dead_letter_with_the_reason() -> Non
             client.say((local(STREAM), local("orders"), local("0")), b"no hello")
             client.say((local(STREAM), Address(0, b"")), hello(99))
             client.write(to_echo(b"alive"))
-            while (await client.message()).payload != b"alive":  # before it are errors, for those who have said hello
+            while (await client.message()).payload != b"alive":  # the errors for hellos arrive before it
                 pass
 
     over_tcp(main())
@@ -203,8 +203,8 @@ def test_a_hello_for_what_is_not_there_is_a_dead_letter_with_the_reason() -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["hellos", "creates", "hellos-of-one-stream"])
-def test_a_flood_is_bounded_and_given_back(what: str) -> None:
-    """2,000 of them from one peer, while another one is served. Then there is room again."""
+def test_a_flood_is_bounded_and_its_memory_is_released(what: str) -> None:
+    """2,000 requests of one peer, while another peer is served. Afterwards there is room again."""
 
     def one(number: int) -> tuple[Route, bytes]:
         if what == "creates":
@@ -238,7 +238,7 @@ def test_a_flood_is_bounded_and_given_back(what: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_partition_that_made_room_has_lost_nothing() -> None:
+def test_a_partition_that_was_closed_for_room_has_lost_nothing() -> None:
     async def main() -> None:
         async with node_with_streams(MemoryStorage(), max_partitions=2, unused_seconds=0.0) as node, TcpNode() as here:
             where = node.addresses[0]
@@ -258,7 +258,7 @@ def test_a_partition_that_made_room_has_lost_nothing() -> None:
 
 @pytest.mark.slow
 def test_a_stream_that_is_opened_closes_none_of_its_own_partitions() -> None:
-    """Its first partition was not used for longest, when there has to be room for its last."""
+    """Its first partition is the least recently used one when its last partition needs room."""
 
     async def main() -> None:
         storage = MemoryStorage()
@@ -275,7 +275,7 @@ def test_a_stream_that_is_opened_closes_none_of_its_own_partitions() -> None:
 
 
 class Stuck(MemoryStorage):
-    """A storage that does not answer who makes a stream, until it is released."""
+    """A storage whose `create` does not complete until it is released."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -305,8 +305,8 @@ def test_one_connection_cannot_take_all_the_requests_that_may_wait() -> None:
 
 
 @pytest.mark.slow
-def test_a_partition_that_a_stream_cannot_have_makes_no_stream() -> None:
-    """One that it can have makes the stream with as many as it needs."""
+def test_a_partition_out_of_range_creates_no_stream() -> None:
+    """An allowed partition creates the stream with as many partitions as it needs."""
     hello = GENERATION.encode(Hello(bytes(16), Generation(1, Role.INITIATOR, local("me"))))
 
     async def main() -> None:
@@ -324,7 +324,7 @@ def test_a_partition_that_a_stream_cannot_have_makes_no_stream() -> None:
 
 
 class Leaky(MemoryStorage):
-    """A storage whose errors say where it is."""
+    """A storage whose errors contain its path."""
 
     def saved_index(self, group: str, stream: str, partition: int) -> Future[int | None]:
         return failed(StorageUnavailable("/secret/place: the disk is full", "make room"))
@@ -334,7 +334,7 @@ class Leaky(MemoryStorage):
 
 
 @pytest.mark.slow
-def test_what_this_node_is_made_of_is_not_told_to_peers(caplog: pytest.LogCaptureFixture) -> None:
+def test_peers_do_not_receive_internal_details(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         async with node_with_streams(Leaky()) as node, plain(node.addresses[0]) as client:
             for worker, request in ((STREAM, CreateStream("b")), (STREAM_INDEX, GetIndex("g", "a"))):
@@ -345,7 +345,7 @@ def test_what_this_node_is_made_of_is_not_told_to_peers(caplog: pytest.LogCaptur
 
 
 @pytest.mark.slow
-def test_who_asks_for_more_than_there_is_room_for_costs_no_look_at_all_partitions_each_time(
+def test_requests_without_room_do_not_search_all_partitions_each_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     looks = 0
@@ -391,7 +391,7 @@ def test_the_largest_messages_are_stored_and_read_and_larger_ones_are_refused() 
 
 
 @pytest.mark.slow
-def test_a_node_with_small_frames_answers_with_as_much_as_fits() -> None:
+def test_a_node_with_small_frames_answers_with_the_messages_that_fit() -> None:
     async def main() -> None:
         storage = MemoryStorage()
         storage.create("orders", 1).result()
@@ -414,7 +414,7 @@ def test_a_node_with_small_frames_answers_with_as_much_as_fits() -> None:
 
 
 @pytest.mark.slow
-def test_many_pulls_of_one_peer_are_read_a_few_at_a_time(tmp_path: Path) -> None:
+def test_concurrent_reads_for_one_peer_are_limited(tmp_path: Path) -> None:
     storage = a_storage("sqlite", tmp_path)
 
     async def main() -> None:

@@ -1,4 +1,4 @@
-"""Bidirectional stream sessions over TCP: an echo, a hub that is killed, hostile streams, an orderly end."""
+"""Bidirectional stream sessions over TCP: an echo, a killed hub, hostile streams, an orderly end."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def end(node: TcpNode, where: str, sending: str, receiving: str) -> StreamSessio
 
 
 def published(message: Message, replies_to: str = "to-a") -> bytes:
-    """As Ockam's bidirectional client writes it: `{return_stream: string, message: data}`."""
+    """Return the record of Ockam's bidirectional client: `{return_stream: string, message: data}`."""
     return bare.string(replies_to) + bare.data(encode_message(message))
 
 
 @asynccontextmanager
 async def two_ends(where: str) -> AsyncIterator[tuple[TcpNode, StreamSession, TcpNode, StreamSession]]:
-    """Two nodes that never meet: neither listens, and both know the hub."""
+    """Two nodes that cannot connect to each other: neither listens, and both use the hub."""
     async with TcpNode() as a, TcpNode() as b:
         b.worker("echo", echo, public=True)
         a.worker("echo", echo, public=True)
@@ -70,7 +70,7 @@ def test_an_echo_through_the_hub_both_ways() -> None:
     over_tcp(main())
 
 
-def test_what_is_published_is_the_whole_message_and_the_return_route_leads_back() -> None:
+def test_the_whole_message_is_published_and_its_return_route_leads_back() -> None:
     async def main() -> None:
         storage, seen, saved = MemoryStorage(), list[Message](), list[int]()
 
@@ -83,7 +83,7 @@ def test_what_is_published_is_the_whole_message_and_the_return_route_leads_back(
             onward = (ours.address, local("keep"), local("behind"))
             a.send(onward, b"x", return_route=(local("me"),), tracing_context="t")
             await until(lambda: seen)
-            assert saved == [0]  # while it is handed over; afterwards:
+            assert saved == [0]  # during the delivery; afterwards:
             await until(partial(saved_up_to, storage, 1))
             assert seen == [Message(onward[1:], (theirs.address, local("me")), b"x", "t")]
         assert stored_in(storage, "to-b") == [published(Message(onward[1:], (local("me"),), b"x", "t"))]
@@ -92,8 +92,8 @@ def test_what_is_published_is_the_whole_message_and_the_return_route_leads_back(
 
 
 @pytest.mark.slow
-def test_what_an_end_has_kept_is_stored_once_after_its_restart(tmp_path: Path) -> None:
-    """The process of the end is killed while the hub is away: nothing of it is stored, and nothing is lost."""
+def test_kept_messages_of_an_end_are_stored_once_after_its_restart(tmp_path: Path) -> None:
+    """The process of the end is killed while the hub is down: no message is stored yet, and none is lost."""
 
     def connected(node: TcpNode, where: str) -> StreamSession:
         kept_in = PublisherFile(tmp_path / "kept", "to-b")
@@ -126,8 +126,8 @@ def test_what_an_end_has_kept_is_stored_once_after_its_restart(tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_the_ends_need_not_be_there_at_the_same_time() -> None:
-    """What is stored waits for the other end, in order. An end that comes back goes on where it stopped."""
+def test_the_ends_need_not_run_at_the_same_time() -> None:
+    """Stored messages wait for the other end, in order. A restarted end resumes at its saved index."""
 
     async def main() -> None:
         storage, seen = MemoryStorage(), dict[bytes, None]()
@@ -150,8 +150,8 @@ def test_the_ends_need_not_be_there_at_the_same_time() -> None:
 
 
 @pytest.mark.slow
-def test_nothing_is_lost_when_the_hub_is_killed_and_comes_back(tmp_path: Path) -> None:
-    """Its node ends as in a crash, and another one with the same file begins at the same place, twice."""
+def test_nothing_is_lost_when_the_hub_is_killed_and_restarted(tmp_path: Path) -> None:
+    """Twice its node ends as in a crash, and another one with the same file starts at the same address."""
     where, path, count = kept_address(), tmp_path / "streams.db", 20
 
     async def main() -> None:
@@ -164,7 +164,7 @@ def test_nothing_is_lost_when_the_hub_is_killed_and_comes_back(tmp_path: Path) -
                     answer = await echoed(a, ours, payload)
                     answers.append(answer)
 
-            asking = [asyncio.ensure_future(ask(first)) for first in (0, 100)]  # before the hub is there
+            asking = [asyncio.ensure_future(ask(first)) for first in (0, 100)]  # before the hub is up
             for least in (count // 2, count, 2 * count):
                 storage = SqliteStorage(path)
                 async with node_with_streams(storage, where) as hub:
@@ -205,7 +205,7 @@ def test_hostile_messages_in_a_stream_are_dead_letters_and_the_session_goes_on()
 
 
 @pytest.mark.slow
-def test_a_session_is_embedded_and_hears_when_the_stream_session_closes() -> None:
+def test_a_session_over_a_stream_session_is_notified_when_that_closes() -> None:
     async def main() -> None:
         async with node_with_streams(MemoryStorage()) as hub, TcpNode() as a, TcpNode() as b:
             where = hub.addresses[0]
@@ -223,7 +223,7 @@ def test_a_session_is_embedded_and_hears_when_the_stream_session_closes() -> Non
 
 
 @pytest.mark.slow
-def test_leaving_waits_until_everything_is_stored() -> None:
+def test_leaving_waits_until_all_messages_are_stored() -> None:
     async def main() -> None:
         storage, where = MemoryStorage(), kept_address()
         async with TcpNode() as a:
@@ -248,7 +248,7 @@ def test_leaving_waits_until_everything_is_stored() -> None:
     over_tcp(main())
 
 
-def test_an_exception_leaves_at_once_and_what_waits_is_a_dead_letter() -> None:
+def test_after_an_exception_waiting_messages_are_dead_letters() -> None:
     async def main() -> None:
         async def leave() -> None:
             async with end(a, kept_address(), "to-b", "to-a") as session:

@@ -1,4 +1,4 @@
-"""Every stream record that was captured between a client and a real Ockam node, replayed against our service.
+"""Every stream record that was captured between a client and a real Ockam node, replayed against this service.
 
 The client's bytes are sent as they were captured, over TCP, in the order of the file, in one connection. What comes
 back must be the captured bytes. Masked is one thing only: the address of a stream's worker, which either node draws at
@@ -34,7 +34,7 @@ DIRECTIONS = ("client->node", "node->client")
 
 
 class Replay:
-    """One connection; `known` has our address for each address that the real node has drawn."""
+    """One connection; `known` maps each address of the real node to the address of this node."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -66,7 +66,7 @@ class Replay:
     async def hear(self, data: bytes) -> None:
         if data == VERSION:
             return
-        if not data:  # "nothing within 1s": what comes next is the answer to something else
+        if not data:  # "nothing within 1s": the next record is the answer to another request
             await still_echoes(self.client)
             return
         captured, got = decode_message(data[4:]), await self.client.message()
@@ -78,7 +78,7 @@ class Replay:
 
 
 @pytest.mark.parametrize("kind", STORAGES)
-def test_our_answers_are_those_of_a_real_node(kind: str, tmp_path: Path) -> None:
+def test_answers_equal_those_of_a_real_node(kind: str, tmp_path: Path) -> None:
     storage = a_storage(kind, tmp_path)
 
     async def main() -> None:
@@ -108,17 +108,17 @@ def test_every_stream_record_is_replayed() -> None:
         "index_get",
     ]
     left_out = {record["direction"] for found in CONVERSATIONS.values() for record in found} - set(DIRECTIONS)
-    assert left_out == {"note", "observation"}  # what the one who captured has said about it
+    assert left_out == {"note", "observation"}  # remarks on the capture
 
 
 def test_the_replay_finds_a_wrong_byte() -> None:
-    """Else it could be that nothing is compared."""
+    """Otherwise the replay might compare nothing."""
 
     captured = bytes.fromhex(CONVERSATIONS["stream_push"][1]["hex"])
 
     async def main() -> None:
         async with node_with_streams(MemoryStorage()) as node, await Client.to(node.addresses[0]) as client:
-            client.messages.append(decode_message(captured[4:-2] + b"\x01\xf6"))  # index 1 in the place of 0
+            client.messages.append(decode_message(captured[4:-2] + b"\x01\xf6"))  # index 1 instead of 0
             with pytest.raises(AssertionError):
                 await Replay(client).hear(captured)
 

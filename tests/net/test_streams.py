@@ -1,4 +1,4 @@
-"""Streams over TCP as their users see them: publishing, restarts, and records that are lost."""
+"""Streams over TCP through the public interface: publishing, restarts, and lost records."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from tests.net.tcp_helpers import over_tcp, until
 
 
 @pytest.mark.parametrize("kind", STORAGES)
-def test_what_is_published_is_consumed_in_order(kind: str, tmp_path: Path) -> None:
+def test_published_messages_are_consumed_in_order(kind: str, tmp_path: Path) -> None:
     storage = a_storage(kind, tmp_path)
 
     async def main() -> None:
@@ -58,7 +58,7 @@ def test_what_is_published_is_consumed_in_order(kind: str, tmp_path: Path) -> No
     storage.close()
 
 
-def test_messages_of_every_kind_are_kept_as_they_are() -> None:
+def test_arbitrary_messages_are_kept_unchanged() -> None:
     given = [b"", b"\0", b"\n", bytes(range(256)), b"x" * 1_000_000]
 
     async def main() -> None:
@@ -71,8 +71,8 @@ def test_messages_of_every_kind_are_kept_as_they_are() -> None:
     over_tcp(main())
 
 
-def test_a_message_that_the_full_node_cannot_keep_is_sent_when_there_is_room() -> None:
-    """It was accepted, so it must not be forgotten: whoever waits for it would wait for ever."""
+def test_a_message_that_a_full_node_refuses_is_sent_when_there_is_room() -> None:
+    """It was accepted, so it must not be dropped: otherwise a call would wait for it indefinitely."""
     storage = MemoryStorage()
 
     async def main() -> None:
@@ -91,7 +91,7 @@ def test_a_message_that_the_full_node_cannot_keep_is_sent_when_there_is_room() -
     over_tcp(main())
 
 
-def test_what_is_kept_and_too_large_for_another_node_is_refused_when_it_begins() -> None:
+def test_a_kept_message_too_large_for_another_node_is_refused_at_the_start() -> None:
     kept = Kept(bytes(16), 1, PublisherImage(messages=(b"small", bytes(30_000))))
 
     async def main() -> None:
@@ -108,7 +108,7 @@ def test_what_is_kept_and_too_large_for_another_node_is_refused_when_it_begins()
 
 
 @pytest.mark.parametrize("wrong", [("x", 1, PublisherImage()), (b"", "1", PublisherImage()), (b"", 1, None)])
-def test_what_is_kept_has_to_be_what_keep_was_given(wrong: Any) -> None:
+def test_kept_must_be_a_state_that_keep_received(wrong: Any) -> None:
     async def main() -> None:
         async with TcpNode() as here:
             with pytest.raises(LocalSessionError, match=r"kept\.\w+: .* expected"):
@@ -117,8 +117,8 @@ def test_what_is_kept_has_to_be_what_keep_was_given(wrong: Any) -> None:
     over_tcp(main())
 
 
-def test_a_service_that_lets_few_wait_serves_peers_all_the_same() -> None:
-    """A quarter of three is none."""
+def test_a_service_with_few_waiting_requests_still_serves_peers() -> None:
+    """A quarter of three rounds to zero, but each peer may have one."""
     storage = MemoryStorage()
 
     async def main() -> None:
@@ -133,7 +133,7 @@ def test_a_service_that_lets_few_wait_serves_peers_all_the_same() -> None:
     over_tcp(main())
 
 
-def test_no_more_than_the_window_waits_for_confirmation() -> None:
+def test_at_most_the_window_waits_for_confirmation() -> None:
     storage = Failing()
 
     async def main() -> None:
@@ -152,7 +152,7 @@ def test_no_more_than_the_window_waits_for_confirmation() -> None:
     over_tcp(main())
 
 
-def test_many_publish_at_once_with_one_publisher() -> None:
+def test_many_tasks_publish_concurrently_with_one_publisher() -> None:
     async def main() -> None:
         storage = MemoryStorage()
         async with streams(storage) as (here, _, where), publisher(here, where, window=4) as sender:
@@ -219,7 +219,7 @@ def test_the_largest_message_is_published_and_none_is_accepted_beside_a_larger_o
 
 @pytest.mark.slow
 def test_the_node_is_restarted_on_the_same_file(tmp_path: Path) -> None:
-    """Publisher and consumer go on; nothing is stored twice, nothing is lost, and the saved index survives."""
+    """Publisher and consumer continue; no message is stored twice or lost, and the saved index survives."""
     where, path, got = kept_address(), tmp_path / "streams.db", list[bytes]()
 
     async def one_life(sending: asyncio.Task[object] | None, wanted: int) -> None:
@@ -255,8 +255,8 @@ def test_the_node_is_restarted_on_the_same_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", STORAGES)
-def test_a_publisher_goes_on_from_what_was_kept(kind: str, tmp_path: Path) -> None:
-    """It is stopped in the middle, each time, and the next one has what the last one kept."""
+def test_a_publisher_resumes_from_its_kept_state(kind: str, tmp_path: Path) -> None:
+    """Each publisher is stopped in the middle, and the next one starts with its kept state."""
     storage, kept_in = a_storage(kind, tmp_path), PublisherFile(tmp_path / "state", "orders")
 
     async def main() -> None:
@@ -277,8 +277,8 @@ def test_a_publisher_goes_on_from_what_was_kept(kind: str, tmp_path: Path) -> No
     storage.close()
 
 
-def test_a_publisher_with_a_smaller_window_goes_on_from_what_was_kept() -> None:
-    """What a larger window had accepted is sent again all the same, and the smaller one holds for what follows."""
+def test_a_publisher_with_a_smaller_window_resumes_from_a_kept_state() -> None:
+    """Messages accepted with a larger window are sent again, and the smaller one applies to later messages."""
 
     async def main() -> None:
         storage, images = MemoryStorage(), list[Kept]()
@@ -295,8 +295,8 @@ def test_a_publisher_with_a_smaller_window_goes_on_from_what_was_kept() -> None:
     over_tcp(main())
 
 
-def test_a_confirmation_that_nobody_heard_does_not_store_twice() -> None:
-    """Everything was stored, and what is kept says that nothing is confirmed."""
+def test_a_lost_confirmation_does_not_store_twice() -> None:
+    """All messages are stored, but the kept state has no confirmation."""
 
     async def main() -> None:
         storage, images = MemoryStorage(), list[Kept]()
@@ -312,8 +312,8 @@ def test_a_confirmation_that_nobody_heard_does_not_store_twice() -> None:
     over_tcp(main())
 
 
-def test_when_the_record_is_lost_it_is_told_and_nothing_is_lost() -> None:
-    """The node comes back with an empty storage."""
+def test_a_lost_record_is_reported_and_no_message_is_lost() -> None:
+    """The node is restarted with an empty storage."""
     where = kept_address()
 
     async def main() -> None:
@@ -334,7 +334,7 @@ def test_when_the_record_is_lost_it_is_told_and_nothing_is_lost() -> None:
 
 
 def test_a_state_that_cannot_be_kept_ends_the_publisher_with_the_cause() -> None:
-    """What may not be kept must not be sent; whoever waits for it is told."""
+    """A message that cannot be kept must not be sent; pending calls raise the cause."""
 
     def full(kept: Kept) -> None:
         if kept.image.messages:

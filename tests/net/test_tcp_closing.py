@@ -1,4 +1,4 @@
-"""How sessions end between real nodes: closed by their application, gone with a node, or held up by a stranger."""
+"""The end of sessions between real nodes: closed by the application, stopped with a node, or attacked by a stranger."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def listening(hub: TcpNode, kind: SessionType, address: str = "127.0.0.1:0
 
 
 async def established(node: TcpNode, where: str, kind: SessionType, session_id: bytes | None = None) -> TcpSession:
-    await node.listen("127.0.0.1:0")  # the responder of a two-sided session calls back
+    await node.listen("127.0.0.1:0")  # the responder of a two-sided session connects back
     session = node.session(f"tcp://{where}/hub", kind, session_id=session_id, durations=DURATIONS)
     if kind.creation is Creation.EXPLICIT:
         await session.open(SECONDS)
@@ -46,7 +46,7 @@ async def established(node: TcpNode, where: str, kind: SessionType, session_id: 
 
 
 def renegotiating(node: TcpNode, session: TcpSession) -> None:
-    """Order it, and do not wait."""
+    """Give the order without waiting."""
     node.order(lambda inner: inner.renegotiate(session.address))
 
 
@@ -55,7 +55,7 @@ def send(node: TcpNode, message: Message) -> None:
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=str)
-def test_sessions_that_are_closed_leave_room(kind: SessionType) -> None:
+def test_closed_sessions_leave_room(kind: SessionType) -> None:
     async def main() -> None:
         async with TcpNode() as hub, TcpNode() as node:
             where = await listening(hub, kind, capacity=5)
@@ -98,7 +98,7 @@ def test_a_hub_that_is_restarted_in_order_ends_no_persistent_session(kind: Sessi
 
 
 def test_a_responder_that_closes_ends_the_session_of_its_peer() -> None:
-    """A two-sided one, which would ask again if it had failed."""
+    """A two-sided session, which would renegotiate after a failure."""
 
     async def main() -> None:
         async with TcpNode() as hub, TcpNode() as node:
@@ -114,7 +114,7 @@ def test_a_responder_that_closes_ends_the_session_of_its_peer() -> None:
 @pytest.mark.parametrize("closes", [False, True])
 @pytest.mark.parametrize("forged", [1, 3])
 def test_forged_hellos_neither_end_a_session_nor_lock_its_initiator_out(forged: int, closes: bool) -> None:
-    """By a stranger who knows the session's id, and who may take its connection away again."""
+    """The stranger knows the session's id, and may close its connection again."""
 
     async def main() -> None:
         async with TcpNode() as hub, TcpNode() as node, TcpNode() as stranger:
@@ -139,7 +139,7 @@ def test_forged_hellos_neither_end_a_session_nor_lock_its_initiator_out(forged: 
     run(main())
 
 
-def test_what_an_unconfirmed_hello_takes_is_given_back_when_its_negotiation_is_over() -> None:
+def test_the_memory_of_an_unconfirmed_hello_is_released_after_its_negotiation() -> None:
     async def main() -> None:
         async with TcpNode() as hub, TcpNode() as stranger:
             where = await listening(hub, EXPLICIT_PERSISTENT_ONE_SIDED)

@@ -1,4 +1,4 @@
-"""Deadlines are the caller's: a request ends in time in every state; what is given up is taken back (clause 6.7)."""
+"""Deadlines of callers: a request ends in time in every state, and an abandoned one is withdrawn (clause 6.7)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def ignores(message: Message, context: Context) -> None: ...
 
 
 class Door:
-    """A TCP server that says nothing until it is told to, and keeps what it is sent."""
+    """A TCP server that is silent until the test makes it answer, and keeps its input."""
 
     def __init__(self) -> None:
         self.speaks = asyncio.Event()
@@ -84,7 +84,7 @@ async def silent_door() -> AsyncIterator[tuple[Door, str]]:
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
-def test_a_request_ends_in_time_while_nothing_is_established(kind: SessionType) -> None:
+def test_a_request_ends_in_time_while_no_session_is_established(kind: SessionType) -> None:
     async def main() -> None:
         async with silent_door() as (_, where), TcpNode() as here:
             await here.listen()
@@ -103,7 +103,7 @@ def test_a_request_ends_in_time_while_nothing_is_established(kind: SessionType) 
     over_tcp(main())
 
 
-def test_a_request_ends_in_time_while_the_peer_is_away_and_is_not_sent_when_it_is_back() -> None:
+def test_a_request_that_ended_while_the_peer_was_down_is_not_sent_later() -> None:
     async def main() -> None:
         heard: list[bytes] = []
 
@@ -133,7 +133,7 @@ def test_a_request_ends_in_time_while_the_peer_is_away_and_is_not_sent_when_it_i
 
 
 @pytest.mark.parametrize("cancelled", [False, True], ids=["deadline", "cancelled"])
-def test_a_request_that_is_given_up_leaves_an_established_session_alone(cancelled: bool) -> None:
+def test_an_abandoned_request_does_not_affect_an_established_session(cancelled: bool) -> None:
     async def main() -> None:
         arrived, given_up = asyncio.Event(), asyncio.Event()
 
@@ -166,7 +166,7 @@ def test_a_request_that_is_given_up_leaves_an_established_session_alone(cancelle
     over_tcp(main())
 
 
-def test_a_message_of_a_node_that_is_given_up_is_not_sent() -> None:
+def test_an_abandoned_request_of_a_node_is_not_sent() -> None:
     async def main() -> None:
         async with silent_door() as (door, where), TcpNode() as here:
             with pytest.raises(TimeoutError, match=r"no reply within 0.2 s"):
@@ -185,7 +185,7 @@ def test_a_message_of_a_node_that_is_given_up_is_not_sent() -> None:
     over_tcp(main())
 
 
-def test_a_message_through_a_session_that_is_given_up_is_not_sent() -> None:
+def test_an_abandoned_request_through_a_session_is_not_sent() -> None:
     async def main() -> None:
         async with silent_door() as (_, where), TcpNode() as here:
             session = here.session(f"tcp://{where}/hub", PERSISTENT, name="through", handler=echo)
@@ -228,7 +228,7 @@ def test_an_opening_that_takes_too_long_goes_on() -> None:
 
 
 @pytest.mark.parametrize("cancelled", [False, True], ids=["deadline", "cancelled"])
-def test_a_receive_that_is_given_up_loses_no_message(cancelled: bool) -> None:
+def test_an_abandoned_receive_loses_no_message(cancelled: bool) -> None:
     async def main() -> None:
         async with TcpNode() as there, TcpNode() as here:
             where = await there.listen()
@@ -249,8 +249,8 @@ def test_a_receive_that_is_given_up_loses_no_message(cancelled: bool) -> None:
     over_tcp(main())
 
 
-def test_the_time_for_one_sending_is_not_the_deadline() -> None:
-    """The session fails when a sending is not answered in time; who asked for it waits for the next one."""
+def test_the_time_for_one_transmission_is_not_the_deadline() -> None:
+    """The session fails if one transmission is not answered in time; the caller waits for the next one."""
 
     async def main() -> None:
         asked: list[bytes] = []
@@ -275,7 +275,7 @@ def test_the_time_for_one_sending_is_not_the_deadline() -> None:
     over_tcp(main())
 
 
-def test_a_message_that_is_given_up_is_not_sent_by_way_of_a_worker_or_from_the_queue() -> None:
+def test_an_abandoned_request_is_not_sent_by_a_worker_or_from_the_queue() -> None:
     async def main() -> None:
         def many(message: Message, context: Context) -> None:
             for _ in range(3000):
@@ -302,7 +302,7 @@ def test_a_message_that_is_given_up_is_not_sent_by_way_of_a_worker_or_from_the_q
 
 
 def test_a_call_that_is_cancelled_while_the_peers_close_waits_for_its_turn_is_cancelled() -> None:
-    """The order that takes the request back lets what waits happen first, and that may end the session."""
+    """The order that withdraws the request first processes queued events, which may end the session."""
 
     async def main() -> None:
         async with TcpNode() as there, TcpNode() as here:
@@ -318,13 +318,13 @@ def test_a_call_that_is_cancelled_while_the_peers_close_waits_for_its_turn_is_ca
             asking.cancel()
             await asyncio.wait([asking])
             assert asking.cancelled()
-            await session.close()  # nothing is left to be closed
+            await session.close()  # it is already closed
             assert session.state is State.CLOSED
 
     over_tcp(main())
 
 
-def test_an_opening_that_is_cancelled_leaves_the_session_to_whoever_uses_it() -> None:
+def test_a_cancelled_opening_does_not_close_a_session_in_use() -> None:
     async def main() -> None:
         async with silent_door() as (_, where), TcpNode() as here:
             session = here.session(f"tcp://{where}/hub", PERSISTENT)
@@ -338,7 +338,7 @@ def test_an_opening_that_is_cancelled_leaves_the_session_to_whoever_uses_it() ->
     over_tcp(main())
 
 
-def test_a_wrong_deadline_is_refused_before_anything_happens() -> None:
+def test_a_wrong_deadline_is_refused_without_any_effect() -> None:
     async def main() -> None:
         async with silent_door() as (_, where), TcpNode() as here:
             session = here.session(f"tcp://{where}/hub", PERSISTENT)
@@ -355,7 +355,7 @@ def test_a_wrong_deadline_is_refused_before_anything_happens() -> None:
     over_tcp(main())
 
 
-def test_what_is_given_up_is_charged_no_longer() -> None:
+def test_an_abandoned_request_is_no_longer_charged() -> None:
     async def main() -> None:
         async with silent_door() as (_, where), TcpNode() as here:
             session = here.session(f"tcp://{where}/hub", "implicit-persistent-one-sided")
@@ -374,7 +374,7 @@ def test_what_is_given_up_is_charged_no_longer() -> None:
     over_tcp(main())
 
 
-def test_a_request_that_ends_while_it_is_accepted_is_charged_no_longer() -> None:
+def test_a_request_that_ends_while_it_is_accepted_is_no_longer_charged() -> None:
     async def main() -> None:
         async with silent_door() as (_, where), TcpNode() as here:
             session = here.session(f"tcp://{where}/hub", "implicit-persistent-one-sided")
@@ -391,7 +391,7 @@ def test_a_request_that_ends_while_it_is_accepted_is_charged_no_longer() -> None
     over_tcp(main())
 
 
-def test_what_is_sent_in_the_place_of_what_was_taken_back_is_charged() -> None:
+def test_a_message_in_place_of_a_withdrawn_one_is_charged() -> None:
     async def main() -> None:
         class SendsInstead:
             def observe(self, observation: Observation) -> None:

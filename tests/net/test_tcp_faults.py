@@ -1,4 +1,4 @@
-"""Real faults between two processes: ours here, `ockam-fsm node` there.
+"""Real faults between two processes: this one and `ockam-fsm node`.
 
 After every fault: a persistent session is established again at both ends on one generation, a transient one is closed
 at both ends, and of every message that was accepted we know what became of it: answered, refused with an error, a dead
@@ -36,11 +36,11 @@ pytestmark = pytest.mark.slow
 
 PERSISTENT = [kind for kind in TYPES if kind.persistent]
 SEEDS = int(os.environ.get("OCKAM_FSM_FAULT_SEEDS", "1"))
-"""How many seeds each type meets the fault proxy with."""
+"""Number of seeds of the fault proxy for each type."""
 
 
 class Accounts:
-    """What became of every message that a session accepted, by its number."""
+    """The outcome of every message that a session accepted, by its number."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -62,7 +62,7 @@ class Accounts:
         self.accepted.add(payload)
 
     def taken(self, node: TcpNode, session: TcpSession) -> set[bytes]:
-        """Accepted, and neither answered, nor dead, nor held any more."""
+        """Messages that were accepted, but are neither answered, nor dead letters, nor held."""
         held = set()
         if session.state is not State.CLOSED:
             held = {outgoing.payload for outgoing, _ in node.node.session(session.address).waiting}
@@ -70,14 +70,14 @@ class Accounts:
 
 
 def _number(payload: object) -> bytes:
-    """The number of a message, however its session has wrapped it."""
+    """Return the number of a message, also inside a message of a session."""
     if not isinstance(payload, bytes) or payload.count(b"#") < 2:
         return b""
     return b"#" + payload.split(b"#")[-2] + b"#"
 
 
 class Written:
-    """Wraps a node's edge: which connections each number was written to."""
+    """A wrapper of a node's edge that records the connections to which each number was written."""
 
     def __init__(self, node: TcpNode) -> None:
         self.on: dict[bytes, set[TcpConnection]] = {}
@@ -93,13 +93,13 @@ class Written:
 
 
 class Case:
-    """A node here, a session to the process there, and the accounts of its messages."""
+    """A node, a session to the other process, and the accounts of its messages."""
 
     def __init__(self, node: TcpNode, session: TcpSession, accounts: Accounts, process: NodeProcess) -> None:
         self.node, self.session, self.accounts, self.process = node, session, accounts, process
         self.written = Written(node)
         self.swallowed: list[Message] = []
-        """What a proxy between the two took without a word, on a connection that may still stand."""
+        """Messages that a proxy dropped silently, on a connection that may still be open."""
 
     async def use(self, many: int = 20) -> None:
         for _ in range(many):
@@ -107,13 +107,13 @@ class Case:
             await asyncio.sleep(0)
 
     async def answered(self) -> None:
-        """The session works: a message of now is answered."""
+        """Wait until the session works: a new message is answered."""
         before = len(self.accounts.answered)
         self.accounts.post(self.session)
         await until(lambda: len(self.accounts.answered) > before)
 
     async def established_again(self, after: int = 0) -> None:
-        """Both ends, on one generation, newer than `after`; and nothing that was accepted is unaccounted for."""
+        """Wait until both ends are on one generation newer than `after`, and every accepted message has an outcome."""
         session, accounts = self.session, self.accounts
 
         def agreed() -> bool:
@@ -126,7 +126,7 @@ class Case:
         await self.check_accounts()
 
     async def _insist(self, agreed: Callable[[], bool]) -> None:
-        """An implicit session negotiates when it is used, so it is used."""
+        """Send a message: an implicit session negotiates only then."""
         while not agreed():
             accounts = self.accounts
             accounts.post(self.session)
@@ -138,7 +138,7 @@ class Case:
         await self.check_accounts()
 
     async def check_accounts(self) -> None:
-        """What is missing was written to a connection that is gone, or is a dead letter over there."""
+        """Check that missing messages were written to a lost connection, or are dead letters of the other process."""
         await until(lambda: len(self._missing()) <= self.process.dead_letters)
 
     def _missing(self) -> list[bytes]:
@@ -189,7 +189,7 @@ async def killed_and_restarted(case: Case) -> None:
 
 
 async def stopped_and_continued(case: Case) -> None:
-    """Long enough for keepalives to be missed; then everything that has piled up arrives at once."""
+    """Stop the process until keepalives are missed; afterwards its whole backlog arrives at once."""
     case.process.signal(signal.SIGSTOP)
     await case.use()
     await until(lambda: case.session.state is not State.ESTABLISHED)
@@ -211,7 +211,7 @@ TCP_REPAIR = 19
 
 
 async def vanished(case: Case) -> None:
-    """Half-open: this end's socket is gone without a word, so the other end believes in it until it writes."""
+    """Half-open: this end's socket is closed silently, so the other end considers it open until it writes."""
     for connection in tuple(case.node.edge.connections.values()):
         assert connection.transport is not None
         raw = connection.transport.get_extra_info("socket")
@@ -268,7 +268,7 @@ def test_a_session_of_profile_ockam_survives_with_a_new_responder(fault: str) ->
     over_tcp(main())
 
 
-def test_a_refused_connection_is_tried_again_until_somebody_listens() -> None:
+def test_a_refused_connection_is_retried_until_a_node_listens() -> None:
     process = NodeProcess()
 
     async def main() -> None:
@@ -301,7 +301,7 @@ def test_a_slow_reader_slows_the_sender_down_and_loses_nothing() -> None:
             sent: list[float] = []
             sending = asyncio.ensure_future(_send_while(case.session, payload, sent))
             (connection,) = case.node.edge.connections.values()
-            # The system's own buffers take some megabytes; then the sender stands still.
+            # The buffers of the system take some megabytes; then the sender blocks.
             await until(lambda: connection.slow and sent[-1] < case.node.loop.time() - 0.3)
             assert connection.transport is not None
             assert connection.transport.get_write_buffer_size() < 256 * 1024 + 2 * len(payload)
@@ -318,7 +318,7 @@ def test_a_slow_reader_slows_the_sender_down_and_loses_nothing() -> None:
 
 
 async def _send_while(session: TcpSession, payload: bytes, sent: list[float]) -> None:
-    """Send for ever, and note when each message was accepted."""
+    """Send indefinitely, and record when each message was accepted."""
     loop = asyncio.get_running_loop()
     while True:
         await session.send(payload)
@@ -347,7 +347,7 @@ def test_a_frame_cut_in_the_middle(rates: dict[str, float]) -> None:
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
 def test_a_connection_that_swallows_everything_is_replaced(kind: SessionType) -> None:
-    """What a middlebox does that has lost its state: it acknowledges, and nothing arrives."""
+    """Like a middlebox that has lost its state: it acknowledges, but forwards nothing."""
 
     async def main() -> None:
         async with (
@@ -369,8 +369,8 @@ def test_a_connection_that_swallows_everything_is_replaced(kind: SessionType) ->
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
-def test_whatever_the_proxy_does(kind: SessionType, seed: int) -> None:
-    """Cuts, stalls, duplicates, frames out of order; and then it stops."""
+def test_sessions_recover_from_all_faults_of_the_proxy(kind: SessionType, seed: int) -> None:
+    """Cuts, stalls, duplicates and frames out of order, for a limited time."""
 
     async def main() -> None:
         async with (
@@ -393,7 +393,7 @@ def test_whatever_the_proxy_does(kind: SessionType, seed: int) -> None:
     over_tcp(main())
 
 
-def test_requests_have_one_outcome_each_whatever_happens() -> None:
+def test_requests_have_one_outcome_each_under_faults() -> None:
     async def main() -> None:
         outcomes: dict[str, int] = {}
 
@@ -420,7 +420,7 @@ def test_requests_have_one_outcome_each_whatever_happens() -> None:
     over_tcp(main())
 
 
-def test_a_node_that_is_told_to_end_says_goodbye() -> None:
+def test_a_node_that_is_stopped_notifies_its_peers() -> None:
     async def main() -> None:
         kind = EXPLICIT_PERSISTENT_ONE_SIDED
         async with NodeProcess() as process, session_with(process, kind) as case:
@@ -433,7 +433,7 @@ def test_a_node_that_is_told_to_end_says_goodbye() -> None:
     over_tcp(main())
 
 
-def test_strangers_at_a_process_harm_nobody() -> None:
+def test_strangers_do_not_affect_other_peers_of_a_process() -> None:
     async def main() -> None:
         async with NodeProcess() as process, session_with(process, EXPLICIT_PERSISTENT_ONE_SIDED) as case:
             for junk in (b"\x02", b"\x01\xff\xff\xff\xff", b"\x01\x00\x00\x00\x01\xff", b"\x01" + os.urandom(5000)):

@@ -1,4 +1,4 @@
-"""Peers that mean harm, or are broken, or far too slow: each loses its own connection, and nobody else notices."""
+"""Hostile, broken or very slow peers: each loses only its own connection, and other peers are not affected."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SMALL = TcpLimits(
 
 @asynccontextmanager
 async def attacked(limits: TcpLimits = SMALL) -> AsyncIterator[tuple[TcpNode, str, Client]]:
-    """A node, where it is, and a well-behaved client that must not notice anything."""
+    """A node, its address, and a well-behaved client that must not be affected."""
     async with TcpNode(limits=limits) as node:
         node.worker("echo", echo, public=True)
         where = await node.listen()
@@ -78,7 +78,7 @@ def test_bad_bytes_close_their_connection_with_the_reason_logged(name: str, capl
 
 
 @pytest.mark.slow
-def test_slowloris_of_every_kind_is_closed_in_time(caplog: pytest.LogCaptureFixture) -> None:
+def test_slowloris_attacks_of_every_kind_are_closed_in_time(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         async with attacked() as (node, where, _):
             async with await Client.to(where, version=False) as silent:
@@ -87,7 +87,7 @@ def test_slowloris_of_every_kind_is_closed_in_time(caplog: pytest.LogCaptureFixt
                 unfinished.write(b"\x00\x00\x00\x10abc")
                 await until(lambda: len(node.edge.connections) == 2)
                 began = node.loop.time()
-                while len(node.edge.connections) == 2:  # a byte now and then does not help
+                while len(node.edge.connections) == 2:  # an occasional byte does not keep it open
                     unfinished.write(b"d" if node.loop.time() - began < 0.1 else b"")
                     await asyncio.sleep(0.02)
                 assert await unfinished.closed() == VERSION
@@ -112,8 +112,8 @@ def test_connections_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.slow
-def test_who_does_not_read_is_not_read_from_and_is_closed_in_the_end(caplog: pytest.LogCaptureFixture) -> None:
-    """A flood of requests whose replies nobody takes: what we hold of it is bounded."""
+def test_a_peer_that_does_not_read_is_not_read_and_finally_closed(caplog: pytest.LogCaptureFixture) -> None:
+    """A flood of requests whose replies are not read: the memory for it is bounded."""
 
     async def main() -> None:
         async with attacked() as (node, where, _), await Client.to(where) as client:
@@ -131,7 +131,7 @@ def test_who_does_not_read_is_not_read_from_and_is_closed_in_the_end(caplog: pyt
             attacking = asyncio.ensure_future(attack())
             await until(lambda: mine.slow)
             assert mine.transport is not None
-            # What one read has brought is answered before reading pauses, and no more than that.
+            # Only the input of one read is answered before reading pauses.
             assert mine.transport.get_write_buffer_size() < 1_000_000
             await until(lambda: len(node.edge.connections) == 1)
             attacking.cancel()
@@ -146,7 +146,7 @@ def sock_name(client: Client) -> str:
     return f"{host}:{port}"
 
 
-def test_what_others_send_to_a_slow_reader_is_held_to_a_limit_and_then_dead(caplog: pytest.LogCaptureFixture) -> None:
+def test_messages_to_a_slow_reader_are_held_up_to_a_limit(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         patient = TcpLimits(write_ahead_bytes=1000, held_bytes=200_000, total_bytes=10_000_000)
         async with attacked(patient) as (node, where, _), await Client.to(where) as slow:
@@ -192,8 +192,8 @@ def test_unfinished_frames_take_a_bounded_amount_of_memory_in_all(caplog: pytest
 
 
 @pytest.mark.slow
-def test_a_slow_or_silent_destination_blocks_nobody() -> None:
-    """One destination accepts and says nothing; messages to it wait, and the connection that they came by goes on."""
+def test_a_slow_or_silent_destination_blocks_no_other_message() -> None:
+    """One destination accepts and stays silent; messages to it wait, and the connection that they came on works."""
 
     async def main() -> None:
         writers: list[asyncio.StreamWriter] = []
@@ -228,7 +228,7 @@ def test_a_destination_that_cannot_be_reached_is_a_dead_letter(destination: str)
     over_tcp(main())
 
 
-def test_a_message_that_no_frame_can_hold_is_refused_with_both_figures() -> None:
+def test_a_message_too_large_for_a_frame_is_refused_with_both_sizes() -> None:
     async def main() -> None:
         async with attacked() as (node, where, _):
             for call in (node.send, node.request):
@@ -239,7 +239,7 @@ def test_a_message_that_no_frame_can_hold_is_refused_with_both_figures() -> None
     over_tcp(main())
 
 
-def test_an_unused_connection_of_ours_is_closed() -> None:
+def test_an_unused_outbound_connection_is_closed() -> None:
     async def main() -> None:
         async with attacked() as (_, where, _), TcpNode(connections=ConnectionConfig(idle_seconds=0.1)) as node:
             assert (await node.request(f"tcp://{where}/echo", b"x")).payload == b"x"
@@ -261,7 +261,7 @@ def test_ipv4_ipv6_and_names(host: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1:4000", ":1", "host:port"])
-def test_where_to_listen_is_checked(address: str) -> None:
+def test_the_listening_address_is_checked(address: str) -> None:
     async def main() -> None:
         async with TcpNode() as node:
             with pytest.raises(LocalSessionError, match="HOST:PORT"):
@@ -295,8 +295,8 @@ def test_numbers_that_cannot_be_stored_stop_the_node_before_the_hello_leaves() -
     over_tcp(main())
 
 
-def test_what_was_written_is_read_before_the_end(caplog: pytest.LogCaptureFixture) -> None:
-    """Closing a node is graceful: what it has accepted leaves first."""
+def test_written_messages_are_read_before_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    """Closing a node is graceful: accepted messages leave first."""
 
     async def main() -> None:
         got: list[bytes] = []

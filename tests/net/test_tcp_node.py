@@ -1,4 +1,4 @@
-"""The library as its users see it: sessions of every type, requests, changes, handlers, observers, tracing."""
+"""The public interface of a node: sessions of every type, requests, changes, handlers, observers, tracing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ COMBINATIONS = [
 
 @asynccontextmanager
 async def two(**options: object) -> AsyncIterator[tuple[TcpNode, TcpNode, str]]:
-    """A node here that listens too, a node there, and where it is."""
+    """Two listening nodes, and the address of the second."""
     async with TcpNode() as there, TcpNode(**options) as here:  # type: ignore[arg-type]
         await here.listen()
         yield here, there, await there.listen()
@@ -73,7 +73,7 @@ def test_a_session_of_every_type(kind: SessionType, profile: str, fast: bool) ->
             assert session.reason == "closed by order"
             with pytest.raises(LocalSessionError):
                 await session.send(b"late")
-            if profile == "generation" and not kind.persistent:  # a persistent one waits for its peer to come back
+            if profile == "generation" and not kind.persistent:  # a persistent one waits for the return of its peer
                 await until(lambda: there.responders("spawner") == ())
 
     over_tcp(main(), fast=fast)
@@ -115,7 +115,7 @@ def test_changes_as_callback_and_iterator() -> None:
 def ignore(message: Message, context: Context) -> None: ...
 
 
-def test_requests_fail_with_what_went_wrong() -> None:
+def test_requests_fail_with_the_cause() -> None:
     async def main() -> None:
         async with two() as (here, there, where):
             there.spawner("silent", handler=ignore)
@@ -146,7 +146,7 @@ def test_requests_fail_with_what_went_wrong() -> None:
     over_tcp(main())
 
 
-def test_opening_says_why_it_failed() -> None:
+def test_a_failed_opening_has_the_reason() -> None:
     async def main() -> None:
         async with two() as (here, _, where):
             session = here.session(f"tcp://{where}/nobody", durations=QUICK)
@@ -160,7 +160,7 @@ def test_opening_says_why_it_failed() -> None:
     over_tcp(main())
 
 
-def test_wrong_use_says_what_is_right() -> None:
+def test_wrong_use_is_an_error_with_a_remedy() -> None:
     async def main() -> None:
         node = TcpNode()
         with pytest.raises(LocalSessionError, match="async with"):
@@ -235,7 +235,7 @@ def test_a_coroutine_that_raises_is_supervised_and_its_mailbox_is_bounded() -> N
             gate.set()
             await until(lambda: counts == {"mailbox full": 1, "handler raised": 3})
             answered: list[bytes] = []
-            while not answered:  # until its restart, messages are dead letters
+            while not answered:  # before its restart, messages are dead letters
                 try:
                     answered.append((await here.request(f"tcp://{where}/w", b"again", timeout_seconds=0.05)).payload)
                 except TimeoutError:
@@ -281,7 +281,7 @@ def test_an_inbox_is_bounded() -> None:
     over_tcp(main())
 
 
-def test_numbers_are_remembered_and_given_back() -> None:
+def test_numbers_are_remembered_and_restored() -> None:
     numbers: dict[bytes, int] = {}
 
     def remember(command: Remember) -> None:
@@ -301,7 +301,7 @@ def test_numbers_are_remembered_and_given_back() -> None:
     over_tcp(main())
 
 
-def test_leaving_tells_the_peers_and_stops_coroutines() -> None:
+def test_leaving_notifies_peers_and_stops_coroutines() -> None:
     async def main() -> None:
         cancelled = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""Every conversation that was captured between a client and a real Ockam node, replayed against a socket of ours.
+"""Every exchange that was captured between a client and a real Ockam node, replayed against a socket of this node.
 
 A conversation is what the client sent, record by record, and what must come back: the same messages, nothing, or the
 end of the connection. Addresses that the real node drew at random are another's here; the handshakes and the route
@@ -42,14 +42,14 @@ def messages_in(name: str, direction: str) -> list[Message]:
 
 
 async def replay(client: Client, record: dict[str, Any]) -> bool:
-    """One record. False: the connection has ended, as it must."""
+    """Replay one record. False: the connection has ended, as expected."""
     data = bytes.fromhex(record["hex"])
     if record["direction"] == "client->node":
         client.write(data)
     elif record["direction"] == "node->client" and data not in (b"", VERSION):
         assert await client.message() == decode_message(data[4:])
     elif record["direction"] == "node->client" and "closed" in record["decoded"]:
-        if record["name"] == "three_elements":  # ours understands what Rust nodes may send, and answers it
+        if record["name"] == "three_elements":  # this node accepts what Rust nodes may send, and answers it
             assert (await client.message()).payload == b"hi"
             return True
         assert await client.closed() in (b"", VERSION)
@@ -96,7 +96,7 @@ def replaced(message: Message, addresses: dict[Address, Address]) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["session_echo", "session_routing_worker"])
-def test_the_captured_client_opens_a_session_with_ours(name: str) -> None:
+def test_the_captured_client_opens_a_session_with_this_node(name: str) -> None:
     sent, expected = messages_in(name, "client->node"), messages_in(name, "node->client")
 
     async def main() -> None:
@@ -135,7 +135,7 @@ def test_a_tracing_context_goes_through_hop_and_back_over_the_connection() -> No
 
 
 def test_our_initiator_opens_a_session_with_the_captured_peer() -> None:
-    """`initiator_elixir_to_python` with our node in the place of the Elixir one."""
+    """`initiator_elixir_to_python` with this node in place of the Elixir one."""
     hello, data_back = messages_in("initiator_elixir_to_python", "node->client")
     answer, data = messages_in("initiator_elixir_to_python", "client->node")
     theirs = hello.return_route[-1]

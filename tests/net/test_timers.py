@@ -1,4 +1,4 @@
-"""The timers of an edge, against a loop whose clock is ours."""
+"""The timers of an edge, with an event loop whose clock the test sets."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_timers_fire_once_in_order_and_never_early() -> None:
     assert len(timers) == 0
 
 
-def test_what_is_set_while_others_fire_delays_nobody() -> None:
+def test_a_timer_set_while_others_fire_delays_no_other() -> None:
     """A session times out and starts its retention timer: another session's timer, due before that, is not late."""
     loop, fired = Loop(), list[list[object]]()
     as_loop: Any = loop
@@ -86,7 +86,7 @@ def test_what_is_set_while_others_fire_delays_nobody() -> None:
     assert fired[2:] == [["set meanwhile"]]
 
 
-def test_a_timer_set_anew_is_replaced_later_or_earlier() -> None:
+def test_a_timer_set_again_fires_at_the_new_time() -> None:
     loop, timers, fired = made()
     timers.set(timer("later"), 1.0)
     timers.set(timer("later"), 3.0)
@@ -101,7 +101,7 @@ def test_a_timer_set_anew_is_replaced_later_or_earlier() -> None:
     assert fired == [["earlier"], ["later"]]
 
 
-def test_a_cancelled_timer_does_not_fire_and_leaves_no_place_for_ever() -> None:
+def test_a_cancelled_timer_does_not_fire_and_its_place_is_removed() -> None:
     loop, timers, fired = made()
     for number in range(3 * SWEEP_AT):
         timers.set(timer(number), 5.0)

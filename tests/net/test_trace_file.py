@@ -1,4 +1,4 @@
-"""The trace of one node, in a file that outlives its process."""
+"""The trace of one node, in a file that survives its process."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ HEAD = header((OURS,), ())
 
 
 def recorded(path: Path, settings: SessionConfig = OURS) -> list[dict[str, Any]]:
-    """What a process that makes one session would leave, if it were killed then."""
+    """Write a trace with one session, and return the records that a kill would leave."""
     with TraceFile(path, HEAD) as trace:
         trace.make(settings, Terms(b"", local("a")), None)
         return list(map(json.loads, path.read_text().splitlines()))
 
 
-def test_each_record_is_there_before_anything_else_happens(tmp_path: Path) -> None:
+def test_each_record_is_written_before_its_step_is_carried_out(tmp_path: Path) -> None:
     head, record = recorded(tmp_path / "near.jsonl")
     assert head == HEAD
     assert (record["node"], record["sequence"], record["event"]) == ("near", 1, "start")
 
 
-def test_a_process_that_is_started_again_goes_on(tmp_path: Path) -> None:
+def test_a_restarted_process_continues_the_trace(tmp_path: Path) -> None:
     path = tmp_path / "near.jsonl"
     recorded(path)
     with path.open("a") as file:
@@ -49,7 +49,7 @@ def test_a_process_that_is_started_again_goes_on(tmp_path: Path) -> None:
     assert [line.get("sequence") for line in recorded(path)] == [None, 1, 2]
 
 
-def test_a_header_that_was_never_ended_is_written_again(tmp_path: Path) -> None:
+def test_an_incomplete_header_is_written_again(tmp_path: Path) -> None:
     path = tmp_path / "near.jsonl"
     path.write_text('{"trace": "ock')
     assert [line.get("sequence") for line in recorded(path)] == [None, 1]
@@ -61,7 +61,7 @@ def test_a_header_that_was_never_ended_is_written_again(tmp_path: Path) -> None:
      json.dumps(HEAD) + '\n{"node": "far", "sequence": 1}\n'],
     ids=["no JSON", "no header", "another type", "another node"],
 )  # fmt: skip
-def test_what_is_something_else_stays(tmp_path: Path, text: str) -> None:
+def test_another_file_is_not_changed(tmp_path: Path, text: str) -> None:
     path = tmp_path / "near.jsonl"
     path.write_text(text)
     with pytest.raises(LocalSessionError, match="is not this trace"):
@@ -90,7 +90,7 @@ def said(path: Path) -> list[dict[str, Any]]:
     return list(map(json.loads, path.read_text().splitlines()))
 
 
-def test_a_full_file_makes_room_and_the_oldest_goes(tmp_path: Path) -> None:
+def test_a_full_file_is_rotated_and_the_oldest_removed(tmp_path: Path) -> None:
     path = tmp_path / "near.jsonl"
     filled(path, 200, max_bytes=MIN_BYTES, kept=2)
     files = [tmp_path / name for name in ("near.jsonl.2", "near.jsonl.1", "near.jsonl")]
@@ -105,14 +105,14 @@ def test_a_full_file_makes_room_and_the_oldest_goes(tmp_path: Path) -> None:
     assert sequences[0] > 1
 
 
-def test_what_was_rotated_goes_on(tmp_path: Path) -> None:
+def test_a_rotated_trace_is_continued(tmp_path: Path) -> None:
     path = tmp_path / "near.jsonl"
     filled(path, 50, max_bytes=MIN_BYTES)
     filled(path, 50, max_bytes=MIN_BYTES)
     assert said(path)[-1]["sequence"] == 100
 
 
-def test_a_process_that_is_killed_between_two_files_goes_on(tmp_path: Path) -> None:
+def test_a_trace_continues_after_a_kill_during_rotation(tmp_path: Path) -> None:
     path = tmp_path / "near.jsonl"
     filled(path, 5)
     path.rename(tmp_path / "near.jsonl.1")
@@ -121,7 +121,7 @@ def test_a_process_that_is_killed_between_two_files_goes_on(tmp_path: Path) -> N
     assert [line.get("sequence") for line in said(path)] == [None, 6]
 
 
-def test_of_a_large_file_the_end_is_read(tmp_path: Path) -> None:
+def test_only_the_end_of_a_large_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "near.jsonl"
     record = line_of({"node": "near", "sequence": 12345})
     with path.open("wb") as file:
@@ -137,7 +137,7 @@ def test_of_a_large_file_the_end_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", [b"no record\n", b"x" * (3 * MAX_LINE_BYTES), b"[" * 100_000 + b"\n", b"[]\n"])
-def test_an_end_that_is_no_record_stays(tmp_path: Path, end: bytes) -> None:
+def test_a_file_whose_end_is_no_record_is_not_changed(tmp_path: Path, end: bytes) -> None:
     path = tmp_path / "near.jsonl"
     path.write_bytes(line_of(HEAD) + end)
     with pytest.raises(LocalSessionError, match="is not this trace"):
@@ -145,7 +145,7 @@ def test_an_end_that_is_no_record_stays(tmp_path: Path, end: bytes) -> None:
     assert path.read_bytes() == line_of(HEAD) + end
 
 
-def test_a_first_line_without_an_end_stays(tmp_path: Path) -> None:
+def test_a_file_with_an_endless_first_line_is_not_changed(tmp_path: Path) -> None:
     path = tmp_path / "near.jsonl"
     path.write_bytes(b"x" * (2 * MAX_LINE_BYTES))
     with pytest.raises(LocalSessionError, match="is not this trace"):
@@ -160,7 +160,7 @@ def test_a_size_too_small_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-# What is no file, and what is full -----------------------------------------------------------------------------------
+# Other files, and full disks -----------------------------------------------------------------------------------------
 
 
 def test_only_a_regular_file_is_a_trace(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_a_full_disk_ends_the_trace_and_not_the_node(tmp_path: Path) -> None:
     assert [one.get("sequence") for one in said(path)[1:]] == list(range(1, len(said(path))))
 
 
-def test_a_folder_that_takes_no_new_file_ends_the_trace(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_folder_that_is_not_writable_ends_the_trace(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "near.jsonl"
     (tmp_path / "near.jsonl.new").mkdir()
     filled(path, 200, max_bytes=MIN_BYTES)

@@ -1,4 +1,4 @@
-"""Input of a peer that has gone before it was decoded: it holds neither the node nor memory."""
+"""Undecoded input of a peer that has gone: it neither delays the node nor keeps memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def gone(writer: asyncio.StreamWriter) -> None:
     await writer.wait_closed()
 
 
-def test_a_node_that_closes_does_not_wait_for_it() -> None:
+def test_a_closing_node_does_not_wait_for_undecoded_input() -> None:
     async def main() -> None:
         async with TcpNode() as node:
             where = await node.listen()
@@ -38,7 +38,7 @@ def test_a_node_that_closes_does_not_wait_for_it() -> None:
     asyncio.run(main())
 
 
-def test_the_beginning_of_a_frame_goes_with_its_connection() -> None:
+def test_an_unfinished_frame_is_dropped_with_its_connection() -> None:
     async def main() -> None:
         async with TcpNode() as node:
             writer = await connected(await node.listen(), FRAME[:-1])

@@ -49,7 +49,7 @@ ALICE, BOB = own_identity("alice").identity, own_identity("bob").identity
 few = settings(derandomize=True, database=None, deadline=None, max_examples=100)
 
 
-def test_both_sides_know_each_other() -> None:
+def test_each_side_has_the_identity_of_the_other() -> None:
     alice, bob = opened()
     assert (alice.peer, bob.peer) == (BOB, ALICE)
     for sender, receiver in ((alice, bob), (bob, alice)):
@@ -69,7 +69,7 @@ def test_the_forms_of_the_messages() -> None:
 
 
 @pytest.mark.parametrize("captured", CAPTURED, ids=lambda captured: f"Rust {captured['rust']}")
-def test_what_a_rust_node_said(captured: dict[str, Any]) -> None:
+def test_a_recorded_handshake_with_a_rust_node(captured: dict[str, Any]) -> None:
     now, messages = captured["now"], [bytes.fromhex(message) for message in captured["handshake"]]
     role = RESPONDER if captured["rust"] == "initiator" else INITIATOR
     ours = ChannelHandshake(role, purpose_key("us", now), TrustEveryone(), secret("us ephemeral"))
@@ -129,7 +129,7 @@ def test_replays_and_reflections_are_refused() -> None:
 
 
 def presenting(payload: bytes, static: KeyPair | None = None) -> Callable[[], ChannelHandshake]:
-    """A responder with a sound Noise handshake that presents this payload; the act is reading its message."""
+    """Return a function that makes a responder read this payload in a valid Noise handshake."""
     noise = Handshake(OCKAM, INITIATOR, static or purpose_key("alice").pair, KeyPair(secret("ie")))
     _, responder = channel_pair()
 
@@ -144,14 +144,14 @@ def presenting(payload: bytes, static: KeyPair | None = None) -> Callable[[], Ch
     return act
 
 
-def test_a_stolen_history_and_attestation_are_of_no_use() -> None:
+def test_a_stolen_history_and_attestation_are_refused() -> None:
     with pytest.raises(RemoteSessionError) as raised:
         presenting(purpose_key("alice").payload, purpose_key("mallory").pair)()
     assert raised.value.reason == NOT_ATTESTED
 
 
 BARE = b"\x82" + purpose_key("alice").payload[1:-1]
-"""What Alice presents, without credentials."""
+"""The payload of Alice, without credentials."""
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_wrong_payloads_are_refused(payload: bytes) -> None:
     assert raised.value.reason == MALFORMED
 
 
-def test_an_attestation_of_somebody_else_is_refused() -> None:
+def test_an_attestation_of_another_identity_is_refused() -> None:
     history, _, _ = cbor2.loads(purpose_key("alice").payload)
     _, attestation, _ = cbor2.loads(purpose_key("bob").payload)
     with pytest.raises(RemoteSessionError) as raised:
@@ -201,7 +201,7 @@ def test_an_expired_attestation_is_refused() -> None:
     initiator.read(second, NOW)
 
 
-def test_only_whom_the_policy_trusts() -> None:
+def test_only_trusted_peers_are_accepted() -> None:
     initiator, responder = channel_pair(TrustIdentifiers([BOB.identifier]))
     responder.read(initiator.write(), NOW)
     initiator.read(responder.write(), NOW)
@@ -220,7 +220,7 @@ def truthy(identifier: Identifier) -> bool:
 
 
 @pytest.mark.parametrize("decide", [failing, truthy, lambda identifier: False])
-def test_a_policy_that_does_not_say_true_refuses(decide: Callable[[Identifier], bool]) -> None:
+def test_a_policy_that_does_not_return_true_refuses(decide: Callable[[Identifier], bool]) -> None:
     initiator, responder = channel_pair(TrustCallback(decide))
     responder.read(initiator.write(), NOW)
     second = responder.write()
@@ -296,7 +296,7 @@ def test_the_form_of_a_plaintext() -> None:
 
 
 def test_a_close() -> None:
-    """Ockam's own encoder writes the message inside so (`close` in the vectors)."""
+    """Ockam's own encoder writes the inner message in this form (`close` in the vectors)."""
     assert encode_close() == b"\x82" + bytes.fromhex(vectors("ockam-identities.json")["close"]) + b"\x40"
     assert decode_plaintext(encode_close()) == Close()
 

@@ -1,4 +1,4 @@
-"""Whatever a peer sends to a secure channel ends in a value or in `RemoteSessionError` (tests/runtime/test_fuzz.py)."""
+"""Any input of a peer to a secure channel gives a value or a `RemoteSessionError` (see tests/runtime/test_fuzz.py)."""
 
 from __future__ import annotations
 

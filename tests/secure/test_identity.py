@@ -1,4 +1,4 @@
-"""Identities and attestations: published ones, our own, and what is refused."""
+"""Identities and attestations: published ones, created ones, and refused ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ few = settings(derandomize=True, database=None, deadline=None, max_examples=100)
 def signed(
     kind: int, data: list[object], key: SigningKey = KEY, version: int = 1, more: tuple[bytes, bytes] = (b"", b"")
 ) -> list[object]:
-    """What Ockam signs, made with another library than ours; `more` comes after the data, and after what is signed."""
+    """Return signed data of Ockam, encoded with another library; `more` is appended inside and outside."""
     versioned = cbor2.dumps([version, kind, cbor2.dumps(data) + more[0]]) + more[1]
     return [versioned, [0, [key.sign(sha256(versioned).digest())]]]
 
@@ -85,7 +85,7 @@ def test_an_attestation_of_a_credential_key_opens_no_channel() -> None:
     refused(lambda: verify_attestation(attestation, identity, NOW), MALFORMED)
 
 
-def test_our_own_identity_is_written_as_another_library_writes_it() -> None:
+def test_an_identity_is_encoded_as_by_another_library() -> None:
     own = own_identity("alice")
     assert own.history == cbor2.dumps([signed(1, change())])
     assert own.attest(PURPOSE, NOW) == cbor2.dumps(signed(2, attested()))
@@ -122,7 +122,7 @@ def test_wrong_histories_are_refused(history: object, reason: str) -> None:
     refused(lambda: verify_history(cbor2.dumps(history)), reason)
 
 
-def test_what_is_signed_has_a_limit() -> None:
+def test_the_size_of_signed_data_is_limited() -> None:
     with pytest.raises(RemoteSessionError, match="1025 bytes at offset 2, limit 1024"):
         verify_history(cbor2.dumps([signed(1, change(), more=(b"", bytes(1025 - 55)))]))
 
@@ -191,7 +191,7 @@ def test_an_attestation_ends_with_its_identity() -> None:
             own.attest(PURPOSE, now)
 
 
-def test_wrong_orders_of_our_own_are_refused() -> None:
+def test_wrong_arguments_are_refused() -> None:
     own = own_identity("alice")
     with pytest.raises(LocalSessionError, match="does not belong to the change history"):
         OwnIdentity(own.history, secret("mallory"))

@@ -41,7 +41,7 @@ def the_same(one: StoredIdentity | None, other: StoredIdentity) -> bool:
 
 
 @pytest.mark.parametrize("kind", ["memory", "file"])
-def test_what_is_saved_is_loaded(kind: str, stored: StoredIdentity, path: Path) -> None:
+def test_a_saved_identity_is_loaded(kind: str, stored: StoredIdentity, path: Path) -> None:
     store: IdentityStore = MemoryIdentityStore() if kind == "memory" else FileIdentityStore(path)
     assert store.load() is None
     store.save(stored)
@@ -56,7 +56,7 @@ def test_what_is_saved_is_loaded(kind: str, stored: StoredIdentity, path: Path) 
 
 
 @pytest.mark.parametrize("mask", [0, 0o022, 0o377])
-def test_a_file_has_mode_0600_whatever_the_umask(mask: int, stored: StoredIdentity, path: Path) -> None:
+def test_a_file_has_mode_0600_with_any_umask(mask: int, stored: StoredIdentity, path: Path) -> None:
     before = os.umask(mask)
     try:
         FileIdentityStore(path).save(stored)
@@ -145,7 +145,7 @@ def test_a_changed_field_is_refused(changes: dict[str, Any], match: str, stored:
     assert raised.value.__context__ is None or content["purpose_secret"] not in repr(vars(raised.value.__context__))
 
 
-def test_what_is_no_file_is_refused(stored: StoredIdentity, path: Path, tmp_path: Path) -> None:
+def test_a_path_that_is_no_regular_file_is_refused(stored: StoredIdentity, path: Path, tmp_path: Path) -> None:
     os.mkfifo(path)
     for there in (path, tmp_path):
         with pytest.raises(LocalSessionError, match=f"{there}: it is a"):

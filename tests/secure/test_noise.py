@@ -1,4 +1,4 @@
-"""The Noise handshake: standard vectors, Ockam's, and what it refuses."""
+"""The Noise handshake: standard vectors, vectors of Ockam, and refused messages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.secure.helpers import INITIATOR, RESPONDER, flipped, noise_pair, pair
 
 RECORDS = vectors("noise-xx.json")["vectors"]
 OCKAM_START = bytes.fromhex("5df72b67b965add1168f0a6c756df21c204f7e64fc682be6a3ab4b682c8db64b")
-"""The hash that a handshake begins with under the standard name (Ockam's Rust sources, `test_initialization`)."""
+"""The initial hash of a handshake with the standard name (Ockam's Rust sources, `test_initialization`)."""
 
 SMALL_ORDER = (
     "00" * 32,
@@ -121,7 +121,7 @@ def test_each_side_learns_the_key_of_the_other() -> None:
 
 @pytest.mark.slow
 def test_no_bit_of_the_first_message_may_be_wrong() -> None:
-    """It is clear text, so the damage is found by the initiator, or at once where the key became a weak one."""
+    """It is clear text, so the initiator detects the damage later, or the responder at once if the key is now weak."""
     payload = b"x"
     initiator, _ = noise_pair()
     for message in flipped(initiator.write(payload)):
@@ -225,7 +225,7 @@ def test_orders_out_of_turn_are_refused() -> None:
             wrong()
 
 
-def test_nothing_secret_is_left_after_the_keys_are_taken() -> None:
+def test_no_secret_is_left_after_split() -> None:
     initiator, responder = noise_pair()
     shake(initiator, responder)
     initiator.split()
@@ -251,7 +251,7 @@ def test_a_wrong_suite_is_a_definition_error(name: bytes, interval: int | None, 
 
 
 def test_the_vectors_of_ockams_suite() -> None:
-    """Another library's handshake, keys and rekeying, in Ockam's order."""
+    """Handshake, keys and rekeying of another library, in Ockam's order."""
     [record] = vectors("ockam-xx.json")["vectors"]
     ends = started(record, OCKAM)
     for position, (payload, message) in enumerate(record["messages"]):

@@ -28,7 +28,7 @@ SECRET_WORDS = b"nobody else reads this"
 
 
 def secure(name: str, trust: TrustPolicy | None = None, *, keepalives: bool = True, now: int = NOW) -> SecureProfile:
-    """A profile whose keys follow from its name."""
+    """Return a profile with keys derived from its name."""
     drawn = count()
 
     def random(size: int) -> bytes:
@@ -94,7 +94,7 @@ def test_data_requests_and_replies_go_through() -> None:
     assert Responded("question", b"answer") in i.notices
 
 
-def test_keepalives_are_asked_and_answered() -> None:
+def test_keepalives_are_sent_and_answered() -> None:
     i, r = opened()
     tick(i, 15.0)
     settle(i, r)
@@ -109,7 +109,7 @@ def test_keepalives_are_asked_and_answered() -> None:
     assert (i.session.misses, i.state) == (0, State.ESTABLISHED)
 
 
-def test_a_peer_that_answers_no_keepalives_is_asked_none() -> None:
+def test_a_peer_without_keepalives_receives_none() -> None:
     i, _ = opened(alice=secure("alice", keepalives=False), bob=secure("bob", keepalives=False))
     assert Timer.KEEPALIVE not in i.armed
     tick(i, 3600.0)
@@ -129,8 +129,8 @@ def test_a_close_ends_both_and_what_comes_later_is_a_dead_letter() -> None:
         assert ends[closer].reasons[-1:] == ["unknown address"]
 
 
-def test_nothing_is_said_before_there_are_keys() -> None:
-    """Neither a close nor anything else: the peer could not know whose it is."""
+def test_no_signal_is_sent_before_there_are_keys() -> None:
+    """No close and no other signal: the peer could not authenticate it."""
     i, r = opening()
     transfer(i, r)
     r.outbox.clear()
@@ -161,7 +161,7 @@ def test_a_persistent_initiator_renegotiates_with_fresh_keys() -> None:
 
 
 def refused(end: End, message: Message) -> str:
-    """Why a message is refused. The end has not changed."""
+    """Return the reason for the refusal of a message, and check that the end has not changed."""
     before = end.session.snapshot()
     end.outbox.clear()
     letters = len(end.reasons)
@@ -172,7 +172,7 @@ def refused(end: End, message: Message) -> str:
 
 
 def at(end: End, payload: bytes, back: str = "x") -> Message:
-    """A message to the inner address that an end has now."""
+    """Return a message to the current inner address of an end."""
     link = end.session.attempt or end.session.current
     assert link is not None
     return Message((link.inner,), (local(back),), payload)
@@ -210,8 +210,8 @@ def test_a_message_is_accepted_once_and_never_by_its_own_sender() -> None:
     assert r.delivered == [SECRET_WORDS]
 
 
-def test_who_is_on_the_way_does_not_choose_the_request_that_an_answer_is_for() -> None:
-    """The address outside is not authentic; only the route inside says what a message answers."""
+def test_a_node_in_the_middle_cannot_choose_the_request_of_an_answer() -> None:
+    """The outer address is not authentic; only the inner route identifies the request of an answer."""
     i, r = opened()
     i.request("first")
     i.request("second")
@@ -252,7 +252,7 @@ def test_a_first_message_without_a_usable_key_makes_no_responder(payload: bytes)
     assert (r.state, len(r.reasons), r.outbox) == (State.CLOSED, 1, [])
 
 
-def test_responders_of_handshakes_that_nobody_finishes_are_bounded_and_end() -> None:
+def test_responders_of_unfinished_handshakes_are_bounded_and_end() -> None:
     r = make_host(EXPLICIT_TRANSIENT, secure("bob"), capacity=3)
     for name in range(5):
         i = make_initiator(EXPLICIT_TRANSIENT, secure(f"alice {name}"))
@@ -264,7 +264,7 @@ def test_responders_of_handshakes_that_nobody_finishes_are_bounded_and_end() -> 
 
 
 @pytest.mark.parametrize("side", [0, 1], ids=["initiator", "responder"])
-def test_whom_the_policy_does_not_trust_is_refused_with_the_cause(side: int) -> None:
+def test_an_untrusted_peer_is_refused_with_the_cause(side: int) -> None:
     only_carol = TrustIdentifiers([identifier("carol")])
     policies = (only_carol, None) if side == 0 else (None, only_carol)
     i, r = opening(alice=secure("alice", policies[0]), bob=secure("bob", policies[1]))
@@ -279,7 +279,7 @@ def test_whom_the_policy_does_not_trust_is_refused_with_the_cause(side: int) -> 
     assert not any(isinstance(notice, Established) for notice in end.notices)
 
 
-def test_any_loss_is_survived_or_found_out() -> None:
+def test_any_loss_is_survived_or_detected() -> None:
     i, r = opened(EXPLICIT_PERSISTENT_ONE_SIDED)
     for lost in (1, 31, 32, 33, 2000):
         for _ in range(lost):
@@ -306,14 +306,14 @@ def test_any_loss_is_survived_or_found_out() -> None:
 
 
 def used_up(end: End, left: int) -> None:
-    """The end has so many nonces left for the application."""
+    """Leave an end only this many nonces for the application."""
     current = protection(end)
     assert isinstance(current, module._Open)
     last = EncryptorState(current.sending.key, MAX_NONCE - module.RESERVE + 1 - left)
     end.session.current_protection = module._Open(current.profile, current.channel, last, current.receiving)
 
 
-def test_keys_that_are_used_up_end_a_transient_channel() -> None:
+def test_exhausted_keys_end_a_transient_channel() -> None:
     i, r = opened()
     used_up(i, 1)
     i.send(b"the last one")
@@ -325,7 +325,7 @@ def test_keys_that_are_used_up_end_a_transient_channel() -> None:
     assert Closed("lower layer lost", KEYS_USED_UP) in i.notices
 
 
-def test_without_a_nonce_nothing_more_is_said() -> None:
+def test_without_a_nonce_no_signal_is_sent() -> None:
     i, r = opened()
     used_up(i, -module.RESERVE)
     tick(i, 15.0)
@@ -335,7 +335,7 @@ def test_without_a_nonce_nothing_more_is_said() -> None:
     assert r.state is State.ESTABLISHED
 
 
-def test_keys_that_are_used_up_make_a_persistent_channel_negotiate_others() -> None:
+def test_exhausted_keys_make_a_persistent_channel_renegotiate() -> None:
     i, r = opened(EXPLICIT_PERSISTENT_ONE_SIDED)
     used_up(i, 0)
     i.send(b"waits for the next keys")
@@ -347,14 +347,14 @@ def test_keys_that_are_used_up_make_a_persistent_channel_negotiate_others() -> N
 # The profile by itself ------------------------------------------------------------------------------------------------
 
 
-def test_nothing_is_said_in_the_clear() -> None:
+def test_no_signal_is_sent_in_clear_text() -> None:
     profile = secure("alice")
     assert not profile.speaks(Data(b""))
     with pytest.raises(LocalSessionError, match="sends no Data outside a channel"):
         profile.encode(Data(b""))
 
 
-def test_only_a_key_is_read_in_the_clear() -> None:
+def test_only_a_key_is_accepted_in_clear_text() -> None:
     profile, key = secure("alice"), b"\x09" + bytes(31)
     hello = profile.decode(key, Place.NEGOTIATION_START, (local("hop"), local("starter")))
     assert isinstance(hello, Hello)
@@ -377,15 +377,15 @@ def test_it_shows_no_secret() -> None:
         assert secret(name).reveal().hex() not in shown
 
 
-def test_a_peer_cannot_ask_for_the_worker_of_keepalives() -> None:
-    """An application that sends there has asked whether the peer is alive."""
+def test_an_application_cannot_reach_the_worker_of_keepalives() -> None:
+    """A message of an application to that worker is a keepalive."""
     i, r = opened()
     i.send(b"x", KEEPALIVE)
     settle(i, r)
     assert (r.delivered, r.reasons, i.reasons) == ([], [], [])
 
 
-def test_a_protection_knows_what_it_can_say() -> None:
+def test_a_protection_lists_the_signals_that_it_can_send() -> None:
     profile = secure("alice")
     asks, answers = profile.protection(Role.INITIATOR), profile.protection(Role.RESPONDER)
     assert [one.speaks(Hello(b"", None)) for one in (asks, answers)] == [True, False]  # type: ignore[arg-type]

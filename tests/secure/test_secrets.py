@@ -1,4 +1,4 @@
-"""Secrets reach no text, no pickle, no copy and no error."""
+"""Secrets appear in no text, pickle, copy or error."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SECRETS = [secret(name) for name in ("identity", "purpose", "ephemeral")]
 
 
 def objects() -> list[object]:
-    """One of each kind that holds a secret, in each state."""
+    """Return one object of each class that holds a secret, in each state."""
     identity, purpose, ephemeral = SECRETS
     stored = StoredIdentity.create(identity, purpose, NOW)
     store = MemoryIdentityStore()
@@ -78,13 +78,13 @@ def known_secrets() -> list[bytes]:
 
 
 def shown(text: str) -> bool:
-    """Some part of a secret is in the text, in any usual form."""
+    """Return whether the text contains a part of a secret, in any usual form."""
     parts = [one[:6] for one in known_secrets()]
     forms = [form for one in parts for form in (one.hex(), repr(one)[2:-1], repr(list(one))[1:-1])]
     return any(form in text for form in forms)
 
 
-def test_a_shown_secret_is_seen() -> None:
+def test_a_shown_secret_is_detected() -> None:
     value = SECRETS[0].reveal()
     assert all(shown(text) for text in (value.hex(), repr(value), repr(list(value)), f"key={value!r}"))
 
@@ -102,7 +102,7 @@ def test_no_text_shows_a_secret(held: object, caplog: pytest.LogCaptureFixture) 
 @pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, pickle.dumps], ids=["copy", "deepcopy", "pickle"])
 def test_no_object_with_a_secret_is_copied_or_pickled(held: object, way: Callable[[object], object]) -> None:
     if way is copy.copy and type(held).__name__ in ("TransportKeys", "Channel"):
-        return  # the same secrets in another tuple: nothing of them is read
+        return  # the same secrets in another tuple: their bytes are not read
     with pytest.raises((LocalSessionError, TypeError)):
         way(held)
 

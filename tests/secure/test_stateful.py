@@ -1,4 +1,4 @@
-"""Two ends of a secure channel under every fault, as Hypothesis chooses: real sessions and keys, a hostile network."""
+"""Two ends of a secure channel under faults drawn by Hypothesis: real sessions and keys, a hostile network."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class ChannelMachine(RuleBasedStateMachine):
         if change in ("forged", "cut", "reflected") and harmless:
             assert receiver.delivered == before
 
-    # What has to hold -------------------------------------------------------------------------------------------------
+    # Invariants -------------------------------------------------------------------------------------------------------
 
     @invariant()
     def what_is_delivered_was_sent_once_and_by_the_peer(self) -> None:
@@ -104,7 +104,7 @@ class ChannelMachine(RuleBasedStateMachine):
             assert self.initiator.session.peer == identifier("bob")
 
     def teardown(self) -> None:
-        """From now on nothing fails: whatever happened, the two come to talk again."""
+        """Stop all faults: both ends must then exchange messages again."""
         for _ in range(8):
             tick(self.host, LONG / 8)
             settle(self.initiator, self.host)
@@ -139,12 +139,12 @@ def test_a_channel_under_every_fault() -> None:
 
 
 @pytest.mark.nightly
-def test_a_channel_under_every_fault_for_long() -> None:
+def test_a_channel_under_every_fault_with_many_examples() -> None:
     run(ChannelMachine, 1000, 80)
 
 
 class _Replaying(Decryptor):
-    """It counts a message as often as it comes."""
+    """A faulty decryptor that accepts every repetition of a message."""
 
     def decrypt(self, message: bytes) -> Received:
         before = self.snapshot()
@@ -154,7 +154,7 @@ class _Replaying(Decryptor):
             self.restore(before)
 
 
-def test_it_has_teeth(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_faulty_channel_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ockam_fsm.secure.channel.Decryptor", _Replaying)
     machine = ChannelMachine()
     settle(machine.initiator, machine.host)

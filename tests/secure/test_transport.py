@@ -1,4 +1,4 @@
-"""Transport messages: rekeying, loss, lateness, and what is refused."""
+"""Transport messages: rekeying, loss, late messages, and refusals."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def key_of(interval: int) -> Secret:
 
 
 def test_the_next_key_is_the_keystream_of_the_last_nonce() -> None:
-    """AES-GCM encrypts zeros to the blocks 2 and 3 of its counter, computed here with AES alone."""
+    """AES-GCM encrypts zeros to the blocks 2 and 3 of its counter, computed here with plain AES."""
     nonce = bytes(4) + b"\xff" * 8
     blocks = nonce + bytes((0, 0, 0, 2)) + nonce + bytes((0, 0, 0, 3))
     expected = Cipher(algorithms.AES(KEY.reveal()), modes.ECB()).encryptor().update(blocks)
@@ -100,7 +100,7 @@ def test_replays_are_refused(suite: Suite) -> None:
 
 
 @pytest.mark.slow
-def test_every_old_message_is_refused_for_ever() -> None:
+def test_every_old_message_is_always_refused() -> None:
     encryptor, decryptor = ends()
     sent = messages(encryptor, 3 * WINDOW)
     nonces(decryptor, sent)
@@ -125,7 +125,7 @@ def test_messages_of_another_channel_are_refused() -> None:
 
 @pytest.mark.parametrize("received", [0, 1, INTERVAL - 1, INTERVAL, INTERVAL + 1])
 @pytest.mark.parametrize("lost", [31, 32, 33, 1000, MAX_LOST])
-def test_loss_is_followed(received: int, lost: int) -> None:
+def test_a_loss_within_the_limit_is_accepted(received: int, lost: int) -> None:
     encryptor, decryptor = ends()
     nonces(decryptor, messages(encryptor, received))
     following = received + lost
@@ -149,7 +149,7 @@ def test_loss_beyond_the_limit_changes_nothing(received: int, beyond: int) -> No
         refuse(lambda: decryptor.decrypt(genuine), decryptor, reason=TOO_FAR_AHEAD)
 
 
-def test_a_forged_jump_silences_nobody() -> None:
+def test_a_forged_jump_does_not_silence_the_channel() -> None:
     encryptor, decryptor = ends()
     for ahead in (INTERVAL, 5 * INTERVAL, MAX_LOST):
         forged = ahead.to_bytes(8, "big") + bytes(40)
@@ -173,7 +173,7 @@ def test_messages_may_arrive_backwards() -> None:
     assert nonces(decryptor, reversed(sent)) == list(reversed(range(WINDOW)))
 
 
-def test_how_late_a_message_may_be() -> None:
+def test_late_messages_are_accepted_up_to_a_limit() -> None:
     encryptor, decryptor = ends()
     sent = messages(encryptor, WINDOW + 2 * INTERVAL)
     decryptor.decrypt(sent[-1])
@@ -181,7 +181,7 @@ def test_how_late_a_message_may_be() -> None:
     assert nonces(decryptor, [sent[INTERVAL]]) == [INTERVAL]
 
 
-def test_keys_that_are_not_needed_are_forgotten() -> None:
+def test_unneeded_keys_are_discarded() -> None:
     encryptor, decryptor = ends()
     nonces(decryptor, messages(encryptor, 3 * INTERVAL))
     assert [one.number for one in decryptor.snapshot().intervals] == [2]
@@ -234,8 +234,8 @@ def test_both_sides_may_count_and_rekey() -> None:
 @pytest.mark.slow
 @settings(derandomize=True, database=None, deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 200), st.booleans()), max_size=60))
-def test_the_window_is_that_of_a_set(moves: list[tuple[int, bool]]) -> None:
-    """A decryptor accepts what a set of all nonces accepts, and what is late by few intervals or ahead."""
+def test_the_window_equals_a_set_of_nonces(moves: list[tuple[int, bool]]) -> None:
+    """A decryptor accepts the same nonces as a set of all nonces, within the limits for late and early ones."""
     suite = Suite(b"x", initiator_encrypts_with_first=True, nonce_in_message=True, rekey_interval=2)
     encryptor, decryptor = ends(suite)
     sent = messages(encryptor, 201)
@@ -262,7 +262,7 @@ def test_any_bytes_are_refused(message: bytes) -> None:
 
 
 def test_forged_messages_far_ahead_cost_less_each_time() -> None:
-    """Until the peer is heard again: then as much is followed as before."""
+    """After an authentic message the full gap is accepted again."""
     sender, receiver = opened()[0].encryptor, opened()[1].decryptor
     followed = []
     for _ in range(8):

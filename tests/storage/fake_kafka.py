@@ -1,6 +1,6 @@
-"""Kafka's client as the storage sees it, in memory: fencing, transaction markers, and faults.
+"""A fake client of Kafka in memory: fencing, transaction markers, and faults.
 
-Limit: it is a model of Kafka, made by us; `make kafka` has the real one.
+Limit: it is only a model of Kafka; `make kafka` tests the real one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Cluster:
     topics: dict[str, list[Partition]] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
-    """What happens to the next transactions: `stored` or `lost` (and the outcome unknown), `no offset`, `backwards`."""
+    """The faults of the next transactions: `stored` or `lost` (with unknown outcome), `no offset`, `backwards`."""
     commits: int = 0
     lock: Lock = field(default_factory=Lock)
 

@@ -1,8 +1,8 @@
-"""Apache Kafka, one node: its files from Maven Central in a cache outside the clone, and a broker that tests may kill.
+"""A node of Apache Kafka that tests may kill; its files come from Maven Central and are cached outside the clone.
 
-Rule 1: the cache is complete or not there: files are fetched into another folder, which is renamed at the end.
-Rule 2: a broker that is killed is started again on its old ports and files.
-Limit: a kill of a process does not lose what the kernel has not written yet; a loss of power may. Set
+Rule 1: the cache is complete or missing: files are fetched into another folder, which is renamed at the end.
+Rule 2: a killed broker is restarted with its old ports and files.
+Limit: a kill of a process does not lose data that the kernel has not written yet; a loss of power may. Set
 `log.flush.interval.messages=1` for a claim about that.
 """
 
@@ -55,14 +55,14 @@ auto.create.topics.enable=false
 
 
 class Missing(RuntimeError):
-    """Something that a broker needs is not there."""
+    """A requirement of the broker is missing."""
 
 
 def libraries() -> Path:
-    """The folder with Kafka's jars.
+    """Return the folder with the jars of Kafka.
 
     Raises:
-        Missing: they are not there and cannot be fetched.
+        Missing: they are missing and cannot be fetched.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ockam_fsm"
     folder = cache / f"kafka-{VERSION}"
@@ -106,7 +106,7 @@ class Broker:
             raise Missing(f"{' '.join(arguments)}: {done.stdout}{done.stderr}")
 
     def start(self) -> None:
-        """Start it, and wait until it accepts connections."""
+        """Start the broker, and wait until it accepts connections."""
         command = ["java", "-Xmx256m", "-cp", self._classes, "kafka.Kafka", str(self._file)]
         with (self.folder / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
@@ -117,7 +117,7 @@ class Broker:
                 raise Missing(f"the broker does not start; see {self.folder / 'broker.log'}")
 
     def kill(self) -> None:
-        """End it with SIGKILL."""
+        """Kill the broker with SIGKILL."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -139,7 +139,7 @@ def accepts(port: int) -> bool:
 def running_broker() -> Iterator[Broker]:
     """
     Raises:
-        Missing: see there.
+        Missing: a requirement of the broker is missing.
     """
     with TemporaryDirectory(prefix="kafka-", ignore_cleanup_errors=True) as folder:
         broker = Broker(Path(folder))

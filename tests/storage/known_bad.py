@@ -1,7 +1,7 @@
-"""Storages that are wrong in one respect each: what the conformance suite must reject, and with which case.
+"""Storages with one defect each, and the cases of the conformance suite that must reject them.
 
-Theory: a case that no storage fails may be unable to fail. Each class below is the SQLite storage without one of its
-rules. Those whose fault shows for a moment only pause in that moment, so that it is seen on a busy machine too.
+Theory: a case that no storage fails may be vacuous. Each class below is the SQLite storage without one of its
+rules. If a defect is visible only for a moment, the class pauses there, so that a busy machine detects it too.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from ockam_fsm.storage.sqlite import SqliteStorage, _Append, _Call, _Group, _Sql
 Jobs = Sequence["_Append | _Call"]
 
 MOMENT_SECONDS = 0.005
-"""How long the moment lasts in which a fault shows. A reader asks several times in it."""
+"""How long a momentary defect is visible: a reader checks several times in this time."""
 
 
 class ConfirmsBeforeCommit(SqliteStorage):
-    """Completes the futures, and then commits."""
+    """Completes the futures before the commit."""
 
     def _write(self, jobs: Jobs) -> None:
         assert self._writing is not None
@@ -38,7 +38,7 @@ class ConfirmsBeforeCommit(SqliteStorage):
 
 
 class ConfirmsWithoutCommit(SqliteStorage):
-    """Commits a group only together with the next but one."""
+    """Confirms each group, but commits only every third time."""
 
     def _transaction(self, jobs: Jobs) -> list[Any]:
         assert self._writing is not None
@@ -64,7 +64,7 @@ class _Apart(_Group):
 
 
 class RecordApart(SqliteStorage):
-    """Stores the messages in one transaction, and the records of their publishers in another one."""
+    """Stores the messages in one transaction, and the records of their publishers in a second one."""
 
     def _transaction(self, jobs: Jobs) -> list[Any]:
         assert self._writing is not None
@@ -102,7 +102,7 @@ class RecordFirst(SqliteStorage):
 
 
 class RecordInMemory(SqliteStorage):
-    """Keeps the records of publishers as long as it is open."""
+    """Keeps the records of publishers only until it is closed."""
 
     def close(self) -> None:
         super().close()
@@ -112,7 +112,7 @@ class RecordInMemory(SqliteStorage):
 
 
 class HalfABatch(SqliteStorage):
-    """Commits each entry of a batch by itself."""
+    """Commits each entry of a batch separately."""
 
     def _transaction(self, jobs: Jobs) -> list[Any]:
         outcomes: list[Any] = []
@@ -143,7 +143,7 @@ class _Unfenced(_Group):
 
 
 class NotFenced(SqliteStorage):
-    """Lets every writer append at the end, whoever opened the log since."""
+    """Accepts appends of every writer, also after another one has opened the log."""
 
     def _transaction(self, jobs: Jobs) -> list[Any]:
         assert self._writing is not None
@@ -156,7 +156,7 @@ class NotFenced(SqliteStorage):
 
 
 class FencedInThisProcessOnly(NotFenced):
-    """Knows its own writers, and not those of another process."""
+    """Fences its own writers, but not those of another process."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -175,7 +175,7 @@ class FencedInThisProcessOnly(NotFenced):
 
 
 class SavesLower(SqliteStorage):
-    """Keeps the index that was saved last."""
+    """Keeps the last saved index instead of the highest."""
 
     def save_index(self, group: str, stream: str, partition: int, index: int) -> Future[None]:
         row = (group, stream, partition, index)
@@ -189,18 +189,18 @@ class SavesLower(SqliteStorage):
 
 
 class NewestFirst(SqliteStorage):
-    """Stores what waits together in the opposite order."""
+    """Stores appends that wait together in reverse order."""
 
     def _transaction(self, jobs: Jobs) -> list[Any]:
-        time.sleep(MOMENT_SECONDS)  # more come together
+        time.sleep(MOMENT_SECONDS)  # makes larger groups
         return super()._transaction(jobs[::-1])[::-1]
 
 
 class IgnoresWaitingAtClose(SqliteStorage):
-    """Drops what waits when it is closed, and leaves the futures as they are."""
+    """Drops waiting calls when it is closed, without completing their futures."""
 
     def _transaction(self, jobs: Jobs) -> list[Any]:
-        time.sleep(MOMENT_SECONDS)  # something waits
+        time.sleep(MOMENT_SECONDS)  # makes calls wait
         return super()._transaction(jobs)
 
     def close(self) -> None:
@@ -210,7 +210,7 @@ class IgnoresWaitingAtClose(SqliteStorage):
 
 
 class CancellableFutures(SqliteStorage):
-    """Hands out futures that can be cancelled."""
+    """Returns futures that can be cancelled."""
 
     def open_log(self, stream: str, partition: int) -> Future[Log]:
         found = super().open_log(stream, partition)
@@ -236,7 +236,7 @@ def _hand_over(done: Future[Any], outer: Future[Any]) -> None:
 
 
 class NewPartitions(SqliteStorage):
-    """Believes the number of partitions of whoever creates a stream again."""
+    """Returns the requested number of partitions for an existing stream."""
 
     def create(self, stream: str, partitions: int) -> Future[int]:
         found = super().create(stream, partitions)

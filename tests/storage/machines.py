@@ -1,7 +1,7 @@
-"""Hypothesis state machines of a storage beside a plain model: in this process, and in one that is killed.
+"""Hypothesis state machines that compare a storage with a model: in this process, and in one that is killed.
 
-Rule 1: the model keeps the confirmed messages of each log with their indexes, and the appends that wait.
-Rule 2: after a kill the log has the confirmed messages, then whole batches of what waited, in order, from the first on.
+Rule 1: the model has the confirmed messages of each log with their indexes, and the pending appends.
+Rule 2: after a kill the log has the confirmed messages, then whole pending batches, in order, from the first on.
         The model adopts them.
 """
 
@@ -28,7 +28,7 @@ PUBLISHERS = (b"", b"1" * 16, b"2" * 16)
 BATCHES = st.lists(st.tuples(st.sampled_from(PUBLISHERS), st.binary(max_size=20)), max_size=6)
 SHM = Path("/dev/shm")
 FOLDER = SHM if SHM.is_dir() else None
-"""A file system in memory, if there is one: it survives a kill as a disk does, and synchronising it costs nothing."""
+"""A file system in memory, if there is one: its files survive a kill, and synchronising is fast."""
 
 GROUPS = st.sampled_from(("g", "h"))
 
@@ -37,7 +37,7 @@ GROUPS = st.sampled_from(("g", "h"))
 class LogModel:
     confirmed: list[tuple[int, Entry]] = field(default_factory=list)
     waiting: list[tuple[int, list[Entry]]] = field(default_factory=list)
-    """Calls and what they append."""
+    """Pending calls and their entries."""
 
     def last(self, publisher: bytes) -> int | None:
         return self._last(publisher, [entry for _, entry in self.confirmed])
@@ -51,7 +51,7 @@ class LogModel:
 
 
 class Local:
-    """Calls of a storage in this process, with the interface of `StorageProcess`."""
+    """A storage in this process, with the interface of `StorageProcess`."""
 
     def __init__(self, opened: Callable[[], Storage]) -> None:
         self._opened = opened
@@ -81,7 +81,7 @@ class Local:
         return outcome
 
     def kill(self) -> dict[int, Any]:
-        """The gentle way: everything that waits is done first."""
+        """Close the storage: all pending calls complete first."""
         self._storage.close()
         return {call: self.outcome(call) for call in range(len(self._futures))}
 
@@ -221,11 +221,11 @@ class MemoryMachine(StorageMachine):
 
 
 class SqliteMachine(StorageMachine):
-    """Closed and opened again."""
+    """A storage that is closed and opened again."""
 
 
 class KilledMachine(StorageMachine):
-    """Killed, wherever it is."""
+    """A storage whose process is killed at any point."""
 
     def made(self, folder: Path) -> StorageProcess:
         return StorageProcess(folder / "s")

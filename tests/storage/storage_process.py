@@ -1,7 +1,7 @@
-"""A SQLite storage in a process of its own, which tests may kill, and the model of what must be in it afterwards.
+"""A SQLite storage in its own process, which tests may kill.
 
-Theory: a call is sent, and its outcome arrives when its future is done. A kill leaves three sorts of calls: confirmed,
-refused, and unknown. Of the appends of a log that are unknown a beginning is stored, in order.
+Theory: a call is sent, and its outcome arrives when its future is done. A kill leaves three kinds of calls: confirmed,
+refused, and unknown. Of the unknown appends of a log a prefix is stored, in order.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class StorageProcess:
         theirs.close()
 
     def send(self, name: str, *args: Any) -> int:
-        """Make a call; the result identifies it."""
+        """Send a call, and return its identifier."""
         self._call += 1
         self._pipe.send((self._call, name, args))
         return self._call
 
     def outcome(self, call: int) -> Any:
-        """Wait until a call is done."""
+        """Wait until a call is done, and return its outcome."""
         while call not in self._outcomes:
             assert self._pipe.poll(PATIENCE), f"call {call} is not done"
             self._receive()
@@ -53,7 +53,7 @@ class StorageProcess:
         return outcome
 
     def kill(self) -> dict[int, Any]:
-        """End it as a loss of power would; the outcomes that it has sent."""
+        """Kill the process, and return the outcomes that it has sent."""
         self._process.kill()
         self._process.join()
         try:
@@ -69,7 +69,7 @@ class StorageProcess:
 
 
 def serve(pipe: Connection, path: Path) -> None:
-    """The other process."""
+    """The main function of the other process."""
     storage = SqliteStorage(path)
     logs: dict[tuple[str, int], Log] = {}
     sending = threading.Lock()

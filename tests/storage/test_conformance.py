@@ -1,4 +1,4 @@
-"""Every storage of ours in the conformance suite."""
+"""The conformance suite of storages, run on the memory and the SQLite storage."""
 
 from __future__ import annotations
 

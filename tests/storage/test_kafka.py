@@ -37,7 +37,7 @@ def test_conformance(case: StorageCase, broker: Broker) -> None:
 
 
 class Publisher:
-    """Numbers its messages from 1, and appends what is not confirmed again when its log has failed."""
+    """Numbers its messages from 1, and after a failure of its log appends unconfirmed messages again."""
 
     def __init__(self, storage: KafkaStorage, stream: str) -> None:
         self.storage = storage
@@ -48,7 +48,7 @@ class Publisher:
         self.open()
 
     def open(self) -> None:
-        """Until the broker is there."""
+        """Open the log; retry until the broker is up."""
         self.log: Log = self.insist(lambda: self.storage.open_log(self.stream, 0))
         self.last = self.log.last_number(PUBLISHER).result(PATIENCE) or 0
         self.waiting: dict[int, Future[tuple[int, ...]]] = {}
@@ -65,14 +65,14 @@ class Publisher:
             assert monotonic() < deadline, error
 
     def append(self) -> None:
-        """As many as may be in flight."""
+        """Append messages up to IN_FLIGHT."""
         while len(self.waiting) < IN_FLIGHT:
             self.last += 1
             entry = Entry(b"%d" % self.last, PUBLISHER, self.last)
             self.waiting[self.last] = self.log.append([entry])
 
     def confirm(self) -> None:
-        """Wait for the oldest one."""
+        """Wait for the oldest append."""
         number, future = next(iter(self.waiting.items()))
         error = future.exception(PATIENCE)
         if error is None:
@@ -90,7 +90,7 @@ class Publisher:
 
 
 def stored(log: Log) -> dict[int, int]:
-    """The index of each number; every number is there once, in order."""
+    """Return the index of each number, and check that every number is stored once, in order."""
     found: dict[int, int] = {}
     start = 0
     while batch := log.read(start, 1000, 2**20).result(PATIENCE):
@@ -139,7 +139,7 @@ def test_kills_of_the_broker_lose_and_repeat_nothing(broker: Broker, capsys: pyt
         print(f"\n8 kills of the broker, {confirmed} confirmed, 0 lost, 0 twice; opened again {reopened} times")
 
 
-def test_a_broker_that_is_down_is_told_and_waited_for(broker: Broker) -> None:
+def test_a_broker_that_is_down_is_reported_and_waited_for(broker: Broker) -> None:
     storage = KafkaStorage(broker.address, timeout_seconds=2.0)
     stream = uuid4().hex
     storage_create(storage, stream)
@@ -167,14 +167,14 @@ def test_a_broker_that_is_down_is_told_and_waited_for(broker: Broker) -> None:
 
 
 class ConfirmsBeforeReadable(ConfluentClient):
-    """Believes the coordinator's word that a transaction is committed."""
+    """A client that trusts the coordinator's report of a commit, without waiting for readability."""
 
     def wait_for(self, place: tuple[str, int], end: int) -> None:
         pass
 
 
 def lost_by_a_kill_at_a_confirmation(broker: Broker, storage: KafkaStorage) -> list[int]:
-    """The broker is killed in the callback of a future; which confirmed numbers are not there afterwards?"""
+    """Kill the broker in the callback of a future, and return the confirmed numbers that are lost afterwards."""
     stream = uuid4().hex
     storage_create(storage, stream)
     log = storage.open_log(stream, 0).result(PATIENCE)
@@ -192,14 +192,14 @@ def lost_by_a_kill_at_a_confirmation(broker: Broker, storage: KafkaStorage) -> l
     return [number for number in range(1, 7) if number not in there]
 
 
-def test_a_kill_in_the_moment_of_a_confirmation_loses_nothing(broker: Broker) -> None:
+def test_a_kill_during_a_confirmation_loses_nothing(broker: Broker) -> None:
     for _ in range(2):
         assert lost_by_a_kill_at_a_confirmation(broker, KafkaStorage(broker.address)) == []
 
 
 @pytest.mark.nightly
 def test_a_client_that_does_not_wait_loses_messages(broker: Broker) -> None:
-    """Known-bad; whether the restarted broker leaves the marker out is a matter of milliseconds."""
+    """A known-bad client; whether the restarted broker omits the marker depends on milliseconds."""
     for _ in range(10):
         client = ConfirmsBeforeReadable(broker.address, 10.0, {})
         if lost_by_a_kill_at_a_confirmation(broker, KafkaStorage(broker.address, client=client)):

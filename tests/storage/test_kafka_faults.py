@@ -44,7 +44,7 @@ def test_conformance(case: StorageCase) -> None:
 
 
 @pytest.mark.parametrize(("fault", "stored"), [("stored", 2), ("lost", 1), ("no offset", 2), ("backwards", 2)])
-def test_nothing_is_confirmed_until_the_log_was_read_again(fault: str, stored: int) -> None:
+def test_nothing_is_confirmed_until_the_log_is_read_again(fault: str, stored: int) -> None:
     cluster = Cluster()
     storage, log = opened(cluster)
     log.append(numbered(1, 1)).result(PATIENCE)
@@ -73,13 +73,13 @@ def test_a_checkpoint_covers_the_beginning_of_the_log() -> None:
     assert keys.count(OTHER) == 1  # it is not written again
     read = [found.offset for found in cluster.topics["ockam-s"][0].found]
     cluster.topics["ockam-s"][0].found = [one for one in cluster.topics["ockam-s"][0].found if one.offset > read[-1500]]
-    storage, log = opened(cluster)  # of the log it needs what is not covered
+    storage, log = opened(cluster)  # reads only the part of the log that the checkpoint does not cover
     assert log.last_number(OTHER).result(PATIENCE) == 5
     assert log.last_number(PUBLISHER).result(PATIENCE) == 3 * CHECKPOINT_MESSAGES
     storage.close()
 
 
-def test_the_companion_can_be_made_again() -> None:
+def test_a_deleted_companion_is_created_again() -> None:
     cluster = Cluster()
     storage, log = opened(cluster)
     for first in range(1, 2 * CHECKPOINT_MESSAGES, 100):
@@ -91,7 +91,7 @@ def test_the_companion_can_be_made_again() -> None:
     storage.close()
 
 
-def test_two_storages_that_save_indexes_lose_none() -> None:
+def test_two_storages_that_save_indexes_lose_no_index() -> None:
     cluster = Cluster()
     one, other = storage_on(cluster), storage_on(cluster)
     for index in range(10):
@@ -113,7 +113,7 @@ def test_a_message_that_is_too_large_is_refused() -> None:
     storage.close()
 
 
-def test_a_log_that_was_opened_again_here_is_fenced_at_once() -> None:
+def test_a_log_that_is_opened_again_in_this_storage_is_fenced_at_once() -> None:
     cluster = Cluster()
     storage, log = opened(cluster)
     storage.open_log("s", 0).result(PATIENCE)
@@ -135,7 +135,7 @@ def test_no_two_streams_have_one_topic(streams: list[str]) -> None:
 LEGAL = {*"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"}
 
 
-def test_names_that_look_alike() -> None:
+def test_similar_names_stay_distinct() -> None:
     names = ["a.b", "a_b", "a_2eb", "a-b", "", "_", "__", "a" * MAX_CHARACTERS, "a" * (MAX_CHARACTERS + 1), "ä"]
     for one, other in combinations(names, 2):
         assert encoded(one).lower() != encoded(other).lower()
@@ -149,8 +149,8 @@ def test_a_prefix_is_letters_and_digits(prefix: str) -> None:
 
 
 @pytest.mark.slow
-def test_without_the_client_it_says_what_to_install() -> None:
-    """In a process that cannot import it."""
+def test_without_the_client_the_error_has_the_remedy() -> None:
+    """In a process that cannot import the client."""
     code = """
 import sys
 sys.modules["confluent_kafka"] = None

@@ -1,4 +1,4 @@
-"""The conformance suite rejects storages that are wrong, each with the case that is about it."""
+"""The conformance suite rejects defective storages, each with the case for its defect."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ NAMED = {case.name: case for case in cases()}
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bad", KNOWN_BAD, ids=lambda bad: f"{bad.kind.__name__}:{bad.case}")
-def test_it_is_rejected(bad: KnownBad, tmp_path: Path) -> None:
+def test_a_defective_storage_is_rejected(bad: KnownBad, tmp_path: Path) -> None:
     subject = StorageUnderTest(partial(bad.kind, tmp_path / "streams.sqlite"), patience_seconds=10.0)
     with pytest.raises(Nonconforming):
         NAMED[bad.case].check(subject)
 
 
 @pytest.mark.slow
-def test_failures_names_the_cases(tmp_path: Path) -> None:
+def test_failures_lists_the_cases(tmp_path: Path) -> None:
     subject = StorageUnderTest(partial(SavesLower, tmp_path / "streams.sqlite"), survives=False)
     assert failures(subject).keys() == {"saved-indexes-never-go-back", "saves-that-overtake-each-other"}

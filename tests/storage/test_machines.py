@@ -1,4 +1,4 @@
-"""Each storage beside a plain model. The machines find what is wrong with wrong storages."""
+"""Each storage compared with a model. The state machines also detect defective storages."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ def run(machine: type[StorageMachine], examples: int, steps: int, **more: Any) -
     [(MemoryMachine, 30), (SqliteMachine, 10), (KilledMachine, 4)],
     ids=lambda one: getattr(one, "__name__", None),
 )
-def test_it_does_what_the_model_does(machine: type[StorageMachine], examples: int) -> None:
+def test_a_storage_equals_the_model(machine: type[StorageMachine], examples: int) -> None:
     run(machine, examples, 30, derandomize=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [RecordInMemory, SavesLower, NewestFirst], ids=lambda kind: str(kind.__name__))
-def test_a_wrong_storage_is_found(kind: type) -> None:
+def test_a_defective_storage_is_detected(kind: type) -> None:
     class Wrong(StorageMachine):
         def made(self, folder: Path) -> Local:
             return Local(lambda: kind(folder / "s"))
 
-    # When the writer groups commits is the system's choice: the same steps may fail elsewhere the second time.
+    # The grouping of commits depends on timing: the same steps may fail at another place the second time.
     with pytest.raises((AssertionError, FlakyFailure)):
         run(Wrong, 50, 30, derandomize=True, phases=[Phase.generate])
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("machine", [MemoryMachine, SqliteMachine, KilledMachine], ids=lambda one: str(one.__name__))
-def test_longer(machine: type[StorageMachine]) -> None:
+def test_a_storage_equals_the_model_with_many_examples(machine: type[StorageMachine]) -> None:
     run(machine, 500, 60)

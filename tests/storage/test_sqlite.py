@@ -1,4 +1,4 @@
-"""What is particular to the SQLite storage: its file, its lock, its queue, full disks, groups, memory."""
+"""The SQLite storage in particular: its file, its lock, its queue, full disks, groups, memory."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def opened(path: Path, **options: Any) -> tuple[SqliteStorage, Log]:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Another connection writes, and does not finish."""
+    """Hold a write transaction of another connection during the block."""
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
@@ -44,7 +44,7 @@ def numbered(first: int, count: int, data: bytes = b"") -> list[Entry]:
 
 
 def stored(log: Log) -> list[int]:
-    """The numbers of all messages."""
+    """Return the numbers of all messages."""
     found: list[int] = []
     while batch := log.read(len(found), 1000, 2**20).result(PATIENCE):
         found += [int(message.data.split()[0]) for message in batch]
@@ -60,7 +60,7 @@ def unavailable(future: Future[Any]) -> str:
 # Groups and queues ----------------------------------------------------------------------------------------------------
 
 
-def test_everything_that_waits_is_one_transaction(tmp_path: Path) -> None:
+def test_all_waiting_calls_are_one_transaction(tmp_path: Path) -> None:
     storage, log = opened(tmp_path / "s")
     with locked(storage.path):
         before = storage.transactions
@@ -89,12 +89,12 @@ def test_the_queue_is_bounded(tmp_path: Path) -> None:
     storage.close()
 
 
-def test_asyncio_awaits_its_futures(tmp_path: Path) -> None:
+def test_asyncio_can_await_its_futures(tmp_path: Path) -> None:
     storage, log = opened(tmp_path / "s")
 
     async def append() -> list[tuple[int, ...]]:
         calls = [asyncio.wrap_future(log.append(numbered(number, 1))) for number in range(1, 65)]
-        calls[3].cancel()  # the caller has gone, and the message is stored all the same
+        calls[3].cancel()  # the caller is cancelled, but the message is still stored
         return [one for one in await asyncio.gather(*calls, return_exceptions=True) if isinstance(one, tuple)]
 
     assert len(asyncio.run(append())) == 63
@@ -115,7 +115,7 @@ def test_a_locked_file_fails_the_log_until_it_is_opened_again(tmp_path: Path) ->
         assert "busy_seconds" in said
         unavailable(storage.open_log("stream", 0))
         assert stored(log) == [1]  # reads go on
-    unavailable(log.append(numbered(3, 1)))  # else it would be stored behind a gap
+    unavailable(log.append(numbered(3, 1)))  # otherwise it would be stored after a gap
     again = storage.open_log("stream", 0).result(PATIENCE)
     assert again.last_number(PUBLISHER).result(PATIENCE) == 1
     again.append(numbered(2, 2)).result(PATIENCE)
@@ -155,7 +155,7 @@ def test_another_process_fences_a_writer(tmp_path: Path) -> None:
     storage.close()
 
 
-def test_a_fenced_append_does_not_disturb_its_group(tmp_path: Path) -> None:
+def test_a_fenced_append_does_not_affect_its_group(tmp_path: Path) -> None:
     storage, log = opened(tmp_path / "s")
     other = storage.open_log("stream", 1).result(PATIENCE)
     with locked(storage.path):
@@ -209,7 +209,7 @@ def test_an_unknown_version(tmp_path: Path) -> None:
     assert "reads version 1" in said
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_folder(tmp_path: Path) -> None:
     assert "check that its folder exists" in refusal(tmp_path / "no" / "s")
 
 
@@ -233,7 +233,7 @@ def test_a_corrupt_page_is_an_error_of_the_call(tmp_path: Path) -> None:
 
 
 def fill(log: Log, first: int, most: int = 10_000) -> tuple[int, str]:
-    """Append until it fails; the last confirmed number, and what was said."""
+    """Append until it fails, and return the last confirmed number and the error."""
     for number in range(first, first + most):
         error = log.append(numbered(number, 1, KIBIBYTES)).exception(PATIENCE)
         if error is not None:
@@ -243,7 +243,7 @@ def fill(log: Log, first: int, most: int = 10_000) -> tuple[int, str]:
 
 
 def goes_on(storage: SqliteStorage, log: Log, confirmed: int) -> None:
-    """When there is room again."""
+    """Check that the storage works again when there is room."""
     unavailable(log.append(numbered(confirmed + 1, 1)))
     again = storage.open_log("stream", 0).result(PATIENCE)
     assert again.last_number(PUBLISHER).result(PATIENCE) == confirmed
