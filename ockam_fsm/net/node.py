@@ -64,8 +64,7 @@ CONNECTIONS = ConnectionConfig(idle_seconds=300.0)
 
 
 class TcpNode:
-    """A node over TCP; use it with `async with`. State that survives a restart needs `remember`, and `durable` of
-    `spawner`."""
+    """A node over TCP, used with `async with`. `remember` and `durable` (see `spawner`) keep state over a restart."""
 
     def __init__(
         self,
@@ -170,8 +169,7 @@ class TcpNode:
     async def close(self, grace_seconds: float = 5.0) -> None:
         """Stop every session and host, write pending output for at most `grace_seconds`, and end everything.
 
-        Peers are notified that this node goes away; a persistent session of a peer then waits for its return. To end
-        a persistent session for good, close it first.
+        Peers are notified that this node goes away. To end a persistent session for good, close it first.
         """
         if self.running:
             residents = self.node.router.residents
@@ -337,13 +335,11 @@ class TcpNode:
         """Create a session to the spawner or responder at the end of `route`; `async with` opens it.
 
         `over`: the session below; its outer address is the first step, and `route` begins at its other end.
-        `recreated`: after a failure of an implicit transient session, the next message creates a new one under the same
-        address.
+        `recreated`: after a failure of an implicit transient session the next message creates a new one at its address.
 
         Without a `handler`, read its messages with `receive` or `messages`. `name`: its outer address, for routes
         through it. `own_route`: the route from the peer to this node without the last address, for renegotiation by the
-        peer of a two-sided session; by default a listening address of this node. `session_id`, `remembered`: from
-        durable state.
+        peer of a two-sided session; default: a listening address. `session_id`, `remembered`: from durable state.
 
         Raises:
             LocalSessionError: the name or the route is wrong, a two-sided session has no route back, or the node has
