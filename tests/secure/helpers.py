@@ -25,23 +25,23 @@ INITIATOR, RESPONDER = Role.INITIATOR, Role.RESPONDER
 
 
 class Stateful(Protocol):
-    """What can be compared before and after a refusal."""
+    """An end whose state can be compared before and after a refusal."""
 
     def snapshot(self) -> Any: ...
 
 
 def vectors(name: str) -> Any:
-    """The content of a file of vectors."""
+    """Return the content of a file of vectors."""
     return json.loads((VECTORS / name).read_text(encoding="utf-8"))
 
 
 def secret(name: str) -> Secret:
-    """A secret that follows from its name."""
+    """Return a secret derived from its name."""
     return Secret(sha256(name.encode()).digest())
 
 
 def pair(name: str) -> KeyPair:
-    """A key pair that follows from its name."""
+    """Return a key pair derived from its name."""
     return KeyPair(secret(name))
 
 
@@ -54,12 +54,12 @@ def noise_pair(suite: Suite = OCKAM, prologue: bytes = b"", run: str = "") -> tu
 
 
 def own_identity(name: str, now: int = NOW) -> OwnIdentity:
-    """An identity that follows from its name."""
+    """Return an identity derived from its name."""
     return OwnIdentity.create(secret(f"{name} identity"), now)
 
 
 def purpose_key(name: str, now: int = NOW) -> PurposeKey:
-    """What the identity of this name presents."""
+    """Return the purpose key of the identity with this name."""
     return PurposeKey.create(own_identity(name, now), secret(f"{name} purpose"), now)
 
 
@@ -84,7 +84,7 @@ def opened(run: str = "") -> tuple[Channel, Channel]:
 
 
 def refuse(act: Callable[[], object], *ends: Stateful, reason: str | None = None) -> RemoteSessionError:
-    """The refusal of something that a peer sent. No end has changed."""
+    """Return the error of an input that must be refused, and check that no end has changed."""
     before = [end.snapshot() for end in ends]
     with pytest.raises(RemoteSessionError) as raised:
         act()
@@ -94,14 +94,14 @@ def refuse(act: Callable[[], object], *ends: Stateful, reason: str | None = None
 
 
 def flipped(message: bytes) -> Iterator[bytes]:
-    """The message with one bit wrong, each bit once."""
+    """Yield the message with each bit flipped once."""
     whole = int.from_bytes(message, "big")
     for bit in range(8 * len(message)):
         yield (whole ^ 1 << bit).to_bytes(len(message), "big")
 
 
 def wrong_forms(message: bytes) -> Iterator[bytes]:
-    """Each truncation, and the message with something after it."""
+    """Yield each truncation of the message, and the message with bytes appended."""
     yield from (message[:size] for size in range(len(message)))
     yield from (message + bytes((more,)) for more in (0, 1, 255))
     yield message + message

@@ -1,1 +1,1 @@
-"""What commands share: options, names of worlds, output, pins."""
+"""Parts that several commands share: options, names of worlds, output, pins."""

@@ -77,14 +77,14 @@ def require(path: Path) -> None:
     """Fail before a search, which may be long, if the manifest cannot be written."""
     pinned(path)
     if not path.parent.is_dir():
-        fail(f"cannot write {path}: there is no folder {path.parent}.", "Name a file in a folder that is there.")
+        fail(f"cannot write {path}: there is no folder {path.parent}.", "Name a file in an existing folder.")
 
 
 def write(path: Path, found: Mapping[str, list[dict[str, Any]]]) -> None:
-    """Pin what was found, by section, in a file that may have others."""
+    """Write these sections to a manifest, and keep its other sections."""
     sections = pinned(path) | dict(found)
     whole = {"label": LABEL} | {name: sections[name] for name in SECTIONS if name in sections}
     try:
         write_whole(path, json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
     except OSError as error:
-        fail(f"cannot write {path}: {error.strerror}.", "Name a file in a folder that is there and is writable.")
+        fail(f"cannot write {path}: {error.strerror}.", "Name a file in a writable folder.")
