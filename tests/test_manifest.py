@@ -15,7 +15,7 @@ import pytest
 from ockam_fsm.checking import Backend, BackendUnavailable, explore
 from ockam_fsm.checking.shipped.worlds import shipped_known_bad, shipped_worlds
 from ockam_fsm.cli.shared.pins import LABEL, SECTIONS, pins
-from ockam_fsm.cli.shared.world_index import Candidate, ours
+from ockam_fsm.cli.shared.world_index import Candidate, shipped
 
 ROOT = Path(__file__).parents[1]
 PINNED: dict[str, Any] = json.loads((ROOT / "spec" / "manifest.json").read_text())
@@ -71,14 +71,14 @@ def each_world(suites: Callable[[dict[str, Any]], pytest.MarkDecorator]) -> pyte
 
 @each_world(lambda entry: pytest.mark.nightly if is_large(entry) else pytest.mark.slow)
 def test_the_standard_library_finds_what_is_pinned(name: str) -> None:
-    assert found(ours()[name], "stdlib") == BY_NAME[name]
+    assert found(shipped()[name], "stdlib") == BY_NAME[name]
 
 
 @each_world(lambda entry: pytest.mark.nightly if (entry.get("states") or 0) > LARGEST_STATES else pytest.mark.thorough)
 def test_numba_finds_the_same(name: str) -> None:
-    assert found(ours()[name], "numba") == BY_NAME[name]
+    assert found(shipped()[name], "numba") == BY_NAME[name]
 
 
 @pytest.mark.parametrize("name", ["explicit-transient:closed", "late-response-counts", "route-outlives-failure"])
-def test_small_worlds_are_compared_in_every_run(name: str) -> None:
-    assert found(ours()[name], "stdlib") == BY_NAME[name]
+def test_small_ones_are_compared_always(name: str) -> None:
+    assert found(shipped()[name], "stdlib") == BY_NAME[name]

@@ -17,9 +17,9 @@ import typer
 from rich.progress import Progress
 
 from ockam_fsm.cli.app import INTERRUPTED, JsonOption, command, err, fail, out, print_json, unknown
-from ockam_fsm.cli.shared.network_options import DURATIONS_HELP, run_to_the_end, the_durations, the_type
+from ockam_fsm.cli.shared.command_words import split_command
+from ockam_fsm.cli.shared.network_options import DURATIONS_HELP, known_type, parsed_durations, run_to_the_end
 from ockam_fsm.cli.shared.restarter import Restarter
-from ockam_fsm.cli.shared.words import the_words
 from ockam_fsm.kernel.files import read_whole, write_whole
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ def conform(
 
     if pipe and (target or spawner):
         fail("there are two targets.", "Give tcp://HOST:PORT --spawner ADDRESS, or --pipe COMMAND, not both.")
-    expected, outputs = the_expected(expect), _Outputs(as_json, every, junit, html)
-    speaks = the_profile(profile or ("generation" if pipe else "ockam"))
+    expected, outputs = expected_deviations(expect), _Outputs(as_json, every, junit, html)
+    speaks = known_profile(profile or ("generation" if pipe else "ockam"))
     if pipe:
         _judge_program(pipe, session_type, speaks, patience, limit, expected, outputs)
     if role not in ROLES:
@@ -126,15 +126,15 @@ def conform(
             "there is no target.",
             "Give tcp://HOST:PORT --spawner ADDRESS (without sessions --echo ADDRESS), or --pipe COMMAND.",
         )
-    kind = the_type(
+    kind = known_type(
         session_type or ("explicit-persistent-one-sided" if speaks.names_sessions else "explicit-transient")
     )
     declared = frozenset(part.partition("=")[0].strip() for part in durations.split(",") if part)
     pace = Pace(patience, run_seconds=limit)
-    waits = the_durations(durations)
-    node = Target(the_address(target), spawner, echo, stream, speaks, kind, waits, declared, capacity or None,
+    waits = parsed_durations(durations)
+    node = Target(checked_address(target), spawner, echo, stream, speaks, kind, waits, declared, capacity or None,
                   own_address, node_address, stream_index, pace, bool(session_type))  # fmt: skip
-    the_cases(node, [*(only or []), *(without or [])], role)
+    require_cases(node, [*(only or []), *(without or [])], role)
     choice = Choice(tuple(only or ()), tuple(without or ()), remembered(node.name))
     if role != "initiator":
         run_to_the_end(_judge_initiator(node, choice, expected, outputs, run, wait, role))
@@ -192,11 +192,11 @@ def _judge_program(
     from ockam_fsm.conformance import Effort, check_program
     from ockam_fsm.machines.session import TYPES
 
-    kinds = (the_type(session_type),) if session_type else TYPES
+    kinds = (known_type(session_type),) if session_type else TYPES
     end = time.monotonic() + limit
     with err().status("testing the program ..."), _interrupts() as interrupted:
         effort = Effort(over=lambda: bool(interrupted) or time.monotonic() > end)
-        report = check_program(the_words(command), kinds, profile, effort, patience)
+        report = check_program(split_command(command), kinds, profile, effort, patience)
     words = ["ockam-fsm", "conform", "--pipe", command, *(["--type", session_type] if session_type else []),
              "--profile", profile.name]  # fmt: skip
     report = replace(
@@ -242,7 +242,7 @@ async def _judge_node(
     if problem := await misnamed(node):
         fail(f"{problem}.", MISNAMED)
     bar = Progress(console=err(), transient=True, disable=not err().is_terminal)
-    kit = Kit(node, the_command(node, restart=restart), _shown(bar), choice, starts)
+    kit = Kit(node, command_line(node, restart=restart), _shown(bar), choice, starts)
     with outputs.if_ended(lambda: kit.report(expected)), bar:
         report = await kit.judge(expected)
     remember(report, kit.harm.deadly)
@@ -270,7 +270,7 @@ async def _judge_initiator(
     route = f"{SCHEME}{listener.where}/{node.spawner}"
     bar = Progress(console=err(), transient=True, disable=not err().is_terminal)
     opener = Opener(run, route, listener.where)
-    command = the_command(node, run, role, wait)
+    command = command_line(node, run, role, wait)
     kit = InitiatorKit(node, command, _shown(bar), opener.begin, wait, choice, role, opener.ended)
     with outputs.if_ended(lambda: kit.report(expected)), bar:
         async with opener:
@@ -323,7 +323,8 @@ class Opener:
         if self.command:
             await self._end()
             words = [
-                word.replace("{route}", self.route).replace("{where}", self.where) for word in the_words(self.command)
+                word.replace("{route}", self.route).replace("{where}", self.where)
+                for word in split_command(self.command)
             ]
             nothing = asyncio.subprocess.DEVNULL
             self._last_errors = b""
@@ -353,7 +354,7 @@ class Opener:
             await asyncio.wait((self._reading,))
 
 
-def the_address(text: str) -> str:
+def checked_address(text: str) -> str:
     from ockam_fsm.kernel.errors import LocalSessionError
     from ockam_fsm.net.routes import split_host
 
@@ -365,7 +366,7 @@ def the_address(text: str) -> str:
     return where
 
 
-def the_profile(name: str) -> Profile:
+def known_profile(name: str) -> Profile:
     from ockam_fsm.runtime.session.handshake import PROFILES
 
     if name not in PROFILES:
@@ -373,7 +374,7 @@ def the_profile(name: str) -> Profile:
     return PROFILES[name]
 
 
-def the_expected(path: Path | None) -> tuple[Expected, ...]:
+def expected_deviations(path: Path | None) -> tuple[Expected, ...]:
     from ockam_fsm.conformance.report.expected_deviations import read_expected
     from ockam_fsm.kernel.errors import DefinitionError
 
@@ -389,7 +390,7 @@ def the_expected(path: Path | None) -> tuple[Expected, ...]:
         fail(str(error))
 
 
-def the_cases(node: Target, only: Iterable[str], role: str) -> None:
+def require_cases(node: Target, only: Iterable[str], role: str) -> None:
     from ockam_fsm.conformance.wire import initiator_kit, kit
 
     cases = kit.chosen(node) if role == "initiator" else initiator_kit.chosen(node, role=role)
@@ -399,7 +400,7 @@ def the_cases(node: Target, only: Iterable[str], role: str) -> None:
             unknown(f"case of profile {node.profile.name}", name, known)
 
 
-def the_command(
+def command_line(
     node: Target, run: str = "", role: str = "initiator", wait_seconds: float = WAIT_SECONDS, restart: str = ""
 ) -> str:
     """Return the command line of this run.

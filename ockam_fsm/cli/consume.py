@@ -15,9 +15,9 @@ from ockam_fsm.cli.shared.stream_options import (
     NodeOption,
     NullOption,
     PartitionOption,
-    the_end,
-    the_node,
-    the_stream,
+    checked_node,
+    checked_stream,
+    message_separator,
 )
 from ockam_fsm.cli.shared.stream_waiting import TimeoutOption, Waiting, give_up, watched
 
@@ -52,8 +52,8 @@ def consume(
     * `ockam-fsm consume orders --group billing --node 127.0.0.1:4000`
     * `ockam-fsm consume numbers --group sum --until-idle 1 | paste -sd+ | bc`
     """
-    end, where = the_end(null, hexadecimal), the_node(node)
-    the_stream(stream)
+    end, where = message_separator(null, hexadecimal), checked_node(node)
+    checked_stream(stream)
     writer = _Writer(end, hexadecimal, as_json)
     run_to_the_end(_consume(where, stream, group, partition, until_idle or None, timeout, writer))
 

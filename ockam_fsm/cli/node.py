@@ -16,10 +16,10 @@ from ockam_fsm.cli.shared.network_options import (
     DurationsOption,
     TraceOption,
     TraceSizeOption,
+    known_type,
+    parsed_durations,
     recording,
     run_to_the_end,
-    the_durations,
-    the_type,
 )
 from ockam_fsm.cli.shared.storages import StorageOption, serving
 from ockam_fsm.kernel.text import neutral
@@ -89,7 +89,7 @@ def node(
     from ockam_fsm.machines.vocabulary import Role
     from ockam_fsm.runtime.session.config import SessionConfig
 
-    kind, waits = the_type(session_type), the_durations(durations)
+    kind, waits = known_type(session_type), parsed_durations(durations)
     level = logging.getLevelName(log.upper())
     if not isinstance(level, int):
         fail(f"there is no log level {log!r}.", "Known: debug, info, warning, error.")

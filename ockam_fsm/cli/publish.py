@@ -21,10 +21,10 @@ from ockam_fsm.cli.shared.stream_options import (
     NodeOption,
     NullOption,
     PartitionOption,
-    the_end,
-    the_node,
-    the_partition,
-    the_stream,
+    checked_node,
+    checked_stream,
+    message_separator,
+    partition_route,
 )
 from ockam_fsm.cli.shared.stream_waiting import TimeoutOption, Waiting, give_up, watched
 from ockam_fsm.kernel.text import neutral
@@ -74,10 +74,10 @@ def publish(
     """
     from ockam_fsm.net.streams.publisher_file import PublisherFile
 
-    end, where = the_end(null, hexadecimal), the_node(node)
-    the_stream(stream)
+    end, where = message_separator(null, hexadecimal), checked_node(node)
+    checked_stream(stream)
     kept_in = None if resume is None else PublisherFile(resume, _record_name(stream, partition))
-    route = the_partition(where, stream, partition)
+    route = partition_route(where, stream, partition)
     source = _opened(file)
     try:
         given = Input(source, end, hexadecimal)

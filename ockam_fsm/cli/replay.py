@@ -22,8 +22,8 @@ from ockam_fsm.cli.shared.world_index import (
     BoundOption,
     FromOption,
     bounds_of,
-    ours,
     require_bounds,
+    shipped,
     single,
     user_errors,
     within,
@@ -65,7 +65,7 @@ def replay(
         what, path = "", path or what
     elif not what:
         fail("there is nothing to replay.", "Run: ockam-fsm replay WORLD PATH, or: ockam-fsm replay TRACE")
-    elif what not in ours() and not path:
+    elif what not in shipped() and not path:
         _run_again(Path(what))
         return
     candidate, bounds = single(what, source), bounds_of(bound)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ockam_fsm.cli.app import JsonOption, command, out, print_json
-from ockam_fsm.cli.shared.network_options import ROUTE_HELP, run_to_the_end, the_route
+from ockam_fsm.cli.shared.network_options import ROUTE_HELP, parsed_route, run_to_the_end
 from ockam_fsm.kernel.text import neutral
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def send(
     * `ockam-fsm send tcp://127.0.0.1:4000/echo hello`
     * `ockam-fsm send tcp://127.0.0.1:4000/hop/echo hello --timeout 1 --json`
     """
-    run_to_the_end(_send(the_route(route), message.encode(), timeout, tracing, as_json))
+    run_to_the_end(_send(parsed_route(route), message.encode(), timeout, tracing, as_json))
 
 
 async def _send(route: Route, payload: bytes, timeout: float, tracing: str | None, as_json: bool) -> int:

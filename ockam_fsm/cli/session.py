@@ -16,11 +16,11 @@ from ockam_fsm.cli.shared.network_options import (
     DurationsOption,
     TraceOption,
     TraceSizeOption,
+    known_type,
+    parsed_durations,
+    parsed_route,
     recording,
     run_to_the_end,
-    the_durations,
-    the_route,
-    the_type,
 )
 from ockam_fsm.kernel.text import neutral
 
@@ -75,18 +75,18 @@ def session(
     if profile not in PROFILES:
         unknown("profile", profile, PROFILES)
     usual = "explicit-persistent-one-sided" if PROFILES[profile].names_sessions else "explicit-transient"
-    kind = the_type(session_type or usual)
+    kind = known_type(session_type or usual)
     two_sided = kind.renegotiation is Renegotiation.TWO_SIDED
     if two_sided and not PROFILES[profile].names_sessions:
         fail(f"{kind.name} needs generations, which profile {profile} lacks.", "Use --profile generation.")
     attempts = None if kind.persistent else 5
-    settings = SessionConfig(kind, Role.INITIATOR, PROFILES[profile], the_durations(durations, timeout), attempts)
+    settings = SessionConfig(kind, Role.INITIATOR, PROFILES[profile], parsed_durations(durations, timeout), attempts)
     shown = _Shown(as_json)
     listen = own_address if two_sided else ""
     with recording(trace, settings, trace_size) as make:
         node = TcpNode(make=make)
         run_to_the_end(
-            _watch(node, the_route(route), settings, message or [], stay or not message, listen, timeout, shown)
+            _watch(node, parsed_route(route), settings, message or [], stay or not message, listen, timeout, shown)
         )
 
 

@@ -37,13 +37,13 @@ def types(
 
 
 def _list_worlds(as_json: bool) -> None:
-    from ockam_fsm.cli.shared.world_index import ours
+    from ockam_fsm.cli.shared.world_index import shipped
 
     if as_json:
-        bad = {name: one.rejected_by for name, one in ours().items() if one.rejected_by}
-        print_json({"worlds": [name for name in ours() if name not in bad], "known_bad": bad})
+        bad = {name: one.rejected_by for name, one in shipped().items() if one.rejected_by}
+        print_json({"worlds": [name for name in shipped() if name not in bad], "known_bad": bad})
         return
-    for name, one in ours().items():
+    for name, one in shipped().items():
         remark = f"  # known-bad: {one.rejected_by} rejects it" if one.rejected_by else ""
         print(f"{name}{remark}")
 

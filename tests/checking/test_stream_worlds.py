@@ -30,7 +30,7 @@ from ockam_fsm.checking.streams.publisher_actor import PublisherActor, Publisher
 from ockam_fsm.checking.streams.stream_actor import OPENED, WRITTEN, StreamActor
 from ockam_fsm.checking.streams.worlds import stream_worlds
 from ockam_fsm.cli.shared.pins import pins
-from ockam_fsm.cli.shared.world_index import ours
+from ockam_fsm.cli.shared.world_index import shipped
 from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.encoding.stream_messages import (
     CreateStream,
@@ -91,7 +91,7 @@ def test_its_size_is_pinned(name: str) -> None:
     found = result(name).to_json()
     assert (found["states"], found["transitions"], found["depth"]) == SMALL[name]
     if name in PINS:
-        assert pins([(ours()[name], found)])["worlds"] == [PINS[name]]
+        assert pins([(shipped()[name], found)])["worlds"] == [PINS[name]]
 
 
 def test_every_property_of_streams_is_checked_in_some_world() -> None:

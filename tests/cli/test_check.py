@@ -58,8 +58,8 @@ def test_a_rejected_known_bad_machine_is_exit_code_0() -> None:
 
 
 def test_a_type_means_all_its_worlds_which_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    two = {name: one for name, one in world_index.ours().items() if name in (SMALL, "explicit-transient:lossy")}
-    monkeypatch.setattr(world_index, "ours", lambda: two)
+    two = {name: one for name, one in world_index.shipped().items() if name in (SMALL, "explicit-transient:lossy")}
+    monkeypatch.setattr(world_index, "shipped", lambda: two)
     result = invoke("explicit-transient", "--workers", "1")
     assert result.exit_code == OK
     assert "explicit-transient is a type: checking all its 2 worlds." in result.stderr
@@ -73,7 +73,7 @@ def test_all_means_every_world_and_every_known_bad_machine() -> None:
 
 def test_a_known_bad_machine_is_judged_by_its_own_property_alone() -> None:
     judged = {
-        one.name: [rule.id for rule in one.world.properties] for one in world_index.ours().values() if one.because
+        one.name: [rule.id for rule in one.world.properties] for one in world_index.shipped().values() if one.because
     }
     assert judged == {bad.name: [bad.property] for bad in shipped_known_bad()}
 
@@ -81,7 +81,7 @@ def test_a_known_bad_machine_is_judged_by_its_own_property_alone() -> None:
 def test_a_known_bad_machine_that_is_not_rejected_is_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
     innocent = next(world for world in shipped_worlds() if world.name == SMALL)
     candidate = world_index.Candidate("innocent", innocent, None, "S1", "nothing")
-    monkeypatch.setattr(world_index, "ours", lambda: {"innocent": candidate})
+    monkeypatch.setattr(world_index, "shipped", lambda: {"innocent": candidate})
     result = invoke("innocent")
     assert result.exit_code == DIFFERS
     assert "innocent must be rejected by S1, but is not." in result.stdout
@@ -90,7 +90,7 @@ def test_a_known_bad_machine_that_is_not_rejected_is_exit_code_1(monkeypatch: py
 def test_rejection_by_another_property_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     bad = next(one for one in shipped_known_bad() if one.name == "route-outlives-failure")
     candidate = world_index.Candidate("wrong-name", bad.world, None, "S2", "nothing")
-    monkeypatch.setattr(world_index, "ours", lambda: {"wrong-name": candidate})
+    monkeypatch.setattr(world_index, "shipped", lambda: {"wrong-name": candidate})
     assert invoke("wrong-name").exit_code == DIFFERS
 
 
@@ -262,8 +262,8 @@ def test_pins_are_written_for_all_only(tmp_path: Path) -> None:
 
 
 def test_pins_have_no_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    few = {name: one for name, one in world_index.ours().items() if name in (SMALL, "forget-held-messages")}
-    monkeypatch.setattr(world_index, "ours", lambda: few)
+    few = {name: one for name, one in world_index.shipped().items() if name in (SMALL, "forget-held-messages")}
+    monkeypatch.setattr(world_index, "shipped", lambda: few)
     file = tmp_path / "m.json"
     file.write_text('{"tlc": [{"name": "MCExplicitTransient"}]}')
     assert invoke("all", "--workers", "1", "--pin", str(file)).exit_code == OK

@@ -37,7 +37,7 @@ PLACEHOLDER = re.compile(r"TYPE|TRACE|NAME|NEAR|FAR|my_protocol|run\.jsonl|near\
 """Placeholders for files and names of the reader."""
 
 
-def ours(line: str) -> Iterator[list[str]]:
+def own_commands(line: str) -> Iterator[list[str]]:
     """The arguments of each `ockam-fsm` in a shell line, without ellipses (`...`)."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
@@ -97,7 +97,7 @@ def problem(words: list[str]) -> str:
 def test_lines_to_paste_are_accepted() -> None:
     lines = list(pasted())
     assert len(lines) > 70
-    wrong = [(place, line, why) for place, line in lines for words in ours(line) if (why := problem(words))]
+    wrong = [(place, line, why) for place, line in lines for words in own_commands(line) if (why := problem(words))]
     assert wrong == []
 
 
@@ -107,7 +107,7 @@ def test_commands_in_running_text_are_accepted() -> None:
     wrong = [
         (place, line, why)
         for place, line in lines
-        for words in ours(line)
+        for words in own_commands(line)
         if (why := problem(words)) and not UNFINISHED.search(why)
     ]
     assert wrong == []
@@ -115,7 +115,7 @@ def test_commands_in_running_text_are_accepted() -> None:
 
 @pytest.mark.parametrize("line", ["ockam-fsm simulate --under TYPE", "ockam-fsm shwo x", "seq 3 | ockam-fsm show"])
 def test_a_wrong_line_is_detected(line: str) -> None:
-    assert [problem(words) for words in ours(line)] != [""]
+    assert [problem(words) for words in own_commands(line)] != [""]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -135,7 +135,7 @@ def test_lines_without_network_run_as_written(tmp_path: Path, monkeypatch: pytes
     Path("spec").symlink_to(ROOT / "spec")
     found = dict.fromkeys(line for _, line in pasted() if not PLACEHOLDER.search(line.partition("#")[0]))
     ran = 0
-    for words in (words for line in found for words in ours(line)):
+    for words in (words for line in found for words in own_commands(line)):
         if words[0] in QUICK:
             result = CliRunner().invoke(app, words)
             expected = DIFFERS if "spec/traces/rejected/sequence-gap.jsonl" in words else OK

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ockam_fsm.cli import app
-from ockam_fsm.cli.shared.network_options import the_durations
+from ockam_fsm.cli.shared.network_options import parsed_durations
 from ockam_fsm.machines import TYPES
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.session.config import Durations, SessionConfig
@@ -246,5 +246,5 @@ def test_a_trace_has_the_requested_size(where: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("text", "seconds"), [("", 30.0), ("idle=5", 30.0), ("request=1", 1.0)])
 def test_a_longer_timeout_extends_request_seconds(text: str, seconds: float) -> None:
     """Otherwise `--timeout 30` would end after the ten seconds of request_seconds."""
-    assert the_durations(text, 30.0).request_seconds == seconds
-    assert the_durations("", 2.0).request_seconds == Durations().request_seconds
+    assert parsed_durations(text, 30.0).request_seconds == seconds
+    assert parsed_durations("", 2.0).request_seconds == Durations().request_seconds

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from ockam_fsm.cli import COMMANDS, app, types
 from ockam_fsm.cli.app import MOST_LISTED, OK, USAGE
-from ockam_fsm.cli.shared.world_index import ours
+from ockam_fsm.cli.shared.world_index import shipped
 from ockam_fsm.machines import MACHINES, TYPES
 
 RUN = CliRunner()
@@ -89,10 +89,10 @@ def test_a_long_list_of_names_is_truncated_with_the_command_for_the_rest() -> No
     assert known.count(", ") == MOST_LISTED - 1
     assert "more (ockam-fsm types --worlds lists them)" in known
     listed = RUN.invoke(app, ["types", "--worlds"]).stdout.splitlines()
-    assert {line.split()[0] for line in listed} == set(ours())
+    assert {line.split()[0] for line in listed} == set(shipped())
     assert f"{listed[-1].split()[0]}  # known-bad" in listed[-1]
     data = json.loads(RUN.invoke(app, ["types", "--worlds", "--json"]).stdout)
-    assert [*data["worlds"], *data["known_bad"]] == list(ours())
+    assert [*data["worlds"], *data["known_bad"]] == list(shipped())
 
 
 def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ TraceSizeOption = Annotated[
 DurationsOption = Annotated[str, typer.Option("--durations", metavar="NAME=SECONDS,...", help=DURATIONS_HELP)]
 
 
-def the_route(text: str) -> Route:
+def parsed_route(text: str) -> Route:
     from ockam_fsm.kernel.errors import LocalSessionError
     from ockam_fsm.net.routes import EXAMPLE, parse_route
 
@@ -60,7 +60,7 @@ def the_route(text: str) -> Route:
         fail(f"{error}.", f"Write for example {EXAMPLE}.")
 
 
-def the_type(name: str) -> SessionType:
+def known_type(name: str) -> SessionType:
     from ockam_fsm.machines.session import TYPES
 
     known = {kind.name: kind for kind in TYPES}
@@ -69,7 +69,7 @@ def the_type(name: str) -> SessionType:
     return known[name]
 
 
-def the_durations(text: str, request_seconds: float = 0.0) -> Durations:
+def parsed_durations(text: str, request_seconds: float = 0.0) -> Durations:
     """Return the durations of `text`, with the defaults for the rest.
 
     request_seconds: the least time for a request, unless the text gives one.
@@ -93,7 +93,7 @@ def the_durations(text: str, request_seconds: float = 0.0) -> Durations:
 
 
 def durations_text(durations: Durations, names: Iterable[str]) -> str:
-    """Return the durations with these names in the form that `the_durations` reads."""
+    """Return the durations with these names in the form that `parsed_durations` reads."""
     back_off = {"back-off": durations.back_off.initial_seconds}
     seconds = {field.name.removesuffix("_seconds"): getattr(durations, field.name) for field in fields(durations)}
     return ",".join(f"{name}={(seconds | back_off)[name]:g}" for name in sorted(names))

@@ -13,7 +13,7 @@ from contextlib import suppress
 from types import TracebackType
 
 from ockam_fsm.cli.app import fail
-from ockam_fsm.cli.shared.words import the_words
+from ockam_fsm.cli.shared.command_words import split_command
 
 END_SECONDS = 5.0
 
@@ -22,7 +22,7 @@ class Restarter:
     """Starts the node with `command`, a command line that is split as a shell does it."""
 
     def __init__(self, command: str) -> None:
-        self._words = the_words(command)
+        self._words = split_command(command)
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Restarter:

@@ -22,14 +22,14 @@ NullOption = Annotated[bool, typer.Option("--null", help="A message ends with a 
 HexOption = Annotated[bool, typer.Option("--hex", help="A message is a line of hexadecimal digits.")]
 
 
-def the_end(null: bool, hexadecimal: bool) -> bytes:
+def message_separator(null: bool, hexadecimal: bool) -> bytes:
     """Return the separator of messages in the file."""
     if null and hexadecimal:
         fail("--null and --hex exclude each other.", "Hexadecimal lines need no NUL bytes: leave out --null.")
     return b"\0" if null else b"\n"
 
 
-def the_node(text: str) -> str:
+def checked_node(text: str) -> str:
     from ockam_fsm.kernel.errors import LocalSessionError
     from ockam_fsm.net.routes import split_host
 
@@ -40,13 +40,13 @@ def the_node(text: str) -> str:
     return text
 
 
-def the_stream(name: str) -> str:
+def checked_stream(name: str) -> str:
     if not name:
         fail("the name of the stream is empty.", "Name one, for example orders.")
     return name
 
 
-def the_partition(node: str, stream: str, partition: int | None) -> Route:
+def partition_route(node: str, stream: str, partition: int | None) -> Route:
     """Return the route of a publisher to one partition of a stream (clause 12.10)."""
     from ockam_fsm.net.routes import tcp
     from ockam_fsm.runtime.encoding.message import local

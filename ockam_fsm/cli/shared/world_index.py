@@ -61,7 +61,7 @@ class Candidate:
 
 
 @cache
-def ours() -> dict[str, Candidate]:
+def shipped() -> dict[str, Candidate]:
     """Return every world of every type, then every known-bad machine, by name."""
     worlds = [Candidate(world.name, world, world.name.partition(":")[0]) for world in shipped_worlds()]
     bad = [Candidate(one.name, _judged(one), None, one.property, one.because) for one in shipped_known_bad()]
@@ -78,7 +78,7 @@ def chosen(name: str, source: str) -> tuple[Candidate, ...]:
     """Return the worlds that a name stands for."""
     if source:
         return (from_module(source),)
-    known = ours()
+    known = shipped()
     if name == ALL:
         return tuple(known.values())
     if name in known:
@@ -94,9 +94,9 @@ def single(name: str, source: str) -> Candidate:
     """Return the one world with this name."""
     if source:
         return from_module(source)
-    if name not in ours():
-        unknown("world or known-bad machine", name, ours(), LISTED_BY)
-    return ours()[name]
+    if name not in shipped():
+        unknown("world or known-bad machine", name, shipped(), LISTED_BY)
+    return shipped()[name]
 
 
 def from_module(source: str) -> Candidate:

@@ -7,7 +7,7 @@ import shlex
 from ockam_fsm.cli.app import fail
 
 
-def the_words(command: str) -> list[str]:
+def split_command(command: str) -> list[str]:
     """Return the words of a command, split as a shell does it."""
     try:
         words = shlex.split(command)
