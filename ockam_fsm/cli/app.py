@@ -236,6 +236,11 @@ def defect(error: Exception) -> int:
     return USAGE
 
 
+def counted(number: int, noun: str) -> str:
+    """Return `1 step`, `2 steps` or `3,630 steps`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 MOST_LISTED = 12
 
 

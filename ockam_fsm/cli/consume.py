@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ockam_fsm.cli.app import JsonOption, command, err, print_json_line
+from ockam_fsm.cli.app import JsonOption, command, counted, err, print_json_line
 from ockam_fsm.cli.shared.network_options import run_to_the_end
 from ockam_fsm.cli.shared.stream_options import (
     HexOption,
@@ -80,8 +80,8 @@ async def _consume(
                     reading, lambda: (consumer.pulled, writer.count), timeout, lambda: waiting.show(consumer.waits_for)
                 )
             finally:
-                failed = f", started again {consumer.restarts} times ({consumer.reason})" if consumer.restarts else ""
-                err().print(f"{writer.count} messages of {stream} for group {group}{failed}", soft_wrap=True)
+                again = f", {counted(consumer.restarts, 'restart')} ({consumer.reason})" if consumer.restarts else ""
+                err().print(f"{counted(writer.count, 'message')} of {stream} for group {group}{again}", soft_wrap=True)
     if not done:
         give_up(consumer.waits_for or "the stream has not answered")
     return 0

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeVar
 
 import typer
 
-from ockam_fsm.cli.app import JsonOption, command, err, fail, print_json
+from ockam_fsm.cli.app import JsonOption, command, counted, err, fail, print_json
 from ockam_fsm.cli.shared.network_options import run_to_the_end
 from ockam_fsm.cli.shared.stream_options import (
     HexOption,
@@ -207,8 +207,8 @@ def _report(publisher: StreamPublisher, stream: str, skipped: int, as_json: bool
     if as_json:
         print_json({"stream": stream, "confirmed": publisher.confirmed, "unconfirmed": left, "resumed_after": skipped,
                     "state_losses": losses})  # fmt: skip
-    twice = f" The stream lost its record {losses} times: messages may be stored twice." if losses else ""
-    err().print(f"{publisher.confirmed} messages confirmed by {stream}, {left} not.{twice}", soft_wrap=True)
+    twice = f" The stream lost its record {counted(losses, 'time')}: messages may be stored twice." if losses else ""
+    err().print(f"{counted(publisher.confirmed, 'message')} confirmed by {stream}, {left} not.{twice}", soft_wrap=True)
 
 
 def _opened(file: Path) -> io.RawIOBase | BinaryIO:

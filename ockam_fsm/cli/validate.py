@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
 
 import typer
 
-from ockam_fsm.cli.app import DIFFERS, JsonOption, command, fail, out, print_json, unknown
+from ockam_fsm.cli.app import DIFFERS, JsonOption, command, counted, fail, out, print_json, unknown
 from ockam_fsm.kernel.files import write_whole
 from ockam_fsm.specification.trace_files import TraceLines
 
@@ -34,7 +34,9 @@ def validate(
     ],
     allow: Annotated[
         list[str] | None,
-        typer.Option(metavar="FAULT", help="A fault that may have occurred, beyond those of the header; repeatable."),
+        typer.Option(
+            metavar="FAULT", help="A fault that may have occurred, beyond those of the header; may be repeated."
+        ),
     ] = None,
     merged: Annotated[Path | None, typer.Option(help="Write the merged trace to this file.")] = None,
     tlc: Annotated[bool, typer.Option("--tlc", help="Also check with TLC; `make spec` installs it.")] = False,
@@ -70,8 +72,8 @@ def validate(
         print_json(_as_json(traces, result, origin) | second)
     elif result.rejection is None:
         out().print(
-            f"accepted: a behaviour of the specification ({_counted(result.steps, 'step')}, "
-            f"{_counted(result.sessions, 'session')})",
+            f"accepted: a behaviour of the specification ({counted(result.steps, 'step')}, "
+            f"{counted(result.sessions, 'session')})",
             soft_wrap=True,
         )
     else:
@@ -84,10 +86,6 @@ def validate(
         out().print(f"TLC agrees: {'accepted' if result.accepted else 'rejected at the same line'}")
     if not result.accepted:
         raise typer.Exit(DIFFERS)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _found(traces: Sequence[Path]) -> list[TraceLines]:

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ockam_fsm.cli import COMMANDS, app, types
-from ockam_fsm.cli.app import MOST_LISTED, OK, USAGE
+from ockam_fsm.cli.app import MOST_LISTED, OK, USAGE, counted
 from ockam_fsm.cli.shared.world_index import shipped
 from ockam_fsm.machines import MACHINES, TYPES
 
@@ -129,3 +129,8 @@ def test_a_command_imports_no_module_of_another_command() -> None:
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     imported = set(shown.splitlines()[-1].split())
     assert {f"ockam_fsm.cli.{command}" for command in COMMANDS} & imported == {"ockam_fsm.cli.types"}
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 steps"), (1, "1 step"), (2, "2 steps"), (3630, "3,630 steps")])
+def test_counted_nouns(number: int, text: str) -> None:
+    assert counted(number, "step") == text
