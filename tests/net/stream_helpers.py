@@ -208,18 +208,18 @@ async def streams(storage: Storage | None = None) -> AsyncIterator[tuple[TcpNode
 class Plain(Client):
     """A client of the plain stream protocol that sends arbitrary messages."""
 
-    def say(self, to: Route | str, payload: bytes | StreamRequest) -> None:
+    def transmit(self, to: Route | str, payload: bytes | StreamRequest) -> None:
         data = payload if isinstance(payload, bytes) else encode_request(payload)
         route = (local(to),) if isinstance(to, str) else to
         self.write(encode_frame(encode_message(Message(route, (local("me"),), data))))
 
     async def ask(self, to: Route | str, payload: bytes | StreamRequest) -> StreamResponse:
-        self.say(to, payload)
+        self.transmit(to, payload)
         return decode_response((await self.message()).payload)
 
     async def worker(self, request: StreamRequest) -> Address:
         """Return the worker of a stream that `request` creates, or of its first partition."""
-        self.say("stream", request)
+        self.transmit("stream", request)
         return (await self.message()).return_route[-1]
 
 

@@ -237,8 +237,7 @@ def test_a_withdrawn_request_has_no_outcome_and_the_session_goes_on(rig: Rig) ->
 def test_renegotiation_by_order_leads_to_the_next_generation(rig: Rig) -> None:
     session, _, _ = start(rig, EXPLICIT_PERSISTENT_ONE_SIDED)
     rig.a.renegotiate(session)
-    told = [Established]
-    rig.until(lambda: [type(n.notice) for n in rig.notices if n.worker == session].count(told[0]) == 2)
+    rig.until(lambda: sum(isinstance(n.notice, Established) for n in rig.notices if n.worker == session) == 2)
     last = [n.notice for n in rig.notices if n.worker == session and isinstance(n.notice, Established)][-1]
     assert (last.generation.number, last.resumed) == (2, True)
 

@@ -37,7 +37,7 @@ class Program:
         assert self.process.stdout is not None
         self.lines.extend(line.rstrip("\n") for line in iter(self.process.stdout.readline, ""))
 
-    def say(self, line: str) -> None:
+    def send_line(self, line: str) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(f"{line}\n")
 
@@ -106,14 +106,14 @@ def test_client_and_server_survive_kills(run: Callable[..., Program], tmp_path: 
 def test_a_session_through_a_relay_survives_each_of_its_kills(run: Callable[..., Program]) -> None:
     where = kept_address()
     relay, service, client = (run("relay.py", role, where) for role in ("relay", "service", "client"))
-    client.say("one")
+    client.send_line("one")
     client.until("ONE")
     relay.kill()
-    client.say("two")
+    client.send_line("two")
     run("relay.py", "relay", where)
     client.until("TWO")
     service.kill()
-    client.say("three")
+    client.send_line("three")
     run("relay.py", "service", where)
     client.until("THREE")
     assert client.end() == 0, client.lines

@@ -137,7 +137,7 @@ def test_a_stream_session_accepts_no_message_that_would_end_it() -> None:
     async def main() -> None:
         heard = list[int]()
 
-        def hear(message: Message, context: Context) -> None:
+        def collect(message: Message, context: Context) -> None:
             heard.append(len(message.payload))
 
         async with (
@@ -145,14 +145,14 @@ def test_a_stream_session_accepts_no_message_that_would_end_it() -> None:
             two_nodes() as (near, far, _),
             AsyncExitStack() as stack,
         ):
-            far.spawner("ear", handler=hear, durations=QUICK)
+            far.spawner("collector", handler=collect, durations=QUICK)
             where = hub.addresses[0]
             below = await stack.enter_async_context(end(near, where, "to-b", "to-a"))
             await stack.enter_async_context(end(far, where, "to-a", "to-b"))
             near.worker("elsewhere", static_forwarder((below.address, local("nobody"))))
             near.send((local("elsewhere"),), bytes(LIMIT - 200))
             await until(lambda: near.node.dead_letters.counts == {PAYLOAD_TOO_LARGE: 1})
-            session = await stack.enter_async_context(near.session("ear", over=below, durations=QUICK))
+            session = await stack.enter_async_context(near.session("collector", over=below, durations=QUICK))
             most = limit_of_error(lambda: session.post(bytes(LIMIT)))
             await session.send(bytes(most))
             await until(lambda: heard == [most])
@@ -172,24 +172,24 @@ def test_the_largest_payload_through_a_pipe(protected: bool) -> None:
     async def main() -> None:
         heard = list[int]()
 
-        def hear(message: Message, context: Context) -> None:
+        def collect(message: Message, context: Context) -> None:
             heard.append(len(message.payload))
 
         async with two_nodes() as (near, far, way), AsyncExitStack() as stack:
-            far.worker("ear", hear, public=True)
+            far.worker("collector", collect, public=True)
             pipe_spawner(far, "pipes")
             if protected:
                 (channel,) = secure(near, way)
                 await stack.enter_async_context(channel)
                 way = str(channel.address)
             pipe = await stack.enter_async_context(Pipe.connect(near, f"{way}/pipes"))
-            ear = (pipe.address, local("ear"))
-            most = limit_of_error(lambda: near.send(ear, bytes(LIMIT)))
+            collector = (pipe.address, local("collector"))
+            most = limit_of_error(lambda: near.send(collector, bytes(LIMIT)))
             assert most > LIMIT - 5 * HEAD_BYTES  # the pipe, its session, the channel, and their routes
-            near.send(ear, bytes(most))
+            near.send(collector, bytes(most))
             await pipe.flush()
             assert (heard, near.node.dead_letters.counts) == ([most], {})
-            near.worker("elsewhere", static_forwarder(ear))  # its route is unknown here
+            near.worker("elsewhere", static_forwarder(collector))  # its route is unknown here
             near.send((local("elsewhere"),), bytes(LIMIT))
             await until(lambda: near.node.dead_letters.counts == {PAYLOAD_TOO_LARGE: 1})
             assert not pipe.unconfirmed

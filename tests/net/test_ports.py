@@ -45,7 +45,7 @@ def only(port: int) -> socket.socket:
         other.setsockopt(socket.IPPROTO_IP, IP_LOCAL_PORT_RANGE, struct.pack("=I", port << 16 | port))
     except OSError:
         other.close()
-        pytest.skip("this kernel cannot say it of one socket")
+        pytest.skip("this kernel has no port range for a single socket")
     return other
 
 

@@ -93,10 +93,10 @@ def test_each_side_knows_its_peer_and_reaches_only_its_public_workers(tmp_path: 
 def test_a_handler_can_identify_the_peer_of_a_message() -> None:
     """Also an asynchronous one, and a worker behind the channel; local and unprotected messages have no peer."""
 
-    def say(message: Message, context: Context) -> None:
+    def reveal(message: Message, context: Context) -> None:
         context.reply(str(context.peer).encode())
 
-    async def say_later(message: Message, context: Context) -> None:
+    async def reveal_later(message: Message, context: Context) -> None:
         await asyncio.sleep(0)
         context.reply(str(context.peer).encode())
 
@@ -105,19 +105,19 @@ def test_a_handler_can_identify_the_peer_of_a_message() -> None:
         who = mine.identifier.encode()
         async with TcpNode() as far, TcpNode() as near:
             where = await far.listen()
-            far.worker("say", say, public=True)
+            far.worker("reveal", reveal, public=True)
             far.worker("hop", hop, public=True)
-            for name, handler in (("api", say), ("later", say_later)):
+            for name, handler in (("api", reveal), ("later", reveal_later)):
                 far.spawner(name, profile=secure_profile(), handler=handler, durations=QUICK)
                 async with near.session(f"tcp://{where}/{name}", profile=mine, durations=QUICK) as channel:
                     assert await channel.request(b"") == who
-                    assert await channel.request(b"", (local("say"),)) == who
-                    assert await channel.request(b"", (local("hop"), local("say"))) == who
-            far.spawner("plain", handler=say, durations=QUICK)
+                    assert await channel.request(b"", (local("reveal"),)) == who
+                    assert await channel.request(b"", (local("hop"), local("reveal"))) == who
+            far.spawner("plain", handler=reveal, durations=QUICK)
             async with near.session(f"tcp://{where}/plain", durations=QUICK) as plain:
                 assert await plain.request(b"") == b"None"
-            assert (await near.request(f"tcp://{where}/say", b"")).payload == b"None"
-            assert (await far.request("say", b"")).payload == b"None"
+            assert (await near.request(f"tcp://{where}/reveal", b"")).payload == b"None"
+            assert (await far.request("reveal", b"")).payload == b"None"
 
     over_tcp(main())
 
@@ -203,13 +203,13 @@ async def talk_through(change: Change, times: int = 40) -> tuple[list[bytes], Tc
     """Return what the far end receives of numbered messages through a hostile node."""
     heard = list[bytes]()
 
-    def hear(message: Message, context: Context) -> None:
+    def collect(message: Message, context: Context) -> None:
         heard.append(message.payload)
         context.reply(message.payload)
 
     async with TcpNode() as far, TcpNode() as near, hostile(change) as middle:
         where = await far.listen()
-        far.spawner("api", profile=secure_profile(), handler=hear, durations=QUICK)
+        far.spawner("api", profile=secure_profile(), handler=collect, durations=QUICK)
         route = f"tcp://{middle}/middle/tcp://{where}/api"
         async with near.session(route, profile=secure_profile(), durations=QUICK) as channel:
             for number in range(times):

@@ -230,9 +230,11 @@ def test_a_failure_of_the_storage_is_logged_once(caplog: pytest.LogCaptureFixtur
                 await sender.flush()
 
     over_tcp(main())
-    said = "partition 0 of 'orders' is not served: the disk is full"
-    told = [one for one in caplog.records if one.name == "ockam_fsm.streams"]
-    assert [(one.levelname, one.getMessage().startswith(said)) for one in told] == [("WARNING", True)] * 2
+    expected = "partition 0 of 'orders' is not served: the disk is full"
+    warnings_logged = [one for one in caplog.records if one.name == "ockam_fsm.streams"]
+    assert [(one.levelname, one.getMessage().startswith(expected)) for one in warnings_logged] == [
+        ("WARNING", True)
+    ] * 2
 
 
 def test_plain_clients_receive_an_error_while_the_storage_fails() -> None:

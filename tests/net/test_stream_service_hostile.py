@@ -76,7 +76,7 @@ def test_an_undecodable_message_is_a_dead_letter(worker: str) -> None:
         async with streams() as (_, there, where), plain(where) as client:
             at = (await client.worker(CreateStream("orders")),) if worker == "partition" else (local(worker),)
             for payload in WRONG.values():
-                client.say(at, payload)
+                client.transmit(at, payload)
             await still_echoes(client)
             assert there.node.dead_letters.counts == {"malformed": len(WRONG)}
             assert there.node.router.ledger.held_bytes == 0
@@ -133,7 +133,7 @@ def test_numbers_and_names_out_of_every_range(kind: str, tmp_path: Path) -> None
             assert isinstance(await client.ask(STREAM_INDEX, GetIndex("g", "s", 2**40)), StreamError)
             assert isinstance(await client.ask(STREAM_INDEX, SaveIndex("g", "s", GREATEST)), StreamError)
             assert isinstance(await client.ask(STREAM_INDEX, GetIndex("x" * 65_536, "s")), StreamError)
-            client.say(STREAM_INDEX, SaveIndex("", "", 5))
+            client.transmit(STREAM_INDEX, SaveIndex("", "", 5))
             assert await client.ask(STREAM_INDEX, GetIndex("", "")) == StreamIndex("", "", 5)
 
     over_tcp(main())
@@ -190,10 +190,10 @@ def test_a_hello_for_a_missing_stream_is_a_dead_letter_with_the_reason() -> None
         assert storage.create("small", 3).result() == 3
         async with streams(storage) as (_, there, where), plain(where) as client:
             for count, steps in enumerate(NOWHERE.values(), 1):
-                client.say((local(STREAM), *(Address(0, step) for step in steps)), hello(count))
+                client.transmit((local(STREAM), *(Address(0, step) for step in steps)), hello(count))
                 await until(lambda wanted=count: there.node.dead_letters.counts.get("no such stream") == wanted)  # type: ignore[misc]
-            client.say((local(STREAM), local("orders"), local("0")), b"no hello")
-            client.say((local(STREAM), Address(0, b"")), hello(99))
+            client.transmit((local(STREAM), local("orders"), local("0")), b"no hello")
+            client.transmit((local(STREAM), Address(0, b"")), hello(99))
             client.write(to_echo(b"alive"))
             while (await client.message()).payload != b"alive":  # the errors for hellos arrive before it
                 pass
@@ -294,9 +294,9 @@ def test_one_connection_cannot_take_all_the_requests_that_may_wait() -> None:
             where = node.addresses[0]
             async with plain(where) as greedy, plain(where) as modest:
                 for number in range(100):
-                    greedy.say(STREAM, CreateStream(f"s{number}"))
+                    greedy.transmit(STREAM, CreateStream(f"s{number}"))
                 await until(lambda: node.node.dead_letters.counts.get(TOO_MANY) == 90)
-                modest.say(STREAM, CreateStream("mine"))
+                modest.transmit(STREAM, CreateStream("mine"))
                 await until(lambda: len(storage.asked) == 11)
             for one in storage.asked:
                 one.set_exception(StorageUnavailable("over", "end"))
@@ -313,10 +313,10 @@ def test_a_partition_out_of_range_creates_no_stream() -> None:
         storage = MemoryStorage()
         async with streams(storage) as (_, there, where), plain(where) as client:
             for partition in ("64", "999", "x"):
-                client.say((local(STREAM), local("s"), local(partition)), hello)
+                client.transmit((local(STREAM), local("s"), local(partition)), hello)
             await until(lambda: there.node.dead_letters.counts.get(NO_STREAM) == 3)
             assert storage.create("s", 1).result() == 1, "it was not there"
-            client.say((local(STREAM), local("t"), local("3")), hello)
+            client.transmit((local(STREAM), local("t"), local("3")), hello)
             await until(lambda: "t" in storage._state.streams)
             assert storage.create("t", 1).result() == 4
 
@@ -424,7 +424,7 @@ def test_concurrent_reads_for_one_peer_are_limited(tmp_path: Path) -> None:
                 await bystander.ask(at, Push(number, b"x" * 250_000))
             async with plain(where) as client:
                 for number in range(2000):
-                    client.say(at, Pull(number, 0, 10))
+                    client.transmit(at, Pull(number, 0, 10))
                 await still_echoes(bystander)
                 await until(lambda: there.node.router.ledger.held_bytes > 0)
                 assert isinstance(await bystander.ask(at, Push(9, b"y")), Pushed)

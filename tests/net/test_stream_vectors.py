@@ -53,17 +53,17 @@ class Replay:
         for record in CONVERSATIONS[name]:
             data = bytes.fromhex(record["hex"])
             if record["direction"] == "client->node":
-                self.say(data)
+                self.send_record(data)
             elif record["direction"] == "node->client":
-                await self.hear(data)
+                await self.check_record(data)
 
-    def say(self, data: bytes) -> None:
+    def send_record(self, data: bytes) -> None:
         if data != VERSION:
             data = self.masked(decode_message(data[4:]))
             self.sent.append(data)
         self.client.write(data)
 
-    async def hear(self, data: bytes) -> None:
+    async def check_record(self, data: bytes) -> None:
         if data == VERSION:
             return
         if not data:  # "nothing within 1s": the next record is the answer to another request
@@ -120,6 +120,6 @@ def test_the_replay_finds_a_wrong_byte() -> None:
         async with node_with_streams(MemoryStorage()) as node, await Client.to(node.addresses[0]) as client:
             client.messages.append(decode_message(captured[4:-2] + b"\x01\xf6"))  # index 1 instead of 0
             with pytest.raises(AssertionError):
-                await Replay(client).hear(captured)
+                await Replay(client).check_record(captured)
 
     over_tcp(main())

@@ -149,10 +149,10 @@ def test_our_initiator_opens_a_session_with_the_captured_peer() -> None:
             opening = asyncio.ensure_future(session.open())
             peer = await peers.get()
             peer.write(VERSION)
-            said = await peer.message()
-            assert said.onward_route == hello.onward_route
-            inner = local(said.payload[1:])
-            peer.write(replaced(answer, {theirs: said.return_route[-1]}))
+            answer_message = await peer.message()
+            assert answer_message.onward_route == hello.onward_route
+            inner = local(answer_message.payload[1:])
+            peer.write(replaced(answer, {theirs: answer_message.return_route[-1]}))
             await opening
             peer.write(replaced(data, {theirs: inner}))
             echoed = await peer.message()

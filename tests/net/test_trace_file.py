@@ -86,7 +86,7 @@ def filled(path: Path, records: int, **options: int) -> None:
             trace.make(OURS, Terms(b"", local("a")), None)
 
 
-def said(path: Path) -> list[dict[str, Any]]:
+def records_of(path: Path) -> list[dict[str, Any]]:
     return list(map(json.loads, path.read_text().splitlines()))
 
 
@@ -98,7 +98,7 @@ def test_a_full_file_is_rotated_and_the_oldest_removed(tmp_path: Path) -> None:
     assert all(file.stat().st_size <= MIN_BYTES for file in files)
     sequences = []
     for file in files:
-        head, *records = said(file)
+        head, *records = records_of(file)
         assert head == HEAD | {"after": records[0]["sequence"] - 1}
         sequences += [record["sequence"] for record in records]
     assert sequences == list(range(sequences[0], 201))
@@ -109,7 +109,7 @@ def test_a_rotated_trace_is_continued(tmp_path: Path) -> None:
     path = tmp_path / "near.jsonl"
     filled(path, 50, max_bytes=MIN_BYTES)
     filled(path, 50, max_bytes=MIN_BYTES)
-    assert said(path)[-1]["sequence"] == 100
+    assert records_of(path)[-1]["sequence"] == 100
 
 
 def test_a_trace_continues_after_a_kill_during_rotation(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_trace_continues_after_a_kill_during_rotation(tmp_path: Path) -> None:
     path.rename(tmp_path / "near.jsonl.1")
     (tmp_path / "near.jsonl.new").write_bytes(line_of(HEAD | {"after": 5}))
     filled(path, 1)
-    assert [line.get("sequence") for line in said(path)] == [None, 6]
+    assert [line.get("sequence") for line in records_of(path)] == [None, 6]
 
 
 def test_only_the_end_of_a_large_file_is_read(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_a_full_disk_ends_the_trace_and_not_the_node(tmp_path: Path) -> None:
     (line,) = done.stderr.splitlines()
     assert line == f"ERROR the trace {path} ends here: File too large; the node goes on without it"
     assert path.read_bytes().endswith(b"\n")
-    assert [one.get("sequence") for one in said(path)[1:]] == list(range(1, len(said(path))))
+    assert [one.get("sequence") for one in records_of(path)[1:]] == list(range(1, len(records_of(path))))
 
 
 def test_a_folder_that_is_not_writable_ends_the_trace(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -139,7 +139,7 @@ def test_no_signal_is_sent_before_there_are_keys() -> None:
         assert end.outbox == []
     i, r = opened()
     i.order(Session.stop)
-    assert i.outbox == [], "Ockam's channels cannot say that a node goes away"
+    assert i.outbox == [], "Ockam's channels have no signal for a node that goes away"
 
 
 def test_a_persistent_initiator_renegotiates_with_fresh_keys() -> None:

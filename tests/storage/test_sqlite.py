@@ -110,9 +110,9 @@ def test_a_locked_file_fails_the_log_until_it_is_opened_again(tmp_path: Path) ->
     storage, log = opened(tmp_path / "s", busy_seconds=0.05)
     log.append(numbered(1, 1)).result(PATIENCE)
     with locked(storage.path):
-        said = unavailable(log.append(numbered(2, 1)))
-        assert "locked" in said
-        assert "busy_seconds" in said
+        error_text = unavailable(log.append(numbered(2, 1)))
+        assert "locked" in error_text
+        assert "busy_seconds" in error_text
         unavailable(storage.open_log("stream", 0))
         assert stored(log) == [1]  # reads go on
     unavailable(log.append(numbered(3, 1)))  # otherwise it would be stored after a gap
@@ -204,9 +204,9 @@ def test_an_unknown_version(tmp_path: Path) -> None:
     storage.close()
     with closing(sqlite3.connect(storage.path)) as other:
         other.execute("PRAGMA user_version = 2")
-    said = refusal(storage.path)
-    assert "has version 2" in said
-    assert "reads version 1" in said
+    error_text = refusal(storage.path)
+    assert "has version 2" in error_text
+    assert "reads version 1" in error_text
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:
@@ -223,9 +223,9 @@ def test_a_corrupt_page_is_an_error_of_the_call(tmp_path: Path) -> None:
         file.write(b"\xff" * (size - 8 * 4096))
     again = SqliteStorage(storage.path)
     log = again.open_log("stream", 0).result(PATIENCE)
-    said = unavailable(log.read(0, 1000, 2**30))
-    assert "the file is corrupt" in said
-    assert ".recover" in said
+    error_text = unavailable(log.read(0, 1000, 2**30))
+    assert "the file is corrupt" in error_text
+    assert ".recover" in error_text
     again.close()
 
 
@@ -270,9 +270,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_loses_nothing(small_disk: Path) -> None:
     (small_disk / "ballast").write_bytes(b"x" * 5 * 2**20)
     storage, log = opened(small_disk / "s")
-    confirmed, said = fill(log, 1)
-    assert "the disk is full" in said
-    assert "free some space" in said
+    confirmed, error_text = fill(log, 1)
+    assert "the disk is full" in error_text
+    assert "free some space" in error_text
     assert stored(log) == list(range(1, confirmed + 1))
     again = storage.open_log("stream", 0).exception(PATIENCE)
     assert again is None or isinstance(again, StorageUnavailable)
@@ -284,18 +284,18 @@ def with_a_small_limit(reports: Reports, path: Path) -> None:
     storage, log = opened(path)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, hard))
-    confirmed, said = fill(log, 1)
+    confirmed, error_text = fill(log, 1)
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     goes_on(storage, log, confirmed)
-    reports.send((confirmed, said))
+    reports.send((confirmed, error_text))
 
 
 @pytest.mark.slow
 def test_a_file_that_may_not_grow_loses_nothing(tmp_path: Path) -> None:
     with KilledProcess(with_a_small_limit, tmp_path / "s") as process:
-        confirmed, said = process.report(60.0)
+        confirmed, error_text = process.report(60.0)
     assert confirmed > 10
-    assert "input or output failed" in said or "the disk is full" in said
+    assert "input or output failed" in error_text or "the disk is full" in error_text
 
 
 # Memory ---------------------------------------------------------------------------------------------------------------
