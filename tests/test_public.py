@@ -31,6 +31,7 @@ def test_every_public_name_is_listed() -> None:
         "kernel",
         "machines",
         "runtime",
+        "safety",
         "checking",
         "specification",
         "storage",

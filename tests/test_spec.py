@@ -14,7 +14,7 @@ from types import ModuleType
 
 import pytest
 
-from ockam_fsm.checking.sessions import safety
+from ockam_fsm.checking.sessions import properties as session_properties
 from ockam_fsm.checking.sessions.properties import refusals
 from ockam_fsm.checking.sessions.worlds import config_of
 from ockam_fsm.checking.shipped.worlds import shipped_known_bad, shipped_worlds
@@ -225,7 +225,7 @@ def test_the_listed_properties_are_those_that_the_worlds_check(spec: Spec) -> No
     checked = {one.id.partition(":")[0] for world in shipped_worlds() for one in world.properties}
     refused = {one.id for one in refusals(config_of(session.EXPLICIT_TRANSIENT))}
     assert checked | refused == listed
-    assert "S10 and S14 (node_world.py)" in (safety.__doc__ or "")
+    assert "S10 and S14 (node_world.py)" in (session_properties.__doc__ or "")
 
 
 def test_the_listed_known_bad_machines_are_those_that_are_checked(spec: Spec) -> None:

@@ -25,19 +25,7 @@ from typing import NamedTuple
 from ockam_fsm.checking.actors import BoundReached, Deliver, Disabled, Fault, Fire, Order, Outbox
 from ockam_fsm.checking.actors import Event as WorldEvent
 from ockam_fsm.checking.sessions.pair_config import PairConfig
-from ockam_fsm.checking.sessions.session_actors import (
-    CLOSE,
-    INITIATOR,
-    OPEN,
-    RENEGOTIATE,
-    REOPEN,
-    RESPONDER,
-    RESTART_LOSING,
-    SEND,
-    STOP,
-    WITHDRAW,
-    Refused,
-)
+from ockam_fsm.checking.sessions.session_actors import INITIATOR, REOPEN, RESPONDER, RESTART_LOSING, Refused
 from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.kernel.machine import Row
@@ -56,6 +44,7 @@ from ockam_fsm.machines.vocabulary import (
     State,
 )
 from ockam_fsm.runtime.session.config import SessionConfig
+from ockam_fsm.safety.session_step import CLOSE, OPEN, RENEGOTIATE, SEND, STOP, WITHDRAW
 from ockam_fsm.specification.incarnations import Incarnations
 
 HELLO, ANSWER, SUPERSEDED = "hello", "answer", "superseded"

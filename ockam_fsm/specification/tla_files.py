@@ -9,24 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ockam_fsm.checking.sessions.pair_config import PairConfig
-from ockam_fsm.checking.sessions.session_actors import (
-    CLOSE,
-    INITIATOR,
-    OPEN,
-    RENEGOTIATE,
-    REQUEST,
-    RESPONDER,
-    RESTART_LOSING,
-    SEND,
-    STOP,
-    WITHDRAW,
-)
+from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, RESTART_LOSING
 from ockam_fsm.checking.world import World
 from ockam_fsm.machines import MACHINES
 from ockam_fsm.machines.vocabulary import Creation, Role
 from ockam_fsm.projections import tla, tla_model
 from ockam_fsm.projections.gallery import Catalogue
 from ockam_fsm.projections.tla_model import Model
+from ockam_fsm.safety.session_step import CLOSE, OPEN, RENEGOTIATE, REQUEST, SEND, STOP, WITHDRAW
 from ockam_fsm.specification.tlc_channel_model import TlcChannelModel, TlcChannelRecovery, tlc_channel_models
 from ockam_fsm.specification.tlc_models import TlcModel, tlc_models
 from ockam_fsm.specification.tlc_node_model import TlcNodeModel, tlc_node_models

@@ -26,8 +26,9 @@ from ockam_fsm.checking.layers.setup import (
     carried,
 )
 from ockam_fsm.checking.layers.worlds import ABOVE_PERSISTENT, BELOW_PERSISTENT, LOSSLESS, layers_world, layers_worlds
-from ockam_fsm.checking.sessions.session_actors import CLOSE, INITIATOR, OPEN, RESPONDER, SEND
+from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER
 from ockam_fsm.runtime.encoding.message import Message
+from ockam_fsm.safety.session_step import CLOSE, OPEN, SEND
 
 SETUPS = {"below-persistent": BELOW_PERSISTENT, "above-persistent": ABOVE_PERSISTENT}
 

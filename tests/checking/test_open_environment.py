@@ -11,7 +11,7 @@ from ockam_fsm.checking import Verdict, explore
 from ockam_fsm.checking.actors import Deliver, Outbox
 from ockam_fsm.checking.sessions.open_environment import sayings, strangers
 from ockam_fsm.checking.sessions.pair_config import PairConfig
-from ockam_fsm.checking.sessions.session_actors import CLOSE, HOST_ADDRESS, RESPONDER, Packet
+from ockam_fsm.checking.sessions.session_actors import HOST_ADDRESS, RESPONDER, Packet
 from ockam_fsm.checking.sessions.worlds import config_of
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
@@ -25,6 +25,7 @@ from ockam_fsm.runtime.encoding.message import Message, Route, local
 from ockam_fsm.runtime.session.commands import DeadLetter, Send
 from ockam_fsm.runtime.session.handshake import GENERATION
 from ockam_fsm.runtime.session.signals import Generation, Hello
+from ockam_fsm.safety.session_step import CLOSE
 
 ONE_SIDED = EXPLICIT_PERSISTENT_ONE_SIDED
 

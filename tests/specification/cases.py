@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from ockam_fsm.checking.sessions.session_actors import CLOSE, INITIATOR, OPEN, RENEGOTIATE, RESPONDER, SEND
+from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER
 from ockam_fsm.checking.sessions.worlds import config_of, lossy
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType
+from ockam_fsm.safety.session_step import CLOSE, OPEN, RENEGOTIATE, SEND
 from ockam_fsm.specification.table_world import TableActor, table_world
 from tests.specification.covering import Cases, Path
 from tests.specification.spec_cases import cases

@@ -15,23 +15,14 @@ from typing import Any, NamedTuple, TypeAlias
 from ockam_fsm.checking.actors import Deliver, Fire, Order
 from ockam_fsm.checking.actors import Event as WorldEvent
 from ockam_fsm.checking.sessions.pair_config import SESSION_ID, PairConfig
-from ockam_fsm.checking.sessions.session_actors import (
-    CLOSE,
-    INITIATOR,
-    OPEN,
-    RENEGOTIATE,
-    RESPONDER,
-    SEND,
-    DerivedEntropy,
-    End,
-    Packet,
-)
+from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, DerivedEntropy, End, Packet
 from ockam_fsm.machines.vocabulary import Effect, Event, Role
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node.commands import Connect, NodeCommand, Transmit, WorkerTimer
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.session.commands import Timer
 from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.safety.session_step import CLOSE, OPEN, RENEGOTIATE, SEND
 from ockam_fsm.simulation.network import SeededEntropy, tcp
 from ockam_fsm.specification.table_world import TIMERS, Symbol, TableEnd
 from tests.specification.table_abstraction import symbol, table_end, table_timers

@@ -23,20 +23,7 @@ from ockam_fsm.checking.actors import Event as Happening
 from ockam_fsm.checking.properties import Property, Step
 from ockam_fsm.checking.sessions.open_environment import Alone, strangers
 from ockam_fsm.checking.sessions.pair_config import PairConfig
-from ockam_fsm.checking.sessions.session_actors import (
-    CLOSE,
-    LOWER_LAYER_LOST,
-    OPEN,
-    RENEGOTIATE,
-    REQUEST,
-    RESTARTS,
-    SEND,
-    STOP,
-    WITHDRAW,
-    End,
-    InitiatorActor,
-    Packet,
-)
+from ockam_fsm.checking.sessions.session_actors import LOWER_LAYER_LOST, RESTARTS, End, InitiatorActor, Packet
 from ockam_fsm.checking.sessions.worlds import config_of
 from ockam_fsm.conformance.generation.automaton import explored
 from ockam_fsm.conformance.generation.hostile import hostile_to
@@ -51,6 +38,7 @@ from ockam_fsm.runtime.session.commands import Notify, RequestTimer, Timer
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.host import Host
 from ockam_fsm.runtime.session.session import EXPIRED, Session
+from ockam_fsm.safety.session_step import CLOSE, OPEN, RENEGOTIATE, REQUEST, SEND, STOP, WITHDRAW
 
 UNBOUNDED = 10**9
 Cell = tuple[State, Event]

@@ -23,20 +23,15 @@ from ockam_fsm.checking.actors import Event as Happening
 from ockam_fsm.checking.naming import spoken
 from ockam_fsm.checking.properties import Kind, Property, Step
 from ockam_fsm.checking.sessions.charts import control
-from ockam_fsm.checking.sessions.properties import conduct, recoverability, safety
+from ockam_fsm.checking.sessions.properties import recoverability, safety
 from ockam_fsm.checking.sessions.session_actors import (
-    CLOSE,
     ERROR,
     INITIATOR,
     LOWER_LAYER_LOST,
-    OPEN,
-    RENEGOTIATE,
     REOPEN,
-    REQUEST,
     RESPONDER,
     RESTART_KEEPING,
     RESTART_LOSING,
-    SEND,
     End,
     InitiatorActor,
     ResponderActor,
@@ -44,6 +39,7 @@ from ockam_fsm.checking.sessions.session_actors import (
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, SessionType
 from ockam_fsm.projections.sequence import MomentKind
+from ockam_fsm.safety.session_step import CLOSE, OPEN, RENEGOTIATE, REQUEST, SEND
 from tests.recording import RECORDING, Participant
 from tests.stateful.ends import WatchedSetting, judge, watched_config
 
@@ -64,7 +60,7 @@ Move = tuple[str, int]
 def subject(kind: SessionType) -> tuple[WatchedSetting, tuple[Property, ...]]:
     config = watched_config(kind, distinct=True, held=2, misses=1, attempts=3, reissue=kind.persistent,
                               capacity=1, back_offs=True)  # fmt: skip
-    return config, (*safety(config), *conduct(config), *recoverability(config))
+    return config, (*safety(config), *recoverability(config))
 
 
 @dataclass

@@ -19,13 +19,8 @@ from ockam_fsm.checking import actors
 from ockam_fsm.checking.properties import Kind, Property, Step
 from ockam_fsm.checking.sessions.pair_config import SESSION_ID
 from ockam_fsm.checking.sessions.session_actors import (
-    CLOSE,
     INITIATOR,
     LOWER_LAYER_LOST,
-    OPEN,
-    RENEGOTIATE,
-    SEND,
-    STOP,
     End,
     KeyedTimer,
     Packet,
@@ -37,6 +32,7 @@ from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.session.commands import AnyTimer, CancelTimer, Command, Deliver, RequestTimer, SetTimer, Timer
 from ockam_fsm.runtime.session.effects import Cause
 from ockam_fsm.runtime.session.session import Session, Snapshot
+from ockam_fsm.safety.session_step import CLOSE, OPEN, RENEGOTIATE, SEND, STOP
 
 _EVENTS: dict[Event, actors.Event] = {
     Event.OPEN: actors.Order(OPEN),

@@ -13,7 +13,6 @@ from typing import Any
 from ockam_fsm.checking.layers.setup import CLOSE_BELOW, LayersSetup
 from ockam_fsm.checking.layers.worlds import ABOVE_PERSISTENT, BELOW_PERSISTENT, LOSSLESS, layers_world
 from ockam_fsm.checking.sessions.known_bad import KnownBad
-from ockam_fsm.checking.sessions.session_actors import OPEN
 from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.node.commands import Observation, StateChanged
 from ockam_fsm.runtime.node.node import Node
@@ -21,6 +20,7 @@ from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.session.commands import Command, Deliver
 from ockam_fsm.runtime.session.effects import Cause, Inbound
 from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.safety.session_step import OPEN
 
 
 class IgnoresEndBelow(Session):

@@ -19,8 +19,7 @@ from ockam_fsm.checking.layers.inputs import SessionInput, each_input, inputs_of
 from ockam_fsm.checking.layers.setup import ABOVE, BELOW, BOTH, Frame, LayersSetup
 from ockam_fsm.checking.properties import Property, Step, always, always_step, recoverable, sometimes, sometimes_step
 from ockam_fsm.checking.sessions import liveness as live
-from ockam_fsm.checking.sessions.properties import conduct, recoverability, safety, witness
-from ockam_fsm.checking.sessions.safety import live_links
+from ockam_fsm.checking.sessions.properties import recoverability, safety, witness
 from ockam_fsm.checking.sessions.session_actors import INITIATOR, End
 from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.encoding.message import Address, Message
@@ -28,6 +27,7 @@ from ockam_fsm.runtime.session.commands import Send
 from ockam_fsm.runtime.session.handshake import GENERATION
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.signals import Error
+from ockam_fsm.safety.links import live_links
 
 LEFT_OUT, OF_DATA = ("S8", "S9", "S29", "R3"), ("S1", "S11", "S13")
 ERROR_TAG = GENERATION.encode(Error(""))[:1]
@@ -41,7 +41,7 @@ def of_the_session_above(setup: LayersSetup, *, sends: bool) -> Iterator[Propert
     """Yield the S and R properties of its type, for its ends and each of its inputs. `sends`: data is sent over it."""
     config = setup.above
     data = (witness("W5", config),) if sends else ()
-    for one in (*safety(config), *conduct(config), *recoverability(config), *data):
+    for one in (*safety(config), *recoverability(config), *data):
         if one.id in LEFT_OUT or (one.id in OF_DATA and not sends):
             continue
         if one.reads_steps:

@@ -25,9 +25,10 @@ from ockam_fsm.checking.layers.properties import (
 from ockam_fsm.checking.layers.setup import BOTH, CLOSE_BELOW, LOST, LayersSetup
 from ockam_fsm.checking.properties import Property
 from ockam_fsm.checking.sessions.pair_config import PairConfig
-from ockam_fsm.checking.sessions.session_actors import INITIATOR, OPEN, RESPONDER, SEND
+from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT
+from ockam_fsm.safety.session_step import OPEN, SEND
 
 LOSSY, LOSSLESS = Network("ordered", 2, ("drop",)), Network("ordered", 2)
 PERSISTENT, TRANSIENT = EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT

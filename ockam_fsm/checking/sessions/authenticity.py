@@ -1,7 +1,7 @@
 """What protects a session protects it from: forged, replayed and reflected messages, and deafness (S36, S37, R8).
 
-Rule 1: as in `safety.py`: it is judged from terms, links and ghosts, never by asking the protection that read them.
-        What an end has read in its channel is a ghost (`End.heard`).
+Rule 1: terms, links and ghosts are read; the protection under judgement is never asked. What an end has read in its
+        channel is a ghost (`End.heard`).
 Rule 2: the first message of a handshake is not authentic. Anybody may send one, and it makes a responder.
 Source: spec/sessions.md section 18.
 """
@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from ockam_fsm.checking.properties import Step
 from ockam_fsm.checking.sessions.liveness import established_together
-from ockam_fsm.checking.sessions.safety import StepPredicate, arrival, changes, emitted, owned, reaches
 from ockam_fsm.checking.sessions.session_actors import HOST_ADDRESS, End
+from ockam_fsm.checking.sessions.step_facts import StepPredicate, arrival, changes, emitted, owned
 from ockam_fsm.checking.sessions.symbolic_channel import (
     ANSWER,
     AUTHOR,
@@ -31,6 +31,7 @@ from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.session import commands
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.session import Snapshot
+from ockam_fsm.safety.links import reaches
 
 
 def is_first(message: Message) -> bool:

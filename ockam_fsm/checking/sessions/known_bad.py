@@ -34,16 +34,7 @@ from ockam_fsm.checking.sessions.node_world import wrong_nodes
 from ockam_fsm.checking.sessions.open_environment import strangers
 from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.secure_worlds import among_strangers, in_channel, secure
-from ockam_fsm.checking.sessions.session_actors import (
-    INITIATOR,
-    OPEN,
-    REQUEST,
-    RESPONDER,
-    RESTART_KEEPING,
-    RESTART_LOSING,
-    SEND,
-    WITHDRAW,
-)
+from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, RESTART_KEEPING, RESTART_LOSING
 from ockam_fsm.checking.sessions.symbolic_channel import SymbolicProfile
 from ockam_fsm.checking.sessions.worlds import closed, config_of, lossy, ockam, orders, reopened, world_of
 from ockam_fsm.checking.world import Network, World
@@ -58,6 +49,7 @@ from ockam_fsm.machines.session import (
 )
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, SessionType, State
 from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.safety.session_step import OPEN, REQUEST, SEND, WITHDRAW
 
 ONE_SIDED, TWO_SIDED = EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_PERSISTENT_TWO_SIDED
 

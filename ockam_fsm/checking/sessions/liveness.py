@@ -12,8 +12,8 @@ from collections.abc import Callable
 from ockam_fsm.checking.actors import Fire
 from ockam_fsm.checking.properties import Step
 from ockam_fsm.checking.sessions.pair_config import PairConfig
-from ockam_fsm.checking.sessions.safety import arrival, changes, owned, signal_of, transmitted
 from ockam_fsm.checking.sessions.session_actors import End
+from ockam_fsm.checking.sessions.step_facts import arrival, changes, owned, signal_of, transmitted
 from ockam_fsm.machines.vocabulary import Creation, State
 from ockam_fsm.runtime.session import commands
 from ockam_fsm.runtime.session.effects import EXHAUSTED

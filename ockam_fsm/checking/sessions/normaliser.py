@@ -19,13 +19,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ockam_fsm.checking.actors import Envelope
-from ockam_fsm.checking.sessions.safety import closes, largest, live_links, reaches, signal_of
 from ockam_fsm.checking.sessions.session_actors import CONTACT, HOST_ADDRESS, End, Packet
+from ockam_fsm.checking.sessions.step_facts import signal_of
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session.handshake import Profile
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.session import Snapshot
 from ockam_fsm.runtime.session.signals import Answer, Close, Generation, Hello, Signal, Superseded
+from ockam_fsm.safety.links import closes, largest, live_links, reaches
 
 _NUMBERED = re.compile(rb"(?s)(.*/)(\d+)([ir][wh].*)")
 

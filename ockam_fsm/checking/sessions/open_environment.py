@@ -20,19 +20,12 @@ from itertools import product
 
 from ockam_fsm.checking.actors import BoundReached, Deliver, Event, Order, Outbox
 from ockam_fsm.checking.sessions.pair_config import PairConfig
-from ockam_fsm.checking.sessions.properties import conduct, refusals, safety, unless_refused, witness
+from ockam_fsm.checking.sessions.properties import refusals, safety, unless_refused, witness
 from ockam_fsm.checking.sessions.session_actors import (
-    CLOSE,
     CONTACT,
     ERROR,
     HOST_ADDRESS,
     LOWER_LAYER_LOST,
-    OPEN,
-    RENEGOTIATE,
-    REQUEST,
-    SEND,
-    STOP,
-    WITHDRAW,
     End,
     InitiatorActor,
     Packet,
@@ -55,6 +48,7 @@ from ockam_fsm.runtime.session.signals import (
     Signal,
     Superseded,
 )
+from ockam_fsm.safety.session_step import CLOSE, OPEN, RENEGOTIATE, REQUEST, SEND, STOP, WITHDRAW
 
 STRANGER = "stranger"
 NUMBERS = (1, 2)
@@ -114,7 +108,7 @@ def strangers(
         InitiatorActor(config, peer=STRANGER) if role is Role.INITIATOR else ResponderActor(config, peer=STRANGER)
     )
     said = tuple(Deliver(packet, STRANGER) for packet in sayings(role, config))
-    claims = tuple(one for one in (*safety(config), *conduct(config), *refusals(config)) if one.reads_steps)
+    claims = tuple(one for one in (*safety(config), *refusals(config)) if one.reads_steps)
     shown = "W4" if role is Role.INITIATOR else "W5" if kind.renegotiated_by(role) else "W7"
     properties = (*claims, witness(shown, config))
     bounds = {"messages": messages, "held": held, "attempts": config.attempts or "unlimited", "misses": config.misses,

@@ -1,13 +1,14 @@
-"""The properties of sessions: an id for life, one sentence, and the worlds that each applies to.
+"""The properties of sessions: which of them a world of a type and profile must have.
 
-What a world of a setting must hold. `spec/properties.md` is generated from this.
-Left out: S10 and S14, which need more than two workers; S15 and R4, which need a stream.
+The safety properties of one session are `ockam_fsm/safety`; here they are asked of each session in every step. The
+others are stated here: S7, what a secure channel promises, and the R and W properties.
+Left out: S10 and S14 (node_world.py), which need more than two workers; S15 and R4, which need a stream.
 Source: spec/sessions.md section 8.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from ockam_fsm.checking.properties import (
@@ -15,96 +16,56 @@ from ockam_fsm.checking.properties import (
     Step,
     always,
     always_step,
-    never_step,
     recoverable,
     sometimes,
     sometimes_step,
 )
 from ockam_fsm.checking.sessions import authenticity as authentic
 from ockam_fsm.checking.sessions import liveness as live
-from ockam_fsm.checking.sessions import obligations as owes
-from ockam_fsm.checking.sessions import ordered
-from ockam_fsm.checking.sessions import safety as safe
+from ockam_fsm.checking.sessions.explored_steps import addresses_name_their_generation, every_session, reaches_one
 from ockam_fsm.checking.sessions.pair_config import PairConfig
-from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, Refused
-from ockam_fsm.checking.sessions.session_step import every_deed
+from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, End, Refused
+from ockam_fsm.checking.sessions.step_facts import StepPredicate, arrival
 from ockam_fsm.checking.sessions.symbolic_channel import SymbolicProfile
-from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.machines.vocabulary import State
+from ockam_fsm.safety.links import route_to_each_other
+from ockam_fsm.safety.properties import SAFETY, SafetyProperty, safety_of
 
 BOTH = (INITIATOR, RESPONDER)
+BROADER: Mapping[str, Callable[[PairConfig], StepPredicate]] = {
+    "S5": lambda config: every_session(config, addresses_name_their_generation),
+    "S12": lambda config: lambda step: len(step.after.sessions) <= max(config.capacity, 1),
+    "S28": lambda config: lambda step: arrival(step) is None or bool(step.records) or reaches_one(step, config),
+}
+"""What these properties ask of a whole end besides: its addresses, its responders, and messages that reach none."""
 
 
 def safety(config: PairConfig) -> Iterator[Property]:
     """The S properties that apply to a type and profile."""
-    profile, kind = config.profile, config.session_type
-    concerned = safe.only_its_generation_changes_it(profile)
-    keeps = safe.keeps_its_state(profile)
-    on_route = safe.route_belongs_to_generation(profile)
-    yield always_step("S1", "data is delivered only when established, or in a still usable generation", safe.in_time)
-    yield always_step(
-        "S2",
-        "a transient session never renegotiates; CLOSED is final",
-        lambda step: safe.closed_is_final(step) and (kind.persistent or safe.negotiates_once(step)),
-    )
-    if kind.persistent:
-        kept = every_deed(config, owes.state_is_kept)
-        yield always_step(
-            "S3",
-            "a persistent session keeps its outer address and its state; only a close, an order or a bound ends it",
-            lambda step: keeps(step) and kept(step),
-        )
-    yield always_step(
-        "S4",
-        "numbers only grow; apart from a newer hello no message of another generation changes an end",
-        lambda step: safe.numbers_grow(step) and concerned(step),
-    )
-    yield always_step(
-        "S5",
-        "a messaging route is used only in the generation that learned it, and not after TIMED_OUT",
-        lambda step: safe.routes_are_forgotten(step) and on_route(step),
-    )
-    if not kind.renegotiated_by(Role.RESPONDER):
-        yield never_step("S6", "a one-sided responder never starts a negotiation", safe.responder_starts)
-    yield always("S7", "established ends of one generation route to each other", safe.ends_agree, over=BOTH)
-    yield always_step(
-        "S8",
-        "a request has at most one outcome; an end has at most one negotiation of its own under way",
-        lambda step: safe.one_outcome(step) and safe.one_negotiation(step),
-    )
-    yield always_step("S9", "data is delivered in the generation it was sent in", safe.delivered_in_its_generation)
-    yield always_step("S11", "every accepted message is somewhere, or a named fault took it", safe.nothing_is_lost)
-    yield always_step("S12", "buffers, attempts and responders stay within capacity", safe.within_capacity(config))
-    yield always_step("S13", "reissued, held and new messages leave in that order, each once", safe.leaves_in_order)
-    yield always_step("S16", "between two attempts of an end a back-off has expired", safe.rested_before_attempt)
+    for one in safety_of(config.session_type):
+        if one.id == "S8":
+            yield always("S7", "established ends of one generation route to each other", ends_agree, over=BOTH)
+        if one.id != "S22":
+            yield always_step(one.id, one.sentence, _of_every_session(config, one))
 
 
-def conduct(config: PairConfig) -> Iterator[Property]:
-    """What an end owes in every step."""
-    told = every_deed(config, owes.owner_is_told)
-    yield always_step("S17", "the owner is told of every establishment, failure and closing, once", told)
-    belongs = every_deed(config, owes.state_has_what_belongs_to_it)
-    yield always_step(
-        "S18",
-        "each state has the attempt, route, addresses and timers of its own, only; an implicit end asks for a message",
-        belongs,
+def _of_every_session(config: PairConfig, one: SafetyProperty) -> StepPredicate:
+    each = every_session(config, lambda step: not one.applies_to(step.settings.session_type) or one.holds(step))
+    if one.id not in BROADER:
+        return each
+    broader = BROADER[one.id](config)
+    return lambda step: each(step) and broader(step)
+
+
+def ends_agree(initiator: End, responder: End) -> bool:
+    mine = initiator.session
+    if mine is None or mine.state is not State.ESTABLISHED:
+        return True
+    established = (theirs for _, theirs in responder.sessions if theirs.state is State.ESTABLISHED)
+    return all(
+        mine.current is not None and theirs.current is not None and route_to_each_other(mine.current, theirs.current)
+        for theirs in established
     )
-    heard = every_deed(config, owes.hearing_counts)
-    yield always_step("S19", "whatever is heard in the current generation is a sign of life", heard)
-    counted = every_deed(config, owes.counters_tell_the_truth)
-    yield always_step(
-        "S20", "attempts, misses, usable generations and numbers seen are counted where they happen", counted
-    )
-    said = every_deed(config, owes.peer_is_told)
-    yield always_step("S21", "what the peer waits for is said, once", said)
-    closed = every_deed(config, owes.close_ends)
-    yield always_step("S26", "what the peer closes is closed", closed)
-    yield always_step(
-        "S28", "every message that arrives is used, or a dead letter with a reason", owes.every_message_counts
-    )
-    taken_back = every_deed(config, ordered.withdrawn_is_not_sent)
-    yield always_step("S29", "what is taken back is not sent, and the session goes on as it was", taken_back)
-    if config.session_type.renegotiated_by(Role.RESPONDER):
-        yield always_step("S27", "a collision has one winner", safe.collision_has_a_winner(config.profile))
 
 
 def authenticity(config: PairConfig) -> Iterator[Property]:
@@ -131,8 +92,8 @@ def authenticity(config: PairConfig) -> Iterator[Property]:
 
 def refusals(config: PairConfig) -> Iterator[Property]:
     """For worlds in which a refused order is a step (`PairConfig.refusals`)."""
-    allowed = every_deed(config, ordered.orders_are_taken)
-    yield always_step("S22", "an order is refused exactly where sections 3 and 7 say so", allowed)
+    (one,) = (one for one in SAFETY if one.id == "S22")
+    yield always_step(one.id, one.sentence, every_session(config, one.holds))
 
 
 def unless_refused(one: Property) -> Property:

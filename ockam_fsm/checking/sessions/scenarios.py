@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from ockam_fsm.checking.replay import replay
 from ockam_fsm.checking.result import Moment
-from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, RESTART_KEEPING, RESTART_LOSING, SEND
+from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, RESTART_KEEPING, RESTART_LOSING
 from ockam_fsm.checking.sessions.worlds import Orders, begin, config_of, world_of
 from ockam_fsm.checking.world import Network, World
 from ockam_fsm.kernel.errors import Error
@@ -22,6 +22,7 @@ from ockam_fsm.machines.session import (
     IMPLICIT_PERSISTENT_ONE_SIDED,
 )
 from ockam_fsm.machines.vocabulary import SessionType
+from ockam_fsm.safety.session_step import SEND
 
 
 class NotEnabled(Error, LookupError):

@@ -18,16 +18,7 @@ from itertools import product
 
 from ockam_fsm.checking.actors import Deliver
 from ockam_fsm.checking.sessions.pair_config import PairConfig
-from ockam_fsm.checking.sessions.session_actors import (
-    CLOSE,
-    HOST_ADDRESS,
-    INITIATOR,
-    OPEN,
-    REQUEST,
-    RESPONDER,
-    SEND,
-    Packet,
-)
+from ockam_fsm.checking.sessions.session_actors import HOST_ADDRESS, INITIATOR, RESPONDER, Packet
 from ockam_fsm.checking.sessions.symbolic_channel import (
     ANSWER,
     CONFIRMATION,
@@ -45,6 +36,7 @@ from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_T
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.session.signals import Answer, Data, Generation, Hello
+from ockam_fsm.safety.session_step import CLOSE, OPEN, REQUEST, SEND
 
 SECURE_TYPES = (EXPLICIT_TRANSIENT, EXPLICIT_PERSISTENT_ONE_SIDED)
 

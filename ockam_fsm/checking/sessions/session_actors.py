@@ -34,6 +34,7 @@ from ockam_fsm.runtime.session.link import Purpose
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session, Snapshot
 from ockam_fsm.runtime.session.signals import Data, Error
+from ockam_fsm.safety.session_step import REQUEST, SEND
 
 INITIATOR, RESPONDER = "initiator", "responder"
 HOST_ADDRESS = local("host")
@@ -41,9 +42,6 @@ CONTACT = local("contact")
 REOPEN = "reopen"
 """The timer of the supervisor that opens a restarted explicit initiator again: a system step (section 8, R)."""
 
-OPEN, SEND, REQUEST, RENEGOTIATE, CLOSE, STOP = "open", "send", "request", "renegotiate", "close", "stop"
-WITHDRAW = "withdraw"
-"""Take back the open request; where there is none, what was held last."""
 RESTART_KEEPING, RESTART_LOSING, REOPENED, LOWER_LAYER_LOST, ERROR = (
     "restart-with-state",
     "restart-without-state",

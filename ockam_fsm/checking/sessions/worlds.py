@@ -30,7 +30,6 @@ from ockam_fsm.checking.sessions.open_environment import strangers
 from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.properties import (
     authenticity,
-    conduct,
     recoverability,
     refusals,
     safety,
@@ -38,20 +37,13 @@ from ockam_fsm.checking.sessions.properties import (
     witness,
 )
 from ockam_fsm.checking.sessions.session_actors import (
-    CLOSE,
     ERROR,
     INITIATOR,
     LOWER_LAYER_LOST,
-    OPEN,
-    RENEGOTIATE,
     REOPENED,
-    REQUEST,
     RESPONDER,
     RESTART_KEEPING,
     RESTART_LOSING,
-    SEND,
-    STOP,
-    WITHDRAW,
     InitiatorActor,
     ResponderActor,
 )
@@ -59,6 +51,7 @@ from ockam_fsm.checking.world import Budget, Network, World
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType
 from ockam_fsm.runtime.session.handshake import OCKAM
+from ockam_fsm.safety.session_step import CLOSE, OPEN, RENEGOTIATE, REQUEST, SEND, STOP, WITHDRAW
 
 Orders = Mapping[str, Mapping[Any, Budget]]
 Build = Callable[[PairConfig], World]
@@ -81,7 +74,6 @@ def world_of(
     bounds = {"attempts": config.attempts, "misses": config.misses, "held": config.held, "spawns": config.spawns}
     properties: tuple[Property, ...] = (
         *safety(config),
-        *conduct(config),
         *(refusals(config) if config.refusals else ()),
         *recoverability(config),
         *authenticity(config),

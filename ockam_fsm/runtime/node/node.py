@@ -195,7 +195,7 @@ class Node:
         self.router.drain()
         resident = self.router.residents.get(address)
         if isinstance(resident, SessionWorker) and resident.outer == address:
-            resident.order(Session.stop)
+            resident.order(lambda one: one.stop())
         elif isinstance(resident, Worker | HostWorker):
             resident.stop()
         else:
@@ -300,7 +300,7 @@ class Node:
 
     def open(self, session: Address) -> None:
         """Open a session. Raises LocalSessionError if the session refuses, as do the orders below."""
-        self._ordered(session).order(Session.open)
+        self._ordered(session).order(lambda one: one.open())
 
     def send(
         self,
@@ -354,11 +354,11 @@ class Node:
                 resident.withdraw(reply)
 
     def renegotiate(self, session: Address) -> None:
-        self._ordered(session).order(Session.renegotiate)
+        self._ordered(session).order(lambda one: one.renegotiate())
 
     def close(self, session: Address) -> None:
         """Close the session for both ends (clause 3.8)."""
-        self._ordered(session).order(Session.close)
+        self._ordered(session).order(lambda one: one.close())
 
     def session(self, outer: Address) -> Session:
         """Return the session of this outer address, for reading.

@@ -366,13 +366,16 @@ class SessionWorker:
     def _stop_afterwards(self) -> None:
         """Stop the session after the delivery that is being carried out. It is not closed, so its peer may negotiate
         again."""
-        self.router.afterwards.append(lambda: self.router.on_behalf(self.origin, lambda: self.order(Session.stop)))
+        self.router.afterwards.append(self._stop)
 
     def _application_stopped(self) -> None:
         """Stop the session, since its worker has stopped; the peer receives a going-away."""
         if self.ends_application:
             self.ends_application = False
-            self.router.on_behalf(self.origin, lambda: self.order(Session.stop))
+            self._stop()
+
+    def _stop(self) -> None:
+        self.router.on_behalf(self.origin, lambda: self.order(lambda one: one.stop()))
 
     # Carriers ---------------------------------------------------------------------------------------------------------
 

@@ -1,33 +1,39 @@
 """What an order of the application does, and where it is refused (S22, S29).
 
-Rule 1: as in `safety.py`: no table is read, and none of the code that is judged.
-Left out: close and stop, of which the peer hears (`obligations.py`).
+Rule 1: as in `obligations.py`: no table is read, and none of the code that is judged.
+Left out: close and stop, whose signals to the peer are in `obligations.py`.
 Source: spec/sessions.md sections 3, 6 and 7.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
-from ockam_fsm.checking.actors import Order
-from ockam_fsm.checking.sessions.session_actors import CLOSE, OPEN, RENEGOTIATE, REQUEST, STOP, WITHDRAW, Refused
-from ockam_fsm.checking.sessions.session_step import NEGOTIATIONS, SessionStep
 from ockam_fsm.machines.vocabulary import Creation, Role, State
 from ockam_fsm.runtime.session import commands
 from ockam_fsm.runtime.session.commands import CancelTimer, RequestTimer
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.session import Snapshot
+from ockam_fsm.safety.session_step import (
+    CLOSE,
+    NEGOTIATIONS,
+    OPEN,
+    RENEGOTIATE,
+    REQUEST,
+    STOP,
+    WITHDRAW,
+    SessionStep,
+    unchanged,
+)
 
 
-def orders_are_taken(deed: SessionStep) -> bool:
-    """An order is refused exactly where the semantics say so."""
-    event = deed.step.event
-    if not isinstance(event, Order) or deed.before is None:
+def orders_are_taken(step: SessionStep) -> bool:
+    """S22: an order is refused exactly where the semantics say so, and a refused order changes nothing."""
+    if step.order is None or step.before is None:
         return True
-    return bool(deed.did(Refused)) is not _allowed(event.order, deed.before, deed.settings)
+    allowed = _is_allowed(step.order, step.before, step.settings)
+    return step.refused is not allowed and (not step.refused or unchanged(step))
 
 
-def _allowed(order: Hashable, image: Snapshot, settings: SessionConfig) -> bool:
+def _is_allowed(order: str, image: Snapshot, settings: SessionConfig) -> bool:
     kind, role, state = settings.session_type, settings.role, image.state
     explicit, room = kind.creation is Creation.EXPLICIT, image.held < settings.held_limit
     if order in (CLOSE, STOP):
@@ -46,18 +52,17 @@ def _allowed(order: Hashable, image: Snapshot, settings: SessionConfig) -> bool:
     return state is State.ESTABLISHED or (waits and room)
 
 
-def withdrawn_is_not_sent(deed: SessionStep) -> bool:
-    """What is taken back is not sent and has no outcome: it becomes a dead letter, or, if it has left, its timer stops.
-    In all else the session is what it was. (In a world the order means the open request, or what was held last.)"""
-    before, after = deed.before, deed.after
-    if before is None or not deed.ordered(WITHDRAW):
+def withdrawn_is_not_sent(step: SessionStep) -> bool:
+    """S29: a withdrawn message is not sent and has no outcome: it becomes a dead letter, or, if it has left, its timer
+    stops. Nothing else changes."""
+    before, after, named = step.before, step.after, step.withdrawn
+    if before is None or named is None:
         return True
-    named = next((request.outgoing for request in before.requests), None) or before.waiting[-1][0]
     requests = tuple(request for request in before.requests if request.outgoing != named)
     places = [place for place, (outgoing, _) in enumerate(before.waiting) if outgoing == named]
     if not places:
         ends = CancelTimer(RequestTimer(named.request))
-        return after == before._replace(requests=requests) and deed.did(object) == [ends]
+        return after == before._replace(requests=requests) and list(step.commands) == [ends]
     waiting = before.waiting[: places[0]] + before.waiting[places[0] + 1 :]
     left = before._replace(waiting=waiting, requests=requests, held=before.held - 1)
-    return after == left and deed.did(object) == [commands.DeadLetter(commands.WITHDRAWN, named)]
+    return after == left and list(step.commands) == [commands.DeadLetter(commands.WITHDRAWN, named)]

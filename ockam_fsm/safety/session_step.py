@@ -1,0 +1,224 @@
+"""One step of one session, as the safety properties read it.
+
+Theory: the explorer and the simulator both see what a session was, what happened, which commands it gave and what it is
+now. Each makes a `SessionStep` of that, and one set of predicates judges both.
+
+Rule 1: everything is read from the snapshots before and after, the event and the commands. Nothing is asked of the code
+        that is judged, and no table is read.
+Rule 2: a restart is not a step of a session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ockam_fsm.machines.vocabulary import Role, State
+from ockam_fsm.runtime.encoding.message import LOCAL, Address, Message, Route
+from ockam_fsm.runtime.session import commands
+from ockam_fsm.runtime.session.commands import AnyTimer
+from ockam_fsm.runtime.session.config import SessionConfig
+from ockam_fsm.runtime.session.link import Link
+from ockam_fsm.runtime.session.request import Outgoing
+from ockam_fsm.runtime.session.session import MAX_NUMBER_JUMP, Snapshot
+from ockam_fsm.runtime.session.signals import (
+    Answer,
+    Close,
+    Confirmation,
+    Data,
+    Error,
+    GoingAway,
+    Hello,
+    Keepalive,
+    KeepaliveAnswer,
+    Signal,
+    Superseded,
+)
+from ockam_fsm.safety.links import closes, is_own, largest, reaches
+
+OPEN, SEND, REQUEST, RENEGOTIATE, CLOSE, STOP = "open", "send", "request", "renegotiate", "close", "stop"
+WITHDRAW = "withdraw"
+"""The orders of a session's owner."""
+
+NEGOTIATIONS = (State.NEGOTIATING, State.RENEGOTIATING)
+TALK = (Data, Keepalive, KeepaliveAnswer)
+ON_MESSAGING_ROUTE = (*TALK, Confirmation, Close, GoingAway, Error)
+"""The signals that are sent on a messaging route."""
+
+
+@dataclass(eq=False)
+class SessionStep:
+    """What one session did in one step. (Not frozen: the simulator makes one for each input, and that takes twice as
+    long. Not slotted: what several properties ask for is kept.)"""
+
+    settings: SessionConfig
+    outer: Address
+    contact: Address | None
+    """Where the session receives hellos, if it does."""
+    before: Snapshot | None
+    """None: the session did not exist."""
+    after: Snapshot | None
+    """None: its host has dropped it."""
+    commands: Sequence[object]
+    decode: Callable[[Message], Signal | None]
+    """The signal of a message that this session sends; None if it has none."""
+    received: Message | None = None
+    """The message that was delivered in this step, to this session or to its neighbours."""
+    reached: bool = False
+    """It was delivered to this session."""
+    signal: Signal | None = None
+    """Its signal, if the message is for this session and can be accepted at all."""
+    address: Address | None = None
+    """Where it arrived, if the message is for this session."""
+    timer: AnyTimer | None = None
+    """The timer that expired."""
+    order: str | None = None
+    refused: bool = False
+    """The order was refused."""
+    withdrawn: Outgoing | None = None
+    """The message that the order withdraws."""
+    accepts: frozenset[Hashable] = frozenset()
+    """The identifiers that the order's request may have."""
+    running: frozenset[AnyTimer] = frozenset()
+    """The timers of this session that run after the step."""
+    remembered: int = 0
+    """The number that durable storage has of a session that does not exist."""
+    rested: bool = True
+    """A back-off had expired since the last attempt."""
+
+    @cached_property
+    def was(self) -> State:
+        return State.IDLE if self.before is None else self.before.state
+
+    @cached_property
+    def came_to(self) -> State:
+        """CLOSED for a session that its host has dropped, unless it was never used."""
+        if self.after is not None:
+            return self.after.state
+        return State.IDLE if self.was is State.IDLE and not self.ends_by_order else State.CLOSED
+
+    @cached_property
+    def ends(self) -> bool:
+        """It closed in this step."""
+        return self.came_to is State.CLOSED and self.was is not State.CLOSED
+
+    @property
+    def ends_by_order(self) -> bool:
+        return self.order in (CLOSE, STOP)
+
+    def did(self, *kinds: type[object]) -> list[Any]:
+        """The commands of these kinds, in order."""
+        return [command for command in self.commands if isinstance(command, kinds)] if self.commands else []
+
+    def notices(self, *kinds: type[object]) -> list[Any]:
+        """The notices of these kinds to the owner, in order."""
+        return [notice for notice in self._notices if isinstance(notice, kinds)] if self._notices else []
+
+    @cached_property
+    def _notices(self) -> list[Any]:
+        return [notify.notice for notify in self.did(commands.Notify)]
+
+    @cached_property
+    def sent(self) -> list[tuple[Signal | None, Message]]:
+        """Every message that was sent, with its signal."""
+        return [(self.decode(send.message), send.message) for send in self.did(commands.Send)]
+
+    @cached_property
+    def sent_data(self) -> list[bytes]:
+        """The payloads of the data that was sent, in order."""
+        return [signal.payload for signal, _ in self.sent if isinstance(signal, Data)]
+
+    def arrived_at(self, link: Link | None) -> bool:
+        return link is not None and self.address is not None and reaches(link, self.address)
+
+    def is_sent_in(self, link: Link) -> bool:
+        """Whether the data that arrived was sent in this generation, as far as is known."""
+        return True
+
+    def can_send(self, kind: type[Signal]) -> bool:
+        """Whether the profile has such signals."""
+        return self.settings.profile.keeps_alive or kind in (Hello, Answer)
+
+    def return_route(self, address: Address | None, message: Message) -> Route:
+        """The return route of a message that this end sends from an address of its own."""
+        return () if address is None else (address,)
+
+    @property
+    def seen(self) -> tuple[int, Role]:
+        """The largest generation that the session knew, or that durable storage has of it."""
+        if self.before is not None:
+            return self.before.seen[0], Role(self.before.seen[1])
+        return self.remembered, Role.INITIATOR if self.remembered else Role.RESPONDER
+
+    @cached_property
+    def largest(self) -> tuple[int, int]:
+        return largest(self.before) if self.before is not None else self.seen
+
+    @cached_property
+    def is_closed_by_peer(self) -> bool:
+        """A close of the peer reached the current generation, the attempt that this end has answered, or, without a
+        messaging route, the session's contact address."""
+        close, before = self.signal, self.before
+        if not isinstance(close, Close) or before is None:
+            return False
+        if self.address is not None and self.address == self.contact:
+            return closes(close, before)
+        return self.confirms or (self.was is State.ESTABLISHED and self.arrived_at(before.current))
+
+    @cached_property
+    def confirms(self) -> bool:
+        """The peer sent something to the address of the answer that this end gave it."""
+        attempt = self.before.attempt if self.before is not None else None
+        return self.arrived_at(attempt) and not is_own(attempt) and isinstance(self.signal, ON_MESSAGING_ROUTE)
+
+    @cached_property
+    def adopts(self) -> bool:
+        """A generation became the current one."""
+        current = self.after.current if self.after is not None else None
+        before = self.before.current if self.before is not None else None
+        new = current is not None and (before is None or before.generation != current.generation)
+        return new or self.confirms
+
+    @cached_property
+    def hears(self) -> bool:
+        """Talk of the peer arrived in the generation that is established before and after."""
+        if self.before is None or self.after is None or self.was is not State.ESTABLISHED is not self.came_to:
+            return False
+        stays = self.came_to is State.ESTABLISHED and not self.adopts
+        counts = isinstance(self.signal, TALK) and not self.did(commands.DeadLetter)
+        return stays and counts and self.arrived_at(self.before.current)
+
+    @cached_property
+    def starts(self) -> bool:
+        """A negotiation of this end's own began."""
+        attempt = self.after.attempt if self.after is not None else None
+        return is_own(attempt) and (self.before is None or attempt != self.before.attempt)
+
+
+def is_acceptable(
+    message: Message, signal: Signal | None, image: Snapshot | None, known: int, contact: Address | None,
+    settings: SessionConfig,
+) -> bool:  # fmt: skip
+    """Whether an end may act on a handshake message: it can be answered (clause 5.1), its number does not jump, a hello
+    is at a contact address (4.2) and leaves an end that renegotiates a way to its peer (5.3)."""
+    match signal:
+        case Hello(generation=generation):
+            worker, number = generation.address, generation.number
+            way = (image is not None and bool(image.initialization_route)) or bool(signal.initialization_route)
+            asks = settings.session_type.renegotiated_by(settings.role)
+            if message.onward_route[0] != contact or (asks and not way):
+                return False
+        case Answer(worker=worker):
+            number = known
+        case Superseded(number=number):
+            return number - known <= MAX_NUMBER_JUMP
+        case _:
+            return True
+    return bool(message.return_route) and worker.type == LOCAL and number - known <= MAX_NUMBER_JUMP
+
+
+def unchanged(step: SessionStep) -> bool:
+    """Whether a step left no trace but its event."""
+    return step.before == step.after and not step.commands
