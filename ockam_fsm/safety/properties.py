@@ -40,7 +40,7 @@ def _is_two_sided(kind: SessionType) -> bool:
 
 SAFETY = (
     SafetyProperty(
-        "S1", "data is delivered only when established, or in a still usable generation",
+        "S1", "data is delivered only in ESTABLISHED or in a usable previous generation",
         invariants.data_arrives_in_time,
     ),
     SafetyProperty("S2", "a transient session never renegotiates; CLOSED is final", invariants.end_is_final),
@@ -66,10 +66,11 @@ SAFETY = (
         invariants.one_outcome,
     ),
     SafetyProperty(
-        "S9", "data is delivered in the generation it was sent in", invariants.delivered_in_its_generation
+        "S9", "data is delivered only in the generation in which it was sent", invariants.delivered_in_its_generation
     ),
     SafetyProperty(
-        "S11", "every accepted message is somewhere, or a named fault took it", invariants.nothing_is_lost
+        "S11", "every accepted message is delivered, held, in flight, a dead letter, or lost to a named fault",
+        invariants.nothing_is_lost,
     ),
     SafetyProperty(
         "S12", "buffers, attempts and responders stay within capacity", invariants.stays_within_capacity
@@ -81,31 +82,34 @@ SAFETY = (
         "S16", "between two attempts of an end a back-off has expired", invariants.rests_before_an_attempt
     ),
     SafetyProperty(
-        "S17", "the owner is told of every establishment, failure and closing, once", obligations.owner_is_notified
+        "S17", "the owner is notified of every establishment, failure and closing exactly once",
+        obligations.owner_is_notified,
     ),
     SafetyProperty(
         "S18",
-        "each state has the attempt, route, addresses and timers of its own, only; an implicit end asks for a message",
+        "each state has exactly its attempt, route, addresses and timers; an implicit end negotiates only for a "
+        "message",
         obligations.state_has_what_belongs_to_it,
     ),
     SafetyProperty(
-        "S19", "whatever is heard in the current generation is a sign of life", obligations.hearing_counts
+        "S19", "every message received in the current generation is a sign of life", obligations.hearing_counts
     ),
     SafetyProperty(
-        "S20", "attempts, misses, usable generations and numbers seen are counted where they happen",
+        "S20", "attempts, misses, usable generations and numbers seen are counted when they occur",
         obligations.counters_tell_the_truth,
     ),
     SafetyProperty(
-        "S21", "what the peer waits for is said, once", obligations.peer_receives_its_signals
+        "S21", "every signal that the peer expects is sent exactly once", obligations.peer_receives_its_signals
     ),
-    SafetyProperty("S22", "an order is refused exactly where sections 3 and 7 say so", orders.orders_are_taken),
-    SafetyProperty("S26", "what the peer closes is closed", obligations.close_ends),
+    SafetyProperty("S22", "an order is refused exactly where sections 3 and 7 require it", orders.orders_are_taken),
+    SafetyProperty("S26", "a close of the peer closes the session", obligations.close_ends),
     SafetyProperty("S27", "a collision has one winner", invariants.collision_has_one_winner, _is_two_sided),
     SafetyProperty(
-        "S28", "every message that arrives is used, or a dead letter with a reason", obligations.every_message_counts
+        "S28", "every message that arrives is used or becomes a dead letter with a reason",
+        obligations.every_message_counts,
     ),
     SafetyProperty(
-        "S29", "what is taken back is not sent, and the session goes on as it was", orders.withdrawn_is_not_sent
+        "S29", "a withdrawn message is not sent, and the session is otherwise unaffected", orders.withdrawn_is_not_sent
     ),
 )  # fmt: skip
 

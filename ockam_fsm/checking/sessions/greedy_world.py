@@ -210,10 +210,11 @@ def refused(step: Step) -> bool:
 
 
 PROPERTIES: tuple[Property, ...] = (
-    always_step("S24", "what is charged is what waits, within the limits, and nothing when nothing waits", s24),
-    always_step("S25", "where there is no room the peer that keeps the most gives something up, and a peer that "
-                       "keeps less is served", s25),
-    sometimes_step("W13", "a peer gives something up for another origin",
+    always_step("S24", "the bytes charged equal the bytes waiting, within the limits; both are zero when nothing waits",
+                s24),
+    always_step("S25", "when the account is full, the peer that keeps the most discards data; a peer that keeps less "
+                       "is served", s25),
+    sometimes_step("W13", "a peer discards data for another origin",
                    lambda step: isinstance(step.event, Order) and payers(step)),
     sometimes_step("W14", "the peer that would keep the most is refused",
                    lambda step: isinstance(step.event, Order) and refused(step)),
@@ -262,8 +263,8 @@ def wrong_accounts() -> Iterator[tuple[str, str, str, World]]:
     """Name, why the rule exists, the property that rejects it, and a small world that shows it."""
     wrong: tuple[tuple[type[Ledger], str, str, str], ...] = (
         (NewcomerPays, "newcomer-pays", "the first peer that fills a node would lock out all others", "S25"),
-        (ForgetsToRelease, "forgets-to-release", "a node would fill for ever, with nothing in it", "S24"),
-        (EverythingFits, "everything-fits", "one peer would take all memory", "S24"),
+        (ForgetsToRelease, "forgets-to-release", "a node would become full although it holds nothing", "S24"),
+        (EverythingFits, "everything-fits", "one peer could use all memory", "S24"),
     )
     for make, name, because, rejected_by in wrong:
         yield name, because, rejected_by, greedy(make, name)

@@ -214,7 +214,7 @@ def _members() -> Iterator[KnownBad]:
 def _negotiating() -> Iterator[KnownBad]:
     """Those that negotiate wrongly, or not when they should."""
     yield KnownBad(
-        "no-generation", "an answer to an earlier attempt would be believed", "S4", lossy(_session(NoGeneration))
+        "no-generation", "an answer to an earlier attempt would be accepted", "S4", lossy(_session(NoGeneration))
     )
     yield KnownBad(
         "established-on-answering", "a duplicated hello would replace a live session", "S7",
@@ -225,21 +225,21 @@ def _negotiating() -> Iterator[KnownBad]:
         _lost_initiator(_dropping(ONE_SIDED, "no-superseded", Effect.SEND_SUPERSEDED)),
     )  # fmt: skip
     yield KnownBad(
-        "no-negotiation-timer", "a lost hello would be waited for, for ever", "R1",
+        "no-negotiation-timer", "an end would wait indefinitely after a lost hello", "R1",
         closed(_dropping(ONE_SIDED, "no-negotiation-timer", Effect.START_NEGOTIATION)),
     )  # fmt: skip
     yield KnownBad(
-        "no-keepalive", "a peer that fell silent would be noticed by nobody", "R2",
+        "no-keepalive", "a silent peer would not be detected", "R2",
         closed(_dropping(ONE_SIDED, "no-keepalive", Effect.START_KEEPALIVE)),
     )  # fmt: skip
     yield KnownBad(
         "no-request-timer",
-        "a lost response would be waited for, for ever",
+        "a request would wait indefinitely for a lost response",
         "R3",
         ockam(_session(NoRequestTimer, EXPLICIT_TRANSIENT)),
     )
     yield KnownBad(
-        "retry-without-back-off", "a peer that is gone would be asked without pause", "S16",
+        "retry-without-back-off", "an unreachable peer would receive hellos without pause", "S16",
         closed(_table(ONE_SIDED, _restarting_at_once)),
     )  # fmt: skip
 
@@ -251,11 +251,11 @@ def _mixing() -> Iterator[KnownBad]:
         _reordered_data(_session(ReuseInnerAddress)),
     )  # fmt: skip
     yield KnownBad(
-        "never-reap", "responders of initiators that are gone would pile up", "R5",
+        "never-reap", "responders without a live initiator would accumulate", "R5",
         lossy(_dropping(ONE_SIDED, "never-reap", Effect.START_RETENTION)),
     )  # fmt: skip
     yield KnownBad(
-        "first-established-wins", "a collision would end in two sessions, each end in its own", "S27",
+        "first-established-wins", "a collision would leave each end in a different session", "S27",
         lossy(_session(FirstEstablishedWins, TWO_SIDED)),
     )  # fmt: skip
 
@@ -266,7 +266,7 @@ def _talking() -> Iterator[KnownBad]:
         "late-response-counts", "a request would have two outcomes", "S8", _requests(_session(LateResponseCounts))
     )
     yield KnownBad(
-        "forget-held-messages", "accepted messages would vanish without a trace", "S11",
+        "forget-held-messages", "accepted messages would be lost without a dead letter", "S11",
         orders(_session(ForgetHeldMessages)),
     )  # fmt: skip
     yield KnownBad(
@@ -274,7 +274,7 @@ def _talking() -> Iterator[KnownBad]:
         _reissued(_table(TWO_SIDED, _overtaking)),
     )  # fmt: skip
     yield KnownBad(
-        "transient-renegotiates", "a transient session would come back without its state", "S2",
+        "transient-renegotiates", "a transient session would be re-established without its state", "S2",
         lossy(_table(EXPLICIT_TRANSIENT, _renegotiating)),
     )  # fmt: skip
     yield KnownBad(
@@ -282,7 +282,7 @@ def _talking() -> Iterator[KnownBad]:
         lossy(_responder_renegotiates()),
     )  # fmt: skip
     yield KnownBad(
-        "deliver-before-established", "data would be delivered in a session that never comes to be", "S1",
+        "deliver-before-established", "data would be delivered in a session that is never established", "S1",
         _reordered_data(_session(DeliverBeforeEstablished)),
     )  # fmt: skip
     yield KnownBad(
@@ -290,11 +290,11 @@ def _talking() -> Iterator[KnownBad]:
         closed(_dropping(ONE_SIDED, "route-outlives-failure", Effect.FORGET_ROUTE)),
     )  # fmt: skip
     yield KnownBad(
-        "unbounded-hold", "a sender could fill the memory of a session that is away", "S12",
+        "unbounded-hold", "a sender could exhaust memory while the session is not established", "S12",
         _reordered_data(_session(UnboundedHold)),
     )  # fmt: skip
     yield KnownBad(
-        "lose-state-on-renegotiation", "a persistent session would forget what persists", "S3",
+        "lose-state-on-renegotiation", "a persistent session would lose its state", "S3",
         closed(_session(LoseStateOnRenegotiation)),
     )  # fmt: skip
 
@@ -302,11 +302,11 @@ def _talking() -> Iterator[KnownBad]:
 def _taken_back() -> Iterator[KnownBad]:
     """Those that do not let go of what their caller has taken back."""
     yield KnownBad(
-        "withdrawn-still-held", "a message would be sent although its sender has taken it back", "S29",
+        "withdrawn-still-held", "a withdrawn message would be sent", "S29",
         orders(_dropping(ONE_SIDED, "withdrawn-still-held", Effect.TAKE_BACK)),
     )  # fmt: skip
     yield KnownBad(
-        "deadline-fails-session", "a caller in a hurry would end the session of all others", "S29",
+        "deadline-fails-session", "the deadline of one caller would end the session of all others", "S29",
         _requests(_session(DeadlineFailsSession), WITHDRAW),
     )  # fmt: skip
 
@@ -314,33 +314,34 @@ def _taken_back() -> Iterator[KnownBad]:
 def _owing() -> Iterator[KnownBad]:
     """Those that do not do in a step what they owe to somebody."""
     yield KnownBad(
-        "closing-untold", "an owner would go on with a session that is over", "S17",
+        "closing-untold", "an owner would continue to use a closed session", "S17",
         lossy(_dropping(EXPLICIT_TRANSIENT, "closing-untold", Effect.NOTIFY_CLOSED)),
     )  # fmt: skip
     yield KnownBad(
-        "unwatched-peer", "a responder would never notice that its peer is gone", "S18",
+        "unwatched-peer", "a responder would never detect the loss of its peer", "S18",
         lossy(_dropping(ONE_SIDED, "unwatched-peer", Effect.START_IDLE)),
     )  # fmt: skip
     yield KnownBad(
-        "deaf-responder", "a peer that is alive would be given up", "S19", lossy(_table(ONE_SIDED, _deaf))
+        "deaf-responder", "a live peer would be given up", "S19", lossy(_table(ONE_SIDED, _deaf))
     )  # fmt: skip
     yield KnownBad(
-        "uncounted-attempts", "a peer that is gone would be asked for ever", "S20", lossy(_table(ONE_SIDED, _uncounted))
+        "uncounted-attempts", "an unreachable peer would be retried indefinitely", "S20",
+        lossy(_table(ONE_SIDED, _uncounted)),
     )  # fmt: skip
     yield KnownBad(
-        "unanswered-keepalive", "a session that is alive would be taken for dead", "S21",
+        "unanswered-keepalive", "a live session would be considered dead", "S21",
         lossy(_dropping(ONE_SIDED, "unanswered-keepalive", Effect.ANSWER_KEEPALIVE)),
     )  # fmt: skip
     yield KnownBad(
-        "close-to-the-past", "a peer that has just come back would not hear that the session is over", "S21",
+        "close-to-the-past", "a peer that has just renegotiated would not receive the close", "S21",
         orders(_session(CloseToThePast)),
     )  # fmt: skip
     yield KnownBad(
-        "drops-in-silence", "a message would vanish, and nobody could find out why", "S28",
+        "drops-in-silence", "a message would be lost without a dead letter", "S28",
         lossy(_session(DropsInSilence)),
     )  # fmt: skip
     yield KnownBad(
-        "refused-close", "an application could not give up a session that is negotiated", "S22",
+        "refused-close", "an application could not close a session during a negotiation", "S22",
         orders(_table(EXPLICIT_TRANSIENT, _unclosable)),
     )  # fmt: skip
 
@@ -348,31 +349,31 @@ def _owing() -> Iterator[KnownBad]:
 def _ending() -> Iterator[KnownBad]:
     """Those that end what should go on, or go on with what has ended."""
     yield KnownBad(
-        "close-is-a-failure", "a responder would be kept, and dial, for a peer that has closed in order", "S26",
+        "close-is-a-failure", "a responder would be kept, and renegotiate, after an orderly close of its peer", "S26",
         orders(_table(ONE_SIDED, _surviving)),
     )  # fmt: skip
     yield KnownBad(
-        "late-close-ends", "a session that was opened again would be ended by the close before", "S3",
+        "late-close-ends", "a late close of an earlier session would end the reopened one", "S3",
         reopened(_table(ONE_SIDED, _closed_instead("late-close-ends", "V5"))),
     )  # fmt: skip
     yield KnownBad(
-        "close-without-route-unsaid", "a responder would be kept for a peer that closed while it renegotiated", "S21",
+        "close-without-route-unsaid", "a responder would be kept after its peer closed during a renegotiation", "S21",
         orders(_table(ONE_SIDED, _unsaid)),
     )  # fmt: skip
     yield KnownBad(
-        "close-believed-from-anybody", "who knows a session's id could end it", "S4",
+        "close-believed-from-anybody", "any party that knows the id of a session could end it", "S4",
         strangers(Role.RESPONDER, _session(CloseBelievedFromAnybody)),
     )  # fmt: skip
     yield KnownBad(
-        "unconfirmed-attempt-ends-all", "a live session would lose its state with an answer that got lost", "S3",
+        "unconfirmed-attempt-ends-all", "a live session would lose its state if an answer is lost", "S3",
         lossy(_table(ONE_SIDED, _closed_instead("unconfirmed-attempt-ends-all", "RW9"))),
     )  # fmt: skip
     yield KnownBad(
-        "returned-responder-forgotten", "a responder that came back with its state would lose it to a lost message",
+        "returned-responder-forgotten", "a responder that returned with its state would lose it if a message is lost",
         "S3", _returned_responder(_table(ONE_SIDED, _closed_instead("returned-responder-forgotten", "FW1"))),
     )  # fmt: skip
     yield KnownBad(
-        "unconfirmed-number-stays", "two forged hellos would lock the true initiator out", "S4",
+        "unconfirmed-number-stays", "two forged hellos would lock out the true initiator", "S4",
         strangers(Role.RESPONDER, _session(UnconfirmedNumberStays)),
     )  # fmt: skip
 
@@ -381,19 +382,19 @@ def _in_channels() -> Iterator[KnownBad]:
     """Secure channels, and those who wait at their door."""
     deaf, forgetful = SymbolicProfile(keeps_alive=False), SymbolicProfile(refuses_replays=False)
     yield KnownBad(
-        "permanent-deafness", "after some losses in a row one end would never hear the other again", "R8",
-        _two_sent(in_channel(config_of(ONE_SIDED), deaf)),
+        "permanent-deafness", "after several losses in a row one end would never receive the other's messages again",
+        "R8", _two_sent(in_channel(config_of(ONE_SIDED), deaf)),
     )  # fmt: skip
     yield KnownBad(
-        "orphaned-handshakes", "a stranger's first messages would fill a host for ever", "R5",
+        "orphaned-handshakes", "handshakes begun by a stranger would fill a host permanently", "R5",
         among_strangers(_dropping(EXPLICIT_TRANSIENT, "orphaned-handshakes", Effect.START_NEGOTIATION)),
     )  # fmt: skip
     yield KnownBad(
-        "replay-is-read", "who copies a message on its way could have it acted on twice", "S36",
+        "replay-is-read", "a copied message could be delivered twice", "S36",
         secure(config_of(EXPLICIT_TRANSIENT), forgetful),
     )  # fmt: skip
     yield KnownBad(
-        "anybody-is-trusted", "who answers first would be taken for the peer", "S37",
+        "anybody-is-trusted", "the first party to answer would be accepted as the peer", "S37",
         among_strangers(config_of(EXPLICIT_TRANSIENT), SymbolicProfile(trusts_anybody=True)),
     )  # fmt: skip
 

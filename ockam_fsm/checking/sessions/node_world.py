@@ -96,14 +96,14 @@ def stopped_beside_a_worker(image: NodeImage) -> bool:
 
 
 PROPERTIES: tuple[Property, ...] = (
-    always_step("S10", "a message makes the connection of its destination, which has at most one live one, and what is "
-                       "sent over one that stands waits for no other", s10),
-    always_step("S14", "a worker that raises changes no other worker and no connection, and what it lost is a dead "
-                       "letter", s14),
+    always_step("S10", "each destination has at most one live connection, made by a message for it; messages on an "
+                       "established connection wait for no other connection", s10),
+    always_step("S14", "a worker that raises changes no other worker and no connection, and its lost messages are dead "
+                       "letters", s14),
     sometimes("W10", "both destinations have a live connection", both_live, over=(NODE,)),
-    sometimes_step("W11", "a destination is connected to again after a failure",
+    sometimes_step("W11", "a destination is connected again after a failure",
                    lambda step: step.actor == NODE and made_again(step)),
-    sometimes("W12", "a worker is stopped for failing too often while its neighbour goes on",
+    sometimes("W12", "a worker is stopped for repeated failures while another worker continues",
               stopped_beside_a_worker, over=(NODE,)),
 )  # fmt: skip
 
@@ -168,7 +168,7 @@ def wrong_nodes() -> Iterator[tuple[str, str, str, World]]:
         (
             CrashTakesNeighbours,
             "crash-takes-neighbours",
-            "one handler that raises would end what it never heard of",
+            "a handler that raises would end unrelated workers",
             "S14",
         ),
     )

@@ -75,7 +75,7 @@ def authenticity(config: PairConfig) -> Iterator[Property]:
         return
     yield always_step(
         "S36",
-        "in a channel, what is delivered was written by the peer of that handshake, and is delivered once",
+        "a message delivered in a channel was written by the peer of that handshake, and is delivered once",
         authentic.delivered_once(profile),
     )
     yield always_step(
@@ -84,7 +84,9 @@ def authenticity(config: PairConfig) -> Iterator[Property]:
         authentic.strangers_change_nothing(profile),
     )
     yield recoverable(
-        "R8", "an established pair with budget left comes to hear each other again; a transient one may close instead",
+        "R8",
+        "the ends of an established pair with budget left receive each other's messages again; a transient pair may "
+        "close instead",
         authentic.hear_each_other(profile, persistent=config.session_type.persistent),
         over=BOTH, given=live.established_with_budget(config),
     )  # fmt: skip
@@ -122,7 +124,7 @@ def recoverability(config: PairConfig) -> Iterator[Property]:
         )  # fmt: skip
     yield recoverable("R3", "every request is resolved", live.no_request, over=BOTH, given=live.has_request)
     yield recoverable(
-        "R5", "no responder stays for ever without a live peer",
+        "R5", "no responder stays indefinitely without a live peer",
         live.not_orphaned, over=BOTH, given=live.orphaned,
     )  # fmt: skip
 
@@ -134,12 +136,12 @@ def witness(name: str, config: PairConfig) -> Property:
         reason = name.removeprefix("W2:")
         return sometimes_step(name, f"renegotiated after: {reason}", live.renegotiated_after(reason))
     steps = {
-        "W3": ("a collision happened", live.collision(profile)),
-        "W4": ("a stale response arrived and was ignored", live.stale_response(profile)),
-        "W5": ("a held message was forwarded", live.forwards_held),
-        "W6": ("the budget of attempts ran out", live.exhausted),
-        "W7": ("an orphaned responder was reaped", live.reaped),
-        "W9": ("a superseded end caught up", live.catches_up(profile)),
+        "W3": ("a collision occurs", live.collision(profile)),
+        "W4": ("a stale response arrives and is ignored", live.stale_response(profile)),
+        "W5": ("a held message is forwarded", live.forwards_held),
+        "W6": ("the budget of attempts is exhausted", live.exhausted),
+        "W7": ("an orphaned responder is reaped", live.reaped),
+        "W9": ("a superseded end catches up", live.catches_up(profile)),
     }
     if name == "W1":
         return sometimes("W1", "both ends are established in one generation", live.established_together, over=BOTH)

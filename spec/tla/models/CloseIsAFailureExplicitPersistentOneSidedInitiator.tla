@@ -1,7 +1,7 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 ------------------------- MODULE CloseIsAFailureExplicitPersistentOneSidedInitiator --------------------------
 \* close-is-a-failure explicit-persistent-one-sided initiator: close-is-a-failure: a responder would be kept,
-\* and dial, for a peer that has closed in order
+\* and renegotiate, after an orderly close of its peer
 EXTENDS Table
 
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "RENEGOTIATING", "CLOSED"}

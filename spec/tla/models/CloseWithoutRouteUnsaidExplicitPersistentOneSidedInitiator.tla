@@ -1,7 +1,7 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 --------------------- MODULE CloseWithoutRouteUnsaidExplicitPersistentOneSidedInitiator ----------------------
 \* close-without-route-unsaid explicit-persistent-one-sided initiator: close-without-route-unsaid: a responder
-\* would be kept for a peer that closed while it renegotiated
+\* would be kept after its peer closed during a renegotiation
 EXTENDS Table
 
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "RENEGOTIATING", "CLOSED"}

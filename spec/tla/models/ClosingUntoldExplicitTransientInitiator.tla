@@ -1,7 +1,7 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 ------------------------------- MODULE ClosingUntoldExplicitTransientInitiator -------------------------------
-\* closing-untold explicit-transient initiator: closing-untold: an owner would go on with a session that is
-\* over
+\* closing-untold explicit-transient initiator: closing-untold: an owner would continue to use a closed
+\* session
 EXTENDS Table
 
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "CLOSED"}

@@ -1,7 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 -------------------------- MODULE DeafResponderExplicitPersistentOneSidedResponder ---------------------------
-\* deaf-responder explicit-persistent-one-sided responder: deaf-responder: a peer that is alive would be given
-\* up
+\* deaf-responder explicit-persistent-one-sided responder: deaf-responder: a live peer would be given up
 EXTENDS Table
 
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "RENEGOTIATING", "CLOSED"}

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_channel_model.py; edit that
 ----------------------------------------- MODULE MCAnybodyIsTrusted ------------------------------------------
-\* anybody-is-trusted: who answers first would be taken for the peer
+\* anybody-is-trusted: the first party to answer would be accepted as the peer
 EXTENDS ChannelProperties
 
 Initiator == INSTANCE ExplicitTransientInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------------ MODULE MCCloseIsAFailure ------------------------------------------
-\* close-is-a-failure: a responder would be kept, and dial, for a peer that has closed in order
+\* close-is-a-failure: a responder would be kept, and renegotiate, after an orderly close of its peer
 EXTENDS SessionProperties
 
 Initiator == INSTANCE CloseIsAFailureExplicitPersistentOneSidedInitiator

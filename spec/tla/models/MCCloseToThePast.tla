@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------------ MODULE MCCloseToThePast -------------------------------------------
-\* close-to-the-past: a peer that has just come back would not hear that the session is over
+\* close-to-the-past: a peer that has just renegotiated would not receive the close
 EXTENDS Wrong
 
 Initiator == INSTANCE ExplicitPersistentOneSidedInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 -------------------------------------- MODULE MCCloseWithoutRouteUnsaid --------------------------------------
-\* close-without-route-unsaid: a responder would be kept for a peer that closed while it renegotiated
+\* close-without-route-unsaid: a responder would be kept after its peer closed during a renegotiation
 EXTENDS SessionProperties
 
 Initiator == INSTANCE CloseWithoutRouteUnsaidExplicitPersistentOneSidedInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------------- MODULE MCClosingUntold -------------------------------------------
-\* closing-untold: an owner would go on with a session that is over
+\* closing-untold: an owner would continue to use a closed session
 EXTENDS SessionProperties
 
 Initiator == INSTANCE ClosingUntoldExplicitTransientInitiator

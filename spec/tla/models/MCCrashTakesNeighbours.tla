@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_node_model.py; edit that
 --------------------------------------- MODULE MCCrashTakesNeighbours ----------------------------------------
-\* crash-takes-neighbours: one handler that raises would end what it never heard of
+\* crash-takes-neighbours: a handler that raises would end unrelated workers
 EXTENDS Node
 TheLimits == [connection |-> [held |-> 1, misses |-> 0], worker |-> [failures |-> 1]]
 TheOrders == [SEND |-> [x |-> 2, y |-> 1], FAIL |-> 1, FAIL_AND_WORK |-> 1]

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------------- MODULE MCDeafResponder -------------------------------------------
-\* deaf-responder: a peer that is alive would be given up
+\* deaf-responder: a live peer would be given up
 EXTENDS SessionProperties
 
 Initiator == INSTANCE ExplicitPersistentOneSidedInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------- MODULE MCDeliverBeforeEstablished --------------------------------------
-\* deliver-before-established: data would be delivered in a session that never comes to be
+\* deliver-before-established: data would be delivered in a session that is never established
 EXTENDS Wrong
 
 Initiator == INSTANCE ExplicitPersistentOneSidedInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 --------------------------------------- MODULE MCFirstEstablishedWins ----------------------------------------
-\* first-established-wins: a collision would end in two sessions, each end in its own
+\* first-established-wins: a collision would leave each end in a different session
 EXTENDS Wrong
 
 Initiator == INSTANCE ExplicitPersistentTwoSidedInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ---------------------------------------- MODULE MCForgetHeldMessages -----------------------------------------
-\* forget-held-messages: accepted messages would vanish without a trace
+\* forget-held-messages: accepted messages would be lost without a dead letter
 EXTENDS Wrong
 
 Initiator == INSTANCE ExplicitPersistentOneSidedInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------- MODULE MCLoseStateOnRenegotiation --------------------------------------
-\* lose-state-on-renegotiation: a persistent session would forget what persists
+\* lose-state-on-renegotiation: a persistent session would lose its state
 EXTENDS Wrong
 
 Initiator == INSTANCE ExplicitPersistentOneSidedInitiator

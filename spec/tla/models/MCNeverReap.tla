@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 --------------------------------------------- MODULE MCNeverReap ---------------------------------------------
-\* never-reap: responders of initiators that are gone would pile up
+\* never-reap: responders without a live initiator would accumulate
 EXTENDS Recovery
 
 Initiator == INSTANCE NeverReapExplicitPersistentOneSidedInitiator

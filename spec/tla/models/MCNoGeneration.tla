@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------------- MODULE MCNoGeneration --------------------------------------------
-\* no-generation: an answer to an earlier attempt would be believed
+\* no-generation: an answer to an earlier attempt would be accepted
 EXTENDS Wrong
 
 Initiator == INSTANCE ExplicitPersistentOneSidedInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 -------------------------------------------- MODULE MCNoKeepalive --------------------------------------------
-\* no-keepalive: a peer that fell silent would be noticed by nobody
+\* no-keepalive: a silent peer would not be detected
 EXTENDS Recovery
 
 Initiator == INSTANCE NoKeepaliveExplicitPersistentOneSidedInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ---------------------------------------- MODULE MCNoNegotiationTimer -----------------------------------------
-\* no-negotiation-timer: a lost hello would be waited for, for ever
+\* no-negotiation-timer: an end would wait indefinitely after a lost hello
 EXTENDS Recovery
 
 Initiator == INSTANCE NoNegotiationTimerExplicitPersistentOneSidedInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_channel_model.py; edit that
 ---------------------------------------- MODULE MCOrphanedHandshakes -----------------------------------------
-\* orphaned-handshakes: a stranger's first messages would fill a host for ever
+\* orphaned-handshakes: handshakes begun by a stranger would fill a host permanently
 EXTENDS ChannelRecovery
 
 Initiator == INSTANCE OrphanedHandshakesExplicitTransientInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_channel_model.py; edit that
 ----------------------------------------- MODULE MCPermanentDeafness -----------------------------------------
-\* permanent-deafness: after some losses in a row one end would never hear the other again
+\* permanent-deafness: after several losses in a row one end would never receive the other's messages again
 EXTENDS ChannelRecovery
 
 Initiator == INSTANCE ExplicitPersistentOneSidedInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------------- MODULE MCRefusedClose --------------------------------------------
-\* refused-close: an application could not give up a session that is negotiated
+\* refused-close: an application could not close a session during a negotiation
 EXTENDS SessionProperties
 
 Initiator == INSTANCE RefusedCloseExplicitTransientInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_channel_model.py; edit that
 ------------------------------------------- MODULE MCReplayIsRead --------------------------------------------
-\* replay-is-read: who copies a message on its way could have it acted on twice
+\* replay-is-read: a copied message could be delivered twice
 EXTENDS ChannelProperties
 
 Initiator == INSTANCE ExplicitTransientInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ---------------------------------------- MODULE MCRetryWithoutBackOff ----------------------------------------
-\* retry-without-back-off: a peer that is gone would be asked without pause
+\* retry-without-back-off: an unreachable peer would receive hellos without pause
 EXTENDS SessionProperties
 
 Initiator == INSTANCE RetryWithoutBackOffExplicitPersistentOneSidedInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 --------------------------------------- MODULE MCTransientRenegotiates ---------------------------------------
-\* transient-renegotiates: a transient session would come back without its state
+\* transient-renegotiates: a transient session would be re-established without its state
 EXTENDS SessionProperties
 
 Initiator == INSTANCE TransientRenegotiatesExplicitTransientInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ---------------------------------------- MODULE MCUnansweredKeepalive ----------------------------------------
-\* unanswered-keepalive: a session that is alive would be taken for dead
+\* unanswered-keepalive: a live session would be considered dead
 EXTENDS SessionProperties
 
 Initiator == INSTANCE UnansweredKeepaliveExplicitPersistentOneSidedInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------------- MODULE MCUnboundedHold -------------------------------------------
-\* unbounded-hold: a sender could fill the memory of a session that is away
+\* unbounded-hold: a sender could exhaust memory while the session is not established
 EXTENDS Wrong
 
 Initiator == INSTANCE ExplicitPersistentOneSidedInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------- MODULE MCUnconfirmedAttemptEndsAll -------------------------------------
-\* unconfirmed-attempt-ends-all: a live session would lose its state with an answer that got lost
+\* unconfirmed-attempt-ends-all: a live session would lose its state if an answer is lost
 EXTENDS SessionProperties
 
 Initiator == INSTANCE UnconfirmedAttemptEndsAllExplicitPersistentOneSidedInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ----------------------------------------- MODULE MCUncountedAttempts -----------------------------------------
-\* uncounted-attempts: a peer that is gone would be asked for ever
+\* uncounted-attempts: an unreachable peer would be retried indefinitely
 EXTENDS SessionProperties
 
 Initiator == INSTANCE UncountedAttemptsExplicitPersistentOneSidedInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------------- MODULE MCUnwatchedPeer -------------------------------------------
-\* unwatched-peer: a responder would never notice that its peer is gone
+\* unwatched-peer: a responder would never detect the loss of its peer
 EXTENDS SessionProperties
 
 Initiator == INSTANCE UnwatchedPeerExplicitPersistentOneSidedInitiator

@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ---------------------------------------- MODULE MCWithdrawnStillHeld -----------------------------------------
-\* withdrawn-still-held: a message would be sent although its sender has taken it back
+\* withdrawn-still-held: a withdrawn message would be sent
 EXTENDS SessionProperties
 
 Initiator == INSTANCE WithdrawnStillHeldExplicitPersistentOneSidedInitiator

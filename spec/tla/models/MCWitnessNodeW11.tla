@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_node_model.py; edit that
 ------------------------------------------ MODULE MCWitnessNodeW11 -------------------------------------------
-\* a node: a destination is connected to again after a failure, which refutes this claim
+\* a node: a destination is connected again after a failure, which refutes this claim
 EXTENDS Node
 TheLimits == [connection |-> [held |-> 1, misses |-> 0], worker |-> [failures |-> 1]]
 TheOrders == [SEND |-> [x |-> 2, y |-> 1], FAIL |-> 1, FAIL_AND_WORK |-> 1]

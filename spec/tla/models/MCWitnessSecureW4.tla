@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_channel_model.py; edit that
 ------------------------------------------ MODULE MCWitnessSecureW4 ------------------------------------------
-\* explicit-transient, secure: a stale response arrived and was ignored, which refutes this claim
+\* explicit-transient, secure: a stale response arrives and is ignored, which refutes this claim
 EXTENDS ChannelProperties
 
 Initiator == INSTANCE ExplicitTransientInitiator

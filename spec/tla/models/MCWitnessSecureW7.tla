@@ -1,6 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_channel_model.py; edit that
 ------------------------------------------ MODULE MCWitnessSecureW7 ------------------------------------------
-\* explicit-transient, secure: an orphaned responder was reaped, which refutes this claim
+\* explicit-transient, secure: an orphaned responder is reaped, which refutes this claim
 EXTENDS ChannelProperties
 
 Initiator == INSTANCE ExplicitTransientInitiator

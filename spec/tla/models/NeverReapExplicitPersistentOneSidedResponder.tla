@@ -1,7 +1,7 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 ---------------------------- MODULE NeverReapExplicitPersistentOneSidedResponder -----------------------------
-\* never-reap explicit-persistent-one-sided responder: never-reap: responders of initiators that are gone
-\* would pile up
+\* never-reap explicit-persistent-one-sided responder: never-reap: responders without a live initiator would
+\* accumulate
 EXTENDS Table
 
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "RENEGOTIATING", "CLOSED"}

@@ -1,7 +1,6 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 --------------------------- MODULE NoKeepaliveExplicitPersistentOneSidedInitiator ----------------------------
-\* no-keepalive explicit-persistent-one-sided initiator: no-keepalive: a peer that fell silent would be
-\* noticed by nobody
+\* no-keepalive explicit-persistent-one-sided initiator: no-keepalive: a silent peer would not be detected
 EXTENDS Table
 
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "RENEGOTIATING", "CLOSED"}

@@ -1,7 +1,7 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 ------------------------ MODULE NoNegotiationTimerExplicitPersistentOneSidedInitiator ------------------------
-\* no-negotiation-timer explicit-persistent-one-sided initiator: no-negotiation-timer: a lost hello would be
-\* waited for, for ever
+\* no-negotiation-timer explicit-persistent-one-sided initiator: no-negotiation-timer: an end would wait
+\* indefinitely after a lost hello
 EXTENDS Table
 
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "RENEGOTIATING", "CLOSED"}

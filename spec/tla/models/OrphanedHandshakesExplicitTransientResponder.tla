@@ -1,7 +1,7 @@
 GENERATED from ockam_fsm/specification/tlc_channel_model.py; edit the table
 ---------------------------- MODULE OrphanedHandshakesExplicitTransientResponder -----------------------------
-\* orphaned-handshakes explicit-transient responder: orphaned-handshakes: a stranger's first messages would
-\* fill a host for ever
+\* orphaned-handshakes explicit-transient responder: orphaned-handshakes: handshakes begun by a stranger would
+\* fill a host permanently
 EXTENDS Table
 
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "CLOSED"}

@@ -1,7 +1,7 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 ------------------------------- MODULE RefusedCloseExplicitTransientResponder --------------------------------
-\* refused-close explicit-transient responder: refused-close: an application could not give up a session that
-\* is negotiated
+\* refused-close explicit-transient responder: refused-close: an application could not close a session during
+\* a negotiation
 EXTENDS Table
 
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "CLOSED"}

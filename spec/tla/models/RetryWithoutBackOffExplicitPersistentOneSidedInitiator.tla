@@ -1,7 +1,7 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 ----------------------- MODULE RetryWithoutBackOffExplicitPersistentOneSidedInitiator ------------------------
-\* retry-without-back-off explicit-persistent-one-sided initiator: retry-without-back-off: a peer that is gone
-\* would be asked without pause
+\* retry-without-back-off explicit-persistent-one-sided initiator: retry-without-back-off: an unreachable peer
+\* would receive hellos without pause
 EXTENDS Table
 
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "RENEGOTIATING", "CLOSED"}

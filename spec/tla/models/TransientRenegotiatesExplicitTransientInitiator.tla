@@ -1,7 +1,7 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 --------------------------- MODULE TransientRenegotiatesExplicitTransientInitiator ---------------------------
-\* transient-renegotiates explicit-transient initiator: transient-renegotiates: a transient session would come
-\* back without its state
+\* transient-renegotiates explicit-transient initiator: transient-renegotiates: a transient session would be
+\* re-established without its state
 EXTENDS Table
 
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "CLOSED"}

@@ -1,7 +1,7 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 ----------------------- MODULE UnansweredKeepaliveExplicitPersistentOneSidedResponder ------------------------
-\* unanswered-keepalive explicit-persistent-one-sided responder: unanswered-keepalive: a session that is alive
-\* would be taken for dead
+\* unanswered-keepalive explicit-persistent-one-sided responder: unanswered-keepalive: a live session would be
+\* considered dead
 EXTENDS Table
 
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "RENEGOTIATING", "CLOSED"}

@@ -1,7 +1,7 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 -------------------- MODULE UnconfirmedAttemptEndsAllExplicitPersistentOneSidedInitiator ---------------------
 \* unconfirmed-attempt-ends-all explicit-persistent-one-sided initiator: unconfirmed-attempt-ends-all: a live
-\* session would lose its state with an answer that got lost
+\* session would lose its state if an answer is lost
 EXTENDS Table
 
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "RENEGOTIATING", "CLOSED"}

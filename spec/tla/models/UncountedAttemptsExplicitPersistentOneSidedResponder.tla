@@ -1,7 +1,7 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 ------------------------ MODULE UncountedAttemptsExplicitPersistentOneSidedResponder -------------------------
-\* uncounted-attempts explicit-persistent-one-sided responder: uncounted-attempts: a peer that is gone would
-\* be asked for ever
+\* uncounted-attempts explicit-persistent-one-sided responder: uncounted-attempts: an unreachable peer would
+\* be retried indefinitely
 EXTENDS Table
 
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "RENEGOTIATING", "CLOSED"}

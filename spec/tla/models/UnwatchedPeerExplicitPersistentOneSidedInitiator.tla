@@ -1,7 +1,7 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 -------------------------- MODULE UnwatchedPeerExplicitPersistentOneSidedInitiator ---------------------------
-\* unwatched-peer explicit-persistent-one-sided initiator: unwatched-peer: a responder would never notice that
-\* its peer is gone
+\* unwatched-peer explicit-persistent-one-sided initiator: unwatched-peer: a responder would never detect the
+\* loss of its peer
 EXTENDS Table
 
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "RENEGOTIATING", "CLOSED"}

@@ -1,7 +1,7 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 -------------------------- MODULE UnwatchedPeerExplicitPersistentOneSidedResponder ---------------------------
-\* unwatched-peer explicit-persistent-one-sided responder: unwatched-peer: a responder would never notice that
-\* its peer is gone
+\* unwatched-peer explicit-persistent-one-sided responder: unwatched-peer: a responder would never detect the
+\* loss of its peer
 EXTENDS Table
 
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "RENEGOTIATING", "CLOSED"}

@@ -1,7 +1,7 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit the table
 ------------------------ MODULE WithdrawnStillHeldExplicitPersistentOneSidedInitiator ------------------------
-\* withdrawn-still-held explicit-persistent-one-sided initiator: withdrawn-still-held: a message would be sent
-\* although its sender has taken it back
+\* withdrawn-still-held explicit-persistent-one-sided initiator: withdrawn-still-held: a withdrawn message
+\* would be sent
 EXTENDS Table
 
 States == {"IDLE", "NEGOTIATING", "ESTABLISHED", "TIMED_OUT", "RENEGOTIATING", "CLOSED"}
