@@ -219,7 +219,7 @@ class LayeredNode:
         for image in self.end.workers:
             worker: Any = residents[image.outer]
             session = worker.session
-            worker._attempt, worker._current, worker._told = session.attempt, session.current, session.state
+            worker._attempt, worker._current, worker._reported = session.attempt, session.current, session.state
             worker._hello_carrier, worker._heard = self._named(image.hello_carrier), int(image.unheard)
             worker._aside, worker.carrier = self._named(image.aside), self._named(image.carrier)
             worker.unconfirmed = None

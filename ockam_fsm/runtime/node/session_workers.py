@@ -364,8 +364,7 @@ class SessionWorker:
         return self.application
 
     def _stop_afterwards(self) -> None:
-        """Stop the session after the delivery that is being carried out. It is not closed, so its peer may negotiate
-        again."""
+        """Stop the session after the delivery that is being carried out; its peer may negotiate again."""
         self.router.afterwards.append(self._stop)
 
     def _application_stopped(self) -> None:
