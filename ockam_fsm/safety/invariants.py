@@ -154,17 +154,20 @@ def is_no_start_of_a_responder(step: SessionStep) -> bool:
 
 def one_outcome(step: SessionStep) -> bool:
     """S8: a request has one outcome, after which it is over; one negotiation of an end's own is under way."""
-    outcomes = [n.request for n in step.notices(commands.Responded, commands.RequestFailed, commands.RequestTimedOut)]
+    if sum(isinstance(signal, Hello) for signal, _ in step.sent) > 1:
+        return False
+    outcomes = [n.request for n in step.noticed(commands.Responded, commands.RequestFailed, commands.RequestTimedOut)]
     open_before = {one.identifier for one in step.before.requests} if step.before is not None else set()
     open_after = {one.identifier for one in step.after.requests} if step.after is not None else set()
+    if not (outcomes or open_before or open_after):
+        return True
     if len(outcomes) != len(set(outcomes)) or not set(outcomes) <= open_before | step.accepts:
         return False
     if step.after is not None and not _requests_wait_somewhere(step.after):
         return False
     over = set() if step.order == WITHDRAW else open_before - open_after
     at_once = set(outcomes) & step.accepts  # its generation had no keys left for it
-    ended = not set(outcomes) & open_after and set(outcomes) == over | at_once
-    return ended and sum(isinstance(signal, Hello) for signal, _ in step.sent) <= 1
+    return not set(outcomes) & open_after and set(outcomes) == over | at_once
 
 
 def _requests_wait_somewhere(image: Snapshot) -> bool:
@@ -180,7 +183,7 @@ def _requests_wait_somewhere(image: Snapshot) -> bool:
 
 def delivered_in_its_generation(step: SessionStep) -> bool:
     """S9: data is delivered in the generation that it was sent in."""
-    if step.received is None or not (step.did(commands.Deliver) or step.notices(commands.Responded)):
+    if step.received is None or not (step.did(commands.Deliver) or step.noticed(commands.Responded)):
         return True
     address, links = step.received.onward_route[0], [*live_links(step.before), *live_links(step.after)]
     return any(reaches(link, address) and step.is_sent_in(link) for link in links)
@@ -191,15 +194,15 @@ def delivered_in_its_generation(step: SessionStep) -> bool:
 
 def nothing_is_lost(step: SessionStep) -> bool:
     """S11: what is held or accepted is held still, sent, or a dead letter; data that arrives is delivered or one."""
+    used = step.did(commands.Deliver) or step.did(commands.DeadLetter) or step.noticed(commands.Responded)
+    if isinstance(step.signal, Data) and not used:
+        return False
     kept = [outgoing for outgoing, _ in step.after.waiting] if step.after is not None else []
     gone = [letter.message for letter in step.did(commands.DeadLetter)]
     was = [outgoing for outgoing, _ in step.before.waiting] if step.before is not None else []
     if any(one not in kept and one not in gone and one.payload not in step.sent_data for one in was):
         return False
-    if step.order in (SEND, REQUEST) and len(was) + 1 > len(kept) + len(gone) + len(step.sent_data):
-        return False
-    arrived = isinstance(step.signal, Data)
-    return not arrived or bool(step.did(commands.Deliver, commands.DeadLetter) or step.notices(commands.Responded))
+    return step.order not in (SEND, REQUEST) or len(was) + 1 <= len(kept) + len(gone) + len(step.sent_data)
 
 
 def stays_within_capacity(step: SessionStep) -> bool:

@@ -11,7 +11,7 @@ Rule 2: a restart is not a step of a session.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -46,6 +46,9 @@ NEGOTIATIONS = (State.NEGOTIATING, State.RENEGOTIATING)
 TALK = (Data, Keepalive, KeepaliveAnswer)
 ON_MESSAGING_ROUTE = (*TALK, Confirmation, Close, GoingAway, Error)
 """The signals that are sent on a messaging route."""
+
+NONE: Sequence[Any] = ()
+"""For everything of which a step has none: most of it, in most steps."""
 
 
 @dataclass(eq=False)
@@ -88,37 +91,61 @@ class SessionStep:
     rested: bool = True
     """A back-off had expired since the last attempt."""
 
-    @cached_property
-    def was(self) -> State:
-        return State.IDLE if self.before is None else self.before.state
+    was: State = field(init=False)
+    came_to: State = field(init=False)
+    """CLOSED for a session that its host has dropped, unless it was never used."""
+    ends: bool = field(init=False)
+    """It closed in this step."""
+    starts: bool = field(init=False)
+    """A negotiation of this end's own began."""
+    confirms: bool = field(init=False)
+    """The peer sent something to the address of the answer that this end gave it."""
+    adopts: bool = field(init=False)
+    """A generation became the current one."""
+    hears: bool = field(init=False)
+    """Talk of the peer arrived in the generation that is established before and after."""
+    notices: list[Any] = field(init=False)
+    """The notices to the owner, in order."""
 
-    @cached_property
-    def came_to(self) -> State:
-        """CLOSED for a session that its host has dropped, unless it was never used."""
-        if self.after is not None:
-            return self.after.state
-        return State.IDLE if self.was is State.IDLE and not self.ends_by_order else State.CLOSED
+    def __post_init__(self) -> None:
+        before, after = self.before, self.after
+        self._by_kind: dict[type, list[Any]] = {}
+        for command in self.commands:
+            self._by_kind.setdefault(type(command), []).append(command)
+        self.notices = [notify.notice for notify in self.did(commands.Notify)]
+        self.was = State.IDLE if before is None else before.state
+        unused = self.was is State.IDLE and not self.ends_by_order
+        self.came_to = after.state if after is not None else State.IDLE if unused else State.CLOSED
+        self.ends = self.came_to is State.CLOSED is not self.was
+        was, attempt = before.attempt if before is not None else None, after.attempt if after is not None else None
+        self.starts = attempt is not None and is_own(attempt) and attempt != was
+        self.confirms = self.arrived_at(was) and not is_own(was) and isinstance(self.signal, ON_MESSAGING_ROUTE)
+        self.adopts = self.confirms or self._has_new_generation()
+        self.hears = self._hears()
 
-    @cached_property
-    def ends(self) -> bool:
-        """It closed in this step."""
-        return self.came_to is State.CLOSED and self.was is not State.CLOSED
+    def _has_new_generation(self) -> bool:
+        current = self.after.current if self.after is not None else None
+        known = self.before.current if self.before is not None else None
+        return current is not known and current is not None and (
+            known is None or known.generation != current.generation
+        )  # fmt: skip
+
+    def _hears(self) -> bool:
+        if self.before is None or not isinstance(self.signal, TALK) or self.adopts or self.did(commands.DeadLetter):
+            return False
+        return self.was is self.came_to is State.ESTABLISHED and self.arrived_at(self.before.current)
 
     @property
     def ends_by_order(self) -> bool:
         return self.order in (CLOSE, STOP)
 
-    def did(self, *kinds: type[object]) -> list[Any]:
-        """The commands of these kinds, in order."""
-        return [command for command in self.commands if isinstance(command, kinds)] if self.commands else []
+    def did(self, kind: type[object]) -> Sequence[Any]:
+        """The commands of a kind, in order."""
+        return self._by_kind.get(kind, NONE)
 
-    def notices(self, *kinds: type[object]) -> list[Any]:
+    def noticed(self, *kinds: type[object]) -> Sequence[Any]:
         """The notices of these kinds to the owner, in order."""
-        return [notice for notice in self._notices if isinstance(notice, kinds)] if self._notices else []
-
-    @cached_property
-    def _notices(self) -> list[Any]:
-        return [notify.notice for notify in self.did(commands.Notify)]
+        return [notice for notice in self.notices if isinstance(notice, kinds)] if self.notices else NONE
 
     @cached_property
     def sent(self) -> list[tuple[Signal | None, Message]]:
@@ -152,11 +179,11 @@ class SessionStep:
             return self.before.seen[0], Role(self.before.seen[1])
         return self.remembered, Role.INITIATOR if self.remembered else Role.RESPONDER
 
-    @cached_property
+    @property
     def largest(self) -> tuple[int, int]:
         return largest(self.before) if self.before is not None else self.seen
 
-    @cached_property
+    @property
     def is_closed_by_peer(self) -> bool:
         """A close of the peer reached the current generation, the attempt that this end has answered, or, without a
         messaging route, the session's contact address."""
@@ -166,35 +193,6 @@ class SessionStep:
         if self.address is not None and self.address == self.contact:
             return closes(close, before)
         return self.confirms or (self.was is State.ESTABLISHED and self.arrived_at(before.current))
-
-    @cached_property
-    def confirms(self) -> bool:
-        """The peer sent something to the address of the answer that this end gave it."""
-        attempt = self.before.attempt if self.before is not None else None
-        return self.arrived_at(attempt) and not is_own(attempt) and isinstance(self.signal, ON_MESSAGING_ROUTE)
-
-    @cached_property
-    def adopts(self) -> bool:
-        """A generation became the current one."""
-        current = self.after.current if self.after is not None else None
-        before = self.before.current if self.before is not None else None
-        new = current is not None and (before is None or before.generation != current.generation)
-        return new or self.confirms
-
-    @cached_property
-    def hears(self) -> bool:
-        """Talk of the peer arrived in the generation that is established before and after."""
-        if self.before is None or self.after is None or self.was is not State.ESTABLISHED is not self.came_to:
-            return False
-        stays = self.came_to is State.ESTABLISHED and not self.adopts
-        counts = isinstance(self.signal, TALK) and not self.did(commands.DeadLetter)
-        return stays and counts and self.arrived_at(self.before.current)
-
-    @cached_property
-    def starts(self) -> bool:
-        """A negotiation of this end's own began."""
-        attempt = self.after.attempt if self.after is not None else None
-        return is_own(attempt) and (self.before is None or attempt != self.before.attempt)
 
 
 def is_acceptable(

@@ -291,7 +291,7 @@ class Monitor:
         return frozenset(self.sent_to[found]) if found in self.sent_to else None
 
     def _account_for_notices(self, session: WatchedSession, step: WatchedStep) -> None:
-        for notice in step.notices(object):
+        for notice in step.notices:
             if isinstance(notice, _OUTCOMES):
                 self._judge_outcome(notice.request)
             elif isinstance(notice, TimedOut):
