@@ -86,8 +86,10 @@ class LineProgram:
             self.process.stderr.close()
 
     def _ask(self, line: bytes) -> bytes:
-        if self.pending or self._readable():
-            raise ProgramLost("it sent an unrequested line, or it ended")
+        if self._readable():
+            self._read()
+        if self.pending:
+            raise ProgramLost(f"it sent an unrequested line{self._why()}")
         until, unwritten = time.monotonic() + self.patience_seconds, line + b"\n"
         while b"\n" not in self.pending:
             left = until - time.monotonic()

@@ -42,6 +42,7 @@ from ockam_fsm.runtime.session.commands import (
 )
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.signals import Generation
+from ockam_fsm.tools.line_subprocess import LineProgram, ProgramLost
 from tests.conformance.test_kit import failed, reasons
 
 EXAMPLES = Path(__file__).parents[2] / "examples/conformance"
@@ -184,6 +185,13 @@ def test_the_last_output_of_a_program_is_in_the_reason() -> None:
         pytest.raises(TargetLost, match="no such file"),
     ):
         program.make(EndpointUnderTest(EXPLICIT_TRANSIENT, Role.INITIATOR))
+
+
+def test_the_last_output_is_in_the_reason_if_a_program_has_ended_before_it_is_asked() -> None:
+    asked = LineProgram([sys.executable, "-c", "import sys\nsys.exit('no such file')"], 10.0)
+    asked.process.wait()
+    with pytest.raises(ProgramLost, match="closed its output: no such file"):
+        asked.ask(b"{}")
 
 
 # Encoding -------------------------------------------------------------------------------------------------------------

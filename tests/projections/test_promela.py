@@ -68,5 +68,5 @@ def test_an_ignored_timer_is_refused() -> None:
 
 
 def test_only_worlds_of_the_template_are_modelled() -> None:
-    with pytest.raises(DefinitionError, match="only a world `lossy`"):
+    with pytest.raises(DefinitionError, match="only worlds `lossy`"):
         model_of(data(config_of(EXPLICIT_PERSISTENT_ONE_SIDED)))

@@ -74,7 +74,7 @@ def test_a_message_for_another_session_is_not_validated(tmp_path: Path) -> None:
     [
         (LIFE, RECORDS, 0, "TLC agrees: accepted"),
         (GAP, FOUND - 2, 1, "TLC agrees: rejected at the same line"),
-        (LIFE, 9, 2, "TLC and our validator disagree: line 11, line none"),
+        (LIFE, 9, 2, "TLC rejects line 11, ockam-fsm line none"),
     ],
 )
 def test_validate_asks_tlc(monkeypatch: pytest.MonkeyPatch, trace: Path, explained: int, code: int, says: str) -> None:
