@@ -1,8 +1,8 @@
-"""What protects a session protects it from: forged, replayed and reflected messages, and deafness (S36, S37, R8).
+"""Predicates for secure channels: authentic single delivery, no effect of forged messages, recovery (S36, S37, R8).
 
-Rule 1: terms, links and ghosts are read; the protection under judgement is never asked. What an end has read in its
-        channel is a ghost (`End.heard`).
-Rule 2: the first message of a handshake is not authentic. Anybody may send one, and it makes a responder.
+Rule 1: the predicates read terms, links and ghosts, and never call the protection that they judge. The ghost
+        `End.heard` holds the messages that an end has read in its open channels.
+Rule 2: the first message of a handshake is not authentic: any party may send one, and it creates a responder.
 Source: spec/sessions.md section 18.
 """
 
@@ -35,13 +35,13 @@ from ockam_fsm.safety.links import reaches
 
 
 def is_first(message: Message) -> bool:
-    """The first message of a handshake, where such messages go."""
+    """Whether the message is the first of a handshake, sent to the address of the host."""
     term = term_of(message.payload)
     return term is not None and term.message == HELLO and message.onward_route[0] == HOST_ADDRESS
 
 
 def authentic(message: Message, image: Snapshot | None, end: End, profile: SymbolicProfile) -> bool:
-    """The peer wrote it in the handshake that this session is in, it is expected now, and it was not read before."""
+    """Whether the peer wrote the message in this session's handshake, and it is expected and was not read before."""
     term = term_of(message.payload)
     if term is None or image is None:
         return False
@@ -54,7 +54,7 @@ def authentic(message: Message, image: Snapshot | None, end: End, profile: Symbo
 
 
 def _is_next(term: Term, attempt: Link) -> bool:
-    """The message that an attempt waits for."""
+    """Whether the term is the message that an attempt waits for."""
     starter, _ = keys_of(attempt)
     if attempt.generation.address == attempt.inner:
         return (term.message, term.starter, term.author) == (ANSWER, starter, AUTHOR[Role.RESPONDER])
@@ -67,7 +67,7 @@ def _is_of_peer(term: Term, link: Link) -> bool:
 
 
 def nonces(end: End, link: Link) -> set[int]:
-    """What an end has read in a generation."""
+    """The nonces that an end has read in a generation."""
     terms = [term for term in map(term_of, end.heard) if term is not None]
     return {term.nonce for term in terms if (term.starter, term.answerer) == keys_of(link)}
 
@@ -107,7 +107,7 @@ def strangers_change_nothing(profile: SymbolicProfile) -> StepPredicate:
 
 
 def hear_each_other(profile: SymbolicProfile, *, persistent: bool) -> Callable[[End, End], bool]:
-    """Both are established in one generation, and either can read what the other says next; or the initiator of a
+    """Both are established in one generation, and each can read the other's next message; or the initiator of a
     transient pair has closed."""
 
     def holds(initiator: End, responder: End) -> bool:

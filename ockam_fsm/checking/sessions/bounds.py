@@ -1,11 +1,10 @@
-"""Other bounds for a world that exists: `in_flight=3`, `initiator.send=2`, `drop=1`, `attempts=3`.
+"""Other bounds for an existing world: `in_flight=3`, `initiator.send=2`, `drop=1`, `attempts=3`.
 
-Theory: a world's bounds are data of the world, so another bound makes another world of the same name; what its verdict
-holds within is printed with the verdict. Budgets and `in_flight` belong to every world. A world of sessions has more
-(`PairConfig`): those are replaced for both ends and the world is built again, since its properties read the declared
-limits as well.
+Theory: bounds are data of a world, so another bound makes another world of the same name; every verdict prints the
+bounds that it holds within. Every world has budgets and `in_flight`. A world of sessions also has the bounds of its
+`PairConfig`: these are replaced for both ends and the world is built again, since its properties read them too.
 
-Left out: orders and faults that a world does not have. Adding one is a new world.
+Left out: orders and faults that a world does not have. Adding one makes a new world.
 """
 
 from __future__ import annotations
@@ -32,17 +31,17 @@ class UnknownBound(Error, ValueError):
 
 
 class WrongBound(Error, ValueError):
-    """The value is no bound; says which values are."""
+    """The value of a bound is not accepted."""
 
 
 def possible_bounds(world: World) -> tuple[str, ...]:
-    """Names of the bounds that `bounded` takes, in order."""
+    """The names of the bounds that `bounded` accepts, in order."""
     config = SETTING_BOUNDS if config_in(world) is not None else ()
     return ("in_flight", *config, *world.network.budgets, *_budgets(world))
 
 
 def parsed_bound(text: str) -> tuple[str, Budget]:
-    """`K=V` as a name and a number, None for `unlimited`."""
+    """Parse `K=V` as a name and a number, None for `unlimited`."""
     name, equals, value = text.partition("=")
     if not equals or not (value == UNLIMITED or (value.isdecimal() and len(value) <= MOST_DIGITS)):
         raise WrongBound(
@@ -55,10 +54,10 @@ def parsed_bound(text: str) -> tuple[str, Budget]:
 
 
 def bounded(world: World, bounds: Mapping[str, Budget]) -> World:
-    """`world` within other bounds.
+    """Return `world` with other bounds.
 
     Raises:
-        UnknownBound: it has no bound of such a name.
+        UnknownBound: the world has no bound of that name.
     """
     for name in bounds:
         if name not in possible_bounds(world):
@@ -76,7 +75,7 @@ def bounded(world: World, bounds: Mapping[str, Budget]) -> World:
 
 
 def config_in(world: World) -> PairConfig | None:
-    """What both ends of a world of sessions have in common; None where the actors are others."""
+    """The configuration that both ends of a world of sessions share; None for a world of other actors."""
     return next((actor.config for actor in world.actors if isinstance(actor, InitiatorActor)), None)
 
 

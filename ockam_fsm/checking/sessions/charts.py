@@ -1,9 +1,9 @@
-"""A replay as a sequence chart. The explorer knows states and envelopes, a chart knows moments; this is between them.
+"""Sequence charts of replays: convert the states and envelopes of the explorer to the moments of a chart.
 
-Rule 1: a chart is made from a run and from nothing else. What was in flight is followed from the steps' own sends.
-Rule 2: a message that changed nothing where it arrived is drawn as refused; why a letter is dead stands beside it.
-Limit: a normalised world renames its generations after a step, so there no message is followed: each is drawn where it
-arrives.
+Rule 1: a chart is made from a run alone. Messages in flight are followed from the steps that sent them.
+Rule 2: a message without effect at its receiver is drawn as refused; a note gives the reason of a dead letter.
+Limit: a normalised world renumbers its generations after a step, so no message is followed there: each is drawn where
+it arrives.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def chart_of(name: str, title: str, sentence: str, world: World, points: Sequenc
         drawing.step(point, following)
     drawing.left_over()
     heard = (moment.who for moment in drawing.moments if moment.who)
-    everybody = tuple(dict.fromkeys((*world.actor_names, *heard)))  # who orders a delivery is outside the world
+    everybody = tuple(dict.fromkeys((*world.actor_names, *heard)))  # senders of ordered deliveries are no actors
     return Chart(name, title, sentence, everybody, tuple(drawing.moments))
 
 
 def control(state: Any) -> str:
-    """What a chart says of an actor's state; nothing of a host that has no session."""
+    """The label of an actor's state; empty for a host without sessions."""
     if isinstance(state, End):
         return " + ".join(image.state.name for _, image in state.sessions)
     return spoken(state)
@@ -48,7 +48,7 @@ class _Drawing:
         self.moments: list[Moment] = []
         self.followed = world.normaliser is None
         self.flying: list[tuple[Envelope, int]] = []
-        """Messages under way, and the moment in which each left."""
+        """Messages in flight, each with the number of the moment in which it was sent."""
         for name, state in start.state.locals.items():
             if control(state):
                 self._add(MomentKind.STATE, name, control(state))
@@ -105,7 +105,7 @@ class _Drawing:
         return next(e for e in point.state.network if f"{spoken(e.payload)} from {e.sender} to {e.receiver}" in label)
 
     def _left(self, envelope: Envelope, *, keep: bool) -> int | None:
-        """When it left; it is under way no longer, unless a copy is kept."""
+        """Return the moment in which a message was sent, and stop following it unless a copy is kept."""
         for place, (known, at) in enumerate(self.flying):
             if known == envelope and self.followed:
                 if not keep:
@@ -114,7 +114,7 @@ class _Drawing:
         return None
 
     def _overflow(self, following: Point) -> None:
-        """What did not fit into the network was lost when it was sent."""
+        """Draw the messages that did not fit into the network as lost."""
         if not self.followed:
             return
         there = list(following.state.network)
@@ -139,7 +139,7 @@ def _envelope(event: Deliver, receiver: str) -> Envelope:
 
 
 def _refused(step: Step) -> bool:
-    """Nothing came of the message: it is a dead letter, or nothing at all happened."""
+    """Whether a message had no effect: it became a dead letter, or the step did nothing."""
     dead = any(isinstance(part, commands.DeadLetter) for record in step.records for part in _parts(record))
     return dead or (step.before == step.after and not step.sent and not step.records)
 
@@ -149,7 +149,7 @@ def _parts(record: Any) -> tuple[Any, ...]:
 
 
 def _remarks(records: Sequence[Any]) -> Iterator[str]:
-    """What an end did that no message shows: sessions record their commands."""
+    """Yield the actions of an end that no message shows, from the commands that its session recorded."""
     for record in records:
         command = record[1] if isinstance(record, tuple) and len(record) == 2 else None
         match command:

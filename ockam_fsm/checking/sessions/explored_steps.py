@@ -1,7 +1,7 @@
-"""The steps of a world of two ends, as the safety properties of one session read them.
+"""Steps of a world of two ends, converted for the safety properties of one session.
 
-Rule 1: a step of an end is a step of each of its sessions, and of a responder that was made and dropped within it.
-Rule 2: the generation in which data was sent is a ghost that travels with it (`Packet.sent_in`).
+Rule 1: a step of an end gives a step of each of its sessions, and of a responder that it makes and drops at once.
+Rule 2: the generation in which data was sent is a ghost in its packet (`Packet.sent_in`).
 """
 
 from __future__ import annotations
@@ -62,19 +62,19 @@ from ockam_fsm.safety.session_step import REQUEST, WITHDRAW, SessionStep, is_acc
 
 @dataclass(eq=False)
 class ExploredStep(SessionStep):
-    """A step of a session of a world: with ghosts, and with secure channels in symbols."""
+    """A step of one session in a world, with ghosts and symbolic secure channels."""
 
     packet: Packet | None = None
 
     def is_sent_in(self, link: Link) -> bool:
-        """Where nothing names the generation, its starter's address does."""
+        """If the packet does not record the generation, the address at which it arrived decides."""
         sent_in = self.packet.sent_in if self.packet is not None else None
         if sent_in is None:
             return self.received is None or reaches(link, self.received.onward_route[0])
         return sent_in in (link.generation.rank, link.generation.address)
 
     def can_send(self, kind: type[Signal]) -> bool:
-        """In a channel there must be a nonce left for it."""
+        """A secure channel must also have an unused nonce for it."""
         profile = self.settings.profile
         if kind in (Hello, Answer, Confirmation) or not isinstance(profile, SymbolicProfile):
             return super().can_send(kind) or kind is Confirmation
@@ -86,14 +86,14 @@ class ExploredStep(SessionStep):
         return (profile.keeps_alive or kind is Close) and channel.sent - used < profile.nonces
 
     def return_route(self, address: Address | None, message: Message) -> Route:
-        """Inside an open channel it is hidden."""
+        """Empty for a message in an open channel, which hides return routes."""
         term = term_of(message.payload)
         hidden = term is not None and term.message == TALK
         return () if hidden else super().return_route(address, message)
 
 
 def every_session(config: PairConfig, holds: Callable[[SessionStep], bool]) -> StepPredicate:
-    """The step predicate that asks `holds` of each session that a step touches."""
+    """A step predicate that applies `holds` to every session of the acting end."""
     return lambda step: restarted(step) or all(map(holds, _session_steps(step, config)))
 
 
@@ -104,7 +104,7 @@ def reaches_one(step: Step, config: PairConfig) -> bool:
 
 @lru_cache(maxsize=1)
 def _session_steps(step: Step, config: PairConfig) -> tuple[SessionStep, ...]:
-    """Every property asks for the steps of one end in turn."""
+    """The session steps of a step. Cached, since every property reads them in turn."""
     packet = arrival(step)
     signal = signal_of(packet.message, config.profile) if packet is not None else None
     both = (*changes(step), *_in_passing(step, signal))
@@ -112,7 +112,7 @@ def _session_steps(step: Step, config: PairConfig) -> tuple[SessionStep, ...]:
 
 
 def _in_passing(step: Step, signal: Signal | None) -> Iterator[Change]:
-    """The responder that a hello was for, if it exists neither before nor after: it was made for that alone."""
+    """The responder of a hello, if it exists neither before nor after: the step made and dropped it."""
     key = signal.session_id if isinstance(signal, Hello) and step.actor == RESPONDER else b""
     if key and key not in {known for known, _, _ in changes(step)}:
         yield key, None, None
@@ -155,7 +155,7 @@ def _session_step(
 
 
 def _is_for(key: Key, image: Snapshot | None, signal: Signal | None, address: Address) -> bool:
-    """Whether this session of its end is the one that a message is for: a host has several."""
+    """Whether a message is for this session of its end; a host has several."""
     if key is None:
         return True
     if isinstance(signal, Hello):
@@ -179,7 +179,7 @@ def _is_meant(step: Step, config: PairConfig, change: Change, packet: Packet | N
 
 
 def _remembered(step: Step, key: Key) -> int:
-    """The number that durable storage has of a session that does not exist."""
+    """The number that durable storage keeps for a session that does not exist."""
     return next((number for known, number, _ in step.before.memory if known == key), 0)
 
 
@@ -201,7 +201,7 @@ def _running(step: Step, key: Key) -> Iterator[AnyTimer]:
 
 
 def _withdrawn(image: Snapshot | None) -> Outgoing | None:
-    """In a world the order means the open request, or what was held last."""
+    """The message that the order withdraws: that of the first request, or the one held last."""
     if image is None:
         return None
     pending = next((request.outgoing for request in image.requests), None)
@@ -209,7 +209,7 @@ def _withdrawn(image: Snapshot | None) -> Outgoing | None:
 
 
 def addresses_name_their_generation(step: SessionStep) -> bool:
-    """S5: derived addresses name the generation that they were made for, and talk goes to addresses of its own."""
+    """S5: talk goes along the route of a live generation, and the derived address at its end names that generation."""
     if not step.settings.profile.names_sessions:
         return True
     links = [*live_links(step.before), *live_links(step.after)]

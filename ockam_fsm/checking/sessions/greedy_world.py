@@ -1,13 +1,13 @@
-"""What a full node does: a greedy peer, an honest one and the application share a small account (S24, S25).
+"""A node with a full account, shared by a greedy peer, an honest peer and the application (S24, S25).
 
-    node:greedy    each of them sends messages on to a destination that does not answer, and messages for a worker, in
-                   any order and as often as it likes; the destination fails at any time
+    node:greedy    each of them sends messages to a destination that does not answer, and to a worker, in any order and
+                   number; the destination may fail at any time
 
 The node is the real one (`runtime/node/node.py`), with an account of a few messages. It is rebuilt from an image for
 every event: the owners of the messages that wait for the destination, in order.
 
-Rule 1: the world has no bound of its own. What a peer can do is bounded by the account alone.
-Left out: responders, mailboxes and inboxes, which are given up by the same rule (tests/runtime/test_giving_up.py).
+Rule 1: the world has no bound of its own. Only the account bounds what a peer can do.
+Left out: responders, mailboxes and inboxes, which are discarded by the same rule (tests/runtime/test_giving_up.py).
 Source: spec/sessions.md clauses 16.4 and 16.5.
 """
 
@@ -34,7 +34,7 @@ from ockam_fsm.runtime.session.link import Purpose
 GREEDY, HONEST, APPLICATION = "greedy", "honest", "application"
 OWNERS = (GREEDY, HONEST, APPLICATION)
 FORWARD, DELIVER = "forward", "deliver"
-"""Send a message for the silent destination, or one for the worker."""
+"""The actions: send a message to the silent destination, or to the worker."""
 
 ORDERS: Mapping[Hashable, tuple[str, str]] = {
     f"{owner}-{action}": (owner, action) for owner in OWNERS for action in (FORWARD, DELIVER)
@@ -48,14 +48,14 @@ OUT = local("out")
 TOTAL_BYTES = 10 * 1024
 QUEUED_BYTES = weight_of(Message((SILENT, NO_WORKER), (local(GREEDY),), b"m"))
 WAITING_BYTES = weight_of(Message((NO_WORKER,), (local(GREEDY),), b"m"))
-"""What a message of a peer weighs when it arrives, and while it waits."""
+"""The bytes charged for a message of a peer when it arrives, and while it waits."""
 
 Image: TypeAlias = tuple[str, ...]
-"""Whose the messages are that wait for the destination, in order."""
+"""The owners of the messages that wait for the destination, in order."""
 
 
 class Account(NamedTuple):
-    """What a step has left charged: everything, all peers, and each owner."""
+    """The bytes charged after a step: in total, to all peers, and to each owner."""
 
     charged: int
     outside: int
@@ -69,7 +69,7 @@ class Reached(NamedTuple):
 
 
 class _Names:
-    """Entropy: each address has the name of what it is for."""
+    """Entropy that returns the address chosen by the actor."""
 
     def __init__(self) -> None:
         self.next = OUT
@@ -83,7 +83,7 @@ class _Names:
 
 @dataclass(frozen=True)
 class FullNodeActor:
-    """`ledger` makes the account; checks need wrong ones."""
+    """A node with a small account. `ledger` makes the account; known-bad worlds use a wrong one."""
 
     ledger: Callable[[int], Ledger] = Ledger
     name: str = NODE
@@ -149,7 +149,7 @@ def _tell(node: Node, event: Event) -> None:
 
 
 def _settle(node: Node) -> None:
-    """Deliver everything, and let what has ended go."""
+    """Deliver everything, and fire the timers that have no delay."""
     for command in node.run():
         if isinstance(command, SetTimer) and command.after_seconds == 0.0:
             node.fire(command.timer)
@@ -170,7 +170,7 @@ def _image(node: Node, out: Outbox) -> Image:
 
 
 def s24(step: Step) -> bool:
-    """What is charged is what waits, and within the limits."""
+    """The bytes charged are the bytes waiting, and within the limits."""
     (account,) = (fact for fact in step.records if isinstance(fact, Account))
     owners = tuple(weigh(step.after, owner) for owner in OWNERS)
     outside = owners[0] + owners[1]
@@ -183,11 +183,11 @@ def weigh(image: Image, owner: str) -> int:
 
 
 def _weight(owner: str) -> int:
-    return WAITING_BYTES - (ADDRESS_BYTES if owner == APPLICATION else 0)  # nothing leads back to the application
+    return WAITING_BYTES - (ADDRESS_BYTES if owner == APPLICATION else 0)  # its messages have no return address
 
 
 def s25(step: Step) -> bool:
-    """Only the greatest peer gives something up, and for others only; who keeps less is not refused."""
+    """Only a peer that keeps the most discards data, and only for another; a peer that keeps less is not refused."""
     if not isinstance(step.event, Order):
         return True
     owner, _ = ORDERS[step.event.order]
@@ -198,12 +198,12 @@ def s25(step: Step) -> bool:
 
 
 def payers(step: Step) -> list[str]:
-    """Who has given something up in a step that is an order."""
+    """The owners whose data an order caused to be discarded."""
     return [one for one in OWNERS if weigh(step.after, one) < weigh(step.before, one)]
 
 
 def refused(step: Step) -> bool:
-    """The message of an order is lost, since there was no room."""
+    """Whether the message of an order was lost for lack of room."""
     assert isinstance(step.event, Order)
     owner, _ = ORDERS[step.event.order]
     return Reached(owner) not in step.records and weigh(step.after, owner) <= weigh(step.before, owner)
@@ -222,7 +222,7 @@ PROPERTIES: tuple[Property, ...] = (
 
 
 def greedy(ledger: Callable[[int], Ledger] = Ledger, name: str = "node:greedy") -> World:
-    """`ledger` makes the account; known-bad ones are made otherwise."""
+    """The world of a full node. `ledger` makes its account; known-bad worlds use a wrong one."""
     return World(
         name=name,
         actors=(FullNodeActor(ledger),),
@@ -239,28 +239,28 @@ def greedy(ledger: Callable[[int], Ledger] = Ledger, name: str = "node:greedy") 
 
 
 class NewcomerPays(Ledger):
-    """Who came first keeps what it has."""
+    """No held message is discarded for a new one."""
 
     def _make_room(self, origin: Origin, size: int) -> bool:
         return False
 
 
 class ForgetsToRelease(Ledger):
-    """What was given back stays charged."""
+    """Released bytes stay charged."""
 
     def give_back(self, receipt: Receipt) -> None:
         receipt.origin.discards.pop(receipt, None)
 
 
 class EverythingFits(Ledger):
-    """The limits are not held."""
+    """The limits are not enforced."""
 
     def fits(self, origin: Origin, size: int) -> bool:
         return True
 
 
 def wrong_accounts() -> Iterator[tuple[str, str, str, World]]:
-    """Name, why the rule exists, the property that rejects it, and a small world that shows it."""
+    """Yield for each wrong account its name, the consequence, the property that rejects it, and a small world."""
     wrong: tuple[tuple[type[Ledger], str, str, str], ...] = (
         (NewcomerPays, "newcomer-pays", "the first peer that fills a node would lock out all others", "S25"),
         (ForgetsToRelease, "forgets-to-release", "a node would become full although it holds nothing", "S24"),

@@ -1,8 +1,8 @@
-"""Machines that must be rejected. They prove that the checks have teeth, and they document why the rules exist.
+"""Known-bad machines, which the checks must reject. Each documents the consequence of breaking one rule.
 
-Rule 1: each differs from the real thing in one respect, in its table if it can, else in one method of the session.
+Rule 1: each differs from the real machine in one respect: in its table if possible, else in the session's code.
 Rule 2: each names the property that rejects it. Every S and R property has at least one machine of its own here.
-Rule 3: the counterexample is a shortest one, so that a reader sees at a glance what goes wrong.
+Rule 3: the counterexample is a shortest one, so that the fault is easy to see.
 Source: spec/sessions.md section 9.
 """
 
@@ -56,7 +56,7 @@ ONE_SIDED, TWO_SIDED = EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_PERSISTENT_TWO_SI
 
 @dataclass(frozen=True)
 class KnownBad:
-    """A wrong machine in a world that shows it. `because` is why the rule that it breaks exists."""
+    """A wrong machine in a world that exposes it. `because`: the consequence of breaking its rule."""
 
     name: str
     because: str
@@ -68,7 +68,7 @@ class KnownBad:
 
 
 def without_effect(machine: SessionMachine, name: str, *effects: Effect) -> SessionMachine:
-    """The machine with some effects taken out of every row."""
+    """Return the machine with these effects removed from every row."""
     changed = [
         replace(row, effects=tuple(effect for effect in row.effects if effect not in effects))
         for row in machine.rows
@@ -78,7 +78,7 @@ def without_effect(machine: SessionMachine, name: str, *effects: Effect) -> Sess
 
 
 def with_row(machine: SessionMachine, name: str, row_id: str, target: State, effects: Effects) -> SessionMachine:
-    """The machine in which one row leads elsewhere and does something else."""
+    """Return the machine with another target and other effects in one row."""
     row: Row[State, Event, Effect] = next(row for row in machine.rows if row.id == row_id)
     return machine.with_rows(f"{name} {machine.name}", replace(row, target=target, effects=effects))
 
@@ -133,7 +133,7 @@ def _reissued(config: PairConfig) -> World:
 
 
 def _two_sent(config: PairConfig) -> World:
-    """There is room for both under way, so that what is lost is seen to be lost."""
+    """Both messages fit into the network, so that each loss is a step of its own."""
     return world_of(config, "secure", Network("unordered", 3, ("drop",)), {INITIATOR: {OPEN: 1, SEND: 2}})
 
 
@@ -169,7 +169,7 @@ def _deaf(machine: SessionMachine) -> SessionMachine:
 
 
 def _closed_instead(name: str, *ids: str) -> Callable[[SessionMachine], SessionMachine]:
-    """The machine in which rows that survive close."""
+    """Return an edit after which the rows `ids` close the session."""
 
     def edit(machine: SessionMachine) -> SessionMachine:
         changed = [replace(row, target=State.CLOSED, effects=LEAVE, updates=EMPTIED) for row in machine.rows
@@ -212,7 +212,7 @@ def _members() -> Iterator[KnownBad]:
 
 
 def _negotiating() -> Iterator[KnownBad]:
-    """Those that negotiate wrongly, or not when they should."""
+    """Machines with faults in negotiation or in timers."""
     yield KnownBad(
         "no-generation", "an answer to an earlier attempt would be accepted", "S4", lossy(_session(NoGeneration))
     )
@@ -245,7 +245,7 @@ def _negotiating() -> Iterator[KnownBad]:
 
 
 def _mixing() -> Iterator[KnownBad]:
-    """Those whose generations or sessions run into each other, or do not end."""
+    """Machines that mix generations or sessions, or never end one."""
     yield KnownBad(
         "reuse-inner-address", "data of one generation would be delivered in another", "S9",
         _reordered_data(_session(ReuseInnerAddress)),
@@ -261,7 +261,7 @@ def _mixing() -> Iterator[KnownBad]:
 
 
 def _talking() -> Iterator[KnownBad]:
-    """Those that lose, keep or say what they should not."""
+    """Machines that lose, keep, deliver or send what they should not."""
     yield KnownBad(
         "late-response-counts", "a request would have two outcomes", "S8", _requests(_session(LateResponseCounts))
     )
@@ -300,7 +300,7 @@ def _talking() -> Iterator[KnownBad]:
 
 
 def _taken_back() -> Iterator[KnownBad]:
-    """Those that do not let go of what their caller has taken back."""
+    """Machines that mishandle a withdrawn message or request."""
     yield KnownBad(
         "withdrawn-still-held", "a withdrawn message would be sent", "S29",
         orders(_dropping(ONE_SIDED, "withdrawn-still-held", Effect.TAKE_BACK)),
@@ -312,7 +312,7 @@ def _taken_back() -> Iterator[KnownBad]:
 
 
 def _owing() -> Iterator[KnownBad]:
-    """Those that do not do in a step what they owe to somebody."""
+    """Machines that miss an obligation within one step (S17 to S22, S28)."""
     yield KnownBad(
         "closing-untold", "an owner would continue to use a closed session", "S17",
         lossy(_dropping(EXPLICIT_TRANSIENT, "closing-untold", Effect.NOTIFY_CLOSED)),
@@ -347,7 +347,7 @@ def _owing() -> Iterator[KnownBad]:
 
 
 def _ending() -> Iterator[KnownBad]:
-    """Those that end what should go on, or go on with what has ended."""
+    """Machines that wrongly end a session, keep it, or lock out its peer."""
     yield KnownBad(
         "close-is-a-failure", "a responder would be kept, and renegotiate, after an orderly close of its peer", "S26",
         orders(_table(ONE_SIDED, _surviving)),
@@ -379,7 +379,7 @@ def _ending() -> Iterator[KnownBad]:
 
 
 def _in_channels() -> Iterator[KnownBad]:
-    """Secure channels, and those who wait at their door."""
+    """Machines with faults in secure channels or in unfinished handshakes."""
     deaf, forgetful = SymbolicProfile(keeps_alive=False), SymbolicProfile(refuses_replays=False)
     yield KnownBad(
         "permanent-deafness", "after several losses in a row one end would never receive the other's messages again",
@@ -407,19 +407,19 @@ def wrong_sessions() -> tuple[KnownBad, ...]:
 
 @cache
 def wrong_channels() -> tuple[KnownBad, ...]:
-    """The wrong secure channels, each world named after its machine. Other judges know sessions in the clear only."""
+    """The wrong secure channels, each world named after its machine. Other checkers take unprotected sessions only."""
     return tuple(map(_named, _in_channels()))
 
 
 @cache
 def wrong_in_nodes() -> tuple[KnownBad, ...]:
-    """The wrong nodes."""
+    """The wrong nodes and accounts."""
     return tuple(KnownBad(*wrong) for wrong in (*wrong_nodes(), *wrong_accounts()))
 
 
 @cache
 def known_bad() -> tuple[KnownBad, ...]:
-    """The wrong sessions, and the wrong nodes."""
+    """The wrong sessions and the wrong nodes, without the wrong channels."""
     return (*wrong_sessions(), *wrong_in_nodes())
 
 

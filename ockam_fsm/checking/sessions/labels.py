@@ -1,11 +1,10 @@
-"""How people say what travels and fires in a world of sessions: `hello 1i`, `answer 2r`, `data m1 (2i)`, `back-off`.
+"""Readable labels of messages, timers and states of sessions: `hello 1i`, `answer 2r`, `data m1 (2i)`, `back-off`.
 
-Theory: a world derives every address from its owner, incarnation, generation number and starter, so the addresses of a
-message say which generation it belongs to, in profile `ockam` as well, where the wire does not.
+Theory: a world derives every address from its owner, incarnation, generation number and starter. So the addresses of a
+message identify its generation, also in profile `ockam`, which does not encode it.
 
-Rule 1: only people read this. Two messages that differ may sound alike; what orders them is `naming.canonical`.
-Rule 2: a generation is its number and its starter's letter, with a prime for each time that the starter was restarted:
-        `hello 1i'`.
+Rule 1: labels are for people. Different messages may have the same label; `naming.canonical` orders them.
+Rule 2: a generation is its number and its starter's letter, with a prime for each restart of the starter: `hello 1i'`.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ from ockam_fsm.runtime.session.signals import (
 
 _DERIVED = re.compile(rb"(?s)[a-z]+(\d+)(?:\.\d+)?/(\d+[ir])(w|h).*")
 _TAGS = range(1, 10)
-"""First bytes of profile `generation`. In `ockam` a payload begins with the length of an address, or with a letter."""
+"""First bytes in profile `generation`. In `ockam` a payload begins with the length of an address, or with a letter."""
 
 
 def generation_of(address: Address) -> str:
@@ -47,18 +46,18 @@ def generation_of(address: Address) -> str:
 
 
 def _spoken_generation(generation: Generation) -> str:
-    """With a prime for each restart of its starter, whom the address names."""
+    """The label of a generation, with a prime for each restart of its starter."""
     found = re.match(rb"[a-z]+(\d+)", generation.address.value)
     return f"{generation}" + _primes(found[1] if found else b"0")
 
 
 def text_of(payload: bytes) -> str:
-    """Data that is text."""
+    """The label of data that is text."""
     return "data " + payload.decode("utf-8", "backslashreplace")
 
 
 def said(message: Message, of_data: Callable[[bytes], str] = text_of) -> str:
-    """One message, as people call it. `of_data` says what is in data of the application."""
+    """The label of a message. `of_data` returns the label of application data."""
     if not message.onward_route:
         return "a message to nowhere"
     if (term := term_of(message.payload)) is not None:
@@ -75,7 +74,7 @@ def said(message: Message, of_data: Callable[[bytes], str] = text_of) -> str:
 
 
 def _of_term(message: Message, term: Term, of_data: Callable[[bytes], str]) -> str:
-    """As in profile `generation`, with the nonce, and with the author where that is not who speaks there."""
+    """The label of a term: as in profile `generation`, with the nonce, and a note if a stranger wrote it."""
     if term.message == CONFIRMATION:
         what = f"confirmation{_within(message)}"
     else:
@@ -113,7 +112,7 @@ def _signal(signal: Signal, within: str) -> str:
 
 
 def _in_profile_ockam(message: Message) -> str:
-    """The place that it goes to says what it is; numbers are known to the world alone."""
+    """The destination determines the kind of message; only derived addresses have generation numbers."""
     last = message.onward_route[-1]
     if b"/" not in last.value:
         found = re.fullmatch(rb"(?s).[a-z]+(\d+)/(\d+[ir])w", message.payload)
@@ -138,7 +137,7 @@ def _request_timer(timer: RequestTimer) -> str:
 
 
 def state_of(image: Snapshot | None) -> str:
-    """The control state of a session, with the generations it knows."""
+    """The control state of a session, with its generations and the number of held messages."""
     if image is None:
         return State.IDLE.name
     links = {"current": image.current, "attempt": image.attempt}

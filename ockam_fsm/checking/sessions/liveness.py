@@ -1,7 +1,7 @@
 """Witnesses and recoverability of sessions as predicates over the ends of a world (`properties.py` names them).
 
-A witness is a kind of event that must have happened, so that no safety property holds for lack of it. Recoverability is
-judged on the whole graph: from a state where the premise holds, the goal stays reachable by system steps alone.
+A witness is an event that must occur at least once, so that no safety property holds vacuously. Recoverability is
+judged on the whole graph: from every state where the premise holds, the goal is reachable by system steps alone.
 Source: spec/sessions.md section 8.
 """
 
@@ -50,7 +50,7 @@ def renegotiated_after(reason: str) -> StepPredicate:
 
 
 def collision(profile: Profile) -> StepPredicate:
-    """A hello meets an end that has a negotiation of its own under way."""
+    """A hello arrives at an end that has a negotiation of its own under way."""
 
     def shows(step: Step) -> bool:
         packet = arrival(step)
@@ -90,7 +90,7 @@ def exhausted(step: Step) -> bool:
 
 
 def reaped(step: Step) -> bool:
-    """A timer, not a message and not an order, ended a responder."""
+    """A timer ended a responder."""
     alone = isinstance(step.event, Fire) and step.actor == "responder"
     return alone and any(before is not None and after is None for _, before, after in changes(step))
 
@@ -128,10 +128,10 @@ def settled(initiator: End, responder: End) -> bool:
 
 
 def has_budget(config: PairConfig) -> Callable[[End, End], bool]:
-    """Opened, and two attempts left: one may go to an end that has lost its state and has to catch up first.
+    """Opened, with two attempts left: an end that has lost its state may need one of them to catch up.
 
-    An implicit session wants nothing unless a message waits for it that no previous generation may still take. In
-    profile `ockam` nothing is on the wire until a request is made.
+    An implicit session must also have a waiting message and no usable previous generation. In profile `ockam`, which
+    has no keepalives, the premise is an open request instead.
     """
     implicit = config.session_type.creation is Creation.IMPLICIT
     is_opened = opened(config)
@@ -171,7 +171,7 @@ def no_request(initiator: End, responder: End) -> bool:
 
 
 def orphaned(initiator: End, responder: End) -> bool:
-    """Some responder has no live peer: the initiator is not there, or knows another session."""
+    """Some responder has no live peer: the initiator is idle, closed or missing, or is in another session."""
     image = initiator.session
     alone = image is None or image.state in (State.IDLE, State.CLOSED)
     return bool(responder.sessions) and (alone or any(_unknown(key, initiator) for key, _ in responder.sessions))

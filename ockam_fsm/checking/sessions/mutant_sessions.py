@@ -1,6 +1,6 @@
-"""Sessions that are wrong in one method, for the machines that must be rejected (`known_bad.py`).
+"""Mutants of the session, for the known-bad machines (`known_bad.py`).
 
-Rule 1: each overrides as little of the real session as it can, so that what it shows is one mistake.
+Rule 1: each overrides as little of the real session as possible, so that it has exactly one fault.
 Source: spec/sessions.md section 9.
 """
 
@@ -21,7 +21,7 @@ from ockam_fsm.runtime.session.signals import Answer, Close, Data, Hello
 
 
 class NoGeneration(Session):
-    """Answers are believed whatever they answer, at an address that never changes."""
+    """An answer to any attempt is accepted, at an address that never changes."""
 
     __slots__ = ()
 
@@ -66,7 +66,7 @@ class ReuseInnerAddress(Session):
 
 
 class FirstEstablishedWins(Session):
-    """In a collision each end answers the other's hello and goes on with its own attempt."""
+    """In a collision each end answers the other's hello and continues its own attempt."""
 
     __slots__ = ()
 
@@ -92,7 +92,7 @@ class LateResponseCounts(Session):
 
 
 class ForgetHeldMessages(Session):
-    """Held messages vanish when the session closes."""
+    """Held messages are discarded without dead letters."""
 
     __slots__ = ()
 
@@ -113,7 +113,7 @@ class DeliverBeforeEstablished(Session):
 
 
 class UnboundedHold(Session):
-    """What does not fit is held all the same."""
+    """A message is held even when the hold queue is full."""
 
     __slots__ = ()
 
@@ -139,7 +139,7 @@ class LoseStateOnRenegotiation(Session):
 
 
 class CloseToThePast(Session):
-    """A close goes out in the previous generation, although the peer's next attempt is answered."""
+    """A close is sent in the previous generation, although this end has answered the peer's next attempt."""
 
     __slots__ = ()
 
@@ -151,7 +151,7 @@ class CloseToThePast(Session):
 
 
 class DropsInSilence(Session):
-    """What fits nothing is no dead letter."""
+    """A stray message is dropped without a dead letter."""
 
     __slots__ = ()
 
@@ -160,7 +160,7 @@ class DropsInSilence(Session):
 
 
 class CloseBelievedFromAnybody(Session):
-    """A close at the contact address is believed, whoever sends it."""
+    """A close at the contact address is accepted from any sender."""
 
     __slots__ = ()
 
@@ -169,7 +169,7 @@ class CloseBelievedFromAnybody(Session):
 
 
 class UnconfirmedNumberStays(Session):
-    """A hello raises what the end has seen, whether or not anybody confirms the answer."""
+    """A hello raises the largest number seen, even if the answer is never confirmed."""
 
     __slots__ = ()
 
@@ -179,7 +179,7 @@ class UnconfirmedNumberStays(Session):
 
 
 class DeadlineFailsSession(Session):
-    """The deadline of a request is the failure of its session."""
+    """Withdrawing a request that was sent acts like its timeout, which fails the session."""
 
     __slots__ = ()
 

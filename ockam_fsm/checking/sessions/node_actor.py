@@ -1,13 +1,12 @@
 """A whole node as an actor: its connections to two destinations, and two workers of which one fails.
 
 The node is the real one (`runtime/node/node.py`). Its state is rebuilt from an image for every event, as sessions are
-in session_actors.py. A destination is played: it accepts, hangs up, and says nothing when its messages are lost.
+in session_actors.py. A destination is a model: it accepts, hangs up, and does not react to lost messages.
 
-Rule 1: an image has what the node does next from, and nothing else: no counts of what was, no dead letters
-        and no details of theirs.
-Rule 2: a connection's name is never used again, so that what a destination says late is about a connection that is
-        gone. How many connections are made is a bound of the world.
-Left out: sessions (session_actors.py), hosts, relays and what arrives from outside for a worker.
+Rule 1: an image holds only what determines the node's next actions: no statistics and no dead letters.
+Rule 2: the name of a connection is never used again, so a late message of a destination refers to a connection that is
+        gone. The world bounds the number of connections.
+Left out: sessions (session_actors.py), hosts, relays, and messages from outside for a worker.
 Source: spec/sessions.md clauses 2.2, 10.2 and 14.1; properties S10 and S14.
 """
 
@@ -43,7 +42,7 @@ FAILING, STEADY = local("failing"), local("steady")
 
 HANG_UP = "hang-up"
 TO_X, TO_Y, FAIL, FAIL_AND_WORK = "send-x", "send-y", "fail", "fail-and-work"
-"""Orders: a message for a destination; one at which a worker raises, alone or with work for its neighbour."""
+"""Orders: a message for a destination; one that makes a worker raise, alone or with one for the other worker."""
 
 HELD, RESTARTS = 1, 1
 
@@ -63,7 +62,7 @@ class WorkerImage(NamedTuple):
 
 
 class NodeImage(NamedTuple):
-    """`taking`: the connection that each destination's next message goes to."""
+    """The state of a node. `taking`: the connection for the next message to each destination."""
 
     made: int
     connections: tuple[ConnectionImage, ...]
@@ -88,7 +87,7 @@ def _name(destination: Address) -> str:
 
 @dataclass
 class Numbered:
-    """Entropy: the names of connections are numbers, at most `most` of them."""
+    """Entropy that numbers the connections, up to `most`."""
 
     made: int
     most: int
@@ -105,7 +104,7 @@ class Numbered:
 
 @dataclass(frozen=True)
 class NodeActor:
-    """The node and its application. `make` makes the node; checks need wrong ones."""
+    """The node and its application. `make` makes the node; known-bad worlds use a wrong one."""
 
     most: int = 3
     make: type[Node] = Node
@@ -128,7 +127,7 @@ class NodeActor:
 
 @dataclass(frozen=True)
 class DestinationActor:
-    """What a node connects to. Its state: the connection that it has, by name."""
+    """A destination of a node. Its state is the name of its connection, or None."""
 
     name: str
 
@@ -152,7 +151,7 @@ class DestinationActor:
 
 @dataclass(frozen=True)
 class _Recorder:
-    """Dead letters become facts of the step."""
+    """An observer that records dead letters as facts of the step."""
 
     out: Outbox
 
@@ -194,7 +193,7 @@ def _ordered(order: Hashable) -> Iterator[Message]:
 
 
 def _restore(node: Node, image: NodeImage, out: Outbox) -> tuple[Worker, Worker]:
-    """Make the node what the image says."""
+    """Put the node into the state of the image."""
 
     def fails(message: Message, context: Context) -> None:
         raise ValueError("the failing worker fails")
@@ -245,7 +244,7 @@ def _connections(node: Node) -> Iterator[Connection]:
 
 
 def _perform(commands: list[NodeCommand], ends: dict[Address, str], out: Outbox) -> None:
-    """Carry the commands out, and record them for the properties. `ends`: who is at the end of each connection."""
+    """Execute the commands and record them for the properties. `ends`: the destination of each connection."""
     for command in commands:
         match command:
             case Connect(via, to):

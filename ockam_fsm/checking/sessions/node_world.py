@@ -1,9 +1,9 @@
-"""What two ends of one session cannot show: two destinations, and a worker whose neighbour fails (S10, S14).
+"""A node with two destinations and two workers, one of which fails (S10, S14).
 
-    node:neighbours    messages for two destinations that are lost, hang up and are connected to again; meanwhile one
-                       worker raises, is started again and is stopped, and the other one works
+    node:neighbours    messages for two destinations, with losses, hang-ups and new connections; meanwhile one worker
+                       raises, is restarted and is stopped, and the other one works
 
-Rule 1: S10 and S14 are judged in every step, from what the node was, was told, said and became.
+Rule 1: S10 and S14 are judged in every step, from the node's images before and after, the event and the commands.
 Source: spec/sessions.md clauses 2.2, 10.2 and 14.1.
 """
 
@@ -59,7 +59,7 @@ def live(image: NodeImage, to: Address) -> list[Address]:
 
 
 def leaves_at_once(step: Step, wanted: Address | None) -> bool:
-    """What is sent over a connection that stands waits for nothing."""
+    """Whether a message for an established connection is sent at once."""
     standing = {one.destination: one.via for one in step.before.connections if one.state is State.ESTABLISHED}
     via = standing.get(wanted)
     return via is None or any(isinstance(command, Transmit) and command.via == via for command in step.records)
@@ -86,7 +86,7 @@ def both_live(image: NodeImage) -> bool:
 
 
 def made_again(step: Step) -> bool:
-    """A message makes a connection to a destination whose connection has failed and is not gone yet."""
+    """A message makes a new connection to a destination whose failed connection still exists."""
     failed = {one.destination for one in step.before.connections if one.state is State.TIMED_OUT}
     return any(isinstance(command, Connect) and command.destination in failed for command in step.records)
 
@@ -109,7 +109,7 @@ PROPERTIES: tuple[Property, ...] = (
 
 
 def neighbours(make: type[Node] = Node, name: str = "node:neighbours") -> World:
-    """`make` makes the node; known-bad ones are made otherwise."""
+    """The world of the node. `make` makes the node; known-bad worlds use a wrong one."""
     actor = NodeActor(make=make)
     return World(
         name=name,
@@ -128,7 +128,7 @@ def neighbours(make: type[Node] = Node, name: str = "node:neighbours") -> World:
 
 
 class ConnectionPerMessage(Node):
-    """Every message makes a connection of its own, as nodes do that keep none."""
+    """Every message makes a new connection."""
 
     def _gateway(self, destination: Address, envelope: Envelope) -> Resident | str:
         self.destinations.clear()
@@ -157,7 +157,7 @@ class _Panic:
 
 
 def wrong_nodes() -> Iterator[tuple[str, str, str, World]]:
-    """Name, why the rule exists, the property that rejects it, and a small world that shows it."""
+    """Yield for each wrong node its name, the consequence, the property that rejects it, and a small world."""
     wrong: tuple[tuple[type[Node], str, str, str], ...] = (
         (
             ConnectionPerMessage,

@@ -1,15 +1,13 @@
-"""Folds worlds of sessions that differ only in how many generations they have seen (spec/sessions.md clause 4.8).
+"""Folding of states that differ only by an offset of all generation numbers (spec/sessions.md clause 4.8).
 
-Theory: an endpoint compares numbers and adds one; nothing else depends on them. So the smallest number present may be
-subtracted from everything, addresses included, since a derived address is fresh because of its number. What keeps old
-numbers present are messages that nobody will ever act on; those are inert and dropped. With a bounded budget of
-attempts the world is then finite, however often the session is renegotiated.
+Theory: an end only compares numbers and adds one. So all numbers present, also those in derived addresses, may be
+lowered until the smallest is 1. Messages on which no end will ever act would keep old numbers present; they are inert
+and are dropped. With a bounded budget of attempts the world is then finite for any number of renegotiations.
 
-Rule 1: inert means that the receiver can only ever make a dead letter of it, or reply with one. The engine calls the
-real
-        handler for every message that is dropped, and refutes the world where that is not so.
+Rule 1: a message is inert if its receiver can only make it a dead letter, or reply with another inert message. The
+        engine calls the real handler for every dropped message, and refutes the world if the message has an effect.
 Rule 2: not for worlds in which a restart loses state, or in which a second responder is spawned: a fresh responder
-        knows no number, so nothing is old to it.
+        has seen no number, so no message is old for it.
 """
 
 from __future__ import annotations
@@ -80,7 +78,7 @@ class SessionNormaliser:
 
 
 def _floor(numbers: Iterable[int]) -> int | None:
-    """What may be subtracted so that the smallest number becomes 1. 0 is no number: an end that has seen nothing."""
+    """The offset that lowers the smallest number to 1. 0 is ignored: it stands for an end that has seen no number."""
     there = [number for number in numbers if number]
     return min(there) - 1 if there else None
 

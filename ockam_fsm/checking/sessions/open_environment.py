@@ -1,15 +1,15 @@
-"""One end among strangers: anybody may say anything to it, at any time, at every address that it may have.
+"""One end in an open environment: a stranger sends it any message, at any time, at every address that it may have.
 
-Theory: in the worlds of a type the peer behaves well, so there are rows that none of them takes (an older hello for a
-transient session, a keepalive at an initiator whose responder never sends any). What an end owes in one step it owes
-whoever speaks to it. So here is one end alone, with every order, every timer and every message of a small alphabet, and
-what reads one step of one end is judged.
+Theory: in the other worlds of a type the peer behaves well, so they never take some rows (an older hello for a
+transient session, a keepalive at an initiator whose responder never sends any). The obligations of one step hold for
+every sender. So here is one end alone, with every order, every timer and every message of a small alphabet, and the
+properties that read one step of one end are judged.
 
-Rule 1: the stranger knows every address, also those that it could never guess: nothing may hang on it in a single step.
-Rule 2: to say something and to hear it are one step, an order that is a delivery. Nothing is ever under way, which
-        keeps these worlds small: what is said before it is heard could as well be said then.
-Rule 3: a responder is there before its first hello, as one is that its owner made without a host.
-Left out: profile `ockam`, whose worlds visit what its few signals can say.
+Rule 1: the stranger knows every address, also secret ones: no property of a single step may depend on secrecy.
+Rule 2: sending and receiving a message is one step, an order that is a delivery. No message is ever in flight, which
+        keeps these worlds small and loses no behaviour: a message may as well be sent when it arrives.
+Rule 3: a responder exists before its first hello, like one that its owner made without a host.
+Left out: profile `ockam`, whose other worlds cover its few signals.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ BACK = (local("stranger"),)
 
 
 class Mute(Outbox):
-    """Passes everything on but what is sent."""
+    """An outbox that discards sent messages and forwards everything else."""
 
     def __init__(self, out: Outbox) -> None:
         super().__init__(out.actor, out.timers)
@@ -64,12 +64,12 @@ class Mute(Outbox):
         self.cancel_all_timers, self.record = out.cancel_all_timers, out.record  # type: ignore[method-assign]
 
     def send(self, receiver: str, payload: Hashable) -> None:
-        """Nobody is there to hear it."""
+        """Discard the message."""
 
 
 @dataclass(frozen=True)
 class Alone:
-    """The end, whose own messages are lost: what it has sent is judged in its records."""
+    """The only end of the world. Its messages are lost; properties read them in its records."""
 
     end: InitiatorActor | ResponderActor
     messages: int
@@ -99,8 +99,8 @@ class Alone:
 def strangers(
     role: Role, config: PairConfig, messages: int = 1, held: int = 1, misses: int = 1, *, returned: bool = False
 ) -> World:
-    """The end of `role` among strangers, with every step property that its type has. `messages`: how many the
-    application may say in all, requests included. `returned`: a responder that was restarted and kept its state."""
+    """The world of one end among strangers, with every step property of its type. `messages`: how many the application
+    may send in all, requests included. `returned`: the responder was restarted and kept its state."""
     kind = config.session_type
     config = replace(config, distinct=True, held=held, misses=misses, generations=2, spawns=2, capacity=1,
                       reissue=kind.persistent, back_offs=True, refusals=True)  # fmt: skip
@@ -127,7 +127,7 @@ def strangers(
 
 
 def sayings(role: Role, config: PairConfig) -> Iterator[Packet]:
-    """The alphabet: every signal, for each number and starter, at every address that belongs to it."""
+    """The alphabet: every signal, for each number and starter, at every address of that generation."""
     own = "initiator0" if role is Role.INITIATOR else "responder0.1"
     peer = "responder0.1" if role is Role.INITIATOR else "initiator0"
     door = CONTACT if role is Role.INITIATOR else HOST_ADDRESS
@@ -140,7 +140,7 @@ def sayings(role: Role, config: PairConfig) -> Iterator[Packet]:
             for name in (peer, "another"):
                 generation = Generation(number, starter, local(f"{name}/{number}{'ri'[starter]}w"))
                 yield _saying(door, Hello(session_id, generation, (CONTACT,) if two_sided else ()))
-        if starter is Role.INITIATOR or two_sided:  # else nobody has such an address
+        if starter is Role.INITIATOR or two_sided:  # else no end has such an address
             owner = here if starter is role else local(f"{peer}/{number}{'ri'[starter]}w")
             close = Close(session_id, number, owner, "")
             for signal in (Keepalive(), KeepaliveAnswer(), Data(b"m1"), close, GoingAway(""), Error("")):

@@ -1,4 +1,4 @@
-"""What both ends of a world's session have in common: its type and profile, its limits, and what is watched."""
+"""The configuration that both ends of a world of sessions share: type, profile, limits and options."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SESSION_ID = bytes(16)
 
 @dataclass(frozen=True)
 class PairConfig:
-    """What both ends of a world's session have in common.
+    """The configuration that both ends of a world of sessions share.
 
-    `distinct` makes every message of the application a different one; without it they are all alike, which keeps
-    worlds with any number of messages finite. `reissue`: the initiator's requests ask to be reissued. `refusals`: an
-    order that an end refuses is a step, in which nothing else happens.
+    `distinct` makes every message of the application different; otherwise all are alike, which keeps worlds with any
+    number of messages finite. `reissue`: the initiator's requests are reissued after a failure. `refusals`: a refused
+    order is a step, in which nothing else happens.
     """
 
     session_type: SessionType
@@ -40,7 +40,7 @@ class PairConfig:
     variants: tuple[tuple[Role, SessionMachine], ...] = ()
 
     def settings(self, role: Role) -> SessionConfig:
-        """Declared limits of one end. Where nothing names sessions every responder is a transient one (clause 2.4)."""
+        """The settings of one end. In a profile without session ids every responder is transient (clause 2.4)."""
         fresh_responders = role is Role.RESPONDER and not self.profile.names_sessions
         return SessionConfig(
             EXPLICIT_TRANSIENT if fresh_responders else self.session_type,
@@ -54,7 +54,7 @@ class PairConfig:
         )
 
     def session_id(self, incarnation: int) -> bytes:
-        """A transient session that is opened again after a restart is another session."""
+        """The id of the session. A transient session has another id after each restart."""
         if not self.profile.names_sessions:
             return b""
         return SESSION_ID if self.session_type.persistent else bytes(15) + bytes([incarnation + 1])

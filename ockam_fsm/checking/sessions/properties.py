@@ -1,7 +1,7 @@
-"""The properties of sessions: which of them a world of a type and profile must have.
+"""The properties of sessions, and which of them apply to a type and profile.
 
-The safety properties of one session are `ockam_fsm/safety`; here they are asked of each session in every step. The
-others are stated here: S7, what a secure channel promises, and the R and W properties.
+The safety properties of one session are in `ockam_fsm/safety`; here each is applied to every session in every step. The
+others are stated here: S7, S36 and S37 of secure channels, and the R and W properties.
 Left out: S10 and S14 (node_world.py), which need more than two workers; S15 and R4, which need a stream.
 Source: spec/sessions.md section 8.
 """
@@ -37,7 +37,7 @@ BROADER: Mapping[str, Callable[[PairConfig], StepPredicate]] = {
     "S12": lambda config: lambda step: len(step.after.sessions) <= max(config.capacity, 1),
     "S28": lambda config: lambda step: arrival(step) is None or bool(step.records) or reaches_one(step, config),
 }
-"""What these properties ask of a whole end besides: its addresses, its responders, and messages that reach none."""
+"""Further conditions of these properties on a whole end: addresses, responders, messages that reach no session."""
 
 
 def safety(config: PairConfig) -> Iterator[Property]:
@@ -69,7 +69,7 @@ def ends_agree(initiator: End, responder: End) -> bool:
 
 
 def authenticity(config: PairConfig) -> Iterator[Property]:
-    """What a secure channel promises, for worlds whose profile is one."""
+    """The properties of secure channels; none for other profiles."""
     profile = config.profile
     if not isinstance(profile, SymbolicProfile):
         return
@@ -93,13 +93,13 @@ def authenticity(config: PairConfig) -> Iterator[Property]:
 
 
 def refusals(config: PairConfig) -> Iterator[Property]:
-    """For worlds in which a refused order is a step (`PairConfig.refusals`)."""
+    """S22, for worlds in which a refused order is a step (`PairConfig.refusals`)."""
     (one,) = (one for one in SAFETY if one.id == "S22")
     yield always_step(one.id, one.sentence, every_session(config, one.holds))
 
 
 def unless_refused(one: Property) -> Property:
-    """Of a step that was refused there is one thing to judge."""
+    """Restrict a property to steps without a refused order, which only S22 judges."""
     if not one.reads_steps or one.id == "S22":
         return one
     innocent = not one.is_hit(True)
@@ -130,7 +130,7 @@ def recoverability(config: PairConfig) -> Iterator[Property]:
 
 
 def witness(name: str, config: PairConfig) -> Property:
-    """One W property by name; `W2:REASON` asks for a renegotiation after a failure with that reason."""
+    """One W property by name; `W2:REASON` requires a renegotiation after a failure with that reason."""
     profile = config.profile
     if name.startswith("W2:"):
         reason = name.removeprefix("W2:")
