@@ -1,7 +1,7 @@
-"""Runs worth showing, recorded from the worlds: each step is chosen by its label, none is drawn by hand.
+"""Example runs for the diagrams, recorded from worlds: a script chooses each step by its label.
 
-A script names what happens, in the words of the traces. Positions among the enabled actions move whenever a world
-changes; labels do not. A label that is not enabled stops the recording and says what was.
+The labels are those of traces. Positions among the enabled actions change whenever a world changes; labels do not. A
+label that is not enabled stops the recording with a list of the enabled ones.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ockam_fsm.safety.session_step import SEND
 
 
 class NotEnabled(Error, LookupError):
-    """A script asks for an action that is not possible; says which ones are."""
+    """A step of a script is not enabled; the message lists the enabled ones."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Scenario:
 
 
 def record(scenario: Scenario) -> tuple[Moment, ...]:
-    """The run, one moment per state.
+    """Record the run, one moment per state.
 
     Raises:
-        NotEnabled: a step of the script is not possible where it stands.
+        NotEnabled: a step of the script is not enabled.
     """
     path: list[int] = []
     for number, label in enumerate(scenario.script, start=1):
@@ -57,7 +57,7 @@ def record(scenario: Scenario) -> tuple[Moment, ...]:
     return tuple(replay(scenario.world, path))
 
 
-# Words of a script ----------------------------------------------------------------------------------------------------
+# Labels of a script ---------------------------------------------------------------------------------------------------
 
 
 def there(*messages: str) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ def suffers(end: str, fault: str) -> tuple[str, ...]:
 
 
 def _world(kind: SessionType, sends: int = 1) -> World:
-    """Wide bounds: a scenario is one run, nothing is explored."""
+    """A world with wide bounds: a scenario is one run and is not explored."""
     config = replace(config_of(kind), distinct=True, generations=9, attempts=3, held=2, spawns=3)
     network = Network("unordered", 4, ("drop", "duplicate"))
     happening: Orders = {end: {RESTART_LOSING: 1, RESTART_KEEPING: 1} for end in (INITIATOR, RESPONDER)}
@@ -179,5 +179,5 @@ _MADE: tuple[Callable[[], Scenario], ...] = (_negotiate, _renegotiate, _collisio
 
 
 def scenarios() -> Sequence[Scenario]:
-    """All of them, in the order of `diagrams/index.md`."""
+    """All scenarios, in the order of `diagrams/index.md`."""
     return tuple(make() for make in _MADE)

@@ -1,11 +1,11 @@
-"""The secure channel in closed worlds: the real session, with the symbols of `symbolic_channel.py` for cryptography.
+"""Worlds of secure channels: the real session, with the symbolic cryptography of `symbolic_channel.py`.
 
-    secure             loses, duplicates and reorders; a request and its response travel
-    secure-strangers   the same two ends, and a stranger who says at any time whatever terms can be made or copied
+    secure             messages are lost, duplicated and reordered; the initiator sends a request
+    secure-strangers   the same two ends, and a stranger who sends at any time terms that can be made or copied
 
 Rule 1: explicit sessions, transient and one-sided: two-sided ones need generations on the wire.
-Rule 2: what is refused may be said without end; a first message, which makes a responder, once.
-Left out: a stranger who alters routes. He can delay a channel, as whoever cuts a cable can, and R8 says what is left.
+Rule 2: a stranger sends refused messages any number of times, and a first message, which makes a responder, once.
+Left out: a stranger who alters routes. Like a cut cable, he can only delay a channel; R8 covers its recovery.
 Source: spec/sessions.md section 18.
 """
 
@@ -42,7 +42,7 @@ SECURE_TYPES = (EXPLICIT_TRANSIENT, EXPLICIT_PERSISTENT_ONE_SIDED)
 
 
 def secure(config: PairConfig, profile: SymbolicProfile = SYMBOLIC) -> World:
-    """`profile`: how the channel behaves; checks need wrong ones."""
+    """A world of a channel. `profile`: the behaviour of the channel; known-bad worlds use a wrong one."""
     network = Network("unordered", 2, ("drop", ("duplicate", 1)))
     given: Orders = {INITIATOR: {OPEN: 1, REQUEST: 1}}
     return world_of(in_channel(config, profile), "secure", network, given, {}, ("W1", "W4", "W7"))
@@ -54,7 +54,7 @@ def in_channel(config: PairConfig, profile: SymbolicProfile) -> PairConfig:
 
 
 def among_strangers(config: PairConfig, profile: SymbolicProfile = SYMBOLIC) -> World:
-    """A stranger speaks without end, to either end: every kind of term that he can make or may have copied."""
+    """A world in which a stranger sends, to either end, every kind of term that he can make or copy."""
     orders: Orders = {
         INITIATOR: {OPEN: 1, SEND: 1, CLOSE: 1, **dict.fromkeys(_said(said_to_initiator()), None)},
         RESPONDER: {Deliver(_first(), STRANGER): 1, **dict.fromkeys(_said(said_to_responder()), None)},
@@ -74,8 +74,8 @@ def _first() -> Packet:
 
 
 def said_to_initiator() -> Iterator[Packet]:
-    """What arrives at the addresses of the first two attempts: answers in the stranger's name, what the responder has
-    said to the other attempt, what this end has said itself, and what is sealed with keys of the stranger's own."""
+    """The stranger's messages to the addresses of the first two attempts: his own answers, messages of the responder to
+    the other attempt, and messages in the open channel that this end or the stranger has written."""
     for number, other in ((1, 2), (2, 1)):
         starter, spawned = f"initiator0/{number}iw".encode(), f"responder0.{number}/1iw".encode()
         elsewhere = f"initiator0/{other}iw".encode()
@@ -86,8 +86,8 @@ def said_to_initiator() -> Iterator[Packet]:
 
 
 def said_to_responder() -> Iterator[Packet]:
-    """The same at the host's address, and at those of the first two responders, whichever handshake they are in. A copy
-    of a first message makes a second responder for one key, and what was said to one of them reaches the other."""
+    """The same for the addresses of the host and of the first two responders, in each handshake. A copied first message
+    makes a second responder for one key, and messages to one of them are sent to the other."""
     yield _packet(HOST_ADDRESS.value, Term(TALK, b"initiator0/1iw", b"responder0.1/1iw", INITIATOR, plaintext=_DATA))
     for number, spawn in product((1, 2), (1, 2)):
         starter, spawned = f"initiator0/{number}iw".encode(), f"responder0.{spawn}/1iw".encode()
@@ -100,7 +100,7 @@ def said_to_responder() -> Iterator[Packet]:
 
 
 def _in_open_channel(address: bytes, starter: bytes, answerer: bytes, own: str) -> Iterator[Packet]:
-    """What this end has said itself, and what the stranger has made up, near the window and far ahead of it."""
+    """Reflected messages of this end and forged ones, with nonces near the window and far ahead of it."""
     for author, nonce in product((own, STRANGER), (0, 9)):
         yield _packet(address, Term(TALK, starter, answerer, author, nonce, _DATA))
 
@@ -119,5 +119,5 @@ def _packet(address: bytes, term: Term) -> Packet:
 
 @cache
 def secure_worlds() -> tuple[World, ...]:
-    """The worlds of every type that a secure channel can be."""
+    """The worlds of every type that supports secure channels."""
     return tuple(build(config_of(kind)) for kind in SECURE_TYPES for build in (secure, among_strangers))

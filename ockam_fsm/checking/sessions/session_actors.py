@@ -1,14 +1,14 @@
 """The two ends of a session as actors of a world: the real `Session` and the real `Host`, bytes included.
 
-Theory: an actor's state is a snapshot plus ghosts. Only properties see a ghost: which incarnation this is, whether
-a back-off has expired since the last attempt, how many messages were accepted. Handling an event restores the
-snapshot, calls the session, and turns its commands into sends, timers and records.
+Theory: an actor's state is a snapshot plus ghosts, which the session does not have: the incarnation, whether a back-off
+has expired since the last attempt, the number of accepted messages. Handling an event restores the snapshot, calls the
+session, and turns its commands into sends, timers and records.
 
-Rule 1: addresses are derived, not drawn: actor, incarnation, ordinal, number and starter make each fresh in its world.
+Rule 1: addresses are derived, not random: actor, incarnation, ordinal, number and starter make each fresh in its world.
 Rule 2: durations do not exist here. A timer is armed or not, so the step of the back-off is left out of the state.
-Rule 3: what a check must not depend on is left out of the state as well: `reason`, and whether the next back-off is the
-        first again (`back_offs`), are kept only where a world asks.
-Left out: transports, hops and other workers; they are the node's. The application of the responder answers requests.
+Rule 3: `reason`, and whether the next back-off is the first again (`back_offs`), are part of the state only in worlds
+        that need them.
+Left out: transports, hops and other workers, which are the node's. The responder's application answers requests.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ RESTART_KEEPING, RESTART_LOSING, REOPENED, LOWER_LAYER_LOST, ERROR = (
     "error-message",
 )
 RESTARTS = (RESTART_KEEPING, RESTART_LOSING, REOPENED)
-"""`REOPENED`: a session that was closed begins anew under its id. Only its number is left of it."""
+"""`REOPENED`: a closed session is opened again under its id. It keeps only its number."""
 DATA_TAG = GENERATION.encode(Data(b""))[:1]
 
 
@@ -86,11 +86,11 @@ class KeyedTimer(NamedTuple):
 
 
 class End(NamedTuple):
-    """What an actor is between two events.
+    """The state of an end between two events.
 
-    `memory` is what durable storage holds per session: its number, and whether its state is there. `rested` says that
-    a back-off has expired since this end's last attempt. `accepted` counts messages of the application. `heard`: what
-    was read in the channels that are open, if they are protected.
+    `memory` is the durable storage: the number of each session, and whether its state is kept. `rested`: a back-off
+    has expired since this end's last attempt. `accepted` counts messages of the application. `heard`: the messages
+    that were read in the open secure channels.
     """
 
     sessions: tuple[tuple[Key, Snapshot], ...] = ()
@@ -103,7 +103,7 @@ class End(NamedTuple):
 
     @property
     def label(self) -> str:
-        """For people: ghosts are left out, but for how often this end has been restarted."""
+        """A readable label, without ghosts except the number of restarts."""
         images = [image for _, image in self.sessions]
         words = " and ".join(map(state_of, images)) if images else "no session"
         return words + (f", restarted {self.incarnation}x" if self.incarnation else "")
@@ -115,7 +115,7 @@ class End(NamedTuple):
 
 @dataclass(frozen=True)
 class DerivedEntropy:
-    """Addresses that say whose they are. A number beyond `generations` is where the world ends."""
+    """Entropy that derives addresses from owner and generation. `generations`: the largest number."""
 
     prefix: str
     generations: int | None
@@ -194,7 +194,7 @@ class ResponderActor:
         return End()
 
     def made(self, *, returned: bool) -> End:
-        """With one responder that nobody has asked for yet; `returned`: with the memory of one."""
+        """An end with one responder that has received no hello; `returned`: with only the memory of one."""
         key = self.config.session_id(0)
         if returned:
             return End(memory=((key, 1, True),))
@@ -248,7 +248,7 @@ class ResponderActor:
         return host.order(key, lambda session: _act(session, event, end, self.config))
 
     def _answered(self, host: Host, owned: list[Owned]) -> list[Owned]:
-        """The application answers what asks for an answer: its return route goes on behind this end."""
+        """Add the answers of the application to messages whose return route leads to a waiting sender."""
         answers: list[Owned] = []
         for key, command in owned:
             if not isinstance(command, Delivered):
@@ -274,7 +274,7 @@ class ResponderActor:
 
 
 def _refused(end: End, event: Event, out: Outbox, config: PairConfig) -> End:
-    """What is not possible is no step, unless it is an order and refusals are judged."""
+    """Record a refused order where refusals are judged; any other impossible event is not a step."""
     if not (config.refusals and isinstance(event, Order) and end.sessions):
         raise
     out.record((end.sessions[0][0], Refused(event.order)))
@@ -353,7 +353,7 @@ def _live_address(session: Session) -> Address | None:
 
 
 def _perform(name: str, owned: list[Owned], sessions: Mapping[Key, Session], peer: str, out: Outbox) -> None:
-    """Carry the commands out, and record them for the properties."""
+    """Execute the commands, and record them for the properties."""
     for key, command in owned:
         match command:
             case Send(message):
@@ -371,7 +371,7 @@ def _named(key: Key, timer: Hashable) -> Hashable:
 
 
 def _sent_in(session: Session | None, message: Message) -> Hashable:
-    """The generation that data is sent in, named so that both ends of either profile name it alike."""
+    """The generation that data is sent in, by a name that both ends use; None for other messages."""
     link = session.current if session is not None else None
     if session is None or link is None or not session.settings.profile.carries_routes:
         return None
@@ -381,7 +381,7 @@ def _sent_in(session: Session | None, message: Message) -> Hashable:
 
 
 def _moved(before: End, event: Event, after: End, config: PairConfig, out: Outbox) -> End:
-    """Move the ghosts along. Messages are counted only where they are told apart, or no world would be finite."""
+    """Update the ghosts. Messages are counted only where they are distinct, to keep worlds finite."""
     expired = isinstance(event, Fire) and _timer(event) is Timer.BACK_OFF
     accepted = config.distinct and isinstance(event, Order) and event.order in (SEND, REQUEST)
     rested = (before.rested or expired) and not started_attempt(before, after)
@@ -390,7 +390,7 @@ def _moved(before: End, event: Event, after: End, config: PairConfig, out: Outbo
 
 
 def _heard(event: Event, after: End, out: Outbox) -> frozenset[bytes]:
-    """What was read in the open channels, with what has just arrived if it was not refused."""
+    """The messages read in the open channels, with the one that arrived unless it is a dead letter."""
     live = {keys_of(image.current) for _, image in after.sessions if image.current is not None}
     heard = after.heard
     if isinstance(event, Deliver) and isinstance(event.payload, Packet):
@@ -407,7 +407,7 @@ def _timer(event: Fire) -> Hashable:
 
 
 def started_attempt(before: End, after: End) -> bool:
-    """Whether this step began a negotiation of this end's own."""
+    """Whether this step began an own negotiation of this end."""
     old = {key: image.attempt for key, image in before.sessions}
     for key, image in after.sessions:
         attempt = image.attempt

@@ -24,14 +24,14 @@ Change: TypeAlias = tuple[Key, Snapshot | None, Snapshot | None]
 
 
 def changes(step: Step) -> Iterator[Change]:
-    """Each session of the end: its key, what it was (None: it was made in this step), what it is (None: closed)."""
+    """Each session of the end: its key, its snapshot before (None: made in this step) and after (None: closed)."""
     before, after = dict(step.before.sessions), dict(step.after.sessions)
     for key in {**before, **after}:
         yield key, before.get(key), after.get(key)
 
 
 def owned(step: Step) -> tuple[Owned, ...]:
-    """Every command of this step, with the session that asked for it."""
+    """Every command of this step, with the key of its session."""
     return cast("tuple[Owned, ...]", step.records)
 
 
@@ -40,13 +40,13 @@ def emitted(step: Step, key: Key, kind: type[Any]) -> list[Any]:
 
 
 def arrival(step: Step) -> Packet | None:
-    """The packet that this step delivers, if it delivers one that can be read."""
+    """The packet that this step delivers; None for other events and for corrupted messages."""
     event = step.event
     return event.payload if isinstance(event, Deliver) and isinstance(event.payload, Packet) else None
 
 
 def signal_of(message: Message, profile: Profile) -> Signal | None:
-    """The signal of a message; None for bytes that are none."""
+    """The signal of a message; None if it cannot be decoded."""
     return _signal_of(message, profile.name)
 
 
@@ -66,7 +66,7 @@ def _signal_of(message: Message, name: str) -> Signal | None:
 
 
 def transmitted(step: Step, key: Key) -> list[bytes]:
-    """Payloads of the application that left in this step, in order."""
+    """Payloads of the application that were sent in this step, in order."""
     found = []
     for send in emitted(step, key, commands.Send):
         payload = plaintext_of(send.message.payload)

@@ -1,18 +1,18 @@
-"""A secure channel in symbols: the profile `secure` in a world, its handshake of three messages and receive window.
+"""A symbolic secure channel: profile `secure` with its handshake of three messages and its receive window.
 
-Theory: Dolev and Yao's model. Cryptography is perfect, so a payload is a term that says what it is: which message of
-which handshake, who wrote it, and its nonce. An end opens a term if its peer wrote it in this very handshake, and
-nothing else; whoever else handles it can keep it, copy it and move it. The session above is the real one.
+Theory: the Dolev-Yao model. Cryptography is perfect, so a payload is a term that contains its kind of message, its
+handshake, its author and its nonce. An end accepts only terms that its peer wrote in the same handshake; any other
+party can only store, copy and redirect them. The session above is the real one.
 
-    message  1 hello   2 answer   3 confirmation   4 whatever follows, with a nonce of its direction
+    message  1 hello   2 answer   3 confirmation   4 any later message, with a nonce of its direction
     starter  the ephemeral key of the end that began: its inner address, which is fresh in every attempt
     answerer the ephemeral key of the other end: its inner address
-    author   who wrote it; a stranger is somebody that neither end trusts
+    author   the end that wrote the term; a stranger is a party that neither end trusts
 
 Rule 1: a protection is a small hashable value, and equal ones behave alike.
 Rule 2: it refuses what `ockam_fsm/secure` refuses, within a window of a few nonces instead of thousands.
-Rule 3: an end that has used its nonces says no more. In the real channel they last for ever, and no world would end.
-Left out: keys that are stolen, identities that are distrusted later, and routes that are altered on the way.
+Rule 3: an end that has used its nonces sends nothing more, so that worlds are finite. Real nonces do not run out.
+Left out: stolen keys, identities that are distrusted later, and routes that are altered on the way.
 Source: spec/sessions.md section 18; D. Dolev, A. Yao, "On the security of public key protocols" (1983).
 """
 
@@ -44,18 +44,18 @@ from ockam_fsm.runtime.session.signals import (
 )
 
 HELLO, ANSWER, CONFIRMATION, TALK = range(1, 5)
-"""Which message a term is."""
+"""The values of `Term.message`."""
 
 AUTHOR: Mapping[Role, str] = MappingProxyType({Role.INITIATOR: "initiator", Role.RESPONDER: "responder"})
 STRANGER = "stranger"
 
 _TAG = 0xF0
-"""Terms begin with it plus the number of the message. No payload of another profile, and no data of a world, does."""
+"""The first byte of a term is this plus its message number. No other profile or data of a world uses these bytes."""
 _NO_ADDRESS = Address(0, b"")
 
 
 class Term(NamedTuple):
-    """A payload, as everybody sees it who is not bound by keys."""
+    """A payload in symbolic form, readable without keys."""
 
     message: int
     starter: bytes
@@ -63,17 +63,17 @@ class Term(NamedTuple):
     author: str
     nonce: int = 0
     plaintext: bytes = b""
-    """What it says, in profile `generation`; empty in the confirmation, which says nothing else."""
+    """The signal, encoded in profile `generation`; empty in a confirmation."""
 
     def encode(self) -> bytes:
-        """The payload."""
+        """Return the payload."""
         names = bare.data(self.starter) + bare.data(self.answerer) + bare.string(self.author)
         return bare.u8(_TAG + self.message) + names + bare.uint(self.nonce) + bare.data(self.plaintext)
 
 
 @cache
 def term_of(payload: bytes) -> Term | None:
-    """The term that a payload is; None if it is none."""
+    """The term of a payload; None if the payload is no term."""
     if payload[:1] not in {bytes([_TAG + message]) for message in (HELLO, ANSWER, CONFIRMATION, TALK)}:
         return None
     reader = bare.Reader(payload)
@@ -82,13 +82,13 @@ def term_of(payload: bytes) -> Term | None:
 
 
 def plaintext_of(payload: bytes) -> bytes:
-    """What a payload says under its protection; the payload itself where nothing protects it."""
+    """The plaintext of a protected payload; any other payload itself."""
     term = term_of(payload)
     return payload if term is None else term.plaintext
 
 
 def written(signal: Signal) -> bytes:
-    """The plaintext that says a signal: profile `generation`, which wants a session id where there is none here."""
+    """Encode a signal as plaintext in profile `generation`, with the session id that this profile requires."""
     if isinstance(signal, Hello | Answer | Close):
         signal = replace(signal, session_id=bytes(SESSION_ID_BYTES))
     return GENERATION.encode(signal)
@@ -102,7 +102,7 @@ def keys_of(link: Link) -> tuple[bytes, bytes]:
 
 
 def overheard(payload: bytes) -> Signal | None:
-    """What a term says, to a check that reads everything; None for other payloads."""
+    """The signal in a term, for checks, which can read every term; None for other payloads."""
     term = term_of(payload)
     if term is None:
         return None
@@ -116,16 +116,16 @@ def overheard(payload: bytes) -> Signal | None:
 
 @dataclass(frozen=True)
 class SymbolicProfile:
-    """The profile of secure channels in symbols.
+    """The profile of symbolic secure channels.
 
     Args:
-        keeps_alive: keepalives are said and answered.
+        keeps_alive: keepalives are sent and answered.
         nonces: how many messages each direction of a channel has.
-        reserve: how many of them are kept from the application.
-        lost: how many messages in a row may be lost; one after more is refused.
+        reserve: how many of them the application may not use.
+        lost: how many messages in a row may be lost; after more, the next one is refused.
         late: how many nonces behind the newest a message may be.
-        refuses_replays: False for a window that forgets what it has read.
-        trusts_anybody: True for an end that takes whoever answers for its peer.
+        refuses_replays: False for a window that does not detect replays.
+        trusts_anybody: True for an end that accepts every author as its peer.
     """
 
     keeps_alive: bool = True
@@ -140,35 +140,35 @@ class SymbolicProfile:
     carries_routes = True
 
     def protection(self, role: Role) -> Protection:
-        """The beginning of a handshake."""
+        """Return the state at the start of a handshake."""
         return Negotiating(self, role)
 
     def speaks(self, signal: Signal) -> bool:
-        """False: nothing is said in the clear."""
+        """False: no signal is sent unprotected."""
         return False
 
     def encode(self, signal: Signal) -> bytes:
-        """Raises LocalSessionError: nothing is said in the clear."""
+        """Raise LocalSessionError: no signal is sent unprotected."""
         raise LocalSessionError(f"profile secure says no {type(signal).__name__} outside a channel")
 
     def decode(self, payload: bytes, place: Place, return_route: Route) -> Signal:
-        """The first message of a handshake, which is all that comes in the clear.
+        """Decode the first message of a handshake, the only unprotected one.
 
         Raises:
-            RemoteSessionError: it is another one, or has no way back.
+            RemoteSessionError: the payload is another message, or has no return route.
         """
         if place is not Place.NEGOTIATION_START or _term(payload).message != HELLO:
             raise bare.malformed("a handshake begins with a key")
         return Hello(b"", Generation(1, Role.INITIATOR, _last(return_route)))
 
     def trusts(self, role: Role, author: str) -> bool:
-        """An end of this role takes the author for its peer."""
+        """Whether an end of this role accepts the author as its peer."""
         return self.trusts_anybody or author == AUTHOR[Role(1 - role)]
 
 
 @dataclass(frozen=True)
 class Negotiating:
-    """A handshake under way. `turn`: which message comes next."""
+    """A handshake under way. `turn`: the next message."""
 
     profile: SymbolicProfile
     role: Role
@@ -219,8 +219,8 @@ class Negotiating:
 
 @dataclass(frozen=True)
 class Open:
-    """An open channel. `sent`: the nonce of this end's next message. `read_nonces`: of the peer's, those that the
-    window covers; the last one is the newest."""
+    """An open channel. `sent`: the nonce of this end's next message. `read_nonces`: the nonces read from the peer
+    that the window covers; the last one is the newest."""
 
     profile: SymbolicProfile
     role: Role

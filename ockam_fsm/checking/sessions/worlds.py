@@ -1,17 +1,17 @@
-"""Our worlds, as data: for each session type the ways in which it is tried.
+"""The worlds of sessions, as data: each session type in several environments.
 
-    lossy      loses, duplicates and reorders messages; timers fire whenever they like
-    restarts   either end restarts and has lost its state
-    faults     the lower layer goes, errors come back, ends restart with their state, the API orders a renegotiation
+    lossy      messages are lost, duplicated and reordered; timers fire at any time
+    restarts   either end restarts without its state
+    faults     the lower layer is lost, error messages arrive, ends restart with their state, an order renegotiates
     data       messages and requests of the application, held and reissued, under loss
-    orders     every order at either end, in any state; one that is refused is a step too
-    reopened   closed by order and opened again under the same id, while late messages arrive
+    orders     orders at either end, in any state; a refused order is a step too
+    reopened   a session is closed by order and opened again under the same id, while late messages arrive
     closed     lossy, folded by normalisation: any number of renegotiations
     ockam      profile `ockam`: no generations and no keepalives on the wire
-    ...-among-strangers    one end alone, and anybody may say anything to it (`open_environment.py`)
+    ...-among-strangers    one end alone, to which a stranger may send any message (`open_environment.py`)
 
-Rule 1: every world of a type holds every S and R property that applies to the type; the witnesses are named per world.
-Rule 2: bounds are here and nowhere else. What they are is printed with every verdict.
+Rule 1: a world has every S and R property of its type (among strangers: those of one step), and its own witnesses.
+Rule 2: bounds belong to worlds; every verdict prints them.
 Source: spec/sessions.md sections 8 and 10; the sizes are pinned in spec/manifest.json.
 """
 
@@ -58,7 +58,7 @@ Build = Callable[[PairConfig], World]
 
 
 def begin(config: PairConfig, messages: Budget = 1) -> dict[Any, Budget]:
-    """The order that creates a session of this type, and for an implicit one, that renews it."""
+    """The order that creates a session of this type, with its budget."""
     return {OPEN: 1} if config.session_type.creation is Creation.EXPLICIT else {SEND: messages}
 
 
@@ -70,7 +70,7 @@ def world_of(
     faults: Orders | None = None,
     witnesses: tuple[str, ...] = ("W1",),
 ) -> World:
-    """Both ends of a session, everything that must hold for them, and what must have happened."""
+    """The world of both ends of a session, with the properties and witnesses that it checks."""
     bounds = {"attempts": config.attempts, "misses": config.misses, "held": config.held, "spawns": config.spawns}
     properties: tuple[Property, ...] = (
         *safety(config),
@@ -105,8 +105,8 @@ def lossy(config: PairConfig) -> World:
         witnesses.append("W3")
         config = replace(config, misses=0)
         if kind.creation is Creation.IMPLICIT:
-            # One message at each end: how an end that rests is woken by another one is in the closed world, for any
-            # number of messages; a second one here would make this world four times as large for that alone.
+            # One message at each end. The closed world covers how a further message wakes an end that rests; a second
+            # message here would make this world four times as large for that alone.
             orders = {INITIATOR: begin(config), RESPONDER: {SEND: 1}}
     network = Network("unordered", 2, ("drop", "duplicate"))
     return world_of(config, "lossy", network, orders, witnesses=tuple(witnesses))
@@ -170,7 +170,7 @@ def reopened(config: PairConfig) -> World:
 
 
 def closed(config: PairConfig) -> World:
-    # One attempt more than elsewhere: R2 speaks of ends that have two left (clause 15.3).
+    # One attempt more than elsewhere: R2 is about ends with two attempts left (clause 15.3).
     attempts = 3 if config.session_type.persistent else config.attempts
     config = replace(config, generations=None, spawns=1, attempts=attempts)
     network = Network("unordered", 2, ("drop", "duplicate"))
@@ -206,8 +206,8 @@ def config_of(kind: SessionType) -> PairConfig:
 
 
 def ways_of(kind: SessionType) -> tuple[str, ...]:
-    """The ways in which a type is tried. Profile `ockam` cannot say the generations that two-sided sessions need, and
-    a transient session is not opened again, and its responder has nothing to return with."""
+    """The environments of a type. Profile `ockam` cannot encode the generations that two-sided sessions need. A
+    transient session is not opened again, and its responder has no state to return with."""
     senseless = {"reopened": not kind.persistent, "ockam": kind.renegotiation is Renegotiation.TWO_SIDED,
                  "returned-responder-among-strangers": not kind.persistent}  # fmt: skip
     return tuple(way for way in WAYS if not senseless.get(way))
@@ -220,5 +220,5 @@ def worlds_of(kind: SessionType) -> tuple[World, ...]:
 
 
 def all_worlds() -> tuple[World, ...]:
-    """Every world of every type, and what only a whole node can show."""
+    """Every world of every type, and the worlds of whole nodes."""
     return (*(world for kind in TYPES for world in worlds_of(kind)), neighbours(), greedy())
