@@ -1,7 +1,7 @@
-"""What never happens in a step of one session: S1 to S9, S11 to S13, S16 and S27.
+"""Safety invariants of a step of one session: S1 to S6, S8, S9, S11 to S13, S16 and S27.
 
 Rule 1: a predicate reads a `SessionStep`, never a table and never the code that it judges.
-Left out: what one session cannot show. S7, S10 and S14 read several workers; S12 of a host reads all its responders.
+Left out: properties of several workers (S7, S10, S14), and S12 of a host, which reads all its responders.
 Source: spec/sessions.md section 8.
 """
 
@@ -31,7 +31,7 @@ from ockam_fsm.safety.session_step import (
 )
 
 AWAY = (State.IDLE, State.TIMED_OUT, State.CLOSED)
-"""The states in which an end knows no route to its peer."""
+"""The states in which an end has no messaging route."""
 
 # S1, S2, S3 -----------------------------------------------------------------------------------------------------------
 
@@ -55,8 +55,8 @@ def end_is_final(step: SessionStep) -> bool:
 
 
 def state_is_kept(step: SessionStep) -> bool:
-    """S3: a persistent session keeps its state and its outer address, and with a state it ends by an order, by a close
-    of its peer, or by a bound."""
+    """S3: a persistent session keeps its state and its outer address; while it has state, only an order, a close of its
+    peer, or a bound ends it."""
     before, after = step.before, step.after
     if before is not None and after is not None and before.has_state and not after.has_state:
         return False
@@ -73,13 +73,13 @@ def state_is_kept(step: SessionStep) -> bool:
 
 
 def only_its_generation_changes_it(step: SessionStep) -> bool:
-    """S4: numbers only grow, and no message of another generation changes an end but a newer hello."""
+    """S4: numbers only grow; except for a newer hello, no message of another generation changes an end."""
     return _numbers_grow(step) and _message_concerns_it(step)
 
 
 def _numbers_grow(step: SessionStep) -> bool:
-    """By an attempt of this end's own, by what superseded it, or when its answer is confirmed: a hello alone leaves
-    nothing that outlives it."""
+    """Whether the number seen grows only by an own attempt, by a superseded, or by the confirmation of this end's
+    answer, and never by a hello alone."""
     before, after = step.before, step.after
     if before is None or after is None or before.seen == after.seen:
         return True
@@ -95,7 +95,7 @@ def _message_concerns_it(step: SessionStep) -> bool:
     image = step.before
     if step.received is None or image is None or image == step.after:
         return True
-    forgotten = image.state is State.IDLE and step.after is None  # its host drops what was never used
+    forgotten = image.state is State.IDLE and step.after is None  # its host drops an unused session
     return forgotten or _belongs(step, image)
 
 
@@ -122,7 +122,7 @@ def _belongs(step: SessionStep, image: Snapshot) -> bool:
 
 
 def forgets_routes(image: Snapshot | None) -> bool:
-    """S5: nothing is known of a generation where none is under way."""
+    """S5: an end has no attempt and no current generation in the states `AWAY`."""
     return image is None or image.state not in AWAY or not live_links(image)
 
 
@@ -153,7 +153,7 @@ def is_no_start_of_a_responder(step: SessionStep) -> bool:
 
 
 def one_outcome(step: SessionStep) -> bool:
-    """S8: a request has one outcome, after which it is over; one negotiation of an end's own is under way."""
+    """S8: a request has at most one outcome, which ends it; an end has at most one own negotiation under way."""
     if sum(isinstance(signal, Hello) for signal, _ in step.sent) > 1:
         return False
     outcomes = [n.request for n in step.noticed(commands.Responded, commands.RequestFailed, commands.RequestTimedOut)]
@@ -193,7 +193,7 @@ def delivered_in_its_generation(step: SessionStep) -> bool:
 
 
 def nothing_is_lost(step: SessionStep) -> bool:
-    """S11: what is held or accepted is held still, sent, or a dead letter; data that arrives is delivered or one."""
+    """S11: held and accepted messages are held, sent, or dead letters; received data is delivered or a dead letter."""
     used = step.did(commands.Deliver) or step.did(commands.DeadLetter) or step.noticed(commands.Responded)
     if isinstance(step.signal, Data) and not used:
         return False
@@ -230,8 +230,8 @@ def leaves_in_order(step: SessionStep) -> bool:
 
 
 def _leave_from(place: int, held: list[bytes], step: SessionStep) -> bool:
-    """Whether the held messages leave from this place on: behind requests that were open, in the order in which they
-    were accepted, and before others."""
+    """Whether the held messages are sent from this place on: after open requests, which keep their order, and before
+    all other data."""
     assert step.before is not None
     sent, end = step.sent_data, place + len(held)
     requests = [request.outgoing.payload for request in step.before.requests]
@@ -249,8 +249,8 @@ def rests_before_an_attempt(step: SessionStep) -> bool:
 
 
 def collision_has_one_winner(step: SessionStep) -> bool:
-    """S27: of two attempts with one number the initiator's goes on. The responder gives its own up and answers the
-    other one; the initiator answers none."""
+    """S27: of two attempts with one number the initiator's continues. The responder drops its own and answers the
+    initiator's hello; the initiator does not answer."""
     hello, before = step.signal, step.before
     attempt = before.attempt if before is not None else None
     if not isinstance(hello, Hello) or not is_own(attempt):

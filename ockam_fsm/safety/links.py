@@ -1,4 +1,4 @@
-"""The generations that a snapshot knows, and which messages belong to them."""
+"""The generations of a snapshot, and the messages that belong to them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def live_links(image: Snapshot | None) -> list[Link]:
 
 
 def largest(image: Snapshot) -> tuple[int, int]:
-    """The largest generation that an end knows, an attempt that is not confirmed yet included."""
+    """The largest generation that an end knows, including an unconfirmed attempt."""
     return max([image.seen, *(link.generation.rank for link in live_links(image))])
 
 
 def named(image: Snapshot, *, own: bool) -> Address | None:
-    """Which generation a close without a messaging route is about, by its starter's address. `own`: this end closes."""
+    """The generation that a close without a messaging route names, by its starter's address. `own`: this end closes."""
     attempt = image.attempt
     kept = image.has_state and not own  # from an earlier incarnation
     if image.established_in is not None or attempt is None or kept:
@@ -30,7 +30,7 @@ def named(image: Snapshot, *, own: bool) -> Address | None:
 
 
 def closes(close: Close, image: Snapshot) -> bool:
-    """Whether a close at the contact address ends a session: it names the last generation of it."""
+    """Whether a close at the contact address ends a session: it names its last generation, and none is newer."""
     return close.address == named(image, own=False) and close.number >= largest(image)[0]
 
 

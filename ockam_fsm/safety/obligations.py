@@ -1,11 +1,11 @@
 """The obligations of an end in a step: to its owner, its peer, its timers and counters (S17 to S21, S26, S28).
 
-Theory: a table that forgets a notice, a timer or a count may go on for a long time before anything breaks, and some of
-its obligations are never missed in a world of two ends. So they are judged at once, in every step.
+Theory: a missing notice, timer or count may break another property only much later, or never in a world of two ends.
+So the obligations are judged directly, in every step.
 
-Rule 1: what is expected is written here once more, from the semantics alone: no table is read, and none of the code
-        that is judged.
-Left out: how long a back-off is; worlds have no durations, so that they stay small.
+Rule 1: the expected behaviour is written here again, from the specification alone: no table is read, and none of the
+        code that is judged.
+Left out: the length of a back-off; worlds have no durations.
 Source: spec/sessions.md sections 3, 4 and 6.
 """
 
@@ -43,13 +43,13 @@ from ockam_fsm.safety.session_step import CLOSE, NEGOTIATIONS, REQUEST, SEND, ST
 
 
 def close_ends(step: SessionStep) -> bool:
-    """S26: what the peer closes is closed, whatever the type."""
+    """S26: a close of the peer closes the session, whatever its type."""
     return not step.is_closed_by_peer or step.came_to is State.CLOSED
 
 
 def every_message_counts(step: SessionStep) -> bool:
-    """S28: a message that arrives changes something, leads to a command, or is a dead letter with a reason. The answer
-    to a keepalive may change nothing: the peer is alive, and that is all."""
+    """S28: a message that arrives changes something, leads to a command, or is a dead letter with a reason. Only the
+    answer to a keepalive may have no effect."""
     if not step.reached:
         return True
     if not unchanged(step):
@@ -62,7 +62,7 @@ def every_message_counts(step: SessionStep) -> bool:
 
 
 def owner_is_notified(step: SessionStep) -> bool:
-    """S17: every establishment, failure and closing is notified, once, and after the requests that fail with it."""
+    """S17: every establishment, failure and closing is notified once, after the failures of its requests."""
     if not (step.notices or step.adopts or step.was is not step.came_to):
         return True
     expected: list[type] = [commands.Established] * step.adopts
@@ -76,7 +76,7 @@ def owner_is_notified(step: SessionStep) -> bool:
 
 
 def _names_what_was_adopted(step: SessionStep, notice: commands.Established) -> bool:
-    """It names the generation, and whether the end that answered still had its state."""
+    """Whether the notice names the adopted generation, and whether the answering end still had its state."""
     attempt = step.before.attempt if step.before is not None else None
     if attempt is None or notice.generation != attempt.generation:
         return False
@@ -84,7 +84,7 @@ def _names_what_was_adopted(step: SessionStep, notice: commands.Established) -> 
 
 
 def _failures_are_notified(step: SessionStep) -> bool:
-    """Requests, and what was held, fail with the reason of what ended them, and before its notice."""
+    """Whether requests and held messages fail with the reason of the failure or closing, and before its notice."""
     notices: Sequence[commands.Notice] = step.notices
     ends = [notice for notice in notices if isinstance(notice, commands.TimedOut | commands.Closed)]
     place = notices.index(ends[0]) if ends else len(notices)
@@ -102,7 +102,7 @@ def _failures_are_notified(step: SessionStep) -> bool:
 
 
 def _is_full(step: SessionStep) -> bool:
-    """Whether there was no room in this step; what was held may have left by its end."""
+    """Whether the hold queue was full in this step; its messages may be sent by the end of the step."""
     return step.adopts or (step.after is not None and step.after.held >= step.settings.held_limit)
 
 
@@ -110,7 +110,7 @@ def _is_full(step: SessionStep) -> bool:
 
 
 def state_has_what_belongs_to_it(step: SessionStep) -> bool:
-    """A negotiation has an attempt, an established end a route, and each state its timers; nothing else runs."""
+    """S18: a negotiation has an attempt, an established end a route, and each state exactly its timers."""
     image = step.after
     if not _timers_are_its_own(step) or not _addresses_live_with_their_links(step):
         return False
@@ -125,7 +125,7 @@ def state_has_what_belongs_to_it(step: SessionStep) -> bool:
 
 
 def _is_for_a_message(step: SessionStep, image: Snapshot) -> bool:
-    """An implicit session negotiates for a message that waits, and rests only while none does."""
+    """Whether an implicit session negotiates only for a waiting message, and rests only while none waits."""
     if step.settings.session_type.creation is Creation.IMPLICIT and step.starts:
         return bool(image.waiting)
     return not (image.resting and image.waiting)
@@ -175,7 +175,7 @@ def _timers_of(image: Snapshot, settings: SessionConfig) -> set[Timer]:
 
 
 def asks(settings: SessionConfig) -> bool:
-    """Whether this end asks its peer whether it is alive; the other one listens for silence."""
+    """Whether this end probes its peer; the other end only detects silence."""
     return settings.role is Role.INITIATOR or settings.session_type.renegotiated_by(settings.role)
 
 
@@ -187,7 +187,7 @@ _NEXT = {
     State.RENEGOTIATING: (State.ESTABLISHED, State.TIMED_OUT, State.CLOSED),
     State.CLOSED: (),
 }
-"""Section 3: which state may follow. One message may both confirm an answer and end what it has confirmed."""
+"""The states that may follow (section 3). One message may both confirm an answer and end that generation."""
 
 
 def _follows(was: State, is_now: State) -> bool:
@@ -198,7 +198,7 @@ def _follows(was: State, is_now: State) -> bool:
 
 
 def hearing_counts(step: SessionStep) -> bool:
-    """Whatever is heard in the current generation is a sign of life; using an implicit transient session is one too."""
+    """S19: talk in the current generation is a sign of life, and so is the use of an implicit transient session."""
     settings, image = step.settings, step.after
     idle = settings.durations.idle_seconds
     restarts = idle is None or commands.SetTimer(Timer.IDLE, idle) in step.commands
@@ -219,7 +219,7 @@ def hearing_counts(step: SessionStep) -> bool:
 
 
 def counters_tell_the_truth(step: SessionStep) -> bool:
-    """Attempts, unanswered keepalives and usable generations are counted, each where it happens and only there."""
+    """S20: attempts, unanswered keepalives and usable generations are counted where they occur, and only there."""
     image, limit = step.after, step.settings.limits["attempts"]
     spent = limit is not None and step.before is not None and step.before.attempts >= limit
     if step.settings.session_type.persistent and step.timer is Timer.BACK_OFF and step.came_to is State.CLOSED:
@@ -278,7 +278,7 @@ def peer_receives_its_signals(step: SessionStep) -> bool:
 
 
 def _fits(step: SessionStep, signal: Signal | None, message: Message) -> bool:
-    """What is said names the generation that it is about, or is said in it."""
+    """Whether a signal names its generation, or is sent along the route of its generation."""
     match signal:
         case Keepalive() | Confirmation():
             return _is_sent_in(step, message, step.after.current if step.after is not None else None)
@@ -317,8 +317,8 @@ def _due(step: SessionStep) -> Iterator[type[Signal]]:
 
 
 def _closing(step: SessionStep) -> tuple[Route, int, Address] | None:
-    """Where the peer hears that the session is closed, and what names the generation: on the messaging route, or
-    without one along the initialization route."""
+    """The route of a close, and the number and address that it names: the messaging route, or without one the
+    initialization route."""
     image, link = step.before, _last_to_hear(step.before)
     if image is None:
         return None
@@ -331,7 +331,7 @@ def _closing(step: SessionStep) -> tuple[Route, int, Address] | None:
 
 
 def _last_to_hear(image: Snapshot | None) -> Link | None:
-    """Where the peer hears a close: in the attempt of its own that this end has answered, else where both talk."""
+    """The generation in which the peer receives a close: its attempt that this end answered, else the current one."""
     if image is None:
         return None
     return image.attempt if image.attempt is not None and image.attempt.route else image.current

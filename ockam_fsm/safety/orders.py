@@ -1,4 +1,4 @@
-"""What an order of the application does, and where it is refused (S22, S29).
+"""Orders of the application: when they are refused, and the effect of a withdrawal (S22, S29).
 
 Rule 1: as in `obligations.py`: no table is read, and none of the code that is judged.
 Left out: close and stop, whose signals to the peer are in `obligations.py`.
@@ -26,7 +26,7 @@ from ockam_fsm.safety.session_step import (
 
 
 def orders_are_taken(step: SessionStep) -> bool:
-    """S22: an order is refused exactly where the semantics say so, and a refused order changes nothing."""
+    """S22: an order is refused exactly where the specification requires it, and a refused order changes nothing."""
     if step.order is None or step.before is None:
         return True
     allowed = _is_allowed(step.order, step.before, step.settings)
@@ -53,7 +53,7 @@ def _is_allowed(order: str, image: Snapshot, settings: SessionConfig) -> bool:
 
 
 def withdrawn_is_not_sent(step: SessionStep) -> bool:
-    """S29: a withdrawn message is not sent and has no outcome: it becomes a dead letter, or, if it has left, its timer
+    """S29: a withdrawn message is not sent and has no outcome: it becomes a dead letter, or, if it was sent, its timer
     stops. Nothing else changes."""
     before, after, named = step.before, step.after, step.withdrawn
     if before is None or named is None:

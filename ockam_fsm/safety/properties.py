@@ -1,8 +1,8 @@
-"""The safety properties of one session: an id for life, one sentence, and the predicate that judges a step.
+"""The safety properties of one session: a permanent id, one sentence, and the predicate that judges a step.
 
-`spec/properties.md` is generated from the sentences. The explorer asks these predicates in every reachable step, the
-simulator in every step of a run.
-Left out: what one session cannot show: S7 (both ends), S10, S14, S24 and S25 (nodes), S15 and S23 (streams), and
+`spec/properties.md` is generated from the sentences. The explorer applies these predicates to every reachable step,
+the simulator to every step of a run.
+Left out: properties of more than one session: S7 (both ends), S10, S14, S24 and S25 (nodes), S15 and S23 (streams), and
           S32 to S40 (pipes, secure channels, layers).
 Source: spec/sessions.md section 8.
 """
@@ -121,7 +121,7 @@ def safety_of(kind: SessionType) -> tuple[SafetyProperty, ...]:
 
 
 def broken(step: SessionStep) -> Iterator[SafetyProperty]:
-    """The properties that a step breaks. Of a refused order there is one thing to judge."""
+    """The properties that a step breaks. Only S22 judges a refused order."""
     for one in safety_of(step.settings.session_type):
         if not (step.refused and one.id != "S22") and not one.holds(step):
             yield one

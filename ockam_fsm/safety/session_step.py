@@ -1,10 +1,9 @@
 """One step of one session, as the safety properties read it.
 
-Theory: the explorer and the simulator both see what a session was, what happened, which commands it gave and what it is
-now. Each makes a `SessionStep` of that, and one set of predicates judges both.
+Theory: the explorer and the simulator both observe the snapshots of a session before and after, the event and the
+commands. Each makes a `SessionStep` of them, and one set of predicates judges both.
 
-Rule 1: everything is read from the snapshots before and after, the event and the commands. Nothing is asked of the code
-        that is judged, and no table is read.
+Rule 1: a step is computed from these alone. The code that is judged is not called, and no table is read.
 Rule 2: a restart is not a step of a session.
 """
 
@@ -48,18 +47,18 @@ ON_MESSAGING_ROUTE = (*TALK, Confirmation, Close, GoingAway, Error)
 """The signals that are sent on a messaging route."""
 
 NONE: Sequence[Any] = ()
-"""For everything of which a step has none: most of it, in most steps."""
+"""The shared empty sequence: most steps have no commands of most kinds."""
 
 
 @dataclass(eq=False)
 class SessionStep:
-    """What one session did in one step. (Not frozen: the simulator makes one for each input, and that takes twice as
-    long. Not slotted: what several properties ask for is kept.)"""
+    """One step of one session. (Not frozen: the simulator makes one for each input, and a frozen one takes twice as
+    long. Not slotted: `cached_property` needs a dictionary.)"""
 
     settings: SessionConfig
     outer: Address
     contact: Address | None
-    """Where the session receives hellos, if it does."""
+    """The address at which the session receives hellos, if any."""
     before: Snapshot | None
     """None: the session did not exist."""
     after: Snapshot | None
@@ -68,13 +67,13 @@ class SessionStep:
     decode: Callable[[Message], Signal | None]
     """The signal of a message that this session sends; None if it has none."""
     received: Message | None = None
-    """The message that was delivered in this step, to this session or to its neighbours."""
+    """The message that was delivered in this step, to this or another session of its end."""
     reached: bool = False
-    """It was delivered to this session."""
+    """The message was delivered to this session."""
     signal: Signal | None = None
-    """Its signal, if the message is for this session and can be accepted at all."""
+    """The signal of the message, if it is for this session and acceptable."""
     address: Address | None = None
-    """Where it arrived, if the message is for this session."""
+    """The address at which the message arrived, if it is for this session and acceptable."""
     timer: AnyTimer | None = None
     """The timer that expired."""
     order: str | None = None
@@ -87,7 +86,7 @@ class SessionStep:
     running: frozenset[AnyTimer] = frozenset()
     """The timers of this session that run after the step."""
     remembered: int = 0
-    """The number that durable storage has of a session that does not exist."""
+    """The number that durable storage keeps for a session that does not exist."""
     rested: bool = True
     """A back-off had expired since the last attempt."""
 
@@ -95,11 +94,11 @@ class SessionStep:
     came_to: State = field(init=False)
     """CLOSED for a session that its host has dropped, unless it was never used."""
     ends: bool = field(init=False)
-    """It closed in this step."""
+    """The session closed in this step."""
     starts: bool = field(init=False)
-    """A negotiation of this end's own began."""
+    """This end started a negotiation."""
     confirms: bool = field(init=False)
-    """The peer sent something to the address of the answer that this end gave it."""
+    """A signal of the peer arrived in the attempt that this end has answered, and confirms the answer."""
     adopts: bool = field(init=False)
     """A generation became the current one."""
     hears: bool = field(init=False)
@@ -165,7 +164,7 @@ class SessionStep:
         return True
 
     def can_send(self, kind: type[Signal]) -> bool:
-        """Whether the profile has such signals."""
+        """Whether the profile has signals of this kind."""
         return self.settings.profile.keeps_alive or kind in (Hello, Answer)
 
     def return_route(self, address: Address | None, message: Message) -> Route:
@@ -200,7 +199,7 @@ def is_acceptable(
     settings: SessionConfig,
 ) -> bool:  # fmt: skip
     """Whether an end may act on a handshake message: it can be answered (clause 5.1), its number does not jump, a hello
-    is at a contact address (4.2) and leaves an end that renegotiates a way to its peer (5.3)."""
+    is at a contact address (4.2) and gives an end that renegotiates a route to its peer (5.3)."""
     match signal:
         case Hello(generation=generation):
             worker, number = generation.address, generation.number
@@ -218,5 +217,5 @@ def is_acceptable(
 
 
 def unchanged(step: SessionStep) -> bool:
-    """Whether a step left no trace but its event."""
+    """Whether a step changed nothing and gave no command."""
     return step.before == step.after and not step.commands
