@@ -1,9 +1,9 @@
 """The safety properties of sessions, judged at every step of a run.
 
-`WatchedSession` is the real session; after each input it hands the monitor a `SessionStep`, which the predicates of
-`ockam_fsm/safety` judge as they judge the steps of the explorer. What one step does not show is an account of the run:
-in which generation a payload was sent (S9), which inner addresses were used (S9), which requests had their outcome
-(S8), which were withdrawn (S29), and where each accepted message is (S11).
+`WatchedSession` is the real session; after each input it passes a `SessionStep` to the monitor, which applies the
+predicates of `ockam_fsm/safety`, as the explorer does. The monitor also records what one step does not show: the
+generation in which a payload was sent (S9), the inner addresses used (S9), the requests that had an outcome (S8) or
+were withdrawn (S29), and the accepted messages that are not settled (S11).
 
 Rule 1: a broken property ends the run with `Broken`, which names it.
 Rule 2: payloads of the application are marked (`MARK`): letter and number, at the end of the bytes, each used once.
@@ -61,7 +61,7 @@ MARK = 10
 """Bytes of a mark: one letter and nine digits."""
 
 REMEMBERED = 10_000
-"""How many messages' targets are remembered, the latest: what is older has long arrived or been lost."""
+"""The number of latest messages whose targets are kept; older ones have long arrived or been lost."""
 
 _OUTCOMES = (Responded, RequestFailed, RequestTimedOut)
 _STALE = ("late answer", "late or unknown response", "no attempt waits for this answer")
@@ -69,7 +69,7 @@ _ENDS = {EXHAUSTED: "W6", "reaped": "W7", "idle for too long": "W7"}
 
 
 class Broken(Portable, BaseException):
-    """A property does not hold. `property_id` names it. No `Exception`: a node survives those of its deliveries."""
+    """A property does not hold. `property_id` names it. No `Exception`: a node catches those of its deliveries."""
 
     def __init__(self, property_id: str, detail: str) -> None:
         self.property_id = property_id
@@ -89,7 +89,7 @@ def mark_of(payload: bytes) -> bytes | None:
 
 @dataclass(eq=False)
 class WatchedStep(SessionStep):
-    """A step of a run. `sent_to`: the inner addresses that the payload which arrived was sent to, if that is known."""
+    """A step of a run. `sent_to`: the inner addresses to which the received payload was sent, if known."""
 
     sent_to: frozenset[Address] | None = None
 
@@ -104,12 +104,12 @@ class WatchedSession(Session):
 
     monitor: Monitor
     last: Snapshot
-    """What it was after its last step: nothing but a step may change it, so it is that before the next one, too."""
+    """The snapshot after the last step, and so before the next one: only a step changes a session."""
     rested: bool
     """A back-off has expired since its last attempt."""
     running: set[AnyTimer]
     failed: str
-    """Why it last failed, until it is established again."""
+    """The reason of the last failure, until the session is established again."""
 
     def open(self) -> list[Command]:
         return self._watched(super().open, order=OPEN)
@@ -141,7 +141,7 @@ class WatchedSession(Session):
         return self._watched(super().stop, order=self._unless_closed(STOP))
 
     def _unless_closed(self, order: str) -> str | None:
-        """An end that is closed ignores these orders; it does not refuse them."""
+        """The order, or None for a closed end, which ignores it and does not refuse it."""
         return None if self.state is State.CLOSED else order
 
     def lower_layer_lost(self, detail: str = "") -> list[Command]:
@@ -156,7 +156,7 @@ class WatchedSession(Session):
         return self._watched(partial(super().receive, message), **self._arrival(message))
 
     def _watched(self, act: Callable[[], list[Command]], **facts: Any) -> list[Command]:
-        """Act, and have the step judged. An order that is refused is a step too."""
+        """Execute an input and judge its step. A refused order is a step too."""
         try:
             commands = act()
         except EventRefused:
@@ -191,7 +191,7 @@ class WatchedSession(Session):
             return None
 
     def _arrival(self, message: Message) -> dict[str, Any]:
-        """A message that reached this session: its signal and address only if it is acceptable."""
+        """The facts of a message that reached this session: its signal and address only if it is acceptable."""
         found: dict[str, Any] = {"received": message, "reached": True, "sent_to": self.monitor.targets(message.payload)}
         address, before, contact = message.onward_route[0], self.last, self.terms.contact
         answers = any(address == link.handshake for link in live_links(before))
@@ -205,12 +205,12 @@ class WatchedSession(Session):
 
 
 def _withdrawing(outgoing: Outgoing | None) -> dict[str, Any]:
-    """The facts of an order to withdraw; nothing happens where there is nothing to withdraw."""
+    """The facts of an order to withdraw; none if there is nothing to withdraw."""
     return {} if outgoing is None else {"order": WITHDRAW, "withdrawn": outgoing}
 
 
 class Monitor:
-    """One for each run: it sees every session of every node, and keeps account of every marked message."""
+    """The monitor of one run: it judges every session of every node, and tracks every marked message."""
 
     def __init__(self) -> None:
         self.judged = 0
@@ -219,14 +219,14 @@ class Monitor:
         self.outcomes: set[Any] = set()
         self.taken_back: set[bytes] = set()
         self.heard: dict[Address, str] = {}
-        """What observers have heard last of each session and connection."""
+        """The state of each session and connection that observers received last."""
         self.misheard = ""
         self.ends: dict[tuple[bytes, Role], WatchedSession] = {}
         self.by_inner: dict[Address, WatchedSession] = {}
         self.witnesses: dict[str, int] = {}
 
     def maker(self, base: type[WatchedSession] = WatchedSession) -> Callable[..., Session]:
-        """Makes watched sessions: what a `Node` is given as `make`."""
+        """Return a factory of watched sessions, for the argument `make` of `Node`."""
 
         def make(*args: Any, **options: Any) -> Session:
             session = base(*args, **options)
@@ -239,7 +239,7 @@ class Monitor:
     # Steps ------------------------------------------------------------------------------------------------------------
 
     def judge(self, session: WatchedSession, step: WatchedStep) -> None:
-        """Raises `Broken` for the first property that a step breaks."""
+        """Raise `Broken` for the first property that a step breaks."""
         self.judged += 1
         for one in broken(step):
             raise Broken(one.id, f"{one.sentence}: {session.terms.outer}, {_happened(step)}")
@@ -315,7 +315,7 @@ class Monitor:
         was = step.before.attempt if step.before is not None else None
         now = step.after.attempt if step.after is not None else None
         if now is not None and not is_own(now) and is_own(was):
-            self.witness("W3")  # it has given its own attempt up for the peer's
+            self.witness("W3")  # it has dropped its own attempt for the peer's
         if any(letter.reason in _STALE for letter in step.did(DeadLetter)):
             self.witness("W4")
         held = {outgoing.payload for outgoing, _ in step.before.waiting} if step.before is not None else set()
@@ -323,20 +323,20 @@ class Monitor:
             self.witness("W5")
 
     def witness(self, name: str) -> None:
-        """Something happened that a property would be true without, for lack of it."""
+        """Count an event without which a property might hold vacuously."""
         self.witnesses[name] = self.witnesses.get(name, 0) + 1
 
     # Observers --------------------------------------------------------------------------------------------------------
 
     def hear(self, change: StateChanged) -> None:
-        """A change begins where the one before it ended, or with a session that begins anew."""
+        """Record a change, which must start from the state last received, or from IDLE for a new session."""
         last = self.heard.get(change.worker, change.before)
         if change.before not in (last, State.IDLE.name) or change.before == change.after:
             self.misheard = f"observers were told {change.before} to {change.after} after {last}"
         self.heard[change.worker] = change.after
 
     def judge_hearing(self, sessions: Iterable[Session]) -> None:
-        """Observers have heard of every change, once. (Judged from time to time: what an observer raises is lost.)"""
+        """Raise `Broken` unless observers received every change once. (Not in `hear`: its exceptions are lost.)"""
         if self.misheard:
             raise Broken("S17", self.misheard)
         for session in sessions:
@@ -351,18 +351,18 @@ class Monitor:
         self.accepted[found] = None
 
     def withdrawn(self, request: bytes) -> None:
-        """Its caller has taken it back: it must not be sent again, and has no outcome."""
+        """Record a withdrawn request: it must not be sent again, and has no outcome."""
         self.taken_back.add(request)
         self.settled(request)
 
     def settled(self, payload: bytes) -> None:
-        """This message was delivered, is a dead letter, or was taken by a named fault."""
+        """Record a message that was delivered, is a dead letter, or was lost to a named fault."""
         found = mark_of(payload)
         if found is not None:
             self.accepted.pop(found, None)
 
     def account(self, present: Iterable[bytes]) -> None:
-        """Everything accepted and not settled must be among what is held or in flight (S11)."""
+        """Raise `Broken` unless every accepted message that is not settled is held or in flight (S11)."""
         here = {mark_of(payload) for payload in present}
         lost = [found for found in self.accepted if found not in here]
         if lost:
