@@ -1,17 +1,17 @@
-"""The table world: two ends that are nothing but their tables, and messages that are symbols.
+"""The table world: two ends that consist of their tables alone, and messages that are symbols.
 
-Theory: what a session core adds to its table is small, and all of it is here: which generation an end has under way and
-which it talks in, the largest number that it has seen, where its peer listens, which timers run. That much can be said
-again in TLA+ or in Promela, in the same terms, so that other model checkers can count the same states. The real core
-is bound to it by `table_abstraction.py`: it reaches exactly these states.
+Theory: a session core adds little state to its table, and all of it is here: the attempt and the current generation,
+the largest number seen, the address of the peer, the timers that run. TLA+ and Promela models express the same state in
+the same terms, so that other model checkers count the same states. `table_abstraction.py` checks that the real core
+reaches exactly these states.
 
-Rule 1: no bytes, no routes, no session code. `kernel.step` decides; `Run` says what an effect does.
+Rule 1: no bytes, no routes, no session code. `kernel.step` decides; `Run` performs the effects.
 Rule 2: an inner address is (side, ordinal, number, starter). Ordinals number the workers of a side through all of its
-        lives (`incarnations.py`). Fresh addresses are fresh because numbers and ordinals only grow.
-Rule 3: a responder that closes is forgotten: it is IDLE again, and only the ordinal remembers it.
-Rule 4: `classify` and `Run` are the only places where a symbol or an effect means something.
+        incarnations (`incarnations.py`). A new address is fresh because numbers and ordinals only grow.
+Rule 3: a responder that closes is discarded: its end is IDLE again and keeps only the ordinal.
+Rule 4: only `classify` and `Run` interpret symbols and effects.
 Left out: requests, error messages, restarts with state and profile `ockam`: the worlds `lossy`, `orders` and
-`restarts` have none of them. A run of the real thing has the first three, and `trace_ends.py` adds them.
+`restarts` have none of them. Traces of real sessions have the first three, and `trace_ends.py` adds them.
 Source: spec/sessions.md sections 3, 4 and 7.
 """
 
@@ -59,7 +59,7 @@ TALK: Mapping[str, Event] = {
     GOING_AWAY: Event.GOING_AWAY_RECEIVED,
     ERROR: Event.ERROR_RECEIVED,
 }
-"""What is said on a messaging route, and what it is where it arrives. No end says `ERROR`: nodes do (clause 14.4)."""
+"""The signals sent on a messaging route, and their events at the receiver. Only nodes send `ERROR` (clause 14.4)."""
 
 SAYS: Mapping[Effect, str] = {
     Effect.SEND_DATA: DATA,
@@ -75,15 +75,15 @@ TIMERS: Mapping[Effect, Event] = {
     Effect.START_IDLE: Event.IDLE_EXPIRED,
     Effect.START_RETENTION: Event.RETENTION_EXPIRED,
 }
-"""A timer is named after what happens when it is due."""
+"""The timer that an effect starts, named by the event of its expiry."""
 
 ORDERS = {order: Event[order.upper()] for order in (OPEN, SEND, WITHDRAW, RENEGOTIATE, CLOSE, STOP)}
 
 
 class Symbol(NamedTuple):
-    """A message. `number` and `starter` name the generation; `sender` and `receiver` are ordinals, 0 where the address
-    has none: a host's, a contact's, an outer one. `resumed` is an answer's, `seen` a superseded's. Of a close at a
-    contact address (receiver 0) `sender` is the starter of what it names, and `seen` the largest number."""
+    """A message. `number` and `starter` name the generation; `sender` and `receiver` are ordinals, 0 for an
+    address without one (host, contact, outer). `resumed` is of answers, `seen` of superseded signals. In a close to a
+    contact address (receiver 0), `sender` is the starter of the named generation, and `seen` the largest number."""
 
     kind: str
     number: int
@@ -122,9 +122,9 @@ COUNTERS = (ATTEMPTS, HELD, MISSES, USABLE, CONFIRMED, RESTING)
 
 
 class TableEnd(NamedTuple):
-    """One end between two events; its armed timers are the engine's. `rested` is a ghost for S16: a back-off has
+    """The state of an end between two events; the engine keeps its timers. `rested` is a ghost for S16: a back-off has
     expired since this end's last attempt. `established` is the generation adopted last; its `peer` is the starter's
-    ordinal. `accepted` counts messages where they are told apart."""
+    ordinal. `accepted` counts messages where they are distinct."""
 
     ordinal: int
     state: State = State.IDLE
@@ -140,7 +140,7 @@ class TableEnd(NamedTuple):
 
 @dataclass(frozen=True)
 class TableActor:
-    """One end of the session. The settings give it its table and its limits, and nothing else."""
+    """One end of the session. Its table and its limits are from the settings."""
 
     config: PairConfig
     role: Role
@@ -187,18 +187,18 @@ class TableActor:
         return run
 
     def is_there(self, end: TableEnd) -> bool:
-        """A responder that nobody has asked for, or that is forgotten, is nobody."""
+        """False for a responder that does not exist yet or was discarded."""
         return self.role is Role.INITIATOR or end.state is not State.IDLE
 
     def _refused(self, end: TableEnd, event: WorldEvent, out: Outbox) -> TableEnd:
-        """What is not possible is no step, unless it is an order and refusals are judged."""
+        """Record a refused order where refusals are judged; any other impossible event is not a step."""
         if not (self.config.refusals and isinstance(event, Order) and self.is_there(end)):
             raise
         out.record(Refused(event.order))
         return end
 
     def _restarted(self, end: TableEnd, out: Outbox) -> TableEnd:
-        """Everything is lost; a supervisor opens an explicit initiator again."""
+        """Restart an end without its state; a supervisor opens an explicit initiator again."""
         if end.state in (State.IDLE, State.CLOSED):
             raise Disabled
         out.cancel_all_timers()
@@ -208,7 +208,7 @@ class TableActor:
 
 
 def classify(end: TableEnd, role: Role, events: frozenset[Event], symbol: Symbol) -> tuple[Event, ...]:
-    """What a message is to an end, in the order in which the table hears of it (clauses 4.2, 4.3, 4.4)."""
+    """The events of a message at an end, in the order in which the table handles them (clauses 4.2, 4.3, 4.4)."""
     stray = (Event.STRAY,)
     if symbol.kind == HELLO:
         return (judge_hello(end, symbol),) if Event.HELLO_NEWER in events else stray
@@ -247,7 +247,7 @@ def judge_hello(end: TableEnd, hello: Symbol) -> Event:
 
 
 def judge_close(end: TableEnd, role: Role, close: Symbol) -> Event:
-    """A close at the contact address, of what the end was in last, when nothing newer is under way (clause 3.8)."""
+    """The event of a close at the contact address: it must name the last generation, with none newer (clause 3.8)."""
     named = named_by(end, role, own=False)
     is_named = named is not None and named[:3] == (close.number, close.starter, close.sender)
     return Event.CLOSE_AT_CONTACT if is_named and close.seen >= largest(end)[0] else Event.STRAY
@@ -258,7 +258,7 @@ def largest(end: TableEnd) -> tuple[int, Role]:
 
 
 def named_by(end: TableEnd, role: Role, *, own: bool) -> SymbolicLink | None:
-    """What a close without a messaging route names. `own`: this end closes; else its peer does."""
+    """The generation that a close without a messaging route names. `own`: this end closes; else its peer does."""
     attempt = end.attempt
     if end.established is not None or attempt is None or (attempt.starter is role) is not own:
         return end.established
@@ -275,7 +275,7 @@ def judge_answer(end: TableEnd, role: Role, answer: Symbol) -> Event:
 
 
 class Run:
-    """One handling of one event: the table decides, and its effects are carried out on an end that may change."""
+    """The handling of one event: the table decides, and its effects are applied to the end."""
 
     def __init__(self, actor: TableActor, end: TableEnd, out: Outbox) -> None:
         settings = actor.settings
@@ -291,7 +291,7 @@ class Run:
             self.fire(event, symbol)
 
     def order(self, event: Event) -> None:
-        """An order that the table refuses, or ignores, is not possible here; nor is one for nobody."""
+        """Raise `Disabled` for an order that the table refuses or ignores, or that has no responder to take it."""
         try:
             if not self.actor.is_there(self.end) or event not in self.machine.events or not self.fire(event):
                 raise Disabled
@@ -301,7 +301,7 @@ class Run:
             self.end = self.end._replace(accepted=self.end.accepted + 1)
 
     def fire(self, event: Event, cause: Symbol | None = None) -> bool:
-        """One step of the table; whether a row was taken."""
+        """Do one step of the table. Return whether a row was taken."""
         names = [counter.name for counter in self.machine.counters]
         values = tuple(getattr(self.end.counters, name) for name in names)
         outcome = step(self.machine, Configuration(self.end.state, values), event, self.limits)
@@ -316,7 +316,7 @@ class Run:
         return True
 
     def ended(self, rested: bool) -> TableEnd:
-        """The end after the event. A responder that closed, or was never asked for, is forgotten."""
+        """The end after the event. A responder that is closed or idle is discarded."""
         if self.actor.role is Role.RESPONDER and self.end.state in (State.CLOSED, State.IDLE):
             return TableEnd(self.end.ordinal, accepted=self.end.accepted)
         return self.end._replace(rested=rested and not started(self.before, self.end, self.actor.role))
@@ -327,7 +327,7 @@ class Run:
             raise BoundReached("spawns")
         self.end = self.end._replace(ordinal=ordinal)
 
-    # What an effect does. Effects that are not here change nothing that this world knows of.
+    # The effects. Those that are not here change no state of this world.
 
     def _perform(self, effect: Effect, cause: Symbol | None, held: int) -> None:
         self.performed.append(effect)
@@ -362,7 +362,7 @@ class Run:
                 self._respond(effect, cause)
 
     def _respond(self, effect: Effect, cause: Symbol) -> None:
-        """Effects that are about the message that caused them."""
+        """Perform an effect that depends on the message that caused it."""
         end = self.end
         match effect:
             case Effect.ACCEPT_ATTEMPT:
@@ -394,7 +394,7 @@ class Run:
         self.end = self.end._replace(attempt=attempt, seen=(number, self.actor.role))
 
     def _say(self, kind: str) -> None:
-        """Say something in the current generation; the last word in the attempt that this end has answered."""
+        """Send a signal in the current generation; a close or going-away in an attempt that this end has answered."""
         attempt = self.end.attempt
         is_last = kind in (CLOSING, GOING_AWAY) and attempt is not None and attempt.peer
         link = attempt if is_last else self.end.current
@@ -402,7 +402,7 @@ class Run:
             self._send(Symbol(kind, link.number, link.starter, self.end.ordinal, link.peer))
 
     def _close(self) -> None:
-        """On a messaging route; without one, along the initialization route if there is one."""
+        """Send a close on a messaging route; without one, along the initialization route if there is one."""
         end, role = self.end, self.actor.role
         if any(link is not None and link.peer for link in (end.attempt, end.current)):
             self._say(CLOSING)
@@ -417,7 +417,7 @@ class Run:
 
 
 def started(before: TableEnd, after: TableEnd, role: Role) -> bool:
-    """Whether this end began a negotiation of its own between the two."""
+    """Whether this end started a negotiation between the two states."""
     own = after.attempt is not None and after.attempt.starter is role
     return own and after.attempt != before.attempt
 
@@ -429,7 +429,7 @@ def table_world(world: World) -> World:
 
 
 def pair_config_of(world: World) -> PairConfig:
-    """What the two ends of a world of sessions, or of tables, have in common."""
+    """The configuration that both ends of a world of sessions or tables share."""
     found = getattr(world.actors[0], "config", None)
     assert isinstance(found, PairConfig)
     return found

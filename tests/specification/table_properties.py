@@ -1,9 +1,9 @@
-"""The safety properties of sessions in the table world, with the ids and the meaning that they have everywhere.
+"""The safety properties of sessions in the table world, with the ids and meanings that they have everywhere.
 
-Rule 1: each reads table states and symbols alone, so that it can be said in TLA+ word for word: what reads one state
-        as an invariant, what reads a step as an action property.
-Left out: S1, S8, S9, S11, S13 read deliveries, requests and payloads, which are no part of a table state; the core
-        world has them. S10, S14 and S15 need more workers.
+Rule 1: each reads only table states and symbols, so that TLA+ can express it in the same terms: a property of one
+        state as an invariant, a property of a step as an action property.
+Left out: S1, S8, S9, S11, S13 read deliveries, requests and payloads, which table states do not have; the worlds of
+        the real core check them. S10, S14 and S15 need more workers.
 Source: spec/sessions.md section 8.
 """
 
@@ -35,7 +35,7 @@ _AWAY = (State.IDLE, State.TIMED_OUT, State.CLOSED)
 
 
 def table_properties(config: PairConfig) -> Iterator[Property]:
-    """The S properties that apply to a type, and the witness that something happens at all."""
+    """The S properties that apply to a type, and the witness W1."""
     kind = config.session_type
     yield always_step(
         "S2",
@@ -63,7 +63,7 @@ def _starts(step: Step) -> bool:
 
 
 def _forgotten(step: Step) -> bool:
-    """The responder closed in this step, and what it was is gone."""
+    """Whether no responder exists after this step: a closed one is discarded."""
     return step.actor == RESPONDER and step.after.state is State.IDLE
 
 
@@ -132,7 +132,7 @@ def _established_together(initiator: TableEnd, responder: TableEnd) -> bool:
 
 
 def _within_limits(config: PairConfig) -> Callable[[TableEnd, TableEnd], bool]:
-    """Every counter is between 0 and its limit; an unlimited one never moves."""
+    """Every counter is between 0 and its limit; an unlimited one stays 0."""
     of_initiator, of_responder = (config.settings(role).limits for role in (Role.INITIATOR, Role.RESPONDER))
 
     def fits(end: TableEnd, limits: Limits) -> bool:
