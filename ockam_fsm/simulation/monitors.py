@@ -315,7 +315,7 @@ class Monitor:
         was = step.before.attempt if step.before is not None else None
         now = step.after.attempt if step.after is not None else None
         if now is not None and not is_own(now) and is_own(was):
-            self.witness("W3")  # it has dropped its own attempt for the peer's
+            self.witness("W3")  # this end drops its own attempt for the peer's
         if any(letter.reason in _STALE for letter in step.did(DeadLetter)):
             self.witness("W4")
         held = {outgoing.payload for outgoing, _ in step.before.waiting} if step.before is not None else set()

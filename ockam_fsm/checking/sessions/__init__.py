@@ -1,1 +1,1 @@
-"""Sessions, checked: the worlds they are tried in, what must hold there, and the machines that must be rejected."""
+"""The checking of sessions: their worlds, their properties, and the known-bad machines."""

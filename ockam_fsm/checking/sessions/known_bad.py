@@ -1,6 +1,6 @@
 """Known-bad machines, which the checks must reject. Each documents the consequence of breaking one rule.
 
-Rule 1: each differs from the real machine in one respect: in its table if possible, else in the session's code.
+Rule 1: each differs from the real machine in one respect: in its table if possible, else in its code.
 Rule 2: each names the property that rejects it. Every S and R property has at least one machine of its own here.
 Rule 3: the counterexample is a shortest one, so that the fault is easy to see.
 Source: spec/sessions.md section 9.

@@ -407,7 +407,7 @@ def _timer(event: Fire) -> Hashable:
 
 
 def started_attempt(before: End, after: End) -> bool:
-    """Whether this step began an own negotiation of this end."""
+    """Whether this step began a negotiation that this end starts."""
     old = {key: image.attempt for key, image in before.sessions}
     for key, image in after.sessions:
         attempt = image.attempt

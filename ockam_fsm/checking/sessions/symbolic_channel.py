@@ -11,7 +11,7 @@ party can only store, copy and redirect them. The session above is the real one.
 
 Rule 1: a protection is a small hashable value, and equal ones behave alike.
 Rule 2: it refuses what `ockam_fsm/secure` refuses, within a window of a few nonces instead of thousands.
-Rule 3: an end that has used its nonces sends nothing more, so that worlds are finite. Real nonces do not run out.
+Rule 3: an end that has used its nonces sends nothing more, so that worlds are finite. Real channels have enough nonces.
 Left out: stolen keys, identities that are distrusted later, and routes that are altered on the way.
 Source: spec/sessions.md section 18; D. Dolev, A. Yao, "On the security of public key protocols" (1983).
 """
