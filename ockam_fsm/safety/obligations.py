@@ -102,7 +102,7 @@ def _failures_are_notified(step: SessionStep) -> bool:
 
 
 def _is_full(step: SessionStep) -> bool:
-    """Whether the hold queue was full in this step; its messages may be sent by the end of the step."""
+    """Whether the hold queue was full in this step; its messages may have been sent by the end."""
     return step.adopts or (step.after is not None and step.after.held >= step.settings.held_limit)
 
 

@@ -168,7 +168,7 @@ class SessionStep:
         return self.settings.profile.keeps_alive or kind in (Hello, Answer)
 
     def return_route(self, address: Address | None, message: Message) -> Route:
-        """The return route of a message that this end sends from an address of its own."""
+        """The return route of a message that this end sends from one of its addresses."""
         return () if address is None else (address,)
 
     @property

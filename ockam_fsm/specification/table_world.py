@@ -82,7 +82,7 @@ ORDERS = {order: Event[order.upper()] for order in (OPEN, SEND, WITHDRAW, RENEGO
 
 class Symbol(NamedTuple):
     """A message. `number` and `starter` name the generation; `sender` and `receiver` are ordinals, 0 for an
-    address without one (host, contact, outer). `resumed` is of answers, `seen` of superseded signals. In a close to a
+    address without one (host, contact, outer). `resumed` is for answers, `seen` for superseded signals. In a close to a
     contact address (receiver 0), `sender` is the starter of the named generation, and `seen` the largest number."""
 
     kind: str
@@ -140,7 +140,7 @@ class TableEnd(NamedTuple):
 
 @dataclass(frozen=True)
 class TableActor:
-    """One end of the session. Its table and its limits are from the settings."""
+    """One end of the session. The settings supply its table and its limits."""
 
     config: PairConfig
     role: Role

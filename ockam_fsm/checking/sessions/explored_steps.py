@@ -166,7 +166,7 @@ def _is_for(key: Key, image: Snapshot | None, signal: Signal | None, address: Ad
 
 
 def _is_meant(step: Step, config: PairConfig, change: Change, packet: Packet | None, signal: Signal | None) -> bool:
-    """Whether a message names this session, and the peer wrote it."""
+    """Whether a message names this session, and its peer wrote it."""
     key, before, _ = change
     own = key if isinstance(key, bytes) else config.session_id(step.before.incarnation)
     if isinstance(signal, Close) and signal.session_id != own:

@@ -131,7 +131,7 @@ def has_budget(config: PairConfig) -> Callable[[End, End], bool]:
     """Opened, with two attempts left: an end that has lost its state may need one of them to catch up.
 
     An implicit session must also have a waiting message and no usable previous generation. In profile `ockam`, which
-    has no keepalives, the premise is an open request instead.
+    has no keepalives, there must be an open request instead.
     """
     implicit = config.session_type.creation is Creation.IMPLICIT
     is_opened = opened(config)

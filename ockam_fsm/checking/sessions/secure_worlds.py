@@ -1,11 +1,11 @@
 """Worlds of secure channels: the real session, with the symbolic cryptography of `symbolic_channel.py`.
 
     secure             messages are lost, duplicated and reordered; the initiator sends a request
-    secure-strangers   the same two ends, and a stranger who sends at any time terms that can be made or copied
+    secure-strangers   the same two ends, and a stranger that sends at any time terms that it can make or copy
 
 Rule 1: explicit sessions, transient and one-sided: two-sided ones need generations on the wire.
 Rule 2: a stranger sends refused messages any number of times, and a first message, which makes a responder, once.
-Left out: a stranger who alters routes. Like a cut cable, he can only delay a channel; R8 covers its recovery.
+Left out: a stranger that alters routes. Like a cut cable, it can only delay a channel; R8 covers the recovery.
 Source: spec/sessions.md section 18.
 """
 
@@ -54,7 +54,7 @@ def in_channel(config: PairConfig, profile: SymbolicProfile) -> PairConfig:
 
 
 def among_strangers(config: PairConfig, profile: SymbolicProfile = SYMBOLIC) -> World:
-    """A world in which a stranger sends, to either end, every kind of term that he can make or copy."""
+    """A world in which a stranger sends, to either end, every kind of term that it can make or copy."""
     orders: Orders = {
         INITIATOR: {OPEN: 1, SEND: 1, CLOSE: 1, **dict.fromkeys(_said(said_to_initiator()), None)},
         RESPONDER: {Deliver(_first(), STRANGER): 1, **dict.fromkeys(_said(said_to_responder()), None)},
@@ -74,7 +74,7 @@ def _first() -> Packet:
 
 
 def said_to_initiator() -> Iterator[Packet]:
-    """The stranger's messages to the addresses of the first two attempts: his own answers, messages of the responder to
+    """The stranger's messages to the addresses of the first two attempts: its own answers, messages of the responder to
     the other attempt, and messages in the open channel that this end or the stranger has written."""
     for number, other in ((1, 2), (2, 1)):
         starter, spawned = f"initiator0/{number}iw".encode(), f"responder0.{number}/1iw".encode()

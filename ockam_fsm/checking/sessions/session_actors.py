@@ -407,7 +407,7 @@ def _timer(event: Fire) -> Hashable:
 
 
 def started_attempt(before: End, after: End) -> bool:
-    """Whether this step began a negotiation that this end starts."""
+    """Whether this end started a negotiation in this step."""
     old = {key: image.attempt for key, image in before.sessions}
     for key, image in after.sessions:
         attempt = image.attempt
