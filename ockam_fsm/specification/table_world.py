@@ -2,8 +2,8 @@
 
 Theory: a session core adds little state to its table, and all of it is here: the attempt and the current generation,
 the largest number seen, the address of the peer, the timers that run. TLA+ and Promela models express the same state in
-the same terms, so that other model checkers count the same states. `table_abstraction.py` checks that the real core
-reaches exactly these states.
+the same terms, so that other model checkers count the same states. `table_abstraction.py` maps the states of the
+real core to this world; both reach the same states.
 
 Rule 1: no bytes, no routes, no session code. `kernel.step` decides; `Run` performs the effects.
 Rule 2: an inner address is (side, ordinal, number, starter). Ordinals number the workers of a side through all of its
