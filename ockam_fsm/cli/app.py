@@ -1,8 +1,7 @@
 """The parts that all commands share: the application, its consoles, and its errors.
 
-Rule 1: standard output is for results, standard error for everything else. `--json` prints one JSON object and nothing
-        else, so that it can be piped. With `--json` an error is one JSON object as well, on one line of standard
-        error: {"error", "remedy", "exit_code"}.
+Rule 1: standard output is for results, standard error for everything else. `--json` prints one JSON object, or one
+        on each line, and nothing else; an error is then one line of standard error: {"error", "remedy", "exit_code"}.
 Rule 2: colours are for terminals. Piped output has no colour codes, and NO_COLOR is honoured.
 Rule 3: an error states the fact, the options and the remedy. Exit codes: 0 holds, 1 refuted or different, 2 usage,
         undetermined, or output that cannot be written, 130 interrupted, 141 the reader of the output has gone.
@@ -135,6 +134,7 @@ def command(function: F) -> F:
 
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
+JsonLinesOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on each line instead.")]
 
 
 def _print_version(wanted: bool) -> None:

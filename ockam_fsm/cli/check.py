@@ -83,14 +83,14 @@ def check(
     limit_states: Annotated[int, typer.Option(min=1, help="Stop a search beyond this many states.")] = 20_000_000,
     limit_seconds: Annotated[float | None, typer.Option(min=0, help="Stop a search after this many seconds.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Number of processes.")] = os.cpu_count() or 1,
-    pin: Annotated[Path | None, typer.Option(help="Write the results of `all` to this file, without times.")] = None,
+    pin: Annotated[Path | None, typer.Option(help="With `all`: write the results without times here.")] = None,
     json_wanted: JsonOption = False,
 ) -> None:
     """Search every reachable state of a world, and judge every property.
 
-    `check all` searches every world of every session type, which must be PROVED within its bounds, and every known-bad
-    machine, which must be rejected by its own property. Exit codes: 0 all of that holds, 1 something is refuted,
-    2 wrong usage or a limit was hit, 130 Ctrl-C (the results so far are printed).
+    `check all` searches every world of sessions, streams, pipes and layers, each of which must be PROVED within its
+    bounds, and every known-bad machine, which must be rejected by its own property. Exit codes: 0 all of that holds, 1
+    something is refuted, 2 wrong usage or a limit was hit, 130 Ctrl-C (the results so far are printed).
 
     Examples:
 

@@ -27,7 +27,7 @@ def compare(
     """Compare the reports of `conform` for several implementations: a row for each clause, a column for each report.
 
     A clause that applies to none of them is left out. In the HTML page a verdict links to its evidence if `conform
-    --html` has written a page of the same name beside the report. The exit code is 0 for all verdicts.
+    --html` has written a page of the same name beside the report. The exit code is 0 whatever the verdicts are.
 
     Examples:
 

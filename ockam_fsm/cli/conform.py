@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 SCHEME = "tcp://"
 ROLES = ("initiator", "responder", "stream")
-AS_HELP = "The role of the test kit: initiator, or (then it listens) responder or stream, a stream service."
+AS_HELP = "The role of the kit: initiator, which connects; or responder or stream (a stream service), which listen."
 RUN_HELP = (
     "With --as: the command that makes the node open its session. {route} stands for the route to the kit, {where} for "
     "its HOST:PORT."
@@ -66,7 +66,7 @@ def conform(
     ] = "",
     durations: Annotated[
         str,
-        typer.Option(metavar="NAME=SECONDS,...", help=f"Its time-outs; only these are tested. {DURATIONS_HELP}"),
+        typer.Option(metavar="NAME=SECONDS,...", help=f"The node's time-outs; only these are tested. {DURATIONS_HELP}"),
     ] = "",
     capacity: Annotated[int, typer.Option(min=0, help="How many responders its spawner may hold; 0: unknown.")] = 0,
     own_address: Annotated[

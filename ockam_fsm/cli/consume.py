@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ockam_fsm.cli.app import JsonOption, command, counted, err, print_json_line
+from ockam_fsm.cli.app import JsonLinesOption, command, counted, err, print_json_line
 from ockam_fsm.cli.shared.network_options import run_to_the_end
 from ockam_fsm.cli.shared.stream_options import (
     HexOption,
@@ -38,12 +38,12 @@ def consume(
     timeout: TimeoutOption = None,
     null: NullOption = False,
     hexadecimal: HexOption = False,
-    as_json: JsonOption = False,
+    as_json: JsonLinesOption = False,
 ) -> None:
     """Print each message of a stream on a line, from the saved index of the group on.
 
     The index is saved after the line is written and flushed: after a kill the last lines may be repeated, but none is
-    left out. `--json` prints one object on each line. While the node cannot be reached, the command waits.
+    left out. While the node cannot be reached, the command waits.
 
     Exit codes: 0 ended by --until-idle, 1 given up after --timeout, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
 

@@ -30,13 +30,13 @@ SHOWN = 8
 
 @command
 def demo(
-    count: Annotated[int, typer.Option(min=4, max=100_000, help="Least number of messages to send.")] = 40,
+    count: Annotated[int, typer.Option(min=4, max=100_000, help="Send at least this many messages.")] = 40,
     trace: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the events to this file, one JSON object on each line.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send messages through a secure channel over a stream over TCP while parts of it are killed: under a minute.
+    """Send messages through a secure channel over a stream over TCP while parts of it are killed (under a minute).
 
     Four processes: a hub with the stream service (on SQLite), a service, and a device that reaches the hub through a
     TCP client. The device opens a secure channel to the service over a bidirectional stream session. While messages

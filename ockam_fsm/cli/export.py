@@ -30,14 +30,14 @@ def export(
         str, typer.Argument(metavar="TYPE", help="A session type, or another machine; `types` lists them.")
     ],
     to: Annotated[Target, typer.Option("--to", help="The format to write.")],
-    role: Annotated[RoleName | None, typer.Option(help="One role only; without it both.")] = None,
+    role: Annotated[RoleName | None, typer.Option(help="One role only; without it both are written.")] = None,
     output: Annotated[Path | None, typer.Option(help="Write to this file; `tla` of a type: to this folder.")] = None,
 ) -> None:
     """Write a session type in the format of another tool.
 
     `tla`: the tables as TLA+ modules; with `--output FOLDER` all that TLC needs to check the type: its model, its
     tables, and the modules written by hand. `promela`: both ends with their network and faults, as a model for SPIN.
-    `scxml`: for interpreters and editors; for both roles one document that invokes two. `json`: the complete tables.
+    `scxml`: for interpreters and editors; for both roles one document that invokes both. `json`: the complete tables.
 
     To check the result, run `java -cp tla2tools.jar tlc2.TLC -deadlock MCExplicitTransient` in the folder, or
     `spin -search -bfs pair.pml`.

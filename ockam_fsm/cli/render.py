@@ -52,7 +52,7 @@ class Comparison:
 @command
 def render(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if a file differs.")] = False,
-    into: Annotated[Path, typer.Option(help="The folder with `diagrams` and `spec`.")] = Path("."),
+    into: Annotated[Path, typer.Option(help="The folder that contains `diagrams` and `spec`.")] = Path("."),
     as_json: JsonOption = False,
 ) -> None:
     """Generate the files for every machine: `diagrams/`, `spec/tables/`, `spec/promela/` and so on.

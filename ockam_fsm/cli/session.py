@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from ockam_fsm.cli.app import JsonOption, command, fail, out, print_json_line, unknown, warn
+from ockam_fsm.cli.app import JsonLinesOption, command, fail, out, print_json_line, unknown, warn
 from ockam_fsm.cli.shared.network_options import (
     ROUTE_HELP,
     TRACE_MIB,
@@ -45,7 +45,7 @@ def session(
     message: Annotated[
         list[str] | None, typer.Option(help="Send this request and print the reply; may be repeated.")
     ] = None,
-    stay: Annotated[bool, typer.Option("--stay", help="With --message: stay until the session is closed.")] = False,
+    stay: Annotated[bool, typer.Option("--stay", help="With --message: run until the session is closed.")] = False,
     own_address: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Listen here; the peer of a two-sided session may connect to it.")
     ] = "127.0.0.1:0",
@@ -53,13 +53,12 @@ def session(
     durations: DurationsOption = "",
     trace: TraceOption = None,
     trace_size: TraceSizeOption = TRACE_MIB,
-    as_json: JsonOption = False,
+    as_json: JsonLinesOption = False,
 ) -> None:
     """Open a session along a route and print its states as they change.
 
-    Without `--message` it stays until the session is closed; Ctrl-C and SIGTERM close it. `--json` prints one object on
-    each line. Exit codes: 0 it was established, 1 it was not or a request failed, 2 wrong usage, 130 Ctrl-C, 143
-    SIGTERM.
+    Without `--message` the command runs until the session is closed; Ctrl-C and SIGTERM close it. Exit codes: 0 the
+    session was established, 1 it was not or a request failed, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
 
     Examples:
 

@@ -28,7 +28,7 @@ def simulate(
         str, typer.Option("--type", metavar="TYPE", help="One type only; without it all types.")
     ] = "",
     over: Annotated[
-        str, typer.Option(metavar="TYPE", help="Run each session over one of this type, which is not two-sided.")
+        str, typer.Option(metavar="TYPE", help="Run each session over another of this type (not a two-sided type).")
     ] = "",
     profile: Annotated[str, typer.Option(help="Handshake profile: generation or ockam.")] = "generation",
     seed: Annotated[int, typer.Option(help="Seed of the first run; each further run adds 1.")] = 0,
@@ -36,16 +36,16 @@ def simulate(
     runs: Annotated[int, typer.Option(min=1, max=MOST_RUNS, help="Runs of each type.")] = 1,
     faults: Annotated[str, typer.Option(help="`all`, `none`, or names separated by commas.")] = "all",
     greedy: Annotated[
-        int, typer.Option(min=0, max=MOST_GREEDY, help="Other peers that fill the memory account of one node.")
+        int, typer.Option(min=0, max=MOST_GREEDY, help="How many peers to add that fill the memory account of a node.")
     ] = 0,
     trace: Annotated[
         Path | None, typer.Option(help="Write the trace of the first failing run, else of the first run, to this file.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run real sessions in a simulated network, with every fault, and check every property after each step.
+    """Run real sessions in a simulated network, with faults, and check every property after each step.
 
-    A seed determines its run, bit for bit. Exit codes: 0 every property holds, 1 a property does not hold, 2 wrong
+    A seed determines a run completely. Exit codes: 0 every property holds, 1 a property does not hold, 2 wrong
     usage.
 
     Examples:

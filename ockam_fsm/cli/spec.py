@@ -37,12 +37,12 @@ class Job:
 
 @command
 def spec(
-    names: Annotated[list[str] | None, typer.Argument(metavar="MODEL", help="Models; by default all.")] = None,
-    root: Annotated[Path, typer.Option(help="The folder with `spec`.")] = Path("."),
+    names: Annotated[list[str] | None, typer.Argument(metavar="MODEL", help="Models to check; default: all.")] = None,
+    root: Annotated[Path, typer.Option(help="The folder that contains `spec`.")] = Path("."),
     up_to: Annotated[
         int | None, typer.Option(metavar="STATES", min=0, help="Only models with at most this many pinned states.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Models at a time; for a single model, threads.")] = CORES,
+    workers: Annotated[int, typer.Option(min=1, help="Models to check at a time; threads of a single one.")] = CORES,
     pin: Annotated[bool, typer.Option("--pin", help="Write the results to spec/manifest.json.")] = False,
     json_wanted: JsonOption = False,
 ) -> None:

@@ -35,12 +35,12 @@ def validate(
     allow: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FAULT", help="A fault that may have occurred, beyond those of the header; may be repeated."
+            metavar="FAULT", help="A fault that may have occurred, in addition to those of the header; may be repeated."
         ),
     ] = None,
     merged: Annotated[Path | None, typer.Option(help="Write the merged trace to this file.")] = None,
     tlc: Annotated[bool, typer.Option("--tlc", help="Also check with TLC; `make spec` installs it.")] = False,
-    root: Annotated[Path, typer.Option(help="The folder with `spec`, for TLC.")] = Path("."),
+    root: Annotated[Path, typer.Option(help="With --tlc: the folder that contains `spec`.")] = Path("."),
     as_json: JsonOption = False,
 ) -> None:
     """Check a trace: is it a behaviour of the specification?

@@ -16,10 +16,10 @@ NodeOption = Annotated[
     typer.Option("--node", metavar="HOST:PORT", help="The node that serves streams, for example `node --stream`."),
 ]
 PartitionOption = Annotated[
-    int | None, typer.Option("--partition", min=0, help="One partition, if the stream has several.")
+    int | None, typer.Option("--partition", min=0, help="The partition to use, from 0, if the stream has several.")
 ]
-NullOption = Annotated[bool, typer.Option("--null", help="A message ends with a NUL byte, and may contain line feeds.")]
-HexOption = Annotated[bool, typer.Option("--hex", help="A message is a line of hexadecimal digits.")]
+NullOption = Annotated[bool, typer.Option("--null", help="Each message ends with a NUL byte instead of a line feed.")]
+HexOption = Annotated[bool, typer.Option("--hex", help="Each message is a line of hexadecimal digits.")]
 
 
 def message_separator(null: bool, hexadecimal: bool) -> bytes:

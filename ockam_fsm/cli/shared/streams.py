@@ -46,7 +46,7 @@ class Output(io.FileIO):
 
 
 class Messages(io.FileIO):
-    """Standard error."""
+    """Standard error, which ignores errors (Rule 2)."""
 
     def write(self, data: Any) -> int:
         try:
