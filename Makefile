@@ -60,7 +60,7 @@ $(VENV)/.kafka: pyproject.toml constraints.txt | $(VENV)/.dev
 	@$(PIP) -e '.[dev,kafka]'
 	@touch $@
 
-demo: $(VENV)/.demo ## install, run the whole pipeline under kills, draw and check every machine
+demo: $(VENV)/.demo ## install, run processes that are killed and recover, draw and check every machine
 	@$(BIN)/ockam-fsm demo
 	@$(BIN)/ockam-fsm types
 	@$(BIN)/ockam-fsm render

@@ -17,7 +17,7 @@ TYPE = "explicit-persistent-one-sided"
 
 
 class Sums:
-    """Handler and observer: `there = Sums()`, `TcpNode(observers=[sums])`, `node.spawner(..., handler=sums)`."""
+    """Handler and observer: `sums = Sums()`, `TcpNode(observers=[sums])`, `node.spawner(..., handler=sums)`."""
 
     def __init__(self) -> None:
         self.of_session: dict[Address, int] = {}

@@ -1,4 +1,4 @@
-// The pipe of spec/conformance-pipe.md, for an implementation in JavaScript: node adapter.js session.js
+// The protocol of spec/conformance-pipe.md, for an implementation in JavaScript: node adapter.js session.js
 // session.js exports makeEnd(start) -> { features, outputs: [], deliver(message, carrier), advance(seconds), order(order) };
 // makeEnd may throw Unsupported, order may throw Refused. An output is { kind, ... } as below, or { what: JSON }.
 "use strict";

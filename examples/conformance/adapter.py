@@ -1,4 +1,4 @@
-"""A Python implementation behind the pipe of spec/conformance-pipe.md: test it with `ockam-fsm conform --pipe`.
+"""The protocol of spec/conformance-pipe.md, for an implementation in Python: test it with `ockam-fsm conform --pipe`.
 
     python examples/conformance/adapter.py
 
